@@ -1,0 +1,132 @@
+//! analytics: what was loaded becomes figures, published in one transaction, and the run is closed with a summary.
+//!
+//! [`models`] lists the SQL of `infra/models`; `publish` writes what differs; `summary` adds the ledger up.
+
+pub mod models;
+mod publish;
+mod summary;
+
+use std::{collections::BTreeMap, time::Instant};
+
+use findata_shared::{
+    Error, Result,
+    bus::{Bus, Event},
+    clock::Clock,
+    ledger::{self, BatchEntry, Loaded},
+    plan::Plan,
+    run::{Highlight, RunId, Status, Summary, TableCounts},
+    stage::{self, Stage},
+    warehouse::{Warehouse, literal},
+};
+pub use summary::Measured;
+
+/// Computes and publishes what the loaded runs left pending, writes the summary and announces the end. Safe to repeat.
+///
+/// `measured` is what the host knows of the run's time and connections.
+///
+/// # Errors
+/// `Retry` while the run is not loaded; the warehouse's, the stage's and the bus's own. An error leaves the pending
+/// changes for the next run.
+pub async fn handle(
+    run: &RunId,
+    stage: &impl Stage,
+    warehouse: &mut impl Warehouse,
+    bus: &impl Bus,
+    clock: &impl Clock,
+    measured: &Measured,
+) -> Result<Summary> {
+    if let Some(summary) = stage::read_json(stage, &ledger::summary_key(run)).await? {
+        return Ok(summary);
+    }
+    let begun = Instant::now();
+    let plan = ledger::plan(stage, run).await?;
+    let loaded: Loaded = stage::read_json(stage, &ledger::loaded_key(run))
+        .await?
+        .ok_or_else(|| Error::retry(format!("run {run} is not loaded yet")))?;
+    let entries = ledger::entries(stage, run).await?;
+    let tables = if plan.options.skip_analytics {
+        BTreeMap::new()
+    } else {
+        compute(run, &plan, warehouse, clock).await?
+    };
+    let highlights = if plan.options.skip_analytics { Vec::new() } else { highlights(&plan, warehouse).await? };
+    let summary = summary::summarise(&plan, &entries, loaded, tables, highlights, measured, begun.elapsed());
+    publish::in_transaction(warehouse, &summary::note_run(&summary, clock.now())).await?;
+    stage::write_json_once(stage, &ledger::summary_key(run), &summary).await?;
+    bus.publish(event(&summary, &entries)).await?;
+    Ok(summary)
+}
+
+async fn compute(
+    run: &RunId,
+    plan: &Plan,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+) -> Result<BTreeMap<String, TableCounts>> {
+    let index = plan.options.index.as_ref().map_or("null::varchar".into(), |symbol| literal(symbol.as_str()));
+    let as_of = clock.today();
+    for statement in [
+        format!("create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"),
+        "create or replace temporary table pending as select * from ops.changes".into(),
+    ] {
+        warehouse.execute(&statement).await?;
+    }
+    for model in models::MODELS {
+        let begun = Instant::now();
+        warehouse.execute(model.sql).await.map_err(|error| named(error, model.file))?;
+        tracing::debug!(model = model.file, seconds = begun.elapsed().as_secs_f64(), "model built");
+    }
+    let done = "delete from ops.changes c using pending p where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
+    publish::publish(run, clock.now(), warehouse, &[done.into()]).await
+}
+
+/// An error with the model that met it.
+fn named(error: Error, file: &str) -> Error {
+    match error {
+        Error::Stop(reason) => Error::Stop(format!("model {file}: {reason}")),
+        other => other,
+    }
+}
+
+/// The newest figures of the first companies of the universe.
+async fn highlights(plan: &Plan, warehouse: &mut impl Warehouse) -> Result<Vec<Highlight>> {
+    const COMPANIES: usize = 6;
+    const FIGURES: [&str; 8] = [
+        "close_price", "market_cap", "pe_ratio_ttm", "ev_to_ebitda", "net_margin", "roe", "fcf_yield", "dividend_yield",
+    ];
+    let symbols: Vec<_> = plan.symbols.iter().take(COMPANIES).map(|s| literal(s.as_str())).collect();
+    if symbols.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = format!(
+        "with metrics as (select * from analytics.fact_market_metrics where symbol in ({list}) \
+             qualify row_number() over (partition by symbol order by metric_date desc nulls last) = 1), \
+         ratios as (select * from analytics.fact_financial_ratios where symbol in ({list}) and basis = 'TTM' \
+             qualify row_number() over (partition by symbol order by fiscal_date desc nulls last) = 1) \
+         select m.symbol, m.close_price::varchar, m.market_cap::varchar, m.pe_ratio_ttm::varchar, m.ev_to_ebitda::varchar, \
+             r.net_margin::varchar, r.roe::varchar, m.fcf_yield::varchar, m.dividend_yield::varchar \
+         from metrics m left join ratios r on r.symbol = m.symbol",
+        list = symbols.join(", ")
+    );
+    let rows = warehouse.query(&query).await?;
+    let mut found: Vec<Highlight> = rows
+        .into_iter()
+        .filter_map(|row| {
+            let (symbol, cells) = row.split_first()?;
+            let figure = |(name, cell): (&&str, &Option<String>)| Some((name.to_string(), cell.as_ref()?.parse().ok()?));
+            Some(Highlight { symbol: symbol.clone()?, figures: FIGURES.iter().zip(cells).filter_map(figure).collect() })
+        })
+        .collect();
+    found.sort_by_key(|h| plan.symbols.iter().position(|s| s.as_str() == h.symbol));
+    Ok(found)
+}
+
+fn event(summary: &Summary, entries: &[BatchEntry]) -> Event {
+    let run_id = summary.run_id.to_string();
+    if summary.status != Status::Failed {
+        return Event::RunCompleted { run_id, status: summary.status };
+    }
+    let stop = entries.iter().find_map(|entry| entry.stop.clone());
+    let first = summary.failures.first().map(|failure| failure.reason.clone());
+    Event::RunFailed { run_id, reason: stop.or(first).unwrap_or_else(|| "nothing was done".into()) }
+}

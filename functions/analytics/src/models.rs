@@ -1,0 +1,106 @@
+//! The model files of `infra/models`, built into the function.
+
+/// A model: one statement that builds one temporary table.
+#[derive(Debug, Clone, Copy)]
+pub struct Model {
+    /// Its file's name.
+    pub file: &'static str,
+    /// Its statement.
+    pub sql: &'static str,
+}
+
+macro_rules! models {
+    ($($file:literal),* $(,)?) => {
+        &[$(Model { file: $file, sql: include_str!(concat!("../../../infra/models/", $file)) }),*]
+    };
+}
+
+/// Every model, in the order in which they run.
+pub const MODELS: &[Model] = models![
+    "00_scope.sql",
+    "01_companies.sql",
+    "02_split_bases.sql",
+    "03_dividend_events.sql",
+    "05_latest_income.sql",
+    "06_latest_balance.sql",
+    "07_latest_cash_flow.sql",
+    "10_new_fact_financials.sql",
+    "11_share_bases.sql",
+    "12_quarter_rows.sql",
+    "20_ttm_windows.sql",
+    "21_new_fact_financials_ttm.sql",
+    "30_ratio_base.sql",
+    "31_ratio_values.sql",
+    "32_new_fact_financial_ratios.sql",
+    "40_growth_pairs.sql",
+    "41_growth_values.sql",
+    "42_new_fact_growth_rates.sql",
+    "50_price_bars.sql",
+    "51_new_fact_daily_prices.sql",
+    "52_index_windows.sql",
+    "53_price_windows.sql",
+    "60_known_ranges.sql",
+    "61_range_base.sql",
+    "62_range_values.sql",
+    "63_range_operands.sql",
+    "64_dividend_ranges.sql",
+    "65_newest_shares.sql",
+    "66_market_days.sql",
+    "67_new_fact_market_metrics.sql",
+    "70_new_metric_nulls.sql",
+    "80_new_dim_company.sql",
+    "81_new_dim_date.sql",
+];
+
+/// The statements that create the tables of `analytics`.
+pub const TABLES: &[Model] = models![
+    "tables/dim_company.sql",
+    "tables/dim_date.sql",
+    "tables/fact_daily_prices.sql",
+    "tables/fact_financial_ratios.sql",
+    "tables/fact_financials.sql",
+    "tables/fact_financials_ttm.sql",
+    "tables/fact_growth_rates.sql",
+    "tables/fact_market_metrics.sql",
+    "tables/metric_nulls.sql",
+];
+
+/// A published table.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// Its name in `analytics`; its model is `new_` and this.
+    pub name: &'static str,
+    /// Its natural key.
+    pub key: &'static [&'static str],
+    /// Which of its rows a run answers for.
+    pub extent: Extent,
+}
+
+/// Which rows of a table a run computes anew; all others stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All.
+    Whole,
+    /// Those of the companies in scope.
+    Companies,
+    /// Those of the companies in scope from their first day on; the column is the day's. Rows of other bases in the
+    /// table are the companies'.
+    Days(&'static str),
+}
+
+/// The published tables.
+pub const PUBLISHED: &[Table] = &[
+    Table { name: "dim_date", key: &["date_key"], extent: Extent::Whole },
+    Table { name: "dim_company", key: &["company_key", "valid_from"], extent: Extent::Companies },
+    Table { name: "fact_daily_prices", key: &["company_key", "price_date"], extent: Extent::Days("price_date") },
+    Table { name: "fact_financials", key: &["company_key", "fiscal_date", "period_type"], extent: Extent::Companies },
+    Table { name: "fact_financials_ttm", key: &["company_key", "fiscal_date"], extent: Extent::Companies },
+    Table { name: "fact_financial_ratios", key: &["company_key", "fiscal_date", "basis"], extent: Extent::Companies },
+    Table { name: "fact_growth_rates", key: &["company_key", "fiscal_date", "basis"], extent: Extent::Companies },
+    Table { name: "fact_market_metrics", key: &["company_key", "metric_date"], extent: Extent::Days("metric_date") },
+    Table {
+        name: "metric_nulls",
+        key: &["company_key", "subject_date", "basis", "metric"],
+        extent: Extent::Days("subject_date"),
+    },
+];

@@ -1,0 +1,119 @@
+//! From the models' tables to `analytics`: only rows that differ are written, all tables in one transaction.
+//!
+//! `delta_` holds what is new or other than before, `gone_` what is no more or was other. Both are set differences
+//! over whole rows, so a NULL equals a NULL and no column can be forgotten. They are temporary tables built before the
+//! transaction, in which only DELETE and INSERT stand: Snowflake commits at every DDL.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use findata_shared::{
+    Error, Result,
+    run::{RunId, TableCounts},
+    warehouse::{Warehouse, literal},
+};
+
+use crate::models::{Extent, PUBLISHED, Table};
+
+/// Writes the differences of every table, and `also` in the same transaction; says what changed.
+pub(crate) async fn publish(
+    run: &RunId,
+    now: DateTime<Utc>,
+    warehouse: &mut impl Warehouse,
+    also: &[String],
+) -> Result<BTreeMap<String, TableCounts>> {
+    for table in PUBLISHED {
+        warehouse.execute(&difference("delta", table, &new(table), &old(table))).await?;
+        warehouse.execute(&difference("gone", table, &old(table), &new(table))).await?;
+    }
+    let changed = counts(warehouse).await?;
+    let mut statements = Vec::new();
+    for table in PUBLISHED.iter().filter(|t| changed.get(t.name).is_some_and(|c| c.written + c.removed > 0)) {
+        statements.extend(write(table, run, now));
+    }
+    statements.extend_from_slice(also);
+    in_transaction(warehouse, &statements).await?;
+    with_totals(changed, warehouse).await
+}
+
+/// Runs statements as one transaction.
+pub(crate) async fn in_transaction(warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
+    warehouse.execute("begin transaction").await?;
+    for statement in statements {
+        if let Err(error) = warehouse.execute(statement).await {
+            // The session may be gone with the transaction; the first error is the one to tell.
+            let _ = warehouse.execute("rollback").await;
+            return Err(error);
+        }
+    }
+    warehouse.execute("commit").await.map(|_| ())
+}
+
+fn new(table: &Table) -> String {
+    format!("select * from new_{}", table.name)
+}
+
+fn old(table: &Table) -> String {
+    let rows = format!("select t.* exclude (run_id, computed_at) from analytics.{} t", table.name);
+    match table.extent {
+        Extent::Whole => rows,
+        Extent::Companies => format!("{rows} join scope s on s.symbol = t.symbol"),
+        Extent::Days(day) if table.key.contains(&"basis") => {
+            format!("{rows} join scope s on s.symbol = t.symbol and (t.basis <> 'MARKET' or t.{day} >= s.prices_from)")
+        }
+        Extent::Days(day) => format!("{rows} join scope s on s.symbol = t.symbol and t.{day} >= s.prices_from"),
+    }
+}
+
+fn difference(prefix: &str, table: &Table, left: &str, right: &str) -> String {
+    format!("create or replace temporary table {prefix}_{} as {left} except {right}", table.name)
+}
+
+fn write(table: &Table, run: &RunId, now: DateTime<Utc>) -> [String; 2] {
+    let name = table.name;
+    let same = table.key.iter().map(|k| format!("t.{k} = g.{k}")).collect::<Vec<_>>().join(" and ");
+    let (run, now) = (literal(run.as_str()), now.format("%Y-%m-%d %H:%M:%S%.3f"));
+    [
+        format!("delete from analytics.{name} t using gone_{name} g where {same}"),
+        format!("insert into analytics.{name} select d.*, {run}, '{now}'::timestamp from delta_{name} d"),
+    ]
+}
+
+async fn counts(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, TableCounts>> {
+    let one = |table: &Table| {
+        let name = table.name;
+        let same = table.key.iter().map(|k| format!("d.{k} = g.{k}")).collect::<Vec<_>>().join(" and ");
+        format!(
+            "select '{name}', (select count(*) from delta_{name})::varchar, \
+             (select count(*) from gone_{name} g where not exists (select 1 from delta_{name} d where {same}))::varchar"
+        )
+    };
+    let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
+    let mut counts = BTreeMap::new();
+    for row in warehouse.query(&query).await? {
+        let [Some(name), written, removed] = row.as_slice() else {
+            return Err(Error::Stop("the warehouse did not count the changed rows".into()));
+        };
+        let (written, removed) = (number(written), number(removed));
+        counts.insert(name.clone(), TableCounts { rows: 0, written, removed });
+    }
+    Ok(counts)
+}
+
+async fn with_totals(
+    mut counts: BTreeMap<String, TableCounts>,
+    warehouse: &mut impl Warehouse,
+) -> Result<BTreeMap<String, TableCounts>> {
+    let one = |table: &Table| format!("select '{0}', count(*)::varchar from analytics.{0}", table.name);
+    let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
+    for row in warehouse.query(&query).await? {
+        if let [Some(name), rows] = row.as_slice() {
+            counts.entry(name.clone()).or_default().rows = number(rows);
+        }
+    }
+    Ok(counts)
+}
+
+fn number(cell: &Option<String>) -> u64 {
+    cell.as_deref().and_then(|n| n.parse().ok()).unwrap_or_default()
+}

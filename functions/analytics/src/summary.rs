@@ -1,0 +1,162 @@
+//! The ledger of a run, added up.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use findata_shared::{
+    ledger::{BatchEntry, Loaded, Outcome, TaskRecord},
+    plan::Plan,
+    run::{BudgetUse, Connections, Cost, Failure, Highlight, Status, Summary, TableCounts, TaskCounts},
+    warehouse::literal,
+};
+
+/// What the host measured before analytics began.
+#[derive(Debug, Clone, Default)]
+pub struct Measured {
+    /// When the run started, by the real clock.
+    pub started_at: DateTime<Utc>,
+    /// Seconds since then.
+    pub seconds: f64,
+    /// Seconds by stage, as far as they are done.
+    pub stages: BTreeMap<String, f64>,
+    /// Call budget.
+    pub budget: BudgetUse,
+    /// HTTP connections.
+    pub connections: Connections,
+}
+
+/// Adds everything up.
+pub(crate) fn summarise(
+    plan: &Plan,
+    entries: &[BatchEntry],
+    loaded: Loaded,
+    analytics: BTreeMap<String, TableCounts>,
+    highlights: Vec<Highlight>,
+    measured: &Measured,
+    computing: Duration,
+) -> Summary {
+    let mut tasks = TaskCounts { planned: plan.due(), skipped_fresh: plan.fresh(), ..TaskCounts::default() };
+    let (mut calls, mut bytes) = (0, 0);
+    let mut failures = Vec::new();
+    let mut outside: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+    let mut budget_ended = false;
+    for record in entries.iter().flat_map(|entry| &entry.tasks) {
+        calls += u64::from(record.calls);
+        bytes += record.bytes;
+        match &record.outcome {
+            Outcome::Rows { .. } | Outcome::Empty => tasks.done += 1,
+            Outcome::NotInPlan { reason } => {
+                tasks.not_in_plan += 1;
+                outside.entry(record.task.dataset.name).or_insert((0, reason)).0 += 1;
+            }
+            Outcome::Failed { reason, budget } => {
+                tasks.failed += 1;
+                budget_ended |= budget;
+                failures.push(Failure {
+                    symbol: record.task.symbol.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    dataset: record.task.dataset.name.into(),
+                    reason: reason.clone(),
+                });
+            }
+        }
+    }
+    failures.sort();
+    let symbols = plan.symbols.len() as u64;
+    let mut stages = measured.stages.clone();
+    stages.insert("compute".into(), rounded(computing.as_secs_f64()));
+    let seconds = measured.seconds + computing.as_secs_f64();
+    let staged: u64 = loaded.rows.values().map(|r| r.staged).sum();
+    Summary {
+        run_id: plan.run_id.clone(),
+        status: status(plan, entries, budget_ended, &failures),
+        started_at: measured.started_at,
+        seconds: rounded(seconds),
+        symbols,
+        tasks,
+        calls,
+        calls_per_symbol: ratio(calls as f64, symbols as f64),
+        bytes,
+        cache_hit_rate: ratio(tasks.skipped_fresh as f64, (tasks.planned + tasks.skipped_fresh) as f64),
+        rows: loaded.rows,
+        rows_per_second: ratio(staged as f64, seconds),
+        analytics,
+        stages,
+        budget: measured.budget,
+        connections: measured.connections,
+        failures,
+        notes: notes(plan, entries, &outside),
+        cost: Cost { fmp_calls: calls, s3_puts: 0, ..Cost::default() },
+        highlights,
+    }
+}
+
+/// Nothing is done where every symbol has a failure and none got a row: of an unknown symbol every dataset is empty.
+fn status(plan: &Plan, entries: &[BatchEntry], budget_ended: bool, failures: &[Failure]) -> Status {
+    let failed: BTreeSet<&str> = failures.iter().map(|f| f.symbol.as_str()).collect();
+    let served = |record: &TaskRecord| {
+        let ours = record.task.symbol.as_ref().is_some_and(|s| plan.symbols.contains(s));
+        ours && matches!(record.outcome, Outcome::Rows { .. })
+    };
+    if budget_ended {
+        Status::Budget
+    } else if failures.is_empty() {
+        Status::Complete
+    } else if plan.symbols.iter().all(|s| failed.contains(s.as_str()))
+        && !entries.iter().flat_map(|entry| &entry.tasks).any(served)
+    {
+        Status::Failed
+    } else {
+        Status::Partial
+    }
+}
+
+fn notes(plan: &Plan, entries: &[BatchEntry], outside: &BTreeMap<&str, (u64, &str)>) -> Vec<String> {
+    let mut notes = plan.notes.clone();
+    for (dataset, (count, reason)) in outside {
+        notes.push(format!("{dataset}: {count} left out, {reason}"));
+    }
+    let mut drift: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (dataset, fields) in entries.iter().flat_map(|entry| &entry.drift) {
+        drift.entry(dataset).or_default().extend(fields.iter().map(String::as_str));
+    }
+    for (dataset, fields) in drift {
+        let fields = fields.into_iter().collect::<Vec<_>>().join(", ");
+        notes.push(format!("{dataset}: an answer lacked the fields {fields}; they are NULL there"));
+    }
+    notes
+}
+
+/// The run's line in `ops.runs`, replacing that of an earlier try.
+pub(crate) fn note_run(summary: &Summary, now: DateTime<Utc>) -> Vec<String> {
+    let run = literal(summary.run_id.as_str());
+    let time = |t: DateTime<Utc>| t.format("%Y-%m-%d %H:%M:%S%.3f").to_string();
+    vec![
+        format!("delete from ops.runs where run_id = {run}"),
+        format!(
+            "insert into ops.runs (run_id, status, started_at, seconds, symbols, tasks_planned, tasks_done, tasks_skipped_fresh, \
+             tasks_failed, calls, bytes, published_at) values ({run}, '{}', '{}'::timestamp, {}, {}, {}, {}, {}, {}, {}, {}, '{}'::timestamp)",
+            summary.status.as_str(),
+            time(summary.started_at),
+            summary.seconds,
+            summary.symbols,
+            summary.tasks.planned,
+            summary.tasks.done,
+            summary.tasks.skipped_fresh,
+            summary.tasks.failed,
+            summary.calls,
+            summary.bytes,
+            time(now),
+        ),
+    ]
+}
+
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { (part / whole * 1e4).round() / 1e4 } else { 0.0 }
+}
+
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
+}

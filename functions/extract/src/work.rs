@@ -1,0 +1,100 @@
+//! What a batch has so far: open landing files, task records, what must be said.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use findata_shared::{
+    Error, Result,
+    catalog::{self, Requests},
+    fmp::Answer,
+    landing::Landing,
+    ledger::{Outcome, TaskRecord},
+    plan::{Task, Window},
+    rows::{self, Row},
+};
+
+pub(crate) struct Work {
+    fetched_at: DateTime<Utc>,
+    pub(crate) landings: BTreeMap<&'static str, Landing>,
+    pub(crate) records: Vec<TaskRecord>,
+    pub(crate) stop: Option<String>,
+    pub(crate) drift: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Work {
+    pub(crate) fn new(fetched_at: DateTime<Utc>) -> Self {
+        Work {
+            fetched_at,
+            landings: BTreeMap::new(),
+            records: Vec::new(),
+            stop: None,
+            drift: BTreeMap::new(),
+        }
+    }
+
+    /// Takes one answer in: rows to their file, the outcome to the records. Returns the task that follows from it,
+    /// if one does.
+    pub(crate) fn take(&mut self, task: Task, answer: Answer) -> Result<Option<Task>> {
+        let mut following = None;
+        let outcome = match answer.body {
+            Ok(None) if task.dataset.name == "profile" => {
+                failed("unknown symbol: FMP has no profile of it; check the spelling (BRK-B, not BRK.B)")
+            }
+            Ok(None) => Outcome::Empty,
+            Ok(Some(body)) => match rows::typed(task.dataset, task.symbol.as_ref(), &body) {
+                Ok((rows, drift)) => {
+                    self.note_drift(task.dataset.name, &drift);
+                    following = needs_share_count(&task, &rows);
+                    self.land(&task, &rows)?
+                }
+                Err(error) => failed(&error.to_string()),
+            },
+            Err(Error::NotInPlan(reason)) => Outcome::NotInPlan { reason },
+            Err(error) => {
+                if error.ends_run() {
+                    self.stop.get_or_insert_with(|| error.to_string());
+                }
+                Outcome::Failed { reason: error.to_string(), budget: matches!(error, Error::Budget(_)) }
+            }
+        };
+        let (calls, bytes) = (answer.calls, answer.bytes);
+        self.records.push(TaskRecord { task, outcome, calls, bytes, fetched_at: self.fetched_at });
+        Ok(following)
+    }
+
+    fn land(&mut self, task: &Task, rows: &[Row<'_>]) -> Result<Outcome> {
+        let (dataset, at) = (task.dataset, self.fetched_at);
+        self.landings.entry(dataset.name).or_insert_with(|| Landing::new(dataset, at)).add(rows)?;
+        if rows.iter().all(|row| row.reject.is_some()) {
+            let first = rows.first().and_then(|row| row.reject.as_deref()).unwrap_or_default();
+            return Ok(failed(&format!("every row of the answer is quarantined; the first: {first}")));
+        }
+        Ok(Outcome::Rows { rows: rows.len() as u64, newest: newest(task, rows) })
+    }
+
+    fn note_drift(&mut self, dataset: &str, missing: &[&str]) {
+        if !missing.is_empty() {
+            self.drift.entry(dataset.into()).or_default().extend(missing.iter().map(|field| field.to_string()));
+        }
+    }
+}
+
+fn failed(reason: &str) -> Outcome {
+    Outcome::Failed { reason: reason.into(), budget: false }
+}
+
+/// The newest day among the good rows of a dataset by day.
+fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
+    let Window::Days { .. } = task.window else { return None };
+    let column = task.dataset.key.last()?;
+    let days = rows.iter().filter(|row| row.reject.is_none()).filter_map(|row| row.get(task.dataset, column)?.parse().ok());
+    days.max()
+}
+
+/// shares-float, where a profile has no market cap to divide by its price.
+fn needs_share_count(task: &Task, rows: &[Row<'_>]) -> Option<Task> {
+    let profile = rows.first().filter(|row| task.dataset.name == "profile" && row.reject.is_none())?;
+    let market_cap = profile.get(task.dataset, "market_cap").filter(|value| *value != "0");
+    let dataset = catalog::dataset("shares_float").filter(|d| d.requests == Requests::Symbol)?;
+    market_cap.is_none().then(|| Task { dataset, symbol: task.symbol.clone(), window: Window::All })
+}

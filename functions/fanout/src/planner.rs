@@ -1,0 +1,223 @@
+//! Fetch or skip, and why: a pure comparison of what is wanted with the freshness book.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
+use findata_shared::{
+    Error, Result, Symbol, calendar,
+    catalog::{self, CATALOG, Dataset, Freshness, Requests},
+    freshness::{Book, Entry},
+    plan::{Batch, Cadence, DatasetPlan, Task, Window},
+    run::Options,
+};
+
+/// Symbols of one batch: some 500 calls, 40 seconds at 750 a minute, well inside a function's time.
+const SYMBOLS_PER_BATCH: usize = 50;
+/// Prices of a symbol not seen before, in days.
+const FIRST_HISTORY: Days = Days::new(5 * 365 + 2);
+/// Days asked again at the end of a known series: FMP corrects its newest bars.
+const OVERLAP: Days = Days::new(4);
+/// Days of one price call: 15 years are under 3,800 bars, and FMP cuts at 5,000.
+const WINDOW: Days = Days::new(15 * 365);
+/// FMP may need this long after a close until a bar is there.
+const SETTLING: Duration = Duration::hours(6);
+/// How long a late bar is waited for between two tries.
+const LATE_BAR: Duration = Duration::minutes(15);
+/// Empty answers are remembered for a day.
+const EMPTY: Duration = Duration::days(1);
+
+/// Tasks to fetch, and the account of every decision.
+#[derive(Debug, Default)]
+pub struct Planned {
+    /// What to fetch.
+    pub tasks: Vec<Task>,
+    /// By dataset, in the catalog's order.
+    pub datasets: Vec<(String, DatasetPlan)>,
+}
+
+/// Decides for every dataset and symbol.
+///
+/// # Errors
+/// `Reject` for a dataset that the catalog does not have, or days that end before they begin.
+pub fn plan(symbols: &[Symbol], options: &Options, book: &Book, now: DateTime<Utc>) -> Result<Planned> {
+    let wanted = wanted(options)?;
+    let range = price_range(options, now)?;
+    let mut planned = Planned::default();
+    for dataset in wanted {
+        let mut account = DatasetPlan::default();
+        let index = options.index.iter().filter(|_| dataset.requests == Requests::Days);
+        for symbol in index.chain(symbols) {
+            for (task, reason) in due(dataset, symbol, options, range, book, now) {
+                match reason {
+                    Decision::Fetch(why) => {
+                        account.calls += 1;
+                        account.bytes += dataset.row_bytes * rows(&task);
+                        *account.due.entry(why.into()).or_default() += 1;
+                        planned.tasks.push(task);
+                    }
+                    Decision::Skip(why) => *account.skipped.entry(why.into()).or_default() += 1,
+                }
+            }
+        }
+        planned.datasets.push((dataset.name.into(), account));
+    }
+    Ok(planned)
+}
+
+/// Packs tasks so that one symbol's travel together.
+pub fn batches(symbols: &[Symbol], tasks: Vec<Task>) -> Vec<Batch> {
+    let place: HashMap<&Symbol, usize> = symbols.iter().enumerate().map(|(i, s)| (s, i / SYMBOLS_PER_BATCH)).collect();
+    let mut packed: BTreeMap<usize, Vec<Task>> = BTreeMap::new();
+    for task in tasks {
+        let batch = task.symbol.as_ref().and_then(|s| place.get(s)).copied().unwrap_or_default();
+        packed.entry(batch).or_default().push(task);
+    }
+    packed.into_iter().map(|(i, tasks)| Batch { id: format!("b{:05}", i + 1), tasks }).collect()
+}
+
+enum Decision {
+    Fetch(&'static str),
+    Skip(&'static str),
+}
+
+fn wanted(options: &Options) -> Result<Vec<&'static Dataset>> {
+    if options.datasets.is_empty() {
+        // Constituents are the universe's affair, shares-float follows a profile without market cap.
+        let by_itself = |d: &&Dataset| d.requests != Requests::Market && d.name != "shares_float";
+        return Ok(CATALOG.iter().filter(by_itself).collect());
+    }
+    let names: Vec<_> = CATALOG.iter().map(|d| d.name).collect();
+    let unknown = |name: &str| Error::Reject(format!("no dataset {name:?}: there are {}", names.join(", ")));
+    let mut found = Vec::new();
+    for name in &options.datasets {
+        let dataset = catalog::dataset(name).ok_or_else(|| unknown(name))?;
+        if dataset.requests != Requests::Market && !found.contains(&dataset) {
+            found.push(dataset);
+        }
+    }
+    Ok(found)
+}
+
+/// The days of prices that were asked for; without an end the newest closed session.
+fn price_range(options: &Options, now: DateTime<Utc>) -> Result<(Option<NaiveDate>, NaiveDate)> {
+    let closed = calendar::last_closed_session(now);
+    let to = options.prices_to.map_or(closed, |to| to.min(closed));
+    match options.prices_from {
+        Some(from) if from > to => Err(Error::Reject(format!("prices from {from} to {to}: the end is before the start"))),
+        from => Ok((from, to)),
+    }
+}
+
+fn due(
+    dataset: &'static Dataset,
+    symbol: &Symbol,
+    options: &Options,
+    range: (Option<NaiveDate>, NaiveDate),
+    book: &Book,
+    now: DateTime<Utc>,
+) -> Vec<(Task, Decision)> {
+    let task = |window| Task { dataset, symbol: Some(symbol.clone()), window };
+    match dataset.requests {
+        Requests::Market => Vec::new(),
+        Requests::Symbol => {
+            let task = task(Window::All);
+            let decision = by_age(dataset, book.entry(dataset, &task.subject()), None, options.full, now);
+            vec![(task, decision)]
+        }
+        Requests::Statement => [(Cadence::Annual, options.years), (Cadence::Quarter, options.quarters)]
+            .into_iter()
+            .filter(|(_, limit)| *limit > 0)
+            .map(|(cadence, limit)| {
+                let task = task(Window::Newest { cadence, limit });
+                let decision = by_age(dataset, book.entry(dataset, &task.subject()), Some(limit), options.full, now);
+                (task, decision)
+            })
+            .collect(),
+        Requests::Days => {
+            let known = book.entry(dataset, symbol.as_str());
+            days(known, range, options.full, now)
+                .into_iter()
+                .map(|(from, to, decision)| (task(Window::Days { from, to }), decision))
+                .collect()
+        }
+    }
+}
+
+fn by_age(dataset: &Dataset, known: Option<&Entry>, limit: Option<u32>, full: bool, now: DateTime<Utc>) -> Decision {
+    let Some(known) = known else { return Decision::Fetch("not fetched yet") };
+    let lifetime = match dataset.freshness {
+        Freshness::For(time) if !known.empty => time,
+        Freshness::For(_) | Freshness::UntilNextClose => EMPTY,
+    };
+    if full {
+        Decision::Fetch("asked for in full")
+    } else if limit > known.limit {
+        Decision::Fetch("more history asked for")
+    } else if now - known.fetched_at >= lifetime {
+        Decision::Fetch("older than its time to live")
+    } else if known.empty {
+        Decision::Skip("empty within the last day")
+    } else {
+        Decision::Skip("fresh")
+    }
+}
+
+/// The parts of a price series that are missing.
+fn days(
+    known: Option<&Entry>,
+    (from, to): (Option<NaiveDate>, NaiveDate),
+    full: bool,
+    now: DateTime<Utc>,
+) -> Vec<(NaiveDate, NaiveDate, Decision)> {
+    let covered = known.and_then(|e| e.days);
+    let first = from.or(covered.map(|c| c.from)).unwrap_or(to - FIRST_HISTORY);
+    let fetch = |from: NaiveDate, to: NaiveDate, why: &'static str| {
+        windows(from, to).into_iter().map(move |(from, to)| (from, to, Decision::Fetch(why)))
+    };
+    let (Some(known), Some(covered)) = (known, covered) else {
+        return fetch(first, to, "not fetched yet").collect();
+    };
+    if full {
+        return fetch(first.min(covered.from), to, "asked for in full").collect();
+    }
+    let mut parts = Vec::new();
+    if first < covered.from {
+        parts.extend(fetch(first, covered.from - Days::new(1), "more history asked for"));
+    }
+    let asked_late_enough = now - known.fetched_at < LATE_BAR
+        || known.fetched_at >= calendar::close_of(to) + SETTLING;
+    let there = covered.newest.is_some_and(|newest| newest >= to) || (covered.to >= to && asked_late_enough);
+    if !there {
+        // From the newest bar on, so that the series has no gap; an empty series is asked for whole.
+        let start = covered.newest.map_or(covered.from, |newest| newest - OVERLAP).max(covered.from);
+        parts.extend(fetch(start.min(to), to, "a session closed since"));
+    }
+    if parts.is_empty() {
+        parts.push((first, to, Decision::Skip(if known.empty { "empty within the last day" } else { "fresh" })));
+    }
+    parts
+}
+
+/// Splits a range into windows that FMP's cut cannot reach.
+fn windows(from: NaiveDate, to: NaiveDate) -> Vec<(NaiveDate, NaiveDate)> {
+    let mut parts = Vec::new();
+    let mut start = from;
+    while start <= to {
+        let end = (start + WINDOW).min(to);
+        parts.push((start, end));
+        start = end + Days::new(1);
+    }
+    parts
+}
+
+/// Rows that a task will bring, for the estimate.
+fn rows(task: &Task) -> u64 {
+    match task.window {
+        Window::All => 1,
+        Window::Newest { limit, .. } => limit.into(),
+        Window::Days { from, to } => (((to - from).num_days() + 1).max(1) as u64 * 5).div_ceil(7),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+use findata_shared::ledger::{Outcome, TaskRecord};
+
+use super::*;
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn symbols() -> Vec<Symbol> {
+    vec!["AAPL".parse().unwrap()]
+}
+
+fn only(dataset: &str) -> Options {
+    Options { datasets: vec![dataset.into()], index: None, ..Options::default() }
+}
+
+fn note(book: &mut Book, tasks: &[Task], when: &str, outcome: impl Fn(&Task) -> Outcome) {
+    for task in tasks {
+        let record =
+            TaskRecord { task: task.clone(), outcome: outcome(task), calls: 1, bytes: 1, fetched_at: at(when) };
+        book.note(&record);
+    }
+}
+
+fn ask(options: &Options, book: &Book, when: &str) -> Vec<Task> {
+    plan(&symbols(), options, book, at(when)).unwrap().tasks
+}
+
+#[test]
+fn a_first_run_asks_ten_times_a_symbol_and_a_second_one_not_at_all() {
+    let mut book = Book::default();
+    let options = Options::default();
+    let first = ask(&options, &book, "2026-11-20T22:00:00Z");
+    assert_eq!(first.len(), 10 + 1, "ten for the symbol, one for the index");
+    note(&mut book, &first, "2026-11-20T22:00:00Z", |task| Outcome::Rows {
+        rows: 1,
+        newest: matches!(task.window, Window::Days { .. }).then(|| day("2026-11-20")),
+    });
+    let second = plan(&symbols(), &options, &book, at("2026-11-20T22:00:01Z")).unwrap();
+    assert!(second.tasks.is_empty());
+    assert_eq!(second.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum::<u64>(), 11);
+}
+
+#[test]
+fn prices_are_asked_from_the_newest_bar_on_and_only_after_a_close() {
+    let mut book = Book::default();
+    let options = only("prices");
+    let first = ask(&options, &book, "2026-11-19T22:00:00Z");
+    let Window::Days { from, to } = first[0].window else { panic!("days") };
+    assert_eq!((from, to), (day("2021-11-18"), day("2026-11-19")));
+    note(&mut book, &first, "2026-11-19T22:00:00Z", |_| Outcome::Rows { rows: 1, newest: Some(day("2026-11-19")) });
+    assert!(ask(&options, &book, "2026-11-20T20:59:00Z").is_empty(), "the market is still open");
+    let next = ask(&options, &book, "2026-11-20T21:00:00Z");
+    assert_eq!(next[0].window, Window::Days { from: day("2026-11-15"), to: day("2026-11-20") });
+    let earlier = Options { prices_from: Some(day("2020-01-01")), ..options };
+    let more = ask(&earlier, &book, "2026-11-19T22:00:00Z");
+    assert_eq!(more[0].window, Window::Days { from: day("2020-01-01"), to: day("2021-11-17") });
+}
+
+#[test]
+fn a_late_bar_is_asked_for_again_and_a_delisted_company_once_a_day() {
+    let mut book = Book::default();
+    let options = only("prices");
+    let first = ask(&options, &book, "2026-11-20T21:01:00Z");
+    note(&mut book, &first, "2026-11-20T21:01:00Z", |_| Outcome::Rows { rows: 1, newest: Some(day("2026-11-19")) });
+    assert!(ask(&options, &book, "2026-11-20T21:10:00Z").is_empty(), "asked a moment ago");
+    let again = ask(&options, &book, "2026-11-20T21:30:00Z");
+    assert_eq!(again.len(), 1);
+    note(&mut book, &again, "2026-11-21T04:00:00Z", |_| Outcome::Empty);
+    assert!(ask(&options, &book, "2026-11-22T04:00:00Z").is_empty(), "six hours after the close it will not come");
+}
+
+#[test]
+fn forty_years_are_asked_in_windows_that_cannot_be_cut() {
+    let options = Options { prices_from: Some(day("1986-01-01")), ..only("prices") };
+    let tasks = ask(&options, &Book::default(), "2026-11-20T22:00:00Z");
+    let mut expected = day("1986-01-01");
+    for task in &tasks {
+        let Window::Days { from, to } = task.window else { panic!("days") };
+        assert_eq!(from, expected);
+        assert!(from.iter_days().take_while(|d| *d <= to).filter(|d| calendar::is_trading_day(*d)).count() < 5_000);
+        expected = to + Days::new(1);
+    }
+    assert_eq!(expected, day("2026-11-21"));
+}
+
+#[test]
+fn deeper_history_and_full_override_freshness() {
+    let mut book = Book::default();
+    let options = only("cash_flow");
+    let first = ask(&options, &book, "2026-11-20T22:00:00Z");
+    note(&mut book, &first, "2026-11-20T22:00:00Z", |_| Outcome::Rows { rows: 8, newest: None });
+    assert!(ask(&Options { quarters: 4, ..options.clone() }, &book, "2026-11-20T23:00:00Z").is_empty());
+    assert_eq!(ask(&Options { quarters: 40, ..options.clone() }, &book, "2026-11-20T23:00:00Z").len(), 1);
+    assert_eq!(ask(&Options { full: true, ..options.clone() }, &book, "2026-11-20T23:00:00Z").len(), 2);
+    assert_eq!(ask(&options, &book, "2026-11-21T04:00:00Z").len(), 2, "six hours later");
+}
+
+#[test]
+fn failed_tasks_are_due_again_and_empty_ones_after_a_day() {
+    let mut book = Book::default();
+    let options = only("dividends");
+    let first = ask(&options, &book, "2026-11-20T22:00:00Z");
+    note(&mut book, &first, "2026-11-20T22:00:00Z", |_| Outcome::Failed { reason: "x".into(), budget: false });
+    assert_eq!(ask(&options, &book, "2026-11-20T22:00:01Z").len(), 1);
+    note(&mut book, &first, "2026-11-20T22:00:00Z", |_| Outcome::Empty);
+    assert!(ask(&options, &book, "2026-11-21T21:00:00Z").is_empty());
+    assert_eq!(ask(&options, &book, "2026-11-21T22:00:00Z").len(), 1);
+}
+
+#[test]
+fn batches_keep_a_symbol_together() {
+    let symbols: Vec<Symbol> = (0..120).map(|i| format!("S{i}").parse().unwrap()).collect();
+    let tasks = plan(&symbols, &Options::default(), &Book::default(), at("2026-11-20T22:00:00Z")).unwrap().tasks;
+    let packed = batches(&symbols, tasks);
+    assert_eq!(packed.iter().map(|b| b.tasks.len()).collect::<Vec<_>>(), [501, 500, 200]);
+}
+
+#[test]
+fn what_is_not_in_the_catalog_is_refused() {
+    let error = plan(&symbols(), &only("ratios"), &Book::default(), at("2026-11-20T22:00:00Z")).unwrap_err();
+    assert!(error.to_string().contains("income_statement"));
+    let backwards = Options { prices_from: Some(day("2027-01-01")), ..only("prices") };
+    assert!(plan(&symbols(), &backwards, &Book::default(), at("2026-11-20T22:00:00Z")).is_err());
+}

@@ -1,0 +1,163 @@
+//! load: a run's landing files become rows of `raw` and `staging`, effectively once.
+//!
+//! Each dataset is copied into the temporary table `incoming`, its counts are compared with the ledger file by file,
+//! and one transaction brings in what is new, sets aside what is quarantined and notes the files. A file that is
+//! noted is not loaded again, so the function may be repeated after a crash anywhere.
+
+mod sql;
+
+use std::collections::{BTreeMap, HashMap};
+
+use findata_shared::{
+    Error, Result,
+    catalog::{self, Dataset},
+    clock::Clock,
+    freshness,
+    ledger::{self, BatchEntry, Loaded, StagedFile},
+    run::{RowCounts, RunId},
+    stage::{self, Stage},
+    warehouse::Warehouse,
+};
+
+/// Loads a staged run and closes the step. Safe to repeat.
+///
+/// # Errors
+/// `Retry` while the run is not staged; `Stop` when a file does not hold what the ledger says; the warehouse's and the
+/// stage's own.
+pub async fn handle(
+    run: &RunId,
+    stage: &impl Stage,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+) -> Result<Loaded> {
+    if let Some(loaded) = stage::read_json(stage, &ledger::loaded_key(run)).await? {
+        return Ok(loaded);
+    }
+    let staged: ledger::Staged = stage::read_json(stage, &ledger::staged_key(run))
+        .await?
+        .ok_or_else(|| Error::retry(format!("run {run} is not staged yet")))?;
+    let noted = noted(run, warehouse).await?;
+    for dataset in catalog::CATALOG {
+        let open = |f: &&StagedFile| f.dataset == dataset.name && !noted.contains_key(&f.key);
+        let files: Vec<StagedFile> = staged.files.iter().filter(open).cloned().collect();
+        if !files.is_empty() {
+            load_dataset(run, dataset, &files, warehouse, clock).await?;
+        }
+    }
+    let entries = ledger::entries(stage, run).await?;
+    note_tasks(run, &entries, warehouse).await?;
+    let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
+    freshness::advance(stage, &records).await?;
+
+    let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
+    for (dataset, counts) in self::noted(run, warehouse).await?.into_values() {
+        let sum = rows.entry(dataset).or_default();
+        sum.staged += counts.staged;
+        sum.loaded += counts.loaded;
+        sum.unchanged += counts.unchanged;
+        sum.quarantined += counts.quarantined;
+    }
+    let loaded = Loaded { run_id: run.clone(), rows };
+    stage::write_json_once(stage, &ledger::loaded_key(run), &loaded).await?;
+    Ok(loaded)
+}
+
+async fn load_dataset(
+    run: &RunId,
+    dataset: &'static Dataset,
+    files: &[StagedFile],
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+) -> Result<()> {
+    warehouse.copy_in(dataset, files).await?;
+    compare(files, &warehouse.query(sql::COUNTS).await?)?;
+    warehouse.execute(&sql::fresh(dataset)).await?;
+    warehouse.execute("begin transaction").await?;
+    for statement in sql::publish(dataset, run, files, clock.now()) {
+        if let Err(error) = warehouse.execute(&statement).await {
+            // The session may be gone with the transaction; the first error is the one to tell.
+            let _ = warehouse.execute("rollback").await;
+            return Err(error);
+        }
+    }
+    warehouse.execute("commit").await?;
+    Ok(())
+}
+
+/// Compares every file's rows with the ledger.
+fn compare(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Result<()> {
+    let number = |cell: &Option<String>| cell.as_deref().and_then(|n| n.parse::<u64>().ok());
+    let found: HashMap<&str, (Option<u64>, Option<u64>)> = counts
+        .iter()
+        .filter_map(|row| match row.as_slice() {
+            [Some(file), rows, quarantined] => Some((file.as_str(), (number(rows), number(quarantined)))),
+            _ => None,
+        })
+        .collect();
+    for file in files.iter().filter(|f| f.rows > 0) {
+        let got = found.get(file.key.as_str()).copied().unwrap_or_default();
+        if got != (Some(file.rows), Some(file.quarantined)) {
+            return Err(Error::Stop(format!(
+                "{} holds {} rows, {} of them quarantined; its ledger says {} and {}: the file is damaged, fetch again with --full",
+                file.key, got.0.unwrap_or_default(), got.1.unwrap_or_default(), file.rows, file.quarantined
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Files of the run that are loaded, by key.
+async fn noted(run: &RunId, warehouse: &mut impl Warehouse) -> Result<HashMap<String, (String, RowCounts)>> {
+    let rows = warehouse.query(&sql::noted(run)).await?;
+    let number = |cell: &Option<String>| cell.as_deref().and_then(|n| n.parse().ok()).unwrap_or_default();
+    let read = |row: Vec<Option<String>>| match row.as_slice() {
+        [Some(file), Some(dataset), staged, loaded, unchanged, quarantined] => Some((
+            file.clone(),
+            (
+                dataset.clone(),
+                RowCounts {
+                    staged: number(staged),
+                    loaded: number(loaded),
+                    unchanged: number(unchanged),
+                    quarantined: number(quarantined),
+                },
+            ),
+        )),
+        _ => None,
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
+}
+
+async fn note_tasks(run: &RunId, entries: &[BatchEntry], warehouse: &mut impl Warehouse) -> Result<()> {
+    let statements = sql::tasks(run, entries);
+    warehouse.execute("begin transaction").await?;
+    for statement in statements {
+        if let Err(error) = warehouse.execute(&statement).await {
+            let _ = warehouse.execute("rollback").await;
+            return Err(error);
+        }
+    }
+    warehouse.execute("commit").await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_lost_rows_fails_the_load() {
+        let file = StagedFile {
+            dataset: "prices".into(),
+            key: "landing/prices/r/b.ndjson.gz".into(),
+            rows: 3,
+            quarantined: 1,
+            bytes: 1,
+            sha256: String::new(),
+        };
+        let count = |rows: &str| vec![vec![Some(file.key.clone()), Some(rows.into()), Some("1".into())]];
+        assert!(compare(std::slice::from_ref(&file), &count("3")).is_ok());
+        assert!(compare(std::slice::from_ref(&file), &count("2")).is_err());
+        assert!(compare(std::slice::from_ref(&file), &[]).is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! The load's SQL, rendered from the catalog: one text for every warehouse.
+
+use chrono::{DateTime, Utc};
+use findata_shared::{
+    catalog::{Dataset, History, LINEAGE},
+    ledger::{BatchEntry, Outcome, StagedFile},
+    run::RunId,
+    warehouse::literal,
+};
+
+/// Rows by file in `incoming`.
+pub(crate) const COUNTS: &str =
+    "select source_file, count(*)::varchar, count(reject)::varchar from incoming group by source_file";
+
+/// Tasks of one insert statement.
+const TASKS_PER_INSERT: usize = 1_000;
+
+/// Files of the run that are loaded, with their counts.
+pub(crate) fn noted(run: &RunId) -> String {
+    let run = literal(run.as_str());
+    format!(
+        "select source_file, dataset, staged::varchar, loaded::varchar, unchanged::varchar, quarantined::varchar \
+         from ops.files where run_id = {run}"
+    )
+}
+
+/// The rows of `incoming` that say something new: good, and other than the newest known version of their key.
+pub(crate) fn fresh(dataset: &Dataset) -> String {
+    let table = dataset.name;
+    let key = dataset.key.join(", ");
+    let same_key = join_on(dataset, "i", "s");
+    let newest = "observed_at desc nulls last, source_file desc nulls last, source_row desc nulls last";
+    let known = match dataset.history {
+        History::Current => format!("select {key}, row_hash from staging.{table}"),
+        History::Versions => format!(
+            "select {key}, row_hash from staging.{table} \
+             qualify row_number() over (partition by {key} order by {newest}) = 1"
+        ),
+    };
+    let source = "i.observed_at desc nulls last, i.source_file desc nulls last, i.source_row desc nulls last";
+    let partition = dataset.key.iter().map(|k| format!("i.{k}")).collect::<Vec<_>>().join(", ");
+    format!(
+        "create or replace temporary table fresh as \
+         select i.* from incoming i left join ({known}) s on {same_key} \
+         where i.reject is null and (s.row_hash is null or s.row_hash <> i.row_hash) \
+         qualify row_number() over (partition by {partition} order by {source}) = 1"
+    )
+}
+
+/// The statements of one dataset's transaction, in order.
+pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now: DateTime<Utc>) -> Vec<String> {
+    let table = dataset.name;
+    let run = literal(run.as_str());
+    let own: Vec<&str> = dataset.columns.iter().map(|c| c.name).collect();
+    let own = own.join(", ");
+    let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
+    let lineage = lineage.join(", ");
+    let mut statements = Vec::new();
+    if dataset.history == History::Current {
+        let same_key = join_on(dataset, "t", "f");
+        statements.push(format!("delete from staging.{table} t using fresh f where {same_key}"));
+    }
+    statements.push(format!(
+        "insert into staging.{table} ({own}, {lineage}) \
+         select {own}, row_hash, observed_at, {run}, source_file, source_row from fresh"
+    ));
+    statements.push(format!(
+        "insert into raw.{table} (symbol, payload, row_hash, observed_at, run_id, source_file, source_row) \
+         select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from fresh"
+    ));
+    statements.push(format!(
+        "insert into ops.quarantine (run_id, dataset, symbol, reason, payload, source_file, source_row, observed_at) \
+         select {run}, '{table}', subject, reject, payload, source_file, source_row, observed_at \
+         from incoming where reject is not null"
+    ));
+    // From which day on daily figures may differ; none where every day may.
+    let first_date = match dataset.name {
+        "prices" => "min(price_date)",
+        _ if own.contains("known_on") => "min(known_on)",
+        _ => "min(null::date)",
+    };
+    statements.push(format!(
+        "insert into ops.changes (run_id, dataset, symbol, first_date) \
+         select {run}, '{table}', symbol, {first_date} from fresh group by symbol"
+    ));
+    statements.push(note_files(dataset, &run, files, now));
+    statements
+}
+
+fn note_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTime<Utc>) -> String {
+    let now = now.format("%Y-%m-%d %H:%M:%S%.3f");
+    let values: Vec<String> = files
+        .iter()
+        .map(|f| format!("({}, {}, {}, {}, {})", literal(&f.key), literal(&f.sha256), f.bytes, f.rows, f.quarantined))
+        .collect();
+    format!(
+        "insert into ops.files (run_id, dataset, source_file, sha256, bytes, staged, loaded, unchanged, quarantined, loaded_at) \
+         select {run}, '{}', v.source_file, v.sha256, v.bytes, v.staged, coalesce(f.loaded, 0), \
+         v.staged - v.quarantined - coalesce(f.loaded, 0), v.quarantined, '{now}'::timestamp \
+         from (values {}) v(source_file, sha256, bytes, staged, quarantined) \
+         left join (select source_file, count(*) as loaded from fresh group by source_file) f on f.source_file = v.source_file",
+        dataset.name,
+        values.join(", ")
+    )
+}
+
+/// The run's tasks into `ops.tasks`, replacing those of an earlier try.
+pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<String> {
+    let run = literal(run.as_str());
+    let mut rows = Vec::new();
+    for entry in entries {
+        for record in &entry.tasks {
+            let (outcome, reason, count) = match &record.outcome {
+                Outcome::Rows { rows, .. } => ("rows", None, *rows),
+                Outcome::Empty => ("empty", None, 0),
+                Outcome::NotInPlan { reason } => ("not_in_plan", Some(reason), 0),
+                Outcome::Failed { reason, .. } => ("failed", Some(reason), 0),
+            };
+            rows.push(format!(
+                "({run}, {}, '{}', {}, '{outcome}', {}, {count}, {}, {}, '{}'::timestamp)",
+                literal(&entry.batch),
+                record.task.dataset.name,
+                literal(&record.task.subject()),
+                reason.map_or("null".into(), |r| literal(r)),
+                record.calls,
+                record.bytes,
+                record.fetched_at.format("%Y-%m-%d %H:%M:%S%.3f"),
+            ));
+        }
+    }
+    let insert = |chunk: &[String]| {
+        format!(
+            "insert into ops.tasks (run_id, batch, dataset, subject, outcome, reason, row_count, calls, bytes, fetched_at) values {}",
+            chunk.join(", ")
+        )
+    };
+    let mut statements = vec![format!("delete from ops.tasks where run_id = {run}")];
+    statements.extend(rows.chunks(TASKS_PER_INSERT).map(insert));
+    statements
+}
+
+fn join_on(dataset: &Dataset, left: &str, right: &str) -> String {
+    dataset.key.iter().map(|k| format!("{left}.{k} = {right}.{k}")).collect::<Vec<_>>().join(" and ")
+}

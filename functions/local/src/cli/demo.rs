@@ -1,0 +1,43 @@
+//! `findata demo`.
+
+use std::time::Duration;
+
+use findata_shared::{Error, Symbol, clock::Clock, run::Universe};
+use secrecy::SecretString;
+
+use super::{Failure, global::Global, request::Extent, run};
+use crate::fmp_server;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Companies of the synthetic FMP
+    #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u32).range(5..=50_000))]
+    companies: u32,
+    /// Milliseconds that each answer takes
+    #[arg(long, default_value_t = 40, value_name = "MS")]
+    latency: u64,
+    #[command(flatten)]
+    extent: Extent,
+}
+
+pub(crate) async fn demo(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
+    let mut settled = global.settle(from_environment, "./findata-demo")?;
+    let options = fmp_server::Options {
+        symbols: args.companies as usize,
+        today: settled.clock.today(),
+        latency: Duration::from_millis(args.latency),
+        ..fmp_server::Options::default()
+    };
+    let server =
+        fmp_server::start(options).await.map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
+    settled.fmp_url = server.url();
+    if global.fmp_plan.is_none() {
+        settled.fmp_plan = findata_shared::fmp::FmpPlan::Unlimited;
+    }
+    let symbols: Vec<Symbol> =
+        fmp_server::symbols(args.companies as usize).iter().map(|s| s.parse()).collect::<Result<_, _>>()?;
+    let request = args.extent.request(Universe::Symbols(symbols), &settled, false);
+    let fmp = settled.fmp(SecretString::from("demo"), request.options.max_calls);
+    let summary = run::whole_job(&settled, &request, &fmp).await?;
+    run::print(&settled, &summary)
+}

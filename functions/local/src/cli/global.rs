@@ -1,0 +1,177 @@
+//! Options of every command, each also a `FINDATA_` variable.
+
+use std::{env, path::PathBuf};
+
+use chrono::NaiveDate;
+use clap::{ArgMatches, Args, parser::ValueSource};
+use findata_shared::{
+    Error, Symbol,
+    clock::{Clock, DayClock, SystemClock},
+    fmp::{DEFAULT_URL, Fmp, FmpPlan, Settings},
+};
+use secrecy::SecretString;
+
+use super::Failure;
+use crate::home::{Home, SourceKind};
+
+/// Most calls in flight at once. Without a limit of calls more would only queue on two cores; at 3,000 calls a minute
+/// and a second's answer 50 are in flight.
+const IN_FLIGHT: usize = 256;
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Folder of the warehouse, the stage and the report [default: ./findata-home]
+    #[arg(long, global = true, env = "FINDATA_HOME", value_name = "DIR", help_heading = "Global")]
+    pub home: Option<PathBuf>,
+    /// Base address of the FMP API, `/stable` included [default: FMP's own]
+    #[arg(long, global = true, env = "FINDATA_FMP_URL", value_name = "URL", help_heading = "Global")]
+    pub fmp_url: Option<String>,
+    /// free, starter, premium, ultimate, unlimited or calls a minute [default: premium for FMP's own host, unlimited elsewhere]
+    #[arg(long, global = true, env = "FINDATA_FMP_PLAN", value_name = "PLAN", help_heading = "Global")]
+    pub fmp_plan: Option<String>,
+    /// Where files land, if not in the home
+    #[arg(long, global = true, env = "FINDATA_STAGE", value_name = "DIR", help_heading = "Global")]
+    pub stage: Option<String>,
+    /// duckdb:FILE, if not in the home
+    #[arg(long, global = true, env = "FINDATA_WAREHOUSE", value_name = "WAREHOUSE", help_heading = "Global")]
+    pub warehouse: Option<String>,
+    /// Index for beta and correlation; `none` for no index [default: ^GSPC]
+    #[arg(long, global = true, env = "FINDATA_INDEX", value_name = "SYMBOL", help_heading = "Global")]
+    pub index: Option<String>,
+    /// Plan and compute as if it were 23:00 UTC of that day
+    #[arg(long, global = true, env = "FINDATA_TODAY", value_name = "DATE", help_heading = "Global")]
+    pub today: Option<String>,
+    /// Results as JSON on stdout, everything else on stderr
+    #[arg(long, global = true, env = "FINDATA_JSON", value_parser = clap::builder::BoolishValueParser::new(), num_args = 0, default_missing_value = "true", help_heading = "Global")]
+    pub json: bool,
+    /// Say more; twice for every statement and model
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global")]
+    pub verbose: u8,
+}
+
+/// Names of the global options whose value came from the environment.
+pub(crate) fn from_environment(matches: &ArgMatches) -> Vec<&'static str> {
+    let inner = matches.subcommand().map(|(_, m)| m);
+    let names = ["home", "fmp_url", "fmp_plan", "stage", "warehouse", "index", "today"];
+    let set = |name: &&str| {
+        [Some(matches), inner].into_iter().flatten().any(|m| m.value_source(name) == Some(ValueSource::EnvVariable))
+    };
+    names.into_iter().filter(set).collect()
+}
+
+/// The global options, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Settled {
+    pub home: Home,
+    pub fmp_url: String,
+    pub fmp_plan: FmpPlan,
+    pub index: Option<Symbol>,
+    pub clock: AnyClock,
+    pub json: bool,
+}
+
+/// The clock that `--today` chooses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AnyClock {
+    System(SystemClock),
+    Day(DayClock),
+}
+
+impl Clock for AnyClock {
+    fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        match self {
+            AnyClock::System(clock) => clock.now(),
+            AnyClock::Day(clock) => clock.now(),
+        }
+    }
+}
+
+impl Global {
+    /// Checks everything and names all that is wrong at once: usage for an option, configuration for a variable.
+    pub(crate) fn settle(&self, from_environment: &[&'static str], home: &str) -> Result<Settled, Failure> {
+        let mut wrong: Vec<(&'static str, String)> = Vec::new();
+        let fmp_url = self.fmp_url.clone().unwrap_or_else(|| DEFAULT_URL.into());
+        let unlimited = SourceKind::of(&fmp_url) == SourceKind::Other;
+        let fmp_plan = match self.fmp_plan.as_deref().map(str::parse) {
+            None => if unlimited { FmpPlan::Unlimited } else { FmpPlan::Premium },
+            Some(Ok(plan)) => plan,
+            Some(Err(error)) => {
+                wrong.push(("fmp_plan", error.to_string()));
+                FmpPlan::Free
+            }
+        };
+        let index = match self.index.as_deref() {
+            None => Symbol::default_index(),
+            Some("none" | "") => None,
+            Some(text) => text.parse().map_err(|e: Error| wrong.push(("index", e.to_string()))).ok(),
+        };
+        let clock = match self.today.as_deref().map(str::parse::<NaiveDate>) {
+            None => AnyClock::System(SystemClock),
+            Some(Ok(day)) => AnyClock::Day(DayClock(day)),
+            Some(Err(_)) => {
+                let text = self.today.as_deref().unwrap_or_default();
+                wrong.push(("today", format!("{text:?} is no date: write it as 2026-11-20")));
+                AnyClock::System(SystemClock)
+            }
+        };
+        if let Err(error) = Fmp::check_url(&fmp_url) {
+            wrong.push(("fmp_url", error.to_string()));
+        }
+        let stage = self.stage.as_deref().filter(|stage| {
+            let remote = stage.contains("://");
+            if remote {
+                wrong.push(("stage", format!("{stage:?}: the command stages to a folder; s3:// is the functions' own")));
+            }
+            !remote
+        });
+        let warehouse = self.warehouse.as_deref().and_then(|text| {
+            let file = text.strip_prefix("duckdb:").filter(|file| !file.is_empty());
+            if file.is_none() {
+                wrong.push(("warehouse", format!("{text:?} is no warehouse of the command: use duckdb:FILE")));
+            }
+            file
+        });
+        if !wrong.is_empty() {
+            return Err(told(&wrong, from_environment));
+        }
+        let folder = self.home.clone().unwrap_or_else(|| home.into());
+        let home = Home::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
+        Ok(Settled { home, fmp_url, fmp_plan, index, clock, json: self.json })
+    }
+}
+
+impl Settled {
+    /// What the client is built from; the key comes from the environment alone.
+    pub(crate) fn fmp(&self, key: SecretString, max_calls: Option<u64>) -> Settings {
+        Settings { url: self.fmp_url.clone(), key, plan: self.fmp_plan, max_calls, in_flight: IN_FLIGHT }
+    }
+}
+
+/// The key, from `FMP_API_KEY`.
+pub(crate) fn key() -> Result<SecretString, Failure> {
+    match env::var("FMP_API_KEY") {
+        Ok(key) if !key.trim().is_empty() => Ok(SecretString::from(key)),
+        _ => Err(Error::Config(
+            "no FMP key: put it in the variable FMP_API_KEY (keys come from financialmodelingprep.com; `findata demo` needs none)".into(),
+        )
+        .into()),
+    }
+}
+
+/// All that is wrong, each with its option or its variable.
+fn told(wrong: &[(&'static str, String)], from_environment: &[&'static str]) -> Failure {
+    let name = |option: &str| {
+        if from_environment.contains(&option) {
+            format!("FINDATA_{}", option.to_uppercase())
+        } else {
+            format!("--{}", option.replace('_', "-"))
+        }
+    };
+    let text = wrong.iter().map(|(option, what)| format!("{}: {what}", name(option))).collect::<Vec<_>>().join("; ");
+    if wrong.iter().any(|(option, _)| from_environment.contains(option)) {
+        Failure::Run(Error::Config(text))
+    } else {
+        Failure::Usage(text)
+    }
+}

@@ -1,0 +1,126 @@
+//! The command line. Environment and clock are read here and nowhere else.
+
+mod demo;
+mod global;
+mod plan;
+mod progress;
+mod request;
+mod run;
+mod serve;
+mod sql;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use findata_shared::Error;
+use tracing_subscriber::EnvFilter;
+
+use global::Global;
+
+/// Fundamentals and prices from Financial Modeling Prep, with TTM figures, ratios and market metrics computed from them.
+#[derive(Debug, Parser)]
+#[command(name = "findata", version, max_term_width = 110, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The whole job on a built-in synthetic FMP: no key, no account, no network
+    Demo(demo::Args),
+    /// The whole job: plan, fetch, load, compute, show
+    Run(run::Args),
+    /// What `run` would fetch and why, and what it would cost; calls nothing
+    Plan(plan::Args),
+    /// Query the warehouse
+    Sql(sql::Args),
+    /// Serve the synthetic FMP on a port of this machine
+    FmpServer(serve::Args),
+}
+
+/// What went wrong on the way to an exit code.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The caller's words are off: exit code 2.
+    Usage(String),
+    /// An error of the run.
+    Run(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Run(error)
+    }
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Usage(_) | Failure::Run(Error::Reject(_)) => 2,
+            Failure::Run(Error::Config(_)) => 5,
+            Failure::Run(Error::Budget(_)) => 4,
+            Failure::Run(Error::Retry { .. } | Error::Stop(_) | Error::NotInPlan(_)) => 1,
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Failure::Usage(text) => text.clone(),
+            Failure::Run(error) => error.to_string(),
+        }
+    }
+}
+
+/// Parses the command line, does what it says and gives the exit code.
+pub fn main() -> ExitCode {
+    let matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let done = Cli::from_arg_matches(&matches).map_err(|e| Failure::Usage(e.to_string())).and_then(|cli| {
+        log(cli.global.verbose);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| Error::Stop(format!("cannot start: {e}")))?;
+        let from_environment = global::from_environment(&matches);
+        runtime.block_on(dispatch(cli, &from_environment))
+    });
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            eprintln!("findata: {}", failure.text());
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Failure> {
+    match cli.command {
+        Command::Demo(args) => demo::demo(&cli.global, from_environment, &args).await,
+        Command::Run(args) => run::run(&cli.global, from_environment, &args).await,
+        Command::Plan(args) => plan::plan(&cli.global, from_environment, &args).await,
+        Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
+        Command::FmpServer(args) => serve::serve(&args).await,
+    }
+}
+
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "findata=info,warn",
+        _ => "findata=debug,info",
+    };
+    let level = level.replace("findata=", "findata_local=LEVEL,findata_fanout=LEVEL,findata_extract=LEVEL,findata_load=LEVEL,findata_analytics=LEVEL,findata_shared=");
+    let level = level.replace("LEVEL", if verbose > 1 { "debug" } else { "info" });
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .try_init();
+}

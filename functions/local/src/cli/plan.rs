@@ -1,0 +1,53 @@
+//! `findata plan`.
+
+use findata_shared::{Error, plan::Plan};
+use serde_json::json;
+
+use super::{
+    Failure,
+    global::{Global, Settled},
+    request::Wanted,
+};
+use crate::{show, stage::DirectoryStage};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    wanted: Wanted,
+}
+
+pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
+    let settled = global.settle(from_environment, "./findata-home")?;
+    let request = args.wanted.request(&settled, false)?;
+    // A home that is not there is planned as an empty one, and not made.
+    let stage = DirectoryStage::to_read(&settled.home.stage);
+    let plan = findata_fanout::preview(&request, &stage, &settled.clock).await?;
+    let minutes = minutes(&plan, &settled);
+    if settled.json {
+        let datasets: serde_json::Map<_, _> =
+            plan.datasets.iter().map(|(name, d)| (name.clone(), json!(d))).collect();
+        let sum = |of: fn(&findata_shared::plan::DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>();
+        let whole = json!({
+            "symbols": plan.symbols.len(),
+            "calls": sum(|d| d.calls),
+            "bytes": sum(|d| d.bytes),
+            "minutes": minutes,
+            "usd": 0.0,
+            "fmp_plan": settled.fmp_plan.to_string(),
+            "datasets": datasets,
+            "notes": plan.notes,
+        });
+        let text = serde_json::to_string(&whole).map_err(|e| Error::Stop(format!("cannot write the plan: {e}")))?;
+        println!("{text}");
+    } else {
+        print!("{}", show::plan(&plan, &settled.fmp_plan.to_string(), minutes));
+    }
+    Ok(0)
+}
+
+/// Minutes that the calls take at the plan's pace; none without a limit.
+fn minutes(plan: &Plan, settled: &Settled) -> Option<f64> {
+    let calls: u64 = plan.datasets.iter().map(|(_, d)| d.calls).sum();
+    let pace = settled.fmp_plan.per_minute()?;
+    Some((calls as f64 / f64::from(pace) * 10.0).ceil() / 10.0)
+}

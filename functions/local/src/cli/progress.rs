@@ -1,0 +1,70 @@
+//! Progress: bars on a terminal, a line a stage elsewhere.
+
+use std::{
+    io::IsTerminal,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use findata_shared::{fmp::Fmp, plan::Plan};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::host::Progress;
+
+/// What a person sees of a run while it goes on.
+pub(crate) struct Bars {
+    fmp: Arc<Fmp>,
+    terminal: bool,
+    bar: Arc<Mutex<ProgressBar>>,
+}
+
+impl Bars {
+    pub(crate) fn new(fmp: Arc<Fmp>) -> Self {
+        Bars { fmp, terminal: std::io::stderr().is_terminal(), bar: Arc::new(Mutex::new(ProgressBar::hidden())) }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar().finish_and_clear();
+    }
+
+    fn bar(&self) -> ProgressBar {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, bar: ProgressBar) {
+        self.finish();
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+    }
+}
+
+impl Progress for Bars {
+    fn planned(&self, plan: &Plan) {
+        let (due, fresh) = (plan.due(), plan.fresh());
+        if !self.terminal {
+            eprintln!("plan: {} symbols, {due} calls to make, {fresh} answers still fresh", plan.symbols.len());
+            return;
+        }
+        let bar = ProgressBar::new(due);
+        let style = ProgressStyle::with_template("  fetch    {bar:40.cyan/blue} {pos}/{len} calls  {per_sec}  {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        self.replace(bar.clone());
+        let fmp = Arc::clone(&self.fmp);
+        tokio::spawn(async move {
+            while !bar.is_finished() {
+                bar.set_position(fmp.tally().calls().min(due));
+                tokio::time::sleep(Duration::from_millis(80)).await;
+            }
+        });
+    }
+
+    fn begins(&self, stage: &'static str) {
+        if !self.terminal {
+            eprintln!("{stage} ...");
+        } else if stage != "fetch" {
+            let spinner = ProgressBar::new_spinner().with_message(stage);
+            spinner.set_style(ProgressStyle::with_template("  {msg:8} {spinner}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            spinner.enable_steady_tick(Duration::from_millis(100));
+            self.replace(spinner);
+        }
+    }
+}

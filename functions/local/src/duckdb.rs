@@ -1,0 +1,135 @@
+//! The warehouse as a DuckDB file.
+
+use std::path::{Path, PathBuf};
+
+use ::duckdb::{AccessMode, Config, Connection, types::ValueRef};
+use findata_shared::{
+    Error, Result,
+    catalog::{Dataset, Kind},
+    ledger::StagedFile,
+    warehouse::{Warehouse, literal, tables},
+};
+
+/// A session on a DuckDB file, with the stage's directory to read landing files from.
+pub struct DuckDb {
+    connection: Connection,
+    path: PathBuf,
+    stage: PathBuf,
+}
+
+impl DuckDb {
+    /// Opens the file for a run and creates what is missing in it.
+    ///
+    /// # Errors
+    /// `Stop` when another process holds it or it is damaged; `Config` when it cannot be made.
+    pub fn open(path: &Path, stage: &Path) -> Result<Self> {
+        let connection = connect(path, AccessMode::ReadWrite)?;
+        let mut setup = tables::setup();
+        setup.extend(findata_analytics::models::TABLES.iter().map(|t| t.sql.to_owned()));
+        for statement in &setup {
+            connection.execute_batch(statement).map_err(|e| failure(path, &e))?;
+        }
+        Ok(DuckDb { connection, path: path.to_owned(), stage: stage.to_owned() })
+    }
+
+    /// Opens the file to read from it.
+    ///
+    /// # Errors
+    /// `Config` when there is none; otherwise as for [`DuckDb::open`].
+    pub fn open_to_read(path: &Path) -> Result<Connection> {
+        if !path.exists() {
+            let cure = "run `findata run` or `findata demo` first, or name the home with --home";
+            return Err(Error::Config(format!("there is no warehouse at {}: {cure}", path.display())));
+        }
+        connect(path, AccessMode::ReadOnly)
+    }
+}
+
+fn connect(path: &Path, mode: AccessMode) -> Result<Connection> {
+    let config = Config::default()
+        .access_mode(mode)
+        // A stray path must never make DuckDB look for an extension on the network.
+        .and_then(|c| c.with("autoinstall_known_extensions", "false"))
+        .and_then(|c| c.with("autoload_known_extensions", "false"))
+        .map_err(|e| failure(path, &e))?;
+    Connection::open_with_flags(path, config).map_err(|e| failure(path, &e))
+}
+
+/// DuckDB's errors by what to do about them; its texts begin with the error's class.
+fn failure(path: &Path, error: &::duckdb::Error) -> Error {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default().trim();
+    let file = path.display();
+    if text.contains("Could not set lock") || text.contains("Conflicting lock") {
+        Error::Stop(format!("{file} is in use by another process: end that one (or wait for it) and run again"))
+    } else if text.contains("No space left") {
+        Error::Stop(format!("the disk of {file} is full: free some space and run again"))
+    } else if text.contains("Permission denied") || text.contains("Cannot open file") || text.contains("Read-only file system") {
+        Error::Config(format!("cannot open {file}: {line}; choose another place with --home"))
+    } else if text.contains("not a valid DuckDB database file") {
+        Error::Config(format!("{file} is no DuckDB file: move it away or choose another place with --home"))
+    } else {
+        Error::Stop(format!("{file}: {line}"))
+    }
+}
+
+impl Warehouse for DuckDb {
+    async fn execute(&mut self, sql: &str) -> Result<u64> {
+        let (connection, path) = (&self.connection, &self.path);
+        tokio::task::block_in_place(|| connection.execute(sql, [])).map(|n| n as u64).map_err(|e| {
+            tracing::debug!(sql, "statement failed");
+            failure(path, &e)
+        })
+    }
+
+    async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        let (connection, path) = (&self.connection, &self.path);
+        tokio::task::block_in_place(|| texts(connection, sql)).map_err(|e| failure(path, &e))
+    }
+
+    async fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> Result<()> {
+        let sql = copy(dataset, files, &self.stage);
+        self.execute(&sql).await.map(|_| ())
+    }
+}
+
+fn texts(connection: &Connection, sql: &str) -> ::duckdb::Result<Vec<Vec<Option<String>>>> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let columns = row.as_ref().column_count();
+        let cell = |i: usize| {
+            row.get_ref(i).map(|value| match value {
+                ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
+                _ => None,
+            })
+        };
+        found.push((0..columns).map(cell).collect::<::duckdb::Result<_>>()?);
+    }
+    Ok(found)
+}
+
+/// Landing lines into `incoming`. Values are canonical text, so DuckDB's casts cannot fail or round.
+fn copy(dataset: &Dataset, files: &[StagedFile], stage: &Path) -> String {
+    let root = stage.to_string_lossy();
+    let paths: Vec<String> = files.iter().map(|f| literal(&format!("{root}/{}", f.key))).collect();
+    let typed = |kind: Kind| match kind {
+        Kind::Decimal => "DECIMAL(38, 6)",
+        other => other.sql(),
+    };
+    let fields: Vec<String> = dataset.columns.iter().map(|c| format!("{} {}", c.name, typed(c.kind))).collect();
+    let columns: Vec<String> = dataset.columns.iter().map(|c| format!("\"row\".{0} as {0}", c.name)).collect();
+    format!(
+        "create or replace temporary table incoming as \
+         select {columns}, hash as row_hash, observed_at, substr(filename, {skip}) as source_file, n as source_row, \
+             symbol as subject, reject, payload \
+         from read_json([{paths}], format = 'newline_delimited', compression = 'gzip', filename = true, \
+             columns = {{n: 'BIGINT', symbol: 'VARCHAR', hash: 'VARCHAR', observed_at: 'TIMESTAMP', reject: 'VARCHAR', \
+             \"row\": 'STRUCT({fields})', payload: 'VARCHAR'}})",
+        columns = columns.join(", "),
+        skip = root.chars().count() + 2,
+        paths = paths.join(", "),
+        fields = fields.join(", "),
+    )
+}

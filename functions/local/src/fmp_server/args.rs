@@ -1,0 +1,70 @@
+//! The options of `findata fmp-server`.
+
+use super::faults::{Fault, GRAMMAR};
+use super::plan::Plan;
+use super::{DEFAULT_SEED, Options};
+use chrono::NaiveDate;
+use std::time::Duration;
+
+/// A synthetic Financial Modeling Prep on this machine: seeded figures, FMP's paths, fields, limits and errors.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Port on 127.0.0.1; 0 takes any free one
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// How many symbols there are, up to 50000; the odd companies are among them from 38 on
+    #[arg(long, default_value_t = 503, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    pub symbols: u32,
+    /// Another number makes another world; the same number always the same
+    #[arg(long, default_value_t = DEFAULT_SEED)]
+    pub seed: u64,
+    /// Day on which the world stands, at 23:00 UTC: last bar, filings known [default: the real day]
+    #[arg(long, value_name = "DATE")]
+    pub today: Option<NaiveDate>,
+    /// Day from which the odd companies' split, listing and delisting are counted back [default: the 1st of today's month]
+    #[arg(long, value_name = "DATE", hide_short_help = true)]
+    pub anchor: Option<NaiveDate>,
+    /// 0 is the base world; with each step some companies restate a quarter or report a new one. Raise it by one a day
+    #[arg(long, default_value_t = 0)]
+    pub revision: u32,
+    /// Milliseconds before every answer
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    pub latency: u64,
+    /// Calls in any 60 seconds before 429 is answered [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub calls_per_minute: Option<u32>,
+    /// The only key that is good [default: any]
+    #[arg(long, env = "FINDATA_FMP_SERVER_KEY", hide_env_values = true)]
+    pub key: Option<String>,
+    /// The subscription; what it lacks is answered with 402
+    #[arg(long, value_enum, default_value_t = Plan::Ultimate)]
+    pub plan: Plan,
+    /// A fault, may be repeated: KIND[=SETTING,...], such as truncated=0.05 or server-error=x1,prices
+    #[arg(long = "fault", value_name = "FAULT", long_help = fault_help())]
+    pub faults: Vec<Fault>,
+}
+
+fn fault_help() -> String {
+    let kinds: Vec<String> =
+        <super::faults::Kind as clap::ValueEnum>::value_variants().iter().map(|k| k.name()).collect();
+    format!("A fault, may be repeated; of several that fit a call the first strikes. {GRAMMAR}\nKinds: {}", kinds.join(", "))
+}
+
+impl Args {
+    /// The server's options; `today` is the real day.
+    pub fn options(self, today: NaiveDate) -> Options {
+        Options {
+            port: self.port,
+            symbols: self.symbols as usize,
+            seed: self.seed,
+            today: self.today.unwrap_or(today),
+            anchor: self.anchor,
+            revision: self.revision,
+            latency: Duration::from_millis(self.latency),
+            calls_per_minute: self.calls_per_minute,
+            key: self.key,
+            plan: self.plan,
+            faults: self.faults,
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! A company's books: balances on a day and flows over a period, in whole units. A balance is a function of the
+//! day alone and a flow of change is the difference of two balances, so the three statements agree exactly,
+//! cash rolls forward, quarters add up to years, and any quarter can be made on its own. What the books need
+//! to balance goes through shares issued or bought back.
+
+use super::company::{Company, years};
+use super::events;
+use super::odd::Odd;
+use super::periods::{self, Quarter};
+use super::world::World;
+use chrono::{Datelike, Duration, NaiveDate};
+
+const MIX: u64 = 50;
+const LEVEL: u64 = 51;
+const FLOW: u64 = 52;
+
+/// Names numbers, adds them up.
+macro_rules! sums {
+    ($(#[$doc:meta])* $name:ident { $($field:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub(super) struct $name { $(pub $field: i64),* }
+        impl std::ops::Add for $name {
+            type Output = Self;
+            fn add(self, other: Self) -> Self {
+                $name { $($field: self.$field + other.$field),* }
+            }
+        }
+    };
+}
+
+sums! {
+    /// What a period brought. Money that leaves is negative where FMP has it negative.
+    Flow {
+        revenue, cost, research, general, marketing, other_operating, interest_income, interest_expense, depreciation,
+        non_operating, tax, deductions,
+        deferred_tax, stock_compensation, receivables, inventory, payables, other_working_capital, other_non_cash,
+        capex, acquisitions, purchases, sales, long_debt, short_debt, stock, dividends, other_financing, forex,
+        taxes_paid, days, shares_by_days, diluted_by_days,
+    }
+}
+
+impl Flow {
+    pub fn operating_expenses(&self) -> i64 {
+        self.research + self.general + self.marketing + self.other_operating
+    }
+    pub fn operating_income(&self) -> i64 {
+        self.revenue - self.cost - self.operating_expenses()
+    }
+    pub fn before_tax(&self, bank: bool) -> i64 {
+        // A bank's interest is in its revenue and its cost already.
+        let interest = if bank { 0 } else { self.interest_income - self.interest_expense };
+        self.operating_income() + interest + self.non_operating
+    }
+    pub fn net_income(&self, bank: bool) -> i64 {
+        self.before_tax(bank) - self.tax
+    }
+    pub fn working_capital(&self) -> i64 {
+        self.receivables + self.inventory + self.payables + self.other_working_capital
+    }
+    pub fn operating_cash(&self, bank: bool) -> i64 {
+        self.net_income(bank)
+            + self.depreciation
+            + self.deferred_tax
+            + self.stock_compensation
+            + self.working_capital()
+            + self.other_non_cash
+    }
+    pub fn investing_cash(&self) -> i64 {
+        self.capex + self.acquisitions + self.purchases + self.sales
+    }
+    pub fn financing_cash(&self) -> i64 {
+        self.long_debt + self.short_debt + self.stock + self.dividends + self.other_financing
+    }
+    /// Weighted average shares.
+    pub fn shares(&self) -> i64 {
+        self.shares_by_days / self.days.max(1)
+    }
+    /// Weighted average shares, diluted.
+    pub fn diluted(&self) -> i64 {
+        self.diluted_by_days / self.days.max(1)
+    }
+}
+
+sums! {
+    /// What there is on a day. Liabilities are positive.
+    Level {
+        cash, short_investments, accounts_receivable, other_receivables, inventory, prepaids, other_current,
+        property, goodwill, intangibles, long_investments, tax_assets, other_non_current,
+        accounts_payable, other_payables, accrued, short_debt, lease_current, tax_payables, deferred_revenue,
+        other_current_liabilities, long_debt, lease, deferred_revenue_long, deferred_tax, other_long_liabilities,
+        minority, other_income,
+    }
+}
+
+impl Level {
+    pub fn receivables(&self) -> i64 {
+        self.accounts_receivable + self.other_receivables
+    }
+    pub fn current_assets(&self) -> i64 {
+        self.cash + self.short_investments + self.receivables() + self.inventory + self.prepaids + self.other_current
+    }
+    pub fn non_current_assets(&self) -> i64 {
+        self.property + self.goodwill + self.intangibles + self.long_investments + self.tax_assets + self.other_non_current
+    }
+    pub fn assets(&self) -> i64 {
+        self.current_assets() + self.non_current_assets()
+    }
+    pub fn payables(&self) -> i64 {
+        self.accounts_payable + self.other_payables
+    }
+    pub fn current_liabilities(&self) -> i64 {
+        self.payables()
+            + self.accrued
+            + self.short_debt
+            + self.lease_current
+            + self.tax_payables
+            + self.deferred_revenue
+            + self.other_current_liabilities
+    }
+    pub fn non_current_liabilities(&self) -> i64 {
+        self.long_debt + self.lease + self.deferred_revenue_long + self.deferred_tax + self.other_long_liabilities
+    }
+    pub fn liabilities(&self) -> i64 {
+        self.current_liabilities() + self.non_current_liabilities()
+    }
+    /// Equity with minorities.
+    pub fn equity(&self) -> i64 {
+        self.assets() - self.liabilities()
+    }
+    pub fn debt(&self) -> i64 {
+        self.short_debt + self.long_debt + self.lease_current + self.lease
+    }
+}
+
+/// A company's proportions, drawn once an answer.
+#[derive(Debug)]
+pub(super) struct Books<'a> {
+    world: &'a World,
+    pub company: &'a Company,
+    pub bank: bool,
+    /// Selling, general and administrative is one line, as Apple has it.
+    pub one_overhead: bool,
+    /// Interest expense is told; otherwise it hides in `non_operating`.
+    tells_interest: bool,
+    season: [f64; 4],
+    /// Balances over a year's revenue, in the order of [`Level`] up to `other_long_liabilities`.
+    mix: [f64; 26],
+    minority: f64,
+    other_income: f64,
+}
+
+impl<'a> Books<'a> {
+    pub fn new(world: &'a World, company: &'a Company) -> Self {
+        let d = company.draw.item(MIX);
+        let bank = company.odd == Odd::Bank;
+        let u = |i: i64, low: f64, high: f64| d.between(i, low, high);
+        let mut mix = [
+            u(0, 0.08, 0.30), if d.chance(40, 0.5) { u(1, 0.02, 0.2) } else { 0.0 }, u(2, 0.07, 0.15), u(3, 0.0, 0.04),
+            company.inventory * u(4, 0.8, 1.2), u(5, 0.005, 0.02), u(6, 0.01, 0.05),
+            u(7, 0.2, 0.7), if d.chance(41, 0.7) { u(8, 0.05, 0.6) } else { 0.0 }, 0.0,
+            if d.chance(42, 0.5) { u(9, 0.02, 0.2) } else { 0.0 }, u(10, 0.0, 0.05), u(11, 0.03, 0.12),
+            u(12, 0.05, 0.11), u(13, 0.005, 0.03), u(14, 0.02, 0.06), u(15, 0.01, 0.05), u(16, 0.005, 0.015),
+            u(17, 0.002, 0.01), if d.chance(43, 0.6) { u(18, 0.01, 0.08) } else { 0.0 }, u(19, 0.02, 0.06),
+            u(20, 0.1, 0.5), u(21, 0.02, 0.06), u(22, 0.0, 0.02), u(23, 0.0, 0.04), u(24, 0.02, 0.08),
+        ];
+        mix[9] = mix[8] * 0.3;
+        match company.odd {
+            Odd::Bank => {
+                let deposits = 11.0;
+                (mix[0], mix[1], mix[4], mix[10], mix[12]) = (1.5, 2.0, 0.0, 4.0, 8.0);
+                (mix[15], mix[20], mix[21]) = (0.9, deposits, 2.0);
+            }
+            Odd::ZeroRevenue => {
+                (mix[0], mix[1], mix[2], mix[3], mix[4], mix[21]) = (1.2, 0.9, 0.0, 0.0, 0.0, 0.0);
+            }
+            _ => {}
+        }
+        let assets: f64 = mix[..13].iter().sum();
+        let others: f64 = mix[13..].iter().sum::<f64>() - mix[21];
+        // Long-term debt sets what is left for the owners: 20 % of the assets at least, or less than nothing.
+        mix[21] = match company.odd {
+            Odd::NegativeEquity => assets - others + 0.25,
+            _ => mix[21].min((0.8 * assets - others).max(0.0)),
+        };
+        let swing = u(44, 0.0, 0.08);
+        Books {
+            world,
+            company,
+            bank,
+            one_overhead: d.chance(45, 0.3),
+            tells_interest: bank || d.chance(46, 0.75),
+            season: [1.0 - swing, 1.0 - swing / 3.0, 1.0, 1.0 + swing * 4.0 / 3.0],
+            mix,
+            minority: if d.chance(47, 0.15) { 0.01 } else { 0.0 },
+            other_income: if d.chance(48, 0.4) { -0.02 } else { 0.0 },
+        }
+    }
+
+    fn round(&self, amount: f64) -> i64 {
+        (amount / self.company.unit as f64).round() as i64 * self.company.unit
+    }
+
+    /// A year's revenue (or spending) at the pace of a day.
+    fn size(&self, day: NaiveDate) -> f64 {
+        self.company.size * (self.company.growth * years(day)).exp()
+    }
+
+    /// The balances at the end of a day.
+    pub fn level(&self, day: NaiveDate) -> Level {
+        let draw = self.company.draw.item(LEVEL);
+        let size = self.size(day);
+        let base = i64::from(day.num_days_from_ce()) * 32;
+        let at = |i: usize, noise: f64| {
+            let share = self.mix.get(i).copied().unwrap_or(0.0);
+            self.round(size * share * (1.0 + noise * draw.normal(base + i as i64)))
+        };
+        // Goodwill stands still and steps up every third year, so that it is bought and never sold.
+        let step = 1.0 + 0.15 * f64::from((day.year() - 2000 + draw.whole(0, 0, 2) as i32) / 3);
+        let still = |i: usize| self.round(self.company.size * self.mix.get(i).copied().unwrap_or(0.0) * step / 2.2);
+        Level {
+            cash: at(0, 0.04),
+            short_investments: at(1, 0.03),
+            accounts_receivable: at(2, 0.03),
+            other_receivables: at(3, 0.03),
+            inventory: at(4, 0.03),
+            prepaids: at(5, 0.03),
+            other_current: at(6, 0.03),
+            // Quiet, so that capital expenditure never turns into income.
+            property: at(7, 0.0012),
+            goodwill: still(8),
+            intangibles: still(9),
+            long_investments: at(10, 0.02),
+            tax_assets: at(11, 0.01),
+            other_non_current: at(12, 0.01),
+            accounts_payable: at(13, 0.03),
+            other_payables: at(14, 0.03),
+            accrued: at(15, 0.03),
+            short_debt: at(16, 0.05),
+            lease_current: at(17, 0.01),
+            tax_payables: at(18, 0.03),
+            deferred_revenue: at(19, 0.02),
+            other_current_liabilities: at(20, 0.01),
+            long_debt: at(21, 0.01),
+            lease: at(22, 0.01),
+            deferred_revenue_long: at(23, 0.02),
+            deferred_tax: at(24, 0.01),
+            other_long_liabilities: at(25, 0.01),
+            minority: self.round(size * self.minority),
+            other_income: self.round(size * self.other_income * (1.0 + 0.1 * draw.normal(base + 30))),
+        }
+    }
+
+    /// What a quarter (or half) brought.
+    pub fn flow(&self, quarter: &Quarter) -> Flow {
+        self.flow_between(quarter, &self.level(quarter.start - Duration::days(1)), &self.level(quarter.end))
+    }
+
+    /// The same, for who has the balances before and after it already.
+    pub fn flow_between(&self, quarter: &Quarter, before: &Level, after: &Level) -> Flow {
+        let c = self.company;
+        let draw = c.draw.item(FLOW);
+        let base = i64::from(quarter.end.num_days_from_ce()) * 32;
+        let noise = |i: i64, amount: f64| 1.0 + amount * draw.normal(base + i);
+        let days = (quarter.end - quarter.start).num_days() + 1;
+        let share = days as f64 / 365.25;
+        let season = self.season.get(quarter.number as usize - 1).copied().unwrap_or(1.0);
+        let pace = self.size(quarter.start + Duration::days(days / 2)) * share * season;
+        let restated = periods::restated(self.world, c, quarter).is_some();
+        let mut f = Flow { days, ..Flow::default() };
+
+        let no_revenue = c.odd == Odd::ZeroRevenue;
+        let volume = pace * noise(0, 0.02);
+        if !no_revenue {
+            f.revenue = self.round(volume * if restated { 0.97 } else { 1.0 });
+            f.cost = self.round(volume * (1.0 - c.gross_margin) * noise(1, 0.01));
+        }
+        let operating = if no_revenue { 1.0 } else { c.gross_margin - c.net_margin / 0.78 };
+        let overhead = operating * (1.0 - c.research);
+        f.research = self.round(pace * operating * c.research * noise(2, 0.02));
+        f.general = self.round(pace * overhead * 0.4 * noise(3, 0.02));
+        f.marketing = self.round(pace * overhead * 0.55 * noise(4, 0.02));
+        f.other_operating = self.round(pace * overhead * 0.05 * noise(5, 0.1));
+        let interest = (before.long_debt + before.short_debt) as f64 * 0.042 * share;
+        let earned = (before.cash + before.short_investments) as f64 * 0.025 * share;
+        if self.bank {
+            f.interest_income = self.round(f.revenue as f64 * 0.9);
+            f.interest_expense = self.round(f.cost as f64 * 0.9);
+        } else if self.tells_interest {
+            f.interest_income = self.round(earned);
+            f.interest_expense = self.round(interest);
+        } else {
+            f.non_operating = self.round(earned - interest);
+        }
+        f.non_operating += self.round(pace * 0.004 * draw.normal(base + 6)) * i64::from(!self.bank);
+        f.depreciation = self.round(before.property as f64 * 0.10 * share);
+        f.tax = self.round((f.before_tax(self.bank) as f64 * draw.between(base + 7, 0.16, 0.25)).max(0.0));
+        f.taxes_paid = self.round(f.tax as f64 * 0.95);
+        if self.minority > 0.0 {
+            f.deductions = self.round(f.net_income(self.bank) as f64 * 0.01);
+        }
+
+        let change = |of: fn(&Level) -> i64| of(after) - of(before);
+        f.stock_compensation = self.round(pace * 0.015);
+        f.deferred_tax = change(|l| l.deferred_tax - l.tax_assets);
+        f.receivables = -change(Level::receivables);
+        f.inventory = -change(|l| l.inventory);
+        f.payables = change(|l| l.accounts_payable);
+        f.other_working_capital = change(|l| {
+            l.other_payables + l.accrued + l.tax_payables + l.deferred_revenue + l.other_current_liabilities
+                + l.deferred_revenue_long
+                - l.prepaids
+                - l.other_current
+        });
+        f.other_non_cash = change(|l| l.other_long_liabilities - l.other_non_current);
+        f.capex = -(change(|l| l.property) + f.depreciation);
+        f.acquisitions = -change(|l| l.goodwill + l.intangibles);
+        let invested = change(|l| l.short_investments + l.long_investments);
+        let turned = self.round((before.short_investments + before.long_investments) as f64 * 0.3 * share) + invested.abs();
+        f.purchases = -(turned + invested.max(0));
+        f.sales = -invested - f.purchases;
+        f.long_debt = change(|l| l.long_debt);
+        f.short_debt = change(|l| l.short_debt);
+        f.other_financing = change(|l| l.lease + l.lease_current);
+        f.forex = change(|l| l.other_income);
+        let shares = (c.shares_on(quarter.start) + c.shares_on(quarter.end)) / 2.0;
+        f.dividends = -self.round(events::paid(self.world, c, quarter.start, quarter.end) * shares * c.rate);
+        f.stock = change(Level::equity) - f.net_income(self.bank) - f.dividends - f.stock_compensation - f.forex;
+        // Share counts are told on the split basis of the day of filing.
+        let basis = c.basis(periods::filed(c, quarter).accepted.date());
+        f.shares_by_days = (shares / basis).round() as i64 * days;
+        f.diluted_by_days = (shares / basis * 1.008).round() as i64 * days;
+        f
+    }
+}

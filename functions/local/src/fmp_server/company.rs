@@ -1,0 +1,275 @@
+//! Who a company is: everything that follows from (seed, symbol) and does not change with the day.
+
+use super::hash::Draw;
+use super::odd::{Fiscal, Fixed, Odd};
+use super::world::World;
+use chrono::{Datelike, Duration, NaiveDate};
+
+/// Sector, industry, range of the gross margin, R&D's share of operating expenses, inventory over revenue.
+const INDUSTRIES: [(&str, &str, (f64, f64), f64, f64); 22] = [
+    ("Technology", "Consumer Electronics", (0.38, 0.48), 0.5, 0.02),
+    ("Technology", "Software - Infrastructure", (0.62, 0.82), 0.45, 0.0),
+    ("Technology", "Semiconductors", (0.45, 0.70), 0.6, 0.12),
+    ("Consumer Cyclical", "Specialty Retail", (0.30, 0.48), 0.2, 0.10),
+    ("Communication Services", "Internet Content & Information", (0.55, 0.80), 0.45, 0.0),
+    ("Consumer Defensive", "Discount Stores", (0.20, 0.30), 0.0, 0.10),
+    ("Energy", "Oil & Gas Integrated", (0.25, 0.38), 0.05, 0.07),
+    ("Healthcare", "Drug Manufacturers - General", (0.60, 0.75), 0.5, 0.13),
+    ("Consumer Defensive", "Beverages - Non-Alcoholic", (0.50, 0.62), 0.03, 0.09),
+    ("Financial Services", "Banks - Diversified", (0.50, 0.62), 0.0, 0.0),
+    ("Financial Services", "Insurance - Diversified", (0.22, 0.34), 0.0, 0.05),
+    ("Financial Services", "Asset Management", (0.45, 0.70), 0.0, 0.0),
+    ("Industrials", "Industrial - Machinery", (0.28, 0.42), 0.15, 0.15),
+    ("Consumer Cyclical", "Restaurants", (0.30, 0.45), 0.0, 0.02),
+    ("Healthcare", "Biotechnology", (0.60, 0.85), 0.7, 0.10),
+    ("Basic Materials", "Other Precious Metals", (0.28, 0.45), 0.04, 0.12),
+    ("Consumer Cyclical", "Auto - Manufacturers", (0.17, 0.24), 0.3, 0.14),
+    ("Utilities", "Regulated Electric", (0.32, 0.45), 0.0, 0.04),
+    ("Real Estate", "REIT - Industrial", (0.55, 0.72), 0.0, 0.0),
+    ("Healthcare", "Medical - Devices", (0.50, 0.66), 0.35, 0.14),
+    ("Industrials", "Aerospace & Defense", (0.16, 0.30), 0.2, 0.16),
+    ("Technology", "Information Technology Services", (0.28, 0.40), 0.1, 0.01),
+];
+
+const EXCHANGES: [(&str, &str); 3] =
+    [("NASDAQ", "NASDAQ Global Select"), ("NYSE", "New York Stock Exchange"), ("AMEX", "New York Stock Exchange Arca")];
+
+const FIRST_WORDS: [&str; 24] = [
+    "Alder", "Bright", "Cobalt", "Delta", "Ember", "Falcon", "Granite", "Harbor", "Iron", "Juniper", "Keystone", "Lumen",
+    "Meridian", "North", "Orchard", "Pioneer", "Quarry", "Ridge", "Summit", "Tidal", "Union", "Vertex", "Willow", "Zenith",
+];
+const SECOND_WORDS: [&str; 16] = [
+    "Systems", "Energy", "Brands", "Materials", "Networks", "Foods", "Health", "Logistics", "Capital", "Robotics", "Labs",
+    "Retail", "Power", "Devices", "Partners", "Resources",
+];
+const ENDINGS: [&str; 6] = ["Inc.", "Corporation", "Group", "Holdings, Inc.", "Co.", "Ltd."];
+
+// Numbers of the draws: what a draw is for never changes, or every seed would mean another world.
+const WHO: u64 = 1;
+
+/// A split, `ratio` new shares for an old one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Split {
+    pub day: NaiveDate,
+    pub numerator: i64,
+    pub denominator: i64,
+}
+
+impl Split {
+    /// New shares for one old share.
+    pub(super) fn ratio(&self) -> f64 {
+        self.numerator as f64 / self.denominator as f64
+    }
+}
+
+/// A company. Amounts are in its reporting currency, prices in dollars.
+#[derive(Debug, Clone)]
+pub(super) struct Company {
+    pub symbol: String,
+    pub name: String,
+    pub odd: Odd,
+    pub draw: Draw,
+    pub sector: &'static str,
+    pub industry: &'static str,
+    pub exchange: (&'static str, &'static str),
+    pub cik: u64,
+    pub country: &'static str,
+    pub reported: &'static str,
+    pub fiscal: Fiscal,
+    pub ipo: NaiveDate,
+    pub delisted: Option<NaiveDate>,
+    pub splits: Vec<Split>,
+    /// Price on the reference day, after all splits.
+    pub price: f64,
+    /// Shares then.
+    pub shares: f64,
+    /// How shares grow a year.
+    pub dilution: f64,
+    /// Revenue a year then; for a company without revenue, what it spends.
+    pub size: f64,
+    /// How size grows a year.
+    pub growth: f64,
+    /// Over revenue.
+    pub gross_margin: f64,
+    pub net_margin: f64,
+    pub research: f64,
+    pub inventory: f64,
+    /// Dividends a year then, a share after all splits; 0 for most young companies.
+    pub dividend: f64,
+    pub beta: f64,
+    /// Deviation of a day's own return.
+    pub sigma: f64,
+    /// Currency units for a dollar.
+    pub rate: f64,
+    /// Amounts are whole multiples of this.
+    pub unit: i64,
+}
+
+impl Company {
+    /// One of the fixed companies.
+    pub(super) fn fixed(world: &World, fixed: &Fixed) -> Self {
+        let mut company = Company::drawn(world, fixed.symbol, fixed.industry);
+        let (price, cap, revenue) = fixed.scale;
+        company.name = fixed.name.to_owned();
+        company.odd = fixed.odd;
+        company.fiscal = fixed.fiscal;
+        company.price = price;
+        company.shares = cap * 1e9 / price;
+        company.size = revenue * 1e9;
+        // Earnings that fit the price, and a margin that fits the industry.
+        company.net_margin = (cap / revenue / 26.0).clamp(0.02, company.gross_margin * 0.6);
+        company.ipo = NaiveDate::from_ymd_opt(1994, 5, 17).unwrap_or(company.ipo);
+        company.splits.clear();
+        company.make_odd(world);
+        company.settle()
+    }
+
+    /// A company out of the hat.
+    pub(super) fn generated(world: &World, symbol: &str) -> Self {
+        let industry = Draw::new(world.seed, symbol).item(WHO).whole(0, 0, INDUSTRIES.len() as i64 - 1);
+        // Banks are not ordinary: only the fixed one is a bank.
+        let industry = if industry == 9 { 21 } else { industry.unsigned_abs() as usize };
+        Company::drawn(world, symbol, industry).settle()
+    }
+
+    fn drawn(world: &World, symbol: &str, industry: usize) -> Self {
+        let draw = Draw::new(world.seed, symbol);
+        let d = draw.item(WHO);
+        let (sector, industry, gross, research, inventory) = INDUSTRIES.get(industry).copied().unwrap_or(INDUSTRIES[0]);
+        let cap = 10f64.powf(d.between(1, 8.6, 11.2));
+        let price = d.between(2, 18.0, 320.0).round();
+        let gross_margin = d.between(3, gross.0, gross.1);
+        let net_margin = d.between(4, 0.03, 0.55 * gross_margin);
+        let fiscal = match d.whole(5, 0, 19) {
+            0..=13 => Fiscal::Month(12),
+            14 => Fiscal::Month(6),
+            15 => Fiscal::Month(9),
+            16 => Fiscal::Month(3),
+            17 => Fiscal::Weeks { month: 9, nearest: false, back: 0, quarter: 13 },
+            18 => Fiscal::Weeks { month: 12, nearest: true, back: 0, quarter: 13 },
+            _ => Fiscal::Weeks { month: 1, nearest: true, back: 1, quarter: 13 },
+        };
+        let year = if d.chance(6, 0.75) { d.whole(7, 1972, 2009) } else { d.whole(7, 2010, 2021) } as i32;
+        let day = |index, year| {
+            NaiveDate::from_ymd_opt(year, d.whole(index, 1, 12) as u32, d.whole(index + 1, 1, 28) as u32).unwrap_or_default()
+        };
+        let mut splits = Vec::new();
+        if d.chance(8, 0.12) {
+            let (numerator, denominator) = d.pick(9, &[(2, 1), (3, 1), (4, 1), (3, 2), (1, 10)], (2, 1));
+            let on = world.calendar.at_or_after(day(20, d.whole(10, 2014, 2023) as i32));
+            splits.extend(world.calendar.day(on).map(|day| Split { day, numerator, denominator }));
+        }
+        let words = [
+            d.pick(11, &FIRST_WORDS, "Alder"),
+            d.pick(12, &SECOND_WORDS, "Systems"),
+            d.pick(13, &ENDINGS, "Inc."),
+        ];
+        Company {
+            symbol: symbol.to_owned(),
+            name: format!("{} {} {}", words[0], words[1], words[2]),
+            odd: Odd::No,
+            draw,
+            sector,
+            industry,
+            exchange: d.pick(14, &EXCHANGES, EXCHANGES[0]),
+            cik: 100_000 + d.bits(15) % 1_900_000,
+            country: "US",
+            reported: "USD",
+            fiscal,
+            ipo: day(22, year),
+            delisted: None,
+            splits,
+            price,
+            shares: cap / price,
+            dilution: d.between(16, -0.03, 0.02),
+            size: cap / (d.between(17, 12.0, 34.0) * net_margin),
+            growth: d.between(18, -0.03, 0.14),
+            gross_margin,
+            net_margin,
+            research,
+            inventory,
+            dividend: if d.chance(19, 0.55) { price * d.between(24, 0.006, 0.024) } else { 0.0 },
+            beta: (d.between(25, 0.45, 1.7) * 1_000.0).round() / 1_000.0,
+            sigma: d.between(26, 0.009, 0.022),
+            rate: 1.0,
+            unit: 1,
+        }
+    }
+
+    fn make_odd(&mut self, world: &World) {
+        let year = world.anchor.year();
+        match self.odd {
+            Odd::FiscalYearChange => self.fiscal = Fiscal::Changed(year - 2),
+            Odd::NegativeEquity => self.dividend = self.price * 0.02,
+            Odd::ZeroRevenue => {
+                self.dividend = 0.0;
+                self.size = 0.4e9;
+                self.shares = 4e7;
+                self.dilution = 0.08;
+            }
+            Odd::ForeignCurrency | Odd::CurrencyChange => {
+                let yen = self.symbol.starts_with("JPY");
+                (self.reported, self.country, self.rate) = if yen { ("JPY", "JP", 150.0) } else { ("EUR", "NL", 0.92) };
+            }
+            Odd::RecentSplit => {
+                let on = world.calendar.at_or_after(world.anchor - Duration::days(21));
+                self.splits.extend(world.calendar.day(on).map(|day| Split { day, numerator: 4, denominator: 1 }));
+                self.dividend = self.price * 0.008;
+            }
+            Odd::Delisted => self.delisted = Some(world.anchor - Duration::days(120)),
+            Odd::FreshIpo => {
+                let last = world.calendar.at_or_before(world.anchor).unwrap_or(0);
+                self.ipo = world.calendar.day(last.saturating_sub(39)).unwrap_or(self.ipo);
+                self.dividend = 0.0;
+            }
+            Odd::Etf => self.dividend = self.price * 0.013,
+            Odd::Index => {
+                self.dividend = 0.0;
+                self.sigma = 0.0;
+                self.beta = 1.0;
+            }
+            _ => {}
+        }
+    }
+
+    /// What follows from the rest.
+    fn settle(mut self) -> Self {
+        self.shares = self.shares.round();
+        self.size *= self.rate;
+        self.unit = match self.size {
+            s if s >= 20e9 => 1_000_000,
+            s if s >= 0.3e9 => 1_000,
+            _ => 1,
+        };
+        self
+    }
+
+    /// Whether it publishes statements.
+    pub(super) fn reports(&self) -> bool {
+        !matches!(self.odd, Odd::Etf | Odd::Index)
+    }
+
+    /// Shares outstanding on a day, on the basis after all splits.
+    pub(super) fn shares_on(&self, day: NaiveDate) -> f64 {
+        (self.shares * (self.dilution * years(day)).exp()).round()
+    }
+
+    /// What to multiply a price after all splits with, to have it on the basis of `day`.
+    pub(super) fn basis(&self, day: NaiveDate) -> f64 {
+        self.splits.iter().filter(|s| s.day > day).map(Split::ratio).product()
+    }
+
+    /// Its currency in the fiscal year.
+    pub(super) fn currency_in(&self, world: &World, fiscal_year: i32) -> &'static str {
+        match self.odd {
+            Odd::CurrencyChange if fiscal_year >= world.anchor.year() - 1 => "USD",
+            _ => self.reported,
+        }
+    }
+}
+
+/// Years from the reference day, 2 January 2025, to `day`.
+pub(super) fn years(day: NaiveDate) -> f64 {
+    const REFERENCE: i32 = 739_253;
+    f64::from(day.num_days_from_ce() - REFERENCE) / 365.25
+}

@@ -1,0 +1,227 @@
+//! Faults: which there are, how they are asked for, and which call meets which.
+
+use super::hash::Draw;
+use super::plan;
+use clap::ValueEnum;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A way for an answer to go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum)]
+pub enum Kind {
+    /// 429 `Limit Reach`.
+    RateLimit,
+    /// 429 `Bandwidth Limit Reach`.
+    Bandwidth,
+    /// 401 `Invalid API KEY`.
+    Unauthorized,
+    /// 403 `Account suspended`.
+    Forbidden,
+    /// 403 `Legacy Endpoint`.
+    Legacy,
+    /// 402 `Restricted Endpoint`.
+    Payment,
+    /// 404 with `[]`.
+    NotFound,
+    /// 500 with a page of HTML.
+    ServerError,
+    /// 503 with plain text.
+    Unavailable,
+    /// 200 with `{"Error Message": ...}`.
+    ErrorObject,
+    /// 200 with the body of a 429.
+    #[value(name = "limit-on-200")]
+    LimitOn200,
+    /// 200 with `[]`.
+    Empty,
+    /// 200 with HTML.
+    Html,
+    /// 200 with plain text that calls itself JSON.
+    PlainText,
+    /// Half of the answer, as a complete response.
+    Truncated,
+    /// Half of the answer, then the connection closes.
+    Reset,
+    /// Silence for some seconds (30), then the answer.
+    Stall,
+    /// An answer that never ends.
+    Endless,
+    /// A few kilobytes of gzip that unpack to gigabytes.
+    GzipBomb,
+    /// The answer in drips, over some seconds (2).
+    Slow,
+    /// An important field is missing from every row.
+    MissingField,
+    /// An important field holds an object instead of its value.
+    RetypedField,
+    /// Every row has a field that nobody knows.
+    ExtraField,
+}
+
+impl Kind {
+    /// Its name on the command line.
+    pub fn name(self) -> String {
+        self.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+/// The grammar, for help texts.
+pub const GRAMMAR: &str = "KIND[=SETTING[,SETTING...]] where a SETTING is told by its look: a share of the calls \
+0..1 (0.05), xN (only the first N tries of each URL: x1), Ns (seconds, for stall and slow: 5s), a lower-case endpoint \
+(income-statement, prices), an upper-case symbol (AAPL). Several endpoints or symbols: any of them. `@` may stand \
+for a comma.";
+
+/// A fault and which calls meet it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// What happens.
+    pub kind: Kind,
+    /// Share of the matching calls, 0 to 1.
+    pub rate: f64,
+    /// Only these endpoints, as paths after `/stable/`; all if empty.
+    pub endpoints: Vec<String>,
+    /// Only these symbols; all if empty.
+    pub symbols: Vec<String>,
+    /// Only the first so many tries of each URL.
+    pub times: Option<u32>,
+    /// How long a stall or a slow answer takes; the kind's own time if absent.
+    pub time: Option<Duration>,
+}
+
+impl Fault {
+    /// A fault on every call.
+    pub fn always(kind: Kind) -> Self {
+        Fault { kind, rate: 1.0, endpoints: Vec::new(), symbols: Vec::new(), times: None, time: None }
+    }
+
+    /// Whether try number `attempt` (1, 2, ...) of a URL meets it.
+    pub(super) fn strikes(&self, seed: u64, call: &Call<'_>, attempt: u32) -> bool {
+        let here = self.endpoints.is_empty() || self.endpoints.iter().any(|e| e == call.endpoint);
+        let whom = self.symbols.is_empty() || call.symbols.split(',').any(|s| self.symbols.iter().any(|f| f == s));
+        let draw = || Draw::new(seed, call.url).item(1_000 + self.kind as u64).unit(i64::from(attempt));
+        here && whom && self.times.is_none_or(|t| attempt <= t) && (self.rate >= 1.0 || draw() < self.rate)
+    }
+
+    /// How long it takes.
+    pub(super) fn duration(&self) -> Duration {
+        self.time.unwrap_or(Duration::from_secs(if self.kind == Kind::Stall { 30 } else { 2 }))
+    }
+}
+
+/// What a fault may look at.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub endpoint: &'a str,
+    /// The symbol, or several with commas, or nothing.
+    pub symbols: &'a str,
+    /// Path and parameters without the key.
+    pub url: &'a str,
+}
+
+/// Endpoints by shorter names, and by those of findata's datasets.
+fn endpoints(name: &str) -> Result<Vec<String>, String> {
+    let name = name.replace('_', "-");
+    let full: &[&str] = match name.as_str() {
+        "prices" => &["historical-price-eod/full"],
+        "balance-sheet" => &["balance-sheet-statement"],
+        "cash-flow" => &["cash-flow-statement"],
+        "sp500-constituents" => &["sp500-constituent"],
+        "statements" => &["income-statement", "balance-sheet-statement", "cash-flow-statement"],
+        other if plan::endpoint(other).is_some() => &[other],
+        _ => {
+            let known: Vec<&str> = plan::ENDPOINTS.iter().map(|(name, _)| *name).collect();
+            return Err(format!("no endpoint {name}; there are prices, statements, {}", known.join(", ")));
+        }
+    };
+    Ok(full.iter().map(|e| (*e).to_owned()).collect())
+}
+
+impl FromStr for Fault {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, settings) = text.split_once('=').map_or((text, None), |(k, s)| (k, Some(s)));
+        let kind = Kind::from_str(kind.trim(), true).map_err(|_| {
+            let kinds: Vec<String> = Kind::value_variants().iter().map(|k| k.name()).collect();
+            format!("no fault {kind}; there are {}", kinds.join(", "))
+        })?;
+        let mut fault = Fault::always(kind);
+        for setting in settings.into_iter().flat_map(|s| s.split([',', '@'])).map(str::trim) {
+            fault.set(setting)?;
+        }
+        Ok(fault)
+    }
+}
+
+impl Fault {
+    fn set(&mut self, setting: &str) -> Result<(), String> {
+        let times = setting.strip_prefix('x').and_then(|n| n.parse().ok());
+        let seconds = setting.strip_suffix('s').and_then(|n| n.parse::<f64>().ok());
+        if let Ok(rate) = setting.parse::<f64>() {
+            if !(0.0..=1.0).contains(&rate) {
+                return Err(format!("a share of the calls lies between 0 and 1, not {setting}"));
+            }
+            self.rate = rate;
+        } else if times.is_some() {
+            self.times = times;
+        } else if let Some(seconds) = seconds {
+            self.time = Some(Duration::try_from_secs_f64(seconds).map_err(|_| format!("no time: {setting}"))?);
+        } else if setting.is_empty() {
+            return Err(format!("an empty setting; {GRAMMAR}"));
+        } else if setting.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"^.-=".contains(&b)) {
+            self.symbols.push(setting.to_owned());
+        } else {
+            self.endpoints.extend(endpoints(setting)?);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut settings = Vec::new();
+        settings.extend((self.rate < 1.0).then(|| self.rate.to_string()));
+        settings.extend(self.times.map(|t| format!("x{t}")));
+        settings.extend(self.time.map(|t| format!("{}s", t.as_secs_f64())));
+        settings.extend(self.endpoints.iter().chain(&self.symbols).cloned());
+        let equals = if settings.is_empty() { "" } else { "=" };
+        write!(f, "{}{equals}{}", self.kind.name(), settings.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> Fault {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn the_grammar_reads_what_it_writes() {
+        for text in ["empty", "truncated=0.05", "server-error=x1", "stall=0.5,x2,5s,profile,AAPL,BRK-B", "reset=^GSPC"] {
+            assert_eq!(fault(text).to_string(), text);
+        }
+        assert_eq!(fault("server-error=0.2@prices").endpoints, ["historical-price-eod/full"]);
+        assert_eq!(fault("empty=statements").endpoints.len(), 3);
+        for text in ["", "nonsense", "empty=", "empty=2", "empty=nowhere", "stall=-1s"] {
+            assert!(text.parse::<Fault>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_fault_strikes_where_and_as_often_as_told() {
+        fn call<'a>(endpoint: &'a str, symbols: &'a str, url: &'a str) -> Call<'a> {
+            Call { endpoint, symbols, url }
+        }
+        let first = fault("empty=x1,profile,AAPL");
+        assert!(first.strikes(1, &call("profile", "MSFT,AAPL", "u"), 1));
+        assert!(!first.strikes(1, &call("profile", "AAPL", "u"), 2));
+        assert!(!first.strikes(1, &call("quote", "AAPL", "u"), 1));
+        assert!(!first.strikes(1, &call("profile", "MSFT", "u"), 1));
+        let some = fault("empty=0.1");
+        let struck = (0..2_000).filter(|n| some.strikes(1, &call("profile", "", &format!("u{n}")), 1)).count();
+        assert!((150..250).contains(&struck), "{struck}");
+    }
+}

@@ -1,0 +1,291 @@
+//! Answers about the whole universe: calendars, feeds, lists and bulk files.
+
+use super::books::Books;
+use super::periods;
+use super::statements::{self, Cadence, Statement};
+use super::table::{Cell, Table, dec, text};
+use super::world::World;
+use super::{events, fields, market, prices, quirks};
+use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime};
+use std::sync::Arc;
+
+/// Rows on a page of a calendar; FMP drops the earliest beyond.
+const CALENDAR_ROWS: usize = 4_000;
+/// Companies in a part of `profile-bulk`.
+const PART: usize = 10_000;
+/// Companies in one piece of a streamed file.
+const PIECE: usize = 100;
+/// How far `latest-financial-statements` looks back.
+const FEED_DAYS: i64 = 21;
+
+/// A day range; three months around today unless given.
+pub(super) type Days = (NaiveDate, NaiveDate);
+
+/// `earnings-calendar`: by day of filing, newest first; what is not filed yet has no actual figures.
+pub(super) fn earnings(world: &World, days: Days, page: usize) -> String {
+    let mut rows: Vec<(NaiveDate, String, Option<(i64, i64)>, i64)> = Vec::new();
+    for company in world.companies().filter(super::company::Company::reports) {
+        let books = Books::new(world, &company);
+        for year in days.0.year() - 1..=days.1.year() + 1 {
+            for quarter in periods::quarters(company.fiscal, year) {
+                // Cheap refusal first: filings come within 60 days.
+                if quarter.end + Duration::days(60) < days.0 || quarter.end > days.1 {
+                    continue;
+                }
+                let on = periods::filed(&company, &quarter).accepted.date();
+                if on < days.0 || on > days.1 || (company.delisted.is_some_and(|d| quarter.end > d)) {
+                    continue;
+                }
+                let report = statements::quarter_report(&books, quarter);
+                let (eps, revenue) = (statements::eps(&books, &report).1, report.flow.revenue);
+                rows.push((on, company.symbol.clone(), (on <= world.today).then_some((eps, revenue)), eps));
+            }
+        }
+    }
+    rows.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let mut table = Table::new(fields::EARNINGS);
+    for (on, symbol, actual, eps) in rows.into_iter().skip(page.saturating_mul(CALENDAR_ROWS)).take(CALENDAR_ROWS) {
+        table.push([
+            text(symbol),
+            Cell::Date(on),
+            actual.map_or(Cell::Null, |a| Cell::Dec(a.0, 2)),
+            Cell::Dec(eps - eps / 20, 2),
+            actual.map_or(Cell::Null, |a| Cell::Int(a.1)),
+            Cell::Null,
+            Cell::Date(world.today.min(on)),
+        ]);
+    }
+    table.json()
+}
+
+/// One filing of the feed.
+#[derive(Debug, Clone)]
+pub(super) struct Filing {
+    accepted: NaiveDateTime,
+    symbol: String,
+    fiscal_year: i32,
+    period: &'static str,
+    end: NaiveDate,
+}
+
+/// The filings of the last three weeks, newest first.
+pub(super) fn latest(world: &World) -> Vec<Filing> {
+    let since = world.today - Duration::days(FEED_DAYS);
+    let mut feed = Vec::new();
+    for company in world.companies() {
+        for (quarter, filed) in periods::published(world, &company).into_iter().rev().take(9) {
+            if filed.accepted.date() < since {
+                continue;
+            }
+            let filing = |period| Filing {
+                accepted: filed.accepted,
+                symbol: company.symbol.clone(),
+                fiscal_year: quarter.fiscal_year,
+                period,
+                end: quarter.end,
+            };
+            feed.push(filing(statements::LABELS.get(quarter.number as usize).copied().unwrap_or("FY")));
+            if quarter.last {
+                feed.push(filing("FY"));
+            }
+        }
+    }
+    feed.sort_by(|a, b| b.accepted.cmp(&a.accepted).then_with(|| a.symbol.cmp(&b.symbol)));
+    feed
+}
+
+/// A page of `latest-financial-statements`.
+pub(super) fn latest_page(feed: &[Filing], page: usize, limit: usize) -> String {
+    let mut table = Table::new(fields::LATEST);
+    for f in feed.iter().skip(page.saturating_mul(limit)).take(limit) {
+        table.push([
+            text(f.symbol.as_str()),
+            Cell::Int(i64::from(f.fiscal_year)),
+            text(f.period),
+            text(format!("{} 00:00:00", f.end)),
+            text(statements::stamp(f.accepted.date(), f.accepted.time())),
+        ]);
+    }
+    table.json()
+}
+
+/// `dividends-calendar`: by ex-date, newest first.
+pub(super) fn dividends(world: &World, days: Days) -> String {
+    let mut rows: Vec<(NaiveDate, String)> = Vec::new();
+    for company in world.companies() {
+        for event in events::dividends(world, &company, days.0, days.1) {
+            if event.declaration <= world.today {
+                let mut table = Table::new(fields::DIVIDENDS);
+                market::dividends(&mut table, world, &company, &[event]);
+                quirks::other(company.odd, &mut table);
+                rows.push((event.ex, inner(&table)));
+            }
+        }
+    }
+    joined(rows)
+}
+
+/// `splits-calendar`: newest first.
+pub(super) fn splits(world: &World, days: Days) -> String {
+    let mut rows: Vec<(NaiveDate, String)> = Vec::new();
+    for company in world.companies() {
+        let Some(day) = events::splits(world, &company).first().map(|s| s.day) else { continue };
+        if (days.0..=days.1).contains(&day) {
+            let mut table = Table::new(fields::SPLITS);
+            market::splits(&mut table, world, &company);
+            table.truncate(1);
+            rows.push((day, inner(&table)));
+        }
+    }
+    joined(rows)
+}
+
+/// A table's objects without the brackets around them.
+fn inner(table: &Table<'_>) -> String {
+    let json = table.json();
+    json.get(1..json.len().saturating_sub(1)).unwrap_or_default().to_owned()
+}
+
+fn joined(mut rows: Vec<(NaiveDate, String)>) -> String {
+    rows.sort_by(|a, b| b.0.cmp(&a.0));
+    rows.truncate(CALENDAR_ROWS);
+    let rows: Vec<String> = rows.into_iter().map(|r| r.1).collect();
+    format!("[{}]", rows.join(","))
+}
+
+/// `stock-list`.
+pub(super) fn stock_list(world: &World) -> String {
+    let mut table = Table::new(fields::STOCK_LIST);
+    for company in world.companies() {
+        table.push([text(company.symbol), text(company.name)]);
+    }
+    table.json()
+}
+
+/// `sp500-constituent`: the first 503 of the universe.
+pub(super) fn constituents(world: &World) -> String {
+    let mut table = Table::new(fields::CONSTITUENT);
+    for c in world.companies().take(503) {
+        let added = c.ipo + Duration::days(1_500);
+        table.push([
+            text(c.symbol),
+            text(c.name),
+            text(c.sector),
+            text(c.industry),
+            text("Springfield, CA"),
+            if added < world.today && c.cik % 9 != 0 { Cell::Date(added) } else { Cell::Null },
+            text(format!("{:010}", c.cik)),
+            text(c.ipo.year().to_string()),
+        ]);
+    }
+    table.json()
+}
+
+/// A page of `shares-float-all`, which has no `source`.
+pub(super) fn shares_float_all(world: &World, page: usize, limit: usize) -> String {
+    let mut table = Table::new(fields::SHARES_FLOAT);
+    table.fields = table.fields.iter().copied().filter(|f| *f != "source").collect();
+    let companies: Vec<_> = world.companies().skip(page.saturating_mul(limit)).take(limit).collect();
+    for company in &companies {
+        market::shares_float(&mut table, world, company);
+    }
+    table.json()
+}
+
+/// `symbol-change`: one company that had another ticker, long ago.
+pub(super) fn symbol_change(world: &World) -> String {
+    let mut table = Table::new(fields::SYMBOL_CHANGE);
+    if let Some(fresh) = world.company("FRESH") {
+        let day = world.anchor - Duration::days(400);
+        table.push([Cell::Date(day), text(fresh.name), text("OLDNM"), text(fresh.symbol)]);
+    }
+    table.json()
+}
+
+/// `delisted-companies`, newest first; FMP lists days ahead, too.
+pub(super) fn delisted(world: &World, page: usize) -> String {
+    let mut table = Table::new(fields::DELISTED);
+    let ahead = [world.company("STALE").map(|c| (c, world.today + Duration::days(9)))];
+    let gone = world.company("DELIS").and_then(|c| c.delisted.map(|d| (c, d)));
+    for (c, day) in ahead.into_iter().flatten().chain(gone) {
+        let row = [text(c.symbol), text(c.name), text(c.exchange.0), Cell::Date(c.ipo), Cell::Date(day)];
+        table.push(row);
+    }
+    if page > 0 { "[]".to_owned() } else { table.json() }
+}
+
+/// The pieces of a file: the header with the first company, then a hundred companies at a time.
+pub(super) type Pieces = Box<dyn Iterator<Item = String> + Send>;
+
+fn pieces(
+    world: Arc<World>,
+    header: Table<'static>,
+    skip: usize,
+    take: usize,
+    row: impl Fn(&World, &super::company::Company) -> String + Send + 'static,
+) -> Pieces {
+    let mut symbols = world.universe().skip(skip).take(take).peekable();
+    let mut head = Some(header.csv(true));
+    Box::new(std::iter::from_fn(move || {
+        symbols.peek()?;
+        let mut out = head.take().unwrap_or_default();
+        for symbol in symbols.by_ref().take(PIECE) {
+            if let Some(company) = world.company(&symbol) {
+                out.push_str(&row(&world, &company));
+            }
+        }
+        Some(out)
+    }))
+}
+
+/// A part of `profile-bulk`; nothing past the last one.
+pub(super) fn profile_bulk(world: Arc<World>, part: usize) -> Option<Pieces> {
+    if part.saturating_mul(PART) >= world.symbols {
+        return None;
+    }
+    Some(pieces(world, Table::new(fields::PROFILE), part * PART, PART, |world, company| {
+        let mut table = Table::new(fields::PROFILE);
+        market::profile(&mut table, world, company);
+        quirks::other(company.odd, &mut table);
+        table.csv(false)
+    }))
+}
+
+/// `eod-bulk` of a day; an empty body where there was no session.
+pub(super) fn eod_bulk(world: Arc<World>, day: NaiveDate) -> Pieces {
+    let number = world.calendar.at_or_after(day);
+    if world.calendar.day(number) != Some(day) || number > world.last {
+        return Box::new(std::iter::empty());
+    }
+    pieces(world, Table::new(fields::EOD_BULK), 0, usize::MAX, move |world, c| {
+        let mut table = Table::new(fields::EOD_BULK);
+        if let Some(bar) = prices::bars(world, c, number, number).first() {
+            let close = |v: f64| dec(v, prices::places(v));
+            table.push([
+                text(c.symbol.as_str()),
+                Cell::Date(bar.day),
+                close(bar.open),
+                close(bar.low),
+                close(bar.high),
+                close(bar.close),
+                close(bar.close * market::dividend_factor(world, c, bar.day)),
+                dec(bar.volume, 5),
+            ]);
+        }
+        table.csv(false)
+    })
+}
+
+/// A statement of one fiscal year and period of all companies.
+pub(super) fn statement_bulk(world: Arc<World>, statement: Statement, year: i32, cadence: Cadence) -> Pieces {
+    pieces(world, statements::table(statement), 0, usize::MAX, move |world, company| {
+        let books = Books::new(world, company);
+        let mut table = statements::table(statement);
+        // Ten years and the running one, at most.
+        for report in statements::reports_of(world, &books, cadence, year) {
+            statements::push(&mut table, world, &books, &report, statement);
+        }
+        quirks::statement(company.odd, &mut table);
+        table.csv(false)
+    })
+}

@@ -1,0 +1,172 @@
+//! Field names of FMP's answers, in FMP's order.
+
+/// `income-statement`.
+pub(super) const INCOME: &[&str] = &[
+    "date", "symbol", "reportedCurrency", "cik", "filingDate", "acceptedDate", "fiscalYear", "period", "revenue",
+    "costOfRevenue", "grossProfit", "researchAndDevelopmentExpenses", "generalAndAdministrativeExpenses",
+    "sellingAndMarketingExpenses", "sellingGeneralAndAdministrativeExpenses", "otherExpenses", "operatingExpenses",
+    "costAndExpenses", "netInterestIncome", "interestIncome", "interestExpense", "depreciationAndAmortization",
+    "ebitda", "ebit", "nonOperatingIncomeExcludingInterest", "operatingIncome", "totalOtherIncomeExpensesNet",
+    "incomeBeforeTax", "incomeTaxExpense", "netIncomeFromContinuingOperations",
+    "netIncomeFromDiscontinuedOperations", "otherAdjustmentsToNetIncome", "netIncome", "netIncomeDeductions",
+    "bottomLineNetIncome", "eps", "epsDiluted", "weightedAverageShsOut", "weightedAverageShsOutDil",
+];
+
+/// `balance-sheet-statement`.
+pub(super) const BALANCE: &[&str] = &[
+    "date", "symbol", "reportedCurrency", "cik", "filingDate", "acceptedDate", "fiscalYear", "period",
+    "cashAndCashEquivalents", "shortTermInvestments", "cashAndShortTermInvestments", "netReceivables",
+    "accountsReceivables", "otherReceivables", "inventory", "prepaids", "otherCurrentAssets", "totalCurrentAssets",
+    "propertyPlantEquipmentNet", "goodwill", "intangibleAssets", "goodwillAndIntangibleAssets",
+    "longTermInvestments", "taxAssets", "otherNonCurrentAssets", "totalNonCurrentAssets", "otherAssets",
+    "totalAssets", "totalPayables", "accountPayables", "otherPayables", "accruedExpenses", "shortTermDebt",
+    "capitalLeaseObligationsCurrent", "taxPayables", "deferredRevenue", "otherCurrentLiabilities",
+    "totalCurrentLiabilities", "longTermDebt", "capitalLeaseObligationsNonCurrent", "deferredRevenueNonCurrent",
+    "deferredTaxLiabilitiesNonCurrent", "otherNonCurrentLiabilities", "totalNonCurrentLiabilities",
+    "otherLiabilities", "capitalLeaseObligations", "totalLiabilities", "treasuryStock", "preferredStock",
+    "commonStock", "retainedEarnings", "additionalPaidInCapital", "accumulatedOtherComprehensiveIncomeLoss",
+    "otherTotalStockholdersEquity", "totalStockholdersEquity", "totalEquity", "minorityInterest",
+    "totalLiabilitiesAndTotalEquity", "totalInvestments", "totalDebt", "netDebt",
+];
+
+/// `cash-flow-statement`.
+pub(super) const CASH: &[&str] = &[
+    "date", "symbol", "reportedCurrency", "cik", "filingDate", "acceptedDate", "fiscalYear", "period", "netIncome",
+    "depreciationAndAmortization", "deferredIncomeTax", "stockBasedCompensation", "changeInWorkingCapital",
+    "accountsReceivables", "inventory", "accountsPayables", "otherWorkingCapital", "otherNonCashItems",
+    "netCashProvidedByOperatingActivities", "investmentsInPropertyPlantAndEquipment", "acquisitionsNet",
+    "purchasesOfInvestments", "salesMaturitiesOfInvestments", "otherInvestingActivities",
+    "netCashProvidedByInvestingActivities", "netDebtIssuance", "longTermNetDebtIssuance",
+    "shortTermNetDebtIssuance", "netStockIssuance", "netCommonStockIssuance", "commonStockIssuance",
+    "commonStockRepurchased", "netPreferredStockIssuance", "netDividendsPaid", "commonDividendsPaid",
+    "preferredDividendsPaid", "otherFinancingActivities", "netCashProvidedByFinancingActivities",
+    "effectOfForexChangesOnCash", "netChangeInCash", "cashAtEndOfPeriod", "cashAtBeginningOfPeriod",
+    "operatingCashFlow", "capitalExpenditure", "freeCashFlow", "incomeTaxesPaid", "interestPaid",
+];
+
+/// `ratios-ttm`.
+pub(super) const RATIOS_TTM: &[&str] = &[
+    "symbol", "grossProfitMarginTTM", "ebitMarginTTM", "ebitdaMarginTTM", "operatingProfitMarginTTM",
+    "pretaxProfitMarginTTM", "continuousOperationsProfitMarginTTM", "netProfitMarginTTM",
+    "bottomLineProfitMarginTTM", "receivablesTurnoverTTM", "payablesTurnoverTTM", "inventoryTurnoverTTM",
+    "fixedAssetTurnoverTTM", "assetTurnoverTTM", "currentRatioTTM", "quickRatioTTM", "solvencyRatioTTM",
+    "cashRatioTTM", "priceToEarningsRatioTTM", "priceToEarningsGrowthRatioTTM",
+    "forwardPriceToEarningsGrowthRatioTTM", "priceToEarningsDilutedRatioTTM",
+    "priceToEarningsDilutedGrowthRatioTTM", "priceToBookRatioTTM", "priceToSalesRatioTTM",
+    "priceToFreeCashFlowRatioTTM", "priceToOperatingCashFlowRatioTTM", "debtToAssetsRatioTTM",
+    "debtToEquityRatioTTM", "debtToCapitalRatioTTM", "longTermDebtToCapitalRatioTTM", "financialLeverageRatioTTM",
+    "workingCapitalTurnoverRatioTTM", "operatingCashFlowRatioTTM", "operatingCashFlowSalesRatioTTM",
+    "freeCashFlowOperatingCashFlowRatioTTM", "debtServiceCoverageRatioTTM", "interestCoverageRatioTTM",
+    "shortTermOperatingCashFlowCoverageRatioTTM", "operatingCashFlowCoverageRatioTTM",
+    "capitalExpenditureCoverageRatioTTM", "dividendPaidAndCapexCoverageRatioTTM", "dividendPayoutRatioTTM",
+    "dividendYieldTTM", "enterpriseValueTTM", "revenuePerShareTTM", "netIncomePerShareTTM",
+    "interestDebtPerShareTTM", "cashPerShareTTM", "bookValuePerShareTTM", "tangibleBookValuePerShareTTM",
+    "shareholdersEquityPerShareTTM", "operatingCashFlowPerShareTTM", "capexPerShareTTM", "freeCashFlowPerShareTTM",
+    "netIncomePerEBTTTM", "ebtPerEbitTTM", "priceToFairValueTTM", "debtToMarketCapTTM", "effectiveTaxRateTTM",
+    "enterpriseValueMultipleTTM", "dividendPerShareTTM",
+];
+
+/// `key-metrics-ttm`.
+pub(super) const KEY_METRICS_TTM: &[&str] = &[
+    "symbol", "marketCap", "enterpriseValueTTM", "evToSalesTTM", "evToOperatingCashFlowTTM", "evToFreeCashFlowTTM",
+    "evToEBITDATTM", "netDebtToEBITDATTM", "currentRatioTTM", "incomeQualityTTM", "grahamNumberTTM",
+    "grahamNetNetTTM", "taxBurdenTTM", "interestBurdenTTM", "workingCapitalTTM", "investedCapitalTTM",
+    "returnOnAssetsTTM", "operatingReturnOnAssetsTTM", "returnOnTangibleAssetsTTM", "returnOnEquityTTM",
+    "returnOnInvestedCapitalTTM", "returnOnCapitalEmployedTTM", "earningsYieldTTM", "freeCashFlowYieldTTM",
+    "capexToOperatingCashFlowTTM", "capexToDepreciationTTM", "capexToRevenueTTM",
+    "salesGeneralAndAdministrativeToRevenueTTM", "researchAndDevelopementToRevenueTTM",
+    "stockBasedCompensationToRevenueTTM", "intangiblesToTotalAssetsTTM", "averageReceivablesTTM",
+    "averagePayablesTTM", "averageInventoryTTM", "daysOfSalesOutstandingTTM", "daysOfPayablesOutstandingTTM",
+    "daysOfInventoryOutstandingTTM", "operatingCycleTTM", "cashConversionCycleTTM", "freeCashFlowToEquityTTM",
+    "freeCashFlowToFirmTTM", "tangibleAssetValueTTM", "netCurrentAssetValueTTM",
+];
+
+/// `profile`.
+pub(super) const PROFILE: &[&str] = &[
+    "symbol", "price", "marketCap", "beta", "lastDividend", "range", "change", "changePercentage", "volume",
+    "averageVolume", "companyName", "currency", "cik", "isin", "cusip", "exchangeFullName", "exchange", "industry",
+    "website", "description", "ceo", "sector", "country", "fullTimeEmployees", "phone", "address", "city", "state",
+    "zip", "image", "ipoDate", "defaultImage", "isEtf", "isActivelyTrading", "isAdr", "isFund",
+];
+
+/// `quote` and `batch-quote`.
+pub(super) const QUOTE: &[&str] = &[
+    "symbol", "name", "price", "changePercentage", "change", "volume", "dayLow", "dayHigh", "yearHigh", "yearLow",
+    "marketCap", "priceAvg50", "priceAvg200", "exchange", "open", "previousClose", "timestamp",
+];
+
+/// `dividends`.
+pub(super) const DIVIDENDS: &[&str] = &[
+    "symbol", "date", "recordDate", "paymentDate", "declarationDate", "adjDividend", "dividend", "yield",
+    "frequency",
+];
+
+/// `earnings-calendar`.
+pub(super) const EARNINGS: &[&str] = &[
+    "symbol", "date", "epsActual", "epsEstimated", "revenueActual", "revenueEstimated", "lastUpdated",
+];
+
+/// `historical-price-eod/full`.
+pub(super) const PRICES: &[&str] = &[
+    "symbol", "date", "open", "high", "low", "close", "volume", "change", "changePercent", "vwap",
+];
+
+/// `historical-price-eod/dividend-adjusted` and `/non-split-adjusted`.
+pub(super) const ADJUSTED: &[&str] = &[
+    "symbol", "date", "adjOpen", "adjHigh", "adjLow", "adjClose", "volume",
+];
+
+/// `shares-float`.
+pub(super) const SHARES_FLOAT: &[&str] = &[
+    "symbol", "date", "freeFloat", "floatShares", "outstandingShares", "source",
+];
+
+/// `symbol-change`.
+pub(super) const SYMBOL_CHANGE: &[&str] = &[
+    "date", "companyName", "oldSymbol", "newSymbol",
+];
+
+/// `sp500-constituent`.
+pub(super) const CONSTITUENT: &[&str] = &[
+    "symbol", "name", "sector", "subSector", "headQuarter", "dateFirstAdded", "cik", "founded",
+];
+
+/// `historical-price-eod/light`.
+pub(super) const PRICES_LIGHT: &[&str] = &[
+    "symbol", "date", "price", "volume",
+];
+
+/// `batch-quote-short`.
+pub(super) const QUOTE_SHORT: &[&str] = &[
+    "symbol", "price", "change", "volume",
+];
+
+/// `market-capitalization-batch`.
+pub(super) const MARKET_CAP: &[&str] = &[
+    "symbol", "date", "marketCap",
+];
+
+/// `splits`.
+pub(super) const SPLITS: &[&str] = &[
+    "symbol", "date", "numerator", "denominator", "splitType",
+];
+
+/// `latest-financial-statements`.
+pub(super) const LATEST: &[&str] = &[
+    "symbol", "calendarYear", "period", "date", "dateAdded",
+];
+
+/// `stock-list`.
+pub(super) const STOCK_LIST: &[&str] = &[
+    "symbol", "companyName",
+];
+
+/// `delisted-companies`.
+pub(super) const DELISTED: &[&str] = &[
+    "symbol", "companyName", "exchange", "ipoDate", "delistedDate",
+];
+
+/// `eod-bulk`: not the order of the JSON answers.
+pub(super) const EOD_BULK: &[&str] = &[
+    "symbol", "date", "open", "low", "high", "close", "adjClose", "volume",
+];

@@ -1,0 +1,258 @@
+//! A synthetic Financial Modeling Prep: FMP's paths, fields, types, limits and errors with seeded figures, for
+//! demos and tests without a key or a network. Every answer is a function of (seed, symbol, day), made when it
+//! is asked for; the server holds no company. It listens on 127.0.0.1 only.
+//!
+//! [`world`] says who exists, [`company`] who that is, [`periods`], [`books`] and [`statements`] what they report,
+//! [`prices`] and [`events`] what the market does, [`routes`] what is answered to what, [`faults`] and `broken` what
+//! goes wrong, `server` one request's way through all this.
+//!
+//! What the recorded behaviour of FMP is copied in: `historical-price-eod/full` cut at the newest 5,000 rows,
+//! unknown symbols as `200 []`, unknown paths as `404 []`, refusals as plain text under `application/json`.
+//!
+//! # The universe
+//!
+//! First ten well-known tickers as ordinary companies (AAPL MSFT NVDA AMZN GOOGL META WMT XOM JNJ KO), then, where there
+//! is room for all of them, the odd companies, then drawn tickers. The odd ones answer in any universe.
+//!
+//! | symbol | what is odd |
+//! |---|---|
+//! | JPM | a bank: inventory 0, interest within revenue and cost, deposits as current liabilities |
+//! | BRK-B | a class share; the dotted form is unknown |
+//! | SPY | a fund: prices and dividends, statements `[]`, shares float zeros |
+//! | MISSQ | Q2 of the anchor's last calendar year was never published |
+//! | WEEKS | year ends on the Saturday nearest to 31 January: 52 or 53 weeks (53 in fiscal 2017 and 2023) |
+//! | TWELV | quarters of 12, 12, 12 and 16 or 17 weeks, to the Saturday nearest to 31 August |
+//! | FYCHG | moved its year end from December to January: January of the anchor's last year is a transition period (Q1 and FY of one month) |
+//! | NEGEQ | negative equity, pays dividends |
+//! | ZEROR | revenue 0, losses, issues shares |
+//! | SEMIA | two halves a year, labelled Q2 and Q4 (June year end) |
+//! | EURRP, JPYRP | report in EUR and JPY (March year end), quoted in USD |
+//! | CURCH | reported in EUR, in USD from the anchor's last calendar year on |
+//! | SPLIT | split 4:1 on the first session 21 days before the anchor or later |
+//! | RESTA | from revision 1 on, Q1 of the anchor's last year (and that FY) has other figures and a later acceptedDate |
+//! | FRESH | its newest quarter is held back in revision 0 and published with revision 1 |
+//! | DELIS | prices stop 120 days before the anchor; isActivelyTrading false |
+//! | IPOED | 40 bars up to the anchor, two quarters |
+//! | NOCAP | profile and quote with a null marketCap, absent from market-capitalization-batch |
+//! | NULLS | null amounts, null acceptedDate, one null filingDate, null cik, empty ipoDate and declarationDate |
+//! | TEXTS | numeric strings, "NULL" and "" where numbers belong, cik "null", a period label "9M" |
+//! | TWICE | the newest row of every answer comes twice |
+//! | HOSTL | quotes, a newline, a backslash, unicode and SQL in its name |
+//! | FRACT | volumes, market cap and shares with fractions |
+//! | BADPX | before the anchor: 3 sessions high < low, 5 unparsable date, 7 close 0, 9 another symbol, 11 negative low |
+//! | BIGNR | amounts with exponents, an amount of 30 digits in otherAssets |
+//! | STALE | nothing published whose period ended in the 300 days before the anchor |
+//! | ^GSPC | the index: prices and quote only, in no universe |
+//!
+//! The *anchor* is the first of `today`'s month unless set: recent events then stay where they are from day to day.
+
+mod args;
+mod books;
+mod broken;
+mod calendar;
+mod company;
+mod events;
+mod faults;
+mod feeds;
+mod fields;
+mod hash;
+mod listener;
+mod market;
+mod odd;
+mod periods;
+mod plan;
+mod prices;
+mod quirks;
+mod ratios;
+mod routes;
+mod server;
+mod statements;
+mod table;
+mod world;
+
+pub use args::Args;
+pub use faults::{Fault, GRAMMAR, Kind};
+pub use plan::Plan;
+pub use world::{MOST_SYMBOLS, fixed_symbols, symbols};
+
+use anyhow::Context;
+use axum::Router;
+use chrono::NaiveDate;
+use listener::{Connections, Counting};
+use routes::Answers;
+use server::Shared;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
+use world::World;
+
+/// The seed of a world nobody chose.
+pub const DEFAULT_SEED: u64 = 42;
+/// Bodies up to so many bytes are not compressed: it would cost more than it saves.
+const COMPRESS_ABOVE: u64 = 1_400;
+/// How long a stop waits for answers under way.
+const STOP: Duration = Duration::from_secs(1);
+
+/// What a server is to be like.
+#[derive(Clone)]
+pub struct Options {
+    /// Port on 127.0.0.1; 0 for any.
+    pub port: u16,
+    /// Symbols in the universe, 1 to [`MOST_SYMBOLS`].
+    pub symbols: usize,
+    /// Seed of the world.
+    pub seed: u64,
+    /// Day on which the world stands, at 23:00 UTC.
+    pub today: NaiveDate,
+    /// Day from which the odd companies' recent events are counted; the first of `today`'s month if absent.
+    pub anchor: Option<NaiveDate>,
+    /// 0 for the base world; each step restates and reports something. Raise it with the day.
+    pub revision: u32,
+    /// Time before every answer.
+    pub latency: Duration,
+    /// Calls in any 60 seconds; no limit if absent.
+    pub calls_per_minute: Option<u32>,
+    /// The good key; any non-empty one if absent.
+    pub key: Option<String>,
+    /// The subscription.
+    pub plan: Plan,
+    /// What goes wrong; of several that fit a call, the first.
+    pub faults: Vec<Fault>,
+}
+
+impl Default for Options {
+    /// 503 symbols on 18 September 2026, without limit or fault. A fixed day, for tests that compare figures.
+    fn default() -> Self {
+        Options {
+            port: 0,
+            symbols: 503,
+            seed: DEFAULT_SEED,
+            today: NaiveDate::from_ymd_opt(2026, 9, 18).unwrap_or_default(),
+            anchor: None,
+            revision: 0,
+            latency: Duration::ZERO,
+            calls_per_minute: None,
+            key: None,
+            plan: Plan::default(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Everything but the key.
+        f.debug_struct("Options")
+            .field("port", &self.port)
+            .field("symbols", &self.symbols)
+            .field("seed", &self.seed)
+            .field("today", &self.today)
+            .field("anchor", &self.anchor)
+            .field("revision", &self.revision)
+            .field("latency", &self.latency)
+            .field("calls_per_minute", &self.calls_per_minute)
+            .field("plan", &self.plan)
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running server; it stops when dropped.
+#[derive(Debug)]
+pub struct FmpServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    task: Option<JoinHandle<()>>,
+}
+
+/// Starts a server on the current runtime.
+pub async fn start(options: Options) -> anyhow::Result<FmpServer> {
+    let asked = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let listener = TcpListener::bind(asked).await.with_context(|| format!("cannot listen on {asked}"))?;
+    let address = listener.local_addr().context("no local address")?;
+    let world = World::new(options.seed, options.symbols, options.today, options.anchor, options.revision);
+    let connections = Arc::new(Connections::default());
+    let shared = Arc::new(Shared::new(Answers::new(world, options.plan), options, Arc::clone(&connections)));
+    let compression =
+        CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESS_ABOVE));
+    let router = Router::new().fallback(server::handle).with_state(Arc::clone(&shared)).layer(compression);
+    let (stop, mut stopped) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        // An error means that the sender is gone, which is a stop as well.
+        let signal = async move { drop(stopped.wait_for(|s| *s).await) };
+        let _ = axum::serve(Counting { listener, connections }, router).with_graceful_shutdown(signal).await;
+    });
+    Ok(FmpServer { address, shared, stop, task: Some(task) })
+}
+
+impl FmpServer {
+    /// The base URL, `http://127.0.0.1:PORT/stable`.
+    pub fn url(&self) -> String {
+        format!("http://{}/stable", self.address)
+    }
+
+    /// Requests so far, refused ones included.
+    pub fn calls(&self) -> u64 {
+        self.shared.calls.load(Ordering::Relaxed)
+    }
+
+    /// Requests by endpoint (path after `/stable/`); all unknown paths under `other`.
+    pub fn calls_by_endpoint(&self) -> BTreeMap<&'static str, u64> {
+        self.shared.calls_by_endpoint()
+    }
+
+    /// How often each kind of fault struck.
+    pub fn faults(&self) -> BTreeMap<Kind, u64> {
+        self.shared.faults()
+    }
+
+    /// Most connections that were open at once.
+    pub fn peak_connections(&self) -> usize {
+        self.shared.connections.peak.load(Ordering::Relaxed)
+    }
+
+    /// Connections opened so far.
+    pub fn opened_connections(&self) -> usize {
+        self.shared.connections.opened.load(Ordering::Relaxed)
+    }
+
+    /// Symbols of its universe, in order.
+    pub fn symbols(&self) -> Vec<String> {
+        self.shared.answers.world.universe().collect()
+    }
+
+    /// Stops listening, lets answers under way finish for a second, and ends.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        if let Some(mut task) = self.task.take()
+            && tokio::time::timeout(STOP, &mut task).await.is_err()
+        {
+            task.abort();
+        }
+    }
+
+    /// Waits until the server ends, which it does only by itself if its task fails.
+    pub async fn wait(&mut self) {
+        if let Some(task) = self.task.as_mut() {
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for FmpServer {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! What the odd companies do to a finished answer: nulls, texts for numbers, rows twice, exponents.
+
+use super::odd::Odd;
+use super::table::{Cell, Table, text};
+
+/// Statement fields that were seen null in real answers.
+const NULLABLE: [&str; 12] = [
+    "interestIncome", "interestExpense", "otherExpenses", "otherReceivables", "prepaids", "taxAssets", "taxPayables",
+    "minorityInterest", "incomeTaxesPaid", "stockBasedCompensation", "acquisitionsNet", "acceptedDate",
+];
+
+/// Changes a statement's rows.
+pub(super) fn statement(odd: Odd, table: &mut Table<'_>) {
+    let rows = table.len();
+    match odd {
+        Odd::Nulls => {
+            for row in 0..rows {
+                set(table, row, &NULLABLE, Cell::Null);
+            }
+            // One row where even the filing date is unknown.
+            set(table, 1, &["filingDate"], Cell::Null);
+        }
+        Odd::TextNumbers => {
+            for row in 0..rows {
+                set(table, row, &["cik"], text("null"));
+                set(table, row, &["interestExpense", "interestPaid", "prepaids"], text("NULL"));
+                set(table, row, &["interestIncome", "otherReceivables", "otherNonCashItems"], text(""));
+                for field in ["revenue", "totalAssets", "operatingCashFlow", "eps", "weightedAverageShsOut"] {
+                    as_text(table, row, field);
+                }
+            }
+            // An unknown period label on the oldest row.
+            if let Some(last) = rows.checked_sub(1).filter(|last| *last > 0) {
+                set(table, last, &["period"], text("9M"));
+            }
+        }
+        Odd::BigNumbers => {
+            for row in 0..rows {
+                for field in ["revenue", "costOfRevenue", "totalAssets", "freeCashFlow", "weightedAverageShsOutDil"] {
+                    as_exponent(table, row, field);
+                }
+                let digits = "123456789012345678901234567890";
+                set(table, row, &["otherAssets", "otherInvestingActivities"], Cell::Raw(digits.into()));
+            }
+        }
+        Odd::DuplicateRows => twice(table, 0),
+        _ => {}
+    }
+}
+
+/// Changes a price history; `Odd::BadBars` has done its part where bars are made.
+pub(super) fn prices(odd: Odd, table: &mut Table<'_>) {
+    match odd {
+        Odd::TextNumbers => {
+            for row in 0..table.len() {
+                as_text(table, row, "volume");
+                as_text(table, row, "close");
+                set(table, row, &["vwap"], text(if row % 2 == 0 { "NULL" } else { "" }));
+            }
+        }
+        Odd::Nulls => {
+            for row in 0..table.len() {
+                set(table, row, &["vwap", "changePercent"], Cell::Null);
+            }
+        }
+        Odd::BigNumbers => {
+            for row in 0..table.len() {
+                as_exponent(table, row, "volume");
+            }
+        }
+        Odd::DuplicateRows => twice(table, 0),
+        _ => {}
+    }
+}
+
+/// Changes a profile, quote, dividend or float row.
+pub(super) fn other(odd: Odd, table: &mut Table<'_>) {
+    for row in 0..table.len() {
+        match odd {
+            Odd::Nulls => {
+                let fields = ["cik", "cusip", "isin", "country", "change", "fullTimeEmployees", "phone", "recordDate"];
+                set(table, row, &fields, Cell::Null);
+                set(table, row, &["splitType", "dateFirstAdded"], Cell::Null);
+                set(table, row, &["ipoDate", "declarationDate"], text(""));
+            }
+            Odd::NoMarketCap => set(table, row, &["marketCap"], Cell::Null),
+            Odd::TextNumbers => {
+                set(table, row, &["cik"], text("null"));
+                for field in ["marketCap", "price", "adjDividend", "outstandingShares"] {
+                    as_text(table, row, field);
+                }
+            }
+            Odd::BigNumbers => {
+                as_exponent(table, row, "marketCap");
+                as_exponent(table, row, "outstandingShares");
+            }
+            _ => {}
+        }
+    }
+    if odd == Odd::DuplicateRows {
+        twice(table, 0);
+    }
+}
+
+fn set<'a>(table: &mut Table<'a>, row: usize, fields: &[&str], value: Cell<'a>) {
+    for field in fields {
+        if let Some(cell) = table.cell(row, field) {
+            *cell = value.clone();
+        }
+    }
+}
+
+fn as_text(table: &mut Table<'_>, row: usize, field: &str) {
+    if let Some(cell) = table.cell(row, field) {
+        *cell = text(cell.plain());
+    }
+}
+
+/// The same number, with an exponent.
+fn as_exponent(table: &mut Table<'_>, row: usize, field: &str) {
+    if let Some(cell) = table.cell(row, field)
+        && let Cell::Int(n) = cell
+    {
+        *cell = Cell::Raw(format!("{n:e}").into());
+    }
+}
+
+fn twice(table: &mut Table<'_>, row: usize) {
+    let width = table.fields.len();
+    if let Some(cells) = table.cells.get(row * width..(row + 1) * width).map(<[Cell<'_>]>::to_vec) {
+        table.cells.splice((row + 1) * width..(row + 1) * width, cells);
+    }
+}

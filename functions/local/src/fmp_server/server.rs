@@ -1,0 +1,162 @@
+//! One request's way: count, wait, check key and limit, break it or answer it.
+
+use super::broken::{respond, response};
+use super::faults::{Call, Fault, Kind};
+use super::listener::Connections;
+use super::plan::{self, Plan};
+use super::routes::{Answer, Answers, Query};
+use super::{Options, hash};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::Uri;
+use axum::response::Response;
+use bytes::Bytes;
+use futures::stream;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+const JSON: &str = "application/json";
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What the requests of a server share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub answers: Answers,
+    pub options: Options,
+    pub connections: Arc<Connections>,
+    pub calls: AtomicU64,
+    /// Calls by endpoint, in the order of [`plan::ENDPOINTS`]; the last counts all other paths.
+    by_endpoint: Vec<AtomicU64>,
+    struck: Mutex<BTreeMap<Kind, u64>>,
+    /// When the calls of the last minute came.
+    window: Mutex<VecDeque<Instant>>,
+    /// How often each URL was asked for, by its hash; kept only while there are faults.
+    tries: Mutex<HashMap<u64, u32>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(super) fn new(answers: Answers, options: Options, connections: Arc<Connections>) -> Self {
+        Shared {
+            answers,
+            options,
+            connections,
+            calls: AtomicU64::new(0),
+            by_endpoint: (0..=plan::ENDPOINTS.len()).map(|_| AtomicU64::new(0)).collect(),
+            struck: Mutex::default(),
+            window: Mutex::default(),
+            tries: Mutex::default(),
+        }
+    }
+
+    /// Calls by endpoint, those that were called; other paths under `other`.
+    pub(super) fn calls_by_endpoint(&self) -> BTreeMap<&'static str, u64> {
+        let names = plan::ENDPOINTS.iter().map(|(name, _)| *name).chain(["other"]);
+        let counts = self.by_endpoint.iter().map(|c| c.load(Ordering::Relaxed));
+        names.zip(counts).filter(|(_, n)| *n > 0).collect()
+    }
+
+    /// How often each kind of fault struck.
+    pub(super) fn faults(&self) -> BTreeMap<Kind, u64> {
+        lock(&self.struck).clone()
+    }
+
+    /// Whether this call is one too many for its minute, or for its day on the free plan.
+    fn over_limit(&self, calls: u64) -> bool {
+        if self.options.plan == Plan::Free && calls > plan::FREE_CALLS {
+            return true;
+        }
+        let Some(limit) = self.options.calls_per_minute else { return false };
+        let now = Instant::now();
+        let mut window = lock(&self.window);
+        while window.front().is_some_and(|t| now.duration_since(*t) >= MINUTE) {
+            window.pop_front();
+        }
+        // What is refused does not count, so a client that waits gets through.
+        let over = window.len() >= limit as usize;
+        if !over {
+            window.push_back(now);
+        }
+        over
+    }
+
+    fn key_is_good(&self, request: &Request, query: &Query) -> bool {
+        let header = request.headers().get("apikey").and_then(|v| v.to_str().ok()).filter(|k| !k.is_empty());
+        match (header.or_else(|| query.get("apikey")), &self.options.key) {
+            (Some(key), Some(good)) => key == good,
+            (key, _) => key.is_some(),
+        }
+    }
+
+    /// The fault that this call meets.
+    fn fault(&self, endpoint: &str, query: &Query) -> Option<&Fault> {
+        if self.options.faults.is_empty() {
+            return None;
+        }
+        let mut parts: Vec<String> =
+            query.0.iter().filter(|(n, _)| n != "apikey").map(|(n, v)| format!("{n}={v}")).collect();
+        parts.sort();
+        let url = format!("{endpoint}?{}", parts.join("&"));
+        let attempt = {
+            let mut tries = lock(&self.tries);
+            let n = tries.entry(hash::of_text(&url)).or_insert(0);
+            *n += 1;
+            *n
+        };
+        let symbols = query.get("symbol").or_else(|| query.get("symbols")).unwrap_or_default();
+        let call = Call { endpoint, symbols, url: &url };
+        let fault = self.options.faults.iter().find(|f| f.strikes(self.options.seed, &call, attempt))?;
+        *lock(&self.struck).entry(fault.kind).or_insert(0) += 1;
+        Some(fault)
+    }
+}
+
+/// The parameters of a URL; a query that cannot be read counts as empty.
+fn parameters(uri: &Uri) -> Query {
+    axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri).map(|q| Query(q.0)).unwrap_or_default()
+}
+
+/// Answers one request.
+pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let calls = shared.calls.fetch_add(1, Ordering::Relaxed) + 1;
+    let path = request.uri().path();
+    let endpoint = path.strip_prefix("/stable/").map(|p| p.trim_end_matches('/'));
+    let number = endpoint.and_then(plan::endpoint);
+    if let Some(counter) = shared.by_endpoint.get(number.unwrap_or(plan::ENDPOINTS.len())) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+    if !shared.options.latency.is_zero() {
+        tokio::time::sleep(shared.options.latency).await;
+    }
+    let query = parameters(request.uri());
+    if path.starts_with("/api/v3/") || path.starts_with("/api/v4/") {
+        return response(403, JSON, plan::LEGACY);
+    }
+    if !shared.key_is_good(&request, &query) {
+        return response(401, JSON, plan::INVALID_KEY);
+    }
+    if shared.over_limit(calls) {
+        return response(429, JSON, plan::LIMIT_REACH);
+    }
+    let (Some(endpoint), Some(_)) = (endpoint, number) else {
+        return response(404, JSON, "[]");
+    };
+    let fault = shared.fault(endpoint, &query);
+    match (shared.answers.answer(endpoint, &query), fault) {
+        (Answer::Json(json), None) => response(200, JSON, json),
+        (Answer::Csv(pieces), None) => {
+            let pieces = pieces.map(|p| Ok::<_, Infallible>(Bytes::from(p)));
+            response(200, "text/csv", Body::from_stream(stream::iter(pieces)))
+        }
+        (Answer::Refused(status, text), None) => response(status, JSON, text),
+        (Answer::Json(json), Some(fault)) => respond(fault, json, JSON).await,
+        (Answer::Csv(pieces), Some(fault)) => respond(fault, pieces.collect(), "text/csv").await,
+        (Answer::Refused(_, text), Some(fault)) => respond(fault, text, JSON).await,
+    }
+}

@@ -1,0 +1,377 @@
+//! What must hold for every company, and how the server speaks HTTP.
+
+use super::plan::Plan;
+use super::routes::{Answer, Answers, Query};
+use super::world::World;
+use super::{Fault, FmpServer, Options, fixed_symbols, start, symbols};
+use chrono::NaiveDate;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::time::Duration;
+
+fn date(text: &str) -> NaiveDate {
+    text.parse().expect("date")
+}
+
+fn answers(symbols: usize, today: &str, revision: u32) -> Answers {
+    Answers::new(World::new(42, symbols, date(today), None, revision), Plan::Ultimate)
+}
+
+fn ask(answers: &Answers, endpoint: &str, query: &str) -> String {
+    let pairs = query.split('&').filter_map(|p| p.split_once('=')).map(|(n, v)| (n.to_owned(), v.to_owned()));
+    match answers.answer(endpoint, &Query(pairs.collect())) {
+        Answer::Json(json) => json,
+        Answer::Csv(pieces) => pieces.collect(),
+        Answer::Refused(status, text) => format!("{status} {text}"),
+    }
+}
+
+fn rows(answers: &Answers, endpoint: &str, query: &str) -> Vec<Value> {
+    let json = ask(answers, endpoint, query);
+    serde_json::from_str(&json).unwrap_or_else(|e| panic!("{endpoint}?{query}: {e}: {json:.200}"))
+}
+
+fn int(row: &Value, field: &str) -> i64 {
+    row[field].as_i64().unwrap_or_else(|| panic!("{field} is {} in {}", row[field], row["symbol"]))
+}
+
+/// Companies whose rows are spoilt on purpose after the books were made.
+const SPOILT: [&str; 4] = ["NULLS", "TEXTS", "BIGNR", "TWICE"];
+
+fn sound(answers: &Answers) -> impl Iterator<Item = String> {
+    answers.world.universe().filter(|s| !SPOILT.contains(&s.as_str()) && s != "SPY")
+}
+
+fn check_income(r: &Value) {
+    let i = |f| int(r, f);
+    assert_eq!(i("grossProfit"), i("revenue") - i("costOfRevenue"));
+    assert_eq!(
+        i("operatingExpenses"),
+        i("researchAndDevelopmentExpenses") + i("sellingGeneralAndAdministrativeExpenses") + i("otherExpenses")
+    );
+    assert_eq!(i("costAndExpenses"), i("costOfRevenue") + i("operatingExpenses"));
+    assert_eq!(i("operatingIncome"), i("grossProfit") - i("operatingExpenses"));
+    assert_eq!(i("incomeBeforeTax"), i("operatingIncome") + i("totalOtherIncomeExpensesNet"));
+    assert_eq!(i("netIncome"), i("incomeBeforeTax") - i("incomeTaxExpense"));
+    assert_eq!(i("bottomLineNetIncome"), i("netIncome") - i("netIncomeDeductions"));
+    assert_eq!(i("ebitda"), i("ebit") + i("depreciationAndAmortization"));
+    assert_eq!(i("ebit"), i("operatingIncome") - i("nonOperatingIncomeExcludingInterest"));
+    let eps = i("bottomLineNetIncome") as f64 / i("weightedAverageShsOut") as f64;
+    assert!((eps - r["eps"].as_f64().expect("eps")).abs() < 0.006, "{r}");
+    assert!(i("weightedAverageShsOut") <= i("weightedAverageShsOutDil"));
+}
+
+fn check_balance(r: &Value) {
+    let i = |f| int(r, f);
+    assert_eq!(i("totalAssets"), i("totalCurrentAssets") + i("totalNonCurrentAssets"));
+    assert_eq!(i("totalAssets"), i("totalLiabilities") + i("totalEquity"));
+    assert_eq!(i("totalAssets"), i("totalLiabilitiesAndTotalEquity"));
+    assert_eq!(i("totalEquity"), i("totalStockholdersEquity") + i("minorityInterest"));
+    assert_eq!(i("totalLiabilities"), i("totalCurrentLiabilities") + i("totalNonCurrentLiabilities"));
+    assert_eq!(i("totalDebt"), i("shortTermDebt") + i("longTermDebt") + i("capitalLeaseObligations"));
+    assert_eq!(i("netDebt"), i("totalDebt") - i("cashAndCashEquivalents"));
+    let owners = ["commonStock", "retainedEarnings", "accumulatedOtherComprehensiveIncomeLoss"];
+    assert_eq!(i("totalStockholdersEquity"), owners.iter().map(|f| i(f)).sum::<i64>());
+}
+
+fn check_cash(r: &Value) {
+    let i = |f| int(r, f);
+    assert_eq!(i("freeCashFlow"), i("operatingCashFlow") + i("capitalExpenditure"));
+    assert_eq!(i("cashAtEndOfPeriod"), i("cashAtBeginningOfPeriod") + i("netChangeInCash"));
+    let parts = ["netCashProvidedByOperatingActivities", "netCashProvidedByInvestingActivities"];
+    let rest = ["netCashProvidedByFinancingActivities", "effectOfForexChangesOnCash"];
+    assert_eq!(i("netChangeInCash"), parts.iter().chain(&rest).map(|f| i(f)).sum::<i64>());
+    for field in ["capitalExpenditure", "netDividendsPaid", "commonStockRepurchased", "purchasesOfInvestments"] {
+        assert!(i(field) <= 0, "{field} {r}");
+    }
+    assert!(i("commonStockIssuance") >= 0 && i("salesMaturitiesOfInvestments") >= 0);
+}
+
+#[test]
+fn every_company_s_statements_agree() {
+    for revision in [0, 1] {
+        let answers = answers(400, "2026-09-18", revision);
+        for symbol in sound(&answers) {
+            for period in ["quarter", "annual"] {
+                let of = |endpoint| rows(&answers, endpoint, &format!("symbol={symbol}&period={period}&limit=1000"));
+                let (income, balance, cash) =
+                    (of("income-statement"), of("balance-sheet-statement"), of("cash-flow-statement"));
+                assert!(!income.is_empty() || symbol == "IPOED", "{symbol}");
+                assert_eq!((income.len(), income.len()), (balance.len(), cash.len()));
+                income.iter().for_each(check_income);
+                balance.iter().for_each(check_balance);
+                cash.iter().for_each(check_cash);
+                for ((i, b), c) in income.iter().zip(&balance).zip(&cash) {
+                    for field in ["date", "fiscalYear", "period", "acceptedDate", "filingDate", "cik", "reportedCurrency"] {
+                        assert!(i[field] == b[field] && b[field] == c[field]);
+                    }
+                    assert_eq!(int(i, "netIncome"), int(c, "netIncome"));
+                    assert_eq!(int(i, "depreciationAndAmortization"), int(c, "depreciationAndAmortization"));
+                    assert_eq!(int(b, "cashAndCashEquivalents"), int(c, "cashAtEndOfPeriod"), "{symbol}");
+                }
+                assert!(income.windows(2).all(|w| w[0]["date"].as_str() > w[1]["date"].as_str()));
+                if symbol != "MISSQ" {
+                    let rolls = |w: &[Value]| int(&w[0], "cashAtBeginningOfPeriod") == int(&w[1], "cashAtEndOfPeriod");
+                    assert!(cash.windows(2).all(rolls), "{symbol}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn quarters_add_up_to_years() {
+    let answers = answers(300, "2026-09-18", 1);
+    let flows = ["revenue", "netIncome", "interestExpense"];
+    let cash_flows = ["operatingCashFlow", "capitalExpenditure", "netDividendsPaid", "netStockIssuance"];
+    for symbol in sound(&answers).filter(|s| s != "MISSQ" && s != "IPOED") {
+        for (endpoint, fields) in [("income-statement", flows.as_slice()), ("cash-flow-statement", &cash_flows)] {
+            let quarters = rows(&answers, endpoint, &format!("symbol={symbol}&period=quarter&limit=99"));
+            let years = rows(&answers, endpoint, &format!("symbol={symbol}&period=FY&limit=5"));
+            for year in years {
+                let parts = quarters.iter().filter(|q| q["fiscalYear"] == year["fiscalYear"]);
+                for field in fields {
+                    let sum: i64 = parts.clone().map(|q| int(q, field)).sum();
+                    assert_eq!(sum, int(&year, field), "{symbol} {} {field}", year["fiscalYear"]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn answers_have_fmp_s_fields_and_repeat() {
+    let one = answers(100, "2026-09-18", 0);
+    let two = answers(100, "2026-09-18", 0);
+    let counts = [
+        ("profile", 36), ("quote", 17), ("income-statement", 39), ("balance-sheet-statement", 61),
+        ("cash-flow-statement", 47), ("balance-sheet-statement-ttm", 60), ("ratios-ttm", 62), ("key-metrics-ttm", 43),
+        ("historical-price-eod/full", 10), ("historical-price-eod/light", 4), ("dividends", 9), ("shares-float", 6),
+        ("historical-price-eod/dividend-adjusted", 7), ("historical-price-eod/non-split-adjusted", 7),
+    ];
+    for symbol in fixed_symbols() {
+        for (endpoint, fields) in counts {
+            let query = format!("symbol={symbol}");
+            let json = ask(&one, endpoint, &query);
+            assert_eq!(json, ask(&two, endpoint, &query));
+            let rows: Vec<Value> = serde_json::from_str(&json).expect("JSON");
+            for row in &rows {
+                assert_eq!(row.as_object().map(serde_json::Map::len), Some(fields), "{symbol} {endpoint}");
+            }
+        }
+    }
+}
+
+#[test]
+fn prices_are_newest_first_cut_and_within_the_days_asked_for() {
+    let answers = answers(100, "2026-09-19", 0);
+    let full = |query: &str| rows(&answers, "historical-price-eod/full", query);
+    let five_years = full("symbol=AAPL");
+    assert!((1_250..1_262).contains(&five_years.len()), "{}", five_years.len());
+    // 19 September 2026 is a Saturday.
+    assert_eq!(five_years[0]["date"], "2026-09-18");
+    assert!(five_years.windows(2).all(|w| w[0]["date"].as_str() > w[1]["date"].as_str()));
+    let all = full("symbol=AAPL&from=1990-01-01");
+    assert_eq!((all.len(), all.last().expect("row")["date"].as_str() > Some("2006-01-01")), (5_000, true));
+    let week = full("symbol=AAPL&from=2026-09-07&to=2026-09-11");
+    assert_eq!(week.iter().filter_map(|r| r["date"].as_str()).next_back(), Some("2026-09-08"));
+    assert_eq!(week.len(), 4);
+    assert!(full("symbol=AAPL&from=2026-09-11&to=2026-09-07").is_empty());
+    assert!(full("symbol=AAPL,MSFT").is_empty() && full("symbol=BRK.B").is_empty());
+    assert_eq!(full("symbol=^GSPC").len(), five_years.len());
+    assert!(full("symbol=DELIS").len() < five_years.len() - 60);
+    assert!((40..64).contains(&full("symbol=IPOED").len()));
+    assert!(full("symbol=FRACT").iter().any(|r| r["volume"].as_i64().is_none()));
+    let bad = full("symbol=BADPX&from=2026-08-01");
+    assert!(bad.iter().any(|r| r["high"].as_f64() < r["low"].as_f64()));
+    assert!(bad.iter().any(|r| r["date"] == "2026-13-45") && bad.iter().any(|r| r["symbol"] == "OTHER"));
+    let adjusted = rows(&answers, "historical-price-eod/dividend-adjusted", "symbol=SPY");
+    let (newest, oldest) = (0, adjusted.len() - 1);
+    let plain = full("symbol=SPY");
+    assert_eq!(adjusted[newest]["adjClose"], plain[newest]["close"]);
+    assert!(adjusted[oldest]["adjClose"].as_f64() < plain[oldest]["close"].as_f64());
+    let traded = rows(&answers, "historical-price-eod/non-split-adjusted", "symbol=SPLIT");
+    let split = full("symbol=SPLIT");
+    let ratio = traded[500]["adjClose"].as_f64().expect("n") / split[500]["close"].as_f64().expect("n");
+    assert!((ratio - 4.0).abs() < 0.01, "{ratio}");
+}
+
+#[test]
+fn odd_companies_are_odd() {
+    let answers = answers(100, "2026-09-18", 0);
+    let quarters = |s: &str| rows(&answers, "income-statement", &format!("symbol={s}&period=quarter&limit=8"));
+    let labels = |s: &str| -> Vec<String> {
+        quarters(s).iter().map(|r| format!("{}{}", r["fiscalYear"], r["period"]).replace('"', "")).collect()
+    };
+    assert!(!labels("MISSQ").contains(&"2025Q2".to_owned()) && labels("MISSQ").contains(&"2025Q1".to_owned()));
+    assert_eq!(labels("SEMIA")[..2], ["2026Q4", "2026Q2"]);
+    assert!(labels("FYCHG").contains(&"2025Q1".to_owned()) && !labels("FYCHG").contains(&"2025Q2".to_owned()));
+    assert_eq!(quarters("IPOED").len(), 2);
+    assert!(quarters("SPY").is_empty());
+    assert!(quarters("ZEROR").iter().all(|r| int(r, "revenue") == 0 && int(r, "netIncome") < 0));
+    assert!(quarters("NULLS").iter().all(|r| r["acceptedDate"].is_null()));
+    assert_eq!(quarters("TWICE")[0], quarters("TWICE")[1]);
+    assert!(quarters("TEXTS").iter().all(|r| r["revenue"].is_string() && r["interestExpense"] == "NULL"));
+    assert_eq!(quarters("JPYRP")[0]["reportedCurrency"], "JPY");
+    assert!(rows(&answers, "balance-sheet-statement", "symbol=NEGEQ").iter().all(|r| int(r, "totalEquity") < 0));
+    assert!(rows(&answers, "balance-sheet-statement", "symbol=JPM").iter().all(|r| int(r, "inventory") == 0));
+    let profile = |s: &str| rows(&answers, "profile", &format!("symbol={s}")).remove(0);
+    assert!(profile("NOCAP")["marketCap"].is_null() && profile("DELIS")["isActivelyTrading"] == false);
+    assert!(profile("HOSTL")["companyName"].as_str().expect("text").contains("'; drop table x; --"));
+    let apple = profile("AAPL");
+    let shares = rows(&answers, "shares-float", "symbol=AAPL")[0]["outstandingShares"].as_f64().expect("n");
+    let cap = apple["price"].as_f64().expect("n") * shares;
+    assert!((apple["marketCap"].as_f64().expect("n") / cap - 1.0).abs() < 1e-9);
+    assert!(ask(&answers, "income-statement", "symbol=BIGNR").contains("e9,"));
+    assert!(quarters("STALE")[0]["date"].as_str() < Some("2025-12-01"));
+    let next = self::answers(100, "2026-09-18", 1);
+    let of = |a: &Answers| rows(a, "income-statement", "symbol=RESTA&period=quarter&limit=8");
+    let changed: Vec<_> = of(&answers).into_iter().zip(of(&next)).filter(|(a, b)| a != b).collect();
+    assert_eq!(changed.len(), 1);
+    assert_eq!(changed[0].1["acceptedDate"], "2026-09-18 06:45:10");
+}
+
+#[test]
+fn lists_feeds_and_files_cover_the_universe() {
+    let answers = answers(600, "2026-08-10", 0);
+    assert_eq!(rows(&answers, "sp500-constituent", "").len(), 503);
+    assert_eq!(rows(&answers, "stock-list", "").len(), 600);
+    assert_eq!(rows(&answers, "batch-quote", "symbols=AAPL,NOPE,AAPL,MSFT").len(), 3);
+    assert_eq!(rows(&answers, "market-capitalization-batch", "symbols=AAPL,NOCAP").len(), 1);
+    assert_eq!(rows(&answers, "shares-float-all", "limit=10&page=1").len(), 10);
+    let feed = rows(&answers, "latest-financial-statements", "limit=1000");
+    assert_eq!(feed.len(), 250);
+    assert!(feed.windows(2).all(|w| w[0]["dateAdded"].as_str() >= w[1]["dateAdded"].as_str()));
+    let calendar = rows(&answers, "earnings-calendar", "from=2026-08-03&to=2026-08-14");
+    assert!(calendar.len() > 50 && calendar.iter().any(|r| r["epsActual"].is_null()));
+    assert!(!rows(&answers, "dividends-calendar", "").is_empty());
+    assert!(rows(&answers, "splits-calendar", "").iter().any(|r| r["symbol"] == "SPLIT"));
+    assert_eq!(ask(&answers, "profile-bulk", "part=0").matches("https://www.").count(), 601, "TWICE comes twice");
+    assert_eq!(ask(&answers, "profile-bulk", "part=1"), "400 Query Error: Invalid or missing query parameter - part");
+    assert!(ask(&answers, "eod-bulk", "date=2026-08-07").lines().count() > 500);
+    assert_eq!(ask(&answers, "eod-bulk", "date=2026-08-08"), "");
+    let bulk = ask(&answers, "income-statement-bulk", "year=2025&period=Q1");
+    assert!(bulk.starts_with("\"date\",\"symbol\"") && bulk.lines().count() > 500);
+    assert_eq!(ask(&answers, "income-statement-ttm", "symbol=AAPL&limit=2").matches("\"symbol\"").count(), 2);
+}
+
+#[test]
+fn errors_and_plans_are_fmp_s() {
+    let mut answers = answers(200, "2026-09-18", 0);
+    assert_eq!(ask(&answers, "profile", ""), "400 Query Error: Invalid or missing query parameter - symbol");
+    let query = "symbol=AAPL&period=Q9";
+    assert_eq!(ask(&answers, "income-statement", query), "400 Query Error: Invalid or missing query parameter - period");
+    let annual = ask(&answers, "income-statement", "symbol=AAPL");
+    assert_eq!(ask(&answers, "income-statement", "symbol=AAPL&period=bogus"), annual);
+    assert_eq!(ask(&answers, "profile", "symbol=NOPE1"), "[]");
+    answers.plan = Plan::Free;
+    let refused = |query: &str| ask(&answers, "income-statement", query).split_once('\'').map(|t| t.0.to_owned());
+    let premium = Some("402 Premium Query Parameter: ".to_owned());
+    assert_eq!(refused("symbol=AAPL&limit=6"), premium);
+    assert_eq!(refused("symbol=AAPL&period=quarter"), premium);
+    assert_eq!(refused(&format!("symbol={}", symbols(200)[150])), premium);
+    assert_eq!(refused("symbol=AAPL"), None);
+    assert!(ask(&answers, "sp500-constituent", "").starts_with("402 Restricted Endpoint: "));
+}
+
+/// Status, headers and body of a request, over a connection of its own.
+async fn get(server: &FmpServer, path: &str, headers: &'static str) -> (u16, String, Vec<u8>) {
+    let (address, path) = (server.address, path.to_owned());
+    let read = move || {
+        let mut stream = std::net::TcpStream::connect(address).expect("connect");
+        stream.set_read_timeout(Some(Duration::from_secs(5))).expect("time-out");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n").expect("write");
+        let mut all = Vec::new();
+        let _ = stream.take(3 << 20).read_to_end(&mut all);
+        let split = all.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or(all.len());
+        let body = all.get(split + 4..).unwrap_or_default().to_vec();
+        let head = String::from_utf8_lossy(&all[..split]).into_owned();
+        (head.get(9..12).and_then(|s| s.parse().ok()).unwrap_or(0), head, body)
+    };
+    tokio::task::spawn_blocking(read).await.expect("join")
+}
+
+async fn server(faults: &[&str], change: impl FnOnce(&mut Options)) -> FmpServer {
+    let faults: Vec<Fault> = faults.iter().map(|f| f.parse().expect("fault")).collect();
+    let mut options = Options { symbols: 60, faults, ..Options::default() };
+    change(&mut options);
+    start(options).await.expect("start")
+}
+
+const KEY: &str = "apikey: k\r\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_paths_and_limits() {
+    let server = server(&[], |o| (o.key, o.calls_per_minute) = (Some("k".to_owned()), Some(3))).await;
+    assert_eq!(get(&server, "/stable/profile?symbol=AAPL", "").await.0, 401);
+    assert_eq!(get(&server, "/stable/profile?symbol=AAPL&apikey=wrong", "").await.0, 401);
+    assert_eq!(get(&server, "/stable/profile?symbol=AAPL&apikey=k", "").await.0, 200);
+    let (status, head, body) = get(&server, "/stable/nothing", KEY).await;
+    assert_eq!((status, body.as_slice()), (404, b"[]".as_slice()));
+    assert!(head.contains("content-type: application/json"));
+    let (_, head, body) = get(&server, "/stable/income-statement?symbol=MSFT", "apikey: k\r\naccept-encoding: gzip\r\n").await;
+    assert!(head.contains("content-encoding: gzip"), "{head}");
+    assert!(body.windows(2).any(|w| w == [0x1f, 0x8b]));
+    let (status, _, body) = get(&server, "/stable/profile?symbol=AAPL", KEY).await;
+    assert!(status == 429 && String::from_utf8_lossy(&body).contains("Limit Reach ."));
+    assert_eq!((server.calls(), server.calls_by_endpoint()["profile"]), (6, 4));
+    assert!(server.peak_connections() >= 1 && server.url().ends_with("/stable"));
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_do_what_they_say() {
+    let faults = ["server-error=x1,KO", "truncated=AAPL", "reset=MSFT", "endless=AMZN", "gzip-bomb=WMT", "stall=1s,XOM",
+        "missing-field=NVDA", "slow=0.2s,META", "limit-on-200=JNJ"];
+    let server = server(&faults, |_| {}).await;
+    let path = |symbol: &str| format!("/stable/profile?symbol={symbol}");
+    assert_eq!(get(&server, &path("KO"), KEY).await.0, 500);
+    assert_eq!(get(&server, &path("KO"), KEY).await.0, 200);
+    let (status, head, body) = get(&server, &path("AAPL"), KEY).await;
+    assert!(status == 200 && head.contains(&format!("content-length: {}", body.len())));
+    assert!(serde_json::from_slice::<Value>(&body).is_err());
+    let (_, _, body) = get(&server, &path("MSFT"), KEY).await;
+    assert!(!body.is_empty() && !body.ends_with(b"0\r\n\r\n"));
+    assert!(get(&server, &path("AMZN"), KEY).await.2.len() > 2 << 20);
+    let (_, head, body) = get(&server, &path("WMT"), KEY).await;
+    assert!(head.contains("content-encoding: gzip") && body.len() > 10_000);
+    let begun = std::time::Instant::now();
+    assert_eq!(get(&server, &path("XOM"), KEY).await.0, 200);
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    let body = get(&server, &path("NVDA"), KEY).await.2;
+    let rows: Vec<Value> = serde_json::from_slice(&body).expect("JSON");
+    assert!(rows[0].get("price").is_none() && rows[0].get("marketCap").is_some());
+    assert_eq!(get(&server, &path("META"), KEY).await.0, 200);
+    assert_eq!(get(&server, &path("JNJ"), KEY).await.0, 200);
+    assert_eq!(server.faults().values().sum::<u64>(), 9);
+    server.shutdown().await;
+}
+
+/// Not a test: prints what answers cost. `cargo test --release -- --ignored --nocapture cost`
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_an_answer() {
+    let answers = answers(503, "2026-09-18", 0);
+    let all = symbols(503);
+    for (endpoint, query) in [
+        ("profile", ""),
+        ("quote", ""),
+        ("historical-price-eod/full", "&from=2026-08-18&to=2026-09-18"),
+        ("historical-price-eod/full", ""),
+        ("income-statement", "&period=quarter&limit=8"),
+        ("balance-sheet-statement", "&period=quarter&limit=8"),
+        ("cash-flow-statement", "&period=quarter&limit=8"),
+        ("cash-flow-statement", "&period=annual&limit=6"),
+        ("cash-flow-statement", "&period=quarter&limit=40"),
+        ("cash-flow-statement", "&period=annual&limit=10"),
+        ("ratios-ttm", ""),
+        ("dividends", ""),
+        ("splits", ""),
+        ("shares-float", ""),
+    ] {
+        let begun = std::time::Instant::now();
+        let bytes: usize = all.iter().map(|s| ask(&answers, endpoint, &format!("symbol={s}{query}")).len()).sum();
+        let each = begun.elapsed().as_secs_f64() * 1e6 / all.len() as f64;
+        println!("{endpoint} {query}: {each:.0} us, {} bytes", bytes / all.len());
+    }
+}

@@ -1,0 +1,180 @@
+//! The world of one server: seed, day, calendar, market, and which symbols there are. It holds no company.
+
+use super::calendar::Calendar;
+use super::company::Company;
+use super::odd::{FIXED, INDEX, WELL_KNOWN};
+use super::prices;
+use chrono::{Datelike, Duration, NaiveDate};
+use std::collections::HashSet;
+
+/// Most symbols that a universe can have.
+pub const MOST_SYMBOLS: usize = 50_000;
+
+/// What all answers depend on.
+#[derive(Debug)]
+pub(super) struct World {
+    pub seed: u64,
+    pub today: NaiveDate,
+    /// Day from which the odd companies' recent events are counted back.
+    pub anchor: NaiveDate,
+    pub revision: u32,
+    pub symbols: usize,
+    /// Trading days, some months beyond today: dividends are declared ahead.
+    pub calendar: Calendar,
+    /// Number of the last session, at 23:00 UTC of today.
+    pub last: usize,
+    /// The market's walk by day number: what beta is a multiple of.
+    pub market: Vec<f64>,
+    /// How many of the drawn tickers are in the universe, counting those that are taken.
+    drawn: usize,
+}
+
+impl World {
+    /// The world of a seed on a day. `anchor` is the first of the month unless given.
+    pub(super) fn new(seed: u64, symbols: usize, today: NaiveDate, anchor: Option<NaiveDate>, revision: u32) -> Self {
+        let calendar = Calendar::until(today + Duration::days(130));
+        let last = calendar.at_or_before(today).unwrap_or(0);
+        let symbols = symbols.clamp(1, MOST_SYMBOLS);
+        let market = prices::market(seed, calendar.len());
+        let anchor = anchor.or_else(|| today.with_day(1)).unwrap_or(today);
+        let drawn = ticker_range(symbols.saturating_sub(head(symbols)));
+        World { seed, today, anchor, revision, symbols, calendar, last, market, drawn }
+    }
+
+    /// The company of a symbol. Fixed ones always exist, also where the universe is too small to list them.
+    pub(super) fn company(&self, symbol: &str) -> Option<Company> {
+        if symbol == INDEX.symbol {
+            return Some(Company::fixed(self, &INDEX));
+        }
+        match FIXED.iter().find(|f| f.symbol == symbol) {
+            Some(fixed) => Some(Company::fixed(self, fixed)),
+            None => (ticker_number(symbol)? < self.drawn).then(|| Company::generated(self, symbol)),
+        }
+    }
+
+    /// The symbols of the universe, in order.
+    pub(super) fn universe(&self) -> impl Iterator<Item = String> + Send + use<> {
+        universe(self.symbols, self.drawn)
+    }
+
+    /// The companies of the universe, in order, made as they are asked for.
+    pub(super) fn companies(&self) -> impl Iterator<Item = Company> {
+        self.universe().filter_map(|s| self.company(&s))
+    }
+}
+
+fn universe(symbols: usize, drawn: usize) -> impl Iterator<Item = String> + Send + use<> {
+    let head = head(symbols);
+    let fixed = FIXED.iter().take(head).map(|f| f.symbol.to_owned());
+    fixed.chain((0..drawn).map(ticker).filter(|t| !taken(t)))
+}
+
+/// How many fixed companies a universe of this size begins with: all, or where there is no room for the odd ones,
+/// the well-known.
+fn head(symbols: usize) -> usize {
+    if symbols >= FIXED.len() { FIXED.len() } else { symbols.min(WELL_KNOWN) }
+}
+
+/// The universe of `n` symbols: well-known tickers, odd companies (if `n` has room for all), drawn tickers.
+pub fn symbols(n: usize) -> Vec<String> {
+    let n = n.clamp(1, MOST_SYMBOLS);
+    universe(n, ticker_range(n - head(n))).collect()
+}
+
+/// Symbols of the odd companies and of the well-known ones, in order.
+pub fn fixed_symbols() -> Vec<&'static str> {
+    FIXED.iter().map(|f| f.symbol).collect()
+}
+
+fn taken(ticker: &str) -> bool {
+    FIXED.iter().any(|f| f.symbol == ticker)
+}
+
+/// How many numbers to go through for `n` tickers that are not taken.
+fn ticker_range(n: usize) -> usize {
+    let blocked: HashSet<usize> = FIXED.iter().filter_map(|f| ticker_number(f.symbol)).collect();
+    let (mut range, mut found) = (0, 0);
+    while found < n {
+        found += usize::from(!blocked.contains(&range));
+        range += 1;
+    }
+    range
+}
+
+// Every third ticker has three letters, the others four. The number runs through all words of that length by
+// steps of a prime, so neighbours look unrelated, and the step's inverse finds the number of a ticker again.
+const THREE: (usize, usize) = (17_576, 7_919);
+const FOUR: (usize, usize) = (456_976, 204_331);
+
+/// The ticker with this number.
+fn ticker(number: usize) -> String {
+    let (length, at, (words, step)) = if number % 3 == 0 {
+        (3, number / 3, THREE)
+    } else {
+        (4, number - number / 3 - 1, FOUR)
+    };
+    let mut word = (at * step + words / 3) % words;
+    let mut letters = vec![' '; length];
+    for letter in letters.iter_mut().rev() {
+        *letter = char::from(b'A' + (word % 26) as u8);
+        word /= 26;
+    }
+    letters.into_iter().collect()
+}
+
+/// The number of this ticker.
+fn ticker_number(symbol: &str) -> Option<usize> {
+    if !symbol.bytes().all(|b| b.is_ascii_uppercase()) {
+        return None;
+    }
+    let (words, step) = match symbol.len() {
+        3 => THREE,
+        4 => FOUR,
+        _ => return None,
+    };
+    let word = symbol.bytes().fold(0, |w, b| w * 26 + usize::from(b - b'A'));
+    let at = (word + words - words / 3) * inverse(step, words) % words;
+    Some(if symbol.len() == 3 { at * 3 } else { at / 2 * 3 + at % 2 + 1 })
+}
+
+/// The multiplicative inverse by Euclid.
+fn inverse(of: usize, modulus: usize) -> usize {
+    let (mut a, mut b, mut x, mut y) = (modulus as i64, of as i64, 0i64, 1i64);
+    while b != 0 {
+        let quotient = a / b;
+        (a, b) = (b, a % b);
+        (x, y) = (y, x - quotient * y);
+    }
+    x.rem_euclid(modulus as i64).unsigned_abs() as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tickers_are_unique_and_found_again() {
+        let all = symbols(MOST_SYMBOLS);
+        assert_eq!(all.len(), MOST_SYMBOLS);
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), MOST_SYMBOLS);
+        for number in (0..52_000).step_by(7) {
+            assert_eq!(ticker_number(&ticker(number)), Some(number), "{}", ticker(number));
+        }
+    }
+
+    #[test]
+    fn a_universe_is_a_prefix_of_the_next_larger_one_and_knows_its_own() {
+        let today = NaiveDate::from_ymd_opt(2026, 9, 18).expect("date");
+        for n in [5, 30, 60, 503] {
+            let world = World::new(1, n, today, None, 0);
+            let listed: Vec<String> = world.universe().collect();
+            assert_eq!(listed, symbols(n));
+            assert_eq!(listed.len(), n);
+            assert!(listed.iter().all(|s| world.company(s).is_some_and(|c| c.symbol == *s)));
+        }
+        let world = World::new(1, 60, today, None, 0);
+        assert!(symbols(600).iter().skip(60).all(|s| world.company(s).is_none()));
+        assert!(world.company("BRK-B").is_some() && world.company("BRK.B").is_none() && world.company("").is_none());
+        assert!(symbols(503).starts_with(&symbols(100)));
+    }
+}

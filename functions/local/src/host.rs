@@ -1,0 +1,160 @@
+//! One run through the handlers, in one process: what S3 events, SQS and the schedule do on AWS.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::Instant,
+};
+
+use chrono::{DateTime, Utc};
+use findata_analytics::Measured;
+use findata_shared::{
+    Error, Result,
+    clock::Clock,
+    fmp::Fmp,
+    ledger,
+    run::{BudgetUse, Connections, Request, RunId, Summary},
+    stage::Stage,
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    bus::LocalBus,
+    duckdb::DuckDb,
+    queue::{Delivery, LocalQueue},
+    stage::DirectoryStage,
+};
+
+/// Batches worked off at once.
+const WORKERS: usize = 16;
+
+/// What a run hears of its progress.
+pub trait Progress {
+    /// The plan is made.
+    fn planned(&self, plan: &findata_shared::plan::Plan);
+    /// A stage of the run begins: fetch, load, compute.
+    fn begins(&self, stage: &'static str);
+}
+
+/// Everything a run touches.
+pub struct Host<C> {
+    /// The client; one a run.
+    pub fmp: Arc<Fmp>,
+    /// The stage.
+    pub stage: DirectoryStage,
+    /// The warehouse.
+    pub warehouse: DuckDb,
+    /// The clock of planning.
+    pub clock: Arc<C>,
+    /// When the process began the run, by the real clock.
+    pub started_at: DateTime<Utc>,
+}
+
+impl<C: Clock + 'static> Host<C> {
+    /// Runs a request to its end.
+    ///
+    /// # Errors
+    /// What ended it before it had a summary.
+    pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
+        let bus = LocalBus::default();
+        self.finish_interrupted(&bus).await?;
+        let mut watch = Watch::start();
+        let queue = LocalQueue::default();
+        let plan = findata_fanout::handle(request, &self.fmp, &self.stage, &queue, self.clock.as_ref()).await?;
+        watch.done("plan");
+        progress.planned(&plan);
+        progress.begins("fetch");
+        self.work_off(queue).await?;
+        watch.done("fetch");
+        progress.begins("load");
+        let run = &request.run_id;
+        findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await?;
+        watch.done("load");
+        progress.begins("compute");
+        let measured = self.measured(watch);
+        let clock = Arc::clone(&self.clock);
+        let mut summary =
+            findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &measured).await?;
+        summary.cost.s3_puts = self.stage.puts();
+        Ok(summary)
+    }
+
+    /// Works the queue off, several batches at a time. A batch whose handler fails comes back; one that keeps failing is
+    /// recorded as failed, so that the run still closes.
+    async fn work_off(&self, queue: LocalQueue) -> Result<()> {
+        let mut working: JoinSet<(Delivery, Result<bool>)> = JoinSet::new();
+        loop {
+            while working.len() < WORKERS
+                && let Some(delivery) = queue.receive()
+            {
+                let (fmp, stage, clock) = (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.clock));
+                working.spawn(async move {
+                    let done = findata_extract::handle(&delivery.message, &fmp, &stage, clock.as_ref()).await;
+                    (delivery, done)
+                });
+            }
+            let Some(finished) = working.join_next().await else { return Ok(()) };
+            let (delivery, done) = finished.map_err(|e| Error::Stop(format!("a worker ended: {e}")))?;
+            if let Err(error) = done {
+                tracing::warn!(batch = delivery.message.batch.id, %error, "a batch failed");
+                if error.ends_run() {
+                    return Err(error);
+                }
+                let message = delivery.message.clone();
+                if !queue.put_back(delivery) {
+                    let reason = format!("given up after {} deliveries: {error}", crate::queue::MAX_RECEIVE_COUNT);
+                    findata_extract::give_up(&message, &reason, &self.stage, self.clock.as_ref()).await?;
+                }
+            }
+        }
+    }
+
+    /// Finishes earlier runs that were fetched and then interrupted: their calls are paid for.
+    async fn finish_interrupted(&mut self, bus: &LocalBus) -> Result<()> {
+        let keys = self.stage.list("runs/").await?;
+        let runs = keys.iter().filter_map(|key| key.strip_prefix("runs/")?.strip_suffix("/staged.json"));
+        let runs: Vec<RunId> = runs.filter_map(|run| run.parse().ok()).collect();
+        for run in runs.into_iter().filter(|run| !keys.contains(&ledger::summary_key(run))) {
+            tracing::info!(%run, "finishing an interrupted run");
+            let clock = Arc::clone(&self.clock);
+            let measured = Measured { started_at: self.started_at, ..Measured::default() };
+            findata_load::handle(&run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
+            findata_analytics::handle(&run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &measured).await?;
+        }
+        Ok(())
+    }
+
+    fn measured(&self, watch: Watch) -> Measured {
+        let tally = self.fmp.tally();
+        Measured {
+            started_at: self.started_at,
+            seconds: watch.begun.elapsed().as_secs_f64(),
+            stages: watch.stages,
+            budget: BudgetUse {
+                waited_seconds: tally.waited_seconds(),
+                limit_per_minute: self.fmp.per_minute(),
+            },
+            connections: Connections { opened: tally.opened(), peak: tally.peak() },
+        }
+    }
+}
+
+/// Seconds by stage of a run.
+struct Watch {
+    begun: Instant,
+    last: Instant,
+    stages: BTreeMap<String, f64>,
+}
+
+impl Watch {
+    fn start() -> Self {
+        let now = Instant::now();
+        Watch { begun: now, last: now, stages: BTreeMap::new() }
+    }
+
+    fn done(&mut self, stage: &str) {
+        let seconds = self.last.elapsed().as_secs_f64();
+        self.stages.insert(stage.into(), (seconds * 1e3).round() / 1e3);
+        self.last = Instant::now();
+    }
+}

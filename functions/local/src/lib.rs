@@ -1,0 +1,16 @@
+//! local: the host that plays the cloud in one process, and the `findata` command.
+//!
+//! [`host`] drives one run through the same handlers that Lambda hosts: fanout, extract, load, analytics. Around them it
+//! puts a directory for S3 ([`stage`]), a queue with delivery counts ([`queue`]), a bus, and DuckDB for Snowflake
+//! ([`duckdb`]). [`home`] is where all of that lies. [`cli`] reads the command line and the environment, the only place
+//! that does; [`show`] draws summaries and tables for people. [`fmp_server`] is the synthetic FMP.
+
+pub mod bus;
+pub mod cli;
+pub mod duckdb;
+pub mod fmp_server;
+pub mod home;
+pub mod host;
+pub mod queue;
+pub mod show;
+pub mod stage;

@@ -1,0 +1,129 @@
+//! The summary of a run.
+
+use std::{collections::BTreeMap, fmt::Write, path::Path};
+
+use findata_shared::run::{Highlight, Status, Summary};
+
+use super::{bytes, count};
+
+/// Failures shown by name; the rest are counted.
+const FAILURES: usize = 8;
+
+/// A summary as a person reads it.
+pub fn summary(run: &Summary, warehouse: &Path) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}", headline(run));
+    let stages = ["plan", "fetch", "load", "compute"];
+    let times = stages.iter().filter_map(|s| run.stages.get(*s).map(|t| format!("{s} {t:.2} s"))).collect::<Vec<_>>();
+    let _ = writeln!(out, "  time      {}", times.join(", "));
+    let _ = writeln!(
+        out,
+        "  calls     {} ({:.1} a symbol), {} received, {} of {} tasks were still fresh",
+        count(run.calls),
+        run.calls_per_symbol,
+        bytes(run.bytes),
+        count(run.tasks.skipped_fresh),
+        count(run.tasks.planned + run.tasks.skipped_fresh),
+    );
+    datasets(&mut out, run);
+    tables(&mut out, run);
+    highlights(&mut out, &run.highlights);
+    for note in &run.notes {
+        let _ = writeln!(out, "  note      {note}");
+    }
+    failures(&mut out, run);
+    let _ = writeln!(out, "\n  warehouse {}", warehouse.display());
+    out
+}
+
+fn headline(run: &Summary) -> String {
+    let word = match run.status {
+        Status::Complete => "complete",
+        Status::Partial => "partial: some tasks failed, the next run tries them again",
+        Status::Budget => "stopped by the call budget; the next run goes on",
+        Status::Failed => "failed",
+    };
+    format!("run {} {word}: {} symbols in {:.2} s", run.run_id, count(run.symbols), run.seconds)
+}
+
+fn datasets(out: &mut String, run: &Summary) {
+    if run.rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n  {:<20} {:>10} {:>10} {:>10} {:>12}", "dataset", "staged", "loaded", "unchanged", "quarantined");
+    for (name, rows) in &run.rows {
+        let _ = writeln!(
+            out,
+            "  {name:<20} {:>10} {:>10} {:>10} {:>12}",
+            count(rows.staged),
+            count(rows.loaded),
+            count(rows.unchanged),
+            count(rows.quarantined)
+        );
+    }
+}
+
+fn tables(out: &mut String, run: &Summary) {
+    if run.analytics.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n  {:<22} {:>10} {:>10} {:>10}", "analytics", "rows", "written", "removed");
+    for (name, table) in &run.analytics {
+        let _ = writeln!(out, "  {name:<22} {:>10} {:>10} {:>10}", count(table.rows), count(table.written), count(table.removed));
+    }
+}
+
+fn highlights(out: &mut String, companies: &[Highlight]) {
+    if companies.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\n  {:<8} {:>10} {:>10} {:>8} {:>10} {:>10} {:>8} {:>9} {:>9}",
+        "newest", "close", "mkt cap", "P/E ttm", "EV/EBITDA", "net margin", "ROE", "FCF yield", "dividend"
+    );
+    for company in companies {
+        let plain = |name: &str| figure(&company.figures, name, |x| format!("{x:.2}"));
+        let percent = |name: &str| figure(&company.figures, name, |x| format!("{:.1} %", x * 100.0));
+        let _ = writeln!(
+            out,
+            "  {:<8} {:>10} {:>10} {:>8} {:>10} {:>10} {:>8} {:>9} {:>9}",
+            company.symbol,
+            plain("close_price"),
+            figure(&company.figures, "market_cap", billions),
+            plain("pe_ratio_ttm"),
+            plain("ev_to_ebitda"),
+            percent("net_margin"),
+            percent("roe"),
+            percent("fcf_yield"),
+            percent("dividend_yield"),
+        );
+    }
+    let _ = writeln!(out, "  (- is NULL; analytics.metric_nulls says why)");
+}
+
+fn figure(figures: &BTreeMap<String, f64>, name: &str, show: impl Fn(f64) -> String) -> String {
+    figures.get(name).map_or("-".into(), |x| show(*x))
+}
+
+fn billions(amount: f64) -> String {
+    match amount.abs() {
+        x if x >= 1e12 => format!("{:.2} tn", amount / 1e12),
+        x if x >= 1e9 => format!("{:.1} bn", amount / 1e9),
+        _ => format!("{:.0} mn", amount / 1e6),
+    }
+}
+
+fn failures(out: &mut String, run: &Summary) {
+    if run.failures.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n  {} failed", count(run.failures.len() as u64));
+    for failure in run.failures.iter().take(FAILURES) {
+        let _ = writeln!(out, "  {:<8} {:<18} {}", failure.symbol, failure.dataset, failure.reason);
+    }
+    if run.failures.len() > FAILURES {
+        let more = run.failures.len() - FAILURES;
+        let _ = writeln!(out, "  and {} more: select * from ops.tasks where outcome = 'failed'", count(more as u64));
+    }
+}

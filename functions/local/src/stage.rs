@@ -1,0 +1,204 @@
+//! The stage as a directory. A file appears whole: it is written beside the tree and linked or renamed into it.
+
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use bytes::Bytes;
+use findata_shared::{
+    Error, Result,
+    landing::hex,
+    stage::{Object, Stage},
+};
+use sha2::{Digest, Sha256};
+
+/// Where files are written before they are whole; no key begins with a dot.
+const UNFINISHED: &str = ".unfinished";
+/// One lock for all conditional replacements: they are few and short.
+const LOCK: &str = ".lock";
+
+/// A directory that behaves like a bucket.
+#[derive(Debug, Clone)]
+pub struct DirectoryStage {
+    root: Arc<PathBuf>,
+    puts: Arc<AtomicU64>,
+}
+
+impl DirectoryStage {
+    /// Opens a directory, making it where there is none.
+    ///
+    /// # Errors
+    /// `Config` when it cannot be made or written.
+    pub fn open(root: &Path) -> Result<Self> {
+        let unusable = |e: io::Error| {
+            Error::Config(format!("cannot write to {}: {e}; choose another place with --home or --stage", root.display()))
+        };
+        fs::create_dir_all(root.join(UNFINISHED)).map_err(unusable)?;
+        let root = root.canonicalize().map_err(unusable)?;
+        tempfile::NamedTempFile::new_in(root.join(UNFINISHED)).map_err(unusable)?;
+        Ok(DirectoryStage { root: Arc::new(root), puts: Arc::default() })
+    }
+
+    /// A directory to read from, whether it is there or not; nothing is made.
+    pub fn to_read(root: &Path) -> Self {
+        DirectoryStage { root: Arc::new(root.to_owned()), puts: Arc::default() }
+    }
+
+    /// Its absolute path.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Writes so far.
+    pub fn puts(&self) -> u64 {
+        self.puts.load(Relaxed)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        key: &str,
+        work: impl FnOnce(&Path, &Path) -> io::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (root, key) = (Arc::clone(&self.root), key.to_owned());
+        if key.split('/').any(|part| part.is_empty() || part.starts_with('.')) {
+            return Err(Error::Stop(format!("{key:?} is no key of a stage")));
+        }
+        let done = tokio::task::spawn_blocking(move || {
+            work(&root, &root.join(&key)).map_err(|e| failure(&root.join(&key), &e))
+        });
+        done.await.map_err(|e| Error::Stop(format!("the stage's worker ended: {e}")))?
+    }
+}
+
+/// A full disk or lost permission will not mend itself in this run; anything else may.
+fn failure(path: &Path, error: &io::Error) -> Error {
+    let reason = format!("{}: {error}", path.display());
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::Stop(format!("{reason}; free some space and run again")),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::Stop(reason),
+        _ => Error::retry(reason),
+    }
+}
+
+impl Stage for DirectoryStage {
+    async fn get(&self, key: &str) -> Result<Option<Object>> {
+        self.blocking(key, |_, path| match fs::read(path) {
+            Ok(body) => Ok(Some(Object { etag: etag(&body), body: body.into() })),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        })
+        .await
+    }
+
+    async fn put_if_absent(&self, key: &str, body: Bytes) -> Result<bool> {
+        self.puts.fetch_add(1, Relaxed);
+        self.blocking(key, move |root, path| {
+            let whole = write(root, path, &body)?;
+            match fs::hard_link(whole.path(), path) {
+                Ok(()) => Ok(true),
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
+                Err(e) => Err(e),
+            }
+        })
+        .await
+    }
+
+    async fn put_if_match(&self, key: &str, body: Bytes, tag: &str) -> Result<bool> {
+        self.puts.fetch_add(1, Relaxed);
+        let tag = tag.to_owned();
+        self.blocking(key, move |root, path| {
+            let lock = File::create(root.join(LOCK))?;
+            lock.lock()?;
+            match fs::read(path) {
+                Ok(now) if etag(&now) == tag => {}
+                Ok(_) => return Ok(false),
+                Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+                Err(e) => return Err(e),
+            }
+            write(root, path, &body)?.persist(path).map_err(|e| e.error)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        let folder = prefix.trim_end_matches('/').to_owned();
+        self.blocking(&folder, |root, path| {
+            let mut keys = Vec::new();
+            walk(root, path, &mut keys)?;
+            keys.sort();
+            Ok(keys)
+        })
+        .await
+    }
+}
+
+fn etag(body: &[u8]) -> String {
+    hex(&Sha256::digest(body)[..16])
+}
+
+fn write(root: &Path, path: &Path, body: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = tempfile::NamedTempFile::new_in(root.join(UNFINISHED))?;
+    file.write_all(body)?;
+    Ok(file)
+}
+
+fn walk(root: &Path, folder: &Path, keys: &mut Vec<String>) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            walk(root, &path, keys)?;
+        } else if let Ok(key) = path.strip_prefix(root) {
+            keys.push(key.to_string_lossy().replace('\\', "/"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_many_writers_one_wins_and_nothing_half_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = DirectoryStage::open(folder.path()).unwrap();
+        let race = (0..16u8).map(|i| {
+            let stage = stage.clone();
+            tokio::spawn(async move { stage.put_if_absent("runs/r/staged.json", vec![i; 100_000].into()).await.unwrap() })
+        });
+        let won = futures::future::join_all(race).await.into_iter().filter(|r| *r.as_ref().unwrap()).count();
+        assert_eq!(won, 1);
+        let object = stage.get("runs/r/staged.json").await.unwrap().unwrap();
+        assert!(object.body.len() == 100_000 && object.body.iter().all(|b| *b == object.body[0]));
+        assert_eq!(stage.list("runs/r/").await.unwrap(), ["runs/r/staged.json"]);
+        assert!(stage.list("runs/other/").await.unwrap().is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn replacing_needs_the_current_tag() {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = DirectoryStage::open(folder.path()).unwrap();
+        assert!(!stage.put_if_match("state/x.json", "1".into(), "none").await.unwrap());
+        assert!(stage.put_if_absent("state/x.json", "1".into()).await.unwrap());
+        let tag = stage.get("state/x.json").await.unwrap().unwrap().etag;
+        assert!(stage.put_if_match("state/x.json", "2".into(), &tag).await.unwrap());
+        assert!(!stage.put_if_match("state/x.json", "3".into(), &tag).await.unwrap());
+        assert_eq!(stage.get("state/x.json").await.unwrap().unwrap().body, "2");
+        assert!(stage.get("../x").await.is_err() && stage.get(".lock").await.is_err());
+    }
+}

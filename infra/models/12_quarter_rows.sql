@@ -1,0 +1,11 @@
+-- grain: company x fiscal_date. The quarter (or half) rows a TTM window is made of, per-share figures on the newest split basis.
+create or replace temporary table quarter_rows as
+with periods as (select * from new_fact_financials where period_type <> 'FY'),
+bases as (select * from share_bases)
+select
+    p.symbol, p.fiscal_date, p.period_type, p.reported_currency, p.has_income, p.has_balance, p.has_cash_flow,
+    b.basis_eps, b.basis_eps_diluted, b.basis_shares_outstanding, b.basis_shares_outstanding_diluted
+from periods as p
+join bases as b on b.symbol = p.symbol and b.fiscal_date = p.fiscal_date and b.period_type = p.period_type
+-- two labels on one period end are one quarter: the one accepted last
+qualify row_number() over (partition by p.symbol, p.fiscal_date order by p.accepted_at desc nulls last, p.period_type desc nulls last) = 1

@@ -1,0 +1,36 @@
+//! The bus on which a finished run is announced.
+
+use std::future::Future;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, run::Status};
+
+/// `source` of every event of ours.
+pub const SOURCE: &str = "findata";
+
+/// Who listens learns that a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "detail-type", content = "detail")]
+pub enum Event {
+    /// The run published its figures: complete, partial or budget.
+    RunCompleted {
+        /// The run.
+        run_id: String,
+        /// How it ended.
+        status: Status,
+    },
+    /// The run published nothing.
+    RunFailed {
+        /// The run.
+        run_id: String,
+        /// Why, in one line.
+        reason: String,
+    },
+}
+
+/// Where events go.
+pub trait Bus: Send + Sync {
+    /// Announces an event, at least once.
+    fn publish(&self, event: Event) -> impl Future<Output = Result<()>> + Send;
+}

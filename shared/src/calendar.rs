@@ -1,0 +1,140 @@
+//! New York's trading days: full-day holidays of the NYSE and its regular close.
+//!
+//! Rules as published by the exchange (NYSE Rule 7.2); unscheduled closures are listed by date.
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
+use chrono_tz::America::New_York;
+
+/// Days the exchange stayed shut outside its rules since 2001.
+const UNSCHEDULED: &[(i32, u32, u32)] = &[
+    (2001, 9, 11),
+    (2001, 9, 12),
+    (2001, 9, 13),
+    (2001, 9, 14),
+    (2004, 6, 11),
+    (2007, 1, 2),
+    (2012, 10, 29),
+    (2012, 10, 30),
+    (2018, 12, 5),
+    (2025, 1, 9),
+];
+
+/// Whether the exchange has a session that day.
+pub fn is_trading_day(day: NaiveDate) -> bool {
+    !matches!(day.weekday(), Weekday::Sat | Weekday::Sun)
+        && !is_holiday(day)
+        && !UNSCHEDULED.contains(&(day.year(), day.month(), day.day()))
+}
+
+/// The newest session that had closed by `now` (regular close, 16:00 New York).
+pub fn last_closed_session(now: DateTime<Utc>) -> NaiveDate {
+    let local = now.with_timezone(&New_York);
+    let today = local.date_naive();
+    if is_trading_day(today) && local.time() >= close() {
+        return today;
+    }
+    let mut day = today - Days::new(1);
+    while !is_trading_day(day) {
+        day = day - Days::new(1);
+    }
+    day
+}
+
+/// Whether a regular session is on.
+pub fn is_open(now: DateTime<Utc>) -> bool {
+    let local = now.with_timezone(&New_York);
+    let opening = NaiveTime::from_hms_opt(9, 30, 0).unwrap_or_default();
+    is_trading_day(local.date_naive()) && local.time() >= opening && local.time() < close()
+}
+
+/// A session's regular close in UTC.
+pub fn close_of(day: NaiveDate) -> DateTime<Utc> {
+    New_York
+        .from_local_datetime(&day.and_time(close()))
+        .earliest()
+        .map_or_else(|| day.and_time(close()).and_utc(), |local| local.with_timezone(&Utc))
+}
+
+fn close() -> NaiveTime {
+    NaiveTime::from_hms_opt(16, 0, 0).unwrap_or_default()
+}
+
+fn is_holiday(day: NaiveDate) -> bool {
+    let year = day.year();
+    let fixed = |month, date| NaiveDate::from_ymd_opt(year, month, date);
+    // A Saturday holiday is kept on Friday and a Sunday one on Monday, but for New Year's Day, which is
+    // never kept in the old year.
+    let observed = |holiday: Option<NaiveDate>, friday_too: bool| {
+        holiday.is_some_and(|h| match h.weekday() {
+            Weekday::Sat => friday_too && day == h - Days::new(1),
+            Weekday::Sun => day == h + Days::new(1),
+            _ => day == h,
+        })
+    };
+    let nth = |month, weekday, n| NaiveDate::from_weekday_of_month_opt(year, month, weekday, n) == Some(day);
+    let last_monday_of_may = day.month() == 5 && day.weekday() == Weekday::Mon && day.day() > 24;
+    observed(fixed(1, 1), false)
+        || (year >= 1998 && nth(1, Weekday::Mon, 3))
+        || nth(2, Weekday::Mon, 3)
+        || day == easter_sunday(year) - Days::new(2)
+        || last_monday_of_may
+        || (year >= 2022 && observed(fixed(6, 19), true))
+        || observed(fixed(7, 4), true)
+        || nth(9, Weekday::Mon, 1)
+        || nth(11, Weekday::Thu, 4)
+        || observed(fixed(12, 25), true)
+}
+
+/// Easter Sunday by the anonymous Gregorian computus (Meeus, Astronomical Algorithms, ch. 8).
+fn easter_sunday(year: i32) -> NaiveDate {
+    let (a, b, c) = (year % 19, year / 100, year % 100);
+    let (d, e) = (b / 4, b % 4);
+    let g = (8 * b + 13) / 25;
+    let h = (19 * a + b - d - g + 15) % 30;
+    let (i, k) = (c / 4, c % 4);
+    let l = (32 + 2 * e + 2 * i - h - k) % 7;
+    let m = (a + 11 * h + 22 * l) / 451;
+    let month = (h + l - 7 * m + 114) / 31;
+    let day = (h + l - 7 * m + 114) % 31 + 1;
+    NaiveDate::from_ymd_opt(year, month as u32, day as u32).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn holidays_of_the_exchange_are_no_sessions() {
+        for holiday in [
+            "2024-01-01", "2024-01-15", "2024-02-19", "2024-03-29", "2024-05-27", "2024-06-19", "2024-07-04",
+            "2024-09-02", "2024-11-28", "2024-12-25", "2025-01-09", "2025-04-18", "2026-07-03", "2023-01-02",
+        ] {
+            assert!(!is_trading_day(day(holiday)), "{holiday}");
+        }
+        for session in ["2021-12-31", "2024-07-05", "2021-06-18", "2024-11-29", "2026-11-20"] {
+            assert!(is_trading_day(day(session)), "{session}");
+        }
+        let sessions = |year: i32| {
+            NaiveDate::from_ymd_opt(year, 1, 1).unwrap().iter_days().take_while(|d| d.year() == year)
+                .filter(|d| is_trading_day(*d)).count()
+        };
+        assert_eq!((sessions(2023), sessions(2024), sessions(2025)), (250, 252, 250));
+    }
+
+    #[test]
+    fn the_newest_close_follows_new_york_through_the_year() {
+        let at = |text: &str| last_closed_session(text.parse::<DateTime<Utc>>().unwrap());
+        assert_eq!(at("2024-07-05T19:59:59Z"), day("2024-07-03"));
+        assert_eq!(at("2024-07-05T20:00:00Z"), day("2024-07-05"));
+        assert_eq!(at("2024-12-02T20:30:00Z"), day("2024-11-29"));
+        assert_eq!(at("2024-12-02T21:00:00Z"), day("2024-12-02"));
+        assert_eq!(at("2026-11-22T23:00:00Z"), day("2026-11-20"));
+        assert!(is_open("2024-12-02T15:00:00Z".parse().unwrap()));
+        assert!(!is_open("2024-12-02T21:00:00Z".parse().unwrap()));
+        assert_eq!(close_of(day("2024-07-05")).to_rfc3339(), "2024-07-05T20:00:00+00:00");
+    }
+}

@@ -1,0 +1,89 @@
+//! Decimals as text: from what FMP writes to the canonical form that DECIMAL(38, 6) reads exactly.
+
+use bigdecimal::{BigDecimal, RoundingMode};
+
+/// Digits after the point in every amount column.
+pub const SCALE: usize = 6;
+/// Digits before the point that DECIMAL(38, 6) holds.
+pub const INTEGER_DIGITS: usize = 32;
+/// No figure in finance needs a larger exponent; a longer one would only cost memory.
+const MAX_EXPONENT: i64 = 60;
+
+/// The canonical text of a number: no exponent, no trailing zeros, at most [`SCALE`] digits after the point
+/// (rounded half to even), no `-0`. `None` when it is no finite number or has over [`INTEGER_DIGITS`]
+/// digits before the point.
+pub fn canonical(number: &str) -> Option<String> {
+    let number = number.trim();
+    let unsigned = number.strip_prefix('-').unwrap_or(number);
+    let plain = !unsigned.is_empty() && unsigned.bytes().all(|b| b.is_ascii_digit());
+    if plain && (unsigned.len() == 1 || !unsigned.starts_with('0')) {
+        return match unsigned {
+            "0" => Some("0".into()),
+            digits => (digits.len() <= INTEGER_DIGITS).then(|| number.to_owned()),
+        };
+    }
+    let start = unsigned.bytes().next()?;
+    let numeric = unsigned.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b));
+    if !(start.is_ascii_digit() || start == b'.') || !numeric || number.len() > 400 {
+        return None;
+    }
+    if let Some((_, exponent)) = unsigned.split_once(['e', 'E'])
+        && exponent.parse::<i64>().ok()?.abs() > MAX_EXPONENT
+    {
+        return None;
+    }
+    let value: BigDecimal = number.parse().ok()?;
+    let rounded = value.with_scale_round(SCALE as i64, RoundingMode::HalfEven).to_plain_string();
+    let text = rounded.trim_end_matches('0').trim_end_matches('.');
+    let digits = text.trim_start_matches('-').split('.').next().unwrap_or_default();
+    match text {
+        "" | "-" | "-0" | "0" => Some("0".into()),
+        _ => (digits.len() <= INTEGER_DIGITS).then(|| text.to_owned()),
+    }
+}
+
+/// Whether a canonical decimal is above zero.
+pub fn is_positive(canonical: &str) -> bool {
+    !canonical.starts_with('-') && canonical != "0"
+}
+
+/// Compares two canonical decimals.
+pub fn compare(a: &str, b: &str) -> std::cmp::Ordering {
+    let parse = |text: &str| text.parse::<BigDecimal>().unwrap_or_default();
+    parse(a).cmp(&parse(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fmp_writes_becomes_canonical() {
+        for (given, wanted) in [
+            ("408625000000", "408625000000"),
+            ("-3462000000", "-3462000000"),
+            ("0", "0"),
+            ("-0", "0"),
+            ("-0.0", "0"),
+            ("1.50", "1.5"),
+            ("20201922.82733", "20201922.82733"),
+            ("4098415617064.9995", "4098415617064.9995"),
+            ("6.344979e-10", "0"),
+            ("6.344979e-3", "0.006345"),
+            ("1e3", "1000"),
+            ("1.2E+3", "1200"),
+            ("0.0000005", "0"),
+            ("0.0000015", "0.000002"),
+            ("007", "7"),
+            (".5", "0.5"),
+            ("12345678901234567890123456789012.123456", "12345678901234567890123456789012.123456"),
+            ("99999999999999999999999999999999", "99999999999999999999999999999999"),
+        ] {
+            assert_eq!(canonical(given).as_deref(), Some(wanted), "{given}");
+        }
+        for bad in ["", "-", "abc", "NaN", "inf", "1_000", "0x10", "1e999999999", "1,000", "--1", "1.2.3",
+            "999999999999999999999999999999999", "+", "e5"] {
+            assert_eq!(canonical(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! One call to FMP: paced, bounded, retried, and classified.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use backon::{ExponentialBuilder, Retryable};
+use bytes::Bytes;
+use reqwest::{
+    Client, Url,
+    header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT},
+    redirect,
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+use tower::util::MapRequestLayer;
+
+use super::{
+    answer::classify,
+    body,
+    limit::{FmpPlan, Pace},
+    tally::Tally,
+};
+use crate::{Error, Result, plan::Task};
+
+/// FMP's own base.
+pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";
+
+/// Tries of one call, the first included.
+const TRIES: usize = 5;
+/// Calls in a row to which nobody answered, after which the run stops.
+const SILENT_CALLS: u64 = 24;
+
+/// What a client is built from.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Base, `/stable` included.
+    pub url: String,
+    /// The key; it travels in a header and nowhere else.
+    pub key: SecretString,
+    /// What the key may do.
+    pub plan: FmpPlan,
+    /// Hard limit of calls, retries included.
+    pub max_calls: Option<u64>,
+    /// Most calls at once.
+    pub in_flight: usize,
+}
+
+/// The client of one run.
+pub struct Fmp {
+    http: Client,
+    base: Url,
+    pace: Pace,
+    slots: Semaphore,
+    max_calls: Option<u64>,
+    per_minute: Option<u32>,
+    tally: Arc<Tally>,
+    /// Set once a call said that no other will work; no call is made after it.
+    halted: Mutex<Option<Error>>,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub struct Answer {
+    /// The rows' JSON; `None` where FMP has nothing.
+    pub body: Result<Option<Bytes>>,
+    /// Calls it took, retries included.
+    pub calls: u32,
+    /// Bytes on the wire.
+    pub bytes: u64,
+}
+
+impl Fmp {
+    /// A client; makes no call.
+    ///
+    /// # Errors
+    /// `Config` for an address or a key that cannot be one.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let base = base(&settings.url)?;
+        let tally = Arc::new(Tally::default());
+        let http = http(&settings.key, Arc::clone(&tally))?;
+        let max_calls = [settings.max_calls, settings.plan.per_day()].into_iter().flatten().min();
+        Ok(Fmp {
+            http,
+            base,
+            pace: Pace::new(settings.plan.per_minute()),
+            slots: Semaphore::new(settings.in_flight.max(1)),
+            max_calls,
+            per_minute: settings.plan.per_minute(),
+            tally,
+            halted: Mutex::new(None),
+        })
+    }
+
+    /// Checks an address without building a client.
+    ///
+    /// # Errors
+    /// `Config` for one that cannot be an API's.
+    pub fn check_url(url: &str) -> Result<()> {
+        base(url).map(|_| ())
+    }
+
+    /// Asks for one task's rows.
+    pub async fn fetch(&self, task: &Task) -> Answer {
+        self.get(task.dataset.endpoint, &task.parameters()).await
+    }
+
+    /// Asks an endpoint.
+    pub async fn get(&self, endpoint: &str, parameters: &[(&str, String)]) -> Answer {
+        let (mut calls, mut bytes) = (0, 0);
+        let tries = Mutex::new((&mut calls, &mut bytes));
+        let once = || async {
+            let (call, received, outcome) = self.once(endpoint, parameters).await;
+            let mut sum = tries.lock().unwrap_or_else(PoisonError::into_inner);
+            *sum.0 += u32::from(call);
+            *sum.1 += received;
+            outcome
+        };
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(20))
+            .with_factor(3.0)
+            .with_max_times(TRIES - 1)
+            .with_jitter();
+        let body = once
+            .retry(backoff)
+            .when(|e: &Error| matches!(e, Error::Retry { .. }))
+            .adjust(|e, delay| match e {
+                Error::Retry { after: Some(after), .. } => delay.map(|d| d.max(*after)),
+                _ => delay,
+            })
+            .await;
+        if let Err(error) = &body
+            && error.ends_run()
+        {
+            self.halted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+        }
+        Answer { body, calls, bytes }
+    }
+
+    /// What the calls came to so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Allowed calls a minute.
+    pub fn per_minute(&self) -> Option<u32> {
+        self.per_minute
+    }
+
+    /// One try: whether a call was made, its bytes, its outcome.
+    async fn once(&self, endpoint: &str, parameters: &[(&str, String)]) -> (bool, u64, Result<Option<Bytes>>) {
+        let Ok(_slot) = self.slots.acquire().await else {
+            return (false, 0, Err(Error::Stop("the client is closed".into())));
+        };
+        if let Some(halted) = self.halted.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return (false, 0, Err(halted));
+        }
+        let asked = Instant::now();
+        self.pace.wait().await;
+        self.tally.waited(asked.elapsed());
+        if !self.tally.begin(self.max_calls) {
+            let most = self.max_calls.unwrap_or_default();
+            return (false, 0, Err(Error::Budget(format!("the limit of {most} calls is reached"))));
+        }
+        let answered = self.exchange(endpoint, parameters).await;
+        let silent = self.tally.end(!matches!(answered, Err((_, false))));
+        match answered {
+            Ok((bytes, outcome)) => (true, bytes, outcome),
+            Err((error, _)) if silent >= SILENT_CALLS => {
+                let error = format!("{} does not answer: {error}; check the network and --fmp-url", self.base);
+                (true, 0, Err(Error::Stop(error)))
+            }
+            Err((error, _)) => (true, 0, Err(error)),
+        }
+    }
+
+    /// Sends and reads; an error says whether somebody had answered.
+    async fn exchange(
+        &self,
+        endpoint: &str,
+        parameters: &[(&str, String)],
+    ) -> Result<(u64, Result<Option<Bytes>>), (Error, bool)> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{endpoint}", self.base.path().trim_end_matches('/')));
+        url.query_pairs_mut().extend_pairs(parameters);
+        let sent = self.http.get(url).send().await;
+        let response = sent.map_err(|e| (Error::retry(format!("no answer from FMP: {}", body::cause(&e))), false))?;
+        let status = response.status();
+        let after = retry_after(response.headers());
+        let (body, bytes) = body::read(response).await.map_err(|e| (e, true))?;
+        let outcome = match classify(status, &body) {
+            Ok(rows) => Ok(rows.then_some(body)),
+            Err(Error::Retry { reason, .. }) => Err(Error::Retry { reason, after }),
+            Err(other) => Err(other),
+        };
+        Ok((bytes, outcome))
+    }
+}
+
+fn base(url: &str) -> Result<Url> {
+    let wrong = || Error::Config(format!("{url:?} is no address of an FMP API: use one like {DEFAULT_URL}"));
+    let parsed = Url::parse(url.trim()).map_err(|_| wrong())?;
+    let usable = matches!(parsed.scheme(), "http" | "https") && parsed.has_host() && parsed.query().is_none();
+    if usable { Ok(parsed) } else { Err(wrong()) }
+}
+
+fn http(key: &SecretString, tally: Arc<Tally>) -> Result<Client> {
+    // The first caller installs the one crypto provider of the process; later calls find it there.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut headers = HeaderMap::new();
+    let mut key = HeaderValue::from_str(key.expose_secret().trim())
+        .map_err(|_| Error::Config("FMP_API_KEY holds characters that no key has".into()))?;
+    key.set_sensitive(true);
+    headers.insert("apikey", key);
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("findata/", env!("CARGO_PKG_VERSION"))));
+    Client::builder()
+        .default_headers(headers)
+        // A redirect would carry the key to another host.
+        .redirect(redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(Duration::from_secs(20))
+        .timeout(Duration::from_secs(60))
+        .connector_layer(MapRequestLayer::new(move |request| {
+            tally.connection();
+            request
+        }))
+        .build()
+        .map_err(|e| Error::Config(format!("cannot set up HTTPS: {}", body::cause(&e))))
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    // A longer wait than any run takes is no advice for this run.
+    Some(Duration::from_secs(seconds.min(120)))
+}

@@ -1,0 +1,66 @@
+//! What the calls of one client came to.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Counters of one client, shared by its calls.
+#[derive(Debug, Default)]
+pub struct Tally {
+    calls: AtomicU64,
+    in_flight: AtomicU64,
+    peak: AtomicU64,
+    opened: AtomicU64,
+    waited_micros: AtomicU64,
+    silent: AtomicU64,
+}
+
+impl Tally {
+    /// Calls made, retries included.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Relaxed)
+    }
+
+    /// Most calls at once.
+    pub fn peak(&self) -> u64 {
+        self.peak.load(Relaxed)
+    }
+
+    /// Connections opened.
+    pub fn opened(&self) -> u64 {
+        self.opened.load(Relaxed)
+    }
+
+    /// Seconds that calls waited for the limit, added up.
+    pub fn waited_seconds(&self) -> f64 {
+        Duration::from_micros(self.waited_micros.load(Relaxed)).as_secs_f64()
+    }
+
+    pub(super) fn waited(&self, wait: Duration) {
+        self.waited_micros.fetch_add(wait.as_micros() as u64, Relaxed);
+    }
+
+    pub(super) fn connection(&self) {
+        self.opened.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a call unless that would pass `most`.
+    pub(super) fn begin(&self, most: Option<u64>) -> bool {
+        let counted = self.calls.fetch_update(Relaxed, Relaxed, |n| most.is_none_or(|m| n < m).then_some(n + 1));
+        if counted.is_ok() {
+            let now = self.in_flight.fetch_add(1, Relaxed) + 1;
+            self.peak.fetch_max(now, Relaxed);
+        }
+        counted.is_ok()
+    }
+
+    /// Ends a call; says how many in a row, this one included, nobody answered.
+    pub(super) fn end(&self, answered: bool) -> u64 {
+        self.in_flight.fetch_sub(1, Relaxed);
+        if answered {
+            self.silent.store(0, Relaxed);
+            0
+        } else {
+            self.silent.fetch_add(1, Relaxed) + 1
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The ledger: what a run planned, what each batch did, and the writes that close its steps.
+//!
+//! A step is closed by a write on condition that nobody closed it before; that write is also the event which
+//! starts the next step, so there is no gap between marking a step done and announcing it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Result,
+    plan::{Plan, Task},
+    run::{RowCounts, RunId},
+    stage::{self, Stage},
+};
+
+/// What became of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Rows came.
+    Rows {
+        /// How many, quarantined ones included.
+        rows: u64,
+        /// Newest date among them, for datasets by day.
+        newest: Option<chrono::NaiveDate>,
+    },
+    /// FMP answered, and has nothing.
+    Empty,
+    /// Not in the key's plan.
+    NotInPlan {
+        /// FMP's words.
+        reason: String,
+    },
+    /// It failed.
+    Failed {
+        /// Why.
+        reason: String,
+        /// It was given up because the call budget ended.
+        budget: bool,
+    },
+}
+
+/// A task and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    /// The task.
+    #[serde(flatten)]
+    pub task: Task,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Calls it took.
+    pub calls: u32,
+    /// Bytes received for it.
+    pub bytes: u64,
+    /// When it was fetched, UTC.
+    pub fetched_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// A file on the stage and what load must find in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedFile {
+    /// Its dataset.
+    pub dataset: String,
+    /// Its key.
+    pub key: String,
+    /// Rows in it, quarantined ones included.
+    pub rows: u64,
+    /// Rows set aside.
+    pub quarantined: u64,
+    /// Its size, compressed.
+    pub bytes: u64,
+    /// SHA-256 of its content, compressed.
+    pub sha256: String,
+}
+
+/// The ledger entry of a batch: written once, whoever is first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchEntry {
+    /// The batch.
+    pub batch: String,
+    /// Every task of it.
+    pub tasks: Vec<TaskRecord>,
+    /// Its files.
+    pub files: Vec<StagedFile>,
+    /// Why the run must stop, where a call said so.
+    pub stop: Option<String>,
+    /// Fields of the catalog that an answer had in none of its rows, by dataset.
+    pub drift: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// `staged.json`: everything is on the stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staged {
+    /// The run.
+    pub run_id: RunId,
+    /// Its batches.
+    pub batches: Vec<String>,
+    /// Its files.
+    pub files: Vec<StagedFile>,
+}
+
+/// `loaded.json`: everything is in the warehouse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// The run.
+    pub run_id: RunId,
+    /// Rows by dataset.
+    pub rows: BTreeMap<String, RowCounts>,
+}
+
+/// Key of the plan.
+pub fn plan_key(run: &RunId) -> String {
+    format!("runs/{run}/plan.json")
+}
+
+/// Prefix of the batch entries.
+pub fn batches_prefix(run: &RunId) -> String {
+    format!("runs/{run}/batches/")
+}
+
+/// Key of a batch's entry.
+pub fn batch_key(run: &RunId, batch: &str) -> String {
+    format!("{}{batch}.json", batches_prefix(run))
+}
+
+/// Key of the write that closes fetching.
+pub fn staged_key(run: &RunId) -> String {
+    format!("runs/{run}/staged.json")
+}
+
+/// Key of the write that closes loading.
+pub fn loaded_key(run: &RunId) -> String {
+    format!("runs/{run}/loaded.json")
+}
+
+/// Key of the summary.
+pub fn summary_key(run: &RunId) -> String {
+    format!("runs/{run}/summary.json")
+}
+
+/// The run's plan.
+///
+/// # Errors
+/// `Retry` while it is not there: a message can arrive before the plan is written.
+pub async fn plan(stage: &impl Stage, run: &RunId) -> Result<Plan> {
+    stage::read_json(stage, &plan_key(run))
+        .await?
+        .ok_or_else(|| Error::retry(format!("run {run} has no plan on the stage yet")))
+}
+
+/// All entries of a run, in the order of their names.
+///
+/// # Errors
+/// The stage's own.
+pub async fn entries(stage: &impl Stage, run: &RunId) -> Result<Vec<BatchEntry>> {
+    let keys = stage.list(&batches_prefix(run)).await?;
+    let read = stream::iter(keys).map(|key| async move { stage::read_json::<BatchEntry>(stage, &key).await });
+    let found: Vec<_> = read.buffered(16).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Closes fetching if every batch of the plan has its entry; says whether this call closed it.
+///
+/// # Errors
+/// The stage's own.
+pub async fn close_fetching(stage: &impl Stage, run: &RunId) -> Result<bool> {
+    let plan = plan(stage, run).await?;
+    let expected = plan.batches.len() + plan.landed.len();
+    if stage.list(&batches_prefix(run)).await?.len() < expected {
+        return Ok(false);
+    }
+    let entries = entries(stage, run).await?;
+    let staged = Staged {
+        run_id: run.clone(),
+        batches: entries.iter().map(|e| e.batch.clone()).collect(),
+        files: entries.into_iter().flat_map(|e| e.files).collect(),
+    };
+    stage::write_json_once(stage, &staged_key(run), &staged).await
+}

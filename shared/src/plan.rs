@@ -1,0 +1,204 @@
+//! The plan of a run: tasks, the batches they travel in, and what is left out and why.
+
+use std::{collections::BTreeMap, fmt};
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::{
+    Symbol,
+    catalog::{self, Dataset},
+    run::{Options, RunId},
+};
+
+/// How often a statement is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cadence {
+    /// Fiscal years.
+    Annual,
+    /// Quarters, or the halves of a semi-annual reporter.
+    Quarter,
+}
+
+impl Cadence {
+    /// FMP's `period`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cadence::Annual => "annual",
+            Cadence::Quarter => "quarter",
+        }
+    }
+}
+
+/// Which part of a dataset's rows a task asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Window {
+    /// All that the endpoint gives.
+    All,
+    /// The newest statements of a cadence.
+    Newest {
+        /// Annual or quarterly.
+        cadence: Cadence,
+        /// How many.
+        limit: u32,
+    },
+    /// A range of days, both ends in.
+    Days {
+        /// First day.
+        from: NaiveDate,
+        /// Last day.
+        to: NaiveDate,
+    },
+}
+
+/// The unit of work: dataset x symbol x window. One call, but for retries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Of which dataset.
+    #[serde(serialize_with = "dataset_name", deserialize_with = "dataset_by_name")]
+    pub dataset: &'static Dataset,
+    /// Whose; none for a dataset of the whole market.
+    pub symbol: Option<Symbol>,
+    /// Which part.
+    pub window: Window,
+}
+
+impl PartialEq for Dataset {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Dataset {}
+
+fn dataset_name<S: Serializer>(dataset: &&'static Dataset, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(dataset.name)
+}
+
+fn dataset_by_name<'de, D: Deserializer<'de>>(from: D) -> Result<&'static Dataset, D::Error> {
+    let name = String::deserialize(from)?;
+    catalog::dataset(&name).ok_or_else(|| D::Error::custom(format!("no dataset {name:?}")))
+}
+
+impl Task {
+    /// The task's name in the freshness book: the symbol, with the cadence where there is one.
+    pub fn subject(&self) -> String {
+        let symbol = self.symbol.as_ref().map_or("*", Symbol::as_str);
+        match self.window {
+            Window::Newest { cadence, .. } => format!("{symbol}:{}", cadence.as_str()),
+            Window::All | Window::Days { .. } => symbol.to_owned(),
+        }
+    }
+
+    /// The query parameters of its call.
+    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+        let mut parameters: Vec<_> =
+            self.symbol.iter().map(|symbol| ("symbol", symbol.to_string())).collect();
+        match self.window {
+            Window::All => {}
+            Window::Newest { cadence, limit } => {
+                parameters.push(("period", cadence.as_str().into()));
+                parameters.push(("limit", limit.to_string()));
+            }
+            Window::Days { from, to } => {
+                parameters.push(("from", from.to_string()));
+                parameters.push(("to", to.to_string()));
+            }
+        }
+        parameters
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.dataset.name, self.subject())
+    }
+}
+
+/// The tasks of one message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Its name within the run, safe in a key.
+    pub id: String,
+    /// Its tasks.
+    pub tasks: Vec<Task>,
+}
+
+/// One message of the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchMessage {
+    /// The run.
+    pub run_id: RunId,
+    /// Its tasks.
+    pub batch: Batch,
+}
+
+/// What a plan does with one dataset.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetPlan {
+    /// Calls it needs.
+    pub calls: u64,
+    /// Bytes it will bring, estimated.
+    pub bytes: u64,
+    /// Tasks to fetch, counted by the reason.
+    pub due: BTreeMap<String, u64>,
+    /// Tasks left out, counted by the reason.
+    pub skipped: BTreeMap<String, u64>,
+}
+
+/// The plan of a run, kept in its ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The run.
+    pub run_id: RunId,
+    /// What was asked for.
+    pub options: Options,
+    /// Symbols of the universe, without the index.
+    pub symbols: Vec<Symbol>,
+    /// Where the universe comes from, and other things to know.
+    pub notes: Vec<String>,
+    /// Batches to fetch.
+    pub batches: Vec<Batch>,
+    /// Batches whose ledger entry fanout itself wrote.
+    pub landed: Vec<String>,
+    /// By dataset, in the catalog's order.
+    pub datasets: Vec<(String, DatasetPlan)>,
+    /// Calls that making the plan took.
+    pub planning_calls: u64,
+    /// Bytes that making the plan brought.
+    pub planning_bytes: u64,
+}
+
+impl Plan {
+    /// Tasks to fetch.
+    pub fn due(&self) -> u64 {
+        self.datasets.iter().flat_map(|(_, d)| d.due.values()).sum()
+    }
+
+    /// Tasks left out because what is there is fresh.
+    pub fn fresh(&self) -> u64 {
+        self.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_survives_the_queue() {
+        let task = Task {
+            dataset: catalog::dataset("cash_flow").unwrap(),
+            symbol: Some("BRK-B".parse().unwrap()),
+            window: Window::Newest { cadence: Cadence::Quarter, limit: 8 },
+        };
+        let json = serde_json::to_string(&task).unwrap();
+        assert_eq!(serde_json::from_str::<Task>(&json).unwrap(), task);
+        assert_eq!(task.subject(), "BRK-B:quarter");
+        assert_eq!(task.parameters().len(), 3);
+        assert!(serde_json::from_str::<Task>(&json.replace("BRK-B", "B/K")).is_err());
+        assert!(serde_json::from_str::<Task>(&json.replace("cash_flow", "nothing")).is_err());
+    }
+}

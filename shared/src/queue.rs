@@ -1,0 +1,11 @@
+//! The queue between fanout and extract.
+
+use std::future::Future;
+
+use crate::{Result, plan::BatchMessage};
+
+/// Takes batches for extract. Delivery is at least once and in any order.
+pub trait Queue: Send + Sync {
+    /// Sends every message, or says why not; a message may arrive more than once.
+    fn send(&self, messages: Vec<BatchMessage>) -> impl Future<Output = Result<()>> + Send;
+}

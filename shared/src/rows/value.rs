@@ -1,0 +1,74 @@
+//! One value of FMP's JSON as canonical text of its column's type.
+
+use chrono::{Datelike, NaiveDate, NaiveDateTime};
+
+use crate::{catalog::Kind, decimal};
+
+/// The canonical text of a JSON value, `None` where it says nothing (`null`, `""`, `"NULL"`).
+///
+/// # Errors
+/// What is wrong, when it is not of the column's type.
+pub fn canonical(kind: Kind, json: &str) -> Result<Option<String>, String> {
+    let text = match json.as_bytes().first() {
+        Some(b'"') => {
+            let text: String = serde_json::from_str(json).map_err(|e| e.to_string())?;
+            if text.is_empty() || (kind != Kind::Text && says_nothing(text.trim())) {
+                return Ok(None);
+            }
+            text
+        }
+        Some(b'n') => return Ok(None),
+        Some(b'{' | b'[') => return Err(shown("an object or a list", json)),
+        _ => json.to_owned(),
+    };
+    let value = match kind {
+        // "null" as text was seen in identifiers (a cik); no company is called so.
+        Kind::Text => (!text.eq_ignore_ascii_case("null")).then_some(text),
+        Kind::Decimal => Some(decimal::canonical(&text).ok_or_else(|| shown("no decimal of 32 digits", &text))?),
+        Kind::Double => Some(double(&text).ok_or_else(|| shown("no finite number", &text))?),
+        Kind::Integer => Some(integer(&text).ok_or_else(|| shown("no integer", &text))?),
+        Kind::Date => Some(date(&text).ok_or_else(|| shown("no date", &text))?),
+        Kind::Instant => Some(instant(&text).ok_or_else(|| shown("no date and time", &text))?),
+        Kind::Boolean => match text.as_str() {
+            "true" | "false" => Some(text),
+            _ => return Err(shown("neither true nor false", &text)),
+        },
+    };
+    Ok(value)
+}
+
+fn says_nothing(text: &str) -> bool {
+    text.is_empty() || ["null", "none", "n/a", "-"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// What is wrong, with the value cut to a length that a ledger can hold.
+fn shown(what: &str, value: &str) -> String {
+    let head: String = value.chars().take(40).collect();
+    format!("{head:?} is {what}")
+}
+
+fn double(text: &str) -> Option<String> {
+    // Only what JSON allows in a number: `inf`, `nan` and `1_000` are text, not figures.
+    let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    let value: f64 = plain.then(|| text.parse().ok())??;
+    value.is_finite().then(|| value.to_string())
+}
+
+fn integer(text: &str) -> Option<String> {
+    decimal::canonical(text)?.parse::<i64>().ok().map(|n| n.to_string())
+}
+
+fn date(text: &str) -> Option<String> {
+    let day: NaiveDate = text.get(..10)?.parse().ok()?;
+    let rest = &text[10..];
+    let plausible = (1900..=2100).contains(&day.year()) && (rest.is_empty() || rest.starts_with([' ', 'T']));
+    plausible.then(|| day.to_string())
+}
+
+fn instant(text: &str) -> Option<String> {
+    let text = text.trim();
+    let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok();
+    let day = || text.parse::<NaiveDate>().ok().and_then(|day| day.and_hms_opt(0, 0, 0));
+    let found = time.or_else(day)?;
+    (1900..=2100).contains(&found.year()).then(|| found.to_string())
+}

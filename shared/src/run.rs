@@ -1,0 +1,305 @@
+//! A run: what is asked for, how it ended, and the summary a person or a program reads.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result, Symbol};
+
+/// Names a run; sorts by the time it started. Safe in a key, a path and SQL.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RunId(String);
+
+impl RunId {
+    /// A new id from the time of its start and something that tells two runs of one millisecond apart.
+    pub fn new(started: DateTime<Utc>, salt: u32) -> Self {
+        RunId(format!("{}-{salt:08x}", started.format("%Y%m%dT%H%M%S%3fZ")))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RunId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if (1..=64).contains(&text.len()) && text.chars().all(allowed) {
+            Ok(RunId(text.to_owned()))
+        } else {
+            Err(Error::Reject(format!("{text:?} is not a run id: use 1 to 64 letters, digits, - and _")))
+        }
+    }
+}
+
+impl TryFrom<String> for RunId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<RunId> for String {
+    fn from(id: RunId) -> String {
+        id.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whose figures a run is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Universe {
+    /// These symbols.
+    Symbols(Vec<Symbol>),
+    /// Today's members of the S&P 500.
+    Sp500,
+}
+
+/// What a run is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The run.
+    pub run_id: RunId,
+    /// Whose figures.
+    pub universe: Universe,
+    /// How much of them.
+    pub options: Options,
+}
+
+/// How much a run fetches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// Quarters of each statement.
+    pub quarters: u32,
+    /// Fiscal years of each statement.
+    pub years: u32,
+    /// First day of prices; without it what is missing, and five years for a symbol not seen before.
+    pub prices_from: Option<NaiveDate>,
+    /// Last day of prices; without it the newest closed session.
+    pub prices_to: Option<NaiveDate>,
+    /// Fetch what is fresh too.
+    pub full: bool,
+    /// Only these datasets, by catalog name; empty for all.
+    pub datasets: Vec<String>,
+    /// Load, but do not compute.
+    pub skip_analytics: bool,
+    /// Hard limit of calls to FMP.
+    pub max_calls: Option<u64>,
+    /// The index for beta and correlation.
+    pub index: Option<Symbol>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            quarters: 8,
+            years: 6,
+            prices_from: None,
+            prices_to: None,
+            full: false,
+            datasets: Vec::new(),
+            skip_analytics: false,
+            max_calls: None,
+            index: Symbol::default_index(),
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Everything planned is there.
+    Complete,
+    /// Some tasks failed, at least one is done.
+    Partial,
+    /// The call budget ended it; what was fetched is loaded.
+    Budget,
+    /// Nothing is done.
+    Failed,
+}
+
+impl Status {
+    /// The exit code of the command.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Status::Complete => 0,
+            Status::Failed => 1,
+            Status::Partial => 3,
+            Status::Budget => 4,
+        }
+    }
+
+    /// The word in summaries and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Complete => "complete",
+            Status::Partial => "partial",
+            Status::Budget => "budget",
+            Status::Failed => "failed",
+        }
+    }
+}
+
+/// Tasks by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskCounts {
+    /// Tasks of the plan, without the fresh ones.
+    pub planned: u64,
+    /// Answered, with rows or with none.
+    pub done: u64,
+    /// Not planned, since what is there is fresh.
+    pub skipped_fresh: u64,
+    /// Not in the key's FMP plan.
+    pub not_in_plan: u64,
+    /// Failed, or given up when the run was stopped.
+    pub failed: u64,
+}
+
+/// Rows of a dataset by what became of them: `staged = loaded + unchanged + quarantined`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowCounts {
+    /// Rows on the stage.
+    pub staged: u64,
+    /// New or changed rows in the warehouse.
+    pub loaded: u64,
+    /// Rows that were there already.
+    pub unchanged: u64,
+    /// Rows set aside with a reason.
+    pub quarantined: u64,
+}
+
+/// A table of `analytics` after a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableCounts {
+    /// Rows in it.
+    pub rows: u64,
+    /// Rows this run inserted or changed.
+    pub written: u64,
+    /// Rows this run took out.
+    pub removed: u64,
+}
+
+/// A task that failed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Failure {
+    /// Whose; empty for a dataset of the whole market.
+    pub symbol: String,
+    /// Of which dataset.
+    pub dataset: String,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// Call budget of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct BudgetUse {
+    /// Seconds that calls waited for the limit, added up over workers.
+    pub waited_seconds: f64,
+    /// Allowed calls a minute; none without a limit.
+    pub limit_per_minute: Option<u32>,
+}
+
+/// HTTP connections to FMP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connections {
+    /// Opened in the run.
+    pub opened: u64,
+    /// Most calls at once.
+    pub peak: u64,
+}
+
+/// What a run cost, or would cost on AWS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Calls to FMP.
+    pub fmp_calls: u64,
+    /// GB-seconds of Lambda; 0 on a laptop.
+    pub lambda_gb_s: f64,
+    /// Writes to the stage.
+    pub s3_puts: u64,
+    /// Requests to the queue; 0 on a laptop.
+    pub sqs_requests: u64,
+    /// US dollars; 0 on a laptop.
+    pub usd: f64,
+    /// Snowflake credits; 0 on a laptop.
+    pub snowflake_credits: f64,
+}
+
+/// One company's newest figures, for the summary a person reads.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Highlight {
+    /// The company.
+    pub symbol: String,
+    /// Its figures by metric; absent where NULL.
+    pub figures: BTreeMap<String, f64>,
+}
+
+/// Everything about a finished run; `--json` prints it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The run.
+    pub run_id: RunId,
+    /// How it ended.
+    pub status: Status,
+    /// When it started, UTC.
+    pub started_at: DateTime<Utc>,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// Symbols of the universe.
+    pub symbols: u64,
+    /// Tasks by what became of them.
+    pub tasks: TaskCounts,
+    /// Calls to FMP, retries included.
+    pub calls: u64,
+    /// Calls by symbol.
+    pub calls_per_symbol: f64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Share of tasks that needed no call, 0 to 1.
+    pub cache_hit_rate: f64,
+    /// Rows by dataset.
+    pub rows: BTreeMap<String, RowCounts>,
+    /// Staged rows by second of the run.
+    pub rows_per_second: f64,
+    /// Tables of `analytics`.
+    pub analytics: BTreeMap<String, TableCounts>,
+    /// Seconds by stage: plan, fetch, load, compute.
+    pub stages: BTreeMap<String, f64>,
+    /// Call budget.
+    pub budget: BudgetUse,
+    /// HTTP connections.
+    pub connections: Connections,
+    /// Failed tasks.
+    pub failures: Vec<Failure>,
+    /// Things to know that are no failures: datasets outside the plan, the bundled list in use.
+    pub notes: Vec<String>,
+    /// What it cost.
+    pub cost: Cost,
+    /// Newest figures of a few companies.
+    pub highlights: Vec<Highlight>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_ids_are_safe_everywhere() {
+        let id = RunId::new("2026-11-22T20:15:33.120Z".parse().unwrap(), 0xab);
+        assert_eq!(id.as_str(), "20261122T201533120Z-000000ab");
+        assert!("a'b".parse::<RunId>().is_err() && "../x".parse::<RunId>().is_err() && "".parse::<RunId>().is_err());
+    }
+}

@@ -1,0 +1,34 @@
+//! The warehouse: where rows end and figures are computed. SQL is one text for every engine; what differs,
+//! how rows get in and how a session begins, is behind this port.
+
+pub mod tables;
+
+use std::future::Future;
+
+use crate::{Result, catalog::Dataset, ledger::StagedFile};
+
+/// A session on a warehouse. One statement a call; statements of one session run in order.
+pub trait Warehouse: Send {
+    /// Runs a statement and says how many rows it changed.
+    fn execute(&mut self, sql: &str) -> impl Future<Output = Result<u64>> + Send;
+
+    /// Runs a query of few rows; every value as text.
+    fn query(&mut self, sql: &str) -> impl Future<Output = Result<Vec<Vec<Option<String>>>>> + Send;
+
+    /// Brings the rows of landing files into the temporary table `incoming`: the dataset's typed columns, then
+    /// `row_hash`, `observed_at`, `source_file`, `source_row`, `subject` (whose answer it was in), `reject`, `payload`.
+    fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// A text as an SQL literal. Names never come this way; they are validated types.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_literal_cannot_end_early() {
+        assert_eq!(super::literal("x'; drop table y; --"), "'x''; drop table y; --'");
+    }
+}
