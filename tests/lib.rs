@@ -1,1 +1,15 @@
-//! What the tests share.
+//! What the tests share: a home in a temporary folder, servers that speak FMP's API, the job in process and as
+//! the real binary, and a look into the warehouse.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper that cannot do its part fails the test that called it")]
+
+mod support;
+
+pub use support::{
+    command::{Command, Ended, Running, ended_json, findata},
+    content::{Content, Differences},
+    home::{Home, today},
+    job::{Job, Quiet, client, host, request, run_id},
+    replay::{Replay, ReplayServer},
+    server::Server,
+    shared_folder, wait_until,
+};

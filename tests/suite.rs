@@ -1,1 +1,3 @@
-//! suite
+//! The tests of the whole: one binary, a module a theme. `findata_tests` has what they share.
+
+mod job;

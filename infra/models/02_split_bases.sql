@@ -1,4 +1,4 @@
--- grain: company x split. What was received on a day in [from_date, to_date) is on a basis that later splits have left:
+-- grain: company x split. What was received on a day in [from_date, until_date) is on a basis that later splits have left:
 -- prices and per-share figures are divided by basis_factor, volumes and share counts multiplied. No row: the newest basis already.
 create or replace temporary table split_bases as
 with companies as (select symbol from companies),
@@ -16,13 +16,13 @@ events as (
 ),
 chained as (
     select
-        symbol, split_date as to_date,
+        symbol, split_date as until_date,
         coalesce(lag(split_date) over (partition by symbol order by split_date), date '1900-01-01') as from_date,
         sum(log_factor) over (partition by symbol order by split_date desc nulls last rows between unbounded preceding and current row)::double as log_factor
     from events
 )
 select
-    symbol, from_date, to_date,
+    symbol, from_date, until_date,
     -- rounding takes the noise of the logarithm away: 4 for 1 is 4, and 1 for 20 is one twentieth
     case when log_factor >= 0 then round(exp(log_factor), 9) else 1.0::double / nullif(round(exp(-log_factor), 9), 0) end as basis_factor
 from chained

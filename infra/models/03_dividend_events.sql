@@ -15,5 +15,5 @@ select
     a.symbol, a.ex_date,
     sum((case when s.basis_factor is null then a.amount::double else a.amount::double / nullif(s.basis_factor, 0) end)::decimal(38, 12)) as amount
 from amounts as a
-left join split_bases as s on s.symbol = a.symbol and a.basis_date >= s.from_date and a.basis_date < s.to_date
+left join split_bases as s on s.symbol = a.symbol and a.basis_date >= s.from_date and a.basis_date < s.until_date
 group by a.symbol, a.ex_date

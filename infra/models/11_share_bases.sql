@@ -7,7 +7,7 @@ bases as (
     select p.*, s.basis_factor
     from periods as p
     left join incomes as i on i.symbol = p.symbol and i.fiscal_date = p.fiscal_date and i.period_type = p.period_type
-    left join split_bases as s on s.symbol = i.symbol and i.basis_date >= s.from_date and i.basis_date < s.to_date
+    left join split_bases as s on s.symbol = i.symbol and i.basis_date >= s.from_date and i.basis_date < s.until_date
 )
 select
     symbol, fiscal_date, period_type,

@@ -43,22 +43,26 @@ bases as (
         coalesce(has_prior, false) as has_pair, coalesce(has_prior, false) as has_year,
         case when basis = 'FY' then 365.0::double else 90.0::double end as days,
         revenue::double as revenue, cost_of_revenue::double as cost_of_revenue, gross_profit::double as gross_profit,
-        research_and_development::double as research_and_development, selling_general_and_administrative::double as
-        selling_general_and_administrative, interest_expense::double as interest_expense, depreciation_and_amortization::double as
-        depreciation_and_amortization, ebitda::double as ebitda, ebit::double as ebit, operating_income::double as operating_income,
+        research_and_development::double as research_and_development,
+        selling_general_and_administrative::double as selling_general_and_administrative,
+        interest_expense::double as interest_expense, depreciation_and_amortization::double as depreciation_and_amortization,
+        ebitda::double as ebitda, ebit::double as ebit, operating_income::double as operating_income,
         income_before_tax::double as income_before_tax, income_tax_expense::double as income_tax_expense,
         net_income_from_continuing_operations::double as net_income_from_continuing_operations, net_income::double as net_income,
         bottom_line_net_income::double as bottom_line_net_income, stock_based_compensation::double as stock_based_compensation,
         net_debt_issuance::double as net_debt_issuance, common_stock_repurchased::double as common_stock_repurchased,
-        dividends_paid::double as dividends_paid, operating_cash_flow::double as operating_cash_flow, capital_expenditures::double
-        as capital_expenditures, free_cash_flow::double as free_cash_flow, cash_and_equivalents::double as cash_and_equivalents,
+        dividends_paid::double as dividends_paid, operating_cash_flow::double as operating_cash_flow,
+        capital_expenditures::double as capital_expenditures, free_cash_flow::double as free_cash_flow,
+        cash_and_equivalents::double as cash_and_equivalents,
         cash_and_short_term_investments::double as cash_and_short_term_investments, net_receivables::double as net_receivables,
-        inventory::double as inventory, current_assets::double as current_assets, property_plant_equipment_net::double as
-        property_plant_equipment_net, goodwill_and_intangibles::double as goodwill_and_intangibles, total_assets::double as
-        total_assets, accounts_payable::double as accounts_payable, short_term_debt::double as short_term_debt,
-        capital_lease_obligations_current::double as capital_lease_obligations_current, current_liabilities::double as
-        current_liabilities, long_term_debt::double as long_term_debt, total_liabilities::double as total_liabilities,
-        stockholders_equity::double as stockholders_equity, total_debt::double as total_debt,
+        inventory::double as inventory, current_assets::double as current_assets,
+        property_plant_equipment_net::double as property_plant_equipment_net,
+        goodwill_and_intangibles::double as goodwill_and_intangibles, total_assets::double as total_assets,
+        accounts_payable::double as accounts_payable, short_term_debt::double as short_term_debt,
+        capital_lease_obligations_current::double as capital_lease_obligations_current,
+        current_liabilities::double as current_liabilities, long_term_debt::double as long_term_debt,
+        total_liabilities::double as total_liabilities, stockholders_equity::double as stockholders_equity,
+        total_debt::double as total_debt,
         basis_eps_diluted::double as eps_diluted, basis_shares_outstanding::double as shares, basis_shares_outstanding_diluted::double as diluted_shares,
         stockholders_equity::double as roe_equity, working_capital::double as working_capital, invested_capital::double as invested_capital,
         case when has_prior then (total_assets::double + prior_total_assets::double) * 0.5 end as pair_total_assets,

@@ -1,11 +1,12 @@
 -- grain: company x fiscal_date x basis x metric. One line a ratio; everything below the lines is the same for all of them.
 -- rule, on the denominator: positive, equity, earnings (at or below zero is a reason), reported (0 is FMP's "not reported"), nonzero.
--- family: what is turned into columns together. obstacle: what stands in the way before any number is looked at. bank_: liquidity, turnover and EBITDA say nothing about a bank;
--- pair_: needs the period before; year_: needs the balance a year ago.
+-- family: what is turned into columns together.
+-- obstacle: what stands in the way before any number is looked at. bank_: liquidity, turnover and EBITDA say nothing about a bank;
+-- pair_: needs the period before; year_: needs the balance a year ago. FMP's definitions stand under the plain names.
 create or replace temporary table ratio_values as
 with terms as (
-    select period_id, 'gross_margin' as metric, gross_profit as numerator, revenue as denominator, 'positive' as rule, 'margin' as family, obstacle as obstacle from ratio_base
-    union all select period_id, 'ebitda_margin', ebitda, revenue, 'positive', 'coverage', bank_obstacle from ratio_base
+    select period_id, 'gross_margin' as metric, gross_profit as numerator, revenue as denominator, 'positive' as rule, 'margin' as family, obstacle from ratio_base
+    union all select period_id, 'ebitda_margin', ebitda, revenue, 'positive', 'ebitda', bank_obstacle from ratio_base
     union all select period_id, 'ebit_margin', ebit, revenue, 'positive', 'margin', obstacle from ratio_base
     union all select period_id, 'operating_margin', operating_income, revenue, 'positive', 'margin', obstacle from ratio_base
     union all select period_id, 'pretax_margin', income_before_tax, revenue, 'positive', 'margin', obstacle from ratio_base
@@ -60,9 +61,9 @@ with terms as (
     union all select period_id, 'liabilities_to_assets', total_liabilities, total_assets, 'positive', 'leverage', obstacle from ratio_base
     union all select period_id, 'financial_leverage', total_assets, stockholders_equity, 'equity', 'leverage', obstacle from ratio_base
     union all select period_id, 'solvency_ratio', net_income + depreciation_and_amortization, total_liabilities, 'positive', 'leverage', obstacle from ratio_base
-    union all select period_id, 'net_debt_to_ebitda', total_debt - cash_and_equivalents, ebitda, 'earnings', 'coverage', bank_obstacle from ratio_base
+    union all select period_id, 'net_debt_to_ebitda', total_debt - cash_and_equivalents, ebitda, 'earnings', 'ebitda', bank_obstacle from ratio_base
     union all select period_id, 'interest_coverage', operating_income, interest_expense, 'reported', 'coverage', obstacle from ratio_base
-    union all select period_id, 'debt_service_coverage', ebitda - income_tax_expense, interest_expense + short_term_debt, 'reported', 'coverage', bank_obstacle from ratio_base
+    union all select period_id, 'debt_service_coverage', ebitda - income_tax_expense, interest_expense + short_term_debt, 'reported', 'ebitda', bank_obstacle from ratio_base
     union all select period_id, 'ocf_to_short_term_debt', operating_cash_flow, short_term_debt, 'positive', 'coverage', obstacle from ratio_base
     union all select period_id, 'ocf_to_total_debt', operating_cash_flow, total_debt, 'positive', 'coverage', obstacle from ratio_base
     union all select period_id, 'capex_coverage', operating_cash_flow, -capital_expenditures, 'reported', 'coverage', obstacle from ratio_base
@@ -75,10 +76,10 @@ with terms as (
     union all select period_id, 'total_payout_ratio', -dividends_paid - common_stock_repurchased, net_income, 'earnings', 'cash', obstacle from ratio_base
     union all select period_id, 'free_cash_flow_to_equity', free_cash_flow + net_debt_issuance, 1.0::double, 'nonzero', 'cash', obstacle from ratio_base
     union all select period_id, 'free_cash_flow_to_firm', case when interest_expense = 0 then free_cash_flow else free_cash_flow + interest_expense * (1 - income_tax_expense / nullif(income_before_tax, 0)) end, 1.0::double, 'nonzero', 'cash', obstacle from ratio_base
-    union all select period_id, 'effective_tax_rate', income_tax_expense, income_before_tax, 'earnings', 'cash', obstacle from ratio_base
-    union all select period_id, 'tax_burden', net_income, income_before_tax, 'earnings', 'cash', obstacle from ratio_base
-    union all select period_id, 'interest_burden', income_before_tax, operating_income, 'earnings', 'cash', obstacle from ratio_base
-    union all select period_id, 'ebt_to_ebit', income_before_tax, ebit, 'earnings', 'cash', obstacle from ratio_base
+    union all select period_id, 'effective_tax_rate', income_tax_expense, income_before_tax, 'earnings', 'tax', obstacle from ratio_base
+    union all select period_id, 'tax_burden', net_income, income_before_tax, 'earnings', 'tax', obstacle from ratio_base
+    union all select period_id, 'interest_burden', income_before_tax, operating_income, 'earnings', 'tax', obstacle from ratio_base
+    union all select period_id, 'ebt_to_ebit', income_before_tax, ebit, 'earnings', 'tax', obstacle from ratio_base
     union all select period_id, 'revenue_per_share', revenue, shares, 'positive', 'per_share', obstacle from ratio_base
     union all select period_id, 'net_income_per_share', net_income, shares, 'positive', 'per_share', obstacle from ratio_base
     union all select period_id, 'ocf_per_share', operating_cash_flow, shares, 'positive', 'per_share', obstacle from ratio_base

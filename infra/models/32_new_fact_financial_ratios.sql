@@ -37,89 +37,6 @@ return_figures as (
     where family = 'return' and metric_value is not null
     group by period_id
 ),
-leverage_figures as (
-    select
-        period_id,
-        max(case when metric = 'debt_to_equity' then metric_value end) as debt_to_equity,
-        max(case when metric = 'debt_to_assets' then metric_value end) as debt_to_assets,
-        max(case when metric = 'debt_to_capital' then metric_value end) as debt_to_capital,
-        max(case when metric = 'long_term_debt_to_capital' then metric_value end) as long_term_debt_to_capital,
-        max(case when metric = 'liabilities_to_assets' then metric_value end) as liabilities_to_assets,
-        max(case when metric = 'financial_leverage' then metric_value end) as financial_leverage,
-        max(case when metric = 'solvency_ratio' then metric_value end) as solvency_ratio,
-        max(case when metric = 'invested_capital' then metric_value end) as invested_capital,
-        max(case when metric = 'tangible_asset_value' then metric_value end) as tangible_asset_value,
-        max(case when metric = 'intangibles_to_assets' then metric_value end) as intangibles_to_assets
-    from ratio_values
-    where family = 'leverage' and metric_value is not null
-    group by period_id
-),
-coverage_figures as (
-    select
-        period_id,
-        max(case when metric = 'ebitda_margin' then metric_value end) as ebitda_margin,
-        max(case when metric = 'net_debt_to_ebitda' then metric_value end) as net_debt_to_ebitda,
-        max(case when metric = 'interest_coverage' then metric_value end) as interest_coverage,
-        max(case when metric = 'debt_service_coverage' then metric_value end) as debt_service_coverage,
-        max(case when metric = 'ocf_to_short_term_debt' then metric_value end) as ocf_to_short_term_debt,
-        max(case when metric = 'ocf_to_total_debt' then metric_value end) as ocf_to_total_debt,
-        max(case when metric = 'capex_coverage' then metric_value end) as capex_coverage,
-        max(case when metric = 'dividend_and_capex_coverage' then metric_value end) as dividend_and_capex_coverage
-    from ratio_values
-    where family = 'coverage' and metric_value is not null
-    group by period_id
-),
-cash_figures as (
-    select
-        period_id,
-        max(case when metric = 'fcf_to_ocf' then metric_value end) as fcf_to_ocf,
-        max(case when metric = 'capex_to_ocf' then metric_value end) as capex_to_ocf,
-        max(case when metric = 'capex_to_depreciation' then metric_value end) as capex_to_depreciation,
-        max(case when metric = 'income_quality' then metric_value end) as income_quality,
-        max(case when metric = 'payout_ratio' then metric_value end) as payout_ratio,
-        max(case when metric = 'total_payout_ratio' then metric_value end) as total_payout_ratio,
-        max(case when metric = 'free_cash_flow_to_equity' then metric_value end) as free_cash_flow_to_equity,
-        max(case when metric = 'free_cash_flow_to_firm' then metric_value end) as free_cash_flow_to_firm,
-        max(case when metric = 'effective_tax_rate' then metric_value end) as effective_tax_rate,
-        max(case when metric = 'tax_burden' then metric_value end) as tax_burden,
-        max(case when metric = 'interest_burden' then metric_value end) as interest_burden,
-        max(case when metric = 'ebt_to_ebit' then metric_value end) as ebt_to_ebit
-    from ratio_values
-    where family = 'cash' and metric_value is not null
-    group by period_id
-),
-per_share_figures as (
-    select
-        period_id,
-        max(case when metric = 'revenue_per_share' then metric_value end) as revenue_per_share,
-        max(case when metric = 'net_income_per_share' then metric_value end) as net_income_per_share,
-        max(case when metric = 'ocf_per_share' then metric_value end) as ocf_per_share,
-        max(case when metric = 'fcf_per_share' then metric_value end) as fcf_per_share,
-        max(case when metric = 'capex_per_share' then metric_value end) as capex_per_share,
-        max(case when metric = 'dividends_per_share' then metric_value end) as dividends_per_share,
-        max(case when metric = 'cash_per_share' then metric_value end) as cash_per_share,
-        max(case when metric = 'book_value_per_share' then metric_value end) as book_value_per_share,
-        max(case when metric = 'tangible_book_value_per_share' then metric_value end) as tangible_book_value_per_share,
-        max(case when metric = 'interest_debt_per_share' then metric_value end) as interest_debt_per_share,
-        max(case when metric = 'graham_number' then metric_value end) as graham_number
-    from ratio_values
-    where family = 'per_share' and metric_value is not null
-    group by period_id
-),
-liquidity_figures as (
-    select
-        period_id,
-        max(case when metric = 'current_ratio' then metric_value end) as current_ratio,
-        max(case when metric = 'quick_ratio' then metric_value end) as quick_ratio,
-        max(case when metric = 'cash_ratio' then metric_value end) as cash_ratio,
-        max(case when metric = 'operating_cash_flow_ratio' then metric_value end) as operating_cash_flow_ratio,
-        max(case when metric = 'working_capital' then metric_value end) as working_capital,
-        max(case when metric = 'net_current_asset_value' then metric_value end) as net_current_asset_value,
-        max(case when metric = 'graham_net_net' then metric_value end) as graham_net_net
-    from ratio_values
-    where family = 'liquidity' and metric_value is not null
-    group by period_id
-),
 turnover_figures as (
     select
         period_id,
@@ -145,44 +62,124 @@ turnover_figures as (
     from ratio_values
     where family = 'turnover' and metric_value is not null
     group by period_id
+),
+liquidity_figures as (
+    select
+        period_id,
+        max(case when metric = 'current_ratio' then metric_value end) as current_ratio,
+        max(case when metric = 'quick_ratio' then metric_value end) as quick_ratio,
+        max(case when metric = 'cash_ratio' then metric_value end) as cash_ratio,
+        max(case when metric = 'operating_cash_flow_ratio' then metric_value end) as operating_cash_flow_ratio,
+        max(case when metric = 'working_capital' then metric_value end) as working_capital,
+        max(case when metric = 'net_current_asset_value' then metric_value end) as net_current_asset_value,
+        max(case when metric = 'graham_net_net' then metric_value end) as graham_net_net
+    from ratio_values
+    where family = 'liquidity' and metric_value is not null
+    group by period_id
+),
+leverage_figures as (
+    select
+        period_id,
+        max(case when metric = 'debt_to_equity' then metric_value end) as debt_to_equity,
+        max(case when metric = 'debt_to_assets' then metric_value end) as debt_to_assets,
+        max(case when metric = 'debt_to_capital' then metric_value end) as debt_to_capital,
+        max(case when metric = 'long_term_debt_to_capital' then metric_value end) as long_term_debt_to_capital,
+        max(case when metric = 'liabilities_to_assets' then metric_value end) as liabilities_to_assets,
+        max(case when metric = 'financial_leverage' then metric_value end) as financial_leverage,
+        max(case when metric = 'solvency_ratio' then metric_value end) as solvency_ratio,
+        max(case when metric = 'invested_capital' then metric_value end) as invested_capital,
+        max(case when metric = 'tangible_asset_value' then metric_value end) as tangible_asset_value,
+        max(case when metric = 'intangibles_to_assets' then metric_value end) as intangibles_to_assets
+    from ratio_values
+    where family = 'leverage' and metric_value is not null
+    group by period_id
+),
+coverage_figures as (
+    select
+        period_id,
+        max(case when metric = 'interest_coverage' then metric_value end) as interest_coverage,
+        max(case when metric = 'ocf_to_short_term_debt' then metric_value end) as ocf_to_short_term_debt,
+        max(case when metric = 'ocf_to_total_debt' then metric_value end) as ocf_to_total_debt,
+        max(case when metric = 'capex_coverage' then metric_value end) as capex_coverage,
+        max(case when metric = 'dividend_and_capex_coverage' then metric_value end) as dividend_and_capex_coverage
+    from ratio_values
+    where family = 'coverage' and metric_value is not null
+    group by period_id
+),
+ebitda_figures as (
+    select
+        period_id,
+        max(case when metric = 'ebitda_margin' then metric_value end) as ebitda_margin,
+        max(case when metric = 'net_debt_to_ebitda' then metric_value end) as net_debt_to_ebitda,
+        max(case when metric = 'debt_service_coverage' then metric_value end) as debt_service_coverage
+    from ratio_values
+    where family = 'ebitda' and metric_value is not null
+    group by period_id
+),
+cash_figures as (
+    select
+        period_id,
+        max(case when metric = 'fcf_to_ocf' then metric_value end) as fcf_to_ocf,
+        max(case when metric = 'capex_to_ocf' then metric_value end) as capex_to_ocf,
+        max(case when metric = 'capex_to_depreciation' then metric_value end) as capex_to_depreciation,
+        max(case when metric = 'income_quality' then metric_value end) as income_quality,
+        max(case when metric = 'payout_ratio' then metric_value end) as payout_ratio,
+        max(case when metric = 'total_payout_ratio' then metric_value end) as total_payout_ratio,
+        max(case when metric = 'free_cash_flow_to_equity' then metric_value end) as free_cash_flow_to_equity,
+        max(case when metric = 'free_cash_flow_to_firm' then metric_value end) as free_cash_flow_to_firm
+    from ratio_values
+    where family = 'cash' and metric_value is not null
+    group by period_id
+),
+tax_figures as (
+    select
+        period_id,
+        max(case when metric = 'effective_tax_rate' then metric_value end) as effective_tax_rate,
+        max(case when metric = 'tax_burden' then metric_value end) as tax_burden,
+        max(case when metric = 'interest_burden' then metric_value end) as interest_burden,
+        max(case when metric = 'ebt_to_ebit' then metric_value end) as ebt_to_ebit
+    from ratio_values
+    where family = 'tax' and metric_value is not null
+    group by period_id
+),
+per_share_figures as (
+    select
+        period_id,
+        max(case when metric = 'revenue_per_share' then metric_value end) as revenue_per_share,
+        max(case when metric = 'net_income_per_share' then metric_value end) as net_income_per_share,
+        max(case when metric = 'ocf_per_share' then metric_value end) as ocf_per_share,
+        max(case when metric = 'fcf_per_share' then metric_value end) as fcf_per_share,
+        max(case when metric = 'capex_per_share' then metric_value end) as capex_per_share,
+        max(case when metric = 'dividends_per_share' then metric_value end) as dividends_per_share,
+        max(case when metric = 'cash_per_share' then metric_value end) as cash_per_share,
+        max(case when metric = 'book_value_per_share' then metric_value end) as book_value_per_share,
+        max(case when metric = 'tangible_book_value_per_share' then metric_value end) as tangible_book_value_per_share,
+        max(case when metric = 'interest_debt_per_share' then metric_value end) as interest_debt_per_share,
+        max(case when metric = 'graham_number' then metric_value end) as graham_number
+    from ratio_values
+    where family = 'per_share' and metric_value is not null
+    group by period_id
 )
 select
     b.company_key, b.symbol, b.fiscal_date, b.fiscal_date_key, b.basis, b.reported_currency,
-    margin_figures.gross_margin, coverage_figures.ebitda_margin, margin_figures.ebit_margin, margin_figures.operating_margin,
-    margin_figures.pretax_margin, margin_figures.continuous_operations_margin, margin_figures.net_margin,
-    margin_figures.bottom_line_margin, margin_figures.fcf_margin, margin_figures.ocf_to_sales, margin_figures.capex_to_revenue,
-    margin_figures.research_and_development_to_revenue, margin_figures.selling_general_and_administrative_to_revenue,
-    margin_figures.stock_based_compensation_to_revenue, return_figures.roe, return_figures.roa,
-    return_figures.return_on_tangible_assets, return_figures.roic, return_figures.roce, return_figures.operating_return_on_assets,
-    return_figures.roe_average, return_figures.roa_average, return_figures.roic_average, turnover_figures.asset_turnover,
-    turnover_figures.fixed_asset_turnover, turnover_figures.receivables_turnover, turnover_figures.inventory_turnover,
-    turnover_figures.payables_turnover, turnover_figures.working_capital_turnover, turnover_figures.asset_turnover_average,
-    turnover_figures.fixed_asset_turnover_average, turnover_figures.receivables_turnover_average,
-    turnover_figures.inventory_turnover_average, turnover_figures.payables_turnover_average,
-    turnover_figures.days_sales_outstanding, turnover_figures.days_inventory, turnover_figures.days_payables,
-    turnover_figures.operating_cycle, turnover_figures.cash_conversion_cycle, liquidity_figures.current_ratio,
-    liquidity_figures.quick_ratio, liquidity_figures.cash_ratio, liquidity_figures.operating_cash_flow_ratio,
-    liquidity_figures.working_capital, liquidity_figures.net_current_asset_value, liquidity_figures.graham_net_net,
-    turnover_figures.average_receivables, turnover_figures.average_payables, turnover_figures.average_inventory,
-    leverage_figures.debt_to_equity, leverage_figures.debt_to_assets, leverage_figures.debt_to_capital,
-    leverage_figures.long_term_debt_to_capital, leverage_figures.liabilities_to_assets, leverage_figures.financial_leverage,
-    leverage_figures.solvency_ratio, coverage_figures.net_debt_to_ebitda, coverage_figures.interest_coverage,
-    coverage_figures.debt_service_coverage, coverage_figures.ocf_to_short_term_debt, coverage_figures.ocf_to_total_debt,
-    coverage_figures.capex_coverage, coverage_figures.dividend_and_capex_coverage, cash_figures.fcf_to_ocf,
-    cash_figures.capex_to_ocf, cash_figures.capex_to_depreciation, cash_figures.income_quality, cash_figures.payout_ratio,
-    cash_figures.total_payout_ratio, cash_figures.free_cash_flow_to_equity, cash_figures.free_cash_flow_to_firm,
-    cash_figures.effective_tax_rate, cash_figures.tax_burden, cash_figures.interest_burden, cash_figures.ebt_to_ebit,
-    per_share_figures.revenue_per_share, per_share_figures.net_income_per_share, per_share_figures.ocf_per_share,
-    per_share_figures.fcf_per_share, per_share_figures.capex_per_share, per_share_figures.dividends_per_share,
-    per_share_figures.cash_per_share, per_share_figures.book_value_per_share, per_share_figures.tangible_book_value_per_share,
-    per_share_figures.interest_debt_per_share, per_share_figures.graham_number, leverage_figures.invested_capital,
-    leverage_figures.tangible_asset_value, leverage_figures.intangibles_to_assets
+    margin_figures.* exclude (period_id),
+    return_figures.* exclude (period_id),
+    turnover_figures.* exclude (period_id),
+    liquidity_figures.* exclude (period_id),
+    leverage_figures.* exclude (period_id),
+    coverage_figures.* exclude (period_id),
+    ebitda_figures.* exclude (period_id),
+    cash_figures.* exclude (period_id),
+    tax_figures.* exclude (period_id),
+    per_share_figures.* exclude (period_id)
 from ratio_base as b
 left join margin_figures on margin_figures.period_id = b.period_id
 left join return_figures on return_figures.period_id = b.period_id
+left join turnover_figures on turnover_figures.period_id = b.period_id
+left join liquidity_figures on liquidity_figures.period_id = b.period_id
 left join leverage_figures on leverage_figures.period_id = b.period_id
 left join coverage_figures on coverage_figures.period_id = b.period_id
+left join ebitda_figures on ebitda_figures.period_id = b.period_id
 left join cash_figures on cash_figures.period_id = b.period_id
+left join tax_figures on tax_figures.period_id = b.period_id
 left join per_share_figures on per_share_figures.period_id = b.period_id
-left join liquidity_figures on liquidity_figures.period_id = b.period_id
-left join turnover_figures on turnover_figures.period_id = b.period_id

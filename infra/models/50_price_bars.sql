@@ -8,11 +8,11 @@ index_dates as (
     from staging.prices as p
     join params as r on p.symbol = r.index_symbol and p.price_date <= r.as_of
 ),
--- windows look back 252 sessions; 500 days hold them unless trading was halted for long, and then the whole history is read
+-- windows look back 252 sessions; 400 days hold them unless trading was halted for long, and then the whole history is read
 history as (
     select c.symbol, count(*) as n_sessions, count(i.price_date) as n_index_sessions
     from companies as c
-    join staging.prices as p on p.symbol = c.symbol and p.price_date < c.prices_from and p.price_date >= c.prices_from - 500
+    join staging.prices as p on p.symbol = c.symbol and p.price_date < c.prices_from and p.price_date >= c.prices_from - 400
     left join index_dates as i on i.price_date = p.price_date
     group by c.symbol
 ),
@@ -21,7 +21,7 @@ reads as (
     select
         c.symbol, c.prices_from,
         case
-            when h.n_sessions > 252 and (h.n_index_sessions > 252 or x.n_dates = 0) then c.prices_from - 500
+            when h.n_sessions > 252 and (h.n_index_sessions > 252 or x.n_dates = 0) then c.prices_from - 400
             else date '1900-01-01'
         end as read_from
     from companies as c
@@ -39,7 +39,7 @@ on_basis as (
     from staging.prices as p
     join reads as c on c.symbol = p.symbol and p.price_date >= c.read_from
     join params as r on p.price_date <= r.as_of
-    left join split_bases as s on s.symbol = p.symbol and p.observed_at::date >= s.from_date and p.observed_at::date < s.to_date
+    left join split_bases as s on s.symbol = p.symbol and p.observed_at::date >= s.from_date and p.observed_at::date < s.until_date
 ),
 logged as (
     select *, ln(case when close_price > 0 then close_price::double end)::decimal(38, 12) as log_close

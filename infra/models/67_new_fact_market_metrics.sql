@@ -6,7 +6,7 @@ valued as (
     select
         d.*, o.*, d.price * d.shares as cap, d.price * d.shares + o.enterprise_value as ev, d.price * d.shares + o.enterprise_value_fmp as ev_narrow
     from market_days as d
-    join (select * exclude (shares_outstanding_used), range_id as operand_range_id from range_operands) as o on o.operand_range_id = d.range_id
+    join (select * exclude (range_id, shares_outstanding_used), range_id as operand_range_id from range_operands) as o on o.operand_range_id = d.range_id
 )
 select
     c.company_key, w.symbol, w.price_date as metric_date,

@@ -110,8 +110,20 @@ mod tests {
     #[test]
     fn holidays_of_the_exchange_are_no_sessions() {
         for holiday in [
-            "2024-01-01", "2024-01-15", "2024-02-19", "2024-03-29", "2024-05-27", "2024-06-19", "2024-07-04",
-            "2024-09-02", "2024-11-28", "2024-12-25", "2025-01-09", "2025-04-18", "2026-07-03", "2023-01-02",
+            "2024-01-01",
+            "2024-01-15",
+            "2024-02-19",
+            "2024-03-29",
+            "2024-05-27",
+            "2024-06-19",
+            "2024-07-04",
+            "2024-09-02",
+            "2024-11-28",
+            "2024-12-25",
+            "2025-01-09",
+            "2025-04-18",
+            "2026-07-03",
+            "2023-01-02",
         ] {
             assert!(!is_trading_day(day(holiday)), "{holiday}");
         }
@@ -119,8 +131,12 @@ mod tests {
             assert!(is_trading_day(day(session)), "{session}");
         }
         let sessions = |year: i32| {
-            NaiveDate::from_ymd_opt(year, 1, 1).unwrap().iter_days().take_while(|d| d.year() == year)
-                .filter(|d| is_trading_day(*d)).count()
+            NaiveDate::from_ymd_opt(year, 1, 1)
+                .unwrap()
+                .iter_days()
+                .take_while(|d| d.year() == year)
+                .filter(|d| is_trading_day(*d))
+                .count()
         };
         assert_eq!((sessions(2023), sessions(2024), sessions(2025)), (250, 252, 250));
     }

@@ -9,14 +9,7 @@ use flate2::{Compression, write::GzEncoder};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    Error, Result,
-    catalog::Dataset,
-    ledger::StagedFile,
-    rows::Row,
-    run::RunId,
-    stage::Stage,
-};
+use crate::{Error, Result, catalog::Dataset, ledger::StagedFile, rows::Row, run::RunId, stage::Stage};
 
 #[derive(Serialize)]
 struct Line<'a> {

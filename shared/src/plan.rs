@@ -94,8 +94,7 @@ impl Task {
 
     /// The query parameters of its call.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
-        let mut parameters: Vec<_> =
-            self.symbol.iter().map(|symbol| ("symbol", symbol.to_string())).collect();
+        let mut parameters: Vec<_> = self.symbol.iter().map(|symbol| ("symbol", symbol.to_string())).collect();
         match self.window {
             Window::All => {}
             Window::Newest { cadence, limit } => {

@@ -44,11 +44,8 @@ pub async fn handle(
         .await?
         .ok_or_else(|| Error::retry(format!("run {run} is not loaded yet")))?;
     let entries = ledger::entries(stage, run).await?;
-    let tables = if plan.options.skip_analytics {
-        BTreeMap::new()
-    } else {
-        compute(run, &plan, warehouse, clock).await?
-    };
+    let tables =
+        if plan.options.skip_analytics { BTreeMap::new() } else { compute(run, &plan, warehouse, clock).await? };
     let highlights = if plan.options.skip_analytics { Vec::new() } else { highlights(&plan, warehouse).await? };
     let summary = summary::summarise(&plan, &entries, loaded, tables, highlights, measured, begun.elapsed());
     publish::in_transaction(warehouse, &summary::note_run(&summary, clock.now())).await?;
@@ -66,7 +63,9 @@ async fn compute(
     let index = plan.options.index.as_ref().map_or("null::varchar".into(), |symbol| literal(symbol.as_str()));
     let as_of = clock.today();
     for statement in [
-        format!("create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"),
+        format!(
+            "create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"
+        ),
         "create or replace temporary table pending as select * from ops.changes".into(),
     ] {
         warehouse.execute(&statement).await?;
@@ -92,7 +91,14 @@ fn named(error: Error, file: &str) -> Error {
 async fn highlights(plan: &Plan, warehouse: &mut impl Warehouse) -> Result<Vec<Highlight>> {
     const COMPANIES: usize = 6;
     const FIGURES: [&str; 8] = [
-        "close_price", "market_cap", "pe_ratio_ttm", "ev_to_ebitda", "net_margin", "roe", "fcf_yield", "dividend_yield",
+        "close_price",
+        "market_cap",
+        "pe_ratio_ttm",
+        "ev_to_ebitda",
+        "net_margin",
+        "roe",
+        "fcf_yield",
+        "dividend_yield",
     ];
     let symbols: Vec<_> = plan.symbols.iter().take(COMPANIES).map(|s| literal(s.as_str())).collect();
     if symbols.is_empty() {
@@ -113,7 +119,8 @@ async fn highlights(plan: &Plan, warehouse: &mut impl Warehouse) -> Result<Vec<H
         .into_iter()
         .filter_map(|row| {
             let (symbol, cells) = row.split_first()?;
-            let figure = |(name, cell): (&&str, &Option<String>)| Some((name.to_string(), cell.as_ref()?.parse().ok()?));
+            let figure =
+                |(name, cell): (&&str, &Option<String>)| Some((name.to_string(), cell.as_ref()?.parse().ok()?));
             Some(Highlight { symbol: symbol.clone()?, figures: FIGURES.iter().zip(cells).filter_map(figure).collect() })
         })
         .collect();

@@ -60,13 +60,7 @@ async fn work_off(message: &BatchMessage, fmp: &Fmp, stage: &impl Stage, clock: 
     for (_, landing) in std::mem::take::<BTreeMap<&str, Landing>>(&mut work.landings) {
         files.push(landing.land(stage, &message.run_id, &message.batch.id).await?);
     }
-    Ok(BatchEntry {
-        batch: message.batch.id.clone(),
-        tasks: work.records,
-        files,
-        stop: work.stop,
-        drift: work.drift,
-    })
+    Ok(BatchEntry { batch: message.batch.id.clone(), tasks: work.records, files, stop: work.stop, drift: work.drift })
 }
 
 /// Records a batch that could not be worked off as failed, so that its run still closes. Safe to repeat.

@@ -23,13 +23,7 @@ pub(crate) struct Work {
 
 impl Work {
     pub(crate) fn new(fetched_at: DateTime<Utc>) -> Self {
-        Work {
-            fetched_at,
-            landings: BTreeMap::new(),
-            records: Vec::new(),
-            stop: None,
-            drift: BTreeMap::new(),
-        }
+        Work { fetched_at, landings: BTreeMap::new(), records: Vec::new(), stop: None, drift: BTreeMap::new() }
     }
 
     /// Takes one answer in: rows to their file, the outcome to the records. Returns the task that follows from it,
@@ -87,7 +81,8 @@ fn failed(reason: &str) -> Outcome {
 fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
     let Window::Days { .. } = task.window else { return None };
     let column = task.dataset.key.last()?;
-    let days = rows.iter().filter(|row| row.reject.is_none()).filter_map(|row| row.get(task.dataset, column)?.parse().ok());
+    let days =
+        rows.iter().filter(|row| row.reject.is_none()).filter_map(|row| row.get(task.dataset, column)?.parse().ok());
     days.max()
 }
 

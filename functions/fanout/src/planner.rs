@@ -103,7 +103,9 @@ fn price_range(options: &Options, now: DateTime<Utc>) -> Result<(Option<NaiveDat
     let closed = calendar::last_closed_session(now);
     let to = options.prices_to.map_or(closed, |to| to.min(closed));
     match options.prices_from {
-        Some(from) if from > to => Err(Error::Reject(format!("prices from {from} to {to}: the end is before the start"))),
+        Some(from) if from > to => {
+            Err(Error::Reject(format!("prices from {from} to {to}: the end is before the start")))
+        }
         from => Ok((from, to)),
     }
 }
@@ -184,8 +186,7 @@ fn days(
     if first < covered.from {
         parts.extend(fetch(first, covered.from - Days::new(1), "more history asked for"));
     }
-    let asked_late_enough = now - known.fetched_at < LATE_BAR
-        || known.fetched_at >= calendar::close_of(to) + SETTLING;
+    let asked_late_enough = now - known.fetched_at < LATE_BAR || known.fetched_at >= calendar::close_of(to) + SETTLING;
     let there = covered.newest.is_some_and(|newest| newest >= to) || (covered.to >= to && asked_late_enough);
     if !there {
         // From the newest bar on, so that the series has no gap; an empty series is asked for whole.

@@ -99,7 +99,11 @@ fn compare(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Result<()> {
         if got != (Some(file.rows), Some(file.quarantined)) {
             return Err(Error::Stop(format!(
                 "{} holds {} rows, {} of them quarantined; its ledger says {} and {}: the file is damaged, fetch again with --full",
-                file.key, got.0.unwrap_or_default(), got.1.unwrap_or_default(), file.rows, file.quarantined
+                file.key,
+                got.0.unwrap_or_default(),
+                got.1.unwrap_or_default(),
+                file.rows,
+                file.quarantined
             )));
         }
     }

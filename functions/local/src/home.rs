@@ -26,7 +26,9 @@ pub enum SourceKind {
 impl SourceKind {
     /// The kind of a base address.
     pub fn of(url: &str) -> Self {
-        let host = |text: &str| text.split("//").nth(1).and_then(|rest| rest.split(['/', ':', '?']).next()).map(str::to_ascii_lowercase);
+        let host = |text: &str| {
+            text.split("//").nth(1).and_then(|rest| rest.split(['/', ':', '?']).next()).map(str::to_ascii_lowercase)
+        };
         if host(url).is_some() && host(url) == host(DEFAULT_URL) { SourceKind::Fmp } else { SourceKind::Other }
     }
 }

@@ -1,10 +1,6 @@
 //! One run through the handlers, in one process: what S3 events, SQS and the schedule do on AWS.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use chrono::{DateTime, Utc};
 use findata_analytics::Measured;
@@ -130,10 +126,7 @@ impl<C: Clock + 'static> Host<C> {
             started_at: self.started_at,
             seconds: watch.begun.elapsed().as_secs_f64(),
             stages: watch.stages,
-            budget: BudgetUse {
-                waited_seconds: tally.waited_seconds(),
-                limit_per_minute: self.fmp.per_minute(),
-            },
+            budget: BudgetUse { waited_seconds: tally.waited_seconds(), limit_per_minute: self.fmp.per_minute() },
             connections: Connections { opened: tally.opened(), peak: tally.peak() },
         }
     }

@@ -37,7 +37,10 @@ impl DirectoryStage {
     /// `Config` when it cannot be made or written.
     pub fn open(root: &Path) -> Result<Self> {
         let unusable = |e: io::Error| {
-            Error::Config(format!("cannot write to {}: {e}; choose another place with --home or --stage", root.display()))
+            Error::Config(format!(
+                "cannot write to {}: {e}; choose another place with --home or --stage",
+                root.display()
+            ))
         };
         fs::create_dir_all(root.join(UNFINISHED)).map_err(unusable)?;
         let root = root.canonicalize().map_err(unusable)?;
@@ -80,7 +83,9 @@ impl DirectoryStage {
 fn failure(path: &Path, error: &io::Error) -> Error {
     let reason = format!("{}: {error}", path.display());
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::Stop(format!("{reason}; free some space and run again")),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Error::Stop(format!("{reason}; free some space and run again"))
+        }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::Stop(reason),
         _ => Error::retry(reason),
     }
@@ -147,7 +152,11 @@ fn write(root: &Path, path: &Path, body: &[u8]) -> io::Result<tempfile::NamedTem
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut file = tempfile::NamedTempFile::new_in(root.join(UNFINISHED))?;
+    let mut builder = tempfile::Builder::new();
+    // Other people may read what a home's owner lets them; the umask decides, as for any file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(root.join(UNFINISHED))?;
     file.write_all(body)?;
     Ok(file)
 }
@@ -179,7 +188,9 @@ mod tests {
         let stage = DirectoryStage::open(folder.path()).unwrap();
         let race = (0..16u8).map(|i| {
             let stage = stage.clone();
-            tokio::spawn(async move { stage.put_if_absent("runs/r/staged.json", vec![i; 100_000].into()).await.unwrap() })
+            tokio::spawn(
+                async move { stage.put_if_absent("runs/r/staged.json", vec![i; 100_000].into()).await.unwrap() },
+            )
         });
         let won = futures::future::join_all(race).await.into_iter().filter(|r| *r.as_ref().unwrap()).count();
         assert_eq!(won, 1);

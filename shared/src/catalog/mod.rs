@@ -285,11 +285,7 @@ mod tests {
             let columns: BTreeSet<_> = dataset.columns.iter().map(|c| c.name).collect();
             assert_eq!(columns.len(), dataset.columns.len(), "{}", dataset.name);
             for key in dataset.key {
-                assert!(
-                    dataset.columns.iter().any(|c| c.name == *key && c.required),
-                    "{}.{key}",
-                    dataset.name
-                );
+                assert!(dataset.columns.iter().any(|c| c.name == *key && c.required), "{}.{key}", dataset.name);
             }
             for (name, _) in LINEAGE {
                 assert!(!columns.contains(name), "{}.{name}", dataset.name);

@@ -112,7 +112,10 @@ mod tests {
             assert!(matches!(ask(status, body), Err(Error::Stop(_))), "{status} {body}");
         }
         for status in [200, 429] {
-            assert!(matches!(ask(status, r#"{"Error Message": "Bandwidth Limit Reach . Please"}"#), Err(Error::Budget(_))));
+            assert!(matches!(
+                ask(status, r#"{"Error Message": "Bandwidth Limit Reach . Please"}"#),
+                Err(Error::Budget(_))
+            ));
         }
     }
 }

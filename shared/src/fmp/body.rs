@@ -19,7 +19,9 @@ const MOST_UNPACKED: u64 = 64 << 20;
 pub(super) async fn read(mut response: Response) -> Result<(Bytes, u64)> {
     let gzip = response.headers().get(CONTENT_ENCODING).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"));
     let mut wire = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|e| Error::retry(format!("the answer broke off: {}", cause(&e))))? {
+    while let Some(chunk) =
+        response.chunk().await.map_err(|e| Error::retry(format!("the answer broke off: {}", cause(&e))))?
+    {
         if wire.len() + chunk.len() > MOST_ON_WIRE {
             return Err(Error::retry(format!("the answer does not end within {} MB", MOST_ON_WIRE >> 20)));
         }

@@ -31,12 +31,11 @@ pub(super) fn impossible(dataset: &Dataset, row: &Row<'_>, asked: Option<&str>) 
         }
         "splits" => (not_positive("numerator") || not_positive("denominator"))
             .then(|| "split_not_positive: numerator and denominator must be above zero".into()),
-        "dividends" => {
-            value("dividend").filter(|v| v.starts_with('-')).map(|v| format!("negative_dividend: {v}"))
-        }
+        "dividends" => value("dividend").filter(|v| v.starts_with('-')).map(|v| format!("negative_dividend: {v}")),
         "income_statement" | "balance_sheet" | "cash_flow" => {
             let period = value("period_type").unwrap_or_default();
-            (!PERIODS.contains(&period)).then(|| format!("unknown_period: {:?}", period.chars().take(20).collect::<String>()))
+            (!PERIODS.contains(&period))
+                .then(|| format!("unknown_period: {:?}", period.chars().take(20).collect::<String>()))
         }
         _ => None,
     }

@@ -65,8 +65,10 @@ pub fn typed<'a>(dataset: &'static Dataset, symbol: Option<&Symbol>, body: &'a [
         }
         rows.push(row);
     }
-    let missing = |(column, seen): (&crate::catalog::Column, &bool)| (!seen && !column.field.is_empty()).then_some(column.field);
-    let drift = if rows.is_empty() { Vec::new() } else { dataset.columns.iter().zip(&seen).filter_map(missing).collect() };
+    let missing =
+        |(column, seen): (&crate::catalog::Column, &bool)| (!seen && !column.field.is_empty()).then_some(column.field);
+    let drift =
+        if rows.is_empty() { Vec::new() } else { dataset.columns.iter().zip(&seen).filter_map(missing).collect() };
     Ok((rows, drift))
 }
 
@@ -196,7 +198,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_true_is_set_aside_with_its_reason() {
-        let bar = |fields: &str| format!(r#"[{{"symbol":"AAPL","date":"2026-11-20","open":1,"high":2,"low":1,"close":1.5{fields}}}]"#);
+        let bar = |fields: &str| {
+            format!(r#"[{{"symbol":"AAPL","date":"2026-11-20","open":1,"high":2,"low":1,"close":1.5{fields}}}]"#)
+        };
         for (json, reason) in [
             (bar("").replace("\"AAPL\"", "\"MSFT\""), "other_symbol"),
             (bar("").replace("2026-11-20", "soon"), "retyped_field"),
@@ -225,7 +229,9 @@ mod tests {
     #[test]
     fn a_filing_after_the_close_counts_from_the_next_day() {
         let statement = |accepted: &str, filed: &str| {
-            format!(r#"[{{"symbol":"A","date":"2026-06-30","period":"Q2","fiscalYear":"2026","filingDate":{filed},"acceptedDate":{accepted},"revenue":1,"netIncome":1}}]"#)
+            format!(
+                r#"[{{"symbol":"A","date":"2026-06-30","period":"Q2","fiscalYear":"2026","filingDate":{filed},"acceptedDate":{accepted},"revenue":1,"netIncome":1}}]"#
+            )
         };
         let known = |json: &str| {
             let (reject, values, _) = one("income_statement", "A", json);
@@ -233,11 +239,25 @@ mod tests {
             (values[7].clone().unwrap(), values[8].clone().unwrap(), values[9].clone().unwrap())
         };
         let triple = |a: &str, b: &str, c: &str| (a.to_string(), b.to_string(), c.to_string());
-        assert_eq!(known(&statement("\"2026-08-01 06:00:42\"", "\"2026-08-01\"")), triple("2026-08-01 10:00:42", "accepted", "2026-08-01"));
-        assert_eq!(known(&statement("\"2026-08-01 16:00:01\"", "\"2026-08-01\"")), triple("2026-08-01 20:00:01", "accepted", "2026-08-02"));
-        assert_eq!(known(&statement("\"2026-12-01 16:00:01\"", "\"2026-12-01\"")), triple("2026-12-01 21:00:01", "accepted", "2026-12-02"));
+        assert_eq!(
+            known(&statement("\"2026-08-01 06:00:42\"", "\"2026-08-01\"")),
+            triple("2026-08-01 10:00:42", "accepted", "2026-08-01")
+        );
+        assert_eq!(
+            known(&statement("\"2026-08-01 16:00:01\"", "\"2026-08-01\"")),
+            triple("2026-08-01 20:00:01", "accepted", "2026-08-02")
+        );
+        assert_eq!(
+            known(&statement("\"2026-12-01 16:00:01\"", "\"2026-12-01\"")),
+            triple("2026-12-01 21:00:01", "accepted", "2026-12-02")
+        );
         assert_eq!(known(&statement("null", "\"2026-08-01\"")), triple("2026-08-01 22:00:00", "filing", "2026-08-02"));
         assert_eq!(known(&statement("null", "null")), triple("2026-09-28 22:00:00", "estimated", "2026-09-29"));
-        assert!(one("income_statement", "A", &statement("null", "null").replace("Q2", "H1")).0.unwrap().starts_with("unknown_period"));
+        assert!(
+            one("income_statement", "A", &statement("null", "null").replace("Q2", "H1"))
+                .0
+                .unwrap()
+                .starts_with("unknown_period")
+        );
     }
 }

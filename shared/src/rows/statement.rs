@@ -40,8 +40,6 @@ pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>]) {
     values[known_on] = Some(known.to_string());
 }
 
-
-
 /// FMP's acceptedDate is New York time without an offset. In the hour that comes twice the first is taken; one
 /// that does not exist is read as winter time.
 fn in_utc(local: NaiveDateTime) -> NaiveDateTime {

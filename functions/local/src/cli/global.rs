@@ -94,7 +94,13 @@ impl Global {
         let fmp_url = self.fmp_url.clone().unwrap_or_else(|| DEFAULT_URL.into());
         let unlimited = SourceKind::of(&fmp_url) == SourceKind::Other;
         let fmp_plan = match self.fmp_plan.as_deref().map(str::parse) {
-            None => if unlimited { FmpPlan::Unlimited } else { FmpPlan::Premium },
+            None => {
+                if unlimited {
+                    FmpPlan::Unlimited
+                } else {
+                    FmpPlan::Premium
+                }
+            }
             Some(Ok(plan)) => plan,
             Some(Err(error)) => {
                 wrong.push(("fmp_plan", error.to_string()));
@@ -121,7 +127,8 @@ impl Global {
         let stage = self.stage.as_deref().filter(|stage| {
             let remote = stage.contains("://");
             if remote {
-                wrong.push(("stage", format!("{stage:?}: the command stages to a folder; s3:// is the functions' own")));
+                wrong
+                    .push(("stage", format!("{stage:?}: the command stages to a folder; s3:// is the functions' own")));
             }
             !remote
         });
@@ -149,6 +156,7 @@ impl Settled {
 }
 
 /// The key, from `FMP_API_KEY`.
+#[expect(clippy::disallowed_methods, reason = "the edge reads the environment")]
 pub(crate) fn key() -> Result<SecretString, Failure> {
     match env::var("FMP_API_KEY") {
         Ok(key) if !key.trim().is_empty() => Ok(SecretString::from(key)),

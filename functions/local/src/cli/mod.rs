@@ -19,7 +19,14 @@ use global::Global;
 
 /// Fundamentals and prices from Financial Modeling Prep, with TTM figures, ratios and market metrics computed from them.
 #[derive(Debug, Parser)]
-#[command(name = "findata", version, max_term_width = 110, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "findata",
+    version,
+    max_term_width = 110,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,

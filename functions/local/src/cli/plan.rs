@@ -24,9 +24,9 @@ pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], arg
     let plan = findata_fanout::preview(&request, &stage, &settled.clock).await?;
     let minutes = minutes(&plan, &settled);
     if settled.json {
-        let datasets: serde_json::Map<_, _> =
-            plan.datasets.iter().map(|(name, d)| (name.clone(), json!(d))).collect();
-        let sum = |of: fn(&findata_shared::plan::DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>();
+        let datasets: serde_json::Map<_, _> = plan.datasets.iter().map(|(name, d)| (name.clone(), json!(d))).collect();
+        let sum =
+            |of: fn(&findata_shared::plan::DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>();
         let whole = json!({
             "symbols": plan.symbols.len(),
             "calls": sum(|d| d.calls),

@@ -45,7 +45,8 @@ impl Progress for Bars {
             return;
         }
         let bar = ProgressBar::new(due);
-        let style = ProgressStyle::with_template("  fetch    {bar:40.cyan/blue} {pos}/{len} calls  {per_sec}  {eta} left");
+        let style =
+            ProgressStyle::with_template("  fetch    {bar:40.cyan/blue} {pos}/{len} calls  {per_sec}  {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.replace(bar.clone());
         let fmp = Arc::clone(&self.fmp);
@@ -62,7 +63,10 @@ impl Progress for Bars {
             eprintln!("{stage} ...");
         } else if stage != "fetch" {
             let spinner = ProgressBar::new_spinner().with_message(stage);
-            spinner.set_style(ProgressStyle::with_template("  {msg:8} {spinner}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            spinner.set_style(
+                ProgressStyle::with_template("  {msg:8} {spinner}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
             spinner.enable_steady_tick(Duration::from_millis(100));
             self.replace(spinner);
         }

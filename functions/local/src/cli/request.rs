@@ -16,7 +16,13 @@ use super::{Failure, global::Settled};
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Wanted {
     /// Symbols, separated by commas
-    #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "universe", required_unless_present = "universe")]
+    #[arg(
+        long,
+        value_name = "A,B",
+        value_delimiter = ',',
+        conflicts_with = "universe",
+        required_unless_present = "universe"
+    )]
     pub symbols: Vec<String>,
     /// sp500, or a file with a symbol a line (or in the first column)
     #[arg(long, value_name = "sp500|FILE")]
@@ -99,7 +105,8 @@ fn parse<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Symbol>, Failur
 fn read(path: &Path) -> Result<Vec<Symbol>, Failure> {
     let wrong = |what: String| Failure::Usage(format!("--universe {}: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| wrong(format!("{e}; give sp500 or a file of symbols")))?;
-    let lines = text.lines().map(|line| line.split([',', ';', '\t']).next().unwrap_or_default().trim().trim_matches('"'));
+    let lines =
+        text.lines().map(|line| line.split([',', ';', '\t']).next().unwrap_or_default().trim().trim_matches('"'));
     let symbols = lines.filter(|s| !s.is_empty() && !s.starts_with('#') && !s.eq_ignore_ascii_case("symbol"));
     let found = parse(symbols).map_err(|e| wrong(e.text()))?;
     if found.is_empty() { Err(wrong("no symbol in it".into())) } else { Ok(found) }

@@ -9,6 +9,7 @@ use super::Failure;
 use crate::fmp_server;
 
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     #[command(flatten)]
     server: fmp_server::Args,

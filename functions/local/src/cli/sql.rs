@@ -18,7 +18,8 @@ pub(crate) fn sql(global: &Global, from_environment: &[&'static str], args: &Arg
     let query = args.query.trim().trim_end_matches(';');
     let wrong = |e: ::duckdb::Error| Failure::Usage(e.to_string().trim().to_owned());
     if settled.json {
-        let mut statement = connection.prepare(&format!("select to_json(q)::varchar from ({query}) q")).map_err(wrong)?;
+        let mut statement =
+            connection.prepare(&format!("select to_json(q)::varchar from ({query}) q")).map_err(wrong)?;
         let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(wrong)?;
         let rows: Vec<String> = rows.collect::<Result<_, _>>().map_err(wrong)?;
         println!("[{}]", rows.join(",\n"));

@@ -12,7 +12,7 @@ pub struct Args {
     /// Port on 127.0.0.1; 0 takes any free one
     #[arg(long, default_value_t = 0)]
     pub port: u16,
-    /// How many symbols there are, up to 50000; the odd companies are among them from 38 on
+    /// How many symbols there are, up to 50000; the odd companies are among them from 37 on
     #[arg(long, default_value_t = 503, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub symbols: u32,
     /// Another number makes another world; the same number always the same
@@ -47,7 +47,10 @@ pub struct Args {
 fn fault_help() -> String {
     let kinds: Vec<String> =
         <super::faults::Kind as clap::ValueEnum>::value_variants().iter().map(|k| k.name()).collect();
-    format!("A fault, may be repeated; of several that fit a call the first strikes. {GRAMMAR}\nKinds: {}", kinds.join(", "))
+    format!(
+        "A fault, may be repeated; of several that fit a call the first strikes. {GRAMMAR}\nKinds: {}",
+        kinds.join(", ")
+    )
 }
 
 impl Args {

@@ -5,6 +5,7 @@
 
 use super::company::{Company, years};
 use super::events;
+use super::figures::{Flow, Level};
 use super::odd::Odd;
 use super::periods::{self, Quarter};
 use super::world::World;
@@ -13,125 +14,6 @@ use chrono::{Datelike, Duration, NaiveDate};
 const MIX: u64 = 50;
 const LEVEL: u64 = 51;
 const FLOW: u64 = 52;
-
-/// Names numbers, adds them up.
-macro_rules! sums {
-    ($(#[$doc:meta])* $name:ident { $($field:ident),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub(super) struct $name { $(pub $field: i64),* }
-        impl std::ops::Add for $name {
-            type Output = Self;
-            fn add(self, other: Self) -> Self {
-                $name { $($field: self.$field + other.$field),* }
-            }
-        }
-    };
-}
-
-sums! {
-    /// What a period brought. Money that leaves is negative where FMP has it negative.
-    Flow {
-        revenue, cost, research, general, marketing, other_operating, interest_income, interest_expense, depreciation,
-        non_operating, tax, deductions,
-        deferred_tax, stock_compensation, receivables, inventory, payables, other_working_capital, other_non_cash,
-        capex, acquisitions, purchases, sales, long_debt, short_debt, stock, dividends, other_financing, forex,
-        taxes_paid, days, shares_by_days, diluted_by_days,
-    }
-}
-
-impl Flow {
-    pub fn operating_expenses(&self) -> i64 {
-        self.research + self.general + self.marketing + self.other_operating
-    }
-    pub fn operating_income(&self) -> i64 {
-        self.revenue - self.cost - self.operating_expenses()
-    }
-    pub fn before_tax(&self, bank: bool) -> i64 {
-        // A bank's interest is in its revenue and its cost already.
-        let interest = if bank { 0 } else { self.interest_income - self.interest_expense };
-        self.operating_income() + interest + self.non_operating
-    }
-    pub fn net_income(&self, bank: bool) -> i64 {
-        self.before_tax(bank) - self.tax
-    }
-    pub fn working_capital(&self) -> i64 {
-        self.receivables + self.inventory + self.payables + self.other_working_capital
-    }
-    pub fn operating_cash(&self, bank: bool) -> i64 {
-        self.net_income(bank)
-            + self.depreciation
-            + self.deferred_tax
-            + self.stock_compensation
-            + self.working_capital()
-            + self.other_non_cash
-    }
-    pub fn investing_cash(&self) -> i64 {
-        self.capex + self.acquisitions + self.purchases + self.sales
-    }
-    pub fn financing_cash(&self) -> i64 {
-        self.long_debt + self.short_debt + self.stock + self.dividends + self.other_financing
-    }
-    /// Weighted average shares.
-    pub fn shares(&self) -> i64 {
-        self.shares_by_days / self.days.max(1)
-    }
-    /// Weighted average shares, diluted.
-    pub fn diluted(&self) -> i64 {
-        self.diluted_by_days / self.days.max(1)
-    }
-}
-
-sums! {
-    /// What there is on a day. Liabilities are positive.
-    Level {
-        cash, short_investments, accounts_receivable, other_receivables, inventory, prepaids, other_current,
-        property, goodwill, intangibles, long_investments, tax_assets, other_non_current,
-        accounts_payable, other_payables, accrued, short_debt, lease_current, tax_payables, deferred_revenue,
-        other_current_liabilities, long_debt, lease, deferred_revenue_long, deferred_tax, other_long_liabilities,
-        minority, other_income,
-    }
-}
-
-impl Level {
-    pub fn receivables(&self) -> i64 {
-        self.accounts_receivable + self.other_receivables
-    }
-    pub fn current_assets(&self) -> i64 {
-        self.cash + self.short_investments + self.receivables() + self.inventory + self.prepaids + self.other_current
-    }
-    pub fn non_current_assets(&self) -> i64 {
-        self.property + self.goodwill + self.intangibles + self.long_investments + self.tax_assets + self.other_non_current
-    }
-    pub fn assets(&self) -> i64 {
-        self.current_assets() + self.non_current_assets()
-    }
-    pub fn payables(&self) -> i64 {
-        self.accounts_payable + self.other_payables
-    }
-    pub fn current_liabilities(&self) -> i64 {
-        self.payables()
-            + self.accrued
-            + self.short_debt
-            + self.lease_current
-            + self.tax_payables
-            + self.deferred_revenue
-            + self.other_current_liabilities
-    }
-    pub fn non_current_liabilities(&self) -> i64 {
-        self.long_debt + self.lease + self.deferred_revenue_long + self.deferred_tax + self.other_long_liabilities
-    }
-    pub fn liabilities(&self) -> i64 {
-        self.current_liabilities() + self.non_current_liabilities()
-    }
-    /// Equity with minorities.
-    pub fn equity(&self) -> i64 {
-        self.assets() - self.liabilities()
-    }
-    pub fn debt(&self) -> i64 {
-        self.short_debt + self.long_debt + self.lease_current + self.lease
-    }
-}
 
 /// A company's proportions, drawn once an answer.
 #[derive(Debug)]
@@ -156,13 +38,32 @@ impl<'a> Books<'a> {
         let bank = company.odd == Odd::Bank;
         let u = |i: i64, low: f64, high: f64| d.between(i, low, high);
         let mut mix = [
-            u(0, 0.08, 0.30), if d.chance(40, 0.5) { u(1, 0.02, 0.2) } else { 0.0 }, u(2, 0.07, 0.15), u(3, 0.0, 0.04),
-            company.inventory * u(4, 0.8, 1.2), u(5, 0.005, 0.02), u(6, 0.01, 0.05),
-            u(7, 0.2, 0.7), if d.chance(41, 0.7) { u(8, 0.05, 0.6) } else { 0.0 }, 0.0,
-            if d.chance(42, 0.5) { u(9, 0.02, 0.2) } else { 0.0 }, u(10, 0.0, 0.05), u(11, 0.03, 0.12),
-            u(12, 0.05, 0.11), u(13, 0.005, 0.03), u(14, 0.02, 0.06), u(15, 0.01, 0.05), u(16, 0.005, 0.015),
-            u(17, 0.002, 0.01), if d.chance(43, 0.6) { u(18, 0.01, 0.08) } else { 0.0 }, u(19, 0.02, 0.06),
-            u(20, 0.1, 0.5), u(21, 0.02, 0.06), u(22, 0.0, 0.02), u(23, 0.0, 0.04), u(24, 0.02, 0.08),
+            u(0, 0.08, 0.30),
+            if d.chance(40, 0.5) { u(1, 0.02, 0.2) } else { 0.0 },
+            u(2, 0.07, 0.15),
+            u(3, 0.0, 0.04),
+            company.inventory * u(4, 0.8, 1.2),
+            u(5, 0.005, 0.02),
+            u(6, 0.01, 0.05),
+            u(7, 0.2, 0.7),
+            if d.chance(41, 0.7) { u(8, 0.05, 0.6) } else { 0.0 },
+            0.0,
+            if d.chance(42, 0.5) { u(9, 0.02, 0.2) } else { 0.0 },
+            u(10, 0.0, 0.05),
+            u(11, 0.03, 0.12),
+            u(12, 0.05, 0.11),
+            u(13, 0.005, 0.03),
+            u(14, 0.02, 0.06),
+            u(15, 0.01, 0.05),
+            u(16, 0.005, 0.015),
+            u(17, 0.002, 0.01),
+            if d.chance(43, 0.6) { u(18, 0.01, 0.08) } else { 0.0 },
+            u(19, 0.02, 0.06),
+            u(20, 0.1, 0.5),
+            u(21, 0.02, 0.06),
+            u(22, 0.0, 0.02),
+            u(23, 0.0, 0.04),
+            u(24, 0.02, 0.08),
         ];
         mix[9] = mix[8] * 0.3;
         match company.odd {
@@ -307,7 +208,11 @@ impl<'a> Books<'a> {
         f.inventory = -change(|l| l.inventory);
         f.payables = change(|l| l.accounts_payable);
         f.other_working_capital = change(|l| {
-            l.other_payables + l.accrued + l.tax_payables + l.deferred_revenue + l.other_current_liabilities
+            l.other_payables
+                + l.accrued
+                + l.tax_payables
+                + l.deferred_revenue
+                + l.other_current_liabilities
                 + l.deferred_revenue_long
                 - l.prepaids
                 - l.other_current
@@ -316,7 +221,8 @@ impl<'a> Books<'a> {
         f.capex = -(change(|l| l.property) + f.depreciation);
         f.acquisitions = -change(|l| l.goodwill + l.intangibles);
         let invested = change(|l| l.short_investments + l.long_investments);
-        let turned = self.round((before.short_investments + before.long_investments) as f64 * 0.3 * share) + invested.abs();
+        let turned =
+            self.round((before.short_investments + before.long_investments) as f64 * 0.3 * share) + invested.abs();
         f.purchases = -(turned + invested.max(0));
         f.sales = -invested - f.purchases;
         f.long_debt = change(|l| l.long_debt);

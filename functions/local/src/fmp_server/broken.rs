@@ -14,9 +14,11 @@ use serde_json::value::RawValue;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
+use tokio::sync::watch;
 
 const JSON: &str = "application/json";
-const HTML: &str = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
+const HTML: &str =
+    "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
 /// Unpacked size of the bomb, in blocks of a mebibyte.
 const BOMB_BLOCKS: usize = 4_096;
 
@@ -28,8 +30,14 @@ pub(super) fn response(status: u16, content_type: &'static str, body: impl Into<
     response
 }
 
-/// What a fault makes of the answer that would have come.
-pub(super) async fn respond(fault: &Fault, good: String, content_type: &'static str) -> Response {
+/// What a fault makes of the answer that would have come. What waits or never ends does so until the server stops.
+pub(super) async fn respond(
+    fault: &Fault,
+    good: String,
+    content_type: &'static str,
+    mut stop: watch::Receiver<bool>,
+) -> Response {
+    let stopped = async move { drop(stop.wait_for(|s| *s).await) };
     let refused = |status, body: &'static str| response(status, JSON, body);
     match fault.kind {
         Kind::RateLimit => refused(429, plan::LIMIT_REACH),
@@ -41,7 +49,9 @@ pub(super) async fn respond(fault: &Fault, good: String, content_type: &'static 
         Kind::NotFound => refused(404, "[]"),
         Kind::ServerError => response(500, "text/html", HTML),
         Kind::Unavailable => response(503, "text/plain", "upstream connect error or disconnect/reset before headers"),
-        Kind::ErrorObject => refused(200, r#"{"Error Message":"No Data for this symbol or the request could not be served"}"#),
+        Kind::ErrorObject => {
+            refused(200, r#"{"Error Message":"No Data for this symbol or the request could not be served"}"#)
+        }
         Kind::LimitOn200 => refused(200, plan::LIMIT_REACH),
         Kind::Empty => refused(200, "[]"),
         Kind::Html => response(200, "text/html; charset=utf-8", HTML),
@@ -55,13 +65,13 @@ pub(super) async fn respond(fault: &Fault, good: String, content_type: &'static 
             response(200, content_type, Body::from_stream(body))
         }
         Kind::Stall => {
-            tokio::time::sleep(fault.duration()).await;
+            tokio::select! { () = tokio::time::sleep(fault.duration()) => {}, () = stopped => {} }
             response(200, content_type, good)
         }
         Kind::Endless => {
             let row = good.get(1..good.len().saturating_sub(1)).filter(|r| !r.is_empty()).unwrap_or("{}");
             let piece = Bytes::from(format!("{row},"));
-            let body = stream::iter([Bytes::from_static(b"[")]).chain(stream::repeat(piece));
+            let body = stream::iter([Bytes::from_static(b"[")]).chain(stream::repeat(piece)).take_until(stopped);
             response(200, content_type, Body::from_stream(body.map(Ok::<_, io::Error>)))
         }
         Kind::GzipBomb => {

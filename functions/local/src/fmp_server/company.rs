@@ -6,7 +6,9 @@ use super::world::World;
 use chrono::{Datelike, Duration, NaiveDate};
 
 /// Sector, industry, range of the gross margin, R&D's share of operating expenses, inventory over revenue.
-const INDUSTRIES: [(&str, &str, (f64, f64), f64, f64); 22] = [
+type Industry = (&'static str, &'static str, (f64, f64), f64, f64);
+
+const INDUSTRIES: [Industry; 22] = [
     ("Technology", "Consumer Electronics", (0.38, 0.48), 0.5, 0.02),
     ("Technology", "Software - Infrastructure", (0.62, 0.82), 0.45, 0.0),
     ("Technology", "Semiconductors", (0.45, 0.70), 0.6, 0.12),
@@ -35,12 +37,27 @@ const EXCHANGES: [(&str, &str); 3] =
     [("NASDAQ", "NASDAQ Global Select"), ("NYSE", "New York Stock Exchange"), ("AMEX", "New York Stock Exchange Arca")];
 
 const FIRST_WORDS: [&str; 24] = [
-    "Alder", "Bright", "Cobalt", "Delta", "Ember", "Falcon", "Granite", "Harbor", "Iron", "Juniper", "Keystone", "Lumen",
-    "Meridian", "North", "Orchard", "Pioneer", "Quarry", "Ridge", "Summit", "Tidal", "Union", "Vertex", "Willow", "Zenith",
+    "Alder", "Bright", "Cobalt", "Delta", "Ember", "Falcon", "Granite", "Harbor", "Iron", "Juniper", "Keystone",
+    "Lumen", "Meridian", "North", "Orchard", "Pioneer", "Quarry", "Ridge", "Summit", "Tidal", "Union", "Vertex",
+    "Willow", "Zenith",
 ];
 const SECOND_WORDS: [&str; 16] = [
-    "Systems", "Energy", "Brands", "Materials", "Networks", "Foods", "Health", "Logistics", "Capital", "Robotics", "Labs",
-    "Retail", "Power", "Devices", "Partners", "Resources",
+    "Systems",
+    "Energy",
+    "Brands",
+    "Materials",
+    "Networks",
+    "Foods",
+    "Health",
+    "Logistics",
+    "Capital",
+    "Robotics",
+    "Labs",
+    "Retail",
+    "Power",
+    "Devices",
+    "Partners",
+    "Resources",
 ];
 const ENDINGS: [&str; 6] = ["Inc.", "Corporation", "Group", "Holdings, Inc.", "Co.", "Ltd."];
 
@@ -113,6 +130,8 @@ impl Company {
         company.name = fixed.name.to_owned();
         company.odd = fixed.odd;
         company.fiscal = fixed.fiscal;
+        let old = fixed.symbol.len() <= 3 || fixed.symbol.contains('-');
+        company.exchange = EXCHANGES[usize::from(old)];
         company.price = price;
         company.shares = cap * 1e9 / price;
         company.size = revenue * 1e9;
@@ -151,7 +170,8 @@ impl Company {
         };
         let year = if d.chance(6, 0.75) { d.whole(7, 1972, 2009) } else { d.whole(7, 2010, 2021) } as i32;
         let day = |index, year| {
-            NaiveDate::from_ymd_opt(year, d.whole(index, 1, 12) as u32, d.whole(index + 1, 1, 28) as u32).unwrap_or_default()
+            NaiveDate::from_ymd_opt(year, d.whole(index, 1, 12) as u32, d.whole(index + 1, 1, 28) as u32)
+                .unwrap_or_default()
         };
         let mut splits = Vec::new();
         if d.chance(8, 0.12) {
@@ -159,11 +179,8 @@ impl Company {
             let on = world.calendar.at_or_after(day(20, d.whole(10, 2014, 2023) as i32));
             splits.extend(world.calendar.day(on).map(|day| Split { day, numerator, denominator }));
         }
-        let words = [
-            d.pick(11, &FIRST_WORDS, "Alder"),
-            d.pick(12, &SECOND_WORDS, "Systems"),
-            d.pick(13, &ENDINGS, "Inc."),
-        ];
+        let words =
+            [d.pick(11, &FIRST_WORDS, "Alder"), d.pick(12, &SECOND_WORDS, "Systems"), d.pick(13, &ENDINGS, "Inc.")];
         Company {
             symbol: symbol.to_owned(),
             name: format!("{} {} {}", words[0], words[1], words[2]),

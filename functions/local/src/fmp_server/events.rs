@@ -82,7 +82,7 @@ pub(super) fn last_year(world: &World, company: &Company) -> f64 {
 /// Splits that have happened, newest first.
 pub(super) fn splits(world: &World, company: &Company) -> Vec<Split> {
     let mut known: Vec<Split> = company.splits.iter().copied().filter(|s| s.day <= world.today).collect();
-    known.sort_by(|a, b| b.day.cmp(&a.day));
+    known.sort_by_key(|s| std::cmp::Reverse(s.day));
     known
 }
 

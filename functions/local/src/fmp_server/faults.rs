@@ -200,7 +200,8 @@ mod tests {
 
     #[test]
     fn the_grammar_reads_what_it_writes() {
-        for text in ["empty", "truncated=0.05", "server-error=x1", "stall=0.5,x2,5s,profile,AAPL,BRK-B", "reset=^GSPC"] {
+        for text in ["empty", "truncated=0.05", "server-error=x1", "stall=0.5,x2,5s,profile,AAPL,BRK-B", "reset=^GSPC"]
+        {
             assert_eq!(fault(text).to_string(), text);
         }
         assert_eq!(fault("server-error=0.2@prices").endpoints, ["historical-price-eod/full"]);

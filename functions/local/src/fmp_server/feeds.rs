@@ -5,7 +5,7 @@ use super::periods;
 use super::statements::{self, Cadence, Statement};
 use super::table::{Cell, Table, dec, text};
 use super::world::World;
-use super::{events, fields, market, prices, quirks};
+use super::{events, fields, history, lines, market, prices, quirks};
 use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime};
 use std::sync::Arc;
 
@@ -23,7 +23,8 @@ pub(super) type Days = (NaiveDate, NaiveDate);
 
 /// `earnings-calendar`: by day of filing, newest first; what is not filed yet has no actual figures.
 pub(super) fn earnings(world: &World, days: Days, page: usize) -> String {
-    let mut rows: Vec<(NaiveDate, String, Option<(i64, i64)>, i64)> = Vec::new();
+    // Day, symbol, EPS times 100, revenue.
+    let mut rows: Vec<(NaiveDate, String, i64, i64)> = Vec::new();
     for company in world.companies().filter(super::company::Company::reports) {
         let books = Books::new(world, &company);
         for year in days.0.year() - 1..=days.1.year() + 1 {
@@ -38,19 +39,19 @@ pub(super) fn earnings(world: &World, days: Days, page: usize) -> String {
                 }
                 let report = statements::quarter_report(&books, quarter);
                 let (eps, revenue) = (statements::eps(&books, &report).1, report.flow.revenue);
-                rows.push((on, company.symbol.clone(), (on <= world.today).then_some((eps, revenue)), eps));
+                rows.push((on, company.symbol.clone(), eps, revenue));
             }
         }
     }
     rows.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let mut table = Table::new(fields::EARNINGS);
-    for (on, symbol, actual, eps) in rows.into_iter().skip(page.saturating_mul(CALENDAR_ROWS)).take(CALENDAR_ROWS) {
+    for (on, symbol, eps, revenue) in rows.into_iter().skip(page.saturating_mul(CALENDAR_ROWS)).take(CALENDAR_ROWS) {
         table.push([
             text(symbol),
             Cell::Date(on),
-            actual.map_or(Cell::Null, |a| Cell::Dec(a.0, 2)),
+            if on <= world.today { Cell::Dec(eps, 2) } else { Cell::Null },
             Cell::Dec(eps - eps / 20, 2),
-            actual.map_or(Cell::Null, |a| Cell::Int(a.1)),
+            if on <= world.today { Cell::Int(revenue) } else { Cell::Null },
             Cell::Null,
             Cell::Date(world.today.min(on)),
         ]);
@@ -103,7 +104,7 @@ pub(super) fn latest_page(feed: &[Filing], page: usize, limit: usize) -> String 
             Cell::Int(i64::from(f.fiscal_year)),
             text(f.period),
             text(format!("{} 00:00:00", f.end)),
-            text(statements::stamp(f.accepted.date(), f.accepted.time())),
+            text(lines::stamp(f.accepted.date(), f.accepted.time())),
         ]);
     }
     table.json()
@@ -147,7 +148,7 @@ fn inner(table: &Table<'_>) -> String {
 }
 
 fn joined(mut rows: Vec<(NaiveDate, String)>) -> String {
-    rows.sort_by(|a, b| b.0.cmp(&a.0));
+    rows.sort_by_key(|r| std::cmp::Reverse(r.0));
     rows.truncate(CALENDAR_ROWS);
     let rows: Vec<String> = rows.into_iter().map(|r| r.1).collect();
     format!("[{}]", rows.join(","))
@@ -268,7 +269,7 @@ pub(super) fn eod_bulk(world: Arc<World>, day: NaiveDate) -> Pieces {
                 close(bar.low),
                 close(bar.high),
                 close(bar.close),
-                close(bar.close * market::dividend_factor(world, c, bar.day)),
+                close(bar.close * history::dividend_factor(world, c, bar.day)),
                 dec(bar.volume, 5),
             ]);
         }
@@ -278,12 +279,12 @@ pub(super) fn eod_bulk(world: Arc<World>, day: NaiveDate) -> Pieces {
 
 /// A statement of one fiscal year and period of all companies.
 pub(super) fn statement_bulk(world: Arc<World>, statement: Statement, year: i32, cadence: Cadence) -> Pieces {
-    pieces(world, statements::table(statement), 0, usize::MAX, move |world, company| {
+    pieces(world, lines::table(statement), 0, usize::MAX, move |world, company| {
         let books = Books::new(world, company);
-        let mut table = statements::table(statement);
+        let mut table = lines::table(statement);
         // Ten years and the running one, at most.
         for report in statements::reports_of(world, &books, cadence, year) {
-            statements::push(&mut table, world, &books, &report, statement);
+            lines::push(&mut table, world, &books, &report, statement);
         }
         quirks::statement(company.odd, &mut table);
         table.csv(false)

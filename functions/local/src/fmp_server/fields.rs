@@ -1,6 +1,7 @@
-//! Field names of FMP's answers, in FMP's order.
+//! Field names of FMP's answers, in FMP's order. Not formatted: a name a line would be four hundred lines.
 
 /// `income-statement`.
+#[rustfmt::skip]
 pub(super) const INCOME: &[&str] = &[
     "date", "symbol", "reportedCurrency", "cik", "filingDate", "acceptedDate", "fiscalYear", "period", "revenue",
     "costOfRevenue", "grossProfit", "researchAndDevelopmentExpenses", "generalAndAdministrativeExpenses",
@@ -13,6 +14,7 @@ pub(super) const INCOME: &[&str] = &[
 ];
 
 /// `balance-sheet-statement`.
+#[rustfmt::skip]
 pub(super) const BALANCE: &[&str] = &[
     "date", "symbol", "reportedCurrency", "cik", "filingDate", "acceptedDate", "fiscalYear", "period",
     "cashAndCashEquivalents", "shortTermInvestments", "cashAndShortTermInvestments", "netReceivables",
@@ -30,6 +32,7 @@ pub(super) const BALANCE: &[&str] = &[
 ];
 
 /// `cash-flow-statement`.
+#[rustfmt::skip]
 pub(super) const CASH: &[&str] = &[
     "date", "symbol", "reportedCurrency", "cik", "filingDate", "acceptedDate", "fiscalYear", "period", "netIncome",
     "depreciationAndAmortization", "deferredIncomeTax", "stockBasedCompensation", "changeInWorkingCapital",
@@ -45,6 +48,7 @@ pub(super) const CASH: &[&str] = &[
 ];
 
 /// `ratios-ttm`.
+#[rustfmt::skip]
 pub(super) const RATIOS_TTM: &[&str] = &[
     "symbol", "grossProfitMarginTTM", "ebitMarginTTM", "ebitdaMarginTTM", "operatingProfitMarginTTM",
     "pretaxProfitMarginTTM", "continuousOperationsProfitMarginTTM", "netProfitMarginTTM",
@@ -67,6 +71,7 @@ pub(super) const RATIOS_TTM: &[&str] = &[
 ];
 
 /// `key-metrics-ttm`.
+#[rustfmt::skip]
 pub(super) const KEY_METRICS_TTM: &[&str] = &[
     "symbol", "marketCap", "enterpriseValueTTM", "evToSalesTTM", "evToOperatingCashFlowTTM", "evToFreeCashFlowTTM",
     "evToEBITDATTM", "netDebtToEBITDATTM", "currentRatioTTM", "incomeQualityTTM", "grahamNumberTTM",
@@ -82,6 +87,7 @@ pub(super) const KEY_METRICS_TTM: &[&str] = &[
 ];
 
 /// `profile`.
+#[rustfmt::skip]
 pub(super) const PROFILE: &[&str] = &[
     "symbol", "price", "marketCap", "beta", "lastDividend", "range", "change", "changePercentage", "volume",
     "averageVolume", "companyName", "currency", "cik", "isin", "cusip", "exchangeFullName", "exchange", "industry",
@@ -90,83 +96,99 @@ pub(super) const PROFILE: &[&str] = &[
 ];
 
 /// `quote` and `batch-quote`.
+#[rustfmt::skip]
 pub(super) const QUOTE: &[&str] = &[
     "symbol", "name", "price", "changePercentage", "change", "volume", "dayLow", "dayHigh", "yearHigh", "yearLow",
     "marketCap", "priceAvg50", "priceAvg200", "exchange", "open", "previousClose", "timestamp",
 ];
 
 /// `dividends`.
+#[rustfmt::skip]
 pub(super) const DIVIDENDS: &[&str] = &[
     "symbol", "date", "recordDate", "paymentDate", "declarationDate", "adjDividend", "dividend", "yield",
     "frequency",
 ];
 
 /// `earnings-calendar`.
+#[rustfmt::skip]
 pub(super) const EARNINGS: &[&str] = &[
     "symbol", "date", "epsActual", "epsEstimated", "revenueActual", "revenueEstimated", "lastUpdated",
 ];
 
 /// `historical-price-eod/full`.
+#[rustfmt::skip]
 pub(super) const PRICES: &[&str] = &[
     "symbol", "date", "open", "high", "low", "close", "volume", "change", "changePercent", "vwap",
 ];
 
 /// `historical-price-eod/dividend-adjusted` and `/non-split-adjusted`.
+#[rustfmt::skip]
 pub(super) const ADJUSTED: &[&str] = &[
     "symbol", "date", "adjOpen", "adjHigh", "adjLow", "adjClose", "volume",
 ];
 
 /// `shares-float`.
+#[rustfmt::skip]
 pub(super) const SHARES_FLOAT: &[&str] = &[
     "symbol", "date", "freeFloat", "floatShares", "outstandingShares", "source",
 ];
 
 /// `symbol-change`.
+#[rustfmt::skip]
 pub(super) const SYMBOL_CHANGE: &[&str] = &[
     "date", "companyName", "oldSymbol", "newSymbol",
 ];
 
 /// `sp500-constituent`.
+#[rustfmt::skip]
 pub(super) const CONSTITUENT: &[&str] = &[
     "symbol", "name", "sector", "subSector", "headQuarter", "dateFirstAdded", "cik", "founded",
 ];
 
 /// `historical-price-eod/light`.
+#[rustfmt::skip]
 pub(super) const PRICES_LIGHT: &[&str] = &[
     "symbol", "date", "price", "volume",
 ];
 
 /// `batch-quote-short`.
+#[rustfmt::skip]
 pub(super) const QUOTE_SHORT: &[&str] = &[
     "symbol", "price", "change", "volume",
 ];
 
 /// `market-capitalization-batch`.
+#[rustfmt::skip]
 pub(super) const MARKET_CAP: &[&str] = &[
     "symbol", "date", "marketCap",
 ];
 
 /// `splits`.
+#[rustfmt::skip]
 pub(super) const SPLITS: &[&str] = &[
     "symbol", "date", "numerator", "denominator", "splitType",
 ];
 
 /// `latest-financial-statements`.
+#[rustfmt::skip]
 pub(super) const LATEST: &[&str] = &[
     "symbol", "calendarYear", "period", "date", "dateAdded",
 ];
 
 /// `stock-list`.
+#[rustfmt::skip]
 pub(super) const STOCK_LIST: &[&str] = &[
     "symbol", "companyName",
 ];
 
 /// `delisted-companies`.
+#[rustfmt::skip]
 pub(super) const DELISTED: &[&str] = &[
     "symbol", "companyName", "exchange", "ipoDate", "delistedDate",
 ];
 
 /// `eod-bulk`: not the order of the JSON answers.
+#[rustfmt::skip]
 pub(super) const EOD_BULK: &[&str] = &[
     "symbol", "date", "open", "low", "high", "close", "adjClose", "volume",
 ];

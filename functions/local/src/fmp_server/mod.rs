@@ -2,8 +2,8 @@
 //! demos and tests without a key or a network. Every answer is a function of (seed, symbol, day), made when it
 //! is asked for; the server holds no company. It listens on 127.0.0.1 only.
 //!
-//! [`world`] says who exists, [`company`] who that is, [`periods`], [`books`] and [`statements`] what they report,
-//! [`prices`] and [`events`] what the market does, [`routes`] what is answered to what, [`faults`] and `broken` what
+//! `world` says who exists, `company` who that is, `periods`, `books` and `statements` what they report,
+//! `prices` and `events` what the market does, `routes` what is answered to what, `faults` and `broken` what
 //! goes wrong, `server` one request's way through all this.
 //!
 //! What the recorded behaviour of FMP is copied in: `historical-price-eod/full` cut at the newest 5,000 rows,
@@ -55,7 +55,10 @@ mod events;
 mod faults;
 mod feeds;
 mod fields;
+mod figures;
 mod hash;
+mod history;
+mod lines;
 mod listener;
 mod market;
 mod odd;
@@ -77,7 +80,7 @@ pub use world::{MOST_SYMBOLS, fixed_symbols, symbols};
 
 use anyhow::Context;
 use axum::Router;
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use listener::{Connections, Counting};
 use routes::Answers;
 use server::Shared;
@@ -177,15 +180,18 @@ pub struct FmpServer {
 /// Starts a server on the current runtime.
 pub async fn start(options: Options) -> anyhow::Result<FmpServer> {
     let asked = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let year = options.today.year();
+    anyhow::ensure!((2001..=2064).contains(&year), "this world lasts from 2001 to 2064, not to {year}");
     let listener = TcpListener::bind(asked).await.with_context(|| format!("cannot listen on {asked}"))?;
     let address = listener.local_addr().context("no local address")?;
     let world = World::new(options.seed, options.symbols, options.today, options.anchor, options.revision);
     let connections = Arc::new(Connections::default());
-    let shared = Arc::new(Shared::new(Answers::new(world, options.plan), options, Arc::clone(&connections)));
+    let (stop, mut stopped) = watch::channel(false);
+    let answers = Answers::new(world, options.plan);
+    let shared = Arc::new(Shared::new(answers, options, Arc::clone(&connections), stopped.clone()));
     let compression =
         CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESS_ABOVE));
     let router = Router::new().fallback(server::handle).with_state(Arc::clone(&shared)).layer(compression);
-    let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         // An error means that the sender is gone, which is a stop as well.
         let signal = async move { drop(stopped.wait_for(|s| *s).await) };
@@ -254,5 +260,7 @@ impl Drop for FmpServer {
     }
 }
 
+#[cfg(test)]
+mod http_tests;
 #[cfg(test)]
 mod tests;

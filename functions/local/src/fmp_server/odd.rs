@@ -99,7 +99,14 @@ pub(super) struct Fixed {
     pub odd: Odd,
 }
 
-const fn fixed(symbol: &'static str, name: &'static str, industry: usize, fiscal: Fiscal, scale: (f64, f64, f64), odd: Odd) -> Fixed {
+const fn fixed(
+    symbol: &'static str,
+    name: &'static str,
+    industry: usize,
+    fiscal: Fiscal,
+    scale: (f64, f64, f64),
+    odd: Odd,
+) -> Fixed {
     Fixed { symbol, name, industry, fiscal, scale, odd }
 }
 

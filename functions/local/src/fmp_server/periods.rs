@@ -127,7 +127,7 @@ pub(super) fn restated(world: &World, company: &Company, quarter: &Quarter) -> O
         .rev()
         .find(|r| match company.odd {
             Odd::Restates => *r == 1,
-            Odd::No => draw.bits(i64::from(*r)) % RESTATES_ONE_IN == 0,
+            Odd::No => draw.bits(i64::from(*r)).is_multiple_of(RESTATES_ONE_IN),
             _ => false,
         })
         .map(|r| revised(world, r))
@@ -165,9 +165,7 @@ pub(super) fn published(world: &World, company: &Company) -> Vec<(Quarter, Filed
 /// End of the newest quarter that is published, for who needs no more.
 pub(super) fn newest_end(world: &World, company: &Company) -> Option<NaiveDate> {
     let this = world.today.year();
-    let known = |q: &Quarter| {
-        filed(company, q).accepted.date() <= world.today && exists(world, company, q)
-    };
+    let known = |q: &Quarter| filed(company, q).accepted.date() <= world.today && exists(world, company, q);
     if !company.reports() {
         return None;
     }
@@ -209,7 +207,10 @@ mod tests {
         let retail = Fiscal::Weeks { month: 1, nearest: true, back: 1, quarter: 13 };
         assert_eq!(ends(retail, 2023)[3], date(2024, 2, 3));
         assert_eq!(quarters(retail, 2023).iter().map(|q| (q.end - q.start).num_days() + 1).sum::<i64>(), 371);
-        assert_eq!(ends(Fiscal::Month(6), 2024), [date(2023, 9, 30), date(2023, 12, 31), date(2024, 3, 31), date(2024, 6, 30)]);
+        assert_eq!(
+            ends(Fiscal::Month(6), 2024),
+            [date(2023, 9, 30), date(2023, 12, 31), date(2024, 3, 31), date(2024, 6, 30)]
+        );
         assert_eq!(ends(Fiscal::Month(1), 2025)[0], date(2024, 4, 30));
         assert_eq!(ends(Fiscal::Halves(6), 2025), [date(2024, 12, 31), date(2025, 6, 30)]);
         let changed = Fiscal::Changed(2024);

@@ -5,8 +5,18 @@ use super::table::{Cell, Table, text};
 
 /// Statement fields that were seen null in real answers.
 const NULLABLE: [&str; 12] = [
-    "interestIncome", "interestExpense", "otherExpenses", "otherReceivables", "prepaids", "taxAssets", "taxPayables",
-    "minorityInterest", "incomeTaxesPaid", "stockBasedCompensation", "acquisitionsNet", "acceptedDate",
+    "interestIncome",
+    "interestExpense",
+    "otherExpenses",
+    "otherReceivables",
+    "prepaids",
+    "taxAssets",
+    "taxPayables",
+    "minorityInterest",
+    "incomeTaxesPaid",
+    "stockBasedCompensation",
+    "acquisitionsNet",
+    "acceptedDate",
 ];
 
 /// Changes a statement's rows.

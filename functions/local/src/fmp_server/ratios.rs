@@ -3,6 +3,7 @@
 
 use super::books::Books;
 use super::company::Company;
+use super::figures::Level;
 use super::statements::{self, Cadence, Report};
 use super::table::{Cell, Table, float, text};
 use super::world::World;
@@ -162,11 +163,10 @@ pub(super) fn key_metrics_ttm<'a>(table: &mut Table<'a>, world: &World, company:
     let current_assets = n(l.current_assets());
     let soft = n(l.goodwill + l.intangibles);
     let graham = 22.5 * over(net, sh) * over(equity, sh);
-    let mean = |of: fn(&super::books::Level) -> i64| (n(of(l)) + n(of(&i.prior.after))) / 2.0;
+    let mean = |of: fn(&Level) -> i64| (n(of(l)) + n(of(&i.prior.after))) / 2.0;
     let cost = n(f.cost);
     let days = |x: i64, by: f64| 365.0 * over(n(x), by);
-    let (dso, dpo, dio) =
-        (days(l.receivables(), revenue), days(l.accounts_payable, cost), days(l.inventory, cost));
+    let (dso, dpo, dio) = (days(l.receivables(), revenue), days(l.accounts_payable, cost), days(l.inventory, cost));
     let invested = current_assets - current + n(l.property) + soft;
     let values = [
         ev,
@@ -184,7 +184,7 @@ pub(super) fn key_metrics_ttm<'a>(table: &mut Table<'a>, world: &World, company:
         current_assets - current,
         invested,
         over(net, assets),
-        over(operating, mean(super::books::Level::assets)),
+        over(operating, mean(Level::assets)),
         over(net, assets - soft),
         over(net, i.mean_equity),
         over(operating * (1.0 - over(n(f.tax), before_tax)), assets - current + n(l.short_debt + l.lease_current)),
@@ -198,7 +198,7 @@ pub(super) fn key_metrics_ttm<'a>(table: &mut Table<'a>, world: &World, company:
         over(n(f.research), revenue),
         over(n(f.stock_compensation), revenue),
         over(soft, assets),
-        mean(super::books::Level::receivables),
+        mean(Level::receivables),
         mean(|l| l.accounts_payable),
         mean(|l| l.inventory),
         dso,

@@ -3,12 +3,13 @@
 use super::books::Books;
 use super::company::Company;
 use super::feeds::{self, Filing, Pieces};
-use super::market::{self, History};
+use super::history::History;
+use super::market;
 use super::plan::{self, Plan};
 use super::statements::{self, Cadence, Statement};
 use super::table::Table;
 use super::world::World;
-use super::{events, fields, quirks, ratios};
+use super::{events, fields, history, lines, quirks, ratios};
 use chrono::{Duration, NaiveDate};
 use std::sync::{Arc, OnceLock};
 
@@ -51,7 +52,10 @@ fn missing(parameter: &str) -> Answer {
 
 fn needs_symbol(endpoint: &str) -> bool {
     endpoint.starts_with("historical-price-eod/")
-        || matches!(endpoint, "profile" | "quote" | "ratios-ttm" | "key-metrics-ttm" | "shares-float" | "dividends" | "splits")
+        || matches!(
+            endpoint,
+            "profile" | "quote" | "ratios-ttm" | "key-metrics-ttm" | "shares-float" | "dividends" | "splits"
+        )
         || statement_of(endpoint).is_some_and(|(_, form)| form != "-bulk")
 }
 
@@ -112,14 +116,13 @@ impl Answers {
     /// Endpoints of one symbol.
     fn one(&self, endpoint: &str, company: &Company, query: &Query) -> Answer {
         let world = &*self.world;
-        let history = |form| {
-            Answer::Json(market::history(world, company, form, query.date("from"), query.date("to")).json())
-        };
+        let days =
+            |form| Answer::Json(history::history(world, company, form, query.date("from"), query.date("to")).json());
         match endpoint {
-            "historical-price-eod/full" => history(History::Full),
-            "historical-price-eod/light" => history(History::Light),
-            "historical-price-eod/dividend-adjusted" => history(History::Dividends),
-            "historical-price-eod/non-split-adjusted" => history(History::Traded),
+            "historical-price-eod/full" => days(History::Full),
+            "historical-price-eod/light" => days(History::Light),
+            "historical-price-eod/dividend-adjusted" => days(History::Dividends),
+            "historical-price-eod/non-split-adjusted" => days(History::Traded),
             "profile" => one_row(company, fields::PROFILE, |t, c| market::profile(t, world, c)),
             "quote" => one_row(company, fields::QUOTE, |t, c| market::quote(t, world, c)),
             "shares-float" => one_row(company, fields::SHARES_FLOAT, |t, c| market::shares_float(t, world, c)),
@@ -145,10 +148,10 @@ impl Answers {
             "-ttm" => statements::trailing(&self.world, &books, limit),
             _ => statements::reports(&self.world, &books, cadence, limit),
         };
-        let mut table = statements::table(statement);
+        let mut table = lines::table(statement);
         table.cells.reserve((reports.len() + 1) * table.fields.len());
         for report in &reports {
-            statements::push(&mut table, &self.world, &books, report, statement);
+            lines::push(&mut table, &self.world, &books, report, statement);
         }
         quirks::statement(company.odd, &mut table);
         if form == "-ttm" && statement == Statement::Balance {
@@ -162,8 +165,12 @@ impl Answers {
         let world = &self.world;
         let page = query.number("page").unwrap_or(0);
         let days = |ahead: i64| {
-            let from = query.date("from").unwrap_or(world.today - Duration::days(if ahead > 0 { 7 } else { 30 }));
-            (from, query.date("to").unwrap_or(world.today + Duration::days(ahead)))
+            let back = if ahead > 0 { 7 } else { 30 };
+            // A calendar goes through all companies for every year asked for: eleven years are enough.
+            let widest = (world.today - Duration::days(4_018), world.today + Duration::days(366));
+            let from = query.date("from").unwrap_or(world.today - Duration::days(back));
+            let to = query.date("to").unwrap_or(world.today + Duration::days(ahead));
+            (from.clamp(widest.0, widest.1), to.clamp(widest.0, widest.1))
         };
         match endpoint {
             "batch-quote" => self.batch(query, fields::QUOTE, market::quote),

@@ -17,6 +17,7 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 const JSON: &str = "application/json";
 const MINUTE: Duration = Duration::from_secs(60);
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     window: Mutex<VecDeque<Instant>>,
     /// How often each URL was asked for, by its hash; kept only while there are faults.
     tries: Mutex<HashMap<u64, u32>>,
+    /// Turns true when the server stops.
+    stop: watch::Receiver<bool>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -42,7 +45,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(super) fn new(answers: Answers, options: Options, connections: Arc<Connections>) -> Self {
+    pub(super) fn new(
+        answers: Answers,
+        options: Options,
+        connections: Arc<Connections>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
         Shared {
             answers,
             options,
@@ -52,6 +60,7 @@ impl Shared {
             struck: Mutex::default(),
             window: Mutex::default(),
             tries: Mutex::default(),
+            stop,
         }
     }
 
@@ -148,6 +157,7 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
         return response(404, JSON, "[]");
     };
     let fault = shared.fault(endpoint, &query);
+    let stop = || shared.stop.clone();
     match (shared.answers.answer(endpoint, &query), fault) {
         (Answer::Json(json), None) => response(200, JSON, json),
         (Answer::Csv(pieces), None) => {
@@ -155,8 +165,8 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
             response(200, "text/csv", Body::from_stream(stream::iter(pieces)))
         }
         (Answer::Refused(status, text), None) => response(status, JSON, text),
-        (Answer::Json(json), Some(fault)) => respond(fault, json, JSON).await,
-        (Answer::Csv(pieces), Some(fault)) => respond(fault, pieces.collect(), "text/csv").await,
-        (Answer::Refused(_, text), Some(fault)) => respond(fault, text, JSON).await,
+        (Answer::Json(json), Some(fault)) => respond(fault, json, JSON, stop()).await,
+        (Answer::Csv(pieces), Some(fault)) => respond(fault, pieces.collect(), "text/csv", stop()).await,
+        (Answer::Refused(_, text), Some(fault)) => respond(fault, text, JSON, stop()).await,
     }
 }

@@ -3,11 +3,9 @@
 use super::plan::Plan;
 use super::routes::{Answer, Answers, Query};
 use super::world::World;
-use super::{Fault, FmpServer, Options, fixed_symbols, start, symbols};
+use super::{fixed_symbols, symbols};
 use chrono::NaiveDate;
 use serde_json::Value;
-use std::io::{Read, Write};
-use std::time::Duration;
 
 fn date(text: &str) -> NaiveDate {
     text.parse().expect("date")
@@ -102,7 +100,9 @@ fn every_company_s_statements_agree() {
                 balance.iter().for_each(check_balance);
                 cash.iter().for_each(check_cash);
                 for ((i, b), c) in income.iter().zip(&balance).zip(&cash) {
-                    for field in ["date", "fiscalYear", "period", "acceptedDate", "filingDate", "cik", "reportedCurrency"] {
+                    for field in
+                        ["date", "fiscalYear", "period", "acceptedDate", "filingDate", "cik", "reportedCurrency"]
+                    {
                         assert!(i[field] == b[field] && b[field] == c[field]);
                     }
                     assert_eq!(int(i, "netIncome"), int(c, "netIncome"));
@@ -144,10 +144,20 @@ fn answers_have_fmp_s_fields_and_repeat() {
     let one = answers(100, "2026-09-18", 0);
     let two = answers(100, "2026-09-18", 0);
     let counts = [
-        ("profile", 36), ("quote", 17), ("income-statement", 39), ("balance-sheet-statement", 61),
-        ("cash-flow-statement", 47), ("balance-sheet-statement-ttm", 60), ("ratios-ttm", 62), ("key-metrics-ttm", 43),
-        ("historical-price-eod/full", 10), ("historical-price-eod/light", 4), ("dividends", 9), ("shares-float", 6),
-        ("historical-price-eod/dividend-adjusted", 7), ("historical-price-eod/non-split-adjusted", 7),
+        ("profile", 36),
+        ("quote", 17),
+        ("income-statement", 39),
+        ("balance-sheet-statement", 61),
+        ("cash-flow-statement", 47),
+        ("balance-sheet-statement-ttm", 60),
+        ("ratios-ttm", 62),
+        ("key-metrics-ttm", 43),
+        ("historical-price-eod/full", 10),
+        ("historical-price-eod/light", 4),
+        ("dividends", 9),
+        ("shares-float", 6),
+        ("historical-price-eod/dividend-adjusted", 7),
+        ("historical-price-eod/non-split-adjusted", 7),
     ];
     for symbol in fixed_symbols() {
         for (endpoint, fields) in counts {
@@ -177,6 +187,7 @@ fn prices_are_newest_first_cut_and_within_the_days_asked_for() {
     assert_eq!(week.iter().filter_map(|r| r["date"].as_str()).next_back(), Some("2026-09-08"));
     assert_eq!(week.len(), 4);
     assert!(full("symbol=AAPL&from=2026-09-11&to=2026-09-07").is_empty());
+    assert!(full("symbol=AAPL&to=-262143-01-01").is_empty() && full("symbol=AAPL&from=+262142-12-31").is_empty());
     assert!(full("symbol=AAPL,MSFT").is_empty() && full("symbol=BRK.B").is_empty());
     assert_eq!(full("symbol=^GSPC").len(), five_years.len());
     assert!(full("symbol=DELIS").len() < five_years.len() - 60);
@@ -260,7 +271,10 @@ fn errors_and_plans_are_fmp_s() {
     let mut answers = answers(200, "2026-09-18", 0);
     assert_eq!(ask(&answers, "profile", ""), "400 Query Error: Invalid or missing query parameter - symbol");
     let query = "symbol=AAPL&period=Q9";
-    assert_eq!(ask(&answers, "income-statement", query), "400 Query Error: Invalid or missing query parameter - period");
+    assert_eq!(
+        ask(&answers, "income-statement", query),
+        "400 Query Error: Invalid or missing query parameter - period"
+    );
     let annual = ask(&answers, "income-statement", "symbol=AAPL");
     assert_eq!(ask(&answers, "income-statement", "symbol=AAPL&period=bogus"), annual);
     assert_eq!(ask(&answers, "profile", "symbol=NOPE1"), "[]");
@@ -272,79 +286,6 @@ fn errors_and_plans_are_fmp_s() {
     assert_eq!(refused(&format!("symbol={}", symbols(200)[150])), premium);
     assert_eq!(refused("symbol=AAPL"), None);
     assert!(ask(&answers, "sp500-constituent", "").starts_with("402 Restricted Endpoint: "));
-}
-
-/// Status, headers and body of a request, over a connection of its own.
-async fn get(server: &FmpServer, path: &str, headers: &'static str) -> (u16, String, Vec<u8>) {
-    let (address, path) = (server.address, path.to_owned());
-    let read = move || {
-        let mut stream = std::net::TcpStream::connect(address).expect("connect");
-        stream.set_read_timeout(Some(Duration::from_secs(5))).expect("time-out");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n").expect("write");
-        let mut all = Vec::new();
-        let _ = stream.take(3 << 20).read_to_end(&mut all);
-        let split = all.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or(all.len());
-        let body = all.get(split + 4..).unwrap_or_default().to_vec();
-        let head = String::from_utf8_lossy(&all[..split]).into_owned();
-        (head.get(9..12).and_then(|s| s.parse().ok()).unwrap_or(0), head, body)
-    };
-    tokio::task::spawn_blocking(read).await.expect("join")
-}
-
-async fn server(faults: &[&str], change: impl FnOnce(&mut Options)) -> FmpServer {
-    let faults: Vec<Fault> = faults.iter().map(|f| f.parse().expect("fault")).collect();
-    let mut options = Options { symbols: 60, faults, ..Options::default() };
-    change(&mut options);
-    start(options).await.expect("start")
-}
-
-const KEY: &str = "apikey: k\r\n";
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_paths_and_limits() {
-    let server = server(&[], |o| (o.key, o.calls_per_minute) = (Some("k".to_owned()), Some(3))).await;
-    assert_eq!(get(&server, "/stable/profile?symbol=AAPL", "").await.0, 401);
-    assert_eq!(get(&server, "/stable/profile?symbol=AAPL&apikey=wrong", "").await.0, 401);
-    assert_eq!(get(&server, "/stable/profile?symbol=AAPL&apikey=k", "").await.0, 200);
-    let (status, head, body) = get(&server, "/stable/nothing", KEY).await;
-    assert_eq!((status, body.as_slice()), (404, b"[]".as_slice()));
-    assert!(head.contains("content-type: application/json"));
-    let (_, head, body) = get(&server, "/stable/income-statement?symbol=MSFT", "apikey: k\r\naccept-encoding: gzip\r\n").await;
-    assert!(head.contains("content-encoding: gzip"), "{head}");
-    assert!(body.windows(2).any(|w| w == [0x1f, 0x8b]));
-    let (status, _, body) = get(&server, "/stable/profile?symbol=AAPL", KEY).await;
-    assert!(status == 429 && String::from_utf8_lossy(&body).contains("Limit Reach ."));
-    assert_eq!((server.calls(), server.calls_by_endpoint()["profile"]), (6, 4));
-    assert!(server.peak_connections() >= 1 && server.url().ends_with("/stable"));
-    server.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_do_what_they_say() {
-    let faults = ["server-error=x1,KO", "truncated=AAPL", "reset=MSFT", "endless=AMZN", "gzip-bomb=WMT", "stall=1s,XOM",
-        "missing-field=NVDA", "slow=0.2s,META", "limit-on-200=JNJ"];
-    let server = server(&faults, |_| {}).await;
-    let path = |symbol: &str| format!("/stable/profile?symbol={symbol}");
-    assert_eq!(get(&server, &path("KO"), KEY).await.0, 500);
-    assert_eq!(get(&server, &path("KO"), KEY).await.0, 200);
-    let (status, head, body) = get(&server, &path("AAPL"), KEY).await;
-    assert!(status == 200 && head.contains(&format!("content-length: {}", body.len())));
-    assert!(serde_json::from_slice::<Value>(&body).is_err());
-    let (_, _, body) = get(&server, &path("MSFT"), KEY).await;
-    assert!(!body.is_empty() && !body.ends_with(b"0\r\n\r\n"));
-    assert!(get(&server, &path("AMZN"), KEY).await.2.len() > 2 << 20);
-    let (_, head, body) = get(&server, &path("WMT"), KEY).await;
-    assert!(head.contains("content-encoding: gzip") && body.len() > 10_000);
-    let begun = std::time::Instant::now();
-    assert_eq!(get(&server, &path("XOM"), KEY).await.0, 200);
-    assert!(begun.elapsed() >= Duration::from_secs(1));
-    let body = get(&server, &path("NVDA"), KEY).await.2;
-    let rows: Vec<Value> = serde_json::from_slice(&body).expect("JSON");
-    assert!(rows[0].get("price").is_none() && rows[0].get("marketCap").is_some());
-    assert_eq!(get(&server, &path("META"), KEY).await.0, 200);
-    assert_eq!(get(&server, &path("JNJ"), KEY).await.0, 200);
-    assert_eq!(server.faults().values().sum::<u64>(), 9);
-    server.shutdown().await;
 }
 
 /// Not a test: prints what answers cost. `cargo test --release -- --ignored --nocapture cost`

@@ -33,7 +33,13 @@ pub(crate) fn bytes(n: u64) -> String {
 mod tests {
     #[test]
     fn figures_are_readable() {
-        assert_eq!((super::count(0), super::count(999), super::count(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
-        assert_eq!((super::bytes(12), super::bytes(1_500), super::bytes(3_400_000)), ("12 B".into(), "1.5 kB".into(), "3.4 MB".into()));
+        assert_eq!(
+            (super::count(0), super::count(999), super::count(1_234_567)),
+            ("0".into(), "999".into(), "1,234,567".into())
+        );
+        assert_eq!(
+            (super::bytes(12), super::bytes(1_500), super::bytes(3_400_000)),
+            ("12 B".into(), "1.5 kB".into(), "3.4 MB".into())
+        );
     }
 }

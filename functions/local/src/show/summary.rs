@@ -50,7 +50,11 @@ fn datasets(out: &mut String, run: &Summary) {
     if run.rows.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n  {:<20} {:>10} {:>10} {:>10} {:>12}", "dataset", "staged", "loaded", "unchanged", "quarantined");
+    let _ = writeln!(
+        out,
+        "\n  {:<20} {:>10} {:>10} {:>10} {:>12}",
+        "dataset", "staged", "loaded", "unchanged", "quarantined"
+    );
     for (name, rows) in &run.rows {
         let _ = writeln!(
             out,
@@ -69,7 +73,13 @@ fn tables(out: &mut String, run: &Summary) {
     }
     let _ = writeln!(out, "\n  {:<22} {:>10} {:>10} {:>10}", "analytics", "rows", "written", "removed");
     for (name, table) in &run.analytics {
-        let _ = writeln!(out, "  {name:<22} {:>10} {:>10} {:>10}", count(table.rows), count(table.written), count(table.removed));
+        let _ = writeln!(
+            out,
+            "  {name:<22} {:>10} {:>10} {:>10}",
+            count(table.rows),
+            count(table.written),
+            count(table.removed)
+        );
     }
 }
 

@@ -1,0 +1,126 @@
+//! Price histories in their four forms.
+
+use super::calendar::FIRST_YEAR;
+use super::company::Company;
+use super::market::{price, volume_cell};
+use super::odd::Odd;
+use super::table::{Cell, Table, dec, text};
+use super::world::World;
+use super::{events, fields, prices, quirks};
+use chrono::{Datelike, Duration, NaiveDate};
+
+/// FMP cuts a history here, at its old end, and says nothing.
+const MOST_ROWS: usize = 5_000;
+
+/// The form of a price history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum History {
+    Full,
+    Light,
+    /// Adjusted for splits and dividends.
+    Dividends,
+    /// As traded.
+    Traded,
+}
+
+/// A price history between two days (inclusive; five years back to today if not given), newest first.
+pub(super) fn history<'a>(
+    world: &World,
+    c: &'a Company,
+    form: History,
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+) -> Table<'a> {
+    let mut table = Table::new(match form {
+        History::Full => fields::PRICES,
+        History::Light => fields::PRICES_LIGHT,
+        History::Dividends | History::Traded => fields::ADJUSTED,
+    });
+    // Nothing is older than the calendar; a stranger day in a URL must not reach date arithmetic.
+    let earliest = NaiveDate::from_ymd_opt(FIRST_YEAR, 1, 1).unwrap_or_default();
+    let to = to.unwrap_or(world.today).max(earliest);
+    let from = from.unwrap_or_else(|| to.with_year(to.year() - 5).unwrap_or(to - Duration::days(1_826)));
+    let from = from.max(earliest);
+    let (Some(last), first) = (world.calendar.at_or_before(to), world.calendar.at_or_after(from)) else { return table };
+    let last = last.min(world.last);
+    let first = first.max((last + 1).saturating_sub(MOST_ROWS));
+    if first > last {
+        return table;
+    }
+    let bars = prices::bars(world, c, first, last);
+    table.cells.reserve(bars.len() * table.fields.len());
+    // One pair of an ex-date and the day's factor for each dividend of the window, newest first.
+    let mut factors = if form == History::Dividends { dividend_factors(world, c, from) } else { Vec::new() };
+    factors.reverse();
+    let mut factor = 1.0;
+    let bad = world.calendar.at_or_before(world.anchor).unwrap_or(0);
+    for bar in bars.iter().rev() {
+        while let Some((_, by)) = factors.pop_if(|(ex, _)| *ex > bar.day) {
+            factor *= by;
+        }
+        let symbol = text(c.symbol.as_str());
+        let date = Cell::Date(bar.day);
+        match form {
+            History::Full => {
+                let change = bar.close - bar.open;
+                table.push([
+                    symbol,
+                    date,
+                    price(bar.open),
+                    price(bar.high),
+                    price(bar.low),
+                    price(bar.close),
+                    volume_cell(bar.volume),
+                    dec(change, 4),
+                    dec(change / bar.open * 100.0, 6),
+                    dec((bar.open + bar.high + bar.low + bar.close) / 4.0, 4),
+                ]);
+                if c.odd == Odd::BadBars {
+                    spoil(&mut table, bad.saturating_sub(bar.number));
+                }
+            }
+            History::Light => table.push([symbol, date, price(bar.close), volume_cell(bar.volume)]),
+            History::Dividends | History::Traded => {
+                let by = if form == History::Traded { c.basis(bar.day) / c.basis(world.today) } else { factor };
+                let volume = if form == History::Traded { (bar.volume / by).round() } else { bar.volume };
+                let [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(|p| price(p * by));
+                table.push([symbol, date, open, high, low, close, volume_cell(volume)]);
+            }
+        }
+    }
+    quirks::prices(c.odd, &mut table);
+    table
+}
+
+/// Makes the last row impossible, if it lies this many sessions before the anchor's.
+fn spoil(table: &mut Table<'_>, before: usize) {
+    let row = table.len().saturating_sub(1);
+    let (field, value) = match before {
+        3 => ("high", dec(table.number(row, "low") * 0.9, 2)),
+        5 => ("date", text("2026-13-45")),
+        7 => ("close", Cell::Int(0)),
+        9 => ("symbol", text("OTHER")),
+        11 => ("low", dec(-1.25, 2)),
+        _ => return,
+    };
+    if let Some(cell) = table.cell(row, field) {
+        *cell = value;
+    }
+}
+
+/// Ex-dates after `from` and what each takes off the prices before it, newest first.
+fn dividend_factors(world: &World, c: &Company, from: NaiveDate) -> Vec<(NaiveDate, f64)> {
+    events::dividends(world, c, from, world.today)
+        .iter()
+        .rev()
+        .map(|d| {
+            let before = prices::close_on(world, c, d.ex - Duration::days(1));
+            (d.ex, if before > 0.0 { 1.0 - events::adjusted(world, c, d) / before } else { 1.0 })
+        })
+        .collect()
+}
+
+/// What to multiply a close of `day` with, to have it adjusted for dividends since.
+pub(super) fn dividend_factor(world: &World, c: &Company, day: NaiveDate) -> f64 {
+    dividend_factors(world, c, day).iter().filter(|(ex, _)| *ex > day).map(|(_, by)| by).product()
+}

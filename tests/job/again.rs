@@ -1,0 +1,150 @@
+//! Runs after a run: what is there stays, and only what changed is written.
+
+use std::collections::BTreeSet;
+
+use chrono::Days;
+use findata_local::fmp_server::Options;
+use findata_shared::run::Status;
+use findata_tests::{Home, Job, Server, today};
+
+use super::{SYMBOLS, first, job};
+
+#[test]
+fn a_second_run_makes_no_call_and_changes_no_row() {
+    let (server, home) = (Server::of(SYMBOLS), Home::copy_of(&first().home));
+    let before = home.content();
+    let summary = job(&server).done(&home);
+    assert_eq!(server.calls(), 0);
+    assert_eq!((summary.status, summary.calls, summary.tasks.planned), (Status::Complete, 0, 0));
+    assert_eq!(summary.tasks.skipped_fresh, first().summary.tasks.planned);
+    assert_eq!(summary.cache_hit_rate, 1.0);
+    assert_eq!(home.content(), before);
+    assert!(summary.analytics.values().all(|t| t.written + t.removed == 0), "{:?}", summary.analytics);
+}
+
+#[test]
+fn a_full_run_fetches_everything_again_and_changes_no_row() {
+    let (server, home) = (Server::of(SYMBOLS), Home::copy_of(&first().home));
+    let before = home.content();
+    let summary = job(&server).with(|o| o.full = true).done(&home);
+    assert_eq!(server.calls(), first().summary.calls);
+    for (dataset, rows) in &summary.rows {
+        assert_eq!((rows.loaded, rows.staged), (0, rows.unchanged + rows.quarantined), "{dataset}");
+    }
+    assert_eq!(home.content(), before);
+    let by_run = "select count(*) from (select run_id from analytics.fact_financials union all select run_id from analytics.metric_nulls \
+                  union all select run_id from raw.prices union all select run_id from staging.profile) where run_id <> ";
+    assert_eq!(home.count(&format!("{by_run}'{}'", first().summary.run_id)), 0);
+}
+
+#[test]
+fn a_day_later_only_the_companies_that_changed_are_written() {
+    let later = today() + Days::new(3);
+    let statements = || ["income_statement", "balance_sheet", "cash_flow"].map(String::from).to_vec();
+    let world = |revision, day| Server::start(Options { symbols: SYMBOLS, today: day, revision, ..Options::default() });
+    let home = Home::copy_of(&first().home);
+    // The same figures a day later: asked for again, nothing written.
+    let same = world(0, today());
+    let quiet = job(&same).on(today() + Days::new(1)).with(|o| o.datasets = statements()).done(&home);
+    assert_eq!(quiet.calls, SYMBOLS as u64 * 6);
+    assert!(quiet.rows.values().all(|r| r.loaded == 0), "{:?}", quiet.rows);
+    let changed = world(1, later);
+    let summary = job(&changed).on(later).with(|o| o.datasets = statements()).done(&home);
+    assert_eq!(summary.status, Status::Complete);
+    let run = &summary.run_id;
+    let of = |table: &str| -> BTreeSet<String> {
+        home.lines(&format!("select distinct symbol from {table} where run_id = '{run}'")).into_iter().collect()
+    };
+    let loaded: BTreeSet<String> =
+        ["staging.income_statement", "staging.balance_sheet", "staging.cash_flow"].into_iter().flat_map(of).collect();
+    assert!(loaded.contains("RESTA") && loaded.contains("FRESH"), "{loaded:?}");
+    assert!(loaded.len() < SYMBOLS / 2, "revision 1 is to change some companies, not most: {loaded:?}");
+    for table in ["fact_financials", "fact_financials_ttm", "fact_financial_ratios", "fact_growth_rates", "fact_market_metrics", "metric_nulls"] {
+        let written = of(&format!("analytics.{table}"));
+        assert!(written.is_subset(&loaded), "{table}: {written:?} beyond {loaded:?}");
+    }
+    assert!(of("analytics.fact_financials").contains("RESTA"));
+    // The restated quarter has a second version, the first one stays; the new quarter is a new row.
+    let versions = "select max(n) from (select count(*) n from staging.income_statement where symbol = 'RESTA' group by period_type, fiscal_date)";
+    assert_eq!(home.count(versions), 2);
+    let newest = |symbol: &str| home.text(&format!("select max(fiscal_date) from analytics.fact_financials where symbol = '{symbol}'"));
+    let before = first().home.text("select max(fiscal_date) from analytics.fact_financials where symbol = 'FRESH'");
+    assert!(newest("FRESH") > before, "{} is not newer than {before}", newest("FRESH"));
+}
+
+#[test]
+fn after_a_change_the_tables_are_those_of_a_home_that_saw_only_the_new_world() {
+    let world = |revision| Server::start(Options { symbols: SYMBOLS, today: today(), revision, ..Options::default() });
+    let symbols = ["RESTA", "FRESH", "AAPL", "MISSQ"];
+    let (old, new) = (world(0), world(1));
+    let (changed, fresh) = (Home::new(), Home::new());
+    Job::new(old.url(), &symbols).done(&changed);
+    let summary = Job::new(new.url(), &symbols).with(|o| o.full = true).done(&changed);
+    assert!(summary.rows["income_statement"].loaded > 0);
+    Job::new(new.url(), &symbols).done(&fresh);
+    let differences = changed.differences(&fresh);
+    assert!(differences.is_empty(), "{differences:?}");
+}
+
+#[test]
+fn one_run_or_one_a_symbol_gives_the_same_tables() {
+    let symbols = ["AAPL", "JPM", "SPLIT", "EURRP", "IPOED", "BADPX"];
+    let server = Server::of(SYMBOLS);
+    let (together, apart) = (Home::new(), Home::new());
+    Job::new(server.url(), &symbols).days(DAYS_APART).done(&together);
+    for symbol in symbols.iter().rev() {
+        Job::new(server.url(), &[symbol]).days(DAYS_APART).done(&apart);
+    }
+    let differences = together.differences(&apart);
+    assert!(differences.is_empty(), "{differences:?}");
+}
+
+/// Over a year, so that beta is there: the index comes with the first of the runs.
+const DAYS_APART: u64 = 400;
+
+#[test]
+fn prices_asked_for_in_two_parts_give_the_tables_of_one_part() {
+    let symbols = ["AAPL", "SPLIT", "DELIS"];
+    let server = Server::of(SYMBOLS);
+    let (whole, parts) = (Home::new(), Home::new());
+    Job::new(server.url(), &symbols).days(DAYS_APART).done(&whole);
+    Job::new(server.url(), &symbols).days(60).done(&parts);
+    let more = Job::new(server.url(), &symbols).days(DAYS_APART).done(&parts);
+    // Only the older prices of three companies and the index are missing.
+    assert_eq!(more.calls, 4);
+    let differences = whole.differences(&parts);
+    assert!(differences.is_empty(), "{differences:?}");
+}
+
+#[test]
+fn loading_now_and_computing_later_gives_the_same_tables() {
+    let symbols = ["AAPL", "JPM", "NEGEQ", "SEMIA", "NOCAP"];
+    let server = Server::of(SYMBOLS);
+    let (at_once, later) = (Home::new(), Home::new());
+    Job::new(server.url(), &symbols).done(&at_once);
+    let loaded = Job::new(server.url(), &symbols).with(|o| o.skip_analytics = true).done(&later);
+    assert_eq!(loaded.status, Status::Complete);
+    assert_eq!(later.count("select count(*) from analytics.fact_financials"), 0);
+    assert!(later.count("select count(*) from ops.changes") > 0);
+    let computed = Job::new(server.url(), &symbols).done(&later);
+    assert_eq!(computed.calls, 0);
+    let differences = at_once.differences(&later);
+    assert!(differences.is_empty(), "{differences:?}");
+    assert_eq!(later.count("select count(*) from ops.changes"), 0);
+}
+
+#[test]
+fn what_failed_before_is_tried_again_and_the_rest_is_not() {
+    let symbols = ["AAPL", "MSFT", "KO"];
+    let faulty = Server::with(SYMBOLS, &["not-found=income-statement@MSFT"]);
+    let good = Server::of(SYMBOLS);
+    let (home, whole) = (Home::new(), Home::new());
+    let partial = Job::new(faulty.url(), &symbols).done(&home);
+    assert_eq!((partial.status, partial.tasks.failed), (Status::Partial, 2));
+    assert!(partial.failures.iter().all(|f| f.symbol == "MSFT" && f.dataset == "income_statement"), "{:?}", partial.failures);
+    let healed = Job::new(good.url(), &symbols).done(&home);
+    assert_eq!((healed.status, healed.calls), (Status::Complete, 2));
+    Job::new(good.url(), &symbols).done(&whole);
+    let differences = home.differences(&whole);
+    assert!(differences.is_empty(), "{differences:?}");
+}

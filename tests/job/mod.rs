@@ -1,0 +1,75 @@
+//! The whole job on a world with every odd company.
+
+mod again;
+mod lineage;
+mod nulls;
+mod odd;
+
+use std::sync::OnceLock;
+
+use findata_shared::run::{Status, Summary};
+use findata_tests::{Home, Job, Server};
+
+/// Ten ordinary companies, all odd ones, and a few drawn ones.
+const SYMBOLS: usize = 45;
+/// Calendar days of prices: more than 252 sessions, so that every window has a value somewhere.
+const DAYS: u64 = 420;
+
+/// The first run of the world, made once and only read; tests that go on from it copy the home.
+struct First {
+    home: Home,
+    summary: Summary,
+}
+
+fn symbols() -> Vec<String> {
+    findata_local::fmp_server::symbols(SYMBOLS)
+}
+
+fn job(server: &Server) -> Job {
+    let symbols = symbols();
+    Job::new(server.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>()).days(DAYS)
+}
+
+fn first() -> &'static First {
+    static FIRST: OnceLock<First> = OnceLock::new();
+    FIRST.get_or_init(|| {
+        let (server, home) = (Server::of(SYMBOLS), Home::new());
+        let summary = job(&server).done(&home);
+        First { home, summary }
+    })
+}
+
+#[test]
+fn a_first_run_of_every_odd_company_is_complete_and_fills_every_table() {
+    let First { home, summary } = first();
+    assert_eq!(summary.status, Status::Complete, "{:#?}", summary.failures);
+    assert_eq!(summary.symbols, SYMBOLS as u64);
+    let tasks = summary.tasks;
+    assert_eq!((tasks.done, tasks.failed, tasks.not_in_plan, tasks.skipped_fresh), (summary.calls, 0, 0, 0));
+    // Ten a company, one for the index, one for the share count of NOCAP.
+    assert_eq!(summary.calls, SYMBOLS as u64 * 10 + 2);
+    assert!(summary.calls_per_symbol < 10.1, "{}", summary.calls_per_symbol);
+    let content = home.content();
+    for (table, counts) in &summary.analytics {
+        assert!(counts.rows > 0, "{table}");
+        assert_eq!((counts.rows, counts.written, counts.removed), (content.rows(table), content.rows(table), 0), "{table}");
+    }
+    assert_eq!(summary.analytics.len(), 9);
+    for table in ["dim_company", "fact_daily_prices", "fact_market_metrics"] {
+        let companies = home.count(&format!("select count(distinct symbol) from analytics.{table}"));
+        assert_eq!(companies, SYMBOLS as i64, "{table}");
+    }
+    // All but the fund report.
+    assert_eq!(home.count("select count(distinct symbol) from analytics.fact_financials"), SYMBOLS as i64 - 1);
+}
+
+#[test]
+fn the_summary_on_the_stage_and_the_line_in_ops_say_what_was_returned() {
+    let First { home, summary } = first();
+    let path = home.stage().join(format!("runs/{}/summary.json", summary.run_id));
+    let written: Summary = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!((written.run_id.clone(), written.status, written.rows), (summary.run_id.clone(), summary.status, summary.rows.clone()));
+    let line = home.lines("select run_id, status, symbols, tasks_planned, tasks_done, tasks_failed, calls, bytes from ops.runs");
+    let tasks = summary.tasks;
+    assert_eq!(line, [format!("{}|complete|{}|{}|{}|0|{}|{}", summary.run_id, SYMBOLS, tasks.planned, tasks.done, summary.calls, summary.bytes)]);
+}

@@ -1,0 +1,117 @@
+//! What the tables of `analytics` say, whenever and by whichever run they came to say it.
+
+use std::{collections::BTreeMap, fmt};
+
+use duckdb::Connection;
+
+use super::home::{Home, rows};
+
+/// Rows shown of a difference.
+const SHOWN: usize = 5;
+/// Characters shown of a row.
+const WIDTH: usize = 200;
+
+/// Rows and an order-independent hash of every table of `analytics`, without the columns that may depend on when or by
+/// which run a row came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content(BTreeMap<String, (String, String)>);
+
+impl Home {
+    /// The content of its `analytics`.
+    pub fn content(&self) -> Content {
+        let connection = self.open();
+        let tables = tables(&connection, "findata");
+        assert_eq!(tables.len(), 9, "{tables:?}");
+        let of = |(table, columns): (String, Vec<String>)| {
+            let columns = columns.join(", ");
+            let query = format!(
+                "select count(*), coalesce(sum(hash(r)::hugeint), 0) from (select row({columns}) r from analytics.{table})"
+            );
+            let row = rows(&connection, &query).remove(0);
+            (table, (row[0].clone().unwrap_or_default(), row[1].clone().unwrap_or_default()))
+        };
+        Content(tables.into_iter().map(of).collect())
+    }
+
+    /// Where this home's `analytics` differs from another's; asserting on it shows the rows.
+    pub fn differences(&self, other: &Home) -> Differences {
+        let mut found = BTreeMap::new();
+        if self.content() != other.content() {
+            let connection = Connection::open_in_memory().expect("a database in memory");
+            for (home, name) in [(self, "mine"), (other, "theirs")] {
+                let path = home.warehouse().display().to_string();
+                connection.execute_batch(&format!("attach '{path}' as {name} (read_only)")).expect("an attached warehouse");
+            }
+            for (table, columns) in tables(&connection, "mine") {
+                let columns = columns.join(", ");
+                let side = |a: &str, b: &str| {
+                    let of = |home: &str| format!("select {columns} from {home}.analytics.{table}");
+                    rows(&connection, &format!("{} except all {} limit {SHOWN}", of(a), of(b)))
+                };
+                let (mine, theirs) = (side("mine", "theirs"), side("theirs", "mine"));
+                if !mine.is_empty() || !theirs.is_empty() {
+                    found.insert(table, (mine, theirs));
+                }
+            }
+        }
+        Differences(found)
+    }
+}
+
+type Rows = Vec<Vec<Option<String>>>;
+
+/// Rows that only one of two homes has, by table.
+#[derive(PartialEq, Eq)]
+pub struct Differences(BTreeMap<String, (Rows, Rows)>);
+
+impl Differences {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Differences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (table, (mine, theirs)) in &self.0 {
+            writeln!(f, "\n{table}")?;
+            for (sign, rows) in [("only here ", mine), ("only there", theirs)] {
+                for row in rows {
+                    let cells = row.iter().map(|c| c.as_deref().unwrap_or("NULL")).collect::<Vec<_>>().join("|");
+                    writeln!(f, "  {sign} {}", cells.chars().take(WIDTH).collect::<String>())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Content {
+    /// Rows of a table.
+    pub fn rows(&self, table: &str) -> u64 {
+        self.0.get(table).and_then(|(rows, _)| rows.parse().ok()).unwrap_or_default()
+    }
+}
+
+/// Whether a column may depend on when or by which run a row came.
+fn of_the_run(column: &str) -> bool {
+    ["run_id", "loaded_at", "observed_at", "computed_at", "updated_at", "created_at"].contains(&column)
+        || column.starts_with("known_")
+        || column.starts_with("valid_")
+}
+
+fn tables(connection: &Connection, database: &str) -> BTreeMap<String, Vec<String>> {
+    let query = format!(
+        "select table_name, column_name from duckdb_columns() \
+         where database_name = '{database}' and schema_name = 'analytics' order by table_name, column_index"
+    );
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in rows(connection, &query) {
+        if let [Some(table), Some(column)] = row.as_slice()
+            && !of_the_run(column)
+        {
+            found.entry(table.clone()).or_default().push(column.clone());
+        }
+    }
+    found
+}

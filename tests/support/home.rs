@@ -1,0 +1,145 @@
+//! A home in a temporary folder, and questions to its warehouse.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use chrono::NaiveDate;
+use duckdb::{AccessMode, Config, Connection};
+use tempfile::TempDir;
+
+/// The day on which the synthetic world of most tests stands; a Friday.
+pub fn today() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 9, 18).expect("a day")
+}
+
+/// A home that goes when it is dropped.
+pub struct Home {
+    folder: TempDir,
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Home { folder: tempfile::Builder::new().prefix("findata-test-").tempdir().expect("a temporary folder") }
+    }
+}
+
+impl Home {
+    /// A home where nothing is yet.
+    pub fn new() -> Self {
+        Home::default()
+    }
+
+    /// A home with everything that another has.
+    pub fn copy_of(other: &Home) -> Self {
+        let home = Home::new();
+        copy(other.path(), home.path());
+        home
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The warehouse file.
+    pub fn warehouse(&self) -> PathBuf {
+        self.path().join("findata.duckdb")
+    }
+
+    /// The stage's folder.
+    pub fn stage(&self) -> PathBuf {
+        self.path().join("stage")
+    }
+
+    /// A read-only session on its warehouse.
+    pub fn open(&self) -> Connection {
+        let config = Config::default().access_mode(AccessMode::ReadOnly).expect("a configuration");
+        Connection::open_with_flags(self.warehouse(), config).expect("a warehouse to read")
+    }
+
+    /// The rows of a query, every value as text.
+    pub fn rows(&self, query: &str) -> Vec<Vec<Option<String>>> {
+        rows(&self.open(), query)
+    }
+
+    /// The rows of a query, NULL as `NULL` and columns apart by `|`.
+    pub fn lines(&self, query: &str) -> Vec<String> {
+        let line = |row: Vec<Option<String>>| {
+            row.into_iter().map(|cell| cell.unwrap_or_else(|| "NULL".into())).collect::<Vec<_>>().join("|")
+        };
+        self.rows(query).into_iter().map(line).collect()
+    }
+
+    /// The only value of a query, NULL as `NULL`.
+    pub fn text(&self, query: &str) -> String {
+        let lines = self.lines(query);
+        assert_eq!(lines.len(), 1, "{query}: {lines:?}");
+        lines.into_iter().next().unwrap_or_default()
+    }
+
+    /// The only value of a query as a whole number.
+    pub fn count(&self, query: &str) -> i64 {
+        let text = self.text(query);
+        text.parse().unwrap_or_else(|_| panic!("{query}: {text} is no number"))
+    }
+
+    /// The only value of a query as a figure, `None` for NULL.
+    pub fn figure(&self, query: &str) -> Option<f64> {
+        let text = self.text(query);
+        (text != "NULL").then(|| text.parse().unwrap_or_else(|_| panic!("{query}: {text} is no figure")))
+    }
+
+    /// Every file in it.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        walk(self.path(), &mut found);
+        found.sort();
+        found
+    }
+
+    /// Keys on its stage that begin so, unfinished files left out.
+    pub fn keys(&self, prefix: &str) -> Vec<String> {
+        let root = self.stage();
+        let key = |path: PathBuf| Some(path.strip_prefix(&root).ok()?.to_str()?.to_owned());
+        self.files().into_iter().filter_map(key).filter(|k| k.starts_with(prefix)).collect()
+    }
+}
+
+/// The rows of a query on a session, every value as text.
+pub(crate) fn rows(connection: &Connection, query: &str) -> Vec<Vec<Option<String>>> {
+    let texts = format!("select columns(*)::varchar from ({query}) q");
+    let mut statement = connection.prepare(&texts).unwrap_or_else(|e| panic!("{query}: {e}"));
+    let mut rows = statement.query([]).unwrap_or_else(|e| panic!("{query}: {e}"));
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().expect("a row") {
+        let columns = row.as_ref().column_count();
+        found.push((0..columns).map(|i| row.get(i).expect("text")).collect());
+    }
+    found
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            walk(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder to copy").flatten() {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("a copy");
+        }
+    }
+}

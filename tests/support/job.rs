@@ -1,0 +1,132 @@
+//! The job in this process, through the same host as the command's.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering::Relaxed},
+};
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use findata_local::{
+    duckdb::DuckDb,
+    home,
+    host::{Host, Progress},
+    stage::DirectoryStage,
+};
+use findata_shared::{
+    Result,
+    clock::{Clock, DayClock},
+    fmp::{Fmp, FmpPlan, Settings},
+    plan::Plan,
+    run::{Options, Request, RunId, Summary, Universe},
+};
+use secrecy::SecretString;
+
+use super::{
+    block_on,
+    home::{Home, today},
+};
+
+/// Hears of nothing.
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn planned(&self, _: &Plan) {}
+    fn begins(&self, _: &'static str) {}
+}
+
+/// What to run against which server.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The server.
+    pub url: String,
+    /// The key.
+    pub key: String,
+    /// Whose figures.
+    pub symbols: Vec<String>,
+    /// The clock's day.
+    pub today: NaiveDate,
+    /// How much.
+    pub options: Options,
+}
+
+impl Job {
+    /// These symbols with 30 days of prices on [`today`].
+    pub fn new(url: impl Into<String>, symbols: &[&str]) -> Self {
+        let symbols = symbols.iter().map(ToString::to_string).collect();
+        Job { url: url.into(), key: "test-key".into(), symbols, today: today(), options: Options::default() }.days(30)
+    }
+
+    /// That many calendar days of prices.
+    pub fn days(mut self, days: u64) -> Self {
+        self.options.prices_from = Some(self.today - Days::new(days));
+        self
+    }
+
+    /// On another day; prices stay.
+    pub fn on(mut self, today: NaiveDate) -> Self {
+        self.today = today;
+        self
+    }
+
+    /// With other options.
+    pub fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// What ended it before it had a summary.
+    pub fn run(&self, home: &Home) -> Result<Summary> {
+        block_on(async {
+            let mut host = host(home, client(&self.url, &self.key, self.options.max_calls), DayClock(self.today))?;
+            home::claim_source(&host.stage, &self.url).await?;
+            host.run(&self.request(), &Quiet).await
+        })
+    }
+
+    /// Runs it and expects a summary.
+    pub fn done(&self, home: &Home) -> Summary {
+        self.run(home).unwrap_or_else(|e| panic!("the run ended without a summary: {e}"))
+    }
+
+    fn request(&self) -> Request {
+        request(&self.symbols.iter().map(String::as_str).collect::<Vec<_>>(), self.options.clone())
+    }
+}
+
+/// A request for symbols.
+pub fn request(symbols: &[&str], options: Options) -> Request {
+    let symbols = symbols.iter().map(|s| s.parse().expect("a symbol")).collect();
+    Request { run_id: run_id(), universe: Universe::Symbols(symbols), options }
+}
+
+/// An id that no other run of this process has; later ones sort after earlier ones.
+pub fn run_id() -> RunId {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let n = NEXT.fetch_add(1, Relaxed);
+    RunId::new(DateTime::<Utc>::default() + chrono::Duration::seconds(n.into()), n)
+}
+
+/// A client without a limit of its own.
+pub fn client(url: &str, key: &str, max_calls: Option<u64>) -> Fmp {
+    let settings = Settings {
+        url: url.into(),
+        key: SecretString::from(key),
+        plan: FmpPlan::Unlimited,
+        max_calls,
+        in_flight: 64,
+    };
+    Fmp::new(&settings).expect("a client")
+}
+
+/// Everything a run touches.
+///
+/// # Errors
+/// The stage's and the warehouse's own.
+pub fn host<C: Clock + 'static>(home: &Home, fmp: Fmp, clock: C) -> Result<Host<C>> {
+    let stage = DirectoryStage::open(&home.stage())?;
+    let warehouse = DuckDb::open(&home.warehouse(), stage.root())?;
+    Ok(Host { fmp: Arc::new(fmp), stage, warehouse, clock: Arc::new(clock), started_at: DateTime::default() })
+}
