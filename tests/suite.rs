@@ -1,3 +1,4 @@
 //! The tests of the whole: one binary, a module a theme. `findata_tests` has what they share.
 
+mod cli;
 mod job;

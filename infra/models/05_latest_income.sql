@@ -4,7 +4,9 @@ with companies as (select symbol from companies),
 versions as (select * from staging.income_statement)
 select
     v.symbol, v.fiscal_date, v.period_type, v.fiscal_year, v.reported_currency, v.cik, v.filing_date, v.accepted_at,
-    v.accepted_at_source, v.known_on,
+    v.accepted_at_source,
+    -- a restatement must not make the days before it forget that the period was known
+    min(v.known_on) over (partition by v.symbol, v.period_type, v.fiscal_date) as known_on,
     v.revenue, v.cost_of_revenue, v.gross_profit, v.research_and_development, v.general_and_administrative, v.selling_and_marketing,
     v.selling_general_and_administrative, v.other_expenses, v.operating_expenses, v.cost_and_expenses, v.net_interest_income,
     v.interest_income, v.interest_expense, v.depreciation_and_amortization, v.ebitda, v.ebit,

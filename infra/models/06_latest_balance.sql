@@ -4,7 +4,9 @@ with companies as (select symbol from companies),
 versions as (select * from staging.balance_sheet)
 select
     v.symbol, v.fiscal_date, v.period_type, v.fiscal_year, v.reported_currency, v.cik, v.filing_date, v.accepted_at,
-    v.accepted_at_source, v.known_on,
+    v.accepted_at_source,
+    -- a restatement must not make the days before it forget that the period was known
+    min(v.known_on) over (partition by v.symbol, v.period_type, v.fiscal_date) as known_on,
     v.cash_and_equivalents, v.short_term_investments, v.cash_and_short_term_investments, v.net_receivables, v.accounts_receivable,
     v.other_receivables, v.inventory, v.prepaids, v.other_current_assets, v.current_assets, v.property_plant_equipment_net,
     v.goodwill, v.intangible_assets, v.goodwill_and_intangibles, v.long_term_investments, v.tax_assets, v.other_non_current_assets,

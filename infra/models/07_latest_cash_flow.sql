@@ -4,7 +4,9 @@ with companies as (select symbol from companies),
 versions as (select * from staging.cash_flow)
 select
     v.symbol, v.fiscal_date, v.period_type, v.fiscal_year, v.reported_currency, v.cik, v.filing_date, v.accepted_at,
-    v.accepted_at_source, v.known_on,
+    v.accepted_at_source,
+    -- a restatement must not make the days before it forget that the period was known
+    min(v.known_on) over (partition by v.symbol, v.period_type, v.fiscal_date) as known_on,
     v.cash_flow_net_income, v.cash_flow_depreciation_and_amortization, v.deferred_income_tax, v.stock_based_compensation,
     v.change_in_working_capital, v.change_in_receivables, v.change_in_inventory, v.change_in_payables,
     v.change_in_other_working_capital, v.other_non_cash_items, v.net_cash_from_operating_activities,

@@ -17,7 +17,9 @@ wanted as (
     cross join horizons as h
 ),
 earlier as (
-    select p.period_id, b.period_id as base_period_id, b.reported_currency as base_currency, b.obstacle as base_obstacle, b.basis, p.fiscal_date - b.fiscal_date as gap_days
+    select
+        p.period_id, b.period_id as base_period_id, b.reported_currency as base_currency, b.obstacle as base_obstacle, b.basis,
+        p.fiscal_date - b.fiscal_date as gap_days
     from periods as p
     join periods as b on b.symbol = p.symbol and b.cadence = p.cadence and b.fiscal_date < p.fiscal_date
 ),

@@ -80,5 +80,7 @@ select
     symbol, price_date, in_scope, session_no, basis_factor, close_price, high_price, low_price, log_close,
     (log_return::double * log_return::double)::decimal(38, 18) as squared_return,
     -- what the dividends still to come take off this day's close
-    coalesce(sum(log_dividend) over (partition by symbol order by price_date rows between 1 following and unbounded following), 0)::decimal(38, 12) as log_dividends_after
+    coalesce(
+        sum(log_dividend) over (partition by symbol order by price_date rows between 1 following and unbounded following), 0
+    )::decimal(38, 12) as log_dividends_after
 from with_dividends

@@ -3,7 +3,10 @@
 -- family: price and ev cross currencies, ev says nothing about a bank, own stays within the statements, shares never goes stale.
 create or replace temporary table range_values as
 with terms as (
-    select range_id, 'shares_outstanding_used' as metric, any_shares as operand, any_shares as tested, 'positive' as rule, 'any' as source, 'shares' as family from range_base
+    select
+        range_id, 'shares_outstanding_used' as metric, any_shares as operand, any_shares as tested,
+        'positive' as rule, 'any' as source, 'shares' as family
+    from range_base
     union all select range_id, 'enterprise_value', net_claims, net_claims, 'none', 'any', 'price' from range_base
     union all select range_id, 'enterprise_value_fmp', net_debt, net_debt, 'none', 'any', 'price' from range_base
     union all select range_id, 'pe_ratio', fy_eps_diluted, fy_eps_diluted, 'earnings', 'fy', 'price' from range_base

@@ -47,7 +47,43 @@ select
     v.payout_ratio,
     w.return_1d, w.return_5d, w.return_21d, w.return_63d, w.return_126d, w.return_252d, w.total_return_252d, w.volatility_30d, w.volatility_90d,
     i.beta_252d, i.correlation_252d, w.high_52w, w.low_52w, w.sma_50, w.sma_200, w.max_drawdown_252d,
-    v.fundamentals_as_of, v.fundamentals_known_on
+    v.fundamentals_as_of, v.fundamentals_known_on,
+    -- the reasons of figures that need fundamentals go with the range, those of figures of prices alone with the number of sessions
+    v.reasons || case
+        when w.return_1d is not null
+            and w.return_5d is not null
+            and w.return_21d is not null
+            and w.return_63d is not null
+            and w.return_126d is not null
+            and w.return_252d is not null
+            and w.total_return_252d is not null
+            and w.volatility_30d is not null
+            and w.volatility_90d is not null
+            and i.beta_252d is not null
+            and i.correlation_252d is not null
+            and w.high_52w is not null
+            and w.low_52w is not null
+            and w.sma_50 is not null
+            and w.sma_200 is not null
+            and w.max_drawdown_252d is not null then ''
+        else
+            case when w.return_1d is null then '|return_1d=' || case when w.session_no < 2 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when w.return_5d is null then '|return_5d=' || case when w.session_no < 6 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when w.return_21d is null then '|return_21d=' || case when w.session_no < 22 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when w.return_63d is null then '|return_63d=' || case when w.session_no < 64 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when w.return_126d is null then '|return_126d=' || case when w.session_no < 127 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when w.return_252d is null then '|return_252d=' || case when w.session_no < 253 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when w.total_return_252d is null then '|total_return_252d=' || case when w.session_no < 253 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when w.volatility_30d is null then '|volatility_30d=' || case when w.session_no < 31 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when w.volatility_90d is null then '|volatility_90d=' || case when w.session_no < 91 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when i.beta_252d is null then '|beta_252d=' || case when w.session_no < 253 then 'insufficient_history' else case when i.symbol is not null then 'nonpositive_denominator' else 'missing_input' end end else '' end
+            || case when i.correlation_252d is null then '|correlation_252d=' || case when w.session_no < 253 then 'insufficient_history' else case when i.symbol is not null then 'nonpositive_denominator' else 'missing_input' end end else '' end
+            || case when w.high_52w is null then '|high_52w=' || case when w.session_no < 252 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when w.low_52w is null then '|low_52w=' || case when w.session_no < 252 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when w.sma_50 is null then '|sma_50=' || case when w.session_no < 50 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when w.sma_200 is null then '|sma_200=' || case when w.session_no < 200 then 'insufficient_history' else 'missing_input' end else '' end
+            || case when w.max_drawdown_252d is null then '|max_drawdown_252d=' || case when w.session_no < 252 then 'insufficient_history' else 'missing_input' end else '' end
+    end as null_reasons
 from price_windows as w
 join valued as v on v.symbol = w.symbol and v.price_date = w.price_date
 join companies as c on c.symbol = w.symbol

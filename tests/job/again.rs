@@ -73,17 +73,61 @@ fn a_day_later_only_the_companies_that_changed_are_written() {
 }
 
 #[test]
-fn after_a_change_the_tables_are_those_of_a_home_that_saw_only_the_new_world() {
-    let world = |revision| Server::start(Options { symbols: SYMBOLS, today: today(), revision, ..Options::default() });
-    let symbols = ["RESTA", "FRESH", "AAPL", "MISSQ"];
-    let (old, new) = (world(0), world(1));
-    let (changed, fresh) = (Home::new(), Home::new());
-    Job::new(old.url(), &symbols).done(&changed);
-    let summary = Job::new(new.url(), &symbols).with(|o| o.full = true).done(&changed);
+fn after_a_change_the_statements_are_those_of_a_home_that_saw_only_the_new_world() {
+    let (changed, fresh) = (changed_home(), Home::new());
+    Job::new(world(1).url(), &CHANGING).done(&fresh);
+    // The newest period of all tables; older ones of FRESH have one more quarter before them in the older home.
+    for table in ["fact_financials", "fact_financials_ttm", "fact_financial_ratios", "fact_growth_rates"] {
+        let query = format!(
+            "select t.* exclude (run_id, computed_at) from analytics.{table} t \
+             where symbol <> 'FRESH' or fiscal_date = (select max(fiscal_date) from analytics.{table} where symbol = 'FRESH') order by all"
+        );
+        assert_eq!(changed.lines(&query), fresh.lines(&query), "{table}");
+    }
+}
+
+#[test]
+fn computing_everything_anew_changes_no_row() {
+    let (server, home) = (Server::of(SYMBOLS), Home::copy_of(&first().home));
+    let before = home.content();
+    forget_what_is_published(&home);
+    let summary = job(&server).done(&home);
+    assert_eq!(summary.calls, 0);
+    assert_eq!(home.content(), before);
+    assert_eq!(home.count("select count(*) from ops.changes"), 0);
+}
+
+#[test]
+fn computing_anew_after_a_restatement_changes_no_past_day() {
+    let home = changed_home();
+    let before = Home::copy_of(&home);
+    forget_what_is_published(&home);
+    Job::new(world(1).url(), &CHANGING).done(&home);
+    let differences = home.differences(&before);
+    assert!(differences.is_empty(), "what was known on a past day does not depend on when it is computed: {differences:?}");
+}
+
+/// Two companies that revision 1 changes, and two that it does not.
+const CHANGING: [&str; 4] = ["RESTA", "FRESH", "AAPL", "MISSQ"];
+
+fn world(revision: u32) -> Server {
+    Server::start(Options { symbols: SYMBOLS, today: today(), revision, ..Options::default() })
+}
+
+/// A home that saw revision 0, and then revision 1 in full.
+fn changed_home() -> Home {
+    let home = Home::new();
+    Job::new(world(0).url(), &CHANGING).done(&home);
+    let summary = Job::new(world(1).url(), &CHANGING).with(|o| o.full = true).done(&home);
     assert!(summary.rows["income_statement"].loaded > 0);
-    Job::new(new.url(), &symbols).done(&fresh);
-    let differences = changed.differences(&fresh);
-    assert!(differences.is_empty(), "{differences:?}");
+    home
+}
+
+/// Makes every company due for computing, on every day.
+fn forget_what_is_published(home: &Home) {
+    let connection = duckdb::Connection::open(home.warehouse()).unwrap();
+    let all = "insert into ops.changes (run_id, dataset, symbol, first_date) select 'again', 'dividends', symbol, null from staging.profile";
+    connection.execute_batch(all).unwrap();
 }
 
 #[test]

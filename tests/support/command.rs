@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use findata_local::fmp_server::fixed_symbols;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -19,6 +18,7 @@ use super::{PATIENCE, home::Home};
 pub struct Command {
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
+    closed_stdout: bool,
 }
 
 /// A running `findata`; it is killed when dropped.
@@ -40,7 +40,7 @@ pub struct Ended {
 
 /// `findata` with these arguments and a key, in an environment of its own.
 pub fn findata(arguments: &[&str]) -> Command {
-    Command { arguments: arguments.iter().map(OsString::from).collect(), variables: Vec::new() }.key("test-key")
+    Command { arguments: arguments.iter().map(OsString::from).collect(), variables: Vec::new(), closed_stdout: false }.key("test-key")
 }
 
 fn binary() -> PathBuf {
@@ -95,20 +95,27 @@ impl Command {
         self
     }
 
+    /// With a standard output that nobody reads any more.
+    pub fn with_closed_stdout(mut self) -> Self {
+        self.closed_stdout = true;
+        self
+    }
+
     /// Starts it.
     pub fn start(&self) -> Running {
         let output = tempfile::tempdir().expect("a temporary folder");
         let file = |name: &str| Stdio::from(File::create(output.path().join(name)).expect("a file"));
-        let child = std::process::Command::new(binary())
+        let mut child = std::process::Command::new(binary())
             .args(&self.arguments)
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(output.path())
             .stdin(Stdio::null())
-            .stdout(file("stdout"))
+            .stdout(if self.closed_stdout { Stdio::piped() } else { file("stdout") })
             .stderr(file("stderr"))
             .spawn()
             .expect("findata starts");
+        drop(child.stdout.take());
         Running { child, output }
     }
 
@@ -151,6 +158,16 @@ impl Running {
         names.filter(|name| name != "stdout" && name != "stderr").collect()
     }
 
+    /// Standard output so far.
+    pub fn stdout(&self) -> String {
+        self.read("stdout")
+    }
+
+    /// Standard error so far.
+    pub fn stderr(&self) -> String {
+        self.read("stderr")
+    }
+
     fn read(&self, name: &str) -> String {
         String::from_utf8_lossy(&std::fs::read(self.output.path().join(name)).unwrap_or_default()).into_owned()
     }
@@ -189,9 +206,4 @@ pub fn ended_json(ended: &Ended) -> Value {
     let value: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("stdout is no JSON ({e}): {ended:#?}"));
     assert!(value.is_object() || value.is_array(), "{ended:#?}");
     value
-}
-
-/// Every fixed symbol of the synthetic world, with commas.
-pub fn fixed() -> String {
-    fixed_symbols().join(",")
 }

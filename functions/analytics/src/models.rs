@@ -47,12 +47,12 @@ pub const MODELS: &[Model] = models![
     "65_newest_shares.sql",
     "66_market_days.sql",
     "67_new_fact_market_metrics.sql",
-    "70_new_metric_nulls.sql",
+    "70_new_period_nulls.sql",
     "80_new_dim_company.sql",
     "81_new_dim_date.sql",
 ];
 
-/// The statements that create the tables of `analytics`.
+/// The statements that create the tables and views of `analytics`.
 pub const TABLES: &[Model] = models![
     "tables/dim_company.sql",
     "tables/dim_date.sql",
@@ -62,7 +62,8 @@ pub const TABLES: &[Model] = models![
     "tables/fact_financials_ttm.sql",
     "tables/fact_growth_rates.sql",
     "tables/fact_market_metrics.sql",
-    "tables/metric_nulls.sql",
+    "tables/period_nulls.sql",
+    "views/metric_nulls.sql",
 ];
 
 /// A published table.
@@ -83,8 +84,7 @@ pub enum Extent {
     Whole,
     /// Those of the companies in scope.
     Companies,
-    /// Those of the companies in scope from their first day on; the column is the day's. Rows of other bases in the
-    /// table are the companies'.
+    /// Those of the companies in scope from their first day on; the column is the day's.
     Days(&'static str),
 }
 
@@ -99,8 +99,8 @@ pub const PUBLISHED: &[Table] = &[
     Table { name: "fact_growth_rates", key: &["company_key", "fiscal_date", "basis"], extent: Extent::Companies },
     Table { name: "fact_market_metrics", key: &["company_key", "metric_date"], extent: Extent::Days("metric_date") },
     Table {
-        name: "metric_nulls",
-        key: &["company_key", "subject_date", "basis", "metric"],
-        extent: Extent::Days("subject_date"),
+        name: "period_nulls",
+        key: &["company_key", "fiscal_date", "basis", "metric"],
+        extent: Extent::Companies,
     },
 ];

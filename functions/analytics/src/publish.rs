@@ -58,9 +58,6 @@ fn old(table: &Table) -> String {
     match table.extent {
         Extent::Whole => rows,
         Extent::Companies => format!("{rows} join scope s on s.symbol = t.symbol"),
-        Extent::Days(day) if table.key.contains(&"basis") => {
-            format!("{rows} join scope s on s.symbol = t.symbol and (t.basis <> 'MARKET' or t.{day} >= s.prices_from)")
-        }
         Extent::Days(day) => format!("{rows} join scope s on s.symbol = t.symbol and t.{day} >= s.prices_from"),
     }
 }

@@ -73,15 +73,17 @@ pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now:
          select {run}, '{table}', subject, reject, payload, source_file, source_row, observed_at \
          from incoming where reject is not null"
     ));
-    // From which day on daily figures may differ; none where every day may.
+    // From which day on daily figures may differ; none where every day may. A restatement counts from the day on which
+    // its period was first known.
     let first_date = match dataset.name {
-        "prices" => "min(price_date)",
-        _ if own.contains("known_on") => "min(known_on)",
-        _ => "min(null::date)",
+        "prices" => "min(f.price_date)".to_owned(),
+        _ if dataset.columns.iter().any(|c| c.name == "known_on") => "min(t.known_on)".to_owned(),
+        _ => "min(null::date)".to_owned(),
     };
+    let same_key = join_on(dataset, "t", "f");
     statements.push(format!(
         "insert into ops.changes (run_id, dataset, symbol, first_date) \
-         select {run}, '{table}', symbol, {first_date} from fresh group by symbol"
+         select {run}, '{table}', f.symbol, {first_date} from fresh f join staging.{table} t on {same_key} group by f.symbol"
     ));
     statements.push(note_files(dataset, &run, files, now));
     statements

@@ -13,6 +13,10 @@ use findata_shared::{
     warehouse::{Warehouse, literal, tables},
 };
 
+/// What DuckDB may hold in memory before it spills to a folder beside its file. A day of the S&P 500 needs less, five years
+/// of it spill.
+const MEMORY: &str = "256MB";
+
 /// A session on a DuckDB file, with the stage's directory to read landing files from.
 pub struct DuckDb {
     connection: Connection,
@@ -54,6 +58,7 @@ fn connect(path: &Path, mode: AccessMode) -> Result<Connection> {
         // A stray path must never make DuckDB look for an extension on the network.
         .and_then(|c| c.with("autoinstall_known_extensions", "false"))
         .and_then(|c| c.with("autoload_known_extensions", "false"))
+        .and_then(|c| c.with("memory_limit", MEMORY))
         .map_err(|e| failure(path, &e))?;
     Connection::open_with_flags(path, config).map_err(|e| failure(path, &e))
 }

@@ -52,6 +52,7 @@ create table if not exists analytics.fact_market_metrics (
     max_drawdown_252d double,
     fundamentals_as_of date,
     fundamentals_known_on date,
+    null_reasons varchar,
     run_id varchar,
     computed_at timestamp
 )

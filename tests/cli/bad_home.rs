@@ -1,0 +1,131 @@
+//! A home that cannot be written, read or used.
+
+use std::fs;
+
+use duckdb::Connection;
+use findata_tests::{Home, Server, findata};
+
+use super::{outcome, run};
+
+#[test]
+fn a_home_that_cannot_be_written_is_configuration() {
+    let server = Server::of(12);
+    let other = Home::new();
+    let file = other.path().join("a-file");
+    fs::write(&file, "in the way").unwrap();
+    for place in [file.clone(), file.join("below"), "/proc/findata-home".into()] {
+        let ended = findata(&["run", "--json", "--symbols", "AAPL", "--days", "30"]).url(server.url()).option("--home", &place).run();
+        let line = ended.failed(5);
+        assert!(line.contains("--home") && line.contains(&*place.to_string_lossy()), "{line}");
+        assert_eq!(ended.stdout, "");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "in the way");
+    assert_eq!(server.calls(), 0);
+}
+
+#[test]
+fn a_warehouse_in_use_is_said_so_and_the_next_run_works() {
+    let (server, home) = (Server::of(12), Home::new());
+    assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
+    let before = home.content();
+    let holder = Connection::open(home.warehouse()).unwrap();
+    let calls = server.calls();
+    let ended = run(&home, &server.url(), "AAPL,MSFT").run();
+    let line = ended.failed(1);
+    assert!(line.contains("in use by another process"), "{line}");
+    let read = findata(&["sql", "select 1"]).home(&home).run();
+    assert!(read.failed(1).contains("in use"), "{read:#?}");
+    assert_eq!(server.calls(), calls, "no call is paid for a run that cannot load");
+    drop(holder);
+    assert_eq!(home.content(), before);
+    assert_eq!(outcome(&run(&home, &server.url(), "AAPL,MSFT").run()), (Some(0), "complete".into()));
+}
+
+#[test]
+fn a_warehouse_that_is_none_is_configuration_and_stays_as_it_is() {
+    let (server, home) = (Server::of(12), Home::new());
+    let garbage = "no database, but long enough to be taken for one. ".repeat(200);
+    fs::write(home.warehouse(), &garbage).unwrap();
+    for command in [run(&home, &server.url(), "AAPL"), findata(&["sql", "select 1"]).home(&home)] {
+        let ended = command.run();
+        let line = ended.failed(5);
+        assert!(line.contains("no DuckDB file") && line.contains("findata.duckdb"), "{line}");
+    }
+    assert_eq!(fs::read_to_string(home.warehouse()).unwrap(), garbage);
+    assert_eq!(server.calls(), 0);
+}
+
+#[test]
+fn a_damaged_object_on_the_stage_is_named() {
+    let (server, home) = (Server::of(12), Home::new());
+    assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
+    let before = home.content();
+    for key in ["state/freshness/prices.json", "state/source.json"] {
+        let path = home.stage().join(key);
+        let good = fs::read(&path).unwrap();
+        for damage in ["", "{\"AAPL\":", "[1, 2]", "\0\0\0"] {
+            fs::write(&path, damage).unwrap();
+            let ended = run(&home, &server.url(), "AAPL,MSFT").run();
+            let line = ended.failed(1);
+            assert!(line.contains(key) && line.contains("damaged"), "{line}");
+        }
+        fs::write(&path, good).unwrap();
+    }
+    assert_eq!(home.content(), before);
+    assert_eq!(outcome(&run(&home, &server.url(), "AAPL,MSFT").run()), (Some(0), "complete".into()));
+}
+
+#[test]
+fn a_landing_file_that_lost_rows_is_never_loaded() {
+    let (server, home) = (Server::of(12), Home::new());
+    assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
+    // As after a crash between staging and loading, with a file that was damaged meanwhile.
+    let run_id = home.text("select run_id from ops.runs");
+    for name in ["loaded.json", "summary.json"] {
+        fs::remove_file(home.stage().join(format!("runs/{run_id}/{name}"))).unwrap();
+    }
+    fs::remove_file(home.warehouse()).unwrap();
+    let file = home.keys("landing/profile/").remove(0);
+    let good = fs::read(home.stage().join(&file)).unwrap();
+    fs::write(home.stage().join(&file), &good[..good.len() / 2]).unwrap();
+    let ended = run(&home, &server.url(), "AAPL").run();
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    ended.failed(1);
+    assert_eq!(home.count("select count(*) from staging.profile"), 0);
+    fs::write(home.stage().join(&file), good).unwrap();
+    let calls = server.calls();
+    assert_eq!(outcome(&run(&home, &server.url(), "AAPL").run()), (Some(0), "complete".into()));
+    assert_eq!(server.calls(), calls, "what was fetched is loaded, not fetched again");
+    assert_eq!(home.count("select count(*) from analytics.dim_company"), 1);
+}
+
+#[test]
+fn a_home_of_one_kind_of_source_refuses_the_other() {
+    let (server, home) = (Server::of(12), Home::new());
+    assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
+    let before = home.content();
+    // FMP's own address, on a port of this machine that nobody answers: no test may call FMP.
+    let source = home.stage().join("state/source.json");
+    let text = fs::read_to_string(&source).unwrap();
+    assert!(text.contains("other"), "{text}");
+    fs::write(&source, text.replace("other", "fmp")).unwrap();
+    let calls = server.calls();
+    let ended = run(&home, &server.url(), "AAPL").arg("--full").run();
+    let line = ended.failed(5);
+    assert!(line.contains("another --home"), "{line}");
+    assert_eq!(server.calls(), calls);
+    assert_eq!(home.content(), before);
+}
+
+#[test]
+fn stage_and_warehouse_may_lie_elsewhere() {
+    let (server, home, elsewhere) = (Server::of(12), Home::new(), Home::new());
+    let file = elsewhere.path().join("deep/er/my.duckdb");
+    let ended = run(&home, &server.url(), "AAPL")
+        .option("--stage", elsewhere.path().join("landing zone's"))
+        .option("--warehouse", format!("duckdb:{}", file.display()))
+        .run();
+    assert_eq!(outcome(&ended), (Some(0), "complete".into()), "{ended:#?}");
+    assert!(file.exists() && home.files().is_empty(), "{:?}", home.files());
+    assert!(elsewhere.path().join("landing zone's/runs").exists());
+}

@@ -1,0 +1,62 @@
+//! The key reaches the server's header and nothing else.
+
+use std::fs;
+
+use findata_tests::{Ended, Home, Server};
+
+use super::run;
+
+const KEY: &str = "k3y-that-must-never-be-seen-4711";
+
+/// Where the key is seen.
+fn seen(home: &Home, ended: &Ended) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
+        found.extend(text.contains(KEY).then(|| name.to_owned()));
+    }
+    for path in home.files() {
+        let body = fs::read(&path).unwrap();
+        let mut bodies = vec![body.clone()];
+        if path.extension().is_some_and(|e| e == "gz") {
+            let mut plain = Vec::new();
+            let _ = std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&body[..]), &mut plain);
+            bodies.push(plain);
+        }
+        if bodies.iter().any(|b| b.windows(KEY.len()).any(|w| w == KEY.as_bytes())) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+#[test]
+fn the_key_is_nowhere_in_what_any_run_writes_or_says() {
+    for fault in ["empty=ratios-ttm", "unauthorized", "forbidden", "server-error=x1", "truncated", "reset=x1", "error-object", "bandwidth", "html=x1", "not-found"] {
+        let (server, home) = (Server::with(12, &[fault]), Home::new());
+        let ended = run(&home, &server.url(), "AAPL,NOSUCH").key(KEY).arg("-vv").option("--datasets", "profile,income_statement").run();
+        assert!(server.calls() > 0 && !ended.stderr.is_empty(), "{ended:#?}");
+        assert_eq!(seen(&home, &ended), Vec::<String>::new(), "{fault}");
+    }
+}
+
+#[test]
+fn the_key_is_nowhere_when_nobody_answers_or_the_key_cannot_be_sent() {
+    let home = Home::new();
+    let url = Server::of(12).url();
+    let ended = run(&home, &url, "AAPL").key(KEY).arg("-vv").option("--datasets", "profile").run();
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert_eq!(seen(&home, &ended), Vec::<String>::new());
+    let odd = run(&home, &url, "AAPL").key(&format!("{KEY}\u{7f}\u{1}")).arg("-vv").run();
+    assert_eq!(odd.code, Some(5), "{odd:#?}");
+    assert_eq!(seen(&home, &odd), Vec::<String>::new());
+}
+
+#[test]
+fn the_search_for_the_key_finds_it() {
+    let home = Home::new();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, format!("x{KEY}x").as_bytes()).unwrap();
+    fs::write(home.path().join("a.gz"), packed.finish().unwrap()).unwrap();
+    let ended = Ended { code: Some(0), stdout: String::new(), stderr: format!("apikey={KEY}") };
+    assert_eq!(seen(&home, &ended).len(), 2);
+}

@@ -1,0 +1,88 @@
+//! `plan` touches nothing; `sql` reads.
+
+use findata_tests::{Home, Server, findata};
+
+use super::run;
+
+#[test]
+fn a_plan_makes_no_call_and_creates_nothing() {
+    let (server, home) = (Server::of(12), Home::new());
+    let missing = home.path().join("not/there");
+    let plan = findata(&["plan", "--json", "--symbols", "AAPL,MSFT", "--days", "30", "--today", "2026-09-18"])
+        .url(server.url())
+        .option("--home", &missing)
+        .no_key();
+    let running = plan.start();
+    let ended = running.wait();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let json = ended.json();
+    for key in ["symbols", "calls", "bytes", "minutes", "usd", "fmp_plan", "datasets", "notes"] {
+        assert!(json.get(key).is_some(), "{key}");
+    }
+    assert_eq!((&json["symbols"], &json["calls"]), (&2.into(), &21.into()));
+    assert_eq!(json["datasets"]["prices"]["due"]["not fetched yet"], 3);
+    assert!(!missing.exists() && home.files().is_empty());
+    assert_eq!(server.calls(), 0);
+}
+
+#[test]
+fn a_plan_says_what_the_next_run_does() {
+    let (server, home) = (Server::of(12), Home::new());
+    let plan = || findata(&["plan", "--json", "--symbols", "AAPL,KO", "--days", "30"]).home(&home).url(server.url()).run().json();
+    let before = plan();
+    let ran = run(&home, &server.url(), "AAPL,KO").run().json();
+    assert_eq!(before["calls"], ran["calls"]);
+    let files = home.files();
+    let after = plan();
+    assert_eq!((&after["calls"], home.files()), (&0.into(), files));
+    assert_eq!(after["datasets"]["profile"]["skipped"]["fresh"], 2);
+    let more = findata(&["plan", "--json", "--symbols", "AAPL,KO", "--days", "30", "--quarters", "12"]).home(&home).url(server.url()).run().json();
+    assert_eq!(more["calls"], 6);
+    let paced = findata(&["plan", "--json", "--symbols", "AAPL", "--fmp-plan", "10"]).home(&Home::new()).url(server.url()).run().json();
+    assert!(paced["minutes"].as_f64().is_some_and(|m| m >= 1.0), "{paced}");
+}
+
+#[test]
+fn a_plan_for_people_is_a_table() {
+    let ended = findata(&["plan", "--symbols", "AAPL"]).home(&Home::new()).run();
+    assert_eq!(ended.code, Some(0));
+    for part in ["1 symbols", "dataset", "income_statement", "not fetched yet", "in all", "premium"] {
+        assert!(ended.stdout.contains(part), "{part} is missing in\n{}", ended.stdout);
+    }
+}
+
+#[test]
+fn sql_reads_a_home_and_nothing_else() {
+    let (server, home) = (Server::of(12), Home::new());
+    let missing = findata(&["sql", "select 1"]).option("--home", home.path().join("none")).run();
+    assert!(missing.failed(5).contains("findata run"), "{missing:#?}");
+    assert!(!home.path().join("none").exists());
+    assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
+    let sql = |query: &str| findata(&["sql", query]).home(&home).no_key();
+    let table = sql("select symbol, is_current from analytics.dim_company;").run();
+    assert!(table.code == Some(0) && table.stdout.contains("| AAPL   | true       |") && table.stdout.contains("1 row"), "{table:#?}");
+    let json = sql("select symbol, fiscal_year::integer y from analytics.fact_financials where period_type = 'FY' order by 2 limit 2").arg("--json").run();
+    let rows = json.json();
+    assert_eq!((rows.as_array().map(Vec::len), &rows[0]["symbol"]), (Some(2), &"AAPL".into()));
+    for bad in ["selec 1", "select * from nowhere", "select nothing from analytics.dim_company"] {
+        let ended = sql(bad).run();
+        assert_eq!(ended.code, Some(2), "{ended:#?}");
+        assert!(!ended.stderr.contains("panicked") && !ended.errors().is_empty(), "{ended:#?}");
+    }
+    let before = home.content();
+    for write in ["delete from analytics.dim_company", "create table x as select 1", "drop schema analytics cascade", "copy (select 1) to '/tmp/findata-sql-escape.csv'"] {
+        let ended = sql(write).run();
+        assert_eq!(ended.code, Some(2), "{write}: {ended:#?}");
+    }
+    assert!(!std::path::Path::new("/tmp/findata-sql-escape.csv").exists());
+    assert_eq!(home.content(), before);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_crash() {
+    let (server, home) = (Server::of(12), Home::new());
+    assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
+    let query = "select * from analytics.metric_nulls";
+    let ended = findata(&["sql", query]).home(&home).with_closed_stdout().run();
+    assert!(!ended.stderr.contains("panicked"), "{ended:#?}");
+}
