@@ -31,12 +31,18 @@ fn seen(home: &Home, ended: &Ended) -> Vec<String> {
 
 #[test]
 fn the_key_is_nowhere_in_what_any_run_writes_or_says() {
-    for fault in ["empty=ratios-ttm", "unauthorized", "forbidden", "server-error=x1", "truncated", "reset=x1", "error-object", "bandwidth", "html=x1", "not-found"] {
-        let (server, home) = (Server::with(12, &[fault]), Home::new());
-        let ended = run(&home, &server.url(), "AAPL,NOSUCH").key(KEY).arg("-vv").option("--datasets", "profile,income_statement").run();
-        assert!(server.calls() > 0 && !ended.stderr.is_empty(), "{ended:#?}");
-        assert_eq!(seen(&home, &ended), Vec::<String>::new(), "{fault}");
-    }
+    let faults = ["empty=ratios-ttm", "unauthorized", "forbidden", "server-error=x1", "truncated", "reset=x1", "error-object", "bandwidth", "html=x1", "not-found"];
+    // At once: a fault that does not pass takes seconds of waiting between its tries.
+    std::thread::scope(|scope| {
+        for fault in faults {
+            scope.spawn(move || {
+                let (server, home) = (Server::with(12, &[fault]), Home::new());
+                let ended = run(&home, &server.url(), "AAPL,NOSUCH").key(KEY).arg("-vv").option("--datasets", "profile,income_statement").run();
+                assert!(server.calls() > 0 && !ended.stderr.is_empty(), "{ended:#?}");
+                assert_eq!(seen(&home, &ended), Vec::<String>::new(), "{fault}");
+            });
+        }
+    });
 }
 
 #[test]

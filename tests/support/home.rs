@@ -1,6 +1,7 @@
 //! A home in a temporary folder, and questions to its warehouse.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -89,6 +90,17 @@ impl Home {
     pub fn figure(&self, query: &str) -> Option<f64> {
         let text = self.text(query);
         (text != "NULL").then(|| text.parse().unwrap_or_else(|_| panic!("{query}: {text} is no figure")))
+    }
+
+    /// The figures of the only row of a query by its columns, without those that are NULL.
+    pub fn figures(&self, columns: &[&str], from: &str) -> BTreeMap<String, f64> {
+        let mut rows = self.rows(&format!("select {} {from}", columns.join(", ")));
+        assert_eq!(rows.len(), 1, "{from}");
+        let known = columns.iter().zip(rows.remove(0)).filter_map(|(name, cell)| {
+            let cell = cell?;
+            Some((name.to_string(), cell.parse().unwrap_or_else(|_| panic!("{name}: {cell} is no figure"))))
+        });
+        known.collect()
     }
 
     /// Every file in it.

@@ -27,8 +27,8 @@ pub struct Replay {
     answers: BTreeMap<Key, Reply>,
     /// Answered instead, so many times, before the request's own answer.
     first: Option<(u32, Reply)>,
-    /// Answered instead, always, to this endpoint.
-    always: BTreeMap<String, Reply>,
+    /// Answered instead, so many times, to this endpoint.
+    of_endpoint: BTreeMap<String, (u32, Reply)>,
 }
 
 #[derive(Debug)]
@@ -65,8 +65,13 @@ impl Replay {
     }
 
     /// Answers every request to an endpoint so.
-    pub fn always(mut self, endpoint: &str, status: u16, body: &str) -> Self {
-        self.always.insert(endpoint.into(), (status, body.into()));
+    pub fn always(self, endpoint: &str, status: u16, body: &str) -> Self {
+        self.instead_of(endpoint, u32::MAX, status, body)
+    }
+
+    /// Answers the first tries of every request to an endpoint so.
+    pub fn instead_of(mut self, endpoint: &str, times: u32, status: u16, body: &str) -> Self {
+        self.of_endpoint.insert(endpoint.into(), (times, (status, body.into())));
         self
     }
 
@@ -122,9 +127,9 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         *tries += 1;
         *tries
     };
-    let (status, body) = match (&shared.replay.first, shared.replay.always.get(&endpoint)) {
+    let (status, body) = match (&shared.replay.first, shared.replay.of_endpoint.get(&endpoint)) {
         (Some((times, reply)), _) if tries <= *times => reply.clone(),
-        (_, Some(reply)) => reply.clone(),
+        (_, Some((times, reply))) if tries <= *times => reply.clone(),
         _ => {
             let key = (endpoint.clone(), value("symbol"), value("period"));
             let known = shared.replay.answers.get(&key).cloned();

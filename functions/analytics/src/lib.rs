@@ -70,10 +70,13 @@ async fn compute(
     ] {
         warehouse.execute(&statement).await?;
     }
-    for model in models::MODELS {
+    for (position, model) in models::MODELS.iter().enumerate() {
         let begun = Instant::now();
         warehouse.execute(model.sql).await.map_err(|error| named(error, model.file))?;
         tracing::debug!(model = model.file, seconds = begun.elapsed().as_secs_f64(), "model built");
+        for table in models::finished_after(position) {
+            warehouse.execute(&format!("drop table {table}")).await?;
+        }
     }
     let done = "delete from ops.changes c using pending p where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
     publish::publish(run, clock.now(), warehouse, &[done.into()]).await

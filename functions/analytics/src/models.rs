@@ -9,6 +9,26 @@ pub struct Model {
     pub sql: &'static str,
 }
 
+impl Model {
+    /// The temporary table it builds: the word after `temporary table`.
+    pub fn builds(&self) -> &'static str {
+        let after = self.sql.split_once("temporary table ").map_or("", |(_, rest)| rest);
+        after.split_whitespace().next().unwrap_or_default()
+    }
+
+    fn reads(&self, table: &str) -> bool {
+        self.sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == table)
+    }
+}
+
+/// The tables that no model after the `position`th reads and that are not published: they can go, and with them the
+/// memory they take.
+pub fn finished_after(position: usize) -> impl Iterator<Item = &'static str> {
+    let last_read = |table: &str| MODELS.iter().rposition(|m| m.reads(table));
+    let kept = |table: &str| table.starts_with("new_") || table == "scope";
+    MODELS.iter().map(Model::builds).filter(move |table| !kept(table) && last_read(table) == Some(position))
+}
+
 macro_rules! models {
     ($($file:literal),* $(,)?) => {
         &[$(Model { file: $file, sql: include_str!(concat!("../../../infra/models/", $file)) }),*]
@@ -35,6 +55,7 @@ pub const MODELS: &[Model] = models![
     "40_growth_pairs.sql",
     "41_growth_values.sql",
     "42_new_fact_growth_rates.sql",
+    "43_new_period_nulls.sql",
     "50_price_bars.sql",
     "51_new_fact_daily_prices.sql",
     "52_index_windows.sql",
@@ -47,7 +68,6 @@ pub const MODELS: &[Model] = models![
     "65_newest_shares.sql",
     "66_market_days.sql",
     "67_new_fact_market_metrics.sql",
-    "70_new_period_nulls.sql",
     "80_new_dim_company.sql",
     "81_new_dim_date.sql",
 ];
@@ -104,3 +124,29 @@ pub const PUBLISHED: &[Table] = &[
         extent: Extent::Companies,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_model_builds_a_table_and_every_published_one_is_built() {
+        for model in MODELS {
+            let number_and_name = model.file.trim_end_matches(".sql").split_once('_').unwrap();
+            assert_eq!(model.builds(), number_and_name.1, "{}", model.file);
+        }
+        for table in PUBLISHED {
+            assert!(MODELS.iter().any(|m| m.builds() == format!("new_{}", table.name)), "{}", table.name);
+        }
+    }
+
+    #[test]
+    fn a_table_goes_after_its_last_reader_and_not_before() {
+        let gone: Vec<_> = (0..MODELS.len()).flat_map(|i| finished_after(i).map(move |t| (i, t))).collect();
+        for (position, table) in &gone {
+            assert!(MODELS[position + 1..].iter().all(|m| !m.reads(table)), "{table}");
+        }
+        let temporary = MODELS.iter().filter(|m| !m.builds().starts_with("new_") && m.builds() != "scope");
+        assert_eq!(gone.len(), temporary.count());
+    }
+}

@@ -25,6 +25,7 @@ pub(crate) async fn publish(
     for table in PUBLISHED {
         warehouse.execute(&difference("delta", table, &new(table), &old(table))).await?;
         warehouse.execute(&difference("gone", table, &old(table), &new(table))).await?;
+        warehouse.execute(&format!("drop table new_{}", table.name)).await?;
     }
     let changed = counts(warehouse).await?;
     let mut statements = Vec::new();

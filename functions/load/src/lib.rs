@@ -81,6 +81,9 @@ async fn load_dataset(
         }
     }
     warehouse.execute("commit").await?;
+    for table in ["incoming", "fresh"] {
+        warehouse.execute(&format!("drop table {table}")).await?;
+    }
     Ok(())
 }
 

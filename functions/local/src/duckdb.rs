@@ -13,9 +13,12 @@ use findata_shared::{
     warehouse::{Warehouse, literal, tables},
 };
 
-/// What DuckDB may hold in memory before it spills to a folder beside its file. A day of the S&P 500 needs less, five years
-/// of it spill.
-const MEMORY: &str = "256MB";
+/// What DuckDB may hold in memory while it loads, before it spills to a folder beside its file.
+const MEMORY_TO_LOAD: u64 = 256 << 20;
+/// What the models need for themselves, for each bar and for each period in the warehouse when all are computed anew.
+const MEMORY_TO_COMPUTE: u64 = 144 << 20;
+const MEMORY_PER_BAR: u64 = 1 << 10;
+const MEMORY_PER_PERIOD: u64 = 9 << 10;
 
 /// A session on a DuckDB file, with the stage's directory to read landing files from.
 pub struct DuckDb {
@@ -39,6 +42,20 @@ impl DuckDb {
         Ok(DuckDb { connection, path: path.to_owned(), stage: stage.to_owned() })
     }
 
+    /// Allows as much memory as computing everything anew needs.
+    ///
+    /// # Errors
+    /// As for a statement.
+    pub async fn fit_memory(&mut self) -> Result<()> {
+        let counts = "select (select count(*) from staging.prices)::varchar, (select count(*) from staging.income_statement)::varchar";
+        let counted = self.query(counts).await?;
+        let count = |column: usize| -> u64 {
+            counted.first().and_then(|row| row.get(column)?.as_deref()?.parse().ok()).unwrap_or_default()
+        };
+        let limit = MEMORY_TO_COMPUTE + count(0) * MEMORY_PER_BAR + count(1) * MEMORY_PER_PERIOD;
+        self.execute(&format!("set memory_limit = '{limit}B'")).await.map(|_| ())
+    }
+
     /// Opens the file to read from it.
     ///
     /// # Errors
@@ -58,7 +75,10 @@ fn connect(path: &Path, mode: AccessMode) -> Result<Connection> {
         // A stray path must never make DuckDB look for an extension on the network.
         .and_then(|c| c.with("autoinstall_known_extensions", "false"))
         .and_then(|c| c.with("autoload_known_extensions", "false"))
-        .and_then(|c| c.with("memory_limit", MEMORY))
+        .and_then(|c| c.with("memory_limit", format!("{MEMORY_TO_LOAD}B")))
+        // Memory freed by one statement goes back to the system instead of piling up beside the next one's.
+        .and_then(|c| c.with("allocator_flush_threshold", "1MB"))
+        .and_then(|c| c.with("allocator_bulk_deallocation_flush_threshold", "1MB"))
         .map_err(|e| failure(path, &e))?;
     Connection::open_with_flags(path, config).map_err(|e| failure(path, &e))
 }

@@ -65,6 +65,7 @@ impl<C: Clock + 'static> Host<C> {
         progress.begins("load");
         let run = &request.run_id;
         findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await?;
+        self.warehouse.fit_memory().await?;
         watch.done("load");
         progress.begins("compute");
         let measured = self.measured(watch);
@@ -115,6 +116,7 @@ impl<C: Clock + 'static> Host<C> {
             let clock = Arc::clone(&self.clock);
             let measured = Measured { started_at: self.started_at, ..Measured::default() };
             findata_load::handle(&run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
+            self.warehouse.fit_memory().await?;
             findata_analytics::handle(&run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &measured).await?;
         }
         Ok(())

@@ -9,7 +9,10 @@ mod run;
 mod serve;
 mod sql;
 
-use std::process::ExitCode;
+use std::{
+    io::{ErrorKind, Write},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use findata_shared::Error;
@@ -78,6 +81,14 @@ impl Failure {
             Failure::Usage(text) => text.clone(),
             Failure::Run(error) => error.to_string(),
         }
+    }
+}
+
+/// Writes to standard output. A reader that has gone, as `head` does, wants no more and is no failure.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::Stop(format!("cannot write to standard output: {e}")).into()),
+        _ => Ok(()),
     }
 }
 

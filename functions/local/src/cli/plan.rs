@@ -7,6 +7,7 @@ use super::{
     Failure,
     global::{Global, Settled},
     request::Wanted,
+    say,
 };
 use crate::{show, stage::DirectoryStage};
 
@@ -38,9 +39,9 @@ pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], arg
             "notes": plan.notes,
         });
         let text = serde_json::to_string(&whole).map_err(|e| Error::Stop(format!("cannot write the plan: {e}")))?;
-        println!("{text}");
+        say(&format!("{text}\n"))?;
     } else {
-        print!("{}", show::plan(&plan, &settled.fmp_plan.to_string(), minutes));
+        say(&show::plan(&plan, &settled.fmp_plan.to_string(), minutes))?;
     }
     Ok(0)
 }

@@ -14,6 +14,7 @@ use super::{
     global::{self, Global, Settled},
     progress::Bars,
     request::Wanted,
+    say,
 };
 use crate::{duckdb::DuckDb, home, host::Host, show};
 
@@ -53,9 +54,9 @@ pub(crate) async fn whole_job(settled: &Settled, request: &Request, fmp: &Settin
 pub(crate) fn print(settled: &Settled, summary: &Summary) -> Result<u8, Failure> {
     if settled.json {
         let json = serde_json::to_string(summary).map_err(|e| Error::Stop(format!("cannot write the summary: {e}")))?;
-        println!("{json}");
+        say(&format!("{json}\n"))?;
     } else {
-        print!("{}", show::summary(summary, &settled.home.warehouse));
+        say(&show::summary(summary, &settled.home.warehouse))?;
     }
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map_or("nothing was done", |f| f.reason.as_str());

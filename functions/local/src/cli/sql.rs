@@ -3,7 +3,7 @@
 use ::duckdb::arrow::{record_batch::RecordBatch, util::pretty::pretty_format_batches};
 use findata_shared::Error;
 
-use super::{Failure, global::Global};
+use super::{Failure, global::Global, say};
 use crate::duckdb::DuckDb;
 
 #[derive(Debug, clap::Args)]
@@ -22,13 +22,13 @@ pub(crate) fn sql(global: &Global, from_environment: &[&'static str], args: &Arg
             connection.prepare(&format!("select to_json(q)::varchar from ({query}) q")).map_err(wrong)?;
         let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(wrong)?;
         let rows: Vec<String> = rows.collect::<Result<_, _>>().map_err(wrong)?;
-        println!("[{}]", rows.join(",\n"));
+        say(&format!("[{}]\n", rows.join(",\n")))?;
         return Ok(0);
     }
     let mut statement = connection.prepare(query).map_err(wrong)?;
     let batches: Vec<RecordBatch> = statement.query_arrow([]).map_err(wrong)?.collect();
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let table = pretty_format_batches(&batches).map_err(|e| Error::Stop(e.to_string()))?;
-    println!("{table}\n{rows} row{}", if rows == 1 { "" } else { "s" });
+    say(&format!("{table}\n{rows} row{}\n", if rows == 1 { "" } else { "s" }))?;
     Ok(0)
 }

@@ -1,0 +1,246 @@
+//! Apple's twelve months to 28 June 2025, through the whole job, against FMP's own ratios-ttm and key-metrics-ttm of the day.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::OnceLock,
+};
+
+use chrono::NaiveDate;
+use findata_shared::run::Status;
+use findata_tests::{Home, Job, Replay, shared_folder};
+use serde_json::{Value, json};
+
+use super::{
+    close,
+    counterparts::{EXCEPTIONS, FMPS_ALONE, MARKET, OURS_ALONE, RATIOS},
+};
+
+/// The day of the recorded price; the third quarter was filed on 1 August.
+const DAY: &str = "2025-08-15";
+const PERIOD: &str = "2025-06-28";
+
+struct Golden {
+    home: Home,
+    set: Value,
+    ratios: BTreeMap<String, f64>,
+    market: BTreeMap<String, f64>,
+}
+
+/// The home after the job, made once; nothing where the recorded set is absent.
+fn golden() -> Option<&'static Golden> {
+    static GOLDEN: OnceLock<Option<Golden>> = OnceLock::new();
+    GOLDEN.get_or_init(run).as_ref()
+}
+
+fn run() -> Option<Golden> {
+    let folder = shared_folder("fmp/golden/AAPL_ttm_2025-06-28.json")?;
+    let set: Value = serde_json::from_str(&fs::read_to_string(folder).unwrap()).unwrap();
+    let price = &set["implied_price_for_ttm"];
+    // The balance of the fourth quarter is recorded as that of the fiscal year: the same day, the same balance.
+    let mut balances = set["balance_quarters"].clone();
+    for balance in balances.as_array_mut().unwrap() {
+        if balance["period"] == "FY" {
+            balance["period"] = "Q4".into();
+        }
+    }
+    let profile = json!([{"symbol": "AAPL", "price": price, "marketCap": set["marketCap_ttm"], "companyName": "Apple Inc.",
+        "currency": "USD", "sector": "Technology", "industry": "Consumer Electronics", "exchange": "NASDAQ", "country": "US"}]);
+    let bar = json!([{"symbol": "AAPL", "date": DAY, "open": price, "high": price, "low": price, "close": price, "volume": 56038657}]);
+    let dividend = |day: &str, amount: f64| json!({"symbol": "AAPL", "date": day, "adjDividend": amount, "dividend": amount});
+    let dividends = json!([
+        dividend("2025-08-11", 0.26), dividend("2025-05-12", 0.26), dividend("2025-02-10", 0.25), dividend("2024-11-08", 0.25),
+        // More than a year before the day.
+        dividend("2024-08-12", 0.25),
+    ]);
+    let server = Replay::new()
+        .answer("profile", "AAPL", "", profile.to_string())
+        .answer("historical-price-eod/full", "AAPL", "", bar.to_string())
+        .answer("dividends", "AAPL", "", dividends.to_string())
+        .answer("income-statement", "AAPL", "quarter", set["income_quarters"].to_string())
+        .answer("balance-sheet-statement", "AAPL", "quarter", balances.to_string())
+        .answer("cash-flow-statement", "AAPL", "quarter", set["cash_flow_quarters"].to_string())
+        .start();
+    let home = Home::new();
+    let summary = Job::new(server.url(), &["AAPL"]).on(DAY.parse().unwrap()).with(|o| o.prices_from = NaiveDate::from_ymd_opt(2025, 8, 1)).done(&home);
+    assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
+    assert_eq!(summary.rows["income_statement"].loaded, 4);
+    let listed = |table: &str, pairs: &[(&'static str, &[&str])]| -> Vec<&'static str> {
+        let exceptions = EXCEPTIONS.iter().filter(|e| e.0 == table).map(|e| e.1);
+        pairs.iter().map(|(column, _)| *column).chain(exceptions).collect()
+    };
+    let ratios = format!("from analytics.fact_financial_ratios where symbol = 'AAPL' and basis = 'TTM' and fiscal_date = '{PERIOD}'");
+    let market = format!("from analytics.fact_market_metrics where symbol = 'AAPL' and metric_date = '{DAY}'");
+    let (ratios, market) = (home.figures(&listed("ratios", RATIOS), &ratios), home.figures(&listed("market", MARKET), &market));
+    Some(Golden { home, set, ratios, market })
+}
+
+impl Golden {
+    /// A figure of ours.
+    fn ours(&self, table: &str, column: &str) -> Option<f64> {
+        if table == "ratios" { &self.ratios } else { &self.market }.get(column).copied()
+    }
+
+    /// FMP's fields of both answers; one that is in both must be equal in both.
+    fn fmps(&self) -> BTreeMap<String, Value> {
+        let mut all: BTreeMap<String, Value> = BTreeMap::new();
+        for answer in ["fmp_ratios_ttm", "fmp_key_metrics_ttm"] {
+            for (field, value) in self.set[answer].as_object().unwrap() {
+                let before = all.insert(field.clone(), value.clone());
+                assert!(before.is_none_or(|b| b == *value), "{field} has two values");
+            }
+        }
+        all
+    }
+
+    /// A line of the four quarters, added up.
+    fn sum(&self, statement: &str, line: &str) -> f64 {
+        self.set[statement].as_array().unwrap().iter().map(|quarter| quarter[line].as_f64().unwrap()).sum()
+    }
+
+    /// What an exception must be instead, out of the quarters.
+    fn expected(&self, column: &str) -> Option<f64> {
+        let (income, cash) = (|line: &str| self.sum("income_quarters", line), |line: &str| self.sum("cash_flow_quarters", line));
+        let balance = |line: &str| self.set["balance_quarters"][0][line].as_f64().unwrap();
+        let (ebitda, price) = (income("ebitda"), self.set["implied_price_for_ttm"].as_f64().unwrap());
+        let net_debt = balance("totalDebt") - balance("cashAndCashEquivalents");
+        let value = match column {
+            "ebitda_margin" => ebitda / income("revenue"),
+            "ebit_margin" => income("ebit") / income("revenue"),
+            "ebt_to_ebit" => income("incomeBeforeTax") / income("ebit"),
+            "net_debt_to_ebitda" => net_debt / ebitda,
+            "debt_service_coverage" => (ebitda - income("incomeTaxExpense")) / (income("interestExpense") + balance("shortTermDebt")),
+            "ev_to_ebitda_fmp" => (self.set["marketCap_ttm"].as_f64().unwrap() + net_debt) / ebitda,
+            "solvency_ratio" => (income("netIncome") + income("depreciationAndAmortization")) / balance("totalLiabilities"),
+            "selling_general_and_administrative_to_revenue" => income("sellingGeneralAndAdministrativeExpenses") / income("revenue"),
+            "free_cash_flow_to_equity" => cash("freeCashFlow") + cash("netDebtIssuance"),
+            "free_cash_flow_to_firm" => cash("freeCashFlow"),
+            "pe_ratio_ttm" => price / income("epsDiluted"),
+            "dividend_yield" => 1.02 / price,
+            "interest_coverage" | "peg_ratio" => return None,
+            other => panic!("no expectation for {other}"),
+        };
+        Some(value)
+    }
+}
+
+#[test]
+fn revenue_and_net_income_of_the_twelve_months_are_exact() {
+    let Some(golden) = golden() else { return };
+    let line = golden.home.text(
+        "select ttm_revenue || ' ' || ttm_net_income || ' ' || quarters_included || ' ' || oldest_quarter_date || ' ' || status \
+         from analytics.fact_financials_ttm where fiscal_date = '2025-06-28'",
+    );
+    assert_eq!(line, "408625000000.000000 99280000000.000000 4 2024-09-28 ok");
+}
+
+#[test]
+fn every_line_of_fmps_own_twelve_months_is_the_sum_of_ours() {
+    let Some(golden) = golden() else { return };
+    let mut pairs: Vec<(String, &str, f64)> = Vec::new();
+    for (answer, dataset) in [("fmp_income_ttm", "income_statement"), ("fmp_cash_flow_ttm", "cash_flow"), ("fmp_balance_ttm", "balance_sheet")] {
+        for column in findata_shared::catalog::dataset(dataset).unwrap().columns {
+            let Some(fmps) = golden.set[answer][column.field].as_f64() else { continue };
+            let prefix = if dataset == "balance_sheet" { "latest_" } else { "ttm_" };
+            let name = match column.name {
+                // Share counts are the newest quarter's, as balances are.
+                name if name.starts_with("shares_outstanding") => format!("latest_{name}"),
+                "cash_at_end_of_period" => "latest_cash_at_end_of_period".into(),
+                "cash_at_beginning_of_period" => "oldest_cash_at_beginning_of_period".into(),
+                "eps_diluted" => "ttm_eps_diluted_sum".into(),
+                name => format!("{prefix}{name}"),
+            };
+            pairs.push((name, column.field, fmps));
+        }
+    }
+    let columns: Vec<&str> = pairs.iter().map(|(name, ..)| name.as_str()).collect();
+    let ours = golden.home.figures(&columns, &format!("from analytics.fact_financials_ttm where fiscal_date = '{PERIOD}'"));
+    for (name, field, fmps) in &pairs {
+        assert!(ours.get(name).is_some_and(|ours| close(*ours, *fmps)), "{name}: ours {:?}, FMP's {field} {fmps}", ours.get(name));
+    }
+    let compared = pairs.len();
+    assert!(compared > 120, "{compared}");
+}
+
+#[test]
+fn figures_with_a_counterpart_are_fmps_within_a_millionth() {
+    let Some(golden) = golden() else { return };
+    let fmps = golden.fmps();
+    let mut wrong = Vec::new();
+    for (table, pairs) in [("ratios", RATIOS), ("market", MARKET)] {
+        for (column, fields) in pairs {
+            let ours = golden.ours(table, column);
+            for field in *fields {
+                let theirs = fmps.get(*field).and_then(Value::as_f64);
+                if !matches!((ours, theirs), (Some(a), Some(b)) if close(a, b)) {
+                    wrong.push(format!("{table}.{column}: ours {ours:?}, FMP's {field} {theirs:?}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn exceptions_differ_indeed_and_are_what_their_reason_says() {
+    let Some(golden) = golden() else { return };
+    let fmps = golden.fmps();
+    let mut wrong = Vec::new();
+    for (table, column, fields, reason) in EXCEPTIONS {
+        let (ours, expected) = (golden.ours(table, column), golden.expected(column));
+        if ours.is_some() != expected.is_some() || ours.zip(expected).is_some_and(|(a, b)| !close(a, b)) {
+            wrong.push(format!("{table}.{column} is {ours:?} and should be {expected:?}: {reason}"));
+        }
+        for field in *fields {
+            let theirs = fmps.get(*field).and_then(Value::as_f64).unwrap_or_else(|| panic!("{field}"));
+            if ours.is_some_and(|ours| close(ours, theirs)) {
+                wrong.push(format!("{table}.{column} is FMP's {field} after all: {ours:?}; it is no exception ({reason})"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let reasons = |metric: &str| golden.home.lines(&format!("select reason from analytics.metric_nulls where metric = '{metric}' and basis in ('TTM', 'MARKET') and subject_date in ('{PERIOD}', '{DAY}')"));
+    assert_eq!((reasons("interest_coverage"), reasons("peg_ratio")), (vec!["not_reported".to_owned()], vec!["insufficient_history".to_owned()]));
+    // Rounded to FMP's six digits the yield is FMP's.
+    let rounded = golden.ours("market", "dividend_yield").map(|y| (y * 1e8).round() / 1e8);
+    assert_eq!(rounded, fmps["dividendYieldTTM"].as_f64());
+}
+
+#[test]
+fn no_figure_of_ours_or_fmps_is_left_out_of_the_lists() {
+    let Some(golden) = golden() else { return };
+    let mut listed: BTreeSet<(&str, &str)> = BTreeSet::new();
+    let mut theirs: BTreeSet<&str> = FMPS_ALONE.iter().map(|(field, _)| *field).collect();
+    for (table, pairs) in [("ratios", RATIOS), ("market", MARKET)] {
+        for (column, fields) in pairs {
+            assert!(listed.insert((table, column)), "{table}.{column} stands twice");
+            theirs.extend(*fields);
+        }
+    }
+    for (table, column, fields, _) in EXCEPTIONS {
+        assert!(listed.insert((table, column)), "{table}.{column} stands twice");
+        theirs.extend(*fields);
+    }
+    for (table, columns) in OURS_ALONE {
+        for column in *columns {
+            assert!(listed.insert((table, column)), "{table}.{column} stands twice");
+        }
+    }
+    let columns = |table: &str| {
+        golden.home.lines(&format!(
+            "select column_name from duckdb_columns() where schema_name = 'analytics' and table_name = '{table}' and (data_type = 'DOUBLE' or data_type like 'DECIMAL%')"
+        ))
+    };
+    let (ratios, market) = (columns("fact_financial_ratios"), columns("fact_market_metrics"));
+    let there: BTreeSet<(&str, &str)> = ratios.iter().map(|c| ("ratios", c.as_str())).chain(market.iter().map(|c| ("market", c.as_str()))).collect();
+    let unlisted: Vec<_> = there.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&there).collect();
+    assert!(unlisted.is_empty(), "figures of ours that no list names: {unlisted:?}");
+    assert!(gone.is_empty(), "listed figures that the tables do not have: {gone:?}");
+    let fmps = golden.fmps();
+    let fields: BTreeSet<&str> = fmps.keys().map(String::as_str).collect();
+    let unmapped: Vec<_> = fields.difference(&theirs).collect();
+    let unknown: Vec<_> = theirs.difference(&fields).collect();
+    assert!(unmapped.is_empty(), "fields of FMP's that no list names: {unmapped:?}");
+    assert!(unknown.is_empty(), "listed fields that FMP does not have: {unknown:?}");
+}

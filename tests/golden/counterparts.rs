@@ -1,0 +1,181 @@
+//! Which figure of ours is which of FMP's. A figure on either side that is in no list fails the test by name.
+
+/// `fact_financial_ratios` (basis TTM), and the fields of FMP's that must be equal within the tolerance.
+pub(super) const RATIOS: &[(&str, &[&str])] = &[
+    ("gross_margin", &["grossProfitMarginTTM"]),
+    ("operating_margin", &["operatingProfitMarginTTM"]),
+    ("pretax_margin", &["pretaxProfitMarginTTM"]),
+    ("continuous_operations_margin", &["continuousOperationsProfitMarginTTM"]),
+    ("net_margin", &["netProfitMarginTTM"]),
+    ("bottom_line_margin", &["bottomLineProfitMarginTTM"]),
+    ("ocf_to_sales", &["operatingCashFlowSalesRatioTTM"]),
+    ("capex_to_revenue", &["capexToRevenueTTM"]),
+    ("research_and_development_to_revenue", &["researchAndDevelopementToRevenueTTM"]),
+    ("stock_based_compensation_to_revenue", &["stockBasedCompensationToRevenueTTM"]),
+    ("roe", &["returnOnEquityTTM"]),
+    ("roa", &["returnOnAssetsTTM"]),
+    ("return_on_tangible_assets", &["returnOnTangibleAssetsTTM"]),
+    ("roic", &["returnOnInvestedCapitalTTM"]),
+    ("roce", &["returnOnCapitalEmployedTTM"]),
+    ("operating_return_on_assets", &["operatingReturnOnAssetsTTM"]),
+    ("asset_turnover", &["assetTurnoverTTM"]),
+    ("fixed_asset_turnover", &["fixedAssetTurnoverTTM"]),
+    ("receivables_turnover", &["receivablesTurnoverTTM"]),
+    ("inventory_turnover", &["inventoryTurnoverTTM"]),
+    ("payables_turnover", &["payablesTurnoverTTM"]),
+    ("working_capital_turnover", &["workingCapitalTurnoverRatioTTM"]),
+    ("days_sales_outstanding", &["daysOfSalesOutstandingTTM"]),
+    ("days_inventory", &["daysOfInventoryOutstandingTTM"]),
+    ("days_payables", &["daysOfPayablesOutstandingTTM"]),
+    ("operating_cycle", &["operatingCycleTTM"]),
+    ("cash_conversion_cycle", &["cashConversionCycleTTM"]),
+    ("current_ratio", &["currentRatioTTM"]),
+    ("quick_ratio", &["quickRatioTTM"]),
+    ("cash_ratio", &["cashRatioTTM"]),
+    ("operating_cash_flow_ratio", &["operatingCashFlowRatioTTM"]),
+    ("working_capital", &["workingCapitalTTM"]),
+    ("net_current_asset_value", &["netCurrentAssetValueTTM"]),
+    ("graham_net_net", &["grahamNetNetTTM"]),
+    ("average_receivables", &["averageReceivablesTTM"]),
+    ("average_payables", &["averagePayablesTTM"]),
+    ("average_inventory", &["averageInventoryTTM"]),
+    ("debt_to_equity", &["debtToEquityRatioTTM"]),
+    ("debt_to_assets", &["debtToAssetsRatioTTM"]),
+    ("debt_to_capital", &["debtToCapitalRatioTTM"]),
+    ("long_term_debt_to_capital", &["longTermDebtToCapitalRatioTTM"]),
+    ("financial_leverage", &["financialLeverageRatioTTM"]),
+    ("ocf_to_short_term_debt", &["shortTermOperatingCashFlowCoverageRatioTTM"]),
+    ("ocf_to_total_debt", &["operatingCashFlowCoverageRatioTTM"]),
+    ("capex_coverage", &["capitalExpenditureCoverageRatioTTM"]),
+    ("dividend_and_capex_coverage", &["dividendPaidAndCapexCoverageRatioTTM"]),
+    ("fcf_to_ocf", &["freeCashFlowOperatingCashFlowRatioTTM"]),
+    ("capex_to_ocf", &["capexToOperatingCashFlowTTM"]),
+    ("capex_to_depreciation", &["capexToDepreciationTTM"]),
+    ("income_quality", &["incomeQualityTTM"]),
+    ("payout_ratio", &["dividendPayoutRatioTTM"]),
+    ("effective_tax_rate", &["effectiveTaxRateTTM"]),
+    ("tax_burden", &["taxBurdenTTM", "netIncomePerEBTTTM"]),
+    // FMP's ebtPerEbit divides by operating income, its interestBurden by ebit.
+    ("interest_burden", &["ebtPerEbitTTM"]),
+    ("revenue_per_share", &["revenuePerShareTTM"]),
+    ("net_income_per_share", &["netIncomePerShareTTM"]),
+    ("ocf_per_share", &["operatingCashFlowPerShareTTM"]),
+    ("fcf_per_share", &["freeCashFlowPerShareTTM"]),
+    ("capex_per_share", &["capexPerShareTTM"]),
+    ("cash_per_share", &["cashPerShareTTM"]),
+    ("book_value_per_share", &["bookValuePerShareTTM", "shareholdersEquityPerShareTTM"]),
+    ("tangible_book_value_per_share", &["tangibleBookValuePerShareTTM"]),
+    ("interest_debt_per_share", &["interestDebtPerShareTTM"]),
+    ("graham_number", &["grahamNumberTTM"]),
+    ("invested_capital", &["investedCapitalTTM"]),
+    ("tangible_asset_value", &["tangibleAssetValueTTM"]),
+    ("intangibles_to_assets", &["intangiblesToTotalAssetsTTM"]),
+];
+
+/// `fact_market_metrics` of the day.
+pub(super) const MARKET: &[(&str, &[&str])] = &[
+    ("market_cap", &["marketCap"]),
+    ("enterprise_value_fmp", &["enterpriseValueTTM"]),
+    ("pb_ratio", &["priceToBookRatioTTM", "priceToFairValueTTM"]),
+    ("ps_ratio_ttm", &["priceToSalesRatioTTM"]),
+    ("p_to_fcf_ttm", &["priceToFreeCashFlowRatioTTM"]),
+    ("p_to_ocf_ttm", &["priceToOperatingCashFlowRatioTTM"]),
+    ("ev_to_revenue_ttm_fmp", &["evToSalesTTM"]),
+    ("ev_to_fcf_fmp", &["evToFreeCashFlowTTM"]),
+    ("ev_to_ocf_fmp", &["evToOperatingCashFlowTTM"]),
+    ("debt_to_market_cap", &["debtToMarketCapTTM"]),
+    ("fcf_yield", &["freeCashFlowYieldTTM"]),
+    ("earnings_yield", &["earningsYieldTTM"]),
+    ("dividends_per_share_ttm", &["dividendPerShareTTM"]),
+    ("payout_ratio", &["dividendPayoutRatioTTM"]),
+];
+
+const EBITDA: &str = "other vintage: FMP's EBITDA of the day is not the sum of the four quarters it reports (api.md)";
+const EBIT: &str = "other vintage: FMP's EBIT of the day is not the sum of the four quarters it reports (api.md)";
+const DEPRECIATION: &str = "other vintage: FMP took another D&A of one quarter (api.md)";
+
+/// Where ours differs from its counterpart, and why. Each must really differ, and be what `apple::expected` computes.
+pub(super) const EXCEPTIONS: &[(&str, &str, &[&str], &str)] = &[
+    ("ratios", "ebitda_margin", &["ebitdaMarginTTM"], EBITDA),
+    ("ratios", "ebit_margin", &["ebitMarginTTM"], EBIT),
+    ("ratios", "ebt_to_ebit", &["interestBurdenTTM"], EBIT),
+    ("ratios", "net_debt_to_ebitda", &["netDebtToEBITDATTM"], EBITDA),
+    ("ratios", "debt_service_coverage", &["debtServiceCoverageRatioTTM"], EBITDA),
+    ("market", "ev_to_ebitda_fmp", &["evToEBITDATTM", "enterpriseValueMultipleTTM"], EBITDA),
+    ("ratios", "solvency_ratio", &["solvencyRatioTTM"], DEPRECIATION),
+    (
+        "ratios",
+        "selling_general_and_administrative_to_revenue",
+        &["salesGeneralAndAdministrativeToRevenueTTM"],
+        "FMP divided the general and administrative line alone, which Apple does not report (api.md)",
+    ),
+    ("ratios", "interest_coverage", &["interestCoverageRatioTTM"], "an expense of 0 is FMP's `not reported`: NULL, not 0 (finance.md)"),
+    ("ratios", "free_cash_flow_to_equity", &["freeCashFlowToEquityTTM"], "FMP changed its definition in 2026; ours is the new one (api.md)"),
+    ("ratios", "free_cash_flow_to_firm", &["freeCashFlowToFirmTTM"], "FMP changed its definition in 2026; ours is the new one (api.md)"),
+    ("market", "pe_ratio_ttm", &["priceToEarningsRatioTTM"], "by the sum of the four diluted EPS, as the market does (finance.md)"),
+    ("market", "peg_ratio", &["priceToEarningsGrowthRatioTTM"], "four quarters know no growth of twelve months: NULL (finance.md)"),
+    ("market", "dividend_yield", &["dividendYieldTTM"], "FMP gives six digits"),
+];
+
+/// Ours that FMP's two answers do not have.
+pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
+    (
+        "ratios",
+        &[
+            "fcf_margin",
+            "roe_average",
+            "roa_average",
+            "roic_average",
+            "asset_turnover_average",
+            "fixed_asset_turnover_average",
+            "receivables_turnover_average",
+            "inventory_turnover_average",
+            "payables_turnover_average",
+            "liabilities_to_assets",
+            "total_payout_ratio",
+            // of the cash flow; FMP's dividendPerShareTTM is of the declared dividends, as dividends_per_share_ttm
+            "dividends_per_share",
+        ],
+    ),
+    (
+        "market",
+        &[
+            "close_price",
+            "shares_outstanding_used",
+            // the wide enterprise value; FMP's narrower one is enterprise_value_fmp
+            "enterprise_value",
+            "ev_to_revenue",
+            "ev_to_revenue_ttm",
+            "ev_to_ebitda",
+            "ev_to_ebit",
+            "ev_to_fcf",
+            "ev_to_ocf",
+            // of the last fiscal year
+            "pe_ratio",
+            "ps_ratio",
+            // of prices alone
+            "return_1d",
+            "return_5d",
+            "return_21d",
+            "return_63d",
+            "return_126d",
+            "return_252d",
+            "total_return_252d",
+            "volatility_30d",
+            "volatility_90d",
+            "beta_252d",
+            "correlation_252d",
+            "high_52w",
+            "low_52w",
+            "sma_50",
+            "sma_200",
+            "max_drawdown_252d",
+        ],
+    ),
+];
+
+/// FMP's that we do not have.
+pub(super) const FMPS_ALONE: &[(&str, &str)] = &[
+    ("symbol", "no figure"),
+    ("forwardPriceToEarningsGrowthRatioTTM", "needs analysts' estimates"),
+];
