@@ -32,7 +32,7 @@ fn a_full_run_fetches_everything_again_and_changes_no_row() {
         assert_eq!((rows.loaded, rows.staged), (0, rows.unchanged + rows.quarantined), "{dataset}");
     }
     assert_eq!(home.content(), before);
-    let by_run = "select count(*) from (select run_id from analytics.fact_financials union all select run_id from analytics.metric_nulls \
+    let by_run = "select count(*) from (select run_id from analytics.fact_financials union all select run_id from analytics.fact_market_metrics \
                   union all select run_id from raw.prices union all select run_id from staging.profile) where run_id <> ";
     assert_eq!(home.count(&format!("{by_run}'{}'", first().summary.run_id)), 0);
 }
@@ -59,7 +59,7 @@ fn a_day_later_only_the_companies_that_changed_are_written() {
         ["staging.income_statement", "staging.balance_sheet", "staging.cash_flow"].into_iter().flat_map(of).collect();
     assert!(loaded.contains("RESTA") && loaded.contains("FRESH"), "{loaded:?}");
     assert!(loaded.len() < SYMBOLS / 2, "revision 1 is to change some companies, not most: {loaded:?}");
-    for table in ["fact_financials", "fact_financials_ttm", "fact_financial_ratios", "fact_growth_rates", "fact_market_metrics", "metric_nulls"] {
+    for table in ["fact_financials", "fact_financials_ttm", "fact_financial_ratios", "fact_growth_rates", "fact_market_metrics"] {
         let written = of(&format!("analytics.{table}"));
         assert!(written.is_subset(&loaded), "{table}: {written:?} beyond {loaded:?}");
     }

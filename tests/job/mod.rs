@@ -54,7 +54,7 @@ fn a_first_run_of_every_odd_company_is_complete_and_fills_every_table() {
         assert!(counts.rows > 0, "{table}");
         assert_eq!((counts.rows, counts.written, counts.removed), (content.rows(table), content.rows(table), 0), "{table}");
     }
-    assert_eq!(summary.analytics.len(), findata_analytics::models::TABLES.len());
+    assert_eq!(summary.analytics.len(), findata_analytics::models::PUBLISHED.len());
     for table in ["dim_company", "fact_daily_prices", "fact_market_metrics"] {
         let companies = home.count(&format!("select count(distinct symbol) from analytics.{table}"));
         assert_eq!(companies, SYMBOLS as i64, "{table}");

@@ -41,7 +41,7 @@ pub(crate) fn metrics(home: &Home, table: &str) -> Vec<String> {
 }
 
 /// Figures that are NULL without a reason or have more than one, and reasons of figures that are there.
-pub(crate) fn broken(home: &Home) -> Vec<String> {
+pub(crate) fn broken(home: &Home, reasons: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (table, date, basis, keys) in FACTS {
         let metrics = metrics(home, table);
@@ -52,7 +52,7 @@ pub(crate) fn broken(home: &Home) -> Vec<String> {
             .map(|m| format!("select symbol, {date} d, {basis} b, '{m}' m, {m} is null is_null from analytics.{table}"))
             .collect();
         let query = format!(
-            "with figures as ({}), reasons as (select symbol, subject_date d, basis b, metric m, count(*) n from analytics.metric_nulls group by all) \
+            "with figures as ({}), reasons as (select symbol, subject_date d, basis b, metric m, count(*) n from {reasons} group by all) \
              select f.symbol, f.d, f.b, f.m, f.is_null, coalesce(r.n, 0) from figures f left join reasons r using (symbol, d, b, m) \
              where coalesce(r.n, 0) <> case when f.is_null then 1 else 0 end order by all limit 20",
             lines.join(" union all ")
@@ -65,7 +65,7 @@ pub(crate) fn broken(home: &Home) -> Vec<String> {
         .map(|(table, date, basis, _)| format!("select symbol, {date} d, {basis} b from analytics.{table}"))
         .collect();
     let query = format!(
-        "select n.symbol, n.subject_date, n.basis, n.metric from analytics.metric_nulls n \
+        "select n.symbol, n.subject_date, n.basis, n.metric from {reasons} n \
          anti join ({}) k on k.symbol = n.symbol and k.d = n.subject_date and k.b = n.basis limit 20",
         known.join(" union all ")
     );
@@ -75,7 +75,7 @@ pub(crate) fn broken(home: &Home) -> Vec<String> {
 
 #[test]
 fn every_null_has_exactly_one_reason_and_no_figure_has_one() {
-    let broken = broken(&first().home);
+    let broken = broken(&first().home, "analytics.metric_nulls");
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
@@ -86,14 +86,15 @@ fn the_check_of_reasons_finds_what_is_wrong() {
     // A reason lost, a reason twice, a reason for a figure that is there, a reason of nothing.
     connection
         .execute_batch(
-            "delete from analytics.metric_nulls where symbol = 'JPM' and basis = 'TTM' and metric = 'current_ratio';
-             insert into analytics.metric_nulls select * from analytics.metric_nulls where symbol = 'ZEROR' and basis = 'TTM' and metric = 'net_margin';
-             insert into analytics.metric_nulls select * replace ('KO' as symbol) from analytics.metric_nulls where symbol = 'JPM' and metric = 'quick_ratio' and basis = 'FY';
-             insert into analytics.metric_nulls select * replace (date '1999-01-01' as subject_date) from analytics.metric_nulls limit 1;",
+            "create table ops.reasons as select symbol, subject_date, basis, metric, reason from analytics.metric_nulls;
+             delete from ops.reasons where symbol = 'JPM' and basis = 'TTM' and metric = 'current_ratio';
+             insert into ops.reasons select * from ops.reasons where symbol = 'ZEROR' and basis = 'TTM' and metric = 'net_margin';
+             insert into ops.reasons select * replace ('KO' as symbol) from ops.reasons where symbol = 'JPM' and metric = 'quick_ratio' and basis = 'FY';
+             insert into ops.reasons select * replace (date '1999-01-01' as subject_date) from ops.reasons limit 1;",
         )
         .unwrap();
     drop(connection);
-    let broken = broken(&home).join("\n");
+    let broken = broken(&home, "ops.reasons").join("\n");
     for part in ["JPM", "current_ratio", "ZEROR", "KO", "no figure"] {
         assert!(broken.contains(part), "{part} is missing in\n{broken}");
     }

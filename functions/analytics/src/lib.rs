@@ -70,6 +70,10 @@ async fn compute(
     ] {
         warehouse.execute(&statement).await?;
     }
+    let pending = warehouse.query("select 'pending' where exists (select 1 from pending)").await?;
+    if pending.is_empty() {
+        return publish::totals(warehouse).await;
+    }
     for (position, model) in models::MODELS.iter().enumerate() {
         let begun = Instant::now();
         warehouse.execute(model.sql).await.map_err(|error| named(error, model.file))?;

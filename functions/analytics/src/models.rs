@@ -118,11 +118,7 @@ pub const PUBLISHED: &[Table] = &[
     Table { name: "fact_financial_ratios", key: &["company_key", "fiscal_date", "basis"], extent: Extent::Companies },
     Table { name: "fact_growth_rates", key: &["company_key", "fiscal_date", "basis"], extent: Extent::Companies },
     Table { name: "fact_market_metrics", key: &["company_key", "metric_date"], extent: Extent::Days("metric_date") },
-    Table {
-        name: "period_nulls",
-        key: &["company_key", "fiscal_date", "basis", "metric"],
-        extent: Extent::Companies,
-    },
+    Table { name: "period_nulls", key: &["company_key", "fiscal_date", "basis", "metric"], extent: Extent::Companies },
 ];
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! over whole rows, so a NULL equals a NULL and no column can be forgotten. They are temporary tables built before the
 //! transaction, in which only DELETE and INSERT stand: Snowflake commits at every DDL.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use findata_shared::{
@@ -22,10 +22,20 @@ pub(crate) async fn publish(
     warehouse: &mut impl Warehouse,
     also: &[String],
 ) -> Result<BTreeMap<String, TableCounts>> {
+    let filled = filled(warehouse).await?;
     for table in PUBLISHED {
-        warehouse.execute(&difference("delta", table, &new(table), &old(table))).await?;
-        warehouse.execute(&difference("gone", table, &old(table), &new(table))).await?;
-        warehouse.execute(&format!("drop table new_{}", table.name)).await?;
+        let name = table.name;
+        if filled.contains(name) {
+            warehouse.execute(&difference("delta", table, &new(table), &old(table))).await?;
+            warehouse.execute(&difference("gone", table, &old(table), &new(table))).await?;
+            warehouse.execute(&format!("drop table new_{name}")).await?;
+        } else {
+            // Nothing to compare with: all is new.
+            warehouse.execute(&format!("alter table new_{name} rename to delta_{name}")).await?;
+            let none =
+                format!("create or replace temporary table gone_{name} as select * from delta_{name} where false");
+            warehouse.execute(&none).await?;
+        }
     }
     let changed = counts(warehouse).await?;
     let mut statements = Vec::new();
@@ -34,7 +44,19 @@ pub(crate) async fn publish(
     }
     statements.extend_from_slice(also);
     in_transaction(warehouse, &statements).await?;
+    for table in PUBLISHED {
+        for prefix in ["delta", "gone"] {
+            warehouse.execute(&format!("drop table {prefix}_{}", table.name)).await?;
+        }
+    }
     with_totals(changed, warehouse).await
+}
+
+/// Tables that hold rows already.
+async fn filled(warehouse: &mut impl Warehouse) -> Result<BTreeSet<String>> {
+    let one = |table: &Table| format!("select '{0}' where exists (select 1 from analytics.{0})", table.name);
+    let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
+    Ok(warehouse.query(&query).await?.into_iter().filter_map(|row| row.into_iter().next()?).collect())
 }
 
 /// Runs statements as one transaction.
@@ -96,6 +118,11 @@ async fn counts(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, Table
         counts.insert(name.clone(), TableCounts { rows: 0, written, removed });
     }
     Ok(counts)
+}
+
+/// The rows of every table, nothing changed.
+pub(crate) async fn totals(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, TableCounts>> {
+    with_totals(BTreeMap::new(), warehouse).await
 }
 
 async fn with_totals(

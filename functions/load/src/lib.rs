@@ -16,7 +16,7 @@ use findata_shared::{
     ledger::{self, BatchEntry, Loaded, StagedFile},
     run::{RowCounts, RunId},
     stage::{self, Stage},
-    warehouse::Warehouse,
+    warehouse::{Warehouse, literal},
 };
 
 /// Loads a staged run and closes the step. Safe to repeat.
@@ -135,17 +135,19 @@ async fn noted(run: &RunId, warehouse: &mut impl Warehouse) -> Result<HashMap<St
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
+/// Notes the run's tasks, replacing those of an earlier try.
 async fn note_tasks(run: &RunId, entries: &[BatchEntry], warehouse: &mut impl Warehouse) -> Result<()> {
-    let statements = sql::tasks(run, entries);
     warehouse.execute("begin transaction").await?;
-    for statement in statements {
-        if let Err(error) = warehouse.execute(&statement).await {
-            let _ = warehouse.execute("rollback").await;
-            return Err(error);
-        }
+    let noted = async {
+        warehouse.execute(&format!("delete from ops.tasks where run_id = {}", literal(run.as_str()))).await?;
+        warehouse.append("ops.tasks", sql::tasks(run, entries)).await?;
+        warehouse.execute("commit").await
+    };
+    let noted = noted.await;
+    if noted.is_err() {
+        let _ = warehouse.execute("rollback").await;
     }
-    warehouse.execute("commit").await?;
-    Ok(())
+    noted.map(|_| ())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use findata_shared::{
     catalog::{Dataset, History, LINEAGE},
-    ledger::{BatchEntry, Outcome, StagedFile},
+    ledger::{BatchEntry, Outcome, StagedFile, TaskRecord},
     run::RunId,
     warehouse::literal,
 };
@@ -11,9 +11,6 @@ use findata_shared::{
 /// Rows by file in `incoming`.
 pub(crate) const COUNTS: &str =
     "select source_file, count(*)::varchar, count(reject)::varchar from incoming group by source_file";
-
-/// Tasks of one insert statement.
-const TASKS_PER_INSERT: usize = 1_000;
 
 /// Files of the run that are loaded, with their counts.
 pub(crate) fn noted(run: &RunId) -> String {
@@ -106,39 +103,32 @@ fn note_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTime<
     )
 }
 
-/// The run's tasks into `ops.tasks`, replacing those of an earlier try.
-pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<String> {
-    let run = literal(run.as_str());
-    let mut rows = Vec::new();
-    for entry in entries {
-        for record in &entry.tasks {
+/// The rows of `ops.tasks` for a run.
+pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<Vec<Option<String>>> {
+    let of_entry = |entry: &BatchEntry| {
+        let row = |record: &TaskRecord| {
             let (outcome, reason, count) = match &record.outcome {
                 Outcome::Rows { rows, .. } => ("rows", None, *rows),
                 Outcome::Empty => ("empty", None, 0),
-                Outcome::NotInPlan { reason } => ("not_in_plan", Some(reason), 0),
-                Outcome::Failed { reason, .. } => ("failed", Some(reason), 0),
+                Outcome::NotInPlan { reason } => ("not_in_plan", Some(reason.clone()), 0),
+                Outcome::Failed { reason, .. } => ("failed", Some(reason.clone()), 0),
             };
-            rows.push(format!(
-                "({run}, {}, '{}', {}, '{outcome}', {}, {count}, {}, {}, '{}'::timestamp)",
-                literal(&entry.batch),
-                record.task.dataset.name,
-                literal(&record.task.subject()),
-                reason.map_or("null".into(), |r| literal(r)),
-                record.calls,
-                record.bytes,
-                record.fetched_at.format("%Y-%m-%d %H:%M:%S%.3f"),
-            ));
-        }
-    }
-    let insert = |chunk: &[String]| {
-        format!(
-            "insert into ops.tasks (run_id, batch, dataset, subject, outcome, reason, row_count, calls, bytes, fetched_at) values {}",
-            chunk.join(", ")
-        )
+            vec![
+                Some(run.to_string()),
+                Some(entry.batch.clone()),
+                Some(record.task.dataset.name.to_owned()),
+                Some(record.task.subject()),
+                Some(outcome.to_owned()),
+                reason,
+                Some(count.to_string()),
+                Some(record.calls.to_string()),
+                Some(record.bytes.to_string()),
+                Some(record.fetched_at.format("%Y-%m-%d %H:%M:%S%.3f").to_string()),
+            ]
+        };
+        entry.tasks.iter().map(row).collect::<Vec<_>>()
     };
-    let mut statements = vec![format!("delete from ops.tasks where run_id = {run}")];
-    statements.extend(rows.chunks(TASKS_PER_INSERT).map(insert));
-    statements
+    entries.iter().flat_map(of_entry).collect()
 }
 
 fn join_on(dataset: &Dataset, left: &str, right: &str) -> String {

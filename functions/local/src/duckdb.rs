@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use ::duckdb::{AccessMode, Config, Connection, types::ValueRef};
+use ::duckdb::{AccessMode, Config, Connection, appender_params_from_iter, types::ValueRef};
 use findata_shared::{
     Error, Result,
     catalog::{Column, Dataset, Kind},
@@ -76,6 +76,8 @@ fn connect(path: &Path, mode: AccessMode) -> Result<Connection> {
         .and_then(|c| c.with("autoinstall_known_extensions", "false"))
         .and_then(|c| c.with("autoload_known_extensions", "false"))
         .and_then(|c| c.with("memory_limit", format!("{MEMORY_TO_LOAD}B")))
+        // One checkpoint when the run ends, not one a commit; what is committed is safe in the write-ahead log.
+        .and_then(|c| c.with("checkpoint_threshold", "1TB"))
         // Memory freed by one statement goes back to the system instead of piling up beside the next one's.
         .and_then(|c| c.with("allocator_flush_threshold", "1MB"))
         .and_then(|c| c.with("allocator_bulk_deallocation_flush_threshold", "1MB"))
@@ -117,6 +119,19 @@ impl Warehouse for DuckDb {
     async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
         let (connection, path) = (&self.connection, &self.path);
         tokio::task::block_in_place(|| texts(connection, sql)).map_err(|e| failure(path, &e))
+    }
+
+    async fn append(&mut self, table: &str, rows: Vec<Vec<Option<String>>>) -> Result<()> {
+        let (connection, path) = (&self.connection, &self.path);
+        let (schema, name) = table.split_once('.').unwrap_or(("main", table));
+        tokio::task::block_in_place(|| {
+            let mut appender = connection.appender_to_db(name, schema)?;
+            for row in &rows {
+                appender.append_row(appender_params_from_iter(row))?;
+            }
+            appender.flush()
+        })
+        .map_err(|e| failure(path, &e))
     }
 
     async fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> Result<()> {

@@ -15,6 +15,10 @@ pub trait Warehouse: Send {
     /// Runs a query of few rows; every value as text.
     fn query(&mut self, sql: &str) -> impl Future<Output = Result<Vec<Vec<Option<String>>>>> + Send;
 
+    /// Appends rows to a table: texts that its columns' types read, in the order of its columns. For the ledger's rows,
+    /// of which a run has one a call.
+    fn append(&mut self, table: &str, rows: Vec<Vec<Option<String>>>) -> impl Future<Output = Result<()>> + Send;
+
     /// Brings the rows of landing files into the temporary table `incoming`: the dataset's typed columns, then
     /// `row_hash`, `observed_at`, `source_file`, `source_row`, `subject` (whose answer it was in), `reject`, `payload`.
     fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> impl Future<Output = Result<()>> + Send;

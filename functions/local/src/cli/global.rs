@@ -16,7 +16,7 @@ use crate::home::{Home, SourceKind};
 
 /// Most calls in flight at once. Without a limit of calls more would only queue on two cores; at 3,000 calls a minute
 /// and a second's answer 50 are in flight.
-const IN_FLIGHT: usize = 256;
+const IN_FLIGHT: usize = 512;
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]

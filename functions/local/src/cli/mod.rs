@@ -87,7 +87,9 @@ impl Failure {
 /// Writes to standard output. A reader that has gone, as `head` does, wants no more and is no failure.
 pub(crate) fn say(text: &str) -> Result<(), Failure> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::Stop(format!("cannot write to standard output: {e}")).into()),
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::Stop(format!("cannot write to standard output: {e}")).into())
+        }
         _ => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use findata_shared::{fmp::Fmp, plan::Plan};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::host::Progress;
+use crate::{host::Progress, show};
 
 /// What a person sees of a run while it goes on.
 pub(crate) struct Bars {
@@ -41,7 +41,8 @@ impl Progress for Bars {
     fn planned(&self, plan: &Plan) {
         let (due, fresh) = (plan.due(), plan.fresh());
         if !self.terminal {
-            eprintln!("plan: {} symbols, {due} calls to make, {fresh} answers still fresh", plan.symbols.len());
+            let symbols = show::of(plan.symbols.len() as u64, "symbol");
+            eprintln!("plan: {symbols}, {} to make, {} still fresh", show::of(due, "call"), show::of(fresh, "answer"));
             return;
         }
         let bar = ProgressBar::new(due);

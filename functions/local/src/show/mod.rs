@@ -19,6 +19,11 @@ pub(crate) fn count(n: u64) -> String {
     out
 }
 
+/// A count of things, in the singular or the plural.
+pub(crate) fn of(n: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// Bytes in the unit that fits.
 pub(crate) fn bytes(n: u64) -> String {
     match n {

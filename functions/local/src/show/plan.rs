@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use findata_shared::plan::Plan;
 
-use super::{bytes, count};
+use super::{bytes, count, of};
 
 /// A plan as a person reads it: calls, bytes and reasons by dataset.
 pub fn plan(plan: &Plan, fmp_plan: &str, minutes: Option<f64>) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{} symbols", count(plan.symbols.len() as u64));
+    let _ = writeln!(out, "{}", of(plan.symbols.len() as u64, "symbol"));
     for note in &plan.notes {
         let _ = writeln!(out, "  {note}");
     }

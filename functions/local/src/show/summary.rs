@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, fmt::Write, path::Path};
 
 use findata_shared::run::{Highlight, Status, Summary};
 
-use super::{bytes, count};
+use super::{bytes, count, of};
 
-/// Failures shown by name; the rest are counted.
-const FAILURES: usize = 8;
+/// Reasons shown, and tasks named for each; the rest are counted.
+const REASONS: usize = 8;
+const TASKS: usize = 3;
 
 /// A summary as a person reads it.
 pub fn summary(run: &Summary, warehouse: &Path) -> String {
@@ -43,7 +44,7 @@ fn headline(run: &Summary) -> String {
         Status::Budget => "stopped by the call budget; the next run goes on",
         Status::Failed => "failed",
     };
-    format!("run {} {word}: {} symbols in {:.2} s", run.run_id, count(run.symbols), run.seconds)
+    format!("run {} {word}: {} in {:.2} s", run.run_id, of(run.symbols, "symbol"), run.seconds)
 }
 
 fn datasets(out: &mut String, run: &Summary) {
@@ -68,11 +69,15 @@ fn datasets(out: &mut String, run: &Summary) {
 }
 
 fn tables(out: &mut String, run: &Summary) {
-    if run.analytics.is_empty() {
+    let changed: Vec<_> = run.analytics.iter().filter(|(_, t)| t.written + t.removed > 0).collect();
+    if changed.is_empty() {
+        if !run.analytics.is_empty() {
+            let _ = writeln!(out, "\n  analytics  no row changed");
+        }
         return;
     }
     let _ = writeln!(out, "\n  {:<22} {:>10} {:>10} {:>10}", "analytics", "rows", "written", "removed");
-    for (name, table) in &run.analytics {
+    for (name, table) in changed {
         let _ = writeln!(
             out,
             "  {name:<22} {:>10} {:>10} {:>10}",
@@ -124,16 +129,28 @@ fn billions(amount: f64) -> String {
     }
 }
 
+/// Failures by their reason: one that took every task is one line.
 fn failures(out: &mut String, run: &Summary) {
     if run.failures.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n  {} failed", count(run.failures.len() as u64));
-    for failure in run.failures.iter().take(FAILURES) {
-        let _ = writeln!(out, "  {:<8} {:<18} {}", failure.symbol, failure.dataset, failure.reason);
+    let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for failure in &run.failures {
+        let task = format!("{} {}", failure.symbol, failure.dataset);
+        by_reason.entry(&failure.reason).or_default().push(task.trim().to_owned());
     }
-    if run.failures.len() > FAILURES {
-        let more = run.failures.len() - FAILURES;
-        let _ = writeln!(out, "  and {} more: select * from ops.tasks where outcome = 'failed'", count(more as u64));
+    let _ = writeln!(out, "\n  {} failed", of(run.failures.len() as u64, "task"));
+    for (reason, tasks) in by_reason.iter().take(REASONS) {
+        let more = if tasks.len() > TASKS {
+            format!(" and {} more", count((tasks.len() - TASKS) as u64))
+        } else {
+            String::new()
+        };
+        let named = tasks.iter().take(TASKS).cloned().collect::<Vec<_>>().join(", ");
+        let _ = writeln!(out, "  {named}{more}: {reason}");
+    }
+    if by_reason.len() > REASONS {
+        let more = count((by_reason.len() - REASONS) as u64);
+        let _ = writeln!(out, "  and for {more} other reasons: select * from ops.tasks where outcome = 'failed'");
     }
 }

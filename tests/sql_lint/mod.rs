@@ -1,0 +1,109 @@
+//! One SQL text on two engines: every model, table and view, and the set-up rendered from the catalog, parse in both dialects and
+//! use only what both engines understand in the same way (an allow-list: no validator knows all that Snowflake refuses).
+
+mod rejected;
+mod rules;
+mod text;
+
+use std::{fs, path::PathBuf};
+
+use findata_analytics::models;
+use findata_shared::warehouse::tables;
+
+/// What kind of file a statement stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// A model: one temporary table, replaced.
+    Model,
+    /// A table of `analytics`: made once.
+    Table,
+    /// A view of `analytics`.
+    View,
+    /// The set-up that the catalog renders.
+    Setup,
+}
+
+/// What is wrong with a text, nothing if it is good.
+fn lint(place: Place, sql: &str) -> Vec<String> {
+    let mut found = text::lint(place, sql);
+    found.extend(rules::lint(place, sql));
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../infra/models")
+}
+
+/// Files of a folder of models, by the name they have in `models.rs`.
+fn files(below: &str) -> Vec<(String, String)> {
+    let entries = fs::read_dir(folder().join(below)).into_iter().flatten().flatten();
+    let mut found: Vec<(String, String)> = entries
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            let name = if below.is_empty() { name } else { format!("{below}/{name}") };
+            (name, fs::read_to_string(entry.path()).unwrap())
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+const PLACES: [(&str, Place); 3] = [("", Place::Model), ("tables", Place::Table), ("views", Place::View)];
+
+#[test]
+fn every_model_table_and_view_is_in_the_subset_of_both_engines() {
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for (below, place) in PLACES {
+        for (name, sql) in files(below) {
+            seen += 1;
+            wrong.extend(lint(place, &sql).into_iter().map(|what| format!("{name}: {what}")));
+        }
+    }
+    assert!(seen > 35, "{seen}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_set_up_that_the_catalog_renders_is_too() {
+    let statements = tables::setup();
+    assert!(statements.len() > 20);
+    let wrong: Vec<String> = statements.iter().flat_map(|sql| lint(Place::Setup, sql).into_iter().map(move |what| format!("{what}: {sql}"))).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_list_of_models_is_the_folder_both_ways() {
+    for (below, _) in PLACES {
+        let here = |file: &str| file.split_once('/').map_or("", |(folder, _)| folder) == below;
+        let all = models::MODELS.iter().chain(models::TABLES).filter(|m| here(m.file));
+        let mut listed: Vec<(String, String)> = all.map(|m| (m.file.to_owned(), m.sql.to_owned())).collect();
+        let order: Vec<String> = listed.iter().map(|(name, _)| name.clone()).collect();
+        listed.sort();
+        let names = |all: &[(String, String)]| all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&listed), names(&files(below)));
+        assert!(listed == files(below), "the texts of {below} are not those of the files");
+        if below.is_empty() {
+            assert_eq!(order, names(&listed), "models run in the order of their numbers");
+        }
+    }
+    let below: Vec<String> = fs::read_dir(folder()).unwrap().flatten().filter(|e| e.path().is_dir()).map(|e| e.file_name().into_string().unwrap()).collect();
+    assert!(below.iter().all(|name| ["tables", "views"].contains(&name.as_str())), "{below:?}");
+}
+
+#[test]
+fn every_published_table_has_a_table_and_a_model() {
+    for table in models::PUBLISHED {
+        assert!(models::TABLES.iter().any(|t| t.file == format!("tables/{}.sql", table.name)), "{}", table.name);
+        let made = format!("create or replace temporary table new_{} as", table.name);
+        assert!(models::MODELS.iter().any(|m| m.sql.contains(&made)), "{made}");
+    }
+    // Every temporary table is made once, and named in the file's name.
+    for model in models::MODELS {
+        let stem = model.file.trim_end_matches(".sql").split_once('_').unwrap().1;
+        assert!(model.sql.contains(&format!("table {stem} as")), "{} makes another table", model.file);
+    }
+}

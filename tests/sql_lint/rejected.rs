@@ -1,0 +1,132 @@
+//! Each rule rejects what it is there for, and a good text passes.
+
+use super::{Place, lint};
+
+/// A model around a query.
+fn model(query: &str) -> String {
+    format!("-- grain: company x day\ncreate or replace temporary table t as\n{query}")
+}
+
+#[test]
+fn what_both_engines_read_alike_passes() {
+    for query in [
+        "select a, b / nullif(c, 0) as d from x",
+        "select a::double / 365.0::double as d from x",
+        "select sum(a) over (partition by s order by d rows between 3 preceding and current row) as r from x",
+        "select row_number() over (partition by s order by d desc nulls last) as n from x qualify n = 1",
+        "select (d - interval '1 year')::date as y, date_trunc('month', d)::date as m, d - 7 as w from x",
+        "with a as (select s, max(d) as d from x group by s) select a.s from a left join y on y.s = a.s and y.d < a.d",
+        "select * exclude (a) from x union all select b::decimal(38, 6) from y",
+        "select case when a > 0 then ln(a) end as l, try_cast(b as double) as t, json_extract_path_text(p, 'key') as j from x",
+    ] {
+        assert_eq!(lint(Place::Model, &model(query)), Vec::<String>::new(), "{query}");
+    }
+    assert_eq!(lint(Place::Table, "-- grain: company x day\ncreate table if not exists a.b (x varchar, y decimal(38, 6), z timestamp)"), Vec::<String>::new());
+    assert_eq!(lint(Place::Setup, "create schema if not exists raw"), Vec::<String>::new());
+    assert_eq!(lint(Place::View, "-- grain: company x day\ncreate or replace view a.v as select x from a.b"), Vec::<String>::new());
+}
+
+#[test]
+fn every_rule_rejects_its_own() {
+    let mut silent = Vec::new();
+    for (query, reason) in [
+        ("select iff(a, 1, 2) as i from x", "function iff"),
+        ("select nvl(a, 1) as i from x", "function nvl"),
+        ("select greatest(a, b) as i from x", "function greatest"),
+        ("select concat(a, b) as i from x", "function concat"),
+        ("select dateadd('day', 1, d) as i from x", "function dateadd"),
+        ("select to_date(a) as i from x", "function to_date"),
+        ("select current_date as i from x", "function current_date"),
+        ("select current_timestamp() as i from x", "function current_timestamp"),
+        ("select div0(a, b) as i from x", "function div0"),
+        ("select sum(a) filter (where b) as i from x", "FILTER"),
+        ("select lag(a ignore nulls) over (order by d) as i from x", "IGNORE NULLS of lag"),
+        ("select lag(a) ignore nulls over (order by d) as i from x", "IGNORE NULLS of lag"),
+        ("select last_value(a) ignore nulls over (order by d rows between unbounded preceding and current row) as i from x", "outside the parentheses"),
+        ("select sum(a) over w as i from x window w as (order by d)", "named window"),
+        ("select corr(a, b) over (order by d rows between 3 preceding and current row) as i from x", "corr over an order"),
+        ("select median(a) over (order by d) as i from x", "median over an order"),
+        ("select first_value(a) over (partition by s order by d) as i from x", "without an explicit frame"),
+        ("select sum(a) over (partition by s order by d) as i from x", "without an explicit frame"),
+        ("select sum(a) over (order by d groups between 1 preceding and current row) as i from x", "GROUPS"),
+        ("select row_number() over (order by d desc) as i from x", "without NULLS"),
+        ("select a from x order by a desc", "without NULLS"),
+        ("select a from x order by all", "ORDER BY ALL"),
+        ("select a / b as i from x", "without NULLIF"),
+        ("select a / (b + 1) as i from x", "without NULLIF"),
+        ("select case when b > 0 then a / b end as i from x", "without NULLIF"),
+        ("select a / sqrt(b) as i from x", "without NULLIF"),
+        ("select a /\n nullif(b, 0) as i from x", "neither NULLIF( nor a number"),
+        ("select 'a / b' as i from x", "neither NULLIF( nor a number"),
+        ("select 1 / 3 as i from x", "cast to double"),
+        ("select a::float as i from x", "type FLOAT"),
+        ("select a::integer as i from x", "type INTEGER"),
+        ("select a::number(38, 6) as i from x", "type NUMBER"),
+        ("select a::decimal as i from x", "type DECIMAL"),
+        ("select a::decimal(18, 3) as i from x", "type DECIMAL"),
+        ("select a::timestamp_ntz as i from x", "type"),
+        ("select a::timestamptz as i from x", "type"),
+        ("select a::varchar(20) as i from x", "type VARCHAR"),
+        ("select try_cast(1 + a as double) as i from x", "TRY_CAST"),
+        ("select d - interval '1 year' as i from x", "without ::date"),
+        ("select date_trunc('month', d) as i from x", "without ::date"),
+        ("select d - interval 30 day as i from x", "INTERVAL"),
+        ("select extract(year from d) as i from x", "EXTRACT"),
+        ("select p ->> 'a' as i from x", "JSON"),
+        ("select p:a::varchar as i from x", "a:b"),
+        ("select \"A\" as i from x", "quoted name"),
+        ("select a as \"I\" from x", "quoted name"),
+        ("select a as start from x", "reserved name start"),
+        ("select x.row from x", "reserved name row"),
+        ("select show from x", "reserved name show"),
+        ("select distinct on (a) a, b from x", "DISTINCT ON"),
+        ("select a from x asof join y match_condition (x.d >= y.d)", "ASOF"),
+        ("select a from x natural join y", "join"),
+        ("select a from x right join y on x.a = y.a", "join"),
+        ("select a from x minus select a from y", "MINUS"),
+        ("select a from x, lateral (select b from y) l", "from LATERAL"),
+        ("select a from unnest(b) as u", "from"),
+        ("select a from range(10) as r", "from"),
+        ("select a from x tablesample (10)", "from"),
+        ("select top 5 a from x", "TOP"),
+        ("select a from x where a % 2 = 0", "operator"),
+        ("select a from x where a = any(b)", "expression"),
+        ("select a from x; select b from y", ";"),
+        ("select a from {{ ref('x') }}", "{{"),
+        ("select a from x /* why */", "block comment"),
+        ("selec a from x", "grammar"),
+    ] {
+        let found = lint(Place::Model, &model(query));
+        if !found.iter().any(|what| what.to_uppercase().contains(&reason.to_uppercase())) {
+            silent.push(format!("{query}: {found:?} says nothing of {reason}"));
+        }
+    }
+    assert!(silent.is_empty(), "{silent:#?}");
+}
+
+#[test]
+fn every_place_has_its_own_statements() {
+    let grain = "-- grain: company x day\n";
+    for (place, sql, reason) in [
+        (Place::Model, format!("{grain}create table t as select 1 as a"), "no statement of a Model"),
+        (Place::Model, format!("{grain}create or replace table t as select 1 as a"), "no statement of a Model"),
+        (Place::Model, format!("{grain}create or replace view t as select 1 as a"), "no statement of a Model"),
+        (Place::Model, format!("{grain}insert into t select 1"), "no statement of a Model"),
+        (Place::Model, format!("{grain}select 1"), "no statement of a Model"),
+        (Place::Model, "create or replace temporary table t as select 1 as a".into(), "grain"),
+        (Place::Model, "-- grain:\ncreate or replace temporary table t as select 1 as a".into(), "grain"),
+        (Place::Table, format!("{grain}create table t (a varchar)"), "no statement of a Table"),
+        (Place::Table, format!("{grain}create or replace table t (a varchar)"), "no statement of a Table"),
+        (Place::Table, format!("{grain}create transient table if not exists t (a varchar)"), "no statement of a Table"),
+        (Place::Table, format!("{grain}create table if not exists t (a int)"), "type INT"),
+        (Place::Table, format!("{grain}create table if not exists t (a varchar default 'x')"), "with options"),
+        (Place::Table, format!("{grain}create table if not exists t (a varchar, primary key (a))"), "constraints"),
+        (Place::Table, format!("{grain}create table if not exists t (start varchar)"), "reserved name"),
+        (Place::View, format!("{grain}create view v as select 1 as a"), "no statement of a View"),
+        (Place::Setup, "create schema raw".into(), "no statement of a Setup"),
+        (Place::Setup, "drop table raw.profile".into(), "no statement of a Setup"),
+    ] {
+        let found = lint(place, &sql);
+        assert!(found.iter().any(|what| what.contains(reason)), "{sql}: {found:?} says nothing of {reason}");
+    }
+}
