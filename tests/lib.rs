@@ -11,5 +11,5 @@ pub use support::{
     job::{Job, Quiet, client, host, request, run_id},
     replay::{Replay, ReplayServer},
     server::Server,
-    shared_folder, wait_until,
+    shared_folder, wait, wait_until,
 };

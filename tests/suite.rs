@@ -1,6 +1,7 @@
 //! The tests of the whole: one binary, a module a theme. `findata_tests` has what they share.
 
 mod cli;
+mod faults;
 mod golden;
 mod job;
 mod recorded;

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use flate2::{Compression, write::GzEncoder};
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use sha2::{Digest, Sha256};
 
 use crate::{Error, Result, catalog::Dataset, ledger::StagedFile, rows::Row, run::RunId, stage::Stage};
 
@@ -91,7 +90,7 @@ impl Landing {
     pub async fn land(self, stage: &impl Stage, run: &RunId, batch: &str) -> Result<StagedFile> {
         let body: Bytes =
             self.out.finish().map_err(|e| Error::Stop(format!("cannot write a landing file: {e}")))?.into();
-        let sha256 = hex(&Sha256::digest(&body));
+        let sha256 = hash::sha256(&body);
         let folder = format!("landing/{}/{run}", self.dataset.name);
         let mut key = format!("{folder}/{batch}.ndjson.gz");
         let mut attempt = 1;
@@ -108,10 +107,4 @@ impl Landing {
             sha256,
         })
     }
-}
-
-/// Bytes as lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
 }

@@ -15,6 +15,7 @@ pub mod decimal;
 pub mod error;
 pub mod fmp;
 pub mod freshness;
+pub mod hash;
 pub mod landing;
 pub mod ledger;
 pub mod plan;

@@ -25,7 +25,11 @@ pub(crate) fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime"))
 }
 
-/// Drives a future to its end on it.
+/// Drives a future to its end, on the runtime of the servers.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    block_on(future)
+}
+
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime().block_on(future)
 }

@@ -12,11 +12,9 @@ use std::{
 
 use bytes::Bytes;
 use findata_shared::{
-    Error, Result,
-    landing::hex,
+    Error, Result, hash,
     stage::{Object, Stage},
 };
-use sha2::{Digest, Sha256};
 
 /// Where files are written before they are whole; no key begins with a dot.
 const UNFINISHED: &str = ".unfinished";
@@ -145,7 +143,7 @@ impl Stage for DirectoryStage {
 }
 
 fn etag(body: &[u8]) -> String {
-    hex(&Sha256::digest(body)[..16])
+    hash::sha256(body)
 }
 
 fn write(root: &Path, path: &Path, body: &[u8]) -> io::Result<tempfile::NamedTempFile> {

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Error, Result, Symbol,
     catalog::{CATALOG, Dataset},
-    landing::hex,
+    hash::hex,
 };
 
 /// One row of an answer.
