@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use flate2::{Compression, write::GzEncoder};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::{Error, Result, catalog::Dataset, ledger::StagedFile, rows::Row, run::RunId, stage::Stage};
+use crate::{Error, Result, catalog::Dataset, hash, ledger::StagedFile, rows::Row, run::RunId, stage::Stage};
 
 #[derive(Serialize)]
 struct Line<'a> {
