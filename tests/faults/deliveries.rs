@@ -21,7 +21,7 @@ fn every_step_twice(home: &Home, server: &Server) -> Result<(Summary, Vec<Event>
     wait(async {
         let clock = DayClock(today());
         let mut host = host(home, client(&server.url(), "test-key", None), clock)?;
-        let days = Options { prices_from: Some(today() - chrono::Days::new(30)), ..Options::default() };
+        let days = Options { prices_from: Some(today() - chrono::Days::new(29)), ..Options::default() };
         let (request, queue, bus) = (request(&SYMBOLS, days), LocalQueue::default(), LocalBus::default());
         let plan = findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
         // A second call to fanout sends the same batches again.

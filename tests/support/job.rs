@@ -56,9 +56,9 @@ impl Job {
         Job { url: url.into(), key: "test-key".into(), symbols, today: today(), options: Options::default() }.days(30)
     }
 
-    /// That many calendar days of prices.
+    /// That many calendar days of prices, today among them, as `--days` has it.
     pub fn days(mut self, days: u64) -> Self {
-        self.options.prices_from = Some(self.today - Days::new(days));
+        self.options.prices_from = Some(self.today - Days::new(days - 1));
         self
     }
 

@@ -125,7 +125,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Run(args) => run::run(&cli.global, from_environment, &args).await,
         Command::Plan(args) => plan::plan(&cli.global, from_environment, &args).await,
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
-        Command::FmpServer(args) => serve::serve(&args).await,
+        Command::FmpServer(args) => serve::serve(&cli.global, from_environment, &args).await,
     }
 }
 
@@ -143,4 +143,14 @@ fn log(verbose: u8) {
         .without_time()
         .with_target(false)
         .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
 }

@@ -1,11 +1,8 @@
 //! `findata fmp-server`.
 
-use findata_shared::{
-    Error,
-    clock::{Clock, SystemClock},
-};
+use findata_shared::{Error, clock::Clock};
 
-use super::Failure;
+use super::{Failure, global::Global};
 use crate::fmp_server;
 
 #[derive(Debug, clap::Args)]
@@ -15,8 +12,9 @@ pub(crate) struct Args {
     server: fmp_server::Args,
 }
 
-pub(crate) async fn serve(args: &Args) -> Result<u8, Failure> {
-    let options = args.server.clone().options(SystemClock.today());
+pub(crate) async fn serve(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
+    let today = global.settle(from_environment, "./findata-home")?.clock.today();
+    let options = args.server.clone().options(today);
     let server =
         fmp_server::start(options).await.map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
     println!("{}", server.url());

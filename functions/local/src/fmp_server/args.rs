@@ -18,9 +18,6 @@ pub struct Args {
     /// Another number makes another world; the same number always the same
     #[arg(long, default_value_t = DEFAULT_SEED)]
     pub seed: u64,
-    /// Day on which the world stands, at 23:00 UTC: last bar, filings known [default: the real day]
-    #[arg(long, value_name = "DATE")]
-    pub today: Option<NaiveDate>,
     /// Day from which the odd companies' split, listing and delisting are counted back [default: the 1st of today's month]
     #[arg(long, value_name = "DATE", hide_short_help = true)]
     pub anchor: Option<NaiveDate>,
@@ -54,13 +51,13 @@ fn fault_help() -> String {
 }
 
 impl Args {
-    /// The server's options; `today` is the real day.
+    /// The server's options; on `today` the world stands, at 23:00 UTC: last bar, filings known.
     pub fn options(self, today: NaiveDate) -> Options {
         Options {
             port: self.port,
             symbols: self.symbols as usize,
             seed: self.seed,
-            today: self.today.unwrap_or(today),
+            today,
             anchor: self.anchor,
             revision: self.revision,
             latency: Duration::from_millis(self.latency),

@@ -287,32 +287,3 @@ fn errors_and_plans_are_fmp_s() {
     assert_eq!(refused("symbol=AAPL"), None);
     assert!(ask(&answers, "sp500-constituent", "").starts_with("402 Restricted Endpoint: "));
 }
-
-/// Not a test: prints what answers cost. `cargo test --release -- --ignored --nocapture cost`
-#[test]
-#[ignore = "a measurement"]
-fn cost_of_an_answer() {
-    let answers = answers(503, "2026-09-18", 0);
-    let all = symbols(503);
-    for (endpoint, query) in [
-        ("profile", ""),
-        ("quote", ""),
-        ("historical-price-eod/full", "&from=2026-08-18&to=2026-09-18"),
-        ("historical-price-eod/full", ""),
-        ("income-statement", "&period=quarter&limit=8"),
-        ("balance-sheet-statement", "&period=quarter&limit=8"),
-        ("cash-flow-statement", "&period=quarter&limit=8"),
-        ("cash-flow-statement", "&period=annual&limit=6"),
-        ("cash-flow-statement", "&period=quarter&limit=40"),
-        ("cash-flow-statement", "&period=annual&limit=10"),
-        ("ratios-ttm", ""),
-        ("dividends", ""),
-        ("splits", ""),
-        ("shares-float", ""),
-    ] {
-        let begun = std::time::Instant::now();
-        let bytes: usize = all.iter().map(|s| ask(&answers, endpoint, &format!("symbol={s}{query}")).len()).sum();
-        let each = begun.elapsed().as_secs_f64() * 1e6 / all.len() as f64;
-        println!("{endpoint} {query}: {each:.0} us, {} bytes", bytes / all.len());
-    }
-}
