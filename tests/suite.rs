@@ -4,5 +4,6 @@ mod cli;
 mod faults;
 mod golden;
 mod job;
+mod properties;
 mod recorded;
 mod sql_lint;

@@ -47,7 +47,7 @@ fn every_step_twice(home: &Home, server: &Server) -> Result<(Summary, Vec<Event>
         let measured = findata_analytics::Measured::default();
         let summary = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
         let repeated = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
-        assert_eq!(repeated, summary);
+        assert_eq!((repeated.run_id, repeated.status, repeated.rows, repeated.analytics), (summary.run_id, summary.status, summary.rows, summary.analytics));
         fs::remove_file(home.stage().join(ledger::summary_key(run))).unwrap();
         let computed = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
         assert!(computed.analytics.values().all(|t| t.written + t.removed == 0), "{:?}", computed.analytics);

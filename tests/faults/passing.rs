@@ -57,7 +57,7 @@ fn a_field_that_nobody_knows_is_kept_in_raw() {
 
 #[test]
 fn an_empty_answer_never_takes_away_what_is_there() {
-    let home = Home::copy_of(whole());
+    let home = Home::copy_of(&whole().0);
     let server = Server::with(12, &["empty"]);
     let summary = Job::new(server.url(), &SYMBOLS).with(|o| o.full = true).done(&home);
     assert_ne!(summary.status, Status::Complete, "a known company without a profile is no complete run");

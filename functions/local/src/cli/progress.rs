@@ -47,7 +47,7 @@ impl Progress for Bars {
         }
         let bar = ProgressBar::new(due);
         let style =
-            ProgressStyle::with_template("  fetch    {bar:40.cyan/blue} {pos}/{len} calls  {per_sec}  {eta} left");
+            ProgressStyle::with_template("  fetch    {bar:40.cyan/blue} {pos}/{len} calls  {elapsed} gone, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.replace(bar.clone());
         let fmp = Arc::clone(&self.fmp);
