@@ -46,7 +46,7 @@ fn a_plan_says_what_the_next_run_does() {
 fn a_plan_for_people_is_a_table() {
     let ended = findata(&["plan", "--symbols", "AAPL"]).home(&Home::new()).run();
     assert_eq!(ended.code, Some(0));
-    for part in ["1 symbols", "dataset", "income_statement", "not fetched yet", "in all", "premium"] {
+    for part in ["1 symbol", "dataset", "income_statement", "not fetched yet", "in all", "premium"] {
         assert!(ended.stdout.contains(part), "{part} is missing in\n{}", ended.stdout);
     }
 }

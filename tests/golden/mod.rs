@@ -3,6 +3,7 @@
 
 mod apple;
 mod counterparts;
+mod formulas;
 mod ours;
 mod small;
 

@@ -79,10 +79,12 @@ fn after_a_change_the_statements_are_those_of_a_home_that_saw_only_the_new_world
     // The newest period of all tables; older ones of FRESH have one more quarter before them in the older home.
     for table in ["fact_financials", "fact_financials_ttm", "fact_financial_ratios", "fact_growth_rates"] {
         let query = format!(
-            "select t.* exclude (run_id, computed_at) from analytics.{table} t \
+            "select columns(c -> c not in ('run_id', 'computed_at') and not starts_with(c, 'known_')) from analytics.{table} \
              where symbol <> 'FRESH' or fiscal_date = (select max(fiscal_date) from analytics.{table} where symbol = 'FRESH') order by all"
         );
-        assert_eq!(changed.lines(&query), fresh.lines(&query), "{table}");
+        let (changed, fresh) = (changed.lines(&query), fresh.lines(&query));
+        let other = changed.iter().zip(&fresh).find(|(a, b)| a != b);
+        assert!(changed.len() == fresh.len() && other.is_none(), "{table}: {other:#?}");
     }
 }
 
@@ -144,7 +146,7 @@ fn one_run_or_one_a_symbol_gives_the_same_tables() {
 }
 
 /// Over a year, so that beta is there: the index comes with the first of the runs.
-const DAYS_APART: u64 = 400;
+const DAYS_APART: u64 = 380;
 
 #[test]
 fn prices_asked_for_in_two_parts_give_the_tables_of_one_part() {

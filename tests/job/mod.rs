@@ -11,9 +11,9 @@ use findata_shared::run::{Status, Summary};
 use findata_tests::{Home, Job, Server};
 
 /// Ten ordinary companies, all odd ones, and a few drawn ones.
-const SYMBOLS: usize = 45;
+const SYMBOLS: usize = 41;
 /// Calendar days of prices: more than 252 sessions, so that every window has a value somewhere.
-const DAYS: u64 = 420;
+const DAYS: u64 = 385;
 
 /// The first run of the world, made once and only read; tests that go on from it copy the home.
 struct First {

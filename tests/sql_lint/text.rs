@@ -6,7 +6,7 @@ use super::Place;
 pub(super) fn lint(place: Place, sql: &str) -> Vec<String> {
     let mut found = Vec::new();
     let first = sql.lines().next().unwrap_or_default();
-    if place != Place::Setup && !first.strip_prefix("-- grain: ").is_some_and(|grain| grain.len() > 5) {
+    if place != Place::Setup && first.strip_prefix("-- grain: ").is_none_or(|grain| grain.len() <= 5) {
         found.push("the first line does not say the grain".into());
     }
     for marker in ["{{", "{%", "${", "__", ";"] {

@@ -22,8 +22,8 @@ use findata_shared::{
 use secrecy::SecretString;
 
 use super::{
-    block_on,
     home::{Home, today},
+    wait,
 };
 
 /// Hears of nothing.
@@ -79,7 +79,7 @@ impl Job {
     /// # Errors
     /// What ended it before it had a summary.
     pub fn run(&self, home: &Home) -> Result<Summary> {
-        block_on(async {
+        wait(async {
             let mut host = host(home, client(&self.url, &self.key, self.options.max_calls), DayClock(self.today))?;
             home::claim_source(&host.stage, &self.url).await?;
             host.run(&self.request(), &Quiet).await

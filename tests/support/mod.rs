@@ -27,10 +27,6 @@ pub(crate) fn runtime() -> &'static Runtime {
 
 /// Drives a future to its end, on the runtime of the servers.
 pub fn wait<T>(future: impl Future<Output = T>) -> T {
-    block_on(future)
-}
-
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime().block_on(future)
 }
 

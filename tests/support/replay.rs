@@ -15,7 +15,7 @@ use axum::{
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use super::{block_on, runtime};
+use super::{runtime, wait};
 
 /// What is asked for: endpoint, symbol, period; the last two may be empty.
 type Key = (String, String, String);
@@ -77,7 +77,7 @@ impl Replay {
 
     /// Starts answering.
     pub fn start(self) -> ReplayServer {
-        block_on(async {
+        wait(async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             let url = format!("http://{}/stable", listener.local_addr().expect("an address"));
             let shared = Arc::new(Shared { replay: self, tries: Mutex::default(), calls: Mutex::default() });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use findata_local::fmp_server::{self, Fault, FmpServer, Kind, Options};
 
-use super::{block_on, home::today};
+use super::{home::today, wait};
 
 /// A server that stops when it is dropped.
 pub struct Server(Option<FmpServer>);
@@ -12,7 +12,7 @@ pub struct Server(Option<FmpServer>);
 impl Server {
     /// Starts one.
     pub fn start(options: Options) -> Self {
-        Server(Some(block_on(fmp_server::start(options)).expect("a server")))
+        Server(Some(wait(fmp_server::start(options)).expect("a server")))
     }
 
     /// A world of that many symbols on [`today`], without a fault.
@@ -64,7 +64,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(server) = self.0.take() {
-            block_on(server.shutdown());
+            wait(server.shutdown());
         }
     }
 }
