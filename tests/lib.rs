@@ -1,6 +1,10 @@
 //! What the tests share: a home in a temporary folder, servers that speak FMP's API, the job in process and as
 //! the real binary, and a look into the warehouse.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper that cannot do its part fails the test that called it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper that cannot do its part fails the test that called it"
+)]
 
 mod support;
 

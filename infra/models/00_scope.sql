@@ -1,56 +1,89 @@
 -- grain: company; the companies to recompute and the first day whose daily figures may differ.
 -- A NULL first_date in `pending` means every day: dividends and splits reach back over the whole series.
 create or replace temporary table scope as
-with pending_companies as (
-    select p.dataset, p.symbol, p.first_date
-    from pending p
-    where p.dataset <> 'sp500_constituents'
-        and p.symbol <> (select coalesce(max(r.index_symbol), '') from run_params r)
+with params as (select as_of, index_symbol from run_params),
+published as (select as_of, index_symbol from last_published),
+-- what serves as an index, now or once, and has no profile is no company
+indices as (
+    select index_symbol as symbol from params
+    union
+    select index_symbol from ops.published
 ),
--- A new index bar moves the beta of every company that has bars from then on.
-index_days as (
-    select min(p.first_date) as first_date
-    from pending p
-    join run_params r on r.index_symbol = p.symbol
-    where p.dataset = 'prices'
-),
-companies as (
+known as (
     select symbol from staging.profile
     union
     select symbol from staging.income_statement
     union
     select symbol from staging.prices
 ),
+members as (
+    select k.symbol
+    from known as k
+    left join indices as i on i.symbol = k.symbol
+    left join staging.profile as p on p.symbol = k.symbol
+    where i.symbol is null or p.symbol is not null
+),
+pending_members as (
+    select p.dataset, p.symbol, p.first_date
+    from pending as p
+    join members as m on m.symbol = p.symbol
+),
+-- a new bar of the index moves the beta of every company from then on, another index all betas
+index_days as (
+    select min(p.first_date) as first_date
+    from pending as p
+    join params as r on r.index_symbol = p.symbol
+    where p.dataset = 'prices'
+    union all
+    select date '1900-01-01'
+    from params as r
+    join published as l on coalesce(l.index_symbol, '') <> coalesce(r.index_symbol, '')
+),
+-- dividends and splits that were announced take effect when their day comes
+effective as (
+    select d.symbol
+    from staging.dividends as d
+    cross join params as r
+    join published as l on d.ex_date > l.as_of and d.ex_date <= r.as_of
+    union
+    select s.symbol
+    from staging.splits as s
+    cross join params as r
+    join published as l on s.split_date > l.as_of and s.split_date <= r.as_of
+),
 newest as (
     select symbol, max(metric_date) as metric_date
     from analytics.fact_market_metrics
     group by symbol
 ),
--- The newest day is priced with the profile's share count; once it is no longer the newest, with the statements'.
 days as (
-    select symbol, first_date from pending_companies where dataset in ('prices', 'income_statement', 'balance_sheet', 'cash_flow')
+    select symbol, first_date from pending_members where dataset in ('prices', 'income_statement', 'balance_sheet', 'cash_flow')
     union all
-    select symbol, date '1900-01-01' from pending_companies where dataset in ('dividends', 'splits')
+    select symbol, date '1900-01-01' from pending_members where dataset in ('dividends', 'splits')
     union all
+    select e.symbol, date '1900-01-01'
+    from effective as e
+    join members as m on m.symbol = e.symbol
+    union all
+    -- the newest day is priced with the profile's share count; once it is no longer the newest, with the statements'
     select p.symbol, n.metric_date
-    from pending_companies p
-    join newest n on n.symbol = p.symbol
+    from pending_members as p
+    join newest as n on n.symbol = p.symbol
     union all
-    -- Sector and currency decide which figures mean something, on every day.
+    -- sector and currency decide which figures mean something, on every day
     select p.symbol, date '1900-01-01'
-    from pending_companies p
-    join staging.profile c on c.symbol = p.symbol
-    join analytics.dim_company d on d.symbol = p.symbol and d.is_current
+    from pending_members as p
+    join staging.profile as c on c.symbol = p.symbol
+    join analytics.dim_company as d on d.symbol = p.symbol and d.is_current
     where p.dataset = 'profile'
         and (coalesce(d.sector, '') <> coalesce(c.sector, '') or coalesce(d.currency, '') <> coalesce(c.currency, ''))
     union all
-    select c.symbol, i.first_date
-    from companies c
-    cross join index_days i
+    select m.symbol, i.first_date
+    from members as m
+    cross join index_days as i
     where i.first_date is not null
-        and c.symbol <> (select coalesce(max(r.index_symbol), '') from run_params r)
     union all
-    select symbol, date '9999-12-31' from pending_companies
+    select symbol, date '9999-12-31' from pending_members
 )
 select symbol, min(first_date) as prices_from
 from days

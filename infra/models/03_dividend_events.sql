@@ -1,14 +1,14 @@
 -- grain: company x ex_date. Dividends per share on the newest split basis.
 create or replace temporary table dividend_events as
-with companies as (select symbol from companies),
+with scoped as (select symbol from companies),
 dividends as (select * from staging.dividends),
 -- the adjusted figure is on the basis of the day it was received, the declared one on that of its own day
 amounts as (
     select
         d.symbol, d.ex_date, coalesce(d.adjusted_dividend, d.dividend) as amount,
-        case when d.adjusted_dividend is not null then d.observed_at::date else d.ex_date end as basis_date
+        case when d.adjusted_dividend is not null then (d.observed_at - interval '5 hours')::date else d.ex_date end as basis_date
     from dividends as d
-    join companies as c on c.symbol = d.symbol
+    join scoped as c on c.symbol = d.symbol
     where d.ex_date is not null
 )
 select

@@ -1,6 +1,6 @@
 -- grain: company x fiscal_date x period_type. The newest version of each income statement: staging keeps every version ever seen.
 create or replace temporary table latest_income as
-with companies as (select symbol from companies),
+with scoped as (select symbol from companies),
 versions as (select * from staging.income_statement)
 select
     v.symbol, v.fiscal_date, v.period_type, v.fiscal_year, v.reported_currency, v.cik, v.filing_date, v.accepted_at,
@@ -14,9 +14,9 @@ select
     v.income_tax_expense, v.net_income_from_continuing_operations, v.net_income_from_discontinued_operations,
     v.other_adjustments_to_net_income, v.net_income, v.net_income_deductions, v.bottom_line_net_income, v.eps, v.eps_diluted,
     v.shares_outstanding, v.shares_outstanding_diluted,
-    v.observed_at::date as basis_date
+    (v.observed_at - interval '5 hours')::date as basis_date
 from versions as v
-join companies as c on c.symbol = v.symbol
+join scoped as c on c.symbol = v.symbol
 where v.period_type in ('Q1', 'Q2', 'Q3', 'Q4', 'FY')
 qualify row_number() over (
     partition by v.symbol, v.period_type, v.fiscal_date

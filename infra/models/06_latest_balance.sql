@@ -1,6 +1,6 @@
 -- grain: company x fiscal_date x period_type. The newest version of each balance sheet: staging keeps every version ever seen.
 create or replace temporary table latest_balance as
-with companies as (select symbol from companies),
+with scoped as (select symbol from companies),
 versions as (select * from staging.balance_sheet)
 select
     v.symbol, v.fiscal_date, v.period_type, v.fiscal_year, v.reported_currency, v.cik, v.filing_date, v.accepted_at,
@@ -18,9 +18,9 @@ select
     v.preferred_stock, v.common_stock, v.retained_earnings, v.additional_paid_in_capital, v.accumulated_other_comprehensive_income,
     v.other_stockholders_equity, v.stockholders_equity, v.total_equity, v.minority_interest, v.total_liabilities_and_equity,
     v.total_investments, v.total_debt, v.net_debt,
-    v.observed_at::date as basis_date
+    (v.observed_at - interval '5 hours')::date as basis_date
 from versions as v
-join companies as c on c.symbol = v.symbol
+join scoped as c on c.symbol = v.symbol
 where v.period_type in ('Q1', 'Q2', 'Q3', 'Q4', 'FY')
 qualify row_number() over (
     partition by v.symbol, v.period_type, v.fiscal_date

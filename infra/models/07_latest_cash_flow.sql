@@ -1,6 +1,6 @@
 -- grain: company x fiscal_date x period_type. The newest version of each cash flow statement: staging keeps every version ever seen.
 create or replace temporary table latest_cash_flow as
-with companies as (select symbol from companies),
+with scoped as (select symbol from companies),
 versions as (select * from staging.cash_flow)
 select
     v.symbol, v.fiscal_date, v.period_type, v.fiscal_year, v.reported_currency, v.cik, v.filing_date, v.accepted_at,
@@ -17,9 +17,9 @@ select
     v.preferred_dividends_paid, v.other_financing_activities, v.financing_cash_flow, v.effect_of_forex_changes_on_cash,
     v.net_change_in_cash, v.cash_at_end_of_period, v.cash_at_beginning_of_period, v.operating_cash_flow, v.capital_expenditures,
     v.free_cash_flow, v.income_taxes_paid, v.interest_paid,
-    v.observed_at::date as basis_date
+    (v.observed_at - interval '5 hours')::date as basis_date
 from versions as v
-join companies as c on c.symbol = v.symbol
+join scoped as c on c.symbol = v.symbol
 where v.period_type in ('Q1', 'Q2', 'Q3', 'Q4', 'FY')
 qualify row_number() over (
     partition by v.symbol, v.period_type, v.fiscal_date

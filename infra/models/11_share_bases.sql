@@ -1,13 +1,37 @@
--- grain: company x fiscal_date x period_type. EPS and share counts on the newest split basis: FMP restates them for splits at the time
--- of the call, so a statement's basis is the day its income statement was received, as with prices.
+-- grain: company x fiscal_date x period_type. EPS and share counts on the newest split basis.
+-- A statement is on the basis of its filing, unless FMP restated it for later splits by the day of receipt: it does so for some and not for
+-- others. The share count says which: a split moves it by far more than buybacks do, so the basis is taken that comes nearer to the profile's
+-- count. Without a profile it is the filing's.
 create or replace temporary table share_bases as
-with periods as (select symbol, fiscal_date, period_type, eps, eps_diluted, shares_outstanding, shares_outstanding_diluted from new_fact_financials),
+with periods as (
+    select symbol, fiscal_date, period_type, known_on, eps, eps_diluted, shares_outstanding, shares_outstanding_diluted,
+        coalesce(shares_outstanding_diluted, shares_outstanding)::double as shares
+    from new_fact_financials
+),
 incomes as (select symbol, fiscal_date, period_type, basis_date from latest_income),
-bases as (
-    select p.*, s.basis_factor
+profiles as (
+    select p.symbol, p.market_cap::double / nullif(p.price::double, 0) * coalesce(s.basis_factor, 1.0::double) as shares
+    from staging.profile as p
+    left join split_bases as s
+        on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date
+        and (p.observed_at - interval '5 hours')::date < s.until_date
+    where p.market_cap > 0 and p.price > 0
+),
+candidates as (
+    select
+        p.*, r.basis_factor as receipt_factor, f.basis_factor as filing_factor,
+        case when p.shares > 0 and c.shares > 0 then ln(p.shares * coalesce(r.basis_factor, 1.0::double) / nullif(c.shares, 0)) end as receipt_distance,
+        case when p.shares > 0 and c.shares > 0 then ln(p.shares * coalesce(f.basis_factor, 1.0::double) / nullif(c.shares, 0)) end as filing_distance
     from periods as p
     left join incomes as i on i.symbol = p.symbol and i.fiscal_date = p.fiscal_date and i.period_type = p.period_type
-    left join split_bases as s on s.symbol = i.symbol and i.basis_date >= s.from_date and i.basis_date < s.until_date
+    left join split_bases as r on r.symbol = i.symbol and i.basis_date >= r.from_date and i.basis_date < r.until_date
+    left join split_bases as f on f.symbol = p.symbol and p.known_on >= f.from_date and p.known_on < f.until_date
+    left join profiles as c on c.symbol = p.symbol
+),
+bases as (
+    select *,
+        case when abs(receipt_distance) < abs(filing_distance) then receipt_factor else filing_factor end as basis_factor
+    from candidates
 )
 select
     symbol, fiscal_date, period_type,

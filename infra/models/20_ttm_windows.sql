@@ -40,6 +40,8 @@ judged as (
             when g1 > 120 or g2 > 120 or g3 > 120 then 'missing_quarter'
             when n < 4 then 'insufficient_history'
             when g1 < 70 or g2 < 70 or g3 < 70 then 'transition_period'
+            -- the oldest quarter of the window is as long as the gap before it
+            when g4 < 70 then 'transition_period'
             when other_currency_4 then 'currency_change'
             -- the span runs from the end of the quarter before the window; without that quarter the three gaps seen must fit
             when has_fifth and fiscal_date - d4 not between 350 and 380 then 'transition_period'

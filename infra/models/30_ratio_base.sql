@@ -32,16 +32,30 @@ with_prior as (
         lag(p.property_plant_equipment_net) over (partition by p.symbol, p.cadence order by p.fiscal_date, p.basis) as prior_property_plant_equipment_net
     from periods as p
 ),
+-- one long gap is a missing quarter, two in a row are half years
+with_neighbours as (
+    select p.*,
+        lag(p.gap_days) over (partition by p.symbol, p.cadence order by p.fiscal_date, p.basis) as gap_before,
+        lead(p.gap_days) over (partition by p.symbol, p.cadence order by p.fiscal_date, p.basis) as gap_after,
+        lead(p.gap_days, 2) over (partition by p.symbol, p.cadence order by p.fiscal_date, p.basis) as gap_after_next
+    from with_prior as p
+),
 single_periods as (
     select p.*,
+        p.cadence = 'Q' and coalesce(
+            (p.gap_days between 150 and 215 and (p.gap_before between 150 and 215 or p.gap_after between 150 and 215))
+            or (p.gap_days is null and p.gap_after between 150 and 215 and p.gap_after_next between 150 and 215),
+            false
+        ) as is_half_year,
         case when p.cadence = 'FY' then p.gap_days between 350 and 380 else p.gap_days between 70 and 120 or p.gap_days between 150 and 215 end as has_prior
-    from with_prior as p
+    from with_neighbours as p
 ),
 bases as (
     select
         company_key, symbol, fiscal_date, fiscal_date_key, basis, reported_currency, null::varchar as obstacle,
         coalesce(has_prior, false) as has_pair, coalesce(has_prior, false) as has_year,
-        case when basis = 'FY' then 365.0::double else 90.0::double end as days,
+        -- 365 for a year and 90 for a quarter, as FMP has it; a half year of a semi-annual reporter is two quarters
+        case when basis = 'FY' then 365.0::double when is_half_year then 180.0::double else 90.0::double end as days,
         revenue::double as revenue, cost_of_revenue::double as cost_of_revenue, gross_profit::double as gross_profit,
         research_and_development::double as research_and_development,
         selling_general_and_administrative::double as selling_general_and_administrative,

@@ -78,8 +78,8 @@ with terms as (
     union all select period_id, 'free_cash_flow_to_firm', case when interest_expense = 0 then free_cash_flow else free_cash_flow + interest_expense * (1 - income_tax_expense / nullif(income_before_tax, 0)) end, 1.0::double, 'nonzero', 'cash', obstacle from ratio_base
     union all select period_id, 'effective_tax_rate', income_tax_expense, income_before_tax, 'earnings', 'tax', obstacle from ratio_base
     union all select period_id, 'tax_burden', net_income, income_before_tax, 'earnings', 'tax', obstacle from ratio_base
-    union all select period_id, 'interest_burden', income_before_tax, operating_income, 'earnings', 'tax', obstacle from ratio_base
-    union all select period_id, 'ebt_to_ebit', income_before_tax, ebit, 'earnings', 'tax', obstacle from ratio_base
+    union all select period_id, 'interest_burden', income_before_tax, ebit, 'earnings', 'tax', obstacle from ratio_base
+    union all select period_id, 'ebt_to_operating_income', income_before_tax, operating_income, 'earnings', 'tax', obstacle from ratio_base
     union all select period_id, 'revenue_per_share', revenue, shares, 'positive', 'per_share', obstacle from ratio_base
     union all select period_id, 'net_income_per_share', net_income, shares, 'positive', 'per_share', obstacle from ratio_base
     union all select period_id, 'ocf_per_share', operating_cash_flow, shares, 'positive', 'per_share', obstacle from ratio_base

@@ -137,7 +137,7 @@ tax_figures as (
         max(case when metric = 'effective_tax_rate' then metric_value end) as effective_tax_rate,
         max(case when metric = 'tax_burden' then metric_value end) as tax_burden,
         max(case when metric = 'interest_burden' then metric_value end) as interest_burden,
-        max(case when metric = 'ebt_to_ebit' then metric_value end) as ebt_to_ebit
+        max(case when metric = 'ebt_to_operating_income' then metric_value end) as ebt_to_operating_income
     from ratio_values
     where family = 'tax' and metric_value is not null
     group by period_id

@@ -1,7 +1,7 @@
 -- grain: company x price_date. Bars on the newest split basis, from far enough before prices_from that every window is whole.
 -- Logarithms are kept as decimals: their sums are exact, so no figure depends on where the reading starts or on the number of threads.
 create or replace temporary table price_bars as
-with companies as (select symbol, prices_from from companies),
+with scoped as (select symbol, prices_from from companies),
 params as (select as_of, index_symbol from run_params),
 index_dates as (
     select p.price_date
@@ -11,7 +11,7 @@ index_dates as (
 -- windows look back 252 sessions; 400 days hold them unless trading was halted for long, and then the whole history is read
 history as (
     select c.symbol, count(*) as n_sessions, count(i.price_date) as n_index_sessions
-    from companies as c
+    from scoped as c
     join staging.prices as p on p.symbol = c.symbol and p.price_date < c.prices_from and p.price_date >= c.prices_from - 400
     left join index_dates as i on i.price_date = p.price_date
     group by c.symbol
@@ -24,7 +24,7 @@ reads as (
             when h.n_sessions > 252 and (h.n_index_sessions > 252 or x.n_dates = 0) then c.prices_from - 400
             else date '1900-01-01'
         end as read_from
-    from companies as c
+    from scoped as c
     -- a company without days to recompute reads no bar
     join params as r on c.prices_from <= r.as_of
     cross join index_size as x
@@ -39,7 +39,7 @@ on_basis as (
     from staging.prices as p
     join reads as c on c.symbol = p.symbol and p.price_date >= c.read_from
     join params as r on p.price_date <= r.as_of
-    left join split_bases as s on s.symbol = p.symbol and p.observed_at::date >= s.from_date and p.observed_at::date < s.until_date
+    left join split_bases as s on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date and (p.observed_at - interval '5 hours')::date < s.until_date
 ),
 logged as (
     select *, ln(case when close_price > 0 then close_price::double end)::decimal(38, 12) as log_close

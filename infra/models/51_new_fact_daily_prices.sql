@@ -1,7 +1,7 @@
 -- grain: company x price_date (from prices_from on). Bars on the newest split basis; adj_close is free of dividends too.
 -- change_amount and change_percent are FMP's own (close against open, percent), the amount on the same basis.
 create or replace temporary table new_fact_daily_prices as
-with companies as (select symbol, company_key from companies),
+with scoped as (select symbol, company_key from companies),
 bars as (select symbol, price_date, basis_factor, close_price, log_dividends_after from price_bars where in_scope),
 received as (select * from staging.prices)
 select
@@ -21,4 +21,4 @@ select
     case when b.basis_factor is null then p.vwap else (p.vwap::double / nullif(b.basis_factor, 0))::decimal(38, 6) end as vwap
 from bars as b
 join received as p on p.symbol = b.symbol and p.price_date = b.price_date
-join companies as c on c.symbol = b.symbol
+join scoped as c on c.symbol = b.symbol

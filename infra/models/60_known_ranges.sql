@@ -1,7 +1,7 @@
 -- grain: company x valid_from. Days in [valid_from, valid_to) on which the same fundamentals were known: the TTM row, the fiscal year and the
 -- newest statement (for balances and shares) in force. The ranges of a company cover all days, so a day has exactly one.
 create or replace temporary table known_ranges as
-with companies as (select * from companies),
+with scoped as (select * from companies),
 candidates as (
     select symbol, 'TTM' as kind, 'TTM' as basis, fiscal_date, known_on, (fiscal_date - date '1900-01-01') * 2 as recency from new_fact_financials_ttm
     union all
@@ -30,7 +30,7 @@ in_force as (
 changes as (
     select symbol, known_on as valid_from from in_force
     union
-    select symbol, date '1900-01-01' from companies
+    select symbol, date '1900-01-01' from scoped
 ),
 ranges as (
     select symbol, valid_from, coalesce(lead(valid_from) over (partition by symbol order by valid_from), date '9999-12-31') as valid_to
@@ -76,5 +76,5 @@ select
     p.ttm_date, p.fy_date, p.any_date, p.any_basis, coalesce(p.ttm_date, p.any_date, p.fy_date) as fundamentals_as_of,
     p.fundamentals_known_on, c.is_financial, c.quote_currency, case when e.symbol is null then 'missing_input' else 'insufficient_history' end as unknown_reason
 from pieces as p
-join companies as c on c.symbol = p.symbol
+join scoped as c on c.symbol = p.symbol
 left join ever as e on e.symbol = p.symbol

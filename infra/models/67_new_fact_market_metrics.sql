@@ -1,7 +1,7 @@
 -- grain: company x metric_date (from prices_from on). The day's price against the fundamentals known that day.
 -- pe_ratio_ttm divides by the sum of the four reported diluted EPS, as the market does; enterprise_value is the wide one, *_fmp FMP's.
 create or replace temporary table new_fact_market_metrics as
-with companies as (select symbol, company_key from companies),
+with scoped as (select symbol, company_key from companies),
 valued as (
     select
         d.*, o.*, d.price * d.shares as cap, d.price * d.shares + o.enterprise_value as ev, d.price * d.shares + o.enterprise_value_fmp as ev_narrow
@@ -86,5 +86,5 @@ select
     end as null_reasons
 from price_windows as w
 join valued as v on v.symbol = w.symbol and v.price_date = w.price_date
-join companies as c on c.symbol = w.symbol
+join scoped as c on c.symbol = w.symbol
 left join index_windows as i on i.symbol = w.symbol and i.price_date = w.price_date

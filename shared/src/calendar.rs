@@ -40,11 +40,9 @@ pub fn last_closed_session(now: DateTime<Utc>) -> NaiveDate {
     day
 }
 
-/// Whether a regular session is on.
-pub fn is_open(now: DateTime<Utc>) -> bool {
-    let local = now.with_timezone(&New_York);
-    let opening = NaiveTime::from_hms_opt(9, 30, 0).unwrap_or_default();
-    is_trading_day(local.date_naive()) && local.time() >= opening && local.time() < close()
+/// New York's date at an instant: the day on which dividends and splits take effect.
+pub fn new_york_date(now: DateTime<Utc>) -> NaiveDate {
+    now.with_timezone(&New_York).date_naive()
 }
 
 /// A session's regular close in UTC.
@@ -149,8 +147,6 @@ mod tests {
         assert_eq!(at("2024-12-02T20:30:00Z"), day("2024-11-29"));
         assert_eq!(at("2024-12-02T21:00:00Z"), day("2024-12-02"));
         assert_eq!(at("2026-11-22T23:00:00Z"), day("2026-11-20"));
-        assert!(is_open("2024-12-02T15:00:00Z".parse().unwrap()));
-        assert!(!is_open("2024-12-02T21:00:00Z".parse().unwrap()));
         assert_eq!(close_of(day("2024-07-05")).to_rfc3339(), "2024-07-05T20:00:00+00:00");
     }
 }

@@ -22,6 +22,9 @@ pub struct Entry {
     /// FMP had nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub empty: bool,
+    /// The key's plan did not include it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
     /// How many statements were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -118,12 +121,18 @@ fn key(dataset: &str) -> String {
 
 /// Puts one answer into the book; a failed task leaves no trace, so it is due again.
 fn merge(subjects: &mut Subjects, record: &TaskRecord) {
+    let before = subjects.get(&record.task.subject());
     let (empty, newest) = match &record.outcome {
         Outcome::Rows { newest, .. } => (false, *newest),
         Outcome::Empty => (true, None),
-        Outcome::NotInPlan { .. } | Outcome::Failed { .. } => return,
+        Outcome::NotInPlan { .. } => {
+            let (limit, days) = before.map_or((None, None), |b| (b.limit, b.days));
+            let entry = Entry { fetched_at: record.fetched_at, empty: false, refused: true, limit, days };
+            subjects.insert(record.task.subject(), entry);
+            return;
+        }
+        Outcome::Failed { .. } => return,
     };
-    let before = subjects.get(&record.task.subject());
     let (limit, days) = match record.task.window {
         Window::All => (None, None),
         Window::Newest { limit, .. } => (Some(limit), None),
@@ -134,7 +143,9 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
     };
     // An empty part of a longer series does not make the series empty.
     let empty = empty && days.is_none_or(|d| d.newest.is_none());
-    subjects.insert(record.task.subject(), Entry { fetched_at: record.fetched_at, empty, limit, days });
+    // A run of an earlier day must not make what is known look older.
+    let fetched_at = before.map_or(record.fetched_at, |b| b.fetched_at.max(record.fetched_at));
+    subjects.insert(record.task.subject(), Entry { fetched_at, empty, refused: false, limit, days });
 }
 
 /// Two ranges as one where they touch. Where a part between them failed, the later one is kept and the earlier

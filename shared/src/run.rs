@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, Symbol};
+use crate::{Error, Result, Symbol, plan::Plan};
 
 /// Names a run; sorts by the time it started. Safe in a key, a path and SQL.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,6 +99,23 @@ pub struct Options {
     pub max_calls: Option<u64>,
     /// The index for beta and correlation.
     pub index: Option<Symbol>,
+    /// Which statements the key's plan gives.
+    pub reach: Reach,
+}
+
+/// Which statements a plan gives (FMP's pricing page, July 2026).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Most statements of a cadence in one answer.
+    pub most_statements: Option<u32>,
+    /// Quarterly statements are in the plan.
+    pub quarterly: bool,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Reach { most_statements: None, quarterly: true }
+    }
 }
 
 impl Default for Options {
@@ -113,6 +130,7 @@ impl Default for Options {
             skip_analytics: false,
             max_calls: None,
             index: Symbol::default_index(),
+            reach: Reach::default(),
         }
     }
 }
@@ -290,6 +308,34 @@ pub struct Summary {
     pub cost: Cost,
     /// Newest figures of a few companies.
     pub highlights: Vec<Highlight>,
+}
+
+impl Summary {
+    /// The summary of a run that was interrupted and cannot be finished; its tasks are due again.
+    pub fn abandoned(plan: &Plan, started_at: DateTime<Utc>, reason: &str) -> Self {
+        Summary {
+            run_id: plan.run_id.clone(),
+            status: Status::Failed,
+            started_at,
+            seconds: 0.0,
+            symbols: plan.symbols.len() as u64,
+            tasks: TaskCounts { planned: plan.due(), failed: plan.due(), ..TaskCounts::default() },
+            calls: 0,
+            calls_per_symbol: 0.0,
+            bytes: 0,
+            cache_hit_rate: 0.0,
+            rows: BTreeMap::new(),
+            rows_per_second: 0.0,
+            analytics: BTreeMap::new(),
+            stages: BTreeMap::new(),
+            budget: BudgetUse::default(),
+            connections: Connections::default(),
+            failures: Vec::new(),
+            notes: vec![format!("interrupted, and not to be finished: {reason}")],
+            cost: Cost::default(),
+            highlights: Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]

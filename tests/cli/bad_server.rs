@@ -7,7 +7,11 @@ use super::{outcome, run};
 #[test]
 fn no_key_is_configuration_and_touches_nothing() {
     let (server, home) = (Server::of(12), Home::new());
-    for command in [run(&home, &server.url(), "AAPL").no_key(), run(&home, &server.url(), "AAPL").key(""), run(&home, &server.url(), "AAPL").key("  ")] {
+    for command in [
+        run(&home, &server.url(), "AAPL").no_key(),
+        run(&home, &server.url(), "AAPL").key(""),
+        run(&home, &server.url(), "AAPL").key("  "),
+    ] {
         let ended = command.run();
         let line = ended.failed(5);
         assert!(line.contains("FMP_API_KEY"), "{line}");
@@ -21,14 +25,25 @@ fn no_key_is_configuration_and_touches_nothing() {
 
 #[test]
 fn a_wrong_key_fails_stops_calling_and_publishes_nothing() {
-    let server = Server::start(findata_local::fmp_server::Options { symbols: 12, today: findata_tests::today(), key: Some("right".into()), ..Default::default() });
+    let server = Server::start(findata_local::fmp_server::Options {
+        symbols: 12,
+        today: findata_tests::today(),
+        key: Some("right".into()),
+        ..Default::default()
+    });
     let home = Home::new();
     let ended = run(&home, &server.url(), "AAPL,MSFT,KO").key("wrong").run();
     assert_eq!(outcome(&ended), (Some(1), "failed".into()), "{ended:#?}");
     assert!(ended.failed(1).contains("FMP_API_KEY"), "{ended:#?}");
     // What was in flight when the first refusal came back may still be answered; no call is tried twice.
     assert!(server.calls() <= 31, "{}", server.calls());
-    for table in ["analytics.dim_company", "analytics.fact_financials", "analytics.metric_nulls", "staging.profile", "raw.profile"] {
+    for table in [
+        "analytics.dim_company",
+        "analytics.fact_financials",
+        "analytics.metric_nulls",
+        "staging.profile",
+        "raw.profile",
+    ] {
         assert_eq!(home.count(&format!("select count(*) from {table}")), 0, "{table}");
     }
     let right = run(&home, &server.url(), "AAPL,MSFT,KO").key("right").run();
@@ -84,7 +99,12 @@ fn a_plan_that_lacks_a_dataset_leaves_it_out_and_says_so_once() {
     let ended = run(&home, &server.url(), "AAPL,MSFT").run();
     assert_eq!(outcome(&ended), (Some(0), "complete".into()), "{ended:#?}");
     let summary = ended.json();
-    let notes: Vec<_> = summary["notes"].as_array().unwrap().iter().filter(|n| n.as_str().is_some_and(|n| n.starts_with("splits"))).collect();
+    let notes: Vec<_> = summary["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|n| n.as_str().is_some_and(|n| n.starts_with("splits")))
+        .collect();
     assert_eq!((notes.len(), &summary["tasks"]["not_in_plan"]), (1, &2.into()), "{summary}");
     assert_eq!(server.struck(), 2, "not tried again");
 }

@@ -39,7 +39,11 @@ fn unknown_datasets_plans_and_options_are_usage() {
         let line = known().option(wrong[0], wrong[1]).run().failed(2).to_owned();
         assert!(line.contains(wrong[0]), "{line}");
     }
-    let line = findata(&["run", "--symbols", "AAPL", "--today", "tomorrow"]).option("--home", home.path()).run().failed(2).to_owned();
+    let line = findata(&["run", "--symbols", "AAPL", "--today", "tomorrow"])
+        .option("--home", home.path())
+        .run()
+        .failed(2)
+        .to_owned();
     assert!(line.contains("--today"), "{line}");
     let with = |extra: &'static [&'static str]| [&["run", "--symbols", "A"], extra].concat();
     let (both, negative, no_date, no_day) =
@@ -58,7 +62,10 @@ fn unknown_datasets_plans_and_options_are_usage() {
 #[test]
 fn days_that_end_before_they_begin_are_usage() {
     let (server, home) = (Server::of(12), Home::new());
-    let ended = findata(&["run", "--json", "--symbols", "AAPL", "--from", "2026-09-10", "--to", "2026-09-01"]).home(&home).url(server.url()).run();
+    let ended = findata(&["run", "--json", "--symbols", "AAPL", "--from", "2026-09-10", "--to", "2026-09-01"])
+        .home(&home)
+        .url(server.url())
+        .run();
     let line = ended.failed(2);
     assert!(line.contains("2026-09-10") && line.contains("before"), "{line}");
     assert_eq!(server.calls(), 0);
@@ -75,7 +82,8 @@ fn bad_variables_are_configuration_and_one_message_names_them_all() {
     for part in ["FINDATA_TODAY", "FINDATA_FMP_PLAN", "soon", "golden", "2026-11-20", "premium"] {
         assert!(line.contains(part), "{part} is missing in {line}");
     }
-    let url = findata(&["run", "--symbols", "AAPL"]).option("--home", home.path()).variable("FINDATA_FMP_URL", "nowhere");
+    let url =
+        findata(&["run", "--symbols", "AAPL"]).option("--home", home.path()).variable("FINDATA_FMP_URL", "nowhere");
     assert!(refused(&url, &home, 5).contains("FINDATA_FMP_URL"));
 }
 
@@ -108,7 +116,8 @@ fn an_unknown_symbol_alone_fails_and_beside_a_good_one_stops_nothing() {
     }
     let ended = run(&beside, &server.url(), "NOSUCH,AAPL,BRK.B").run();
     assert_eq!(outcome(&ended), (Some(3), "partial".into()), "{ended:#?}");
-    let failed: Vec<_> = ended.json()["failures"].as_array().unwrap().iter().map(|f| f["symbol"].as_str().unwrap().to_owned()).collect();
+    let failed: Vec<_> =
+        ended.json()["failures"].as_array().unwrap().iter().map(|f| f["symbol"].as_str().unwrap().to_owned()).collect();
     assert_eq!(failed, ["BRK.B", "NOSUCH"]);
     assert_eq!(beside.lines("select distinct symbol from analytics.fact_financials"), ["AAPL"]);
     assert_eq!(beside.lines("select symbol from analytics.dim_company"), ["AAPL"]);
@@ -144,7 +153,8 @@ fn the_sp500_is_the_servers_list_or_the_bundled_one() {
     assert!(plan["symbols"].as_u64().is_some_and(|n| (500..=510).contains(&n)), "{plan}");
     assert!(plan["notes"][0].as_str().is_some_and(|note| note.contains("bundled")), "{plan}");
     let server = Server::of(12);
-    let command = findata(&["run", "--json", "--universe", "SP500", "--datasets", "profile"]).home(&home).url(server.url());
+    let command =
+        findata(&["run", "--json", "--universe", "SP500", "--datasets", "profile"]).home(&home).url(server.url());
     let ended = command.run();
     assert_eq!(outcome(&ended), (Some(0), "complete".into()), "{ended:#?}");
     let members = server.calls_by_endpoint()["profile"];

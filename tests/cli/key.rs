@@ -31,13 +31,27 @@ fn seen(home: &Home, ended: &Ended) -> Vec<String> {
 
 #[test]
 fn the_key_is_nowhere_in_what_any_run_writes_or_says() {
-    let faults = ["empty=ratios-ttm", "unauthorized", "forbidden", "server-error=x1", "truncated", "reset=x1", "error-object", "bandwidth", "html=x1", "not-found"];
+    let faults = [
+        "empty=ratios-ttm",
+        "unauthorized",
+        "forbidden",
+        "server-error=x1",
+        "truncated",
+        "reset=x1",
+        "error-object",
+        "bandwidth",
+        "html=x1",
+        "not-found",
+    ];
     // At once: a fault that does not pass takes seconds of waiting between its tries.
     std::thread::scope(|scope| {
         for fault in faults {
             scope.spawn(move || {
                 let (server, home) = (Server::with(12, &[fault]), Home::new());
-                let command = run(&home, &server.url(), "AAPL,NOSUCH").key(KEY).arg("-vv").option("--datasets", "profile,income_statement");
+                let command = run(&home, &server.url(), "AAPL,NOSUCH")
+                    .key(KEY)
+                    .arg("-vv")
+                    .option("--datasets", "profile,income_statement");
                 // The good run computes too; of the others the figures are of no interest here.
                 let ended = if fault.starts_with("empty") { command } else { command.arg("--skip-analytics") }.run();
                 assert!(server.calls() > 0 && !ended.stderr.is_empty(), "{ended:#?}");

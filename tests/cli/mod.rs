@@ -46,7 +46,8 @@ fn missing_keys(summary: &Value) -> Vec<String> {
         if summary.get(key).is_none() {
             missing.push(key.to_owned());
         }
-        missing.extend(parts.iter().filter(|part| summary[key].get(part).is_none()).map(|part| format!("{key}.{part}")));
+        missing
+            .extend(parts.iter().filter(|part| summary[key].get(part).is_none()).map(|part| format!("{key}.{part}")));
     }
     missing
 }
@@ -58,7 +59,10 @@ fn a_complete_run_ends_with_zero_and_one_json_object_with_every_key() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     let summary = ended.json();
     assert_eq!(missing_keys(&summary), Vec::<String>::new());
-    assert_eq!((&summary["status"], &summary["symbols"], &summary["calls"]), (&"complete".into(), &2.into(), &21.into()));
+    assert_eq!(
+        (&summary["status"], &summary["symbols"], &summary["calls"]),
+        (&"complete".into(), &2.into(), &21.into())
+    );
     for (dataset, rows) in summary["rows"].as_object().unwrap() {
         let of = |name: &str| rows[name].as_u64().unwrap_or_else(|| panic!("{dataset}.{name}"));
         assert_eq!(of("staged"), of("loaded") + of("unchanged") + of("quarantined"), "{dataset}");
@@ -73,7 +77,11 @@ fn a_complete_run_ends_with_zero_and_one_json_object_with_every_key() {
 fn the_check_of_keys_finds_a_missing_one() {
     let summary = serde_json::json!({"run_id": "x", "tasks": {"planned": 1}});
     let missing = missing_keys(&summary);
-    assert!(missing.contains(&"status".to_owned()) && missing.contains(&"tasks.done".to_owned()) && !missing.contains(&"run_id".to_owned()));
+    assert!(
+        missing.contains(&"status".to_owned())
+            && missing.contains(&"tasks.done".to_owned())
+            && !missing.contains(&"run_id".to_owned())
+    );
 }
 
 #[test]

@@ -28,7 +28,9 @@ fn a_plan_makes_no_call_and_creates_nothing() {
 #[test]
 fn a_plan_says_what_the_next_run_does() {
     let (server, home) = (Server::of(12), Home::new());
-    let plan = || findata(&["plan", "--json", "--symbols", "AAPL,KO", "--days", "30"]).home(&home).url(server.url()).run().json();
+    let plan = || {
+        findata(&["plan", "--json", "--symbols", "AAPL,KO", "--days", "30"]).home(&home).url(server.url()).run().json()
+    };
     let before = plan();
     let ran = run(&home, &server.url(), "AAPL,KO").run().json();
     assert_eq!(before["calls"], ran["calls"]);
@@ -36,9 +38,17 @@ fn a_plan_says_what_the_next_run_does() {
     let after = plan();
     assert_eq!((&after["calls"], home.files()), (&0.into(), files));
     assert_eq!(after["datasets"]["profile"]["skipped"]["fresh"], 2);
-    let more = findata(&["plan", "--json", "--symbols", "AAPL,KO", "--days", "30", "--quarters", "12"]).home(&home).url(server.url()).run().json();
+    let more = findata(&["plan", "--json", "--symbols", "AAPL,KO", "--days", "30", "--quarters", "12"])
+        .home(&home)
+        .url(server.url())
+        .run()
+        .json();
     assert_eq!(more["calls"], 6);
-    let paced = findata(&["plan", "--json", "--symbols", "AAPL", "--fmp-plan", "10"]).home(&Home::new()).url(server.url()).run().json();
+    let paced = findata(&["plan", "--json", "--symbols", "AAPL", "--fmp-plan", "10"])
+        .home(&Home::new())
+        .url(server.url())
+        .run()
+        .json();
     assert!(paced["minutes"].as_f64().is_some_and(|m| m >= 1.0), "{paced}");
 }
 
@@ -60,7 +70,10 @@ fn sql_reads_a_home_and_nothing_else() {
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let sql = |query: &str| findata(&["sql", query]).home(&home).no_key();
     let table = sql("select symbol, is_current from analytics.dim_company;").run();
-    assert!(table.code == Some(0) && table.stdout.contains("| AAPL   | true       |") && table.stdout.contains("1 row"), "{table:#?}");
+    assert!(
+        table.code == Some(0) && table.stdout.contains("| AAPL   | true       |") && table.stdout.contains("1 row"),
+        "{table:#?}"
+    );
     let json = sql("select symbol, fiscal_year::integer y from analytics.fact_financials where period_type = 'FY' order by 2 limit 2").arg("--json").run();
     let rows = json.json();
     assert_eq!((rows.as_array().map(Vec::len), &rows[0]["symbol"]), (Some(2), &"AAPL".into()));

@@ -7,11 +7,17 @@ fn help_lists_the_commands_and_version_says_the_version() {
     let help = findata(&["--help"]).no_key().run();
     assert_eq!(help.code, Some(0));
     for command in ["demo", "run", "plan", "sql", "fmp-server"] {
-        assert!(help.stdout.lines().any(|line| line.trim_start().starts_with(command)), "{command} is missing in\n{}", help.stdout);
+        assert!(
+            help.stdout.lines().any(|line| line.trim_start().starts_with(command)),
+            "{command} is missing in\n{}",
+            help.stdout
+        );
         let own = findata(&[command, "--help"]).no_key().run();
         assert!(own.code == Some(0) && own.stdout.contains("Usage: findata"), "{own:#?}");
     }
-    for option in ["--home", "--fmp-url", "--fmp-plan", "--today", "--json", "--index", "--warehouse", "--stage", "FINDATA_HOME"] {
+    for option in
+        ["--home", "--fmp-url", "--fmp-plan", "--today", "--json", "--index", "--warehouse", "--stage", "FINDATA_HOME"]
+    {
         let run = findata(&["run", "--help"]).run().stdout;
         assert!(run.contains(option), "{option} is missing in\n{run}");
     }
@@ -38,7 +44,9 @@ fn the_server_prints_an_address_that_a_run_takes() {
     let home = Home::new();
     let server = findata(&["fmp-server", "--symbols", "12", "--today", "2026-09-18"]).no_key().start();
     let begun = std::time::Instant::now();
-    wait_until("the server prints its address", || server.stdout().contains("/stable") || begun.elapsed().as_secs() > 20);
+    wait_until("the server prints its address", || {
+        server.stdout().contains("/stable") || begun.elapsed().as_secs() > 20
+    });
     let url = server.stdout().trim().to_owned();
     assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/stable"), "{url:?} {}", server.stderr());
     let ended = findata(&["run", "--symbols", "AAPL", "--days", "30", "--json"]).home(&home).url(&url).run();

@@ -46,10 +46,15 @@ fn every_step_twice(home: &Home, server: &Server) -> Result<(Summary, Vec<Event>
         assert_eq!(findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?, loaded);
         let measured = findata_analytics::Measured::default();
         let summary = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
-        let repeated = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
-        assert_eq!((repeated.run_id, repeated.status, repeated.rows, repeated.analytics), (summary.run_id, summary.status, summary.rows, summary.analytics));
+        let repeated =
+            findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
+        assert_eq!(
+            (repeated.run_id, repeated.status, repeated.rows, repeated.analytics),
+            (summary.run_id, summary.status, summary.rows, summary.analytics)
+        );
         fs::remove_file(home.stage().join(ledger::summary_key(run))).unwrap();
-        let computed = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
+        let computed =
+            findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
         assert!(computed.analytics.values().all(|t| t.written + t.removed == 0), "{:?}", computed.analytics);
         Ok((computed, bus.events(), closed))
     })
@@ -84,7 +89,9 @@ fn a_step_before_its_time_asks_to_come_again() {
         let run = findata_tests::run_id();
         let load = findata_load::handle(&run, &host.stage, &mut host.warehouse, &clock).await;
         let measured = findata_analytics::Measured::default();
-        let analytics = findata_analytics::handle(&run, &host.stage, &mut host.warehouse, &LocalBus::default(), &clock, &measured).await;
+        let analytics =
+            findata_analytics::handle(&run, &host.stage, &mut host.warehouse, &LocalBus::default(), &clock, &measured)
+                .await;
         let close = ledger::close_fetching(&host.stage, &run).await;
         assert!(host.stage.list("runs/").await?.is_empty());
         Ok::<_, Error>((load.map(|_| ()), analytics.map(|_| ()), close.map(|_| ())))
@@ -108,11 +115,19 @@ fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_closes() {
     let obstacle = home.stage().join("landing/shares_float");
     fs::create_dir_all(obstacle.parent().unwrap()).unwrap();
     fs::write(&obstacle, "in the way").unwrap();
-    let job = Job::new(server.url(), &symbols).with(|o| (o.datasets, o.skip_analytics) = (vec!["profile".into()], true));
+    let job =
+        Job::new(server.url(), &symbols).with(|o| (o.datasets, o.skip_analytics) = (vec!["profile".into()], true));
     let summary = job.done(&home);
     assert_eq!(summary.status, Status::Partial);
     assert_eq!((summary.tasks.failed, summary.tasks.done), (BATCH as u64, 4));
-    assert!(summary.failures.iter().all(|f| f.reason.contains("given up after 3 deliveries") && f.reason.contains("shares_float")), "{:?}", summary.failures[0]);
+    assert!(
+        summary
+            .failures
+            .iter()
+            .all(|f| f.reason.contains("given up after 3 deliveries") && f.reason.contains("shares_float")),
+        "{:?}",
+        summary.failures[0]
+    );
     // Three deliveries of fifty profiles and a share count, one of four profiles.
     assert_eq!(server.calls(), 3 * (BATCH as u64 + 1) + 4);
     assert_eq!(home.count("select count(*) from staging.profile"), 4);
@@ -127,7 +142,12 @@ fn two_runs_at_once_on_one_stage_lose_nothing() {
     whole();
     let (server, home) = (Server::of(12), Home::new());
     // Two processes want one warehouse file: one has it, the other says so and changes nothing.
-    let command = |symbol: &str| findata_tests::findata(&["run", "--json", "--days", "30"]).home(&home).url(server.url()).option("--symbols", symbol);
+    let command = |symbol: &str| {
+        findata_tests::findata(&["run", "--json", "--days", "30"])
+            .home(&home)
+            .url(server.url())
+            .option("--symbols", symbol)
+    };
     let (a, b) = (command("AAPL").start(), command("NOCAP").start());
     let codes = [a.wait(), b.wait()];
     let good = codes.iter().filter(|e| e.code == Some(0)).count();

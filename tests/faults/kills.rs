@@ -54,7 +54,8 @@ fn kill_at(point: Point, server: &Server, home: &Home, mut running: Running) -> 
 
 fn killed_and_run_again(point: Point) -> bool {
     // A little latency, so that calls are a point in time.
-    let server = Server::start(Options { symbols: 12, today: today(), latency: Duration::from_millis(5), ..Options::default() });
+    let server =
+        Server::start(Options { symbols: 12, today: today(), latency: Duration::from_millis(5), ..Options::default() });
     let home = Home::new();
     let killed = kill_at(point, &server, &home, command(&server, &home).start());
     let next = command(&server, &home).run();
@@ -84,7 +85,8 @@ fn a_run_after_a_kill_ends_with_the_tables_of_one_without() {
 #[test]
 fn a_run_killed_again_and_again_still_ends() {
     whole();
-    let server = Server::start(Options { symbols: 12, today: today(), latency: Duration::from_millis(5), ..Options::default() });
+    let server =
+        Server::start(Options { symbols: 12, today: today(), latency: Duration::from_millis(5), ..Options::default() });
     let home = Home::new();
     for point in [Calls(3), Key("staged.json", 30), Key("loaded.json", 20)] {
         kill_at(point, &server, &home, command(&server, &home).start());

@@ -7,6 +7,8 @@ use findata_tests::{Home, Job, Server};
 
 /// Tries of one call.
 const TRIES: u64 = 5;
+/// Calls of a task that hears nothing but that the call limit is reached.
+const LIMITED: u64 = 9;
 
 /// What a fault on the income statements of AAPL must come to.
 struct Case {
@@ -25,8 +27,8 @@ const fn case(fault: &'static str, status: Status, calls: u64, reason: &'static 
 }
 
 const CASES: [Case; 18] = [
-    case("rate-limit", Status::Partial, TRIES, "call limit"),
-    case("limit-on-200", Status::Partial, TRIES, "call limit"),
+    case("rate-limit", Status::Partial, LIMITED, "call limit"),
+    case("limit-on-200", Status::Partial, LIMITED, "call limit"),
     case("server-error", Status::Partial, TRIES, "500"),
     case("unavailable", Status::Partial, TRIES, "503"),
     case("html", Status::Partial, TRIES, "no JSON list"),
@@ -74,7 +76,10 @@ fn check(case: &Case) {
     let of_task = summary.failures.iter().filter(|f| f.symbol == "AAPL" && f.dataset == "income_statement");
     let reasons: Vec<_> = of_task.map(|f| f.reason.as_str()).collect();
     assert_eq!(reasons.len(), usize::from(!case.reason.is_empty()), "{fault}: {:?}", summary.failures);
-    assert!(reasons.iter().all(|r| r.contains(case.reason) && !r.contains('\n') && r.len() < 300), "{fault}: {reasons:?}");
+    assert!(
+        reasons.iter().all(|r| r.contains(case.reason) && !r.contains('\n') && r.len() < 300),
+        "{fault}: {reasons:?}"
+    );
     assert_eq!(home.count("select count(*) from staging.income_statement where symbol = 'AAPL'"), 0, "{fault}");
     let aside = home.count("select count(*) from ops.quarantine where symbol = 'AAPL'");
     assert_eq!(aside, if case.quarantined { 6 } else { 0 }, "{fault}");
@@ -118,7 +123,9 @@ fn kinds() -> Vec<String> {
 #[test]
 fn an_object_with_an_error_is_no_data_and_no_row() {
     let (server, home) = (Server::with(12, &["error-object=dividends"]), Home::new());
-    let summary = Job::new(server.url(), &["AAPL"]).with(|o| (o.skip_analytics, o.datasets) = (true, vec!["profile".into(), "dividends".into()])).done(&home);
+    let summary = Job::new(server.url(), &["AAPL"])
+        .with(|o| (o.skip_analytics, o.datasets) = (true, vec!["profile".into(), "dividends".into()]))
+        .done(&home);
     assert_eq!((summary.status, server.calls()), (Status::Complete, 2), "{summary:#?}");
     assert_eq!(home.count("select count(*) from staging.dividends"), 0);
 }
@@ -126,8 +133,14 @@ fn an_object_with_an_error_is_no_data_and_no_row() {
 #[test]
 fn a_missing_field_of_all_rows_is_reported_as_drift() {
     let (server, home) = (Server::with(12, &["missing-field=prices"]), Home::new());
-    let summary = Job::new(server.url(), &["AAPL"]).with(|o| (o.skip_analytics, o.datasets) = (true, vec!["prices".into(), "profile".into()])).done(&home);
+    let summary = Job::new(server.url(), &["AAPL"])
+        .with(|o| (o.skip_analytics, o.datasets) = (true, vec!["prices".into(), "profile".into()]))
+        .done(&home);
     assert_eq!(summary.status, Status::Partial);
-    assert!(summary.notes.iter().any(|note| note.starts_with("prices:") && note.contains("close")), "{:?}", summary.notes);
+    assert!(
+        summary.notes.iter().any(|note| note.starts_with("prices:") && note.contains("close")),
+        "{:?}",
+        summary.notes
+    );
     assert_eq!(home.lines("select distinct reason from ops.quarantine"), ["missing_field: close"]);
 }

@@ -12,18 +12,44 @@ use super::{SYMBOLS, assert_whole, whole};
 /// beforehand.
 const RUNS: [(&[&str], u64, u64); 5] = [
     (
-        &["rate-limit=x1,profile", "limit-on-200=x1,prices", "server-error=x2,income-statement", "html=x1,balance-sheet", "plain-text=x1,cash-flow",
-          "truncated=x1,dividends", "reset=x1,splits", "unavailable=x1,shares-float"],
+        &[
+            "rate-limit=x1,profile",
+            "limit-on-200=x1,prices",
+            "server-error=x2,income-statement",
+            "html=x1,balance-sheet",
+            "plain-text=x1,cash-flow",
+            "truncated=x1,dividends",
+            "reset=x1,splits",
+            "unavailable=x1,shares-float",
+        ],
         2 + 3 + 8 + 4 + 4 + 2 + 2 + 1,
         2 + 3 + 8 + 4 + 4 + 2 + 2 + 1,
     ),
     (
-        &["truncated=x1,profile", "reset=x1,prices", "plain-text=x1,income-statement", "rate-limit=x1,balance-sheet", "server-error=x2,cash-flow",
-          "html=x1,dividends", "limit-on-200=x1,splits", "rate-limit=x1,shares-float"],
+        &[
+            "truncated=x1,profile",
+            "reset=x1,prices",
+            "plain-text=x1,income-statement",
+            "rate-limit=x1,balance-sheet",
+            "server-error=x2,cash-flow",
+            "html=x1,dividends",
+            "limit-on-200=x1,splits",
+            "rate-limit=x1,shares-float",
+        ],
         2 + 3 + 4 + 4 + 8 + 2 + 2 + 1,
         2 + 3 + 4 + 4 + 8 + 2 + 2 + 1,
     ),
-    (&["endless=x1,dividends,AAPL", "gzip-bomb=x1,splits,AAPL", "reset=x1,statements", "html=x1,profile", "truncated=x1,prices"], 1 + 1 + 12 + 2 + 3, 1 + 1 + 12 + 2 + 3),
+    (
+        &[
+            "endless=x1,dividends,AAPL",
+            "gzip-bomb=x1,splits,AAPL",
+            "reset=x1,statements",
+            "html=x1,profile",
+            "truncated=x1,prices",
+        ],
+        1 + 1 + 12 + 2 + 3,
+        1 + 1 + 12 + 2 + 3,
+    ),
     // Slow and talkative answers need no second try.
     (&["stall=0.2s,prices", "slow=0.2s,profile", "extra-field"], 22, 0),
     (&["server-error=0.1", "truncated=0.1", "rate-limit=0.1"], 0, 0),
@@ -52,7 +78,9 @@ fn faults_that_pass_leave_the_tables_of_a_run_without_them() {
 #[test]
 fn a_field_that_nobody_knows_is_kept_in_raw() {
     let (server, home) = (Server::with(12, &["extra-field=profile"]), Home::new());
-    Job::new(server.url(), &["AAPL"]).with(|o| (o.datasets, o.skip_analytics) = (vec!["profile".into()], true)).done(&home);
+    Job::new(server.url(), &["AAPL"])
+        .with(|o| (o.datasets, o.skip_analytics) = (vec!["profile".into()], true))
+        .done(&home);
     assert!(home.text("select payload from raw.profile").contains("\"addedByTheSource\":\"new\""));
 }
 

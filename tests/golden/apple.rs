@@ -47,9 +47,13 @@ fn run() -> Option<Golden> {
     let profile = json!([{"symbol": "AAPL", "price": price, "marketCap": set["marketCap_ttm"], "companyName": "Apple Inc.",
         "currency": "USD", "sector": "Technology", "industry": "Consumer Electronics", "exchange": "NASDAQ", "country": "US"}]);
     let bar = json!([{"symbol": "AAPL", "date": DAY, "open": price, "high": price, "low": price, "close": price, "volume": 56038657}]);
-    let dividend = |day: &str, amount: f64| json!({"symbol": "AAPL", "date": day, "adjDividend": amount, "dividend": amount});
+    let dividend =
+        |day: &str, amount: f64| json!({"symbol": "AAPL", "date": day, "adjDividend": amount, "dividend": amount});
     let dividends = json!([
-        dividend("2025-08-11", 0.26), dividend("2025-05-12", 0.26), dividend("2025-02-10", 0.25), dividend("2024-11-08", 0.25),
+        dividend("2025-08-11", 0.26),
+        dividend("2025-05-12", 0.26),
+        dividend("2025-02-10", 0.25),
+        dividend("2024-11-08", 0.25),
         // More than a year before the day.
         dividend("2024-08-12", 0.25),
     ]);
@@ -62,16 +66,22 @@ fn run() -> Option<Golden> {
         .answer("cash-flow-statement", "AAPL", "quarter", set["cash_flow_quarters"].to_string())
         .start();
     let home = Home::new();
-    let summary = Job::new(server.url(), &["AAPL"]).on(DAY.parse().unwrap()).with(|o| o.prices_from = NaiveDate::from_ymd_opt(2025, 8, 1)).done(&home);
+    let summary = Job::new(server.url(), &["AAPL"])
+        .on(DAY.parse().unwrap())
+        .with(|o| o.prices_from = NaiveDate::from_ymd_opt(2025, 8, 1))
+        .done(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert_eq!(summary.rows["income_statement"].loaded, 4);
     let listed = |table: &str, pairs: &[(&'static str, &[&str])]| -> Vec<&'static str> {
         let exceptions = EXCEPTIONS.iter().filter(|e| e.0 == table).map(|e| e.1);
         pairs.iter().map(|(column, _)| *column).chain(exceptions).collect()
     };
-    let ratios = format!("from analytics.fact_financial_ratios where symbol = 'AAPL' and basis = 'TTM' and fiscal_date = '{PERIOD}'");
+    let ratios = format!(
+        "from analytics.fact_financial_ratios where symbol = 'AAPL' and basis = 'TTM' and fiscal_date = '{PERIOD}'"
+    );
     let market = format!("from analytics.fact_market_metrics where symbol = 'AAPL' and metric_date = '{DAY}'");
-    let (ratios, market) = (home.figures(&listed("ratios", RATIOS), &ratios), home.figures(&listed("market", MARKET), &market));
+    let (ratios, market) =
+        (home.figures(&listed("ratios", RATIOS), &ratios), home.figures(&listed("market", MARKET), &market));
     Some(Golden { home, set, ratios, market })
 }
 
@@ -100,19 +110,26 @@ impl Golden {
 
     /// What an exception must be instead, out of the quarters.
     fn expected(&self, column: &str) -> Option<f64> {
-        let (income, cash) = (|line: &str| self.sum("income_quarters", line), |line: &str| self.sum("cash_flow_quarters", line));
+        let (income, cash) =
+            (|line: &str| self.sum("income_quarters", line), |line: &str| self.sum("cash_flow_quarters", line));
         let balance = |line: &str| self.set["balance_quarters"][0][line].as_f64().unwrap();
         let (ebitda, price) = (income("ebitda"), self.set["implied_price_for_ttm"].as_f64().unwrap());
         let net_debt = balance("totalDebt") - balance("cashAndCashEquivalents");
         let value = match column {
             "ebitda_margin" => ebitda / income("revenue"),
             "ebit_margin" => income("ebit") / income("revenue"),
-            "ebt_to_ebit" => income("incomeBeforeTax") / income("ebit"),
+            "interest_burden" => income("incomeBeforeTax") / income("ebit"),
             "net_debt_to_ebitda" => net_debt / ebitda,
-            "debt_service_coverage" => (ebitda - income("incomeTaxExpense")) / (income("interestExpense") + balance("shortTermDebt")),
+            "debt_service_coverage" => {
+                (ebitda - income("incomeTaxExpense")) / (income("interestExpense") + balance("shortTermDebt"))
+            }
             "ev_to_ebitda_fmp" => (self.set["marketCap_ttm"].as_f64().unwrap() + net_debt) / ebitda,
-            "solvency_ratio" => (income("netIncome") + income("depreciationAndAmortization")) / balance("totalLiabilities"),
-            "selling_general_and_administrative_to_revenue" => income("sellingGeneralAndAdministrativeExpenses") / income("revenue"),
+            "solvency_ratio" => {
+                (income("netIncome") + income("depreciationAndAmortization")) / balance("totalLiabilities")
+            }
+            "selling_general_and_administrative_to_revenue" => {
+                income("sellingGeneralAndAdministrativeExpenses") / income("revenue")
+            }
             "free_cash_flow_to_equity" => cash("freeCashFlow") + cash("netDebtIssuance"),
             "free_cash_flow_to_firm" => cash("freeCashFlow"),
             "pe_ratio_ttm" => price / income("epsDiluted"),
@@ -138,7 +155,11 @@ fn revenue_and_net_income_of_the_twelve_months_are_exact() {
 fn every_line_of_fmps_own_twelve_months_is_the_sum_of_ours() {
     let Some(golden) = golden() else { return };
     let mut pairs: Vec<(String, &str, f64)> = Vec::new();
-    for (answer, dataset) in [("fmp_income_ttm", "income_statement"), ("fmp_cash_flow_ttm", "cash_flow"), ("fmp_balance_ttm", "balance_sheet")] {
+    for (answer, dataset) in [
+        ("fmp_income_ttm", "income_statement"),
+        ("fmp_cash_flow_ttm", "cash_flow"),
+        ("fmp_balance_ttm", "balance_sheet"),
+    ] {
         for column in findata_shared::catalog::dataset(dataset).unwrap().columns {
             let Some(fmps) = golden.set[answer][column.field].as_f64() else { continue };
             let prefix = if dataset == "balance_sheet" { "latest_" } else { "ttm_" };
@@ -154,9 +175,14 @@ fn every_line_of_fmps_own_twelve_months_is_the_sum_of_ours() {
         }
     }
     let columns: Vec<&str> = pairs.iter().map(|(name, ..)| name.as_str()).collect();
-    let ours = golden.home.figures(&columns, &format!("from analytics.fact_financials_ttm where fiscal_date = '{PERIOD}'"));
+    let ours =
+        golden.home.figures(&columns, &format!("from analytics.fact_financials_ttm where fiscal_date = '{PERIOD}'"));
     for (name, field, fmps) in &pairs {
-        assert!(ours.get(name).is_some_and(|ours| close(*ours, *fmps)), "{name}: ours {:?}, FMP's {field} {fmps}", ours.get(name));
+        assert!(
+            ours.get(name).is_some_and(|ours| close(*ours, *fmps)),
+            "{name}: ours {:?}, FMP's {field} {fmps}",
+            ours.get(name)
+        );
     }
     let compared = pairs.len();
     assert!(compared > 120, "{compared}");
@@ -194,13 +220,20 @@ fn exceptions_differ_indeed_and_are_what_their_reason_says() {
         for field in *fields {
             let theirs = fmps.get(*field).and_then(Value::as_f64).unwrap_or_else(|| panic!("{field}"));
             if ours.is_some_and(|ours| close(ours, theirs)) {
-                wrong.push(format!("{table}.{column} is FMP's {field} after all: {ours:?}; it is no exception ({reason})"));
+                wrong.push(format!(
+                    "{table}.{column} is FMP's {field} after all: {ours:?}; it is no exception ({reason})"
+                ));
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let reasons = |metric: &str| golden.home.lines(&format!("select reason from analytics.metric_nulls where metric = '{metric}' and basis in ('TTM', 'MARKET') and subject_date in ('{PERIOD}', '{DAY}')"));
-    assert_eq!((reasons("interest_coverage"), reasons("peg_ratio")), (vec!["not_reported".to_owned()], vec!["insufficient_history".to_owned()]));
+    let reasons = |metric: &str| {
+        golden.home.lines(&format!("select reason from analytics.metric_nulls where metric = '{metric}' and basis in ('TTM', 'MARKET') and subject_date in ('{PERIOD}', '{DAY}')"))
+    };
+    assert_eq!(
+        (reasons("interest_coverage"), reasons("peg_ratio")),
+        (vec!["not_reported".to_owned()], vec!["insufficient_history".to_owned()])
+    );
     // Rounded to FMP's six digits the yield is FMP's.
     let rounded = golden.ours("market", "dividend_yield").map(|y| (y * 1e8).round() / 1e8);
     assert_eq!(rounded, fmps["dividendYieldTTM"].as_f64());
@@ -232,7 +265,8 @@ fn no_figure_of_ours_or_fmps_is_left_out_of_the_lists() {
         ))
     };
     let (ratios, market) = (columns("fact_financial_ratios"), columns("fact_market_metrics"));
-    let there: BTreeSet<(&str, &str)> = ratios.iter().map(|c| ("ratios", c.as_str())).chain(market.iter().map(|c| ("market", c.as_str()))).collect();
+    let there: BTreeSet<(&str, &str)> =
+        ratios.iter().map(|c| ("ratios", c.as_str())).chain(market.iter().map(|c| ("market", c.as_str()))).collect();
     let unlisted: Vec<_> = there.difference(&listed).collect();
     let gone: Vec<_> = listed.difference(&there).collect();
     assert!(unlisted.is_empty(), "figures of ours that no list names: {unlisted:?}");

@@ -56,7 +56,7 @@ pub(super) const RATIOS: &[(&str, &[&str])] = &[
     ("effective_tax_rate", &["effectiveTaxRateTTM"]),
     ("tax_burden", &["taxBurdenTTM", "netIncomePerEBTTTM"]),
     // FMP's ebtPerEbit divides by operating income, its interestBurden by ebit.
-    ("interest_burden", &["ebtPerEbitTTM"]),
+    ("ebt_to_operating_income", &["ebtPerEbitTTM"]),
     ("revenue_per_share", &["revenuePerShareTTM"]),
     ("net_income_per_share", &["netIncomePerShareTTM"]),
     ("ocf_per_share", &["operatingCashFlowPerShareTTM"]),
@@ -98,7 +98,7 @@ const DEPRECIATION: &str = "other vintage: FMP took another D&A of one quarter (
 pub(super) const EXCEPTIONS: &[(&str, &str, &[&str], &str)] = &[
     ("ratios", "ebitda_margin", &["ebitdaMarginTTM"], EBITDA),
     ("ratios", "ebit_margin", &["ebitMarginTTM"], EBIT),
-    ("ratios", "ebt_to_ebit", &["interestBurdenTTM"], EBIT),
+    ("ratios", "interest_burden", &["interestBurdenTTM"], EBIT),
     ("ratios", "net_debt_to_ebitda", &["netDebtToEBITDATTM"], EBITDA),
     ("ratios", "debt_service_coverage", &["debtServiceCoverageRatioTTM"], EBITDA),
     ("market", "ev_to_ebitda_fmp", &["evToEBITDATTM", "enterpriseValueMultipleTTM"], EBITDA),
@@ -109,11 +109,36 @@ pub(super) const EXCEPTIONS: &[(&str, &str, &[&str], &str)] = &[
         &["salesGeneralAndAdministrativeToRevenueTTM"],
         "FMP divided the general and administrative line alone, which Apple does not report (api.md)",
     ),
-    ("ratios", "interest_coverage", &["interestCoverageRatioTTM"], "an expense of 0 is FMP's `not reported`: NULL, not 0 (finance.md)"),
-    ("ratios", "free_cash_flow_to_equity", &["freeCashFlowToEquityTTM"], "FMP changed its definition in 2026; ours is the new one (api.md)"),
-    ("ratios", "free_cash_flow_to_firm", &["freeCashFlowToFirmTTM"], "FMP changed its definition in 2026; ours is the new one (api.md)"),
-    ("market", "pe_ratio_ttm", &["priceToEarningsRatioTTM"], "by the sum of the four diluted EPS, as the market does (finance.md)"),
-    ("market", "peg_ratio", &["priceToEarningsGrowthRatioTTM"], "four quarters know no growth of twelve months: NULL (finance.md)"),
+    (
+        "ratios",
+        "interest_coverage",
+        &["interestCoverageRatioTTM"],
+        "an expense of 0 is FMP's `not reported`: NULL, not 0 (finance.md)",
+    ),
+    (
+        "ratios",
+        "free_cash_flow_to_equity",
+        &["freeCashFlowToEquityTTM"],
+        "FMP changed its definition in 2026; ours is the new one (api.md)",
+    ),
+    (
+        "ratios",
+        "free_cash_flow_to_firm",
+        &["freeCashFlowToFirmTTM"],
+        "FMP changed its definition in 2026; ours is the new one (api.md)",
+    ),
+    (
+        "market",
+        "pe_ratio_ttm",
+        &["priceToEarningsRatioTTM"],
+        "by the sum of the four diluted EPS, as the market does (finance.md)",
+    ),
+    (
+        "market",
+        "peg_ratio",
+        &["priceToEarningsGrowthRatioTTM"],
+        "four quarters know no growth of twelve months: NULL (finance.md)",
+    ),
     ("market", "dividend_yield", &["dividendYieldTTM"], "FMP gives six digits"),
 ];
 
@@ -175,7 +200,5 @@ pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
 ];
 
 /// FMP's that we do not have.
-pub(super) const FMPS_ALONE: &[(&str, &str)] = &[
-    ("symbol", "no figure"),
-    ("forwardPriceToEarningsGrowthRatioTTM", "needs analysts' estimates"),
-];
+pub(super) const FMPS_ALONE: &[(&str, &str)] =
+    &[("symbol", "no figure"), ("forwardPriceToEarningsGrowthRatioTTM", "needs analysts' estimates")];

@@ -41,12 +41,26 @@ pub(super) fn twelve_months() -> Span {
 
 pub(super) fn newest_year() -> Span {
     let (year, before) = (small::lines(&YEARS[0]), small::lines(&YEARS[1]));
-    Span { equity: year["totalStockholdersEquity"], flows: year.clone(), end: year, before: Some(before.clone()), year_before: Some(before), days: 365.0 }
+    Span {
+        equity: year["totalStockholdersEquity"],
+        flows: year.clone(),
+        end: year,
+        before: Some(before.clone()),
+        year_before: Some(before),
+        days: 365.0,
+    }
 }
 
 pub(super) fn newest_quarter() -> Span {
     let equity = quarter(0)["totalStockholdersEquity"];
-    Span { flows: quarter(0), end: quarter(0), before: Some(quarter(1)), year_before: Some(quarter(1)), equity, days: 90.0 }
+    Span {
+        flows: quarter(0),
+        end: quarter(0),
+        before: Some(quarter(1)),
+        year_before: Some(quarter(1)),
+        equity,
+        days: 90.0,
+    }
 }
 
 /// Ratios of a span by our names, written out from FMP's formulas (api.md 3.1) and finance.md.
@@ -54,14 +68,28 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
     let (flow, end) = (|name: &str| span.flows[name], |name: &str| span.end[name]);
     let pair = |name: &str| (end(name) + span.before.as_ref().unwrap()[name]) / 2.0;
     let year = |name: &str| (end(name) + span.year_before.as_ref().unwrap()[name]) / 2.0;
-    let capital = |lines: &Lines| lines["totalAssets"] - lines["totalCurrentLiabilities"] + lines["shortTermDebt"] + lines["capitalLeaseObligationsCurrent"];
+    let capital = |lines: &Lines| {
+        lines["totalAssets"] - lines["totalCurrentLiabilities"]
+            + lines["shortTermDebt"]
+            + lines["capitalLeaseObligationsCurrent"]
+    };
     let working = |lines: &Lines| lines["totalCurrentAssets"] - lines["totalCurrentLiabilities"];
     let nopat = flow("operatingIncome") * (1.0 - flow("incomeTaxExpense") / flow("incomeBeforeTax"));
-    let (revenue, cost, net, shares) = (flow("revenue"), flow("costOfRevenue"), flow("netIncome"), end("weightedAverageShsOut"));
-    let (equity, assets, current) = (end("totalStockholdersEquity"), end("totalAssets"), end("totalCurrentLiabilities"));
-    let (ocf, capex, fcf, dividends) = (flow("cf.operatingCashFlow"), -flow("cf.capitalExpenditure"), flow("cf.freeCashFlow"), -flow("cf.netDividendsPaid"));
-    let (sales_days, stock_days, pay_days) =
-        (span.days * end("netReceivables") / revenue, span.days * end("inventory") / cost, span.days * end("accountPayables") / cost);
+    let (revenue, cost, net, shares) =
+        (flow("revenue"), flow("costOfRevenue"), flow("netIncome"), end("weightedAverageShsOut"));
+    let (equity, assets, current) =
+        (end("totalStockholdersEquity"), end("totalAssets"), end("totalCurrentLiabilities"));
+    let (ocf, capex, fcf, dividends) = (
+        flow("cf.operatingCashFlow"),
+        -flow("cf.capitalExpenditure"),
+        flow("cf.freeCashFlow"),
+        -flow("cf.netDividendsPaid"),
+    );
+    let (sales_days, stock_days, pay_days) = (
+        span.days * end("netReceivables") / revenue,
+        span.days * end("inventory") / cost,
+        span.days * end("accountPayables") / cost,
+    );
     vec![
         ("gross_margin", flow("grossProfit") / revenue),
         ("ebitda_margin", ebitda(&span.flows) / revenue),
@@ -107,7 +135,12 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
         ("operating_cash_flow_ratio", ocf / current),
         ("working_capital", working(&span.end)),
         ("net_current_asset_value", end("totalCurrentAssets") - end("totalLiabilities")),
-        ("graham_net_net", (end("cashAndShortTermInvestments") + 0.75 * end("netReceivables") + 0.5 * end("inventory") - end("totalLiabilities")) / shares),
+        (
+            "graham_net_net",
+            (end("cashAndShortTermInvestments") + 0.75 * end("netReceivables") + 0.5 * end("inventory")
+                - end("totalLiabilities"))
+                / shares,
+        ),
         ("average_receivables", pair("netReceivables")),
         ("average_payables", pair("accountPayables")),
         ("average_inventory", pair("inventory")),
@@ -120,7 +153,10 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
         ("solvency_ratio", (net + flow("depreciationAndAmortization")) / end("totalLiabilities")),
         ("net_debt_to_ebitda", (end("totalDebt") - end("cashAndCashEquivalents")) / ebitda(&span.flows)),
         ("interest_coverage", flow("operatingIncome") / flow("interestExpense")),
-        ("debt_service_coverage", (ebitda(&span.flows) - flow("incomeTaxExpense")) / (flow("interestExpense") + end("shortTermDebt"))),
+        (
+            "debt_service_coverage",
+            (ebitda(&span.flows) - flow("incomeTaxExpense")) / (flow("interestExpense") + end("shortTermDebt")),
+        ),
         ("ocf_to_short_term_debt", ocf / end("shortTermDebt")),
         ("ocf_to_total_debt", ocf / end("totalDebt")),
         ("capex_coverage", ocf / capex),
@@ -132,11 +168,14 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
         ("payout_ratio", dividends / net),
         ("total_payout_ratio", (dividends - flow("cf.commonStockRepurchased")) / net),
         ("free_cash_flow_to_equity", fcf + flow("cf.netDebtIssuance")),
-        ("free_cash_flow_to_firm", fcf + flow("interestExpense") * (1.0 - flow("incomeTaxExpense") / flow("incomeBeforeTax"))),
+        (
+            "free_cash_flow_to_firm",
+            fcf + flow("interestExpense") * (1.0 - flow("incomeTaxExpense") / flow("incomeBeforeTax")),
+        ),
         ("effective_tax_rate", flow("incomeTaxExpense") / flow("incomeBeforeTax")),
         ("tax_burden", net / flow("incomeBeforeTax")),
-        ("interest_burden", flow("incomeBeforeTax") / flow("operatingIncome")),
-        ("ebt_to_ebit", flow("incomeBeforeTax") / flow("ebit")),
+        ("ebt_to_operating_income", flow("incomeBeforeTax") / flow("operatingIncome")),
+        ("interest_burden", flow("incomeBeforeTax") / flow("ebit")),
         ("revenue_per_share", revenue / shares),
         ("net_income_per_share", net / shares),
         ("ocf_per_share", ocf / shares),
@@ -148,7 +187,10 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
         ("tangible_book_value_per_share", (equity - end("goodwillAndIntangibleAssets")) / shares),
         ("interest_debt_per_share", (end("totalDebt") + flow("interestExpense")) / shares),
         ("graham_number", (22.5 * net / shares * equity / shares).sqrt()),
-        ("invested_capital", working(&span.end) + end("propertyPlantEquipmentNet") + end("goodwillAndIntangibleAssets")),
+        (
+            "invested_capital",
+            working(&span.end) + end("propertyPlantEquipmentNet") + end("goodwillAndIntangibleAssets"),
+        ),
         ("tangible_asset_value", assets - end("goodwillAndIntangibleAssets") - end("totalLiabilities")),
         ("intangibles_to_assets", end("goodwillAndIntangibleAssets") / assets),
     ]

@@ -16,5 +16,11 @@ fn close(a: f64, b: f64) -> bool {
 
 #[test]
 fn the_comparison_tells_a_difference() {
-    assert!(close(1.0, 1.0 + 9e-7) && !close(1.0, 1.0 + 2e-6) && close(0.0, 0.0) && !close(0.0, 1e-9) && !close(f64::NAN, 1.0));
+    assert!(
+        close(1.0, 1.0 + 9e-7)
+            && !close(1.0, 1.0 + 2e-6)
+            && close(0.0, 0.0)
+            && !close(0.0, 1e-9)
+            && !close(f64::NAN, 1.0)
+    );
 }

@@ -17,7 +17,10 @@ fn home() -> &'static Home {
     HOME.get_or_init(|| {
         let (server, home) = (small::replay().start(), Home::new());
         let day = NaiveDate::from_ymd_opt(2026, 8, 7).unwrap();
-        let summary = Job::new(server.url(), &[SYMBOL]).on(day).with(|o| o.prices_from = NaiveDate::from_ymd_opt(2026, 8, 1)).done(&home);
+        let summary = Job::new(server.url(), &[SYMBOL])
+            .on(day)
+            .with(|o| o.prices_from = NaiveDate::from_ymd_opt(2026, 8, 1))
+            .done(&home);
         assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
         home
     })
@@ -30,7 +33,8 @@ fn assert_figures(table: &str, place: &str, expected: &[(&str, f64)]) {
         .iter()
         .filter_map(|(column, expected)| {
             let ours = figures.get(*column).copied();
-            (!ours.is_some_and(|ours| close(ours, *expected))).then(|| format!("{column}: {ours:?} instead of {expected}"))
+            (!ours.is_some_and(|ours| close(ours, *expected)))
+                .then(|| format!("{column}: {ours:?} instead of {expected}"))
         })
         .collect();
     assert!(wrong.is_empty(), "{table} {place}: {wrong:#?}");
@@ -50,9 +54,15 @@ fn every_ratio_of_the_table_is_computed_here_too() {
         "select column_name from duckdb_columns() where schema_name = 'analytics' and table_name = 'fact_financial_ratios' and data_type = 'DOUBLE'",
     );
     // The bottom line is a field that the small company does not report.
-    let missing: Vec<_> = columns.iter().filter(|c| !known.contains(&c.as_str()) && *c != "bottom_line_margin").collect();
+    let missing: Vec<_> =
+        columns.iter().filter(|c| !known.contains(&c.as_str()) && *c != "bottom_line_margin").collect();
     assert!(missing.is_empty(), "{missing:?}");
-    assert_eq!(home().lines("select distinct reason from analytics.metric_nulls where metric = 'bottom_line_margin' and basis = 'FY'"), ["missing_input"]);
+    assert_eq!(
+        home().lines(
+            "select distinct reason from analytics.metric_nulls where metric = 'bottom_line_margin' and basis = 'FY'"
+        ),
+        ["missing_input"]
+    );
 }
 
 #[test]
@@ -63,15 +73,29 @@ fn twelve_months_are_exact_sums_and_the_newest_balances() {
     );
     // 260000.25 + 240000.50 + 300000.75 + 230000.00; EBITDA of the first quarter is 47000.25 + 8900.00.
     assert_eq!(line, "1030001.500000 570000.900000 254900.250000 50000.100000 4 ok");
-    let (net, shares): (f64, f64) = (42_000.0 + 34_100.2 + 51_000.0 + 32_000.0, (102_000.0 + 102_300.0 + 102_500.0 + 102_700.0) / 4.0);
+    let (net, shares): (f64, f64) =
+        (42_000.0 + 34_100.2 + 51_000.0 + 32_000.0, (102_000.0 + 102_300.0 + 102_500.0 + 102_700.0) / 4.0);
     assert_figures(
         "fact_financials_ttm",
         "fiscal_date = '2026-06-30'",
-        &[("ttm_eps_diluted", net / shares), ("ttm_eps_diluted_sum", 0.41 + 0.335 + 0.50 + 0.315), ("ttm_eps", 0.42 + 0.34 + 0.51 + 0.32)],
+        &[
+            ("ttm_eps_diluted", net / shares),
+            ("ttm_eps_diluted_sum", 0.41 + 0.335 + 0.50 + 0.315),
+            ("ttm_eps", 0.42 + 0.34 + 0.51 + 0.32),
+        ],
     );
     // The year end is inside: its twelve months need a fourth quarter that is not there.
     let windows = home().lines("select fiscal_date, reason from analytics.fact_financials_ttm order by 1");
-    assert_eq!(windows, ["2025-06-30|insufficient_history", "2025-09-30|insufficient_history", "2025-12-31|insufficient_history", "2026-03-31|NULL", "2026-06-30|NULL"]);
+    assert_eq!(
+        windows,
+        [
+            "2025-06-30|insufficient_history",
+            "2025-09-30|insufficient_history",
+            "2025-12-31|insufficient_history",
+            "2026-03-31|NULL",
+            "2026-06-30|NULL"
+        ]
+    );
 }
 
 #[test]
@@ -96,17 +120,25 @@ fn growth_compares_with_the_same_quarter_the_quarter_before_and_the_year_before(
     assert_figures(
         "fact_growth_rates",
         "basis = 'FY' and fiscal_date = '2025-12-31'",
-        &[("revenue_yoy", rate(new["revenue"], old["revenue"])), ("eps_diluted_yoy", rate(new["epsDiluted"], old["epsDiluted"]))],
+        &[
+            ("revenue_yoy", rate(new["revenue"], old["revenue"])),
+            ("eps_diluted_yoy", rate(new["epsDiluted"], old["epsDiluted"])),
+        ],
     );
     let ttm = |from: usize| (from..from + 4).map(|n| quarter(n)["revenue"]).sum::<f64>();
-    assert_figures("fact_growth_rates", "basis = 'TTM' and fiscal_date = '2026-06-30'", &[("revenue_qoq", rate(ttm(0), ttm(1)))]);
+    assert_figures(
+        "fact_growth_rates",
+        "basis = 'TTM' and fiscal_date = '2026-06-30'",
+        &[("revenue_qoq", rate(ttm(0), ttm(1)))],
+    );
 }
 
 #[test]
 fn market_metrics_of_the_newest_day_are_price_against_what_is_known() {
     let span = twelve_months();
     let (flow, end) = (|name: &str| span.flows[name], |name: &str| span.end[name]);
-    let ev = MARKET_CAP + end("totalDebt") + end("preferredStock") + end("minorityInterest") - end("cashAndShortTermInvestments");
+    let ev = MARKET_CAP + end("totalDebt") + end("preferredStock") + end("minorityInterest")
+        - end("cashAndShortTermInvestments");
     let narrow = MARKET_CAP + end("totalDebt") - end("cashAndCashEquivalents");
     let year = small::lines(&YEARS[0]);
     assert_figures(
@@ -140,7 +172,8 @@ fn market_metrics_of_the_newest_day_are_price_against_what_is_known() {
 
 #[test]
 fn a_filing_after_the_close_counts_from_the_next_day() {
-    let days = home().lines("select metric_date, fundamentals_as_of, shares_source from analytics.fact_market_metrics order by 1");
+    let days = home()
+        .lines("select metric_date, fundamentals_as_of, shares_source from analytics.fact_market_metrics order by 1");
     assert_eq!(
         days,
         [

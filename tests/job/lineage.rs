@@ -31,7 +31,11 @@ fn every_row_of_raw_is_the_line_it_says_it_is() {
             let n: usize = number.parse().unwrap();
             let line = lines.get(n - 1).unwrap_or_else(|| panic!("{file} has no row {n}"));
             assert_eq!(line["n"], n);
-            assert_eq!((line["payload"].as_str(), line["hash"].as_str()), (Some(payload.as_str()), Some(hash.as_str())), "{file} {n}");
+            assert_eq!(
+                (line["payload"].as_str(), line["hash"].as_str()),
+                (Some(payload.as_str()), Some(hash.as_str())),
+                "{file} {n}"
+            );
             assert_eq!(line["symbol"].as_str(), Some(symbol.as_str()));
             assert!(line.get("reject").is_none(), "{file} {n} is quarantined and in raw");
             assert!(serde_json::from_str::<Value>(&payload).is_ok_and(|p| p.is_object()), "{payload}");
@@ -56,7 +60,9 @@ impl MapAll for Vec<Option<String>> {
 fn raw_and_staging_hold_the_same_rows() {
     for dataset in CATALOG {
         let side = |a: &str, b: &str| {
-            let of = |schema: &str| format!("select row_hash, source_file, source_row, run_id, observed_at from {schema}.{}", dataset.name);
+            let of = |schema: &str| {
+                format!("select row_hash, source_file, source_row, run_id, observed_at from {schema}.{}", dataset.name)
+            };
             first().home.count(&format!("select count(*) from ({} except all {})", of(a), of(b)))
         };
         assert_eq!((side("raw", "staging"), side("staging", "raw")), (0, 0), "{}", dataset.name);
@@ -66,14 +72,18 @@ fn raw_and_staging_hold_the_same_rows() {
 #[test]
 fn staged_rows_are_loaded_unchanged_or_quarantined_in_every_file() {
     let First { home, summary } = first();
-    assert_eq!(home.count("select count(*) from ops.files where staged <> loaded + unchanged + quarantined or staged = 0"), 0);
+    assert_eq!(
+        home.count("select count(*) from ops.files where staged <> loaded + unchanged + quarantined or staged = 0"),
+        0
+    );
     for (dataset, rows) in &summary.rows {
         assert_eq!(rows.staged, rows.loaded + rows.unchanged + rows.quarantined, "{dataset}");
         let in_raw = home.count(&format!("select count(*) from raw.{dataset}"));
         assert_eq!(in_raw, rows.loaded as i64, "{dataset}");
         let aside = home.count(&format!("select count(*) from ops.quarantine where dataset = '{dataset}'"));
         assert_eq!(aside, rows.quarantined as i64, "{dataset}");
-        let files = home.lines(&format!("select source_file, staged, sha256 from ops.files where dataset = '{dataset}'"));
+        let files =
+            home.lines(&format!("select source_file, staged, sha256 from ops.files where dataset = '{dataset}'"));
         let staged: usize = files.iter().map(|line| landed(line.split('|').next().unwrap()).len()).sum();
         assert_eq!(staged as u64, rows.staged, "{dataset}");
     }
@@ -90,7 +100,10 @@ fn every_quarantined_row_names_its_reason_and_is_the_line_it_says_it_is() {
     for row in rows {
         let [file, number, reason, payload, dataset] = row.map_all();
         let line = &landed(&file)[number.parse::<usize>().unwrap() - 1];
-        assert_eq!((line["reject"].as_str(), line["payload"].as_str()), (Some(reason.as_str()), Some(payload.as_str())));
+        assert_eq!(
+            (line["reject"].as_str(), line["payload"].as_str()),
+            (Some(reason.as_str()), Some(payload.as_str()))
+        );
         assert!(file.starts_with(&format!("landing/{dataset}/")), "{file}");
     }
 }
@@ -101,7 +114,8 @@ fn nothing_is_left_to_publish_and_every_task_is_in_the_ledger() {
     assert_eq!(home.count("select count(*) from ops.changes"), 0);
     assert_eq!(home.count("select count(*) from ops.tasks"), summary.tasks.done as i64);
     assert_eq!(home.count("select sum(calls) from ops.tasks"), summary.calls as i64);
-    let empty = home.lines("select distinct dataset from ops.tasks where outcome = 'empty' and subject like 'SPY%' order by 1");
+    let empty =
+        home.lines("select distinct dataset from ops.tasks where outcome = 'empty' and subject like 'SPY%' order by 1");
     assert_eq!(empty, ["balance_sheet", "cash_flow", "income_statement", "splits"]);
 }
 
@@ -110,17 +124,30 @@ fn the_newest_rows_of_staging_are_unique_by_their_key_and_facts_by_theirs() {
     let First { home, .. } = first();
     for table in findata_analytics::models::PUBLISHED {
         let key = table.key.join(", ");
-        let query = format!("select count(*) from (select {key} from analytics.{} group by all having count(*) > 1)", table.name);
+        let query = format!(
+            "select count(*) from (select {key} from analytics.{} group by all having count(*) > 1)",
+            table.name
+        );
         assert_eq!(home.count(&query), 0, "{}", table.name);
     }
     for dataset in CATALOG {
         let key = dataset.key.join(", ");
-        let query = format!("select count(*) from (select {key} from staging.{} group by all having count(*) > 1)", dataset.name);
+        let query = format!(
+            "select count(*) from (select {key} from staging.{} group by all having count(*) > 1)",
+            dataset.name
+        );
         assert_eq!(home.count(&query), 0, "{}", dataset.name);
     }
     // Keys of companies are a function of the symbol and never NULL; date keys say the date.
-    for (table, date) in [("fact_financials", "fiscal_date"), ("fact_daily_prices", "price_date"), ("fact_market_metrics", "metric_date"), ("metric_nulls", "subject_date")] {
-        let query = format!("select count(*) from analytics.{table} where company_key is distinct from md5(symbol) or {date}_key is distinct from strftime({date}, '%Y%m%d')::bigint");
+    for (table, date) in [
+        ("fact_financials", "fiscal_date"),
+        ("fact_daily_prices", "price_date"),
+        ("fact_market_metrics", "metric_date"),
+        ("metric_nulls", "subject_date"),
+    ] {
+        let query = format!(
+            "select count(*) from analytics.{table} where company_key is distinct from md5(symbol) or {date}_key is distinct from strftime({date}, '%Y%m%d')::bigint"
+        );
         assert_eq!(home.count(&query), 0, "{table}");
     }
 }

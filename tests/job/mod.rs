@@ -52,7 +52,11 @@ fn a_first_run_of_every_odd_company_is_complete_and_fills_every_table() {
     let content = home.content();
     for (table, counts) in &summary.analytics {
         assert!(counts.rows > 0, "{table}");
-        assert_eq!((counts.rows, counts.written, counts.removed), (content.rows(table), content.rows(table), 0), "{table}");
+        assert_eq!(
+            (counts.rows, counts.written, counts.removed),
+            (content.rows(table), content.rows(table), 0),
+            "{table}"
+        );
     }
     assert_eq!(summary.analytics.len(), findata_analytics::models::PUBLISHED.len());
     for table in ["dim_company", "fact_daily_prices", "fact_market_metrics"] {
@@ -68,8 +72,18 @@ fn the_summary_on_the_stage_and_the_line_in_ops_say_what_was_returned() {
     let First { home, summary } = first();
     let path = home.stage().join(format!("runs/{}/summary.json", summary.run_id));
     let written: Summary = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert_eq!((written.run_id.clone(), written.status, written.rows), (summary.run_id.clone(), summary.status, summary.rows.clone()));
-    let line = home.lines("select run_id, status, symbols, tasks_planned, tasks_done, tasks_failed, calls, bytes from ops.runs");
+    assert_eq!(
+        (written.run_id.clone(), written.status, written.rows),
+        (summary.run_id.clone(), summary.status, summary.rows.clone())
+    );
+    let line = home
+        .lines("select run_id, status, symbols, tasks_planned, tasks_done, tasks_failed, calls, bytes from ops.runs");
     let tasks = summary.tasks;
-    assert_eq!(line, [format!("{}|complete|{}|{}|{}|0|{}|{}", summary.run_id, SYMBOLS, tasks.planned, tasks.done, summary.calls, summary.bytes)]);
+    assert_eq!(
+        line,
+        [format!(
+            "{}|complete|{}|{}|{}|0|{}|{}",
+            summary.run_id, SYMBOLS, tasks.planned, tasks.done, summary.calls, summary.bytes
+        )]
+    );
 }

@@ -103,14 +103,20 @@ fn the_check_of_reasons_finds_what_is_wrong() {
 #[test]
 fn reasons_are_of_the_known_words_and_metrics_are_columns() {
     let home = &first().home;
-    let words: BTreeSet<String> = home.lines("select distinct reason from analytics.metric_nulls").into_iter().collect();
+    let words: BTreeSet<String> =
+        home.lines("select distinct reason from analytics.metric_nulls").into_iter().collect();
     let unknown: Vec<_> = words.iter().filter(|w| !REASONS.contains(&w.as_str())).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
     let columns: BTreeSet<String> = FACTS.iter().flat_map(|(table, ..)| metrics(home, table)).collect();
     let named = home.lines("select distinct metric from analytics.metric_nulls");
     let strangers: Vec<_> = named.iter().filter(|m| !columns.contains(*m)).collect();
     assert!(strangers.is_empty(), "{strangers:?}");
-    assert_eq!(home.count("select count(*) from analytics.metric_nulls where reason is null or metric is null or basis is null"), 0);
+    assert_eq!(
+        home.count(
+            "select count(*) from analytics.metric_nulls where reason is null or metric is null or basis is null"
+        ),
+        0
+    );
 }
 
 #[test]

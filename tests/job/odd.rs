@@ -76,7 +76,10 @@ fn a_transition_period_is_never_taken_for_a_quarter() {
     let all = windows("FYCHG");
     let holding: Vec<_> = all.iter().filter(with_january).collect();
     assert!(holding.len() >= 4, "{all:?}");
-    assert!(holding.iter().all(|w| w.contains("|transition_period|") || w.contains("|insufficient_history|")), "{holding:?}");
+    assert!(
+        holding.iter().all(|w| w.contains("|transition_period|") || w.contains("|insufficient_history|")),
+        "{holding:?}"
+    );
     assert!(all.iter().filter(|w| w.as_str() > "2026-01-31").all(|w| w.ends_with("|ok|NULL|4")), "{all:?}");
 }
 
@@ -84,7 +87,8 @@ fn a_transition_period_is_never_taken_for_a_quarter() {
 fn two_halves_make_a_year_and_quarters_are_not_invented() {
     let windows = windows("SEMIA");
     assert!(windows.len() == 8 && windows.iter().skip(2).all(|w| w.ends_with("|ok|NULL|2")), "{windows:?}");
-    let labels = home().lines("select distinct period_type from analytics.fact_financials where symbol = 'SEMIA' order by 1");
+    let labels =
+        home().lines("select distinct period_type from analytics.fact_financials where symbol = 'SEMIA' order by 1");
     assert_eq!(labels, ["FY", "Q2", "Q4"]);
 }
 
@@ -93,9 +97,16 @@ fn twelve_months_up_to_a_year_end_are_the_year() {
     let compared = "from analytics.fact_financials_ttm t join analytics.fact_financials f on f.symbol = t.symbol and f.fiscal_date = t.fiscal_date \
                     and f.period_type = 'FY' where t.status = 'ok'";
     assert!(home().count(&format!("select count(distinct t.symbol) {compared}")) > 35);
-    for (ttm, year) in [("ttm_revenue", "revenue"), ("ttm_net_income", "net_income"), ("ttm_operating_cash_flow", "operating_cash_flow"), ("latest_total_assets", "total_assets")] {
+    for (ttm, year) in [
+        ("ttm_revenue", "revenue"),
+        ("ttm_net_income", "net_income"),
+        ("ttm_operating_cash_flow", "operating_cash_flow"),
+        ("latest_total_assets", "total_assets"),
+    ] {
         // Of a bank's or a big number's figures too, to the last digit.
-        let off = home().lines(&format!("select t.symbol, t.fiscal_date, t.{ttm}, f.{year} {compared} and t.{ttm} is distinct from f.{year} limit 5"));
+        let off = home().lines(&format!(
+            "select t.symbol, t.fiscal_date, t.{ttm}, f.{year} {compared} and t.{ttm} is distinct from f.{year} limit 5"
+        ));
         assert!(off.is_empty(), "{ttm}: {off:?}");
     }
 }
@@ -104,10 +115,16 @@ fn twelve_months_up_to_a_year_end_are_the_year() {
 fn another_currency_than_the_price_has_no_price_ratio() {
     for symbol in ["EURRP", "JPYRP"] {
         for metric in ["pe_ratio_ttm", "ps_ratio_ttm", "enterprise_value", "ev_to_ebitda", "fcf_yield", "pb_ratio"] {
-            assert_eq!((market(symbol, metric).as_str(), reason(symbol, "MARKET", metric).as_str()), ("NULL", "currency_mismatch"), "{symbol} {metric}");
+            assert_eq!(
+                (market(symbol, metric).as_str(), reason(symbol, "MARKET", metric).as_str()),
+                ("NULL", "currency_mismatch"),
+                "{symbol} {metric}"
+            );
         }
         assert_ne!(market(symbol, "market_cap"), "NULL");
-        let margin = format!("select net_margin from analytics.fact_financial_ratios where symbol = '{symbol}' and basis = 'TTM' order by fiscal_date desc limit 1");
+        let margin = format!(
+            "select net_margin from analytics.fact_financial_ratios where symbol = '{symbol}' and basis = 'TTM' order by fiscal_date desc limit 1"
+        );
         assert!(home().figure(&margin).is_some(), "a margin needs no price");
     }
     let windows = windows("CURCH");
@@ -119,7 +136,15 @@ fn another_currency_than_the_price_has_no_price_ratio() {
 
 #[test]
 fn a_bank_has_no_liquidity_turnover_or_ebitda_figures() {
-    for metric in ["current_ratio", "quick_ratio", "inventory_turnover", "asset_turnover", "net_debt_to_ebitda", "ebitda_margin", "cash_conversion_cycle"] {
+    for metric in [
+        "current_ratio",
+        "quick_ratio",
+        "inventory_turnover",
+        "asset_turnover",
+        "net_debt_to_ebitda",
+        "ebitda_margin",
+        "cash_conversion_cycle",
+    ] {
         assert_eq!(reason("JPM", "TTM", metric), "not_meaningful_for_sector", "{metric}");
     }
     assert_eq!(reason("JPM", "MARKET", "ev_to_ebitda"), "not_meaningful_for_sector");
@@ -140,7 +165,10 @@ fn negative_equity_no_revenue_and_losses_are_reasons() {
 #[test]
 fn a_split_leaves_no_step_in_prices_or_per_share_figures() {
     let split = home().text("select split_date from staging.splits where symbol = 'SPLIT'");
-    assert_eq!(home().text("select numerator || ':' || denominator from staging.splits where symbol = 'SPLIT'"), "4.000000:1.000000");
+    assert_eq!(
+        home().text("select numerator || ':' || denominator from staging.splits where symbol = 'SPLIT'"),
+        "4.000000:1.000000"
+    );
     let steps = "select count(*) from analytics.fact_market_metrics where symbol = 'SPLIT' and abs(return_1d) > 0.3";
     assert_eq!(home().count(steps), 0);
     let days = format!(
@@ -159,7 +187,10 @@ fn the_newest_day_is_priced_with_the_profiles_shares_and_without_one_with_the_fl
     let float = home().text("select outstanding_shares from staging.shares_float where symbol = 'NOCAP'");
     assert_eq!(market("NOCAP", "shares_outstanding_used"), float);
     assert_eq!(market("AAPL", "shares_source"), "profile");
-    assert_eq!(home().count("select count(*) from analytics.fact_market_metrics where shares_source = 'profile'"), super::SYMBOLS as i64 - 1);
+    assert_eq!(
+        home().count("select count(*) from analytics.fact_market_metrics where shares_source = 'profile'"),
+        super::SYMBOLS as i64 - 1
+    );
     assert_eq!(home().count("select count(*) from staging.shares_float"), 1);
     // Price times shares is FMP's market cap, to the cent.
     let cap = "select abs(m.market_cap - p.market_cap) from analytics.fact_market_metrics m join staging.profile p on p.symbol = m.symbol \
@@ -169,19 +200,32 @@ fn the_newest_day_is_priced_with_the_profiles_shares_and_without_one_with_the_fl
 
 #[test]
 fn impossible_rows_are_set_aside_with_their_reason_and_the_rest_is_there() {
-    assert_eq!(quarantine("BADPX", "prices"), ["high_below_low|1", "other_symbol|1", "price_not_positive|2", "retyped_field|1"]);
-    let bars = |symbol: &str| home().count(&format!("select count(*) from analytics.fact_daily_prices where symbol = '{symbol}'"));
+    assert_eq!(
+        quarantine("BADPX", "prices"),
+        ["high_below_low|1", "other_symbol|1", "price_not_positive|2", "retyped_field|1"]
+    );
+    let bars = |symbol: &str| {
+        home().count(&format!("select count(*) from analytics.fact_daily_prices where symbol = '{symbol}'"))
+    };
     assert_eq!(bars("BADPX") + 5, bars("AAPL"));
     for dataset in ["income_statement", "balance_sheet", "cash_flow"] {
         assert_eq!(quarantine("TEXTS", dataset), ["unknown_period|2"], "{dataset}");
         assert_eq!(quarantine("TWICE", dataset), ["duplicate_key|2"], "{dataset}");
     }
-    assert_eq!((quarantine("TWICE", "prices"), quarantine("TWICE", "profile")), (vec!["duplicate_key|1".to_owned()], vec!["duplicate_key|1".to_owned()]));
+    assert_eq!(
+        (quarantine("TWICE", "prices"), quarantine("TWICE", "profile")),
+        (vec!["duplicate_key|1".to_owned()], vec!["duplicate_key|1".to_owned()])
+    );
     assert_eq!(bars("TWICE"), bars("AAPL"));
     assert_eq!(home().lines("select distinct symbol from ops.quarantine order by 1"), ["BADPX", "TEXTS", "TWICE"]);
     // Numbers that came as text are numbers, and what says nothing is NULL.
     assert_eq!(home().count("select count(*) from analytics.fact_financials where symbol = 'TEXTS' and (revenue is null or total_assets is null or eps is null)"), 0);
-    assert_eq!(home().count("select count(*) from analytics.fact_financials where symbol = 'TEXTS' and interest_expense is not null"), 0);
+    assert_eq!(
+        home().count(
+            "select count(*) from analytics.fact_financials where symbol = 'TEXTS' and interest_expense is not null"
+        ),
+        0
+    );
     assert_eq!(home().count("select count(cik) from analytics.dim_company where symbol = 'TEXTS'"), 0);
 }
 
@@ -207,7 +251,8 @@ fn large_numbers_exponents_and_fractions_keep_every_digit() {
         let exponent: usize = exponent.parse().unwrap();
         assert_eq!(revenue, format!("{whole}{fraction:0<exponent$}.000000"), "{written}");
     }
-    let fractions = "select count(*) from analytics.fact_daily_prices where symbol = 'FRACT' and volume <> floor(volume)";
+    let fractions =
+        "select count(*) from analytics.fact_daily_prices where symbol = 'FRACT' and volume <> floor(volume)";
     assert!(home().count(fractions) > 200);
 }
 
@@ -232,15 +277,26 @@ fn what_was_not_reported_for_long_is_stale_and_a_fund_has_no_fundamentals() {
     }
     assert_ne!(market("SPY", "return_252d"), "NULL");
     assert_ne!(market("SPY", "dividend_yield"), "NULL");
-    assert_eq!(home().count("select count(*) from analytics.fact_market_metrics where symbol = '^GSPC'"), 0, "the index is no company");
+    assert_eq!(
+        home().count("select count(*) from analytics.fact_market_metrics where symbol = '^GSPC'"),
+        0,
+        "the index is no company"
+    );
 }
 
 #[test]
 fn missing_dates_of_acceptance_fall_back_and_say_so() {
-    let sources = home().lines("select distinct accepted_at_source from analytics.fact_financials where symbol = 'NULLS' order by 1");
+    let sources = home()
+        .lines("select distinct accepted_at_source from analytics.fact_financials where symbol = 'NULLS' order by 1");
     assert_eq!(sources, ["estimated", "filing"]);
-    assert_eq!(home().lines("select distinct accepted_at_source from analytics.fact_financials where symbol = 'AAPL'"), ["accepted"]);
-    assert_eq!(home().count("select count(*) from analytics.fact_financials where accepted_at is null or known_on is null"), 0);
+    assert_eq!(
+        home().lines("select distinct accepted_at_source from analytics.fact_financials where symbol = 'AAPL'"),
+        ["accepted"]
+    );
+    assert_eq!(
+        home().count("select count(*) from analytics.fact_financials where accepted_at is null or known_on is null"),
+        0
+    );
     // No day uses what was not known on it.
     let early = "select count(*) from analytics.fact_market_metrics where fundamentals_known_on > metric_date or fundamentals_as_of >= metric_date";
     assert_eq!(home().count(early), 0);

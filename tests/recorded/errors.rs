@@ -46,7 +46,8 @@ const PROFILE: &str = r#"[{"symbol":"AAPL","companyName":"Apple Inc.","price":1,
 #[test]
 fn every_recorded_error_body_is_in_the_list() {
     let Some(folder) = shared_folder("fmp/recorded/errors") else { return };
-    let mut files: Vec<String> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut files: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     files.retain(|name| name != "PROVENANCE.md");
     files.sort();
     assert_eq!(files, BODIES.map(|(name, _)| name.to_owned()));
@@ -85,7 +86,12 @@ fn every_recorded_error_body_leads_to_its_move() {
         let status = if next == Move::Stop && tasks.failed == 2 { Status::Partial } else { summary.status };
         assert_eq!((status, asked, failed), expected, "{file}: {summary:#?}");
         assert_eq!(tasks.not_in_plan, u64::from(next == Move::LeftOut), "{file}");
-        assert_eq!(summary.notes.iter().any(|n| n.starts_with("dividends: 1 left out")), next == Move::LeftOut, "{file}: {:?}", summary.notes);
+        assert_eq!(
+            summary.notes.iter().any(|n| n.starts_with("dividends: 1 left out")),
+            next == Move::LeftOut,
+            "{file}: {:?}",
+            summary.notes
+        );
         let rows = home.count("select count(*) from staging.dividends");
         assert_eq!(rows, i64::from(next == Move::Retry), "{file}: an error is never stored as data");
         assert_eq!(home.count("select count(*) from ops.quarantine"), 0, "{file}");

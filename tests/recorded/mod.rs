@@ -61,7 +61,8 @@ fn run(folder: &str, recordings: &[Recording], extra: Option<(&str, &str)>, toda
         replay = replay.answer(endpoint, "AAPL", "", body);
     }
     let (server, home) = (replay.start(), Home::new());
-    let summary = Job::new(server.url(), &["AAPL"]).on(day(today)).with(|o| o.prices_from = Some(day(from))).done(&home);
+    let summary =
+        Job::new(server.url(), &["AAPL"]).on(day(today)).with(|o| o.prices_from = Some(day(from))).done(&home);
     Some(Ran { home, summary, recordings })
 }
 
@@ -85,7 +86,11 @@ fn the_answers_of_2025_make_a_complete_run() {
     assert_eq!(loaded("income_statement"), Some((8, 0)));
     assert_eq!((loaded("balance_sheet"), loaded("cash_flow")), (Some((8, 0)), Some((8, 0))));
     assert_eq!((loaded("prices"), loaded("dividends"), loaded("profile")), (Some((5, 0)), Some((4, 0)), Some((1, 0))));
-    assert_eq!(ran.home.count("select count(*) from analytics.fact_financials where has_income and has_balance and has_cash_flow"), 8);
+    assert_eq!(
+        ran.home
+            .count("select count(*) from analytics.fact_financials where has_income and has_balance and has_cash_flow"),
+        8
+    );
     // No answer lacked a field of the catalog.
     assert!(ran.summary.notes.iter().all(|note| !note.contains("lacked")), "{:?}", ran.summary.notes);
     // The index has no answer: no beta, and no failure.
@@ -97,7 +102,10 @@ fn the_answers_of_2026_make_a_complete_run() {
     let Some(ran) = fmpdotnet() else { return };
     assert_eq!(ran.summary.status, Status::Complete, "{:?}", ran.summary.failures);
     let loaded = |dataset: &str| ran.summary.rows.get(dataset).map(|r| (r.loaded, r.quarantined));
-    assert_eq!((loaded("income_statement"), loaded("prices"), loaded("shares_float")), (Some((1, 0)), Some((5, 0)), Some((1, 0))));
+    assert_eq!(
+        (loaded("income_statement"), loaded("prices"), loaded("shares_float")),
+        (Some((1, 0)), Some((5, 0)), Some((1, 0)))
+    );
     let year = "select revenue, period_type, fiscal_year from analytics.fact_financials";
     assert_eq!(ran.home.lines(year).len(), 1);
 }
@@ -120,7 +128,8 @@ fn every_amount_is_the_recorded_one_digit_for_digit() {
 fn compare(home: &Home, dataset: &findata_shared::catalog::Dataset, body: &str) -> usize {
     let rows: Vec<Box<RawValue>> = serde_json::from_str(body).unwrap();
     // A share in percent is no amount.
-    let amounts: Vec<_> = dataset.columns.iter().filter(|c| c.kind == Kind::Decimal && c.name != "free_float").collect();
+    let amounts: Vec<_> =
+        dataset.columns.iter().filter(|c| c.kind == Kind::Decimal && c.name != "free_float").collect();
     let names: Vec<&str> = amounts.iter().map(|c| c.name).collect();
     let mut compared = 0;
     for row in rows {
@@ -134,7 +143,12 @@ fn compare(home: &Home, dataset: &findata_shared::catalog::Dataset, body: &str) 
                 format!("{key} = '{}'", plain[field].as_str().unwrap())
             })
             .collect();
-        let found = home.rows(&format!("select {} from staging.{} where {}", names.join(", "), dataset.name, place.join(" and ")));
+        let found = home.rows(&format!(
+            "select {} from staging.{} where {}",
+            names.join(", "),
+            dataset.name,
+            place.join(" and ")
+        ));
         assert_eq!(found.len(), 1, "{} {place:?}", dataset.name);
         for (column, ours) in amounts.iter().zip(&found[0]) {
             let theirs = fields.get(column.field).map(|raw| raw.get()).filter(|raw| *raw != "null");

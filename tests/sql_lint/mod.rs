@@ -71,7 +71,10 @@ fn every_model_table_and_view_is_in_the_subset_of_both_engines() {
 fn the_set_up_that_the_catalog_renders_is_too() {
     let statements = tables::setup();
     assert!(statements.len() > 20);
-    let wrong: Vec<String> = statements.iter().flat_map(|sql| lint(Place::Setup, sql).into_iter().map(move |what| format!("{what}: {sql}"))).collect();
+    let wrong: Vec<String> = statements
+        .iter()
+        .flat_map(|sql| lint(Place::Setup, sql).into_iter().map(move |what| format!("{what}: {sql}")))
+        .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -90,7 +93,12 @@ fn the_list_of_models_is_the_folder_both_ways() {
             assert_eq!(order, names(&listed), "models run in the order of their numbers");
         }
     }
-    let below: Vec<String> = fs::read_dir(folder()).unwrap().flatten().filter(|e| e.path().is_dir()).map(|e| e.file_name().into_string().unwrap()).collect();
+    let below: Vec<String> = fs::read_dir(folder())
+        .unwrap()
+        .flatten()
+        .filter(|e| e.path().is_dir())
+        .map(|e| e.file_name().into_string().unwrap())
+        .collect();
     assert!(below.iter().all(|name| ["tables", "views"].contains(&name.as_str())), "{below:?}");
 }
 

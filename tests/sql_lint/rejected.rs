@@ -21,9 +21,18 @@ fn what_both_engines_read_alike_passes() {
     ] {
         assert_eq!(lint(Place::Model, &model(query)), Vec::<String>::new(), "{query}");
     }
-    assert_eq!(lint(Place::Table, "-- grain: company x day\ncreate table if not exists a.b (x varchar, y decimal(38, 6), z timestamp)"), Vec::<String>::new());
+    assert_eq!(
+        lint(
+            Place::Table,
+            "-- grain: company x day\ncreate table if not exists a.b (x varchar, y decimal(38, 6), z timestamp)"
+        ),
+        Vec::<String>::new()
+    );
     assert_eq!(lint(Place::Setup, "create schema if not exists raw"), Vec::<String>::new());
-    assert_eq!(lint(Place::View, "-- grain: company x day\ncreate or replace view a.v as select x from a.b"), Vec::<String>::new());
+    assert_eq!(
+        lint(Place::View, "-- grain: company x day\ncreate or replace view a.v as select x from a.b"),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -42,9 +51,15 @@ fn every_rule_rejects_its_own() {
         ("select sum(a) filter (where b) as i from x", "FILTER"),
         ("select lag(a ignore nulls) over (order by d) as i from x", "IGNORE NULLS of lag"),
         ("select lag(a) ignore nulls over (order by d) as i from x", "IGNORE NULLS of lag"),
-        ("select last_value(a) ignore nulls over (order by d rows between unbounded preceding and current row) as i from x", "outside the parentheses"),
+        (
+            "select last_value(a) ignore nulls over (order by d rows between unbounded preceding and current row) as i from x",
+            "outside the parentheses",
+        ),
         ("select sum(a) over w as i from x window w as (order by d)", "named window"),
-        ("select corr(a, b) over (order by d rows between 3 preceding and current row) as i from x", "corr over an order"),
+        (
+            "select corr(a, b) over (order by d rows between 3 preceding and current row) as i from x",
+            "corr over an order",
+        ),
         ("select median(a) over (order by d) as i from x", "median over an order"),
         ("select first_value(a) over (partition by s order by d) as i from x", "without an explicit frame"),
         ("select sum(a) over (partition by s order by d) as i from x", "without an explicit frame"),

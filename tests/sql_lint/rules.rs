@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, ops::ControlFlow};
 
 use sqlparser::{
     ast::{
-        BinaryOperator, CastKind, ColumnOption, DataType, Distinct, ExactNumberInfo, Expr, Function, JoinConstraint, JoinOperator, OrderByExpr, OrderByKind,
-        OrderBySort, Query, Select, SelectItem, SetExpr, SetOperator, Statement, TableFactor, Value, Visit, Visitor, WindowFrameUnits, WindowType,
+        BinaryOperator, CastKind, ColumnOption, DataType, Distinct, ExactNumberInfo, Expr, Function, JoinConstraint,
+        JoinOperator, OrderByExpr, OrderByKind, OrderBySort, Query, Select, SelectItem, SetExpr, SetOperator,
+        Statement, TableFactor, Value, Visit, Visitor, WindowFrameUnits, WindowType,
     },
     dialect::{Dialect, DuckDbDialect, SnowflakeDialect},
     parser::Parser,
@@ -15,14 +16,64 @@ use super::Place;
 
 /// Functions that mean the same on both engines.
 const FUNCTIONS: &[&str] = &[
-    "abs", "any_value", "avg", "ceil", "coalesce", "contains", "corr", "count", "count_if", "covar_samp", "cume_dist", "date_trunc",
-    "datediff", "day", "dense_rank", "exp", "extract", "first_value", "floor", "ifnull", "json_extract_path_text", "lag", "last_day",
-    "last_value", "lead", "ln", "lower", "max", "max_by", "md5", "median", "min", "min_by", "month", "nth_value", "ntile", "nullif",
-    "percent_rank", "percentile_cont", "power", "quarter", "rank", "regr_slope", "round", "row_number", "sign", "split_part", "sqrt",
-    "stddev_samp", "sum", "trim", "upper", "var_samp", "year",
+    "abs",
+    "any_value",
+    "avg",
+    "ceil",
+    "coalesce",
+    "contains",
+    "corr",
+    "count",
+    "count_if",
+    "covar_samp",
+    "cume_dist",
+    "date_trunc",
+    "datediff",
+    "day",
+    "dense_rank",
+    "exp",
+    "extract",
+    "first_value",
+    "floor",
+    "ifnull",
+    "json_extract_path_text",
+    "lag",
+    "last_day",
+    "last_value",
+    "lead",
+    "ln",
+    "lower",
+    "max",
+    "max_by",
+    "md5",
+    "median",
+    "min",
+    "min_by",
+    "month",
+    "nth_value",
+    "ntile",
+    "nullif",
+    "percent_rank",
+    "percentile_cont",
+    "power",
+    "quarter",
+    "rank",
+    "regr_slope",
+    "round",
+    "row_number",
+    "sign",
+    "split_part",
+    "sqrt",
+    "stddev_samp",
+    "sum",
+    "trim",
+    "upper",
+    "var_samp",
+    "year",
 ];
 /// Plain aggregates or over a partition, never over an order or a frame.
-const NO_FRAME: &[&str] = &["corr", "covar_samp", "regr_slope", "median", "max_by", "min_by", "any_value", "percentile_cont"];
+const NO_FRAME: &[&str] =
+    &["corr", "covar_samp", "regr_slope", "median", "max_by", "min_by", "any_value", "percentile_cont"];
 /// Take no frame: their order is all they need.
 const RANKING: &[&str] = &["row_number", "rank", "dense_rank", "lag", "lead", "ntile", "percent_rank", "cume_dist"];
 /// Take IGNORE NULLS inside their parentheses.
@@ -31,11 +82,58 @@ const NULL_TREATMENT: &[&str] = &["first_value", "last_value"];
 const TYPES: &[&str] = &["VARCHAR", "DOUBLE", "BIGINT", "DATE", "TIMESTAMP", "BOOLEAN"];
 /// Words that one of the two keeps for itself.
 const RESERVED: &[&str] = &[
-    "account", "analyze", "array", "asof", "bearer", "by", "check", "column", "connect", "connection", "database", "define", "describe",
-    "do", "elseif", "end", "following", "gscluster", "hybrid", "increment", "insert_only", "issue", "lambda", "match_condition", "minus",
-    "null_if", "of", "only", "organization", "pivot", "placing", "primary", "references", "regexp", "returning", "rlike", "row", "rows",
-    "sample", "schema", "show", "start", "strict", "summarize", "symmetric", "tablesample", "trigger", "unpivot", "variadic", "view",
-    "whenever", "window",
+    "account",
+    "analyze",
+    "array",
+    "asof",
+    "bearer",
+    "by",
+    "check",
+    "column",
+    "connect",
+    "connection",
+    "database",
+    "define",
+    "describe",
+    "do",
+    "elseif",
+    "end",
+    "following",
+    "gscluster",
+    "hybrid",
+    "increment",
+    "insert_only",
+    "issue",
+    "lambda",
+    "match_condition",
+    "minus",
+    "null_if",
+    "of",
+    "only",
+    "organization",
+    "pivot",
+    "placing",
+    "primary",
+    "references",
+    "regexp",
+    "returning",
+    "rlike",
+    "row",
+    "rows",
+    "sample",
+    "schema",
+    "show",
+    "start",
+    "strict",
+    "summarize",
+    "symmetric",
+    "tablesample",
+    "trigger",
+    "unpivot",
+    "variadic",
+    "view",
+    "whenever",
+    "window",
 ];
 
 /// What is wrong with a text in either dialect.
@@ -79,13 +177,17 @@ impl Rules {
     }
 
     fn order(&mut self, order: &[OrderByExpr]) {
-        for by in order.iter().filter(|by| matches!(by.options.sort, Some(OrderBySort::Desc)) && by.options.nulls_first.is_none()) {
+        for by in order
+            .iter()
+            .filter(|by| matches!(by.options.sort, Some(OrderBySort::Desc)) && by.options.nulls_first.is_none())
+        {
             self.add(format!("ORDER BY {} DESC without NULLS FIRST or LAST", by.expr));
         }
     }
 
     fn data_type(&mut self, data_type: &DataType) {
-        let decimal = matches!(data_type, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, scale)) if *scale >= 0);
+        let decimal =
+            matches!(data_type, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, scale)) if *scale >= 0);
         if !decimal && !TYPES.contains(&data_type.to_string().to_uppercase().as_str()) {
             self.add(format!("type {data_type} is not one of both engines'"));
         }
@@ -148,7 +250,9 @@ impl Rules {
 
 fn has_minus(body: &SetExpr) -> bool {
     match body {
-        SetExpr::SetOperation { op, left, right, .. } => *op == SetOperator::Minus || has_minus(left) || has_minus(right),
+        SetExpr::SetOperation { op, left, right, .. } => {
+            *op == SetOperator::Minus || has_minus(left) || has_minus(right)
+        }
         _ => false,
     }
 }
@@ -167,8 +271,11 @@ impl Visitor for Rules {
 
     fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
         match (self.place, statement) {
-            (Place::Model, Statement::CreateTable(table)) if table.or_replace && table.temporary && table.query.is_some() && !table.transient => {}
-            (Place::Table | Place::Setup, Statement::CreateTable(table)) if table.if_not_exists && table.query.is_none() && !table.temporary && !table.transient => {
+            (Place::Model, Statement::CreateTable(table))
+                if table.or_replace && table.temporary && table.query.is_some() && !table.transient => {}
+            (Place::Table | Place::Setup, Statement::CreateTable(table))
+                if table.if_not_exists && table.query.is_none() && !table.temporary && !table.transient =>
+            {
                 for column in &table.columns {
                     self.name(&column.name.value, column.name.quote_style.is_some());
                     self.data_type(&column.data_type);
@@ -219,8 +326,12 @@ impl Visitor for Rules {
         }
         for join in select.from.iter().flat_map(|from| &from.joins) {
             let constraint = match &join.join_operator {
-                JoinOperator::Join(on) | JoinOperator::Inner(on) | JoinOperator::Left(on) | JoinOperator::LeftOuter(on)
-                | JoinOperator::CrossJoin(on) | JoinOperator::FullOuter(on) => Some(on),
+                JoinOperator::Join(on)
+                | JoinOperator::Inner(on)
+                | JoinOperator::Left(on)
+                | JoinOperator::LeftOuter(on)
+                | JoinOperator::CrossJoin(on)
+                | JoinOperator::FullOuter(on) => Some(on),
                 _ => None,
             };
             if !matches!(constraint, Some(JoinConstraint::On(_) | JoinConstraint::Using(_) | JoinConstraint::None)) {
@@ -240,7 +351,8 @@ impl Visitor for Rules {
             TableFactor::Table { args: None, sample: None, .. } | TableFactor::Derived { lateral: false, .. } => {}
             other => self.add(format!("from {other}")),
         }
-        if let TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } = factor {
+        if let TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } = factor
+        {
             self.name(&alias.name.value, alias.name.quote_style.is_some());
         }
         ControlFlow::Continue(())
@@ -251,31 +363,51 @@ impl Visitor for Rules {
             Expr::Function(function) => self.function(function),
             Expr::Cast { kind, data_type, expr, .. } => {
                 self.data_type(data_type);
-                if matches!(kind, CastKind::TryCast) && !matches!(**expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_)) {
+                if matches!(kind, CastKind::TryCast)
+                    && !matches!(**expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_))
+                {
                     self.add(format!("TRY_CAST of {expr}, which is no text"));
                 }
                 let inner = if let Expr::Nested(inner) = &**expr { inner } else { expr };
-                let dated = matches!(&**inner, Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("date_trunc")) || is_interval_sum(inner);
+                let dated = matches!(&**inner, Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("date_trunc"))
+                    || is_interval_sum(inner);
                 self.cast_dates += usize::from(dated && *data_type == DataType::Date);
             }
             Expr::BinaryOp { left, op, right } => match op {
                 BinaryOperator::Divide => self.division(left, right),
                 BinaryOperator::Arrow | BinaryOperator::LongArrow => self.add("-> or ->> of JSON"),
-                BinaryOperator::Plus | BinaryOperator::Minus => self.bare_dates += usize::from(is_interval_sum(expression)),
-                BinaryOperator::Multiply | BinaryOperator::StringConcat | BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Eq
-                | BinaryOperator::NotEq | BinaryOperator::Lt | BinaryOperator::LtEq | BinaryOperator::Gt | BinaryOperator::GtEq => {}
+                BinaryOperator::Plus | BinaryOperator::Minus => {
+                    self.bare_dates += usize::from(is_interval_sum(expression))
+                }
+                BinaryOperator::Multiply
+                | BinaryOperator::StringConcat
+                | BinaryOperator::And
+                | BinaryOperator::Or
+                | BinaryOperator::Eq
+                | BinaryOperator::NotEq
+                | BinaryOperator::Lt
+                | BinaryOperator::LtEq
+                | BinaryOperator::Gt
+                | BinaryOperator::GtEq => {}
                 other => self.add(format!("operator {other}")),
             },
-            Expr::Interval(interval) if !matches!(*interval.value, Expr::Value(ref value) if matches!(value.value, Value::SingleQuotedString(_))) => {
+            Expr::Interval(interval) if !matches!(*interval.value, Expr::Value(ref value) if matches!(value.value, Value::SingleQuotedString(_))) =>
+            {
                 self.add("INTERVAL without quotes");
             }
             Expr::JsonAccess { .. } => self.add("path access a:b"),
             Expr::Extract { .. } => self.add("EXTRACT: year(), month() and so on read alike"),
-            Expr::AnyOp { .. } | Expr::AllOp { .. } | Expr::RLike { .. } | Expr::SimilarTo { .. } | Expr::AtTimeZone { .. } => {
+            Expr::AnyOp { .. }
+            | Expr::AllOp { .. }
+            | Expr::RLike { .. }
+            | Expr::SimilarTo { .. }
+            | Expr::AtTimeZone { .. } => {
                 self.add(format!("expression {expression}"));
             }
             Expr::Identifier(name) => self.name(&name.value, name.quote_style.is_some()),
-            Expr::CompoundIdentifier(names) => names.iter().for_each(|name| self.name(&name.value, name.quote_style.is_some())),
+            Expr::CompoundIdentifier(names) => {
+                names.iter().for_each(|name| self.name(&name.value, name.quote_style.is_some()))
+            }
             _ => {}
         }
         ControlFlow::Continue(())

@@ -19,7 +19,11 @@ pub(super) fn lint(place: Place, sql: &str) -> Vec<String> {
     if sql.contains("/*") {
         found.push("a block comment".into());
     }
-    found.extend(sql.lines().filter(|line| !divides_well(line)).map(|line| format!("after / comes neither NULLIF( nor a number: {}", line.trim())));
+    found.extend(
+        sql.lines()
+            .filter(|line| !divides_well(line))
+            .map(|line| format!("after / comes neither NULLIF( nor a number: {}", line.trim())),
+    );
     found
 }
 

@@ -40,7 +40,8 @@ pub struct Ended {
 
 /// `findata` with these arguments and a key, in an environment of its own.
 pub fn findata(arguments: &[&str]) -> Command {
-    Command { arguments: arguments.iter().map(OsString::from).collect(), variables: Vec::new(), closed_stdout: false }.key("test-key")
+    Command { arguments: arguments.iter().map(OsString::from).collect(), variables: Vec::new(), closed_stdout: false }
+        .key("test-key")
 }
 
 fn binary() -> PathBuf {
@@ -203,7 +204,8 @@ impl Ended {
 
 /// Standard output as the one JSON object it must be.
 pub fn ended_json(ended: &Ended) -> Value {
-    let value: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("stdout is no JSON ({e}): {ended:#?}"));
+    let value: Value =
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("stdout is no JSON ({e}): {ended:#?}"));
     assert!(value.is_object() || value.is_array(), "{ended:#?}");
     value
 }

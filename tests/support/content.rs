@@ -40,7 +40,9 @@ impl Home {
             let connection = Connection::open_in_memory().expect("a database in memory");
             for (home, name) in [(self, "mine"), (other, "theirs")] {
                 let path = home.warehouse().display().to_string();
-                connection.execute_batch(&format!("attach '{path}' as {name} (read_only)")).expect("an attached warehouse");
+                connection
+                    .execute_batch(&format!("attach '{path}' as {name} (read_only)"))
+                    .expect("an attached warehouse");
             }
             for (table, columns) in tables(&connection, "mine") {
                 let columns = columns.join(", ");

@@ -117,6 +117,7 @@ pub fn client(url: &str, key: &str, max_calls: Option<u64>) -> Fmp {
         plan: FmpPlan::Unlimited,
         max_calls,
         in_flight: 64,
+        limit_pause: std::time::Duration::from_millis(2),
     };
     Fmp::new(&settings).expect("a client")
 }
@@ -128,5 +129,13 @@ pub fn client(url: &str, key: &str, max_calls: Option<u64>) -> Fmp {
 pub fn host<C: Clock + 'static>(home: &Home, fmp: Fmp, clock: C) -> Result<Host<C>> {
     let stage = DirectoryStage::open(&home.stage())?;
     let warehouse = DuckDb::open(&home.warehouse(), stage.root())?;
-    Ok(Host { fmp: Arc::new(fmp), stage, warehouse, clock: Arc::new(clock), started_at: DateTime::default() })
+    let clock = Arc::new(clock);
+    Ok(Host {
+        fmp: Arc::new(fmp),
+        stage,
+        warehouse,
+        receipt: Arc::clone(&clock),
+        clock,
+        started_at: DateTime::default(),
+    })
 }

@@ -133,7 +133,9 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         _ => {
             let key = (endpoint.clone(), value("symbol"), value("period"));
             let known = shared.replay.answers.get(&key).cloned();
-            known.map_or((200, "[]".into()), |(status, body)| (status, within(&endpoint, &body, &value("from"), &value("to"))))
+            known.map_or((200, "[]".into()), |(status, body)| {
+                (status, within(&endpoint, &body, &value("from"), &value("to")))
+            })
         }
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

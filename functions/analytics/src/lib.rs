@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, time::Instant};
 use findata_shared::{
     Error, Result,
     bus::{Bus, Event},
+    calendar,
     clock::Clock,
     ledger::{self, BatchEntry, Loaded},
     plan::Plan,
@@ -61,29 +62,42 @@ async fn compute(
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, TableCounts>> {
     let index = plan.options.index.as_ref().map_or("null::varchar".into(), |symbol| literal(symbol.as_str()));
-    let as_of = clock.today();
+    let as_of = calendar::new_york_date(clock.now());
     for statement in [
         format!(
             "create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"
         ),
         "create or replace temporary table pending as select * from ops.changes".into(),
+        "create or replace temporary table last_published as select as_of, index_symbol from ops.published \
+         qualify row_number() over (order by run_id desc nulls last) = 1"
+            .into(),
     ] {
         warehouse.execute(&statement).await?;
-    }
-    let pending = warehouse.query("select 'pending' where exists (select 1 from pending)").await?;
-    if pending.is_empty() {
-        return publish::totals(warehouse).await;
     }
     for (position, model) in models::MODELS.iter().enumerate() {
         let begun = Instant::now();
         warehouse.execute(model.sql).await.map_err(|error| named(error, model.file))?;
         tracing::debug!(model = model.file, seconds = begun.elapsed().as_secs_f64(), "model built");
+        if model.builds() == "scope" && nothing_to_compute(warehouse).await? {
+            return publish::totals(warehouse).await;
+        }
         for table in models::finished_after(position) {
             warehouse.execute(&format!("drop table {table}")).await?;
         }
     }
     let done = "delete from ops.changes c using pending p where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
-    publish::publish(run, clock.now(), warehouse, &[done.into()]).await
+    let now = clock.now().format("%Y-%m-%d %H:%M:%S%.3f");
+    let noted = format!(
+        "insert into ops.published (run_id, as_of, index_symbol, published_at) \
+         select {}, as_of, index_symbol, '{now}'::timestamp from run_params",
+        literal(run.as_str())
+    );
+    publish::publish(run, clock.now(), warehouse, &[done.into(), noted]).await
+}
+
+async fn nothing_to_compute(warehouse: &mut impl Warehouse) -> Result<bool> {
+    let anything = "select 'something' where exists (select 1 from scope) or exists (select 1 from pending)";
+    Ok(warehouse.query(anything).await?.is_empty())
 }
 
 /// An error with the model that met it.

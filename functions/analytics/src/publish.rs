@@ -31,7 +31,9 @@ pub(crate) async fn publish(
             warehouse.execute(&format!("drop table new_{name}")).await?;
         } else {
             // Nothing to compare with: all is new.
-            warehouse.execute(&format!("alter table new_{name} rename to delta_{name}")).await?;
+            let all = format!("create or replace temporary table delta_{name} as select * from new_{name}");
+            warehouse.execute(&all).await?;
+            warehouse.execute(&format!("drop table new_{name}")).await?;
             let none =
                 format!("create or replace temporary table gone_{name} as select * from delta_{name} where false");
             warehouse.execute(&none).await?;

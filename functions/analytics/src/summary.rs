@@ -39,7 +39,10 @@ pub(crate) fn summarise(
     computing: Duration,
 ) -> Summary {
     let mut tasks = TaskCounts { planned: plan.due(), skipped_fresh: plan.fresh(), ..TaskCounts::default() };
-    let (mut calls, mut bytes) = (0, 0);
+    // What the plan itself took, and tasks that only followed from an answer.
+    let (mut calls, mut bytes) = (plan.planning_calls, plan.planning_bytes);
+    let worked: u64 = entries.iter().map(|entry| entry.tasks.len() as u64).sum();
+    tasks.planned = tasks.planned.max(worked);
     let mut failures = Vec::new();
     let mut outside: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
     let mut budget_ended = false;
@@ -63,6 +66,7 @@ pub(crate) fn summarise(
             }
         }
     }
+    failures.extend(unheard_of(plan, entries));
     failures.sort();
     let symbols = plan.symbols.len() as u64;
     let mut stages = measured.stages.clone();
@@ -93,6 +97,27 @@ pub(crate) fn summarise(
     }
 }
 
+/// Symbols of which nothing is known, where no profile was asked for that would have said so.
+fn unheard_of(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
+    let mut by_symbol: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
+    for record in entries.iter().flat_map(|entry| &entry.tasks) {
+        if let Some(symbol) = record.task.symbol.as_ref().filter(|s| plan.options.index.as_ref() != Some(s)) {
+            by_symbol.entry(symbol.as_str()).or_default().push(record);
+        }
+    }
+    let asked = |records: &[&TaskRecord], dataset: &str| records.iter().any(|r| r.task.dataset.name == dataset);
+    let silent = |records: &[&TaskRecord]| {
+        let empty = records.iter().all(|r| r.outcome == Outcome::Empty);
+        empty && asked(records, "prices") && !asked(records, "profile")
+    };
+    let failure = |symbol: &str| Failure {
+        symbol: symbol.into(),
+        dataset: "prices".into(),
+        reason: "FMP has no prices of it; check the spelling (BRK-B, not BRK.B)".into(),
+    };
+    by_symbol.into_iter().filter(|(_, records)| silent(records)).map(|(symbol, _)| failure(symbol)).collect()
+}
+
 /// Nothing is done where every symbol has a failure and none got a row: of an unknown symbol every dataset is empty.
 fn status(plan: &Plan, entries: &[BatchEntry], budget_ended: bool, failures: &[Failure]) -> Status {
     let failed: BTreeSet<&str> = failures.iter().map(|f| f.symbol.as_str()).collect();
@@ -100,13 +125,14 @@ fn status(plan: &Plan, entries: &[BatchEntry], budget_ended: bool, failures: &[F
         let ours = record.task.symbol.as_ref().is_some_and(|s| plan.symbols.contains(s));
         ours && matches!(record.outcome, Outcome::Rows { .. })
     };
+    let records = || entries.iter().flat_map(|entry| &entry.tasks);
     if budget_ended {
         Status::Budget
+    } else if records().next().is_some() && records().all(|r| matches!(r.outcome, Outcome::NotInPlan { .. })) {
+        Status::Failed
     } else if failures.is_empty() {
         Status::Complete
-    } else if plan.symbols.iter().all(|s| failed.contains(s.as_str()))
-        && !entries.iter().flat_map(|entry| &entry.tasks).any(served)
-    {
+    } else if plan.symbols.iter().all(|s| failed.contains(s.as_str())) && !records().any(served) {
         Status::Failed
     } else {
         Status::Partial

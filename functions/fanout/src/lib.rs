@@ -64,13 +64,17 @@ pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) 
 
 async fn plan(request: &Request, members: Members, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
     let book = Book::read(stage).await?;
+    let mut notes = members.notes;
+    if !request.options.reach.quarterly && request.options.quarters > 0 {
+        notes.push("the FMP plan has no quarterly statements: fiscal years alone, and no TTM figures".into());
+    }
     let planned = planner::plan(&members.symbols, &request.options, &book, clock.now())?;
     Ok(Plan {
         run_id: request.run_id.clone(),
         options: request.options.clone(),
         batches: planner::batches(&members.symbols, planned.tasks),
         symbols: members.symbols,
-        notes: members.notes,
+        notes,
         landed: members.landed,
         datasets: planned.datasets,
         planning_calls: members.calls,

@@ -41,11 +41,12 @@ pub struct Planned {
 /// `Reject` for a dataset that the catalog does not have, or days that end before they begin.
 pub fn plan(symbols: &[Symbol], options: &Options, book: &Book, now: DateTime<Utc>) -> Result<Planned> {
     let wanted = wanted(options)?;
+    let options = &within_plan(options);
     let range = price_range(options, now)?;
     let mut planned = Planned::default();
     for dataset in wanted {
         let mut account = DatasetPlan::default();
-        let index = options.index.iter().filter(|_| dataset.requests == Requests::Days);
+        let index = options.index.iter().filter(|i| dataset.requests == Requests::Days && !symbols.contains(i));
         for symbol in index.chain(symbols) {
             for (task, reason) in due(dataset, symbol, options, range, book, now) {
                 match reason {
@@ -75,6 +76,20 @@ pub fn batches(symbols: &[Symbol], tasks: Vec<Task>) -> Vec<Batch> {
     packed.into_iter().map(|(i, tasks)| Batch { id: format!("b{:05}", i + 1), tasks }).collect()
 }
 
+/// The statements that the key's plan gives: more than its limit, or quarters where it has none, would be refused call
+/// by call.
+fn within_plan(options: &Options) -> Options {
+    let mut options = options.clone();
+    if let Some(most) = options.reach.most_statements {
+        options.years = options.years.min(most);
+        options.quarters = options.quarters.min(most);
+    }
+    if !options.reach.quarterly {
+        options.quarters = 0;
+    }
+    options
+}
+
 enum Decision {
     Fetch(&'static str),
     Skip(&'static str),
@@ -91,9 +106,16 @@ fn wanted(options: &Options) -> Result<Vec<&'static Dataset>> {
     let mut found = Vec::new();
     for name in &options.datasets {
         let dataset = catalog::dataset(name).ok_or_else(|| unknown(name))?;
-        if dataset.requests != Requests::Market && !found.contains(&dataset) {
+        if dataset.requests == Requests::Market {
+            let error = format!("{name} cannot be asked for alone: it comes with --universe sp500");
+            return Err(Error::Reject(error));
+        }
+        if !found.contains(&dataset) {
             found.push(dataset);
         }
+    }
+    if found.iter().all(|d| d.requests == Requests::Statement) && options.years == 0 && options.quarters == 0 {
+        return Err(Error::Reject("nothing to ask for: --years and --quarters are both 0".into()));
     }
     Ok(found)
 }
@@ -102,11 +124,11 @@ fn wanted(options: &Options) -> Result<Vec<&'static Dataset>> {
 fn price_range(options: &Options, now: DateTime<Utc>) -> Result<(Option<NaiveDate>, NaiveDate)> {
     let closed = calendar::last_closed_session(now);
     let to = options.prices_to.map_or(closed, |to| to.min(closed));
-    match options.prices_from {
-        Some(from) if from > to => {
+    match (options.prices_from, options.prices_to) {
+        (Some(from), Some(to)) if from > to => {
             Err(Error::Reject(format!("prices from {from} to {to}: the end is before the start")))
         }
-        from => Ok((from, to)),
+        (from, _) => Ok((from, to)),
     }
 }
 
@@ -153,6 +175,8 @@ fn by_age(dataset: &Dataset, known: Option<&Entry>, limit: Option<u32>, full: bo
     };
     if full {
         Decision::Fetch("asked for in full")
+    } else if known.refused && now - known.fetched_at < EMPTY {
+        Decision::Skip("not in the FMP plan within the last day")
     } else if limit > known.limit {
         Decision::Fetch("more history asked for")
     } else if now - known.fetched_at >= lifetime {
@@ -176,11 +200,17 @@ fn days(
     let fetch = |from: NaiveDate, to: NaiveDate, why: &'static str| {
         windows(from, to).into_iter().map(move |(from, to)| (from, to, Decision::Fetch(why)))
     };
+    if first > to {
+        return vec![(first, to, Decision::Skip("no session has closed in these days"))];
+    }
+    if known.is_some_and(|k| k.refused && !full && now - k.fetched_at < EMPTY) {
+        return vec![(first, to, Decision::Skip("not in the FMP plan within the last day"))];
+    }
     let (Some(known), Some(covered)) = (known, covered) else {
         return fetch(first, to, "not fetched yet").collect();
     };
     if full {
-        return fetch(first.min(covered.from), to, "asked for in full").collect();
+        return fetch(first, to, "asked for in full").collect();
     }
     let mut parts = Vec::new();
     if first < covered.from {

@@ -103,17 +103,19 @@ async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Cl
     };
     let task = Task { dataset, symbol: None, window: Window::All };
     let answer = fmp.fetch(&task).await;
-    let body = match answer.body {
+    let instead =
+        |why: &str| bundled(why).map(|members| Members { calls: answer.calls.into(), bytes: answer.bytes, ..members });
+    let body = match &answer.body {
         Ok(Some(body)) => body,
-        Ok(None) => return bundled("FMP's answer is empty"),
-        Err(error) if error.ends_run() => return Err(error),
-        Err(error) => return bundled(&error.to_string()),
+        Ok(None) => return instead("FMP's answer is empty"),
+        Err(error) if error.ends_run() => return Err(error.clone()),
+        Err(error) => return instead(&error.to_string()),
     };
-    let (rows, _) = rows::typed(dataset, None, &body)?;
+    let (rows, _) = rows::typed(dataset, None, body)?;
     let symbols: Vec<Symbol> =
         rows.iter().filter(|r| r.reject.is_none()).filter_map(|r| r.symbol.parse().ok()).collect();
     if symbols.is_empty() {
-        return bundled("FMP's answer names no symbol");
+        return instead("FMP's answer names no symbol");
     }
     land(request, stage, now, dataset, task, &rows, (answer.calls, answer.bytes)).await?;
     let body = stage::to_json(&Known { fetched_at: now, symbols: symbols.clone() })?;
@@ -123,7 +125,8 @@ async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Cl
         None => stage.put_if_absent(KNOWN, body).await?,
     };
     let landed = vec![BATCH.to_owned()];
-    Ok(Members { symbols, notes: Vec::new(), landed, calls: answer.calls.into(), bytes: answer.bytes })
+    // The landed batch's ledger entry counts the call.
+    Ok(Members { symbols, landed, ..Members::default() })
 }
 
 async fn land(

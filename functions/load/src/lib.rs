@@ -72,6 +72,7 @@ async fn load_dataset(
     warehouse.copy_in(dataset, files).await?;
     compare(files, &warehouse.query(sql::COUNTS).await?)?;
     warehouse.execute(&sql::fresh(dataset)).await?;
+    warehouse.execute(&sql::departed(dataset)).await?;
     warehouse.execute("begin transaction").await?;
     for statement in sql::publish(dataset, run, files, clock.now()) {
         if let Err(error) = warehouse.execute(&statement).await {
@@ -81,7 +82,7 @@ async fn load_dataset(
         }
     }
     warehouse.execute("commit").await?;
-    for table in ["incoming", "fresh"] {
+    for table in ["incoming", "fresh", "departed"] {
         warehouse.execute(&format!("drop table {table}")).await?;
     }
     Ok(())

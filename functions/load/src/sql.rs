@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use findata_shared::{
-    catalog::{Dataset, History, LINEAGE},
+    catalog::{Dataset, History, LINEAGE, Requests},
     ledger::{BatchEntry, Outcome, StagedFile, TaskRecord},
     run::RunId,
     warehouse::literal,
@@ -44,6 +44,32 @@ pub(crate) fn fresh(dataset: &Dataset) -> String {
     )
 }
 
+/// Whether an answer holds all of a subject's rows, so that a row missing from it is gone.
+fn answers_whole_sets(dataset: &Dataset) -> bool {
+    match dataset.requests {
+        Requests::Market => true,
+        Requests::Symbol => dataset.key.len() > 1,
+        Requests::Statement | Requests::Days => false,
+    }
+}
+
+/// The rows of `staging` that the answers in `incoming` no longer have: events that were moved or cancelled, members
+/// that left. An empty answer is in no file, so it takes nothing away.
+pub(crate) fn departed(dataset: &Dataset) -> String {
+    let table = dataset.name;
+    let key = dataset.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
+    let answered = match dataset.requests {
+        _ if !answers_whole_sets(dataset) => "where false",
+        Requests::Market => "where true",
+        _ => "where t.symbol in (select subject from incoming)",
+    };
+    let same_key = join_on(dataset, "t", "i");
+    format!(
+        "create or replace temporary table departed as select {key} from staging.{table} t {answered} \
+         and not exists (select 1 from incoming i where {same_key})"
+    )
+}
+
 /// The statements of one dataset's transaction, in order.
 pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now: DateTime<Utc>) -> Vec<String> {
     let table = dataset.name;
@@ -53,6 +79,10 @@ pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now:
     let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
     let lineage = lineage.join(", ");
     let mut statements = Vec::new();
+    let same_key = join_on(dataset, "t", "d");
+    if answers_whole_sets(dataset) {
+        statements.push(format!("delete from staging.{table} t using departed d where {same_key}"));
+    }
     if dataset.history == History::Current {
         let same_key = join_on(dataset, "t", "f");
         statements.push(format!("delete from staging.{table} t using fresh f where {same_key}"));
@@ -81,6 +111,10 @@ pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now:
     statements.push(format!(
         "insert into ops.changes (run_id, dataset, symbol, first_date) \
          select {run}, '{table}', f.symbol, {first_date} from fresh f join staging.{table} t on {same_key} group by f.symbol"
+    ));
+    statements.push(format!(
+        "insert into ops.changes (run_id, dataset, symbol, first_date) \
+         select distinct {run}, '{table}', d.symbol, null::date from departed d"
     ));
     statements.push(note_files(dataset, &run, files, now));
     statements

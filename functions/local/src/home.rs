@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use findata_shared::{
     Error, Result,
     fmp::DEFAULT_URL,
+    run::RunId,
     stage::{self, Stage},
+    warehouse::{Warehouse, literal},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::stage::DirectoryStage;
 
 const SOURCE: &str = "state/source.json";
+const WAREHOUSE: &str = "state/warehouse.json";
 
 /// Where a home's data comes from: figures of a test server must never mix with FMP's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +90,39 @@ pub async fn claim_source(stage: &DirectoryStage, url: &str) -> Result<()> {
             )))
         }
         _ => Ok(()),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Known {
+    warehouse_id: String,
+}
+
+/// Makes sure that the stage and the warehouse belong together: what the stage says is fresh must be in this warehouse.
+/// `name` is what a new warehouse is called.
+///
+/// # Errors
+/// `Config` when they do not; the stage's and the warehouse's own.
+pub async fn match_warehouse(stage: &DirectoryStage, warehouse: &mut impl Warehouse, name: &RunId) -> Result<()> {
+    let known: Option<Known> = stage::read_json(stage, WAREHOUSE).await?;
+    let own = warehouse.query("select warehouse_id from ops.identity").await?;
+    let own = own.into_iter().next().and_then(|row| row.into_iter().next()?);
+    match (known, own) {
+        (Some(known), Some(own)) if known.warehouse_id == own => Ok(()),
+        (Some(_), _) => Err(Error::Config(format!(
+            "the stage at {} remembers another warehouse: put that file back, or choose another --home for a new one",
+            stage.root().display()
+        ))),
+        (None, own) => {
+            let warehouse_id = match own {
+                Some(own) => own,
+                None => {
+                    warehouse.execute(&format!("insert into ops.identity values ({})", literal(name.as_str()))).await?;
+                    name.to_string()
+                }
+            };
+            stage.put_if_absent(WAREHOUSE, stage::to_json(&Known { warehouse_id })?).await.map(|_| ())
+        }
     }
 }
 

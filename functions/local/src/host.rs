@@ -1,16 +1,22 @@
 //! One run through the handlers, in one process: what S3 events, SQS and the schedule do on AWS.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Instant,
+};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use findata_analytics::Measured;
 use findata_shared::{
-    Error, Result,
+    Error, Result, calendar,
     clock::Clock,
     fmp::Fmp,
     ledger,
+    plan::BatchMessage,
     run::{BudgetUse, Connections, Request, RunId, Summary},
-    stage::Stage,
+    stage::{self, Stage},
+    warehouse::Warehouse,
 };
 use tokio::task::JoinSet;
 
@@ -40,8 +46,10 @@ pub struct Host<C> {
     pub stage: DirectoryStage,
     /// The warehouse.
     pub warehouse: DuckDb,
-    /// The clock of planning.
+    /// The clock of planning, freshness and as-of.
     pub clock: Arc<C>,
+    /// The clock of receipt: FMP itself answers as of now, whatever day is planned for.
+    pub receipt: Arc<C>,
     /// When the process began the run, by the real clock.
     pub started_at: DateTime<Utc>,
 }
@@ -53,6 +61,7 @@ impl<C: Clock + 'static> Host<C> {
     /// What ended it before it had a summary.
     pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
         let bus = LocalBus::default();
+        self.refuse_earlier_day().await?;
         self.finish_interrupted(&bus).await?;
         let mut watch = Watch::start();
         let queue = LocalQueue::default();
@@ -84,7 +93,7 @@ impl<C: Clock + 'static> Host<C> {
             while working.len() < WORKERS
                 && let Some(delivery) = queue.receive()
             {
-                let (fmp, stage, clock) = (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.clock));
+                let (fmp, stage, clock) = (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.receipt));
                 working.spawn(async move {
                     let done = findata_extract::handle(&delivery.message, &fmp, &stage, clock.as_ref()).await;
                     (delivery, done)
@@ -106,20 +115,53 @@ impl<C: Clock + 'static> Host<C> {
         }
     }
 
-    /// Finishes earlier runs that were fetched and then interrupted: their calls are paid for.
+    /// Finishes earlier runs that were interrupted: their calls are paid for. Batches that were under way count as failed,
+    /// so that their tasks are due again. A run that cannot be finished is closed as failed and stops no other.
     async fn finish_interrupted(&mut self, bus: &LocalBus) -> Result<()> {
-        let keys = self.stage.list("runs/").await?;
-        let runs = keys.iter().filter_map(|key| key.strip_prefix("runs/")?.strip_suffix("/staged.json"));
-        let runs: Vec<RunId> = runs.filter_map(|run| run.parse().ok()).collect();
-        for run in runs.into_iter().filter(|run| !keys.contains(&ledger::summary_key(run))) {
+        let keys: BTreeSet<String> = self.stage.list("runs/").await?.into_iter().collect();
+        let runs = keys.iter().filter_map(|key| key.strip_prefix("runs/")?.strip_suffix("/plan.json")?.parse().ok());
+        let open: Vec<RunId> = runs.filter(|run| !keys.contains(&ledger::summary_key(run))).collect();
+        for run in open {
             tracing::info!(%run, "finishing an interrupted run");
-            let clock = Arc::clone(&self.clock);
-            let measured = Measured { started_at: self.started_at, ..Measured::default() };
-            findata_load::handle(&run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
-            self.warehouse.fit_memory().await?;
-            findata_analytics::handle(&run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &measured).await?;
+            match self.finish(&run, &keys, bus).await {
+                Err(Error::Stop(reason) | Error::Reject(reason)) => {
+                    tracing::warn!(%run, reason, "an interrupted run cannot be finished");
+                    let plan = ledger::plan(&self.stage, &run).await?;
+                    let summary = Summary::abandoned(&plan, self.started_at, &reason);
+                    stage::write_json_once(&self.stage, &ledger::summary_key(&run), &summary).await?;
+                }
+                other => other?,
+            }
         }
         Ok(())
+    }
+
+    async fn finish(&mut self, run: &RunId, keys: &BTreeSet<String>, bus: &LocalBus) -> Result<()> {
+        let clock = Arc::clone(&self.clock);
+        let plan = ledger::plan(&self.stage, run).await?;
+        for batch in plan.batches.into_iter().filter(|b| !keys.contains(&ledger::batch_key(run, &b.id))) {
+            let message = BatchMessage { run_id: run.clone(), batch };
+            findata_extract::give_up(&message, "the run was interrupted", &self.stage, clock.as_ref()).await?;
+        }
+        ledger::close_fetching(&self.stage, run).await?;
+        findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
+        self.warehouse.fit_memory().await?;
+        let measured = Measured { started_at: self.started_at, ..Measured::default() };
+        findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &measured).await?;
+        Ok(())
+    }
+
+    /// Figures are computed as of a day; an earlier day than theirs would take the later ones away.
+    async fn refuse_earlier_day(&mut self) -> Result<()> {
+        let newest = self.warehouse.query("select max(as_of)::varchar from ops.published").await?;
+        let newest: Option<NaiveDate> = newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
+        let today = calendar::new_york_date(self.clock.now());
+        match newest {
+            Some(newest) if newest > today => Err(Error::Config(format!(
+                "this home's figures are as of {newest}, and --today says {today}: use a later day or another --home"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn measured(&self, watch: Watch) -> Measured {

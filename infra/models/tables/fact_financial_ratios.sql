@@ -83,7 +83,7 @@ create table if not exists analytics.fact_financial_ratios (
     effective_tax_rate double,
     tax_burden double,
     interest_burden double,
-    ebt_to_ebit double,
+    ebt_to_operating_income double,
     revenue_per_share double,
     net_income_per_share double,
     ocf_per_share double,

@@ -5,6 +5,13 @@ use reqwest::StatusCode;
 
 use crate::{Error, Result};
 
+const CALL_LIMIT: &str = "FMP's call limit";
+
+/// Whether a retry is for the call limit, which is everybody's, and not for something of the call's own.
+pub(super) fn is_call_limit(reason: &str) -> bool {
+    reason.starts_with(CALL_LIMIT)
+}
+
 /// Whether an answer holds rows, none, or is an error.
 ///
 /// `Ok(true)` for rows, `Ok(false)` for the empty list with which FMP says that it has nothing.
@@ -19,7 +26,7 @@ pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool> {
     match status.as_u16() {
         200 if text.starts_with('[') && !ends_list(body) => Err(Error::retry("FMP's answer breaks off")),
         200 if text.starts_with('[') => Ok(!empty_list(body)),
-        200 if message.starts_with("Limit Reach") => Err(Error::retry(format!("FMP's call limit: {said}"))),
+        200 if message.starts_with("Limit Reach") => Err(Error::retry(format!("{CALL_LIMIT}: {said}"))),
         200 if message.starts_with("Bandwidth Limit") => Err(bandwidth(&said)),
         200 if message.starts_with("Invalid API KEY") => Err(refused_key(&said)),
         200 if text.starts_with('{') && message.starts_with("No Data") => Ok(false),
@@ -31,7 +38,7 @@ pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool> {
         403 => Err(Error::Stop(format!("FMP refused access: {said}"))),
         404 => Err(Error::Reject("FMP has no such endpoint (404); check --fmp-url".into())),
         429 if message.starts_with("Bandwidth Limit") => Err(bandwidth(&said)),
-        429 => Err(Error::retry(format!("FMP's call limit: {said}"))),
+        429 => Err(Error::retry(format!("{CALL_LIMIT}: {said}"))),
         408 | 425 | 500..=599 => Err(Error::retry(format!("FMP answered {status}: {said}"))),
         _ => Err(Error::Reject(format!("FMP answered {status}: {said}"))),
     }

@@ -17,9 +17,9 @@ use tokio::sync::Semaphore;
 use tower::util::MapRequestLayer;
 
 use super::{
-    answer::classify,
+    answer::{classify, is_call_limit},
     body,
-    limit::{FmpPlan, Pace},
+    limit::{FmpPlan, Gate, Pace},
     tally::Tally,
 };
 use crate::{Error, Result, plan::Task};
@@ -29,6 +29,8 @@ pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";
 
 /// Tries of one call, the first included.
 const TRIES: usize = 5;
+/// Answers that the call limit is reached, after which one call gives up: two minutes of waiting.
+const LIMIT_ANSWERS: u32 = 8;
 /// Calls in a row to which nobody answered, after which the run stops.
 const SILENT_CALLS: u64 = 24;
 
@@ -45,13 +47,19 @@ pub struct Settings {
     pub max_calls: Option<u64>,
     /// Most calls at once.
     pub in_flight: usize,
+    /// First pause after FMP says that its limit is reached; each further one is twice as long, up to thirty times.
+    pub limit_pause: Duration,
 }
+
+/// The pause that suits FMP, whose limit is by the minute.
+pub const LIMIT_PAUSE: Duration = Duration::from_secs(1);
 
 /// The client of one run.
 pub struct Fmp {
     http: Client,
     base: Url,
     pace: Pace,
+    gate: Gate,
     slots: Semaphore,
     max_calls: Option<u64>,
     per_minute: Option<u32>,
@@ -85,6 +93,7 @@ impl Fmp {
             http,
             base,
             pace: Pace::new(settings.plan.per_minute()),
+            gate: Gate::new(settings.limit_pause),
             slots: Semaphore::new(settings.in_flight.max(1)),
             max_calls,
             per_minute: settings.plan.per_minute(),
@@ -111,11 +120,30 @@ impl Fmp {
         let (mut calls, mut bytes) = (0, 0);
         let tries = Mutex::new((&mut calls, &mut bytes));
         let once = || async {
-            let (call, received, outcome) = self.once(endpoint, parameters).await;
-            let mut sum = tries.lock().unwrap_or_else(PoisonError::into_inner);
-            *sum.0 += u32::from(call);
-            *sum.1 += received;
-            outcome
+            let mut limited = 0;
+            loop {
+                let (call, received, outcome) = self.once(endpoint, parameters).await;
+                {
+                    let mut sum = tries.lock().unwrap_or_else(PoisonError::into_inner);
+                    *sum.0 += u32::from(call);
+                    *sum.1 += received;
+                }
+                match outcome {
+                    // The limit is everybody's: all calls wait at the gate, and none of a call's tries is used up.
+                    Err(Error::Retry { reason, after }) if is_call_limit(&reason) => {
+                        if limited == LIMIT_ANSWERS {
+                            return Err(Error::Reject(reason));
+                        }
+                        limited += 1;
+                        self.gate.close(after);
+                    }
+                    Ok(body) => {
+                        self.gate.open();
+                        return Ok(body);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
         };
         let backoff = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(200))
@@ -158,6 +186,7 @@ impl Fmp {
             return (false, 0, Err(halted));
         }
         let asked = Instant::now();
+        self.gate.wait().await;
         self.pace.wait().await;
         self.tally.waited(asked.elapsed());
         if !self.tally.begin(self.max_calls) {
@@ -200,9 +229,15 @@ impl Fmp {
 }
 
 fn base(url: &str) -> Result<Url> {
-    let wrong = || Error::Config(format!("{url:?} is no address of an FMP API: use one like {DEFAULT_URL}"));
+    // Not echoed: an address may hold a password or a key, and errors are kept.
+    let wrong = || {
+        Error::Config(format!(
+            "this is no address of an FMP API: use one like {DEFAULT_URL}, without user, password or query; the key goes into FMP_API_KEY"
+        ))
+    };
     let parsed = Url::parse(url.trim()).map_err(|_| wrong())?;
-    let usable = matches!(parsed.scheme(), "http" | "https") && parsed.has_host() && parsed.query().is_none();
+    let bare = parsed.username().is_empty() && parsed.password().is_none() && parsed.query().is_none();
+    let usable = matches!(parsed.scheme(), "http" | "https") && parsed.has_host() && bare;
     if usable { Ok(parsed) } else { Err(wrong()) }
 }
 

@@ -1,10 +1,17 @@
 //! The pace of calls in one process.
 
-use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    num::NonZeroU32,
+    str::FromStr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use governor::{DefaultDirectRateLimiter, Quota};
 
-use crate::Error;
+use crate::{Error, run::Reach};
 
 /// What the key may do: calls a minute, by the plan's name or as a number (FMP's pricing page, July 2026).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +40,15 @@ impl FmpPlan {
             FmpPlan::Ultimate => Some(3_000),
             FmpPlan::PerMinute(calls) => Some(calls.get()),
             FmpPlan::Unlimited => None,
+        }
+    }
+
+    /// Which statements it gives.
+    pub fn reach(self) -> Reach {
+        match self {
+            FmpPlan::Free => Reach { most_statements: Some(5), quarterly: false },
+            FmpPlan::Starter => Reach { most_statements: None, quarterly: false },
+            _ => Reach::default(),
         }
     }
 
@@ -92,6 +108,57 @@ impl Pace {
         if let Some(limiter) = &self.0 {
             limiter.until_ready().await;
         }
+    }
+}
+
+/// Shut for everybody while FMP says that the limit of calls is reached.
+pub(super) struct Gate {
+    first: Duration,
+    shut: Mutex<Shut>,
+}
+
+#[derive(Default)]
+struct Shut {
+    until: Option<Instant>,
+    /// Times in a row that it was shut.
+    streak: u32,
+}
+
+impl Gate {
+    pub(super) fn new(first: Duration) -> Self {
+        Gate { first, shut: Mutex::default() }
+    }
+
+    /// Waits until it is open, and a moment of its own so that not all go at once.
+    pub(super) async fn wait(&self) {
+        loop {
+            let shut = self.shut().until.filter(|until| *until > Instant::now());
+            let Some(until) = shut else { return };
+            let moment = self.first.mul_f64((RandomState::new().hash_one(until) % 400) as f64 / 1e3);
+            tokio::time::sleep_until((until + moment).into()).await;
+        }
+    }
+
+    /// Shuts it: for as long as FMP says, or twice as long as the time before.
+    pub(super) fn close(&self, after: Option<Duration>) {
+        let mut shut = self.shut();
+        let now = Instant::now();
+        // Calls that were under way when it was shut say nothing new.
+        if shut.until.is_some_and(|until| until > now) {
+            return;
+        }
+        let pause = after.unwrap_or_else(|| self.first * 2u32.saturating_pow(shut.streak.min(6)).min(30));
+        shut.until = Some(now + pause);
+        shut.streak += 1;
+    }
+
+    /// A call got through.
+    pub(super) fn open(&self) {
+        self.shut().streak = 0;
+    }
+
+    fn shut(&self) -> MutexGuard<'_, Shut> {
+        self.shut.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,6 +6,6 @@ mod client;
 mod limit;
 mod tally;
 
-pub use client::{Answer, DEFAULT_URL, Fmp, Settings};
+pub use client::{Answer, DEFAULT_URL, Fmp, LIMIT_PAUSE, Settings};
 pub use limit::FmpPlan;
 pub use tally::Tally;

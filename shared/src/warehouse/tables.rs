@@ -10,7 +10,7 @@ const RAW: &str = "symbol varchar, payload varchar, row_hash varchar, observed_a
                    source_file varchar, source_row bigint";
 
 /// Tables of `ops` that load and analytics keep.
-const OPS: [(&str, &str); 5] = [
+const OPS: [(&str, &str); 7] = [
     (
         "runs",
         "run_id varchar, status varchar, started_at timestamp, seconds double, symbols bigint, tasks_planned bigint, \
@@ -34,6 +34,10 @@ const OPS: [(&str, &str); 5] = [
     // What was loaded and not yet published: analytics takes its scope from here and empties it in the transaction
     // that publishes, so a run that failed to compute leaves its work to the next.
     ("changes", "run_id varchar, dataset varchar, symbol varchar, first_date date"),
+    // As of which day and with which index the figures were computed, one row a run that changed some.
+    ("published", "run_id varchar, as_of date, index_symbol varchar, published_at timestamp"),
+    // Which warehouse this is: the stage knows its name, and refuses another.
+    ("identity", "warehouse_id varchar"),
 ];
 
 /// Every statement that sets the warehouse up, in order; each may be repeated.

@@ -1,4 +1,7 @@
-use findata_shared::ledger::{Outcome, TaskRecord};
+use findata_shared::{
+    ledger::{Outcome, TaskRecord},
+    run::Reach,
+};
 
 use super::*;
 
@@ -124,6 +127,38 @@ fn batches_keep_a_symbol_together() {
 fn what_is_not_in_the_catalog_is_refused() {
     let error = plan(&symbols(), &only("ratios"), &Book::default(), at("2026-11-20T22:00:00Z")).unwrap_err();
     assert!(error.to_string().contains("income_statement"));
-    let backwards = Options { prices_from: Some(day("2027-01-01")), ..only("prices") };
+    assert!(plan(&symbols(), &only("sp500_constituents"), &Book::default(), at("2026-11-20T22:00:00Z")).is_err());
+    let nothing = Options { years: 0, quarters: 0, ..only("cash_flow") };
+    assert!(plan(&symbols(), &nothing, &Book::default(), at("2026-11-20T22:00:00Z")).is_err());
+    let backwards =
+        Options { prices_from: Some(day("2026-02-01")), prices_to: Some(day("2026-01-01")), ..only("prices") };
     assert!(plan(&symbols(), &backwards, &Book::default(), at("2026-11-20T22:00:00Z")).is_err());
+    let weekend = Options { prices_from: Some(day("2026-11-21")), ..only("prices") };
+    assert!(ask(&weekend, &Book::default(), "2026-11-22T22:00:00Z").is_empty(), "no session has closed since");
+}
+
+#[test]
+fn what_the_plan_refused_is_asked_again_after_a_day() {
+    let mut book = Book::default();
+    for dataset in ["cash_flow", "prices"] {
+        let options = only(dataset);
+        let first = ask(&options, &book, "2026-11-20T22:00:00Z");
+        note(&mut book, &first, "2026-11-20T22:00:00Z", |_| Outcome::NotInPlan { reason: "x".into() });
+        assert!(ask(&options, &book, "2026-11-21T21:00:00Z").is_empty(), "{dataset}");
+        assert_eq!(ask(&options, &book, "2026-11-21T22:00:00Z").len(), first.len(), "{dataset}");
+    }
+}
+
+#[test]
+fn a_small_plan_is_asked_for_what_it_gives() {
+    let reach = Reach { most_statements: Some(5), quarterly: false };
+    let tasks = ask(&Options { reach, ..only("cash_flow") }, &Book::default(), "2026-11-20T22:00:00Z");
+    assert_eq!(tasks.len(), 1);
+    assert_eq!(tasks[0].window, Window::Newest { cadence: Cadence::Annual, limit: 5 });
+}
+
+#[test]
+fn an_index_that_is_a_member_is_asked_for_once() {
+    let options = Options { index: Some("AAPL".parse().unwrap()), ..only("prices") };
+    assert_eq!(ask(&options, &Book::default(), "2026-11-20T22:00:00Z").len(), 1);
 }

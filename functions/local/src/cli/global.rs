@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, parser::ValueSource};
 use findata_shared::{
     Error, Symbol,
     clock::{Clock, DayClock, SystemClock},
-    fmp::{DEFAULT_URL, Fmp, FmpPlan, Settings},
+    fmp::{DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, Settings},
 };
 use secrecy::SecretString;
 
@@ -42,8 +42,8 @@ pub(crate) struct Global {
     /// Plan and compute as if it were 23:00 UTC of that day
     #[arg(long, global = true, env = "FINDATA_TODAY", value_name = "DATE", help_heading = "Global")]
     pub today: Option<String>,
-    /// Results as JSON on stdout, everything else on stderr
-    #[arg(long, global = true, env = "FINDATA_JSON", value_parser = clap::builder::BoolishValueParser::new(), num_args = 0, default_missing_value = "true", help_heading = "Global")]
+    /// Results as JSON on stdout, everything else on stderr [env: FINDATA_JSON=]
+    #[arg(long, global = true, help_heading = "Global")]
     pub json: bool,
     /// Say more; twice for every statement and model
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global")]
@@ -139,19 +139,43 @@ impl Global {
             }
             file
         });
+        let mut from_environment = from_environment.to_vec();
+        let json = json_variable().unwrap_or_else(|text| {
+            from_environment.push("json");
+            wrong.push(("json", format!("{text:?} is neither true nor false")));
+            false
+        });
         if !wrong.is_empty() {
-            return Err(told(&wrong, from_environment));
+            return Err(told(&wrong, &from_environment));
         }
         let folder = self.home.clone().unwrap_or_else(|| home.into());
         let home = Home::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
-        Ok(Settled { home, fmp_url, fmp_plan, index, clock, json: self.json })
+        Ok(Settled { home, fmp_url, fmp_plan, index, clock, json: self.json || json })
     }
 }
 
 impl Settled {
     /// What the client is built from; the key comes from the environment alone.
     pub(crate) fn fmp(&self, key: SecretString, max_calls: Option<u64>) -> Settings {
-        Settings { url: self.fmp_url.clone(), key, plan: self.fmp_plan, max_calls, in_flight: IN_FLIGHT }
+        Settings {
+            url: self.fmp_url.clone(),
+            key,
+            plan: self.fmp_plan,
+            max_calls,
+            in_flight: IN_FLIGHT,
+            limit_pause: LIMIT_PAUSE,
+        }
+    }
+}
+
+/// Whether `FINDATA_JSON` asks for JSON; its text where it says neither.
+#[expect(clippy::disallowed_methods, reason = "the edge reads the environment")]
+fn json_variable() -> Result<bool, String> {
+    let text = env::var("FINDATA_JSON").unwrap_or_default();
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(text),
     }
 }
 

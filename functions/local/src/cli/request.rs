@@ -73,7 +73,8 @@ impl Wanted {
 
 impl Extent {
     pub(crate) fn request(&self, universe: Universe, settled: &Settled, skip_analytics: bool) -> Request {
-        let newest = || self.to.unwrap_or_else(|| calendar::last_closed_session(settled.clock.now()));
+        let closed = calendar::last_closed_session(settled.clock.now());
+        let newest = || self.to.map_or(closed, |to| to.min(closed));
         let options = Options {
             quarters: self.quarters,
             years: self.years,
@@ -84,6 +85,7 @@ impl Extent {
             skip_analytics,
             max_calls: self.max_calls,
             index: settled.index.clone(),
+            reach: settled.fmp_plan.reach(),
         };
         Request { run_id: new_run_id(), universe, options }
     }

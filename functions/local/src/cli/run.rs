@@ -5,18 +5,24 @@ use std::sync::Arc;
 use chrono::Utc;
 use findata_shared::{
     Error,
+    clock::SystemClock,
     fmp::{Fmp, Settings},
     run::{Request, Status, Summary},
 };
 
 use super::{
     Failure,
-    global::{self, Global, Settled},
+    global::{self, AnyClock, Global, Settled},
     progress::Bars,
     request::Wanted,
     say,
 };
-use crate::{duckdb::DuckDb, home, host::Host, show};
+use crate::{
+    duckdb::DuckDb,
+    home::{self, SourceKind},
+    host::Host,
+    show,
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -42,8 +48,14 @@ pub(crate) async fn whole_job(settled: &Settled, request: &Request, fmp: &Settin
     let fmp = Arc::new(Fmp::new(fmp)?);
     let stage = settled.home.open_stage()?;
     home::claim_source(&stage, &settled.fmp_url).await?;
-    let warehouse = DuckDb::open(&settled.home.warehouse, stage.root())?;
-    let mut host = Host { fmp: Arc::clone(&fmp), stage, warehouse, clock: Arc::new(settled.clock), started_at };
+    let mut warehouse = DuckDb::open(&settled.home.warehouse, stage.root())?;
+    home::match_warehouse(&stage, &mut warehouse, &request.run_id).await?;
+    let clock = Arc::new(settled.clock);
+    let receipt = match SourceKind::of(&settled.fmp_url) {
+        SourceKind::Fmp => Arc::new(AnyClock::System(SystemClock)),
+        SourceKind::Other => Arc::clone(&clock),
+    };
+    let mut host = Host { fmp: Arc::clone(&fmp), stage, warehouse, clock, receipt, started_at };
     let bars = Bars::new(fmp);
     let summary = host.run(request, &bars).await;
     bars.finish();

@@ -16,10 +16,13 @@ pub(crate) fn sql(global: &Global, from_environment: &[&'static str], args: &Arg
     let settled = global.settle(from_environment, "./findata-home")?;
     let connection = DuckDb::open_to_read(&settled.home.warehouse)?;
     let query = args.query.trim().trim_end_matches(';');
+    if query.is_empty() {
+        return Err(Failure::Usage("the query is empty: write one SELECT".into()));
+    }
     let wrong = |e: ::duckdb::Error| Failure::Usage(e.to_string().trim().to_owned());
     if settled.json {
         let mut statement =
-            connection.prepare(&format!("select to_json(q)::varchar from ({query}) q")).map_err(wrong)?;
+            connection.prepare(&format!("select to_json(q)::varchar from (\n{query}\n) q")).map_err(wrong)?;
         let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(wrong)?;
         let rows: Vec<String> = rows.collect::<Result<_, _>>().map_err(wrong)?;
         say(&format!("[{}]\n", rows.join(",\n")))?;
