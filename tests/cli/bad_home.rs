@@ -132,3 +132,28 @@ fn stage_and_warehouse_may_lie_elsewhere() {
     assert!(file.exists() && home.files().is_empty(), "{:?}", home.files());
     assert!(elsewhere.path().join("landing zone's/runs").exists());
 }
+
+#[test]
+fn a_stage_without_its_warehouse_is_said_so() {
+    let (server, home) = (Server::of(12), Home::new());
+    assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
+    let away = home.path().join("away.duckdb");
+    fs::rename(home.warehouse(), &away).unwrap();
+    let calls = server.calls();
+    let ended = run(&home, &server.url(), "AAPL").run();
+    let line = ended.failed(5);
+    assert!(line.contains("another warehouse") && line.contains("--home"), "{line}");
+    assert_eq!(server.calls(), calls);
+    fs::rename(&away, home.warehouse()).unwrap();
+    assert_eq!(outcome(&run(&home, &server.url(), "AAPL").run()), (Some(0), "complete".into()));
+}
+
+#[test]
+fn an_address_with_a_password_or_a_key_is_refused_and_not_repeated() {
+    let home = Home::new();
+    for url in ["http://user:sekret@127.0.0.1:1/stable", "http://127.0.0.1:1/stable?apikey=sekret"] {
+        let ended = run(&home, url, "AAPL").run();
+        assert_eq!(ended.code, Some(2), "{ended:#?}");
+        assert!(!ended.stderr.contains("sekret") && ended.stderr.contains("FMP_API_KEY"), "{ended:#?}");
+    }
+}
