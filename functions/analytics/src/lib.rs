@@ -17,7 +17,7 @@ use findata_shared::{
     plan::Plan,
     run::{Highlight, RunId, Status, Summary, TableCounts},
     stage::{self, Stage},
-    warehouse::{Warehouse, literal},
+    warehouse::{Warehouse, in_transaction, literal},
 };
 pub use summary::Measured;
 
@@ -49,7 +49,7 @@ pub async fn handle(
         if plan.options.skip_analytics { BTreeMap::new() } else { compute(run, &plan, warehouse, clock).await? };
     let highlights = if plan.options.skip_analytics { Vec::new() } else { highlights(&plan, warehouse).await? };
     let summary = summary::summarise(&plan, &entries, loaded, tables, highlights, measured, begun.elapsed());
-    publish::in_transaction(warehouse, &summary::note_run(&summary, clock.now())).await?;
+    in_transaction(warehouse, &summary::note_run(&summary, clock.now())).await?;
     stage::write_json_once(stage, &ledger::summary_key(run), &summary).await?;
     bus.publish(event(&summary, &entries)).await?;
     Ok(summary)

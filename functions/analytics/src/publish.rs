@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use findata_shared::{
     Error, Result,
     run::{RunId, TableCounts},
-    warehouse::{Warehouse, literal},
+    warehouse::{Warehouse, in_transaction, literal},
 };
 
 use crate::models::{Extent, PUBLISHED, Table};
@@ -59,19 +59,6 @@ async fn filled(warehouse: &mut impl Warehouse) -> Result<BTreeSet<String>> {
     let one = |table: &Table| format!("select '{0}' where exists (select 1 from analytics.{0})", table.name);
     let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
     Ok(warehouse.query(&query).await?.into_iter().filter_map(|row| row.into_iter().next()?).collect())
-}
-
-/// Runs statements as one transaction.
-pub(crate) async fn in_transaction(warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
-    warehouse.execute("begin transaction").await?;
-    for statement in statements {
-        if let Err(error) = warehouse.execute(statement).await {
-            // The session may be gone with the transaction; the first error is the one to tell.
-            let _ = warehouse.execute("rollback").await;
-            return Err(error);
-        }
-    }
-    warehouse.execute("commit").await.map(|_| ())
 }
 
 fn new(table: &Table) -> String {

@@ -26,6 +26,8 @@ pub struct Measured {
     pub budget: BudgetUse,
     /// HTTP connections.
     pub connections: Connections,
+    /// Writes to the stage.
+    pub stage_puts: u64,
 }
 
 /// Adds everything up.
@@ -92,7 +94,7 @@ pub(crate) fn summarise(
         connections: measured.connections,
         failures,
         notes: notes(plan, entries, &outside),
-        cost: Cost { fmp_calls: calls, s3_puts: 0, ..Cost::default() },
+        cost: Cost { fmp_calls: calls, s3_puts: measured.stage_puts, ..Cost::default() },
         highlights,
     }
 }

@@ -16,7 +16,7 @@ use findata_shared::{
     ledger::{self, BatchEntry, Loaded, StagedFile},
     run::{RowCounts, RunId},
     stage::{self, Stage},
-    warehouse::{Warehouse, literal},
+    warehouse::{Warehouse, in_transaction, literal},
 };
 
 /// Loads a staged run and closes the step. Safe to repeat.
@@ -73,15 +73,7 @@ async fn load_dataset(
     compare(files, &warehouse.query(sql::COUNTS).await?)?;
     warehouse.execute(&sql::fresh(dataset)).await?;
     warehouse.execute(&sql::departed(dataset)).await?;
-    warehouse.execute("begin transaction").await?;
-    for statement in sql::publish(dataset, run, files, clock.now()) {
-        if let Err(error) = warehouse.execute(&statement).await {
-            // The session may be gone with the transaction; the first error is the one to tell.
-            let _ = warehouse.execute("rollback").await;
-            return Err(error);
-        }
-    }
-    warehouse.execute("commit").await?;
+    in_transaction(warehouse, &sql::publish(dataset, run, files, clock.now())).await?;
     for table in ["incoming", "fresh", "departed"] {
         warehouse.execute(&format!("drop table {table}")).await?;
     }

@@ -79,10 +79,7 @@ impl<C: Clock + 'static> Host<C> {
         progress.begins("compute");
         let measured = self.measured(watch);
         let clock = Arc::clone(&self.clock);
-        let mut summary =
-            findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &measured).await?;
-        summary.cost.s3_puts = self.stage.puts();
-        Ok(summary)
+        findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &measured).await
     }
 
     /// Works the queue off, several batches at a time. A batch whose handler fails comes back; one that keeps failing is
@@ -172,6 +169,7 @@ impl<C: Clock + 'static> Host<C> {
             stages: watch.stages,
             budget: BudgetUse { waited_seconds: tally.waited_seconds(), limit_per_minute: self.fmp.per_minute() },
             connections: Connections { opened: tally.opened(), peak: tally.peak() },
+            stage_puts: self.stage.puts(),
         }
     }
 }

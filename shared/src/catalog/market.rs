@@ -68,7 +68,7 @@ pub(super) const SPLITS: &[Column] = &[
 pub(super) const SHARES_FLOAT: &[Column] = &[
     text("symbol", "symbol").required(),
     text("as_of", "date"),
-    decimal("free_float", "freeFloat"),
+    double("free_float", "freeFloat"),
     decimal("float_shares", "floatShares"),
     decimal("outstanding_shares", "outstandingShares"),
 ];

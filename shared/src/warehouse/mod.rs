@@ -24,6 +24,22 @@ pub trait Warehouse: Send {
     fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> impl Future<Output = Result<()>> + Send;
 }
 
+/// Runs statements as one transaction.
+///
+/// # Errors
+/// The first statement's that failed; nothing of the transaction is left then.
+pub async fn in_transaction(warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
+    warehouse.execute("begin transaction").await?;
+    for statement in statements {
+        if let Err(error) = warehouse.execute(statement).await {
+            // The session may be gone with the transaction; the first error is the one to tell.
+            let _ = warehouse.execute("rollback").await;
+            return Err(error);
+        }
+    }
+    warehouse.execute("commit").await.map(|_| ())
+}
+
 /// A text as an SQL literal. Names never come this way; they are validated types.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))

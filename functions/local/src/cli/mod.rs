@@ -129,14 +129,16 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
     }
 }
 
+/// What is said on standard error: warnings, with `-v` what our functions do, with `-vv` every statement and model.
 fn log(verbose: u8) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "findata=info,warn",
-        _ => "findata=debug,info",
+    const OURS: [&str; 6] = ["shared", "fanout", "extract", "load", "analytics", "local"];
+    let (ours, others) = match verbose {
+        0 => ("warn", "warn"),
+        1 => ("info", "warn"),
+        _ => ("debug", "info"),
     };
-    let level = level.replace("findata=", "findata_local=LEVEL,findata_fanout=LEVEL,findata_extract=LEVEL,findata_load=LEVEL,findata_analytics=LEVEL,findata_shared=");
-    let level = level.replace("LEVEL", if verbose > 1 { "debug" } else { "info" });
+    let ours: Vec<String> = OURS.iter().map(|name| format!("findata_{name}={ours}")).collect();
+    let level = format!("{others},{}", ours.join(","));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))
         .with_writer(std::io::stderr)

@@ -1,6 +1,7 @@
-//! The New York Stock Exchange's full trading days, by rule from 2000 on. Early closes are trading days.
+//! The trading days of this world, numbered: the exchange's own from 2000 on.
 
 use chrono::{Datelike, Duration, NaiveDate, Weekday};
+use findata_shared::calendar::is_trading_day;
 
 /// First day of the calendar: no price of this world is older.
 pub(super) const FIRST_YEAR: i32 = 2000;
@@ -18,16 +19,11 @@ impl Calendar {
             return Calendar { days: Vec::new() };
         };
         let mut days = Vec::with_capacity(8_000);
-        let mut holidays = holidays(day.year());
         while day <= last {
-            if !weekend(day) && !holidays.contains(&day) && !closed_once(day) {
+            if is_trading_day(day) {
                 days.push(day);
             }
-            let next = day + Duration::days(1);
-            if next.year() != day.year() {
-                holidays = self::holidays(next.year());
-            }
-            day = next;
+            day += Duration::days(1);
         }
         Calendar { days }
     }
@@ -56,63 +52,6 @@ impl Calendar {
 /// Whether it is a Saturday or a Sunday.
 pub(super) fn weekend(day: NaiveDate) -> bool {
     matches!(day.weekday(), Weekday::Sat | Weekday::Sun)
-}
-
-/// Days on which the exchange was closed for no yearly reason: September 2001, funerals, hurricane Sandy.
-fn closed_once(day: NaiveDate) -> bool {
-    const DAYS: [(i32, u32, u32); 10] = [
-        (2001, 9, 11),
-        (2001, 9, 12),
-        (2001, 9, 13),
-        (2001, 9, 14),
-        (2004, 6, 11),
-        (2007, 1, 2),
-        (2012, 10, 29),
-        (2012, 10, 30),
-        (2018, 12, 5),
-        (2025, 1, 9),
-    ];
-    DAYS.contains(&(day.year(), day.month(), day.day()))
-}
-
-/// The yearly full-day holidays of a year, as observed.
-fn holidays(year: i32) -> Vec<NaiveDate> {
-    let mut days = Vec::with_capacity(10);
-    let fixed = |month, day| NaiveDate::from_ymd_opt(year, month, day);
-    // New Year's Day on a Saturday is not made up for: the Friday before ends the old year.
-    days.extend(fixed(1, 1).filter(|d| d.weekday() != Weekday::Sat).map(observed));
-    days.extend(NaiveDate::from_weekday_of_month_opt(year, 1, Weekday::Mon, 3));
-    days.extend(NaiveDate::from_weekday_of_month_opt(year, 2, Weekday::Mon, 3));
-    days.extend(easter(year).map(|d| d - Duration::days(2)));
-    days.extend(fixed(5, 31).map(|d| d - Duration::days(i64::from(d.weekday().num_days_from_monday()))));
-    if year >= 2022 {
-        days.extend(fixed(6, 19).map(observed));
-    }
-    days.extend(fixed(7, 4).map(observed));
-    days.extend(NaiveDate::from_weekday_of_month_opt(year, 9, Weekday::Mon, 1));
-    days.extend(NaiveDate::from_weekday_of_month_opt(year, 11, Weekday::Thu, 4));
-    days.extend(fixed(12, 25).map(observed));
-    days
-}
-
-fn observed(day: NaiveDate) -> NaiveDate {
-    match day.weekday() {
-        Weekday::Sat => day - Duration::days(1),
-        Weekday::Sun => day + Duration::days(1),
-        _ => day,
-    }
-}
-
-/// Easter Sunday (Gregorian; the anonymous algorithm of 1876).
-fn easter(year: i32) -> Option<NaiveDate> {
-    let (a, b, c) = (year % 19, year / 100, year % 100);
-    let g = (8 * b + 13) / 25;
-    let h = (19 * a + b - b / 4 - g + 15) % 30;
-    let m = (a + 11 * h) / 319;
-    let l = (2 * (b % 4) + 2 * (c / 4) - c % 4 - h + m + 32) % 7;
-    let month = (h - m + l + 90) / 25;
-    let day = (h - m + l + month + 19) % 32;
-    NaiveDate::from_ymd_opt(year, u32::try_from(month).ok()?, u32::try_from(day).ok()?)
 }
 
 #[cfg(test)]
