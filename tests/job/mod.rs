@@ -1,6 +1,7 @@
 //! The whole job on a world with every odd company.
 
 mod again;
+mod as_of;
 mod days;
 mod lineage;
 mod nulls;

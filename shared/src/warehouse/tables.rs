@@ -10,7 +10,7 @@ const RAW: &str = "symbol varchar, payload varchar, row_hash varchar, observed_a
                    source_file varchar, source_row bigint";
 
 /// Tables of `ops` that load and analytics keep.
-const OPS: [(&str, &str); 7] = [
+const OPS: [(&str, &str); 8] = [
     (
         "runs",
         "run_id varchar, status varchar, started_at timestamp, seconds double, symbols bigint, tasks_planned bigint, \
@@ -30,6 +30,13 @@ const OPS: [(&str, &str); 7] = [
         "quarantine",
         "run_id varchar, dataset varchar, symbol varchar, reason varchar, payload varchar, source_file varchar, \
          source_row bigint, observed_at timestamp",
+    ),
+    // Every item of a statement that a newer version says otherwise, with both versions' rows.
+    (
+        "restatements",
+        "run_id varchar, dataset varchar, symbol varchar, period_type varchar, fiscal_date date, item varchar, old_value varchar, \
+         new_value varchar, accepted_at timestamp, observed_at timestamp, source_file varchar, source_row bigint, \
+         older_source_file varchar, older_source_row bigint",
     ),
     // What was loaded and not yet published: analytics takes its scope from here and empties it in the transaction
     // that publishes, so a run that failed to compute leaves its work to the next.
