@@ -6,6 +6,7 @@ mod days;
 mod lineage;
 mod nulls;
 mod odd;
+mod versions;
 
 use std::sync::OnceLock;
 
