@@ -11,8 +11,10 @@ use findata_shared::{
     Error, Result,
     catalog::{Column, Dataset, Kind},
     ledger::StagedFile,
-    warehouse::{Warehouse, literal, tables},
+    warehouse::{Warehouse, literal},
 };
+
+use crate::upgrade;
 
 /// What DuckDB may hold in memory while it loads, before it spills to a folder beside its file.
 const MEMORY_TO_LOAD: u64 = 256 << 20;
@@ -37,11 +39,7 @@ impl DuckDb {
     /// `Stop` when another process holds it or it is damaged; `Config` when it cannot be made.
     pub fn open(path: &Path, stage: &Path) -> Result<Self> {
         let connection = connect(path, AccessMode::ReadWrite)?;
-        let mut setup = tables::setup();
-        setup.extend(findata_analytics::models::TABLES.iter().map(|t| t.sql.to_owned()));
-        for statement in &setup {
-            connection.execute_batch(statement).map_err(|e| failure(path, &e))?;
-        }
+        upgrade::prepare(&connection).map_err(|e| failure(path, &e))?;
         Ok(DuckDb { connection, path: path.to_owned(), stage: stage.to_owned() })
     }
 

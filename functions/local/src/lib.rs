@@ -15,3 +15,4 @@ pub mod host;
 pub mod queue;
 pub mod show;
 pub mod stage;
+mod upgrade;

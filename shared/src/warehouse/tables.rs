@@ -10,7 +10,7 @@ const RAW: &str = "symbol varchar, payload varchar, row_hash varchar, observed_a
                    source_file varchar, source_row bigint";
 
 /// Tables of `ops` that load and analytics keep.
-const OPS: [(&str, &str); 8] = [
+const OPS: [(&str, &str); 9] = [
     (
         "runs",
         "run_id varchar, status varchar, started_at timestamp, seconds double, symbols bigint, tasks_planned bigint, \
@@ -43,6 +43,8 @@ const OPS: [(&str, &str); 8] = [
     ("changes", "run_id varchar, dataset varchar, symbol varchar, first_date date"),
     // As of which day and with which index the figures were computed, one row a run that changed some.
     ("published", "run_id varchar, as_of date, index_symbol varchar, published_at timestamp"),
+    // Which files made the figures: figures of other models are computed anew.
+    ("models", "file varchar, sha256 varchar"),
     // Which warehouse this is: the stage knows its name, and refuses another.
     ("identity", "warehouse_id varchar"),
 ];
