@@ -5,6 +5,7 @@ mod apple;
 mod counterparts;
 mod formulas;
 mod ours;
+mod sec;
 mod small;
 
 /// Relative difference that counts as none.
