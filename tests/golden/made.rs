@@ -199,7 +199,7 @@ impl Company {
             symbol,
             quarters: all[..quarters].to_vec(),
             years,
-            market_cap: price * 65_432,
+            market_cap: price * 87_654,
             bars,
             dividends: (0..8).map(dividend).collect(),
             splits: Vec::new(),
