@@ -2,6 +2,7 @@
 
 mod again;
 mod days;
+mod exact;
 mod lineage;
 mod nulls;
 mod odd;
