@@ -3,6 +3,7 @@
 mod again;
 mod as_of;
 mod days;
+mod exact;
 mod lineage;
 mod nulls;
 mod odd;
