@@ -9,9 +9,9 @@ use findata_tests::{Home, Job, Replay};
 
 use crate::golden::made::{self, Company, INDEX, Lines, Makes, date, draw, makes, today};
 
-const QUARTERS: usize = 24;
-const SESSIONS: usize = 262;
-const SEEDS: [u64; 3] = [11, 12, 13];
+/// Seed, quarters, sessions. The first has every figure: rates over five years and windows of 252 sessions.
+type Size = (u64, usize, usize);
+const SIZES: [Size; 3] = [(11, 24, 262), (12, 9, 130), (13, 9, 130)];
 
 /// Tables of figures, with what names a row of a company.
 const TABLES: [(&str, &str); 4] = [
@@ -21,19 +21,25 @@ const TABLES: [(&str, &str); 4] = [
     ("fact_market_metrics", "metric_date"),
 ];
 
-fn company(symbol: &'static str, seed: u64) -> Company {
-    Company::new(symbol, seed, QUARTERS, SESSIONS)
+fn company(symbol: &'static str, (seed, quarters, sessions): Size) -> Company {
+    Company::new(symbol, seed, quarters, sessions)
+}
+
+/// Three short ones.
+fn companies(quarters: usize, sessions: usize) -> [Company; 3] {
+    let size = |seed| (seed, quarters, sessions);
+    [company("ONE", size(21)), company("TWO", size(22)), company("THREE", size(23))]
 }
 
 fn job(companies: &[Company], url: &str) -> Job {
     let symbols: Vec<&str> = companies.iter().map(|company| company.symbol).collect();
     Job::new(url, &symbols)
         .on(today())
-        .with(|o| (o.quarters, o.years, o.prices_from) = (QUARTERS as u32, 10, Some(date(2025, 1, 1))))
+        .with(|o| (o.quarters, o.years, o.prices_from) = (40, 10, Some(date(2025, 1, 1))))
 }
 
 fn replay(companies: &[Company]) -> Replay {
-    let index = made::bar_rows(INDEX, &made::bars(99, SESSIONS));
+    let index = made::bar_rows(INDEX, &made::bars(99, 262));
     let empty = Replay::new().answer("historical-price-eod/full", INDEX, "", index);
     companies.iter().fold(empty, |replay, company| company.answer(replay))
 }
@@ -60,7 +66,7 @@ fn figures(home: &Home, symbol: &str) -> BTreeMap<(String, String), Option<f64>>
             }
         }
     }
-    assert!(found.len() > 10_000, "{symbol}: {}", found.len());
+    assert!(found.len() > 5_000, "{symbol}: {}", found.len());
     found
 }
 
@@ -151,22 +157,29 @@ fn company_scaled(symbol: &'static str, company: &Company, scale: impl Fn(Unit) 
 
 #[test]
 fn no_ratio_depends_on_the_unit_of_money_or_the_size_of_the_company() {
-    for seed in SEEDS {
-        let one = company("ONE", seed);
-        // In thousandths of the currency: amounts and prices move, counts stay. Seven times as large: amounts and counts move.
-        let thousandths = |unit| match unit {
-            Unit::Money | Unit::PerShare => (1_000, 1),
-            Unit::Shares | Unit::Ratio => (1, 1),
-        };
-        let larger = |unit| match unit {
-            Unit::Money | Unit::Shares => (7, 1),
-            Unit::PerShare | Unit::Ratio => (1, 1),
-        };
-        let home = run(&[company_scaled("UNIT", &one, thousandths), company_scaled("SIZE", &one, larger), one]);
-        for (symbol, scale) in [("UNIT", &thousandths as &dyn Fn(Unit) -> (i128, i128)), ("SIZE", &larger)] {
-            let compared = compare(&home, "ONE", symbol, |column| scale(unit(column)).0 as f64);
-            assert!(compared > 10_000, "{compared}");
-        }
+    // In thousandths of the currency: amounts and prices move, counts stay. Seven times as large: amounts and counts move.
+    let thousandths = |unit| match unit {
+        Unit::Money | Unit::PerShare => (1_000, 1),
+        Unit::Shares | Unit::Ratio => (1, 1),
+    };
+    let larger = |unit| match unit {
+        Unit::Money | Unit::Shares => (7, 1),
+        Unit::PerShare | Unit::Ratio => (1, 1),
+    };
+    let mut all = Vec::new();
+    for (symbols, size) in [["ONE", "ONE-UNIT", "ONE-SIZE"], ["TWO", "TWO-UNIT", "TWO-SIZE"]].into_iter().zip(SIZES) {
+        let one = company(symbols[0], size);
+        all.extend([company_scaled(symbols[1], &one, thousandths), company_scaled(symbols[2], &one, larger), one]);
+    }
+    let home = run(&all);
+    for (symbol, other, scale) in [
+        ("ONE", "ONE-UNIT", &thousandths as &dyn Fn(Unit) -> (i128, i128)),
+        ("ONE", "ONE-SIZE", &larger),
+        ("TWO", "TWO-UNIT", &thousandths),
+        ("TWO", "TWO-SIZE", &larger),
+    ] {
+        let compared = compare(&home, symbol, other, |column| scale(unit(column)).0 as f64);
+        assert!(compared > 4_000, "{compared}");
     }
 }
 
@@ -203,7 +216,13 @@ fn split(symbol: &'static str, newest: &Company, on: NaiveDate, (new, old): (u32
 fn a_split_changes_no_figure_however_its_history_is_told() {
     // Between the acceptances of two quarters, with sessions before and after.
     let on = date(2026, 3, 16);
-    for (seed, (new, old)) in SEEDS.into_iter().zip([(4, 1), (1, 10), (3, 2)]) {
+    let tellings = [
+        (["FOUR", "FOUR-FILED", "FOUR-AGAIN"], (4, 1)),
+        (["TENTH", "TENTH-FILED", "TENTH-AGAIN"], (1, 10)),
+        (["HALF", "HALF-FILED", "HALF-AGAIN"], (3, 2)),
+    ];
+    let mut all = Vec::new();
+    for ((symbols, (new, old)), size) in tellings.into_iter().zip(SIZES) {
         // On a basis on which both tellings are exact: counts that split evenly, prices in whole multiples.
         let even = |unit| match unit {
             Unit::Shares => (i128::from(new), 1),
@@ -211,21 +230,24 @@ fn a_split_changes_no_figure_however_its_history_is_told() {
             Unit::Money => (i128::from(new) * i128::from(old), 1),
             Unit::Ratio => (1, 1),
         };
-        let newest = company_scaled("NEWEST", &company("ONE", seed), even);
-        let filed = split("FILED", &newest, on, (new, old), Told::AsFiled);
-        let restated = split("RESTATED", &newest, on, (new, old), Told::Restated);
+        let newest = company_scaled(symbols[0], &company("ANY", size), even);
+        let filed = split(symbols[1], &newest, on, (new, old), Told::AsFiled);
+        let restated = split(symbols[2], &newest, on, (new, old), Told::Restated);
         assert!(filed.quarters.iter().any(|p| p.accepted < on) && filed.quarters.iter().any(|p| p.accepted > on));
-        let home = run(&[newest, filed, restated]);
-        for symbol in ["FILED", "RESTATED"] {
-            let compared = compare(&home, "NEWEST", symbol, |_| 1.0);
-            assert!(compared > 10_000, "{compared}");
+        all.extend([newest, filed, restated]);
+    }
+    let home = run(&all);
+    for ([newest, filed, restated], _) in tellings {
+        for told in [filed, restated] {
+            let compared = compare(&home, newest, told, |_| 1.0);
+            assert!(compared > 4_000, "{compared}");
         }
     }
 }
 
 #[test]
 fn twelve_months_up_to_the_end_of_a_fiscal_year_are_the_year() {
-    let companies = [company("ONE", SEEDS[0]), company("TWO", SEEDS[1]), company("THREE", SEEDS[2])];
+    let companies = companies(24, 5);
     let flows: Vec<&str> = companies[0].quarters[0].lines.keys().copied().filter(|c| makes(c) == Makes::Sum).collect();
     let home = run(&companies);
     let mut compared = 0;
@@ -255,24 +277,23 @@ fn shuffle<T>(list: &mut [T], seed: u64) {
 
 #[test]
 fn the_order_of_rows_and_symbols_and_the_cut_into_runs_change_nothing() {
-    let companies = [company("ONE", SEEDS[0]), company("TWO", SEEDS[1]), company("THREE", SEEDS[2])];
+    let companies = companies(9, 130);
     let home = run(&companies);
-    for seed in 0..2 {
-        let mut other = companies.to_vec();
-        for company in &mut other {
-            shuffle(&mut company.quarters, seed);
-            shuffle(&mut company.years, seed + 10);
-            shuffle(&mut company.bars, seed + 20);
-            shuffle(&mut company.dividends, seed + 30);
-        }
-        shuffle(&mut other, seed + 40);
-        let differences = home.differences(&run(&other));
-        assert!(differences.is_empty(), "{differences:?}");
+    let mut other = companies.to_vec();
+    for (n, company) in other.iter_mut().enumerate() {
+        let seed = n as u64 * 10;
+        shuffle(&mut company.quarters, seed);
+        shuffle(&mut company.years, seed + 1);
+        shuffle(&mut company.bars, seed + 2);
+        shuffle(&mut company.dividends, seed + 3);
     }
-    // One run a company, the last one first.
+    other.rotate_left(1);
+    let differences = home.differences(&run(&other));
+    assert!(differences.is_empty(), "{differences:?}");
+    // The last one alone, and then the others.
     let (server, apart) = (replay(&companies).start(), Home::new());
-    for company in companies.iter().rev() {
-        let summary = job(std::slice::from_ref(company), server.url()).done(&apart);
+    for part in [&companies[2..], &companies[..2]] {
+        let summary = job(part, server.url()).done(&apart);
         assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     }
     let differences = home.differences(&apart);
