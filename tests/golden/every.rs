@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Columns that are no figures.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 23] = [
     "company_key",
     "symbol",
     "fiscal_date",
@@ -26,7 +26,9 @@ const KEYS: [&str; 21] = [
     "metric_date_key",
     "accepted_at",
     "known_on",
+    "known_from",
     "quarters_included",
+    "quarters_derived",
     "oldest_quarter_date",
     "newest_quarter_date",
     "reported_currency",

@@ -77,3 +77,63 @@ fn an_amount_of_38_digits_is_the_same_in_every_table_and_in_what_sql_prints() {
         assert!(table.stdout.contains(four), "{column}: {}", table.stdout);
     }
 }
+
+#[test]
+fn an_amount_that_no_sum_would_hold_is_set_aside_and_stops_nobody_else() {
+    let statement = |symbol: &str, revenue: &str, shares: &str| {
+        let quarters = [("2026-06-30", "Q2"), ("2026-03-31", "Q1"), ("2025-12-31", "Q4"), ("2025-09-30", "Q3")];
+        let row = |(end, label): (&str, &str)| {
+            format!(
+                r#"{{"symbol":"{symbol}","date":"{end}","period":"{label}","fiscalYear":"{}","reportedCurrency":"USD","acceptedDate":"2026-08-05 07:00:00","revenue":{revenue},"netIncome":1,"totalAssets":{revenue},"totalStockholdersEquity":1,"operatingCashFlow":1,"weightedAverageShsOut":{shares}}}"#,
+                &end[..4]
+            )
+        };
+        format!("[{}]", quarters.map(row).join(","))
+    };
+    let profile = |symbol: &str, price: &str, cap: &str| {
+        format!(r#"[{{"symbol":"{symbol}","companyName":"Name","currency":"USD","price":{price},"marketCap":{cap}}}]"#)
+    };
+    let bar = |symbol: &str, close: &str| {
+        format!(
+            r#"[{{"symbol":"{symbol}","date":"2026-09-17","open":1,"high":{close},"low":1,"close":{close},"volume":1}}]"#
+        )
+    };
+    let nines = "9".repeat(32);
+    let mut replay = Replay::new();
+    for (symbol, revenue, shares, price, cap, close) in [
+        ("GOOD", "100", "10", "2", "20", "2"),
+        ("SUMS", nines.as_str(), "10", "2", "20", "2"),
+        ("SHARES", "100", nines.as_str(), "0.000001", nines.as_str(), "2"),
+        ("PRICE", "100", "10", "2", "20", nines.as_str()),
+    ] {
+        replay = replay.answer("profile", symbol, "", profile(symbol, price, cap)).answer(
+            "historical-price-eod/full",
+            symbol,
+            "",
+            bar(symbol, close),
+        );
+        for endpoint in ["income-statement", "balance-sheet-statement", "cash-flow-statement"] {
+            replay = replay.answer(endpoint, symbol, "quarter", statement(symbol, revenue, shares));
+        }
+    }
+    let (server, home) = (replay.start(), Home::new());
+    let summary = Job::new(server.url(), &["GOOD", "SUMS", "SHARES", "PRICE"]).done(&home);
+    // Every row of those answers is set aside, so their tasks failed; the others are whole.
+    assert_eq!(summary.status, Status::Partial, "{:?}", summary.failures);
+    let aside = "select distinct symbol || ' ' || dataset || ' ' || split_part(reason, ' ', 2) from ops.quarantine order by all";
+    assert_eq!(
+        home.lines(aside),
+        [
+            "PRICE prices high",
+            "SHARES income_statement weightedAverageShsOut",
+            "SUMS balance_sheet totalAssets",
+            "SUMS income_statement revenue"
+        ]
+    );
+    let caps = home.lines("select symbol, market_cap from analytics.fact_market_metrics order by 1");
+    assert_eq!(caps, ["GOOD|20.000000", "SHARES|NULL", "SUMS|20.000000"]);
+    assert_eq!(
+        home.count("select count(*) from analytics.fact_financials_ttm where symbol = 'GOOD' and ttm_revenue = 400"),
+        1
+    );
+}

@@ -11,7 +11,6 @@ pub(super) enum FourthQuarter {
     /// The year less the three quarters, as FMP has it.
     Computed,
     /// Not there: the year alone says what it was.
-    #[expect(dead_code, reason = "for the day on which the models derive it")]
     LeftOut,
 }
 
