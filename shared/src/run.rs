@@ -93,6 +93,9 @@ pub struct Options {
     pub full: bool,
     /// Only these datasets, by catalog name; empty for all.
     pub datasets: Vec<String>,
+    /// Ask for FMP's own ratios of every symbol, not of those alone whose turn it is.
+    #[serde(default)]
+    pub reconcile: bool,
     /// Load, but do not compute.
     pub skip_analytics: bool,
     /// Hard limit of calls to FMP.
@@ -127,6 +130,7 @@ impl Default for Options {
             prices_to: None,
             full: false,
             datasets: Vec::new(),
+            reconcile: false,
             skip_analytics: false,
             max_calls: None,
             index: Symbol::default_index(),

@@ -2,6 +2,7 @@
 //! the documentation follow from an entry here; adding a dataset is adding an entry.
 
 mod market;
+mod reconciled;
 mod statements;
 
 use chrono::Duration;
@@ -58,6 +59,14 @@ pub enum Freshness {
     For(Duration),
     /// Until the next close. Only closed sessions are asked for, so a bar is never half a day's.
     UntilNextClose,
+    /// For a fixed time where a run asks for it; other runs ask for it in turn: once in so many days, on a day of the
+    /// symbol's own, so that a day asks for its share of the universe.
+    InTurn {
+        /// How long an answer counts as fresh where a run asks.
+        asked: Duration,
+        /// Days from one turn to the next.
+        days: u32,
+    },
 }
 
 /// A typed column and the FMP field it comes from.
@@ -263,6 +272,28 @@ pub const CATALOG: &[Dataset] = &[
         freshness: Freshness::For(Duration::days(1)),
         row_bytes: 80,
         about: "Today's members of the S&P 500.",
+    },
+    Dataset {
+        name: "ratios_ttm",
+        endpoint: "ratios-ttm",
+        requests: Requests::Symbol,
+        key: &["symbol"],
+        history: History::Current,
+        columns: reconciled::RATIOS_TTM,
+        freshness: Freshness::InTurn { asked: Duration::days(1), days: 30 },
+        row_bytes: 1_500,
+        about: "FMP's own ratios of the last twelve months, to reconcile with; undated, so of the day they were fetched.",
+    },
+    Dataset {
+        name: "key_metrics_ttm",
+        endpoint: "key-metrics-ttm",
+        requests: Requests::Symbol,
+        key: &["symbol"],
+        history: History::Current,
+        columns: reconciled::KEY_METRICS_TTM,
+        freshness: Freshness::InTurn { asked: Duration::days(1), days: 30 },
+        row_bytes: 1_200,
+        about: "FMP's own key metrics of the last twelve months, to reconcile with; undated, so of the day they were fetched.",
     },
 ];
 
