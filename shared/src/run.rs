@@ -260,6 +260,28 @@ pub struct Cost {
     pub snowflake_credits: f64,
 }
 
+/// What the checks of `ops.quality` found, over all companies of the warehouse.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Companies with a score.
+    pub companies: u64,
+    /// Checks that are flagged.
+    pub flagged: u64,
+    /// Companies that they are of.
+    pub flagged_companies: u64,
+    /// The lowest scores below 1, at most five.
+    pub lowest: Vec<Score>,
+}
+
+/// The share of a company's checks that passed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// The company.
+    pub symbol: String,
+    /// Passed of those checked, 0 to 1.
+    pub score: f64,
+}
+
 /// One company's newest figures, for the summary a person reads.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Highlight {
@@ -312,6 +334,9 @@ pub struct Summary {
     pub cost: Cost,
     /// Newest figures of a few companies.
     pub highlights: Vec<Highlight>,
+    /// What the checks found.
+    #[serde(default)]
+    pub quality: Quality,
 }
 
 impl Summary {
@@ -338,6 +363,7 @@ impl Summary {
             notes: vec![format!("interrupted, and not to be finished: {reason}")],
             cost: Cost::default(),
             highlights: Vec::new(),
+            quality: Quality::default(),
         }
     }
 }

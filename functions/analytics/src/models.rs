@@ -68,11 +68,15 @@ pub const MODELS: &[Model] = models![
     "65_newest_shares.sql",
     "66_market_days.sql",
     "67_new_fact_market_metrics.sql",
+    "70_quality_identities.sql",
+    "71_fmp_beside_ours.sql",
+    "72_fmp_pairs.sql",
+    "73_new_quality.sql",
     "80_new_dim_company.sql",
     "81_new_dim_date.sql",
 ];
 
-/// The statements that create the tables and views of `analytics`.
+/// The statements that create the tables and views that analytics keeps, those of `analytics` and `ops.quality`.
 pub const TABLES: &[Model] = models![
     "tables/dim_company.sql",
     "tables/dim_date.sql",
@@ -83,18 +87,28 @@ pub const TABLES: &[Model] = models![
     "tables/fact_growth_rates.sql",
     "tables/fact_market_metrics.sql",
     "tables/period_nulls.sql",
+    "tables/quality.sql",
     "views/metric_nulls.sql",
 ];
 
 /// A published table.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
-    /// Its name in `analytics`; its model is `new_` and this.
+    /// Its name; its model is `new_` and this, its statement `tables/` and this.
     pub name: &'static str,
     /// Its natural key.
     pub key: &'static [&'static str],
     /// Which of its rows a run answers for.
     pub extent: Extent,
+}
+
+impl Table {
+    /// Its name with the schema, as its statement has it.
+    pub fn full_name(&self) -> &'static str {
+        let own = |t: &&Model| t.file.strip_prefix("tables/").and_then(|f| f.strip_suffix(".sql")) == Some(self.name);
+        let after = TABLES.iter().find(own).and_then(|t| t.sql.split_once("create table if not exists "));
+        after.and_then(|(_, rest)| rest.split_whitespace().next()).unwrap_or_default()
+    }
 }
 
 /// Which rows of a table a run computes anew; all others stay as they are.
@@ -119,6 +133,7 @@ pub const PUBLISHED: &[Table] = &[
     Table { name: "fact_growth_rates", key: &["company_key", "fiscal_date", "basis"], extent: Extent::Companies },
     Table { name: "fact_market_metrics", key: &["company_key", "metric_date"], extent: Extent::Days("metric_date") },
     Table { name: "period_nulls", key: &["company_key", "fiscal_date", "basis", "metric"], extent: Extent::Companies },
+    Table { name: "quality", key: &["company_key", "check_name", "basis", "fiscal_date"], extent: Extent::Companies },
 ];
 
 #[cfg(test)]
@@ -133,6 +148,8 @@ mod tests {
         }
         for table in PUBLISHED {
             assert!(MODELS.iter().any(|m| m.builds() == format!("new_{}", table.name)), "{}", table.name);
+            let schema = if table.name == "quality" { "ops" } else { "analytics" };
+            assert_eq!(table.full_name(), format!("{schema}.{}", table.name));
         }
     }
 
