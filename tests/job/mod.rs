@@ -2,9 +2,11 @@
 
 mod again;
 mod days;
+mod identities;
 mod lineage;
 mod nulls;
 mod odd;
+mod quality;
 
 use std::sync::OnceLock;
 
