@@ -7,7 +7,7 @@ use findata_tests::{Home, Job, Replay};
 use serde_json::{Value, json};
 
 /// Fields of one period that are other than they should be: statement, label, field, value.
-type Break = (&'static str, &'static str, &'static str, Value);
+pub(super) type Break = (&'static str, &'static str, &'static str, Value);
 
 /// Period end, label, month of filing.
 const PERIODS: [(&str, &str, &str); 5] = [
@@ -19,7 +19,7 @@ const PERIODS: [(&str, &str, &str); 5] = [
 ];
 
 /// Consistent statements, but for the breaks: a quarter has revenue of 100,000 and 1,000 more cash at its end.
-fn statement(symbol: &str, statement: &str, annual: bool, breaks: &[Break]) -> String {
+pub(super) fn statement(symbol: &str, statement: &str, annual: bool, breaks: &[Break]) -> String {
     let rows = PERIODS.iter().filter(|p| (p.1 == "FY") == annual).map(|(end, label, filed)| {
         let n = if annual { 4 } else { 1 };
         let before = PERIODS.iter().filter(|p| p.1 != "FY" && p.0 < *end).count();

@@ -7,6 +7,7 @@ mod lineage;
 mod nulls;
 mod odd;
 mod quality;
+mod restated;
 
 use std::sync::OnceLock;
 

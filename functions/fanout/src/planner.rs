@@ -228,6 +228,10 @@ fn days(
     if full {
         return fetch(first, to, "asked for in full").collect();
     }
+    // With the newest days, so that the series comes in the calls of an ordinary day.
+    if covered.from <= to && known.again.is_some_and(|again| again.on <= calendar::new_york_date(now)) {
+        return fetch(covered.from.min(first), to, "a split or dividend came into effect since").collect();
+    }
     let mut parts = Vec::new();
     if first < covered.from {
         parts.extend(fetch(first, covered.from - Days::new(1), "more history asked for"));

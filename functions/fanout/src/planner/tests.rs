@@ -224,3 +224,27 @@ fn a_run_may_ask_for_fmps_own_ratios_at_once_by_flag_or_by_name() {
     assert!(ask(&only("ratios_ttm"), &book, "2026-11-22T21:00:00Z").is_empty());
     assert_eq!(ask(&only("ratios_ttm"), &book, "2026-11-22T22:00:00Z").len(), 1);
 }
+
+#[test]
+fn a_history_that_an_event_made_another_is_fetched_again_with_the_next_bars_and_once() {
+    let mut book = Book::default();
+    let options = Options { prices_from: Some(day("1995-01-01")), ..only("prices") };
+    let rows = |when: &'static str| move |_: &Task| Outcome::Rows { rows: 1, newest: Some(day(when)) };
+    let first = ask(&options, &book, "2026-11-19T22:00:00Z");
+    assert_eq!(first.len(), 3, "three windows");
+    note(&mut book, &first, "2026-11-19T22:00:00Z", rows("2026-11-19"));
+    let prices = catalog::dataset("prices").unwrap();
+    book.again(prices, &BTreeMap::from([("AAPL".into(), day("2026-11-20"))]));
+    let daily = only("prices");
+    assert!(ask(&daily, &book, "2026-11-19T22:00:01Z").is_empty(), "a run right after");
+    let again = ask(&daily, &book, "2026-11-20T22:00:00Z");
+    let range = |task: &Task| if let Window::Days { from, to } = task.window { (from, to) } else { panic!("days") };
+    assert_eq!((range(&again[0]).0, range(&again[2]).1), (day("1995-01-01"), day("2026-11-20")));
+    // Two of three parts came: the whole is asked for again, since nobody knows what the third holds.
+    note(&mut book, &again[..2], "2026-11-20T22:00:00Z", rows("2026-11-20"));
+    assert_eq!(ask(&daily, &book, "2026-11-20T22:05:00Z").len(), 3);
+    note(&mut book, &again, "2026-11-20T22:05:00Z", rows("2026-11-20"));
+    assert!(ask(&daily, &book, "2026-11-20T22:06:00Z").is_empty());
+    let next = ask(&daily, &book, "2026-11-23T22:00:00Z");
+    assert_eq!((next.len(), range(&next[0])), (1, (day("2026-11-16"), day("2026-11-23"))));
+}
