@@ -4,6 +4,8 @@ create or replace temporary table fmp_beside_ours as
 with scoped as (select symbol, company_key, prices_from from companies),
 twelve_months as (select symbol, fiscal_date, known_on from new_fact_financials_ttm),
 ratios as (select * from new_fact_financial_ratios where basis = 'TTM'),
+fmp_ratios as (select * from staging.ratios_ttm),
+fmp_metrics as (select * from staging.key_metrics_ttm),
 new_days as (
     select
         symbol, metric_date, close_price, shares_source, market_cap, enterprise_value_fmp, pe_ratio_ttm, pb_ratio, ps_ratio_ttm, p_to_fcf_ttm,
@@ -20,8 +22,6 @@ old_days as (
     from analytics.fact_market_metrics as m
     join scoped as c on c.symbol = m.symbol and m.metric_date < c.prices_from
 ),
-fmp_ratios as (select * from staging.ratios_ttm),
-fmp_metrics as (select * from staging.key_metrics_ttm),
 statements as (
     select symbol, period_type, fiscal_date, observed_at from staging.income_statement
     union all

@@ -4,7 +4,12 @@ create or replace temporary table new_quality as
 with identities as (select * from quality_identities),
 beside as (select * from fmp_beside_ours),
 pairs as (select * from fmp_pairs),
-nulls as (select symbol, fiscal_date, metric, reason from new_period_nulls where basis = 'TTM'),
+nulls as (
+    select n.symbol, n.metric, n.reason
+    from new_period_nulls as n
+    join beside as b on b.symbol = n.symbol and b.fiscal_date = n.fiscal_date
+    where n.basis = 'TTM'
+),
 compared as (
     select
         b.company_key, b.symbol, 'fmp_' || p.metric as check_name, case when p.needs = 'ratio' then 'TTM' else 'MARKET' end as basis,
@@ -23,7 +28,8 @@ compared as (
         0.000001::double as least_difference
     from pairs as p
     join beside as b on b.symbol = p.symbol
-    left join nulls as n on n.symbol = b.symbol and n.fiscal_date = b.fiscal_date and n.metric = p.metric and p.needs = 'ratio'
+    -- no metric of the market is called like a ratio, so this is the reason of a ratio
+    left join nulls as n on n.symbol = p.symbol and n.metric = p.metric
 ),
 checks as (
     select
