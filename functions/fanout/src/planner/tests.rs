@@ -223,6 +223,7 @@ fn a_run_may_ask_for_fmps_own_ratios_at_once_by_flag_or_by_name() {
     note(&mut book, &again, "2026-11-21T22:00:00Z", |_| Outcome::NotInPlan { reason: "x".into() });
     assert!(ask(&only("ratios_ttm"), &book, "2026-11-22T21:00:00Z").is_empty());
     assert_eq!(ask(&only("ratios_ttm"), &book, "2026-11-22T22:00:00Z").len(), 1);
+    assert!(unasked(&Options::default(), &book, "2026-11-22T22:00:00Z")[0].starts_with("not in the FMP plan"));
 }
 
 #[test]

@@ -11,6 +11,9 @@ use findata_shared::{
 
 use super::Decision;
 
+const COMPARED: &str = "compared within the last 30 days; --reconcile asks again";
+const REFUSED: &str = "not in the FMP plan within the last 30 days; --reconcile asks again";
+
 /// Days from one turn to the next, for a dataset that is asked for in turn.
 pub(super) fn days(dataset: &Dataset) -> Option<u32> {
     match dataset.freshness {
@@ -39,8 +42,8 @@ pub(super) fn decide(
     // Quarters of today came with this day's first run: a run right after it asks for nothing.
     if quarters.is_none_or(|q| age(q) < 1) {
         Decision::Leave("compared once quarters are there since an earlier day; --reconcile asks at once")
-    } else if known.is_some_and(|k| age(k) < i64::from(days)) {
-        Decision::Leave("compared within the last 30 days; --reconcile asks again")
+    } else if let Some(known) = known.filter(|k| age(k) < i64::from(days)) {
+        Decision::Leave(if known.refused { REFUSED } else { COMPARED })
     } else if hash::number(symbol.as_str()) % u64::from(days) == turn {
         Decision::Fetch("in turn, a thirtieth of the symbols a day")
     } else {
