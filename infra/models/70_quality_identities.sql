@@ -10,11 +10,14 @@ with periods as (
         coalesce(total_equity, stockholders_equity + coalesce(minority_interest, 0)) as total_equity,
         operating_cash_flow, capital_expenditures, free_cash_flow,
         cash_at_beginning_of_period, net_change_in_cash, cash_at_end_of_period
-    from new_fact_financials
+    from new_fact_financials_history
+    -- as known now; what is derived keeps every identity by construction
+    where known_to is null and not is_derived
 ),
 twelve_months as (
-    select symbol, fiscal_date, reported_currency, reason, ttm_revenue, ttm_net_income, ttm_operating_cash_flow
-    from new_fact_financials_ttm
+    select t.symbol, t.fiscal_date, t.reported_currency, t.reason, t.ttm_revenue, t.ttm_net_income, t.ttm_operating_cash_flow
+    from new_fact_financials_ttm_history as t
+    join lanes as l on l.lane_id = t.lane_id and l.is_current
 ),
 -- who has no first and third quarters reports half years: two periods make a year
 cadences as (

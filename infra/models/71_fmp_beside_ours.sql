@@ -2,16 +2,27 @@
 -- FMP's are undated: they are of the day they were fetched. What they can be compared with, and why not, is decided here for all of them at once.
 create or replace temporary table fmp_beside_ours as
 with scoped as (select symbol, company_key, prices_from from companies),
-twelve_months as (select symbol, fiscal_date, known_on from new_fact_financials_ttm),
-ratios as (select * from new_fact_financial_ratios where basis = 'TTM'),
+current_lanes as (select lane_id from lanes where is_current),
+twelve_months as (
+    select t.symbol, t.fiscal_date, t.known_on
+    from new_fact_financials_ttm_history as t
+    join current_lanes as l on l.lane_id = t.lane_id
+),
+ratios as (
+    select r.*
+    from new_fact_financial_ratios_history as r
+    join current_lanes as l on l.lane_id = r.lane_id
+    where r.basis = 'TTM'
+),
 fmp_ratios as (select * from staging.ratios_ttm),
 fmp_metrics as (select * from staging.key_metrics_ttm),
 new_days as (
     select
-        symbol, metric_date, close_price, shares_source, market_cap, enterprise_value_fmp, pe_ratio_ttm, pb_ratio, ps_ratio_ttm, p_to_fcf_ttm,
-        p_to_ocf_ttm, ev_to_revenue_ttm_fmp, ev_to_ebitda_fmp, ev_to_fcf_fmp, ev_to_ocf_fmp, debt_to_market_cap, fcf_yield, earnings_yield,
-        dividend_yield, dividends_per_share_ttm, null_reasons
-    from new_fact_market_metrics
+        m.symbol, m.metric_date, m.close_price, m.shares_source, m.market_cap, m.enterprise_value_fmp, m.pe_ratio_ttm, m.pb_ratio, m.ps_ratio_ttm, m.p_to_fcf_ttm,
+        m.p_to_ocf_ttm, m.ev_to_revenue_ttm_fmp, m.ev_to_ebitda_fmp, m.ev_to_fcf_fmp, m.ev_to_ocf_fmp, m.debt_to_market_cap, m.fcf_yield, m.earnings_yield,
+        m.dividend_yield, m.dividends_per_share_ttm, m.null_reasons
+    from new_fact_market_metrics_history as m
+    join current_lanes as l on l.lane_id = m.lane_id
 ),
 -- days before those that are computed anew stay as they are
 old_days as (
@@ -74,7 +85,7 @@ select
     end as price_reason,
     -- FMP multiplies with the share count of the moment, as we do on the newest day alone
     case when d.shares_source = 'statement' then 'other_share_count' end as shares_reason,
-    r.* exclude (company_key, symbol, fiscal_date, fiscal_date_key, basis, reported_currency),
+    r.* exclude (lane_id, known_first, company_key, symbol, fiscal_date, fiscal_date_key, basis, reported_currency),
     d.* exclude (symbol, metric_date, close_price, shares_source),
     f.* exclude (symbol, row_hash, observed_at, run_id, source_file, source_row),
     k.* exclude (symbol, row_hash, observed_at, run_id, source_file, source_row)

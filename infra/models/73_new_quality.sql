@@ -6,7 +6,8 @@ beside as (select * from fmp_beside_ours),
 pairs as (select * from fmp_pairs),
 nulls as (
     select n.symbol, n.metric, n.reason
-    from new_period_nulls as n
+    from new_period_nulls_history as n
+    join lanes as l on l.lane_id = n.lane_id and l.is_current
     join beside as b on b.symbol = n.symbol and b.fiscal_date = n.fiscal_date
     where n.basis = 'TTM'
 ),

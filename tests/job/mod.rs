@@ -1,13 +1,16 @@
 //! The whole job on a world with every odd company.
 
 mod again;
+mod as_of;
 mod days;
+mod exact;
 mod identities;
 mod lineage;
 mod nulls;
 mod odd;
 mod quality;
 mod restated;
+mod versions;
 
 use std::sync::OnceLock;
 

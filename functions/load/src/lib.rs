@@ -5,6 +5,7 @@
 //! noted is not loaded again, so the function may be repeated after a crash anywhere.
 
 mod events;
+mod restated;
 mod sql;
 
 use std::collections::{BTreeMap, HashMap};
@@ -81,9 +82,10 @@ async fn load_dataset(
     compare(files, &warehouse.query(sql::COUNTS).await?)?;
     warehouse.execute(&sql::fresh(dataset)).await?;
     warehouse.execute(&sql::departed(dataset)).await?;
+    warehouse.execute(&restated::against_older(dataset)).await?;
     in_transaction(warehouse, &sql::publish(dataset, run, files, clock.now())).await?;
     let withdrawn = events::withdrawn(dataset, warehouse).await?;
-    for table in ["incoming", "fresh", "departed"] {
+    for table in ["incoming", "fresh", "departed", "restated"] {
         warehouse.execute(&format!("drop table {table}")).await?;
     }
     Ok(withdrawn)
