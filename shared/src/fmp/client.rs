@@ -253,6 +253,8 @@ fn http(key: &SecretString, tally: Arc<Tally>) -> Result<Client> {
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("findata/", env!("CARGO_PKG_VERSION"))));
     Client::builder()
         .default_headers(headers)
+        // Unpacked within bounds by `body`, also where another crate turns reqwest's own unpacking on.
+        .no_gzip()
         // A redirect would carry the key to another host.
         .redirect(redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))

@@ -1,6 +1,8 @@
 //! The warehouse: where rows end and figures are computed. SQL is one text for every engine; what differs,
 //! how rows get in and how a session begins, is behind this port.
 
+#[cfg(feature = "snowflake")]
+pub mod snowflake;
 pub mod tables;
 
 use std::future::Future;
