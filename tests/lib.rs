@@ -15,5 +15,7 @@ pub use support::{
     job::{Job, Quiet, client, host, request, run_id},
     replay::{Replay, ReplayServer},
     server::Server,
-    shared_folder, wait, wait_until,
+    shared_folder,
+    snowflake::Double,
+    wait, wait_until,
 };

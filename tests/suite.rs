@@ -8,3 +8,4 @@ mod job;
 mod properties;
 mod recorded;
 mod sql_lint;
+mod warehouse;

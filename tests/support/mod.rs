@@ -6,6 +6,7 @@ pub mod home;
 pub mod job;
 pub mod replay;
 pub mod server;
+pub mod snowflake;
 
 use std::{
     future::Future,

@@ -1,0 +1,157 @@
+//! The double of Snowflake, with an S3 beside it, both in one process of Python.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, ChildStdin, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use findata_shared::warehouse::{
+    Warehouse,
+    snowflake::{Settings, Snowflake},
+};
+use reqwest::Client;
+use secrecy::SecretString;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::wait;
+
+/// The bucket, and the folder in it that the stages are over.
+const BUCKET: &str = "findata";
+const PREFIX: &str = "some/home";
+
+/// A running double with nothing in it; it ends when dropped, or with the tests.
+pub struct Double {
+    child: Child,
+    /// Closed at the end of the process, which the double notices.
+    _stdin: ChildStdin,
+    url: String,
+    s3: String,
+    key: String,
+    http: Client,
+    _folder: TempDir,
+}
+
+/// The Python that `./dev test` has prepared.
+#[expect(clippy::disallowed_methods, reason = "the edge of the tests reads the environment")]
+fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("FINDATA_TEST_PYTHON").map(PathBuf::from).filter(|path| path.exists());
+    if python.is_none() {
+        println!(
+            "skipped: FINDATA_TEST_PYTHON names no Python with tests/snowflake/requirements.txt; ./dev test prepares one"
+        );
+    }
+    python
+}
+
+impl Double {
+    /// The one that tests share, each with a database of its own; `None`, and a word about it, where there is no Python for it.
+    pub fn shared() -> Option<&'static Double> {
+        static SHARED: OnceLock<Option<Double>> = OnceLock::new();
+        SHARED.get_or_init(|| Double::start(&[])).as_ref()
+    }
+
+    /// One of its own, with these options; `None` where there is no Python for it.
+    pub fn start(options: &[&str]) -> Option<Double> {
+        let python = python()?;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let key = folder.path().join("key.pem");
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("snowflake/fakesnow_plus.py");
+        let log = std::fs::File::create(folder.path().join("log")).expect("a file");
+        let mut child = std::process::Command::new(python)
+            .arg(script)
+            .arg("--new-key")
+            .arg(&key)
+            .args(options)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("Python starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+        let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+        let ready: Value =
+            serde_json::from_str(&line).unwrap_or_else(|e| panic!("the double does not start: {e} {log}"));
+        let text = |name: &str| ready[name].as_str().expect("an address").to_owned();
+        let double = Double {
+            _stdin: child.stdin.take().expect("its input"),
+            child,
+            url: text("url"),
+            s3: text("s3"),
+            key: std::fs::read_to_string(key).expect("a key"),
+            http: Client::builder().timeout(Duration::from_secs(30)).build().expect("a client"),
+            _folder: folder,
+        };
+        double.put_object("", Vec::new());
+        Some(double)
+    }
+
+    /// What a session on one of its databases is built from.
+    pub fn settings(&self, database: &str) -> Settings {
+        Settings {
+            account: "org-account".into(),
+            user: "findata".into(),
+            key: SecretString::from(self.key.as_str()),
+            role: "loader".into(),
+            warehouse: "wh".into(),
+            database: database.into(),
+            schema: "public".into(),
+            stage: "public.landing".into(),
+            prefix: PREFIX.into(),
+            tag: "findata tests".into(),
+            statement_timeout: Duration::from_secs(300),
+            retry_pause: Duration::from_millis(5),
+            url: Some(self.url.clone()),
+        }
+    }
+
+    /// A session on one of its databases, with the external stage there.
+    pub fn warehouse(&self, database: &str) -> Snowflake {
+        let mut warehouse = Snowflake::new(self.settings(database)).expect("a warehouse");
+        let stage = format!("create stage if not exists public.landing url = 's3://{BUCKET}/{PREFIX}/'");
+        wait(warehouse.execute(&stage)).expect("a stage");
+        warehouse
+    }
+
+    /// Puts a file on the stage.
+    pub fn put(&self, key: &str, body: Vec<u8>) {
+        self.put_object(&format!("/{PREFIX}/{key}"), body);
+    }
+
+    fn put_object(&self, path: &str, body: Vec<u8>) {
+        let url = format!("{}/{BUCKET}{path}", self.s3);
+        let done = wait(async { self.http.put(url).body(body).send().await }).expect("an answer");
+        assert!(done.status().is_success(), "{path}: {}", done.status());
+    }
+
+    /// What it was asked so far: lists that begin with the kind of request.
+    pub fn log(&self) -> Vec<Value> {
+        let url = format!("{}/_log?n=100000", self.url);
+        let text = wait(async { self.http.get(url).send().await.expect("an answer").text().await }).expect("a text");
+        let log: Value = serde_json::from_str(&text).expect("a log");
+        log["log"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Makes every session end, as when nobody has spoken for hours.
+    pub fn forget_sessions(&self) {
+        wait(async { self.http.get(format!("{}/_forget", self.url)).send().await }).expect("an answer");
+    }
+
+    /// How many requests of a kind it got.
+    pub fn requests(&self, kind: &str) -> usize {
+        self.log().iter().filter(|entry| entry[0] == kind).count()
+    }
+}
+
+impl Drop for Double {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

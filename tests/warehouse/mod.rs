@@ -1,0 +1,114 @@
+//! The contract of the warehouse port: the same tests on DuckDB, on the double of Snowflake, and on a Snowflake account
+//! where the `SNOWFLAKE_` variables name one.
+
+mod contract;
+mod faults;
+mod landing;
+mod whole_job;
+
+use findata_local::{duckdb::DuckDb, stage::DirectoryStage};
+use findata_shared::{
+    ledger::StagedFile,
+    stage::Stage,
+    warehouse::snowflake::{Settings, Snowflake},
+};
+use findata_tests::{Double, Home, wait};
+use secrecy::SecretString;
+
+/// Where the landing files of a warehouse are to lie.
+enum Files {
+    Folder(Home),
+    Double(&'static Double),
+    /// A bucket that the tests cannot write to.
+    Elsewhere,
+}
+
+impl Files {
+    /// Puts files that are on a stage where the warehouse reads them; `false` where the tests cannot.
+    async fn bring(&self, stage: &DirectoryStage, files: &[StagedFile]) -> bool {
+        for file in files {
+            let body = stage.get(&file.key).await.unwrap().unwrap().body.to_vec();
+            match self {
+                Files::Folder(home) => {
+                    DirectoryStage::open(&home.stage()).unwrap().put_if_absent(&file.key, body.into()).await.unwrap();
+                }
+                Files::Double(double) => {
+                    let key = file.key.clone();
+                    tokio::task::block_in_place(|| double.put(&key, body));
+                }
+                Files::Elsewhere => return false,
+            }
+        }
+        true
+    }
+}
+
+fn duckdb() -> (DuckDb, Files) {
+    let home = Home::new();
+    let stage = DirectoryStage::open(&home.stage()).unwrap();
+    (DuckDb::open(&home.warehouse(), stage.root()).unwrap(), Files::Folder(home))
+}
+
+fn double(database: &str) -> Option<(Snowflake, Files)> {
+    let double = Double::shared()?;
+    Some((double.warehouse(database), Files::Double(double)))
+}
+
+/// A session on a real account: a database of its own for tests, with an external stage in it.
+#[expect(clippy::disallowed_methods, reason = "the edge of the tests reads the environment")]
+fn account(_: &str) -> Option<(Snowflake, Files)> {
+    let variable = |name: &str| std::env::var(format!("SNOWFLAKE_{name}")).ok().filter(|text| !text.is_empty());
+    let required = ["ACCOUNT", "USER", "PRIVATE_KEY", "ROLE", "WAREHOUSE", "DATABASE"];
+    let missing: Vec<&str> = required.into_iter().filter(|name| variable(name).is_none()).collect();
+    if !missing.is_empty() {
+        println!("skipped: no Snowflake account, since there is no SNOWFLAKE_{}", missing.join(", no SNOWFLAKE_"));
+        return None;
+    }
+    let text = |name: &str| variable(name).unwrap_or_default();
+    let settings = Settings {
+        account: text("ACCOUNT"),
+        user: text("USER"),
+        key: SecretString::from(text("PRIVATE_KEY")),
+        role: text("ROLE"),
+        warehouse: text("WAREHOUSE"),
+        database: text("DATABASE"),
+        schema: variable("SCHEMA").unwrap_or_else(|| "public".into()),
+        stage: variable("STAGE").unwrap_or_else(|| "public.landing".into()),
+        prefix: text("STAGE_PREFIX"),
+        tag: "findata tests".into(),
+        statement_timeout: std::time::Duration::from_secs(300),
+        retry_pause: std::time::Duration::from_millis(500),
+        url: None,
+    };
+    Some((Snowflake::new(settings).unwrap(), Files::Elsewhere))
+}
+
+/// The same tests on every warehouse.
+macro_rules! on_every_warehouse {
+    ($($contract:ident),* $(,)?) => {
+        mod on_duckdb {
+            $(#[test]
+            fn $contract() {
+                let (mut warehouse, files) = super::super::duckdb();
+                super::super::wait(super::$contract(&mut warehouse, &files));
+            })*
+        }
+        mod on_the_double {
+            $(#[test]
+            fn $contract() {
+                let Some((mut warehouse, files)) = super::super::double(stringify!($contract)) else { return };
+                super::super::wait(super::$contract(&mut warehouse, &files));
+                super::super::wait(warehouse.close()).unwrap();
+            })*
+        }
+        mod on_an_account {
+            $(#[test]
+            fn $contract() {
+                let Some((mut warehouse, files)) = super::super::account(stringify!($contract)) else { return };
+                super::super::wait(super::$contract(&mut warehouse, &files));
+                super::super::wait(warehouse.close()).unwrap();
+            })*
+        }
+    };
+}
+use on_every_warehouse;
