@@ -2,6 +2,7 @@
 //!
 //! [`models`] lists the SQL of `infra/models`; `publish` writes what differs; `summary` adds the ledger up.
 
+pub mod formulas;
 pub mod models;
 mod publish;
 mod summary;

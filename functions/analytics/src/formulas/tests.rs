@@ -1,0 +1,106 @@
+//! Every metric column has a formula whose names all lead somewhere, both ways.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::models::TABLES;
+
+/// Columns of a table's file whose type is a figure's.
+fn figures(table: &str) -> Vec<String> {
+    let file = TABLES.iter().find(|t| t.file == format!("tables/{table}.sql")).unwrap();
+    let line = |line: &str| {
+        let (name, rest) = line.trim().split_once(' ')?;
+        (rest.starts_with("double") || rest.starts_with("decimal")).then(|| name.to_owned())
+    };
+    file.sql.lines().filter_map(line).collect()
+}
+
+/// Follows a formula to its end; what leads nowhere.
+fn follow(formula: &Formula, depth: usize) -> Vec<String> {
+    assert!(depth < 12, "{formula:?}");
+    let mut wrong = Vec::new();
+    for (name, trace) in &formula.inputs {
+        if let Origin::Computed(expr, place) = &trace.origin {
+            match Lineage::get().formula(expr, place) {
+                Ok(inner) => wrong.extend(follow(&inner, depth + 1)),
+                Err(lost) => wrong.push(format!("{name}: {lost}")),
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn every_ratio_column_has_a_line_and_every_line_a_column() {
+    let columns: BTreeSet<String> = figures("fact_financial_ratios").into_iter().collect();
+    let lines: BTreeSet<String> = ratio_lines().into_iter().map(|l| l.metric).collect();
+    assert_eq!(columns.symmetric_difference(&lines).collect::<Vec<_>>(), Vec::<&String>::new());
+    for line in ratio_lines() {
+        let formula = line.formula().unwrap_or_else(|lost| panic!("{}: {lost} leads nowhere", line.metric));
+        for (name, _) in &formula.inputs {
+            for branch in [0, 1] {
+                let inner = Lineage::get().formula_of("ratio_base", name, branch);
+                let inner = inner.unwrap_or_else(|lost| panic!("{}: {name}: {lost}", line.metric));
+                let wrong = inner.map(|f| follow(&f, 0)).unwrap_or_default();
+                assert!(wrong.is_empty(), "{}: {wrong:?}", line.metric);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_growth_column_has_a_line_and_every_line_a_column() {
+    let columns: BTreeSet<String> = figures("fact_growth_rates").into_iter().collect();
+    let lines: BTreeSet<String> = growth_lines().iter().map(GrowthLine::metric).collect();
+    assert_eq!(columns.symmetric_difference(&lines).collect::<Vec<_>>(), Vec::<&String>::new());
+    for line in growth_lines() {
+        assert!(Lineage::get().column("ratio_base", &line.item, 1).is_some(), "{}", line.item);
+        let names: Vec<String> = line.formula().unwrap().columns().iter().map(|(_, name)| (*name).to_owned()).collect();
+        assert_eq!(names, [line.item.clone(), format!("{}_before", line.item)], "{}", line.metric());
+    }
+}
+
+#[test]
+fn every_column_of_the_other_facts_leads_somewhere() {
+    let mut wrong = Vec::new();
+    for table in ["fact_financials", "fact_financials_ttm", "fact_market_metrics", "fact_daily_prices"] {
+        for column in figures(table) {
+            match Lineage::get().formula_of(&format!("new_{table}"), &column, 0) {
+                Ok(Some(formula)) => {
+                    wrong.extend(follow(&formula, 0).into_iter().map(|lost| format!("{table}.{column}: {lost}")));
+                }
+                Ok(None) => {}
+                Err(lost) => wrong.push(format!("{table}.{column}: {lost}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_market_line_is_read_by_a_column() {
+    let columns: BTreeSet<String> = figures("fact_market_metrics").into_iter().collect();
+    let lost: Vec<_> = market_lines().into_iter().map(|l| l.metric).filter(|m| !columns.contains(m)).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+#[test]
+fn formulas_are_what_the_models_say() {
+    let market = |metric: &str| words(&market_formula(metric).unwrap().unwrap().expr);
+    assert_eq!(market("pe_ratio_ttm"), "price ÷ EPS diluted sum");
+    assert_eq!(market("market_cap"), "price × shares");
+    assert_eq!(market("ev_to_ebitda"), "enterprise value ÷ EBITDA");
+    assert_eq!(market("enterprise_value"), "price × shares + net claims");
+    assert_eq!(market("payout_ratio"), "dividends ÷ net income");
+    assert_eq!(market("return_21d"), "close ÷ close 21 sessions before − 1");
+    assert_eq!(sessions_needed("return_21d"), Some(22));
+    let ttm = |column: &str| {
+        let formula = Lineage::get().formula_of("new_fact_financials_ttm", column, 0).unwrap().unwrap();
+        (words(&formula.expr), formula.guards.iter().map(words).collect::<Vec<_>>().join("; "))
+    };
+    assert_eq!(ttm("ttm_revenue"), ("sum of revenue over the periods".into(), "every period has revenue".into()));
+    assert_eq!(ttm("average_inventory_year").0, "(inventory + inventory a year before) × 0.5");
+    assert_eq!(ttm("ttm_eps_diluted").0, "net income to common ÷ mean diluted shares");
+    let roic = ratio_lines().into_iter().find(|l| l.metric == "roic").unwrap();
+    assert_eq!(words(&roic.formula().unwrap().expr), "NOPAT ÷ invested capital");
+}
