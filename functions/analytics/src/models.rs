@@ -86,6 +86,42 @@ pub const TABLES: &[Model] = models![
     "views/metric_nulls.sql",
 ];
 
+/// A column as the file of its table has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: &'static str,
+    /// What the comment on its line says: a unit, a semicolon and what it is; either part may be missing.
+    pub about: Option<&'static str>,
+}
+
+impl Column {
+    /// Whether it is a figure: an amount, a count, a ratio.
+    pub fn is_figure(&self) -> bool {
+        self.kind == "double" || self.kind.starts_with("decimal")
+    }
+}
+
+/// The columns of a table of `analytics`, in order; none for a view.
+pub fn columns(table: &str) -> Vec<Column> {
+    let file = TABLES.iter().find(|t| t.file == format!("tables/{table}.sql"));
+    let lines = file.map_or("", |t| t.sql).lines();
+    let inside =
+        lines.skip_while(|line| !line.starts_with("create ")).skip(1).take_while(|line| !line.starts_with(')'));
+    inside.filter_map(column).collect()
+}
+
+fn column(line: &'static str) -> Option<Column> {
+    let (code, about) = match line.split_once("--") {
+        Some((code, about)) => (code, Some(about.trim())),
+        None => (line, None),
+    };
+    let (name, kind) = code.trim().trim_end_matches(',').split_once(' ')?;
+    Some(Column { name, kind: kind.trim(), about })
+}
+
 /// A published table.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {

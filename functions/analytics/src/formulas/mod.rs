@@ -9,6 +9,7 @@ mod expr;
 mod lineage;
 mod lines;
 mod parse;
+mod units;
 mod words;
 
 pub use eval::evaluate;
@@ -19,6 +20,7 @@ pub use lines::{
     sessions_needed,
 };
 pub use parse::{Item, Query, Select, Table, expression, query};
+pub use units::{DAYS, MONEY, MONEY_A_SHARE, RATIO, SHARES, Unit, of_trace, unit, unit_of};
 pub use words::{label, market_rule, obstacle_rule, ratio_rule, words};
 
 #[cfg(test)]

@@ -3,16 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::models::TABLES;
+use crate::models::columns;
 
-/// Columns of a table's file whose type is a figure's.
+/// Names of a table's figures.
 fn figures(table: &str) -> Vec<String> {
-    let file = TABLES.iter().find(|t| t.file == format!("tables/{table}.sql")).unwrap();
-    let line = |line: &str| {
-        let (name, rest) = line.trim().split_once(' ')?;
-        (rest.starts_with("double") || rest.starts_with("decimal")).then(|| name.to_owned())
-    };
-    file.sql.lines().filter_map(line).collect()
+    let columns: Vec<_> = columns(table).iter().filter(|c| c.is_figure()).map(|c| c.name.to_owned()).collect();
+    assert!(columns.len() > 7, "{table}");
+    columns
 }
 
 /// Follows a formula to its end; what leads nowhere.
@@ -103,4 +100,44 @@ fn formulas_are_what_the_models_say() {
     assert_eq!(ttm("ttm_eps_diluted").0, "net income to common ÷ mean diluted shares");
     let roic = ratio_lines().into_iter().find(|l| l.metric == "roic").unwrap();
     assert_eq!(words(&roic.formula().unwrap().expr), "NOPAT ÷ invested capital");
+}
+
+#[test]
+fn every_figure_has_a_unit() {
+    let mut wrong = Vec::new();
+    for table in [
+        "fact_financials",
+        "fact_financials_ttm",
+        "fact_financial_ratios",
+        "fact_growth_rates",
+        "fact_market_metrics",
+        "fact_daily_prices",
+    ] {
+        for column in figures(table) {
+            match unit(table, &column) {
+                Some(unit) if unit.to_string() != "mixed" => {}
+                other => wrong.push(format!("{table}.{column}: {other:?}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for (table, column, expected) in [
+        ("fact_financial_ratios", "gross_margin", RATIO),
+        ("fact_financial_ratios", "cash_conversion_cycle", DAYS),
+        ("fact_financial_ratios", "graham_number", MONEY_A_SHARE),
+        ("fact_financial_ratios", "working_capital", MONEY),
+        ("fact_financials_ttm", "ttm_eps_diluted", MONEY_A_SHARE),
+        ("fact_financials_ttm", "latest_shares_outstanding", SHARES),
+        ("fact_market_metrics", "market_cap", MONEY),
+        ("fact_market_metrics", "enterprise_value", MONEY),
+        ("fact_market_metrics", "pe_ratio_ttm", RATIO),
+        ("fact_market_metrics", "pb_ratio", RATIO),
+        ("fact_market_metrics", "dividend_yield", RATIO),
+        ("fact_market_metrics", "dividends_per_share_ttm", MONEY_A_SHARE),
+        ("fact_market_metrics", "sma_50", MONEY_A_SHARE),
+        ("fact_market_metrics", "shares_outstanding_used", SHARES),
+        ("fact_daily_prices", "volume", SHARES),
+    ] {
+        assert_eq!(unit(table, column), Some(expected), "{table}.{column}");
+    }
 }
