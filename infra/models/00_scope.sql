@@ -1,5 +1,6 @@
 -- grain: company; the companies to recompute and the first day whose daily figures may differ.
 -- A NULL first_date in `pending` means every day: dividends and splits reach back over the whole series.
+-- with_history: older versions of figures are computed anew too, since statements changed or one of the days has such a version.
 create or replace temporary table scope as
 with params as (select as_of, index_symbol from run_params),
 published as (select as_of, index_symbol from last_published),
@@ -52,9 +53,14 @@ effective as (
     join published as l on s.split_date > l.as_of and s.split_date <= r.as_of
 ),
 newest as (
-    select symbol, max(metric_date) as metric_date
-    from analytics.fact_market_metrics
+    select
+        symbol, max(metric_date) as metric_date,
+        max(case when known_to is not null then metric_date end) as metric_date_with_versions
+    from analytics.fact_market_metrics_history
     group by symbol
+),
+reporting as (
+    select distinct symbol from pending_members where dataset in ('income_statement', 'balance_sheet', 'cash_flow')
 ),
 days as (
     select symbol, first_date from pending_members where dataset in ('prices', 'income_statement', 'balance_sheet', 'cash_flow')
@@ -85,6 +91,12 @@ days as (
     union all
     select symbol, date '9999-12-31' from pending_members
 )
-select symbol, min(first_date) as prices_from
-from days
-group by symbol
+select
+    d.symbol, min(d.first_date) as prices_from,
+    coalesce(
+        max(r.symbol) is not null or min(d.first_date) = date '1900-01-01' or min(d.first_date) <= max(n.metric_date_with_versions), false
+    ) as with_history
+from days as d
+left join newest as n on n.symbol = d.symbol
+left join reporting as r on r.symbol = d.symbol
+group by d.symbol

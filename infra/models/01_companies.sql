@@ -3,7 +3,7 @@ create or replace temporary table companies as
 with scope_rows as (select * from scope),
 profiles as (select * from staging.profile)
 select
-    s.symbol, md5(s.symbol) as company_key, s.prices_from, p.currency as quote_currency,
+    s.symbol, md5(s.symbol) as company_key, s.prices_from, s.with_history, p.currency as quote_currency,
     coalesce(p.sector in ('Financial Services', 'Financials'), false) as is_financial
 from scope_rows as s
 left join profiles as p on p.symbol = s.symbol

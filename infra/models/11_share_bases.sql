@@ -1,14 +1,14 @@
--- grain: company x fiscal_date x period_type. EPS and share counts on the newest split basis.
+-- grain: period version. EPS and share counts on the newest split basis.
 -- A statement is on the basis of its filing, unless FMP restated it for later splits by the day of receipt: it does so for some and not for
 -- others. The share count says which: a split moves it by far more than buybacks do, so the basis is taken that comes nearer to the profile's
 -- count. Without a profile it is the filing's.
 create or replace temporary table share_bases as
 with periods as (
-    select symbol, fiscal_date, period_type, known_on, eps, eps_diluted, shares_outstanding, shares_outstanding_diluted,
-        coalesce(shares_outstanding_diluted, shares_outstanding)::double as shares
-    from new_fact_financials
+    select f.version_id, f.symbol, f.known_on, v.basis_date, f.eps, f.eps_diluted, f.shares_outstanding, f.shares_outstanding_diluted,
+        coalesce(f.shares_outstanding_diluted, f.shares_outstanding)::double as shares
+    from new_fact_financials_history as f
+    join fiscal_versions as v on v.version_id = f.version_id
 ),
-incomes as (select symbol, fiscal_date, period_type, basis_date from latest_income),
 profiles as (
     select p.symbol, p.market_cap::double / nullif(p.price::double, 0) * coalesce(s.basis_factor, 1.0::double) as shares
     from staging.profile as p
@@ -23,8 +23,7 @@ candidates as (
         case when p.shares > 0 and c.shares > 0 then ln(p.shares * coalesce(r.basis_factor, 1.0::double) / nullif(c.shares, 0)) end as receipt_distance,
         case when p.shares > 0 and c.shares > 0 then ln(p.shares * coalesce(f.basis_factor, 1.0::double) / nullif(c.shares, 0)) end as filing_distance
     from periods as p
-    left join incomes as i on i.symbol = p.symbol and i.fiscal_date = p.fiscal_date and i.period_type = p.period_type
-    left join split_bases as r on r.symbol = i.symbol and i.basis_date >= r.from_date and i.basis_date < r.until_date
+    left join split_bases as r on r.symbol = p.symbol and p.basis_date >= r.from_date and p.basis_date < r.until_date
     left join split_bases as f on f.symbol = p.symbol and p.known_on >= f.from_date and p.known_on < f.until_date
     left join profiles as c on c.symbol = p.symbol
 ),
@@ -34,7 +33,7 @@ bases as (
     from candidates
 )
 select
-    symbol, fiscal_date, period_type,
+    version_id,
     -- twelve places: a per-share figure after many splits is small
     (case when basis_factor is null then eps::double else eps::double / nullif(basis_factor, 0) end)::decimal(38, 12) as basis_eps,
     (case when basis_factor is null then eps_diluted::double else eps_diluted::double / nullif(basis_factor, 0) end)::decimal(38, 12) as basis_eps_diluted,

@@ -1,11 +1,12 @@
--- grain: company x fiscal_date. The quarter (or half) rows a TTM window is made of, per-share figures on the newest split basis.
+-- grain: lane x fiscal_date. The quarter (or half) rows a TTM window is made of, per-share figures on the newest split basis.
 create or replace temporary table quarter_rows as
-with periods as (select * from new_fact_financials where period_type <> 'FY'),
+with periods as (select * from lane_periods where period_type <> 'FY'),
 bases as (select * from share_bases)
 select
-    p.symbol, p.fiscal_date, p.period_type, p.reported_currency, p.has_income, p.has_balance, p.has_cash_flow,
+    p.lane_id, p.version_id, p.symbol, p.fiscal_date, p.period_type, p.reported_currency, p.has_income, p.has_balance, p.has_cash_flow,
+    p.is_derived, p.first_known_from, p.complete_from,
     b.basis_eps, b.basis_eps_diluted, b.basis_shares_outstanding, b.basis_shares_outstanding_diluted
 from periods as p
-join bases as b on b.symbol = p.symbol and b.fiscal_date = p.fiscal_date and b.period_type = p.period_type
+join bases as b on b.version_id = p.version_id
 -- two labels on one period end are one quarter: the one accepted last
-qualify row_number() over (partition by p.symbol, p.fiscal_date order by p.accepted_at desc nulls last, p.period_type desc nulls last) = 1
+qualify row_number() over (partition by p.lane_id, p.fiscal_date order by p.accepted_at desc nulls last, p.period_type desc nulls last) = 1

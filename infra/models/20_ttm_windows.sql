@@ -1,23 +1,23 @@
--- grain: company x fiscal_date (newest quarter end). Which quarters make the twelve months up to a period end, or why they do not.
+-- grain: lane x fiscal_date (newest quarter end). Which quarters make the twelve months up to a period end, or why they do not.
 create or replace temporary table ttm_windows as
-with quarters as (select symbol, fiscal_date, reported_currency, has_income, has_balance, has_cash_flow from quarter_rows),
+with quarters as (select lane_id, symbol, fiscal_date, reported_currency, has_income, has_balance, has_cash_flow from quarter_rows),
 neighbours as (
     select
-        symbol, fiscal_date, has_income and has_balance and has_cash_flow as is_whole_period,
-        row_number() over (partition by symbol order by fiscal_date) as n,
-        lag(fiscal_date, 1) over (partition by symbol order by fiscal_date) as d1,
-        lag(fiscal_date, 2) over (partition by symbol order by fiscal_date) as d2,
-        lag(fiscal_date, 3) over (partition by symbol order by fiscal_date) as d3,
-        lag(fiscal_date, 4) over (partition by symbol order by fiscal_date) as d4,
+        lane_id, symbol, fiscal_date, has_income and has_balance and has_cash_flow as is_whole_period,
+        row_number() over (partition by lane_id order by fiscal_date) as n,
+        lag(fiscal_date, 1) over (partition by lane_id order by fiscal_date) as d1,
+        lag(fiscal_date, 2) over (partition by lane_id order by fiscal_date) as d2,
+        lag(fiscal_date, 3) over (partition by lane_id order by fiscal_date) as d3,
+        lag(fiscal_date, 4) over (partition by lane_id order by fiscal_date) as d4,
         reported_currency as c0,
-        lag(reported_currency, 1) over (partition by symbol order by fiscal_date) as c1,
-        lag(reported_currency, 2) over (partition by symbol order by fiscal_date) as c2,
-        lag(reported_currency, 3) over (partition by symbol order by fiscal_date) as c3
+        lag(reported_currency, 1) over (partition by lane_id order by fiscal_date) as c1,
+        lag(reported_currency, 2) over (partition by lane_id order by fiscal_date) as c2,
+        lag(reported_currency, 3) over (partition by lane_id order by fiscal_date) as c3
     from quarters
 ),
 gaps as (
     select
-        symbol, fiscal_date, n, d1, d2, d3, d4,
+        lane_id, symbol, fiscal_date, n, d1, d2, d3, d4,
         fiscal_date - d1 as g1, d1 - d2 as g2, d2 - d3 as g3, d3 - d4 as g4,
         c1 is distinct from c0 as other_currency_2,
         c1 is distinct from c0 or c2 is distinct from c0 or c3 is distinct from c0 as other_currency_4
@@ -50,7 +50,7 @@ judged as (
     from cadences
 )
 select
-    symbol, fiscal_date, reason, reason is null as is_whole,
+    lane_id, symbol, fiscal_date, reason, reason is null as is_whole,
     -- an incomplete window takes in the quarters that are there, so that its dates say what was seen
     case when reason is not null then fiscal_date - 330 when is_semi_annual then d1 else d3 end as window_from,
     case when reason is null then d1 end as prior_date,

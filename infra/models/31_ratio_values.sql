@@ -1,4 +1,4 @@
--- grain: company x fiscal_date x basis x metric. One line a ratio; everything below the lines is the same for all of them.
+-- grain: lane x fiscal_date x basis x metric. One line a ratio; everything below the lines is the same for all of them.
 -- rule, on the denominator: positive, equity, earnings (at or below zero is a reason), reported (0 is FMP's "not reported"), nonzero.
 -- family: what is turned into columns together.
 -- obstacle: what stands in the way before any number is looked at. bank_: liquidity, turnover and EBITDA say nothing about a bank;

@@ -1,8 +1,8 @@
--- grain: company x fiscal_date x basis x horizon. The earlier period each period is compared with, found by date and never by counting rows.
+-- grain: lane x fiscal_date x basis x horizon. The earlier period each period is compared with, found by date and never by counting rows.
 create or replace temporary table growth_pairs as
 with periods as (
-    select period_id, symbol, fiscal_date, basis, reported_currency, obstacle, case when basis in ('FY', 'TTM') then basis else 'Q' end as cadence
-    from ratio_base
+    select period_id, lane_id, fiscal_date, basis, reported_currency, obstacle, case when basis in ('FY', 'TTM') then basis else 'Q' end as cadence
+    from period_base
 ),
 horizons as (
     select 'yoy' as horizon, 1 as years, 365 as target_days
@@ -21,7 +21,7 @@ earlier as (
         p.period_id, b.period_id as base_period_id, b.reported_currency as base_currency, b.obstacle as base_obstacle, b.basis,
         p.fiscal_date - b.fiscal_date as gap_days
     from periods as p
-    join periods as b on b.symbol = p.symbol and b.cadence = p.cadence and b.fiscal_date < p.fiscal_date
+    join periods as b on b.lane_id = p.lane_id and b.cadence = p.cadence and b.fiscal_date < p.fiscal_date
 ),
 placed as (
     select *,

@@ -1,13 +1,13 @@
--- grain: company x fiscal_date x basis x item x horizon. One line an item: (x - x0) over |x0|, or the yearly rate over 3 and 5 years.
+-- grain: lane x fiscal_date x basis x item x horizon. One line an item: (x - x0) over |x0|, or the yearly rate over 3 and 5 years.
 create or replace temporary table growth_values as
 with items as (
-    select period_id, 'revenue' as item, revenue as amount, 'plain' as kind from ratio_base
-    union all select period_id, 'net_income', net_income, 'earnings' from ratio_base
-    union all select period_id, 'eps_diluted', eps_diluted, 'earnings' from ratio_base
-    union all select period_id, 'operating_income', operating_income, 'plain' from ratio_base
-    union all select period_id, 'free_cash_flow', free_cash_flow, 'plain' from ratio_base
-    union all select period_id, 'total_assets', total_assets, 'plain' from ratio_base
-    union all select period_id, 'stockholders_equity', stockholders_equity, 'plain' from ratio_base
+    select period_id, 'revenue' as item, revenue as amount, 'plain' as kind from period_base
+    union all select period_id, 'net_income', net_income, 'earnings' from period_base
+    union all select period_id, 'eps_diluted', eps_diluted, 'earnings' from period_base
+    union all select period_id, 'operating_income', operating_income, 'plain' from period_base
+    union all select period_id, 'free_cash_flow', free_cash_flow, 'plain' from period_base
+    union all select period_id, 'total_assets', total_assets, 'plain' from period_base
+    union all select period_id, 'stockholders_equity', stockholders_equity, 'plain' from period_base
 ),
 compared as (
     select

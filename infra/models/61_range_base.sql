@@ -1,22 +1,24 @@
--- grain: company x valid_from. What each range of days divides by, as doubles under one set of names.
+-- grain: lane x valid_from. What each range of days divides by, as doubles under one set of names.
 create or replace temporary table range_base as
 with ranges as (select * from known_ranges),
-ttm as (select * from new_fact_financials_ttm),
+ttm as (select * from new_fact_financials_ttm_history),
 years as (
-    select f.symbol, f.fiscal_date, f.reported_currency, f.revenue, s.basis_eps_diluted
-    from new_fact_financials as f
-    join share_bases as s on s.symbol = f.symbol and s.fiscal_date = f.fiscal_date and s.period_type = f.period_type
+    select l.lane_id, f.fiscal_date, f.reported_currency, f.revenue, s.basis_eps_diluted
+    from lane_periods as l
+    join new_fact_financials_history as f on f.version_id = l.version_id
+    join share_bases as s on s.version_id = l.version_id
     where f.period_type = 'FY'
 ),
 statements as (
-    select f.*, s.basis_shares_outstanding
-    from new_fact_financials as f
-    join share_bases as s on s.symbol = f.symbol and s.fiscal_date = f.fiscal_date and s.period_type = f.period_type
+    select l.lane_id, f.*, s.basis_shares_outstanding
+    from lane_periods as l
+    join new_fact_financials_history as f on f.version_id = l.version_id
+    join share_bases as s on s.version_id = l.version_id
 ),
 eps_growth as (
-    select b.symbol, b.fiscal_date, g.metric_value, g.reason
+    select b.lane_id, b.fiscal_date, g.metric_value, g.reason
     from growth_values as g
-    join ratio_base as b on b.period_id = g.period_id
+    join period_base as b on b.period_id = g.period_id
     where g.metric = 'eps_diluted_yoy' and b.basis = 'TTM'
 ),
 joined as (
@@ -37,10 +39,10 @@ joined as (
         (a.total_debt - a.cash_and_equivalents)::double as net_debt,
         g.metric_value as eps_growth, g.reason as eps_growth_reason
     from ranges as r
-    left join ttm as t on t.symbol = r.symbol and t.fiscal_date = r.ttm_date
-    left join years as y on y.symbol = r.symbol and y.fiscal_date = r.fy_date
-    left join statements as a on a.symbol = r.symbol and a.fiscal_date = r.any_date and a.period_type = r.any_basis
-    left join eps_growth as g on g.symbol = r.symbol and g.fiscal_date = r.ttm_date
+    left join ttm as t on t.lane_id = r.lane_id and t.fiscal_date = r.ttm_date
+    left join years as y on y.lane_id = r.lane_id and y.fiscal_date = r.fy_date
+    left join statements as a on a.lane_id = r.lane_id and a.fiscal_date = r.any_date and a.period_type = r.any_basis
+    left join eps_growth as g on g.lane_id = r.lane_id and g.fiscal_date = r.ttm_date
 )
 select *,
     -- a currency that is not known on either side is no mismatch

@@ -1,4 +1,4 @@
--- grain: company x valid_from x metric. One line a market metric: what goes with the price (operand), what is tested by which rule, out of
+-- grain: lane x valid_from x metric. One line a market metric: what goes with the price (operand), what is tested by which rule, out of
 -- which source (ttm, fy, or any: the newest statement) and in which family. Everything below the lines is the same for all of them.
 -- family: price and ev cross currencies, ev says nothing about a bank, own stays within the statements, shares never goes stale.
 create or replace temporary table range_values as

@@ -1,4 +1,4 @@
--- grain: company x valid_from. The lines of range_values turned into columns: NULL wherever there is a reason.
+-- grain: lane x valid_from. The lines of range_values turned into columns: NULL wherever there is a reason.
 create or replace temporary table range_operands as
 select
     range_id,

@@ -202,7 +202,7 @@ pub struct RowCounts {
 /// A table of `analytics` after a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableCounts {
-    /// Rows in it.
+    /// Rows in it, older versions included.
     pub rows: u64,
     /// Rows this run inserted or changed.
     pub written: u64,

@@ -371,7 +371,8 @@ impl Visitor for Rules {
                 let inner = if let Expr::Nested(inner) = &**expr { inner } else { expr };
                 let dated = matches!(&**inner, Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("date_trunc"))
                     || is_interval_sum(inner);
-                self.cast_dates += usize::from(dated && *data_type == DataType::Date);
+                let told = matches!(data_type, DataType::Date | DataType::Timestamp(..));
+                self.cast_dates += usize::from(dated && told);
             }
             Expr::BinaryOp { left, op, right } => match op {
                 BinaryOperator::Divide => self.division(left, right),

@@ -1,11 +1,13 @@
 //! analytics: what was loaded becomes figures, published in one transaction, and the run is closed with a summary.
 //!
-//! [`models`] lists the SQL of `infra/models`; `publish` writes what differs; `summary` adds the ledger up.
+//! [`models`] lists the SQL of `infra/models`; `versions` turns lanes into what was known when; `publish` writes what differs;
+//! `summary` adds the ledger up.
 
 pub mod formulas;
 pub mod models;
 mod publish;
 mod summary;
+mod versions;
 
 use std::{collections::BTreeMap, time::Instant};
 

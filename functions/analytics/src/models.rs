@@ -25,9 +25,12 @@ impl Model {
 /// memory they take.
 pub fn finished_after(position: usize) -> impl Iterator<Item = &'static str> {
     let last_read = |table: &str| MODELS.iter().rposition(|m| m.reads(table));
-    let kept = |table: &str| table.starts_with("new_") || table == "scope";
+    let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
     MODELS.iter().map(Model::builds).filter(move |table| !kept(table) && last_read(table) == Some(position))
 }
+
+/// Tables that publishing reads, besides the `new_` ones.
+const NEEDED_TO_PUBLISH: [&str; 2] = ["scope", "lanes"];
 
 macro_rules! models {
     ($($file:literal),* $(,)?) => {
@@ -41,21 +44,25 @@ pub const MODELS: &[Model] = models![
     "01_companies.sql",
     "02_split_bases.sql",
     "03_dividend_events.sql",
-    "05_latest_income.sql",
-    "06_latest_balance.sql",
-    "07_latest_cash_flow.sql",
-    "10_new_fact_financials.sql",
+    "04_scoped_versions.sql",
+    "05_period_versions.sql",
+    "06_derived_quarters.sql",
+    "07_fiscal_versions.sql",
+    "08_lanes.sql",
+    "09_lane_periods.sql",
+    "10_new_fact_financials_history.sql",
     "11_share_bases.sql",
     "12_quarter_rows.sql",
     "20_ttm_windows.sql",
-    "21_new_fact_financials_ttm.sql",
+    "21_new_fact_financials_ttm_history.sql",
+    "29_period_base.sql",
     "30_ratio_base.sql",
     "31_ratio_values.sql",
-    "32_new_fact_financial_ratios.sql",
+    "32_new_fact_financial_ratios_history.sql",
     "40_growth_pairs.sql",
     "41_growth_values.sql",
-    "42_new_fact_growth_rates.sql",
-    "43_new_period_nulls.sql",
+    "42_new_fact_growth_rates_history.sql",
+    "43_new_period_nulls_history.sql",
     "50_price_bars.sql",
     "51_new_fact_daily_prices.sql",
     "52_index_windows.sql",
@@ -66,8 +73,9 @@ pub const MODELS: &[Model] = models![
     "63_range_operands.sql",
     "64_dividend_ranges.sql",
     "65_newest_shares.sql",
+    "65_superseded_ranges.sql",
     "66_market_days.sql",
-    "67_new_fact_market_metrics.sql",
+    "67_new_fact_market_metrics_history.sql",
     "80_new_dim_company.sql",
     "81_new_dim_date.sql",
 ];
@@ -77,12 +85,19 @@ pub const TABLES: &[Model] = models![
     "tables/dim_company.sql",
     "tables/dim_date.sql",
     "tables/fact_daily_prices.sql",
-    "tables/fact_financial_ratios.sql",
-    "tables/fact_financials.sql",
-    "tables/fact_financials_ttm.sql",
-    "tables/fact_growth_rates.sql",
-    "tables/fact_market_metrics.sql",
-    "tables/period_nulls.sql",
+    "tables/fact_financial_ratios_history.sql",
+    "tables/fact_financials_history.sql",
+    "tables/fact_financials_ttm_history.sql",
+    "tables/fact_growth_rates_history.sql",
+    "tables/fact_market_metrics_history.sql",
+    "tables/period_nulls_history.sql",
+    "views/statement_versions.sql",
+    "views/fact_financials.sql",
+    "views/fact_financials_ttm.sql",
+    "views/fact_financial_ratios.sql",
+    "views/fact_growth_rates.sql",
+    "views/fact_market_metrics.sql",
+    "views/period_nulls.sql",
     "views/metric_nulls.sql",
 ];
 
@@ -127,10 +142,40 @@ fn column(line: &'static str) -> Option<Column> {
 pub struct Table {
     /// Its name in `analytics`; its model is `new_` and this.
     pub name: &'static str,
-    /// Its natural key.
+    /// Its natural key, without `known_from` where it keeps versions.
     pub key: &'static [&'static str],
     /// Which of its rows a run answers for.
     pub extent: Extent,
+    /// Whether older versions of its rows stay, with the time in which each was what was known.
+    pub versions: Versions,
+}
+
+/// How a table keeps what was known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// It does not: a row is replaced.
+    None,
+    /// Its model says `known_from` and `known_to` itself.
+    OfStatements,
+    /// Its model computes every lane; a version is a row that another lane has otherwise.
+    OfLanes,
+}
+
+impl Table {
+    /// Columns that its model has for publishing alone.
+    pub(crate) fn helpers(&self) -> &'static [&'static str] {
+        match self.versions {
+            Versions::None => &[],
+            Versions::OfStatements => &["version_id"],
+            Versions::OfLanes => &["lane_id", "known_first"],
+        }
+    }
+
+    /// Its whole key.
+    pub(crate) fn full_key(&self) -> impl Iterator<Item = &'static str> {
+        let version = (self.versions != Versions::None).then_some("known_from");
+        self.key.iter().copied().chain(version)
+    }
 }
 
 /// Which rows of a table a run computes anew; all others stay as they are.
@@ -146,16 +191,29 @@ pub enum Extent {
 
 /// The published tables.
 pub const PUBLISHED: &[Table] = &[
-    Table { name: "dim_date", key: &["date_key"], extent: Extent::Whole },
-    Table { name: "dim_company", key: &["company_key", "valid_from"], extent: Extent::Companies },
-    Table { name: "fact_daily_prices", key: &["company_key", "price_date"], extent: Extent::Days("price_date") },
-    Table { name: "fact_financials", key: &["company_key", "fiscal_date", "period_type"], extent: Extent::Companies },
-    Table { name: "fact_financials_ttm", key: &["company_key", "fiscal_date"], extent: Extent::Companies },
-    Table { name: "fact_financial_ratios", key: &["company_key", "fiscal_date", "basis"], extent: Extent::Companies },
-    Table { name: "fact_growth_rates", key: &["company_key", "fiscal_date", "basis"], extent: Extent::Companies },
-    Table { name: "fact_market_metrics", key: &["company_key", "metric_date"], extent: Extent::Days("metric_date") },
-    Table { name: "period_nulls", key: &["company_key", "fiscal_date", "basis", "metric"], extent: Extent::Companies },
+    plain("dim_date", &["date_key"], Extent::Whole),
+    plain("dim_company", &["company_key", "valid_from"], Extent::Companies),
+    plain("fact_daily_prices", &["company_key", "price_date"], Extent::Days("price_date")),
+    Table {
+        name: "fact_financials_history",
+        key: &["company_key", "fiscal_date", "period_type"],
+        extent: Extent::Companies,
+        versions: Versions::OfStatements,
+    },
+    versioned("fact_financials_ttm_history", &["company_key", "fiscal_date"], Extent::Companies),
+    versioned("fact_financial_ratios_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
+    versioned("fact_growth_rates_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
+    versioned("fact_market_metrics_history", &["company_key", "metric_date"], Extent::Days("metric_date")),
+    versioned("period_nulls_history", &["company_key", "fiscal_date", "basis", "metric"], Extent::Companies),
 ];
+
+const fn plain(name: &'static str, key: &'static [&'static str], extent: Extent) -> Table {
+    Table { name, key, extent, versions: Versions::None }
+}
+
+const fn versioned(name: &'static str, key: &'static [&'static str], extent: Extent) -> Table {
+    Table { name, key, extent, versions: Versions::OfLanes }
+}
 
 #[cfg(test)]
 mod tests {
@@ -178,7 +236,8 @@ mod tests {
         for (position, table) in &gone {
             assert!(MODELS[position + 1..].iter().all(|m| !m.reads(table)), "{table}");
         }
-        let temporary = MODELS.iter().filter(|m| !m.builds().starts_with("new_") && m.builds() != "scope");
+        let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
+        let temporary = MODELS.iter().filter(|m| !kept(m.builds()));
         assert_eq!(gone.len(), temporary.count());
     }
 }

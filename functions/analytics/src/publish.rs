@@ -13,7 +13,10 @@ use findata_shared::{
     warehouse::{Warehouse, in_transaction, literal},
 };
 
-use crate::models::{Extent, PUBLISHED, Table};
+use crate::{
+    models::{Extent, PUBLISHED, Table, Versions},
+    versions,
+};
 
 /// Writes the differences of every table, and `also` in the same transaction; says what changed.
 pub(crate) async fn publish(
@@ -23,15 +26,19 @@ pub(crate) async fn publish(
     also: &[String],
 ) -> Result<BTreeMap<String, TableCounts>> {
     let filled = filled(warehouse).await?;
+    let has_past = versions::has_past_lanes(warehouse).await?;
     for table in PUBLISHED {
         let name = table.name;
+        if table.versions == Versions::OfLanes {
+            versions::merge_lanes(table, has_past, warehouse).await?;
+        }
         if filled.contains(name) {
             warehouse.execute(&difference("delta", table, &new(table), &old(table))).await?;
             warehouse.execute(&difference("gone", table, &old(table), &new(table))).await?;
             warehouse.execute(&format!("drop table new_{name}")).await?;
         } else {
             // Nothing to compare with: all is new.
-            let all = format!("create or replace temporary table delta_{name} as select * from new_{name}");
+            let all = format!("create or replace temporary table delta_{name} as {}", new(table));
             warehouse.execute(&all).await?;
             warehouse.execute(&format!("drop table new_{name}")).await?;
             let none =
@@ -41,7 +48,7 @@ pub(crate) async fn publish(
     }
     let changed = counts(warehouse).await?;
     let mut statements = Vec::new();
-    for table in PUBLISHED.iter().filter(|t| changed.get(t.name).is_some_and(|c| c.written + c.removed > 0)) {
+    for table in PUBLISHED.iter().filter(|t| changed.get(&fact(t.name)).is_some_and(|c| c.written + c.removed > 0)) {
         statements.extend(write(table, run, now));
     }
     statements.extend_from_slice(also);
@@ -62,15 +69,26 @@ async fn filled(warehouse: &mut impl Warehouse) -> Result<BTreeSet<String>> {
 }
 
 fn new(table: &Table) -> String {
-    format!("select * from new_{}", table.name)
+    // The helpers of a table with lanes have gone when its versions were made.
+    match table.versions {
+        Versions::OfStatements => format!("select * exclude ({}) from new_{}", table.helpers().join(", "), table.name),
+        Versions::None | Versions::OfLanes => format!("select * from new_{}", table.name),
+    }
 }
 
 fn old(table: &Table) -> String {
     let rows = format!("select t.* exclude (run_id, computed_at) from analytics.{} t", table.name);
+    // Lanes of the past are computed for some companies only; the older versions of the others stay as they are.
+    let versions = match table.versions {
+        Versions::OfLanes => " and (s.with_history or t.known_to is null)",
+        Versions::None | Versions::OfStatements => "",
+    };
     match table.extent {
         Extent::Whole => rows,
-        Extent::Companies => format!("{rows} join scope s on s.symbol = t.symbol"),
-        Extent::Days(day) => format!("{rows} join scope s on s.symbol = t.symbol and t.{day} >= s.prices_from"),
+        Extent::Companies => format!("{rows} join scope s on s.symbol = t.symbol{versions}"),
+        Extent::Days(day) => {
+            format!("{rows} join scope s on s.symbol = t.symbol and t.{day} >= s.prices_from{versions}")
+        }
     }
 }
 
@@ -80,7 +98,7 @@ fn difference(prefix: &str, table: &Table, left: &str, right: &str) -> String {
 
 fn write(table: &Table, run: &RunId, now: DateTime<Utc>) -> [String; 2] {
     let name = table.name;
-    let same = table.key.iter().map(|k| format!("t.{k} = g.{k}")).collect::<Vec<_>>().join(" and ");
+    let same = table.full_key().map(|k| format!("t.{k} = g.{k}")).collect::<Vec<_>>().join(" and ");
     let (run, now) = (literal(run.as_str()), now.format("%Y-%m-%d %H:%M:%S%.3f"));
     [
         format!("delete from analytics.{name} t using gone_{name} g where {same}"),
@@ -91,7 +109,7 @@ fn write(table: &Table, run: &RunId, now: DateTime<Utc>) -> [String; 2] {
 async fn counts(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, TableCounts>> {
     let one = |table: &Table| {
         let name = table.name;
-        let same = table.key.iter().map(|k| format!("d.{k} = g.{k}")).collect::<Vec<_>>().join(" and ");
+        let same = table.full_key().map(|k| format!("d.{k} = g.{k}")).collect::<Vec<_>>().join(" and ");
         format!(
             "select '{name}', (select count(*) from delta_{name})::varchar, \
              (select count(*) from gone_{name} g where not exists (select 1 from delta_{name} d where {same}))::varchar"
@@ -104,7 +122,7 @@ async fn counts(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, Table
             return Err(Error::Stop("the warehouse did not count the changed rows".into()));
         };
         let (written, removed) = (number(written), number(removed));
-        counts.insert(name.clone(), TableCounts { rows: 0, written, removed });
+        counts.insert(fact(name), TableCounts { rows: 0, written, removed });
     }
     Ok(counts)
 }
@@ -122,10 +140,15 @@ async fn with_totals(
     let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
     for row in warehouse.query(&query).await? {
         if let [Some(name), rows] = row.as_slice() {
-            counts.entry(name.clone()).or_default().rows = number(rows);
+            counts.entry(fact(name)).or_default().rows = number(rows);
         }
     }
     Ok(counts)
+}
+
+/// What a table is called in the summary: by its fact, whose versions it holds.
+fn fact(table: &str) -> String {
+    table.strip_suffix("_history").unwrap_or(table).to_owned()
 }
 
 fn number(cell: &Option<String>) -> u64 {

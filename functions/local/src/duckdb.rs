@@ -70,10 +70,15 @@ impl DuckDb {
 }
 
 fn connect(path: &Path, mode: AccessMode) -> Result<Connection> {
-    let config = Config::default()
-        .access_mode(mode)
+    let config = guarded().and_then(|c| c.access_mode(mode)).map_err(|e| failure(path, &e))?;
+    Connection::open_with_flags(path, config).map_err(|e| failure(path, &e))
+}
+
+/// Bounds of every session.
+pub(crate) fn guarded() -> ::duckdb::Result<Config> {
+    Config::default()
         // A stray path must never make DuckDB look for an extension on the network.
-        .and_then(|c| c.with("autoinstall_known_extensions", "false"))
+        .with("autoinstall_known_extensions", "false")
         .and_then(|c| c.with("autoload_known_extensions", "false"))
         .and_then(|c| c.with("memory_limit", format!("{MEMORY_TO_LOAD}B")))
         // One checkpoint when the run ends, not one a commit; what is committed is safe in the write-ahead log.
@@ -81,12 +86,10 @@ fn connect(path: &Path, mode: AccessMode) -> Result<Connection> {
         // Memory freed by one statement goes back to the system instead of piling up beside the next one's.
         .and_then(|c| c.with("allocator_flush_threshold", "1MB"))
         .and_then(|c| c.with("allocator_bulk_deallocation_flush_threshold", "1MB"))
-        .map_err(|e| failure(path, &e))?;
-    Connection::open_with_flags(path, config).map_err(|e| failure(path, &e))
 }
 
 /// DuckDB's errors by what to do about them; its texts begin with the error's class.
-fn failure(path: &Path, error: &::duckdb::Error) -> Error {
+pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default().trim();
     let file = path.display();
@@ -140,7 +143,7 @@ impl Warehouse for DuckDb {
     }
 }
 
-fn texts(connection: &Connection, sql: &str) -> ::duckdb::Result<Vec<Vec<Option<String>>>> {
+pub(crate) fn texts(connection: &Connection, sql: &str) -> ::duckdb::Result<Vec<Vec<Option<String>>>> {
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();

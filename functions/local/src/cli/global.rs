@@ -2,6 +2,7 @@
 
 use std::{env, path::PathBuf};
 
+use ::duckdb::Connection;
 use chrono::NaiveDate;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use findata_shared::{
@@ -12,7 +13,11 @@ use findata_shared::{
 use secrecy::SecretString;
 
 use super::Failure;
-use crate::home::{Home, SourceKind};
+use crate::{
+    as_of,
+    duckdb::DuckDb,
+    home::{Home, SourceKind},
+};
 
 /// Most calls in flight at once. Without a limit of calls more would only queue on two cores; at 3,000 calls a minute
 /// and a second's answer 50 are in flight.
@@ -42,6 +47,9 @@ pub(crate) struct Global {
     /// Plan and compute as if it were 23:00 UTC of that day
     #[arg(long, global = true, env = "FINDATA_TODAY", value_name = "DATE", help_heading = "Global")]
     pub today: Option<String>,
+    /// Read figures as they were known on that day, 23:00 UTC (sql, explain) [default: now]
+    #[arg(long, global = true, env = "FINDATA_AS_OF", value_name = "DATE", help_heading = "Global")]
+    pub as_of: Option<String>,
     /// Results as JSON on stdout, everything else on stderr [env: FINDATA_JSON=]
     #[arg(long, global = true, help_heading = "Global")]
     pub json: bool,
@@ -53,7 +61,7 @@ pub(crate) struct Global {
 /// Names of the global options whose value came from the environment.
 pub(crate) fn from_environment(matches: &ArgMatches) -> Vec<&'static str> {
     let inner = matches.subcommand().map(|(_, m)| m);
-    let names = ["home", "fmp_url", "fmp_plan", "stage", "warehouse", "index", "today"];
+    let names = ["home", "fmp_url", "fmp_plan", "stage", "warehouse", "index", "today", "as_of"];
     let set = |name: &&str| {
         [Some(matches), inner].into_iter().flatten().any(|m| m.value_source(name) == Some(ValueSource::EnvVariable))
     };
@@ -68,6 +76,7 @@ pub(crate) struct Settled {
     pub fmp_plan: FmpPlan,
     pub index: Option<Symbol>,
     pub clock: AnyClock,
+    pub as_of: Option<NaiveDate>,
     pub json: bool,
 }
 
@@ -112,15 +121,13 @@ impl Global {
             Some("none" | "") => None,
             Some(text) => text.parse().map_err(|e: Error| wrong.push(("index", e.to_string()))).ok(),
         };
-        let clock = match self.today.as_deref().map(str::parse::<NaiveDate>) {
-            None => AnyClock::System(SystemClock),
-            Some(Ok(day)) => AnyClock::Day(DayClock(day)),
-            Some(Err(_)) => {
-                let text = self.today.as_deref().unwrap_or_default();
-                wrong.push(("today", format!("{text:?} is no date: write it as 2026-11-20")));
-                AnyClock::System(SystemClock)
-            }
+        let mut day = |option, text: Option<&str>| {
+            let no_date = |text| format!("{text:?} is no date: write it as 2026-11-20");
+            text.and_then(|text| text.parse::<NaiveDate>().map_err(|_| wrong.push((option, no_date(text)))).ok())
         };
+        let clock = day("today", self.today.as_deref())
+            .map_or(AnyClock::System(SystemClock), |today| AnyClock::Day(DayClock(today)));
+        let as_of = day("as_of", self.as_of.as_deref());
         if let Err(error) = Fmp::check_url(&fmp_url) {
             wrong.push(("fmp_url", error.to_string()));
         }
@@ -150,11 +157,19 @@ impl Global {
         }
         let folder = self.home.clone().unwrap_or_else(|| home.into());
         let home = Home::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
-        Ok(Settled { home, fmp_url, fmp_plan, index, clock, json: self.json || json })
+        Ok(Settled { home, fmp_url, fmp_plan, index, clock, as_of, json: self.json || json })
     }
 }
 
 impl Settled {
+    /// The warehouse to read from, as it was known on the day of `--as-of` where one is given.
+    pub(crate) fn open_to_read(&self) -> Result<Connection, Error> {
+        match self.as_of {
+            Some(day) => as_of::open(&self.home.warehouse, day),
+            None => DuckDb::open_to_read(&self.home.warehouse),
+        }
+    }
+
     /// What the client is built from; the key comes from the environment alone.
     pub(crate) fn fmp(&self, key: SecretString, max_calls: Option<u64>) -> Settings {
         Settings {

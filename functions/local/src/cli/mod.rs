@@ -51,6 +51,13 @@ enum Command {
     FmpServer(serve::Args),
 }
 
+impl Command {
+    /// Whether it reads figures, so that they can be read as of a day.
+    fn reads_figures(&self) -> bool {
+        matches!(self, Command::Sql(_))
+    }
+}
+
 /// What went wrong on the way to an exit code.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -120,6 +127,9 @@ pub fn main() -> ExitCode {
 }
 
 async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Failure> {
+    if cli.global.as_of.is_some() && !from_environment.contains(&"as_of") && !cli.command.reads_figures() {
+        return Err(Failure::Usage("--as-of is for commands that read figures: sql".into()));
+    }
     match cli.command {
         Command::Demo(args) => demo::demo(&cli.global, from_environment, &args).await,
         Command::Run(args) => run::run(&cli.global, from_environment, &args).await,

@@ -4,7 +4,6 @@ use ::duckdb::arrow::{record_batch::RecordBatch, util::pretty::pretty_format_bat
 use findata_shared::Error;
 
 use super::{Failure, global::Global, say};
-use crate::duckdb::DuckDb;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -14,7 +13,7 @@ pub(crate) struct Args {
 
 pub(crate) fn sql(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
     let settled = global.settle(from_environment, "./findata-home")?;
-    let connection = DuckDb::open_to_read(&settled.home.warehouse)?;
+    let connection = settled.open_to_read()?;
     let query = args.query.trim().trim_end_matches(';');
     if query.is_empty() {
         return Err(Failure::Usage("the query is empty: write one SELECT".into()));

@@ -1,5 +1,5 @@
--- grain: company_key x fiscal_date x basis (Q1..Q4, FY, TTM); fractions, not percent
-create table if not exists analytics.fact_growth_rates (
+-- grain: company_key x fiscal_date x basis (Q1..Q4, FY, TTM) x known_from; fractions, not percent
+create table if not exists analytics.fact_growth_rates_history (
     company_key varchar,
     symbol varchar,
     fiscal_date date,
@@ -34,6 +34,8 @@ create table if not exists analytics.fact_growth_rates (
     stockholders_equity_qoq double,
     stockholders_equity_cagr_3y double,
     stockholders_equity_cagr_5y double,
+    known_from timestamp,
+    known_to timestamp,
     run_id varchar,
     computed_at timestamp
 )

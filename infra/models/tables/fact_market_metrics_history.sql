@@ -1,5 +1,5 @@
--- grain: company_key x metric_date: every price date with the fundamentals known on it
-create table if not exists analytics.fact_market_metrics (
+-- grain: company_key x metric_date x known_from: every price date with the fundamentals known on it
+create table if not exists analytics.fact_market_metrics_history (
     company_key varchar,
     symbol varchar,
     metric_date date,
@@ -53,6 +53,8 @@ create table if not exists analytics.fact_market_metrics (
     fundamentals_as_of date,
     fundamentals_known_on date,
     null_reasons varchar,
+    known_from timestamp,
+    known_to timestamp,
     run_id varchar,
     computed_at timestamp
 )

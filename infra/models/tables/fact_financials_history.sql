@@ -1,5 +1,6 @@
--- grain: company_key x fiscal_date x period_type (Q1..Q4, FY); EPS and share counts as reported
-create table if not exists analytics.fact_financials (
+-- grain: company_key x fiscal_date x period_type (Q1..Q4, FY) x known_from; EPS and share counts as reported; analytics.fact_financials is
+-- what is known now (known_to is null)
+create table if not exists analytics.fact_financials_history (
     company_key varchar,
     symbol varchar,
     fiscal_date date,
@@ -15,6 +16,7 @@ create table if not exists analytics.fact_financials (
     has_income boolean,
     has_balance boolean,
     has_cash_flow boolean,
+    is_derived boolean,
     revenue decimal(38, 6),
     cost_of_revenue decimal(38, 6),
     gross_profit decimal(38, 6),
@@ -138,6 +140,9 @@ create table if not exists analytics.fact_financials (
     free_cash_flow decimal(38, 6),
     income_taxes_paid decimal(38, 6),
     interest_paid decimal(38, 6),
+    known_reconstructed boolean,
+    known_from timestamp,
+    known_to timestamp,
     run_id varchar,
     computed_at timestamp
 )

@@ -1,5 +1,5 @@
--- grain: company_key x fiscal_date (newest quarter end)
-create table if not exists analytics.fact_financials_ttm (
+-- grain: company_key x fiscal_date (newest quarter end) x known_from
+create table if not exists analytics.fact_financials_ttm_history (
     company_key varchar,
     symbol varchar,
     fiscal_date date,
@@ -7,6 +7,7 @@ create table if not exists analytics.fact_financials_ttm (
     accepted_at timestamp,
     known_on date,
     quarters_included bigint,
+    quarters_derived bigint,
     oldest_quarter_date date,
     newest_quarter_date date,
     reported_currency varchar,
@@ -150,6 +151,8 @@ create table if not exists analytics.fact_financials_ttm (
     average_inventory_year decimal(38, 6),
     average_accounts_payable_year decimal(38, 6),
     average_property_plant_equipment_net_year decimal(38, 6),
+    known_from timestamp,
+    known_to timestamp,
     run_id varchar,
     computed_at timestamp
 )

@@ -1,24 +1,27 @@
--- grain: company x fiscal_date (newest quarter end). Flows summed over the quarters of the window, balances and share counts of the newest.
+-- grain: lane x fiscal_date (newest quarter end). Flows summed over the quarters of the window, balances and share counts of the newest.
 -- An item missing in any quarter is NULL for that item alone (SUM would skip it); a window that is not whole has NULL flows and a reason.
 -- Per-share figures and share counts are on the newest price's split basis.
-create or replace temporary table new_fact_financials_ttm as
+create or replace temporary table new_fact_financials_ttm_history as
 with quarters as (
-    select f.*, r.basis_eps, r.basis_eps_diluted, r.basis_shares_outstanding, r.basis_shares_outstanding_diluted
-    from new_fact_financials as f
-    join quarter_rows as r on r.symbol = f.symbol and r.fiscal_date = f.fiscal_date and r.period_type = f.period_type
+    select
+        f.*, r.lane_id, r.first_known_from, r.complete_from, r.basis_eps, r.basis_eps_diluted, r.basis_shares_outstanding,
+        r.basis_shares_outstanding_diluted
+    from new_fact_financials_history as f
+    join quarter_rows as r on r.version_id = f.version_id
 ),
 windows as (select * from ttm_windows),
 spans as (
     select
-        w.symbol, w.fiscal_date, count(*) as quarters_included,
+        w.lane_id, w.fiscal_date, count(*) as quarters_included, sum(case when q.is_derived then 1 else 0 end)::bigint as quarters_derived,
+        max(case when q.fiscal_date = w.fiscal_date then q.complete_from else q.first_known_from end) as known_first,
         min(q.fiscal_date) as oldest_quarter_date, max(q.accepted_at) as accepted_at, max(q.known_on) as known_on
     from windows as w
-    join quarters as q on q.symbol = w.symbol and q.fiscal_date between w.window_from and w.fiscal_date
-    group by w.symbol, w.fiscal_date
+    join quarters as q on q.lane_id = w.lane_id and q.fiscal_date between w.window_from and w.fiscal_date
+    group by w.lane_id, w.fiscal_date
 ),
 sums as (
     select
-        w.symbol, w.fiscal_date,
+        w.lane_id, w.fiscal_date,
         case when count(q.revenue) = count(*) then sum(q.revenue) end as ttm_revenue,
         case when count(q.cost_of_revenue) = count(*) then sum(q.cost_of_revenue) end as ttm_cost_of_revenue,
         case when count(q.gross_profit) = count(*) then sum(q.gross_profit) end as ttm_gross_profit,
@@ -93,13 +96,13 @@ sums as (
         (case when count(q.stockholders_equity) = count(*) then sum(q.stockholders_equity) end)::double / nullif(count(*), 0) as mean_equity,
         max(case when q.fiscal_date = w.window_from then q.cash_at_beginning_of_period end) as oldest_cash_at_beginning_of_period
     from windows as w
-    join quarters as q on q.symbol = w.symbol and q.fiscal_date between w.window_from and w.fiscal_date
+    join quarters as q on q.lane_id = w.lane_id and q.fiscal_date between w.window_from and w.fiscal_date
     where w.is_whole
-    group by w.symbol, w.fiscal_date
+    group by w.lane_id, w.fiscal_date
 )
 select
-    e.company_key, e.symbol, e.fiscal_date, e.fiscal_date_key, n.accepted_at, n.known_on,
-    n.quarters_included, n.oldest_quarter_date, e.fiscal_date as newest_quarter_date, e.reported_currency,
+    w.lane_id, n.known_first, e.company_key, e.symbol, e.fiscal_date, e.fiscal_date_key, n.accepted_at, n.known_on,
+    n.quarters_included, n.quarters_derived, n.oldest_quarter_date, e.fiscal_date as newest_quarter_date, e.reported_currency,
     case when w.is_whole then 'ok' else 'incomplete' end as status, w.reason,
     s.ttm_revenue, s.ttm_cost_of_revenue, s.ttm_gross_profit, s.ttm_research_and_development, s.ttm_general_and_administrative,
     s.ttm_selling_and_marketing, s.ttm_selling_general_and_administrative, s.ttm_other_expenses, s.ttm_operating_expenses,
@@ -168,8 +171,8 @@ select
     ((e.accounts_payable + b.accounts_payable)::double * 0.5)::decimal(38, 6) as average_accounts_payable_year,
     ((e.property_plant_equipment_net + b.property_plant_equipment_net)::double * 0.5)::decimal(38, 6) as average_property_plant_equipment_net_year
 from windows as w
-join spans as n on n.symbol = w.symbol and n.fiscal_date = w.fiscal_date
-join quarters as e on e.symbol = w.symbol and e.fiscal_date = w.fiscal_date
-left join quarters as p on p.symbol = w.symbol and p.fiscal_date = w.prior_date
-left join quarters as b on b.symbol = w.symbol and b.fiscal_date = w.begin_date
-left join sums as s on s.symbol = w.symbol and s.fiscal_date = w.fiscal_date
+join spans as n on n.lane_id = w.lane_id and n.fiscal_date = w.fiscal_date
+join quarters as e on e.lane_id = w.lane_id and e.fiscal_date = w.fiscal_date
+left join quarters as p on p.lane_id = w.lane_id and p.fiscal_date = w.prior_date
+left join quarters as b on b.lane_id = w.lane_id and b.fiscal_date = w.begin_date
+left join sums as s on s.lane_id = w.lane_id and s.fiscal_date = w.fiscal_date

@@ -1,5 +1,5 @@
--- grain: company x fiscal_date x basis (Q1..Q4, FY, TTM). The growth lines turned into columns.
-create or replace temporary table new_fact_growth_rates as
+-- grain: lane x fiscal_date x basis (Q1..Q4, FY, TTM). The growth lines turned into columns.
+create or replace temporary table new_fact_growth_rates_history as
 with wide as (
     select
         period_id,
@@ -36,7 +36,7 @@ with wide as (
     group by period_id
 )
 select
-    b.company_key, b.symbol, b.fiscal_date, b.fiscal_date_key, b.basis, b.reported_currency,
+    b.lane_id, b.known_first, b.company_key, b.symbol, b.fiscal_date, b.fiscal_date_key, b.basis, b.reported_currency,
     w.revenue_yoy, w.revenue_qoq, w.revenue_cagr_3y, w.revenue_cagr_5y, w.net_income_yoy, w.net_income_qoq, w.net_income_cagr_3y,
     w.net_income_cagr_5y, w.eps_diluted_yoy, w.eps_diluted_qoq, w.eps_diluted_cagr_3y, w.eps_diluted_cagr_5y,
     w.operating_income_yoy, w.operating_income_qoq, w.operating_income_cagr_3y, w.operating_income_cagr_5y, w.free_cash_flow_yoy,

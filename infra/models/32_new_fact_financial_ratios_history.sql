@@ -1,6 +1,6 @@
--- grain: company x fiscal_date x basis (Q1..Q4, FY, TTM). The ratio lines turned into columns, family by family: one pass over
+-- grain: lane x fiscal_date x basis (Q1..Q4, FY, TTM). The ratio lines turned into columns, family by family: one pass over
 -- all of them would ask every line about every column.
-create or replace temporary table new_fact_financial_ratios as
+create or replace temporary table new_fact_financial_ratios_history as
 with margin_figures as (
     select
         period_id,
@@ -161,7 +161,7 @@ per_share_figures as (
     group by period_id
 )
 select
-    b.company_key, b.symbol, b.fiscal_date, b.fiscal_date_key, b.basis, b.reported_currency,
+    b.lane_id, b.known_first, b.company_key, b.symbol, b.fiscal_date, b.fiscal_date_key, b.basis, b.reported_currency,
     margin_figures.* exclude (period_id),
     return_figures.* exclude (period_id),
     turnover_figures.* exclude (period_id),

@@ -1,6 +1,6 @@
--- grain: company x metric_date (from prices_from on). The day's price against the fundamentals known that day.
+-- grain: lane x metric_date (from prices_from on). The day's price against the fundamentals known that day.
 -- pe_ratio_ttm divides by the sum of the four reported diluted EPS, as the market does; enterprise_value is the wide one, *_fmp FMP's.
-create or replace temporary table new_fact_market_metrics as
+create or replace temporary table new_fact_market_metrics_history as
 with scoped as (select symbol, company_key from companies),
 valued as (
     select
@@ -9,6 +9,9 @@ valued as (
     join (select * exclude (range_id, shares_outstanding_used), range_id as operand_range_id from range_operands) as o on o.operand_range_id = d.range_id
 )
 select
+    v.lane_id,
+    -- a day's figures are known at its close, 16:00 in New York: 21:00 UTC, or an hour before
+    (w.price_date::timestamp + interval '21 hours')::timestamp as known_first,
     c.company_key, w.symbol, w.price_date as metric_date,
     (year(w.price_date) * 10000 + month(w.price_date) * 100 + day(w.price_date))::bigint as metric_date_key,
     w.close_price, v.shares::decimal(38, 6) as shares_outstanding_used, v.shares_source,

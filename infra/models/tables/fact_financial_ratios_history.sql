@@ -1,5 +1,5 @@
--- grain: company_key x fiscal_date x basis (Q1..Q4, FY, TTM); fractions, not percent
-create table if not exists analytics.fact_financial_ratios (
+-- grain: company_key x fiscal_date x basis (Q1..Q4, FY, TTM) x known_from; fractions, not percent
+create table if not exists analytics.fact_financial_ratios_history (
     company_key varchar,
     symbol varchar,
     fiscal_date date,
@@ -95,6 +95,8 @@ create table if not exists analytics.fact_financial_ratios (
     tangible_book_value_per_share double,
     interest_debt_per_share double,
     graham_number double,
+    known_from timestamp,
+    known_to timestamp,
     run_id varchar,
     computed_at timestamp
 )

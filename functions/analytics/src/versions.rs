@@ -1,0 +1,105 @@
+//! From lanes to versions: a row of a lane of the past is an older version where the next lane that has its key says
+//! otherwise, and none where it says the same.
+//!
+//! A version is what was known from `known_from` on, and before `known_to`; the newest has no end. Set differences over whole rows tell versions
+//! apart, so that a NULL equals a NULL and no figure can be forgotten.
+
+use findata_shared::{Result, warehouse::Warehouse};
+
+use crate::models::{Extent, Table};
+
+/// Whether any company is computed as of the past too.
+pub(crate) async fn has_past_lanes(warehouse: &mut impl Warehouse) -> Result<bool> {
+    Ok(!warehouse.query("select 'past' where exists (select 1 from lanes where not is_current)").await?.is_empty())
+}
+
+/// Replaces the lanes of `new_<table>` by versions: its helper columns go, `known_from` and `known_to` come.
+pub(crate) async fn merge_lanes(table: &Table, has_past: bool, warehouse: &mut impl Warehouse) -> Result<()> {
+    let name = table.name;
+    warehouse.execute(&if has_past { all_lanes(table) } else { current_lanes(table) }).await?;
+    warehouse.execute(&format!("create or replace temporary table new_{name} as select * from versions")).await?;
+    warehouse.execute("drop table versions").await.map(|_| ())
+}
+
+/// When the older versions that this run does not compute ended: those of companies without lanes of the past.
+fn ended(table: &Table) -> String {
+    let key = table.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
+    format!(
+        "select {key}, max(t.known_to) as ended from analytics.{} t join scope s on s.symbol = t.symbol and not s.with_history \
+         where t.known_to is not null group by {key}",
+        table.name
+    )
+}
+
+/// What a key is known from: what came first, or the end of the version before.
+fn known_from(before: &str) -> String {
+    format!("case when {before} > known_first then {before} else known_first end as known_from")
+}
+
+fn join_on(table: &Table, left: &str, right: &str) -> String {
+    table.key.iter().map(|k| format!("{left}.{k} = {right}.{k}")).collect::<Vec<_>>().join(" and ")
+}
+
+fn current_lanes(table: &Table) -> String {
+    let helpers = table.helpers().join(", ");
+    format!(
+        "create or replace temporary table versions as with ended as ({ended}) \
+         select n.* exclude ({helpers}), {known_from}, null::timestamp as known_to \
+         from new_{name} n left join ended e on {same}",
+        ended = ended(table),
+        name = table.name,
+        known_from = known_from("e.ended"),
+        same = join_on(table, "e", "n"),
+    )
+}
+
+fn all_lanes(table: &Table) -> String {
+    let helpers = table.helpers().join(", ");
+    let key = table.key.join(", ");
+    // Periods that a lane of the past cannot have otherwise than the next one are not worth comparing.
+    let changed = match table.extent {
+        Extent::Companies => "and n.fiscal_date >= l.changed_from",
+        Extent::Whole | Extent::Days(_) => "",
+    };
+    let marks = "cutoff, is_current, follower";
+    format!(
+        "create or replace temporary table versions as \
+         with rows_of_past as ( \
+             select n.*, l.cutoff from new_{name} n join lanes l on l.lane_id = n.lane_id and not l.is_current {changed} \
+         ), \
+         contested as (select distinct {key} from rows_of_past), \
+         rows_of_now as (select n.*, l.cutoff from new_{name} n join lanes l on l.lane_id = n.lane_id and l.is_current), \
+         rivals as ( \
+             select *, false as is_current from rows_of_past \
+             union all select n.*, true from rows_of_now n join contested c on {same_contested} \
+         ), \
+         followed as (select *, lead(lane_id) over (partition by {key} order by cutoff) as follower from rivals), \
+         changed as ( \
+             select follower as lane_id, * exclude (lane_id, known_first, {marks}) from followed where follower is not null \
+             except select lane_id, * exclude (lane_id, known_first, {marks}) from followed \
+         ), \
+         kept as ( \
+             select f.*, lag(f.cutoff) over (partition by {f_key} order by f.cutoff) as before_it \
+             from followed f left join changed c on c.lane_id = f.follower and {same_changed} \
+             where f.follower is null or c.lane_id is not null \
+         ), \
+         ended as ({ended}), \
+         dated as ( \
+             select * exclude ({helpers}, {marks}, before_it), {from_before}, \
+                 case when is_current then null else cutoff end as known_to from kept \
+             union all \
+             select n.* exclude ({helpers}, cutoff), {from_ended}, null::timestamp \
+             from rows_of_now n left join contested c on {same_contested} left join ended e on {same_ended} \
+             where c.company_key is null \
+         ) \
+         select * from dated where known_to is null or known_from < known_to",
+        name = table.name,
+        f_key = table.key.iter().map(|k| format!("f.{k}")).collect::<Vec<_>>().join(", "),
+        same_contested = join_on(table, "c", "n"),
+        same_changed = join_on(table, "c", "f"),
+        same_ended = join_on(table, "e", "n"),
+        ended = ended(table),
+        from_before = known_from("before_it"),
+        from_ended = known_from("e.ended"),
+    )
+}

@@ -1,0 +1,60 @@
+-- grain: company x dataset x period x version. Every version of a statement ever seen, and the time in which it was the newest known.
+-- The first version of a period was known when the filing was accepted; a later one, which FMP writes over the first, when it was seen here
+-- (or accepted, where that is later still). A version is in force at a moment when known_from <= moment < known_to.
+-- known_reconstructed: known before the company was first asked about, so an earlier version may have been written over unseen.
+create or replace view staging.statement_versions as
+with received as (
+    select
+        symbol, 'income_statement' as dataset, period_type, fiscal_date, fiscal_year, reported_currency, cik, filing_date, accepted_at,
+        accepted_at_source, known_on, row_hash, observed_at, run_id, source_file, source_row
+    from staging.income_statement
+    union all
+    select
+        symbol, 'balance_sheet', period_type, fiscal_date, fiscal_year, reported_currency, cik, filing_date, accepted_at,
+        accepted_at_source, known_on, row_hash, observed_at, run_id, source_file, source_row
+    from staging.balance_sheet
+    union all
+    select
+        symbol, 'cash_flow', period_type, fiscal_date, fiscal_year, reported_currency, cik, filing_date, accepted_at,
+        accepted_at_source, known_on, row_hash, observed_at, run_id, source_file, source_row
+    from staging.cash_flow
+),
+-- a period end that FMP corrects by a few days is the same period: labels repeat a year apart, or half a year at a change of the fiscal year
+spaced as (
+    select *,
+        fiscal_date - lag(fiscal_date) over (partition by symbol, period_type order by fiscal_date, dataset, observed_at, source_file, source_row) as gap_days
+    from received
+),
+periods as (
+    select *,
+        sum(case when gap_days <= 14 then 0 else 1 end) over (
+            partition by symbol, period_type order by fiscal_date, dataset, observed_at, source_file, source_row
+            rows between unbounded preceding and current row
+        )::bigint as period_no
+    from spaced
+),
+numbered as (
+    select *,
+        row_number() over (partition by symbol, dataset, period_type, period_no order by observed_at, source_file, source_row) as version_no,
+        min(observed_at) over (partition by symbol, dataset) as first_observed_at
+    from periods
+),
+dated as (
+    select *,
+        case when version_no = 1 or accepted_at > observed_at then accepted_at else observed_at end as known_from,
+        version_no = 1 and accepted_at < first_observed_at as known_reconstructed
+    from numbered
+)
+select
+    symbol, dataset, period_type, period_no, fiscal_date, fiscal_year, reported_currency, cik, filing_date, accepted_at, accepted_at_source,
+    version_no, known_from,
+    min(known_from) over (
+        partition by symbol, dataset, period_type, period_no order by version_no rows between 1 following and unbounded following
+    ) as known_to,
+    known_reconstructed,
+    -- a restatement must not make the days before it forget that the period was known
+    min(known_on) over (
+        partition by symbol, dataset, period_type, period_no order by version_no rows between unbounded preceding and current row
+    ) as known_on,
+    row_hash, observed_at, run_id, source_file, source_row
+from dated
