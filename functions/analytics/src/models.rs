@@ -119,9 +119,11 @@ impl Column {
     }
 }
 
-/// The columns of a table of `analytics`, in order; none for a view.
+/// The columns of a table of `analytics`, in order, and of a fact those of the table that keeps its versions; none for
+/// another view.
 pub fn columns(table: &str) -> Vec<Column> {
-    let file = TABLES.iter().find(|t| t.file == format!("tables/{table}.sql"));
+    let of = |name: &str| TABLES.iter().find(|t| t.file == format!("tables/{name}.sql"));
+    let file = of(table).or_else(|| of(&format!("{table}_history")));
     let lines = file.map_or("", |t| t.sql).lines();
     let inside =
         lines.skip_while(|line| !line.starts_with("create ")).skip(1).take_while(|line| !line.starts_with(')'));

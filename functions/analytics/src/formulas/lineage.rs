@@ -11,10 +11,11 @@ use super::{
 use crate::models::MODELS;
 
 /// Tables where following ends: what is published, and what is asked for by row in between.
-const ENDS: [&str; 9] = [
+const ENDS: [&str; 10] = [
     "companies",
     "growth_values",
     "market_days",
+    "period_base",
     "price_bars",
     "range_base",
     "range_operands",
@@ -91,7 +92,9 @@ impl Lineage {
     }
 
     fn at(&self, table: &str, named: Option<usize>, branch: usize) -> Option<Place> {
-        let (table, _) = self.queries.get_key_value(table)?;
+        // A fact is named by what it holds now; its model computes every version.
+        let versions = format!("{table}_history");
+        let (table, _) = self.queries.get_key_value(table).or_else(|| self.queries.get_key_value(versions.as_str()))?;
         Some(Place { table, named, branch })
     }
 
@@ -242,6 +245,7 @@ impl Lineage {
 }
 
 fn stored(table: &str, column: &str) -> Trace {
+    let table = table.strip_suffix("_history").unwrap_or(table);
     let origin = Origin::Stored { table: table.to_owned(), column: column.to_owned() };
     Trace { origin, through: Vec::new(), rows_before: 0 }
 }
@@ -257,8 +261,8 @@ fn add(inputs: &mut Vec<(String, Trace)>, name: String, trace: Trace) -> String 
 /// A name that says which row of a TTM row's neighbours is meant.
 fn named(alias: Option<&str>, name: &str, place: &Place) -> String {
     match alias {
-        Some("p") if place.table == "new_fact_financials_ttm" => format!("{name}_quarter_before"),
-        Some("b") if place.table == "new_fact_financials_ttm" => format!("{name}_year_before"),
+        Some("p") if place.table.starts_with("new_fact_financials_ttm") => format!("{name}_quarter_before"),
+        Some("b") if place.table.starts_with("new_fact_financials_ttm") => format!("{name}_year_before"),
         _ => name.to_owned(),
     }
 }

@@ -127,7 +127,7 @@ fn of_column(table: &str, column: &str) -> Option<Unit> {
         ("staging.profile", "market_cap") => Some(MONEY),
         ("staging.shares_float", _) => Some(SHARES),
         ("staging.prices" | "staging.dividends" | "staging.profile", _) => Some(MONEY_A_SHARE),
-        ("ratio_base", "days") => Some(DAYS),
+        ("ratio_base" | "period_base", "days") => Some(DAYS),
         ("split_bases" | "growth_values", _) => Some(RATIO),
         _ if table.starts_with("staging.") => None,
         // The first part of a union will do: its parts are of one unit.
