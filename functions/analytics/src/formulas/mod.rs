@@ -20,7 +20,7 @@ pub use lines::{
     sessions_needed,
 };
 pub use parse::{Item, Query, Select, Table, expression, query};
-pub use units::{DAYS, MONEY, MONEY_A_SHARE, RATIO, SHARES, Unit, of_trace, unit, unit_of};
+pub use units::{DAYS, MONEY, MONEY_A_SHARE, RATIO, SHARES, Unit, column_unit, of_trace, unit, unit_of};
 pub use words::{label, market_rule, obstacle_rule, ratio_rule, words};
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ pub fn unit(fact: &str, column: &str) -> Option<Unit> {
             of_formula(&line.formula().ok()?)
         }
         "fact_growth_rates" => growth_lines().iter().any(|l| l.metric() == column).then_some(RATIO),
-        _ => of_column(&format!("new_{fact}"), column),
+        _ => column_unit(&format!("new_{fact}"), column),
     }
 }
 
@@ -109,12 +109,13 @@ fn of_formula(formula: &Formula) -> Option<Unit> {
 /// The unit of what a trace leads to.
 pub fn of_trace(trace: &Trace) -> Option<Unit> {
     match &trace.origin {
-        Origin::Stored { table, column } => of_column(table, column),
+        Origin::Stored { table, column } => column_unit(table, column),
         Origin::Computed(expr, place) => of_formula(&Lineage::get().formula(expr, place).ok()?),
     }
 }
 
-fn of_column(table: &str, column: &str) -> Option<Unit> {
+/// The unit of a column of a model's table, or of a `staging` table.
+pub fn column_unit(table: &str, column: &str) -> Option<Unit> {
     let statement = match column {
         _ if column.starts_with("eps") => MONEY_A_SHARE,
         _ if column.starts_with("shares") => SHARES,
