@@ -1,5 +1,5 @@
 -- grain: company; the companies to recompute and the first day whose daily figures may differ.
--- A NULL first_date in `pending` means every day: dividends and splits reach back over the whole series.
+-- A NULL first_date in `pending` means every day: dividends, splits and other models reach back over the whole series.
 -- with_history: older versions of figures are computed anew too, since statements changed or one of the days has such a version.
 create or replace temporary table scope as
 with params as (select as_of, index_symbol from run_params),
@@ -65,7 +65,7 @@ reporting as (
 days as (
     select symbol, first_date from pending_members where dataset in ('prices', 'income_statement', 'balance_sheet', 'cash_flow')
     union all
-    select symbol, date '1900-01-01' from pending_members where dataset in ('dividends', 'splits')
+    select symbol, date '1900-01-01' from pending_members where dataset in ('dividends', 'splits', 'models')
     union all
     select e.symbol, date '1900-01-01'
     from effective as e

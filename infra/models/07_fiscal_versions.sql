@@ -11,7 +11,7 @@ with reported as (
 select * from reported
 union all
 select
-    d.version_id, y.symbol, y.fiscal_date, 'Q4', y.fiscal_year, y.reported_currency, y.accepted_at, y.known_on, y.basis_date,
-    true, true, true, true, y.known_from, d.known_to, y.known_from, y.known_from
+    d.version_id, y.symbol, y.fiscal_date, 'Q4', y.fiscal_year, y.reported_currency, d.accepted_at, d.known_on, y.basis_date,
+    true, y.has_balance, true, true, d.known_from, d.known_to, d.known_from, case when y.has_balance then d.known_from end
 from derived_quarters as d
 join period_versions as y on y.version_id = d.year_id

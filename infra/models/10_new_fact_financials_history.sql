@@ -152,7 +152,7 @@ select
     v.version_id, m.company_key, v.symbol, v.fiscal_date,
     (year(v.fiscal_date) * 10000 + month(v.fiscal_date) * 100 + day(v.fiscal_date))::bigint,
     v.period_type, v.fiscal_year, p.cik, p.filing_date, v.accepted_at, p.accepted_at_source, v.known_on, v.reported_currency,
-    true, true, true, v.is_derived,
+    v.has_income, v.has_balance, v.has_cash_flow, v.is_derived,
     d.revenue, d.cost_of_revenue, d.gross_profit, d.research_and_development, d.general_and_administrative, d.selling_and_marketing,
     d.selling_general_and_administrative, d.other_expenses, d.operating_expenses, d.cost_and_expenses, d.net_interest_income,
     d.interest_income, d.interest_expense, d.depreciation_and_amortization, d.ebitda, d.ebit, d.non_operating_income_excluding_interest,
@@ -187,6 +187,6 @@ join derived as d on d.version_id = q.version_id
 join period_versions as p on p.version_id = q.year_id
 join period_versions as third on third.version_id = q.third_id
 join companies as m on m.symbol = v.symbol
-join balances as b on b.symbol = p.symbol and b.source_file = p.balance_file and b.source_row = p.balance_row
+left join balances as b on b.symbol = p.symbol and b.source_file = p.balance_file and b.source_row = p.balance_row
 join cash_flows as c on c.symbol = p.symbol and c.source_file = p.cash_file and c.source_row = p.cash_row
 join cash_flows as t on t.symbol = third.symbol and t.source_file = third.cash_file and t.source_row = third.cash_row

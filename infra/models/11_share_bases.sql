@@ -15,7 +15,7 @@ profiles as (
     left join split_bases as s
         on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date
         and (p.observed_at - interval '5 hours')::date < s.until_date
-    where p.market_cap > 0 and p.price > 0
+    where p.market_cap > 0 and p.price > 0 and p.market_cap::double / nullif(p.price::double, 0) < 1e18
 ),
 candidates as (
     select

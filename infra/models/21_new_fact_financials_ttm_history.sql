@@ -165,7 +165,7 @@ select
     ((e.inventory + p.inventory)::double * 0.5)::decimal(38, 6) as average_inventory_2q,
     ((e.total_assets + b.total_assets)::double * 0.5)::decimal(38, 6) as average_total_assets_year,
     ((e.stockholders_equity + b.stockholders_equity)::double * 0.5)::decimal(38, 6) as average_stockholders_equity_year,
-    (((e.total_assets - e.current_liabilities + e.short_term_debt + e.capital_lease_obligations_current) + (b.total_assets - b.current_liabilities + b.short_term_debt + b.capital_lease_obligations_current))::double * 0.5)::decimal(38, 6) as average_invested_capital_year,
+    (((e.total_assets - e.current_liabilities + e.short_term_debt + e.capital_lease_obligations_current)::double + (b.total_assets - b.current_liabilities + b.short_term_debt + b.capital_lease_obligations_current)::double) * 0.5)::decimal(38, 6) as average_invested_capital_year,
     ((e.net_receivables + b.net_receivables)::double * 0.5)::decimal(38, 6) as average_net_receivables_year,
     ((e.inventory + b.inventory)::double * 0.5)::decimal(38, 6) as average_inventory_year,
     ((e.accounts_payable + b.accounts_payable)::double * 0.5)::decimal(38, 6) as average_accounts_payable_year,

@@ -1,4 +1,5 @@
--- grain: company x price_date (from prices_from on). Bars on the newest split basis; adj_close is free of dividends too.
+-- grain: company x price_date (from prices_from on). Bars on the newest split basis; adj_close is free of dividends too, as_traded_close is what
+-- was paid on the day: any price of the bar times split_factor is as traded, a volume is divided by it.
 -- change_amount and change_percent are FMP's own (close against open, percent), the amount on the same basis.
 create or replace temporary table new_fact_daily_prices as
 with scoped as (select symbol, company_key from companies),
@@ -18,7 +19,10 @@ select
     case when b.basis_factor is null then p.volume else (p.volume::double * b.basis_factor)::decimal(38, 6) end as volume,
     case when b.basis_factor is null then p.change_amount else (p.change_amount::double / nullif(b.basis_factor, 0))::decimal(38, 6) end as change_amount,
     p.change_percent,
-    case when b.basis_factor is null then p.vwap else (p.vwap::double / nullif(b.basis_factor, 0))::decimal(38, 6) end as vwap
+    case when b.basis_factor is null then p.vwap else (p.vwap::double / nullif(b.basis_factor, 0))::decimal(38, 6) end as vwap,
+    case when t.basis_factor is null then b.close_price else (b.close_price::double * t.basis_factor)::decimal(38, 6) end as as_traded_close,
+    coalesce(t.basis_factor, 1.0::double) as split_factor
 from bars as b
 join received as p on p.symbol = b.symbol and p.price_date = b.price_date
 join scoped as c on c.symbol = b.symbol
+left join split_bases as t on t.symbol = b.symbol and b.price_date >= t.from_date and b.price_date < t.until_date

@@ -34,8 +34,8 @@ joined as (
         r.any_date, a.reported_currency as any_currency, a.stockholders_equity::double as stockholders_equity,
         a.basis_shares_outstanding::double as any_shares, (a.short_term_debt + a.long_term_debt)::double as borrowings,
         -- leases are in total debt; a line of preferred stock or minorities that is not there is none
-        (a.total_debt + coalesce(a.preferred_stock, 0) + coalesce(a.minority_interest, 0)
-            - coalesce(a.cash_and_short_term_investments, a.cash_and_equivalents + a.short_term_investments))::double as net_claims,
+        (a.total_debt + coalesce(a.preferred_stock, 0) + coalesce(a.minority_interest, 0))::double
+            - coalesce(a.cash_and_short_term_investments, a.cash_and_equivalents + a.short_term_investments)::double as net_claims,
         (a.total_debt - a.cash_and_equivalents)::double as net_debt,
         g.metric_value as eps_growth, g.reason as eps_growth_reason
     from ranges as r

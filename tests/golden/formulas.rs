@@ -1,4 +1,4 @@
-//! The ratios written out from FMP's formulas (api.md 3.1) and finance.md, over the small company's lines.
+//! The ratios written out from FMP's formulas (api.md 3.1) and finance.md, over a company's lines.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ pub(super) fn ebitda(period: &Lines) -> f64 {
 pub(super) struct Span {
     pub(super) flows: Lines,
     pub(super) end: Lines,
-    before: Option<Lines>,
-    year_before: Option<Lines>,
-    equity: f64,
-    days: f64,
+    pub(super) before: Option<Lines>,
+    pub(super) year_before: Option<Lines>,
+    pub(super) equity: f64,
+    pub(super) days: f64,
 }
 
 pub(super) fn quarter(n: usize) -> Lines {
@@ -90,7 +90,7 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
         span.days * end("inventory") / cost,
         span.days * end("accountPayables") / cost,
     );
-    vec![
+    let mut found = vec![
         ("gross_margin", flow("grossProfit") / revenue),
         ("ebitda_margin", ebitda(&span.flows) / revenue),
         ("ebit_margin", flow("ebit") / revenue),
@@ -193,5 +193,8 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
         ),
         ("tangible_asset_value", assets - end("goodwillAndIntangibleAssets") - end("totalLiabilities")),
         ("intangibles_to_assets", end("goodwillAndIntangibleAssets") / assets),
-    ]
+    ];
+    // A line that the small company does not report.
+    found.extend(span.flows.get("bottomLineNetIncome").map(|bottom| ("bottom_line_margin", bottom / revenue)));
+    found
 }

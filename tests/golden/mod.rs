@@ -3,9 +3,14 @@
 
 mod apple;
 mod counterparts;
+mod every;
+mod expected;
 mod formulas;
+pub(crate) mod made;
 mod ours;
+mod sec;
 mod small;
+mod windows;
 
 /// Relative difference that counts as none.
 const TOLERANCE: f64 = 1e-6;

@@ -105,6 +105,22 @@ fn computing_everything_anew_changes_no_row() {
 }
 
 #[test]
+fn figures_that_other_models_made_are_computed_anew() {
+    let (server, home) = (Server::of(SYMBOLS), Home::copy_of(&first().home));
+    let before = home.content();
+    let connection = duckdb::Connection::open(home.warehouse()).unwrap();
+    let other = "update ops.models set sha256 = 'other' where file in ('31_ratio_values.sql', 'tables/fact_growth_rates_history.sql'); \
+                 update analytics.fact_financial_ratios_history set roe = 0; \
+                 alter table analytics.fact_growth_rates_history drop column revenue_yoy";
+    connection.execute_batch(other).unwrap();
+    drop(connection);
+    let summary = job(&server).done(&home);
+    assert_eq!(summary.calls, 0);
+    assert_eq!(home.content(), before);
+    assert_eq!(home.count("select count(*) from ops.models where sha256 = 'other'"), 0);
+}
+
+#[test]
 fn computing_anew_after_a_restatement_changes_no_past_day() {
     let home = changed_home();
     let before = Home::copy_of(&home);

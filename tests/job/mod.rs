@@ -1,10 +1,13 @@
 //! The whole job on a world with every odd company.
 
 mod again;
+mod as_of;
 mod days;
+mod exact;
 mod lineage;
 mod nulls;
 mod odd;
+mod versions;
 
 use std::sync::OnceLock;
 

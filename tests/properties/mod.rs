@@ -1,6 +1,7 @@
-//! What holds for any input: rows, decimals and symbols out of arbitrary text. Seeds are fixed.
+//! What holds for any input: rows, decimals and symbols out of arbitrary text, and the figures of made companies. Seeds are fixed.
 
 mod decimals;
+mod figures;
 mod rows;
 mod symbols;
 

@@ -67,10 +67,13 @@ impl Home {
 
     /// The rows of a query, NULL as `NULL` and columns apart by `|`.
     pub fn lines(&self, query: &str) -> Vec<String> {
-        let line = |row: Vec<Option<String>>| {
-            row.into_iter().map(|cell| cell.unwrap_or_else(|| "NULL".into())).collect::<Vec<_>>().join("|")
-        };
-        self.rows(query).into_iter().map(line).collect()
+        lines(self.rows(query))
+    }
+
+    /// [`Home::lines`] of what was known on a day.
+    pub fn lines_as_of(&self, day: NaiveDate, query: &str) -> Vec<String> {
+        let connection = findata_local::as_of::open(&self.warehouse(), day).expect("a warehouse as of a day");
+        lines(rows(&connection, query))
     }
 
     /// The only value of a query, NULL as `NULL`.
@@ -117,6 +120,13 @@ impl Home {
         let key = |path: PathBuf| Some(path.strip_prefix(&root).ok()?.to_str()?.to_owned());
         self.files().into_iter().filter_map(key).filter(|k| k.starts_with(prefix)).collect()
     }
+}
+
+fn lines(rows: Vec<Vec<Option<String>>>) -> Vec<String> {
+    let line = |row: Vec<Option<String>>| {
+        row.into_iter().map(|cell| cell.unwrap_or_else(|| "NULL".into())).collect::<Vec<_>>().join("|")
+    };
+    rows.into_iter().map(line).collect()
 }
 
 /// The rows of a query on a session, every value as text.

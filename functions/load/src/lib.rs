@@ -4,6 +4,7 @@
 //! and one transaction brings in what is new, sets aside what is quarantined and notes the files. A file that is
 //! noted is not loaded again, so the function may be repeated after a crash anywhere.
 
+mod restated;
 mod sql;
 
 use std::collections::{BTreeMap, HashMap};
@@ -73,8 +74,9 @@ async fn load_dataset(
     compare(files, &warehouse.query(sql::COUNTS).await?)?;
     warehouse.execute(&sql::fresh(dataset)).await?;
     warehouse.execute(&sql::departed(dataset)).await?;
+    warehouse.execute(&restated::against_older(dataset)).await?;
     in_transaction(warehouse, &sql::publish(dataset, run, files, clock.now())).await?;
-    for table in ["incoming", "fresh", "departed"] {
+    for table in ["incoming", "fresh", "departed", "restated"] {
         warehouse.execute(&format!("drop table {table}")).await?;
     }
     Ok(())

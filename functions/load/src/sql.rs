@@ -8,6 +8,8 @@ use findata_shared::{
     warehouse::literal,
 };
 
+use crate::restated;
+
 /// Rows by file in `incoming`.
 pub(crate) const COUNTS: &str =
     "select source_file, count(*)::varchar, count(reject)::varchar from incoming group by source_file";
@@ -95,6 +97,7 @@ pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now:
         "insert into raw.{table} (symbol, payload, row_hash, observed_at, run_id, source_file, source_row) \
          select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from fresh"
     ));
+    statements.extend(restated::note(dataset, &run));
     statements.push(format!(
         "insert into ops.quarantine (run_id, dataset, symbol, reason, payload, source_file, source_row, observed_at) \
          select {run}, '{table}', subject, reject, payload, source_file, source_row, observed_at \
@@ -107,7 +110,11 @@ pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now:
         _ if dataset.columns.iter().any(|c| c.name == "known_on") => "min(t.known_on)".to_owned(),
         _ => "min(null::date)".to_owned(),
     };
-    let same_key = join_on(dataset, "t", "f");
+    // A period whose end was corrected is the same period.
+    let same_key = match dataset.history {
+        History::Versions => restated::same_period("t", "f"),
+        History::Current => join_on(dataset, "t", "f"),
+    };
     statements.push(format!(
         "insert into ops.changes (run_id, dataset, symbol, first_date) \
          select {run}, '{table}', f.symbol, {first_date} from fresh f join staging.{table} t on {same_key} group by f.symbol"

@@ -13,7 +13,7 @@ use findata_shared::{
     warehouse::{literal, tables::SCHEMAS},
 };
 
-use crate::duckdb::{DuckDb, failure, guarded, texts};
+use crate::duckdb::{DuckDb, failure, for_reading, texts};
 
 /// Opens a warehouse to read what was known on a day.
 ///
@@ -26,7 +26,7 @@ pub fn open(path: &Path, day: NaiveDate) -> Result<Connection> {
 }
 
 fn build(path: &Path, day: NaiveDate) -> ::duckdb::Result<Connection> {
-    let connection = Connection::open_in_memory_with_flags(guarded()?)?;
+    let connection = Connection::open_in_memory_with_flags(for_reading()?)?;
     connection.execute_batch(&format!("attach {} as home (read_only)", literal(&path.to_string_lossy())))?;
     for schema in SCHEMAS {
         connection.execute_batch(&format!("create schema {schema}"))?;

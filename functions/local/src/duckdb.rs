@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
     time::Instant,
 };
 
@@ -10,8 +11,10 @@ use findata_shared::{
     Error, Result,
     catalog::{Column, Dataset, Kind},
     ledger::StagedFile,
-    warehouse::{Warehouse, literal, tables},
+    warehouse::{Warehouse, literal},
 };
+
+use crate::upgrade;
 
 /// What DuckDB may hold in memory while it loads, before it spills to a folder beside its file.
 const MEMORY_TO_LOAD: u64 = 256 << 20;
@@ -19,6 +22,8 @@ const MEMORY_TO_LOAD: u64 = 256 << 20;
 const MEMORY_TO_COMPUTE: u64 = 144 << 20;
 const MEMORY_PER_BAR: u64 = 1 << 10;
 const MEMORY_PER_PERIOD: u64 = 9 << 10;
+/// What a checkpoint may take, when the tables of the models have gone, and a reader's query before it spills.
+const MEMORY_TO_SETTLE: u64 = 1 << 30;
 
 /// A session on a DuckDB file, with the stage's directory to read landing files from.
 pub struct DuckDb {
@@ -34,11 +39,7 @@ impl DuckDb {
     /// `Stop` when another process holds it or it is damaged; `Config` when it cannot be made.
     pub fn open(path: &Path, stage: &Path) -> Result<Self> {
         let connection = connect(path, AccessMode::ReadWrite)?;
-        let mut setup = tables::setup();
-        setup.extend(findata_analytics::models::TABLES.iter().map(|t| t.sql.to_owned()));
-        for statement in &setup {
-            connection.execute_batch(statement).map_err(|e| failure(path, &e))?;
-        }
+        upgrade::prepare(&connection).map_err(|e| failure(path, &e))?;
         Ok(DuckDb { connection, path: path.to_owned(), stage: stage.to_owned() })
     }
 
@@ -56,6 +57,15 @@ impl DuckDb {
         self.execute(&format!("set memory_limit = '{limit}B'")).await.map(|_| ())
     }
 
+    /// Brings the write-ahead log into the file, so that readers need not replay it. What is committed is safe either way.
+    ///
+    /// # Errors
+    /// As for a statement.
+    pub async fn settle(&mut self) -> Result<()> {
+        self.execute(&format!("set memory_limit = '{MEMORY_TO_SETTLE}B'")).await?;
+        self.execute("checkpoint").await.map(|_| ())
+    }
+
     /// Opens the file to read from it.
     ///
     /// # Errors
@@ -70,12 +80,26 @@ impl DuckDb {
 }
 
 fn connect(path: &Path, mode: AccessMode) -> Result<Connection> {
-    let config = guarded().and_then(|c| c.access_mode(mode)).map_err(|e| failure(path, &e))?;
+    let config = match mode {
+        AccessMode::ReadOnly => for_reading(),
+        _ => guarded(),
+    };
+    let config = config.and_then(|c| c.access_mode(mode)).map_err(|e| failure(path, &e))?;
     Connection::open_with_flags(path, config).map_err(|e| failure(path, &e))
 }
 
+/// Bounds of a session that reads. Several may read at once, so each spills to a folder of its own: beside the file they would write over
+/// each other's.
+pub(crate) fn for_reading() -> ::duckdb::Result<Config> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let own = format!("findata-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    guarded()?
+        .with("memory_limit", format!("{MEMORY_TO_SETTLE}B"))?
+        .with("temp_directory", std::env::temp_dir().join(own).to_string_lossy())
+}
+
 /// Bounds of every session.
-pub(crate) fn guarded() -> ::duckdb::Result<Config> {
+fn guarded() -> ::duckdb::Result<Config> {
     Config::default()
         // A stray path must never make DuckDB look for an extension on the network.
         .with("autoinstall_known_extensions", "false")

@@ -79,7 +79,10 @@ impl<C: Clock + 'static> Host<C> {
         progress.begins("compute");
         let measured = self.measured(watch);
         let clock = Arc::clone(&self.clock);
-        findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &measured).await
+        let summary =
+            findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &measured).await?;
+        self.warehouse.settle().await?;
+        Ok(summary)
     }
 
     /// Works the queue off, several batches at a time. A batch whose handler fails comes back; one that keeps failing is

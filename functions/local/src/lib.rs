@@ -16,3 +16,4 @@ pub mod host;
 pub mod queue;
 pub mod show;
 pub mod stage;
+mod upgrade;

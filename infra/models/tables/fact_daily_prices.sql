@@ -13,6 +13,8 @@ create table if not exists analytics.fact_daily_prices (
     change_amount decimal(38, 6),
     change_percent double,
     vwap decimal(38, 6),
+    as_traded_close decimal(38, 6),
+    split_factor double,
     run_id varchar,
     computed_at timestamp
 )

@@ -1,11 +1,42 @@
 //! Rows that cannot be true, whatever their types.
 
-use crate::{catalog::Dataset, decimal};
+use crate::{
+    catalog::{Column, Dataset, Kind},
+    decimal,
+};
 
 use super::Row;
 
 /// Labels FMP gives to a period.
 const PERIODS: [&str; 5] = ["Q1", "Q2", "Q3", "Q4", "FY"];
+
+/// No amount of a statement comes near: a quarter of what DECIMAL(38, 6) holds, so that twelve months can be summed.
+const MOST_MONEY: &str = "24000000000000000000000000000000";
+/// Nor any share count, per-share figure, price or volume: their products and quotients fit then.
+const MOST_SHARES: &str = "1000000000000000000";
+const MOST_PER_SHARE: &str = "1000000000000";
+
+/// An amount that no company can have, and that sums and products of it would not hold.
+fn out_of_range(dataset: &Dataset, row: &Row<'_>) -> Option<String> {
+    let too_large = |(column, value): (&Column, &Option<String>)| {
+        let value = value.as_deref()?;
+        let most = match (dataset.name, column.name) {
+            (_, name) if column.kind != Kind::Decimal || name == "market_cap" => return None,
+            (
+                _,
+                "shares_outstanding" | "shares_outstanding_diluted" | "outstanding_shares" | "float_shares" | "volume",
+            ) => MOST_SHARES,
+            ("income_statement", "eps" | "eps_diluted") => MOST_PER_SHARE,
+            ("income_statement" | "balance_sheet" | "cash_flow", _) => MOST_MONEY,
+            _ => MOST_PER_SHARE,
+        };
+        let digits = value.trim_start_matches('-');
+        // Longer than the limit with its point and six digits, or compared.
+        let large = digits.len() >= most.len() && decimal::compare(digits, most).is_gt();
+        large.then(|| format!("out_of_range: {} {value}", column.field))
+    };
+    dataset.columns.iter().zip(&row.values).find_map(too_large)
+}
 
 /// Why a typed row cannot be true, if it cannot.
 pub(super) fn impossible(dataset: &Dataset, row: &Row<'_>, asked: Option<&str>) -> Option<String> {
@@ -16,6 +47,9 @@ pub(super) fn impossible(dataset: &Dataset, row: &Row<'_>, asked: Option<&str>) 
     }
     let value = |column: &str| row.get(dataset, column);
     let not_positive = |column: &str| value(column).is_some_and(|v| !decimal::is_positive(v));
+    if let Some(why) = out_of_range(dataset, row) {
+        return Some(why);
+    }
     match dataset.name {
         "prices" => {
             let prices = ["open_price", "high_price", "low_price", "close_price"];

@@ -10,7 +10,7 @@ const RAW: &str = "symbol varchar, payload varchar, row_hash varchar, observed_a
                    source_file varchar, source_row bigint";
 
 /// Tables of `ops` that load and analytics keep.
-const OPS: [(&str, &str); 7] = [
+const OPS: [(&str, &str); 9] = [
     (
         "runs",
         "run_id varchar, status varchar, started_at timestamp, seconds double, symbols bigint, tasks_planned bigint, \
@@ -31,11 +31,20 @@ const OPS: [(&str, &str); 7] = [
         "run_id varchar, dataset varchar, symbol varchar, reason varchar, payload varchar, source_file varchar, \
          source_row bigint, observed_at timestamp",
     ),
+    // Every item of a statement that a newer version says otherwise, with both versions' rows.
+    (
+        "restatements",
+        "run_id varchar, dataset varchar, symbol varchar, period_type varchar, fiscal_date date, item varchar, old_value varchar, \
+         new_value varchar, accepted_at timestamp, observed_at timestamp, source_file varchar, source_row bigint, \
+         older_source_file varchar, older_source_row bigint",
+    ),
     // What was loaded and not yet published: analytics takes its scope from here and empties it in the transaction
     // that publishes, so a run that failed to compute leaves its work to the next.
     ("changes", "run_id varchar, dataset varchar, symbol varchar, first_date date"),
     // As of which day and with which index the figures were computed, one row a run that changed some.
     ("published", "run_id varchar, as_of date, index_symbol varchar, published_at timestamp"),
+    // Which files made the figures: figures of other models are computed anew.
+    ("models", "file varchar, sha256 varchar"),
     // Which warehouse this is: the stage knows its name, and refuses another.
     ("identity", "warehouse_id varchar"),
 ];

@@ -1,0 +1,101 @@
+//! The company of `every`, and what its lines come to.
+
+use std::sync::OnceLock;
+
+use super::{
+    formulas::{self, Span},
+    made::{Company, Lines, Makes, columns, figure, makes, together},
+};
+
+pub(super) const SYMBOL: &str = "EVERY";
+/// Quarters that a rate over five years needs on twelve months.
+const QUARTERS: usize = 24;
+/// Sessions, more than twice a window of 252.
+pub(super) const SESSIONS: usize = 520;
+
+pub(super) type Figures = Vec<(String, f64)>;
+
+pub(super) fn company() -> &'static Company {
+    static COMPANY: OnceLock<Company> = OnceLock::new();
+    COMPANY.get_or_init(|| Company::new(SYMBOL, 1, QUARTERS, SESSIONS))
+}
+
+/// The lines of so many quarters together, the newest of them that many ago.
+pub(super) fn quarters(ago: usize, count: usize) -> Lines {
+    together(&company().quarters[ago..ago + count].iter().map(|p| &p.lines).collect::<Vec<_>>())
+}
+
+/// Lines by FMP's names, as the formulas have them.
+pub(super) fn by_field(lines: &Lines) -> formulas::Lines {
+    let mut found = formulas::Lines::new();
+    for (statement, prefix) in [("income_statement", ""), ("balance_sheet", ""), ("cash_flow", "cf.")] {
+        found.extend(columns(statement).map(|c| (format!("{prefix}{}", c.field), figure(lines[c.name]))));
+    }
+    found
+}
+
+/// Twelve months up to the quarter that many ago.
+pub(super) fn twelve_months(ago: usize) -> Span {
+    let end = |ago: usize| by_field(&quarters(ago, 1));
+    let equity = (ago..ago + 4).map(|n| end(n)["totalStockholdersEquity"]).sum::<f64>() / 4.0;
+    Span {
+        flows: by_field(&quarters(ago, 4)),
+        end: end(ago),
+        before: Some(end(ago + 1)),
+        year_before: Some(end(ago + 4)),
+        equity,
+        days: 365.0,
+    }
+}
+
+/// A quarter, or a year, and the one before it.
+pub(super) fn single(now: &Lines, before: &Lines, days: f64) -> Span {
+    let (now, before) = (by_field(now), by_field(before));
+    let equity = now["totalStockholdersEquity"];
+    Span { flows: now.clone(), end: now, before: Some(before.clone()), year_before: Some(before), equity, days }
+}
+
+/// The name of a line of the statements among the figures of twelve months.
+pub(super) fn ttm_name(column: &str) -> String {
+    match (column, makes(column)) {
+        ("eps_diluted", _) => "ttm_eps_diluted_sum".into(),
+        (_, Makes::Sum) => format!("ttm_{column}"),
+        (_, Makes::Newest) => format!("latest_{column}"),
+        (_, Makes::Oldest) => format!("oldest_{column}"),
+    }
+}
+
+/// The means of twelve months, and the earnings per share that are not a sum.
+pub(super) fn means(ago: usize) -> Figures {
+    let one = |ago: usize, column: &str| figure(quarters(ago, 1)[column]);
+    let mean = |column: &str| (ago..ago + 4).map(|n| one(n, column)).sum::<f64>() / 4.0;
+    let ends = |column: &str, back: usize| (one(ago, column) + one(ago + back, column)) / 2.0;
+    let working = |ago| one(ago, "current_assets") - one(ago, "current_liabilities");
+    let invested = |ago| {
+        one(ago, "total_assets") - one(ago, "current_liabilities")
+            + one(ago, "short_term_debt")
+            + one(ago, "capital_lease_obligations_current")
+    };
+    let to_common = figure(quarters(ago, 4)["bottom_line_net_income"]);
+    let mut found = vec![
+        ("ttm_eps_diluted".to_owned(), to_common / mean("shares_outstanding_diluted")),
+        ("average_shares_outstanding_diluted".to_owned(), mean("shares_outstanding_diluted")),
+        ("average_stockholders_equity".to_owned(), mean("stockholders_equity")),
+        ("average_working_capital_2q".to_owned(), (working(ago) + working(ago + 1)) / 2.0),
+        ("average_invested_capital_year".to_owned(), (invested(ago) + invested(ago + 4)) / 2.0),
+    ];
+    for column in ["total_assets", "net_receivables", "accounts_payable", "inventory"] {
+        found.push((format!("average_{column}_2q"), ends(column, 1)));
+    }
+    for column in [
+        "total_assets",
+        "stockholders_equity",
+        "net_receivables",
+        "inventory",
+        "accounts_payable",
+        "property_plant_equipment_net",
+    ] {
+        found.push((format!("average_{column}_year"), ends(column, 4)));
+    }
+    found
+}

@@ -1,0 +1,225 @@
+//! What was known when: days that follow each other, read back as they were.
+
+use std::sync::OnceLock;
+
+use chrono::{Days, NaiveDate};
+use findata_local::fmp_server::Options;
+use findata_tests::{Home, Job, Server};
+
+/// Companies of which some restate and some report anew from day to day, and odd ones.
+const COMPANIES: [&str; 16] = [
+    "AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "WMT", "XOM", "JNJ", "KO", "RESTA", "FRESH", "SEMIA", "FYCHG",
+    "MISSQ", "JPM",
+];
+const SYMBOLS: usize = 41;
+/// Tables with versions, and the columns that name a row.
+const VERSIONED: [(&str, &str); 6] = [
+    ("fact_financials", "symbol, fiscal_date, period_type"),
+    ("fact_financials_ttm", "symbol, fiscal_date"),
+    ("fact_financial_ratios", "symbol, fiscal_date, basis"),
+    ("fact_growth_rates", "symbol, fiscal_date, basis"),
+    ("fact_market_metrics", "symbol, metric_date"),
+    ("period_nulls", "symbol, fiscal_date, basis, metric"),
+];
+
+fn day(n: u64) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 9, 15).unwrap() + Days::new(n)
+}
+
+/// The world of the nth day: with each, some companies restate a quarter or report a new one.
+fn world(n: u64) -> Server {
+    let anchor = NaiveDate::from_ymd_opt(2026, 9, 1);
+    let revision = u32::try_from(n).unwrap();
+    Server::start(Options { symbols: SYMBOLS, today: day(n), anchor, revision, ..Options::default() })
+}
+
+fn job(n: u64, server: &Server) -> Job {
+    Job::new(server.url(), &COMPANIES)
+        .on(day(n))
+        .with(|o| (o.prices_from, o.full) = (NaiveDate::from_ymd_opt(2026, 3, 2), true))
+}
+
+const LAST: u64 = 3;
+
+struct Grown {
+    /// The home after each day.
+    homes: Vec<Home>,
+    /// The same answers, loaded day by day and computed once.
+    at_once: Home,
+}
+
+impl Grown {
+    fn last(&self) -> &Home {
+        self.homes.last().unwrap()
+    }
+}
+
+fn grown() -> &'static Grown {
+    static GROWN: OnceLock<Grown> = OnceLock::new();
+    GROWN.get_or_init(|| {
+        let (mut homes, at_once) = (Vec::<Home>::new(), Home::new());
+        for n in 0..=LAST {
+            let server = world(n);
+            let home = homes.last().map_or_else(Home::new, Home::copy_of);
+            job(n, &server).done(&home);
+            homes.push(home);
+            job(n, &server).with(|o| o.skip_analytics = n < LAST).done(&at_once);
+        }
+        Grown { homes, at_once }
+    })
+}
+
+/// All columns but those of the run.
+fn rows_of(table: &str, condition: &str) -> String {
+    format!("select columns(c -> c not in ('run_id', 'computed_at')) from analytics.{table} {condition} order by all")
+}
+
+/// The first row that only one side has.
+fn difference(mine: &[String], theirs: &[String]) -> Option<(String, String)> {
+    let only = |a: &[String], b: &[String]| a.iter().find(|row| !b.contains(row)).cloned().unwrap_or_default();
+    (mine != theirs).then(|| (only(mine, theirs), only(theirs, mine)))
+}
+
+#[test]
+fn a_day_read_later_is_the_day_as_it_was() {
+    for n in 0..LAST {
+        let then = &grown().homes[usize::try_from(n).unwrap()];
+        for (table, _) in VERSIONED {
+            // The newest session is priced with the profile's share count, once it is no longer the newest with the statements'.
+            let condition = match table {
+                "fact_market_metrics" => format!("where metric_date < date '{}' and symbol <> 'SPLIT'", day(n)),
+                _ => String::new(),
+            };
+            let query = rows_of(table, &condition);
+            let (now, was) = (grown().last().lines_as_of(day(n), &query), then.lines(&query));
+            assert!(!was.is_empty(), "{table}");
+            let other = difference(&now, &was);
+            assert!(other.is_none(), "{table} as of {}: {other:#?}", day(n));
+        }
+    }
+}
+
+#[test]
+fn as_of_today_is_what_is_known_now() {
+    for (table, _) in VERSIONED {
+        let query = rows_of(table, "");
+        let other = difference(&grown().last().lines_as_of(day(LAST), &query), &grown().last().lines(&query));
+        assert!(other.is_none(), "{table}: {other:#?}");
+    }
+}
+
+#[test]
+fn computing_once_gives_the_versions_of_computing_every_day() {
+    let Grown { at_once, .. } = grown();
+    let differences = grown().last().differences(at_once);
+    assert!(differences.is_empty(), "{differences:?}");
+    for (table, _) in VERSIONED {
+        let query = rows_of(&format!("{table}_history"), "");
+        let other = difference(&grown().last().lines(&query), &at_once.lines(&query));
+        assert!(other.is_none(), "{table}: {other:#?}");
+    }
+}
+
+#[test]
+fn versions_of_a_row_follow_each_other_without_a_gap_and_one_is_current() {
+    for (table, key) in VERSIONED {
+        let broken = format!(
+            "select * from (select {key}, known_from, known_to, lead(known_from) over w as next_from, count(*) over (partition by {key}) as n \
+             from analytics.{table}_history window w as (partition by {key} order by known_from)) \
+             where known_from is null or known_to <= known_from or (next_from is not null and known_to is distinct from next_from) \
+             or (next_from is null and known_to is not null)"
+        );
+        assert_eq!(grown().last().lines(&broken), Vec::<String>::new(), "{table}");
+        let several = format!("select count(*) from analytics.{table}_history where known_to is not null");
+        assert!(
+            table == "period_nulls" || grown().last().count(&several) > 0,
+            "nothing of {table} has an older version"
+        );
+    }
+}
+
+#[test]
+fn a_restated_old_quarter_changes_its_own_figures_and_no_others() {
+    let home = grown().last();
+    let versions = "select fiscal_date, period_type from analytics.fact_financials_history where symbol = 'RESTA' and known_to is not null order by all";
+    let restated = home.lines(versions);
+    assert_eq!(restated.len(), 2, "the quarter and its year: {restated:?}");
+    let quarter = restated[0].split('|').next().unwrap();
+    let newest = home.text("select max(fiscal_date) from analytics.fact_financials where symbol = 'RESTA'");
+    assert!(newest.as_str() > quarter, "{newest} {quarter}");
+    let touched = |table: &str| {
+        home.lines(&format!(
+            "select distinct fiscal_date from analytics.{table}_history where symbol = 'RESTA' and known_to is not null order by all"
+        ))
+    };
+    // Twelve months hold the quarter four times at most; nothing before it moves.
+    let windows = touched("fact_financials_ttm");
+    assert!(windows.len() == 4 && windows[0] == quarter, "{windows:?} {quarter}");
+    assert!(touched("fact_financial_ratios").iter().all(|d| d.as_str() >= quarter));
+    assert!(touched("fact_growth_rates").iter().all(|d| d.as_str() >= quarter));
+    // The newest period known does not become the restated one.
+    let latest = "select max(fundamentals_as_of) from analytics.fact_market_metrics where symbol = 'RESTA' and metric_date >= date '2026-09-10'";
+    assert!(home.text(latest).as_str() > quarter);
+}
+
+#[test]
+fn new_statements_move_no_past_day_and_a_restatement_only_as_a_new_version() {
+    let (first, last) = (&grown().homes[0], grown().last());
+    // FRESH reported a new quarter on the second day and restated nothing.
+    let past = "select columns(c -> c not in ('run_id', 'computed_at')) from analytics.fact_market_metrics_history \
+                where symbol = 'FRESH' and metric_date < date '2026-09-15' order by all";
+    assert_eq!(first.lines(past), last.lines(past));
+    let kept =
+        "select count(*) from analytics.fact_market_metrics_history where symbol = 'RESTA' and known_to is not null";
+    assert!(last.count(kept) > 0);
+    let older = "select metric_date, pe_ratio_ttm, ev_to_revenue_ttm from analytics.fact_market_metrics_history where symbol = 'RESTA' \
+                 and known_to is not null and metric_date < date '2026-09-15' order by all";
+    let before = "select metric_date, pe_ratio_ttm, ev_to_revenue_ttm from analytics.fact_market_metrics_history where symbol = 'RESTA' \
+                  order by all";
+    let before = first.lines(before);
+    assert!(last.lines(older).iter().all(|row| before.contains(row)), "an older version is what stood there");
+}
+
+#[test]
+fn restatements_say_what_changed_from_what_to_what() {
+    let home = grown().last();
+    let revenue = home.lines(
+        "select r.period_type, r.fiscal_date, r.old_value, r.new_value from ops.restatements r \
+         where r.symbol = 'RESTA' and r.item = 'revenue' order by all",
+    );
+    assert_eq!(revenue.len(), 2, "{revenue:?}");
+    for row in revenue {
+        let cells: Vec<&str> = row.split('|').collect();
+        let versions = home.lines(&format!(
+            "select revenue from analytics.fact_financials_history where symbol = 'RESTA' and period_type = '{}' and fiscal_date = '{}' \
+             order by known_from",
+            cells[0], cells[1]
+        ));
+        assert_eq!(versions, [cells[2], cells[3]]);
+        assert_ne!(cells[2], cells[3]);
+    }
+    let seen = "select distinct observed_at::date from ops.restatements where symbol = 'RESTA'";
+    assert_eq!(home.lines(seen), [day(1).to_string()]);
+    assert_eq!(home.count("select count(*) from ops.restatements where old_value is not distinct from new_value"), 0);
+    // A new quarter restates nothing.
+    assert_eq!(home.count("select count(*) from ops.restatements where symbol = 'FRESH' and item = 'revenue'"), 0);
+    assert_eq!(grown().homes[0].count("select count(*) from ops.restatements"), 0);
+}
+
+#[test]
+fn a_first_version_is_known_from_its_filing_and_a_later_one_from_when_it_was_seen() {
+    let home = grown().last();
+    let wrong = home.lines(
+        "select symbol, dataset, fiscal_date, version_no from staging.statement_versions where known_from <> \
+         case when version_no = 1 then accepted_at else greatest(accepted_at, observed_at) end",
+    );
+    assert_eq!(wrong, Vec::<String>::new());
+    // What existed before the first fetch could have been written over unseen; what came after could not.
+    let of = |reconstructed: bool, symbol: &str| {
+        home.count(&format!(
+            "select count(*) from analytics.fact_financials_history where symbol = '{symbol}' and known_reconstructed = {reconstructed}"
+        ))
+    };
+    assert_eq!((of(false, "JPM"), of(false, "FRESH")), (0, 2 - i64::from(of(false, "FRESH") == 1)));
+    assert!(of(true, "JPM") > 0 && of(false, "RESTA") == 2);
+}
