@@ -32,8 +32,6 @@ pub struct Facts<'a> {
     pub connection: &'a Connection,
     /// The company.
     pub symbol: Symbol,
-    /// As of which day, unless now.
-    pub as_of: Option<NaiveDate>,
     /// `fact_financials` by period.
     pub financials: BTreeMap<Key, Row>,
     /// `fact_financials_ttm` by period end.
@@ -75,7 +73,6 @@ impl<'a> Facts<'a> {
         Ok(Facts {
             connection,
             symbol: symbol.clone(),
-            as_of,
             financials: by_period("select * from analytics.fact_financials where symbol = {symbol}")?,
             ttm: by_period("select * from analytics.fact_financials_ttm where symbol = {symbol}")?,
             versions: by_period(

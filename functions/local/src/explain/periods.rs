@@ -8,7 +8,7 @@ use super::{
     facts::{Facts, key},
     figure::Figure,
     reasons::reason,
-    rows::{Key, Row, figure},
+    rows::{Key, figure},
 };
 
 impl Facts<'_> {
@@ -118,9 +118,4 @@ pub fn recomputed(of: &Figure) -> Option<f64> {
         "*" => vec![Some(1.0); most],
         _ => of.inputs.iter().filter(|input| input.name == name).map(|input| input.value).collect(),
     })
-}
-
-/// Whether a row says yes.
-pub fn yes(row: &Row, column: &str) -> bool {
-    row.get(column).is_some_and(|text| text == "true")
 }

@@ -1,0 +1,172 @@
+//! An explanation as a tree of inputs.
+
+use std::fmt::Write;
+
+use crate::explain::{Explanation, Figure, Source};
+
+/// Columns that a line should keep within.
+const WIDTH: usize = 100;
+
+/// An explanation as a person reads it.
+pub fn explanation(explained: &Explanation) -> String {
+    let mut out = String::new();
+    let figure = &explained.figure;
+    let company = explained.company.as_deref().map(|name| format!(" ({})", one_line(name))).unwrap_or_default();
+    let as_of = explained.as_of.as_deref().map(|day| format!(", as of {day}")).unwrap_or_default();
+    let known = figure.known_on.as_deref().map(|day| format!(", known on {day}")).unwrap_or_default();
+    let _ = writeln!(out, "{}{company}  {}  {}{known}{as_of}", explained.symbol, explained.metric, figure.when());
+    if let (Some(table), Some(column)) = (&figure.table, &figure.column) {
+        let _ = writeln!(out, "{table}.{column}");
+    }
+    out.push('\n');
+    let _ = writeln!(out, "{} = {}", figure.label, value(figure));
+    about(&mut out, figure, "");
+    if !figure.inputs.is_empty() {
+        out.push('\n');
+    }
+    children(&mut out, figure, "");
+    out
+}
+
+/// Everything about a figure below its own line, but for its inputs.
+fn about(out: &mut String, figure: &Figure, indent: &str) {
+    let inner = format!("{indent}  ");
+    let carried = figure.inputs.len() == 1 && figure.expression.as_deref() == Some(figure.inputs[0].name.as_str());
+    if let Some(formula) = figure.formula.as_deref().filter(|_| !carried) {
+        wrapped(out, &format!("= {formula}"), &inner);
+    }
+    if !figure.only_when.is_empty() {
+        wrapped(out, &format!("only when {}", figure.only_when.join(", and ")), &inner);
+    }
+    if let Some(reason) = &figure.reason {
+        wrapped(out, &format!("NULL: {}. {}", reason.word, reason.meaning), &inner);
+    }
+    for note in &figure.notes {
+        wrapped(out, note, &inner);
+    }
+    if let Some(source) = &figure.source {
+        from(out, source, &inner);
+    }
+}
+
+fn children(out: &mut String, figure: &Figure, indent: &str) {
+    let last = figure.inputs.len().saturating_sub(1);
+    for (n, input) in figure.inputs.iter().enumerate() {
+        let (branch, below) = if n == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        let dates = [
+            input.filing_date.as_ref().map(|day| format!("filed {day}")),
+            input.known_on.as_ref().map(|day| format!("known on {day}")),
+        ];
+        let dates = dates.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let when = [input.when(), dates].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(out, "{indent}{branch}{} = {}", input.label, value(input));
+        let deeper = format!("{indent}{below}");
+        let place = match (&input.table, &input.column) {
+            (Some(table), Some(column)) => format!("{}.{column}", table.trim_start_matches("analytics.")),
+            _ => String::new(),
+        };
+        let line = [place, when].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("  ");
+        if !line.is_empty() {
+            wrapped(out, &line, &format!("{deeper}  "));
+        }
+        about(out, input, &deeper);
+        children(out, input, &deeper);
+    }
+}
+
+fn from(out: &mut String, source: &Source, indent: &str) {
+    let sent = source.sent.as_deref().map_or("did not send".into(), |sent| format!("sent {}", one_line(sent)));
+    wrapped(out, &format!("FMP {} {}: {sent}, seen {} UTC", source.endpoint, source.field, source.observed_at), indent);
+    let row = source.row.map(|n| format!(" row {n}")).unwrap_or_default();
+    let _ = writeln!(out, "{indent}{}{row}", source.file);
+    let _ = writeln!(out, "{indent}row  {}", source.row_hash);
+    if let Some(sha256) = &source.sha256 {
+        let _ = writeln!(out, "{indent}file {sha256}");
+    }
+    let _ = writeln!(out, "{indent}run  {}", source.run_id);
+}
+
+/// A text in lines that keep within the width, the later ones set in.
+fn wrapped(out: &mut String, text: &str, indent: &str) {
+    let room = WIDTH.saturating_sub(indent.chars().count()).max(30);
+    let mut line = String::new();
+    let mut first = true;
+    let mut flush = |line: &mut String, first: &mut bool| {
+        let _ = writeln!(out, "{indent}{}{line}", if *first { "" } else { "  " });
+        *first = false;
+        line.clear();
+    };
+    for word in one_line(text).split(' ').filter(|word| !word.is_empty()) {
+        let more = if first { 0 } else { 2 };
+        if !line.is_empty() && line.chars().count() + word.chars().count() + 1 + more > room {
+            flush(&mut line, &mut first);
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    flush(&mut line, &mut first);
+}
+
+/// A text of others on one line and without control characters: a company's name may hold anything.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn value(figure: &Figure) -> String {
+    let Some(value) = figure.value else { return "NULL".into() };
+    let unit = match figure.unit.as_deref() {
+        Some("ratio") | None => String::new(),
+        Some(unit) => format!(" {unit}"),
+    };
+    format!("{}{unit}", number(value))
+}
+
+/// A number with thousands apart and as many digits as it needs.
+fn number(value: f64) -> String {
+    let text = match value.abs() {
+        0.0 => "0".to_owned(),
+        small if small < 1e-4 => return format!("{value:.4e}"),
+        small if small < 1000.0 => format!("{:.6}", value.abs()),
+        large => format!("{large:.2}"),
+    };
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    let (whole, rest) = text.split_once('.').map_or((text, String::new()), |(w, r)| (w, format!(".{r}")));
+    let digits: Vec<char> = whole.chars().collect();
+    let mut out = String::new();
+    for (n, digit) in digits.iter().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(*digit);
+    }
+    format!("{}{out}{rest}", if value < 0.0 { "-" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_readable() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.268_012_34, "0.268012"),
+            (-1234.5, "-1,234.5"),
+            (394_328_000_000.0, "394,328,000,000"),
+            (0.000_012, "1.2000e-5"),
+            (100.0, "100"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn long_texts_are_wrapped_and_stay_on_their_lines() {
+        let mut out = String::new();
+        wrapped(&mut out, &"word ".repeat(60), "    ");
+        assert!(out.lines().count() > 2 && out.lines().all(|line| line.chars().count() <= WIDTH), "{out}");
+        assert_eq!(one_line("a\nb\u{1b}[1m"), "a b [1m");
+    }
+}
