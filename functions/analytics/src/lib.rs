@@ -3,6 +3,7 @@
 //! [`models`] lists the SQL of `infra/models`; `versions` turns lanes into what was known when; `publish` writes what differs;
 //! `summary` adds the ledger up.
 
+pub mod dictionary;
 pub mod formulas;
 pub mod models;
 mod publish;

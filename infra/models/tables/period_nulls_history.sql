@@ -5,8 +5,8 @@ create table if not exists analytics.period_nulls_history (
     fiscal_date date,
     fiscal_date_key bigint,
     basis varchar,
-    metric varchar,
-    reason varchar,
+    metric varchar, -- column of fact_financial_ratios or fact_growth_rates that is NULL
+    reason varchar, -- why
     known_from timestamp,
     known_to timestamp,
     run_id varchar,

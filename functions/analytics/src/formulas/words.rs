@@ -16,13 +16,14 @@ const PARTS: [(&str, &str); 9] = [
 ];
 
 /// Short names of the models, in full.
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 7] = [
     ("cap", "market cap"),
     ("ev", "enterprise value"),
     ("ev_narrow", "enterprise value as FMP has it"),
     ("c", "close"),
     ("has_prior", "period before"),
     ("days", "days of the period"),
+    ("roe_equity", "mean stockholders equity (of a single period that at its end)"),
 ];
 
 /// A column's name in words.
@@ -36,6 +37,13 @@ pub fn label(name: &str) -> String {
     for (suffix, when) in [("_quarter_before", "a quarter before"), ("_year_before", "a year before")] {
         if let Some(start) = name.strip_suffix(suffix) {
             return format!("{} {when}", label(start));
+        }
+    }
+    for (prefix, before, after) in
+        [("pair_", "mean", " of two periods"), ("year_", "mean", " over the year"), ("latest_", "newest", "")]
+    {
+        if let Some(rest) = name.strip_prefix(prefix) {
+            return format!("{before} {}{after}", label(rest));
         }
     }
     match name.strip_prefix("c_").filter(|rest| rest.bytes().all(|b| b.is_ascii_digit())) {

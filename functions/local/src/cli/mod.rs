@@ -1,6 +1,7 @@
 //! The command line. Environment and clock are read here and nowhere else.
 
 mod demo;
+mod dictionary;
 mod explain;
 mod global;
 mod plan;
@@ -50,6 +51,8 @@ enum Command {
     Sql(sql::Args),
     /// Where a figure comes from: formula, inputs, rows and files, or why it is NULL
     Explain(explain::Args),
+    /// What every column of every table is, as Markdown
+    Dictionary(dictionary::Args),
     /// Serve the synthetic FMP on a port of this machine
     FmpServer(serve::Args),
 }
@@ -139,6 +142,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Plan(args) => plan::plan(&cli.global, from_environment, &args).await,
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
+        Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
         Command::FmpServer(args) => serve::serve(&cli.global, from_environment, &args).await,
     }
 }

@@ -305,7 +305,7 @@ impl Facts<'_> {
     }
 }
 
-/// An expression with every CASE whose conditions are known replaced by what holds.
+/// An expression with every CASE whose conditions are known, and every COALESCE, replaced by what holds.
 fn active(expr: &Expr, input: &dyn Fn(&str) -> Vec<Option<f64>>) -> Expr {
     expr.replace(&|e| match e {
         Expr::Case(whens, otherwise) if !whens.is_empty() => {
@@ -316,6 +316,11 @@ fn active(expr: &Expr, input: &dyn Fn(&str) -> Vec<Option<f64>>) -> Expr {
             let holds = whens.iter().find(|(c, _)| evaluate(c, input).is_some_and(|c| c != 0.0));
             let chosen = holds.map(|(_, result)| result).or(otherwise.as_deref())?;
             Some(active(chosen, input))
+        }
+        Expr::Call(name, alternatives, _) if name == "coalesce" => {
+            let known = |e: &&Expr| e.columns().iter().all(|(_, name)| input(name).len() == 1);
+            let first = alternatives.iter().take_while(known).find(|e| evaluate(e, input).is_some())?;
+            Some(active(first, input))
         }
         _ => None,
     })

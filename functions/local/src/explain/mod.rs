@@ -21,7 +21,7 @@ use duckdb::Connection;
 use findata_shared::Result;
 
 use ask::{Fact, Question};
-use facts::Facts;
+pub use facts::Facts;
 pub use figure::{Explanation, Figure, Reason, Source};
 pub use periods::recomputed;
 
@@ -30,8 +30,17 @@ pub use periods::recomputed;
 /// # Errors
 /// `Reject` for a company, a metric or a day that there is not; `Stop` when the warehouse cannot be read.
 pub fn explain(connection: &Connection, question: &Question, as_of: Option<NaiveDate>) -> Result<Explanation> {
+    let mut explained = answer(&Facts::read(connection, &question.symbol, as_of)?, question)?;
+    explained.as_of = as_of.map(|day| day.to_string());
+    Ok(explained)
+}
+
+/// The same from a company's rows that were read before.
+///
+/// # Errors
+/// As for [`explain`].
+pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
     let (fact, metric) = ask::find(&question.metric, question.basis)?;
-    let facts = Facts::read(connection, &question.symbol, as_of)?;
     let mut figure = match fact {
         Fact::Market | Fact::Prices => {
             let session = facts.session(question)?;
@@ -73,7 +82,7 @@ pub fn explain(connection: &Connection, question: &Question, as_of: Option<Naive
         symbol: question.symbol.to_string(),
         company: company.and_then(|row| row.get("company_name").cloned()),
         metric: metric.to_owned(),
-        as_of: as_of.map(|day| day.to_string()),
+        as_of: None,
         figure,
     })
 }

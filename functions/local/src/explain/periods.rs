@@ -84,7 +84,7 @@ impl Facts<'_> {
             line.horizon, key.date, key.basis
         ))?;
         let before = format!("{}_before", line.item);
-        let now = Figure { name: line.item.clone(), ..self.base(key, &line.item)? };
+        let now = Figure { name: line.item.clone(), label: label(&line.item), ..self.base(key, &line.item)? };
         let then = match base.as_ref().and_then(self::key) {
             Some(base) => Figure { name: before.clone(), label: label(&before), ..self.base(&base, &line.item)? },
             None => Figure { notes: vec![self.no_base(key, &line.horizon)], ..Figure::named(&before) },

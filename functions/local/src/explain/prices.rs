@@ -54,6 +54,20 @@ impl Facts<'_> {
                 (Some("close price × dividends to come".into()), Some("close_price * dividends_to_come".into()));
             return Ok(to);
         }
+        if column == "as_traded_close" || column == "split_factor" {
+            // What later splits made of one share of that day.
+            let factor = figure(&row, "split_factor");
+            let split = Figure { value: factor, notes: vec![self.splits()?], ..Figure::named("split_factor") };
+            to.inputs = vec![split];
+            (to.formula, to.expression) =
+                (Some("shares today for each share then".into()), Some("split_factor".into()));
+            if column == "as_traded_close" {
+                to.inputs.insert(0, self.bar(day, "close_price")?);
+                to.formula = Some("close price × split factor".into());
+                to.expression = Some("close_price * split_factor".into());
+            }
+            return Ok(to);
+        }
         let source = self.source(dataset, &staged, column)?;
         match self.factor(&staged)?.filter(|_| column != "change_percent") {
             None => {

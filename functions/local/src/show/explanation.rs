@@ -11,6 +11,7 @@ const WIDTH: usize = 100;
 pub fn explanation(explained: &Explanation) -> String {
     let mut out = String::new();
     let figure = &explained.figure;
+    let mut files = Files::default();
     let company = explained.company.as_deref().map(|name| format!(" ({})", one_line(name))).unwrap_or_default();
     let as_of = explained.as_of.as_deref().map(|day| format!(", as of {day}")).unwrap_or_default();
     let known = figure.known_on.as_deref().map(|day| format!(", known on {day}")).unwrap_or_default();
@@ -20,16 +21,43 @@ pub fn explanation(explained: &Explanation) -> String {
     }
     out.push('\n');
     let _ = writeln!(out, "{} = {}", figure.label, value(figure));
-    about(&mut out, figure, "");
+    about(&mut out, figure, "", &mut files);
     if !figure.inputs.is_empty() {
         out.push('\n');
     }
-    children(&mut out, figure, "");
+    children(&mut out, figure, "", &mut files);
+    files.list(&mut out);
     out
 }
 
+/// Files named so far: a tree has one figure a line or two, and many of them came in the same file.
+#[derive(Default)]
+struct Files(Vec<Source>);
+
+impl Files {
+    fn number(&mut self, source: &Source) -> usize {
+        let known = self.0.iter().position(|s| s.file == source.file && s.observed_at == source.observed_at);
+        known.unwrap_or_else(|| {
+            self.0.push(source.clone());
+            self.0.len() - 1
+        }) + 1
+    }
+
+    fn list(&self, out: &mut String) {
+        for (n, source) in self.0.iter().enumerate() {
+            let mark = format!("[{}]", n + 1);
+            let _ = writeln!(out, "{}{mark} {}", if n == 0 { "\n" } else { "" }, source.file);
+            let indent = " ".repeat(mark.len() + 1);
+            if let Some(sha256) = &source.sha256 {
+                let _ = writeln!(out, "{indent}sha256 {sha256}");
+            }
+            let _ = writeln!(out, "{indent}run {}, fetched {} UTC", source.run_id, source.observed_at);
+        }
+    }
+}
+
 /// Everything about a figure below its own line, but for its inputs.
-fn about(out: &mut String, figure: &Figure, indent: &str) {
+fn about(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
     let inner = format!("{indent}  ");
     let carried = figure.inputs.len() == 1 && figure.expression.as_deref() == Some(figure.inputs[0].name.as_str());
     if let Some(formula) = figure.formula.as_deref().filter(|_| !carried) {
@@ -45,11 +73,11 @@ fn about(out: &mut String, figure: &Figure, indent: &str) {
         wrapped(out, note, &inner);
     }
     if let Some(source) = &figure.source {
-        from(out, source, &inner);
+        from(out, source, &inner, files);
     }
 }
 
-fn children(out: &mut String, figure: &Figure, indent: &str) {
+fn children(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
     let last = figure.inputs.len().saturating_sub(1);
     for (n, input) in figure.inputs.iter().enumerate() {
         let (branch, below) = if n == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
@@ -69,21 +97,16 @@ fn children(out: &mut String, figure: &Figure, indent: &str) {
         if !line.is_empty() {
             wrapped(out, &line, &format!("{deeper}  "));
         }
-        about(out, input, &deeper);
-        children(out, input, &deeper);
+        about(out, input, &deeper, files);
+        children(out, input, &deeper, files);
     }
 }
 
-fn from(out: &mut String, source: &Source, indent: &str) {
-    let sent = source.sent.as_deref().map_or("did not send".into(), |sent| format!("sent {}", one_line(sent)));
-    wrapped(out, &format!("FMP {} {}: {sent}, seen {} UTC", source.endpoint, source.field, source.observed_at), indent);
-    let row = source.row.map(|n| format!(" row {n}")).unwrap_or_default();
-    let _ = writeln!(out, "{indent}{}{row}", source.file);
-    let _ = writeln!(out, "{indent}row  {}", source.row_hash);
-    if let Some(sha256) = &source.sha256 {
-        let _ = writeln!(out, "{indent}file {sha256}");
-    }
-    let _ = writeln!(out, "{indent}run  {}", source.run_id);
+fn from(out: &mut String, source: &Source, indent: &str, files: &mut Files) {
+    let sent = source.sent.as_deref().map_or("did not send it".into(), |sent| format!("sent {}", one_line(sent)));
+    wrapped(out, &format!("FMP {} {} {sent}", source.endpoint, source.field), indent);
+    let row = source.row.map(|n| n.to_string()).unwrap_or_default();
+    let _ = writeln!(out, "{indent}row {row} of [{}], hash {}", files.number(source), source.row_hash);
 }
 
 /// A text in lines that keep within the width, the later ones set in.
