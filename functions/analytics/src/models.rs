@@ -102,6 +102,7 @@ pub const TABLES: &[Model] = models![
     "views/fact_financial_ratios.sql",
     "views/fact_growth_rates.sql",
     "views/fact_market_metrics.sql",
+    "views/fact_market_metrics_as_known.sql",
     "views/period_nulls.sql",
     "views/metric_nulls.sql",
 ];
