@@ -75,6 +75,8 @@ days as (
     select p.symbol, n.metric_date
     from pending_members as p
     join newest as n on n.symbol = p.symbol
+    -- FMP's own ratios are compared with ours and move none of them
+    where p.dataset not in ('ratios_ttm', 'key_metrics_ttm')
     union all
     -- sector and currency decide which figures mean something, on every day
     select p.symbol, date '1900-01-01'

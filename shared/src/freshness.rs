@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Result,
+    Error, Result, calendar,
     catalog::{CATALOG, Dataset},
     ledger::{Outcome, TaskRecord},
     plan::Window,
@@ -31,6 +31,9 @@ pub struct Entry {
     /// Days asked for, without a gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<Days>,
+    /// From when on these days are to be fetched again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
 }
 
 /// An unbroken range of days.
@@ -42,6 +45,31 @@ pub struct Days {
     pub to: NaiveDate,
     /// Newest day that came.
     pub newest: Option<NaiveDate>,
+    /// When the part of them was fetched that has been there longest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// A series that an event has made another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// The first day on which it is to be fetched.
+    pub on: NaiveDate,
+    /// The days that were fetched since then, without a gap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<(NaiveDate, NaiveDate)>,
+}
+
+impl Again {
+    /// What is left of it once these days are fetched; nothing when they were the last of the whole.
+    fn after(self, from: NaiveDate, to: NaiveDate, whole: Days) -> Option<Again> {
+        let one = chrono::Days::new(1);
+        let done = match self.done {
+            Some((first, last)) if from <= last + one && first <= to + one => (first.min(from), last.max(to)),
+            _ => (from, to),
+        };
+        (done.0 > whole.from || done.1 < whole.to).then_some(Again { done: Some(done), ..self })
+    }
 }
 
 /// All subjects of a dataset.
@@ -75,6 +103,11 @@ impl Book {
     pub fn note(&mut self, record: &TaskRecord) {
         merge(self.0.entry(record.task.dataset.name).or_default(), record);
     }
+
+    /// As [`again`], in memory.
+    pub fn again(&mut self, dataset: &Dataset, from: &BTreeMap<String, NaiveDate>) {
+        fetch_again(self.0.entry(dataset.name).or_default(), from);
+    }
 }
 
 /// Notes every answered task of a run. Called after its rows are committed.
@@ -86,13 +119,40 @@ pub async fn advance(stage: &impl Stage, records: &[TaskRecord]) -> Result<()> {
     for record in records {
         by_dataset.entry(record.task.dataset.name).or_default().push(record);
     }
-    for (dataset, records) in by_dataset {
-        advance_one(stage, &key(dataset), &records).await?;
+    for (dataset, mut records) in by_dataset {
+        // Parts of one series in their order, so that each touches the one before.
+        records.sort_by_key(|r| if let Window::Days { from, .. } = r.task.window { Some(from) } else { None });
+        change(stage, &key(dataset), |subjects| records.iter().for_each(|record| merge(subjects, record))).await?;
     }
     Ok(())
 }
 
-async fn advance_one(stage: &impl Stage, key: &str, records: &[&TaskRecord]) -> Result<()> {
+/// What is known of every subject of a dataset.
+///
+/// # Errors
+/// The stage's own.
+pub async fn subjects(stage: &impl Stage, dataset: &Dataset) -> Result<Subjects> {
+    Ok(stage::read_json(stage, &key(dataset.name)).await?.unwrap_or_default())
+}
+
+/// Notes from when on the series of these subjects are to be fetched again; an earlier note holds.
+///
+/// # Errors
+/// As for [`advance`].
+pub async fn again(stage: &impl Stage, dataset: &Dataset, from: &BTreeMap<String, NaiveDate>) -> Result<()> {
+    change(stage, &key(dataset.name), |subjects| fetch_again(subjects, from)).await
+}
+
+fn fetch_again(subjects: &mut Subjects, from: &BTreeMap<String, NaiveDate>) {
+    for (subject, on) in from {
+        if let Some(entry) = subjects.get_mut(subject) {
+            let again = entry.again.get_or_insert(Again { on: *on, done: None });
+            again.on = again.on.min(*on);
+        }
+    }
+}
+
+async fn change(stage: &impl Stage, key: &str, change: impl Fn(&mut Subjects)) -> Result<()> {
     const TRIES: usize = 20;
     for _ in 0..TRIES {
         let before = stage.get(key).await?;
@@ -100,9 +160,7 @@ async fn advance_one(stage: &impl Stage, key: &str, records: &[&TaskRecord]) -> 
             None => Subjects::new(),
             Some(object) => stage::from_json(key, &object.body)?,
         };
-        for record in records {
-            merge(&mut subjects, record);
-        }
+        change(&mut subjects);
         let body = stage::to_json(&subjects)?;
         let written = match before {
             None => stage.put_if_absent(key, body).await?,
@@ -126,26 +184,34 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
         Outcome::Rows { newest, .. } => (false, *newest),
         Outcome::Empty => (true, None),
         Outcome::NotInPlan { .. } => {
-            let (limit, days) = before.map_or((None, None), |b| (b.limit, b.days));
-            let entry = Entry { fetched_at: record.fetched_at, empty: false, refused: true, limit, days };
+            let (limit, days, again) = before.map_or((None, None, None), |b| (b.limit, b.days, b.again));
+            let entry = Entry { fetched_at: record.fetched_at, empty: false, refused: true, limit, days, again };
             subjects.insert(record.task.subject(), entry);
             return;
         }
         Outcome::Failed { .. } => return,
     };
+    let mut again = before.and_then(|e| e.again);
     let (limit, days) = match record.task.window {
         Window::All => (None, None),
         Window::Newest { limit, .. } => (Some(limit), None),
         Window::Days { from, to } => {
             let known = before.and_then(|e| e.days);
-            (None, Some(joined(known, Days { from, to, newest })))
+            let mut days = joined(known, Days { from, to, newest, since: Some(record.fetched_at) });
+            if let Some(event) = again.filter(|a| a.on <= calendar::new_york_date(record.fetched_at)) {
+                again = event.after(from, to, days);
+                if again.is_none() {
+                    days.since = Some(record.fetched_at);
+                }
+            }
+            (None, Some(days))
         }
     };
     // An empty part of a longer series does not make the series empty.
     let empty = empty && days.is_none_or(|d| d.newest.is_none());
     // A run of an earlier day must not make what is known look older.
     let fetched_at = before.map_or(record.fetched_at, |b| b.fetched_at.max(record.fetched_at));
-    subjects.insert(record.task.subject(), Entry { fetched_at, empty, refused: false, limit, days });
+    subjects.insert(record.task.subject(), Entry { fetched_at, empty, refused: false, limit, days, again });
 }
 
 /// Two ranges as one where they touch. Where a part between them failed, the later one is kept and the earlier
@@ -156,7 +222,13 @@ fn joined(known: Option<Days>, new: Days) -> Days {
     if second.from > first.to + chrono::Days::new(1) {
         return second;
     }
-    Days { from: first.from, to: first.to.max(second.to), newest: known.newest.max(new.newest) }
+    let whole = new.from <= known.from && new.to >= known.to;
+    let since = match (known.since, new.since) {
+        (Some(known), Some(new)) if !whole => Some(known.min(new)),
+        (Some(known), None) => Some(known),
+        (_, new) => new,
+    };
+    Days { from: first.from, to: first.to.max(second.to), newest: known.newest.max(new.newest), since }
 }
 
 #[cfg(test)]
@@ -165,7 +237,7 @@ mod tests {
 
     fn days(from: &str, to: &str) -> Days {
         let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
-        Days { from, to, newest: Some(to) }
+        Days { from, to, newest: Some(to), since: None }
     }
 
     #[test]
@@ -175,5 +247,27 @@ mod tests {
         assert_eq!(joined(Some(new), old), new);
         let between = days("2005-01-01", "2009-12-31");
         assert_eq!(joined(Some(joined(Some(old), between)), new), days("2000-01-01", "2026-11-20"));
+    }
+
+    #[test]
+    fn a_series_is_fetched_again_once_all_of_it_is() {
+        let whole = days("1995-01-01", "2026-11-20");
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let due = Again { on: day("2026-11-20"), done: None };
+        let first = due.after(day("1995-01-01"), day("2009-12-31"), whole).unwrap();
+        assert_eq!(first.after(day("2010-01-01"), day("2026-11-20"), whole), None);
+        assert_eq!(due.after(day("1994-01-01"), day("2026-11-23"), whole), None);
+        // A part between two others failed: the last part alone is not the whole.
+        assert!(first.after(day("2020-01-01"), day("2026-11-20"), whole).is_some());
+    }
+
+    #[test]
+    fn a_series_is_as_old_as_its_oldest_part() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().ok();
+        let old = Days { since: at("2026-01-05T22:00:00Z"), ..days("2021-01-01", "2026-01-05") };
+        let new = Days { since: at("2026-01-06T22:00:00Z"), ..days("2026-01-01", "2026-01-06") };
+        assert_eq!(joined(Some(old), new).since, old.since);
+        let whole = Days { since: new.since, ..days("2021-01-01", "2026-01-06") };
+        assert_eq!(joined(Some(old), whole).since, new.since);
     }
 }

@@ -143,8 +143,11 @@ pub struct DatasetPlan {
     pub bytes: u64,
     /// Tasks to fetch, counted by the reason.
     pub due: BTreeMap<String, u64>,
-    /// Tasks left out, counted by the reason.
+    /// Tasks left out because what is there is fresh, counted by the reason.
     pub skipped: BTreeMap<String, u64>,
+    /// Tasks that this run does not ask for, counted by the reason.
+    #[serde(default)]
+    pub unasked: BTreeMap<String, u64>,
 }
 
 /// The plan of a run, kept in its ledger.

@@ -93,6 +93,9 @@ pub struct Options {
     pub full: bool,
     /// Only these datasets, by catalog name; empty for all.
     pub datasets: Vec<String>,
+    /// Ask for FMP's own ratios of every symbol, not of those alone whose turn it is.
+    #[serde(default)]
+    pub reconcile: bool,
     /// Load, but do not compute.
     pub skip_analytics: bool,
     /// Hard limit of calls to FMP.
@@ -127,6 +130,7 @@ impl Default for Options {
             prices_to: None,
             full: false,
             datasets: Vec::new(),
+            reconcile: false,
             skip_analytics: false,
             max_calls: None,
             index: Symbol::default_index(),
@@ -256,6 +260,28 @@ pub struct Cost {
     pub snowflake_credits: f64,
 }
 
+/// What the checks of `ops.quality` found, over all companies of the warehouse.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Companies with a score.
+    pub companies: u64,
+    /// Checks that are flagged.
+    pub flagged: u64,
+    /// Companies that they are of.
+    pub flagged_companies: u64,
+    /// The lowest scores below 1, at most five.
+    pub lowest: Vec<Score>,
+}
+
+/// The share of a company's checks that passed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// The company.
+    pub symbol: String,
+    /// Passed of those checked, 0 to 1.
+    pub score: f64,
+}
+
 /// One company's newest figures, for the summary a person reads.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Highlight {
@@ -308,6 +334,9 @@ pub struct Summary {
     pub cost: Cost,
     /// Newest figures of a few companies.
     pub highlights: Vec<Highlight>,
+    /// What the checks found.
+    #[serde(default)]
+    pub quality: Quality,
 }
 
 impl Summary {
@@ -334,6 +363,7 @@ impl Summary {
             notes: vec![format!("interrupted, and not to be finished: {reason}")],
             cost: Cost::default(),
             highlights: Vec::new(),
+            quality: Quality::default(),
         }
     }
 }

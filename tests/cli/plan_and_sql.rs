@@ -53,10 +53,19 @@ fn a_plan_says_what_the_next_run_does() {
 }
 
 #[test]
+fn a_plan_says_when_fmps_own_ratios_come() {
+    let plan = |args: &[&str]| findata(&[&["plan", "--symbols", "AAPL,KO"], args].concat()).home(&Home::new()).run();
+    let usual = plan(&[]).stdout;
+    assert!(usual.contains("2 not asked for: compared once quarters are there"), "{usual}");
+    let all = plan(&["--reconcile", "--json"]).json();
+    assert_eq!((&all["calls"], &all["datasets"]["ratios_ttm"]["calls"]), (&25.into(), &2.into()));
+}
+
+#[test]
 fn a_plan_for_people_is_a_table() {
     let ended = findata(&["plan", "--symbols", "AAPL"]).home(&Home::new()).run();
     assert_eq!(ended.code, Some(0));
-    for part in ["1 symbol", "dataset", "income_statement", "not fetched yet", "in all", "premium"] {
+    for part in ["1 symbol", "dataset", "income_statement", "not fetched yet", "ratios_ttm", "in all", "premium"] {
         assert!(ended.stdout.contains(part), "{part} is missing in\n{}", ended.stdout);
     }
 }

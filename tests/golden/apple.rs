@@ -64,11 +64,13 @@ fn run() -> Option<Golden> {
         .answer("income-statement", "AAPL", "quarter", set["income_quarters"].to_string())
         .answer("balance-sheet-statement", "AAPL", "quarter", balances.to_string())
         .answer("cash-flow-statement", "AAPL", "quarter", set["cash_flow_quarters"].to_string())
+        .answer("ratios-ttm", "AAPL", "", json!([set["fmp_ratios_ttm"]]).to_string())
+        .answer("key-metrics-ttm", "AAPL", "", json!([set["fmp_key_metrics_ttm"]]).to_string())
         .start();
     let home = Home::new();
     let summary = Job::new(server.url(), &["AAPL"])
         .on(DAY.parse().unwrap())
-        .with(|o| o.prices_from = NaiveDate::from_ymd_opt(2025, 8, 1))
+        .with(|o| (o.prices_from, o.reconcile) = (NaiveDate::from_ymd_opt(2025, 8, 1), true))
         .done(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert_eq!(summary.rows["income_statement"].loaded, 4);
@@ -277,4 +279,29 @@ fn no_figure_of_ours_or_fmps_is_left_out_of_the_lists() {
     let unknown: Vec<_> = theirs.difference(&fields).collect();
     assert!(unmapped.is_empty(), "fields of FMP's that no list names: {unmapped:?}");
     assert!(unknown.is_empty(), "listed fields that FMP does not have: {unknown:?}");
+}
+
+#[test]
+fn the_job_itself_finds_what_is_fmps_and_flags_what_is_not() {
+    let Some(golden) = golden() else { return };
+    let checks = |status: &str| -> BTreeSet<String> {
+        let query = format!("select check_name from ops.quality where status = '{status}' and check_name like 'fmp_%'");
+        golden.home.lines(&query).into_iter().map(|check| check.replacen("fmp_", "", 1)).collect()
+    };
+    let (passed, flagged) = (checks("pass"), checks("flag"));
+    // Every figure with a counterpart passes, as far as FMP's zeros say anything.
+    for (column, _) in RATIOS.iter().chain(MARKET) {
+        assert!(
+            passed.contains(*column),
+            "{column}: {:?}",
+            golden.home.lines(&format!("select * from ops.quality where check_name = 'fmp_{column}'"))
+        );
+    }
+    // What is flagged is among the exceptions, and no statement breaks an identity.
+    let exceptions: BTreeSet<&str> = EXCEPTIONS.iter().map(|e| e.1).collect();
+    let strangers: Vec<_> = flagged.iter().filter(|check| !exceptions.contains(check.as_str())).collect();
+    assert!(strangers.is_empty(), "{strangers:?}");
+    assert!(flagged.contains("ebitda_margin") && flagged.contains("free_cash_flow_to_equity"), "{flagged:?}");
+    let broken = "select * from ops.quality where status = 'flag' and check_name not like 'fmp_%'";
+    assert_eq!(golden.home.lines(broken), Vec::<String>::new());
 }

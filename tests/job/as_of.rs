@@ -181,6 +181,28 @@ fn new_statements_move_no_past_day_and_a_restatement_only_as_a_new_version() {
 }
 
 #[test]
+fn a_backtest_sees_every_day_as_it_was_known_at_its_close() {
+    let home = grown().last();
+    // One row a day: the same as reading the day itself.
+    let figures = |view: &str, of: &str| {
+        format!(
+            "select columns(c -> c not in ('run_id', 'computed_at')) from analytics.{view} where metric_date = date '{of}' and symbol <> 'SPLIT' order by all"
+        )
+    };
+    for of in ["2026-09-14", "2026-07-15", "2026-05-20"] {
+        let then = home.lines_as_of(of.parse().unwrap(), &figures("fact_market_metrics", of));
+        assert!(then.len() > 10, "{}", then.len());
+        let other = difference(&home.lines(&figures("fact_market_metrics_as_known", of)), &then);
+        assert!(other.is_none(), "{of}: {other:#?}");
+    }
+    let (first, all) = ("analytics.fact_market_metrics_as_known", "analytics.fact_market_metrics");
+    assert_eq!(
+        home.count(&format!("select count(*) from {first}")),
+        home.count(&format!("select count(*) from {all}"))
+    );
+}
+
+#[test]
 fn restatements_say_what_changed_from_what_to_what() {
     let home = grown().last();
     let revenue = home.lines(

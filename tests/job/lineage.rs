@@ -124,10 +124,8 @@ fn the_newest_rows_of_staging_are_unique_by_their_key_and_facts_by_theirs() {
     let First { home, .. } = first();
     for table in findata_analytics::models::PUBLISHED {
         let key = table.key.join(", ");
-        let query = format!(
-            "select count(*) from (select {key} from analytics.{} group by all having count(*) > 1)",
-            table.name
-        );
+        let query =
+            format!("select count(*) from (select {key} from {} group by all having count(*) > 1)", table.full_name());
         assert_eq!(home.count(&query), 0, "{}", table.name);
     }
     for dataset in CATALOG {

@@ -4,9 +4,13 @@ mod again;
 mod as_of;
 mod days;
 mod exact;
+mod identities;
 mod lineage;
 mod nulls;
 mod odd;
+mod quality;
+mod restated;
+mod series;
 mod versions;
 
 use std::sync::OnceLock;

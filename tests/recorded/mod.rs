@@ -168,6 +168,17 @@ fn six_decimals(number: &str) -> String {
 }
 
 #[test]
+fn the_recorded_statements_keep_every_identity() {
+    for (ran, checked) in [(fmp4j(), 45), (fmpdotnet(), 4)] {
+        let Some(ran) = ran else { return };
+        let flagged = "select check_name, basis, fiscal_date, ours, theirs from ops.quality where status = 'flag'";
+        assert_eq!(ran.home.lines(flagged), Vec::<String>::new());
+        let passed = ran.home.count("select count(*) from ops.quality where status = 'pass'");
+        assert!(passed >= checked, "{passed}");
+    }
+}
+
+#[test]
 fn texts_and_dates_are_the_recorded_ones() {
     let Some(ran) = fmp4j() else { return };
     let profile = "select company_name || '|' || cik || '|' || exchange || '|' || sector || '|' || ipo_date || '|' || is_etf || '|' || full_time_employees from staging.profile";

@@ -1,4 +1,4 @@
-//! What the tables of `analytics` say, whenever and by whichever run they came to say it.
+//! What the published tables say, whenever and by whichever run they came to say it.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,13 +11,13 @@ const SHOWN: usize = 5;
 /// Characters shown of a row.
 const WIDTH: usize = 200;
 
-/// Rows and an order-independent hash of every table of `analytics`, without the columns that may depend on when or by
+/// Rows and an order-independent hash of every published table, without the columns that may depend on when or by
 /// which run a row came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content(BTreeMap<String, (String, String)>);
 
 impl Home {
-    /// The content of its `analytics`.
+    /// The content of its `analytics` and of `ops.quality`.
     pub fn content(&self) -> Content {
         let connection = self.open();
         let tables = tables(&connection, "findata");
@@ -25,7 +25,8 @@ impl Home {
         let of = |(table, columns): (String, Vec<String>)| {
             let columns = columns.join(", ");
             let query = format!(
-                "select count(*), coalesce(sum(hash(r)::hugeint), 0) from (select row({columns}) r from analytics.{table})"
+                "select count(*), coalesce(sum(hash(r)::hugeint), 0) from (select row({columns}) r from {})",
+                full_name(&table)
             );
             let row = rows(&connection, &query).remove(0);
             (table, (row[0].clone().unwrap_or_default(), row[1].clone().unwrap_or_default()))
@@ -47,7 +48,7 @@ impl Home {
             for (table, columns) in tables(&connection, "mine") {
                 let columns = columns.join(", ");
                 let side = |a: &str, b: &str| {
-                    let of = |home: &str| format!("select {columns} from {home}.analytics.{table}");
+                    let of = |home: &str| format!("select {columns} from {home}.{}", full_name(&table));
                     rows(&connection, &format!("{} except all {} limit {SHOWN}", of(a), of(b)))
                 };
                 let (mine, theirs) = (side("mine", "theirs"), side("theirs", "mine"));
@@ -102,10 +103,15 @@ fn of_the_run(column: &str) -> bool {
         || column.starts_with("valid_")
 }
 
+/// A table with its schema.
+fn full_name(table: &str) -> String {
+    format!("{}.{table}", if table == "quality" { "ops" } else { "analytics" })
+}
+
 fn tables(connection: &Connection, database: &str) -> BTreeMap<String, Vec<String>> {
     let query = format!(
         "select table_name, column_name from duckdb_columns() \
-         where database_name = '{database}' and schema_name = 'analytics' order by table_name, column_index"
+         where database_name = '{database}' and (schema_name = 'analytics' or (schema_name = 'ops' and table_name = 'quality')) order by table_name, column_index"
     );
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in rows(connection, &query) {

@@ -1,12 +1,13 @@
 //! analytics: what was loaded becomes figures, published in one transaction, and the run is closed with a summary.
 //!
 //! [`models`] lists the SQL of `infra/models`; `versions` turns lanes into what was known when; `publish` writes what differs;
-//! `summary` adds the ledger up.
+//! `quality` says what the checks found; `summary` adds the ledger up.
 
 pub mod dictionary;
 pub mod formulas;
 pub mod models;
 mod publish;
+mod quality;
 mod summary;
 mod versions;
 
@@ -52,7 +53,9 @@ pub async fn handle(
     let tables =
         if plan.options.skip_analytics { BTreeMap::new() } else { compute(run, &plan, warehouse, clock).await? };
     let highlights = if plan.options.skip_analytics { Vec::new() } else { highlights(&plan, warehouse).await? };
-    let summary = summary::summarise(&plan, &entries, loaded, tables, highlights, measured, begun.elapsed());
+    let found = quality::found(warehouse).await?;
+    let mut summary = summary::summarise(&plan, &entries, loaded, tables, highlights, measured, begun.elapsed());
+    summary.quality = found;
     in_transaction(warehouse, &summary::note_run(&summary, clock.now())).await?;
     stage::write_json_once(stage, &ledger::summary_key(run), &summary).await?;
     bus.publish(event(&summary, &entries)).await?;

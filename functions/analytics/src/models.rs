@@ -76,11 +76,15 @@ pub const MODELS: &[Model] = models![
     "65_superseded_ranges.sql",
     "66_market_days.sql",
     "67_new_fact_market_metrics_history.sql",
+    "70_quality_identities.sql",
+    "71_fmp_beside_ours.sql",
+    "72_fmp_pairs.sql",
+    "73_new_quality.sql",
     "80_new_dim_company.sql",
     "81_new_dim_date.sql",
 ];
 
-/// The statements that create the tables and views of `analytics`.
+/// The statements that create the tables and views that analytics keeps, those of `analytics` and `ops.quality`.
 pub const TABLES: &[Model] = models![
     "tables/dim_company.sql",
     "tables/dim_date.sql",
@@ -91,12 +95,14 @@ pub const TABLES: &[Model] = models![
     "tables/fact_growth_rates_history.sql",
     "tables/fact_market_metrics_history.sql",
     "tables/period_nulls_history.sql",
+    "tables/quality.sql",
     "views/statement_versions.sql",
     "views/fact_financials.sql",
     "views/fact_financials_ttm.sql",
     "views/fact_financial_ratios.sql",
     "views/fact_growth_rates.sql",
     "views/fact_market_metrics.sql",
+    "views/fact_market_metrics_as_known.sql",
     "views/period_nulls.sql",
     "views/metric_nulls.sql",
 ];
@@ -142,7 +148,7 @@ fn column(line: &'static str) -> Option<Column> {
 /// A published table.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
-    /// Its name in `analytics`; its model is `new_` and this.
+    /// Its name; its model is `new_` and this, its statement `tables/` and this.
     pub name: &'static str,
     /// Its natural key, without `known_from` where it keeps versions.
     pub key: &'static [&'static str],
@@ -180,6 +186,15 @@ impl Table {
     }
 }
 
+impl Table {
+    /// Its name with the schema, as its statement has it.
+    pub fn full_name(&self) -> &'static str {
+        let own = |t: &&Model| t.file.strip_prefix("tables/").and_then(|f| f.strip_suffix(".sql")) == Some(self.name);
+        let after = TABLES.iter().find(own).and_then(|t| t.sql.split_once("create table if not exists "));
+        after.and_then(|(_, rest)| rest.split_whitespace().next()).unwrap_or_default()
+    }
+}
+
 /// Which rows of a table a run computes anew; all others stay as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
@@ -207,6 +222,7 @@ pub const PUBLISHED: &[Table] = &[
     versioned("fact_growth_rates_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
     versioned("fact_market_metrics_history", &["company_key", "metric_date"], Extent::Days("metric_date")),
     versioned("period_nulls_history", &["company_key", "fiscal_date", "basis", "metric"], Extent::Companies),
+    plain("quality", &["company_key", "check_name", "basis", "fiscal_date"], Extent::Companies),
 ];
 
 const fn plain(name: &'static str, key: &'static [&'static str], extent: Extent) -> Table {
@@ -229,6 +245,8 @@ mod tests {
         }
         for table in PUBLISHED {
             assert!(MODELS.iter().any(|m| m.builds() == format!("new_{}", table.name)), "{}", table.name);
+            let schema = if table.name == "quality" { "ops" } else { "analytics" };
+            assert_eq!(table.full_name(), format!("{schema}.{}", table.name));
         }
     }
 

@@ -1,4 +1,4 @@
-//! From the models' tables to `analytics`: only rows that differ are written, all tables in one transaction.
+//! From the models' tables to those that are published: only rows that differ are written, all tables in one transaction.
 //!
 //! `delta_` holds what is new or other than before, `gone_` what is no more or was other. Both are set differences
 //! over whole rows, so a NULL equals a NULL and no column can be forgotten. They are temporary tables built before the
@@ -63,7 +63,7 @@ pub(crate) async fn publish(
 
 /// Tables that hold rows already.
 async fn filled(warehouse: &mut impl Warehouse) -> Result<BTreeSet<String>> {
-    let one = |table: &Table| format!("select '{0}' where exists (select 1 from analytics.{0})", table.name);
+    let one = |table: &Table| format!("select '{}' where exists (select 1 from {})", table.name, table.full_name());
     let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
     Ok(warehouse.query(&query).await?.into_iter().filter_map(|row| row.into_iter().next()?).collect())
 }
@@ -77,7 +77,7 @@ fn new(table: &Table) -> String {
 }
 
 fn old(table: &Table) -> String {
-    let rows = format!("select t.* exclude (run_id, computed_at) from analytics.{} t", table.name);
+    let rows = format!("select t.* exclude (run_id, computed_at) from {} t", table.full_name());
     // Lanes of the past are computed for some companies only; the older versions of the others stay as they are.
     let versions = match table.versions {
         Versions::OfLanes => " and (s.with_history or t.known_to is null)",
@@ -97,12 +97,12 @@ fn difference(prefix: &str, table: &Table, left: &str, right: &str) -> String {
 }
 
 fn write(table: &Table, run: &RunId, now: DateTime<Utc>) -> [String; 2] {
-    let name = table.name;
+    let (name, target) = (table.name, table.full_name());
     let same = table.full_key().map(|k| format!("t.{k} = g.{k}")).collect::<Vec<_>>().join(" and ");
     let (run, now) = (literal(run.as_str()), now.format("%Y-%m-%d %H:%M:%S%.3f"));
     [
-        format!("delete from analytics.{name} t using gone_{name} g where {same}"),
-        format!("insert into analytics.{name} select d.*, {run}, '{now}'::timestamp from delta_{name} d"),
+        format!("delete from {target} t using gone_{name} g where {same}"),
+        format!("insert into {target} select d.*, {run}, '{now}'::timestamp from delta_{name} d"),
     ]
 }
 
@@ -136,7 +136,7 @@ async fn with_totals(
     mut counts: BTreeMap<String, TableCounts>,
     warehouse: &mut impl Warehouse,
 ) -> Result<BTreeMap<String, TableCounts>> {
-    let one = |table: &Table| format!("select '{0}', count(*)::varchar from analytics.{0}", table.name);
+    let one = |table: &Table| format!("select '{}', count(*)::varchar from {}", table.name, table.full_name());
     let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
     for row in warehouse.query(&query).await? {
         if let [Some(name), rows] = row.as_slice() {

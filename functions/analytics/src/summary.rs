@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use findata_shared::{
     ledger::{BatchEntry, Loaded, Outcome, TaskRecord},
     plan::Plan,
-    run::{BudgetUse, Connections, Cost, Failure, Highlight, Status, Summary, TableCounts, TaskCounts},
+    run::{BudgetUse, Connections, Cost, Failure, Highlight, Quality, Status, Summary, TableCounts, TaskCounts},
     warehouse::literal,
 };
 
@@ -96,6 +96,7 @@ pub(crate) fn summarise(
         notes: notes(plan, entries, &outside),
         cost: Cost { fmp_calls: calls, s3_puts: measured.stage_puts, ..Cost::default() },
         highlights,
+        quality: Quality::default(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Fetch or skip, and why: a pure comparison of what is wanted with the freshness book.
 
+mod turns;
+
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
@@ -57,6 +59,7 @@ pub fn plan(symbols: &[Symbol], options: &Options, book: &Book, now: DateTime<Ut
                         planned.tasks.push(task);
                     }
                     Decision::Skip(why) => *account.skipped.entry(why.into()).or_default() += 1,
+                    Decision::Leave(why) => *account.unasked.entry(why.into()).or_default() += 1,
                 }
             }
         }
@@ -92,7 +95,10 @@ fn within_plan(options: &Options) -> Options {
 
 enum Decision {
     Fetch(&'static str),
+    /// What is there is fresh.
     Skip(&'static str),
+    /// This run does not ask.
+    Leave(&'static str),
 }
 
 fn wanted(options: &Options) -> Result<Vec<&'static Dataset>> {
@@ -110,6 +116,11 @@ fn wanted(options: &Options) -> Result<Vec<&'static Dataset>> {
             let error = format!("{name} cannot be asked for alone: it comes with --universe sp500");
             return Err(Error::Reject(error));
         }
+        if !found.contains(&dataset) {
+            found.push(dataset);
+        }
+    }
+    for dataset in CATALOG.iter().filter(|d| options.reconcile && turns::days(d).is_some()) {
         if !found.contains(&dataset) {
             found.push(dataset);
         }
@@ -145,7 +156,12 @@ fn due(
         Requests::Market => Vec::new(),
         Requests::Symbol => {
             let task = task(Window::All);
-            let decision = by_age(dataset, book.entry(dataset, &task.subject()), None, options.full, now);
+            let known = book.entry(dataset, &task.subject());
+            let asked = options.reconcile || !options.datasets.is_empty();
+            let decision = match turns::days(dataset) {
+                Some(days) if !asked => turns::decide(symbol, known, turns::quarters(book, symbol), days, now),
+                _ => by_age(dataset, known, None, options.full, now),
+            };
             vec![(task, decision)]
         }
         Requests::Statement => [(Cadence::Annual, options.years), (Cadence::Quarter, options.quarters)]
@@ -170,8 +186,8 @@ fn due(
 fn by_age(dataset: &Dataset, known: Option<&Entry>, limit: Option<u32>, full: bool, now: DateTime<Utc>) -> Decision {
     let Some(known) = known else { return Decision::Fetch("not fetched yet") };
     let lifetime = match dataset.freshness {
-        Freshness::For(time) if !known.empty => time,
-        Freshness::For(_) | Freshness::UntilNextClose => EMPTY,
+        Freshness::For(time) | Freshness::InTurn { asked: time, .. } if !known.empty => time,
+        Freshness::For(_) | Freshness::InTurn { .. } | Freshness::UntilNextClose => EMPTY,
     };
     if full {
         Decision::Fetch("asked for in full")
@@ -211,6 +227,10 @@ fn days(
     };
     if full {
         return fetch(first, to, "asked for in full").collect();
+    }
+    // With the newest days, so that the series comes in the calls of an ordinary day.
+    if covered.from <= to && known.again.is_some_and(|again| again.on <= calendar::new_york_date(now)) {
+        return fetch(covered.from.min(first), to, "a split or dividend came into effect since").collect();
     }
     let mut parts = Vec::new();
     if first < covered.from {

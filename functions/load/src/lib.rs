@@ -4,13 +4,15 @@
 //! and one transaction brings in what is new, sets aside what is quarantined and notes the files. A file that is
 //! noted is not loaded again, so the function may be repeated after a crash anywhere.
 
+mod events;
 mod restated;
 mod sql;
 
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::NaiveDate;
 use findata_shared::{
-    Error, Result,
+    Error, Result, calendar,
     catalog::{self, Dataset},
     clock::Clock,
     freshness,
@@ -38,17 +40,22 @@ pub async fn handle(
         .await?
         .ok_or_else(|| Error::retry(format!("run {run} is not staged yet")))?;
     let noted = noted(run, warehouse).await?;
+    let today = calendar::new_york_date(clock.now());
+    let mut withdrawn = BTreeMap::new();
     for dataset in catalog::CATALOG {
         let open = |f: &&StagedFile| f.dataset == dataset.name && !noted.contains_key(&f.key);
         let files: Vec<StagedFile> = staged.files.iter().filter(open).cloned().collect();
         if !files.is_empty() {
-            load_dataset(run, dataset, &files, warehouse, clock).await?;
+            withdrawn.extend(load_dataset(run, dataset, &files, warehouse, clock).await?);
         }
     }
     let entries = ledger::entries(stage, run).await?;
     note_tasks(run, &entries, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
     freshness::advance(stage, &records).await?;
+    if records.iter().any(|record| events::concerns(record.task.dataset)) {
+        events::note(&withdrawn, today, stage, warehouse).await?;
+    }
 
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
     for (dataset, counts) in self::noted(run, warehouse).await?.into_values() {
@@ -63,23 +70,25 @@ pub async fn handle(
     Ok(loaded)
 }
 
+/// Loads one dataset's files; says which symbols lost an event with them, and of which day.
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,
     files: &[StagedFile],
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
-) -> Result<()> {
+) -> Result<BTreeMap<String, NaiveDate>> {
     warehouse.copy_in(dataset, files).await?;
     compare(files, &warehouse.query(sql::COUNTS).await?)?;
     warehouse.execute(&sql::fresh(dataset)).await?;
     warehouse.execute(&sql::departed(dataset)).await?;
     warehouse.execute(&restated::against_older(dataset)).await?;
     in_transaction(warehouse, &sql::publish(dataset, run, files, clock.now())).await?;
+    let withdrawn = events::withdrawn(dataset, warehouse).await?;
     for table in ["incoming", "fresh", "departed", "restated"] {
         warehouse.execute(&format!("drop table {table}")).await?;
     }
-    Ok(())
+    Ok(withdrawn)
 }
 
 /// Compares every file's rows with the ledger.

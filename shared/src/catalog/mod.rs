@@ -1,10 +1,15 @@
 //! The one place that says what a dataset is. Requests, stage keys, raw and staging tables, freshness and
 //! the documentation follow from an entry here; adding a dataset is adding an entry.
 
+mod column;
 mod market;
+mod reconciled;
 mod statements;
 
 use chrono::Duration;
+
+pub use column::{Column, DERIVED, Kind};
+use column::{boolean, date, decimal, derived_date, derived_instant, derived_text, double, integer, text};
 
 /// One endpoint's rows: one raw table, one staging table, one folder of the stage.
 #[derive(Debug)]
@@ -58,100 +63,14 @@ pub enum Freshness {
     For(Duration),
     /// Until the next close. Only closed sessions are asked for, so a bar is never half a day's.
     UntilNextClose,
-}
-
-/// A typed column and the FMP field it comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Column {
-    /// Name in `staging`, and in `analytics` where it is carried over.
-    pub name: &'static str,
-    /// Field of FMP's answer; empty for a column that extract derives.
-    pub field: &'static str,
-    /// Its type.
-    pub kind: Kind,
-    /// A row without it is quarantined.
-    pub required: bool,
-}
-
-/// Types that mean the same on every warehouse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Text as it came.
-    Text,
-    /// ISO date.
-    Date,
-    /// Instant in UTC, to the second.
-    Instant,
-    /// DECIMAL(38, 6): amounts, prices, share counts.
-    Decimal,
-    /// 64-bit float: figures that are no amounts.
-    Double,
-    /// 64-bit integer.
-    Integer,
-    /// True or false.
-    Boolean,
-}
-
-impl Kind {
-    /// The type's name in SQL, one that Snowflake and DuckDB read alike.
-    pub fn sql(self) -> &'static str {
-        match self {
-            Kind::Text => "varchar",
-            Kind::Date => "date",
-            Kind::Instant => "timestamp",
-            Kind::Decimal => "decimal(38, 6)",
-            Kind::Double => "double",
-            Kind::Integer => "bigint",
-            Kind::Boolean => "boolean",
-        }
-    }
-}
-
-impl Column {
-    const fn new(name: &'static str, field: &'static str, kind: Kind) -> Self {
-        Column { name, field, kind, required: false }
-    }
-
-    const fn required(mut self) -> Self {
-        self.required = true;
-        self
-    }
-
-    /// Whether extract computes it from other fields.
-    pub fn derived(&self) -> bool {
-        DERIVED.contains(&self.name)
-    }
-}
-
-/// Columns that extract derives from a statement's header.
-pub const DERIVED: &[&str] = &["accepted_at", "accepted_at_source", "known_on"];
-
-const fn text(name: &'static str, field: &'static str) -> Column {
-    Column::new(name, field, Kind::Text)
-}
-const fn date(name: &'static str, field: &'static str) -> Column {
-    Column::new(name, field, Kind::Date)
-}
-const fn decimal(name: &'static str, field: &'static str) -> Column {
-    Column::new(name, field, Kind::Decimal)
-}
-const fn double(name: &'static str, field: &'static str) -> Column {
-    Column::new(name, field, Kind::Double)
-}
-const fn integer(name: &'static str, field: &'static str) -> Column {
-    Column::new(name, field, Kind::Integer)
-}
-const fn boolean(name: &'static str, field: &'static str) -> Column {
-    Column::new(name, field, Kind::Boolean)
-}
-const fn derived_instant(name: &'static str, field: &'static str) -> Column {
-    Column::new(name, field, Kind::Instant)
-}
-const fn derived_text(name: &'static str) -> Column {
-    Column::new(name, "", Kind::Text)
-}
-const fn derived_date(name: &'static str) -> Column {
-    Column::new(name, "", Kind::Date)
+    /// For a fixed time where a run asks for it; other runs ask for it in turn: once in so many days, on a day of the
+    /// symbol's own, so that a day asks for its share of the universe.
+    InTurn {
+        /// How long an answer counts as fresh where a run asks.
+        asked: Duration,
+        /// Days from one turn to the next.
+        days: u32,
+    },
 }
 
 /// Columns that every staging table carries after its own: where a row came from and when it was seen.
@@ -263,6 +182,28 @@ pub const CATALOG: &[Dataset] = &[
         freshness: Freshness::For(Duration::days(1)),
         row_bytes: 80,
         about: "Today's members of the S&P 500.",
+    },
+    Dataset {
+        name: "ratios_ttm",
+        endpoint: "ratios-ttm",
+        requests: Requests::Symbol,
+        key: &["symbol"],
+        history: History::Current,
+        columns: reconciled::RATIOS_TTM,
+        freshness: Freshness::InTurn { asked: Duration::days(1), days: 30 },
+        row_bytes: 1_500,
+        about: "FMP's own ratios of the last twelve months, to reconcile with; undated, so of the day they were fetched.",
+    },
+    Dataset {
+        name: "key_metrics_ttm",
+        endpoint: "key-metrics-ttm",
+        requests: Requests::Symbol,
+        key: &["symbol"],
+        history: History::Current,
+        columns: reconciled::KEY_METRICS_TTM,
+        freshness: Freshness::InTurn { asked: Duration::days(1), days: 30 },
+        row_bytes: 1_200,
+        about: "FMP's own key metrics of the last twelve months, to reconcile with; undated, so of the day they were fetched.",
     },
 ];
 

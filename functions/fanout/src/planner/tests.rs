@@ -162,3 +162,90 @@ fn an_index_that_is_a_member_is_asked_for_once() {
     let options = Options { index: Some("AAPL".parse().unwrap()), ..only("prices") };
     assert_eq!(ask(&options, &Book::default(), "2026-11-20T22:00:00Z").len(), 1);
 }
+
+/// The reasons and counts of a dataset that a plan does not ask for.
+fn unasked(options: &Options, book: &Book, when: &str) -> Vec<String> {
+    let planned = plan(&symbols(), options, book, at(when)).unwrap();
+    planned.datasets.iter().flat_map(|(_, d)| d.unasked.keys().cloned()).collect()
+}
+
+fn reconciling(tasks: &[Task]) -> usize {
+    tasks.iter().filter(|task| turns::days(task.dataset).is_some()).count()
+}
+
+#[test]
+fn fmps_own_ratios_come_in_turn_and_never_on_the_day_of_a_first_load() {
+    let many: Vec<Symbol> = (0..600).map(|i| format!("S{i}").parse().unwrap()).collect();
+    let mut book = Book::default();
+    let options = Options::default();
+    let evening = |day: i64| (at("2026-01-01T22:00:00Z") + Duration::days(day)).to_rfc3339();
+    let ask = |book: &Book, when: &str| plan(&many, &options, book, at(when)).unwrap().tasks;
+    let first = ask(&book, &evening(0));
+    assert_eq!((first.len(), reconciling(&first)), (many.len() * 10 + 1, 0));
+    note(&mut book, &first, &evening(0), |_| Outcome::Rows { rows: 1, newest: None });
+    assert_eq!(reconciling(&ask(&book, "2026-01-01T23:00:00Z")), 0, "a run right after");
+    let mut asked: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for day in 1..=90 {
+        let when = evening(day);
+        let due: Vec<Task> = ask(&book, &when).into_iter().filter(|t| turns::days(t.dataset).is_some()).collect();
+        assert!(due.len() as f64 / (many.len() as f64) < 0.2, "{} calls on day {day}", due.len());
+        for task in &due {
+            asked.entry(format!("{task}")).or_default().push(day);
+        }
+        note(&mut book, &due, &when, |_| Outcome::Rows { rows: 1, newest: None });
+        assert_eq!(reconciling(&ask(&book, &when)), 0, "a second run of day {day}");
+    }
+    assert_eq!(asked.len(), many.len() * 2, "everybody has had a turn");
+    assert!(asked.values().all(|days| days.windows(2).all(|w| w[1] - w[0] == 30)), "{asked:?}");
+}
+
+#[test]
+fn a_run_may_ask_for_fmps_own_ratios_at_once_by_flag_or_by_name() {
+    let mut book = Book::default();
+    let flag = Options { reconcile: true, ..Options::default() };
+    let first = ask(&flag, &book, "2026-11-20T22:00:00Z");
+    assert_eq!((first.len(), reconciling(&first)), (13, 2));
+    note(&mut book, &first, "2026-11-20T22:00:00Z", |_| Outcome::Rows { rows: 1, newest: Some(day("2026-11-20")) });
+    for options in [&flag, &Options::default(), &only("ratios-ttm")] {
+        assert!(ask(options, &book, "2026-11-20T22:00:01Z").is_empty(), "{options:?}");
+    }
+    assert_eq!(reconciling(&ask(&flag, &book, "2026-11-21T22:00:00Z")), 2, "a day later");
+    assert_eq!(ask(&only("key_metrics_ttm"), &book, "2026-11-21T22:00:00Z").len(), 1);
+    assert_eq!(reconciling(&ask(&Options { full: true, ..Options::default() }, &book, "2026-11-21T22:00:00Z")), 0);
+    let with_prices = Options { reconcile: true, ..only("prices") };
+    assert_eq!(reconciling(&ask(&with_prices, &Book::default(), "2026-11-20T22:00:00Z")), 2);
+    assert_eq!(
+        unasked(&Options::default(), &book, "2026-11-21T22:00:00Z"),
+        ["compared within the last 30 days; --reconcile asks again"; 2]
+    );
+    // Refused, it is asked for again after a day by whoever asks, and in turn after thirty.
+    let again = ask(&only("ratios_ttm"), &book, "2026-11-21T22:00:00Z");
+    note(&mut book, &again, "2026-11-21T22:00:00Z", |_| Outcome::NotInPlan { reason: "x".into() });
+    assert!(ask(&only("ratios_ttm"), &book, "2026-11-22T21:00:00Z").is_empty());
+    assert_eq!(ask(&only("ratios_ttm"), &book, "2026-11-22T22:00:00Z").len(), 1);
+    assert!(unasked(&Options::default(), &book, "2026-11-22T22:00:00Z")[0].starts_with("not in the FMP plan"));
+}
+
+#[test]
+fn a_history_that_an_event_made_another_is_fetched_again_with_the_next_bars_and_once() {
+    let mut book = Book::default();
+    let options = Options { prices_from: Some(day("1995-01-01")), ..only("prices") };
+    let rows = |when: &'static str| move |_: &Task| Outcome::Rows { rows: 1, newest: Some(day(when)) };
+    let first = ask(&options, &book, "2026-11-19T22:00:00Z");
+    assert_eq!(first.len(), 3, "three windows");
+    note(&mut book, &first, "2026-11-19T22:00:00Z", rows("2026-11-19"));
+    let prices = catalog::dataset("prices").unwrap();
+    book.again(prices, &BTreeMap::from([("AAPL".into(), day("2026-11-20"))]));
+    let daily = only("prices");
+    assert!(ask(&daily, &book, "2026-11-19T22:00:01Z").is_empty(), "a run right after");
+    let again = ask(&daily, &book, "2026-11-20T22:00:00Z");
+    let range = |task: &Task| if let Window::Days { from, to } = task.window { (from, to) } else { panic!("days") };
+    assert_eq!((range(&again[0]).0, range(&again[2]).1), (day("1995-01-01"), day("2026-11-20")));
+    // Two of three parts came: the whole is asked for again, since nobody knows what the third holds.
+    note(&mut book, &again[..2], "2026-11-20T22:00:00Z", rows("2026-11-20"));
+    assert_eq!(ask(&daily, &book, "2026-11-20T22:05:00Z").len(), 3);
+    note(&mut book, &again, "2026-11-20T22:05:00Z", rows("2026-11-20"));
+    assert!(ask(&daily, &book, "2026-11-20T22:06:00Z").is_empty());
+    let next = ask(&daily, &book, "2026-11-23T22:00:00Z");
+    assert_eq!((next.len(), range(&next[0])), (1, (day("2026-11-16"), day("2026-11-23"))));
+}

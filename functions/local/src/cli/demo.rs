@@ -36,7 +36,9 @@ pub(crate) async fn demo(global: &Global, from_environment: &[&'static str], arg
     }
     let symbols: Vec<Symbol> =
         fmp_server::symbols(args.companies as usize).iter().map(|s| s.parse()).collect::<Result<_, _>>()?;
-    let request = args.extent.request(Universe::Symbols(symbols), &settled, false);
+    let mut request = args.extent.request(Universe::Symbols(symbols), &settled, false);
+    // No call costs anything here, so the demo shows all there is.
+    request.options.reconcile = true;
     let fmp = settled.fmp(SecretString::from("demo"), request.options.max_calls);
     let summary = run::whole_job(&settled, &request, &fmp).await?;
     run::print(&settled, &summary)

@@ -55,6 +55,9 @@ pub(crate) struct Extent {
     /// Only these datasets
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub datasets: Vec<String>,
+    /// Ask for FMP's own ratios of every symbol, to compare ours with [default: a thirtieth of the symbols a day]
+    #[arg(long)]
+    pub reconcile: bool,
     /// Never make more calls than this, retries included
     #[arg(long, value_name = "N")]
     pub max_calls: Option<u64>,
@@ -82,6 +85,7 @@ impl Extent {
             prices_to: self.to,
             full: self.full,
             datasets: self.datasets.clone(),
+            reconcile: self.reconcile,
             skip_analytics,
             max_calls: self.max_calls,
             index: settled.index.clone(),

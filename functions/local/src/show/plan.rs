@@ -20,7 +20,8 @@ pub fn plan(plan: &Plan, fmp_plan: &str, minutes: Option<f64>) -> String {
         size += dataset.bytes;
         let fetch = dataset.due.iter().map(|(why, n)| format!("{} {why}", count(*n)));
         let skip = dataset.skipped.iter().map(|(why, n)| format!("{} skipped: {why}", count(*n)));
-        let why = fetch.chain(skip).collect::<Vec<_>>().join(", ");
+        let leave = dataset.unasked.iter().map(|(why, n)| format!("{} not asked for: {why}", count(*n)));
+        let why = fetch.chain(skip).chain(leave).collect::<Vec<_>>().join(", ");
         let _ = writeln!(out, "  {name:<20} {:>8} {:>10}   {why}", count(dataset.calls), bytes(dataset.bytes));
     }
     let pace = minutes.map_or("no limit of calls".into(), |m| format!("about {m} minutes"));

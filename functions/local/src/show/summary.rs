@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
-use findata_shared::run::{Highlight, Status, Summary};
+use findata_shared::run::{Highlight, Quality, Status, Summary};
 
 use super::{bytes, count, of};
 
@@ -29,6 +29,7 @@ pub fn summary(run: &Summary, warehouse: &Path) -> String {
     datasets(&mut out, run);
     tables(&mut out, run);
     highlights(&mut out, &run.highlights);
+    quality(&mut out, &run.quality);
     for note in &run.notes {
         let _ = writeln!(out, "  note      {note}");
     }
@@ -115,6 +116,19 @@ fn highlights(out: &mut String, companies: &[Highlight]) {
         );
     }
     let _ = writeln!(out, "  (- is NULL; analytics.metric_nulls says why)");
+}
+
+fn quality(out: &mut String, found: &Quality) {
+    if found.flagged > 0 {
+        let companies = if found.flagged_companies == 1 {
+            "1 company".into()
+        } else {
+            format!("{} companies", count(found.flagged_companies))
+        };
+        let checks = of(found.flagged, "check");
+        let query = "select * from ops.quality where status = 'flag'";
+        let _ = writeln!(out, "  quality   {checks} flagged in {companies}: {query}");
+    }
 }
 
 fn figure(figures: &BTreeMap<String, f64>, name: &str, show: impl Fn(f64) -> String) -> String {

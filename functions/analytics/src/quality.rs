@@ -1,0 +1,28 @@
+//! What the checks of `ops.quality` found, for the summary.
+
+use findata_shared::{
+    Result,
+    run::{Quality, Score},
+    warehouse::Warehouse,
+};
+
+const COUNTS: &str = "select count(case when check_name = 'score' then 1 end)::varchar, \
+     count(case when status = 'flag' then 1 end)::varchar, \
+     count(distinct case when status = 'flag' then symbol end)::varchar from ops.quality";
+
+const LOWEST: &str = "select symbol, ours::varchar from ops.quality where check_name = 'score' and ours < 1 \
+     order by ours, symbol limit 5";
+
+/// Reads what the checks found.
+pub(crate) async fn found(warehouse: &mut impl Warehouse) -> Result<Quality> {
+    let counts = warehouse.query(COUNTS).await?;
+    let count = |column: usize| -> u64 {
+        counts.first().and_then(|row| row.get(column)?.as_deref()?.parse().ok()).unwrap_or_default()
+    };
+    let score = |row: Vec<Option<String>>| match row.as_slice() {
+        [Some(symbol), Some(score)] => Some(Score { symbol: symbol.clone(), score: score.parse().ok()? }),
+        _ => None,
+    };
+    let lowest = warehouse.query(LOWEST).await?.into_iter().filter_map(score).collect();
+    Ok(Quality { companies: count(0), flagged: count(1), flagged_companies: count(2), lowest })
+}

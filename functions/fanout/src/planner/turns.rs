@@ -1,0 +1,52 @@
+//! Datasets that are asked for in turn: on one day in so many, which a symbol's name decides, so that every day has its share.
+
+use chrono::{DateTime, Datelike, Utc};
+use findata_shared::{
+    Symbol, calendar,
+    catalog::{self, Dataset, Freshness},
+    freshness::{Book, Entry},
+    hash,
+    plan::Cadence,
+};
+
+use super::Decision;
+
+const COMPARED: &str = "compared within the last 30 days; --reconcile asks again";
+const REFUSED: &str = "not in the FMP plan within the last 30 days; --reconcile asks again";
+
+/// Days from one turn to the next, for a dataset that is asked for in turn.
+pub(super) fn days(dataset: &Dataset) -> Option<u32> {
+    match dataset.freshness {
+        Freshness::InTurn { days, .. } => Some(days),
+        Freshness::For(_) | Freshness::UntilNextClose => None,
+    }
+}
+
+/// What is known of a symbol's quarters, without which there are no figures of ours to compare.
+pub(super) fn quarters<'a>(book: &'a Book, symbol: &Symbol) -> Option<&'a Entry> {
+    let dataset = catalog::dataset("income_statement")?;
+    book.entry(dataset, &format!("{symbol}:{}", Cadence::Quarter.as_str())).filter(|entry| !entry.empty)
+}
+
+/// Whether it is a symbol's turn.
+pub(super) fn decide(
+    symbol: &Symbol,
+    known: Option<&Entry>,
+    quarters: Option<&Entry>,
+    days: u32,
+    now: DateTime<Utc>,
+) -> Decision {
+    let today = calendar::new_york_date(now);
+    let age = |entry: &Entry| (today - calendar::new_york_date(entry.fetched_at)).num_days();
+    let turn = u64::from(today.num_days_from_ce().unsigned_abs()) % u64::from(days);
+    // Quarters of today came with this day's first run: a run right after it asks for nothing.
+    if quarters.is_none_or(|q| age(q) < 1) {
+        Decision::Leave("compared once quarters are there since an earlier day; --reconcile asks at once")
+    } else if let Some(known) = known.filter(|k| age(k) < i64::from(days)) {
+        Decision::Leave(if known.refused { REFUSED } else { COMPARED })
+    } else if hash::number(symbol.as_str()) % u64::from(days) == turn {
+        Decision::Fetch("in turn, a thirtieth of the symbols a day")
+    } else {
+        Decision::Leave("in turn, a thirtieth of the symbols a day; --reconcile asks at once")
+    }
+}

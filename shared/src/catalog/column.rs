@@ -1,0 +1,95 @@
+//! A column of a dataset: its name, the field it comes from, its type.
+
+/// A typed column and the FMP field it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Name in `staging`, and in `analytics` where it is carried over.
+    pub name: &'static str,
+    /// Field of FMP's answer; empty for a column that extract derives.
+    pub field: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// A row without it is quarantined.
+    pub required: bool,
+}
+
+/// Types that mean the same on every warehouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text as it came.
+    Text,
+    /// ISO date.
+    Date,
+    /// Instant in UTC, to the second.
+    Instant,
+    /// DECIMAL(38, 6): amounts, prices, share counts.
+    Decimal,
+    /// 64-bit float: figures that are no amounts.
+    Double,
+    /// 64-bit integer.
+    Integer,
+    /// True or false.
+    Boolean,
+}
+
+impl Kind {
+    /// The type's name in SQL, one that Snowflake and DuckDB read alike.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Kind::Text => "varchar",
+            Kind::Date => "date",
+            Kind::Instant => "timestamp",
+            Kind::Decimal => "decimal(38, 6)",
+            Kind::Double => "double",
+            Kind::Integer => "bigint",
+            Kind::Boolean => "boolean",
+        }
+    }
+}
+
+impl Column {
+    const fn new(name: &'static str, field: &'static str, kind: Kind) -> Self {
+        Column { name, field, kind, required: false }
+    }
+
+    pub(super) const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// Whether extract computes it from other fields.
+    pub fn derived(&self) -> bool {
+        DERIVED.contains(&self.name)
+    }
+}
+
+/// Columns that extract derives from a statement's header.
+pub const DERIVED: &[&str] = &["accepted_at", "accepted_at_source", "known_on"];
+
+pub(super) const fn text(name: &'static str, field: &'static str) -> Column {
+    Column::new(name, field, Kind::Text)
+}
+pub(super) const fn date(name: &'static str, field: &'static str) -> Column {
+    Column::new(name, field, Kind::Date)
+}
+pub(super) const fn decimal(name: &'static str, field: &'static str) -> Column {
+    Column::new(name, field, Kind::Decimal)
+}
+pub(super) const fn double(name: &'static str, field: &'static str) -> Column {
+    Column::new(name, field, Kind::Double)
+}
+pub(super) const fn integer(name: &'static str, field: &'static str) -> Column {
+    Column::new(name, field, Kind::Integer)
+}
+pub(super) const fn boolean(name: &'static str, field: &'static str) -> Column {
+    Column::new(name, field, Kind::Boolean)
+}
+pub(super) const fn derived_instant(name: &'static str, field: &'static str) -> Column {
+    Column::new(name, field, Kind::Instant)
+}
+pub(super) const fn derived_text(name: &'static str) -> Column {
+    Column::new(name, "", Kind::Text)
+}
+pub(super) const fn derived_date(name: &'static str) -> Column {
+    Column::new(name, "", Kind::Date)
+}
