@@ -43,6 +43,9 @@ const EVERYWHERE: [(&str, &str); 16] = [
     ("computed_at", "when it was computed, UTC"),
 ];
 
+/// Units that a comment may begin with, where the formula does not say them.
+const UNITS: [&str; 1] = ["percent"];
+
 /// Columns of the view of reasons.
 const REASONS: [(&str, &str, &str); 7] = [
     ("company_key", "varchar", ""),
@@ -59,10 +62,11 @@ pub fn everywhere(name: &str) -> Option<&'static str> {
     EVERYWHERE.iter().find(|(known, _)| *known == name).map(|(_, about)| *about)
 }
 
-/// The tables and views of `analytics` with their first lines' words, in the order in which they are made.
-pub fn tables() -> Vec<(String, String)> {
+/// The tables and views of a schema that the models fill, with their first lines' words, in the order in which they are made.
+pub fn tables(schema: &str) -> Vec<(String, String)> {
     let one = |file: &crate::models::Model| {
-        let (_, rest) = file.sql.split_once(" analytics.")?;
+        let create = file.sql.lines().find(|line| line.starts_with("create "))?;
+        let (_, rest) = create.split_once(&format!(" {schema}."))?;
         let name = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()?;
         let comments = file.sql.lines().take_while(|line| line.starts_with("--"));
         let text = comments.map(|line| line.trim_start_matches('-').trim()).collect::<Vec<_>>().join(" ");
@@ -71,7 +75,7 @@ pub fn tables() -> Vec<(String, String)> {
     TABLES.iter().filter_map(one).collect()
 }
 
-/// The columns of a table or view of `analytics`.
+/// The columns of a table or view that the models fill.
 pub fn describe(table: &str) -> Vec<Entry> {
     if table == "metric_nulls" {
         let one = |(name, kind, about): &(&str, &str, &str)| Entry {
@@ -82,17 +86,18 @@ pub fn describe(table: &str) -> Vec<Entry> {
         };
         return REASONS.iter().map(one).collect();
     }
-    let fact = table.strip_suffix("_history").unwrap_or(table);
+    let fact = ["_history", "_as_known"].iter().find_map(|suffix| table.strip_suffix(suffix)).unwrap_or(table);
     // A view of what is known now leaves out until when it was.
     let is_view = TABLES.iter().any(|t| t.file == format!("views/{table}.sql"));
-    let all = columns(table).into_iter().filter(|c| !(is_view && c.name == "known_to"));
+    let all = columns(fact).into_iter().filter(|c| !(is_view && c.name == "known_to"));
     all.map(|column| entry(fact, &column)).collect()
 }
 
 fn entry(fact: &str, column: &Column) -> Entry {
-    let (own_unit, comment) = match column.about.map(|about| about.split_once("; ").unwrap_or(("", about))) {
-        Some((unit, about)) => (Some(unit).filter(|unit| !unit.is_empty()), Some(about)),
-        None => (None, None),
+    let parts = column.about.and_then(|about| about.split_once("; ")).filter(|(unit, _)| UNITS.contains(unit));
+    let (own_unit, comment) = match parts {
+        Some((unit, about)) => (Some(unit), Some(about)),
+        None => (None, column.about),
     };
     let computed = || if column.is_figure() { unit(fact, column.name).map(|unit| unit.to_string()) } else { None };
     let about = comment.or_else(|| everywhere(column.name)).map(str::to_owned);
@@ -108,7 +113,7 @@ fn entry(fact: &str, column: &Column) -> Entry {
 fn formula(fact: &str, column: &str) -> Option<String> {
     match fact {
         "fact_financial_ratios" => {
-            let line = ratio_lines().into_iter().find(|line| line.metric == column)?;
+            let line = ratio_lines().iter().find(|line| line.metric == column)?;
             let mut formula = told(&line.formula().ok()?, "period_base", 1);
             let rules = ratio_rule(&line.rule, &line.denominator).into_iter();
             let rules: Vec<String> = rules.chain(obstacle_rule(&line.obstacle).map(str::to_owned)).collect();
@@ -118,7 +123,7 @@ fn formula(fact: &str, column: &str) -> Option<String> {
             Some(formula)
         }
         "fact_growth_rates" => {
-            let line = growth_lines().into_iter().find(|line| line.metric() == column)?;
+            let line = growth_lines().iter().find(|line| line.metric() == column)?;
             let before = match line.horizon.as_str() {
                 "qoq" => "a quarter before".to_owned(),
                 _ if line.years > 1.0 => format!("{} years before", line.years),
@@ -128,7 +133,7 @@ fn formula(fact: &str, column: &str) -> Option<String> {
         }
         "fact_market_metrics" => {
             let mut text = told(&market_formula(column).ok()??, "range_base", 0);
-            let line = market_lines().into_iter().find(|line| line.metric == column);
+            let line = market_lines().iter().find(|line| line.metric == column);
             if let Some(rule) = line.and_then(|line| market_rule(&line.rule, &line.tested)) {
                 text.push_str(&format!("; only when {rule}"));
             }
@@ -197,12 +202,14 @@ mod tests {
     #[test]
     fn every_column_of_every_table_has_a_definition_and_every_figure_a_unit() {
         let mut wrong = Vec::new();
-        for (table, _) in tables() {
+        assert!(tables("analytics").len() > 12 && !tables("ops").is_empty());
+        for (table, _) in tables("analytics").into_iter().chain(tables("ops")) {
             let entries = describe(&table);
             assert!(!entries.is_empty(), "{table}");
             for entry in entries {
                 let figure = entry.kind == "double" || entry.kind.starts_with("decimal");
-                if entry.about.is_empty() || (figure && entry.unit.is_none()) {
+                let needs_unit = figure && table.starts_with("fact_");
+                if entry.about.is_empty() || (needs_unit && entry.unit.is_none()) {
                     wrong.push(format!("{table}.{}: {entry:?}", entry.name));
                 }
             }

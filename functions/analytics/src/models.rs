@@ -114,7 +114,7 @@ pub struct Column {
     pub name: &'static str,
     /// Its type.
     pub kind: &'static str,
-    /// What the comment on its line says: a unit, a semicolon and what it is; either part may be missing.
+    /// What the comment on its line says: what it is, after its unit and a semicolon where the formula does not say that.
     pub about: Option<&'static str>,
 }
 

@@ -36,15 +36,12 @@ pub struct Column {
 
 /// Every table: `analytics`, `staging`, `raw`, `ops`.
 pub fn tables() -> Vec<Table> {
-    let mut all = Vec::new();
-    for (name, about) in analytics::tables() {
-        // The versions of the statements stand in `staging`; their columns are told with the statements.
-        let column = |e: analytics::Entry| Column { name: e.name, kind: e.kind, unit: e.unit, about: e.about };
-        let columns = analytics::describe(&name).into_iter().map(column).collect();
-        all.push(Table { schema: "analytics", name, about: about.trim_start_matches("grain: ").to_owned(), columns });
-    }
+    let mut all = filled_by_models("analytics");
     // What is known now comes before how it came to be known.
-    all.sort_by_key(|table| (table.name.ends_with("_history"), table.name.clone()));
+    all.sort_by_key(|table| {
+        let versions = table.name.ends_with("_history") || table.name.ends_with("_as_known");
+        (versions, table.name.clone())
+    });
     for dataset in CATALOG {
         let (name, about) = (dataset.name.to_owned(), staging_about(dataset));
         all.push(Table { schema: "staging", name, about, columns: staging(dataset) });
@@ -57,7 +54,17 @@ pub fn tables() -> Vec<Table> {
         let columns = table.columns.iter().map(own).collect();
         all.push(Table { schema: "ops", name: table.name.to_owned(), about: table.about.to_owned(), columns });
     }
+    all.extend(filled_by_models("ops"));
     all
+}
+
+fn filled_by_models(schema: &'static str) -> Vec<Table> {
+    let column = |e: analytics::Entry| Column { name: e.name, kind: e.kind, unit: e.unit, about: e.about };
+    let table = |(name, about): (String, String)| {
+        let columns = analytics::describe(&name).into_iter().map(column).collect();
+        Table { schema, name, about: about.trim_start_matches("grain: ").to_owned(), columns }
+    };
+    analytics::tables(schema).into_iter().map(table).collect()
 }
 
 fn own((name, kind, about): &OpsColumn) -> Column {

@@ -1,5 +1,7 @@
 //! The regular lines of the long models: a ratio, a market metric, a growth rate is one line each.
 
+use std::sync::OnceLock;
+
 use super::{
     expr::{Expr, Op},
     lineage::{Formula, Lineage, Place},
@@ -69,7 +71,12 @@ fn text(expr: &Expr) -> Option<String> {
 }
 
 /// Every ratio's line.
-pub fn ratio_lines() -> Vec<RatioLine> {
+pub fn ratio_lines() -> &'static [RatioLine] {
+    static LINES: OnceLock<Vec<RatioLine>> = OnceLock::new();
+    LINES.get_or_init(read_ratio_lines)
+}
+
+fn read_ratio_lines() -> Vec<RatioLine> {
     let read = |line: Vec<Expr>| match line.as_slice() {
         [_, metric, numerator, denominator, rule, _, obstacle] => Some(RatioLine {
             metric: text(metric)?,
@@ -84,7 +91,12 @@ pub fn ratio_lines() -> Vec<RatioLine> {
 }
 
 /// Every market metric's line.
-pub fn market_lines() -> Vec<MarketLine> {
+pub fn market_lines() -> &'static [MarketLine] {
+    static LINES: OnceLock<Vec<MarketLine>> = OnceLock::new();
+    LINES.get_or_init(read_market_lines)
+}
+
+fn read_market_lines() -> Vec<MarketLine> {
     let read = |line: Vec<Expr>| match line.as_slice() {
         [_, metric, operand, tested, rule, source, family] => Some(MarketLine {
             metric: text(metric)?,
@@ -101,11 +113,16 @@ pub fn market_lines() -> Vec<MarketLine> {
 
 /// What a market metric's line puts beside the price.
 pub(super) fn operand(metric: &str) -> Option<Expr> {
-    market_lines().into_iter().find(|line| line.metric == metric).map(|line| line.operand)
+    market_lines().iter().find(|line| line.metric == metric).map(|line| line.operand.clone())
 }
 
 /// Every growth rate: the items by the horizons.
-pub fn growth_lines() -> Vec<GrowthLine> {
+pub fn growth_lines() -> &'static [GrowthLine] {
+    static LINES: OnceLock<Vec<GrowthLine>> = OnceLock::new();
+    LINES.get_or_init(read_growth_lines)
+}
+
+fn read_growth_lines() -> Vec<GrowthLine> {
     let items: Vec<String> = lines("growth_values", "items").iter().filter_map(|line| text(line.get(1)?)).collect();
     let horizons: Vec<(String, f64)> = lines("growth_pairs", "horizons")
         .iter()

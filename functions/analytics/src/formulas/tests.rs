@@ -30,7 +30,7 @@ fn follow(formula: &Formula, depth: usize) -> Vec<String> {
 #[test]
 fn every_ratio_column_has_a_line_and_every_line_a_column() {
     let columns: BTreeSet<String> = figures("fact_financial_ratios").into_iter().collect();
-    let lines: BTreeSet<String> = ratio_lines().into_iter().map(|l| l.metric).collect();
+    let lines: BTreeSet<String> = ratio_lines().iter().map(|l| l.metric.clone()).collect();
     assert_eq!(columns.symmetric_difference(&lines).collect::<Vec<_>>(), Vec::<&String>::new());
     for line in ratio_lines() {
         let formula = line.formula().unwrap_or_else(|lost| panic!("{}: {lost} leads nowhere", line.metric));
@@ -77,7 +77,7 @@ fn every_column_of_the_other_facts_leads_somewhere() {
 #[test]
 fn every_market_line_is_read_by_a_column() {
     let columns: BTreeSet<String> = figures("fact_market_metrics").into_iter().collect();
-    let lost: Vec<_> = market_lines().into_iter().map(|l| l.metric).filter(|m| !columns.contains(m)).collect();
+    let lost: Vec<_> = market_lines().iter().map(|l| &l.metric).filter(|m| !columns.contains(*m)).collect();
     assert!(lost.is_empty(), "{lost:?}");
 }
 
@@ -98,7 +98,7 @@ fn formulas_are_what_the_models_say() {
     assert_eq!(ttm("ttm_revenue"), ("sum of revenue over the periods".into(), "every period has revenue".into()));
     assert_eq!(ttm("average_inventory_year").0, "(inventory + inventory a year before) × 0.5");
     assert_eq!(ttm("ttm_eps_diluted").0, "net income to common ÷ mean diluted shares");
-    let roic = ratio_lines().into_iter().find(|l| l.metric == "roic").unwrap();
+    let roic = ratio_lines().iter().find(|l| l.metric == "roic").unwrap();
     assert_eq!(words(&roic.formula().unwrap().expr), "NOPAT ÷ invested capital");
 }
 

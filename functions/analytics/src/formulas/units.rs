@@ -1,6 +1,10 @@
 //! What a figure is measured in, from its formula: money over money is a ratio, money over shares is money a share.
 
-use std::fmt;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, PoisonError},
+};
 
 use super::{
     expr::{Expr, Op},
@@ -63,7 +67,7 @@ impl fmt::Display for Unit {
 pub fn unit(fact: &str, column: &str) -> Option<Unit> {
     match fact {
         "fact_financial_ratios" => {
-            let line = ratio_lines().into_iter().find(|l| l.metric == column)?;
+            let line = ratio_lines().iter().find(|l| l.metric == column)?;
             of_formula(&line.formula().ok()?)
         }
         "fact_growth_rates" => growth_lines().iter().any(|l| l.metric() == column).then_some(RATIO),
@@ -116,6 +120,18 @@ pub fn of_trace(trace: &Trace) -> Option<Unit> {
 
 /// The unit of a column of a model's table, or of a `staging` table.
 pub fn column_unit(table: &str, column: &str) -> Option<Unit> {
+    // Each is asked for many times, and the way to its leaves is long.
+    static KNOWN: Mutex<BTreeMap<(String, String), Option<Unit>>> = Mutex::new(BTreeMap::new());
+    let key = (table.to_owned(), column.to_owned());
+    if let Some(known) = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        return *known;
+    }
+    let found = find_unit(table, column);
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found);
+    found
+}
+
+fn find_unit(table: &str, column: &str) -> Option<Unit> {
     let statement = match column {
         _ if column.starts_with("eps") => MONEY_A_SHARE,
         _ if column.starts_with("shares") => SHARES,

@@ -163,9 +163,10 @@ impl Facts<'_> {
         }
         let rows = self.window(key, row)?;
         self.follow(&mut to, "new_fact_financials_ttm", column, 0, &rows)?;
-        if column.starts_with("oldest_") {
+        if let Some(line) = column.strip_prefix("oldest_") {
+            to.inputs.retain(|input| input.name == line);
             to.inputs.truncate(1);
-            to.formula = Some(format!("{} of the oldest period", label(column.trim_start_matches("oldest_"))));
+            to.formula = Some(format!("{} of the oldest period", label(line)));
             to.expression = to.inputs.first().map(|input| input.name.clone());
         }
         if row.get("reason").is_some() {

@@ -2,17 +2,20 @@
 //! share basis it is on, which periods a growth rate compares, which fundamentals were known on a day are the models' own
 //! answers, not a second opinion.
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use chrono::NaiveDate;
 use duckdb::Connection;
 use findata_analytics::models::MODELS;
 use findata_shared::{Error, Result, Symbol, warehouse::literal};
 
-use super::rows::{Key, Row, date, execute, rows};
+use super::{
+    figure::Source,
+    rows::{Key, Row, date, execute, rows},
+};
 
 /// Models that are not run again: what they build is read where it is published, or stands in below.
-const LEFT_OUT: [&str; 11] = [
+const LEFT_OUT: [&str; 8] = [
     "scope",
     "price_bars",
     "new_fact_daily_prices",
@@ -21,10 +24,9 @@ const LEFT_OUT: [&str; 11] = [
     "new_fact_financial_ratios_history",
     "new_fact_growth_rates_history",
     "new_period_nulls_history",
-    "new_fact_market_metrics_history",
-    "new_dim_company",
-    "new_dim_date",
 ];
+/// The last one that is: which fundamentals go with which day.
+const LAST: &str = "market_days";
 
 /// What is known of one company.
 pub struct Facts<'a> {
@@ -44,6 +46,10 @@ pub struct Facts<'a> {
     pub bases: BTreeMap<Key, Row>,
     /// The periods that twelve months may be made of.
     pub quarters: Vec<Key>,
+    /// Answers so far: the inputs of a figure often stand in one row.
+    asked: RefCell<BTreeMap<String, Vec<Row>>>,
+    /// Rows behind figures so far, by file, row and field.
+    pub(super) sources: RefCell<BTreeMap<(String, u64, String), Source>>,
 }
 
 impl<'a> Facts<'a> {
@@ -95,6 +101,8 @@ impl<'a> Facts<'a> {
                 .iter()
                 .filter_map(key)
                 .collect(),
+            asked: RefCell::default(),
+            sources: RefCell::default(),
         })
     }
 
@@ -103,7 +111,12 @@ impl<'a> Facts<'a> {
     /// # Errors
     /// `Stop` when it cannot be run.
     pub fn ask(&self, query: &str) -> Result<Vec<Row>> {
-        rows(self.connection, &query.replace("{symbol}", &literal(self.symbol.as_str())))
+        if let Some(known) = self.asked.borrow().get(query) {
+            return Ok(known.clone());
+        }
+        let found = rows(self.connection, &query.replace("{symbol}", &literal(self.symbol.as_str())))?;
+        self.asked.borrow_mut().insert(query.to_owned(), found.clone());
+        Ok(found)
     }
 
     /// The first row of a query, where there is one.
@@ -150,7 +163,8 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>) -> R
     ] {
         execute(connection, &format!("create or replace temporary table {table} as {query}"))?;
     }
-    for model in MODELS.iter().filter(|m| !LEFT_OUT.contains(&m.builds())) {
+    let last = MODELS.iter().position(|m| m.builds() == LAST).unwrap_or(MODELS.len() - 1);
+    for model in MODELS[..=last].iter().filter(|m| !LEFT_OUT.contains(&m.builds())) {
         execute(connection, model.sql).map_err(|error| Error::Stop(format!("{}: {error}", model.file)))?;
         // The company as it was known on a day is the lane that ends then.
         if let Some(day) = as_of.filter(|_| model.builds() == "lanes") {

@@ -52,7 +52,7 @@ impl Facts<'_> {
                 (to.formula, to.expression) = (Some(label(column)), Some(column.into()));
             }
         }
-        if let Some(line) = market_lines().into_iter().find(|line| line.metric == metric) {
+        if let Some(line) = market_lines().iter().find(|line| line.metric == metric) {
             to.only_when.extend(market_rule(&line.rule, &line.tested));
         }
         self.sector(&mut to)?;

@@ -43,7 +43,7 @@ impl Facts<'_> {
     /// `Stop` when the warehouse cannot be read.
     pub fn ratio(&self, key: &Key, metric: &str) -> Result<Figure> {
         let mut to = self.published("fact_financial_ratios", key, metric)?;
-        let Some(line) = ratio_lines().into_iter().find(|line| line.metric == metric) else { return Ok(to) };
+        let Some(line) = ratio_lines().iter().find(|line| line.metric == metric) else { return Ok(to) };
         if let Ok(formula) = line.formula() {
             self.fill(&mut to, &formula, &self.rows_of(key))?;
         }
@@ -76,7 +76,7 @@ impl Facts<'_> {
     /// `Stop` when the warehouse cannot be read.
     pub fn growth(&self, key: &Key, metric: &str) -> Result<Figure> {
         let mut to = self.published("fact_growth_rates", key, metric)?;
-        let Some(line) = growth_lines().into_iter().find(|line| line.metric() == metric) else { return Ok(to) };
+        let Some(line) = growth_lines().iter().find(|line| line.metric() == metric) else { return Ok(to) };
         let base = self.first(&format!(
             "select b.fiscal_date, b.basis from growth_pairs p join period_base o on o.period_id = p.period_id \
              join period_base b on b.period_id = p.base_period_id \

@@ -14,6 +14,10 @@ impl Facts<'_> {
         let field = dataset.columns.iter().find(|c| c.name == column).map(|c| c.field).unwrap_or_default();
         let (hash, file) = (text("row_hash"), text("source_file"));
         let row: Option<u64> = staged.get("source_row").and_then(|n| n.parse().ok());
+        let key = (file.clone(), row.unwrap_or_default(), field.to_owned());
+        if let Some(known) = self.sources.borrow().get(&key) {
+            return Ok(Some(known.clone()));
+        }
         let raw = self.first(&format!(
             "select payload from raw.{} where symbol = {{symbol}} and row_hash = {} and source_file = {} and source_row = {}",
             dataset.name,
@@ -23,7 +27,7 @@ impl Facts<'_> {
         ))?;
         let sha256 = self.first(&format!("select sha256 from ops.files where source_file = {}", literal(&file)))?;
         let sent = raw.and_then(|raw| as_sent(raw.get("payload")?, field));
-        Ok(Some(Source {
+        let source = Source {
             dataset: dataset.name.to_owned(),
             endpoint: dataset.endpoint.to_owned(),
             field: field.to_owned(),
@@ -34,7 +38,9 @@ impl Facts<'_> {
             sha256: sha256.and_then(|row| row.get("sha256").cloned()),
             run_id: text("run_id"),
             observed_at: text("observed_at"),
-        }))
+        };
+        self.sources.borrow_mut().insert(key, source.clone());
+        Ok(Some(source))
     }
 }
 

@@ -39,7 +39,7 @@ pub fn dictionary(tables: &[Table]) -> String {
 
 /// The table before whose columns another repeats: a fact for its versions, the first table of `raw` for all others.
 fn like<'a>(table: &Table, all: &'a [Table]) -> Option<&'a Table> {
-    let fact = table.name.strip_suffix("_history");
+    let fact = ["_history", "_as_known"].iter().find_map(|suffix| table.name.strip_suffix(suffix));
     let same = |other: &&Table| {
         other.schema == table.schema && other.name != table.name && (fact == Some(&other.name) || table.schema == "raw")
     };

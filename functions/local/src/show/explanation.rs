@@ -67,7 +67,8 @@ fn about(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
         wrapped(out, &format!("only when {}", figure.only_when.join(", and ")), &inner);
     }
     if let Some(reason) = &figure.reason {
-        wrapped(out, &format!("NULL: {}. {}", reason.word, reason.meaning), &inner);
+        let meaning = if reason.meaning.is_empty() { String::new() } else { format!(". {}", reason.meaning) };
+        wrapped(out, &format!("NULL: {}{meaning}", reason.word), &inner);
     }
     for note in &figure.notes {
         wrapped(out, note, &inner);
@@ -80,6 +81,7 @@ fn about(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
 fn children(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
     let last = figure.inputs.len().saturating_sub(1);
     for (n, input) in figure.inputs.iter().enumerate() {
+        let input = &without_repetition(input, figure);
         let (branch, below) = if n == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
         let dates = [
             input.filing_date.as_ref().map(|day| format!("filed {day}")),
@@ -100,6 +102,18 @@ fn children(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) 
         about(out, input, &deeper, files);
         children(out, input, &deeper, files);
     }
+}
+
+/// An input without what the figure above it said already.
+fn without_repetition(input: &Figure, above: &Figure) -> Figure {
+    let mut input = input.clone();
+    input.notes.retain(|note| !above.notes.contains(note));
+    if let (Some(reason), Some(known)) = (&mut input.reason, &above.reason)
+        && reason.word == known.word
+    {
+        reason.meaning.clear();
+    }
+    input
 }
 
 fn from(out: &mut String, source: &Source, indent: &str, files: &mut Files) {
@@ -132,9 +146,12 @@ fn wrapped(out: &mut String, text: &str, indent: &str) {
     flush(&mut line, &mut first);
 }
 
-/// A text of others on one line and without control characters: a company's name may hold anything.
+/// A text of others on one line and without what steers a terminal: a company's name may hold anything.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let steers = |c: char| {
+        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }
 
 fn value(figure: &Figure) -> String {
@@ -190,6 +207,6 @@ mod tests {
         let mut out = String::new();
         wrapped(&mut out, &"word ".repeat(60), "    ");
         assert!(out.lines().count() > 2 && out.lines().all(|line| line.chars().count() <= WIDTH), "{out}");
-        assert_eq!(one_line("a\nb\u{1b}[1m"), "a b [1m");
+        assert_eq!(one_line("a\nb\u{1b}[1m\u{202e}c"), "a b [1m c");
     }
 }
