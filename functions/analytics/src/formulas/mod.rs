@@ -9,6 +9,7 @@ mod expr;
 mod lineage;
 mod lines;
 mod parse;
+mod token;
 mod units;
 mod words;
 

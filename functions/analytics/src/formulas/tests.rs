@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::models::columns;
+use crate::models::{MODELS, columns};
 
 /// Names of a table's figures.
 fn figures(table: &str) -> Vec<String> {
@@ -140,4 +140,48 @@ fn every_figure_has_a_unit() {
     ] {
         assert_eq!(unit(table, column), Some(expected), "{table}.{column}");
     }
+}
+
+#[test]
+fn expressions_are_read_and_written_without_their_casts() {
+    for (sql, written) in [
+        ("a.x::double / nullif(b, 0)", "a.x / nullif(b, 0)"),
+        ("(a - (b - c))::decimal(38, 6) * -2.5", "(a - (b - c)) * -2.5"),
+        (
+            "case when a > 0 and b is not null then c else d * 0.5::double end",
+            "case when a > 0 and b is not null then c else d * 0.5 end",
+        ),
+        ("d - interval '5 hours' between date '2020-01-01' and e", "d - '5 hours' between '2020-01-01' and e"),
+        (
+            "sum(x) over (partition by s order by d rows between 3 preceding and current row)::double",
+            "sum(x) over (...)",
+        ),
+        ("a is distinct from b or c not in ('x', 'y')", "a is distinct from b or not c in ('x', 'y')"),
+    ] {
+        assert_eq!(expression(sql).map(|e| e.to_string()).as_deref(), Some(written), "{sql}");
+    }
+    assert_eq!(expression("a +"), None);
+    assert_eq!(expression("a; drop table b"), None);
+}
+
+#[test]
+fn every_model_is_read() {
+    for model in MODELS {
+        let query = query(model.sql).unwrap_or_else(|| panic!("{} is not read", model.file));
+        let all = query.named.iter().flat_map(|(_, s)| s).chain(&query.last);
+        for select in all {
+            assert!(!select.items.is_empty(), "{}", model.file);
+        }
+    }
+}
+
+#[test]
+fn guards_come_apart_from_figures() {
+    let guarded = |sql: &str| {
+        let (figure, guards) = expression(sql).unwrap().guarded();
+        (figure.to_string(), guards.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    };
+    assert_eq!(guarded("a / nullif(b, 0) - 1"), ("a / b - 1".into(), String::new()));
+    assert_eq!(guarded("case when a > 0 then sqrt(a) end"), ("sqrt(a)".into(), "a > 0".into()));
+    assert_eq!(guarded("a / nullif(case when b > 0 then b end, 0)"), ("a / b".into(), String::new()));
 }
