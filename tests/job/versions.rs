@@ -211,3 +211,27 @@ fn two_versions_of_one_day_are_two_versions() {
     assert_eq!(home.lines_as_of(day("2025-05-22"), now), ["240.000000"]);
     assert_eq!(home.lines_as_of(day("2024-11-04"), now), Vec::<String>::new());
 }
+
+#[test]
+fn a_reason_goes_with_the_version_that_had_it() {
+    let home = Home::new();
+    let without = |f: &Filing, row: String| match f.1 {
+        "Q3" => row.replace("\"grossProfit\":120", "\"grossProfit\":null"),
+        _ => row,
+    };
+    seen_as(&home, "2025-02-20", &YEAR, without);
+    seen(&home, "2025-05-20", &YEAR);
+    seen_as(&home, "2025-05-22", &YEAR, without);
+    let margin = "select r.gross_margin, n.reason from analytics.fact_financial_ratios r left join analytics.metric_nulls n \
+                  on n.symbol = r.symbol and n.subject_date = r.fiscal_date and n.basis = r.basis and n.metric = 'gross_margin' \
+                  where r.basis = 'Q3'";
+    for (day_of, wanted) in [
+        ("2024-11-06", "NULL|missing_input"),
+        ("2025-05-19", "NULL|missing_input"),
+        ("2025-05-20", "0.5|NULL"),
+        ("2025-05-21", "0.5|NULL"),
+        ("2025-05-22", "NULL|missing_input"),
+    ] {
+        assert_eq!(home.lines_as_of(day(day_of), margin), [wanted], "{day_of}");
+    }
+}

@@ -62,7 +62,6 @@ pub const MODELS: &[Model] = models![
     "40_growth_pairs.sql",
     "41_growth_values.sql",
     "42_new_fact_growth_rates_history.sql",
-    "43_new_period_nulls_history.sql",
     "50_price_bars.sql",
     "51_new_fact_daily_prices.sql",
     "52_index_windows.sql",
@@ -94,7 +93,6 @@ pub const TABLES: &[Model] = models![
     "tables/fact_financials_ttm_history.sql",
     "tables/fact_growth_rates_history.sql",
     "tables/fact_market_metrics_history.sql",
-    "tables/period_nulls_history.sql",
     "tables/quality.sql",
     "views/statement_versions.sql",
     "views/fact_financials.sql",
@@ -103,7 +101,6 @@ pub const TABLES: &[Model] = models![
     "views/fact_growth_rates.sql",
     "views/fact_market_metrics.sql",
     "views/fact_market_metrics_as_known.sql",
-    "views/period_nulls.sql",
     "views/metric_nulls.sql",
 ];
 
@@ -221,7 +218,6 @@ pub const PUBLISHED: &[Table] = &[
     versioned("fact_financial_ratios_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
     versioned("fact_growth_rates_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
     versioned("fact_market_metrics_history", &["company_key", "metric_date"], Extent::Days("metric_date")),
-    versioned("period_nulls_history", &["company_key", "fiscal_date", "basis", "metric"], Extent::Companies),
     plain("quality", &["company_key", "check_name", "basis", "fiscal_date"], Extent::Companies),
 ];
 

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Models that are not run again: what they build is read where it is published, or stands in below.
-const LEFT_OUT: [&str; 8] = [
+const LEFT_OUT: [&str; 7] = [
     "scope",
     "price_bars",
     "new_fact_daily_prices",
@@ -23,7 +23,6 @@ const LEFT_OUT: [&str; 8] = [
     "price_windows",
     "new_fact_financial_ratios_history",
     "new_fact_growth_rates_history",
-    "new_period_nulls_history",
 ];
 /// The last one that is: which fundamentals go with which day.
 const LAST: &str = "market_days";
