@@ -211,6 +211,9 @@ impl Facts<'_> {
             ))?;
             if let Some(staged) = staged {
                 let column = if staged.contains_key("adjusted_dividend") { "adjusted_dividend" } else { "dividend" };
+                if figure(&staged, column) != input.value {
+                    input.notes.push(format!("on the newest split basis; {}", self.splits()?));
+                }
                 input.source = self.source(dataset, &staged, column)?;
             }
             to.inputs.push(input);

@@ -43,8 +43,7 @@ fn like<'a>(table: &Table, all: &'a [Table]) -> Option<&'a Table> {
     let same = |other: &&Table| {
         other.schema == table.schema && other.name != table.name && (fact == Some(&other.name) || table.schema == "raw")
     };
-    let before = all.iter().take_while(|other| *other != table);
-    before.filter(|other| same(&other)).min_by_key(|other| all.iter().position(|t| t == *other))
+    all.iter().take_while(|other| *other != table).find(same)
 }
 
 /// A text within a table: a bar would end its cell.
