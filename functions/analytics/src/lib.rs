@@ -3,8 +3,6 @@
 //! [`models`] lists the SQL of `infra/models`; `versions` turns lanes into what was known when; `publish` writes what differs;
 //! `quality` says what the checks found; `summary` adds the ledger up.
 
-pub mod dictionary;
-pub mod formulas;
 pub mod models;
 mod publish;
 mod quality;

@@ -12,6 +12,7 @@ pub mod dictionary;
 pub mod duckdb;
 pub mod explain;
 pub mod fmp_server;
+pub mod formulas;
 pub mod home;
 pub mod host;
 pub mod queue;

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use findata_analytics::formulas::{
-    Expr, Formula, Lineage, Origin, Place, Trace, evaluate, label, unit, unit_of, words,
-};
+use crate::formulas::{Expr, Formula, Lineage, Origin, Place, Trace, evaluate, label, unit, unit_of, words};
 use findata_shared::Result;
 
 use super::{
@@ -114,7 +112,7 @@ impl Facts<'_> {
         self.fill(&mut to, &formula, rows)?;
         let of = |name: &str| {
             let (_, trace) = formula.inputs.iter().find(|(known, _)| known == name)?;
-            findata_analytics::formulas::of_trace(trace)
+            crate::formulas::of_trace(trace)
         };
         to.unit = unit_of(&formula.expr, &of).map(|unit| match &rows.currency {
             Some(currency) => unit.to_string().replace("money", currency),
@@ -272,7 +270,7 @@ impl Facts<'_> {
             to.unit = Some("days".into());
             return Ok(to);
         }
-        to.unit = findata_analytics::formulas::column_unit("period_base", column)
+        to.unit = crate::formulas::column_unit("period_base", column)
             .map(|unit| unit.to_string().replace("money", rows.currency.as_deref().unwrap_or("money")));
         self.follow(&mut to, "period_base", column, usize::from(is_ttm), &rows)?;
         // What only carries another name is shown as what it is.

@@ -109,7 +109,7 @@ pub struct Explanation {
 impl Figure {
     /// A figure of that name.
     pub fn named(name: &str) -> Self {
-        Figure { name: name.to_owned(), label: findata_analytics::formulas::label(name), ..Figure::default() }
+        Figure { name: name.to_owned(), label: crate::formulas::label(name), ..Figure::default() }
     }
 
     /// Figures without inputs that are NULL.

@@ -1,6 +1,6 @@
 //! A line of a statement: as FMP sent it, or of a fourth quarter that follows from the year.
 
-use findata_analytics::formulas::{Expr, Lineage, Origin, expression, label};
+use crate::formulas::{Expr, Lineage, Origin, expression, label};
 use findata_shared::{Result, catalog, warehouse::literal};
 
 use super::{
@@ -66,7 +66,7 @@ impl Facts<'_> {
             }
             to.inputs.push(input);
         }
-        to.formula = Some(findata_analytics::formulas::words(expr));
+        to.formula = Some(crate::formulas::words(expr));
         to.expression = Some(expr.to_string());
         to.notes.push("FMP has no figure of its own here".into());
         Ok(to)
@@ -147,7 +147,7 @@ impl Facts<'_> {
             }
         }
         let text = terms.join(" - ");
-        to.formula = expression(&text).map(|e| findata_analytics::formulas::words(&e));
+        to.formula = expression(&text).map(|e| crate::formulas::words(&e));
         to.expression = Some(text);
         Ok(to)
     }

@@ -1,10 +1,9 @@
 //! Market metrics: a day's price against what was known on it, and figures of prices alone.
 
 use chrono::NaiveDate;
-use findata_analytics::{
-    formulas::{Lineage, Origin, label, market_formula, market_lines, market_rule, sessions_needed},
-    models::columns,
-};
+use findata_analytics::models::columns;
+
+use crate::formulas::{Lineage, Origin, label, market_formula, market_lines, market_rule, sessions_needed};
 use findata_shared::{Result, catalog};
 
 use super::{
@@ -103,7 +102,7 @@ impl Facts<'_> {
     pub fn range(&self, column: &str, rows: &Rows) -> Result<Figure> {
         let mut to = Figure::named(column);
         let trace = Lineage::get().column("range_base", column, 0);
-        to.unit = findata_analytics::formulas::column_unit("range_base", column)
+        to.unit = crate::formulas::column_unit("range_base", column)
             .map(|unit| unit.to_string().replace("money", rows.currency.as_deref().unwrap_or("money")));
         self.follow(&mut to, "range_base", column, 0, rows)?;
         let carried = matches!(trace.map(|t| t.origin), Some(Origin::Stored { .. }));
@@ -159,7 +158,7 @@ impl Facts<'_> {
         for column in columns {
             let mut input = Figure { value: figure(&staged, column), ..Figure::named(column) };
             input.label = format!("{} of {}", label(column), label(dataset.name));
-            input.unit = findata_analytics::formulas::column_unit(&format!("staging.{}", dataset.name), column)
+            input.unit = crate::formulas::column_unit(&format!("staging.{}", dataset.name), column)
                 .map(|unit| unit.to_string().replace("money", rows.currency.as_deref().unwrap_or("money")));
             input.source = self.source(dataset, &staged, column)?;
             to.inputs.push(input);
@@ -259,8 +258,7 @@ impl Facts<'_> {
         let first = bars.last().and_then(|row| date(row, "price_date"));
         if let (None, Ok(Some(formula))) = (about, market_formula(metric)) {
             // A return: the close of the day and the one that many sessions before.
-            (to.formula, to.expression) =
-                (Some(findata_analytics::formulas::words(&formula.expr)), Some(formula.expr.to_string()));
+            (to.formula, to.expression) = (Some(crate::formulas::words(&formula.expr)), Some(formula.expr.to_string()));
             for (name, trace) in &formula.inputs {
                 let session = match trace.rows_before {
                     0 => last,

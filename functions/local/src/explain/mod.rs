@@ -1,7 +1,7 @@
 //! Explaining a figure: its value, its formula, its inputs down to the rows that FMP sent, or why it is NULL.
 //!
 //! [`ask`] finds out which figure is meant; [`facts`] reads the company's rows and runs the models in between again for it
-//! alone; `build` follows a formula of [`findata_analytics::formulas`] through them, `lines`, `periods`, `market` and `prices`
+//! alone; `build` follows a formula of [`crate::formulas`] through them, `lines`, `periods`, `market` and `prices`
 //! know the tables, `source` the row behind a figure.
 
 pub mod ask;

@@ -1,6 +1,6 @@
 //! Ratios and growth rates.
 
-use findata_analytics::formulas::{expression, growth_lines, label, obstacle_rule, ratio_lines, ratio_rule, words};
+use crate::formulas::{expression, growth_lines, label, obstacle_rule, ratio_lines, ratio_rule, words};
 use findata_shared::Result;
 
 use super::{
@@ -114,7 +114,7 @@ impl Facts<'_> {
 pub fn recomputed(of: &Figure) -> Option<f64> {
     let expr = expression(of.expression.as_deref()?)?;
     let most = of.inputs.iter().map(|i| of.inputs.iter().filter(|o| o.name == i.name).count()).max().unwrap_or(0);
-    findata_analytics::formulas::evaluate(&expr, &|name| match name {
+    crate::formulas::evaluate(&expr, &|name| match name {
         "*" => vec![Some(1.0); most],
         _ => of.inputs.iter().filter(|input| input.name == name).map(|input| input.value).collect(),
     })

@@ -1,7 +1,7 @@
 //! Daily bars.
 
+use crate::formulas::label;
 use chrono::NaiveDate;
-use findata_analytics::formulas::label;
 use findata_shared::{Result, catalog};
 
 use super::{

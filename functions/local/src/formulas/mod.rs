@@ -9,7 +9,6 @@ mod expr;
 mod lineage;
 mod lines;
 mod parse;
-mod token;
 mod units;
 mod words;
 

@@ -1,6 +1,7 @@
 //! The data dictionary: every table of the warehouse with its columns, generated from what makes them.
 
-use findata_analytics::dictionary as analytics;
+mod analytics;
+
 use findata_shared::{
     catalog::{CATALOG, Dataset, LINEAGE, Requests},
     warehouse::ops::{OPS, OpsColumn, RAW},
@@ -88,7 +89,7 @@ fn staging(dataset: &Dataset) -> Vec<Column> {
     let typed = dataset.columns.iter().map(|c| Column {
         name: c.name.to_owned(),
         kind: c.kind.sql().to_owned(),
-        unit: findata_analytics::formulas::column_unit(&format!("staging.{}", dataset.name), c.name)
+        unit: crate::formulas::column_unit(&format!("staging.{}", dataset.name), c.name)
             .filter(|_| c.kind == findata_shared::catalog::Kind::Decimal)
             .map(|unit| unit.to_string()),
         about: match c.derived() {

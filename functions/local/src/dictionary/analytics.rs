@@ -2,12 +2,11 @@
 
 use findata_shared::catalog::{CATALOG, Requests};
 
-use crate::{
-    formulas::{
-        Formula, Lineage, Origin, growth_lines, label, market_formula, market_lines, market_rule, obstacle_rule,
-        ratio_lines, ratio_rule, unit, words,
-    },
-    models::{Column, TABLES, columns},
+use findata_analytics::models::{Column, Model, TABLES, columns};
+
+use crate::formulas::{
+    Formula, Lineage, Origin, growth_lines, label, market_formula, market_lines, market_rule, obstacle_rule,
+    ratio_lines, ratio_rule, unit, words,
 };
 
 /// A column with its type, its unit and what it is.
@@ -64,7 +63,7 @@ pub fn everywhere(name: &str) -> Option<&'static str> {
 
 /// The tables and views of a schema that the models fill, with their first lines' words, in the order in which they are made.
 pub fn tables(schema: &str) -> Vec<(String, String)> {
-    let one = |file: &crate::models::Model| {
+    let one = |file: &Model| {
         let create = file.sql.lines().find(|line| line.starts_with("create "))?;
         let (_, rest) = create.split_once(&format!(" {schema}."))?;
         let name = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()?;

@@ -8,7 +8,7 @@ use super::{
     lines::operand,
     parse::{Item, Query, Select, Table, query},
 };
-use crate::models::MODELS;
+use findata_analytics::models::MODELS;
 
 /// Tables where following ends: what is published, and what is asked for by row in between.
 const ENDS: [&str; 10] = [

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::models::{MODELS, columns};
+use findata_analytics::models::{MODELS, columns};
 
 /// Names of a table's figures.
 fn figures(table: &str) -> Vec<String> {

@@ -199,7 +199,7 @@ pub fn market_formula(metric: &str) -> Result<Option<Formula>, String> {
 
 /// How many sessions a figure of prices alone needs: what its reason says is too little history.
 pub fn sessions_needed(metric: &str) -> Option<u32> {
-    let model = crate::models::MODELS.iter().find(|m| m.builds() == "new_fact_market_metrics_history")?;
+    let model = findata_analytics::models::MODELS.iter().find(|m| m.builds() == "new_fact_market_metrics_history")?;
     let (_, after) = model.sql.split_once(&format!("'|{metric}=' || case when w.session_no < "))?;
     after.split_whitespace().next()?.parse().ok()
 }
