@@ -208,7 +208,7 @@ impl Facts<'_> {
             (Some(day), Some(first)) => {
                 format!("nothing of {} was known on {day}: the first such figure was on {first}", self.symbol)
             }
-            _ => format!("{} has no such period{}", self.symbol, basis_text(question.basis)),
+            _ => format!("no such period{} of {} is known", basis_text(question.basis), self.symbol),
         }))
     }
 
