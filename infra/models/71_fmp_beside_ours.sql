@@ -85,8 +85,9 @@ select
     end as price_reason,
     -- FMP multiplies with the share count of the moment, as we do on the newest day alone
     case when d.shares_source = 'statement' then 'other_share_count' end as shares_reason,
-    r.* exclude (lane_id, known_first, company_key, symbol, fiscal_date, fiscal_date_key, basis, reported_currency),
-    d.* exclude (symbol, metric_date, close_price, shares_source),
+    r.* exclude (lane_id, known_first, company_key, symbol, fiscal_date, fiscal_date_key, basis, reported_currency, null_reasons),
+    coalesce(r.null_reasons, '') || coalesce(d.null_reasons, '') as null_reasons,
+    d.* exclude (symbol, metric_date, close_price, shares_source, null_reasons),
     f.* exclude (symbol, row_hash, observed_at, run_id, source_file, source_row),
     k.* exclude (symbol, row_hash, observed_at, run_id, source_file, source_row)
 from answers as a

@@ -4,20 +4,13 @@ create or replace temporary table new_quality as
 with identities as (select * from quality_identities),
 beside as (select * from fmp_beside_ours),
 pairs as (select * from fmp_pairs),
-nulls as (
-    select n.symbol, n.metric, n.reason
-    from new_period_nulls_history as n
-    join lanes as l on l.lane_id = n.lane_id and l.is_current
-    join beside as b on b.symbol = n.symbol and b.fiscal_date = n.fiscal_date
-    where n.basis = 'TTM'
-),
 compared as (
     select
         b.company_key, b.symbol, 'fmp_' || p.metric as check_name, case when p.needs = 'ratio' then 'TTM' else 'MARKET' end as basis,
         case when p.needs = 'ratio' then b.fiscal_date else b.metric_date end as fiscal_date, p.ours, p.theirs, p.ours - p.theirs as difference,
         case
             when p.ours is null then
-                coalesce(n.reason, nullif(split_part(split_part(b.null_reasons, '|' || p.metric || '=', 2), '|', 1), ''), 'missing_input')
+                coalesce(nullif(split_part(split_part(b.null_reasons, '|' || p.metric || '=', 2), '|', 1), ''), 'missing_input')
             when p.answer = 'ratios' and b.ratios_reason is not null then b.ratios_reason
             when p.answer = 'metrics' and b.metrics_reason is not null then b.metrics_reason
             when p.needs in ('price', 'cap') and b.price_reason is not null then b.price_reason
@@ -29,8 +22,6 @@ compared as (
         0.000001::double as least_difference
     from pairs as p
     join beside as b on b.symbol = p.symbol
-    -- no metric of the market is called like a ratio, so this is the reason of a ratio
-    left join nulls as n on n.symbol = p.symbol and n.metric = p.metric
 ),
 checks as (
     select

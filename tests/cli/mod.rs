@@ -3,6 +3,8 @@
 mod bad_home;
 mod bad_server;
 mod bad_words;
+mod dictionary;
+mod explain;
 mod key;
 mod plan_and_sql;
 mod show;

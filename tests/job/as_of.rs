@@ -13,13 +13,12 @@ const COMPANIES: [&str; 16] = [
 ];
 const SYMBOLS: usize = 41;
 /// Tables with versions, and the columns that name a row.
-const VERSIONED: [(&str, &str); 6] = [
+const VERSIONED: [(&str, &str); 5] = [
     ("fact_financials", "symbol, fiscal_date, period_type"),
     ("fact_financials_ttm", "symbol, fiscal_date"),
     ("fact_financial_ratios", "symbol, fiscal_date, basis"),
     ("fact_growth_rates", "symbol, fiscal_date, basis"),
     ("fact_market_metrics", "symbol, metric_date"),
-    ("period_nulls", "symbol, fiscal_date, basis, metric"),
 ];
 
 fn day(n: u64) -> NaiveDate {
@@ -131,10 +130,7 @@ fn versions_of_a_row_follow_each_other_without_a_gap_and_one_is_current() {
         );
         assert_eq!(grown().last().lines(&broken), Vec::<String>::new(), "{table}");
         let several = format!("select count(*) from analytics.{table}_history where known_to is not null");
-        assert!(
-            table == "period_nulls" || grown().last().count(&several) > 0,
-            "nothing of {table} has an older version"
-        );
+        assert!(grown().last().count(&several) > 0, "nothing of {table} has an older version");
     }
 }
 
@@ -178,6 +174,28 @@ fn new_statements_move_no_past_day_and_a_restatement_only_as_a_new_version() {
                   order by all";
     let before = first.lines(before);
     assert!(last.lines(older).iter().all(|row| before.contains(row)), "an older version is what stood there");
+}
+
+#[test]
+fn a_backtest_sees_every_day_as_it_was_known_at_its_close() {
+    let home = grown().last();
+    // One row a day: the same as reading the day itself.
+    let figures = |view: &str, of: &str| {
+        format!(
+            "select columns(c -> c not in ('run_id', 'computed_at')) from analytics.{view} where metric_date = date '{of}' and symbol <> 'SPLIT' order by all"
+        )
+    };
+    for of in ["2026-09-14", "2026-07-15", "2026-05-20"] {
+        let then = home.lines_as_of(of.parse().unwrap(), &figures("fact_market_metrics", of));
+        assert!(then.len() > 10, "{}", then.len());
+        let other = difference(&home.lines(&figures("fact_market_metrics_as_known", of)), &then);
+        assert!(other.is_none(), "{of}: {other:#?}");
+    }
+    let (first, all) = ("analytics.fact_market_metrics_as_known", "analytics.fact_market_metrics");
+    assert_eq!(
+        home.count(&format!("select count(*) from {first}")),
+        home.count(&format!("select count(*) from {all}"))
+    );
 }
 
 #[test]

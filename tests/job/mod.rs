@@ -10,6 +10,7 @@ mod nulls;
 mod odd;
 mod quality;
 mod restated;
+mod series;
 mod versions;
 
 use std::sync::OnceLock;

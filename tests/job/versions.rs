@@ -1,6 +1,7 @@
 //! One company whose filings are written down here: end dates corrected, quarters derived, filings out of order.
 
 use chrono::{Days, NaiveDate};
+use findata_local::explain::{Facts, answer, ask::Question, recomputed};
 use findata_tests::{Home, Job, Replay};
 
 /// A period as FMP has it: end, label, acceptance in New York, revenue (costs are half of it), diluted EPS.
@@ -107,6 +108,34 @@ fn a_fourth_quarter_never_reported_is_the_year_less_its_three_quarters_and_marke
 }
 
 #[test]
+fn a_derived_quarter_is_explained_by_the_year_and_its_quarters() {
+    let home = Home::new();
+    seen(&home, "2025-02-20", &YEAR);
+    let connection = home.open();
+    let facts = Facts::read(&connection, &"ODDCO".parse().unwrap(), None).unwrap();
+    let told = |metric: &str| {
+        let basis = Some("Q4".parse().unwrap());
+        let question = Question { symbol: "ODDCO".parse().unwrap(), metric: metric.into(), date: None, basis };
+        answer(&facts, &question).unwrap().figure
+    };
+    let mut explained = 0;
+    for column in findata_analytics::models::columns("fact_financials").iter().filter(|c| c.is_figure()) {
+        let figure = told(column.name);
+        if let Some(value) = figure.value {
+            let again = recomputed(&figure).unwrap_or_else(|| panic!("{}: {figure:#?}", column.name));
+            assert!((again - value).abs() <= 1e-9 * value.abs(), "{}: {again} {value}", column.name);
+            assert!(figure.inputs.iter().all(|input| input.source.is_some()), "{}", column.name);
+            explained += 1;
+        }
+    }
+    assert!(explained > 12, "{explained}");
+    let revenue = told("revenue");
+    let inputs: Vec<String> = revenue.inputs.iter().map(|i| format!("{} {}", i.when(), i.value.unwrap())).collect();
+    assert_eq!(inputs, ["FY 2024-12-31 1000", "Q1 2024-03-31 220", "Q2 2024-06-30 230", "Q3 2024-09-30 240"]);
+    assert!(revenue.notes[0].contains("never reported"), "{revenue:?}");
+}
+
+#[test]
 fn a_reported_fourth_quarter_takes_the_place_of_the_derived_one() {
     let home = Home::new();
     seen(&home, "2025-02-20", &YEAR);
@@ -210,4 +239,28 @@ fn two_versions_of_one_day_are_two_versions() {
     assert_eq!(home.lines_as_of(day("2025-05-21"), now), ["246.000000"]);
     assert_eq!(home.lines_as_of(day("2025-05-22"), now), ["240.000000"]);
     assert_eq!(home.lines_as_of(day("2024-11-04"), now), Vec::<String>::new());
+}
+
+#[test]
+fn a_reason_goes_with_the_version_that_had_it() {
+    let home = Home::new();
+    let without = |f: &Filing, row: String| match f.1 {
+        "Q3" => row.replace("\"grossProfit\":120", "\"grossProfit\":null"),
+        _ => row,
+    };
+    seen_as(&home, "2025-02-20", &YEAR, without);
+    seen(&home, "2025-05-20", &YEAR);
+    seen_as(&home, "2025-05-22", &YEAR, without);
+    let margin = "select r.gross_margin, n.reason from analytics.fact_financial_ratios r left join analytics.metric_nulls n \
+                  on n.symbol = r.symbol and n.subject_date = r.fiscal_date and n.basis = r.basis and n.metric = 'gross_margin' \
+                  where r.basis = 'Q3'";
+    for (day_of, wanted) in [
+        ("2024-11-06", "NULL|missing_input"),
+        ("2025-05-19", "NULL|missing_input"),
+        ("2025-05-20", "0.5|NULL"),
+        ("2025-05-21", "0.5|NULL"),
+        ("2025-05-22", "NULL|missing_input"),
+    ] {
+        assert_eq!(home.lines_as_of(day(day_of), margin), [wanted], "{day_of}");
+    }
 }

@@ -62,7 +62,6 @@ pub const MODELS: &[Model] = models![
     "40_growth_pairs.sql",
     "41_growth_values.sql",
     "42_new_fact_growth_rates_history.sql",
-    "43_new_period_nulls_history.sql",
     "50_price_bars.sql",
     "51_new_fact_daily_prices.sql",
     "52_index_windows.sql",
@@ -94,7 +93,6 @@ pub const TABLES: &[Model] = models![
     "tables/fact_financials_ttm_history.sql",
     "tables/fact_growth_rates_history.sql",
     "tables/fact_market_metrics_history.sql",
-    "tables/period_nulls_history.sql",
     "tables/quality.sql",
     "views/statement_versions.sql",
     "views/fact_financials.sql",
@@ -102,9 +100,47 @@ pub const TABLES: &[Model] = models![
     "views/fact_financial_ratios.sql",
     "views/fact_growth_rates.sql",
     "views/fact_market_metrics.sql",
-    "views/period_nulls.sql",
+    "views/fact_market_metrics_as_known.sql",
     "views/metric_nulls.sql",
 ];
+
+/// A column as the file of its table has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: &'static str,
+    /// What the comment on its line says: what it is, after its unit and a semicolon where the formula does not say that.
+    pub about: Option<&'static str>,
+}
+
+impl Column {
+    /// Whether it is a figure: an amount, a count, a ratio.
+    pub fn is_figure(&self) -> bool {
+        self.kind == "double" || self.kind.starts_with("decimal")
+    }
+}
+
+/// The columns of a table of `analytics`, in order, and of a fact those of the table that keeps its versions; none for
+/// another view.
+pub fn columns(table: &str) -> Vec<Column> {
+    let of = |name: &str| TABLES.iter().find(|t| t.file == format!("tables/{name}.sql"));
+    let file = of(table).or_else(|| of(&format!("{table}_history")));
+    let lines = file.map_or("", |t| t.sql).lines();
+    let inside =
+        lines.skip_while(|line| !line.starts_with("create ")).skip(1).take_while(|line| !line.starts_with(')'));
+    inside.filter_map(column).collect()
+}
+
+fn column(line: &'static str) -> Option<Column> {
+    let (code, about) = match line.split_once("--") {
+        Some((code, about)) => (code, Some(about.trim())),
+        None => (line, None),
+    };
+    let (name, kind) = code.trim().trim_end_matches(',').split_once(' ')?;
+    Some(Column { name, kind: kind.trim(), about })
+}
 
 /// A published table.
 #[derive(Debug, Clone, Copy)]
@@ -182,7 +218,6 @@ pub const PUBLISHED: &[Table] = &[
     versioned("fact_financial_ratios_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
     versioned("fact_growth_rates_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
     versioned("fact_market_metrics_history", &["company_key", "metric_date"], Extent::Days("metric_date")),
-    versioned("period_nulls_history", &["company_key", "fiscal_date", "basis", "metric"], Extent::Companies),
     plain("quality", &["company_key", "check_name", "basis", "fiscal_date"], Extent::Companies),
 ];
 

@@ -38,9 +38,13 @@ pub(crate) async fn publish(
             warehouse.execute(&format!("drop table new_{name}")).await?;
         } else {
             // Nothing to compare with: all is new.
-            let all = format!("create or replace temporary table delta_{name} as {}", new(table));
-            warehouse.execute(&all).await?;
-            warehouse.execute(&format!("drop table new_{name}")).await?;
+            if table.versions == Versions::OfStatements {
+                let all = format!("create or replace temporary table delta_{name} as {}", new(table));
+                warehouse.execute(&all).await?;
+                warehouse.execute(&format!("drop table new_{name}")).await?;
+            } else {
+                warehouse.execute(&format!("alter table new_{name} rename to delta_{name}")).await?;
+            }
             let none =
                 format!("create or replace temporary table gone_{name} as select * from delta_{name} where false");
             warehouse.execute(&none).await?;

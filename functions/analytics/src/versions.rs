@@ -17,8 +17,9 @@ pub(crate) async fn has_past_lanes(warehouse: &mut impl Warehouse) -> Result<boo
 pub(crate) async fn merge_lanes(table: &Table, has_past: bool, warehouse: &mut impl Warehouse) -> Result<()> {
     let name = table.name;
     warehouse.execute(&if has_past { all_lanes(table) } else { current_lanes(table) }).await?;
-    warehouse.execute(&format!("create or replace temporary table new_{name} as select * from versions")).await?;
-    warehouse.execute("drop table versions").await.map(|_| ())
+    // Renamed, not copied: two copies of the market's days are the most memory that a run takes.
+    warehouse.execute(&format!("drop table new_{name}")).await?;
+    warehouse.execute(&format!("alter table versions rename to new_{name}")).await.map(|_| ())
 }
 
 /// When the older versions that this run does not compute ended: those of companies without lanes of the past.

@@ -1,17 +1,17 @@
 -- grain: calendar day
 create table if not exists analytics.dim_date (
-    date_key bigint,
-    calendar_date date,
-    year bigint,
-    quarter bigint,
-    month bigint,
-    day_of_month bigint,
-    day_of_week bigint,
-    month_start date,
-    quarter_start date,
-    year_start date,
-    is_weekend boolean,
-    is_month_end boolean,
+    date_key bigint, -- the day as yyyymmdd
+    calendar_date date, -- the day
+    year bigint, -- calendar year
+    quarter bigint, -- calendar quarter
+    month bigint, -- month of the year
+    day_of_month bigint, -- day of the month
+    day_of_week bigint, -- 1 for Monday to 7 for Sunday
+    month_start date, -- first day of its month
+    quarter_start date, -- first day of its quarter
+    year_start date, -- first day of its year
+    is_weekend boolean, -- Saturday or Sunday
+    is_month_end boolean, -- last day of its month
     run_id varchar,
     computed_at timestamp
 )

@@ -4,17 +4,17 @@ create table if not exists analytics.fact_daily_prices (
     symbol varchar,
     price_date date,
     price_date_key bigint,
-    open_price decimal(38, 6),
-    high_price decimal(38, 6),
-    low_price decimal(38, 6),
-    close_price decimal(38, 6),
-    adj_close decimal(38, 6),
-    volume decimal(38, 6),
-    change_amount decimal(38, 6),
-    change_percent double,
-    vwap decimal(38, 6),
-    as_traded_close decimal(38, 6),
-    split_factor double,
+    open_price decimal(38, 6), -- first price of the session
+    high_price decimal(38, 6), -- highest price of the session
+    low_price decimal(38, 6), -- lowest price of the session
+    close_price decimal(38, 6), -- last price of the session
+    adj_close decimal(38, 6), -- close free of dividends too: times 1 less dividend over the close before, for every later ex-date
+    volume decimal(38, 6), -- shares traded
+    change_amount decimal(38, 6), -- change of the day as FMP has it: close less open
+    change_percent double, -- percent; change of the day as FMP has it, over the open
+    vwap decimal(38, 6), -- mean price weighted by volume, as FMP has it
+    as_traded_close decimal(38, 6), -- close as it was paid on the day: close_price times split_factor
+    split_factor double, -- what later splits made of one share of the day
     run_id varchar,
     computed_at timestamp
 )

@@ -70,6 +70,125 @@ with ttm_nulls as (
     union all select company_key, symbol, fiscal_date, fiscal_date_key, 'ttm_eps_diluted', reason from analytics.fact_financials_ttm where ttm_eps_diluted is null
     union all select company_key, symbol, fiscal_date, fiscal_date_key, 'ttm_eps_diluted_sum', reason from analytics.fact_financials_ttm where ttm_eps_diluted_sum is null
 ),
+period_nulls as (
+    select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'gross_margin' as metric, null_reasons from analytics.fact_financial_ratios where gross_margin is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'ebit_margin', null_reasons from analytics.fact_financial_ratios where ebit_margin is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'operating_margin', null_reasons from analytics.fact_financial_ratios where operating_margin is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'pretax_margin', null_reasons from analytics.fact_financial_ratios where pretax_margin is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'continuous_operations_margin', null_reasons from analytics.fact_financial_ratios where continuous_operations_margin is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'net_margin', null_reasons from analytics.fact_financial_ratios where net_margin is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'bottom_line_margin', null_reasons from analytics.fact_financial_ratios where bottom_line_margin is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'fcf_margin', null_reasons from analytics.fact_financial_ratios where fcf_margin is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'ocf_to_sales', null_reasons from analytics.fact_financial_ratios where ocf_to_sales is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'capex_to_revenue', null_reasons from analytics.fact_financial_ratios where capex_to_revenue is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'research_and_development_to_revenue', null_reasons from analytics.fact_financial_ratios where research_and_development_to_revenue is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'selling_general_and_administrative_to_revenue', null_reasons from analytics.fact_financial_ratios where selling_general_and_administrative_to_revenue is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'stock_based_compensation_to_revenue', null_reasons from analytics.fact_financial_ratios where stock_based_compensation_to_revenue is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'roe', null_reasons from analytics.fact_financial_ratios where roe is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'roa', null_reasons from analytics.fact_financial_ratios where roa is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'return_on_tangible_assets', null_reasons from analytics.fact_financial_ratios where return_on_tangible_assets is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'roic', null_reasons from analytics.fact_financial_ratios where roic is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'roce', null_reasons from analytics.fact_financial_ratios where roce is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'operating_return_on_assets', null_reasons from analytics.fact_financial_ratios where operating_return_on_assets is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'roe_average', null_reasons from analytics.fact_financial_ratios where roe_average is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'roa_average', null_reasons from analytics.fact_financial_ratios where roa_average is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'roic_average', null_reasons from analytics.fact_financial_ratios where roic_average is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'asset_turnover', null_reasons from analytics.fact_financial_ratios where asset_turnover is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'fixed_asset_turnover', null_reasons from analytics.fact_financial_ratios where fixed_asset_turnover is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'receivables_turnover', null_reasons from analytics.fact_financial_ratios where receivables_turnover is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'inventory_turnover', null_reasons from analytics.fact_financial_ratios where inventory_turnover is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'payables_turnover', null_reasons from analytics.fact_financial_ratios where payables_turnover is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'working_capital_turnover', null_reasons from analytics.fact_financial_ratios where working_capital_turnover is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'asset_turnover_average', null_reasons from analytics.fact_financial_ratios where asset_turnover_average is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'fixed_asset_turnover_average', null_reasons from analytics.fact_financial_ratios where fixed_asset_turnover_average is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'receivables_turnover_average', null_reasons from analytics.fact_financial_ratios where receivables_turnover_average is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'inventory_turnover_average', null_reasons from analytics.fact_financial_ratios where inventory_turnover_average is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'payables_turnover_average', null_reasons from analytics.fact_financial_ratios where payables_turnover_average is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'days_sales_outstanding', null_reasons from analytics.fact_financial_ratios where days_sales_outstanding is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'days_inventory', null_reasons from analytics.fact_financial_ratios where days_inventory is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'days_payables', null_reasons from analytics.fact_financial_ratios where days_payables is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'operating_cycle', null_reasons from analytics.fact_financial_ratios where operating_cycle is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'cash_conversion_cycle', null_reasons from analytics.fact_financial_ratios where cash_conversion_cycle is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'average_receivables', null_reasons from analytics.fact_financial_ratios where average_receivables is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'average_payables', null_reasons from analytics.fact_financial_ratios where average_payables is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'average_inventory', null_reasons from analytics.fact_financial_ratios where average_inventory is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'current_ratio', null_reasons from analytics.fact_financial_ratios where current_ratio is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'quick_ratio', null_reasons from analytics.fact_financial_ratios where quick_ratio is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'cash_ratio', null_reasons from analytics.fact_financial_ratios where cash_ratio is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'operating_cash_flow_ratio', null_reasons from analytics.fact_financial_ratios where operating_cash_flow_ratio is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'working_capital', null_reasons from analytics.fact_financial_ratios where working_capital is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'net_current_asset_value', null_reasons from analytics.fact_financial_ratios where net_current_asset_value is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'graham_net_net', null_reasons from analytics.fact_financial_ratios where graham_net_net is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'debt_to_equity', null_reasons from analytics.fact_financial_ratios where debt_to_equity is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'debt_to_assets', null_reasons from analytics.fact_financial_ratios where debt_to_assets is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'debt_to_capital', null_reasons from analytics.fact_financial_ratios where debt_to_capital is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'long_term_debt_to_capital', null_reasons from analytics.fact_financial_ratios where long_term_debt_to_capital is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'liabilities_to_assets', null_reasons from analytics.fact_financial_ratios where liabilities_to_assets is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'financial_leverage', null_reasons from analytics.fact_financial_ratios where financial_leverage is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'solvency_ratio', null_reasons from analytics.fact_financial_ratios where solvency_ratio is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'invested_capital', null_reasons from analytics.fact_financial_ratios where invested_capital is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'tangible_asset_value', null_reasons from analytics.fact_financial_ratios where tangible_asset_value is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'intangibles_to_assets', null_reasons from analytics.fact_financial_ratios where intangibles_to_assets is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'interest_coverage', null_reasons from analytics.fact_financial_ratios where interest_coverage is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'ocf_to_short_term_debt', null_reasons from analytics.fact_financial_ratios where ocf_to_short_term_debt is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'ocf_to_total_debt', null_reasons from analytics.fact_financial_ratios where ocf_to_total_debt is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'capex_coverage', null_reasons from analytics.fact_financial_ratios where capex_coverage is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'dividend_and_capex_coverage', null_reasons from analytics.fact_financial_ratios where dividend_and_capex_coverage is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'ebitda_margin', null_reasons from analytics.fact_financial_ratios where ebitda_margin is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'net_debt_to_ebitda', null_reasons from analytics.fact_financial_ratios where net_debt_to_ebitda is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'debt_service_coverage', null_reasons from analytics.fact_financial_ratios where debt_service_coverage is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'fcf_to_ocf', null_reasons from analytics.fact_financial_ratios where fcf_to_ocf is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'capex_to_ocf', null_reasons from analytics.fact_financial_ratios where capex_to_ocf is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'capex_to_depreciation', null_reasons from analytics.fact_financial_ratios where capex_to_depreciation is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'income_quality', null_reasons from analytics.fact_financial_ratios where income_quality is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'payout_ratio', null_reasons from analytics.fact_financial_ratios where payout_ratio is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'total_payout_ratio', null_reasons from analytics.fact_financial_ratios where total_payout_ratio is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'free_cash_flow_to_equity', null_reasons from analytics.fact_financial_ratios where free_cash_flow_to_equity is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'free_cash_flow_to_firm', null_reasons from analytics.fact_financial_ratios where free_cash_flow_to_firm is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'effective_tax_rate', null_reasons from analytics.fact_financial_ratios where effective_tax_rate is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'tax_burden', null_reasons from analytics.fact_financial_ratios where tax_burden is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'interest_burden', null_reasons from analytics.fact_financial_ratios where interest_burden is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'ebt_to_operating_income', null_reasons from analytics.fact_financial_ratios where ebt_to_operating_income is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'revenue_per_share', null_reasons from analytics.fact_financial_ratios where revenue_per_share is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'net_income_per_share', null_reasons from analytics.fact_financial_ratios where net_income_per_share is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'ocf_per_share', null_reasons from analytics.fact_financial_ratios where ocf_per_share is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'fcf_per_share', null_reasons from analytics.fact_financial_ratios where fcf_per_share is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'capex_per_share', null_reasons from analytics.fact_financial_ratios where capex_per_share is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'dividends_per_share', null_reasons from analytics.fact_financial_ratios where dividends_per_share is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'cash_per_share', null_reasons from analytics.fact_financial_ratios where cash_per_share is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'book_value_per_share', null_reasons from analytics.fact_financial_ratios where book_value_per_share is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'tangible_book_value_per_share', null_reasons from analytics.fact_financial_ratios where tangible_book_value_per_share is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'interest_debt_per_share', null_reasons from analytics.fact_financial_ratios where interest_debt_per_share is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'graham_number', null_reasons from analytics.fact_financial_ratios where graham_number is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'revenue_yoy', null_reasons from analytics.fact_growth_rates where revenue_yoy is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'revenue_qoq', null_reasons from analytics.fact_growth_rates where revenue_qoq is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'revenue_cagr_3y', null_reasons from analytics.fact_growth_rates where revenue_cagr_3y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'revenue_cagr_5y', null_reasons from analytics.fact_growth_rates where revenue_cagr_5y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'net_income_yoy', null_reasons from analytics.fact_growth_rates where net_income_yoy is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'net_income_qoq', null_reasons from analytics.fact_growth_rates where net_income_qoq is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'net_income_cagr_3y', null_reasons from analytics.fact_growth_rates where net_income_cagr_3y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'net_income_cagr_5y', null_reasons from analytics.fact_growth_rates where net_income_cagr_5y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'eps_diluted_yoy', null_reasons from analytics.fact_growth_rates where eps_diluted_yoy is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'eps_diluted_qoq', null_reasons from analytics.fact_growth_rates where eps_diluted_qoq is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'eps_diluted_cagr_3y', null_reasons from analytics.fact_growth_rates where eps_diluted_cagr_3y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'eps_diluted_cagr_5y', null_reasons from analytics.fact_growth_rates where eps_diluted_cagr_5y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'operating_income_yoy', null_reasons from analytics.fact_growth_rates where operating_income_yoy is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'operating_income_qoq', null_reasons from analytics.fact_growth_rates where operating_income_qoq is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'operating_income_cagr_3y', null_reasons from analytics.fact_growth_rates where operating_income_cagr_3y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'operating_income_cagr_5y', null_reasons from analytics.fact_growth_rates where operating_income_cagr_5y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'free_cash_flow_yoy', null_reasons from analytics.fact_growth_rates where free_cash_flow_yoy is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'free_cash_flow_qoq', null_reasons from analytics.fact_growth_rates where free_cash_flow_qoq is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'free_cash_flow_cagr_3y', null_reasons from analytics.fact_growth_rates where free_cash_flow_cagr_3y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'free_cash_flow_cagr_5y', null_reasons from analytics.fact_growth_rates where free_cash_flow_cagr_5y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'total_assets_yoy', null_reasons from analytics.fact_growth_rates where total_assets_yoy is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'total_assets_qoq', null_reasons from analytics.fact_growth_rates where total_assets_qoq is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'total_assets_cagr_3y', null_reasons from analytics.fact_growth_rates where total_assets_cagr_3y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'total_assets_cagr_5y', null_reasons from analytics.fact_growth_rates where total_assets_cagr_5y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'stockholders_equity_yoy', null_reasons from analytics.fact_growth_rates where stockholders_equity_yoy is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'stockholders_equity_qoq', null_reasons from analytics.fact_growth_rates where stockholders_equity_qoq is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'stockholders_equity_cagr_3y', null_reasons from analytics.fact_growth_rates where stockholders_equity_cagr_3y is null
+    union all select company_key, symbol, fiscal_date, fiscal_date_key, basis, 'stockholders_equity_cagr_5y', null_reasons from analytics.fact_growth_rates where stockholders_equity_cagr_5y is null
+),
 market_nulls as (
     select company_key, symbol, metric_date, metric_date_key, 'shares_outstanding_used' as metric, null_reasons from analytics.fact_market_metrics where shares_outstanding_used is null
     union all select company_key, symbol, metric_date, metric_date_key, 'market_cap', null_reasons from analytics.fact_market_metrics where market_cap is null
@@ -123,8 +242,10 @@ market_reasons as (
         nullif(split_part(split_part(null_reasons, '|shares_outstanding_used=', 2), '|', 1), '') as shares_reason
     from market_nulls
 )
-select company_key, symbol, fiscal_date as subject_date, fiscal_date_key as subject_date_key, basis, metric, reason
-from analytics.period_nulls
+select
+    company_key, symbol, fiscal_date as subject_date, fiscal_date_key as subject_date_key, basis, metric,
+    coalesce(nullif(split_part(split_part(null_reasons, '|' || metric || '=', 2), '|', 1), ''), 'missing_input') as reason
+from period_nulls
 union all
 select company_key, symbol, fiscal_date, fiscal_date_key, 'TTM', metric, coalesce(reason, 'missing_input')
 from ttm_nulls

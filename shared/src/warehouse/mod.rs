@@ -1,6 +1,7 @@
 //! The warehouse: where rows end and figures are computed. SQL is one text for every engine; what differs,
 //! how rows get in and how a session begins, is behind this port.
 
+pub mod ops;
 #[cfg(feature = "snowflake")]
 pub mod snowflake;
 pub mod tables;

@@ -1,6 +1,8 @@
 //! The command line. Environment and clock are read here and nowhere else.
 
 mod demo;
+mod dictionary;
+mod explain;
 mod global;
 mod plan;
 mod progress;
@@ -47,6 +49,10 @@ enum Command {
     Plan(plan::Args),
     /// Query the warehouse
     Sql(sql::Args),
+    /// Where a figure comes from: formula, inputs, rows and files, or why it is NULL
+    Explain(explain::Args),
+    /// What every column of every table is, as Markdown
+    Dictionary(dictionary::Args),
     /// Serve the synthetic FMP on a port of this machine
     FmpServer(serve::Args),
 }
@@ -54,7 +60,7 @@ enum Command {
 impl Command {
     /// Whether it reads figures, so that they can be read as of a day.
     fn reads_figures(&self) -> bool {
-        matches!(self, Command::Sql(_))
+        matches!(self, Command::Sql(_) | Command::Explain(_))
     }
 }
 
@@ -128,13 +134,15 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Failure> {
     if cli.global.as_of.is_some() && !from_environment.contains(&"as_of") && !cli.command.reads_figures() {
-        return Err(Failure::Usage("--as-of is for commands that read figures: sql".into()));
+        return Err(Failure::Usage("--as-of is for commands that read figures: sql, explain".into()));
     }
     match cli.command {
         Command::Demo(args) => demo::demo(&cli.global, from_environment, &args).await,
         Command::Run(args) => run::run(&cli.global, from_environment, &args).await,
         Command::Plan(args) => plan::plan(&cli.global, from_environment, &args).await,
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
+        Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
+        Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
         Command::FmpServer(args) => serve::serve(&cli.global, from_environment, &args).await,
     }
 }

@@ -1,8 +1,12 @@
-//! What people read: the summary of a run, the table of a plan.
+//! What people read: the summary of a run, the table of a plan, the tree of an explanation, the dictionary.
 
+mod dictionary;
+mod explanation;
 mod plan;
 mod summary;
 
+pub use dictionary::dictionary;
+pub use explanation::explanation;
 pub use plan::plan;
 pub use summary::summary;
 

@@ -1,0 +1,32 @@
+//! `findata dictionary`.
+
+use findata_shared::Error;
+
+use super::{Failure, global::Global, say};
+use crate::{dictionary, show};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// One table, with its schema or without [default: all]
+    table: Option<String>,
+}
+
+pub(crate) fn dictionary(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
+    let settled = global.settle(from_environment, "./findata-home")?;
+    let mut tables = dictionary::tables();
+    if let Some(wanted) = &args.table {
+        let wanted = wanted.trim().to_lowercase();
+        tables.retain(|t| wanted == t.name || wanted == format!("{}.{}", t.schema, t.name));
+        if tables.is_empty() {
+            let some = "fact_financial_ratios, staging.prices, ops.runs";
+            return Err(Failure::Usage(format!("{wanted:?} is no table: give one like {some}, or none for all")));
+        }
+    }
+    if settled.json {
+        let text = serde_json::to_string(&tables).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
+        say(&format!("{text}\n"))?;
+    } else {
+        say(&show::dictionary(&tables))?;
+    }
+    Ok(0)
+}

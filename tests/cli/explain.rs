@@ -1,0 +1,306 @@
+//! `explain` says where a figure comes from, down to the row that FMP sent.
+
+use std::sync::OnceLock;
+
+use duckdb::Connection;
+use findata_analytics::models::columns;
+use findata_local::explain::{
+    Explanation, Facts, Figure, answer,
+    ask::{FACTS, Question, figures},
+    recomputed,
+};
+use findata_tests::{Command, Home, Job, Server, findata};
+
+/// Ordinary companies, and those whose figures take another way.
+const SYMBOLS: [&str; 14] = [
+    "AAPL", "KO", "JPM", "SPY", "MISSQ", "FYCHG", "NEGEQ", "ZEROR", "SEMIA", "EURRP", "SPLIT", "NULLS", "HOSTL",
+    "STALE",
+];
+
+/// Made once and only read.
+fn home() -> &'static Home {
+    static HOME: OnceLock<Home> = OnceLock::new();
+    HOME.get_or_init(|| {
+        let (server, home) = (Server::of(41), Home::new());
+        Job::new(server.url(), &SYMBOLS).days(385).done(&home);
+        home
+    })
+}
+
+fn explain(arguments: &[&str]) -> Command {
+    findata(&[&["explain"], arguments].concat()).home(home()).no_key()
+}
+
+/// What is printed, without what differs from run to run.
+fn printed(arguments: &[&str]) -> String {
+    let ended = explain(arguments).run();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let steady = |line: &str| {
+        let word = |word: &str| match word {
+            w if w.len() >= 32 && w.bytes().all(|b| b.is_ascii_hexdigit()) => "HASH".to_owned(),
+            w if w.starts_with("landing/") => format!("landing/{}/FILE", w.split('/').nth(1).unwrap_or_default()),
+            w => w.to_owned(),
+        };
+        line.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    };
+    // Which row of a file an answer is depends on which came first.
+    let unnumbered = |line: String| match line.split_once("row ") {
+        Some((before, rest)) => format!("{before}row N{}", rest.trim_start_matches(|c: char| c.is_ascii_digit())),
+        None => line,
+    };
+    let kept = ended.stdout.lines().filter(|line| !line.trim_start().starts_with("run "));
+    kept.map(|line| format!("{}\n", unnumbered(steady(line)))).collect()
+}
+
+fn question(symbol: &str, metric: &str, basis: Option<&str>) -> Question {
+    Question {
+        symbol: symbol.parse().unwrap(),
+        metric: metric.into(),
+        date: None,
+        basis: basis.map(|basis| basis.parse().unwrap()),
+    }
+}
+
+fn with_facts<T>(symbol: &str, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
+    let connection: Connection = home().open();
+    ask(&Facts::read(&connection, &symbol.parse().unwrap(), None).unwrap())
+}
+
+/// Figures of a tree whose value is not what their own expression makes of their inputs, and how many were compared.
+fn unlike(figure: &Figure, wrong: &mut Vec<String>, compared: &mut usize) {
+    if let (Some(value), Some(expression)) = (figure.value, figure.expression.as_deref()) {
+        match recomputed(figure) {
+            // Amounts a share and averages are stored to six digits.
+            Some(again) if (again - value).abs() <= 1e-9 * value.abs().max(again.abs()) + 1e-6 => *compared += 1,
+            again => wrong.push(format!("{} {}: {value} is not {expression} = {again:?}", figure.label, figure.when())),
+        }
+    }
+    for input in &figure.inputs {
+        unlike(input, wrong, compared);
+    }
+}
+
+#[test]
+fn every_ratio_and_growth_rate_follows_from_the_inputs_that_are_shown() {
+    let (mut wrong, mut compared, mut nulls) = (Vec::new(), 0, 0);
+    for symbol in ["KO", "MISSQ", "SEMIA", "SPLIT", "NULLS"] {
+        with_facts(symbol, |facts| {
+            for (table, bases) in
+                [("fact_financial_ratios", &["TTM", "FY", "Q"][..]), ("fact_growth_rates", &["TTM", "FY", "Q"][..])]
+            {
+                for column in columns(table).into_iter().filter(|c| c.is_figure()) {
+                    for basis in bases {
+                        let Ok(told) = answer(facts, &question(symbol, column.name, Some(basis))) else { continue };
+                        let figure = &told.figure;
+                        match (figure.value, recomputed(figure)) {
+                            (Some(value), Some(again)) if (again - value).abs() <= 1e-9 * value.abs() => {}
+                            (None, _) => {
+                                nulls += 1;
+                                assert!(figure.reason.is_some(), "{symbol} {} {basis}", column.name);
+                                continue;
+                            }
+                            other => wrong.push(format!("{symbol} {} {basis}: {other:?}", column.name)),
+                        }
+                        unlike(figure, &mut wrong, &mut compared);
+                    }
+                }
+            }
+        });
+    }
+    assert!(wrong.is_empty(), "{} of {compared}: {:#?}", wrong.len(), &wrong[..wrong.len().min(20)]);
+    assert!(compared > 2_500 && nulls > 150, "{compared} {nulls}");
+}
+
+#[test]
+fn every_figure_of_every_table_can_be_explained() {
+    let (mut wrong, mut compared) = (Vec::new(), 0);
+    for symbol in ["AAPL", "SPLIT", "SPY"] {
+        with_facts(symbol, |facts| {
+            for (fact, metric) in figures() {
+                let table = FACTS.iter().find(|(known, _)| *known == fact).unwrap().1;
+                let basis = match table {
+                    "fact_daily_prices" => Some("PRICE"),
+                    "fact_market_metrics" => Some("MARKET"),
+                    "fact_financials_ttm" => Some("TTM"),
+                    _ => None,
+                };
+                let told: Explanation = match answer(facts, &question(symbol, metric, basis)) {
+                    Ok(told) => told,
+                    // A fund has no statements.
+                    Err(error) if symbol == "SPY" => {
+                        assert!(error.to_string().contains("no such period"), "{error}");
+                        continue;
+                    }
+                    Err(error) => panic!("{symbol} {metric}: {error}"),
+                };
+                let figure = &told.figure;
+                if figure.table.as_deref() != Some(&format!("analytics.{table}")) {
+                    wrong.push(format!("{symbol} {metric}: {:?} is not {table}", figure.table));
+                }
+                let explained = figure.formula.is_some() || figure.source.is_some() || figure.reason.is_some();
+                if !explained || (figure.value.is_some() && figure.unit.is_none()) {
+                    wrong.push(format!("{symbol} {table}.{metric}: {figure:?}"));
+                }
+                unlike(figure, &mut wrong, &mut compared);
+            }
+        });
+    }
+    assert!(wrong.is_empty(), "{:#?}", &wrong[..wrong.len().min(20)]);
+    assert!(compared > 1_000, "{compared}");
+}
+
+#[test]
+fn a_source_is_the_row_on_the_stage() {
+    let told = with_facts("KO", |facts| answer(facts, &question("KO", "revenue", Some("FY"))).unwrap());
+    let source = told.figure.source.unwrap();
+    assert_eq!((source.endpoint.as_str(), source.field.as_str()), ("income-statement", "revenue"));
+    let row = home().rows(&format!(
+        "select r.payload, f.sha256 from raw.income_statement r join ops.files f on f.source_file = r.source_file \
+         where r.source_file = '{}' and r.source_row = {} and r.row_hash = '{}'",
+        source.file,
+        source.row.unwrap(),
+        source.row_hash
+    ));
+    assert_eq!(row.len(), 1);
+    assert_eq!(row[0][1], source.sha256);
+    let sent = source.sent.unwrap();
+    assert!(row[0][0].as_ref().unwrap().contains(&format!("\"revenue\":{sent}")), "{row:?} {sent}");
+    let file = std::fs::read(home().stage().join(&source.file)).unwrap();
+    assert_eq!(findata_shared::hash::sha256(&file), source.sha256.unwrap());
+}
+
+#[test]
+fn a_ratio_reads_as_a_tree() {
+    let text = printed(&["KO", "gross_margin", "--basis", "FY"]);
+    let expected = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cli/explained/ratio.txt")).unwrap();
+    assert_eq!(text, expected, "\n{text}");
+    let wide = printed(&["AAPL", "enterprise_value"]);
+    for line in wide.lines().filter(|line| !line.contains("landing/")) {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
+#[test]
+fn a_market_metric_reads_as_a_tree() {
+    let text = printed(&["KO", "pe_ratio_ttm", "--date", "2026-09-13"]);
+    let expected = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cli/explained/market.txt")).unwrap();
+    assert_eq!(text, expected, "\n{text}");
+}
+
+#[test]
+fn a_null_says_why() {
+    let text = printed(&["MISSQ", "net_margin", "--date", "2026-03-01"]);
+    let expected = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cli/explained/null.txt")).unwrap();
+    assert_eq!(text, expected, "\n{text}");
+    for (arguments, parts) in [
+        (&["JPM", "current_ratio"][..], &["not_meaningful_for_sector", "Financial Services"][..]),
+        (&["NEGEQ", "debt_to_equity"], &["negative_equity", "stockholders equity = -"]),
+        (&["EURRP", "pe_ratio_ttm"], &["currency_mismatch", "reported in EUR, quoted in USD"]),
+        (&["STALE", "ev_to_ebitda"], &["stale_fundamentals", "the newest period known that day ended on"]),
+        (&["NULLS", "interest_expense"], &["missing_input", "FMP sent null"]),
+        (
+            &["NULLS", "interest_coverage", "--basis", "FY"],
+            &["missing_input", "absent: interest expense", "FMP sent null"],
+        ),
+        (&["KO", "return_252d", "--date", "2025-12-01"], &["insufficient_history", "of 253 sessions are there"]),
+        (&["KO", "revenue_cagr_5y", "--basis", "Q"], &["not_applicable_to_basis"]),
+    ] {
+        let text = printed(arguments);
+        for part in parts {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_day_chooses_what_was_known_on_it() {
+    let json = |arguments: &[&str]| explain(arguments).arg("--json").run().json();
+    let newest = json(&["AAPL", "net_margin"]);
+    let known_on = newest["known_on"].as_str().unwrap().to_owned();
+    let on = json(&["AAPL", "net_margin", "--date", &known_on]);
+    assert_eq!(on["date"], newest["date"]);
+    let day_before = known_on.parse::<chrono::NaiveDate>().unwrap().pred_opt().unwrap().to_string();
+    let before = json(&["AAPL", "net_margin", "--date", &day_before]);
+    assert!(before["date"].as_str() < newest["date"].as_str(), "{before}");
+    let sunday = json(&["AAPL", "close_price", "--date", "2026-09-13"]);
+    assert_eq!(sunday["date"], "2026-09-11");
+    assert!(sunday["notes"][0].as_str().unwrap().contains("2026-09-13 was no session"), "{sunday}");
+    // As of an earlier day the same question has the answer of that day. An acceptance after the close is known that
+    // evening, and counts from the next day.
+    let earlier = known_on.parse::<chrono::NaiveDate>().unwrap() - chrono::Days::new(3);
+    let as_of = json(&["AAPL", "net_margin", "--as-of", &earlier.to_string()]);
+    assert_eq!((&as_of["as_of"], &as_of["date"]), (&earlier.to_string().into(), &before["date"]), "{as_of}");
+    assert_eq!(as_of["value"], before["value"]);
+}
+
+#[test]
+fn json_has_the_whole_tree() {
+    let json = explain(&["AAPL", "roe"]).arg("--json").run().json();
+    for key in [
+        "symbol",
+        "company",
+        "metric",
+        "table",
+        "column",
+        "basis",
+        "date",
+        "value",
+        "unit",
+        "formula",
+        "expression",
+        "only_when",
+        "known_on",
+        "inputs",
+    ] {
+        assert!(!json[key].is_null(), "{key} is missing in {json}");
+    }
+    assert_eq!((&json["metric"], &json["basis"], &json["unit"]), (&"roe".into(), &"TTM".into(), &"ratio".into()));
+    let quarter = &json["inputs"][0]["inputs"][3];
+    for key in ["date", "basis", "filing_date", "known_on", "value", "unit", "table", "column", "source"] {
+        assert!(!quarter[key].is_null(), "{key} is missing in {quarter}");
+    }
+    for key in ["dataset", "endpoint", "field", "sent", "file", "row", "row_hash", "sha256", "run_id", "observed_at"] {
+        assert!(!quarter["source"][key].is_null(), "{key} is missing in {quarter}");
+    }
+    assert_eq!(quarter["source"]["sent"], format!("{}", quarter["value"].as_f64().unwrap()));
+}
+
+#[test]
+fn wrong_words_are_usage_and_one_line() {
+    let before = home().content();
+    for (arguments, parts) in [
+        (&["AAPL", "gros_margin"][..], &["is no metric", "gross_margin"][..]),
+        (&["AAPL", "x'; drop table analytics.dim_company; --"], &["is no metric"]),
+        (&["AAPL", "symbol"], &["is no metric"]),
+        (&["A';--", "roe"], &["is not a symbol"]),
+        (&["AAPL'", "roe"], &["is not a symbol"]),
+        (&["ZZZZ", "roe"], &["there is no ZZZZ", "findata run --symbols ZZZZ"]),
+        (&["AAPL", "pe_ratio_ttm", "--basis", "FY"], &["no basis FY", "MARKET"]),
+        (&["AAPL", "roe", "--date", "1990-01-01"], &["1990-01-01", "the first such figure was on"]),
+        (&["AAPL", "market_cap", "--date", "1990-01-01"], &["no session by 1990-01-01", "its first is"]),
+        (&["SPY", "roe"], &["no such period"]),
+    ] {
+        let ended = explain(arguments).run();
+        let line = ended.failed(2).to_owned();
+        assert_eq!(ended.stdout, "", "{ended:#?}");
+        for part in parts {
+            assert!(line.contains(part), "{part} is missing in {line}");
+        }
+    }
+    for arguments in [&["AAPL"][..], &["AAPL", "roe", "--basis", "Q5"], &["AAPL", "roe", "--date", "soon"]] {
+        let ended = explain(arguments).run();
+        assert!(ended.code == Some(2) && !ended.stderr.contains("panicked"), "{ended:#?}");
+    }
+    assert_eq!(home().content(), before);
+    let nowhere = Home::new();
+    let ended = findata(&["explain", "AAPL", "roe"]).home(&nowhere).run();
+    assert!(ended.failed(5).contains("findata run"), "{ended:#?}");
+    assert!(nowhere.files().is_empty());
+}
+
+#[test]
+fn a_hostile_name_stays_on_its_line() {
+    let text = printed(&["HOSTL", "net_margin"]);
+    assert!(text.starts_with("HOSTL (O'Hostile"), "{text}");
+    assert!(!text.contains(['\u{202e}', '\u{1b}']) && text.lines().nth(1).unwrap().starts_with("analytics."), "{text}");
+}
