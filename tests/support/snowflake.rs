@@ -36,7 +36,6 @@ pub struct Double {
 }
 
 /// The Python that `./dev test` has prepared.
-#[expect(clippy::disallowed_methods, reason = "the edge of the tests reads the environment")]
 fn python() -> Option<PathBuf> {
     let python = std::env::var_os("FINDATA_TEST_PYTHON").map(PathBuf::from).filter(|path| path.exists());
     if python.is_none() {

@@ -125,7 +125,8 @@ async fn changed_rows_are_counted(warehouse: &mut impl Warehouse, _: &Files) {
 }
 
 async fn rows_are_appended(warehouse: &mut impl Warehouse, _: &Files) {
-    let columns = "n bigint, text varchar, at timestamp, day date, amount decimal(38, 6), rate double, yes boolean";
+    let columns =
+        "n bigint, text varchar, seen_at timestamp, day date, amount decimal(38, 6), rate double, yes boolean";
     table(warehouse, "contract_rows", columns).await;
     let some = |text: &str| Some(text.to_owned());
     let full = |n: u32| {
@@ -136,7 +137,7 @@ async fn rows_are_appended(warehouse: &mut impl Warehouse, _: &Files) {
     rows.push(vec![some("0"), None, None, None, None, None, None]);
     warehouse.append("ops.contract_rows", rows).await.unwrap();
     warehouse.append("ops.contract_rows", Vec::new()).await.unwrap();
-    let query = "select count(*)::varchar, sum(n)::varchar, count(text)::varchar, max(at)::date::varchar, sum(amount)::varchar, \
+    let query = "select count(*)::varchar, sum(n)::varchar, count(text)::varchar, max(seen_at)::date::varchar, sum(amount)::varchar, \
                  (sum(rate)::bigint)::varchar, count(case when yes and day = date '2026-09-18' then 1 end)::varchar from ops.contract_rows";
     let wanted = ["2501", "3126250", "2500", "2026-09-18", "30864197253086419726250.000000", "625", "2500"].map(some);
     assert_eq!(warehouse.query(query).await.unwrap(), [wanted]);
