@@ -103,8 +103,8 @@ impl Double {
             schema: "public".into(),
             stage: "public.landing".into(),
             prefix: PREFIX.into(),
-            tag: "findata tests".into(),
             statement_timeout: Duration::from_secs(300),
+            ends_at: None,
             retry_pause: Duration::from_millis(5),
             url: Some(self.url.clone()),
         }

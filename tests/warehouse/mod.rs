@@ -75,8 +75,8 @@ fn account(_: &str) -> Option<(Snowflake, Files)> {
         schema: variable("SCHEMA").unwrap_or_else(|| "public".into()),
         stage: variable("STAGE").unwrap_or_else(|| "public.landing".into()),
         prefix: text("STAGE_PREFIX"),
-        tag: "findata tests".into(),
         statement_timeout: std::time::Duration::from_secs(300),
+        ends_at: None,
         retry_pause: std::time::Duration::from_millis(500),
         url: None,
     };
