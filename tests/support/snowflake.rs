@@ -137,6 +137,14 @@ impl Double {
         log["log"].as_array().cloned().unwrap_or_default()
     }
 
+    /// Writes a table of one of its databases to a Parquet file.
+    pub fn export(&self, database: &str, table: &str, path: &std::path::Path) {
+        let (url, path) = (format!("{}/_export", self.url), path.to_string_lossy());
+        let question = [("database", database), ("table", table), ("path", &*path)];
+        let answer = wait(async { self.http.get(url).query(&question).send().await }).expect("an answer");
+        assert!(answer.status().is_success(), "{table}: {}", answer.status());
+    }
+
     /// Makes every session end, as when nobody has spoken for hours.
     pub fn forget_sessions(&self) {
         wait(async { self.http.get(format!("{}/_forget", self.url)).send().await }).expect("an answer");

@@ -2,8 +2,10 @@
 //! where the `SNOWFLAKE_` variables name one.
 
 mod contract;
+mod days;
 mod faults;
 mod landing;
+mod same;
 mod whole_job;
 
 use findata_local::{duckdb::DuckDb, stage::DirectoryStage};
