@@ -4,6 +4,7 @@
 mod contract;
 mod days;
 mod faults;
+mod killed;
 mod landing;
 mod same;
 mod whole_job;
