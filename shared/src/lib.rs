@@ -7,6 +7,8 @@
 //!
 //! No handler and no embedded engine lives here.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod bus;
 pub mod calendar;
 pub mod catalog;

@@ -10,6 +10,7 @@ use findata_local::{
     duckdb::DuckDb,
     home,
     host::{Host, Progress},
+    places::{AnyStage, AnyWarehouse},
     stage::DirectoryStage,
 };
 use findata_shared::{
@@ -132,8 +133,8 @@ pub fn host<C: Clock + 'static>(home: &Home, fmp: Fmp, clock: C) -> Result<Host<
     let clock = Arc::new(clock);
     Ok(Host {
         fmp: Arc::new(fmp),
-        stage,
-        warehouse,
+        stage: AnyStage::Directory(stage),
+        warehouse: AnyWarehouse::DuckDb(warehouse),
         receipt: Arc::clone(&clock),
         clock,
         started_at: DateTime::default(),

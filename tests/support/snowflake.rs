@@ -118,6 +118,21 @@ impl Double {
         warehouse
     }
 
+    /// A place in the bucket for one database's stage.
+    pub fn place(&self, database: &str) -> String {
+        format!("s3://{BUCKET}/{database}")
+    }
+
+    /// The address of the S3 beside it.
+    pub fn s3(&self) -> &str {
+        &self.s3
+    }
+
+    /// The only key that it lets in.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Puts a file on the stage.
     pub fn put(&self, key: &str, body: Vec<u8>) {
         self.put_object(&format!("/{PREFIX}/{key}"), body);

@@ -144,7 +144,8 @@ fn a_wrong_key_is_a_matter_of_configuration_and_is_not_told() {
     let error = wait(Snowflake::new(stranger).unwrap().query("select '1'")).unwrap_err();
     let Error::Config(text) = error else { panic!("{error:?}") };
     assert!(text.contains("390144"), "{text}");
-    let unreadable = Settings { key: SecretString::from("no-pem-but-s3cret"), ..double.settings("key") };
+    let unreadable =
+        Settings { key: SecretString::from("-----BEGIN PRIVATE KEY-----no-pem-but-s3cret"), ..double.settings("key") };
     let error = wait(Snowflake::new(unreadable).unwrap().query("select '1'")).unwrap_err();
     let Error::Config(text) = error else { panic!("{error:?}") };
     assert!(!text.contains("s3cret"), "{text}");

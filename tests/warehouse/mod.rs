@@ -1,6 +1,7 @@
 //! The contract of the warehouse port: the same tests on DuckDB, on the double of Snowflake, and on a Snowflake account
 //! where the `SNOWFLAKE_` variables name one.
 
+mod command;
 mod contract;
 mod days;
 mod faults;

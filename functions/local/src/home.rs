@@ -77,7 +77,7 @@ impl Home {
 ///
 /// # Errors
 /// `Config` for the other kind; the stage's own.
-pub async fn claim_source(stage: &DirectoryStage, url: &str) -> Result<()> {
+pub async fn claim_source(stage: &impl Stage, url: &str) -> Result<()> {
     let kind = SourceKind::of(url);
     stage.put_if_absent(SOURCE, stage::to_json(&Source { kind })?).await?;
     match stage::read_json::<Source>(stage, SOURCE).await? {
@@ -103,16 +103,15 @@ struct Known {
 ///
 /// # Errors
 /// `Config` when they do not; the stage's and the warehouse's own.
-pub async fn match_warehouse(stage: &DirectoryStage, warehouse: &mut impl Warehouse, name: &RunId) -> Result<()> {
+pub async fn match_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, name: &RunId) -> Result<()> {
     let known: Option<Known> = stage::read_json(stage, WAREHOUSE).await?;
     let own = warehouse.query("select warehouse_id from ops.identity").await?;
     let own = own.into_iter().next().and_then(|row| row.into_iter().next()?);
     match (known, own) {
         (Some(known), Some(own)) if known.warehouse_id == own => Ok(()),
-        (Some(_), _) => Err(Error::Config(format!(
-            "the stage at {} remembers another warehouse: put that file back, or choose another --home for a new one",
-            stage.root().display()
-        ))),
+        (Some(_), _) => Err(Error::Config(
+            "the stage remembers another warehouse: put that one back, or choose another --home or --stage for a new one".into(),
+        )),
         (None, own) => {
             let warehouse_id = match own {
                 Some(own) => own,

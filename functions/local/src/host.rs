@@ -21,9 +21,9 @@ use tokio::task::JoinSet;
 
 use crate::{
     bus::LocalBus,
-    duckdb::DuckDb,
+    home,
+    places::{AnyStage, AnyWarehouse},
     queue::{Delivery, LocalQueue},
-    stage::DirectoryStage,
 };
 
 /// Batches worked off at once.
@@ -42,9 +42,9 @@ pub struct Host<C> {
     /// The client; one a run.
     pub fmp: Arc<Fmp>,
     /// The stage.
-    pub stage: DirectoryStage,
+    pub stage: AnyStage,
     /// The warehouse.
-    pub warehouse: DuckDb,
+    pub warehouse: AnyWarehouse,
     /// The clock of planning, freshness and as-of.
     pub clock: Arc<C>,
     /// The clock of receipt: FMP itself answers as of now, whatever day is planned for.
@@ -60,7 +60,11 @@ impl<C: Clock + 'static> Host<C> {
     /// What ended it before it had a summary.
     pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
         let bus = LocalBus::default();
-        findata_analytics::refuse_earlier_day(calendar::new_york_date(self.clock.now()), &mut self.warehouse).await?;
+        // A warehouse that is billed sleeps until the run's files are there: it resumes once.
+        if !self.warehouse.is_billed() {
+            findata_analytics::refuse_earlier_day(calendar::new_york_date(self.clock.now()), &mut self.warehouse)
+                .await?;
+        }
         self.finish_interrupted(&bus).await?;
         let mut watch = Watch::start();
         let queue = LocalQueue::default();
@@ -72,6 +76,9 @@ impl<C: Clock + 'static> Host<C> {
         watch.done("fetch");
         progress.begins("load");
         let run = &request.run_id;
+        if self.warehouse.is_billed() {
+            home::match_warehouse(&self.stage, &mut self.warehouse, run).await?;
+        }
         findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await?;
         self.warehouse.fit_memory().await?;
         watch.done("load");

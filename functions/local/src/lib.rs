@@ -1,7 +1,7 @@
 //! local: the host that plays the cloud in one process, and the `findata` command.
 //!
 //! [`host`] drives one run through the same handlers that Lambda hosts: fanout, extract, load, analytics. Around them it
-//! puts a directory for S3 ([`stage`]), a queue with delivery counts ([`queue`]), a bus, and DuckDB for Snowflake
+//! puts a directory for S3 ([`stage`]; [`places`] has S3 and Snowflake themselves), a queue with delivery counts ([`queue`]), a bus, and DuckDB for Snowflake
 //! ([`duckdb`]; [`as_of`] shows it as it was known on a day). [`home`] is where all of that lies. [`cli`] reads the command line and the environment, the only place
 //! that does; [`show`] draws summaries and tables for people, [`explain`] says where a figure comes from, [`dictionary`] what a column is. [`fmp_server`] is the synthetic FMP.
 
@@ -15,6 +15,7 @@ pub mod fmp_server;
 pub mod formulas;
 pub mod home;
 pub mod host;
+pub mod places;
 pub mod queue;
 pub mod show;
 pub mod stage;

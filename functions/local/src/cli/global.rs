@@ -6,17 +6,20 @@ use ::duckdb::Connection;
 use chrono::NaiveDate;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use findata_shared::{
-    Error, Symbol,
+    Error, Symbol, aws,
     clock::{Clock, DayClock, SystemClock},
     fmp::{DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, Settings},
+    stage::s3::{Location, S3Stage},
+    warehouse::snowflake,
 };
 use secrecy::SecretString;
 
-use super::Failure;
+use super::{Failure, snowflake as variables};
 use crate::{
     as_of,
     duckdb::DuckDb,
     home::{Home, SourceKind},
+    places::AnyStage,
 };
 
 /// Most calls in flight at once. Without a limit of calls more would only queue on two cores; at 3,000 calls a minute
@@ -35,10 +38,10 @@ pub(crate) struct Global {
     /// free, starter, premium, ultimate, unlimited or calls a minute [default: premium for FMP's own host, unlimited elsewhere]
     #[arg(long, global = true, env = "FINDATA_FMP_PLAN", value_name = "PLAN", help_heading = "Global")]
     pub fmp_plan: Option<String>,
-    /// Where files land, if not in the home
-    #[arg(long, global = true, env = "FINDATA_STAGE", value_name = "DIR", help_heading = "Global")]
+    /// Where files land, if not in the home: a folder, or s3://BUCKET/PREFIX for Snowflake
+    #[arg(long, global = true, env = "FINDATA_STAGE", value_name = "DIR|s3://", help_heading = "Global")]
     pub stage: Option<String>,
-    /// duckdb:FILE, if not in the home
+    /// duckdb:FILE, if not in the home; or snowflake, with SNOWFLAKE_ACCOUNT and SNOWFLAKE_PRIVATE_KEY_FILE
     #[arg(long, global = true, env = "FINDATA_WAREHOUSE", value_name = "WAREHOUSE", help_heading = "Global")]
     pub warehouse: Option<String>,
     /// Index for beta and correlation; `none` for no index [default: ^GSPC]
@@ -72,12 +75,27 @@ pub(crate) fn from_environment(matches: &ArgMatches) -> Vec<&'static str> {
 #[derive(Debug, Clone)]
 pub(crate) struct Settled {
     pub home: Home,
+    /// Instead of the home.
+    pub cloud: Option<Cloud>,
     pub fmp_url: String,
     pub fmp_plan: FmpPlan,
     pub index: Option<Symbol>,
     pub clock: AnyClock,
     pub as_of: Option<NaiveDate>,
     pub json: bool,
+}
+
+/// S3 and Snowflake.
+#[derive(Debug, Clone)]
+pub(crate) struct Cloud {
+    pub stage: Location,
+    pub snowflake: snowflake::Settings,
+}
+
+impl Cloud {
+    pub(crate) async fn open_stage(&self) -> Result<AnyStage, Error> {
+        Ok(AnyStage::S3(S3Stage::new(&aws::config().await?, self.stage.clone())))
+    }
 }
 
 /// The clock that `--today` chooses.
@@ -131,21 +149,29 @@ impl Global {
         if let Err(error) = Fmp::check_url(&fmp_url) {
             wrong.push(("fmp_url", error.to_string()));
         }
+        let mut place: Option<Location> = None;
         let stage = self.stage.as_deref().filter(|stage| {
-            let remote = stage.contains("://");
-            if remote {
-                wrong
-                    .push(("stage", format!("{stage:?}: the command stages to a folder; s3:// is the functions' own")));
+            if stage.starts_with("s3://") {
+                place = stage.parse().map_err(|e: Error| wrong.push(("stage", e.to_string()))).ok();
+            } else if stage.contains("://") {
+                wrong.push(("stage", format!("{stage:?} is no stage: use a folder or s3://BUCKET/PREFIX")));
             }
-            !remote
+            !stage.contains("://")
         });
-        let warehouse = self.warehouse.as_deref().and_then(|text| {
+        let on_snowflake = self.warehouse.as_deref() == Some("snowflake");
+        let warehouse = self.warehouse.as_deref().filter(|_| !on_snowflake).and_then(|text| {
             let file = text.strip_prefix("duckdb:").filter(|file| !file.is_empty());
             if file.is_none() {
-                wrong.push(("warehouse", format!("{text:?} is no warehouse of the command: use duckdb:FILE")));
+                wrong.push(("warehouse", format!("{text:?} is no warehouse: use duckdb:FILE or snowflake")));
             }
             file
         });
+        let is_s3 = self.stage.as_deref().is_some_and(|stage| stage.starts_with("s3://"));
+        if on_snowflake && !is_s3 {
+            wrong.push(("warehouse", "Snowflake reads from S3: give --stage s3://BUCKET/PREFIX too".into()));
+        } else if is_s3 && !on_snowflake {
+            wrong.push(("stage", "DuckDB reads from a folder: s3:// goes with --warehouse snowflake".into()));
+        }
         let mut from_environment = from_environment.to_vec();
         let json = json_variable().unwrap_or_else(|text| {
             from_environment.push("json");
@@ -155,18 +181,33 @@ impl Global {
         if !wrong.is_empty() {
             return Err(told(&wrong, &from_environment));
         }
+        let cloud = match place {
+            Some(place) => Some(Cloud { snowflake: variables::settings(&place)?, stage: place }),
+            None => None,
+        };
         let folder = self.home.clone().unwrap_or_else(|| home.into());
         let home = Home::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
-        Ok(Settled { home, fmp_url, fmp_plan, index, clock, as_of, json: self.json || json })
+        Ok(Settled { home, cloud, fmp_url, fmp_plan, index, clock, as_of, json: self.json || json })
     }
 }
 
 impl Settled {
     /// The warehouse to read from, as it was known on the day of `--as-of` where one is given.
-    pub(crate) fn open_to_read(&self) -> Result<Connection, Error> {
-        match self.as_of {
-            Some(day) => as_of::open(&self.home.warehouse, day),
-            None => DuckDb::open_to_read(&self.home.warehouse),
+    pub(crate) fn open_to_read(&self) -> Result<Connection, Failure> {
+        match (&self.cloud, self.as_of) {
+            (Some(_), _) => Err(Failure::Usage(
+                "this reads DuckDB: on Snowflake ask with its own clients, the tables have the same names".into(),
+            )),
+            (None, Some(day)) => Ok(as_of::open(&self.home.warehouse, day)?),
+            (None, None) => Ok(DuckDb::open_to_read(&self.home.warehouse)?),
+        }
+    }
+
+    /// The warehouse, as a person knows it.
+    pub(crate) fn warehouse(&self) -> String {
+        match &self.cloud {
+            Some(cloud) => format!("{} on Snowflake {}", cloud.snowflake.database, cloud.snowflake.account),
+            None => self.home.warehouse.display().to_string(),
         }
     }
 

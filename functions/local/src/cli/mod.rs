@@ -9,6 +9,7 @@ mod progress;
 mod request;
 mod run;
 mod serve;
+mod snowflake;
 mod sql;
 
 use std::{

@@ -9,7 +9,7 @@ use super::{
     request::Wanted,
     say,
 };
-use crate::{show, stage::DirectoryStage};
+use crate::{places::AnyStage, show, stage::DirectoryStage};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -21,7 +21,10 @@ pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], arg
     let settled = global.settle(from_environment, "./findata-home")?;
     let request = args.wanted.request(&settled, false)?;
     // A home that is not there is planned as an empty one, and not made.
-    let stage = DirectoryStage::to_read(&settled.home.stage);
+    let stage = match &settled.cloud {
+        None => AnyStage::Directory(DirectoryStage::to_read(&settled.home.stage)),
+        Some(cloud) => cloud.open_stage().await?,
+    };
     let plan = findata_fanout::preview(&request, &stage, &settled.clock).await?;
     let minutes = minutes(&plan, &settled);
     if settled.json {

@@ -8,6 +8,7 @@ use findata_shared::{
     clock::SystemClock,
     fmp::{Fmp, Settings},
     run::{Request, Status, Summary},
+    warehouse::snowflake::Snowflake,
 };
 
 use super::{
@@ -21,6 +22,7 @@ use crate::{
     duckdb::DuckDb,
     home::{self, SourceKind},
     host::Host,
+    places::{AnyStage, AnyWarehouse},
     show,
 };
 
@@ -46,10 +48,21 @@ pub(crate) async fn run(global: &Global, from_environment: &[&'static str], args
 pub(crate) async fn whole_job(settled: &Settled, request: &Request, fmp: &Settings) -> Result<Summary, Failure> {
     let started_at = Utc::now();
     let fmp = Arc::new(Fmp::new(fmp)?);
-    let stage = settled.home.open_stage()?;
-    home::claim_source(&stage, &settled.fmp_url).await?;
-    let mut warehouse = DuckDb::open(&settled.home.warehouse, stage.root())?;
-    home::match_warehouse(&stage, &mut warehouse, &request.run_id).await?;
+    let (stage, warehouse) = match &settled.cloud {
+        None => {
+            let stage = settled.home.open_stage()?;
+            home::claim_source(&stage, &settled.fmp_url).await?;
+            let mut warehouse = DuckDb::open(&settled.home.warehouse, stage.root())?;
+            home::match_warehouse(&stage, &mut warehouse, &request.run_id).await?;
+            (AnyStage::Directory(stage), AnyWarehouse::DuckDb(warehouse))
+        }
+        Some(cloud) => {
+            let warehouse = Snowflake::new(cloud.snowflake.clone())?;
+            let stage = cloud.open_stage().await?;
+            home::claim_source(&stage, &settled.fmp_url).await?;
+            (stage, AnyWarehouse::Snowflake(Box::new(warehouse)))
+        }
+    };
     let clock = Arc::new(settled.clock);
     let receipt = match SourceKind::of(&settled.fmp_url) {
         SourceKind::Fmp => Arc::new(AnyClock::System(SystemClock)),
@@ -59,6 +72,10 @@ pub(crate) async fn whole_job(settled: &Settled, request: &Request, fmp: &Settin
     let bars = Bars::new(fmp);
     let summary = host.run(request, &bars).await;
     bars.finish();
+    if summary.is_err() && host.warehouse.is_billed() {
+        // The error is the one to tell; a session that is not closed ends by itself.
+        let _ = host.warehouse.settle().await;
+    }
     Ok(summary?)
 }
 
@@ -68,7 +85,7 @@ pub(crate) fn print(settled: &Settled, summary: &Summary) -> Result<u8, Failure>
         let json = serde_json::to_string(summary).map_err(|e| Error::Stop(format!("cannot write the summary: {e}")))?;
         say(&format!("{json}\n"))?;
     } else {
-        say(&show::summary(summary, &settled.home.warehouse))?;
+        say(&show::summary(summary, &settled.warehouse()))?;
     }
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map_or("nothing was done", |f| f.reason.as_str());

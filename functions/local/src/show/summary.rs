@@ -1,6 +1,6 @@
 //! The summary of a run.
 
-use std::{collections::BTreeMap, fmt::Write, path::Path};
+use std::{collections::BTreeMap, fmt::Write};
 
 use findata_shared::run::{Highlight, Quality, Status, Summary};
 
@@ -11,7 +11,7 @@ const REASONS: usize = 8;
 const TASKS: usize = 3;
 
 /// A summary as a person reads it.
-pub fn summary(run: &Summary, warehouse: &Path) -> String {
+pub fn summary(run: &Summary, warehouse: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", headline(run));
     let stages = ["plan", "fetch", "load", "compute"];
@@ -43,7 +43,7 @@ pub fn summary(run: &Summary, warehouse: &Path) -> String {
         let _ = writeln!(out, "  note      {note}");
     }
     failures(&mut out, run);
-    let _ = writeln!(out, "\n  warehouse {}", warehouse.display());
+    let _ = writeln!(out, "\n  warehouse {warehouse}");
     out
 }
 

@@ -35,6 +35,8 @@ const TO_ANSWER: Duration = Duration::from_secs(75);
 /// What closing the session may take.
 const TO_CLOSE: Duration = Duration::from_secs(10);
 
+const UNREADABLE_KEY: &str = "the Snowflake key cannot be read: it must be PKCS#8 PEM without a pass phrase";
+
 /// Where and as whom to work.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -219,11 +221,7 @@ impl Snowflake {
             Err(SnowflakeApiError::AuthError(_)) => {
                 let told = lock(&self.call).failed.take();
                 // Nobody was asked: it is the key that cannot be read. The client's words are not repeated, they may quote it.
-                Err(told.unwrap_or_else(|| {
-                    Error::Config(
-                        "the Snowflake key cannot be read: it must be PKCS#8 PEM without a pass phrase".into(),
-                    )
-                }))
+                Err(told.unwrap_or_else(|| Error::Config(UNREADABLE_KEY.into())))
             }
             Err(error) => Err(self.failure(&error)),
         }
@@ -359,6 +357,8 @@ fn check(settings: &Settings) -> Result<Url> {
     .into_iter()
     .filter(|(_, _, right)| !right)
     .map(|(name, text, _)| format!("{text:?} is no {name} of Snowflake's"))
+    // Its text is not repeated.
+    .chain((!settings.key.expose_secret().contains("BEGIN PRIVATE KEY")).then(|| UNREADABLE_KEY.to_owned()))
     .collect();
     if !wrong.is_empty() {
         return Err(Error::Config(wrong.join("; ")));
@@ -381,7 +381,7 @@ mod tests {
         Settings {
             account: "org-account".into(),
             user: "findata".into(),
-            key: SecretString::from("key"),
+            key: SecretString::from("-----BEGIN PRIVATE KEY-----"),
             role: "loader".into(),
             warehouse: "wh".into(),
             database: "findata".into(),
@@ -412,7 +412,10 @@ mod tests {
 
     #[test]
     fn the_key_is_not_shown() {
-        assert!(!format!("{:?}", Settings { key: SecretString::from("s3cret"), ..settings() }).contains("s3cret"));
+        let settings = Settings { key: SecretString::from("s3cret"), ..settings() };
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        let Err(Error::Config(text)) = check(&settings) else { panic!("taken") };
+        assert_eq!(text, UNREADABLE_KEY);
     }
 
     #[test]

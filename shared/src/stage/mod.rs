@@ -1,5 +1,8 @@
 //! The stage: where files land and the ledger is kept. Its conditional writes are the project's only locks.
 
+#[cfg(feature = "aws")]
+pub mod s3;
+
 use std::future::Future;
 
 use bytes::Bytes;
