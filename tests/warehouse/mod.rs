@@ -2,6 +2,7 @@
 //! where the `SNOWFLAKE_` variables name one.
 
 mod contract;
+mod double;
 mod faults;
 mod landing;
 mod whole_job;
