@@ -17,12 +17,12 @@
               /_forget  ends every session.
               /_inject?pattern=REGEX&times=N with code=, state=, message= (refused so), http=STATUS, or drop=1 (done, and the answer lost)
               for the next N statements, one without times, that the pattern is found in; without a pattern: no more of these.
-usage: fakesnow_plus.py [--privileges] [--port N] [--s3-endpoint URL] [--async-after 45] [--session-ttl 3600] [--new-key KEY.pem]
+usage: fakesnow_plus.py [--privileges] [--idle-after 300] [--port N] [--s3-endpoint URL] [--async-after 45] [--session-ttl 3600] [--new-key KEY.pem]
 Without a port it takes a free one, without an endpoint it starts moto beside itself; both listen on 127.0.0.1 only. With --new-key it
 makes a key pair, writes the private half to that file, and lets in nobody else. Once it answers it prints one line of JSON with
 both addresses. It ends when its standard input does, so that no double outlives the tests that started it.
 """
-import argparse, asyncio, base64, datetime as dt, gzip, io, json, logging, os, re, socket, sys, threading, time, uuid, hashlib
+import argparse, asyncio, base64, contextvars, datetime as dt, gzip, io, json, logging, os, re, socket, sys, threading, time, uuid, hashlib
 import pyarrow as pa, pyarrow.ipc as ipc
 import boto3, duckdb, sqlglot
 from sqlglot import exp
@@ -50,6 +50,7 @@ ap.add_argument("--async-after", type=float, default=45.0)
 ap.add_argument("--session-ttl", type=float, default=3600.0)
 ap.add_argument("--new-key")
 ap.add_argument("--privileges", action="store_true")
+ap.add_argument("--idle-after", type=float, default=300.0)
 A = ap.parse_args()
 def free_port():
     with socket.socket() as s: s.bind(("127.0.0.1", 0)); return s.getsockname()[1]
@@ -297,7 +298,7 @@ def _execute(self, transformed, params=None):
             LOADED.pop((t.catalog or self._conn.database, t.db or self._conn.schema, t.name), None)
     return r
 fcur.FakeSnowflakeCursor._execute = _execute
-NOPS = [r"\s*alter\s+session\s+(un)?set\s+(?!autocommit)", r"\s*(grant|revoke)\s", r"\s*(create|alter|drop)\s+(or\s+replace\s+)?(warehouse|role|user|resource\s+monitor|storage\s+integration|network\s+policy|authentication\s+policy|masking\s+policy)\b", r"\s*alter\s+stage\b"]
+NOPS = [r"\s*alter\s+session\s+(un)?set\s+(?!autocommit)", r"\s*(grant|revoke)\s", r"\s*(create|alter|drop)\s+(or\s+replace\s+)?(warehouse|role|user|resource\s+monitor|(?:storage\s+)?integration|network\s+policy|authentication\s+policy|masking\s+policy)\b", r"\s*alter\s+stage\b"]
 srv.shared_fs.nop_regexes = NOPS
 _orig_execute = fcur.FakeSnowflakeCursor.execute
 def execute(self, command, params=None, *a, **kw):
@@ -315,7 +316,7 @@ FAULT = {}
 LOG = []
 INJECTED = []      # rules of /_inject
 WAREHOUSES = Warehouses(LOG)
-LOCKS = Locks()
+LOCKS = Locks(A.idle_after)
 def catalog():
     """Every permanent table and view, outside of what fakesnow keeps for itself."""
     with srv.shared_fs.duck_conn.cursor() as c:
@@ -329,6 +330,7 @@ class Session:
         self.conn, self.user, self.role, self.warehouse = conn, user, role, warehouse
         self.parameters = {str(k).upper(): v for k, v in (parameters or {}).items()}
         self.temporary, self.wrote, self.running, self.ended = set(), False, 0, False
+        self.idle_since = time.monotonic()
     def is_temporary(self, name): return full(self, "TABLE", name) in self.temporary or (len(name) == 1 and name in self.temporary)
     def in_transaction(self): return bool(self.conn.__dict__.get("_fsp_tx") or self.conn._in_transaction)
     def seconds(self, name, parameters, otherwise):
@@ -445,11 +447,12 @@ def chunked(d, base):
     else: d["rowset"] = d["rowset"][:cut[1]]
     d["chunkHeaders"] = {}
 async def chunk(request: Request): return Response(CHUNKS[request.path_params["cid"]], media_type="application/octet-stream")
-class Unhandled(logging.Handler):        # what fakesnow only logs
-    last = ""
-    def emit(self, record):
-        if record.exc_info: Unhandled.last = f"{record.exc_info[0].__name__}: {record.exc_info[1]}"
-srv.logger.addHandler(Unhandled())
+UNHANDLED = contextvars.ContextVar("what fakesnow only logs", default="")
+class Unhandled(logging.Filter):
+    def filter(self, record):
+        if record.exc_info: UNHANDLED.set(f"{record.exc_info[0].__name__}: {record.exc_info[1]}")
+        return True
+srv.logger.addFilter(Unhandled())
 def decorate(resp, sess, qid=None, sql="", base=""):
     st = resp.status_code; r = json.loads(resp.body)
     if r.get("success") and isinstance(r.get("data"), dict) and "rowtype" in r["data"]:
@@ -467,8 +470,8 @@ def decorate(resp, sess, qid=None, sql="", base=""):
     elif not r.get("success"):
         d = r.get("data") or {}
         code = (r.get("code") or "000603"); msg = r.get("message") or ""
-        if st == 500 and re.search(r"\bconflict\b", Unhandled.last, re.I) and Unhandled.last.startswith("TransactionException"): return refused(locked("unknown"), qid)
-        if st == 500: code, msg, st = "000603", f"SQL execution internal error: {Unhandled.last} {msg}", 200
+        if st == 500 and UNHANDLED.get().startswith("TransactionException") and "conflict" in UNHANDLED.get().lower(): return refused(locked("unknown"), qid)
+        if st == 500: code, msg, st = "000603", f"SQL execution internal error: {UNHANDLED.get()} {msg}", 200
         if st == 401: return JSONResponse({"data": None, "code": code, "message": msg, "success": False}, status_code=200)
         msg = re.sub(r"^\d{6} \(\w+\): ", "", msg)
         r = {"data": {"internalError": False, "unredactedFromSecureObject": False, "errorCode": code, "age": 0, "sqlState": d.get("sqlState") or "42000", "queryId": qid or str(uuid.uuid4()), "line": -1, "pos": -1, "type": "COMPILATION"}, "code": code, "message": msg, "success": False, "headers": None}
@@ -487,6 +490,10 @@ def prepared(session, s, sql):
     if s.verb in ("GRANT", "REVOKE"):
         PRIVILEGES.change(session, s.text, A.privileges); return DONE
     if s.verb == "SHOW" and (shown := PRIVILEGES.shown(session, s.text)): return rows_as_sql(*shown)
+    if m := re.match(r"desc(?:ribe)?\s+(?:storage\s+)?integration\s+(\S+)", s.text, re.I):
+        if ("INTEGRATION", parts(m.group(1))) not in PRIVILEGES.owners: raise unknown(parts(m.group(1))[0], "Integration")
+        return rows_as_sql(("property", "property_type", "property_value", "property_default"), [("ENABLED", "Boolean", "true", "false"), ("STORAGE_PROVIDER", "String", "S3", ""),
+            ("STORAGE_AWS_IAM_USER_ARN", "String", "arn:aws:iam::111111111111:user/fake", ""), ("STORAGE_AWS_EXTERNAL_ID", "String", "FAKE_SFCRole=1_fake=", "")])
     if s.verb == "USE" and (m := re.match(r"use\s+(role|warehouse|secondary\s+roles)\s+(\S+)", s.text, re.I)):
         what, (name, *_) = m.group(1).lower(), parts(m.group(2))
         if what == "role":
@@ -505,6 +512,16 @@ def prepared(session, s, sql):
     if s.verb == "CREATE" and s.kind in ("ROLE", "USER", "WAREHOUSE") and not s.replaces and not re.search(r"\bif\s+not\s+exists\b", s.text, re.I) and PRIVILEGES.exists(s.kind, s.name):
         raise Denied("002002", "42710", f"SQL compilation error:\nObject '{s.name[0]}' already exists.")
     return re.sub(r"(?i)\bcurrent_(role|warehouse|user)\s*\(\s*\)", lambda m: "'%s'" % getattr(session, m.group(1).lower()), sql)
+def drop_database(session, s):
+    conn, (name,) = session.conn, s.name
+    there = conn._duck_conn.execute("SELECT 1 FROM duckdb_databases() WHERE upper(database_name) = ?", [name]).fetchone()
+    if not there and not re.search(r"\bif\s+exists\b", s.text, re.I): raise unknown(name, "Database")
+    if there:
+        if conn.database == name:        # DuckDB keeps the database that a connection is in
+            conn._duck_conn.execute("USE memory.main")
+            conn.database = conn._schema = None; conn.database_set = conn.schema_set = False
+        conn._duck_conn.execute(f'DETACH "{name}"')
+    return f"SELECT '{name} successfully dropped.' AS \"status\""
 def finished(session, s, existed):
     """What a statement that was done leaves behind."""
     if s.verb == "CREATE" and s.kind:
@@ -520,22 +537,26 @@ def finished(session, s, existed):
         if s.kind == "WAREHOUSE": WAREHOUSES.changed(s)
         PRIVILEGES.gone(s.kind, name)
     elif s.verb == "ALTER" and s.kind == "WAREHOUSE": WAREHOUSES.changed(s)
-    elif s.verb == "ALTER" and s.kind and (m := re.search(r"\brename\s+to\s+(\S+)\s*\Z", s.text, re.I)): PRIVILEGES.moved(s.kind, full(session, s.kind, s.name), full(session, s.kind, parts(m.group(1))))
+    elif s.verb == "ALTER" and s.kind and (m := re.search(r"\brename\s+to\s+(\S+)\s*\Z", s.text, re.I)):
+        old, new, name = full(session, s.kind, s.name), full(session, s.kind, parts(m.group(1))), parts(m.group(1))
+        if s.kind == "TABLE" and session.is_temporary(s.name): session.temporary = session.temporary - {old, s.name} | {new, name}
+        else: PRIVILEGES.moved(s.kind, old, new)
 async def performed(request, raw, s, sess, job):
     """Runs a statement, as far as its session's role, the warehouse and the locks of others let it."""
     session, sql, given = sess["session"], job["sql"], raw.get("parameters") or {}
     session.running += 1
-    at_work = None
+    at_work, compiled = None, True
     try:
         for rule in INJECTED:
             if "code" in rule and rule["times"] > 0 and rule["pattern"].search(sql):
                 rule["times"] -= 1; raise Denied(rule["code"], rule["state"], rule["message"])
         if "fake:locked" in sql: raise locked((s.writes or [("", ("T",))])[0][1][-1])
         text = prepared(session, s, sql)
-        existed = s.verb == "CREATE" and bool(s.kind) and PRIVILEGES.exists(s.kind, full(session, s.kind, s.name))
+        existed = s.verb == "CREATE" and bool(s.kind) and not s.temporary and PRIVILEGES.exists(s.kind, full(session, s.kind, s.name))
         if s.compute and session.warehouse:
-            at_work = session.warehouse; WAREHOUSES.begin(at_work)
-        if s.verb in DDL and s.kind: session.end_transaction("commit")
+            at_work = WAREHOUSES.begin(session.warehouse)
+        if (s.verb in DDL and s.kind) or s.verb in ("GRANT", "REVOKE"): session.end_transaction("commit")
+        if s.verb == "DROP" and s.kind == "DATABASE": text = drop_database(session, s)
         changed = [(n, s.verb not in ("INSERT", "COPY")) for _, n in s.writes] + ([(s.name, True)] if s.verb in ("DROP", "ALTER") and s.kind == "TABLE" else [])
         for name, changes in changed:
             if not session.is_temporary(name):
@@ -548,13 +569,15 @@ async def performed(request, raw, s, sess, job):
         async def receive(): return {"type": "http.request", "body": json.dumps({**raw, "sqlText": text}).encode(), "more_body": False}
         sc = dict(request.scope); sc["headers"] = [(k, v) for k, v in sc["headers"] if k not in (b"content-encoding", b"content-length")]
         answer = await srv.query_request(Request(sc, receive))
-        if json.loads(answer.body).get("success"): finished(session, s, existed)
+        told = json.loads(answer.body)
+        compiled = told.get("code") not in ("001003", "002003", "002043", "000904")
+        if told.get("success"): finished(session, s, existed)
         return decorate(answer, sess, job["qid"], sql, f"http://127.0.0.1:{A.port}")
     except Denied as denied:
         return refused(denied, job["qid"])
     finally:
-        session.running -= 1
-        if at_work: WAREHOUSES.end(at_work)
+        session.running -= 1; session.idle_since = time.monotonic()
+        if at_work: WAREHOUSES.end(at_work, compiled)
         if not session.in_transaction(): session.wrote = False; LOCKS.release(session)
 async def query(request: Request):
     rid = request.query_params.get("requestId") or str(uuid.uuid4())

@@ -36,7 +36,6 @@ class Privileges:
         self.held = {}             # (role, privilege, kind, name) -> (when, option, by)
         self.future = {}           # (role, privilege, kind, container kind, container) -> (when, option, by)
         self.owners = {}           # (kind, name) -> (role, when)
-        self.others = set()        # (kind, name) of what is in no catalogue of DuckDB's
 
     # ------------------------------------------------------------ what a role may
     def of(self, role):
@@ -99,10 +98,9 @@ class Privileges:
     # ------------------------------------------------------------ what there is
     def exists(self, kind, name):
         if kind in ("TABLE", "VIEW"): return self.catalog().get(name) == kind
-        if kind == "ROLE": return name[0] in self.roles
-        return (kind, name) in self.owners or (kind, name) in self.others
+        return (kind, name) in self.owners or (kind == "ROLE" and name[0] in SYSTEM)
     def objects(self, kind, container):
-        found = [n for n, k in self.catalog().items() if k == kind] if kind in ("TABLE", "VIEW") else [n for k, n in {**dict.fromkeys(self.others), **self.owners} if k == kind]
+        found = [n for n, k in self.catalog().items() if k == kind] if kind in ("TABLE", "VIEW") else [n for k, n in self.owners if k == kind]
         return sorted(n for n in found if n[:len(container)] == container)
     def made(self, role, kind, name):
         """An object is new: it belongs to the role, and grants on future ones hold for it."""
@@ -187,12 +185,11 @@ class Privileges:
                     if adds: self.owners[of, name] = (role, now)
                 elif not adds: self.held.pop(key, None)
                 elif key not in self.held or option: self.held[key] = (now, option, by)
-            if (of, name) not in self.owners: self.others.add((of, name))
         return True
     def _each(self, privileges, of):
         return ALL.get(of, ["USAGE"]) if privileges[0] in ("ALL", "ALL PRIVILEGES") else privileges
     def _known(self, session, enforced, kind, name):
-        if enforced and kind in ("TABLE", "VIEW", "SCHEMA", "DATABASE", "WAREHOUSE", "ROLE") and not self.exists(kind, name): raise unknown(".".join(name), kind.capitalize())
+        if enforced and kind != "ACCOUNT" and not self.exists(kind, name): raise unknown(".".join(name), kind.capitalize())
     def grants_all(self, session):
         return bool({"ACCOUNTADMIN", "SECURITYADMIN"} & self.of(session.role)) or self.may(session.role, "MANAGE GRANTS", "ACCOUNT", ())
 

@@ -121,6 +121,21 @@ class Grants(Case):
         s.run("drop table raw.old")
         self.assertFalse([r for r in s.named("show grants to role loader") if r["name"] == "SHOWN.RAW.OLD"])
 
+    def test_a_set_up_may_be_repeated(self):
+        s = self.double.session(database=None, schema=None)
+        for _ in range(2):
+            s.run("use role useradmin", "create role if not exists again", "use role sysadmin", "create warehouse if not exists again_wh initially_suspended = true", "alter warehouse again_wh set auto_suspend = 60",
+                  "create database if not exists again", "use database again", "create schema if not exists raw", "use role accountadmin",
+                  "create storage integration if not exists again_s3 type = external_stage storage_provider = 'S3' enabled = true storage_aws_role_arn = 'arn' storage_allowed_locations = ('s3://b/')", "grant usage on integration again_s3 to role sysadmin",
+                  "create stage if not exists raw.landing url = 's3://b/' storage_integration = again_s3", "create user if not exists again_service type = service default_role = again",
+                  "grant role again to user again_service", "create table if not exists raw.t (n bigint)", "grant select on all tables in schema again.raw to role again")
+        self.assertEqual([(r["privilege"], r["name"]) for r in s.named("show grants to role again")], [("SELECT", "AGAIN.RAW.T")])
+        self.assertIn("STORAGE_AWS_EXTERNAL_ID", [r["property"] for r in s.named("desc integration again_s3")])
+        self.refused("002002", "42710", s.run, "create role again")
+        s.run("drop user again_service", "drop role again", "drop integration again_s3", "drop database again", "drop database if exists again", "drop warehouse again_wh")
+        self.refused("002003", "02000", s.run, "drop database again")
+        self.refused("002003", "02000", s.run, "show grants to role again")
+
     def test_nothing_is_enforced_unasked(self):
         s = self.double.session(role="nobody", database="free")
         s.run("create table t (n bigint)", "insert into t values (1)")
@@ -230,6 +245,7 @@ class Compute(Case):
         resumed = lambda: self.double.log("resume").count(["resume", "BILL_WH"])
         s.run("create warehouse bill_wh warehouse_size = xsmall auto_suspend = 1 initially_suspended = true", "create table t (n bigint)", "create or replace temporary table x (n bigint)",
               "show grants to role accountadmin", "describe table t", "begin", "commit", "use schema public", "select 1", "grant select on table t to role r", "drop table x")
+        self.refused("002003", "42S02", s.run, "select n from no_such_table")
         self.assertEqual(resumed(), 0)
         s.run("insert into t values (1)", "select n from t", "create table u as select n from t")
         self.assertEqual(resumed(), 1)
@@ -318,10 +334,35 @@ class Locks(Case):
         a.run("begin", "insert into t values (2)", "create table other (n bigint)", "rollback")
         self.assertEqual(b.run("select count(*)::varchar from t"), [["2"]])
 
+    def test_a_conflict_of_the_engine_is_a_lock_not_had(self):
+        a, b = self.two("conflicts")
+        a.run("create table u (n bigint)")
+        b.run("begin", "insert into u values (1)", "select n from t")
+        a.run("update t set n = 2")
+        self.refused("000625", "57014", b.run, "update t set n = 3")
+        b.run("rollback")
+        self.assertEqual(a.run("select n::varchar from t"), [["2"]])
+
+    def test_a_temporary_table_is_locked_by_nobody(self):
+        a, b = self.two("temporary", LOCK_TIMEOUT=1)
+        for s in (a, b): s.run("create temporary table mine (n bigint)", "alter table mine rename to t2", "begin", "insert into t2 values (1)", "update t2 set n = 2")
+        for s in (a, b): s.run("rollback")
+
     def test_a_lock_on_demand(self):
         a, _ = self.two("demand")
         self.refused("000625", "57014", a.run, "insert into t values (2) /*fake:locked*/")
         self.assertEqual(a.run("select count(*)::varchar from t"), [["1"]])
+
+
+class Abandoned(Case):
+    options = ("--idle-after", "1")
+
+    def test_a_transaction_that_stands_in_the_way_and_is_idle_is_rolled_back(self):
+        a, b = self.double.session(database="idle"), self.double.session(database="idle", LOCK_TIMEOUT=30)
+        a.run("create table t (n bigint)", "insert into t values (1)", "begin", "delete from t")
+        b.run("update t set n = 2")
+        a.run("commit")
+        self.assertEqual(b.run("select n::varchar from t"), [["2"]])
 
 
 class Injected(Case):

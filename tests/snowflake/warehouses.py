@@ -23,21 +23,34 @@ class Warehouses:
     def _resume(self, name, w):
         w.update(up=True, ended=time.monotonic()); self.log.append(("resume", name))
     def begin(self, name):
-        w = self.get(name)
-        if not self._is_up(w): self._resume(name, w)
+        """A statement needs it; gives what `end` is to be told."""
+        w, was = self.get(name), None
+        if not self._is_up(w):
+            was = dict(w); self._resume(name, w)
         w["running"] += 1
-    def end(self, name):
-        w = self.get(name); w["running"] -= 1; w["ended"] = time.monotonic()
+        return name, was
+    def end(self, begun, compiled):
+        name, was = begun
+        w = self.get(name); w["running"] -= 1
+        if compiled or was is None: w["ended"] = time.monotonic()
+        elif w["running"] == 0:      # what does not compile never comes to its warehouse
+            w.update(up=False, ended=was["ended"])
+            last = len(self.log) - 1 - self.log[::-1].index(("resume", name)); del self.log[last]
 
 
 class Locks:
     """A table that a transaction has changed is its own until it ends; only rows that are added do not stand in each other's way."""
-    def __init__(self): self.held = {}          # table -> {session: changes rows that are there}
+    def __init__(self, idle_after):
+        self.held = {}          # table -> {session: changes rows that are there}
+        self.idle_after = idle_after
     def _free(self, session, table, changes):
         return all(other is session or not (changes or held) for other, held in self.held.get(table, {}).items())
     async def take(self, session, table, changes, lock_timeout, statement_timeout, cancelled):
         begun = time.monotonic()
         while not self._free(session, table, changes):
+            for other in list(self.held[table]):        # who stands in the way and says nothing for minutes is rolled back
+                if other is not session and not other.running and time.monotonic() - other.idle_since >= self.idle_after: other.end_transaction("rollback")
+            if self._free(session, table, changes): break
             waited = time.monotonic() - begun
             if cancelled.is_set() or session.ended: raise Denied("000604", "57014", "SQL execution canceled")
             if waited >= statement_timeout: raise Denied("000630", "57014", f"Statement reached its statement or warehouse timeout of {statement_timeout:g} second(s) and was canceled.")
