@@ -5,18 +5,24 @@
               magic bytes, stage default FILE_FORMAT, $1 / $1:path / METADATA$*, 64-day load metadata by (path, etag).
               SUM/MIN/MAX over NUMBER stay exact decimals (AVG and "/" are still DOUBLE in DuckDB).
               Native DuckDB MERGE (any expression) + the duplicate-source-row error 100090.
-              LAST_QUERY_ID(), ALTER SESSION SET, GRANT, CREATE WAREHOUSE/ROLE/... accepted as no-ops (recorded).
+              LAST_QUERY_ID(), ALTER SESSION SET, CREATE WAREHOUSE/ROLE/USER/... . DDL commits an open transaction.
+  Privileges  roles, grants, ownership and SHOW GRANTS (privileges.py); with --privileges they are enforced, and a login makes no database.
+  Warehouses  what needs compute resumes its warehouse, which the log tells; locks on tables, LOCK_TIMEOUT (warehouses.py).
   Wire layer  fields a strict client needs (masterToken, sessionId, returned, version, finalRoleName, error data),
               JSON rowsets for clients that send no CLIENT_APP_ID, /session/token-request, double-slash paths,
               333334 + getResultUrl polling, requestId idempotency, abort-request, JWT signature check.
   Faults      SQL comment hooks: /*fake:delay=SEC*/ /*fake:http503=N*/ /*fake:drop*/ /*fake:chunks*/ (second half of the
-              rows as a remote chunk) /*fake:json*/ (JSON rowset) /*fake:rowtype=NAME*/ (first column's wire type)
-usage: fakesnow_plus.py [--port N] [--s3-endpoint URL] [--async-after 45] [--session-ttl 3600] [--new-key KEY.pem]
+              rows as a remote chunk) /*fake:json*/ (JSON rowset) /*fake:rowtype=NAME*/ (first column's wire type) /*fake:locked*/
+  Control     /_log?n=N  what it was asked: ["query", requestId, text, retryCount, parameters], ["resume", warehouse], ["login", ..], ...
+              /_forget  ends every session.
+              /_inject?pattern=REGEX&times=N with code=, state=, message= (refused so), http=STATUS, or drop=1 (done, and the answer lost)
+              for the next N statements, one without times, that the pattern is found in; without a pattern: no more of these.
+usage: fakesnow_plus.py [--privileges] [--idle-after 300] [--port N] [--s3-endpoint URL] [--async-after 45] [--session-ttl 3600] [--new-key KEY.pem]
 Without a port it takes a free one, without an endpoint it starts moto beside itself; both listen on 127.0.0.1 only. With --new-key it
 makes a key pair, writes the private half to that file, and lets in nobody else. Once it answers it prints one line of JSON with
 both addresses. It ends when its standard input does, so that no double outlives the tests that started it.
 """
-import argparse, asyncio, base64, datetime as dt, gzip, io, json, logging, os, re, socket, sys, threading, time, uuid, hashlib
+import argparse, asyncio, base64, contextvars, datetime as dt, gzip, io, json, logging, os, re, socket, sys, threading, time, uuid, hashlib
 import pyarrow as pa, pyarrow.ipc as ipc
 import boto3, duckdb, sqlglot
 from sqlglot import exp
@@ -33,6 +39,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 srv = sys.modules["fakesnow.server"]
+from privileges import Denied, Privileges, full, unknown
+from statement import DDL, WRITES, parts, understood
+from warehouses import Locks, Warehouses, locked
 
 ap = argparse.ArgumentParser()
 ap.add_argument("--port", type=int, default=0)
@@ -40,6 +49,8 @@ ap.add_argument("--s3-endpoint")
 ap.add_argument("--async-after", type=float, default=45.0)
 ap.add_argument("--session-ttl", type=float, default=3600.0)
 ap.add_argument("--new-key")
+ap.add_argument("--privileges", action="store_true")
+ap.add_argument("--idle-after", type=float, default=300.0)
 A = ap.parse_args()
 def free_port():
     with socket.socket() as s: s.bind(("127.0.0.1", 0)); return s.getsockname()[1]
@@ -287,7 +298,7 @@ def _execute(self, transformed, params=None):
             LOADED.pop((t.catalog or self._conn.database, t.db or self._conn.schema, t.name), None)
     return r
 fcur.FakeSnowflakeCursor._execute = _execute
-NOPS = [r"\s*alter\s+session\s+(un)?set\s+(?!autocommit)", r"\s*(grant|revoke)\s", r"\s*(create|alter|drop)\s+(or\s+replace\s+)?(warehouse|role|user|resource\s+monitor|storage\s+integration|network\s+policy|authentication\s+policy|masking\s+policy)\b", r"\s*alter\s+stage\b"]
+NOPS = [r"\s*alter\s+session\s+(un)?set\s+(?!autocommit)", r"\s*(grant|revoke)\s", r"\s*(create|alter|drop)\s+(or\s+replace\s+)?(warehouse|role|user|resource\s+monitor|(?:storage\s+)?integration|network\s+policy|authentication\s+policy|masking\s+policy)\b", r"\s*alter\s+stage\b"]
 srv.shared_fs.nop_regexes = NOPS
 _orig_execute = fcur.FakeSnowflakeCursor.execute
 def execute(self, command, params=None, *a, **kw):
@@ -299,10 +310,53 @@ def execute(self, command, params=None, *a, **kw):
 fcur.FakeSnowflakeCursor.execute = execute
 
 # ---------------------------------------------------------------- wire layer
-SESS = {}          # token -> dict(master, issued, json)
+SESS = {}          # token -> dict(master, issued, json, session)
 REQ = {}           # requestId -> {task, sql, cancelled, qid}
 FAULT = {}
 LOG = []
+INJECTED = []      # rules of /_inject
+WAREHOUSES = Warehouses(LOG)
+LOCKS = Locks(A.idle_after)
+def catalog():
+    """Every permanent table and view, outside of what fakesnow keeps for itself."""
+    with srv.shared_fs.duck_conn.cursor() as c:
+        found = c.execute("SELECT database_name, schema_name, table_name, 'TABLE' FROM duckdb_tables() WHERE NOT temporary AND NOT internal UNION ALL SELECT database_name, schema_name, view_name, 'VIEW' FROM duckdb_views() WHERE NOT temporary AND NOT internal").fetchall()
+    return {(d.upper(), s.upper(), n): k for d, s, n, k in found if not s.lower().startswith("_fs_") and not d.startswith("_fs_")}
+PRIVILEGES = Privileges(catalog)
+if A.privileges:
+    srv.shared_fs.create_database_on_connect = srv.shared_fs.create_schema_on_connect = False
+class Session:
+    def __init__(self, conn, user, role, warehouse, parameters):
+        self.conn, self.user, self.role, self.warehouse = conn, user, role, warehouse
+        self.parameters = {str(k).upper(): v for k, v in (parameters or {}).items()}
+        self.temporary, self.wrote, self.running, self.ended = set(), False, 0, False
+        self.idle_since = time.monotonic()
+    def is_temporary(self, name): return full(self, "TABLE", name) in self.temporary or (len(name) == 1 and name in self.temporary)
+    def in_transaction(self): return bool(self.conn.__dict__.get("_fsp_tx") or self.conn._in_transaction)
+    def seconds(self, name, parameters, otherwise):
+        try: return float({**self.parameters, **{k.upper(): v for k, v in (parameters or {}).items()}}[name])
+        except (KeyError, TypeError, ValueError): return otherwise
+    def end_transaction(self, how):
+        """Ends DuckDB's transaction without a statement of the session's."""
+        conn = self.conn
+        if self.in_transaction():
+            try: getattr(conn._duck_conn, how)()
+            except duckdb.Error: pass
+        if how == "rollback":
+            for k, s in conn.__dict__.get("_fsp_pending") or []: LOADED.get(k, set()).difference_update(s)
+        conn.__dict__["_fsp_pending"] = []; conn.__dict__["_fsp_tx"] = conn._in_transaction = self.wrote = False
+        LOCKS.release(self)
+async def end_session(session):
+    """Its transaction is rolled back and its temporary tables go, once the statement in hand is through."""
+    session.ended = True
+    for tok, s in list(SESS.items()):
+        if s["session"] is session: SESS.pop(tok); srv.sessions.pop(tok, None)
+    async def close():
+        while session.running: await asyncio.sleep(0.02)
+        session.end_transaction("rollback"); session.conn.close()
+    if session.running: ENDING.add(task := asyncio.create_task(close())); task.add_done_callback(ENDING.discard)
+    else: await close()
+ENDING = set()
 PUB = None
 if A.new_key:
     from cryptography.hazmat.primitives import serialization
@@ -336,15 +390,24 @@ async def login(request: Request):
             return JSONResponse({"data": {"authnMethod": "KEYPAIR"}, "code": "390144", "message": f"JWT token is invalid. [{e}]", "success": False, "headers": None})
     elif PUB is not None:
         return JSONResponse({"data": {"authnMethod": "USERNAME_PASSWORD"}, "code": "390100", "message": "Incorrect username or password was specified.", "success": False, "headers": None})
+    first = lambda text: (parts(text or "") or (None,))[0]
+    user, warehouse = (d.get("LOGIN_NAME") or "").upper(), first(request.query_params.get("warehouse"))
+    role = first(request.query_params.get("roleName")) or PRIVILEGES.defaults.get(user) or "PUBLIC"
+    if A.privileges and not has_role(user, role):
+        return JSONResponse({"data": {"authnMethod": "KEYPAIR"}, "code": "390189", "message": f"Role '{role}' specified in the connect string is not granted to this user. Contact your local system administrator, or attempt to login with another role, e.g. PUBLIC.", "success": False, "headers": None})
     async def receive(): return {"type": "http.request", "body": json.dumps(b).encode(), "more_body": False}
     sc = dict(request.scope); sc["headers"] = [(k, v) for k, v in sc["headers"] if k not in (b"content-encoding", b"content-length")]
     r = json.loads((await srv.login_request(Request(sc, receive))).body)
     tok = r["data"]["token"]; master = "m-" + uuid.uuid4().hex
-    SESS[tok] = {"master": master, "issued": time.time(), "json": "CLIENT_APP_ID" not in d, "real": tok}
+    SESS[tok] = {"master": master, "issued": time.time(), "json": "CLIENT_APP_ID" not in d, "real": tok, "session": Session(srv.sessions[tok], user, role, warehouse, d["SESSION_PARAMETERS"])}
     r["data"].update(masterToken=master, validityInSeconds=int(A.session_ttl), masterValidityInSeconds=14400, sessionId=len(SESS), displayUserName=d.get("LOGIN_NAME"))
-    r["data"]["sessionInfo"].update(warehouseName=request.query_params.get("warehouse"), roleName=request.query_params.get("roleName") or "PUBLIC")
+    r["data"]["sessionInfo"].update(warehouseName=warehouse, roleName=role)
     r.update(code=None, message=None)
     return JSONResponse(r)
+def has_role(user, role):
+    """Users that nobody created may have every role that there is; they are those that a test sets all up with."""
+    if user in PRIVILEGES.users: return role == "PUBLIC" or any(role in PRIVILEGES.of(r) for r in PRIVILEGES.users[user])
+    return role in PRIVILEGES.roles
 async def token_request(request: Request):
     b = await body_of(request); LOG.append(("renew", request.url.path))
     m = request.headers.get("authorization", "")[17:-1]
@@ -384,42 +447,152 @@ def chunked(d, base):
     else: d["rowset"] = d["rowset"][:cut[1]]
     d["chunkHeaders"] = {}
 async def chunk(request: Request): return Response(CHUNKS[request.path_params["cid"]], media_type="application/octet-stream")
-class Unhandled(logging.Handler):        # what fakesnow only logs
-    last = ""
-    def emit(self, record):
-        if record.exc_info: Unhandled.last = f"{record.exc_info[0].__name__}: {record.exc_info[1]}"
-srv.logger.addHandler(Unhandled())
+UNHANDLED = contextvars.ContextVar("what fakesnow only logs", default="")
+class Unhandled(logging.Filter):
+    def filter(self, record):
+        if record.exc_info: UNHANDLED.set(f"{record.exc_info[0].__name__}: {record.exc_info[1]}")
+        return True
+srv.logger.addFilter(Unhandled())
 def decorate(resp, sess, qid=None, sql="", base=""):
     st = resp.status_code; r = json.loads(resp.body)
     if r.get("success") and isinstance(r.get("data"), dict) and "rowtype" in r["data"]:
         d = r["data"]
         # real service: only queries come back as arrow; DDL/COPY/SHOW/... are JSON whatever was asked
-        not_query = d.get("statementTypeId", 0) >= 0x3000
+        is_show = re.match(r"show\b", understood(sql).text, re.I)
+        not_query = d.get("statementTypeId", 0) >= 0x3000 or is_show
         if (sess["json"] or not_query or "fake:json" in sql) and d.get("queryResultFormat") == "arrow": to_json(r)
+        if is_show: d["statementTypeId"] = 0x4400
         if "fake:chunks" in sql: chunked(d, base)
         if m := re.search(r"fake:rowtype=(\w+)", sql): d["rowtype"][0]["type"] = m.group(1)
-        d.update(returned=d.get("total", 0), version=1, finalRoleName="PUBLIC", finalWarehouseName="WH", databaseProvider=None, numberOfBinds=0, arrayBindSupported=False, sqlState="00000", sendResultTime=int(time.time() * 1000))
+        d.update(returned=d.get("total", 0), version=1, finalRoleName=sess["session"].role, finalWarehouseName=sess["session"].warehouse, databaseProvider=None, numberOfBinds=0, arrayBindSupported=False, sqlState="00000", sendResultTime=int(time.time() * 1000))
         if d.get("queryResultFormat") == "json" and "rowsetBase64" in d: d.pop("rowsetBase64")
         r.update(code=None, message=None)
     elif not r.get("success"):
         d = r.get("data") or {}
         code = (r.get("code") or "000603"); msg = r.get("message") or ""
-        if st == 500: code, msg, st = "000603", f"SQL execution internal error: {Unhandled.last} {msg}", 200
+        if st == 500 and UNHANDLED.get().startswith("TransactionException") and "conflict" in UNHANDLED.get().lower(): return refused(locked("unknown"), qid)
+        if st == 500: code, msg, st = "000603", f"SQL execution internal error: {UNHANDLED.get()} {msg}", 200
         if st == 401: return JSONResponse({"data": None, "code": code, "message": msg, "success": False}, status_code=200)
         msg = re.sub(r"^\d{6} \(\w+\): ", "", msg)
         r = {"data": {"internalError": False, "unredactedFromSecureObject": False, "errorCode": code, "age": 0, "sqlState": d.get("sqlState") or "42000", "queryId": qid or str(uuid.uuid4()), "line": -1, "pos": -1, "type": "COMPILATION"}, "code": code, "message": msg, "success": False, "headers": None}
     return JSONResponse(r, status_code=st)
+def refused(denied, qid):
+    kind = {"000604": "INTERNAL", "000625": "INTERNAL", "000630": "INTERNAL"}.get(denied.code, "COMPILATION")
+    return JSONResponse({"data": {"internalError": False, "unredactedFromSecureObject": False, "errorCode": denied.code, "age": 0, "sqlState": denied.state, "queryId": qid, "line": -1, "pos": -1, "type": kind}, "code": denied.code, "message": denied.message, "success": False, "headers": None})
+def rows_as_sql(columns, rows):
+    def lit(v): return f"'{v.isoformat()}'::timestamp_ltz" if isinstance(v, dt.datetime) else "'" + str(v).replace("'", "''") + "'"
+    if not rows: return "SELECT " + ", ".join(f"NULL::{'timestamp_ltz' if c == 'created_on' else 'varchar'} AS \"{c}\"" for c in columns) + " WHERE FALSE"
+    return " UNION ALL ".join("SELECT " + ", ".join(f'{lit(v)} AS "{c}"' for c, v in zip(columns, row)) for row in rows)
+DONE = "SELECT 'Statement executed successfully.' AS \"status\""
+def prepared(session, s, sql):
+    """The text to run instead; raises `Denied`."""
+    if A.privileges: PRIVILEGES.check(session, s)
+    if s.verb in ("GRANT", "REVOKE"):
+        PRIVILEGES.change(session, s.text, A.privileges); return DONE
+    if s.verb == "SHOW" and (shown := PRIVILEGES.shown(session, s.text)): return rows_as_sql(*shown)
+    if m := re.match(r"desc(?:ribe)?\s+(?:storage\s+)?integration\s+(\S+)", s.text, re.I):
+        if ("INTEGRATION", parts(m.group(1))) not in PRIVILEGES.owners: raise unknown(parts(m.group(1))[0], "Integration")
+        return rows_as_sql(("property", "property_type", "property_value", "property_default"), [("ENABLED", "Boolean", "true", "false"), ("STORAGE_PROVIDER", "String", "S3", ""),
+            ("STORAGE_AWS_IAM_USER_ARN", "String", "arn:aws:iam::111111111111:user/fake", ""), ("STORAGE_AWS_EXTERNAL_ID", "String", "FAKE_SFCRole=1_fake=", "")])
+    if s.verb == "USE" and (m := re.match(r"use\s+(role|warehouse|secondary\s+roles)\s+(\S+)", s.text, re.I)):
+        what, (name, *_) = m.group(1).lower(), parts(m.group(2))
+        if what == "role":
+            if A.privileges and not has_role(session.user, name): raise Denied("003013", "42501", f"SQL access control error:\nRequested role '{name}' is not assigned to the executing user. Specify another role to activate.")
+            session.role = name
+        elif what == "warehouse":
+            if A.privileges and not PRIVILEGES.sees(session.role, "WAREHOUSE", (name,)): raise Denied("002043", "02000", "SQL compilation error:\nObject does not exist, or operation cannot be performed.")
+            session.warehouse = name
+        return DONE
+    if A.privileges and (m := re.match(r"use\s+(database|schema)?\s*(\S+)", s.text, re.I)):
+        name = parts(m.group(2)); what = (m.group(1) or ("SCHEMA" if len(name) == 2 else "DATABASE")).upper()
+        name = full(session, what, name)
+        if not (PRIVILEGES.sees(session.role, "DATABASE", name[:1]) and (what == "DATABASE" or PRIVILEGES.sees(session.role, "SCHEMA", name))): raise Denied("002043", "02000", "SQL compilation error:\nObject does not exist, or operation cannot be performed.")
+    if s.verb == "ALTER" and re.match(r"alter\s+session\s+set\b", s.text, re.I):
+        session.parameters.update((k.upper(), v.strip("'")) for k, v in re.findall(r"(\w+)\s*=\s*('[^']*'|[\w.]+)", s.text))
+    if s.verb == "CREATE" and s.kind in ("ROLE", "USER", "WAREHOUSE") and not s.replaces and not re.search(r"\bif\s+not\s+exists\b", s.text, re.I) and PRIVILEGES.exists(s.kind, s.name):
+        raise Denied("002002", "42710", f"SQL compilation error:\nObject '{s.name[0]}' already exists.")
+    return re.sub(r"(?i)\bcurrent_(role|warehouse|user)\s*\(\s*\)", lambda m: "'%s'" % getattr(session, m.group(1).lower()), sql)
+def drop_database(session, s):
+    conn, (name,) = session.conn, s.name
+    there = conn._duck_conn.execute("SELECT 1 FROM duckdb_databases() WHERE upper(database_name) = ?", [name]).fetchone()
+    if not there and not re.search(r"\bif\s+exists\b", s.text, re.I): raise unknown(name, "Database")
+    if there:
+        if conn.database == name:        # DuckDB keeps the database that a connection is in
+            conn._duck_conn.execute("USE memory.main")
+            conn.database = conn._schema = None; conn.database_set = conn.schema_set = False
+        conn._duck_conn.execute(f'DETACH "{name}"')
+    return f"SELECT '{name} successfully dropped.' AS \"status\""
+def finished(session, s, existed):
+    """What a statement that was done leaves behind."""
+    if s.verb == "CREATE" and s.kind:
+        if s.temporary and s.kind == "TABLE": session.temporary |= {full(session, "TABLE", s.name), s.name}; return
+        if s.kind == "WAREHOUSE":
+            WAREHOUSES.changed(s)
+            if not existed or s.replaces: session.warehouse = s.name[0]
+        if s.kind == "USER" and (m := re.search(r"\bdefault_role\s*=\s*'?([\w$]+)", s.text, re.I)): PRIVILEGES.defaults[s.name[0]] = parts(m.group(1))[0]
+        if not existed or s.replaces: PRIVILEGES.made(session.role, s.kind, full(session, s.kind, s.name))
+    elif s.verb == "DROP" and s.kind:
+        name = full(session, s.kind, s.name)
+        if s.kind == "TABLE" and session.is_temporary(s.name): session.temporary -= {name, s.name}; return
+        if s.kind == "WAREHOUSE": WAREHOUSES.changed(s)
+        PRIVILEGES.gone(s.kind, name)
+    elif s.verb == "ALTER" and s.kind == "WAREHOUSE": WAREHOUSES.changed(s)
+    elif s.verb == "ALTER" and s.kind and (m := re.search(r"\brename\s+to\s+(\S+)\s*\Z", s.text, re.I)):
+        old, new, name = full(session, s.kind, s.name), full(session, s.kind, parts(m.group(1))), parts(m.group(1))
+        if s.kind == "TABLE" and session.is_temporary(s.name): session.temporary = session.temporary - {old, s.name} | {new, name}
+        else: PRIVILEGES.moved(s.kind, old, new)
+async def performed(request, raw, s, sess, job):
+    """Runs a statement, as far as its session's role, the warehouse and the locks of others let it."""
+    session, sql, given = sess["session"], job["sql"], raw.get("parameters") or {}
+    session.running += 1
+    at_work, compiled = None, True
+    try:
+        for rule in INJECTED:
+            if "code" in rule and rule["times"] > 0 and rule["pattern"].search(sql):
+                rule["times"] -= 1; raise Denied(rule["code"], rule["state"], rule["message"])
+        if "fake:locked" in sql: raise locked((s.writes or [("", ("T",))])[0][1][-1])
+        text = prepared(session, s, sql)
+        existed = s.verb == "CREATE" and bool(s.kind) and not s.temporary and PRIVILEGES.exists(s.kind, full(session, s.kind, s.name))
+        if s.compute and session.warehouse:
+            at_work = WAREHOUSES.begin(session.warehouse)
+        if (s.verb in DDL and s.kind) or s.verb in ("GRANT", "REVOKE"): session.end_transaction("commit")
+        if s.verb == "DROP" and s.kind == "DATABASE": text = drop_database(session, s)
+        changed = [(n, s.verb not in ("INSERT", "COPY")) for _, n in s.writes] + ([(s.name, True)] if s.verb in ("DROP", "ALTER") and s.kind == "TABLE" else [])
+        for name, changes in changed:
+            if not session.is_temporary(name):
+                await LOCKS.take(session, full(session, "TABLE", name), changes, session.seconds("LOCK_TIMEOUT", given, 43200.0), session.seconds("STATEMENT_TIMEOUT_IN_SECONDS", given, 172800.0) or 604800.0, job["cancelled"])
+        if session.in_transaction() and not session.wrote and s.verb not in ("COMMIT", "ROLLBACK"):
+            # READ COMMITTED: every statement sees what others have committed. Past its own first change, DuckDB keeps a snapshot.
+            try: session.conn._duck_conn.commit(); session.conn._duck_conn.begin()
+            except duckdb.Error: pass
+        if s.verb in WRITES: session.wrote = True
+        async def receive(): return {"type": "http.request", "body": json.dumps({**raw, "sqlText": text}).encode(), "more_body": False}
+        sc = dict(request.scope); sc["headers"] = [(k, v) for k, v in sc["headers"] if k not in (b"content-encoding", b"content-length")]
+        answer = await srv.query_request(Request(sc, receive))
+        told = json.loads(answer.body)
+        compiled = told.get("code") not in ("001003", "002003", "002043", "000904")
+        if told.get("success"): finished(session, s, existed)
+        return decorate(answer, sess, job["qid"], sql, f"http://127.0.0.1:{A.port}")
+    except Denied as denied:
+        return refused(denied, job["qid"])
+    finally:
+        session.running -= 1; session.idle_since = time.monotonic()
+        if at_work: WAREHOUSES.end(at_work, compiled)
+        if not session.in_transaction(): session.wrote = False; LOCKS.release(session)
 async def query(request: Request):
     rid = request.query_params.get("requestId") or str(uuid.uuid4())
     tok = request.headers.get("authorization", "")[17:-1]; s = SESS.get(tok)
     raw = await body_of(request); sql = raw.get("sqlText", "")
-    LOG.append(("query", rid, sql[:120], request.query_params.get("retryCount")))
+    LOG.append(("query", rid, sql, request.query_params.get("retryCount"), raw.get("parameters") or {}))
     if s is None: return JSONResponse({"data": None, "code": "390104", "message": "User must login again to access the service.", "success": False})
     if time.time() - s["issued"] > A.session_ttl:
         return JSONResponse({"data": None, "code": "390112", "message": "Your session has expired. Please login again.", "success": False, "headers": None})
     if m := re.search(r"fake:http503=(\d+)", sql):
         FAULT[sql] = FAULT.get(sql, 0) + 1
         if FAULT[sql] <= int(m.group(1)): return Response("busy", status_code=503)
+    for rule in INJECTED:
+        if "http" in rule and rule["times"] > 0 and rule["pattern"].search(sql):
+            rule["times"] -= 1; return Response("injected", status_code=rule["http"])
     if rid in REQ:          # a resubmitted requestId attaches to the running/finished statement
         LOG.append(("attach", rid)); job = REQ[rid]
     else:
@@ -428,14 +601,15 @@ async def query(request: Request):
             if m := re.search(r"fake:delay=([\d.]+)", sql):
                 try:
                     await asyncio.wait_for(job["cancelled"].wait(), float(m.group(1)))
-                    return JSONResponse({"data": {"internalError": False, "errorCode": "000604", "age": 0, "sqlState": "57014", "queryId": job["qid"], "line": -1, "pos": -1, "type": "INTERNAL"}, "code": "000604", "message": "SQL execution canceled", "success": False, "headers": None})
+                    return refused(Denied("000604", "57014", "SQL execution canceled"), job["qid"])
                 except asyncio.TimeoutError: pass
-            async def receive(): return {"type": "http.request", "body": json.dumps(raw).encode(), "more_body": False}
-            sc = dict(request.scope); sc["headers"] = [(k, v) for k, v in sc["headers"] if k not in (b"content-encoding", b"content-length")]
-            r = decorate(await srv.query_request(Request(sc, receive)), s, job["qid"], sql, f"http://127.0.0.1:{A.port}"); LOG.append(("done", rid)); return r
+            r = await performed(request, raw, await asyncio.to_thread(understood, sql), s, job); LOG.append(("done", rid)); return r
         job["task"] = asyncio.create_task(work())
-    if "fake:drop" in sql and not job.get("dropped"):
-        job["dropped"] = True; await job["task"]; raise RuntimeError("drop connection after execution")
+    lost = next((r for r in INJECTED if "drop" in r and r["times"] > 0 and r["pattern"].search(sql)), None)
+    if lost or ("fake:drop" in sql and not job.get("dropped")):
+        job["dropped"] = True
+        if lost: lost["times"] -= 1
+        await job["task"]; raise RuntimeError("drop connection after execution")
     done, _ = await asyncio.wait({job["task"]}, timeout=0.05 if raw.get("asyncExec") else A.async_after)
     if done: return Response(job["task"].result().body, media_type="application/json", status_code=job["task"].result().status_code)
     QID[job["qid"]] = job
@@ -454,16 +628,27 @@ async def abort(request: Request):
 async def session(request: Request):
     LOG.append(("session", dict(request.query_params)))
     tok = request.headers.get("authorization", "")[17:-1]
-    if request.query_params.get("delete"): SESS.pop(tok, None)
+    if request.query_params.get("delete") and (s := SESS.get(tok)): await end_session(s["session"])
     return JSONResponse({"data": None, "code": None, "message": None, "success": True})
 async def log(request: Request): return JSONResponse({"log": LOG[-int(request.query_params.get("n", 50)):], "sessions": len(SESS)})
 async def forget(request: Request):      # every session is gone, as after an expired master token
-    SESS.clear(); return JSONResponse({})
+    for session in {s["session"] for s in SESS.values()}: await end_session(session)
+    return JSONResponse({})
 async def export(request: Request):      # a table as a Parquet file, for comparisons that would take long over the wire
     q = request.query_params
     names = ".".join('"%s"' % part for part in [q["database"].upper(), *q["table"].upper().split(".")])
     cursor = srv.shared_fs.duck_conn.cursor()
     cursor.execute(f"COPY (SELECT * FROM {names}) TO '{q['path']}' (FORMAT parquet)")
+    return JSONResponse({})
+async def inject(request: Request):
+    q = request.query_params
+    if "pattern" not in q: INJECTED.clear(); return JSONResponse({})
+    rule = {"pattern": re.compile(q["pattern"], re.I | re.S), "times": int(q.get("times", 1))}
+    if "code" in q: rule.update(code=q["code"], state=q.get("state", "XX000"), message=q.get("message", "injected"))
+    elif "http" in q: rule["http"] = int(q["http"])
+    elif q.get("drop"): rule["drop"] = True
+    else: return JSONResponse({"error": "code=, http= or drop=1 is missing"}, status_code=400)
+    INJECTED.append(rule)
     return JSONResponse({})
 class Slash:
     def __init__(s, app): s.app = app
@@ -473,7 +658,7 @@ class Slash:
         await s.app(scope, receive, send)
 app = Slash(Starlette(routes=[Route("/session/v1/login-request", login, methods=["POST"]), Route("/session/token-request", token_request, methods=["POST"]),
     Route("/session", session, methods=["POST"]), Route("/session/heartbeat", session, methods=["POST"]), Route("/queries/v1/query-request", query, methods=["POST"]),
-    Route("/queries/{qid}/result", result, methods=["GET"]), Route("/queries/v1/abort-request", abort, methods=["POST"]), Route("/fs_bucket/{path:path}", srv.bucket_upload, methods=["PUT"]), Route("/_log", log), Route("/_forget", forget), Route("/_export", export), Route("/_chunk/{cid}", chunk), Route("/monitoring/queries/{sfqid}", srv.monitoring_query, methods=["GET"])]))
+    Route("/queries/{qid}/result", result, methods=["GET"]), Route("/queries/v1/abort-request", abort, methods=["POST"]), Route("/fs_bucket/{path:path}", srv.bucket_upload, methods=["PUT"]), Route("/_log", log), Route("/_forget", forget), Route("/_inject", inject), Route("/_export", export), Route("/_chunk/{cid}", chunk), Route("/monitoring/queries/{sfqid}", srv.monitoring_query, methods=["GET"])]))
 if __name__ == "__main__":
     import uvicorn
     listener = socket.socket()

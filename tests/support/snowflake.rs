@@ -35,18 +35,18 @@ pub struct Double {
     _folder: TempDir,
 }
 
-/// The Python that `./dev test` has prepared.
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("FINDATA_TEST_PYTHON").map(PathBuf::from).filter(|path| path.exists());
-    if python.is_none() {
-        println!(
-            "skipped: FINDATA_TEST_PYTHON names no Python with tests/snowflake/requirements.txt; ./dev test prepares one"
-        );
-    }
-    python
-}
-
 impl Double {
+    /// The Python that `./dev test` has prepared; `None`, and a word about it, where there is none.
+    pub fn python() -> Option<PathBuf> {
+        let python = std::env::var_os("FINDATA_TEST_PYTHON").map(PathBuf::from).filter(|path| path.exists());
+        if python.is_none() {
+            println!(
+                "skipped: FINDATA_TEST_PYTHON names no Python with tests/snowflake/requirements.txt; ./dev test prepares one"
+            );
+        }
+        python
+    }
+
     /// The one that tests share, each with a database of its own; `None`, and a word about it, where there is no Python for it.
     pub fn shared() -> Option<&'static Double> {
         static SHARED: OnceLock<Option<Double>> = OnceLock::new();
@@ -55,7 +55,7 @@ impl Double {
 
     /// One of its own, with these options; `None` where there is no Python for it.
     pub fn start(options: &[&str]) -> Option<Double> {
-        let python = python()?;
+        let python = Self::python()?;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let key = folder.path().join("key.pem");
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("snowflake/fakesnow_plus.py");

@@ -4,6 +4,7 @@
 mod command;
 mod contract;
 mod days;
+mod double;
 mod faults;
 mod killed;
 mod landing;
