@@ -14,6 +14,11 @@ use findata_shared::{
 
 use crate::duckdb::texts;
 
+/// Makes every company due for computing, on every day.
+pub(crate) const ALL_DUE: &str = "insert into ops.changes (run_id, dataset, symbol, first_date) \
+     select distinct 'models', 'models', symbol, null::date from ( \
+     select symbol from staging.profile union select symbol from staging.income_statement union select symbol from staging.prices)";
+
 /// Creates what is missing, and replaces what other models made.
 pub(crate) fn prepare(connection: &Connection) -> Result<()> {
     for statement in tables::setup() {
@@ -51,11 +56,7 @@ fn rebuild(connection: &Connection, known: &BTreeMap<String, String>, wanted: &B
     }
     if !existing.is_empty() {
         tracing::warn!("the figures were made by another version of findata: this run computes all of them anew");
-        connection.execute_batch(
-            "insert into ops.changes (run_id, dataset, symbol, first_date) \
-             select distinct 'models', 'models', symbol, null::date from ( \
-             select symbol from staging.profile union select symbol from staging.income_statement union select symbol from staging.prices)",
-        )?;
+        connection.execute_batch(ALL_DUE)?;
     }
     let rows: Vec<String> = wanted.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();
     connection.execute_batch(&format!("delete from ops.models; insert into ops.models values {}", rows.join(", ")))
