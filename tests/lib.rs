@@ -16,6 +16,6 @@ pub use support::{
     replay::{Replay, ReplayServer},
     server::Server,
     shared_folder,
-    snowflake::Double,
+    snowflake::{Double, python},
     wait, wait_until,
 };

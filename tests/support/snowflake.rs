@@ -35,8 +35,8 @@ pub struct Double {
     _folder: TempDir,
 }
 
-/// The Python that `./dev test` has prepared.
-fn python() -> Option<PathBuf> {
+/// The Python that `./dev test` has prepared; `None`, and a word about it, where there is none.
+pub fn python() -> Option<PathBuf> {
     let python = std::env::var_os("FINDATA_TEST_PYTHON").map(PathBuf::from).filter(|path| path.exists());
     if python.is_none() {
         println!(
