@@ -13,6 +13,7 @@ use crate::{
     plan::{Plan, Task},
     run::{RowCounts, RunId},
     stage::{self, Stage},
+    warehouse::Usage,
 };
 
 /// What became of a task.
@@ -103,12 +104,15 @@ pub struct Staged {
 }
 
 /// `loaded.json`: everything is in the warehouse.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Loaded {
     /// The run.
     pub run_id: RunId,
     /// Rows by dataset.
     pub rows: BTreeMap<String, RowCounts>,
+    /// What loading used of the warehouse.
+    #[serde(default)]
+    pub warehouse: Usage,
 }
 
 /// Key of the plan.

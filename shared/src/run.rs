@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, Symbol, plan::Plan};
+use crate::{Error, Result, Symbol, plan::Plan, warehouse::Usage};
 
 /// Names a run; sorts by the time it started. Safe in a key, a path and SQL.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -256,7 +256,7 @@ pub struct Cost {
     pub sqs_requests: u64,
     /// US dollars; 0 on a laptop.
     pub usd: f64,
-    /// Snowflake credits; 0 on a laptop.
+    /// Snowflake credits, estimated for an XS warehouse that suspends itself after a minute; 0 on a laptop.
     pub snowflake_credits: f64,
 }
 
@@ -330,6 +330,9 @@ pub struct Summary {
     pub failures: Vec<Failure>,
     /// Things to know that are no failures: datasets outside the plan, the bundled list in use.
     pub notes: Vec<String>,
+    /// What load and analytics used of the warehouse; nothing on a laptop.
+    #[serde(default)]
+    pub warehouse: Usage,
     /// What it cost.
     pub cost: Cost,
     /// Newest figures of a few companies.
@@ -361,6 +364,7 @@ impl Summary {
             connections: Connections::default(),
             failures: Vec::new(),
             notes: vec![format!("interrupted, and not to be finished: {reason}")],
+            warehouse: Usage::default(),
             cost: Cost::default(),
             highlights: Vec::new(),
             quality: Quality::default(),

@@ -459,6 +459,12 @@ async def session(request: Request):
 async def log(request: Request): return JSONResponse({"log": LOG[-int(request.query_params.get("n", 50)):], "sessions": len(SESS)})
 async def forget(request: Request):      # every session is gone, as after an expired master token
     SESS.clear(); return JSONResponse({})
+async def export(request: Request):      # a table as a Parquet file, for comparisons that would take long over the wire
+    q = request.query_params
+    names = ".".join('"%s"' % part for part in [q["database"].upper(), *q["table"].upper().split(".")])
+    cursor = srv.shared_fs.duck_conn.cursor()
+    cursor.execute(f"COPY (SELECT * FROM {names}) TO '{q['path']}' (FORMAT parquet)")
+    return JSONResponse({})
 class Slash:
     def __init__(s, app): s.app = app
     async def __call__(s, scope, receive, send):
@@ -467,7 +473,7 @@ class Slash:
         await s.app(scope, receive, send)
 app = Slash(Starlette(routes=[Route("/session/v1/login-request", login, methods=["POST"]), Route("/session/token-request", token_request, methods=["POST"]),
     Route("/session", session, methods=["POST"]), Route("/session/heartbeat", session, methods=["POST"]), Route("/queries/v1/query-request", query, methods=["POST"]),
-    Route("/queries/{qid}/result", result, methods=["GET"]), Route("/queries/v1/abort-request", abort, methods=["POST"]), Route("/fs_bucket/{path:path}", srv.bucket_upload, methods=["PUT"]), Route("/_log", log), Route("/_forget", forget), Route("/_chunk/{cid}", chunk), Route("/monitoring/queries/{sfqid}", srv.monitoring_query, methods=["GET"])]))
+    Route("/queries/{qid}/result", result, methods=["GET"]), Route("/queries/v1/abort-request", abort, methods=["POST"]), Route("/fs_bucket/{path:path}", srv.bucket_upload, methods=["PUT"]), Route("/_log", log), Route("/_forget", forget), Route("/_export", export), Route("/_chunk/{cid}", chunk), Route("/monitoring/queries/{sfqid}", srv.monitoring_query, methods=["GET"])]))
 if __name__ == "__main__":
     import uvicorn
     listener = socket.socket()

@@ -103,8 +103,8 @@ impl Double {
             schema: "public".into(),
             stage: "public.landing".into(),
             prefix: PREFIX.into(),
-            tag: "findata tests".into(),
             statement_timeout: Duration::from_secs(300),
+            ends_at: None,
             retry_pause: Duration::from_millis(5),
             url: Some(self.url.clone()),
         }
@@ -135,6 +135,14 @@ impl Double {
         let text = wait(async { self.http.get(url).send().await.expect("an answer").text().await }).expect("a text");
         let log: Value = serde_json::from_str(&text).expect("a log");
         log["log"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Writes a table of one of its databases to a Parquet file.
+    pub fn export(&self, database: &str, table: &str, path: &std::path::Path) {
+        let (url, path) = (format!("{}/_export", self.url), path.to_string_lossy());
+        let question = [("database", database), ("table", table), ("path", &*path)];
+        let answer = wait(async { self.http.get(url).query(&question).send().await }).expect("an answer");
+        assert!(answer.status().is_success(), "{table}: {}", answer.status());
     }
 
     /// Makes every session end, as when nobody has spoken for hours.

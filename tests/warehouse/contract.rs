@@ -1,6 +1,9 @@
 //! Statements, values, transactions, counts, errors.
 
-use findata_analytics::models::{PUBLISHED, TABLES};
+use findata_analytics::{
+    models::{PUBLISHED, TABLES},
+    upgrade,
+};
 use findata_shared::{
     Error,
     catalog::CATALOG,
@@ -22,6 +25,9 @@ on_every_warehouse!(
 pub(super) async fn set_up(warehouse: &mut impl Warehouse) {
     for statement in tables::setup().iter().map(String::as_str).chain(TABLES.iter().map(|t| t.sql)) {
         warehouse.execute(statement).await.unwrap_or_else(|e| panic!("{e}\n{statement}"));
+    }
+    for statement in upgrade::note(&upgrade::hashes(TABLES)) {
+        warehouse.execute(&statement).await.unwrap();
     }
 }
 

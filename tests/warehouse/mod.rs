@@ -2,8 +2,11 @@
 //! where the `SNOWFLAKE_` variables name one.
 
 mod contract;
+mod days;
 mod faults;
+mod killed;
 mod landing;
+mod same;
 mod whole_job;
 
 use findata_local::{duckdb::DuckDb, stage::DirectoryStage};
@@ -75,8 +78,8 @@ fn account(_: &str) -> Option<(Snowflake, Files)> {
         schema: variable("SCHEMA").unwrap_or_else(|| "public".into()),
         stage: variable("STAGE").unwrap_or_else(|| "public.landing".into()),
         prefix: text("STAGE_PREFIX"),
-        tag: "findata tests".into(),
         statement_timeout: std::time::Duration::from_secs(300),
+        ends_at: None,
         retry_pause: std::time::Duration::from_millis(500),
         url: None,
     };

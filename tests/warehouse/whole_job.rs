@@ -1,6 +1,6 @@
 //! The whole of load and analytics on both engines, from one stage: the same rows in every table of `analytics`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use findata_analytics::{Measured, models::PUBLISHED};
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
@@ -9,7 +9,7 @@ use findata_shared::{
     ledger::{self, StagedFile},
     run::{RowCounts, RunId},
     stage,
-    warehouse::{Warehouse, snowflake::Snowflake},
+    warehouse::{Statement, Usage, Warehouse, snowflake::Snowflake},
 };
 use findata_tests::{Double, Home, Job, Server, today, wait};
 
@@ -37,9 +37,13 @@ fn both_engines_compute_the_same() {
         std::fs::remove_file(other.stage().join(key)).unwrap();
     }
     let files = DirectoryStage::open(&other.stage()).unwrap();
-    let mut warehouse = double.warehouse("whole_job");
-    let rows = wait(compute(&run, &files, double, &mut warehouse));
+    let mut setting_up = double.warehouse("whole_job");
+    wait(set_up(&mut setting_up));
+    wait(setting_up.close()).unwrap();
+    let mut warehouse = Snowflake::new(double.settings("whole_job")).unwrap();
+    let (rows, used) = wait(compute(&run, &files, double, &mut warehouse));
     assert_eq!(rows, on_duckdb.rows);
+    every_statement_is_accounted_for(&run, &other, &used);
     for table in PUBLISHED {
         compare(table.full_name(), &home, &mut warehouse);
     }
@@ -61,15 +65,33 @@ async fn compute(
     files: &DirectoryStage,
     double: &'static Double,
     warehouse: &mut Snowflake,
-) -> BTreeMap<String, RowCounts> {
-    set_up(warehouse).await;
+) -> (BTreeMap<String, RowCounts>, Usage) {
     let staged: ledger::Staged = stage::read_json(files, &ledger::staged_key(run)).await.unwrap().unwrap();
     let staged: Vec<StagedFile> = staged.files;
     assert!(Files::Double(double).bring(files, &staged).await);
     let clock = DayClock(today());
     let loaded = findata_load::handle(run, files, warehouse, &clock).await.unwrap();
-    findata_analytics::handle(run, files, warehouse, &LocalBus::default(), &clock, &Measured::default()).await.unwrap();
-    loaded.rows
+    let bus = LocalBus::default();
+    let summary = findata_analytics::handle(run, files, warehouse, &bus, &clock, &Measured::default()).await.unwrap();
+    assert!(summary.cost.snowflake_credits > 0.0 && summary.cost.snowflake_credits < 0.1, "{:?}", summary.cost);
+    (loaded.rows, summary.warehouse)
+}
+
+/// The ledger has the id of every statement and what it was part of; one session, one resume.
+fn every_statement_is_accounted_for(run: &RunId, home: &Home, used: &Usage) {
+    assert_eq!(used.resumes, 1);
+    let mut statements: Vec<Statement> = Vec::new();
+    for file in std::fs::read_dir(home.stage().join(format!("runs/{run}/statements"))).unwrap() {
+        statements.extend(serde_json::from_slice::<Vec<_>>(&std::fs::read(file.unwrap().path()).unwrap()).unwrap());
+    }
+    assert_eq!(statements.len() as u64, used.statements);
+    let ids: BTreeSet<&str> = statements.iter().map(|s| s.query_id.as_str()).collect();
+    assert_eq!(ids.len(), statements.len());
+    let steps: BTreeSet<&str> = statements.iter().map(|s| s.step.as_str()).collect();
+    for step in ["ledger", "income_statement", "scope", "new_fact_financials_ttm_history", "publish", "summary"] {
+        assert!(steps.contains(step), "{step} in {steps:?}");
+    }
+    println!("{} statements", used.statements);
 }
 
 fn compare(table: &str, home: &Home, warehouse: &mut Snowflake) {

@@ -7,10 +7,12 @@ pub mod models;
 mod publish;
 mod quality;
 mod summary;
+pub mod upgrade;
 mod versions;
 
 use std::{collections::BTreeMap, time::Instant};
 
+use chrono::NaiveDate;
 use findata_shared::{
     Error, Result,
     bus::{Bus, Event},
@@ -23,6 +25,9 @@ use findata_shared::{
     warehouse::{Warehouse, in_transaction, literal},
 };
 pub use summary::Measured;
+
+/// Its name in query tags and in the ledger.
+const FUNCTION: &str = "analytics";
 
 /// Computes and publishes what the loaded runs left pending, writes the summary and announces the end. Safe to repeat.
 ///
@@ -48,15 +53,40 @@ pub async fn handle(
         .await?
         .ok_or_else(|| Error::retry(format!("run {run} is not loaded yet")))?;
     let entries = ledger::entries(stage, run).await?;
-    let tables =
-        if plan.options.skip_analytics { BTreeMap::new() } else { compute(run, &plan, warehouse, clock).await? };
-    let highlights = if plan.options.skip_analytics { Vec::new() } else { highlights(&plan, warehouse).await? };
-    let found = quality::found(warehouse).await?;
-    let mut summary = summary::summarise(&plan, &entries, loaded, tables, highlights, measured, begun.elapsed());
-    summary.quality = found;
-    in_transaction(warehouse, &summary::note_run(&summary, clock.now())).await?;
+    let done = close(run, &plan, &entries, loaded, warehouse, clock, measured, begun).await;
+    let usage = warehouse.take_usage();
+    // A try that failed leaves its trace too; its own error is the one to tell.
+    let traced = usage.note(run, FUNCTION, stage).await;
+    let mut summary = done?;
+    traced?;
+    summary.warehouse.add(&usage);
+    summary.cost.snowflake_credits = summary.warehouse.credits();
     stage::write_json_once(stage, &ledger::summary_key(run), &summary).await?;
     bus.publish(event(&summary, &entries)).await?;
+    Ok(summary)
+}
+
+/// Computes, publishes and notes the run; its summary.
+#[expect(clippy::too_many_arguments, reason = "all that the function may touch")]
+async fn close(
+    run: &RunId,
+    plan: &Plan,
+    entries: &[BatchEntry],
+    loaded: Loaded,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+    measured: &Measured,
+    begun: Instant,
+) -> Result<Summary> {
+    warehouse.begin_step(run, FUNCTION, "scope");
+    let computes = !plan.options.skip_analytics;
+    let tables = if computes { compute(run, plan, warehouse, clock).await? } else { BTreeMap::new() };
+    warehouse.begin_step(run, FUNCTION, "summary");
+    let highlights = if computes { highlights(plan, warehouse).await? } else { Vec::new() };
+    let found = quality::found(warehouse).await?;
+    let mut summary = summary::summarise(plan, entries, loaded, tables, highlights, measured, begun.elapsed());
+    summary.quality = found;
+    in_transaction(warehouse, &summary::note_run(&summary, clock.now())).await?;
     Ok(summary)
 }
 
@@ -68,6 +98,8 @@ async fn compute(
 ) -> Result<BTreeMap<String, TableCounts>> {
     let index = plan.options.index.as_ref().map_or("null::varchar".into(), |symbol| literal(symbol.as_str()));
     let as_of = calendar::new_york_date(clock.now());
+    refuse_earlier_day(as_of, warehouse).await?;
+    upgrade::match_models(warehouse).await?;
     for statement in [
         format!(
             "create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"
@@ -81,14 +113,13 @@ async fn compute(
     }
     for (position, model) in models::MODELS.iter().enumerate() {
         let begun = Instant::now();
+        warehouse.begin_step(run, FUNCTION, model.builds());
         warehouse.execute(model.sql).await.map_err(|error| named(error, model.file))?;
         tracing::debug!(model = model.file, seconds = begun.elapsed().as_secs_f64(), "model built");
         if model.builds() == "scope" && nothing_to_compute(warehouse).await? {
             return publish::totals(warehouse).await;
         }
-        for table in models::finished_after(position) {
-            warehouse.execute(&format!("drop table {table}")).await?;
-        }
+        warehouse.release(&models::finished_after(position).collect::<Vec<_>>()).await?;
     }
     let done = "delete from ops.changes c using pending p where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
     let now = clock.now().format("%Y-%m-%d %H:%M:%S%.3f");
@@ -97,7 +128,23 @@ async fn compute(
          select {}, as_of, index_symbol, '{now}'::timestamp from run_params",
         literal(run.as_str())
     );
+    warehouse.begin_step(run, FUNCTION, "publish");
     publish::publish(run, clock.now(), warehouse, &[done.into(), noted]).await
+}
+
+/// Figures are computed as of a day; an earlier day than theirs would take the later ones away.
+///
+/// # Errors
+/// `Config` for an earlier day; the warehouse's own.
+pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse) -> Result<()> {
+    let newest = warehouse.query("select max(as_of)::varchar from ops.published").await?;
+    let newest: Option<NaiveDate> = newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
+    match newest {
+        Some(newest) if newest > today => Err(Error::Config(format!(
+            "this home's figures are as of {newest}, and --today says {today}: use a later day or another --home"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 async fn nothing_to_compute(warehouse: &mut impl Warehouse) -> Result<bool> {

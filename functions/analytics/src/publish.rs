@@ -35,13 +35,13 @@ pub(crate) async fn publish(
         if filled.contains(name) {
             warehouse.execute(&difference("delta", table, &new(table), &old(table))).await?;
             warehouse.execute(&difference("gone", table, &old(table), &new(table))).await?;
-            warehouse.execute(&format!("drop table new_{name}")).await?;
+            warehouse.release(&[&format!("new_{name}")]).await?;
         } else {
             // Nothing to compare with: all is new.
             if table.versions == Versions::OfStatements {
                 let all = format!("create or replace temporary table delta_{name} as {}", new(table));
                 warehouse.execute(&all).await?;
-                warehouse.execute(&format!("drop table new_{name}")).await?;
+                warehouse.release(&[&format!("new_{name}")]).await?;
             } else {
                 warehouse.execute(&format!("alter table new_{name} rename to delta_{name}")).await?;
             }
@@ -57,11 +57,9 @@ pub(crate) async fn publish(
     }
     statements.extend_from_slice(also);
     in_transaction(warehouse, &statements).await?;
-    for table in PUBLISHED {
-        for prefix in ["delta", "gone"] {
-            warehouse.execute(&format!("drop table {prefix}_{}", table.name)).await?;
-        }
-    }
+    let both = |table: &Table| ["delta", "gone"].map(|prefix| format!("{prefix}_{}", table.name));
+    let done: Vec<String> = PUBLISHED.iter().flat_map(both).collect();
+    warehouse.release(&done.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     with_totals(changed, warehouse).await
 }
 

@@ -94,6 +94,7 @@ pub(crate) fn summarise(
         connections: measured.connections,
         failures,
         notes: notes(plan, entries, &outside),
+        warehouse: loaded.warehouse,
         cost: Cost { fmp_calls: calls, s3_puts: measured.stage_puts, ..Cost::default() },
         highlights,
         quality: Quality::default(),

@@ -68,7 +68,7 @@ pub(crate) async fn note(
         events.join(" union all ")
     );
     let mut due = days(&query, warehouse).await?;
-    warehouse.execute("drop table histories").await?;
+    warehouse.release(&["histories"]).await?;
     for (symbol, first, _) in &histories {
         if withdrawn.get(*symbol).is_some_and(|day| *day <= today && day > first) {
             let on = due.entry((*symbol).to_owned()).or_insert(next_day);

@@ -22,6 +22,9 @@ use findata_shared::{
     warehouse::{Warehouse, in_transaction, literal},
 };
 
+/// Its name in query tags and in the ledger.
+const FUNCTION: &str = "load";
+
 /// Loads a staged run and closes the step. Safe to repeat.
 ///
 /// # Errors
@@ -39,6 +42,25 @@ pub async fn handle(
     let staged: ledger::Staged = stage::read_json(stage, &ledger::staged_key(run))
         .await?
         .ok_or_else(|| Error::retry(format!("run {run} is not staged yet")))?;
+    let done = load(run, &staged, stage, warehouse, clock).await;
+    let usage = warehouse.take_usage();
+    // A try that failed leaves its trace too; its own error is the one to tell.
+    let traced = usage.note(run, FUNCTION, stage).await;
+    let loaded = Loaded { run_id: run.clone(), rows: done?, warehouse: usage };
+    traced?;
+    stage::write_json_once(stage, &ledger::loaded_key(run), &loaded).await?;
+    Ok(loaded)
+}
+
+/// Brings the files in that are not noted yet; the counts of all files.
+async fn load(
+    run: &RunId,
+    staged: &ledger::Staged,
+    stage: &impl Stage,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+) -> Result<BTreeMap<String, RowCounts>> {
+    warehouse.begin_step(run, FUNCTION, "ledger");
     let noted = noted(run, warehouse).await?;
     let today = calendar::new_york_date(clock.now());
     let mut withdrawn = BTreeMap::new();
@@ -46,9 +68,11 @@ pub async fn handle(
         let open = |f: &&StagedFile| f.dataset == dataset.name && !noted.contains_key(&f.key);
         let files: Vec<StagedFile> = staged.files.iter().filter(open).cloned().collect();
         if !files.is_empty() {
+            warehouse.begin_step(run, FUNCTION, dataset.name);
             withdrawn.extend(load_dataset(run, dataset, &files, warehouse, clock).await?);
         }
     }
+    warehouse.begin_step(run, FUNCTION, "ledger");
     let entries = ledger::entries(stage, run).await?;
     note_tasks(run, &entries, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
@@ -65,9 +89,7 @@ pub async fn handle(
         sum.unchanged += counts.unchanged;
         sum.quarantined += counts.quarantined;
     }
-    let loaded = Loaded { run_id: run.clone(), rows };
-    stage::write_json_once(stage, &ledger::loaded_key(run), &loaded).await?;
-    Ok(loaded)
+    Ok(rows)
 }
 
 /// Loads one dataset's files; says which symbols lost an event with them, and of which day.
@@ -80,13 +102,18 @@ async fn load_dataset(
 ) -> Result<BTreeMap<String, NaiveDate>> {
     warehouse.copy_in(dataset, files).await?;
     compare(files, &warehouse.query(sql::COUNTS).await?)?;
-    warehouse.execute(&sql::fresh(dataset)).await?;
-    warehouse.execute(&sql::departed(dataset)).await?;
-    warehouse.execute(&restated::against_older(dataset)).await?;
+    let steps = [Some(sql::fresh(dataset)), sql::departed(dataset), restated::against_older(dataset)];
+    for statement in steps.into_iter().flatten() {
+        warehouse.execute(&statement).await?;
+    }
     in_transaction(warehouse, &sql::publish(dataset, run, files, clock.now())).await?;
     let withdrawn = events::withdrawn(dataset, warehouse).await?;
-    for table in ["incoming", "fresh", "departed", "restated"] {
-        warehouse.execute(&format!("drop table {table}")).await?;
+    warehouse.release(&["incoming", "fresh"]).await?;
+    if sql::departed(dataset).is_some() {
+        warehouse.release(&["departed"]).await?;
+    }
+    if restated::against_older(dataset).is_some() {
+        warehouse.release(&["restated"]).await?;
     }
     Ok(withdrawn)
 }

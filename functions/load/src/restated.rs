@@ -19,15 +19,15 @@ pub(crate) fn same_period(left: &str, right: &str) -> String {
     )
 }
 
-/// Builds `restated`: each row of `fresh` that an older version stands before, beside that version's items. Empty for a
+/// Builds `restated`: each row of `fresh` that an older version stands before, beside that version's items. None for a
 /// dataset that keeps no versions.
-pub(crate) fn against_older(dataset: &Dataset) -> String {
+pub(crate) fn against_older(dataset: &Dataset) -> Option<String> {
     let table = dataset.name;
     if dataset.history != History::Versions {
-        return "create or replace temporary table restated as select symbol from fresh where false".into();
+        return None;
     }
     let older: Vec<String> = items(dataset).map(|c| format!("s.{0} as older_{0}", c.name)).collect();
-    format!(
+    Some(format!(
         "create or replace temporary table restated as \
          select f.*, {older}, s.source_file as older_source_file, s.source_row as older_source_row \
          from fresh f join staging.{table} s on {same} \
@@ -35,7 +35,7 @@ pub(crate) fn against_older(dataset: &Dataset) -> String {
              s.source_file desc nulls last, s.source_row desc nulls last) = 1",
         older = older.join(", "),
         same = same_period("s", "f"),
-    )
+    ))
 }
 
 /// Notes every item that changed, from what to what. `run` is a literal.

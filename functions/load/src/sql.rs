@@ -56,20 +56,22 @@ fn answers_whole_sets(dataset: &Dataset) -> bool {
 }
 
 /// The rows of `staging` that the answers in `incoming` no longer have: events that were moved or cancelled, members
-/// that left. An empty answer is in no file, so it takes nothing away.
-pub(crate) fn departed(dataset: &Dataset) -> String {
+/// that left. An empty answer is in no file, so it takes nothing away. None for a dataset whose answers are parts.
+pub(crate) fn departed(dataset: &Dataset) -> Option<String> {
     let table = dataset.name;
     let key = dataset.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
+    if !answers_whole_sets(dataset) {
+        return None;
+    }
     let answered = match dataset.requests {
-        _ if !answers_whole_sets(dataset) => "where false",
         Requests::Market => "where true",
         _ => "where t.symbol in (select subject from incoming)",
     };
     let same_key = join_on(dataset, "t", "i");
-    format!(
+    Some(format!(
         "create or replace temporary table departed as select {key} from staging.{table} t {answered} \
          and not exists (select 1 from incoming i where {same_key})"
-    )
+    ))
 }
 
 /// The statements of one dataset's transaction, in order.
@@ -98,11 +100,12 @@ pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now:
          select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from fresh"
     ));
     statements.extend(restated::note(dataset, &run));
-    statements.push(format!(
+    let quarantined = format!(
         "insert into ops.quarantine (run_id, dataset, symbol, reason, payload, source_file, source_row, observed_at) \
          select {run}, '{table}', subject, reject, payload, source_file, source_row, observed_at \
          from incoming where reject is not null"
-    ));
+    );
+    statements.extend((files.iter().any(|f| f.quarantined > 0)).then_some(quarantined));
     // From which day on daily figures may differ; none where every day may. A restatement counts from the day on which
     // its period was first known.
     let first_date = match dataset.name {
@@ -119,10 +122,12 @@ pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now:
         "insert into ops.changes (run_id, dataset, symbol, first_date) \
          select {run}, '{table}', f.symbol, {first_date} from fresh f join staging.{table} t on {same_key} group by f.symbol"
     ));
-    statements.push(format!(
-        "insert into ops.changes (run_id, dataset, symbol, first_date) \
-         select distinct {run}, '{table}', d.symbol, null::date from departed d"
-    ));
+    if answers_whole_sets(dataset) {
+        statements.push(format!(
+            "insert into ops.changes (run_id, dataset, symbol, first_date) \
+             select distinct {run}, '{table}', d.symbol, null::date from departed d"
+        ));
+    }
     statements.push(note_files(dataset, &run, files, now));
     statements
 }

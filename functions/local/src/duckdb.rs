@@ -165,6 +165,13 @@ impl Warehouse for DuckDb {
         let sql = copy(dataset, files, &self.stage);
         self.execute(&sql).await.map(|_| ())
     }
+
+    async fn release(&mut self, tables: &[&str]) -> Result<()> {
+        for table in tables {
+            self.execute(&format!("drop table {table}")).await?;
+        }
+        Ok(())
+    }
 }
 
 pub(crate) fn texts(connection: &Connection, sql: &str) -> ::duckdb::Result<Vec<Vec<Option<String>>>> {

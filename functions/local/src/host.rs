@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use findata_analytics::Measured;
 use findata_shared::{
     Error, Result, calendar,
@@ -16,7 +16,6 @@ use findata_shared::{
     plan::BatchMessage,
     run::{BudgetUse, Connections, Request, RunId, Summary},
     stage::{self, Stage},
-    warehouse::Warehouse,
 };
 use tokio::task::JoinSet;
 
@@ -61,7 +60,7 @@ impl<C: Clock + 'static> Host<C> {
     /// What ended it before it had a summary.
     pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
         let bus = LocalBus::default();
-        self.refuse_earlier_day().await?;
+        findata_analytics::refuse_earlier_day(calendar::new_york_date(self.clock.now()), &mut self.warehouse).await?;
         self.finish_interrupted(&bus).await?;
         let mut watch = Watch::start();
         let queue = LocalQueue::default();
@@ -149,19 +148,6 @@ impl<C: Clock + 'static> Host<C> {
         let measured = Measured { started_at: self.started_at, ..Measured::default() };
         findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &measured).await?;
         Ok(())
-    }
-
-    /// Figures are computed as of a day; an earlier day than theirs would take the later ones away.
-    async fn refuse_earlier_day(&mut self) -> Result<()> {
-        let newest = self.warehouse.query("select max(as_of)::varchar from ops.published").await?;
-        let newest: Option<NaiveDate> = newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
-        let today = calendar::new_york_date(self.clock.now());
-        match newest {
-            Some(newest) if newest > today => Err(Error::Config(format!(
-                "this home's figures are as of {newest}, and --today says {today}: use a later day or another --home"
-            ))),
-            _ => Ok(()),
-        }
     }
 
     fn measured(&self, watch: Watch) -> Measured {

@@ -6,30 +6,21 @@
 use std::collections::BTreeMap;
 
 use ::duckdb::{Connection, Result};
-use findata_analytics::models::{MODELS, Model, TABLES};
-use findata_shared::{
-    hash,
-    warehouse::{literal, tables},
+use findata_analytics::{
+    models::{MODELS, TABLES},
+    upgrade,
 };
+use findata_shared::warehouse::tables;
 
 use crate::duckdb::texts;
-
-/// Makes every company due for computing, on every day.
-pub(crate) const ALL_DUE: &str = "insert into ops.changes (run_id, dataset, symbol, first_date) \
-     select distinct 'models', 'models', symbol, null::date from ( \
-     select symbol from staging.profile union select symbol from staging.income_statement union select symbol from staging.prices)";
 
 /// Creates what is missing, and replaces what other models made.
 pub(crate) fn prepare(connection: &Connection) -> Result<()> {
     for statement in tables::setup() {
         connection.execute_batch(&statement)?;
     }
-    let pairs = |rows: Vec<Vec<Option<String>>>| -> BTreeMap<String, String> {
-        rows.into_iter().filter_map(|row| Some((row.first()?.clone()?, row.get(1)?.clone()?))).collect()
-    };
-    let known = pairs(texts(connection, "select file, sha256 from ops.models")?);
-    let own = |m: &Model| (m.file.to_owned(), hash::sha256(m.sql.as_bytes()));
-    let wanted: BTreeMap<String, String> = TABLES.iter().chain(MODELS).map(own).collect();
+    let known = upgrade::known(texts(connection, "select file, sha256 from ops.models")?);
+    let wanted = upgrade::hashes(TABLES.iter().chain(MODELS));
     if known == wanted {
         return Ok(());
     }
@@ -56,10 +47,11 @@ fn rebuild(connection: &Connection, known: &BTreeMap<String, String>, wanted: &B
     }
     if !existing.is_empty() {
         tracing::warn!("the figures were made by another version of findata: this run computes all of them anew");
-        connection.execute_batch(ALL_DUE)?;
+        connection.execute_batch(upgrade::ALL_COMPANIES_ARE_DUE)?;
     }
-    let rows: Vec<String> = wanted.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();
-    connection.execute_batch(&format!("delete from ops.models; insert into ops.models values {}", rows.join(", ")))
+    // Files that are no more go too.
+    connection.execute_batch("delete from ops.models")?;
+    upgrade::note(wanted).iter().try_for_each(|statement| connection.execute_batch(statement))
 }
 
 fn names(connection: &Connection, query: &str) -> Result<Vec<String>> {

@@ -5,10 +5,12 @@ pub mod ops;
 #[cfg(feature = "snowflake")]
 pub mod snowflake;
 pub mod tables;
+mod usage;
 
 use std::future::Future;
 
-use crate::{Result, catalog::Dataset, ledger::StagedFile};
+use crate::{Result, catalog::Dataset, ledger::StagedFile, run::RunId};
+pub use usage::{Statement, Usage};
 
 /// A session on a warehouse. One statement a call; statements of one session run in order.
 pub trait Warehouse: Send {
@@ -25,6 +27,18 @@ pub trait Warehouse: Send {
     /// Brings the rows of landing files into the temporary table `incoming`: the dataset's typed columns, then
     /// `row_hash`, `observed_at`, `source_file`, `source_row`, `subject` (whose answer it was in), `reject`, `payload`.
     fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Lets go of temporary tables that are read no more. An engine that keeps them outside this process's memory leaves
+    /// them to the end of the session.
+    fn release(&mut self, tables: &[&str]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Says what the statements from here on are part of; an engine with a history of statements shows it there.
+    fn begin_step(&mut self, _run: &RunId, _function: &'static str, _step: &str) {}
+
+    /// What it was used for since this was asked last; nothing on an engine that bills nothing.
+    fn take_usage(&mut self) -> Usage {
+        Usage::default()
+    }
 }
 
 /// Runs statements as one transaction.

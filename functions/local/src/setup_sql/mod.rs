@@ -5,14 +5,12 @@
 
 mod values;
 
-use findata_analytics::models::{Model, TABLES};
-use findata_shared::{
-    hash,
-    warehouse::{literal, tables},
+use findata_analytics::{
+    models::{Model, TABLES},
+    upgrade,
 };
+use findata_shared::warehouse::{literal, tables};
 pub use values::{Given, Values};
-
-use crate::upgrade::ALL_DUE;
 
 macro_rules! file {
     ($name:literal) => {
@@ -43,7 +41,7 @@ pub fn setup(values: &Values, replace_figures: bool) -> String {
         "-- Sets findata up on Snowflake. Run it whole as a user who may use accountadmin; it may be run again.\n";
     let mut parts = vec![head.to_owned()];
     parts.extend(BEFORE.iter().map(|file| without_placeholders(file, values)));
-    parts.push(filled(&made_tables(replace_figures), values));
+    parts.push(made_tables(&values.name, replace_figures));
     parts.extend(AFTER.iter().map(|file| without_placeholders(file, values)));
     parts.join("\n")
 }
@@ -132,11 +130,11 @@ fn renamed(text: &str, name: &str) -> String {
 }
 
 /// Tables and views, and in `ops.models` of which version they are.
-fn made_tables(replace_figures: bool) -> String {
+fn made_tables(name: &str, replace_figures: bool) -> String {
     let mut all = vec![
-        "-- tables and views; run as findata_deploy\nuse role findata_deploy".to_owned(),
-        "use warehouse findata_wh".to_owned(),
-        "use database findata".to_owned(),
+        format!("-- tables and views; run as {name}_deploy\nuse role {name}_deploy"),
+        format!("use warehouse {name}_wh"),
+        format!("use database {name}"),
     ];
     // The schemas are there already, with their comments.
     all.extend(tables::setup().into_iter().filter(|statement| !statement.starts_with("create schema ")));
@@ -145,10 +143,10 @@ fn made_tables(replace_figures: bool) -> String {
         if replace_figures { sql.replace("create table if not exists", "create or replace table") } else { sql }
     };
     all.extend(TABLES.iter().map(made));
-    let hashes: Vec<String> =
-        TABLES.iter().map(|m| format!("({}, {})", literal(m.file), literal(&hash::sha256(m.sql.as_bytes())))).collect();
-    // Views were replaced. A table that was there is as it was made, and keeps the hash of the file that made it: by this the functions
-    // see that they are not its makers.
+    let hashes = upgrade::hashes(TABLES);
+    let hashes: Vec<String> = hashes.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();
+    // Views were replaced. A table that was there is as it was made, and keeps the hash of the file that made it, by which the functions
+    // see that it is not theirs.
     let which = if replace_figures { " or file like 'tables/%'" } else { "" };
     all.push(format!(
         "-- by which files tables and views were made\ndelete from ops.models where file like 'views/%'{which}"
@@ -159,7 +157,7 @@ fn made_tables(replace_figures: bool) -> String {
         hashes.join(",\n    ")
     ));
     if replace_figures {
-        all.push(format!("-- the next run computes all figures anew\n{ALL_DUE}"));
+        all.push(format!("-- the next run computes all figures anew\n{}", upgrade::ALL_COMPANIES_ARE_DUE));
     }
     all.into_iter().map(|statement| format!("{statement};\n")).collect()
 }

@@ -26,6 +26,15 @@ pub fn summary(run: &Summary, warehouse: &Path) -> String {
         count(run.tasks.skipped_fresh),
         count(run.tasks.planned + run.tasks.skipped_fresh),
     );
+    if run.warehouse.statements > 0 {
+        let _ = writeln!(
+            out,
+            "  snowflake {}, warehouse awake for {:.0} s and a minute after, about {:.4} credits",
+            of(run.warehouse.statements, "statement"),
+            run.warehouse.seconds,
+            run.cost.snowflake_credits,
+        );
+    }
     datasets(&mut out, run);
     tables(&mut out, run);
     highlights(&mut out, &run.highlights);

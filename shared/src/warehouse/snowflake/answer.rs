@@ -23,6 +23,9 @@ const TYPES: [&str; 13] = [
     "array",
 ];
 
+/// Seconds to wait for another transaction's locks.
+const LOCK_TIMEOUT: u32 = 660;
+
 /// Says in a login who is there, not the Go driver that the client takes itself for: Snowflake answers a program it does
 /// not know with JSON, whose texts need no reading of Arrow. And says how dates and texts are to be read, whatever the
 /// account's defaults are.
@@ -35,6 +38,11 @@ pub(super) fn introduce(login: &mut Value) {
         "SESSION_PARAMETERS".into(),
         json!({
             "AUTOCOMMIT": true,
+            // A statement whose caller died ends after five minutes, and so does, once another waits for its locks, a
+            // transaction whose session died (Snowflake's documentation, "Transactions"): whoever waits for those locks
+            // waits a little longer than both.
+            "ABORT_DETACHED_QUERY": true,
+            "LOCK_TIMEOUT": LOCK_TIMEOUT,
             "TIMEZONE": "UTC",
             "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
             "DATE_INPUT_FORMAT": "YYYY-MM-DD",

@@ -18,14 +18,17 @@ use std::{
 use log as _;
 use reqwest::{Client, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 use snowflake_api::{
     AuthArgs, AuthType, CertificateArgs, QueryResult, SnowflakeApi, SnowflakeApiBuilder, SnowflakeApiError,
 };
 use wire::{Call, Wire, lock};
 
-use super::Warehouse;
-use crate::{Error, Result, catalog::Dataset, ledger::StagedFile};
+use super::{
+    Warehouse,
+    usage::{AUTO_SUSPEND, Statement, Usage},
+};
+use crate::{Error, Result, catalog::Dataset, ledger::StagedFile, run::RunId};
 
 /// Snowflake answers "not finished yet" after 45 seconds; an answer takes longer only when it is lost.
 const TO_ANSWER: Duration = Duration::from_secs(75);
@@ -53,10 +56,10 @@ pub struct Settings {
     pub stage: String,
     /// That folder inside its bucket; empty for the bucket itself.
     pub prefix: String,
-    /// What Snowflake's history says that a statement is for.
-    pub tag: String,
     /// What one statement may take.
     pub statement_timeout: Duration,
+    /// When all must have ended, where the caller's time is limited: no statement gets more than what is left.
+    pub ends_at: Option<Instant>,
     /// The pause before a request is sent a second time; each further one is twice as long.
     pub retry_pause: Duration,
     /// Another address than the account's own.
@@ -73,6 +76,11 @@ pub struct Snowflake {
     /// What only this session has, so that another cannot take its place.
     in_transaction: bool,
     has_temporary: bool,
+    /// What the statements are part of.
+    step: String,
+    usage: Usage,
+    /// When the last statement ended.
+    last_ended: Option<Instant>,
 }
 
 impl Snowflake {
@@ -93,15 +101,17 @@ impl Snowflake {
             .timeout(TO_ANSWER)
             .build()
             .map_err(|e| Error::Config(format!("cannot set up HTTPS: {e}")))?;
-        let call = Call { deadline: Instant::now(), failed: None, session_is_gone: false };
         Ok(Snowflake {
             settings,
             base,
             http,
-            call: Arc::new(Mutex::new(call)),
+            call: Arc::new(Mutex::new(Call::new(Instant::now()))),
             session: None,
             in_transaction: false,
             has_temporary: false,
+            step: String::new(),
+            usage: Usage::default(),
+            last_ended: None,
         })
     }
 
@@ -112,12 +122,8 @@ impl Snowflake {
     pub async fn close(&mut self) -> Result<()> {
         let Some(mut session) = self.session.take() else { return Ok(()) };
         (self.in_transaction, self.has_temporary) = (false, false);
-        self.begin(TO_CLOSE);
+        lock(&self.call).begin(Instant::now() + TO_CLOSE);
         session.close_session().await.map_err(|e| self.failure(&e))
-    }
-
-    fn begin(&self, time: Duration) {
-        *lock(&self.call) = Call { deadline: Instant::now() + time, failed: None, session_is_gone: false };
     }
 
     /// What the layer says of a failure; the client knows less.
@@ -137,8 +143,7 @@ impl Snowflake {
     /// A client without a session; it opens one with its first statement.
     fn client(&self) -> Result<SnowflakeApi> {
         let own = &self.settings;
-        let wire =
-            Wire::new(self.base.clone(), self.http.clone(), own.tag.clone(), own.retry_pause, Arc::clone(&self.call));
+        let wire = Wire::new(self.base.clone(), self.http.clone(), own.retry_pause, Arc::clone(&self.call));
         let client = reqwest_middleware::ClientBuilder::new(self.http.clone()).with(wire).build();
         let auth = AuthArgs {
             account_identifier: own.account.clone(),
@@ -167,6 +172,7 @@ impl Snowflake {
             }
             done => done,
         };
+        self.note(begun, done.is_ok());
         let head: String = sql.chars().take(100).collect();
         tracing::debug!(seconds = begun.elapsed().as_secs_f64(), head, "statement");
         let done = done?;
@@ -179,8 +185,30 @@ impl Snowflake {
         Ok(done)
     }
 
+    /// Counts a statement; a pause in which the warehouse suspends itself ends a span.
+    fn note(&mut self, begun: Instant, succeeded: bool) {
+        let now = Instant::now();
+        let query_id = lock(&self.call).query_id.take();
+        let seconds = now.duration_since(begun).as_secs_f64();
+        let pause = self.last_ended.map(|ended| begun.saturating_duration_since(ended).as_secs_f64());
+        self.usage.statements += 1;
+        match pause.filter(|pause| *pause < AUTO_SUSPEND) {
+            Some(pause) => self.usage.seconds += pause + seconds,
+            None => {
+                self.usage.resumes += 1;
+                self.usage.seconds += seconds;
+            }
+        }
+        self.last_ended = Some(now);
+        if let Some(query_id) = query_id {
+            self.usage.log.push(Statement { query_id, step: self.step.clone(), seconds, succeeded });
+        }
+    }
+
     async fn run_once(&mut self, sql: &str) -> Result<Rows> {
-        self.begin(self.settings.statement_timeout);
+        let deadline = Instant::now() + self.settings.statement_timeout;
+        let deadline = self.settings.ends_at.map_or(deadline, |end| end.min(deadline));
+        lock(&self.call).begin(deadline);
         let done = self.open()?.exec(&sql::translated(sql)).await;
         match done {
             Ok(QueryResult::Json(json)) => {
@@ -283,6 +311,20 @@ impl Warehouse for Snowflake {
         }
         Ok(())
     }
+
+    async fn release(&mut self, _: &[&str]) -> Result<()> {
+        Ok(())
+    }
+
+    fn begin_step(&mut self, run: &RunId, function: &'static str, step: &str) {
+        self.step = step.to_owned();
+        let tag = json!({ "app": "findata", "run": run.as_str(), "function": function, "step": step });
+        lock(&self.call).tag = tag.to_string();
+    }
+
+    fn take_usage(&mut self) -> Usage {
+        std::mem::take(&mut self.usage)
+    }
 }
 
 /// Checks every name and gives the address.
@@ -297,7 +339,13 @@ fn check(settings: &Settings) -> Result<Url> {
     // A user's name may be an address; it stays in the login.
     let user = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '"');
     let stage = |text: &str| (1..=3).contains(&text.split('.').count()) && text.split('.').all(identifier);
-    let prefix = |text: &str| !text.starts_with('/') && !text.ends_with('/');
+    // It never stands in a statement, but names that no bucket needs are refused all the same.
+    let prefix = |text: &str| {
+        let part = |part: &str| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '='))
+        };
+        text.is_empty() || text.split('/').all(part)
+    };
     let wrong: Vec<String> = [
         ("account", settings.account.as_str(), account(&settings.account)),
         ("user", &settings.user, user(&settings.user)),
@@ -340,8 +388,8 @@ mod tests {
             schema: "ops".into(),
             stage: "ops.landing".into(),
             prefix: "home".into(),
-            tag: "test".into(),
             statement_timeout: Duration::from_secs(1),
+            ends_at: None,
             retry_pause: Duration::from_millis(1),
             url: None,
         }

@@ -40,6 +40,21 @@ pub(super) struct Call {
     pub failed: Option<Error>,
     /// Whether it met a session that is no more.
     pub session_is_gone: bool,
+    /// Snowflake's id of it.
+    pub query_id: Option<String>,
+    /// What Snowflake's history says that it is for; as long as the next one is for the same.
+    pub tag: String,
+}
+
+impl Call {
+    pub(super) fn new(deadline: Instant) -> Self {
+        Call { deadline, failed: None, session_is_gone: false, query_id: None, tag: r#"{"app":"findata"}"#.into() }
+    }
+
+    /// Begins the next statement.
+    pub(super) fn begin(&mut self, deadline: Instant) {
+        *self = Call { tag: std::mem::take(&mut self.tag), ..Call::new(deadline) };
+    }
 }
 
 /// Both tokens of a session.
@@ -53,7 +68,6 @@ struct Tokens {
 pub(super) struct Wire {
     pub base: Url,
     pub http: Client,
-    pub tag: String,
     /// The pause before the second send; each further one is twice as long.
     pub pause: Duration,
     pub call: Arc<Mutex<Call>>,
@@ -102,6 +116,7 @@ impl Middleware for Wire {
         call.failed = Some(match failure {
             Failure::Refused(refusal) => {
                 call.session_is_gone = refusal.session_is_gone();
+                call.query_id = Some(refusal.query_id.clone()).filter(|id| !id.is_empty());
                 refusal.error()
             }
             Failure::Other(error) => error,
@@ -111,8 +126,8 @@ impl Middleware for Wire {
 }
 
 impl Wire {
-    pub(super) fn new(base: Url, http: Client, tag: String, pause: Duration, call: Arc<Mutex<Call>>) -> Self {
-        Wire { base, http, tag, pause, call, tokens: Mutex::new(None) }
+    pub(super) fn new(base: Url, http: Client, pause: Duration, call: Arc<Mutex<Call>>) -> Self {
+        Wire { base, http, pause, call, tokens: Mutex::new(None) }
     }
 
     /// The whole answer to a request of the client's.
@@ -134,13 +149,18 @@ impl Wire {
                 self.log_in(self.post(request.url().clone(), &body, None)).await
             }
             "/queries/v1/query-request" => {
-                let left = lock(&self.call).deadline.saturating_duration_since(Instant::now());
+                let (deadline, tag) = {
+                    let call = lock(&self.call);
+                    (call.deadline, call.tag.clone())
+                };
+                let left = deadline.saturating_duration_since(Instant::now());
                 body["parameters"] = json!({
-                    "QUERY_TAG": self.tag,
+                    "QUERY_TAG": tag,
                     // A second before ours, so that Snowflake's own time-out is heard; none of 0, which means two days.
                     "STATEMENT_TIMEOUT_IN_SECONDS": left.as_secs().max(2) - 1,
                 });
                 let mut answer = self.finished(request.url(), &body).await?;
+                lock(&self.call).query_id = answer["data"]["queryId"].as_str().map(str::to_owned);
                 self.complete(&mut answer).await?;
                 Ok(answer)
             }
