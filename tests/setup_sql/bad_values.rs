@@ -29,16 +29,16 @@ fn wrong(given: Given<'_>) -> String {
 
 #[test]
 fn no_value_becomes_sql() {
-    for bad in BAD {
-        let bad = Some(bad);
+    for text in BAD {
+        let bad = Some(text);
         assert!(wrong(Given { bucket: bad, ..Given::default() }).contains("--bucket"));
         assert!(wrong(Given { prefix: bad, ..Given::default() }).contains("--prefix"));
         assert!(wrong(Given { role_arn: bad, ..Given::default() }).contains("--role-arn"));
         assert!(wrong(Given { credits: bad, ..Given::default() }).contains("--credits"));
         assert!(wrong(Given { name: bad, ..Given::default() }).contains("--name"));
-        let arn = format!("arn:aws:iam::123456789012:role/{}", bad.unwrap());
+        let arn = format!("arn:aws:iam::123456789012:role/{text}");
         assert!(wrong(Given { role_arn: Some(&arn), ..Given::default() }).contains("--role-arn"));
-        let key = pem(&format!("{}{}", &KEY[..100], bad.unwrap()));
+        let key = pem(&format!("{}{text}", &KEY[..100]));
         assert!(wrong(Given { public_key: Some(&key), ..Given::default() }).contains("--public-key"));
     }
 }

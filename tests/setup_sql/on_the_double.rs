@@ -1,12 +1,25 @@
 //! The script on the double of Snowflake: twice in a row, and what is there then.
 
-use findata_analytics::models::{PUBLISHED, TABLES};
-use findata_local::setup_sql::{self, Values};
+use findata_analytics::{
+    Measured,
+    models::{PUBLISHED, TABLES},
+};
+use findata_local::{
+    bus::LocalBus,
+    setup_sql::{self, Given, Values},
+    stage::DirectoryStage,
+};
 use findata_shared::{
     catalog::CATALOG,
-    warehouse::{Warehouse, snowflake::Snowflake},
+    clock::DayClock,
+    ledger,
+    stage::{self, Stage},
+    warehouse::{
+        Warehouse,
+        snowflake::{Settings, Snowflake},
+    },
 };
-use findata_tests::{Double, wait};
+use findata_tests::{Double, Home, Job, Server, today, wait};
 
 use super::{code, defaults, given};
 
@@ -90,4 +103,41 @@ fn replaced_figures_are_due_and_a_table_of_another_version_is_told_apart() {
         let models = "select sha256 from ops.models where file = '00_scope.sql'";
         assert_eq!(text(&mut warehouse, models).await, "model", "what models made figures is for the functions to say");
     });
+}
+
+#[test]
+fn load_and_analytics_work_on_what_the_script_made() {
+    let Some(double) = Double::shared() else { return };
+    let (server, home) = (Server::of(3), Home::new());
+    let run_id = Job::new(server.url(), &["AAPL"]).done(&home).run_id;
+    for key in [ledger::loaded_key(&run_id), ledger::summary_key(&run_id)] {
+        std::fs::remove_file(home.stage().join(key)).unwrap();
+    }
+    let files = DirectoryStage::open(&home.stage()).unwrap();
+    // The double's own bucket and folder.
+    let given =
+        Given { bucket: Some("findata"), prefix: Some("some/home"), name: Some("by_script"), ..Given::default() };
+    let mut first = session(double, "by_script");
+    wait(run(&mut first, &setup_sql::setup(&Values::of(&given).unwrap(), false)));
+    wait(first.close()).unwrap();
+
+    let settings = double.settings("by_script");
+    let settings = Settings { schema: "scratch".into(), stage: "raw.landing".into(), ..settings };
+    let mut warehouse = Snowflake::new(settings).unwrap();
+    wait(async {
+        let staged: ledger::Staged = stage::read_json(&files, &ledger::staged_key(&run_id)).await.unwrap().unwrap();
+        for file in &staged.files {
+            let body = files.get(&file.key).await.unwrap().unwrap().body.to_vec();
+            tokio::task::block_in_place(|| double.put(&file.key, body));
+        }
+        let clock = DayClock(today());
+        findata_load::handle(&run_id, &files, &mut warehouse, &clock).await.unwrap();
+        let (bus, measured) = (LocalBus::default(), Measured::default());
+        findata_analytics::handle(&run_id, &files, &mut warehouse, &bus, &clock, &measured).await.unwrap();
+        let days = "select count(*)::varchar from analytics.fact_market_metrics";
+        let on_duckdb = home.count("select count(*) from analytics.fact_market_metrics").to_string();
+        assert_ne!(on_duckdb, "0");
+        assert_eq!(text(&mut warehouse, days).await, on_duckdb);
+    });
+    wait(warehouse.close()).unwrap();
 }

@@ -107,7 +107,7 @@ async fn comes_to_its_end(run: &RunId, home: &Home, warehouse: &mut impl Warehou
 fn on_duckdb(statement: &str, done: bool) -> bool {
     let is = |words: &[&str]| words.iter().any(|word| statement.starts_with(word));
     match is(&["create or replace temporary", "alter table", "select", "with"]) {
-        true => !done && statement.len() % 12 == 0,
+        true => !done && statement.len().is_multiple_of(12),
         false => !done || is(&["begin", "commit", "insert into ops", "insert into raw"]),
     }
 }

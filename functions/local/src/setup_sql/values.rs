@@ -157,6 +157,6 @@ fn is_rsa(body: &str) -> bool {
         && body.get(8..28) == Some("BgkqhkiG9w0BAQEFAAOC")
         && told + 4 == values.len() * 6 / 8
         && told >= 290
-        && body.len() % 4 == 0
+        && body.len().is_multiple_of(4)
         && body.len() - digits.len() <= 2
 }
