@@ -70,7 +70,7 @@ fn without_values_nothing_that_stands_is_altered_to_a_placeholder() {
     }
     let altered = |of: &[String], what: &str| of.iter().any(|s| s.starts_with(&format!("alter {what} ")));
     let full = codes(&setup_sql::setup(&given(), false));
-    for what in ["storage integration", "stage", "user"] {
+    for what in ["storage integration", "stage", "user", "resource monitor"] {
         assert!(!altered(&statements, what) && altered(&full, what), "{what}");
     }
 }

@@ -100,13 +100,14 @@ fn placeholders(values: &Values) -> Vec<&'static str> {
         (values.bucket.is_none(), "s3://findata-bucket/"),
         (values.role_arn.is_none(), ROLE_ARN),
         (values.public_key.is_none(), PUBLIC_KEY),
+        (values.credits.is_none(), CREDITS),
     ];
     all.into_iter().filter(|(unknown, _)| *unknown).map(|(_, placeholder)| placeholder).collect()
 }
 
 fn filled(file: &str, values: &Values) -> String {
     let text = renamed(file, &values.name)
-        .replace(CREDITS, &format!("credit_quota = {}", values.credits))
+        .replace(CREDITS, &values.credits.map_or(CREDITS.into(), |n| format!("credit_quota = {n}")))
         .replace(BUCKET, &values.location());
     let text = text.replace(ROLE_ARN, values.role_arn.as_deref().unwrap_or(ROLE_ARN));
     text.replace(PUBLIC_KEY, values.public_key.as_deref().unwrap_or(PUBLIC_KEY))

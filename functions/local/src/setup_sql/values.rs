@@ -24,7 +24,7 @@ pub struct Values {
     pub(super) prefix: String,
     pub(super) role_arn: Option<String>,
     pub(super) public_key: Option<String>,
-    pub(super) credits: u32,
+    pub(super) credits: Option<u32>,
     pub(super) name: String,
 }
 
@@ -54,7 +54,7 @@ impl Values {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        let credits = credits.as_deref().and_then(self::credits).unwrap_or(20);
+        let credits = credits.as_deref().and_then(self::credits);
         Ok(Values { bucket, prefix, role_arn, public_key, credits, name })
     }
 
