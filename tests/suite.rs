@@ -7,5 +7,6 @@ mod golden;
 mod job;
 mod properties;
 mod recorded;
+mod setup_sql;
 mod sql_lint;
 mod warehouse;

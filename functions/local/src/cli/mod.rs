@@ -9,6 +9,7 @@ mod progress;
 mod request;
 mod run;
 mod serve;
+mod setup_sql;
 mod snowflake;
 mod sql;
 
@@ -54,6 +55,8 @@ enum Command {
     Explain(explain::Args),
     /// What every column of every table is, as Markdown
     Dictionary(dictionary::Args),
+    /// The script that sets a Snowflake account up, for Snowsight or snowsql
+    SetupSql(setup_sql::Args),
     /// Serve the synthetic FMP on a port of this machine
     FmpServer(serve::Args),
 }
@@ -144,6 +147,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
+        Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, from_environment, &args),
         Command::FmpServer(args) => serve::serve(&cli.global, from_environment, &args).await,
     }
 }

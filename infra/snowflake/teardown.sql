@@ -1,0 +1,16 @@
+-- takes everything away, figures included; the files on S3 stay. Run as accountadmin, each object as the role that owns it
+use role useradmin;
+drop user if exists findata_service;
+
+use role sysadmin;
+drop database if exists findata;
+drop warehouse if exists findata_wh;
+
+use role accountadmin;
+drop integration if exists findata_s3;
+drop resource monitor if exists findata_monitor;
+
+use role useradmin;
+drop role if exists findata_reader;
+drop role if exists findata_loader;
+drop role if exists findata_deploy;

@@ -1,0 +1,107 @@
+//! The scripts are in the grammar of Snowflake, as far as three parsers know it.
+
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+
+use findata_local::setup_sql;
+use findata_tests::Double;
+use serde_json::{Value, json};
+use sqlparser::{dialect::SnowflakeDialect, parser::Parser};
+
+use super::{code, scripts};
+
+/// What sqlparser does not know: statements on accounts, and comments of schemas. Whatever else it cannot read is wrong.
+const UNKNOWN_TO_SQLPARSER: &[&str] = &[
+    "alter resource monitor ",
+    "alter stage ",
+    "alter storage integration ",
+    "alter warehouse ",
+    "create resource monitor ",
+    "create role ",
+    "create schema ",
+    "create storage integration ",
+    "desc integration ",
+    "drop integration ",
+    "drop resource monitor ",
+    "grant create table on schema ",
+    "grant usage on file format ",
+    "grant usage on stage ",
+];
+
+#[test]
+fn sqlparser_reads_all_but_the_statements_on_accounts() {
+    let mut unknown = BTreeSet::new();
+    for (name, script) in scripts() {
+        let statements = setup_sql::statements(&script);
+        assert!(statements.len() > 1, "{name}");
+        for statement in statements.iter().map(|statement| code(statement)) {
+            match Parser::parse_sql(&SnowflakeDialect {}, &statement) {
+                Ok(parsed) => assert_eq!(parsed.len(), 1, "{name}: {statement}"),
+                Err(_) => {
+                    let known = UNKNOWN_TO_SQLPARSER.iter().find(|words| statement.starts_with(**words));
+                    unknown.insert(known.map_or(statement.as_str(), |words| words).to_owned());
+                }
+            }
+        }
+    }
+    let listed: BTreeSet<String> = UNKNOWN_TO_SQLPARSER.iter().map(|words| (*words).to_owned()).collect();
+    assert_eq!(unknown, listed);
+}
+
+/// What sqlglot and sqlfluff say of these files; nothing where there is no Python for them.
+fn wrong(files: &[PathBuf]) -> Value {
+    let Some(python) = Double::python() else { return json!([]) };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/snowflake/parse_sql.py");
+    let done = Command::new(python).arg(script).args(files).env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+    let told = String::from_utf8_lossy(&done.stdout);
+    serde_json::from_str(&told).unwrap_or_else(|e| panic!("{e}: {told} {}", String::from_utf8_lossy(&done.stderr)))
+}
+
+fn sql_files(folder: &str) -> Vec<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../infra").join(folder);
+    fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect()
+}
+
+#[test]
+fn sqlglot_and_sqlfluff_read_the_scripts_and_the_files_as_they_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = sql_files("snowflake");
+    for (name, script) in scripts() {
+        let path = folder.path().join(format!("{name}.sql"));
+        fs::write(&path, script).unwrap();
+        files.push(path);
+    }
+    assert_eq!(wrong(&files), json!([]));
+}
+
+#[test]
+fn sqlglot_and_sqlfluff_read_every_model_table_and_view() {
+    let files: Vec<PathBuf> = ["models", "models/tables", "models/views"].into_iter().flat_map(sql_files).collect();
+    assert!(files.len() > 50, "{}", files.len());
+    assert_eq!(wrong(&files), json!([]));
+}
+
+#[test]
+fn the_parsers_refuse_what_is_no_sql() {
+    if Double::python().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let bad: Vec<PathBuf> = [
+        "create table if not exists a.b (x varchar,, y date);",
+        "create role;",
+        "use role x; creat table y (a date);",
+        "select a from b where;",
+    ]
+    .iter()
+    .enumerate()
+    .map(|(i, text)| {
+        let path = folder.path().join(format!("{i}.sql"));
+        fs::write(&path, text).unwrap();
+        path
+    })
+    .collect();
+    let told = wrong(&bad).to_string();
+    for path in &bad {
+        assert!(told.contains(path.to_str().unwrap()), "{} is taken: {told}", path.display());
+    }
+}

@@ -1,0 +1,56 @@
+//! The script that sets a Snowflake account up: its values, its statements, its grammar, and what it makes on the double.
+
+mod bad_values;
+mod grammar;
+mod on_the_double;
+mod script;
+
+use findata_local::setup_sql::{self, Given, Values};
+
+/// The body of a public key of 2048 bits, made for these tests; its private half was thrown away.
+const KEY: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAsDQktEXyp8jCjNn+IpRlylvHCFzASRP/q6hdgy68B0lp0+TvasNM9EnP\
+    Ccm62Z8av35ItbUH8e2wXwVqKy2yGJjKnKPZofKkkCPJXga7b0TgaWvfi46u66wvdk/0sX1dYEFawhw2fKWylllsz8u1jsYrJDZj\
+    jaNW4Rhb81gfJcfALxJEG8p0rVP9kWsccFUxagtWrACCk4dn9HoQCM/uwUrzqJ083QsSamzqqNZjM+eiKyRcOhVGLVlt8tUrAoiY\
+    U83Pnvnaes4aWciqp0e0OzEB1hsuuvNC/t59b0B3NHiOQHnXS9M/YWFWiBhCnWhriYWoPtcu3uHObNbKlioDAQIDAQAB";
+
+/// A PEM of a body.
+fn pem(body: &str) -> String {
+    format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
+}
+
+fn defaults() -> Values {
+    Values::of(&Given::default()).unwrap()
+}
+
+/// Everything other than by default.
+fn given() -> Values {
+    let pem = pem(KEY);
+    let given = Given {
+        bucket: Some("acme-data.eu"),
+        prefix: Some("fin/data"),
+        role_arn: Some("arn:aws:iam::123456789012:role/readers/acme"),
+        public_key: Some(&pem),
+        credits: Some("7"),
+        name: Some("acme_dev"),
+    };
+    Values::of(&given).unwrap()
+}
+
+/// Every script there is, by a name for it.
+fn scripts() -> Vec<(&'static str, String)> {
+    vec![
+        ("setup", setup_sql::setup(&defaults(), false)),
+        ("setup with values", setup_sql::setup(&given(), false)),
+        ("setup that replaces figures", setup_sql::setup(&given(), true)),
+        ("rotate", setup_sql::rotate_key(&defaults())),
+        ("rotate with a key", setup_sql::rotate_key(&given())),
+        ("teardown", setup_sql::teardown(&defaults())),
+        ("teardown of another name", setup_sql::teardown(&given())),
+    ]
+}
+
+/// A statement without the comments before it.
+fn code(statement: &str) -> String {
+    let lines = statement.lines().skip_while(|line| line.trim().is_empty() || line.starts_with("--"));
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,184 @@
+//! What the scripts say.
+
+use std::{collections::BTreeSet, fs};
+
+use findata_analytics::models::TABLES;
+use findata_local::setup_sql;
+use findata_shared::{catalog::CATALOG, hash};
+use findata_tests::{Home, findata};
+
+use super::{KEY, code, defaults, given, pem, scripts};
+
+fn codes(script: &str) -> Vec<String> {
+    setup_sql::statements(script).iter().map(|s| code(s)).collect()
+}
+
+#[test]
+fn every_statement_may_be_repeated_and_only_the_teardown_drops() {
+    for (name, script) in scripts() {
+        for statement in codes(&script) {
+            let words: Vec<&str> = statement.split_whitespace().collect();
+            let has = |words: &str| format!(" {statement} ").contains(&format!(" {words} "));
+            match words[0] {
+                "create" => assert!(has("if not exists") || words[1..3] == ["or", "replace"], "{name}: {statement}"),
+                "drop" => assert!(name.starts_with("teardown") && has("if exists"), "{name}: {statement}"),
+                "use" | "grant" | "alter" | "desc" => {}
+                "delete" | "insert" => assert!(name.starts_with("setup"), "{name}: {statement}"),
+                _ => panic!("{name}: {statement}"),
+            }
+            // What others refer to by more than its name, or what counts a month's credits, is never made anew.
+            if words[1..].first() == Some(&"or") {
+                assert!(["view", "table"].contains(&words[3]), "{name}: {statement}");
+                assert!(words[3] == "view" || name == "setup that replaces figures", "{name}: {statement}");
+            }
+            assert!(!has("cluster by") && !statement.contains("create index"), "{name}: {statement}");
+        }
+    }
+}
+
+#[test]
+fn every_object_has_the_given_name_and_every_placeholder_its_value() {
+    for (name, script) in scripts().iter().filter(|(_, script)| script.contains("acme_dev")) {
+        let without = script.replace("role/findata-snowflake", "").replace("Sets findata up", "");
+        assert!(!without.contains("findata"), "{name}: {:?}", without.split("findata").nth(1));
+        assert!(!script.contains("000000000000") && !script.contains("PUT-THE"), "{name}");
+    }
+    let script = setup_sql::setup(&given(), false);
+    for part in [
+        "create role if not exists acme_dev_loader",
+        "create database if not exists acme_dev comment",
+        "grant usage on stage acme_dev.raw.landing to role acme_dev_loader",
+        "url = 's3://acme-data.eu/fin/data/'",
+        "storage_allowed_locations = ('s3://acme-data.eu/fin/data/')",
+        "storage_aws_role_arn = 'arn:aws:iam::123456789012:role/readers/acme'",
+        "alter resource monitor acme_dev_monitor set credit_quota = 7;",
+        "default_namespace = 'acme_dev.scratch'",
+        &format!("alter user acme_dev_service set rsa_public_key = '{KEY}';"),
+    ] {
+        assert!(script.contains(part), "{part} is missing");
+    }
+}
+
+#[test]
+fn without_values_nothing_that_stands_is_altered_to_a_placeholder() {
+    let statements = codes(&setup_sql::setup(&defaults(), false));
+    for placeholder in
+        ["s3://findata-bucket/home/", "arn:aws:iam::000000000000:role/findata-snowflake", "PUT-THE-PUBLIC-KEY-HERE"]
+    {
+        let with: Vec<_> = statements.iter().filter(|s| s.contains(placeholder)).collect();
+        assert!(!with.is_empty() && with.iter().all(|s| s.starts_with("create ")), "{with:#?}");
+    }
+    let altered = |of: &[String], what: &str| of.iter().any(|s| s.starts_with(&format!("alter {what} ")));
+    let full = codes(&setup_sql::setup(&given(), false));
+    for what in ["storage integration", "stage", "user", "resource monitor"] {
+        assert!(!altered(&statements, what) && altered(&full, what), "{what}");
+    }
+}
+
+#[test]
+fn all_tables_and_views_are_made_before_they_are_granted_and_named_in_ops_models() {
+    for (script, made) in [
+        (setup_sql::setup(&defaults(), false), "create table if not exists"),
+        (setup_sql::setup(&defaults(), true), "create or replace table"),
+    ] {
+        let at = |part: &str| script.find(part).unwrap_or_else(|| panic!("{part} is missing"));
+        let first_grant = at("grant select, insert on all tables");
+        for dataset in CATALOG {
+            assert!(at(&format!("create table if not exists staging.{} (", dataset.name)) < first_grant);
+            assert!(at(&format!("create table if not exists raw.{} (", dataset.name)) < first_grant);
+        }
+        for model in TABLES {
+            let (kind, name) = model.file.trim_end_matches(".sql").split_once('/').unwrap();
+            let words = if kind == "tables" { made } else { "create or replace view" };
+            let schema =
+                ["analytics", "ops", "staging"].iter().find(|s| script.contains(&format!("{words} {s}.{name} ")));
+            assert!(schema.is_some(), "{words} {name}");
+            assert!(at(&format!("('{}', '{}')", model.file, hash::sha256(model.sql.as_bytes()))) < first_grant);
+        }
+        assert_eq!(script.contains("insert into ops.changes"), made.contains("replace"));
+    }
+}
+
+#[test]
+fn every_schema_with_views_grants_on_them() {
+    let script = setup_sql::setup(&defaults(), false);
+    let schemas: BTreeSet<&str> = script
+        .split("create or replace view ")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('.').map(|(schema, _)| schema))
+        .collect();
+    for schema in schemas {
+        for which in ["all", "future"] {
+            let grant = format!("grant select on {which} views in schema findata.{schema} to role findata_loader;");
+            assert!(script.contains(&grant), "{grant}");
+        }
+    }
+}
+
+#[test]
+fn no_role_may_do_more_than_it_does() {
+    let script = setup_sql::setup(&defaults(), false);
+    let grants: Vec<String> = codes(&script).into_iter().filter(|s| s.starts_with("grant ")).collect();
+    let to = |role: &str| {
+        grants.iter().filter(|g| g.ends_with(&format!(" to role findata_{role}"))).cloned().collect::<Vec<_>>()
+    };
+    assert!(
+        grants.iter().all(|g| !g.contains("ownership") && !g.contains("grant all") && !g.contains("public")),
+        "{grants:#?}"
+    );
+    for grant in to("reader") {
+        assert!(grant.starts_with("grant select on ") || grant.starts_with("grant usage on "), "{grant}");
+        assert!(!grant.contains("findata.raw") && !grant.contains("findata.staging"), "{grant}");
+    }
+    for grant in to("loader") {
+        let creates = grant.starts_with("grant create ");
+        assert!(!creates || grant == "grant create table on schema findata.scratch to role findata_loader", "{grant}");
+        assert!(!grant.contains("update") && !grant.contains("truncate"), "{grant}");
+        assert!(!(grant.contains("delete") && grant.contains("findata.raw")), "{grant}");
+    }
+    assert!(!to("loader").is_empty() && !to("reader").is_empty());
+}
+
+#[test]
+fn the_files_of_the_folder_are_those_of_the_scripts() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/snowflake");
+    let together: String = scripts().into_iter().map(|(_, script)| script).collect();
+    let mut seen = 0;
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let text = fs::read_to_string(entry.path()).unwrap();
+        let first = text.lines().next().unwrap_or_default();
+        assert!(together.contains(first), "{:?} is in no script", entry.path());
+        assert!(first.starts_with("-- ") && first.contains(" as "), "{first}: what it does and as which role");
+        assert!(text.lines().all(|line| line.len() <= 140 && line.trim_end() == line), "{:?}", entry.path());
+        seen += 1;
+    }
+    assert_eq!(seen, 11);
+}
+
+#[test]
+fn the_command_prints_the_script_and_says_what_is_missing() {
+    let home = Home::new();
+    let command = |extra: &[&str]| findata(&[&["setup-sql"], extra].concat()).home(&home).no_key().run();
+    let plain = command(&[]);
+    assert_eq!((plain.code, plain.stdout.as_str()), (Some(0), setup_sql::setup(&defaults(), false).as_str()));
+    for option in ["--bucket", "--role-arn", "--public-key"] {
+        assert!(plain.stderr.contains(option), "{}", plain.stderr);
+    }
+    let key = home.path().join("key.pub");
+    fs::write(&key, pem(KEY)).unwrap();
+    let key = key.to_str().unwrap();
+    let arn = "arn:aws:iam::123456789012:role/readers/acme";
+    let options =
+        ["--bucket", "acme-data.eu", "--prefix", "fin/data", "--role-arn", arn, "--public-key", key, "--credits", "7"];
+    let full = command(&[&options[..], &["--name", "acme_dev"]].concat());
+    assert_eq!((full.code, full.stderr.as_str()), (Some(0), ""));
+    assert!(full.stdout == setup_sql::setup(&given(), false));
+    let json = command(&["--json", "--rotate-key", "--public-key", key]).json();
+    assert_eq!(json.as_array().unwrap().len(), 2, "{json}");
+    let teardown = command(&["--teardown"]);
+    assert_eq!((teardown.code, teardown.stderr.as_str()), (Some(0), ""), "it needs no values");
+    assert!(teardown.stdout.contains("drop database if exists findata;"));
+    assert_eq!(command(&["--teardown", "--bucket", "abc"]).code, Some(2));
+    assert_eq!(command(&["--rotate-key", "--teardown"]).code, Some(2));
+    assert_eq!(home.files().len(), 1, "only the key's file: {:?}", home.files());
+}
