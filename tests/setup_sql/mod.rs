@@ -6,6 +6,7 @@ mod on_the_double;
 mod script;
 
 use findata_local::setup_sql::{self, Given, Values};
+pub(crate) use on_the_double::run_script;
 
 /// The body of a public key of 2048 bits, made for these tests; its private half was thrown away.
 const KEY: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAsDQktEXyp8jCjNn+IpRlylvHCFzASRP/q6hdgy68B0lp0+TvasNM9EnP\

@@ -23,7 +23,8 @@ use findata_tests::{Double, Home, Job, Server, today, wait};
 
 use super::{code, defaults, given};
 
-async fn run(warehouse: &mut impl Warehouse, script: &str) {
+/// Runs a script's statements.
+pub(crate) async fn run_script(warehouse: &mut impl Warehouse, script: &str) {
     for statement in setup_sql::statements(script) {
         // The double knows statements on accounts by how they begin, and has no integration to describe.
         let code = code(&statement);
@@ -48,11 +49,11 @@ fn set_up_twice(name: &str, values: &Values) -> Option<Snowflake> {
     let double = Double::shared()?;
     let mut warehouse = session(double, name);
     wait(async {
-        run(&mut warehouse, &setup_sql::setup(values, false)).await;
+        run_script(&mut warehouse, &setup_sql::setup(values, false)).await;
         let row = "insert into staging.profile (symbol) select 'ACME'";
         assert_eq!(warehouse.execute(row).await.unwrap(), 1);
         warehouse.execute("insert into analytics.dim_company (symbol) select 'ACME'").await.unwrap();
-        run(&mut warehouse, &setup_sql::setup(values, false)).await;
+        run_script(&mut warehouse, &setup_sql::setup(values, false)).await;
     });
     Some(warehouse)
 }
@@ -90,12 +91,12 @@ fn replaced_figures_are_due_and_a_table_of_another_version_is_told_apart() {
         ] {
             warehouse.execute(statement).await.unwrap();
         }
-        run(&mut warehouse, &setup_sql::setup(&given(), false)).await;
+        run_script(&mut warehouse, &setup_sql::setup(&given(), false)).await;
         assert_eq!(text(&mut warehouse, hash).await, "older", "the table is as it was made");
         let older = "select count(*)::varchar from ops.models where sha256 = 'older'";
         assert_eq!(text(&mut warehouse, older).await, "1", "the view was replaced");
 
-        run(&mut warehouse, &setup_sql::setup(&given(), true)).await;
+        run_script(&mut warehouse, &setup_sql::setup(&given(), true)).await;
         assert_eq!(text(&mut warehouse, hash).await, own);
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from analytics.dim_company").await, "0");
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from staging.profile").await, "1");
@@ -118,7 +119,7 @@ fn load_and_analytics_work_on_what_the_script_made() {
     let given =
         Given { bucket: Some("findata"), prefix: Some("some/home"), name: Some("by_script"), ..Given::default() };
     let mut first = session(double, "by_script");
-    wait(run(&mut first, &setup_sql::setup(&Values::of(&given).unwrap(), false)));
+    wait(run_script(&mut first, &setup_sql::setup(&Values::of(&given).unwrap(), false)));
     wait(first.close()).unwrap();
 
     let settings = double.settings("by_script");

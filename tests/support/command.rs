@@ -90,10 +90,15 @@ impl Command {
         self.variable("FMP_API_KEY", key)
     }
 
-    /// Without a key.
-    pub fn no_key(mut self) -> Self {
-        self.variables.retain(|(name, _)| name != "FMP_API_KEY");
+    /// Without a variable.
+    pub fn without(mut self, variable: &str) -> Self {
+        self.variables.retain(|(name, _)| name != variable);
         self
+    }
+
+    /// Without a key.
+    pub fn no_key(self) -> Self {
+        self.without("FMP_API_KEY")
     }
 
     /// With a standard output that nobody reads any more.

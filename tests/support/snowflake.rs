@@ -1,10 +1,11 @@
 //! The double of Snowflake, with an S3 beside it, both in one process of Python.
 
 use std::{
+    collections::HashSet,
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, ChildStdin, Stdio},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock},
     time::Duration,
 };
 
@@ -32,6 +33,7 @@ pub struct Double {
     s3: String,
     key: String,
     http: Client,
+    put: Mutex<HashSet<String>>,
     _folder: TempDir,
 }
 
@@ -85,6 +87,7 @@ impl Double {
             s3: text("s3"),
             key: std::fs::read_to_string(key).expect("a key"),
             http: Client::builder().timeout(Duration::from_secs(30)).build().expect("a client"),
+            put: Mutex::default(),
             _folder: folder,
         };
         double.put_object("", Vec::new());
@@ -135,6 +138,10 @@ impl Double {
 
     /// Puts a file on the stage.
     pub fn put(&self, key: &str, body: Vec<u8>) {
+        // It refuses strangers to write over what is there, and a landing file is the same for good.
+        if !self.put.lock().expect("no panic before").insert(key.to_owned()) {
+            return;
+        }
         self.put_object(&format!("/{PREFIX}/{key}"), body);
     }
 

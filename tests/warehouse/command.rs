@@ -89,7 +89,7 @@ fn what_is_wrong_with_snowflake_or_s3_is_said_before_a_call() {
             2,
             "no place on S3",
         ),
-        (run().variable("AWS_SECRET_ACCESS_KEY", "").variable("AWS_ACCESS_KEY_ID", ""), 5, "credentials"),
+        (run().without("AWS_SECRET_ACCESS_KEY").variable("AWS_EC2_METADATA_DISABLED", "true"), 5, "credentials"),
         (run().variable("SNOWFLAKE_PRIVATE_KEY", "no key"), 5, "PKCS#8"),
     ];
     for (command, code, text) in cases {

@@ -6,11 +6,15 @@ use chrono::{Days, NaiveDate};
 use findata_analytics::{Measured, models::PUBLISHED};
 use findata_local::{bus::LocalBus, fmp_server::Options, stage::DirectoryStage};
 use findata_shared::{
+    Result,
     clock::DayClock,
     ledger,
     run::Summary,
     stage,
-    warehouse::{Warehouse, snowflake::Snowflake},
+    warehouse::{
+        Warehouse,
+        snowflake::{Settings, Snowflake},
+    },
 };
 use findata_tests::{Double, Home, Job, Server, today, wait};
 
@@ -19,13 +23,26 @@ use super::{Files, contract::set_up, same};
 const COMPANIES: usize = 505;
 const DAYS: u64 = 30;
 
-/// Loads and computes on the double what a run on DuckDB has just staged; in a session of its own.
-pub(super) fn follow(home: &Home, done: &Summary, day: NaiveDate, double: &'static Double, database: &str) -> Summary {
+/// Loads and computes on the double what a run on DuckDB has just staged.
+fn follow(home: &Home, done: &Summary, day: NaiveDate, double: &'static Double, database: &str) -> Summary {
+    let summary = tried(home, done, day, double, double.settings(database)).unwrap();
+    assert_eq!(summary.analytics, done.analytics, "rows written and removed");
+    summary
+}
+
+/// The same, which may fail, in a session of its own.
+pub(super) fn tried(
+    home: &Home,
+    done: &Summary,
+    day: NaiveDate,
+    double: &'static Double,
+    settings: Settings,
+) -> Result<Summary> {
     let other = Home::new();
     let run = &done.run_id;
     let from = DirectoryStage::open(&home.stage()).unwrap();
     let to = DirectoryStage::open(&other.stage()).unwrap();
-    let mut warehouse = Snowflake::new(double.settings(database)).unwrap();
+    let mut warehouse = Snowflake::new(settings).unwrap();
     let summary = wait(async {
         let mut keys = vec![ledger::plan_key(run), ledger::staged_key(run)];
         keys.extend(stage::Stage::list(&from, &ledger::batches_prefix(run)).await.unwrap());
@@ -36,12 +53,12 @@ pub(super) fn follow(home: &Home, done: &Summary, day: NaiveDate, double: &'stat
         let staged: ledger::Staged = stage::read_json(&from, &ledger::staged_key(run)).await.unwrap().unwrap();
         assert!(Files::Double(double).bring(&from, &staged.files).await);
         let (clock, bus) = (DayClock(day), LocalBus::default());
-        let loaded = findata_load::handle(run, &to, &mut warehouse, &clock).await.unwrap();
+        let loaded = findata_load::handle(run, &to, &mut warehouse, &clock).await?;
         assert_eq!(loaded.rows, done.rows);
-        findata_analytics::handle(run, &to, &mut warehouse, &bus, &clock, &Measured::default()).await.unwrap()
+        findata_analytics::handle(run, &to, &mut warehouse, &bus, &clock, &Measured::default()).await
     });
-    wait(warehouse.close()).unwrap();
-    assert_eq!(summary.analytics, done.analytics, "rows written and removed");
+    // A session whose statement was refused is closed as well as any.
+    let _ = wait(warehouse.close());
     summary
 }
 

@@ -8,6 +8,7 @@ mod double;
 mod faults;
 mod killed;
 mod landing;
+mod privileges;
 mod same;
 mod whole_job;
 

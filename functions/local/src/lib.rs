@@ -9,6 +9,7 @@ pub mod as_of;
 pub mod bus;
 pub mod cli;
 pub mod dictionary;
+pub mod doctor;
 pub mod duckdb;
 pub mod explain;
 pub mod fmp_server;

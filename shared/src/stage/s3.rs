@@ -156,6 +156,9 @@ impl S3Stage {
             (None, _) if matches!(error, SdkError::ConstructionFailure(_)) => {
                 Error::Config(format!("{place}: {}", innermost(&error)))
             }
+            (None, _) if innermost(&error).contains("credential") => Error::Config(format!(
+                "{place}: there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )),
             (None | Some(408 | 409 | 429 | 500..), _) => {
                 Error::retry(format!("{place}: {code}: {}", innermost(&error)))
             }
@@ -170,7 +173,9 @@ fn status<E>(error: &SdkError<E>) -> Option<u16> {
 
 /// One line of an error's causes.
 fn innermost(error: &(impl std::error::Error + 'static)) -> String {
+    // What follows in brackets is the same for programmers.
     let text = DisplayErrorContext(error).to_string();
+    let text = text.split_once(" (").map_or(text.as_str(), |(line, _)| line);
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
 }
 

@@ -2,6 +2,7 @@
 
 mod demo;
 mod dictionary;
+mod doctor;
 mod explain;
 mod global;
 mod plan;
@@ -57,6 +58,8 @@ enum Command {
     Dictionary(dictionary::Args),
     /// The script that sets a Snowflake account up, for Snowsight or snowsql
     SetupSql(setup_sql::Args),
+    /// Check key, stage, warehouse and grants, and say the cure of what is wrong
+    Doctor(doctor::Args),
     /// Serve the synthetic FMP on a port of this machine
     FmpServer(serve::Args),
 }
@@ -148,6 +151,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
         Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, from_environment, &args),
+        Command::Doctor(args) => doctor::doctor(&cli.global, from_environment, &args).await,
         Command::FmpServer(args) => serve::serve(&cli.global, from_environment, &args).await,
     }
 }
@@ -163,7 +167,7 @@ fn log(verbose: u8) {
     let ours: Vec<String> = OURS.iter().map(|name| format!("findata_{name}={ours}")).collect();
     let level = format!("{others},{}", ours.join(","));
     let _ = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
+        .with_env_filter(EnvFilter::new(format!("{level},aws_config=error")))
         .with_writer(std::io::stderr)
         .without_time()
         .with_target(false)

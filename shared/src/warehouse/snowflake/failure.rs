@@ -37,7 +37,9 @@ impl Refusal {
             ("000606" | "090073", _) | (_, "57P03") => {
                 Error::Config(format!("{told}; check the warehouse, its resource monitor and the role's USAGE on it"))
             }
-            ("003001", _) | (_, "42501") => Error::Config(format!("{told}; grant it to the role")),
+            ("003001", _) | (_, "42501") => Error::Config(format!("{told}; `findata doctor` says what to grant")),
+            // To Snowflake it is all one whether it is not there or the role may not know of it.
+            ("002003", _) => Error::Stop(format!("{told}; `findata doctor` says whether a grant is missing")),
             // What a login says: 3901xx to 3904xx.
             (code, _) if code.starts_with("390") => Error::Config(format!(
                 "{told}; check account, user, role, network policy, and that the user has the public half of this key"
@@ -72,7 +74,9 @@ mod tests {
         };
         assert_eq!(
             of("002003", "02000"),
-            Error::Stop("Snowflake 002003 (02000), query 01b: SQL compilation error: no".into())
+            Error::Stop(
+                "Snowflake 002003 (02000), query 01b: SQL compilation error: no; `findata doctor` says whether a grant is missing".into()
+            )
         );
         assert!(matches!(of("100038", "22018"), Error::Stop(_)));
         assert!(matches!(of("000630", "57014"), Error::Retry { .. }));

@@ -1,0 +1,154 @@
+//! The grants that load and analytics need on Snowflake, beside those that a role has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use findata_analytics::models::{PUBLISHED, TABLES};
+use findata_shared::{
+    Result,
+    catalog::CATALOG,
+    warehouse::{Warehouse, ops::OPS, snowflake::Settings},
+};
+
+/// How deep roles may be granted to roles; more is a mistake.
+const DEPTH: usize = 8;
+
+/// A privilege on an object, in upper case: privilege, kind, full name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Grant {
+    privilege: String,
+    kind: String,
+    name: String,
+}
+
+impl Grant {
+    fn new(privilege: &str, kind: &str, name: &str) -> Self {
+        let upper = str::to_ascii_uppercase;
+        Grant { privilege: upper(privilege), kind: upper(kind), name: upper(name) }
+    }
+
+    /// The schema of a table or a view.
+    fn schema(&self) -> Option<&str> {
+        matches!(self.kind.as_str(), "TABLE" | "VIEW").then(|| self.name.rsplit_once('.').map(|(schema, _)| schema))?
+    }
+}
+
+/// What the functions need; `infra/snowflake/07_grants.sql` gives it.
+pub(super) fn needed(settings: &Settings) -> Vec<Grant> {
+    let database = &settings.database;
+    let within = |name: &str| format!("{database}.{name}");
+    let stage = if settings.stage.matches('.').count() < 2 { within(&settings.stage) } else { settings.stage.clone() };
+    let mut all = vec![
+        Grant::new("usage", "warehouse", &settings.warehouse),
+        Grant::new("usage", "database", database),
+        Grant::new("usage", "stage", &stage),
+        Grant::new("create table", "schema", &within(&settings.schema)),
+    ];
+    for schema in ["raw", "staging", "analytics", "ops", &settings.schema] {
+        all.push(Grant::new("usage", "schema", &within(schema)));
+    }
+    let mut on_table = |name: &str, privileges: &[&str]| {
+        all.extend(privileges.iter().map(|privilege| Grant::new(privilege, "table", &within(name))));
+    };
+    for dataset in CATALOG {
+        on_table(&format!("raw.{}", dataset.name), &["select", "insert"]);
+        on_table(&format!("staging.{}", dataset.name), &["select", "insert", "delete"]);
+    }
+    for table in PUBLISHED {
+        on_table(table.full_name(), &["select", "insert", "delete"]);
+    }
+    for table in OPS {
+        on_table(&format!("ops.{}", table.name), &["select", "insert", "delete"]);
+    }
+    let view = |sql: &'static str| sql.split_once("view ")?.1.split_whitespace().next();
+    let views = TABLES.iter().filter(|t| t.file.starts_with("views/")).filter_map(|t| view(t.sql));
+    all.extend(views.map(|name| Grant::new("select", "view", &within(name))));
+    all
+}
+
+/// What a role has, by itself and through roles granted to it.
+///
+/// # Errors
+/// As for a statement.
+pub(super) async fn held(role: &str, warehouse: &mut impl Warehouse) -> Result<BTreeSet<Grant>> {
+    let mut held = BTreeSet::new();
+    let mut roles = vec![role.to_ascii_uppercase()];
+    let mut seen = BTreeSet::new();
+    while let Some(role) = roles.pop() {
+        if seen.len() >= DEPTH || !seen.insert(role.clone()) {
+            continue;
+        }
+        // Columns: created_on, privilege, granted_on, name (Snowflake's documentation, "SHOW GRANTS").
+        for row in warehouse.query(&format!("show grants to role {role}")).await? {
+            if let [_, Some(privilege), Some(kind), Some(name), ..] = row.as_slice() {
+                let is_role = kind.eq_ignore_ascii_case("role") && privilege.eq_ignore_ascii_case("usage");
+                let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                if is_role && plain {
+                    roles.push(name.clone());
+                }
+                held.insert(Grant::new(privilege, kind, name));
+            }
+        }
+    }
+    Ok(held)
+}
+
+/// What is missing, each with the statement that grants it: one for a whole schema where all of its tables lack a privilege.
+pub(super) fn missing(role: &str, needed: &[Grant], held: &BTreeSet<Grant>) -> Vec<(String, String)> {
+    let has = |grant: &Grant| {
+        let owned = Grant { privilege: "OWNERSHIP".into(), ..grant.clone() };
+        held.contains(grant) || held.contains(&owned)
+    };
+    let group = |grant: &Grant| Some((grant.schema()?.to_owned(), grant.kind.clone(), grant.privilege.clone()));
+    let mut groups: BTreeMap<_, (usize, usize)> = BTreeMap::new();
+    for grant in needed {
+        if let Some(key) = group(grant) {
+            let (all, gone) = groups.entry(key).or_default();
+            *all += 1;
+            *gone += usize::from(!has(grant));
+        }
+    }
+    let mut told = BTreeSet::new();
+    let mut missing = Vec::new();
+    for grant in needed.iter().filter(|grant| !has(grant)) {
+        let (privilege, kind, name) = (&grant.privilege, &grant.kind, &grant.name);
+        let whole = group(grant).filter(|key| groups.get(key).is_some_and(|(all, gone)| all == gone && *all > 1));
+        let (what, object) = match &whole {
+            Some((schema, ..)) => (
+                format!("{privilege} on the {kind}S of {schema} is missing"),
+                format!("all {kind}s in schema {schema}"),
+            ),
+            None => (format!("{privilege} on {kind} {name} is missing"), format!("{kind} {name}")),
+        };
+        if whole.is_none_or(|key| told.insert(key)) {
+            missing.push((what, format!("grant {privilege} on {object} to role {role}").to_ascii_lowercase()));
+        }
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(privilege: &str, kind: &str, name: &str) -> Grant {
+        Grant::new(privilege, kind, name)
+    }
+
+    #[test]
+    fn a_whole_schema_is_one_statement() {
+        let needed = [
+            grant("usage", "warehouse", "wh"),
+            grant("select", "table", "d.raw.a"),
+            grant("select", "table", "d.raw.b"),
+            grant("insert", "table", "d.raw.a"),
+            grant("insert", "table", "d.raw.b"),
+        ];
+        let held = BTreeSet::from([grant("ownership", "warehouse", "wh"), grant("insert", "table", "d.raw.a")]);
+        let statements: Vec<String> = missing("r", &needed, &held).into_iter().map(|(_, cure)| cure).collect();
+        assert_eq!(
+            statements,
+            ["grant select on all tables in schema d.raw to role r", "grant insert on table d.raw.b to role r"]
+        );
+        assert!(missing("r", &needed, &needed.iter().cloned().collect()).is_empty());
+    }
+}

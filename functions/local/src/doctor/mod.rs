@@ -1,0 +1,110 @@
+//! What stands in the way of a run: key, stage, warehouse and every grant that load and analytics need, each with its cure.
+
+mod grants;
+
+use findata_analytics::{models::TABLES, upgrade};
+use findata_shared::{
+    Error, Result,
+    stage::Stage,
+    warehouse::{
+        Warehouse,
+        snowflake::{Settings, Snowflake},
+    },
+};
+use serde::Serialize;
+
+/// What was looked at, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was looked at.
+    pub what: String,
+    /// What was found, in a line.
+    pub found: String,
+    /// What to do; none where all is well.
+    pub cure: Option<String>,
+}
+
+impl Check {
+    /// All is well.
+    pub fn well(what: &str, found: impl Into<String>) -> Self {
+        Check { what: what.into(), found: found.into(), cure: None }
+    }
+
+    /// Something is to be done.
+    pub fn ill(what: &str, found: impl Into<String>, cure: impl Into<String>) -> Self {
+        Check { what: what.into(), found: found.into(), cure: Some(cure.into()) }
+    }
+
+    fn failed(what: &str, error: &Error, cure: &str) -> Self {
+        Check::ill(what, error.to_string(), cure)
+    }
+}
+
+/// Writes to the stage, reads it back and lists it. What is written stays: a stage takes nothing back.
+pub async fn stage(stage: &impl Stage, place: &str) -> Check {
+    const KEY: &str = "state/doctor.json";
+    let tried = async {
+        stage.put_if_absent(KEY, "{}".into()).await?;
+        let there = stage.get(KEY).await?.ok_or_else(|| Error::Stop("what was written is not there".into()))?;
+        stage.put_if_match(KEY, there.body, &there.etag).await?;
+        stage.list("state/").await
+    };
+    match tried.await {
+        Ok(_) => Check::well("stage", format!("{place} can be written, read and listed")),
+        Err(error) => Check::failed("stage", &error, "see what it says, then run doctor again"),
+    }
+}
+
+/// Logs in to Snowflake and looks at grants and tables. Only when no grant is missing it wakes the warehouse, which is billed a
+/// minute.
+///
+/// # Errors
+/// `Config` for names that cannot be any.
+pub async fn snowflake(settings: &Settings) -> Result<Vec<Check>> {
+    let mut warehouse = Snowflake::new(settings.clone())?;
+    let checks = looked_at(settings, &mut warehouse).await;
+    let _ = warehouse.close().await;
+    Ok(checks)
+}
+
+async fn looked_at(settings: &Settings, warehouse: &mut Snowflake) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let held = match grants::held(&settings.role, warehouse).await {
+        Ok(held) => held,
+        Err(error) => {
+            let cure = "check account, user, key and role; `findata setup-sql` makes user and role";
+            return vec![Check::failed("snowflake login", &error, cure)];
+        }
+    };
+    let who = format!("{} as {} on {}", settings.user, settings.role, settings.account);
+    checks.push(Check::well("snowflake login", who));
+    let needed = grants::needed(settings);
+    let missing = grants::missing(&settings.role, &needed, &held);
+    if missing.is_empty() {
+        checks.push(Check::well("grants", format!("{} has all {} that it needs", settings.role, needed.len())));
+        checks.push(tables(warehouse).await);
+    }
+    for (what, cure) in missing {
+        checks.push(Check::ill("grant", what, format!("{cure}; -- or run the script of `findata setup-sql` again")));
+    }
+    checks
+}
+
+/// Whether the tables are those of this version.
+async fn tables(warehouse: &mut Snowflake) -> Check {
+    match warehouse.query("select file, sha256 from ops.models").await {
+        Err(error) => Check::failed("tables", &error, "run the script of `findata setup-sql`"),
+        Ok(rows) => {
+            let known = upgrade::known(rows);
+            let other = upgrade::hashes(TABLES).into_iter().filter(|(f, hash)| known.get(f) != Some(hash)).count();
+            match other {
+                0 => Check::well("tables", format!("all {} tables and views are of this version", TABLES.len())),
+                n => Check::ill(
+                    "tables",
+                    format!("{n} tables or views are of another version of findata"),
+                    "run the script of `findata setup-sql --replace-figures`; the next run computes all figures anew",
+                ),
+            }
+        }
+    }
+}
