@@ -13,6 +13,7 @@ pub use support::{
     content::{Content, Differences},
     home::{Home, today},
     job::{Job, Quiet, client, host, request, run_id},
+    parsers::misread,
     replay::{Replay, ReplayServer},
     server::Server,
     shared_folder,

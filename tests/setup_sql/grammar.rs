@@ -1,10 +1,10 @@
 //! The scripts are in the grammar of Snowflake, as far as three parsers know it.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use findata_local::setup_sql;
-use findata_tests::Double;
-use serde_json::{Value, json};
+use findata_tests::{Double, misread};
+use serde_json::json;
 use sqlparser::{dialect::SnowflakeDialect, parser::Parser};
 
 use super::{code, scripts};
@@ -47,15 +47,6 @@ fn sqlparser_reads_all_but_the_statements_on_accounts() {
     assert_eq!(unknown, listed);
 }
 
-/// What sqlglot and sqlfluff say of these files; nothing where there is no Python for them.
-fn wrong(files: &[PathBuf]) -> Value {
-    let Some(python) = Double::python() else { return json!([]) };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/snowflake/parse_sql.py");
-    let done = Command::new(python).arg(script).args(files).env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
-    let told = String::from_utf8_lossy(&done.stdout);
-    serde_json::from_str(&told).unwrap_or_else(|e| panic!("{e}: {told} {}", String::from_utf8_lossy(&done.stderr)))
-}
-
 fn sql_files(folder: &str) -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../infra").join(folder);
     fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect()
@@ -70,14 +61,14 @@ fn sqlglot_and_sqlfluff_read_the_scripts_and_the_files_as_they_stand() {
         fs::write(&path, script).unwrap();
         files.push(path);
     }
-    assert_eq!(wrong(&files), json!([]));
+    assert_eq!(misread(&files), json!([]));
 }
 
 #[test]
 fn sqlglot_and_sqlfluff_read_every_model_table_and_view() {
     let files: Vec<PathBuf> = ["models", "models/tables", "models/views"].into_iter().flat_map(sql_files).collect();
     assert!(files.len() > 50, "{}", files.len());
-    assert_eq!(wrong(&files), json!([]));
+    assert_eq!(misread(&files), json!([]));
 }
 
 #[test]
@@ -100,7 +91,7 @@ fn the_parsers_refuse_what_is_no_sql() {
         path
     })
     .collect();
-    let told = wrong(&bad).to_string();
+    let told = misread(&bad).to_string();
     for path in &bad {
         assert!(told.contains(path.to_str().unwrap()), "{} is taken: {told}", path.display());
     }

@@ -4,6 +4,7 @@ pub mod command;
 pub mod content;
 pub mod home;
 pub mod job;
+pub mod parsers;
 pub mod replay;
 pub mod server;
 pub mod snowflake;

@@ -167,6 +167,16 @@ impl Double {
         assert!(answer.status().is_success(), "{table}: {}", answer.status());
     }
 
+    /// Makes the next statements that match a pattern fail: with `code=` and `state=`, with `http=`, or with `drop=1` after they are
+    /// done; `times=` says how many.
+    pub fn inject(&self, pattern: &str, how: &str) {
+        let pairs = how.split('&').filter_map(|pair| pair.split_once('='));
+        let question: Vec<(&str, &str)> = std::iter::once(("pattern", pattern)).chain(pairs).collect();
+        let url = format!("{}/_inject", self.url);
+        let answer = wait(async { self.http.get(url).query(&question).send().await }).expect("an answer");
+        assert!(answer.status().is_success(), "{pattern}: {}", answer.status());
+    }
+
     /// Makes every session end, as when nobody has spoken for hours.
     pub fn forget_sessions(&self) {
         wait(async { self.http.get(format!("{}/_forget", self.url)).send().await }).expect("an answer");

@@ -6,10 +6,12 @@ mod contract;
 mod days;
 mod double;
 mod faults;
+mod job_faults;
 mod killed;
 mod landing;
 mod privileges;
 mod same;
+mod sent;
 mod whole_job;
 
 use findata_local::{duckdb::DuckDb, stage::DirectoryStage};

@@ -15,7 +15,7 @@ use findata_shared::{
 };
 use findata_tests::{Double, Home, Job, Server, today, wait};
 
-use super::{days::tried, same};
+use super::{days::tried, same, sent::expect_grammar};
 use crate::setup_sql::run_script;
 
 const DATABASE: &str = "findata";
@@ -64,10 +64,11 @@ fn the_loaders_role_is_enough_and_a_missing_grant_is_told_and_mended() {
     let mut administrator = as_administrator(double);
     wait(administrator.execute("alter warehouse findata_wh suspend")).unwrap();
     wait(administrator.close()).unwrap();
-    let resumes = double.requests("resume");
+    let (resumes, before) = (double.requests("resume"), double.log().len());
     let summary = tried(&home, &done, today(), double, as_loader(double)).unwrap();
     assert_eq!(double.requests("resume") - resumes, 1, "one resume a run");
     assert_eq!(summary.warehouse.resumes, 1);
+    expect_grammar(double, before);
     same::expect(&home, double, DATABASE);
 
     let next = today() + Days::new(3);
