@@ -9,6 +9,9 @@ use crate::{Result, run::Status};
 /// `source` of every event of ours.
 pub const SOURCE: &str = "findata";
 
+/// The type of an event that asks for a run; its detail is in the words of `functions/fanout/src/asked.rs`.
+pub const REQUESTED: &str = "RunRequested";
+
 /// Who listens learns that a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "detail-type", content = "detail")]

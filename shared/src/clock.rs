@@ -34,3 +34,28 @@ impl Clock for DayClock {
         self.0.and_time(evening).and_utc()
     }
 }
+
+/// The clock of a day that was named, or the machine's.
+#[derive(Debug, Clone, Copy)]
+pub enum AnyClock {
+    /// The machine's.
+    System(SystemClock),
+    /// That of one day.
+    Day(DayClock),
+}
+
+impl AnyClock {
+    /// That of a day, or the machine's where none is named.
+    pub fn of(day: Option<NaiveDate>) -> Self {
+        day.map_or(AnyClock::System(SystemClock), |day| AnyClock::Day(DayClock(day)))
+    }
+}
+
+impl Clock for AnyClock {
+    fn now(&self) -> DateTime<Utc> {
+        match self {
+            AnyClock::System(clock) => clock.now(),
+            AnyClock::Day(clock) => clock.now(),
+        }
+    }
+}

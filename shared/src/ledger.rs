@@ -5,12 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    plan::{Plan, Task},
+    bus::{Bus, Event},
+    plan::{BatchMessage, Plan, Task},
     run::{RowCounts, RunId},
     stage::{self, Stage},
     warehouse::Usage,
@@ -57,7 +59,7 @@ pub struct TaskRecord {
     /// Bytes received for it.
     pub bytes: u64,
     /// When it was fetched, UTC.
-    pub fetched_at: chrono::DateTime<chrono::Utc>,
+    pub fetched_at: DateTime<Utc>,
 }
 
 /// A file on the stage and what load must find in it.
@@ -78,7 +80,7 @@ pub struct StagedFile {
 }
 
 /// The ledger entry of a batch: written once, whoever is first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BatchEntry {
     /// The batch.
     pub batch: String,
@@ -90,6 +92,34 @@ pub struct BatchEntry {
     pub stop: Option<String>,
     /// Fields of the catalog that an answer had in none of its rows, by dataset.
     pub drift: BTreeMap<String, BTreeSet<String>>,
+    /// Seconds of work that it took.
+    #[serde(default)]
+    pub seconds: f64,
+}
+
+impl BatchEntry {
+    /// An entry of nothing yet.
+    pub fn new(batch: &str) -> Self {
+        BatchEntry {
+            batch: batch.to_owned(),
+            tasks: Vec::new(),
+            files: Vec::new(),
+            stop: None,
+            drift: BTreeMap::new(),
+            seconds: 0.0,
+        }
+    }
+
+    /// Takes in a part of the same batch.
+    pub fn add(&mut self, part: BatchEntry) {
+        self.tasks.extend(part.tasks);
+        self.files.extend(part.files);
+        self.stop = self.stop.take().or(part.stop);
+        for (dataset, fields) in part.drift {
+            self.drift.entry(dataset).or_default().extend(fields);
+        }
+        self.seconds += part.seconds;
+    }
 }
 
 /// `staged.json`: everything is on the stage.
@@ -113,6 +143,38 @@ pub struct Loaded {
     /// What loading used of the warehouse.
     #[serde(default)]
     pub warehouse: Usage,
+    /// Seconds that it took.
+    #[serde(default)]
+    pub seconds: f64,
+}
+
+/// Why a function cannot go on with a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What is wrong and how to mend it.
+    pub reason: String,
+    /// When it was first met, UTC.
+    pub at: DateTime<Utc>,
+}
+
+/// Notes that a function cannot go on with a run until somebody mends something, and announces it the first time.
+///
+/// # Errors
+/// The stage's and the bus's own.
+pub async fn note_trouble(
+    run: &RunId,
+    function: &str,
+    error: &Error,
+    stage: &impl Stage,
+    bus: &impl Bus,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let trouble = Trouble { reason: error.to_string(), at: now };
+    if stage::write_json_once(stage, &trouble_key(run, function), &trouble).await? {
+        let reason = format!("{function}: {}", trouble.reason);
+        bus.publish(Event::RunFailed { run_id: run.to_string(), reason }).await?;
+    }
+    Ok(())
 }
 
 /// Key of the plan.
@@ -130,6 +192,16 @@ pub fn batch_key(run: &RunId, batch: &str) -> String {
     format!("{}{batch}.json", batches_prefix(run))
 }
 
+/// Key of a part of a batch, which a delivery did before its time ended; from 0.
+pub fn part_key(run: &RunId, batch: &str, part: u32) -> String {
+    format!("runs/{run}/parts/{batch}-{part}.json")
+}
+
+/// Key of what is noted when a function cannot go on with a run until a person has mended something.
+pub fn trouble_key(run: &RunId, function: &str) -> String {
+    format!("runs/{run}/trouble/{function}.json")
+}
+
 /// Key of the write that closes fetching.
 pub fn staged_key(run: &RunId) -> String {
     format!("runs/{run}/staged.json")
@@ -143,6 +215,42 @@ pub fn loaded_key(run: &RunId) -> String {
 /// Key of the summary.
 pub fn summary_key(run: &RunId) -> String {
     format!("runs/{run}/summary.json")
+}
+
+/// Records a batch that could not be worked off as failed, so that its run still closes; says whether this call closed
+/// fetching. What parts of it are there is kept. Safe to repeat.
+///
+/// # Errors
+/// The stage's own.
+pub async fn give_up(message: &BatchMessage, reason: &str, stage: &impl Stage, now: DateTime<Utc>) -> Result<bool> {
+    let (run, batch) = (&message.run_id, &message.batch);
+    let mut entry = parts(message, stage).await?;
+    for task in undone(&batch.tasks, &entry) {
+        let outcome = Outcome::Failed { reason: reason.into(), budget: false };
+        entry.tasks.push(TaskRecord { task, outcome, calls: 0, bytes: 0, fetched_at: now });
+    }
+    stage::write_json_once(stage, &batch_key(run, &batch.id), &entry).await?;
+    close_fetching(stage, run).await
+}
+
+/// The parts of a batch that are done, as one.
+///
+/// # Errors
+/// `Retry` while a part that the message tells of is not there; the stage's own.
+pub async fn parts(message: &BatchMessage, stage: &impl Stage) -> Result<BatchEntry> {
+    let (run, batch) = (&message.run_id, &message.batch);
+    let mut entry = BatchEntry::new(&batch.id);
+    for part in 0..message.parts {
+        let key = part_key(run, &batch.id, part);
+        let done = stage::read_json(stage, &key).await?;
+        entry.add(done.ok_or_else(|| Error::retry(format!("{key} is not on the stage yet")))?);
+    }
+    Ok(entry)
+}
+
+/// Tasks of which nothing is recorded.
+pub fn undone(tasks: &[Task], entry: &BatchEntry) -> Vec<Task> {
+    tasks.iter().filter(|task| entry.tasks.iter().all(|record| record.task != **task)).cloned().collect()
 }
 
 /// The run's plan.

@@ -13,11 +13,14 @@ pub mod bus;
 pub mod calendar;
 pub mod catalog;
 pub mod clock;
+pub mod cost;
 pub mod decimal;
 pub mod error;
 pub mod fmp;
 pub mod freshness;
 pub mod hash;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 pub mod landing;
 pub mod ledger;
 pub mod plan;
@@ -26,6 +29,7 @@ pub mod rows;
 pub mod run;
 pub mod stage;
 pub mod symbol;
+pub mod telemetry;
 pub mod warehouse;
 
 pub use error::{Error, Result};

@@ -132,6 +132,16 @@ pub struct BatchMessage {
     pub run_id: RunId,
     /// Its tasks.
     pub batch: Batch,
+    /// Parts of it that earlier deliveries did before their time ended.
+    #[serde(default)]
+    pub parts: u32,
+}
+
+impl BatchMessage {
+    /// A batch's first message.
+    pub fn new(run_id: RunId, batch: Batch) -> Self {
+        BatchMessage { run_id, batch, parts: 0 }
+    }
 }
 
 /// What a plan does with one dataset.

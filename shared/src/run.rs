@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, Symbol, plan::Plan, warehouse::Usage};
@@ -16,6 +16,12 @@ impl RunId {
     /// A new id from the time of its start and something that tells two runs of one millisecond apart.
     pub fn new(started: DateTime<Utc>, salt: u32) -> Self {
         RunId(format!("{}-{salt:08x}", started.format("%Y%m%dT%H%M%S%3fZ")))
+    }
+
+    /// When it started, of an id that [`RunId::new`] made.
+    pub fn started(&self) -> Option<DateTime<Utc>> {
+        let (time, _) = self.0.split_once('-')?;
+        NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%M%S%3fZ").ok().map(|time| time.and_utc())
     }
 
     /// The id as text.
@@ -76,6 +82,9 @@ pub struct Request {
     pub universe: Universe,
     /// How much of them.
     pub options: Options,
+    /// Only the tasks that failed in this run, and its universe.
+    #[serde(default)]
+    pub retry_of: Option<RunId>,
 }
 
 /// How much a run fetches.
@@ -346,12 +355,21 @@ impl Summary {
     /// The summary of a run that was interrupted and cannot be finished; its tasks are due again.
     pub fn abandoned(plan: &Plan, started_at: DateTime<Utc>, reason: &str) -> Self {
         Summary {
-            run_id: plan.run_id.clone(),
+            symbols: plan.symbols.len() as u64,
+            tasks: TaskCounts { planned: plan.due(), failed: plan.due(), ..TaskCounts::default() },
+            ..Summary::failed(&plan.run_id, started_at, &format!("interrupted, and not to be finished: {reason}"))
+        }
+    }
+
+    /// The summary of a run that came to nothing.
+    pub fn failed(run_id: &RunId, started_at: DateTime<Utc>, reason: &str) -> Self {
+        Summary {
+            run_id: run_id.clone(),
             status: Status::Failed,
             started_at,
             seconds: 0.0,
-            symbols: plan.symbols.len() as u64,
-            tasks: TaskCounts { planned: plan.due(), failed: plan.due(), ..TaskCounts::default() },
+            symbols: 0,
+            tasks: TaskCounts::default(),
             calls: 0,
             calls_per_symbol: 0.0,
             bytes: 0,
@@ -363,7 +381,7 @@ impl Summary {
             budget: BudgetUse::default(),
             connections: Connections::default(),
             failures: Vec::new(),
-            notes: vec![format!("interrupted, and not to be finished: {reason}")],
+            notes: vec![reason.to_owned()],
             warehouse: Usage::default(),
             cost: Cost::default(),
             highlights: Vec::new(),
@@ -380,6 +398,7 @@ mod tests {
     fn run_ids_are_safe_everywhere() {
         let id = RunId::new("2026-11-22T20:15:33.120Z".parse().unwrap(), 0xab);
         assert_eq!(id.as_str(), "20261122T201533120Z-000000ab");
+        assert_eq!(id.started(), "2026-11-22T20:15:33.120Z".parse().ok());
         assert!("a'b".parse::<RunId>().is_err() && "../x".parse::<RunId>().is_err() && "".parse::<RunId>().is_err());
     }
 }

@@ -8,7 +8,6 @@ use std::sync::{
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use findata_local::{
     duckdb::DuckDb,
-    home,
     host::{Host, Progress},
     places::{AnyStage, AnyWarehouse},
     stage::DirectoryStage,
@@ -16,7 +15,7 @@ use findata_local::{
 use findata_shared::{
     Result,
     clock::{Clock, DayClock},
-    fmp::{Fmp, FmpPlan, Settings},
+    fmp::{Fmp, FmpPlan, Settings, claim_source},
     plan::Plan,
     run::{Options, Request, RunId, Summary, Universe},
 };
@@ -82,7 +81,7 @@ impl Job {
     pub fn run(&self, home: &Home) -> Result<Summary> {
         wait(async {
             let mut host = host(home, client(&self.url, &self.key, self.options.max_calls), DayClock(self.today))?;
-            home::claim_source(&host.stage, &self.url).await?;
+            claim_source(&host.stage, &self.url).await?;
             host.run(&self.request(), &Quiet).await
         })
     }
@@ -100,7 +99,7 @@ impl Job {
 /// A request for symbols.
 pub fn request(symbols: &[&str], options: Options) -> Request {
     let symbols = symbols.iter().map(|s| s.parse().expect("a symbol")).collect();
-    Request { run_id: run_id(), universe: Universe::Symbols(symbols), options }
+    Request { run_id: run_id(), universe: Universe::Symbols(symbols), options, retry_of: None }
 }
 
 /// An id that no other run of this process has; later ones sort after earlier ones.

@@ -3,6 +3,7 @@
 //! [`models`] lists the SQL of `infra/models`; `versions` turns lanes into what was known when; `publish` writes what differs;
 //! `quality` says what the checks found; `summary` adds the ledger up.
 
+pub mod event;
 pub mod models;
 mod publish;
 mod quality;

@@ -26,8 +26,27 @@ pub struct Measured {
     pub budget: BudgetUse,
     /// HTTP connections.
     pub connections: Connections,
-    /// Writes to the stage.
+    /// Writes to the stage, where one process made them all.
     pub stage_puts: u64,
+    /// Memory of the Lambda functions, in GB; 0 elsewhere.
+    pub lambda_memory: f64,
+}
+
+/// What a run cost. On Lambda writes and requests are reckoned from the ledger: a file and an entry are a write each, a batch is
+/// sent, received and deleted.
+fn cost(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, measured: &Measured) -> Cost {
+    let mut cost = Cost { fmp_calls: calls, s3_puts: measured.stage_puts, ..Cost::default() };
+    if measured.lambda_memory > 0.0 {
+        // Plan, staged, loaded and summary, the statements of two functions.
+        const LEDGER: u64 = 6;
+        let (batches, files) = (entries.len() as u64, entries.iter().map(|entry| entry.files.len() as u64).sum::<u64>());
+        let fetching: f64 = entries.iter().map(|entry| entry.seconds).sum();
+        cost.lambda_gb_s = rounded((fetching + loading + computing) * measured.lambda_memory);
+        cost.sqs_requests = batches.div_ceil(10) + 2 * batches;
+        cost.s3_puts = batches + files + LEDGER;
+        cost.usd = findata_shared::cost::usd(cost.lambda_gb_s, batches + 3, cost.sqs_requests, cost.s3_puts);
+    }
+    cost
 }
 
 /// Adds everything up.
@@ -72,8 +91,10 @@ pub(crate) fn summarise(
     failures.sort();
     let symbols = plan.symbols.len() as u64;
     let mut stages = measured.stages.clone();
+    stages.entry("load".into()).or_insert_with(|| rounded(loaded.seconds));
     stages.insert("compute".into(), rounded(computing.as_secs_f64()));
     let seconds = measured.seconds + computing.as_secs_f64();
+    let cost = self::cost(entries, loaded.seconds, computing.as_secs_f64(), calls, measured);
     let staged: u64 = loaded.rows.values().map(|r| r.staged).sum();
     Summary {
         run_id: plan.run_id.clone(),
@@ -95,7 +116,7 @@ pub(crate) fn summarise(
         failures,
         notes: notes(plan, entries, &outside),
         warehouse: loaded.warehouse,
-        cost: Cost { fmp_calls: calls, s3_puts: measured.stage_puts, ..Cost::default() },
+        cost,
         highlights,
         quality: Quality::default(),
     }

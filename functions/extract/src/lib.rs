@@ -1,18 +1,23 @@
 //! extract: a batch's tasks become landing files and a ledger entry.
 //!
 //! Rows go to the files as answers come, so that a batch holds one answer a call in flight and its compressed files,
-//! whatever its size. The ledger entry is written once, whoever is first; it names the files that count.
+//! whatever its size. The ledger entry is written once, whoever is first; it names the files that count. A delivery
+//! whose time ends leaves what it did as a part, and the next one does the rest.
 
+pub mod event;
 mod work;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use findata_shared::{
-    Result,
+    Error, Result,
     clock::Clock,
-    fmp::Fmp,
+    fmp::{Answer, Fmp},
     landing::Landing,
-    ledger::{self, BatchEntry, Outcome, TaskRecord},
+    ledger::{self, BatchEntry},
     plan::{BatchMessage, Task},
     stage::{self, Stage},
 };
@@ -21,67 +26,101 @@ use work::Work;
 
 /// Calls of one batch in flight.
 const IN_FLIGHT: usize = 64;
+/// What calls under way may still take once no new one is begun.
+const GRACE: Duration = Duration::from_secs(20);
 
-/// Works a batch off and closes fetching if it was the last; says whether this call closed it. Safe to repeat.
+/// What became of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Worked {
+    /// Its batch has its entry in the ledger.
+    Done {
+        /// Whether this was the last batch, and this call closed fetching.
+        closed: bool,
+    },
+    /// The time ended; this message is for the rest.
+    Rest(Box<BatchMessage>),
+}
+
+/// Works a batch off and closes fetching if it was the last. Safe to repeat.
 ///
 /// A task that fails is recorded and stops no other. A call that says that no other will work ends the batch: what
-/// is there is landed, the rest is recorded as given up.
+/// is there is landed, the rest is recorded as given up. No call is begun after `until`, and none is waited for longer
+/// than 20 seconds after it.
 ///
 /// # Errors
-/// The stage's own: the message should come again.
-pub async fn handle(message: &BatchMessage, fmp: &Fmp, stage: &impl Stage, clock: &impl Clock) -> Result<bool> {
+/// The stage's own, and `Retry` when the time ended before a single task was done: the message should come again.
+pub async fn handle(
+    message: &BatchMessage,
+    fmp: &Fmp,
+    stage: &impl Stage,
+    clock: &impl Clock,
+    until: Option<Instant>,
+) -> Result<Worked> {
     let (run, batch) = (&message.run_id, &message.batch);
     let key = ledger::batch_key(run, &batch.id);
     if stage.get(&key).await?.is_none() {
-        let entry = work_off(message, fmp, stage, clock).await?;
+        let mut entry = ledger::parts(message, stage).await?;
+        let todo = ledger::undone(&batch.tasks, &entry);
+        let (part, whole) = work_off(message, todo, fmp, stage, clock, until).await?;
+        if !whole {
+            if part.tasks.is_empty() {
+                return Err(Error::retry(format!("the time ended before a task of batch {} was done", batch.id)));
+            }
+            if !stage::write_json_once(stage, &ledger::part_key(run, &batch.id, message.parts), &part).await? {
+                tracing::info!(%run, batch = batch.id, "another delivery of this part was first");
+            }
+            let rest = BatchMessage { parts: message.parts + 1, ..message.clone() };
+            return Ok(Worked::Rest(Box::new(rest)));
+        }
+        entry.add(part);
         if !stage::write_json_once(stage, &key, &entry).await? {
             tracing::info!(%run, batch = batch.id, "another delivery of this batch was first");
         }
     }
-    ledger::close_fetching(stage, run).await
+    Ok(Worked::Done { closed: ledger::close_fetching(stage, run).await? })
 }
 
-async fn work_off(message: &BatchMessage, fmp: &Fmp, stage: &impl Stage, clock: &impl Clock) -> Result<BatchEntry> {
+/// Does tasks and lands their rows; says whether all were done.
+async fn work_off(
+    message: &BatchMessage,
+    mut todo: Vec<Task>,
+    fmp: &Fmp,
+    stage: &impl Stage,
+    clock: &impl Clock,
+    until: Option<Instant>,
+) -> Result<(BatchEntry, bool)> {
+    let begun = Instant::now();
     let mut work = Work::new(clock.now());
-    let mut todo = message.batch.tasks.clone();
+    let (mut whole, mut follows) = (true, false);
     while !todo.is_empty() {
-        let calls = todo.into_iter().map(|task| async {
-            let answer = fmp.fetch(&task).await;
+        let first = !follows;
+        let calls = todo.into_iter().map(|task| async move {
+            let answer = match until {
+                None => Some(fmp.fetch(&task).await),
+                // What follows from an answer belongs to its task, which is recorded.
+                Some(until) if Instant::now() >= until && first => None,
+                Some(until) => tokio::time::timeout_at((until + GRACE).into(), fmp.fetch(&task)).await.ok(),
+            };
             (task, answer)
         });
         let mut answers = stream::iter(calls).buffer_unordered(IN_FLIGHT);
         let mut following = Vec::new();
         while let Some((task, answer)) = answers.next().await {
-            following.extend(work.take(task, answer)?);
+            match answer {
+                Some(answer) => following.extend(work.take(task, answer)?),
+                None if follows => {
+                    work.take(task, Answer::none(Error::retry("the time ended before its answer")))?;
+                }
+                None => whole = false,
+            }
         }
-        todo = following;
+        (todo, follows) = (following, true);
     }
-    let mut files = Vec::new();
+    let mut entry = BatchEntry::new(&message.batch.id);
     for (_, landing) in std::mem::take::<BTreeMap<&str, Landing>>(&mut work.landings) {
-        files.push(landing.land(stage, &message.run_id, &message.batch.id).await?);
+        entry.files.push(landing.land(stage, &message.run_id, &message.batch.id).await?);
     }
-    Ok(BatchEntry { batch: message.batch.id.clone(), tasks: work.records, files, stop: work.stop, drift: work.drift })
-}
-
-/// Records a batch that could not be worked off as failed, so that its run still closes. Safe to repeat.
-///
-/// # Errors
-/// The stage's own.
-pub async fn give_up(message: &BatchMessage, reason: &str, stage: &impl Stage, clock: &impl Clock) -> Result<bool> {
-    let failed = |task: &Task| TaskRecord {
-        task: task.clone(),
-        outcome: Outcome::Failed { reason: reason.into(), budget: false },
-        calls: 0,
-        bytes: 0,
-        fetched_at: clock.now(),
-    };
-    let entry = BatchEntry {
-        batch: message.batch.id.clone(),
-        tasks: message.batch.tasks.iter().map(failed).collect(),
-        files: Vec::new(),
-        stop: None,
-        drift: BTreeMap::new(),
-    };
-    stage::write_json_once(stage, &ledger::batch_key(&message.run_id, &message.batch.id), &entry).await?;
-    ledger::close_fetching(stage, &message.run_id).await
+    (entry.tasks, entry.stop, entry.drift) = (work.records, work.stop, work.drift);
+    entry.seconds = begun.elapsed().as_secs_f64();
+    Ok((entry, whole))
 }

@@ -3,18 +3,24 @@
 //! [`universe`] says whose figures; [`planner`] compares what is wanted with the freshness book and decides, for
 //! every dataset and symbol, fetch or skip and why. Both are here because no other function needs them.
 
+pub mod asked;
+pub mod event;
 pub mod planner;
+pub mod sweep;
 pub mod universe;
 
+use std::collections::BTreeMap;
+
 use findata_shared::{
-    Result,
+    Error, Result,
+    catalog::CATALOG,
     clock::Clock,
     fmp::Fmp,
     freshness::Book,
-    ledger,
-    plan::{BatchMessage, Plan},
+    ledger::{self, BatchEntry, Outcome},
+    plan::{BatchMessage, DatasetPlan, Plan, Task},
     queue::Queue,
-    run::Request,
+    run::{Options, Request, RunId},
     stage::{self, Stage},
 };
 use universe::Members;
@@ -34,8 +40,13 @@ pub async fn handle(
     let plan = match known {
         Some(plan) => plan,
         None => {
-            let members = universe::resolve(request, fmp, stage, clock).await?;
-            let plan = plan(request, members, stage, clock).await?;
+            let plan = match &request.retry_of {
+                Some(run) => again(request, run, stage).await?,
+                None => {
+                    let members = universe::resolve(request, fmp, stage, clock).await?;
+                    plan(request, members, stage, clock).await?
+                }
+            };
             if stage::write_json_once(stage, &ledger::plan_key(&request.run_id), &plan).await? {
                 plan
             } else {
@@ -44,7 +55,7 @@ pub async fn handle(
         }
     };
     let run_id = &request.run_id;
-    let messages = plan.batches.iter().map(|b| BatchMessage { run_id: run_id.clone(), batch: b.clone() });
+    let messages = plan.batches.iter().map(|b| BatchMessage::new(run_id.clone(), b.clone()));
     queue.send(messages.collect()).await?;
     if plan.batches.is_empty() {
         // Nobody else will: a plan without batches is staged as it stands.
@@ -60,6 +71,38 @@ pub async fn handle(
 pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
     let members = universe::last_known(request, stage).await?;
     plan(request, members, stage, clock).await
+}
+
+/// The plan of what failed in a run, or was never done in it.
+async fn again(request: &Request, run: &RunId, stage: &impl Stage) -> Result<Plan> {
+    let known: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
+    let known = known.ok_or_else(|| Error::Reject(format!("there is no run {run} on the stage")))?;
+    let mut record = BatchEntry::new("");
+    for entry in ledger::entries(stage, run).await? {
+        record.add(entry);
+    }
+    record.tasks.retain(|record| !matches!(record.outcome, Outcome::Failed { .. }));
+    let planned: Vec<Task> = known.batches.into_iter().flat_map(|batch| batch.tasks).collect();
+    let tasks = ledger::undone(&planned, &record);
+    let mut datasets: Vec<(String, DatasetPlan)> = Vec::new();
+    for dataset in CATALOG {
+        let calls = tasks.iter().filter(|task| task.dataset == dataset).count() as u64;
+        if calls > 0 {
+            let due = BTreeMap::from([(format!("failed in run {run}"), calls)]);
+            datasets.push((dataset.name.into(), DatasetPlan { calls, due, ..DatasetPlan::default() }));
+        }
+    }
+    Ok(Plan {
+        run_id: request.run_id.clone(),
+        options: Options { max_calls: request.options.max_calls, ..known.options },
+        batches: planner::batches(&known.symbols, tasks),
+        symbols: known.symbols,
+        notes: vec![format!("what failed in run {run}, and nothing else")],
+        landed: Vec::new(),
+        datasets,
+        planning_calls: 0,
+        planning_bytes: 0,
+    })
 }
 
 async fn plan(request: &Request, members: Members, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {

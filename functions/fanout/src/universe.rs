@@ -1,6 +1,6 @@
 //! Whose figures a run is about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Duration, Utc};
 use findata_shared::{
@@ -142,13 +142,9 @@ async fn land(
     landing.add(rows)?;
     let file = landing.land(stage, &request.run_id, BATCH).await?;
     let outcome = Outcome::Rows { rows: rows.len() as u64, newest: None };
-    let entry = BatchEntry {
-        batch: BATCH.into(),
-        tasks: vec![TaskRecord { task, outcome, calls, bytes, fetched_at: now }],
-        files: vec![file],
-        stop: None,
-        drift: BTreeMap::new(),
-    };
+    let mut entry = BatchEntry::new(BATCH);
+    entry.tasks.push(TaskRecord { task, outcome, calls, bytes, fetched_at: now });
+    entry.files.push(file);
     stage::write_json_once(stage, &ledger::batch_key(&request.run_id, BATCH), &entry).await?;
     Ok(())
 }

@@ -4,11 +4,15 @@
 //! and one transaction brings in what is new, sets aside what is quarantined and notes the files. A file that is
 //! noted is not loaded again, so the function may be repeated after a crash anywhere.
 
+pub mod event;
 mod events;
 mod restated;
 mod sql;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
 
 use chrono::NaiveDate;
 use findata_shared::{
@@ -42,11 +46,12 @@ pub async fn handle(
     let staged: ledger::Staged = stage::read_json(stage, &ledger::staged_key(run))
         .await?
         .ok_or_else(|| Error::retry(format!("run {run} is not staged yet")))?;
+    let begun = Instant::now();
     let done = load(run, &staged, stage, warehouse, clock).await;
     let usage = warehouse.take_usage();
     // A try that failed leaves its trace too; its own error is the one to tell.
     let traced = usage.note(run, FUNCTION, stage).await;
-    let loaded = Loaded { run_id: run.clone(), rows: done?, warehouse: usage };
+    let loaded = Loaded { run_id: run.clone(), rows: done?, warehouse: usage, seconds: begun.elapsed().as_secs_f64() };
     traced?;
     stage::write_json_once(stage, &ledger::loaded_key(run), &loaded).await?;
     Ok(loaded)

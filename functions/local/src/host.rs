@@ -8,6 +8,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use findata_analytics::Measured;
+use findata_extract::Worked;
 use findata_shared::{
     Error, Result, calendar,
     clock::Clock,
@@ -16,12 +17,12 @@ use findata_shared::{
     plan::BatchMessage,
     run::{BudgetUse, Connections, Request, RunId, Summary},
     stage::{self, Stage},
+    warehouse::match_warehouse,
 };
 use tokio::task::JoinSet;
 
 use crate::{
     bus::LocalBus,
-    home,
     places::{AnyStage, AnyWarehouse},
     queue::{Delivery, LocalQueue},
 };
@@ -77,7 +78,7 @@ impl<C: Clock + 'static> Host<C> {
         progress.begins("load");
         let run = &request.run_id;
         if self.warehouse.is_billed() {
-            home::match_warehouse(&self.stage, &mut self.warehouse, run).await?;
+            match_warehouse(&self.stage, &mut self.warehouse, run).await?;
         }
         findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await?;
         self.warehouse.fit_memory().await?;
@@ -94,14 +95,14 @@ impl<C: Clock + 'static> Host<C> {
     /// Works the queue off, several batches at a time. A batch whose handler fails comes back; one that keeps failing is
     /// recorded as failed, so that the run still closes.
     async fn work_off(&self, queue: LocalQueue) -> Result<()> {
-        let mut working: JoinSet<(Delivery, Result<bool>)> = JoinSet::new();
+        let mut working: JoinSet<(Delivery, Result<Worked>)> = JoinSet::new();
         loop {
             while working.len() < WORKERS
                 && let Some(delivery) = queue.receive()
             {
                 let (fmp, stage, clock) = (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.receipt));
                 working.spawn(async move {
-                    let done = findata_extract::handle(&delivery.message, &fmp, &stage, clock.as_ref()).await;
+                    let done = findata_extract::handle(&delivery.message, &fmp, &stage, clock.as_ref(), None).await;
                     (delivery, done)
                 });
             }
@@ -115,7 +116,7 @@ impl<C: Clock + 'static> Host<C> {
                 let message = delivery.message.clone();
                 if !queue.put_back(delivery) {
                     let reason = format!("given up after {} deliveries: {error}", crate::queue::MAX_RECEIVE_COUNT);
-                    findata_extract::give_up(&message, &reason, &self.stage, self.clock.as_ref()).await?;
+                    ledger::give_up(&message, &reason, &self.stage, self.clock.now()).await?;
                 }
             }
         }
@@ -146,8 +147,8 @@ impl<C: Clock + 'static> Host<C> {
         let clock = Arc::clone(&self.clock);
         let plan = ledger::plan(&self.stage, run).await?;
         for batch in plan.batches.into_iter().filter(|b| !keys.contains(&ledger::batch_key(run, &b.id))) {
-            let message = BatchMessage { run_id: run.clone(), batch };
-            findata_extract::give_up(&message, "the run was interrupted", &self.stage, clock.as_ref()).await?;
+            let message = BatchMessage::new(run.clone(), batch);
+            ledger::give_up(&message, "the run was interrupted", &self.stage, clock.now()).await?;
         }
         ledger::close_fetching(&self.stage, run).await?;
         findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;

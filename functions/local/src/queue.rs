@@ -7,8 +7,7 @@ use std::{
 
 use findata_shared::{Result, plan::BatchMessage, queue::Queue};
 
-/// Deliveries of a message before it is a dead letter.
-pub const MAX_RECEIVE_COUNT: u32 = 3;
+pub use findata_extract::event::MAX_RECEIVE_COUNT;
 
 /// A message handed out, with how often it has been.
 #[derive(Debug, Clone)]
@@ -65,7 +64,7 @@ mod tests {
     async fn a_poison_message_comes_back_a_few_times_and_then_no_more() {
         let queue = LocalQueue::default();
         let batch = Batch { id: "b1".into(), tasks: Vec::new() };
-        queue.send(vec![BatchMessage { run_id: "r".parse().unwrap(), batch }]).await.unwrap();
+        queue.send(vec![BatchMessage::new("r".parse().unwrap(), batch)]).await.unwrap();
         let mut deliveries = 0;
         while let Some(delivery) = queue.receive() {
             deliveries += 1;

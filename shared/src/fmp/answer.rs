@@ -6,10 +6,16 @@ use reqwest::StatusCode;
 use crate::{Error, Result};
 
 const CALL_LIMIT: &str = "FMP's call limit";
+const REFUSED_KEY: &str = "FMP refused the key";
 
 /// Whether a retry is for the call limit, which is everybody's, and not for something of the call's own.
 pub(super) fn is_call_limit(reason: &str) -> bool {
     reason.starts_with(CALL_LIMIT)
+}
+
+/// Whether the key was refused, which another key may mend.
+pub(super) fn is_refused_key(reason: &str) -> bool {
+    reason.starts_with(REFUSED_KEY)
 }
 
 /// Whether an answer holds rows, none, or is an error.
@@ -45,7 +51,7 @@ pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool> {
 }
 
 fn refused_key(said: &str) -> Error {
-    Error::Stop(format!("FMP refused the key in FMP_API_KEY: {said}"))
+    Error::Stop(format!("{REFUSED_KEY} in FMP_API_KEY: {said}"))
 }
 
 fn bandwidth(said: &str) -> Error {

@@ -1,12 +1,13 @@
 //! One call to FMP: paced, bounded, retried, and classified.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use reqwest::{
     Client, Url,
     header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT},
@@ -17,7 +18,7 @@ use tokio::sync::Semaphore;
 use tower::util::MapRequestLayer;
 
 use super::{
-    answer::{classify, is_call_limit},
+    answer::{classify, is_call_limit, is_refused_key},
     body,
     limit::{FmpPlan, Gate, Pace},
     tally::Tally,
@@ -27,6 +28,8 @@ use crate::{Error, Result, plan::Task};
 /// FMP's own base.
 pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";
 
+/// The header in which the key travels.
+const KEY: &str = "apikey";
 /// Tries of one call, the first included.
 const TRIES: usize = 5;
 /// Answers that the call limit is reached, after which one call gives up: two minutes of waiting.
@@ -54,9 +57,17 @@ pub struct Settings {
 /// The pause that suits FMP, whose limit is by the minute.
 pub const LIMIT_PAUSE: Duration = Duration::from_secs(1);
 
-/// The client of one run.
+/// Reads the key anew from where it is kept.
+pub type ReadKey = Box<dyn Fn() -> BoxFuture<'static, Result<SecretString>> + Send + Sync>;
+
+/// The client of one run, or of a sandbox in which many follow each other.
 pub struct Fmp {
     http: Client,
+    key: Mutex<HeaderValue>,
+    /// For a key that somebody may have changed meanwhile.
+    read_key: Option<ReadKey>,
+    /// One caller reads it, the others wait for that.
+    renewing: tokio::sync::Mutex<()>,
     base: Url,
     pace: Pace,
     gate: Gate,
@@ -79,6 +90,13 @@ pub struct Answer {
     pub bytes: u64,
 }
 
+impl Answer {
+    /// That of a call which was not made.
+    pub fn none(error: Error) -> Self {
+        Answer { body: Err(error), calls: 0, bytes: 0 }
+    }
+}
+
 impl Fmp {
     /// A client; makes no call.
     ///
@@ -87,10 +105,13 @@ impl Fmp {
     pub fn new(settings: &Settings) -> Result<Self> {
         let base = base(&settings.url)?;
         let tally = Arc::new(Tally::default());
-        let http = http(&settings.key, Arc::clone(&tally))?;
+        let http = http(Arc::clone(&tally))?;
         let max_calls = [settings.max_calls, settings.plan.per_day()].into_iter().flatten().min();
         Ok(Fmp {
             http,
+            key: Mutex::new(header(&settings.key)?),
+            read_key: None,
+            renewing: tokio::sync::Mutex::new(()),
             base,
             pace: Pace::new(settings.plan.per_minute()),
             gate: Gate::new(settings.limit_pause),
@@ -100,6 +121,13 @@ impl Fmp {
             tally,
             halted: Mutex::new(None),
         })
+    }
+
+    /// Lets it read the key anew, once for each key that FMP refuses.
+    #[must_use]
+    pub fn with_key_from(mut self, read_key: ReadKey) -> Self {
+        self.read_key = Some(read_key);
+        self
     }
 
     /// Checks an address without building a client.
@@ -122,9 +150,10 @@ impl Fmp {
         let once = || async {
             let mut limited = 0;
             loop {
-                let (call, received, outcome) = self.once(endpoint, parameters).await;
+                let key = lock(&self.key).clone();
+                let (call, received, outcome) = self.once(endpoint, parameters, &key).await;
                 {
-                    let mut sum = tries.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut sum = lock(&tries);
                     *sum.0 += u32::from(call);
                     *sum.1 += received;
                 }
@@ -141,6 +170,7 @@ impl Fmp {
                         self.gate.open();
                         return Ok(body);
                     }
+                    Err(Error::Stop(reason)) if is_refused_key(&reason) && self.renew_key(&key).await => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -162,9 +192,19 @@ impl Fmp {
         if let Err(error) = &body
             && error.ends_run()
         {
-            self.halted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+            lock(&self.halted).get_or_insert_with(|| error.clone());
         }
         Answer { body, calls, bytes }
+    }
+
+    /// Begins another piece of work: what ended the one before may have passed.
+    pub fn begin(&self) {
+        *lock(&self.halted) = None;
+    }
+
+    /// Its base address.
+    pub fn url(&self) -> &str {
+        self.base.as_str()
     }
 
     /// What the calls came to so far.
@@ -177,12 +217,38 @@ impl Fmp {
         self.per_minute
     }
 
+    /// Reads the key anew when FMP refused the one given; whether there is another now.
+    async fn renew_key(&self, refused: &HeaderValue) -> bool {
+        let Some(read_key) = &self.read_key else { return false };
+        let _turn = self.renewing.lock().await;
+        if *lock(&self.key) != *refused {
+            return true;
+        }
+        match read_key().await.and_then(|key| header(&key)) {
+            Ok(key) if key != *refused => {
+                tracing::info!("FMP refused the key; another is in its place");
+                *lock(&self.key) = key;
+                true
+            }
+            Ok(_) => false,
+            Err(error) => {
+                tracing::warn!(%error, "FMP refused the key, and it cannot be read anew");
+                false
+            }
+        }
+    }
+
     /// One try: whether a call was made, its bytes, its outcome.
-    async fn once(&self, endpoint: &str, parameters: &[(&str, String)]) -> (bool, u64, Result<Option<Bytes>>) {
+    async fn once(
+        &self,
+        endpoint: &str,
+        parameters: &[(&str, String)],
+        key: &HeaderValue,
+    ) -> (bool, u64, Result<Option<Bytes>>) {
         let Ok(_slot) = self.slots.acquire().await else {
             return (false, 0, Err(Error::Stop("the client is closed".into())));
         };
-        if let Some(halted) = self.halted.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+        if let Some(halted) = lock(&self.halted).clone() {
             return (false, 0, Err(halted));
         }
         let asked = Instant::now();
@@ -193,7 +259,7 @@ impl Fmp {
             let most = self.max_calls.unwrap_or_default();
             return (false, 0, Err(Error::Budget(format!("the limit of {most} calls is reached"))));
         }
-        let answered = self.exchange(endpoint, parameters).await;
+        let answered = self.exchange(endpoint, parameters, key).await;
         let silent = self.tally.end(!matches!(answered, Err((_, false))));
         match answered {
             Ok((bytes, outcome)) => (true, bytes, outcome),
@@ -210,11 +276,12 @@ impl Fmp {
         &self,
         endpoint: &str,
         parameters: &[(&str, String)],
+        key: &HeaderValue,
     ) -> Result<(u64, Result<Option<Bytes>>), (Error, bool)> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/{endpoint}", self.base.path().trim_end_matches('/')));
         url.query_pairs_mut().extend_pairs(parameters);
-        let sent = self.http.get(url).send().await;
+        let sent = self.http.get(url).header(KEY, key).send().await;
         let response = sent.map_err(|e| (Error::retry(format!("no answer from FMP: {}", body::cause(&e))), false))?;
         let status = response.status();
         let after = retry_after(response.headers());
@@ -241,14 +308,22 @@ fn base(url: &str) -> Result<Url> {
     if usable { Ok(parsed) } else { Err(wrong()) }
 }
 
-fn http(key: &SecretString, tally: Arc<Tally>) -> Result<Client> {
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The key as the header's value, which logs do not show.
+fn header(key: &SecretString) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_str(key.expose_secret().trim())
+        .map_err(|_| Error::Config("FMP_API_KEY holds characters that no key has".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn http(tally: Arc<Tally>) -> Result<Client> {
     // The first caller installs the one crypto provider of the process; later calls find it there.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut headers = HeaderMap::new();
-    let mut key = HeaderValue::from_str(key.expose_secret().trim())
-        .map_err(|_| Error::Config("FMP_API_KEY holds characters that no key has".into()))?;
-    key.set_sensitive(true);
-    headers.insert("apikey", key);
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("findata/", env!("CARGO_PKG_VERSION"))));
     Client::builder()

@@ -1,5 +1,6 @@
 //! The stage: where files land and the ledger is kept. Its conditional writes are the project's only locks.
 
+pub mod event;
 #[cfg(feature = "aws")]
 pub mod s3;
 

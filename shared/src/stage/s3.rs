@@ -14,16 +14,17 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
     config::retry::RetryConfig,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::put_object::builders::PutObjectFluentBuilder,
 };
 use bytes::Bytes;
 
 use super::{Object, Stage};
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    aws::{self, SENDS},
+};
 
-/// Sends of one request by the SDK; with its pauses they outlast a `SlowDown`.
-const SENDS: u32 = 6;
 /// Sends of a conditional write that another one was under way with (409).
 const CONFLICTS: u32 = 6;
 
@@ -126,7 +127,7 @@ impl S3Stage {
             let request = self.client.put_object().bucket(&self.location.bucket).key(self.full(key));
             match condition(request.body(body.clone().into())).send().await {
                 Ok(_) => return Ok(true),
-                Err(error) => match status(&error) {
+                Err(error) => match aws::status(&error) {
                     Some(412) => return Ok(false),
                     // Another write to this key is under way: whose it was shows when it is done.
                     Some(409) => tokio::time::sleep(Duration::from_millis(50 << again)).await,
@@ -137,46 +138,13 @@ impl S3Stage {
         Err(Error::retry(format!("{}: others write to it all the time", self.full(key))))
     }
 
-    /// S3's errors by what to do about them.
     fn failure<E>(&self, key: &str, error: SdkError<E>) -> Error
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let place = format!("s3://{}/{}", self.location.bucket, self.full(key));
-        let code = error.code().unwrap_or("no answer").to_owned();
-        let status = status(&error);
-        match (status, code.as_str()) {
-            (_, "NoSuchBucket") => Error::Config(format!("{place}: there is no such bucket")),
-            (Some(301 | 307 | 400), "PermanentRedirect" | "AuthorizationHeaderMalformed") => {
-                Error::Config(format!("{place}: the bucket is in another region; set AWS_REGION to it"))
-            }
-            (Some(401 | 403), _) => Error::Config(format!(
-                "{place}: {code}; check the credentials, and that they may s3:GetObject, s3:PutObject and s3:ListBucket there"
-            )),
-            (None, _) if matches!(error, SdkError::ConstructionFailure(_)) => {
-                Error::Config(format!("{place}: {}", innermost(&error)))
-            }
-            (None, _) if innermost(&error).contains("credential") => Error::Config(format!(
-                "{place}: there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-            )),
-            (None | Some(408 | 409 | 429 | 500..), _) => {
-                Error::retry(format!("{place}: {code}: {}", innermost(&error)))
-            }
-            _ => Error::Stop(format!("{place}: {code}: {}", innermost(&error))),
-        }
+        aws::failure(&place, "s3:GetObject, s3:PutObject and s3:ListBucket", error)
     }
-}
-
-fn status<E>(error: &SdkError<E>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
-}
-
-/// One line of an error's causes.
-fn innermost(error: &(impl std::error::Error + 'static)) -> String {
-    // What follows in brackets is the same for programmers.
-    let text = DisplayErrorContext(error).to_string();
-    let text = text.split_once(" (").map_or(text.as_str(), |(line, _)| line);
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
 }
 
 impl Stage for S3Stage {

@@ -1,6 +1,7 @@
 //! The warehouse: where rows end and figures are computed. SQL is one text for every engine; what differs,
 //! how rows get in and how a session begins, is behind this port.
 
+mod identity;
 pub mod ops;
 #[cfg(feature = "snowflake")]
 pub mod snowflake;
@@ -10,6 +11,7 @@ mod usage;
 use std::future::Future;
 
 use crate::{Result, catalog::Dataset, ledger::StagedFile, run::RunId};
+pub use identity::match_warehouse;
 pub use usage::{Statement, Usage};
 
 /// A session on a warehouse. One statement a call; statements of one session run in order.

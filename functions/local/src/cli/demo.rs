@@ -41,5 +41,5 @@ pub(crate) async fn demo(global: &Global, from_environment: &[&'static str], arg
     request.options.reconcile = true;
     let fmp = settled.fmp(SecretString::from("demo"), request.options.max_calls);
     let summary = run::whole_job(&settled, &request, &fmp).await?;
-    run::print(&settled, &summary)
+    run::print(settled.json, &settled.warehouse(), &summary)
 }

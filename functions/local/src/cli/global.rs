@@ -7,8 +7,8 @@ use chrono::NaiveDate;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use findata_shared::{
     Error, Symbol, aws,
-    clock::{Clock, DayClock, SystemClock},
-    fmp::{DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, Settings},
+    clock::AnyClock,
+    fmp::{DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, Settings, SourceKind},
     stage::s3::{Location, S3Stage},
     warehouse::snowflake,
 };
@@ -18,7 +18,7 @@ use super::{Failure, snowflake as variables};
 use crate::{
     as_of,
     duckdb::DuckDb,
-    home::{Home, SourceKind},
+    home::Home,
     places::AnyStage,
 };
 
@@ -98,36 +98,13 @@ impl Cloud {
     }
 }
 
-/// The clock that `--today` chooses.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum AnyClock {
-    System(SystemClock),
-    Day(DayClock),
-}
-
-impl Clock for AnyClock {
-    fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        match self {
-            AnyClock::System(clock) => clock.now(),
-            AnyClock::Day(clock) => clock.now(),
-        }
-    }
-}
-
 impl Global {
     /// Checks everything and names all that is wrong at once: usage for an option, configuration for a variable.
     pub(crate) fn settle(&self, from_environment: &[&'static str], home: &str) -> Result<Settled, Failure> {
         let mut wrong: Vec<(&'static str, String)> = Vec::new();
         let fmp_url = self.fmp_url.clone().unwrap_or_else(|| DEFAULT_URL.into());
-        let unlimited = SourceKind::of(&fmp_url) == SourceKind::Other;
         let fmp_plan = match self.fmp_plan.as_deref().map(str::parse) {
-            None => {
-                if unlimited {
-                    FmpPlan::Unlimited
-                } else {
-                    FmpPlan::Premium
-                }
-            }
+            None => SourceKind::of(&fmp_url).default_plan(),
             Some(Ok(plan)) => plan,
             Some(Err(error)) => {
                 wrong.push(("fmp_plan", error.to_string()));
@@ -143,8 +120,7 @@ impl Global {
             let no_date = |text| format!("{text:?} is no date: write it as 2026-11-20");
             text.and_then(|text| text.parse::<NaiveDate>().map_err(|_| wrong.push((option, no_date(text)))).ok())
         };
-        let clock = day("today", self.today.as_deref())
-            .map_or(AnyClock::System(SystemClock), |today| AnyClock::Day(DayClock(today)));
+        let clock = AnyClock::of(day("today", self.today.as_deref()));
         let as_of = day("as_of", self.as_of.as_deref());
         if let Err(error) = Fmp::check_url(&fmp_url) {
             wrong.push(("fmp_url", error.to_string()));
@@ -188,6 +164,14 @@ impl Global {
         let folder = self.home.clone().unwrap_or_else(|| home.into());
         let home = Home::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
         Ok(Settled { home, cloud, fmp_url, fmp_plan, index, clock, as_of, json: self.json || json })
+    }
+}
+
+impl Global {
+    /// Whether results are to be JSON.
+    pub(crate) fn wants_json(&self) -> Result<bool, Failure> {
+        let wrong = |text| Error::Config(format!("FINDATA_JSON: {text:?} is neither true nor false"));
+        Ok(self.json || json_variable().map_err(wrong)?)
     }
 }
 

@@ -5,9 +5,11 @@ mod dictionary;
 mod doctor;
 mod explain;
 mod global;
+mod invoke;
 mod plan;
 mod progress;
 mod request;
+mod retry;
 mod run;
 mod serve;
 mod setup_sql;
@@ -50,6 +52,10 @@ enum Command {
     Run(run::Args),
     /// What `run` would fetch and why, and what it would cost; calls nothing
     Plan(plan::Args),
+    /// Do what failed in a run again, and nothing else
+    Retry(retry::Args),
+    /// Ask a bundle that is deployed on AWS for a run
+    Invoke(invoke::Args),
     /// Query the warehouse
     Sql(sql::Args),
     /// Where a figure comes from: formula, inputs, rows and files, or why it is NULL
@@ -147,6 +153,8 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Demo(args) => demo::demo(&cli.global, from_environment, &args).await,
         Command::Run(args) => run::run(&cli.global, from_environment, &args).await,
         Command::Plan(args) => plan::plan(&cli.global, from_environment, &args).await,
+        Command::Retry(args) => retry::retry(&cli.global, from_environment, &args).await,
+        Command::Invoke(args) => invoke::invoke(&cli.global, &args).await,
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),

@@ -32,7 +32,7 @@ pub(crate) struct Wanted {
 }
 
 /// How many figures.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Extent {
     /// Quarters of each statement
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=400))]
@@ -91,18 +91,18 @@ impl Extent {
             index: settled.index.clone(),
             reach: settled.fmp_plan.reach(),
         };
-        Request { run_id: new_run_id(), universe, options }
+        Request { run_id: new_run_id(), universe, options, retry_of: None }
     }
 }
 
 /// A run id from the real clock, so that ids sort by the order of runs whatever `--today` says.
 #[expect(clippy::disallowed_methods, reason = "the edge reads the real clock")]
-fn new_run_id() -> RunId {
+pub(crate) fn new_run_id() -> RunId {
     let now = Utc::now();
     RunId::new(now, now.timestamp_subsec_nanos() ^ std::process::id().rotate_left(16))
 }
 
-fn parse<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Symbol>, Failure> {
+pub(crate) fn parse<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Symbol>, Failure> {
     let texts = texts.filter(|text| !text.trim().is_empty());
     texts.map(str::parse).collect::<Result<_, Error>>().map_err(|e| Failure::Usage(e.to_string()))
 }

@@ -5,22 +5,20 @@ use std::sync::Arc;
 use chrono::Utc;
 use findata_shared::{
     Error,
-    clock::SystemClock,
-    fmp::{Fmp, Settings},
+    fmp::{self, Fmp, Settings, SourceKind},
     run::{Request, Status, Summary},
-    warehouse::snowflake::Snowflake,
+    warehouse::{match_warehouse, snowflake::Snowflake},
 };
 
 use super::{
     Failure,
-    global::{self, AnyClock, Global, Settled},
+    global::{self, Global, Settled},
     progress::Bars,
     request::Wanted,
     say,
 };
 use crate::{
     duckdb::DuckDb,
-    home::{self, SourceKind},
     host::Host,
     places::{AnyStage, AnyWarehouse},
     show,
@@ -40,36 +38,33 @@ pub(crate) async fn run(global: &Global, from_environment: &[&'static str], args
     let request = args.wanted.request(&settled, args.skip_analytics)?;
     let fmp = settled.fmp(global::key()?, request.options.max_calls);
     let summary = whole_job(&settled, &request, &fmp).await?;
-    print(&settled, &summary)
+    print(settled.json, &settled.warehouse(), &summary)
 }
 
 /// Runs a request on a home.
 #[expect(clippy::disallowed_methods, reason = "the edge reads the real clock")]
 pub(crate) async fn whole_job(settled: &Settled, request: &Request, fmp: &Settings) -> Result<Summary, Failure> {
     let started_at = Utc::now();
-    let fmp = Arc::new(Fmp::new(fmp)?);
+    let client = Arc::new(Fmp::new(fmp)?);
     let (stage, warehouse) = match &settled.cloud {
         None => {
             let stage = settled.home.open_stage()?;
-            home::claim_source(&stage, &settled.fmp_url).await?;
+            fmp::claim_source(&stage, &settled.fmp_url).await?;
             let mut warehouse = DuckDb::open(&settled.home.warehouse, stage.root())?;
-            home::match_warehouse(&stage, &mut warehouse, &request.run_id).await?;
+            match_warehouse(&stage, &mut warehouse, &request.run_id).await?;
             (AnyStage::Directory(stage), AnyWarehouse::DuckDb(warehouse))
         }
         Some(cloud) => {
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
-            home::claim_source(&stage, &settled.fmp_url).await?;
+            fmp::claim_source(&stage, &settled.fmp_url).await?;
             (stage, AnyWarehouse::Snowflake(Box::new(warehouse)))
         }
     };
     let clock = Arc::new(settled.clock);
-    let receipt = match SourceKind::of(&settled.fmp_url) {
-        SourceKind::Fmp => Arc::new(AnyClock::System(SystemClock)),
-        SourceKind::Other => Arc::clone(&clock),
-    };
-    let mut host = Host { fmp: Arc::clone(&fmp), stage, warehouse, clock, receipt, started_at };
-    let bars = Bars::new(fmp);
+    let receipt = Arc::new(SourceKind::of(&settled.fmp_url).receipt(settled.clock));
+    let mut host = Host { fmp: Arc::clone(&client), stage, warehouse, clock, receipt, started_at };
+    let bars = Bars::new(client);
     let summary = host.run(request, &bars).await;
     bars.finish();
     if summary.is_err() && host.warehouse.is_billed() {
@@ -80,12 +75,12 @@ pub(crate) async fn whole_job(settled: &Settled, request: &Request, fmp: &Settin
 }
 
 /// Prints a summary and gives the exit code.
-pub(crate) fn print(settled: &Settled, summary: &Summary) -> Result<u8, Failure> {
-    if settled.json {
+pub(crate) fn print(json: bool, warehouse: &str, summary: &Summary) -> Result<u8, Failure> {
+    if json {
         let json = serde_json::to_string(summary).map_err(|e| Error::Stop(format!("cannot write the summary: {e}")))?;
         say(&format!("{json}\n"))?;
     } else {
-        say(&show::summary(summary, &settled.warehouse()))?;
+        say(&show::summary(summary, warehouse))?;
     }
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map_or("nothing was done", |f| f.reason.as_str());

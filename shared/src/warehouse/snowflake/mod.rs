@@ -7,6 +7,7 @@
 mod answer;
 mod failure;
 mod sql;
+mod variables;
 mod wire;
 
 use std::{

@@ -1,0 +1,68 @@
+//! extract on AWS Lambda.
+
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use findata_extract::event;
+use findata_shared::{
+    Error, Result,
+    aws::{SdkConfig, queue::SqsQueue},
+    clock::AnyClock,
+    fmp::Fmp,
+    lambda::{self, Environment, FmpAccess, Invocation},
+    stage::s3::S3Stage,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+/// What is left of an invocation for calls under way, landing files and the ledger.
+const TO_LAND: Duration = Duration::from_secs(60);
+
+struct Sandbox {
+    config: SdkConfig,
+    access: FmpAccess,
+    fmp: OnceCell<Fmp>,
+    dead_letters: String,
+    stage: S3Stage,
+    queue: SqsQueue,
+    clock: AnyClock,
+}
+
+impl Sandbox {
+    async fn open() -> Result<Self> {
+        let mut environment = Environment::default();
+        let (queue, dead_letters) = (environment.text("FINDATA_QUEUE_URL"), environment.text("FINDATA_DEAD_LETTERS"));
+        let access = environment.fmp();
+        let clock = access.kind.receipt(environment.clock());
+        let (config, place) = environment.open().await?;
+        Ok(Sandbox {
+            access,
+            fmp: OnceCell::new(),
+            dead_letters,
+            stage: S3Stage::new(&config, place),
+            queue: SqsQueue::new(&config, queue),
+            clock,
+            config,
+        })
+    }
+
+    async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {
+        let event = SqsEvent::deserialize(input).map_err(|e| Error::Reject(format!("this is no event of SQS: {e}")))?;
+        let fmp = self.fmp.get_or_try_init(|| self.access.open(&self.config)).await;
+        let until = invocation.leaving(TO_LAND);
+        let fmp = fmp.inspect(|fmp| fmp.begin());
+        let response =
+            event::handle(event, &self.dead_letters, fmp, &self.stage, &self.queue, &self.clock, until).await;
+        serde_json::to_value(response).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Ended> {
+    let sandbox = OnceCell::new();
+    lambda::serve(async |input, invocation| {
+        sandbox.get_or_try_init(Sandbox::open).await?.handle(input, invocation).await
+    })
+    .await
+}

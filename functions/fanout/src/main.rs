@@ -1,0 +1,77 @@
+//! fanout on AWS Lambda.
+
+use findata_fanout::{
+    asked::Defaults,
+    event::{self, Invocation},
+};
+use findata_shared::{
+    Result,
+    aws::{SdkConfig, bus::EventBridge, queue::SqsQueue},
+    clock::AnyClock,
+    fmp::Fmp,
+    lambda::{self, Environment, FmpAccess},
+    stage::s3::S3Stage,
+    telemetry::Telemetry,
+};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+struct Sandbox {
+    config: SdkConfig,
+    access: FmpAccess,
+    fmp: OnceCell<Fmp>,
+    defaults: Defaults,
+    stage: S3Stage,
+    queue: SqsQueue,
+    bus: EventBridge,
+    clock: AnyClock,
+    telemetry: Telemetry,
+}
+
+impl Sandbox {
+    async fn open() -> Result<Self> {
+        let mut environment = Environment::default();
+        let (queue, bus) = (environment.text("FINDATA_QUEUE_URL"), environment.text("FINDATA_BUS"));
+        let access = environment.fmp();
+        let defaults = Defaults { index: environment.index(), reach: access.plan.reach() };
+        let (clock, telemetry) = (environment.clock(), environment.telemetry());
+        let (config, place) = environment.open().await?;
+        Ok(Sandbox {
+            access,
+            fmp: OnceCell::new(),
+            defaults,
+            stage: S3Stage::new(&config, place),
+            queue: SqsQueue::new(&config, queue),
+            bus: EventBridge::new(&config, bus),
+            clock,
+            telemetry,
+            config,
+        })
+    }
+
+    async fn handle(&self, input: Value, invocation: lambda::Invocation) -> Result<Value> {
+        let fmp = self.fmp.get_or_try_init(|| self.access.open(&self.config)).await;
+        let invocation = Invocation { id: invocation.id, at: invocation.at };
+        event::handle(
+            input,
+            &invocation,
+            &self.defaults,
+            fmp.inspect(|fmp| fmp.begin()),
+            &self.stage,
+            &self.queue,
+            &self.bus,
+            &self.clock,
+            &self.telemetry,
+        )
+        .await
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Ended> {
+    let sandbox = OnceCell::new();
+    lambda::serve(async |input, invocation| {
+        sandbox.get_or_try_init(Sandbox::open).await?.handle(input, invocation).await
+    })
+    .await
+}
