@@ -549,7 +549,9 @@ async def performed(request, raw, s, sess, job):
     try:
         for rule in INJECTED:
             if "code" in rule and rule["times"] > 0 and rule["pattern"].search(sql):
-                rule["times"] -= 1; raise Denied(rule["code"], rule["state"], rule["message"])
+                rule["times"] -= 1
+                if rule["code"] == "390111": await end_session(session)   # what it held goes with it
+                raise Denied(rule["code"], rule["state"], rule["message"])
         if "fake:locked" in sql: raise locked((s.writes or [("", ("T",))])[0][1][-1])
         text = prepared(session, s, sql)
         existed = s.verb == "CREATE" and bool(s.kind) and not s.temporary and PRIVILEGES.exists(s.kind, full(session, s.kind, s.name))
