@@ -4,6 +4,7 @@ What the real functions do is tested in Rust; here it is what calls them, with w
 import json, os, subprocess, sys, time, unittest, urllib.parse, urllib.request, zipfile
 from pathlib import Path
 from deploy import client, deploy, made_secret
+from permissions import compared
 
 HERE = Path(__file__).resolve().parent
 FUNCTIONS = ("fanout", "extract", "load", "analytics")
@@ -265,6 +266,16 @@ class Permissions(unittest.TestCase):
         finally:
             functions.add_permission(FunctionName="findata-analytics", StatementId=statement["Sid"], Action="lambda:InvokeFunction",
                                      Principal="events.amazonaws.com", SourceArn=list(statement["Condition"].values())[0]["AWS:SourceArn"])
+
+    def test_declared_and_called_are_compared_both_ways(self):
+        # Nothing here takes Snowflake's role, so all that it allows is unused.
+        unused = {x["action"] for x in compared(URL, "findata")["unused"] if x["role"] == "SnowflakeRole"}
+        self.assertEqual(unused, {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:GetBucketLocation"})
+        key = {"Bucket": STACK["BucketName"], "Key": "home/landing/compared/x"}
+        self.ends("extract", ["s3", "put_object", {**key, "Body": "x"}], ["s3", "get_object", key], ["s3", "delete_object", key])
+        after = compared(URL, "findata")
+        self.assertEqual([x for x in after["unused"] if x["role"] == "ExtractRole" and "landing" in x["resource"]], [])
+        self.assertIn("home/landing/compared/x", [c["resource"].split("/", 1)[1] for c in after["refused"] if c["action"] == "s3:DeleteObject"])
 
 
 if __name__ == "__main__":
