@@ -9,11 +9,13 @@
 mod support;
 
 pub use support::{
+    bundle::{Bundle, DATABASE},
     command::{Command, Ended, Running, ended_json, findata},
     content::{Content, Differences},
     home::{Home, today},
     job::{Job, Quiet, client, host, request, run_id},
     parsers::misread,
+    python::prepared,
     replay::{Replay, ReplayServer},
     server::Server,
     shared_folder,

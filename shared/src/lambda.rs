@@ -63,7 +63,8 @@ where
     Answer: Future<Output = Result<Value>>,
 {
     let level = variable("RUST_LOG").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let _ = tracing_subscriber::fmt().with_max_level(level).without_time().with_ansi(false).with_target(false).try_init();
+    let _ =
+        tracing_subscriber::fmt().with_max_level(level).without_time().with_ansi(false).with_target(false).try_init();
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let left = Duration::from_millis(event.context.deadline)
             .saturating_sub(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use findata_extract::Worked;
 use findata_local::{bus::LocalBus, queue::LocalQueue};
 use findata_shared::{
     Error, Result,
@@ -17,7 +18,7 @@ use findata_tests::{Home, Job, Server, client, host, request, today, wait};
 use super::{SYMBOLS, assert_whole, whole};
 
 /// The handlers one after another, each more often than once.
-fn every_step_twice(home: &Home, server: &Server) -> Result<(Summary, Vec<Event>, Vec<bool>)> {
+fn every_step_twice(home: &Home, server: &Server) -> Result<(Summary, Vec<Event>, Vec<Worked>)> {
     wait(async {
         let clock = DayClock(today());
         let mut host = host(home, client(&server.url(), "test-key", None), clock)?;
@@ -35,15 +36,15 @@ fn every_step_twice(home: &Home, server: &Server) -> Result<(Summary, Vec<Event>
         // All deliveries at once, and one more after all of them.
         messages.push(messages[0].clone());
         let (last, first) = messages.split_last().unwrap();
-        let work = first.iter().map(|message| findata_extract::handle(message, &host.fmp, &host.stage, &clock));
+        let work = first.iter().map(|message| findata_extract::handle(message, &host.fmp, &host.stage, &clock, None));
         let mut closed = futures::future::try_join_all(work).await?;
-        closed.push(findata_extract::handle(last, &host.fmp, &host.stage, &clock).await?);
+        closed.push(findata_extract::handle(last, &host.fmp, &host.stage, &clock, None).await?);
         let run = &request.run_id;
         let loaded = findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
         assert_eq!(findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?, loaded);
         // As after a crash between the commit and the write that closes the step.
         fs::remove_file(home.stage().join(ledger::loaded_key(run))).unwrap();
-        assert_eq!(findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?, loaded);
+        assert_eq!(findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?.rows, loaded.rows);
         let measured = findata_analytics::Measured::default();
         let summary = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
         let repeated =
@@ -65,7 +66,11 @@ fn every_message_and_step_twice_gives_the_tables_of_once() {
     whole();
     let (server, home) = (Server::of(12), Home::new());
     let (summary, events, closed) = every_step_twice(&home, &server).unwrap();
-    assert_eq!(closed.iter().filter(|closed| **closed).count(), 1, "one delivery closes fetching: {closed:?}");
+    assert_eq!(
+        closed.iter().filter(|worked| **worked == Worked::Done { closed: true }).count(),
+        1,
+        "one delivery closes fetching: {closed:?}"
+    );
     assert_eq!(home.keys("runs/").iter().filter(|key| key.ends_with("staged.json")).count(), 1);
     assert_eq!(summary.status, Status::Complete);
     let completed = |event: &Event| matches!(event, Event::RunCompleted { status: Status::Complete, .. });

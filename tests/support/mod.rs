@@ -1,10 +1,12 @@
 //! The helpers, one file a purpose.
 
+pub mod bundle;
 pub mod command;
 pub mod content;
 pub mod home;
 pub mod job;
 pub mod parsers;
+pub mod python;
 pub mod replay;
 pub mod server;
 pub mod snowflake;

@@ -2,9 +2,7 @@
 
 use std::{
     collections::HashSet,
-    io::{BufRead, BufReader},
     path::PathBuf,
-    process::{Child, ChildStdin, Stdio},
     sync::{Mutex, OnceLock},
     time::Duration,
 };
@@ -16,9 +14,11 @@ use findata_shared::warehouse::{
 use reqwest::Client;
 use secrecy::SecretString;
 use serde_json::Value;
-use tempfile::TempDir;
 
-use super::wait;
+use super::{
+    python::{self, Program},
+    wait,
+};
 
 /// The bucket, and the folder in it that the stages are over.
 const BUCKET: &str = "findata";
@@ -26,27 +26,18 @@ const PREFIX: &str = "some/home";
 
 /// A running double with nothing in it; it ends when dropped, or with the tests.
 pub struct Double {
-    child: Child,
-    /// Closed at the end of the process, which the double notices.
-    _stdin: ChildStdin,
+    _program: Program,
     url: String,
     s3: String,
     key: String,
     http: Client,
     put: Mutex<HashSet<String>>,
-    _folder: TempDir,
 }
 
 impl Double {
     /// The Python that `./dev test` has prepared; `None`, and a word about it, where there is none.
     pub fn python() -> Option<PathBuf> {
-        let python = std::env::var_os("FINDATA_TEST_PYTHON").map(PathBuf::from).filter(|path| path.exists());
-        if python.is_none() {
-            println!(
-                "skipped: FINDATA_TEST_PYTHON names no Python with tests/snowflake/requirements.txt; ./dev test prepares one"
-            );
-        }
-        python
+        python::prepared("FINDATA_TEST_PYTHON", "tests/snowflake/requirements.txt")
     }
 
     /// The one that tests share, each with a database of its own; `None`, and a word about it, where there is no Python for it.
@@ -57,41 +48,35 @@ impl Double {
 
     /// One of its own, with these options; `None` where there is no Python for it.
     pub fn start(options: &[&str]) -> Option<Double> {
-        let python = Self::python()?;
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let key = folder.path().join("key.pem");
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("snowflake/fakesnow_plus.py");
-        let log = std::fs::File::create(folder.path().join("log")).expect("a file");
-        let mut child = std::process::Command::new(python)
-            .arg(script)
-            .arg("--new-key")
-            .arg(&key)
-            .args(options)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .current_dir(folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("Python starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
-        let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-        let ready: Value =
-            serde_json::from_str(&line).unwrap_or_else(|e| panic!("the double does not start: {e} {log}"));
-        let text = |name: &str| ready[name].as_str().expect("an address").to_owned();
-        let double = Double {
-            _stdin: child.stdin.take().expect("its input"),
-            child,
-            url: text("url"),
-            s3: text("s3"),
-            key: std::fs::read_to_string(key).expect("a key"),
-            http: Client::builder().timeout(Duration::from_secs(30)).build().expect("a client"),
-            put: Mutex::default(),
-            _folder: folder,
-        };
+        let double = Self::with(options)?;
         double.put_object("", Vec::new());
         Some(double)
+    }
+
+    /// One that reads from another S3; `None` where there is no Python for it.
+    pub fn beside(s3: &str) -> Option<Double> {
+        Self::with(&["--s3-endpoint", s3])
+    }
+
+    /// The client of what it is asked beside its wire.
+    pub(super) fn http(&self) -> &Client {
+        &self.http
+    }
+
+    fn with(options: &[&str]) -> Option<Double> {
+        let python = Self::python()?;
+        let options = ["--new-key", "key.pem"].iter().chain(options);
+        let mut program = Program::start(&python, "snowflake/fakesnow_plus.py", options);
+        let ready = program.said();
+        let text = |name: &str| ready[name].as_str().expect("an address").to_owned();
+        Some(Double {
+            url: text("url"),
+            s3: text("s3"),
+            key: std::fs::read_to_string(program.folder().join("key.pem")).expect("a key"),
+            http: Client::builder().timeout(Duration::from_secs(30)).build().expect("a client"),
+            put: Mutex::default(),
+            _program: program,
+        })
     }
 
     /// What a session on one of its databases is built from.
@@ -185,12 +170,5 @@ impl Double {
     /// How many requests of a kind it got.
     pub fn requests(&self, kind: &str) -> usize {
         self.log().iter().filter(|entry| entry[0] == kind).count()
-    }
-}
-
-impl Drop for Double {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -22,7 +22,7 @@ on_every_warehouse!(
     errors_say_what_to_do,
 );
 
-pub(super) async fn set_up(warehouse: &mut impl Warehouse) {
+pub(crate) async fn set_up(warehouse: &mut impl Warehouse) {
     for statement in tables::setup().iter().map(String::as_str).chain(TABLES.iter().map(|t| t.sql)) {
         warehouse.execute(statement).await.unwrap_or_else(|e| panic!("{e}\n{statement}"));
     }

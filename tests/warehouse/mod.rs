@@ -2,7 +2,7 @@
 //! where the `SNOWFLAKE_` variables name one.
 
 mod command;
-mod contract;
+pub(crate) mod contract;
 mod days;
 mod double;
 mod faults;
@@ -10,7 +10,7 @@ mod job_faults;
 mod killed;
 mod landing;
 mod privileges;
-mod same;
+pub(crate) mod same;
 mod sent;
 mod whole_job;
 

@@ -7,7 +7,7 @@ use findata_tests::{Double, Home};
 const OF_THE_RUN: [&str; 5] = ["run_id", "computed_at", "loaded_at", "observed_at", "updated_at"];
 
 /// Expects every published table to be the same in a home and in a database of the double.
-pub(super) fn expect(home: &Home, double: &Double, database: &str) {
+pub(crate) fn expect(home: &Home, double: &Double, database: &str) {
     for table in PUBLISHED {
         expect_table(table, home, double, database);
     }

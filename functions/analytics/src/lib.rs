@@ -23,7 +23,7 @@ use findata_shared::{
     plan::Plan,
     run::{Highlight, RunId, Status, Summary, TableCounts},
     stage::{self, Stage},
-    warehouse::{Warehouse, in_transaction, literal},
+    warehouse::{Turn, Warehouse, literal},
 };
 pub use summary::Measured;
 
@@ -46,6 +46,8 @@ pub async fn handle(
     measured: &Measured,
 ) -> Result<Summary> {
     if let Some(summary) = stage::read_json(stage, &ledger::summary_key(run)).await? {
+        // The try that wrote it may have ended before it was announced.
+        bus.publish(event(&summary, &ledger::entries(stage, run).await?)).await?;
         return Ok(summary);
     }
     let begun = Instant::now();
@@ -80,20 +82,22 @@ async fn close(
     begun: Instant,
 ) -> Result<Summary> {
     warehouse.begin_step(run, FUNCTION, "scope");
+    let mut turn = Turn::read(FUNCTION, warehouse).await?;
     let computes = !plan.options.skip_analytics;
-    let tables = if computes { compute(run, plan, warehouse, clock).await? } else { BTreeMap::new() };
+    let tables = if computes { compute(run, plan, &mut turn, warehouse, clock).await? } else { BTreeMap::new() };
     warehouse.begin_step(run, FUNCTION, "summary");
     let highlights = if computes { highlights(plan, warehouse).await? } else { Vec::new() };
     let found = quality::found(warehouse).await?;
     let mut summary = summary::summarise(plan, entries, loaded, tables, highlights, measured, begun.elapsed());
     summary.quality = found;
-    in_transaction(warehouse, &summary::note_run(&summary, clock.now())).await?;
+    turn.write(warehouse, &summary::note_run(&summary, clock.now())).await?;
     Ok(summary)
 }
 
 async fn compute(
     run: &RunId,
     plan: &Plan,
+    turn: &mut Turn,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, TableCounts>> {
@@ -130,7 +134,7 @@ async fn compute(
         literal(run.as_str())
     );
     warehouse.begin_step(run, FUNCTION, "publish");
-    publish::publish(run, clock.now(), warehouse, &[done.into(), noted]).await
+    publish::publish(run, clock.now(), turn, warehouse, &[done.into(), noted]).await
 }
 
 /// Figures are computed as of a day; an earlier day than theirs would take the later ones away.

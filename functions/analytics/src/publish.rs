@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use findata_shared::{
     Error, Result,
     run::{RunId, TableCounts},
-    warehouse::{Warehouse, in_transaction, literal},
+    warehouse::{Turn, Warehouse, literal},
 };
 
 use crate::{
@@ -18,10 +18,11 @@ use crate::{
     versions,
 };
 
-/// Writes the differences of every table, and `also` in the same transaction; says what changed.
+/// Writes the differences of every table, and `also` in the same transaction, in turn; says what changed.
 pub(crate) async fn publish(
     run: &RunId,
     now: DateTime<Utc>,
+    turn: &mut Turn,
     warehouse: &mut impl Warehouse,
     also: &[String],
 ) -> Result<BTreeMap<String, TableCounts>> {
@@ -56,7 +57,7 @@ pub(crate) async fn publish(
         statements.extend(write(table, run, now));
     }
     statements.extend_from_slice(also);
-    in_transaction(warehouse, &statements).await?;
+    turn.write(warehouse, &statements).await?;
     let both = |table: &Table| ["delta", "gone"].map(|prefix| format!("{prefix}_{}", table.name));
     let done: Vec<String> = PUBLISHED.iter().flat_map(both).collect();
     warehouse.release(&done.iter().map(String::as_str).collect::<Vec<_>>()).await?;

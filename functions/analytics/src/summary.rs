@@ -39,7 +39,8 @@ fn cost(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, measur
     if measured.lambda_memory > 0.0 {
         // Plan, staged, loaded and summary, the statements of two functions.
         const LEDGER: u64 = 6;
-        let (batches, files) = (entries.len() as u64, entries.iter().map(|entry| entry.files.len() as u64).sum::<u64>());
+        let (batches, files) =
+            (entries.len() as u64, entries.iter().map(|entry| entry.files.len() as u64).sum::<u64>());
         let fetching: f64 = entries.iter().map(|entry| entry.seconds).sum();
         cost.lambda_gb_s = rounded((fetching + loading + computing) * measured.lambda_memory);
         cost.sqs_requests = batches.div_ceil(10) + 2 * batches;

@@ -27,12 +27,10 @@ pub async fn handle(
         let dead = record.event_source_arn.as_deref() == Some(dead_letters);
         let done = match read(record) {
             Ok(message) if dead => record_dead(&message, stage, clock).await,
-            Ok(message) => work(&message, fmp.as_ref().copied().map_err(Clone::clone), stage, queue, clock, until).await,
-            // Nobody will ever be able to read it, and whose it was is not known.
-            Err(error) if dead => {
-                tracing::error!(id = record.message_id, %error, "a dead letter that is no message of ours is dropped");
-                Ok(())
+            Ok(message) => {
+                work(&message, fmp.as_ref().copied().map_err(Clone::clone), stage, queue, clock, until).await
             }
+            // Whose it was is not known: it ends in the queue of failed events, where a person looks.
             Err(error) => Err(error),
         };
         if let Err(error) = done {

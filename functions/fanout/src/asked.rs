@@ -65,7 +65,9 @@ struct Words {
 /// # Errors
 /// `Reject` that says what is wrong with it.
 pub fn read(input: &Value, defaults: &Defaults, now: DateTime<Utc>, name: impl FnOnce() -> RunId) -> Result<Asked> {
-    let wrong = |what: &str| Error::Reject(format!("{what}; ask with {{\"symbols\": [\"AAPL\"]}} or {{\"universe\": \"sp500\"}}"));
+    let wrong = |what: &str| {
+        Error::Reject(format!("{what}; ask with {{\"symbols\": [\"AAPL\"]}} or {{\"universe\": \"sp500\"}}"))
+    };
     if !input.is_object() {
         return Err(wrong("a request is a JSON object"));
     }
@@ -74,7 +76,9 @@ pub fn read(input: &Value, defaults: &Defaults, now: DateTime<Utc>, name: impl F
         return Ok(Asked::Sweep { patience: words.patience.map(|minutes| Duration::minutes(minutes.into())) });
     }
     let universe = match (words.symbols, words.universe.as_deref()) {
-        (Some(symbols), None) if symbols.is_empty() && words.retry.is_none() => return Err(wrong("there are no symbols")),
+        (Some(symbols), None) if symbols.is_empty() && words.retry.is_none() => {
+            return Err(wrong("there are no symbols"));
+        }
         (Some(symbols), None) => Universe::Symbols(symbols),
         (None, Some("sp500")) => Universe::Sp500,
         (None, Some(other)) => return Err(wrong(&format!("there is no universe {other:?}"))),

@@ -60,7 +60,10 @@ pub async fn handle(
     match asked::read(&input, defaults, clock.now(), || name) {
         Ok(Asked::Sweep { patience }) => {
             let swept = sweep::sweep(stage, queue, bus, invocation.at, patience).await?;
-            telemetry.say(invocation.at, &[("OpenRunMinutes", swept.oldest_minutes, "None")]);
+            // A metric is billed by the hours in which it is written.
+            if swept.open > 0 {
+                telemetry.say(invocation.at, &[("OpenRunMinutes", swept.oldest_minutes, "None")]);
+            }
             if swept.closed > 0 {
                 telemetry.say(invocation.at, &[("RunsFailed", swept.closed as f64, "Count")]);
             }
@@ -128,7 +131,9 @@ async fn begin(
     let error = match begun.await {
         Ok(plan) => {
             tracing::info!(run = %run_id, batches = plan.batches.len(), calls = plan.due(), "a run begins");
-            return Ok(json!({"run_id": run_id, "status": "begun", "batches": plan.batches.len(), "calls": plan.due()}));
+            return Ok(
+                json!({"run_id": run_id, "status": "begun", "batches": plan.batches.len(), "calls": plan.due()}),
+            );
         }
         Err(error @ Error::Retry { .. }) => return Err(error),
         Err(error) => error,

@@ -23,7 +23,7 @@ use findata_shared::{
     ledger::{self, BatchEntry, Loaded, StagedFile},
     run::{RowCounts, RunId},
     stage::{self, Stage},
-    warehouse::{Warehouse, in_transaction, literal},
+    warehouse::{Turn, Warehouse, literal},
 };
 
 /// Its name in query tags and in the ledger.
@@ -66,6 +66,7 @@ async fn load(
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, RowCounts>> {
     warehouse.begin_step(run, FUNCTION, "ledger");
+    let mut turn = Turn::read(FUNCTION, warehouse).await?;
     let noted = noted(run, warehouse).await?;
     let today = calendar::new_york_date(clock.now());
     let mut withdrawn = BTreeMap::new();
@@ -74,12 +75,12 @@ async fn load(
         let files: Vec<StagedFile> = staged.files.iter().filter(open).cloned().collect();
         if !files.is_empty() {
             warehouse.begin_step(run, FUNCTION, dataset.name);
-            withdrawn.extend(load_dataset(run, dataset, &files, warehouse, clock).await?);
+            withdrawn.extend(load_dataset(run, dataset, &files, &mut turn, warehouse, clock).await?);
         }
     }
     warehouse.begin_step(run, FUNCTION, "ledger");
     let entries = ledger::entries(stage, run).await?;
-    note_tasks(run, &entries, warehouse).await?;
+    note_tasks(run, &entries, &mut turn, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
     freshness::advance(stage, &records).await?;
     if records.iter().any(|record| events::concerns(record.task.dataset)) {
@@ -102,6 +103,7 @@ async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,
     files: &[StagedFile],
+    turn: &mut Turn,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, NaiveDate>> {
@@ -111,7 +113,7 @@ async fn load_dataset(
     for statement in steps.into_iter().flatten() {
         warehouse.execute(&statement).await?;
     }
-    in_transaction(warehouse, &sql::publish(dataset, run, files, clock.now())).await?;
+    turn.write(warehouse, &sql::publish(dataset, run, files, clock.now())).await?;
     let withdrawn = events::withdrawn(dataset, warehouse).await?;
     warehouse.release(&["incoming", "fresh"]).await?;
     if sql::departed(dataset).is_some() {
@@ -172,8 +174,13 @@ async fn noted(run: &RunId, warehouse: &mut impl Warehouse) -> Result<HashMap<St
 }
 
 /// Notes the run's tasks, replacing those of an earlier try.
-async fn note_tasks(run: &RunId, entries: &[BatchEntry], warehouse: &mut impl Warehouse) -> Result<()> {
-    warehouse.execute("begin transaction").await?;
+async fn note_tasks(
+    run: &RunId,
+    entries: &[BatchEntry],
+    turn: &mut Turn,
+    warehouse: &mut impl Warehouse,
+) -> Result<()> {
+    turn.begin(warehouse).await?;
     let noted = async {
         warehouse.execute(&format!("delete from ops.tasks where run_id = {}", literal(run.as_str()))).await?;
         warehouse.append("ops.tasks", sql::tasks(run, entries)).await?;

@@ -167,6 +167,7 @@ impl<C: Clock + 'static> Host<C> {
             budget: BudgetUse { waited_seconds: tally.waited_seconds(), limit_per_minute: self.fmp.per_minute() },
             connections: Connections { opened: tally.opened(), peak: tally.peak() },
             stage_puts: self.stage.puts(),
+            lambda_memory: 0.0,
         }
     }
 }

@@ -42,7 +42,10 @@ mod tests {
     #[test]
     fn an_event_names_its_run() {
         let event = |key: &str| json!({"detail-type": "Object Created", "detail": {"object": {"key": key}}});
-        assert_eq!(run_of(&event("home/runs/20261122T201533120Z-000000ab/staged.json")).unwrap().as_str(), "20261122T201533120Z-000000ab");
+        assert_eq!(
+            run_of(&event("home/runs/20261122T201533120Z-000000ab/staged.json")).unwrap().as_str(),
+            "20261122T201533120Z-000000ab"
+        );
         assert_eq!(run_of(&event("runs/r/loaded.json")).unwrap().as_str(), "r");
         assert_eq!(run_of(&json!({"run_id": "r"})).unwrap().as_str(), "r");
         for wrong in [event("home/state/x.json"), event("r.json"), event("runs/a'b/loaded.json"), json!({}), json!(3)] {

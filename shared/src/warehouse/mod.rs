@@ -6,12 +6,14 @@ pub mod ops;
 #[cfg(feature = "snowflake")]
 pub mod snowflake;
 pub mod tables;
+mod turn;
 mod usage;
 
 use std::future::Future;
 
 use crate::{Result, catalog::Dataset, ledger::StagedFile, run::RunId};
 pub use identity::match_warehouse;
+pub use turn::{Turn, WRITERS};
 pub use usage::{Statement, Usage};
 
 /// A session on a warehouse. One statement a call; statements of one session run in order.

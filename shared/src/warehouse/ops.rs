@@ -141,6 +141,11 @@ pub const OPS: &[OpsTable] = &[
         columns: &[("file", Text, "file of a model, a table or a view"), ("sha256", Text, "hash of its text")],
     },
     OpsTable {
+        name: "turns",
+        about: "how often load and analytics wrote: a call that finds another number than it began with begins again",
+        columns: &[("function", Text, "load or analytics"), ("number", Integer, "transactions so far")],
+    },
+    OpsTable {
         name: "identity",
         about: "which warehouse this is: the stage knows its name, and refuses another",
         columns: &[("warehouse_id", Text, "its name")],

@@ -1,6 +1,9 @@
 //! Tables of `raw` and `staging`, rendered from the catalog, and those of `ops`. Those of `analytics` stand in `infra/models/tables`.
 
-use super::ops::{OPS, RAW, sql};
+use super::{
+    WRITERS,
+    ops::{OPS, RAW, sql},
+};
 use crate::catalog::{CATALOG, Dataset, LINEAGE};
 
 /// Schemas on every warehouse.
@@ -14,6 +17,12 @@ pub fn setup() -> Vec<String> {
         statements.push(format!("create table if not exists staging.{} ({})", dataset.name, staging_columns(dataset)));
     }
     statements.extend(OPS.iter().map(|t| format!("create table if not exists ops.{} ({})", t.name, sql(t.columns))));
+    statements.extend(WRITERS.iter().map(|function| {
+        format!(
+            "insert into ops.turns (function, number) select '{function}', 0 \
+             where not exists (select 1 from ops.turns where function = '{function}')"
+        )
+    }));
     statements
 }
 

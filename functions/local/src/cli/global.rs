@@ -15,12 +15,7 @@ use findata_shared::{
 use secrecy::SecretString;
 
 use super::{Failure, snowflake as variables};
-use crate::{
-    as_of,
-    duckdb::DuckDb,
-    home::Home,
-    places::AnyStage,
-};
+use crate::{as_of, duckdb::DuckDb, home::Home, places::AnyStage};
 
 /// Most calls in flight at once. Without a limit of calls more would only queue on two cores; at 3,000 calls a minute
 /// and a second's answer 50 are in flight.

@@ -56,7 +56,9 @@ pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> 
     let place = match (&global.stage, args.wait) {
         (Some(place), true) => Some(place.parse::<Location>()?),
         (None, true) => {
-            return Err(Failure::Usage("--wait reads the ledger: give --stage s3://BUCKET/PREFIX, output Stage of the stack".into()));
+            return Err(Failure::Usage(
+                "--wait reads the ledger: give --stage s3://BUCKET/PREFIX, output Stage of the stack".into(),
+            ));
         }
         (_, false) => None,
     };
@@ -79,7 +81,9 @@ pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> 
 fn detail(args: &Args, run_id: &RunId) -> Result<Value, Failure> {
     let extent = &args.extent;
     if extent.max_calls.is_some() {
-        return Err(Failure::Usage("--max-calls holds within one process: a bundle's calls are limited by its FMP plan".into()));
+        return Err(Failure::Usage(
+            "--max-calls holds within one process: a bundle's calls are limited by its FMP plan".into(),
+        ));
     }
     let mut detail = Map::new();
     detail.insert("run_id".into(), json!(run_id));
@@ -103,7 +107,9 @@ fn detail(args: &Args, run_id: &RunId) -> Result<Value, Failure> {
             ("datasets", json!(extent.datasets)),
             ("reconcile", json!(extent.reconcile)),
         ];
-        detail.extend(options.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)));
+        detail.extend(
+            options.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)),
+        );
     }
     Ok(Value::Object(detail))
 }
@@ -142,7 +148,10 @@ async fn follow(run: &RunId, stage: &impl Stage, until: Instant) -> Result<Summa
             told = state;
         }
         if Instant::now() > until {
-            return Err(Error::retry(format!("run {run} has not ended yet; its ledger is in runs/{run}/ on the stage")).into());
+            return Err(Error::retry(format!(
+                "run {run} has not ended yet; its ledger is in runs/{run}/ on the stage"
+            ))
+            .into());
         }
         tokio::time::sleep(LOOK).await;
     }

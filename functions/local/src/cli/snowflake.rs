@@ -17,8 +17,9 @@ fn variable(name: &str) -> Option<String> {
 pub(crate) fn settings(place: &Location) -> Result<Settings> {
     let key = match (variable("PRIVATE_KEY"), variable("PRIVATE_KEY_FILE")) {
         (Some(key), _) => Ok(key),
-        (None, Some(file)) => std::fs::read_to_string(&file)
-            .map_err(|e| format!("SNOWFLAKE_PRIVATE_KEY_FILE: cannot read {file}: {e}")),
+        (None, Some(file)) => {
+            std::fs::read_to_string(&file).map_err(|e| format!("SNOWFLAKE_PRIVATE_KEY_FILE: cannot read {file}: {e}"))
+        }
         (None, None) => {
             Err("neither SNOWFLAKE_PRIVATE_KEY nor SNOWFLAKE_PRIVATE_KEY_FILE is set: a PKCS#8 PEM key".to_owned())
         }
