@@ -11,6 +11,10 @@ use crate::run::{Status, Summary};
 /// The namespace of every metric of ours.
 pub const NAMESPACE: &str = "findata";
 
+/// Every metric; the template's alarms and dashboard are checked against these names.
+pub const METRICS: [&str; 8] =
+    ["RunsCompleted", "RunsPartial", "RunsBudget", "RunsFailed", "Calls", "Rows", "RunSeconds", "OpenRunMinutes"];
+
 /// Where figures go: to standard output, of which Lambda makes the log; nowhere without a stack.
 #[derive(Debug, Clone, Default)]
 pub struct Telemetry {
@@ -25,6 +29,7 @@ impl Telemetry {
 
     /// Says a few figures at once: name, value and unit, as CloudWatch has them.
     pub fn say(&self, now: DateTime<Utc>, figures: &[(&str, f64, &str)]) {
+        debug_assert!(figures.iter().all(|(name, ..)| METRICS.contains(name)), "{figures:?}");
         if let Some(stack) = &self.stack {
             println!("{}", line(stack, now, figures));
         }

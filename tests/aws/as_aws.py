@@ -60,6 +60,8 @@ def record_functions_calls():
     enforce = iam.enforce
 
     def recording(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+        # IAM knows no action of its own for batches: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+        iam_action = {"sqs:SendMessageBatch": "sqs:SendMessage"}.get(iam_action, iam_action)
         refused = enforce(access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=service_context)
         session = sts._sessions.get(access_key_id) if access_key_id else None
         if session is not None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from faults import FAULTS, planted
 from translated import TEMPLATE, translated
 
-# What the functions write as metrics: shared with the code that writes them.
-METRICS = {"findata": {"RunsCompleted", "RunsPartial", "RunsFailed", "RunsBudget", "OpenRunMinutes", "Calls", "Rows"},
+# The functions' own metrics, as the code that writes them lists them.
+WRITTEN = re.search(r"METRICS[^=]*=\s*\[(.*?)\]", (TEMPLATE.parents[1] / "shared/src/telemetry.rs").read_text(), re.S)[1]
+METRICS = {"findata": set(re.findall(r'"(\w+)"', WRITTEN)),
            "AWS/SQS": {"NumberOfMessagesReceived", "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
            "AWS/Lambda": {"Errors", "Throttles", "Duration", "Invocations"}}
 ALL = {"FINDATA_STACK", "FINDATA_STAGE", "FINDATA_TODAY", "RUST_LOG"}
@@ -136,7 +137,7 @@ def policies(t):
             for resource in listed(s["Resource"]):
                 text = resource.get("Fn::Sub", "") if isinstance(resource, dict) else resource
                 # A star stands for what is in a folder of ours, and for nothing else.
-                if "*" in text and not re.fullmatch(r"\$\{Bucket\.Arn\}/\$\{StagePrefix\}/(landing|runs|state)/\*", text):
+                if "*" in text and not re.fullmatch(r"\$\{Bucket\.Arn\}/\$\{StagePrefix\}/(landing(/[a-z0-9_]+)?|runs|state)/\*", text):
                     yield f"{name}: allows it on {text}"
             if listed(s["Action"]) == ["s3:ListBucket"] and "s3:prefix" not in json.dumps(s.get("Condition", {})):
                 yield f"{name}: lists the whole bucket"

@@ -1,5 +1,6 @@
 //! What the job survives, by injecting it.
 
+mod bundle;
 mod deliveries;
 mod kills;
 mod lasting;

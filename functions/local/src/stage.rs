@@ -131,10 +131,12 @@ impl Stage for DirectoryStage {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>> {
-        let folder = prefix.trim_end_matches('/').to_owned();
-        self.blocking(&folder, |root, path| {
+        // A prefix may end within a name.
+        let (folder, prefix) = (prefix.rsplit_once('/').map_or("", |(folder, _)| folder), prefix.to_owned());
+        self.blocking(folder, move |root, path| {
             let mut keys = Vec::new();
             walk(root, path, &mut keys)?;
+            keys.retain(|key| key.starts_with(&prefix));
             keys.sort();
             Ok(keys)
         })
@@ -195,7 +197,10 @@ mod tests {
         let object = stage.get("runs/r/staged.json").await.unwrap().unwrap();
         assert!(object.body.len() == 100_000 && object.body.iter().all(|b| *b == object.body[0]));
         assert_eq!(stage.list("runs/r/").await.unwrap(), ["runs/r/staged.json"]);
-        assert!(stage.list("runs/other/").await.unwrap().is_empty());
+        assert!(
+            stage.list("runs/other/").await.unwrap().is_empty() && stage.list("runs/r/x").await.unwrap().is_empty()
+        );
+        assert_eq!(stage.list("runs/r/st").await.unwrap(), ["runs/r/staged.json"]);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -83,7 +83,8 @@ pub(crate) fn print(json: bool, warehouse: &str, summary: &Summary) -> Result<u8
         say(&show::summary(summary, warehouse))?;
     }
     if summary.status == Status::Failed {
-        let reason = summary.failures.first().map_or("nothing was done", |f| f.reason.as_str());
+        let reason = summary.failures.first().map(|failure| &failure.reason).or(summary.notes.first());
+        let reason = reason.map_or("nothing was done", String::as_str);
         eprintln!("findata: {reason}");
     }
     Ok(summary.status.exit_code())
