@@ -188,7 +188,7 @@ fn a_busy_stage_is_waited_for() {
     let Some(bundle) = bundle(&server, &[]) else { return };
     for (action, after) in [("s3:PutObject", "0"), ("s3:GetObject", "0"), ("s3:PutObject", "1"), ("s3:ListBucket", "0")]
     {
-        bundle.ask("/_fail", &[("action", action), ("match", "."), ("times", "3"), ("after", after)]);
+        bundle.ask("/_fail", &[("action", action), ("match", "."), ("times", "2"), ("after", after)]);
     }
     let run = begun(&bundle.invoke("fanout", &request(&server)));
     expect_complete(&bundle, &run);

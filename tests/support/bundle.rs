@@ -199,7 +199,6 @@ impl Bundle {
 }
 
 /// The folder of the functions' zips.
-#[expect(clippy::disallowed_methods, reason = "the edge of the tests reads the environment")]
 fn zips() -> Option<PathBuf> {
     let folder = std::env::var_os("FINDATA_TEST_BUNDLE").map(PathBuf::from).filter(|path| path.exists());
     if folder.is_none() {

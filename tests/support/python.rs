@@ -10,7 +10,6 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The Python that `./dev test` has prepared and named in a variable; `None`, and a word about it, where there is none.
-#[expect(clippy::disallowed_methods, reason = "the edge of the tests reads the environment")]
 pub fn prepared(variable: &str, list: &str) -> Option<PathBuf> {
     let python = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
     if python.is_none() {

@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 use crate::Measured;
 
+/// Tries of one call, where another call of the function writes at the same time.
+const TRIES: u32 = 3;
+
 /// Computes and publishes the run of an event and closes it. Where somebody has to mend something first, that is noted,
 /// announced and answered: trying again at once would not help, and the sweeper comes back to it.
 ///
@@ -35,7 +38,20 @@ pub async fn handle(
 ) -> Result<Value> {
     let run = run_of(input)?;
     let measured = measured(&run, now, memory);
-    let published = async { crate::handle(&run, stage, warehouse?, bus, clock, &measured).await };
+    let published = async {
+        let warehouse = warehouse?;
+        let mut tries = 1;
+        loop {
+            match crate::handle(&run, stage, warehouse, bus, clock, &measured).await {
+                // Another run's analytics was at it; what that one published is seen now.
+                Err(Error::Retry { after: Some(pause), .. }) if tries < TRIES => {
+                    tokio::time::sleep(pause * tries).await
+                }
+                done => return done,
+            }
+            tries += 1;
+        }
+    };
     match published.await {
         Ok(summary) => {
             tracing::info!(%run, status = summary.status.as_str(), seconds = summary.seconds, "a run is published");

@@ -124,6 +124,7 @@ async fn help(
     let known: Option<Note> = before.as_ref().map(|object| stage::from_json(&note_key, &object.body)).transpose()?;
     let first = Note { step, since: run.started().filter(|_| step == Step::Fetch).unwrap_or(now), helped: 0 };
     let mut note = known.filter(|note| note.step == step).unwrap_or(first);
+    let at_once = patience.is_some();
     let usual = if step == Step::Fetch { FETCHING } else { STEP };
     let patience = patience.unwrap_or(usual * 2_i32.pow(note.helped));
     let due = now - note.since >= patience;
@@ -141,7 +142,8 @@ async fn help(
         return Ok(());
     }
     tracing::warn!(%run, ?step, times = note.helped, "a run stands still");
-    let gives_up = note.helped > MOST_HELP;
+    // Who asks for help at once is not the one to end it.
+    let gives_up = note.helped > MOST_HELP && !at_once;
     match step {
         Step::Fetch => {
             let plan = ledger::plan(stage, run).await?;

@@ -11,6 +11,9 @@ use findata_shared::{
 };
 use serde_json::{Value, json};
 
+/// Tries of one call, where another call of the function writes at the same time.
+const TRIES: u32 = 6;
+
 /// Loads the run of an event. Where somebody has to mend something first, that is noted, announced and answered: trying again
 /// at once would not help, and the sweeper comes back to it. `warehouse` is a session, or why there is none.
 ///
@@ -28,7 +31,17 @@ pub async fn handle(
     let loaded = async {
         let warehouse = warehouse?;
         match_warehouse(stage, warehouse, &run).await?;
-        crate::handle(&run, stage, warehouse, clock).await
+        let mut tries = 1;
+        loop {
+            match crate::handle(&run, stage, warehouse, clock).await {
+                // Another run's load was at it; what that one wrote is seen now.
+                Err(Error::Retry { after: Some(pause), .. }) if tries < TRIES => {
+                    tokio::time::sleep(pause * tries).await
+                }
+                done => return done,
+            }
+            tries += 1;
+        }
     };
     match loaded.await {
         Ok(loaded) => {

@@ -17,28 +17,34 @@ struct Known {
 }
 
 /// Makes sure that the stage and the warehouse belong together: what the stage says is fresh must be in this warehouse.
-/// `name` is what a new warehouse is called.
+/// `name` is what a new warehouse is called. Two that call a new one at once both put their name into it, and the stage knows one
+/// of them.
 ///
 /// # Errors
 /// `Config` when they do not; the stage's and the warehouse's own.
 pub async fn match_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, name: &RunId) -> Result<()> {
-    let known: Option<Known> = stage::read_json(stage, WAREHOUSE).await?;
-    let own = warehouse.query("select warehouse_id from ops.identity").await?;
-    let own = own.into_iter().next().and_then(|row| row.into_iter().next()?);
-    match (known, own) {
-        (Some(known), Some(own)) if known.warehouse_id == own => Ok(()),
-        (Some(_), _) => Err(Error::Config(
+    let mut known: Option<Known> = stage::read_json(stage, WAREHOUSE).await?;
+    let mut own = names(warehouse).await?;
+    if known.is_none() {
+        if own.is_empty() {
+            warehouse.execute(&format!("insert into ops.identity values ({})", literal(name.as_str()))).await?;
+            own.push(name.to_string());
+        }
+        let warehouse_id = own.first().cloned().unwrap_or_default();
+        if !stage.put_if_absent(WAREHOUSE, stage::to_json(&Known { warehouse_id })?).await? {
+            own = names(warehouse).await?;
+        }
+        known = stage::read_json(stage, WAREHOUSE).await?;
+    }
+    match known {
+        Some(known) if own.contains(&known.warehouse_id) => Ok(()),
+        _ => Err(Error::Config(
             "the stage remembers another warehouse: put that one back, or choose another --home or --stage for a new one".into(),
         )),
-        (None, own) => {
-            let warehouse_id = match own {
-                Some(own) => own,
-                None => {
-                    warehouse.execute(&format!("insert into ops.identity values ({})", literal(name.as_str()))).await?;
-                    name.to_string()
-                }
-            };
-            stage.put_if_absent(WAREHOUSE, stage::to_json(&Known { warehouse_id })?).await.map(|_| ())
-        }
     }
+}
+
+async fn names(warehouse: &mut impl Warehouse) -> Result<Vec<String>> {
+    let rows = warehouse.query("select warehouse_id from ops.identity").await?;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next()?).collect())
 }

@@ -5,8 +5,13 @@
 //! in `ops.turns` is read first and taken by the transaction, on whose row the others wait; who finds another number there
 //! computed his difference to what is no more.
 
+use std::time::Duration;
+
 use super::Warehouse;
 use crate::{Error, Result};
+
+/// What another call is given to finish what it is at.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// The functions that write to a warehouse, each with a row in `ops.turns`.
 pub const WRITERS: [&str; 2] = ["load", "analytics"];
@@ -36,16 +41,15 @@ impl Turn {
     /// Begins a transaction and takes the turn in it; the next transaction of the same call may take the next one.
     ///
     /// # Errors
-    /// `Retry` where another call has written since, and nothing of the transaction is left then; the warehouse's own.
+    /// `Retry` with a pause where another call has written since, and nothing of the transaction is left then; the warehouse's own.
     pub async fn begin(&mut self, warehouse: &mut impl Warehouse) -> Result<()> {
         let Turn { function, number } = *self;
         warehouse.execute("begin transaction").await?;
         let taken = async {
             let take = format!("delete from ops.turns where function = '{function}' and number = {number}");
             if warehouse.execute(&take).await? != 1 {
-                return Err(Error::retry(format!(
-                    "another {function} wrote to the warehouse meanwhile: this one begins again"
-                )));
+                let reason = format!("another {function} wrote to the warehouse meanwhile: this one begins again");
+                return Err(Error::Retry { reason, after: Some(PAUSE) });
             }
             let next = format!("insert into ops.turns (function, number) values ('{function}', {})", number + 1);
             warehouse.execute(&next).await
