@@ -36,7 +36,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
     let settled = global.settle(from_environment, "./findata-home")?;
     let request = args.wanted.request(&settled, args.skip_analytics)?;
-    let fmp = settled.fmp(global::key()?, request.options.max_calls);
+    let fmp = settled.fmp(global::key()?);
     let summary = whole_job(&settled, &request, &fmp).await?;
     print(settled.json, &settled.warehouse(), &summary)
 }
@@ -45,7 +45,7 @@ pub(crate) async fn run(global: &Global, from_environment: &[&'static str], args
 #[expect(clippy::disallowed_methods, reason = "the edge reads the real clock")]
 pub(crate) async fn whole_job(settled: &Settled, request: &Request, fmp: &Settings) -> Result<Summary, Failure> {
     let started_at = Utc::now();
-    let client = Arc::new(Fmp::new(fmp)?);
+    let client = Fmp::new(fmp)?;
     let (stage, warehouse) = match &settled.cloud {
         None => {
             let stage = settled.home.open_stage()?;
@@ -63,6 +63,7 @@ pub(crate) async fn whole_job(settled: &Settled, request: &Request, fmp: &Settin
     };
     let clock = Arc::new(settled.clock);
     let receipt = Arc::new(SourceKind::of(&settled.fmp_url).receipt(settled.clock));
+    let client = Arc::new(client.sharing(stage.clone()));
     let mut host = Host { fmp: Arc::clone(&client), stage, warehouse, clock, receipt, started_at };
     let bars = Bars::new(client);
     let summary = host.run(request, &bars).await;
