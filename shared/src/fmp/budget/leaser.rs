@@ -21,7 +21,7 @@ use super::{
 use crate::{Error, Result, clock::Clock, fmp::tally::Tally, ledger, run::RunId};
 
 /// How far those who wait for the same moment spread.
-const SPREAD: Duration = Duration::from_millis(500);
+const SPREAD: Duration = Duration::from_millis(300);
 /// Future permits and bytes that are worth a write when a piece of work ends.
 const WORTH: TimeDelta = TimeDelta::seconds(1);
 const WORTH_BYTES: u64 = 1 << 20;
@@ -58,6 +58,8 @@ pub(in crate::fmp) struct Budget {
     turn: tokio::sync::Mutex<()>,
     /// Callers without a permit.
     waiting: AtomicU64,
+    /// These, and those whose permit's moment has not come.
+    asking: AtomicU64,
 }
 
 #[derive(Default)]
@@ -86,8 +88,9 @@ impl Budget {
         tally: Arc<Tally>,
     ) -> Self {
         let local = Local { key: object_of(key), ..Local::default() };
-        let (local, turn, waiting) = (Mutex::new(local), tokio::sync::Mutex::default(), AtomicU64::new(0));
-        Budget { limits, shelf, clock, chance: Chance::new(), tally, local, turn, waiting }
+        let (local, turn) = (Mutex::new(local), tokio::sync::Mutex::default());
+        let (waiting, asking) = (AtomicU64::new(0), AtomicU64::new(0));
+        Budget { limits, shelf, clock, chance: Chance::new(), tally, local, turn, waiting, asking }
     }
 
     /// With other chances, the same for the same seed.
@@ -127,6 +130,7 @@ impl Budget {
         if !self.limits.any() && self.most().is_none() {
             return Ok(Permit { budget: self, moment: None, of_run: false, held: false });
         }
+        let _asking = Counted::new(&self.asking);
         loop {
             let permit = self.reserved().await?;
             // Else its moment went by while this call was not woken.
@@ -137,7 +141,7 @@ impl Budget {
     }
 
     async fn reserved(&self) -> Result<Permit<'_>> {
-        let _waiting = Waiting::new(&self.waiting);
+        let _waiting = Counted::new(&self.waiting);
         loop {
             match self.reserve() {
                 Some(permit) => return Ok(permit),
@@ -327,9 +331,9 @@ impl Budget {
     fn ask(&self) -> Ask {
         let waiting = self.waiting.load(Relaxed).max(1);
         let local = self.local();
-        // Calls under way will be followed by others, but where every call counts none is taken on suspicion.
+        // Each caller will make another call after this one, but where every call counts none is taken on suspicion.
         let counted = self.limits.per_day.is_some() || local.most().is_some();
-        let wanted = if counted { waiting } else { waiting + self.tally.in_flight() };
+        let wanted = if counted { waiting } else { self.asking.load(Relaxed).max(1) + self.tally.in_flight() };
         Ask {
             wanted: if local.most().is_some() { wanted.min(local.credit.max(1)) } else { wanted },
             on_demand: local.work.as_ref().is_none_or(|work| !work.run.is_scheduled()),
@@ -416,17 +420,17 @@ impl Drop for Permit<'_> {
     }
 }
 
-/// A caller without a permit, counted as long as it lives.
-struct Waiting<'a>(&'a AtomicU64);
+/// A caller, counted as long as it lives.
+struct Counted<'a>(&'a AtomicU64);
 
-impl<'a> Waiting<'a> {
+impl<'a> Counted<'a> {
     fn new(count: &'a AtomicU64) -> Self {
         count.fetch_add(1, Relaxed);
-        Waiting(count)
+        Counted(count)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }

@@ -47,6 +47,6 @@ const CLOCKS: TimeDelta = TimeDelta::milliseconds(250);
 /// In which a minute's calls have their moments: 60 s and the three above.
 const SPAN: TimeDelta = TimeDelta::seconds(62);
 /// How long before its permits end a worker takes the next ones, so that it never waits for the stage.
-const AHEAD: TimeDelta = TimeDelta::milliseconds(1_500);
+const AHEAD: TimeDelta = TimeDelta::milliseconds(1_200);
 /// The same of a run of every day, which lets runs on demand go first.
-const DAILY_AHEAD: TimeDelta = TimeDelta::milliseconds(750);
+const DAILY_AHEAD: TimeDelta = TimeDelta::milliseconds(600);

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{CLOCKS, DAILY_AHEAD, Limits, SPAN, TRAVEL, USE};
 use crate::Error;
 
-/// All leases together reach so far ahead of now; a lease is the shorter, the more of that is taken.
-const REACH: TimeDelta = TimeDelta::seconds(6);
+/// All leases together reach so far ahead of now. A lease is half of what is left of that: with the whole, a worker that once
+/// got a long one would get long ones for ever.
+const REACH: TimeDelta = TimeDelta::seconds(9);
 /// The shortest lease, where there is work for it, and the longest.
 const SHORTEST: TimeDelta = TimeDelta::milliseconds(500);
 const LONGEST: TimeDelta = TimeDelta::seconds(3);
@@ -163,7 +164,7 @@ impl State {
         let mut from = self.next.max(now);
         let mut calls = ask.wanted.max(1);
         if !step.is_zero() {
-            let long = (REACH - (from - now)).clamp(SHORTEST, LONGEST);
+            let long = ((REACH - (from - now)) / 2).clamp(SHORTEST, LONGEST);
             calls = calls.min(steps(long, step).max(1));
         }
         if let Some(most) = limits.per_day {

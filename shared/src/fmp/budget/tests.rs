@@ -39,7 +39,7 @@ fn leases_follow_each_other_and_shrink_with_what_is_taken() {
     let second = lease(&mut state, &ask(1_000), &limits(300), noon());
     assert_eq!(second.from, first.until());
     let lengths: Vec<u64> = (0..4).map(|_| lease(&mut state, &ask(1_000), &limits(300), noon()).calls).collect();
-    assert_eq!(lengths, [2, 2, 2, 2], "half a second each");
+    assert_eq!(lengths, [7, 4, 2, 2], "half a second at least");
     assert_eq!(lease(&mut state, &ask(1), &limits(300), noon()).calls, 1, "no more than wanted");
 }
 
