@@ -216,8 +216,7 @@ impl Budget {
             let (first, until) = (local.permits.front().copied().unwrap_or(local.until), local.until);
             let ahead = until - first.max(self.clock.now());
             let unused = !local.used.unused.is_empty() || !local.permits.is_empty();
-            let worth =
-                ahead >= WORTH || local.used.bytes >= WORTH_BYTES || (unused && self.limits.per_day.is_some());
+            let worth = ahead >= WORTH || local.used.bytes >= WORTH_BYTES || (unused && self.limits.per_day.is_some());
             if !worth {
                 return Ok(());
             }

@@ -33,8 +33,8 @@ mod tests;
 
 use chrono::TimeDelta;
 
-pub(super) use leaser::{Budget, Permit};
 pub use leaser::Work;
+pub(super) use leaser::{Budget, Permit};
 pub use plan::{FmpPlan, Limits};
 pub(super) use shelf::Shelf;
 
