@@ -6,7 +6,7 @@ use chrono::Utc;
 use findata_shared::{
     Error,
     fmp::{self, Fmp, Settings, SourceKind},
-    run::{Request, Status, Summary},
+    run::{Request, RunId, Status, Summary},
     warehouse::{match_warehouse, snowflake::Snowflake},
 };
 
@@ -31,11 +31,19 @@ pub(crate) struct Args {
     /// Load, but do not compute
     #[arg(long)]
     skip_analytics: bool,
+    /// A run of every day: calls of other runs with the same key go first
+    #[arg(long)]
+    daily: bool,
 }
 
 pub(crate) async fn run(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
     let settled = global.settle(from_environment, "./findata-home")?;
-    let request = args.wanted.request(&settled, args.skip_analytics)?;
+    let mut request = args.wanted.request(&settled, args.skip_analytics)?;
+    if args.daily
+        && let Some(now) = request.run_id.started()
+    {
+        request.run_id = RunId::scheduled(now);
+    }
     let fmp = settled.fmp(global::key()?);
     let summary = whole_job(&settled, &request, &fmp).await?;
     print(settled.json, &settled.warehouse(), &summary)
