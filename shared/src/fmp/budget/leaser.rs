@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AHEAD, Limits, Shelf, USE,
     shelf::{self, Chance},
-    state::{Ask, State, Stop, Taken, Used},
+    state::{Ask, State, Stop, Taken, Used, step},
 };
 use crate::{Error, Result, clock::Clock, fmp::tally::Tally, ledger, run::RunId};
 
@@ -211,26 +211,33 @@ impl Budget {
         if !self.limits.any() {
             return Ok(());
         }
-        let (first, until, used) = {
+        let counted = self.limits.per_day.is_some();
+        let (rest, first, until, told) = {
             let mut local = self.local();
-            let (first, until) = (local.permits.front().copied().unwrap_or(local.until), local.until);
-            let ahead = until - first.max(self.clock.now());
+            let (first, until) = (local.first_of_tail(step(&self.limits)), local.until);
             let unused = !local.used.unused.is_empty() || !local.permits.is_empty();
-            let worth = ahead >= WORTH || local.used.bytes >= WORTH_BYTES || (unused && self.limits.per_day.is_some());
-            if !worth {
+            let ahead = until - first.max(self.clock.now());
+            if ahead < WORTH && local.used.bytes < WORTH_BYTES && !(unused && counted) {
                 return Ok(());
             }
-            while let Some(moment) = local.permits.pop_front() {
-                local.used.note_unused(moment);
-            }
-            (first, until, mem::take(&mut local.used))
+            (mem::take(&mut local.permits), first, until, mem::take(&mut local.used))
         };
-        self.change(|state, now| {
+        let goes = |back: bool, moment: DateTime<Utc>| counted || (back && moment >= first);
+        let back = self.change(|state, now| {
+            let back = state.give_back(first, until, now);
+            let mut used = told.clone();
+            rest.iter().filter(|moment| goes(back, **moment)).for_each(|moment| used.note_unused(*moment));
             state.settle(&used, now);
-            state.give_back(first, until, now);
-            ((), true)
-        })
-        .await
+            (back, true)
+        });
+        let back = back.await?;
+        let mut local = self.local();
+        if back {
+            local.until = first;
+        }
+        // Where others have later ones, these may still serve the next piece of work.
+        rest.iter().filter(|moment| !goes(back, **moment)).for_each(|moment| local.put(*moment));
+        Ok(())
     }
 
     /// A permit that is here; those whose moment has passed go.
@@ -376,6 +383,24 @@ impl Local {
     fn most(&self) -> Option<u64> {
         self.work.as_ref().and_then(|work| work.max_calls)
     }
+
+    /// Puts a permit among the others.
+    fn put(&mut self, moment: DateTime<Utc>) {
+        let place = self.permits.partition_point(|other| *other < moment);
+        self.permits.insert(place, moment);
+    }
+
+    /// The first of the permits after which none was given to a call; where the lease ends if the last one was.
+    fn first_of_tail(&self, step: TimeDelta) -> DateTime<Utc> {
+        let mut first = self.until;
+        for moment in self.permits.iter().rev() {
+            if *moment != first - step {
+                break;
+            }
+            first = *moment;
+        }
+        first
+    }
 }
 
 /// The right to one call. It goes back where it came from unless it is used.
@@ -411,10 +436,7 @@ impl Drop for Permit<'_> {
         match self.moment {
             None => {}
             Some(moment) if moment + USE < now => local.used.note_unused(moment),
-            Some(moment) => {
-                let place = local.permits.partition_point(|other| *other < moment);
-                local.permits.insert(place, moment);
-            }
+            Some(moment) => local.put(moment),
         }
     }
 }

@@ -96,7 +96,7 @@ struct World {
 /// A worker; its calls end when it is dropped, as if it were killed.
 struct Worker {
     budget: Arc<Budget>,
-    callers: JoinSet<Result<(), Error>>,
+    callers: JoinSet<Result<()>>,
 }
 
 impl World {
@@ -123,9 +123,14 @@ impl World {
     fn worker(&self, number: usize, work: Work, calls: i64) -> Worker {
         let (budget, tally) = self.budget(number);
         budget.begin(&work);
+        let callers = self.callers(number, &budget, &tally, calls);
+        Worker { budget, callers }
+    }
+
+    fn callers(&self, number: usize, budget: &Arc<Budget>, tally: &Arc<Tally>, calls: i64) -> JoinSet<Result<()>> {
         let (left, mut callers) = (Arc::new(AtomicI64::new(calls)), JoinSet::new());
         for caller in 0..CALLERS {
-            let (budget, tally, left) = (Arc::clone(&budget), Arc::clone(&tally), Arc::clone(&left));
+            let (budget, tally, left) = (Arc::clone(budget), Arc::clone(tally), Arc::clone(&left));
             let (arrivals, start) = (Arc::clone(&self.arrivals), self.start);
             let chance = Chance::of(self.seed ^ (number * CALLERS + caller) as u64);
             callers.spawn(async move {
@@ -142,7 +147,7 @@ impl World {
                 Ok(())
             });
         }
-        Worker { budget, callers }
+        callers
     }
 
     async fn until(&self, seconds: u64) {
@@ -238,6 +243,36 @@ fn a_killed_worker_costs_at_most_its_lease() {
             assert!(after >= 288 - 21 && world.fullest() <= 300, "seed {seed}: {after}");
             let later = world.calls(69 + seed, 129 + seed, |n| n == 0);
             assert!(later >= 285, "seed {seed}: {later}");
+        });
+    }
+}
+
+#[test]
+fn short_and_broken_pieces_of_work_are_never_too_much() {
+    for seed in 0..12 {
+        simulate(async || {
+            let world = World::new(per_minute(300), seed);
+            let pieces = (0..4).map(|number| {
+                let (world, chance) = (&world, Chance::of(seed * 10 + number as u64));
+                async move {
+                    let (budget, tally) = world.budget(number);
+                    budget.begin(&if number == 0 { daily() } else { on_demand(None) });
+                    while world.start.elapsed() < Duration::from_secs(150) {
+                        let calls = chance.number() % 40 + 1;
+                        let mut callers = world.callers(number, &budget, &tally, calls as i64);
+                        let patience = chance.part(Duration::from_secs(8));
+                        let all = async { while callers.join_next().await.is_some() {} };
+                        // Some are given up while they wait for their permits.
+                        let _ = tokio::time::timeout(patience, all).await;
+                        drop(callers);
+                        budget.finish().await;
+                        tokio::time::sleep(chance.part(Duration::from_secs(1))).await;
+                    }
+                }
+            });
+            futures::future::join_all(pieces).await;
+            let used = world.calls(5, 125, |_| true);
+            assert!(world.fullest() <= 300 && used > 400, "seed {seed}: {} {used}", world.fullest());
         });
     }
 }

@@ -206,12 +206,14 @@ impl State {
         self.days.retain(|day, _| (today - Days::new(BYTE_DAYS)..=today + Days::new(1)).contains(day));
     }
 
-    /// Takes permits back, from the moment `first` on, if nobody has one that is later.
-    pub(super) fn give_back(&mut self, first: DateTime<Utc>, until: DateTime<Utc>, now: DateTime<Utc>) {
-        if self.next == until && first < until {
-            self.next = first.max(now);
+    /// Takes permits back, from the moment `first` on, unless somebody has later ones; says whether it did.
+    pub(super) fn give_back(&mut self, first: DateTime<Utc>, until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let last = self.next == until && first < until;
+        if last {
+            self.next = first.max(now).min(until);
             self.on_demand_until = min(self.on_demand_until, self.next);
         }
+        last
     }
 
     /// FMP said that its limit is reached: no permits for a time; those under way run out.
