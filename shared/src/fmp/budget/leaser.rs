@@ -14,11 +14,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AHEAD, Limits, Shelf, USE,
-    shelf::{self, Chance},
+    AHEAD, Limits, Shelf, Time, USE,
+    shelf::{self, Chance, Writer},
     state::{Ask, State, Stop, Taken, Used, step},
 };
-use crate::{Error, Result, clock::Clock, fmp::tally::Tally, ledger, run::RunId};
+use crate::{Error, Result, fmp::tally::Tally, ledger, run::RunId};
 
 /// How far those who wait for the same moment spread.
 const SPREAD: Duration = Duration::from_millis(300);
@@ -49,7 +49,7 @@ struct RunCalls {
 pub(in crate::fmp) struct Budget {
     limits: Limits,
     shelf: Box<dyn Shelf>,
-    clock: Box<dyn Clock>,
+    time: Box<dyn Time>,
     chance: Chance,
     /// Knows the calls under way, which others will follow.
     tally: Arc<Tally>,
@@ -84,13 +84,13 @@ impl Budget {
         limits: Limits,
         key: &str,
         shelf: Box<dyn Shelf>,
-        clock: Box<dyn Clock>,
+        time: Box<dyn Time>,
         tally: Arc<Tally>,
     ) -> Self {
         let local = Local { key: object_of(key), ..Local::default() };
         let (local, turn) = (Mutex::new(local), tokio::sync::Mutex::default());
         let (waiting, asking) = (AtomicU64::new(0), AtomicU64::new(0));
-        Budget { limits, shelf, clock, chance: Chance::new(), tally, local, turn, waiting, asking }
+        Budget { limits, shelf, time, chance: Chance::new(), tally, local, turn, waiting, asking }
     }
 
     /// With other chances, the same for the same seed.
@@ -206,7 +206,7 @@ impl Budget {
                 calls.taken = calls.taken.saturating_sub(credit);
                 ((), true)
             };
-            shelf::change(self.shelf.as_ref(), &ledger::calls_key(&run), &self.chance, back).await?;
+            shelf::change(self.shelf.as_ref(), &ledger::calls_key(&run), self.writer(), back).await?;
         }
         if !self.limits.any() {
             return Ok(());
@@ -216,7 +216,7 @@ impl Budget {
             let mut local = self.local();
             let (first, until) = (local.first_of_tail(step(&self.limits)), local.until);
             let unused = !local.used.unused.is_empty() || !local.permits.is_empty();
-            let ahead = until - first.max(self.clock.now());
+            let ahead = until - first.max(self.time.now());
             if ahead < WORTH && local.used.bytes < WORTH_BYTES && !(unused && counted) {
                 return Ok(());
             }
@@ -242,7 +242,7 @@ impl Budget {
 
     /// A permit that is here; those whose moment has passed go.
     fn reserve(&self) -> Option<Permit<'_>> {
-        let now = self.clock.now();
+        let now = self.time.now();
         let mut local = self.local();
         while let Some(moment) = local.permits.front().copied()
             && moment + USE < now
@@ -286,7 +286,7 @@ impl Budget {
         let Some(most) = work.max_calls.filter(|_| self.local().credit == 0) else { return Ok(()) };
         let wanted = self.waiting.load(Relaxed).max(1);
         let key = ledger::calls_key(&work.run);
-        let credit = shelf::change(self.shelf.as_ref(), &key, &self.chance, |calls: &mut RunCalls| {
+        let credit = shelf::change(self.shelf.as_ref(), &key, self.writer(), |calls: &mut RunCalls| {
             let credit = wanted.min(most.saturating_sub(calls.taken));
             calls.taken += credit;
             (credit, credit > 0)
@@ -327,7 +327,7 @@ impl Budget {
                 }
                 Taken::Wait(until) => {
                     self.sleep_until(until).await;
-                    tokio::time::sleep(self.chance.part(SPREAD)).await;
+                    self.time.sleep(self.chance.part(SPREAD)).await;
                 }
                 Taken::Refused(error) => return Err(error),
             }
@@ -343,19 +343,23 @@ impl Budget {
         Ask {
             wanted: if local.most().is_some() { wanted.min(local.credit.max(1)) } else { wanted },
             on_demand: local.work.as_ref().is_none_or(|work| !work.run.is_scheduled()),
-            begun: local.work.as_ref().map_or_else(|| self.clock.now(), |work| work.begun),
+            begun: local.work.as_ref().map_or_else(|| self.time.now(), |work| work.begun),
             used: local.used.clone(),
         }
     }
 
     async fn change<R>(&self, mut change: impl FnMut(&mut State, DateTime<Utc>) -> (R, bool)) -> Result<R> {
         let key = self.local().key.clone();
-        shelf::change(self.shelf.as_ref(), &key, &self.chance, |state: &mut State| change(state, self.clock.now()))
+        shelf::change(self.shelf.as_ref(), &key, self.writer(), |state: &mut State| change(state, self.time.now()))
             .await
     }
 
+    fn writer(&self) -> Writer<'_> {
+        Writer { chance: &self.chance, time: self.time.as_ref() }
+    }
+
     fn has_permit(&self) -> bool {
-        let now = self.clock.now();
+        let now = self.time.now();
         let local = self.local();
         let of_run = local.most().is_none() || local.credit > 0;
         of_run && (!self.limits.any() || local.permits.back().is_some_and(|moment| *moment + USE >= now))
@@ -367,10 +371,10 @@ impl Budget {
 
     /// By the clock on which moments are, which may be set meanwhile.
     async fn sleep_until(&self, moment: DateTime<Utc>) {
-        while let Ok(left) = (moment - self.clock.now()).to_std()
+        while let Ok(left) = (moment - self.time.now()).to_std()
             && !left.is_zero()
         {
-            tokio::time::sleep(left).await;
+            self.time.sleep(left).await;
         }
     }
 
@@ -416,7 +420,7 @@ impl Permit<'_> {
     async fn comes(&self) -> bool {
         let Some(moment) = self.moment else { return true };
         self.budget.sleep_until(moment).await;
-        self.budget.clock.now() <= moment + USE
+        self.budget.time.now() <= moment + USE
     }
 
     /// The call is made.
@@ -430,7 +434,7 @@ impl Drop for Permit<'_> {
         if !self.held {
             return;
         }
-        let now = self.budget.clock.now();
+        let now = self.budget.time.now();
         let mut local = self.budget.local();
         local.credit += u64::from(self.of_run);
         match self.moment {

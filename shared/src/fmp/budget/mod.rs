@@ -26,10 +26,13 @@ mod leaser;
 mod plan;
 mod shelf;
 #[cfg(test)]
+mod simulated;
+#[cfg(test)]
 mod simulation;
 mod state;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use chrono::TimeDelta;
 
@@ -37,6 +40,7 @@ pub use leaser::Work;
 pub(super) use leaser::{Budget, Permit};
 pub use plan::{FmpPlan, Limits};
 pub(super) use shelf::Shelf;
+use time::Time;
 
 /// How long a permit may be used from its moment on.
 const USE: TimeDelta = TimeDelta::milliseconds(500);

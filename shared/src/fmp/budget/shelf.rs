@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::Time;
 use crate::{
     Error, Result,
     stage::{self, Object, Stage},
@@ -72,6 +73,13 @@ impl Chance {
     }
 }
 
+/// Who changes an object: its chances and its time.
+#[derive(Clone, Copy)]
+pub(super) struct Writer<'a> {
+    pub chance: &'a Chance,
+    pub time: &'a dyn Time,
+}
+
 #[derive(Default, Serialize, Deserialize)]
 struct Signed<T> {
     /// Who wrote it: a writer whose answer got lost finds out that it was heard.
@@ -88,13 +96,13 @@ struct Signed<T> {
 pub(super) async fn change<T, R>(
     shelf: &dyn Shelf,
     key: &str,
-    chance: &Chance,
+    writer: Writer<'_>,
     mut change: impl FnMut(&mut T) -> (R, bool),
 ) -> Result<R>
 where
     T: Default + Serialize + DeserializeOwned,
 {
-    let own = chance.number();
+    let own = writer.chance.number();
     let mut before = None;
     for again in 1..=TRIES {
         let found = shelf.get(key).await?;
@@ -117,7 +125,7 @@ where
             return Ok(result);
         }
         before = Some(result);
-        tokio::time::sleep(chance.part(PAUSE * again.min(8))).await;
+        writer.time.sleep(writer.chance.part(PAUSE * again.min(8))).await;
     }
     Err(Error::retry(format!("{key}: others write to it all the time")))
 }

@@ -11,12 +11,15 @@ use std::{
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::{task::JoinSet, time::Instant};
+use futures::future::{BoxFuture, FutureExt, join_all, select};
 
-use super::{Budget, CLOCKS, Limits, TRAVEL, Work, shelf::Chance};
+use super::{
+    Budget, CLOCKS, Limits, TRAVEL, Time, Work,
+    shelf::Chance,
+    simulated::{Simulated, Task},
+};
 use crate::{
     Error, Result,
-    clock::Clock,
     fmp::tally::Tally,
     run::RunId,
     stage::{Object, Stage, memory::MemoryStage},
@@ -27,14 +30,17 @@ const CALLERS: usize = 64;
 
 /// The time of the simulation, as one machine's clock shows it.
 struct Skewed {
-    start: Instant,
+    time: Simulated,
     skew: TimeDelta,
 }
 
-impl Clock for Skewed {
+impl Time for Skewed {
     fn now(&self) -> DateTime<Utc> {
-        let begin: DateTime<Utc> = "2026-11-24T12:00:00Z".parse().unwrap();
-        begin + TimeDelta::from_std(self.start.elapsed()).unwrap() + self.skew
+        begun() + TimeDelta::from_std(self.time.elapsed()).unwrap() + self.skew
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
+        self.time.sleep(time).boxed()
     }
 }
 
@@ -42,6 +48,7 @@ impl Clock for Skewed {
 #[derive(Clone)]
 struct Slow {
     stage: MemoryStage,
+    time: Simulated,
     chance: Arc<Chance>,
     writes: Arc<AtomicU64>,
     refused: Arc<AtomicU64>,
@@ -49,7 +56,7 @@ struct Slow {
 
 impl Slow {
     async fn pause(&self) {
-        tokio::time::sleep(Duration::from_millis(5) + self.chance.part(Duration::from_millis(60))).await;
+        self.time.sleep(Duration::from_millis(5) + self.chance.part(Duration::from_millis(60))).await;
     }
 
     async fn written(&self, done: Result<bool>) -> Result<bool> {
@@ -87,7 +94,7 @@ impl Stage for Slow {
 struct World {
     limits: Limits,
     seed: u64,
-    start: Instant,
+    time: Simulated,
     slow: Slow,
     /// When calls came to FMP, and whose.
     arrivals: Arc<Mutex<Vec<(Duration, usize)>>>,
@@ -96,25 +103,26 @@ struct World {
 /// A worker; its calls end when it is dropped, as if it were killed.
 struct Worker {
     budget: Arc<Budget>,
-    callers: JoinSet<Result<()>>,
+    callers: Vec<Task<Result<()>>>,
 }
 
 impl World {
-    fn new(limits: Limits, seed: u64) -> Self {
+    fn new(time: &Simulated, limits: Limits, seed: u64) -> Self {
         let slow = Slow {
             stage: MemoryStage::default(),
+            time: time.clone(),
             chance: Arc::new(Chance::of(seed)),
             writes: Arc::default(),
             refused: Arc::default(),
         };
-        World { limits, seed, start: Instant::now(), slow, arrivals: Arc::default() }
+        World { limits, seed, time: time.clone(), slow, arrivals: Arc::default() }
     }
 
     fn budget(&self, number: usize) -> (Arc<Budget>, Arc<Tally>) {
         let chance = Chance::of(self.seed ^ (number as u64) << 32);
         let skew = TimeDelta::from_std(chance.part(CLOCKS.to_std().unwrap())).unwrap();
         let tally = Arc::new(Tally::default());
-        let clock = Box::new(Skewed { start: self.start, skew });
+        let clock = Box::new(Skewed { time: self.time.clone(), skew });
         let budget = Budget::new(self.limits, "key", Box::new(self.slow.clone()), clock, Arc::clone(&tally));
         (Arc::new(budget.with_seed(self.seed.wrapping_mul(31) + number as u64)), tally)
     }
@@ -127,31 +135,31 @@ impl World {
         Worker { budget, callers }
     }
 
-    fn callers(&self, number: usize, budget: &Arc<Budget>, tally: &Arc<Tally>, calls: i64) -> JoinSet<Result<()>> {
-        let (left, mut callers) = (Arc::new(AtomicI64::new(calls)), JoinSet::new());
-        for caller in 0..CALLERS {
+    fn callers(&self, number: usize, budget: &Arc<Budget>, tally: &Arc<Tally>, calls: i64) -> Vec<Task<Result<()>>> {
+        let left = Arc::new(AtomicI64::new(calls));
+        let caller = |caller: usize| {
             let (budget, tally, left) = (Arc::clone(budget), Arc::clone(tally), Arc::clone(&left));
-            let (arrivals, start) = (Arc::clone(&self.arrivals), self.start);
+            let (arrivals, time) = (Arc::clone(&self.arrivals), self.time.clone());
             let chance = Chance::of(self.seed ^ (number * CALLERS + caller) as u64);
-            callers.spawn(async move {
+            self.time.spawn(async move {
                 while left.fetch_sub(1, Relaxed) > 0 {
                     budget.permit().await?.used();
                     tally.begin();
                     // Most are there at once, some as late as they may be.
                     let late = if chance.number() % 20 == 0 { TRAVEL.to_std().unwrap() } else { Duration::ZERO };
-                    tokio::time::sleep(chance.part(late)).await;
-                    arrivals.lock().unwrap().push((start.elapsed(), number));
-                    tokio::time::sleep(Duration::from_millis(50) + chance.part(Duration::from_millis(200))).await;
+                    time.sleep(chance.part(late)).await;
+                    arrivals.lock().unwrap().push((time.elapsed(), number));
+                    time.sleep(Duration::from_millis(50) + chance.part(Duration::from_millis(200))).await;
                     tally.end(true);
                 }
                 Ok(())
-            });
-        }
-        callers
+            })
+        };
+        (0..CALLERS).map(caller).collect()
     }
 
     async fn until(&self, seconds: u64) {
-        tokio::time::sleep_until(self.start + Duration::from_secs(seconds)).await;
+        self.time.sleep_until(Duration::from_secs(seconds)).await;
     }
 
     /// Most calls that came in any 60 seconds.
@@ -169,9 +177,9 @@ impl World {
     }
 }
 
-fn simulate(test: impl AsyncFnOnce()) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(test());
+fn simulate(test: impl AsyncFnOnce(&Simulated)) {
+    let time = Simulated::default();
+    time.run(test(&time));
 }
 
 fn per_minute(calls: u32) -> Limits {
@@ -196,8 +204,8 @@ fn no_window_is_too_full_and_nearly_all_of_the_rate_is_used() {
     let (mut least, mut most_writes, mut writes_of_all) = (f64::MAX, 0.0f64, 0.0f64);
     for (limit, seeds) in [(20, 12), (300, 12), (750, 8), (3_000, 2)] {
         for (workers, seed) in [1, 2, 8].into_iter().flat_map(|n| (0..seeds).map(move |seed| (n, seed))) {
-            simulate(async || {
-                let world = World::new(per_minute(limit), seed * 1_000 + u64::from(limit));
+            simulate(async |time| {
+                let world = World::new(time, per_minute(limit), seed * 1_000 + u64::from(limit));
                 let work = |n: usize| if n % 3 == 2 { daily() } else { on_demand(None) };
                 // Runs of every day among those on demand would get nothing: all of a kind.
                 let kind = work(seed as usize);
@@ -230,8 +238,8 @@ fn no_window_is_too_full_and_nearly_all_of_the_rate_is_used() {
 #[test]
 fn a_killed_worker_costs_at_most_its_lease() {
     for seed in 0..8 {
-        simulate(async || {
-            let world = World::new(per_minute(300), seed);
+        simulate(async |time| {
+            let world = World::new(time, per_minute(300), seed);
             let _other = world.worker(0, on_demand(None), i64::MAX);
             let killed = world.worker(1, on_demand(None), i64::MAX);
             world.until(60 + seed).await;
@@ -250,27 +258,25 @@ fn a_killed_worker_costs_at_most_its_lease() {
 #[test]
 fn short_and_broken_pieces_of_work_are_never_too_much() {
     for seed in 0..12 {
-        simulate(async || {
-            let world = World::new(per_minute(300), seed);
+        simulate(async |time| {
+            let world = World::new(time, per_minute(300), seed);
             let pieces = (0..4).map(|number| {
                 let (world, chance) = (&world, Chance::of(seed * 10 + number as u64));
                 async move {
                     let (budget, tally) = world.budget(number);
                     budget.begin(&if number == 0 { daily() } else { on_demand(None) });
-                    while world.start.elapsed() < Duration::from_secs(150) {
+                    while time.elapsed() < Duration::from_secs(150) {
                         let calls = chance.number() % 40 + 1;
-                        let mut callers = world.callers(number, &budget, &tally, calls as i64);
+                        let callers = world.callers(number, &budget, &tally, calls as i64);
                         let patience = chance.part(Duration::from_secs(8));
-                        let all = async { while callers.join_next().await.is_some() {} };
                         // Some are given up while they wait for their permits.
-                        let _ = tokio::time::timeout(patience, all).await;
-                        drop(callers);
+                        drop(select(join_all(callers), time.sleep(patience).boxed()).await);
                         budget.finish().await;
-                        tokio::time::sleep(chance.part(Duration::from_secs(1))).await;
+                        time.sleep(chance.part(Duration::from_secs(1))).await;
                     }
                 }
             });
-            futures::future::join_all(pieces).await;
+            join_all(pieces).await;
             let used = world.calls(5, 125, |_| true);
             assert!(world.fullest() <= 300 && used > 400, "seed {seed}: {} {used}", world.fullest());
         });
@@ -280,16 +286,16 @@ fn short_and_broken_pieces_of_work_are_never_too_much() {
 #[test]
 fn a_run_on_demand_goes_first() {
     for seed in 0..8 {
-        simulate(async || {
-            let world = World::new(per_minute(300), seed);
+        simulate(async |time| {
+            let world = World::new(time, per_minute(300), seed);
             let _daily: Vec<_> = (0..4).map(|n| world.worker(n, daily(), i64::MAX)).collect();
             world.until(60).await;
             let mut urgent = world.worker(4, on_demand(None), 200);
-            while let Some(done) = urgent.callers.join_next().await {
-                done.unwrap().unwrap();
+            for caller in urgent.callers.drain(..) {
+                caller.await.unwrap();
             }
             urgent.budget.finish().await;
-            let took = world.start.elapsed().as_secs_f64() - 60.0;
+            let took = time.elapsed().as_secs_f64() - 60.0;
             // 41 seconds of permits, behind what the others had.
             assert!(took < 41.4 + 9.0, "seed {seed}: {took}");
             let meanwhile = world.calls(70, 60 + took as u64 - 1, |n| n < 4);
@@ -303,14 +309,14 @@ fn a_run_on_demand_goes_first() {
 #[test]
 fn a_run_s_own_limit_holds_for_all_its_workers() {
     for limits in [Limits::default(), per_minute(600)] {
-        simulate(async || {
-            let world = World::new(limits, 3);
+        simulate(async |time| {
+            let world = World::new(time, limits, 3);
             let mut crew: Vec<_> = (0..8).map(|n| world.worker(n, on_demand(Some(333)), 100)).collect();
             let (mut ended, mut refused) = (0, 0);
             for worker in &mut crew {
-                while let Some(done) = worker.callers.join_next().await {
+                for caller in worker.callers.drain(..) {
                     ended += 1;
-                    refused += u64::from(matches!(done.unwrap(), Err(Error::Budget(_))));
+                    refused += u64::from(matches!(caller.await, Err(Error::Budget(_))));
                 }
                 worker.budget.finish().await;
             }
@@ -322,41 +328,41 @@ fn a_run_s_own_limit_holds_for_all_its_workers() {
 
 #[test]
 fn a_stop_reaches_all_workers_within_a_lease() {
-    simulate(async || {
-        let world = World::new(per_minute(300), 5);
+    simulate(async |time| {
+        let world = World::new(time, per_minute(300), 5);
         let mut crew: Vec<_> = (0..8).map(|n| world.worker(n, daily(), i64::MAX)).collect();
         world.until(30).await;
         crew[0].budget.stop(&Error::Budget("bandwidth".into())).await;
         for worker in &mut crew[1..] {
-            while let Some(done) = worker.callers.join_next().await {
-                assert_eq!(done.unwrap(), Err(Error::Budget("bandwidth".into())));
+            for caller in worker.callers.drain(..) {
+                assert_eq!(caller.await, Err(Error::Budget("bandwidth".into())));
             }
         }
-        assert!(world.start.elapsed() < Duration::from_secs(40));
+        assert!(time.elapsed() < Duration::from_secs(40));
         assert_eq!(world.calls(40, 100, |_| true), 0);
     });
 }
 
 #[test]
 fn without_a_limit_nothing_is_read_or_written() {
-    simulate(async || {
-        let world = World::new(Limits::default(), 1);
+    simulate(async |time| {
+        let world = World::new(time, Limits::default(), 1);
         let mut worker = world.worker(0, on_demand(None), 1_000);
-        while worker.callers.join_next().await.is_some() {}
+        join_all(worker.callers.drain(..)).await;
         worker.budget.finish().await;
         assert_eq!((world.calls(0, 60, |_| true), world.slow.writes.load(Relaxed)), (1_000, 0));
-        assert!(world.start.elapsed() < Duration::from_secs(6));
+        assert!(time.elapsed() < Duration::from_secs(6));
     });
 }
 
 #[test]
 fn of_a_day_s_calls_none_is_lost() {
-    simulate(async || {
-        let world = World::new(Limits { per_day: Some(250), ..per_minute(300) }, 1);
+    simulate(async |time| {
+        let world = World::new(time, Limits { per_day: Some(250), ..per_minute(300) }, 1);
         // Short runs, each with a process of its own.
         for number in 0..60 {
             let mut worker = world.worker(number, on_demand(None), 5);
-            while worker.callers.join_next().await.is_some() {}
+            join_all(worker.callers.drain(..)).await;
             worker.budget.finish().await;
         }
         assert_eq!(world.arrivals.lock().unwrap().len(), 250);
