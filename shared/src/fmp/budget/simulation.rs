@@ -146,7 +146,8 @@ impl World {
                     budget.permit().await?.used();
                     tally.begin();
                     // Most are there at once, some as late as they may be.
-                    let late = if chance.number() % 20 == 0 { TRAVEL.to_std().unwrap() } else { Duration::ZERO };
+                    let late =
+                        if chance.number().is_multiple_of(20) { TRAVEL.to_std().unwrap() } else { Duration::ZERO };
                     time.sleep(chance.part(late)).await;
                     arrivals.lock().unwrap().push((time.elapsed(), number));
                     time.sleep(Duration::from_millis(50) + chance.part(Duration::from_millis(200))).await;

@@ -101,8 +101,8 @@ fn bytes_of_thirty_days_have_an_end() {
 
 #[test]
 fn a_stop_is_everybodys() {
-    let mut state = State::default();
-    state.stop = Some(Stop::of(&Error::Budget("bandwidth".into()), noon()));
+    let stop = Stop::of(&Error::Budget("bandwidth".into()), noon());
+    let mut state = State { stop: Some(stop), ..State::default() };
     assert_eq!(state.take(&ask(1), &limits(300), noon()), Taken::Refused(Error::Budget("bandwidth".into())));
     lease(&mut state, &ask(1), &limits(300), at("2026-11-25T00:00:01Z"));
     state.stop = Some(Stop::of(&Error::Stop("refused".into()), noon()));
