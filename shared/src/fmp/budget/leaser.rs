@@ -1,7 +1,6 @@
 //! One client's side: it leases permits ahead and hands them to its calls.
 
 use std::{
-    collections::VecDeque,
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -14,28 +13,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AHEAD, Limits, Shelf, Time, USE,
+    AHEAD, Limits, Shelf, Time, USE, Work,
+    local::Local,
+    permit::{Counted, Permit},
     shelf::{self, Chance, Writer},
-    state::{Ask, State, Stop, Taken, Used, step},
+    state::{Ask, State, Stop, Taken, step},
 };
-use crate::{Error, Result, fmp::tally::Tally, ledger, run::RunId};
+use crate::{Error, Result, fmp::tally::Tally, ledger};
 
 /// How far those who wait for the same moment spread.
 const SPREAD: Duration = Duration::from_millis(300);
 /// Future permits and bytes that are worth a write when a piece of work ends.
 const WORTH: TimeDelta = TimeDelta::seconds(1);
 const WORTH_BYTES: u64 = 1 << 20;
-
-/// What calls are made for.
-#[derive(Debug, Clone)]
-pub struct Work {
-    /// The run; a scheduled one lets others go first.
-    pub run: RunId,
-    /// When it began, by the real clock.
-    pub begun: DateTime<Utc>,
-    /// Hard limit of its calls, retries included, whoever makes them.
-    pub max_calls: Option<u64>,
-}
 
 /// Calls of one run, where they are limited.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -49,7 +39,7 @@ struct RunCalls {
 pub(in crate::fmp) struct Budget {
     limits: Limits,
     shelf: Box<dyn Shelf>,
-    time: Box<dyn Time>,
+    pub(super) time: Box<dyn Time>,
     chance: Chance,
     /// Knows the calls under way, which others will follow.
     tally: Arc<Tally>,
@@ -62,23 +52,6 @@ pub(in crate::fmp) struct Budget {
     asking: AtomicU64,
 }
 
-#[derive(Default)]
-struct Local {
-    /// The object's key.
-    key: String,
-    work: Option<Work>,
-    /// Moments of permits that no call has, in order.
-    permits: VecDeque<DateTime<Utc>>,
-    /// Where the last lease ends.
-    until: DateTime<Utc>,
-    /// Calls of the run that were taken and that no call has.
-    credit: u64,
-    /// What the object does not know yet.
-    used: Used,
-    /// Why this work may make no further call.
-    ended: Option<Error>,
-}
-
 impl Budget {
     pub(in crate::fmp) fn new(
         limits: Limits,
@@ -87,8 +60,7 @@ impl Budget {
         time: Box<dyn Time>,
         tally: Arc<Tally>,
     ) -> Self {
-        let local = Local { key: object_of(key), ..Local::default() };
-        let (local, turn) = (Mutex::new(local), tokio::sync::Mutex::default());
+        let (local, turn) = (Mutex::new(Local::of(key)), tokio::sync::Mutex::default());
         let (waiting, asking) = (AtomicU64::new(0), AtomicU64::new(0));
         Budget { limits, shelf, time, chance: Chance::new(), tally, local, turn, waiting, asking }
     }
@@ -119,7 +91,7 @@ impl Budget {
     pub(in crate::fmp) fn use_key(&self, key: &str) {
         let mut local = self.local();
         let (work, credit) = (local.work.take(), local.credit);
-        *local = Local { key: object_of(key), work, credit, ..Local::default() };
+        *local = Local { work, credit, ..Local::of(key) };
     }
 
     /// Waits until a call may be made.
@@ -370,7 +342,7 @@ impl Budget {
     }
 
     /// By the clock on which moments are, which may be set meanwhile.
-    async fn sleep_until(&self, moment: DateTime<Utc>) {
+    pub(super) async fn sleep_until(&self, moment: DateTime<Utc>) {
         while let Ok(left) = (moment - self.time.now()).to_std()
             && !left.is_zero()
         {
@@ -378,91 +350,7 @@ impl Budget {
         }
     }
 
-    fn local(&self) -> MutexGuard<'_, Local> {
+    pub(super) fn local(&self) -> MutexGuard<'_, Local> {
         self.local.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Local {
-    fn most(&self) -> Option<u64> {
-        self.work.as_ref().and_then(|work| work.max_calls)
-    }
-
-    /// Puts a permit among the others.
-    fn put(&mut self, moment: DateTime<Utc>) {
-        let place = self.permits.partition_point(|other| *other < moment);
-        self.permits.insert(place, moment);
-    }
-
-    /// The first of the permits after which none was given to a call; where the lease ends if the last one was.
-    fn first_of_tail(&self, step: TimeDelta) -> DateTime<Utc> {
-        let mut first = self.until;
-        for moment in self.permits.iter().rev() {
-            if *moment != first - step {
-                break;
-            }
-            first = *moment;
-        }
-        first
-    }
-}
-
-/// The right to one call. It goes back where it came from unless it is used.
-pub(in crate::fmp) struct Permit<'a> {
-    budget: &'a Budget,
-    moment: Option<DateTime<Utc>>,
-    of_run: bool,
-    held: bool,
-}
-
-impl Permit<'_> {
-    /// Waits for its moment; `false` when that has passed.
-    async fn comes(&self) -> bool {
-        let Some(moment) = self.moment else { return true };
-        self.budget.sleep_until(moment).await;
-        self.budget.time.now() <= moment + USE
-    }
-
-    /// The call is made.
-    pub(in crate::fmp) fn used(mut self) {
-        self.held = false;
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        if !self.held {
-            return;
-        }
-        let now = self.budget.time.now();
-        let mut local = self.budget.local();
-        local.credit += u64::from(self.of_run);
-        match self.moment {
-            None => {}
-            Some(moment) if moment + USE < now => local.used.note_unused(moment),
-            Some(moment) => local.put(moment),
-        }
-    }
-}
-
-/// A caller, counted as long as it lives.
-struct Counted<'a>(&'a AtomicU64);
-
-impl<'a> Counted<'a> {
-    fn new(count: &'a AtomicU64) -> Self {
-        count.fetch_add(1, Relaxed);
-        Counted(count)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-}
-
-/// The key of the object of an FMP key, which itself is nowhere.
-fn object_of(key: &str) -> String {
-    let hash = crate::hash::sha256(key.as_bytes());
-    format!("state/budget/{}.json", hash.get(..16).unwrap_or_default())
 }

@@ -23,6 +23,8 @@
 //! holds permits of the future, runs of every day take none.
 
 mod leaser;
+mod local;
+mod permit;
 mod plan;
 mod shelf;
 #[cfg(test)]
@@ -36,8 +38,9 @@ mod time;
 
 use chrono::TimeDelta;
 
-pub use leaser::Work;
-pub(super) use leaser::{Budget, Permit};
+pub(super) use leaser::Budget;
+pub use local::Work;
+pub(super) use permit::Permit;
 pub use plan::{FmpPlan, Limits};
 pub(super) use shelf::Shelf;
 use time::Time;
