@@ -268,12 +268,17 @@ impl Fmp {
 
     /// Waits until a call may be made.
     async fn permit(&self) -> Result<Permit<'_>> {
-        let halted = || lock(&self.halted).clone().map_or(Ok(()), Err);
-        halted()?;
+        let halted = || lock(&self.halted).clone();
+        if let Some(error) = halted() {
+            return Err(error);
+        }
         loop {
             self.gate.wait().await;
             let permit = self.budget.permit().await?;
-            halted()?;
+            // Where only the limit of calls is reached, this one is within it.
+            if let Some(error) = halted().filter(|e| matches!(e, Error::Stop(_)) || is_everybodys(e)) {
+                return Err(error);
+            }
             // Else it was shut meanwhile; the permit goes back.
             if self.gate.is_open() {
                 return Ok(permit);
