@@ -1,6 +1,7 @@
 //! The tests of the whole: one binary, a module a theme. `findata_tests` has what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may fail it as the test itself may")]
 
+mod budget;
 mod bundle;
 mod cli;
 mod faults;

@@ -4,7 +4,6 @@ use std::{
     env,
     fmt::Display,
     future::Future,
-    num::NonZeroU32,
     str::FromStr,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -21,7 +20,7 @@ use crate::{
     aws::{self, secret},
     clock::{AnyClock, Clock, SystemClock},
     fmp::{DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, Settings, SourceKind},
-    stage::s3::Location,
+    stage::s3::{Location, S3Stage},
     telemetry::Telemetry,
 };
 
@@ -154,8 +153,12 @@ impl Environment {
         }
         let kind = SourceKind::of(&url);
         let plan = self.parsed("FINDATA_FMP_PLAN").unwrap_or(kind.default_plan());
-        let workers = self.parsed("FINDATA_WORKERS").unwrap_or(NonZeroU32::MIN);
-        FmpAccess { secret: self.text("FINDATA_FMP_SECRET"), url, kind, plan, workers }
+        FmpAccess { secret: self.text("FINDATA_FMP_SECRET"), url, kind, plan, gigabytes: self.gigabytes() }
+    }
+
+    /// GB that may be received in 30 days, in `FINDATA_FMP_GIGABYTES`; none where the plan says it.
+    fn gigabytes(&mut self) -> Option<u64> {
+        self.parsed("FINDATA_FMP_GIGABYTES")
     }
 
     /// The SDK's configuration and the stage, if every variable is as it must be.
@@ -180,26 +183,25 @@ pub struct FmpAccess {
     pub kind: SourceKind,
     /// What the key may do.
     pub plan: FmpPlan,
-    /// Sandboxes that may ask at once; each has its share of the plan.
-    workers: NonZeroU32,
+    /// GB of 30 days, where the plan does not say it.
+    gigabytes: Option<u64>,
 }
 
 impl FmpAccess {
-    /// A client with the key of the secret; a key that FMP refuses is read anew.
+    /// A client with the key of the secret, which shares the budget on the stage; a key that FMP refuses is read anew.
     ///
     /// # Errors
     /// As for reading the secret, and `Config` for a key that cannot be one.
-    pub async fn open(&self, config: &SdkConfig) -> Result<Fmp> {
-        let share = |calls: u32| NonZeroU32::new(calls / self.workers).unwrap_or(NonZeroU32::MIN);
-        let plan = self.plan.per_minute().map_or(FmpPlan::Unlimited, |calls| FmpPlan::PerMinute(share(calls)));
+    pub async fn open(&self, config: &SdkConfig, stage: &S3Stage) -> Result<Fmp> {
         let fmp = Fmp::new(&Settings {
             url: self.url.clone(),
             key: secret::read(config, &self.secret).await?,
-            plan,
-            max_calls: self.plan.per_day(),
+            plan: self.plan,
+            bytes: self.gigabytes.map(|gigabytes| gigabytes.saturating_mul(1_000_000_000)),
             in_flight: IN_FLIGHT,
             limit_pause: LIMIT_PAUSE,
         })?;
+        let fmp = fmp.sharing(stage.clone());
         let (config, secret) = (Arc::new(config.clone()), self.secret.clone());
         Ok(fmp.with_key_from(Box::new(move || {
             let (config, secret) = (Arc::clone(&config), secret.clone());

@@ -202,6 +202,11 @@ pub fn trouble_key(run: &RunId, function: &str) -> String {
     format!("runs/{run}/trouble/{function}.json")
 }
 
+/// Key of the count of a run's calls, where they are limited.
+pub fn calls_key(run: &RunId) -> String {
+    format!("runs/{run}/calls.json")
+}
+
 /// Key of the write that closes fetching.
 pub fn staged_key(run: &RunId) -> String {
     format!("runs/{run}/staged.json")

@@ -135,12 +135,22 @@ pub struct BatchMessage {
     /// Parts of it that earlier deliveries did before their time ended.
     #[serde(default)]
     pub parts: u32,
+    /// Hard limit of the run's calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_calls: Option<u64>,
 }
 
 impl BatchMessage {
     /// A batch's first message.
     pub fn new(run_id: RunId, batch: Batch) -> Self {
-        BatchMessage { run_id, batch, parts: 0 }
+        BatchMessage { run_id, batch, parts: 0, max_calls: None }
+    }
+
+    /// The first messages of a plan's batches, or of some of them.
+    pub fn of_plan<'a>(plan: &Plan, batches: impl IntoIterator<Item = &'a Batch>) -> Vec<Self> {
+        let (run, max_calls) = (&plan.run_id, plan.options.max_calls);
+        let message = |batch: &Batch| BatchMessage { max_calls, ..BatchMessage::new(run.clone(), batch.clone()) };
+        batches.into_iter().map(message).collect()
     }
 }
 

@@ -12,10 +12,23 @@ use crate::{Error, Result, Symbol, plan::Plan, warehouse::Usage};
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
 
+/// Ends the ids of scheduled runs.
+const SCHEDULED: u32 = 0;
+
 impl RunId {
     /// A new id from the time of its start and something that tells two runs of one millisecond apart.
     pub fn new(started: DateTime<Utc>, salt: u32) -> Self {
         RunId(format!("{}-{salt:08x}", started.format("%Y%m%dT%H%M%S%3fZ")))
+    }
+
+    /// The id of a run of every day, which is the same when its tick comes twice.
+    pub fn scheduled(tick: DateTime<Utc>) -> Self {
+        RunId::new(tick, SCHEDULED)
+    }
+
+    /// Whether it is one of every day: runs that somebody waits for go first.
+    pub fn is_scheduled(&self) -> bool {
+        self.started().is_some() && self.0.ends_with(&format!("-{SCHEDULED:08x}"))
     }
 
     /// When it started, of an id that [`RunId::new`] made.
@@ -399,6 +412,7 @@ mod tests {
         let id = RunId::new("2026-11-22T20:15:33.120Z".parse().unwrap(), 0xab);
         assert_eq!(id.as_str(), "20261122T201533120Z-000000ab");
         assert_eq!(id.started(), "2026-11-22T20:15:33.120Z".parse().ok());
+        assert!(!id.is_scheduled() && RunId::scheduled("2026-11-22T20:15:33.120Z".parse().unwrap()).is_scheduled());
         assert!("a'b".parse::<RunId>().is_err() && "../x".parse::<RunId>().is_err() && "".parse::<RunId>().is_err());
     }
 }

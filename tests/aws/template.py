@@ -16,7 +16,7 @@ METRICS = {"findata": set(re.findall(r'"(\w+)"', WRITTEN)),
            "AWS/SQS": {"NumberOfMessagesReceived", "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
            "AWS/Lambda": {"Errors", "Throttles", "Duration", "Invocations"}}
 ALL = {"FINDATA_STACK", "FINDATA_STAGE", "FINDATA_TODAY", "RUST_LOG"}
-FMP = {"FINDATA_FMP_PLAN", "FINDATA_FMP_SECRET", "FINDATA_FMP_URL", "FINDATA_QUEUE_URL", "FINDATA_WORKERS"}
+FMP = {"FINDATA_FMP_GIGABYTES", "FINDATA_FMP_PLAN", "FINDATA_FMP_SECRET", "FINDATA_FMP_URL", "FINDATA_QUEUE_URL"}
 SNOWFLAKE = {"FINDATA_BUS", "FINDATA_SNOWFLAKE_SECRET"} | {
     f"SNOWFLAKE_{name}" for name in ("ACCOUNT", "DATABASE", "ROLE", "SCHEMA", "STAGE", "URL", "USER", "WAREHOUSE")}
 ENVIRONMENT = {"Fanout": ALL | FMP | {"FINDATA_BUS", "FINDATA_INDEX"}, "Extract": ALL | FMP | {"FINDATA_DEAD_LETTERS"},

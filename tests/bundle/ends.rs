@@ -124,10 +124,14 @@ fn the_command_asks_for_a_run_and_waits_for_it() {
     let run: RunId = asked["run_id"].as_str().unwrap().parse().unwrap();
     assert_eq!(bundle.summary(&run).symbols, 1);
 
+    let calls = server.calls();
+    let few =
+        invoke(&["invoke", &symbols[0], "--full", "--max-calls", "3", "--wait", "--json", "--stage", &place]).run();
+    assert_eq!((few.code, server.calls() - calls), (Some(4), 3), "{few:#?}");
+
     for (arguments, code, text) in [
         (vec!["invoke", "A'B"], 2, "A'B"),
         (vec!["invoke", "AAPL", "--wait"], 2, "--stage s3://"),
-        (vec!["invoke", "AAPL", "--max-calls", "3"], 2, "--max-calls"),
         (vec!["invoke", "--universe", "all"], 2, "sp500 alone"),
         (vec!["invoke", "AAPL", "--wait", "--stage", "/tmp/x"], 2, "no place on S3"),
     ] {

@@ -35,7 +35,7 @@ fn a_delivery_whose_time_ends_hands_the_rest_back() {
     let (server, home) = (Server::start(slow), Home::new());
     wait(async {
         let clock = DayClock(today());
-        let mut host = host(&home, client(&server.url(), "test-key", None), clock)?;
+        let mut host = host(&home, client(&server.url(), "test-key"), clock)?;
         let days = Options { prices_from: Some(today() - chrono::Days::new(29)), ..Options::default() };
         let symbols = server.symbols();
         let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
@@ -76,7 +76,7 @@ async fn planned(home: &Home, server: &Server, queue: &LocalQueue) -> (Directory
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     let mut request = request(&SYMBOLS, Options { datasets: vec!["profile".into()], ..Options::default() });
     request.run_id = RunId::new(started, 7);
-    let fmp = client(&server.url(), "test-key", None);
+    let fmp = client(&server.url(), "test-key");
     findata_fanout::handle(&request, &fmp, &stage, queue, &DayClock(today())).await.unwrap();
     (stage, request.run_id, started)
 }
@@ -135,7 +135,7 @@ fn a_run_whose_last_batch_closed_nothing_is_closed_by_the_sweeper() {
     wait(async {
         let (stage, run, started) = planned(&home, &server, &queue).await;
         let message = queue.receive().unwrap().message;
-        findata_extract::handle(&message, &client(&server.url(), "test-key", None), &stage, &DayClock(today()), None)
+        findata_extract::handle(&message, &client(&server.url(), "test-key"), &stage, &DayClock(today()), None)
             .await
             .unwrap();
         // As after a kill between the entry of the batch and the write that closes the step.
@@ -150,7 +150,7 @@ fn a_run_whose_last_batch_closed_nothing_is_closed_by_the_sweeper() {
 fn a_call_that_comes_twice_is_one_run() {
     let (server, home, queue, bus) = (Server::of(12), Home::new(), LocalQueue::default(), LocalBus::default());
     let stage = DirectoryStage::open(&home.stage()).unwrap();
-    let fmp = client(&server.url(), "test-key", None);
+    let fmp = client(&server.url(), "test-key");
     let defaults = Defaults { index: None, reach: Reach::default() };
     let ask = |input: Value, id: &str, at: &str| {
         let invocation = Invocation { id: id.into(), at: at.parse().unwrap() };

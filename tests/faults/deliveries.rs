@@ -21,7 +21,7 @@ use super::{SYMBOLS, assert_whole, whole};
 fn every_step_twice(home: &Home, server: &Server) -> Result<(Summary, Vec<Event>, Vec<Worked>)> {
     wait(async {
         let clock = DayClock(today());
-        let mut host = host(home, client(&server.url(), "test-key", None), clock)?;
+        let mut host = host(home, client(&server.url(), "test-key"), clock)?;
         let days = Options { prices_from: Some(today() - chrono::Days::new(29)), ..Options::default() };
         let (request, queue, bus) = (request(&SYMBOLS, days), LocalQueue::default(), LocalBus::default());
         let plan = findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
@@ -90,7 +90,7 @@ fn a_step_before_its_time_asks_to_come_again() {
     let server = Server::of(12);
     let ended = wait(async {
         let clock = DayClock(today());
-        let mut host = host(&home, client(&server.url(), "test-key", None), clock)?;
+        let mut host = host(&home, client(&server.url(), "test-key"), clock)?;
         let run = findata_tests::run_id();
         let load = findata_load::handle(&run, &host.stage, &mut host.warehouse, &clock).await;
         let measured = findata_analytics::Measured::default();

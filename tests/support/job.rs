@@ -80,7 +80,7 @@ impl Job {
     /// What ended it before it had a summary.
     pub fn run(&self, home: &Home) -> Result<Summary> {
         wait(async {
-            let mut host = host(home, client(&self.url, &self.key, self.options.max_calls), DayClock(self.today))?;
+            let mut host = host(home, client(&self.url, &self.key), DayClock(self.today))?;
             claim_source(&host.stage, &self.url).await?;
             host.run(&self.request(), &Quiet).await
         })
@@ -110,12 +110,12 @@ pub fn run_id() -> RunId {
 }
 
 /// A client without a limit of its own.
-pub fn client(url: &str, key: &str, max_calls: Option<u64>) -> Fmp {
+pub fn client(url: &str, key: &str) -> Fmp {
     let settings = Settings {
         url: url.into(),
         key: SecretString::from(key),
         plan: FmpPlan::Unlimited,
-        max_calls,
+        bytes: None,
         in_flight: 64,
         limit_pause: std::time::Duration::from_millis(2),
     };

@@ -40,6 +40,11 @@ impl Server {
         self.inner().calls()
     }
 
+    /// Calls so far that were too many for their minute or day.
+    pub fn refused(&self) -> u64 {
+        self.inner().refused()
+    }
+
     /// Calls so far by endpoint.
     pub fn calls_by_endpoint(&self) -> BTreeMap<&'static str, u64> {
         self.inner().calls_by_endpoint()

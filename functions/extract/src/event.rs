@@ -3,7 +3,15 @@
 use std::time::Instant;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use findata_shared::{Error, Result, clock::Clock, fmp::Fmp, ledger, plan::BatchMessage, queue::Queue, stage::Stage};
+use findata_shared::{
+    Error, Result,
+    clock::{Clock, SystemClock},
+    fmp::{Fmp, Work},
+    ledger,
+    plan::BatchMessage,
+    queue::Queue,
+    stage::Stage,
+};
 
 use crate::Worked;
 
@@ -71,7 +79,12 @@ async fn work(
             return ledger::give_up(message, &error.to_string(), stage, clock.now()).await.map(|_| ());
         }
     };
-    match crate::handle(message, fmp, stage, clock, Some(until)).await? {
+    // What refuses the key while a run goes on is not asked again for each of its batches.
+    let begun = message.run_id.started().unwrap_or_else(|| SystemClock.now());
+    fmp.begin(&Work { run: message.run_id.clone(), begun, max_calls: message.max_calls });
+    let worked = crate::handle(message, fmp, stage, clock, Some(until)).await;
+    fmp.finish().await;
+    match worked? {
         Worked::Done { closed } => {
             tracing::info!(run = %message.run_id, batch = message.batch.id, closed, "a batch is done");
             Ok(())

@@ -49,9 +49,8 @@ impl Sandbox {
 
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {
         let event = SqsEvent::deserialize(input).map_err(|e| Error::Reject(format!("this is no event of SQS: {e}")))?;
-        let fmp = self.fmp.get_or_try_init(|| self.access.open(&self.config)).await;
+        let fmp = self.fmp.get_or_try_init(|| self.access.open(&self.config, &self.stage)).await;
         let until = invocation.leaving(TO_LAND);
-        let fmp = fmp.inspect(|fmp| fmp.begin());
         let response =
             event::handle(event, &self.dead_letters, fmp, &self.stage, &self.queue, &self.clock, until).await;
         serde_json::to_value(response).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))

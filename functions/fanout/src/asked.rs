@@ -58,6 +58,8 @@ struct Words {
     reconcile: bool,
     #[serde(default)]
     skip_analytics: bool,
+    /// Hard limit of calls to FMP.
+    max_calls: Option<u64>,
 }
 
 /// Reads an input; `now` is the planning clock's, `name` gives a run its id where the caller gave none.
@@ -99,20 +101,17 @@ pub fn read(input: &Value, defaults: &Defaults, now: DateTime<Utc>, name: impl F
         datasets: words.datasets,
         reconcile: words.reconcile,
         skip_analytics: words.skip_analytics,
-        max_calls: None,
+        max_calls: words.max_calls,
         index: defaults.index.clone(),
         reach: defaults.reach,
     };
     let run_id = match (words.run_id, words.scheduled) {
         (Some(id), _) => id,
-        (None, Some(tick)) => RunId::new(tick, SCHEDULED),
+        (None, Some(tick)) => RunId::scheduled(tick),
         (None, None) => name(),
     };
     Ok(Asked::Run(Box::new(Request { run_id, universe, options, retry_of: words.retry })))
 }
-
-/// Ends the ids of scheduled runs.
-const SCHEDULED: u32 = 0;
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use findata_shared::{
     Error, Result,
     bus::{Bus, Event},
     clock::Clock,
-    fmp::{Fmp, claim_source},
+    fmp::{Fmp, Work, claim_source},
     hash, ledger,
     queue::Queue,
     run::{Request, RunId, Summary},
@@ -126,7 +126,11 @@ async fn begin(
     let begun = async {
         let fmp = fmp?;
         claim_source(stage, fmp.url()).await?;
-        crate::handle(request, fmp, stage, queue, clock).await
+        let (run, max_calls) = (run_id.clone(), request.options.max_calls);
+        fmp.begin(&Work { run, begun: invocation.at, max_calls });
+        let plan = crate::handle(request, fmp, stage, queue, clock).await;
+        fmp.finish().await;
+        plan
     };
     let error = match begun.await {
         Ok(plan) => {

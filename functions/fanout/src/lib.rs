@@ -55,8 +55,7 @@ pub async fn handle(
         }
     };
     let run_id = &request.run_id;
-    let messages = plan.batches.iter().map(|b| BatchMessage::new(run_id.clone(), b.clone()));
-    queue.send(messages.collect()).await?;
+    queue.send(BatchMessage::of_plan(&plan, &plan.batches)).await?;
     if plan.batches.is_empty() {
         // Nobody else will: a plan without batches is staged as it stands.
         ledger::close_fetching(stage, run_id).await?;

@@ -50,13 +50,13 @@ impl Sandbox {
     }
 
     async fn handle(&self, input: Value, invocation: lambda::Invocation) -> Result<Value> {
-        let fmp = self.fmp.get_or_try_init(|| self.access.open(&self.config)).await;
+        let fmp = self.fmp.get_or_try_init(|| self.access.open(&self.config, &self.stage)).await;
         let invocation = Invocation { id: invocation.id, at: invocation.at };
         event::handle(
             input,
             &invocation,
             &self.defaults,
-            fmp.inspect(|fmp| fmp.begin()),
+            fmp,
             &self.stage,
             &self.queue,
             &self.bus,

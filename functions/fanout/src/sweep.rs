@@ -147,8 +147,8 @@ async fn help(
     match step {
         Step::Fetch => {
             let plan = ledger::plan(stage, run).await?;
-            let missing = plan.batches.into_iter().filter(|batch| !keys.contains(&ledger::batch_key(run, &batch.id)));
-            let messages: Vec<_> = missing.map(|batch| BatchMessage::new(run.clone(), batch)).collect();
+            let missing = plan.batches.iter().filter(|batch| !keys.contains(&ledger::batch_key(run, &batch.id)));
+            let messages = BatchMessage::of_plan(&plan, missing);
             if gives_up {
                 for message in &messages {
                     ledger::give_up(message, "nobody worked it off, though it was sent again", stage, now).await?;

@@ -12,7 +12,7 @@ use findata_extract::Worked;
 use findata_shared::{
     Error, Result, calendar,
     clock::Clock,
-    fmp::Fmp,
+    fmp::{Fmp, Work},
     ledger,
     plan::BatchMessage,
     run::{BudgetUse, Connections, Request, RunId, Summary},
@@ -69,11 +69,15 @@ impl<C: Clock + 'static> Host<C> {
         self.finish_interrupted(&bus).await?;
         let mut watch = Watch::start();
         let queue = LocalQueue::default();
+        let (run, max_calls) = (request.run_id.clone(), request.options.max_calls);
+        self.fmp.begin(&Work { run, begun: self.started_at, max_calls });
         let plan = findata_fanout::handle(request, &self.fmp, &self.stage, &queue, self.clock.as_ref()).await?;
         watch.done("plan");
         progress.planned(&plan);
         progress.begins("fetch");
-        self.work_off(queue).await?;
+        let fetched = self.work_off(queue).await;
+        self.fmp.finish().await;
+        fetched?;
         watch.done("fetch");
         progress.begins("load");
         let run = &request.run_id;

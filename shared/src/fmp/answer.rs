@@ -7,6 +7,8 @@ use crate::{Error, Result};
 
 const CALL_LIMIT: &str = "FMP's call limit";
 const REFUSED_KEY: &str = "FMP refused the key";
+const REFUSED_ACCESS: &str = "FMP refused access";
+const NO_BANDWIDTH: &str = "FMP's bandwidth of the last 30 days is used up";
 
 /// Whether a retry is for the call limit, which is everybody's, and not for something of the call's own.
 pub(super) fn is_call_limit(reason: &str) -> bool {
@@ -16,6 +18,15 @@ pub(super) fn is_call_limit(reason: &str) -> bool {
 /// Whether the key was refused, which another key may mend.
 pub(super) fn is_refused_key(reason: &str) -> bool {
     reason.starts_with(REFUSED_KEY)
+}
+
+/// Whether an error is everybody's who has the key, and not one call's or one process's.
+pub(super) fn is_everybodys(error: &Error) -> bool {
+    match error {
+        Error::Stop(reason) => reason.starts_with(REFUSED_KEY) || reason.starts_with(REFUSED_ACCESS),
+        Error::Budget(reason) => reason.starts_with(NO_BANDWIDTH),
+        _ => false,
+    }
 }
 
 /// Whether an answer holds rows, none, or is an error.
@@ -41,7 +52,7 @@ pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool> {
         400 => Err(Error::Reject(format!("FMP refused the request: {said}"))),
         401 => Err(refused_key(&said)),
         402 => Err(Error::NotInPlan(format!("not in your FMP plan: {said}"))),
-        403 => Err(Error::Stop(format!("FMP refused access: {said}"))),
+        403 => Err(Error::Stop(format!("{REFUSED_ACCESS}: {said}"))),
         404 => Err(Error::Reject("FMP has no such endpoint (404); check --fmp-url".into())),
         429 if message.starts_with("Bandwidth Limit") => Err(bandwidth(&said)),
         429 => Err(Error::retry(format!("{CALL_LIMIT}: {said}"))),
@@ -55,7 +66,7 @@ fn refused_key(said: &str) -> Error {
 }
 
 fn bandwidth(said: &str) -> Error {
-    Error::Budget(format!("FMP's bandwidth of the last 30 days is used up: {said}"))
+    Error::Budget(format!("{NO_BANDWIDTH}: {said}"))
 }
 
 fn ends_list(body: &[u8]) -> bool {

@@ -18,12 +18,18 @@ use tokio::sync::Semaphore;
 use tower::util::MapRequestLayer;
 
 use super::{
-    answer::{classify, is_call_limit, is_refused_key},
+    answer::{classify, is_call_limit, is_everybodys, is_refused_key},
     body,
-    limit::{FmpPlan, Gate, Pace},
+    budget::{Budget, FmpPlan, Limits, Permit, Shelf, Work},
+    gate::Gate,
     tally::Tally,
 };
-use crate::{Error, Result, plan::Task};
+use crate::{
+    Error, Result,
+    clock::SystemClock,
+    plan::Task,
+    stage::{Stage, memory::MemoryStage},
+};
 
 /// FMP's own base.
 pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";
@@ -46,8 +52,8 @@ pub struct Settings {
     pub key: SecretString,
     /// What the key may do.
     pub plan: FmpPlan,
-    /// Hard limit of calls, retries included.
-    pub max_calls: Option<u64>,
+    /// Bytes in 30 days, where the plan's are not known or others are agreed on.
+    pub bytes: Option<u64>,
     /// Most calls at once.
     pub in_flight: usize,
     /// First pause after FMP says that its limit is reached; each further one is twice as long, up to thirty times.
@@ -69,10 +75,9 @@ pub struct Fmp {
     /// One caller reads it, the others wait for that.
     renewing: tokio::sync::Mutex<()>,
     base: Url,
-    pace: Pace,
+    budget: Budget,
     gate: Gate,
     slots: Semaphore,
-    max_calls: Option<u64>,
     per_minute: Option<u32>,
     tally: Arc<Tally>,
     /// Set once a call said that no other will work; no call is made after it.
@@ -98,7 +103,7 @@ impl Answer {
 }
 
 impl Fmp {
-    /// A client; makes no call.
+    /// A client; makes no call. It keeps to the plan by itself, until it shares the budget with others.
     ///
     /// # Errors
     /// `Config` for an address or a key that cannot be one.
@@ -106,21 +111,31 @@ impl Fmp {
         let base = base(&settings.url)?;
         let tally = Arc::new(Tally::default());
         let http = http(Arc::clone(&tally))?;
-        let max_calls = [settings.max_calls, settings.plan.per_day()].into_iter().flatten().min();
+        let limits = settings.plan.limits();
+        let limits = Limits { bytes: settings.bytes.or(limits.bytes), ..limits };
+        let key = settings.key.expose_secret().trim();
+        let shelf: Box<dyn Shelf> = Box::new(MemoryStage::default());
+        let budget = Budget::new(limits, key, shelf, Box::new(SystemClock), Arc::clone(&tally));
         Ok(Fmp {
             http,
             key: Mutex::new(header(&settings.key)?),
             read_key: None,
             renewing: tokio::sync::Mutex::new(()),
             base,
-            pace: Pace::new(settings.plan.per_minute()),
+            budget,
             gate: Gate::new(settings.limit_pause),
             slots: Semaphore::new(settings.in_flight.max(1)),
-            max_calls,
             per_minute: settings.plan.per_minute(),
             tally,
             halted: Mutex::new(None),
         })
+    }
+
+    /// Shares one budget with all that have the same key and stage.
+    #[must_use]
+    pub fn sharing(mut self, stage: impl Stage + 'static) -> Self {
+        self.budget = self.budget.on(Box::new(stage));
+        self
     }
 
     /// Lets it read the key anew, once for each key that FMP refuses.
@@ -164,7 +179,9 @@ impl Fmp {
                             return Err(Error::Reject(reason));
                         }
                         limited += 1;
-                        self.gate.close(after);
+                        if let Some(pause) = self.gate.close(after) {
+                            self.budget.slow(pause).await;
+                        }
                     }
                     Ok(body) => {
                         self.gate.open();
@@ -193,13 +210,23 @@ impl Fmp {
             && error.ends_run()
         {
             lock(&self.halted).get_or_insert_with(|| error.clone());
+            if is_everybodys(error) {
+                self.budget.stop(error).await;
+            }
         }
+        self.budget.received(bytes);
         Answer { body, calls, bytes }
     }
 
     /// Begins another piece of work: what ended the one before may have passed.
-    pub fn begin(&self) {
+    pub fn begin(&self, work: &Work) {
         *lock(&self.halted) = None;
+        self.budget.begin(work);
+    }
+
+    /// Ends a piece of work: gives back what it did not use of the budget.
+    pub async fn finish(&self) {
+        self.budget.finish().await;
     }
 
     /// Its base address.
@@ -227,6 +254,7 @@ impl Fmp {
         match read_key().await.and_then(|key| header(&key)) {
             Ok(key) if key != *refused => {
                 tracing::info!("FMP refused the key; another is in its place");
+                self.budget.use_key(key.to_str().unwrap_or_default());
                 *lock(&self.key) = key;
                 true
             }
@@ -234,6 +262,26 @@ impl Fmp {
             Err(error) => {
                 tracing::warn!(%error, "FMP refused the key, and it cannot be read anew");
                 false
+            }
+        }
+    }
+
+    /// Waits until a call may be made.
+    async fn permit(&self) -> Result<Permit<'_>> {
+        let halted = || lock(&self.halted).clone();
+        if let Some(error) = halted() {
+            return Err(error);
+        }
+        loop {
+            self.gate.wait().await;
+            let permit = self.budget.permit().await?;
+            // Where only the limit of calls is reached, this one is within it.
+            if let Some(error) = halted().filter(|e| matches!(e, Error::Stop(_)) || is_everybodys(e)) {
+                return Err(error);
+            }
+            // Else it was shut meanwhile; the permit goes back.
+            if self.gate.is_open() {
+                return Ok(permit);
             }
         }
     }
@@ -248,17 +296,14 @@ impl Fmp {
         let Ok(_slot) = self.slots.acquire().await else {
             return (false, 0, Err(Error::Stop("the client is closed".into())));
         };
-        if let Some(halted) = lock(&self.halted).clone() {
-            return (false, 0, Err(halted));
-        }
         let asked = Instant::now();
-        self.gate.wait().await;
-        self.pace.wait().await;
+        let permit = self.permit().await;
         self.tally.waited(asked.elapsed());
-        if !self.tally.begin(self.max_calls) {
-            let most = self.max_calls.unwrap_or_default();
-            return (false, 0, Err(Error::Budget(format!("the limit of {most} calls is reached"))));
+        match permit {
+            Ok(permit) => permit.used(),
+            Err(error) => return (false, 0, Err(error)),
         }
+        self.tally.begin();
         let answered = self.exchange(endpoint, parameters, key).await;
         let silent = self.tally.end(!matches!(answered, Err((_, false))));
         match answered {

@@ -2,12 +2,13 @@
 
 mod answer;
 mod body;
+mod budget;
 mod client;
-mod limit;
+mod gate;
 mod source;
 mod tally;
 
+pub use budget::{FmpPlan, Limits, Work};
 pub use client::{Answer, DEFAULT_URL, Fmp, LIMIT_PAUSE, ReadKey, Settings};
-pub use limit::FmpPlan;
 pub use source::{SourceKind, claim_source};
 pub use tally::Tally;

@@ -43,14 +43,16 @@ impl Tally {
         self.opened.fetch_add(1, Relaxed);
     }
 
-    /// Counts a call unless that would pass `most`.
-    pub(super) fn begin(&self, most: Option<u64>) -> bool {
-        let counted = self.calls.fetch_update(Relaxed, Relaxed, |n| most.is_none_or(|m| n < m).then_some(n + 1));
-        if counted.is_ok() {
-            let now = self.in_flight.fetch_add(1, Relaxed) + 1;
-            self.peak.fetch_max(now, Relaxed);
-        }
-        counted.is_ok()
+    /// Calls under way.
+    pub(super) fn in_flight(&self) -> u64 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Counts a call.
+    pub(super) fn begin(&self) {
+        self.calls.fetch_add(1, Relaxed);
+        let now = self.in_flight.fetch_add(1, Relaxed) + 1;
+        self.peak.fetch_max(now, Relaxed);
     }
 
     /// Ends a call; says how many in a row, this one included, nobody answered.

@@ -1,6 +1,7 @@
 //! The stage: where files land and the ledger is kept. Its conditional writes are the project's only locks.
 
 pub mod event;
+pub mod memory;
 #[cfg(feature = "aws")]
 pub mod s3;
 

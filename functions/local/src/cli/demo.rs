@@ -39,7 +39,7 @@ pub(crate) async fn demo(global: &Global, from_environment: &[&'static str], arg
     let mut request = args.extent.request(Universe::Symbols(symbols), &settled, false);
     // No call costs anything here, so the demo shows all there is.
     request.options.reconcile = true;
-    let fmp = settled.fmp(SecretString::from("demo"), request.options.max_calls);
+    let fmp = settled.fmp(SecretString::from("demo"));
     let summary = run::whole_job(&settled, &request, &fmp).await?;
     run::print(settled.json, &settled.warehouse(), &summary)
 }

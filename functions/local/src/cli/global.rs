@@ -33,6 +33,9 @@ pub(crate) struct Global {
     /// free, starter, premium, ultimate, unlimited or calls a minute [default: premium for FMP's own host, unlimited elsewhere]
     #[arg(long, global = true, env = "FINDATA_FMP_PLAN", value_name = "PLAN", help_heading = "Global")]
     pub fmp_plan: Option<String>,
+    /// GB that FMP may send in 30 days to all who have the key [default: 20 on starter, no limit on others]
+    #[arg(long, global = true, env = "FINDATA_FMP_GIGABYTES", value_name = "N", help_heading = "Global")]
+    pub fmp_gigabytes: Option<String>,
     /// Where files land, if not in the home: a folder, or s3://BUCKET/PREFIX for Snowflake
     #[arg(long, global = true, env = "FINDATA_STAGE", value_name = "DIR|s3://", help_heading = "Global")]
     pub stage: Option<String>,
@@ -59,7 +62,7 @@ pub(crate) struct Global {
 /// Names of the global options whose value came from the environment.
 pub(crate) fn from_environment(matches: &ArgMatches) -> Vec<&'static str> {
     let inner = matches.subcommand().map(|(_, m)| m);
-    let names = ["home", "fmp_url", "fmp_plan", "stage", "warehouse", "index", "today", "as_of"];
+    let names = ["home", "fmp_url", "fmp_plan", "fmp_gigabytes", "stage", "warehouse", "index", "today", "as_of"];
     let set = |name: &&str| {
         [Some(matches), inner].into_iter().flatten().any(|m| m.value_source(name) == Some(ValueSource::EnvVariable))
     };
@@ -74,6 +77,8 @@ pub(crate) struct Settled {
     pub cloud: Option<Cloud>,
     pub fmp_url: String,
     pub fmp_plan: FmpPlan,
+    /// Bytes that may be received in 30 days, where the plan does not say it.
+    pub fmp_bytes: Option<u64>,
     pub index: Option<Symbol>,
     pub clock: AnyClock,
     pub as_of: Option<NaiveDate>,
@@ -106,6 +111,13 @@ impl Global {
                 FmpPlan::Free
             }
         };
+        let fmp_bytes = self.fmp_gigabytes.as_deref().filter(|text| !text.is_empty()).and_then(|text| {
+            let gigabytes = text.parse::<u64>().ok().filter(|gigabytes| *gigabytes > 0);
+            if gigabytes.is_none() {
+                wrong.push(("fmp_gigabytes", format!("{text:?} is no number of gigabytes")));
+            }
+            gigabytes.map(|gigabytes| gigabytes.saturating_mul(1_000_000_000))
+        });
         let index = match self.index.as_deref() {
             None => Symbol::default_index(),
             Some("none" | "") => None,
@@ -158,7 +170,7 @@ impl Global {
         };
         let folder = self.home.clone().unwrap_or_else(|| home.into());
         let home = Home::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
-        Ok(Settled { home, cloud, fmp_url, fmp_plan, index, clock, as_of, json: self.json || json })
+        Ok(Settled { home, cloud, fmp_url, fmp_plan, fmp_bytes, index, clock, as_of, json: self.json || json })
     }
 }
 
@@ -191,12 +203,12 @@ impl Settled {
     }
 
     /// What the client is built from; the key comes from the environment alone.
-    pub(crate) fn fmp(&self, key: SecretString, max_calls: Option<u64>) -> Settings {
+    pub(crate) fn fmp(&self, key: SecretString) -> Settings {
         Settings {
             url: self.fmp_url.clone(),
             key,
             plan: self.fmp_plan,
-            max_calls,
+            bytes: self.fmp_bytes,
             in_flight: IN_FLIGHT,
             limit_pause: LIMIT_PAUSE,
         }

@@ -80,11 +80,6 @@ pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> 
 /// The content of the event, in the words that fanout knows.
 fn detail(args: &Args, run_id: &RunId) -> Result<Value, Failure> {
     let extent = &args.extent;
-    if extent.max_calls.is_some() {
-        return Err(Failure::Usage(
-            "--max-calls holds within one process: a bundle's calls are limited by its FMP plan".into(),
-        ));
-    }
     let mut detail = Map::new();
     detail.insert("run_id".into(), json!(run_id));
     match (&args.retry, args.universe.as_deref()) {
@@ -96,6 +91,9 @@ fn detail(args: &Args, run_id: &RunId) -> Result<Value, Failure> {
             detail.insert("symbols".into(), json!(symbols))
         }
     };
+    if let Some(most) = extent.max_calls {
+        detail.insert("max_calls".into(), json!(most));
+    }
     if args.retry.is_none() {
         let options = [
             ("quarters", json!(extent.quarters)),

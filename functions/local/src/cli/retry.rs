@@ -25,7 +25,7 @@ pub(crate) async fn retry(global: &Global, from_environment: &[&'static str], ar
     // Universe and extent are those of the run.
     let mut request = extent.request(Universe::Symbols(Vec::new()), &settled, false);
     request.retry_of = Some(args.run.clone());
-    let fmp = settled.fmp(global::key()?, args.max_calls);
+    let fmp = settled.fmp(global::key()?);
     let summary = run::whole_job(&settled, &request, &fmp).await?;
     run::print(settled.json, &settled.warehouse(), &summary)
 }

@@ -6,7 +6,7 @@ use chrono::Utc;
 use findata_shared::{
     Error,
     fmp::{self, Fmp, Settings, SourceKind},
-    run::{Request, Status, Summary},
+    run::{Request, RunId, Status, Summary},
     warehouse::{match_warehouse, snowflake::Snowflake},
 };
 
@@ -31,12 +31,20 @@ pub(crate) struct Args {
     /// Load, but do not compute
     #[arg(long)]
     skip_analytics: bool,
+    /// A run of every day: calls of other runs with the same key go first
+    #[arg(long)]
+    daily: bool,
 }
 
 pub(crate) async fn run(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
     let settled = global.settle(from_environment, "./findata-home")?;
-    let request = args.wanted.request(&settled, args.skip_analytics)?;
-    let fmp = settled.fmp(global::key()?, request.options.max_calls);
+    let mut request = args.wanted.request(&settled, args.skip_analytics)?;
+    if args.daily
+        && let Some(now) = request.run_id.started()
+    {
+        request.run_id = RunId::scheduled(now);
+    }
+    let fmp = settled.fmp(global::key()?);
     let summary = whole_job(&settled, &request, &fmp).await?;
     print(settled.json, &settled.warehouse(), &summary)
 }
@@ -45,7 +53,7 @@ pub(crate) async fn run(global: &Global, from_environment: &[&'static str], args
 #[expect(clippy::disallowed_methods, reason = "the edge reads the real clock")]
 pub(crate) async fn whole_job(settled: &Settled, request: &Request, fmp: &Settings) -> Result<Summary, Failure> {
     let started_at = Utc::now();
-    let client = Arc::new(Fmp::new(fmp)?);
+    let client = Fmp::new(fmp)?;
     let (stage, warehouse) = match &settled.cloud {
         None => {
             let stage = settled.home.open_stage()?;
@@ -63,6 +71,7 @@ pub(crate) async fn whole_job(settled: &Settled, request: &Request, fmp: &Settin
     };
     let clock = Arc::new(settled.clock);
     let receipt = Arc::new(SourceKind::of(&settled.fmp_url).receipt(settled.clock));
+    let client = Arc::new(client.sharing(stage.clone()));
     let mut host = Host { fmp: Arc::clone(&client), stage, warehouse, clock, receipt, started_at };
     let bars = Bars::new(client);
     let summary = host.run(request, &bars).await;

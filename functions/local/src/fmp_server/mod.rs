@@ -211,6 +211,11 @@ impl FmpServer {
         self.shared.calls.load(Ordering::Relaxed)
     }
 
+    /// Requests that were refused as too many for their minute or day.
+    pub fn refused(&self) -> u64 {
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+
     /// Requests by endpoint (path after `/stable/`); all unknown paths under `other`.
     pub fn calls_by_endpoint(&self) -> BTreeMap<&'static str, u64> {
         self.shared.calls_by_endpoint()

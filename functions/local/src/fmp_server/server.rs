@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub options: Options,
     pub connections: Arc<Connections>,
     pub calls: AtomicU64,
+    /// Calls that were one too many for their minute or day.
+    pub refused: AtomicU64,
     /// Calls by endpoint, in the order of [`plan::ENDPOINTS`]; the last counts all other paths.
     by_endpoint: Vec<AtomicU64>,
     struck: Mutex<BTreeMap<Kind, u64>>,
@@ -56,6 +58,7 @@ impl Shared {
             options,
             connections,
             calls: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
             by_endpoint: (0..=plan::ENDPOINTS.len()).map(|_| AtomicU64::new(0)).collect(),
             struck: Mutex::default(),
             window: Mutex::default(),
@@ -151,6 +154,7 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
         return response(401, JSON, plan::INVALID_KEY);
     }
     if shared.over_limit(calls) {
+        shared.refused.fetch_add(1, Ordering::Relaxed);
         return response(429, JSON, plan::LIMIT_REACH);
     }
     let (Some(endpoint), Some(_)) = (endpoint, number) else {

@@ -1,15 +1,6 @@
-//! The pace of calls in one process.
+//! FMP's plans and the limits that they set.
 
-use std::{
-    fmt,
-    hash::{BuildHasher, RandomState},
-    num::NonZeroU32,
-    str::FromStr,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
-
-use governor::{DefaultDirectRateLimiter, Quota};
+use std::{fmt, num::NonZeroU32, str::FromStr};
 
 use crate::{Error, run::Reach};
 
@@ -52,9 +43,13 @@ impl FmpPlan {
         }
     }
 
-    /// Calls a UTC day.
-    pub fn per_day(self) -> Option<u64> {
-        (self == FmpPlan::Free).then_some(250)
+    /// All that it limits (the same page; of bytes it tells Starter's alone).
+    pub fn limits(self) -> Limits {
+        Limits {
+            per_minute: self.per_minute(),
+            per_day: (self == FmpPlan::Free).then_some(250),
+            bytes: (self == FmpPlan::Starter).then_some(20_000_000_000),
+        }
     }
 }
 
@@ -90,75 +85,21 @@ impl fmt::Display for FmpPlan {
     }
 }
 
-/// Spaces calls so that no 60-second window holds more than the limit.
-pub(super) struct Pace(Option<DefaultDirectRateLimiter>);
-
-impl Pace {
-    pub(super) fn new(per_minute: Option<u32>) -> Self {
-        Pace(per_minute.and_then(|limit| {
-            // A bucket lets `burst + rate` calls through in its fullest minute, so both must fit the limit.
-            let burst = NonZeroU32::new((limit / 20).max(1))?;
-            let rate = NonZeroU32::new(limit.saturating_sub(burst.get()).max(1))?;
-            let quota = Quota::with_period(Duration::from_secs(60) / rate.get())?.allow_burst(burst);
-            Some(DefaultDirectRateLimiter::direct(quota))
-        }))
-    }
-
-    pub(super) async fn wait(&self) {
-        if let Some(limiter) = &self.0 {
-            limiter.until_ready().await;
-        }
-    }
+/// How much may be asked of FMP with one key, by everybody who has it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls in any 60 seconds.
+    pub per_minute: Option<u32>,
+    /// Calls in a UTC day.
+    pub per_day: Option<u64>,
+    /// Bytes in 30 days.
+    pub bytes: Option<u64>,
 }
 
-/// Shut for everybody while FMP says that the limit of calls is reached.
-pub(super) struct Gate {
-    first: Duration,
-    shut: Mutex<Shut>,
-}
-
-#[derive(Default)]
-struct Shut {
-    until: Option<Instant>,
-    /// Times in a row that it was shut.
-    streak: u32,
-}
-
-impl Gate {
-    pub(super) fn new(first: Duration) -> Self {
-        Gate { first, shut: Mutex::default() }
-    }
-
-    /// Waits until it is open, and a moment of its own so that not all go at once.
-    pub(super) async fn wait(&self) {
-        loop {
-            let shut = self.shut().until.filter(|until| *until > Instant::now());
-            let Some(until) = shut else { return };
-            let moment = self.first.mul_f64((RandomState::new().hash_one(until) % 400) as f64 / 1e3);
-            tokio::time::sleep_until((until + moment).into()).await;
-        }
-    }
-
-    /// Shuts it: for as long as FMP says, or twice as long as the time before.
-    pub(super) fn close(&self, after: Option<Duration>) {
-        let mut shut = self.shut();
-        let now = Instant::now();
-        // Calls that were under way when it was shut say nothing new.
-        if shut.until.is_some_and(|until| until > now) {
-            return;
-        }
-        let pause = after.unwrap_or_else(|| self.first * 2u32.saturating_pow(shut.streak.min(6)).min(30));
-        shut.until = Some(now + pause);
-        shut.streak += 1;
-    }
-
-    /// A call got through.
-    pub(super) fn open(&self) {
-        self.shut().streak = 0;
-    }
-
-    fn shut(&self) -> MutexGuard<'_, Shut> {
-        self.shut.lock().unwrap_or_else(PoisonError::into_inner)
+impl Limits {
+    /// Whether there is one.
+    pub fn any(&self) -> bool {
+        *self != Limits::default()
     }
 }
 
@@ -171,5 +112,12 @@ mod tests {
         assert_eq!("premium".parse(), Ok(FmpPlan::Premium));
         assert_eq!("90".parse::<FmpPlan>().map(FmpPlan::per_minute), Ok(Some(90)));
         assert!("0".parse::<FmpPlan>().is_err() && "fast".parse::<FmpPlan>().is_err());
+    }
+
+    #[test]
+    fn only_an_unlimited_plan_has_no_limit() {
+        assert!(!FmpPlan::Unlimited.limits().any());
+        assert_eq!(FmpPlan::Free.limits().per_day, Some(250));
+        assert_eq!(FmpPlan::Starter.limits().bytes, Some(20_000_000_000));
     }
 }

@@ -1,0 +1,129 @@
+//! Simulated time and the tasks that live in it: when all of them wait, the time jumps to the first that waits no longer.
+//! (Tokio has this too, as a feature that would have every test compile tokio, and all that is built on it, a second time.)
+
+use std::{
+    collections::BTreeMap,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
+
+use futures::{
+    FutureExt, StreamExt,
+    channel::oneshot,
+    future::{AbortHandle, BoxFuture, LocalBoxFuture, abortable},
+    stream::FuturesUnordered,
+};
+
+/// A time of its own; a copy is the same.
+#[derive(Clone, Default)]
+pub(super) struct Simulated(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    now: Duration,
+    /// Who waits, by the moment and the order of coming.
+    timers: BTreeMap<(Duration, u64), Waker>,
+    timer: u64,
+    spawned: Vec<BoxFuture<'static, ()>>,
+}
+
+/// A task; it ends when dropped.
+pub(super) struct Task<T> {
+    abort: AbortHandle,
+    result: oneshot::Receiver<T>,
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+impl Simulated {
+    /// Time since the beginning.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.0.lock().unwrap().now
+    }
+
+    /// Waits until a time since the beginning.
+    pub(super) async fn sleep_until(&self, until: Duration) {
+        // One timer, however often it is looked at.
+        let number = {
+            let mut inner = self.0.lock().unwrap();
+            inner.timer += 1;
+            inner.timer
+        };
+        std::future::poll_fn(|context| {
+            let mut inner = self.0.lock().unwrap();
+            if inner.now >= until {
+                return Poll::Ready(());
+            }
+            inner.timers.insert((until, number), context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Waits.
+    pub(super) async fn sleep(&self, time: Duration) {
+        self.sleep_until(self.elapsed() + time).await;
+    }
+
+    /// Begins a task.
+    pub(super) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Task<T> {
+        let (tell, result) = oneshot::channel();
+        let (work, abort) = abortable(work.map(|done| {
+            let _ = tell.send(done);
+        }));
+        self.0.lock().unwrap().spawned.push(work.map(|_| ()).boxed());
+        Task { abort, result }
+    }
+
+    /// Runs until `main` ends.
+    pub(super) fn run<'a>(&self, main: impl Future<Output = ()> + 'a) {
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let ended = AtomicBool::new(false);
+        let mut tasks: FuturesUnordered<LocalBoxFuture<'_, ()>> = FuturesUnordered::new();
+        tasks.push(main.map(|()| ended.store(true, SeqCst)).boxed_local());
+        while !ended.load(SeqCst) {
+            for task in std::mem::take(&mut self.0.lock().unwrap().spawned) {
+                tasks.push(task);
+            }
+            woken.0.store(false, SeqCst);
+            let stalled = tasks.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending();
+            let idle = stalled && !woken.0.load(SeqCst) && self.0.lock().unwrap().spawned.is_empty();
+            if idle && !ended.load(SeqCst) {
+                let waker = {
+                    let mut inner = self.0.lock().unwrap();
+                    let ((moment, _), waker) = inner.timers.pop_first().expect("somebody waits for a time");
+                    inner.now = moment;
+                    waker
+                };
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl<T> Future for Task<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        self.result.poll_unpin(context).map(|done| done.expect("a task that nobody ended"))
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.abort.abort();
+    }
+}
