@@ -195,7 +195,7 @@ class Permissions(unittest.TestCase):
 
     def test_each_function_writes_and_reads_what_it_may_and_nothing_else(self):
         bucket = STACK["BucketName"]
-        places = {"runs/x/plan.json": FUNCTIONS, "state/x.json": FUNCTIONS, "landing/d/r/b.ndjson.gz": ("extract",), "elsewhere": ()}
+        places = {"runs/x/plan.json": FUNCTIONS, "state/x.json": ("fanout", "extract", "load"), "landing/d/r/b.ndjson.gz": ("extract",), "elsewhere": ()}
         for place, allowed in places.items():
             for function in FUNCTIONS:
                 key = {"Bucket": bucket, "Key": f"home/{place}"}

@@ -1,12 +1,13 @@
 //! What the roles allow is what the functions call, both ways.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
+use findata_local::fmp_server::Options;
 use findata_shared::run::Status;
-use findata_tests::{Bundle, Server};
+use findata_tests::{Bundle, Server, today};
 use serde_json::{Value, json};
 
-use super::{SYMBOLS, begun, bundle, request};
+use super::{begun, bundle};
 
 /// Refused calls, and what was allowed and never used.
 pub(super) fn compared(bundle: &Bundle) -> Value {
@@ -18,7 +19,8 @@ pub(super) fn compared(bundle: &Bundle) -> Value {
 
 #[test]
 fn every_permission_is_used_and_nothing_else_is_asked_for() {
-    let server = Server::of(SYMBOLS);
+    let slow = Duration::from_millis(1_700);
+    let server = Server::start(Options { symbols: 12, today: today(), latency: slow, ..Options::default() });
     let Some(bundle) = bundle(&server, &[]) else { return };
     // Files of an earlier try: each function looks whose they are.
     for (dataset, batch) in [("sp500_constituents", "universe"), ("profile", "b00001")] {
@@ -30,6 +32,21 @@ fn every_permission_is_used_and_nothing_else_is_asked_for() {
     assert_eq!(bundle.summary(&daily).status, Status::Complete);
     bundle.invoke("fanout", &json!({"sweep": true}));
     bundle.ask("/_tick", &[("schedule", "findata-sweep")]);
+
+    // With less time than its batch needs, extract hands the rest back.
+    let timeout = |seconds: u32| {
+        bundle.call(
+            "lambda",
+            "update_function_configuration",
+            json!({"FunctionName": "findata-extract", "Timeout": seconds}),
+        );
+    };
+    timeout(3);
+    let mut asked = json!({"symbols": server.symbols(), "days": 20, "full": true});
+    let run = begun(&bundle.invoke("fanout", &asked));
+    assert_eq!(bundle.summary(&run).status, Status::Complete);
+    assert!(bundle.object(&format!("runs/{run}/parts/b00001-0.json")).is_some(), "{:?}", bundle.keys("runs/"));
+    timeout(300);
 
     // A batch that cannot be landed becomes a dead letter; what cannot be loaded is announced.
     bundle.comes_again_after(1);
@@ -43,8 +60,7 @@ fn every_permission_is_used_and_nothing_else_is_asked_for() {
             ("status", "403"),
         ],
     );
-    let mut asked = request(&server);
-    asked["full"] = json!(true);
+    asked["datasets"] = json!(["profile"]);
     let run = begun(&bundle.invoke("fanout", &asked));
     assert_eq!(bundle.summary(&run).status, Status::Failed);
     // fanout refuses what is no request, load what is no run, and a person finds the messages that nobody could read.
