@@ -1,13 +1,12 @@
 //! What the roles allow is what the functions call, both ways.
 
-use std::{process::Command, time::Duration};
+use std::process::Command;
 
-use findata_local::fmp_server::Options;
 use findata_shared::run::Status;
-use findata_tests::{Bundle, Server, today};
+use findata_tests::{Bundle, Server};
 use serde_json::{Value, json};
 
-use super::{begun, bundle};
+use super::{SYMBOLS, begun, bundle};
 
 /// Refused calls, and what was allowed and never used.
 pub(super) fn compared(bundle: &Bundle) -> Value {
@@ -19,9 +18,9 @@ pub(super) fn compared(bundle: &Bundle) -> Value {
 
 #[test]
 fn every_permission_is_used_and_nothing_else_is_asked_for() {
-    let slow = Duration::from_millis(1_700);
-    let server = Server::start(Options { symbols: 12, today: today(), latency: slow, ..Options::default() });
-    let Some(bundle) = bundle(&server, &[]) else { return };
+    let server = Server::of(SYMBOLS);
+    // With a limit, calls are counted on the stage.
+    let Some(bundle) = bundle(&server, &[("FmpPlan", "900")]) else { return };
     // Files of an earlier try: each function looks whose they are.
     for (dataset, batch) in [("sp500_constituents", "universe"), ("profile", "b00001")] {
         let key = format!("home/landing/{dataset}/20260918T100000000Z-00000000/{batch}.ndjson.gz");
@@ -32,21 +31,6 @@ fn every_permission_is_used_and_nothing_else_is_asked_for() {
     assert_eq!(bundle.summary(&daily).status, Status::Complete);
     bundle.invoke("fanout", &json!({"sweep": true}));
     bundle.ask("/_tick", &[("schedule", "findata-sweep")]);
-
-    // With less time than its batch needs, extract hands the rest back.
-    let timeout = |seconds: u32| {
-        bundle.call(
-            "lambda",
-            "update_function_configuration",
-            json!({"FunctionName": "findata-extract", "Timeout": seconds}),
-        );
-    };
-    timeout(3);
-    let mut asked = json!({"symbols": server.symbols(), "days": 20, "full": true});
-    let run = begun(&bundle.invoke("fanout", &asked));
-    assert_eq!(bundle.summary(&run).status, Status::Complete);
-    assert!(bundle.object(&format!("runs/{run}/parts/b00001-0.json")).is_some(), "{:?}", bundle.keys("runs/"));
-    timeout(300);
 
     // A batch that cannot be landed becomes a dead letter; what cannot be loaded is announced.
     bundle.comes_again_after(1);
@@ -60,9 +44,18 @@ fn every_permission_is_used_and_nothing_else_is_asked_for() {
             ("status", "403"),
         ],
     );
-    asked["datasets"] = json!(["profile"]);
+    let mut asked = json!({"symbols": server.symbols(), "full": true, "datasets": ["profile"]});
     let run = begun(&bundle.invoke("fanout", &asked));
     assert_eq!(bundle.summary(&run).status, Status::Failed);
+    // load says what only a person can mend.
+    let secrets = bundle.call("secretsmanager", "list_secrets", json!({}));
+    let secrets = secrets["SecretList"].as_array().unwrap();
+    let arn = &secrets.iter().find(|secret| secret["Name"].as_str().unwrap().contains("Snowflake")).unwrap()["ARN"];
+    bundle.call("secretsmanager", "put_secret_value", json!({"SecretId": arn, "SecretString": "no key"}));
+    asked["datasets"] = json!(["splits"]);
+    let run = begun(&bundle.invoke("fanout", &asked));
+    let trouble = format!("runs/{run}/trouble/load.json");
+    bundle.until(&trouble, || bundle.object(&trouble));
     // fanout refuses what is no request, load what is no run, and a person finds the messages that nobody could read.
     assert_eq!(bundle.invoke("fanout", &json!({"symbols": []}))["status"], "failed");
     for function in ["fanout", "load", "analytics"] {
@@ -79,7 +72,12 @@ fn every_permission_is_used_and_nothing_else_is_asked_for() {
 
     let compared = compared(&bundle);
     assert_eq!(compared["refused"], json!([]));
-    let unused: Vec<&Value> =
-        compared["unused"].as_array().unwrap().iter().filter(|pair| pair["role"] != "SnowflakeRole").collect();
+    // Snowflake's role is Snowflake's; a schedule's dead letter is of a function that could not even be called; that extract
+    // hands the rest of a batch back when its time ends is tried in process.
+    let ours = |pair: &&Value| {
+        let hands_back = pair["role"] == "ExtractRole" && pair["action"] == "sqs:SendMessage";
+        pair["role"] != "SnowflakeRole" && pair["role"] != "FanoutDailyRole" && !hands_back
+    };
+    let unused: Vec<&Value> = compared["unused"].as_array().unwrap().iter().filter(ours).collect();
     assert!(unused.is_empty(), "{unused:#?}");
 }
