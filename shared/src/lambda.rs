@@ -13,6 +13,7 @@ use aws_config::SdkConfig;
 use chrono::{DateTime, NaiveDate, Utc};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
@@ -52,15 +53,22 @@ impl Invocation {
     }
 }
 
+/// What a function keeps from one invocation to the next.
+pub trait Sandbox: Sized {
+    /// Reads the environment and builds the clients; where it fails, the next invocation tries again.
+    fn open() -> impl Future<Output = Result<Self>>;
+
+    /// Does what an input asks.
+    fn handle(&self, input: Value, invocation: Invocation) -> impl Future<Output = Result<Value>>;
+}
+
 /// Serves invocations until the sandbox ends. Standard output is the log.
 ///
 /// # Errors
 /// Where the runtime itself fails.
-pub async fn serve<F, Answer>(handle: F) -> Result<(), lambda_runtime::Error>
-where
-    F: Fn(Value, Invocation) -> Answer,
-    Answer: Future<Output = Result<Value>>,
-{
+pub async fn serve<S: Sandbox>() -> Result<(), Ended> {
+    let sandbox = OnceCell::new();
+    let sandbox: &OnceCell<S> = &sandbox;
     let level = variable("RUST_LOG").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     let _ =
         tracing_subscriber::fmt().with_max_level(level).without_time().with_ansi(false).with_target(false).try_init();
@@ -69,7 +77,7 @@ where
             .saturating_sub(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
         let invocation =
             Invocation { id: event.context.request_id, at: SystemClock.now(), ends: Instant::now() + left };
-        let answer = handle(event.payload, invocation);
+        let answer = async { sandbox.get_or_try_init(S::open).await?.handle(event.payload, invocation).await };
         async { answer.await.inspect_err(|error| tracing::error!(%error, "failed")).map_err(diagnostic) }
     }))
     .await

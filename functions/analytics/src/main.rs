@@ -5,15 +5,14 @@ use findata_shared::{
     Result,
     aws::{SdkConfig, bus::EventBridge},
     clock::AnyClock,
-    lambda::{self, Environment, Invocation},
+    lambda::{self, Environment, Invocation, Sandbox},
     stage::s3::{Location, S3Stage},
     telemetry::Telemetry,
     warehouse::snowflake::Snowflake,
 };
 use serde_json::Value;
-use tokio::sync::OnceCell;
 
-struct Sandbox {
+struct Analytics {
     config: SdkConfig,
     place: Location,
     stage: S3Stage,
@@ -23,14 +22,14 @@ struct Sandbox {
     memory: f64,
 }
 
-impl Sandbox {
+impl Sandbox for Analytics {
     async fn open() -> Result<Self> {
         let mut environment = Environment::default();
         let bus = environment.text("FINDATA_BUS");
         let (clock, telemetry, memory) = (environment.clock(), environment.telemetry(), environment.memory());
         let (config, place) = environment.open().await?;
         let (stage, bus) = (S3Stage::new(&config, place.clone()), EventBridge::new(&config, bus));
-        Ok(Sandbox { config, place, stage, bus, clock, telemetry, memory })
+        Ok(Analytics { config, place, stage, bus, clock, telemetry, memory })
     }
 
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {
@@ -50,9 +49,5 @@ impl Sandbox {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Ended> {
-    let sandbox = OnceCell::new();
-    lambda::serve(async |input, invocation| {
-        sandbox.get_or_try_init(Sandbox::open).await?.handle(input, invocation).await
-    })
-    .await
+    lambda::serve::<Analytics>().await
 }

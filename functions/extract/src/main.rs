@@ -9,7 +9,7 @@ use findata_shared::{
     aws::{SdkConfig, queue::SqsQueue},
     clock::AnyClock,
     fmp::Fmp,
-    lambda::{self, Environment, FmpAccess, Invocation},
+    lambda::{self, Environment, FmpAccess, Invocation, Sandbox},
     stage::s3::S3Stage,
 };
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 /// What is left of an invocation for calls under way, landing files and the ledger.
 const TO_LAND: Duration = Duration::from_secs(60);
 
-struct Sandbox {
+struct Extract {
     config: SdkConfig,
     access: FmpAccess,
     fmp: OnceCell<Fmp>,
@@ -29,14 +29,14 @@ struct Sandbox {
     clock: AnyClock,
 }
 
-impl Sandbox {
+impl Sandbox for Extract {
     async fn open() -> Result<Self> {
         let mut environment = Environment::default();
         let (queue, dead_letters) = (environment.text("FINDATA_QUEUE_URL"), environment.text("FINDATA_DEAD_LETTERS"));
         let access = environment.fmp();
         let clock = access.kind.receipt(environment.clock());
         let (config, place) = environment.open().await?;
-        Ok(Sandbox {
+        Ok(Extract {
             access,
             fmp: OnceCell::new(),
             dead_letters,
@@ -59,9 +59,5 @@ impl Sandbox {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Ended> {
-    let sandbox = OnceCell::new();
-    lambda::serve(async |input, invocation| {
-        sandbox.get_or_try_init(Sandbox::open).await?.handle(input, invocation).await
-    })
-    .await
+    lambda::serve::<Extract>().await
 }

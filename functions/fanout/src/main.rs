@@ -9,14 +9,14 @@ use findata_shared::{
     aws::{SdkConfig, bus::EventBridge, queue::SqsQueue},
     clock::AnyClock,
     fmp::Fmp,
-    lambda::{self, Environment, FmpAccess},
+    lambda::{self, Environment, FmpAccess, Sandbox},
     stage::s3::S3Stage,
     telemetry::Telemetry,
 };
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-struct Sandbox {
+struct Fanout {
     config: SdkConfig,
     access: FmpAccess,
     fmp: OnceCell<Fmp>,
@@ -28,7 +28,7 @@ struct Sandbox {
     telemetry: Telemetry,
 }
 
-impl Sandbox {
+impl Sandbox for Fanout {
     async fn open() -> Result<Self> {
         let mut environment = Environment::default();
         let (queue, bus) = (environment.text("FINDATA_QUEUE_URL"), environment.text("FINDATA_BUS"));
@@ -36,7 +36,7 @@ impl Sandbox {
         let defaults = Defaults { index: environment.index(), reach: access.plan.reach() };
         let (clock, telemetry) = (environment.clock(), environment.telemetry());
         let (config, place) = environment.open().await?;
-        Ok(Sandbox {
+        Ok(Fanout {
             access,
             fmp: OnceCell::new(),
             defaults,
@@ -69,9 +69,5 @@ impl Sandbox {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Ended> {
-    let sandbox = OnceCell::new();
-    lambda::serve(async |input, invocation| {
-        sandbox.get_or_try_init(Sandbox::open).await?.handle(input, invocation).await
-    })
-    .await
+    lambda::serve::<Fanout>().await
 }

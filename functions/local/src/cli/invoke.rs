@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// Only what failed in that run
     #[arg(long, value_name = "RUN", conflicts_with_all = ["symbols", "universe"])]
     retry: Option<RunId>,
-    /// The bundle's event bus: output EventBus of its stack
+    /// The bundle's event bus: output BusName of its stack
     #[arg(long, env = "FINDATA_BUS", default_value = "findata", value_name = "NAME")]
     bus: String,
     /// Follow the run to its end, in the ledger on --stage
@@ -57,7 +57,7 @@ pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> 
         (Some(place), true) => Some(place.parse::<Location>()?),
         (None, true) => {
             return Err(Failure::Usage(
-                "--wait reads the ledger: give --stage s3://BUCKET/PREFIX, output Stage of the stack".into(),
+                "--wait reads the ledger: give --stage s3://BUCKET/PREFIX, output StageUrl of the stack".into(),
             ));
         }
         (_, false) => None,
