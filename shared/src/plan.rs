@@ -116,11 +116,27 @@ impl fmt::Display for Task {
     }
 }
 
+/// How the tasks of a batch are asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// Each by a call of its own.
+    #[default]
+    Each,
+    /// All of them by one call of `batch-quote`; what it cannot tell, by calls of their own.
+    Quotes,
+    /// By FMP's bulk files, each of which holds every company of the world.
+    Bulk,
+}
+
 /// The tasks of one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// Its name within the run, safe in a key.
     pub id: String,
+    /// How they are asked for.
+    #[serde(default)]
+    pub way: Way,
     /// Its tasks.
     pub tasks: Vec<Task>,
 }

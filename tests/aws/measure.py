@@ -1,4 +1,5 @@
-"""Sizes, starts and memory of the functions, as a table: no test, since times depend on the machine.
+"""Sizes, starts and memory of the functions, as a table. Fails where a size or the memory is over its limit; times depend on the
+machine and are only told.
 
 usage: measure.py --functions FOLDER --findata BINARY [--starts 30]
 FOLDER has findata-NAME/bootstrap.zip as cargo lambda builds them; BINARY is the command, for its fmp-server.
@@ -11,7 +12,11 @@ from pathlib import Path
 from deploy import client, deploy
 
 HERE = Path(__file__).resolve().parent
-FUNCTIONS = ("fanout", "extract", "load", "analytics")
+# The most that the zip of each may have, in MB of a million bytes.
+LIMITS = {"fanout": 5, "extract": 5, "load": 9, "analytics": 9}
+FUNCTIONS = tuple(LIMITS)
+# The most that extract may take, in MiB.
+MEMORY = 48
 
 
 def start_of(bootstrap):
@@ -85,6 +90,7 @@ def main():
     parser.add_argument("--findata", type=Path, required=True)
     parser.add_argument("--starts", type=int, default=30)
     asked = parser.parse_args()
+    over = []
     for name in FUNCTIONS:
         packed = asked.functions / f"findata-{name}/bootstrap.zip"
         folder = Path(tempfile.mkdtemp())
@@ -95,8 +101,16 @@ def main():
             starts = [start_of(folder / "bootstrap") * 1e3 for _ in range(asked.starts)]
         finally:
             shutil.rmtree(folder)
-        print(f"{name:10} zip {packed.stat().st_size / 1e6:5.2f} MB   start {statistics.median(starts):5.1f} ms median, {min(starts):5.1f} least")
-    print(f"extract    {memory_of_a_batch(asked.functions, asked.findata):.0f} MiB for 50 symbols")
+        size = packed.stat().st_size / 1e6
+        print(f"{name:10} zip {size:5.2f} MB   start {statistics.median(starts):5.1f} ms median, {min(starts):5.1f} least")
+        if size > LIMITS[name]:
+            over.append(f"the zip of {name} is over {LIMITS[name]} MB")
+    memory = memory_of_a_batch(asked.functions, asked.findata)
+    print(f"extract    {memory:.0f} MiB for 50 symbols")
+    if memory > MEMORY:
+        over.append(f"extract takes over {MEMORY} MiB")
+    if over:
+        sys.exit("; ".join(over))
 
 
 if __name__ == "__main__":

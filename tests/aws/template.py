@@ -214,9 +214,10 @@ def bucket(t):
         if not b.get("NotificationConfiguration", {}).get("EventBridgeConfiguration", {}).get("EventBridgeEnabled"):
             yield f"{name}: tells nobody that an object was created"
         rules = json.dumps(b.get("LifecycleConfiguration", {}))
-        if missing := [part for part in ("/landing/", "/runs/", "AbortIncompleteMultipartUpload") if part not in rules]:
+        if missing := [part for part in ("/landing/", "/runs/", "/state/asked/", "AbortIncompleteMultipartUpload") if part not in rules]:
             yield f"{name}: keeps {missing} for ever"
-        if "/state/" in rules:
+        # Only who asked for what is past use once it is answered.
+        if "/state/" in rules.replace("/state/asked/", ""):
             yield f"{name}: forgets its state"
         if t.resources[name].get("DeletionPolicy") != "Retain" or t.resources[name].get("UpdateReplacePolicy") != "Retain":
             yield f"{name}: goes with the stack"

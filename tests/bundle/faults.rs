@@ -4,10 +4,10 @@ use std::{thread, time::Duration};
 
 use findata_local::fmp_server::Options;
 use findata_shared::run::{RunId, Status};
-use findata_tests::{Bundle, Server, ended_json, findata, today};
+use findata_tests::{Bundle, Home, Job, Server, ended_json, findata, today};
 use serde_json::{Value, json};
 
-use super::{SYMBOLS, begun, bundle, expect_same, laptop, request, symbols};
+use super::{SYMBOLS, begun, bundle, expect_same, laptop, permissions, request, symbols};
 
 /// A request for all of it, though it is fresh.
 fn again(server: &Server) -> Value {
@@ -193,4 +193,30 @@ fn a_busy_stage_is_waited_for() {
     let run = begun(&bundle.invoke("fanout", &request(&server)));
     expect_complete(&bundle, &run);
     expect_same(&laptop(&server), &bundle);
+}
+
+#[test]
+fn a_batch_whose_time_ends_goes_on_in_the_next_call() {
+    const MANY: usize = 12;
+    // 64 calls are in flight at once, so that some 120 take two rounds, and the time is enough for one.
+    let slow = Options { symbols: MANY, today: today(), latency: Duration::from_millis(2_900), ..Options::default() };
+    let (server, fast) = (Server::start(slow), Server::of(MANY));
+    let Some(bundle) = bundle(&server, &[]) else { return };
+    let brief = json!({"FunctionName": "findata-extract", "Timeout": 6});
+    bundle.call("lambda", "update_function_configuration", brief);
+    let mut asked = request(&server);
+    asked["symbols"] = json!(server.symbols());
+    let run = begun(&bundle.invoke("fanout", &asked));
+    expect_complete(&bundle, &run);
+    assert!(!bundle.keys(&format!("runs/{run}/parts/")).is_empty(), "{:?}", bundle.keys("runs/"));
+    let sent = permissions::compared(&bundle)["unused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .all(|pair| pair["role"] != "ExtractRole" || pair["action"] != "sqs:SendMessage");
+    assert!(sent, "extract sent the rest to the queue");
+    let home = Home::new();
+    let symbols = fast.symbols();
+    Job::new(fast.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>()).days(20).done(&home);
+    expect_same(&home, &bundle);
 }

@@ -96,10 +96,36 @@ fn what_snowflake_refuses_is_told_once_and_finished_by_the_sweeper() {
 fn wrong_variables_are_all_named() {
     let server = Server::of(SYMBOLS);
     let Some(bundle) = bundle(&server, &[]) else { return };
-    let empty = json!({"FunctionName": "findata-fanout", "Environment": {"Variables": {"FINDATA_FMP_PLAN": "gold"}}});
-    bundle.call("lambda", "update_function_configuration", empty);
+    let spoil = |function: &str| {
+        let variables = json!({"Variables": {"FINDATA_FMP_PLAN": "gold"}});
+        let wrong = json!({"FunctionName": format!("findata-{function}"), "Environment": variables});
+        bundle.call("lambda", "update_function_configuration", wrong);
+    };
+    spoil("extract");
+    bundle.comes_again_after(1);
+    let run = begun(&bundle.invoke("fanout", &request(&server)));
+
+    spoil("fanout");
     let told = bundle.invoke("fanout", &request(&server)).to_string();
     for name in ["FINDATA_QUEUE_URL", "FINDATA_BUS", "FINDATA_FMP_PLAN", "FINDATA_FMP_SECRET", "FINDATA_STAGE"] {
         assert!(told.contains(name), "{name}: {told}");
     }
+    // A tick and the batch are tried a few times, and then lie where an alarm looks.
+    let alarms = bundle.call("cloudwatch", "describe_alarms", json!({}));
+    let looks = |metric: &str, name: &str| {
+        let mut alarms = alarms["MetricAlarms"].as_array().unwrap().iter();
+        alarms.any(|a| a["MetricName"] == metric && a["Dimensions"][0]["Value"].as_str().unwrap().contains(name))
+    };
+    assert!(looks("ApproximateNumberOfMessagesVisible", "FailedEvents"), "{alarms:#}");
+    assert!(looks("Errors", "findata-extract"), "{alarms:#}");
+    bundle.ask("/_tick", &[("schedule", "findata-daily"), ("at", "2026-09-18T10:00:00Z")]);
+    bundle.until("failed events", || (bundle.waiting("FailedEventsUrl") >= 2).then_some(()));
+    let tries = |function: &str| logged(&bundle, function, "FINDATA_FMP_PLAN: \"gold\"");
+    assert_eq!(tries("fanout"), 1 + 3, "the call and the tick");
+    assert_eq!(tries("extract"), 3 + 5, "a message, then a dead letter");
+    assert!(
+        bundle.object(&format!("runs/{run}/summary.json")).is_none(),
+        "the sweeper goes on with it once it is mended"
+    );
+    assert_eq!(server.calls(), 0);
 }

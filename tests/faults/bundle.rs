@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use findata_extract::Worked;
+use findata_extract::{TimeLimit, Worked};
 use findata_fanout::{
     asked::Defaults,
     event::{self, Invocation},
@@ -45,11 +45,19 @@ fn a_delivery_whose_time_ends_hands_the_rest_back() {
         while let Some(delivery) = queue.receive() {
             let message = delivery.message;
             let now = Instant::now();
-            let late = findata_extract::handle(&message, &host.fmp, &host.stage, &clock, Some(now)).await;
+            let late = findata_extract::handle(
+                &message,
+                &host.fmp,
+                &host.stage,
+                &clock,
+                Some(TimeLimit { begin: now, wait: now }),
+            )
+            .await;
             assert!(matches!(late, Err(Error::Retry { .. })), "no task was done: {late:?}");
             // Time for some of the calls, of which 64 are in flight at once.
-            let until = Some(Instant::now() + Duration::from_millis(100));
-            match findata_extract::handle(&message, &host.fmp, &host.stage, &clock, until).await? {
+            let begin = now + Duration::from_millis(100);
+            let limit = Some(TimeLimit { begin, wait: begin + Duration::from_secs(20) });
+            match findata_extract::handle(&message, &host.fmp, &host.stage, &clock, limit).await? {
                 Worked::Rest(rest) => {
                     assert_eq!((rest.parts, &rest.batch), (message.parts + 1, &message.batch));
                     parts = parts.max(rest.parts);

@@ -150,6 +150,14 @@ impl Bundle {
         }
     }
 
+    /// Messages that wait in a queue, by the output that has its address.
+    pub fn waiting(&self, queue: &str) -> u32 {
+        let asked = json!({"QueueUrl": self.output(queue), "AttributeNames": ["ApproximateNumberOfMessages"]});
+        let answer = self.call("sqs", "get_queue_attributes", asked);
+        let held = answer["Attributes"]["ApproximateNumberOfMessages"].as_str().expect("a number");
+        held.parse().expect("a number")
+    }
+
     /// What lies under a key of the stage, as text.
     pub fn object(&self, key: &str) -> Option<String> {
         let place = json!({"Bucket": self.output("BucketName"), "Key": format!("home/{key}")});

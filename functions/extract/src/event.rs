@@ -1,7 +1,5 @@
 //! Messages from SQS: those of the task queue are worked off, those of the dead-letter queue are recorded.
 
-use std::time::Instant;
-
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use findata_shared::{
     Error, Result,
@@ -13,14 +11,14 @@ use findata_shared::{
     stage::Stage,
 };
 
-use crate::Worked;
+use crate::{TimeLimit, Worked};
 
 /// Deliveries of a message before it is a dead letter (`maxReceiveCount` in `infra/template.yaml`).
 pub const MAX_RECEIVE_COUNT: u32 = 3;
 
 /// Handles each message on its own; those that failed are named, so that only they come again.
 ///
-/// `fmp` is the client, or why there is none; `dead_letters` is the ARN of the dead-letter queue; no call to FMP is begun after `until`.
+/// `fmp` is the client, or why there is none; `dead_letters` is the ARN of the dead-letter queue.
 pub async fn handle(
     event: SqsEvent,
     dead_letters: &str,
@@ -28,7 +26,7 @@ pub async fn handle(
     stage: &impl Stage,
     queue: &impl Queue,
     clock: &impl Clock,
-    until: Instant,
+    limit: TimeLimit,
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for record in &event.records {
@@ -36,7 +34,7 @@ pub async fn handle(
         let done = match read(record) {
             Ok(message) if dead => record_dead(&message, stage, clock).await,
             Ok(message) => {
-                work(&message, fmp.as_ref().copied().map_err(Clone::clone), stage, queue, clock, until).await
+                work(&message, fmp.as_ref().copied().map_err(Clone::clone), stage, queue, clock, limit).await
             }
             // Whose it was is not known: it ends in the queue of failed events, where a person looks.
             Err(error) => Err(error),
@@ -68,7 +66,7 @@ async fn work(
     stage: &impl Stage,
     queue: &impl Queue,
     clock: &impl Clock,
-    until: Instant,
+    limit: TimeLimit,
 ) -> Result<()> {
     let fmp = match fmp {
         Ok(fmp) => fmp,
@@ -82,7 +80,7 @@ async fn work(
     // What refuses the key while a run goes on is not asked again for each of its batches.
     let begun = message.run_id.started().unwrap_or_else(|| SystemClock.now());
     fmp.begin(&Work { run: message.run_id.clone(), begun, max_calls: message.max_calls });
-    let worked = crate::handle(message, fmp, stage, clock, Some(until)).await;
+    let worked = crate::handle(message, fmp, stage, clock, Some(limit)).await;
     fmp.finish().await;
     match worked? {
         Worked::Done { closed } => {

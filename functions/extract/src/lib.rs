@@ -7,10 +7,7 @@
 pub mod event;
 mod work;
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use findata_shared::{
     Error, Result,
@@ -26,8 +23,22 @@ use work::Work;
 
 /// Calls of one batch in flight.
 const IN_FLIGHT: usize = 64;
-/// What calls under way may still take once no new one is begun.
-const GRACE: Duration = Duration::from_secs(20);
+/// When a delivery leaves off, so that what it has is landed and written down before its time ends.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeLimit {
+    /// No call is begun after it.
+    pub begin: Instant,
+    /// No answer is waited for after it.
+    pub wait: Instant,
+}
+
+impl TimeLimit {
+    /// That of a delivery which is ended at a moment: of five minutes the last one is for calls under way and for landing.
+    pub fn before(ends: Instant, now: Instant) -> Self {
+        let left = ends.saturating_duration_since(now);
+        TimeLimit { begin: ends - left / 5, wait: ends - left / 8 }
+    }
+}
 
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,8 +55,7 @@ pub enum Worked {
 /// Works a batch off and closes fetching if it was the last. Safe to repeat.
 ///
 /// A task that fails is recorded and stops no other. A call that says that no other will work ends the batch: what
-/// is there is landed, the rest is recorded as given up. No call is begun after `until`, and none is waited for longer
-/// than 20 seconds after it.
+/// is there is landed, the rest is recorded as given up.
 ///
 /// # Errors
 /// The stage's own, and `Retry` when the time ended before a single task was done: the message should come again.
@@ -54,14 +64,14 @@ pub async fn handle(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
-    until: Option<Instant>,
+    limit: Option<TimeLimit>,
 ) -> Result<Worked> {
     let (run, batch) = (&message.run_id, &message.batch);
     let key = ledger::batch_key(run, &batch.id);
     if stage.get(&key).await?.is_none() {
         let mut entry = ledger::parts(message, stage).await?;
         let todo = ledger::undone(&batch.tasks, &entry);
-        let (part, whole) = work_off(message, todo, fmp, stage, clock, until).await?;
+        let (part, whole) = work_off(message, todo, fmp, stage, clock, limit).await?;
         if !whole {
             if part.tasks.is_empty() {
                 return Err(Error::retry(format!("the time ended before a task of batch {} was done", batch.id)));
@@ -87,7 +97,7 @@ async fn work_off(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
-    until: Option<Instant>,
+    limit: Option<TimeLimit>,
 ) -> Result<(BatchEntry, bool)> {
     let begun = Instant::now();
     let mut work = Work::new(clock.now());
@@ -95,11 +105,11 @@ async fn work_off(
     while !todo.is_empty() {
         let first = !follows;
         let calls = todo.into_iter().map(|task| async move {
-            let answer = match until {
+            let answer = match limit {
                 None => Some(fmp.fetch(&task).await),
                 // What follows from an answer belongs to its task, which is recorded.
-                Some(until) if Instant::now() >= until && first => None,
-                Some(until) => tokio::time::timeout_at((until + GRACE).into(), fmp.fetch(&task)).await.ok(),
+                Some(limit) if Instant::now() >= limit.begin && first => None,
+                Some(limit) => tokio::time::timeout_at(limit.wait.into(), fmp.fetch(&task)).await.ok(),
             };
             (task, answer)
         });

@@ -1,9 +1,9 @@
 //! extract on AWS Lambda.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use findata_extract::event;
+use findata_extract::{TimeLimit, event};
 use findata_shared::{
     Error, Result,
     aws::{SdkConfig, queue::SqsQueue},
@@ -15,9 +15,6 @@ use findata_shared::{
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::OnceCell;
-
-/// What is left of an invocation for calls under way, landing files and the ledger.
-const TO_LAND: Duration = Duration::from_secs(60);
 
 struct Extract {
     config: SdkConfig,
@@ -50,9 +47,9 @@ impl Sandbox for Extract {
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {
         let event = SqsEvent::deserialize(input).map_err(|e| Error::Reject(format!("this is no event of SQS: {e}")))?;
         let fmp = self.fmp.get_or_try_init(|| self.access.open(&self.config, &self.stage)).await;
-        let until = invocation.leaving(TO_LAND);
+        let limit = TimeLimit::before(invocation.ends, Instant::now());
         let response =
-            event::handle(event, &self.dead_letters, fmp, &self.stage, &self.queue, &self.clock, until).await;
+            event::handle(event, &self.dead_letters, fmp, &self.stage, &self.queue, &self.clock, limit).await;
         serde_json::to_value(response).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))
     }
 }

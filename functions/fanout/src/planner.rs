@@ -9,7 +9,7 @@ use findata_shared::{
     Error, Result, Symbol, calendar,
     catalog::{self, CATALOG, Dataset, Freshness, Requests},
     freshness::{Book, Entry},
-    plan::{Batch, Cadence, DatasetPlan, Task, Window},
+    plan::{Batch, Cadence, DatasetPlan, Task, Way, Window},
     run::Options,
 };
 
@@ -76,7 +76,7 @@ pub fn batches(symbols: &[Symbol], tasks: Vec<Task>) -> Vec<Batch> {
         let batch = task.symbol.as_ref().and_then(|s| place.get(s)).copied().unwrap_or_default();
         packed.entry(batch).or_default().push(task);
     }
-    packed.into_iter().map(|(i, tasks)| Batch { id: format!("b{:05}", i + 1), tasks }).collect()
+    packed.into_iter().map(|(i, tasks)| Batch { id: format!("b{:05}", i + 1), way: Way::Each, tasks }).collect()
 }
 
 /// The statements that the key's plan gives: more than its limit, or quarters where it has none, would be refused call
