@@ -124,22 +124,28 @@ pub struct Options {
     pub max_calls: Option<u64>,
     /// The index for beta and correlation.
     pub index: Option<Symbol>,
-    /// Which statements the key's plan gives.
+    /// What the key's plan gives.
     pub reach: Reach,
 }
 
-/// Which statements a plan gives (FMP's pricing page, July 2026).
+/// What a plan gives and how it is best used (FMP's pricing page, July 2026).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
     /// Most statements of a cadence in one answer.
     pub most_statements: Option<u32>,
     /// Quarterly statements are in the plan.
     pub quarterly: bool,
+    /// Calls are limited, so the fewest that tell what is new are made; else every symbol is asked about.
+    #[serde(default)]
+    pub sparing: bool,
+    /// Bulk files are in the plan.
+    #[serde(default)]
+    pub bulk: bool,
 }
 
 impl Default for Reach {
     fn default() -> Self {
-        Reach { most_statements: None, quarterly: true }
+        Reach { most_statements: None, quarterly: true, sparing: false, bulk: false }
     }
 }
 

@@ -151,7 +151,7 @@ fn what_the_plan_refused_is_asked_again_after_a_day() {
 
 #[test]
 fn a_small_plan_is_asked_for_what_it_gives() {
-    let reach = Reach { most_statements: Some(5), quarterly: false };
+    let reach = Reach { most_statements: Some(5), quarterly: false, ..Reach::default() };
     let tasks = ask(&Options { reach, ..only("cash_flow") }, &Book::default(), "2026-11-20T22:00:00Z");
     assert_eq!(tasks.len(), 1);
     assert_eq!(tasks[0].window, Window::Newest { cadence: Cadence::Annual, limit: 5 });

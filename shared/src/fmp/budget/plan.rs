@@ -34,12 +34,13 @@ impl FmpPlan {
         }
     }
 
-    /// Which statements it gives.
+    /// What it gives.
     pub fn reach(self) -> Reach {
+        let all = Reach { sparing: self != FmpPlan::Unlimited, bulk: self == FmpPlan::Ultimate, ..Reach::default() };
         match self {
-            FmpPlan::Free => Reach { most_statements: Some(5), quarterly: false },
-            FmpPlan::Starter => Reach { most_statements: None, quarterly: false },
-            _ => Reach::default(),
+            FmpPlan::Free => Reach { most_statements: Some(5), quarterly: false, ..all },
+            FmpPlan::Starter => Reach { quarterly: false, ..all },
+            _ => all,
         }
     }
 
