@@ -3,6 +3,7 @@
 
 mod budget;
 mod bundle;
+mod calls;
 mod cli;
 mod faults;
 mod golden;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Result,
     bus::{Bus, Event},
-    plan::{BatchMessage, Plan, Task},
+    plan::{BatchMessage, Plan, Task, Way},
     run::{RowCounts, RunId},
     stage::{self, Stage},
     warehouse::Usage,
@@ -26,7 +26,7 @@ pub enum Outcome {
     Rows {
         /// How many, quarantined ones included.
         rows: u64,
-        /// Newest date among them, for datasets by day.
+        /// Newest date among them, for statements and datasets by day.
         newest: Option<chrono::NaiveDate>,
     },
     /// FMP answered, and has nothing.
@@ -60,6 +60,9 @@ pub struct TaskRecord {
     pub bytes: u64,
     /// When it was fetched, UTC.
     pub fetched_at: DateTime<Utc>,
+    /// How it was answered.
+    #[serde(default)]
+    pub way: Way,
 }
 
 /// A file on the stage and what load must find in it.
@@ -232,7 +235,7 @@ pub async fn give_up(message: &BatchMessage, reason: &str, stage: &impl Stage, n
     let mut entry = parts(message, stage).await?;
     for task in undone(&batch.tasks, &entry) {
         let outcome = Outcome::Failed { reason: reason.into(), budget: false };
-        entry.tasks.push(TaskRecord { task, outcome, calls: 0, bytes: 0, fetched_at: now });
+        entry.tasks.push(TaskRecord { task, outcome, calls: 0, bytes: 0, fetched_at: now, way: Way::Each });
     }
     stage::write_json_once(stage, &batch_key(run, &batch.id), &entry).await?;
     close_fetching(stage, run).await

@@ -5,6 +5,7 @@
 //! whose time ends leaves what it did as a part, and the next one does the rest.
 
 pub mod event;
+mod quotes;
 mod work;
 
 use std::{collections::BTreeMap, time::Instant};
@@ -15,7 +16,7 @@ use findata_shared::{
     fmp::{Answer, Fmp},
     landing::Landing,
     ledger::{self, BatchEntry},
-    plan::{BatchMessage, Task},
+    plan::{BatchMessage, Task, Way},
     stage::{self, Stage},
 };
 use futures::{StreamExt, stream};
@@ -102,6 +103,9 @@ async fn work_off(
     let begun = Instant::now();
     let mut work = Work::new(clock.now());
     let (mut whole, mut follows) = (true, false);
+    if message.batch.way == Way::Quotes {
+        todo = quotes::ask(todo, fmp, &mut work).await?;
+    }
     while !todo.is_empty() {
         let first = !follows;
         let calls = todo.into_iter().map(|task| async move {

@@ -5,6 +5,7 @@
 
 pub mod asked;
 pub mod event;
+pub mod market;
 pub mod planner;
 pub mod sweep;
 pub mod universe;
@@ -23,6 +24,7 @@ use findata_shared::{
     run::{Options, Request, RunId},
     stage::{self, Stage},
 };
+use market::Market;
 use universe::Members;
 
 /// Plans a run, writes the plan to its ledger and sends its batches. Safe to repeat: the first plan holds.
@@ -43,8 +45,12 @@ pub async fn handle(
             let plan = match &request.retry_of {
                 Some(run) => again(request, run, stage).await?,
                 None => {
-                    let members = universe::resolve(request, fmp, stage, clock).await?;
-                    plan(request, members, stage, clock).await?
+                    let mut members = universe::resolve(request, fmp, stage, clock).await?;
+                    let (market, spent) =
+                        market::ask(&members.symbols, &request.options, fmp, stage, clock.now()).await?;
+                    members.calls += spent.calls;
+                    members.bytes += spent.bytes;
+                    plan(request, members, &market, stage, clock).await?
                 }
             };
             if stage::write_json_once(stage, &ledger::plan_key(&request.run_id), &plan).await? {
@@ -69,7 +75,8 @@ pub async fn handle(
 /// As for [`handle`].
 pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
     let members = universe::last_known(request, stage).await?;
-    plan(request, members, stage, clock).await
+    let market = Market::read(stage).await?.as_if_read(clock.now());
+    plan(request, members, &market, stage, clock).await
 }
 
 /// The plan of what failed in a run, or was never done in it.
@@ -94,7 +101,7 @@ async fn again(request: &Request, run: &RunId, stage: &impl Stage) -> Result<Pla
     Ok(Plan {
         run_id: request.run_id.clone(),
         options: Options { max_calls: request.options.max_calls, ..known.options },
-        batches: planner::batches(&known.symbols, tasks),
+        batches: planner::each(&known.symbols, tasks),
         symbols: known.symbols,
         notes: vec![format!("what failed in run {run}, and nothing else")],
         landed: Vec::new(),
@@ -104,21 +111,27 @@ async fn again(request: &Request, run: &RunId, stage: &impl Stage) -> Result<Pla
     })
 }
 
-async fn plan(request: &Request, members: Members, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
+async fn plan(
+    request: &Request,
+    members: Members,
+    market: &Market,
+    stage: &impl Stage,
+    clock: &impl Clock,
+) -> Result<Plan> {
     let book = Book::read(stage).await?;
     let mut notes = members.notes;
     if !request.options.reach.quarterly && request.options.quarters > 0 {
         notes.push("the FMP plan has no quarterly statements: fiscal years alone, and no TTM figures".into());
     }
-    let planned = planner::plan(&members.symbols, &request.options, &book, clock.now())?;
+    let mut planned = planner::plan(&members.symbols, &request.options, &book, market, clock.now())?;
     Ok(Plan {
         run_id: request.run_id.clone(),
         options: request.options.clone(),
-        batches: planner::batches(&members.symbols, planned.tasks),
+        datasets: std::mem::take(&mut planned.datasets),
+        batches: planner::batches(&members.symbols, planned),
         symbols: members.symbols,
         notes,
         landed: members.landed,
-        datasets: planned.datasets,
         planning_calls: members.calls,
         planning_bytes: members.bytes,
     })
