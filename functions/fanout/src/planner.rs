@@ -3,7 +3,7 @@
 mod sparing;
 mod turns;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::market::Market;
 use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
@@ -84,24 +84,60 @@ pub fn plan(
         }
         planned.datasets.push((dataset.name.into(), account));
     }
-    if let Some(dataset) = catalog::dataset("quotes").filter(|_| !planned.quoted.is_empty()) {
-        let bars = std::mem::take(&mut planned.quoted);
-        let due = BTreeMap::from([("tells price, market cap and newest bar".to_owned(), bars.len() as u64)]);
-        let (calls, bytes) = (bars.len().div_ceil(SYMBOLS_PER_QUOTES) as u64, dataset.row_bytes * bars.len() as u64);
-        planned.datasets.push((dataset.name.into(), DatasetPlan { calls, bytes, due, ..DatasetPlan::default() }));
-        for bar in bars {
-            planned.quoted.push(Task { dataset, symbol: bar.symbol.clone(), window: Window::All });
-            planned.quoted.push(bar);
-        }
+    if options.reach.sparing && market.has_quotes(now) {
+        quotes(&mut planned, book, now);
     }
     Ok(planned)
 }
 
+/// Adds the quotes that tell price and market cap of every known symbol to which a new bar comes, whichever way.
+fn quotes(planned: &mut Planned, book: &Book, now: DateTime<Utc>) {
+    let Some(dataset) = catalog::dataset("quotes") else { return };
+    let bars = std::mem::take(&mut planned.quoted);
+    let by_quote: BTreeSet<Symbol> = bars.iter().filter_map(|task| task.symbol.clone()).collect();
+    let by_itself = |name: &str| -> BTreeSet<&Symbol> {
+        let tasks = planned.tasks.iter().filter(|task| task.dataset.name == name);
+        tasks.filter_map(|task| task.symbol.as_ref()).collect()
+    };
+    // A profile of today tells the same.
+    let mut asked: BTreeSet<Symbol> =
+        by_itself("prices").difference(&by_itself("profile")).map(|symbol| (*symbol).clone()).collect();
+    asked.retain(|symbol| !sparing::quotes_refused(symbol, book, now));
+    asked.extend(by_quote);
+    if asked.is_empty() {
+        return;
+    }
+    let number = asked.len() as u64;
+    let due = BTreeMap::from([("tells price and market cap".to_owned(), number)]);
+    let (calls, bytes) = (number.div_ceil(SYMBOLS_PER_QUOTES as u64), dataset.row_bytes * number);
+    planned.datasets.push((dataset.name.into(), DatasetPlan { calls, bytes, due, ..DatasetPlan::default() }));
+    let mut bars = bars.into_iter().map(|task| (task.symbol.clone(), task)).collect::<HashMap<_, _>>();
+    for symbol in asked {
+        let symbol = Some(symbol);
+        let bar = bars.remove(&symbol);
+        planned.quoted.push(Task { dataset, symbol, window: Window::All });
+        planned.quoted.extend(bar);
+    }
+}
+
 /// The batches of a plan.
 pub fn batches(symbols: &[Symbol], planned: Planned) -> Vec<Batch> {
-    let quotes = planned.quoted.chunks(2 * SYMBOLS_PER_QUOTES).enumerate();
-    let quotes =
-        quotes.map(|(i, tasks)| Batch { id: format!("q{:05}", i + 1), way: Way::Quotes, tasks: tasks.to_vec() });
+    // A quote, then its bar where it tells one: so many symbols make a batch.
+    let mut quotes: Vec<Vec<Task>> = Vec::new();
+    let mut room = 0;
+    for task in planned.quoted {
+        let is_quote = task.dataset.requests == Requests::Symbols;
+        if is_quote && room == 0 {
+            quotes.push(Vec::new());
+            room = SYMBOLS_PER_QUOTES;
+        }
+        room -= usize::from(is_quote);
+        if let Some(batch) = quotes.last_mut() {
+            batch.push(task);
+        }
+    }
+    let quotes = quotes.into_iter().enumerate();
+    let quotes = quotes.map(|(i, tasks)| Batch { id: format!("q{:05}", i + 1), way: Way::Quotes, tasks });
     each(symbols, planned.tasks).into_iter().chain(quotes).collect()
 }
 

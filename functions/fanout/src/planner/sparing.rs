@@ -132,11 +132,10 @@ pub(super) fn comes_with_a_quote(
     market: &Market,
     now: DateTime<Utc>,
 ) -> Option<NaiveDate> {
-    let of = |dataset| book.entry(catalog::dataset(dataset)?, symbol.as_str());
-    if of("quotes").is_some_and(|quote| quote.refused && now - quote.fetched_at < Duration::days(7)) {
+    if quotes_refused(symbol, book, now) {
         return None;
     }
-    let known = of("prices")?;
+    let known = book.entry(catalog::dataset("prices")?, symbol.as_str())?;
     let days = known.days?;
     let newest = days.newest?;
     let today = calendar::new_york_date(now);
@@ -148,6 +147,12 @@ pub(super) fn comes_with_a_quote(
     let own = calendar::close_of(days.last_own());
     let alone = newest < to && calendar::sessions(newest, to) == 1;
     (quoted && alone && !again && !is_turn(symbol, own, PRICES_TURN, now)).then(|| newest + Days::new(1))
+}
+
+/// Whether FMP refused a symbol's quote lately.
+pub(super) fn quotes_refused(symbol: &Symbol, book: &Book, now: DateTime<Utc>) -> bool {
+    let known = catalog::dataset("quotes").and_then(|dataset| book.entry(dataset, symbol.as_str()));
+    known.is_some_and(|quote| quote.refused && now - quote.fetched_at < Duration::days(7))
 }
 
 /// Quotes stand still so long after a close.
