@@ -11,7 +11,6 @@ pub struct Tally {
     peak: AtomicU64,
     opened: AtomicU64,
     waited_micros: AtomicU64,
-    silent: AtomicU64,
 }
 
 impl Tally {
@@ -55,14 +54,8 @@ impl Tally {
         self.peak.fetch_max(now, Relaxed);
     }
 
-    /// Ends a call; says how many in a row, this one included, nobody answered.
-    pub(super) fn end(&self, answered: bool) -> u64 {
+    /// Ends a call.
+    pub(super) fn end(&self) {
         self.in_flight.fetch_sub(1, Relaxed);
-        if answered {
-            self.silent.store(0, Relaxed);
-            0
-        } else {
-            self.silent.fetch_add(1, Relaxed) + 1
-        }
     }
 }

@@ -151,7 +151,7 @@ impl World {
                     time.sleep(chance.part(late)).await;
                     arrivals.lock().unwrap().push((time.elapsed(), number));
                     time.sleep(Duration::from_millis(50) + chance.part(Duration::from_millis(200))).await;
-                    tally.end(true);
+                    tally.end();
                 }
                 Ok(())
             })
