@@ -2,13 +2,15 @@
 //!
 //! Each endpoint has one of its own. It counts what would be tried again and is the endpoint's own: errors of the server,
 //! broken bodies, silence. An open one costs no call but its probes. At first calls wait at it, about as long as one call's
-//! tries take, so that what passes in a moment fails no task; after that they are refused at once.
+//! tries take, so that what passes in a moment fails no task; after that they are refused at once, and nothing is tried again.
 
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+use tokio::sync::Notify;
 
 use super::answer::is_call_limit;
 use crate::{Error, Result};
@@ -80,9 +82,9 @@ impl Breaker {
         Err(Error::Retry { reason, after: Some(open.until - now) })
     }
 
-    /// Whether it refuses calls for good, but for its probes.
-    fn refuses(&self, now: Instant) -> bool {
-        self.open.as_ref().is_some_and(|open| now >= open.since + PATIENCE && now < open.until)
+    /// Whether it was waited for in vain: only new calls probe it then.
+    fn given_up(&self, now: Instant) -> bool {
+        self.open.as_ref().is_some_and(|open| now >= open.since + PATIENCE)
     }
 
     fn failed(&mut self, reason: &str, now: Instant) {
@@ -96,13 +98,30 @@ impl Breaker {
 
 /// Those of all endpoints, and whether anybody answers at all.
 #[derive(Debug, Default)]
-pub(super) struct Breakers(Mutex<All>);
+pub(super) struct Breakers {
+    all: Mutex<All>,
+    /// Tells those who wait that one has closed.
+    closed: Notify,
+}
 
 #[derive(Debug, Default)]
 struct All {
     endpoints: HashMap<String, Breaker>,
-    /// Calls in a row, whatever their endpoint, that nobody answered, and when the first of them ended.
-    silence: Option<(u32, Instant)>,
+    silence: Option<Silence>,
+    /// Whether a call of this piece of work got an answer.
+    answered: bool,
+}
+
+/// Calls in a row, whatever their endpoint, that nobody answered.
+#[derive(Debug)]
+struct Silence {
+    calls: u32,
+    /// When the first of them ended.
+    since: Instant,
+    /// Its endpoint.
+    endpoint: String,
+    /// Whether another one was silent too.
+    several: bool,
 }
 
 impl Breakers {
@@ -114,7 +133,7 @@ impl Breakers {
         loop {
             match self.ask(endpoint, Instant::now())? {
                 Turn::Go { probe } => return Ok(probe),
-                Turn::Wait(until) => tokio::time::sleep_until(until.into()).await,
+                Turn::Wait(until) => drop(tokio::time::timeout_at(until.into(), self.closed.notified()).await),
             }
         }
     }
@@ -129,19 +148,22 @@ impl Breakers {
         self.all().endpoints.get(endpoint).is_none_or(|breaker| breaker.open.is_none())
     }
 
-    /// Whether a further try at an endpoint would be refused.
-    pub(super) fn refuses(&self, endpoint: &str, now: Instant) -> bool {
-        self.all().endpoints.get(endpoint).is_some_and(|breaker| breaker.refuses(now))
+    /// Whether no call is tried again at an endpoint.
+    pub(super) fn given_up(&self, endpoint: &str, now: Instant) -> bool {
+        self.all().endpoints.get(endpoint).is_some_and(|breaker| breaker.given_up(now))
     }
 
     /// Notes what a call came to, and whether somebody answered it.
     pub(super) fn note<T>(&self, endpoint: &str, outcome: &Result<T>, answered: bool, now: Instant) {
         let mut all = self.all();
-        all.silence = match all.silence {
-            _ if answered => None,
-            Some((calls, since)) => Some((calls.saturating_add(1), since)),
-            None => Some((1, now)),
-        };
+        if answered {
+            (all.silence, all.answered) = (None, true);
+        } else {
+            let first = || Silence { calls: 0, since: now, endpoint: endpoint.to_owned(), several: false };
+            let silence = all.silence.get_or_insert_with(first);
+            silence.calls = silence.calls.saturating_add(1);
+            silence.several |= silence.endpoint != endpoint;
+        }
         match outcome {
             // The limit is everybody's: it says nothing of the endpoint.
             Err(Error::Retry { reason, .. }) if is_call_limit(reason) => {}
@@ -157,24 +179,30 @@ impl Breakers {
             _ => {
                 if all.endpoints.remove(endpoint).is_some_and(|breaker| breaker.open.is_some()) {
                     tracing::info!(endpoint, "it works again");
+                    self.closed.notify_waiters();
                 }
             }
         }
     }
 
     /// Whether nobody has answered for so many calls and so long that it is not an endpoint that is down, but FMP or the
-    /// network.
+    /// network. That one endpoint alone is silent says so only where no other has answered before.
     pub(super) fn nobody_answers(&self, now: Instant) -> bool {
-        self.all().silence.is_some_and(|(calls, since)| calls >= FAILURES && now >= since + PATIENCE)
+        let all = self.all();
+        all.silence.as_ref().is_some_and(|silence| {
+            let long = silence.calls >= FAILURES && now >= silence.since + PATIENCE;
+            long && (silence.several || !all.answered)
+        })
     }
 
     /// Begins another piece of work, which finds out for itself whether somebody answers.
     pub(super) fn begin(&self) {
-        self.all().silence = None;
+        let mut all = self.all();
+        (all.silence, all.answered) = (None, false);
     }
 
     fn all(&self) -> MutexGuard<'_, All> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -275,13 +303,13 @@ mod tests {
         clock.fail("splits", FAILURES, 0.0);
         assert_eq!(clock.ask("splits", 1.0), PROBE);
         assert_eq!(clock.ask("splits", 1.0), Ok(Turn::Wait(clock.at(3.0))));
-        assert!(!clock.breakers.refuses("splits", clock.at(7.9)));
         assert_eq!((clock.ask("splits", 3.0), clock.ask("splits", 7.0)), (PROBE, PROBE));
         assert_eq!(clock.ask("splits", 7.0), Ok(Turn::Wait(clock.at(8.0))));
         let Err(Error::Retry { reason, after }) = clock.ask("splits", 8.0) else { panic!("not refused") };
         assert_eq!(reason, "splits is left alone: 10 calls in a row failed, the last: FMP answered 500");
         assert_eq!(after, Some(Duration::from_secs(7)));
-        assert!(clock.breakers.refuses("splits", clock.at(8.0)) && !clock.breakers.refuses("splits", clock.at(15.0)));
+        assert!(!clock.breakers.given_up("splits", clock.at(7.9)) && clock.breakers.given_up("splits", clock.at(8.0)));
+        assert_eq!(clock.ask("splits", 15.0), PROBE);
     }
 
     #[test]
@@ -323,6 +351,21 @@ mod tests {
         clock.note("g", Err(Error::retry(DOWN)), 8.0);
         assert!(!clock.breakers.nobody_answers(clock.at(8.0)), "an error is an answer too");
         clock.silent("a", 8.0);
+        clock.silent("b", 8.0);
         assert!(!clock.breakers.nobody_answers(clock.at(60.0)), "a few calls are not enough");
+    }
+
+    #[test]
+    fn one_silent_endpoint_is_fmp_only_where_no_other_has_answered() {
+        let clock = Clock::new();
+        let silent = |from: f64| (0..FAILURES).for_each(|_| clock.silent("splits", from));
+        silent(0.0);
+        assert!(clock.breakers.nobody_answers(clock.at(8.0)));
+        clock.note("profile", Ok(()), 8.0);
+        silent(8.0);
+        assert!(!clock.breakers.nobody_answers(clock.at(60.0)));
+        clock.breakers.begin();
+        silent(60.0);
+        assert!(clock.breakers.nobody_answers(clock.at(68.0)));
     }
 }

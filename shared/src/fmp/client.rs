@@ -1,7 +1,10 @@
 //! One call to FMP: paced, bounded, retried, and classified.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -156,11 +159,12 @@ impl Fmp {
     pub async fn get(&self, endpoint: &str, parameters: &[(&str, String)]) -> Answer {
         let (mut calls, mut bytes) = (0, 0);
         let tries = Mutex::new((&mut calls, &mut bytes));
+        let probe = AtomicBool::new(false);
         let once = || async {
             let mut limited = 0;
             loop {
                 let key = lock(&self.key).clone();
-                let (call, received, outcome) = self.once(endpoint, parameters, &key).await;
+                let (call, received, outcome) = self.once(endpoint, parameters, &key, &probe).await;
                 {
                     let mut sum = lock(&tries);
                     *sum.0 += u32::from(call);
@@ -195,7 +199,7 @@ impl Fmp {
         let body = once
             .retry(backoff)
             .when(|e: &Error| {
-                let may_pass = matches!(e, Error::Retry { .. }) && !self.breakers.refuses(endpoint, Instant::now());
+                let may_pass = matches!(e, Error::Retry { .. }) && !self.breakers.given_up(endpoint, Instant::now());
                 may_pass && self.retries.take()
             })
             .adjust(|e, delay| match e {
@@ -265,15 +269,18 @@ impl Fmp {
         }
     }
 
-    /// Waits until a call may be made.
-    async fn turn(&self, endpoint: &str) -> Result<(SemaphorePermit<'_>, Permit<'_>)> {
+    /// Waits until a call may be made. One that is a breaker's probe stays it in its further tries: what fails at first, but
+    /// not for good, is found to work.
+    async fn turn(&self, endpoint: &str, probe: &AtomicBool) -> Result<(SemaphorePermit<'_>, Permit<'_>)> {
         let halted = || lock(&self.halted).clone();
         if let Some(error) = halted() {
             return Err(error);
         }
         loop {
             // Before it takes a slot: who waits here holds up no other endpoint.
-            let probe = self.breakers.admit(endpoint).await.map_err(|e| self.unless_dead(e))?;
+            if !probe.load(Relaxed) {
+                probe.store(self.breakers.admit(endpoint).await.map_err(|e| self.unless_dead(e))?, Relaxed);
+            }
             let slot = self.slots.acquire().await.map_err(|_| Error::Stop("the client is closed".into()))?;
             let asked = Instant::now();
             self.gate.wait().await;
@@ -285,7 +292,7 @@ impl Fmp {
                 return Err(error);
             }
             // Else it was shut meanwhile, or the endpoint failed; the permit goes back.
-            if self.gate.is_open() && (probe || self.breakers.is_closed(endpoint)) {
+            if self.gate.is_open() && (probe.load(Relaxed) || self.breakers.is_closed(endpoint)) {
                 return Ok((slot, permit));
             }
         }
@@ -297,8 +304,9 @@ impl Fmp {
         endpoint: &str,
         parameters: &[(&str, String)],
         key: &HeaderValue,
+        probe: &AtomicBool,
     ) -> (bool, u64, Result<Option<Bytes>>) {
-        let (_slot, permit) = match self.turn(endpoint).await {
+        let (_slot, permit) = match self.turn(endpoint, probe).await {
             Ok(turn) => turn,
             Err(error) => return (false, 0, Err(error)),
         };
