@@ -33,8 +33,7 @@ async fn calls_after(status: StatusCode, seconds: u64) -> Vec<Instant> {
     let answer = client(&url, "test-key").get("splits", &[]).await;
     server.abort();
     assert_eq!((answer.body, answer.calls), (Ok(None), 2), "{status}");
-    let calls = calls.lock().unwrap().clone();
-    calls
+    calls.lock().unwrap().clone()
 }
 
 #[test]

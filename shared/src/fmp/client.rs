@@ -198,13 +198,13 @@ impl Fmp {
             .with_jitter();
         let body = once
             .retry(backoff)
-            .when(|e: &Error| {
-                let may_pass = matches!(e, Error::Retry { .. }) && !self.breakers.given_up(endpoint, Instant::now());
-                may_pass && self.retries.take()
-            })
-            .adjust(|e, delay| match e {
-                Error::Retry { after: Some(after), .. } => delay.map(|d| d.max(*after)),
-                _ => delay,
+            .when(|e: &Error| matches!(e, Error::Retry { .. }) && !self.breakers.given_up(endpoint, Instant::now()))
+            .adjust(|e, delay| {
+                let delay = delay.filter(|_| self.retries.take())?;
+                match e {
+                    Error::Retry { after: Some(after), .. } => Some(delay.max(*after)),
+                    _ => Some(delay),
+                }
             })
             .await;
         if let Err(error) = &body
@@ -311,10 +311,10 @@ impl Fmp {
             Err(error) => return (false, 0, Err(error)),
         };
         permit.used();
-        self.tally.begin();
+        let under_way = self.tally.begin();
         self.retries.call();
         let Exchange { answered, bytes, outcome } = self.wire.exchange(endpoint, parameters, key).await;
-        self.tally.end();
+        drop(under_way);
         self.breakers.note(endpoint, &outcome, answered, Instant::now());
         (true, bytes, outcome.map_err(|error| if answered { error } else { self.unless_dead(error) }))
     }

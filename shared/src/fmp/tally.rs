@@ -47,15 +47,20 @@ impl Tally {
         self.in_flight.load(Relaxed)
     }
 
-    /// Counts a call.
-    pub(super) fn begin(&self) {
+    /// Counts a call, which is under way until what it gives is dropped: also one that is given up.
+    pub(super) fn begin(&self) -> UnderWay<'_> {
         self.calls.fetch_add(1, Relaxed);
         let now = self.in_flight.fetch_add(1, Relaxed) + 1;
         self.peak.fetch_max(now, Relaxed);
+        UnderWay(self)
     }
+}
 
-    /// Ends a call.
-    pub(super) fn end(&self) {
-        self.in_flight.fetch_sub(1, Relaxed);
+/// A call under way.
+pub(super) struct UnderWay<'a>(&'a Tally);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
     }
 }
