@@ -71,9 +71,11 @@ fn above_a_share_of_the_calls_nothing_is_tried_again() {
         let retries = all - first;
         // Without it: four of each.
         assert!((first..=50 + all / 2).contains(&retries) && retries < 3 * first, "{retries} of {all} calls");
-        assert!(fmp.get("profile", &[]).await.calls <= 2, "a call more is half a retry more");
-        // Another piece of work has its own.
+        // Another piece of work has its own: asked of the endpoint that is the furthest from its breaker.
+        let tries = |at: usize| answers[at].calls + answers[at + endpoints.len()].calls;
+        let spared = (0..endpoints.len()).min_by_key(|at| tries(*at)).unwrap();
+        assert!(tries(spared) < 2 * 4, "{}", tries(spared));
         fmp.begin(&work);
-        assert!(fmp.get("quote", &[]).await.calls > 2);
+        assert!(fmp.get(&endpoints[spared], &[]).await.calls > 2);
     });
 }
