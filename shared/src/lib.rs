@@ -23,6 +23,7 @@ pub mod hash;
 pub mod lambda;
 pub mod landing;
 pub mod ledger;
+pub mod lifetimes;
 pub mod plan;
 pub mod queue;
 pub mod rows;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, Symbol, plan::Plan, warehouse::Usage};
+use crate::{Error, Result, Symbol, lifetimes::Lifetimes, plan::Plan, warehouse::Usage};
 
 /// Names a run; sorts by the time it started. Safe in a key, a path and SQL.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -122,6 +122,9 @@ pub struct Options {
     pub skip_analytics: bool,
     /// Hard limit of calls to FMP.
     pub max_calls: Option<u64>,
+    /// How long answers count as fresh, where that is not the catalog's word.
+    #[serde(default, skip_serializing_if = "Lifetimes::is_empty")]
+    pub lifetimes: Lifetimes,
     /// The index for beta and correlation.
     pub index: Option<Symbol>,
     /// What the key's plan gives.
@@ -161,6 +164,7 @@ impl Default for Options {
             reconcile: false,
             skip_analytics: false,
             max_calls: None,
+            lifetimes: Lifetimes::default(),
             index: Symbol::default_index(),
             reach: Reach::default(),
         }

@@ -159,7 +159,7 @@ fn a_call_that_comes_twice_is_one_run() {
     let (server, home, queue, bus) = (Server::of(12), Home::new(), LocalQueue::default(), LocalBus::default());
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     let fmp = client(&server.url(), "test-key");
-    let defaults = Defaults { index: None, reach: Reach::default() };
+    let defaults = Defaults { index: None, reach: Reach::default(), lifetimes: Default::default() };
     let ask = |input: Value, id: &str, at: &str| {
         let invocation = Invocation { id: id.into(), at: at.parse().unwrap() };
         let clock = DayClock(today());

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
 use findata_shared::{
     Error, Result, Symbol, calendar,
+    lifetimes::Lifetimes,
     run::{Options, Reach, Request, RunId, Universe},
 };
 use serde::Deserialize;
@@ -27,6 +28,8 @@ pub struct Defaults {
     pub index: Option<Symbol>,
     /// What the key's plan gives.
     pub reach: Reach,
+    /// How long answers count as fresh.
+    pub lifetimes: Lifetimes,
 }
 
 /// The words that a caller may use: a direct call, the detail of `RunRequested`, the input of a schedule.
@@ -60,6 +63,8 @@ struct Words {
     skip_analytics: bool,
     /// Hard limit of calls to FMP.
     max_calls: Option<u64>,
+    /// How long answers count as fresh.
+    ttl: Option<Lifetimes>,
 }
 
 /// Reads an input; `now` is the planning clock's, `name` gives a run its id where the caller gave none.
@@ -102,6 +107,7 @@ pub fn read(input: &Value, defaults: &Defaults, now: DateTime<Utc>, name: impl F
         reconcile: words.reconcile,
         skip_analytics: words.skip_analytics,
         max_calls: words.max_calls,
+        lifetimes: words.ttl.unwrap_or_else(|| defaults.lifetimes.clone()),
         index: defaults.index.clone(),
         reach: defaults.reach,
     };
@@ -120,7 +126,8 @@ mod tests {
     use super::*;
 
     fn ask(input: Value) -> Result<Asked> {
-        let defaults = Defaults { index: Symbol::default_index(), reach: Reach::default() };
+        let defaults =
+            Defaults { index: Symbol::default_index(), reach: Reach::default(), lifetimes: Lifetimes::default() };
         read(&input, &defaults, "2026-11-24T23:00:00Z".parse().unwrap(), || "named".parse().unwrap())
     }
 

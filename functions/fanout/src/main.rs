@@ -33,7 +33,8 @@ impl Sandbox for Fanout {
         let mut environment = Environment::default();
         let (queue, bus) = (environment.text("FINDATA_QUEUE_URL"), environment.text("FINDATA_BUS"));
         let access = environment.fmp();
-        let defaults = Defaults { index: environment.index(), reach: access.plan.reach() };
+        let lifetimes = environment.parsed("FINDATA_TTL").unwrap_or_default();
+        let defaults = Defaults { index: environment.index(), reach: access.plan.reach(), lifetimes };
         let (clock, telemetry) = (environment.clock(), environment.telemetry());
         let (config, place) = environment.open().await?;
         Ok(Fanout {

@@ -228,7 +228,9 @@ fn due(
     market: &Market,
     now: DateTime<Utc>,
 ) -> Vec<(Task, Decision)> {
-    let sparing = options.reach.sparing && !options.full;
+    // Who says how long an answer is fresh wants it that new, whatever the feeds tell.
+    let lifetime = options.lifetimes.of(dataset);
+    let sparing = options.reach.sparing && !options.full && lifetime.is_none();
     let by_news = |decision: Decision, task: &Task, cadence: Option<Cadence>, known: Option<&Entry>| match decision {
         Decision::Fetch(OLD) if sparing => known
             .filter(|known| !known.refused)
@@ -245,7 +247,7 @@ fn due(
             let asked = options.reconcile || !options.datasets.is_empty();
             let decision = match turns::days(dataset) {
                 Some(days) if !asked => turns::decide(symbol, known, turns::quarters(book, symbol), days, now),
-                _ => by_news(by_age(dataset, known, None, options.full, now), &task, None, known),
+                _ => by_news(by_age(dataset, known, None, lifetime, options.full, now), &task, None, known),
             };
             vec![(task, decision)]
         }
@@ -255,7 +257,7 @@ fn due(
             .map(|(cadence, limit)| {
                 let task = task(Window::Newest { cadence, limit });
                 let known = book.entry(dataset, &task.subject());
-                let decision = by_age(dataset, known, Some(limit), options.full, now);
+                let decision = by_age(dataset, known, Some(limit), lifetime, options.full, now);
                 let decision = by_news(decision, &task, Some(cadence), known);
                 (task, decision)
             })
@@ -285,12 +287,20 @@ fn due(
 const OLD: &str = "older than its time to live";
 const CLOSED: &str = "a session closed since";
 
-fn by_age(dataset: &Dataset, known: Option<&Entry>, limit: Option<u32>, full: bool, now: DateTime<Utc>) -> Decision {
+fn by_age(
+    dataset: &Dataset,
+    known: Option<&Entry>,
+    limit: Option<u32>,
+    asked_lifetime: Option<Duration>,
+    full: bool,
+    now: DateTime<Utc>,
+) -> Decision {
     let Some(known) = known else { return Decision::Fetch("not fetched yet") };
     let lifetime = match dataset.freshness {
         Freshness::For(time) | Freshness::InTurn { asked: time, .. } if !known.empty => time,
         Freshness::For(_) | Freshness::InTurn { .. } | Freshness::UntilNextClose => EMPTY,
     };
+    let lifetime = asked_lifetime.unwrap_or(lifetime);
     if full {
         Decision::Fetch("asked for in full")
     } else if known.refused && now - known.fetched_at < EMPTY {

@@ -12,6 +12,8 @@ use super::{Asking, FILINGS_FRESH, feed::Item, offers};
 const PAGE: usize = 250;
 /// Pages that FMP gives, about three weeks.
 const PAGES: usize = 101;
+/// A time that the feed surely looks back.
+const REACH: Duration = Duration::days(14);
 /// Rows of a page of the calendar; a full one has a next.
 const CALENDAR_PAGE: usize = 4_000;
 /// What was read is read again so far back: rows may come late, and the feed's times have no zone.
@@ -64,28 +66,29 @@ pub(super) async fn follow(asking: &mut Asking<'_>, symbols: &[Symbol]) -> Resul
 async fn filings(asking: &mut Asking<'_>) -> Result<bool> {
     let now = asking.now;
     let followed: BTreeSet<String> = asking.market.news.filings.follows.keys().map(ToString::to_string).collect();
-    let since = asking.market.news.filings.read_at.unwrap_or(now) - OVERLAP;
-    let mut reached = false;
+    let last = asking.market.news.filings.read_at.unwrap_or(now);
+    let since = last - OVERLAP;
+    let mut whole = false;
     for page in 0..PAGES {
         let parameters = [("page", page.to_string()), ("limit", PAGE.to_string())];
         let Some(rows) = asking.rows::<Filing>(offers::FILINGS, &parameters).await? else { return Ok(false) };
         let feed = &mut asking.market.news.filings;
         for row in &rows {
             let Some(added) = instant(&row.date_added) else { continue };
-            reached |= added < since;
+            whole |= added < since;
             if added >= since && followed.contains(&row.symbol) {
                 let cadence = if row.period == "FY" { Cadence::Annual } else { Cadence::Quarter };
                 let end = row.date.get(..10).and_then(|day| day.parse().ok());
                 feed.note(&format!("{}:{}", row.symbol, cadence.as_str()), Item { at: added, end });
             }
         }
-        if reached || rows.len() < PAGE {
-            reached |= page == 0 || rows.len() < PAGE;
+        if whole || rows.len() < PAGE {
+            whole = true;
             break;
         }
     }
     let feed = &mut asking.market.news.filings;
-    if !reached {
+    if !whole || now - last > REACH {
         feed.start_again(now);
     }
     feed.read_at = Some(now);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use findata_shared::{
     Error, Result,
+    fmp::is_not_offered,
     stage::{self, Stage},
 };
 use serde::{Deserialize, Serialize};
@@ -86,11 +87,7 @@ impl Offers {
 
 /// Whether FMP says that the endpoint is not for this key: not in its plan (402), or not there at all (404).
 pub(super) fn refuses(error: &Error) -> bool {
-    match error {
-        Error::NotInPlan(_) => true,
-        Error::Reject(reason) => reason.contains("no such endpoint"),
-        _ => false,
-    }
+    matches!(error, Error::NotInPlan(_)) || is_not_offered(error)
 }
 
 #[cfg(test)]

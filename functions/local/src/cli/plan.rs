@@ -1,11 +1,17 @@
 //! `findata plan`.
 
-use findata_shared::{Error, plan::Plan};
+use findata_fanout::market::{self, Market};
+use findata_shared::{
+    Error,
+    clock::Clock,
+    fmp::{self, Fmp},
+    plan::Plan,
+};
 use serde_json::json;
 
 use super::{
     Failure,
-    global::{Global, Settled},
+    global::{self, Global, Settled},
     request::Wanted,
     say,
 };
@@ -15,6 +21,9 @@ use crate::{places::AnyStage, show, stage::DirectoryStage};
 pub(crate) struct Args {
     #[command(flatten)]
     wanted: Wanted,
+    /// Ask FMP first what the key may use: six calls, remembered
+    #[arg(long)]
+    probe: bool,
 }
 
 pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
@@ -22,9 +31,17 @@ pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], arg
     let request = args.wanted.request(&settled, false)?;
     // A home that is not there is planned as an empty one, and not made.
     let stage = match &settled.cloud {
+        None if args.probe => AnyStage::Directory(settled.home.open_stage()?),
         None => AnyStage::Directory(DirectoryStage::to_read(&settled.home.stage)),
         Some(cloud) => cloud.open_stage().await?,
     };
+    if args.probe {
+        fmp::claim_source(&stage, &settled.fmp_url).await?;
+        let client = Fmp::new(&settled.fmp(global::key()?))?.sharing(stage.clone());
+        market::probe(&client, &stage, settled.clock.now()).await?;
+        client.finish().await;
+    }
+    let offers = Market::read(&stage).await?.offers;
     let plan = findata_fanout::preview(&request, &stage, &settled.clock).await?;
     let minutes = minutes(&plan, &settled);
     if settled.json {
@@ -40,11 +57,17 @@ pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], arg
             "fmp_plan": settled.fmp_plan.to_string(),
             "datasets": datasets,
             "notes": plan.notes,
+            "offers": offers.all().map(|(name, refused)| (name.to_owned(), json!(refused.is_none()))).collect::<serde_json::Map<_, _>>(),
         });
         let text = serde_json::to_string(&whole).map_err(|e| Error::Stop(format!("cannot write the plan: {e}")))?;
         say(&format!("{text}\n"))?;
     } else {
         say(&show::plan(&plan, &settled.fmp_plan.to_string(), minutes))?;
+        if args.probe {
+            for (endpoint, refused) in offers.all() {
+                say(&format!("  {endpoint:<30} {}\n", refused.unwrap_or("yes")))?;
+            }
+        }
     }
     Ok(0)
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use findata_shared::{
     Error, Symbol, calendar,
     clock::Clock,
+    lifetimes::Lifetimes,
     run::{Options, Request, RunId, Universe},
 };
 
@@ -58,6 +59,9 @@ pub(crate) struct Extent {
     /// Ask for FMP's own ratios of every symbol, to compare ours with [default: of each once in 90 days]
     #[arg(long)]
     pub reconcile: bool,
+    /// How long answers count as fresh, as in profile=7d,income_statement=12h [default: profile and events a day, statements 6 h]
+    #[arg(long, value_name = "DATASET=TIME,..", env = "FINDATA_TTL", default_value_t)]
+    pub ttl: Lifetimes,
     /// Never make more calls than this, retries included
     #[arg(long, value_name = "N")]
     pub max_calls: Option<u64>,
@@ -88,6 +92,7 @@ impl Extent {
             reconcile: self.reconcile,
             skip_analytics,
             max_calls: self.max_calls,
+            lifetimes: self.ttl.clone(),
             index: settled.index.clone(),
             reach: settled.fmp_plan.reach(),
         };

@@ -26,6 +26,16 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
         count(run.tasks.skipped_fresh),
         count(run.tasks.planned + run.tasks.skipped_fresh),
     );
+    if let Some(limit) = run.budget.limit_per_minute
+        && run.budget.waited_seconds >= 0.1
+    {
+        let _ = writeln!(
+            out,
+            "  budget    calls waited {:.1} s in all for the limit of {} a minute",
+            run.budget.waited_seconds,
+            count(limit.into()),
+        );
+    }
     if run.warehouse.statements > 0 {
         let _ = writeln!(
             out,
