@@ -125,7 +125,8 @@ pub enum Way {
     Each,
     /// All of them by one call of `batch-quote`; what it cannot tell, by calls of their own.
     Quotes,
-    /// By FMP's bulk files, each of which holds every company of the world.
+    /// By FMP's bulk files, each of which holds every company of the world. They are tasks of one dataset, too many for a
+    /// message: that carries none, and the plan has them.
     Bulk,
 }
 
@@ -165,7 +166,11 @@ impl BatchMessage {
     /// The first messages of a plan's batches, or of some of them.
     pub fn of_plan<'a>(plan: &Plan, batches: impl IntoIterator<Item = &'a Batch>) -> Vec<Self> {
         let (run, max_calls) = (&plan.run_id, plan.options.max_calls);
-        let message = |batch: &Batch| BatchMessage { max_calls, ..BatchMessage::new(run.clone(), batch.clone()) };
+        let message = |batch: &Batch| {
+            let tasks = if batch.way == Way::Bulk { Vec::new() } else { batch.tasks.clone() };
+            let batch = Batch { tasks, id: batch.id.clone(), ..*batch };
+            BatchMessage { max_calls, ..BatchMessage::new(run.clone(), batch) }
+        };
         batches.into_iter().map(message).collect()
     }
 }
@@ -173,8 +178,11 @@ impl BatchMessage {
 /// What a plan does with one dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetPlan {
-    /// Calls it needs.
+    /// Calls it needs, one for each bulk file too.
     pub calls: u64,
+    /// Bulk files among them.
+    #[serde(default)]
+    pub files: u64,
     /// Bytes it will bring, estimated.
     pub bytes: u64,
     /// Tasks to fetch, counted by the reason.

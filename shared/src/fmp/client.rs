@@ -1,7 +1,9 @@
 //! One call to FMP: paced, bounded, retried, and classified.
 
+mod bulk;
+
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -31,6 +33,8 @@ use crate::{
     stage::{Stage, memory::MemoryStage},
 };
 
+pub use bulk::{BULK_PAUSE, BulkAnswer, Came, Deadline, Records};
+
 /// FMP's own base.
 pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";
 
@@ -58,6 +62,8 @@ pub struct Settings {
     pub in_flight: usize,
     /// First pause after FMP says that its limit is reached; each further one is twice as long, up to thirty times.
     pub limit_pause: Duration,
+    /// From one bulk call to the next, of all who have the key.
+    pub bulk_pause: Duration,
 }
 
 /// The pause that suits FMP, whose limit is by the minute.
@@ -69,6 +75,9 @@ pub type ReadKey = Box<dyn Fn() -> BoxFuture<'static, Result<SecretString>> + Se
 /// The client of one run, or of a sandbox in which many follow each other.
 pub struct Fmp {
     http: Client,
+    /// For bulk files, which begin later and take longer; made for the first of them.
+    bulk_http: OnceLock<Client>,
+    bulk_pause: Duration,
     key: Mutex<HeaderValue>,
     /// For a key that somebody may have changed meanwhile.
     read_key: Option<ReadKey>,
@@ -110,7 +119,7 @@ impl Fmp {
     pub fn new(settings: &Settings) -> Result<Self> {
         let base = base(&settings.url)?;
         let tally = Arc::new(Tally::default());
-        let http = http(Arc::clone(&tally))?;
+        let http = http(Arc::clone(&tally), Duration::from_secs(20), Duration::from_secs(60))?;
         let limits = settings.plan.limits();
         let limits = Limits { bytes: settings.bytes.or(limits.bytes), ..limits };
         let key = settings.key.expose_secret().trim();
@@ -118,6 +127,8 @@ impl Fmp {
         let budget = Budget::new(limits, key, shelf, Box::new(SystemClock), Arc::clone(&tally));
         Ok(Fmp {
             http,
+            bulk_http: OnceLock::new(),
+            bulk_pause: settings.bulk_pause,
             key: Mutex::new(header(&settings.key)?),
             read_key: None,
             renewing: tokio::sync::Mutex::new(()),
@@ -206,16 +217,21 @@ impl Fmp {
                 _ => delay,
             })
             .await;
-        if let Err(error) = &body
-            && error.ends_run()
-        {
+        if let Err(error) = &body {
+            self.heed(error).await;
+        }
+        self.budget.received(bytes);
+        Answer { body, calls, bytes }
+    }
+
+    /// Where an error says that no other call will work, none is made.
+    async fn heed(&self, error: &Error) {
+        if error.ends_run() {
             lock(&self.halted).get_or_insert_with(|| error.clone());
             if is_everybodys(error) {
                 self.budget.stop(error).await;
             }
         }
-        self.budget.received(bytes);
-        Answer { body, calls, bytes }
     }
 
     /// Begins another piece of work: what ended the one before may have passed.
@@ -316,6 +332,13 @@ impl Fmp {
         }
     }
 
+    fn address(&self, endpoint: &str, parameters: &[(&str, String)]) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{endpoint}", self.base.path().trim_end_matches('/')));
+        url.query_pairs_mut().extend_pairs(parameters);
+        url
+    }
+
     /// Sends and reads; an error says whether somebody had answered.
     async fn exchange(
         &self,
@@ -323,10 +346,7 @@ impl Fmp {
         parameters: &[(&str, String)],
         key: &HeaderValue,
     ) -> Result<(u64, Result<Option<Bytes>>), (Error, bool)> {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}/{endpoint}", self.base.path().trim_end_matches('/')));
-        url.query_pairs_mut().extend_pairs(parameters);
-        let sent = self.http.get(url).header(KEY, key).send().await;
+        let sent = self.http.get(self.address(endpoint, parameters)).header(KEY, key).send().await;
         let response = sent.map_err(|e| (Error::retry(format!("no answer from FMP: {}", body::cause(&e))), false))?;
         let status = response.status();
         let after = retry_after(response.headers());
@@ -365,7 +385,8 @@ fn header(key: &SecretString) -> Result<HeaderValue> {
     Ok(value)
 }
 
-fn http(tally: Arc<Tally>) -> Result<Client> {
+/// A client that bears so long a silence, and so long an answer.
+fn http(tally: Arc<Tally>, silence: Duration, whole: Duration) -> Result<Client> {
     // The first caller installs the one crypto provider of the process; later calls find it there.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut headers = HeaderMap::new();
@@ -378,8 +399,8 @@ fn http(tally: Arc<Tally>) -> Result<Client> {
         // A redirect would carry the key to another host.
         .redirect(redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
-        .read_timeout(Duration::from_secs(20))
-        .timeout(Duration::from_secs(60))
+        .read_timeout(silence)
+        .timeout(whole)
         .connector_layer(MapRequestLayer::new(move |request| {
             tally.connection();
             request

@@ -4,11 +4,16 @@ mod answer;
 mod body;
 mod budget;
 mod client;
+mod csv;
 mod gate;
+mod intake;
 mod source;
 mod tally;
 
 pub use budget::{FmpPlan, Limits, Work};
-pub use client::{Answer, DEFAULT_URL, Fmp, LIMIT_PAUSE, ReadKey, Settings};
+pub use client::{
+    Answer, BULK_PAUSE, BulkAnswer, Came, DEFAULT_URL, Deadline, Fmp, LIMIT_PAUSE, ReadKey, Records, Settings,
+};
+pub use csv::Record;
 pub use source::{SourceKind, claim_source};
 pub use tally::Tally;
