@@ -247,4 +247,30 @@ mod tests {
         assert!(serde_json::from_str::<Task>(&json.replace("BRK-B", "B/K")).is_err());
         assert!(serde_json::from_str::<Task>(&json.replace("cash_flow", "nothing")).is_err());
     }
+
+    #[test]
+    fn the_message_of_a_batch_by_bulk_files_is_small_whatever_its_tasks() {
+        let task = |i: usize| Task {
+            dataset: catalog::dataset("prices").unwrap(),
+            symbol: format!("S{i}").parse().ok(),
+            window: Window::All,
+        };
+        let tasks: Vec<Task> = (0..3_000).map(task).collect();
+        let batch = |id: &str, way| Batch { id: id.into(), way, tasks: tasks.clone() };
+        let plan = Plan {
+            run_id: "r".parse().unwrap(),
+            options: Options::default(),
+            symbols: Vec::new(),
+            notes: Vec::new(),
+            batches: vec![batch("bulk-prices", Way::Bulk), batch("b00001", Way::Each)],
+            landed: Vec::new(),
+            datasets: Vec::new(),
+            planning_calls: 0,
+            planning_bytes: 0,
+        };
+        let messages = BatchMessage::of_plan(&plan, &plan.batches);
+        assert!(serde_json::to_string(&messages[0]).unwrap().len() < 200);
+        assert_eq!((messages[0].batch.id.as_str(), messages[0].batch.way), ("bulk-prices", Way::Bulk));
+        assert_eq!(messages[1].batch, plan.batches[1]);
+    }
 }

@@ -10,13 +10,13 @@ use std::time::Instant;
 
 use findata_shared::{
     Error, Result,
-    bulk::{self, File, Part, Progress},
+    bulk::{self, File, Part, Progress, Told},
     calendar,
     catalog::Dataset,
     clock::Clock,
     fmp::{BulkAnswer, Came, Deadline, Fmp},
     ledger::{self, BatchEntry, Outcome},
-    plan::{BatchMessage, Task},
+    plan::{BatchMessage, Task, Window},
     stage::Stage,
 };
 use reader::Reader;
@@ -80,21 +80,23 @@ pub(crate) async fn work_off(
     if let Some(outcome) = files.stopped.take() {
         files.progress.end(&(0..tasks.len()).collect::<Vec<_>>(), &outcome);
     }
-    if files.progress.refused {
-        whole = each(&mut files.work, ledger::undone(tasks, before), false, fmp, limit).await?;
-    }
+    let asked = if whole { ledger::undone(&files.asked_each(), before) } else { Vec::new() };
+    whole = each(&mut files.work, asked, false, fmp, limit).await? && whole;
     let Files { mut progress, part, mut work, .. } = files;
     let moved = progress.done.len() > done_before || !work.records.is_empty();
-    if progress.refused {
-        // The calls of the files count as those of the first task done without them.
-        if let Some(first) = work.records.first_mut() {
-            for told in &mut progress.tasks {
-                first.calls += std::mem::take(&mut told.calls);
-                first.bytes += std::mem::take(&mut told.bytes);
-            }
+    // What files took counts with the record of the task, however that came about.
+    for record in &mut work.records {
+        let told = tasks.iter().position(|task| *task == record.task).and_then(|i| progress.tasks.get_mut(i));
+        if let Some(told) = told {
+            record.calls += std::mem::take(&mut told.calls);
+            record.bytes += std::mem::take(&mut told.bytes);
         }
-    } else if whole {
-        work.records.extend(progress.records(tasks, None));
+    }
+    if whole {
+        let told = progress.records(tasks, None).into_iter();
+        let recorded = |task: &Task| work.records.iter().chain(&before.tasks).any(|record| record.task == *task);
+        let told: Vec<_> = told.filter(|record| !recorded(&record.task)).collect();
+        work.records.extend(told);
     }
     let mut part = land(work, part, message, begun, stage).await?;
     part.bulk = Some(progress);
@@ -110,6 +112,18 @@ impl<S: Stage> Files<'_, S> {
             file.serves(&self.tasks[*i]) && told.ended.is_none() && !(in_parts && told.rows > 0)
         };
         (0..self.tasks.len()).filter(open).collect()
+    }
+
+    /// The tasks that are done each by a call, once no file is left: all where FMP refuses the files; else those that the
+    /// files cannot tell. A company with fewer reports than are asked for may have older ones: a company that stopped
+    /// reporting, one that reports twice a year.
+    fn asked_each(&self) -> Vec<Task> {
+        let short = |task: &Task, told: &Told| match task.window {
+            Window::Newest { limit, .. } => told.ended.is_none() && (1..u64::from(limit)).contains(&told.rows),
+            Window::All | Window::Days { .. } => false,
+        };
+        let each = self.tasks.iter().zip(&self.progress.tasks);
+        each.filter(|(task, told)| self.progress.refused || short(task, told)).map(|(task, _)| task.clone()).collect()
     }
 
     /// Counts a file's calls and bytes as those of the first task that it serves.

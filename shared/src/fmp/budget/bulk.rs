@@ -61,3 +61,40 @@ impl Budget {
         shelf::change(self.shelf.as_ref(), &key, self.writer(), change).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::{clock::SystemClock, fmp::budget::Limits, stage::memory::MemoryStage};
+
+    #[tokio::test]
+    async fn all_who_have_the_key_take_turns() {
+        let stage = MemoryStage::default();
+        let budget = |key: &str| {
+            Budget::new(Limits::default(), key, Box::new(stage.clone()), Box::new(SystemClock), Arc::default())
+        };
+        let (one, two, other) = (budget("key"), budget("key"), budget("other"));
+        let pause = Duration::from_millis(60);
+        let turns = Mutex::new(Vec::new());
+        let work = async |budget: &Budget| {
+            for _ in 0..4 {
+                budget.bulk_turn(pause).await.unwrap();
+                turns.lock().unwrap().push(std::time::Instant::now());
+            }
+        };
+        let begun = std::time::Instant::now();
+        tokio::join!(work(&one), work(&two));
+        let mut turns = turns.into_inner().unwrap();
+        turns.sort();
+        let near = turns.windows(2).find(|pair| pair[1] - pair[0] < pause.mul_f64(0.9));
+        assert_eq!((turns.len(), near), (8, None));
+        assert!(begun.elapsed() < pause * 20, "{:?}", begun.elapsed());
+        // Another key has turns of its own, and a refusal is everybody's.
+        one.bulk_refused(Duration::from_secs(3)).await;
+        let soon = Duration::from_millis(50);
+        assert!(tokio::time::timeout(soon, two.bulk_turn(pause)).await.is_err());
+        assert!(tokio::time::timeout(soon, other.bulk_turn(pause)).await.is_ok());
+    }
+}
