@@ -251,6 +251,7 @@ pub fn summary_key(run: &RunId) -> String {
 /// # Errors
 /// The stage's own.
 pub async fn give_up(message: &BatchMessage, reason: &str, stage: &impl Stage, now: DateTime<Utc>) -> Result<bool> {
+    let message = &caught_up(message, stage).await?;
     let (run, batch) = (&message.run_id, &message.batch);
     let mut entry = parts(message, stage).await?;
     let tasks = tasks(message, stage).await?;
@@ -278,6 +279,20 @@ pub async fn parts(message: &BatchMessage, stage: &impl Stage) -> Result<BatchEn
         entry.add(done.ok_or_else(|| Error::retry(format!("{key} is not on the stage yet")))?);
     }
     Ok(entry)
+}
+
+/// The message with the parts of its batch that are there, for a batch by bulk files: it may have been sent again from its
+/// beginning, and no file is asked for twice.
+///
+/// # Errors
+/// The stage's own.
+pub async fn caught_up(message: &BatchMessage, stage: &impl Stage) -> Result<BatchMessage> {
+    let (run, batch) = (&message.run_id, &message.batch);
+    let mut message = message.clone();
+    while batch.way == Way::Bulk && stage.get(&part_key(run, &batch.id, message.parts)).await?.is_some() {
+        message.parts += 1;
+    }
+    Ok(message)
 }
 
 /// The tasks of a message: its own, or those of the plan, for a batch that has too many for a message.

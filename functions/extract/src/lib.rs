@@ -70,6 +70,7 @@ pub async fn handle(
     let (run, batch) = (&message.run_id, &message.batch);
     let key = ledger::batch_key(run, &batch.id);
     if stage.get(&key).await?.is_none() {
+        let message = &ledger::caught_up(message, stage).await?;
         let mut entry = ledger::parts(message, stage).await?;
         let tasks = ledger::tasks(message, stage).await?;
         let Delivery { part, whole, moved, calls } = match batch.way {
