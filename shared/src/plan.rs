@@ -223,6 +223,11 @@ impl Plan {
         self.datasets.iter().flat_map(|(_, d)| d.due.values()).sum()
     }
 
+    /// Calls that they take.
+    pub fn calls(&self) -> u64 {
+        self.datasets.iter().map(|(_, d)| d.calls).sum()
+    }
+
     /// Tasks left out because what is there is fresh.
     pub fn fresh(&self) -> u64 {
         self.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum()

@@ -1,6 +1,7 @@
 //! FMP's bulk files as a way to fetch: the same tables, and a fraction of the calls.
 
 mod faults;
+mod recorded;
 mod stream;
 
 use findata_local::fmp_server::{Options as World, Plan};

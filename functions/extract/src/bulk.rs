@@ -177,6 +177,8 @@ impl<S: Stage> Files<'_, S> {
                     self.work.stop.get_or_insert_with(|| error.to_string());
                     self.stopped = Some(outcome(error.to_string()));
                 } else {
+                    // It had its tries: the next plans ask for each task instead.
+                    bulk::note_refused(self.stage, file.endpoint, clock.now()).await?;
                     self.progress.end(open, &outcome(format!("{} {}: {error}", file.endpoint, file.name())));
                 }
             }

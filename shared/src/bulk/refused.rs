@@ -1,4 +1,4 @@
-//! Bulk endpoints that FMP refused: the next plans do without them for a time.
+//! Bulk endpoints that FMP refused, or whose file never came whole: the next plans do without them for a time.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const KEY: &str = "state/bulk-refused.json";
 /// Tries to note one while others note theirs.
 const TRIES: usize = 20;
 
-/// When each endpoint was last refused.
+/// When each endpoint was last found not to be had.
 ///
 /// # Errors
 /// The stage's own.

@@ -125,7 +125,9 @@ impl Parser {
             self.header = Some(names);
             return Ok(());
         };
-        if ends.len() != header.len() {
+        // Cells beyond the names were seen, and empty; fewer are half a record.
+        let surplus = ends.len().checked_sub(header.len());
+        if surplus.is_none_or(|_| ends.last() != ends.get(header.len() - 1)) {
             let (has, wanted) = (ends.len(), header.len());
             return Err(Error::retry(format!("the file breaks off or is damaged: {has} cells under {wanted} names")));
         }
@@ -179,6 +181,8 @@ mod tests {
             assert!(whole_lines && read.is_ok() || matches!(read, Err(Error::Retry { .. })), "{end}: {read:?}");
         }
         assert!(read("", 1).unwrap().is_empty());
+        assert_eq!(read("symbol,name\nA,x,\n", 2).unwrap(), ["symbol=A|name=x"]);
+        assert!(matches!(read("symbol,name\nA,x,y\n", 2), Err(Error::Retry { .. })));
     }
 
     #[test]
