@@ -123,6 +123,26 @@ fn a_delivery_whose_time_ends_keeps_the_files_that_are_done() {
 }
 
 #[test]
+fn a_limit_of_calls_holds_for_files_too() {
+    let (server, home) = (Server::of(SYMBOLS), Home::new());
+    let limited = |options: &mut Options| {
+        only(options, &["prices"]);
+        options.max_calls = Some(7);
+    };
+    let summary = job(&server).with(limited).done(&home);
+    assert_eq!(
+        (summary.status, summary.calls, server.calls()),
+        (Status::Budget, 7, 7),
+        "{:?}",
+        summary.failures.first()
+    );
+    // What came is loaded, and the next run asks for the rest.
+    assert!(home.count("select count(*) from staging.prices") > 0);
+    let more = job(&server).with(|options| only(options, &["prices", "profile"])).done(&home);
+    assert_eq!(more.status, Status::Complete, "{:?}", more.failures);
+}
+
+#[test]
 fn a_batch_that_is_given_up_records_what_its_files_told() {
     let (server, home) = (Server::of(SYMBOLS), Home::new());
     wait(async {

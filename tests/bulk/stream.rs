@@ -27,7 +27,7 @@ impl Records for Taken {
     fn record(&mut self, record: Record<'_>) -> Result<()> {
         assert!(record.get("symbol").is_some());
         self.0 += 1;
-        if self.0 % 1_000 == 0 {
+        if self.0.is_multiple_of(1_000) {
             self.1.send(()).unwrap();
         }
         Ok(())

@@ -11,6 +11,7 @@ use crate::{
         answer::{classify, is_call_limit},
         csv::Record,
         intake::Intake,
+        tally::Tally,
     },
 };
 
@@ -84,6 +85,25 @@ struct Failed {
     too_soon: bool,
     /// Somebody answered.
     answered: bool,
+}
+
+/// A call under way, which ends also where the time does.
+struct UnderWay<'a> {
+    tally: &'a Tally,
+    answered: bool,
+}
+
+impl<'a> UnderWay<'a> {
+    fn new(tally: &'a Tally) -> Self {
+        tally.begin();
+        UnderWay { tally, answered: true }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.tally.end(self.answered);
+    }
 }
 
 impl Failed {
@@ -178,9 +198,9 @@ impl Fmp {
         self.tally.waited(asked.elapsed());
         permit.map_err(Failed::of)?.used();
         used.calls += 1;
-        self.tally.begin();
+        let mut under_way = UnderWay::new(&self.tally);
         let came = self.receive(endpoint, parameters, key, to, &mut used.bytes).await;
-        self.tally.end(came.as_ref().err().is_none_or(|failed| failed.answered));
+        under_way.answered = came.as_ref().err().is_none_or(|failed| failed.answered);
         came
     }
 
