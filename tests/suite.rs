@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may fail it as the test itself may")]
 
 mod budget;
+mod bulk;
 mod bundle;
 mod calls;
 mod cli;

@@ -51,7 +51,7 @@ pub struct Days {
     /// When the part of them was fetched that has been there longest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
-    /// Last day whose bar is of the series itself, where later ones came with quotes.
+    /// Last day whose bar is of the series itself, where later ones came with quotes or bulk files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<NaiveDate>,
 }
@@ -196,7 +196,7 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
         }
         Window::Days { from, to } => {
             let known = before.as_ref().and_then(|e| e.days);
-            let own = (record.way == Way::Quotes).then(|| known.map_or(to, |known| known.last_own()));
+            let own = (record.way != Way::Each).then(|| known.map_or(to, |known| known.last_own()));
             let mut whole = joined(known, Days { from, to, newest, since: Some(record.fetched_at), own });
             if let Some(event) = again.filter(|a| a.on <= calendar::new_york_date(record.fetched_at)) {
                 again = event.after(from, to, whole);

@@ -208,6 +208,7 @@ impl FmpAccess {
             bytes: self.gigabytes.map(|gigabytes| gigabytes.saturating_mul(1_000_000_000)),
             in_flight: IN_FLIGHT,
             limit_pause: LIMIT_PAUSE,
+            bulk_pause: self.kind.bulk_pause(),
         })?;
         let fmp = fmp.sharing(stage.clone());
         let (config, secret) = (Arc::new(config.clone()), self.secret.clone());

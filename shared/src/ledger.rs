@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Result,
+    Error, Result, bulk,
     bus::{Bus, Event},
     plan::{BatchMessage, Plan, Task, Way},
     run::{RowCounts, RunId},
@@ -43,6 +43,23 @@ pub enum Outcome {
         /// It was given up because the call budget ended.
         budget: bool,
     },
+}
+
+impl Outcome {
+    /// It failed for a reason of its own.
+    pub fn failed(reason: impl Into<String>) -> Self {
+        Outcome::Failed { reason: reason.into(), budget: false }
+    }
+
+    /// There is no profile of a symbol.
+    pub fn unknown_symbol() -> Self {
+        Outcome::failed("unknown symbol: FMP has no profile of it; check the spelling (BRK-B, not BRK.B)")
+    }
+
+    /// Rows came, and none can be true.
+    pub fn quarantined(first: &str) -> Self {
+        Outcome::failed(format!("every row of the answer is quarantined; the first: {first}"))
+    }
 }
 
 /// A task and what became of it.
@@ -98,6 +115,9 @@ pub struct BatchEntry {
     /// Seconds of work that it took.
     #[serde(default)]
     pub seconds: f64,
+    /// Of a part: what bulk files told of the tasks that are not recorded yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk: Option<bulk::Progress>,
 }
 
 impl BatchEntry {
@@ -110,6 +130,7 @@ impl BatchEntry {
             stop: None,
             drift: BTreeMap::new(),
             seconds: 0.0,
+            bulk: None,
         }
     }
 
@@ -122,6 +143,8 @@ impl BatchEntry {
             self.drift.entry(dataset).or_default().extend(fields);
         }
         self.seconds += part.seconds;
+        // What the later part knows includes what the earlier one did.
+        self.bulk = part.bulk.or(self.bulk.take());
     }
 }
 
@@ -231,10 +254,15 @@ pub fn summary_key(run: &RunId) -> String {
 /// # Errors
 /// The stage's own.
 pub async fn give_up(message: &BatchMessage, reason: &str, stage: &impl Stage, now: DateTime<Utc>) -> Result<bool> {
+    let message = &caught_up(message, stage).await?;
     let (run, batch) = (&message.run_id, &message.batch);
     let mut entry = parts(message, stage).await?;
-    for task in undone(&batch.tasks, &entry) {
-        let outcome = Outcome::Failed { reason: reason.into(), budget: false };
+    let tasks = tasks(message, stage).await?;
+    if let Some(bulk) = entry.bulk.take().filter(|bulk| !bulk.refused) {
+        entry.tasks.extend(bulk.records(&tasks, Some(&Outcome::failed(reason))));
+    }
+    for task in undone(&tasks, &entry) {
+        let outcome = Outcome::failed(reason);
         entry.tasks.push(TaskRecord { task, outcome, calls: 0, bytes: 0, fetched_at: now, way: Way::Each });
     }
     stage::write_json_once(stage, &batch_key(run, &batch.id), &entry).await?;
@@ -254,6 +282,33 @@ pub async fn parts(message: &BatchMessage, stage: &impl Stage) -> Result<BatchEn
         entry.add(done.ok_or_else(|| Error::retry(format!("{key} is not on the stage yet")))?);
     }
     Ok(entry)
+}
+
+/// The message with the parts of its batch that are there, for a batch by bulk files: it may have been sent again from its
+/// beginning, and no file is asked for twice.
+///
+/// # Errors
+/// The stage's own.
+pub async fn caught_up(message: &BatchMessage, stage: &impl Stage) -> Result<BatchMessage> {
+    let (run, batch) = (&message.run_id, &message.batch);
+    let mut message = message.clone();
+    while batch.way == Way::Bulk && stage.get(&part_key(run, &batch.id, message.parts)).await?.is_some() {
+        message.parts += 1;
+    }
+    Ok(message)
+}
+
+/// The tasks of a message: its own, or those of the plan, for a batch that has too many for a message.
+///
+/// # Errors
+/// `Retry` while the plan is not there; `Reject` when it has no such batch; the stage's own.
+pub async fn tasks(message: &BatchMessage, stage: &impl Stage) -> Result<Vec<Task>> {
+    let (run, batch) = (&message.run_id, &message.batch);
+    if batch.way != Way::Bulk || !batch.tasks.is_empty() {
+        return Ok(batch.tasks.clone());
+    }
+    let planned = plan(stage, run).await?.batches.into_iter().find(|planned| planned.id == batch.id);
+    planned.map(|planned| planned.tasks).ok_or_else(|| Error::Reject(format!("run {run} has no batch {}", batch.id)))
 }
 
 /// Tasks of which nothing is recorded.

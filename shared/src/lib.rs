@@ -9,6 +9,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod bulk;
 pub mod bus;
 pub mod calendar;
 pub mod catalog;

@@ -126,7 +126,8 @@ pub enum Way {
     Each,
     /// All of them by one call of `batch-quote`; what it cannot tell, by calls of their own.
     Quotes,
-    /// By FMP's bulk files, each of which holds every company of the world.
+    /// By FMP's bulk files, each of which holds every company of the world. They are tasks of one dataset, too many for a
+    /// message: that carries none, and the plan has them.
     Bulk,
 }
 
@@ -166,7 +167,11 @@ impl BatchMessage {
     /// The first messages of a plan's batches, or of some of them.
     pub fn of_plan<'a>(plan: &Plan, batches: impl IntoIterator<Item = &'a Batch>) -> Vec<Self> {
         let (run, max_calls) = (&plan.run_id, plan.options.max_calls);
-        let message = |batch: &Batch| BatchMessage { max_calls, ..BatchMessage::new(run.clone(), batch.clone()) };
+        let message = |batch: &Batch| {
+            let tasks = if batch.way == Way::Bulk { Vec::new() } else { batch.tasks.clone() };
+            let batch = Batch { tasks, id: batch.id.clone(), ..*batch };
+            BatchMessage { max_calls, ..BatchMessage::new(run.clone(), batch) }
+        };
         batches.into_iter().map(message).collect()
     }
 }
@@ -174,8 +179,11 @@ impl BatchMessage {
 /// What a plan does with one dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetPlan {
-    /// Calls it needs.
+    /// Calls it needs, one for each bulk file too.
     pub calls: u64,
+    /// Bulk files among them.
+    #[serde(default)]
+    pub files: u64,
     /// Bytes it will bring, estimated.
     pub bytes: u64,
     /// Tasks to fetch, counted by the reason.
@@ -216,6 +224,11 @@ impl Plan {
         self.datasets.iter().flat_map(|(_, d)| d.due.values()).sum()
     }
 
+    /// Calls that they take.
+    pub fn calls(&self) -> u64 {
+        self.datasets.iter().map(|(_, d)| d.calls).sum()
+    }
+
     /// Tasks left out because what is there is fresh.
     pub fn fresh(&self) -> u64 {
         self.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum()
@@ -239,5 +252,31 @@ mod tests {
         assert_eq!(task.parameters().len(), 3);
         assert!(serde_json::from_str::<Task>(&json.replace("BRK-B", "B/K")).is_err());
         assert!(serde_json::from_str::<Task>(&json.replace("cash_flow", "nothing")).is_err());
+    }
+
+    #[test]
+    fn the_message_of_a_batch_by_bulk_files_is_small_whatever_its_tasks() {
+        let task = |i: usize| Task {
+            dataset: catalog::dataset("prices").unwrap(),
+            symbol: format!("S{i}").parse().ok(),
+            window: Window::All,
+        };
+        let tasks: Vec<Task> = (0..3_000).map(task).collect();
+        let batch = |id: &str, way| Batch { id: id.into(), way, tasks: tasks.clone() };
+        let plan = Plan {
+            run_id: "r".parse().unwrap(),
+            options: Options::default(),
+            symbols: Vec::new(),
+            notes: Vec::new(),
+            batches: vec![batch("bulk-prices", Way::Bulk), batch("b00001", Way::Each)],
+            landed: Vec::new(),
+            datasets: Vec::new(),
+            planning_calls: 0,
+            planning_bytes: 0,
+        };
+        let messages = BatchMessage::of_plan(&plan, &plan.batches);
+        assert!(serde_json::to_string(&messages[0]).unwrap().len() < 200);
+        assert_eq!((messages[0].batch.id.as_str(), messages[0].batch.way), ("bulk-prices", Way::Bulk));
+        assert_eq!(messages[1].batch, plan.batches[1]);
     }
 }

@@ -32,6 +32,7 @@ fn client_at(url: &str, stage: impl Stage + 'static, calls: u32, max_calls: Opti
         bytes: None,
         in_flight: 64,
         limit_pause: std::time::Duration::from_secs(1),
+        bulk_pause: std::time::Duration::ZERO,
     };
     let fmp = Fmp::new(&settings).unwrap().sharing(stage);
     fmp.begin(&Work { run: RunId::new(Utc::now(), 1), begun: Utc::now(), max_calls });

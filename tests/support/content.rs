@@ -36,6 +36,12 @@ impl Home {
 
     /// Where this home's `analytics` differs from another's; asserting on it shows the rows.
     pub fn differences(&self, other: &Home) -> Differences {
+        self.differences_but(other, &[])
+    }
+
+    /// The same, without what some columns say.
+    pub fn differences_but(&self, other: &Home, columns: &[&str]) -> Differences {
+        let but = columns;
         let mut found = BTreeMap::new();
         if self.content() != other.content() {
             let connection = Connection::open_in_memory().expect("a database in memory");
@@ -46,6 +52,7 @@ impl Home {
                     .expect("an attached warehouse");
             }
             for (table, columns) in tables(&connection, "mine") {
+                let columns: Vec<String> = columns.into_iter().filter(|c| !but.contains(&c.as_str())).collect();
                 let columns = columns.join(", ");
                 let side = |a: &str, b: &str| {
                     let of = |home: &str| format!("select {columns} from {home}.{}", full_name(&table));

@@ -118,6 +118,7 @@ pub fn client(url: &str, key: &str) -> Fmp {
         bytes: None,
         in_flight: 64,
         limit_pause: std::time::Duration::from_millis(2),
+        bulk_pause: std::time::Duration::ZERO,
     };
     Fmp::new(&settings).expect("a client")
 }

@@ -45,6 +45,11 @@ impl Server {
         self.inner().refused()
     }
 
+    /// Bulk calls so far that came too soon after another.
+    pub fn refused_bulk(&self) -> u64 {
+        self.inner().refused_bulk()
+    }
+
     /// Calls so far by endpoint.
     pub fn calls_by_endpoint(&self) -> BTreeMap<&'static str, u64> {
         self.inner().calls_by_endpoint()

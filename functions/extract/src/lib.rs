@@ -4,6 +4,7 @@
 //! whatever its size. The ledger entry is written once, whoever is first; it names the files that count. A delivery
 //! whose time ends leaves what it did as a part, and the next one does the rest.
 
+mod bulk;
 pub mod event;
 mod quotes;
 mod work;
@@ -70,20 +71,32 @@ pub async fn handle(
     let (run, batch) = (&message.run_id, &message.batch);
     let key = ledger::batch_key(run, &batch.id);
     if stage.get(&key).await?.is_none() {
+        let message = &ledger::caught_up(message, stage).await?;
         let mut entry = ledger::parts(message, stage).await?;
-        let todo = ledger::undone(&batch.tasks, &entry);
-        let (part, whole) = work_off(message, todo, fmp, stage, clock, limit).await?;
-        if !whole {
-            if part.tasks.is_empty() {
-                return Err(Error::retry(format!("the time ended before a task of batch {} was done", batch.id)));
+        let tasks = ledger::tasks(message, stage).await?;
+        let Delivery { part, whole, moved, calls } = match batch.way {
+            Way::Bulk => bulk::work_off(message, &tasks, &entry, fmp, stage, clock, limit).await?,
+            Way::Each | Way::Quotes => {
+                let todo = ledger::undone(&tasks, &entry);
+                work_off(message, todo, fmp, stage, clock, limit).await?
             }
+        };
+        if !whole {
+            let parts = match (moved, calls) {
+                (true, _) => message.parts + 1,
+                // It waited for its turn all the time, which is nobody's fault.
+                (false, 0) if batch.way == Way::Bulk => return Ok(Worked::Rest(Box::new(message.clone()))),
+                (false, _) => {
+                    return Err(Error::retry(format!("the time ended before a task of batch {} was done", batch.id)));
+                }
+            };
             if !stage::write_json_once(stage, &ledger::part_key(run, &batch.id, message.parts), &part).await? {
                 tracing::info!(%run, batch = batch.id, "another delivery of this part was first");
             }
-            let rest = BatchMessage { parts: message.parts + 1, ..message.clone() };
-            return Ok(Worked::Rest(Box::new(rest)));
+            return Ok(Worked::Rest(Box::new(BatchMessage { parts, ..message.clone() })));
         }
         entry.add(part);
+        entry.bulk = None;
         if !stage::write_json_once(stage, &key, &entry).await? {
             tracing::info!(%run, batch = batch.id, "another delivery of this batch was first");
         }
@@ -91,7 +104,18 @@ pub async fn handle(
     Ok(Worked::Done { closed: ledger::close_fetching(stage, run).await? })
 }
 
-/// Does tasks and lands their rows; says whether all were done.
+/// What one delivery did.
+struct Delivery {
+    part: BatchEntry,
+    /// Nothing is left.
+    whole: bool,
+    /// Something is done that need not be done again.
+    moved: bool,
+    /// Calls of which nothing came before the time ended.
+    calls: u32,
+}
+
+/// Does tasks and lands their rows.
 async fn work_off(
     message: &BatchMessage,
     mut todo: Vec<Task>,
@@ -99,19 +123,32 @@ async fn work_off(
     stage: &impl Stage,
     clock: &impl Clock,
     limit: Option<TimeLimit>,
-) -> Result<(BatchEntry, bool)> {
+) -> Result<Delivery> {
     let begun = Instant::now();
     let mut work = Work::new(clock.now());
-    let (mut whole, mut follows) = (true, false);
     if message.batch.way == Way::Quotes {
         todo = quotes::ask(todo, fmp, &mut work).await?;
     }
+    let whole = each(&mut work, todo, false, fmp, limit).await?;
+    let part = land(work, BatchEntry::new(&message.batch.id), message, begun, stage).await?;
+    Ok(Delivery { whole, moved: !part.tasks.is_empty(), calls: 0, part })
+}
+
+/// Does tasks, each by a call, and those that follow from them; says whether all were done. Tasks that follow from an answer
+/// belong to its task and are recorded, whenever the time ends.
+async fn each(
+    work: &mut Work,
+    mut todo: Vec<Task>,
+    mut follows: bool,
+    fmp: &Fmp,
+    limit: Option<TimeLimit>,
+) -> Result<bool> {
+    let mut whole = true;
     while !todo.is_empty() {
         let first = !follows;
         let calls = todo.into_iter().map(|task| async move {
             let answer = match limit {
                 None => Some(fmp.fetch(&task).await),
-                // What follows from an answer belongs to its task, which is recorded.
                 Some(limit) if Instant::now() >= limit.begin && first => None,
                 Some(limit) => tokio::time::timeout_at(limit.wait.into(), fmp.fetch(&task)).await.ok(),
             };
@@ -130,11 +167,22 @@ async fn work_off(
         }
         (todo, follows) = (following, true);
     }
-    let mut entry = BatchEntry::new(&message.batch.id);
+    Ok(whole)
+}
+
+/// Lands what the work has and adds it to a part.
+async fn land(
+    mut work: Work,
+    mut part: BatchEntry,
+    message: &BatchMessage,
+    begun: Instant,
+    stage: &impl Stage,
+) -> Result<BatchEntry> {
     for (_, landing) in std::mem::take::<BTreeMap<&str, Landing>>(&mut work.landings) {
-        entry.files.push(landing.land(stage, &message.run_id, &message.batch.id).await?);
+        part.files.push(landing.land(stage, &message.run_id, &message.batch.id).await?);
     }
-    (entry.tasks, entry.stop, entry.drift) = (work.records, work.stop, work.drift);
-    entry.seconds = begun.elapsed().as_secs_f64();
-    Ok((entry, whole))
+    part.tasks.extend(work.records);
+    (part.stop, part.drift) = (work.stop, work.drift);
+    part.seconds = begun.elapsed().as_secs_f64();
+    Ok(part)
 }

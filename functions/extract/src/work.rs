@@ -31,9 +31,7 @@ impl Work {
     pub(crate) fn take(&mut self, task: Task, answer: Answer) -> Result<Option<Task>> {
         let mut following = None;
         let outcome = match answer.body {
-            Ok(None) if task.dataset.name == "profile" => {
-                failed("unknown symbol: FMP has no profile of it; check the spelling (BRK-B, not BRK.B)")
-            }
+            Ok(None) if task.dataset.name == "profile" => Outcome::unknown_symbol(),
             Ok(None) => Outcome::Empty,
             Ok(Some(body)) => match rows::typed(task.dataset, task.symbol.as_ref(), &body) {
                 Ok((rows, drift)) => {
@@ -41,7 +39,7 @@ impl Work {
                     following = needs_share_count(&task, &rows);
                     self.land(&task, &rows)?
                 }
-                Err(error) => failed(&error.to_string()),
+                Err(error) => Outcome::failed(error.to_string()),
             },
             Err(Error::NotInPlan(reason)) => Outcome::NotInPlan { reason },
             Err(error) => {
@@ -69,24 +67,20 @@ impl Work {
         self.landings.entry(dataset.name).or_insert_with(|| Landing::new(dataset, at)).add(rows)?;
         if rows.iter().all(|row| row.reject.is_some()) {
             let first = rows.first().and_then(|row| row.reject.as_deref()).unwrap_or_default();
-            return Ok(failed(&format!("every row of the answer is quarantined; the first: {first}")));
+            return Ok(Outcome::quarantined(first));
         }
         Ok(Outcome::Rows { rows: rows.len() as u64, newest: newest(task, rows) })
     }
 
-    fn note_drift(&mut self, dataset: &str, missing: &[&str]) {
+    pub(crate) fn note_drift(&mut self, dataset: &str, missing: &[&str]) {
         if !missing.is_empty() {
             self.drift.entry(dataset.into()).or_default().extend(missing.iter().map(|field| field.to_string()));
         }
     }
 }
 
-fn failed(reason: &str) -> Outcome {
-    Outcome::Failed { reason: reason.into(), budget: false }
-}
-
 /// The newest day among the good rows of statements or of a dataset by day.
-fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
+pub(crate) fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
     if task.window == Window::All {
         return None;
     }
@@ -97,7 +91,7 @@ fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
 }
 
 /// shares-float, where a profile has no market cap to divide by its price.
-fn needs_share_count(task: &Task, rows: &[Row<'_>]) -> Option<Task> {
+pub(crate) fn needs_share_count(task: &Task, rows: &[Row<'_>]) -> Option<Task> {
     let profile = rows.first().filter(|row| task.dataset.name == "profile" && row.reject.is_none())?;
     share_count(task, profile.get(task.dataset, "market_cap"))
 }

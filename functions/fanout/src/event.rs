@@ -134,9 +134,9 @@ async fn begin(
     };
     let error = match begun.await {
         Ok(plan) => {
-            tracing::info!(run = %run_id, batches = plan.batches.len(), calls = plan.due(), "a run begins");
+            tracing::info!(run = %run_id, batches = plan.batches.len(), calls = plan.calls(), "a run begins");
             return Ok(
-                json!({"run_id": run_id, "status": "begun", "batches": plan.batches.len(), "calls": plan.due()}),
+                json!({"run_id": run_id, "status": "begun", "batches": plan.batches.len(), "calls": plan.calls()}),
             );
         }
         Err(error @ Error::Retry { .. }) => return Err(error),

@@ -13,7 +13,7 @@ pub mod universe;
 use std::collections::BTreeMap;
 
 use findata_shared::{
-    Error, Result,
+    Error, Result, bulk,
     catalog::CATALOG,
     clock::Clock,
     fmp::Fmp,
@@ -25,6 +25,7 @@ use findata_shared::{
     stage::{self, Stage},
 };
 use market::Market;
+use planner::{Planned, bulk::Chosen};
 use universe::Members;
 
 /// Plans a run, writes the plan to its ledger and sends its batches. Safe to repeat: the first plan holds.
@@ -43,7 +44,7 @@ pub async fn handle(
         Some(plan) => plan,
         None => {
             let plan = match &request.retry_of {
-                Some(run) => again(request, run, stage).await?,
+                Some(run) => again(request, run, stage, clock).await?,
                 None => {
                     let mut members = universe::resolve(request, fmp, stage, clock).await?;
                     let (market, spent) =
@@ -80,7 +81,7 @@ pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) 
 }
 
 /// The plan of what failed in a run, or was never done in it.
-async fn again(request: &Request, run: &RunId, stage: &impl Stage) -> Result<Plan> {
+async fn again(request: &Request, run: &RunId, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
     let known: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
     let known = known.ok_or_else(|| Error::Reject(format!("there is no run {run} on the stage")))?;
     let mut record = BatchEntry::new("");
@@ -98,14 +99,18 @@ async fn again(request: &Request, run: &RunId, stage: &impl Stage) -> Result<Pla
             datasets.push((dataset.name.into(), DatasetPlan { calls, due, ..DatasetPlan::default() }));
         }
     }
+    let mut planned = Planned { tasks, datasets, ..Planned::default() };
+    let bulk = by_bulk(&mut planned, &known.options, stage, clock).await?;
+    let mut notes = vec![format!("what failed in run {run}, and nothing else")];
+    notes.extend(bulk.notes);
     Ok(Plan {
         run_id: request.run_id.clone(),
         options: Options { max_calls: request.options.max_calls, ..known.options },
-        batches: planner::each(&known.symbols, tasks),
+        batches: [bulk.batches, planner::each(&known.symbols, planned.tasks)].concat(),
         symbols: known.symbols,
-        notes: vec![format!("what failed in run {run}, and nothing else")],
+        notes,
         landed: Vec::new(),
-        datasets,
+        datasets: planned.datasets,
         planning_calls: 0,
         planning_bytes: 0,
     })
@@ -124,15 +129,26 @@ async fn plan(
         notes.push("the FMP plan has no quarterly statements: fiscal years alone, and no TTM figures".into());
     }
     let mut planned = planner::plan(&members.symbols, &request.options, &book, market, clock.now())?;
+    let bulk = by_bulk(&mut planned, &request.options, stage, clock).await?;
+    notes.extend(bulk.notes);
     Ok(Plan {
         run_id: request.run_id.clone(),
         options: request.options.clone(),
         datasets: std::mem::take(&mut planned.datasets),
-        batches: planner::batches(&members.symbols, planned),
+        batches: [bulk.batches, planner::batches(&members.symbols, planned)].concat(),
         symbols: members.symbols,
         notes,
         landed: members.landed,
         planning_calls: members.calls,
         planning_bytes: members.bytes,
     })
+}
+
+/// Takes out of a plan what comes by bulk files.
+async fn by_bulk(planned: &mut Planned, options: &Options, stage: &impl Stage, clock: &impl Clock) -> Result<Chosen> {
+    if !options.reach.bulk {
+        return Ok(Chosen::default());
+    }
+    let refused = bulk::refused(stage).await?;
+    Ok(planner::bulk::choose(planned, options.reach, &refused, clock.now()))
 }

@@ -1,5 +1,6 @@
 //! Fetch or skip, and why: a pure comparison of what is wanted with the freshness book.
 
+pub mod bulk;
 mod sparing;
 mod turns;
 

@@ -1,5 +1,7 @@
 //! One call to FMP: paced, bounded, retried, and classified.
 
+mod bulk;
+
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -31,6 +33,8 @@ use crate::{
     stage::{Stage, memory::MemoryStage},
 };
 
+pub use bulk::{BULK_PAUSE, BulkAnswer, Came, Deadline, Records};
+
 /// FMP's own base.
 pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";
 
@@ -54,6 +58,8 @@ pub struct Settings {
     pub in_flight: usize,
     /// First pause after FMP says that its limit is reached; each further one is twice as long, up to thirty times.
     pub limit_pause: Duration,
+    /// From one bulk call to the next, of all who have the key.
+    pub bulk_pause: Duration,
 }
 
 /// The pause that suits FMP, whose limit is by the minute.
@@ -65,6 +71,7 @@ pub type ReadKey = Box<dyn Fn() -> BoxFuture<'static, Result<SecretString>> + Se
 /// The client of one run, or of a sandbox in which many follow each other.
 pub struct Fmp {
     wire: Wire,
+    bulk_pause: Duration,
     key: Mutex<HeaderValue>,
     /// For a key that somebody may have changed meanwhile.
     read_key: Option<ReadKey>,
@@ -114,6 +121,7 @@ impl Fmp {
         let budget = Budget::new(limits, key, shelf, Box::new(SystemClock), Arc::clone(&tally));
         Ok(Fmp {
             wire,
+            bulk_pause: settings.bulk_pause,
             key: Mutex::new(wire::header(&settings.key)?),
             read_key: None,
             renewing: tokio::sync::Mutex::new(()),
@@ -207,16 +215,21 @@ impl Fmp {
                 }
             })
             .await;
-        if let Err(error) = &body
-            && error.ends_run()
-        {
+        if let Err(error) = &body {
+            self.heed(error).await;
+        }
+        self.budget.received(bytes);
+        Answer { body, calls, bytes }
+    }
+
+    /// Where an error says that no other call will work, none is made.
+    async fn heed(&self, error: &Error) {
+        if error.ends_run() {
             lock(&self.halted).get_or_insert_with(|| error.clone());
             if is_everybodys(error) {
                 self.budget.stop(error).await;
             }
         }
-        self.budget.received(bytes);
-        Answer { body, calls, bytes }
     }
 
     /// Begins another piece of work: what ended the one before may have passed.

@@ -5,7 +5,9 @@ mod body;
 mod breaker;
 mod budget;
 mod client;
+mod csv;
 mod gate;
+mod intake;
 mod retries;
 mod source;
 mod tally;
@@ -13,6 +15,9 @@ mod wire;
 
 pub use answer::is_not_offered;
 pub use budget::{FmpPlan, Limits, Work};
-pub use client::{Answer, DEFAULT_URL, Fmp, LIMIT_PAUSE, ReadKey, Settings};
+pub use client::{
+    Answer, BULK_PAUSE, BulkAnswer, Came, DEFAULT_URL, Deadline, Fmp, LIMIT_PAUSE, ReadKey, Records, Settings,
+};
+pub use csv::Record;
 pub use source::{SourceKind, claim_source};
 pub use tally::Tally;

@@ -1,8 +1,10 @@
 //! FMP itself, or another server that speaks its API: what a stage holds must never mix.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{DEFAULT_URL, FmpPlan};
+use super::{BULK_PAUSE, DEFAULT_URL, FmpPlan};
 use crate::{
     Error, Result,
     clock::{AnyClock, SystemClock},
@@ -35,6 +37,14 @@ impl SourceKind {
         match self {
             SourceKind::Fmp => FmpPlan::Premium,
             SourceKind::Other => FmpPlan::Unlimited,
+        }
+    }
+
+    /// The pause from one bulk call to the next: a server of one's own has no limit.
+    pub fn bulk_pause(self) -> Duration {
+        match self {
+            SourceKind::Fmp => BULK_PAUSE,
+            SourceKind::Other => Duration::ZERO,
         }
     }
 

@@ -1,10 +1,13 @@
 //! HTTP to FMP: where to, with what, and one exchange.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use reqwest::{
-    Client, Url,
+    Client, Response, Url,
     header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT},
     redirect,
 };
@@ -27,15 +30,49 @@ pub(super) struct Exchange {
     pub outcome: Result<Option<Bytes>>,
 }
 
+/// The longest silence in an answer, and the longest that an answer may take.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(60));
+/// The same for a bulk file: FMP gathers it before it sends its first byte, and a download of 200 s was measured.
+const PATIENCE_WITH_FILES: (Duration, Duration) = (Duration::from_secs(120), Duration::from_secs(600));
+
 /// The way to one server.
 pub(super) struct Wire {
     http: Client,
+    /// For bulk files; made for the first of them.
+    files: OnceLock<Client>,
     base: Url,
+    tally: Arc<Tally>,
 }
 
 impl Wire {
     pub(super) fn new(url: &str, tally: Arc<Tally>) -> Result<Self> {
-        Ok(Wire { base: base(url)?, http: http(tally)? })
+        let http = http(Arc::clone(&tally), PATIENCE)?;
+        Ok(Wire { base: base(url)?, http, files: OnceLock::new(), tally })
+    }
+
+    /// Asks for a bulk file; what comes is to be read piece by piece.
+    pub(super) async fn ask_for_file(
+        &self,
+        endpoint: &str,
+        parameters: &[(&str, String)],
+        key: &HeaderValue,
+    ) -> Result<Response> {
+        let client = match self.files.get() {
+            Some(client) => client,
+            None => {
+                let client = http(Arc::clone(&self.tally), PATIENCE_WITH_FILES)?;
+                self.files.get_or_init(|| client)
+            }
+        };
+        let sent = client.get(self.address(endpoint, parameters)).header(KEY, key).send().await;
+        sent.map_err(|e| Error::retry(format!("no answer from FMP: {}", body::cause(&e))))
+    }
+
+    fn address(&self, endpoint: &str, parameters: &[(&str, String)]) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{endpoint}", self.base.path().trim_end_matches('/')));
+        url.query_pairs_mut().extend_pairs(parameters);
+        url
     }
 
     /// The base address.
@@ -45,10 +82,7 @@ impl Wire {
 
     /// Sends, reads and classifies.
     pub(super) async fn exchange(&self, endpoint: &str, parameters: &[(&str, String)], key: &HeaderValue) -> Exchange {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}/{endpoint}", self.base.path().trim_end_matches('/')));
-        url.query_pairs_mut().extend_pairs(parameters);
-        let response = match self.http.get(url).header(KEY, key).send().await {
+        let response = match self.http.get(self.address(endpoint, parameters)).header(KEY, key).send().await {
             Ok(response) => response,
             Err(error) => {
                 let outcome = Err(Error::retry(format!("no answer from FMP: {}", body::cause(&error))));
@@ -90,7 +124,7 @@ pub(super) fn header(key: &SecretString) -> Result<HeaderValue> {
     Ok(value)
 }
 
-fn http(tally: Arc<Tally>) -> Result<Client> {
+fn http(tally: Arc<Tally>, (silence, whole): (Duration, Duration)) -> Result<Client> {
     // The first caller installs the one crypto provider of the process; later calls find it there.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut headers = HeaderMap::new();
@@ -103,8 +137,8 @@ fn http(tally: Arc<Tally>) -> Result<Client> {
         // A redirect would carry the key to another host.
         .redirect(redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
-        .read_timeout(Duration::from_secs(20))
-        .timeout(Duration::from_secs(60))
+        .read_timeout(silence)
+        .timeout(whole)
         .connector_layer(MapRequestLayer::new(move |request| {
             tally.connection();
             request
@@ -113,7 +147,7 @@ fn http(tally: Arc<Tally>) -> Result<Client> {
         .map_err(|e| Error::Config(format!("cannot set up HTTPS: {}", body::cause(&e))))
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     // A longer wait than any run takes is no advice for this run.
     Some(Duration::from_secs(seconds.min(120)))

@@ -2,6 +2,7 @@
 //! keeps its payload and gets a reason, and never stops the others.
 
 mod checks;
+pub mod record;
 mod statement;
 mod value;
 
@@ -56,20 +57,54 @@ pub fn typed<'a>(dataset: &'static Dataset, symbol: Option<&Symbol>, body: &'a [
     let broken = |e: serde_json::Error| Error::retry(format!("the answer is no JSON array of rows: {e}"));
     let raw: Vec<&RawValue> = serde_json::from_slice(body).map_err(broken)?;
     let mut rows = Vec::with_capacity(raw.len());
-    let mut keys = HashSet::with_capacity(raw.len());
-    let mut seen = vec![false; dataset.columns.len()];
+    let mut answer = OneByOne::new(dataset);
     for payload in raw {
-        let mut row = typed_row(dataset, symbol, payload.get(), &mut seen).map_err(broken)?;
-        if row.reject.is_none() && !keys.insert(key(dataset, &row)) {
+        rows.push(answer.row(symbol, payload.get())?);
+    }
+    Ok((rows, answer.drift()))
+}
+
+/// The rows of an answer that comes one by one.
+#[derive(Debug)]
+pub struct OneByOne {
+    dataset: &'static Dataset,
+    /// Keys of the good rows so far.
+    keys: HashSet<String>,
+    seen: Vec<bool>,
+    rows: u64,
+}
+
+impl OneByOne {
+    /// An answer of which nothing came yet.
+    pub fn new(dataset: &'static Dataset) -> Self {
+        OneByOne { dataset, keys: HashSet::new(), seen: vec![false; dataset.columns.len()], rows: 0 }
+    }
+
+    /// The next row, from its JSON.
+    ///
+    /// # Errors
+    /// As for [`typed`].
+    pub fn row<'a>(&mut self, symbol: Option<&Symbol>, payload: &'a str) -> Result<Row<'a>> {
+        let broken = |e: serde_json::Error| Error::retry(format!("the answer is no JSON array of rows: {e}"));
+        let mut row = typed_row(self.dataset, symbol, payload, &mut self.seen).map_err(broken)?;
+        if row.reject.is_none() && !self.keys.insert(key(self.dataset, &row)) {
             row.reject = Some("duplicate_key: the answer holds this key twice".into());
         }
-        rows.push(row);
+        self.rows += 1;
+        Ok(row)
     }
-    let missing =
-        |(column, seen): (&crate::catalog::Column, &bool)| (!seen && !column.field.is_empty()).then_some(column.field);
-    let drift =
-        if rows.is_empty() { Vec::new() } else { dataset.columns.iter().zip(&seen).filter_map(missing).collect() };
-    Ok((rows, drift))
+
+    /// The fields that were missing in all rows.
+    pub fn drift(&self) -> Drift {
+        let missing = |(column, seen): (&crate::catalog::Column, &bool)| {
+            (!seen && !column.field.is_empty()).then_some(column.field)
+        };
+        if self.rows == 0 {
+            Vec::new()
+        } else {
+            self.dataset.columns.iter().zip(&self.seen).filter_map(missing).collect()
+        }
+    }
 }
 
 fn typed_row<'a>(

@@ -211,6 +211,7 @@ impl Settled {
             bytes: self.fmp_bytes,
             in_flight: IN_FLIGHT,
             limit_pause: LIMIT_PAUSE,
+            bulk_pause: SourceKind::of(&self.fmp_url).bulk_pause(),
         }
     }
 }

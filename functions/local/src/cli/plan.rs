@@ -4,8 +4,8 @@ use findata_fanout::market::{self, Market};
 use findata_shared::{
     Error,
     clock::Clock,
-    fmp::{self, Fmp},
-    plan::Plan,
+    fmp::{self, Fmp, SourceKind},
+    plan::{DatasetPlan, Plan},
 };
 use serde_json::json;
 
@@ -46,8 +46,7 @@ pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], arg
     let minutes = minutes(&plan, &settled);
     if settled.json {
         let datasets: serde_json::Map<_, _> = plan.datasets.iter().map(|(name, d)| (name.clone(), json!(d))).collect();
-        let sum =
-            |of: fn(&findata_shared::plan::DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>();
+        let sum = |of: fn(&DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>();
         let whole = json!({
             "symbols": plan.symbols.len(),
             "calls": sum(|d| d.calls),
@@ -72,9 +71,11 @@ pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], arg
     Ok(0)
 }
 
-/// Minutes that the calls take at the plan's pace; none without a limit.
+/// Minutes that the calls take at the plan's pace, and bulk files at theirs; none without a limit.
 fn minutes(plan: &Plan, settled: &Settled) -> Option<f64> {
-    let calls: u64 = plan.datasets.iter().map(|(_, d)| d.calls).sum();
+    let sum = |of: fn(&DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>() as f64;
     let pace = settled.fmp_plan.per_minute()?;
-    Some((calls as f64 / f64::from(pace) * 10.0).ceil() / 10.0)
+    let calls = sum(|d| d.calls) / f64::from(pace);
+    let files = sum(|d| d.files) * SourceKind::of(&settled.fmp_url).bulk_pause().as_secs_f64() / 60.0;
+    Some((calls.max(files) * 10.0).ceil() / 10.0)
 }

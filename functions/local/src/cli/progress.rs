@@ -39,13 +39,17 @@ impl Bars {
 
 impl Progress for Bars {
     fn planned(&self, plan: &Plan) {
-        let (due, fresh) = (plan.due(), plan.fresh());
+        let (calls, fresh) = (plan.calls(), plan.fresh());
         if !self.terminal {
             let symbols = show::of(plan.symbols.len() as u64, "symbol");
-            eprintln!("plan: {symbols}, {} to make, {} still fresh", show::of(due, "call"), show::of(fresh, "answer"));
+            eprintln!(
+                "plan: {symbols}, {} to make, {} still fresh",
+                show::of(calls, "call"),
+                show::of(fresh, "answer")
+            );
             return;
         }
-        let bar = ProgressBar::new(due);
+        let bar = ProgressBar::new(calls);
         let style =
             ProgressStyle::with_template("  fetch    {bar:40.cyan/blue} {pos}/{len} calls  {elapsed} gone, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -53,7 +57,7 @@ impl Progress for Bars {
         let fmp = Arc::clone(&self.fmp);
         tokio::spawn(async move {
             while !bar.is_finished() {
-                bar.set_position(fmp.tally().calls().min(due));
+                bar.set_position(fmp.tally().calls().min(calls));
                 tokio::time::sleep(Duration::from_millis(80)).await;
             }
         });

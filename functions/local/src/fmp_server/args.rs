@@ -30,6 +30,9 @@ pub struct Args {
     /// Calls in any 60 seconds before 429 is answered [default: no limit]
     #[arg(long, value_name = "N")]
     pub calls_per_minute: Option<u32>,
+    /// Seconds after one bulk call in which another is refused, with 200 and JSON as FMP does it; FMP's are about 30
+    #[arg(long, default_value_t = 0.0, value_name = "SECONDS", value_parser = seconds)]
+    pub bulk_pause: f64,
     /// The only key that is good [default: any]
     #[arg(long, env = "FINDATA_FMP_SERVER_KEY", hide_env_values = true)]
     pub key: Option<String>,
@@ -39,6 +42,11 @@ pub struct Args {
     /// A fault, may be repeated: KIND[=SETTING,...], such as truncated=0.05 or server-error=x1,prices
     #[arg(long = "fault", value_name = "FAULT", long_help = fault_help())]
     pub faults: Vec<Fault>,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text} is no number of seconds"))?;
+    Duration::try_from_secs_f64(seconds).map(|_| seconds).map_err(|_| format!("no time: {text}"))
 }
 
 fn fault_help() -> String {
@@ -62,6 +70,7 @@ impl Args {
             revision: self.revision,
             latency: Duration::from_millis(self.latency),
             calls_per_minute: self.calls_per_minute,
+            bulk_pause: Duration::try_from_secs_f64(self.bulk_pause).unwrap_or_default(),
             key: self.key,
             plan: self.plan,
             faults: self.faults,

@@ -123,6 +123,8 @@ pub struct Options {
     pub latency: Duration,
     /// Calls in any 60 seconds; no limit if absent.
     pub calls_per_minute: Option<u32>,
+    /// How soon after one bulk call another is refused; never if zero.
+    pub bulk_pause: Duration,
     /// The good key; any non-empty one if absent.
     pub key: Option<String>,
     /// The subscription.
@@ -143,6 +145,7 @@ impl Default for Options {
             revision: 0,
             latency: Duration::ZERO,
             calls_per_minute: None,
+            bulk_pause: Duration::ZERO,
             key: None,
             plan: Plan::default(),
             faults: Vec::new(),
@@ -162,6 +165,7 @@ impl std::fmt::Debug for Options {
             .field("revision", &self.revision)
             .field("latency", &self.latency)
             .field("calls_per_minute", &self.calls_per_minute)
+            .field("bulk_pause", &self.bulk_pause)
             .field("plan", &self.plan)
             .field("faults", &self.faults)
             .finish_non_exhaustive()
@@ -214,6 +218,11 @@ impl FmpServer {
     /// Requests that were refused as too many for their minute or day.
     pub fn refused(&self) -> u64 {
         self.shared.refused.load(Ordering::Relaxed)
+    }
+
+    /// Bulk requests that were refused for coming too soon after another.
+    pub fn refused_bulk(&self) -> u64 {
+        self.shared.refused_bulk.load(Ordering::Relaxed)
     }
 
     /// Requests by endpoint (path after `/stable/`); all unknown paths under `other`.

@@ -31,8 +31,12 @@ pub(super) struct Shared {
     pub calls: AtomicU64,
     /// Calls that were one too many for their minute or day.
     pub refused: AtomicU64,
+    /// Bulk calls that came too soon after another.
+    pub refused_bulk: AtomicU64,
     /// Calls by endpoint, in the order of [`plan::ENDPOINTS`]; the last counts all other paths.
     by_endpoint: Vec<AtomicU64>,
+    /// When the last bulk call came.
+    last_bulk: Mutex<Option<Instant>>,
     struck: Mutex<BTreeMap<Kind, u64>>,
     /// When the calls of the last minute came.
     window: Mutex<VecDeque<Instant>>,
@@ -59,6 +63,8 @@ impl Shared {
             connections,
             calls: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            refused_bulk: AtomicU64::new(0),
+            last_bulk: Mutex::default(),
             by_endpoint: (0..=plan::ENDPOINTS.len()).map(|_| AtomicU64::new(0)).collect(),
             struck: Mutex::default(),
             window: Mutex::default(),
@@ -96,6 +102,20 @@ impl Shared {
             window.push_back(now);
         }
         over
+    }
+
+    /// Whether this bulk call comes too soon after the last one. One that is refused does not count, so who waits gets through.
+    fn too_soon(&self, endpoint: &str) -> bool {
+        if self.options.bulk_pause.is_zero() || !endpoint.ends_with("-bulk") {
+            return false;
+        }
+        let mut last = lock(&self.last_bulk);
+        let now = Instant::now();
+        let too_soon = last.is_some_and(|last| now.duration_since(last) < self.options.bulk_pause);
+        if !too_soon {
+            *last = Some(now);
+        }
+        too_soon
     }
 
     fn key_is_good(&self, request: &Request, query: &Query) -> bool {
@@ -160,6 +180,10 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let (Some(endpoint), Some(_)) = (endpoint, number) else {
         return response(404, JSON, "[]");
     };
+    if shared.too_soon(endpoint) {
+        shared.refused_bulk.fetch_add(1, Ordering::Relaxed);
+        return response(200, JSON, plan::BULK_TOO_SOON);
+    }
     let fault = shared.fault(endpoint, &query);
     let stop = || shared.stop.clone();
     match (shared.answers.answer(endpoint, &query), fault) {

@@ -38,7 +38,7 @@ struct RunCalls {
 /// The budget as one client sees it.
 pub(in crate::fmp) struct Budget {
     limits: Limits,
-    shelf: Box<dyn Shelf>,
+    pub(super) shelf: Box<dyn Shelf>,
     pub(super) time: Box<dyn Time>,
     chance: Chance,
     /// Knows the calls under way, which others will follow.
@@ -326,7 +326,7 @@ impl Budget {
             .await
     }
 
-    fn writer(&self) -> Writer<'_> {
+    pub(super) fn writer(&self) -> Writer<'_> {
         Writer { chance: &self.chance, time: self.time.as_ref() }
     }
 

@@ -22,6 +22,7 @@
 //! further the ones before reach: three seconds for one worker, less than one for each of eight. While a run on demand
 //! holds permits of the future, runs of every day take none.
 
+mod bulk;
 mod leaser;
 mod local;
 mod permit;

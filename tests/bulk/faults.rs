@@ -1,0 +1,163 @@
+//! Bulk files that are refused, break off, or come when the time has ended.
+
+use std::time::{Duration, Instant};
+
+use findata_extract::{TimeLimit, Worked};
+use findata_local::{fmp_server::Options as World, queue::LocalQueue};
+use findata_shared::{
+    Error,
+    clock::DayClock,
+    ledger::{self, Outcome},
+    plan::{BatchMessage, Way},
+    queue::Queue,
+    run::{Options, Status},
+};
+use findata_tests::{Home, Server, client, host, request, today, wait};
+
+use super::{SYMBOLS, assert_counted, bulk_calls, job, only};
+
+#[test]
+fn a_refusal_of_bulk_calls_is_waited_out() {
+    let world = World { symbols: SYMBOLS, today: today(), bulk_pause: Duration::from_millis(40), ..World::default() };
+    let (server, home) = (Server::start(world), Home::new());
+    let summary = job(&server).with(|options| only(options, &["prices", "profile"])).done(&home);
+    assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
+    assert!(server.refused_bulk() > 0);
+    assert_counted(&server, &home, &summary);
+}
+
+#[test]
+fn a_refusal_that_lasts_fails_the_tasks_and_is_not_asked_for_ever() {
+    let (server, home) = (Server::with(SYMBOLS, &["error-object=eod-bulk"]), Home::new());
+    let summary = job(&server).with(|options| only(options, &["prices", "profile"])).done(&home);
+    assert_eq!(summary.status, Status::Partial);
+    assert_eq!(server.calls_by_endpoint()["eod-bulk"], 6);
+    assert_eq!(summary.failures.len(), summary.symbols as usize);
+    assert!(summary.failures.iter().all(|f| f.reason.contains("refuses bulk calls")), "{:?}", summary.failures[0]);
+    assert_counted(&server, &home, &summary);
+}
+
+#[test]
+fn a_file_that_breaks_off_is_read_again_and_no_row_comes_twice() {
+    let faults = ["reset=x1,income-statement-bulk", "truncated=x1,profile-bulk", "server-error=x1,eod-bulk"];
+    let (broken, good) = (Server::with(SYMBOLS, &faults), Server::of(SYMBOLS));
+    let (home, whole) = (Home::new(), Home::new());
+    let wanted = |options: &mut Options| {
+        only(options, &["profile", "prices", "income_statement"]);
+        options.skip_analytics = false;
+        options.quarters = 4;
+        options.years = 2;
+    };
+    let summary = job(&broken).with(wanted).done(&home);
+    let undisturbed = job(&good).with(wanted).done(&whole);
+    assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
+    assert_eq!(summary.rows, undisturbed.rows);
+    assert_eq!(bulk_calls(&broken), 2 * bulk_calls(&good));
+    assert_counted(&broken, &home, &summary);
+    let differences = home.differences(&whole);
+    assert!(differences.is_empty(), "{differences:?}");
+}
+
+#[test]
+fn a_file_that_never_comes_whole_fails_the_tasks_that_it_serves_and_the_next_run_heals() {
+    let (broken, good) = (Server::with(SYMBOLS, &["truncated=balance-sheet-statement-bulk"]), Server::of(SYMBOLS));
+    let home = Home::new();
+    let wanted = |options: &mut Options| only(options, &["balance_sheet", "cash_flow"]);
+    let partial = job(&broken).with(wanted).done(&home);
+    assert_eq!((partial.status, partial.tasks.failed), (Status::Partial, 2 * partial.symbols));
+    assert!(partial.failures.iter().all(|f| f.dataset == "balance_sheet" && f.reason.contains("breaks off")));
+    assert_eq!(home.count("select count(*) from staging.balance_sheet"), 0, "nothing of half a file");
+    assert_counted(&broken, &home, &partial);
+    let healed = job(&good).with(wanted).done(&home);
+    assert_eq!(healed.status, Status::Complete);
+    assert_eq!(bulk_calls(&good), 0, "what is there is fresh, and what failed is asked for each");
+    assert!(home.count("select count(*) from staging.balance_sheet") > 0);
+}
+
+#[test]
+fn a_delivery_whose_time_ends_keeps_the_files_that_are_done() {
+    let slow = World { symbols: SYMBOLS, today: today(), latency: Duration::from_millis(40), ..World::default() };
+    let (server, home) = (Server::start(slow), Home::new());
+    let mut deliveries = 0;
+    wait(async {
+        let clock = DayClock(today());
+        let host = host(&home, client(&server.url(), "test-key"), clock)?;
+        let job = job(&server).with(|options| only(options, &["prices"]));
+        let symbols: Vec<&str> = job.symbols.iter().map(String::as_str).collect();
+        let options = Options { index: None, ..job.options };
+        let (request, queue) = (request(&symbols, options), LocalQueue::default());
+        let plan = findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
+        assert_eq!((plan.batches.len(), plan.batches[0].way), (1, Way::Bulk));
+        while let Some(delivery) = queue.receive() {
+            assert!(delivery.message.batch.tasks.is_empty(), "the plan has them");
+            let now = Instant::now();
+            let past = TimeLimit { begin: now, wait: now };
+            let late = findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, Some(past)).await?;
+            assert_eq!(late, Worked::Rest(Box::new(delivery.message.clone())), "no call was made for nothing");
+            let begin = now + Duration::from_millis(150);
+            let limit = Some(TimeLimit { begin, wait: begin + Duration::from_secs(20) });
+            // As when the sweeper sends a batch again.
+            let first = BatchMessage { parts: 0, ..delivery.message.clone() };
+            let message = if deliveries % 2 == 0 { &delivery.message } else { &first };
+            let worked = findata_extract::handle(message, &host.fmp, &host.stage, &clock, limit).await?;
+            deliveries += 1;
+            match worked {
+                Worked::Rest(rest) => {
+                    assert_eq!(rest.parts, delivery.message.parts + 1);
+                    queue.send(vec![*rest]).await?;
+                }
+                Worked::Done { closed } => assert!(closed),
+            }
+        }
+        let entries = ledger::entries(&host.stage, &request.run_id).await?;
+        let tasks: Vec<_> = entries.iter().flat_map(|entry| &entry.tasks).collect();
+        assert_eq!(tasks.len(), symbols.len());
+        let rows: u64 = tasks.iter().map(|t| if let Outcome::Rows { rows, .. } = t.outcome { rows } else { 0 }).sum();
+        assert_eq!(rows, entries.iter().flat_map(|entry| &entry.files).map(|file| file.rows).sum::<u64>());
+        assert_eq!(u64::from(tasks.iter().map(|task| task.calls).sum::<u32>()), server.calls());
+        assert_eq!(entries[0].files.len() as u64, server.calls(), "no file was asked for twice");
+        Ok::<_, Error>(())
+    })
+    .unwrap();
+    assert!(deliveries > 2, "{deliveries}");
+}
+
+#[test]
+fn a_limit_of_calls_holds_for_files_too() {
+    let (server, home) = (Server::of(SYMBOLS), Home::new());
+    let limited = |options: &mut Options| {
+        only(options, &["prices"]);
+        options.max_calls = Some(7);
+    };
+    let summary = job(&server).with(limited).done(&home);
+    assert_eq!(
+        (summary.status, summary.calls, server.calls()),
+        (Status::Budget, 7, 7),
+        "{:?}",
+        summary.failures.first()
+    );
+    // What came is loaded, and the next run asks for the rest.
+    assert!(home.count("select count(*) from staging.prices") > 0);
+    let more = job(&server).with(|options| only(options, &["prices", "profile"])).done(&home);
+    assert_eq!(more.status, Status::Complete, "{:?}", more.failures);
+}
+
+#[test]
+fn a_batch_that_is_given_up_records_what_its_files_told() {
+    let (server, home) = (Server::of(SYMBOLS), Home::new());
+    wait(async {
+        let clock = DayClock(today());
+        let host = host(&home, client(&server.url(), "test-key"), clock)?;
+        let job = job(&server).with(|options| only(options, &["profile"]));
+        let symbols: Vec<&str> = job.symbols.iter().map(String::as_str).collect();
+        let (request, queue) = (request(&symbols, job.options.clone()), LocalQueue::default());
+        findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
+        let message = queue.receive().unwrap().message;
+        assert!(ledger::give_up(&message, "given up", &host.stage, chrono::DateTime::default()).await?);
+        let entries = ledger::entries(&host.stage, &request.run_id).await?;
+        assert_eq!(entries[0].tasks.len(), symbols.len());
+        assert!(entries[0].tasks.iter().all(|task| matches!(task.outcome, Outcome::Failed { .. })));
+        Ok::<_, Error>(())
+    })
+    .unwrap();
+}
