@@ -15,7 +15,7 @@ pub use support::{
     home::{Home, today},
     job::{Job, Quiet, client, host, request, run_id},
     parsers::misread,
-    python::prepared,
+    python::{Program, prepared},
     replay::{Replay, ReplayServer},
     server::Server,
     shared_folder,

@@ -4,6 +4,7 @@
 mod budget;
 mod bulk;
 mod bundle;
+mod calls;
 mod cli;
 mod faults;
 mod golden;

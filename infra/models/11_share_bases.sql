@@ -11,7 +11,7 @@ with periods as (
 ),
 profiles as (
     select p.symbol, p.market_cap::double / nullif(p.price::double, 0) * coalesce(s.basis_factor, 1.0::double) as shares
-    from staging.profile as p
+    from newest_profiles as p
     left join split_bases as s
         on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date
         and (p.observed_at - interval '5 hours')::date < s.until_date

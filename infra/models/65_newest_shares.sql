@@ -3,7 +3,7 @@ create or replace temporary table newest_shares as
 with newest as (select symbol, max(price_date) as price_date from price_bars group by symbol),
 profiles as (
     select p.symbol, p.market_cap::double / nullif(p.price::double, 0) * coalesce(s.basis_factor, 1.0::double) as shares
-    from staging.profile as p
+    from newest_profiles as p
     left join split_bases as s on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date and (p.observed_at - interval '5 hours')::date < s.until_date
     where p.market_cap > 0 and p.price > 0 and p.market_cap::double / nullif(p.price::double, 0) < 1e18
 ),

@@ -2,7 +2,7 @@
 -- valid_to is the first day on which a row no longer holds. A second change on one day replaces that day's row: a key never comes twice.
 create or replace temporary table new_dim_company as
 with scoped as (select symbol, company_key from companies),
-profiles as (select * from staging.profile),
+profiles as (select * from newest_profiles),
 params as (select as_of from run_params),
 old_rows as (
     select d.*

@@ -70,7 +70,7 @@ pub fn has(task: &Task) -> bool {
 pub fn files(dataset: &Dataset, tasks: &[&Task], on: NaiveDate) -> Vec<File> {
     let Some(endpoint) = endpoint(dataset) else { return Vec::new() };
     match dataset.requests {
-        Requests::Market => Vec::new(),
+        Requests::Market | Requests::Symbols => Vec::new(),
         Requests::Symbol if tasks.is_empty() => Vec::new(),
         Requests::Symbol => vec![File::part(endpoint, 0)],
         Requests::Days => {

@@ -2,7 +2,9 @@
 //!
 //! Rules as published by the exchange (NYSE Rule 7.2); unscheduled closures are listed by date.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
+use chrono::{
+    DateTime, Datelike, Days, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc, Weekday,
+};
 use chrono_tz::America::New_York;
 
 /// Days the exchange stayed shut outside its rules since 2001.
@@ -45,12 +47,32 @@ pub fn new_york_date(now: DateTime<Utc>) -> NaiveDate {
     now.with_timezone(&New_York).date_naive()
 }
 
+/// UTC of a time in New York, which FMP writes without an offset. In the hour that comes twice the first is taken; one that
+/// does not exist is read as winter time.
+pub fn from_new_york(local: NaiveDateTime) -> NaiveDateTime {
+    match New_York.from_local_datetime(&local) {
+        LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => t.with_timezone(&Utc).naive_utc(),
+        LocalResult::None => local + Duration::hours(5),
+    }
+}
+
 /// A session's regular close in UTC.
 pub fn close_of(day: NaiveDate) -> DateTime<Utc> {
-    New_York
-        .from_local_datetime(&day.and_time(close()))
-        .earliest()
-        .map_or_else(|| day.and_time(close()).and_utc(), |local| local.with_timezone(&Utc))
+    from_new_york(day.and_time(close())).and_utc()
+}
+
+/// The opening of the first session after a day, in UTC.
+pub fn next_opening(day: NaiveDate) -> DateTime<Utc> {
+    let mut next = day + Days::new(1);
+    while !is_trading_day(next) {
+        next = next + Days::new(1);
+    }
+    from_new_york(next.and_time(NaiveTime::from_hms_opt(9, 30, 0).unwrap_or_default())).and_utc()
+}
+
+/// Sessions after one day, up to and with another.
+pub fn sessions(after: NaiveDate, to: NaiveDate) -> usize {
+    after.iter_days().skip(1).take_while(|day| *day <= to).filter(|day| is_trading_day(*day)).count()
 }
 
 fn close() -> NaiveTime {

@@ -7,10 +7,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Result, calendar,
+    Result, calendar,
     catalog::{CATALOG, Dataset},
     ledger::{Outcome, TaskRecord},
-    plan::Window,
+    plan::{Way, Window},
     stage::{self, Stage},
 };
 
@@ -28,6 +28,9 @@ pub struct Entry {
     /// How many statements were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+    /// End of the newest statement that came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<NaiveDate>,
     /// Days asked for, without a gap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<Days>,
@@ -48,6 +51,16 @@ pub struct Days {
     /// When the part of them was fetched that has been there longest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
+    /// Last day whose bar is of the series itself, where later ones came with quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<NaiveDate>,
+}
+
+impl Days {
+    /// Last day that was asked of the series itself.
+    pub fn last_own(&self) -> NaiveDate {
+        self.own.unwrap_or(self.to)
+    }
 }
 
 /// A series that an event has made another.
@@ -122,7 +135,8 @@ pub async fn advance(stage: &impl Stage, records: &[TaskRecord]) -> Result<()> {
     for (dataset, mut records) in by_dataset {
         // Parts of one series in their order, so that each touches the one before.
         records.sort_by_key(|r| if let Window::Days { from, .. } = r.task.window { Some(from) } else { None });
-        change(stage, &key(dataset), |subjects| records.iter().for_each(|record| merge(subjects, record))).await?;
+        let merged = |subjects: &mut Subjects| records.iter().for_each(|record| merge(subjects, record));
+        stage::change_json(stage, &key(dataset), merged).await?;
     }
     Ok(())
 }
@@ -140,7 +154,7 @@ pub async fn subjects(stage: &impl Stage, dataset: &Dataset) -> Result<Subjects>
 /// # Errors
 /// As for [`advance`].
 pub async fn again(stage: &impl Stage, dataset: &Dataset, from: &BTreeMap<String, NaiveDate>) -> Result<()> {
-    change(stage, &key(dataset.name), |subjects| fetch_again(subjects, from)).await
+    stage::change_json(stage, &key(dataset.name), |subjects| fetch_again(subjects, from)).await
 }
 
 fn fetch_again(subjects: &mut Subjects, from: &BTreeMap<String, NaiveDate>) {
@@ -152,66 +166,53 @@ fn fetch_again(subjects: &mut Subjects, from: &BTreeMap<String, NaiveDate>) {
     }
 }
 
-async fn change(stage: &impl Stage, key: &str, change: impl Fn(&mut Subjects)) -> Result<()> {
-    const TRIES: usize = 20;
-    for _ in 0..TRIES {
-        let before = stage.get(key).await?;
-        let mut subjects: Subjects = match &before {
-            None => Subjects::new(),
-            Some(object) => stage::from_json(key, &object.body)?,
-        };
-        change(&mut subjects);
-        let body = stage::to_json(&subjects)?;
-        let written = match before {
-            None => stage.put_if_absent(key, body).await?,
-            Some(object) => stage.put_if_match(key, body, &object.etag).await?,
-        };
-        if written {
-            return Ok(());
-        }
-    }
-    Err(Error::retry(format!("{key} on the stage kept changing")))
-}
-
 fn key(dataset: &str) -> String {
     format!("state/freshness/{dataset}.json")
 }
 
 /// Puts one answer into the book; a failed task leaves no trace, so it is due again.
 fn merge(subjects: &mut Subjects, record: &TaskRecord) {
-    let before = subjects.get(&record.task.subject());
+    let before = subjects.get(&record.task.subject()).cloned();
     let (empty, newest) = match &record.outcome {
         Outcome::Rows { newest, .. } => (false, *newest),
         Outcome::Empty => (true, None),
         Outcome::NotInPlan { .. } => {
-            let (limit, days, again) = before.map_or((None, None, None), |b| (b.limit, b.days, b.again));
-            let entry = Entry { fetched_at: record.fetched_at, empty: false, refused: true, limit, days, again };
+            let (limit, newest, days, again) =
+                before.map_or((None, None, None, None), |b| (b.limit, b.newest, b.days, b.again));
+            let fetched_at = record.fetched_at;
+            let entry = Entry { fetched_at, empty: false, refused: true, limit, newest, days, again };
             subjects.insert(record.task.subject(), entry);
             return;
         }
         Outcome::Failed { .. } => return,
     };
-    let mut again = before.and_then(|e| e.again);
-    let (limit, days) = match record.task.window {
-        Window::All => (None, None),
-        Window::Newest { limit, .. } => (Some(limit), None),
+    let mut again = before.as_ref().and_then(|e| e.again);
+    let (mut limit, mut end, mut days) = (None, None, None);
+    match record.task.window {
+        Window::All => {}
+        Window::Newest { limit: asked, .. } => {
+            limit = Some(asked);
+            end = newest.max(before.as_ref().and_then(|b| b.newest));
+        }
         Window::Days { from, to } => {
-            let known = before.and_then(|e| e.days);
-            let mut days = joined(known, Days { from, to, newest, since: Some(record.fetched_at) });
+            let known = before.as_ref().and_then(|e| e.days);
+            let own = (record.way == Way::Quotes).then(|| known.map_or(to, |known| known.last_own()));
+            let mut whole = joined(known, Days { from, to, newest, since: Some(record.fetched_at), own });
             if let Some(event) = again.filter(|a| a.on <= calendar::new_york_date(record.fetched_at)) {
-                again = event.after(from, to, days);
+                again = event.after(from, to, whole);
                 if again.is_none() {
-                    days.since = Some(record.fetched_at);
+                    whole.since = Some(record.fetched_at);
                 }
             }
-            (None, Some(days))
+            days = Some(whole);
         }
-    };
+    }
     // An empty part of a longer series does not make the series empty.
     let empty = empty && days.is_none_or(|d| d.newest.is_none());
     // A run of an earlier day must not make what is known look older.
     let fetched_at = before.map_or(record.fetched_at, |b| b.fetched_at.max(record.fetched_at));
-    subjects.insert(record.task.subject(), Entry { fetched_at, empty, refused: false, limit, days, again });
+    let entry = Entry { fetched_at, empty, refused: false, limit, newest: end, days, again };
+    subjects.insert(record.task.subject(), entry);
 }
 
 /// Two ranges as one where they touch. Where a part between them failed, the later one is kept and the earlier
@@ -228,7 +229,8 @@ fn joined(known: Option<Days>, new: Days) -> Days {
         (Some(known), None) => Some(known),
         (_, new) => new,
     };
-    Days { from: first.from, to: first.to.max(second.to), newest: known.newest.max(new.newest), since }
+    let own = if new.to >= known.to { new.own } else { known.own };
+    Days { from: first.from, to: first.to.max(second.to), newest: known.newest.max(new.newest), since, own }
 }
 
 #[cfg(test)]
@@ -237,7 +239,7 @@ mod tests {
 
     fn days(from: &str, to: &str) -> Days {
         let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
-        Days { from, to, newest: Some(to), since: None }
+        Days { from, to, newest: Some(to), since: None, own: None }
     }
 
     #[test]

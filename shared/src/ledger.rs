@@ -26,7 +26,7 @@ pub enum Outcome {
     Rows {
         /// How many, quarantined ones included.
         rows: u64,
-        /// Newest date among them, for datasets by day.
+        /// Newest date among them, for statements and datasets by day.
         newest: Option<chrono::NaiveDate>,
     },
     /// FMP answered, and has nothing.
@@ -77,6 +77,9 @@ pub struct TaskRecord {
     pub bytes: u64,
     /// When it was fetched, UTC.
     pub fetched_at: DateTime<Utc>,
+    /// How it was answered.
+    #[serde(default)]
+    pub way: Way,
 }
 
 /// A file on the stage and what load must find in it.
@@ -260,7 +263,7 @@ pub async fn give_up(message: &BatchMessage, reason: &str, stage: &impl Stage, n
     }
     for task in undone(&tasks, &entry) {
         let outcome = Outcome::failed(reason);
-        entry.tasks.push(TaskRecord { task, outcome, calls: 0, bytes: 0, fetched_at: now });
+        entry.tasks.push(TaskRecord { task, outcome, calls: 0, bytes: 0, fetched_at: now, way: Way::Each });
     }
     stage::write_json_once(stage, &batch_key(run, &batch.id), &entry).await?;
     close_fetching(stage, run).await

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
     Symbol,
-    catalog::{self, Dataset},
+    catalog::{self, Dataset, Requests},
     run::{Options, RunId},
 };
 
@@ -94,7 +94,8 @@ impl Task {
 
     /// The query parameters of its call.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
-        let mut parameters: Vec<_> = self.symbol.iter().map(|symbol| ("symbol", symbol.to_string())).collect();
+        let name = if self.dataset.requests == Requests::Symbols { "symbols" } else { "symbol" };
+        let mut parameters: Vec<_> = self.symbol.iter().map(|symbol| (name, symbol.to_string())).collect();
         match self.window {
             Window::All => {}
             Window::Newest { cadence, limit } => {

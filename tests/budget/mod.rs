@@ -10,6 +10,7 @@ use findata_shared::{
     Error,
     fmp::{Fmp, FmpPlan, Settings, Work},
     run::RunId,
+    stage::Stage,
 };
 use findata_tests::{Home, Server, ended_json, findata, today, wait};
 use secrecy::SecretString;
@@ -19,11 +20,11 @@ const KEY: &str = "key-that-is-nowhere";
 
 /// A client with so many calls a minute, on a stage that others work on too.
 fn client(server: &Server, home: &Home, calls: u32) -> Fmp {
-    client_at(&server.url(), &home.stage(), calls, None)
+    client_at(&server.url(), DirectoryStage::open(&home.stage()).unwrap(), calls, None)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the budget keeps to the real clock")]
-fn client_at(url: &str, stage: &std::path::Path, calls: u32, max_calls: Option<u64>) -> Fmp {
+fn client_at(url: &str, stage: impl Stage + 'static, calls: u32, max_calls: Option<u64>) -> Fmp {
     let settings = Settings {
         url: url.into(),
         key: SecretString::from(KEY),
@@ -33,7 +34,7 @@ fn client_at(url: &str, stage: &std::path::Path, calls: u32, max_calls: Option<u
         limit_pause: std::time::Duration::from_secs(1),
         bulk_pause: std::time::Duration::ZERO,
     };
-    let fmp = Fmp::new(&settings).unwrap().sharing(DirectoryStage::open(stage).unwrap());
+    let fmp = Fmp::new(&settings).unwrap().sharing(stage);
     fmp.begin(&Work { run: RunId::new(Utc::now(), 1), begun: Utc::now(), max_calls });
     fmp
 }

@@ -1,10 +1,13 @@
 //! What the job survives, by injecting it.
 
+mod breaker;
 mod bundle;
+mod classified;
 mod deliveries;
 mod kills;
 mod lasting;
 mod passing;
+mod retried;
 
 use std::sync::OnceLock;
 

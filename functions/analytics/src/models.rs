@@ -41,6 +41,7 @@ macro_rules! models {
 /// Every model, in the order in which they run.
 pub const MODELS: &[Model] = models![
     "00_scope.sql",
+    "01_newest_profiles.sql",
     "01_companies.sql",
     "02_split_bases.sql",
     "03_dividend_events.sql",

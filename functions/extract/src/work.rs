@@ -9,7 +9,7 @@ use findata_shared::{
     fmp::Answer,
     landing::Landing,
     ledger::{Outcome, TaskRecord},
-    plan::{Task, Window},
+    plan::{Task, Way, Window},
     rows::{self, Row},
 };
 
@@ -50,8 +50,16 @@ impl Work {
             }
         };
         let (calls, bytes) = (answer.calls, answer.bytes);
-        self.records.push(TaskRecord { task, outcome, calls, bytes, fetched_at: self.fetched_at });
+        self.records.push(TaskRecord { task, outcome, calls, bytes, fetched_at: self.fetched_at, way: Way::Each });
         Ok(following)
+    }
+
+    /// Takes in what one of many tasks of a call came to; `took` is what the call took, or nothing where another task counts it.
+    pub(crate) fn note(&mut self, task: Task, rows: &[Row<'_>], way: Way, took: (u32, u64)) -> Result<()> {
+        let outcome = if rows.is_empty() { Outcome::Empty } else { self.land(&task, rows)? };
+        let ((calls, bytes), fetched_at) = (took, self.fetched_at);
+        self.records.push(TaskRecord { task, outcome, calls, bytes, fetched_at, way });
+        Ok(())
     }
 
     fn land(&mut self, task: &Task, rows: &[Row<'_>]) -> Result<Outcome> {
@@ -71,9 +79,11 @@ impl Work {
     }
 }
 
-/// The newest day among the good rows of a dataset by day.
+/// The newest day among the good rows of statements or of a dataset by day.
 pub(crate) fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
-    let Window::Days { .. } = task.window else { return None };
+    if task.window == Window::All {
+        return None;
+    }
     let column = task.dataset.key.last()?;
     let days =
         rows.iter().filter(|row| row.reject.is_none()).filter_map(|row| row.get(task.dataset, column)?.parse().ok());
@@ -83,7 +93,12 @@ pub(crate) fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
 /// shares-float, where a profile has no market cap to divide by its price.
 pub(crate) fn needs_share_count(task: &Task, rows: &[Row<'_>]) -> Option<Task> {
     let profile = rows.first().filter(|row| task.dataset.name == "profile" && row.reject.is_none())?;
-    let market_cap = profile.get(task.dataset, "market_cap").filter(|value| *value != "0");
+    share_count(task, profile.get(task.dataset, "market_cap"))
+}
+
+/// The task that tells a company's shares where FMP gives no market cap of it.
+pub(crate) fn share_count(task: &Task, market_cap: Option<&str>) -> Option<Task> {
     let dataset = catalog::dataset("shares_float").filter(|d| d.requests == Requests::Symbol)?;
-    market_cap.is_none().then(|| Task { dataset, symbol: task.symbol.clone(), window: Window::All })
+    let none = market_cap.is_none_or(|value| value == "0");
+    none.then(|| Task { dataset, symbol: task.symbol.clone(), window: Window::All })
 }

@@ -5,6 +5,7 @@
 
 pub mod asked;
 pub mod event;
+pub mod market;
 pub mod planner;
 pub mod sweep;
 pub mod universe;
@@ -23,6 +24,7 @@ use findata_shared::{
     run::{Options, Request, RunId},
     stage::{self, Stage},
 };
+use market::Market;
 use planner::{Planned, bulk::Chosen};
 use universe::Members;
 
@@ -44,8 +46,12 @@ pub async fn handle(
             let plan = match &request.retry_of {
                 Some(run) => again(request, run, stage, clock).await?,
                 None => {
-                    let members = universe::resolve(request, fmp, stage, clock).await?;
-                    plan(request, members, stage, clock).await?
+                    let mut members = universe::resolve(request, fmp, stage, clock).await?;
+                    let (market, spent) =
+                        market::ask(&members.symbols, &request.options, fmp, stage, clock.now()).await?;
+                    members.calls += spent.calls;
+                    members.bytes += spent.bytes;
+                    plan(request, members, &market, stage, clock).await?
                 }
             };
             if stage::write_json_once(stage, &ledger::plan_key(&request.run_id), &plan).await? {
@@ -70,7 +76,8 @@ pub async fn handle(
 /// As for [`handle`].
 pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
     let members = universe::last_known(request, stage).await?;
-    plan(request, members, stage, clock).await
+    let market = Market::read(stage).await?.as_if_read(clock.now());
+    plan(request, members, &market, stage, clock).await
 }
 
 /// The plan of what failed in a run, or was never done in it.
@@ -92,14 +99,14 @@ async fn again(request: &Request, run: &RunId, stage: &impl Stage, clock: &impl 
             datasets.push((dataset.name.into(), DatasetPlan { calls, due, ..DatasetPlan::default() }));
         }
     }
-    let mut planned = Planned { tasks, datasets };
+    let mut planned = Planned { tasks, datasets, ..Planned::default() };
     let bulk = by_bulk(&mut planned, &known.options, stage, clock).await?;
     let mut notes = vec![format!("what failed in run {run}, and nothing else")];
     notes.extend(bulk.notes);
     Ok(Plan {
         run_id: request.run_id.clone(),
         options: Options { max_calls: request.options.max_calls, ..known.options },
-        batches: [bulk.batches, planner::batches(&known.symbols, planned.tasks)].concat(),
+        batches: [bulk.batches, planner::each(&known.symbols, planned.tasks)].concat(),
         symbols: known.symbols,
         notes,
         landed: Vec::new(),
@@ -109,23 +116,29 @@ async fn again(request: &Request, run: &RunId, stage: &impl Stage, clock: &impl 
     })
 }
 
-async fn plan(request: &Request, members: Members, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
+async fn plan(
+    request: &Request,
+    members: Members,
+    market: &Market,
+    stage: &impl Stage,
+    clock: &impl Clock,
+) -> Result<Plan> {
     let book = Book::read(stage).await?;
     let mut notes = members.notes;
     if !request.options.reach.quarterly && request.options.quarters > 0 {
         notes.push("the FMP plan has no quarterly statements: fiscal years alone, and no TTM figures".into());
     }
-    let mut planned = planner::plan(&members.symbols, &request.options, &book, clock.now())?;
+    let mut planned = planner::plan(&members.symbols, &request.options, &book, market, clock.now())?;
     let bulk = by_bulk(&mut planned, &request.options, stage, clock).await?;
     notes.extend(bulk.notes);
     Ok(Plan {
         run_id: request.run_id.clone(),
         options: request.options.clone(),
-        batches: [bulk.batches, planner::batches(&members.symbols, planned.tasks)].concat(),
+        datasets: std::mem::take(&mut planned.datasets),
+        batches: [bulk.batches, planner::batches(&members.symbols, planned)].concat(),
         symbols: members.symbols,
         notes,
         landed: members.landed,
-        datasets: planned.datasets,
         planning_calls: members.calls,
         planning_bytes: members.bytes,
     })

@@ -10,7 +10,7 @@ use findata_shared::{
     fmp::Fmp,
     landing::Landing,
     ledger::{self, BatchEntry, Outcome, TaskRecord},
-    plan::{Task, Window},
+    plan::{Task, Way, Window},
     rows::{self, Row},
     run::{Request, Universe},
     stage::{self, Stage},
@@ -143,7 +143,7 @@ async fn land(
     let file = landing.land(stage, &request.run_id, BATCH).await?;
     let outcome = Outcome::Rows { rows: rows.len() as u64, newest: None };
     let mut entry = BatchEntry::new(BATCH);
-    entry.tasks.push(TaskRecord { task, outcome, calls, bytes, fetched_at: now });
+    entry.tasks.push(TaskRecord { task, outcome, calls, bytes, fetched_at: now, way: Way::Each });
     entry.files.push(file);
     stage::write_json_once(stage, &ledger::batch_key(&request.run_id, BATCH), &entry).await?;
     Ok(())

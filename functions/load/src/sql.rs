@@ -51,7 +51,7 @@ fn answers_whole_sets(dataset: &Dataset) -> bool {
     match dataset.requests {
         Requests::Market => true,
         Requests::Symbol => dataset.key.len() > 1,
-        Requests::Statement | Requests::Days => false,
+        Requests::Symbols | Requests::Statement | Requests::Days => false,
     }
 }
 

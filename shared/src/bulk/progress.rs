@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ledger::{Outcome, TaskRecord},
-    plan::Task,
+    plan::{Task, Way},
 };
 
 /// How far a batch is that comes by bulk files.
@@ -73,6 +73,7 @@ impl Progress {
             calls: told.calls,
             bytes: told.bytes,
             fetched_at: self.begun,
+            way: Way::Bulk,
         };
         tasks.iter().zip(&self.tasks).map(record).collect()
     }

@@ -1,6 +1,6 @@
 //! Columns of the datasets that are not statements.
 
-use super::{Column, boolean, date, decimal, double, text};
+use super::{Column, boolean, date, decimal, double, integer, text};
 
 /// Columns of `profile`.
 pub(super) const PROFILE: &[Column] = &[
@@ -71,6 +71,23 @@ pub(super) const SHARES_FLOAT: &[Column] = &[
     double("free_float", "freeFloat"),
     decimal("float_shares", "floatShares"),
     decimal("outstanding_shares", "outstandingShares"),
+];
+
+/// Columns of `batch-quote`.
+pub(super) const QUOTES: &[Column] = &[
+    text("symbol", "symbol").required(),
+    text("company_name", "name"),
+    decimal("price", "price"),
+    decimal("market_cap", "marketCap"),
+    decimal("open_price", "open"),
+    decimal("high_price", "dayHigh"),
+    decimal("low_price", "dayLow"),
+    decimal("previous_close", "previousClose"),
+    decimal("volume", "volume"),
+    decimal("change_amount", "change"),
+    double("change_percent", "changePercentage"),
+    text("exchange", "exchange"),
+    integer("quoted_at", "timestamp"),
 ];
 
 /// Columns of `sp500-constituent`.

@@ -41,6 +41,8 @@ pub enum Requests {
     Market,
     /// Once a symbol.
     Symbol,
+    /// Once for many symbols (`symbols=A,B`).
+    Symbols,
     /// Once a symbol and cadence (`period=annual|quarter`, `limit=N`).
     Statement,
     /// A symbol's days (`from`, `to`), in windows that cannot reach FMP's cut at 5,000 rows.
@@ -173,6 +175,17 @@ pub const CATALOG: &[Dataset] = &[
         about: "Shares outstanding; asked only where a profile has no market cap.",
     },
     Dataset {
+        name: "quotes",
+        endpoint: "batch-quote",
+        requests: Requests::Symbols,
+        key: &["symbol"],
+        history: History::Current,
+        columns: market::QUOTES,
+        freshness: Freshness::UntilNextClose,
+        row_bytes: 120,
+        about: "The newest price and market cap, a hundred symbols a call; asked where calls are limited, for what a profile and a bar of one's own would tell.",
+    },
+    Dataset {
         name: "sp500_constituents",
         endpoint: "sp500-constituent",
         requests: Requests::Market,
@@ -190,7 +203,7 @@ pub const CATALOG: &[Dataset] = &[
         key: &["symbol"],
         history: History::Current,
         columns: reconciled::RATIOS_TTM,
-        freshness: Freshness::InTurn { asked: Duration::days(1), days: 30 },
+        freshness: Freshness::InTurn { asked: Duration::days(1), days: 90 },
         row_bytes: 1_500,
         about: "FMP's own ratios of the last twelve months, to reconcile with; undated, so of the day they were fetched.",
     },
@@ -201,7 +214,7 @@ pub const CATALOG: &[Dataset] = &[
         key: &["symbol"],
         history: History::Current,
         columns: reconciled::KEY_METRICS_TTM,
-        freshness: Freshness::InTurn { asked: Duration::days(1), days: 30 },
+        freshness: Freshness::InTurn { asked: Duration::days(1), days: 90 },
         row_bytes: 1_200,
         about: "FMP's own key metrics of the last twelve months, to reconcile with; undated, so of the day they were fetched.",
     },

@@ -8,6 +8,7 @@ use crate::{Error, Result};
 const CALL_LIMIT: &str = "FMP's call limit";
 const REFUSED_KEY: &str = "FMP refused the key";
 const REFUSED_ACCESS: &str = "FMP refused access";
+const NO_ENDPOINT: &str = "FMP has no such endpoint";
 const NO_BANDWIDTH: &str = "FMP's bandwidth of the last 30 days is used up";
 
 /// Whether a retry is for the call limit, which is everybody's, and not for something of the call's own.
@@ -27,6 +28,12 @@ pub(super) fn is_everybodys(error: &Error) -> bool {
         Error::Budget(reason) => reason.starts_with(NO_BANDWIDTH),
         _ => false,
     }
+}
+
+/// Whether FMP does not offer the endpoint at all (404), so that another way to the same rows is worth a try. What it offers
+/// in other plans alone is `NotInPlan`.
+pub fn is_not_offered(error: &Error) -> bool {
+    matches!(error, Error::Reject(reason) if reason.starts_with(NO_ENDPOINT))
 }
 
 /// Whether an answer holds rows, none, or is an error.
@@ -53,7 +60,7 @@ pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool> {
         401 => Err(refused_key(&said)),
         402 => Err(Error::NotInPlan(format!("not in your FMP plan: {said}"))),
         403 => Err(Error::Stop(format!("{REFUSED_ACCESS}: {said}"))),
-        404 => Err(Error::Reject("FMP has no such endpoint (404); check --fmp-url".into())),
+        404 => Err(Error::Reject(format!("{NO_ENDPOINT} (404); check --fmp-url"))),
         429 if message.starts_with("Bandwidth Limit") => Err(bandwidth(&said)),
         429 => Err(Error::retry(format!("{CALL_LIMIT}: {said}"))),
         408 | 425 | 500..=599 => Err(Error::retry(format!("FMP answered {status}: {said}"))),
@@ -122,10 +129,13 @@ mod tests {
             (404, "[]"),
             (200, r#"{"Error Message":"Something else"}"#),
         ] {
-            assert!(matches!(ask(status, body), Err(Error::Reject(_))), "{status} {body}");
+            let error = ask(status, body).unwrap_err();
+            assert!(matches!(error, Error::Reject(_)), "{status} {body}");
+            assert_eq!(is_not_offered(&error), status == 404, "{status} {body}");
         }
         for body in ["Premium Query Parameter: 'Special Endpoint", "Restricted Endpoint: This"] {
-            assert!(matches!(ask(402, body), Err(Error::NotInPlan(_))));
+            let error = ask(402, body).unwrap_err();
+            assert!(matches!(error, Error::NotInPlan(_)) && !is_not_offered(&error), "{body}");
         }
         for (status, body) in [
             (401, r#"{"Error Message":"Invalid API KEY. Feel free"}"#),

@@ -3,28 +3,28 @@
 mod bulk;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
 use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use reqwest::{
-    Client, Url,
-    header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT},
-    redirect,
-};
+use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
-use tower::util::MapRequestLayer;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
-    answer::{classify, is_call_limit, is_everybodys, is_refused_key},
-    body,
+    answer::{is_call_limit, is_everybodys, is_refused_key},
+    breaker::Breakers,
     budget::{Budget, FmpPlan, Limits, Permit, Shelf, Work},
     gate::Gate,
+    retries::Retries,
     tally::Tally,
+    wire::{self, Exchange, Wire},
 };
 use crate::{
     Error, Result,
@@ -38,14 +38,10 @@ pub use bulk::{BULK_PAUSE, BulkAnswer, Came, Deadline, Records};
 /// FMP's own base.
 pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";
 
-/// The header in which the key travels.
-const KEY: &str = "apikey";
 /// Tries of one call, the first included.
 const TRIES: usize = 5;
 /// Answers that the call limit is reached, after which one call gives up: two minutes of waiting.
 const LIMIT_ANSWERS: u32 = 8;
-/// Calls in a row to which nobody answered, after which the run stops.
-const SILENT_CALLS: u64 = 24;
 
 /// What a client is built from.
 #[derive(Debug, Clone)]
@@ -74,18 +70,19 @@ pub type ReadKey = Box<dyn Fn() -> BoxFuture<'static, Result<SecretString>> + Se
 
 /// The client of one run, or of a sandbox in which many follow each other.
 pub struct Fmp {
-    http: Client,
+    wire: Wire,
     /// For bulk files, which begin later and take longer; made for the first of them.
-    bulk_http: OnceLock<Client>,
+    bulk_wire: OnceLock<Wire>,
     bulk_pause: Duration,
     key: Mutex<HeaderValue>,
     /// For a key that somebody may have changed meanwhile.
     read_key: Option<ReadKey>,
     /// One caller reads it, the others wait for that.
     renewing: tokio::sync::Mutex<()>,
-    base: Url,
     budget: Budget,
     gate: Gate,
+    breakers: Breakers,
+    retries: Retries,
     slots: Semaphore,
     per_minute: Option<u32>,
     tally: Arc<Tally>,
@@ -117,24 +114,24 @@ impl Fmp {
     /// # Errors
     /// `Config` for an address or a key that cannot be one.
     pub fn new(settings: &Settings) -> Result<Self> {
-        let base = base(&settings.url)?;
         let tally = Arc::new(Tally::default());
-        let http = http(Arc::clone(&tally), Duration::from_secs(20), Duration::from_secs(60))?;
+        let wire = Wire::new(&settings.url, Arc::clone(&tally))?;
         let limits = settings.plan.limits();
         let limits = Limits { bytes: settings.bytes.or(limits.bytes), ..limits };
         let key = settings.key.expose_secret().trim();
         let shelf: Box<dyn Shelf> = Box::new(MemoryStage::default());
         let budget = Budget::new(limits, key, shelf, Box::new(SystemClock), Arc::clone(&tally));
         Ok(Fmp {
-            http,
-            bulk_http: OnceLock::new(),
+            wire,
+            bulk_wire: OnceLock::new(),
             bulk_pause: settings.bulk_pause,
-            key: Mutex::new(header(&settings.key)?),
+            key: Mutex::new(wire::header(&settings.key)?),
             read_key: None,
             renewing: tokio::sync::Mutex::new(()),
-            base,
             budget,
             gate: Gate::new(settings.limit_pause),
+            breakers: Breakers::default(),
+            retries: Retries::default(),
             slots: Semaphore::new(settings.in_flight.max(1)),
             per_minute: settings.plan.per_minute(),
             tally,
@@ -161,7 +158,7 @@ impl Fmp {
     /// # Errors
     /// `Config` for one that cannot be an API's.
     pub fn check_url(url: &str) -> Result<()> {
-        base(url).map(|_| ())
+        wire::base(url).map(|_| ())
     }
 
     /// Asks for one task's rows.
@@ -173,11 +170,12 @@ impl Fmp {
     pub async fn get(&self, endpoint: &str, parameters: &[(&str, String)]) -> Answer {
         let (mut calls, mut bytes) = (0, 0);
         let tries = Mutex::new((&mut calls, &mut bytes));
+        let probe = AtomicBool::new(false);
         let once = || async {
             let mut limited = 0;
             loop {
                 let key = lock(&self.key).clone();
-                let (call, received, outcome) = self.once(endpoint, parameters, &key).await;
+                let (call, received, outcome) = self.once(endpoint, parameters, &key, &probe).await;
                 {
                     let mut sum = lock(&tries);
                     *sum.0 += u32::from(call);
@@ -211,10 +209,13 @@ impl Fmp {
             .with_jitter();
         let body = once
             .retry(backoff)
-            .when(|e: &Error| matches!(e, Error::Retry { .. }))
-            .adjust(|e, delay| match e {
-                Error::Retry { after: Some(after), .. } => delay.map(|d| d.max(*after)),
-                _ => delay,
+            .when(|e: &Error| matches!(e, Error::Retry { .. }) && !self.breakers.given_up(endpoint, Instant::now()))
+            .adjust(|e, delay| {
+                let delay = delay.filter(|_| self.retries.take())?;
+                match e {
+                    Error::Retry { after: Some(after), .. } => Some(delay.max(*after)),
+                    _ => Some(delay),
+                }
             })
             .await;
         if let Err(error) = &body {
@@ -237,6 +238,8 @@ impl Fmp {
     /// Begins another piece of work: what ended the one before may have passed.
     pub fn begin(&self, work: &Work) {
         *lock(&self.halted) = None;
+        self.breakers.begin();
+        self.retries.begin();
         self.budget.begin(work);
     }
 
@@ -247,7 +250,7 @@ impl Fmp {
 
     /// Its base address.
     pub fn url(&self) -> &str {
-        self.base.as_str()
+        self.wire.base()
     }
 
     /// What the calls came to so far.
@@ -267,7 +270,7 @@ impl Fmp {
         if *lock(&self.key) != *refused {
             return true;
         }
-        match read_key().await.and_then(|key| header(&key)) {
+        match read_key().await.and_then(|key| wire::header(&key)) {
             Ok(key) if key != *refused => {
                 tracing::info!("FMP refused the key; another is in its place");
                 self.budget.use_key(key.to_str().unwrap_or_default());
@@ -282,22 +285,31 @@ impl Fmp {
         }
     }
 
-    /// Waits until a call may be made.
-    async fn permit(&self) -> Result<Permit<'_>> {
+    /// Waits until a call may be made. One that is a breaker's probe stays it in its further tries: what fails at first, but
+    /// not for good, is found to work.
+    async fn turn(&self, endpoint: &str, probe: &AtomicBool) -> Result<(SemaphorePermit<'_>, Permit<'_>)> {
         let halted = || lock(&self.halted).clone();
         if let Some(error) = halted() {
             return Err(error);
         }
         loop {
+            // Before it takes a slot: who waits here holds up no other endpoint.
+            if !probe.load(Relaxed) {
+                probe.store(self.breakers.admit(endpoint).await.map_err(|e| self.unless_dead(e))?, Relaxed);
+            }
+            let slot = self.slots.acquire().await.map_err(|_| Error::Stop("the client is closed".into()))?;
+            let asked = Instant::now();
             self.gate.wait().await;
-            let permit = self.budget.permit().await?;
+            let permit = self.budget.permit().await;
+            self.tally.waited(asked.elapsed());
+            let permit = permit?;
             // Where only the limit of calls is reached, this one is within it.
             if let Some(error) = halted().filter(|e| matches!(e, Error::Stop(_)) || is_everybodys(e)) {
                 return Err(error);
             }
-            // Else it was shut meanwhile; the permit goes back.
-            if self.gate.is_open() {
-                return Ok(permit);
+            // Else it was shut meanwhile, or the endpoint failed; the permit goes back.
+            if self.gate.is_open() && (probe.load(Relaxed) || self.breakers.is_closed(endpoint)) {
+                return Ok((slot, permit));
             }
         }
     }
@@ -308,109 +320,30 @@ impl Fmp {
         endpoint: &str,
         parameters: &[(&str, String)],
         key: &HeaderValue,
+        probe: &AtomicBool,
     ) -> (bool, u64, Result<Option<Bytes>>) {
-        let Ok(_slot) = self.slots.acquire().await else {
-            return (false, 0, Err(Error::Stop("the client is closed".into())));
-        };
-        let asked = Instant::now();
-        let permit = self.permit().await;
-        self.tally.waited(asked.elapsed());
-        match permit {
-            Ok(permit) => permit.used(),
+        let (_slot, permit) = match self.turn(endpoint, probe).await {
+            Ok(turn) => turn,
             Err(error) => return (false, 0, Err(error)),
-        }
-        self.tally.begin();
-        let answered = self.exchange(endpoint, parameters, key).await;
-        let silent = self.tally.end(!matches!(answered, Err((_, false))));
-        match answered {
-            Ok((bytes, outcome)) => (true, bytes, outcome),
-            Err((error, _)) if silent >= SILENT_CALLS => {
-                let error = format!("{} does not answer: {error}; check the network and --fmp-url", self.base);
-                (true, 0, Err(Error::Stop(error)))
-            }
-            Err((error, _)) => (true, 0, Err(error)),
-        }
-    }
-
-    fn address(&self, endpoint: &str, parameters: &[(&str, String)]) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}/{endpoint}", self.base.path().trim_end_matches('/')));
-        url.query_pairs_mut().extend_pairs(parameters);
-        url
-    }
-
-    /// Sends and reads; an error says whether somebody had answered.
-    async fn exchange(
-        &self,
-        endpoint: &str,
-        parameters: &[(&str, String)],
-        key: &HeaderValue,
-    ) -> Result<(u64, Result<Option<Bytes>>), (Error, bool)> {
-        let sent = self.http.get(self.address(endpoint, parameters)).header(KEY, key).send().await;
-        let response = sent.map_err(|e| (Error::retry(format!("no answer from FMP: {}", body::cause(&e))), false))?;
-        let status = response.status();
-        let after = retry_after(response.headers());
-        let (body, bytes) = body::read(response).await.map_err(|e| (e, true))?;
-        let outcome = match classify(status, &body) {
-            Ok(rows) => Ok(rows.then_some(body)),
-            Err(Error::Retry { reason, .. }) => Err(Error::Retry { reason, after }),
-            Err(other) => Err(other),
         };
-        Ok((bytes, outcome))
+        permit.used();
+        let under_way = self.tally.begin();
+        self.retries.call();
+        let Exchange { answered, bytes, outcome } = self.wire.exchange(endpoint, parameters, key).await;
+        drop(under_way);
+        self.breakers.note(endpoint, &outcome, answered, Instant::now());
+        (true, bytes, outcome.map_err(|error| if answered { error } else { self.unless_dead(error) }))
     }
-}
 
-fn base(url: &str) -> Result<Url> {
-    // Not echoed: an address may hold a password or a key, and errors are kept.
-    let wrong = || {
-        Error::Config(format!(
-            "this is no address of an FMP API: use one like {DEFAULT_URL}, without user, password or query; the key goes into FMP_API_KEY"
-        ))
-    };
-    let parsed = Url::parse(url.trim()).map_err(|_| wrong())?;
-    let bare = parsed.username().is_empty() && parsed.password().is_none() && parsed.query().is_none();
-    let usable = matches!(parsed.scheme(), "http" | "https") && parsed.has_host() && bare;
-    if usable { Ok(parsed) } else { Err(wrong()) }
+    /// The error, unless it is not this call's: that nobody answers any stops the run.
+    fn unless_dead(&self, error: Error) -> Error {
+        if self.breakers.nobody_answers(Instant::now()) {
+            return Error::Stop(format!("{} does not answer: {error}; check the network and --fmp-url", self.url()));
+        }
+        error
+    }
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The key as the header's value, which logs do not show.
-fn header(key: &SecretString) -> Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(key.expose_secret().trim())
-        .map_err(|_| Error::Config("FMP_API_KEY holds characters that no key has".into()))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-/// A client that bears so long a silence, and so long an answer.
-fn http(tally: Arc<Tally>, silence: Duration, whole: Duration) -> Result<Client> {
-    // The first caller installs the one crypto provider of the process; later calls find it there.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("findata/", env!("CARGO_PKG_VERSION"))));
-    Client::builder()
-        .default_headers(headers)
-        // Unpacked within bounds by `body`, also where another crate turns reqwest's own unpacking on.
-        .no_gzip()
-        // A redirect would carry the key to another host.
-        .redirect(redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(5))
-        .read_timeout(silence)
-        .timeout(whole)
-        .connector_layer(MapRequestLayer::new(move |request| {
-            tally.connection();
-            request
-        }))
-        .build()
-        .map_err(|e| Error::Config(format!("cannot set up HTTPS: {}", body::cause(&e))))
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    // A longer wait than any run takes is no advice for this run.
-    Some(Duration::from_secs(seconds.min(120)))
 }

@@ -11,7 +11,6 @@ pub struct Tally {
     peak: AtomicU64,
     opened: AtomicU64,
     waited_micros: AtomicU64,
-    silent: AtomicU64,
 }
 
 impl Tally {
@@ -48,21 +47,20 @@ impl Tally {
         self.in_flight.load(Relaxed)
     }
 
-    /// Counts a call.
-    pub(super) fn begin(&self) {
+    /// Counts a call, which is under way until what it gives is dropped: also one that is given up.
+    pub(super) fn begin(&self) -> UnderWay<'_> {
         self.calls.fetch_add(1, Relaxed);
         let now = self.in_flight.fetch_add(1, Relaxed) + 1;
         self.peak.fetch_max(now, Relaxed);
+        UnderWay(self)
     }
+}
 
-    /// Ends a call; says how many in a row, this one included, nobody answered.
-    pub(super) fn end(&self, answered: bool) -> u64 {
-        self.in_flight.fetch_sub(1, Relaxed);
-        if answered {
-            self.silent.store(0, Relaxed);
-            0
-        } else {
-            self.silent.fetch_add(1, Relaxed) + 1
-        }
+/// A call under way.
+pub(super) struct UnderWay<'a>(&'a Tally);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
     }
 }

@@ -1,9 +1,8 @@
 //! When the public knew a statement.
 
-use chrono::{Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
-use chrono_tz::America::New_York;
+use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
 
-use crate::catalog::Dataset;
+use crate::{calendar, catalog::Dataset};
 
 /// Latest a 10-K may be filed after the period's end (SEC, Form 10-K, general instruction A): the estimate
 /// for a statement with neither acceptance nor filing date.
@@ -26,7 +25,7 @@ pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>]) {
     let (instant, word, known) = if let Some(local) = local {
         let close = NaiveTime::from_hms_opt(16, 0, 0).unwrap_or_default();
         let known = if local.time() > close { local.date() + Days::new(1) } else { local.date() };
-        (in_utc(local), "accepted", known)
+        (calendar::from_new_york(local), "accepted", known)
     } else if let Some(filed) = filed {
         (filed.and_time(evening), "filing", filed + Days::new(1))
     } else if let Some(ended) = ended {
@@ -38,13 +37,4 @@ pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>]) {
     values[accepted_at] = Some(instant.to_string());
     values[source] = Some(word.into());
     values[known_on] = Some(known.to_string());
-}
-
-/// FMP's acceptedDate is New York time without an offset. In the hour that comes twice the first is taken; one
-/// that does not exist is read as winter time.
-fn in_utc(local: NaiveDateTime) -> NaiveDateTime {
-    match New_York.from_local_datetime(&local) {
-        LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => t.with_timezone(&Utc).naive_utc(),
-        LocalResult::None => local + chrono::Duration::hours(5),
-    }
 }

@@ -63,6 +63,34 @@ pub async fn write_json_once<T: Serialize>(stage: &impl Stage, key: &str, value:
     stage.put_if_absent(key, to_json(value)?).await
 }
 
+/// Changes a JSON object that others may change at the same time; what is not there yet begins as its default.
+///
+/// # Errors
+/// `Retry` when others keep changing it; the stage's own.
+pub async fn change_json<T>(stage: &impl Stage, key: &str, change: impl Fn(&mut T)) -> Result<()>
+where
+    T: Default + Serialize + DeserializeOwned,
+{
+    const TRIES: usize = 20;
+    for _ in 0..TRIES {
+        let before = stage.get(key).await?;
+        let mut value: T = match &before {
+            None => T::default(),
+            Some(object) => from_json(key, &object.body)?,
+        };
+        change(&mut value);
+        let body = to_json(&value)?;
+        let written = match before {
+            None => stage.put_if_absent(key, body).await?,
+            Some(object) => stage.put_if_match(key, body, &object.etag).await?,
+        };
+        if written {
+            return Ok(());
+        }
+    }
+    Err(Error::retry(format!("{key} on the stage kept changing")))
+}
+
 /// A value as JSON bytes.
 ///
 /// # Errors

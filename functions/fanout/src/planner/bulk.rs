@@ -107,6 +107,7 @@ mod tests {
     use findata_shared::{Symbol, freshness::Book, run::Options};
 
     use super::*;
+    use crate::market::Market;
 
     const NOW: &str = "2026-11-20T22:00:00Z";
 
@@ -116,7 +117,7 @@ mod tests {
             Options { reach: Reach { bulk: true, sparing: true, ..Reach::default() }, ..Options::default() };
         change(&mut options);
         let now = NOW.parse().unwrap();
-        let mut planned = super::super::plan(&symbols, &options, &Book::default(), now).unwrap();
+        let mut planned = super::super::plan(&symbols, &options, &Book::default(), &Market::default(), now).unwrap();
         let chosen = choose(&mut planned, options.reach, &BTreeMap::new(), now);
         (planned, chosen)
     }
@@ -174,7 +175,11 @@ mod tests {
         let refused = |at| BTreeMap::from([("profile-bulk".to_owned(), at)]);
         let reach = Reach { bulk: true, sparing: true, ..Reach::default() };
         let again = |at| {
-            let mut planned = Planned { tasks: chosen.batches[0].tasks.clone(), datasets: planned.datasets.clone() };
+            let mut planned = Planned {
+                tasks: chosen.batches[0].tasks.clone(),
+                datasets: planned.datasets.clone(),
+                ..Planned::default()
+            };
             choose(&mut planned, reach, &refused(at), now).batches.len()
         };
         assert_eq!((again(now - Duration::hours(23)), again(now - Duration::hours(25))), (0, 1));

@@ -23,14 +23,20 @@ fn only(dataset: &str) -> Options {
 
 fn note(book: &mut Book, tasks: &[Task], when: &str, outcome: impl Fn(&Task) -> Outcome) {
     for task in tasks {
-        let record =
-            TaskRecord { task: task.clone(), outcome: outcome(task), calls: 1, bytes: 1, fetched_at: at(when) };
+        let record = TaskRecord {
+            task: task.clone(),
+            outcome: outcome(task),
+            calls: 1,
+            bytes: 1,
+            fetched_at: at(when),
+            way: Way::Each,
+        };
         book.note(&record);
     }
 }
 
 fn ask(options: &Options, book: &Book, when: &str) -> Vec<Task> {
-    plan(&symbols(), options, book, at(when)).unwrap().tasks
+    plan(&symbols(), options, book, &Market::default(), at(when)).unwrap().tasks
 }
 
 #[test]
@@ -43,7 +49,7 @@ fn a_first_run_asks_ten_times_a_symbol_and_a_second_one_not_at_all() {
         rows: 1,
         newest: matches!(task.window, Window::Days { .. }).then(|| day("2026-11-20")),
     });
-    let second = plan(&symbols(), &options, &book, at("2026-11-20T22:00:01Z")).unwrap();
+    let second = plan(&symbols(), &options, &book, &Market::default(), at("2026-11-20T22:00:01Z")).unwrap();
     assert!(second.tasks.is_empty());
     assert_eq!(second.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum::<u64>(), 11);
 }
@@ -118,21 +124,27 @@ fn failed_tasks_are_due_again_and_empty_ones_after_a_day() {
 #[test]
 fn batches_keep_a_symbol_together() {
     let symbols: Vec<Symbol> = (0..120).map(|i| format!("S{i}").parse().unwrap()).collect();
-    let tasks = plan(&symbols, &Options::default(), &Book::default(), at("2026-11-20T22:00:00Z")).unwrap().tasks;
-    let packed = batches(&symbols, tasks);
+    let tasks = plan(&symbols, &Options::default(), &Book::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
+        .unwrap()
+        .tasks;
+    let packed = each(&symbols, tasks);
     assert_eq!(packed.iter().map(|b| b.tasks.len()).collect::<Vec<_>>(), [501, 500, 200]);
 }
 
 #[test]
 fn what_is_not_in_the_catalog_is_refused() {
-    let error = plan(&symbols(), &only("ratios"), &Book::default(), at("2026-11-20T22:00:00Z")).unwrap_err();
+    let error = plan(&symbols(), &only("ratios"), &Book::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
+        .unwrap_err();
     assert!(error.to_string().contains("income_statement"));
-    assert!(plan(&symbols(), &only("sp500_constituents"), &Book::default(), at("2026-11-20T22:00:00Z")).is_err());
+    assert!(
+        plan(&symbols(), &only("sp500_constituents"), &Book::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
+            .is_err()
+    );
     let nothing = Options { years: 0, quarters: 0, ..only("cash_flow") };
-    assert!(plan(&symbols(), &nothing, &Book::default(), at("2026-11-20T22:00:00Z")).is_err());
+    assert!(plan(&symbols(), &nothing, &Book::default(), &Market::default(), at("2026-11-20T22:00:00Z")).is_err());
     let backwards =
         Options { prices_from: Some(day("2026-02-01")), prices_to: Some(day("2026-01-01")), ..only("prices") };
-    assert!(plan(&symbols(), &backwards, &Book::default(), at("2026-11-20T22:00:00Z")).is_err());
+    assert!(plan(&symbols(), &backwards, &Book::default(), &Market::default(), at("2026-11-20T22:00:00Z")).is_err());
     let weekend = Options { prices_from: Some(day("2026-11-21")), ..only("prices") };
     assert!(ask(&weekend, &Book::default(), "2026-11-22T22:00:00Z").is_empty(), "no session has closed since");
 }
@@ -165,7 +177,7 @@ fn an_index_that_is_a_member_is_asked_for_once() {
 
 /// The reasons and counts of a dataset that a plan does not ask for.
 fn unasked(options: &Options, book: &Book, when: &str) -> Vec<String> {
-    let planned = plan(&symbols(), options, book, at(when)).unwrap();
+    let planned = plan(&symbols(), options, book, &Market::default(), at(when)).unwrap();
     planned.datasets.iter().flat_map(|(_, d)| d.unasked.keys().cloned()).collect()
 }
 
@@ -179,13 +191,13 @@ fn fmps_own_ratios_come_in_turn_and_never_on_the_day_of_a_first_load() {
     let mut book = Book::default();
     let options = Options::default();
     let evening = |day: i64| (at("2026-01-01T22:00:00Z") + Duration::days(day)).to_rfc3339();
-    let ask = |book: &Book, when: &str| plan(&many, &options, book, at(when)).unwrap().tasks;
+    let ask = |book: &Book, when: &str| plan(&many, &options, book, &Market::default(), at(when)).unwrap().tasks;
     let first = ask(&book, &evening(0));
     assert_eq!((first.len(), reconciling(&first)), (many.len() * 10 + 1, 0));
     note(&mut book, &first, &evening(0), |_| Outcome::Rows { rows: 1, newest: None });
     assert_eq!(reconciling(&ask(&book, "2026-01-01T23:00:00Z")), 0, "a run right after");
     let mut asked: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-    for day in 1..=90 {
+    for day in 1..=190 {
         let when = evening(day);
         let due: Vec<Task> = ask(&book, &when).into_iter().filter(|t| turns::days(t.dataset).is_some()).collect();
         assert!(due.len() as f64 / (many.len() as f64) < 0.2, "{} calls on day {day}", due.len());
@@ -196,7 +208,7 @@ fn fmps_own_ratios_come_in_turn_and_never_on_the_day_of_a_first_load() {
         assert_eq!(reconciling(&ask(&book, &when)), 0, "a second run of day {day}");
     }
     assert_eq!(asked.len(), many.len() * 2, "everybody has had a turn");
-    assert!(asked.values().all(|days| days.windows(2).all(|w| w[1] - w[0] == 30)), "{asked:?}");
+    assert!(asked.values().all(|days| days.windows(2).all(|w| w[1] - w[0] == 90)), "{asked:?}");
 }
 
 #[test]
@@ -216,9 +228,9 @@ fn a_run_may_ask_for_fmps_own_ratios_at_once_by_flag_or_by_name() {
     assert_eq!(reconciling(&ask(&with_prices, &Book::default(), "2026-11-20T22:00:00Z")), 2);
     assert_eq!(
         unasked(&Options::default(), &book, "2026-11-21T22:00:00Z"),
-        ["compared within the last 30 days; --reconcile asks again"; 2]
+        ["compared within the last 90 days; --reconcile asks again"; 2]
     );
-    // Refused, it is asked for again after a day by whoever asks, and in turn after thirty.
+    // Refused, it is asked for again after a day by whoever asks, and in turn after ninety.
     let again = ask(&only("ratios_ttm"), &book, "2026-11-21T22:00:00Z");
     note(&mut book, &again, "2026-11-21T22:00:00Z", |_| Outcome::NotInPlan { reason: "x".into() });
     assert!(ask(&only("ratios_ttm"), &book, "2026-11-22T21:00:00Z").is_empty());

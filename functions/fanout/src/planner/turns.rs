@@ -11,8 +11,8 @@ use findata_shared::{
 
 use super::Decision;
 
-const COMPARED: &str = "compared within the last 30 days; --reconcile asks again";
-const REFUSED: &str = "not in the FMP plan within the last 30 days; --reconcile asks again";
+const COMPARED: &str = "compared within the last 90 days; --reconcile asks again";
+const REFUSED: &str = "not in the FMP plan within the last 90 days; --reconcile asks again";
 
 /// Days from one turn to the next, for a dataset that is asked for in turn.
 pub(super) fn days(dataset: &Dataset) -> Option<u32> {
@@ -45,8 +45,8 @@ pub(super) fn decide(
     } else if let Some(known) = known.filter(|k| age(k) < i64::from(days)) {
         Decision::Leave(if known.refused { REFUSED } else { COMPARED })
     } else if hash::number(symbol.as_str()) % u64::from(days) == turn {
-        Decision::Fetch("in turn, a thirtieth of the symbols a day")
+        Decision::Fetch("in turn, once in 90 days")
     } else {
-        Decision::Leave("in turn, a thirtieth of the symbols a day; --reconcile asks at once")
+        Decision::Leave("in turn, once in 90 days; --reconcile asks at once")
     }
 }

@@ -55,7 +55,7 @@ pub(crate) struct Extent {
     /// Only these datasets
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub datasets: Vec<String>,
-    /// Ask for FMP's own ratios of every symbol, to compare ours with [default: a thirtieth of the symbols a day]
+    /// Ask for FMP's own ratios of every symbol, to compare ours with [default: of each once in 90 days]
     #[arg(long)]
     pub reconcile: bool,
     /// Never make more calls than this, retries included

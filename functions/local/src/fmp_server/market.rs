@@ -128,7 +128,7 @@ pub(super) fn quote<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
     let now = Now::of(world, c);
     let Some(bar) = now.last() else { return };
     let previous = now.previous();
-    let closed = bar.day.and_hms_opt(20, 0, 1).map_or(0, |t| t.and_utc().timestamp());
+    let closed = findata_shared::calendar::close_of(bar.day).timestamp() + 1;
     let cap = if c.odd == Odd::Index { Cell::Null } else { cap_cell(c, now.cap) };
     table.push([
         text(c.symbol.as_str()),

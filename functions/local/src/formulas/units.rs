@@ -140,10 +140,10 @@ fn find_unit(table: &str, column: &str) -> Option<Unit> {
     match (table, column) {
         ("new_fact_financials", _) => Some(statement),
         ("staging.income_statement" | "staging.balance_sheet" | "staging.cash_flow", _) => Some(statement),
-        ("staging.prices", "volume") => Some(SHARES),
-        ("staging.profile", "market_cap") => Some(MONEY),
+        ("staging.prices" | "staging.quotes", "volume") => Some(SHARES),
+        ("staging.profile" | "staging.quotes", "market_cap") => Some(MONEY),
         ("staging.shares_float", _) => Some(SHARES),
-        ("staging.prices" | "staging.dividends" | "staging.profile", _) => Some(MONEY_A_SHARE),
+        ("staging.prices" | "staging.quotes" | "staging.dividends" | "staging.profile", _) => Some(MONEY_A_SHARE),
         ("ratio_base" | "period_base", "days") => Some(DAYS),
         ("split_bases" | "growth_values", _) => Some(RATIO),
         _ if table.starts_with("staging.") => None,

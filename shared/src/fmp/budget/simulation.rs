@@ -144,14 +144,14 @@ impl World {
             self.time.spawn(async move {
                 while left.fetch_sub(1, Relaxed) > 0 {
                     budget.permit().await?.used();
-                    tally.begin();
+                    let under_way = tally.begin();
                     // Most are there at once, some as late as they may be.
                     let late =
                         if chance.number().is_multiple_of(20) { TRAVEL.to_std().unwrap() } else { Duration::ZERO };
                     time.sleep(chance.part(late)).await;
                     arrivals.lock().unwrap().push((time.elapsed(), number));
                     time.sleep(Duration::from_millis(50) + chance.part(Duration::from_millis(200))).await;
-                    tally.end(true);
+                    drop(under_way);
                 }
                 Ok(())
             })

@@ -1,17 +1,21 @@
 //! Bulk files: CSV of the whole world, read record by record while it comes, so that none is ever whole in memory.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::AtomicBool,
+    time::{Duration, Instant},
+};
 
-use reqwest::{Client, StatusCode, header::HeaderValue};
+use reqwest::{StatusCode, header::HeaderValue};
 
-use super::{Fmp, KEY, body, http, is_refused_key, lock, retry_after};
+use super::{Fmp, is_refused_key, lock};
 use crate::{
     Error, Result,
     fmp::{
         answer::{classify, is_call_limit},
+        body,
         csv::Record,
         intake::Intake,
-        tally::Tally,
+        wire::{Wire, retry_after},
     },
 };
 
@@ -87,25 +91,6 @@ struct Failed {
     answered: bool,
 }
 
-/// A call under way, which ends also where the time does.
-struct UnderWay<'a> {
-    tally: &'a Tally,
-    answered: bool,
-}
-
-impl<'a> UnderWay<'a> {
-    fn new(tally: &'a Tally) -> Self {
-        tally.begin();
-        UnderWay { tally, answered: true }
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.tally.end(self.answered);
-    }
-}
-
 impl Failed {
     fn of(error: Error) -> Self {
         Failed { error, too_soon: false, answered: true }
@@ -142,7 +127,7 @@ impl Fmp {
         begin: Option<Instant>,
         used: &mut Used,
     ) -> Result<Came> {
-        let (mut tries, mut refusals) = (1, 0);
+        let (mut tries, mut refusals, probe) = (1, 0, AtomicBool::new(false));
         loop {
             let asked = Instant::now();
             let turn = self.budget.bulk_turn(self.bulk_pause);
@@ -157,7 +142,7 @@ impl Fmp {
             self.tally.waited(asked.elapsed());
             let key = lock(&self.key).clone();
             to.begin();
-            let failed = match self.bulk_once(endpoint, parameters, &key, to, used).await {
+            let failed = match self.bulk_once(endpoint, parameters, &key, &probe, to, used).await {
                 Ok(came) => return Ok(came),
                 Err(failed) => failed,
             };
@@ -188,19 +173,24 @@ impl Fmp {
         endpoint: &str,
         parameters: &[(&str, String)],
         key: &HeaderValue,
+        probe: &AtomicBool,
         to: &mut impl Records,
         used: &mut Used,
     ) -> Result<Came, Failed> {
-        let closed = |_| Failed::of(Error::Stop("the client is closed".into()));
-        let _slot = self.slots.acquire().await.map_err(closed)?;
-        let asked = Instant::now();
-        let permit = self.permit().await;
-        self.tally.waited(asked.elapsed());
-        permit.map_err(Failed::of)?.used();
+        let (_slot, permit) = self.turn(endpoint, probe).await.map_err(Failed::of)?;
+        permit.used();
         used.calls += 1;
-        let mut under_way = UnderWay::new(&self.tally);
+        let under_way = self.tally.begin();
         let came = self.receive(endpoint, parameters, key, to, &mut used.bytes).await;
-        under_way.answered = came.as_ref().err().is_none_or(|failed| failed.answered);
+        drop(under_way);
+        // A refusal for coming too soon is no failure of the endpoint.
+        match &came {
+            Err(failed) if !failed.too_soon => {
+                let outcome: Result<()> = Err(failed.error.clone());
+                self.breakers.note(endpoint, &outcome, failed.answered, Instant::now());
+            }
+            _ => self.breakers.note(endpoint, &Ok(()), true, Instant::now()),
+        }
         came
     }
 
@@ -212,8 +202,7 @@ impl Fmp {
         to: &mut impl Records,
         bytes: &mut u64,
     ) -> Result<Came, Failed> {
-        let client = self.bulk_client().map_err(Failed::of)?;
-        let sent = client.get(self.address(endpoint, parameters)).header(KEY, key).send().await;
+        let sent = self.bulk_wire().map_err(Failed::of)?.send(endpoint, parameters, key).await;
         let silent = |e: reqwest::Error| {
             let error = Error::retry(format!("no answer from FMP: {}", body::cause(&e)));
             Failed { error, too_soon: false, answered: false }
@@ -262,11 +251,11 @@ impl Fmp {
         Err(Failed { error, too_soon: object || limited, answered: true })
     }
 
-    fn bulk_client(&self) -> Result<&Client> {
-        if let Some(client) = self.bulk_http.get() {
-            return Ok(client);
+    fn bulk_wire(&self) -> Result<&Wire> {
+        if let Some(wire) = self.bulk_wire.get() {
+            return Ok(wire);
         }
-        let client = http(self.tally.clone(), SILENCE, WHOLE)?;
-        Ok(self.bulk_http.get_or_init(|| client))
+        let wire = Wire::patient(self.url(), self.tally.clone(), SILENCE, WHOLE)?;
+        Ok(self.bulk_wire.get_or_init(|| wire))
     }
 }

@@ -1,0 +1,156 @@
+//! One feed: since when each symbol is followed, and what there was about it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use findata_shared::Symbol;
+use serde::{Deserialize, Serialize};
+
+/// What a feed says about a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It cannot say.
+    Nothing,
+    /// There is something new.
+    News,
+    /// There is nothing new.
+    Quiet,
+}
+
+/// A feed as far as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feed {
+    /// When it was last read.
+    #[serde(default)]
+    pub(super) read_at: Option<DateTime<Utc>>,
+    /// Since when nothing about a symbol can have been missed.
+    #[serde(default)]
+    pub(super) follows: BTreeMap<Symbol, DateTime<Utc>>,
+    /// The newest thing about a subject: a symbol, with the cadence for filings.
+    #[serde(default)]
+    pub(super) news: BTreeMap<String, Item>,
+    /// Of a calendar, the events that it held, by symbol and day, as a hash of what was said of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) seen: BTreeMap<String, BTreeMap<NaiveDate, u64>>,
+}
+
+/// Something new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Item {
+    /// Since when it can be had.
+    pub(super) at: DateTime<Utc>,
+    /// The period's end, of a statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) end: Option<NaiveDate>,
+}
+
+impl Feed {
+    /// Whether it was read lately.
+    pub(super) fn is_fresh(&self, lifetime: Duration, now: DateTime<Utc>) -> bool {
+        self.read_at.is_some_and(|at| now - at < lifetime)
+    }
+
+    pub(super) fn read_now(&mut self, now: DateTime<Utc>) {
+        self.read_at = self.read_at.map(|at| at.max(now));
+    }
+
+    /// Follows these symbols from now on, as far as it does not yet. What is asked about them from now on is newer.
+    pub(super) fn follow(&mut self, symbols: &[Symbol], now: DateTime<Utc>) {
+        for symbol in symbols {
+            self.follows.entry(symbol.clone()).or_insert(now);
+        }
+    }
+
+    /// Follows all anew: something may have been missed.
+    pub(super) fn start_again(&mut self, now: DateTime<Utc>) {
+        self.follows.values_mut().for_each(|since| *since = now);
+    }
+
+    /// Notes something new; the newest is kept.
+    pub(super) fn note(&mut self, subject: &str, item: Item) {
+        let kept = self.news.entry(subject.to_owned()).or_insert(item);
+        if item.at >= kept.at {
+            *kept = item;
+        }
+    }
+
+    /// Takes in what another reading of the same feed told.
+    pub(super) fn merge(&mut self, other: &Feed) {
+        let newer = other.read_at > self.read_at;
+        let follows = std::mem::take(&mut self.follows);
+        if newer {
+            *self = other.clone();
+        } else {
+            self.follows = follows.clone();
+        }
+        for (symbol, since) in if newer { &follows } else { &other.follows } {
+            self.follows.entry(symbol.clone()).or_insert(*since);
+        }
+    }
+
+    /// What it says about a subject of a symbol that was asked about at a moment.
+    pub fn tells(
+        &self,
+        symbol: &Symbol,
+        subject: &str,
+        asked_at: DateTime<Utc>,
+        lifetime: Duration,
+        now: DateTime<Utc>,
+    ) -> Told {
+        let followed = self.follows.get(symbol).is_some_and(|since| *since <= asked_at);
+        if !followed || !self.is_fresh(lifetime, now) {
+            return Told::Nothing;
+        }
+        match self.news.get(subject) {
+            Some(item) if item.at > asked_at => Told::News,
+            _ => Told::Quiet,
+        }
+    }
+
+    /// The newest thing about a subject: since when it can be had, and the end of its period.
+    pub fn newest(&self, subject: &str) -> Option<(DateTime<Utc>, Option<NaiveDate>)> {
+        self.news.get(subject).map(|item| (item.at, item.end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_feed_proves_quiet_only_for_what_it_followed_without_a_gap() {
+        let symbol: Symbol = "AAPL".parse().unwrap();
+        let (day, two) = (Duration::days(1), at("2026-11-21T12:00:00Z"));
+        let mut feed = Feed { read_at: Some(at("2026-11-20T12:00:00Z")), ..Feed::default() };
+        feed.follow(std::slice::from_ref(&symbol), at("2026-11-20T12:00:00Z"));
+        let told = |feed: &Feed, asked: &str, now| feed.tells(&symbol, "AAPL", at(asked), day, now);
+        assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Told::Nothing, "not read for a day");
+        feed.read_at = Some(two);
+        assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Told::Quiet);
+        assert_eq!(told(&feed, "2026-11-20T11:59:00Z", two), Told::Nothing, "asked before it was followed");
+        feed.note("AAPL", Item { at: at("2026-11-21T09:00:00Z"), end: None });
+        assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Told::News);
+        assert_eq!(told(&feed, "2026-11-21T09:00:00Z", two), Told::Quiet, "asked since");
+        feed.start_again(two);
+        assert_eq!(told(&feed, "2026-11-21T09:00:00Z", two), Told::Nothing);
+    }
+
+    #[test]
+    fn of_two_readings_the_later_holds_and_none_forgets_whom_it_follows() {
+        let (a, b): (Symbol, Symbol) = ("A".parse().unwrap(), "B".parse().unwrap());
+        let (first, second) = (at("2026-11-20T12:00:00Z"), at("2026-11-21T12:00:00Z"));
+        let mut one = Feed { read_at: Some(first), ..Feed::default() };
+        one.follow(&[a.clone()], first);
+        let mut two = Feed { read_at: Some(second), ..Feed::default() };
+        two.follow(&[b.clone()], second);
+        for (mut kept, other) in [(one.clone(), &two), (two.clone(), &one)] {
+            kept.merge(other);
+            assert_eq!((kept.read_at, kept.follows.len()), (Some(second), 2));
+            assert_eq!(kept.follows[&a], first);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The cheapest proof that what is there still holds, for a key whose calls are limited.
+//!
+//! What is older than its time to live is asked for only where a feed tells of something new, or where no feed can tell. What a
+//! feed does not tell (a corrected bar, an amended statement, a new name) comes when a symbol's turn comes: once in so many
+//! days, on a day of its own, so that every day has its share.
+
+use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, Utc};
+use findata_shared::{
+    Symbol, calendar,
+    catalog::{self, Dataset},
+    freshness::{Book, Entry},
+    hash,
+    plan::{Cadence, Task},
+};
+
+use super::Decision;
+use crate::market::{CALENDAR_FRESH, FILINGS_FRESH, Market, Told};
+
+/// A profile of a symbol's own: quotes tell price and market cap, prices their newest bar.
+const PROFILE_TURN: i64 = 30;
+/// A price series of its own, where bars come with quotes: those have no VWAP, and FMP corrects bars.
+const PRICES_TURN: i64 = 90;
+/// Events: the calendars see a week back and two months ahead.
+const EVENTS_TURN: i64 = 120;
+/// Statements without any news: a company that reports does so within that time.
+const STATEMENTS_TURN: i64 = 100;
+/// A report that came so long after a period's end is about a later one. Companies file within 90 days of a quarter.
+const LATER_QUARTER: i64 = 100;
+/// And so long after a fiscal year's end: the next one has ended, with weeks to close its books.
+const LATER_YEAR: i64 = 370;
+/// A statement that was announced is waited for so long.
+const AWAITED: i64 = 60;
+/// A series without a bar for so long is asked for once a week.
+const SILENT: i64 = 14;
+
+const QUIET: &str = "no news of it since";
+const WAITS: &str = "waits for its turn, once in 30 days";
+
+/// Decides about what is older than its time to live, where a feed or a turn can; `None` where its age does.
+pub(super) fn decide(
+    dataset: &Dataset,
+    task: &Task,
+    cadence: Option<Cadence>,
+    known: &Entry,
+    market: &Market,
+    now: DateTime<Utc>,
+) -> Option<Decision> {
+    let symbol = task.symbol.as_ref()?;
+    let told = match dataset.name {
+        "profile" if is_turn(symbol, known.fetched_at, PROFILE_TURN, now) => return None,
+        "profile" => return Some(Decision::Skip(WAITS)),
+        "dividends" => market.news.dividends.tells(symbol, symbol.as_str(), known.fetched_at, CALENDAR_FRESH, now),
+        "splits" => market.news.splits.tells(symbol, symbol.as_str(), known.fetched_at, CALENDAR_FRESH, now),
+        _ => return statements(symbol, &task.subject(), cadence?, known, market, now),
+    };
+    match told {
+        Told::News => Some(Decision::Fetch("the market's calendar tells of it")),
+        Told::Quiet if !is_turn(symbol, known.fetched_at, EVENTS_TURN, now) => Some(Decision::Skip(QUIET)),
+        Told::Quiet | Told::Nothing => None,
+    }
+}
+
+fn statements(
+    symbol: &Symbol,
+    subject: &str,
+    cadence: Cadence,
+    known: &Entry,
+    market: &Market,
+    now: DateTime<Utc>,
+) -> Option<Decision> {
+    let (filings, reports) = (&market.news.filings, &market.news.reports);
+    let age = now - known.fetched_at;
+    let told = match filings.tells(symbol, subject, known.fetched_at, FILINGS_FRESH, now) {
+        Told::Nothing => {
+            let followed = reports.tells(symbol, symbol.as_str(), known.fetched_at, FILINGS_FRESH, now);
+            match reports.newest(symbol.as_str()).and_then(|(_, on)| on) {
+                _ if followed == Told::Nothing => Told::Nothing,
+                Some(on) if is_awaited(on, cadence, known, age, now) => Told::News,
+                _ => Told::Quiet,
+            }
+        }
+        // FMP's feed may be ahead of its statements.
+        Told::Quiet => match filings.newest(subject) {
+            Some((at, Some(end))) if known.newest.is_some_and(|newest| end > newest + Days::new(14)) => {
+                if (now - at).num_days() < AWAITED { Told::News } else { Told::Quiet }
+            }
+            _ => Told::Quiet,
+        },
+        Told::News => Told::News,
+    };
+    match told {
+        Told::News => Some(Decision::Fetch("the company has reported")),
+        Told::Quiet if age.num_days() < STATEMENTS_TURN => Some(Decision::Skip(QUIET)),
+        // Fiscal years come once a year.
+        Told::Quiet if cadence == Cadence::Annual && age.num_days() < LATER_YEAR => Some(Decision::Skip(QUIET)),
+        Told::Quiet | Told::Nothing => None,
+    }
+}
+
+/// Whether results announced on a day are of a period that has not come yet, and it is time to look again: daily for a week,
+/// then more and more seldom.
+fn is_awaited(on: NaiveDate, cadence: Cadence, known: &Entry, age: Duration, now: DateTime<Utc>) -> bool {
+    let later = match cadence {
+        Cadence::Annual => LATER_YEAR,
+        Cadence::Quarter => LATER_QUARTER,
+    };
+    // Of a company without statements a report may be the first.
+    let new = known.newest.map_or(calendar::close_of(on) > known.fetched_at, |newest| (on - newest).num_days() > later);
+    let since = (calendar::new_york_date(now) - on).num_days();
+    let pause = match since {
+        ..7 => Duration::hours(20),
+        7..30 => Duration::days(3),
+        _ => Duration::days(7),
+    };
+    new && since < AWAITED && (age >= pause || known.fetched_at < calendar::close_of(on))
+}
+
+/// Whether it is a symbol's day: one in so many, by its name, or the last that it may wait.
+fn is_turn(symbol: &Symbol, fetched_at: DateTime<Utc>, days: i64, now: DateTime<Utc>) -> bool {
+    let today = calendar::new_york_date(now);
+    let age = (today - calendar::new_york_date(fetched_at)).num_days();
+    let turn = i64::from(today.num_days_from_ce()) % days;
+    let own = (hash::number(symbol.as_str()) % days.unsigned_abs()) as i64;
+    age >= days || (age >= 1 && own == turn)
+}
+
+/// Whether the only bar that is missing of a series is one that a quote tells: that of the session which closed last.
+pub(super) fn comes_with_a_quote(
+    symbol: &Symbol,
+    book: &Book,
+    to: NaiveDate,
+    market: &Market,
+    now: DateTime<Utc>,
+) -> Option<NaiveDate> {
+    if quotes_refused(symbol, book, now) {
+        return None;
+    }
+    let known = book.entry(catalog::dataset("prices")?, symbol.as_str())?;
+    let days = known.days?;
+    let newest = days.newest?;
+    let today = calendar::new_york_date(now);
+    let again = known.again.is_some_and(|again| again.on <= today);
+    let quoted = market.has_quotes(now)
+        && to == calendar::last_closed_session(now)
+        && now >= calendar::close_of(to) + SETTLED
+        && now < calendar::next_opening(to);
+    let own = calendar::close_of(days.last_own());
+    let alone = newest < to && calendar::sessions(newest, to) == 1;
+    (quoted && alone && !again && !is_turn(symbol, own, PRICES_TURN, now)).then(|| newest + Days::new(1))
+}
+
+/// Whether FMP refused a symbol's quote lately.
+pub(super) fn quotes_refused(symbol: &Symbol, book: &Book, now: DateTime<Utc>) -> bool {
+    let known = catalog::dataset("quotes").and_then(|dataset| book.entry(dataset, symbol.as_str()));
+    known.is_some_and(|quote| quote.refused && now - quote.fetched_at < Duration::days(7))
+}
+
+/// Quotes stand still so long after a close.
+const SETTLED: Duration = Duration::minutes(15);
+
+/// Whether a series that no bar comes to any more was asked for lately.
+pub(super) fn is_silent(known: Option<&Entry>, to: NaiveDate, now: DateTime<Utc>) -> bool {
+    let Some((known, days)) = known.and_then(|known| Some((known, known.days?))) else { return false };
+    let last = days.newest.unwrap_or(days.from);
+    (to - last).num_days() > SILENT && now - known.fetched_at < Duration::days(7)
+}
