@@ -126,9 +126,7 @@ async fn work_off(
 ) -> Result<Delivery> {
     let begun = Instant::now();
     let mut work = Work::new(clock.now());
-    if message.batch.way == Way::Quotes {
-        todo = quotes::ask(todo, fmp, &mut work).await?;
-    }
+    let todo = if message.batch.way == Way::Quotes { quotes::ask(todo, fmp, &mut work).await? } else { todo };
     let whole = each(&mut work, todo, false, fmp, limit).await?;
     let part = land(work, BatchEntry::new(&message.batch.id), message, begun, stage).await?;
     Ok(Delivery { whole, moved: !part.tasks.is_empty(), calls: 0, part })

@@ -4,7 +4,7 @@ mod bulk;
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -71,6 +71,8 @@ pub type ReadKey = Box<dyn Fn() -> BoxFuture<'static, Result<SecretString>> + Se
 /// The client of one run, or of a sandbox in which many follow each other.
 pub struct Fmp {
     wire: Wire,
+    /// For bulk files, which begin later and take longer; made for the first of them.
+    bulk_wire: OnceLock<Wire>,
     bulk_pause: Duration,
     key: Mutex<HeaderValue>,
     /// For a key that somebody may have changed meanwhile.
@@ -121,6 +123,7 @@ impl Fmp {
         let budget = Budget::new(limits, key, shelf, Box::new(SystemClock), Arc::clone(&tally));
         Ok(Fmp {
             wire,
+            bulk_wire: OnceLock::new(),
             bulk_pause: settings.bulk_pause,
             key: Mutex::new(wire::header(&settings.key)?),
             read_key: None,

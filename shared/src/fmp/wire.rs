@@ -46,33 +46,12 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(url: &str, tally: Arc<Tally>) -> Result<Self> {
-        let http = http(Arc::clone(&tally), PATIENCE)?;
-        Ok(Wire { base: base(url)?, http, files: OnceLock::new(), tally })
+        Wire::patient(url, tally, Duration::from_secs(20), Duration::from_secs(60))
     }
 
-    /// Asks for a bulk file; what comes is to be read piece by piece.
-    pub(super) async fn ask_for_file(
-        &self,
-        endpoint: &str,
-        parameters: &[(&str, String)],
-        key: &HeaderValue,
-    ) -> Result<Response> {
-        let client = match self.files.get() {
-            Some(client) => client,
-            None => {
-                let client = http(Arc::clone(&self.tally), PATIENCE_WITH_FILES)?;
-                self.files.get_or_init(|| client)
-            }
-        };
-        let sent = client.get(self.address(endpoint, parameters)).header(KEY, key).send().await;
-        sent.map_err(|e| Error::retry(format!("no answer from FMP: {}", body::cause(&e))))
-    }
-
-    fn address(&self, endpoint: &str, parameters: &[(&str, String)]) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}/{endpoint}", self.base.path().trim_end_matches('/')));
-        url.query_pairs_mut().extend_pairs(parameters);
-        url
+    /// One that bears so long a silence, and so long an answer.
+    pub(super) fn patient(url: &str, tally: Arc<Tally>, silence: Duration, whole: Duration) -> Result<Self> {
+        Ok(Wire { base: base(url)?, http: http(tally, silence, whole)? })
     }
 
     /// The base address.
@@ -80,9 +59,22 @@ impl Wire {
         self.base.as_str()
     }
 
+    /// Sends; the answer's body is still to come.
+    pub(super) async fn send(
+        &self,
+        endpoint: &str,
+        parameters: &[(&str, String)],
+        key: &HeaderValue,
+    ) -> reqwest::Result<Response> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{endpoint}", self.base.path().trim_end_matches('/')));
+        url.query_pairs_mut().extend_pairs(parameters);
+        self.http.get(url).header(KEY, key).send().await
+    }
+
     /// Sends, reads and classifies.
     pub(super) async fn exchange(&self, endpoint: &str, parameters: &[(&str, String)], key: &HeaderValue) -> Exchange {
-        let response = match self.http.get(self.address(endpoint, parameters)).header(KEY, key).send().await {
+        let response = match self.send(endpoint, parameters, key).await {
             Ok(response) => response,
             Err(error) => {
                 let outcome = Err(Error::retry(format!("no answer from FMP: {}", body::cause(&error))));
@@ -124,7 +116,7 @@ pub(super) fn header(key: &SecretString) -> Result<HeaderValue> {
     Ok(value)
 }
 
-fn http(tally: Arc<Tally>, (silence, whole): (Duration, Duration)) -> Result<Client> {
+fn http(tally: Arc<Tally>, silence: Duration, whole: Duration) -> Result<Client> {
     // The first caller installs the one crypto provider of the process; later calls find it there.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut headers = HeaderMap::new();

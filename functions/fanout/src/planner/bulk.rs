@@ -109,6 +109,7 @@ mod tests {
     use findata_shared::{Symbol, freshness::Book, run::Options};
 
     use super::*;
+    use crate::market::Market;
 
     const NOW: &str = "2026-11-20T22:00:00Z";
 
@@ -118,8 +119,7 @@ mod tests {
             Options { reach: Reach { bulk: true, sparing: true, ..Reach::default() }, ..Options::default() };
         change(&mut options);
         let now = NOW.parse().unwrap();
-        let mut planned =
-            super::super::plan(&symbols, &options, &Book::default(), &crate::market::Market::default(), now).unwrap();
+        let mut planned = super::super::plan(&symbols, &options, &Book::default(), &Market::default(), now).unwrap();
         let chosen = choose(&mut planned, options.reach, &BTreeMap::new(), now);
         (planned, chosen)
     }

@@ -15,7 +15,7 @@ use crate::{
         body,
         csv::Record,
         intake::Intake,
-        wire::retry_after,
+        wire::{Wire, retry_after},
     },
 };
 
@@ -83,6 +83,8 @@ struct Failed {
     error: Error,
     /// FMP refused it for coming too soon, or for a reason that it does not tell apart from that.
     too_soon: bool,
+    /// Somebody answered.
+    answered: bool,
 }
 
 impl Failed {
@@ -121,7 +123,7 @@ impl Fmp {
         begin: Option<Instant>,
         used: &mut Used,
     ) -> Result<Came> {
-        let (mut tries, mut refusals) = (1, 0);
+        let (mut tries, mut refusals, probe) = (1, 0, AtomicBool::new(false));
         loop {
             let asked = Instant::now();
             let turn = self.budget.bulk_turn(self.bulk_pause);
@@ -136,7 +138,7 @@ impl Fmp {
             self.tally.waited(asked.elapsed());
             let key = lock(&self.key).clone();
             to.begin();
-            let failed = match self.bulk_once(endpoint, parameters, &key, to, used).await {
+            let failed = match self.bulk_once(endpoint, parameters, &key, &probe, to, used).await {
                 Ok(came) => return Ok(came),
                 Err(failed) => failed,
             };
@@ -167,15 +169,25 @@ impl Fmp {
         endpoint: &str,
         parameters: &[(&str, String)],
         key: &HeaderValue,
+        probe: &AtomicBool,
         to: &mut impl Records,
         used: &mut Used,
     ) -> Result<Came, Failed> {
-        // Its tries are bounded here, and minutes apart: no breaker counts them.
-        let (_slot, permit) = self.turn(endpoint, &AtomicBool::new(true)).await.map_err(Failed::of)?;
+        let (_slot, permit) = self.turn(endpoint, probe).await.map_err(Failed::of)?;
         permit.used();
         used.calls += 1;
-        let _under_way = self.tally.begin();
-        self.receive(endpoint, parameters, key, to, &mut used.bytes).await
+        let under_way = self.tally.begin();
+        let came = self.receive(endpoint, parameters, key, to, &mut used.bytes).await;
+        drop(under_way);
+        // A refusal for coming too soon is no failure of the endpoint.
+        match &came {
+            Err(failed) if !failed.too_soon => {
+                let outcome: Result<()> = Err(failed.error.clone());
+                self.breakers.note(endpoint, &outcome, failed.answered, Instant::now());
+            }
+            _ => self.breakers.note(endpoint, &Ok(()), true, Instant::now()),
+        }
+        came
     }
 
     async fn receive(
@@ -186,7 +198,12 @@ impl Fmp {
         to: &mut impl Records,
         bytes: &mut u64,
     ) -> Result<Came, Failed> {
-        let mut response = self.wire.ask_for_file(endpoint, parameters, key).await.map_err(Failed::of)?;
+        let sent = self.bulk_wire().map_err(Failed::of)?.send(endpoint, parameters, key).await;
+        let silent = |e: reqwest::Error| {
+            let error = Error::retry(format!("no answer from FMP: {}", body::cause(&e)));
+            Failed { error, too_soon: false, answered: false }
+        };
+        let mut response = sent.map_err(silent)?;
         let (status, after) = (response.status(), retry_after(response.headers()));
         let mut intake = Intake::new(&response, |record: Record<'_>| to.record(record));
         let broke_off = |e: reqwest::Error| Error::retry(format!("the file broke off: {}", body::cause(&e)));
@@ -227,6 +244,14 @@ impl Fmp {
             self.budget.slow(pause).await;
         }
         let object = status == StatusCode::OK && text.first() == Some(&b'{');
-        Err(Failed { error, too_soon: object || limited })
+        Err(Failed { error, too_soon: object || limited, answered: true })
+    }
+
+    fn bulk_wire(&self) -> Result<&Wire> {
+        if let Some(wire) = self.bulk_wire.get() {
+            return Ok(wire);
+        }
+        let wire = Wire::patient(self.url(), self.tally.clone(), SILENCE, WHOLE)?;
+        Ok(self.bulk_wire.get_or_init(|| wire))
     }
 }
