@@ -35,7 +35,8 @@ fn figures_are_the_same_as_without_a_limit() {
             many += run(&job, &server, &asked, FmpPlan::Unlimited).1;
         }
         println!("{plan} on {offered:?}: {few} calls for {many}");
-        assert!(few < many, "{few} calls for {many}");
+        // After the gap all is asked by its age.
+        assert!(few * 2 < many || days == gap, "{few} calls for {many}");
         for query in [TTM, PRICES, METRICS] {
             let (spared, asked) = (spared.lines(query), asked.lines(query));
             let other: Vec<_> = spared.iter().filter(|line| !asked.contains(line)).take(10).collect();

@@ -118,7 +118,7 @@ struct Delivery {
 /// Does tasks and lands their rows.
 async fn work_off(
     message: &BatchMessage,
-    mut todo: Vec<Task>,
+    todo: Vec<Task>,
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,

@@ -1,9 +1,6 @@
 //! HTTP to FMP: where to, with what, and one exchange.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use reqwest::{
@@ -30,18 +27,10 @@ pub(super) struct Exchange {
     pub outcome: Result<Option<Bytes>>,
 }
 
-/// The longest silence in an answer, and the longest that an answer may take.
-const PATIENCE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(60));
-/// The same for a bulk file: FMP gathers it before it sends its first byte, and a download of 200 s was measured.
-const PATIENCE_WITH_FILES: (Duration, Duration) = (Duration::from_secs(120), Duration::from_secs(600));
-
 /// The way to one server.
 pub(super) struct Wire {
     http: Client,
-    /// For bulk files; made for the first of them.
-    files: OnceLock<Client>,
     base: Url,
-    tally: Arc<Tally>,
 }
 
 impl Wire {

@@ -144,9 +144,9 @@ mod tests {
         let (a, b): (Symbol, Symbol) = ("A".parse().unwrap(), "B".parse().unwrap());
         let (first, second) = (at("2026-11-20T12:00:00Z"), at("2026-11-21T12:00:00Z"));
         let mut one = Feed { read_at: Some(first), ..Feed::default() };
-        one.follow(&[a.clone()], first);
+        one.follow(std::slice::from_ref(&a), first);
         let mut two = Feed { read_at: Some(second), ..Feed::default() };
-        two.follow(&[b.clone()], second);
+        two.follow(std::slice::from_ref(&b), second);
         for (mut kept, other) in [(one.clone(), &two), (two.clone(), &one)] {
             kept.merge(other);
             assert_eq!((kept.read_at, kept.follows.len()), (Some(second), 2));

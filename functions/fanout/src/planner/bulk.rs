@@ -15,6 +15,8 @@ use super::{Planned, rows};
 
 /// Sessions of a range of prices beyond which each symbol is asked for by itself.
 const MOST_SESSIONS: usize = 45;
+/// Days that a part at the end of a known series may have.
+const OVERLAPPED: i64 = 10;
 /// Calls that files must spare: one has tens of megabytes and comes half a minute after the one before.
 const WORTH: u64 = 25;
 /// How long a refused endpoint is done without.
@@ -88,7 +90,10 @@ impl Kind {
         let same = match (self, task.window) {
             (Kind::All, Window::All) => true,
             (Kind::Statements(wanted), Window::Newest { cadence, .. }) => wanted == cadence,
-            (Kind::FewSessions, Window::Days { from, to }) => sessions(from, to) <= MOST_SESSIONS,
+            // The end of a known series is asked for with its overlap: files would take the VWAP of days that have one.
+            (Kind::FewSessions, Window::Days { from, to }) => {
+                (to - from).num_days() > OVERLAPPED && sessions(from, to) <= MOST_SESSIONS
+            }
             _ => false,
         };
         same && task.dataset == dataset && bulk::has(task)

@@ -27,6 +27,10 @@ const TRIES: u32 = 3;
 const REFUSALS: u32 = 5;
 /// The least pause after a refusal.
 const LEAST_PAUSE: Duration = Duration::from_millis(50);
+/// A download of 200 s was measured.
+const WHOLE: Duration = Duration::from_secs(600);
+/// FMP gathers a file before it sends its first byte.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// Takes the records of a bulk file in.
 pub trait Records: Send {
@@ -89,7 +93,7 @@ struct Failed {
 
 impl Failed {
     fn of(error: Error) -> Self {
-        Failed { error, too_soon: false }
+        Failed { error, too_soon: false, answered: true }
     }
 }
 
