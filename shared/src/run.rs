@@ -144,11 +144,17 @@ pub struct Reach {
     /// Bulk files are in the plan.
     #[serde(default)]
     pub bulk: bool,
+    /// Seconds from one bulk file to the next.
+    #[serde(default)]
+    pub bulk_pause: u64,
+    /// Calls a minute; none without a limit.
+    #[serde(default)]
+    pub per_minute: Option<u32>,
 }
 
 impl Default for Reach {
     fn default() -> Self {
-        Reach { most_statements: None, quarterly: true, sparing: false, bulk: false }
+        Reach { most_statements: None, quarterly: true, sparing: false, bulk: false, bulk_pause: 0, per_minute: None }
     }
 }
 

@@ -6,7 +6,7 @@ mod stream;
 
 use findata_local::fmp_server::{Options as World, Plan};
 use findata_shared::{
-    fmp::FmpPlan,
+    fmp::{FmpPlan, SourceKind},
     ledger,
     run::{Options, Status, Summary},
 };
@@ -23,7 +23,7 @@ const ABSENT: [&str; 3] = ["vwap", "change_amount", "change_percent"];
 const DATASETS: [&str; 5] = ["profile", "prices", "income_statement", "balance_sheet", "cash_flow"];
 
 fn by_bulk(options: &mut Options) {
-    options.reach = FmpPlan::Ultimate.reach();
+    options.reach = FmpPlan::Ultimate.reach(SourceKind::Other);
 }
 
 fn only(options: &mut Options, datasets: &[&str]) {

@@ -5,7 +5,10 @@ mod missed;
 
 use chrono::NaiveDate;
 use findata_local::fmp_server::{Options, Plan};
-use findata_shared::{fmp::FmpPlan, run::Summary};
+use findata_shared::{
+    fmp::{FmpPlan, SourceKind},
+    run::Summary,
+};
 use findata_tests::{Home, Job, Server};
 
 fn day(text: &str) -> NaiveDate {
@@ -28,7 +31,7 @@ fn job(server: &Server, today: &str) -> Job {
 /// A run as a key of that plan would have it, and the calls that the server saw.
 fn run(job: &Job, server: &Server, home: &Home, plan: FmpPlan) -> (Summary, u64) {
     let before = server.calls();
-    let summary = job.clone().with(|options| options.reach = plan.reach()).done(home);
+    let summary = job.clone().with(|options| options.reach = plan.reach(SourceKind::Other)).done(home);
     let calls = server.calls() - before;
     assert_eq!(summary.calls, calls, "all calls are counted");
     (summary, calls)

@@ -34,7 +34,7 @@ impl Sandbox for Fanout {
         let (queue, bus) = (environment.text("FINDATA_QUEUE_URL"), environment.text("FINDATA_BUS"));
         let access = environment.fmp();
         let lifetimes = environment.parsed("FINDATA_TTL").unwrap_or_default();
-        let defaults = Defaults { index: environment.index(), reach: access.plan.reach(), lifetimes };
+        let defaults = Defaults { index: environment.index(), reach: access.plan.reach(access.kind), lifetimes };
         let (clock, telemetry) = (environment.clock(), environment.telemetry());
         let (config, place) = environment.open().await?;
         Ok(Fanout {

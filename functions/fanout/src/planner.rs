@@ -1,39 +1,29 @@
 //! Fetch or skip, and why: a pure comparison of what is wanted with the freshness book.
 
+mod batches;
 pub mod bulk;
+mod prices;
 mod sparing;
 mod turns;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-use crate::market::Market;
-use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use findata_shared::{
-    Error, Result, Symbol, calendar,
+    Error, Result, Symbol,
     catalog::{self, CATALOG, Dataset, Freshness, Requests},
     freshness::{Book, Entry},
-    plan::{Batch, Cadence, DatasetPlan, Task, Way, Window},
+    plan::{Cadence, DatasetPlan, Task, Window},
     run::Options,
 };
 
-/// Symbols of one batch: some 500 calls, 40 seconds at 750 a minute, well inside a function's time.
-const SYMBOLS_PER_BATCH: usize = 50;
-/// Prices of a symbol not seen before, in days.
-const FIRST_HISTORY: Days = Days::new(5 * 365 + 2);
-/// Days asked again at the end of a known series: FMP corrects its newest bars.
-const OVERLAP: Days = Days::new(4);
-/// Days of one price call: 15 years are under 3,800 bars, and FMP cuts at 5,000.
-const WINDOW: Days = Days::new(15 * 365);
-/// FMP may need this long after a close until a bar is there.
-const SETTLING: Duration = Duration::hours(6);
-/// How long a late bar is waited for between two tries.
-const LATE_BAR: Duration = Duration::minutes(15);
+use batches::quotes;
+pub use batches::{batches, each};
+use prices::{CLOSED, days, price_range};
+
+use crate::market::Market;
+
 const COMES_WITH_A_QUOTE: &str = "a session closed since: its bar comes with a quote";
 /// Empty answers are remembered for a day.
 const EMPTY: Duration = Duration::days(1);
-
-/// Symbols of one batch of quotes, which is one call: FMP was seen to answer for 120.
-const SYMBOLS_PER_QUOTES: usize = 100;
 
 /// Tasks to fetch, and the account of every decision.
 #[derive(Debug, Default)]
@@ -91,68 +81,6 @@ pub fn plan(
     Ok(planned)
 }
 
-/// Adds the quotes that tell price and market cap of every known symbol to which a new bar comes, whichever way.
-fn quotes(planned: &mut Planned, book: &Book, now: DateTime<Utc>) {
-    let Some(dataset) = catalog::dataset("quotes") else { return };
-    let bars = std::mem::take(&mut planned.quoted);
-    let by_quote: BTreeSet<Symbol> = bars.iter().filter_map(|task| task.symbol.clone()).collect();
-    let by_itself = |name: &str| -> BTreeSet<&Symbol> {
-        let tasks = planned.tasks.iter().filter(|task| task.dataset.name == name);
-        tasks.filter_map(|task| task.symbol.as_ref()).collect()
-    };
-    // A profile of today tells the same.
-    let mut asked: BTreeSet<Symbol> =
-        by_itself("prices").difference(&by_itself("profile")).map(|symbol| (*symbol).clone()).collect();
-    asked.retain(|symbol| !sparing::quotes_refused(symbol, book, now));
-    asked.extend(by_quote);
-    if asked.is_empty() {
-        return;
-    }
-    let number = asked.len() as u64;
-    let due = BTreeMap::from([("tells price and market cap".to_owned(), number)]);
-    let (calls, bytes) = (number.div_ceil(SYMBOLS_PER_QUOTES as u64), dataset.row_bytes * number);
-    planned.datasets.push((dataset.name.into(), DatasetPlan { calls, bytes, due, ..DatasetPlan::default() }));
-    let mut bars = bars.into_iter().map(|task| (task.symbol.clone(), task)).collect::<HashMap<_, _>>();
-    for symbol in asked {
-        let symbol = Some(symbol);
-        let bar = bars.remove(&symbol);
-        planned.quoted.push(Task { dataset, symbol, window: Window::All });
-        planned.quoted.extend(bar);
-    }
-}
-
-/// The batches of a plan.
-pub fn batches(symbols: &[Symbol], planned: Planned) -> Vec<Batch> {
-    // A quote, then its bar where it tells one: so many symbols make a batch.
-    let mut quotes: Vec<Vec<Task>> = Vec::new();
-    let mut room = 0;
-    for task in planned.quoted {
-        let is_quote = task.dataset.requests == Requests::Symbols;
-        if is_quote && room == 0 {
-            quotes.push(Vec::new());
-            room = SYMBOLS_PER_QUOTES;
-        }
-        room -= usize::from(is_quote);
-        if let Some(batch) = quotes.last_mut() {
-            batch.push(task);
-        }
-    }
-    let quotes = quotes.into_iter().enumerate();
-    let quotes = quotes.map(|(i, tasks)| Batch { id: format!("q{:05}", i + 1), way: Way::Quotes, tasks });
-    each(symbols, planned.tasks).into_iter().chain(quotes).collect()
-}
-
-/// Packs tasks so that one symbol's travel together.
-pub fn each(symbols: &[Symbol], tasks: Vec<Task>) -> Vec<Batch> {
-    let place: HashMap<&Symbol, usize> = symbols.iter().enumerate().map(|(i, s)| (s, i / SYMBOLS_PER_BATCH)).collect();
-    let mut packed: BTreeMap<usize, Vec<Task>> = BTreeMap::new();
-    for task in tasks {
-        let batch = task.symbol.as_ref().and_then(|s| place.get(s)).copied().unwrap_or_default();
-        packed.entry(batch).or_default().push(task);
-    }
-    packed.into_iter().map(|(i, tasks)| Batch { id: format!("b{:05}", i + 1), way: Way::Each, tasks }).collect()
-}
-
 /// The statements that the key's plan gives: more than its limit, or quarters where it has none, would be refused call
 /// by call.
 fn within_plan(options: &Options) -> Options {
@@ -206,18 +134,6 @@ fn wanted(options: &Options) -> Result<Vec<&'static Dataset>> {
         return Err(Error::Reject("nothing to ask for: --years and --quarters are both 0".into()));
     }
     Ok(found)
-}
-
-/// The days of prices that were asked for; without an end the newest closed session.
-fn price_range(options: &Options, now: DateTime<Utc>) -> Result<(Option<NaiveDate>, NaiveDate)> {
-    let closed = calendar::last_closed_session(now);
-    let to = options.prices_to.map_or(closed, |to| to.min(closed));
-    match (options.prices_from, options.prices_to) {
-        (Some(from), Some(to)) if from > to => {
-            Err(Error::Reject(format!("prices from {from} to {to}: the end is before the start")))
-        }
-        (from, _) => Ok((from, to)),
-    }
 }
 
 fn due(
@@ -286,7 +202,6 @@ fn due(
 }
 
 const OLD: &str = "older than its time to live";
-const CLOSED: &str = "a session closed since";
 
 fn by_age(
     dataset: &Dataset,
@@ -315,63 +230,6 @@ fn by_age(
     } else {
         Decision::Skip("fresh")
     }
-}
-
-/// The parts of a price series that are missing.
-fn days(
-    known: Option<&Entry>,
-    (from, to): (Option<NaiveDate>, NaiveDate),
-    full: bool,
-    now: DateTime<Utc>,
-) -> Vec<(NaiveDate, NaiveDate, Decision)> {
-    let covered = known.and_then(|e| e.days);
-    let first = from.or(covered.map(|c| c.from)).unwrap_or(to - FIRST_HISTORY);
-    let fetch = |from: NaiveDate, to: NaiveDate, why: &'static str| {
-        windows(from, to).into_iter().map(move |(from, to)| (from, to, Decision::Fetch(why)))
-    };
-    if first > to {
-        return vec![(first, to, Decision::Skip("no session has closed in these days"))];
-    }
-    if known.is_some_and(|k| k.refused && !full && now - k.fetched_at < EMPTY) {
-        return vec![(first, to, Decision::Skip("not in the FMP plan within the last day"))];
-    }
-    let (Some(known), Some(covered)) = (known, covered) else {
-        return fetch(first, to, "not fetched yet").collect();
-    };
-    if full {
-        return fetch(first, to, "asked for in full").collect();
-    }
-    // With the newest days, so that the series comes in the calls of an ordinary day.
-    if covered.from <= to && known.again.is_some_and(|again| again.on <= calendar::new_york_date(now)) {
-        return fetch(covered.from.min(first), to, "a split or dividend came into effect since").collect();
-    }
-    let mut parts = Vec::new();
-    if first < covered.from {
-        parts.extend(fetch(first, covered.from - Days::new(1), "more history asked for"));
-    }
-    let asked_late_enough = now - known.fetched_at < LATE_BAR || known.fetched_at >= calendar::close_of(to) + SETTLING;
-    let there = covered.newest.is_some_and(|newest| newest >= to) || (covered.to >= to && asked_late_enough);
-    if !there {
-        // From the newest bar on, so that the series has no gap; an empty series is asked for whole.
-        let start = covered.newest.map_or(covered.from, |newest| newest - OVERLAP).max(covered.from);
-        parts.extend(fetch(start.min(to), to, CLOSED));
-    }
-    if parts.is_empty() {
-        parts.push((first, to, Decision::Skip(if known.empty { "empty within the last day" } else { "fresh" })));
-    }
-    parts
-}
-
-/// Splits a range into windows that FMP's cut cannot reach.
-fn windows(from: NaiveDate, to: NaiveDate) -> Vec<(NaiveDate, NaiveDate)> {
-    let mut parts = Vec::new();
-    let mut start = from;
-    while start <= to {
-        let end = (start + WINDOW).min(to);
-        parts.push((start, end));
-        start = end + Days::new(1);
-    }
-    parts
 }
 
 /// Rows that a task will bring, for the estimate.

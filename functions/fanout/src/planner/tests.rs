@@ -1,5 +1,10 @@
+use std::collections::BTreeMap;
+
+use chrono::Days;
 use findata_shared::{
+    calendar,
     ledger::{Outcome, TaskRecord},
+    plan::Way,
     run::Reach,
 };
 

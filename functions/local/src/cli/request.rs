@@ -7,6 +7,7 @@ use clap::Args;
 use findata_shared::{
     Error, Symbol, calendar,
     clock::Clock,
+    fmp::SourceKind,
     lifetimes::Lifetimes,
     run::{Options, Request, RunId, Universe},
 };
@@ -94,7 +95,7 @@ impl Extent {
             max_calls: self.max_calls,
             lifetimes: self.ttl.clone(),
             index: settled.index.clone(),
-            reach: settled.fmp_plan.reach(),
+            reach: settled.fmp_plan.reach(SourceKind::of(&settled.fmp_url)),
         };
         Request { run_id: new_run_id(), universe, options, retry_of: None }
     }

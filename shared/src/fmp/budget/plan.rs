@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroU32, str::FromStr};
 
-use crate::{Error, run::Reach};
+use crate::{Error, fmp::SourceKind, run::Reach};
 
 /// What the key may do: calls a minute, by the plan's name or as a number (FMP's pricing page, July 2026).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +34,15 @@ impl FmpPlan {
         }
     }
 
-    /// What it gives.
-    pub fn reach(self) -> Reach {
-        let all = Reach { sparing: self != FmpPlan::Unlimited, bulk: self == FmpPlan::Ultimate, ..Reach::default() };
+    /// What it gives on a server.
+    pub fn reach(self, source: SourceKind) -> Reach {
+        let all = Reach {
+            sparing: self != FmpPlan::Unlimited,
+            bulk: self == FmpPlan::Ultimate,
+            bulk_pause: source.bulk_pause().as_secs(),
+            per_minute: self.per_minute(),
+            ..Reach::default()
+        };
         match self {
             FmpPlan::Free => Reach { most_statements: Some(5), quarterly: false, ..all },
             FmpPlan::Starter => Reach { quarterly: false, ..all },

@@ -1,0 +1,80 @@
+//! How tasks travel: what is asked by a call of its own, and what comes with quotes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use findata_shared::{
+    Symbol,
+    catalog::{self, Requests},
+    freshness::Book,
+    plan::{Batch, DatasetPlan, Task, Way, Window},
+};
+
+use super::{Planned, sparing};
+
+/// Symbols of one batch: some 500 calls, 40 seconds at 750 a minute, well inside a function's time.
+const SYMBOLS_PER_BATCH: usize = 50;
+/// Symbols of one batch of quotes, which is one call: FMP was seen to answer for 120.
+const SYMBOLS_PER_QUOTES: usize = 100;
+
+/// Adds the quotes that tell price and market cap of every known symbol to which a new bar comes, whichever way.
+pub(super) fn quotes(planned: &mut Planned, book: &Book, now: DateTime<Utc>) {
+    let Some(dataset) = catalog::dataset("quotes") else { return };
+    let bars = std::mem::take(&mut planned.quoted);
+    let by_quote: BTreeSet<Symbol> = bars.iter().filter_map(|task| task.symbol.clone()).collect();
+    let by_itself = |name: &str| -> BTreeSet<&Symbol> {
+        let tasks = planned.tasks.iter().filter(|task| task.dataset.name == name);
+        tasks.filter_map(|task| task.symbol.as_ref()).collect()
+    };
+    // A profile of today tells the same.
+    let mut asked: BTreeSet<Symbol> =
+        by_itself("prices").difference(&by_itself("profile")).map(|symbol| (*symbol).clone()).collect();
+    asked.retain(|symbol| !sparing::quotes_refused(symbol, book, now));
+    asked.extend(by_quote);
+    if asked.is_empty() {
+        return;
+    }
+    let number = asked.len() as u64;
+    let due = BTreeMap::from([("tells price and market cap".to_owned(), number)]);
+    let (calls, bytes) = (number.div_ceil(SYMBOLS_PER_QUOTES as u64), dataset.row_bytes * number);
+    planned.datasets.push((dataset.name.into(), DatasetPlan { calls, bytes, due, ..DatasetPlan::default() }));
+    let mut bars = bars.into_iter().map(|task| (task.symbol.clone(), task)).collect::<HashMap<_, _>>();
+    for symbol in asked {
+        let symbol = Some(symbol);
+        let bar = bars.remove(&symbol);
+        planned.quoted.push(Task { dataset, symbol, window: Window::All });
+        planned.quoted.extend(bar);
+    }
+}
+
+/// The batches of a plan.
+pub fn batches(symbols: &[Symbol], planned: Planned) -> Vec<Batch> {
+    // A quote, then its bar where it tells one: so many symbols make a batch.
+    let mut quotes: Vec<Vec<Task>> = Vec::new();
+    let mut room = 0;
+    for task in planned.quoted {
+        let is_quote = task.dataset.requests == Requests::Symbols;
+        if is_quote && room == 0 {
+            quotes.push(Vec::new());
+            room = SYMBOLS_PER_QUOTES;
+        }
+        room -= usize::from(is_quote);
+        if let Some(batch) = quotes.last_mut() {
+            batch.push(task);
+        }
+    }
+    let quotes = quotes.into_iter().enumerate();
+    let quotes = quotes.map(|(i, tasks)| Batch { id: format!("q{:05}", i + 1), way: Way::Quotes, tasks });
+    each(symbols, planned.tasks).into_iter().chain(quotes).collect()
+}
+
+/// Packs tasks so that one symbol's travel together.
+pub fn each(symbols: &[Symbol], tasks: Vec<Task>) -> Vec<Batch> {
+    let place: HashMap<&Symbol, usize> = symbols.iter().enumerate().map(|(i, s)| (s, i / SYMBOLS_PER_BATCH)).collect();
+    let mut packed: BTreeMap<usize, Vec<Task>> = BTreeMap::new();
+    for task in tasks {
+        let batch = task.symbol.as_ref().and_then(|s| place.get(s)).copied().unwrap_or_default();
+        packed.entry(batch).or_default().push(task);
+    }
+    packed.into_iter().map(|(i, tasks)| Batch { id: format!("b{:05}", i + 1), way: Way::Each, tasks }).collect()
+}
