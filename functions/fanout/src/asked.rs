@@ -148,6 +148,8 @@ mod tests {
         assert_eq!(ask(json!({"sweep": true})).unwrap(), Asked::Sweep { patience: None });
         let now = Asked::Sweep { patience: Some(Duration::zero()) };
         assert_eq!(ask(json!({"sweep": true, "patience": 0})).unwrap(), now);
+        let lifetimes = request(json!({"universe": "sp500", "ttl": "profile=7d"})).options.lifetimes;
+        assert_eq!(lifetimes.to_string(), "profile=10080m");
         let retry = request(json!({"retry": "20261122T201533120Z-000000ab"}));
         assert_eq!(retry.retry_of.unwrap().as_str(), "20261122T201533120Z-000000ab");
     }
@@ -169,6 +171,7 @@ mod tests {
             json!({"symbols": ["../x"]}),
             json!({"symbols": ["AAPL"], "universe": "sp500"}),
             json!({"universe": "everything"}),
+            json!({"universe": "sp500", "ttl": "profile=soon"}),
             json!({"symbols": ["AAPL"], "run_id": "a/b"}),
             json!({"symbol": "AAPL"}),
         ] {

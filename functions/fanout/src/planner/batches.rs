@@ -26,10 +26,10 @@ pub(super) fn quotes(planned: &mut Planned, book: &Book, now: DateTime<Utc>) {
         let tasks = planned.tasks.iter().filter(|task| task.dataset.name == name);
         tasks.filter_map(|task| task.symbol.as_ref()).collect()
     };
-    // A profile of today tells the same.
+    // A profile of today tells the same, and an index has no market cap.
     let mut asked: BTreeSet<Symbol> =
         by_itself("prices").difference(&by_itself("profile")).map(|symbol| (*symbol).clone()).collect();
-    asked.retain(|symbol| !sparing::quotes_refused(symbol, book, now));
+    asked.retain(|symbol| !symbol.as_str().starts_with('^') && !sparing::quotes_refused(symbol, book, now));
     asked.extend(by_quote);
     if asked.is_empty() {
         return;

@@ -104,6 +104,7 @@ fn detail(args: &Args, run_id: &RunId) -> Result<Value, Failure> {
             ("full", json!(extent.full)),
             ("datasets", json!(extent.datasets)),
             ("reconcile", json!(extent.reconcile)),
+            ("ttl", if extent.ttl.is_empty() { Value::Null } else { json!(extent.ttl) }),
         ];
         detail.extend(
             options.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)),

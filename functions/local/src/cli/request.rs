@@ -61,7 +61,7 @@ pub(crate) struct Extent {
     #[arg(long)]
     pub reconcile: bool,
     /// How long answers count as fresh, as in profile=7d,income_statement=12h [default: profile and events a day, statements 6 h]
-    #[arg(long, value_name = "DATASET=TIME,..", env = "FINDATA_TTL", default_value_t)]
+    #[arg(long, value_name = "DATASET=TIME,..", default_value_t)]
     pub ttl: Lifetimes,
     /// Never make more calls than this, retries included
     #[arg(long, value_name = "N")]
