@@ -25,6 +25,9 @@ pub struct Entry {
     /// The key's plan did not include it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
+    /// FMP did not know the symbol.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
     /// How many statements were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -37,6 +40,22 @@ pub struct Entry {
     /// From when on these days are to be fetched again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<Again>,
+}
+
+impl Entry {
+    /// An answer that told nothing.
+    fn nothing(fetched_at: DateTime<Utc>) -> Self {
+        Entry {
+            fetched_at,
+            empty: false,
+            refused: false,
+            unknown: false,
+            limit: None,
+            newest: None,
+            days: None,
+            again: None,
+        }
+    }
 }
 
 /// An unbroken range of days.
@@ -170,7 +189,7 @@ fn key(dataset: &str) -> String {
     format!("state/freshness/{dataset}.json")
 }
 
-/// Puts one answer into the book; a failed task leaves no trace, so it is due again.
+/// Puts one answer into the book; a failed task leaves no trace, so it is due again, unless FMP does not know its symbol.
 fn merge(subjects: &mut Subjects, record: &TaskRecord) {
     let before = subjects.get(&record.task.subject()).cloned();
     let (empty, newest) = match &record.outcome {
@@ -179,9 +198,14 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
         Outcome::NotInPlan { .. } => {
             let (limit, newest, days, again) =
                 before.map_or((None, None, None, None), |b| (b.limit, b.newest, b.days, b.again));
-            let fetched_at = record.fetched_at;
-            let entry = Entry { fetched_at, empty: false, refused: true, limit, newest, days, again };
+            let entry = Entry { refused: true, limit, newest, days, again, ..Entry::nothing(record.fetched_at) };
             subjects.insert(record.task.subject(), entry);
+            return;
+        }
+        // What was only remembered is no later answer.
+        outcome if outcome.is_unknown_symbol() && record.calls > 0 => {
+            let fetched_at = record.fetched_at;
+            subjects.insert(record.task.subject(), Entry { unknown: true, ..Entry::nothing(fetched_at) });
             return;
         }
         Outcome::Failed { .. } => return,
@@ -211,7 +235,7 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
     let empty = empty && days.is_none_or(|d| d.newest.is_none());
     // A run of an earlier day must not make what is known look older.
     let fetched_at = before.map_or(record.fetched_at, |b| b.fetched_at.max(record.fetched_at));
-    let entry = Entry { fetched_at, empty, refused: false, limit, newest: end, days, again };
+    let entry = Entry { empty, limit, newest: end, days, again, ..Entry::nothing(fetched_at) };
     subjects.insert(record.task.subject(), entry);
 }
 

@@ -56,6 +56,11 @@ impl Outcome {
         Outcome::failed("unknown symbol: FMP has no profile of it; check the spelling (BRK-B, not BRK.B)")
     }
 
+    /// Whether it says that FMP does not know the symbol.
+    pub fn is_unknown_symbol(&self) -> bool {
+        *self == Outcome::unknown_symbol()
+    }
+
     /// Rows came, and none can be true.
     pub fn quarantined(first: &str) -> Self {
         Outcome::failed(format!("every row of the answer is quarantined; the first: {first}"))

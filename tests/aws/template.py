@@ -19,7 +19,7 @@ ALL = {"FINDATA_STACK", "FINDATA_STAGE", "FINDATA_TODAY", "RUST_LOG"}
 FMP = {"FINDATA_FMP_GIGABYTES", "FINDATA_FMP_PLAN", "FINDATA_FMP_SECRET", "FINDATA_FMP_URL", "FINDATA_QUEUE_URL"}
 SNOWFLAKE = {"FINDATA_BUS", "FINDATA_SNOWFLAKE_SECRET"} | {
     f"SNOWFLAKE_{name}" for name in ("ACCOUNT", "DATABASE", "ROLE", "SCHEMA", "STAGE", "URL", "USER", "WAREHOUSE")}
-ENVIRONMENT = {"Fanout": ALL | FMP | {"FINDATA_BUS", "FINDATA_INDEX"}, "Extract": ALL | FMP | {"FINDATA_DEAD_LETTERS"},
+ENVIRONMENT = {"Fanout": ALL | FMP | {"FINDATA_BUS", "FINDATA_INDEX", "FINDATA_TTL"}, "Extract": ALL | FMP | {"FINDATA_DEAD_LETTERS"},
                "Load": ALL | SNOWFLAKE, "Analytics": ALL | SNOWFLAKE}
 OUTPUTS = {"BucketName", "StageUrl", "BusName", "QueueUrl", "FanoutName", "FanoutArn", "ExtractName", "LoadName", "AnalyticsName",
            "SnowflakeRoleArn", "DashboardUrl"}

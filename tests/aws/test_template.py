@@ -24,10 +24,11 @@ class Checks(unittest.TestCase):
             "FmpUrl": ["", "financialmodelingprep.com/stable", "ftp://x"], "FmpPlan": ["", "gold", "0", "-5", "300.5"], "FmpGigabytes": ["0", "20 GB"],
             "SnowflakeAccount": ["", "https://org-account.snowflakecomputing.com"], "Universe": ["", "../x", "a b"], "StagePrefix": ["", "/home", "home/", "a//b"],
             "SnowflakeIamUserArn": ["user", "arn:aws:iam::1:user/x"], "AlarmEmail": ["nobody", "a b@c"], "AlarmTopicArn": ["topic"], "Today": ["today", "2026-9-1"],
+            "Ttl": ["profile", "profile=7", "profile=7d,", "Profile=7d"],
         }
         right = {"FmpSecretArn": [arn], "SnowflakeSecretArn": [arn.replace("aws:", "aws-us-gov:", 1)], "FmpUrl": ["http://127.0.0.1:1/stable"],
                  "FmpPlan": ["free", "3000", "unlimited"], "FmpGigabytes": ["", "150"], "SnowflakeAccount": ["ORG-ACCOUNT", "xy12345.eu-west-1"],
-                 "StagePrefix": ["a/b"], "SnowflakeIamUserArn": ["", "arn:aws:iam::123456789012:user/abc"], "AlarmEmail": ["a@b.c"]}
+                 "StagePrefix": ["a/b"], "Ttl": ["", "profile=7d,cash_flow=12h"], "SnowflakeIamUserArn": ["", "arn:aws:iam::123456789012:user/abc"], "AlarmEmail": ["a@b.c"]}
         parameters = yaml_parse(TEMPLATE.read_text())["Parameters"]
         allowed = lambda name, value: re.search(parameters[name]["AllowedPattern"], value) is not None
         self.assertEqual([(name, value) for name, values in wrong.items() for value in values if allowed(name, value)], [])

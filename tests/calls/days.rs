@@ -53,3 +53,14 @@ fn starter_has_no_quotes_and_asks_for_each_bar() {
     assert!(at_most(calls[0] - FOR_ALL, 7.0), "fiscal years alone: {calls:?}");
     assert!(calls[1..].iter().all(|calls| at_most(*calls, 1.2)), "{calls:?}");
 }
+
+#[test]
+fn a_limit_of_calls_holds_for_the_feeds_too() {
+    let (home, today) = (Home::new(), "2026-08-10");
+    let server = server(30, today, Plan::Premium);
+    for most in [1, 2, 7] {
+        let job = job(&server, today).with(|options| options.max_calls = Some(most));
+        let (summary, calls) = run(&job, &server, &home, FmpPlan::Premium);
+        assert_eq!((summary.status, calls), (Status::Budget, most));
+    }
+}

@@ -121,6 +121,11 @@ fn an_unknown_symbol_alone_fails_and_beside_a_good_one_stops_nothing() {
     assert_eq!(failed, ["BRK.B", "NOSUCH"]);
     assert_eq!(beside.lines("select distinct symbol from analytics.fact_financials"), ["AAPL"]);
     assert_eq!(beside.lines("select symbol from analytics.dim_company"), ["AAPL"]);
+    // It stays wrong, and is not asked about twice a day.
+    let calls = server.calls();
+    let again = run(&beside, &server.url(), "NOSUCH,AAPL,BRK.B").run();
+    assert_eq!((outcome(&again), server.calls() - calls), ((Some(3), "partial".into()), 0), "{again:#?}");
+    assert!(again.json()["failures"][1]["reason"].as_str().unwrap().contains("unknown symbol"), "{again:#?}");
 }
 
 #[test]

@@ -18,8 +18,8 @@ use findata_shared::{
     clock::Clock,
     fmp::Fmp,
     freshness::Book,
-    ledger::{self, BatchEntry, Outcome},
-    plan::{BatchMessage, DatasetPlan, Plan, Task},
+    ledger::{self, BatchEntry, Outcome, TaskRecord},
+    plan::{BatchMessage, DatasetPlan, Plan, Task, Way},
     queue::Queue,
     run::{Options, Request, RunId},
     stage::{self, Stage},
@@ -51,7 +51,9 @@ pub async fn handle(
                         market::ask(&members.symbols, &request.options, fmp, stage, clock.now()).await?;
                     members.calls += spent.calls;
                     members.bytes += spent.bytes;
-                    plan(request, members, &market, stage, clock).await?
+                    let (mut plan, unknown) = plan(request, members, &market, stage, clock).await?;
+                    remember(&mut plan, unknown, stage, clock).await?;
+                    plan
                 }
             };
             if stage::write_json_once(stage, &ledger::plan_key(&request.run_id), &plan).await? {
@@ -77,7 +79,23 @@ pub async fn handle(
 pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
     let members = universe::last_known(request, stage).await?;
     let market = Market::read(stage).await?.as_if_read(clock.now());
-    plan(request, members, &market, stage, clock).await
+    plan(request, members, &market, stage, clock).await.map(|(plan, _)| plan)
+}
+
+/// Writes down that symbols are unknown, as FMP said within the last day: they are wrong in this run too.
+async fn remember(plan: &mut Plan, unknown: Vec<Task>, stage: &impl Stage, clock: &impl Clock) -> Result<()> {
+    const BATCH: &str = "unknown";
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let mut entry = BatchEntry::new(BATCH);
+    for task in unknown {
+        let (outcome, fetched_at) = (Outcome::unknown_symbol(), clock.now());
+        entry.tasks.push(TaskRecord { task, outcome, calls: 0, bytes: 0, fetched_at, way: Way::Each });
+    }
+    stage::write_json_once(stage, &ledger::batch_key(&plan.run_id, BATCH), &entry).await?;
+    plan.landed.push(BATCH.to_owned());
+    Ok(())
 }
 
 /// The plan of what failed in a run, or was never done in it.
@@ -122,7 +140,7 @@ async fn plan(
     market: &Market,
     stage: &impl Stage,
     clock: &impl Clock,
-) -> Result<Plan> {
+) -> Result<(Plan, Vec<Task>)> {
     let book = Book::read(stage).await?;
     let mut notes = members.notes;
     if !request.options.reach.quarterly && request.options.quarters > 0 {
@@ -131,7 +149,8 @@ async fn plan(
     let mut planned = planner::plan(&members.symbols, &request.options, &book, market, clock.now())?;
     let bulk = by_bulk(&mut planned, &request.options, stage, clock).await?;
     notes.extend(bulk.notes);
-    Ok(Plan {
+    let unknown = std::mem::take(&mut planned.unknown);
+    let plan = Plan {
         run_id: request.run_id.clone(),
         options: request.options.clone(),
         datasets: std::mem::take(&mut planned.datasets),
@@ -141,7 +160,8 @@ async fn plan(
         landed: members.landed,
         planning_calls: members.calls,
         planning_bytes: members.bytes,
-    })
+    };
+    Ok((plan, unknown))
 }
 
 /// Takes out of a plan what comes by bulk files.

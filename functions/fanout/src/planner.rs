@@ -22,6 +22,7 @@ use prices::{CLOSED, days, price_range};
 use crate::market::Market;
 
 const COMES_WITH_A_QUOTE: &str = "a session closed since: its bar comes with a quote";
+const UNKNOWN: &str = "a symbol that FMP did not know within the last day";
 /// Empty answers are remembered for a day.
 const EMPTY: Duration = Duration::days(1);
 
@@ -32,6 +33,8 @@ pub struct Planned {
     pub tasks: Vec<Task>,
     /// What comes with quotes: for each symbol its quote, then its newest bar.
     pub quoted: Vec<Task>,
+    /// What FMP said within the last day that it does not know: still wrong, and not asked again.
+    pub unknown: Vec<Task>,
     /// By dataset, in the catalog's order.
     pub datasets: Vec<(String, DatasetPlan)>,
 }
@@ -68,6 +71,10 @@ pub fn plan(
                         *account.due.entry(COMES_WITH_A_QUOTE.into()).or_default() += 1;
                         planned.quoted.push(task);
                     }
+                    Decision::Remember => {
+                        *account.unasked.entry(UNKNOWN.into()).or_default() += 1;
+                        planned.unknown.push(task);
+                    }
                     Decision::Skip(why) => *account.skipped.entry(why.into()).or_default() += 1,
                     Decision::Leave(why) => *account.unasked.entry(why.into()).or_default() += 1,
                 }
@@ -99,6 +106,8 @@ enum Decision {
     Fetch(&'static str),
     /// It comes with a quote.
     Quote,
+    /// FMP does not know it, as it said a while ago.
+    Remember,
     /// What is there is fresh.
     Skip(&'static str),
     /// This run does not ask.
@@ -150,7 +159,7 @@ fn due(
     let sparing = options.reach.sparing && !options.full && lifetime.is_none();
     let by_news = |decision: Decision, task: &Task, cadence: Option<Cadence>, known: Option<&Entry>| match decision {
         Decision::Fetch(OLD) if sparing => known
-            .filter(|known| !known.refused)
+            .filter(|known| !known.refused && !known.unknown)
             .and_then(|known| sparing::decide(dataset, task, cadence, known, market, now))
             .unwrap_or(decision),
         decision => decision,
@@ -219,6 +228,8 @@ fn by_age(
     let lifetime = asked_lifetime.unwrap_or(lifetime);
     if full {
         Decision::Fetch("asked for in full")
+    } else if known.unknown && now - known.fetched_at < EMPTY {
+        Decision::Remember
     } else if known.refused && now - known.fetched_at < EMPTY {
         Decision::Skip("not in the FMP plan within the last day")
     } else if limit > known.limit {

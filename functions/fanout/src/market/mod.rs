@@ -10,7 +10,7 @@ mod offers;
 
 use chrono::{DateTime, Duration, Utc};
 use findata_shared::{
-    Result, Symbol,
+    Error, Result, Symbol,
     fmp::{Answer, Fmp},
     run::Options,
     stage::{self, Stage},
@@ -184,7 +184,8 @@ impl Asking<'_> {
                 }
             },
             Ok(None) => Vec::new(),
-            Err(error) if error.ends_run() => return Err(error),
+            // Where the run's calls are used up, its tasks say so.
+            Err(error) if error.ends_run() && !matches!(error, Error::Budget(_)) => return Err(error),
             Err(error) => {
                 if offers::refuses(&error) {
                     self.market.offers.note(endpoint, self.now, Some(error.to_string()));
