@@ -203,7 +203,7 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
             return;
         }
         // What was only remembered is no later answer.
-        outcome if outcome.is_unknown_symbol() && record.calls > 0 => {
+        outcome if outcome.is_unknown_symbol() && (record.calls > 0 || record.way == Way::Bulk) => {
             let fetched_at = record.fetched_at;
             subjects.insert(record.task.subject(), Entry { unknown: true, ..Entry::nothing(fetched_at) });
             return;
@@ -220,7 +220,7 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
         }
         Window::Days { from, to } => {
             let known = before.as_ref().and_then(|e| e.days);
-            let own = (record.way != Way::Each).then(|| known.map_or(to, |known| known.last_own()));
+            let own = (record.way != Way::Each).then(|| known.map_or(from, |known| known.last_own()));
             let mut whole = joined(known, Days { from, to, newest, since: Some(record.fetched_at), own });
             if let Some(event) = again.filter(|a| a.on <= calendar::new_york_date(record.fetched_at)) {
                 again = event.after(from, to, whole);
@@ -253,7 +253,12 @@ fn joined(known: Option<Days>, new: Days) -> Days {
         (Some(known), None) => Some(known),
         (_, new) => new,
     };
-    let own = if new.to >= known.to { new.own } else { known.own };
+    let own = match new.own {
+        Some(own) => Some(own),
+        // The series itself, from where quotes began or before.
+        None if new.to >= known.to && new.from <= known.last_own() + chrono::Days::new(1) => None,
+        None => known.own,
+    };
     Days { from: first.from, to: first.to.max(second.to), newest: known.newest.max(new.newest), since, own }
 }
 
@@ -295,5 +300,18 @@ mod tests {
         assert_eq!(joined(Some(old), new).since, old.since);
         let whole = Days { since: new.since, ..days("2021-01-01", "2026-01-06") };
         assert_eq!(joined(Some(old), whole).since, new.since);
+    }
+
+    #[test]
+    fn days_that_came_with_quotes_stay_known_until_the_series_itself_came_over_them() {
+        let whole = days("2026-01-01", "2026-11-16");
+        let quoted = |day: &str, own: &str| Days { own: own.parse().ok(), ..days(day, day) };
+        let two =
+            joined(Some(joined(Some(whole), quoted("2026-11-17", "2026-11-16"))), quoted("2026-11-18", "2026-11-16"));
+        assert_eq!((two.last_own().to_string(), two.to.to_string()), ("2026-11-16".into(), "2026-11-18".into()));
+        // A bar of its own behind them leaves them as they are; from before them on it is the series itself.
+        let behind = joined(Some(two), days("2026-11-19", "2026-11-19"));
+        assert_eq!(behind.last_own().to_string(), "2026-11-16");
+        assert_eq!(joined(Some(behind), days("2026-11-13", "2026-11-19")).own, None);
     }
 }

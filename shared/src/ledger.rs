@@ -3,16 +3,16 @@
 //! A step is closed by a write on condition that nobody closed it before; that write is also the event which
 //! starts the next step, so there is no gap between marking a step done and announcing it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Result, bulk,
+    Error, Result, Symbol, bulk,
     bus::{Bus, Event},
-    plan::{BatchMessage, Plan, Task, Way},
+    plan::{BatchMessage, Plan, Task, Way, Window},
     run::{RowCounts, RunId},
     stage::{self, Stage},
     warehouse::Usage,
@@ -264,7 +264,9 @@ pub async fn give_up(message: &BatchMessage, reason: &str, stage: &impl Stage, n
     let mut entry = parts(message, stage).await?;
     let tasks = tasks(message, stage).await?;
     if let Some(bulk) = entry.bulk.take().filter(|bulk| !bulk.refused) {
-        entry.tasks.extend(bulk.records(&tasks, Some(&Outcome::failed(reason))));
+        let undone = undone(&tasks, &entry);
+        let told = bulk.records(&tasks, Some(&Outcome::failed(reason)));
+        entry.tasks.extend(told.into_iter().filter(|record| undone.contains(&record.task)));
     }
     for task in undone(&tasks, &entry) {
         let outcome = Outcome::failed(reason);
@@ -318,7 +320,11 @@ pub async fn tasks(message: &BatchMessage, stage: &impl Stage) -> Result<Vec<Tas
 
 /// Tasks of which nothing is recorded.
 pub fn undone(tasks: &[Task], entry: &BatchEntry) -> Vec<Task> {
-    tasks.iter().filter(|task| entry.tasks.iter().all(|record| record.task != **task)).cloned().collect()
+    fn name(task: &Task) -> (&str, Option<&Symbol>, Window) {
+        (task.dataset.name, task.symbol.as_ref(), task.window)
+    }
+    let done: HashSet<_> = entry.tasks.iter().map(|record| name(&record.task)).collect();
+    tasks.iter().filter(|task| !done.contains(&name(task))).cloned().collect()
 }
 
 /// The run's plan.
@@ -348,11 +354,15 @@ pub async fn entries(stage: &impl Stage, run: &RunId) -> Result<Vec<BatchEntry>>
 /// The stage's own.
 pub async fn close_fetching(stage: &impl Stage, run: &RunId) -> Result<bool> {
     let plan = plan(stage, run).await?;
-    let expected = plan.batches.len() + plan.landed.len();
-    if stage.list(&batches_prefix(run)).await?.len() < expected {
+    let expected: BTreeSet<&str> =
+        plan.batches.iter().map(|batch| batch.id.as_str()).chain(plan.landed.iter().map(String::as_str)).collect();
+    let there: BTreeSet<String> = stage.list(&batches_prefix(run)).await?.into_iter().collect();
+    if !expected.iter().all(|id| there.contains(&batch_key(run, id))) {
         return Ok(false);
     }
-    let entries = entries(stage, run).await?;
+    // A try of fanout that was cut short may have left an entry that the plan does not know.
+    let mut entries = entries(stage, run).await?;
+    entries.retain(|entry| expected.contains(entry.batch.as_str()));
     let staged = Staged {
         run_id: run.clone(),
         batches: entries.iter().map(|e| e.batch.clone()).collect(),

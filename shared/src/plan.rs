@@ -1,6 +1,9 @@
 //! The plan of a run: tasks, the batches they travel in, and what is left out and why.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -32,7 +35,7 @@ impl Cadence {
 }
 
 /// Which part of a dataset's rows a task asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
     /// All that the endpoint gives.
@@ -204,6 +207,9 @@ pub struct Plan {
     pub options: Options,
     /// Symbols of the universe, without the index.
     pub symbols: Vec<Symbol>,
+    /// Those of them that FMP has told something of before.
+    #[serde(default)]
+    pub known: BTreeSet<Symbol>,
     /// Where the universe comes from, and other things to know.
     pub notes: Vec<String>,
     /// Batches to fetch.
@@ -267,6 +273,7 @@ mod tests {
             run_id: "r".parse().unwrap(),
             options: Options::default(),
             symbols: Vec::new(),
+            known: BTreeSet::new(),
             notes: Vec::new(),
             batches: vec![batch("bulk-prices", Way::Bulk), batch("b00001", Way::Each)],
             landed: Vec::new(),

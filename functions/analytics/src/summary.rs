@@ -7,8 +7,9 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use findata_shared::{
+    Symbol,
     ledger::{BatchEntry, Loaded, Outcome, TaskRecord},
-    plan::{Plan, Window},
+    plan::Plan,
     run::{BudgetUse, Connections, Cost, Failure, Highlight, Quality, Status, Summary, TableCounts, TaskCounts},
     warehouse::literal,
 };
@@ -127,19 +128,16 @@ pub(crate) fn summarise(
 fn unheard_of(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
     let mut by_symbol: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
     for record in entries.iter().flat_map(|entry| &entry.tasks) {
-        if let Some(symbol) = record.task.symbol.as_ref().filter(|s| plan.options.index.as_ref() != Some(s)) {
+        // A company that is no longer listed has no new bar.
+        let ours = |s: &&Symbol| plan.options.index.as_ref() != Some(s) && !plan.known.contains(*s);
+        if let Some(symbol) = record.task.symbol.as_ref().filter(ours) {
             by_symbol.entry(symbol.as_str()).or_default().push(record);
         }
     }
     let asked = |records: &[&TaskRecord], dataset: &str| records.iter().any(|r| r.task.dataset.name == dataset);
-    // Of a known series the newest part alone is asked for, and a company that is no longer listed has none.
-    let first = |record: &&TaskRecord| match record.task.window {
-        Window::Days { from, to } => from <= plan.options.prices_from.unwrap_or(to - chrono::Days::new(5 * 365)),
-        _ => false,
-    };
     let silent = |records: &[&TaskRecord]| {
         let empty = records.iter().all(|r| r.outcome == Outcome::Empty);
-        empty && records.iter().any(first) && !asked(records, "profile")
+        empty && asked(records, "prices") && !asked(records, "profile")
     };
     let failure = |symbol: &str| Failure {
         symbol: symbol.into(),

@@ -6,7 +6,9 @@
 
 mod reader;
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
+
+use chrono::{Datelike, NaiveDate};
 
 use findata_shared::{
     Error, Result,
@@ -34,6 +36,8 @@ struct Files<'a, S> {
     work: Work,
     /// Why no further file is asked for, as the outcome of the tasks that are left.
     stopped: Option<Outcome>,
+    /// Today in New York.
+    today: NaiveDate,
 }
 
 /// Does the files and tasks that are not done. `before` is what earlier deliveries did.
@@ -55,35 +59,71 @@ pub(crate) async fn work_off(
     progress.tasks.resize_with(tasks.len(), Default::default);
     let done_before = progress.done.len();
     let work = Work::new(now);
-    let mut files = Files { dataset, tasks, message, stage, progress, part, work, stopped: None };
+    let today = calendar::new_york_date(now);
+    let mut files = Files { dataset, tasks, message, stage, progress, part, work, stopped: None, today };
 
-    let (mut whole, mut calls) = (true, 0);
-    let mut todo = bulk::files(dataset, &tasks.iter().collect::<Vec<_>>(), calendar::new_york_date(now));
+    let (mut whole, mut calls, mut moved) = (true, 0, false);
+    // A file that would not be whole in time is not begun: so long as the longest, at first most of the time there is.
+    let mut longest = limit.map(|limit| limit.wait.saturating_duration_since(begun) * 3 / 4).unwrap_or_default();
+    let mut todo = bulk::files(dataset, &tasks.iter().collect::<Vec<_>>(), today);
     todo.reverse();
-    while let Some(file) = todo.pop().filter(|_| !files.progress.refused && files.stopped.is_none()) {
+    while !files.progress.refused && files.stopped.is_none() {
+        let Some(file) = todo.pop() else { break };
         let open = files.open(&file);
         if !open.is_empty() && !files.progress.done.contains(&file.name()) {
             let mut reader = Reader::new(dataset, tasks, &open, &files.progress.tasks, clock.now());
-            let until = limit.map(|limit| Deadline { begin: limit.begin, wait: limit.wait });
+            let until = limit.map(|limit| Deadline {
+                begin: limit.begin.min(limit.wait.checked_sub(longest).unwrap_or(limit.begin)),
+                wait: limit.wait,
+            });
+            let asked = Instant::now();
             let answer = fmp.bulk(file.endpoint, &file.parameters, &mut reader, until).await;
             let read = reader.finish();
-            if matches!(answer.came, Ok(Came::Late)) {
-                (whole, calls) = (false, answer.calls);
-                files.count(&open, &answer);
-                break;
+            match &answer.came {
+                Ok(Came::Late) => {
+                    (whole, calls) = (false, answer.calls);
+                    files.count(&open, &answer);
+                    if calls > 0 {
+                        // It takes longer than a delivery may, or FMP goes on refusing it: each task has a call of its own.
+                        bulk::note_refused(stage, file.endpoint, clock.now()).await?;
+                        (files.progress.refused, moved) = (true, true);
+                    }
+                    break;
+                }
+                // No call was made: it is the stage that could not give it its turn.
+                Err(error @ Error::Retry { .. }) if answer.calls == 0 => {
+                    if files.progress.done.len() == done_before {
+                        return Err(error.clone());
+                    }
+                    whole = false;
+                    break;
+                }
+                _ => {}
             }
-            let following = files.take(&file, &open, answer, read, clock).await?;
-            each(&mut files.work, following, true, fmp, limit).await?;
+            longest = asked.elapsed() * 3 / 2;
+            files.take(&file, &open, answer, read, clock).await?;
         }
-        todo.extend(file.next().filter(|_| !files.progress.last && !files.open(&file).is_empty()));
+        if files.stopped.is_some() {
+            todo.push(file);
+        } else {
+            todo.extend(file.next().filter(|_| !files.progress.last && !files.open(&file).is_empty()));
+        }
     }
     if let Some(outcome) = files.stopped.take() {
-        files.progress.end(&(0..tasks.len()).collect::<Vec<_>>(), &outcome);
+        // What no file that is left serves is told already.
+        let left: BTreeSet<usize> = todo.iter().flat_map(|file| files.open(file)).collect();
+        files.progress.end(&left.into_iter().collect::<Vec<_>>(), &outcome);
     }
-    let asked = if whole { ledger::undone(&files.asked_each(), before) } else { Vec::new() };
+    let mut asked = Vec::new();
+    if whole {
+        // What follows from a file came later than the batch began.
+        files.work.renew(clock.now());
+        let each = files.asked_each().into_iter().chain(files.progress.following.clone());
+        asked = ledger::undone(&each.collect::<Vec<_>>(), before);
+    }
     whole = each(&mut files.work, asked, false, fmp, limit).await? && whole;
     let Files { mut progress, part, mut work, .. } = files;
-    let moved = progress.done.len() > done_before || !work.records.is_empty();
+    let moved = moved || progress.done.len() > done_before || !work.records.is_empty();
     // What files took counts with the record of the task, however that came about.
     for record in &mut work.records {
         let told = tasks.iter().position(|task| *task == record.task).and_then(|i| progress.tasks.get_mut(i));
@@ -134,7 +174,17 @@ impl<S: Stage> Files<'_, S> {
         }
     }
 
-    /// Takes in what came of a file; the tasks that follow from it.
+    /// Whether there may be no such file, or nothing in it: of a period that companies have not reported yet, of the newest
+    /// session. That another one is empty is no news of its companies.
+    fn may_be_missing(&self, file: &File) -> bool {
+        match file.part {
+            Part::Number(number) => number > 0,
+            Part::Period(year, _) => year >= self.today.year() - 1,
+            Part::Day(day) => (self.today - day).num_days() <= 4,
+        }
+    }
+
+    /// Takes in what came of a file.
     async fn take(
         &mut self,
         file: &File,
@@ -142,17 +192,17 @@ impl<S: Stage> Files<'_, S> {
         answer: BulkAnswer,
         read: reader::Read,
         clock: &impl Clock,
-    ) -> Result<Vec<Task>> {
+    ) -> Result<()> {
         self.count(open, &answer);
-        let mut following = Vec::new();
-        let further = matches!(file.part, Part::Number(number) if number > 0);
         match answer.came {
-            Ok(Came::Late) => return Ok(following),
-            Ok(Came::NoSuchFile(_)) if further => self.progress.last = true,
+            Ok(Came::Late) => return Ok(()),
+            Ok(Came::NoSuchFile(_) | Came::Whole(0)) if self.may_be_missing(file) => {
+                self.progress.last = matches!(file.part, Part::Number(_));
+            }
             Ok(Came::NoSuchFile(reason)) => self.progress.end(open, &Outcome::failed(reason)),
-            Ok(Came::Whole(0)) if further => self.progress.last = true,
-            Ok(Came::Whole(0)) if matches!(file.part, Part::Number(_)) => {
-                self.progress.end(open, &Outcome::failed(format!("FMP's {} is empty", file.endpoint)));
+            Ok(Came::Whole(0)) => {
+                let reason = format!("FMP's {} {} is empty", file.endpoint, file.name());
+                self.progress.end(open, &Outcome::failed(reason));
             }
             Ok(Came::Whole(_)) => {
                 self.work.note_drift(self.dataset.name, &read.drift(self.dataset));
@@ -163,7 +213,7 @@ impl<S: Stage> Files<'_, S> {
                 for (task, told) in read.told {
                     self.progress.tasks[task].add(told);
                 }
-                following = read.following;
+                self.progress.following.extend(read.following);
             }
             Err(Error::NotInPlan(reason)) => {
                 tracing::warn!(endpoint = file.endpoint, reason, "no bulk files; each task by a call of its own");
@@ -184,6 +234,6 @@ impl<S: Stage> Files<'_, S> {
             }
         }
         self.progress.done.insert(file.name());
-        Ok(following)
+        Ok(())
     }
 }

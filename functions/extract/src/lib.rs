@@ -92,6 +92,10 @@ pub async fn handle(
             };
             if !stage::write_json_once(stage, &ledger::part_key(run, &batch.id, message.parts), &part).await? {
                 tracing::info!(%run, batch = batch.id, "another delivery of this part was first");
+                // It goes on with the rest; two at once would ask for each file twice.
+                if batch.way == Way::Bulk {
+                    return Ok(Worked::Done { closed: false });
+                }
             }
             return Ok(Worked::Rest(Box::new(BatchMessage { parts, ..message.clone() })));
         }
@@ -126,7 +130,11 @@ async fn work_off(
 ) -> Result<Delivery> {
     let begun = Instant::now();
     let mut work = Work::new(clock.now());
-    let todo = if message.batch.way == Way::Quotes { quotes::ask(todo, fmp, &mut work).await? } else { todo };
+    let (todo, following) = match message.batch.way {
+        Way::Quotes => quotes::ask(todo, fmp, &mut work).await?,
+        Way::Each | Way::Bulk => (todo, Vec::new()),
+    };
+    each(&mut work, following, true, fmp, limit).await?;
     let whole = each(&mut work, todo, false, fmp, limit).await?;
     let part = land(work, BatchEntry::new(&message.batch.id), message, begun, stage).await?;
     Ok(Delivery { whole, moved: !part.tasks.is_empty(), calls: 0, part })

@@ -17,11 +17,17 @@ use crate::work::{Work, share_count};
 /// A quote of a session's end is at most so much older than the close.
 const BEFORE_CLOSE: Duration = Duration::minutes(5);
 
-/// Asks for the quotes of all these tasks at once. Returns what is left for calls of their own: bars that no quote told, and
-/// the share counts of companies whose market cap none told.
-pub(crate) async fn ask(tasks: Vec<Task>, fmp: &Fmp, work: &mut Work) -> Result<Vec<Task>> {
+/// Asks for the quotes of all these tasks at once. Returns what is left for calls of their own: bars that no quote told; and
+/// what follows from the quotes, the share counts of companies whose market cap none told.
+pub(crate) async fn ask(tasks: Vec<Task>, fmp: &Fmp, work: &mut Work) -> Result<(Vec<Task>, Vec<Task>)> {
+    // Where the quotes are recorded already, a delivery before this one left the bars that they did not tell.
+    if tasks.iter().all(|task| task.dataset.requests != Requests::Symbols) {
+        return Ok((tasks, Vec::new()));
+    }
     let symbols: BTreeSet<&str> = tasks.iter().filter_map(|task| task.symbol.as_ref()).map(Symbol::as_str).collect();
-    let Some(dataset) = catalog::dataset("quotes").filter(|_| !symbols.is_empty()) else { return Ok(tasks) };
+    let Some(dataset) = catalog::dataset("quotes").filter(|_| !symbols.is_empty()) else {
+        return Ok((tasks, Vec::new()));
+    };
     let asked = symbols.into_iter().collect::<Vec<_>>().join(",");
     let Answer { body, mut calls, mut bytes } = fmp.get(dataset.endpoint, &[("symbols", asked)]).await;
     let (quotes, bars): (Vec<Task>, Vec<Task>) =
@@ -39,16 +45,16 @@ pub(crate) async fn ask(tasks: Vec<Task>, fmp: &Fmp, work: &mut Work) -> Result<
                 let (calls, bytes) = once();
                 work.take(task, Answer { body: Err(error.clone()), calls, bytes })?;
             }
-            return Ok(bars);
+            return Ok((bars, Vec::new()));
         }
     };
     let quote_of = |task: &Task| told.get(task.symbol.as_ref()?.as_str());
-    let mut left = Vec::new();
+    let (mut left, mut following) = (Vec::new(), Vec::new());
     for task in quotes {
         match quote_of(&task) {
             Some(quote) => {
                 let is_index = quote.symbol.starts_with('^');
-                left.extend(share_count(&task, quote.get(dataset, "market_cap")).filter(|_| !is_index));
+                following.extend(share_count(&task, quote.get(dataset, "market_cap")).filter(|_| !is_index));
                 work.note(task, std::slice::from_ref(quote), Way::Quotes, once())?;
             }
             None => work.note(task, &[], Way::Quotes, once())?,
@@ -60,7 +66,7 @@ pub(crate) async fn ask(tasks: Vec<Task>, fmp: &Fmp, work: &mut Work) -> Result<
             None => left.push(task),
         }
     }
-    Ok(left)
+    Ok((left, following))
 }
 
 /// The first good row of each symbol: FMP repeats what is asked for twice, and leaves out what it does not know.
@@ -72,7 +78,8 @@ fn by_symbol(rows: Vec<Row<'_>>) -> BTreeMap<String, Row<'_>> {
     told
 }
 
-/// A session's bar out of the quote at its end; none where the quote is of another time, or lacks a price.
+/// A session's bar out of the quote at its end; none where the quote is of another time, or lacks a price. It has no VWAP, and no
+/// change: a quote's is from the close before, a bar's from its opening.
 fn bar<'a>(task: &Task, quote: &Row<'a>) -> Option<Row<'a>> {
     let Window::Days { to: session, .. } = task.window else { return None };
     let dataset = catalog::dataset("quotes")?;
@@ -84,7 +91,6 @@ fn bar<'a>(task: &Task, quote: &Row<'a>) -> Option<Row<'a>> {
     let row = json!([{
         "symbol": quote.symbol, "date": session, "open": value("open_price")?, "high": value("high_price")?,
         "low": value("low_price")?, "close": value("price")?, "volume": value("volume")?,
-        "change": value("change_amount"), "changePercent": value("change_percent"),
     }])
     .to_string();
     let (mut rows, _) = rows::typed(task.dataset, task.symbol.as_ref(), row.as_bytes()).ok()?;
@@ -120,7 +126,7 @@ mod tests {
         assert_eq!((text(0), text(1)), (Some("AAPL"), Some("2026-11-20")));
         let prices = (text(2), text(3), text(4), text(5));
         assert_eq!(prices, (Some("1.25"), Some("2"), Some("1.1"), Some("1.5")));
-        assert_eq!((text(6), text(9)), (Some("10.5"), None), "no VWAP comes with a quote");
+        assert_eq!((text(6), text(7), text(9)), (Some("10.5"), None, None), "no change of its own, and no VWAP");
     }
 
     #[test]

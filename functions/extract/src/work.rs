@@ -54,6 +54,11 @@ impl Work {
         Ok(following)
     }
 
+    /// What comes from now on was fetched at this moment; open files keep theirs.
+    pub(crate) fn renew(&mut self, now: DateTime<Utc>) {
+        self.fetched_at = now;
+    }
+
     /// Takes in what one of many tasks of a call came to; `took` is what the call took, or nothing where another task counts it.
     pub(crate) fn note(&mut self, task: Task, rows: &[Row<'_>], way: Way, took: (u32, u64)) -> Result<()> {
         let outcome = if rows.is_empty() { Outcome::Empty } else { self.land(&task, rows)? };

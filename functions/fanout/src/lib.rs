@@ -13,8 +13,8 @@ pub mod universe;
 use std::collections::BTreeMap;
 
 use findata_shared::{
-    Error, Result, bulk,
-    catalog::CATALOG,
+    Error, Result, Symbol, bulk,
+    catalog::{self, CATALOG},
     clock::Clock,
     fmp::Fmp,
     freshness::Book,
@@ -118,17 +118,19 @@ async fn again(request: &Request, run: &RunId, stage: &impl Stage, clock: &impl 
         }
     }
     let mut planned = Planned { tasks, datasets, ..Planned::default() };
+    planner::quotes_together(&mut planned);
     let bulk = by_bulk(&mut planned, &known.options, stage, clock).await?;
     let mut notes = vec![format!("what failed in run {run}, and nothing else")];
     notes.extend(bulk.notes);
     Ok(Plan {
         run_id: request.run_id.clone(),
+        datasets: std::mem::take(&mut planned.datasets),
         options: Options { max_calls: request.options.max_calls, ..known.options },
-        batches: [bulk.batches, planner::each(&known.symbols, planned.tasks)].concat(),
+        batches: [bulk.batches, planner::batches(&known.symbols, planned)].concat(),
         symbols: known.symbols,
+        known: known.known,
         notes,
         landed: Vec::new(),
-        datasets: planned.datasets,
         planning_calls: 0,
         planning_bytes: 0,
     })
@@ -155,6 +157,7 @@ async fn plan(
         options: request.options.clone(),
         datasets: std::mem::take(&mut planned.datasets),
         batches: [bulk.batches, planner::batches(&members.symbols, planned)].concat(),
+        known: members.symbols.iter().filter(|symbol| is_known(&book, symbol)).cloned().collect(),
         symbols: members.symbols,
         notes,
         landed: members.landed,
@@ -162,6 +165,13 @@ async fn plan(
         planning_bytes: members.bytes,
     };
     Ok((plan, unknown))
+}
+
+/// Whether FMP has told something of a symbol.
+fn is_known(book: &Book, symbol: &Symbol) -> bool {
+    let entry = |name| book.entry(catalog::dataset(name)?, symbol.as_str());
+    entry("profile").is_some_and(|profile| !profile.unknown && !profile.refused && !profile.empty)
+        || entry("prices").and_then(|prices| prices.days).is_some_and(|days| days.newest.is_some())
 }
 
 /// Takes out of a plan what comes by bulk files.

@@ -16,7 +16,7 @@ use findata_shared::{
 };
 
 use batches::quotes;
-pub use batches::{batches, each};
+pub use batches::{batches, each, quotes_together};
 use prices::{CLOSED, days, price_range};
 
 use crate::market::Market;
@@ -126,8 +126,13 @@ fn wanted(options: &Options) -> Result<Vec<&'static Dataset>> {
     let mut found = Vec::new();
     for name in &options.datasets {
         let dataset = catalog::dataset(name).ok_or_else(|| unknown(name))?;
-        if dataset.requests == Requests::Market {
-            let error = format!("{name} cannot be asked for alone: it comes with --universe sp500");
+        if matches!(dataset.requests, Requests::Market | Requests::Symbols) {
+            let with = if dataset.requests == Requests::Market {
+                "--universe sp500"
+            } else {
+                "prices where calls are limited"
+            };
+            let error = format!("{name} cannot be asked for alone: it comes with {with}");
             return Err(Error::Reject(error));
         }
         if !found.contains(&dataset) {

@@ -79,7 +79,9 @@ async fn load(
         }
     }
     warehouse.begin_step(run, FUNCTION, "ledger");
-    let entries = ledger::entries(stage, run).await?;
+    // What is not staged is not loaded, so it must not count as fresh.
+    let mut entries = ledger::entries(stage, run).await?;
+    entries.retain(|entry| staged.batches.contains(&entry.batch));
     note_tasks(run, &entries, &mut turn, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
     freshness::advance(stage, &records).await?;

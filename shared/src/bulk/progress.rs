@@ -25,6 +25,9 @@ pub struct Progress {
     pub refused: bool,
     /// By task, in the batch's order.
     pub tasks: Vec<Told>,
+    /// Tasks that follow from what the files told, done each by a call once no file is left.
+    #[serde(default)]
+    pub following: Vec<Task>,
 }
 
 /// What is known of one task.
@@ -53,7 +56,14 @@ pub struct Told {
 impl Progress {
     /// That of a batch of so many tasks whose first file is about to be asked for.
     pub fn new(tasks: usize, begun: DateTime<Utc>) -> Self {
-        Progress { begun, done: BTreeSet::new(), last: false, refused: false, tasks: vec![Told::default(); tasks] }
+        Progress {
+            begun,
+            done: BTreeSet::new(),
+            last: false,
+            refused: false,
+            tasks: vec![Told::default(); tasks],
+            following: Vec::new(),
+        }
     }
 
     /// Ends those of these tasks that have not ended yet.

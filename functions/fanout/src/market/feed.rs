@@ -17,6 +17,17 @@ pub enum Told {
     Quiet,
 }
 
+/// What is asked of a feed.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The company.
+    pub symbol: &'a Symbol,
+    /// The symbol, with the cadence for filings.
+    pub subject: &'a str,
+    /// When FMP was asked about it.
+    pub asked_at: DateTime<Utc>,
+}
+
 /// A feed as far as it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Feed {
@@ -88,21 +99,14 @@ impl Feed {
         }
     }
 
-    /// What it says about a subject of a symbol that was asked about at a moment.
-    pub fn tells(
-        &self,
-        symbol: &Symbol,
-        subject: &str,
-        asked_at: DateTime<Utc>,
-        lifetime: Duration,
-        now: DateTime<Utc>,
-    ) -> Told {
-        let followed = self.follows.get(symbol).is_some_and(|since| *since <= asked_at);
+    /// What it says about a symbol's subject that was asked about at a moment. `lag` is how long the answer may be behind the feed.
+    pub fn tells(&self, question: &Question<'_>, lifetime: Duration, lag: Duration, now: DateTime<Utc>) -> Told {
+        let followed = self.follows.get(question.symbol).is_some_and(|since| *since <= question.asked_at);
         if !followed || !self.is_fresh(lifetime, now) {
             return Told::Nothing;
         }
-        match self.news.get(subject) {
-            Some(item) if item.at > asked_at => Told::News,
+        match self.news.get(question.subject) {
+            Some(item) if item.at + lag > question.asked_at => Told::News,
             _ => Told::Quiet,
         }
     }
@@ -127,7 +131,10 @@ mod tests {
         let (day, two) = (Duration::days(1), at("2026-11-21T12:00:00Z"));
         let mut feed = Feed { read_at: Some(at("2026-11-20T12:00:00Z")), ..Feed::default() };
         feed.follow(std::slice::from_ref(&symbol), at("2026-11-20T12:00:00Z"));
-        let told = |feed: &Feed, asked: &str, now| feed.tells(&symbol, "AAPL", at(asked), day, now);
+        let told = |feed: &Feed, asked: &str, now| {
+            let question = Question { symbol: &symbol, subject: "AAPL", asked_at: at(asked) };
+            feed.tells(&question, day, Duration::zero(), now)
+        };
         assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Told::Nothing, "not read for a day");
         feed.read_at = Some(two);
         assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Told::Quiet);
@@ -135,6 +142,8 @@ mod tests {
         feed.note("AAPL", Item { at: at("2026-11-21T09:00:00Z"), end: None });
         assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Told::News);
         assert_eq!(told(&feed, "2026-11-21T09:00:00Z", two), Told::Quiet, "asked since");
+        let soon = Question { symbol: &symbol, subject: "AAPL", asked_at: at("2026-11-21T10:00:00Z") };
+        assert_eq!(feed.tells(&soon, day, Duration::hours(2), two), Told::News, "the answer may have been behind it");
         feed.start_again(two);
         assert_eq!(told(&feed, "2026-11-21T09:00:00Z", two), Told::Nothing);
     }

@@ -62,37 +62,50 @@ pub(super) async fn follow(asking: &mut Asking<'_>, symbols: &[Symbol]) -> Resul
     Ok(())
 }
 
-/// Reads FMP's own feed; whether the key may.
+/// Reads FMP's own feed; whether it tells all since the last time.
 async fn filings(asking: &mut Asking<'_>) -> Result<bool> {
     let now = asking.now;
-    let followed: BTreeSet<String> = asking.market.news.filings.follows.keys().map(ToString::to_string).collect();
     let last = asking.market.news.filings.read_at.unwrap_or(now);
+    if now - last > REACH {
+        let feed = &mut asking.market.news.filings;
+        feed.start_again(now);
+        feed.read_at = Some(now);
+        return Ok(false);
+    }
+    let followed: BTreeSet<String> = asking.market.news.filings.follows.keys().map(ToString::to_string).collect();
     let since = last - OVERLAP;
-    let mut whole = false;
     for page in 0..PAGES {
         let parameters = [("page", page.to_string()), ("limit", PAGE.to_string())];
         let Some(rows) = asking.rows::<Filing>(offers::FILINGS, &parameters).await? else { return Ok(false) };
-        let feed = &mut asking.market.news.filings;
+        let mut oldest = None;
         for row in &rows {
             let Some(added) = instant(&row.date_added) else { continue };
-            whole |= added < since;
+            oldest = Some(added);
             if added >= since && followed.contains(&row.symbol) {
-                let cadence = if row.period == "FY" { Cadence::Annual } else { Cadence::Quarter };
                 let end = row.date.get(..10).and_then(|day| day.parse().ok());
-                feed.note(&format!("{}:{}", row.symbol, cadence.as_str()), Item { at: added, end });
+                // A year's end is a quarter's too, whichever of the two FMP names.
+                let cadences: &[Cadence] = if matches!(row.period.as_str(), "FY" | "Q4") {
+                    &[Cadence::Annual, Cadence::Quarter]
+                } else {
+                    &[Cadence::Quarter]
+                };
+                for cadence in cadences {
+                    let subject = format!("{}:{}", row.symbol, cadence.as_str());
+                    asking.market.news.filings.note(&subject, Item { at: added, end });
+                }
             }
         }
-        if whole || rows.len() < PAGE {
-            whole = true;
-            break;
+        match oldest {
+            Some(oldest) if oldest < since => {
+                asking.market.news.filings.read_at = Some(now);
+                return Ok(true);
+            }
+            Some(_) => {}
+            // It ends before it came so far back: that proves nothing.
+            None => break,
         }
     }
-    let feed = &mut asking.market.news.filings;
-    if !whole || now - last > REACH {
-        feed.start_again(now);
-    }
-    feed.read_at = Some(now);
-    Ok(true)
+    Ok(false)
 }
 
 async fn reports(asking: &mut Asking<'_>) -> Result<()> {

@@ -18,7 +18,7 @@ use findata_shared::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub(crate) use calendars::FRESH as CALENDAR_FRESH;
-pub use feed::{Feed, Told};
+pub use feed::{Feed, Question, Told};
 pub use offers::Offers;
 
 /// Where it is kept what the feeds told.
@@ -113,9 +113,7 @@ pub async fn ask(
     let mut asking = Asking { fmp, now, market, spent: Spent::default() };
     let wants = |dataset: &str| options.datasets.is_empty() || options.datasets.iter().any(|name| name == dataset);
     if wants("prices") {
-        asking
-            .offered(offers::QUOTES, &[("symbols", symbols.first().map(ToString::to_string).unwrap_or_default())])
-            .await?;
+        asking.offered(offers::QUOTES, &[("symbols", "AAPL".to_owned())]).await?;
     }
     if symbols.len() >= FEW {
         if ["income_statement", "balance_sheet", "cash_flow"].into_iter().any(wants) {

@@ -47,6 +47,20 @@ pub(super) fn quotes(planned: &mut Planned, book: &Book, now: DateTime<Utc>) {
     }
 }
 
+/// Puts quotes that are each a task of its own together again, with the bars that they may tell.
+pub fn quotes_together(planned: &mut Planned) {
+    let (quotes, tasks) = std::mem::take(&mut planned.tasks)
+        .into_iter()
+        .partition::<Vec<Task>, _>(|task| task.dataset.requests == Requests::Symbols);
+    planned.tasks = tasks;
+    for quote in quotes {
+        let bar = planned.tasks.iter().position(|task| task.dataset.name == "prices" && task.symbol == quote.symbol);
+        let bar = bar.map(|bar| planned.tasks.remove(bar));
+        planned.quoted.push(quote);
+        planned.quoted.extend(bar);
+    }
+}
+
 /// The batches of a plan.
 pub fn batches(symbols: &[Symbol], planned: Planned) -> Vec<Batch> {
     // A quote, then its bar where it tells one: so many symbols make a batch.

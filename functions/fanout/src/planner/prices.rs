@@ -65,8 +65,10 @@ pub(super) fn days(
     let asked_late_enough = now - known.fetched_at < LATE_BAR || known.fetched_at >= calendar::close_of(to) + SETTLING;
     let there = covered.newest.is_some_and(|newest| newest >= to) || (covered.to >= to && asked_late_enough);
     if !there {
-        // From the newest bar on, so that the series has no gap; an empty series is asked for whole.
-        let start = covered.newest.map_or(covered.from, |newest| newest - OVERLAP).max(covered.from);
+        // From the newest bar on, so that the series has no gap, and from the newest of its own, since quotes tell less; an
+        // empty series is asked for whole.
+        let newest = covered.newest.map(|newest| newest.min(covered.last_own()));
+        let start = newest.map_or(covered.from, |newest| newest - OVERLAP).max(covered.from);
         parts.extend(fetch(start.min(to), to, CLOSED));
     }
     if parts.is_empty() {

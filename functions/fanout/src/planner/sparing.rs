@@ -14,7 +14,7 @@ use findata_shared::{
 };
 
 use super::Decision;
-use crate::market::{CALENDAR_FRESH, FILINGS_FRESH, Market, Told};
+use crate::market::{CALENDAR_FRESH, FILINGS_FRESH, Feed, Market, Question, Told};
 
 /// A profile of a symbol's own: quotes tell price and market cap, prices their newest bar.
 const PROFILE_TURN: i64 = 30;
@@ -24,14 +24,18 @@ const PRICES_TURN: i64 = 90;
 const EVENTS_TURN: i64 = 120;
 /// Statements without any news: a company that reports does so within that time.
 const STATEMENTS_TURN: i64 = 100;
-/// A report that came so long after a period's end is about a later one. Companies file within 90 days of a quarter.
-const LATER_QUARTER: i64 = 100;
+/// A report that came so long after a period's end is about a later one: companies file within 90 days of a quarter, and the
+/// quickest report eight days after the next.
+const LATER_QUARTER: i64 = 92;
 /// And so long after a fiscal year's end: the next one has ended, with weeks to close its books.
 const LATER_YEAR: i64 = 370;
 /// A statement that was announced is waited for so long.
 const AWAITED: i64 = 60;
 /// A series without a bar for so long is asked for once a week.
 const SILENT: i64 = 14;
+
+/// The answer about a symbol may be behind the market's calendar: its event is asked about once more, a day later.
+const CALENDAR_AHEAD: Duration = Duration::hours(20);
 
 const QUIET: &str = "no news of it since";
 const WAITS: &str = "waits for its turn, once in 30 days";
@@ -46,11 +50,13 @@ pub(super) fn decide(
     now: DateTime<Utc>,
 ) -> Option<Decision> {
     let symbol = task.symbol.as_ref()?;
+    let question = Question { symbol, subject: symbol.as_str(), asked_at: known.fetched_at };
+    let calendar = |feed: &Feed| feed.tells(&question, CALENDAR_FRESH, CALENDAR_AHEAD, now);
     let told = match dataset.name {
         "profile" if is_turn(symbol, known.fetched_at, PROFILE_TURN, now) => return None,
         "profile" => return Some(Decision::Skip(WAITS)),
-        "dividends" => market.news.dividends.tells(symbol, symbol.as_str(), known.fetched_at, CALENDAR_FRESH, now),
-        "splits" => market.news.splits.tells(symbol, symbol.as_str(), known.fetched_at, CALENDAR_FRESH, now),
+        "dividends" => calendar(&market.news.dividends),
+        "splits" => calendar(&market.news.splits),
         _ => return statements(symbol, &task.subject(), cadence?, known, market, now),
     };
     match told {
@@ -70,9 +76,13 @@ fn statements(
 ) -> Option<Decision> {
     let (filings, reports) = (&market.news.filings, &market.news.reports);
     let age = now - known.fetched_at;
-    let told = match filings.tells(symbol, subject, known.fetched_at, FILINGS_FRESH, now) {
+    let asked_at = known.fetched_at;
+    let tells = |feed: &Feed, subject: &str| {
+        feed.tells(&Question { symbol, subject, asked_at }, FILINGS_FRESH, Duration::zero(), now)
+    };
+    let told = match tells(filings, subject) {
         Told::Nothing => {
-            let followed = reports.tells(symbol, symbol.as_str(), known.fetched_at, FILINGS_FRESH, now);
+            let followed = tells(reports, symbol.as_str());
             match reports.newest(symbol.as_str()).and_then(|(_, on)| on) {
                 _ if followed == Told::Nothing => Told::Nothing,
                 Some(on) if is_awaited(on, cadence, known, age, now) => Told::News,
@@ -152,7 +162,7 @@ pub(super) fn comes_with_a_quote(
 /// Whether FMP refused a symbol's quote lately.
 pub(super) fn quotes_refused(symbol: &Symbol, book: &Book, now: DateTime<Utc>) -> bool {
     let known = catalog::dataset("quotes").and_then(|dataset| book.entry(dataset, symbol.as_str()));
-    known.is_some_and(|quote| quote.refused && now - quote.fetched_at < Duration::days(7))
+    known.is_some_and(|quote| quote.refused && now - quote.fetched_at < Duration::days(1))
 }
 
 /// Quotes stand still so long after a close.
@@ -160,7 +170,58 @@ const SETTLED: Duration = Duration::minutes(15);
 
 /// Whether a series that no bar comes to any more was asked for lately.
 pub(super) fn is_silent(known: Option<&Entry>, to: NaiveDate, now: DateTime<Utc>) -> bool {
-    let Some((known, days)) = known.and_then(|known| Some((known, known.days?))) else { return false };
-    let last = days.newest.unwrap_or(days.from);
-    (to - last).num_days() > SILENT && now - known.fetched_at < Duration::days(7)
+    let Some((known, newest)) = known.and_then(|known| Some((known, known.days?.newest?))) else { return false };
+    (to - newest).num_days() > SILENT && now - known.fetched_at < Duration::days(7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    /// Quarters whose newest ended on a day, asked for at a moment.
+    fn quarters(newest: &str, fetched_at: &str) -> Entry {
+        serde_json::from_value(serde_json::json!({"fetched_at": fetched_at, "newest": newest, "limit": 8})).unwrap()
+    }
+
+    #[test]
+    fn results_of_a_later_quarter_are_waited_for_more_and_more_seldom() {
+        let awaited = |on: &str, known: &Entry, now: &str| {
+            let (on, now) = (on.parse().unwrap(), at(now));
+            is_awaited(on, Cadence::Quarter, known, now - known.fetched_at, now)
+        };
+        let known = quarters("2026-08-31", "2026-12-01T23:00:00Z");
+        assert!(awaited("2026-12-09", &known, "2026-12-09T23:00:00Z"), "a hundred days after the last quarter's end");
+        assert!(!awaited("2026-09-24", &known, "2026-12-09T23:00:00Z"), "that was the quarter which is there");
+        // Asked on the day, and nothing came: daily for a week, then every third day.
+        let asked = quarters("2026-08-31", "2026-12-09T23:00:00Z");
+        assert!(!awaited("2026-12-09", &asked, "2026-12-10T05:00:00Z"));
+        assert!(awaited("2026-12-09", &asked, "2026-12-10T23:00:00Z"));
+        let later = quarters("2026-08-31", "2026-12-20T23:00:00Z");
+        assert!(!awaited("2026-12-09", &later, "2026-12-21T23:00:00Z"));
+        assert!(awaited("2026-12-09", &later, "2026-12-23T23:00:00Z"));
+        assert!(!awaited("2026-12-09", &later, "2027-02-20T23:00:00Z"), "it will not come any more");
+        let there = quarters("2026-11-30", "2026-12-10T23:00:00Z");
+        assert!(!awaited("2026-12-09", &there, "2026-12-12T23:00:00Z"));
+    }
+
+    #[test]
+    fn every_symbol_has_its_turn_once_in_so_many_days() {
+        let symbol: Symbol = "AAPL".parse().unwrap();
+        let start = at("2026-11-20T22:00:00Z");
+        let mut fetched = start;
+        let mut turns = Vec::new();
+        for day in 0..100 {
+            let now = start + Duration::days(day);
+            if is_turn(&symbol, fetched, PROFILE_TURN, now) {
+                fetched = now;
+                turns.push(day);
+            }
+        }
+        assert!(turns.len() >= 3 && turns[0] >= 1, "{turns:?}");
+        assert!(turns.windows(2).all(|pair| pair[1] - pair[0] == PROFILE_TURN), "{turns:?}");
+    }
 }
