@@ -6,10 +6,32 @@ use std::{
     net::TcpStream,
 };
 
-use findata_tests::{Home, Job, Server};
+use findata_tests::{Home, Job, Replay, Server};
 use serde_json::Value;
 
 const SYMBOLS: usize = 41;
+
+#[test]
+fn a_series_that_fmp_may_have_cut_is_not_taken_for_whole() {
+    let from: chrono::NaiveDate = "2005-01-03".parse().unwrap();
+    let bars = |number: usize| {
+        let bar = |day: chrono::NaiveDate| {
+            format!(r#"{{"symbol":"AAPL","date":"{day}","open":100,"high":101,"low":99,"close":100,"volume":5}}"#)
+        };
+        let bars: Vec<String> = from.iter_days().take(number).map(bar).collect();
+        format!("[{}]", bars.join(","))
+    };
+    for (number, failed) in [(5_000, 1), (4_999, 0)] {
+        let server = Replay::new().answer("historical-price-eod/full", "AAPL", "", bars(number)).start();
+        let home = Home::new();
+        let summary = Job::new(server.url(), &["AAPL"])
+            .with(|o| (o.datasets, o.index, o.skip_analytics) = (vec!["prices".into()], None, true))
+            .done(&home);
+        assert_eq!(summary.failures.len(), failed, "{:?}", summary.failures);
+        let kept = if failed == 0 { number as i64 } else { 0 };
+        assert_eq!(home.count("select count(*) from staging.prices"), kept);
+    }
+}
 
 /// What the server says of a symbol's days, by day: one field of another price endpoint, which the job never asks.
 fn told(server: &Server, endpoint: &str, symbol: &str, field: &str) -> BTreeMap<String, f64> {

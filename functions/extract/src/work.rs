@@ -13,6 +13,10 @@ use findata_shared::{
     rows::{self, Row},
 };
 
+/// Rows at which FMP drops the oldest of a series without a word: with fewer, an answer is whole from its first day on. Whether its
+/// last bar is that of the last session, the next plan asks the calendar.
+const CUT: usize = 5_000;
+
 pub(crate) struct Work {
     fetched_at: DateTime<Utc>,
     pub(crate) landings: BTreeMap<&'static str, Landing>,
@@ -34,6 +38,10 @@ impl Work {
             Ok(None) if task.dataset.name == "profile" => Outcome::unknown_symbol(),
             Ok(None) => Outcome::Empty,
             Ok(Some(body)) => match rows::typed(task.dataset, task.symbol.as_ref(), &body) {
+                // No window is so long: whatever came, its oldest days may be missing.
+                Ok((rows, _)) if matches!(task.window, Window::Days { .. }) && rows.len() >= CUT => {
+                    Outcome::failed(format!("the answer has {} rows, at which FMP cuts a series", rows.len()))
+                }
                 Ok((rows, drift)) => {
                     self.note_drift(task.dataset.name, &drift);
                     following = needs_share_count(&task, &rows);

@@ -110,6 +110,7 @@ pub async fn ask(
         return Ok((Market::default(), Spent::default()));
     }
     let market = Market::read(stage).await?;
+    let known = market.news.clone();
     let mut asking = Asking { fmp, now, market, spent: Spent::default() };
     let wants = |dataset: &str| options.datasets.is_empty() || options.datasets.iter().any(|name| name == dataset);
     if wants("prices") {
@@ -128,13 +129,15 @@ pub async fn ask(
     let Asking { market, spent, .. } = asking;
     market.offers.write(stage).await?;
     let news = &market.news;
-    stage::change_json(stage, NEWS, |kept: &mut News| {
-        kept.filings.merge(&news.filings);
-        kept.reports.merge(&news.reports);
-        kept.dividends.merge(&news.dividends);
-        kept.splits.merge(&news.splits);
-    })
-    .await?;
+    if *news != known {
+        stage::change_json(stage, NEWS, |kept: &mut News| {
+            kept.filings.merge(&news.filings);
+            kept.reports.merge(&news.reports);
+            kept.dividends.merge(&news.dividends);
+            kept.splits.merge(&news.splits);
+        })
+        .await?;
+    }
     Ok((market, spent))
 }
 
