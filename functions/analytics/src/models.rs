@@ -42,7 +42,7 @@ macro_rules! models {
 pub const MODELS: &[Model] = models![
     "00_scope.sql",
     "01_newest_profiles.sql",
-    "01_companies.sql",
+    "02_companies.sql",
     "02_split_bases.sql",
     "03_dividend_events.sql",
     "04_scoped_versions.sql",
