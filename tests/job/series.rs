@@ -26,8 +26,9 @@ fn a_series_that_fmp_may_have_cut_is_not_taken_for_whole() {
         let home = Home::new();
         let summary = Job::new(server.url(), &["AAPL"])
             .with(|o| (o.datasets, o.index, o.skip_analytics) = (vec!["prices".into()], None, true))
+            .with(|o| (o.prices_from, o.prices_to) = (Some(from), Some(from + chrono::Days::new(5_000))))
             .done(&home);
-        assert_eq!(summary.failures.len(), failed, "{:?}", summary.failures);
+        assert_eq!(summary.failures.len(), failed, "{summary:#?}");
         let kept = if failed == 0 { number as i64 } else { 0 };
         assert_eq!(home.count("select count(*) from staging.prices"), kept);
     }
