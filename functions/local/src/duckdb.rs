@@ -19,7 +19,7 @@ use crate::upgrade;
 /// What DuckDB may hold in memory while it loads, before it spills to a folder beside its file.
 const MEMORY_TO_LOAD: u64 = 256 << 20;
 /// What the models need for themselves, for each bar and for each period in the warehouse when all are computed anew.
-const MEMORY_TO_COMPUTE: u64 = 144 << 20;
+const MEMORY_TO_COMPUTE: u64 = 152 << 20;
 const MEMORY_PER_BAR: u64 = 1 << 10;
 const MEMORY_PER_PERIOD: u64 = 9 << 10;
 /// What a checkpoint may take, when the tables of the models have gone, and a reader's query before it spills.
