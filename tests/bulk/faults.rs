@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use findata_extract::{TimeLimit, Worked};
+use findata_extract::Worked;
 use findata_local::{fmp_server::Options as World, queue::LocalQueue};
 use findata_shared::{
     Error,
     clock::DayClock,
+    fmp::Deadline,
     ledger::{self, Outcome},
     plan::{BatchMessage, Way},
     queue::Queue,
@@ -95,11 +96,11 @@ fn a_delivery_whose_time_ends_keeps_the_files_that_are_done() {
             }
             assert!(delivery.message.batch.tasks.is_empty(), "the plan has them");
             let now = Instant::now();
-            let past = TimeLimit { begin: now, wait: now };
+            let past = Deadline { begin: now, wait: now };
             let late = findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, Some(past)).await?;
             assert_eq!(late, Worked::Rest(Box::new(delivery.message.clone())), "no call was made for nothing");
             let begin = now + Duration::from_millis(150);
-            let limit = Some(TimeLimit { begin, wait: begin + Duration::from_secs(20) });
+            let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
             // As when the sweeper sends a batch again.
             let first = BatchMessage { parts: 0, ..delivery.message.clone() };
             let message = if deliveries % 2 == 0 { &delivery.message } else { &first };
@@ -162,6 +163,34 @@ fn a_batch_that_is_given_up_records_what_its_files_told() {
         let entries = ledger::entries(&host.stage, &request.run_id).await?;
         assert_eq!(entries[0].tasks.len(), symbols.len());
         assert!(entries[0].tasks.iter().all(|task| matches!(task.outcome, Outcome::Failed { .. })));
+        Ok::<_, Error>(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_file_that_takes_longer_than_a_delivery_is_done_without() {
+    let slow = World { symbols: SYMBOLS, today: today(), latency: Duration::from_millis(600), ..World::default() };
+    let (server, home) = (Server::start(slow), Home::new());
+    wait(async {
+        let clock = DayClock(today());
+        let host = host(&home, client(&server.url(), "test-key"), clock)?;
+        let job = job(&server).with(|options| only(options, &["profile"]));
+        let symbols: Vec<&str> = job.symbols.iter().map(String::as_str).collect();
+        let (request, queue) = (request(&symbols, job.options.clone()), LocalQueue::default());
+        findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
+        let message = queue.receive().unwrap().message;
+        let now = Instant::now();
+        let limit = Deadline { begin: now + Duration::from_millis(300), wait: now + Duration::from_millis(400) };
+        let worked = findata_extract::handle(&message, &host.fmp, &host.stage, &clock, Some(limit)).await?;
+        let Worked::Rest(rest) = worked else { panic!("{worked:?}") };
+        assert_eq!((rest.parts, bulk_calls(&server)), (1, 1), "the file was begun, and is known to be too slow");
+        let worked = findata_extract::handle(&rest, &host.fmp, &host.stage, &clock, None).await?;
+        assert_eq!((worked, bulk_calls(&server)), (Worked::Done { closed: true }, 1), "each by a call of its own");
+        let entries = ledger::entries(&host.stage, &request.run_id).await?;
+        let rows = entries[0].tasks.iter().filter(|task| matches!(task.outcome, Outcome::Rows { .. }));
+        assert_eq!(rows.filter(|task| task.task.dataset.name == "profile").count(), symbols.len());
+        assert!(findata_shared::bulk::refused(&host.stage).await?.contains_key("profile-bulk"), "the next plan knows");
         Ok::<_, Error>(())
     })
     .unwrap();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use findata_extract::{TimeLimit, Worked};
+use findata_extract::Worked;
 use findata_fanout::{
     asked::Defaults,
     event::{self, Invocation},
@@ -14,7 +14,8 @@ use findata_shared::{
     Error,
     bus::Event,
     clock::DayClock,
-    ledger,
+    fmp::Deadline,
+    ledger::{self, BatchEntry},
     plan::BatchMessage,
     run::{Options, Reach, RunId, Status, Summary},
     stage::{self, Stage},
@@ -50,13 +51,13 @@ fn a_delivery_whose_time_ends_hands_the_rest_back() {
                 &host.fmp,
                 &host.stage,
                 &clock,
-                Some(TimeLimit { begin: now, wait: now }),
+                Some(Deadline { begin: now, wait: now }),
             )
             .await;
             assert!(matches!(late, Err(Error::Retry { .. })), "no task was done: {late:?}");
             // Time for some of the calls, of which 64 are in flight at once.
             let begin = now + Duration::from_millis(100);
-            let limit = Some(TimeLimit { begin, wait: begin + Duration::from_secs(20) });
+            let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
             match findata_extract::handle(&message, &host.fmp, &host.stage, &clock, limit).await? {
                 Worked::Rest(rest) => {
                     assert_eq!((rest.parts, &rest.batch), (message.parts + 1, &message.batch));
@@ -185,4 +186,28 @@ fn a_call_that_comes_twice_is_one_run() {
     let none = ask(json!({"retry": "no-such-run"}), "call-6", "2026-09-18T10:06:00Z");
     assert!(none["reason"].as_str().unwrap().contains("no run no-such-run"), "{none}");
     assert_eq!(bus.events().len(), 2);
+}
+
+#[test]
+fn an_entry_that_the_plan_does_not_know_closes_no_step() {
+    // Two batches; a try of fanout that was cut short left an entry of its own.
+    let (server, home, queue, clock) = (Server::of(60), Home::new(), LocalQueue::default(), DayClock(today()));
+    wait(async {
+        let stage = DirectoryStage::open(&home.stage()).unwrap();
+        let symbols = server.symbols();
+        let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+        let request = request(&symbols, Options { datasets: vec!["profile".into()], ..Options::default() });
+        let fmp = client(&server.url(), "test-key");
+        findata_fanout::handle(&request, &fmp, &stage, &queue, &clock).await.unwrap();
+        let stray = ledger::batch_key(&request.run_id, "unknown");
+        stage::write_json_once(&stage, &stray, &BatchEntry::new("unknown")).await.unwrap();
+        let mut closed = Vec::new();
+        while let Some(delivery) = queue.receive() {
+            closed.push(findata_extract::handle(&delivery.message, &fmp, &stage, &clock, None).await.unwrap());
+        }
+        assert_eq!(closed, [false, true].map(|closed| Worked::Done { closed }));
+        let staged: ledger::Staged =
+            stage::read_json(&stage, &ledger::staged_key(&request.run_id)).await.unwrap().unwrap();
+        assert_eq!(staged.batches, ["b00001", "b00002"]);
+    });
 }

@@ -23,7 +23,7 @@ use findata_shared::{
 };
 use reader::Reader;
 
-use crate::{Delivery, TimeLimit, each, land, work::Work};
+use crate::{Delivery, each, land, work::Work};
 
 /// What a delivery has of a batch.
 struct Files<'a, S> {
@@ -48,7 +48,7 @@ pub(crate) async fn work_off(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
-    limit: Option<TimeLimit>,
+    limit: Option<Deadline>,
 ) -> Result<Delivery> {
     let (begun, now) = (Instant::now(), clock.now());
     let mut progress = before.bulk.clone().unwrap_or_else(|| Progress::new(tasks.len(), now));

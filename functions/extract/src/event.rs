@@ -4,14 +4,14 @@ use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent
 use findata_shared::{
     Error, Result,
     clock::{Clock, SystemClock},
-    fmp::{Fmp, Work},
+    fmp::{Deadline, Fmp, Work},
     ledger,
     plan::BatchMessage,
     queue::Queue,
     stage::Stage,
 };
 
-use crate::{TimeLimit, Worked};
+use crate::Worked;
 
 /// Deliveries of a message before it is a dead letter (`maxReceiveCount` in `infra/template.yaml`).
 pub const MAX_RECEIVE_COUNT: u32 = 3;
@@ -26,7 +26,7 @@ pub async fn handle(
     stage: &impl Stage,
     queue: &impl Queue,
     clock: &impl Clock,
-    limit: TimeLimit,
+    limit: Deadline,
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for record in &event.records {
@@ -66,7 +66,7 @@ async fn work(
     stage: &impl Stage,
     queue: &impl Queue,
     clock: &impl Clock,
-    limit: TimeLimit,
+    limit: Deadline,
 ) -> Result<()> {
     let fmp = match fmp {
         Ok(fmp) => fmp,

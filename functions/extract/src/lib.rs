@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, time::Instant};
 use findata_shared::{
     Error, Result,
     clock::Clock,
-    fmp::{Answer, Fmp},
+    fmp::{Answer, Deadline, Fmp},
     landing::Landing,
     ledger::{self, BatchEntry},
     plan::{BatchMessage, Task, Way},
@@ -25,23 +25,6 @@ use work::Work;
 
 /// Calls of one batch in flight.
 const IN_FLIGHT: usize = 64;
-/// When a delivery leaves off, so that what it has is landed and written down before its time ends.
-#[derive(Debug, Clone, Copy)]
-pub struct TimeLimit {
-    /// No call is begun after it.
-    pub begin: Instant,
-    /// No answer is waited for after it.
-    pub wait: Instant,
-}
-
-impl TimeLimit {
-    /// That of a delivery which is ended at a moment: of five minutes the last one is for calls under way and for landing.
-    pub fn before(ends: Instant, now: Instant) -> Self {
-        let left = ends.saturating_duration_since(now);
-        TimeLimit { begin: ends - left / 5, wait: ends - left / 8 }
-    }
-}
-
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Worked {
@@ -66,7 +49,7 @@ pub async fn handle(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
-    limit: Option<TimeLimit>,
+    limit: Option<Deadline>,
 ) -> Result<Worked> {
     let (run, batch) = (&message.run_id, &message.batch);
     let key = ledger::batch_key(run, &batch.id);
@@ -126,7 +109,7 @@ async fn work_off(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
-    limit: Option<TimeLimit>,
+    limit: Option<Deadline>,
 ) -> Result<Delivery> {
     let begun = Instant::now();
     let mut work = Work::new(clock.now());
@@ -147,7 +130,7 @@ async fn each(
     mut todo: Vec<Task>,
     mut follows: bool,
     fmp: &Fmp,
-    limit: Option<TimeLimit>,
+    limit: Option<Deadline>,
 ) -> Result<bool> {
     let mut whole = true;
     while !todo.is_empty() {

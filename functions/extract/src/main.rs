@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use findata_extract::{TimeLimit, event};
+use findata_extract::event;
 use findata_shared::{
     Error, Result,
     aws::{SdkConfig, queue::SqsQueue},
     clock::AnyClock,
-    fmp::Fmp,
+    fmp::{Deadline, Fmp},
     lambda::{self, Environment, FmpAccess, Invocation, Sandbox},
     stage::s3::S3Stage,
 };
@@ -47,7 +47,7 @@ impl Sandbox for Extract {
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {
         let event = SqsEvent::deserialize(input).map_err(|e| Error::Reject(format!("this is no event of SQS: {e}")))?;
         let fmp = self.fmp.get_or_try_init(|| self.access.open(&self.config, &self.stage)).await;
-        let limit = TimeLimit::before(invocation.ends, Instant::now());
+        let limit = Deadline::before(invocation.ends, Instant::now());
         let response =
             event::handle(event, &self.dead_letters, fmp, &self.stage, &self.queue, &self.clock, limit).await;
         serde_json::to_value(response).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))

@@ -171,8 +171,8 @@ fn due(
     };
     let task = |window| Task { dataset, symbol: Some(symbol.clone()), window };
     match dataset.requests {
-        Requests::Market => Vec::new(),
-        Requests::Symbol | Requests::Symbols => {
+        Requests::Market | Requests::Symbols => Vec::new(),
+        Requests::Symbol => {
             let task = task(Window::All);
             let known = book.entry(dataset, &task.subject());
             let asked = options.reconcile || !options.datasets.is_empty();

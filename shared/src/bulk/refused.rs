@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Error, Result,
+    Result,
     stage::{self, Stage},
 };
 
 const KEY: &str = "state/bulk-refused.json";
-/// Tries to note one while others note theirs.
-const TRIES: usize = 20;
 
 /// When each endpoint was last found not to be had.
 ///
@@ -26,21 +24,8 @@ pub async fn refused(stage: &impl Stage) -> Result<BTreeMap<String, DateTime<Utc
 /// # Errors
 /// `Retry` when others keep changing the same object; the stage's own.
 pub async fn note_refused(stage: &impl Stage, endpoint: &str, at: DateTime<Utc>) -> Result<()> {
-    for _ in 0..TRIES {
-        let before = stage.get(KEY).await?;
-        let mut known: BTreeMap<String, DateTime<Utc>> = match &before {
-            Some(object) => stage::from_json(KEY, &object.body)?,
-            None => BTreeMap::new(),
-        };
+    stage::change_json(stage, KEY, |known: &mut BTreeMap<String, DateTime<Utc>>| {
         known.insert(endpoint.to_owned(), at);
-        let body = stage::to_json(&known)?;
-        let written = match before {
-            Some(object) => stage.put_if_match(KEY, body, &object.etag).await?,
-            None => stage.put_if_absent(KEY, body).await?,
-        };
-        if written {
-            return Ok(());
-        }
-    }
-    Err(Error::retry(format!("{KEY} on the stage kept changing")))
+    })
+    .await
 }

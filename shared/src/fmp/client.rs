@@ -33,7 +33,24 @@ use crate::{
     stage::{Stage, memory::MemoryStage},
 };
 
-pub use bulk::{BULK_PAUSE, BulkAnswer, Came, Deadline, Records};
+pub use bulk::{BULK_PAUSE, BulkAnswer, Came, Records};
+
+/// When a piece of work leaves off, so that what it has is landed and written down before its time ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    /// No call is begun after it.
+    pub begin: Instant,
+    /// No answer is waited for after it.
+    pub wait: Instant,
+}
+
+impl Deadline {
+    /// That of work which is ended at a moment: of five minutes the last one is for calls under way and for landing.
+    pub fn before(ends: Instant, now: Instant) -> Self {
+        let left = ends.saturating_duration_since(now);
+        Deadline { begin: ends - left / 5, wait: ends - left / 8 }
+    }
+}
 
 /// FMP's own base.
 pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";

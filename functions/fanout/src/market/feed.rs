@@ -87,15 +87,11 @@ impl Feed {
 
     /// Takes in what another reading of the same feed told.
     pub(super) fn merge(&mut self, other: &Feed) {
-        let newer = other.read_at > self.read_at;
-        let follows = std::mem::take(&mut self.follows);
-        if newer {
-            *self = other.clone();
-        } else {
-            self.follows = follows.clone();
-        }
-        for (symbol, since) in if newer { &follows } else { &other.follows } {
-            self.follows.entry(symbol.clone()).or_insert(*since);
+        let kept = std::mem::take(self);
+        let (newer, older) = if other.read_at > kept.read_at { (other.clone(), kept) } else { (kept, other.clone()) };
+        *self = newer;
+        for (symbol, since) in older.follows {
+            self.follows.entry(symbol).or_insert(since);
         }
     }
 

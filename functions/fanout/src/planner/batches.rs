@@ -52,10 +52,18 @@ pub fn quotes_together(planned: &mut Planned) {
     let (quotes, tasks) = std::mem::take(&mut planned.tasks)
         .into_iter()
         .partition::<Vec<Task>, _>(|task| task.dataset.requests == Requests::Symbols);
-    planned.tasks = tasks;
+    let asked: BTreeSet<Option<Symbol>> = quotes.iter().map(|quote| quote.symbol.clone()).collect();
+    let mut bars = HashMap::new();
+    for task in tasks {
+        // One bar a quote; other parts of a series stay calls of their own.
+        if task.dataset.name == "prices" && asked.contains(&task.symbol) && !bars.contains_key(&task.symbol) {
+            bars.insert(task.symbol.clone(), task);
+        } else {
+            planned.tasks.push(task);
+        }
+    }
     for quote in quotes {
-        let bar = planned.tasks.iter().position(|task| task.dataset.name == "prices" && task.symbol == quote.symbol);
-        let bar = bar.map(|bar| planned.tasks.remove(bar));
+        let bar = bars.remove(&quote.symbol);
         planned.quoted.push(quote);
         planned.quoted.extend(bar);
     }

@@ -7,7 +7,7 @@ use std::{
 
 use reqwest::{StatusCode, header::HeaderValue};
 
-use super::{Fmp, is_refused_key, lock};
+use super::{Deadline, Fmp, is_refused_key, lock};
 use crate::{
     Error, Result,
     fmp::{
@@ -42,15 +42,6 @@ pub trait Records: Send {
     /// # Errors
     /// What ends the reading.
     fn record(&mut self, record: Record<'_>) -> Result<()>;
-}
-
-/// Until when a bulk file is asked for.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline {
-    /// No call is begun after it.
-    pub begin: Instant,
-    /// Nothing is waited for after it.
-    pub wait: Instant,
 }
 
 /// What a bulk call came to.
