@@ -39,7 +39,9 @@ impl FromStr for Lifetimes {
         let mut found = BTreeMap::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (name, time) = part.split_once('=').ok_or_else(|| wrong(part, "there is no ="))?;
-            let has_lifetime = |d: &&Dataset| !matches!(d.freshness, Freshness::UntilNextClose);
+            // shares_float follows an answer and is never asked for by its age.
+            let has_lifetime =
+                |d: &&Dataset| !matches!(d.freshness, Freshness::UntilNextClose) && d.name != "shares_float";
             let names = || CATALOG.iter().filter(has_lifetime).map(|d| d.name).collect::<Vec<_>>().join(", ");
             let dataset = catalog::dataset(name).filter(has_lifetime);
             let dataset = dataset.ok_or_else(|| wrong(part, &format!("a time to live have {}", names())))?;
@@ -90,8 +92,16 @@ mod tests {
         assert_eq!((of("profile"), of("income_statement")), (Some(Duration::days(7)), Some(Duration::hours(12))));
         assert_eq!((of("dividends"), of("splits")), (Some(Duration::minutes(30)), None));
         assert_eq!(read.to_string().parse::<Lifetimes>().unwrap(), read);
-        for wrong in ["profile", "profile=7", "profile=d", "nothing=1d", "prices=1d", "profile=-1d", "profile=9999999d"]
-        {
+        for wrong in [
+            "profile",
+            "profile=7",
+            "profile=d",
+            "nothing=1d",
+            "prices=1d",
+            "shares_float=1d",
+            "profile=-1d",
+            "profile=9999999d",
+        ] {
             assert!(matches!(wrong.parse::<Lifetimes>(), Err(Error::Config(_))), "{wrong}");
         }
     }

@@ -91,14 +91,16 @@ fn bundled(why: &str) -> Result<Members> {
 async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Clock) -> Result<Members> {
     let known = stage.get(KNOWN).await?;
     let now = clock.now();
+    let dataset = catalog::dataset("sp500_constituents");
+    let lifetime = dataset.and_then(|d| request.options.lifetimes.of(d)).unwrap_or(Duration::days(1));
     if let Some(object) = &known
         && let Ok(list) = stage::from_json::<Known>(KNOWN, &object.body)
-        && now - list.fetched_at < Duration::days(1)
+        && now - list.fetched_at < lifetime
         && !request.options.full
     {
         return Ok(Members { symbols: list.symbols, ..Members::default() });
     }
-    let Some(dataset) = catalog::dataset("sp500_constituents") else {
+    let Some(dataset) = dataset else {
         return bundled("the catalog has no constituents");
     };
     let task = Task { dataset, symbol: None, window: Window::All };
