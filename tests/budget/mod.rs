@@ -5,13 +5,11 @@ mod processes;
 use std::num::NonZeroU32;
 
 use chrono::Utc;
-use findata_local::{fmp_server::Options, stage::DirectoryStage};
-use findata_shared::{
-    Error,
-    fmp::{Fmp, FmpPlan, Settings, Work},
-    run::RunId,
-    stage::Stage,
-};
+use findata_domain::Error;
+use findata_fmp::{Fmp, FmpPlan, Settings, Work};
+use findata_fmp_simulator::Options;
+use findata_local::stage::DirectoryStage;
+use findata_pipeline::{ports::stage::Stage, run::RunId};
 use findata_tests::{Home, Server, ended_json, findata, today, wait};
 use secrecy::SecretString;
 

@@ -8,8 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use findata_local::{fmp_server::Options, places::AnyStage, stage::DirectoryStage};
-use findata_shared::{aws, stage::s3::S3Stage};
+use findata_aws::s3_stage::S3Stage;
+use findata_fmp_simulator::Options;
+use findata_local::stage::DirectoryStage;
 use findata_tests::{Home, Program, Server, prepared, wait, wait_until};
 
 use super::{client_at, profile};
@@ -122,11 +123,10 @@ fn a_worker() {
     let Ok(place) = std::env::var(PLACE) else { return };
     let (url, stage) = place.split_once('\n').unwrap();
     wait(async {
-        let stage = match stage.parse() {
-            Ok(place) => AnyStage::S3(S3Stage::new(&aws::config().await.unwrap(), place)),
-            Err(_) => AnyStage::Directory(DirectoryStage::open(stage.as_ref()).unwrap()),
+        let fmp = match stage.parse() {
+            Ok(place) => client_at(url, S3Stage::new(&findata_aws::config().await.unwrap(), place), LIMIT, None),
+            Err(_) => client_at(url, DirectoryStage::open(stage.as_ref()).unwrap(), LIMIT, None),
         };
-        let fmp = client_at(url, stage, LIMIT, None);
         let caller = async || while profile(&fmp).await.is_ok() {};
         futures::future::join_all((0..32).map(|_| caller())).await;
     });

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use findata_domain::{Error, clock::DayClock};
 use findata_extract::Worked;
-use findata_local::{fmp_server::Options as World, queue::LocalQueue};
-use findata_shared::{
-    Error,
-    clock::DayClock,
-    fmp::Deadline,
+use findata_fmp::Deadline;
+use findata_fmp_simulator::Options as World;
+use findata_local::queue::LocalQueue;
+use findata_pipeline::{
     ledger::{self, Outcome},
     plan::{BatchMessage, Way},
-    queue::Queue,
+    ports::queue::Queue,
     run::{Options, Status},
 };
 use findata_tests::{Home, Server, client, host, request, today, wait};
@@ -190,7 +190,7 @@ fn a_file_that_takes_longer_than_a_delivery_is_done_without() {
         let entries = ledger::entries(&host.stage, &request.run_id).await?;
         let rows = entries[0].tasks.iter().filter(|task| matches!(task.outcome, Outcome::Rows { .. }));
         assert_eq!(rows.filter(|task| task.task.dataset.name == "profile").count(), symbols.len());
-        assert!(findata_shared::bulk::refused(&host.stage).await?.contains_key("profile-bulk"), "the next plan knows");
+        assert!(findata_fmp::bulk::refused(&host.stage).await?.contains_key("profile-bulk"), "the next plan knows");
         Ok::<_, Error>(())
     })
     .unwrap();

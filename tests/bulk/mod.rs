@@ -4,11 +4,12 @@ mod faults;
 mod recorded;
 mod stream;
 
-use findata_local::fmp_server::{Options as World, Plan};
-use findata_shared::{
-    fmp::{FmpPlan, SourceKind},
+use findata_fmp::{FmpPlan, SourceKind};
+use findata_fmp_simulator::{Options as World, Plan};
+use findata_pipeline::{
     ledger,
-    run::{Options, Status, Summary},
+    run::{Options, Status},
+    summary::Summary,
 };
 use findata_tests::{Home, Job, Server, today};
 
@@ -48,7 +49,7 @@ fn assert_counted(server: &Server, home: &Home, summary: &Summary) {
     assert_eq!(summary.calls, server.calls(), "{:?}", server.calls_by_endpoint());
     // Making the plan takes calls too.
     let plan = std::fs::read(home.stage().join(ledger::plan_key(&summary.run_id))).unwrap();
-    let planning = serde_json::from_slice::<findata_shared::plan::Plan>(&plan).unwrap().planning_calls;
+    let planning = serde_json::from_slice::<findata_pipeline::plan::Plan>(&plan).unwrap().planning_calls;
     assert_eq!(home.count("select sum(calls) from ops.tasks") as u64 + planning, summary.calls);
 }
 

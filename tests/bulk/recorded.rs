@@ -8,13 +8,12 @@ use std::{
     thread,
 };
 
-use findata_shared::{
+use findata_domain::{
     Result, Symbol,
-    bulk::ABSENT,
     catalog::{Dataset, dataset},
-    fmp::{Came, Record, Records},
     rows::{OneByOne, record},
 };
+use findata_fmp::{Came, Record, Records, bulk::ABSENT};
 use findata_tests::{client, shared_folder, wait};
 
 /// Types the records of one company.
@@ -32,7 +31,7 @@ impl Records for Rows {
     fn record(&mut self, record: Record<'_>) -> Result<()> {
         if record.get("symbol") == Some("AAPL") {
             let (symbol, mut json): (Symbol, _) = ("AAPL".parse()?, String::new());
-            record::json(self.dataset, record, &mut json);
+            record::json(self.dataset, record.cells(), &mut json);
             let row = self.rows.row(Some(&symbol), &json)?;
             self.found.push((row.values, row.reject));
         }

@@ -7,10 +7,8 @@ use std::{
     time::Duration,
 };
 
-use findata_shared::{
-    Result,
-    fmp::{Came, Record, Records},
-};
+use findata_domain::Result;
+use findata_fmp::{Came, Record, Records};
 use findata_tests::{client, wait};
 
 /// Pieces of the file, each of a thousand records.

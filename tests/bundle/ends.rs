@@ -1,7 +1,10 @@
 //! Everything that can begin a run ends it with the tables of a laptop.
 
-use findata_local::fmp_server::Options;
-use findata_shared::run::{RunId, Status, Summary};
+use findata_fmp_simulator::Options;
+use findata_pipeline::{
+    run::{RunId, Status},
+    summary::Summary,
+};
 use findata_tests::{Bundle, Home, Job, Server, ended_json, findata, today};
 use serde_json::{Value, json};
 

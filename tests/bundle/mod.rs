@@ -5,7 +5,7 @@ mod faults;
 mod permissions;
 mod wrong;
 
-use findata_shared::{run::RunId, warehouse::Warehouse};
+use findata_pipeline::{ports::warehouse::Warehouse, run::RunId};
 use findata_tests::{Bundle, DATABASE, Home, Job, Server, wait};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const SYMBOLS: usize = 4;
 /// A stack with the tables and the stage that `findata setup-sql` makes.
 fn bundle(server: &Server, parameters: &[(&str, &str)]) -> Option<Bundle> {
     let bundle = Bundle::start(server, parameters)?;
-    let mut warehouse = findata_shared::warehouse::snowflake::Snowflake::new(bundle.double.settings(DATABASE)).unwrap();
+    let mut warehouse = findata_snowflake::Snowflake::new(bundle.double.settings(DATABASE)).unwrap();
     wait(async {
         set_up(&mut warehouse).await;
         let stage = format!("create stage public.own url = '{}/'", bundle.output("StageUrl"));

@@ -1,7 +1,7 @@
 //! What is set up wrong is said in the log and in the ledger, and is not tried again and again.
 
-use findata_local::fmp_server::Options;
-use findata_shared::run::{RunId, Status};
+use findata_fmp_simulator::Options;
+use findata_pipeline::run::{RunId, Status};
 use findata_tests::{Bundle, Server, today};
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
 //! The calls of a first load, of the next days, and of a second run on each.
 
-use findata_local::fmp_server::Plan;
-use findata_shared::{fmp::FmpPlan, run::Status};
+use findata_fmp::FmpPlan;
+use findata_fmp_simulator::Plan;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Server};
 
 use super::{job, run, server};

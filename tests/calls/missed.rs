@@ -1,7 +1,8 @@
 //! What is spared is not missed: the figures are those of a run that asks about every symbol.
 
-use findata_local::fmp_server::Plan;
-use findata_shared::{fmp::FmpPlan, run::Status};
+use findata_fmp::FmpPlan;
+use findata_fmp_simulator::Plan;
+use findata_pipeline::run::Status;
 use findata_tests::Home;
 
 use super::{job, run, server};

@@ -4,11 +4,9 @@ mod days;
 mod missed;
 
 use chrono::NaiveDate;
-use findata_local::fmp_server::{Options, Plan};
-use findata_shared::{
-    fmp::{FmpPlan, SourceKind},
-    run::Summary,
-};
+use findata_fmp::{FmpPlan, SourceKind};
+use findata_fmp_simulator::{Options, Plan};
+use findata_pipeline::summary::Summary;
 use findata_tests::{Home, Job, Server};
 
 fn day(text: &str) -> NaiveDate {

@@ -25,7 +25,7 @@ fn no_key_is_configuration_and_touches_nothing() {
 
 #[test]
 fn a_wrong_key_fails_stops_calling_and_publishes_nothing() {
-    let server = Server::start(findata_local::fmp_server::Options {
+    let server = Server::start(findata_fmp_simulator::Options {
         symbols: 12,
         today: findata_tests::today(),
         key: Some("right".into()),

@@ -3,22 +3,25 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use findata_domain::{Error, clock::DayClock};
 use findata_extract::Worked;
 use findata_fanout::{
     asked::Defaults,
     event::{self, Invocation},
     sweep::{Swept, sweep},
 };
-use findata_local::{bus::LocalBus, fmp_server::Options as World, queue::LocalQueue, stage::DirectoryStage};
-use findata_shared::{
-    Error,
-    bus::Event,
-    clock::DayClock,
-    fmp::Deadline,
+use findata_fmp::Deadline;
+use findata_fmp_simulator::Options as World;
+use findata_local::{bus::LocalBus, queue::LocalQueue, stage::DirectoryStage};
+use findata_pipeline::{
     ledger::{self, BatchEntry},
     plan::BatchMessage,
-    run::{Options, Reach, RunId, Status, Summary},
-    stage::{self, Stage},
+    ports::{
+        bus::Event,
+        stage::{self, Stage},
+    },
+    run::{Options, Reach, RunId, Status},
+    summary::Summary,
     telemetry::Telemetry,
 };
 use findata_tests::{Home, Job, Server, client, host, request, today, wait};
@@ -62,7 +65,7 @@ fn a_delivery_whose_time_ends_hands_the_rest_back() {
                 Worked::Rest(rest) => {
                     assert_eq!((rest.parts, &rest.batch), (message.parts + 1, &message.batch));
                     parts = parts.max(rest.parts);
-                    findata_shared::queue::Queue::send(&queue, vec![*rest]).await?;
+                    findata_pipeline::ports::queue::Queue::send(&queue, vec![*rest]).await?;
                 }
                 Worked::Done { closed } => assert!(closed, "the only batch"),
             }
@@ -134,7 +137,7 @@ fn the_sweeper_helps_a_step_a_few_times_and_then_closes_the_run() {
     assert_eq!(told, 2, "once when it was met, once when the run was closed");
 }
 
-async fn plan_of(stage: &DirectoryStage, run: &RunId) -> findata_shared::plan::Batch {
+async fn plan_of(stage: &DirectoryStage, run: &RunId) -> findata_pipeline::plan::Batch {
     ledger::plan(stage, run).await.unwrap().batches.remove(0)
 }
 

@@ -3,10 +3,8 @@
 
 use std::{fs, thread};
 
-use findata_shared::{
-    Error,
-    fmp::{Answer, is_not_offered},
-};
+use findata_domain::Error;
+use findata_fmp::{Answer, is_not_offered};
 use findata_tests::{Replay, Server, client, shared_folder, wait};
 
 /// What an answer tells its caller to do.
@@ -123,7 +121,7 @@ fn every_fault_tells_its_move() {
 
 #[test]
 fn every_kind_of_fault_is_in_the_table() {
-    let Err(text) = "no-such-kind".parse::<findata_local::fmp_server::Fault>() else { panic!("a kind of that name") };
+    let Err(text) = "no-such-kind".parse::<findata_fmp_simulator::Fault>() else { panic!("a kind of that name") };
     let mut kinds: Vec<&str> = text.split("there are ").nth(1).unwrap().split(", ").collect();
     let mut known = FAULTS.map(|(fault, ..)| fault.split('=').next().unwrap());
     kinds.sort_unstable();

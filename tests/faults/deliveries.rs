@@ -2,16 +2,15 @@
 
 use std::fs;
 
+use findata_domain::{Error, Result, clock::DayClock};
 use findata_extract::Worked;
 use findata_local::{bus::LocalBus, queue::LocalQueue};
-use findata_shared::{
-    Error, Result,
-    bus::Event,
-    clock::DayClock,
+use findata_pipeline::{
     ledger,
     plan::BatchMessage,
-    run::{Options, Status, Summary},
-    stage::Stage,
+    ports::{bus::Event, stage::Stage},
+    run::{Options, Status},
+    summary::Summary,
 };
 use findata_tests::{Home, Job, Server, client, host, request, today, wait};
 
@@ -112,7 +111,7 @@ const BATCH: usize = 50;
 
 #[test]
 fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_closes() {
-    let symbols = findata_local::fmp_server::symbols(BATCH + 4);
+    let symbols = findata_fmp_simulator::symbols(BATCH + 4);
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
     assert!(symbols[..BATCH].contains(&"NOCAP"));
     let (server, home) = (Server::of(BATCH + 4), Home::new());

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use findata_shared::run::{Status, Summary};
+use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Server};
 
 /// Tries of one call.
@@ -121,7 +121,7 @@ fn every_kind_of_fault_that_the_server_knows_is_tried() {
 
 /// The names of all kinds, as the server lists them to one who asks for another.
 fn kinds() -> Vec<String> {
-    let Err(text) = "no-such-kind".parse::<findata_local::fmp_server::Fault>() else { return Vec::new() };
+    let Err(text) = "no-such-kind".parse::<findata_fmp_simulator::Fault>() else { return Vec::new() };
     text.split("there are ").nth(1).unwrap_or_default().split(", ").map(str::to_owned).collect()
 }
 

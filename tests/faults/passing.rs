@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Server};
 
 use super::{SYMBOLS, assert_whole, whole};

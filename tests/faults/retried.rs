@@ -8,8 +8,9 @@ use std::{
 
 use axum::{Router, http::StatusCode, response::IntoResponse};
 use chrono::DateTime;
-use findata_local::fmp_server::Fault;
-use findata_shared::{fmp::Work, run::RunId};
+use findata_fmp::Work;
+use findata_fmp_simulator::Fault;
+use findata_pipeline::run::RunId;
 use findata_tests::{Server, client, wait};
 
 /// Asks a server whose first answer is this status with a `Retry-After`; when its calls came.

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use chrono::{Days, NaiveDate};
-use findata_local::fmp_server::Options;
+use findata_fmp_simulator::Options;
 use findata_tests::{Home, Job, Server};
 
 /// Companies of which some restate and some report anew from day to day, and odd ones.

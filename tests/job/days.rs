@@ -1,8 +1,8 @@
 //! From one day to the next: events that were announced, moved or cancelled, another index, an earlier day.
 
 use chrono::NaiveDate;
-use findata_local::fmp_server::Options;
-use findata_shared::Error;
+use findata_domain::Error;
+use findata_fmp_simulator::Options;
 use findata_tests::{Home, Job, Replay, Server};
 
 fn day(text: &str) -> NaiveDate {

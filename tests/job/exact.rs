@@ -1,6 +1,6 @@
 //! Money keeps every digit, from FMP's JSON to what `findata sql --json` prints.
 
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay, findata};
 
 /// The widest whole amount of DECIMAL(38, 6) that four quarters can be summed of, and the finest: 32 digits before the point, six

@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, BufReader},
 };
 
-use findata_shared::catalog::CATALOG;
+use findata_domain::catalog::CATALOG;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
@@ -122,7 +122,7 @@ fn nothing_is_left_to_publish_and_every_task_is_in_the_ledger() {
 #[test]
 fn the_newest_rows_of_staging_are_unique_by_their_key_and_facts_by_theirs() {
     let First { home, .. } = first();
-    for table in findata_analytics::models::PUBLISHED {
+    for table in findata_models::PUBLISHED {
         let key = table.key.join(", ");
         let query =
             format!("select count(*) from (select {key} from {} group by all having count(*) > 1)", table.full_name());

@@ -3,11 +3,9 @@
 use std::{collections::BTreeMap, sync::OnceLock};
 
 use chrono::Days;
-use findata_local::fmp_server::Options;
-use findata_shared::{
-    catalog::{CATALOG, Freshness},
-    run::{Status, Summary},
-};
+use findata_domain::catalog::{CATALOG, Freshness};
+use findata_fmp_simulator::Options;
+use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Replay, Server, today};
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! One company whose filings are written down here: end dates corrected, quarters derived, filings out of order.
 
 use chrono::{Days, NaiveDate};
-use findata_local::explain::{Facts, answer, ask::Question, recomputed};
+use findata_explain::{Facts, answer, ask::Question, recomputed};
 use findata_tests::{Home, Job, Replay};
 
 /// A period as FMP has it: end, label, acceptance in New York, revenue (costs are half of it), diluted EPS.
@@ -119,7 +119,7 @@ fn a_derived_quarter_is_explained_by_the_year_and_its_quarters() {
         answer(&facts, &question).unwrap().figure
     };
     let mut explained = 0;
-    for column in findata_analytics::models::columns("fact_financials").iter().filter(|c| c.is_figure()) {
+    for column in findata_models::columns("fact_financials").iter().filter(|c| c.is_figure()) {
         let figure = told(column.name);
         if let Some(value) = figure.value {
             let again = recomputed(&figure).unwrap_or_else(|| panic!("{}: {figure:#?}", column.name));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay};
 
 use crate::golden::made::{self, Company, INDEX, Lines, Makes, date, draw, makes, today};

@@ -1,6 +1,6 @@
 //! A symbol is a ticker or is refused.
 
-use findata_shared::Symbol;
+use findata_domain::Symbol;
 use proptest::prelude::*;
 
 use super::config;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay, shared_folder};
 
 /// What a body must lead to.

@@ -1,24 +1,21 @@
 //! The script on the double of Snowflake: twice in a row, and what is there then.
 
-use findata_analytics::{
-    Measured,
-    models::{PUBLISHED, TABLES},
-};
+use findata_analytics::Measured;
+use findata_domain::{catalog::CATALOG, clock::DayClock};
 use findata_local::{
     bus::LocalBus,
     setup_sql::{self, Given, Values},
     stage::DirectoryStage,
 };
-use findata_shared::{
-    catalog::CATALOG,
-    clock::DayClock,
+use findata_models::{PUBLISHED, TABLES};
+use findata_pipeline::{
     ledger,
-    stage::{self, Stage},
-    warehouse::{
-        Warehouse,
-        snowflake::{Settings, Snowflake},
+    ports::{
+        stage::{self, Stage},
+        warehouse::Warehouse,
     },
 };
+use findata_snowflake::{Settings, Snowflake};
 use findata_tests::{Double, Home, Job, Server, today, wait};
 
 use super::{code, defaults, given};

@@ -7,8 +7,7 @@ mod text;
 
 use std::{fs, path::PathBuf};
 
-use findata_analytics::models;
-use findata_shared::warehouse::tables;
+use findata_models::tables;
 
 /// What kind of file a statement stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +81,7 @@ fn the_set_up_that_the_catalog_renders_is_too() {
 fn the_list_of_models_is_the_folder_both_ways() {
     for (below, _) in PLACES {
         let here = |file: &str| file.split_once('/').map_or("", |(folder, _)| folder) == below;
-        let all = models::MODELS.iter().chain(models::TABLES).filter(|m| here(m.file));
+        let all = findata_models::MODELS.iter().chain(findata_models::TABLES).filter(|m| here(m.file));
         let mut listed: Vec<(String, String)> = all.map(|m| (m.file.to_owned(), m.sql.to_owned())).collect();
         let order: Vec<String> = listed.iter().map(|(name, _)| name.clone()).collect();
         listed.sort();
@@ -104,13 +103,17 @@ fn the_list_of_models_is_the_folder_both_ways() {
 
 #[test]
 fn every_published_table_has_a_table_and_a_model() {
-    for table in models::PUBLISHED {
-        assert!(models::TABLES.iter().any(|t| t.file == format!("tables/{}.sql", table.name)), "{}", table.name);
+    for table in findata_models::PUBLISHED {
+        assert!(
+            findata_models::TABLES.iter().any(|t| t.file == format!("tables/{}.sql", table.name)),
+            "{}",
+            table.name
+        );
         let made = format!("create or replace temporary table new_{} as", table.name);
-        assert!(models::MODELS.iter().any(|m| m.sql.contains(&made)), "{made}");
+        assert!(findata_models::MODELS.iter().any(|m| m.sql.contains(&made)), "{made}");
     }
     // Every temporary table is made once, and named in the file's name.
-    for model in models::MODELS {
+    for model in findata_models::MODELS {
         let stem = model.file.trim_end_matches(".sql").split_once('_').unwrap().1;
         assert!(model.sql.contains(&format!("table {stem} as")), "{} makes another table", model.file);
     }

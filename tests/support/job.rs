@@ -6,18 +6,20 @@ use std::sync::{
 };
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use findata_local::{
-    duckdb::DuckDb,
-    host::{Host, Progress},
-    places::{AnyStage, AnyWarehouse},
-    stage::DirectoryStage,
-};
-use findata_shared::{
+use findata_domain::{
     Result,
     clock::{Clock, DayClock},
-    fmp::{Fmp, FmpPlan, Settings, claim_source},
+};
+use findata_duckdb::DuckDb;
+use findata_fmp::{Fmp, FmpPlan, Settings, claim_source};
+use findata_local::{
+    host::{Host, Progress},
+    stage::DirectoryStage,
+};
+use findata_pipeline::{
     plan::Plan,
-    run::{Options, Request, RunId, Summary, Universe},
+    run::{Options, Request, RunId, Universe},
+    summary::Summary,
 };
 use secrecy::SecretString;
 
@@ -127,14 +129,14 @@ pub fn client(url: &str, key: &str) -> Fmp {
 ///
 /// # Errors
 /// The stage's and the warehouse's own.
-pub fn host<C: Clock + 'static>(home: &Home, fmp: Fmp, clock: C) -> Result<Host<C>> {
+pub fn host<C: Clock + 'static>(home: &Home, fmp: Fmp, clock: C) -> Result<Host<DirectoryStage, DuckDb, C>> {
     let stage = DirectoryStage::open(&home.stage())?;
     let warehouse = DuckDb::open(&home.warehouse(), stage.root())?;
     let clock = Arc::new(clock);
     Ok(Host {
         fmp: Arc::new(fmp),
-        stage: AnyStage::Directory(stage),
-        warehouse: AnyWarehouse::DuckDb(warehouse),
+        stage,
+        warehouse,
         receipt: Arc::clone(&clock),
         clock,
         started_at: DateTime::default(),

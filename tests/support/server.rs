@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use findata_local::fmp_server::{self, Fault, FmpServer, Kind, Options};
+use findata_fmp_simulator::{Fault, FmpServer, Kind, Options};
 
 use super::{home::today, wait};
 
@@ -12,7 +12,7 @@ pub struct Server(Option<FmpServer>);
 impl Server {
     /// Starts one.
     pub fn start(options: Options) -> Self {
-        Server(Some(wait(fmp_server::start(options)).expect("a server")))
+        Server(Some(wait(findata_fmp_simulator::start(options)).expect("a server")))
     }
 
     /// A world of that many symbols on [`today`], without a fault.

@@ -1,7 +1,7 @@
 //! The command itself on S3 and the double: what a person with a Snowflake account runs.
 
-use findata_local::fmp_server::Options;
-use findata_shared::warehouse::Warehouse;
+use findata_fmp_simulator::Options;
+use findata_pipeline::ports::warehouse::Warehouse;
 use findata_tests::{Command, Double, Home, Job, Server, ended_json, findata, today, wait};
 
 use super::{contract::set_up, same};

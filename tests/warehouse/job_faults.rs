@@ -1,7 +1,8 @@
 //! A whole load and analytics while Snowflake is busy, loses answers, ends sessions and holds locks: the same tables, at once or by the
 //! next try.
 
-use findata_shared::{Error, warehouse::Warehouse};
+use findata_domain::Error;
+use findata_pipeline::ports::warehouse::Warehouse;
 use findata_tests::{Double, Home, Job, Server, today, wait};
 
 use super::{contract::set_up, days::tried, same};

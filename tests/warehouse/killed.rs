@@ -3,15 +3,11 @@
 use std::collections::HashSet;
 
 use findata_analytics::Measured;
-use findata_local::{bus::LocalBus, duckdb::DuckDb, stage::DirectoryStage};
-use findata_shared::{
-    Error, Result,
-    catalog::Dataset,
-    clock::DayClock,
-    ledger::{self, StagedFile},
-    run::RunId,
-    warehouse::{Warehouse, snowflake::Snowflake},
-};
+use findata_domain::{Error, Result, catalog::Dataset, clock::DayClock};
+use findata_duckdb::DuckDb;
+use findata_local::{bus::LocalBus, stage::DirectoryStage};
+use findata_pipeline::{landing::StagedFile, ledger, ports::warehouse::Warehouse, run::RunId};
+use findata_snowflake::Snowflake;
 use findata_tests::{Double, Home, Job, Server, today, wait};
 
 use super::{Files, contract::set_up, same};
@@ -68,6 +64,10 @@ impl<W: Warehouse> Warehouse for Mortal<'_, W> {
 
     async fn release(&mut self, tables: &[&str]) -> Result<()> {
         self.warehouse.release(tables).await
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        self.warehouse.close().await
     }
 }
 
@@ -162,7 +162,7 @@ fn killed_on_the_double_the_next_try_ends_with_the_same_tables() {
     let mut deaths = Deaths::new();
     wait(async {
         let staged: Option<ledger::Staged> =
-            findata_shared::stage::read_json(&stage, &ledger::staged_key(&run)).await.unwrap();
+            findata_pipeline::ports::stage::read_json(&stage, &ledger::staged_key(&run)).await.unwrap();
         assert!(Files::Double(double).bring(&stage, &staged.unwrap().files).await);
         loop {
             let snowflake = Snowflake::new(double.settings("killed")).unwrap();

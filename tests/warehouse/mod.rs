@@ -14,12 +14,13 @@ pub(crate) mod same;
 mod sent;
 mod whole_job;
 
-use findata_local::{duckdb::DuckDb, stage::DirectoryStage};
-use findata_shared::{
-    ledger::StagedFile,
-    stage::Stage,
-    warehouse::snowflake::{Settings, Snowflake},
+use findata_duckdb::DuckDb;
+use findata_local::stage::DirectoryStage;
+use findata_pipeline::{
+    landing::StagedFile,
+    ports::{stage::Stage, warehouse::Warehouse},
 };
+use findata_snowflake::{Settings, Snowflake};
 use findata_tests::{Double, Home, wait};
 use secrecy::SecretString;
 
@@ -92,6 +93,11 @@ fn account(_: &str) -> Option<(Snowflake, Files)> {
 }
 
 /// The same tests on every warehouse.
+/// Ends a session.
+fn close(warehouse: &mut impl Warehouse) {
+    wait(warehouse.close()).unwrap();
+}
+
 macro_rules! on_every_warehouse {
     ($($contract:ident),* $(,)?) => {
         mod on_duckdb {
@@ -106,7 +112,7 @@ macro_rules! on_every_warehouse {
             fn $contract() {
                 let Some((mut warehouse, files)) = super::super::double(stringify!($contract)) else { return };
                 super::super::wait(super::$contract(&mut warehouse, &files));
-                super::super::wait(warehouse.close()).unwrap();
+                super::super::close(&mut warehouse);
             })*
         }
         mod on_an_account {
@@ -114,7 +120,7 @@ macro_rules! on_every_warehouse {
             fn $contract() {
                 let Some((mut warehouse, files)) = super::super::account(stringify!($contract)) else { return };
                 super::super::wait(super::$contract(&mut warehouse, &files));
-                super::super::wait(warehouse.close()).unwrap();
+                super::super::close(&mut warehouse);
             })*
         }
     };

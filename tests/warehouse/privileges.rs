@@ -1,18 +1,14 @@
 //! The role that the setup SQL makes for the functions has all that they need, and nothing is left half done where it has not.
 
 use chrono::Days;
+use findata_domain::Error;
+use findata_fmp_simulator::Options;
 use findata_local::{
     doctor,
-    fmp_server::Options,
     setup_sql::{self, Given, Values},
 };
-use findata_shared::{
-    Error,
-    warehouse::{
-        Warehouse,
-        snowflake::{Settings, Snowflake},
-    },
-};
+use findata_pipeline::ports::warehouse::Warehouse;
+use findata_snowflake::{Settings, Snowflake};
 use findata_tests::{Double, Home, Job, Server, today, wait};
 
 use super::{days::tried, same, sent::expect_grammar};

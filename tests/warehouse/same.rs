@@ -1,6 +1,6 @@
 //! Whether two engines hold the same rows: decimals, dates and texts to the digit, doubles to a relative 1e-9.
 
-use findata_analytics::models::{PUBLISHED, Table};
+use findata_models::{PUBLISHED, Table};
 use findata_tests::{Double, Home};
 
 /// Columns that say when or by which run a row came.

@@ -1,22 +1,19 @@
 //! What calls analytics: S3, when a run is loaded.
 
 use chrono::{DateTime, Utc};
-use findata_shared::{
-    Error, Result,
-    bus::Bus,
-    clock::Clock,
-    ledger,
-    run::{RunId, Status},
-    stage::{Stage, event::run_of},
+use findata_aws::lambda::step::{Step, run_of};
+use findata_domain::{Result, clock::Clock};
+use findata_pipeline::{
+    ports::{bus::Bus, stage::Stage, warehouse::Warehouse},
+    run::RunId,
     telemetry::Telemetry,
-    warehouse::Warehouse,
 };
 use serde_json::{Value, json};
 
 use crate::Measured;
 
-/// Tries of one call, where another call of the function writes at the same time.
-const TRIES: u32 = 3;
+/// Attempts while another invocation writes at the same time.
+const ATTEMPTS: u32 = 3;
 
 /// Computes and publishes the run of an event and closes it. Where somebody has to mend something first, that is noted,
 /// announced and answered: trying again at once would not help, and the sweeper comes back to it.
@@ -38,33 +35,19 @@ pub async fn handle(
 ) -> Result<Value> {
     let run = run_of(input)?;
     let measured = measured(&run, now, memory);
-    let published = async {
-        let warehouse = warehouse?;
-        let mut tries = 1;
-        loop {
-            match crate::handle(&run, stage, warehouse, bus, clock, &measured).await {
-                // Another run's analytics was at it; what that one published is seen now.
-                Err(Error::Retry { after: Some(pause), .. }) if tries < TRIES => {
-                    tokio::time::sleep(pause * tries).await
-                }
-                done => return done,
-            }
-            tries += 1;
-        }
-    };
-    match published.await {
+    let step = Step { run: &run, function: crate::FUNCTION, attempts: ATTEMPTS, stage, bus, telemetry, now };
+    let mut warehouse = warehouse;
+    let published = step.run(async || {
+        let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
+        crate::handle(&run, stage, *warehouse, bus, clock, &measured).await
+    });
+    match published.await? {
         Ok(summary) => {
-            tracing::info!(%run, status = summary.status.as_str(), seconds = summary.seconds, "a run is published");
+            tracing::info!(%run, status = summary.status.as_str(), seconds = summary.seconds, "published the run");
             telemetry.ended(now, &summary);
             Ok(json!({"run_id": run, "status": summary.status}))
         }
-        Err(error @ Error::Retry { .. }) => Err(error),
-        Err(error) => {
-            tracing::error!(%run, %error, "a run cannot be computed");
-            telemetry.say(now, &[("RunsFailed", 1.0, "Count")]);
-            ledger::note_trouble(&run, crate::FUNCTION, &error, stage, bus, now).await?;
-            Ok(json!({"run_id": run, "status": Status::Failed, "reason": error.to_string()}))
-        }
+        Err(failed) => Ok(failed),
     }
 }
 

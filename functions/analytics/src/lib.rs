@@ -4,26 +4,28 @@
 //! `quality` says what the checks found; `summary` adds the ledger up.
 
 pub mod event;
-pub mod models;
+mod model_version;
 mod publish;
 mod quality;
 mod summary;
-pub mod upgrade;
 mod versions;
 
 use std::{collections::BTreeMap, time::Instant};
 
 use chrono::NaiveDate;
-use findata_shared::{
-    Error, Result,
-    bus::{Bus, Event},
-    calendar,
-    clock::Clock,
+use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
+use findata_models::literal;
+use findata_pipeline::{
     ledger::{self, BatchEntry, Loaded},
     plan::Plan,
-    run::{Highlight, RunId, Status, Summary, TableCounts},
-    stage::{self, Stage},
-    warehouse::{Turn, Warehouse, literal},
+    ports::{
+        bus::{Bus, Event},
+        stage::{self, Stage},
+        warehouse::Warehouse,
+    },
+    run::{RunId, Status},
+    summary::{Highlight, Summary, TableCounts},
+    write_fence::Turn,
 };
 pub use summary::Measured;
 
@@ -102,9 +104,9 @@ async fn compute(
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, TableCounts>> {
     let index = plan.options.index.as_ref().map_or("null::varchar".into(), |symbol| literal(symbol.as_str()));
-    let as_of = calendar::new_york_date(clock.now());
+    let as_of = nyse_calendar::new_york_date(clock.now());
     refuse_earlier_day(as_of, warehouse).await?;
-    upgrade::match_models(warehouse).await?;
+    model_version::match_models(warehouse).await?;
     for statement in [
         format!(
             "create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"
@@ -116,7 +118,7 @@ async fn compute(
     ] {
         warehouse.execute(&statement).await?;
     }
-    for (position, model) in models::MODELS.iter().enumerate() {
+    for (position, model) in findata_models::MODELS.iter().enumerate() {
         let begun = Instant::now();
         warehouse.begin_step(run, FUNCTION, model.builds());
         warehouse.execute(model.sql).await.map_err(|error| named(error, model.file))?;
@@ -124,7 +126,7 @@ async fn compute(
         if model.builds() == "scope" && nothing_to_compute(warehouse).await? {
             return publish::totals(warehouse).await;
         }
-        warehouse.release(&models::finished_after(position).collect::<Vec<_>>()).await?;
+        warehouse.release(&findata_models::finished_after(position).collect::<Vec<_>>()).await?;
     }
     let done = "delete from ops.changes c using pending p where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
     let now = clock.now().format("%Y-%m-%d %H:%M:%S%.3f");

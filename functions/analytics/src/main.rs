@@ -1,53 +1,33 @@
 //! analytics on AWS Lambda.
 
 use findata_analytics::event;
-use findata_shared::{
-    Result,
-    aws::{SdkConfig, bus::EventBridge},
-    clock::AnyClock,
-    lambda::{self, Environment, Invocation, Sandbox},
-    stage::s3::{Location, S3Stage},
-    telemetry::Telemetry,
-    warehouse::snowflake::Snowflake,
-};
+use findata_aws::lambda::{Function, Invocation, RuntimeError, serve, step::StepFunction};
+use findata_domain::Result;
+use findata_snowflake::{SECRET_VARIABLE, Settings, Snowflake};
 use serde_json::Value;
 
-struct Analytics {
-    config: SdkConfig,
-    place: Location,
-    stage: S3Stage,
-    bus: EventBridge,
-    clock: AnyClock,
-    telemetry: Telemetry,
-    memory: f64,
-}
+struct Analytics(StepFunction);
 
-impl Sandbox for Analytics {
+impl Function for Analytics {
     async fn open() -> Result<Self> {
-        let mut environment = Environment::default();
-        let bus = environment.text("FINDATA_BUS");
-        let (clock, telemetry, memory) = (environment.clock(), environment.telemetry(), environment.memory());
-        let (config, place) = environment.open().await?;
-        let (stage, bus) = (S3Stage::new(&config, place.clone()), EventBridge::new(&config, bus));
-        Ok(Analytics { config, place, stage, bus, clock, telemetry, memory })
+        StepFunction::open().await.map(Analytics)
     }
 
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {
-        let settings = lambda::snowflake(&self.config, &self.place, &invocation).await;
-        let mut warehouse = settings.and_then(Snowflake::new);
-        let opened = warehouse.as_mut().map_err(|error| error.clone());
-        let (now, memory) = (invocation.at, self.memory);
-        let done =
-            event::handle(&input, &self.stage, opened, &self.bus, &self.clock, now, memory, &self.telemetry).await;
-        if let Ok(warehouse) = &mut warehouse {
-            // What is committed is safe; a session that is not closed ends by itself.
-            let _ = warehouse.close().await;
-        }
-        done
+        let Analytics(function) = self;
+        let (now, memory) = (invocation.at, function.memory);
+        let open = |args: findata_aws::lambda::step::SessionArgs<'_>| {
+            Snowflake::new(Settings::until(args.ends_at, args.variable, args.key, args.prefix)?)
+        };
+        let work = async |warehouse: Result<&mut Snowflake>| {
+            let (stage, bus) = (&function.stage, &function.bus);
+            event::handle(&input, stage, warehouse, bus, &function.clock, now, memory, &function.telemetry).await
+        };
+        function.with_warehouse(&invocation, SECRET_VARIABLE, open, work).await
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda::Ended> {
-    lambda::serve::<Analytics>().await
+async fn main() -> Result<(), RuntimeError> {
+    serve::<Analytics>().await
 }

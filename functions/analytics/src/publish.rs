@@ -7,16 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use findata_shared::{
-    Error, Result,
-    run::{RunId, TableCounts},
-    warehouse::{Turn, Warehouse, literal},
-};
+use findata_domain::{Error, Result};
+use findata_models::literal;
+use findata_pipeline::{ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::Turn};
 
-use crate::{
-    models::{Extent, PUBLISHED, Table, Versions},
-    versions,
-};
+use crate::versions;
+use findata_models::{Extent, PUBLISHED, Table, Versions};
 
 /// Writes the differences of every table, and `also` in the same transaction, in turn; says what changed.
 pub(crate) async fn publish(

@@ -1,9 +1,9 @@
 //! What the checks of `ops.quality` found, for the summary.
 
-use findata_shared::{
-    Result,
-    run::{Quality, Score},
-    warehouse::Warehouse,
+use findata_domain::Result;
+use findata_pipeline::{
+    ports::warehouse::Warehouse,
+    summary::{Quality, Score},
 };
 
 const COUNTS: &str = "select count(case when check_name = 'score' then 1 end)::varchar, \

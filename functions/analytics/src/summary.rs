@@ -6,12 +6,13 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use findata_shared::{
-    Symbol,
+use findata_domain::Symbol;
+use findata_models::literal;
+use findata_pipeline::{
     ledger::{BatchEntry, Loaded, Outcome, TaskRecord},
     plan::Plan,
-    run::{BudgetUse, Connections, Cost, Failure, Highlight, Quality, Status, Summary, TableCounts, TaskCounts},
-    warehouse::literal,
+    run::Status,
+    summary::{BudgetUse, Connections, Cost, Failure, Highlight, Quality, Summary, TableCounts, TaskCounts},
 };
 
 /// What the host measured before analytics began.
@@ -46,7 +47,7 @@ fn cost(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, measur
         cost.lambda_gb_s = rounded((fetching + loading + computing) * measured.lambda_memory);
         cost.sqs_requests = batches.div_ceil(10) + 2 * batches;
         cost.s3_puts = batches + files + LEDGER;
-        cost.usd = findata_shared::cost::usd(cost.lambda_gb_s, batches + 3, cost.sqs_requests, cost.s3_puts);
+        cost.usd = findata_pipeline::cost::usd(cost.lambda_gb_s, batches + 3, cost.sqs_requests, cost.s3_puts);
     }
     cost
 }

@@ -4,9 +4,10 @@
 //! A version is what was known from `known_from` on, and before `known_to`; the newest has no end. Set differences over whole rows tell versions
 //! apart, so that a NULL equals a NULL and no figure can be forgotten.
 
-use findata_shared::{Result, warehouse::Warehouse};
+use findata_domain::Result;
+use findata_pipeline::ports::warehouse::Warehouse;
 
-use crate::models::{Extent, Table};
+use findata_models::{Extent, Table};
 
 /// Whether any company is computed as of the past too.
 pub(crate) async fn has_past_lanes(warehouse: &mut impl Warehouse) -> Result<bool> {

@@ -10,16 +10,16 @@ use std::{collections::BTreeSet, time::Instant};
 
 use chrono::{Datelike, NaiveDate};
 
-use findata_shared::{
-    Error, Result,
-    bulk::{self, File, Part, Progress, Told},
-    calendar,
-    catalog::Dataset,
-    clock::Clock,
-    fmp::{BulkAnswer, Came, Deadline, Fmp},
+use findata_domain::{Error, Result, catalog::Dataset, clock::Clock, nyse_calendar};
+use findata_fmp::{
+    BulkAnswer, Came, Deadline, Fmp,
+    bulk::{self, File, Part},
+};
+use findata_pipeline::{
+    bulk_progress::{BulkProgress, TaskProgress},
     ledger::{self, BatchEntry, Outcome},
     plan::{BatchMessage, Task, Window},
-    stage::Stage,
+    ports::stage::Stage,
 };
 use reader::Reader;
 
@@ -31,7 +31,7 @@ struct Files<'a, S> {
     tasks: &'a [Task],
     message: &'a BatchMessage,
     stage: &'a S,
-    progress: Progress,
+    progress: BulkProgress,
     part: BatchEntry,
     work: Work,
     /// Why no further file is asked for, as the outcome of the tasks that are left.
@@ -51,7 +51,7 @@ pub(crate) async fn work_off(
     limit: Option<Deadline>,
 ) -> Result<Delivery> {
     let (begun, now) = (Instant::now(), clock.now());
-    let mut progress = before.bulk.clone().unwrap_or_else(|| Progress::new(tasks.len(), now));
+    let mut progress = before.bulk.clone().unwrap_or_else(|| BulkProgress::new(tasks.len(), now));
     let part = BatchEntry::new(&message.batch.id);
     let Some(dataset) = tasks.first().map(|task| task.dataset) else {
         return Ok(Delivery { part, whole: true, moved: false, calls: 0 });
@@ -59,7 +59,7 @@ pub(crate) async fn work_off(
     progress.tasks.resize_with(tasks.len(), Default::default);
     let done_before = progress.done.len();
     let work = Work::new(now);
-    let today = calendar::new_york_date(now);
+    let today = nyse_calendar::new_york_date(now);
     let mut files = Files { dataset, tasks, message, stage, progress, part, work, stopped: None, today };
 
     let (mut whole, mut calls, mut moved) = (true, 0, false);
@@ -158,7 +158,7 @@ impl<S: Stage> Files<'_, S> {
     /// files cannot tell. A company with fewer reports than are asked for may have older ones: a company that stopped
     /// reporting, one that reports twice a year.
     fn asked_each(&self) -> Vec<Task> {
-        let short = |task: &Task, told: &Told| match task.window {
+        let short = |task: &Task, told: &TaskProgress| match task.window {
             Window::Newest { limit, .. } => told.ended.is_none() && (1..u64::from(limit)).contains(&told.rows),
             Window::All | Window::Days { .. } => false,
         };

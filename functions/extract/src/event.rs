@@ -1,14 +1,15 @@
 //! Messages from SQS: those of the task queue are worked off, those of the dead-letter queue are recorded.
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use findata_shared::{
+use findata_domain::{
     Error, Result,
     clock::{Clock, SystemClock},
-    fmp::{Deadline, Fmp, Work},
+};
+use findata_fmp::{Deadline, Fmp, Work};
+use findata_pipeline::{
     ledger,
     plan::BatchMessage,
-    queue::Queue,
-    stage::Stage,
+    ports::{queue::Queue, stage::Stage},
 };
 
 use crate::Worked;

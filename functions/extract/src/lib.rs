@@ -11,14 +11,13 @@ mod work;
 
 use std::{collections::BTreeMap, time::Instant};
 
-use findata_shared::{
-    Error, Result,
-    clock::Clock,
-    fmp::{Answer, Deadline, Fmp},
+use findata_domain::{Error, Result, clock::Clock};
+use findata_fmp::{Answer, Deadline, Fmp};
+use findata_pipeline::{
     landing::Landing,
     ledger::{self, BatchEntry},
     plan::{BatchMessage, Task, Way},
-    stage::{self, Stage},
+    ports::stage::{self, Stage},
 };
 use futures::{StreamExt, stream};
 use work::Work;

@@ -3,15 +3,16 @@
 use std::time::Instant;
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use findata_extract::event;
-use findata_shared::{
-    Error, Result,
-    aws::{SdkConfig, queue::SqsQueue},
-    clock::AnyClock,
-    fmp::{Deadline, Fmp},
-    lambda::{self, Environment, FmpAccess, Invocation, Sandbox},
-    stage::s3::S3Stage,
+use findata_aws::{
+    SdkConfig,
+    lambda::{self, Environment, Function, Invocation},
+    s3_stage::S3Stage,
+    secrets,
+    sqs::SqsQueue,
 };
+use findata_domain::{Error, Result, clock::AnyClock};
+use findata_extract::event;
+use findata_fmp::{Deadline, Fmp, FmpAccess};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -19,6 +20,7 @@ use tokio::sync::OnceCell;
 struct Extract {
     config: SdkConfig,
     access: FmpAccess,
+    secret: String,
     fmp: OnceCell<Fmp>,
     dead_letters: String,
     stage: S3Stage,
@@ -26,15 +28,17 @@ struct Extract {
     clock: AnyClock,
 }
 
-impl Sandbox for Extract {
+impl Function for Extract {
     async fn open() -> Result<Self> {
         let mut environment = Environment::default();
         let (queue, dead_letters) = (environment.text("FINDATA_QUEUE_URL"), environment.text("FINDATA_DEAD_LETTERS"));
-        let access = environment.fmp();
+        let access = environment.read(FmpAccess::from_variables);
+        let secret = environment.text("FINDATA_FMP_SECRET");
         let clock = access.kind.receipt(environment.clock());
         let (config, place) = environment.open().await?;
         Ok(Extract {
             access,
+            secret,
             fmp: OnceCell::new(),
             dead_letters,
             stage: S3Stage::new(&config, place),
@@ -46,7 +50,10 @@ impl Sandbox for Extract {
 
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {
         let event = SqsEvent::deserialize(input).map_err(|e| Error::Reject(format!("this is no event of SQS: {e}")))?;
-        let fmp = self.fmp.get_or_try_init(|| self.access.open(&self.config, &self.stage)).await;
+        let fmp = self
+            .fmp
+            .get_or_try_init(|| self.access.open(secrets::reader(&self.config, &self.secret), self.stage.clone()))
+            .await;
         let limit = Deadline::before(invocation.ends, Instant::now());
         let response =
             event::handle(event, &self.dead_letters, fmp, &self.stage, &self.queue, &self.clock, limit).await;
@@ -55,6 +62,6 @@ impl Sandbox for Extract {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda::Ended> {
+async fn main() -> Result<(), lambda::RuntimeError> {
     lambda::serve::<Extract>().await
 }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration};
-use findata_shared::{
-    Result, Symbol, calendar,
+use findata_domain::{
+    Result, Symbol,
     catalog::{self, Requests},
-    fmp::{Answer, Fmp},
-    plan::{Task, Way, Window},
+    nyse_calendar,
     rows::{self, Row},
 };
+use findata_fmp::{Answer, Fmp};
+use findata_pipeline::plan::{Task, Way, Window};
 use serde_json::json;
 
 use crate::work::{Work, share_count};
@@ -85,7 +86,8 @@ fn bar<'a>(task: &Task, quote: &Row<'a>) -> Option<Row<'a>> {
     let dataset = catalog::dataset("quotes")?;
     let value = |column: &str| quote.get(dataset, column);
     let quoted_at = DateTime::from_timestamp(value("quoted_at")?.parse().ok()?, 0)?;
-    if quoted_at < calendar::close_of(session) - BEFORE_CLOSE || calendar::new_york_date(quoted_at) != session {
+    if quoted_at < nyse_calendar::close_of(session) - BEFORE_CLOSE || nyse_calendar::new_york_date(quoted_at) != session
+    {
         return None;
     }
     let row = json!([{

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use findata_shared::{
+use findata_domain::{
     Error, Result,
     catalog::{self, Requests},
-    fmp::Answer,
+    rows::{self, Row},
+};
+use findata_fmp::Answer;
+use findata_pipeline::{
     landing::Landing,
     ledger::{Outcome, TaskRecord},
     plan::{Task, Way, Window},
-    rows::{self, Row},
 };
 
 /// Rows at which FMP drops the oldest of a series without a word: with fewer, an answer is whole from its first day on. Whether its

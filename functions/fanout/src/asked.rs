@@ -1,10 +1,10 @@
 //! What fanout is asked: a run, a run's failed tasks again, or to sweep.
 
 use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
-use findata_shared::{
-    Error, Result, Symbol, calendar,
-    lifetimes::Lifetimes,
+use findata_domain::{Error, Result, Symbol, nyse_calendar};
+use findata_pipeline::{
     run::{Options, Reach, Request, RunId, Universe},
+    ttl_overrides::Lifetimes,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -93,7 +93,7 @@ pub fn read(input: &Value, defaults: &Defaults, now: DateTime<Utc>, name: impl F
         (None, None) => return Err(wrong("this request names no symbols")),
         (Some(_), Some(_)) => return Err(wrong("symbols and universe are both given")),
     };
-    let closed = calendar::last_closed_session(now);
+    let closed = nyse_calendar::last_closed_session(now);
     let newest = words.to.map_or(closed, |to| to.min(closed));
     let last_days = words.days.map(|days| newest - Days::new(u64::from(days.max(1)) - 1));
     let usual = Options::default();

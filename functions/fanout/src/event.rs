@@ -2,15 +2,17 @@
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
-use findata_shared::{
-    Error, Result,
-    bus::{Bus, Event},
-    clock::Clock,
-    fmp::{Fmp, Work, claim_source},
-    hash, ledger,
-    queue::Queue,
-    run::{Request, RunId, Summary},
-    stage::{self, Stage},
+use findata_domain::{Error, Result, clock::Clock, hash};
+use findata_fmp::{Fmp, Work, claim_source};
+use findata_pipeline::{
+    ledger,
+    ports::{
+        bus::{Bus, Event},
+        queue::Queue,
+        stage::{self, Stage},
+    },
+    run::{Request, RunId},
+    summary::Summary,
     telemetry::Telemetry,
 };
 use serde::{Deserialize, Serialize};

@@ -12,17 +12,21 @@ pub mod universe;
 
 use std::collections::BTreeMap;
 
-use findata_shared::{
-    Error, Result, Symbol, bulk,
+use findata_domain::{
+    Error, Result, Symbol,
     catalog::{self, CATALOG},
     clock::Clock,
-    fmp::Fmp,
+};
+use findata_fmp::{Fmp, bulk};
+use findata_pipeline::{
     freshness::Book,
     ledger::{self, BatchEntry, Outcome, TaskRecord},
     plan::{BatchMessage, DatasetPlan, Plan, Task, Way},
-    queue::Queue,
+    ports::{
+        queue::Queue,
+        stage::{self, Stage},
+    },
     run::{Options, Request, RunId},
-    stage::{self, Stage},
 };
 use market::Market;
 use planner::{Planned, bulk::Chosen};

@@ -1,24 +1,27 @@
 //! fanout on AWS Lambda.
 
+use findata_aws::{
+    SdkConfig,
+    eventbridge::EventBridge,
+    lambda::{self, Environment, Function},
+    s3_stage::S3Stage,
+    secrets,
+    sqs::SqsQueue,
+};
+use findata_domain::{Result, clock::AnyClock};
 use findata_fanout::{
     asked::Defaults,
     event::{self, Invocation},
 };
-use findata_shared::{
-    Result,
-    aws::{SdkConfig, bus::EventBridge, queue::SqsQueue},
-    clock::AnyClock,
-    fmp::Fmp,
-    lambda::{self, Environment, FmpAccess, Sandbox},
-    stage::s3::S3Stage,
-    telemetry::Telemetry,
-};
+use findata_fmp::{Fmp, FmpAccess};
+use findata_pipeline::telemetry::Telemetry;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
 struct Fanout {
     config: SdkConfig,
     access: FmpAccess,
+    secret: String,
     fmp: OnceCell<Fmp>,
     defaults: Defaults,
     stage: S3Stage,
@@ -28,17 +31,19 @@ struct Fanout {
     telemetry: Telemetry,
 }
 
-impl Sandbox for Fanout {
+impl Function for Fanout {
     async fn open() -> Result<Self> {
         let mut environment = Environment::default();
         let (queue, bus) = (environment.text("FINDATA_QUEUE_URL"), environment.text("FINDATA_BUS"));
-        let access = environment.fmp();
+        let access = environment.read(FmpAccess::from_variables);
+        let secret = environment.text("FINDATA_FMP_SECRET");
         let lifetimes = environment.parsed("FINDATA_TTL").unwrap_or_default();
         let defaults = Defaults { index: environment.index(), reach: access.plan.reach(access.kind), lifetimes };
         let (clock, telemetry) = (environment.clock(), environment.telemetry());
         let (config, place) = environment.open().await?;
         Ok(Fanout {
             access,
+            secret,
             fmp: OnceCell::new(),
             defaults,
             stage: S3Stage::new(&config, place),
@@ -51,7 +56,10 @@ impl Sandbox for Fanout {
     }
 
     async fn handle(&self, input: Value, invocation: lambda::Invocation) -> Result<Value> {
-        let fmp = self.fmp.get_or_try_init(|| self.access.open(&self.config, &self.stage)).await;
+        let fmp = self
+            .fmp
+            .get_or_try_init(|| self.access.open(secrets::reader(&self.config, &self.secret), self.stage.clone()))
+            .await;
         let invocation = Invocation { id: invocation.id, at: invocation.at };
         event::handle(
             input,
@@ -69,6 +77,6 @@ impl Sandbox for Fanout {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda::Ended> {
+async fn main() -> Result<(), lambda::RuntimeError> {
     lambda::serve::<Fanout>().await
 }

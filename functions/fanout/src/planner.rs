@@ -7,9 +7,11 @@ mod sparing;
 mod turns;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
-use findata_shared::{
+use findata_domain::{
     Error, Result, Symbol,
     catalog::{self, CATALOG, Dataset, Freshness, Requests},
+};
+use findata_pipeline::{
     freshness::{Book, Entry},
     plan::{Cadence, DatasetPlan, Task, Window},
     run::Options,

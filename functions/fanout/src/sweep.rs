@@ -7,14 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Days, Duration, Utc};
-use findata_shared::{
-    Result,
-    bus::{Bus, Event},
+use findata_domain::Result;
+use findata_pipeline::{
     ledger,
     plan::BatchMessage,
-    queue::Queue,
-    run::{RunId, Summary},
-    stage::{self, Stage},
+    ports::{
+        bus::{Bus, Event},
+        queue::Queue,
+        stage::{self, Stage},
+    },
+    run::RunId,
+    summary::Summary,
 };
 use serde::{Deserialize, Serialize};
 

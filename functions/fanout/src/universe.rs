@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Duration, Utc};
-use findata_shared::{
+use findata_domain::{
     Error, Result, Symbol,
     catalog::{self, Dataset},
     clock::Clock,
-    fmp::Fmp,
+    rows::{self, Row},
+};
+use findata_fmp::Fmp;
+use findata_pipeline::{
     landing::Landing,
     ledger::{self, BatchEntry, Outcome, TaskRecord},
     plan::{Task, Way, Window},
-    rows::{self, Row},
+    ports::stage::{self, Stage},
     run::{Request, Universe},
-    stage::{self, Stage},
 };
 use serde::{Deserialize, Serialize};
 

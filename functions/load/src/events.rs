@@ -7,12 +7,15 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use findata_shared::{
-    Result, calendar,
+use findata_domain::{
+    Result,
     catalog::{self, Dataset},
+    nyse_calendar,
+};
+use findata_models::literal;
+use findata_pipeline::{
     freshness::{self, Entry},
-    stage::Stage,
-    warehouse::{Warehouse, literal},
+    ports::{stage::Stage, warehouse::Warehouse},
 };
 
 /// Datasets of events, with the column of the day on which they take effect.
@@ -88,7 +91,7 @@ fn history<'a>(symbol: &'a str, entry: &Entry) -> Option<History<'a>> {
 }
 
 fn values((symbol, first, at): &History<'_>) -> String {
-    let (day, at) = (calendar::new_york_date(*at), at.format("%Y-%m-%d %H:%M:%S%.6f"));
+    let (day, at) = (nyse_calendar::new_york_date(*at), at.format("%Y-%m-%d %H:%M:%S%.6f"));
     format!("({}, date '{first}', date '{day}', timestamp '{at}')", literal(symbol))
 }
 

@@ -15,15 +15,24 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use findata_shared::{
-    Error, Result, calendar,
+use findata_domain::{
+    Error, Result,
     catalog::{self, Dataset},
     clock::Clock,
+    nyse_calendar,
+};
+use findata_models::literal;
+use findata_pipeline::{
     freshness,
-    ledger::{self, BatchEntry, Loaded, StagedFile},
-    run::{RowCounts, RunId},
-    stage::{self, Stage},
-    warehouse::{Turn, Warehouse, literal},
+    landing::StagedFile,
+    ledger::{self, BatchEntry, Loaded},
+    ports::{
+        stage::{self, Stage},
+        warehouse::Warehouse,
+    },
+    run::RunId,
+    summary::RowCounts,
+    write_fence::Turn,
 };
 
 /// Its name in query tags and in the ledger.
@@ -68,7 +77,7 @@ async fn load(
     warehouse.begin_step(run, FUNCTION, "ledger");
     let mut turn = Turn::read(FUNCTION, warehouse).await?;
     let noted = noted(run, warehouse).await?;
-    let today = calendar::new_york_date(clock.now());
+    let today = nyse_calendar::new_york_date(clock.now());
     let mut withdrawn = BTreeMap::new();
     for dataset in catalog::CATALOG {
         let open = |f: &&StagedFile| f.dataset == dataset.name && !noted.contains_key(&f.key);

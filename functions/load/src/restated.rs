@@ -1,6 +1,6 @@
 //! What a new version of a statement says otherwise than the one before: `ops.restatements`, one row an item.
 
-use findata_shared::catalog::{Column, Dataset, History};
+use findata_domain::catalog::{Column, Dataset, History};
 
 /// Days by which FMP may correct a period's end and still mean the same period (as in `staging.statement_versions`).
 const SAME_PERIOD_DAYS: u32 = 14;

@@ -1,11 +1,12 @@
 //! The load's SQL, rendered from the catalog: one text for every warehouse.
 
 use chrono::{DateTime, Utc};
-use findata_shared::{
-    catalog::{Dataset, History, LINEAGE, Requests},
-    ledger::{BatchEntry, Outcome, StagedFile, TaskRecord},
+use findata_domain::catalog::{Dataset, History, LINEAGE, Requests};
+use findata_models::literal;
+use findata_pipeline::{
+    landing::StagedFile,
+    ledger::{BatchEntry, Outcome, TaskRecord},
     run::RunId,
-    warehouse::literal,
 };
 
 use crate::restated;

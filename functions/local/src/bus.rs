@@ -2,10 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use findata_shared::{
-    Result,
-    bus::{Bus, Event},
-};
+use findata_domain::Result;
+use findata_pipeline::ports::bus::{Bus, Event};
 
 /// Keeps what was announced.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use findata_shared::{Error, Result};
+use findata_domain::{Error, Result};
 
 use crate::stage::DirectoryStage;
 
@@ -40,7 +40,7 @@ impl Home {
 
 #[cfg(test)]
 mod tests {
-    use findata_shared::fmp::{DEFAULT_URL, claim_source};
+    use findata_fmp::{DEFAULT_URL, claim_source};
 
     use super::*;
 

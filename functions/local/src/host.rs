@@ -8,22 +8,24 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use findata_analytics::Measured;
+use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
 use findata_extract::Worked;
-use findata_shared::{
-    Error, Result, calendar,
-    clock::Clock,
-    fmp::{Fmp, Work},
+use findata_fmp::{Fmp, Work};
+use findata_pipeline::{
+    binding::match_warehouse,
     ledger,
     plan::BatchMessage,
-    run::{BudgetUse, Connections, Request, RunId, Summary},
-    stage::{self, Stage},
-    warehouse::match_warehouse,
+    ports::{
+        stage::{self, Stage},
+        warehouse::Warehouse,
+    },
+    run::{Request, RunId},
+    summary::{BudgetUse, Connections, Summary},
 };
 use tokio::task::JoinSet;
 
 use crate::{
     bus::LocalBus,
-    places::{AnyStage, AnyWarehouse},
     queue::{Delivery, LocalQueue},
 };
 
@@ -33,19 +35,19 @@ const WORKERS: usize = 16;
 /// What a run hears of its progress.
 pub trait Progress {
     /// The plan is made.
-    fn planned(&self, plan: &findata_shared::plan::Plan);
+    fn planned(&self, plan: &findata_pipeline::plan::Plan);
     /// A stage of the run begins: fetch, load, compute.
     fn begins(&self, stage: &'static str);
 }
 
 /// Everything a run touches.
-pub struct Host<C> {
+pub struct Host<S, W, C> {
     /// The client; one a run.
     pub fmp: Arc<Fmp>,
     /// The stage.
-    pub stage: AnyStage,
+    pub stage: S,
     /// The warehouse.
-    pub warehouse: AnyWarehouse,
+    pub warehouse: W,
     /// The clock of planning, freshness and as-of.
     pub clock: Arc<C>,
     /// The clock of receipt: FMP itself answers as of now, whatever day is planned for.
@@ -54,7 +56,7 @@ pub struct Host<C> {
     pub started_at: DateTime<Utc>,
 }
 
-impl<C: Clock + 'static> Host<C> {
+impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C> {
     /// Runs a request to its end.
     ///
     /// # Errors
@@ -63,7 +65,7 @@ impl<C: Clock + 'static> Host<C> {
         let bus = LocalBus::default();
         // A warehouse that is billed sleeps until the run's files are there: it resumes once.
         if !self.warehouse.is_billed() {
-            findata_analytics::refuse_earlier_day(calendar::new_york_date(self.clock.now()), &mut self.warehouse)
+            findata_analytics::refuse_earlier_day(nyse_calendar::new_york_date(self.clock.now()), &mut self.warehouse)
                 .await?;
         }
         self.finish_interrupted(&bus).await?;
@@ -85,14 +87,14 @@ impl<C: Clock + 'static> Host<C> {
             match_warehouse(&self.stage, &mut self.warehouse, run).await?;
         }
         findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await?;
-        self.warehouse.fit_memory().await?;
+        self.warehouse.prepare_to_compute().await?;
         watch.done("load");
         progress.begins("compute");
         let measured = self.measured(watch);
         let clock = Arc::clone(&self.clock);
         let summary =
             findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &measured).await?;
-        self.warehouse.settle().await?;
+        self.warehouse.close().await?;
         Ok(summary)
     }
 
@@ -156,7 +158,7 @@ impl<C: Clock + 'static> Host<C> {
         }
         ledger::close_fetching(&self.stage, run).await?;
         findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
-        self.warehouse.fit_memory().await?;
+        self.warehouse.prepare_to_compute().await?;
         let measured = Measured { started_at: self.started_at, ..Measured::default() };
         findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &measured).await?;
         Ok(())

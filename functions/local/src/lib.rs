@@ -5,20 +5,12 @@
 //! ([`duckdb`]; [`as_of`] shows it as it was known on a day). [`home`] is where all of that lies. [`cli`] reads the command line and the environment, the only place
 //! that does; [`show`] draws summaries and tables for people, [`explain`] says where a figure comes from, [`dictionary`] what a column is, [`setup_sql`] what sets a Snowflake account up. [`fmp_server`] is the synthetic FMP.
 
-pub mod as_of;
 pub mod bus;
 pub mod cli;
-pub mod dictionary;
 pub mod doctor;
-pub mod duckdb;
-pub mod explain;
-pub mod fmp_server;
-pub mod formulas;
 pub mod home;
 pub mod host;
-pub mod places;
 pub mod queue;
 pub mod setup_sql;
 pub mod show;
 pub mod stage;
-mod upgrade;

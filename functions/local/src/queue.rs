@@ -5,7 +5,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use findata_shared::{Result, plan::BatchMessage, queue::Queue};
+use findata_domain::Result;
+use findata_pipeline::{plan::BatchMessage, ports::queue::Queue};
 
 pub use findata_extract::event::MAX_RECEIVE_COUNT;
 
@@ -56,7 +57,7 @@ impl Queue for LocalQueue {
 
 #[cfg(test)]
 mod tests {
-    use findata_shared::plan::{Batch, Way};
+    use findata_pipeline::plan::{Batch, Way};
 
     use super::*;
 

@@ -11,10 +11,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use findata_shared::{
-    Error, Result, hash,
-    stage::{Object, Stage},
-};
+use findata_domain::{Error, Result, hash};
+use findata_pipeline::ports::stage::{Object, Stage};
 
 /// Where files are written before they are whole; no key begins with a dot.
 const UNFINISHED: &str = ".unfinished";
@@ -56,11 +54,6 @@ impl DirectoryStage {
         &self.root
     }
 
-    /// Writes so far.
-    pub fn puts(&self) -> u64 {
-        self.puts.load(Relaxed)
-    }
-
     async fn blocking<T: Send + 'static>(
         &self,
         key: &str,
@@ -90,6 +83,10 @@ fn failure(path: &Path, error: &io::Error) -> Error {
 }
 
 impl Stage for DirectoryStage {
+    fn puts(&self) -> u64 {
+        self.puts.load(Relaxed)
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Object>> {
         self.blocking(key, |_, path| match fs::read(path) {
             Ok(body) => Ok(Some(Object { etag: etag(&body), body: body.into() })),

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use findata_shared::{
+use findata_domain::{
     Result,
-    bulk::{ABSENT, Told},
     catalog::Dataset,
-    fmp::{Record, Records},
+    rows::{self, OneByOne},
+};
+use findata_fmp::{Record, Records, bulk::ABSENT};
+use findata_pipeline::{
+    bulk_progress::TaskProgress,
     landing::Landing,
     plan::{Task, Window},
-    rows::{self, OneByOne},
 };
 
 use crate::work::{needs_share_count, newest};
@@ -23,7 +25,7 @@ pub(super) struct Reader<'a> {
     /// The served tasks of a symbol.
     wanted: HashMap<&'a str, Vec<usize>>,
     /// What the files before told.
-    before: &'a [Told],
+    before: &'a [TaskProgress],
     json: String,
     read: Read,
 }
@@ -31,7 +33,7 @@ pub(super) struct Reader<'a> {
 /// What a file told.
 pub(super) struct Read {
     /// By task.
-    pub told: BTreeMap<usize, Told>,
+    pub told: BTreeMap<usize, TaskProgress>,
     /// Its rows.
     pub landing: Landing,
     /// Tasks that follow from its rows.
@@ -62,7 +64,7 @@ impl<'a> Reader<'a> {
         dataset: &'static Dataset,
         tasks: &'a [Task],
         served: &[usize],
-        before: &'a [Told],
+        before: &'a [TaskProgress],
         observed_at: DateTime<Utc>,
     ) -> Self {
         let mut wanted: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -83,7 +85,7 @@ impl<'a> Reader<'a> {
     /// Whether a task wants a further row: of statements as many as it asks for, and the newest files come first.
     fn wants(&self, task: usize) -> bool {
         let Window::Newest { limit, .. } = self.tasks[task].window else { return true };
-        let so_far = |told: Option<&Told>| told.map_or(0, |told| told.rows);
+        let so_far = |told: Option<&TaskProgress>| told.map_or(0, |told| told.rows);
         so_far(self.before.get(task)) + so_far(self.read.told.get(&task)) < u64::from(limit)
     }
 }
@@ -97,7 +99,7 @@ impl Records for Reader<'_> {
         let Some(tasks) = record.get("symbol").and_then(|symbol| self.wanted.get(symbol)) else { return Ok(()) };
         let tasks: Vec<usize> = tasks.iter().copied().filter(|task| self.wants(*task)).collect();
         let Some(task) = tasks.first().map(|first| &self.tasks[*first]) else { return Ok(()) };
-        rows::record::json(self.dataset, record, &mut self.json);
+        rows::record::json(self.dataset, record.cells(), &mut self.json);
         let row = self.read.rows.row(task.symbol.as_ref(), &self.json)?;
         let good = u64::from(row.reject.is_none());
         let row = std::slice::from_ref(&row);
@@ -105,7 +107,13 @@ impl Records for Reader<'_> {
         self.read.following.extend(needs_share_count(task, row));
         for i in tasks {
             let rejected = row[0].reject.clone();
-            let one = Told { rows: 1, good, newest: newest(&self.tasks[i], row), rejected, ..Told::default() };
+            let one = TaskProgress {
+                rows: 1,
+                good,
+                newest: newest(&self.tasks[i], row),
+                rejected,
+                ..TaskProgress::default()
+            };
             self.read.told.entry(i).or_default().add(one);
         }
         Ok(())

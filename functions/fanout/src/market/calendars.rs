@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{Days, Duration, NaiveDate};
-use findata_shared::{Result, Symbol, calendar, hash};
+use findata_domain::{Result, Symbol, hash, nyse_calendar};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -61,7 +61,7 @@ impl Row {
 
 /// Reads a calendar and compares it with the last reading: an event that came, went or changed is news of its symbol.
 pub(super) async fn follow(asking: &mut Asking<'_>, calendar: Calendar, symbols: &[Symbol]) -> Result<()> {
-    let (now, today) = (asking.now, calendar::new_york_date(asking.now));
+    let (now, today) = (asking.now, nyse_calendar::new_york_date(asking.now));
     let feed = (calendar.feed)(&mut asking.market.news);
     if feed.is_fresh(FRESH, now) {
         feed.follow(symbols, now);
@@ -71,7 +71,7 @@ pub(super) async fn follow(asking: &mut Asking<'_>, calendar: Calendar, symbols:
     let Some(held) = window(asking, calendar.endpoint, from, to).await? else { return Ok(()) };
     let feed = (calendar.feed)(&mut asking.market.news);
     match feed.read_at {
-        Some(last) if calendar::new_york_date(last) >= from => {
+        Some(last) if nyse_calendar::new_york_date(last) >= from => {
             // What has gone by is not compared: it leaves the calendar's sight.
             let part = |events: Option<&BTreeMap<NaiveDate, u64>>| -> BTreeMap<NaiveDate, u64> {
                 events.into_iter().flatten().filter(|(day, _)| **day >= from).map(|(day, hash)| (*day, *hash)).collect()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
-use findata_shared::Symbol;
+use findata_domain::Symbol;
 use serde::{Deserialize, Serialize};
 
 /// What a feed says about a symbol.

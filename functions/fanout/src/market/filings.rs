@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, Duration, NaiveDate, NaiveDateTime, Utc};
-use findata_shared::{Result, Symbol, calendar, plan::Cadence};
+use findata_domain::{Result, Symbol, nyse_calendar};
+use findata_pipeline::plan::Cadence;
 use serde::Deserialize;
 
 use super::{Asking, FILINGS_FRESH, feed::Item, offers};
@@ -109,20 +110,20 @@ async fn filings(asking: &mut Asking<'_>) -> Result<bool> {
 }
 
 async fn reports(asking: &mut Asking<'_>) -> Result<()> {
-    let (now, today) = (asking.now, calendar::new_york_date(asking.now));
+    let (now, today) = (asking.now, nyse_calendar::new_york_date(asking.now));
     let last = asking.market.news.reports.read_at.unwrap_or(now);
     let followed: BTreeSet<String> = asking.market.news.reports.follows.keys().map(ToString::to_string).collect();
     if now - last > LONGEST_GAP {
         asking.market.news.reports.start_again(now);
     }
-    let from = calendar::new_york_date(last.max(now - LONGEST_GAP)) - LATE_RESULTS;
+    let from = nyse_calendar::new_york_date(last.max(now - LONGEST_GAP)) - LATE_RESULTS;
     for page in 0.. {
         let parameters = [("from", from.to_string()), ("to", today.to_string()), ("page", page.to_string())];
         let Some(rows) = asking.rows::<Report>(offers::REPORTS, &parameters).await? else { return Ok(()) };
         let feed = &mut asking.market.news.reports;
         let known = |row: &&Report| row.eps_actual.is_some() || row.revenue_actual.is_some();
         for row in rows.iter().filter(known).filter(|row| followed.contains(&row.symbol)) {
-            feed.note(&row.symbol, Item { at: calendar::close_of(row.date), end: Some(row.date) });
+            feed.note(&row.symbol, Item { at: nyse_calendar::close_of(row.date), end: Some(row.date) });
         }
         if rows.len() < CALENDAR_PAGE {
             break;
@@ -135,5 +136,5 @@ async fn reports(asking: &mut Asking<'_>) -> Result<()> {
 /// FMP's times are New York's, as far as is known.
 fn instant(text: &str) -> Option<DateTime<Utc>> {
     let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
-    Some(calendar::from_new_york(local).and_utc())
+    Some(nyse_calendar::from_new_york(local).and_utc())
 }

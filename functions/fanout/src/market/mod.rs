@@ -9,11 +9,11 @@ mod filings;
 mod offers;
 
 use chrono::{DateTime, Duration, Utc};
-use findata_shared::{
-    Error, Result, Symbol,
-    fmp::{Answer, Fmp},
+use findata_domain::{Error, Result, Symbol};
+use findata_fmp::{Answer, Fmp};
+use findata_pipeline::{
+    ports::stage::{self, Stage},
     run::Options,
-    stage::{self, Stage},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
-use findata_shared::{
-    Error, Result,
-    fmp::is_not_offered,
-    stage::{self, Stage},
-};
+use findata_domain::{Error, Result};
+use findata_fmp::is_not_offered;
+use findata_pipeline::ports::stage::{self, Stage};
 use serde::{Deserialize, Serialize};
 
 const KEY: &str = "state/market/offers.json";

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use findata_shared::{
+use findata_domain::{
     Symbol,
     catalog::{self, Requests},
+};
+use findata_pipeline::{
     freshness::Book,
     plan::{Batch, DatasetPlan, Task, Way, Window},
 };

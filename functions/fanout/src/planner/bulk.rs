@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
-use findata_shared::{
-    bulk::{self, File},
-    calendar,
-    catalog::Dataset,
+use findata_domain::{catalog::Dataset, nyse_calendar};
+use findata_fmp::bulk::{self, File};
+use findata_pipeline::{
     plan::{Batch, Cadence, Task, Way, Window},
     run::Reach,
 };
@@ -43,9 +42,9 @@ pub fn choose(
     if !(reach.bulk && reach.sparing) {
         return chosen;
     }
-    let today = calendar::new_york_date(now);
+    let today = nyse_calendar::new_york_date(now);
     for (name, account) in &mut planned.datasets {
-        let Some(dataset) = findata_shared::catalog::dataset(name) else { continue };
+        let Some(dataset) = findata_domain::catalog::dataset(name) else { continue };
         let recently = |endpoint| refused.get(endpoint).is_some_and(|at| now - *at < REFUSED);
         if bulk::endpoint(dataset).is_none_or(recently) {
             continue;
@@ -110,19 +109,16 @@ impl Kind {
 fn sessions(from: NaiveDate, to: NaiveDate) -> usize {
     from.iter_days()
         .take_while(|day| *day <= to)
-        .filter(|day| calendar::is_trading_day(*day))
+        .filter(|day| nyse_calendar::is_trading_day(*day))
         .take(MOST_SESSIONS + 1)
         .count()
 }
 
 #[cfg(test)]
 mod tests {
-    use findata_shared::{
-        Symbol,
-        fmp::{FmpPlan, SourceKind},
-        freshness::Book,
-        run::Options,
-    };
+    use findata_domain::Symbol;
+    use findata_fmp::{FmpPlan, SourceKind};
+    use findata_pipeline::{freshness::Book, run::Options};
 
     use super::*;
     use crate::market::Market;

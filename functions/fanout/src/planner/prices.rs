@@ -1,7 +1,8 @@
 //! Which days of a price series are missing.
 
 use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
-use findata_shared::{Error, Result, calendar, freshness::Entry, run::Options};
+use findata_domain::{Error, Result, nyse_calendar};
+use findata_pipeline::{freshness::Entry, run::Options};
 
 use super::{Decision, EMPTY};
 
@@ -20,7 +21,7 @@ pub(super) const CLOSED: &str = "a session closed since";
 
 /// The days of prices that were asked for; without an end the newest closed session.
 pub(super) fn price_range(options: &Options, now: DateTime<Utc>) -> Result<(Option<NaiveDate>, NaiveDate)> {
-    let closed = calendar::last_closed_session(now);
+    let closed = nyse_calendar::last_closed_session(now);
     let to = options.prices_to.map_or(closed, |to| to.min(closed));
     match (options.prices_from, options.prices_to) {
         (Some(from), Some(to)) if from > to => {
@@ -55,14 +56,15 @@ pub(super) fn days(
         return fetch(first, to, "asked for in full").collect();
     }
     // With the newest days, so that the series comes in the calls of an ordinary day.
-    if covered.from <= to && known.again.is_some_and(|again| again.on <= calendar::new_york_date(now)) {
+    if covered.from <= to && known.again.is_some_and(|again| again.on <= nyse_calendar::new_york_date(now)) {
         return fetch(covered.from.min(first), to, "a split or dividend came into effect since").collect();
     }
     let mut parts = Vec::new();
     if first < covered.from {
         parts.extend(fetch(first, covered.from - Days::new(1), "more history asked for"));
     }
-    let asked_late_enough = now - known.fetched_at < LATE_BAR || known.fetched_at >= calendar::close_of(to) + SETTLING;
+    let asked_late_enough =
+        now - known.fetched_at < LATE_BAR || known.fetched_at >= nyse_calendar::close_of(to) + SETTLING;
     let there = covered.newest.is_some_and(|newest| newest >= to) || (covered.to >= to && asked_late_enough);
     if !there {
         // From the newest bar on, so that the series has no gap, and from the newest of its own, since quotes tell less; an

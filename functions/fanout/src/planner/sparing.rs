@@ -5,11 +5,13 @@
 //! days, on a day of its own, so that every day has its share.
 
 use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, Utc};
-use findata_shared::{
-    Symbol, calendar,
+use findata_domain::{
+    Symbol,
     catalog::{self, Dataset},
+    hash, nyse_calendar,
+};
+use findata_pipeline::{
     freshness::{Book, Entry},
-    hash,
     plan::{Cadence, Task},
 };
 
@@ -115,20 +117,21 @@ fn is_awaited(on: NaiveDate, cadence: Cadence, known: &Entry, age: Duration, now
         Cadence::Quarter => LATER_QUARTER,
     };
     // Of a company without statements a report may be the first.
-    let new = known.newest.map_or(calendar::close_of(on) > known.fetched_at, |newest| (on - newest).num_days() > later);
-    let since = (calendar::new_york_date(now) - on).num_days();
+    let new =
+        known.newest.map_or(nyse_calendar::close_of(on) > known.fetched_at, |newest| (on - newest).num_days() > later);
+    let since = (nyse_calendar::new_york_date(now) - on).num_days();
     let pause = match since {
         ..7 => Duration::hours(20),
         7..30 => Duration::days(3),
         _ => Duration::days(7),
     };
-    new && since < AWAITED && (age >= pause || known.fetched_at < calendar::close_of(on))
+    new && since < AWAITED && (age >= pause || known.fetched_at < nyse_calendar::close_of(on))
 }
 
 /// Whether it is a symbol's day: one in so many, by its name, or the last that it may wait.
 fn is_turn(symbol: &Symbol, fetched_at: DateTime<Utc>, days: i64, now: DateTime<Utc>) -> bool {
-    let today = calendar::new_york_date(now);
-    let age = (today - calendar::new_york_date(fetched_at)).num_days();
+    let today = nyse_calendar::new_york_date(now);
+    let age = (today - nyse_calendar::new_york_date(fetched_at)).num_days();
     let turn = i64::from(today.num_days_from_ce()) % days;
     let own = (hash::number(symbol.as_str()) % days.unsigned_abs()) as i64;
     age >= days || (age >= 1 && own == turn)
@@ -148,14 +151,14 @@ pub(super) fn comes_with_a_quote(
     let known = book.entry(catalog::dataset("prices")?, symbol.as_str())?;
     let days = known.days?;
     let newest = days.newest?;
-    let today = calendar::new_york_date(now);
+    let today = nyse_calendar::new_york_date(now);
     let again = known.again.is_some_and(|again| again.on <= today);
     let quoted = market.has_quotes(now)
-        && to == calendar::last_closed_session(now)
-        && now >= calendar::close_of(to) + SETTLED
-        && now < calendar::next_opening(to);
-    let own = calendar::close_of(days.last_own());
-    let alone = newest < to && calendar::sessions(newest, to) == 1;
+        && to == nyse_calendar::last_closed_session(now)
+        && now >= nyse_calendar::close_of(to) + SETTLED
+        && now < nyse_calendar::next_opening(to);
+    let own = nyse_calendar::close_of(days.last_own());
+    let alone = newest < to && nyse_calendar::sessions(newest, to) == 1;
     (quoted && alone && !again && !is_turn(symbol, own, PRICES_TURN, now)).then(|| newest + Days::new(1))
 }
 

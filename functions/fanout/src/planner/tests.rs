@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use chrono::Days;
-use findata_shared::{
-    calendar,
+use findata_domain::nyse_calendar;
+use findata_pipeline::{
     ledger::{Outcome, TaskRecord},
     plan::Way,
     run::Reach,
@@ -96,7 +96,9 @@ fn forty_years_are_asked_in_windows_that_cannot_be_cut() {
     for task in &tasks {
         let Window::Days { from, to } = task.window else { panic!("days") };
         assert_eq!(from, expected);
-        assert!(from.iter_days().take_while(|d| *d <= to).filter(|d| calendar::is_trading_day(*d)).count() < 5_000);
+        assert!(
+            from.iter_days().take_while(|d| *d <= to).filter(|d| nyse_calendar::is_trading_day(*d)).count() < 5_000
+        );
         expected = to + Days::new(1);
     }
     assert_eq!(expected, day("2026-11-21"));

@@ -1,11 +1,13 @@
 //! Datasets that are asked for in turn: on one day in so many, which a symbol's name decides, so that every day has its share.
 
 use chrono::{DateTime, Datelike, Utc};
-use findata_shared::{
-    Symbol, calendar,
+use findata_domain::{
+    Symbol,
     catalog::{self, Dataset, Freshness},
+    hash, nyse_calendar,
+};
+use findata_pipeline::{
     freshness::{Book, Entry},
-    hash,
     plan::Cadence,
 };
 
@@ -36,8 +38,8 @@ pub(super) fn decide(
     days: u32,
     now: DateTime<Utc>,
 ) -> Decision {
-    let today = calendar::new_york_date(now);
-    let age = |entry: &Entry| (today - calendar::new_york_date(entry.fetched_at)).num_days();
+    let today = nyse_calendar::new_york_date(now);
+    let age = |entry: &Entry| (today - nyse_calendar::new_york_date(entry.fetched_at)).num_days();
     let turn = u64::from(today.num_days_from_ce().unsigned_abs()) % u64::from(days);
     // Quarters of today came with this day's first run: a run right after it asks for nothing.
     if quarters.is_none_or(|q| age(q) < 1) {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use findata_shared::{Error, Symbol, clock::Clock, run::Universe};
+use findata_domain::{Error, Symbol, clock::Clock};
+use findata_pipeline::run::Universe;
 use secrecy::SecretString;
 
 use super::{Failure, global::Global, request::Extent, run};
-use crate::fmp_server;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -22,20 +22,21 @@ pub(crate) struct Args {
 
 pub(crate) async fn demo(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
     let mut settled = global.settle(from_environment, "./findata-demo")?;
-    let options = fmp_server::Options {
+    let options = findata_fmp_simulator::Options {
         symbols: args.companies as usize,
         today: settled.clock.today(),
         latency: Duration::from_millis(args.latency),
-        ..fmp_server::Options::default()
+        ..findata_fmp_simulator::Options::default()
     };
-    let server =
-        fmp_server::start(options).await.map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
+    let server = findata_fmp_simulator::start(options)
+        .await
+        .map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
     settled.fmp_url = server.url();
     if global.fmp_plan.is_none() {
-        settled.fmp_plan = findata_shared::fmp::FmpPlan::Unlimited;
+        settled.fmp_plan = findata_fmp::FmpPlan::Unlimited;
     }
     let symbols: Vec<Symbol> =
-        fmp_server::symbols(args.companies as usize).iter().map(|s| s.parse()).collect::<Result<_, _>>()?;
+        findata_fmp_simulator::symbols(args.companies as usize).iter().map(|s| s.parse()).collect::<Result<_, _>>()?;
     let mut request = args.extent.request(Universe::Symbols(symbols), &settled, false);
     // No call costs anything here, so the demo shows all there is.
     request.options.reconcile = true;

@@ -1,9 +1,10 @@
 //! `findata dictionary`.
 
-use findata_shared::Error;
+use findata_domain::Error;
 
 use super::{Failure, global::Global, say};
-use crate::{dictionary, show};
+use crate::show;
+use findata_explain::dictionary;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

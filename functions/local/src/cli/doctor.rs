@@ -1,6 +1,6 @@
 //! `findata doctor`.
 
-use findata_shared::Error;
+use findata_domain::Error;
 
 use super::{
     Failure,
@@ -8,7 +8,7 @@ use super::{
     say,
 };
 use crate::doctor::{self, Check};
-use crate::duckdb::DuckDb;
+use findata_duckdb::DuckDb;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}

@@ -1,16 +1,12 @@
 //! `findata explain`.
 
 use chrono::NaiveDate;
-use findata_shared::Error;
+use findata_domain::Error;
 
 use super::{Failure, global::Global, say};
-use crate::{
-    explain::{
-        self,
-        ask::{Basis, Question},
-    },
-    show,
-};
+use crate::show;
+
+use findata_explain::ask::{Basis, Question, find};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -34,9 +30,9 @@ pub(crate) fn explain(global: &Global, from_environment: &[&'static str], args: 
     let question =
         Question { symbol: args.symbol.parse()?, metric: args.metric.clone(), date: args.date, basis: args.basis };
     // A wrong name is said before a missing warehouse is: it would be wrong with one too.
-    explain::ask::find(&question.metric, question.basis)?;
+    find(&question.metric, question.basis)?;
     let connection = settled.open_to_read()?;
-    let explained = explain::explain(&connection, &question, settled.as_of)?;
+    let explained = findata_explain::explain(&connection, &question, settled.as_of)?;
     if settled.json {
         let text = serde_json::to_string(&explained).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
         say(&format!("{text}\n"))?;

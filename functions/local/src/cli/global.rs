@@ -5,17 +5,15 @@ use std::{env, path::PathBuf};
 use ::duckdb::Connection;
 use chrono::NaiveDate;
 use clap::{ArgMatches, Args, parser::ValueSource};
-use findata_shared::{
-    Error, Symbol, aws,
-    clock::AnyClock,
-    fmp::{DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, Settings, SourceKind},
-    stage::s3::{Location, S3Stage},
-    warehouse::snowflake,
-};
+use findata_aws::s3_stage::{Location, S3Stage};
+use findata_domain::{Error, Symbol, clock::AnyClock};
+use findata_fmp::{DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, Settings, SourceKind};
+
 use secrecy::SecretString;
 
 use super::{Failure, snowflake as variables};
-use crate::{as_of, duckdb::DuckDb, home::Home, places::AnyStage};
+use crate::home::Home;
+use findata_duckdb::{DuckDb, as_of};
 
 /// Most calls in flight at once. Without a limit of calls more would only queue on two cores; at 3,000 calls a minute
 /// and a second's answer 50 are in flight.
@@ -89,12 +87,12 @@ pub(crate) struct Settled {
 #[derive(Debug, Clone)]
 pub(crate) struct Cloud {
     pub stage: Location,
-    pub snowflake: snowflake::Settings,
+    pub snowflake: findata_snowflake::Settings,
 }
 
 impl Cloud {
-    pub(crate) async fn open_stage(&self) -> Result<AnyStage, Error> {
-        Ok(AnyStage::S3(S3Stage::new(&aws::config().await?, self.stage.clone())))
+    pub(crate) async fn open_stage(&self) -> Result<S3Stage, Error> {
+        Ok(S3Stage::new(&findata_aws::config().await?, self.stage.clone()))
     }
 }
 

@@ -3,16 +3,20 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use findata_shared::{
-    Error, Symbol,
-    aws::{self, bus::EventBridge},
-    bus::REQUESTED,
+
+use findata_aws::{
+    eventbridge::EventBridge,
+    s3_stage::{Location, S3Stage},
+};
+use findata_domain::{Error, Symbol};
+use findata_pipeline::{
     ledger::{self, Trouble},
-    run::{RunId, Summary},
-    stage::{
-        self, Stage,
-        s3::{Location, S3Stage},
+    ports::{
+        bus::REQUESTED,
+        stage::{self, Stage},
     },
+    run::RunId,
+    summary::Summary,
 };
 use serde_json::{Map, Value, json};
 
@@ -64,7 +68,7 @@ pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> 
     };
     let run_id = request::new_run_id();
     let detail = detail(args, &run_id)?;
-    let config = aws::config().await?;
+    let config = findata_aws::config().await?;
     EventBridge::new(&config, &args.bus).put(REQUESTED, &detail).await?;
     let Some(place) = place else {
         say(&if json { format!("{}\n", json!({"run_id": run_id})) } else { format!("asked for run {run_id}\n") })?;

@@ -22,7 +22,7 @@ use std::{
 };
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use findata_shared::Error;
+use findata_domain::Error;
 use tracing_subscriber::EnvFilter;
 
 use global::Global;

@@ -1,11 +1,12 @@
 //! `findata plan`.
 
+use findata_domain::{Error, clock::Clock};
 use findata_fanout::market::{self, Market};
-use findata_shared::{
-    Error,
-    clock::Clock,
-    fmp::{self, Fmp, SourceKind},
+use findata_fmp::{Fmp, SourceKind, claim_source};
+use findata_pipeline::{
     plan::{DatasetPlan, Plan},
+    ports::stage::Stage,
+    run::Request,
 };
 use serde_json::json;
 
@@ -15,7 +16,7 @@ use super::{
     request::Wanted,
     say,
 };
-use crate::{places::AnyStage, show, stage::DirectoryStage};
+use crate::{show, stage::DirectoryStage};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -29,21 +30,29 @@ pub(crate) struct Args {
 pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
     let settled = global.settle(from_environment, "./findata-home")?;
     let request = args.wanted.request(&settled, false)?;
-    // A home that is not there is planned as an empty one, and not made.
-    let stage = match &settled.cloud {
-        None if args.probe => AnyStage::Directory(settled.home.open_stage()?),
-        None => AnyStage::Directory(DirectoryStage::to_read(&settled.home.stage)),
-        Some(cloud) => cloud.open_stage().await?,
-    };
-    if args.probe {
-        fmp::claim_source(&stage, &settled.fmp_url).await?;
+    match &settled.cloud {
+        None if args.probe => plan_on(&settled, &request, args.probe, settled.home.open_stage()?).await,
+        // A home that does not exist is planned as an empty one, and not created.
+        None => plan_on(&settled, &request, args.probe, DirectoryStage::to_read(&settled.home.stage)).await,
+        Some(cloud) => plan_on(&settled, &request, args.probe, cloud.open_stage().await?).await,
+    }
+}
+
+async fn plan_on(
+    settled: &Settled,
+    request: &Request,
+    probe: bool,
+    stage: impl Stage + Clone + 'static,
+) -> Result<u8, Failure> {
+    if probe {
+        claim_source(&stage, &settled.fmp_url).await?;
         let client = Fmp::new(&settled.fmp(global::key()?))?.sharing(stage.clone());
         market::probe(&client, &stage, settled.clock.now()).await?;
         client.finish().await;
     }
     let offers = Market::read(&stage).await?.offers;
-    let plan = findata_fanout::preview(&request, &stage, &settled.clock).await?;
-    let minutes = minutes(&plan, &settled);
+    let plan = findata_fanout::preview(request, &stage, &settled.clock).await?;
+    let minutes = minutes(&plan, settled);
     if settled.json {
         let datasets: serde_json::Map<_, _> = plan.datasets.iter().map(|(name, d)| (name.clone(), json!(d))).collect();
         let sum = |of: fn(&DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>();
@@ -62,7 +71,7 @@ pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], arg
         say(&format!("{text}\n"))?;
     } else {
         say(&show::plan(&plan, &settled.fmp_plan.to_string(), minutes))?;
-        if args.probe {
+        if probe {
             for (endpoint, refused) in offers.all() {
                 say(&format!("  {endpoint:<30} {}\n", refused.unwrap_or("yes")))?;
             }

@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use findata_shared::{fmp::Fmp, plan::Plan};
+use findata_fmp::Fmp;
+use findata_pipeline::plan::Plan;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{host::Progress, show};

@@ -4,12 +4,11 @@ use std::path::Path;
 
 use chrono::{Days, NaiveDate, Utc};
 use clap::Args;
-use findata_shared::{
-    Error, Symbol, calendar,
-    clock::Clock,
-    fmp::SourceKind,
-    lifetimes::Lifetimes,
+use findata_domain::{Error, Symbol, clock::Clock, nyse_calendar};
+use findata_fmp::SourceKind;
+use findata_pipeline::{
     run::{Options, Request, RunId, Universe},
+    ttl_overrides::Lifetimes,
 };
 
 use super::{Failure, global::Settled};
@@ -81,7 +80,7 @@ impl Wanted {
 
 impl Extent {
     pub(crate) fn request(&self, universe: Universe, settled: &Settled, skip_analytics: bool) -> Request {
-        let closed = calendar::last_closed_session(settled.clock.now());
+        let closed = nyse_calendar::last_closed_session(settled.clock.now());
         let newest = || self.to.map_or(closed, |to| to.min(closed));
         let options = Options {
             quarters: self.quarters,

@@ -1,6 +1,6 @@
 //! `findata retry`: what failed in a run, and nothing else.
 
-use findata_shared::run::{RunId, Universe};
+use findata_pipeline::run::{RunId, Universe};
 
 use super::{
     Failure,

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use findata_shared::{
-    Error,
-    fmp::{self, Fmp, Settings, SourceKind},
-    run::{Request, RunId, Status, Summary},
-    warehouse::{match_warehouse, snowflake::Snowflake},
+use findata_domain::Error;
+use findata_fmp::{Fmp, Settings, SourceKind, claim_source};
+use findata_pipeline::{
+    binding::match_warehouse,
+    ports::{stage::Stage, warehouse::Warehouse},
+    run::{Request, RunId, Status},
+    summary::Summary,
 };
+use findata_snowflake::Snowflake;
 
 use super::{
     Failure,
@@ -17,12 +20,8 @@ use super::{
     request::Wanted,
     say,
 };
-use crate::{
-    duckdb::DuckDb,
-    host::Host,
-    places::{AnyStage, AnyWarehouse},
-    show,
-};
+use crate::{host::Host, show};
+use findata_duckdb::DuckDb;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -49,36 +48,44 @@ pub(crate) async fn run(global: &Global, from_environment: &[&'static str], args
     print(settled.json, &settled.warehouse(), &summary)
 }
 
-/// Runs a request on a home.
-#[expect(clippy::disallowed_methods, reason = "the edge reads the real clock")]
+/// Runs a request on the chosen stage and warehouse.
 pub(crate) async fn whole_job(settled: &Settled, request: &Request, fmp: &Settings) -> Result<Summary, Failure> {
-    let started_at = Utc::now();
-    let client = Fmp::new(fmp)?;
-    let (stage, warehouse) = match &settled.cloud {
+    match &settled.cloud {
         None => {
             let stage = settled.home.open_stage()?;
-            fmp::claim_source(&stage, &settled.fmp_url).await?;
+            claim_source(&stage, &settled.fmp_url).await?;
             let mut warehouse = DuckDb::open(&settled.home.warehouse, stage.root())?;
             match_warehouse(&stage, &mut warehouse, &request.run_id).await?;
-            (AnyStage::Directory(stage), AnyWarehouse::DuckDb(warehouse))
+            run_on(settled, request, fmp, stage, warehouse).await
         }
         Some(cloud) => {
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
-            fmp::claim_source(&stage, &settled.fmp_url).await?;
-            (stage, AnyWarehouse::Snowflake(Box::new(warehouse)))
+            claim_source(&stage, &settled.fmp_url).await?;
+            run_on(settled, request, fmp, stage, warehouse).await
         }
-    };
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge reads the real clock")]
+async fn run_on(
+    settled: &Settled,
+    request: &Request,
+    fmp: &Settings,
+    stage: impl Stage + Clone + 'static,
+    warehouse: impl Warehouse,
+) -> Result<Summary, Failure> {
+    let started_at = Utc::now();
+    let client = Arc::new(Fmp::new(fmp)?.sharing(stage.clone()));
     let clock = Arc::new(settled.clock);
     let receipt = Arc::new(SourceKind::of(&settled.fmp_url).receipt(settled.clock));
-    let client = Arc::new(client.sharing(stage.clone()));
     let mut host = Host { fmp: Arc::clone(&client), stage, warehouse, clock, receipt, started_at };
     let bars = Bars::new(client);
     let summary = host.run(request, &bars).await;
     bars.finish();
     if summary.is_err() && host.warehouse.is_billed() {
-        // The error is the one to tell; a session that is not closed ends by itself.
-        let _ = host.warehouse.settle().await;
+        // The first error is the one to report; an unclosed session times out.
+        let _ = host.warehouse.close().await;
     }
     Ok(summary?)
 }

@@ -1,22 +1,22 @@
 //! `findata fmp-server`.
 
-use findata_shared::{Error, clock::Clock};
+use findata_domain::{Error, clock::Clock};
 
 use super::{Failure, global::Global};
-use crate::fmp_server;
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
     #[command(flatten)]
-    server: fmp_server::Args,
+    server: findata_fmp_simulator::Args,
 }
 
 pub(crate) async fn serve(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
     let today = global.settle(from_environment, "./findata-home")?.clock.today();
     let options = args.server.clone().options(today);
-    let server =
-        fmp_server::start(options).await.map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
+    let server = findata_fmp_simulator::start(options)
+        .await
+        .map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
     println!("{}", server.url());
     eprintln!("any key will do: FMP_API_KEY=demo findata run --symbols AAPL,MSFT --fmp-url {}", server.url());
     tokio::signal::ctrl_c().await.map_err(|e| Error::Stop(format!("cannot wait for Ctrl-C: {e}")))?;

@@ -2,7 +2,9 @@
 
 use std::env;
 
-use findata_shared::{Result, stage::s3::Location, warehouse::snowflake::Settings};
+use findata_aws::s3_stage::Location;
+use findata_domain::Result;
+use findata_snowflake::Settings;
 use secrecy::SecretString;
 
 #[expect(clippy::disallowed_methods, reason = "the edge reads the environment")]

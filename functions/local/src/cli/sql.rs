@@ -1,7 +1,7 @@
 //! `findata sql`.
 
 use ::duckdb::arrow::{record_batch::RecordBatch, util::pretty::pretty_format_batches};
-use findata_shared::Error;
+use findata_domain::Error;
 
 use super::{Failure, global::Global, say};
 

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use findata_analytics::models::{PUBLISHED, TABLES};
-use findata_shared::{
-    Result,
-    catalog::CATALOG,
-    warehouse::{Warehouse, ops::OPS, snowflake::Settings},
-};
+use findata_domain::{Result, catalog::CATALOG};
+use findata_models::ops::OPS;
+use findata_models::{PUBLISHED, TABLES};
+use findata_pipeline::ports::warehouse::Warehouse;
+use findata_snowflake::Settings;
 
 /// How deep roles may be granted to roles; more is a mistake.
 const DEPTH: usize = 8;

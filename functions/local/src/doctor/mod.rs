@@ -2,15 +2,10 @@
 
 mod grants;
 
-use findata_analytics::{models::TABLES, upgrade};
-use findata_shared::{
-    Error, Result,
-    stage::Stage,
-    warehouse::{
-        Warehouse,
-        snowflake::{Settings, Snowflake},
-    },
-};
+use findata_domain::{Error, Result};
+use findata_models::{TABLES, hashes};
+use findata_pipeline::ports::{stage::Stage, warehouse::Warehouse};
+use findata_snowflake::{Settings, Snowflake};
 use serde::Serialize;
 
 /// What was looked at, and what came of it.
@@ -95,8 +90,8 @@ async fn tables(warehouse: &mut Snowflake) -> Check {
     match warehouse.query("select file, sha256 from ops.models").await {
         Err(error) => Check::failed("tables", &error, "run the script of `findata setup-sql`"),
         Ok(rows) => {
-            let known = upgrade::known(rows);
-            let other = upgrade::hashes(TABLES).into_iter().filter(|(f, hash)| known.get(f) != Some(hash)).count();
+            let known = hashes::known(rows);
+            let other = hashes::hashes(TABLES).into_iter().filter(|(f, hash)| known.get(f) != Some(hash)).count();
             match other {
                 0 => Check::well("tables", format!("all {} tables and views are of this version", TABLES.len())),
                 n => Check::ill(

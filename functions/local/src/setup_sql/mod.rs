@@ -5,11 +5,8 @@
 
 mod values;
 
-use findata_analytics::{
-    models::{Model, TABLES},
-    upgrade,
-};
-use findata_shared::warehouse::{literal, tables};
+use findata_models::{Model, TABLES, hashes};
+use findata_models::{literal, tables};
 pub use values::{Given, Values};
 
 macro_rules! file {
@@ -144,7 +141,7 @@ fn made_tables(name: &str, replace_figures: bool) -> String {
         if replace_figures { sql.replace("create table if not exists", "create or replace table") } else { sql }
     };
     all.extend(TABLES.iter().map(made));
-    let hashes = upgrade::hashes(TABLES);
+    let hashes = hashes::hashes(TABLES);
     let hashes: Vec<String> = hashes.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();
     // Views were replaced. A table that was there is as it was made, and keeps the hash of the file that made it, by which the functions
     // see that it is not theirs.
@@ -158,7 +155,7 @@ fn made_tables(name: &str, replace_figures: bool) -> String {
         hashes.join(",\n    ")
     ));
     if replace_figures {
-        all.push(format!("-- the next run computes all figures anew\n{}", upgrade::ALL_COMPANIES_ARE_DUE));
+        all.push(format!("-- the next run computes all figures anew\n{}", hashes::ALL_COMPANIES_ARE_DUE));
     }
     all.into_iter().map(|statement| format!("{statement};\n")).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::dictionary::{Column, Table};
+use findata_explain::dictionary::{Column, Table};
 
 /// Tables as Markdown: a heading and a table each.
 pub fn dictionary(tables: &[Table]) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::explain::{Explanation, Figure, Source};
+use findata_explain::{Explanation, Figure, Source};
 
 /// Columns that a line should keep within.
 const WIDTH: usize = 100;

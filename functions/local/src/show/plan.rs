@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use findata_shared::plan::Plan;
+use findata_pipeline::plan::Plan;
 
 use super::{bytes, count, of};
 

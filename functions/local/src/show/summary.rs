@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use findata_shared::run::{Highlight, Quality, Status, Summary};
+use findata_pipeline::{
+    run::Status,
+    summary::{Highlight, Quality, Summary},
+};
 
 use super::{bytes, count, of};
 

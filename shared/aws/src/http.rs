@@ -1,0 +1,80 @@
+//! The SDK's HTTP on reqwest.
+
+use std::time::Duration;
+
+use aws_smithy_runtime_api::{
+    client::{
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+            SharedHttpConnector,
+        },
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use reqwest::{Client, redirect};
+
+use findata_domain::{Error, Result};
+
+/// What one request may take; the SDK tries again.
+const TO_ANSWER: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone)]
+struct Reqwest(Client);
+
+/// A client for the SDK.
+///
+/// # Errors
+/// `Config` when HTTPS cannot be set up.
+pub(super) fn client() -> Result<SharedHttpClient> {
+    // The first caller installs the one crypto provider of the process; later calls find it there.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let client = Client::builder()
+        // A redirect would carry the signature to another host.
+        .redirect(redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(5))
+        .timeout(TO_ANSWER)
+        .build()
+        .map_err(|e| Error::Config(format!("cannot set up HTTPS: {e}")))?;
+    Ok(SharedHttpClient::new(Reqwest(client)))
+}
+
+impl HttpClient for Reqwest {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Reqwest {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.0.clone();
+        HttpConnectorFuture::new(send(client, request))
+    }
+}
+
+async fn send(client: Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let user = |e: &str| ConnectorError::user(e.to_owned().into());
+    let (parts, body) = request.try_into_http1x().map_err(|e| ConnectorError::user(e.into()))?.into_parts();
+    let body = body.bytes().map(Bytes::copy_from_slice).ok_or_else(|| user("only whole bodies are sent"))?;
+    let request = client.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body);
+    let response = request.send().await.map_err(failure)?;
+    let status = StatusCode::try_from(response.status().as_u16()).map_err(|e| ConnectorError::other(e.into(), None))?;
+    let headers = response.headers().clone();
+    let body = response.bytes().await.map_err(failure)?;
+    let mut answer = HttpResponse::new(status, SdkBody::from(body));
+    for (name, value) in &headers {
+        if let Ok(value) = value.to_str() {
+            answer.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+        }
+    }
+    Ok(answer)
+}
+
+fn failure(error: reqwest::Error) -> ConnectorError {
+    let error = error.without_url();
+    if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
+}

@@ -1,0 +1,87 @@
+//! The environment variables of a function. All problems are collected, so that one deployment fixes
+//! them all.
+
+use std::{env, fmt::Display, str::FromStr};
+
+use aws_config::SdkConfig;
+use chrono::NaiveDate;
+use findata_domain::{Error, Result, Symbol, clock::AnyClock};
+use findata_pipeline::telemetry::Telemetry;
+
+use crate::s3_stage::Location;
+
+/// A variable, trimmed; `None` if it is not set or empty.
+#[expect(clippy::disallowed_methods, reason = "the edge reads the environment")]
+pub(super) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Reads a function's variables and collects what is wrong with them.
+#[derive(Debug, Default)]
+pub struct Environment {
+    problems: Vec<String>,
+}
+
+impl Environment {
+    /// A required variable.
+    pub fn text(&mut self, name: &str) -> String {
+        variable(name).unwrap_or_else(|| {
+            self.problems.push(format!("{name} is not set"));
+            String::new()
+        })
+    }
+
+    /// An optional variable, parsed.
+    pub fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        let text = variable(name)?;
+        text.parse().map_err(|e| self.problems.push(format!("{name}: {text:?}: {e}"))).ok()
+    }
+
+    /// Settings that another crate reads from variables. It appends its problems to the list.
+    pub fn read<T>(&mut self, read: impl FnOnce(&dyn Fn(&str) -> Option<String>, &mut Vec<String>) -> T) -> T {
+        read(&variable, &mut self.problems)
+    }
+
+    fn stage(&mut self) -> Option<Location> {
+        if variable("FINDATA_STAGE").is_none() {
+            self.problems.push("FINDATA_STAGE is not set: s3://BUCKET/PREFIX".into());
+        }
+        self.parsed("FINDATA_STAGE")
+    }
+
+    /// The index for beta and correlation, from `FINDATA_INDEX`. `none` turns both off.
+    pub fn index(&mut self) -> Option<Symbol> {
+        match variable("FINDATA_INDEX").as_deref() {
+            None => Symbol::default_index(),
+            Some("none") => None,
+            Some(_) => self.parsed("FINDATA_INDEX"),
+        }
+    }
+
+    /// The planning clock: the day in `FINDATA_TODAY`, or the system clock.
+    pub fn clock(&mut self) -> AnyClock {
+        AnyClock::of(self.parsed::<NaiveDate>("FINDATA_TODAY"))
+    }
+
+    /// Where the function's metrics go.
+    pub fn telemetry(&self) -> Telemetry {
+        Telemetry::of(variable("FINDATA_STACK"))
+    }
+
+    /// Memory of the function, in GB.
+    pub fn memory(&mut self) -> f64 {
+        self.parsed::<f64>("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").map_or(0.0, |megabytes| megabytes / 1024.0)
+    }
+
+    /// The SDK's configuration and the stage, if every variable read so far is valid.
+    ///
+    /// # Errors
+    /// `Config` that names every problem.
+    pub async fn open(mut self) -> Result<(SdkConfig, Location)> {
+        let location = self.stage();
+        match location {
+            Some(location) if self.problems.is_empty() => Ok((crate::config().await?, location)),
+            _ => Err(Error::Config(self.problems.join("; "))),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The loop of a Lambda function: build the clients once, then answer one invocation after another.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant, SystemTime},
+};
+
+use chrono::{DateTime, Utc};
+use findata_domain::{
+    Error, Result,
+    clock::{Clock, SystemClock},
+};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::environment::variable;
+
+pub use lambda_runtime::Error as RuntimeError;
+
+/// One invocation of a function.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// Lambda's request id. A retry by Lambda has the same id.
+    pub id: String,
+    /// When it began, by the system clock.
+    pub at: DateTime<Utc>,
+    /// When Lambda stops it.
+    pub ends: Instant,
+}
+
+impl Invocation {
+    /// The moment that leaves `reserve` before the end, or half of the remaining time if less than
+    /// twice `reserve` is left.
+    pub fn leaving(&self, reserve: Duration) -> Instant {
+        let left = self.ends.saturating_duration_since(Instant::now());
+        self.ends - reserve.min(left / 2)
+    }
+}
+
+/// A function and the clients it keeps between invocations.
+pub trait Function: Sized {
+    /// Reads the environment and builds the clients. If it fails, the next invocation tries again.
+    fn open() -> impl Future<Output = Result<Self>>;
+
+    /// Handles one invocation.
+    fn handle(&self, input: Value, invocation: Invocation) -> impl Future<Output = Result<Value>>;
+}
+
+/// Serves invocations until Lambda ends the process. Logs go to standard output.
+///
+/// # Errors
+/// Only if the Lambda runtime itself fails.
+pub async fn serve<F: Function>() -> Result<(), RuntimeError> {
+    let function = OnceCell::new();
+    let function: &OnceCell<F> = &function;
+    let level = variable("RUST_LOG").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let _ =
+        tracing_subscriber::fmt().with_max_level(level).without_time().with_ansi(false).with_target(false).try_init();
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let left = Duration::from_millis(event.context.deadline)
+            .saturating_sub(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+        let invocation =
+            Invocation { id: event.context.request_id, at: SystemClock.now(), ends: Instant::now() + left };
+        let answer = async { function.get_or_try_init(F::open).await?.handle(event.payload, invocation).await };
+        async { answer.await.inspect_err(|error| tracing::error!(%error, "failed")).map_err(diagnostic) }
+    }))
+    .await
+}
+
+/// An error in Lambda's form. The error type names the caller's next step.
+fn diagnostic(error: Error) -> Diagnostic {
+    let kind = match error {
+        Error::Retry { .. } => "Retry",
+        Error::Reject(_) => "Reject",
+        Error::NotInPlan(_) => "NotInPlan",
+        Error::Stop(_) => "Stop",
+        Error::Budget(_) => "Budget",
+        Error::Config(_) => "Config",
+    };
+    Diagnostic { error_type: kind.into(), error_message: error.to_string() }
+}

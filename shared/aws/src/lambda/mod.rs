@@ -1,0 +1,9 @@
+//! The parts that every Lambda function shares: its loop, its environment, and the steps that S3 events
+//! start.
+
+mod environment;
+mod function;
+pub mod step;
+
+pub use environment::Environment;
+pub use function::{Function, Invocation, RuntimeError, serve};

@@ -1,0 +1,40 @@
+//! When the public knew a statement.
+
+use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
+
+use crate::{catalog::Dataset, nyse_calendar};
+
+/// Latest a 10-K may be filed after the period's end (SEC, Form 10-K, general instruction A): the estimate
+/// for a statement with neither acceptance nor filing date.
+const LATEST_FILING_DAYS: u64 = 90;
+
+/// Fills `accepted_at` (UTC), `accepted_at_source` (`accepted`, `filing` or `estimated`) and `known_on`, the first
+/// date whose close may use the statement: one accepted after 16:00 New York counts from the next day.
+pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>]) {
+    let position = |name: &str| dataset.columns.iter().position(|c| c.name == name);
+    let (Some(accepted_at), Some(source), Some(known_on)) =
+        (position("accepted_at"), position("accepted_at_source"), position("known_on"))
+    else {
+        return;
+    };
+    let value = |name: &str| position(name).and_then(|i| values[i].clone());
+    let local = value("accepted_at").and_then(|t| NaiveDateTime::parse_from_str(&t, "%Y-%m-%d %H:%M:%S").ok());
+    let filed = value("filing_date").and_then(|t| t.parse::<NaiveDate>().ok());
+    let ended = value("fiscal_date").and_then(|t| t.parse::<NaiveDate>().ok());
+    let evening = NaiveTime::from_hms_opt(22, 0, 0).unwrap_or_default();
+    let (instant, word, known) = if let Some(local) = local {
+        let close = NaiveTime::from_hms_opt(16, 0, 0).unwrap_or_default();
+        let known = if local.time() > close { local.date() + Days::new(1) } else { local.date() };
+        (nyse_calendar::from_new_york(local), "accepted", known)
+    } else if let Some(filed) = filed {
+        (filed.and_time(evening), "filing", filed + Days::new(1))
+    } else if let Some(ended) = ended {
+        let latest = ended + Days::new(LATEST_FILING_DAYS);
+        (latest.and_time(evening), "estimated", latest + Days::new(1))
+    } else {
+        return;
+    };
+    values[accepted_at] = Some(instant.to_string());
+    values[source] = Some(word.into());
+    values[known_on] = Some(known.to_string());
+}

@@ -1,0 +1,64 @@
+//! The warehouse as of a day: what was known then, under the same names.
+//!
+//! Tables that keep versions are cut at that moment, and the views that say what is known now are made anew over them: the same SQL, so a query
+//! needs no change. 23:00 UTC of the day is the moment, as for `--today`.
+
+use std::path::Path;
+
+use ::duckdb::Connection;
+use chrono::NaiveDate;
+use findata_domain::Result;
+use findata_models::{PUBLISHED, TABLES, Versions};
+use findata_models::{literal, tables::SCHEMAS};
+
+use crate::{DuckDb, failure, for_reading, texts};
+
+/// Opens a warehouse to read what was known on a day.
+///
+/// # Errors
+/// As for [`DuckDb::open_to_read`].
+pub fn open(path: &Path, day: NaiveDate) -> Result<Connection> {
+    // Its lock, its absence and its damage are told as for any reader.
+    drop(DuckDb::open_to_read(path)?);
+    build(path, day).map_err(|e| failure(path, &e))
+}
+
+fn build(path: &Path, day: NaiveDate) -> ::duckdb::Result<Connection> {
+    let connection = Connection::open_in_memory_with_flags(for_reading()?)?;
+    connection.execute_batch(&format!("attach {} as home (read_only)", literal(&path.to_string_lossy())))?;
+    for schema in SCHEMAS {
+        connection.execute_batch(&format!("create schema {schema}"))?;
+    }
+    let stored = "select schema_name, table_name from duckdb_tables() where database_name = 'home'";
+    for row in texts(&connection, stored)? {
+        if let [Some(schema), Some(table)] = row.as_slice() {
+            connection.execute_batch(&format!("create view {schema}.{table} as {}", cut(schema, table, day)))?;
+        }
+    }
+    for view in TABLES.iter().filter(|t| t.file.starts_with("views/")) {
+        connection.execute_batch(view.sql)?;
+    }
+    Ok(connection)
+}
+
+/// What a stored table held on a day.
+fn cut(schema: &str, table: &str, day: NaiveDate) -> String {
+    let versioned = |t: &&findata_models::Table| t.name == table && t.versions != Versions::None;
+    let moment = format!("timestamp '{day} 23:00:00'");
+    match (schema, table) {
+        ("analytics", "dim_company") => format!(
+            "select * replace (valid_to is null or valid_to > date '{day}' as is_current, \
+             case when valid_to <= date '{day}' then valid_to end as valid_to) \
+             from home.analytics.dim_company where valid_from <= date '{day}' \
+             or valid_from = (select min(d.valid_from) from home.analytics.dim_company d where d.company_key = dim_company.company_key)"
+        ),
+        ("analytics", "fact_daily_prices") => {
+            format!("select * from home.analytics.{table} where price_date <= date '{day}'")
+        }
+        ("analytics", _) if PUBLISHED.iter().any(|t| versioned(&t)) => format!(
+            "select * replace (case when known_to <= {moment} then known_to end as known_to) \
+             from home.{schema}.{table} where known_from <= {moment}"
+        ),
+        _ => format!("select * from home.{schema}.{table}"),
+    }
+}

@@ -1,0 +1,259 @@
+//! What is asked: a metric's name to a table, a basis and a period.
+
+use std::cmp::Reverse;
+
+use chrono::NaiveDate;
+use findata_domain::{Error, Result, Symbol};
+use findata_models::columns;
+
+use super::{
+    facts::Facts,
+    rows::{Key, date},
+};
+
+/// A question.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The company.
+    pub symbol: Symbol,
+    /// The metric, as the caller wrote it.
+    pub metric: String,
+    /// The day.
+    pub date: Option<NaiveDate>,
+    /// Which figure of that name.
+    pub basis: Option<Basis>,
+}
+
+/// Which figure of a name is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is its name")]
+pub enum Basis {
+    Q,
+    Q1,
+    Q2,
+    Q3,
+    Q4,
+    Fy,
+    Ttm,
+    Market,
+    Price,
+}
+
+const BASES: [(&str, Basis); 9] = [
+    ("Q1", Basis::Q1),
+    ("Q2", Basis::Q2),
+    ("Q3", Basis::Q3),
+    ("Q4", Basis::Q4),
+    ("Q", Basis::Q),
+    ("FY", Basis::Fy),
+    ("TTM", Basis::Ttm),
+    ("MARKET", Basis::Market),
+    ("PRICE", Basis::Price),
+];
+
+impl std::str::FromStr for Basis {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = BASES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
+        found.map(|(_, basis)| *basis).ok_or_else(|| "use Q1, Q2, Q3, Q4, Q, FY, TTM, MARKET or PRICE".to_owned())
+    }
+}
+
+impl Basis {
+    fn name(self) -> &'static str {
+        BASES.iter().find(|(_, basis)| *basis == self).map_or("", |(name, _)| name)
+    }
+
+    fn takes(self, basis: &str) -> bool {
+        basis == self.name() || (self == Basis::Q && basis.starts_with('Q'))
+    }
+
+    fn of_periods(self) -> bool {
+        !matches!(self, Basis::Market | Basis::Price)
+    }
+}
+
+/// A table of figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is its fact")]
+pub enum Fact {
+    Ratios,
+    Growth,
+    Financials,
+    Ttm,
+    Prices,
+    Market,
+}
+
+/// The tables in the order in which a name is looked for.
+pub const FACTS: [(Fact, &str); 6] = [
+    (Fact::Ratios, "fact_financial_ratios"),
+    (Fact::Growth, "fact_growth_rates"),
+    (Fact::Financials, "fact_financials"),
+    (Fact::Ttm, "fact_financials_ttm"),
+    (Fact::Prices, "fact_daily_prices"),
+    (Fact::Market, "fact_market_metrics"),
+];
+
+/// Figures of every table, in the order in which a name is looked for.
+pub fn figures() -> Vec<(Fact, &'static str)> {
+    let of = |(fact, table): &(Fact, &'static str)| {
+        let fact = *fact;
+        columns(table).into_iter().filter(|c| c.is_figure()).map(move |c| (fact, c.name)).collect::<Vec<_>>()
+    };
+    FACTS.iter().flat_map(of).collect()
+}
+
+/// The table and column that a name means with a basis.
+///
+/// # Errors
+/// `Reject` with the nearest names for one that no table has, and with the bases there are for one that is not asked for right.
+pub fn find(metric: &str, basis: Option<Basis>) -> Result<(Fact, &'static str)> {
+    let name = metric.trim().to_lowercase().replace(['-', ' '], "_");
+    let all = figures();
+    let named = |name: &str| -> Vec<(Fact, &'static str)> { all.iter().filter(|(_, n)| *n == name).copied().collect() };
+    let mut found = named(&name);
+    if basis == Some(Basis::Ttm) {
+        found.extend(named(&format!("ttm_{name}")));
+        found.extend(named(&format!("latest_{name}")));
+    }
+    let fits = |(fact, _): &&(Fact, &'static str)| match (basis, fact) {
+        (None, _) => true,
+        (Some(basis), Fact::Ratios | Fact::Growth) => basis.of_periods(),
+        (Some(basis), Fact::Financials) => basis.of_periods() && basis != Basis::Ttm,
+        (Some(basis), Fact::Ttm) => basis == Basis::Ttm,
+        (Some(basis), Fact::Prices) => basis == Basis::Price,
+        (Some(basis), Fact::Market) => basis == Basis::Market,
+    };
+    if let Some(found) = found.iter().find(fits) {
+        return Ok(*found);
+    }
+    if let (Some(basis), false) = (basis, found.is_empty()) {
+        let has = |(fact, _): &(Fact, &'static str)| match fact {
+            Fact::Ratios | Fact::Growth => "Q1 to Q4, FY, TTM",
+            Fact::Financials => "Q1 to Q4, FY",
+            Fact::Ttm => "TTM",
+            Fact::Prices => "PRICE",
+            Fact::Market => "MARKET",
+        };
+        let bases = found.iter().map(has).collect::<Vec<_>>().join(", ");
+        return Err(Error::Reject(format!("{name} has no basis {}: there is {bases}", basis.name())));
+    }
+    Err(Error::Reject(format!("{metric:?} is no metric: {}", nearest(&name, &all))))
+}
+
+fn nearest(name: &str, all: &[(Fact, &'static str)]) -> String {
+    let parts = |text: &str| text.split('_').map(str::to_owned).collect::<Vec<_>>();
+    let common = |other: &str| parts(name).iter().filter(|p| p.len() > 2 && parts(other).contains(p)).count();
+    let mut ranked: Vec<(Reverse<usize>, usize, &str)> = all
+        .iter()
+        .map(|(_, n)| (distance(name, n), *n))
+        .map(|(d, n)| (Reverse(if d <= 3 { 9 } else { common(n) }), d, n))
+        .collect();
+    ranked.sort_unstable();
+    ranked.dedup_by_key(|r| r.2);
+    let best = ranked.iter().take(3).map(|r| r.2).collect::<Vec<_>>().join(", ");
+    format!("the nearest are {best}; `findata dictionary` lists all")
+}
+
+/// Letters to change, add or leave out.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(80).enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+impl Facts<'_> {
+    /// The newest period of a fact that was known on a day.
+    ///
+    /// # Errors
+    /// `Reject` when there is none.
+    pub fn period(&self, fact: Fact, question: &Question) -> Result<Key> {
+        let all: Vec<&Key> = match fact {
+            Fact::Ttm => self.ttm.keys().collect(),
+            Fact::Financials => self.financials.keys().collect(),
+            _ => self.bases.keys().collect(),
+        };
+        let wanted = |key: &&&Key| match (question.basis, fact) {
+            (Some(basis), _) => basis.takes(&key.basis),
+            // A ratio or a growth rate is meant over twelve months unless the caller says otherwise.
+            (None, Fact::Ratios | Fact::Growth) => key.basis == "TTM",
+            (None, _) => true,
+        };
+        let mut fitting: Vec<&Key> = all.iter().filter(wanted).copied().collect();
+        if fitting.is_empty() && question.basis.is_none() {
+            fitting = all;
+        }
+        let known = |key: &&&Key| match question.date {
+            Some(day) => self.known_on(key).is_some_and(|known| known <= day),
+            None => true,
+        };
+        // At one period end the quarter goes before the year.
+        let newest = fitting.iter().filter(known).max_by_key(|k| (k.date, k.basis != "FY"));
+        if let Some(key) = newest {
+            return Ok((**key).clone());
+        }
+        let first = fitting.iter().filter_map(|k| self.known_on(k)).min();
+        Err(Error::Reject(match (question.date, first) {
+            (Some(day), Some(first)) => {
+                format!("nothing of {} was known on {day}: the first such figure was on {first}", self.symbol)
+            }
+            _ => format!("no such period{} of {} is known", basis_text(question.basis), self.symbol),
+        }))
+    }
+
+    /// The session of a day, or the last one before.
+    ///
+    /// # Errors
+    /// `Reject` when there is none.
+    pub fn session(&self, question: &Question) -> Result<NaiveDate> {
+        let until = question.date.map_or("true".into(), |day| format!("price_date <= date '{day}'"));
+        let row = self.first(&format!(
+            "select max(case when {until} then price_date end) as session, min(price_date) as first \
+             from analytics.fact_daily_prices where symbol = {{symbol}}"
+        ))?;
+        let row = row.unwrap_or_default();
+        date(&row, "session").ok_or_else(|| {
+            Error::Reject(match (question.date, date(&row, "first")) {
+                (Some(day), Some(first)) => format!("{} has no session by {day}: its first is {first}", self.symbol),
+                _ => format!("{} has no prices", self.symbol),
+            })
+        })
+    }
+}
+
+fn basis_text(basis: Option<Basis>) -> String {
+    basis.map(|basis| format!(" with the basis {}", basis.name())).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_one_column_with_each_basis() {
+        let found = |name: &str, basis: Option<Basis>| find(name, basis).map_err(|e| e.to_string());
+        assert_eq!(found("payout_ratio", None), Ok((Fact::Ratios, "payout_ratio")));
+        assert_eq!(found("payout_ratio", Some(Basis::Market)), Ok((Fact::Market, "payout_ratio")));
+        assert_eq!(found("Close Price", None), Ok((Fact::Prices, "close_price")));
+        assert_eq!(found("revenue", None), Ok((Fact::Financials, "revenue")));
+        assert_eq!(found("revenue", Some(Basis::Ttm)), Ok((Fact::Ttm, "ttm_revenue")));
+        assert_eq!(found("total-assets", Some(Basis::Ttm)), Ok((Fact::Ttm, "latest_total_assets")));
+        let unknown = found("gros_margin", None).unwrap_err();
+        assert!(unknown.contains("gross_margin"), "{unknown}");
+        let wrong = found("pe_ratio_ttm", Some(Basis::Fy)).unwrap_err();
+        assert!(wrong.contains("no basis FY") && wrong.contains("MARKET"), "{wrong}");
+        assert_eq!("ttm".parse(), Ok(Basis::Ttm));
+        assert!("Q5".parse::<Basis>().is_err());
+    }
+}

@@ -1,0 +1,103 @@
+//! The data dictionary: every table of the warehouse with its columns, generated from what makes them.
+
+mod analytics;
+
+use findata_domain::catalog::{CATALOG, Dataset, LINEAGE, Requests};
+use findata_models::ops::{OPS, OpsColumn, RAW};
+use serde::Serialize;
+
+/// A table or view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Table {
+    /// Its schema.
+    pub schema: &'static str,
+    /// Its name.
+    pub name: String,
+    /// What a row of it is.
+    pub about: String,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What a figure is measured in.
+    pub unit: Option<String>,
+    /// What it is.
+    pub about: String,
+}
+
+/// Every table: `analytics`, `staging`, `raw`, `ops`.
+pub fn tables() -> Vec<Table> {
+    let mut all = filled_by_models("analytics");
+    // What is known now comes before how it came to be known.
+    all.sort_by_key(|table| {
+        let versions = table.name.ends_with("_history") || table.name.ends_with("_as_known");
+        (versions, table.name.clone())
+    });
+    for dataset in CATALOG {
+        let (name, about) = (dataset.name.to_owned(), staging_about(dataset));
+        all.push(Table { schema: "staging", name, about, columns: staging(dataset) });
+    }
+    for dataset in CATALOG {
+        let about = format!("rows of {} as received, each distinct content once", dataset.endpoint);
+        all.push(Table { schema: "raw", name: dataset.name.to_owned(), about, columns: RAW.iter().map(own).collect() });
+    }
+    for table in OPS {
+        let columns = table.columns.iter().map(own).collect();
+        all.push(Table { schema: "ops", name: table.name.to_owned(), about: table.about.to_owned(), columns });
+    }
+    all.extend(filled_by_models("ops"));
+    all
+}
+
+fn filled_by_models(schema: &'static str) -> Vec<Table> {
+    let column = |e: analytics::Entry| Column { name: e.name, kind: e.kind, unit: e.unit, about: e.about };
+    let table = |(name, about): (String, String)| {
+        let columns = analytics::describe(&name).into_iter().map(column).collect();
+        Table { schema, name, about: about.trim_start_matches("grain: ").to_owned(), columns }
+    };
+    analytics::tables(schema).into_iter().map(table).collect()
+}
+
+fn own((name, kind, about): &OpsColumn) -> Column {
+    Column { name: (*name).into(), kind: kind.sql().into(), unit: None, about: (*about).into() }
+}
+
+fn staging_about(dataset: &Dataset) -> String {
+    let key = dataset.key.join(" x ");
+    let versions = match dataset.requests {
+        Requests::Statement => " x version; staging.statement_versions says when each was in force",
+        _ => "",
+    };
+    format!("{key}{versions}. {} FMP endpoint {}", dataset.about, dataset.endpoint)
+}
+
+fn staging(dataset: &Dataset) -> Vec<Column> {
+    let derived = |name: &str| {
+        let facts = analytics::describe("fact_financials").into_iter().find(|e| e.name == name);
+        facts.map(|e| e.about).or_else(|| analytics::everywhere(name).map(str::to_owned)).unwrap_or_default()
+    };
+    let typed = dataset.columns.iter().map(|c| Column {
+        name: c.name.to_owned(),
+        kind: c.kind.sql().to_owned(),
+        unit: crate::formulas::column_unit(&format!("staging.{}", dataset.name), c.name)
+            .filter(|_| c.kind == findata_domain::catalog::Kind::Decimal)
+            .map(|unit| unit.to_string()),
+        about: match c.derived() {
+            true => derived(c.name),
+            false => format!("FMP's {}{}", c.field, if c.required { "; a row without it is quarantined" } else { "" }),
+        },
+    });
+    let lineage = LINEAGE.iter().map(|(name, kind)| {
+        let about = RAW.iter().find(|(known, ..)| known == name).map(|(_, _, about)| *about).unwrap_or_default();
+        Column { name: (*name).to_owned(), kind: kind.sql().to_owned(), unit: None, about: about.to_owned() }
+    });
+    typed.chain(lineage).collect()
+}

@@ -1,0 +1,187 @@
+//! One company's rows, and the models in between run again for it alone: which version of a statement is in force, which
+//! share basis it is on, which periods a growth rate compares, which fundamentals were known on a day are the models' own
+//! answers, not a second opinion.
+
+use std::{cell::RefCell, collections::BTreeMap};
+
+use chrono::NaiveDate;
+use duckdb::Connection;
+use findata_domain::{Error, Result, Symbol};
+use findata_models::MODELS;
+use findata_models::literal;
+
+use super::{
+    figure::Source,
+    rows::{Key, Row, date, execute, rows},
+};
+
+/// Models that are not run again: what they build is read where it is published, or stands in below.
+const LEFT_OUT: [&str; 7] = [
+    "scope",
+    "price_bars",
+    "new_fact_daily_prices",
+    "index_windows",
+    "price_windows",
+    "new_fact_financial_ratios_history",
+    "new_fact_growth_rates_history",
+];
+/// The last one that is: which fundamentals go with which day.
+const LAST: &str = "market_days";
+
+/// What is known of one company.
+pub struct Facts<'a> {
+    /// The warehouse.
+    pub connection: &'a Connection,
+    /// The company.
+    pub symbol: Symbol,
+    /// `fact_financials` by period.
+    pub financials: BTreeMap<Key, Row>,
+    /// `fact_financials_ttm` by period end.
+    pub ttm: BTreeMap<Key, Row>,
+    /// The version in force of every period: where its three statements lie.
+    pub versions: BTreeMap<Key, Row>,
+    /// Per-share figures and share counts on the newest split basis.
+    pub share_bases: BTreeMap<Key, Row>,
+    /// `period_base` by period.
+    pub bases: BTreeMap<Key, Row>,
+    /// The periods that twelve months may be made of.
+    pub quarters: Vec<Key>,
+    /// Answers so far: the inputs of a figure often stand in one row.
+    asked: RefCell<BTreeMap<String, Vec<Row>>>,
+    /// Rows behind figures so far, by file, row and field.
+    pub(super) sources: RefCell<BTreeMap<(String, u64, String), Source>>,
+}
+
+impl<'a> Facts<'a> {
+    /// Reads the company's rows.
+    ///
+    /// # Errors
+    /// `Reject` for a company that the warehouse does not know; `Stop` when it cannot be read.
+    pub fn read(connection: &'a Connection, symbol: &Symbol, as_of: Option<NaiveDate>) -> Result<Self> {
+        let name = literal(symbol.as_str());
+        let ask = |query: &str| rows(connection, &query.replace("{symbol}", &name));
+        let by_period = |query: &str| -> Result<BTreeMap<Key, Row>> {
+            Ok(ask(query)?.into_iter().filter_map(|row| Some((key(&row)?, row))).collect())
+        };
+        let known = ask("select 1 as n where exists (select 1 from analytics.dim_company where symbol = {symbol}) \
+             or exists (select 1 from analytics.fact_daily_prices where symbol = {symbol})")?;
+        if known.is_empty() {
+            return Err(Error::Reject(format!(
+                "there is no {symbol} in this warehouse: `findata run --symbols {symbol}` brings it in"
+            )));
+        }
+        rebuild(connection, &name, as_of)?;
+        let joined = |table: &str| {
+            format!(
+                "select l.fiscal_date, l.period_type, t.* from {table} t join lane_periods l on l.version_id = t.version_id"
+            )
+        };
+        Ok(Facts {
+            connection,
+            symbol: symbol.clone(),
+            financials: by_period("select * from analytics.fact_financials where symbol = {symbol}")?,
+            ttm: by_period("select * from analytics.fact_financials_ttm where symbol = {symbol}")?,
+            versions: by_period(
+                "select l.fiscal_date, l.period_type, l.is_derived, p.income_file, p.income_row, p.balance_file, \
+                     p.balance_row, p.cash_file, p.cash_row, \
+                     case when d.version_id is not null then f.period_type || ' ' || f.fiscal_date end as first_part, \
+                     case when d.version_id is not null then s.period_type || ' ' || s.fiscal_date end as second_part, \
+                     case when d.version_id is not null then t.period_type || ' ' || t.fiscal_date end as third_part, \
+                     case when d.version_id is not null then y.period_type || ' ' || y.fiscal_date end as year_part \
+                 from lane_periods l left join period_versions p on p.version_id = l.version_id \
+                 left join derived_quarters d on d.version_id = l.version_id \
+                 left join period_versions f on f.version_id = d.first_id \
+                 left join period_versions s on s.version_id = d.second_id \
+                 left join period_versions t on t.version_id = d.third_id \
+                 left join period_versions y on y.version_id = d.year_id",
+            )?,
+            share_bases: by_period(&joined("share_bases"))?,
+            bases: by_period("select * from period_base")?,
+            quarters: ask("select fiscal_date, period_type from quarter_rows order by fiscal_date")?
+                .iter()
+                .filter_map(key)
+                .collect(),
+            asked: RefCell::default(),
+            sources: RefCell::default(),
+        })
+    }
+
+    /// Rows of a query that names this company as `{symbol}`.
+    ///
+    /// # Errors
+    /// `Stop` when it cannot be run.
+    pub fn ask(&self, query: &str) -> Result<Vec<Row>> {
+        if let Some(known) = self.asked.borrow().get(query) {
+            return Ok(known.clone());
+        }
+        let found = rows(self.connection, &query.replace("{symbol}", &literal(self.symbol.as_str())))?;
+        self.asked.borrow_mut().insert(query.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// The first row of a query, where there is one.
+    ///
+    /// # Errors
+    /// `Stop` when it cannot be run.
+    pub fn first(&self, query: &str) -> Result<Option<Row>> {
+        Ok(self.ask(query)?.into_iter().next())
+    }
+
+    /// The day on which a period's figures were first known.
+    pub fn known_on(&self, key: &Key) -> Option<NaiveDate> {
+        let table = if key.basis == "TTM" { &self.ttm } else { &self.financials };
+        table.get(key).and_then(|row| date(row, "known_on"))
+    }
+
+    /// The period before, of the same length.
+    pub fn before(&self, key: &Key) -> Option<Key> {
+        let year = key.basis == "FY";
+        self.financials.keys().rfind(|k| (k.basis == "FY") == year && *k < key).cloned()
+    }
+
+    /// The quarter that ends on a day.
+    pub fn quarter(&self, end: NaiveDate) -> Option<Key> {
+        self.quarters.iter().find(|k| k.date == end).cloned()
+    }
+}
+
+/// Runs the models in between for one company, as of a day: into temporary tables, which a session that only reads may have.
+fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>) -> Result<()> {
+    let prices = format!(
+        "select symbol, price_date, row_number() over (partition by symbol order by price_date) as session_no, close_price \
+         from analytics.fact_daily_prices where symbol = {symbol}"
+    );
+    let day = as_of.map_or("max(as_of)".into(), |day| format!("date '{day}'"));
+    for (table, query) in [
+        (
+            "run_params",
+            format!("select {day} as as_of, max_by(index_symbol, run_id) as index_symbol from ops.published"),
+        ),
+        ("scope", format!("select {symbol} as symbol, date '1900-01-01' as prices_from, false as with_history")),
+        ("price_bars", prices.clone()),
+        ("price_windows", prices),
+    ] {
+        execute(connection, &format!("create or replace temporary table {table} as {query}"))?;
+    }
+    let last = MODELS.iter().position(|m| m.builds() == LAST).unwrap_or(MODELS.len() - 1);
+    for model in MODELS[..=last].iter().filter(|m| !LEFT_OUT.contains(&m.builds())) {
+        execute(connection, model.sql).map_err(|error| Error::Stop(format!("{}: {error}", model.file)))?;
+        // The company as it was known on a day is the lane that ends then.
+        if let Some(day) = as_of.filter(|_| model.builds() == "lanes") {
+            execute(connection, &format!("update lanes set cutoff = timestamp '{day} 23:00:00.001'"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The period of a row; one of TTM figures says no basis.
+pub fn key(row: &Row) -> Option<Key> {
+    let basis = row.get("period_type").or_else(|| row.get("basis")).cloned().unwrap_or_else(|| "TTM".into());
+    Some(Key { date: date(row, "fiscal_date")?, basis })
+}
+
+/// A period written as `Q3 2026-06-27`.
+pub fn key_of(text: &str) -> Option<Key> {
+    let (basis, date) = text.split_once(' ')?;
+    Some(Key { date: date.parse().ok()?, basis: basis.to_owned() })
+}

@@ -1,0 +1,268 @@
+//! Where a column comes from: followed through the selects of a model and from model to model, to a table that is
+//! stored or to an expression.
+
+use std::{collections::BTreeMap, sync::OnceLock};
+
+use super::{
+    expr::Expr,
+    lines::operand,
+    parse::{Item, Query, Select, Table, query},
+};
+use findata_models::MODELS;
+
+/// Tables where following ends: what is published, and what is asked for by row in between.
+const ENDS: [&str; 10] = [
+    "companies",
+    "growth_values",
+    "market_days",
+    "period_base",
+    "price_bars",
+    "range_base",
+    "range_operands",
+    "ratio_base",
+    "share_bases",
+    "split_bases",
+];
+
+/// The models, read.
+pub struct Lineage {
+    queries: BTreeMap<&'static str, Query>,
+}
+
+/// A select of a model: one of its named ones, or the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The table that the model builds.
+    pub table: &'static str,
+    /// Which of its named selects; none for the last.
+    pub named: Option<usize>,
+    /// Which part of a union is followed, where the parts say different things.
+    pub branch: usize,
+}
+
+/// What a column is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// A column of a table.
+    Stored {
+        /// The table.
+        table: String,
+        /// Its column.
+        column: String,
+    },
+    /// An expression over the tables of a select.
+    Computed(Expr, Place),
+}
+
+/// What a column is, and the way there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// What it is.
+    pub origin: Origin,
+    /// The aliases that the way leads through: they say which rows are meant.
+    pub through: Vec<String>,
+    /// How many rows before: `lag` on the way.
+    pub rows_before: u32,
+}
+
+/// A figure's expression with its inputs under names of their own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Formula {
+    /// The figure, over the names of its inputs.
+    pub expr: Expr,
+    /// Without these there is no figure.
+    pub guards: Vec<Expr>,
+    /// The inputs, in the order in which the expression names them; the guards' after them.
+    pub inputs: Vec<(String, Trace)>,
+}
+
+impl Lineage {
+    /// All models, read once.
+    pub fn get() -> &'static Lineage {
+        static READ: OnceLock<Lineage> = OnceLock::new();
+        READ.get_or_init(|| {
+            let read = |sql: &str| query(sql).unwrap_or_default();
+            Lineage { queries: MODELS.iter().map(|m| (m.builds(), read(m.sql))).collect() }
+        })
+    }
+
+    /// The query that builds a table.
+    pub fn query(&self, table: &str) -> Option<&Query> {
+        self.queries.get(table)
+    }
+
+    fn at(&self, table: &str, named: Option<usize>, branch: usize) -> Option<Place> {
+        // A fact is named by what it holds now; its model computes every version.
+        let versions = format!("{table}_history");
+        let (table, _) = self.queries.get_key_value(table).or_else(|| self.queries.get_key_value(versions.as_str()))?;
+        Some(Place { table, named, branch })
+    }
+
+    fn selects(&self, place: &Place) -> Option<&[Select]> {
+        let query = self.queries.get(place.table)?;
+        Some(match place.named {
+            Some(n) => &query.named.get(n)?.1,
+            None => &query.last,
+        })
+    }
+
+    fn select(&self, place: &Place) -> Option<&Select> {
+        let selects = self.selects(place)?;
+        selects.get(place.branch.min(selects.len().checked_sub(1)?))
+    }
+
+    /// What a column of a model's table is; `branch` chooses the part of unions on the way.
+    pub fn column(&self, table: &str, name: &str, branch: usize) -> Option<Trace> {
+        self.item(&self.at(table, None, branch)?, name)
+    }
+
+    /// What a name within the select of a place is.
+    pub fn within(&self, place: &Place, alias: Option<&str>, name: &str) -> Option<Trace> {
+        let from = &self.select(place)?.from;
+        let mut tables = from.iter().filter(|t| alias.is_none_or(|alias| t.alias == alias));
+        let mut trace = tables.find_map(|table| Some((self.of_table(place, table, name)?, &table.alias)));
+        if let Some((trace, alias)) = &mut trace {
+            trace.through.insert(0, alias.to_string());
+        }
+        trace.map(|(trace, _)| trace)
+    }
+
+    fn of_table(&self, place: &Place, table: &Table, name: &str) -> Option<Trace> {
+        if let Some(inner) = &table.inner {
+            return self.of_table(place, inner.last.first()?.from.first()?, name);
+        }
+        let named = &self.queries.get(place.table)?.named;
+        let before = place.named.unwrap_or(named.len());
+        if let Some(n) = named[..before].iter().rposition(|(known, _)| *known == table.name) {
+            return self.item(&Place { named: Some(n), ..place.clone() }, name);
+        }
+        let ends = ENDS.contains(&table.name.as_str()) || table.name.starts_with("new_");
+        match self.at(&table.name, None, place.branch) {
+            Some(model) if !ends => self.item(&model, name),
+            Some(model) => {
+                self.item(&model, name)?;
+                Some(stored(&table.name, name))
+            }
+            None => Some(stored(&table.name, name)),
+        }
+    }
+
+    /// The item of that name in the list of a place; a union's names are those of its first part.
+    fn item(&self, place: &Place, name: &str) -> Option<Trace> {
+        let names = &self.selects(place)?.first()?.items;
+        let position = names.iter().position(|item| matches!(item, Item::One(Some(known), _) if known == name));
+        let Some(position) = position else {
+            return names.iter().find_map(|item| match item {
+                Item::All(alias) => self.within(place, alias.as_deref(), name),
+                Item::One(..) => None,
+            });
+        };
+        let Item::One(_, expr) = self.select(place)?.items.get(position)? else { return None };
+        match expr {
+            Expr::Column(alias, column) => self.within(place, alias.as_deref(), column),
+            Expr::Call(function, arguments, true) if function == "lag" => {
+                let Expr::Column(alias, column) = arguments.first()? else { return None };
+                let rows = arguments.get(1).map_or(Some(1.0), Expr::number)?;
+                let mut trace = self.within(place, alias.as_deref(), column)?;
+                trace.rows_before += rows as u32;
+                Some(trace)
+            }
+            _ => Some(Trace {
+                origin: Origin::Computed(expr.clone(), place.clone()),
+                through: Vec::new(),
+                rows_before: 0,
+            }),
+        }
+    }
+
+    /// An expression of a place with its inputs followed; `None` with the name that leads nowhere.
+    ///
+    /// # Errors
+    /// The name of a column that no table has.
+    pub fn formula(&self, expr: &Expr, place: &Place) -> Result<Formula, String> {
+        let (expr, guards) = expr.guarded();
+        let mut inputs: Vec<(String, Trace)> = Vec::new();
+        let mut names: BTreeMap<(Option<String>, String), Expr> = BTreeMap::new();
+        for part in std::iter::once(&expr).chain(&guards) {
+            for (alias, name) in part.columns() {
+                let trace = self.within(place, alias, name).ok_or_else(|| name.to_owned())?;
+                let key = (alias.map(str::to_owned), name.to_owned());
+                // What a market line divides by stands in its line: that is shown, and not its place in between.
+                let replaced = match &trace.origin {
+                    Origin::Stored { table, column } if table == "range_operands" => {
+                        let operand = operand(column).ok_or_else(|| column.clone())?;
+                        for (_, name) in operand.columns() {
+                            let trace = stored("range_base", name);
+                            self.column("range_base", name, 0).ok_or_else(|| name.to_owned())?;
+                            add(&mut inputs, name.to_owned(), trace);
+                        }
+                        operand
+                    }
+                    _ => Expr::Column(None, add(&mut inputs, named(alias, name, place), trace)),
+                };
+                names.insert(key, replaced);
+            }
+        }
+        let rename = |e: &Expr| match e {
+            Expr::Column(alias, name) => names.get(&(alias.clone(), name.clone())).cloned(),
+            _ => None,
+        };
+        let guards = guards.iter().map(|g| g.replace(&rename)).collect();
+        Ok(Formula { expr: expr.replace(&rename).without_nullif(), guards, inputs })
+    }
+
+    /// The formula of a column of a model's table; `None` where it is another column carried over.
+    ///
+    /// # Errors
+    /// As for [`Lineage::formula`], and the column's own name where the table does not have it.
+    pub fn formula_of(&self, table: &str, column: &str, branch: usize) -> Result<Option<Formula>, String> {
+        let trace = self.column(table, column, branch).ok_or_else(|| column.to_owned())?;
+        match &trace.origin {
+            Origin::Computed(expr, place) => self.formula(expr, place).map(Some),
+            Origin::Stored { table, column } if table == "range_operands" => {
+                let place = self.at("range_values", Some(0), 0).ok_or_else(|| column.clone())?;
+                self.formula(&operand(column).ok_or_else(|| column.clone())?, &place).map(Some)
+            }
+            Origin::Stored { .. } => Ok(None),
+        }
+    }
+
+    /// A formula over the columns of one table.
+    ///
+    /// # Errors
+    /// As for [`Lineage::formula`].
+    pub fn over(&self, table: &'static str, expr: &Expr) -> Result<Formula, String> {
+        let (expr, guards) = expr.guarded();
+        let mut inputs = Vec::new();
+        for part in std::iter::once(&expr).chain(&guards) {
+            for (_, name) in part.columns() {
+                self.column(table, name, 0).ok_or_else(|| name.to_owned())?;
+                add(&mut inputs, name.to_owned(), stored(table, name));
+            }
+        }
+        Ok(Formula { expr, guards, inputs })
+    }
+}
+
+fn stored(table: &str, column: &str) -> Trace {
+    let table = table.strip_suffix("_history").unwrap_or(table);
+    let origin = Origin::Stored { table: table.to_owned(), column: column.to_owned() };
+    Trace { origin, through: Vec::new(), rows_before: 0 }
+}
+
+/// Adds an input unless it is there, and gives its name.
+fn add(inputs: &mut Vec<(String, Trace)>, name: String, trace: Trace) -> String {
+    if !inputs.iter().any(|(known, _)| *known == name) {
+        inputs.push((name.clone(), trace));
+    }
+    name
+}
+
+/// A name that says which row of a TTM row's neighbours is meant.
+fn named(alias: Option<&str>, name: &str, place: &Place) -> String {
+    match alias {
+        Some("p") if place.table.starts_with("new_fact_financials_ttm") => format!("{name}_quarter_before"),
+        Some("b") if place.table.starts_with("new_fact_financials_ttm") => format!("{name}_year_before"),
+        _ => name.to_owned(),
+    }
+}

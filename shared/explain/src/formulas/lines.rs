@@ -1,0 +1,210 @@
+//! The regular lines of the long models: a ratio, a market metric, a growth rate is one line each.
+
+use std::sync::OnceLock;
+
+use super::{
+    expr::{Expr, Op},
+    lineage::{Formula, Lineage, Place},
+    parse::{Item, Select},
+};
+
+/// A line of `ratio_values`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RatioLine {
+    /// The ratio.
+    pub metric: String,
+    /// What is divided.
+    pub numerator: Expr,
+    /// By what.
+    pub denominator: Expr,
+    /// What the denominator must be.
+    pub rule: String,
+    /// What may stand in the way before.
+    pub obstacle: String,
+}
+
+/// A line of `range_values`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MarketLine {
+    /// The market metric.
+    pub metric: String,
+    /// What goes with the price.
+    pub operand: Expr,
+    /// What is tested.
+    pub tested: Expr,
+    /// What it must be.
+    pub rule: String,
+    /// Whose figures: the TTM row's, the fiscal year's, or any newest statement's.
+    pub source: String,
+    /// Which obstacles concern it.
+    pub family: String,
+}
+
+/// A growth rate: what grows, and from when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GrowthLine {
+    /// What grows: a column of `ratio_base`.
+    pub item: String,
+    /// Since when: `yoy`, `qoq`, `cagr_3y`, `cagr_5y`.
+    pub horizon: String,
+    /// Years in between.
+    pub years: f64,
+}
+
+fn lines(table: &str, named: &str) -> Vec<Vec<Expr>> {
+    let selects = Lineage::get().query(table).and_then(|q| q.named.iter().find(|(name, _)| name == named));
+    let expressions = |select: &Select| -> Vec<Expr> {
+        let one = |item: &Item| match item {
+            Item::One(_, expr) => Some(expr.clone()),
+            Item::All(_) => None,
+        };
+        select.items.iter().filter_map(one).collect()
+    };
+    selects.map(|(_, selects)| selects.iter().map(expressions).collect()).unwrap_or_default()
+}
+
+fn text(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Text(text) | Expr::Column(None, text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// Every ratio's line.
+pub fn ratio_lines() -> &'static [RatioLine] {
+    static LINES: OnceLock<Vec<RatioLine>> = OnceLock::new();
+    LINES.get_or_init(read_ratio_lines)
+}
+
+fn read_ratio_lines() -> Vec<RatioLine> {
+    let read = |line: Vec<Expr>| match line.as_slice() {
+        [_, metric, numerator, denominator, rule, _, obstacle] => Some(RatioLine {
+            metric: text(metric)?,
+            numerator: numerator.clone(),
+            denominator: denominator.clone(),
+            rule: text(rule)?,
+            obstacle: text(obstacle)?,
+        }),
+        _ => None,
+    };
+    lines("ratio_values", "terms").into_iter().filter_map(read).collect()
+}
+
+/// Every market metric's line.
+pub fn market_lines() -> &'static [MarketLine] {
+    static LINES: OnceLock<Vec<MarketLine>> = OnceLock::new();
+    LINES.get_or_init(read_market_lines)
+}
+
+fn read_market_lines() -> Vec<MarketLine> {
+    let read = |line: Vec<Expr>| match line.as_slice() {
+        [_, metric, operand, tested, rule, source, family] => Some(MarketLine {
+            metric: text(metric)?,
+            operand: operand.clone(),
+            tested: tested.clone(),
+            rule: text(rule)?,
+            source: text(source)?,
+            family: text(family)?,
+        }),
+        _ => None,
+    };
+    lines("range_values", "terms").into_iter().filter_map(read).collect()
+}
+
+/// What a market metric's line puts beside the price.
+pub(super) fn operand(metric: &str) -> Option<Expr> {
+    market_lines().iter().find(|line| line.metric == metric).map(|line| line.operand.clone())
+}
+
+/// Every growth rate: the items by the horizons.
+pub fn growth_lines() -> &'static [GrowthLine] {
+    static LINES: OnceLock<Vec<GrowthLine>> = OnceLock::new();
+    LINES.get_or_init(read_growth_lines)
+}
+
+fn read_growth_lines() -> Vec<GrowthLine> {
+    let items: Vec<String> = lines("growth_values", "items").iter().filter_map(|line| text(line.get(1)?)).collect();
+    let horizons: Vec<(String, f64)> = lines("growth_pairs", "horizons")
+        .iter()
+        .filter_map(|line| Some((text(line.first()?)?, line.get(1)?.number()?)))
+        .collect();
+    let pair = |item: &String| {
+        let line = |(horizon, years): &(String, f64)| GrowthLine {
+            item: item.clone(),
+            horizon: horizon.clone(),
+            years: *years,
+        };
+        horizons.iter().map(line).collect::<Vec<_>>()
+    };
+    items.iter().flat_map(pair).collect()
+}
+
+impl RatioLine {
+    /// Its formula, over columns of `ratio_base`.
+    ///
+    /// # Errors
+    /// The name of a column that `ratio_base` does not have.
+    pub fn formula(&self) -> Result<Formula, String> {
+        let expr = match self.denominator.number() {
+            Some(1.0) => self.numerator.clone(),
+            _ => {
+                let (numerator, guards) = self.numerator.guarded();
+                let over = Expr::Binary(Box::new(numerator), Op::Over, Box::new(self.denominator.clone()));
+                guards.into_iter().fold(over, |inner, guard| Expr::Case(vec![(guard, inner)], None))
+            }
+        };
+        Lineage::get().over("ratio_base", &expr)
+    }
+}
+
+impl GrowthLine {
+    /// The metric's name.
+    pub fn metric(&self) -> String {
+        format!("{}_{}", self.item, self.horizon)
+    }
+
+    /// Its formula: over what grows, and the same under `_before`.
+    ///
+    /// # Errors
+    /// The name of what the models do not say.
+    pub fn formula(&self) -> Result<Expr, String> {
+        let last = Lineage::get().query("growth_values").and_then(|q| q.last.first());
+        let value = last.and_then(|select| {
+            select.items.iter().find_map(|item| match item {
+                Item::One(Some(name), expr) if name == "metric_value" => Some(expr.clone()),
+                _ => None,
+            })
+        });
+        let Some(Expr::Case(whens, Some(change))) = value else { return Err("metric_value".into()) };
+        let rate = whens.iter().find(|(condition, _)| condition.columns().contains(&(None, "years")));
+        let (_, rate) = rate.ok_or("years")?;
+        let chosen = if self.years > 1.0 { rate } else { &change };
+        let rename = |e: &Expr| match e {
+            Expr::Column(None, name) if name == "x" => Some(Expr::column(&self.item)),
+            Expr::Column(None, name) if name == "x0" => Some(Expr::column(&format!("{}_before", self.item))),
+            Expr::Column(None, name) if name == "years" => Some(Expr::Number(self.years.to_string())),
+            _ => None,
+        };
+        Ok(chosen.without_nullif().replace(&rename))
+    }
+}
+
+/// The formula of a market metric, over `market_days`, `range_base` and `price_windows`.
+///
+/// # Errors
+/// The name of a column that leads nowhere.
+pub fn market_formula(metric: &str) -> Result<Option<Formula>, String> {
+    Lineage::get().formula_of("new_fact_market_metrics", metric, 0)
+}
+
+/// How many sessions a figure of prices alone needs: what its reason says is too little history.
+pub fn sessions_needed(metric: &str) -> Option<u32> {
+    let model = findata_models::MODELS.iter().find(|m| m.builds() == "new_fact_market_metrics_history")?;
+    let (_, after) = model.sql.split_once(&format!("'|{metric}=' || case when w.session_no < "))?;
+    after.split_whitespace().next()?.parse().ok()
+}
+
+/// The select that a line of `range_values` reads from.
+pub fn range_place() -> Place {
+    Place { table: "range_values", named: Some(0), branch: 0 }
+}

@@ -1,0 +1,132 @@
+//! FMP's plans and the limits that they set.
+
+use std::{fmt, num::NonZeroU32, str::FromStr};
+
+use crate::SourceKind;
+use findata_domain::Error;
+use findata_pipeline::run::Reach;
+
+/// What the key may do: calls a minute, by the plan's name or as a number (FMP's pricing page, July 2026).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FmpPlan {
+    /// 250 calls a day.
+    Free,
+    /// 300 calls a minute.
+    Starter,
+    /// 750 calls a minute.
+    Premium,
+    /// 3,000 calls a minute.
+    Ultimate,
+    /// That many calls a minute.
+    PerMinute(NonZeroU32),
+    /// No limit: a server of one's own.
+    Unlimited,
+}
+
+impl FmpPlan {
+    /// Calls a minute.
+    pub fn per_minute(self) -> Option<u32> {
+        match self {
+            // The free plan is limited by the day; spread so that a burst does not trip its unwritten limit.
+            FmpPlan::Free | FmpPlan::Starter => Some(300),
+            FmpPlan::Premium => Some(750),
+            FmpPlan::Ultimate => Some(3_000),
+            FmpPlan::PerMinute(calls) => Some(calls.get()),
+            FmpPlan::Unlimited => None,
+        }
+    }
+
+    /// What it gives on a server.
+    pub fn reach(self, source: SourceKind) -> Reach {
+        let all = Reach {
+            sparing: self != FmpPlan::Unlimited,
+            bulk: self == FmpPlan::Ultimate,
+            bulk_pause: source.bulk_pause().as_secs(),
+            per_minute: self.per_minute(),
+            ..Reach::default()
+        };
+        match self {
+            FmpPlan::Free => Reach { most_statements: Some(5), quarterly: false, ..all },
+            FmpPlan::Starter => Reach { quarterly: false, ..all },
+            _ => all,
+        }
+    }
+
+    /// All that it limits (the same page; of bytes it tells Starter's alone).
+    pub fn limits(self) -> Limits {
+        Limits {
+            per_minute: self.per_minute(),
+            per_day: (self == FmpPlan::Free).then_some(250),
+            bytes: (self == FmpPlan::Starter).then_some(20_000_000_000),
+        }
+    }
+}
+
+impl FromStr for FmpPlan {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "free" | "basic" => Ok(FmpPlan::Free),
+            "starter" => Ok(FmpPlan::Starter),
+            "premium" => Ok(FmpPlan::Premium),
+            "ultimate" => Ok(FmpPlan::Ultimate),
+            "unlimited" => Ok(FmpPlan::Unlimited),
+            number => number.parse().map(FmpPlan::PerMinute).map_err(|_| {
+                Error::Config(format!(
+                    "{text:?} is no FMP plan: use free, starter, premium, ultimate, unlimited or calls a minute"
+                ))
+            }),
+        }
+    }
+}
+
+impl fmt::Display for FmpPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FmpPlan::Free => f.write_str("free"),
+            FmpPlan::Starter => f.write_str("starter"),
+            FmpPlan::Premium => f.write_str("premium"),
+            FmpPlan::Ultimate => f.write_str("ultimate"),
+            FmpPlan::PerMinute(calls) => write!(f, "{calls} a minute"),
+            FmpPlan::Unlimited => f.write_str("unlimited"),
+        }
+    }
+}
+
+/// How much may be asked of FMP with one key, by everybody who has it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls in any 60 seconds.
+    pub per_minute: Option<u32>,
+    /// Calls in a UTC day.
+    pub per_day: Option<u64>,
+    /// Bytes in 30 days.
+    pub bytes: Option<u64>,
+}
+
+impl Limits {
+    /// Whether there is one.
+    pub fn any(&self) -> bool {
+        *self != Limits::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_are_read_by_name_or_number() {
+        assert_eq!("premium".parse(), Ok(FmpPlan::Premium));
+        assert_eq!("90".parse::<FmpPlan>().map(FmpPlan::per_minute), Ok(Some(90)));
+        assert!("0".parse::<FmpPlan>().is_err() && "fast".parse::<FmpPlan>().is_err());
+    }
+
+    #[test]
+    fn only_an_unlimited_plan_has_no_limit() {
+        assert!(!FmpPlan::Unlimited.limits().any());
+        assert_eq!(FmpPlan::Free.limits().per_day, Some(250));
+        assert_eq!(FmpPlan::Starter.limits().bytes, Some(20_000_000_000));
+    }
+}

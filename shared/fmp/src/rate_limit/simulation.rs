@@ -1,0 +1,371 @@
+//! Many workers, a slow stage and clocks that differ, in simulated time: whatever the seed, no window holds a call too
+//! many, nearly all of the rate is used, and nobody starves.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::{BoxFuture, FutureExt, join_all, select};
+
+use super::{
+    Budget, CLOCKS, Limits, TRAVEL, Time, Work,
+    shared_object::Chance,
+    simulated::{Simulated, Task},
+};
+use crate::client_stats::Tally;
+use findata_domain::{Error, Result};
+use findata_pipeline::{
+    ports::stage::{Object, Stage, memory::MemoryStage},
+    run::RunId,
+};
+
+/// Calls of one worker at once.
+const CALLERS: usize = 64;
+
+/// The time of the simulation, as one machine's clock shows it.
+struct Skewed {
+    time: Simulated,
+    skew: TimeDelta,
+}
+
+impl Time for Skewed {
+    fn now(&self) -> DateTime<Utc> {
+        begun() + TimeDelta::from_std(self.time.elapsed()).unwrap() + self.skew
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
+        self.time.sleep(time).boxed()
+    }
+}
+
+/// A stage that takes its time, like S3, and counts.
+#[derive(Clone)]
+struct Slow {
+    stage: MemoryStage,
+    time: Simulated,
+    chance: Arc<Chance>,
+    writes: Arc<AtomicU64>,
+    refused: Arc<AtomicU64>,
+}
+
+impl Slow {
+    async fn pause(&self) {
+        self.time.sleep(Duration::from_millis(5) + self.chance.part(Duration::from_millis(60))).await;
+    }
+
+    async fn written(&self, done: Result<bool>) -> Result<bool> {
+        self.pause().await;
+        self.writes.fetch_add(1, Relaxed);
+        self.refused.fetch_add(u64::from(done == Ok(false)), Relaxed);
+        done
+    }
+}
+
+impl Stage for Slow {
+    async fn get(&self, key: &str) -> Result<Option<Object>> {
+        self.pause().await;
+        let object = Stage::get(&self.stage, key).await;
+        self.pause().await;
+        object
+    }
+
+    async fn put_if_absent(&self, key: &str, body: Bytes) -> Result<bool> {
+        self.pause().await;
+        self.written(self.stage.put_if_absent(key, body).await).await
+    }
+
+    async fn put_if_match(&self, key: &str, body: Bytes, etag: &str) -> Result<bool> {
+        self.pause().await;
+        self.written(self.stage.put_if_match(key, body, etag).await).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        self.stage.list(prefix).await
+    }
+}
+
+/// One simulation.
+struct World {
+    limits: Limits,
+    seed: u64,
+    time: Simulated,
+    slow: Slow,
+    /// When calls came to FMP, and whose.
+    arrivals: Arc<Mutex<Vec<(Duration, usize)>>>,
+}
+
+/// A worker; its calls end when it is dropped, as if it were killed.
+struct Worker {
+    budget: Arc<Budget>,
+    callers: Vec<Task<Result<()>>>,
+}
+
+impl World {
+    fn new(time: &Simulated, limits: Limits, seed: u64) -> Self {
+        let slow = Slow {
+            stage: MemoryStage::default(),
+            time: time.clone(),
+            chance: Arc::new(Chance::of(seed)),
+            writes: Arc::default(),
+            refused: Arc::default(),
+        };
+        World { limits, seed, time: time.clone(), slow, arrivals: Arc::default() }
+    }
+
+    fn budget(&self, number: usize) -> (Arc<Budget>, Arc<Tally>) {
+        let chance = Chance::of(self.seed ^ (number as u64) << 32);
+        let skew = TimeDelta::from_std(chance.part(CLOCKS.to_std().unwrap())).unwrap();
+        let tally = Arc::new(Tally::default());
+        let clock = Box::new(Skewed { time: self.time.clone(), skew });
+        let budget = Budget::new(self.limits, "key", Box::new(self.slow.clone()), clock, Arc::clone(&tally));
+        (Arc::new(budget.with_seed(self.seed.wrapping_mul(31) + number as u64)), tally)
+    }
+
+    /// Begins a worker with so many calls to make.
+    fn worker(&self, number: usize, work: Work, calls: i64) -> Worker {
+        let (budget, tally) = self.budget(number);
+        budget.begin(&work);
+        let callers = self.callers(number, &budget, &tally, calls);
+        Worker { budget, callers }
+    }
+
+    fn callers(&self, number: usize, budget: &Arc<Budget>, tally: &Arc<Tally>, calls: i64) -> Vec<Task<Result<()>>> {
+        let left = Arc::new(AtomicI64::new(calls));
+        let caller = |caller: usize| {
+            let (budget, tally, left) = (Arc::clone(budget), Arc::clone(tally), Arc::clone(&left));
+            let (arrivals, time) = (Arc::clone(&self.arrivals), self.time.clone());
+            let chance = Chance::of(self.seed ^ (number * CALLERS + caller) as u64);
+            self.time.spawn(async move {
+                while left.fetch_sub(1, Relaxed) > 0 {
+                    budget.permit().await?.used();
+                    let under_way = tally.begin();
+                    // Most are there at once, some as late as they may be.
+                    let late =
+                        if chance.number().is_multiple_of(20) { TRAVEL.to_std().unwrap() } else { Duration::ZERO };
+                    time.sleep(chance.part(late)).await;
+                    arrivals.lock().unwrap().push((time.elapsed(), number));
+                    time.sleep(Duration::from_millis(50) + chance.part(Duration::from_millis(200))).await;
+                    drop(under_way);
+                }
+                Ok(())
+            })
+        };
+        (0..CALLERS).map(caller).collect()
+    }
+
+    async fn until(&self, seconds: u64) {
+        self.time.sleep_until(Duration::from_secs(seconds)).await;
+    }
+
+    /// Most calls that came in any 60 seconds.
+    fn fullest(&self) -> usize {
+        let mut arrivals: Vec<Duration> = self.arrivals.lock().unwrap().iter().map(|(at, _)| *at).collect();
+        arrivals.sort();
+        let minute = Duration::from_secs(60);
+        (0..arrivals.len()).map(|i| arrivals.partition_point(|at| *at < arrivals[i] + minute) - i).max().unwrap_or(0)
+    }
+
+    /// Calls that came between two seconds, of some workers.
+    fn calls(&self, from: u64, to: u64, whose: impl Fn(usize) -> bool) -> usize {
+        let within = Duration::from_secs(from)..Duration::from_secs(to);
+        self.arrivals.lock().unwrap().iter().filter(|(at, number)| within.contains(at) && whose(*number)).count()
+    }
+}
+
+fn simulate(test: impl AsyncFnOnce(&Simulated)) {
+    let time = Simulated::default();
+    time.run(test(&time));
+}
+
+fn per_minute(calls: u32) -> Limits {
+    Limits { per_minute: Some(calls), ..Limits::default() }
+}
+
+fn begun() -> DateTime<Utc> {
+    "2026-11-24T12:00:00Z".parse().unwrap()
+}
+
+fn on_demand(max_calls: Option<u64>) -> Work {
+    Work { run: RunId::new(begun(), 7), begun: begun(), max_calls }
+}
+
+fn daily() -> Work {
+    Work { run: RunId::scheduled(begun()), begun: begun(), max_calls: None }
+}
+
+#[test]
+fn no_window_is_too_full_and_nearly_all_of_the_rate_is_used() {
+    const MINUTES: u64 = 4;
+    let (mut least, mut most_writes, mut writes_of_all) = (f64::MAX, 0.0f64, 0.0f64);
+    for (limit, seeds) in [(20, 12), (300, 12), (750, 8), (3_000, 2)] {
+        for (workers, seed) in [1, 2, 8].into_iter().flat_map(|n| (0..seeds).map(move |seed| (n, seed))) {
+            simulate(async |time| {
+                let world = World::new(time, per_minute(limit), seed * 1_000 + u64::from(limit));
+                let work = |n: usize| if n % 3 == 2 { daily() } else { on_demand(None) };
+                // Runs of every day among those on demand would get nothing: all of a kind.
+                let kind = work(seed as usize);
+                let _crew: Vec<_> = (0..workers).map(|n| world.worker(n, kind.clone(), i64::MAX)).collect();
+                world.until(60 * MINUTES + 5).await;
+                let what = format!("{limit} a minute, {workers} workers, seed {seed}");
+                assert!(world.fullest() <= limit as usize, "{what}: {}", world.fullest());
+                let used = world.calls(5, 60 * MINUTES + 5, |_| true) as f64 / f64::from(limit) / MINUTES as f64;
+                assert!(used >= 0.95, "{what}: {used}");
+                let share = used * f64::from(limit) * MINUTES as f64 / workers as f64;
+                for number in 0..workers {
+                    let own = world.calls(5, 60 * MINUTES + 5, |n| n == number) as f64;
+                    assert!(own >= share * 0.8 - 3.0, "{what}: worker {number} has {own} of {share}");
+                }
+                let writes = world.slow.writes.load(Relaxed) as f64 / MINUTES as f64;
+                least = least.min(used);
+                (most_writes, writes_of_all) = (most_writes.max(writes / workers as f64), writes_of_all.max(writes));
+                let refused = world.slow.refused.load(Relaxed) as f64 / MINUTES as f64;
+                assert!(refused < writes / 2.0, "{what}: {refused} of {writes} writes a minute are refused");
+                if seed == 0 {
+                    println!("{what}: {:.2} % used, {writes:.1} writes a minute, {refused:.1} refused", used * 100.0);
+                }
+            });
+        }
+    }
+    println!("least {least:.4}, writes a minute: {most_writes:.1} of one worker, {writes_of_all:.1} of all");
+    assert!(most_writes <= 50.0 && writes_of_all <= 90.0, "{most_writes} {writes_of_all}");
+}
+
+#[test]
+fn a_killed_worker_costs_at_most_its_lease() {
+    for seed in 0..8 {
+        simulate(async |time| {
+            let world = World::new(time, per_minute(300), seed);
+            let _other = world.worker(0, on_demand(None), i64::MAX);
+            let killed = world.worker(1, on_demand(None), i64::MAX);
+            world.until(60 + seed).await;
+            drop(killed);
+            world.until(130 + seed).await;
+            // A lease is three seconds, and it is taken while 1.2 seconds of the one before are left: 20 calls. The other
+            // worker takes over.
+            let after = world.calls(60 + seed, 120 + seed, |_| true);
+            assert!(after >= 288 - 21 && world.fullest() <= 300, "seed {seed}: {after}");
+            let later = world.calls(69 + seed, 129 + seed, |n| n == 0);
+            assert!(later >= 285, "seed {seed}: {later}");
+        });
+    }
+}
+
+#[test]
+fn short_and_broken_pieces_of_work_are_never_too_much() {
+    for seed in 0..12 {
+        simulate(async |time| {
+            let world = World::new(time, per_minute(300), seed);
+            let pieces = (0..4).map(|number| {
+                let (world, chance) = (&world, Chance::of(seed * 10 + number as u64));
+                async move {
+                    let (budget, tally) = world.budget(number);
+                    budget.begin(&if number == 0 { daily() } else { on_demand(None) });
+                    while time.elapsed() < Duration::from_secs(150) {
+                        let calls = chance.number() % 40 + 1;
+                        let callers = world.callers(number, &budget, &tally, calls as i64);
+                        let patience = chance.part(Duration::from_secs(8));
+                        // Some are given up while they wait for their permits.
+                        drop(select(join_all(callers), time.sleep(patience).boxed()).await);
+                        budget.finish().await;
+                        time.sleep(chance.part(Duration::from_secs(1))).await;
+                    }
+                }
+            });
+            join_all(pieces).await;
+            let used = world.calls(5, 125, |_| true);
+            assert!(world.fullest() <= 300 && used > 400, "seed {seed}: {} {used}", world.fullest());
+        });
+    }
+}
+
+#[test]
+fn a_run_on_demand_goes_first() {
+    for seed in 0..8 {
+        simulate(async |time| {
+            let world = World::new(time, per_minute(300), seed);
+            let _daily: Vec<_> = (0..4).map(|n| world.worker(n, daily(), i64::MAX)).collect();
+            world.until(60).await;
+            let mut urgent = world.worker(4, on_demand(None), 200);
+            for caller in urgent.callers.drain(..) {
+                caller.await.unwrap();
+            }
+            urgent.budget.finish().await;
+            let took = time.elapsed().as_secs_f64() - 60.0;
+            // 41 seconds of permits, behind what the others had.
+            assert!(took < 41.4 + 9.0, "seed {seed}: {took}");
+            let meanwhile = world.calls(70, 60 + took as u64 - 1, |n| n < 4);
+            assert_eq!(meanwhile, 0, "seed {seed}");
+            world.until(190).await;
+            assert!(world.calls(5, 185, |_| true) >= 3 * 285 && world.fullest() <= 300, "seed {seed}");
+        });
+    }
+}
+
+#[test]
+fn a_run_s_own_limit_holds_for_all_its_workers() {
+    for limits in [Limits::default(), per_minute(600)] {
+        simulate(async |time| {
+            let world = World::new(time, limits, 3);
+            let mut crew: Vec<_> = (0..8).map(|n| world.worker(n, on_demand(Some(333)), 100)).collect();
+            let (mut ended, mut refused) = (0, 0);
+            for worker in &mut crew {
+                for caller in worker.callers.drain(..) {
+                    ended += 1;
+                    refused += u64::from(matches!(caller.await, Err(Error::Budget(_))));
+                }
+                worker.budget.finish().await;
+            }
+            assert!(ended == 8 * CALLERS && refused > 8, "{refused}");
+            assert_eq!(world.arrivals.lock().unwrap().len(), 333);
+        });
+    }
+}
+
+#[test]
+fn a_stop_reaches_all_workers_within_a_lease() {
+    simulate(async |time| {
+        let world = World::new(time, per_minute(300), 5);
+        let mut crew: Vec<_> = (0..8).map(|n| world.worker(n, daily(), i64::MAX)).collect();
+        world.until(30).await;
+        crew[0].budget.stop(&Error::Budget("bandwidth".into())).await;
+        for worker in &mut crew[1..] {
+            for caller in worker.callers.drain(..) {
+                assert_eq!(caller.await, Err(Error::Budget("bandwidth".into())));
+            }
+        }
+        assert!(time.elapsed() < Duration::from_secs(40));
+        assert_eq!(world.calls(40, 100, |_| true), 0);
+    });
+}
+
+#[test]
+fn without_a_limit_nothing_is_read_or_written() {
+    simulate(async |time| {
+        let world = World::new(time, Limits::default(), 1);
+        let mut worker = world.worker(0, on_demand(None), 1_000);
+        join_all(worker.callers.drain(..)).await;
+        worker.budget.finish().await;
+        assert_eq!((world.calls(0, 60, |_| true), world.slow.writes.load(Relaxed)), (1_000, 0));
+        assert!(time.elapsed() < Duration::from_secs(6));
+    });
+}
+
+#[test]
+fn of_a_day_s_calls_none_is_lost() {
+    simulate(async |time| {
+        let world = World::new(time, Limits { per_day: Some(250), ..per_minute(300) }, 1);
+        // Short runs, each with a process of its own.
+        for number in 0..60 {
+            let mut worker = world.worker(number, on_demand(None), 5);
+            join_all(worker.callers.drain(..)).await;
+            worker.budget.finish().await;
+        }
+        assert_eq!(world.arrivals.lock().unwrap().len(), 250);
+    });
+}

@@ -1,0 +1,274 @@
+//! The model files of `infra/models`, built into the function.
+
+pub mod hashes;
+pub mod ops;
+pub mod tables;
+
+/// A text as an SQL literal. Names never come this way; they are validated types.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A model: one statement that builds one temporary table.
+#[derive(Debug, Clone, Copy)]
+pub struct Model {
+    /// Its file's name.
+    pub file: &'static str,
+    /// Its statement.
+    pub sql: &'static str,
+}
+
+impl Model {
+    /// The temporary table it builds: the word after `temporary table`.
+    pub fn builds(&self) -> &'static str {
+        let after = self.sql.split_once("temporary table ").map_or("", |(_, rest)| rest);
+        after.split_whitespace().next().unwrap_or_default()
+    }
+
+    fn reads(&self, table: &str) -> bool {
+        self.sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == table)
+    }
+}
+
+/// The tables that no model after the `position`th reads and that are not published: they can go, and with them the
+/// memory they take.
+pub fn finished_after(position: usize) -> impl Iterator<Item = &'static str> {
+    let last_read = |table: &str| MODELS.iter().rposition(|m| m.reads(table));
+    let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
+    MODELS.iter().map(Model::builds).filter(move |table| !kept(table) && last_read(table) == Some(position))
+}
+
+/// Tables that publishing reads, besides the `new_` ones.
+const NEEDED_TO_PUBLISH: [&str; 2] = ["scope", "lanes"];
+
+macro_rules! models {
+    ($($file:literal),* $(,)?) => {
+        &[$(Model { file: $file, sql: include_str!(concat!("../../../infra/models/", $file)) }),*]
+    };
+}
+
+/// Every model, in the order in which they run.
+pub const MODELS: &[Model] = models![
+    "00_scope.sql",
+    "01_newest_profiles.sql",
+    "02_companies.sql",
+    "02_split_bases.sql",
+    "03_dividend_events.sql",
+    "04_scoped_versions.sql",
+    "05_period_versions.sql",
+    "06_derived_quarters.sql",
+    "07_fiscal_versions.sql",
+    "08_lanes.sql",
+    "09_lane_periods.sql",
+    "10_new_fact_financials_history.sql",
+    "11_share_bases.sql",
+    "12_quarter_rows.sql",
+    "20_ttm_windows.sql",
+    "21_new_fact_financials_ttm_history.sql",
+    "29_period_base.sql",
+    "30_ratio_base.sql",
+    "31_ratio_values.sql",
+    "32_new_fact_financial_ratios_history.sql",
+    "40_growth_pairs.sql",
+    "41_growth_values.sql",
+    "42_new_fact_growth_rates_history.sql",
+    "50_price_bars.sql",
+    "51_new_fact_daily_prices.sql",
+    "52_index_windows.sql",
+    "53_price_windows.sql",
+    "60_known_ranges.sql",
+    "61_range_base.sql",
+    "62_range_values.sql",
+    "63_range_operands.sql",
+    "64_dividend_ranges.sql",
+    "65_newest_shares.sql",
+    "65_superseded_ranges.sql",
+    "66_market_days.sql",
+    "67_new_fact_market_metrics_history.sql",
+    "70_quality_identities.sql",
+    "71_fmp_beside_ours.sql",
+    "72_fmp_pairs.sql",
+    "73_new_quality.sql",
+    "80_new_dim_company.sql",
+    "81_new_dim_date.sql",
+];
+
+/// The statements that create the tables and views that analytics keeps, those of `analytics` and `ops.quality`.
+pub const TABLES: &[Model] = models![
+    "tables/dim_company.sql",
+    "tables/dim_date.sql",
+    "tables/fact_daily_prices.sql",
+    "tables/fact_financial_ratios_history.sql",
+    "tables/fact_financials_history.sql",
+    "tables/fact_financials_ttm_history.sql",
+    "tables/fact_growth_rates_history.sql",
+    "tables/fact_market_metrics_history.sql",
+    "tables/quality.sql",
+    "views/statement_versions.sql",
+    "views/fact_financials.sql",
+    "views/fact_financials_ttm.sql",
+    "views/fact_financial_ratios.sql",
+    "views/fact_growth_rates.sql",
+    "views/fact_market_metrics.sql",
+    "views/fact_market_metrics_as_known.sql",
+    "views/metric_nulls.sql",
+];
+
+/// A column as the file of its table has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: &'static str,
+    /// What the comment on its line says: what it is, after its unit and a semicolon where the formula does not say that.
+    pub about: Option<&'static str>,
+}
+
+impl Column {
+    /// Whether it is a figure: an amount, a count, a ratio.
+    pub fn is_figure(&self) -> bool {
+        self.kind == "double" || self.kind.starts_with("decimal")
+    }
+}
+
+/// The columns of a table of `analytics`, in order, and of a fact those of the table that keeps its versions; none for
+/// another view.
+pub fn columns(table: &str) -> Vec<Column> {
+    let of = |name: &str| TABLES.iter().find(|t| t.file == format!("tables/{name}.sql"));
+    let file = of(table).or_else(|| of(&format!("{table}_history")));
+    let lines = file.map_or("", |t| t.sql).lines();
+    let inside =
+        lines.skip_while(|line| !line.starts_with("create ")).skip(1).take_while(|line| !line.starts_with(')'));
+    inside.filter_map(column).collect()
+}
+
+fn column(line: &'static str) -> Option<Column> {
+    let (code, about) = match line.split_once("--") {
+        Some((code, about)) => (code, Some(about.trim())),
+        None => (line, None),
+    };
+    let (name, kind) = code.trim().trim_end_matches(',').split_once(' ')?;
+    Some(Column { name, kind: kind.trim(), about })
+}
+
+/// A published table.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// Its name; its model is `new_` and this, its statement `tables/` and this.
+    pub name: &'static str,
+    /// Its natural key, without `known_from` where it keeps versions.
+    pub key: &'static [&'static str],
+    /// Which of its rows a run answers for.
+    pub extent: Extent,
+    /// Whether older versions of its rows stay, with the time in which each was what was known.
+    pub versions: Versions,
+}
+
+/// How a table keeps what was known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// It does not: a row is replaced.
+    None,
+    /// Its model says `known_from` and `known_to` itself.
+    OfStatements,
+    /// Its model computes every lane; a version is a row that another lane has otherwise.
+    OfLanes,
+}
+
+impl Table {
+    /// Columns that its model has for publishing alone.
+    pub fn helpers(&self) -> &'static [&'static str] {
+        match self.versions {
+            Versions::None => &[],
+            Versions::OfStatements => &["version_id"],
+            Versions::OfLanes => &["lane_id", "known_first"],
+        }
+    }
+
+    /// Its whole key.
+    pub fn full_key(&self) -> impl Iterator<Item = &'static str> {
+        let version = (self.versions != Versions::None).then_some("known_from");
+        self.key.iter().copied().chain(version)
+    }
+}
+
+impl Table {
+    /// Its name with the schema, as its statement has it.
+    pub fn full_name(&self) -> &'static str {
+        let own = |t: &&Model| t.file.strip_prefix("tables/").and_then(|f| f.strip_suffix(".sql")) == Some(self.name);
+        let after = TABLES.iter().find(own).and_then(|t| t.sql.split_once("create table if not exists "));
+        after.and_then(|(_, rest)| rest.split_whitespace().next()).unwrap_or_default()
+    }
+}
+
+/// Which rows of a table a run computes anew; all others stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All.
+    Whole,
+    /// Those of the companies in scope.
+    Companies,
+    /// Those of the companies in scope from their first day on; the column is the day's.
+    Days(&'static str),
+}
+
+/// The published tables.
+pub const PUBLISHED: &[Table] = &[
+    plain("dim_date", &["date_key"], Extent::Whole),
+    plain("dim_company", &["company_key", "valid_from"], Extent::Companies),
+    plain("fact_daily_prices", &["company_key", "price_date"], Extent::Days("price_date")),
+    Table {
+        name: "fact_financials_history",
+        key: &["company_key", "fiscal_date", "period_type"],
+        extent: Extent::Companies,
+        versions: Versions::OfStatements,
+    },
+    versioned("fact_financials_ttm_history", &["company_key", "fiscal_date"], Extent::Companies),
+    versioned("fact_financial_ratios_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
+    versioned("fact_growth_rates_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
+    versioned("fact_market_metrics_history", &["company_key", "metric_date"], Extent::Days("metric_date")),
+    plain("quality", &["company_key", "check_name", "basis", "fiscal_date"], Extent::Companies),
+];
+
+const fn plain(name: &'static str, key: &'static [&'static str], extent: Extent) -> Table {
+    Table { name, key, extent, versions: Versions::None }
+}
+
+const fn versioned(name: &'static str, key: &'static [&'static str], extent: Extent) -> Table {
+    Table { name, key, extent, versions: Versions::OfLanes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_literal_cannot_end_early() {
+        assert_eq!(literal("x'; drop table y; --"), "'x''; drop table y; --'");
+    }
+
+    #[test]
+    fn every_model_builds_a_table_and_every_published_one_is_built() {
+        for model in MODELS {
+            let number_and_name = model.file.trim_end_matches(".sql").split_once('_').unwrap();
+            assert_eq!(model.builds(), number_and_name.1, "{}", model.file);
+        }
+        for table in PUBLISHED {
+            assert!(MODELS.iter().any(|m| m.builds() == format!("new_{}", table.name)), "{}", table.name);
+            let schema = if table.name == "quality" { "ops" } else { "analytics" };
+            assert_eq!(table.full_name(), format!("{schema}.{}", table.name));
+        }
+    }
+
+    #[test]
+    fn a_table_goes_after_its_last_reader_and_not_before() {
+        let gone: Vec<_> = (0..MODELS.len()).flat_map(|i| finished_after(i).map(move |t| (i, t))).collect();
+        for (position, table) in &gone {
+            assert!(MODELS[position + 1..].iter().all(|m| !m.reads(table)), "{table}");
+        }
+        let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
+        let temporary = MODELS.iter().filter(|m| !kept(m.builds()));
+        assert_eq!(gone.len(), temporary.count());
+    }
+}

@@ -1,0 +1,33 @@
+//! Tables of `raw` and `staging`, rendered from the catalog, and those of `ops`. Those of `analytics` stand in `infra/models/tables`.
+
+use crate::ops::{OPS, RAW, sql};
+use findata_domain::catalog::{CATALOG, Dataset, LINEAGE};
+
+/// Schemas on every warehouse.
+pub const SCHEMAS: [&str; 4] = ["raw", "staging", "analytics", "ops"];
+
+/// The functions that write to a warehouse, each with a row in `ops.turns`.
+pub const WRITERS: [&str; 2] = ["load", "analytics"];
+
+/// Every statement that sets the warehouse up, in order; each may be repeated.
+pub fn setup() -> Vec<String> {
+    let mut statements: Vec<String> = SCHEMAS.iter().map(|s| format!("create schema if not exists {s}")).collect();
+    for dataset in CATALOG {
+        statements.push(format!("create table if not exists raw.{} ({})", dataset.name, sql(RAW)));
+        statements.push(format!("create table if not exists staging.{} ({})", dataset.name, staging_columns(dataset)));
+    }
+    statements.extend(OPS.iter().map(|t| format!("create table if not exists ops.{} ({})", t.name, sql(t.columns))));
+    statements.extend(WRITERS.iter().map(|function| {
+        format!(
+            "insert into ops.turns (function, number) select '{function}', 0 \
+             where not exists (select 1 from ops.turns where function = '{function}')"
+        )
+    }));
+    statements
+}
+
+fn staging_columns(dataset: &Dataset) -> String {
+    let own = dataset.columns.iter().map(|c| (c.name, c.kind));
+    let all = own.chain(LINEAGE.iter().copied());
+    all.map(|(name, kind)| format!("{name} {}", kind.sql())).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,51 @@
+//! Which warehouse goes with a stage.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ports::warehouse::Warehouse;
+use crate::{
+    ports::stage::{self, Stage},
+    run::RunId,
+};
+use findata_domain::{Error, Result};
+use findata_models::literal;
+
+const WAREHOUSE: &str = "state/warehouse.json";
+
+#[derive(Serialize, Deserialize)]
+struct Known {
+    warehouse_id: String,
+}
+
+/// Makes sure that the stage and the warehouse belong together: what the stage says is fresh must be in this warehouse.
+/// `name` is what a new warehouse is called. Two that call a new one at once both put their name into it, and the stage knows one
+/// of them.
+///
+/// # Errors
+/// `Config` when they do not; the stage's and the warehouse's own.
+pub async fn match_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, name: &RunId) -> Result<()> {
+    let mut known: Option<Known> = stage::read_json(stage, WAREHOUSE).await?;
+    let mut own = names(warehouse).await?;
+    if known.is_none() {
+        if own.is_empty() {
+            warehouse.execute(&format!("insert into ops.identity values ({})", literal(name.as_str()))).await?;
+            own.push(name.to_string());
+        }
+        let warehouse_id = own.first().cloned().unwrap_or_default();
+        if !stage.put_if_absent(WAREHOUSE, stage::to_json(&Known { warehouse_id })?).await? {
+            own = names(warehouse).await?;
+        }
+        known = stage::read_json(stage, WAREHOUSE).await?;
+    }
+    match known {
+        Some(known) if own.contains(&known.warehouse_id) => Ok(()),
+        _ => Err(Error::Config(
+            "the stage remembers another warehouse: put that one back, or choose another --home or --stage for a new one".into(),
+        )),
+    }
+}
+
+async fn names(warehouse: &mut impl Warehouse) -> Result<Vec<String>> {
+    let rows = warehouse.query("select warehouse_id from ops.identity").await?;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next()?).collect())
+}

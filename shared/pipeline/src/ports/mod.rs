@@ -1,0 +1,7 @@
+//! The ports: what a handler may touch besides FMP. Each has an adapter for AWS or Snowflake and one
+//! for a laptop.
+
+pub mod bus;
+pub mod queue;
+pub mod stage;
+pub mod warehouse;

@@ -1,0 +1,229 @@
+//! A run: what is asked for, how it ended, and the summary a person or a program reads.
+
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::ttl_overrides::Lifetimes;
+use findata_domain::{Error, Result, Symbol};
+
+/// Names a run; sorts by the time it started. Safe in a key, a path and SQL.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RunId(String);
+
+/// Ends the ids of scheduled runs.
+const SCHEDULED: u32 = 0;
+
+impl RunId {
+    /// A new id from the time of its start and something that tells two runs of one millisecond apart.
+    pub fn new(started: DateTime<Utc>, salt: u32) -> Self {
+        RunId(format!("{}-{salt:08x}", started.format("%Y%m%dT%H%M%S%3fZ")))
+    }
+
+    /// The id of a run of every day, which is the same when its tick comes twice.
+    pub fn scheduled(tick: DateTime<Utc>) -> Self {
+        RunId::new(tick, SCHEDULED)
+    }
+
+    /// Whether it is one of every day: runs that somebody waits for go first.
+    pub fn is_scheduled(&self) -> bool {
+        self.started().is_some() && self.0.ends_with(&format!("-{SCHEDULED:08x}"))
+    }
+
+    /// When it started, of an id that [`RunId::new`] made.
+    pub fn started(&self) -> Option<DateTime<Utc>> {
+        let (time, _) = self.0.split_once('-')?;
+        NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%M%S%3fZ").ok().map(|time| time.and_utc())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RunId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if (1..=64).contains(&text.len()) && text.chars().all(allowed) {
+            Ok(RunId(text.to_owned()))
+        } else {
+            Err(Error::Reject(format!("{text:?} is not a run id: use 1 to 64 letters, digits, - and _")))
+        }
+    }
+}
+
+impl TryFrom<String> for RunId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<RunId> for String {
+    fn from(id: RunId) -> String {
+        id.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whose figures a run is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Universe {
+    /// These symbols.
+    Symbols(Vec<Symbol>),
+    /// Today's members of the S&P 500.
+    Sp500,
+}
+
+/// What a run is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The run.
+    pub run_id: RunId,
+    /// Whose figures.
+    pub universe: Universe,
+    /// How much of them.
+    pub options: Options,
+    /// Only the tasks that failed in this run, and its universe.
+    #[serde(default)]
+    pub retry_of: Option<RunId>,
+}
+
+/// How much a run fetches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// Quarters of each statement.
+    pub quarters: u32,
+    /// Fiscal years of each statement.
+    pub years: u32,
+    /// First day of prices; without it what is missing, and five years for a symbol not seen before.
+    pub prices_from: Option<NaiveDate>,
+    /// Last day of prices; without it the newest closed session.
+    pub prices_to: Option<NaiveDate>,
+    /// Fetch what is fresh too.
+    pub full: bool,
+    /// Only these datasets, by catalog name; empty for all.
+    pub datasets: Vec<String>,
+    /// Ask for FMP's own ratios of every symbol, not of those alone whose turn it is.
+    #[serde(default)]
+    pub reconcile: bool,
+    /// Load, but do not compute.
+    pub skip_analytics: bool,
+    /// Hard limit of calls to FMP.
+    pub max_calls: Option<u64>,
+    /// How long answers count as fresh, where that is not the catalog's word.
+    #[serde(default, skip_serializing_if = "Lifetimes::is_empty")]
+    pub lifetimes: Lifetimes,
+    /// The index for beta and correlation.
+    pub index: Option<Symbol>,
+    /// What the key's plan gives.
+    pub reach: Reach,
+}
+
+/// What a plan gives and how it is best used (FMP's pricing page, July 2026).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Most statements of a cadence in one answer.
+    pub most_statements: Option<u32>,
+    /// Quarterly statements are in the plan.
+    pub quarterly: bool,
+    /// Calls are limited, so the fewest that tell what is new are made; else every symbol is asked about.
+    #[serde(default)]
+    pub sparing: bool,
+    /// Bulk files are in the plan.
+    #[serde(default)]
+    pub bulk: bool,
+    /// Seconds from one bulk file to the next.
+    #[serde(default)]
+    pub bulk_pause: u64,
+    /// Calls a minute; none without a limit.
+    #[serde(default)]
+    pub per_minute: Option<u32>,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Reach { most_statements: None, quarterly: true, sparing: false, bulk: false, bulk_pause: 0, per_minute: None }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            quarters: 8,
+            years: 6,
+            prices_from: None,
+            prices_to: None,
+            full: false,
+            datasets: Vec::new(),
+            reconcile: false,
+            skip_analytics: false,
+            max_calls: None,
+            lifetimes: Lifetimes::default(),
+            index: Symbol::default_index(),
+            reach: Reach::default(),
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Everything planned is there.
+    Complete,
+    /// Some tasks failed, at least one is done.
+    Partial,
+    /// The call budget ended it; what was fetched is loaded.
+    Budget,
+    /// Nothing is done.
+    Failed,
+}
+
+impl Status {
+    /// The exit code of the command.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Status::Complete => 0,
+            Status::Failed => 1,
+            Status::Partial => 3,
+            Status::Budget => 4,
+        }
+    }
+
+    /// The word in summaries and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Complete => "complete",
+            Status::Partial => "partial",
+            Status::Budget => "budget",
+            Status::Failed => "failed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_ids_are_safe_everywhere() {
+        let id = RunId::new("2026-11-22T20:15:33.120Z".parse().unwrap(), 0xab);
+        assert_eq!(id.as_str(), "20261122T201533120Z-000000ab");
+        assert_eq!(id.started(), "2026-11-22T20:15:33.120Z".parse().ok());
+        assert!(!id.is_scheduled() && RunId::scheduled("2026-11-22T20:15:33.120Z".parse().unwrap()).is_scheduled());
+        assert!("a'b".parse::<RunId>().is_err() && "../x".parse::<RunId>().is_err() && "".parse::<RunId>().is_err());
+    }
+}

@@ -1,0 +1,88 @@
+//! Figures for CloudWatch, as lines of the log: the embedded metric format needs no call.
+//!
+//! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+//! Each set of dimensions is billed as a metric of its own, so the only dimension is the stack.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+use crate::{run::Status, summary::Summary};
+
+/// The namespace of every metric of ours.
+pub const NAMESPACE: &str = "findata";
+
+/// Every metric; the template's alarms and dashboard are checked against these names.
+pub const METRICS: [&str; 8] =
+    ["RunsCompleted", "RunsPartial", "RunsBudget", "RunsFailed", "Calls", "Rows", "RunSeconds", "OpenRunMinutes"];
+
+/// Where figures go: to standard output, of which Lambda makes the log; nowhere without a stack.
+#[derive(Debug, Clone, Default)]
+pub struct Telemetry {
+    stack: Option<String>,
+}
+
+impl Telemetry {
+    /// That of a stack.
+    pub fn of(stack: Option<String>) -> Self {
+        Telemetry { stack }
+    }
+
+    /// Says a few figures at once: name, value and unit, as CloudWatch has them.
+    pub fn say(&self, now: DateTime<Utc>, figures: &[(&str, f64, &str)]) {
+        debug_assert!(figures.iter().all(|(name, ..)| METRICS.contains(name)), "{figures:?}");
+        if let Some(stack) = &self.stack {
+            println!("{}", line(stack, now, figures));
+        }
+    }
+
+    /// Says how a run ended.
+    pub fn ended(&self, now: DateTime<Utc>, summary: &Summary) {
+        let rows: u64 = summary.rows.values().map(|rows| rows.staged).sum();
+        let name = match summary.status {
+            Status::Complete => "RunsCompleted",
+            Status::Partial => "RunsPartial",
+            Status::Budget => "RunsBudget",
+            Status::Failed => "RunsFailed",
+        };
+        self.say(
+            now,
+            &[
+                (name, 1.0, "Count"),
+                ("Calls", summary.calls as f64, "Count"),
+                ("Rows", rows as f64, "Count"),
+                ("RunSeconds", summary.seconds, "Seconds"),
+            ],
+        );
+    }
+}
+
+fn line(stack: &str, now: DateTime<Utc>, figures: &[(&str, f64, &str)]) -> Value {
+    let metrics: Vec<Value> = figures.iter().map(|(name, _, unit)| json!({"Name": name, "Unit": unit})).collect();
+    let mut line = Map::new();
+    line.insert(
+        "_aws".into(),
+        json!({
+            "Timestamp": now.timestamp_millis(),
+            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["stack"]], "Metrics": metrics}],
+        }),
+    );
+    line.insert("stack".into(), stack.into());
+    line.extend(figures.iter().map(|(name, value, _)| ((*name).to_owned(), json!(value))));
+    Value::Object(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_in_the_embedded_metric_format() {
+        let at = "2026-11-22T20:15:33Z".parse().unwrap();
+        let line = line("findata", at, &[("Calls", 5.0, "Count"), ("RunSeconds", 1.5, "Seconds")]);
+        assert_eq!(line["_aws"]["Timestamp"], 1_795_378_533_000_i64);
+        let told = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!((told["Namespace"].as_str(), told["Dimensions"][0][0].as_str()), (Some("findata"), Some("stack")));
+        assert_eq!(told["Metrics"][1], json!({"Name": "RunSeconds", "Unit": "Seconds"}));
+        assert_eq!((line["stack"].as_str(), line["Calls"].as_f64()), (Some("findata"), Some(5.0)));
+    }
+}

@@ -1,0 +1,108 @@
+//! How long answers count as fresh, where a user says it.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use chrono::Duration;
+use serde::{Deserialize, Serialize};
+
+use findata_domain::{
+    Error,
+    catalog::{self, CATALOG, Dataset, Freshness},
+};
+
+/// Times to live by dataset, as in `profile=7d,income_statement=12h`: minutes, hours or days.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Lifetimes(BTreeMap<&'static str, u32>);
+
+impl Lifetimes {
+    /// What is said of a dataset.
+    pub fn of(&self, dataset: &Dataset) -> Option<Duration> {
+        self.0.get(dataset.name).map(|minutes| Duration::minutes((*minutes).into()))
+    }
+
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromStr for Lifetimes {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = |part: &str, why: &str| {
+            Error::Config(format!(
+                "{part:?}: {why}; write DATASET=TIME with m, h or d, as in profile=7d,income_statement=12h"
+            ))
+        };
+        let mut found = BTreeMap::new();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let (name, time) = part.split_once('=').ok_or_else(|| wrong(part, "there is no ="))?;
+            // shares_float follows an answer and is never asked for by its age.
+            let has_lifetime =
+                |d: &&Dataset| !matches!(d.freshness, Freshness::UntilNextClose) && d.name != "shares_float";
+            let names = || CATALOG.iter().filter(has_lifetime).map(|d| d.name).collect::<Vec<_>>().join(", ");
+            let dataset = catalog::dataset(name).filter(has_lifetime);
+            let dataset = dataset.ok_or_else(|| wrong(part, &format!("a time to live have {}", names())))?;
+            let time = time.trim();
+            let minutes = match time.split_at_checked(time.len().saturating_sub(1)) {
+                Some((number, "m")) => number.parse().ok(),
+                Some((number, "h")) => number.parse().ok().and_then(|hours: u32| hours.checked_mul(60)),
+                Some((number, "d")) => number.parse().ok().and_then(|days: u32| days.checked_mul(24 * 60)),
+                _ => None,
+            };
+            found.insert(dataset.name, minutes.ok_or_else(|| wrong(part, "this is no time"))?);
+        }
+        Ok(Lifetimes(found))
+    }
+}
+
+impl fmt::Display for Lifetimes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (dataset, minutes)) in self.0.iter().enumerate() {
+            write!(f, "{}{dataset}={minutes}m", if i > 0 { "," } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for Lifetimes {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<Lifetimes> for String {
+    fn from(lifetimes: Lifetimes) -> String {
+        lifetimes.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_to_live_are_read_by_dataset() {
+        let read: Lifetimes = "profile=7d, income-statement=12h,dividends=30m".parse().unwrap();
+        let of = |name| read.of(catalog::dataset(name).unwrap());
+        assert_eq!((of("profile"), of("income_statement")), (Some(Duration::days(7)), Some(Duration::hours(12))));
+        assert_eq!((of("dividends"), of("splits")), (Some(Duration::minutes(30)), None));
+        assert_eq!(read.to_string().parse::<Lifetimes>().unwrap(), read);
+        for wrong in [
+            "profile",
+            "profile=7",
+            "profile=d",
+            "nothing=1d",
+            "prices=1d",
+            "shares_float=1d",
+            "profile=-1d",
+            "profile=9999999d",
+        ] {
+            assert!(matches!(wrong.parse::<Lifetimes>(), Err(Error::Config(_))), "{wrong}");
+        }
+    }
+}

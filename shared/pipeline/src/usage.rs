@@ -1,0 +1,82 @@
+//! What a run used of a warehouse that is billed by the second.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ports::stage::{self, Stage},
+    run::RunId,
+};
+use findata_domain::Result;
+
+/// Seconds that an unused warehouse runs on before it suspends itself (AUTO_SUSPEND in `infra/snowflake`); the least that is
+/// billed when it resumes, too (Snowflake's documentation, "Warehouse credit usage").
+pub const AUTO_SUSPEND: f64 = 60.0;
+/// Credits of an hour of an XS warehouse.
+const CREDITS_PER_HOUR: f64 = 1.0;
+
+/// A statement that ran.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Statement {
+    /// The engine's id of it, to be found in its history.
+    pub query_id: String,
+    /// What it was part of: a dataset, a model.
+    pub step: String,
+    /// Seconds until its answer.
+    pub seconds: f64,
+    /// Whether it succeeded.
+    pub succeeded: bool,
+}
+
+/// What was used.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Statements sent, without those sent again.
+    pub statements: u64,
+    /// Seconds from the first statement after each resume to the end of the last.
+    pub seconds: f64,
+    /// Times that the warehouse had to resume.
+    pub resumes: u64,
+    /// Each statement; not in summaries.
+    #[serde(skip)]
+    pub log: Vec<Statement>,
+}
+
+impl Usage {
+    /// Adds what came after.
+    pub fn add(&mut self, later: &Usage) {
+        self.statements += later.statements;
+        self.seconds += later.seconds;
+        self.resumes += later.resumes;
+    }
+
+    /// Estimated credits on a warehouse of size XS: every second from a resume until it suspends itself.
+    pub fn credits(&self) -> f64 {
+        (self.seconds + AUTO_SUSPEND * self.resumes as f64) / 3600.0 * CREDITS_PER_HOUR
+    }
+
+    /// Notes the statements in the run's ledger, under the id of the first: each try leaves its own.
+    ///
+    /// # Errors
+    /// The stage's own.
+    pub async fn note(&self, run: &RunId, function: &str, stage: &impl Stage) -> Result<()> {
+        let Some(first) = self.log.first() else { return Ok(()) };
+        let id: String = first.query_id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        let key = format!("runs/{run}/statements/{function}-{id}.json");
+        stage::write_json_once(stage, &key, &self.log).await.map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minute_is_billed_after_the_last_statement() {
+        let mut usage = Usage { statements: 3, seconds: 30.0, resumes: 1, log: Vec::new() };
+        assert!((usage.credits() - 90.0 / 3600.0).abs() < 1e-12);
+        usage.add(&Usage { statements: 2, seconds: 6.0, resumes: 0, log: Vec::new() });
+        assert_eq!((usage.statements, usage.resumes), (5, 1));
+        assert!((usage.credits() - 96.0 / 3600.0).abs() < 1e-12);
+        assert_eq!(Usage::default().credits(), 0.0);
+    }
+}
