@@ -30,7 +30,7 @@ pub fn finished_after(position: usize) -> impl Iterator<Item = &'static str> {
 }
 
 /// Tables that publishing reads, besides the `new_` ones.
-const NEEDED_TO_PUBLISH: [&str; 2] = ["scope", "lanes"];
+const NEEDED_TO_PUBLISH: [&str; 2] = ["companies_to_recompute", "vintages"];
 
 macro_rules! models {
     ($($file:literal),* $(,)?) => {
@@ -40,24 +40,24 @@ macro_rules! models {
 
 /// Every model, in the order in which they run.
 pub const MODELS: &[Model] = models![
-    "1_scope/1_scope.sql",
+    "1_scope/1_companies_to_recompute.sql",
     "1_scope/2_newest_profiles.sql",
     "1_scope/3_companies.sql",
-    "1_scope/4_split_bases.sql",
+    "1_scope/4_split_factors.sql",
     "1_scope/5_dividend_events.sql",
-    "2_statements/1_scoped_versions.sql",
+    "2_statements/1_company_statement_versions.sql",
     "2_statements/2_period_versions.sql",
     "2_statements/3_derived_quarters.sql",
     "2_statements/4_fiscal_versions.sql",
-    "2_statements/5_lanes.sql",
-    "2_statements/6_lane_periods.sql",
+    "2_statements/5_vintages.sql",
+    "2_statements/6_vintage_periods.sql",
     "2_statements/7_new_fact_financials_history.sql",
-    "2_statements/8_share_bases.sql",
+    "2_statements/8_split_adjusted_shares.sql",
     "3_ttm/1_quarter_rows.sql",
     "3_ttm/2_ttm_windows.sql",
     "3_ttm/3_new_fact_financials_ttm_history.sql",
-    "4_ratios/1_period_base.sql",
-    "4_ratios/2_ratio_base.sql",
+    "4_ratios/1_period_inputs.sql",
+    "4_ratios/2_ratio_inputs.sql",
     "4_ratios/3_ratio_values.sql",
     "4_ratios/4_new_fact_financial_ratios_history.sql",
     "5_growth/1_growth_pairs.sql",
@@ -67,18 +67,18 @@ pub const MODELS: &[Model] = models![
     "6_prices/2_new_fact_daily_prices.sql",
     "6_prices/3_index_windows.sql",
     "6_prices/4_price_windows.sql",
-    "7_valuation/1_known_ranges.sql",
-    "7_valuation/2_range_base.sql",
-    "7_valuation/3_range_values.sql",
-    "7_valuation/4_range_operands.sql",
+    "7_valuation/1_fundamentals_ranges.sql",
+    "7_valuation/2_valuation_inputs.sql",
+    "7_valuation/3_valuation_terms.sql",
+    "7_valuation/4_valuation_divisors.sql",
     "7_valuation/5_dividend_ranges.sql",
     "7_valuation/6_newest_shares.sql",
-    "7_valuation/7_superseded_ranges.sql",
-    "7_valuation/8_market_days.sql",
+    "7_valuation/7_revised_ranges.sql",
+    "7_valuation/8_valuation_days.sql",
     "7_valuation/9_new_fact_market_metrics_history.sql",
     "8_quality/1_quality_identities.sql",
-    "8_quality/2_fmp_beside_ours.sql",
-    "8_quality/3_fmp_pairs.sql",
+    "8_quality/2_fmp_reconciliation.sql",
+    "8_quality/3_reconciliation_pairs.sql",
     "8_quality/4_new_quality.sql",
     "9_dimensions/1_new_dim_company.sql",
     "9_dimensions/2_new_dim_date.sql",
@@ -163,8 +163,8 @@ pub enum Versions {
     None,
     /// Its model says `known_from` and `known_to` itself.
     OfStatements,
-    /// Its model computes every lane; a version is a row that another lane has otherwise.
-    OfLanes,
+    /// Its model computes every vintage; a version is a row that differs from the next vintage's.
+    OfVintages,
 }
 
 impl Table {
@@ -173,7 +173,7 @@ impl Table {
         match self.versions {
             Versions::None => &[],
             Versions::OfStatements => &["version_id"],
-            Versions::OfLanes => &["lane_id", "known_first"],
+            Versions::OfVintages => &["vintage_id", "first_known_from"],
         }
     }
 
@@ -198,9 +198,9 @@ impl Table {
 pub enum Extent {
     /// All.
     Whole,
-    /// Those of the companies in scope.
+    /// Those of the companies to recompute.
     Companies,
-    /// Those of the companies in scope from their first day on; the column is the day's.
+    /// Those of the companies to recompute, from their first changed day on; the column holds the day.
     Days(&'static str),
 }
 
@@ -227,7 +227,7 @@ const fn plain(name: &'static str, key: &'static [&'static str], extent: Extent)
 }
 
 const fn versioned(name: &'static str, key: &'static [&'static str], extent: Extent) -> Table {
-    Table { name, key, extent, versions: Versions::OfLanes }
+    Table { name, key, extent, versions: Versions::OfVintages }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 -- grain: company x period x known_from. What was known of a period (its three statements together) from one moment to the next, as
 -- pointers into staging. A period exists when any of its statements does.
 create or replace temporary table period_versions as
-with versions as (select * from scoped_versions),
+with versions as (select * from company_statement_versions),
 moments as (
     select distinct symbol, period_type, period_no, known_from
     from versions

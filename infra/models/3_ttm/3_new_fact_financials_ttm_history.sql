@@ -4,24 +4,24 @@
 create or replace temporary table new_fact_financials_ttm_history as
 with quarters as (
     select
-        f.*, r.lane_id, r.first_known_from, r.complete_from, r.basis_eps, r.basis_eps_diluted, r.basis_shares_outstanding,
-        r.basis_shares_outstanding_diluted
+        f.*, r.vintage_id, r.first_known_from, r.complete_from, r.split_adjusted_eps, r.split_adjusted_eps_diluted, r.split_adjusted_shares_outstanding,
+        r.split_adjusted_shares_outstanding_diluted
     from new_fact_financials_history as f
     join quarter_rows as r on r.version_id = f.version_id
 ),
 windows as (select * from ttm_windows),
 spans as (
     select
-        w.lane_id, w.fiscal_date, count(*) as quarters_included, sum(case when q.is_derived then 1 else 0 end)::bigint as quarters_derived,
-        max(case when q.fiscal_date = w.fiscal_date then q.complete_from else q.first_known_from end) as known_first,
+        w.vintage_id, w.fiscal_date, count(*) as quarters_included, sum(case when q.is_derived then 1 else 0 end)::bigint as quarters_derived,
+        max(case when q.fiscal_date = w.fiscal_date then q.complete_from else q.first_known_from end) as first_known_from,
         min(q.fiscal_date) as oldest_quarter_date, max(q.accepted_at) as accepted_at, max(q.known_on) as known_on
     from windows as w
-    join quarters as q on q.lane_id = w.lane_id and q.fiscal_date between w.window_from and w.fiscal_date
-    group by w.lane_id, w.fiscal_date
+    join quarters as q on q.vintage_id = w.vintage_id and q.fiscal_date between w.window_from and w.fiscal_date
+    group by w.vintage_id, w.fiscal_date
 ),
 sums as (
     select
-        w.lane_id, w.fiscal_date,
+        w.vintage_id, w.fiscal_date,
         case when count(q.revenue) = count(*) then sum(q.revenue) end as ttm_revenue,
         case when count(q.cost_of_revenue) = count(*) then sum(q.cost_of_revenue) end as ttm_cost_of_revenue,
         case when count(q.gross_profit) = count(*) then sum(q.gross_profit) end as ttm_gross_profit,
@@ -86,22 +86,22 @@ sums as (
         case when count(q.free_cash_flow) = count(*) then sum(q.free_cash_flow) end as ttm_free_cash_flow,
         case when count(q.income_taxes_paid) = count(*) then sum(q.income_taxes_paid) end as ttm_income_taxes_paid,
         case when count(q.interest_paid) = count(*) then sum(q.interest_paid) end as ttm_interest_paid,
-        (case when count(q.basis_eps) = count(*) then sum(q.basis_eps) end)::double as ttm_eps,
-        (case when count(q.basis_eps_diluted) = count(*) then sum(q.basis_eps_diluted) end)::double as ttm_eps_diluted_sum,
+        (case when count(q.split_adjusted_eps) = count(*) then sum(q.split_adjusted_eps) end)::double as ttm_eps,
+        (case when count(q.split_adjusted_eps_diluted) = count(*) then sum(q.split_adjusted_eps_diluted) end)::double as ttm_eps_diluted_sum,
         (case
             when count(coalesce(q.bottom_line_net_income, q.net_income)) = count(*) then sum(coalesce(q.bottom_line_net_income, q.net_income))
         end)::double as net_income_to_common,
-        (case when count(q.basis_shares_outstanding_diluted) = count(*) then sum(q.basis_shares_outstanding_diluted) end)::double
+        (case when count(q.split_adjusted_shares_outstanding_diluted) = count(*) then sum(q.split_adjusted_shares_outstanding_diluted) end)::double
             / nullif(count(*), 0) as mean_diluted_shares,
         (case when count(q.stockholders_equity) = count(*) then sum(q.stockholders_equity) end)::double / nullif(count(*), 0) as mean_equity,
         max(case when q.fiscal_date = w.window_from then q.cash_at_beginning_of_period end) as oldest_cash_at_beginning_of_period
     from windows as w
-    join quarters as q on q.lane_id = w.lane_id and q.fiscal_date between w.window_from and w.fiscal_date
+    join quarters as q on q.vintage_id = w.vintage_id and q.fiscal_date between w.window_from and w.fiscal_date
     where w.is_whole
-    group by w.lane_id, w.fiscal_date
+    group by w.vintage_id, w.fiscal_date
 )
 select
-    w.lane_id, n.known_first, e.company_key, e.symbol, e.fiscal_date, e.fiscal_date_key, n.accepted_at, n.known_on,
+    w.vintage_id, n.first_known_from, e.company_key, e.symbol, e.fiscal_date, e.fiscal_date_key, n.accepted_at, n.known_on,
     n.quarters_included, n.quarters_derived, n.oldest_quarter_date, e.fiscal_date as newest_quarter_date, e.reported_currency,
     case when w.is_whole then 'ok' else 'incomplete' end as status, w.reason,
     s.ttm_revenue, s.ttm_cost_of_revenue, s.ttm_gross_profit, s.ttm_research_and_development, s.ttm_general_and_administrative,
@@ -153,7 +153,7 @@ select
     e.total_liabilities_and_equity as latest_total_liabilities_and_equity, e.total_investments as latest_total_investments,
     e.total_debt as latest_total_debt, e.net_debt as latest_net_debt,
     e.cash_at_end_of_period as latest_cash_at_end_of_period,
-    e.basis_shares_outstanding as latest_shares_outstanding, e.basis_shares_outstanding_diluted as latest_shares_outstanding_diluted,
+    e.split_adjusted_shares_outstanding as latest_shares_outstanding, e.split_adjusted_shares_outstanding_diluted as latest_shares_outstanding_diluted,
     s.mean_diluted_shares::decimal(38, 6) as average_shares_outstanding_diluted,
     -- the mean of the window's quarter-end equities: what FMP's TTM return on equity divides by
     s.mean_equity::decimal(38, 6) as average_stockholders_equity,
@@ -171,8 +171,8 @@ select
     ((e.accounts_payable + b.accounts_payable)::double * 0.5)::decimal(38, 6) as average_accounts_payable_year,
     ((e.property_plant_equipment_net + b.property_plant_equipment_net)::double * 0.5)::decimal(38, 6) as average_property_plant_equipment_net_year
 from windows as w
-join spans as n on n.lane_id = w.lane_id and n.fiscal_date = w.fiscal_date
-join quarters as e on e.lane_id = w.lane_id and e.fiscal_date = w.fiscal_date
-left join quarters as p on p.lane_id = w.lane_id and p.fiscal_date = w.prior_date
-left join quarters as b on b.lane_id = w.lane_id and b.fiscal_date = w.begin_date
-left join sums as s on s.lane_id = w.lane_id and s.fiscal_date = w.fiscal_date
+join spans as n on n.vintage_id = w.vintage_id and n.fiscal_date = w.fiscal_date
+join quarters as e on e.vintage_id = w.vintage_id and e.fiscal_date = w.fiscal_date
+left join quarters as p on p.vintage_id = w.vintage_id and p.fiscal_date = w.prior_date
+left join quarters as b on b.vintage_id = w.vintage_id and b.fiscal_date = w.begin_date
+left join sums as s on s.vintage_id = w.vintage_id and s.fiscal_date = w.fiscal_date

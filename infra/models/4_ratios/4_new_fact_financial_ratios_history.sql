@@ -250,7 +250,7 @@ per_share_figures as (
     group by period_id
 )
 select
-    b.lane_id, b.known_first, b.company_key, b.symbol, b.fiscal_date, b.fiscal_date_key, b.basis, b.reported_currency,
+    b.vintage_id, b.first_known_from, b.company_key, b.symbol, b.fiscal_date, b.fiscal_date_key, b.basis, b.reported_currency,
     margin_figures.* exclude (period_id, reasons),
     return_figures.* exclude (period_id, reasons),
     turnover_figures.* exclude (period_id, reasons),
@@ -272,7 +272,7 @@ select
     || cash_figures.reasons
     || tax_figures.reasons
     || per_share_figures.reasons as null_reasons
-from ratio_base as b
+from ratio_inputs as b
 join margin_figures on margin_figures.period_id = b.period_id
 join return_figures on return_figures.period_id = b.period_id
 join turnover_figures on turnover_figures.period_id = b.period_id

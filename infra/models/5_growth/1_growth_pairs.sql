@@ -1,8 +1,8 @@
 -- grain: lane x fiscal_date x basis x horizon. The earlier period each period is compared with, found by date and never by counting rows.
 create or replace temporary table growth_pairs as
 with periods as (
-    select period_id, lane_id, fiscal_date, basis, reported_currency, obstacle, case when basis in ('FY', 'TTM') then basis else 'Q' end as cadence
-    from period_base
+    select period_id, vintage_id, fiscal_date, basis, reported_currency, null_reason, case when basis in ('FY', 'TTM') then basis else 'Q' end as cadence
+    from period_inputs
 ),
 horizons as (
     select 'yoy' as horizon, 1 as years, 365 as target_days
@@ -18,10 +18,10 @@ wanted as (
 ),
 earlier as (
     select
-        p.period_id, b.period_id as base_period_id, b.reported_currency as base_currency, b.obstacle as base_obstacle, b.basis,
+        p.period_id, b.period_id as base_period_id, b.reported_currency as base_currency, b.null_reason as base_null_reason, b.basis,
         p.fiscal_date - b.fiscal_date as gap_days
     from periods as p
-    join periods as b on b.lane_id = p.lane_id and b.cadence = p.cadence and b.fiscal_date < p.fiscal_date
+    join periods as b on b.vintage_id = p.vintage_id and b.cadence = p.cadence and b.fiscal_date < p.fiscal_date
 ),
 placed as (
     select *,
@@ -40,7 +40,7 @@ nearest as (
     qualify row_number() over (partition by p.period_id, p.horizon order by abs(p.gap_days - h.target_days), p.gap_days, p.basis) = 1
 )
 select
-    w.period_id, w.horizon, w.years::double as years, w.applies, w.obstacle, w.reported_currency,
-    n.base_period_id, n.base_currency, n.base_obstacle
+    w.period_id, w.horizon, w.years::double as years, w.applies, w.null_reason, w.reported_currency,
+    n.base_period_id, n.base_currency, n.base_null_reason
 from wanted as w
 left join nearest as n on n.period_id = w.period_id and n.horizon = w.horizon

@@ -1,25 +1,25 @@
 -- grain: lane x fiscal_date x basis x item x horizon. One line an item: (x - x0) over |x0|, or the yearly rate over 3 and 5 years.
 create or replace temporary table growth_values as
 with items as (
-    select period_id, 'revenue' as item, revenue as amount, 'plain' as kind from period_base
-    union all select period_id, 'net_income', net_income, 'earnings' from period_base
-    union all select period_id, 'eps_diluted', eps_diluted, 'earnings' from period_base
-    union all select period_id, 'operating_income', operating_income, 'plain' from period_base
-    union all select period_id, 'free_cash_flow', free_cash_flow, 'plain' from period_base
-    union all select period_id, 'total_assets', total_assets, 'plain' from period_base
-    union all select period_id, 'stockholders_equity', stockholders_equity, 'plain' from period_base
+    select period_id, 'revenue' as item, revenue as amount, 'plain' as kind from period_inputs
+    union all select period_id, 'net_income', net_income, 'earnings' from period_inputs
+    union all select period_id, 'eps_diluted', eps_diluted, 'earnings' from period_inputs
+    union all select period_id, 'operating_income', operating_income, 'plain' from period_inputs
+    union all select period_id, 'free_cash_flow', free_cash_flow, 'plain' from period_inputs
+    union all select period_id, 'total_assets', total_assets, 'plain' from period_inputs
+    union all select period_id, 'stockholders_equity', stockholders_equity, 'plain' from period_inputs
 ),
 compared as (
     select
         p.period_id, i.item, i.kind, p.horizon, p.years, i.amount as x, f.amount as x0,
         case
             when not p.applies then 'not_applicable_to_basis'
-            when p.obstacle is not null then p.obstacle
+            when p.null_reason is not null then p.null_reason
             when p.base_period_id is null then 'insufficient_history'
             when p.base_currency is distinct from p.reported_currency then 'currency_mismatch'
             when i.amount is null then 'missing_input'
-            when f.amount is null then coalesce(p.base_obstacle, 'missing_input')
-        end as obstacle
+            when f.amount is null then coalesce(p.base_null_reason, 'missing_input')
+        end as null_reason
     from growth_pairs as p
     join items as i on i.period_id = p.period_id
     left join items as f on f.period_id = p.base_period_id and f.item = i.item
@@ -28,7 +28,7 @@ judged as (
     select
         period_id, item, horizon, years, x, x0,
         case
-            when obstacle is not null then obstacle
+            when null_reason is not null then null_reason
             -- a rate over years needs two positive ends; a change needs only a base that is not zero
             when years > 1 and (x <= 0 or x0 <= 0) and kind = 'earnings' then 'negative_earnings'
             when years > 1 and (x <= 0 or x0 <= 0) then 'nonpositive_denominator'

@@ -63,7 +63,7 @@ with wide as (
     group by period_id
 )
 select
-    b.lane_id, b.known_first, b.company_key, b.symbol, b.fiscal_date, b.fiscal_date_key, b.basis, b.reported_currency,
+    b.vintage_id, b.first_known_from, b.company_key, b.symbol, b.fiscal_date, b.fiscal_date_key, b.basis, b.reported_currency,
     w.revenue_yoy, w.revenue_qoq, w.revenue_cagr_3y, w.revenue_cagr_5y, w.net_income_yoy, w.net_income_qoq, w.net_income_cagr_3y,
     w.net_income_cagr_5y, w.eps_diluted_yoy, w.eps_diluted_qoq, w.eps_diluted_cagr_3y, w.eps_diluted_cagr_5y,
     w.operating_income_yoy, w.operating_income_qoq, w.operating_income_cagr_3y, w.operating_income_cagr_5y, w.free_cash_flow_yoy,
@@ -71,5 +71,5 @@ select
     w.total_assets_cagr_3y, w.total_assets_cagr_5y, w.stockholders_equity_yoy, w.stockholders_equity_qoq,
     w.stockholders_equity_cagr_3y, w.stockholders_equity_cagr_5y,
     w.reasons as null_reasons
-from ratio_base as b
+from ratio_inputs as b
 join wide as w on w.period_id = b.period_id

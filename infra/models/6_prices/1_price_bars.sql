@@ -1,7 +1,7 @@
 -- grain: company x price_date. Bars on the newest split basis, from far enough before prices_from that every window is whole.
 -- Logarithms are kept as decimals: their sums are exact, so no figure depends on where the reading starts or on the number of threads.
 create or replace temporary table price_bars as
-with scoped as (select symbol, prices_from from companies),
+with recomputed_companies as (select symbol, prices_from from companies),
 params as (select as_of, index_symbol from run_params),
 index_dates as (
     select p.price_date
@@ -11,7 +11,7 @@ index_dates as (
 -- windows look back 252 sessions; 400 days hold them unless trading was halted for long, and then the whole history is read
 history as (
     select c.symbol, count(*) as n_sessions, count(i.price_date) as n_index_sessions
-    from scoped as c
+    from recomputed_companies as c
     join staging.prices as p on p.symbol = c.symbol and p.price_date < c.prices_from and p.price_date >= c.prices_from - 400
     left join index_dates as i on i.price_date = p.price_date
     group by c.symbol
@@ -24,7 +24,7 @@ reads as (
             when h.n_sessions > 252 and (h.n_index_sessions > 252 or x.n_dates = 0) then c.prices_from - 400
             else date '1900-01-01'
         end as read_from
-    from scoped as c
+    from recomputed_companies as c
     -- a company without days to recompute reads no bar
     join params as r on c.prices_from <= r.as_of
     cross join index_size as x
@@ -32,14 +32,14 @@ reads as (
 ),
 on_basis as (
     select
-        p.symbol, p.price_date, p.price_date >= c.prices_from as in_scope, s.basis_factor,
+        p.symbol, p.price_date, p.price_date >= c.prices_from as is_recomputed, s.basis_factor,
         case when s.basis_factor is null then p.close_price else (p.close_price::double / nullif(s.basis_factor, 0))::decimal(38, 6) end as close_price,
         case when s.basis_factor is null then p.high_price else (p.high_price::double / nullif(s.basis_factor, 0))::decimal(38, 6) end as high_price,
         case when s.basis_factor is null then p.low_price else (p.low_price::double / nullif(s.basis_factor, 0))::decimal(38, 6) end as low_price
     from staging.prices as p
     join reads as c on c.symbol = p.symbol and p.price_date >= c.read_from
     join params as r on p.price_date <= r.as_of
-    left join split_bases as s on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date and (p.observed_at - interval '5 hours')::date < s.until_date
+    left join split_factors as s on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date and (p.observed_at - interval '5 hours')::date < s.until_date
 ),
 logged as (
     select *, ln(case when close_price > 0 then close_price::double end)::decimal(38, 12) as log_close
@@ -67,7 +67,7 @@ dividend_sessions as (
 dividends as (select symbol, price_date, sum(amount) as amount from dividend_sessions group by symbol, price_date),
 with_dividends as (
     select
-        s.symbol, s.price_date, s.in_scope, s.session_no, s.basis_factor, s.close_price, s.high_price, s.low_price, s.log_close, s.log_return,
+        s.symbol, s.price_date, s.is_recomputed, s.session_no, s.basis_factor, s.close_price, s.high_price, s.low_price, s.log_close, s.log_return,
         -- the vendors' factor, 1 - dividend over the close before; a dividend as large as that close is no ordinary one and is left out
         case
             when d.amount > 0 and d.amount < s.previous_close
@@ -77,7 +77,7 @@ with_dividends as (
     left join dividends as d on d.symbol = s.symbol and d.price_date = s.price_date
 )
 select
-    symbol, price_date, in_scope, session_no, basis_factor, close_price, high_price, low_price, log_close,
+    symbol, price_date, is_recomputed, session_no, basis_factor, close_price, high_price, low_price, log_close,
     (log_return::double * log_return::double)::decimal(38, 18) as squared_return,
     -- what the dividends still to come take off this day's close
     coalesce(

@@ -2,8 +2,8 @@
 -- was paid on the day: any price of the bar times split_factor is as traded, a volume is divided by it.
 -- change_amount and change_percent are FMP's own (close against open, percent), the amount on the same basis.
 create or replace temporary table new_fact_daily_prices as
-with scoped as (select symbol, company_key from companies),
-bars as (select symbol, price_date, basis_factor, close_price, log_dividends_after from price_bars where in_scope),
+with recomputed_companies as (select symbol, company_key from companies),
+bars as (select symbol, price_date, basis_factor, close_price, log_dividends_after from price_bars where is_recomputed),
 received as (select * from staging.prices)
 select
     c.company_key, b.symbol, b.price_date,
@@ -24,5 +24,5 @@ select
     coalesce(t.basis_factor, 1.0::double) as split_factor
 from bars as b
 join received as p on p.symbol = b.symbol and p.price_date = b.price_date
-join scoped as c on c.symbol = b.symbol
-left join split_bases as t on t.symbol = b.symbol and b.price_date >= t.from_date and b.price_date < t.until_date
+join recomputed_companies as c on c.symbol = b.symbol
+left join split_factors as t on t.symbol = b.symbol and b.price_date >= t.from_date and b.price_date < t.until_date

@@ -7,7 +7,7 @@ with index_bars as (
     join run_params as r on p.symbol = r.index_symbol and p.price_date <= r.as_of
 ),
 common as (
-    select b.symbol, b.price_date, b.in_scope, b.log_close, i.log_index
+    select b.symbol, b.price_date, b.is_recomputed, b.log_close, i.log_index
     from price_bars as b
     join index_bars as i on i.price_date = b.price_date
     where b.log_close is not null and i.log_index is not null
@@ -20,7 +20,7 @@ paired as (
 ),
 windows as (
     select
-        symbol, price_date, in_scope,
+        symbol, price_date, is_recomputed,
         -- log returns add up to the log of the ends, so two of the five sums need no frame
         (log_close - lag(log_close, 252) over (partition by symbol order by price_date))::double as sum_y,
         (log_index - lag(log_index, 252) over (partition by symbol order by price_date))::double as sum_x,
@@ -36,7 +36,7 @@ moments as (
         252.0::double * sum_yy - sum_y * sum_y as var_y,
         252.0::double * sum_xy - sum_x * sum_y as cov_xy
     from windows
-    where in_scope and sum_y is not null
+    where is_recomputed and sum_y is not null
 )
 select
     symbol, price_date,

@@ -4,33 +4,33 @@
 -- other, or between the highest close of the first and the lowest of the second, and each of these is a running figure of its block.
 create or replace temporary table price_windows as
 with bars as (
-    select *, floor((session_no - 1)::double / 252.0::double)::bigint as block_no, close_price::double as c
+    select *, floor((session_no - 1)::double / 252.0::double)::bigint as block_no, close_price::double as session_close
     from price_bars
 ),
 block_ends as (
     select *,
-        max(c) over (partition by symbol, block_no order by price_date rows between unbounded preceding and current row) as high_before,
-        min(c) over (partition by symbol, block_no order by price_date rows between unbounded preceding and current row) as low_before,
-        max(c) over (partition by symbol, block_no order by price_date rows between current row and unbounded following) as high_after,
-        min(c) over (partition by symbol, block_no order by price_date rows between current row and unbounded following) as low_after
+        max(session_close) over (partition by symbol, block_no order by price_date rows between unbounded preceding and current row) as high_before,
+        min(session_close) over (partition by symbol, block_no order by price_date rows between unbounded preceding and current row) as low_before,
+        max(session_close) over (partition by symbol, block_no order by price_date rows between current row and unbounded following) as high_after,
+        min(session_close) over (partition by symbol, block_no order by price_date rows between current row and unbounded following) as low_after
     from bars
 ),
 block_falls as (
     select *,
-        min(c / nullif(high_before, 0)) over (partition by symbol, block_no order by price_date rows between unbounded preceding and current row) as fall_before,
-        min(low_after / nullif(c, 0)) over (partition by symbol, block_no order by price_date rows between current row and unbounded following) as fall_after
+        min(session_close / nullif(high_before, 0)) over (partition by symbol, block_no order by price_date rows between unbounded preceding and current row) as fall_before,
+        min(low_after / nullif(session_close, 0)) over (partition by symbol, block_no order by price_date rows between current row and unbounded following) as fall_after
     from block_ends
 ),
 windows as (
     select
-        symbol, price_date, in_scope, session_no, close_price, c, log_close, log_dividends_after, low_before, fall_before,
+        symbol, price_date, is_recomputed, session_no, close_price, session_close, log_close, log_dividends_after, low_before, fall_before,
         session_no - block_no * 252 as place_in_block,
-        lag(c, 1) over (partition by symbol order by price_date) as c_1,
-        lag(c, 5) over (partition by symbol order by price_date) as c_5,
-        lag(c, 21) over (partition by symbol order by price_date) as c_21,
-        lag(c, 63) over (partition by symbol order by price_date) as c_63,
-        lag(c, 126) over (partition by symbol order by price_date) as c_126,
-        lag(c, 252) over (partition by symbol order by price_date) as c_252,
+        lag(session_close, 1) over (partition by symbol order by price_date) as close_1_ago,
+        lag(session_close, 5) over (partition by symbol order by price_date) as close_5_ago,
+        lag(session_close, 21) over (partition by symbol order by price_date) as close_21_ago,
+        lag(session_close, 63) over (partition by symbol order by price_date) as close_63_ago,
+        lag(session_close, 126) over (partition by symbol order by price_date) as close_126_ago,
+        lag(session_close, 252) over (partition by symbol order by price_date) as close_252_ago,
         lag(log_dividends_after, 252) over (partition by symbol order by price_date) as log_dividends_after_252,
         lag(high_after, 251) over (partition by symbol order by price_date) as high_after_251,
         lag(fall_after, 251) over (partition by symbol order by price_date) as fall_after_251,
@@ -51,17 +51,17 @@ falls as (
         (squares_30 - sum_30 * sum_30 / 30.0::double) / 29.0::double as variance_30,
         (squares_90 - sum_90 * sum_90 / 90.0::double) / 89.0::double as variance_90
     from windows
-    where in_scope
+    where is_recomputed
 )
 select
     symbol, price_date, session_no, close_price,
-    c / nullif(c_1, 0) - 1 as return_1d,
-    c / nullif(c_5, 0) - 1 as return_5d,
-    c / nullif(c_21, 0) - 1 as return_21d,
-    c / nullif(c_63, 0) - 1 as return_63d,
-    c / nullif(c_126, 0) - 1 as return_126d,
-    c / nullif(c_252, 0) - 1 as return_252d,
-    c / nullif(c_252, 0) * exp((log_dividends_after - log_dividends_after_252)::double) - 1 as total_return_252d,
+    session_close / nullif(close_1_ago, 0) - 1 as return_1d,
+    session_close / nullif(close_5_ago, 0) - 1 as return_5d,
+    session_close / nullif(close_21_ago, 0) - 1 as return_21d,
+    session_close / nullif(close_63_ago, 0) - 1 as return_63d,
+    session_close / nullif(close_126_ago, 0) - 1 as return_126d,
+    session_close / nullif(close_252_ago, 0) - 1 as return_252d,
+    session_close / nullif(close_252_ago, 0) * exp((log_dividends_after - log_dividends_after_252)::double) - 1 as total_return_252d,
     case when variance_30 > 0 then sqrt(variance_30) * sqrt(252.0::double) when variance_30 <= 0 then 0.0::double end as volatility_30d,
     case when variance_90 > 0 then sqrt(variance_90) * sqrt(252.0::double) when variance_90 <= 0 then 0.0::double end as volatility_90d,
     case when session_no >= 252 then high_252 end as high_52w,

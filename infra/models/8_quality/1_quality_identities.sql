@@ -17,7 +17,7 @@ with periods as (
 twelve_months as (
     select t.symbol, t.fiscal_date, t.reported_currency, t.reason, t.ttm_revenue, t.ttm_net_income, t.ttm_operating_cash_flow
     from new_fact_financials_ttm_history as t
-    join lanes as l on l.lane_id = t.lane_id and l.is_current
+    join vintages as l on l.vintage_id = t.vintage_id and l.is_current
 ),
 -- who has no first and third quarters reports half years: two periods make a year
 cadences as (

@@ -2,8 +2,8 @@
 -- An identity is broken by more than 0.5 % and more than 1,000 units of the currency; a figure of FMP's is another by more than 0.5 %.
 create or replace temporary table new_quality as
 with identities as (select * from quality_identities),
-beside as (select * from fmp_beside_ours),
-pairs as (select * from fmp_pairs),
+beside as (select * from fmp_reconciliation),
+pairs as (select * from reconciliation_pairs),
 compared as (
     select
         b.company_key, b.symbol, 'fmp_' || p.metric as check_name, case when p.needs = 'ratio' then 'TTM' else 'MARKET' end as basis,

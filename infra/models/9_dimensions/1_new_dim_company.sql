@@ -1,13 +1,13 @@
 -- grain: company_key x valid_from. The company's history: an old row is closed when an attribute changes, and a new one opened.
 -- valid_to is the first day on which a row no longer holds. A second change on one day replaces that day's row: a key never comes twice.
 create or replace temporary table new_dim_company as
-with scoped as (select symbol, company_key from companies),
+with recomputed_companies as (select symbol, company_key from companies),
 profiles as (select * from newest_profiles),
 params as (select as_of from run_params),
 old_rows as (
     select d.*
     from analytics.dim_company as d
-    join scoped as c on c.company_key = d.company_key
+    join recomputed_companies as c on c.company_key = d.company_key
 ),
 incoming as (
     select
@@ -17,7 +17,7 @@ incoming as (
             when p.market_cap >= 300000000 then 'small' when p.market_cap >= 50000000 then 'micro' when p.market_cap > 0 then 'nano'
         end as market_cap_category,
         p.is_etf, p.is_fund, p.is_adr, p.is_actively_trading, p.symbol is not null as has_profile, r.as_of
-    from scoped as c
+    from recomputed_companies as c
     cross join params as r
     left join profiles as p on p.symbol = c.symbol
 ),

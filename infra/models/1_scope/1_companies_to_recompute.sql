@@ -1,7 +1,7 @@
 -- grain: company; the companies to recompute and the first day whose daily figures may differ.
 -- A NULL first_date in `pending` means every day: dividends, splits and other models reach back over the whole series.
 -- with_history: older versions of figures are computed anew too, since statements changed or one of the days has such a version.
-create or replace temporary table scope as
+create or replace temporary table companies_to_recompute as
 with params as (select as_of, index_symbol from run_params),
 published as (select as_of, index_symbol from last_published),
 -- what serves as an index, now or once, and has no profile is no company

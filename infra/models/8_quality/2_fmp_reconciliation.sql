@@ -1,17 +1,17 @@
 -- grain: company that FMP gave its own figures of and that has twelve months of ours: FMP's beside ours of the same day, one row a company.
 -- FMP's are undated: they are of the day they were fetched. What they can be compared with, and why not, is decided here for all of them at once.
-create or replace temporary table fmp_beside_ours as
-with scoped as (select symbol, company_key, prices_from from companies),
-current_lanes as (select lane_id from lanes where is_current),
+create or replace temporary table fmp_reconciliation as
+with recomputed_companies as (select symbol, company_key, prices_from from companies),
+current_vintages as (select vintage_id from vintages where is_current),
 twelve_months as (
     select t.symbol, t.fiscal_date, t.known_on
     from new_fact_financials_ttm_history as t
-    join current_lanes as l on l.lane_id = t.lane_id
+    join current_vintages as l on l.vintage_id = t.vintage_id
 ),
 ratios as (
     select r.*
     from new_fact_financial_ratios_history as r
-    join current_lanes as l on l.lane_id = r.lane_id
+    join current_vintages as l on l.vintage_id = r.vintage_id
     where r.basis = 'TTM'
 ),
 fmp_ratios as (select * from staging.ratios_ttm),
@@ -22,7 +22,7 @@ new_days as (
         m.p_to_ocf_ttm, m.ev_to_revenue_ttm_fmp, m.ev_to_ebitda_fmp, m.ev_to_fcf_fmp, m.ev_to_ocf_fmp, m.debt_to_market_cap, m.fcf_yield, m.earnings_yield,
         m.dividend_yield, m.dividends_per_share_ttm, m.null_reasons
     from new_fact_market_metrics_history as m
-    join current_lanes as l on l.lane_id = m.lane_id
+    join current_vintages as l on l.vintage_id = m.vintage_id
 ),
 -- days before those that are computed anew stay as they are
 old_days as (
@@ -31,7 +31,7 @@ old_days as (
         m.p_to_ocf_ttm, m.ev_to_revenue_ttm_fmp, m.ev_to_ebitda_fmp, m.ev_to_fcf_fmp, m.ev_to_ocf_fmp, m.debt_to_market_cap, m.fcf_yield, m.earnings_yield,
         m.dividend_yield, m.dividends_per_share_ttm, m.null_reasons
     from analytics.fact_market_metrics as m
-    join scoped as c on c.symbol = m.symbol and m.metric_date < c.prices_from
+    join recomputed_companies as c on c.symbol = m.symbol and m.metric_date < c.prices_from
 ),
 statements as (
     select symbol, period_type, fiscal_date, observed_at from staging.income_statement
@@ -54,7 +54,7 @@ answers as (
             nullif(f.price_to_book_ratio_ttm * f.book_value_per_share_ttm, 0),
             nullif(f.price_to_operating_cash_flow_ratio_ttm * f.operating_cash_flow_per_share_ttm, 0)
         ) as fmp_price
-    from scoped as c
+    from recomputed_companies as c
     join newest as n on n.symbol = c.symbol
     left join fmp_ratios as f on f.symbol = c.symbol
     left join fmp_metrics as k on k.symbol = c.symbol
@@ -85,7 +85,7 @@ select
     end as price_reason,
     -- FMP multiplies with the share count of the moment, as we do on the newest day alone
     case when d.shares_source = 'statement' then 'other_share_count' end as shares_reason,
-    r.* exclude (lane_id, known_first, company_key, symbol, fiscal_date, fiscal_date_key, basis, reported_currency, null_reasons),
+    r.* exclude (vintage_id, first_known_from, company_key, symbol, fiscal_date, fiscal_date_key, basis, reported_currency, null_reasons),
     coalesce(r.null_reasons, '') || coalesce(d.null_reasons, '') as null_reasons,
     d.* exclude (symbol, metric_date, close_price, shares_source, null_reasons),
     f.* exclude (symbol, row_hash, observed_at, run_id, source_file, source_row),

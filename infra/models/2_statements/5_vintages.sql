@@ -1,8 +1,8 @@
 -- grain: company x cutoff. A lane is the company as it was known just before its cutoff; every model below computes a lane as if nothing
 -- later existed. One lane has no cutoff: the company as it is known now. The others end when a statement took the place of an older version, or
 -- came later than one of a newer period; only from changed_from on can their figures differ from the next lane's.
-create or replace temporary table lanes as
-with scoped as (select symbol, company_key, with_history from companies),
+create or replace temporary table vintages as
+with recomputed_companies as (select symbol, company_key, with_history from companies),
 versions as (select * from fiscal_versions),
 arrivals as (select symbol, known_from, max(fiscal_date) as newest_date from versions group by symbol, known_from),
 -- in the order in which they became known
@@ -23,12 +23,12 @@ ends as (
     -- twenty days: the end of the period may have been corrected with it
     select m.symbol, c.company_key, m.cutoff, min(m.fiscal_date) - 20 as changed_from, false as is_current
     from moments as m
-    join scoped as c on c.symbol = m.symbol
+    join recomputed_companies as c on c.symbol = m.symbol
     where c.with_history
     group by m.symbol, c.company_key, m.cutoff
     union all
-    select symbol, company_key, timestamp '9999-12-31 00:00:00', date '1900-01-01', true from scoped
+    select symbol, company_key, timestamp '9999-12-31 00:00:00', date '1900-01-01', true from recomputed_companies
 ),
-numbered as (select row_number() over (order by symbol, cutoff) as lane_id, * from ends)
-select *, lead(lane_id) over (partition by symbol order by cutoff) as next_lane_id
+numbered as (select row_number() over (order by symbol, cutoff) as vintage_id, * from ends)
+select *, lead(vintage_id) over (partition by symbol order by cutoff) as next_vintage_id
 from numbered

@@ -1,7 +1,7 @@
 -- grain: company x split. What was received on a day in [from_date, until_date) is on a basis that later splits have left:
 -- The day of receipt is New York's, where splits take effect: UTC less five hours. Prices and per-share figures are divided by basis_factor, volumes and share counts multiplied. No row: the newest basis already.
-create or replace temporary table split_bases as
-with scoped as (select symbol from companies),
+create or replace temporary table split_factors as
+with recomputed_companies as (select symbol from companies),
 splits as (select * from staging.splits),
 -- logarithms as decimals add up exactly, in any order
 events as (
@@ -9,7 +9,7 @@ events as (
         s.symbol, s.split_date,
         sum(ln(case when s.numerator > 0 and s.denominator > 0 then s.numerator::double / nullif(s.denominator::double, 0) end)::decimal(38, 12)) as log_factor
     from splits as s
-    join scoped as c on c.symbol = s.symbol
+    join recomputed_companies as c on c.symbol = s.symbol
     join run_params as r on s.split_date <= r.as_of
     where s.numerator > 0 and s.denominator > 0
     group by s.symbol, s.split_date

@@ -2,7 +2,7 @@
 -- A statement is on the basis of its filing, unless FMP restated it for later splits by the day of receipt: it does so for some and not for
 -- others. The share count says which: a split moves it by far more than buybacks do, so the basis is taken that comes nearer to the profile's
 -- count. Without a profile it is the filing's.
-create or replace temporary table share_bases as
+create or replace temporary table split_adjusted_shares as
 with periods as (
     select f.version_id, f.symbol, f.known_on, v.basis_date, f.eps, f.eps_diluted, f.shares_outstanding, f.shares_outstanding_diluted,
         coalesce(f.shares_outstanding_diluted, f.shares_outstanding)::double as shares
@@ -12,7 +12,7 @@ with periods as (
 profiles as (
     select p.symbol, p.market_cap::double / nullif(p.price::double, 0) * coalesce(s.basis_factor, 1.0::double) as shares
     from newest_profiles as p
-    left join split_bases as s
+    left join split_factors as s
         on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date
         and (p.observed_at - interval '5 hours')::date < s.until_date
     where p.market_cap > 0 and p.price > 0 and p.market_cap::double / nullif(p.price::double, 0) < 1e18
@@ -23,8 +23,8 @@ candidates as (
         case when p.shares > 0 and c.shares > 0 then ln(p.shares * coalesce(r.basis_factor, 1.0::double) / nullif(c.shares, 0)) end as receipt_distance,
         case when p.shares > 0 and c.shares > 0 then ln(p.shares * coalesce(f.basis_factor, 1.0::double) / nullif(c.shares, 0)) end as filing_distance
     from periods as p
-    left join split_bases as r on r.symbol = p.symbol and p.basis_date >= r.from_date and p.basis_date < r.until_date
-    left join split_bases as f on f.symbol = p.symbol and p.known_on >= f.from_date and p.known_on < f.until_date
+    left join split_factors as r on r.symbol = p.symbol and p.basis_date >= r.from_date and p.basis_date < r.until_date
+    left join split_factors as f on f.symbol = p.symbol and p.known_on >= f.from_date and p.known_on < f.until_date
     left join profiles as c on c.symbol = p.symbol
 ),
 bases as (
@@ -35,11 +35,11 @@ bases as (
 select
     version_id,
     -- twelve places: a per-share figure after many splits is small
-    (case when basis_factor is null then eps::double else eps::double / nullif(basis_factor, 0) end)::decimal(38, 12) as basis_eps,
-    (case when basis_factor is null then eps_diluted::double else eps_diluted::double / nullif(basis_factor, 0) end)::decimal(38, 12) as basis_eps_diluted,
-    case when basis_factor is null then shares_outstanding else (shares_outstanding::double * basis_factor)::decimal(38, 6) end as basis_shares_outstanding,
+    (case when basis_factor is null then eps::double else eps::double / nullif(basis_factor, 0) end)::decimal(38, 12) as split_adjusted_eps,
+    (case when basis_factor is null then eps_diluted::double else eps_diluted::double / nullif(basis_factor, 0) end)::decimal(38, 12) as split_adjusted_eps_diluted,
+    case when basis_factor is null then shares_outstanding else (shares_outstanding::double * basis_factor)::decimal(38, 6) end as split_adjusted_shares_outstanding,
     case
         when basis_factor is null then shares_outstanding_diluted
         else (shares_outstanding_diluted::double * basis_factor)::decimal(38, 6)
-    end as basis_shares_outstanding_diluted
+    end as split_adjusted_shares_outstanding_diluted
 from bases

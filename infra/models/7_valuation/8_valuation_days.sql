@@ -1,37 +1,37 @@
 -- grain: lane x price_date (from prices_from on). Which fundamentals, dividends and share count go with a day; in a lane of the past only the
 -- days whose session had closed before its cutoff, and that the next lane values otherwise.
-create or replace temporary table market_days as
+create or replace temporary table valuation_days as
 with days as (select symbol, price_date, session_no, close_price::double as price from price_windows),
 payers as (select distinct symbol from dividend_events),
 current_ranges as (
-    select l.lane_id, k.symbol, k.range_id, k.valid_from, k.valid_to
-    from known_ranges as k
-    join lanes as l on l.lane_id = k.lane_id and l.is_current
+    select l.vintage_id, k.symbol, k.range_id, k.valid_from, k.valid_to
+    from fundamentals_ranges as k
+    join vintages as l on l.vintage_id = k.vintage_id and l.is_current
 ),
 past_ranges as (
-    select l.lane_id, l.symbol, s.range_id, s.valid_from, s.valid_to, (l.cutoff - interval '21 hours')::date as last_session
-    from superseded_ranges as s
-    join lanes as l on l.lane_id = s.lane_id
+    select l.vintage_id, l.symbol, s.range_id, s.valid_from, s.valid_to, (l.cutoff - interval '21 hours')::date as last_session
+    from revised_ranges as s
+    join vintages as l on l.vintage_id = s.vintage_id
 ),
 valued_days as (
-    select r.lane_id, r.range_id, d.*
+    select r.vintage_id, r.range_id, d.*
     from days as d
     join current_ranges as r on r.symbol = d.symbol and d.price_date >= r.valid_from and d.price_date < r.valid_to
     union all
-    select r.lane_id, r.range_id, d.*
+    select r.vintage_id, r.range_id, d.*
     from days as d
     join past_ranges as r
         on r.symbol = d.symbol and d.price_date >= r.valid_from and d.price_date < r.valid_to and d.price_date <= r.last_session
 )
 select
-    d.lane_id, d.symbol, d.price_date, d.session_no, d.price, k.range_id, k.fundamentals_as_of, k.fundamentals_known_on,
-    coalesce(n.shares, o.shares_outstanding_used) as shares,
-    case when n.shares is not null then n.shares_source when o.shares_outstanding_used is not null then 'statement' end as shares_source,
+    d.vintage_id, d.symbol, d.price_date, d.session_no, d.price, k.range_id, k.fundamentals_as_of, k.fundamentals_known_on,
+    coalesce(n.shares, o.shares_outstanding_used_operand) as shares,
+    case when n.shares is not null then n.shares_source when o.shares_outstanding_used_operand is not null then 'statement' end as shares_source,
     -- a payer's dividends of the year, zero when there were none; NULL for a company without any dividend event
     case when p.symbol is not null then coalesce(v.dividends_per_share, 0.0::double) end as dividends_per_share
 from valued_days as d
-join known_ranges as k on k.range_id = d.range_id
-join range_operands as o on o.range_id = d.range_id
+join fundamentals_ranges as k on k.range_id = d.range_id
+join valuation_divisors as o on o.range_id = d.range_id
 left join newest_shares as n on n.symbol = d.symbol and n.price_date = d.price_date
 left join payers as p on p.symbol = d.symbol
 left join dividend_ranges as v on v.symbol = d.symbol and d.price_date >= v.valid_from and d.price_date < v.valid_to

@@ -1,8 +1,8 @@
 -- grain: lane x fiscal_date x basis (Q1..Q4, FY, TTM). Every period's flows and balances as doubles under one set of names, whatever its length.
-create or replace temporary table period_base as
+create or replace temporary table period_inputs as
 with periods as (
     select
-        l.lane_id, l.first_known_from as known_first, f.company_key, f.symbol, f.fiscal_date, f.fiscal_date_key, f.period_type as basis, f.reported_currency,
+        l.vintage_id, l.first_known_from, f.company_key, f.symbol, f.fiscal_date, f.fiscal_date_key, f.period_type as basis, f.reported_currency,
         case when f.period_type = 'FY' then 'FY' else 'Q' end as cadence,
         f.revenue, f.cost_of_revenue, f.gross_profit, f.research_and_development, f.selling_general_and_administrative,
         f.interest_expense, f.depreciation_and_amortization, f.ebitda, f.ebit, f.operating_income, f.income_before_tax,
@@ -12,33 +12,33 @@ with periods as (
         f.inventory, f.current_assets, f.property_plant_equipment_net, f.goodwill_and_intangibles, f.total_assets,
         f.accounts_payable, f.short_term_debt, f.capital_lease_obligations_current, f.current_liabilities, f.long_term_debt,
         f.total_liabilities, f.stockholders_equity, f.total_debt,
-        s.basis_eps_diluted, s.basis_shares_outstanding, s.basis_shares_outstanding_diluted,
+        s.split_adjusted_eps_diluted, s.split_adjusted_shares_outstanding, s.split_adjusted_shares_outstanding_diluted,
         f.current_assets - f.current_liabilities as working_capital,
-        f.total_assets - f.current_liabilities + f.short_term_debt + f.capital_lease_obligations_current as invested_capital
-    from lane_periods as l
+        f.total_assets - f.current_liabilities + f.short_term_debt + f.capital_lease_obligations_current as roic_invested_capital
+    from vintage_periods as l
     join new_fact_financials_history as f on f.version_id = l.version_id
-    join share_bases as s on s.version_id = l.version_id
+    join split_adjusted_shares as s on s.version_id = l.version_id
 ),
 -- the period before, of the same length: a quarter after a quarter (or a half after a half), a year after a year
 with_prior as (
     select p.*,
-        p.fiscal_date - lag(p.fiscal_date) over (partition by p.lane_id, p.cadence order by p.fiscal_date, p.basis) as gap_days,
-        lag(p.total_assets) over (partition by p.lane_id, p.cadence order by p.fiscal_date, p.basis) as prior_total_assets,
-        lag(p.stockholders_equity) over (partition by p.lane_id, p.cadence order by p.fiscal_date, p.basis) as prior_stockholders_equity,
-        lag(p.working_capital) over (partition by p.lane_id, p.cadence order by p.fiscal_date, p.basis) as prior_working_capital,
-        lag(p.invested_capital) over (partition by p.lane_id, p.cadence order by p.fiscal_date, p.basis) as prior_invested_capital,
-        lag(p.net_receivables) over (partition by p.lane_id, p.cadence order by p.fiscal_date, p.basis) as prior_net_receivables,
-        lag(p.inventory) over (partition by p.lane_id, p.cadence order by p.fiscal_date, p.basis) as prior_inventory,
-        lag(p.accounts_payable) over (partition by p.lane_id, p.cadence order by p.fiscal_date, p.basis) as prior_accounts_payable,
-        lag(p.property_plant_equipment_net) over (partition by p.lane_id, p.cadence order by p.fiscal_date, p.basis) as prior_property_plant_equipment_net
+        p.fiscal_date - lag(p.fiscal_date) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as gap_days,
+        lag(p.total_assets) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as prior_total_assets,
+        lag(p.stockholders_equity) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as prior_stockholders_equity,
+        lag(p.working_capital) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as prior_working_capital,
+        lag(p.roic_invested_capital) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as prior_roic_invested_capital,
+        lag(p.net_receivables) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as prior_net_receivables,
+        lag(p.inventory) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as prior_inventory,
+        lag(p.accounts_payable) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as prior_accounts_payable,
+        lag(p.property_plant_equipment_net) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as prior_property_plant_equipment_net
     from periods as p
 ),
 -- one long gap is a missing quarter, two in a row are half years
 with_neighbours as (
     select p.*,
-        lag(p.gap_days) over (partition by p.lane_id, p.cadence order by p.fiscal_date, p.basis) as gap_before,
-        lead(p.gap_days) over (partition by p.lane_id, p.cadence order by p.fiscal_date, p.basis) as gap_after,
-        lead(p.gap_days, 2) over (partition by p.lane_id, p.cadence order by p.fiscal_date, p.basis) as gap_after_next
+        lag(p.gap_days) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as gap_before,
+        lead(p.gap_days) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as gap_after,
+        lead(p.gap_days, 2) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as gap_after_next
     from with_prior as p
 ),
 single_periods as (
@@ -53,8 +53,8 @@ single_periods as (
 ),
 bases as (
     select
-        lane_id, known_first, company_key, symbol, fiscal_date, fiscal_date_key, basis, reported_currency, null::varchar as obstacle,
-        coalesce(has_prior, false) as has_pair, coalesce(has_prior, false) as has_year,
+        vintage_id, first_known_from, company_key, symbol, fiscal_date, fiscal_date_key, basis, reported_currency, null::varchar as null_reason,
+        coalesce(has_prior, false) as has_prior_period, coalesce(has_prior, false) as has_year_ago,
         -- 365 for a year and 90 for a quarter, as FMP has it; a half year of a semi-annual reporter is two quarters
         case when basis = 'FY' then 365.0::double when is_half_year then 180.0::double else 90.0::double end as days,
         revenue::double as revenue, cost_of_revenue::double as cost_of_revenue, gross_profit::double as gross_profit,
@@ -78,24 +78,24 @@ bases as (
         current_liabilities::double as current_liabilities, long_term_debt::double as long_term_debt,
         total_liabilities::double as total_liabilities, stockholders_equity::double as stockholders_equity,
         total_debt::double as total_debt,
-        basis_eps_diluted::double as eps_diluted, basis_shares_outstanding::double as shares, basis_shares_outstanding_diluted::double as diluted_shares,
-        stockholders_equity::double as roe_equity, working_capital::double as working_capital, invested_capital::double as invested_capital,
-        case when has_prior then (total_assets::double + prior_total_assets::double) * 0.5 end as pair_total_assets,
-        case when has_prior then (working_capital::double + prior_working_capital::double) * 0.5 end as pair_working_capital,
-        case when has_prior then (net_receivables::double + prior_net_receivables::double) * 0.5 end as pair_net_receivables,
-        case when has_prior then (accounts_payable::double + prior_accounts_payable::double) * 0.5 end as pair_accounts_payable,
-        case when has_prior then (inventory::double + prior_inventory::double) * 0.5 end as pair_inventory,
-        case when has_prior then (total_assets::double + prior_total_assets::double) * 0.5 end as year_total_assets,
-        case when has_prior then (stockholders_equity::double + prior_stockholders_equity::double) * 0.5 end as year_stockholders_equity,
-        case when has_prior then (invested_capital::double + prior_invested_capital::double) * 0.5 end as year_invested_capital,
-        case when has_prior then (net_receivables::double + prior_net_receivables::double) * 0.5 end as year_net_receivables,
-        case when has_prior then (inventory::double + prior_inventory::double) * 0.5 end as year_inventory,
-        case when has_prior then (accounts_payable::double + prior_accounts_payable::double) * 0.5 end as year_accounts_payable,
-        case when has_prior then (property_plant_equipment_net::double + prior_property_plant_equipment_net::double) * 0.5 end as year_property_plant_equipment_net
+        split_adjusted_eps_diluted::double as eps_diluted, split_adjusted_shares_outstanding::double as shares, split_adjusted_shares_outstanding_diluted::double as diluted_shares,
+        stockholders_equity::double as roe_equity, working_capital::double as working_capital, roic_invested_capital::double as roic_invested_capital,
+        case when has_prior then (total_assets::double + prior_total_assets::double) * 0.5 end as two_period_average_total_assets,
+        case when has_prior then (working_capital::double + prior_working_capital::double) * 0.5 end as two_period_average_working_capital,
+        case when has_prior then (net_receivables::double + prior_net_receivables::double) * 0.5 end as two_period_average_net_receivables,
+        case when has_prior then (accounts_payable::double + prior_accounts_payable::double) * 0.5 end as two_period_average_accounts_payable,
+        case when has_prior then (inventory::double + prior_inventory::double) * 0.5 end as two_period_average_inventory,
+        case when has_prior then (total_assets::double + prior_total_assets::double) * 0.5 end as year_average_total_assets,
+        case when has_prior then (stockholders_equity::double + prior_stockholders_equity::double) * 0.5 end as year_average_stockholders_equity,
+        case when has_prior then (roic_invested_capital::double + prior_roic_invested_capital::double) * 0.5 end as year_average_roic_invested_capital,
+        case when has_prior then (net_receivables::double + prior_net_receivables::double) * 0.5 end as year_average_net_receivables,
+        case when has_prior then (inventory::double + prior_inventory::double) * 0.5 end as year_average_inventory,
+        case when has_prior then (accounts_payable::double + prior_accounts_payable::double) * 0.5 end as year_average_accounts_payable,
+        case when has_prior then (property_plant_equipment_net::double + prior_property_plant_equipment_net::double) * 0.5 end as year_average_property_plant_equipment_net
     from single_periods
     union all
     select
-        t.lane_id, t.known_first, t.company_key, t.symbol, t.fiscal_date, t.fiscal_date_key, 'TTM', t.reported_currency, t.reason,
+        t.vintage_id, t.first_known_from, t.company_key, t.symbol, t.fiscal_date, t.fiscal_date_key, 'TTM', t.reported_currency, t.reason,
         w.prior_date is not null, w.begin_date is not null, 365.0::double,
         t.ttm_revenue::double, t.ttm_cost_of_revenue::double, t.ttm_gross_profit::double, t.ttm_research_and_development::double,
         t.ttm_selling_general_and_administrative::double, t.ttm_interest_expense::double,
@@ -119,18 +119,18 @@ bases as (
         t.average_net_receivables_year::double, t.average_inventory_year::double, t.average_accounts_payable_year::double,
         t.average_property_plant_equipment_net_year::double
     from new_fact_financials_ttm_history as t
-    join ttm_windows as w on w.lane_id = t.lane_id and w.fiscal_date = t.fiscal_date
+    join ttm_windows as w on w.vintage_id = t.vintage_id and w.fiscal_date = t.fiscal_date
 )
 select
-    row_number() over (order by b.lane_id, b.fiscal_date, b.basis) as period_id, b.*,
+    row_number() over (order by b.vintage_id, b.fiscal_date, b.basis) as period_id, b.*,
     -- operating income after tax at the period's own rate
     b.operating_income * (1 - b.income_tax_expense / nullif(b.income_before_tax, 0)) as nopat,
     -- what stands in the way of a ratio of some family, before any number is looked at
-    coalesce(b.obstacle, case when c.is_financial then 'not_meaningful_for_sector' end) as bank_obstacle,
-    coalesce(b.obstacle, case when not b.has_pair then 'insufficient_history' end) as pair_obstacle,
-    coalesce(b.obstacle, case when not b.has_year then 'insufficient_history' end) as year_obstacle,
-    coalesce(b.obstacle, case when c.is_financial then 'not_meaningful_for_sector' when not b.has_pair then 'insufficient_history' end) as bank_pair_obstacle,
-    coalesce(b.obstacle, case when c.is_financial then 'not_meaningful_for_sector' when not b.has_year then 'insufficient_history' end) as bank_year_obstacle,
-    coalesce(b.obstacle, case when b.net_income <= 0 then 'negative_earnings' when b.stockholders_equity <= 0 then 'negative_equity' end) as graham_obstacle
+    coalesce(b.null_reason, case when c.is_financial then 'not_meaningful_for_sector' end) as bank_null_reason,
+    coalesce(b.null_reason, case when not b.has_prior_period then 'insufficient_history' end) as two_period_null_reason,
+    coalesce(b.null_reason, case when not b.has_year_ago then 'insufficient_history' end) as year_null_reason,
+    coalesce(b.null_reason, case when c.is_financial then 'not_meaningful_for_sector' when not b.has_prior_period then 'insufficient_history' end) as bank_two_period_null_reason,
+    coalesce(b.null_reason, case when c.is_financial then 'not_meaningful_for_sector' when not b.has_year_ago then 'insufficient_history' end) as bank_year_null_reason,
+    coalesce(b.null_reason, case when b.net_income <= 0 then 'negative_earnings' when b.stockholders_equity <= 0 then 'negative_equity' end) as graham_null_reason
 from bases as b
 join companies as c on c.symbol = b.symbol
