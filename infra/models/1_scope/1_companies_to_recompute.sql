@@ -1,10 +1,11 @@
--- grain: company; the companies to recompute and the first day whose daily figures may differ.
--- A NULL first_date in `pending` means every day: dividends, splits and other models reach back over the whole series.
--- with_history: older versions of figures are computed anew too, since statements changed or one of the days has such a version.
+-- grain: company. The companies to recompute, and the first day on which their daily figures may differ.
+-- A NULL first_date in `pending` means every day: dividends, splits and changed models affect the whole price series.
+-- with_history: recompute the older versions of figures as well, because statements changed or because one of the days
+-- to recompute already has an older version.
 create or replace temporary table companies_to_recompute as
 with params as (select as_of, index_symbol from run_params),
 published as (select as_of, index_symbol from last_published),
--- what serves as an index, now or once, and has no profile is no company
+-- a symbol without a profile that is, or once was, the index is not a company
 indices as (
     select index_symbol as symbol from params
     union
@@ -29,7 +30,7 @@ pending_members as (
     from pending as p
     join members as m on m.symbol = p.symbol
 ),
--- a new bar of the index moves the beta of every company from then on, another index all betas
+-- a new bar of the index changes every company's beta from that day on; another index changes every beta
 index_days as (
     select min(p.first_date) as first_date
     from pending as p
@@ -40,7 +41,7 @@ index_days as (
     from params as r
     join published as l on coalesce(l.index_symbol, '') <> coalesce(r.index_symbol, '')
 ),
--- dividends and splits that were announced take effect when their day comes
+-- dividends and splits that were announced earlier take effect when their day has come
 effective as (
     select d.symbol
     from staging.dividends as d
@@ -63,7 +64,9 @@ reporting as (
     select distinct symbol from pending_members where dataset in ('income_statement', 'balance_sheet', 'cash_flow')
 ),
 days as (
-    select symbol, first_date from pending_members where dataset in ('prices', 'income_statement', 'balance_sheet', 'cash_flow')
+    select symbol, first_date
+    from pending_members
+    where dataset in ('prices', 'income_statement', 'balance_sheet', 'cash_flow')
     union all
     select symbol, date '1900-01-01' from pending_members where dataset in ('dividends', 'splits', 'models')
     union all
@@ -71,14 +74,14 @@ days as (
     from effective as e
     join members as m on m.symbol = e.symbol
     union all
-    -- the newest day is priced with the profile's share count; once it is no longer the newest, with the statements'
+    -- the newest day uses the profile's share count; once a newer day exists, it uses the statements' count
     select p.symbol, n.metric_date
     from pending_members as p
     join newest as n on n.symbol = p.symbol
-    -- FMP's own ratios are compared with ours and move none of them
+    -- FMP's own ratios are only compared with ours and change none of them
     where p.dataset not in ('ratios_ttm', 'key_metrics_ttm')
     union all
-    -- sector and currency decide which figures mean something, on every day
+    -- sector and currency decide, on every day, which figures are meaningful
     select p.symbol, date '1900-01-01'
     from pending_members as p
     join staging.profile as c on c.symbol = p.symbol
@@ -96,7 +99,10 @@ days as (
 select
     d.symbol, min(d.first_date) as prices_from,
     coalesce(
-        max(r.symbol) is not null or min(d.first_date) = date '1900-01-01' or min(d.first_date) <= max(n.metric_date_with_versions), false
+        max(r.symbol) is not null
+        or min(d.first_date) = date '1900-01-01'
+        or min(d.first_date) <= max(n.metric_date_with_versions),
+        false
     ) as with_history
 from days as d
 left join newest as n on n.symbol = d.symbol

@@ -1,4 +1,5 @@
--- grain: company x dataset x period x version. The versions of the companies' statements, with the time in which each was the newest known.
+-- grain: company x dataset x period x version. Every version of the companies' statements, with the time during which
+-- it was the newest known version.
 create or replace temporary table company_statement_versions as
 with recomputed_companies as (select symbol from companies)
 select v.*

@@ -1,5 +1,6 @@
--- grain: company x fiscal year x known_from. Fourth quarters that were never reported, as the year less its first three quarters: only out of
--- one lineage (a quarter that was restated since the year was known ends it), in one currency, and until a fourth quarter is reported.
+-- grain: company x fiscal year x known_from. Fourth quarters that were never reported, derived as the year less its
+-- first three quarters. All four must share one currency and one lineage (a quarter restated after the year was known
+-- ends it), and the derivation ends when a fourth quarter is reported.
 create or replace temporary table derived_quarters as
 with versions as (
     select *,
@@ -9,11 +10,13 @@ with versions as (
 ),
 years as (select * from versions where period_type = 'FY'),
 quarters as (
-    select y.version_id as year_id, q.version_id as quarter_id, q.period_type, q.known_from, q.known_to, q.known_on, q.accepted_at
+    select
+        y.version_id as year_id, q.version_id as quarter_id, q.period_type, q.known_from, q.known_to, q.known_on,
+        q.accepted_at
     from years as y
     join versions as q
         on q.symbol = y.symbol and q.reported_currency = y.reported_currency
-        -- in force when the year became known, or first known after it
+        -- the version known when the year became known, or the first version if it came later
         and (
             (q.known_from <= y.known_from and (q.known_to is null or q.known_to > y.known_from))
             or (q.known_from > y.known_from and q.is_first)
@@ -35,10 +38,12 @@ triples as (
 reported as (
     select y.version_id as year_id, min(q.known_from) as reported_from
     from years as y
-    join period_versions as q on q.symbol = y.symbol and q.period_type = 'Q4' and q.fiscal_date between y.fiscal_date - 14 and y.fiscal_date + 14
+    join period_versions as q
+        on q.symbol = y.symbol and q.period_type = 'Q4'
+        and q.fiscal_date between y.fiscal_date - 14 and y.fiscal_date + 14
     group by y.version_id
 ),
--- the last of the four begins the derivation, and whatever ends first ends it
+-- the derivation begins when the last of the four is known and ends when the first of them is superseded
 bounds as (
     select year_id, known_from, known_to, known_on, accepted_at from quarters
     union all
@@ -47,7 +52,9 @@ bounds as (
     select year_id, null, reported_from, null, null from reported
 ),
 spans as (
-    select year_id, max(known_from) as known_from, min(known_to) as known_to, max(known_on) as known_on, max(accepted_at) as accepted_at
+    select
+        year_id, max(known_from) as known_from, min(known_to) as known_to, max(known_on) as known_on,
+        max(accepted_at) as accepted_at
     from bounds
     group by year_id
 )

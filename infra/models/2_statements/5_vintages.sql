@@ -1,14 +1,19 @@
--- grain: company x cutoff. A lane is the company as it was known just before its cutoff; every model below computes a lane as if nothing
--- later existed. One lane has no cutoff: the company as it is known now. The others end when a statement took the place of an older version, or
--- came later than one of a newer period; only from changed_from on can their figures differ from the next lane's.
+-- grain: company x cutoff. A vintage is the company as known just before its cutoff; the models below compute each
+-- vintage as if nothing later existed. The current vintage has no cutoff. A past vintage ends when a statement replaces
+-- an older version, or arrives after a statement of a newer period. Its figures can differ from the next vintage's only
+-- from changed_from on.
 create or replace temporary table vintages as
 with recomputed_companies as (select symbol, company_key, with_history from companies),
 versions as (select * from fiscal_versions),
-arrivals as (select symbol, known_from, max(fiscal_date) as newest_date from versions group by symbol, known_from),
+arrivals as (
+    select symbol, known_from, max(fiscal_date) as newest_date from versions group by symbol, known_from
+),
 -- in the order in which they became known
 so_far as (
     select *,
-        max(newest_date) over (partition by symbol order by known_from rows between unbounded preceding and 1 preceding) as newest_before
+        max(newest_date) over (
+            partition by symbol order by known_from rows between unbounded preceding and 1 preceding
+        ) as newest_before
     from arrivals
 ),
 moments as (
@@ -20,7 +25,7 @@ moments as (
     where v.fiscal_date < s.newest_before
 ),
 ends as (
-    -- twenty days: the end of the period may have been corrected with it
+    -- twenty days: the restatement may also have corrected the end of the period
     select m.symbol, c.company_key, m.cutoff, min(m.fiscal_date) - 20 as changed_from, false as is_current
     from moments as m
     join recomputed_companies as c on c.symbol = m.symbol

@@ -1,5 +1,5 @@
--- grain: lane x fiscal_date x basis. The periods whose ratios and growth rates are kept: in a lane of the past those that can differ from the
--- next lane's.
+-- grain: vintage x fiscal_date x basis. The periods whose ratios and growth rates are kept: of a past vintage, only
+-- those that can differ from the next vintage's.
 create or replace temporary table ratio_inputs as
 with periods as (select * from period_inputs)
 select p.*

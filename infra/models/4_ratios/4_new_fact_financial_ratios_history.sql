@@ -1,5 +1,5 @@
--- grain: lane x fiscal_date x basis (Q1..Q4, FY, TTM). The ratio lines turned into columns, family by family: one pass over
--- all of them would ask every line about every column.
+-- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). The ratios pivoted into columns, one family at a time: a
+-- single pass over all of them would test every row against every column.
 create or replace temporary table new_fact_financial_ratios_history as
 with margin_figures as (
     select
@@ -14,22 +14,40 @@ with margin_figures as (
         max(case when metric = 'fcf_margin' then metric_value end) as fcf_margin,
         max(case when metric = 'ocf_to_sales' then metric_value end) as ocf_to_sales,
         max(case when metric = 'capex_to_revenue' then metric_value end) as capex_to_revenue,
-        max(case when metric = 'research_and_development_to_revenue' then metric_value end) as research_and_development_to_revenue,
-        max(case when metric = 'selling_general_and_administrative_to_revenue' then metric_value end) as selling_general_and_administrative_to_revenue,
-        max(case when metric = 'stock_based_compensation_to_revenue' then metric_value end) as stock_based_compensation_to_revenue,
+        max(case
+            when metric = 'research_and_development_to_revenue' then metric_value
+        end) as research_and_development_to_revenue,
+        max(case
+            when metric = 'selling_general_and_administrative_to_revenue' then metric_value
+        end) as selling_general_and_administrative_to_revenue,
+        max(case
+            when metric = 'stock_based_compensation_to_revenue' then metric_value
+        end) as stock_based_compensation_to_revenue,
         coalesce(max(case when metric = 'gross_margin' then '|gross_margin=' || reason end), '')
         || coalesce(max(case when metric = 'ebit_margin' then '|ebit_margin=' || reason end), '')
         || coalesce(max(case when metric = 'operating_margin' then '|operating_margin=' || reason end), '')
         || coalesce(max(case when metric = 'pretax_margin' then '|pretax_margin=' || reason end), '')
-        || coalesce(max(case when metric = 'continuous_operations_margin' then '|continuous_operations_margin=' || reason end), '')
+        || coalesce(max(case
+            when metric = 'continuous_operations_margin'
+                then '|continuous_operations_margin=' || reason
+        end), '')
         || coalesce(max(case when metric = 'net_margin' then '|net_margin=' || reason end), '')
         || coalesce(max(case when metric = 'bottom_line_margin' then '|bottom_line_margin=' || reason end), '')
         || coalesce(max(case when metric = 'fcf_margin' then '|fcf_margin=' || reason end), '')
         || coalesce(max(case when metric = 'ocf_to_sales' then '|ocf_to_sales=' || reason end), '')
         || coalesce(max(case when metric = 'capex_to_revenue' then '|capex_to_revenue=' || reason end), '')
-        || coalesce(max(case when metric = 'research_and_development_to_revenue' then '|research_and_development_to_revenue=' || reason end), '')
-        || coalesce(max(case when metric = 'selling_general_and_administrative_to_revenue' then '|selling_general_and_administrative_to_revenue=' || reason end), '')
-        || coalesce(max(case when metric = 'stock_based_compensation_to_revenue' then '|stock_based_compensation_to_revenue=' || reason end), '') as reasons
+        || coalesce(max(case
+            when metric = 'research_and_development_to_revenue'
+                then '|research_and_development_to_revenue=' || reason
+        end), '')
+        || coalesce(max(case
+            when metric = 'selling_general_and_administrative_to_revenue'
+                then '|selling_general_and_administrative_to_revenue=' || reason
+        end), '')
+        || coalesce(max(case
+            when metric = 'stock_based_compensation_to_revenue'
+                then '|stock_based_compensation_to_revenue=' || reason
+        end), '') as reasons
     from ratio_values
     where family = 'margin'
     group by period_id
@@ -48,10 +66,16 @@ return_figures as (
         max(case when metric = 'roic_average' then metric_value end) as roic_average,
         coalesce(max(case when metric = 'roe' then '|roe=' || reason end), '')
         || coalesce(max(case when metric = 'roa' then '|roa=' || reason end), '')
-        || coalesce(max(case when metric = 'return_on_tangible_assets' then '|return_on_tangible_assets=' || reason end), '')
+        || coalesce(max(case
+            when metric = 'return_on_tangible_assets'
+                then '|return_on_tangible_assets=' || reason
+        end), '')
         || coalesce(max(case when metric = 'roic' then '|roic=' || reason end), '')
         || coalesce(max(case when metric = 'roce' then '|roce=' || reason end), '')
-        || coalesce(max(case when metric = 'operating_return_on_assets' then '|operating_return_on_assets=' || reason end), '')
+        || coalesce(max(case
+            when metric = 'operating_return_on_assets'
+                then '|operating_return_on_assets=' || reason
+        end), '')
         || coalesce(max(case when metric = 'roe_average' then '|roe_average=' || reason end), '')
         || coalesce(max(case when metric = 'roa_average' then '|roa_average=' || reason end), '')
         || coalesce(max(case when metric = 'roic_average' then '|roic_average=' || reason end), '') as reasons
@@ -86,12 +110,27 @@ turnover_figures as (
         || coalesce(max(case when metric = 'receivables_turnover' then '|receivables_turnover=' || reason end), '')
         || coalesce(max(case when metric = 'inventory_turnover' then '|inventory_turnover=' || reason end), '')
         || coalesce(max(case when metric = 'payables_turnover' then '|payables_turnover=' || reason end), '')
-        || coalesce(max(case when metric = 'working_capital_turnover' then '|working_capital_turnover=' || reason end), '')
+        || coalesce(max(case
+            when metric = 'working_capital_turnover'
+                then '|working_capital_turnover=' || reason
+        end), '')
         || coalesce(max(case when metric = 'asset_turnover_average' then '|asset_turnover_average=' || reason end), '')
-        || coalesce(max(case when metric = 'fixed_asset_turnover_average' then '|fixed_asset_turnover_average=' || reason end), '')
-        || coalesce(max(case when metric = 'receivables_turnover_average' then '|receivables_turnover_average=' || reason end), '')
-        || coalesce(max(case when metric = 'inventory_turnover_average' then '|inventory_turnover_average=' || reason end), '')
-        || coalesce(max(case when metric = 'payables_turnover_average' then '|payables_turnover_average=' || reason end), '')
+        || coalesce(max(case
+            when metric = 'fixed_asset_turnover_average'
+                then '|fixed_asset_turnover_average=' || reason
+        end), '')
+        || coalesce(max(case
+            when metric = 'receivables_turnover_average'
+                then '|receivables_turnover_average=' || reason
+        end), '')
+        || coalesce(max(case
+            when metric = 'inventory_turnover_average'
+                then '|inventory_turnover_average=' || reason
+        end), '')
+        || coalesce(max(case
+            when metric = 'payables_turnover_average'
+                then '|payables_turnover_average=' || reason
+        end), '')
         || coalesce(max(case when metric = 'days_sales_outstanding' then '|days_sales_outstanding=' || reason end), '')
         || coalesce(max(case when metric = 'days_inventory' then '|days_inventory=' || reason end), '')
         || coalesce(max(case when metric = 'days_payables' then '|days_payables=' || reason end), '')
@@ -117,9 +156,15 @@ liquidity_figures as (
         coalesce(max(case when metric = 'current_ratio' then '|current_ratio=' || reason end), '')
         || coalesce(max(case when metric = 'quick_ratio' then '|quick_ratio=' || reason end), '')
         || coalesce(max(case when metric = 'cash_ratio' then '|cash_ratio=' || reason end), '')
-        || coalesce(max(case when metric = 'operating_cash_flow_ratio' then '|operating_cash_flow_ratio=' || reason end), '')
+        || coalesce(max(case
+            when metric = 'operating_cash_flow_ratio'
+                then '|operating_cash_flow_ratio=' || reason
+        end), '')
         || coalesce(max(case when metric = 'working_capital' then '|working_capital=' || reason end), '')
-        || coalesce(max(case when metric = 'net_current_asset_value' then '|net_current_asset_value=' || reason end), '')
+        || coalesce(max(case
+            when metric = 'net_current_asset_value'
+                then '|net_current_asset_value=' || reason
+        end), '')
         || coalesce(max(case when metric = 'graham_net_net' then '|graham_net_net=' || reason end), '') as reasons
     from ratio_values
     where family = 'liquidity'
@@ -141,13 +186,19 @@ leverage_figures as (
         coalesce(max(case when metric = 'debt_to_equity' then '|debt_to_equity=' || reason end), '')
         || coalesce(max(case when metric = 'debt_to_assets' then '|debt_to_assets=' || reason end), '')
         || coalesce(max(case when metric = 'debt_to_capital' then '|debt_to_capital=' || reason end), '')
-        || coalesce(max(case when metric = 'long_term_debt_to_capital' then '|long_term_debt_to_capital=' || reason end), '')
+        || coalesce(max(case
+            when metric = 'long_term_debt_to_capital'
+                then '|long_term_debt_to_capital=' || reason
+        end), '')
         || coalesce(max(case when metric = 'liabilities_to_assets' then '|liabilities_to_assets=' || reason end), '')
         || coalesce(max(case when metric = 'financial_leverage' then '|financial_leverage=' || reason end), '')
         || coalesce(max(case when metric = 'solvency_ratio' then '|solvency_ratio=' || reason end), '')
         || coalesce(max(case when metric = 'invested_capital' then '|invested_capital=' || reason end), '')
         || coalesce(max(case when metric = 'tangible_asset_value' then '|tangible_asset_value=' || reason end), '')
-        || coalesce(max(case when metric = 'intangibles_to_assets' then '|intangibles_to_assets=' || reason end), '') as reasons
+        || coalesce(max(case
+            when metric = 'intangibles_to_assets'
+                then '|intangibles_to_assets=' || reason
+        end), '') as reasons
     from ratio_values
     where family = 'leverage'
     group by period_id
@@ -164,7 +215,10 @@ coverage_figures as (
         || coalesce(max(case when metric = 'ocf_to_short_term_debt' then '|ocf_to_short_term_debt=' || reason end), '')
         || coalesce(max(case when metric = 'ocf_to_total_debt' then '|ocf_to_total_debt=' || reason end), '')
         || coalesce(max(case when metric = 'capex_coverage' then '|capex_coverage=' || reason end), '')
-        || coalesce(max(case when metric = 'dividend_and_capex_coverage' then '|dividend_and_capex_coverage=' || reason end), '') as reasons
+        || coalesce(max(case
+            when metric = 'dividend_and_capex_coverage'
+                then '|dividend_and_capex_coverage=' || reason
+        end), '') as reasons
     from ratio_values
     where family = 'coverage'
     group by period_id
@@ -177,7 +231,10 @@ ebitda_figures as (
         max(case when metric = 'debt_service_coverage' then metric_value end) as debt_service_coverage,
         coalesce(max(case when metric = 'ebitda_margin' then '|ebitda_margin=' || reason end), '')
         || coalesce(max(case when metric = 'net_debt_to_ebitda' then '|net_debt_to_ebitda=' || reason end), '')
-        || coalesce(max(case when metric = 'debt_service_coverage' then '|debt_service_coverage=' || reason end), '') as reasons
+        || coalesce(max(case
+            when metric = 'debt_service_coverage'
+                then '|debt_service_coverage=' || reason
+        end), '') as reasons
     from ratio_values
     where family = 'ebitda'
     group by period_id
@@ -199,8 +256,14 @@ cash_figures as (
         || coalesce(max(case when metric = 'income_quality' then '|income_quality=' || reason end), '')
         || coalesce(max(case when metric = 'payout_ratio' then '|payout_ratio=' || reason end), '')
         || coalesce(max(case when metric = 'total_payout_ratio' then '|total_payout_ratio=' || reason end), '')
-        || coalesce(max(case when metric = 'free_cash_flow_to_equity' then '|free_cash_flow_to_equity=' || reason end), '')
-        || coalesce(max(case when metric = 'free_cash_flow_to_firm' then '|free_cash_flow_to_firm=' || reason end), '') as reasons
+        || coalesce(max(case
+            when metric = 'free_cash_flow_to_equity'
+                then '|free_cash_flow_to_equity=' || reason
+        end), '')
+        || coalesce(max(case
+            when metric = 'free_cash_flow_to_firm'
+                then '|free_cash_flow_to_firm=' || reason
+        end), '') as reasons
     from ratio_values
     where family = 'cash'
     group by period_id
@@ -215,7 +278,10 @@ tax_figures as (
         coalesce(max(case when metric = 'effective_tax_rate' then '|effective_tax_rate=' || reason end), '')
         || coalesce(max(case when metric = 'tax_burden' then '|tax_burden=' || reason end), '')
         || coalesce(max(case when metric = 'interest_burden' then '|interest_burden=' || reason end), '')
-        || coalesce(max(case when metric = 'ebt_to_operating_income' then '|ebt_to_operating_income=' || reason end), '') as reasons
+        || coalesce(max(case
+            when metric = 'ebt_to_operating_income'
+                then '|ebt_to_operating_income=' || reason
+        end), '') as reasons
     from ratio_values
     where family = 'tax'
     group by period_id
@@ -242,15 +308,22 @@ per_share_figures as (
         || coalesce(max(case when metric = 'dividends_per_share' then '|dividends_per_share=' || reason end), '')
         || coalesce(max(case when metric = 'cash_per_share' then '|cash_per_share=' || reason end), '')
         || coalesce(max(case when metric = 'book_value_per_share' then '|book_value_per_share=' || reason end), '')
-        || coalesce(max(case when metric = 'tangible_book_value_per_share' then '|tangible_book_value_per_share=' || reason end), '')
-        || coalesce(max(case when metric = 'interest_debt_per_share' then '|interest_debt_per_share=' || reason end), '')
+        || coalesce(max(case
+            when metric = 'tangible_book_value_per_share'
+                then '|tangible_book_value_per_share=' || reason
+        end), '')
+        || coalesce(max(case
+            when metric = 'interest_debt_per_share'
+                then '|interest_debt_per_share=' || reason
+        end), '')
         || coalesce(max(case when metric = 'graham_number' then '|graham_number=' || reason end), '') as reasons
     from ratio_values
     where family = 'per_share'
     group by period_id
 )
 select
-    b.vintage_id, b.first_known_from, b.company_key, b.symbol, b.fiscal_date, b.fiscal_date_key, b.basis, b.reported_currency,
+    b.vintage_id, b.first_known_from, b.company_key, b.symbol, b.fiscal_date, b.fiscal_date_key, b.basis,
+    b.reported_currency,
     margin_figures.* exclude (period_id, reasons),
     return_figures.* exclude (period_id, reasons),
     turnover_figures.* exclude (period_id, reasons),
@@ -261,7 +334,7 @@ select
     cash_figures.* exclude (period_id, reasons),
     tax_figures.* exclude (period_id, reasons),
     per_share_figures.* exclude (period_id, reasons),
-    -- why each NULL is NULL, |metric=reason|metric=reason: metric_nulls reads it
+    -- why each NULL is NULL, as |metric=reason|metric=reason; metric_nulls reads it
     margin_figures.reasons
     || return_figures.reasons
     || turnover_figures.reasons

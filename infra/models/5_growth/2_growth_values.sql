@@ -1,4 +1,5 @@
--- grain: lane x fiscal_date x basis x item x horizon. One line an item: (x - x0) over |x0|, or the yearly rate over 3 and 5 years.
+-- grain: vintage x fiscal_date x basis x item x horizon. One SELECT per item: (x - x0) over |x0|, or the annual rate
+-- over 3 and 5 years.
 create or replace temporary table growth_values as
 with items as (
     select period_id, 'revenue' as item, revenue as amount, 'plain' as kind from period_inputs
@@ -29,7 +30,7 @@ judged as (
         period_id, item, horizon, years, x, x0,
         case
             when null_reason is not null then null_reason
-            -- a rate over years needs two positive ends; a change needs only a base that is not zero
+            -- an annual rate needs a positive value at both ends; a change only needs a base other than zero
             when years > 1 and (x <= 0 or x0 <= 0) and kind = 'earnings' then 'negative_earnings'
             when years > 1 and (x <= 0 or x0 <= 0) then 'nonpositive_denominator'
             when x0 = 0 then 'nonpositive_denominator'

@@ -1,4 +1,5 @@
--- grain: lane x valid_from. The lines of valuation_terms turned into columns: NULL wherever there is a reason.
+-- grain: vintage x valid_from. The operands of valuation_terms pivoted into columns, most of them divisors of a price:
+-- NULL if there is a reason.
 create or replace temporary table valuation_divisors as
 select
     range_id,
@@ -29,7 +30,8 @@ select
     max(case when metric = 'dividend_yield' then operand end) as dividend_yield_operand,
     max(case when metric = 'dividends_per_share_ttm' then operand end) as dividends_per_share_ttm_operand,
     max(case when metric = 'payout_ratio' then operand end) as payout_ratio_operand,
-    -- every reason of the range in one text, |metric=reason|metric=reason: a day's row carries it, and metric_nulls reads it
+    -- all reasons of the range in one text, |metric=reason|metric=reason; every day's row carries it and metric_nulls
+    -- reads it
     coalesce(max(case when metric = 'shares_outstanding_used' then '|shares_outstanding_used=' || reason end), '')
     || coalesce(max(case when metric = 'market_cap' then '|market_cap=' || reason end), '')
     || coalesce(max(case when metric = 'enterprise_value' then '|enterprise_value=' || reason end), '')

@@ -1,5 +1,5 @@
--- grain: lane x price_date (from prices_from on). Which fundamentals, dividends and share count go with a day; in a lane of the past only the
--- days whose session had closed before its cutoff, and that the next lane values otherwise.
+-- grain: vintage x price_date (from prices_from on). The fundamentals, dividends and share count of each day. A past
+-- vintage only has the days whose session had closed before its cutoff and that the next vintage values differently.
 create or replace temporary table valuation_days as
 with days as (select symbol, price_date, session_no, close_price::double as price from price_windows),
 payers as (select distinct symbol from dividend_events),
@@ -9,7 +9,9 @@ current_ranges as (
     join vintages as l on l.vintage_id = k.vintage_id and l.is_current
 ),
 past_ranges as (
-    select l.vintage_id, l.symbol, s.range_id, s.valid_from, s.valid_to, (l.cutoff - interval '21 hours')::date as last_session
+    select
+        l.vintage_id, l.symbol, s.range_id, s.valid_from, s.valid_to,
+        (l.cutoff - interval '21 hours')::date as last_session
     from revised_ranges as s
     join vintages as l on l.vintage_id = s.vintage_id
 ),
@@ -21,13 +23,18 @@ valued_days as (
     select r.vintage_id, r.range_id, d.*
     from days as d
     join past_ranges as r
-        on r.symbol = d.symbol and d.price_date >= r.valid_from and d.price_date < r.valid_to and d.price_date <= r.last_session
+        on r.symbol = d.symbol
+        and d.price_date >= r.valid_from and d.price_date < r.valid_to and d.price_date <= r.last_session
 )
 select
-    d.vintage_id, d.symbol, d.price_date, d.session_no, d.price, k.range_id, k.fundamentals_as_of, k.fundamentals_known_on,
+    d.vintage_id, d.symbol, d.price_date, d.session_no, d.price, k.range_id, k.fundamentals_as_of,
+    k.fundamentals_known_on,
     coalesce(n.shares, o.shares_outstanding_used_operand) as shares,
-    case when n.shares is not null then n.shares_source when o.shares_outstanding_used_operand is not null then 'statement' end as shares_source,
-    -- a payer's dividends of the year, zero when there were none; NULL for a company without any dividend event
+    case
+        when n.shares is not null then n.shares_source
+        when o.shares_outstanding_used_operand is not null then 'statement'
+    end as shares_source,
+    -- a payer's dividends over the last year, zero if there were none; NULL for a company without any dividend event
     case when p.symbol is not null then coalesce(v.dividends_per_share, 0.0::double) end as dividends_per_share
 from valued_days as d
 join fundamentals_ranges as k on k.range_id = d.range_id

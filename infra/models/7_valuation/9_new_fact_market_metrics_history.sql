@@ -1,5 +1,6 @@
--- grain: lane x metric_date (from prices_from on). The day's price against the fundamentals known that day.
--- pe_ratio_ttm divides by the sum of the four reported diluted EPS, as the market does; enterprise_value is the wide one, *_fmp FMP's.
+-- grain: vintage x metric_date (from prices_from on). The day's price against the fundamentals known on that day.
+-- pe_ratio_ttm divides by the sum of the four reported diluted EPS, as the market does. enterprise_value is the wide
+-- definition, the columns with _fmp have FMP's.
 create or replace temporary table new_fact_market_metrics_history as
 with recomputed_companies as (select symbol, company_key from companies),
 valued as (
@@ -14,12 +15,13 @@ valued as (
 )
 select
     v.vintage_id,
-    -- a day's figures are known at its close, 16:00 in New York: 21:00 UTC, or an hour before
+    -- a day's figures are known at its close, 16:00 in New York: 21:00 UTC, or 20:00 in summer
     (w.price_date::timestamp + interval '21 hours')::timestamp as first_known_from,
     c.company_key, w.symbol, w.price_date as metric_date,
     (year(w.price_date) * 10000 + month(w.price_date) * 100 + day(w.price_date))::bigint as metric_date_key,
     w.close_price, v.shares::decimal(38, 6) as shares_outstanding_used, v.shares_source,
-    v.market_cap::decimal(38, 6) as market_cap, v.enterprise_value::decimal(38, 6) as enterprise_value, v.enterprise_value_fmp::decimal(38, 6) as enterprise_value_fmp,
+    v.market_cap::decimal(38, 6) as market_cap, v.enterprise_value::decimal(38, 6) as enterprise_value,
+    v.enterprise_value_fmp::decimal(38, 6) as enterprise_value_fmp,
     v.price / nullif(v.pe_ratio_operand, 0) as pe_ratio,
     v.price / nullif(v.pe_ratio_ttm_operand, 0) as pe_ratio_ttm,
     v.price / nullif(v.pb_ratio_operand, 0) as pb_ratio,
@@ -52,10 +54,12 @@ select
         else v.dividends_per_share_ttm_operand
     end as dividends_per_share_ttm,
     v.payout_ratio_operand as payout_ratio,
-    w.return_1d, w.return_5d, w.return_21d, w.return_63d, w.return_126d, w.return_252d, w.total_return_252d, w.volatility_30d, w.volatility_90d,
+    w.return_1d, w.return_5d, w.return_21d, w.return_63d, w.return_126d, w.return_252d, w.total_return_252d,
+    w.volatility_30d, w.volatility_90d,
     i.beta_252d, i.correlation_252d, w.high_52w, w.low_52w, w.sma_50, w.sma_200, w.max_drawdown_252d,
     v.fundamentals_as_of, v.fundamentals_known_on,
-    -- the reasons of figures that need fundamentals go with the range, those of figures of prices alone with the number of sessions
+    -- reasons of figures that need fundamentals belong to the range; reasons of figures from prices only depend on the
+    -- number of sessions
     v.reasons || case
         when w.return_1d is not null
             and w.return_5d is not null
@@ -74,22 +78,101 @@ select
             and w.sma_200 is not null
             and w.max_drawdown_252d is not null then ''
         else
-            case when w.return_1d is null then '|return_1d=' || case when w.session_no < 2 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when w.return_5d is null then '|return_5d=' || case when w.session_no < 6 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when w.return_21d is null then '|return_21d=' || case when w.session_no < 22 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when w.return_63d is null then '|return_63d=' || case when w.session_no < 64 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when w.return_126d is null then '|return_126d=' || case when w.session_no < 127 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when w.return_252d is null then '|return_252d=' || case when w.session_no < 253 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when w.total_return_252d is null then '|total_return_252d=' || case when w.session_no < 253 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when w.volatility_30d is null then '|volatility_30d=' || case when w.session_no < 31 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when w.volatility_90d is null then '|volatility_90d=' || case when w.session_no < 91 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when i.beta_252d is null then '|beta_252d=' || case when w.session_no < 253 then 'insufficient_history' else case when i.symbol is not null then 'nonpositive_denominator' else 'missing_input' end end else '' end
-            || case when i.correlation_252d is null then '|correlation_252d=' || case when w.session_no < 253 then 'insufficient_history' else case when i.symbol is not null then 'nonpositive_denominator' else 'missing_input' end end else '' end
-            || case when w.high_52w is null then '|high_52w=' || case when w.session_no < 252 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when w.low_52w is null then '|low_52w=' || case when w.session_no < 252 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when w.sma_50 is null then '|sma_50=' || case when w.session_no < 50 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when w.sma_200 is null then '|sma_200=' || case when w.session_no < 200 then 'insufficient_history' else 'missing_input' end else '' end
-            || case when w.max_drawdown_252d is null then '|max_drawdown_252d=' || case when w.session_no < 252 then 'insufficient_history' else 'missing_input' end else '' end
+            case
+                when w.return_1d is null
+                    then '|return_1d=' || case when w.session_no < 2 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
+            || case
+                when w.return_5d is null
+                    then '|return_5d=' || case when w.session_no < 6 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
+            || case
+                when w.return_21d is null
+                    then '|return_21d=' || case when w.session_no < 22 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
+            || case
+                when w.return_63d is null
+                    then '|return_63d=' || case when w.session_no < 64 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
+            || case
+                when w.return_126d is null
+                    then '|return_126d=' || case when w.session_no < 127 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
+            || case
+                when w.return_252d is null
+                    then '|return_252d=' || case when w.session_no < 253 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
+            || case
+                when w.total_return_252d is null
+                    then '|total_return_252d=' || case when w.session_no < 253 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
+            || case
+                when w.volatility_30d is null
+                    then '|volatility_30d=' || case when w.session_no < 31 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
+            || case
+                when w.volatility_90d is null
+                    then '|volatility_90d=' || case when w.session_no < 91 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
+            || case
+                when i.beta_252d is null
+                    then '|beta_252d=' || case when w.session_no < 253 then 'insufficient_history'
+                        else case when i.symbol is not null then 'nonpositive_denominator' else 'missing_input' end end
+                else ''
+            end
+            || case
+                when i.correlation_252d is null
+                    then '|correlation_252d=' || case when w.session_no < 253 then 'insufficient_history'
+                        else case when i.symbol is not null then 'nonpositive_denominator' else 'missing_input' end end
+                else ''
+            end
+            || case
+                when w.high_52w is null
+                    then '|high_52w=' || case when w.session_no < 252 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
+            || case
+                when w.low_52w is null
+                    then '|low_52w=' || case when w.session_no < 252 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
+            || case
+                when w.sma_50 is null
+                    then '|sma_50=' || case when w.session_no < 50 then 'insufficient_history' else 'missing_input' end
+                else ''
+            end
+            || case
+                when w.sma_200 is null
+                    then '|sma_200=' || case when w.session_no < 200 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
+            || case
+                when w.max_drawdown_252d is null
+                    then '|max_drawdown_252d=' || case when w.session_no < 252 then 'insufficient_history'
+                        else 'missing_input' end
+                else ''
+            end
     end as null_reasons
 from price_windows as w
 join valued as v on v.symbol = w.symbol and v.price_date = w.price_date

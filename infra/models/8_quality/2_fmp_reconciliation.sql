@@ -1,5 +1,7 @@
--- grain: company that FMP gave its own figures of and that has twelve months of ours: FMP's beside ours of the same day, one row a company.
--- FMP's are undated: they are of the day they were fetched. What they can be compared with, and why not, is decided here for all of them at once.
+-- grain: company for which FMP gave its own figures and for which we have twelve months. FMP's figures and ours of the
+-- same day in one row.
+-- FMP's figures have no date: they are as of the day they were fetched. This model decides, once for all figures, what
+-- they can be compared with and why not.
 create or replace temporary table fmp_reconciliation as
 with recomputed_companies as (select symbol, company_key, prices_from from companies),
 current_vintages as (select vintage_id from vintages where is_current),
@@ -18,17 +20,21 @@ fmp_ratios as (select * from staging.ratios_ttm),
 fmp_metrics as (select * from staging.key_metrics_ttm),
 new_days as (
     select
-        m.symbol, m.metric_date, m.close_price, m.shares_source, m.market_cap, m.enterprise_value_fmp, m.pe_ratio_ttm, m.pb_ratio, m.ps_ratio_ttm, m.p_to_fcf_ttm,
-        m.p_to_ocf_ttm, m.ev_to_revenue_ttm_fmp, m.ev_to_ebitda_fmp, m.ev_to_fcf_fmp, m.ev_to_ocf_fmp, m.debt_to_market_cap, m.fcf_yield, m.earnings_yield,
+        m.symbol, m.metric_date, m.close_price, m.shares_source, m.market_cap, m.enterprise_value_fmp, m.pe_ratio_ttm,
+        m.pb_ratio, m.ps_ratio_ttm, m.p_to_fcf_ttm,
+        m.p_to_ocf_ttm, m.ev_to_revenue_ttm_fmp, m.ev_to_ebitda_fmp, m.ev_to_fcf_fmp, m.ev_to_ocf_fmp,
+        m.debt_to_market_cap, m.fcf_yield, m.earnings_yield,
         m.dividend_yield, m.dividends_per_share_ttm, m.null_reasons
     from new_fact_market_metrics_history as m
     join current_vintages as l on l.vintage_id = m.vintage_id
 ),
--- days before those that are computed anew stay as they are
+-- days before prices_from are not recomputed
 old_days as (
     select
-        m.symbol, m.metric_date, m.close_price, m.shares_source, m.market_cap, m.enterprise_value_fmp, m.pe_ratio_ttm, m.pb_ratio, m.ps_ratio_ttm, m.p_to_fcf_ttm,
-        m.p_to_ocf_ttm, m.ev_to_revenue_ttm_fmp, m.ev_to_ebitda_fmp, m.ev_to_fcf_fmp, m.ev_to_ocf_fmp, m.debt_to_market_cap, m.fcf_yield, m.earnings_yield,
+        m.symbol, m.metric_date, m.close_price, m.shares_source, m.market_cap, m.enterprise_value_fmp, m.pe_ratio_ttm,
+        m.pb_ratio, m.ps_ratio_ttm, m.p_to_fcf_ttm,
+        m.p_to_ocf_ttm, m.ev_to_revenue_ttm_fmp, m.ev_to_ebitda_fmp, m.ev_to_fcf_fmp, m.ev_to_ocf_fmp,
+        m.debt_to_market_cap, m.fcf_yield, m.earnings_yield,
         m.dividend_yield, m.dividends_per_share_ttm, m.null_reasons
     from analytics.fact_market_metrics as m
     join recomputed_companies as c on c.symbol = m.symbol and m.metric_date < c.prices_from
@@ -47,9 +53,10 @@ newest as (
 answers as (
     select
         c.company_key, c.symbol, n.fiscal_date, n.known_on, f.observed_at as ratios_at, k.observed_at as metrics_at,
-        (f.observed_at - interval '5 hours')::date as ratios_on, (k.observed_at - interval '5 hours')::date as metrics_on,
+        (f.observed_at - interval '5 hours')::date as ratios_on,
+        (k.observed_at - interval '5 hours')::date as metrics_on,
         coalesce((f.observed_at - interval '5 hours')::date, (k.observed_at - interval '5 hours')::date) as answered_on,
-        -- the price that FMP divided by
+        -- the price by which FMP divided
         coalesce(
             nullif(f.price_to_book_ratio_ttm * f.book_value_per_share_ttm, 0),
             nullif(f.price_to_operating_cash_flow_ratio_ttm * f.operating_cash_flow_per_share_ttm, 0)
@@ -60,7 +67,7 @@ answers as (
     left join fmp_metrics as k on k.symbol = c.symbol
     where f.symbol is not null or k.symbol is not null
 ),
--- the newest version of a quarter under the twelve months
+-- when the newest version of a quarter within the twelve months was received
 received as (
     select s.symbol, max(s.observed_at) as received_at
     from statements as s
@@ -77,15 +84,20 @@ days as (
 select
     a.company_key, a.symbol, a.fiscal_date, coalesce(d.metric_date, a.answered_on) as metric_date,
     case when a.ratios_at < v.received_at or a.ratios_on < a.known_on then 'fmp_older_than_ours' end as ratios_reason,
-    case when a.metrics_at < v.received_at or a.metrics_on < a.known_on then 'fmp_older_than_ours' end as metrics_reason,
-    -- FMP divides by the price of the moment, ours is the close: within a tenth of a percent they are one
+    case
+        when a.metrics_at < v.received_at or a.metrics_on < a.known_on then 'fmp_older_than_ours'
+    end as metrics_reason,
+    -- FMP divides by the price of the moment and we by the close; within 0.1 % they count as the same
     case
         when a.fmp_price is null or a.metrics_on <> a.ratios_on then 'other_price'
         when abs(a.fmp_price - d.close_price::double) > 0.001::double * d.close_price::double then 'other_price'
     end as price_reason,
-    -- FMP multiplies with the share count of the moment, as we do on the newest day alone
+    -- FMP multiplies by the share count of the moment, as we do on the newest day only
     case when d.shares_source = 'statement' then 'other_share_count' end as shares_reason,
-    r.* exclude (vintage_id, first_known_from, company_key, symbol, fiscal_date, fiscal_date_key, basis, reported_currency, null_reasons),
+    r.* exclude (
+        vintage_id, first_known_from, company_key, symbol, fiscal_date, fiscal_date_key, basis, reported_currency,
+        null_reasons
+    ),
     coalesce(r.null_reasons, '') || coalesce(d.null_reasons, '') as null_reasons,
     d.* exclude (symbol, metric_date, close_price, shares_source, null_reasons),
     f.* exclude (symbol, row_hash, observed_at, run_id, source_file, source_row),

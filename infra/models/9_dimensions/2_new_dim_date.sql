@@ -1,4 +1,4 @@
--- grain: calendar day, 1985-01-01 to 2049-12-31. No week number: its rules are a session setting on Snowflake.
+-- grain: calendar day, 1985-01-01 to 2049-12-31. No week number: on Snowflake its rules depend on a session setting.
 create or replace temporary table new_dim_date as
 with digits as (
     select 0 as n union all select 1 union all select 2 union all select 3 union all select 4
@@ -16,7 +16,10 @@ weekdays as (
     -- 1984-01-02 was a Monday; ISO: Monday is 1
     select
         calendar_date,
-        (calendar_date - date '1984-01-02' - 7 * floor((calendar_date - date '1984-01-02')::double / 7.0::double) + 1)::bigint as day_of_week
+        (
+            calendar_date - date '1984-01-02'
+            - 7 * floor((calendar_date - date '1984-01-02')::double / 7.0::double) + 1
+        )::bigint as day_of_week
     from days
     where calendar_date <= date '2049-12-31'
 )
