@@ -109,7 +109,7 @@ fn figures_that_other_models_made_are_computed_anew() {
     let (server, home) = (Server::of(SYMBOLS), Home::copy_of(&first().home));
     let before = home.content();
     let connection = duckdb::Connection::open(home.warehouse()).unwrap();
-    let other = "update ops.models set sha256 = 'other' where file in ('31_ratio_values.sql', 'tables/fact_growth_rates_history.sql'); \
+    let other = "update ops.models set sha256 = 'other' where file in ('4_ratios/3_ratio_values.sql', 'tables/fact_growth_rates_history.sql'); \
                  update analytics.fact_financial_ratios_history set roe = 0; \
                  alter table analytics.fact_growth_rates_history drop column revenue_yoy";
     connection.execute_batch(other).unwrap();

@@ -84,7 +84,7 @@ fn replaced_figures_are_due_and_a_table_of_another_version_is_told_apart() {
         let own = text(&mut warehouse, hash).await;
         for statement in [
             "update ops.models set sha256 = 'older' where file like '%dim_company.sql' or file like '%metric_nulls.sql'",
-            "insert into ops.models (file, sha256) select '00_scope.sql', 'model'",
+            "insert into ops.models (file, sha256) select '1_scope/1_companies_to_recompute.sql', 'model'",
         ] {
             warehouse.execute(statement).await.unwrap();
         }
@@ -98,7 +98,7 @@ fn replaced_figures_are_due_and_a_table_of_another_version_is_told_apart() {
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from analytics.dim_company").await, "0");
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from staging.profile").await, "1");
         assert_eq!(text(&mut warehouse, "select dataset || ' ' || symbol from ops.changes").await, "models ACME");
-        let models = "select sha256 from ops.models where file = '00_scope.sql'";
+        let models = "select sha256 from ops.models where file = '1_scope/1_companies_to_recompute.sql'";
         assert_eq!(text(&mut warehouse, models).await, "model", "what models made figures is for the functions to say");
     });
 }

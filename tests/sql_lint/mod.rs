@@ -35,28 +35,39 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../infra/models")
 }
 
-/// Files of a folder of models, by the name they have in `models.rs`.
+/// The SQL files of a folder of models, by the name they have in `models.rs`.
 fn files(below: &str) -> Vec<(String, String)> {
     let entries = fs::read_dir(folder().join(below)).into_iter().flatten().flatten();
     let mut found: Vec<(String, String)> = entries
-        .filter(|entry| entry.path().is_file())
         .map(|entry| {
             let name = entry.file_name().into_string().unwrap();
-            let name = if below.is_empty() { name } else { format!("{below}/{name}") };
-            (name, fs::read_to_string(entry.path()).unwrap())
+            (format!("{below}/{name}"), fs::read_to_string(entry.path()).unwrap())
         })
         .collect();
     found.sort();
     found
 }
 
-const PLACES: [(&str, Place); 3] = [("", Place::Model), ("tables", Place::Table), ("views", Place::View)];
+/// The folders of `infra/models`, in the order in which their models run.
+const FOLDERS: [(&str, Place); 11] = [
+    ("1_scope", Place::Model),
+    ("2_statements", Place::Model),
+    ("3_ttm", Place::Model),
+    ("4_ratios", Place::Model),
+    ("5_growth", Place::Model),
+    ("6_prices", Place::Model),
+    ("7_valuation", Place::Model),
+    ("8_quality", Place::Model),
+    ("9_dimensions", Place::Model),
+    ("tables", Place::Table),
+    ("views", Place::View),
+];
 
 #[test]
 fn every_model_table_and_view_is_in_the_subset_of_both_engines() {
     let mut wrong = Vec::new();
     let mut seen = 0;
-    for (below, place) in PLACES {
+    for (below, place) in FOLDERS {
         for (name, sql) in files(below) {
             seen += 1;
             wrong.extend(lint(place, &sql).into_iter().map(|what| format!("{name}: {what}")));
@@ -79,26 +90,27 @@ fn the_set_up_that_the_catalog_renders_is_too() {
 
 #[test]
 fn the_list_of_models_is_the_folder_both_ways() {
-    for (below, _) in PLACES {
-        let here = |file: &str| file.split_once('/').map_or("", |(folder, _)| folder) == below;
+    for (below, place) in FOLDERS {
+        let here = |file: &str| file.split_once('/').is_some_and(|(folder, _)| folder == below);
         let all = findata_models::MODELS.iter().chain(findata_models::TABLES).filter(|m| here(m.file));
         let mut listed: Vec<(String, String)> = all.map(|m| (m.file.to_owned(), m.sql.to_owned())).collect();
-        let order: Vec<String> = listed.iter().map(|(name, _)| name.clone()).collect();
-        listed.sort();
-        let names = |all: &[(String, String)]| all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        assert_eq!(names(&listed), names(&files(below)));
-        assert!(listed == files(below), "the texts of {below} are not those of the files");
-        if below.is_empty() {
-            assert_eq!(order, names(&listed), "models run in the order of their numbers");
+        if place != Place::Model {
+            listed.sort();
         }
+        let names = |all: &[(String, String)]| all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&listed), names(&files(below)), "models run in the order of their folders and numbers");
+        assert!(listed == files(below), "the texts of {below} are not those of the files");
     }
-    let below: Vec<String> = fs::read_dir(folder())
+    let order: Vec<&str> = findata_models::MODELS.iter().map(|m| m.file).collect();
+    assert!(order.is_sorted(), "models run in the order of their folders and numbers");
+    let mut below: Vec<String> = fs::read_dir(folder())
         .unwrap()
         .flatten()
         .filter(|e| e.path().is_dir())
         .map(|e| e.file_name().into_string().unwrap())
         .collect();
-    assert!(below.iter().all(|name| ["tables", "views"].contains(&name.as_str())), "{below:?}");
+    below.sort();
+    assert_eq!(below, FOLDERS.map(|(name, _)| name));
 }
 
 #[test]
@@ -114,7 +126,8 @@ fn every_published_table_has_a_table_and_a_model() {
     }
     // Every temporary table is made once, and named in the file's name.
     for model in findata_models::MODELS {
-        let stem = model.file.trim_end_matches(".sql").split_once('_').unwrap().1;
+        let name = model.file.split_once('/').unwrap().1;
+        let stem = name.trim_end_matches(".sql").split_once('_').unwrap().1;
         assert!(model.sql.contains(&format!("table {stem} as")), "{} makes another table", model.file);
     }
 }

@@ -1,6 +1,6 @@
 //! analytics: what was loaded becomes figures, published in one transaction, and the run is closed with a summary.
 //!
-//! [`models`] lists the SQL of `infra/models`; `versions` turns lanes into what was known when; `publish` writes what differs;
+//! [`models`] lists the SQL of `infra/models`; `versions` turns vintages into what was known when; `publish` writes what differs;
 //! `quality` says what the checks found; `summary` adds the ledger up.
 
 pub mod event;
@@ -123,7 +123,7 @@ async fn compute(
         warehouse.begin_step(run, FUNCTION, model.builds());
         warehouse.execute(model.sql).await.map_err(|error| named(error, model.file))?;
         tracing::debug!(model = model.file, seconds = begun.elapsed().as_secs_f64(), "model built");
-        if model.builds() == "scope" && nothing_to_compute(warehouse).await? {
+        if model.builds() == "companies_to_recompute" && nothing_to_compute(warehouse).await? {
             return publish::totals(warehouse).await;
         }
         warehouse.release(&findata_models::finished_after(position).collect::<Vec<_>>()).await?;
@@ -155,7 +155,8 @@ pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse
 }
 
 async fn nothing_to_compute(warehouse: &mut impl Warehouse) -> Result<bool> {
-    let anything = "select 'something' where exists (select 1 from scope) or exists (select 1 from pending)";
+    let anything =
+        "select 'something' where exists (select 1 from companies_to_recompute) or exists (select 1 from pending)";
     Ok(warehouse.query(anything).await?.is_empty())
 }
 

@@ -1,9 +1,12 @@
 //! Compares the models that computed the stored figures with those of this build.
 
+use std::collections::BTreeMap;
+
 use findata_domain::{Error, Result};
 use findata_models::{
     MODELS, TABLES,
     hashes::{ALL_COMPANIES_ARE_DUE, hashes, known, note},
+    literal,
 };
 use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
 
@@ -21,11 +24,15 @@ pub(crate) async fn match_models(warehouse: &mut impl Warehouse) -> Result<()> {
         )));
     }
     let models = hashes(MODELS);
-    let mut statements = Vec::new();
-    if models.iter().all(|(file, hash)| known.get(file) == Some(hash)) {
+    // A model of an older version may have had another file name: any file that is not a table's counts.
+    let older = known.into_iter().filter(|(file, _)| !tables.contains_key(file)).collect::<BTreeMap<_, _>>();
+    if older == models {
         return Ok(());
     }
-    if models.keys().any(|file| known.contains_key(file)) {
+    let mut statements = Vec::new();
+    if !older.is_empty() {
+        let names: Vec<String> = older.keys().map(|file| literal(file)).collect();
+        statements.push(format!("delete from ops.models where file in ({})", names.join(", ")));
         tracing::warn!("the figures were made by another version of findata: this run computes all of them anew");
         statements.push(ALL_COMPANIES_ARE_DUE.to_owned());
     }

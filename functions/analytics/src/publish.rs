@@ -23,11 +23,11 @@ pub(crate) async fn publish(
     also: &[String],
 ) -> Result<BTreeMap<String, TableCounts>> {
     let filled = filled(warehouse).await?;
-    let has_past = versions::has_past_lanes(warehouse).await?;
+    let has_past = versions::has_past_vintages(warehouse).await?;
     for table in PUBLISHED {
         let name = table.name;
-        if table.versions == Versions::OfLanes {
-            versions::merge_lanes(table, has_past, warehouse).await?;
+        if table.versions == Versions::OfVintages {
+            versions::merge_vintages(table, has_past, warehouse).await?;
         }
         if filled.contains(name) {
             warehouse.execute(&difference("delta", table, &new(table), &old(table))).await?;
@@ -68,25 +68,27 @@ async fn filled(warehouse: &mut impl Warehouse) -> Result<BTreeSet<String>> {
 }
 
 fn new(table: &Table) -> String {
-    // The helpers of a table with lanes have gone when its versions were made.
+    // Merging the vintages into versions has already dropped the helper columns.
     match table.versions {
         Versions::OfStatements => format!("select * exclude ({}) from new_{}", table.helpers().join(", "), table.name),
-        Versions::None | Versions::OfLanes => format!("select * from new_{}", table.name),
+        Versions::None | Versions::OfVintages => format!("select * from new_{}", table.name),
     }
 }
 
 fn old(table: &Table) -> String {
     let rows = format!("select t.* exclude (run_id, computed_at) from {} t", table.full_name());
-    // Lanes of the past are computed for some companies only; the older versions of the others stay as they are.
+    // Past vintages are computed for some companies only; the older versions of the others stay unchanged.
     let versions = match table.versions {
-        Versions::OfLanes => " and (s.with_history or t.known_to is null)",
+        Versions::OfVintages => " and (s.with_history or t.known_to is null)",
         Versions::None | Versions::OfStatements => "",
     };
     match table.extent {
         Extent::Whole => rows,
-        Extent::Companies => format!("{rows} join scope s on s.symbol = t.symbol{versions}"),
+        Extent::Companies => format!("{rows} join companies_to_recompute s on s.symbol = t.symbol{versions}"),
         Extent::Days(day) => {
-            format!("{rows} join scope s on s.symbol = t.symbol and t.{day} >= s.prices_from{versions}")
+            format!(
+                "{rows} join companies_to_recompute s on s.symbol = t.symbol and t.{day} >= s.prices_from{versions}"
+            )
         }
     }
 }

@@ -1,33 +1,33 @@
-//! From lanes to versions: a row of a lane of the past is an older version where the next lane that has its key says
-//! otherwise, and none where it says the same.
+//! Merges vintages into versions: a row of a past vintage becomes an older version if it differs from the row of the
+//! next vintage with the same key, and is dropped if it does not.
 //!
-//! A version is what was known from `known_from` on, and before `known_to`; the newest has no end. Set differences over whole rows tell versions
-//! apart, so that a NULL equals a NULL and no figure can be forgotten.
+//! A version was known from `known_from` until just before `known_to`; the newest version has no end. Versions are
+//! compared by set differences over whole rows, so that a NULL equals a NULL and no column can be forgotten.
 
 use findata_domain::Result;
 use findata_pipeline::ports::warehouse::Warehouse;
 
 use findata_models::{Extent, Table};
 
-/// Whether any company is computed as of the past too.
-pub(crate) async fn has_past_lanes(warehouse: &mut impl Warehouse) -> Result<bool> {
-    Ok(!warehouse.query("select 'past' where exists (select 1 from lanes where not is_current)").await?.is_empty())
+/// Whether any company has a past vintage in this run.
+pub(crate) async fn has_past_vintages(warehouse: &mut impl Warehouse) -> Result<bool> {
+    Ok(!warehouse.query("select 'past' where exists (select 1 from vintages where not is_current)").await?.is_empty())
 }
 
-/// Replaces the lanes of `new_<table>` by versions: its helper columns go, `known_from` and `known_to` come.
-pub(crate) async fn merge_lanes(table: &Table, has_past: bool, warehouse: &mut impl Warehouse) -> Result<()> {
+/// Replaces the vintages in `new_<table>` by versions: drops the helper columns, adds `known_from` and `known_to`.
+pub(crate) async fn merge_vintages(table: &Table, has_past: bool, warehouse: &mut impl Warehouse) -> Result<()> {
     let name = table.name;
-    warehouse.execute(&if has_past { all_lanes(table) } else { current_lanes(table) }).await?;
+    warehouse.execute(&if has_past { all_vintages(table) } else { current_vintages(table) }).await?;
     // Renamed, not copied: two copies of the market's days are the most memory that a run takes.
     warehouse.execute(&format!("drop table new_{name}")).await?;
     warehouse.execute(&format!("alter table versions rename to new_{name}")).await.map(|_| ())
 }
 
-/// When the older versions that this run does not compute ended: those of companies without lanes of the past.
+/// When the older versions that this run does not recompute ended: those of companies without past vintages.
 fn ended(table: &Table) -> String {
     let key = table.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
     format!(
-        "select {key}, max(t.known_to) as ended from analytics.{} t join scope s on s.symbol = t.symbol and not s.with_history \
+        "select {key}, max(t.known_to) as ended from analytics.{} t join companies_to_recompute s on s.symbol = t.symbol and not s.with_history \
          where t.known_to is not null group by {key}",
         table.name
     )
@@ -35,14 +35,14 @@ fn ended(table: &Table) -> String {
 
 /// What a key is known from: what came first, or the end of the version before.
 fn known_from(before: &str) -> String {
-    format!("case when {before} > known_first then {before} else known_first end as known_from")
+    format!("case when {before} > first_known_from then {before} else first_known_from end as known_from")
 }
 
 fn join_on(table: &Table, left: &str, right: &str) -> String {
     table.key.iter().map(|k| format!("{left}.{k} = {right}.{k}")).collect::<Vec<_>>().join(" and ")
 }
 
-fn current_lanes(table: &Table) -> String {
+fn current_vintages(table: &Table) -> String {
     let helpers = table.helpers().join(", ");
     format!(
         "create or replace temporary table versions as with ended as ({ended}) \
@@ -55,10 +55,10 @@ fn current_lanes(table: &Table) -> String {
     )
 }
 
-fn all_lanes(table: &Table) -> String {
+fn all_vintages(table: &Table) -> String {
     let helpers = table.helpers().join(", ");
     let key = table.key.join(", ");
-    // Periods that a lane of the past cannot have otherwise than the next one are not worth comparing.
+    // A past vintage cannot differ from the next one before `changed_from`, so earlier periods are not compared.
     let changed = match table.extent {
         Extent::Companies => "and n.fiscal_date >= l.changed_from",
         Extent::Whole | Extent::Days(_) => "",
@@ -67,23 +67,23 @@ fn all_lanes(table: &Table) -> String {
     format!(
         "create or replace temporary table versions as \
          with rows_of_past as ( \
-             select n.*, l.cutoff from new_{name} n join lanes l on l.lane_id = n.lane_id and not l.is_current {changed} \
+             select n.*, l.cutoff from new_{name} n join vintages l on l.vintage_id = n.vintage_id and not l.is_current {changed} \
          ), \
          contested as (select distinct {key} from rows_of_past), \
-         rows_of_now as (select n.*, l.cutoff from new_{name} n join lanes l on l.lane_id = n.lane_id and l.is_current), \
+         rows_of_now as (select n.*, l.cutoff from new_{name} n join vintages l on l.vintage_id = n.vintage_id and l.is_current), \
          rivals as ( \
              select *, false as is_current from rows_of_past \
              union all select n.*, true from rows_of_now n join contested c on {same_contested} \
          ), \
-         followed as (select *, lead(lane_id) over (partition by {key} order by cutoff) as follower from rivals), \
+         followed as (select *, lead(vintage_id) over (partition by {key} order by cutoff) as follower from rivals), \
          changed as ( \
-             select follower as lane_id, * exclude (lane_id, known_first, {marks}) from followed where follower is not null \
-             except select lane_id, * exclude (lane_id, known_first, {marks}) from followed \
+             select follower as vintage_id, * exclude (vintage_id, first_known_from, {marks}) from followed where follower is not null \
+             except select vintage_id, * exclude (vintage_id, first_known_from, {marks}) from followed \
          ), \
          kept as ( \
              select f.*, lag(f.cutoff) over (partition by {f_key} order by f.cutoff) as before_it \
-             from followed f left join changed c on c.lane_id = f.follower and {same_changed} \
-             where f.follower is null or c.lane_id is not null \
+             from followed f left join changed c on c.vintage_id = f.follower and {same_changed} \
+             where f.follower is null or c.vintage_id is not null \
          ), \
          ended as ({ended}), \
          dated as ( \

@@ -2,19 +2,19 @@
 create table if not exists analytics.dim_company (
     company_key varchar,
     symbol varchar,
-    cik varchar, -- SEC number
+    cik varchar, -- SEC number (CIK)
     company_name varchar, -- name
-    sector varchar, -- sector as FMP has it
-    industry varchar, -- industry as FMP has it
-    exchange varchar, -- exchange the price is of
-    currency varchar, -- currency the price is in
+    sector varchar, -- sector as FMP names it
+    industry varchar, -- industry as FMP names it
+    exchange varchar, -- exchange of the price
+    currency varchar, -- currency of the price
     country varchar, -- country code
-    market_cap_category varchar, -- mega from 200, large from 10, mid from 2, small from 0.3, micro from 0.05 thousand million, else nano
-    is_etf boolean, -- an exchange-traded fund
-    is_fund boolean, -- a fund
-    is_adr boolean, -- an American depositary receipt
-    is_actively_trading boolean, -- still traded
-    is_current boolean, -- whether the row holds now
+    market_cap_category varchar, -- in billions: mega from 200, large 10, mid 2, small 0.3, micro 0.05, else nano
+    is_etf boolean, -- whether it is an exchange-traded fund
+    is_fund boolean, -- whether it is a fund
+    is_adr boolean, -- whether it is an American depositary receipt
+    is_actively_trading boolean, -- whether it is still traded
+    is_current boolean, -- whether this is the current row
     valid_from date, -- first day on which the row holds
     valid_to date, -- first day on which it no longer holds, NULL for the current row
     run_id varchar,

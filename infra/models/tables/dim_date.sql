@@ -10,8 +10,8 @@ create table if not exists analytics.dim_date (
     month_start date, -- first day of its month
     quarter_start date, -- first day of its quarter
     year_start date, -- first day of its year
-    is_weekend boolean, -- Saturday or Sunday
-    is_month_end boolean, -- last day of its month
+    is_weekend boolean, -- whether it is a Saturday or Sunday
+    is_month_end boolean, -- whether it is the last day of its month
     run_id varchar,
     computed_at timestamp
 )

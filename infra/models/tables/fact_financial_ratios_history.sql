@@ -95,7 +95,7 @@ create table if not exists analytics.fact_financial_ratios_history (
     tangible_book_value_per_share double,
     interest_debt_per_share double,
     graham_number double,
-    null_reasons varchar, -- reasons of the row in one text, |metric=reason|; analytics.metric_nulls reads it
+    null_reasons varchar, -- the row's reasons for NULL in one text, |metric=reason|; analytics.metric_nulls reads it
     known_from timestamp,
     known_to timestamp,
     run_id varchar,

@@ -1,5 +1,5 @@
--- grain: company_key x fiscal_date x period_type (Q1..Q4, FY) x known_from; EPS and share counts as reported; analytics.fact_financials is
--- what is known now (known_to is null)
+-- grain: company_key x fiscal_date x period_type (Q1..Q4, FY) x known_from; EPS and share counts as reported;
+-- analytics.fact_financials has what is known now (known_to is null)
 create table if not exists analytics.fact_financials_history (
     company_key varchar,
     symbol varchar,
@@ -7,16 +7,16 @@ create table if not exists analytics.fact_financials_history (
     fiscal_date_key bigint,
     period_type varchar,
     fiscal_year bigint, -- fiscal year as FMP labels it
-    cik varchar, -- SEC number of the filer
+    cik varchar, -- SEC number (CIK) of the filer
     filing_date date, -- newest filing date of its statements
-    accepted_at timestamp, -- when the newest of its statements was accepted, UTC
-    accepted_at_source varchar, -- accepted, filing (22:00 UTC of the filing date) or estimated (90 days after the period end)
+    accepted_at timestamp, -- when the newest of its statements was accepted by the SEC, UTC
+    accepted_at_source varchar, -- accepted, filing (22:00 UTC on filing_date), estimated (90 days after the period end)
     known_on date,
     reported_currency varchar,
     has_income boolean, -- whether the period has an income statement
-    has_balance boolean, -- whether it has a balance sheet
-    has_cash_flow boolean, -- whether it has a cash-flow statement
-    is_derived boolean, -- a fourth quarter that was never reported: the year less its first three quarters
+    has_balance boolean, -- whether the period has a balance sheet
+    has_cash_flow boolean, -- whether the period has a cash flow statement
+    is_derived boolean, -- whether it is an unreported fourth quarter: the year less its first three quarters
     revenue decimal(38, 6),
     cost_of_revenue decimal(38, 6),
     gross_profit decimal(38, 6),
@@ -140,7 +140,7 @@ create table if not exists analytics.fact_financials_history (
     free_cash_flow decimal(38, 6),
     income_taxes_paid decimal(38, 6),
     interest_paid decimal(38, 6),
-    known_reconstructed boolean, -- known before the company was first asked about, so an earlier version may have been written over unseen
+    known_reconstructed boolean, -- known before the first fetch, so FMP may have overwritten an earlier version unseen
     known_from timestamp,
     known_to timestamp,
     run_id varchar,

@@ -4,12 +4,12 @@ create table if not exists analytics.fact_financials_ttm_history (
     symbol varchar,
     fiscal_date date,
     fiscal_date_key bigint,
-    accepted_at timestamp, -- when the newest of its statements was accepted, UTC
+    accepted_at timestamp, -- when the newest of its statements was accepted by the SEC, UTC
     known_on date,
-    quarters_included bigint, -- periods within the twelve months: 4 quarters or 2 halves where status is ok
-    quarters_derived bigint, -- how many of them are fourth quarters derived from the year
-    oldest_quarter_date date, -- end of the oldest period included
-    newest_quarter_date date, -- end of the newest, same as fiscal_date
+    quarters_included bigint, -- number of periods within the twelve months: 4 quarters or 2 halves if status is ok
+    quarters_derived bigint, -- number of them that are fourth quarters derived from the year
+    oldest_quarter_date date, -- end of the oldest period within the twelve months
+    newest_quarter_date date, -- end of the newest period, same as fiscal_date
     reported_currency varchar,
     status varchar, -- ok or incomplete
     reason varchar, -- why the twelve months are incomplete
@@ -80,7 +80,7 @@ create table if not exists analytics.fact_financials_ttm_history (
     ttm_eps double,
     ttm_eps_diluted double,
     ttm_eps_diluted_sum double,
-    oldest_cash_at_beginning_of_period decimal(38, 6), -- cash at the beginning of the oldest period of the twelve months
+    oldest_cash_at_beginning_of_period decimal(38, 6), -- cash at the beginning of the oldest period
     latest_cash_and_equivalents decimal(38, 6),
     latest_short_term_investments decimal(38, 6),
     latest_cash_and_short_term_investments decimal(38, 6),

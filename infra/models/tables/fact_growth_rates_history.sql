@@ -34,7 +34,7 @@ create table if not exists analytics.fact_growth_rates_history (
     stockholders_equity_qoq double,
     stockholders_equity_cagr_3y double,
     stockholders_equity_cagr_5y double,
-    null_reasons varchar, -- reasons of the row in one text, |metric=reason|; analytics.metric_nulls reads it
+    null_reasons varchar, -- the row's reasons for NULL in one text, |metric=reason|; analytics.metric_nulls reads it
     known_from timestamp,
     known_to timestamp,
     run_id varchar,

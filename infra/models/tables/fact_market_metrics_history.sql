@@ -1,12 +1,12 @@
--- grain: company_key x metric_date x known_from: every price date with the fundamentals known on it
+-- grain: company_key x metric_date x known_from: every price date with the fundamentals known on that day
 create table if not exists analytics.fact_market_metrics_history (
     company_key varchar,
     symbol varchar,
     metric_date date,
     metric_date_key bigint,
-    close_price decimal(38, 6), -- close of the session on the newest split basis
-    shares_outstanding_used decimal(38, 6), -- shares behind market_cap: of the profile or the float on the newest session, of the newest statement known on the day before that
-    shares_source varchar, -- where the share count comes from: profile or shares_float on the newest session, else statement
+    close_price decimal(38, 6), -- close of the session, on the newest split basis
+    shares_outstanding_used decimal(38, 6), -- share count behind market_cap; shares_source says where it comes from
+    shares_source varchar, -- profile or shares_float on the newest session; before it the latest known statement
     market_cap decimal(38, 6),
     enterprise_value decimal(38, 6),
     enterprise_value_fmp decimal(38, 6),
@@ -40,19 +40,19 @@ create table if not exists analytics.fact_market_metrics_history (
     return_63d double,
     return_126d double,
     return_252d double,
-    total_return_252d double, -- return over 252 sessions with dividends reinvested: closes ratio times what the dividends in between add, less 1
-    volatility_30d double, -- sample standard deviation of the last 30 daily log returns, times the square root of 252
-    volatility_90d double, -- sample standard deviation of the last 90 daily log returns, times the square root of 252
-    beta_252d double, -- covariance with the index over the variance of the index, of the last 252 log returns between sessions that both have
-    correlation_252d double, -- correlation with the index, of the last 252 log returns between sessions that both have
+    total_return_252d double, -- return over 252 sessions, with each dividend reinvested on its ex-date
+    volatility_30d double, -- annualised: sample standard deviation of the last 30 daily log returns, times √252
+    volatility_90d double, -- annualised: sample standard deviation of the last 90 daily log returns, times √252
+    beta_252d double, -- covariance with the index over its variance, of the last 252 log returns of shared sessions
+    correlation_252d double, -- correlation with the index, of the last 252 log returns of shared sessions
     high_52w decimal(38, 6), -- highest high of the last 252 sessions
     low_52w decimal(38, 6), -- lowest low of the last 252 sessions
     sma_50 double, -- mean close of the last 50 sessions
     sma_200 double, -- mean close of the last 200 sessions
-    max_drawdown_252d double, -- deepest fall from any close to any later close within the last 252 sessions, as a negative fraction
-    fundamentals_as_of date, -- newest period end of the figures that go with the price
-    fundamentals_known_on date, -- first day on which they were known
-    null_reasons varchar, -- reasons of the row in one text, |metric=reason|; analytics.metric_nulls reads it
+    max_drawdown_252d double, -- deepest fall from a close to a later one in the last 252 sessions, a negative fraction
+    fundamentals_as_of date, -- newest period end of the fundamentals used
+    fundamentals_known_on date, -- first day on which these fundamentals were known
+    null_reasons varchar, -- the row's reasons for NULL in one text, |metric=reason|; analytics.metric_nulls reads it
     known_from timestamp,
     known_to timestamp,
     run_id varchar,

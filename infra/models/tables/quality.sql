@@ -1,16 +1,16 @@
--- grain: company_key x check_name x basis x fiscal_date: every check of what was loaded, and one score a company
+-- grain: company_key x check_name x basis x fiscal_date: every check of the loaded data, and one score per company
 create table if not exists ops.quality (
     company_key varchar, -- key of the company
-    symbol varchar, -- its ticker as FMP spells it
-    check_name varchar, -- what is checked: an identity (gross_profit, assets and so on), fmp_ and a metric for ours against FMP's own, or score
-    basis varchar, -- Q1 to Q4 or FY: the period's statements; TTM: twelve months; MARKET: a day's price; COMPANY: the score
-    fiscal_date date, -- end of the period; the price date on basis MARKET; the newest period end for the score
-    ours double, -- what stands under the name, in units of the reported currency, or our metric in its own unit; for the score the share of checks passed, 0 to 1
-    theirs double, -- the other side of the identity, or FMP's figure, in the same unit; for the score the number of checks made
-    difference double, -- ours less theirs, exact to the last digit for amounts; NULL where not checked
-    relative_difference double, -- difference as a fraction of the size of theirs, 0.01 is 1 %; NULL where theirs is 0 or not checked
-    status varchar, -- pass, flag (off by more than 0.5 % and, for amounts, 1000 units), or not_checked; NULL for the score
-    reason varchar, -- why it was not checked, NULL where it was
-    run_id varchar, -- the run that wrote the row
-    computed_at timestamp -- when, UTC
+    symbol varchar, -- ticker in FMP's spelling
+    check_name varchar, -- an identity (gross_profit, assets, ...), fmp_ and a metric (ours against FMP's), or score
+    basis varchar, -- Q1 to Q4, FY: the period's statements; TTM: twelve months; MARKET: a price date; COMPANY: score
+    fiscal_date date, -- end of the period; the price date for basis MARKET; the newest period end for the score
+    ours double, -- amount in the reported currency, or our metric; for the score, the share of checks passed, 0 to 1
+    theirs double, -- other side of the identity, or FMP's figure, same unit; for the score, the number of checks made
+    difference double, -- ours less theirs, exact to the last digit for amounts; NULL if not checked
+    relative_difference double, -- difference as a fraction of |theirs|, 0.01 is 1 %; NULL if theirs is 0 or not checked
+    status varchar, -- pass, flag (off by over 0.5 % and, for amounts, 1,000 units), or not_checked; NULL for the score
+    reason varchar, -- why it was not checked; NULL if it was
+    run_id varchar, -- run that wrote the row
+    computed_at timestamp -- when the row was written, UTC
 )

@@ -1,4 +1,4 @@
--- grain: company_key x fiscal_date (newest quarter end). What is known now, out of fact_financials_ttm_history.
+-- grain: company_key x fiscal_date (newest quarter end). What is known now, from fact_financials_ttm_history.
 create or replace view analytics.fact_financials_ttm as
 select * exclude (known_to)
 from analytics.fact_financials_ttm_history

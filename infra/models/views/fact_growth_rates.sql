@@ -1,4 +1,4 @@
--- grain: company_key x fiscal_date x basis (Q1..Q4, FY, TTM). What is known now, out of fact_growth_rates_history.
+-- grain: company_key x fiscal_date x basis (Q1..Q4, FY, TTM). What is known now, from fact_growth_rates_history.
 create or replace view analytics.fact_growth_rates as
 select * exclude (known_to)
 from analytics.fact_growth_rates_history

@@ -1,4 +1,4 @@
--- grain: company_key x metric_date. What is known now, out of fact_market_metrics_history.
+-- grain: company_key x metric_date. What is known now, from fact_market_metrics_history.
 create or replace view analytics.fact_market_metrics as
 select * exclude (known_to)
 from analytics.fact_market_metrics_history

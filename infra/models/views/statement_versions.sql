@@ -1,16 +1,21 @@
--- grain: company x dataset x period x version. Every version of a statement ever seen, and the time in which it was the newest known.
--- The first version of a period was known when the filing was accepted; a later one, which FMP writes over the first, when it was seen here
--- (or accepted, where that is later still). A version is in force at a moment when known_from <= moment < known_to.
--- known_reconstructed: known before the company was first asked about, so an earlier version may have been written over unseen.
+-- grain: company x dataset x period x version. Every version of a statement ever seen, and the time during which it
+-- was the newest known version.
+-- The first version of a period was known when the filing was accepted. FMP overwrites it with later versions; each of
+-- them is known since findata saw it (or since its acceptance, if that is later). A version is in force at a moment
+-- when known_from <= moment < known_to.
+-- known_reconstructed: known before findata first fetched the company, so FMP may have overwritten an earlier version
+-- unseen.
 create or replace view staging.statement_versions as
 with received as (
     select
-        symbol, 'income_statement' as dataset, period_type, fiscal_date, fiscal_year, reported_currency, cik, filing_date, accepted_at,
+        symbol, 'income_statement' as dataset, period_type, fiscal_date, fiscal_year, reported_currency, cik,
+        filing_date, accepted_at,
         accepted_at_source, known_on, row_hash, observed_at, run_id, source_file, source_row
     from staging.income_statement
     union all
     select
-        symbol, 'balance_sheet', period_type, fiscal_date, fiscal_year, reported_currency, cik, filing_date, accepted_at,
+        symbol, 'balance_sheet', period_type, fiscal_date, fiscal_year, reported_currency, cik, filing_date,
+        accepted_at,
         accepted_at_source, known_on, row_hash, observed_at, run_id, source_file, source_row
     from staging.balance_sheet
     union all
@@ -19,10 +24,13 @@ with received as (
         accepted_at_source, known_on, row_hash, observed_at, run_id, source_file, source_row
     from staging.cash_flow
 ),
--- a period end that FMP corrects by a few days is the same period: labels repeat a year apart, or half a year at a change of the fiscal year
+-- a period end that FMP corrects by a few days is the same period: labels repeat a year apart, or half a year apart
+-- when the fiscal year changes
 spaced as (
     select *,
-        fiscal_date - lag(fiscal_date) over (partition by symbol, period_type order by fiscal_date, dataset, observed_at, source_file, source_row) as gap_days
+        fiscal_date - lag(fiscal_date) over (
+            partition by symbol, period_type order by fiscal_date, dataset, observed_at, source_file, source_row
+        ) as gap_days
     from received
 ),
 periods as (
@@ -35,7 +43,9 @@ periods as (
 ),
 numbered as (
     select *,
-        row_number() over (partition by symbol, dataset, period_type, period_no order by observed_at, source_file, source_row) as version_no,
+        row_number() over (
+            partition by symbol, dataset, period_type, period_no order by observed_at, source_file, source_row
+        ) as version_no,
         min(observed_at) over (partition by symbol, dataset) as first_observed_at
     from periods
 ),
@@ -46,15 +56,18 @@ dated as (
     from numbered
 )
 select
-    symbol, dataset, period_type, period_no, fiscal_date, fiscal_year, reported_currency, cik, filing_date, accepted_at, accepted_at_source,
+    symbol, dataset, period_type, period_no, fiscal_date, fiscal_year, reported_currency, cik, filing_date, accepted_at,
+    accepted_at_source,
     version_no, known_from,
     min(known_from) over (
-        partition by symbol, dataset, period_type, period_no order by version_no rows between 1 following and unbounded following
+        partition by symbol, dataset, period_type,
+        period_no order by version_no rows between 1 following and unbounded following
     ) as known_to,
     known_reconstructed,
-    -- a restatement must not make the days before it forget that the period was known
+    -- a restatement must not hide from earlier days that the period was already known
     min(known_on) over (
-        partition by symbol, dataset, period_type, period_no order by version_no rows between unbounded preceding and current row
+        partition by symbol, dataset, period_type,
+        period_no order by version_no rows between unbounded preceding and current row
     ) as known_on,
     row_hash, observed_at, run_id, source_file, source_row
 from dated

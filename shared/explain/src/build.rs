@@ -131,11 +131,11 @@ impl Facts<'_> {
         match table {
             "new_fact_financials" => self.line(key, column),
             "new_fact_financials_ttm" => self.ttm(key, column),
-            "share_bases" => self.share(key, column),
-            "ratio_base" | "period_base" => self.base(key, column),
+            "split_adjusted_shares" => self.share(key, column),
+            "ratio_inputs" | "period_inputs" => self.base(key, column),
             "growth_values" => self.growth(key, "eps_diluted_yoy"),
-            "market_days" => self.market_day(column, rows),
-            "range_base" => self.range(column, rows),
+            "valuation_days" => self.market_day(column, rows),
+            "valuation_inputs" => self.range(column, rows),
             _ => Ok(Figure::named(column)),
         }
     }
@@ -216,9 +216,9 @@ impl Facts<'_> {
 
     /// A figure on the newest split basis.
     fn share(&self, key: &Key, column: &str) -> Result<Figure> {
-        let reported = column.trim_start_matches("basis_");
+        let reported = column.trim_start_matches("split_adjusted_");
         let line = self.line(key, reported)?;
-        let value = self.share_bases.get(key).and_then(|row| figure(row, column));
+        let value = self.split_adjusted_shares.get(key).and_then(|row| figure(row, column));
         if value == line.value {
             return Ok(line);
         }
@@ -270,9 +270,9 @@ impl Facts<'_> {
             to.unit = Some("days".into());
             return Ok(to);
         }
-        to.unit = crate::formulas::column_unit("period_base", column)
+        to.unit = crate::formulas::column_unit("period_inputs", column)
             .map(|unit| unit.to_string().replace("money", rows.currency.as_deref().unwrap_or("money")));
-        self.follow(&mut to, "period_base", column, usize::from(is_ttm), &rows)?;
+        self.follow(&mut to, "period_inputs", column, usize::from(is_ttm), &rows)?;
         // What only carries another name is shown as what it is.
         match (to.inputs.len(), to.expression.as_deref()) {
             (1, Some(expression)) if expression == to.inputs[0].name && to.value == to.inputs[0].value => {

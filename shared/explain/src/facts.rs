@@ -17,7 +17,7 @@ use super::{
 
 /// Models that are not run again: what they build is read where it is published, or stands in below.
 const LEFT_OUT: [&str; 7] = [
-    "scope",
+    "companies_to_recompute",
     "price_bars",
     "new_fact_daily_prices",
     "index_windows",
@@ -26,7 +26,7 @@ const LEFT_OUT: [&str; 7] = [
     "new_fact_growth_rates_history",
 ];
 /// The last one that is: which fundamentals go with which day.
-const LAST: &str = "market_days";
+const LAST: &str = "valuation_days";
 
 /// What is known of one company.
 pub struct Facts<'a> {
@@ -41,8 +41,8 @@ pub struct Facts<'a> {
     /// The version in force of every period: where its three statements lie.
     pub versions: BTreeMap<Key, Row>,
     /// Per-share figures and share counts on the newest split basis.
-    pub share_bases: BTreeMap<Key, Row>,
-    /// `period_base` by period.
+    pub split_adjusted_shares: BTreeMap<Key, Row>,
+    /// `period_inputs` by period.
     pub bases: BTreeMap<Key, Row>,
     /// The periods that twelve months may be made of.
     pub quarters: Vec<Key>,
@@ -73,7 +73,7 @@ impl<'a> Facts<'a> {
         rebuild(connection, &name, as_of)?;
         let joined = |table: &str| {
             format!(
-                "select l.fiscal_date, l.period_type, t.* from {table} t join lane_periods l on l.version_id = t.version_id"
+                "select l.fiscal_date, l.period_type, t.* from {table} t join vintage_periods l on l.version_id = t.version_id"
             )
         };
         Ok(Facts {
@@ -88,15 +88,15 @@ impl<'a> Facts<'a> {
                      case when d.version_id is not null then s.period_type || ' ' || s.fiscal_date end as second_part, \
                      case when d.version_id is not null then t.period_type || ' ' || t.fiscal_date end as third_part, \
                      case when d.version_id is not null then y.period_type || ' ' || y.fiscal_date end as year_part \
-                 from lane_periods l left join period_versions p on p.version_id = l.version_id \
+                 from vintage_periods l left join period_versions p on p.version_id = l.version_id \
                  left join derived_quarters d on d.version_id = l.version_id \
                  left join period_versions f on f.version_id = d.first_id \
                  left join period_versions s on s.version_id = d.second_id \
                  left join period_versions t on t.version_id = d.third_id \
                  left join period_versions y on y.version_id = d.year_id",
             )?,
-            share_bases: by_period(&joined("share_bases"))?,
-            bases: by_period("select * from period_base")?,
+            split_adjusted_shares: by_period(&joined("split_adjusted_shares"))?,
+            bases: by_period("select * from period_inputs")?,
             quarters: ask("select fiscal_date, period_type from quarter_rows order by fiscal_date")?
                 .iter()
                 .filter_map(key)
@@ -157,7 +157,10 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>) -> R
             "run_params",
             format!("select {day} as as_of, max_by(index_symbol, run_id) as index_symbol from ops.published"),
         ),
-        ("scope", format!("select {symbol} as symbol, date '1900-01-01' as prices_from, false as with_history")),
+        (
+            "companies_to_recompute",
+            format!("select {symbol} as symbol, date '1900-01-01' as prices_from, false as with_history"),
+        ),
         ("price_bars", prices.clone()),
         ("price_windows", prices),
     ] {
@@ -166,9 +169,9 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>) -> R
     let last = MODELS.iter().position(|m| m.builds() == LAST).unwrap_or(MODELS.len() - 1);
     for model in MODELS[..=last].iter().filter(|m| !LEFT_OUT.contains(&m.builds())) {
         execute(connection, model.sql).map_err(|error| Error::Stop(format!("{}: {error}", model.file)))?;
-        // The company as it was known on a day is the lane that ends then.
-        if let Some(day) = as_of.filter(|_| model.builds() == "lanes") {
-            execute(connection, &format!("update lanes set cutoff = timestamp '{day} 23:00:00.001'"))?;
+        // The company as known on a day is the vintage whose cutoff is that day.
+        if let Some(day) = as_of.filter(|_| model.builds() == "vintages") {
+            execute(connection, &format!("update vintages set cutoff = timestamp '{day} 23:00:00.001'"))?;
         }
     }
     Ok(())

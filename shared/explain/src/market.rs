@@ -75,11 +75,11 @@ impl Facts<'_> {
     fn rows_on(&self, day: NaiveDate, currency: Option<String>) -> Result<Rows> {
         let range = self
             .first(&format!(
-                "select k.* from known_ranges k where k.valid_from <= date '{day}' and k.valid_to > date '{day}'"
+                "select k.* from fundamentals_ranges k where k.valid_from <= date '{day}' and k.valid_to > date '{day}'"
             ))?
             .unwrap_or_default();
         let key = |column: &str, basis: Option<&str>| -> Vec<Option<Key>> {
-            let basis = basis.map(str::to_owned).or_else(|| range.get("any_basis").cloned());
+            let basis = basis.map(str::to_owned).or_else(|| range.get("latest_basis").cloned());
             vec![date(&range, column).and_then(|date| Some(Key { date, basis: basis? }))]
         };
         Ok(Rows {
@@ -89,7 +89,7 @@ impl Facts<'_> {
                 ("t", key("ttm_date", Some("TTM"))),
                 ("g", key("ttm_date", Some("TTM"))),
                 ("y", key("fy_date", Some("FY"))),
-                ("a", key("any_date", None)),
+                ("a", key("latest_date", None)),
             ],
             currency,
         })
@@ -101,10 +101,10 @@ impl Facts<'_> {
     /// `Stop` when the warehouse cannot be read.
     pub fn range(&self, column: &str, rows: &Rows) -> Result<Figure> {
         let mut to = Figure::named(column);
-        let trace = Lineage::get().column("range_base", column, 0);
-        to.unit = crate::formulas::column_unit("range_base", column)
+        let trace = Lineage::get().column("valuation_inputs", column, 0);
+        to.unit = crate::formulas::column_unit("valuation_inputs", column)
             .map(|unit| unit.to_string().replace("money", rows.currency.as_deref().unwrap_or("money")));
-        self.follow(&mut to, "range_base", column, 0, rows)?;
+        self.follow(&mut to, "valuation_inputs", column, 0, rows)?;
         let carried = matches!(trace.map(|t| t.origin), Some(Origin::Stored { .. }));
         if carried && to.inputs.len() == 1 {
             return Ok(to.inputs.remove(0));
@@ -183,7 +183,7 @@ impl Facts<'_> {
     pub fn factor(&self, staged: &Row) -> Result<Option<f64>> {
         let Some(observed) = staged.get("observed_at") else { return Ok(None) };
         let row = self.first(&format!(
-            "select basis_factor from split_bases where (timestamp '{observed}' - interval '5 hours')::date >= from_date \
+            "select basis_factor from split_factors where (timestamp '{observed}' - interval '5 hours')::date >= from_date \
              and (timestamp '{observed}' - interval '5 hours')::date < until_date"
         ))?;
         Ok(row.and_then(|row| figure(&row, "basis_factor")))

@@ -1,6 +1,6 @@
 //! Ratios and growth rates.
 
-use crate::formulas::{expression, growth_lines, label, obstacle_rule, ratio_lines, ratio_rule, words};
+use crate::formulas::{expression, growth_lines, label, null_reason_rule, ratio_lines, ratio_rule, words};
 use findata_domain::Result;
 
 use super::{
@@ -49,7 +49,7 @@ impl Facts<'_> {
             self.fill(&mut to, &formula, &self.rows_of(key))?;
         }
         to.only_when.extend(ratio_rule(&line.rule, &line.denominator));
-        to.only_when.extend(obstacle_rule(&line.obstacle).map(str::to_owned));
+        to.only_when.extend(null_reason_rule(&line.null_reason).map(str::to_owned));
         if key.basis == "TTM"
             && let Some(row) = self.ttm.get(key)
             && row.contains_key("reason")
@@ -79,8 +79,8 @@ impl Facts<'_> {
         let mut to = self.published("fact_growth_rates", key, metric)?;
         let Some(line) = growth_lines().iter().find(|line| line.metric() == metric) else { return Ok(to) };
         let base = self.first(&format!(
-            "select b.fiscal_date, b.basis from growth_pairs p join period_base o on o.period_id = p.period_id \
-             join period_base b on b.period_id = p.base_period_id \
+            "select b.fiscal_date, b.basis from growth_pairs p join period_inputs o on o.period_id = p.period_id \
+             join period_inputs b on b.period_id = p.base_period_id \
              where p.horizon = '{}' and o.fiscal_date = date '{}' and o.basis = '{}'",
             line.horizon, key.date, key.basis
         ))?;

@@ -12,7 +12,7 @@ pub fn literal(text: &str) -> String {
 /// A model: one statement that builds one temporary table.
 #[derive(Debug, Clone, Copy)]
 pub struct Model {
-    /// Its file's name.
+    /// Its file below `infra/models`.
     pub file: &'static str,
     /// Its statement.
     pub sql: &'static str,
@@ -39,7 +39,7 @@ pub fn finished_after(position: usize) -> impl Iterator<Item = &'static str> {
 }
 
 /// Tables that publishing reads, besides the `new_` ones.
-const NEEDED_TO_PUBLISH: [&str; 2] = ["scope", "lanes"];
+const NEEDED_TO_PUBLISH: [&str; 2] = ["companies_to_recompute", "vintages"];
 
 macro_rules! models {
     ($($file:literal),* $(,)?) => {
@@ -49,48 +49,48 @@ macro_rules! models {
 
 /// Every model, in the order in which they run.
 pub const MODELS: &[Model] = models![
-    "00_scope.sql",
-    "01_newest_profiles.sql",
-    "02_companies.sql",
-    "02_split_bases.sql",
-    "03_dividend_events.sql",
-    "04_scoped_versions.sql",
-    "05_period_versions.sql",
-    "06_derived_quarters.sql",
-    "07_fiscal_versions.sql",
-    "08_lanes.sql",
-    "09_lane_periods.sql",
-    "10_new_fact_financials_history.sql",
-    "11_share_bases.sql",
-    "12_quarter_rows.sql",
-    "20_ttm_windows.sql",
-    "21_new_fact_financials_ttm_history.sql",
-    "29_period_base.sql",
-    "30_ratio_base.sql",
-    "31_ratio_values.sql",
-    "32_new_fact_financial_ratios_history.sql",
-    "40_growth_pairs.sql",
-    "41_growth_values.sql",
-    "42_new_fact_growth_rates_history.sql",
-    "50_price_bars.sql",
-    "51_new_fact_daily_prices.sql",
-    "52_index_windows.sql",
-    "53_price_windows.sql",
-    "60_known_ranges.sql",
-    "61_range_base.sql",
-    "62_range_values.sql",
-    "63_range_operands.sql",
-    "64_dividend_ranges.sql",
-    "65_newest_shares.sql",
-    "65_superseded_ranges.sql",
-    "66_market_days.sql",
-    "67_new_fact_market_metrics_history.sql",
-    "70_quality_identities.sql",
-    "71_fmp_beside_ours.sql",
-    "72_fmp_pairs.sql",
-    "73_new_quality.sql",
-    "80_new_dim_company.sql",
-    "81_new_dim_date.sql",
+    "1_scope/1_companies_to_recompute.sql",
+    "1_scope/2_newest_profiles.sql",
+    "1_scope/3_companies.sql",
+    "1_scope/4_split_factors.sql",
+    "1_scope/5_dividend_events.sql",
+    "2_statements/1_company_statement_versions.sql",
+    "2_statements/2_period_versions.sql",
+    "2_statements/3_derived_quarters.sql",
+    "2_statements/4_fiscal_versions.sql",
+    "2_statements/5_vintages.sql",
+    "2_statements/6_vintage_periods.sql",
+    "2_statements/7_new_fact_financials_history.sql",
+    "2_statements/8_split_adjusted_shares.sql",
+    "3_ttm/1_quarter_rows.sql",
+    "3_ttm/2_ttm_windows.sql",
+    "3_ttm/3_new_fact_financials_ttm_history.sql",
+    "4_ratios/1_period_inputs.sql",
+    "4_ratios/2_ratio_inputs.sql",
+    "4_ratios/3_ratio_values.sql",
+    "4_ratios/4_new_fact_financial_ratios_history.sql",
+    "5_growth/1_growth_pairs.sql",
+    "5_growth/2_growth_values.sql",
+    "5_growth/3_new_fact_growth_rates_history.sql",
+    "6_prices/1_price_bars.sql",
+    "6_prices/2_new_fact_daily_prices.sql",
+    "6_prices/3_index_windows.sql",
+    "6_prices/4_price_windows.sql",
+    "7_valuation/1_fundamentals_ranges.sql",
+    "7_valuation/2_valuation_inputs.sql",
+    "7_valuation/3_valuation_terms.sql",
+    "7_valuation/4_valuation_divisors.sql",
+    "7_valuation/5_dividend_ranges.sql",
+    "7_valuation/6_newest_shares.sql",
+    "7_valuation/7_revised_ranges.sql",
+    "7_valuation/8_valuation_days.sql",
+    "7_valuation/9_new_fact_market_metrics_history.sql",
+    "8_quality/1_quality_identities.sql",
+    "8_quality/2_fmp_reconciliation.sql",
+    "8_quality/3_reconciliation_pairs.sql",
+    "8_quality/4_new_quality.sql",
+    "9_dimensions/1_new_dim_company.sql",
+    "9_dimensions/2_new_dim_date.sql",
 ];
 
 /// The statements that create the tables and views that analytics keeps, those of `analytics` and `ops.quality`.
@@ -172,8 +172,8 @@ pub enum Versions {
     None,
     /// Its model says `known_from` and `known_to` itself.
     OfStatements,
-    /// Its model computes every lane; a version is a row that another lane has otherwise.
-    OfLanes,
+    /// Its model computes every vintage; a version is a row that differs from the next vintage's.
+    OfVintages,
 }
 
 impl Table {
@@ -182,7 +182,7 @@ impl Table {
         match self.versions {
             Versions::None => &[],
             Versions::OfStatements => &["version_id"],
-            Versions::OfLanes => &["lane_id", "known_first"],
+            Versions::OfVintages => &["vintage_id", "first_known_from"],
         }
     }
 
@@ -207,9 +207,9 @@ impl Table {
 pub enum Extent {
     /// All.
     Whole,
-    /// Those of the companies in scope.
+    /// Those of the companies to recompute.
     Companies,
-    /// Those of the companies in scope from their first day on; the column is the day's.
+    /// Those of the companies to recompute, from their first changed day on; the column holds the day.
     Days(&'static str),
 }
 
@@ -236,7 +236,7 @@ const fn plain(name: &'static str, key: &'static [&'static str], extent: Extent)
 }
 
 const fn versioned(name: &'static str, key: &'static [&'static str], extent: Extent) -> Table {
-    Table { name, key, extent, versions: Versions::OfLanes }
+    Table { name, key, extent, versions: Versions::OfVintages }
 }
 
 #[cfg(test)]
@@ -251,8 +251,9 @@ mod tests {
     #[test]
     fn every_model_builds_a_table_and_every_published_one_is_built() {
         for model in MODELS {
-            let number_and_name = model.file.trim_end_matches(".sql").split_once('_').unwrap();
-            assert_eq!(model.builds(), number_and_name.1, "{}", model.file);
+            let (_, name) = model.file.split_once('/').unwrap();
+            let (_, table) = name.trim_end_matches(".sql").split_once('_').unwrap();
+            assert_eq!(model.builds(), table, "{}", model.file);
         }
         for table in PUBLISHED {
             assert!(MODELS.iter().any(|m| m.builds() == format!("new_{}", table.name)), "{}", table.name);

@@ -5,7 +5,7 @@ use findata_domain::catalog::{CATALOG, Requests};
 use findata_models::{Column, Model, TABLES, columns};
 
 use crate::formulas::{
-    Formula, Lineage, Origin, growth_lines, label, market_formula, market_lines, market_rule, obstacle_rule,
+    Formula, Lineage, Origin, growth_lines, label, market_formula, market_lines, market_rule, null_reason_rule,
     ratio_lines, ratio_rule, unit, words,
 };
 
@@ -113,9 +113,9 @@ fn formula(fact: &str, column: &str) -> Option<String> {
     match fact {
         "fact_financial_ratios" => {
             let line = ratio_lines().iter().find(|line| line.metric == column)?;
-            let mut formula = told(&line.formula().ok()?, "period_base", 1);
+            let mut formula = told(&line.formula().ok()?, "period_inputs", 1);
             let rules = ratio_rule(&line.rule, &line.denominator).into_iter();
-            let rules: Vec<String> = rules.chain(obstacle_rule(&line.obstacle).map(str::to_owned)).collect();
+            let rules: Vec<String> = rules.chain(null_reason_rule(&line.null_reason).map(str::to_owned)).collect();
             if !rules.is_empty() {
                 formula.push_str(&format!("; only when {}", rules.join(", and ")));
             }
@@ -131,7 +131,7 @@ fn formula(fact: &str, column: &str) -> Option<String> {
             Some(format!("{}; before: {before}", words(&line.formula().ok()?)))
         }
         "fact_market_metrics" => {
-            let mut text = told(&market_formula(column).ok()??, "range_base", 0);
+            let mut text = told(&market_formula(column).ok()??, "valuation_inputs", 0);
             let line = market_lines().iter().find(|line| line.metric == column);
             if let Some(rule) = line.and_then(|line| market_rule(&line.rule, &line.tested)) {
                 text.push_str(&format!("; only when {rule}"));
@@ -147,7 +147,7 @@ fn formula(fact: &str, column: &str) -> Option<String> {
 fn told(formula: &Formula, table: &str, branch: usize) -> String {
     let mut parts = vec![words(&formula.expr)];
     for (name, trace) in &formula.inputs {
-        if matches!(&trace.origin, Origin::Stored { table: known, .. } if known == table || known == "ratio_base")
+        if matches!(&trace.origin, Origin::Stored { table: known, .. } if known == table || known == "ratio_inputs")
             && let Ok(Some(inner)) = Lineage::get().formula_of(table, name, branch)
             && inner.expr.number().is_none()
         {
@@ -188,7 +188,7 @@ fn of_model(fact: &str, column: &str) -> Option<String> {
         Ok(None) => {
             let trace = Lineage::get().column(&table, column, 0)?;
             let Origin::Stored { column: carried, .. } = &trace.origin else { return None };
-            Some(format!("{} of the newest period", label(carried.trim_start_matches("basis_"))))
+            Some(format!("{} of the newest period", label(carried.trim_start_matches("split_adjusted_"))))
         }
         Err(_) => None,
     }

@@ -14,14 +14,14 @@ use findata_models::MODELS;
 const ENDS: [&str; 10] = [
     "companies",
     "growth_values",
-    "market_days",
-    "period_base",
+    "period_inputs",
     "price_bars",
-    "range_base",
-    "range_operands",
-    "ratio_base",
-    "share_bases",
-    "split_bases",
+    "ratio_inputs",
+    "split_adjusted_shares",
+    "split_factors",
+    "valuation_days",
+    "valuation_divisors",
+    "valuation_inputs",
 ];
 
 /// The models, read.
@@ -189,11 +189,11 @@ impl Lineage {
                 let key = (alias.map(str::to_owned), name.to_owned());
                 // What a market line divides by stands in its line: that is shown, and not its place in between.
                 let replaced = match &trace.origin {
-                    Origin::Stored { table, column } if table == "range_operands" => {
+                    Origin::Stored { table, column } if table == "valuation_divisors" => {
                         let operand = operand(column).ok_or_else(|| column.clone())?;
                         for (_, name) in operand.columns() {
-                            let trace = stored("range_base", name);
-                            self.column("range_base", name, 0).ok_or_else(|| name.to_owned())?;
+                            let trace = stored("valuation_inputs", name);
+                            self.column("valuation_inputs", name, 0).ok_or_else(|| name.to_owned())?;
                             add(&mut inputs, name.to_owned(), trace);
                         }
                         operand
@@ -219,8 +219,8 @@ impl Lineage {
         let trace = self.column(table, column, branch).ok_or_else(|| column.to_owned())?;
         match &trace.origin {
             Origin::Computed(expr, place) => self.formula(expr, place).map(Some),
-            Origin::Stored { table, column } if table == "range_operands" => {
-                let place = self.at("range_values", Some(0), 0).ok_or_else(|| column.clone())?;
+            Origin::Stored { table, column } if table == "valuation_divisors" => {
+                let place = self.at("valuation_terms", Some(0), 0).ok_or_else(|| column.clone())?;
                 self.formula(&operand(column).ok_or_else(|| column.clone())?, &place).map(Some)
             }
             Origin::Stored { .. } => Ok(None),

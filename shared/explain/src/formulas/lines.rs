@@ -19,11 +19,11 @@ pub struct RatioLine {
     pub denominator: Expr,
     /// What the denominator must be.
     pub rule: String,
-    /// What may stand in the way before.
-    pub obstacle: String,
+    /// The column that says why there is no ratio, before any number is looked at.
+    pub null_reason: String,
 }
 
-/// A line of `range_values`.
+/// A line of `valuation_terms`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MarketLine {
     /// The market metric.
@@ -34,16 +34,16 @@ pub struct MarketLine {
     pub tested: Expr,
     /// What it must be.
     pub rule: String,
-    /// Whose figures: the TTM row's, the fiscal year's, or any newest statement's.
+    /// Whose figures: the TTM row's, the fiscal year's, or the latest statement's.
     pub source: String,
-    /// Which obstacles concern it.
+    /// Which reasons for NULL apply to it.
     pub family: String,
 }
 
 /// A growth rate: what grows, and from when.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GrowthLine {
-    /// What grows: a column of `ratio_base`.
+    /// What grows: a column of `ratio_inputs`.
     pub item: String,
     /// Since when: `yoy`, `qoq`, `cagr_3y`, `cagr_5y`.
     pub horizon: String,
@@ -78,12 +78,12 @@ pub fn ratio_lines() -> &'static [RatioLine] {
 
 fn read_ratio_lines() -> Vec<RatioLine> {
     let read = |line: Vec<Expr>| match line.as_slice() {
-        [_, metric, numerator, denominator, rule, _, obstacle] => Some(RatioLine {
+        [_, metric, numerator, denominator, rule, _, null_reason] => Some(RatioLine {
             metric: text(metric)?,
             numerator: numerator.clone(),
             denominator: denominator.clone(),
             rule: text(rule)?,
-            obstacle: text(obstacle)?,
+            null_reason: text(null_reason)?,
         }),
         _ => None,
     };
@@ -108,11 +108,12 @@ fn read_market_lines() -> Vec<MarketLine> {
         }),
         _ => None,
     };
-    lines("range_values", "terms").into_iter().filter_map(read).collect()
+    lines("valuation_terms", "terms").into_iter().filter_map(read).collect()
 }
 
-/// What a market metric's line puts beside the price.
-pub(super) fn operand(metric: &str) -> Option<Expr> {
+/// The operand of a market metric, by its column in `valuation_divisors`: what the metric combines with the price.
+pub(super) fn operand(column: &str) -> Option<Expr> {
+    let metric = column.strip_suffix("_operand")?;
     market_lines().iter().find(|line| line.metric == metric).map(|line| line.operand.clone())
 }
 
@@ -140,10 +141,10 @@ fn read_growth_lines() -> Vec<GrowthLine> {
 }
 
 impl RatioLine {
-    /// Its formula, over columns of `ratio_base`.
+    /// Its formula, over columns of `ratio_inputs`.
     ///
     /// # Errors
-    /// The name of a column that `ratio_base` does not have.
+    /// The name of a column that `ratio_inputs` does not have.
     pub fn formula(&self) -> Result<Formula, String> {
         let expr = match self.denominator.number() {
             Some(1.0) => self.numerator.clone(),
@@ -153,7 +154,7 @@ impl RatioLine {
                 guards.into_iter().fold(over, |inner, guard| Expr::Case(vec![(guard, inner)], None))
             }
         };
-        Lineage::get().over("ratio_base", &expr)
+        Lineage::get().over("ratio_inputs", &expr)
     }
 }
 
@@ -189,7 +190,7 @@ impl GrowthLine {
     }
 }
 
-/// The formula of a market metric, over `market_days`, `range_base` and `price_windows`.
+/// The formula of a market metric, over `valuation_days`, `valuation_inputs` and `price_windows`.
 ///
 /// # Errors
 /// The name of a column that leads nowhere.
@@ -204,7 +205,7 @@ pub fn sessions_needed(metric: &str) -> Option<u32> {
     after.split_whitespace().next()?.parse().ok()
 }
 
-/// The select that a line of `range_values` reads from.
+/// The select that a line of `valuation_terms` reads from.
 pub fn range_place() -> Place {
-    Place { table: "range_values", named: Some(0), branch: 0 }
+    Place { table: "valuation_terms", named: Some(0), branch: 0 }
 }

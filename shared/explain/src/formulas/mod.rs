@@ -21,7 +21,7 @@ pub use lines::{
 };
 pub use parse::{Item, Query, Select, Table, expression, query};
 pub use units::{DAYS, MONEY, MONEY_A_SHARE, RATIO, SHARES, Unit, column_unit, of_trace, unit, unit_of};
-pub use words::{label, market_rule, obstacle_rule, ratio_rule, words};
+pub use words::{label, market_rule, null_reason_rule, ratio_rule, words};
 
 #[cfg(test)]
 mod tests;

@@ -36,7 +36,7 @@ fn every_ratio_column_has_a_line_and_every_line_a_column() {
         let formula = line.formula().unwrap_or_else(|lost| panic!("{}: {lost} leads nowhere", line.metric));
         for (name, _) in &formula.inputs {
             for branch in [0, 1] {
-                let inner = Lineage::get().formula_of("ratio_base", name, branch);
+                let inner = Lineage::get().formula_of("ratio_inputs", name, branch);
                 let inner = inner.unwrap_or_else(|lost| panic!("{}: {name}: {lost}", line.metric));
                 let wrong = inner.map(|f| follow(&f, 0)).unwrap_or_default();
                 assert!(wrong.is_empty(), "{}: {wrong:?}", line.metric);
@@ -51,7 +51,7 @@ fn every_growth_column_has_a_line_and_every_line_a_column() {
     let lines: BTreeSet<String> = growth_lines().iter().map(GrowthLine::metric).collect();
     assert_eq!(columns.symmetric_difference(&lines).collect::<Vec<_>>(), Vec::<&String>::new());
     for line in growth_lines() {
-        assert!(Lineage::get().column("ratio_base", &line.item, 1).is_some(), "{}", line.item);
+        assert!(Lineage::get().column("ratio_inputs", &line.item, 1).is_some(), "{}", line.item);
         let names: Vec<String> = line.formula().unwrap().columns().iter().map(|(_, name)| (*name).to_owned()).collect();
         assert_eq!(names, [line.item.clone(), format!("{}_before", line.item)], "{}", line.metric());
     }
@@ -99,7 +99,7 @@ fn formulas_are_what_the_models_say() {
     assert_eq!(ttm("average_inventory_year").0, "(inventory + inventory a year before) × 0.5");
     assert_eq!(ttm("ttm_eps_diluted").0, "net income to common ÷ mean diluted shares");
     let roic = ratio_lines().iter().find(|l| l.metric == "roic").unwrap();
-    assert_eq!(words(&roic.formula().unwrap().expr), "NOPAT ÷ invested capital");
+    assert_eq!(words(&roic.formula().unwrap().expr), "NOPAT ÷ ROIC invested capital");
 }
 
 #[test]

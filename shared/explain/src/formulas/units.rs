@@ -144,8 +144,8 @@ fn find_unit(table: &str, column: &str) -> Option<Unit> {
         ("staging.profile" | "staging.quotes", "market_cap") => Some(MONEY),
         ("staging.shares_float", _) => Some(SHARES),
         ("staging.prices" | "staging.quotes" | "staging.dividends" | "staging.profile", _) => Some(MONEY_A_SHARE),
-        ("ratio_base" | "period_base", "days") => Some(DAYS),
-        ("split_bases" | "growth_values", _) => Some(RATIO),
+        ("ratio_inputs" | "period_inputs", "days") => Some(DAYS),
+        ("split_factors" | "growth_values", _) => Some(RATIO),
         _ if table.starts_with("staging.") => None,
         // The first part of a union will do: its parts are of one unit.
         _ => match Lineage::get().column(table, column, 0)? {

@@ -10,17 +10,15 @@ const PARTS: [(&str, &str); 9] = [
     ("ttm", "TTM"),
     ("fy", "fiscal-year"),
     ("nopat", "NOPAT"),
-    ("any", "newest"),
     ("roe", "ROE"),
+    ("roic", "ROIC"),
     ("fmp", "FMP"),
 ];
 
 /// Short names of the models, in full.
-const NAMES: [(&str, &str); 7] = [
-    ("cap", "market cap"),
-    ("ev", "enterprise value"),
-    ("ev_narrow", "enterprise value as FMP has it"),
-    ("c", "close"),
+const NAMES: [(&str, &str); 5] = [
+    ("enterprise_value_fmp", "enterprise value as FMP has it"),
+    ("session_close", "close"),
     ("has_prior", "period before"),
     ("days", "days of the period"),
     ("roe_equity", "mean stockholders equity (of a single period that at its end)"),
@@ -39,14 +37,16 @@ pub fn label(name: &str) -> String {
             return format!("{} {when}", label(start));
         }
     }
-    for (prefix, before, after) in
-        [("pair_", "mean", " of two periods"), ("year_", "mean", " over the year"), ("latest_", "newest", "")]
-    {
+    for (prefix, before, after) in [
+        ("two_period_average_", "mean", " of two periods"),
+        ("year_average_", "mean", " over the year"),
+        ("latest_", "newest", ""),
+    ] {
         if let Some(rest) = name.strip_prefix(prefix) {
             return format!("{before} {}{after}", label(rest));
         }
     }
-    match name.strip_prefix("c_").filter(|rest| rest.bytes().all(|b| b.is_ascii_digit())) {
+    match name.strip_prefix("close_").and_then(|rest| rest.strip_suffix("_ago")) {
         Some("1") => "close a session before".into(),
         Some(sessions) => format!("close {sessions} sessions before"),
         None => {
@@ -149,7 +149,7 @@ pub fn ratio_rule(rule: &str, denominator: &Expr) -> Option<String> {
     let what = words(&denominator.guarded().0);
     match rule {
         "positive" | "equity" | "earnings" => Some(format!("{what} is above zero")),
-        "reported" => Some(format!("{what} is above zero (FMP writes 0 for what is not reported)")),
+        "zero_means_missing" => Some(format!("{what} is above zero (FMP writes 0 for what is not reported)")),
         "nonzero" if denominator.number().is_some() => None,
         "nonzero" => Some(format!("{what} is not zero")),
         _ => None,
@@ -164,15 +164,15 @@ pub fn market_rule(rule: &str, tested: &Expr) -> Option<String> {
     }
 }
 
-/// What an obstacle asks for.
-pub fn obstacle_rule(obstacle: &str) -> Option<&'static str> {
-    Some(match obstacle {
-        "bank_obstacle" => "the company is no bank or insurer",
-        "pair_obstacle" => "the period before is there",
-        "year_obstacle" => "the balance sheet of a year before is there",
-        "bank_pair_obstacle" => "the company is no bank or insurer and the period before is there",
-        "bank_year_obstacle" => "the company is no bank or insurer and the balance sheet of a year before is there",
-        "graham_obstacle" => "net income and stockholders equity are above zero",
+/// What must hold for a reason of that name not to apply.
+pub fn null_reason_rule(column: &str) -> Option<&'static str> {
+    Some(match column {
+        "bank_null_reason" => "the company is no bank or insurer",
+        "two_period_null_reason" => "the period before is there",
+        "year_null_reason" => "the balance sheet of a year before is there",
+        "bank_two_period_null_reason" => "the company is no bank or insurer and the period before is there",
+        "bank_year_null_reason" => "the company is no bank or insurer and the balance sheet of a year before is there",
+        "graham_null_reason" => "net income and stockholders equity are above zero",
         _ => return None,
     })
 }
@@ -194,7 +194,7 @@ mod tests {
             ),
             ("sum(q.revenue)", "sum of revenue over the periods"),
             ("count(q.eps) = count(*)", "every period has EPS"),
-            ("c / nullif(c_21, 0) - 1", "close ÷ close 21 sessions before − 1"),
+            ("session_close / nullif(close_21_ago, 0) - 1", "close ÷ close 21 sessions before − 1"),
             ("sqrt(22.5::double * a * b) / shares", "√(22.5 × a × b) ÷ shares"),
             ("coalesce(a, b + d) * 2", "(a, or where that is absent b + d) × 2"),
             ("case when a = 0 then b else d end", "b when a is 0, else d"),
@@ -204,12 +204,12 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_and_obstacle_of_the_lines_has_its_words() {
+    fn every_rule_and_null_reason_of_the_lines_has_its_words() {
         for line in ratio_lines() {
             let has = ratio_rule(&line.rule, &line.denominator).is_some() || line.denominator.number().is_some();
             assert!(has, "{}: no words for the rule {}", line.metric, line.rule);
-            let obstacle = line.obstacle == "obstacle" || obstacle_rule(&line.obstacle).is_some();
-            assert!(obstacle, "{}: no words for {}", line.metric, line.obstacle);
+            let reason = line.null_reason == "null_reason" || null_reason_rule(&line.null_reason).is_some();
+            assert!(reason, "{}: no words for {}", line.metric, line.null_reason);
         }
         for line in market_lines() {
             let has = market_rule(&line.rule, &line.tested).is_some() || line.rule == "none";

@@ -1,9 +1,0 @@
--- grain: company. The companies to recompute, with what the other models ask about a company.
-create or replace temporary table companies as
-with scope_rows as (select * from scope),
-profiles as (select * from newest_profiles)
-select
-    s.symbol, md5(s.symbol) as company_key, s.prices_from, s.with_history, p.currency as quote_currency,
-    coalesce(p.sector in ('Financial Services', 'Financials'), false) as is_financial
-from scope_rows as s
-left join profiles as p on p.symbol = s.symbol

@@ -1,0 +1,110 @@
+-- grain: company. The companies to recompute, and the first day on which their daily figures may differ.
+-- A NULL first_date in `pending` means every day: dividends, splits and changed models affect the whole price series.
+-- with_history: recompute the older versions of figures as well, because statements changed or because one of the days
+-- to recompute already has an older version.
+create or replace temporary table companies_to_recompute as
+with params as (select as_of, index_symbol from run_params),
+published as (select as_of, index_symbol from last_published),
+-- a symbol without a profile that is, or once was, the index is not a company
+indices as (
+    select index_symbol as symbol from params
+    union
+    select index_symbol from ops.published
+),
+known as (
+    select symbol from staging.profile
+    union
+    select symbol from staging.income_statement
+    union
+    select symbol from staging.prices
+),
+members as (
+    select k.symbol
+    from known as k
+    left join indices as i on i.symbol = k.symbol
+    left join staging.profile as p on p.symbol = k.symbol
+    where i.symbol is null or p.symbol is not null
+),
+pending_members as (
+    select p.dataset, p.symbol, p.first_date
+    from pending as p
+    join members as m on m.symbol = p.symbol
+),
+-- a new bar of the index changes every company's beta from that day on; another index changes every beta
+index_days as (
+    select min(p.first_date) as first_date
+    from pending as p
+    join params as r on r.index_symbol = p.symbol
+    where p.dataset = 'prices'
+    union all
+    select date '1900-01-01'
+    from params as r
+    join published as l on coalesce(l.index_symbol, '') <> coalesce(r.index_symbol, '')
+),
+-- dividends and splits that were announced earlier take effect when their day has come
+effective as (
+    select d.symbol
+    from staging.dividends as d
+    cross join params as r
+    join published as l on d.ex_date > l.as_of and d.ex_date <= r.as_of
+    union
+    select s.symbol
+    from staging.splits as s
+    cross join params as r
+    join published as l on s.split_date > l.as_of and s.split_date <= r.as_of
+),
+newest as (
+    select
+        symbol, max(metric_date) as metric_date,
+        max(case when known_to is not null then metric_date end) as metric_date_with_versions
+    from analytics.fact_market_metrics_history
+    group by symbol
+),
+reporting as (
+    select distinct symbol from pending_members where dataset in ('income_statement', 'balance_sheet', 'cash_flow')
+),
+days as (
+    select symbol, first_date
+    from pending_members
+    where dataset in ('prices', 'income_statement', 'balance_sheet', 'cash_flow')
+    union all
+    select symbol, date '1900-01-01' from pending_members where dataset in ('dividends', 'splits', 'models')
+    union all
+    select e.symbol, date '1900-01-01'
+    from effective as e
+    join members as m on m.symbol = e.symbol
+    union all
+    -- the newest day uses the profile's share count; once a newer day exists, it uses the statements' count
+    select p.symbol, n.metric_date
+    from pending_members as p
+    join newest as n on n.symbol = p.symbol
+    -- FMP's own ratios are only compared with ours and change none of them
+    where p.dataset not in ('ratios_ttm', 'key_metrics_ttm')
+    union all
+    -- sector and currency decide, on every day, which figures are meaningful
+    select p.symbol, date '1900-01-01'
+    from pending_members as p
+    join staging.profile as c on c.symbol = p.symbol
+    join analytics.dim_company as d on d.symbol = p.symbol and d.is_current
+    where p.dataset = 'profile'
+        and (coalesce(d.sector, '') <> coalesce(c.sector, '') or coalesce(d.currency, '') <> coalesce(c.currency, ''))
+    union all
+    select m.symbol, i.first_date
+    from members as m
+    cross join index_days as i
+    where i.first_date is not null
+    union all
+    select symbol, date '9999-12-31' from pending_members
+)
+select
+    d.symbol, min(d.first_date) as prices_from,
+    coalesce(
+        max(r.symbol) is not null
+        or min(d.first_date) = date '1900-01-01'
+        or min(d.first_date) <= max(n.metric_date_with_versions),
+        false
+    ) as with_history
+from days as d
+left join newest as n on n.symbol = d.symbol
+left join reporting as r on r.symbol = d.symbol
+group by d.symbol

@@ -1,0 +1,9 @@
+-- grain: company. The companies to recompute, with the attributes that the other models need.
+create or replace temporary table companies as
+with to_recompute as (select * from companies_to_recompute),
+profiles as (select * from newest_profiles)
+select
+    s.symbol, md5(s.symbol) as company_key, s.prices_from, s.with_history, p.currency as quote_currency,
+    coalesce(p.sector in ('Financial Services', 'Financials'), false) as is_financial
+from to_recompute as s
+left join profiles as p on p.symbol = s.symbol

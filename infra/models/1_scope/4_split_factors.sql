@@ -1,0 +1,43 @@
+-- grain: company x split. A figure received on a day in [from_date, until_date) is on a share basis that later splits
+-- have changed: divide prices and per-share figures by basis_factor, multiply volumes and share counts by it. A figure
+-- without a row here is on the newest basis already. The day of receipt is New York's, where splits take effect: UTC
+-- less five hours.
+create or replace temporary table split_factors as
+with recomputed_companies as (select symbol from companies),
+splits as (select * from staging.splits),
+-- sums of logarithms are exact as decimals, in any order
+events as (
+    select
+        s.symbol, s.split_date,
+        sum(
+            ln(
+                case
+                    when s.numerator > 0 and s.denominator > 0
+                        then s.numerator::double / nullif(s.denominator::double, 0)
+                end
+            )::decimal(38, 12)
+        ) as log_factor
+    from splits as s
+    join recomputed_companies as c on c.symbol = s.symbol
+    join run_params as r on s.split_date <= r.as_of
+    where s.numerator > 0 and s.denominator > 0
+    group by s.symbol, s.split_date
+),
+chained as (
+    select
+        symbol, split_date as until_date,
+        coalesce(lag(split_date) over (partition by symbol order by split_date), date '1900-01-01') as from_date,
+        sum(log_factor) over (
+            partition by symbol order by split_date desc nulls last
+            rows between unbounded preceding and current row
+        )::double as log_factor
+    from events
+)
+select
+    symbol, from_date, until_date,
+    -- rounding removes the error of the logarithm: 4 for 1 is exactly 4, and 1 for 20 exactly one twentieth
+    case
+        when log_factor >= 0 then round(exp(log_factor), 9)
+        else 1.0::double / nullif(round(exp(-log_factor), 9), 0)
+    end as basis_factor
+from chained

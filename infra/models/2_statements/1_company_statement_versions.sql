@@ -1,0 +1,7 @@
+-- grain: company x dataset x period x version. Every version of the companies' statements, with the time during which
+-- it was the newest known version.
+create or replace temporary table company_statement_versions as
+with recomputed_companies as (select symbol from companies)
+select v.*
+from staging.statement_versions as v
+join recomputed_companies as c on c.symbol = v.symbol

@@ -1,0 +1,57 @@
+-- grain: company x period x known_from. What was known of a period, its three statements together, between two moments.
+-- The rows of the statements are referenced by file and row in staging. A period exists as soon as one statement does.
+create or replace temporary table period_versions as
+with versions as (select * from company_statement_versions),
+moments as (
+    select distinct symbol, period_type, period_no, known_from
+    from versions
+    where known_to is null or known_to > known_from
+),
+in_force as (
+    select m.known_from as moment, v.*
+    from moments as m
+    join versions as v
+        on v.symbol = m.symbol and v.period_type = m.period_type and v.period_no = m.period_no
+        and v.known_from <= m.known_from and (v.known_to is null or v.known_to > m.known_from)
+),
+-- a period is known once its last statement is known: take the latest dates and the least reliable source
+together as (
+    select
+        symbol, period_type, period_no, moment as known_from,
+        coalesce(
+            max(case when dataset = 'income_statement' then fiscal_date end),
+            max(case when dataset = 'balance_sheet' then fiscal_date end),
+            max(fiscal_date)
+        ) as fiscal_date,
+        max(fiscal_year) as fiscal_year, max(cik) as cik, max(filing_date) as filing_date,
+        max(accepted_at) as accepted_at,
+        case
+            when max(case when accepted_at_source = 'estimated' then 1 else 0 end) = 1 then 'estimated'
+            when max(case when accepted_at_source = 'filing' then 1 else 0 end) = 1 then 'filing'
+            else 'accepted'
+        end as accepted_at_source,
+        max(known_on) as known_on, max(case when known_reconstructed then 1 else 0 end) = 1 as known_reconstructed,
+        coalesce(
+            max(case when dataset = 'income_statement' then reported_currency end),
+            max(case when dataset = 'balance_sheet' then reported_currency end),
+            max(reported_currency)
+        ) as reported_currency,
+        max(case when dataset = 'income_statement' then 1 else 0 end) = 1 as has_income,
+        max(case when dataset = 'balance_sheet' then 1 else 0 end) = 1 as has_balance,
+        max(case when dataset = 'cash_flow' then 1 else 0 end) = 1 as has_cash_flow,
+        max(case when dataset = 'income_statement' then source_file end) as income_file,
+        max(case when dataset = 'income_statement' then source_row end) as income_row,
+        max(case when dataset = 'balance_sheet' then source_file end) as balance_file,
+        max(case when dataset = 'balance_sheet' then source_row end) as balance_row,
+        max(case when dataset = 'cash_flow' then source_file end) as cash_file,
+        max(case when dataset = 'cash_flow' then source_row end) as cash_row,
+        -- the day of receipt in New York (UTC less five hours); FMP may have restated per-share figures for splits up
+        -- to that day
+        max(case when dataset = 'income_statement' then (observed_at - interval '5 hours')::date end) as basis_date
+    from in_force
+    group by symbol, period_type, period_no, moment
+)
+select
+    row_number() over (order by symbol, period_type, period_no, known_from) as version_id, *,
+    lead(known_from) over (partition by symbol, period_type, period_no order by known_from) as known_to
+from together

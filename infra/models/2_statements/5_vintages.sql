@@ -1,0 +1,39 @@
+-- grain: company x cutoff. A vintage is the company as known just before its cutoff; the models below compute each
+-- vintage as if nothing later existed. The current vintage has no cutoff. A past vintage ends when a statement replaces
+-- an older version, or arrives after a statement of a newer period. Its figures can differ from the next vintage's only
+-- from changed_from on.
+create or replace temporary table vintages as
+with recomputed_companies as (select symbol, company_key, with_history from companies),
+versions as (select * from fiscal_versions),
+arrivals as (
+    select symbol, known_from, max(fiscal_date) as newest_date from versions group by symbol, known_from
+),
+-- in the order in which they became known
+so_far as (
+    select *,
+        max(newest_date) over (
+            partition by symbol order by known_from rows between unbounded preceding and 1 preceding
+        ) as newest_before
+    from arrivals
+),
+moments as (
+    select symbol, known_to as cutoff, fiscal_date from versions where known_to is not null
+    union all
+    select v.symbol, v.known_from, v.fiscal_date
+    from versions as v
+    join so_far as s on s.symbol = v.symbol and s.known_from = v.known_from
+    where v.fiscal_date < s.newest_before
+),
+ends as (
+    -- twenty days: the restatement may also have corrected the end of the period
+    select m.symbol, c.company_key, m.cutoff, min(m.fiscal_date) - 20 as changed_from, false as is_current
+    from moments as m
+    join recomputed_companies as c on c.symbol = m.symbol
+    where c.with_history
+    group by m.symbol, c.company_key, m.cutoff
+    union all
+    select symbol, company_key, timestamp '9999-12-31 00:00:00', date '1900-01-01', true from recomputed_companies
+),
+numbered as (select row_number() over (order by symbol, cutoff) as vintage_id, * from ends)
+select *, lead(vintage_id) over (partition by symbol order by cutoff) as next_vintage_id
+from numbered

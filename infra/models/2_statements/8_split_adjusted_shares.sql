@@ -1,0 +1,66 @@
+-- grain: period version. EPS and share counts on the newest split basis.
+-- A statement is on the share basis of its filing, unless FMP had restated it for later splits by the day it was
+-- received. FMP does so for some companies and not for others. The share count tells which: a split changes it far
+-- more than buybacks do, so the basis is used that brings the count closer to the profile's. Without a profile, the
+-- basis of the filing is used.
+create or replace temporary table split_adjusted_shares as
+with periods as (
+    select
+        f.version_id, f.symbol, f.known_on, v.basis_date, f.eps, f.eps_diluted, f.shares_outstanding,
+        f.shares_outstanding_diluted,
+        coalesce(f.shares_outstanding_diluted, f.shares_outstanding)::double as shares
+    from new_fact_financials_history as f
+    join fiscal_versions as v on v.version_id = f.version_id
+),
+profiles as (
+    select p.symbol, p.market_cap::double / nullif(p.price::double, 0) * coalesce(s.basis_factor, 1.0::double) as shares
+    from newest_profiles as p
+    left join split_factors as s
+        on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date
+        and (p.observed_at - interval '5 hours')::date < s.until_date
+    where p.market_cap > 0 and p.price > 0 and p.market_cap::double / nullif(p.price::double, 0) < 1e18
+),
+candidates as (
+    select
+        p.*, r.basis_factor as receipt_factor, f.basis_factor as filing_factor,
+        case
+            when p.shares > 0 and c.shares > 0
+                then ln(p.shares * coalesce(r.basis_factor, 1.0::double) / nullif(c.shares, 0))
+        end as receipt_distance,
+        case
+            when p.shares > 0 and c.shares > 0
+                then ln(p.shares * coalesce(f.basis_factor, 1.0::double) / nullif(c.shares, 0))
+        end as filing_distance
+    from periods as p
+    left join split_factors as r on r.symbol = p.symbol and p.basis_date >= r.from_date and p.basis_date < r.until_date
+    left join split_factors as f on f.symbol = p.symbol and p.known_on >= f.from_date and p.known_on < f.until_date
+    left join profiles as c on c.symbol = p.symbol
+),
+bases as (
+    select *,
+        case
+            when abs(receipt_distance) < abs(filing_distance) then receipt_factor
+            else filing_factor
+        end as basis_factor
+    from candidates
+)
+select
+    version_id,
+    -- twelve decimal places, because a per-share figure is small after many splits
+    (case
+        when basis_factor is null then eps::double
+        else eps::double / nullif(basis_factor, 0)
+    end)::decimal(38, 12) as split_adjusted_eps,
+    (case
+        when basis_factor is null then eps_diluted::double
+        else eps_diluted::double / nullif(basis_factor, 0)
+    end)::decimal(38, 12) as split_adjusted_eps_diluted,
+    case
+        when basis_factor is null then shares_outstanding
+        else (shares_outstanding::double * basis_factor)::decimal(38, 6)
+    end as split_adjusted_shares_outstanding,
+    case
+        when basis_factor is null then shares_outstanding_diluted
+        else (shares_outstanding_diluted::double * basis_factor)::decimal(38, 6)
+    end as split_adjusted_shares_outstanding_diluted
+from bases

@@ -1,8 +1,0 @@
--- grain: lane x fiscal_date x basis. The periods whose ratios and growth rates are kept: in a lane of the past those that can differ from the
--- next lane's.
-create or replace temporary table ratio_base as
-with periods as (select * from period_base)
-select p.*
-from periods as p
-join lanes as l on l.lane_id = p.lane_id
-where p.fiscal_date >= l.changed_from

@@ -1,0 +1,17 @@
+-- grain: vintage x fiscal_date. The quarters (or halves) that TTM windows are made of, with per-share figures on the
+-- newest split basis.
+create or replace temporary table quarter_rows as
+with periods as (select * from vintage_periods where period_type <> 'FY'),
+bases as (select * from split_adjusted_shares)
+select
+    p.vintage_id, p.version_id, p.symbol, p.fiscal_date, p.period_type, p.reported_currency, p.has_income,
+    p.has_balance, p.has_cash_flow,
+    p.is_derived, p.first_known_from, p.complete_from,
+    b.split_adjusted_eps, b.split_adjusted_eps_diluted, b.split_adjusted_shares_outstanding,
+    b.split_adjusted_shares_outstanding_diluted
+from periods as p
+join bases as b on b.version_id = p.version_id
+-- two labels with one period end are one quarter; the one accepted last is used
+qualify row_number() over (
+    partition by p.vintage_id, p.fiscal_date order by p.accepted_at desc nulls last, p.period_type desc nulls last
+) = 1

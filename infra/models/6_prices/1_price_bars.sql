@@ -1,0 +1,109 @@
+-- grain: company x price_date. Bars on the newest split basis, from far enough before prices_from for every window to
+-- be complete.
+-- Logarithms are stored as decimals: their sums are exact, so no figure depends on the first day read or on the number
+-- of threads.
+create or replace temporary table price_bars as
+with recomputed_companies as (select symbol, prices_from from companies),
+params as (select as_of, index_symbol from run_params),
+index_dates as (
+    select p.price_date
+    from staging.prices as p
+    join params as r on p.symbol = r.index_symbol and p.price_date <= r.as_of
+),
+-- windows look back 252 sessions; 400 days contain them unless trading was halted for long, in which case the whole
+-- history is read
+history as (
+    select c.symbol, count(*) as n_sessions, count(i.price_date) as n_index_sessions
+    from recomputed_companies as c
+    join staging.prices as p
+        on p.symbol = c.symbol and p.price_date < c.prices_from and p.price_date >= c.prices_from - 400
+    left join index_dates as i on i.price_date = p.price_date
+    group by c.symbol
+),
+index_size as (select count(*) as n_dates from index_dates),
+reads as (
+    select
+        c.symbol, c.prices_from,
+        case
+            when h.n_sessions > 252 and (h.n_index_sessions > 252 or x.n_dates = 0) then c.prices_from - 400
+            else date '1900-01-01'
+        end as read_from
+    from recomputed_companies as c
+    -- a company without days to recompute reads no bars
+    join params as r on c.prices_from <= r.as_of
+    cross join index_size as x
+    left join history as h on h.symbol = c.symbol
+),
+on_basis as (
+    select
+        p.symbol, p.price_date, p.price_date >= c.prices_from as is_recomputed, s.basis_factor,
+        case
+            when s.basis_factor is null then p.close_price
+            else (p.close_price::double / nullif(s.basis_factor, 0))::decimal(38, 6)
+        end as close_price,
+        case
+            when s.basis_factor is null then p.high_price
+            else (p.high_price::double / nullif(s.basis_factor, 0))::decimal(38, 6)
+        end as high_price,
+        case
+            when s.basis_factor is null then p.low_price
+            else (p.low_price::double / nullif(s.basis_factor, 0))::decimal(38, 6)
+        end as low_price
+    from staging.prices as p
+    join reads as c on c.symbol = p.symbol and p.price_date >= c.read_from
+    join params as r on p.price_date <= r.as_of
+    left join split_factors as s
+        on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date
+        and (p.observed_at - interval '5 hours')::date < s.until_date
+),
+logged as (
+    select *, ln(case when close_price > 0 then close_price::double end)::decimal(38, 12) as log_close
+    from on_basis
+),
+sessions as (
+    select *,
+        row_number() over (partition by symbol order by price_date) as session_no,
+        lag(close_price) over (partition by symbol order by price_date) as previous_close,
+        log_close - lag(log_close) over (partition by symbol order by price_date) as log_return
+    from logged
+),
+-- a dividend is assigned to the first session on or after its ex-date
+dividend_days as (
+    select d.symbol, d.ex_date, d.amount, d.ex_date + k.n as price_date
+    from dividend_events as d
+    cross join (
+        select 0 as n
+        union all select 1 union all select 2 union all select 3
+        union all select 4 union all select 5 union all select 6
+    ) as k
+),
+dividend_sessions as (
+    select d.symbol, d.ex_date, d.amount, s.price_date
+    from dividend_days as d
+    join sessions as s on s.symbol = d.symbol and s.price_date = d.price_date
+    qualify row_number() over (partition by d.symbol, d.ex_date order by s.price_date) = 1
+),
+dividends as (select symbol, price_date, sum(amount) as amount from dividend_sessions group by symbol, price_date),
+with_dividends as (
+    select
+        s.symbol, s.price_date, s.is_recomputed, s.session_no, s.basis_factor, s.close_price, s.high_price, s.low_price,
+        s.log_close, s.log_return,
+        -- the factor that data vendors use: 1 - dividend over the previous close. A dividend as large as that close is
+        -- not an ordinary one and is left out.
+        case
+            when d.amount > 0 and d.amount < s.previous_close
+                then ln(1 - d.amount::double / nullif(s.previous_close::double, 0))::decimal(38, 12)
+        end as log_dividend
+    from sessions as s
+    left join dividends as d on d.symbol = s.symbol and d.price_date = s.price_date
+)
+select
+    symbol, price_date, is_recomputed, session_no, basis_factor, close_price, high_price, low_price, log_close,
+    (log_return::double * log_return::double)::decimal(38, 18) as squared_return,
+    -- the logarithm of the later dividends' combined factor, which lowers this day's adjusted close
+    coalesce(
+        sum(log_dividend) over (
+            partition by symbol order by price_date rows between 1 following and unbounded following
+        ), 0
+    )::decimal(38, 12) as log_dividends_after
+from with_dividends

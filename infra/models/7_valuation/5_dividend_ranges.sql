@@ -1,0 +1,18 @@
+-- grain: company x valid_from. Ranges of days [valid_from, valid_to) with the same dividends per share over the last
+-- 365 days.
+create or replace temporary table dividend_ranges as
+with events as (select * from dividend_events),
+-- each dividend is added on its ex-date and removed 365 days later
+changes as (
+    select symbol, ex_date as valid_from, amount from events
+    union all
+    select symbol, ex_date + 365, -amount from events
+),
+net_changes as (select symbol, valid_from, sum(amount) as amount from changes group by symbol, valid_from)
+select
+    symbol, valid_from,
+    coalesce(lead(valid_from) over (partition by symbol order by valid_from), date '9999-12-31') as valid_to,
+    sum(amount) over (
+        partition by symbol order by valid_from rows between unbounded preceding and current row
+    )::double as dividends_per_share
+from net_changes

@@ -1,0 +1,77 @@
+-- grain: company x check_name x basis x fiscal_date. Every check with both sides, their difference and its status; and
+-- one score per company.
+-- An identity is broken by more than 0.5 % and more than 1,000 units of the currency; FMP's figure differs from ours
+-- by more than 0.5 %.
+create or replace temporary table new_quality as
+with identities as (select * from quality_identities),
+beside as (select * from fmp_reconciliation),
+pairs as (select * from reconciliation_pairs),
+compared as (
+    select
+        b.company_key, b.symbol, 'fmp_' || p.metric as check_name,
+        case when p.needs = 'ratio' then 'TTM' else 'MARKET' end as basis,
+        case
+            when p.needs = 'ratio' then b.fiscal_date
+            else b.metric_date
+        end as fiscal_date, p.ours, p.theirs, p.ours - p.theirs as difference,
+        case
+            when p.ours is null then
+                coalesce(
+                    nullif(split_part(split_part(b.null_reasons, '|' || p.metric || '=', 2), '|', 1), ''),
+                    'missing_input'
+                )
+            when p.answer = 'ratios' and b.ratios_reason is not null then b.ratios_reason
+            when p.answer = 'metrics' and b.metrics_reason is not null then b.metrics_reason
+            when p.needs in ('price', 'cap') and b.price_reason is not null then b.price_reason
+            when p.needs = 'cap' and b.shares_reason is not null then b.shares_reason
+            when p.theirs is null then 'fmp_missing'
+            -- FMP writes 0 for a missing value
+            when p.theirs = 0 and p.ours <> 0 then 'fmp_not_reported'
+        end as reason,
+        0.000001::double as least_difference
+    from pairs as p
+    join beside as b on b.symbol = p.symbol
+),
+checks as (
+    select
+        company_key, symbol, check_name, basis, fiscal_date, ours::double as ours, theirs::double as theirs,
+        (ours - theirs)::double as difference,
+        case when reason is not null then reason when ours is null or theirs is null then 'missing_input' end as reason,
+        1000.0::double as least_difference
+    from identities
+    union all
+    select company_key, symbol, check_name, basis, fiscal_date, ours, theirs, difference, reason, least_difference
+    from compared
+),
+judged as (
+    select
+        company_key, symbol, check_name, basis, fiscal_date, ours, theirs,
+        case when reason is null then difference end as difference,
+        case when reason is null then difference / nullif(abs(theirs), 0) end as relative_difference,
+        case
+            when reason is not null then 'not_checked'
+            when abs(difference) > least_difference and abs(difference) > 0.005::double * abs(theirs) then 'flag'
+            else 'pass'
+        end as status,
+        reason
+    from checks
+),
+scores as (
+    select
+        company_key, symbol, max(case when basis <> 'MARKET' then fiscal_date end) as fiscal_date,
+        sum(case when status = 'pass' then 1.0::double else 0.0::double end) as n_passed,
+        sum(case when status in ('pass', 'flag') then 1.0::double else 0.0::double end) as n_checked
+    from judged
+    group by company_key, symbol
+)
+select
+    company_key, symbol, check_name, basis, fiscal_date, ours, theirs, difference, relative_difference, status,
+    reason
+from judged
+union all
+-- the score is not a check, so it has no status if anything was checked
+select
+    company_key, symbol, 'score', 'COMPANY', fiscal_date, n_passed / nullif(n_checked, 0), n_checked, null::double,
+    null::double,
+    case when n_checked = 0 then 'not_checked' end, case when n_checked = 0 then 'missing_input' end
+from scores

@@ -1,0 +1,72 @@
+-- grain: company_key x valid_from. The company's history: when an attribute changes, the current row is closed and a
+-- new one opened.
+-- valid_to is the first day on which a row no longer holds. A second change on the same day replaces that day's row,
+-- so a key never occurs twice.
+create or replace temporary table new_dim_company as
+with recomputed_companies as (select symbol, company_key from companies),
+profiles as (select * from newest_profiles),
+params as (select as_of from run_params),
+old_rows as (
+    select d.*
+    from analytics.dim_company as d
+    join recomputed_companies as c on c.company_key = d.company_key
+),
+incoming as (
+    select
+        c.company_key, c.symbol, p.cik, p.company_name, p.sector, p.industry, p.exchange, p.currency, p.country,
+        case
+            when p.market_cap >= 200000000000 then 'mega'
+            when p.market_cap >= 10000000000 then 'large'
+            when p.market_cap >= 2000000000 then 'mid'
+            when p.market_cap >= 300000000 then 'small'
+            when p.market_cap >= 50000000 then 'micro'
+            when p.market_cap > 0 then 'nano'
+        end as market_cap_category,
+        p.is_etf, p.is_fund, p.is_adr, p.is_actively_trading, p.symbol is not null as has_profile, r.as_of
+    from recomputed_companies as c
+    cross join params as r
+    left join profiles as p on p.symbol = c.symbol
+),
+-- what to do with a company: a missing profile, or a day before the current row's, changes nothing
+compared as (
+    select
+        i.*, o.valid_from as current_from,
+        case
+            when o.company_key is null then 'open'
+            when not i.has_profile or i.as_of < o.valid_from then 'keep'
+            when i.symbol is not distinct from o.symbol
+                and i.cik is not distinct from o.cik
+                and i.company_name is not distinct from o.company_name
+                and i.sector is not distinct from o.sector
+                and i.industry is not distinct from o.industry
+                and i.exchange is not distinct from o.exchange
+                and i.currency is not distinct from o.currency
+                and i.country is not distinct from o.country
+                and i.market_cap_category is not distinct from o.market_cap_category
+                and i.is_etf is not distinct from o.is_etf
+                and i.is_fund is not distinct from o.is_fund
+                and i.is_adr is not distinct from o.is_adr
+                and i.is_actively_trading is not distinct from o.is_actively_trading
+                then 'keep'
+            when i.as_of = o.valid_from then 'replace'
+            else 'change'
+        end as todo
+    from incoming as i
+    left join old_rows as o on o.company_key = i.company_key and o.is_current
+)
+select
+    o.company_key, o.symbol, o.cik, o.company_name, o.sector, o.industry, o.exchange, o.currency, o.country,
+    o.market_cap_category,
+    o.is_etf, o.is_fund, o.is_adr, o.is_actively_trading,
+    case when c.todo = 'change' then false else o.is_current end as is_current,
+    o.valid_from,
+    case when c.todo = 'change' and o.is_current then c.as_of else o.valid_to end as valid_to
+from old_rows as o
+join compared as c on c.company_key = o.company_key
+where not (c.todo = 'replace' and o.is_current)
+union all
+select
+    company_key, symbol, cik, company_name, sector, industry, exchange, currency, country, market_cap_category,
+    is_etf, is_fund, is_adr, is_actively_trading, true, as_of, null::date
+from compared
+where todo <> 'keep'
