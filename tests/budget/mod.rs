@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use chrono::Utc;
 use findata_domain::Error;
-use findata_fmp::{Fmp, FmpPlan, Settings, Work};
+use findata_fmp::{CallContext, ClientSettings, Fmp, FmpPlan};
 use findata_fmp_simulator::Options;
 use findata_local::stage::DirectoryStage;
 use findata_pipeline::{ports::stage::Stage, run::RunId};
@@ -23,7 +23,7 @@ fn client(server: &Server, home: &Home, calls: u32) -> Fmp {
 
 #[expect(clippy::disallowed_methods, reason = "the budget keeps to the real clock")]
 fn client_at(url: &str, stage: impl Stage + 'static, calls: u32, max_calls: Option<u64>) -> Fmp {
-    let settings = Settings {
+    let settings = ClientSettings {
         url: url.into(),
         key: SecretString::from(KEY),
         plan: FmpPlan::PerMinute(NonZeroU32::new(calls).unwrap()),
@@ -33,7 +33,7 @@ fn client_at(url: &str, stage: impl Stage + 'static, calls: u32, max_calls: Opti
         bulk_pause: std::time::Duration::ZERO,
     };
     let fmp = Fmp::new(&settings).unwrap().sharing(stage);
-    fmp.begin(&Work { run: RunId::new(Utc::now(), 1), begun: Utc::now(), max_calls });
+    fmp.begin(&CallContext { run: RunId::new(Utc::now(), 1), begun: Utc::now(), max_calls });
     fmp
 }
 
@@ -71,7 +71,7 @@ fn a_limit_of_a_run_holds_for_all_its_workers() {
     let (server, home) = (Server::of(12), Home::new());
     let run = RunId::new(chrono::DateTime::default(), 5);
     wait(async {
-        let work = Work { run: run.clone(), begun: chrono::DateTime::default(), max_calls: Some(25) };
+        let work = CallContext { run: run.clone(), begun: chrono::DateTime::default(), max_calls: Some(25) };
         let calls = (0..4).map(|_| {
             let fmp = client(&server, &home, 6_000);
             fmp.begin(&work);

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use findata_domain::{Error, clock::DayClock};
-use findata_extract::Worked;
+use findata_extract::BatchResult;
 use findata_fmp::Deadline;
 use findata_fmp_simulator::Options as World;
 use findata_local::queue::LocalQueue;
 use findata_pipeline::{
     ledger::{self, Outcome},
-    plan::{BatchMessage, Way},
+    plan::{BatchMessage, FetchMode},
     ports::queue::Queue,
     run::{Options, Status},
 };
@@ -88,9 +88,9 @@ fn a_delivery_whose_time_ends_keeps_the_files_that_are_done() {
         let options = Options { index: None, ..job.options };
         let (request, queue) = (request(&symbols, options), LocalQueue::default());
         let plan = findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
-        assert_eq!(plan.batches.iter().filter(|batch| batch.way == Way::Bulk).count(), 1);
+        assert_eq!(plan.batches.iter().filter(|batch| batch.fetch_mode == FetchMode::BulkFile).count(), 1);
         while let Some(delivery) = queue.receive() {
-            if delivery.message.batch.way != Way::Bulk {
+            if delivery.message.batch.fetch_mode != FetchMode::BulkFile {
                 findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, None).await?;
                 continue;
             }
@@ -98,20 +98,20 @@ fn a_delivery_whose_time_ends_keeps_the_files_that_are_done() {
             let now = Instant::now();
             let past = Deadline { begin: now, wait: now };
             let late = findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, Some(past)).await?;
-            assert_eq!(late, Worked::Rest(Box::new(delivery.message.clone())), "no call was made for nothing");
+            assert_eq!(late, BatchResult::Rest(Box::new(delivery.message.clone())), "no call was made for nothing");
             let begin = now + Duration::from_millis(150);
             let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
             // As when the sweeper sends a batch again.
-            let first = BatchMessage { parts: 0, ..delivery.message.clone() };
+            let first = BatchMessage { checkpoints: 0, ..delivery.message.clone() };
             let message = if deliveries % 2 == 0 { &delivery.message } else { &first };
             let worked = findata_extract::handle(message, &host.fmp, &host.stage, &clock, limit).await?;
             deliveries += 1;
             match worked {
-                Worked::Rest(rest) => {
-                    assert_eq!(rest.parts, delivery.message.parts + 1);
+                BatchResult::Rest(rest) => {
+                    assert_eq!(rest.checkpoints, delivery.message.checkpoints + 1);
                     queue.send(vec![*rest]).await?;
                 }
-                Worked::Done { .. } => {}
+                BatchResult::Done { .. } => {}
             }
         }
         let mut entries = ledger::entries(&host.stage, &request.run_id).await?;
@@ -159,7 +159,7 @@ fn a_batch_that_is_given_up_records_what_its_files_told() {
         let (request, queue) = (request(&symbols, job.options.clone()), LocalQueue::default());
         findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
         let message = queue.receive().unwrap().message;
-        assert!(ledger::give_up(&message, "given up", &host.stage, chrono::DateTime::default()).await?);
+        assert!(ledger::record_as_failed(&message, "given up", &host.stage, chrono::DateTime::default()).await?);
         let entries = ledger::entries(&host.stage, &request.run_id).await?;
         assert_eq!(entries[0].tasks.len(), symbols.len());
         assert!(entries[0].tasks.iter().all(|task| matches!(task.outcome, Outcome::Failed { .. })));
@@ -183,10 +183,10 @@ fn a_file_that_takes_longer_than_a_delivery_is_done_without() {
         let now = Instant::now();
         let limit = Deadline { begin: now + Duration::from_millis(300), wait: now + Duration::from_millis(400) };
         let worked = findata_extract::handle(&message, &host.fmp, &host.stage, &clock, Some(limit)).await?;
-        let Worked::Rest(rest) = worked else { panic!("{worked:?}") };
-        assert_eq!((rest.parts, bulk_calls(&server)), (1, 1), "the file was begun, and is known to be too slow");
+        let BatchResult::Rest(rest) = worked else { panic!("{worked:?}") };
+        assert_eq!((rest.checkpoints, bulk_calls(&server)), (1, 1), "the file was begun, and is known to be too slow");
         let worked = findata_extract::handle(&rest, &host.fmp, &host.stage, &clock, None).await?;
-        assert_eq!((worked, bulk_calls(&server)), (Worked::Done { closed: true }, 1), "each by a call of its own");
+        assert_eq!((worked, bulk_calls(&server)), (BatchResult::Done { closed: true }, 1), "each by a call of its own");
         let entries = ledger::entries(&host.stage, &request.run_id).await?;
         let rows = entries[0].tasks.iter().filter(|task| matches!(task.outcome, Outcome::Rows { .. }));
         assert_eq!(rows.filter(|task| task.task.dataset.name == "profile").count(), symbols.len());

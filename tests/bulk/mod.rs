@@ -24,7 +24,7 @@ const ABSENT: [&str; 3] = ["vwap", "change_amount", "change_percent"];
 const DATASETS: [&str; 5] = ["profile", "prices", "income_statement", "balance_sheet", "cash_flow"];
 
 fn by_bulk(options: &mut Options) {
-    options.reach = FmpPlan::Ultimate.reach(SourceKind::Other);
+    options.plan_limits = FmpPlan::Ultimate.plan_limits(SourceKind::Other);
 }
 
 fn only(options: &mut Options, datasets: &[&str]) {

@@ -13,7 +13,7 @@ use findata_domain::{
     catalog::{Dataset, dataset},
     rows::{OneByOne, record},
 };
-use findata_fmp::{Came, Record, Records, bulk::ABSENT};
+use findata_fmp::{BulkOutcome, Record, Records, bulk::ABSENT};
 use findata_tests::{client, shared_folder, wait};
 
 /// Types the records of one company.
@@ -54,7 +54,7 @@ fn read(name: &str, file: &Path) -> (Rows, u64) {
     let mut rows = Rows { dataset, rows: OneByOne::new(dataset), found: Vec::new() };
     let answer = wait(client(&url, "key").bulk("any-bulk", &[], &mut rows, None));
     serving.join().unwrap();
-    let Ok(Came::Whole(records)) = answer.came else { panic!("{}: {answer:?}", file.display()) };
+    let Ok(BulkOutcome::Complete(records)) = answer.came else { panic!("{}: {answer:?}", file.display()) };
     (rows, records)
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use findata_domain::Result;
-use findata_fmp::{Came, Record, Records};
+use findata_fmp::{BulkOutcome, Record, Records};
 use findata_tests::{client, wait};
 
 /// Pieces of the file, each of a thousand records.
@@ -54,7 +54,7 @@ fn records_are_taken_in_before_the_next_piece_is_sent() {
     });
     let mut records = Taken(0, said);
     let answer = wait(client(&url, "key").bulk("profile-bulk", &[("part", "0".into())], &mut records, None));
-    assert_eq!(answer.came, Ok(Came::Whole(PIECES * 1_000)));
+    assert_eq!(answer.came, Ok(BulkOutcome::Complete(PIECES * 1_000)));
     assert_eq!(answer.calls, 1);
     serving.join().unwrap();
 }

@@ -29,7 +29,7 @@ fn job(server: &Server, today: &str) -> Job {
 /// A run as a key of that plan would have it, and the calls that the server saw.
 fn run(job: &Job, server: &Server, home: &Home, plan: FmpPlan) -> (Summary, u64) {
     let before = server.calls();
-    let summary = job.clone().with(|options| options.reach = plan.reach(SourceKind::Other)).done(home);
+    let summary = job.clone().with(|options| options.plan_limits = plan.plan_limits(SourceKind::Other)).done(home);
     let calls = server.calls() - before;
     assert_eq!(summary.calls, calls, "all calls are counted");
     (summary, calls)

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use findata_domain::{Error, clock::DayClock};
-use findata_extract::Worked;
+use findata_extract::BatchResult;
 use findata_fanout::{
-    asked::Defaults,
+    command::Defaults,
     event::{self, Invocation},
     sweep::{Swept, sweep},
 };
@@ -20,7 +20,7 @@ use findata_pipeline::{
         bus::Event,
         stage::{self, Stage},
     },
-    run::{Options, Reach, RunId, Status},
+    run::{Options, PlanLimits, RunId, Status},
     summary::Summary,
     telemetry::Telemetry,
 };
@@ -62,12 +62,12 @@ fn a_delivery_whose_time_ends_hands_the_rest_back() {
             let begin = now + Duration::from_millis(100);
             let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
             match findata_extract::handle(&message, &host.fmp, &host.stage, &clock, limit).await? {
-                Worked::Rest(rest) => {
-                    assert_eq!((rest.parts, &rest.batch), (message.parts + 1, &message.batch));
-                    parts = parts.max(rest.parts);
+                BatchResult::Rest(rest) => {
+                    assert_eq!((rest.checkpoints, &rest.batch), (message.checkpoints + 1, &message.batch));
+                    parts = parts.max(rest.checkpoints);
                     findata_pipeline::ports::queue::Queue::send(&queue, vec![*rest]).await?;
                 }
-                Worked::Done { closed } => assert!(closed, "the only batch"),
+                BatchResult::Done { closed } => assert!(closed, "the only batch"),
             }
         }
         assert!(parts > 0, "the time never ended");
@@ -118,8 +118,8 @@ fn the_sweeper_helps_a_step_a_few_times_and_then_closes_the_run() {
         swept(minutes + 1).await.unwrap();
         let before = stage.get(&ledger::staged_key(&run)).await.unwrap().unwrap();
         let trouble = Error::Config("there is no grant".into());
-        ledger::note_trouble(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
-        ledger::note_trouble(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
+        ledger::record_blocker(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
+        ledger::record_blocker(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
         minutes += 1;
         for help in 0..5 {
             minutes += 20 << help;
@@ -163,7 +163,7 @@ fn a_call_that_comes_twice_is_one_run() {
     let (server, home, queue, bus) = (Server::of(12), Home::new(), LocalQueue::default(), LocalBus::default());
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     let fmp = client(&server.url(), "test-key");
-    let defaults = Defaults { index: None, reach: Reach::default(), lifetimes: Default::default() };
+    let defaults = Defaults { index: None, plan_limits: PlanLimits::default(), ttl: Default::default() };
     let ask = |input: Value, id: &str, at: &str| {
         let invocation = Invocation { id: id.into(), at: at.parse().unwrap() };
         let clock = DayClock(today());
@@ -208,7 +208,7 @@ fn an_entry_that_the_plan_does_not_know_closes_no_step() {
         while let Some(delivery) = queue.receive() {
             closed.push(findata_extract::handle(&delivery.message, &fmp, &stage, &clock, None).await.unwrap());
         }
-        assert_eq!(closed, [false, true].map(|closed| Worked::Done { closed }));
+        assert_eq!(closed, [false, true].map(|closed| BatchResult::Done { closed }));
         let staged: ledger::Staged =
             stage::read_json(&stage, &ledger::staged_key(&request.run_id)).await.unwrap().unwrap();
         assert_eq!(staged.batches, ["b00001", "b00002"]);

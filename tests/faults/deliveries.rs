@@ -3,7 +3,7 @@
 use std::fs;
 
 use findata_domain::{Error, Result, clock::DayClock};
-use findata_extract::Worked;
+use findata_extract::BatchResult;
 use findata_local::{bus::LocalBus, queue::LocalQueue};
 use findata_pipeline::{
     ledger,
@@ -17,7 +17,7 @@ use findata_tests::{Home, Job, Server, client, host, request, today, wait};
 use super::{SYMBOLS, assert_whole, whole};
 
 /// The handlers one after another, each more often than once.
-fn every_step_twice(home: &Home, server: &Server) -> Result<(Summary, Vec<Event>, Vec<Worked>)> {
+fn every_step_twice(home: &Home, server: &Server) -> Result<(Summary, Vec<Event>, Vec<BatchResult>)> {
     wait(async {
         let clock = DayClock(today());
         let mut host = host(home, client(&server.url(), "test-key"), clock)?;
@@ -66,7 +66,7 @@ fn every_message_and_step_twice_gives_the_tables_of_once() {
     let (server, home) = (Server::of(12), Home::new());
     let (summary, events, closed) = every_step_twice(&home, &server).unwrap();
     assert_eq!(
-        closed.iter().filter(|worked| **worked == Worked::Done { closed: true }).count(),
+        closed.iter().filter(|worked| **worked == BatchResult::Done { closed: true }).count(),
         1,
         "one delivery closes fetching: {closed:?}"
     );

@@ -16,7 +16,7 @@ struct Case {
     status: Status,
     /// Calls of the faulty task.
     calls: u64,
-    /// Words of the reason; empty where nothing fails.
+    /// CommandInput of the reason; empty where nothing fails.
     reason: &'static str,
     /// Rows set aside.
     quarantined: bool,

@@ -8,7 +8,7 @@ use std::{
 
 use axum::{Router, http::StatusCode, response::IntoResponse};
 use chrono::DateTime;
-use findata_fmp::Work;
+use findata_fmp::CallContext;
 use findata_fmp_simulator::Fault;
 use findata_pipeline::run::RunId;
 use findata_tests::{Server, client, wait};
@@ -61,7 +61,7 @@ fn above_a_share_of_the_calls_nothing_is_tried_again() {
     let endpoints = endpoints();
     assert!(endpoints.len() > 30, "{endpoints:?}");
     let fmp = client(&server.url(), "test-key");
-    let work = Work { run: RunId::new(DateTime::default(), 9), begun: DateTime::default(), max_calls: None };
+    let work = CallContext { run: RunId::new(DateTime::default(), 9), begun: DateTime::default(), max_calls: None };
     fmp.begin(&work);
     wait(async {
         // Two calls of each endpoint fail ten times before its breaker opens, so that nothing but the cap holds them.

@@ -105,7 +105,7 @@ fn ours_are_fmps_but_where_fmp_mixes_bases() {
 
 /// Figures that the catalog takes from FMP's two answers: each is half of a pair.
 fn paired() -> usize {
-    let both = CATALOG.iter().filter(|d| matches!(d.freshness, Freshness::InTurn { .. }));
+    let both = CATALOG.iter().filter(|d| matches!(d.freshness, Freshness::Rotating { .. }));
     both.map(|d| d.columns.len() - 1).sum()
 }
 

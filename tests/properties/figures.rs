@@ -185,7 +185,7 @@ fn no_ratio_depends_on_the_unit_of_money_or_the_size_of_the_company() {
 
 /// What a split is told as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum ReportedFigures {
     /// By each filing on the basis of its day.
     AsFiled,
     /// By all filings on the newest basis: restated at the source.
@@ -193,7 +193,13 @@ enum Told {
 }
 
 /// A company that split: it is on the newest basis everywhere, as FMP's prices are, except what was filed or declared before.
-fn split(symbol: &'static str, newest: &Company, on: NaiveDate, (new, old): (u32, u32), told: Told) -> Company {
+fn split(
+    symbol: &'static str,
+    newest: &Company,
+    on: NaiveDate,
+    (new, old): (u32, u32),
+    told: ReportedFigures,
+) -> Company {
     let mut company = Company { symbol, splits: vec![(on, new, old)], ..newest.clone() };
     let (new, old) = (i128::from(new), i128::from(old));
     let back = |unit| match unit {
@@ -201,7 +207,7 @@ fn split(symbol: &'static str, newest: &Company, on: NaiveDate, (new, old): (u32
         Unit::PerShare => (new, old),
         Unit::Money | Unit::Ratio => (1, 1),
     };
-    if told == Told::AsFiled {
+    if told == ReportedFigures::AsFiled {
         for period in company.quarters.iter_mut().chain(&mut company.years).filter(|p| p.accepted < on) {
             period.lines = scaled(&period.lines, back);
         }
@@ -231,8 +237,8 @@ fn a_split_changes_no_figure_however_its_history_is_told() {
             Unit::Ratio => (1, 1),
         };
         let newest = company_scaled(symbols[0], &company("ANY", size), even);
-        let filed = split(symbols[1], &newest, on, (new, old), Told::AsFiled);
-        let restated = split(symbols[2], &newest, on, (new, old), Told::Restated);
+        let filed = split(symbols[1], &newest, on, (new, old), ReportedFigures::AsFiled);
+        let restated = split(symbols[2], &newest, on, (new, old), ReportedFigures::Restated);
         assert!(filed.quarters.iter().any(|p| p.accepted < on) && filed.quarters.iter().any(|p| p.accepted > on));
         all.extend([newest, filed, restated]);
     }

@@ -96,9 +96,9 @@ fn every_recorded_error_body_leads_to_its_move() {
         assert_eq!(rows, i64::from(next == Move::Retry), "{file}: an error is never stored as data");
         assert_eq!(home.count("select count(*) from ops.quarantine"), 0, "{file}");
         // What failed is asked for again by the next run; what is empty or outside the plan is remembered for a day.
-        let book = fs::read_to_string(home.stage().join("state/freshness/dividends.json")).unwrap_or_default();
+        let fetch_log = fs::read_to_string(home.stage().join("state/freshness/dividends.json")).unwrap_or_default();
         let remembered = matches!(next, Move::Retry | Move::Empty | Move::LeftOut);
-        assert_eq!(book.contains("AAPL"), remembered, "{file}: {book}");
+        assert_eq!(fetch_log.contains("AAPL"), remembered, "{file}: {fetch_log}");
     }
 }
 

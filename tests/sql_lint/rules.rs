@@ -80,7 +80,7 @@ const RANKING: &[&str] = &["row_number", "rank", "dense_rank", "lag", "lead", "n
 const NULL_TREATMENT: &[&str] = &["first_value", "last_value"];
 /// Types of the same name and width on both.
 const TYPES: &[&str] = &["VARCHAR", "DOUBLE", "BIGINT", "DATE", "TIMESTAMP", "BOOLEAN"];
-/// Words that one of the two keeps for itself.
+/// CommandInput that one of the two keeps for itself.
 const RESERVED: &[&str] = &[
     "account",
     "analyze",

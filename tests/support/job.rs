@@ -11,7 +11,7 @@ use findata_domain::{
     clock::{Clock, DayClock},
 };
 use findata_duckdb::DuckDb;
-use findata_fmp::{Fmp, FmpPlan, Settings, claim_source};
+use findata_fmp::{ClientSettings, Fmp, FmpPlan, claim_source};
 use findata_local::{
     host::{Host, Progress},
     stage::DirectoryStage,
@@ -113,7 +113,7 @@ pub fn run_id() -> RunId {
 
 /// A client without a limit of its own.
 pub fn client(url: &str, key: &str) -> Fmp {
-    let settings = Settings {
+    let settings = ClientSettings {
         url: url.into(),
         key: SecretString::from(key),
         plan: FmpPlan::Unlimited,

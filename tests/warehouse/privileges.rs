@@ -43,7 +43,7 @@ fn set_up(double: &Double) {
 /// What the doctor says is to be done.
 fn cures(double: &Double) -> Vec<String> {
     let checks = wait(doctor::snowflake(&as_loader(double))).unwrap();
-    checks.into_iter().filter_map(|check| check.cure).collect()
+    checks.into_iter().filter_map(|check| check.fix).collect()
 }
 
 #[test]

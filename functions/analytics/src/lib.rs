@@ -25,7 +25,7 @@ use findata_pipeline::{
     },
     run::{RunId, Status},
     summary::{Highlight, Summary, TableCounts},
-    write_fence::Turn,
+    write_fence::WriteFence,
 };
 pub use summary::Measured;
 
@@ -84,7 +84,7 @@ async fn close(
     begun: Instant,
 ) -> Result<Summary> {
     warehouse.begin_step(run, FUNCTION, "scope");
-    let mut turn = Turn::read(FUNCTION, warehouse).await?;
+    let mut turn = WriteFence::read(FUNCTION, warehouse).await?;
     let computes = !plan.options.skip_analytics;
     let tables = if computes { compute(run, plan, &mut turn, warehouse, clock).await? } else { BTreeMap::new() };
     warehouse.begin_step(run, FUNCTION, "summary");
@@ -99,7 +99,7 @@ async fn close(
 async fn compute(
     run: &RunId,
     plan: &Plan,
-    turn: &mut Turn,
+    turn: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, TableCounts>> {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result};
 use findata_models::literal;
-use findata_pipeline::{ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::Turn};
+use findata_pipeline::{ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence};
 
 use crate::versions;
 use findata_models::{Extent, PUBLISHED, Table, Versions};
@@ -18,7 +18,7 @@ use findata_models::{Extent, PUBLISHED, Table, Versions};
 pub(crate) async fn publish(
     run: &RunId,
     now: DateTime<Utc>,
-    turn: &mut Turn,
+    turn: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     also: &[String],
 ) -> Result<BTreeMap<String, TableCounts>> {

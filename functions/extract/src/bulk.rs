@@ -12,7 +12,7 @@ use chrono::{Datelike, NaiveDate};
 
 use findata_domain::{Error, Result, catalog::Dataset, clock::Clock, nyse_calendar};
 use findata_fmp::{
-    BulkAnswer, Came, Deadline, Fmp,
+    BulkAnswer, BulkOutcome, Deadline, Fmp,
     bulk::{self, File, Part},
 };
 use findata_pipeline::{
@@ -23,7 +23,7 @@ use findata_pipeline::{
 };
 use reader::Reader;
 
-use crate::{Delivery, each, land, work::Work};
+use crate::{Delivery, batch_writer::BatchWriter, each, land};
 
 /// What a delivery has of a batch.
 struct Files<'a, S> {
@@ -33,7 +33,7 @@ struct Files<'a, S> {
     stage: &'a S,
     progress: BulkProgress,
     part: BatchEntry,
-    work: Work,
+    work: BatchWriter,
     /// Why no further file is asked for, as the outcome of the tasks that are left.
     stopped: Option<Outcome>,
     /// Today in New York.
@@ -58,7 +58,7 @@ pub(crate) async fn work_off(
     };
     progress.tasks.resize_with(tasks.len(), Default::default);
     let done_before = progress.done.len();
-    let work = Work::new(now);
+    let work = BatchWriter::new(now);
     let today = nyse_calendar::new_york_date(now);
     let mut files = Files { dataset, tasks, message, stage, progress, part, work, stopped: None, today };
 
@@ -80,7 +80,7 @@ pub(crate) async fn work_off(
             let answer = fmp.bulk(file.endpoint, &file.parameters, &mut reader, until).await;
             let read = reader.finish();
             match &answer.came {
-                Ok(Came::Late) => {
+                Ok(BulkOutcome::DeadlineExceeded) => {
                     (whole, calls) = (false, answer.calls);
                     files.count(&open, &answer);
                     if calls > 0 {
@@ -119,7 +119,7 @@ pub(crate) async fn work_off(
         // What follows from a file came later than the batch began.
         files.work.renew(clock.now());
         let each = files.asked_each().into_iter().chain(files.progress.following.clone());
-        asked = ledger::undone(&each.collect::<Vec<_>>(), before);
+        asked = ledger::pending(&each.collect::<Vec<_>>(), before);
     }
     whole = each(&mut files.work, asked, false, fmp, limit).await? && whole;
     let Files { mut progress, part, mut work, .. } = files;
@@ -195,16 +195,16 @@ impl<S: Stage> Files<'_, S> {
     ) -> Result<()> {
         self.count(open, &answer);
         match answer.came {
-            Ok(Came::Late) => return Ok(()),
-            Ok(Came::NoSuchFile(_) | Came::Whole(0)) if self.may_be_missing(file) => {
+            Ok(BulkOutcome::DeadlineExceeded) => return Ok(()),
+            Ok(BulkOutcome::NotFound(_) | BulkOutcome::Complete(0)) if self.may_be_missing(file) => {
                 self.progress.last = matches!(file.part, Part::Number(_));
             }
-            Ok(Came::NoSuchFile(reason)) => self.progress.end(open, &Outcome::failed(reason)),
-            Ok(Came::Whole(0)) => {
+            Ok(BulkOutcome::NotFound(reason)) => self.progress.end(open, &Outcome::failed(reason)),
+            Ok(BulkOutcome::Complete(0)) => {
                 let reason = format!("FMP's {} {} is empty", file.endpoint, file.name());
                 self.progress.end(open, &Outcome::failed(reason));
             }
-            Ok(Came::Whole(_)) => {
+            Ok(BulkOutcome::Complete(_)) => {
                 self.work.note_drift(self.dataset.name, &read.drift(self.dataset));
                 if !read.told.is_empty() {
                     let name = format!("{}-{}", self.message.batch.id, file.name());

@@ -5,14 +5,14 @@ use findata_domain::{
     Error, Result,
     clock::{Clock, SystemClock},
 };
-use findata_fmp::{Deadline, Fmp, Work};
+use findata_fmp::{CallContext, Deadline, Fmp};
 use findata_pipeline::{
     ledger,
     plan::BatchMessage,
     ports::{queue::Queue, stage::Stage},
 };
 
-use crate::Worked;
+use crate::BatchResult;
 
 /// Deliveries of a message before it is a dead letter (`maxReceiveCount` in `infra/template.yaml`).
 pub const MAX_RECEIVE_COUNT: u32 = 3;
@@ -58,7 +58,7 @@ fn read(record: &SqsMessage) -> Result<BatchMessage> {
 async fn record_dead(message: &BatchMessage, stage: &impl Stage, clock: &impl Clock) -> Result<()> {
     let reason = format!("given up after {MAX_RECEIVE_COUNT} deliveries");
     tracing::error!(run = %message.run_id, batch = message.batch.id, "{reason}");
-    ledger::give_up(message, &reason, stage, clock.now()).await.map(|_| ())
+    ledger::record_as_failed(message, &reason, stage, clock.now()).await.map(|_| ())
 }
 
 async fn work(
@@ -75,21 +75,21 @@ async fn work(
         // It would be the same the next time.
         Err(error) => {
             tracing::error!(run = %message.run_id, batch = message.batch.id, %error, "a batch is given up");
-            return ledger::give_up(message, &error.to_string(), stage, clock.now()).await.map(|_| ());
+            return ledger::record_as_failed(message, &error.to_string(), stage, clock.now()).await.map(|_| ());
         }
     };
     // What refuses the key while a run goes on is not asked again for each of its batches.
     let begun = message.run_id.started().unwrap_or_else(|| SystemClock.now());
-    fmp.begin(&Work { run: message.run_id.clone(), begun, max_calls: message.max_calls });
+    fmp.begin(&CallContext { run: message.run_id.clone(), begun, max_calls: message.max_calls });
     let worked = crate::handle(message, fmp, stage, clock, Some(limit)).await;
     fmp.finish().await;
     match worked? {
-        Worked::Done { closed } => {
+        BatchResult::Done { closed } => {
             tracing::info!(run = %message.run_id, batch = message.batch.id, closed, "a batch is done");
             Ok(())
         }
-        Worked::Rest(rest) => {
-            tracing::info!(run = %rest.run_id, batch = rest.batch.id, parts = rest.parts, "the time ended; the rest goes back");
+        BatchResult::Rest(rest) => {
+            tracing::info!(run = %rest.run_id, batch = rest.batch.id, parts = rest.checkpoints, "the time ended; the rest goes back");
             queue.send(vec![*rest]).await
         }
     }

@@ -4,29 +4,29 @@
 //! whatever its size. The ledger entry is written once, whoever is first; it names the files that count. A delivery
 //! whose time ends leaves what it did as a part, and the next one does the rest.
 
+mod batch_writer;
 mod bulk;
 pub mod event;
 mod quotes;
-mod work;
 
 use std::{collections::BTreeMap, time::Instant};
 
+use batch_writer::BatchWriter;
 use findata_domain::{Error, Result, clock::Clock};
 use findata_fmp::{Answer, Deadline, Fmp};
 use findata_pipeline::{
     landing::Landing,
     ledger::{self, BatchEntry},
-    plan::{BatchMessage, Task, Way},
+    plan::{BatchMessage, FetchMode, Task},
     ports::stage::{self, Stage},
 };
 use futures::{StreamExt, stream};
-use work::Work;
 
 /// Calls of one batch in flight.
 const IN_FLIGHT: usize = 64;
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Worked {
+pub enum BatchResult {
     /// Its batch has its entry in the ledger.
     Done {
         /// Whether this was the last batch, and this call closed fetching.
@@ -49,37 +49,41 @@ pub async fn handle(
     stage: &impl Stage,
     clock: &impl Clock,
     limit: Option<Deadline>,
-) -> Result<Worked> {
+) -> Result<BatchResult> {
     let (run, batch) = (&message.run_id, &message.batch);
     let key = ledger::batch_key(run, &batch.id);
     if stage.get(&key).await?.is_none() {
-        let message = &ledger::caught_up(message, stage).await?;
-        let mut entry = ledger::parts(message, stage).await?;
+        let message = &ledger::resume_point(message, stage).await?;
+        let mut entry = ledger::checkpoints(message, stage).await?;
         let tasks = ledger::tasks(message, stage).await?;
-        let Delivery { part, whole, moved, calls } = match batch.way {
-            Way::Bulk => bulk::work_off(message, &tasks, &entry, fmp, stage, clock, limit).await?,
-            Way::Each | Way::Quotes => {
-                let todo = ledger::undone(&tasks, &entry);
+        let Delivery { part, whole, moved, calls } = match batch.fetch_mode {
+            FetchMode::BulkFile => bulk::work_off(message, &tasks, &entry, fmp, stage, clock, limit).await?,
+            FetchMode::PerSymbol | FetchMode::BatchQuote => {
+                let todo = ledger::pending(&tasks, &entry);
                 work_off(message, todo, fmp, stage, clock, limit).await?
             }
         };
         if !whole {
-            let parts = match (moved, calls) {
-                (true, _) => message.parts + 1,
+            let checkpoints = match (moved, calls) {
+                (true, _) => message.checkpoints + 1,
                 // It waited for its turn all the time, which is nobody's fault.
-                (false, 0) if batch.way == Way::Bulk => return Ok(Worked::Rest(Box::new(message.clone()))),
+                (false, 0) if batch.fetch_mode == FetchMode::BulkFile => {
+                    return Ok(BatchResult::Rest(Box::new(message.clone())));
+                }
                 (false, _) => {
                     return Err(Error::retry(format!("the time ended before a task of batch {} was done", batch.id)));
                 }
             };
-            if !stage::write_json_once(stage, &ledger::part_key(run, &batch.id, message.parts), &part).await? {
+            if !stage::write_json_once(stage, &ledger::checkpoint_key(run, &batch.id, message.checkpoints), &part)
+                .await?
+            {
                 tracing::info!(%run, batch = batch.id, "another delivery of this part was first");
                 // It goes on with the rest; two at once would ask for each file twice.
-                if batch.way == Way::Bulk {
-                    return Ok(Worked::Done { closed: false });
+                if batch.fetch_mode == FetchMode::BulkFile {
+                    return Ok(BatchResult::Done { closed: false });
                 }
             }
-            return Ok(Worked::Rest(Box::new(BatchMessage { parts, ..message.clone() })));
+            return Ok(BatchResult::Rest(Box::new(BatchMessage { checkpoints, ..message.clone() })));
         }
         entry.add(part);
         entry.bulk = None;
@@ -87,7 +91,7 @@ pub async fn handle(
             tracing::info!(%run, batch = batch.id, "another delivery of this batch was first");
         }
     }
-    Ok(Worked::Done { closed: ledger::close_fetching(stage, run).await? })
+    Ok(BatchResult::Done { closed: ledger::close_fetching(stage, run).await? })
 }
 
 /// What one delivery did.
@@ -111,10 +115,10 @@ async fn work_off(
     limit: Option<Deadline>,
 ) -> Result<Delivery> {
     let begun = Instant::now();
-    let mut work = Work::new(clock.now());
-    let (todo, following) = match message.batch.way {
-        Way::Quotes => quotes::ask(todo, fmp, &mut work).await?,
-        Way::Each | Way::Bulk => (todo, Vec::new()),
+    let mut work = BatchWriter::new(clock.now());
+    let (todo, following) = match message.batch.fetch_mode {
+        FetchMode::BatchQuote => quotes::ask(todo, fmp, &mut work).await?,
+        FetchMode::PerSymbol | FetchMode::BulkFile => (todo, Vec::new()),
     };
     each(&mut work, following, true, fmp, limit).await?;
     let whole = each(&mut work, todo, false, fmp, limit).await?;
@@ -125,7 +129,7 @@ async fn work_off(
 /// Does tasks, each by a call, and those that follow from them; says whether all were done. Tasks that follow from an answer
 /// belong to its task and are recorded, whenever the time ends.
 async fn each(
-    work: &mut Work,
+    work: &mut BatchWriter,
     mut todo: Vec<Task>,
     mut follows: bool,
     fmp: &Fmp,
@@ -160,7 +164,7 @@ async fn each(
 
 /// Lands what the work has and adds it to a part.
 async fn land(
-    mut work: Work,
+    mut work: BatchWriter,
     mut part: BatchEntry,
     message: &BatchMessage,
     begun: Instant,

@@ -10,17 +10,17 @@ use findata_domain::{
     rows::{self, Row},
 };
 use findata_fmp::{Answer, Fmp};
-use findata_pipeline::plan::{Task, Way, Window};
+use findata_pipeline::plan::{FetchMode, Task, Window};
 use serde_json::json;
 
-use crate::work::{Work, share_count};
+use crate::batch_writer::{BatchWriter, share_count};
 
 /// A quote of a session's end is at most so much older than the close.
 const BEFORE_CLOSE: Duration = Duration::minutes(5);
 
 /// Asks for the quotes of all these tasks at once. Returns what is left for calls of their own: bars that no quote told; and
 /// what follows from the quotes, the share counts of companies whose market cap none told.
-pub(crate) async fn ask(tasks: Vec<Task>, fmp: &Fmp, work: &mut Work) -> Result<(Vec<Task>, Vec<Task>)> {
+pub(crate) async fn ask(tasks: Vec<Task>, fmp: &Fmp, work: &mut BatchWriter) -> Result<(Vec<Task>, Vec<Task>)> {
     // Where the quotes are recorded already, a delivery before this one left the bars that they did not tell.
     if tasks.iter().all(|task| task.dataset.requests != Requests::Symbols) {
         return Ok((tasks, Vec::new()));
@@ -56,14 +56,14 @@ pub(crate) async fn ask(tasks: Vec<Task>, fmp: &Fmp, work: &mut Work) -> Result<
             Some(quote) => {
                 let is_index = quote.symbol.starts_with('^');
                 following.extend(share_count(&task, quote.get(dataset, "market_cap")).filter(|_| !is_index));
-                work.note(task, std::slice::from_ref(quote), Way::Quotes, once())?;
+                work.note(task, std::slice::from_ref(quote), FetchMode::BatchQuote, once())?;
             }
-            None => work.note(task, &[], Way::Quotes, once())?,
+            None => work.note(task, &[], FetchMode::BatchQuote, once())?,
         }
     }
     for task in bars {
         match quote_of(&task).and_then(|quote| bar(&task, quote)) {
-            Some(bar) => work.note(task, &[bar], Way::Quotes, (0, 0))?,
+            Some(bar) => work.note(task, &[bar], FetchMode::BatchQuote, (0, 0))?,
             None => left.push(task),
         }
     }

@@ -3,7 +3,7 @@
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result, clock::Clock, hash};
-use findata_fmp::{Fmp, Work, claim_source};
+use findata_fmp::{CallContext, Fmp, claim_source};
 use findata_pipeline::{
     ledger,
     ports::{
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    asked::{self, Asked, Defaults},
+    command::{self, Asked, Defaults},
     sweep,
 };
 
@@ -59,7 +59,7 @@ pub async fn handle(
         None if own_id => RunId::new(invocation.at, 0),
         None => remembered(invocation, stage).await?,
     };
-    match asked::read(&input, defaults, clock.now(), || name) {
+    match command::read(&input, defaults, clock.now(), || name) {
         Ok(Asked::Sweep { patience }) => {
             let swept = sweep::sweep(stage, queue, bus, invocation.at, patience).await?;
             // A metric is billed by the hours in which it is written.
@@ -129,7 +129,7 @@ async fn begin(
         let fmp = fmp?;
         claim_source(stage, fmp.url()).await?;
         let (run, max_calls) = (run_id.clone(), request.options.max_calls);
-        fmp.begin(&Work { run, begun: invocation.at, max_calls });
+        fmp.begin(&CallContext { run, begun: invocation.at, max_calls });
         let plan = crate::handle(request, fmp, stage, queue, clock).await;
         fmp.finish().await;
         plan

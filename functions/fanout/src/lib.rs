@@ -3,7 +3,7 @@
 //! [`universe`] says whose figures; [`planner`] compares what is wanted with the freshness book and decides, for
 //! every dataset and symbol, fetch or skip and why. Both are here because no other function needs them.
 
-pub mod asked;
+pub mod command;
 pub mod event;
 pub mod market;
 pub mod planner;
@@ -19,9 +19,9 @@ use findata_domain::{
 };
 use findata_fmp::{Fmp, bulk};
 use findata_pipeline::{
-    freshness::Book,
+    freshness::FetchLog,
     ledger::{self, BatchEntry, Outcome, TaskRecord},
-    plan::{BatchMessage, DatasetPlan, Plan, Task, Way},
+    plan::{BatchMessage, DatasetPlan, FetchMode, Plan, Task},
     ports::{
         queue::Queue,
         stage::{self, Stage},
@@ -95,7 +95,14 @@ async fn remember(plan: &mut Plan, unknown: Vec<Task>, stage: &impl Stage, clock
     let mut entry = BatchEntry::new(BATCH);
     for task in unknown {
         let (outcome, fetched_at) = (Outcome::unknown_symbol(), clock.now());
-        entry.tasks.push(TaskRecord { task, outcome, calls: 0, bytes: 0, fetched_at, way: Way::Each });
+        entry.tasks.push(TaskRecord {
+            task,
+            outcome,
+            calls: 0,
+            bytes: 0,
+            fetched_at,
+            fetch_mode: FetchMode::PerSymbol,
+        });
     }
     stage::write_json_once(stage, &ledger::batch_key(&plan.run_id, BATCH), &entry).await?;
     plan.landed.push(BATCH.to_owned());
@@ -112,7 +119,7 @@ async fn again(request: &Request, run: &RunId, stage: &impl Stage, clock: &impl 
     }
     record.tasks.retain(|record| !matches!(record.outcome, Outcome::Failed { .. }));
     let planned: Vec<Task> = known.batches.into_iter().flat_map(|batch| batch.tasks).collect();
-    let tasks = ledger::undone(&planned, &record);
+    let tasks = ledger::pending(&planned, &record);
     let mut datasets: Vec<(String, DatasetPlan)> = Vec::new();
     for dataset in CATALOG {
         let calls = tasks.iter().filter(|task| task.dataset == dataset).count() as u64;
@@ -147,12 +154,12 @@ async fn plan(
     stage: &impl Stage,
     clock: &impl Clock,
 ) -> Result<(Plan, Vec<Task>)> {
-    let book = Book::read(stage).await?;
+    let fetch_log = FetchLog::read(stage).await?;
     let mut notes = members.notes;
-    if !request.options.reach.quarterly && request.options.quarters > 0 {
+    if !request.options.plan_limits.quarterly && request.options.quarters > 0 {
         notes.push("the FMP plan has no quarterly statements: fiscal years alone, and no TTM figures".into());
     }
-    let mut planned = planner::plan(&members.symbols, &request.options, &book, market, clock.now())?;
+    let mut planned = planner::plan(&members.symbols, &request.options, &fetch_log, market, clock.now())?;
     let bulk = by_bulk(&mut planned, &request.options, stage, clock).await?;
     notes.extend(bulk.notes);
     let unknown = std::mem::take(&mut planned.unknown);
@@ -161,7 +168,7 @@ async fn plan(
         options: request.options.clone(),
         datasets: std::mem::take(&mut planned.datasets),
         batches: [bulk.batches, planner::batches(&members.symbols, planned)].concat(),
-        known: members.symbols.iter().filter(|symbol| is_known(&book, symbol)).cloned().collect(),
+        known: members.symbols.iter().filter(|symbol| is_known(&fetch_log, symbol)).cloned().collect(),
         symbols: members.symbols,
         notes,
         landed: members.landed,
@@ -172,17 +179,17 @@ async fn plan(
 }
 
 /// Whether FMP has told something of a symbol.
-fn is_known(book: &Book, symbol: &Symbol) -> bool {
-    let entry = |name| book.entry(catalog::dataset(name)?, symbol.as_str());
+fn is_known(fetch_log: &FetchLog, symbol: &Symbol) -> bool {
+    let entry = |name| fetch_log.entry(catalog::dataset(name)?, symbol.as_str());
     entry("profile").is_some_and(|profile| !profile.unknown && !profile.refused && !profile.empty)
         || entry("prices").and_then(|prices| prices.days).is_some_and(|days| days.newest.is_some())
 }
 
 /// Takes out of a plan what comes by bulk files.
 async fn by_bulk(planned: &mut Planned, options: &Options, stage: &impl Stage, clock: &impl Clock) -> Result<Chosen> {
-    if !options.reach.bulk {
+    if !options.plan_limits.bulk {
         return Ok(Chosen::default());
     }
     let refused = bulk::refused(stage).await?;
-    Ok(planner::bulk::choose(planned, options.reach, &refused, clock.now()))
+    Ok(planner::bulk::choose(planned, options.plan_limits, &refused, clock.now()))
 }

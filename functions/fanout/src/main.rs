@@ -10,7 +10,7 @@ use findata_aws::{
 };
 use findata_domain::{Result, clock::AnyClock};
 use findata_fanout::{
-    asked::Defaults,
+    command::Defaults,
     event::{self, Invocation},
 };
 use findata_fmp::{Fmp, FmpAccess};
@@ -37,8 +37,8 @@ impl Function for Fanout {
         let (queue, bus) = (environment.text("FINDATA_QUEUE_URL"), environment.text("FINDATA_BUS"));
         let access = environment.read(FmpAccess::from_variables);
         let secret = environment.text("FINDATA_FMP_SECRET");
-        let lifetimes = environment.parsed("FINDATA_TTL").unwrap_or_default();
-        let defaults = Defaults { index: environment.index(), reach: access.plan.reach(access.kind), lifetimes };
+        let ttl = environment.parsed("FINDATA_TTL").unwrap_or_default();
+        let defaults = Defaults { index: environment.index(), plan_limits: access.plan.plan_limits(access.kind), ttl };
         let (clock, telemetry) = (environment.clock(), environment.telemetry());
         let (config, place) = environment.open().await?;
         Ok(Fanout {

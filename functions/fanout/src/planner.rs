@@ -1,10 +1,10 @@
-//! Fetch or skip, and why: a pure comparison of what is wanted with the freshness book.
+//! Fetch or skip, and why: a pure comparison of what is wanted with the freshness fetch_log.
 
 mod batches;
 pub mod bulk;
+mod change_driven;
 mod prices;
-mod sparing;
-mod turns;
+mod rotation;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use findata_domain::{
@@ -12,7 +12,7 @@ use findata_domain::{
     catalog::{self, CATALOG, Dataset, Freshness, Requests},
 };
 use findata_pipeline::{
-    freshness::{Book, Entry},
+    freshness::{Entry, FetchLog},
     plan::{Cadence, DatasetPlan, Task, Window},
     run::Options,
 };
@@ -48,7 +48,7 @@ pub struct Planned {
 pub fn plan(
     symbols: &[Symbol],
     options: &Options,
-    book: &Book,
+    fetch_log: &FetchLog,
     market: &Market,
     now: DateTime<Utc>,
 ) -> Result<Planned> {
@@ -60,7 +60,7 @@ pub fn plan(
         let mut account = DatasetPlan::default();
         let index = options.index.iter().filter(|i| dataset.requests == Requests::Days && !symbols.contains(i));
         for symbol in index.chain(symbols) {
-            for (task, reason) in due(dataset, symbol, options, range, book, market, now) {
+            for (task, reason) in due(dataset, symbol, options, range, fetch_log, market, now) {
                 match reason {
                     Decision::Fetch(why) => {
                         account.calls += 1;
@@ -84,8 +84,8 @@ pub fn plan(
         }
         planned.datasets.push((dataset.name.into(), account));
     }
-    if options.reach.sparing && market.has_quotes(now) {
-        quotes(&mut planned, book, now);
+    if options.plan_limits.minimize_calls && market.has_quotes(now) {
+        quotes(&mut planned, fetch_log, now);
     }
     Ok(planned)
 }
@@ -94,11 +94,11 @@ pub fn plan(
 /// by call.
 fn within_plan(options: &Options) -> Options {
     let mut options = options.clone();
-    if let Some(most) = options.reach.most_statements {
+    if let Some(most) = options.plan_limits.most_statements {
         options.years = options.years.min(most);
         options.quarters = options.quarters.min(most);
     }
-    if !options.reach.quarterly {
+    if !options.plan_limits.quarterly {
         options.quarters = 0;
     }
     options
@@ -141,7 +141,7 @@ fn wanted(options: &Options) -> Result<Vec<&'static Dataset>> {
             found.push(dataset);
         }
     }
-    for dataset in CATALOG.iter().filter(|d| options.reconcile && turns::days(d).is_some()) {
+    for dataset in CATALOG.iter().filter(|d| options.reconcile && rotation::days(d).is_some()) {
         if !found.contains(&dataset) {
             found.push(dataset);
         }
@@ -157,17 +157,17 @@ fn due(
     symbol: &Symbol,
     options: &Options,
     range: (Option<NaiveDate>, NaiveDate),
-    book: &Book,
+    fetch_log: &FetchLog,
     market: &Market,
     now: DateTime<Utc>,
 ) -> Vec<(Task, Decision)> {
     // Who says how long an answer is fresh wants it that new, whatever the feeds tell.
-    let lifetime = options.lifetimes.of(dataset);
-    let sparing = options.reach.sparing && !options.full && lifetime.is_none();
+    let lifetime = options.ttl.of(dataset);
+    let sparing = options.plan_limits.minimize_calls && !options.full && lifetime.is_none();
     let by_news = |decision: Decision, task: &Task, cadence: Option<Cadence>, known: Option<&Entry>| match decision {
         Decision::Fetch(OLD) if sparing => known
             .filter(|known| !known.refused && !known.unknown)
-            .and_then(|known| sparing::decide(dataset, task, cadence, known, market, now))
+            .and_then(|known| change_driven::decide(dataset, task, cadence, known, market, now))
             .unwrap_or(decision),
         decision => decision,
     };
@@ -176,10 +176,12 @@ fn due(
         Requests::Market | Requests::Symbols => Vec::new(),
         Requests::Symbol => {
             let task = task(Window::All);
-            let known = book.entry(dataset, &task.subject());
+            let known = fetch_log.entry(dataset, &task.subject());
             let asked = options.reconcile || !options.datasets.is_empty();
-            let decision = match turns::days(dataset) {
-                Some(days) if !asked => turns::decide(symbol, known, turns::quarters(book, symbol), days, now),
+            let decision = match rotation::days(dataset) {
+                Some(days) if !asked => {
+                    rotation::decide(symbol, known, rotation::quarters(fetch_log, symbol), days, now)
+                }
                 _ => by_news(by_age(dataset, known, None, lifetime, options.full, now), &task, None, known),
             };
             vec![(task, decision)]
@@ -189,24 +191,25 @@ fn due(
             .filter(|(_, limit)| *limit > 0)
             .map(|(cadence, limit)| {
                 let task = task(Window::Newest { cadence, limit });
-                let known = book.entry(dataset, &task.subject());
+                let known = fetch_log.entry(dataset, &task.subject());
                 let decision = by_age(dataset, known, Some(limit), lifetime, options.full, now);
                 let decision = by_news(decision, &task, Some(cadence), known);
                 (task, decision)
             })
             .collect(),
         Requests::Days => {
-            let known = book.entry(dataset, symbol.as_str());
+            let known = fetch_log.entry(dataset, symbol.as_str());
             let parts = days(known, range, options.full, now);
             let to = range.1;
             let one = matches!(parts[..], [(_, _, Decision::Fetch(CLOSED))]);
-            if sparing && one && sparing::is_silent(known, to, now) {
+            if sparing && one && change_driven::is_silent(known, to, now) {
                 return vec![(
                     task(Window::Days { from: to, to }),
                     Decision::Skip("no bar for two weeks: asked weekly"),
                 )];
             }
-            let quoted = sparing::comes_with_a_quote(symbol, book, to, market, now).filter(|_| sparing && one);
+            let quoted =
+                change_driven::comes_with_a_quote(symbol, fetch_log, to, market, now).filter(|_| sparing && one);
             match quoted {
                 Some(from) => vec![(task(Window::Days { from, to }), Decision::Quote)],
                 None => {
@@ -229,8 +232,8 @@ fn by_age(
 ) -> Decision {
     let Some(known) = known else { return Decision::Fetch("not fetched yet") };
     let lifetime = match dataset.freshness {
-        Freshness::For(time) | Freshness::InTurn { asked: time, .. } if !known.empty => time,
-        Freshness::For(_) | Freshness::InTurn { .. } | Freshness::UntilNextClose => EMPTY,
+        Freshness::For(time) | Freshness::Rotating { asked: time, .. } if !known.empty => time,
+        Freshness::For(_) | Freshness::Rotating { .. } | Freshness::UntilNextClose => EMPTY,
     };
     let lifetime = asked_lifetime.unwrap_or(lifetime);
     if full {

@@ -154,7 +154,8 @@ async fn help(
             let messages = BatchMessage::of_plan(&plan, missing);
             if gives_up {
                 for message in &messages {
-                    ledger::give_up(message, "nobody worked it off, though it was sent again", stage, now).await?;
+                    ledger::record_as_failed(message, "nobody worked it off, though it was sent again", stage, now)
+                        .await?;
                 }
                 swept.closed += 1;
             } else {
@@ -180,7 +181,7 @@ async fn help(
 /// Why a step does not end, as far as its function has said so.
 async fn trouble(run: &RunId, step: Step, stage: &impl Stage) -> Result<String> {
     let function = if step == Step::Load { "load" } else { "analytics" };
-    let trouble: Option<ledger::Trouble> = stage::read_json(stage, &ledger::trouble_key(run, function)).await?;
+    let trouble: Option<ledger::Blocker> = stage::read_json(stage, &ledger::blocker_key(run, function)).await?;
     Ok(trouble.map_or_else(|| format!("{function} did not end"), |trouble| format!("{function}: {}", trouble.reason)))
 }
 

@@ -13,7 +13,7 @@ use findata_fmp::Fmp;
 use findata_pipeline::{
     landing::Landing,
     ledger::{self, BatchEntry, Outcome, TaskRecord},
-    plan::{Task, Way, Window},
+    plan::{FetchMode, Task, Window},
     ports::stage::{self, Stage},
     run::{Request, Universe},
 };
@@ -94,7 +94,7 @@ async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Cl
     let known = stage.get(KNOWN).await?;
     let now = clock.now();
     let dataset = catalog::dataset("sp500_constituents");
-    let lifetime = dataset.and_then(|d| request.options.lifetimes.of(d)).unwrap_or(Duration::days(1));
+    let lifetime = dataset.and_then(|d| request.options.ttl.of(d)).unwrap_or(Duration::days(1));
     if let Some(object) = &known
         && let Ok(list) = stage::from_json::<Known>(KNOWN, &object.body)
         && now - list.fetched_at < lifetime
@@ -147,7 +147,7 @@ async fn land(
     let file = landing.land(stage, &request.run_id, BATCH).await?;
     let outcome = Outcome::Rows { rows: rows.len() as u64, newest: None };
     let mut entry = BatchEntry::new(BATCH);
-    entry.tasks.push(TaskRecord { task, outcome, calls, bytes, fetched_at: now, way: Way::Each });
+    entry.tasks.push(TaskRecord { task, outcome, calls, bytes, fetched_at: now, fetch_mode: FetchMode::PerSymbol });
     entry.files.push(file);
     stage::write_json_once(stage, &ledger::batch_key(&request.run_id, BATCH), &entry).await?;
     Ok(())

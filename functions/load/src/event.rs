@@ -3,7 +3,7 @@
 use findata_aws::lambda::step::{Step, run_of};
 use findata_domain::{Result, clock::Clock};
 use findata_pipeline::{
-    binding::match_warehouse,
+    binding::bind_warehouse,
     ports::{bus::Bus, stage::Stage, warehouse::Warehouse},
     telemetry::Telemetry,
 };
@@ -31,7 +31,7 @@ pub async fn handle(
     let mut warehouse = warehouse;
     let loaded = step.run(async || {
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
-        match_warehouse(stage, *warehouse, &run).await?;
+        bind_warehouse(stage, *warehouse, &run).await?;
         crate::handle(&run, stage, *warehouse, clock).await
     });
     match loaded.await? {

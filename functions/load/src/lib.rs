@@ -5,8 +5,8 @@
 //! noted is not loaded again, so the function may be repeated after a crash anywhere.
 
 pub mod event;
-mod events;
-mod restated;
+mod price_refetch;
+mod restatements;
 mod sql;
 
 use std::{
@@ -32,7 +32,7 @@ use findata_pipeline::{
     },
     run::RunId,
     summary::RowCounts,
-    write_fence::Turn,
+    write_fence::WriteFence,
 };
 
 /// Its name in query tags and in the ledger.
@@ -75,7 +75,7 @@ async fn load(
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, RowCounts>> {
     warehouse.begin_step(run, FUNCTION, "ledger");
-    let mut turn = Turn::read(FUNCTION, warehouse).await?;
+    let mut turn = WriteFence::read(FUNCTION, warehouse).await?;
     let noted = noted(run, warehouse).await?;
     let today = nyse_calendar::new_york_date(clock.now());
     let mut withdrawn = BTreeMap::new();
@@ -94,8 +94,8 @@ async fn load(
     note_tasks(run, &entries, &mut turn, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
     freshness::advance(stage, &records).await?;
-    if records.iter().any(|record| events::concerns(record.task.dataset)) {
-        events::note(&withdrawn, today, stage, warehouse).await?;
+    if records.iter().any(|record| price_refetch::concerns(record.task.dataset)) {
+        price_refetch::note(&withdrawn, today, stage, warehouse).await?;
     }
 
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
@@ -114,23 +114,23 @@ async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,
     files: &[StagedFile],
-    turn: &mut Turn,
+    turn: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, NaiveDate>> {
     warehouse.copy_in(dataset, files).await?;
     compare(files, &warehouse.query(sql::COUNTS).await?)?;
-    let steps = [Some(sql::fresh(dataset)), sql::departed(dataset), restated::against_older(dataset)];
+    let steps = [Some(sql::fresh(dataset)), sql::departed(dataset), restatements::against_older(dataset)];
     for statement in steps.into_iter().flatten() {
         warehouse.execute(&statement).await?;
     }
     turn.write(warehouse, &sql::publish(dataset, run, files, clock.now())).await?;
-    let withdrawn = events::withdrawn(dataset, warehouse).await?;
+    let withdrawn = price_refetch::withdrawn(dataset, warehouse).await?;
     warehouse.release(&["incoming", "fresh"]).await?;
     if sql::departed(dataset).is_some() {
         warehouse.release(&["departed"]).await?;
     }
-    if restated::against_older(dataset).is_some() {
+    if restatements::against_older(dataset).is_some() {
         warehouse.release(&["restated"]).await?;
     }
     Ok(withdrawn)
@@ -188,7 +188,7 @@ async fn noted(run: &RunId, warehouse: &mut impl Warehouse) -> Result<HashMap<St
 async fn note_tasks(
     run: &RunId,
     entries: &[BatchEntry],
-    turn: &mut Turn,
+    turn: &mut WriteFence,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
     turn.begin(warehouse).await?;

@@ -9,7 +9,7 @@ use findata_pipeline::{
     run::RunId,
 };
 
-use crate::restated;
+use crate::restatements;
 
 /// Rows by file in `incoming`.
 pub(crate) const COUNTS: &str =
@@ -100,7 +100,7 @@ pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now:
         "insert into raw.{table} (symbol, payload, row_hash, observed_at, run_id, source_file, source_row) \
          select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from fresh"
     ));
-    statements.extend(restated::note(dataset, &run));
+    statements.extend(restatements::note(dataset, &run));
     let quarantined = format!(
         "insert into ops.quarantine (run_id, dataset, symbol, reason, payload, source_file, source_row, observed_at) \
          select {run}, '{table}', subject, reject, payload, source_file, source_row, observed_at \
@@ -116,7 +116,7 @@ pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now:
     };
     // A period whose end was corrected is the same period.
     let same_key = match dataset.history {
-        History::Versions => restated::same_period("t", "f"),
+        History::Versions => restatements::same_period("t", "f"),
         History::Current => join_on(dataset, "t", "f"),
     };
     statements.push(format!(

@@ -9,10 +9,10 @@ use std::{
 use chrono::{DateTime, Utc};
 use findata_analytics::Measured;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
-use findata_extract::Worked;
-use findata_fmp::{Fmp, Work};
+use findata_extract::BatchResult;
+use findata_fmp::{CallContext, Fmp};
 use findata_pipeline::{
-    binding::match_warehouse,
+    binding::bind_warehouse,
     ledger,
     plan::BatchMessage,
     ports::{
@@ -72,7 +72,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         let mut watch = Watch::start();
         let queue = LocalQueue::default();
         let (run, max_calls) = (request.run_id.clone(), request.options.max_calls);
-        self.fmp.begin(&Work { run, begun: self.started_at, max_calls });
+        self.fmp.begin(&CallContext { run, begun: self.started_at, max_calls });
         let plan = findata_fanout::handle(request, &self.fmp, &self.stage, &queue, self.clock.as_ref()).await?;
         watch.done("plan");
         progress.planned(&plan);
@@ -84,7 +84,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         progress.begins("load");
         let run = &request.run_id;
         if self.warehouse.is_billed() {
-            match_warehouse(&self.stage, &mut self.warehouse, run).await?;
+            bind_warehouse(&self.stage, &mut self.warehouse, run).await?;
         }
         findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await?;
         self.warehouse.prepare_to_compute().await?;
@@ -101,7 +101,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     /// Works the queue off, several batches at a time. A batch whose handler fails comes back; one that keeps failing is
     /// recorded as failed, so that the run still closes.
     async fn work_off(&self, queue: LocalQueue) -> Result<()> {
-        let mut working: JoinSet<(Delivery, Result<Worked>)> = JoinSet::new();
+        let mut working: JoinSet<(Delivery, Result<BatchResult>)> = JoinSet::new();
         loop {
             while working.len() < WORKERS
                 && let Some(delivery) = queue.receive()
@@ -122,7 +122,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
                 let message = delivery.message.clone();
                 if !queue.put_back(delivery) {
                     let reason = format!("given up after {} deliveries: {error}", crate::queue::MAX_RECEIVE_COUNT);
-                    ledger::give_up(&message, &reason, &self.stage, self.clock.now()).await?;
+                    ledger::record_as_failed(&message, &reason, &self.stage, self.clock.now()).await?;
                 }
             }
         }
@@ -154,7 +154,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         let plan = ledger::plan(&self.stage, run).await?;
         for batch in plan.batches.into_iter().filter(|b| !keys.contains(&ledger::batch_key(run, &b.id))) {
             let message = BatchMessage::new(run.clone(), batch);
-            ledger::give_up(&message, "the run was interrupted", &self.stage, clock.now()).await?;
+            ledger::record_as_failed(&message, "the run was interrupted", &self.stage, clock.now()).await?;
         }
         ledger::close_fetching(&self.stage, run).await?;
         findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
@@ -165,13 +165,13 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     }
 
     fn measured(&self, watch: Watch) -> Measured {
-        let tally = self.fmp.tally();
+        let stats = self.fmp.stats();
         Measured {
             started_at: self.started_at,
             seconds: watch.begun.elapsed().as_secs_f64(),
             stages: watch.stages,
-            budget: BudgetUse { waited_seconds: tally.waited_seconds(), limit_per_minute: self.fmp.per_minute() },
-            connections: Connections { opened: tally.opened(), peak: tally.peak() },
+            budget: BudgetUse { waited_seconds: stats.waited_seconds(), limit_per_minute: self.fmp.per_minute() },
+            connections: Connections { opened: stats.opened(), peak: stats.peak() },
             stage_puts: self.stage.puts(),
             lambda_memory: 0.0,
         }

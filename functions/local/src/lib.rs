@@ -7,10 +7,10 @@
 
 pub mod bus;
 pub mod cli;
+pub mod data_dir;
 pub mod doctor;
-pub mod home;
 pub mod host;
 pub mod queue;
+pub mod render;
 pub mod setup_sql;
-pub mod show;
 pub mod stage;

@@ -57,14 +57,14 @@ impl Queue for LocalQueue {
 
 #[cfg(test)]
 mod tests {
-    use findata_pipeline::plan::{Batch, Way};
+    use findata_pipeline::plan::{Batch, FetchMode};
 
     use super::*;
 
     #[tokio::test]
     async fn a_poison_message_comes_back_a_few_times_and_then_no_more() {
         let queue = LocalQueue::default();
-        let batch = Batch { id: "b1".into(), way: Way::Each, tasks: Vec::new() };
+        let batch = Batch { id: "b1".into(), fetch_mode: FetchMode::PerSymbol, tasks: Vec::new() };
         queue.send(vec![BatchMessage::new("r".parse().unwrap(), batch)]).await.unwrap();
         let mut deliveries = 0;
         while let Some(delivery) = queue.receive() {

@@ -3,7 +3,7 @@
 use findata_domain::Result;
 use findata_pipeline::ports::stage::Stage;
 
-use crate::{DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, ReadKey, Settings, SourceKind};
+use crate::{ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, ReadKey, SourceKind};
 
 /// Calls in flight. At 3,000 calls a minute and one second an answer, 50 are in flight.
 const IN_FLIGHT: usize = 64;
@@ -43,7 +43,7 @@ impl FmpAccess {
     /// # Errors
     /// Those of `read_key`; `Config` for a key that no HTTP header can carry.
     pub async fn open(&self, read_key: ReadKey, stage: impl Stage + 'static) -> Result<Fmp> {
-        let fmp = Fmp::new(&Settings {
+        let fmp = Fmp::new(&ClientSettings {
             url: self.url.clone(),
             key: read_key().await?,
             plan: self.plan,

@@ -14,7 +14,7 @@ const MOST_UNPACKED: u64 = 1 << 30;
 const MOST_TEXT: usize = 16 << 10;
 
 /// Takes a body in piece by piece.
-pub(super) struct Intake<F: FnMut(Record<'_>) -> Result<()>> {
+pub(super) struct BulkDecoder<F: FnMut(Record<'_>) -> Result<()>> {
     body: Body<F>,
     received: bool,
 }
@@ -44,16 +44,16 @@ enum Kind {
     Text(Vec<u8>),
 }
 
-impl<F: FnMut(Record<'_>) -> Result<()>> Intake<F> {
+impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
     pub(super) fn new(response: &Response, each: F) -> Self {
         let gzip = response.headers().get(CONTENT_ENCODING).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"));
-        Intake::of(gzip, response.status().as_u16() == 200, MOST_UNPACKED, each)
+        BulkDecoder::of(gzip, response.status().as_u16() == 200, MOST_UNPACKED, each)
     }
 
     fn of(gzip: bool, good: bool, most: u64, each: F) -> Self {
         let plain = Unpacked { good, each, kind: Kind::Empty, left: most, error: None };
         let body = if gzip { Body::Packed(Box::new(MultiGzDecoder::new(plain))) } else { Body::Plain(plain) };
-        Intake { body, received: false }
+        BulkDecoder { body, received: false }
     }
 
     /// Takes a piece as it came.
@@ -74,7 +74,7 @@ impl<F: FnMut(Record<'_>) -> Result<()>> Intake<F> {
     /// Ends the body: the records of a whole file, or the beginning of what is no file.
     ///
     /// # Errors
-    /// As for [`Intake::take`], and where it breaks off.
+    /// As for [`BulkDecoder::take`], and where it breaks off.
     pub(super) fn finish(self) -> Result<Result<u64, Vec<u8>>> {
         let unpacked = match self.body {
             // Not even a header of gzip: an empty body.
@@ -161,7 +161,7 @@ mod tests {
 
     fn read(body: &[u8], packed: bool, size: usize) -> Result<Result<u64, Vec<u8>>> {
         let mut records = 0;
-        let mut intake = Intake::of(packed, true, MOST_UNPACKED, |_: Record<'_>| {
+        let mut intake = BulkDecoder::of(packed, true, MOST_UNPACKED, |_: Record<'_>| {
             records += 1;
             Ok(())
         });
@@ -208,7 +208,7 @@ mod tests {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(b"symbol\n").unwrap();
         let block = b"A\n".repeat(1 << 19);
-        let mut intake = Intake::of(true, true, 16 << 20, |_: Record<'_>| Ok(()));
+        let mut intake = BulkDecoder::of(true, true, 16 << 20, |_: Record<'_>| Ok(()));
         let mut fed = Ok(());
         for _ in 0..64 {
             encoder.write_all(&block).unwrap();

@@ -19,12 +19,12 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     breaker::Breakers,
-    client_stats::Tally,
-    cooldown::Gate,
-    rate_limit::{Budget, FmpPlan, Limits, Permit, Shelf, Work},
+    client_stats::ClientStats,
+    cooldown::Cooldown,
+    rate_limit::{CallContext, FmpPlan, Limits, ObjectStore, Permit, RateLimiter},
     response::{is_call_limit, is_everybodys, is_refused_key},
-    retry_budget::Retries,
-    transport::{self, Exchange, Wire},
+    retry_budget::RetryBudget,
+    transport::{self, Exchange, Transport},
 };
 use findata_domain::{Error, Result, clock::SystemClock};
 use findata_pipeline::{
@@ -32,7 +32,7 @@ use findata_pipeline::{
     ports::stage::{Stage, memory::MemoryStage},
 };
 
-pub use bulk::{BULK_PAUSE, BulkAnswer, Came, Records};
+pub use bulk::{BULK_PAUSE, BulkAnswer, BulkOutcome, Records};
 
 /// When a piece of work leaves off, so that what it has is landed and written down before its time ends.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +61,7 @@ const LIMIT_ANSWERS: u32 = 8;
 
 /// What a client is built from.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ClientSettings {
     /// Base, `/stable` included.
     pub url: String,
     /// The key; it travels in a header and nowhere else.
@@ -86,22 +86,22 @@ pub type ReadKey = Box<dyn Fn() -> BoxFuture<'static, Result<SecretString>> + Se
 
 /// The client of one run, or of a sandbox in which many follow each other.
 pub struct Fmp {
-    wire: Wire,
+    wire: Transport,
     /// For bulk files, which begin later and take longer; made for the first of them.
-    bulk_wire: OnceLock<Wire>,
+    bulk_wire: OnceLock<Transport>,
     bulk_pause: Duration,
     key: Mutex<HeaderValue>,
     /// For a key that somebody may have changed meanwhile.
     read_key: Option<ReadKey>,
     /// One caller reads it, the others wait for that.
     renewing: tokio::sync::Mutex<()>,
-    budget: Budget,
-    gate: Gate,
+    budget: RateLimiter,
+    gate: Cooldown,
     breakers: Breakers,
-    retries: Retries,
+    retries: RetryBudget,
     slots: Semaphore,
     per_minute: Option<u32>,
-    tally: Arc<Tally>,
+    stats: Arc<ClientStats>,
     /// Set once a call said that no other will work; no call is made after it.
     halted: Mutex<Option<Error>>,
 }
@@ -129,14 +129,14 @@ impl Fmp {
     ///
     /// # Errors
     /// `Config` for an address or a key that cannot be one.
-    pub fn new(settings: &Settings) -> Result<Self> {
-        let tally = Arc::new(Tally::default());
-        let wire = Wire::new(&settings.url, Arc::clone(&tally))?;
+    pub fn new(settings: &ClientSettings) -> Result<Self> {
+        let stats = Arc::new(ClientStats::default());
+        let wire = Transport::new(&settings.url, Arc::clone(&stats))?;
         let limits = settings.plan.limits();
         let limits = Limits { bytes: settings.bytes.or(limits.bytes), ..limits };
         let key = settings.key.expose_secret().trim();
-        let shelf: Box<dyn Shelf> = Box::new(MemoryStage::default());
-        let budget = Budget::new(limits, key, shelf, Box::new(SystemClock), Arc::clone(&tally));
+        let shelf: Box<dyn ObjectStore> = Box::new(MemoryStage::default());
+        let budget = RateLimiter::new(limits, key, shelf, Box::new(SystemClock), Arc::clone(&stats));
         Ok(Fmp {
             wire,
             bulk_wire: OnceLock::new(),
@@ -145,12 +145,12 @@ impl Fmp {
             read_key: None,
             renewing: tokio::sync::Mutex::new(()),
             budget,
-            gate: Gate::new(settings.limit_pause),
+            gate: Cooldown::new(settings.limit_pause),
             breakers: Breakers::default(),
-            retries: Retries::default(),
+            retries: RetryBudget::default(),
             slots: Semaphore::new(settings.in_flight.max(1)),
             per_minute: settings.plan.per_minute(),
-            tally,
+            stats,
             halted: Mutex::new(None),
         })
     }
@@ -252,7 +252,7 @@ impl Fmp {
     }
 
     /// Begins another piece of work: what ended the one before may have passed.
-    pub fn begin(&self, work: &Work) {
+    pub fn begin(&self, work: &CallContext) {
         *lock(&self.halted) = None;
         self.breakers.begin();
         self.retries.begin();
@@ -270,8 +270,8 @@ impl Fmp {
     }
 
     /// What the calls came to so far.
-    pub fn tally(&self) -> &Tally {
-        &self.tally
+    pub fn stats(&self) -> &ClientStats {
+        &self.stats
     }
 
     /// Allowed calls a minute.
@@ -317,7 +317,7 @@ impl Fmp {
             let asked = Instant::now();
             self.gate.wait().await;
             let permit = self.budget.permit().await;
-            self.tally.waited(asked.elapsed());
+            self.stats.waited(asked.elapsed());
             let permit = permit?;
             // Where only the limit of calls is reached, this one is within it.
             if let Some(error) = halted().filter(|e| matches!(e, Error::Stop(_)) || is_everybodys(e)) {
@@ -343,7 +343,7 @@ impl Fmp {
             Err(error) => return (false, 0, Err(error)),
         };
         permit.used();
-        let under_way = self.tally.begin();
+        let under_way = self.stats.begin();
         self.retries.call();
         let Exchange { answered, bytes, outcome } = self.wire.exchange(endpoint, parameters, key).await;
         drop(under_way);

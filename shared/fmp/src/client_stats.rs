@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Counters of one client, shared by its calls.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct ClientStats {
     calls: AtomicU64,
     in_flight: AtomicU64,
     peak: AtomicU64,
@@ -13,7 +13,7 @@ pub struct Tally {
     waited_micros: AtomicU64,
 }
 
-impl Tally {
+impl ClientStats {
     /// Calls made, retries included.
     pub fn calls(&self) -> u64 {
         self.calls.load(Relaxed)
@@ -57,7 +57,7 @@ impl Tally {
 }
 
 /// A call under way.
-pub(super) struct UnderWay<'a>(&'a Tally);
+pub(super) struct UnderWay<'a>(&'a ClientStats);
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Shut for everybody while FMP says that the limit of calls is reached.
-pub(super) struct Gate {
+pub(super) struct Cooldown {
     first: Duration,
     shut: Mutex<Shut>,
 }
@@ -19,9 +19,9 @@ struct Shut {
     streak: u32,
 }
 
-impl Gate {
+impl Cooldown {
     pub(super) fn new(first: Duration) -> Self {
-        Gate { first, shut: Mutex::default() }
+        Cooldown { first, shut: Mutex::default() }
     }
 
     /// Waits until it is open, and a moment of its own so that not all go at once.

@@ -17,10 +17,11 @@ mod transport;
 
 pub use access::FmpAccess;
 pub use client::{
-    Answer, BULK_PAUSE, BulkAnswer, Came, DEFAULT_URL, Deadline, Fmp, LIMIT_PAUSE, ReadKey, Records, Settings,
+    Answer, BULK_PAUSE, BulkAnswer, BulkOutcome, ClientSettings, DEFAULT_URL, Deadline, Fmp, LIMIT_PAUSE, ReadKey,
+    Records,
 };
-pub use client_stats::Tally;
+pub use client_stats::ClientStats;
 pub use csv::Record;
-pub use rate_limit::{FmpPlan, Limits, Work};
+pub use rate_limit::{CallContext, FmpPlan, Limits};
 pub use response::is_not_offered;
 pub use source::{SourceKind, claim_source};

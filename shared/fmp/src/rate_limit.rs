@@ -39,11 +39,11 @@ mod time;
 
 use chrono::TimeDelta;
 
-pub use lease::Work;
-pub(super) use limiter::Budget;
+pub use lease::CallContext;
+pub(super) use limiter::RateLimiter;
 pub(super) use permit::Permit;
 pub use plan::{FmpPlan, Limits};
-pub(super) use shared_object::Shelf;
+pub(super) use shared_object::ObjectStore;
 use time::Time;
 
 /// How long a permit may be used from its moment on.

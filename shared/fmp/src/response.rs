@@ -113,8 +113,8 @@ mod tests {
         assert_eq!(ask(200, " [ ]\n"), Ok(false));
         assert_eq!(ask(200, r#"{"Error Message":"No Data for this symbol"}"#), Ok(false));
         for (status, body) in [
-            (429, r#"{"Error Message":"Limit Reach . Please upgrade"}"#),
-            (200, r#"{ "Error Message" : "Limit Reach . Please upgrade"}"#),
+            (429, r#"{"Error Message":"Limit PlanLimits . Please upgrade"}"#),
+            (200, r#"{ "Error Message" : "Limit PlanLimits . Please upgrade"}"#),
             (500, "oops"),
             (503, "<html>"),
             (200, "<html><body>maintenance</body></html>"),
@@ -147,7 +147,7 @@ mod tests {
         }
         for status in [200, 429] {
             assert!(matches!(
-                ask(status, r#"{"Error Message": "Bandwidth Limit Reach . Please"}"#),
+                ask(status, r#"{"Error Message": "Bandwidth Limit PlanLimits . Please"}"#),
                 Err(Error::Budget(_))
             ));
         }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Retries that every piece of work has: a short one may meet a bad minute.
+/// RetryBudget that every piece of work has: a short one may meet a bad minute.
 const FLOOR: u64 = 50;
 /// One more for so many calls, retries included: so many as there are first tries. Of a long run every call may fail once; it
 /// never makes more than twice its calls, and the floor.
@@ -10,12 +10,12 @@ const CALLS: u64 = 2;
 
 /// Those of one piece of work. What waits for the call limit is none.
 #[derive(Debug, Default)]
-pub(super) struct Retries {
+pub(super) struct RetryBudget {
     calls: AtomicU64,
     taken: AtomicU64,
 }
 
-impl Retries {
+impl RetryBudget {
     /// Begins another piece of work.
     pub(super) fn begin(&self) {
         self.calls.store(0, Relaxed);
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn there_are_some_and_more_for_each_call() {
-        let retries = Retries::default();
+        let retries = RetryBudget::default();
         let left = || (0..1_000).take_while(|_| retries.take()).count();
         assert_eq!(left(), 50);
         (0..20).for_each(|_| retries.call());
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_run_of_which_every_call_fails_once_is_not_cut_short() {
-        let retries = Retries::default();
+        let retries = RetryBudget::default();
         for task in 0..10_000 {
             retries.call();
             assert!(retries.take(), "{task}");
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn one_of_which_all_fails_makes_twice_its_calls_and_the_floor() {
-        let retries = Retries::default();
+        let retries = RetryBudget::default();
         (0..10_000).for_each(|_| retries.call());
         let again = (0..4 * 10_000).take_while(|_| retries.take()).inspect(|_| retries.call()).count();
         assert!((10_000..=10_000 + 2 * 50).contains(&again), "{again}");

@@ -11,7 +11,7 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 use tower::util::MapRequestLayer;
 
-use super::{body, client::DEFAULT_URL, client_stats::Tally, response::classify};
+use super::{body, client::DEFAULT_URL, client_stats::ClientStats, response::classify};
 use findata_domain::{Error, Result};
 
 /// The header in which the key travels.
@@ -28,19 +28,19 @@ pub(super) struct Exchange {
 }
 
 /// The way to one server.
-pub(super) struct Wire {
+pub(super) struct Transport {
     http: Client,
     base: Url,
 }
 
-impl Wire {
-    pub(super) fn new(url: &str, tally: Arc<Tally>) -> Result<Self> {
-        Wire::patient(url, tally, Duration::from_secs(20), Duration::from_secs(60))
+impl Transport {
+    pub(super) fn new(url: &str, stats: Arc<ClientStats>) -> Result<Self> {
+        Transport::patient(url, stats, Duration::from_secs(20), Duration::from_secs(60))
     }
 
     /// One that bears so long a silence, and so long an answer.
-    pub(super) fn patient(url: &str, tally: Arc<Tally>, silence: Duration, whole: Duration) -> Result<Self> {
-        Ok(Wire { base: base(url)?, http: http(tally, silence, whole)? })
+    pub(super) fn patient(url: &str, stats: Arc<ClientStats>, silence: Duration, whole: Duration) -> Result<Self> {
+        Ok(Transport { base: base(url)?, http: http(stats, silence, whole)? })
     }
 
     /// The base address.
@@ -105,7 +105,7 @@ pub(super) fn header(key: &SecretString) -> Result<HeaderValue> {
     Ok(value)
 }
 
-fn http(tally: Arc<Tally>, silence: Duration, whole: Duration) -> Result<Client> {
+fn http(stats: Arc<ClientStats>, silence: Duration, whole: Duration) -> Result<Client> {
     // The first caller installs the one crypto provider of the process; later calls find it there.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut headers = HeaderMap::new();
@@ -121,7 +121,7 @@ fn http(tally: Arc<Tally>, silence: Duration, whole: Duration) -> Result<Client>
         .read_timeout(silence)
         .timeout(whole)
         .connector_layer(MapRequestLayer::new(move |request| {
-            tally.connection();
+            stats.connection();
             request
         }))
         .build()

@@ -23,7 +23,7 @@ struct Known {
 ///
 /// # Errors
 /// `Config` when they do not; the stage's and the warehouse's own.
-pub async fn match_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, name: &RunId) -> Result<()> {
+pub async fn bind_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, name: &RunId) -> Result<()> {
     let mut known: Option<Known> = stage::read_json(stage, WAREHOUSE).await?;
     let mut own = names(warehouse).await?;
     if known.is_none() {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ledger::{Outcome, TaskRecord},
-    plan::{Task, Way},
+    plan::{FetchMode, Task},
 };
 
 /// How far a batch is that comes by bulk files.
@@ -83,7 +83,7 @@ impl BulkProgress {
             calls: told.calls,
             bytes: told.bytes,
             fetched_at: self.begun,
-            way: Way::Bulk,
+            fetch_mode: FetchMode::BulkFile,
         };
         tasks.iter().zip(&self.tasks).map(record).collect()
     }

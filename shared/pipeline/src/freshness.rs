@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ledger::{Outcome, TaskRecord},
-    plan::{Way, Window},
+    plan::{FetchMode, Window},
     ports::stage::{self, Stage},
 };
 use findata_domain::{
@@ -41,8 +41,8 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<Days>,
     /// From when on these days are to be fetched again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub again: Option<Again>,
+    #[serde(default, alias = "again", skip_serializing_if = "Option::is_none")]
+    pub refetch: Option<Refetch>,
 }
 
 impl Entry {
@@ -56,7 +56,7 @@ impl Entry {
             limit: None,
             newest: None,
             days: None,
-            again: None,
+            refetch: None,
         }
     }
 }
@@ -87,7 +87,7 @@ impl Days {
 
 /// A series that an event has made another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Again {
+pub struct Refetch {
     /// The first day on which it is to be fetched.
     pub on: NaiveDate,
     /// The days that were fetched since then, without a gap.
@@ -95,15 +95,15 @@ pub struct Again {
     pub done: Option<(NaiveDate, NaiveDate)>,
 }
 
-impl Again {
+impl Refetch {
     /// What is left of it once these days are fetched; nothing when they were the last of the whole.
-    fn after(self, from: NaiveDate, to: NaiveDate, whole: Days) -> Option<Again> {
+    fn after(self, from: NaiveDate, to: NaiveDate, whole: Days) -> Option<Refetch> {
         let one = chrono::Days::new(1);
         let done = match self.done {
             Some((first, last)) if from <= last + one && first <= to + one => (first.min(from), last.max(to)),
             _ => (from, to),
         };
-        (done.0 > whole.from || done.1 < whole.to).then_some(Again { done: Some(done), ..self })
+        (done.0 > whole.from || done.1 < whole.to).then_some(Refetch { done: Some(done), ..self })
     }
 }
 
@@ -112,9 +112,9 @@ pub type Subjects = BTreeMap<String, Entry>;
 
 /// Everything that is known, by dataset.
 #[derive(Debug, Clone, Default)]
-pub struct Book(BTreeMap<&'static str, Subjects>);
+pub struct FetchLog(BTreeMap<&'static str, Subjects>);
 
-impl Book {
+impl FetchLog {
     /// What is known about a subject.
     pub fn entry(&self, dataset: &Dataset, subject: &str) -> Option<&Entry> {
         self.0.get(dataset.name)?.get(subject)
@@ -124,14 +124,14 @@ impl Book {
     ///
     /// # Errors
     /// The stage's own.
-    pub async fn read(stage: &impl Stage) -> Result<Book> {
-        let mut book = Book::default();
+    pub async fn read(stage: &impl Stage) -> Result<FetchLog> {
+        let mut fetch_log = FetchLog::default();
         for dataset in CATALOG {
             if let Some(subjects) = stage::read_json(stage, &key(dataset.name)).await? {
-                book.0.insert(dataset.name, subjects);
+                fetch_log.0.insert(dataset.name, subjects);
             }
         }
-        Ok(book)
+        Ok(fetch_log)
     }
 
     /// Notes an answer, for tests and for planning after a run in memory.
@@ -140,7 +140,7 @@ impl Book {
     }
 
     /// As [`again`], in memory.
-    pub fn again(&mut self, dataset: &Dataset, from: &BTreeMap<String, NaiveDate>) {
+    pub fn refetch(&mut self, dataset: &Dataset, from: &BTreeMap<String, NaiveDate>) {
         fetch_again(self.0.entry(dataset.name).or_default(), from);
     }
 }
@@ -175,15 +175,15 @@ pub async fn subjects(stage: &impl Stage, dataset: &Dataset) -> Result<Subjects>
 ///
 /// # Errors
 /// As for [`advance`].
-pub async fn again(stage: &impl Stage, dataset: &Dataset, from: &BTreeMap<String, NaiveDate>) -> Result<()> {
+pub async fn refetch(stage: &impl Stage, dataset: &Dataset, from: &BTreeMap<String, NaiveDate>) -> Result<()> {
     stage::change_json(stage, &key(dataset.name), |subjects| fetch_again(subjects, from)).await
 }
 
 fn fetch_again(subjects: &mut Subjects, from: &BTreeMap<String, NaiveDate>) {
     for (subject, on) in from {
         if let Some(entry) = subjects.get_mut(subject) {
-            let again = entry.again.get_or_insert(Again { on: *on, done: None });
-            again.on = again.on.min(*on);
+            let refetch = entry.refetch.get_or_insert(Refetch { on: *on, done: None });
+            refetch.on = refetch.on.min(*on);
         }
     }
 }
@@ -199,21 +199,21 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
         Outcome::Rows { newest, .. } => (false, *newest),
         Outcome::Empty => (true, None),
         Outcome::NotInPlan { .. } => {
-            let (limit, newest, days, again) =
-                before.map_or((None, None, None, None), |b| (b.limit, b.newest, b.days, b.again));
-            let entry = Entry { refused: true, limit, newest, days, again, ..Entry::nothing(record.fetched_at) };
+            let (limit, newest, days, refetch) =
+                before.map_or((None, None, None, None), |b| (b.limit, b.newest, b.days, b.refetch));
+            let entry = Entry { refused: true, limit, newest, days, refetch, ..Entry::nothing(record.fetched_at) };
             subjects.insert(record.task.subject(), entry);
             return;
         }
         // What was only remembered is no later answer.
-        outcome if outcome.is_unknown_symbol() && (record.calls > 0 || record.way == Way::Bulk) => {
+        outcome if outcome.is_unknown_symbol() && (record.calls > 0 || record.fetch_mode == FetchMode::BulkFile) => {
             let fetched_at = record.fetched_at;
             subjects.insert(record.task.subject(), Entry { unknown: true, ..Entry::nothing(fetched_at) });
             return;
         }
         Outcome::Failed { .. } => return,
     };
-    let mut again = before.as_ref().and_then(|e| e.again);
+    let mut refetch = before.as_ref().and_then(|e| e.refetch);
     let (mut limit, mut end, mut days) = (None, None, None);
     match record.task.window {
         Window::All => {}
@@ -223,11 +223,11 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
         }
         Window::Days { from, to } => {
             let known = before.as_ref().and_then(|e| e.days);
-            let own = (record.way != Way::Each).then(|| known.map_or(from, |known| known.last_own()));
+            let own = (record.fetch_mode != FetchMode::PerSymbol).then(|| known.map_or(from, |known| known.last_own()));
             let mut whole = joined(known, Days { from, to, newest, since: Some(record.fetched_at), own });
-            if let Some(event) = again.filter(|a| a.on <= nyse_calendar::new_york_date(record.fetched_at)) {
-                again = event.after(from, to, whole);
-                if again.is_none() {
+            if let Some(event) = refetch.filter(|a| a.on <= nyse_calendar::new_york_date(record.fetched_at)) {
+                refetch = event.after(from, to, whole);
+                if refetch.is_none() {
                     whole.since = Some(record.fetched_at);
                 }
             }
@@ -238,7 +238,7 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
     let empty = empty && days.is_none_or(|d| d.newest.is_none());
     // A run of an earlier day must not make what is known look older.
     let fetched_at = before.map_or(record.fetched_at, |b| b.fetched_at.max(record.fetched_at));
-    let entry = Entry { empty, limit, newest: end, days, again, ..Entry::nothing(fetched_at) };
+    let entry = Entry { empty, limit, newest: end, days, refetch, ..Entry::nothing(fetched_at) };
     subjects.insert(record.task.subject(), entry);
 }
 
@@ -287,7 +287,7 @@ mod tests {
     fn a_series_is_fetched_again_once_all_of_it_is() {
         let whole = days("1995-01-01", "2026-11-20");
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let due = Again { on: day("2026-11-20"), done: None };
+        let due = Refetch { on: day("2026-11-20"), done: None };
         let first = due.after(day("1995-01-01"), day("2009-12-31"), whole).unwrap();
         assert_eq!(first.after(day("2010-01-01"), day("2026-11-20"), whole), None);
         assert_eq!(due.after(day("1994-01-01"), day("2026-11-23"), whole), None);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bulk_progress::BulkProgress,
     landing::StagedFile,
-    plan::{BatchMessage, Plan, Task, Way, Window},
+    plan::{BatchMessage, FetchMode, Plan, Task, Window},
     ports::{
         bus::{Bus, Event},
         stage::{self, Stage},
@@ -89,7 +89,7 @@ pub struct TaskRecord {
     pub fetched_at: DateTime<Utc>,
     /// How it was answered.
     #[serde(default)]
-    pub way: Way,
+    pub fetch_mode: FetchMode,
 }
 
 /// The ledger entry of a batch: written once, whoever is first.
@@ -169,7 +169,7 @@ pub struct Loaded {
 
 /// Why a function cannot go on with a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct Blocker {
     /// What is wrong and how to mend it.
     pub reason: String,
     /// When it was first met, UTC.
@@ -180,7 +180,7 @@ pub struct Trouble {
 ///
 /// # Errors
 /// The stage's and the bus's own.
-pub async fn note_trouble(
+pub async fn record_blocker(
     run: &RunId,
     function: &str,
     error: &Error,
@@ -188,8 +188,8 @@ pub async fn note_trouble(
     bus: &impl Bus,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let trouble = Trouble { reason: error.to_string(), at: now };
-    if stage::write_json_once(stage, &trouble_key(run, function), &trouble).await? {
+    let trouble = Blocker { reason: error.to_string(), at: now };
+    if stage::write_json_once(stage, &blocker_key(run, function), &trouble).await? {
         let reason = format!("{function}: {}", trouble.reason);
         bus.publish(Event::RunFailed { run_id: run.to_string(), reason }).await?;
     }
@@ -212,12 +212,12 @@ pub fn batch_key(run: &RunId, batch: &str) -> String {
 }
 
 /// Key of a part of a batch, which a delivery did before its time ended; from 0.
-pub fn part_key(run: &RunId, batch: &str, part: u32) -> String {
+pub fn checkpoint_key(run: &RunId, batch: &str, part: u32) -> String {
     format!("runs/{run}/parts/{batch}-{part}.json")
 }
 
 /// Key of what is noted when a function cannot go on with a run until a person has mended something.
-pub fn trouble_key(run: &RunId, function: &str) -> String {
+pub fn blocker_key(run: &RunId, function: &str) -> String {
     format!("runs/{run}/trouble/{function}.json")
 }
 
@@ -246,19 +246,31 @@ pub fn summary_key(run: &RunId) -> String {
 ///
 /// # Errors
 /// The stage's own.
-pub async fn give_up(message: &BatchMessage, reason: &str, stage: &impl Stage, now: DateTime<Utc>) -> Result<bool> {
-    let message = &caught_up(message, stage).await?;
+pub async fn record_as_failed(
+    message: &BatchMessage,
+    reason: &str,
+    stage: &impl Stage,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let message = &resume_point(message, stage).await?;
     let (run, batch) = (&message.run_id, &message.batch);
-    let mut entry = parts(message, stage).await?;
+    let mut entry = checkpoints(message, stage).await?;
     let tasks = tasks(message, stage).await?;
     if let Some(bulk) = entry.bulk.take().filter(|bulk| !bulk.refused) {
-        let undone = undone(&tasks, &entry);
+        let pending = pending(&tasks, &entry);
         let told = bulk.records(&tasks, Some(&Outcome::failed(reason)));
-        entry.tasks.extend(told.into_iter().filter(|record| undone.contains(&record.task)));
+        entry.tasks.extend(told.into_iter().filter(|record| pending.contains(&record.task)));
     }
-    for task in undone(&tasks, &entry) {
+    for task in pending(&tasks, &entry) {
         let outcome = Outcome::failed(reason);
-        entry.tasks.push(TaskRecord { task, outcome, calls: 0, bytes: 0, fetched_at: now, way: Way::Each });
+        entry.tasks.push(TaskRecord {
+            task,
+            outcome,
+            calls: 0,
+            bytes: 0,
+            fetched_at: now,
+            fetch_mode: FetchMode::PerSymbol,
+        });
     }
     stage::write_json_once(stage, &batch_key(run, &batch.id), &entry).await?;
     close_fetching(stage, run).await
@@ -268,11 +280,11 @@ pub async fn give_up(message: &BatchMessage, reason: &str, stage: &impl Stage, n
 ///
 /// # Errors
 /// `Retry` while a part that the message tells of is not there; the stage's own.
-pub async fn parts(message: &BatchMessage, stage: &impl Stage) -> Result<BatchEntry> {
+pub async fn checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<BatchEntry> {
     let (run, batch) = (&message.run_id, &message.batch);
     let mut entry = BatchEntry::new(&batch.id);
-    for part in 0..message.parts {
-        let key = part_key(run, &batch.id, part);
+    for part in 0..message.checkpoints {
+        let key = checkpoint_key(run, &batch.id, part);
         let done = stage::read_json(stage, &key).await?;
         entry.add(done.ok_or_else(|| Error::retry(format!("{key} is not on the stage yet")))?);
     }
@@ -284,11 +296,13 @@ pub async fn parts(message: &BatchMessage, stage: &impl Stage) -> Result<BatchEn
 ///
 /// # Errors
 /// The stage's own.
-pub async fn caught_up(message: &BatchMessage, stage: &impl Stage) -> Result<BatchMessage> {
+pub async fn resume_point(message: &BatchMessage, stage: &impl Stage) -> Result<BatchMessage> {
     let (run, batch) = (&message.run_id, &message.batch);
     let mut message = message.clone();
-    while batch.way == Way::Bulk && stage.get(&part_key(run, &batch.id, message.parts)).await?.is_some() {
-        message.parts += 1;
+    while batch.fetch_mode == FetchMode::BulkFile
+        && stage.get(&checkpoint_key(run, &batch.id, message.checkpoints)).await?.is_some()
+    {
+        message.checkpoints += 1;
     }
     Ok(message)
 }
@@ -299,7 +313,7 @@ pub async fn caught_up(message: &BatchMessage, stage: &impl Stage) -> Result<Bat
 /// `Retry` while the plan is not there; `Reject` when it has no such batch; the stage's own.
 pub async fn tasks(message: &BatchMessage, stage: &impl Stage) -> Result<Vec<Task>> {
     let (run, batch) = (&message.run_id, &message.batch);
-    if batch.way != Way::Bulk || !batch.tasks.is_empty() {
+    if batch.fetch_mode != FetchMode::BulkFile || !batch.tasks.is_empty() {
         return Ok(batch.tasks.clone());
     }
     let planned = plan(stage, run).await?.batches.into_iter().find(|planned| planned.id == batch.id);
@@ -307,7 +321,7 @@ pub async fn tasks(message: &BatchMessage, stage: &impl Stage) -> Result<Vec<Tas
 }
 
 /// Tasks of which nothing is recorded.
-pub fn undone(tasks: &[Task], entry: &BatchEntry) -> Vec<Task> {
+pub fn pending(tasks: &[Task], entry: &BatchEntry) -> Vec<Task> {
     fn name(task: &Task) -> (&str, Option<&Symbol>, Window) {
         (task.dataset.name, task.symbol.as_ref(), task.window)
     }

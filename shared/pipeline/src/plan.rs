@@ -78,7 +78,7 @@ fn dataset_by_name<'de, D: Deserializer<'de>>(from: D) -> Result<&'static Datase
 }
 
 impl Task {
-    /// The task's name in the freshness book: the symbol, with the cadence where there is one.
+    /// The task's name in the freshness fetch_log: the symbol, with the cadence where there is one.
     pub fn subject(&self) -> String {
         let symbol = self.symbol.as_ref().map_or("*", Symbol::as_str);
         match self.window {
@@ -115,15 +115,18 @@ impl fmt::Display for Task {
 /// How the tasks of a batch are asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Way {
+pub enum FetchMode {
     /// Each by a call of its own.
     #[default]
-    Each,
+    #[serde(alias = "each")]
+    PerSymbol,
     /// All of them by one call of `batch-quote`; what it cannot tell, by calls of their own.
-    Quotes,
+    #[serde(alias = "quotes")]
+    BatchQuote,
     /// By FMP's bulk files, each of which holds every company of the world. They are tasks of one dataset, too many for a
     /// message: that carries none, and the plan has them.
-    Bulk,
+    #[serde(alias = "bulk")]
+    BulkFile,
 }
 
 /// The tasks of one message.
@@ -133,7 +136,7 @@ pub struct Batch {
     pub id: String,
     /// How they are asked for.
     #[serde(default)]
-    pub way: Way,
+    pub fetch_mode: FetchMode,
     /// Its tasks.
     pub tasks: Vec<Task>,
 }
@@ -146,8 +149,8 @@ pub struct BatchMessage {
     /// Its tasks.
     pub batch: Batch,
     /// Parts of it that earlier deliveries did before their time ended.
-    #[serde(default)]
-    pub parts: u32,
+    #[serde(default, alias = "parts")]
+    pub checkpoints: u32,
     /// Hard limit of the run's calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u64>,
@@ -156,14 +159,14 @@ pub struct BatchMessage {
 impl BatchMessage {
     /// A batch's first message.
     pub fn new(run_id: RunId, batch: Batch) -> Self {
-        BatchMessage { run_id, batch, parts: 0, max_calls: None }
+        BatchMessage { run_id, batch, checkpoints: 0, max_calls: None }
     }
 
     /// The first messages of a plan's batches, or of some of them.
     pub fn of_plan<'a>(plan: &Plan, batches: impl IntoIterator<Item = &'a Batch>) -> Vec<Self> {
         let (run, max_calls) = (&plan.run_id, plan.options.max_calls);
         let message = |batch: &Batch| {
-            let tasks = if batch.way == Way::Bulk { Vec::new() } else { batch.tasks.clone() };
+            let tasks = if batch.fetch_mode == FetchMode::BulkFile { Vec::new() } else { batch.tasks.clone() };
             let batch = Batch { tasks, id: batch.id.clone(), ..*batch };
             BatchMessage { max_calls, ..BatchMessage::new(run.clone(), batch) }
         };
@@ -260,14 +263,14 @@ mod tests {
             window: Window::All,
         };
         let tasks: Vec<Task> = (0..3_000).map(task).collect();
-        let batch = |id: &str, way| Batch { id: id.into(), way, tasks: tasks.clone() };
+        let batch = |id: &str, fetch_mode| Batch { id: id.into(), fetch_mode, tasks: tasks.clone() };
         let plan = Plan {
             run_id: "r".parse().unwrap(),
             options: Options::default(),
             symbols: Vec::new(),
             known: BTreeSet::new(),
             notes: Vec::new(),
-            batches: vec![batch("bulk-prices", Way::Bulk), batch("b00001", Way::Each)],
+            batches: vec![batch("bulk-prices", FetchMode::BulkFile), batch("b00001", FetchMode::PerSymbol)],
             landed: Vec::new(),
             datasets: Vec::new(),
             planning_calls: 0,
@@ -275,7 +278,7 @@ mod tests {
         };
         let messages = BatchMessage::of_plan(&plan, &plan.batches);
         assert!(serde_json::to_string(&messages[0]).unwrap().len() < 200);
-        assert_eq!((messages[0].batch.id.as_str(), messages[0].batch.way), ("bulk-prices", Way::Bulk));
+        assert_eq!((messages[0].batch.id.as_str(), messages[0].batch.fetch_mode), ("bulk-prices", FetchMode::BulkFile));
         assert_eq!(messages[1].batch, plan.batches[1]);
     }
 }

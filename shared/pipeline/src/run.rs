@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::ttl_overrides::Lifetimes;
+use crate::ttl_overrides::TtlOverrides;
 use findata_domain::{Error, Result, Symbol};
 
 /// Names a run; sorts by the time it started. Safe in a key, a path and SQL.
@@ -124,24 +124,24 @@ pub struct Options {
     /// Hard limit of calls to FMP.
     pub max_calls: Option<u64>,
     /// How long answers count as fresh, where that is not the catalog's word.
-    #[serde(default, skip_serializing_if = "Lifetimes::is_empty")]
-    pub lifetimes: Lifetimes,
+    #[serde(default, skip_serializing_if = "TtlOverrides::is_empty")]
+    pub ttl: TtlOverrides,
     /// The index for beta and correlation.
     pub index: Option<Symbol>,
     /// What the key's plan gives.
-    pub reach: Reach,
+    pub plan_limits: PlanLimits,
 }
 
 /// What a plan gives and how it is best used (FMP's pricing page, July 2026).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reach {
+pub struct PlanLimits {
     /// Most statements of a cadence in one answer.
     pub most_statements: Option<u32>,
     /// Quarterly statements are in the plan.
     pub quarterly: bool,
     /// Calls are limited, so the fewest that tell what is new are made; else every symbol is asked about.
     #[serde(default)]
-    pub sparing: bool,
+    pub minimize_calls: bool,
     /// Bulk files are in the plan.
     #[serde(default)]
     pub bulk: bool,
@@ -153,9 +153,16 @@ pub struct Reach {
     pub per_minute: Option<u32>,
 }
 
-impl Default for Reach {
+impl Default for PlanLimits {
     fn default() -> Self {
-        Reach { most_statements: None, quarterly: true, sparing: false, bulk: false, bulk_pause: 0, per_minute: None }
+        PlanLimits {
+            most_statements: None,
+            quarterly: true,
+            minimize_calls: false,
+            bulk: false,
+            bulk_pause: 0,
+            per_minute: None,
+        }
     }
 }
 
@@ -171,9 +178,9 @@ impl Default for Options {
             reconcile: false,
             skip_analytics: false,
             max_calls: None,
-            lifetimes: Lifetimes::default(),
+            ttl: TtlOverrides::default(),
             index: Symbol::default_index(),
-            reach: Reach::default(),
+            plan_limits: PlanLimits::default(),
         }
     }
 }

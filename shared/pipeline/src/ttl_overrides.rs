@@ -13,9 +13,9 @@ use findata_domain::{
 /// Times to live by dataset, as in `profile=7d,income_statement=12h`: minutes, hours or days.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Lifetimes(BTreeMap<&'static str, u32>);
+pub struct TtlOverrides(BTreeMap<&'static str, u32>);
 
-impl Lifetimes {
+impl TtlOverrides {
     /// What is said of a dataset.
     pub fn of(&self, dataset: &Dataset) -> Option<Duration> {
         self.0.get(dataset.name).map(|minutes| Duration::minutes((*minutes).into()))
@@ -27,7 +27,7 @@ impl Lifetimes {
     }
 }
 
-impl FromStr for Lifetimes {
+impl FromStr for TtlOverrides {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -54,11 +54,11 @@ impl FromStr for Lifetimes {
             };
             found.insert(dataset.name, minutes.ok_or_else(|| wrong(part, "this is no time"))?);
         }
-        Ok(Lifetimes(found))
+        Ok(TtlOverrides(found))
     }
 }
 
-impl fmt::Display for Lifetimes {
+impl fmt::Display for TtlOverrides {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, (dataset, minutes)) in self.0.iter().enumerate() {
             write!(f, "{}{dataset}={minutes}m", if i > 0 { "," } else { "" })?;
@@ -67,7 +67,7 @@ impl fmt::Display for Lifetimes {
     }
 }
 
-impl TryFrom<String> for Lifetimes {
+impl TryFrom<String> for TtlOverrides {
     type Error = Error;
 
     fn try_from(text: String) -> Result<Self, Error> {
@@ -75,9 +75,9 @@ impl TryFrom<String> for Lifetimes {
     }
 }
 
-impl From<Lifetimes> for String {
-    fn from(lifetimes: Lifetimes) -> String {
-        lifetimes.to_string()
+impl From<TtlOverrides> for String {
+    fn from(overrides: TtlOverrides) -> String {
+        overrides.to_string()
     }
 }
 
@@ -87,11 +87,11 @@ mod tests {
 
     #[test]
     fn times_to_live_are_read_by_dataset() {
-        let read: Lifetimes = "profile=7d, income-statement=12h,dividends=30m".parse().unwrap();
+        let read: TtlOverrides = "profile=7d, income-statement=12h,dividends=30m".parse().unwrap();
         let of = |name| read.of(catalog::dataset(name).unwrap());
         assert_eq!((of("profile"), of("income_statement")), (Some(Duration::days(7)), Some(Duration::hours(12))));
         assert_eq!((of("dividends"), of("splits")), (Some(Duration::minutes(30)), None));
-        assert_eq!(read.to_string().parse::<Lifetimes>().unwrap(), read);
+        assert_eq!(read.to_string().parse::<TtlOverrides>().unwrap(), read);
         for wrong in [
             "profile",
             "profile=7",
@@ -102,7 +102,7 @@ mod tests {
             "profile=-1d",
             "profile=9999999d",
         ] {
-            assert!(matches!(wrong.parse::<Lifetimes>(), Err(Error::Config(_))), "{wrong}");
+            assert!(matches!(wrong.parse::<TtlOverrides>(), Err(Error::Config(_))), "{wrong}");
         }
     }
 }

@@ -16,24 +16,24 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// A function's turn as it stood before it prepared anything.
 #[derive(Debug, Clone, Copy)]
-pub struct Turn {
+pub struct WriteFence {
     function: &'static str,
     number: u64,
 }
 
-impl Turn {
+impl WriteFence {
     /// Reads the turn of one of [`findata_models::tables::WRITERS`].
     ///
     /// # Errors
     /// `Config` where the set-up has not made it; the warehouse's own.
-    pub async fn read(function: &'static str, warehouse: &mut impl Warehouse) -> Result<Turn> {
+    pub async fn read(function: &'static str, warehouse: &mut impl Warehouse) -> Result<WriteFence> {
         let found =
             warehouse.query(&format!("select number::varchar from ops.turns where function = '{function}'")).await?;
         let number = found.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
         let missing = || {
             Error::Config("ops.turns has no row of this function: run the script of `findata setup-sql` again".into())
         };
-        Ok(Turn { function, number: number.ok_or_else(missing)? })
+        Ok(WriteFence { function, number: number.ok_or_else(missing)? })
     }
 
     /// Begins a transaction and takes the turn in it; the next transaction of the same call may take the next one.
@@ -41,7 +41,7 @@ impl Turn {
     /// # Errors
     /// `Retry` with a pause where another call has written since, and nothing of the transaction is left then; the warehouse's own.
     pub async fn begin(&mut self, warehouse: &mut impl Warehouse) -> Result<()> {
-        let Turn { function, number } = *self;
+        let WriteFence { function, number } = *self;
         warehouse.execute("begin transaction").await?;
         let taken = async {
             let take = format!("delete from ops.turns where function = '{function}' and number = {number}");
@@ -64,7 +64,7 @@ impl Turn {
     /// Runs statements as one transaction, in turn.
     ///
     /// # Errors
-    /// As for [`Turn::begin`], and the first statement's that failed; nothing of the transaction is left then.
+    /// As for [`WriteFence::begin`], and the first statement's that failed; nothing of the transaction is left then.
     pub async fn write(&mut self, warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
         self.begin(warehouse).await?;
         for statement in statements {

@@ -15,7 +15,7 @@ use findata_pipeline::{
     plan::{Task, Window},
 };
 
-use crate::work::{needs_share_count, newest};
+use crate::batch_writer::{needs_share_count, newest};
 
 /// Takes a file's records in. What one try told is forgotten when the next begins.
 pub(super) struct Reader<'a> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     Asking, News,
-    feed::{Feed, Item},
+    feed::{ChangeFeed, Item},
 };
 
 /// Announced events are looked at so far ahead.
@@ -25,7 +25,7 @@ pub(crate) const FRESH: Duration = Duration::hours(20);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Calendar {
     endpoint: &'static str,
-    feed: fn(&mut News) -> &mut Feed,
+    feed: fn(&mut News) -> &mut ChangeFeed,
 }
 
 /// The calendars by the dataset whose news they tell.

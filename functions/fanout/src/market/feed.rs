@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 /// What a feed says about a symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum Verdict {
     /// It cannot say.
-    Nothing,
+    Unknown,
     /// There is something new.
-    News,
+    Changed,
     /// There is nothing new.
-    Quiet,
+    Unchanged,
 }
 
 /// What is asked of a feed.
@@ -30,7 +30,7 @@ pub struct Question<'a> {
 
 /// A feed as far as it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Feed {
+pub struct ChangeFeed {
     /// When it was last read.
     #[serde(default)]
     pub(super) read_at: Option<DateTime<Utc>>,
@@ -55,7 +55,7 @@ pub(super) struct Item {
     pub(super) end: Option<NaiveDate>,
 }
 
-impl Feed {
+impl ChangeFeed {
     /// Whether it was read lately.
     pub(super) fn is_fresh(&self, lifetime: Duration, now: DateTime<Utc>) -> bool {
         self.read_at.is_some_and(|at| now - at < lifetime)
@@ -86,7 +86,7 @@ impl Feed {
     }
 
     /// Takes in what another reading of the same feed told.
-    pub(super) fn merge(&mut self, other: &Feed) {
+    pub(super) fn merge(&mut self, other: &ChangeFeed) {
         let kept = std::mem::take(self);
         let (newer, older) = if other.read_at > kept.read_at { (other.clone(), kept) } else { (kept, other.clone()) };
         *self = newer;
@@ -96,14 +96,14 @@ impl Feed {
     }
 
     /// What it says about a symbol's subject that was asked about at a moment. `lag` is how long the answer may be behind the feed.
-    pub fn tells(&self, question: &Question<'_>, lifetime: Duration, lag: Duration, now: DateTime<Utc>) -> Told {
+    pub fn verdict(&self, question: &Question<'_>, lifetime: Duration, lag: Duration, now: DateTime<Utc>) -> Verdict {
         let followed = self.follows.get(question.symbol).is_some_and(|since| *since <= question.asked_at);
         if !followed || !self.is_fresh(lifetime, now) {
-            return Told::Nothing;
+            return Verdict::Unknown;
         }
         match self.news.get(question.subject) {
-            Some(item) if item.at + lag > question.asked_at => Told::News,
-            _ => Told::Quiet,
+            Some(item) if item.at + lag > question.asked_at => Verdict::Changed,
+            _ => Verdict::Unchanged,
         }
     }
 
@@ -125,32 +125,36 @@ mod tests {
     fn a_feed_proves_quiet_only_for_what_it_followed_without_a_gap() {
         let symbol: Symbol = "AAPL".parse().unwrap();
         let (day, two) = (Duration::days(1), at("2026-11-21T12:00:00Z"));
-        let mut feed = Feed { read_at: Some(at("2026-11-20T12:00:00Z")), ..Feed::default() };
+        let mut feed = ChangeFeed { read_at: Some(at("2026-11-20T12:00:00Z")), ..ChangeFeed::default() };
         feed.follow(std::slice::from_ref(&symbol), at("2026-11-20T12:00:00Z"));
-        let told = |feed: &Feed, asked: &str, now| {
+        let told = |feed: &ChangeFeed, asked: &str, now| {
             let question = Question { symbol: &symbol, subject: "AAPL", asked_at: at(asked) };
-            feed.tells(&question, day, Duration::zero(), now)
+            feed.verdict(&question, day, Duration::zero(), now)
         };
-        assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Told::Nothing, "not read for a day");
+        assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Verdict::Unknown, "not read for a day");
         feed.read_at = Some(two);
-        assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Told::Quiet);
-        assert_eq!(told(&feed, "2026-11-20T11:59:00Z", two), Told::Nothing, "asked before it was followed");
+        assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Verdict::Unchanged);
+        assert_eq!(told(&feed, "2026-11-20T11:59:00Z", two), Verdict::Unknown, "asked before it was followed");
         feed.note("AAPL", Item { at: at("2026-11-21T09:00:00Z"), end: None });
-        assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Told::News);
-        assert_eq!(told(&feed, "2026-11-21T09:00:00Z", two), Told::Quiet, "asked since");
+        assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Verdict::Changed);
+        assert_eq!(told(&feed, "2026-11-21T09:00:00Z", two), Verdict::Unchanged, "asked since");
         let soon = Question { symbol: &symbol, subject: "AAPL", asked_at: at("2026-11-21T10:00:00Z") };
-        assert_eq!(feed.tells(&soon, day, Duration::hours(2), two), Told::News, "the answer may have been behind it");
+        assert_eq!(
+            feed.verdict(&soon, day, Duration::hours(2), two),
+            Verdict::Changed,
+            "the answer may have been behind it"
+        );
         feed.start_again(two);
-        assert_eq!(told(&feed, "2026-11-21T09:00:00Z", two), Told::Nothing);
+        assert_eq!(told(&feed, "2026-11-21T09:00:00Z", two), Verdict::Unknown);
     }
 
     #[test]
     fn of_two_readings_the_later_holds_and_none_forgets_whom_it_follows() {
         let (a, b): (Symbol, Symbol) = ("A".parse().unwrap(), "B".parse().unwrap());
         let (first, second) = (at("2026-11-20T12:00:00Z"), at("2026-11-21T12:00:00Z"));
-        let mut one = Feed { read_at: Some(first), ..Feed::default() };
+        let mut one = ChangeFeed { read_at: Some(first), ..ChangeFeed::default() };
         one.follow(std::slice::from_ref(&a), first);
-        let mut two = Feed { read_at: Some(second), ..Feed::default() };
+        let mut two = ChangeFeed { read_at: Some(second), ..ChangeFeed::default() };
         two.follow(std::slice::from_ref(&b), second);
         for (mut kept, other) in [(one.clone(), &two), (two.clone(), &one)] {
             kept.merge(other);

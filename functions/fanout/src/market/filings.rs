@@ -7,7 +7,7 @@ use findata_domain::{Result, Symbol, nyse_calendar};
 use findata_pipeline::plan::Cadence;
 use serde::Deserialize;
 
-use super::{Asking, FILINGS_FRESH, feed::Item, offers};
+use super::{Asking, FILINGS_FRESH, entitlements, feed::Item};
 
 /// Rows of a page of the feed, the most that FMP gives.
 const PAGE: usize = 250;
@@ -77,7 +77,7 @@ async fn filings(asking: &mut Asking<'_>) -> Result<bool> {
     let since = last - OVERLAP;
     for page in 0..PAGES {
         let parameters = [("page", page.to_string()), ("limit", PAGE.to_string())];
-        let Some(rows) = asking.rows::<Filing>(offers::FILINGS, &parameters).await? else { return Ok(false) };
+        let Some(rows) = asking.rows::<Filing>(entitlements::FILINGS, &parameters).await? else { return Ok(false) };
         let mut oldest = None;
         for row in &rows {
             let Some(added) = instant(&row.date_added) else { continue };
@@ -119,7 +119,7 @@ async fn reports(asking: &mut Asking<'_>) -> Result<()> {
     let from = nyse_calendar::new_york_date(last.max(now - LONGEST_GAP)) - LATE_RESULTS;
     for page in 0.. {
         let parameters = [("from", from.to_string()), ("to", today.to_string()), ("page", page.to_string())];
-        let Some(rows) = asking.rows::<Report>(offers::REPORTS, &parameters).await? else { return Ok(()) };
+        let Some(rows) = asking.rows::<Report>(entitlements::REPORTS, &parameters).await? else { return Ok(()) };
         let feed = &mut asking.market.news.reports;
         let known = |row: &&Report| row.eps_actual.is_some() || row.revenue_actual.is_some();
         for row in rows.iter().filter(known).filter(|row| followed.contains(&row.symbol)) {

@@ -4,9 +4,9 @@
 //! told is kept on the stage: a feed proves that nothing is new about a symbol since it has been followed without a gap.
 
 mod calendars;
+mod entitlements;
 mod feed;
 mod filings;
-mod offers;
 
 use chrono::{DateTime, Duration, Utc};
 use findata_domain::{Error, Result, Symbol};
@@ -18,8 +18,8 @@ use findata_pipeline::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub(crate) use calendars::FRESH as CALENDAR_FRESH;
-pub use feed::{Feed, Question, Told};
-pub use offers::Offers;
+pub use entitlements::Entitlements;
+pub use feed::{ChangeFeed, Question, Verdict};
 
 /// Where it is kept what the feeds told.
 const NEWS: &str = "state/market/news.json";
@@ -32,7 +32,7 @@ pub(crate) const FILINGS_FRESH: Duration = Duration::hours(6);
 #[derive(Debug, Clone, Default)]
 pub struct Market {
     /// What the key may use.
-    pub offers: Offers,
+    pub entitlements: Entitlements,
     /// What the feeds told.
     pub news: News,
 }
@@ -42,16 +42,16 @@ pub struct Market {
 pub struct News {
     /// Statements as FMP took them in (`latest-financial-statements`).
     #[serde(default)]
-    pub filings: Feed,
+    pub filings: ChangeFeed,
     /// Results as companies announced them (`earnings-calendar`).
     #[serde(default)]
-    pub reports: Feed,
+    pub reports: ChangeFeed,
     /// Dividends (`dividends-calendar`).
     #[serde(default)]
-    pub dividends: Feed,
+    pub dividends: ChangeFeed,
     /// Splits (`splits-calendar`).
     #[serde(default)]
-    pub splits: Feed,
+    pub splits: ChangeFeed,
 }
 
 /// What asking the market took.
@@ -70,7 +70,7 @@ impl Market {
     /// The stage's own.
     pub async fn read(stage: &impl Stage) -> Result<Market> {
         let news = stage::read_json(stage, NEWS).await?.unwrap_or_default();
-        Ok(Market { offers: Offers::read(stage).await?, news })
+        Ok(Market { entitlements: Entitlements::read(stage).await?, news })
     }
 
     /// The same as if the feeds had been read now and told nothing more: what a plan that calls nothing goes by.
@@ -84,12 +84,12 @@ impl Market {
 
     /// Whether a price of many symbols can be had in one call.
     pub fn has_quotes(&self, now: DateTime<Utc>) -> bool {
-        self.offers.known(offers::QUOTES, now) == Some(true)
+        self.entitlements.known(entitlements::QUOTES, now) == Some(true)
     }
 }
 
 impl News {
-    fn all(&mut self) -> [&mut Feed; 4] {
+    fn all(&mut self) -> [&mut ChangeFeed; 4] {
         [&mut self.filings, &mut self.reports, &mut self.dividends, &mut self.splits]
     }
 }
@@ -106,7 +106,7 @@ pub async fn ask(
     stage: &impl Stage,
     now: DateTime<Utc>,
 ) -> Result<(Market, Spent)> {
-    if !options.reach.sparing {
+    if !options.plan_limits.minimize_calls {
         return Ok((Market::default(), Spent::default()));
     }
     let market = Market::read(stage).await?;
@@ -114,7 +114,7 @@ pub async fn ask(
     let mut asking = Asking { fmp, now, market, spent: Spent::default() };
     let wants = |dataset: &str| options.datasets.is_empty() || options.datasets.iter().any(|name| name == dataset);
     if wants("prices") {
-        asking.offered(offers::QUOTES, &[("symbols", "AAPL".to_owned())]).await?;
+        asking.offered(entitlements::QUOTES, &[("symbols", "AAPL".to_owned())]).await?;
     }
     if symbols.len() >= FEW {
         if ["income_statement", "balance_sheet", "cash_flow"].into_iter().any(wants) {
@@ -127,7 +127,7 @@ pub async fn ask(
         }
     }
     let Asking { market, spent, .. } = asking;
-    market.offers.write(stage).await?;
+    market.entitlements.write(stage).await?;
     let news = &market.news;
     if *news != known {
         stage::change_json(stage, NEWS, |kept: &mut News| {
@@ -145,14 +145,14 @@ pub async fn ask(
 ///
 /// # Errors
 /// As for [`ask`].
-pub async fn probe(fmp: &Fmp, stage: &impl Stage, now: DateTime<Utc>) -> Result<(Offers, Spent)> {
+pub async fn probe(fmp: &Fmp, stage: &impl Stage, now: DateTime<Utc>) -> Result<(Entitlements, Spent)> {
     let mut asking = Asking { fmp, now, market: Market::default(), spent: Spent::default() };
-    for (endpoint, parameters) in offers::PROBES {
+    for (endpoint, parameters) in entitlements::PROBES {
         let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         asking.offered(endpoint, &parameters).await?;
     }
-    asking.market.offers.write(stage).await?;
-    Ok((asking.market.offers, asking.spent))
+    asking.market.entitlements.write(stage).await?;
+    Ok((asking.market.entitlements, asking.spent))
 }
 
 /// Questions to the whole market, and what they took.
@@ -170,7 +170,7 @@ impl Asking<'_> {
         endpoint: &'static str,
         parameters: &[(&str, String)],
     ) -> Result<Option<Vec<T>>> {
-        if self.market.offers.known(endpoint, self.now) == Some(false) {
+        if self.market.entitlements.known(endpoint, self.now) == Some(false) {
             return Ok(None);
         }
         let Answer { body, calls, bytes } = self.fmp.get(endpoint, parameters).await;
@@ -188,21 +188,21 @@ impl Asking<'_> {
             // Where the run's calls are used up, its tasks say so.
             Err(error) if error.ends_run() && !matches!(error, Error::Budget(_)) => return Err(error),
             Err(error) => {
-                if offers::refuses(&error) {
-                    self.market.offers.note(endpoint, self.now, Some(error.to_string()));
+                if entitlements::refuses(&error) {
+                    self.market.entitlements.note(endpoint, self.now, Some(error.to_string()));
                 } else {
                     tracing::warn!(endpoint, %error, "a feed does not answer");
                 }
                 return Ok(None);
             }
         };
-        self.market.offers.note(endpoint, self.now, None);
+        self.market.entitlements.note(endpoint, self.now, None);
         Ok(Some(rows))
     }
 
     /// Asks whether the key may use an endpoint, where that is not known.
     async fn offered(&mut self, endpoint: &'static str, parameters: &[(&str, String)]) -> Result<()> {
-        if self.market.offers.known(endpoint, self.now).is_none() {
+        if self.market.entitlements.known(endpoint, self.now).is_none() {
             self.rows::<serde_json::Value>(endpoint, parameters).await?;
         }
         Ok(())

@@ -8,11 +8,11 @@ use findata_domain::{
     catalog::{self, Requests},
 };
 use findata_pipeline::{
-    freshness::Book,
-    plan::{Batch, DatasetPlan, Task, Way, Window},
+    freshness::FetchLog,
+    plan::{Batch, DatasetPlan, FetchMode, Task, Window},
 };
 
-use super::{Planned, sparing};
+use super::{Planned, change_driven};
 
 /// Symbols of one batch: some 500 calls, 40 seconds at 750 a minute, well inside a function's time.
 const SYMBOLS_PER_BATCH: usize = 50;
@@ -20,7 +20,7 @@ const SYMBOLS_PER_BATCH: usize = 50;
 const SYMBOLS_PER_QUOTES: usize = 100;
 
 /// Adds the quotes that tell price and market cap of every known symbol to which a new bar comes, whichever way.
-pub(super) fn quotes(planned: &mut Planned, book: &Book, now: DateTime<Utc>) {
+pub(super) fn quotes(planned: &mut Planned, fetch_log: &FetchLog, now: DateTime<Utc>) {
     let Some(dataset) = catalog::dataset("quotes") else { return };
     let bars = std::mem::take(&mut planned.quoted);
     let by_quote: BTreeSet<Symbol> = bars.iter().filter_map(|task| task.symbol.clone()).collect();
@@ -31,7 +31,7 @@ pub(super) fn quotes(planned: &mut Planned, book: &Book, now: DateTime<Utc>) {
     // A profile of today tells the same, and an index has no market cap.
     let mut asked: BTreeSet<Symbol> =
         by_itself("prices").difference(&by_itself("profile")).map(|symbol| (*symbol).clone()).collect();
-    asked.retain(|symbol| !symbol.as_str().starts_with('^') && !sparing::quotes_refused(symbol, book, now));
+    asked.retain(|symbol| !symbol.as_str().starts_with('^') && !change_driven::quotes_refused(symbol, fetch_log, now));
     asked.extend(by_quote);
     if asked.is_empty() {
         return;
@@ -88,7 +88,8 @@ pub fn batches(symbols: &[Symbol], planned: Planned) -> Vec<Batch> {
         }
     }
     let quotes = quotes.into_iter().enumerate();
-    let quotes = quotes.map(|(i, tasks)| Batch { id: format!("q{:05}", i + 1), way: Way::Quotes, tasks });
+    let quotes =
+        quotes.map(|(i, tasks)| Batch { id: format!("q{:05}", i + 1), fetch_mode: FetchMode::BatchQuote, tasks });
     each(symbols, planned.tasks).into_iter().chain(quotes).collect()
 }
 
@@ -100,5 +101,8 @@ pub fn each(symbols: &[Symbol], tasks: Vec<Task>) -> Vec<Batch> {
         let batch = task.symbol.as_ref().and_then(|s| place.get(s)).copied().unwrap_or_default();
         packed.entry(batch).or_default().push(task);
     }
-    packed.into_iter().map(|(i, tasks)| Batch { id: format!("b{:05}", i + 1), way: Way::Each, tasks }).collect()
+    packed
+        .into_iter()
+        .map(|(i, tasks)| Batch { id: format!("b{:05}", i + 1), fetch_mode: FetchMode::PerSymbol, tasks })
+        .collect()
 }

@@ -6,8 +6,8 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use findata_domain::{catalog::Dataset, nyse_calendar};
 use findata_fmp::bulk::{self, File};
 use findata_pipeline::{
-    plan::{Batch, Cadence, Task, Way, Window},
-    run::Reach,
+    plan::{Batch, Cadence, FetchMode, Task, Window},
+    run::PlanLimits,
 };
 
 use super::{Planned, rows};
@@ -34,12 +34,12 @@ pub struct Chosen {
 /// an endpoint was refused.
 pub fn choose(
     planned: &mut Planned,
-    reach: Reach,
+    plan_limits: PlanLimits,
     refused: &BTreeMap<String, DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Chosen {
     let mut chosen = Chosen::default();
-    if !(reach.bulk && reach.sparing) {
+    if !(plan_limits.bulk && plan_limits.minimize_calls) {
         return chosen;
     }
     let today = nyse_calendar::new_york_date(now);
@@ -51,7 +51,7 @@ pub fn choose(
         }
         let fewer = Kind::ALL.into_iter().filter(|kind| {
             let tasks: Vec<&Task> = planned.tasks.iter().filter(|task| kind.has(dataset, task)).collect();
-            is_worth_it(reach, bulk::calls(dataset, &bulk::files(dataset, &tasks, today)), tasks.len() as u64)
+            is_worth_it(plan_limits, bulk::calls(dataset, &bulk::files(dataset, &tasks, today)), tasks.len() as u64)
         });
         let fewer: Vec<Kind> = fewer.collect();
         let (taken, left) = std::mem::take(&mut planned.tasks)
@@ -68,14 +68,15 @@ pub fn choose(
         account.calls = account.calls.saturating_sub(spared) + calls;
         account.bytes = account.bytes.saturating_sub(bytes) + bulk::bytes(dataset, &files);
         chosen.notes.push(format!("{name}: {calls} bulk files of the whole world instead of {spared} calls"));
-        chosen.batches.push(Batch { id: format!("bulk-{name}"), way: Way::Bulk, tasks: taken });
+        chosen.batches.push(Batch { id: format!("bulk-{name}"), fetch_mode: FetchMode::BulkFile, tasks: taken });
     }
     chosen
 }
 
 /// Whether so many files are better than so many calls: enough fewer, and there no later.
-fn is_worth_it(reach: Reach, files: u64, calls: u64) -> bool {
-    let sooner = reach.per_minute.is_none_or(|pace| files * reach.bulk_pause * u64::from(pace) <= calls * 60);
+fn is_worth_it(plan_limits: PlanLimits, files: u64, calls: u64) -> bool {
+    let sooner =
+        plan_limits.per_minute.is_none_or(|pace| files * plan_limits.bulk_pause * u64::from(pace) <= calls * 60);
     files + WORTH <= calls && sooner
 }
 
@@ -118,7 +119,7 @@ fn sessions(from: NaiveDate, to: NaiveDate) -> usize {
 mod tests {
     use findata_domain::Symbol;
     use findata_fmp::{FmpPlan, SourceKind};
-    use findata_pipeline::{freshness::Book, run::Options};
+    use findata_pipeline::{freshness::FetchLog, run::Options};
 
     use super::*;
     use crate::market::Market;
@@ -127,12 +128,15 @@ mod tests {
 
     fn plan(symbols: usize, change: impl Fn(&mut Options)) -> (Planned, Chosen) {
         let symbols: Vec<Symbol> = (0..symbols).map(|i| format!("S{i}").parse().unwrap()).collect();
-        let mut options =
-            Options { reach: Reach { bulk: true, sparing: true, ..Reach::default() }, ..Options::default() };
+        let mut options = Options {
+            plan_limits: PlanLimits { bulk: true, minimize_calls: true, ..PlanLimits::default() },
+            ..Options::default()
+        };
         change(&mut options);
         let now = NOW.parse().unwrap();
-        let mut planned = super::super::plan(&symbols, &options, &Book::default(), &Market::default(), now).unwrap();
-        let chosen = choose(&mut planned, options.reach, &BTreeMap::new(), now);
+        let mut planned =
+            super::super::plan(&symbols, &options, &FetchLog::default(), &Market::default(), now).unwrap();
+        let chosen = choose(&mut planned, options.plan_limits, &BTreeMap::new(), now);
         (planned, chosen)
     }
 
@@ -178,7 +182,7 @@ mod tests {
         // On FMP's own host a file takes 31 s, in which 1,550 calls of the ultimate plan are made.
         let ultimate = |symbols| {
             plan(symbols, |options| {
-                options.reach = FmpPlan::Ultimate.reach(SourceKind::Fmp);
+                options.plan_limits = FmpPlan::Ultimate.plan_limits(SourceKind::Fmp);
                 options.datasets = vec!["cash_flow".into()];
             })
         };
@@ -192,8 +196,8 @@ mod tests {
     fn events_and_a_plan_without_bulk_files_stay_as_they_are() {
         let (planned, chosen) = plan(505, |options| options.datasets = vec!["dividends".into(), "splits".into()]);
         assert!(chosen.batches.is_empty() && planned.tasks.len() == 1_010);
-        assert!(plan(505, |options| options.reach.bulk = false).1.batches.is_empty());
-        assert!(plan(505, |options| options.reach.sparing = false).1.batches.is_empty());
+        assert!(plan(505, |options| options.plan_limits.bulk = false).1.batches.is_empty());
+        assert!(plan(505, |options| options.plan_limits.minimize_calls = false).1.batches.is_empty());
     }
 
     #[test]
@@ -202,14 +206,14 @@ mod tests {
         assert_eq!((planned.tasks.len(), chosen.batches.len()), (0, 1));
         let now: DateTime<Utc> = NOW.parse().unwrap();
         let refused = |at| BTreeMap::from([("profile-bulk".to_owned(), at)]);
-        let reach = Reach { bulk: true, sparing: true, ..Reach::default() };
+        let plan_limits = PlanLimits { bulk: true, minimize_calls: true, ..PlanLimits::default() };
         let again = |at| {
             let mut planned = Planned {
                 tasks: chosen.batches[0].tasks.clone(),
                 datasets: planned.datasets.clone(),
                 ..Planned::default()
             };
-            choose(&mut planned, reach, &refused(at), now).batches.len()
+            choose(&mut planned, plan_limits, &refused(at), now).batches.len()
         };
         assert_eq!((again(now - Duration::hours(23)), again(now - Duration::hours(25))), (0, 1));
     }

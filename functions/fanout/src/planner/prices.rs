@@ -56,7 +56,7 @@ pub(super) fn days(
         return fetch(first, to, "asked for in full").collect();
     }
     // With the newest days, so that the series comes in the calls of an ordinary day.
-    if covered.from <= to && known.again.is_some_and(|again| again.on <= nyse_calendar::new_york_date(now)) {
+    if covered.from <= to && known.refetch.is_some_and(|again| again.on <= nyse_calendar::new_york_date(now)) {
         return fetch(covered.from.min(first), to, "a split or dividend came into effect since").collect();
     }
     let mut parts = Vec::new();
@@ -79,7 +79,7 @@ pub(super) fn days(
     parts
 }
 
-/// Splits a range into windows that FMP's cut cannot reach.
+/// Splits a range into windows that FMP's cut cannot plan_limits.
 fn windows(from: NaiveDate, to: NaiveDate) -> Vec<(NaiveDate, NaiveDate)> {
     let mut parts = Vec::new();
     let mut start = from;

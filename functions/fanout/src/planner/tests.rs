@@ -4,8 +4,8 @@ use chrono::Days;
 use findata_domain::nyse_calendar;
 use findata_pipeline::{
     ledger::{Outcome, TaskRecord},
-    plan::Way,
-    run::Reach,
+    plan::FetchMode,
+    run::PlanLimits,
 };
 
 use super::*;
@@ -26,7 +26,7 @@ fn only(dataset: &str) -> Options {
     Options { datasets: vec![dataset.into()], index: None, ..Options::default() }
 }
 
-fn note(book: &mut Book, tasks: &[Task], when: &str, outcome: impl Fn(&Task) -> Outcome) {
+fn note(fetch_log: &mut FetchLog, tasks: &[Task], when: &str, outcome: impl Fn(&Task) -> Outcome) {
     for task in tasks {
         let record = TaskRecord {
             task: task.clone(),
@@ -34,64 +34,70 @@ fn note(book: &mut Book, tasks: &[Task], when: &str, outcome: impl Fn(&Task) -> 
             calls: 1,
             bytes: 1,
             fetched_at: at(when),
-            way: Way::Each,
+            fetch_mode: FetchMode::PerSymbol,
         };
-        book.note(&record);
+        fetch_log.note(&record);
     }
 }
 
-fn ask(options: &Options, book: &Book, when: &str) -> Vec<Task> {
-    plan(&symbols(), options, book, &Market::default(), at(when)).unwrap().tasks
+fn ask(options: &Options, fetch_log: &FetchLog, when: &str) -> Vec<Task> {
+    plan(&symbols(), options, fetch_log, &Market::default(), at(when)).unwrap().tasks
 }
 
 #[test]
 fn a_first_run_asks_ten_times_a_symbol_and_a_second_one_not_at_all() {
-    let mut book = Book::default();
+    let mut fetch_log = FetchLog::default();
     let options = Options::default();
-    let first = ask(&options, &book, "2026-11-20T22:00:00Z");
+    let first = ask(&options, &fetch_log, "2026-11-20T22:00:00Z");
     assert_eq!(first.len(), 10 + 1, "ten for the symbol, one for the index");
-    note(&mut book, &first, "2026-11-20T22:00:00Z", |task| Outcome::Rows {
+    note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |task| Outcome::Rows {
         rows: 1,
         newest: matches!(task.window, Window::Days { .. }).then(|| day("2026-11-20")),
     });
-    let second = plan(&symbols(), &options, &book, &Market::default(), at("2026-11-20T22:00:01Z")).unwrap();
+    let second = plan(&symbols(), &options, &fetch_log, &Market::default(), at("2026-11-20T22:00:01Z")).unwrap();
     assert!(second.tasks.is_empty());
     assert_eq!(second.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum::<u64>(), 11);
 }
 
 #[test]
 fn prices_are_asked_from_the_newest_bar_on_and_only_after_a_close() {
-    let mut book = Book::default();
+    let mut fetch_log = FetchLog::default();
     let options = only("prices");
-    let first = ask(&options, &book, "2026-11-19T22:00:00Z");
+    let first = ask(&options, &fetch_log, "2026-11-19T22:00:00Z");
     let Window::Days { from, to } = first[0].window else { panic!("days") };
     assert_eq!((from, to), (day("2021-11-18"), day("2026-11-19")));
-    note(&mut book, &first, "2026-11-19T22:00:00Z", |_| Outcome::Rows { rows: 1, newest: Some(day("2026-11-19")) });
-    assert!(ask(&options, &book, "2026-11-20T20:59:00Z").is_empty(), "the market is still open");
-    let next = ask(&options, &book, "2026-11-20T21:00:00Z");
+    note(&mut fetch_log, &first, "2026-11-19T22:00:00Z", |_| Outcome::Rows {
+        rows: 1,
+        newest: Some(day("2026-11-19")),
+    });
+    assert!(ask(&options, &fetch_log, "2026-11-20T20:59:00Z").is_empty(), "the market is still open");
+    let next = ask(&options, &fetch_log, "2026-11-20T21:00:00Z");
     assert_eq!(next[0].window, Window::Days { from: day("2026-11-15"), to: day("2026-11-20") });
     let earlier = Options { prices_from: Some(day("2020-01-01")), ..options };
-    let more = ask(&earlier, &book, "2026-11-19T22:00:00Z");
+    let more = ask(&earlier, &fetch_log, "2026-11-19T22:00:00Z");
     assert_eq!(more[0].window, Window::Days { from: day("2020-01-01"), to: day("2021-11-17") });
 }
 
 #[test]
 fn a_late_bar_is_asked_for_again_and_a_delisted_company_once_a_day() {
-    let mut book = Book::default();
+    let mut fetch_log = FetchLog::default();
     let options = only("prices");
-    let first = ask(&options, &book, "2026-11-20T21:01:00Z");
-    note(&mut book, &first, "2026-11-20T21:01:00Z", |_| Outcome::Rows { rows: 1, newest: Some(day("2026-11-19")) });
-    assert!(ask(&options, &book, "2026-11-20T21:10:00Z").is_empty(), "asked a moment ago");
-    let again = ask(&options, &book, "2026-11-20T21:30:00Z");
+    let first = ask(&options, &fetch_log, "2026-11-20T21:01:00Z");
+    note(&mut fetch_log, &first, "2026-11-20T21:01:00Z", |_| Outcome::Rows {
+        rows: 1,
+        newest: Some(day("2026-11-19")),
+    });
+    assert!(ask(&options, &fetch_log, "2026-11-20T21:10:00Z").is_empty(), "asked a moment ago");
+    let again = ask(&options, &fetch_log, "2026-11-20T21:30:00Z");
     assert_eq!(again.len(), 1);
-    note(&mut book, &again, "2026-11-21T04:00:00Z", |_| Outcome::Empty);
-    assert!(ask(&options, &book, "2026-11-22T04:00:00Z").is_empty(), "six hours after the close it will not come");
+    note(&mut fetch_log, &again, "2026-11-21T04:00:00Z", |_| Outcome::Empty);
+    assert!(ask(&options, &fetch_log, "2026-11-22T04:00:00Z").is_empty(), "six hours after the close it will not come");
 }
 
 #[test]
 fn forty_years_are_asked_in_windows_that_cannot_be_cut() {
     let options = Options { prices_from: Some(day("1986-01-01")), ..only("prices") };
-    let tasks = ask(&options, &Book::default(), "2026-11-20T22:00:00Z");
+    let tasks = ask(&options, &FetchLog::default(), "2026-11-20T22:00:00Z");
     let mut expected = day("1986-01-01");
     for task in &tasks {
         let Window::Days { from, to } = task.window else { panic!("days") };
@@ -106,72 +112,81 @@ fn forty_years_are_asked_in_windows_that_cannot_be_cut() {
 
 #[test]
 fn deeper_history_and_full_override_freshness() {
-    let mut book = Book::default();
+    let mut fetch_log = FetchLog::default();
     let options = only("cash_flow");
-    let first = ask(&options, &book, "2026-11-20T22:00:00Z");
-    note(&mut book, &first, "2026-11-20T22:00:00Z", |_| Outcome::Rows { rows: 8, newest: None });
-    assert!(ask(&Options { quarters: 4, ..options.clone() }, &book, "2026-11-20T23:00:00Z").is_empty());
-    assert_eq!(ask(&Options { quarters: 40, ..options.clone() }, &book, "2026-11-20T23:00:00Z").len(), 1);
-    assert_eq!(ask(&Options { full: true, ..options.clone() }, &book, "2026-11-20T23:00:00Z").len(), 2);
-    assert_eq!(ask(&options, &book, "2026-11-21T04:00:00Z").len(), 2, "six hours later");
+    let first = ask(&options, &fetch_log, "2026-11-20T22:00:00Z");
+    note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Rows { rows: 8, newest: None });
+    assert!(ask(&Options { quarters: 4, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").is_empty());
+    assert_eq!(ask(&Options { quarters: 40, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").len(), 1);
+    assert_eq!(ask(&Options { full: true, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").len(), 2);
+    assert_eq!(ask(&options, &fetch_log, "2026-11-21T04:00:00Z").len(), 2, "six hours later");
 }
 
 #[test]
 fn failed_tasks_are_due_again_and_empty_ones_after_a_day() {
-    let mut book = Book::default();
+    let mut fetch_log = FetchLog::default();
     let options = only("dividends");
-    let first = ask(&options, &book, "2026-11-20T22:00:00Z");
-    note(&mut book, &first, "2026-11-20T22:00:00Z", |_| Outcome::Failed { reason: "x".into(), budget: false });
-    assert_eq!(ask(&options, &book, "2026-11-20T22:00:01Z").len(), 1);
-    note(&mut book, &first, "2026-11-20T22:00:00Z", |_| Outcome::Empty);
-    assert!(ask(&options, &book, "2026-11-21T21:00:00Z").is_empty());
-    assert_eq!(ask(&options, &book, "2026-11-21T22:00:00Z").len(), 1);
+    let first = ask(&options, &fetch_log, "2026-11-20T22:00:00Z");
+    note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Failed { reason: "x".into(), budget: false });
+    assert_eq!(ask(&options, &fetch_log, "2026-11-20T22:00:01Z").len(), 1);
+    note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Empty);
+    assert!(ask(&options, &fetch_log, "2026-11-21T21:00:00Z").is_empty());
+    assert_eq!(ask(&options, &fetch_log, "2026-11-21T22:00:00Z").len(), 1);
 }
 
 #[test]
 fn batches_keep_a_symbol_together() {
     let symbols: Vec<Symbol> = (0..120).map(|i| format!("S{i}").parse().unwrap()).collect();
-    let tasks = plan(&symbols, &Options::default(), &Book::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
-        .unwrap()
-        .tasks;
+    let tasks =
+        plan(&symbols, &Options::default(), &FetchLog::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
+            .unwrap()
+            .tasks;
     let packed = each(&symbols, tasks);
     assert_eq!(packed.iter().map(|b| b.tasks.len()).collect::<Vec<_>>(), [501, 500, 200]);
 }
 
 #[test]
 fn what_is_not_in_the_catalog_is_refused() {
-    let error = plan(&symbols(), &only("ratios"), &Book::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
+    let error = plan(&symbols(), &only("ratios"), &FetchLog::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
         .unwrap_err();
     assert!(error.to_string().contains("income_statement"));
     assert!(
-        plan(&symbols(), &only("sp500_constituents"), &Book::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
-            .is_err()
+        plan(
+            &symbols(),
+            &only("sp500_constituents"),
+            &FetchLog::default(),
+            &Market::default(),
+            at("2026-11-20T22:00:00Z")
+        )
+        .is_err()
     );
     let nothing = Options { years: 0, quarters: 0, ..only("cash_flow") };
-    assert!(plan(&symbols(), &nothing, &Book::default(), &Market::default(), at("2026-11-20T22:00:00Z")).is_err());
+    assert!(plan(&symbols(), &nothing, &FetchLog::default(), &Market::default(), at("2026-11-20T22:00:00Z")).is_err());
     let backwards =
         Options { prices_from: Some(day("2026-02-01")), prices_to: Some(day("2026-01-01")), ..only("prices") };
-    assert!(plan(&symbols(), &backwards, &Book::default(), &Market::default(), at("2026-11-20T22:00:00Z")).is_err());
+    assert!(
+        plan(&symbols(), &backwards, &FetchLog::default(), &Market::default(), at("2026-11-20T22:00:00Z")).is_err()
+    );
     let weekend = Options { prices_from: Some(day("2026-11-21")), ..only("prices") };
-    assert!(ask(&weekend, &Book::default(), "2026-11-22T22:00:00Z").is_empty(), "no session has closed since");
+    assert!(ask(&weekend, &FetchLog::default(), "2026-11-22T22:00:00Z").is_empty(), "no session has closed since");
 }
 
 #[test]
 fn what_the_plan_refused_is_asked_again_after_a_day() {
-    let mut book = Book::default();
+    let mut fetch_log = FetchLog::default();
     for dataset in ["cash_flow", "prices"] {
         let options = only(dataset);
-        let first = ask(&options, &book, "2026-11-20T22:00:00Z");
-        note(&mut book, &first, "2026-11-20T22:00:00Z", |_| Outcome::NotInPlan { reason: "x".into() });
-        assert!(ask(&options, &book, "2026-11-21T21:00:00Z").is_empty(), "{dataset}");
-        assert_eq!(ask(&options, &book, "2026-11-21T22:00:00Z").len(), first.len(), "{dataset}");
+        let first = ask(&options, &fetch_log, "2026-11-20T22:00:00Z");
+        note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::NotInPlan { reason: "x".into() });
+        assert!(ask(&options, &fetch_log, "2026-11-21T21:00:00Z").is_empty(), "{dataset}");
+        assert_eq!(ask(&options, &fetch_log, "2026-11-21T22:00:00Z").len(), first.len(), "{dataset}");
     }
 }
 
 #[test]
 fn a_small_plan_is_asked_for_what_it_gives() {
-    let reach = Reach { most_statements: Some(5), quarterly: false, ..Reach::default() };
-    let tasks = ask(&Options { reach, ..only("cash_flow") }, &Book::default(), "2026-11-20T22:00:00Z");
+    let plan_limits = PlanLimits { most_statements: Some(5), quarterly: false, ..PlanLimits::default() };
+    let tasks = ask(&Options { plan_limits, ..only("cash_flow") }, &FetchLog::default(), "2026-11-20T22:00:00Z");
     assert_eq!(tasks.len(), 1);
     assert_eq!(tasks[0].window, Window::Newest { cadence: Cadence::Annual, limit: 5 });
 }
@@ -179,40 +194,43 @@ fn a_small_plan_is_asked_for_what_it_gives() {
 #[test]
 fn an_index_that_is_a_member_is_asked_for_once() {
     let options = Options { index: Some("AAPL".parse().unwrap()), ..only("prices") };
-    assert_eq!(ask(&options, &Book::default(), "2026-11-20T22:00:00Z").len(), 1);
+    assert_eq!(ask(&options, &FetchLog::default(), "2026-11-20T22:00:00Z").len(), 1);
 }
 
 /// The reasons and counts of a dataset that a plan does not ask for.
-fn unasked(options: &Options, book: &Book, when: &str) -> Vec<String> {
-    let planned = plan(&symbols(), options, book, &Market::default(), at(when)).unwrap();
+fn unasked(options: &Options, fetch_log: &FetchLog, when: &str) -> Vec<String> {
+    let planned = plan(&symbols(), options, fetch_log, &Market::default(), at(when)).unwrap();
     planned.datasets.iter().flat_map(|(_, d)| d.unasked.keys().cloned()).collect()
 }
 
 fn reconciling(tasks: &[Task]) -> usize {
-    tasks.iter().filter(|task| turns::days(task.dataset).is_some()).count()
+    tasks.iter().filter(|task| rotation::days(task.dataset).is_some()).count()
 }
 
 #[test]
 fn fmps_own_ratios_come_in_turn_and_never_on_the_day_of_a_first_load() {
     let many: Vec<Symbol> = (0..600).map(|i| format!("S{i}").parse().unwrap()).collect();
-    let mut book = Book::default();
+    let mut fetch_log = FetchLog::default();
     let options = Options::default();
     let evening = |day: i64| (at("2026-01-01T22:00:00Z") + Duration::days(day)).to_rfc3339();
-    let ask = |book: &Book, when: &str| plan(&many, &options, book, &Market::default(), at(when)).unwrap().tasks;
-    let first = ask(&book, &evening(0));
+    let ask = |fetch_log: &FetchLog, when: &str| {
+        plan(&many, &options, fetch_log, &Market::default(), at(when)).unwrap().tasks
+    };
+    let first = ask(&fetch_log, &evening(0));
     assert_eq!((first.len(), reconciling(&first)), (many.len() * 10 + 1, 0));
-    note(&mut book, &first, &evening(0), |_| Outcome::Rows { rows: 1, newest: None });
-    assert_eq!(reconciling(&ask(&book, "2026-01-01T23:00:00Z")), 0, "a run right after");
+    note(&mut fetch_log, &first, &evening(0), |_| Outcome::Rows { rows: 1, newest: None });
+    assert_eq!(reconciling(&ask(&fetch_log, "2026-01-01T23:00:00Z")), 0, "a run right after");
     let mut asked: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for day in 1..=190 {
         let when = evening(day);
-        let due: Vec<Task> = ask(&book, &when).into_iter().filter(|t| turns::days(t.dataset).is_some()).collect();
+        let due: Vec<Task> =
+            ask(&fetch_log, &when).into_iter().filter(|t| rotation::days(t.dataset).is_some()).collect();
         assert!(due.len() as f64 / (many.len() as f64) < 0.2, "{} calls on day {day}", due.len());
         for task in &due {
             asked.entry(format!("{task}")).or_default().push(day);
         }
-        note(&mut book, &due, &when, |_| Outcome::Rows { rows: 1, newest: None });
-        assert_eq!(reconciling(&ask(&book, &when)), 0, "a second run of day {day}");
+        note(&mut fetch_log, &due, &when, |_| Outcome::Rows { rows: 1, newest: None });
+        assert_eq!(reconciling(&ask(&fetch_log, &when)), 0, "a second run of day {day}");
     }
     assert_eq!(asked.len(), many.len() * 2, "everybody has had a turn");
     assert!(asked.values().all(|days| days.windows(2).all(|w| w[1] - w[0] == 90)), "{asked:?}");
@@ -220,51 +238,54 @@ fn fmps_own_ratios_come_in_turn_and_never_on_the_day_of_a_first_load() {
 
 #[test]
 fn a_run_may_ask_for_fmps_own_ratios_at_once_by_flag_or_by_name() {
-    let mut book = Book::default();
+    let mut fetch_log = FetchLog::default();
     let flag = Options { reconcile: true, ..Options::default() };
-    let first = ask(&flag, &book, "2026-11-20T22:00:00Z");
+    let first = ask(&flag, &fetch_log, "2026-11-20T22:00:00Z");
     assert_eq!((first.len(), reconciling(&first)), (13, 2));
-    note(&mut book, &first, "2026-11-20T22:00:00Z", |_| Outcome::Rows { rows: 1, newest: Some(day("2026-11-20")) });
+    note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Rows {
+        rows: 1,
+        newest: Some(day("2026-11-20")),
+    });
     for options in [&flag, &Options::default(), &only("ratios-ttm")] {
-        assert!(ask(options, &book, "2026-11-20T22:00:01Z").is_empty(), "{options:?}");
+        assert!(ask(options, &fetch_log, "2026-11-20T22:00:01Z").is_empty(), "{options:?}");
     }
-    assert_eq!(reconciling(&ask(&flag, &book, "2026-11-21T22:00:00Z")), 2, "a day later");
-    assert_eq!(ask(&only("key_metrics_ttm"), &book, "2026-11-21T22:00:00Z").len(), 1);
-    assert_eq!(reconciling(&ask(&Options { full: true, ..Options::default() }, &book, "2026-11-21T22:00:00Z")), 0);
+    assert_eq!(reconciling(&ask(&flag, &fetch_log, "2026-11-21T22:00:00Z")), 2, "a day later");
+    assert_eq!(ask(&only("key_metrics_ttm"), &fetch_log, "2026-11-21T22:00:00Z").len(), 1);
+    assert_eq!(reconciling(&ask(&Options { full: true, ..Options::default() }, &fetch_log, "2026-11-21T22:00:00Z")), 0);
     let with_prices = Options { reconcile: true, ..only("prices") };
-    assert_eq!(reconciling(&ask(&with_prices, &Book::default(), "2026-11-20T22:00:00Z")), 2);
+    assert_eq!(reconciling(&ask(&with_prices, &FetchLog::default(), "2026-11-20T22:00:00Z")), 2);
     assert_eq!(
-        unasked(&Options::default(), &book, "2026-11-21T22:00:00Z"),
+        unasked(&Options::default(), &fetch_log, "2026-11-21T22:00:00Z"),
         ["compared within the last 90 days; --reconcile asks again"; 2]
     );
     // Refused, it is asked for again after a day by whoever asks, and in turn after ninety.
-    let again = ask(&only("ratios_ttm"), &book, "2026-11-21T22:00:00Z");
-    note(&mut book, &again, "2026-11-21T22:00:00Z", |_| Outcome::NotInPlan { reason: "x".into() });
-    assert!(ask(&only("ratios_ttm"), &book, "2026-11-22T21:00:00Z").is_empty());
-    assert_eq!(ask(&only("ratios_ttm"), &book, "2026-11-22T22:00:00Z").len(), 1);
-    assert!(unasked(&Options::default(), &book, "2026-11-22T22:00:00Z")[0].starts_with("not in the FMP plan"));
+    let again = ask(&only("ratios_ttm"), &fetch_log, "2026-11-21T22:00:00Z");
+    note(&mut fetch_log, &again, "2026-11-21T22:00:00Z", |_| Outcome::NotInPlan { reason: "x".into() });
+    assert!(ask(&only("ratios_ttm"), &fetch_log, "2026-11-22T21:00:00Z").is_empty());
+    assert_eq!(ask(&only("ratios_ttm"), &fetch_log, "2026-11-22T22:00:00Z").len(), 1);
+    assert!(unasked(&Options::default(), &fetch_log, "2026-11-22T22:00:00Z")[0].starts_with("not in the FMP plan"));
 }
 
 #[test]
 fn a_history_that_an_event_made_another_is_fetched_again_with_the_next_bars_and_once() {
-    let mut book = Book::default();
+    let mut fetch_log = FetchLog::default();
     let options = Options { prices_from: Some(day("1995-01-01")), ..only("prices") };
     let rows = |when: &'static str| move |_: &Task| Outcome::Rows { rows: 1, newest: Some(day(when)) };
-    let first = ask(&options, &book, "2026-11-19T22:00:00Z");
+    let first = ask(&options, &fetch_log, "2026-11-19T22:00:00Z");
     assert_eq!(first.len(), 3, "three windows");
-    note(&mut book, &first, "2026-11-19T22:00:00Z", rows("2026-11-19"));
+    note(&mut fetch_log, &first, "2026-11-19T22:00:00Z", rows("2026-11-19"));
     let prices = catalog::dataset("prices").unwrap();
-    book.again(prices, &BTreeMap::from([("AAPL".into(), day("2026-11-20"))]));
+    fetch_log.refetch(prices, &BTreeMap::from([("AAPL".into(), day("2026-11-20"))]));
     let daily = only("prices");
-    assert!(ask(&daily, &book, "2026-11-19T22:00:01Z").is_empty(), "a run right after");
-    let again = ask(&daily, &book, "2026-11-20T22:00:00Z");
+    assert!(ask(&daily, &fetch_log, "2026-11-19T22:00:01Z").is_empty(), "a run right after");
+    let again = ask(&daily, &fetch_log, "2026-11-20T22:00:00Z");
     let range = |task: &Task| if let Window::Days { from, to } = task.window { (from, to) } else { panic!("days") };
     assert_eq!((range(&again[0]).0, range(&again[2]).1), (day("1995-01-01"), day("2026-11-20")));
     // Two of three parts came: the whole is asked for again, since nobody knows what the third holds.
-    note(&mut book, &again[..2], "2026-11-20T22:00:00Z", rows("2026-11-20"));
-    assert_eq!(ask(&daily, &book, "2026-11-20T22:05:00Z").len(), 3);
-    note(&mut book, &again, "2026-11-20T22:05:00Z", rows("2026-11-20"));
-    assert!(ask(&daily, &book, "2026-11-20T22:06:00Z").is_empty());
-    let next = ask(&daily, &book, "2026-11-23T22:00:00Z");
+    note(&mut fetch_log, &again[..2], "2026-11-20T22:00:00Z", rows("2026-11-20"));
+    assert_eq!(ask(&daily, &fetch_log, "2026-11-20T22:05:00Z").len(), 3);
+    note(&mut fetch_log, &again, "2026-11-20T22:05:00Z", rows("2026-11-20"));
+    assert!(ask(&daily, &fetch_log, "2026-11-20T22:06:00Z").is_empty());
+    let next = ask(&daily, &fetch_log, "2026-11-23T22:00:00Z");
     assert_eq!((next.len(), range(&next[0])), (1, (day("2026-11-16"), day("2026-11-23"))));
 }

@@ -2,8 +2,8 @@
 
 use findata_domain::Error;
 
-use super::{Failure, global::Global, say};
-use crate::show;
+use super::{Failure, global::Global, print};
+use crate::render;
 use findata_explain::dictionary;
 
 #[derive(Debug, clap::Args)]
@@ -13,21 +13,21 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn dictionary(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let settled = global.settle(from_environment, "./findata-home")?;
+    let config = global.settle(from_environment, "./findata-home")?;
     let mut tables = dictionary::tables();
-    if let Some(wanted) = &args.table {
-        let wanted = wanted.trim().to_lowercase();
-        tables.retain(|t| wanted == t.name || wanted == format!("{}.{}", t.schema, t.name));
+    if let Some(request) = &args.table {
+        let request = request.trim().to_lowercase();
+        tables.retain(|t| request == t.name || request == format!("{}.{}", t.schema, t.name));
         if tables.is_empty() {
             let some = "fact_financial_ratios, staging.prices, ops.runs";
-            return Err(Failure::Usage(format!("{wanted:?} is no table: give one like {some}, or none for all")));
+            return Err(Failure::Usage(format!("{request:?} is no table: give one like {some}, or none for all")));
         }
     }
-    if settled.json {
+    if config.json {
         let text = serde_json::to_string(&tables).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
-        say(&format!("{text}\n"))?;
+        print(&format!("{text}\n"))?;
     } else {
-        say(&show::dictionary(&tables))?;
+        print(&render::dictionary(&tables))?;
     }
     Ok(0)
 }

@@ -5,7 +5,7 @@ use findata_domain::Error;
 use super::{
     Failure,
     global::{self, Global},
-    say,
+    print,
 };
 use crate::doctor::{self, Check};
 use findata_duckdb::DuckDb;
@@ -14,21 +14,23 @@ use findata_duckdb::DuckDb;
 pub(crate) struct Args {}
 
 pub(crate) async fn doctor(global: &Global, from_environment: &[&'static str], _: &Args) -> Result<u8, Failure> {
-    let settled = global.settle(from_environment, "./findata-home")?;
+    let config = global.settle(from_environment, "./findata-home")?;
     let mut checks = vec![match global::key() {
-        Ok(_) => Check::well("key", "FMP_API_KEY is set; whether FMP takes it shows with the first call"),
-        Err(_) => Check::ill("key", "there is no FMP key", "put it in the variable FMP_API_KEY"),
+        Ok(_) => Check::ok("key", "FMP_API_KEY is set; whether FMP takes it shows with the first call"),
+        Err(_) => Check::failed("key", "there is no FMP key", "put it in the variable FMP_API_KEY"),
     }];
-    match &settled.cloud {
+    match &config.cloud {
         None => {
-            let place = settled.home.stage.display().to_string();
-            match settled.home.open_stage() {
+            let place = config.home.stage.display().to_string();
+            match config.home.open_stage() {
                 Ok(stage) => checks.push(doctor::stage(&stage, &place).await),
-                Err(error) => checks.push(Check::ill("stage", error.to_string(), "choose another --home or --stage")),
+                Err(error) => {
+                    checks.push(Check::failed("stage", error.to_string(), "choose another --home or --stage"))
+                }
             }
-            checks.push(match DuckDb::open(&settled.home.warehouse, &settled.home.stage) {
-                Ok(_) => Check::well("warehouse", format!("{} can be opened", settled.home.warehouse.display())),
-                Err(error) => Check::ill("warehouse", error.to_string(), "see what it says"),
+            checks.push(match DuckDb::open(&config.home.warehouse, &config.home.stage) {
+                Ok(_) => Check::ok("warehouse", format!("{} can be opened", config.home.warehouse.display())),
+                Err(error) => Check::failed("warehouse", error.to_string(), "see what it says"),
             });
         }
         Some(cloud) => {
@@ -37,16 +39,16 @@ pub(crate) async fn doctor(global: &Global, from_environment: &[&'static str], _
             checks.extend(doctor::snowflake(&cloud.snowflake).await?);
         }
     }
-    if settled.json {
+    if config.json {
         let text = serde_json::to_string(&checks).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
-        say(&format!("{text}\n"))?;
+        print(&format!("{text}\n"))?;
     } else {
         for check in &checks {
-            match &check.cure {
-                None => say(&format!("ok    {}: {}\n", check.what, check.found))?,
-                Some(cure) => say(&format!("FAIL  {}: {}\n      {cure}\n", check.what, check.found))?,
+            match &check.fix {
+                None => print(&format!("ok    {}: {}\n", check.what, check.found))?,
+                Some(fix) => print(&format!("FAIL  {}: {}\n      {fix}\n", check.what, check.found))?,
             }
         }
     }
-    Ok(if checks.iter().all(|check| check.cure.is_none()) { 0 } else { 5 })
+    Ok(if checks.iter().all(|check| check.fix.is_none()) { 0 } else { 5 })
 }

@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 use findata_domain::Error;
 
-use super::{Failure, global::Global, say};
-use crate::show;
+use super::{Failure, global::Global, print};
+use crate::render;
 
 use findata_explain::ask::{Basis, Question, find};
 
@@ -26,18 +26,18 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn explain(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let settled = global.settle(from_environment, "./findata-home")?;
+    let config = global.settle(from_environment, "./findata-home")?;
     let question =
         Question { symbol: args.symbol.parse()?, metric: args.metric.clone(), date: args.date, basis: args.basis };
     // A wrong name is said before a missing warehouse is: it would be wrong with one too.
     find(&question.metric, question.basis)?;
-    let connection = settled.open_to_read()?;
-    let explained = findata_explain::explain(&connection, &question, settled.as_of)?;
-    if settled.json {
+    let connection = config.open_to_read()?;
+    let explained = findata_explain::explain(&connection, &question, config.as_of)?;
+    if config.json {
         let text = serde_json::to_string(&explained).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
-        say(&format!("{text}\n"))?;
+        print(&format!("{text}\n"))?;
     } else {
-        say(&show::explanation(&explained))?;
+        print(&render::explanation(&explained))?;
     }
     Ok(0)
 }

@@ -7,12 +7,12 @@ use chrono::NaiveDate;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use findata_aws::s3_stage::{Location, S3Stage};
 use findata_domain::{Error, Symbol, clock::AnyClock};
-use findata_fmp::{DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, Settings, SourceKind};
+use findata_fmp::{ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, SourceKind};
 
 use secrecy::SecretString;
 
 use super::{Failure, snowflake as variables};
-use crate::home::Home;
+use crate::data_dir::DataDir;
 use findata_duckdb::{DuckDb, as_of};
 
 /// Most calls in flight at once. Without a limit of calls more would only queue on two cores; at 3,000 calls a minute
@@ -69,8 +69,8 @@ pub(crate) fn from_environment(matches: &ArgMatches) -> Vec<&'static str> {
 
 /// The global options, checked.
 #[derive(Debug, Clone)]
-pub(crate) struct Settled {
-    pub home: Home,
+pub(crate) struct ResolvedConfig {
+    pub home: DataDir,
     /// Instead of the home.
     pub cloud: Option<Cloud>,
     pub fmp_url: String,
@@ -98,7 +98,7 @@ impl Cloud {
 
 impl Global {
     /// Checks everything and names all that is wrong at once: usage for an option, configuration for a variable.
-    pub(crate) fn settle(&self, from_environment: &[&'static str], home: &str) -> Result<Settled, Failure> {
+    pub(crate) fn settle(&self, from_environment: &[&'static str], home: &str) -> Result<ResolvedConfig, Failure> {
         let mut wrong: Vec<(&'static str, String)> = Vec::new();
         let fmp_url = self.fmp_url.clone().unwrap_or_else(|| DEFAULT_URL.into());
         let fmp_plan = match self.fmp_plan.as_deref().map(str::parse) {
@@ -160,15 +160,15 @@ impl Global {
             false
         });
         if !wrong.is_empty() {
-            return Err(told(&wrong, &from_environment));
+            return Err(usage_errors(&wrong, &from_environment));
         }
         let cloud = match place {
             Some(place) => Some(Cloud { snowflake: variables::settings(&place)?, stage: place }),
             None => None,
         };
         let folder = self.home.clone().unwrap_or_else(|| home.into());
-        let home = Home::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
-        Ok(Settled { home, cloud, fmp_url, fmp_plan, fmp_bytes, index, clock, as_of, json: self.json || json })
+        let home = DataDir::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
+        Ok(ResolvedConfig { home, cloud, fmp_url, fmp_plan, fmp_bytes, index, clock, as_of, json: self.json || json })
     }
 }
 
@@ -180,7 +180,7 @@ impl Global {
     }
 }
 
-impl Settled {
+impl ResolvedConfig {
     /// The warehouse to read from, as it was known on the day of `--as-of` where one is given.
     pub(crate) fn open_to_read(&self) -> Result<Connection, Failure> {
         match (&self.cloud, self.as_of) {
@@ -201,8 +201,8 @@ impl Settled {
     }
 
     /// What the client is built from; the key comes from the environment alone.
-    pub(crate) fn fmp(&self, key: SecretString) -> Settings {
-        Settings {
+    pub(crate) fn fmp(&self, key: SecretString) -> ClientSettings {
+        ClientSettings {
             url: self.fmp_url.clone(),
             key,
             plan: self.fmp_plan,
@@ -238,7 +238,7 @@ pub(crate) fn key() -> Result<SecretString, Failure> {
 }
 
 /// All that is wrong, each with its option or its variable.
-fn told(wrong: &[(&'static str, String)], from_environment: &[&'static str]) -> Failure {
+fn usage_errors(wrong: &[(&'static str, String)], from_environment: &[&'static str]) -> Failure {
     let name = |option: &str| {
         if from_environment.contains(&option) {
             format!("FINDATA_{}", option.to_uppercase())

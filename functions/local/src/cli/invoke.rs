@@ -10,7 +10,7 @@ use findata_aws::{
 };
 use findata_domain::{Error, Symbol};
 use findata_pipeline::{
-    ledger::{self, Trouble},
+    ledger::{self, Blocker},
     ports::{
         bus::REQUESTED,
         stage::{self, Stage},
@@ -23,8 +23,9 @@ use serde_json::{Map, Value, json};
 use super::{
     Failure,
     global::Global,
-    request::{self, Extent},
-    run, say,
+    print,
+    request::{self, HistoryArgs},
+    run,
 };
 
 /// Pause between two looks at the ledger.
@@ -51,7 +52,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1440))]
     minutes: u64,
     #[command(flatten)]
-    extent: Extent,
+    extent: HistoryArgs,
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge reads the real clock")]
@@ -71,14 +72,14 @@ pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> 
     let config = findata_aws::config().await?;
     EventBridge::new(&config, &args.bus).put(REQUESTED, &detail).await?;
     let Some(place) = place else {
-        say(&if json { format!("{}\n", json!({"run_id": run_id})) } else { format!("asked for run {run_id}\n") })?;
+        print(&if json { format!("{}\n", json!({"run_id": run_id})) } else { format!("asked for run {run_id}\n") })?;
         return Ok(0);
     };
     eprintln!("asked for run {run_id}");
     let until = Instant::now() + Duration::from_secs(args.minutes * 60);
     let stage = S3Stage::new(&config, place.clone());
     let summary = follow(&run_id, &stage, until).await?;
-    run::print(json, &format!("Snowflake, by {place}, as of {}", Utc::now().date_naive()), &summary)
+    run::print_summary(json, &format!("Snowflake, by {place}, as of {}", Utc::now().date_naive()), &summary)
 }
 
 /// The content of the event, in the words that fanout knows.
@@ -129,9 +130,9 @@ async fn follow(run: &RunId, stage: &impl Stage, until: Instant) -> Result<Summa
             return Ok(summary);
         }
         for function in ["load", "analytics"] {
-            let key = ledger::trouble_key(run, function);
+            let key = ledger::blocker_key(run, function);
             if has(key.clone())
-                && let Some(trouble) = stage::read_json::<Trouble>(stage, &key).await?
+                && let Some(trouble) = stage::read_json::<Blocker>(stage, &key).await?
             {
                 return Err(Error::Stop(format!("{function} of run {run}: {}", trouble.reason)).into());
             }

@@ -64,7 +64,7 @@ enum Command {
     Dictionary(dictionary::Args),
     /// The script that sets a Snowflake account up, for Snowsight or snowsql
     SetupSql(setup_sql::Args),
-    /// Check key, stage, warehouse and grants, and say the cure of what is wrong
+    /// Check key, stage, warehouse and grants, and say the fix of what is wrong
     Doctor(doctor::Args),
     /// Serve the synthetic FMP on a port of this machine
     FmpServer(serve::Args),
@@ -111,7 +111,7 @@ impl Failure {
 }
 
 /// Writes to standard output. A reader that has gone, as `head` does, wants no more and is no failure.
-pub(crate) fn say(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
             Err(Error::Stop(format!("cannot write to standard output: {e}")).into())

@@ -12,48 +12,48 @@ use serde_json::json;
 
 use super::{
     Failure,
-    global::{self, Global, Settled},
-    request::Wanted,
-    say,
+    global::{self, Global, ResolvedConfig},
+    print,
+    request::RequestArgs,
 };
-use crate::{show, stage::DirectoryStage};
+use crate::{render, stage::DirectoryStage};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    wanted: Wanted,
+    request: RequestArgs,
     /// Ask FMP first what the key may use: six calls, remembered
     #[arg(long)]
     probe: bool,
 }
 
 pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let settled = global.settle(from_environment, "./findata-home")?;
-    let request = args.wanted.request(&settled, false)?;
-    match &settled.cloud {
-        None if args.probe => plan_on(&settled, &request, args.probe, settled.home.open_stage()?).await,
+    let config = global.settle(from_environment, "./findata-home")?;
+    let request = args.request.request(&config, false)?;
+    match &config.cloud {
+        None if args.probe => plan_on(&config, &request, args.probe, config.home.open_stage()?).await,
         // A home that does not exist is planned as an empty one, and not created.
-        None => plan_on(&settled, &request, args.probe, DirectoryStage::to_read(&settled.home.stage)).await,
-        Some(cloud) => plan_on(&settled, &request, args.probe, cloud.open_stage().await?).await,
+        None => plan_on(&config, &request, args.probe, DirectoryStage::to_read(&config.home.stage)).await,
+        Some(cloud) => plan_on(&config, &request, args.probe, cloud.open_stage().await?).await,
     }
 }
 
 async fn plan_on(
-    settled: &Settled,
+    config: &ResolvedConfig,
     request: &Request,
     probe: bool,
     stage: impl Stage + Clone + 'static,
 ) -> Result<u8, Failure> {
     if probe {
-        claim_source(&stage, &settled.fmp_url).await?;
-        let client = Fmp::new(&settled.fmp(global::key()?))?.sharing(stage.clone());
-        market::probe(&client, &stage, settled.clock.now()).await?;
+        claim_source(&stage, &config.fmp_url).await?;
+        let client = Fmp::new(&config.fmp(global::key()?))?.sharing(stage.clone());
+        market::probe(&client, &stage, config.clock.now()).await?;
         client.finish().await;
     }
-    let offers = Market::read(&stage).await?.offers;
-    let plan = findata_fanout::preview(request, &stage, &settled.clock).await?;
-    let minutes = minutes(&plan, settled);
-    if settled.json {
+    let offers = Market::read(&stage).await?.entitlements;
+    let plan = findata_fanout::preview(request, &stage, &config.clock).await?;
+    let minutes = minutes(&plan, config);
+    if config.json {
         let datasets: serde_json::Map<_, _> = plan.datasets.iter().map(|(name, d)| (name.clone(), json!(d))).collect();
         let sum = |of: fn(&DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>();
         let whole = json!({
@@ -62,18 +62,18 @@ async fn plan_on(
             "bytes": sum(|d| d.bytes),
             "minutes": minutes,
             "usd": 0.0,
-            "fmp_plan": settled.fmp_plan.to_string(),
+            "fmp_plan": config.fmp_plan.to_string(),
             "datasets": datasets,
             "notes": plan.notes,
             "offers": offers.all().map(|(name, refused)| (name.to_owned(), json!(refused.is_none()))).collect::<serde_json::Map<_, _>>(),
         });
         let text = serde_json::to_string(&whole).map_err(|e| Error::Stop(format!("cannot write the plan: {e}")))?;
-        say(&format!("{text}\n"))?;
+        print(&format!("{text}\n"))?;
     } else {
-        say(&show::plan(&plan, &settled.fmp_plan.to_string(), minutes))?;
+        print(&render::plan(&plan, &config.fmp_plan.to_string(), minutes))?;
         if probe {
             for (endpoint, refused) in offers.all() {
-                say(&format!("  {endpoint:<30} {}\n", refused.unwrap_or("yes")))?;
+                print(&format!("  {endpoint:<30} {}\n", refused.unwrap_or("yes")))?;
             }
         }
     }
@@ -81,10 +81,10 @@ async fn plan_on(
 }
 
 /// Minutes that the calls take at the plan's pace, and bulk files at theirs; none without a limit.
-fn minutes(plan: &Plan, settled: &Settled) -> Option<f64> {
+fn minutes(plan: &Plan, config: &ResolvedConfig) -> Option<f64> {
     let sum = |of: fn(&DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>() as f64;
-    let pace = settled.fmp_plan.per_minute()?;
+    let pace = config.fmp_plan.per_minute()?;
     let calls = sum(|d| d.calls) / f64::from(pace);
-    let files = sum(|d| d.files) * SourceKind::of(&settled.fmp_url).bulk_pause().as_secs_f64() / 60.0;
+    let files = sum(|d| d.files) * SourceKind::of(&config.fmp_url).bulk_pause().as_secs_f64() / 60.0;
     Some((calls.max(files) * 10.0).ceil() / 10.0)
 }

@@ -10,7 +10,7 @@ use findata_fmp::Fmp;
 use findata_pipeline::plan::Plan;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{host::Progress, show};
+use crate::{host::Progress, render};
 
 /// What a person sees of a run while it goes on.
 pub(crate) struct Bars {
@@ -42,11 +42,11 @@ impl Progress for Bars {
     fn planned(&self, plan: &Plan) {
         let (calls, fresh) = (plan.calls(), plan.fresh());
         if !self.terminal {
-            let symbols = show::of(plan.symbols.len() as u64, "symbol");
+            let symbols = render::of(plan.symbols.len() as u64, "symbol");
             eprintln!(
                 "plan: {symbols}, {} to make, {} still fresh",
-                show::of(calls, "call"),
-                show::of(fresh, "answer")
+                render::of(calls, "call"),
+                render::of(fresh, "answer")
             );
             return;
         }
@@ -58,7 +58,7 @@ impl Progress for Bars {
         let fmp = Arc::clone(&self.fmp);
         tokio::spawn(async move {
             while !bar.is_finished() {
-                bar.set_position(fmp.tally().calls().min(calls));
+                bar.set_position(fmp.stats().calls().min(calls));
                 tokio::time::sleep(Duration::from_millis(80)).await;
             }
         });

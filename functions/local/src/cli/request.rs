@@ -8,14 +8,14 @@ use findata_domain::{Error, Symbol, clock::Clock, nyse_calendar};
 use findata_fmp::SourceKind;
 use findata_pipeline::{
     run::{Options, Request, RunId, Universe},
-    ttl_overrides::Lifetimes,
+    ttl_overrides::TtlOverrides,
 };
 
-use super::{Failure, global::Settled};
+use super::{Failure, global::ResolvedConfig};
 
 /// Whose figures, and how many.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Wanted {
+pub(crate) struct RequestArgs {
     /// Symbols, separated by commas
     #[arg(
         long,
@@ -29,12 +29,12 @@ pub(crate) struct Wanted {
     #[arg(long, value_name = "sp500|FILE")]
     pub universe: Option<String>,
     #[command(flatten)]
-    pub extent: Extent,
+    pub extent: HistoryArgs,
 }
 
 /// How many figures.
 #[derive(Debug, Clone, Default, Args)]
-pub(crate) struct Extent {
+pub(crate) struct HistoryArgs {
     /// Quarters of each statement
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=400))]
     pub quarters: u32,
@@ -61,26 +61,26 @@ pub(crate) struct Extent {
     pub reconcile: bool,
     /// How long answers count as fresh, as in profile=7d,income_statement=12h [default: profile and events a day, statements 6 h]
     #[arg(long, value_name = "DATASET=TIME,..", default_value_t)]
-    pub ttl: Lifetimes,
+    pub ttl: TtlOverrides,
     /// Never make more calls than this, retries included
     #[arg(long, value_name = "N")]
     pub max_calls: Option<u64>,
 }
 
-impl Wanted {
-    pub(crate) fn request(&self, settled: &Settled, skip_analytics: bool) -> Result<Request, Failure> {
+impl RequestArgs {
+    pub(crate) fn request(&self, config: &ResolvedConfig, skip_analytics: bool) -> Result<Request, Failure> {
         let universe = match &self.universe {
             None => Universe::Symbols(parse(self.symbols.iter().map(String::as_str))?),
             Some(name) if name.eq_ignore_ascii_case("sp500") => Universe::Sp500,
             Some(file) => Universe::Symbols(read(Path::new(file))?),
         };
-        Ok(self.extent.request(universe, settled, skip_analytics))
+        Ok(self.extent.request(universe, config, skip_analytics))
     }
 }
 
-impl Extent {
-    pub(crate) fn request(&self, universe: Universe, settled: &Settled, skip_analytics: bool) -> Request {
-        let closed = nyse_calendar::last_closed_session(settled.clock.now());
+impl HistoryArgs {
+    pub(crate) fn request(&self, universe: Universe, config: &ResolvedConfig, skip_analytics: bool) -> Request {
+        let closed = nyse_calendar::last_closed_session(config.clock.now());
         let newest = || self.to.map_or(closed, |to| to.min(closed));
         let options = Options {
             quarters: self.quarters,
@@ -92,9 +92,9 @@ impl Extent {
             reconcile: self.reconcile,
             skip_analytics,
             max_calls: self.max_calls,
-            lifetimes: self.ttl.clone(),
-            index: settled.index.clone(),
-            reach: settled.fmp_plan.reach(SourceKind::of(&settled.fmp_url)),
+            ttl: self.ttl.clone(),
+            index: config.index.clone(),
+            plan_limits: config.fmp_plan.plan_limits(SourceKind::of(&config.fmp_url)),
         };
         Request { run_id: new_run_id(), universe, options, retry_of: None }
     }

@@ -5,7 +5,7 @@ use findata_pipeline::run::{RunId, Universe};
 use super::{
     Failure,
     global::{self, Global},
-    request::Extent,
+    request::HistoryArgs,
     run,
 };
 
@@ -20,12 +20,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn retry(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let settled = global.settle(from_environment, "./findata-home")?;
-    let extent = Extent { max_calls: args.max_calls, ..Extent::default() };
+    let config = global.settle(from_environment, "./findata-home")?;
+    let extent = HistoryArgs { max_calls: args.max_calls, ..HistoryArgs::default() };
     // Universe and extent are those of the run.
-    let mut request = extent.request(Universe::Symbols(Vec::new()), &settled, false);
+    let mut request = extent.request(Universe::Symbols(Vec::new()), &config, false);
     request.retry_of = Some(args.run.clone());
-    let fmp = settled.fmp(global::key()?);
-    let summary = run::whole_job(&settled, &request, &fmp).await?;
-    run::print(settled.json, &settled.warehouse(), &summary)
+    let fmp = config.fmp(global::key()?);
+    let summary = run::whole_job(&config, &request, &fmp).await?;
+    run::print_summary(config.json, &config.warehouse(), &summary)
 }

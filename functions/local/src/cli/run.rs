@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use findata_domain::Error;
-use findata_fmp::{Fmp, Settings, SourceKind, claim_source};
+use findata_fmp::{ClientSettings, Fmp, SourceKind, claim_source};
 use findata_pipeline::{
-    binding::match_warehouse,
+    binding::bind_warehouse,
     ports::{stage::Stage, warehouse::Warehouse},
     run::{Request, RunId, Status},
     summary::Summary,
@@ -15,18 +15,18 @@ use findata_snowflake::Snowflake;
 
 use super::{
     Failure,
-    global::{self, Global, Settled},
+    global::{self, Global, ResolvedConfig},
+    print,
     progress::Bars,
-    request::Wanted,
-    say,
+    request::RequestArgs,
 };
-use crate::{host::Host, show};
+use crate::{host::Host, render};
 use findata_duckdb::DuckDb;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    wanted: Wanted,
+    request: RequestArgs,
     /// Load, but do not compute
     #[arg(long)]
     skip_analytics: bool,
@@ -36,49 +36,53 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let settled = global.settle(from_environment, "./findata-home")?;
-    let mut request = args.wanted.request(&settled, args.skip_analytics)?;
+    let config = global.settle(from_environment, "./findata-home")?;
+    let mut request = args.request.request(&config, args.skip_analytics)?;
     if args.daily
         && let Some(now) = request.run_id.started()
     {
         request.run_id = RunId::scheduled(now);
     }
-    let fmp = settled.fmp(global::key()?);
-    let summary = whole_job(&settled, &request, &fmp).await?;
-    print(settled.json, &settled.warehouse(), &summary)
+    let fmp = config.fmp(global::key()?);
+    let summary = whole_job(&config, &request, &fmp).await?;
+    print_summary(config.json, &config.warehouse(), &summary)
 }
 
 /// Runs a request on the chosen stage and warehouse.
-pub(crate) async fn whole_job(settled: &Settled, request: &Request, fmp: &Settings) -> Result<Summary, Failure> {
-    match &settled.cloud {
+pub(crate) async fn whole_job(
+    config: &ResolvedConfig,
+    request: &Request,
+    fmp: &ClientSettings,
+) -> Result<Summary, Failure> {
+    match &config.cloud {
         None => {
-            let stage = settled.home.open_stage()?;
-            claim_source(&stage, &settled.fmp_url).await?;
-            let mut warehouse = DuckDb::open(&settled.home.warehouse, stage.root())?;
-            match_warehouse(&stage, &mut warehouse, &request.run_id).await?;
-            run_on(settled, request, fmp, stage, warehouse).await
+            let stage = config.home.open_stage()?;
+            claim_source(&stage, &config.fmp_url).await?;
+            let mut warehouse = DuckDb::open(&config.home.warehouse, stage.root())?;
+            bind_warehouse(&stage, &mut warehouse, &request.run_id).await?;
+            run_on(config, request, fmp, stage, warehouse).await
         }
         Some(cloud) => {
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
-            claim_source(&stage, &settled.fmp_url).await?;
-            run_on(settled, request, fmp, stage, warehouse).await
+            claim_source(&stage, &config.fmp_url).await?;
+            run_on(config, request, fmp, stage, warehouse).await
         }
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge reads the real clock")]
 async fn run_on(
-    settled: &Settled,
+    config: &ResolvedConfig,
     request: &Request,
-    fmp: &Settings,
+    fmp: &ClientSettings,
     stage: impl Stage + Clone + 'static,
     warehouse: impl Warehouse,
 ) -> Result<Summary, Failure> {
     let started_at = Utc::now();
     let client = Arc::new(Fmp::new(fmp)?.sharing(stage.clone()));
-    let clock = Arc::new(settled.clock);
-    let receipt = Arc::new(SourceKind::of(&settled.fmp_url).receipt(settled.clock));
+    let clock = Arc::new(config.clock);
+    let receipt = Arc::new(SourceKind::of(&config.fmp_url).receipt(config.clock));
     let mut host = Host { fmp: Arc::clone(&client), stage, warehouse, clock, receipt, started_at };
     let bars = Bars::new(client);
     let summary = host.run(request, &bars).await;
@@ -91,12 +95,12 @@ async fn run_on(
 }
 
 /// Prints a summary and gives the exit code.
-pub(crate) fn print(json: bool, warehouse: &str, summary: &Summary) -> Result<u8, Failure> {
+pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> Result<u8, Failure> {
     if json {
         let json = serde_json::to_string(summary).map_err(|e| Error::Stop(format!("cannot write the summary: {e}")))?;
-        say(&format!("{json}\n"))?;
+        print(&format!("{json}\n"))?;
     } else {
-        say(&show::summary(summary, warehouse))?;
+        print(&render::summary(summary, warehouse))?;
     }
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map(|failure| &failure.reason).or(summary.notes.first());

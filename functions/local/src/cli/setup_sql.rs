@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{Failure, global::Global, say};
+use super::{Failure, global::Global, print};
 use crate::setup_sql::{self, Given, Values};
 
 /// More than any key's file has.
@@ -46,7 +46,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn setup_sql(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let settled = global.settle(from_environment, "./findata-home")?;
+    let config = global.settle(from_environment, "./findata-home")?;
     let mut wrong = Vec::new();
     let key = args.public_key.as_deref().and_then(|path| {
         read(path).map_err(|e| wrong.push(format!("--public-key: cannot read {}: {e}", path.display()))).ok()
@@ -74,10 +74,10 @@ pub(crate) fn setup_sql(global: &Global, from_environment: &[&'static str], args
         (setup_sql::setup(&values, args.replace_figures), values.missing())
     };
     missing.retain(|option| !args.rotate_key || *option == "--public-key");
-    if settled.json {
-        say(&format!("{}\n", json!(setup_sql::statements(&script))))?;
+    if config.json {
+        print(&format!("{}\n", json!(setup_sql::statements(&script))))?;
     } else {
-        say(&script)?;
+        print(&script)?;
     }
     if !missing.is_empty() {
         eprintln!("findata: the script has placeholders: give {}", missing.join(", "));

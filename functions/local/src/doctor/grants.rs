@@ -143,7 +143,7 @@ mod tests {
             grant("insert", "table", "d.raw.b"),
         ];
         let held = BTreeSet::from([grant("ownership", "warehouse", "wh"), grant("insert", "table", "d.raw.a")]);
-        let statements: Vec<String> = missing("r", &needed, &held).into_iter().map(|(_, cure)| cure).collect();
+        let statements: Vec<String> = missing("r", &needed, &held).into_iter().map(|(_, fix)| fix).collect();
         assert_eq!(
             statements,
             ["grant select on all tables in schema d.raw to role r", "grant insert on table d.raw.b to role r"]

@@ -1,4 +1,4 @@
-//! What stands in the way of a run: key, stage, warehouse and every grant that load and analytics need, each with its cure.
+//! What stands in the way of a run: key, stage, warehouse and every grant that load and analytics need, each with its fix.
 
 mod grants;
 
@@ -16,22 +16,22 @@ pub struct Check {
     /// What was found, in a line.
     pub found: String,
     /// What to do; none where all is well.
-    pub cure: Option<String>,
+    pub fix: Option<String>,
 }
 
 impl Check {
     /// All is well.
-    pub fn well(what: &str, found: impl Into<String>) -> Self {
-        Check { what: what.into(), found: found.into(), cure: None }
+    pub fn ok(what: &str, found: impl Into<String>) -> Self {
+        Check { what: what.into(), found: found.into(), fix: None }
     }
 
     /// Something is to be done.
-    pub fn ill(what: &str, found: impl Into<String>, cure: impl Into<String>) -> Self {
-        Check { what: what.into(), found: found.into(), cure: Some(cure.into()) }
+    pub fn failed(what: &str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Check { what: what.into(), found: found.into(), fix: Some(fix.into()) }
     }
 
-    fn failed(what: &str, error: &Error, cure: &str) -> Self {
-        Check::ill(what, error.to_string(), cure)
+    fn from_error(what: &str, error: &Error, fix: &str) -> Self {
+        Check::failed(what, error.to_string(), fix)
     }
 }
 
@@ -45,8 +45,8 @@ pub async fn stage(stage: &impl Stage, place: &str) -> Check {
         stage.list("state/").await
     };
     match tried.await {
-        Ok(_) => Check::well("stage", format!("{place} can be written, read and listed")),
-        Err(error) => Check::failed("stage", &error, "see what it says, then run doctor again"),
+        Ok(_) => Check::ok("stage", format!("{place} can be written, read and listed")),
+        Err(error) => Check::from_error("stage", &error, "see what it says, then run doctor again"),
     }
 }
 
@@ -67,20 +67,20 @@ async fn looked_at(settings: &Settings, warehouse: &mut Snowflake) -> Vec<Check>
     let held = match grants::held(&settings.role, warehouse).await {
         Ok(held) => held,
         Err(error) => {
-            let cure = "check account, user, key and role; `findata setup-sql` makes user and role";
-            return vec![Check::failed("snowflake login", &error, cure)];
+            let fix = "check account, user, key and role; `findata setup-sql` makes user and role";
+            return vec![Check::from_error("snowflake login", &error, fix)];
         }
     };
     let who = format!("{} as {} on {}", settings.user, settings.role, settings.account);
-    checks.push(Check::well("snowflake login", who));
+    checks.push(Check::ok("snowflake login", who));
     let needed = grants::needed(settings);
     let missing = grants::missing(&settings.role, &needed, &held);
     if missing.is_empty() {
-        checks.push(Check::well("grants", format!("{} has all {} that it needs", settings.role, needed.len())));
+        checks.push(Check::ok("grants", format!("{} has all {} that it needs", settings.role, needed.len())));
         checks.push(tables(warehouse).await);
     }
-    for (what, cure) in missing {
-        checks.push(Check::ill("grant", what, format!("{cure}; -- or run the script of `findata setup-sql` again")));
+    for (what, fix) in missing {
+        checks.push(Check::failed("grant", what, format!("{fix}; -- or run the script of `findata setup-sql` again")));
     }
     checks
 }
@@ -88,13 +88,13 @@ async fn looked_at(settings: &Settings, warehouse: &mut Snowflake) -> Vec<Check>
 /// Whether the tables are those of this version.
 async fn tables(warehouse: &mut Snowflake) -> Check {
     match warehouse.query("select file, sha256 from ops.models").await {
-        Err(error) => Check::failed("tables", &error, "run the script of `findata setup-sql`"),
+        Err(error) => Check::from_error("tables", &error, "run the script of `findata setup-sql`"),
         Ok(rows) => {
             let known = hashes::known(rows);
             let other = hashes::hashes(TABLES).into_iter().filter(|(f, hash)| known.get(f) != Some(hash)).count();
             match other {
-                0 => Check::well("tables", format!("all {} tables and views are of this version", TABLES.len())),
-                n => Check::ill(
+                0 => Check::ok("tables", format!("all {} tables and views are of this version", TABLES.len())),
+                n => Check::failed(
                     "tables",
                     format!("{n} tables or views are of another version of findata"),
                     "run the script of `findata setup-sql --replace-figures`; the next run computes all figures anew",

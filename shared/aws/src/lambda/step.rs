@@ -145,7 +145,7 @@ impl<S: Stage, B: Bus> Step<'_, S, B> {
         };
         tracing::error!(run = %self.run, %error, "{} failed", self.function);
         self.telemetry.say(self.now, &[("RunsFailed", 1.0, "Count")]);
-        ledger::note_trouble(self.run, self.function, &error, self.stage, self.bus, self.now).await?;
+        ledger::record_blocker(self.run, self.function, &error, self.stage, self.bus, self.now).await?;
         Ok(Err(json!({"run_id": self.run, "status": "failed", "reason": error.to_string()})))
     }
 }

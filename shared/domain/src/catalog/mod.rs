@@ -75,7 +75,7 @@ pub enum Freshness {
     UntilNextClose,
     /// For a fixed time where a run asks for it; other runs ask for it in turn: once in so many days, on a day of the
     /// symbol's own, so that a day asks for its share of the universe.
-    InTurn {
+    Rotating {
         /// How long an answer counts as fresh where a run asks.
         asked: Duration,
         /// Days from one turn to the next.
@@ -211,7 +211,7 @@ pub const CATALOG: &[Dataset] = &[
         key: &["symbol"],
         history: History::Current,
         columns: reconciled::RATIOS_TTM,
-        freshness: Freshness::InTurn { asked: Duration::days(1), days: 90 },
+        freshness: Freshness::Rotating { asked: Duration::days(1), days: 90 },
         row_bytes: 1_500,
         about: "FMP's own ratios of the last twelve months, to reconcile with; undated, so of the day they were fetched.",
     },
@@ -222,7 +222,7 @@ pub const CATALOG: &[Dataset] = &[
         key: &["symbol"],
         history: History::Current,
         columns: reconciled::KEY_METRICS_TTM,
-        freshness: Freshness::InTurn { asked: Duration::days(1), days: 90 },
+        freshness: Freshness::Rotating { asked: Duration::days(1), days: 90 },
         row_bytes: 1_200,
         about: "FMP's own key metrics of the last twelve months, to reconcile with; undated, so of the day they were fetched.",
     },

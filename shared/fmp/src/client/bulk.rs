@@ -10,10 +10,10 @@ use reqwest::{StatusCode, header::HeaderValue};
 use super::{Deadline, Fmp, is_refused_key, lock};
 use crate::{
     body,
-    bulk_decoder::Intake,
+    bulk_decoder::BulkDecoder,
     csv::Record,
     response::{classify, is_call_limit},
-    transport::{Wire, retry_after},
+    transport::{Transport, retry_after},
 };
 use findata_domain::{Error, Result};
 
@@ -46,7 +46,7 @@ pub trait Records: Send {
 #[derive(Debug)]
 pub struct BulkAnswer {
     /// Whether the file is there.
-    pub came: Result<Came>,
+    pub came: Result<BulkOutcome>,
     /// Calls it took, retries included.
     pub calls: u32,
     /// Bytes on the wire.
@@ -55,13 +55,13 @@ pub struct BulkAnswer {
 
 /// What came of a bulk file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Came {
+pub enum BulkOutcome {
     /// All of it, with so many records; none where FMP has no data.
-    Whole(u64),
+    Complete(u64),
     /// There is no such file, in FMP's words: the part before was the last.
-    NoSuchFile(String),
+    NotFound(String),
     /// The time ended before it was whole.
-    Late,
+    DeadlineExceeded,
 }
 
 /// Calls and bytes of the tries so far, which count also where the time ends.
@@ -99,7 +99,9 @@ impl Fmp {
         let tries = self.bulk_tries(endpoint, parameters, to, until.map(|until| until.begin), &mut used);
         let came = match until {
             None => tries.await,
-            Some(until) => tokio::time::timeout_at(until.wait.into(), tries).await.unwrap_or(Ok(Came::Late)),
+            Some(until) => {
+                tokio::time::timeout_at(until.wait.into(), tries).await.unwrap_or(Ok(BulkOutcome::DeadlineExceeded))
+            }
         };
         if let Err(error) = &came {
             self.heed(error).await;
@@ -115,20 +117,20 @@ impl Fmp {
         to: &mut impl Records,
         begin: Option<Instant>,
         used: &mut Used,
-    ) -> Result<Came> {
+    ) -> Result<BulkOutcome> {
         let (mut tries, mut refusals, probe) = (1, 0, AtomicBool::new(false));
         loop {
             let asked = Instant::now();
             let turn = self.budget.bulk_turn(self.bulk_pause);
             match begin {
                 None => turn.await?,
-                Some(begin) if asked >= begin => return Ok(Came::Late),
+                Some(begin) if asked >= begin => return Ok(BulkOutcome::DeadlineExceeded),
                 Some(begin) => match tokio::time::timeout_at(begin.into(), turn).await {
                     Ok(turn) => turn?,
-                    Err(_) => return Ok(Came::Late),
+                    Err(_) => return Ok(BulkOutcome::DeadlineExceeded),
                 },
             }
-            self.tally.waited(asked.elapsed());
+            self.stats.waited(asked.elapsed());
             let key = lock(&self.key).clone();
             to.begin();
             let failed = match self.bulk_once(endpoint, parameters, &key, &probe, to, used).await {
@@ -165,11 +167,11 @@ impl Fmp {
         probe: &AtomicBool,
         to: &mut impl Records,
         used: &mut Used,
-    ) -> Result<Came, Failed> {
+    ) -> Result<BulkOutcome, Failed> {
         let (_slot, permit) = self.turn(endpoint, probe).await.map_err(Failed::of)?;
         permit.used();
         used.calls += 1;
-        let under_way = self.tally.begin();
+        let under_way = self.stats.begin();
         let came = self.receive(endpoint, parameters, key, to, &mut used.bytes).await;
         drop(under_way);
         // A refusal for coming too soon is no failure of the endpoint.
@@ -190,7 +192,7 @@ impl Fmp {
         key: &HeaderValue,
         to: &mut impl Records,
         bytes: &mut u64,
-    ) -> Result<Came, Failed> {
+    ) -> Result<BulkOutcome, Failed> {
         let sent = self.bulk_wire().map_err(Failed::of)?.send(endpoint, parameters, key).await;
         let silent = |e: reqwest::Error| {
             let error = Error::retry(format!("no answer from FMP: {}", body::cause(&e)));
@@ -198,14 +200,14 @@ impl Fmp {
         };
         let mut response = sent.map_err(silent)?;
         let (status, after) = (response.status(), retry_after(response.headers()));
-        let mut intake = Intake::new(&response, |record: Record<'_>| to.record(record));
+        let mut intake = BulkDecoder::new(&response, |record: Record<'_>| to.record(record));
         let broke_off = |e: reqwest::Error| Error::retry(format!("the file broke off: {}", body::cause(&e)));
         while let Some(piece) = response.chunk().await.map_err(|e| Failed::of(broke_off(e)))? {
             *bytes += piece.len() as u64;
             intake.take(&piece).map_err(Failed::of)?;
         }
         match intake.finish().map_err(Failed::of)? {
-            Ok(records) if status == StatusCode::OK => Ok(Came::Whole(records)),
+            Ok(records) if status == StatusCode::OK => Ok(BulkOutcome::Complete(records)),
             Ok(_) => self.refusal(endpoint, status, b"", after).await,
             Err(text) => self.refusal(endpoint, status, &text, after).await,
         }
@@ -218,10 +220,12 @@ impl Fmp {
         status: StatusCode,
         text: &[u8],
         after: Option<Duration>,
-    ) -> Result<Came, Failed> {
+    ) -> Result<BulkOutcome, Failed> {
         let error = match classify(status, text) {
             Ok(_) => Error::retry(format!("FMP answered {endpoint} with JSON that is no file")),
-            Err(Error::Reject(reason)) if status == StatusCode::BAD_REQUEST => return Ok(Came::NoSuchFile(reason)),
+            Err(Error::Reject(reason)) if status == StatusCode::BAD_REQUEST => {
+                return Ok(BulkOutcome::NotFound(reason));
+            }
             Err(Error::Reject(_)) if status == StatusCode::NOT_FOUND => {
                 Error::NotInPlan(format!("FMP does not offer {endpoint} (404)"))
             }
@@ -240,11 +244,11 @@ impl Fmp {
         Err(Failed { error, too_soon: object || limited, answered: true })
     }
 
-    fn bulk_wire(&self) -> Result<&Wire> {
+    fn bulk_wire(&self) -> Result<&Transport> {
         if let Some(wire) = self.bulk_wire.get() {
             return Ok(wire);
         }
-        let wire = Wire::patient(self.url(), self.tally.clone(), SILENCE, WHOLE)?;
+        let wire = Transport::patient(self.url(), self.stats.clone(), SILENCE, WHOLE)?;
         Ok(self.bulk_wire.get_or_init(|| wire))
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, shared_object};
+use super::{RateLimiter, shared_object};
 use findata_domain::Result;
 
 /// No pause is longer.
@@ -22,7 +22,7 @@ struct Turns {
     next: DateTime<Utc>,
 }
 
-impl Budget {
+impl RateLimiter {
     /// Waits until a bulk call may be made; the next one may follow after the pause. Safe to give up.
     ///
     /// # Errors
@@ -75,12 +75,12 @@ mod tests {
     async fn all_who_have_the_key_take_turns() {
         let stage = MemoryStage::default();
         let budget = |key: &str| {
-            Budget::new(Limits::default(), key, Box::new(stage.clone()), Box::new(SystemClock), Arc::default())
+            RateLimiter::new(Limits::default(), key, Box::new(stage.clone()), Box::new(SystemClock), Arc::default())
         };
         let (one, two, other) = (budget("key"), budget("key"), budget("other"));
         let pause = Duration::from_millis(60);
         let turns = Mutex::new(Vec::new());
-        let work = async |budget: &Budget| {
+        let work = async |budget: &RateLimiter| {
             for _ in 0..4 {
                 budget.bulk_turn(pause).await.unwrap();
                 turns.lock().unwrap().push(std::time::Instant::now());

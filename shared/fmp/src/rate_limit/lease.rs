@@ -10,7 +10,7 @@ use findata_pipeline::run::RunId;
 
 /// What calls are made for.
 #[derive(Debug, Clone)]
-pub struct Work {
+pub struct CallContext {
     /// The run; a scheduled one lets others go first.
     pub run: RunId,
     /// When it began, by the real clock.
@@ -21,10 +21,10 @@ pub struct Work {
 
 /// What one client has.
 #[derive(Default)]
-pub(super) struct Local {
+pub(super) struct Lease {
     /// The object's key.
     pub key: String,
-    pub work: Option<Work>,
+    pub work: Option<CallContext>,
     /// Moments of permits that no call has, in order.
     pub permits: VecDeque<DateTime<Utc>>,
     /// Where the last lease ends.
@@ -37,12 +37,12 @@ pub(super) struct Local {
     pub ended: Option<Error>,
 }
 
-impl Local {
+impl Lease {
     /// Nothing yet, of an FMP key. The object's key has its hash; the key itself is nowhere.
     pub(super) fn of(key: &str) -> Self {
         let hash = findata_domain::hash::sha256(key.as_bytes());
         let key = format!("state/budget/{}.json", hash.get(..16).unwrap_or_default());
-        Local { key, ..Local::default() }
+        Lease { key, ..Lease::default() }
     }
 
     /// The limit of its run's calls.

@@ -13,13 +13,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AHEAD, Limits, Shelf, Time, USE, Work,
-    lease::Local,
+    AHEAD, CallContext, Limits, ObjectStore, Time, USE,
+    lease::Lease,
     permit::{Counted, Permit},
-    shared_object::{self, Chance, Writer},
+    shared_object::{self, Jitter, Writer},
     shared_state::{Ask, State, Stop, Taken, step},
 };
-use crate::client_stats::Tally;
+use crate::client_stats::ClientStats;
 use findata_domain::{Error, Result};
 use findata_pipeline::ledger;
 
@@ -38,14 +38,14 @@ struct RunCalls {
 }
 
 /// The budget as one client sees it.
-pub(crate) struct Budget {
+pub(crate) struct RateLimiter {
     limits: Limits,
-    pub(super) shelf: Box<dyn Shelf>,
+    pub(super) shelf: Box<dyn ObjectStore>,
     pub(super) time: Box<dyn Time>,
-    chance: Chance,
+    chance: Jitter,
     /// Knows the calls under way, which others will follow.
-    tally: Arc<Tally>,
-    local: Mutex<Local>,
+    stats: Arc<ClientStats>,
+    local: Mutex<Lease>,
     /// One caller asks for all.
     turn: tokio::sync::Mutex<()>,
     /// Callers without a permit.
@@ -54,32 +54,32 @@ pub(crate) struct Budget {
     asking: AtomicU64,
 }
 
-impl Budget {
+impl RateLimiter {
     pub(crate) fn new(
         limits: Limits,
         key: &str,
-        shelf: Box<dyn Shelf>,
+        shelf: Box<dyn ObjectStore>,
         time: Box<dyn Time>,
-        tally: Arc<Tally>,
+        stats: Arc<ClientStats>,
     ) -> Self {
-        let (local, turn) = (Mutex::new(Local::of(key)), tokio::sync::Mutex::default());
+        let (local, turn) = (Mutex::new(Lease::of(key)), tokio::sync::Mutex::default());
         let (waiting, asking) = (AtomicU64::new(0), AtomicU64::new(0));
-        Budget { limits, shelf, time, chance: Chance::new(), tally, local, turn, waiting, asking }
+        RateLimiter { limits, shelf, time, chance: Jitter::new(), stats, local, turn, waiting, asking }
     }
 
     /// With other chances, the same for the same seed.
     #[cfg(test)]
     pub(super) fn with_seed(self, seed: u64) -> Self {
-        Budget { chance: Chance::of(seed), ..self }
+        RateLimiter { chance: Jitter::of(seed), ..self }
     }
 
     /// The same client, with the objects somewhere else.
-    pub(crate) fn on(self, shelf: Box<dyn Shelf>) -> Self {
-        Budget { shelf, ..self }
+    pub(crate) fn on(self, shelf: Box<dyn ObjectStore>) -> Self {
+        RateLimiter { shelf, ..self }
     }
 
     /// Begins a piece of work: what ended the one before may have passed.
-    pub(crate) fn begin(&self, work: &Work) {
+    pub(crate) fn begin(&self, work: &CallContext) {
         let mut local = self.local();
         if local.work.as_ref().is_none_or(|before| before.run != work.run) {
             // Of the other run; whoever ended that gave them back.
@@ -93,13 +93,13 @@ impl Budget {
     pub(crate) fn use_key(&self, key: &str) {
         let mut local = self.local();
         let (work, credit) = (local.work.take(), local.credit);
-        *local = Local { work, credit, ..Local::of(key) };
+        *local = Lease { work, credit, ..Lease::of(key) };
     }
 
     /// Waits until a call may be made.
     ///
     /// # Errors
-    /// `Budget` and `Stop` when none may be made in this run; the stage's own.
+    /// `RateLimiter` and `Stop` when none may be made in this run; the stage's own.
     pub(crate) async fn permit(&self) -> Result<Permit<'_>> {
         if !self.limits.any() && self.most().is_none() {
             return Ok(Permit { budget: self, moment: None, of_run: false, held: false });
@@ -313,7 +313,7 @@ impl Budget {
         let local = self.local();
         // Each caller will make another call after this one, but where every call counts none is taken on suspicion.
         let counted = self.limits.per_day.is_some() || local.most().is_some();
-        let wanted = if counted { waiting } else { self.asking.load(Relaxed).max(1) + self.tally.in_flight() };
+        let wanted = if counted { waiting } else { self.asking.load(Relaxed).max(1) + self.stats.in_flight() };
         Ask {
             wanted: if local.most().is_some() { wanted.min(local.credit.max(1)) } else { wanted },
             on_demand: local.work.as_ref().is_none_or(|work| !work.run.is_scheduled()),
@@ -354,7 +354,7 @@ impl Budget {
         }
     }
 
-    pub(super) fn local(&self) -> MutexGuard<'_, Local> {
+    pub(super) fn local(&self) -> MutexGuard<'_, Lease> {
         self.local.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

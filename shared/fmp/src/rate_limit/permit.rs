@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use chrono::{DateTime, Utc};
 
-use super::{Budget, USE};
+use super::{RateLimiter, USE};
 
 /// The right to one call. It goes back where it came from unless it is used.
 pub(crate) struct Permit<'a> {
-    pub(super) budget: &'a Budget,
+    pub(super) budget: &'a RateLimiter,
     /// From when on it may be used; always, where calls are not limited by time.
     pub(super) moment: Option<DateTime<Utc>>,
     /// It counts for the limit of a run.

@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroU32, str::FromStr};
 
 use crate::SourceKind;
 use findata_domain::Error;
-use findata_pipeline::run::Reach;
+use findata_pipeline::run::PlanLimits;
 
 /// What the key may do: calls a minute, by the plan's name or as a number (FMP's pricing page, July 2026).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,17 +37,17 @@ impl FmpPlan {
     }
 
     /// What it gives on a server.
-    pub fn reach(self, source: SourceKind) -> Reach {
-        let all = Reach {
-            sparing: self != FmpPlan::Unlimited,
+    pub fn plan_limits(self, source: SourceKind) -> PlanLimits {
+        let all = PlanLimits {
+            minimize_calls: self != FmpPlan::Unlimited,
             bulk: self == FmpPlan::Ultimate,
             bulk_pause: source.bulk_pause().as_secs(),
             per_minute: self.per_minute(),
-            ..Reach::default()
+            ..PlanLimits::default()
         };
         match self {
-            FmpPlan::Free => Reach { most_statements: Some(5), quarterly: false, ..all },
-            FmpPlan::Starter => Reach { quarterly: false, ..all },
+            FmpPlan::Free => PlanLimits { most_statements: Some(5), quarterly: false, ..all },
+            FmpPlan::Starter => PlanLimits { quarterly: false, ..all },
             _ => all,
         }
     }

@@ -20,12 +20,12 @@ const TRIES: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(40);
 
 /// A stage of whatever kind.
-pub(crate) trait Shelf: Send + Sync {
+pub(crate) trait ObjectStore: Send + Sync {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>>>;
     fn put<'a>(&'a self, key: &'a str, body: Bytes, etag: Option<String>) -> BoxFuture<'a, Result<bool>>;
 }
 
-impl<S: Stage> Shelf for S {
+impl<S: Stage> ObjectStore for S {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>>> {
         Box::pin(Stage::get(self, key))
     }
@@ -42,18 +42,18 @@ impl<S: Stage> Shelf for S {
 
 /// Numbers that differ between processes.
 #[derive(Debug)]
-pub(super) struct Chance {
+pub(super) struct Jitter {
     seed: u64,
     drawn: AtomicU64,
 }
 
-impl Chance {
+impl Jitter {
     pub(super) fn new() -> Self {
-        Chance::of(RandomState::new().hash_one(0))
+        Jitter::of(RandomState::new().hash_one(0))
     }
 
     pub(super) fn of(seed: u64) -> Self {
-        Chance { seed, drawn: AtomicU64::new(0) }
+        Jitter { seed, drawn: AtomicU64::new(0) }
     }
 
     /// The next number (splitmix64).
@@ -74,7 +74,7 @@ impl Chance {
 /// Who changes an object: its chances and its time.
 #[derive(Clone, Copy)]
 pub(super) struct Writer<'a> {
-    pub chance: &'a Chance,
+    pub chance: &'a Jitter,
     pub time: &'a dyn Time,
 }
 
@@ -92,7 +92,7 @@ struct Signed<T> {
 /// # Errors
 /// The stage's own; `Retry` where others come first again and again; `Stop` for an object that cannot be read.
 pub(super) async fn change<T, R>(
-    shelf: &dyn Shelf,
+    shelf: &dyn ObjectStore,
     key: &str,
     writer: Writer<'_>,
     mut change: impl FnMut(&mut T) -> (R, bool),

@@ -14,11 +14,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{BoxFuture, FutureExt, join_all, select};
 
 use super::{
-    Budget, CLOCKS, Limits, TRAVEL, Time, Work,
-    shared_object::Chance,
+    CLOCKS, CallContext, Limits, RateLimiter, TRAVEL, Time,
+    shared_object::Jitter,
     simulated::{Simulated, Task},
 };
-use crate::client_stats::Tally;
+use crate::client_stats::ClientStats;
 use findata_domain::{Error, Result};
 use findata_pipeline::{
     ports::stage::{Object, Stage, memory::MemoryStage},
@@ -49,7 +49,7 @@ impl Time for Skewed {
 struct Slow {
     stage: MemoryStage,
     time: Simulated,
-    chance: Arc<Chance>,
+    chance: Arc<Jitter>,
     writes: Arc<AtomicU64>,
     refused: Arc<AtomicU64>,
 }
@@ -102,7 +102,7 @@ struct World {
 
 /// A worker; its calls end when it is dropped, as if it were killed.
 struct Worker {
-    budget: Arc<Budget>,
+    budget: Arc<RateLimiter>,
     callers: Vec<Task<Result<()>>>,
 }
 
@@ -111,40 +111,46 @@ impl World {
         let slow = Slow {
             stage: MemoryStage::default(),
             time: time.clone(),
-            chance: Arc::new(Chance::of(seed)),
+            chance: Arc::new(Jitter::of(seed)),
             writes: Arc::default(),
             refused: Arc::default(),
         };
         World { limits, seed, time: time.clone(), slow, arrivals: Arc::default() }
     }
 
-    fn budget(&self, number: usize) -> (Arc<Budget>, Arc<Tally>) {
-        let chance = Chance::of(self.seed ^ (number as u64) << 32);
+    fn budget(&self, number: usize) -> (Arc<RateLimiter>, Arc<ClientStats>) {
+        let chance = Jitter::of(self.seed ^ (number as u64) << 32);
         let skew = TimeDelta::from_std(chance.part(CLOCKS.to_std().unwrap())).unwrap();
-        let tally = Arc::new(Tally::default());
+        let stats = Arc::new(ClientStats::default());
         let clock = Box::new(Skewed { time: self.time.clone(), skew });
-        let budget = Budget::new(self.limits, "key", Box::new(self.slow.clone()), clock, Arc::clone(&tally));
-        (Arc::new(budget.with_seed(self.seed.wrapping_mul(31) + number as u64)), tally)
+        let budget = RateLimiter::new(self.limits, "key", Box::new(self.slow.clone()), clock, Arc::clone(&stats));
+        (Arc::new(budget.with_seed(self.seed.wrapping_mul(31) + number as u64)), stats)
     }
 
     /// Begins a worker with so many calls to make.
-    fn worker(&self, number: usize, work: Work, calls: i64) -> Worker {
-        let (budget, tally) = self.budget(number);
+    fn worker(&self, number: usize, work: CallContext, calls: i64) -> Worker {
+        let (budget, stats) = self.budget(number);
         budget.begin(&work);
-        let callers = self.callers(number, &budget, &tally, calls);
+        let callers = self.callers(number, &budget, &stats, calls);
         Worker { budget, callers }
     }
 
-    fn callers(&self, number: usize, budget: &Arc<Budget>, tally: &Arc<Tally>, calls: i64) -> Vec<Task<Result<()>>> {
+    fn callers(
+        &self,
+        number: usize,
+        budget: &Arc<RateLimiter>,
+        stats: &Arc<ClientStats>,
+        calls: i64,
+    ) -> Vec<Task<Result<()>>> {
         let left = Arc::new(AtomicI64::new(calls));
         let caller = |caller: usize| {
-            let (budget, tally, left) = (Arc::clone(budget), Arc::clone(tally), Arc::clone(&left));
+            let (budget, stats, left) = (Arc::clone(budget), Arc::clone(stats), Arc::clone(&left));
             let (arrivals, time) = (Arc::clone(&self.arrivals), self.time.clone());
-            let chance = Chance::of(self.seed ^ (number * CALLERS + caller) as u64);
+            let chance = Jitter::of(self.seed ^ (number * CALLERS + caller) as u64);
             self.time.spawn(async move {
                 while left.fetch_sub(1, Relaxed) > 0 {
                     budget.permit().await?.used();
-                    let under_way = tally.begin();
+                    let under_way = stats.begin();
                     // Most are there at once, some as late as they may be.
                     let late =
                         if chance.number().is_multiple_of(20) { TRAVEL.to_std().unwrap() } else { Duration::ZERO };
@@ -191,12 +197,12 @@ fn begun() -> DateTime<Utc> {
     "2026-11-24T12:00:00Z".parse().unwrap()
 }
 
-fn on_demand(max_calls: Option<u64>) -> Work {
-    Work { run: RunId::new(begun(), 7), begun: begun(), max_calls }
+fn on_demand(max_calls: Option<u64>) -> CallContext {
+    CallContext { run: RunId::new(begun(), 7), begun: begun(), max_calls }
 }
 
-fn daily() -> Work {
-    Work { run: RunId::scheduled(begun()), begun: begun(), max_calls: None }
+fn daily() -> CallContext {
+    CallContext { run: RunId::scheduled(begun()), begun: begun(), max_calls: None }
 }
 
 #[test]
@@ -262,13 +268,13 @@ fn short_and_broken_pieces_of_work_are_never_too_much() {
         simulate(async |time| {
             let world = World::new(time, per_minute(300), seed);
             let pieces = (0..4).map(|number| {
-                let (world, chance) = (&world, Chance::of(seed * 10 + number as u64));
+                let (world, chance) = (&world, Jitter::of(seed * 10 + number as u64));
                 async move {
-                    let (budget, tally) = world.budget(number);
+                    let (budget, stats) = world.budget(number);
                     budget.begin(&if number == 0 { daily() } else { on_demand(None) });
                     while time.elapsed() < Duration::from_secs(150) {
                         let calls = chance.number() % 40 + 1;
-                        let callers = world.callers(number, &budget, &tally, calls as i64);
+                        let callers = world.callers(number, &budget, &stats, calls as i64);
                         let patience = chance.part(Duration::from_secs(8));
                         // Some are given up while they wait for their permits.
                         drop(select(join_all(callers), time.sleep(patience).boxed()).await);

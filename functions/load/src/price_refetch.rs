@@ -78,8 +78,8 @@ pub(crate) async fn note(
             *on = next_day.min(*on);
         }
     }
-    due.retain(|symbol, on| known.get(symbol).and_then(|e| e.again).is_none_or(|again| again.on > *on));
-    if due.is_empty() { Ok(()) } else { freshness::again(stage, prices, &due).await }
+    due.retain(|symbol, on| known.get(symbol).and_then(|e| e.refetch).is_none_or(|again| again.on > *on));
+    if due.is_empty() { Ok(()) } else { freshness::refetch(stage, prices, &due).await }
 }
 
 /// A symbol, the first day of its prices, and when they came.

@@ -33,7 +33,7 @@ pub(super) const PROBES: &[(&str, &[(&str, &str)])] = &[
 
 /// What is known of each endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offers(BTreeMap<String, Offer>);
+pub struct Entitlements(BTreeMap<String, Offer>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Offer {
@@ -44,18 +44,18 @@ struct Offer {
     refused: Option<String>,
 }
 
-impl Offers {
-    pub(super) async fn read(stage: &impl Stage) -> Result<Offers> {
+impl Entitlements {
+    pub(super) async fn read(stage: &impl Stage) -> Result<Entitlements> {
         Ok(stage::read_json(stage, KEY).await?.unwrap_or_default())
     }
 
     /// Keeps it; of two answers about one endpoint the later holds.
     pub(super) async fn write(&self, stage: &impl Stage) -> Result<()> {
-        let all_known = |kept: &Offers| self.0.iter().all(|(name, offer)| kept.0.get(name) == Some(offer));
-        if all_known(&Offers::read(stage).await?) {
+        let all_known = |kept: &Entitlements| self.0.iter().all(|(name, offer)| kept.0.get(name) == Some(offer));
+        if all_known(&Entitlements::read(stage).await?) {
             return Ok(());
         }
-        stage::change_json(stage, KEY, |kept: &mut Offers| {
+        stage::change_json(stage, KEY, |kept: &mut Entitlements| {
             for (name, offer) in &self.0 {
                 if kept.0.get(name).is_none_or(|other| other.at <= offer.at) {
                     kept.0.insert(name.clone(), offer.clone());
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn an_offer_is_remembered_for_a_month_and_a_refusal_for_a_week() {
         let at: DateTime<Utc> = "2026-11-20T22:00:00Z".parse().unwrap();
-        let mut offers = Offers::default();
+        let mut offers = Entitlements::default();
         assert_eq!(offers.known(QUOTES, at), None);
         offers.note(QUOTES, at, None);
         offers.note(FILINGS, at, Some("not in your FMP plan".into()));

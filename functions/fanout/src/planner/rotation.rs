@@ -7,7 +7,7 @@ use findata_domain::{
     hash, nyse_calendar,
 };
 use findata_pipeline::{
-    freshness::{Book, Entry},
+    freshness::{Entry, FetchLog},
     plan::Cadence,
 };
 
@@ -19,15 +19,15 @@ const REFUSED: &str = "not in the FMP plan within the last 90 days; --reconcile 
 /// Days from one turn to the next, for a dataset that is asked for in turn.
 pub(super) fn days(dataset: &Dataset) -> Option<u32> {
     match dataset.freshness {
-        Freshness::InTurn { days, .. } => Some(days),
+        Freshness::Rotating { days, .. } => Some(days),
         Freshness::For(_) | Freshness::UntilNextClose => None,
     }
 }
 
 /// What is known of a symbol's quarters, without which there are no figures of ours to compare.
-pub(super) fn quarters<'a>(book: &'a Book, symbol: &Symbol) -> Option<&'a Entry> {
+pub(super) fn quarters<'a>(fetch_log: &'a FetchLog, symbol: &Symbol) -> Option<&'a Entry> {
     let dataset = catalog::dataset("income_statement")?;
-    book.entry(dataset, &format!("{symbol}:{}", Cadence::Quarter.as_str())).filter(|entry| !entry.empty)
+    fetch_log.entry(dataset, &format!("{symbol}:{}", Cadence::Quarter.as_str())).filter(|entry| !entry.empty)
 }
 
 /// Whether it is a symbol's turn.

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
 use findata_domain::{Error, Result, Symbol, nyse_calendar};
 use findata_pipeline::{
-    run::{Options, Reach, Request, RunId, Universe},
-    ttl_overrides::Lifetimes,
+    run::{Options, PlanLimits, Request, RunId, Universe},
+    ttl_overrides::TtlOverrides,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,15 +27,15 @@ pub struct Defaults {
     /// The index for beta and correlation.
     pub index: Option<Symbol>,
     /// What the key's plan gives.
-    pub reach: Reach,
+    pub plan_limits: PlanLimits,
     /// How long answers count as fresh.
-    pub lifetimes: Lifetimes,
+    pub ttl: TtlOverrides,
 }
 
 /// The words that a caller may use: a direct call, the detail of `RunRequested`, the input of a schedule.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Words {
+struct CommandInput {
     #[serde(default)]
     sweep: bool,
     /// Minutes that a step is given before the sweeper helps it.
@@ -64,7 +64,7 @@ struct Words {
     /// Hard limit of calls to FMP.
     max_calls: Option<u64>,
     /// How long answers count as fresh.
-    ttl: Option<Lifetimes>,
+    ttl: Option<TtlOverrides>,
 }
 
 /// Reads an input; `now` is the planning clock's, `name` gives a run its id where the caller gave none.
@@ -78,7 +78,7 @@ pub fn read(input: &Value, defaults: &Defaults, now: DateTime<Utc>, name: impl F
     if !input.is_object() {
         return Err(wrong("a request is a JSON object"));
     }
-    let words = Words::deserialize(input).map_err(|e| wrong(&format!("this request cannot be read: {e}")))?;
+    let words = CommandInput::deserialize(input).map_err(|e| wrong(&format!("this request cannot be read: {e}")))?;
     if words.sweep {
         return Ok(Asked::Sweep { patience: words.patience.map(|minutes| Duration::minutes(minutes.into())) });
     }
@@ -107,9 +107,9 @@ pub fn read(input: &Value, defaults: &Defaults, now: DateTime<Utc>, name: impl F
         reconcile: words.reconcile,
         skip_analytics: words.skip_analytics,
         max_calls: words.max_calls,
-        lifetimes: words.ttl.unwrap_or_else(|| defaults.lifetimes.clone()),
+        ttl: words.ttl.unwrap_or_else(|| defaults.ttl.clone()),
         index: defaults.index.clone(),
-        reach: defaults.reach,
+        plan_limits: defaults.plan_limits,
     };
     let run_id = match (words.run_id, words.scheduled) {
         (Some(id), _) => id,
@@ -126,8 +126,11 @@ mod tests {
     use super::*;
 
     fn ask(input: Value) -> Result<Asked> {
-        let defaults =
-            Defaults { index: Symbol::default_index(), reach: Reach::default(), lifetimes: Lifetimes::default() };
+        let defaults = Defaults {
+            index: Symbol::default_index(),
+            plan_limits: PlanLimits::default(),
+            ttl: TtlOverrides::default(),
+        };
         read(&input, &defaults, "2026-11-24T23:00:00Z".parse().unwrap(), || "named".parse().unwrap())
     }
 
@@ -148,7 +151,7 @@ mod tests {
         assert_eq!(ask(json!({"sweep": true})).unwrap(), Asked::Sweep { patience: None });
         let now = Asked::Sweep { patience: Some(Duration::zero()) };
         assert_eq!(ask(json!({"sweep": true, "patience": 0})).unwrap(), now);
-        let lifetimes = request(json!({"universe": "sp500", "ttl": "profile=7d"})).options.lifetimes;
+        let lifetimes = request(json!({"universe": "sp500", "ttl": "profile=7d"})).options.ttl;
         assert_eq!(lifetimes.to_string(), "profile=10080m");
         let retry = request(json!({"retry": "20261122T201533120Z-000000ab"}));
         assert_eq!(retry.retry_of.unwrap().as_str(), "20261122T201533120Z-000000ab");

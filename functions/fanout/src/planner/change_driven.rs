@@ -11,12 +11,12 @@ use findata_domain::{
     hash, nyse_calendar,
 };
 use findata_pipeline::{
-    freshness::{Book, Entry},
+    freshness::{Entry, FetchLog},
     plan::{Cadence, Task},
 };
 
 use super::Decision;
-use crate::market::{CALENDAR_FRESH, FILINGS_FRESH, Feed, Market, Question, Told};
+use crate::market::{CALENDAR_FRESH, ChangeFeed, FILINGS_FRESH, Market, Question, Verdict};
 
 /// A profile of a symbol's own: quotes tell price and market cap, prices their newest bar.
 const PROFILE_TURN: i64 = 30;
@@ -53,7 +53,7 @@ pub(super) fn decide(
 ) -> Option<Decision> {
     let symbol = task.symbol.as_ref()?;
     let question = Question { symbol, subject: symbol.as_str(), asked_at: known.fetched_at };
-    let calendar = |feed: &Feed| feed.tells(&question, CALENDAR_FRESH, CALENDAR_AHEAD, now);
+    let calendar = |feed: &ChangeFeed| feed.verdict(&question, CALENDAR_FRESH, CALENDAR_AHEAD, now);
     let told = match dataset.name {
         "profile" if is_turn(symbol, known.fetched_at, PROFILE_TURN, now) => return None,
         "profile" => return Some(Decision::Skip(WAITS)),
@@ -62,9 +62,9 @@ pub(super) fn decide(
         _ => return statements(symbol, &task.subject(), cadence?, known, market, now),
     };
     match told {
-        Told::News => Some(Decision::Fetch("the market's calendar tells of it")),
-        Told::Quiet if !is_turn(symbol, known.fetched_at, EVENTS_TURN, now) => Some(Decision::Skip(QUIET)),
-        Told::Quiet | Told::Nothing => None,
+        Verdict::Changed => Some(Decision::Fetch("the market's calendar tells of it")),
+        Verdict::Unchanged if !is_turn(symbol, known.fetched_at, EVENTS_TURN, now) => Some(Decision::Skip(QUIET)),
+        Verdict::Unchanged | Verdict::Unknown => None,
     }
 }
 
@@ -79,33 +79,33 @@ fn statements(
     let (filings, reports) = (&market.news.filings, &market.news.reports);
     let age = now - known.fetched_at;
     let asked_at = known.fetched_at;
-    let tells = |feed: &Feed, subject: &str| {
-        feed.tells(&Question { symbol, subject, asked_at }, FILINGS_FRESH, Duration::zero(), now)
+    let tells = |feed: &ChangeFeed, subject: &str| {
+        feed.verdict(&Question { symbol, subject, asked_at }, FILINGS_FRESH, Duration::zero(), now)
     };
     let told = match tells(filings, subject) {
-        Told::Nothing => {
+        Verdict::Unknown => {
             let followed = tells(reports, symbol.as_str());
             match reports.newest(symbol.as_str()).and_then(|(_, on)| on) {
-                _ if followed == Told::Nothing => Told::Nothing,
-                Some(on) if is_awaited(on, cadence, known, age, now) => Told::News,
-                _ => Told::Quiet,
+                _ if followed == Verdict::Unknown => Verdict::Unknown,
+                Some(on) if is_awaited(on, cadence, known, age, now) => Verdict::Changed,
+                _ => Verdict::Unchanged,
             }
         }
         // FMP's feed may be ahead of its statements.
-        Told::Quiet => match filings.newest(subject) {
+        Verdict::Unchanged => match filings.newest(subject) {
             Some((at, Some(end))) if known.newest.is_some_and(|newest| end > newest + Days::new(14)) => {
-                if (now - at).num_days() < AWAITED { Told::News } else { Told::Quiet }
+                if (now - at).num_days() < AWAITED { Verdict::Changed } else { Verdict::Unchanged }
             }
-            _ => Told::Quiet,
+            _ => Verdict::Unchanged,
         },
-        Told::News => Told::News,
+        Verdict::Changed => Verdict::Changed,
     };
     match told {
-        Told::News => Some(Decision::Fetch("the company has reported")),
-        Told::Quiet if age.num_days() < STATEMENTS_TURN => Some(Decision::Skip(QUIET)),
+        Verdict::Changed => Some(Decision::Fetch("the company has reported")),
+        Verdict::Unchanged if age.num_days() < STATEMENTS_TURN => Some(Decision::Skip(QUIET)),
         // Fiscal years come once a year.
-        Told::Quiet if cadence == Cadence::Annual && age.num_days() < LATER_YEAR => Some(Decision::Skip(QUIET)),
-        Told::Quiet | Told::Nothing => None,
+        Verdict::Unchanged if cadence == Cadence::Annual && age.num_days() < LATER_YEAR => Some(Decision::Skip(QUIET)),
+        Verdict::Unchanged | Verdict::Unknown => None,
     }
 }
 
@@ -140,19 +140,19 @@ fn is_turn(symbol: &Symbol, fetched_at: DateTime<Utc>, days: i64, now: DateTime<
 /// Whether the only bar that is missing of a series is one that a quote tells: that of the session which closed last.
 pub(super) fn comes_with_a_quote(
     symbol: &Symbol,
-    book: &Book,
+    fetch_log: &FetchLog,
     to: NaiveDate,
     market: &Market,
     now: DateTime<Utc>,
 ) -> Option<NaiveDate> {
-    if quotes_refused(symbol, book, now) {
+    if quotes_refused(symbol, fetch_log, now) {
         return None;
     }
-    let known = book.entry(catalog::dataset("prices")?, symbol.as_str())?;
+    let known = fetch_log.entry(catalog::dataset("prices")?, symbol.as_str())?;
     let days = known.days?;
     let newest = days.newest?;
     let today = nyse_calendar::new_york_date(now);
-    let again = known.again.is_some_and(|again| again.on <= today);
+    let again = known.refetch.is_some_and(|again| again.on <= today);
     let quoted = market.has_quotes(now)
         && to == nyse_calendar::last_closed_session(now)
         && now >= nyse_calendar::close_of(to) + SETTLED
@@ -163,8 +163,8 @@ pub(super) fn comes_with_a_quote(
 }
 
 /// Whether FMP refused a symbol's quote lately.
-pub(super) fn quotes_refused(symbol: &Symbol, book: &Book, now: DateTime<Utc>) -> bool {
-    let known = catalog::dataset("quotes").and_then(|dataset| book.entry(dataset, symbol.as_str()));
+pub(super) fn quotes_refused(symbol: &Symbol, fetch_log: &FetchLog, now: DateTime<Utc>) -> bool {
+    let known = catalog::dataset("quotes").and_then(|dataset| fetch_log.entry(dataset, symbol.as_str()));
     known.is_some_and(|quote| quote.refused && now - quote.fetched_at < Duration::days(1))
 }
 

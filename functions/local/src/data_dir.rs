@@ -8,17 +8,17 @@ use crate::stage::DirectoryStage;
 
 /// The places of a home.
 #[derive(Debug, Clone)]
-pub struct Home {
+pub struct DataDir {
     /// The warehouse file.
     pub warehouse: PathBuf,
     /// The stage's directory.
     pub stage: PathBuf,
 }
 
-impl Home {
+impl DataDir {
     /// The places under a folder, each of which may be set on its own.
     pub fn new(folder: &Path, stage: Option<PathBuf>, warehouse: Option<PathBuf>) -> Self {
-        Home {
+        DataDir {
             warehouse: warehouse.unwrap_or_else(|| folder.join("findata.duckdb")),
             stage: stage.unwrap_or_else(|| folder.join("stage")),
         }
@@ -47,7 +47,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_home_never_mixes_sources() {
         let folder = tempfile::tempdir().unwrap();
-        let stage = Home::new(folder.path(), None, None).open_stage().unwrap();
+        let stage = DataDir::new(folder.path(), None, None).open_stage().unwrap();
         claim_source(&stage, "http://127.0.0.1:1/stable").await.unwrap();
         claim_source(&stage, "http://127.0.0.1:2/stable").await.unwrap();
         assert!(matches!(claim_source(&stage, DEFAULT_URL).await, Err(Error::Config(_))));

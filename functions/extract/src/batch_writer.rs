@@ -12,14 +12,14 @@ use findata_fmp::Answer;
 use findata_pipeline::{
     landing::Landing,
     ledger::{Outcome, TaskRecord},
-    plan::{Task, Way, Window},
+    plan::{FetchMode, Task, Window},
 };
 
 /// Rows at which FMP drops the oldest of a series without a word: with fewer, an answer is whole from its first day on. Whether its
 /// last bar is that of the last session, the next plan asks the calendar.
 const CUT: usize = 5_000;
 
-pub(crate) struct Work {
+pub(crate) struct BatchWriter {
     fetched_at: DateTime<Utc>,
     pub(crate) landings: BTreeMap<&'static str, Landing>,
     pub(crate) records: Vec<TaskRecord>,
@@ -27,9 +27,9 @@ pub(crate) struct Work {
     pub(crate) drift: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Work {
+impl BatchWriter {
     pub(crate) fn new(fetched_at: DateTime<Utc>) -> Self {
-        Work { fetched_at, landings: BTreeMap::new(), records: Vec::new(), stop: None, drift: BTreeMap::new() }
+        BatchWriter { fetched_at, landings: BTreeMap::new(), records: Vec::new(), stop: None, drift: BTreeMap::new() }
     }
 
     /// Takes one answer in: rows to their file, the outcome to the records. Returns the task that follows from it,
@@ -60,7 +60,14 @@ impl Work {
             }
         };
         let (calls, bytes) = (answer.calls, answer.bytes);
-        self.records.push(TaskRecord { task, outcome, calls, bytes, fetched_at: self.fetched_at, way: Way::Each });
+        self.records.push(TaskRecord {
+            task,
+            outcome,
+            calls,
+            bytes,
+            fetched_at: self.fetched_at,
+            fetch_mode: FetchMode::PerSymbol,
+        });
         Ok(following)
     }
 
@@ -70,10 +77,10 @@ impl Work {
     }
 
     /// Takes in what one of many tasks of a call came to; `took` is what the call took, or nothing where another task counts it.
-    pub(crate) fn note(&mut self, task: Task, rows: &[Row<'_>], way: Way, took: (u32, u64)) -> Result<()> {
+    pub(crate) fn note(&mut self, task: Task, rows: &[Row<'_>], fetch_mode: FetchMode, took: (u32, u64)) -> Result<()> {
         let outcome = if rows.is_empty() { Outcome::Empty } else { self.land(&task, rows)? };
         let ((calls, bytes), fetched_at) = (took, self.fetched_at);
-        self.records.push(TaskRecord { task, outcome, calls, bytes, fetched_at, way });
+        self.records.push(TaskRecord { task, outcome, calls, bytes, fetched_at, fetch_mode });
         Ok(())
     }
 
