@@ -1,4 +1,4 @@
-//! The data dictionary: what stands in `docs/dictionary.md`, and every column there is.
+//! The data dictionary: what stands in `infra/models/DICTIONARY.md`, and every column there is.
 
 use std::{collections::BTreeMap, fs};
 
@@ -12,12 +12,12 @@ fn the_page_is_what_the_command_prints() {
     let printed = findata(&["dictionary"]).home(&home).no_key().run();
     assert_eq!(printed.code, Some(0), "{printed:#?}");
     assert!(home.files().is_empty(), "it needs no home");
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/dictionary.md");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/models/DICTIONARY.md");
     let written = fs::read_to_string(page).unwrap();
     let line = printed.stdout.lines().zip(written.lines()).find(|(a, b)| a != b);
     assert!(
         printed.stdout == written,
-        "docs/dictionary.md is out of date ({line:?}): write it anew with `findata dictionary > docs/dictionary.md`"
+        "infra/models/DICTIONARY.md is out of date ({line:?}): write it anew with `findata dictionary > infra/models/DICTIONARY.md`"
     );
 }
 
