@@ -13,15 +13,15 @@ use findata_shared::{
     queue::Queue,
     run::{Options, Status},
 };
-use findata_tests::{Home, Server, client, host, request, today, wait};
+use findata_tests::{Home, Simulator, client, host, request, today, wait};
 
 use super::{SYMBOLS, assert_counted, bulk_calls, job, only};
 
 #[test]
 fn a_refusal_of_bulk_calls_is_waited_out() {
     let world = World { symbols: SYMBOLS, today: today(), bulk_pause: Duration::from_millis(40), ..World::default() };
-    let (server, home) = (Server::start(world), Home::new());
-    let summary = job(&server).with(|options| only(options, &["prices", "profile"])).done(&home);
+    let (server, home) = (Simulator::start(world), Home::new());
+    let summary = job(&server).with(|options| only(options, &["prices", "profile"])).run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert!(server.refused_bulk() > 0);
     assert_counted(&server, &home, &summary);
@@ -29,8 +29,8 @@ fn a_refusal_of_bulk_calls_is_waited_out() {
 
 #[test]
 fn a_refusal_that_lasts_fails_the_tasks_and_is_not_asked_for_ever() {
-    let (server, home) = (Server::with(SYMBOLS, &["error-object=eod-bulk"]), Home::new());
-    let summary = job(&server).with(|options| only(options, &["prices", "profile"])).done(&home);
+    let (server, home) = (Simulator::with_faults(SYMBOLS, &["error-object=eod-bulk"]), Home::new());
+    let summary = job(&server).with(|options| only(options, &["prices", "profile"])).run_ok(&home);
     assert_eq!(summary.status, Status::Partial);
     assert_eq!(server.calls_by_endpoint()["eod-bulk"], 6);
     assert_eq!(summary.failures.len(), summary.symbols as usize);
@@ -41,7 +41,7 @@ fn a_refusal_that_lasts_fails_the_tasks_and_is_not_asked_for_ever() {
 #[test]
 fn a_file_that_breaks_off_is_read_again_and_no_row_comes_twice() {
     let faults = ["reset=x1,income-statement-bulk", "truncated=x1,profile-bulk", "server-error=x1,eod-bulk"];
-    let (broken, good) = (Server::with(SYMBOLS, &faults), Server::of(SYMBOLS));
+    let (broken, good) = (Simulator::with_faults(SYMBOLS, &faults), Simulator::with_symbols(SYMBOLS));
     let (home, whole) = (Home::new(), Home::new());
     let wanted = |options: &mut Options| {
         only(options, &["profile", "prices", "income_statement"]);
@@ -49,8 +49,8 @@ fn a_file_that_breaks_off_is_read_again_and_no_row_comes_twice() {
         options.quarters = 4;
         options.years = 2;
     };
-    let summary = job(&broken).with(wanted).done(&home);
-    let undisturbed = job(&good).with(wanted).done(&whole);
+    let summary = job(&broken).with(wanted).run_ok(&home);
+    let undisturbed = job(&good).with(wanted).run_ok(&whole);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert_eq!(summary.rows, undisturbed.rows);
     assert_eq!(bulk_calls(&broken), 2 * bulk_calls(&good));
@@ -61,15 +61,18 @@ fn a_file_that_breaks_off_is_read_again_and_no_row_comes_twice() {
 
 #[test]
 fn a_file_that_never_comes_whole_fails_the_tasks_that_it_serves_and_the_next_run_heals() {
-    let (broken, good) = (Server::with(SYMBOLS, &["truncated=balance-sheet-statement-bulk"]), Server::of(SYMBOLS));
+    let (broken, good) = (
+        Simulator::with_faults(SYMBOLS, &["truncated=balance-sheet-statement-bulk"]),
+        Simulator::with_symbols(SYMBOLS),
+    );
     let home = Home::new();
     let wanted = |options: &mut Options| only(options, &["balance_sheet", "cash_flow"]);
-    let partial = job(&broken).with(wanted).done(&home);
+    let partial = job(&broken).with(wanted).run_ok(&home);
     assert_eq!((partial.status, partial.tasks.failed), (Status::Partial, 2 * partial.symbols));
     assert!(partial.failures.iter().all(|f| f.dataset == "balance_sheet" && f.reason.contains("breaks off")));
     assert_eq!(home.count("select count(*) from staging.balance_sheet"), 0, "nothing of half a file");
     assert_counted(&broken, &home, &partial);
-    let healed = job(&good).with(wanted).done(&home);
+    let healed = job(&good).with(wanted).run_ok(&home);
     assert_eq!(healed.status, Status::Complete);
     assert_eq!(bulk_calls(&good), 0, "what is there is fresh, and what failed is asked for each");
     assert!(home.count("select count(*) from staging.balance_sheet") > 0);
@@ -78,7 +81,7 @@ fn a_file_that_never_comes_whole_fails_the_tasks_that_it_serves_and_the_next_run
 #[test]
 fn a_delivery_whose_time_ends_keeps_the_files_that_are_done() {
     let slow = World { symbols: SYMBOLS, today: today(), latency: Duration::from_millis(40), ..World::default() };
-    let (server, home) = (Server::start(slow), Home::new());
+    let (server, home) = (Simulator::start(slow), Home::new());
     let mut deliveries = 0;
     wait(async {
         let clock = DayClock(today());
@@ -130,12 +133,12 @@ fn a_delivery_whose_time_ends_keeps_the_files_that_are_done() {
 
 #[test]
 fn a_limit_of_calls_holds_for_files_too() {
-    let (server, home) = (Server::of(SYMBOLS), Home::new());
+    let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::new());
     let limited = |options: &mut Options| {
         only(options, &["prices"]);
         options.max_calls = Some(7);
     };
-    let summary = job(&server).with(limited).done(&home);
+    let summary = job(&server).with(limited).run_ok(&home);
     assert_eq!(
         (summary.status, summary.calls, server.calls()),
         (Status::Budget, 7, 7),
@@ -144,13 +147,13 @@ fn a_limit_of_calls_holds_for_files_too() {
     );
     // What came is loaded, and the next run asks for the rest.
     assert!(home.count("select count(*) from staging.prices") > 0);
-    let more = job(&server).with(|options| only(options, &["prices", "profile"])).done(&home);
+    let more = job(&server).with(|options| only(options, &["prices", "profile"])).run_ok(&home);
     assert_eq!(more.status, Status::Complete, "{:?}", more.failures);
 }
 
 #[test]
 fn a_batch_that_is_given_up_records_what_its_files_told() {
-    let (server, home) = (Server::of(SYMBOLS), Home::new());
+    let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::new());
     wait(async {
         let clock = DayClock(today());
         let host = host(&home, client(&server.url(), "test-key"), clock)?;
@@ -171,7 +174,7 @@ fn a_batch_that_is_given_up_records_what_its_files_told() {
 #[test]
 fn a_file_that_takes_longer_than_a_delivery_is_done_without() {
     let slow = World { symbols: SYMBOLS, today: today(), latency: Duration::from_millis(600), ..World::default() };
-    let (server, home) = (Server::start(slow), Home::new());
+    let (server, home) = (Simulator::start(slow), Home::new());
     wait(async {
         let clock = DayClock(today());
         let host = host(&home, client(&server.url(), "test-key"), clock)?;

@@ -3,24 +3,24 @@
 use std::fs;
 
 use duckdb::Connection;
-use findata_tests::{Home, Server, findata};
+use findata_tests::{Home, Simulator, findata};
 
 use super::{outcome, run};
 
 #[test]
 fn a_home_that_cannot_be_written_is_configuration() {
-    let server = Server::of(12);
+    let server = Simulator::with_symbols(12);
     let other = Home::new();
     let file = other.path().join("a-file");
     fs::write(&file, "in the way").unwrap();
     for place in [file.clone(), file.join("below"), "/proc/findata-home".into()] {
-        let ended = findata(&["run", "--json", "--symbols", "AAPL", "--days", "30"])
+        let output = findata(&["run", "--json", "--symbols", "AAPL", "--days", "30"])
             .url(server.url())
             .option("--home", &place)
             .run();
-        let line = ended.failed(5);
+        let line = output.failed(5);
         assert!(line.contains("--home") && line.contains(&*place.to_string_lossy()), "{line}");
-        assert_eq!(ended.stdout, "");
+        assert_eq!(output.stdout, "");
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "in the way");
     assert_eq!(server.calls(), 0);
@@ -28,13 +28,13 @@ fn a_home_that_cannot_be_written_is_configuration() {
 
 #[test]
 fn a_warehouse_in_use_is_said_so_and_the_next_run_works() {
-    let (server, home) = (Server::of(12), Home::new());
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
     let holder = Connection::open(home.warehouse()).unwrap();
     let calls = server.calls();
-    let ended = run(&home, &server.url(), "AAPL,MSFT").run();
-    let line = ended.failed(1);
+    let output = run(&home, &server.url(), "AAPL,MSFT").run();
+    let line = output.failed(1);
     assert!(line.contains("in use by another process"), "{line}");
     let read = findata(&["sql", "select 1"]).home(&home).run();
     assert!(read.failed(1).contains("in use"), "{read:#?}");
@@ -46,12 +46,12 @@ fn a_warehouse_in_use_is_said_so_and_the_next_run_works() {
 
 #[test]
 fn a_warehouse_that_is_none_is_configuration_and_stays_as_it_is() {
-    let (server, home) = (Server::of(12), Home::new());
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     let garbage = "no database, but long enough to be taken for one. ".repeat(200);
     fs::write(home.warehouse(), &garbage).unwrap();
     for command in [run(&home, &server.url(), "AAPL"), findata(&["sql", "select 1"]).home(&home)] {
-        let ended = command.run();
-        let line = ended.failed(5);
+        let output = command.run();
+        let line = output.failed(5);
         assert!(line.contains("no DuckDB file") && line.contains("findata.duckdb"), "{line}");
     }
     assert_eq!(fs::read_to_string(home.warehouse()).unwrap(), garbage);
@@ -60,7 +60,7 @@ fn a_warehouse_that_is_none_is_configuration_and_stays_as_it_is() {
 
 #[test]
 fn a_damaged_object_on_the_stage_is_named() {
-    let (server, home) = (Server::of(12), Home::new());
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
     for key in ["state/freshness/prices.json", "state/source.json"] {
@@ -68,8 +68,8 @@ fn a_damaged_object_on_the_stage_is_named() {
         let good = fs::read(&path).unwrap();
         for damage in ["", "{\"AAPL\":", "[1, 2]", "\0\0\0"] {
             fs::write(&path, damage).unwrap();
-            let ended = run(&home, &server.url(), "AAPL,MSFT").run();
-            let line = ended.failed(1);
+            let output = run(&home, &server.url(), "AAPL,MSFT").run();
+            let line = output.failed(1);
             assert!(line.contains(key) && line.contains("damaged"), "{line}");
         }
         fs::write(&path, good).unwrap();
@@ -80,7 +80,7 @@ fn a_damaged_object_on_the_stage_is_named() {
 
 #[test]
 fn a_landing_file_that_lost_rows_is_never_loaded() {
-    let (server, home) = (Server::of(12), Home::new());
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     // As after a crash between staging and loading, with a file that was damaged meanwhile.
     let run_id = home.text("select run_id from ops.runs");
@@ -104,7 +104,7 @@ fn a_landing_file_that_lost_rows_is_never_loaded() {
 
 #[test]
 fn a_home_of_one_kind_of_source_refuses_the_other() {
-    let (server, home) = (Server::of(12), Home::new());
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
     // FMP's own address, on a port of this machine that nobody answers: no test may call FMP.
@@ -113,8 +113,8 @@ fn a_home_of_one_kind_of_source_refuses_the_other() {
     assert!(text.contains("other"), "{text}");
     fs::write(&source, text.replace("other", "fmp")).unwrap();
     let calls = server.calls();
-    let ended = run(&home, &server.url(), "AAPL").arg("--full").run();
-    let line = ended.failed(5);
+    let output = run(&home, &server.url(), "AAPL").arg("--full").run();
+    let line = output.failed(5);
     assert!(line.contains("another --home"), "{line}");
     assert_eq!(server.calls(), calls);
     assert_eq!(home.content(), before);
@@ -122,26 +122,26 @@ fn a_home_of_one_kind_of_source_refuses_the_other() {
 
 #[test]
 fn stage_and_warehouse_may_lie_elsewhere() {
-    let (server, home, elsewhere) = (Server::of(12), Home::new(), Home::new());
+    let (server, home, elsewhere) = (Simulator::with_symbols(12), Home::new(), Home::new());
     let file = elsewhere.path().join("deep/er/my.duckdb");
-    let ended = run(&home, &server.url(), "AAPL")
+    let output = run(&home, &server.url(), "AAPL")
         .option("--stage", elsewhere.path().join("landing zone's"))
         .option("--warehouse", format!("duckdb:{}", file.display()))
         .run();
-    assert_eq!(outcome(&ended), (Some(0), "complete".into()), "{ended:#?}");
+    assert_eq!(outcome(&output), (Some(0), "complete".into()), "{output:#?}");
     assert!(file.exists() && home.files().is_empty(), "{:?}", home.files());
     assert!(elsewhere.path().join("landing zone's/runs").exists());
 }
 
 #[test]
 fn a_stage_without_its_warehouse_is_said_so() {
-    let (server, home) = (Server::of(12), Home::new());
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let away = home.path().join("away.duckdb");
     fs::rename(home.warehouse(), &away).unwrap();
     let calls = server.calls();
-    let ended = run(&home, &server.url(), "AAPL").run();
-    let line = ended.failed(5);
+    let output = run(&home, &server.url(), "AAPL").run();
+    let line = output.failed(5);
     assert!(line.contains("another warehouse") && line.contains("--home"), "{line}");
     assert_eq!(server.calls(), calls);
     fs::rename(&away, home.warehouse()).unwrap();
@@ -152,8 +152,8 @@ fn a_stage_without_its_warehouse_is_said_so() {
 fn an_address_with_a_password_or_a_key_is_refused_and_not_repeated() {
     let home = Home::new();
     for url in ["http://user:sekret@127.0.0.1:1/stable", "http://127.0.0.1:1/stable?apikey=sekret"] {
-        let ended = run(&home, url, "AAPL").run();
-        assert_eq!(ended.code, Some(2), "{ended:#?}");
-        assert!(!ended.stderr.contains("sekret") && ended.stderr.contains("FMP_API_KEY"), "{ended:#?}");
+        let output = run(&home, url, "AAPL").run();
+        assert_eq!(output.code, Some(2), "{output:#?}");
+        assert!(!output.stderr.contains("sekret") && output.stderr.contains("FMP_API_KEY"), "{output:#?}");
     }
 }

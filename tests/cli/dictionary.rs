@@ -75,7 +75,7 @@ fn one_table_may_be_asked_for_and_none_that_there_is_not() {
         "{several}"
     );
     for bad in ["nothing", "analytics", "x; drop table y"] {
-        let ended = dictionary(bad);
-        assert!(ended.failed(2).contains("is no table"), "{ended:#?}");
+        let output = dictionary(bad);
+        assert!(output.failed(2).contains("is no table"), "{output:#?}");
     }
 }

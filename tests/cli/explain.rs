@@ -9,7 +9,7 @@ use findata_local::explain::{
     ask::{FACTS, Question, figures},
     recomputed,
 };
-use findata_tests::{Command, Home, Job, Server, findata};
+use findata_tests::{Command, Home, Job, Simulator, findata};
 
 /// Ordinary companies, and those whose figures take another way.
 const SYMBOLS: [&str; 14] = [
@@ -21,8 +21,8 @@ const SYMBOLS: [&str; 14] = [
 fn home() -> &'static Home {
     static HOME: OnceLock<Home> = OnceLock::new();
     HOME.get_or_init(|| {
-        let (server, home) = (Server::of(41), Home::new());
-        Job::new(server.url(), &SYMBOLS).days(385).done(&home);
+        let (server, home) = (Simulator::with_symbols(41), Home::new());
+        Job::new(server.url(), &SYMBOLS).days(385).run_ok(&home);
         home
     })
 }
@@ -33,8 +33,8 @@ fn explain(arguments: &[&str]) -> Command {
 
 /// What is printed, without what differs from run to run.
 fn printed(arguments: &[&str]) -> String {
-    let ended = explain(arguments).run();
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let output = explain(arguments).run();
+    assert_eq!(output.code, Some(0), "{output:#?}");
     let steady = |line: &str| {
         let word = |word: &str| match word {
             w if w.len() >= 32 && w.bytes().all(|b| b.is_ascii_hexdigit()) => "HASH".to_owned(),
@@ -48,7 +48,7 @@ fn printed(arguments: &[&str]) -> String {
         Some((before, rest)) => format!("{before}row N{}", rest.trim_start_matches(|c: char| c.is_ascii_digit())),
         None => line,
     };
-    let kept = ended.stdout.lines().filter(|line| !line.trim_start().starts_with("run "));
+    let kept = output.stdout.lines().filter(|line| !line.trim_start().starts_with("run "));
     kept.map(|line| format!("{}\n", unnumbered(steady(line)))).collect()
 }
 
@@ -280,21 +280,21 @@ fn wrong_words_are_usage_and_one_line() {
         (&["AAPL", "market_cap", "--date", "1990-01-01"], &["no session by 1990-01-01", "its first is"]),
         (&["SPY", "roe"], &["no such period"]),
     ] {
-        let ended = explain(arguments).run();
-        let line = ended.failed(2).to_owned();
-        assert_eq!(ended.stdout, "", "{ended:#?}");
+        let output = explain(arguments).run();
+        let line = output.failed(2).to_owned();
+        assert_eq!(output.stdout, "", "{output:#?}");
         for part in parts {
             assert!(line.contains(part), "{part} is missing in {line}");
         }
     }
     for arguments in [&["AAPL"][..], &["AAPL", "roe", "--basis", "Q5"], &["AAPL", "roe", "--date", "soon"]] {
-        let ended = explain(arguments).run();
-        assert!(ended.code == Some(2) && !ended.stderr.contains("panicked"), "{ended:#?}");
+        let output = explain(arguments).run();
+        assert!(output.code == Some(2) && !output.stderr.contains("panicked"), "{output:#?}");
     }
     assert_eq!(home().content(), before);
     let nowhere = Home::new();
-    let ended = findata(&["explain", "AAPL", "roe"]).home(&nowhere).run();
-    assert!(ended.failed(5).contains("findata run"), "{ended:#?}");
+    let output = findata(&["explain", "AAPL", "roe"]).home(&nowhere).run();
+    assert!(output.failed(5).contains("findata run"), "{output:#?}");
     assert!(nowhere.files().is_empty());
 }
 

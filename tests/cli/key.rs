@@ -2,16 +2,16 @@
 
 use std::fs;
 
-use findata_tests::{Ended, Home, Server};
+use findata_tests::{Home, Output, Simulator};
 
 use super::run;
 
 const KEY: &str = "k3y-that-must-never-be-seen-4711";
 
 /// Where the key is seen.
-fn seen(home: &Home, ended: &Ended) -> Vec<String> {
+fn seen(home: &Home, output: &Output) -> Vec<String> {
     let mut found = Vec::new();
-    for (name, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
+    for (name, text) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
         found.extend(text.contains(KEY).then(|| name.to_owned()));
     }
     for path in home.files() {
@@ -47,15 +47,15 @@ fn the_key_is_nowhere_in_what_any_run_writes_or_says() {
     std::thread::scope(|scope| {
         for fault in faults {
             scope.spawn(move || {
-                let (server, home) = (Server::with(12, &[fault]), Home::new());
+                let (server, home) = (Simulator::with_faults(12, &[fault]), Home::new());
                 let command = run(&home, &server.url(), "AAPL,NOSUCH")
                     .key(KEY)
                     .arg("-vv")
                     .option("--datasets", "profile,income_statement");
                 // The good run computes too; of the others the figures are of no interest here.
-                let ended = if fault.starts_with("empty") { command } else { command.arg("--skip-analytics") }.run();
-                assert!(server.calls() > 0 && !ended.stderr.is_empty(), "{ended:#?}");
-                assert_eq!(seen(&home, &ended), Vec::<String>::new(), "{fault}");
+                let output = if fault.starts_with("empty") { command } else { command.arg("--skip-analytics") }.run();
+                assert!(server.calls() > 0 && !output.stderr.is_empty(), "{output:#?}");
+                assert_eq!(seen(&home, &output), Vec::<String>::new(), "{fault}");
             });
         }
     });
@@ -64,10 +64,10 @@ fn the_key_is_nowhere_in_what_any_run_writes_or_says() {
 #[test]
 fn the_key_is_nowhere_when_nobody_answers_or_the_key_cannot_be_sent() {
     let home = Home::new();
-    let url = Server::of(12).url();
-    let ended = run(&home, &url, "AAPL").key(KEY).arg("-vv").option("--datasets", "profile").run();
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    assert_eq!(seen(&home, &ended), Vec::<String>::new());
+    let url = Simulator::with_symbols(12).url();
+    let output = run(&home, &url, "AAPL").key(KEY).arg("-vv").option("--datasets", "profile").run();
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    assert_eq!(seen(&home, &output), Vec::<String>::new());
     let odd = run(&home, &url, "AAPL").key(&format!("{KEY}\u{7f}\u{1}")).arg("-vv").run();
     assert_eq!(odd.code, Some(5), "{odd:#?}");
     assert_eq!(seen(&home, &odd), Vec::<String>::new());
@@ -79,6 +79,6 @@ fn the_search_for_the_key_finds_it() {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut packed, format!("x{KEY}x").as_bytes()).unwrap();
     fs::write(home.path().join("a.gz"), packed.finish().unwrap()).unwrap();
-    let ended = Ended { code: Some(0), stdout: String::new(), stderr: format!("apikey={KEY}") };
-    assert_eq!(seen(&home, &ended).len(), 2);
+    let output = Output { code: Some(0), stdout: String::new(), stderr: format!("apikey={KEY}") };
+    assert_eq!(seen(&home, &output).len(), 2);
 }

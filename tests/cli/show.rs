@@ -29,10 +29,10 @@ fn help_lists_the_commands_and_version_says_the_version() {
 fn the_demo_needs_no_key_and_fills_a_home() {
     let home = Home::new();
     let demo = findata(&["demo", "--companies", "8", "--latency", "0", "--days", "30"]).home(&home).no_key();
-    let ended = demo.run();
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let output = demo.run();
+    assert_eq!(output.code, Some(0), "{output:#?}");
     for part in ["complete", "fact_market_metrics", "AAPL", "P/E ttm", "warehouse"] {
-        assert!(ended.stdout.contains(part), "{part} is missing in\n{}", ended.stdout);
+        assert!(output.stdout.contains(part), "{part} is missing in\n{}", output.stdout);
     }
     assert_eq!(home.count("select count(*) from analytics.dim_company"), 8);
     let again = demo.run();
@@ -49,8 +49,8 @@ fn the_server_prints_an_address_that_a_run_takes() {
     });
     let url = server.stdout().trim().to_owned();
     assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/stable"), "{url:?} {}", server.stderr());
-    let ended = findata(&["run", "--symbols", "AAPL", "--days", "30", "--json"]).home(&home).url(&url).run();
-    assert_eq!((ended.code, &ended.json()["status"]), (Some(0), &"complete".into()), "{ended:#?}");
+    let output = findata(&["run", "--symbols", "AAPL", "--days", "30", "--json"]).home(&home).url(&url).run();
+    assert_eq!((output.code, &output.json()["status"]), (Some(0), &"complete".into()), "{output:#?}");
     // Its world stands on the day it was told.
     assert_eq!(home.text("select max(price_date) from analytics.fact_daily_prices"), "2026-09-18");
     assert!(server.kill());

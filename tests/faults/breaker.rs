@@ -3,7 +3,7 @@
 use std::thread;
 
 use findata_shared::run::{Status, Summary};
-use findata_tests::{Home, Job, Server};
+use findata_tests::{Home, Job, Simulator};
 
 const SYMBOLS: u64 = 40;
 /// The failures that open a breaker.
@@ -13,15 +13,15 @@ const OPENS: u64 = 10;
 const PROBES: u64 = 3 * 5;
 
 /// Profiles, dividends and splits of every company of a server.
-fn run(server: &Server, home: &Home) -> Summary {
+fn run(server: &Simulator, home: &Home) -> Summary {
     let symbols = server.symbols();
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
     let datasets = ["profile", "dividends", "splits"].map(str::to_owned).to_vec();
-    Job::new(server.url(), &symbols).with(|o| (o.skip_analytics, o.datasets) = (true, datasets)).done(home)
+    Job::new(server.url(), &symbols).with(|o| (o.skip_analytics, o.datasets) = (true, datasets)).run_ok(home)
 }
 
 fn check(fault: &str, words: &str) {
-    let (server, home) = (Server::with(SYMBOLS as usize, &[&format!("{fault}=dividends")]), Home::new());
+    let (server, home) = (Simulator::with_faults(SYMBOLS as usize, &[&format!("{fault}=dividends")]), Home::new());
     let summary = run(&server, &home);
     assert_eq!((summary.status, summary.tasks.failed), (Status::Partial, SYMBOLS), "{fault}: {summary:#?}");
     for failure in &summary.failures {
@@ -37,7 +37,7 @@ fn check(fault: &str, words: &str) {
     let calls = server.calls_by_endpoint()["dividends"];
     assert!(calls <= OPENS + SYMBOLS + PROBES, "{fault}: {calls}");
     // The next run asks for what is missing, and for nothing else.
-    let good = Server::of(SYMBOLS as usize);
+    let good = Simulator::with_symbols(SYMBOLS as usize);
     let healed = run(&good, &home);
     assert_eq!((healed.status, good.calls()), (Status::Complete, SYMBOLS), "{fault}: {healed:#?}");
     assert_eq!(good.calls_by_endpoint()["dividends"], SYMBOLS, "{fault}");
@@ -58,7 +58,7 @@ fn what_passes_while_calls_wait_at_a_breaker_fails_no_task() {
     // The first tries of forty calls open it; whoever probes has an answer to a further one.
     for times in [1, 2] {
         let fault = format!("unavailable=x{times},dividends");
-        let (server, home) = (Server::with(SYMBOLS as usize, &[&fault]), Home::new());
+        let (server, home) = (Simulator::with_faults(SYMBOLS as usize, &[&fault]), Home::new());
         let summary = run(&server, &home);
         assert_eq!(summary.status, Status::Complete, "{fault}: {:?}", summary.failures);
         assert_eq!(server.calls_by_endpoint()["dividends"], (1 + times) * SYMBOLS, "{fault}");

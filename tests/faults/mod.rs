@@ -1,17 +1,17 @@
 //! What the job survives, by injecting it.
 
 mod breaker;
-mod bundle;
-mod classified;
-mod deliveries;
-mod kills;
-mod lasting;
-mod passing;
-mod retried;
+mod classification;
+mod crashes;
+mod invocations;
+mod permanent;
+mod redelivery;
+mod retries;
+mod transient;
 
 use std::sync::OnceLock;
 
-use findata_tests::{Content, Home, Job, Server};
+use findata_tests::{Content, Home, Job, Simulator};
 
 const SYMBOLS: [&str; 2] = ["AAPL", "NOCAP"];
 
@@ -20,7 +20,7 @@ fn whole() -> &'static (Home, Content) {
     static WHOLE: OnceLock<(Home, Content)> = OnceLock::new();
     WHOLE.get_or_init(|| {
         let home = Home::new();
-        Job::new(Server::of(12).url(), &SYMBOLS).done(&home);
+        Job::new(Simulator::with_symbols(12).url(), &SYMBOLS).run_ok(&home);
         let content = home.content();
         (home, content)
     })

@@ -71,7 +71,7 @@ fn run() -> Option<Golden> {
     let summary = Job::new(server.url(), &["AAPL"])
         .on(DAY.parse().unwrap())
         .with(|o| (o.prices_from, o.reconcile) = (NaiveDate::from_ymd_opt(2025, 8, 1), true))
-        .done(&home);
+        .run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert_eq!(summary.rows["income_statement"].loaded, 4);
     let listed = |table: &str, pairs: &[(&'static str, &[&str])]| -> Vec<&'static str> {

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::{
     formulas::{self, Span},
-    made::{Company, Lines, Makes, columns, figure, makes, together},
+    generated::{Aggregation, Company, Lines, aggregate, aggregation, columns, figure},
 };
 
 pub(super) const SYMBOL: &str = "EVERY";
@@ -22,7 +22,7 @@ pub(super) fn company() -> &'static Company {
 
 /// The lines of so many quarters together, the newest of them that many ago.
 pub(super) fn quarters(ago: usize, count: usize) -> Lines {
-    together(&company().quarters[ago..ago + count].iter().map(|p| &p.lines).collect::<Vec<_>>())
+    aggregate(&company().quarters[ago..ago + count].iter().map(|p| &p.lines).collect::<Vec<_>>())
 }
 
 /// Lines by FMP's names, as the formulas have them.
@@ -57,11 +57,11 @@ pub(super) fn single(now: &Lines, before: &Lines, days: f64) -> Span {
 
 /// The name of a line of the statements among the figures of twelve months.
 pub(super) fn ttm_name(column: &str) -> String {
-    match (column, makes(column)) {
+    match (column, aggregation(column)) {
         ("eps_diluted", _) => "ttm_eps_diluted_sum".into(),
-        (_, Makes::Sum) => format!("ttm_{column}"),
-        (_, Makes::Newest) => format!("latest_{column}"),
-        (_, Makes::Oldest) => format!("oldest_{column}"),
+        (_, Aggregation::Sum) => format!("ttm_{column}"),
+        (_, Aggregation::Newest) => format!("latest_{column}"),
+        (_, Aggregation::Oldest) => format!("oldest_{column}"),
     }
 }
 

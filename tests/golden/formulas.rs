@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::small::{self, QUARTERS, YEARS};
+use super::small_company_data::{self, QUARTERS, YEARS};
 
 pub(super) type Lines = BTreeMap<String, f64>;
 
@@ -22,7 +22,7 @@ pub(super) struct Span {
 }
 
 pub(super) fn quarter(n: usize) -> Lines {
-    small::lines(&QUARTERS[n])
+    small_company_data::lines(&QUARTERS[n])
 }
 
 /// Twelve months up to the newest quarter.
@@ -40,7 +40,7 @@ pub(super) fn twelve_months() -> Span {
 }
 
 pub(super) fn newest_year() -> Span {
-    let (year, before) = (small::lines(&YEARS[0]), small::lines(&YEARS[1]));
+    let (year, before) = (small_company_data::lines(&YEARS[0]), small_company_data::lines(&YEARS[1]));
     Span {
         equity: year["totalStockholdersEquity"],
         flows: year.clone(),

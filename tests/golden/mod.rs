@@ -1,16 +1,16 @@
 //! Figures against numbers that somebody else computed: FMP's own for Apple's twelve months to 28 June 2025, and those of a small
 //! company of ours, computed here.
 
+mod all_metrics;
 mod apple;
 mod counterparts;
-mod every;
 mod expected;
 mod formulas;
-pub(crate) mod made;
-mod ours;
+pub(crate) mod generated;
+mod price_metrics;
 mod sec;
-mod small;
-mod windows;
+mod small_company;
+mod small_company_data;
 
 /// Relative difference that counts as none.
 const TOLERANCE: f64 = 1e-6;

@@ -58,7 +58,7 @@ fn run(company: &Company, fourth: FourthQuarter) -> Option<Ran> {
     let summary = Job::new(server.url(), &[company.symbol])
         .on(day("2026-06-01"))
         .with(|o| (o.quarters, o.years, o.prices_from) = (80, 20, NaiveDate::from_ymd_opt(2026, 5, 25)))
-        .done(&home);
+        .run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert!(summary.rows.values().all(|rows| rows.quarantined == 0), "{:?}", summary.rows);
     Some(Ran { facts, home })

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use chrono::{Days, NaiveDate};
 use findata_local::fmp_server::Options;
-use findata_tests::{Home, Job, Server};
+use findata_tests::{Home, Job, Simulator};
 
 /// Companies of which some restate and some report anew from day to day, and odd ones.
 const COMPANIES: [&str; 16] = [
@@ -26,13 +26,13 @@ fn day(n: u64) -> NaiveDate {
 }
 
 /// The world of the nth day: with each, some companies restate a quarter or report a new one.
-fn world(n: u64) -> Server {
+fn world(n: u64) -> Simulator {
     let anchor = NaiveDate::from_ymd_opt(2026, 9, 1);
     let revision = u32::try_from(n).unwrap();
-    Server::start(Options { symbols: SYMBOLS, today: day(n), anchor, revision, ..Options::default() })
+    Simulator::start(Options { symbols: SYMBOLS, today: day(n), anchor, revision, ..Options::default() })
 }
 
-fn job(n: u64, server: &Server) -> Job {
+fn job(n: u64, server: &Simulator) -> Job {
     Job::new(server.url(), &COMPANIES)
         .on(day(n))
         .with(|o| (o.prices_from, o.full) = (NaiveDate::from_ymd_opt(2026, 3, 2), true))
@@ -60,9 +60,9 @@ fn grown() -> &'static Grown {
         for n in 0..=LAST {
             let server = world(n);
             let home = homes.last().map_or_else(Home::new, Home::copy_of);
-            job(n, &server).done(&home);
+            job(n, &server).run_ok(&home);
             homes.push(home);
-            job(n, &server).with(|o| o.skip_analytics = n < LAST).done(&at_once);
+            job(n, &server).with(|o| o.skip_analytics = n < LAST).run_ok(&at_once);
         }
         Grown { homes, at_once }
     })

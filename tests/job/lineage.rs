@@ -10,18 +10,18 @@ use findata_shared::catalog::CATALOG;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
-use super::{First, first};
+use super::{FirstRun, first_run};
 
 /// The lines of a landing file.
 fn landed(key: &str) -> Vec<Value> {
-    let file = File::open(first().home.stage().join(key)).unwrap_or_else(|e| panic!("{key}: {e}"));
+    let file = File::open(first_run().home.stage().join(key)).unwrap_or_else(|e| panic!("{key}: {e}"));
     let lines = BufReader::new(MultiGzDecoder::new(file)).lines();
     lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
 }
 
 #[test]
 fn every_row_of_raw_is_the_line_it_says_it_is() {
-    let First { home, .. } = first();
+    let FirstRun { home, .. } = first_run();
     let mut files: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for dataset in CATALOG {
         let query = format!("select symbol, source_file, source_row, payload, row_hash from raw.{}", dataset.name);
@@ -63,7 +63,7 @@ fn raw_and_staging_hold_the_same_rows() {
             let of = |schema: &str| {
                 format!("select row_hash, source_file, source_row, run_id, observed_at from {schema}.{}", dataset.name)
             };
-            first().home.count(&format!("select count(*) from ({} except all {})", of(a), of(b)))
+            first_run().home.count(&format!("select count(*) from ({} except all {})", of(a), of(b)))
         };
         assert_eq!((side("raw", "staging"), side("staging", "raw")), (0, 0), "{}", dataset.name);
     }
@@ -71,7 +71,7 @@ fn raw_and_staging_hold_the_same_rows() {
 
 #[test]
 fn staged_rows_are_loaded_unchanged_or_quarantined_in_every_file() {
-    let First { home, summary } = first();
+    let FirstRun { home, summary } = first_run();
     assert_eq!(
         home.count("select count(*) from ops.files where staged <> loaded + unchanged + quarantined or staged = 0"),
         0
@@ -94,7 +94,7 @@ fn staged_rows_are_loaded_unchanged_or_quarantined_in_every_file() {
 
 #[test]
 fn every_quarantined_row_names_its_reason_and_is_the_line_it_says_it_is() {
-    let First { home, .. } = first();
+    let FirstRun { home, .. } = first_run();
     let rows = home.rows("select source_file, source_row, reason, payload, dataset from ops.quarantine");
     assert!(!rows.is_empty());
     for row in rows {
@@ -110,7 +110,7 @@ fn every_quarantined_row_names_its_reason_and_is_the_line_it_says_it_is() {
 
 #[test]
 fn nothing_is_left_to_publish_and_every_task_is_in_the_ledger() {
-    let First { home, summary } = first();
+    let FirstRun { home, summary } = first_run();
     assert_eq!(home.count("select count(*) from ops.changes"), 0);
     assert_eq!(home.count("select count(*) from ops.tasks"), summary.tasks.done as i64);
     assert_eq!(home.count("select sum(calls) from ops.tasks"), summary.calls as i64);
@@ -121,7 +121,7 @@ fn nothing_is_left_to_publish_and_every_task_is_in_the_ledger() {
 
 #[test]
 fn the_newest_rows_of_staging_are_unique_by_their_key_and_facts_by_theirs() {
-    let First { home, .. } = first();
+    let FirstRun { home, .. } = first_run();
     for table in findata_analytics::models::PUBLISHED {
         let key = table.key.join(", ");
         let query =

@@ -1,22 +1,22 @@
 //! The whole job on a world with every odd company.
 
-mod again;
+mod across_days;
 mod as_of;
-mod days;
-mod exact;
+mod edge_cases;
+mod exact_decimals;
 mod identities;
+mod incremental;
 mod lineage;
-mod nulls;
-mod odd;
+mod null_reasons;
+mod price_refetch;
+mod price_series;
 mod quality;
-mod restated;
-mod series;
-mod versions;
+mod statement_versions;
 
 use std::sync::OnceLock;
 
 use findata_shared::run::{Status, Summary};
-use findata_tests::{Home, Job, Server};
+use findata_tests::{Home, Job, Simulator};
 
 /// Ten ordinary companies, all odd ones, and a few drawn ones.
 const SYMBOLS: usize = 41;
@@ -24,7 +24,7 @@ const SYMBOLS: usize = 41;
 const DAYS: u64 = 385;
 
 /// The first run of the world, made once and only read; tests that go on from it copy the home.
-struct First {
+struct FirstRun {
     home: Home,
     summary: Summary,
 }
@@ -33,23 +33,23 @@ fn symbols() -> Vec<String> {
     findata_local::fmp_server::symbols(SYMBOLS)
 }
 
-fn job(server: &Server) -> Job {
+fn job(server: &Simulator) -> Job {
     let symbols = symbols();
     Job::new(server.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>()).days(DAYS)
 }
 
-fn first() -> &'static First {
-    static FIRST: OnceLock<First> = OnceLock::new();
+fn first_run() -> &'static FirstRun {
+    static FIRST: OnceLock<FirstRun> = OnceLock::new();
     FIRST.get_or_init(|| {
-        let (server, home) = (Server::of(SYMBOLS), Home::new());
-        let summary = job(&server).done(&home);
-        First { home, summary }
+        let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::new());
+        let summary = job(&server).run_ok(&home);
+        FirstRun { home, summary }
     })
 }
 
 #[test]
 fn a_first_run_of_every_odd_company_is_complete_and_fills_every_table() {
-    let First { home, summary } = first();
+    let FirstRun { home, summary } = first_run();
     assert_eq!(summary.status, Status::Complete, "{:#?}", summary.failures);
     assert_eq!(summary.symbols, SYMBOLS as u64);
     let tasks = summary.tasks;
@@ -77,7 +77,7 @@ fn a_first_run_of_every_odd_company_is_complete_and_fills_every_table() {
 
 #[test]
 fn the_summary_on_the_stage_and_the_line_in_ops_say_what_was_returned() {
-    let First { home, summary } = first();
+    let FirstRun { home, summary } = first_run();
     let path = home.stage().join(format!("runs/{}/summary.json", summary.run_id));
     let written: Summary = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     assert_eq!(

@@ -8,17 +8,17 @@ use findata_shared::{
     catalog::{CATALOG, Freshness},
     run::{Status, Summary},
 };
-use findata_tests::{Home, Job, Replay, Server, today};
+use findata_tests::{Home, Job, Replay, Simulator, today};
 use serde_json::Value;
 
-use super::{DAYS, SYMBOLS, first, job};
+use super::{DAYS, SYMBOLS, first_run, job};
 
 /// The first run, and FMP's own figures asked for right after it.
 fn reconciled() -> &'static (Home, Summary) {
     static RECONCILED: OnceLock<(Home, Summary)> = OnceLock::new();
     RECONCILED.get_or_init(|| {
-        let (server, home) = (Server::of(SYMBOLS), Home::copy_of(&first().home));
-        let summary = job(&server).with(|o| o.reconcile = true).done(&home);
+        let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::copy_of(&first_run().home));
+        let summary = job(&server).with(|o| o.reconcile = true).run_ok(&home);
         (home, summary)
     })
 }
@@ -32,7 +32,7 @@ fn statuses(home: &Home, symbol: &str, check: &str) -> Vec<String> {
 
 #[test]
 fn every_company_that_reports_keeps_every_identity() {
-    let home = &first().home;
+    let home = &first_run().home;
     assert_eq!(home.count("select count(*) from ops.quality where status = 'flag' or check_name like 'fmp_%'"), 0);
     let scores = "select count(*), min(ours), max(ours), min(theirs) > 20 from ops.quality where check_name = 'score'";
     // The fund has nothing to check.
@@ -41,13 +41,13 @@ fn every_company_that_reports_keeps_every_identity() {
     assert_eq!(home.lines(few), ["IPOED"]);
     let key = "select count(*) - count(distinct (company_key, check_name, basis, fiscal_date)) from ops.quality";
     assert_eq!(home.count(key), 0);
-    let quality = &first().summary.quality;
+    let quality = &first_run().summary.quality;
     assert_eq!((quality.companies, quality.flagged, quality.lowest.len()), (SYMBOLS as u64 - 1, 0, 0));
 }
 
 #[test]
 fn odd_years_are_compared_where_they_can_be() {
-    let home = &first().home;
+    let home = &first_run().home;
     assert!(statuses(home, "MISSQ", "cash_continuity").contains(&"not_checked|missing_quarter|1".into()));
     assert!(statuses(home, "MISSQ", "quarters_revenue").contains(&"not_checked|missing_quarter|1".into()));
     assert!(statuses(home, "FYCHG", "cash_continuity").iter().any(|s| s.contains("transition_period")));
@@ -68,11 +68,11 @@ fn fmps_own_figures_bring_a_company_into_scope_and_recompute_no_price() {
     }
     assert!(summary.analytics["quality"].written > 2_000, "{:?}", summary.analytics["quality"]);
     assert_eq!(home.count("select count(*) from ops.changes"), 0);
-    let server = Server::of(SYMBOLS);
+    let server = Simulator::with_symbols(SYMBOLS);
     let (again, copy) = (job(&server).with(|o| o.reconcile = true), Home::copy_of(home));
-    let second = again.done(&copy);
+    let second = again.run_ok(&copy);
     assert_eq!((second.calls, server.calls(), copy.content() == home.content()), (0, 0, true));
-    assert_eq!(job(&server).done(&copy).calls, 0, "a run that does not ask");
+    assert_eq!(job(&server).run_ok(&copy).calls, 0, "a run that does not ask");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn changed(symbol: &str, change: impl Fn(&str, f64) -> Value) -> Replay {
 fn against(replay: Replay) -> BTreeMap<String, Vec<String>> {
     let (server, home) = (replay.start(), Home::copy_of(&reconciled().0));
     let datasets = ["ratios_ttm", "key_metrics_ttm"].map(String::from).to_vec();
-    let summary = Job::new(server.url(), &["AAPL"]).with(|o| (o.datasets, o.full) = (datasets, true)).done(&home);
+    let summary = Job::new(server.url(), &["AAPL"]).with(|o| (o.datasets, o.full) = (datasets, true)).run_ok(&home);
     assert_eq!(summary.calls, 2);
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in home.rows("select coalesce(reason, status), check_name from ops.quality where symbol = 'AAPL' and check_name like 'fmp_%' order by all") {
@@ -183,10 +183,10 @@ fn fmps_figures_of_another_price_or_that_are_not_there_are_not_compared() {
 fn fmps_figures_from_before_our_newest_statement_are_not_compared() {
     let home = Home::copy_of(&reconciled().0);
     let later = today() + Days::new(3);
-    let server = Server::start(Options { symbols: SYMBOLS, today: later, revision: 1, ..Options::default() });
+    let server = Simulator::start(Options { symbols: SYMBOLS, today: later, revision: 1, ..Options::default() });
     let mut job = Job::new(server.url(), &["FRESH", "AAPL"]).days(DAYS).on(later);
     job.options.prices_from = Some(today());
-    job.done(&home);
+    job.run_ok(&home);
     let older = "select distinct reason from ops.quality where symbol = 'FRESH' and check_name like 'fmp_%' and ours is not null";
     assert_eq!(home.lines(older), ["fmp_older_than_ours"]);
     // Of a company that has nothing new they are compared on as of their own day, with the share count that day had.

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use findata_shared::run::Status;
 use findata_tests::{Home, Job, Replay};
 
-use crate::golden::made::{self, Company, INDEX, Lines, Makes, date, draw, makes, today};
+use crate::golden::generated::{self, Aggregation, Company, INDEX, Lines, aggregation, date, pseudo_random, today};
 
 /// Seed, quarters, sessions. The first has every figure: rates over five years and windows of 252 sessions.
 type Size = (u64, usize, usize);
@@ -39,14 +39,14 @@ fn job(companies: &[Company], url: &str) -> Job {
 }
 
 fn replay(companies: &[Company]) -> Replay {
-    let index = made::bar_rows(INDEX, &made::bars(99, 262));
+    let index = generated::bar_rows(INDEX, &generated::bars(99, 262));
     let empty = Replay::new().answer("historical-price-eod/full", INDEX, "", index);
     companies.iter().fold(empty, |replay, company| company.answer(replay))
 }
 
 fn run(companies: &[Company]) -> Home {
     let (server, home) = (replay(companies).start(), Home::new());
-    let summary = job(companies, server.url()).done(&home);
+    let summary = job(companies, server.url()).run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     home
 }
@@ -248,7 +248,8 @@ fn a_split_changes_no_figure_however_its_history_is_told() {
 #[test]
 fn twelve_months_up_to_the_end_of_a_fiscal_year_are_the_year() {
     let companies = companies(24, 5);
-    let flows: Vec<&str> = companies[0].quarters[0].lines.keys().copied().filter(|c| makes(c) == Makes::Sum).collect();
+    let flows: Vec<&str> =
+        companies[0].quarters[0].lines.keys().copied().filter(|c| aggregation(c) == Aggregation::Sum).collect();
     let home = run(&companies);
     let mut compared = 0;
     for flow in flows {
@@ -271,7 +272,7 @@ fn twelve_months_up_to_the_end_of_a_fiscal_year_are_the_year() {
 /// A list in another order.
 fn shuffle<T>(list: &mut [T], seed: u64) {
     for n in (1..list.len()).rev() {
-        list.swap(n, (draw(seed, n as u64) * (n + 1) as f64) as usize);
+        list.swap(n, (pseudo_random(seed, n as u64) * (n + 1) as f64) as usize);
     }
 }
 
@@ -293,7 +294,7 @@ fn the_order_of_rows_and_symbols_and_the_cut_into_runs_change_nothing() {
     // The last one alone, and then the others.
     let (server, apart) = (replay(&companies).start(), Home::new());
     for part in [&companies[2..], &companies[..2]] {
-        let summary = job(part, server.url()).done(&apart);
+        let summary = job(part, server.url()).run_ok(&apart);
         assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     }
     let differences = home.differences(&apart);

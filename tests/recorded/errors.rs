@@ -63,14 +63,14 @@ fn every_recorded_error_body_leads_to_its_move() {
         // The first try of the dividends is answered with it; where it is to be tried again, the second has an answer.
         let replay = Replay::new().answer("profile", "AAPL", "", PROFILE);
         let server = match next {
-            Move::Retry => replay.instead_of("dividends", 1, status, &body),
-            _ => replay.always("dividends", status, &body),
+            Move::Retry => replay.fail_first("dividends", 1, status, &body),
+            _ => replay.override_endpoint("dividends", status, &body),
         }
         .answer("dividends", "AAPL", "", r#"[{"symbol":"AAPL","date":"2026-09-01","dividend":0.5,"adjDividend":0.5}]"#)
         .start();
         let datasets = vec!["profile".to_owned(), "dividends".to_owned()];
         let job = Job::new(server.url(), &["AAPL"]).with(|o| (o.datasets, o.skip_analytics) = (datasets, true));
-        let summary = job.done(&home);
+        let summary = job.run_ok(&home);
         let asked = server.calls().iter().filter(|call| call.contains("/dividends")).count();
         let tasks = summary.tasks;
         let expected = match next {
@@ -112,8 +112,8 @@ fn a_refusal_of_everything_ends_the_run_as_it_should() {
         }
         let status: u16 = file[..3].parse().unwrap();
         let body = fs::read_to_string(folder.join(file)).unwrap();
-        let (server, home) = (Replay::new().instead(None, status, &body).start(), Home::new());
-        let summary = Job::new(server.url(), &["AAPL", "MSFT"]).with(|o| o.skip_analytics = true).done(&home);
+        let (server, home) = (Replay::new().respond_to_all(None, status, &body).start(), Home::new());
+        let summary = Job::new(server.url(), &["AAPL", "MSFT"]).with(|o| o.skip_analytics = true).run_ok(&home);
         let expected = if next == Move::Budget { Status::Budget } else { Status::Failed };
         assert_eq!(summary.status, expected, "{file}: {summary:#?}");
         let calls = server.calls().len();

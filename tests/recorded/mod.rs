@@ -62,7 +62,7 @@ fn run(folder: &str, recordings: &[Recording], extra: Option<(&str, &str)>, toda
     }
     let (server, home) = (replay.start(), Home::new());
     let summary =
-        Job::new(server.url(), &["AAPL"]).on(day(today)).with(|o| o.prices_from = Some(day(from))).done(&home);
+        Job::new(server.url(), &["AAPL"]).on(day(today)).with(|o| o.prices_from = Some(day(from))).run_ok(&home);
     Some(Ran { home, summary, recordings })
 }
 
@@ -199,8 +199,8 @@ fn a_second_run_over_the_recordings_changes_nothing() {
     }
     let server = replay.start();
     let job = Job::new(server.url(), &["AAPL"]).on(day("2025-08-22")).with(|o| o.prices_from = Some(day("2024-02-01")));
-    assert_eq!(job.clone().done(&home).calls, 0);
-    let full = job.with(|o| o.full = true).done(&home);
+    assert_eq!(job.clone().run_ok(&home).calls, 0);
+    let full = job.with(|o| o.full = true).run_ok(&home);
     assert!(full.calls > 0 && full.rows.values().all(|r| r.loaded == 0), "{:?}", full.rows);
     assert_eq!(home.content(), ran.home.content());
 }

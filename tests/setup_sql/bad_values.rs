@@ -102,13 +102,13 @@ fn all_that_is_wrong_is_named_at_once() {
     fs::write(&key, "-----BEGIN PRIVATE KEY-----\nMIIEvSECRET\n-----END PRIVATE KEY-----\n").unwrap();
     let bad = ["--bucket", "A", "--prefix", "/x", "--role-arn", "x", "--credits", "none", "--name", "a'b"];
     let command = |key: &str| findata(&[&["setup-sql"][..], &bad, &["--public-key", key]].concat()).no_key().run();
-    let ended = command(key.to_str().unwrap());
-    let line = ended.failed(2);
+    let output = command(key.to_str().unwrap());
+    let line = output.failed(2);
     for option in ["--bucket", "--prefix", "--role-arn", "--credits", "--name", "--public-key"] {
         assert!(line.contains(option), "{option} is missing in {line}");
     }
-    assert!(ended.stdout.is_empty() && !line.contains("SECRET"), "{ended:#?}");
-    let ended = command("/no/such/file");
-    let line = ended.failed(2);
+    assert!(output.stdout.is_empty() && !line.contains("SECRET"), "{output:#?}");
+    let output = command("/no/such/file");
+    let line = output.failed(2);
     assert!(line.contains("--public-key: cannot read /no/such/file") && line.contains("--bucket"), "{line}");
 }

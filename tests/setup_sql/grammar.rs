@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use findata_local::setup_sql;
-use findata_tests::{Double, misread};
+use findata_tests::{FakeSnowflake, parse_errors};
 use serde_json::json;
 use sqlparser::{dialect::SnowflakeDialect, parser::Parser};
 
@@ -61,19 +61,19 @@ fn sqlglot_and_sqlfluff_read_the_scripts_and_the_files_as_they_stand() {
         fs::write(&path, script).unwrap();
         files.push(path);
     }
-    assert_eq!(misread(&files), json!([]));
+    assert_eq!(parse_errors(&files), json!([]));
 }
 
 #[test]
 fn sqlglot_and_sqlfluff_read_every_model_table_and_view() {
     let files: Vec<PathBuf> = ["models", "models/tables", "models/views"].into_iter().flat_map(sql_files).collect();
     assert!(files.len() > 50, "{}", files.len());
-    assert_eq!(misread(&files), json!([]));
+    assert_eq!(parse_errors(&files), json!([]));
 }
 
 #[test]
 fn the_parsers_refuse_what_is_no_sql() {
-    if Double::python().is_none() {
+    if FakeSnowflake::python().is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -91,7 +91,7 @@ fn the_parsers_refuse_what_is_no_sql() {
         path
     })
     .collect();
-    let told = misread(&bad).to_string();
+    let told = parse_errors(&bad).to_string();
     for path in &bad {
         assert!(told.contains(path.to_str().unwrap()), "{} is taken: {told}", path.display());
     }

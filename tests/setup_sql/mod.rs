@@ -2,11 +2,11 @@
 
 mod bad_values;
 mod grammar;
-mod on_the_double;
+mod on_the_fake;
 mod script;
 
 use findata_local::setup_sql::{self, Given, Values};
-pub(crate) use on_the_double::run_script;
+pub(crate) use on_the_fake::run_script;
 
 /// The body of a public key of 2048 bits, made for these tests; its private half was thrown away.
 const KEY: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAsDQktEXyp8jCjNn+IpRlylvHCFzASRP/q6hdgy68B0lp0+TvasNM9EnP\

@@ -2,17 +2,17 @@
 //! where the `SNOWFLAKE_` variables name one.
 
 mod command;
+pub(crate) mod comparison;
 pub(crate) mod contract;
-mod days;
-mod double;
+mod crash_recovery;
+mod fake;
+mod fault_recovery;
 mod faults;
-mod job_faults;
-mod killed;
+mod full_run;
 mod landing;
+mod multi_day;
 mod privileges;
-pub(crate) mod same;
-mod sent;
-mod whole_job;
+mod statement_grammar;
 
 use findata_local::{duckdb::DuckDb, stage::DirectoryStage};
 use findata_shared::{
@@ -20,13 +20,13 @@ use findata_shared::{
     stage::Stage,
     warehouse::snowflake::{Settings, Snowflake},
 };
-use findata_tests::{Double, Home, wait};
+use findata_tests::{FakeSnowflake, Home, wait};
 use secrecy::SecretString;
 
 /// Where the landing files of a warehouse are to lie.
 enum Files {
     Folder(Home),
-    Double(&'static Double),
+    Fake(&'static FakeSnowflake),
     /// A bucket that the tests cannot write to.
     Elsewhere,
 }
@@ -40,9 +40,9 @@ impl Files {
                 Files::Folder(home) => {
                     DirectoryStage::open(&home.stage()).unwrap().put_if_absent(&file.key, body.into()).await.unwrap();
                 }
-                Files::Double(double) => {
+                Files::Fake(fake) => {
                     let key = file.key.clone();
-                    tokio::task::block_in_place(|| double.put(&key, body));
+                    tokio::task::block_in_place(|| fake.put(&key, body));
                 }
                 Files::Elsewhere => return false,
             }
@@ -57,9 +57,9 @@ fn duckdb() -> (DuckDb, Files) {
     (DuckDb::open(&home.warehouse(), stage.root()).unwrap(), Files::Folder(home))
 }
 
-fn double(database: &str) -> Option<(Snowflake, Files)> {
-    let double = Double::shared()?;
-    Some((double.warehouse(database), Files::Double(double)))
+fn fake(database: &str) -> Option<(Snowflake, Files)> {
+    let fake = FakeSnowflake::shared()?;
+    Some((fake.warehouse(database), Files::Fake(fake)))
 }
 
 /// A session on a real account: a database of its own for tests, with an external stage in it.
@@ -101,10 +101,10 @@ macro_rules! on_every_warehouse {
                 super::super::wait(super::$contract(&mut warehouse, &files));
             })*
         }
-        mod on_the_double {
+        mod on_the_fake {
             $(#[test]
             fn $contract() {
-                let Some((mut warehouse, files)) = super::super::double(stringify!($contract)) else { return };
+                let Some((mut warehouse, files)) = super::super::fake(stringify!($contract)) else { return };
                 super::super::wait(super::$contract(&mut warehouse, &files));
                 super::super::wait(warehouse.close()).unwrap();
             })*

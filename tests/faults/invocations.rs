@@ -1,0 +1,217 @@
+//! What the functions do on AWS besides their work, in this process: time that ends, the sweeper, calls that come twice.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use findata_extract::Worked;
+use findata_fanout::{
+    asked::Defaults,
+    event::{self, Invocation},
+    sweep::{Swept, sweep},
+};
+use findata_local::{bus::LocalBus, fmp_server::Options as World, queue::LocalQueue, stage::DirectoryStage};
+use findata_shared::{
+    Error,
+    bus::Event,
+    clock::DayClock,
+    fmp::Deadline,
+    ledger::{self, BatchEntry},
+    plan::BatchMessage,
+    run::{Options, Reach, RunId, Status, Summary},
+    stage::{self, Stage},
+    telemetry::Telemetry,
+};
+use findata_tests::{Home, Job, Simulator, client, host, request, today, wait};
+use serde_json::{Value, json};
+
+use super::SYMBOLS;
+
+#[test]
+fn a_delivery_whose_time_ends_hands_the_rest_back() {
+    let undisturbed = Home::new();
+    let fast = Simulator::with_symbols(12);
+    let symbols = fast.symbols();
+    Job::new(fast.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>()).run_ok(&undisturbed);
+    let slow = World { symbols: 12, today: today(), latency: Duration::from_millis(150), ..World::default() };
+    let (server, home) = (Simulator::start(slow), Home::new());
+    wait(async {
+        let clock = DayClock(today());
+        let mut host = host(&home, client(&server.url(), "test-key"), clock)?;
+        let days = Options { prices_from: Some(today() - chrono::Days::new(29)), ..Options::default() };
+        let symbols = server.symbols();
+        let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+        let (request, queue, bus) = (request(&symbols, days), LocalQueue::default(), LocalBus::default());
+        findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
+        let mut parts = 0;
+        while let Some(delivery) = queue.receive() {
+            let message = delivery.message;
+            let now = Instant::now();
+            let late = findata_extract::handle(
+                &message,
+                &host.fmp,
+                &host.stage,
+                &clock,
+                Some(Deadline { begin: now, wait: now }),
+            )
+            .await;
+            assert!(matches!(late, Err(Error::Retry { .. })), "no task was done: {late:?}");
+            // Time for some of the calls, of which 64 are in flight at once.
+            let begin = now + Duration::from_millis(100);
+            let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
+            match findata_extract::handle(&message, &host.fmp, &host.stage, &clock, limit).await? {
+                Worked::Rest(rest) => {
+                    assert_eq!((rest.parts, &rest.batch), (message.parts + 1, &message.batch));
+                    parts = parts.max(rest.parts);
+                    findata_shared::queue::Queue::send(&queue, vec![*rest]).await?;
+                }
+                Worked::Done { closed } => assert!(closed, "the only batch"),
+            }
+        }
+        assert!(parts > 0, "the time never ended");
+        let run = &request.run_id;
+        findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
+        let measured = findata_analytics::Measured::default();
+        let summary = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
+        assert_eq!((summary.status, summary.tasks.done), (Status::Complete, summary.tasks.planned));
+        Ok::<_, Error>(())
+    })
+    .unwrap();
+    assert!(home.content() == undisturbed.content(), "{:?}", home.differences(&undisturbed));
+}
+
+/// A run that was planned and of which nothing more is known.
+async fn planned(home: &Home, server: &Simulator, queue: &LocalQueue) -> (DirectoryStage, RunId, DateTime<Utc>) {
+    let started: DateTime<Utc> = "2026-09-18T10:00:00Z".parse().unwrap();
+    let stage = DirectoryStage::open(&home.stage()).unwrap();
+    let mut request = request(&SYMBOLS, Options { datasets: vec!["profile".into()], ..Options::default() });
+    request.run_id = RunId::new(started, 7);
+    let fmp = client(&server.url(), "test-key");
+    findata_fanout::handle(&request, &fmp, &stage, queue, &DayClock(today())).await.unwrap();
+    (stage, request.run_id, started)
+}
+
+#[test]
+fn the_sweeper_helps_a_step_a_few_times_and_then_closes_the_run() {
+    let (server, home, queue, bus) =
+        (Simulator::with_symbols(12), Home::new(), LocalQueue::default(), LocalBus::default());
+    wait(async {
+        let (stage, run, started) = planned(&home, &server, &queue).await;
+        while queue.receive().is_some() {}
+        let swept = |minutes: i64| sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(minutes), None);
+        let nothing = |minutes: f64| Swept { open: 1, oldest_minutes: minutes, ..Swept::default() };
+        assert_eq!(swept(59).await.unwrap(), nothing(59.0), "it is given an hour");
+        let mut minutes = 0;
+        for help in 0..5 {
+            minutes += 60 << help;
+            assert_eq!(swept(minutes).await.unwrap().sent, 1, "help {help}");
+            assert_eq!(queue.receive().unwrap().message, BatchMessage::new(run.clone(), plan_of(&stage, &run).await));
+            assert_eq!(swept(minutes + 15).await.unwrap().sent, 0, "not at every sweep");
+        }
+        minutes += 60 << 5;
+        assert_eq!(swept(minutes).await.unwrap().closed, 1);
+        let staged: ledger::Staged = stage::read_json(&stage, &ledger::staged_key(&run)).await.unwrap().unwrap();
+        assert_eq!((staged.batches.len(), staged.files.len()), (1, 0));
+
+        // Load never ends either: its call is repeated by writing the object again, and at last the run is closed.
+        swept(minutes + 1).await.unwrap();
+        let before = stage.get(&ledger::staged_key(&run)).await.unwrap().unwrap();
+        let trouble = Error::Config("there is no grant".into());
+        ledger::note_trouble(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
+        ledger::note_trouble(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
+        minutes += 1;
+        for help in 0..5 {
+            minutes += 20 << help;
+            assert_eq!(swept(minutes).await.unwrap().announced, 1, "help {help}");
+        }
+        assert_eq!(stage.get(&ledger::staged_key(&run)).await.unwrap().unwrap().body, before.body);
+        minutes += 20 << 5;
+        assert_eq!(swept(minutes).await.unwrap().closed, 1);
+        let summary: Summary = stage::read_json(&stage, &ledger::summary_key(&run)).await.unwrap().unwrap();
+        assert_eq!(summary.status, Status::Failed);
+        assert!(summary.notes[0].contains("load: there is no grant"), "{:?}", summary.notes);
+        assert_eq!(swept(minutes + 20).await.unwrap(), Swept::default(), "nothing is open");
+    });
+    let told = bus.events().into_iter().filter(|event| matches!(event, Event::RunFailed { .. })).count();
+    assert_eq!(told, 2, "once when it was met, once when the run was closed");
+}
+
+async fn plan_of(stage: &DirectoryStage, run: &RunId) -> findata_shared::plan::Batch {
+    ledger::plan(stage, run).await.unwrap().batches.remove(0)
+}
+
+#[test]
+fn a_run_whose_last_batch_closed_nothing_is_closed_by_the_sweeper() {
+    let (server, home, queue, bus) =
+        (Simulator::with_symbols(12), Home::new(), LocalQueue::default(), LocalBus::default());
+    wait(async {
+        let (stage, run, started) = planned(&home, &server, &queue).await;
+        let message = queue.receive().unwrap().message;
+        findata_extract::handle(&message, &client(&server.url(), "test-key"), &stage, &DayClock(today()), None)
+            .await
+            .unwrap();
+        // As after a kill between the entry of the batch and the write that closes the step.
+        std::fs::remove_file(home.stage().join(ledger::staged_key(&run))).unwrap();
+        let swept = sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(15), None).await.unwrap();
+        assert_eq!((swept.announced, swept.sent), (1, 0));
+        assert!(stage.get(&ledger::staged_key(&run)).await.unwrap().is_some());
+    });
+}
+
+#[test]
+fn a_call_that_comes_twice_is_one_run() {
+    let (server, home, queue, bus) =
+        (Simulator::with_symbols(12), Home::new(), LocalQueue::default(), LocalBus::default());
+    let stage = DirectoryStage::open(&home.stage()).unwrap();
+    let fmp = client(&server.url(), "test-key");
+    let defaults = Defaults { index: None, reach: Reach::default(), lifetimes: Default::default() };
+    let ask = |input: Value, id: &str, at: &str| {
+        let invocation = Invocation { id: id.into(), at: at.parse().unwrap() };
+        let clock = DayClock(today());
+        wait(async {
+            let telemetry = Telemetry::default();
+            event::handle(input, &invocation, &defaults, Ok(&fmp), &stage, &queue, &bus, &clock, &telemetry).await
+        })
+        .unwrap()
+    };
+    let direct = json!({"symbols": ["AAPL"], "datasets": ["profile"]});
+    let first = ask(direct.clone(), "call-1", "2026-09-18T10:00:00Z");
+    assert_eq!(first["status"], "begun", "{first}");
+    // Lambda tries again minutes later, with the same id.
+    assert_eq!(ask(direct.clone(), "call-1", "2026-09-18T10:02:00Z"), first);
+    assert_ne!(ask(direct.clone(), "call-2", "2026-09-18T10:02:00Z")["run_id"], first["run_id"]);
+    let event = json!({
+        "id": "event-1", "time": "2026-09-18T10:03:00Z", "detail-type": "RunRequested", "source": "findata", "detail": direct,
+    });
+    let first = ask(event.clone(), "call-3", "2026-09-18T10:03:05Z");
+    assert_eq!(ask(event, "call-4", "2026-09-18T10:04:00Z"), first);
+    let refused = ask(json!({"symbols": ["A'B"]}), "call-5", "2026-09-18T10:05:00Z");
+    assert_eq!(refused["status"], "failed");
+    let none = ask(json!({"retry": "no-such-run"}), "call-6", "2026-09-18T10:06:00Z");
+    assert!(none["reason"].as_str().unwrap().contains("no run no-such-run"), "{none}");
+    assert_eq!(bus.events().len(), 2);
+}
+
+#[test]
+fn an_entry_that_the_plan_does_not_know_closes_no_step() {
+    // Two batches; a try of fanout that was cut short left an entry of its own.
+    let (server, home, queue, clock) =
+        (Simulator::with_symbols(60), Home::new(), LocalQueue::default(), DayClock(today()));
+    wait(async {
+        let stage = DirectoryStage::open(&home.stage()).unwrap();
+        let symbols = server.symbols();
+        let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+        let request = request(&symbols, Options { datasets: vec!["profile".into()], ..Options::default() });
+        let fmp = client(&server.url(), "test-key");
+        findata_fanout::handle(&request, &fmp, &stage, &queue, &clock).await.unwrap();
+        let stray = ledger::batch_key(&request.run_id, "unknown");
+        stage::write_json_once(&stage, &stray, &BatchEntry::new("unknown")).await.unwrap();
+        let mut closed = Vec::new();
+        while let Some(delivery) = queue.receive() {
+            closed.push(findata_extract::handle(&delivery.message, &fmp, &stage, &clock, None).await.unwrap());
+        }
+        assert_eq!(closed, [false, true].map(|closed| Worked::Done { closed }));
+        let staged: ledger::Staged =
+            stage::read_json(&stage, &ledger::staged_key(&request.run_id)).await.unwrap().unwrap();
+        assert_eq!(staged.batches, ["b00001", "b00002"]);
+    });
+}

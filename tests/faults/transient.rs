@@ -1,0 +1,110 @@
+//! Faults that pass: a retry heals them, and the tables are those of a run without.
+
+use std::thread;
+
+use findata_shared::run::Status;
+use findata_tests::{Home, Job, Simulator};
+
+use super::{SYMBOLS, assert_whole, whole};
+
+/// Faults of one run, each on its own endpoint, and how often they are to strike in all: of two companies, with two cadences
+/// of each statement, the index's prices, and one share count. A number of 0 is for a share of the calls, which nobody knows
+/// beforehand.
+const RUNS: [(&[&str], u64, u64); 5] = [
+    (
+        &[
+            "rate-limit=x1,profile",
+            "limit-on-200=x1,prices",
+            "server-error=x2,income-statement",
+            "html=x1,balance-sheet",
+            "plain-text=x1,cash-flow",
+            "truncated=x1,dividends",
+            "reset=x1,splits",
+            "unavailable=x1,shares-float",
+        ],
+        2 + 3 + 8 + 4 + 4 + 2 + 2 + 1,
+        2 + 3 + 8 + 4 + 4 + 2 + 2 + 1,
+    ),
+    (
+        &[
+            "truncated=x1,profile",
+            "reset=x1,prices",
+            "plain-text=x1,income-statement",
+            "rate-limit=x1,balance-sheet",
+            "server-error=x2,cash-flow",
+            "html=x1,dividends",
+            "limit-on-200=x1,splits",
+            "rate-limit=x1,shares-float",
+        ],
+        2 + 3 + 4 + 4 + 8 + 2 + 2 + 1,
+        2 + 3 + 4 + 4 + 8 + 2 + 2 + 1,
+    ),
+    (
+        &[
+            "endless=x1,dividends,AAPL",
+            "gzip-bomb=x1,splits,AAPL",
+            "reset=x1,statements",
+            "html=x1,profile",
+            "truncated=x1,prices",
+        ],
+        1 + 1 + 12 + 2 + 3,
+        1 + 1 + 12 + 2 + 3,
+    ),
+    // Slow and talkative answers need no second try.
+    (&["stall=0.2s,prices", "slow=0.2s,profile", "extra-field"], 22, 0),
+    (&["server-error=0.1", "truncated=0.1", "rate-limit=0.1"], 0, 0),
+];
+
+#[test]
+fn faults_that_pass_leave_the_tables_of_a_run_without_them() {
+    whole();
+    thread::scope(|scope| {
+        for (faults, strikes, retries) in RUNS {
+            scope.spawn(move || {
+                let (server, home) = (Simulator::with_faults(12, faults), Home::new());
+                let summary = Job::new(server.url(), &SYMBOLS).run_ok(&home);
+                assert_eq!(summary.status, Status::Complete, "{faults:?}: {:?}", summary.failures);
+                let injected = server.faults_injected();
+                assert!(
+                    injected == strikes || (strikes == 0 && injected > 0),
+                    "{faults:?} struck {:?}",
+                    server.faults()
+                );
+                let retries = if strikes == 0 { injected } else { retries };
+                assert_eq!(server.calls(), 22 + retries, "{faults:?}: one more call for each strike that fails");
+                assert_eq!(summary.calls, server.calls(), "{faults:?}");
+                assert_whole(&home, &format!("{faults:?}"));
+            });
+        }
+    });
+}
+
+#[test]
+fn a_field_that_nobody_knows_is_kept_in_raw() {
+    let (server, home) = (Simulator::with_faults(12, &["extra-field=profile"]), Home::new());
+    Job::new(server.url(), &["AAPL"])
+        .with(|o| (o.datasets, o.skip_analytics) = (vec!["profile".into()], true))
+        .run_ok(&home);
+    assert!(home.text("select payload from raw.profile").contains("\"addedByTheSource\":\"new\""));
+}
+
+#[test]
+fn an_empty_answer_never_takes_away_what_is_there() {
+    let home = Home::copy_of(&whole().0);
+    let server = Simulator::with_faults(12, &["empty"]);
+    let summary = Job::new(server.url(), &SYMBOLS).with(|o| o.full = true).run_ok(&home);
+    assert_ne!(summary.status, Status::Complete, "a known company without a profile is no complete run");
+    assert_whole(&home, "empty answers");
+}
+
+#[test]
+fn a_fault_of_one_company_is_healed_by_the_next_run_alone() {
+    let home = Home::new();
+    let faulty = Simulator::with_faults(12, &["not-found=NOCAP"]);
+    let partial = Job::new(faulty.url(), &SYMBOLS).run_ok(&home);
+    assert_eq!(partial.status, Status::Partial);
+    let good = Simulator::with_symbols(12);
+    let healed = Job::new(good.url(), &SYMBOLS).run_ok(&home);
+    assert_eq!((healed.status, good.calls()), (Status::Complete, 11));
+    assert_whole(&home, "healed");
+}

@@ -1,0 +1,108 @@
+//! The budget that all share who have a key and a stage: with real clients, a real directory, and a server that counts.
+
+mod processes;
+
+use std::num::NonZeroU32;
+
+use chrono::Utc;
+use findata_local::{fmp_server::Options, stage::DirectoryStage};
+use findata_shared::{
+    Error,
+    fmp::{Fmp, FmpPlan, Settings, Work},
+    run::RunId,
+    stage::Stage,
+};
+use findata_tests::{Home, Simulator, findata, today, wait};
+use secrecy::SecretString;
+
+/// The key of these tests; it must be nowhere.
+const KEY: &str = "key-that-is-nowhere";
+
+/// A client with so many calls a minute, on a stage that others work on too.
+fn client(server: &Simulator, home: &Home, calls: u32) -> Fmp {
+    client_at(&server.url(), DirectoryStage::open(&home.stage()).unwrap(), calls, None)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the budget keeps to the real clock")]
+fn client_at(url: &str, stage: impl Stage + 'static, calls: u32, max_calls: Option<u64>) -> Fmp {
+    let settings = Settings {
+        url: url.into(),
+        key: SecretString::from(KEY),
+        plan: FmpPlan::PerMinute(NonZeroU32::new(calls).unwrap()),
+        bytes: None,
+        in_flight: 64,
+        limit_pause: std::time::Duration::from_secs(1),
+        bulk_pause: std::time::Duration::ZERO,
+    };
+    let fmp = Fmp::new(&settings).unwrap().sharing(stage);
+    fmp.begin(&Work { run: RunId::new(Utc::now(), 1), begun: Utc::now(), max_calls });
+    fmp
+}
+
+async fn profile(fmp: &Fmp) -> Result<(), Error> {
+    fmp.get("profile", &[("symbol", "AAPL".into())]).await.body.map(|_| ())
+}
+
+#[test]
+fn a_key_that_one_worker_is_refused_is_asked_for_by_no_other() {
+    let (server, home) = (Simulator::start(Options { key: Some("another".into()), ..Options::default() }), Home::new());
+    wait(async {
+        let (one, other) = (client(&server, &home, 600), client(&server, &home, 600));
+        assert!(matches!(profile(&one).await, Err(Error::Stop(_))));
+        assert!(matches!(profile(&other).await, Err(Error::Stop(_))));
+        assert_eq!(server.calls(), 1);
+        // A person may have mended it before a later run.
+        assert!(matches!(profile(&client(&server, &home, 600)).await, Err(Error::Stop(_))));
+        assert_eq!(server.calls(), 2);
+    });
+}
+
+#[test]
+fn bandwidth_that_is_used_up_ends_every_run_of_the_day() {
+    let (server, home) = (Simulator::with_faults(12, &["bandwidth"]), Home::new());
+    wait(async {
+        for _ in 0..3 {
+            assert!(matches!(profile(&client(&server, &home, 600)).await, Err(Error::Budget(_))));
+        }
+        assert_eq!(server.calls(), 1);
+    });
+}
+
+#[test]
+fn a_limit_of_a_run_holds_for_all_its_workers() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
+    let run = RunId::new(chrono::DateTime::default(), 5);
+    wait(async {
+        let work = Work { run: run.clone(), begun: chrono::DateTime::default(), max_calls: Some(25) };
+        let calls = (0..4).map(|_| {
+            let fmp = client(&server, &home, 6_000);
+            fmp.begin(&work);
+            async move {
+                let calls = futures::future::join_all((0..10).map(|_| profile(&fmp))).await;
+                fmp.finish().await;
+                calls.into_iter().filter(Result::is_ok).count()
+            }
+        });
+        let done: usize = futures::future::join_all(calls).await.into_iter().sum();
+        assert_eq!((done, server.calls()), (25, 25));
+    });
+}
+
+#[test]
+fn a_run_keeps_to_its_plan_and_writes_the_key_nowhere() {
+    let limit = Options { symbols: 12, today: today(), calls_per_minute: Some(1_200), ..Options::default() };
+    let (server, home) = (Simulator::start(limit), Home::new());
+    let run = findata(&["run", "--json", "--days", "30", "--fmp-plan", "1200", "--datasets", "profile,prices,splits"])
+        .home(&home)
+        .url(server.url())
+        .key(KEY)
+        .option("--symbols", "AAPL,MSFT,KO,JNJ,XOM,WMT");
+    let output = run.run();
+    assert_eq!((output.code, server.refused()), (Some(0), 0), "{output:#?}");
+    let budget = &output.json()["budget"];
+    assert!(budget["waited_seconds"].as_f64() > Some(0.5) && budget["limit_per_minute"] == 1_200, "{budget}");
+    let objects = home.keys("state/budget/");
+    assert_eq!(objects.len(), 1, "{objects:?}");
+    let object = std::fs::read_to_string(home.stage().join(&objects[0])).unwrap();
+    assert!(object.len() < 1_000 && !object.contains(KEY) && !objects[0].contains(KEY), "{object}");
+}

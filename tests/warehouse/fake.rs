@@ -1,0 +1,21 @@
+//! The double's own promises, which the other tests here lean on: privileges, locks, resumes, faults on demand.
+
+use std::{path::PathBuf, process::Command};
+
+use findata_tests::FakeSnowflake;
+
+#[test]
+fn the_fake_behaves_as_the_tests_assume() {
+    let Some(python) = FakeSnowflake::python() else { return };
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("snowflake/test_double.py");
+    let folder = tempfile::tempdir().unwrap();
+    let done = Command::new(python)
+        .arg(script)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .current_dir(folder.path())
+        .output()
+        .expect("Python starts");
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{told}");
+    println!("{told}");
+}
