@@ -143,7 +143,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// The bars in_range the requested days, with their digits unchanged.
+/// The bars within the requested days, with their digits unchanged.
 fn in_range(endpoint: &str, body: &str, from: &str, to: &str) -> String {
     if !endpoint.starts_with("historical-price-eod") || from.is_empty() {
         return body.to_owned();
