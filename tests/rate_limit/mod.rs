@@ -1,4 +1,5 @@
-//! The budget that all share who have a key and a stage: with real clients, a real directory, and a server that counts.
+//! The rate limiter that all processes with the same key and stage share, tested with real clients,
+//! a real directory and a server that counts calls.
 
 mod processes;
 
@@ -15,15 +16,15 @@ use findata_shared::{
 use findata_tests::{Home, Simulator, findata, today, wait};
 use secrecy::SecretString;
 
-/// The key of these tests; it must be nowhere.
-const KEY: &str = "key-that-is-nowhere";
+/// The API key of these tests; it must not appear anywhere.
+const KEY: &str = "key-that-must-not-leak";
 
-/// A client with so many calls a minute, on a stage that others work on too.
+/// A client limited to this many calls per minute, on a stage shared with other clients.
 fn client(server: &Simulator, home: &Home, calls: u32) -> Fmp {
     client_at(&server.url(), DirectoryStage::open(&home.stage()).unwrap(), calls, None)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the budget keeps to the real clock")]
+#[expect(clippy::disallowed_methods, reason = "the rate limiter uses the real clock")]
 fn client_at(url: &str, stage: impl Stage + 'static, calls: u32, max_calls: Option<u64>) -> Fmp {
     let settings = Settings {
         url: url.into(),
@@ -44,21 +45,21 @@ async fn profile(fmp: &Fmp) -> Result<(), Error> {
 }
 
 #[test]
-fn a_key_that_one_worker_is_refused_is_asked_for_by_no_other() {
+fn a_key_refused_for_one_worker_stops_all_workers() {
     let (server, home) = (Simulator::start(Options { key: Some("another".into()), ..Options::default() }), Home::new());
     wait(async {
         let (one, other) = (client(&server, &home, 600), client(&server, &home, 600));
         assert!(matches!(profile(&one).await, Err(Error::Stop(_))));
         assert!(matches!(profile(&other).await, Err(Error::Stop(_))));
         assert_eq!(server.calls(), 1);
-        // A person may have mended it before a later run.
+        // Someone may have fixed the key before a later run.
         assert!(matches!(profile(&client(&server, &home, 600)).await, Err(Error::Stop(_))));
         assert_eq!(server.calls(), 2);
     });
 }
 
 #[test]
-fn bandwidth_that_is_used_up_ends_every_run_of_the_day() {
+fn exhausted_bandwidth_stops_every_run_of_the_day() {
     let (server, home) = (Simulator::with_faults(12, &["bandwidth"]), Home::new());
     wait(async {
         for _ in 0..3 {
@@ -69,7 +70,7 @@ fn bandwidth_that_is_used_up_ends_every_run_of_the_day() {
 }
 
 #[test]
-fn a_limit_of_a_run_holds_for_all_its_workers() {
+fn the_call_limit_of_a_run_applies_to_all_its_workers_together() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let run = RunId::new(chrono::DateTime::default(), 5);
     wait(async {
@@ -89,7 +90,7 @@ fn a_limit_of_a_run_holds_for_all_its_workers() {
 }
 
 #[test]
-fn a_run_keeps_to_its_plan_and_writes_the_key_nowhere() {
+fn a_run_respects_its_rate_limit_and_never_stores_the_key() {
     let limit = Options { symbols: 12, today: today(), calls_per_minute: Some(1_200), ..Options::default() };
     let (server, home) = (Simulator::start(limit), Home::new());
     let run = findata(&["run", "--json", "--days", "30", "--fmp-plan", "1200", "--datasets", "profile,prices,splits"])
