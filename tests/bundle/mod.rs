@@ -1,4 +1,5 @@
-//! The bundle on a local AWS: the functions of a release behind the real template, Snowflake's double beside them.
+//! The deployed functions on a local AWS: release builds behind the real template, with the fake
+//! Snowflake beside them.
 
 mod faults;
 mod misconfiguration;
@@ -11,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::warehouse::{comparison, contract::set_up};
 
-/// Symbols of the server's world that a run takes.
+/// How many of the server's symbols a run takes.
 const SYMBOLS: usize = 4;
 
-/// A stack with the tables and the stage that `findata setup-sql` makes.
+/// A stack with the tables and the stage that `findata setup-sql` creates.
 fn bundle(server: &Simulator, parameters: &[(&str, &str)]) -> Option<Bundle> {
     let bundle = Bundle::start(server, parameters)?;
     let mut warehouse =
@@ -32,12 +33,12 @@ fn symbols(server: &Simulator) -> Vec<String> {
     server.symbols().into_iter().take(SYMBOLS).collect()
 }
 
-/// A request for them, in fanout's words.
+/// A request for these symbols, as fanout's input.
 fn request(server: &Simulator) -> Value {
     json!({"symbols": symbols(server), "days": 20})
 }
 
-/// The same day on a laptop.
+/// The same run on this machine with DuckDB.
 fn run_locally(server: &Simulator) -> Home {
     let home = Home::new();
     let symbols = symbols(server);
@@ -46,7 +47,7 @@ fn run_locally(server: &Simulator) -> Home {
     home
 }
 
-/// The run that an answer of fanout names.
+/// The run named in fanout's response.
 fn started_run(answer: &Value) -> RunId {
     assert_eq!(answer["status"], "begun", "{answer}");
     answer["run_id"].as_str().unwrap().parse().unwrap()

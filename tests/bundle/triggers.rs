@@ -1,4 +1,4 @@
-//! Everything that can begin a run ends it with the tables of a laptop.
+//! Every way to start a run ends with the tables of a local run.
 
 use findata_local::fmp_server::Options;
 use findata_shared::run::{RunId, Status, Summary};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{SYMBOLS, assert_same_tables, bundle, request, started_run};
 
-/// A queue that hears of every end of a run.
+/// Creates a queue that receives every event that ends a run.
 fn listen(bundle: &Bundle) -> String {
     let url = bundle.call("sqs", "create_queue", json!({"QueueName": "listener"}));
     let url = url["QueueUrl"].as_str().unwrap().to_owned();
@@ -32,8 +32,8 @@ fn listen(bundle: &Bundle) -> String {
     url
 }
 
-/// The events that were heard about a run.
-fn heard(bundle: &Bundle, queue: &str, run: &RunId) -> Vec<Value> {
+/// The events received about a run.
+fn received(bundle: &Bundle, queue: &str, run: &RunId) -> Vec<Value> {
     let asked = json!({"QueueUrl": queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
     let messages = bundle.call("sqs", "receive_message", asked);
     let events = messages["Messages"].as_array().into_iter().flatten();
@@ -44,10 +44,10 @@ fn heard(bundle: &Bundle, queue: &str, run: &RunId) -> Vec<Value> {
 fn assert_complete(bundle: &Bundle, queue: &str, run: &RunId) -> Summary {
     let summary = bundle.summary(run);
     assert_eq!(summary.status, Status::Complete, "{summary:#?}");
-    assert_eq!(summary.warehouse.resumes, 2, "a session of load's and one of analytics'");
+    assert_eq!(summary.warehouse.resumes, 2, "one session for load and one for analytics");
     assert!(summary.cost.usd > 0.0 && summary.cost.lambda_gb_s > 0.0, "{:?}", summary.cost);
     let events =
-        bundle.wait_for("RunCompleted", || Some(heard(bundle, queue, run)).filter(|events| !events.is_empty()));
+        bundle.wait_for("RunCompleted", || Some(received(bundle, queue, run)).filter(|events| !events.is_empty()));
     for event in &events {
         assert_eq!((&event["detail-type"], &event["detail"]["status"]), (&json!("RunCompleted"), &json!("complete")));
     }
@@ -55,14 +55,14 @@ fn assert_complete(bundle: &Bundle, queue: &str, run: &RunId) -> Summary {
 }
 
 #[test]
-fn a_tick_an_event_and_a_call_end_in_the_tables_of_a_laptop() {
+fn a_tick_an_event_and_an_invocation_give_the_tables_of_a_local_run() {
     let server = Simulator::with_symbols(SYMBOLS);
     let Some(bundle) = bundle(&server, &[]) else { return };
     let queue = listen(&bundle);
     let home = Home::new();
     let all = server.symbols();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    // The schedule names no days: five years for symbols not seen before.
+    // The schedule does not set a number of days: new symbols get five years.
     Job::new(server.url(), &all).with(|o| o.prices_from = None).run_ok(&home);
 
     let tick = [("schedule", "findata-daily"), ("at", "2026-09-18T10:00:00Z")];
@@ -71,7 +71,7 @@ fn a_tick_an_event_and_a_call_end_in_the_tables_of_a_laptop() {
     let first = assert_complete(&bundle, &queue, &daily);
     assert_eq!(first.symbols, SYMBOLS as u64);
     assert_same_tables(&home, &bundle);
-    // The same tick once more is the same run.
+    // Repeating the tick does not start another run.
     bundle.control("/_tick", &tick);
 
     let mut asked = request(&server);
@@ -88,18 +88,18 @@ fn a_tick_an_event_and_a_call_end_in_the_tables_of_a_laptop() {
     assert_complete(&bundle, &queue, &run);
     assert_same_tables(&home, &bundle);
 
-    // What is fresh is not asked for again.
+    // Fresh data is not fetched again.
     let calls = server.calls();
     asked["full"] = json!(false);
     let run = started_run(&bundle.invoke("fanout", &asked));
     assert_eq!(assert_complete(&bundle, &queue, &run).calls, 0);
     assert_eq!(server.calls(), calls);
     let plans = bundle.keys("runs/").into_iter().filter(|key| key.ends_with("/plan.json")).count();
-    assert_eq!(plans, 4, "a tick that came twice is one run");
+    assert_eq!(plans, 4, "a repeated tick starts one run");
 }
 
 #[test]
-fn the_command_asks_for_a_run_and_waits_for_it() {
+fn the_invoke_command_requests_a_run_and_waits_for_it() {
     let server = Simulator::start(Options { symbols: SYMBOLS, today: today(), ..Options::default() });
     let Some(bundle) = bundle(&server, &[]) else { return };
     let symbols = super::symbols(&server);
