@@ -1,5 +1,5 @@
-//! Every error body that was recorded at FMP and every fault of its double through the client alone: what the caller is told
-//! to do next, and how many calls it took to know.
+//! Every recorded error body and every fault of the simulator through the client alone: what the
+//! caller is to do next, and how many calls it took to find out.
 
 use std::{fs, thread};
 
@@ -9,34 +9,34 @@ use findata_shared::{
 };
 use findata_tests::{Replay, Simulator, client, shared_folder, wait};
 
-/// What an answer tells its caller to do.
+/// What the caller of the client does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Move {
-    /// Take the rows.
+enum Action {
+    /// Use the rows.
     Rows,
-    /// There are none: remember it, take nothing away.
+    /// There are no rows: remember that, but delete nothing.
     Empty,
-    /// It failed in all tries; it may pass later.
+    /// All attempts failed; the failure may be transient.
     Retry,
-    /// The limit of calls, which is everybody's, outlasted all patience.
+    /// The call limit, which all processes share, was still exceeded after every retry.
     Limited,
-    /// The endpoint is not there: take another way.
+    /// The endpoint does not exist: use another one.
     NotOffered,
-    /// The plan lacks it: leave it out.
+    /// Not in the plan: leave the task out.
     NotInPlan,
-    /// It will never work as asked.
+    /// The request will never work.
     Reject,
-    /// Call no more.
+    /// Make no more calls.
     Stop,
-    /// Call no more until the budget is filled again.
+    /// Make no more calls until the call budget is renewed.
     Budget,
-    /// Of the set-up; FMP's answers never are.
+    /// A configuration error, which FMP's responses never are.
     Config,
 }
 
-use Move::{Budget, Config, Empty, Limited, NotInPlan, NotOffered, Reject, Retry, Rows, Stop};
+use Action::{Budget, Config, Empty, Limited, NotInPlan, NotOffered, Reject, Retry, Rows, Stop};
 
-fn of(answer: &Answer) -> Move {
+fn classify(answer: &Answer) -> Action {
     match &answer.body {
         Ok(Some(_)) => Rows,
         Ok(None) => Empty,
@@ -51,12 +51,12 @@ fn of(answer: &Answer) -> Move {
     }
 }
 
-/// Tries of one call, and answers that the limit is reached after which it gives up.
+/// Attempts per call, and the number of "limit reached" responses after which the client gives up.
 const TRIES: u32 = 5;
 const LIMITED: u32 = 9;
 
-/// Every kind of fault, its move, and its calls.
-const FAULTS: [(&str, Move, u32); 23] = [
+/// Every kind of fault, the resulting action, and the number of calls.
+const FAULTS: [(&str, Action, u32); 23] = [
     ("rate-limit", Limited, LIMITED),
     ("limit-on-200", Limited, LIMITED),
     ("bandwidth", Budget, 1),
@@ -75,17 +75,17 @@ const FAULTS: [(&str, Move, u32); 23] = [
     ("reset", Retry, TRIES),
     ("endless", Retry, TRIES),
     ("gzip-bomb", Retry, TRIES),
-    // Thirty seconds of silence are not waited for.
+    // The client does not wait out thirty seconds of silence.
     ("stall=x1", Rows, 2),
     ("slow", Rows, 1),
-    // Their rows are looked at one by one, later.
+    // Rows are checked one by one, later.
     ("missing-field", Rows, 1),
     ("retyped-field", Rows, 1),
     ("extra-field", Rows, 1),
 ];
 
-/// Every recorded body by its file, whose name begins with its status.
-const RECORDED: [(&str, Move); 15] = [
+/// Every recorded body by file; the file name begins with the HTTP status.
+const RECORDED: [(&str, Action); 15] = [
     ("200_bulk_throttle_on_csv_endpoint.RECONSTRUCTED.json", Limited),
     ("200_unknown_symbol.json", Empty),
     ("400_bulk_past_end_part.txt", Reject),
@@ -108,13 +108,13 @@ fn dividends(url: &str) -> Answer {
 }
 
 #[test]
-fn every_fault_tells_its_move() {
+fn every_fault_leads_to_the_expected_action() {
     thread::scope(|scope| {
-        for (fault, next, calls) in FAULTS {
+        for (fault, expected, calls) in FAULTS {
             scope.spawn(move || {
                 let server = Simulator::with_faults(12, &[fault]);
                 let answer = dividends(&server.url());
-                assert_eq!((of(&answer), answer.calls), (next, calls), "{fault}: {:?}", answer.body);
+                assert_eq!((classify(&answer), answer.calls), (expected, calls), "{fault}: {:?}", answer.body);
                 assert_eq!(server.calls(), u64::from(calls), "{fault}");
             });
         }
@@ -122,8 +122,8 @@ fn every_fault_tells_its_move() {
 }
 
 #[test]
-fn every_kind_of_fault_is_in_the_table() {
-    let Err(text) = "no-such-kind".parse::<findata_local::fmp_server::Fault>() else { panic!("a kind of that name") };
+fn every_kind_of_fault_is_covered() {
+    let Err(text) = "no-such-kind".parse::<findata_local::fmp_server::Fault>() else { panic!("there is such a kind") };
     let mut kinds: Vec<&str> = text.split("there are ").nth(1).unwrap().split(", ").collect();
     let mut known = FAULTS.map(|(fault, ..)| fault.split('=').next().unwrap());
     kinds.sort_unstable();
@@ -132,17 +132,17 @@ fn every_kind_of_fault_is_in_the_table() {
 }
 
 #[test]
-fn every_recorded_body_tells_its_move() {
+fn every_recorded_body_leads_to_the_expected_action() {
     let Some(folder) = shared_folder("fmp/recorded/errors") else { return };
     let names = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.filter(|name| name != "PROVENANCE.md").collect();
     names.sort();
-    assert_eq!(names, RECORDED.map(|(name, _)| name), "each file has its line in the table");
-    for (file, next) in RECORDED {
+    assert_eq!(names, RECORDED.map(|(name, _)| name), "every file is in the table");
+    for (file, expected) in RECORDED {
         let body = fs::read_to_string(folder.join(file)).unwrap();
         let server = Replay::new().override_endpoint("dividends", file[..3].parse().unwrap(), &body).start();
         let answer = dividends(server.url());
-        let calls = if next == Limited { LIMITED } else { 1 };
-        assert_eq!((of(&answer), answer.calls), (next, calls), "{file}: {:?}", answer.body);
+        let calls = if expected == Limited { LIMITED } else { 1 };
+        assert_eq!((classify(&answer), answer.calls), (expected, calls), "{file}: {:?}", answer.body);
     }
 }

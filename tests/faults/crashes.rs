@@ -1,24 +1,25 @@
-//! The command killed anywhere: the next run ends with the tables of one that was not.
+//! Killing the command at any point: the next run ends with the tables of an undisturbed run.
 
 use std::{thread, time::Duration};
 
 use findata_local::fmp_server::Options;
 use findata_tests::{Command, Home, Running, Simulator, findata, today, wait_until};
 
-use super::{SYMBOLS, assert_whole, whole};
+use super::{SYMBOLS, assert_fault_free_tables, fault_free};
 
-/// Where to kill.
+/// When to kill the command.
 #[derive(Debug, Clone, Copy)]
 enum Point {
-    /// Once the server has seen so many calls.
+    /// Once the server has seen this many calls.
     Calls(u64),
-    /// Once a key of the stage that ends so is there, and so many milliseconds later.
+    /// This many milliseconds after a key with this ending exists on the stage.
     Key(&'static str, u64),
 }
 
 use Point::{Calls, Key};
 
-/// Over fetching, staging, loading and computing. What happens after a pause depends on the machine; what must hold does not.
+/// Points during fetching, staging, loading and computing. What is running after a pause depends on
+/// the machine; the result must not.
 const POINTS: [Point; 12] = [
     Calls(1),
     Calls(11),
@@ -38,7 +39,8 @@ fn command(server: &Simulator, home: &Home) -> Command {
     findata(&["run", "--json", "--days", "30"]).home(home).url(server.url()).option("--symbols", SYMBOLS.join(","))
 }
 
-/// Waits for the point or the end, and kills; whether there was something to kill.
+/// Waits for the point or the end of the command, and kills it. Returns whether it was still
+/// running.
 fn kill_at(point: Point, server: &Simulator, home: &Home, mut running: Running) -> bool {
     let reached = |running: &mut Running| match point {
         Calls(n) => server.calls() >= n || running.has_ended(),
@@ -52,8 +54,8 @@ fn kill_at(point: Point, server: &Simulator, home: &Home, mut running: Running) 
     running.kill()
 }
 
-fn killed_and_run_again(point: Point) -> bool {
-    // A little latency, so that calls are a point in time.
+fn kill_and_rerun(point: Point) -> bool {
+    // A little latency spreads the calls over time.
     let server = Simulator::start(Options {
         symbols: 12,
         today: today(),
@@ -64,8 +66,8 @@ fn killed_and_run_again(point: Point) -> bool {
     let killed = kill_at(point, &server, &home, command(&server, &home).start());
     let next = command(&server, &home).run();
     assert_eq!(next.code, Some(0), "{point:?}: {next:#?}");
-    assert_whole(&home, &format!("{point:?}"));
-    // What was staged before the kill is finished, not forgotten.
+    assert_fault_free_tables(&home, &format!("{point:?}"));
+    // What was staged before the kill is finished.
     for key in home.keys("runs/").iter().filter(|key| key.ends_with("/staged.json")) {
         let summary = home.stage().join(key.replace("staged.json", "summary.json"));
         assert!(summary.exists(), "{point:?}: {key} was never finished");
@@ -74,12 +76,12 @@ fn killed_and_run_again(point: Point) -> bool {
 }
 
 #[test]
-fn a_run_after_a_kill_ends_with_the_tables_of_one_without() {
-    whole();
+fn a_run_after_a_kill_ends_with_the_tables_of_an_undisturbed_run() {
+    fault_free();
     let mut killed = 0;
     for points in POINTS.chunks(3) {
         killed += thread::scope(|scope| {
-            let threads: Vec<_> = points.iter().map(|point| scope.spawn(|| killed_and_run_again(*point))).collect();
+            let threads: Vec<_> = points.iter().map(|point| scope.spawn(|| kill_and_rerun(*point))).collect();
             threads.into_iter().map(|t| usize::from(t.join().unwrap())).sum::<usize>()
         });
     }
@@ -87,8 +89,8 @@ fn a_run_after_a_kill_ends_with_the_tables_of_one_without() {
 }
 
 #[test]
-fn a_run_killed_again_and_again_still_ends() {
-    whole();
+fn a_run_killed_three_times_still_completes() {
+    fault_free();
     let server = Simulator::start(Options {
         symbols: 12,
         today: today(),
@@ -101,16 +103,16 @@ fn a_run_killed_again_and_again_still_ends() {
     }
     let last = command(&server, &home).run();
     assert_eq!(last.code, Some(0), "{last:#?}");
-    assert_whole(&home, "after three kills");
+    assert_fault_free_tables(&home, "after three kills");
 }
 
 #[test]
-fn what_was_staged_before_a_kill_is_not_fetched_again() {
+fn data_staged_before_a_kill_is_not_fetched_again() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let killed = kill_at(Key("staged.json", 0), &server, &home, command(&server, &home).start());
     assert!(killed);
     let calls = server.calls();
     assert_eq!(command(&server, &home).run().code, Some(0));
     assert_eq!(server.calls(), calls);
-    assert_whole(&home, "staged before the kill");
+    assert_fault_free_tables(&home, "staged before the kill");
 }

@@ -1,4 +1,5 @@
-//! What the functions do on AWS besides their work, in this process: time that ends, the sweeper, calls that come twice.
+//! How the functions behave as Lambda functions, tested in this process: deadlines, the sweeper,
+//! repeated invocations.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,7 @@ use serde_json::{Value, json};
 use super::SYMBOLS;
 
 #[test]
-fn a_delivery_whose_time_ends_hands_the_rest_back() {
+fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
     let undisturbed = Home::new();
     let fast = Simulator::with_symbols(12);
     let symbols = fast.symbols();
@@ -54,8 +55,8 @@ fn a_delivery_whose_time_ends_hands_the_rest_back() {
                 Some(Deadline { begin: now, wait: now }),
             )
             .await;
-            assert!(matches!(late, Err(Error::Retry { .. })), "no task was done: {late:?}");
-            // Time for some of the calls, of which 64 are in flight at once.
+            assert!(matches!(late, Err(Error::Retry { .. })), "no task was finished: {late:?}");
+            // Enough time for some of the calls, of which 64 are in flight at once.
             let begin = now + Duration::from_millis(100);
             let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
             match findata_extract::handle(&message, &host.fmp, &host.stage, &clock, limit).await? {
@@ -67,7 +68,7 @@ fn a_delivery_whose_time_ends_hands_the_rest_back() {
                 Worked::Done { closed } => assert!(closed, "the only batch"),
             }
         }
-        assert!(parts > 0, "the time never ended");
+        assert!(parts > 0, "the deadline never struck");
         let run = &request.run_id;
         findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
         let measured = findata_analytics::Measured::default();
@@ -79,8 +80,8 @@ fn a_delivery_whose_time_ends_hands_the_rest_back() {
     assert!(home.content() == undisturbed.content(), "{:?}", home.differences(&undisturbed));
 }
 
-/// A run that was planned and of which nothing more is known.
-async fn planned(home: &Home, server: &Simulator, queue: &LocalQueue) -> (DirectoryStage, RunId, DateTime<Utc>) {
+/// A run that was planned and about which nothing more is known.
+async fn plan_run(home: &Home, server: &Simulator, queue: &LocalQueue) -> (DirectoryStage, RunId, DateTime<Utc>) {
     let started: DateTime<Utc> = "2026-09-18T10:00:00Z".parse().unwrap();
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     let mut request = request(&SYMBOLS, Options { datasets: vec!["profile".into()], ..Options::default() });
@@ -91,37 +92,38 @@ async fn planned(home: &Home, server: &Simulator, queue: &LocalQueue) -> (Direct
 }
 
 #[test]
-fn the_sweeper_helps_a_step_a_few_times_and_then_closes_the_run() {
+fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
     let (server, home, queue, bus) =
         (Simulator::with_symbols(12), Home::new(), LocalQueue::default(), LocalBus::default());
     wait(async {
-        let (stage, run, started) = planned(&home, &server, &queue).await;
+        let (stage, run, started) = plan_run(&home, &server, &queue).await;
         while queue.receive().is_some() {}
         let swept = |minutes: i64| sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(minutes), None);
         let nothing = |minutes: f64| Swept { open: 1, oldest_minutes: minutes, ..Swept::default() };
-        assert_eq!(swept(59).await.unwrap(), nothing(59.0), "it is given an hour");
+        assert_eq!(swept(59).await.unwrap(), nothing(59.0), "a step has an hour before the sweeper acts");
         let mut minutes = 0;
-        for help in 0..5 {
-            minutes += 60 << help;
-            assert_eq!(swept(minutes).await.unwrap().sent, 1, "help {help}");
+        for restart in 0..5 {
+            minutes += 60 << restart;
+            assert_eq!(swept(minutes).await.unwrap().sent, 1, "help {restart}");
             assert_eq!(queue.receive().unwrap().message, BatchMessage::new(run.clone(), plan_of(&stage, &run).await));
-            assert_eq!(swept(minutes + 15).await.unwrap().sent, 0, "not at every sweep");
+            assert_eq!(swept(minutes + 15).await.unwrap().sent, 0, "not on every sweep");
         }
         minutes += 60 << 5;
         assert_eq!(swept(minutes).await.unwrap().closed, 1);
         let staged: ledger::Staged = stage::read_json(&stage, &ledger::staged_key(&run)).await.unwrap().unwrap();
         assert_eq!((staged.batches.len(), staged.files.len()), (1, 0));
 
-        // Load never ends either: its call is repeated by writing the object again, and at last the run is closed.
+        // If load never finishes either, the sweeper invokes it again by rewriting the object, and
+        // finally closes the run.
         swept(minutes + 1).await.unwrap();
         let before = stage.get(&ledger::staged_key(&run)).await.unwrap().unwrap();
         let trouble = Error::Config("there is no grant".into());
         ledger::note_trouble(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
         ledger::note_trouble(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
         minutes += 1;
-        for help in 0..5 {
-            minutes += 20 << help;
-            assert_eq!(swept(minutes).await.unwrap().announced, 1, "help {help}");
+        for restart in 0..5 {
+            minutes += 20 << restart;
+            assert_eq!(swept(minutes).await.unwrap().announced, 1, "help {restart}");
         }
         assert_eq!(stage.get(&ledger::staged_key(&run)).await.unwrap().unwrap().body, before.body);
         minutes += 20 << 5;
@@ -131,8 +133,8 @@ fn the_sweeper_helps_a_step_a_few_times_and_then_closes_the_run() {
         assert!(summary.notes[0].contains("load: there is no grant"), "{:?}", summary.notes);
         assert_eq!(swept(minutes + 20).await.unwrap(), Swept::default(), "nothing is open");
     });
-    let told = bus.events().into_iter().filter(|event| matches!(event, Event::RunFailed { .. })).count();
-    assert_eq!(told, 2, "once when it was met, once when the run was closed");
+    let failed_events = bus.events().into_iter().filter(|event| matches!(event, Event::RunFailed { .. })).count();
+    assert_eq!(failed_events, 2, "once when the error occurred, once when the run was closed");
 }
 
 async fn plan_of(stage: &DirectoryStage, run: &RunId) -> findata_shared::plan::Batch {
@@ -140,16 +142,17 @@ async fn plan_of(stage: &DirectoryStage, run: &RunId) -> findata_shared::plan::B
 }
 
 #[test]
-fn a_run_whose_last_batch_closed_nothing_is_closed_by_the_sweeper() {
+fn the_sweeper_closes_the_fetch_step_if_the_last_batch_did_not() {
     let (server, home, queue, bus) =
         (Simulator::with_symbols(12), Home::new(), LocalQueue::default(), LocalBus::default());
     wait(async {
-        let (stage, run, started) = planned(&home, &server, &queue).await;
+        let (stage, run, started) = plan_run(&home, &server, &queue).await;
         let message = queue.receive().unwrap().message;
         findata_extract::handle(&message, &client(&server.url(), "test-key"), &stage, &DayClock(today()), None)
             .await
             .unwrap();
-        // As after a kill between the entry of the batch and the write that closes the step.
+        // As after a crash between writing the batch's ledger entry and the write that closes the
+        // step.
         std::fs::remove_file(home.stage().join(ledger::staged_key(&run))).unwrap();
         let swept = sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(15), None).await.unwrap();
         assert_eq!((swept.announced, swept.sent), (1, 0));
@@ -158,7 +161,7 @@ fn a_run_whose_last_batch_closed_nothing_is_closed_by_the_sweeper() {
 }
 
 #[test]
-fn a_call_that_comes_twice_is_one_run() {
+fn a_repeated_invocation_starts_one_run() {
     let (server, home, queue, bus) =
         (Simulator::with_symbols(12), Home::new(), LocalQueue::default(), LocalBus::default());
     let stage = DirectoryStage::open(&home.stage()).unwrap();
@@ -176,7 +179,7 @@ fn a_call_that_comes_twice_is_one_run() {
     let direct = json!({"symbols": ["AAPL"], "datasets": ["profile"]});
     let first = ask(direct.clone(), "call-1", "2026-09-18T10:00:00Z");
     assert_eq!(first["status"], "begun", "{first}");
-    // Lambda tries again minutes later, with the same id.
+    // Lambda retries minutes later with the same id.
     assert_eq!(ask(direct.clone(), "call-1", "2026-09-18T10:02:00Z"), first);
     assert_ne!(ask(direct.clone(), "call-2", "2026-09-18T10:02:00Z")["run_id"], first["run_id"]);
     let event = json!({
@@ -192,8 +195,8 @@ fn a_call_that_comes_twice_is_one_run() {
 }
 
 #[test]
-fn an_entry_that_the_plan_does_not_know_closes_no_step() {
-    // Two batches; a try of fanout that was cut short left an entry of its own.
+fn a_ledger_entry_that_is_not_in_the_plan_does_not_close_a_step() {
+    // Two batches. An interrupted attempt of fanout left an entry that the plan does not contain.
     let (server, home, queue, clock) =
         (Simulator::with_symbols(60), Home::new(), LocalQueue::default(), DayClock(today()));
     wait(async {

@@ -1,24 +1,24 @@
-//! Faults that last: classified, bounded, said, and never stored as data.
+//! Permanent faults: classified, bounded, reported, and never stored as data.
 
 use std::thread;
 
 use findata_shared::run::{Status, Summary};
 use findata_tests::{Home, Job, Simulator};
 
-/// Tries of one call.
+/// Attempts per call.
 const TRIES: u64 = 5;
-/// Calls of a task that hears nothing but that the call limit is reached.
+/// Calls of a task that only gets "limit reached" responses.
 const LIMITED: u64 = 9;
 
-/// What a fault on the income statements of AAPL must come to.
+/// A fault on AAPL's income statements and its expected effect.
 struct Case {
     fault: &'static str,
     status: Status,
-    /// Calls of the faulty task.
+    /// Calls of the affected task.
     calls: u64,
-    /// Words of the reason; empty where nothing fails.
+    /// Part of the failure's reason; empty if nothing fails.
     reason: &'static str,
-    /// Rows set aside.
+    /// Whether rows are quarantined.
     quarantined: bool,
 }
 
@@ -47,7 +47,8 @@ const CASES: [Case; 18] = [
     Case { quarantined: true, ..case("retyped-field", Status::Partial, 1, "retyped_field: revenue") },
 ];
 
-/// Profile and six years of income statements of two companies; only one task meets the fault.
+/// Runs the profiles and six years of income statements of two companies; the fault affects one
+/// task.
 fn run(case: &Case) -> (Home, Simulator, Summary) {
     let (server, home) = (Simulator::with_faults(12, &[&format!("{}=income-statement,AAPL", case.fault)]), Home::new());
     let job = Job::new(server.url(), &["AAPL", "KO"]).with(|o| {
@@ -60,7 +61,8 @@ fn run(case: &Case) -> (Home, Simulator, Summary) {
 fn check(case: &Case) {
     let (home, server, summary) = run(case);
     let fault = case.fault;
-    // What stops the run may come before the other calls are made; else exactly one task is hit.
+    // A fault that stops the run may do so before the other calls are made; any other fault affects
+    // exactly one task.
     let stops = ["forbidden", "legacy", "bandwidth"].contains(&fault);
     assert_eq!(server.faults_injected(), case.calls, "{fault}");
     if stops {
@@ -81,27 +83,23 @@ fn check(case: &Case) {
         "{fault}: {reasons:?}"
     );
     assert_eq!(home.count("select count(*) from staging.income_statement where symbol = 'AAPL'"), 0, "{fault}");
-    let aside = home.count("select count(*) from ops.quarantine where symbol = 'AAPL'");
-    assert_eq!(aside, if case.quarantined { 6 } else { 0 }, "{fault}");
-    // The failure leaves no trace of freshness: the next run asks again.
+    let quarantined = home.count("select count(*) from ops.quarantine where symbol = 'AAPL'");
+    assert_eq!(quarantined, if case.quarantined { 6 } else { 0 }, "{fault}");
+    // A failure leaves no freshness entry: the next run tries again.
     let good = Simulator::with_symbols(12);
-    let again = Job::new(good.url(), &["AAPL", "KO"]).with(|o| {
+    let next_run = Job::new(good.url(), &["AAPL", "KO"]).with(|o| {
         (o.quarters, o.skip_analytics, o.datasets) = (0, true, vec!["profile".into(), "income_statement".into()]);
     });
-    let again = again.run_ok(&home);
-    assert_eq!(again.status, Status::Complete, "{fault}: {:?}", again.failures);
+    let next_run = next_run.run_ok(&home);
+    assert_eq!(next_run.status, Status::Complete, "{fault}: {:?}", next_run.failures);
     let years = home.count("select count(*) from staging.income_statement where symbol = 'AAPL'");
     let remembered = ["empty", "payment"].contains(&fault);
-    assert_eq!(
-        years,
-        if remembered { 0 } else { 6 },
-        "{fault}: what is empty or refused is asked for again after a day"
-    );
+    assert_eq!(years, if remembered { 0 } else { 6 }, "{fault}: empty and refused results are refetched after a day");
 }
 
 #[test]
-fn a_fault_that_lasts_is_classified_bounded_and_never_stored() {
-    // At once: between their tries they only wait.
+fn a_permanent_fault_is_classified_bounded_and_never_stored() {
+    // In parallel, since most of the time is spent waiting between attempts.
     thread::scope(|scope| {
         for case in &CASES {
             scope.spawn(move || check(case));
@@ -110,7 +108,7 @@ fn a_fault_that_lasts_is_classified_bounded_and_never_stored() {
 }
 
 #[test]
-fn every_kind_of_fault_that_the_server_knows_is_tried() {
+fn every_kind_of_fault_is_covered_by_a_test() {
     let elsewhere = ["unauthorized", "error-object", "stall", "slow", "extra-field"];
     let kinds = kinds();
     assert!(kinds.len() > 20, "{kinds:?}");
@@ -119,14 +117,14 @@ fn every_kind_of_fault_that_the_server_knows_is_tried() {
     }
 }
 
-/// The names of all kinds, as the server lists them to one who asks for another.
+/// All kinds of faults, taken from the error message for an unknown kind.
 fn kinds() -> Vec<String> {
     let Err(text) = "no-such-kind".parse::<findata_local::fmp_server::Fault>() else { return Vec::new() };
     text.split("there are ").nth(1).unwrap_or_default().split(", ").map(str::to_owned).collect()
 }
 
 #[test]
-fn an_object_with_an_error_is_no_data_and_no_row() {
+fn an_error_object_is_treated_as_no_data_and_never_as_a_row() {
     let (server, home) = (Simulator::with_faults(12, &["error-object=dividends"]), Home::new());
     let summary = Job::new(server.url(), &["AAPL"])
         .with(|o| (o.skip_analytics, o.datasets) = (true, vec!["profile".into(), "dividends".into()]))
@@ -136,7 +134,7 @@ fn an_object_with_an_error_is_no_data_and_no_row() {
 }
 
 #[test]
-fn a_missing_field_of_all_rows_is_reported_as_drift() {
+fn a_field_missing_from_all_rows_is_reported_as_schema_drift() {
     let (server, home) = (Simulator::with_faults(12, &["missing-field=prices"]), Home::new());
     let summary = Job::new(server.url(), &["AAPL"])
         .with(|o| (o.skip_analytics, o.datasets) = (true, vec!["prices".into(), "profile".into()]))

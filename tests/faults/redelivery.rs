@@ -1,4 +1,4 @@
-//! Messages that come twice, steps that run twice, and a batch that nobody can handle.
+//! Duplicate messages, repeated steps, and a batch that always fails.
 
 use std::fs;
 
@@ -15,9 +15,9 @@ use findata_shared::{
 };
 use findata_tests::{Home, Job, Simulator, client, host, request, today, wait};
 
-use super::{SYMBOLS, assert_whole, whole};
+use super::{SYMBOLS, assert_fault_free_tables, fault_free};
 
-/// The handlers one after another, each more often than once.
+/// Runs the handlers in order, each more than once.
 fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Event>, Vec<Worked>)> {
     wait(async {
         let clock = DayClock(today());
@@ -25,7 +25,7 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
         let days = Options { prices_from: Some(today() - chrono::Days::new(29)), ..Options::default() };
         let (request, queue, bus) = (request(&SYMBOLS, days), LocalQueue::default(), LocalBus::default());
         let plan = findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
-        // A second call to fanout sends the same batches again.
+        // A second invocation of fanout sends the same batches again.
         let again = findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
         assert_eq!(plan, again);
         let mut messages: Vec<BatchMessage> = Vec::new();
@@ -33,7 +33,7 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
             messages.push(delivery.message);
         }
         assert_eq!(messages.len(), 2 * plan.batches.len());
-        // All deliveries at once, and one more after all of them.
+        // All deliveries in parallel, and one more after them.
         messages.push(messages[0].clone());
         let (last, first) = messages.split_last().unwrap();
         let work = first.iter().map(|message| findata_extract::handle(message, &host.fmp, &host.stage, &clock, None));
@@ -62,21 +62,22 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
 }
 
 #[test]
-fn every_message_and_step_twice_gives_the_tables_of_once() {
-    whole();
+fn repeating_every_message_and_step_gives_the_same_tables() {
+    fault_free();
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let (summary, events, closed) = every_step_twice(&home, &server).unwrap();
     assert_eq!(
         closed.iter().filter(|worked| **worked == Worked::Done { closed: true }).count(),
         1,
-        "one delivery closes fetching: {closed:?}"
+        "exactly one delivery closes the fetch step: {closed:?}"
     );
     assert_eq!(home.keys("runs/").iter().filter(|key| key.ends_with("staged.json")).count(), 1);
     assert_eq!(summary.status, Status::Complete);
     let completed = |event: &Event| matches!(event, Event::RunCompleted { status: Status::Complete, .. });
     assert!(!events.is_empty() && events.iter().all(completed), "{events:?}");
-    assert_whole(&home, "everything twice");
-    // Only the files of the entry that counts are loaded, though both deliveries may have landed some.
+    assert_fault_free_tables(&home, "everything twice");
+    // Only the files of the winning ledger entry are loaded, though both deliveries may have landed
+    // some.
     let loaded = home.count("select count(*) from ops.files");
     let rows: u64 = summary.rows.values().map(|r| r.staged).sum();
     assert_eq!(home.count("select sum(staged) from ops.files"), rows as i64);
@@ -85,7 +86,7 @@ fn every_message_and_step_twice_gives_the_tables_of_once() {
 }
 
 #[test]
-fn a_step_before_its_time_asks_to_come_again() {
+fn a_step_invoked_too_early_asks_to_be_retried() {
     let home = Home::new();
     let server = Simulator::with_symbols(12);
     let results = wait(async {
@@ -107,16 +108,17 @@ fn a_step_before_its_time_asks_to_come_again() {
     }
 }
 
-/// Symbols of two batches; NOCAP, whose share count is asked for, is in the first.
+/// The symbols of a full batch; there are two batches. NOCAP, whose share count is fetched too, is
+/// in the first.
 const BATCH: usize = 50;
 
 #[test]
-fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_closes() {
+fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_still_closes() {
     let symbols = findata_local::fmp_server::symbols(BATCH + 4);
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
     assert!(symbols[..BATCH].contains(&"NOCAP"));
     let (server, home) = (Simulator::with_symbols(BATCH + 4), Home::new());
-    // A file where the folder of the share counts must go: the first batch can never be written.
+    // A file blocks the folder of the share counts, so the first batch can never be landed.
     let obstacle = home.stage().join("landing/shares_float");
     fs::create_dir_all(obstacle.parent().unwrap()).unwrap();
     fs::write(&obstacle, "in the way").unwrap();
@@ -133,7 +135,7 @@ fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_closes() {
         "{:?}",
         summary.failures[0]
     );
-    // Three deliveries of fifty profiles and a share count, one of four profiles.
+    // Three deliveries of fifty profiles and a share count, one delivery of four profiles.
     assert_eq!(server.calls(), 3 * (BATCH as u64 + 1) + 4);
     assert_eq!(home.count("select count(*) from staging.profile"), 4);
     fs::remove_file(&obstacle).unwrap();
@@ -143,10 +145,11 @@ fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_closes() {
 }
 
 #[test]
-fn two_runs_at_once_on_one_stage_lose_nothing() {
-    whole();
+fn two_concurrent_runs_on_one_stage_lose_nothing() {
+    fault_free();
     let (server, home) = (Simulator::with_symbols(12), Home::new());
-    // Two processes want one warehouse file: one has it, the other says so and changes nothing.
+    // Two processes want the same warehouse file: one opens it, the other reports that and changes
+    // nothing.
     let command = |symbol: &str| {
         findata_tests::findata(&["run", "--json", "--days", "30"])
             .home(&home)
@@ -161,5 +164,5 @@ fn two_runs_at_once_on_one_stage_lose_nothing() {
         assert!(results.failed(1).contains("in use by another process"), "{results:#?}");
     }
     assert_eq!(command("AAPL,NOCAP").run().code, Some(0));
-    assert_whole(&home, "two at once");
+    assert_fault_free_tables(&home, "two at once");
 }

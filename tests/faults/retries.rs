@@ -1,4 +1,4 @@
-//! What is tried again: not before FMP says, and not without end.
+//! Retries wait as long as FMP says, and their total is capped.
 
 use std::{
     net::Ipv4Addr,
@@ -12,7 +12,8 @@ use findata_local::fmp_server::Fault;
 use findata_shared::{fmp::Work, run::RunId};
 use findata_tests::{Simulator, client, wait};
 
-/// Asks a server whose first answer is this status with a `Retry-After`; when its calls came.
+/// The times of the calls to a server whose first response has this status and a `Retry-After`
+/// header.
 async fn calls_after(status: StatusCode, seconds: u64) -> Vec<Instant> {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&calls);
@@ -37,9 +38,10 @@ async fn calls_after(status: StatusCode, seconds: u64) -> Vec<Instant> {
 }
 
 #[test]
-fn nothing_is_tried_again_before_the_time_that_fmp_names() {
+fn a_retry_waits_for_the_retry_after_time() {
     wait(async {
-        // Alone the client would wait a few milliseconds for the limit, and less than half a second for a server.
+        // Without the header the client would wait a few milliseconds after 429, and less than half
+        // a second after 503.
         let both = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].map(|s| calls_after(s, 2));
         for calls in futures::future::join_all(both).await {
             let pause = calls[1] - calls[0];
@@ -48,14 +50,14 @@ fn nothing_is_tried_again_before_the_time_that_fmp_names() {
     });
 }
 
-/// Every endpoint that the server knows.
+/// Every endpoint of the simulator.
 fn endpoints() -> Vec<String> {
     let Err(text) = "empty=nowhere".parse::<Fault>() else { return Vec::new() };
     text.split_once("statements, ").unwrap_or_default().1.split(", ").map(str::to_owned).collect()
 }
 
 #[test]
-fn above_a_share_of_the_calls_nothing_is_tried_again() {
+fn retries_are_capped_at_a_share_of_the_calls() {
     let server = Simulator::with_faults(12, &["server-error"]);
     let endpoints = endpoints();
     assert!(endpoints.len() > 30, "{endpoints:?}");
@@ -63,19 +65,21 @@ fn above_a_share_of_the_calls_nothing_is_tried_again() {
     let work = Work { run: RunId::new(DateTime::default(), 9), begun: DateTime::default(), max_calls: None };
     fmp.begin(&work);
     wait(async {
-        // Two calls of each endpoint fail ten times before its breaker opens, so that nothing but the cap holds them.
+        // Two calls per endpoint fail ten times before its breaker opens, so only the retry budget
+        // limits them.
         let calls = endpoints.iter().chain(&endpoints).map(|endpoint| fmp.get(endpoint, &[]));
         let answers = futures::future::join_all(calls).await;
         assert!(answers.iter().all(|answer| answer.body.is_err()));
         let (first, all) = (answers.len() as u64, server.calls());
         let retries = all - first;
-        // Without it: four of each.
+        // Without the retry budget: four retries each.
         assert!((first..=50 + all / 2).contains(&retries) && retries < 3 * first, "{retries} of {all} calls");
-        // Another piece of work has its own: asked of the endpoint that is the furthest from its breaker.
+        // Another unit of work has its own retry budget. Use the endpoint that is furthest from
+        // opening its breaker.
         let tries = |at: usize| answers[at].calls + answers[at + endpoints.len()].calls;
-        let spared = (0..endpoints.len()).min_by_key(|at| tries(*at)).unwrap();
-        assert!(tries(spared) < 2 * 4, "{}", tries(spared));
+        let least_tried = (0..endpoints.len()).min_by_key(|at| tries(*at)).unwrap();
+        assert!(tries(least_tried) < 2 * 4, "{}", tries(least_tried));
         fmp.begin(&work);
-        assert!(fmp.get(&endpoints[spared], &[]).await.calls > 2);
+        assert!(fmp.get(&endpoints[least_tried], &[]).await.calls > 2);
     });
 }

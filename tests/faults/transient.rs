@@ -1,15 +1,15 @@
-//! Faults that pass: a retry heals them, and the tables are those of a run without.
+//! Transient faults: retries recover from them, and the tables equal those of a fault-free run.
 
 use std::thread;
 
 use findata_shared::run::Status;
 use findata_tests::{Home, Job, Simulator};
 
-use super::{SYMBOLS, assert_whole, whole};
+use super::{SYMBOLS, assert_fault_free_tables, fault_free};
 
-/// Faults of one run, each on its own endpoint, and how often they are to strike in all: of two companies, with two cadences
-/// of each statement, the index's prices, and one share count. A number of 0 is for a share of the calls, which nobody knows
-/// beforehand.
+/// The faults of each run, each on its own endpoint, with the expected number of injected faults
+/// and of retries. The numbers are for two companies, two periods of each statement, the index's
+/// prices, and one share count. A number of 0 marks faults that affect a random share of the calls.
 const RUNS: [(&[&str], u64, u64); 5] = [
     (
         &[
@@ -50,37 +50,37 @@ const RUNS: [(&[&str], u64, u64); 5] = [
         1 + 1 + 12 + 2 + 3,
         1 + 1 + 12 + 2 + 3,
     ),
-    // Slow and talkative answers need no second try.
+    // Slow responses and extra fields need no retry.
     (&["stall=0.2s,prices", "slow=0.2s,profile", "extra-field"], 22, 0),
     (&["server-error=0.1", "truncated=0.1", "rate-limit=0.1"], 0, 0),
 ];
 
 #[test]
-fn faults_that_pass_leave_the_tables_of_a_run_without_them() {
-    whole();
+fn transient_faults_leave_the_tables_of_a_fault_free_run() {
+    fault_free();
     thread::scope(|scope| {
-        for (faults, strikes, retries) in RUNS {
+        for (faults, expected_faults, retries) in RUNS {
             scope.spawn(move || {
                 let (server, home) = (Simulator::with_faults(12, faults), Home::new());
                 let summary = Job::new(server.url(), &SYMBOLS).run_ok(&home);
                 assert_eq!(summary.status, Status::Complete, "{faults:?}: {:?}", summary.failures);
                 let injected = server.faults_injected();
                 assert!(
-                    injected == strikes || (strikes == 0 && injected > 0),
+                    injected == expected_faults || (expected_faults == 0 && injected > 0),
                     "{faults:?} struck {:?}",
                     server.faults()
                 );
-                let retries = if strikes == 0 { injected } else { retries };
-                assert_eq!(server.calls(), 22 + retries, "{faults:?}: one more call for each strike that fails");
+                let retries = if expected_faults == 0 { injected } else { retries };
+                assert_eq!(server.calls(), 22 + retries, "{faults:?}: one more call per failed call");
                 assert_eq!(summary.calls, server.calls(), "{faults:?}");
-                assert_whole(&home, &format!("{faults:?}"));
+                assert_fault_free_tables(&home, &format!("{faults:?}"));
             });
         }
     });
 }
 
 #[test]
-fn a_field_that_nobody_knows_is_kept_in_raw() {
+fn an_unknown_field_is_kept_in_raw() {
     let (server, home) = (Simulator::with_faults(12, &["extra-field=profile"]), Home::new());
     Job::new(server.url(), &["AAPL"])
         .with(|o| (o.datasets, o.skip_analytics) = (vec!["profile".into()], true))
@@ -89,16 +89,16 @@ fn a_field_that_nobody_knows_is_kept_in_raw() {
 }
 
 #[test]
-fn an_empty_answer_never_takes_away_what_is_there() {
-    let home = Home::copy_of(&whole().0);
+fn an_empty_response_never_deletes_data() {
+    let home = Home::copy_of(&fault_free().0);
     let server = Simulator::with_faults(12, &["empty"]);
     let summary = Job::new(server.url(), &SYMBOLS).with(|o| o.full = true).run_ok(&home);
-    assert_ne!(summary.status, Status::Complete, "a known company without a profile is no complete run");
-    assert_whole(&home, "empty answers");
+    assert_ne!(summary.status, Status::Complete, "a run that finds no profile for a known company is not complete");
+    assert_fault_free_tables(&home, "empty answers");
 }
 
 #[test]
-fn a_fault_of_one_company_is_healed_by_the_next_run_alone() {
+fn the_next_run_refetches_only_the_company_that_failed() {
     let home = Home::new();
     let faulty = Simulator::with_faults(12, &["not-found=NOCAP"]);
     let partial = Job::new(faulty.url(), &SYMBOLS).run_ok(&home);
@@ -106,5 +106,5 @@ fn a_fault_of_one_company_is_healed_by_the_next_run_alone() {
     let good = Simulator::with_symbols(12);
     let healed = Job::new(good.url(), &SYMBOLS).run_ok(&home);
     assert_eq!((healed.status, good.calls()), (Status::Complete, 11));
-    assert_whole(&home, "healed");
+    assert_fault_free_tables(&home, "healed");
 }
