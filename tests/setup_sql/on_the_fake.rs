@@ -1,4 +1,4 @@
-//! The script on the double of Snowflake: twice in a row, and what is there then.
+//! The setup script on the fake Snowflake: run twice, and what exists afterwards.
 
 use findata_analytics::{
     Measured,
@@ -26,7 +26,8 @@ use super::{code, defaults, given};
 /// Runs a script's statements.
 pub(crate) async fn run_script(warehouse: &mut impl Warehouse, script: &str) {
     for statement in setup_sql::statements(script) {
-        // The double knows statements on accounts by how they begin, and has no integration to describe.
+        // The fake recognizes account-level statements by their first words, and has no integration
+        // to describe.
         let code = code(&statement);
         if code.starts_with("desc ") {
             continue;
@@ -40,7 +41,7 @@ async fn text(warehouse: &mut impl Warehouse, query: &str) -> String {
     rows.first().and_then(|row| row.first()?.clone()).unwrap_or_default()
 }
 
-/// A session in the database that the script makes.
+/// A session in the database that the script creates.
 fn session(fake: &FakeSnowflake, name: &str) -> Snowflake {
     Snowflake::new(fake.settings(name)).unwrap()
 }
@@ -59,7 +60,7 @@ fn set_up_twice(name: &str, values: &Values) -> Option<Snowflake> {
 }
 
 #[test]
-fn the_script_may_be_run_twice_and_every_table_is_there() {
+fn the_script_can_be_run_twice_and_creates_every_table() {
     let Some(mut warehouse) = set_up_twice("findata", &defaults()) else { return };
     wait(async {
         for dataset in CATALOG {
@@ -80,7 +81,7 @@ fn the_script_may_be_run_twice_and_every_table_is_there() {
 }
 
 #[test]
-fn replaced_figures_are_due_and_a_table_of_another_version_is_told_apart() {
+fn rebuilt_tables_are_marked_for_recomputation_and_outdated_tables_stay_detectable() {
     let Some(mut warehouse) = set_up_twice("acme_dev", &given()) else { return };
     wait(async {
         let hash = "select sha256 from ops.models where file = 'tables/dim_company.sql'";
@@ -92,7 +93,7 @@ fn replaced_figures_are_due_and_a_table_of_another_version_is_told_apart() {
             warehouse.execute(statement).await.unwrap();
         }
         run_script(&mut warehouse, &setup_sql::setup(&given(), false)).await;
-        assert_eq!(text(&mut warehouse, hash).await, "older", "the table is as it was made");
+        assert_eq!(text(&mut warehouse, hash).await, "older", "the table is unchanged");
         let older = "select count(*)::varchar from ops.models where sha256 = 'older'";
         assert_eq!(text(&mut warehouse, older).await, "1", "the view was replaced");
 
@@ -102,12 +103,16 @@ fn replaced_figures_are_due_and_a_table_of_another_version_is_told_apart() {
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from staging.profile").await, "1");
         assert_eq!(text(&mut warehouse, "select dataset || ' ' || symbol from ops.changes").await, "models ACME");
         let models = "select sha256 from ops.models where file = '00_scope.sql'";
-        assert_eq!(text(&mut warehouse, models).await, "model", "what models made figures is for the functions to say");
+        assert_eq!(
+            text(&mut warehouse, models).await,
+            "model",
+            "the hashes of models are written by the functions only"
+        );
     });
 }
 
 #[test]
-fn load_and_analytics_work_on_what_the_script_made() {
+fn load_and_analytics_work_in_the_database_the_script_created() {
     let Some(fake) = FakeSnowflake::shared() else { return };
     let (server, home) = (Simulator::with_symbols(3), Home::new());
     let run_id = Job::new(server.url(), &["AAPL"]).run_ok(&home).run_id;
@@ -115,7 +120,7 @@ fn load_and_analytics_work_on_what_the_script_made() {
         std::fs::remove_file(home.stage().join(key)).unwrap();
     }
     let files = DirectoryStage::open(&home.stage()).unwrap();
-    // The double's own bucket and folder.
+    // The fake's own bucket and prefix.
     let given =
         Given { bucket: Some("findata"), prefix: Some("some/home"), name: Some("by_script"), ..Given::default() };
     let mut first = session(fake, "by_script");
