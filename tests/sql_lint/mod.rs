@@ -1,5 +1,6 @@
-//! One SQL text on two engines: every model, table and view, and the set-up rendered from the catalog, parse in both dialects and
-//! use only what both engines understand in the same way (an allow-list: no validator knows all that Snowflake refuses).
+//! One SQL text for two engines: every model, table and view, and the setup rendered from the
+//! catalog, parses in both dialects and uses only what both engines understand in the same way.
+//! This is an allow-list, because no validator knows everything that Snowflake rejects.
 
 mod rejected;
 mod rules;
@@ -10,23 +11,23 @@ use std::{fs, path::PathBuf};
 use findata_analytics::models;
 use findata_shared::warehouse::tables;
 
-/// What kind of file a statement stands in.
+/// The kind of file a statement is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// A model: one temporary table, replaced.
+enum FileKind {
+    /// A model: one temporary table, replaced on each run.
     Model,
-    /// A table of `analytics`: made once.
+    /// A table of `analytics`, created once.
     Table,
     /// A view of `analytics`.
     View,
-    /// The set-up that the catalog renders.
+    /// The setup rendered from the catalog.
     Setup,
 }
 
-/// What is wrong with a text, nothing if it is good.
-fn lint(place: Place, sql: &str) -> Vec<String> {
-    let mut found = text::lint(place, sql);
-    found.extend(rules::lint(place, sql));
+/// The problems of a text; empty if there are none.
+fn lint(kind: FileKind, sql: &str) -> Vec<String> {
+    let mut found = text::lint(kind, sql);
+    found.extend(rules::lint(kind, sql));
     found.sort();
     found.dedup();
     found
@@ -36,7 +37,7 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../infra/models")
 }
 
-/// Files of a folder of models, by the name they have in `models.rs`.
+/// The files of a models folder, named as in `models.rs`.
 fn files(below: &str) -> Vec<(String, String)> {
     let entries = fs::read_dir(folder().join(below)).into_iter().flatten().flatten();
     let mut found: Vec<(String, String)> = entries
@@ -51,16 +52,16 @@ fn files(below: &str) -> Vec<(String, String)> {
     found
 }
 
-const PLACES: [(&str, Place); 3] = [("", Place::Model), ("tables", Place::Table), ("views", Place::View)];
+const KINDS: [(&str, FileKind); 3] = [("", FileKind::Model), ("tables", FileKind::Table), ("views", FileKind::View)];
 
 #[test]
-fn every_model_table_and_view_is_in_the_subset_of_both_engines() {
+fn every_model_table_and_view_uses_only_the_common_subset_of_both_engines() {
     let mut wrong = Vec::new();
     let mut seen = 0;
-    for (below, place) in PLACES {
+    for (below, kind) in KINDS {
         for (name, sql) in files(below) {
             seen += 1;
-            wrong.extend(lint(place, &sql).into_iter().map(|what| format!("{name}: {what}")));
+            wrong.extend(lint(kind, &sql).into_iter().map(|what| format!("{name}: {what}")));
         }
     }
     assert!(seen > 35, "{seen}");
@@ -68,19 +69,19 @@ fn every_model_table_and_view_is_in_the_subset_of_both_engines() {
 }
 
 #[test]
-fn the_set_up_that_the_catalog_renders_is_too() {
+fn the_setup_rendered_from_the_catalog_uses_only_the_common_subset() {
     let statements = tables::setup();
     assert!(statements.len() > 20);
     let wrong: Vec<String> = statements
         .iter()
-        .flat_map(|sql| lint(Place::Setup, sql).into_iter().map(move |what| format!("{what}: {sql}")))
+        .flat_map(|sql| lint(FileKind::Setup, sql).into_iter().map(move |what| format!("{what}: {sql}")))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
-fn the_list_of_models_is_the_folder_both_ways() {
-    for (below, _) in PLACES {
+fn the_list_of_models_and_the_files_are_the_same() {
+    for (below, _) in KINDS {
         let here = |file: &str| file.split_once('/').map_or("", |(folder, _)| folder) == below;
         let all = models::MODELS.iter().chain(models::TABLES).filter(|m| here(m.file));
         let mut listed: Vec<(String, String)> = all.map(|m| (m.file.to_owned(), m.sql.to_owned())).collect();
@@ -88,9 +89,9 @@ fn the_list_of_models_is_the_folder_both_ways() {
         listed.sort();
         let names = |all: &[(String, String)]| all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&listed), names(&files(below)));
-        assert!(listed == files(below), "the texts of {below} are not those of the files");
+        assert!(listed == files(below), "the embedded texts of {below} differ from the files");
         if below.is_empty() {
-            assert_eq!(order, names(&listed), "models run in the order of their numbers");
+            assert_eq!(order, names(&listed), "models run in the order of their file numbers");
         }
     }
     let below: Vec<String> = fs::read_dir(folder())
@@ -103,15 +104,15 @@ fn the_list_of_models_is_the_folder_both_ways() {
 }
 
 #[test]
-fn every_published_table_has_a_table_and_a_model() {
+fn every_published_table_has_a_definition_and_a_model() {
     for table in models::PUBLISHED {
         assert!(models::TABLES.iter().any(|t| t.file == format!("tables/{}.sql", table.name)), "{}", table.name);
         let made = format!("create or replace temporary table new_{} as", table.name);
         assert!(models::MODELS.iter().any(|m| m.sql.contains(&made)), "{made}");
     }
-    // Every temporary table is made once, and named in the file's name.
+    // Every temporary table is created once, by the file of that name.
     for model in models::MODELS {
         let stem = model.file.trim_end_matches(".sql").split_once('_').unwrap().1;
-        assert!(model.sql.contains(&format!("table {stem} as")), "{} makes another table", model.file);
+        assert!(model.sql.contains(&format!("table {stem} as")), "{} creates a table of another name", model.file);
     }
 }
