@@ -1,4 +1,4 @@
-//! The command itself on S3 and the double: what a person with a Snowflake account runs.
+//! The command itself with S3 and the fake Snowflake: what the owner of a Snowflake account runs.
 
 use findata_local::fmp_server::Options;
 use findata_shared::warehouse::Warehouse;
@@ -6,8 +6,8 @@ use findata_tests::{Command, FakeSnowflake, Home, Job, Simulator, findata, today
 
 use super::{comparison, contract::set_up};
 
-/// `findata` with the double as Snowflake and the S3 beside it.
-fn on_the_fake(arguments: &[&str], fake: &FakeSnowflake, database: &str) -> Command {
+/// `findata` with the fake as Snowflake and the S3 beside it.
+fn findata_on_the_fake(arguments: &[&str], fake: &FakeSnowflake, database: &str) -> Command {
     let settings = fake.settings(database);
     findata(arguments)
         .option("--today", today().to_string())
@@ -41,7 +41,7 @@ fn the_command_fills_snowflake_as_it_fills_duckdb() {
     let home = Home::new();
     Job::new(server.url(), &symbols).days(30).run_ok(&home);
     let run = || {
-        on_the_fake(&["run", "--json", "--days", "30"], fake, database)
+        findata_on_the_fake(&["run", "--json", "--days", "30"], fake, database)
             .url(server.url())
             .option("--symbols", symbols.join(","))
     };
@@ -59,20 +59,20 @@ fn the_command_fills_snowflake_as_it_fills_duckdb() {
     assert_eq!((again.code, summary["calls"].as_u64()), (Some(0), Some(0)), "{again:#?}");
     comparison::assert_same_tables(&home, fake, database);
 
-    let plan = on_the_fake(&["plan", "--json", "--days", "30"], fake, database).url(server.url());
+    let plan = findata_on_the_fake(&["plan", "--json", "--days", "30"], fake, database).url(server.url());
     let plan = plan.option("--symbols", symbols.join(",")).run();
     assert_eq!(plan.json()["calls"], 0, "{plan:#?}");
-    let shown = on_the_fake(&["sql", "select 1"], fake, database).run();
-    assert_eq!(shown.code, Some(2));
-    assert!(shown.stderr.contains("reads DuckDB"), "{}", shown.stderr);
+    let rejected = findata_on_the_fake(&["sql", "select 1"], fake, database).run();
+    assert_eq!(rejected.code, Some(2));
+    assert!(rejected.stderr.contains("reads DuckDB"), "{}", rejected.stderr);
     wait(warehouse.close()).unwrap();
 }
 
 #[test]
-fn what_is_wrong_with_snowflake_or_s3_is_said_before_a_call() {
+fn snowflake_and_s3_configuration_errors_are_reported_before_any_call() {
     let Some(fake) = FakeSnowflake::shared() else { return };
     let server = Simulator::start(Options { symbols: 3, today: today(), ..Options::default() });
-    let run = || on_the_fake(&["run", "--symbols", "AAPL"], fake, "wrong").url(server.url());
+    let run = || findata_on_the_fake(&["run", "--symbols", "AAPL"], fake, "wrong").url(server.url());
     let calls = server.calls();
     let cases = [
         (

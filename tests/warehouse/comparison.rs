@@ -1,12 +1,14 @@
-//! Whether two engines hold the same rows: decimals, dates and texts to the digit, doubles to a relative 1e-9.
+//! Compares the tables of two engines: decimals, dates and texts exactly, doubles to a relative
+//! 1e-9.
 
 use findata_analytics::models::{PUBLISHED, Table};
 use findata_tests::{FakeSnowflake, Home};
 
-/// Columns that say when or by which run a row came.
-const OF_THE_RUN: [&str; 5] = ["run_id", "computed_at", "loaded_at", "observed_at", "updated_at"];
+/// Columns that record when or by which run a row was written.
+const RUN_METADATA: [&str; 5] = ["run_id", "computed_at", "loaded_at", "observed_at", "updated_at"];
 
-/// Expects every published table to be the same in a home and in a database of the double.
+/// Asserts that every published table is the same in a home and in a database on the fake
+/// Snowflake.
 pub(crate) fn assert_same_tables(home: &Home, fake: &FakeSnowflake, database: &str) {
     for table in PUBLISHED {
         assert_same_table(table, home, fake, database);
@@ -25,24 +27,24 @@ fn assert_same_table(table: &Table, home: &Home, fake: &FakeSnowflake, database:
     let key: Vec<&str> = table.key.iter().copied().chain(versioned.then_some("known_from")).collect();
     let other = |row: &Vec<Option<String>>| {
         let (name, kind) = (row[0].as_deref().unwrap(), row[1].as_deref().unwrap());
-        let apart = match kind {
+        let differences = match kind {
             "DOUBLE" => format!(
                 "(m.{name} <> t.{name} and abs(m.{name} - t.{name}) > 1e-9 * greatest(abs(m.{name}), abs(t.{name})))"
             ),
             _ => format!("m.{name} <> t.{name}::{kind}"),
         };
-        (!OF_THE_RUN.contains(&name))
-            .then(|| format!("case when (m.{name} is null) <> (t.{name} is null) or {apart} then '{name} ' || coalesce(m.{name}::varchar, 'NULL') || ' and ' || coalesce(t.{name}::varchar, 'NULL') end"))
+        (!RUN_METADATA.contains(&name))
+            .then(|| format!("case when (m.{name} is null) <> (t.{name} is null) or {differences} then '{name} ' || coalesce(m.{name}::varchar, 'NULL') || ' and ' || coalesce(t.{name}::varchar, 'NULL') end"))
     };
     let others: Vec<String> = columns.iter().filter_map(other).collect();
     let same_key = key.iter().map(|k| format!("m.{k} is not distinct from t.{k}")).collect::<Vec<_>>().join(" and ");
     let from = format!("from {} m full join read_parquet('{}') t on {same_key}", table.full_name(), file.display());
-    let apart = home.lines(&format!(
+    let differences = home.lines(&format!(
         "select m.{first} || ' ' || t.{first}, concat_ws(', ', {others}) {from} where concat_ws('', {others}) <> '' limit 5",
         first = key[0],
         others = others.join(", "),
     ));
-    assert!(apart.is_empty(), "{}, DuckDB's and the double's: {apart:#?}", table.full_name());
+    assert!(differences.is_empty(), "{}, DuckDB and the fake differ: {differences:#?}", table.full_name());
     let mine = home.count(&format!("select count(*) from {}", table.full_name()));
     let both = home.count(&format!("select count(*) {from}"));
     let theirs = home.count(&format!("select count(*) from read_parquet('{}')", file.display()));

@@ -1,4 +1,5 @@
-//! Load and analytics killed at any statement, before it and after it: the next try ends with the tables of one that was not.
+//! Load and analytics killed before or after any statement: the next attempt ends with the tables
+//! of an undisturbed run.
 
 use std::collections::HashSet;
 
@@ -16,14 +17,15 @@ use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
 
 use super::{Files, comparison, contract::set_up};
 
-/// Where a try died: the statement, and whether it was done by then.
+/// Where attempts have crashed: the statement, and whether it had run by then.
 type Crashes = HashSet<(String, bool)>;
 
-/// A warehouse that dies once a try, at the first statement at which no try has died; it takes no word after.
+/// A warehouse that crashes once per attempt, at the first statement where no earlier attempt
+/// crashed, and rejects everything afterwards.
 struct CrashingWarehouse<'a, W> {
     warehouse: W,
     crashes: &'a mut Crashes,
-    /// At which statements to die at all, before or after.
+    /// Selects the statements to crash at, before or after they run.
     at: fn(&str, bool) -> bool,
     crashed: bool,
 }
@@ -33,7 +35,7 @@ impl<W: Warehouse> CrashingWarehouse<'_, W> {
         CrashingWarehouse { warehouse, crashes, at, crashed: false }
     }
 
-    /// Whether to die now; a statement is met before it runs and after.
+    /// Crashes now if selected; called before and after each statement.
     fn crash_point(&mut self, statement: &str, done: bool) -> Result<()> {
         if !self.crashed && (self.at)(statement, done) {
             self.crashed = self.crashes.insert((statement.to_owned(), done));
@@ -71,7 +73,7 @@ impl<W: Warehouse> Warehouse for CrashingWarehouse<'_, W> {
     }
 }
 
-/// A home with a finished run of a few companies, and one with what that run had staged.
+/// The home of a finished run of a few companies, and a home with only what that run staged.
 fn homes(companies: usize) -> (Home, Home, RunId) {
     let server = Simulator::with_symbols(companies);
     let symbols = server.symbols();
@@ -86,7 +88,7 @@ fn homes(companies: usize) -> (Home, Home, RunId) {
     (home, staged, done.run_id)
 }
 
-/// A try of load and analytics; whether it came to its end.
+/// An attempt to load and compute. Returns whether it completed.
 async fn completes(run: &RunId, home: &Home, warehouse: &mut impl Warehouse) -> bool {
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     let (clock, bus) = (DayClock(today()), LocalBus::default());
@@ -103,7 +105,8 @@ async fn completes(run: &RunId, home: &Home, warehouse: &mut impl Warehouse) -> 
     }
 }
 
-/// Everywhere; but what only makes temporary tables is all one, so a few of these do.
+/// Crash everywhere. Statements that only create temporary tables are alike, so a sample of them is
+/// enough.
 fn on_duckdb(statement: &str, done: bool) -> bool {
     let is = |words: &[&str]| words.iter().any(|word| statement.starts_with(word));
     match is(&["create or replace temporary", "alter table", "select", "with"]) {
@@ -113,7 +116,7 @@ fn on_duckdb(statement: &str, done: bool) -> bool {
 }
 
 #[test]
-fn killed_at_any_statement_on_duckdb_the_next_try_ends_with_the_same_tables() {
+fn after_a_crash_at_any_statement_on_duckdb_the_next_attempt_gives_the_same_tables() {
     let (whole, home, run) = homes(1);
     let mut crashes = Crashes::new();
     loop {
@@ -135,7 +138,7 @@ fn killed_at_any_statement_on_duckdb_the_next_try_ends_with_the_same_tables() {
     }
 }
 
-/// Where it matters there: around what changes a table that stays, and around the copies.
+/// Crash where it matters on Snowflake: around changes to permanent tables, and around copies.
 fn on_snowflake(statement: &str, done: bool) -> bool {
     let is = |words: &[&str]| words.iter().any(|word| statement.starts_with(word));
     match done {
@@ -152,7 +155,7 @@ fn on_snowflake(statement: &str, done: bool) -> bool {
 }
 
 #[test]
-fn killed_on_the_double_the_next_try_ends_with_the_same_tables() {
+fn after_a_crash_on_the_fake_the_next_attempt_gives_the_same_tables() {
     let Some(fake) = FakeSnowflake::start(&[]) else { return };
     let fake: &'static FakeSnowflake = Box::leak(Box::new(fake));
     let (whole, home, run) = homes(2);
@@ -163,14 +166,15 @@ fn killed_on_the_double_the_next_try_ends_with_the_same_tables() {
     wait(async {
         let staged: Option<ledger::Staged> =
             findata_shared::stage::read_json(&stage, &ledger::staged_key(&run)).await.unwrap();
-        assert!(Files::Fake(fake).bring(&stage, &staged.unwrap().files).await);
+        assert!(Files::Fake(fake).copy_files(&stage, &staged.unwrap().files).await);
         loop {
             let snowflake = Snowflake::new(fake.settings("killed")).unwrap();
             let mut warehouse = CrashingWarehouse::new(snowflake, &mut crashes, on_snowflake);
             if completes(&run, &home, &mut warehouse).await {
                 break;
             }
-            // What Snowflake does with the transaction of a session that died, once another waits for its locks.
+            // Snowflake does the same with the transaction of a dead session once another session
+            // waits for its locks.
             tokio::task::block_in_place(|| fake.expire_sessions());
         }
     });

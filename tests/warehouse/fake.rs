@@ -1,4 +1,5 @@
-//! The double's own promises, which the other tests here lean on: privileges, locks, resumes, faults on demand.
+//! Tests of the fake Snowflake itself: the privileges, locks, resumes and injected failures that
+//! the other tests rely on.
 
 use std::{path::PathBuf, process::Command};
 
@@ -15,7 +16,7 @@ fn the_fake_behaves_as_the_tests_assume() {
         .current_dir(folder.path())
         .output()
         .expect("Python starts");
-    let told = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{told}");
-    println!("{told}");
+    let log = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{log}");
+    println!("{log}");
 }

@@ -1,5 +1,5 @@
-//! A whole load and analytics while Snowflake is busy, loses answers, ends sessions and holds locks: the same tables, at once or by the
-//! next try.
+//! A whole load and analytics while Snowflake is busy, loses responses, ends sessions and holds
+//! locks: the same tables, at once or after the next attempt.
 
 use findata_shared::{Error, warehouse::Warehouse};
 use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
@@ -8,7 +8,7 @@ use super::{comparison, contract::set_up, multi_day::try_load_and_compute};
 
 const DATABASE: &str = "faults";
 
-/// What passes while a statement is sent again.
+/// Failures that retrying the statement recovers from.
 const TRANSIENT: [(&str, &str); 6] = [
     ("copy into incoming", "http=503&times=3"),
     ("^commit", "drop=1&times=2"),
@@ -18,7 +18,7 @@ const TRANSIENT: [(&str, &str); 6] = [
     ("delete from ops", "drop=1"),
 ];
 
-/// What ends a try: where, how, and what the error says.
+/// Failures that end an attempt: where, how, and part of the error text.
 const FATAL: [(&str, &str, &str); 5] = [
     ("copy into incoming", "code=000630&state=57014&message=Statement reached its statement timeout", "timeout"),
     ("insert into staging.prices", "code=390111&message=Session no longer exists", "the session ended"),
@@ -28,8 +28,8 @@ const FATAL: [(&str, &str, &str); 5] = [
 ];
 
 #[test]
-fn a_job_through_every_fault_ends_with_the_same_tables() {
-    // Most statements are answered "not finished yet" first.
+fn a_run_with_every_kind_of_failure_ends_with_the_same_tables() {
+    // Most statements are first answered with "not finished yet".
     let Some(fake) = FakeSnowflake::start(&["--async-after", "0.03"]) else { return };
     let fake: &'static FakeSnowflake = Box::leak(Box::new(fake));
     let mut warehouse = fake.warehouse(DATABASE);
@@ -57,6 +57,6 @@ fn a_job_through_every_fault_ends_with_the_same_tables() {
         assert_eq!(wait(warehouse.query(&rows(table))).unwrap(), home.rows(&rows(table)), "{table}");
     }
     wait(warehouse.close()).unwrap();
-    let asked: Vec<_> = fake.log().into_iter().filter(|entry| entry[0] == "attach").collect();
-    assert!(!asked.is_empty(), "no answer was lost");
+    let reattached: Vec<_> = fake.log().into_iter().filter(|entry| entry[0] == "attach").collect();
+    assert!(!reattached.is_empty(), "no response was lost");
 }

@@ -1,5 +1,5 @@
-//! What can happen to a statement on its way to Snowflake and back. The double does it on demand, by a comment in the
-//! statement.
+//! What can happen to a statement on its way to Snowflake and back. The fake causes it on demand,
+//! triggered by a comment in the statement.
 
 use std::time::{Duration, Instant};
 
@@ -20,35 +20,35 @@ fn rows(warehouse: &mut Snowflake) -> String {
     rows[0][0].clone().unwrap()
 }
 
-fn times(fake: &FakeSnowflake, statement: &str) -> usize {
-    let is_it = |entry: &&serde_json::Value| entry[0] == "query" && entry[2].as_str().unwrap().contains(statement);
-    fake.log().iter().filter(is_it).count()
+fn executions(fake: &FakeSnowflake, statement: &str) -> usize {
+    let matches = |entry: &&serde_json::Value| entry[0] == "query" && entry[2].as_str().unwrap().contains(statement);
+    fake.log().iter().filter(matches).count()
 }
 
 #[test]
-fn a_busy_server_is_asked_again_and_applies_once() {
+fn a_statement_is_retried_on_a_busy_server_and_applied_once() {
     let Some(fake) = FakeSnowflake::shared() else { return };
     let mut warehouse = fake.warehouse("busy");
     wait(warehouse.execute(NEW_TABLE)).unwrap();
     assert_eq!(wait(warehouse.execute("insert into public.t values (1) /*fake:http503=2*/")).unwrap(), 1);
-    assert_eq!(times(fake, "fake:http503=2"), 3);
+    assert_eq!(executions(fake, "fake:http503=2"), 3);
     assert_eq!(rows(&mut warehouse), "1");
     let error = wait(warehouse.execute("insert into public.t values (2) /*fake:http503=99*/")).unwrap_err();
     assert!(matches!(&error, Error::Retry { reason, .. } if reason.contains("503")), "{error:?}");
 }
 
 #[test]
-fn an_answer_lost_after_execution_does_not_apply_twice() {
+fn a_statement_whose_response_was_lost_is_not_applied_twice() {
     let Some(fake) = FakeSnowflake::shared() else { return };
     let mut warehouse = fake.warehouse("lost");
     wait(warehouse.execute(NEW_TABLE)).unwrap();
     assert_eq!(wait(warehouse.execute("insert into public.t values (1) /*fake:drop lost*/")).unwrap(), 1);
-    assert_eq!(times(fake, "fake:drop lost"), 2);
+    assert_eq!(executions(fake, "fake:drop lost"), 2);
     assert_eq!(rows(&mut warehouse), "1");
 }
 
 #[test]
-fn rows_in_chunks_and_unknown_types_are_read() {
+fn chunked_rows_and_unknown_types_are_read() {
     let Some(fake) = FakeSnowflake::shared() else { return };
     let mut warehouse = fake.warehouse("chunks");
     let all = wait(warehouse.query(
@@ -61,17 +61,17 @@ fn rows_in_chunks_and_unknown_types_are_read() {
 }
 
 #[test]
-fn a_long_statement_is_waited_for() {
+fn a_long_running_statement_is_polled_until_it_finishes() {
     let Some(fake) = FakeSnowflake::start(&["--async-after", "0.3"]) else { return };
     let mut warehouse = fake.warehouse("long");
     wait(warehouse.execute(NEW_TABLE)).unwrap();
     assert_eq!(wait(warehouse.execute("insert into public.t values (1) /*fake:delay=1.2*/")).unwrap(), 1);
-    assert_eq!(times(&fake, "fake:delay"), 1);
+    assert_eq!(executions(&fake, "fake:delay"), 1);
     assert_eq!(rows(&mut warehouse), "1");
 }
 
 #[test]
-fn a_statement_whose_time_is_up_is_aborted() {
+fn a_statement_that_exceeds_its_timeout_is_aborted() {
     let Some(fake) = FakeSnowflake::start(&["--async-after", "0.3"]) else { return };
     drop(fake.warehouse("late"));
     let settings = Settings { statement_timeout: Duration::from_secs(3), ..fake.settings("late") };
@@ -86,7 +86,7 @@ fn a_statement_whose_time_is_up_is_aborted() {
 }
 
 #[test]
-fn an_old_token_is_renewed_and_the_session_stays() {
+fn an_expired_token_is_renewed_and_the_session_is_kept() {
     let Some(fake) = FakeSnowflake::start(&["--session-ttl", "1"]) else { return };
     let mut warehouse = fake.warehouse("old");
     wait(warehouse.execute("create or replace temporary table kept as select 7 as n")).unwrap();
@@ -101,7 +101,7 @@ fn an_old_token_is_renewed_and_the_session_stays() {
 }
 
 #[test]
-fn a_lost_session_is_replaced_where_it_held_nothing() {
+fn a_lost_session_is_replaced_only_if_it_held_no_state() {
     let Some(fake) = FakeSnowflake::start(&[]) else { return };
     let mut warehouse = fake.warehouse("gone");
     wait(warehouse.execute(NEW_TABLE)).unwrap();
@@ -124,7 +124,7 @@ fn a_lost_session_is_replaced_where_it_held_nothing() {
 }
 
 #[test]
-fn one_session_is_opened_late_and_closed() {
+fn one_session_is_opened_on_first_use_and_closed() {
     let Some(fake) = FakeSnowflake::start(&[]) else { return };
     let mut warehouse = Snowflake::new(fake.settings("one")).unwrap();
     assert_eq!(fake.requests("login"), 0);
@@ -137,7 +137,7 @@ fn one_session_is_opened_late_and_closed() {
 }
 
 #[test]
-fn a_wrong_key_is_a_matter_of_configuration_and_is_not_told() {
+fn a_wrong_key_is_a_configuration_error_and_is_not_echoed() {
     let Some(fake) = FakeSnowflake::shared() else { return };
     let Some(other) = FakeSnowflake::start(&[]) else { return };
     let stranger = Settings { url: fake.settings("key").url, ..other.settings("key") };

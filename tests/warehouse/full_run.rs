@@ -1,4 +1,5 @@
-//! The whole of load and analytics on both engines, from one stage: the same rows in every table of `analytics`.
+//! The whole of load and analytics on both engines from the same stage: the same rows in every
+//! table of `analytics`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,15 +16,15 @@ use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
 
 use super::{Files, contract::set_up};
 
-/// How far two doubles may be apart, as a share.
+/// The largest relative difference between two doubles that count as equal.
 const TOLERANCE: f64 = 1e-9;
-/// Columns that say when or by which run a row came.
-const OF_THE_RUN: [&str; 5] = ["run_id", "computed_at", "loaded_at", "observed_at", "updated_at"];
+/// Columns that record when or by which run a row was written.
+const RUN_METADATA: [&str; 5] = ["run_id", "computed_at", "loaded_at", "observed_at", "updated_at"];
 
 type Rows = Vec<Vec<Option<String>>>;
 
 #[test]
-fn both_engines_compute_the_same() {
+fn both_engines_compute_the_same_tables() {
     let Some(fake) = FakeSnowflake::shared() else { return };
     let server = Simulator::with_symbols(3);
     let symbols = server.symbols();
@@ -37,10 +38,10 @@ fn both_engines_compute_the_same() {
         std::fs::remove_file(other.stage().join(key)).unwrap();
     }
     let files = DirectoryStage::open(&other.stage()).unwrap();
-    let mut setting_up = fake.warehouse("whole_job");
+    let mut setting_up = fake.warehouse("full_run");
     wait(set_up(&mut setting_up));
     wait(setting_up.close()).unwrap();
-    let mut warehouse = Snowflake::new(fake.settings("whole_job")).unwrap();
+    let mut warehouse = Snowflake::new(fake.settings("full_run")).unwrap();
     let (rows, used) = wait(compute(&run, &files, fake, &mut warehouse));
     assert_eq!(rows, on_duckdb.rows);
     every_statement_is_accounted_for(&run, &other, &used);
@@ -68,7 +69,7 @@ async fn compute(
 ) -> (BTreeMap<String, RowCounts>, Usage) {
     let staged: ledger::Staged = stage::read_json(files, &ledger::staged_key(run)).await.unwrap().unwrap();
     let staged: Vec<StagedFile> = staged.files;
-    assert!(Files::Fake(fake).bring(files, &staged).await);
+    assert!(Files::Fake(fake).copy_files(files, &staged).await);
     let clock = DayClock(today());
     let loaded = findata_load::handle(run, files, warehouse, &clock).await.unwrap();
     let bus = LocalBus::default();
@@ -77,7 +78,7 @@ async fn compute(
     (loaded.rows, summary.warehouse)
 }
 
-/// The ledger has the id of every statement and what it was part of; one session, one resume.
+/// The ledger has the id and the step of every statement; there is one session and one resume.
 fn every_statement_is_accounted_for(run: &RunId, home: &Home, used: &Usage) {
     assert_eq!(used.resumes, 1);
     let mut statements: Vec<Statement> = Vec::new();
@@ -102,7 +103,7 @@ fn compare(table: &str, home: &Home, warehouse: &mut Snowflake) {
     let columns: Vec<(String, String)> = columns
         .into_iter()
         .map(|row| (row[0].clone().unwrap(), row[1].clone().unwrap()))
-        .filter(|(name, _)| !OF_THE_RUN.contains(&name.as_str()))
+        .filter(|(name, _)| !RUN_METADATA.contains(&name.as_str()))
         .collect();
     let texts = |of: &dyn Fn(&str) -> String| columns.iter().map(|(name, _)| of(name)).collect::<Vec<_>>().join(", ");
     let mine = home.rows(&format!("select {} from {table}", texts(&str::to_owned)));
@@ -121,7 +122,7 @@ fn compare(table: &str, home: &Home, warehouse: &mut Snowflake) {
     }
 }
 
-/// Rows by what is exact in them.
+/// Rows sorted by their exact columns.
 fn sorted(mut rows: Rows, columns: &[(String, String)]) -> Rows {
     let key = |row: &Vec<Option<String>>| {
         let exact = row.iter().zip(columns).filter(|(_, (_, kind))| kind != "DOUBLE");
@@ -131,7 +132,7 @@ fn sorted(mut rows: Rows, columns: &[(String, String)]) -> Rows {
     rows
 }
 
-/// Snowflake shows all digits of a fraction of a second that was asked for.
+/// Snowflake prints all digits of the requested fraction of a second.
 fn text(kind: &str, cell: &Option<String>) -> Option<String> {
     let trimmed = |text: &str| match text.split_once('.') {
         Some(_) if kind == "TIMESTAMP" => text.trim_end_matches('0').trim_end_matches('.').to_owned(),

@@ -1,5 +1,5 @@
-//! The contract of the warehouse port: the same tests on DuckDB, on the double of Snowflake, and on a Snowflake account
-//! where the `SNOWFLAKE_` variables name one.
+//! The contract of the warehouse port: the same tests on DuckDB, on the fake Snowflake, and on a
+//! Snowflake account if the `SNOWFLAKE_` variables name one.
 
 mod command;
 pub(crate) mod comparison;
@@ -23,7 +23,7 @@ use findata_shared::{
 use findata_tests::{FakeSnowflake, Home, wait};
 use secrecy::SecretString;
 
-/// Where the landing files of a warehouse are to lie.
+/// Where a warehouse reads its landing files from.
 enum Files {
     Folder(Home),
     Fake(&'static FakeSnowflake),
@@ -32,8 +32,9 @@ enum Files {
 }
 
 impl Files {
-    /// Puts files that are on a stage where the warehouse reads them; `false` where the tests cannot.
-    async fn bring(&self, stage: &DirectoryStage, files: &[StagedFile]) -> bool {
+    /// Copies files from a stage to where the warehouse reads them. Returns `false` if the tests
+    /// cannot write there.
+    async fn copy_files(&self, stage: &DirectoryStage, files: &[StagedFile]) -> bool {
         for file in files {
             let body = stage.get(&file.key).await.unwrap().unwrap().body.to_vec();
             match self {
@@ -62,14 +63,14 @@ fn fake(database: &str) -> Option<(Snowflake, Files)> {
     Some((fake.warehouse(database), Files::Fake(fake)))
 }
 
-/// A session on a real account: a database of its own for tests, with an external stage in it.
-#[expect(clippy::disallowed_methods, reason = "the edge of the tests reads the environment")]
+/// A session on a real account: a database reserved for tests, with an external stage.
+#[expect(clippy::disallowed_methods, reason = "test entry points may read the environment")]
 fn account(_: &str) -> Option<(Snowflake, Files)> {
     let variable = |name: &str| std::env::var(format!("SNOWFLAKE_{name}")).ok().filter(|text| !text.is_empty());
     let required = ["ACCOUNT", "USER", "PRIVATE_KEY", "ROLE", "WAREHOUSE", "DATABASE"];
     let missing: Vec<&str> = required.into_iter().filter(|name| variable(name).is_none()).collect();
     if !missing.is_empty() {
-        println!("skipped: no Snowflake account, since there is no SNOWFLAKE_{}", missing.join(", no SNOWFLAKE_"));
+        println!("skipped: no Snowflake account; missing SNOWFLAKE_{}", missing.join(", SNOWFLAKE_"));
         return None;
     }
     let text = |name: &str| variable(name).unwrap_or_default();
@@ -91,7 +92,7 @@ fn account(_: &str) -> Option<(Snowflake, Files)> {
     Some((Snowflake::new(settings).unwrap(), Files::Elsewhere))
 }
 
-/// The same tests on every warehouse.
+/// Generates each test once per warehouse.
 macro_rules! on_every_warehouse {
     ($($contract:ident),* $(,)?) => {
         mod on_duckdb {

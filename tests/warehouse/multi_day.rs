@@ -1,4 +1,5 @@
-//! Days of the S&P 500's size on both engines, from one stage: the same rows in every table.
+//! Several days of the whole S&P 500 on both engines from the same stage: the same rows in every
+//! table.
 
 use std::time::Instant;
 
@@ -23,14 +24,14 @@ use super::{Files, comparison, contract::set_up};
 const COMPANIES: usize = 505;
 const DAYS: u64 = 30;
 
-/// Loads and computes on the double what a run on DuckDB has just staged.
+/// Loads and computes on the fake Snowflake what a DuckDB run has just staged.
 fn replicate(home: &Home, done: &Summary, day: NaiveDate, fake: &'static FakeSnowflake, database: &str) -> Summary {
     let summary = try_load_and_compute(home, done, day, fake, fake.settings(database)).unwrap();
     assert_eq!(summary.analytics, done.analytics, "rows written and removed");
     summary
 }
 
-/// The same, which may fail, in a session of its own.
+/// Like [`replicate`], in its own session and with an error instead of a panic.
 pub(super) fn try_load_and_compute(
     home: &Home,
     done: &Summary,
@@ -51,18 +52,18 @@ pub(super) fn try_load_and_compute(
             stage::Stage::put_if_absent(&to, &key, object.body).await.unwrap();
         }
         let staged: ledger::Staged = stage::read_json(&from, &ledger::staged_key(run)).await.unwrap().unwrap();
-        assert!(Files::Fake(fake).bring(&from, &staged.files).await);
+        assert!(Files::Fake(fake).copy_files(&from, &staged.files).await);
         let (clock, bus) = (DayClock(day), LocalBus::default());
         let loaded = findata_load::handle(run, &to, &mut warehouse, &clock).await?;
         assert_eq!(loaded.rows, done.rows);
         findata_analytics::handle(run, &to, &mut warehouse, &bus, &clock, &Measured::default()).await
     });
-    // A session whose statement was refused is closed as well as any.
+    // A session is closed even if a statement failed.
     let _ = wait(warehouse.close());
     summary
 }
 
-/// Expects what was known on a day to be the same on both.
+/// Asserts that a past day reads the same on both engines.
 fn expect_as_of(home: &Home, fake: &FakeSnowflake, database: &str, day: NaiveDate) {
     let mut warehouse = Snowflake::new(fake.settings(database)).unwrap();
     for table in PUBLISHED.iter().filter(|t| t.full_name().ends_with("_history")) {
@@ -89,7 +90,7 @@ fn expect_as_of(home: &Home, fake: &FakeSnowflake, database: &str, day: NaiveDat
 }
 
 #[test]
-fn days_of_the_whole_market_are_the_same_on_both_engines() {
+fn several_days_of_the_sp500_are_the_same_on_both_engines() {
     let Some(fake) = FakeSnowflake::shared() else { return };
     let database = "days";
     let (first, second) = (today(), today() + Days::new(3));

@@ -1,4 +1,5 @@
-//! The role that the setup SQL makes for the functions has all that they need, and nothing is left half done where it has not.
+//! The role that the setup SQL creates for the functions has every privilege they need, and a
+//! missing one leaves nothing half done.
 
 use chrono::Days;
 use findata_local::{
@@ -36,7 +37,7 @@ fn as_loader(fake: &FakeSnowflake) -> Settings {
 }
 
 fn set_up(fake: &FakeSnowflake) {
-    // The double's own bucket and folder.
+    // The fake's own bucket and prefix.
     let given = Given { bucket: Some("findata"), prefix: Some("some/home"), ..Given::default() };
     let script = setup_sql::setup(&Values::of(&given).unwrap(), false);
     let mut administrator = as_administrator(fake);
@@ -44,14 +45,14 @@ fn set_up(fake: &FakeSnowflake) {
     wait(administrator.close()).unwrap();
 }
 
-/// What the doctor says is to be done.
+/// The fixes that doctor suggests.
 fn fixes(fake: &FakeSnowflake) -> Vec<String> {
     let checks = wait(doctor::snowflake(&as_loader(fake))).unwrap();
     checks.into_iter().filter_map(|check| check.cure).collect()
 }
 
 #[test]
-fn the_loaders_role_is_enough_and_a_missing_grant_is_told_and_mended() {
+fn the_loader_role_is_sufficient_and_doctor_suggests_each_missing_grant() {
     let Some(fake) = FakeSnowflake::start(&["--privileges"]) else { return };
     let fake: &'static FakeSnowflake = Box::leak(Box::new(fake));
     set_up(fake);
@@ -66,7 +67,7 @@ fn the_loaders_role_is_enough_and_a_missing_grant_is_told_and_mended() {
     wait(administrator.close()).unwrap();
     let (resumes, before) = (fake.requests("resume"), fake.log().len());
     let summary = try_load_and_compute(&home, &done, today(), fake, as_loader(fake)).unwrap();
-    assert_eq!(fake.requests("resume") - resumes, 1, "one resume a run");
+    assert_eq!(fake.requests("resume") - resumes, 1, "one resume per run");
     assert_eq!(summary.warehouse.resumes, 1);
     assert_parses(fake, before);
     comparison::assert_same_tables(&home, fake, DATABASE);
@@ -74,7 +75,7 @@ fn the_loaders_role_is_enough_and_a_missing_grant_is_told_and_mended() {
     let next = today() + Days::new(3);
     let tomorrow = Simulator::start(Options { symbols: 2, today: next, revision: 1, ..Options::default() });
     let done = Job::new(tomorrow.url(), &symbols).on(next).with(|o| o.full = true).run_ok(&home);
-    for (revoked, cure) in [
+    for (revoked, expected_fix) in [
         ("usage on warehouse findata_wh", "grant usage on warehouse findata_wh"),
         ("usage on stage findata.raw.landing", "grant usage on stage findata.raw.landing"),
         ("insert on all tables in schema findata.raw", "grant insert on all tables in schema findata.raw"),
@@ -99,11 +100,11 @@ fn the_loaders_role_is_enough_and_a_missing_grant_is_told_and_mended() {
         );
         let fixes = fixes(fake);
         assert!(
-            fixes.iter().any(|fix| fix.starts_with(&format!("{cure} to role findata_loader"))),
+            fixes.iter().any(|fix| fix.starts_with(&format!("{expected_fix} to role findata_loader"))),
             "{revoked}: {fixes:?}"
         );
-        for cure in fixes {
-            wait(administrator.execute(cure.split(';').next().unwrap())).unwrap();
+        for fix in fixes {
+            wait(administrator.execute(fix.split(';').next().unwrap())).unwrap();
         }
         wait(administrator.close()).unwrap();
     }
