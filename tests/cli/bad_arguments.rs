@@ -1,4 +1,4 @@
-//! What a caller can say wrong.
+//! Invalid arguments and environment variables.
 
 use std::fs;
 
@@ -6,8 +6,9 @@ use findata_tests::{Command, Home, Simulator, findata};
 
 use super::{outcome, run};
 
-/// A command that must be refused before it touches anything: its line on standard error.
-fn refused(command: &Command, home: &Home, code: i32) -> String {
+/// Runs a command that must be rejected before it touches anything; returns its line on standard
+/// error.
+fn rejected(command: &Command, home: &Home, code: i32) -> String {
     let output = command.run();
     let line = output.failed(code).to_owned();
     assert_eq!(output.stdout, "", "{output:#?}");
@@ -16,10 +17,10 @@ fn refused(command: &Command, home: &Home, code: i32) -> String {
 }
 
 #[test]
-fn malformed_symbols_are_usage_and_reach_nothing() {
+fn malformed_symbols_are_usage_errors_and_have_no_effect() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     for bad in ["A/B", "A'B", "..", "A B", "A;B", "%41", "AAPL,A/B", "SIXTEENLETTERSXX", "Ä", "A\nB"] {
-        let line = refused(&run(&home, &server.url(), bad), &home, 2);
+        let line = rejected(&run(&home, &server.url(), bad), &home, 2);
         assert!(line.contains("is not a symbol") && line.contains("BRK-B"), "{line}");
     }
     let empty = run(&home, &server.url(), ",").run();
@@ -28,7 +29,7 @@ fn malformed_symbols_are_usage_and_reach_nothing() {
 }
 
 #[test]
-fn unknown_datasets_plans_and_options_are_usage() {
+fn unknown_datasets_plans_and_options_are_usage_errors() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let known = || run(&home, &server.url(), "AAPL");
     let line = known().option("--datasets", "profile,nothing").run().failed(2).to_owned();
@@ -55,12 +56,12 @@ fn unknown_datasets_plans_and_options_are_usage() {
         assert!(output.stderr.starts_with("error: ") || output.stderr.contains("Usage: "), "{output:#?}");
     }
     let line = known().option("--fmp-url", "ftp://x/stable").run();
-    assert_eq!(line.code, Some(2), "the same option twice, or an address of another kind: {line:#?}");
+    assert_eq!(line.code, Some(2), "the same option twice, or a URL with an unsupported scheme: {line:#?}");
     assert_eq!(server.calls(), 0);
 }
 
 #[test]
-fn days_that_end_before_they_begin_are_usage() {
+fn a_date_range_that_ends_before_it_begins_is_a_usage_error() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let output = findata(&["run", "--json", "--symbols", "AAPL", "--from", "2026-09-10", "--to", "2026-09-01"])
         .home(&home)
@@ -72,23 +73,23 @@ fn days_that_end_before_they_begin_are_usage() {
 }
 
 #[test]
-fn bad_variables_are_configuration_and_one_message_names_them_all() {
+fn invalid_variables_are_configuration_errors_named_in_one_message() {
     let home = Home::new();
     let both = findata(&["run", "--symbols", "AAPL"])
         .option("--home", home.path())
         .variable("FINDATA_TODAY", "soon")
         .variable("FINDATA_FMP_PLAN", "golden");
-    let line = refused(&both, &home, 5);
+    let line = rejected(&both, &home, 5);
     for part in ["FINDATA_TODAY", "FINDATA_FMP_PLAN", "soon", "golden", "2026-11-20", "premium"] {
         assert!(line.contains(part), "{part} is missing in {line}");
     }
     let url =
         findata(&["run", "--symbols", "AAPL"]).option("--home", home.path()).variable("FINDATA_FMP_URL", "nowhere");
-    assert!(refused(&url, &home, 5).contains("FINDATA_FMP_URL"));
+    assert!(rejected(&url, &home, 5).contains("FINDATA_FMP_URL"));
 }
 
 #[test]
-fn every_global_option_works_as_a_variable() {
+fn every_global_option_can_be_set_by_a_variable() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let output = findata(&["run", "--symbols", "AAPL", "--days", "30"])
         .variable("FINDATA_HOME", home.path().to_str().unwrap())
@@ -99,22 +100,22 @@ fn every_global_option_works_as_a_variable() {
         .variable("FINDATA_FMP_PLAN", "unlimited")
         .run();
     assert_eq!(outcome(&output), (Some(0), "complete".into()), "{output:#?}");
-    assert_eq!(server.calls(), 10, "no index, no eleventh call");
+    assert_eq!(server.calls(), 10, "without an index there is no eleventh call");
     assert_eq!(home.text("select max(price_date) from analytics.fact_daily_prices"), "2026-09-18");
 }
 
 #[test]
-fn an_unknown_symbol_alone_fails_and_beside_a_good_one_stops_nothing() {
+fn an_unknown_symbol_fails_alone_and_does_not_stop_others() {
     let server = Simulator::with_symbols(12);
-    let (alone, beside) = (Home::new(), Home::new());
-    let output = run(&alone, &server.url(), "NOSUCH").run();
+    let (only_unknown, with_known) = (Home::new(), Home::new());
+    let output = run(&only_unknown, &server.url(), "NOSUCH").run();
     assert_eq!(outcome(&output), (Some(1), "failed".into()), "{output:#?}");
     assert!(output.failed(1).contains("unknown symbol"), "{output:#?}");
     assert_eq!(output.json()["failures"][0]["symbol"], "NOSUCH");
     for table in ["dim_company", "fact_financials", "fact_daily_prices", "metric_nulls"] {
-        assert_eq!(alone.count(&format!("select count(*) from analytics.{table}")), 0, "{table}");
+        assert_eq!(only_unknown.count(&format!("select count(*) from analytics.{table}")), 0, "{table}");
     }
-    let output = run(&beside, &server.url(), "NOSUCH,AAPL,BRK.B").run();
+    let output = run(&with_known, &server.url(), "NOSUCH,AAPL,BRK.B").run();
     assert_eq!(outcome(&output), (Some(3), "partial".into()), "{output:#?}");
     let failed: Vec<_> = output.json()["failures"]
         .as_array()
@@ -123,17 +124,17 @@ fn an_unknown_symbol_alone_fails_and_beside_a_good_one_stops_nothing() {
         .map(|f| f["symbol"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(failed, ["BRK.B", "NOSUCH"]);
-    assert_eq!(beside.lines("select distinct symbol from analytics.fact_financials"), ["AAPL"]);
-    assert_eq!(beside.lines("select symbol from analytics.dim_company"), ["AAPL"]);
-    // It stays wrong, and is not asked about twice a day.
+    assert_eq!(with_known.lines("select distinct symbol from analytics.fact_financials"), ["AAPL"]);
+    assert_eq!(with_known.lines("select symbol from analytics.dim_company"), ["AAPL"]);
+    // The symbol stays unknown, and is not looked up twice a day.
     let calls = server.calls();
-    let again = run(&beside, &server.url(), "NOSUCH,AAPL,BRK.B").run();
+    let again = run(&with_known, &server.url(), "NOSUCH,AAPL,BRK.B").run();
     assert_eq!((outcome(&again), server.calls() - calls), ((Some(3), "partial".into()), 0), "{again:#?}");
     assert!(again.json()["failures"][1]["reason"].as_str().unwrap().contains("unknown symbol"), "{again:#?}");
 }
 
 #[test]
-fn a_universe_file_may_have_comments_headers_and_columns_but_no_bad_line() {
+fn a_universe_file_may_have_comments_headers_and_columns_but_no_invalid_line() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let file = home.path().join("universe.csv");
     let universe = |text: &str| {
@@ -148,14 +149,15 @@ fn a_universe_file_may_have_comments_headers_and_columns_but_no_bad_line() {
     assert!(universe("# nothing\n").failed(2).contains("no symbol"));
     let absent = findata(&["plan", "--universe", "/nowhere/at/all.txt"]).home(&home).run();
     assert!(absent.failed(2).contains("/nowhere/at/all.txt"));
-    // Classes are written with a hyphen at FMP: a dot is another listing, as VOD.L, and stays one.
+    // FMP writes share classes with a hyphen. A dot denotes another listing, as in VOD.L, and is
+    // kept.
     let dotted = universe("BRK.B\nVOD.L\n");
     assert_eq!((dotted.code, &dotted.json()["symbols"]), (Some(0), &2.into()), "{dotted:#?}");
     assert_eq!(server.calls(), 0);
 }
 
 #[test]
-fn the_sp500_is_the_servers_list_or_the_bundled_one() {
+fn the_sp500_is_fetched_from_the_server_or_taken_from_the_bundled_list() {
     let home = Home::new();
     let bundled = findata(&["plan", "--json", "--universe", "sp500", "--datasets", "profile"]).home(&home).run();
     let plan = bundled.json();
@@ -172,7 +174,7 @@ fn the_sp500_is_the_servers_list_or_the_bundled_one() {
         (Some(members), 1)
     );
     assert_eq!(home.count("select count(*) from staging.sp500_constituents"), members as i64);
-    // The same day: neither the list nor a profile is asked for again.
+    // On the same day neither the list nor a profile is fetched again.
     let calls = server.calls();
     assert_eq!(command.run().code, Some(0));
     assert_eq!(server.calls(), calls);

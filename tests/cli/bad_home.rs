@@ -8,7 +8,7 @@ use findata_tests::{Home, Simulator, findata};
 use super::{outcome, run};
 
 #[test]
-fn a_home_that_cannot_be_written_is_configuration() {
+fn a_home_that_cannot_be_written_is_a_configuration_error() {
     let server = Simulator::with_symbols(12);
     let other = Home::new();
     let file = other.path().join("a-file");
@@ -27,7 +27,7 @@ fn a_home_that_cannot_be_written_is_configuration() {
 }
 
 #[test]
-fn a_warehouse_in_use_is_said_so_and_the_next_run_works() {
+fn a_warehouse_in_use_is_reported_and_the_next_run_works() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
@@ -38,16 +38,16 @@ fn a_warehouse_in_use_is_said_so_and_the_next_run_works() {
     assert!(line.contains("in use by another process"), "{line}");
     let read = findata(&["sql", "select 1"]).home(&home).run();
     assert!(read.failed(1).contains("in use"), "{read:#?}");
-    assert_eq!(server.calls(), calls, "no call is paid for a run that cannot load");
+    assert_eq!(server.calls(), calls, "a run that cannot load makes no calls");
     drop(holder);
     assert_eq!(home.content(), before);
     assert_eq!(outcome(&run(&home, &server.url(), "AAPL,MSFT").run()), (Some(0), "complete".into()));
 }
 
 #[test]
-fn a_warehouse_that_is_none_is_configuration_and_stays_as_it_is() {
+fn a_file_that_is_not_a_warehouse_is_a_configuration_error_and_is_not_changed() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
-    let garbage = "no database, but long enough to be taken for one. ".repeat(200);
+    let garbage = "not a database, but long enough to be mistaken for one. ".repeat(200);
     fs::write(home.warehouse(), &garbage).unwrap();
     for command in [run(&home, &server.url(), "AAPL"), findata(&["sql", "select 1"]).home(&home)] {
         let output = command.run();
@@ -59,7 +59,7 @@ fn a_warehouse_that_is_none_is_configuration_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_damaged_object_on_the_stage_is_named() {
+fn a_damaged_object_on_the_stage_is_named_in_the_error() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
@@ -79,10 +79,10 @@ fn a_damaged_object_on_the_stage_is_named() {
 }
 
 #[test]
-fn a_landing_file_that_lost_rows_is_never_loaded() {
+fn a_truncated_landing_file_is_never_loaded() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
-    // As after a crash between staging and loading, with a file that was damaged meanwhile.
+    // As after a crash between staging and loading, with a file damaged in the meantime.
     let run_id = home.text("select run_id from ops.runs");
     for gone in [&format!("runs/{run_id}/loaded.json"), &format!("runs/{run_id}/summary.json"), "state/warehouse.json"]
     {
@@ -94,7 +94,7 @@ fn a_landing_file_that_lost_rows_is_never_loaded() {
     let good = fs::read(&file).unwrap();
     fs::write(&file, &good[..good.len() / 2]).unwrap();
     let calls = server.calls();
-    // The run that cannot be finished is closed as failed, its tasks are fetched again.
+    // The run that cannot be finished is closed as failed, and its tasks are fetched again.
     assert_eq!(outcome(&run(&home, &server.url(), "AAPL").run()), (Some(0), "complete".into()));
     assert_eq!(server.calls(), 2 * calls);
     assert_eq!(home.count("select count(*) from staging.profile"), 1);
@@ -103,11 +103,12 @@ fn a_landing_file_that_lost_rows_is_never_loaded() {
 }
 
 #[test]
-fn a_home_of_one_kind_of_source_refuses_the_other() {
+fn a_home_filled_from_one_source_rejects_another() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
-    // FMP's own address, on a port of this machine that nobody answers: no test may call FMP.
+    // Pretends the home was filled from FMP itself; the server is a local one, since no test may
+    // call FMP.
     let source = home.stage().join("state/source.json");
     let text = fs::read_to_string(&source).unwrap();
     assert!(text.contains("other"), "{text}");
@@ -121,7 +122,7 @@ fn a_home_of_one_kind_of_source_refuses_the_other() {
 }
 
 #[test]
-fn stage_and_warehouse_may_lie_elsewhere() {
+fn stage_and_warehouse_can_be_outside_the_home() {
     let (server, home, elsewhere) = (Simulator::with_symbols(12), Home::new(), Home::new());
     let file = elsewhere.path().join("deep/er/my.duckdb");
     let output = run(&home, &server.url(), "AAPL")
@@ -134,7 +135,7 @@ fn stage_and_warehouse_may_lie_elsewhere() {
 }
 
 #[test]
-fn a_stage_without_its_warehouse_is_said_so() {
+fn a_stage_without_its_warehouse_is_reported() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let away = home.path().join("away.duckdb");
@@ -149,7 +150,7 @@ fn a_stage_without_its_warehouse_is_said_so() {
 }
 
 #[test]
-fn an_address_with_a_password_or_a_key_is_refused_and_not_repeated() {
+fn a_url_with_a_password_or_key_is_rejected_and_not_echoed() {
     let home = Home::new();
     for url in ["http://user:sekret@127.0.0.1:1/stable", "http://127.0.0.1:1/stable?apikey=sekret"] {
         let output = run(&home, url, "AAPL").run();

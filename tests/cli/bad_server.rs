@@ -1,11 +1,11 @@
-//! A server that is not there, refuses the key, or answers with half a body.
+//! A server that is down, rejects the key, or returns truncated bodies.
 
 use findata_tests::{Home, Simulator, findata};
 
 use super::{outcome, run};
 
 #[test]
-fn no_key_is_configuration_and_touches_nothing() {
+fn a_missing_key_is_a_configuration_error_and_has_no_effect() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     for command in [
         run(&home, &server.url(), "AAPL").no_key(),
@@ -18,13 +18,13 @@ fn no_key_is_configuration_and_touches_nothing() {
         assert_eq!(output.stdout, "");
         assert!(home.files().is_empty(), "{:?}", home.files());
     }
-    let odd = run(&home, &server.url(), "AAPL").key("a\nb").run();
-    assert!(odd.failed(5).contains("FMP_API_KEY"), "{odd:#?}");
+    let malformed = run(&home, &server.url(), "AAPL").key("a\nb").run();
+    assert!(malformed.failed(5).contains("FMP_API_KEY"), "{malformed:#?}");
     assert_eq!(server.calls(), 0);
 }
 
 #[test]
-fn a_wrong_key_fails_stops_calling_and_publishes_nothing() {
+fn a_wrong_key_stops_all_calls_and_publishes_nothing() {
     let server = Simulator::start(findata_local::fmp_server::Options {
         symbols: 12,
         today: findata_tests::today(),
@@ -35,7 +35,7 @@ fn a_wrong_key_fails_stops_calling_and_publishes_nothing() {
     let output = run(&home, &server.url(), "AAPL,MSFT,KO").key("wrong").run();
     assert_eq!(outcome(&output), (Some(1), "failed".into()), "{output:#?}");
     assert!(output.failed(1).contains("FMP_API_KEY"), "{output:#?}");
-    // What was in flight when the first refusal came back may still be answered; no call is tried twice.
+    // Calls in flight when the first refusal arrived may still be answered; no call is retried.
     assert!(server.calls() <= 31, "{}", server.calls());
     for table in [
         "analytics.dim_company",
@@ -51,7 +51,7 @@ fn a_wrong_key_fails_stops_calling_and_publishes_nothing() {
 }
 
 #[test]
-fn a_server_that_is_down_fails_soon_and_loses_nothing() {
+fn a_server_that_is_down_fails_the_run_quickly_and_loses_nothing() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
@@ -68,7 +68,7 @@ fn a_server_that_is_down_fails_soon_and_loses_nothing() {
 }
 
 #[test]
-fn half_a_json_is_asked_for_again() {
+fn a_truncated_response_is_retried() {
     let (server, home, whole) = (Simulator::with_faults(12, &["truncated=x1"]), Home::new(), Home::new());
     let output = run(&home, &server.url(), "AAPL").run();
     assert_eq!(outcome(&output), (Some(0), "complete".into()), "{output:#?}");
@@ -79,7 +79,7 @@ fn half_a_json_is_asked_for_again() {
 }
 
 #[test]
-fn half_a_json_for_ever_fails_that_task_alone() {
+fn a_permanently_truncated_response_fails_only_its_task() {
     let (server, home) = (Simulator::with_faults(12, &["truncated=cash-flow@MSFT"]), Home::new());
     let output = run(&home, &server.url(), "AAPL,MSFT").run();
     assert_eq!(outcome(&output), (Some(3), "partial".into()), "{output:#?}");
@@ -94,7 +94,7 @@ fn half_a_json_for_ever_fails_that_task_alone() {
 }
 
 #[test]
-fn a_plan_that_lacks_a_dataset_leaves_it_out_and_says_so_once() {
+fn a_dataset_that_the_plan_lacks_is_left_out_with_one_note() {
     let (server, home) = (Simulator::with_faults(12, &["payment=splits"]), Home::new());
     let output = run(&home, &server.url(), "AAPL,MSFT").run();
     assert_eq!(outcome(&output), (Some(0), "complete".into()), "{output:#?}");
@@ -106,11 +106,11 @@ fn a_plan_that_lacks_a_dataset_leaves_it_out_and_says_so_once() {
         .filter(|n| n.as_str().is_some_and(|n| n.starts_with("splits")))
         .collect();
     assert_eq!((notes.len(), &summary["tasks"]["not_in_plan"]), (1, &2.into()), "{summary}");
-    assert_eq!(server.faults_injected(), 2, "not tried again");
+    assert_eq!(server.faults_injected(), 2, "not retried");
 }
 
 #[test]
-fn an_error_body_of_json_is_one_line() {
+fn a_json_error_body_is_reported_on_one_line() {
     let (server, home) = (Simulator::with_faults(12, &["forbidden"]), Home::new());
     let output = findata(&["run", "--symbols", "AAPL", "--days", "30"]).home(&home).url(server.url()).run();
     let line = output.failed(1);

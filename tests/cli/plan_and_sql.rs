@@ -1,11 +1,11 @@
-//! `plan` touches nothing; `sql` reads.
+//! `plan` changes nothing; `sql` only reads.
 
 use findata_tests::{Home, Simulator, findata};
 
 use super::run;
 
 #[test]
-fn a_plan_makes_no_call_and_creates_nothing() {
+fn a_plan_makes_no_call_and_creates_no_file() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let missing = home.path().join("not/there");
     let plan = findata(&["plan", "--json", "--symbols", "AAPL,MSFT", "--days", "30", "--today", "2026-09-18"])
@@ -26,7 +26,7 @@ fn a_plan_makes_no_call_and_creates_nothing() {
 }
 
 #[test]
-fn a_plan_says_what_the_next_run_does() {
+fn a_plan_predicts_the_next_run() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let plan = || {
         findata(&["plan", "--json", "--symbols", "AAPL,KO", "--days", "30"]).home(&home).url(server.url()).run().json()
@@ -53,7 +53,7 @@ fn a_plan_says_what_the_next_run_does() {
 }
 
 #[test]
-fn a_plan_says_when_fmps_own_ratios_come() {
+fn a_plan_says_when_fmps_own_ratios_are_fetched() {
     let plan = |args: &[&str]| findata(&[&["plan", "--symbols", "AAPL,KO"], args].concat()).home(&Home::new()).run();
     let usual = plan(&[]).stdout;
     assert!(usual.contains("2 not asked for: compared once quarters are there"), "{usual}");
@@ -62,7 +62,7 @@ fn a_plan_says_when_fmps_own_ratios_come() {
 }
 
 #[test]
-fn a_plan_for_people_is_a_table() {
+fn a_plan_without_json_is_a_table() {
     let output = findata(&["plan", "--symbols", "AAPL"]).home(&Home::new()).run();
     assert_eq!(output.code, Some(0));
     for part in ["1 symbol", "dataset", "income_statement", "not fetched yet", "ratios_ttm", "in all", "premium"] {
@@ -71,7 +71,7 @@ fn a_plan_for_people_is_a_table() {
 }
 
 #[test]
-fn sql_reads_a_home_and_nothing_else() {
+fn sql_reads_a_home_and_cannot_write() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let missing = findata(&["sql", "select 1"]).option("--home", home.path().join("none")).run();
     assert!(missing.failed(5).contains("findata run"), "{missing:#?}");
@@ -100,7 +100,7 @@ fn sql_reads_a_home_and_nothing_else() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_crash() {
+fn a_closed_pipe_is_not_a_crash() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let query = "select * from analytics.metric_nulls";

@@ -1,9 +1,9 @@
-//! Help, version, the demo and the server.
+//! Help, version, the demo and the FMP server.
 
 use findata_tests::{Home, findata, wait_until};
 
 #[test]
-fn help_lists_the_commands_and_version_says_the_version() {
+fn help_lists_the_commands_and_version_prints_the_version() {
     let help = findata(&["--help"]).no_key().run();
     assert_eq!(help.code, Some(0));
     for command in ["demo", "run", "plan", "sql", "explain", "dictionary", "fmp-server"] {
@@ -40,7 +40,7 @@ fn the_demo_needs_no_key_and_fills_a_home() {
 }
 
 #[test]
-fn the_server_prints_an_address_that_a_run_takes() {
+fn the_server_prints_a_url_that_a_run_can_use() {
     let home = Home::new();
     let server = findata(&["fmp-server", "--symbols", "12", "--today", "2026-09-18"]).no_key().start();
     let begun = std::time::Instant::now();
@@ -51,7 +51,7 @@ fn the_server_prints_an_address_that_a_run_takes() {
     assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/stable"), "{url:?} {}", server.stderr());
     let output = findata(&["run", "--symbols", "AAPL", "--days", "30", "--json"]).home(&home).url(&url).run();
     assert_eq!((output.code, &output.json()["status"]), (Some(0), &"complete".into()), "{output:#?}");
-    // Its world stands on the day it was told.
+    // The simulated world is on the requested day.
     assert_eq!(home.text("select max(price_date) from analytics.fact_daily_prices"), "2026-09-18");
     assert!(server.kill());
 }
