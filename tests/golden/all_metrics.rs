@@ -1,5 +1,6 @@
-//! Every figure of the four tables has a value computed here, or the test fails by the column's name. The company is made by formula:
-//! every line of its statements has an amount of its own, so that no two columns can be swapped unseen.
+//! Every figure of the four fact tables has a value computed here; a figure without one fails the
+//! test by name. The company is generated, and every line of its statements has a different amount,
+//! so swapping two columns is noticed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +17,7 @@ use super::{
     price_metrics::price_metrics,
 };
 
-/// Columns that are no figures.
+/// Columns that are not figures.
 const KEYS: [&str; 23] = [
     "company_key",
     "symbol",
@@ -43,7 +44,7 @@ const KEYS: [&str; 23] = [
     "fundamentals_known_on",
 ];
 
-/// The index, which was closed on two days on which the company traded.
+/// The index, which was closed on two days on which the company was traded.
 fn index() -> Vec<Bar> {
     let mut bars = generated::bars(99, SESSIONS);
     bars.retain(|bar| bar.day != date(2026, 1, 19) && bar.day != date(2026, 5, 25));
@@ -64,16 +65,17 @@ fn home() -> &'static Home {
     })
 }
 
-/// Far closer than any wrong formula; a return near zero has only what twelve digits of a logarithm leave.
+/// Much closer than any wrong formula could be. A return near zero only has the precision left by
+/// the twelve digits of a logarithm.
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-11
 }
 
-/// Compares a row with what it must be. `all` asks for every figure of the table.
+/// Compares a row with the expected values. With `all`, every figure of the table must be expected.
 fn check(table: &str, place: &str, wanted: &Figures, all: bool) {
     let wanted: BTreeMap<&str, f64> = wanted.iter().map(|(column, value)| (column.as_str(), *value)).collect();
     if all {
-        let there: BTreeSet<String> = home()
+        let actual: BTreeSet<String> = home()
             .lines(&format!(
                 "select column_name from duckdb_columns() where schema_name = 'analytics' and table_name = '{table}'"
             ))
@@ -81,10 +83,10 @@ fn check(table: &str, place: &str, wanted: &Figures, all: bool) {
             .filter(|column| !KEYS.contains(&column.as_str()))
             .collect();
         let known: BTreeSet<String> = wanted.keys().map(ToString::to_string).collect();
-        let missing: Vec<_> = there.difference(&known).collect();
-        let gone: Vec<_> = known.difference(&there).collect();
+        let missing: Vec<_> = actual.difference(&known).collect();
+        let extra: Vec<_> = known.difference(&actual).collect();
         assert!(missing.is_empty(), "{table}: figures without a golden value: {missing:?}");
-        assert!(gone.is_empty(), "{table}: golden values without a figure: {gone:?}");
+        assert!(extra.is_empty(), "{table}: golden values without a figure: {extra:?}");
     }
     let names: Vec<&str> = wanted.keys().copied().collect();
     let ours = home().figures(&names, &format!("from analytics.{table} where symbol = '{SYMBOL}' and {place}"));
@@ -97,7 +99,7 @@ fn check(table: &str, place: &str, wanted: &Figures, all: bool) {
 }
 
 #[test]
-fn no_two_lines_of_a_quarter_are_alike() {
+fn no_two_lines_of_a_quarter_have_the_same_amount() {
     let lines = quarters(0, 1);
     let amounts: BTreeSet<i128> = lines.values().copied().collect();
     assert_eq!(lines.len(), amounts.len());
@@ -105,13 +107,13 @@ fn no_two_lines_of_a_quarter_are_alike() {
 }
 
 #[test]
-fn every_figure_of_twelve_months_is_a_sum_a_balance_or_a_mean_of_lines() {
+fn every_ttm_figure_is_the_expected_sum_balance_or_mean() {
     for (ago, end) in [(0, "2026-06-30"), (2, "2025-12-31"), (7, "2024-09-30")] {
         let lines = quarters(ago, 4);
         let mut wanted = means(ago);
         wanted.extend(lines.iter().map(|(column, amount)| (ttm_name(column), figure(*amount))));
         check("fact_financials_ttm", &format!("fiscal_date = '{end}'"), &wanted, true);
-        // Amounts to the last digit.
+        // Amounts must match to the last digit.
         let exact: Vec<(String, String)> = lines
             .iter()
             .filter(|(column, _)| !column.starts_with("eps"))
@@ -129,7 +131,7 @@ fn every_figure_of_twelve_months_is_a_sum_a_balance_or_a_mean_of_lines() {
 }
 
 #[test]
-fn every_ratio_is_the_formula_on_every_basis() {
+fn every_ratio_matches_its_formula_on_every_basis() {
     let own =
         |pairs: Vec<(&'static str, f64)>| pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let company = company();
@@ -145,7 +147,7 @@ fn every_ratio_is_the_formula_on_every_basis() {
     }
 }
 
-/// Items with the line they are of.
+/// Growth items; each has the name of the line it measures.
 const GROWING: [&str; 7] = [
     "revenue",
     "net_income",
@@ -171,7 +173,7 @@ fn growth(horizons: &[(&str, i32, &Lines)], new: &Lines) -> Figures {
 }
 
 #[test]
-fn every_growth_rate_is_against_its_own_earlier_period() {
+fn every_growth_rate_compares_with_the_right_earlier_period() {
     let twelve = |ago: usize| quarters(ago, 4);
     let wanted = growth(
         &[("yoy", 1, &twelve(4)), ("qoq", 1, &twelve(1)), ("cagr_3y", 3, &twelve(12)), ("cagr_5y", 5, &twelve(20))],
@@ -186,7 +188,7 @@ fn every_growth_rate_is_against_its_own_earlier_period() {
 }
 
 #[test]
-fn every_market_metric_is_the_price_against_fundamentals_or_earlier_prices() {
+fn every_market_metric_matches_its_formula() {
     let company = company();
     let (twelve, end, year) = (twelve_months(0).flows, by_field(&quarters(0, 1)), by_field(&company.years[0].lines));
     let (price, cap, shares) = (figure(company.price()), figure(company.market_cap), end["weightedAverageShsOut"]);
@@ -196,7 +198,7 @@ fn every_market_metric_is_the_price_against_fundamentals_or_earlier_prices() {
     let (revenue, ebitda, net) = (twelve["revenue"], twelve["ebitda"], twelve["netIncome"]);
     let (fcf, ocf) = (twelve["cf.freeCashFlow"], twelve["cf.operatingCashFlow"]);
     let (eps, eps_before) = (twelve["epsDiluted"], twelve_months(4).flows["epsDiluted"]);
-    // Nine to fifteen cents a quarter: those of the last 365 days.
+    // Dividends grow by one cent per quarter; the last 365 days contain those of 12 to 15 cents.
     let dividends = 0.12 + 0.13 + 0.14 + 0.15;
     let mut wanted = price_metrics(&company.bars, &company.dividends, &index());
     wanted.extend([
@@ -233,9 +235,9 @@ fn every_market_metric_is_the_price_against_fundamentals_or_earlier_prices() {
     check("fact_market_metrics", "metric_date = '2026-08-14'", &wanted, true);
 }
 
-/// Windows are kept in blocks and sums; every day of two years has its own place in them.
+/// The models compute windows from blocks and running sums, so every day of two years is checked.
 #[test]
-fn every_price_metric_of_every_day_is_the_plain_figure() {
+fn every_price_metric_of_every_day_matches_the_direct_computation() {
     let (bars, index) = (&company().bars, index());
     let names: Vec<&str> = price_metrics(bars, &company().dividends, &index).iter().map(|(name, _)| *name).collect();
     let days = home().rows(&format!(
@@ -243,7 +245,7 @@ fn every_price_metric_of_every_day_is_the_plain_figure() {
         names.join(", ")
     ));
     let mut wrong = Vec::new();
-    // From the first day with 252 returns between sessions that both have.
+    // From the first day with 252 returns between sessions that the company and the index share.
     for sessions in 255..=SESSIONS {
         let (bars, row) = (&bars[..sessions], &days[sessions - 1]);
         let day = bars[sessions - 1].day;

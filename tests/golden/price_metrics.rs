@@ -1,4 +1,4 @@
-//! Figures of prices alone, computed the plain way: whole lists, means and loops inside loops.
+//! Metrics computed from prices alone, in the most direct way: whole lists, means and nested loops.
 
 use super::generated::{Bar, Dividend, figure};
 
@@ -16,7 +16,7 @@ fn covariance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - mean_a) * (y - mean_b)).sum::<f64>() / (a.len() - 1) as f64
 }
 
-/// Every price metric of the last of these bars by our names.
+/// Every price metric of the last bar, by column name.
 pub(super) fn price_metrics(bars: &[Bar], dividends: &[Dividend], index: &[Bar]) -> Vec<(&'static str, f64)> {
     let closes: Vec<f64> = bars.iter().map(|bar| figure(bar.close)).collect();
     let last = closes.len() - 1;
@@ -25,10 +25,10 @@ pub(super) fn price_metrics(bars: &[Bar], dividends: &[Dividend], index: &[Bar])
         let returns = logs(&closes[last - sessions..]);
         covariance(&returns, &returns).sqrt() * 252_f64.sqrt()
     };
-    // What one share becomes when every dividend buys more of it at the close before it.
+    // The number of shares one share becomes if each dividend is reinvested at the previous close.
     let mut units = 1.0;
     for n in last - 251..=last {
-        // A dividend of a day without a session belongs to the next one.
+        // A dividend on a day without a session counts on the next session.
         let paid = dividends.iter().filter(|d| d.ex > bars[n - 1].day && d.ex <= bars[n].day);
         units /= 1.0 - paid.map(|d| figure(d.adjusted)).sum::<f64>() / closes[n - 1];
     }

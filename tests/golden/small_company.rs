@@ -1,4 +1,5 @@
-//! The small company through the whole job, against figures computed here from the same statements.
+//! The small company through a whole run, compared with figures computed here from the same
+//! statements.
 
 use std::sync::OnceLock;
 
@@ -41,19 +42,19 @@ fn assert_figures(table: &str, place: &str, expected: &[(&str, f64)]) {
 }
 
 #[test]
-fn ratios_of_twelve_months_a_year_and_a_quarter_are_the_formulas() {
+fn ratios_of_twelve_months_a_year_and_a_quarter_match_the_formulas() {
     assert_figures("fact_financial_ratios", "basis = 'TTM' and fiscal_date = '2026-06-30'", &ratios(&twelve_months()));
     assert_figures("fact_financial_ratios", "basis = 'FY' and fiscal_date = '2025-12-31'", &ratios(&newest_year()));
     assert_figures("fact_financial_ratios", "basis = 'Q2' and fiscal_date = '2026-06-30'", &ratios(&newest_quarter()));
 }
 
 #[test]
-fn every_ratio_of_the_table_is_computed_here_too() {
+fn every_ratio_of_the_table_is_covered() {
     let known: Vec<&str> = ratios(&twelve_months()).iter().map(|(name, _)| *name).collect();
     let columns = home().lines(
         "select column_name from duckdb_columns() where schema_name = 'analytics' and table_name = 'fact_financial_ratios' and data_type = 'DOUBLE'",
     );
-    // The bottom line is a field that the small company does not report.
+    // The small company does not report the bottom line.
     let missing: Vec<_> =
         columns.iter().filter(|c| !known.contains(&c.as_str()) && *c != "bottom_line_margin").collect();
     assert!(missing.is_empty(), "{missing:?}");
@@ -66,12 +67,13 @@ fn every_ratio_of_the_table_is_computed_here_too() {
 }
 
 #[test]
-fn twelve_months_are_exact_sums_and_the_newest_balances() {
+fn twelve_months_are_exact_sums_and_newest_balances() {
     let line = home().text(
         "select ttm_revenue || ' ' || ttm_cost_of_revenue || ' ' || ttm_ebitda || ' ' || latest_cash_and_equivalents || ' ' || quarters_included || ' ' || status \
          from analytics.fact_financials_ttm where fiscal_date = '2026-06-30'",
     );
-    // 260000.25 + 240000.50 + 300000.75 + 230000.00; EBITDA of the first quarter is 47000.25 + 8900.00.
+    // 260000.25 + 240000.50 + 300000.75 + 230000.00; the first quarter's EBITDA is 47000.25 +
+    // 8900.00.
     assert_eq!(line, "1030001.500000 570000.900000 254900.250000 50000.100000 4 ok");
     let (net, shares): (f64, f64) =
         (42_000.0 + 34_100.2 + 51_000.0 + 32_000.0, (102_000.0 + 102_300.0 + 102_500.0 + 102_700.0) / 4.0);
@@ -84,7 +86,7 @@ fn twelve_months_are_exact_sums_and_the_newest_balances() {
             ("ttm_eps", 0.42 + 0.34 + 0.51 + 0.32),
         ],
     );
-    // The year end is inside: its twelve months need a fourth quarter that is not there.
+    // The twelve months to the year end would need a fourth quarter that is missing.
     let windows = home().lines("select fiscal_date, reason from analytics.fact_financials_ttm order by 1");
     assert_eq!(
         windows,
@@ -99,7 +101,7 @@ fn twelve_months_are_exact_sums_and_the_newest_balances() {
 }
 
 #[test]
-fn growth_compares_with_the_same_quarter_the_quarter_before_and_the_year_before() {
+fn growth_compares_with_the_same_quarter_a_year_ago_the_last_quarter_and_the_last_year() {
     let (q, before, year) = (quarter(0), quarter(1), quarter(4));
     let rate = |new: f64, old: f64| (new - old) / old.abs();
     assert_figures(
@@ -134,7 +136,7 @@ fn growth_compares_with_the_same_quarter_the_quarter_before_and_the_year_before(
 }
 
 #[test]
-fn market_metrics_of_the_newest_day_are_price_against_what_is_known() {
+fn market_metrics_of_the_newest_day_use_the_price_and_the_known_fundamentals() {
     let span = twelve_months();
     let (flow, end) = (|name: &str| span.flows[name], |name: &str| span.end[name]);
     let ev = MARKET_CAP + end("totalDebt") + end("preferredStock") + end("minorityInterest")
@@ -183,14 +185,14 @@ fn a_filing_after_the_close_counts_from_the_next_day() {
             "2026-08-07|2026-06-30|profile",
         ]
     );
-    // The day before the filing is priced with the twelve months to March, and those shares.
+    // The day before the filing uses the twelve months to March and the share count of that time.
     assert_figures(
         "fact_market_metrics",
         "metric_date = '2026-08-05'",
         &[
             ("pe_ratio_ttm", 38.5 / (0.335 + 0.50 + 0.315 + 0.295)),
             ("market_cap", 38.5 * 100_200.0),
-            // The dividend of 13 June 2025 has left the year, that of 12 September is still in it.
+            // The dividend of 13 June 2025 is older than a year; that of 12 September still counts.
             ("dividends_per_share_ttm", 0.39),
         ],
     );
