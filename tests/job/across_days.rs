@@ -1,4 +1,5 @@
-//! From one day to the next: events that were announced, moved or cancelled, another index, an earlier day.
+//! From one day to the next: events announced, moved or cancelled, another index, and a day in the
+//! past.
 
 use chrono::NaiveDate;
 use findata_local::fmp_server::Options;
@@ -13,12 +14,12 @@ fn server_on(today: &str) -> Simulator {
     Simulator::start(Options { symbols: 41, today: day(today), anchor: Some(day("2026-11-01")), ..Options::default() })
 }
 
-/// All datasets with prices since the summer.
+/// A run of all datasets with prices since June.
 fn job_on(server: &Simulator, today: &str) -> Job {
     Job::new(server.url(), &["AAPL", "KO", "SPLIT"]).on(day(today)).with(|o| o.prices_from = Some(day("2026-06-01")))
 }
 
-/// Newest events first; one of them in the future.
+/// Four bars, and these events.
 fn replay(dividends: &str, splits: &str) -> Replay {
     let bars: Vec<String> = ["2026-09-18", "2026-09-17", "2026-09-16", "2026-09-15"]
         .iter()
@@ -36,24 +37,24 @@ fn events(server_url: &str) -> Job {
 }
 
 #[test]
-fn an_announced_dividend_changes_the_adjusted_history_on_its_day() {
+fn an_announced_dividend_changes_the_adjusted_history_on_its_ex_date() {
     let (before, after) = (server_on("2026-11-30"), server_on("2026-12-18"));
-    let (grown, fresh) = (Home::new(), Home::new());
-    job_on(&before, "2026-11-30").run_ok(&grown);
+    let (updated, fresh) = (Home::new(), Home::new());
+    job_on(&before, "2026-11-30").run_ok(&updated);
     let announced =
         "select count(*) from staging.dividends where ex_date > date '2026-11-30' and ex_date <= date '2026-12-18'";
-    assert!(grown.count(announced) > 0, "the world announces no dividend; choose other days");
-    job_on(&after, "2026-12-18").run_ok(&grown);
+    assert!(updated.count(announced) > 0, "the simulated world announces no dividend; choose other days");
+    job_on(&after, "2026-12-18").run_ok(&updated);
     job_on(&after, "2026-12-18").run_ok(&fresh);
     let adjusted = "select symbol, price_date, close_price, adj_close from analytics.fact_daily_prices order by all";
-    assert_eq!(grown.lines(adjusted), fresh.lines(adjusted));
+    assert_eq!(updated.lines(adjusted), fresh.lines(adjusted));
     let yields =
         "select symbol, metric_date, round(dividend_yield, 12) from analytics.fact_market_metrics order by all";
-    assert_eq!(grown.lines(yields), fresh.lines(yields));
+    assert_eq!(updated.lines(yields), fresh.lines(yields));
 }
 
 #[test]
-fn an_event_that_was_moved_or_cancelled_goes() {
+fn a_moved_or_cancelled_event_is_removed() {
     let home = Home::new();
     let dividend = |date: &str| format!(r#"{{"symbol":"AAPL","date":"{date}","dividend":1,"adjDividend":1}}"#);
     let split = |date: &str| format!(r#"[{{"symbol":"AAPL","date":"{date}","numerator":4,"denominator":1}}]"#);
@@ -67,15 +68,15 @@ fn an_event_that_was_moved_or_cancelled_goes() {
     assert_eq!(home.lines("select split_date from staging.splits"), ["2026-09-02"]);
     let paid =
         "select distinct dividends_per_share_ttm from analytics.fact_market_metrics where metric_date = '2026-09-18'";
-    assert_eq!(home.figure(paid), Some(1.0), "the figures follow");
-    // An empty answer is no news of a cancellation.
+    assert_eq!(home.figure(paid), Some(1.0), "the metrics are updated");
+    // An empty response does not mean that the event was cancelled.
     let third = replay("[]", "[]").start();
     events(third.url()).run_ok(&home);
     assert_eq!(home.count("select count(*) from staging.dividends"), 1);
 }
 
 #[test]
-fn another_index_moves_every_beta_and_is_no_company() {
+fn another_index_changes_every_beta_and_is_not_a_company() {
     let server = server_on("2026-11-20");
     let (home, fresh) = (Home::new(), Home::new());
     let job = |index: &str| {
@@ -93,7 +94,7 @@ fn another_index_moves_every_beta_and_is_no_company() {
     assert_eq!(home.count("select count(*) from analytics.dim_company where symbol in ('^GSPC', 'MSFT')"), 0);
     job("^GSPC").run_ok(&home);
     assert_eq!(home.lines(betas), before);
-    // An index that is asked for as a company is one.
+    // An index that is requested as a company is a company too.
     let mut both = job("KO");
     both.symbols = vec!["AAPL".into(), "KO".into()];
     both.run_ok(&home);
@@ -101,7 +102,7 @@ fn another_index_moves_every_beta_and_is_no_company() {
 }
 
 #[test]
-fn an_earlier_day_is_refused_before_anything_is_fetched() {
+fn a_day_before_the_last_run_is_rejected_before_any_call() {
     let server = server_on("2026-11-20");
     let home = Home::new();
     job_on(&server, "2026-11-20").run_ok(&home);

@@ -1,4 +1,4 @@
-//! What becomes of each odd company.
+//! The result for each edge-case company.
 
 use findata_tests::Home;
 
@@ -15,7 +15,7 @@ fn windows(symbol: &str) -> Vec<String> {
     ))
 }
 
-/// The reason of a NULL on the newest subject of a basis.
+/// The reason of a NULL on the newest date of a basis.
 fn reason(symbol: &str, basis: &str, metric: &str) -> String {
     let newest = format!(
         "select reason from analytics.metric_nulls where symbol = '{symbol}' and basis = '{basis}' and metric = '{metric}' \
@@ -24,7 +24,7 @@ fn reason(symbol: &str, basis: &str, metric: &str) -> String {
     home().lines(&newest).join(",")
 }
 
-/// A figure of a company's newest market day.
+/// A metric on a company's newest market day.
 fn market(symbol: &str, column: &str) -> String {
     home().text(&format!(
         "select {column} from analytics.fact_market_metrics where symbol = '{symbol}' qualify row_number() over (order by metric_date desc) = 1"
@@ -38,7 +38,7 @@ fn quarantine(symbol: &str, dataset: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_missing_quarter_leaves_rows_without_figures_until_it_is_out_of_the_window() {
+fn a_missing_quarter_leaves_windows_incomplete_until_it_drops_out() {
     assert_eq!(
         windows("MISSQ"),
         [
@@ -59,7 +59,7 @@ fn a_missing_quarter_leaves_rows_without_figures_until_it_is_out_of_the_window()
 }
 
 #[test]
-fn long_years_and_long_quarters_are_whole() {
+fn years_and_quarters_with_an_extra_week_are_complete() {
     for symbol in ["WEEKS", "TWELV"] {
         let windows = windows(symbol);
         let short = windows.iter().filter(|w| w.contains("insufficient_history")).count();
@@ -69,9 +69,9 @@ fn long_years_and_long_quarters_are_whole() {
 }
 
 #[test]
-fn a_transition_period_is_never_taken_for_a_quarter() {
-    // Ends of 31 December 2024 and 31 January 2025: the one month between them is no quarter, so no window that
-    // holds it spans a year.
+fn a_transition_period_is_never_treated_as_a_quarter() {
+    // The period ends 31 December 2024 and 31 January 2025 are one month apart. That month is not a
+    // quarter, so no window that contains it spans a year.
     let with_january = |w: &&String| ("2025-01-31".."2026-01-31").contains(&&w[..10]);
     let all = windows("FYCHG");
     let holding: Vec<_> = all.iter().filter(with_january).collect();
@@ -84,7 +84,7 @@ fn a_transition_period_is_never_taken_for_a_quarter() {
 }
 
 #[test]
-fn two_halves_make_a_year_and_quarters_are_not_invented() {
+fn two_half_years_make_a_year_and_no_quarters_are_invented() {
     let windows = windows("SEMIA");
     assert!(windows.len() == 8 && windows.iter().skip(2).all(|w| w.ends_with("|ok|NULL|2")), "{windows:?}");
     let labels =
@@ -93,7 +93,7 @@ fn two_halves_make_a_year_and_quarters_are_not_invented() {
 }
 
 #[test]
-fn twelve_months_up_to_a_year_end_are_the_year() {
+fn twelve_months_up_to_a_year_end_equal_the_year() {
     let compared = "from analytics.fact_financials_ttm t join analytics.fact_financials f on f.symbol = t.symbol and f.fiscal_date = t.fiscal_date \
                     and f.period_type = 'FY' where t.status = 'ok'";
     assert!(home().count(&format!("select count(distinct t.symbol) {compared}")) > 35);
@@ -103,7 +103,7 @@ fn twelve_months_up_to_a_year_end_are_the_year() {
         ("ttm_operating_cash_flow", "operating_cash_flow"),
         ("latest_total_assets", "total_assets"),
     ] {
-        // Of a bank's or a big number's figures too, to the last digit.
+        // Exact to the last digit, also for the bank and for very large numbers.
         let off = home().lines(&format!(
             "select t.symbol, t.fiscal_date, t.{ttm}, f.{year} {compared} and t.{ttm} is distinct from f.{year} limit 5"
         ));
@@ -112,7 +112,7 @@ fn twelve_months_up_to_a_year_end_are_the_year() {
 }
 
 #[test]
-fn another_currency_than_the_price_has_no_price_ratio() {
+fn fundamentals_in_another_currency_have_no_price_ratios() {
     for symbol in ["EURRP", "JPYRP"] {
         for metric in ["pe_ratio_ttm", "ps_ratio_ttm", "enterprise_value", "ev_to_ebitda", "fcf_yield", "pb_ratio"] {
             assert_eq!(
@@ -153,7 +153,7 @@ fn a_bank_has_no_liquidity_turnover_or_ebitda_figures() {
 }
 
 #[test]
-fn negative_equity_no_revenue_and_losses_are_reasons() {
+fn negative_equity_zero_revenue_and_losses_are_null_reasons() {
     assert_eq!(reason("NEGEQ", "TTM", "debt_to_equity"), "negative_equity");
     assert_eq!(reason("NEGEQ", "TTM", "roe"), "negative_equity");
     assert_eq!(reason("NEGEQ", "MARKET", "pb_ratio"), "negative_equity");
@@ -163,7 +163,7 @@ fn negative_equity_no_revenue_and_losses_are_reasons() {
 }
 
 #[test]
-fn a_split_leaves_no_step_in_prices_or_per_share_figures() {
+fn a_split_causes_no_jump_in_prices_or_market_cap() {
     let split = home().text("select split_date from staging.splits where symbol = 'SPLIT'");
     assert_eq!(
         home().text("select numerator || ':' || denominator from staging.splits where symbol = 'SPLIT'"),
@@ -174,15 +174,15 @@ fn a_split_leaves_no_step_in_prices_or_per_share_figures() {
     let days = format!(
         "select count(*) from analytics.fact_market_metrics where symbol = 'SPLIT' and metric_date between date '{split}' - 7 and date '{split}' + 7"
     );
-    assert!(home().count(&days) >= 8, "the series goes on over the split");
-    // Market cap takes no step either: price and shares are on one basis.
+    assert!(home().count(&days) >= 8, "the series continues across the split");
+    // Market cap has no jump either: price and shares are on the same basis.
     let caps = "select max(greatest(market_cap / previous, previous / market_cap)) from (select market_cap, lag(market_cap) over (order by metric_date) previous \
                 from analytics.fact_market_metrics where symbol = 'SPLIT')";
     assert!(home().figure(caps).is_some_and(|step| step < 1.5), "{:?}", home().figure(caps));
 }
 
 #[test]
-fn the_newest_day_is_priced_with_the_profiles_shares_and_without_one_with_the_float() {
+fn the_newest_day_uses_the_profiles_share_count_or_else_the_float_endpoints() {
     assert_eq!(market("NOCAP", "shares_source"), "shares_float");
     let float = home().text("select outstanding_shares from staging.shares_float where symbol = 'NOCAP'");
     assert_eq!(market("NOCAP", "shares_outstanding_used"), float);
@@ -192,14 +192,14 @@ fn the_newest_day_is_priced_with_the_profiles_shares_and_without_one_with_the_fl
         super::SYMBOLS as i64 - 1
     );
     assert_eq!(home().count("select count(*) from staging.shares_float"), 1);
-    // Price times shares is FMP's market cap, to the cent.
+    // Price times shares equals FMP's market cap to within one unit.
     let cap = "select abs(m.market_cap - p.market_cap) from analytics.fact_market_metrics m join staging.profile p on p.symbol = m.symbol \
                where m.symbol = 'AAPL' and m.shares_source = 'profile'";
     assert!(home().figure(cap).is_some_and(|off| off < 1.0), "{:?}", home().figure(cap));
 }
 
 #[test]
-fn impossible_rows_are_set_aside_with_their_reason_and_the_rest_is_there() {
+fn impossible_rows_are_quarantined_with_a_reason_and_the_rest_is_loaded() {
     assert_eq!(
         quarantine("BADPX", "prices"),
         ["high_below_low|1", "other_symbol|1", "price_not_positive|2", "retyped_field|1"]
@@ -218,7 +218,7 @@ fn impossible_rows_are_set_aside_with_their_reason_and_the_rest_is_there() {
     );
     assert_eq!(bars("TWICE"), bars("AAPL"));
     assert_eq!(home().lines("select distinct symbol from ops.quarantine order by 1"), ["BADPX", "TEXTS", "TWICE"]);
-    // Numbers that came as text are numbers, and what says nothing is NULL.
+    // Numbers sent as text are numbers, and empty texts are NULL.
     assert_eq!(home().count("select count(*) from analytics.fact_financials where symbol = 'TEXTS' and (revenue is null or total_assets is null or eps is null)"), 0);
     assert_eq!(
         home().count(
@@ -230,7 +230,7 @@ fn impossible_rows_are_set_aside_with_their_reason_and_the_rest_is_there() {
 }
 
 #[test]
-fn names_stay_as_they_are_and_nothing_in_them_is_executed() {
+fn names_are_stored_unchanged_and_nothing_in_them_is_executed() {
     let name = "O'Hostile \"Quoted\" & Söhne\n株式会社; '; drop table x; -- \\ {{}} $$ \u{202e}end";
     assert_eq!(home().text("select company_name from analytics.dim_company where symbol = 'HOSTL'"), name);
     assert_eq!(home().text("select company_name from staging.profile where symbol = 'HOSTL'"), name);
@@ -257,7 +257,7 @@ fn large_numbers_exponents_and_fractions_keep_every_digit() {
 }
 
 #[test]
-fn a_delisted_company_keeps_its_history_and_a_new_one_has_little() {
+fn a_delisted_company_keeps_its_history_and_a_new_one_has_short_history() {
     let last = home().text("select max(price_date) from analytics.fact_daily_prices where symbol = 'DELIS'");
     assert!(last.as_str() < "2026-05-06", "{last}");
     assert_eq!(home().text("select is_actively_trading from analytics.dim_company where symbol = 'DELIS'"), "false");
@@ -270,7 +270,7 @@ fn a_delisted_company_keeps_its_history_and_a_new_one_has_little() {
 }
 
 #[test]
-fn what_was_not_reported_for_long_is_stale_and_a_fund_has_no_fundamentals() {
+fn old_fundamentals_are_stale_and_a_fund_has_none() {
     for metric in ["pe_ratio_ttm", "ev_to_ebitda", "fcf_yield"] {
         assert_eq!(reason("STALE", "MARKET", metric), "stale_fundamentals", "{metric}");
         assert_eq!(reason("SPY", "MARKET", metric), "missing_input", "{metric}");
@@ -280,12 +280,12 @@ fn what_was_not_reported_for_long_is_stale_and_a_fund_has_no_fundamentals() {
     assert_eq!(
         home().count("select count(*) from analytics.fact_market_metrics where symbol = '^GSPC'"),
         0,
-        "the index is no company"
+        "the index is not a company"
     );
 }
 
 #[test]
-fn missing_dates_of_acceptance_fall_back_and_say_so() {
+fn missing_acceptance_dates_have_a_recorded_fallback() {
     let sources = home()
         .lines("select distinct accepted_at_source from analytics.fact_financials where symbol = 'NULLS' order by 1");
     assert_eq!(sources, ["estimated", "filing"]);
@@ -297,7 +297,7 @@ fn missing_dates_of_acceptance_fall_back_and_say_so() {
         home().count("select count(*) from analytics.fact_financials where accepted_at is null or known_on is null"),
         0
     );
-    // No day uses what was not known on it.
+    // No day uses data that was not known on it.
     let early = "select count(*) from analytics.fact_market_metrics where fundamentals_known_on > metric_date or fundamentals_as_of >= metric_date";
     assert_eq!(home().count(early), 0);
 }

@@ -1,10 +1,11 @@
-//! Money keeps every digit, from FMP's JSON to what `findata sql --json` prints.
+//! Money keeps every digit, from FMP's JSON to the output of `findata sql --json`.
 
 use findata_shared::run::Status;
 use findata_tests::{Home, Job, Replay, findata};
 
-/// The widest whole amount of DECIMAL(38, 6) that four quarters can be summed of, and the finest: 32 digits before the point, six
-/// after it, and both at once. A binary float has sixteen.
+/// The largest whole amount of DECIMAL(38, 6) of which four quarters can be summed, and the
+/// smallest fraction: 32 digits before the decimal point, six after it, and both at once. A binary
+/// float has sixteen digits.
 const AMOUNTS: [(&str, &str); 4] = [
     ("revenue", "12345678901234567890123456789012"),
     ("costOfRevenue", "0.000001"),
@@ -12,8 +13,8 @@ const AMOUNTS: [(&str, &str); 4] = [
     ("netIncome", "-12345678901234567890123456789012.345679"),
 ];
 
-/// The same with six digits after the point, as a column shows them, and four of it.
-const SHOWN: [(&str, &str, &str); 4] = [
+/// The amounts with six decimal places, as a column shows them, and the sum of four of them.
+const EXPECTED: [(&str, &str, &str); 4] = [
     ("revenue", "12345678901234567890123456789012.000000", "49382715604938271560493827156048.000000"),
     ("cost_of_revenue", "0.000001", "0.000004"),
     ("gross_profit", "12345678901234567890123456789012.345679", "49382715604938271560493827156049.382716"),
@@ -52,34 +53,34 @@ fn home() -> Home {
 }
 
 #[test]
-fn an_amount_of_38_digits_is_the_same_in_every_table_and_in_what_sql_prints() {
+fn an_amount_of_38_digits_is_exact_in_every_table_and_in_sql_output() {
     let home = home();
-    let columns = SHOWN.map(|(column, ..)| column);
-    let of_a_quarter = SHOWN.map(|(_, shown, _)| shown).join("|");
+    let columns = EXPECTED.map(|(column, ..)| column);
+    let of_a_quarter = EXPECTED.map(|(_, shown, _)| shown).join("|");
     for table in ["staging.income_statement", "analytics.fact_financials"] {
         let rows = home.lines(&format!("select {} from {table}", columns.join(", ")));
         assert_eq!(rows, vec![of_a_quarter.clone(); 4], "{table}");
     }
     let sums = columns.map(|column| format!("ttm_{column}")).join(", ");
     let twelve = format!("select {sums}, latest_total_assets from analytics.fact_financials_ttm where status = 'ok'");
-    let widest = SHOWN[2].1;
-    assert_eq!(home.text(&twelve), format!("{}|{widest}", SHOWN.map(|(.., four)| four).join("|")));
+    let widest = EXPECTED[2].1;
+    assert_eq!(home.text(&twelve), format!("{}|{widest}", EXPECTED.map(|(.., four)| four).join("|")));
     assert_eq!(home.text("select close_price, low_price from analytics.fact_daily_prices"), "0.100003|0.000001");
-    // What is printed is compared as text: a JSON reader would make a float of it.
-    let said = findata(&["sql", "--json", &twelve]).home(&home).run();
-    assert_eq!(said.code, Some(0), "{said:#?}");
-    for (column, _, four) in SHOWN {
-        assert!(said.stdout.contains(&format!("\"ttm_{column}\":{four}")), "{column}: {}", said.stdout);
+    // The output is compared as text, because a JSON parser would turn it into a float.
+    let output = findata(&["sql", "--json", &twelve]).home(&home).run();
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    for (column, _, four) in EXPECTED {
+        assert!(output.stdout.contains(&format!("\"ttm_{column}\":{four}")), "{column}: {}", output.stdout);
     }
-    assert!(said.stdout.contains(&format!("\"latest_total_assets\":{widest}")), "{}", said.stdout);
+    assert!(output.stdout.contains(&format!("\"latest_total_assets\":{widest}")), "{}", output.stdout);
     let table = findata(&["sql", &twelve]).home(&home).run();
-    for (column, _, four) in SHOWN {
+    for (column, _, four) in EXPECTED {
         assert!(table.stdout.contains(four), "{column}: {}", table.stdout);
     }
 }
 
 #[test]
-fn an_amount_that_no_sum_would_hold_is_set_aside_and_stops_nobody_else() {
+fn an_amount_too_large_to_sum_is_quarantined_and_stops_no_other_company() {
     let statement = |symbol: &str, revenue: &str, shares: &str| {
         let quarters = [("2026-06-30", "Q2"), ("2026-03-31", "Q1"), ("2025-12-31", "Q4"), ("2025-09-30", "Q3")];
         let row = |(end, label): (&str, &str)| {
@@ -118,7 +119,7 @@ fn an_amount_that_no_sum_would_hold_is_set_aside_and_stops_nobody_else() {
     }
     let (server, home) = (replay.start(), Home::new());
     let summary = Job::new(server.url(), &["GOOD", "SUMS", "SHARES", "PRICE"]).run_ok(&home);
-    // Every row of those answers is set aside, so their tasks failed; the others are whole.
+    // Every row of those responses is quarantined, so their tasks failed; the others are complete.
     assert_eq!(summary.status, Status::Partial, "{:?}", summary.failures);
     let aside = "select distinct symbol || ' ' || dataset || ' ' || split_part(reason, ' ', 2) from ops.quarantine order by all";
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Runs after a run: what is there stays, and only what changed is written.
+//! Later runs: existing data stays, and only what changed is written.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ fn a_second_run_makes_no_call_and_changes_no_row() {
     let summary = job(&server).run_ok(&home);
     assert_eq!(server.calls(), 0);
     assert_eq!((summary.status, summary.calls, summary.tasks.planned), (Status::Complete, 0, 0));
-    // One shares-float only followed from a profile without market cap; its profile is fresh.
+    // The share count was only fetched because a profile has no market cap; that profile is fresh.
     assert_eq!(summary.tasks.skipped_fresh, first_run().summary.tasks.planned - 1);
     assert_eq!(summary.cache_hit_rate, 1.0);
     assert_eq!(home.content(), before);
@@ -24,7 +24,7 @@ fn a_second_run_makes_no_call_and_changes_no_row() {
 }
 
 #[test]
-fn a_full_run_fetches_everything_again_and_changes_no_row() {
+fn a_full_run_refetches_everything_and_changes_no_row() {
     let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::copy_of(&first_run().home));
     let before = home.content();
     let summary = job(&server).with(|o| o.full = true).run_ok(&home);
@@ -39,19 +39,19 @@ fn a_full_run_fetches_everything_again_and_changes_no_row() {
 }
 
 #[test]
-fn a_day_later_only_the_companies_that_changed_are_written() {
+fn a_day_later_only_changed_companies_are_written() {
     let later = today() + Days::new(3);
     let statements = || ["income_statement", "balance_sheet", "cash_flow"].map(String::from).to_vec();
     let world =
         |revision, day| Simulator::start(Options { symbols: SYMBOLS, today: day, revision, ..Options::default() });
     let home = Home::copy_of(&first_run().home);
-    // The same figures a day later: asked for again, nothing written.
-    let same = world(0, today());
-    let quiet = job(&same).on(today() + Days::new(1)).with(|o| o.datasets = statements()).run_ok(&home);
-    assert_eq!(quiet.calls, SYMBOLS as u64 * 6);
-    assert!(quiet.rows.values().all(|r| r.loaded == 0), "{:?}", quiet.rows);
-    let changed = world(1, later);
-    let summary = job(&changed).on(later).with(|o| o.datasets = statements()).run_ok(&home);
+    // The same figures a day later: fetched again, nothing written.
+    let unchanged_world = world(0, today());
+    let unchanged = job(&unchanged_world).on(today() + Days::new(1)).with(|o| o.datasets = statements()).run_ok(&home);
+    assert_eq!(unchanged.calls, SYMBOLS as u64 * 6);
+    assert!(unchanged.rows.values().all(|r| r.loaded == 0), "{:?}", unchanged.rows);
+    let changed_world = world(1, later);
+    let summary = job(&changed_world).on(later).with(|o| o.datasets = statements()).run_ok(&home);
     assert_eq!(summary.status, Status::Complete);
     let run = &summary.run_id;
     let of = |table: &str| -> BTreeSet<String> {
@@ -60,7 +60,7 @@ fn a_day_later_only_the_companies_that_changed_are_written() {
     let loaded: BTreeSet<String> =
         ["staging.income_statement", "staging.balance_sheet", "staging.cash_flow"].into_iter().flat_map(of).collect();
     assert!(loaded.contains("RESTA") && loaded.contains("FRESH"), "{loaded:?}");
-    assert!(loaded.len() < SYMBOLS / 2, "revision 1 is to change some companies, not most: {loaded:?}");
+    assert!(loaded.len() < SYMBOLS / 2, "revision 1 should change some companies, not most: {loaded:?}");
     for table in
         ["fact_financials", "fact_financials_ttm", "fact_financial_ratios", "fact_growth_rates", "fact_market_metrics"]
     {
@@ -68,7 +68,7 @@ fn a_day_later_only_the_companies_that_changed_are_written() {
         assert!(written.is_subset(&loaded), "{table}: {written:?} beyond {loaded:?}");
     }
     assert!(of("analytics.fact_financials").contains("RESTA"));
-    // The restated quarter has a second version, the first one stays; the new quarter is a new row.
+    // The restated quarter gets a second version and keeps the first; the new quarter is a new row.
     let versions = "select max(n) from (select count(*) n from staging.income_statement where symbol = 'RESTA' group by period_type, fiscal_date)";
     assert_eq!(home.count(versions), 2);
     let newest = |symbol: &str| {
@@ -79,26 +79,27 @@ fn a_day_later_only_the_companies_that_changed_are_written() {
 }
 
 #[test]
-fn after_a_change_the_statements_are_those_of_a_home_that_saw_only_the_new_world() {
-    let (changed, fresh) = (changed_home(), Home::new());
+fn after_a_change_the_tables_equal_those_of_a_new_home() {
+    let (changed_world, fresh) = (changed_home(), Home::new());
     Job::new(world(1).url(), &CHANGING).run_ok(&fresh);
-    // The newest period of all tables; older ones of FRESH have one more quarter before them in the older home.
+    // For FRESH only the newest period is compared: in the older home, its earlier periods have one
+    // more quarter before them.
     for table in ["fact_financials", "fact_financials_ttm", "fact_financial_ratios", "fact_growth_rates"] {
         let query = format!(
             "select columns(c -> c not in ('run_id', 'computed_at') and not starts_with(c, 'known_')) from analytics.{table} \
              where symbol <> 'FRESH' or fiscal_date = (select max(fiscal_date) from analytics.{table} where symbol = 'FRESH') order by all"
         );
-        let (changed, fresh) = (changed.lines(&query), fresh.lines(&query));
-        let other = changed.iter().zip(&fresh).find(|(a, b)| a != b);
-        assert!(changed.len() == fresh.len() && other.is_none(), "{table}: {other:#?}");
+        let (changed_world, fresh) = (changed_world.lines(&query), fresh.lines(&query));
+        let other = changed_world.iter().zip(&fresh).find(|(a, b)| a != b);
+        assert!(changed_world.len() == fresh.len() && other.is_none(), "{table}: {other:#?}");
     }
 }
 
 #[test]
-fn computing_everything_anew_changes_no_row() {
+fn recomputing_everything_changes_no_row() {
     let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::copy_of(&first_run().home));
     let before = home.content();
-    forget_what_is_published(&home);
+    mark_everything_for_recomputation(&home);
     let summary = job(&server).run_ok(&home);
     assert_eq!(summary.calls, 0);
     assert_eq!(home.content(), before);
@@ -106,7 +107,7 @@ fn computing_everything_anew_changes_no_row() {
 }
 
 #[test]
-fn figures_that_other_models_made_are_computed_anew() {
+fn figures_from_outdated_models_are_recomputed() {
     let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::copy_of(&first_run().home));
     let before = home.content();
     let connection = duckdb::Connection::open(home.warehouse()).unwrap();
@@ -122,10 +123,10 @@ fn figures_that_other_models_made_are_computed_anew() {
 }
 
 #[test]
-fn computing_anew_after_a_restatement_changes_no_past_day() {
+fn recomputing_after_a_restatement_changes_no_past_day() {
     let home = changed_home();
     let before = Home::copy_of(&home);
-    forget_what_is_published(&home);
+    mark_everything_for_recomputation(&home);
     Job::new(world(1).url(), &CHANGING).run_ok(&home);
     let differences = home.differences(&before);
     assert!(
@@ -141,7 +142,7 @@ fn world(revision: u32) -> Simulator {
     Simulator::start(Options { symbols: SYMBOLS, today: today(), revision, ..Options::default() })
 }
 
-/// A home that saw revision 0, and then revision 1 in full.
+/// A home after a run of revision 0 and a full run of revision 1.
 fn changed_home() -> Home {
     let home = Home::new();
     Job::new(world(0).url(), &CHANGING).run_ok(&home);
@@ -150,15 +151,15 @@ fn changed_home() -> Home {
     home
 }
 
-/// Makes every company due for computing, on every day.
-fn forget_what_is_published(home: &Home) {
+/// Marks every company for recomputation of every day.
+fn mark_everything_for_recomputation(home: &Home) {
     let connection = duckdb::Connection::open(home.warehouse()).unwrap();
     let all = "insert into ops.changes (run_id, dataset, symbol, first_date) select 'again', 'dividends', symbol, null from staging.profile";
     connection.execute_batch(all).unwrap();
 }
 
 #[test]
-fn one_run_or_one_a_symbol_gives_the_same_tables() {
+fn one_run_or_one_run_per_symbol_gives_the_same_tables() {
     let symbols = ["AAPL", "JPM", "SPLIT", "EURRP", "IPOED", "BADPX"];
     let server = Simulator::with_symbols(SYMBOLS);
     let (together, apart) = (Home::new(), Home::new());
@@ -170,11 +171,11 @@ fn one_run_or_one_a_symbol_gives_the_same_tables() {
     assert!(differences.is_empty(), "{differences:?}");
 }
 
-/// Over a year, so that beta is there: the index comes with the first of the runs.
+/// More than a year, so that beta has a value; the index is fetched by the first of the runs.
 const DAYS_APART: u64 = 380;
 
 #[test]
-fn prices_asked_for_in_two_parts_give_the_tables_of_one_part() {
+fn prices_fetched_in_two_parts_give_the_same_tables_as_in_one() {
     let symbols = ["AAPL", "SPLIT", "DELIS"];
     let server = Simulator::with_symbols(SYMBOLS);
     let (whole, parts) = (Home::new(), Home::new());
@@ -205,7 +206,7 @@ fn loading_now_and_computing_later_gives_the_same_tables() {
 }
 
 #[test]
-fn what_failed_before_is_tried_again_and_the_rest_is_not() {
+fn only_failed_tasks_are_retried_by_the_next_run() {
     let symbols = ["AAPL", "MSFT", "KO"];
     let faulty = Simulator::with_faults(SYMBOLS, &["not-found=income-statement@MSFT"]);
     let good = Simulator::with_symbols(SYMBOLS);

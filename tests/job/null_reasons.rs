@@ -1,4 +1,4 @@
-//! Every NULL has one reason, and no figure has any.
+//! Every NULL has exactly one reason, and no value has one.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use findata_tests::Home;
 
 use super::first_run;
 
-/// The reasons of `finance.md`, and the one for a growth that a basis does not have.
+/// All NULL reasons.
 const REASONS: [&str; 13] = [
     "nonpositive_denominator",
     "negative_earnings",
@@ -23,7 +23,7 @@ const REASONS: [&str; 13] = [
     "not_applicable_to_basis",
 ];
 
-/// Facts with their date and basis; the columns that are no metrics.
+/// Fact tables with date and basis, and their columns that are not metrics.
 const FACTS: [(&str, &str, &str, &[&str]); 4] = [
     ("fact_financial_ratios", "fiscal_date", "basis", &[]),
     ("fact_growth_rates", "fiscal_date", "basis", &[]),
@@ -31,7 +31,8 @@ const FACTS: [(&str, &str, &str, &[&str]); 4] = [
     ("fact_financials_ttm", "fiscal_date", "'TTM'", &[]),
 ];
 
-/// Figures of a fact: doubles and decimals; of TTM rows the flows and per-share sums.
+/// The metrics of a fact table: doubles and decimals; of TTM rows only the flows and per-share
+/// sums.
 pub(crate) fn metrics(home: &Home, table: &str) -> Vec<String> {
     let ttm_only = if table == "fact_financials_ttm" { "and column_name like 'ttm\\_%' escape '\\'" } else { "" };
     home.lines(&format!(
@@ -40,8 +41,8 @@ pub(crate) fn metrics(home: &Home, table: &str) -> Vec<String> {
     ))
 }
 
-/// Figures that are NULL without a reason or have more than one, and reasons of figures that are there.
-pub(crate) fn broken(home: &Home, reasons: &str) -> Vec<String> {
+/// NULLs without a reason or with several, and reasons for values that exist.
+pub(crate) fn inconsistencies(home: &Home, reasons: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (table, date, basis, keys) in FACTS {
         let metrics = metrics(home, table);
@@ -59,7 +60,7 @@ pub(crate) fn broken(home: &Home, reasons: &str) -> Vec<String> {
         );
         found.extend(home.lines(&query).into_iter().map(|line| format!("{table}: {line}")));
     }
-    // Reasons that belong to no figure at all.
+    // Reasons that belong to no row at all.
     let known: Vec<String> = FACTS
         .iter()
         .map(|(table, date, basis, _)| format!("select symbol, {date} d, {basis} b from analytics.{table}"))
@@ -74,16 +75,16 @@ pub(crate) fn broken(home: &Home, reasons: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_null_has_exactly_one_reason_and_no_figure_has_one() {
-    let broken = broken(&first_run().home, "analytics.metric_nulls");
-    assert!(broken.is_empty(), "{broken:#?}");
+fn every_null_has_exactly_one_reason_and_no_value_has_one() {
+    let inconsistencies = inconsistencies(&first_run().home, "analytics.metric_nulls");
+    assert!(inconsistencies.is_empty(), "{inconsistencies:#?}");
 }
 
 #[test]
-fn the_check_of_reasons_finds_what_is_wrong() {
+fn the_check_of_reasons_finds_inconsistencies() {
     let home = Home::copy_of(&first_run().home);
     let connection = duckdb::Connection::open(home.warehouse()).unwrap();
-    // A reason lost, a reason twice, a reason for a figure that is there, a reason of nothing.
+    // A lost reason, a duplicate reason, a reason for an existing value, a reason without a row.
     connection
         .execute_batch(
             "create table ops.reasons as select symbol, subject_date, basis, metric, reason from analytics.metric_nulls;
@@ -94,14 +95,14 @@ fn the_check_of_reasons_finds_what_is_wrong() {
         )
         .unwrap();
     drop(connection);
-    let broken = broken(&home, "ops.reasons").join("\n");
+    let inconsistencies = inconsistencies(&home, "ops.reasons").join("\n");
     for part in ["JPM", "current_ratio", "ZEROR", "KO", "no figure"] {
-        assert!(broken.contains(part), "{part} is missing in\n{broken}");
+        assert!(inconsistencies.contains(part), "{part} is missing in\n{inconsistencies}");
     }
 }
 
 #[test]
-fn reasons_are_of_the_known_words_and_metrics_are_columns() {
+fn reasons_are_known_codes_and_metrics_are_columns() {
     let home = &first_run().home;
     let words: BTreeSet<String> =
         home.lines("select distinct reason from analytics.metric_nulls").into_iter().collect();
@@ -109,8 +110,8 @@ fn reasons_are_of_the_known_words_and_metrics_are_columns() {
     assert!(unknown.is_empty(), "{unknown:?}");
     let columns: BTreeSet<String> = FACTS.iter().flat_map(|(table, ..)| metrics(home, table)).collect();
     let named = home.lines("select distinct metric from analytics.metric_nulls");
-    let strangers: Vec<_> = named.iter().filter(|m| !columns.contains(*m)).collect();
-    assert!(strangers.is_empty(), "{strangers:?}");
+    let unexpected: Vec<_> = named.iter().filter(|m| !columns.contains(*m)).collect();
+    assert!(unexpected.is_empty(), "{unexpected:?}");
     assert_eq!(
         home.count(
             "select count(*) from analytics.metric_nulls where reason is null or metric is null or basis is null"
@@ -120,13 +121,13 @@ fn reasons_are_of_the_known_words_and_metrics_are_columns() {
 }
 
 #[test]
-fn no_figure_is_infinite_or_no_number() {
+fn no_figure_is_infinite_or_nan() {
     let home = &first_run().home;
     for (table, ..) in FACTS {
         let columns = home.lines(&format!(
             "select column_name from duckdb_columns() where schema_name = 'analytics' and table_name = '{table}' and data_type = 'DOUBLE'"
         ));
-        let wild = columns.iter().map(|c| format!("not isfinite({c})")).collect::<Vec<_>>().join(" or ");
-        assert_eq!(home.count(&format!("select count(*) from analytics.{table} where {wild}")), 0, "{table}");
+        let not_finite = columns.iter().map(|c| format!("not isfinite({c})")).collect::<Vec<_>>().join(" or ");
+        assert_eq!(home.count(&format!("select count(*) from analytics.{table} where {not_finite}")), 0, "{table}");
     }
 }

@@ -1,4 +1,5 @@
-//! A price history that a split or a dividend made another: fetched again with the next session's bars, once, and no figure moves.
+//! A split or dividend rewrites the price history: it is refetched once, with the next session's
+//! bars, and no figure changes.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,8 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// Closes of Monday to the Monday after, on the basis before and after four for one on the Thursday.
+/// Closes from Monday to the following Monday, on the basis before the four-for-one split on
+/// Thursday.
 const CLOSES: [(&str, f64); 6] = [
     ("2026-03-16", 400.0),
     ("2026-03-17", 404.0),
@@ -26,7 +28,7 @@ const CLOSES: [(&str, f64); 6] = [
     ("2026-03-23", 424.0),
 ];
 
-/// What FMP answers on a day: bars up to it, on the basis of the splits until then.
+/// FMP's responses on a day: bars up to that day, adjusted for the splits so far.
 fn on(today: &str, splits: &[&str], dividends: &[&str]) -> Replay {
     let basis = if splits.iter().any(|split| *split <= today) { 4.0 } else { 1.0 };
     let bar = |(date, close): &(&str, f64)| {
@@ -57,7 +59,7 @@ fn on(today: &str, splits: &[&str], dividends: &[&str]) -> Replay {
     replay
 }
 
-/// A day's run; the days of prices it asked for, as first and last.
+/// Runs a day. Returns the summary and the price ranges requested.
 fn run(home: &Home, today: &str, replay: Replay) -> (Summary, Vec<String>) {
     let server = replay.start();
     let job = Job::new(server.url(), &[SYMBOL]).on(day(today)).with(|o| {
@@ -66,21 +68,21 @@ fn run(home: &Home, today: &str, replay: Replay) -> (Summary, Vec<String>) {
     let first = home.keys("runs/").is_empty();
     let job = if first { job.with(|o| o.prices_from = Some(day("2026-03-03"))) } else { job };
     let summary = job.run_ok(home);
-    let asked = server.calls().into_iter().filter(|call| call.contains("historical-price-eod"));
+    let ranges = server.calls().into_iter().filter(|call| call.contains("historical-price-eod"));
     let range = |call: String| {
         let value =
             |name: &str| call.split(['?', '&']).find_map(|p| p.strip_prefix(name)).unwrap_or_default().to_owned();
         format!("{} to {}", value("from="), value("to="))
     };
-    let asked = asked.map(range).collect();
-    // A run right after asks for nothing, whatever happened on the day.
+    let ranges = ranges.map(range).collect();
+    // A run right after makes no calls, whatever happened that day.
     let calls = server.calls().len();
     Job::new(server.url(), &[SYMBOL]).on(day(today)).with(|o| (o.prices_from, o.index) = (None, None)).run_ok(home);
-    assert_eq!(server.calls().len(), calls, "a run right after on {today}");
-    (summary, asked)
+    assert_eq!(server.calls().len(), calls, "a second run on {today} makes no calls");
+    (summary, ranges)
 }
 
-/// Market cap and P/E by day, as exact as they are stored.
+/// Close, market cap and P/E by day, as exact as they are stored.
 fn figures(home: &Home, until: &str) -> BTreeMap<String, (f64, f64, f64)> {
     let query = format!(
         "select metric_date, close_price, market_cap, pe_ratio_ttm from analytics.fact_market_metrics where metric_date <= '{until}'"
@@ -97,17 +99,17 @@ fn close(a: f64, b: f64) -> bool {
 }
 
 #[test]
-fn after_a_split_the_history_comes_again_on_the_new_basis_and_no_figure_moves() {
+fn after_a_split_the_history_is_refetched_on_the_new_basis_and_no_figure_changes() {
     let (home, splits) = (Home::new(), ["2026-03-19"]);
-    let (_, asked) = run(&home, "2026-03-18", on("2026-03-18", &splits, &[]));
-    assert_eq!(asked, ["2026-03-03 to 2026-03-18"]);
+    let (_, ranges) = run(&home, "2026-03-18", on("2026-03-18", &splits, &[]));
+    assert_eq!(ranges, ["2026-03-03 to 2026-03-18"]);
     let before = figures(&home, "2026-03-17");
-    let (_, asked) = run(&home, "2026-03-19", on("2026-03-19", &splits, &[]));
-    assert_eq!(asked, ["2026-03-14 to 2026-03-19"]);
+    let (_, ranges) = run(&home, "2026-03-19", on("2026-03-19", &splits, &[]));
+    assert_eq!(ranges, ["2026-03-14 to 2026-03-19"]);
     let on_the_day = figures(&home, "2026-03-18");
-    // The next day's plan has the whole history, in the call that the day takes anyway.
-    let (summary, asked) = run(&home, "2026-03-20", on("2026-03-20", &splits, &[]));
-    assert_eq!(asked, ["2026-03-03 to 2026-03-20"]);
+    // The next day's plan fetches the whole history, in the call that the day needs anyway.
+    let (summary, ranges) = run(&home, "2026-03-20", on("2026-03-20", &splits, &[]));
+    assert_eq!(ranges, ["2026-03-03 to 2026-03-20"]);
     assert_eq!(summary.calls, 10);
     let bars = "select close_price, observed_at::date from staging.prices where price_date <= '2026-03-18' order by price_date";
     assert_eq!(home.lines(bars)[0], "100.000000|2026-03-19");
@@ -118,44 +120,44 @@ fn after_a_split_the_history_comes_again_on_the_new_basis_and_no_figure_moves() 
         assert!(close(*price, price_before) && close(*cap, cap_before) && close(*pe, pe_before), "{date}");
         assert!(close(*price, CLOSES.iter().find(|(d, _)| d == date).unwrap().1 / 4.0), "{date}");
         if let Some((_, cap_then, pe_then)) = before.get(date) {
-            assert!(close(*cap, *cap_then) && close(*pe, *pe_then), "{date}: of before the split");
+            assert!(close(*cap, *cap_then) && close(*pe, *pe_then), "{date}: values from before the split");
         }
     }
-    // And no further day has it.
-    let (_, asked) = run(&home, "2026-03-23", on("2026-03-23", &splits, &[]));
-    assert_eq!(asked, ["2026-03-16 to 2026-03-23"]);
+    // Later days do not fetch it again.
+    let (_, ranges) = run(&home, "2026-03-23", on("2026-03-23", &splits, &[]));
+    assert_eq!(ranges, ["2026-03-16 to 2026-03-23"]);
 }
 
 #[test]
-fn an_announced_dividend_has_the_history_again_on_its_day() {
+fn an_announced_dividend_refetches_the_history_on_its_ex_date() {
     let (home, dividends) = (Home::new(), ["2026-03-19", "2026-03-12"]);
-    // A first load has everything on one basis; the dividend of last week is no news.
+    // A first load has everything on one basis; last week's dividend is not new.
     run(&home, "2026-03-17", on("2026-03-17", &[], &dividends));
     for (today, range) in [
         ("2026-03-18", "2026-03-13 to 2026-03-18"),
         ("2026-03-19", "2026-03-03 to 2026-03-19"),
         ("2026-03-20", "2026-03-15 to 2026-03-20"),
     ] {
-        let (summary, asked) = run(&home, today, on(today, &[], &dividends));
-        assert_eq!(asked, [range], "{today}");
+        let (summary, ranges) = run(&home, today, on(today, &[], &dividends));
+        assert_eq!(ranges, [range], "{today}");
         assert_eq!(summary.calls, 10, "{today}");
     }
 }
 
 #[test]
-fn an_event_that_is_withdrawn_or_comes_late_has_the_history_again_on_the_next_day() {
+fn a_withdrawn_or_late_event_refetches_the_history_on_the_next_day() {
     let home = Home::new();
     run(&home, "2026-03-17", on("2026-03-17", &[], &["2026-03-12", "2026-02-10"]));
-    let asked = |today: &str, dividends: &[&str]| run(&home, today, on(today, &[], dividends)).1;
-    // Withdrawn; the one of before the first bar says nothing about bars.
-    assert_eq!(asked("2026-03-18", &["2026-02-11"]), ["2026-03-13 to 2026-03-18"]);
-    assert_eq!(asked("2026-03-19", &["2026-02-11"]), ["2026-03-03 to 2026-03-19"]);
-    assert_eq!(asked("2026-03-20", &["2026-03-11", "2026-02-11"]), ["2026-03-15 to 2026-03-20"]);
-    assert_eq!(asked("2026-03-23", &["2026-03-11", "2026-02-11"]), ["2026-03-03 to 2026-03-23"]);
+    let ranges = |today: &str, dividends: &[&str]| run(&home, today, on(today, &[], dividends)).1;
+    // One dividend is withdrawn. The one before the first bar does not affect bars.
+    assert_eq!(ranges("2026-03-18", &["2026-02-11"]), ["2026-03-13 to 2026-03-18"]);
+    assert_eq!(ranges("2026-03-19", &["2026-02-11"]), ["2026-03-03 to 2026-03-19"]);
+    assert_eq!(ranges("2026-03-20", &["2026-03-11", "2026-02-11"]), ["2026-03-15 to 2026-03-20"]);
+    assert_eq!(ranges("2026-03-23", &["2026-03-11", "2026-02-11"]), ["2026-03-03 to 2026-03-23"]);
 }
 
 #[test]
-fn the_synthetic_split_leaves_one_basis_in_staging() {
+fn after_the_simulated_split_all_bars_in_staging_are_on_one_basis() {
     let server = |today: &str| {
         Simulator::start(Options {
             symbols: 41,

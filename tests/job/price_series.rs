@@ -1,4 +1,5 @@
-//! The price series that follow from one series and its events, against FMP's own: as traded, and free of dividends.
+//! Price series derived from the stored prices and events (as traded, and dividend-adjusted),
+//! compared with FMP's own series.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +13,7 @@ use serde_json::Value;
 const SYMBOLS: usize = 41;
 
 #[test]
-fn a_series_that_fmp_may_have_cut_is_not_taken_for_whole() {
+fn a_series_that_fmp_may_have_truncated_is_rejected() {
     let from: chrono::NaiveDate = "2005-01-03".parse().unwrap();
     let bars = |number: usize| {
         let bar = |day: chrono::NaiveDate| {
@@ -34,8 +35,8 @@ fn a_series_that_fmp_may_have_cut_is_not_taken_for_whole() {
     }
 }
 
-/// What the server says of a symbol's days, by day: one field of another price endpoint, which the job never asks.
-fn told(server: &Simulator, endpoint: &str, symbol: &str, field: &str) -> BTreeMap<String, f64> {
+/// One field of a price endpoint that runs never use, by day.
+fn fmp_series(server: &Simulator, endpoint: &str, symbol: &str, field: &str) -> BTreeMap<String, f64> {
     let url = server.url();
     let host = url.trim_start_matches("http://").split('/').next().unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
@@ -45,7 +46,7 @@ fn told(server: &Simulator, endpoint: &str, symbol: &str, field: &str) -> BTreeM
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    // The body may come in chunks, so the array is taken from its brackets.
+    // The body may be chunked, so only the lines of the JSON array are taken.
     let body = answer.split_once("\r\n\r\n").unwrap().1.replace("\r\n", "\n");
     let lines: String = body.lines().filter(|line| line.contains(['{', '}', '[', ']', ':'])).collect();
     let rows: Vec<Value> = serde_json::from_str(&lines).unwrap_or_else(|e| panic!("{e}: {lines:.200}"));
@@ -60,25 +61,25 @@ fn ours(home: &Home, symbol: &str, column: &str) -> BTreeMap<String, f64> {
 }
 
 #[test]
-fn as_traded_and_dividend_adjusted_closes_are_fmps_own_series() {
+fn as_traded_and_dividend_adjusted_closes_equal_fmps_series() {
     let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::new());
     Job::new(server.url(), &["SPLIT", "KO", "AAPL"]).days(250).run_ok(&home);
     let splits = home.count("select count(*) from staging.splits where symbol = 'SPLIT' and split_date > '2026-02-01'");
-    assert!(splits > 0, "the world has no split among these days");
+    assert!(splits > 0, "the simulated world has no split in this range");
     let mut compared = 0;
     for symbol in ["SPLIT", "KO", "AAPL"] {
         for (endpoint, column) in [("non-split-adjusted", "as_traded_close"), ("dividend-adjusted", "adj_close")] {
-            let theirs = told(&server, endpoint, symbol, "adjClose");
+            let theirs = fmp_series(&server, endpoint, symbol, "adjClose");
             for (day, close) in ours(&home, symbol, column) {
                 let wanted = theirs[&day];
-                // FMP rounds to cents, before the split's factor too.
+                // FMP rounds to cents, and does so before applying the split factor.
                 assert!((close - wanted).abs() <= 0.011 + 5e-5 * wanted, "{symbol} {day} {column}: {close} {wanted}");
                 compared += 1;
             }
         }
     }
     assert!(compared > 900, "{compared}");
-    // The factor says by how much all prices of the day were higher.
+    // The factor states by how much prices were higher on that day.
     let factors = "select count(*) from analytics.fact_daily_prices \
                    where abs(as_traded_close::double - close_price::double * split_factor) > 1e-5";
     assert_eq!(home.count(factors), 0);
