@@ -86,7 +86,7 @@ fn twelve_months_are_exact_sums_and_newest_balances() {
             ("ttm_eps", 0.42 + 0.34 + 0.51 + 0.32),
         ],
     );
-    // The twelve months to the year end would need a fourth quarter that is missing.
+    // The twelve months to the year end need the first quarter of 2025, which is missing.
     let windows = home().lines("select fiscal_date, reason from analytics.fact_financials_ttm order by 1");
     assert_eq!(
         windows,
