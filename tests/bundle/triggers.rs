@@ -11,8 +11,8 @@ use super::{SYMBOLS, assert_same_tables, bundle, request, started_run};
 fn listen(bundle: &Bundle) -> String {
     let url = bundle.call("sqs", "create_queue", json!({"QueueName": "listener"}));
     let url = url["QueueUrl"].as_str().unwrap().to_owned();
-    let asked = json!({"QueueUrl": url, "AttributeNames": ["QueueArn"]});
-    let arn = bundle.call("sqs", "get_queue_attributes", asked)["Attributes"]["QueueArn"].clone();
+    let query = json!({"QueueUrl": url, "AttributeNames": ["QueueArn"]});
+    let arn = bundle.call("sqs", "get_queue_attributes", query)["Attributes"]["QueueArn"].clone();
     let policy = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}]});
     let attributes = json!({"Policy": policy.to_string()});
@@ -34,8 +34,8 @@ fn listen(bundle: &Bundle) -> String {
 
 /// The events received about a run.
 fn received(bundle: &Bundle, queue: &str, run: &RunId) -> Vec<Value> {
-    let asked = json!({"QueueUrl": queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
-    let messages = bundle.call("sqs", "receive_message", asked);
+    let query = json!({"QueueUrl": queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
+    let messages = bundle.call("sqs", "receive_message", query);
     let events = messages["Messages"].as_array().into_iter().flatten();
     let events = events.map(|message| serde_json::from_str::<Value>(message["Body"].as_str().unwrap()).unwrap());
     events.filter(|event| event["detail"]["run_id"] == run.as_str()).collect()
@@ -74,24 +74,24 @@ fn a_tick_an_event_and_an_invocation_give_the_tables_of_a_local_run() {
     // Repeating the tick does not start another run.
     bundle.control("/_tick", &tick);
 
-    let mut asked = request(&server);
-    asked["full"] = json!(true);
-    asked["run_id"] = json!("20260918T110000000Z-0000000a");
-    bundle.put_event("RunRequested", &asked);
+    let mut input = request(&server);
+    input["full"] = json!(true);
+    input["run_id"] = json!("20260918T110000000Z-0000000a");
+    bundle.put_event("RunRequested", &input);
     let second = assert_complete(&bundle, &queue, &"20260918T110000000Z-0000000a".parse().unwrap());
     assert!(second.rows.values().all(|rows| rows.loaded == 0), "{:?}", second.rows);
     assert_same_tables(&home, &bundle);
 
-    asked.as_object_mut().unwrap().remove("run_id");
-    let run = started_run(&bundle.invoke("fanout", &asked));
+    input.as_object_mut().unwrap().remove("run_id");
+    let run = started_run(&bundle.invoke("fanout", &input));
     assert!(run.started().is_some());
     assert_complete(&bundle, &queue, &run);
     assert_same_tables(&home, &bundle);
 
     // Fresh data is not fetched again.
     let calls = server.calls();
-    asked["full"] = json!(false);
-    let run = started_run(&bundle.invoke("fanout", &asked));
+    input["full"] = json!(false);
+    let run = started_run(&bundle.invoke("fanout", &input));
     assert_eq!(assert_complete(&bundle, &queue, &run).calls, 0);
     assert_eq!(server.calls(), calls);
     let plans = bundle.keys("runs/").into_iter().filter(|key| key.ends_with("/plan.json")).count();
@@ -121,8 +121,8 @@ fn the_invoke_command_requests_a_run_and_waits_for_it() {
     let home = super::run_locally(&server);
     assert_same_tables(&home, &bundle);
 
-    let asked = invoke(&["invoke", &symbols[0], "--json"]).run().json();
-    let run: RunId = asked["run_id"].as_str().unwrap().parse().unwrap();
+    let response = invoke(&["invoke", &symbols[0], "--json"]).run().json();
+    let run: RunId = response["run_id"].as_str().unwrap().parse().unwrap();
     assert_eq!(bundle.summary(&run).symbols, 1);
 
     let calls = server.calls();

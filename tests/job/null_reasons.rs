@@ -104,9 +104,9 @@ fn the_check_of_reasons_finds_inconsistencies() {
 #[test]
 fn reasons_are_known_codes_and_metrics_are_columns() {
     let home = &first_run().home;
-    let words: BTreeSet<String> =
+    let codes: BTreeSet<String> =
         home.lines("select distinct reason from analytics.metric_nulls").into_iter().collect();
-    let unknown: Vec<_> = words.iter().filter(|w| !REASONS.contains(&w.as_str())).collect();
+    let unknown: Vec<_> = codes.iter().filter(|w| !REASONS.contains(&w.as_str())).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
     let columns: BTreeSet<String> = FACTS.iter().flat_map(|(table, ..)| metrics(home, table)).collect();
     let named = home.lines("select distinct metric from analytics.metric_nulls");
