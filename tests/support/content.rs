@@ -41,8 +41,7 @@ impl Home {
     }
 
     /// Like [`Home::differences`], ignoring some columns.
-    pub fn differences_except(&self, other: &Home, columns: &[&str]) -> Differences {
-        let ignored = columns;
+    pub fn differences_except(&self, other: &Home, ignored: &[&str]) -> Differences {
         let mut found = BTreeMap::new();
         if self.content() != other.content() {
             let connection = Connection::open_in_memory().expect("a database in memory");
