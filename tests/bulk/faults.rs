@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use findata_extract::Worked;
-use findata_local::{fmp_server::Options as World, queue::LocalQueue};
-use findata_shared::{
-    Error,
-    clock::DayClock,
-    fmp::Deadline,
+use findata_domain::{Error, clock::DayClock};
+use findata_extract::BatchResult;
+use findata_fmp::Deadline;
+use findata_fmp_simulator::Options as World;
+use findata_local::queue::LocalQueue;
+use findata_pipeline::{
     ledger::{self, Outcome},
-    plan::{BatchMessage, Way},
-    queue::Queue,
+    plan::{BatchMessage, FetchMode},
+    ports::queue::Queue,
     run::{Options, Status},
 };
 use findata_tests::{Home, Simulator, client, host, request, today, wait};
@@ -91,9 +91,9 @@ fn a_delivery_that_runs_out_of_time_keeps_its_finished_files() {
         let options = Options { index: None, ..job.options };
         let (request, queue) = (request(&symbols, options), LocalQueue::default());
         let plan = findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
-        assert_eq!(plan.batches.iter().filter(|batch| batch.way == Way::Bulk).count(), 1);
+        assert_eq!(plan.batches.iter().filter(|batch| batch.fetch_mode == FetchMode::BulkFile).count(), 1);
         while let Some(delivery) = queue.receive() {
-            if delivery.message.batch.way != Way::Bulk {
+            if delivery.message.batch.fetch_mode != FetchMode::BulkFile {
                 findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, None).await?;
                 continue;
             }
@@ -101,20 +101,24 @@ fn a_delivery_that_runs_out_of_time_keeps_its_finished_files() {
             let now = Instant::now();
             let past = Deadline { begin: now, wait: now };
             let late = findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, Some(past)).await?;
-            assert_eq!(late, Worked::Rest(Box::new(delivery.message.clone())), "no call is made after the deadline");
+            assert_eq!(
+                late,
+                BatchResult::Rest(Box::new(delivery.message.clone())),
+                "no call is made after the deadline"
+            );
             let begin = now + Duration::from_millis(150);
             let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
             // As when the sweeper resends a batch.
-            let first = BatchMessage { parts: 0, ..delivery.message.clone() };
+            let first = BatchMessage { checkpoints: 0, ..delivery.message.clone() };
             let message = if deliveries % 2 == 0 { &delivery.message } else { &first };
             let worked = findata_extract::handle(message, &host.fmp, &host.stage, &clock, limit).await?;
             deliveries += 1;
             match worked {
-                Worked::Rest(rest) => {
-                    assert_eq!(rest.parts, delivery.message.parts + 1);
+                BatchResult::Rest(rest) => {
+                    assert_eq!(rest.checkpoints, delivery.message.checkpoints + 1);
                     queue.send(vec![*rest]).await?;
                 }
-                Worked::Done { .. } => {}
+                BatchResult::Done { .. } => {}
             }
         }
         let mut entries = ledger::entries(&host.stage, &request.run_id).await?;
@@ -162,7 +166,7 @@ fn giving_up_a_bulk_batch_records_all_its_tasks_as_failed() {
         let (request, queue) = (request(&symbols, job.options.clone()), LocalQueue::default());
         findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
         let message = queue.receive().unwrap().message;
-        assert!(ledger::give_up(&message, "given up", &host.stage, chrono::DateTime::default()).await?);
+        assert!(ledger::record_as_failed(&message, "given up", &host.stage, chrono::DateTime::default()).await?);
         let entries = ledger::entries(&host.stage, &request.run_id).await?;
         assert_eq!(entries[0].tasks.len(), symbols.len());
         assert!(entries[0].tasks.iter().all(|task| matches!(task.outcome, Outcome::Failed { .. })));
@@ -186,15 +190,15 @@ fn a_file_that_takes_longer_than_a_delivery_falls_back_to_symbols() {
         let now = Instant::now();
         let limit = Deadline { begin: now + Duration::from_millis(300), wait: now + Duration::from_millis(400) };
         let worked = findata_extract::handle(&message, &host.fmp, &host.stage, &clock, Some(limit)).await?;
-        let Worked::Rest(rest) = worked else { panic!("{worked:?}") };
-        assert_eq!((rest.parts, bulk_calls(&server)), (1, 1), "the file was started and recorded as too slow");
+        let BatchResult::Rest(rest) = worked else { panic!("{worked:?}") };
+        assert_eq!((rest.checkpoints, bulk_calls(&server)), (1, 1), "the file was started and recorded as too slow");
         let worked = findata_extract::handle(&rest, &host.fmp, &host.stage, &clock, None).await?;
-        assert_eq!((worked, bulk_calls(&server)), (Worked::Done { closed: true }, 1), "one call per symbol");
+        assert_eq!((worked, bulk_calls(&server)), (BatchResult::Done { closed: true }, 1), "one call per symbol");
         let entries = ledger::entries(&host.stage, &request.run_id).await?;
         let rows = entries[0].tasks.iter().filter(|task| matches!(task.outcome, Outcome::Rows { .. }));
         assert_eq!(rows.filter(|task| task.task.dataset.name == "profile").count(), symbols.len());
         assert!(
-            findata_shared::bulk::refused(&host.stage).await?.contains_key("profile-bulk"),
+            findata_fmp::bulk::refused(&host.stage).await?.contains_key("profile-bulk"),
             "the next plan skips the file"
         );
         Ok::<_, Error>(())

@@ -4,11 +4,12 @@ mod faults;
 mod recorded;
 mod stream;
 
-use findata_local::fmp_server::{Options as World, Plan};
-use findata_shared::{
-    fmp::{FmpPlan, SourceKind},
+use findata_fmp::{FmpPlan, SourceKind};
+use findata_fmp_simulator::{Options as World, Plan};
+use findata_pipeline::{
     ledger,
-    run::{Options, Status, Summary},
+    run::{Options, Status},
+    summary::Summary,
 };
 use findata_tests::{Home, Job, Simulator, today};
 
@@ -23,7 +24,7 @@ const ABSENT: [&str; 3] = ["vwap", "change_amount", "change_percent"];
 const DATASETS: [&str; 5] = ["profile", "prices", "income_statement", "balance_sheet", "cash_flow"];
 
 fn by_bulk(options: &mut Options) {
-    options.reach = FmpPlan::Ultimate.reach(SourceKind::Other);
+    options.plan_limits = FmpPlan::Ultimate.plan_limits(SourceKind::Other);
 }
 
 fn only(options: &mut Options, datasets: &[&str]) {
@@ -48,7 +49,7 @@ fn assert_counted(server: &Simulator, home: &Home, summary: &Summary) {
     assert_eq!(summary.calls, server.calls(), "{:?}", server.calls_by_endpoint());
     // Planning makes calls too.
     let plan = std::fs::read(home.stage().join(ledger::plan_key(&summary.run_id))).unwrap();
-    let planning = serde_json::from_slice::<findata_shared::plan::Plan>(&plan).unwrap().planning_calls;
+    let planning = serde_json::from_slice::<findata_pipeline::plan::Plan>(&plan).unwrap().planning_calls;
     assert_eq!(home.count("select sum(calls) from ops.tasks") as u64 + planning, summary.calls);
 }
 

@@ -9,13 +9,12 @@ use std::{
     thread,
 };
 
-use findata_shared::{
+use findata_domain::{
     Result, Symbol,
-    bulk::ABSENT,
     catalog::{Dataset, dataset},
-    fmp::{Came, Record, Records},
     rows::{OneByOne, record},
 };
+use findata_fmp::{BulkOutcome, Record, Records, bulk::ABSENT};
 use findata_tests::{client, shared_folder, wait};
 
 /// Collects the typed rows of one company.
@@ -56,7 +55,7 @@ fn read(name: &str, file: &Path) -> (Rows, u64) {
     let mut rows = Rows { dataset, rows: OneByOne::new(dataset), found: Vec::new() };
     let answer = wait(client(&url, "key").bulk("any-bulk", &[], &mut rows, None));
     serving.join().unwrap();
-    let Ok(Came::Whole(records)) = answer.came else { panic!("{}: {answer:?}", file.display()) };
+    let Ok(BulkOutcome::Complete(records)) = answer.came else { panic!("{}: {answer:?}", file.display()) };
     (rows, records)
 }
 

@@ -7,10 +7,8 @@ use std::{
     time::Duration,
 };
 
-use findata_shared::{
-    Result,
-    fmp::{Came, Record, Records},
-};
+use findata_domain::Result;
+use findata_fmp::{BulkOutcome, Record, Records};
 use findata_tests::{client, wait};
 
 /// Chunks of the file, each of a thousand records.
@@ -56,7 +54,7 @@ fn records_are_processed_before_the_next_chunk_is_sent() {
     });
     let mut records = Signal(0, signal);
     let answer = wait(client(&url, "key").bulk("profile-bulk", &[("part", "0".into())], &mut records, None));
-    assert_eq!(answer.came, Ok(Came::Whole(CHUNKS * 1_000)));
+    assert_eq!(answer.came, Ok(BulkOutcome::Complete(CHUNKS * 1_000)));
     assert_eq!(answer.calls, 1);
     serving.join().unwrap();
 }

@@ -2,8 +2,8 @@
 
 use std::{thread, time::Duration};
 
-use findata_local::fmp_server::Options;
-use findata_shared::run::{RunId, Status};
+use findata_fmp_simulator::Options;
+use findata_pipeline::run::{RunId, Status};
 use findata_tests::{Bundle, Home, Job, Simulator, findata, today};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Misconfiguration is reported in the log and in the ledger and is not retried endlessly.
 
-use findata_local::fmp_server::Options;
-use findata_shared::run::{RunId, Status};
+use findata_fmp_simulator::Options;
+use findata_pipeline::run::{RunId, Status};
 use findata_tests::{Bundle, Simulator, today};
 use serde_json::{Value, json};
 

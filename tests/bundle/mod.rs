@@ -6,7 +6,7 @@ mod misconfiguration;
 mod permissions;
 mod triggers;
 
-use findata_shared::{run::RunId, warehouse::Warehouse};
+use findata_pipeline::{ports::warehouse::Warehouse, run::RunId};
 use findata_tests::{Bundle, DATABASE, Home, Job, Simulator, wait};
 use serde_json::{Value, json};
 
@@ -18,8 +18,7 @@ const SYMBOLS: usize = 4;
 /// A stack with the tables and the stage that `findata setup-sql` creates.
 fn bundle(server: &Simulator, parameters: &[(&str, &str)]) -> Option<Bundle> {
     let bundle = Bundle::start(server, parameters)?;
-    let mut warehouse =
-        findata_shared::warehouse::snowflake::Snowflake::new(bundle.snowflake.settings(DATABASE)).unwrap();
+    let mut warehouse = findata_snowflake::Snowflake::new(bundle.snowflake.settings(DATABASE)).unwrap();
     wait(async {
         set_up(&mut warehouse).await;
         let stage = format!("create stage public.own url = '{}/'", bundle.output("StageUrl"));

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Bundle, Simulator};
 use serde_json::{Value, json};
 

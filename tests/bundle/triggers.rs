@@ -1,7 +1,10 @@
 //! Every way to start a run ends with the tables of a local run.
 
-use findata_local::fmp_server::Options;
-use findata_shared::run::{RunId, Status, Summary};
+use findata_fmp_simulator::Options;
+use findata_pipeline::{
+    run::{RunId, Status},
+    summary::Summary,
+};
 use findata_tests::{Bundle, Home, Job, Simulator, findata, today};
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
 //! Saved calls lose no data: the figures equal those of a run that queries every symbol.
 
-use findata_local::fmp_server::Plan;
-use findata_shared::{fmp::FmpPlan, run::Status};
+use findata_fmp::FmpPlan;
+use findata_fmp_simulator::Plan;
+use findata_pipeline::run::Status;
 use findata_tests::Home;
 
 use super::{job, run, server};

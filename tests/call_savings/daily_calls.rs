@@ -1,7 +1,8 @@
 //! The number of calls of a first load, of the following days, and of a second run on each day.
 
-use findata_local::fmp_server::Plan;
-use findata_shared::{fmp::FmpPlan, run::Status};
+use findata_fmp::FmpPlan;
+use findata_fmp_simulator::Plan;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Simulator};
 
 use super::{job, run, server};

@@ -4,11 +4,9 @@ mod completeness;
 mod daily_calls;
 
 use chrono::NaiveDate;
-use findata_local::fmp_server::{Options, Plan};
-use findata_shared::{
-    fmp::{FmpPlan, SourceKind},
-    run::Summary,
-};
+use findata_fmp::{FmpPlan, SourceKind};
+use findata_fmp_simulator::{Options, Plan};
+use findata_pipeline::summary::Summary;
 use findata_tests::{Home, Job, Simulator};
 
 fn day(text: &str) -> NaiveDate {
@@ -31,7 +29,7 @@ fn job(server: &Simulator, today: &str) -> Job {
 /// Runs as a key of that plan would. Returns the summary and the number of calls the server saw.
 fn run(job: &Job, server: &Simulator, home: &Home, plan: FmpPlan) -> (Summary, u64) {
     let before = server.calls();
-    let summary = job.clone().with(|options| options.reach = plan.reach(SourceKind::Other)).run_ok(home);
+    let summary = job.clone().with(|options| options.plan_limits = plan.plan_limits(SourceKind::Other)).run_ok(home);
     let calls = server.calls() - before;
     assert_eq!(summary.calls, calls, "the summary counts every call");
     (summary, calls)

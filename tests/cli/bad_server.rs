@@ -25,7 +25,7 @@ fn a_missing_key_is_a_configuration_error_and_has_no_effect() {
 
 #[test]
 fn a_wrong_key_stops_all_calls_and_publishes_nothing() {
-    let server = Simulator::start(findata_local::fmp_server::Options {
+    let server = Simulator::start(findata_fmp_simulator::Options {
         symbols: 12,
         today: findata_tests::today(),
         key: Some("right".into()),

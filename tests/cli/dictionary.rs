@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use findata_local::duckdb::DuckDb;
+use findata_duckdb::DuckDb;
 use findata_tests::{Home, findata};
 use serde_json::Value;
 

@@ -3,12 +3,12 @@
 use std::sync::OnceLock;
 
 use duckdb::Connection;
-use findata_analytics::models::columns;
-use findata_local::explain::{
+use findata_explain::{
     Explanation, Facts, Figure, answer,
     ask::{FACTS, Question, figures},
     recomputed,
 };
+use findata_models::columns;
 use findata_tests::{Command, Home, Job, Simulator, findata};
 
 /// Ordinary companies, and companies whose figures are computed in a special way.
@@ -176,7 +176,7 @@ fn the_source_of_a_figure_is_the_row_on_the_stage() {
     let sent = source.sent.unwrap();
     assert!(row[0][0].as_ref().unwrap().contains(&format!("\"revenue\":{sent}")), "{row:?} {sent}");
     let file = std::fs::read(home().stage().join(&source.file)).unwrap();
-    assert_eq!(findata_shared::hash::sha256(&file), source.sha256.unwrap());
+    assert_eq!(findata_domain::hash::sha256(&file), source.sha256.unwrap());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use findata_shared::run::{Status, Summary};
+use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Simulator};
 
 const SYMBOLS: u64 = 40;

@@ -3,10 +3,8 @@
 
 use std::{fs, thread};
 
-use findata_shared::{
-    Error,
-    fmp::{Answer, is_not_offered},
-};
+use findata_domain::Error;
+use findata_fmp::{Answer, is_not_offered};
 use findata_tests::{Replay, Simulator, client, shared_folder, wait};
 
 /// What the caller of the client does next.
@@ -123,7 +121,7 @@ fn every_fault_leads_to_the_expected_action() {
 
 #[test]
 fn every_kind_of_fault_is_covered() {
-    let Err(text) = "no-such-kind".parse::<findata_local::fmp_server::Fault>() else { panic!("there is such a kind") };
+    let Err(text) = "no-such-kind".parse::<findata_fmp_simulator::Fault>() else { panic!("there is such a kind") };
     let mut kinds: Vec<&str> = text.split("there are ").nth(1).unwrap().split(", ").collect();
     let mut known = FAULTS.map(|(fault, ..)| fault.split('=').next().unwrap());
     kinds.sort_unstable();

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use findata_local::fmp_server::Options;
+use findata_fmp_simulator::Options;
 use findata_tests::{Command, Home, Running, Simulator, findata, today, wait_until};
 
 use super::{SYMBOLS, assert_fault_free_tables, fault_free};

@@ -4,22 +4,25 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use findata_extract::Worked;
+use findata_domain::{Error, clock::DayClock};
+use findata_extract::BatchResult;
 use findata_fanout::{
-    asked::Defaults,
+    command::Defaults,
     event::{self, Invocation},
     sweep::{Swept, sweep},
 };
-use findata_local::{bus::LocalBus, fmp_server::Options as World, queue::LocalQueue, stage::DirectoryStage};
-use findata_shared::{
-    Error,
-    bus::Event,
-    clock::DayClock,
-    fmp::Deadline,
+use findata_fmp::Deadline;
+use findata_fmp_simulator::Options as World;
+use findata_local::{bus::LocalBus, queue::LocalQueue, stage::DirectoryStage};
+use findata_pipeline::{
     ledger::{self, BatchEntry},
     plan::BatchMessage,
-    run::{Options, Reach, RunId, Status, Summary},
-    stage::{self, Stage},
+    ports::{
+        bus::Event,
+        stage::{self, Stage},
+    },
+    run::{Options, PlanLimits, RunId, Status},
+    summary::Summary,
     telemetry::Telemetry,
 };
 use findata_tests::{Home, Job, Simulator, client, host, request, today, wait};
@@ -60,12 +63,12 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
             let begin = now + Duration::from_millis(100);
             let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
             match findata_extract::handle(&message, &host.fmp, &host.stage, &clock, limit).await? {
-                Worked::Rest(rest) => {
-                    assert_eq!((rest.parts, &rest.batch), (message.parts + 1, &message.batch));
-                    parts = parts.max(rest.parts);
-                    findata_shared::queue::Queue::send(&queue, vec![*rest]).await?;
+                BatchResult::Rest(rest) => {
+                    assert_eq!((rest.checkpoints, &rest.batch), (message.checkpoints + 1, &message.batch));
+                    parts = parts.max(rest.checkpoints);
+                    findata_pipeline::ports::queue::Queue::send(&queue, vec![*rest]).await?;
                 }
-                Worked::Done { closed } => assert!(closed, "the only batch"),
+                BatchResult::Done { closed } => assert!(closed, "the only batch"),
             }
         }
         assert!(parts > 0, "the deadline never struck");
@@ -118,8 +121,8 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
         swept(minutes + 1).await.unwrap();
         let before = stage.get(&ledger::staged_key(&run)).await.unwrap().unwrap();
         let trouble = Error::Config("there is no grant".into());
-        ledger::note_trouble(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
-        ledger::note_trouble(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
+        ledger::record_blocker(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
+        ledger::record_blocker(&run, "load", &trouble, &stage, &bus, started).await.unwrap();
         minutes += 1;
         for restart in 0..5 {
             minutes += 20 << restart;
@@ -137,7 +140,7 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
     assert_eq!(failed_events, 2, "once when the error occurred, once when the run was closed");
 }
 
-async fn plan_of(stage: &DirectoryStage, run: &RunId) -> findata_shared::plan::Batch {
+async fn plan_of(stage: &DirectoryStage, run: &RunId) -> findata_pipeline::plan::Batch {
     ledger::plan(stage, run).await.unwrap().batches.remove(0)
 }
 
@@ -166,7 +169,7 @@ fn a_repeated_invocation_starts_one_run() {
         (Simulator::with_symbols(12), Home::new(), LocalQueue::default(), LocalBus::default());
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     let fmp = client(&server.url(), "test-key");
-    let defaults = Defaults { index: None, reach: Reach::default(), lifetimes: Default::default() };
+    let defaults = Defaults { index: None, plan_limits: PlanLimits::default(), lifetimes: Default::default() };
     let ask = |input: Value, id: &str, at: &str| {
         let invocation = Invocation { id: id.into(), at: at.parse().unwrap() };
         let clock = DayClock(today());
@@ -212,7 +215,7 @@ fn a_ledger_entry_that_is_not_in_the_plan_does_not_close_a_step() {
         while let Some(delivery) = queue.receive() {
             closed.push(findata_extract::handle(&delivery.message, &fmp, &stage, &clock, None).await.unwrap());
         }
-        assert_eq!(closed, [false, true].map(|closed| Worked::Done { closed }));
+        assert_eq!(closed, [false, true].map(|closed| BatchResult::Done { closed }));
         let staged: ledger::Staged =
             stage::read_json(&stage, &ledger::staged_key(&request.run_id)).await.unwrap().unwrap();
         assert_eq!(staged.batches, ["b00001", "b00002"]);

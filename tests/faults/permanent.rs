@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use findata_shared::run::{Status, Summary};
+use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Simulator};
 
 /// Attempts per call.
@@ -119,7 +119,7 @@ fn every_kind_of_fault_is_covered_by_a_test() {
 
 /// All kinds of faults, taken from the error message for an unknown kind.
 fn kinds() -> Vec<String> {
-    let Err(text) = "no-such-kind".parse::<findata_local::fmp_server::Fault>() else { return Vec::new() };
+    let Err(text) = "no-such-kind".parse::<findata_fmp_simulator::Fault>() else { return Vec::new() };
     text.split("there are ").nth(1).unwrap_or_default().split(", ").map(str::to_owned).collect()
 }
 

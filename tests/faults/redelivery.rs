@@ -2,23 +2,22 @@
 
 use std::fs;
 
-use findata_extract::Worked;
+use findata_domain::{Error, Result, clock::DayClock};
+use findata_extract::BatchResult;
 use findata_local::{bus::LocalBus, queue::LocalQueue};
-use findata_shared::{
-    Error, Result,
-    bus::Event,
-    clock::DayClock,
+use findata_pipeline::{
     ledger,
     plan::BatchMessage,
-    run::{Options, Status, Summary},
-    stage::Stage,
+    ports::{bus::Event, stage::Stage},
+    run::{Options, Status},
+    summary::Summary,
 };
 use findata_tests::{Home, Job, Simulator, client, host, request, today, wait};
 
 use super::{SYMBOLS, assert_fault_free_tables, fault_free};
 
 /// Runs the handlers in order, each more than once.
-fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Event>, Vec<Worked>)> {
+fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Event>, Vec<BatchResult>)> {
     wait(async {
         let clock = DayClock(today());
         let mut host = host(home, client(&server.url(), "test-key"), clock)?;
@@ -67,7 +66,7 @@ fn repeating_every_message_and_step_gives_the_same_tables() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let (summary, events, closed) = every_step_twice(&home, &server).unwrap();
     assert_eq!(
-        closed.iter().filter(|worked| **worked == Worked::Done { closed: true }).count(),
+        closed.iter().filter(|worked| **worked == BatchResult::Done { closed: true }).count(),
         1,
         "exactly one delivery closes the fetch step: {closed:?}"
     );
@@ -114,7 +113,7 @@ const BATCH: usize = 50;
 
 #[test]
 fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_still_closes() {
-    let symbols = findata_local::fmp_server::symbols(BATCH + 4);
+    let symbols = findata_fmp_simulator::symbols(BATCH + 4);
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
     assert!(symbols[..BATCH].contains(&"NOCAP"));
     let (server, home) = (Simulator::with_symbols(BATCH + 4), Home::new());

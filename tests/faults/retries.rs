@@ -8,8 +8,9 @@ use std::{
 
 use axum::{Router, http::StatusCode, response::IntoResponse};
 use chrono::DateTime;
-use findata_local::fmp_server::Fault;
-use findata_shared::{fmp::Work, run::RunId};
+use findata_fmp::CallContext;
+use findata_fmp_simulator::Fault;
+use findata_pipeline::run::RunId;
 use findata_tests::{Simulator, client, wait};
 
 /// The times of the calls to a server whose first response has this status and a `Retry-After`
@@ -62,7 +63,7 @@ fn retries_are_capped_at_a_share_of_the_calls() {
     let endpoints = endpoints();
     assert!(endpoints.len() > 30, "{endpoints:?}");
     let fmp = client(&server.url(), "test-key");
-    let work = Work { run: RunId::new(DateTime::default(), 9), begun: DateTime::default(), max_calls: None };
+    let work = CallContext { run: RunId::new(DateTime::default(), 9), begun: DateTime::default(), max_calls: None };
     fmp.begin(&work);
     wait(async {
         // Two calls per endpoint fail ten times before its breaker opens, so only the retry budget

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Simulator};
 
 use super::{SYMBOLS, assert_fault_free_tables, fault_free};

@@ -7,7 +7,7 @@ use std::{
     sync::OnceLock,
 };
 
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay};
 
 use super::{

@@ -8,7 +8,7 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay, shared_folder};
 use serde_json::{Value, json};
 
@@ -164,7 +164,7 @@ fn every_line_of_fmps_twelve_months_equals_our_sum() {
         ("fmp_cash_flow_ttm", "cash_flow"),
         ("fmp_balance_ttm", "balance_sheet"),
     ] {
-        for column in findata_shared::catalog::dataset(dataset).unwrap().columns {
+        for column in findata_domain::catalog::dataset(dataset).unwrap().columns {
             let Some(fmps) = golden.set[answer][column.field].as_f64() else { continue };
             let prefix = if dataset == "balance_sheet" { "latest_" } else { "ttm_" };
             let name = match column.name {

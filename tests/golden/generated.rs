@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
-use findata_shared::catalog::{Column, Kind, dataset};
+use findata_domain::catalog::{Column, Kind, dataset};
 use findata_tests::Replay;
 
 /// One unit, in millionths.

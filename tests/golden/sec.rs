@@ -8,7 +8,7 @@ mod facts;
 use std::{collections::BTreeMap, sync::OnceLock};
 
 use chrono::NaiveDate;
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job};
 
 use self::{

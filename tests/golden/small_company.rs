@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use chrono::NaiveDate;
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job};
 
 use super::{

@@ -2,8 +2,8 @@
 //! past.
 
 use chrono::NaiveDate;
-use findata_local::fmp_server::Options;
-use findata_shared::Error;
+use findata_domain::Error;
+use findata_fmp_simulator::Options;
 use findata_tests::{Home, Job, Replay, Simulator};
 
 fn day(text: &str) -> NaiveDate {

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use chrono::{Days, NaiveDate};
-use findata_local::fmp_server::Options;
+use findata_fmp_simulator::Options;
 use findata_tests::{Home, Job, Simulator};
 
 /// Companies that restate or report from day to day, and some edge cases.

@@ -1,6 +1,6 @@
 //! Money keeps every digit, from FMP's JSON to the output of `findata sql --json`.
 
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay, findata};
 
 /// The largest whole amount of DECIMAL(38, 6) of which four quarters can be summed, and the

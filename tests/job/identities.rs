@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use findata_shared::run::{Status, Summary};
+use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Replay};
 use serde_json::{Value, json};
 

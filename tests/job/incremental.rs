@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use chrono::Days;
-use findata_local::fmp_server::Options;
-use findata_shared::run::Status;
+use findata_fmp_simulator::Options;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Simulator, today};
 
 use super::{SYMBOLS, first_run, job};

@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, BufReader},
 };
 
-use findata_shared::catalog::CATALOG;
+use findata_domain::catalog::CATALOG;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
@@ -122,7 +122,7 @@ fn no_changes_are_pending_and_every_task_is_in_the_ledger() {
 #[test]
 fn staging_and_published_tables_are_unique_by_their_keys() {
     let FirstRun { home, .. } = first_run();
-    for table in findata_analytics::models::PUBLISHED {
+    for table in findata_models::PUBLISHED {
         let key = table.key.join(", ");
         let query =
             format!("select count(*) from (select {key} from {} group by all having count(*) > 1)", table.full_name());

@@ -15,7 +15,7 @@ mod statement_versions;
 
 use std::sync::OnceLock;
 
-use findata_shared::run::{Status, Summary};
+use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Simulator};
 
 /// Ten ordinary companies, all edge cases, and a few random companies.
@@ -31,7 +31,7 @@ struct FirstRun {
 }
 
 fn symbols() -> Vec<String> {
-    findata_local::fmp_server::symbols(SYMBOLS)
+    findata_fmp_simulator::symbols(SYMBOLS)
 }
 
 fn job(server: &Simulator) -> Job {
@@ -67,7 +67,7 @@ fn a_first_run_of_every_edge_case_is_complete_and_fills_every_table() {
             "{table}"
         );
     }
-    assert_eq!(summary.analytics.len(), findata_analytics::models::PUBLISHED.len());
+    assert_eq!(summary.analytics.len(), findata_models::PUBLISHED.len());
     for table in ["dim_company", "fact_daily_prices", "fact_market_metrics"] {
         let companies = home.count(&format!("select count(distinct symbol) from analytics.{table}"));
         assert_eq!(companies, SYMBOLS as i64, "{table}");

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use findata_local::fmp_server::Options;
-use findata_shared::run::Summary;
+use findata_fmp_simulator::Options;
+use findata_pipeline::summary::Summary;
 use findata_tests::{Home, Job, Replay, Simulator};
 use serde_json::{Value, json};
 

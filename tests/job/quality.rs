@@ -4,11 +4,9 @@
 use std::{collections::BTreeMap, sync::OnceLock};
 
 use chrono::Days;
-use findata_local::fmp_server::Options;
-use findata_shared::{
-    catalog::{CATALOG, Freshness},
-    run::{Status, Summary},
-};
+use findata_domain::catalog::{CATALOG, Freshness};
+use findata_fmp_simulator::Options;
+use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Replay, Simulator, today};
 use serde_json::Value;
 
@@ -108,7 +106,7 @@ fn our_figures_equal_fmps_except_where_fmp_mixes_bases() {
 
 /// The number of figures that the catalog reads from FMP's two responses; each is half of a pair.
 fn paired() -> usize {
-    let both = CATALOG.iter().filter(|d| matches!(d.freshness, Freshness::InTurn { .. }));
+    let both = CATALOG.iter().filter(|d| matches!(d.freshness, Freshness::Rotating { .. }));
     both.map(|d| d.columns.len() - 1).sum()
 }
 

@@ -2,7 +2,7 @@
 //! order.
 
 use chrono::{Days, NaiveDate};
-use findata_local::explain::{Facts, answer, ask::Question, recomputed};
+use findata_explain::{Facts, answer, ask::Question, recomputed};
 use findata_tests::{Home, Job, Replay};
 
 /// A period as FMP has it: end, label, acceptance time in New York, revenue (costs are half of it),
@@ -122,7 +122,7 @@ fn explain_shows_the_inputs_of_a_derived_quarter() {
         answer(&facts, &question).unwrap().figure
     };
     let mut explained = 0;
-    for column in findata_analytics::models::columns("fact_financials").iter().filter(|c| c.is_figure()) {
+    for column in findata_models::columns("fact_financials").iter().filter(|c| c.is_figure()) {
         let figure = explain(column.name);
         if let Some(value) = figure.value {
             let again = recomputed(&figure).unwrap_or_else(|| panic!("{}: {figure:#?}", column.name));

@@ -1,7 +1,7 @@
 //! Decimals stay exact from FMP's text to DECIMAL(38, 6).
 
 use duckdb::Connection;
-use findata_shared::decimal::canonical;
+use findata_domain::decimal::canonical;
 use proptest::prelude::*;
 
 use super::config;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay};
 
 use crate::golden::generated::{self, Aggregation, Company, INDEX, Lines, aggregation, date, pseudo_random, today};

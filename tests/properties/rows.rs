@@ -1,6 +1,6 @@
 //! Parsing anything that FMP sends gives rows, rejects or an error, and never panics.
 
-use findata_shared::{
+use findata_domain::{
     Symbol,
     catalog::{CATALOG, Dataset},
     rows,
@@ -90,13 +90,13 @@ proptest! {
     fn a_truncated_body_is_an_error(cut in 1_usize..400) {
         let body = json!([{"symbol": "AAPL", "date": "2026-09-18", "open": 1, "high": 2, "low": 1, "close": 1.5, "volume": 10, "vwap": 1.2}, {"symbol": "AAPL", "date": "2026-09-17", "close": 1.4}]).to_string();
         let cut = cut % body.len();
-        let dataset = findata_shared::catalog::dataset("prices").unwrap();
+        let dataset = findata_domain::catalog::dataset("prices").unwrap();
         prop_assert!(rows::typed(dataset, None, &body.as_bytes()[..cut]).is_err());
     }
 
     #[test]
     fn rows_have_equal_hashes_exactly_if_their_values_are_equal(a in 0_u32..50, b in 0_u32..50, zeros in 0_usize..4) {
-        let dataset = findata_shared::catalog::dataset("prices").unwrap();
+        let dataset = findata_domain::catalog::dataset("prices").unwrap();
         let hash = |close: String| {
             let body = format!("[{{\"symbol\":\"AAPL\",\"date\":\"2026-09-18\",\"close\":{close}}}]");
             rows::typed(dataset, None, body.as_bytes()).unwrap().0[0].hash.clone()

@@ -1,6 +1,6 @@
 //! A symbol is either a valid ticker or rejected.
 
-use findata_shared::Symbol;
+use findata_domain::Symbol;
 use proptest::prelude::*;
 
 use super::config;

@@ -6,13 +6,11 @@ mod processes;
 use std::num::NonZeroU32;
 
 use chrono::Utc;
-use findata_local::{fmp_server::Options, stage::DirectoryStage};
-use findata_shared::{
-    Error,
-    fmp::{Fmp, FmpPlan, Settings, Work},
-    run::RunId,
-    stage::Stage,
-};
+use findata_domain::Error;
+use findata_fmp::{CallContext, ClientSettings, Fmp, FmpPlan};
+use findata_fmp_simulator::Options;
+use findata_local::stage::DirectoryStage;
+use findata_pipeline::{ports::stage::Stage, run::RunId};
 use findata_tests::{Home, Simulator, findata, today, wait};
 use secrecy::SecretString;
 
@@ -26,7 +24,7 @@ fn client(server: &Simulator, home: &Home, calls: u32) -> Fmp {
 
 #[expect(clippy::disallowed_methods, reason = "the rate limiter uses the real clock")]
 fn client_at(url: &str, stage: impl Stage + 'static, calls: u32, max_calls: Option<u64>) -> Fmp {
-    let settings = Settings {
+    let settings = ClientSettings {
         url: url.into(),
         key: SecretString::from(KEY),
         plan: FmpPlan::PerMinute(NonZeroU32::new(calls).unwrap()),
@@ -36,7 +34,7 @@ fn client_at(url: &str, stage: impl Stage + 'static, calls: u32, max_calls: Opti
         bulk_pause: std::time::Duration::ZERO,
     };
     let fmp = Fmp::new(&settings).unwrap().sharing(stage);
-    fmp.begin(&Work { run: RunId::new(Utc::now(), 1), begun: Utc::now(), max_calls });
+    fmp.begin(&CallContext { run: RunId::new(Utc::now(), 1), begun: Utc::now(), max_calls });
     fmp
 }
 
@@ -74,7 +72,7 @@ fn the_call_limit_of_a_run_applies_to_all_its_workers_together() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let run = RunId::new(chrono::DateTime::default(), 5);
     wait(async {
-        let work = Work { run: run.clone(), begun: chrono::DateTime::default(), max_calls: Some(25) };
+        let work = CallContext { run: run.clone(), begun: chrono::DateTime::default(), max_calls: Some(25) };
         let calls = (0..4).map(|_| {
             let fmp = client(&server, &home, 6_000);
             fmp.begin(&work);

@@ -8,8 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use findata_local::{fmp_server::Options, places::AnyStage, stage::DirectoryStage};
-use findata_shared::{aws, stage::s3::S3Stage};
+use findata_aws::s3_stage::S3Stage;
+use findata_fmp_simulator::Options;
+use findata_local::{places::AnyStage, stage::DirectoryStage};
 use findata_tests::{Home, Program, Simulator, prepared_python, wait, wait_until};
 
 use super::{client_at, profile};

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use findata_shared::run::Status;
+use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay, shared_folder};
 
 /// What a run does after a response.

@@ -6,10 +6,8 @@ mod errors;
 use std::{fs, path::Path, sync::OnceLock};
 
 use chrono::NaiveDate;
-use findata_shared::{
-    catalog::{CATALOG, Kind},
-    run::{Status, Summary},
-};
+use findata_domain::catalog::{CATALOG, Kind};
+use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Replay, shared_folder};
 use serde_json::{Value, value::RawValue};
 
@@ -134,7 +132,7 @@ fn every_amount_equals_the_recorded_one_digit_for_digit() {
 }
 
 /// Compares every amount of a response with staging as text; returns how many were compared.
-fn compare(home: &Home, dataset: &findata_shared::catalog::Dataset, body: &str) -> usize {
+fn compare(home: &Home, dataset: &findata_domain::catalog::Dataset, body: &str) -> usize {
     let rows: Vec<Box<RawValue>> = serde_json::from_str(body).unwrap();
     // A free-float percentage is not an amount.
     let amounts: Vec<_> =

@@ -1,24 +1,21 @@
 //! The setup script on the fake Snowflake: run twice, and what exists afterwards.
 
-use findata_analytics::{
-    Measured,
-    models::{PUBLISHED, TABLES},
-};
+use findata_analytics::Measured;
+use findata_domain::{catalog::CATALOG, clock::DayClock};
 use findata_local::{
     bus::LocalBus,
     setup_sql::{self, Given, Values},
     stage::DirectoryStage,
 };
-use findata_shared::{
-    catalog::CATALOG,
-    clock::DayClock,
+use findata_models::{PUBLISHED, TABLES};
+use findata_pipeline::{
     ledger,
-    stage::{self, Stage},
-    warehouse::{
-        Warehouse,
-        snowflake::{Settings, Snowflake},
+    ports::{
+        stage::{self, Stage},
+        warehouse::Warehouse,
     },
 };
+use findata_snowflake::{Settings, Snowflake};
 use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
 
 use super::{code, defaults, given};

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, fs};
 
-use findata_analytics::models::TABLES;
+use findata_domain::{catalog::CATALOG, hash};
 use findata_local::setup_sql;
-use findata_shared::{catalog::CATALOG, hash};
+use findata_models::TABLES;
 use findata_tests::{Home, findata};
 
 use super::{KEY, code, defaults, given, pem, scripts};

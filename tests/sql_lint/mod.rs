@@ -8,8 +8,7 @@ mod text;
 
 use std::{fs, path::PathBuf};
 
-use findata_analytics::models;
-use findata_shared::warehouse::tables;
+use findata_models::tables;
 
 /// The kind of file a statement is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +82,7 @@ fn the_setup_rendered_from_the_catalog_uses_only_the_common_subset() {
 fn the_list_of_models_and_the_files_are_the_same() {
     for (below, _) in KINDS {
         let here = |file: &str| file.split_once('/').map_or("", |(folder, _)| folder) == below;
-        let all = models::MODELS.iter().chain(models::TABLES).filter(|m| here(m.file));
+        let all = findata_models::MODELS.iter().chain(findata_models::TABLES).filter(|m| here(m.file));
         let mut listed: Vec<(String, String)> = all.map(|m| (m.file.to_owned(), m.sql.to_owned())).collect();
         let order: Vec<String> = listed.iter().map(|(name, _)| name.clone()).collect();
         listed.sort();
@@ -105,13 +104,17 @@ fn the_list_of_models_and_the_files_are_the_same() {
 
 #[test]
 fn every_published_table_has_a_definition_and_a_model() {
-    for table in models::PUBLISHED {
-        assert!(models::TABLES.iter().any(|t| t.file == format!("tables/{}.sql", table.name)), "{}", table.name);
+    for table in findata_models::PUBLISHED {
+        assert!(
+            findata_models::TABLES.iter().any(|t| t.file == format!("tables/{}.sql", table.name)),
+            "{}",
+            table.name
+        );
         let made = format!("create or replace temporary table new_{} as", table.name);
-        assert!(models::MODELS.iter().any(|m| m.sql.contains(&made)), "{made}");
+        assert!(findata_models::MODELS.iter().any(|m| m.sql.contains(&made)), "{made}");
     }
     // Every temporary table is created once, by the file of that name.
-    for model in models::MODELS {
+    for model in findata_models::MODELS {
         let stem = model.file.trim_end_matches(".sql").split_once('_').unwrap().1;
         assert!(model.sql.contains(&format!("table {stem} as")), "{} creates a table of another name", model.file);
     }

@@ -80,7 +80,7 @@ const RANKING: &[&str] = &["row_number", "rank", "dense_rank", "lag", "lead", "n
 const NULL_TREATMENT: &[&str] = &["first_value", "last_value"];
 /// Types with the same name and width on both engines.
 const TYPES: &[&str] = &["VARCHAR", "DOUBLE", "BIGINT", "DATE", "TIMESTAMP", "BOOLEAN"];
-/// Words reserved by one of the two engines.
+/// CommandInput reserved by one of the two engines.
 const RESERVED: &[&str] = &[
     "account",
     "analyze",

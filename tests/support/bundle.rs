@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use findata_shared::run::{RunId, Summary};
+use findata_pipeline::{run::RunId, summary::Summary};
 use serde_json::{Value, json};
 
 use super::{

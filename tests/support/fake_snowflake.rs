@@ -7,10 +7,8 @@ use std::{
     time::Duration,
 };
 
-use findata_shared::warehouse::{
-    Warehouse,
-    snowflake::{Settings, Snowflake},
-};
+use findata_pipeline::ports::warehouse::Warehouse;
+use findata_snowflake::{Settings, Snowflake};
 use reqwest::Client;
 use secrecy::SecretString;
 use serde_json::Value;

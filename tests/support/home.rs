@@ -72,7 +72,7 @@ impl Home {
 
     /// [`Home::lines`] as of a past day.
     pub fn lines_as_of(&self, day: NaiveDate, query: &str) -> Vec<String> {
-        let connection = findata_local::as_of::open(&self.warehouse(), day).expect("a warehouse as of a day");
+        let connection = findata_duckdb::as_of::open(&self.warehouse(), day).expect("a warehouse as of a day");
         lines(rows(&connection, query))
     }
 

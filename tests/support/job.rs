@@ -6,18 +6,21 @@ use std::sync::{
 };
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use findata_domain::{
+    Result,
+    clock::{Clock, DayClock},
+};
+use findata_duckdb::DuckDb;
+use findata_fmp::{ClientSettings, Fmp, FmpPlan, claim_source};
 use findata_local::{
-    duckdb::DuckDb,
     host::{Host, Progress},
     places::{AnyStage, AnyWarehouse},
     stage::DirectoryStage,
 };
-use findata_shared::{
-    Result,
-    clock::{Clock, DayClock},
-    fmp::{Fmp, FmpPlan, Settings, claim_source},
+use findata_pipeline::{
     plan::Plan,
-    run::{Options, Request, RunId, Summary, Universe},
+    run::{Options, Request, RunId, Universe},
+    summary::Summary,
 };
 use secrecy::SecretString;
 
@@ -111,7 +114,7 @@ pub fn run_id() -> RunId {
 
 /// A client without a rate limit.
 pub fn client(url: &str, key: &str) -> Fmp {
-    let settings = Settings {
+    let settings = ClientSettings {
         url: url.into(),
         key: SecretString::from(key),
         plan: FmpPlan::Unlimited,

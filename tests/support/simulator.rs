@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use findata_local::fmp_server::{self, Fault, FmpServer, Kind, Options};
+use findata_fmp_simulator::{Fault, FmpServer, Kind, Options};
 
 use super::{home::today, wait};
 
@@ -12,7 +12,7 @@ pub struct Simulator(Option<FmpServer>);
 impl Simulator {
     /// Starts a simulator.
     pub fn start(options: Options) -> Self {
-        Simulator(Some(wait(fmp_server::start(options)).expect("a server")))
+        Simulator(Some(wait(findata_fmp_simulator::start(options)).expect("a server")))
     }
 
     /// A world of this many symbols on [`today`], without faults.

@@ -1,7 +1,7 @@
 //! The command itself with S3 and the fake Snowflake: what the owner of a Snowflake account runs.
 
-use findata_local::fmp_server::Options;
-use findata_shared::warehouse::Warehouse;
+use findata_fmp_simulator::Options;
+use findata_pipeline::ports::warehouse::Warehouse;
 use findata_tests::{Command, FakeSnowflake, Home, Job, Simulator, findata, today, wait};
 
 use super::{comparison, contract::set_up};

@@ -1,7 +1,7 @@
 //! Compares the tables of two engines: decimals, dates and texts exactly, doubles to a relative
 //! 1e-9.
 
-use findata_analytics::models::{PUBLISHED, Table};
+use findata_models::{PUBLISHED, Table};
 use findata_tests::{FakeSnowflake, Home};
 
 /// Columns that record when or by which run a row was written.

@@ -1,14 +1,9 @@
 //! Statements, values, transactions, row counts and errors.
 
-use findata_analytics::{
-    models::{PUBLISHED, TABLES},
-    upgrade,
-};
-use findata_shared::{
-    Error,
-    catalog::CATALOG,
-    warehouse::{Warehouse, in_transaction, literal, tables},
-};
+use findata_domain::{Error, catalog::CATALOG};
+use findata_models::{PUBLISHED, TABLES, hashes};
+use findata_models::{literal, tables};
+use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
 
 use super::{Files, on_every_warehouse};
 
@@ -26,7 +21,7 @@ pub(crate) async fn set_up(warehouse: &mut impl Warehouse) {
     for statement in tables::setup().iter().map(String::as_str).chain(TABLES.iter().map(|t| t.sql)) {
         warehouse.execute(statement).await.unwrap_or_else(|e| panic!("{e}\n{statement}"));
     }
-    for statement in upgrade::note(&upgrade::hashes(TABLES)) {
+    for statement in hashes::note(&hashes::hashes(TABLES)) {
         warehouse.execute(&statement).await.unwrap();
     }
 }

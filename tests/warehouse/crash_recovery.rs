@@ -4,15 +4,11 @@
 use std::collections::HashSet;
 
 use findata_analytics::Measured;
-use findata_local::{bus::LocalBus, duckdb::DuckDb, stage::DirectoryStage};
-use findata_shared::{
-    Error, Result,
-    catalog::Dataset,
-    clock::DayClock,
-    ledger::{self, StagedFile},
-    run::RunId,
-    warehouse::{Warehouse, snowflake::Snowflake},
-};
+use findata_domain::{Error, Result, catalog::Dataset, clock::DayClock};
+use findata_duckdb::DuckDb;
+use findata_local::{bus::LocalBus, stage::DirectoryStage};
+use findata_pipeline::{landing::StagedFile, ledger, ports::warehouse::Warehouse, run::RunId};
+use findata_snowflake::Snowflake;
 use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
 
 use super::{Files, comparison, contract::set_up};
@@ -165,7 +161,7 @@ fn after_a_crash_on_the_fake_the_next_attempt_gives_the_same_tables() {
     let mut crashes = Crashes::new();
     wait(async {
         let staged: Option<ledger::Staged> =
-            findata_shared::stage::read_json(&stage, &ledger::staged_key(&run)).await.unwrap();
+            findata_pipeline::ports::stage::read_json(&stage, &ledger::staged_key(&run)).await.unwrap();
         assert!(Files::Fake(fake).copy_files(&stage, &staged.unwrap().files).await);
         loop {
             let snowflake = Snowflake::new(fake.settings("killed")).unwrap();

@@ -1,7 +1,8 @@
 //! A whole load and analytics while Snowflake is busy, loses responses, ends sessions and holds
 //! locks: the same tables, at once or after the next attempt.
 
-use findata_shared::{Error, warehouse::Warehouse};
+use findata_domain::Error;
+use findata_pipeline::ports::warehouse::Warehouse;
 use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
 
 use super::{comparison, contract::set_up, multi_day::try_load_and_compute};

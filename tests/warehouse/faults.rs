@@ -3,13 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use findata_shared::{
-    Error,
-    warehouse::{
-        Warehouse,
-        snowflake::{Settings, Snowflake},
-    },
-};
+use findata_domain::Error;
+use findata_pipeline::ports::warehouse::Warehouse;
+use findata_snowflake::{Settings, Snowflake};
 use findata_tests::{FakeSnowflake, wait};
 use secrecy::SecretString;
 

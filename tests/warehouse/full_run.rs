@@ -3,15 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use findata_analytics::{Measured, models::PUBLISHED};
+use findata_analytics::Measured;
+use findata_domain::clock::DayClock;
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
-use findata_shared::{
-    clock::DayClock,
-    ledger::{self, StagedFile},
-    run::{RowCounts, RunId},
-    stage,
-    warehouse::{Statement, Usage, Warehouse, snowflake::Snowflake},
+use findata_models::PUBLISHED;
+use findata_pipeline::{
+    landing::StagedFile,
+    ledger,
+    ports::{stage, warehouse::Warehouse},
+    run::RunId,
+    summary::RowCounts,
+    usage::{Statement, Usage},
 };
+use findata_snowflake::Snowflake;
 use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
 
 use super::{Files, contract::set_up};

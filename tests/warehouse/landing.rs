@@ -1,13 +1,14 @@
 //! Copying landing files into `incoming`.
 
 use chrono::{TimeZone, Utc};
-use findata_local::stage::DirectoryStage;
-use findata_shared::{
+use findata_domain::{
     catalog::{CATALOG, Column, Dataset, Kind},
-    landing::Landing,
-    ledger::StagedFile,
     rows::Row,
-    warehouse::Warehouse,
+};
+use findata_local::stage::DirectoryStage;
+use findata_pipeline::{
+    landing::{Landing, StagedFile},
+    ports::warehouse::Warehouse,
 };
 use findata_tests::run_id;
 

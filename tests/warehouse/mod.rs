@@ -14,12 +14,10 @@ mod multi_day;
 mod privileges;
 mod statement_grammar;
 
-use findata_local::{duckdb::DuckDb, stage::DirectoryStage};
-use findata_shared::{
-    ledger::StagedFile,
-    stage::Stage,
-    warehouse::snowflake::{Settings, Snowflake},
-};
+use findata_duckdb::DuckDb;
+use findata_local::stage::DirectoryStage;
+use findata_pipeline::{landing::StagedFile, ports::stage::Stage};
+use findata_snowflake::{Settings, Snowflake};
 use findata_tests::{FakeSnowflake, Home, wait};
 use secrecy::SecretString;
 

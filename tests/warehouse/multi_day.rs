@@ -4,19 +4,17 @@
 use std::time::Instant;
 
 use chrono::{Days, NaiveDate};
-use findata_analytics::{Measured, models::PUBLISHED};
-use findata_local::{bus::LocalBus, fmp_server::Options, stage::DirectoryStage};
-use findata_shared::{
-    Result,
-    clock::DayClock,
+use findata_analytics::Measured;
+use findata_domain::{Result, clock::DayClock};
+use findata_fmp_simulator::Options;
+use findata_local::{bus::LocalBus, stage::DirectoryStage};
+use findata_models::PUBLISHED;
+use findata_pipeline::{
     ledger,
-    run::Summary,
-    stage,
-    warehouse::{
-        Warehouse,
-        snowflake::{Settings, Snowflake},
-    },
+    ports::{stage, warehouse::Warehouse},
+    summary::Summary,
 };
+use findata_snowflake::{Settings, Snowflake};
 use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
 
 use super::{Files, comparison, contract::set_up};

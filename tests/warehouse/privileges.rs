@@ -2,18 +2,14 @@
 //! missing one leaves nothing half done.
 
 use chrono::Days;
+use findata_domain::Error;
+use findata_fmp_simulator::Options;
 use findata_local::{
     doctor,
-    fmp_server::Options,
     setup_sql::{self, Given, Values},
 };
-use findata_shared::{
-    Error,
-    warehouse::{
-        Warehouse,
-        snowflake::{Settings, Snowflake},
-    },
-};
+use findata_pipeline::ports::warehouse::Warehouse;
+use findata_snowflake::{Settings, Snowflake};
 use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
 
 use super::{comparison, multi_day::try_load_and_compute, statement_grammar::assert_parses};

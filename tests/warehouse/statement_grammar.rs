@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use findata_analytics::models::MODELS;
+use findata_models::MODELS;
 use findata_tests::{FakeSnowflake, parse_errors};
 use serde_json::json;
 use sqlparser::{dialect::SnowflakeDialect, parser::Parser};
