@@ -1,24 +1,20 @@
-//! What the tests share: a home in a temporary folder, servers that speak FMP's API, the job in process and as
-//! the real binary, and a look into the warehouse.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a helper that cannot do its part fails the test that called it"
-)]
+//! Shared test helpers: temporary findata homes, servers that speak FMP's API, runs in this process
+//! and through the real binary, and queries against the warehouse.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails also fails the test that called it")]
 
 mod support;
 
 pub use support::{
     bundle::{Bundle, DATABASE},
-    command::{Command, Ended, Running, ended_json, findata},
+    command::{Command, Output, Running, binary, findata},
     content::{Content, Differences},
+    fake_snowflake::FakeSnowflake,
     home::{Home, today},
-    job::{Job, Quiet, client, host, request, run_id},
-    parsers::misread,
-    python::{Program, prepared},
+    job::{Job, NoProgress, client, host, request, run_id},
+    parsers::parse_errors,
+    python::{Program, prepared_python},
     replay::{Replay, ReplayServer},
-    server::Server,
     shared_folder,
-    snowflake::Double,
+    simulator::Simulator,
     wait, wait_until,
 };

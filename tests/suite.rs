@@ -1,15 +1,18 @@
-//! The tests of the whole: one binary, a module a theme. `findata_tests` has what they share.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may fail it as the test itself may")]
+//! The end-to-end tests: one binary with one module per topic. `findata_tests` holds the shared
+//! helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing helper fails its test")]
 
-mod budget;
+mod architecture;
 mod bulk;
 mod bundle;
-mod calls;
+mod call_savings;
 mod cli;
+mod docs;
 mod faults;
 mod golden;
 mod job;
 mod properties;
+mod rate_limit;
 mod recorded;
 mod setup_sql;
 mod sql_lint;

@@ -1,4 +1,4 @@
-//! Bulk files that are refused, break off, or come when the time has ended.
+//! Bulk files that are refused, break off, or arrive after the deadline.
 
 use std::time::{Duration, Instant};
 
@@ -13,24 +13,24 @@ use findata_pipeline::{
     ports::queue::Queue,
     run::{Options, Status},
 };
-use findata_tests::{Home, Server, client, host, request, today, wait};
+use findata_tests::{Home, Simulator, client, host, request, today, wait};
 
 use super::{SYMBOLS, assert_counted, bulk_calls, job, only};
 
 #[test]
-fn a_refusal_of_bulk_calls_is_waited_out() {
+fn a_throttled_bulk_call_is_retried_after_a_pause() {
     let world = World { symbols: SYMBOLS, today: today(), bulk_pause: Duration::from_millis(40), ..World::default() };
-    let (server, home) = (Server::start(world), Home::new());
-    let summary = job(&server).with(|options| only(options, &["prices", "profile"])).done(&home);
+    let (server, home) = (Simulator::start(world), Home::new());
+    let summary = job(&server).with(|options| only(options, &["prices", "profile"])).run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert!(server.refused_bulk() > 0);
     assert_counted(&server, &home, &summary);
 }
 
 #[test]
-fn a_refusal_that_lasts_fails_the_tasks_and_is_not_asked_for_ever() {
-    let (server, home) = (Server::with(SYMBOLS, &["error-object=eod-bulk"]), Home::new());
-    let summary = job(&server).with(|options| only(options, &["prices", "profile"])).done(&home);
+fn permanently_refused_bulk_calls_fail_the_tasks_after_a_few_attempts() {
+    let (server, home) = (Simulator::with_faults(SYMBOLS, &["error-object=eod-bulk"]), Home::new());
+    let summary = job(&server).with(|options| only(options, &["prices", "profile"])).run_ok(&home);
     assert_eq!(summary.status, Status::Partial);
     assert_eq!(server.calls_by_endpoint()["eod-bulk"], 6);
     assert_eq!(summary.failures.len(), summary.symbols as usize);
@@ -39,18 +39,18 @@ fn a_refusal_that_lasts_fails_the_tasks_and_is_not_asked_for_ever() {
 }
 
 #[test]
-fn a_file_that_breaks_off_is_read_again_and_no_row_comes_twice() {
+fn a_truncated_file_is_read_again_without_duplicate_rows() {
     let faults = ["reset=x1,income-statement-bulk", "truncated=x1,profile-bulk", "server-error=x1,eod-bulk"];
-    let (broken, good) = (Server::with(SYMBOLS, &faults), Server::of(SYMBOLS));
+    let (broken, good) = (Simulator::with_faults(SYMBOLS, &faults), Simulator::with_symbols(SYMBOLS));
     let (home, whole) = (Home::new(), Home::new());
-    let wanted = |options: &mut Options| {
+    let options = |options: &mut Options| {
         only(options, &["profile", "prices", "income_statement"]);
         options.skip_analytics = false;
         options.quarters = 4;
         options.years = 2;
     };
-    let summary = job(&broken).with(wanted).done(&home);
-    let undisturbed = job(&good).with(wanted).done(&whole);
+    let summary = job(&broken).with(options).run_ok(&home);
+    let undisturbed = job(&good).with(options).run_ok(&whole);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert_eq!(summary.rows, undisturbed.rows);
     assert_eq!(bulk_calls(&broken), 2 * bulk_calls(&good));
@@ -60,25 +60,28 @@ fn a_file_that_breaks_off_is_read_again_and_no_row_comes_twice() {
 }
 
 #[test]
-fn a_file_that_never_comes_whole_fails_the_tasks_that_it_serves_and_the_next_run_heals() {
-    let (broken, good) = (Server::with(SYMBOLS, &["truncated=balance-sheet-statement-bulk"]), Server::of(SYMBOLS));
+fn a_file_that_is_always_truncated_fails_its_tasks_and_the_next_run_recovers() {
+    let (broken, good) = (
+        Simulator::with_faults(SYMBOLS, &["truncated=balance-sheet-statement-bulk"]),
+        Simulator::with_symbols(SYMBOLS),
+    );
     let home = Home::new();
-    let wanted = |options: &mut Options| only(options, &["balance_sheet", "cash_flow"]);
-    let partial = job(&broken).with(wanted).done(&home);
+    let options = |options: &mut Options| only(options, &["balance_sheet", "cash_flow"]);
+    let partial = job(&broken).with(options).run_ok(&home);
     assert_eq!((partial.status, partial.tasks.failed), (Status::Partial, 2 * partial.symbols));
     assert!(partial.failures.iter().all(|f| f.dataset == "balance_sheet" && f.reason.contains("breaks off")));
-    assert_eq!(home.count("select count(*) from staging.balance_sheet"), 0, "nothing of half a file");
+    assert_eq!(home.count("select count(*) from staging.balance_sheet"), 0, "no rows of an incomplete file");
     assert_counted(&broken, &home, &partial);
-    let healed = job(&good).with(wanted).done(&home);
+    let healed = job(&good).with(options).run_ok(&home);
     assert_eq!(healed.status, Status::Complete);
-    assert_eq!(bulk_calls(&good), 0, "what is there is fresh, and what failed is asked for each");
+    assert_eq!(bulk_calls(&good), 0, "fetched files are fresh; failed tasks are fetched per symbol");
     assert!(home.count("select count(*) from staging.balance_sheet") > 0);
 }
 
 #[test]
-fn a_delivery_whose_time_ends_keeps_the_files_that_are_done() {
+fn a_delivery_that_runs_out_of_time_keeps_its_finished_files() {
     let slow = World { symbols: SYMBOLS, today: today(), latency: Duration::from_millis(40), ..World::default() };
-    let (server, home) = (Server::start(slow), Home::new());
+    let (server, home) = (Simulator::start(slow), Home::new());
     let mut deliveries = 0;
     wait(async {
         let clock = DayClock(today());
@@ -94,14 +97,18 @@ fn a_delivery_whose_time_ends_keeps_the_files_that_are_done() {
                 findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, None).await?;
                 continue;
             }
-            assert!(delivery.message.batch.tasks.is_empty(), "the plan has them");
+            assert!(delivery.message.batch.tasks.is_empty(), "the tasks are in the plan");
             let now = Instant::now();
             let past = Deadline { begin: now, wait: now };
             let late = findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, Some(past)).await?;
-            assert_eq!(late, BatchResult::Rest(Box::new(delivery.message.clone())), "no call was made for nothing");
+            assert_eq!(
+                late,
+                BatchResult::Rest(Box::new(delivery.message.clone())),
+                "no call is made after the deadline"
+            );
             let begin = now + Duration::from_millis(150);
             let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
-            // As when the sweeper sends a batch again.
+            // As when the sweeper resends a batch.
             let first = BatchMessage { checkpoints: 0, ..delivery.message.clone() };
             let message = if deliveries % 2 == 0 { &delivery.message } else { &first };
             let worked = findata_extract::handle(message, &host.fmp, &host.stage, &clock, limit).await?;
@@ -121,7 +128,7 @@ fn a_delivery_whose_time_ends_keeps_the_files_that_are_done() {
         let rows: u64 = tasks.iter().map(|t| if let Outcome::Rows { rows, .. } = t.outcome { rows } else { 0 }).sum();
         assert_eq!(rows, entries.iter().flat_map(|entry| &entry.files).map(|file| file.rows).sum::<u64>());
         assert_eq!(u64::from(tasks.iter().map(|task| task.calls).sum::<u32>()), bulk_calls(&server));
-        assert_eq!(entries[0].files.len() as u64, bulk_calls(&server), "no file was asked for twice");
+        assert_eq!(entries[0].files.len() as u64, bulk_calls(&server), "no file is fetched twice");
         Ok::<_, Error>(())
     })
     .unwrap();
@@ -129,28 +136,28 @@ fn a_delivery_whose_time_ends_keeps_the_files_that_are_done() {
 }
 
 #[test]
-fn a_limit_of_calls_holds_for_files_too() {
-    let (server, home) = (Server::of(SYMBOLS), Home::new());
+fn the_call_limit_includes_bulk_files() {
+    let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::new());
     let limited = |options: &mut Options| {
         only(options, &["prices"]);
         options.max_calls = Some(7);
     };
-    let summary = job(&server).with(limited).done(&home);
+    let summary = job(&server).with(limited).run_ok(&home);
     assert_eq!(
         (summary.status, summary.calls, server.calls()),
         (Status::Budget, 7, 7),
         "{:?}",
         summary.failures.first()
     );
-    // What came is loaded, and the next run asks for the rest.
+    // What arrived is loaded, and the next run fetches the rest.
     assert!(home.count("select count(*) from staging.prices") > 0);
-    let more = job(&server).with(|options| only(options, &["prices", "profile"])).done(&home);
+    let more = job(&server).with(|options| only(options, &["prices", "profile"])).run_ok(&home);
     assert_eq!(more.status, Status::Complete, "{:?}", more.failures);
 }
 
 #[test]
-fn a_batch_that_is_given_up_records_what_its_files_told() {
-    let (server, home) = (Server::of(SYMBOLS), Home::new());
+fn giving_up_a_bulk_batch_records_all_its_tasks_as_failed() {
+    let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::new());
     wait(async {
         let clock = DayClock(today());
         let host = host(&home, client(&server.url(), "test-key"), clock)?;
@@ -169,9 +176,9 @@ fn a_batch_that_is_given_up_records_what_its_files_told() {
 }
 
 #[test]
-fn a_file_that_takes_longer_than_a_delivery_is_done_without() {
+fn a_file_that_takes_longer_than_a_delivery_falls_back_to_symbols() {
     let slow = World { symbols: SYMBOLS, today: today(), latency: Duration::from_millis(600), ..World::default() };
-    let (server, home) = (Server::start(slow), Home::new());
+    let (server, home) = (Simulator::start(slow), Home::new());
     wait(async {
         let clock = DayClock(today());
         let host = host(&home, client(&server.url(), "test-key"), clock)?;
@@ -184,13 +191,16 @@ fn a_file_that_takes_longer_than_a_delivery_is_done_without() {
         let limit = Deadline { begin: now + Duration::from_millis(300), wait: now + Duration::from_millis(400) };
         let worked = findata_extract::handle(&message, &host.fmp, &host.stage, &clock, Some(limit)).await?;
         let BatchResult::Rest(rest) = worked else { panic!("{worked:?}") };
-        assert_eq!((rest.checkpoints, bulk_calls(&server)), (1, 1), "the file was begun, and is known to be too slow");
+        assert_eq!((rest.checkpoints, bulk_calls(&server)), (1, 1), "the file was started and recorded as too slow");
         let worked = findata_extract::handle(&rest, &host.fmp, &host.stage, &clock, None).await?;
-        assert_eq!((worked, bulk_calls(&server)), (BatchResult::Done { closed: true }, 1), "each by a call of its own");
+        assert_eq!((worked, bulk_calls(&server)), (BatchResult::Done { closed: true }, 1), "one call per symbol");
         let entries = ledger::entries(&host.stage, &request.run_id).await?;
         let rows = entries[0].tasks.iter().filter(|task| matches!(task.outcome, Outcome::Rows { .. }));
         assert_eq!(rows.filter(|task| task.task.dataset.name == "profile").count(), symbols.len());
-        assert!(findata_fmp::bulk::refused(&host.stage).await?.contains_key("profile-bulk"), "the next plan knows");
+        assert!(
+            findata_fmp::bulk::refused(&host.stage).await?.contains_key("profile-bulk"),
+            "the next plan skips the file"
+        );
         Ok::<_, Error>(())
     })
     .unwrap();

@@ -1,4 +1,4 @@
-//! FMP's bulk files as a way to fetch: the same tables, and a fraction of the calls.
+//! Fetching with FMP's bulk files: the same tables with a fraction of the calls.
 
 mod faults;
 mod recorded;
@@ -11,16 +11,16 @@ use findata_pipeline::{
     run::{Options, Status},
     summary::Summary,
 };
-use findata_tests::{Home, Job, Server, today};
+use findata_tests::{Home, Job, Simulator, today};
 
-/// Symbols of a world with all of its odd companies.
+/// A world large enough to contain all edge-case companies.
 const SYMBOLS: usize = 60;
-/// Companies of which the synthetic bulk files say otherwise than the answers by symbol: oddities that an answer has as a
-/// whole (its second row, its oldest, its newest twice, bars that cannot be true).
-const OTHERWISE: [&str; 4] = ["NULLS", "TEXTS", "TWICE", "BADPX"];
-/// Columns whose fields no bulk file has.
+/// Companies whose simulated bulk rows differ from the per-symbol responses. Their oddities belong
+/// to a whole response: its second row, its oldest row, its newest row twice, impossible bars.
+const DIFFERENT_IN_BULK: [&str; 4] = ["NULLS", "TEXTS", "TWICE", "BADPX"];
+/// Columns that no bulk file has.
 const ABSENT: [&str; 3] = ["vwap", "change_amount", "change_percent"];
-/// What has bulk files.
+/// Datasets with bulk files.
 const DATASETS: [&str; 5] = ["profile", "prices", "income_statement", "balance_sheet", "cash_flow"];
 
 fn by_bulk(options: &mut Options) {
@@ -33,87 +33,87 @@ fn only(options: &mut Options, datasets: &[&str]) {
     options.skip_analytics = true;
 }
 
-/// A job on the symbols of a server that are alike both ways.
-fn job(server: &Server) -> Job {
+/// A run of the symbols whose data is the same in bulk files and in per-symbol responses.
+fn job(server: &Simulator) -> Job {
     let symbols = server.symbols();
-    let symbols: Vec<&str> = symbols.iter().map(String::as_str).filter(|s| !OTHERWISE.contains(s)).collect();
+    let symbols: Vec<&str> = symbols.iter().map(String::as_str).filter(|s| !DIFFERENT_IN_BULK.contains(s)).collect();
     Job::new(server.url(), &symbols)
 }
 
-/// Calls of bulk files so far.
-fn bulk_calls(server: &Server) -> u64 {
+/// Calls of bulk endpoints so far.
+fn bulk_calls(server: &Simulator) -> u64 {
     server.calls_by_endpoint().iter().filter(|(endpoint, _)| endpoint.ends_with("-bulk")).map(|(_, calls)| calls).sum()
 }
 
-fn assert_counted(server: &Server, home: &Home, summary: &Summary) {
+fn assert_counted(server: &Simulator, home: &Home, summary: &Summary) {
     assert_eq!(summary.calls, server.calls(), "{:?}", server.calls_by_endpoint());
-    // Making the plan takes calls too.
+    // Planning makes calls too.
     let plan = std::fs::read(home.stage().join(ledger::plan_key(&summary.run_id))).unwrap();
     let planning = serde_json::from_slice::<findata_pipeline::plan::Plan>(&plan).unwrap().planning_calls;
     assert_eq!(home.count("select sum(calls) from ops.tasks") as u64 + planning, summary.calls);
 }
 
 #[test]
-fn the_first_load_by_bulk_files_gives_the_tables_of_the_way_by_symbol() {
-    let (server, each, bulk) = (Server::of(SYMBOLS), Home::new(), Home::new());
-    let by_symbol = job(&server).done(&each);
+fn a_first_load_from_bulk_files_gives_the_same_tables_as_per_symbol_calls() {
+    let (server, each, bulk) = (Simulator::with_symbols(SYMBOLS), Home::new(), Home::new());
+    let by_symbol = job(&server).run_ok(&each);
     let calls = server.calls();
-    let by_bulk = job(&server).with(by_bulk).done(&bulk);
+    let by_bulk = job(&server).with(by_bulk).run_ok(&bulk);
     assert_eq!((by_symbol.status, by_bulk.status), (Status::Complete, Status::Complete), "{:?}", by_bulk.failures);
     assert_eq!(by_bulk.calls, server.calls() - calls);
-    let differences = bulk.differences_but(&each, &ABSENT);
+    let differences = bulk.differences_except(&each, &ABSENT);
     assert!(differences.is_empty(), "{differences:?}");
     let absent = "select count(*) from analytics.fact_daily_prices where coalesce(vwap, change_amount, change_percent) is not null and symbol <> '^GSPC'";
     assert_eq!(bulk.count(absent), 0);
     assert!(each.count(absent) > 0 && by_bulk.calls < by_symbol.calls / 2, "{} {}", by_bulk.calls, by_symbol.calls);
-    // A second run asks for nothing.
+    // A second run makes no calls.
     let before = server.calls();
-    let again = job(&server).with(self::by_bulk).done(&bulk);
+    let again = job(&server).with(self::by_bulk).run_ok(&bulk);
     assert_eq!((again.status, again.calls, server.calls()), (Status::Complete, 0, before));
 }
 
 #[test]
-fn the_first_load_of_505_companies_takes_less_than_a_third_of_a_call_a_company() {
-    let (server, home) = (Server::of(505), Home::new());
-    let summary = job(&server).with(|options| only(options, &DATASETS)).done(&home);
+fn a_first_load_of_505_companies_takes_at_most_0_3_calls_per_company() {
+    let (server, home) = (Simulator::with_symbols(505), Home::new());
+    let summary = job(&server).with(|options| only(options, &DATASETS)).run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert_counted(&server, &home, &summary);
-    let a_symbol = server.calls() as f64 / summary.symbols as f64;
-    assert!(a_symbol <= 0.3, "{a_symbol} {:?}", server.calls_by_endpoint());
-    // The index, a profile without a market cap, and companies with fewer reports than were asked for.
+    let per_symbol = server.calls() as f64 / summary.symbols as f64;
+    assert!(per_symbol <= 0.3, "{per_symbol} {:?}", server.calls_by_endpoint());
+    // The index, a profile without market cap, and companies with fewer reports than requested.
     assert!(server.calls() - bulk_calls(&server) < 30, "{:?}", server.calls_by_endpoint());
     assert_eq!(home.count("select count(distinct symbol) from staging.profile"), summary.symbols as i64);
 }
 
 #[test]
-fn a_day_without_a_file_is_a_day_without_bars() {
-    // The world stands on the day before.
+fn a_day_without_a_bulk_file_has_no_bars() {
+    // The simulated world is still on the previous day.
     let yesterday = World { symbols: SYMBOLS, today: today() - chrono::Days::new(1), ..World::default() };
-    let (server, home) = (Server::start(yesterday), Home::new());
+    let (server, home) = (Simulator::start(yesterday), Home::new());
     let mut job = job(&server).with(|options| only(options, &["prices"]));
     job.symbols.retain(|symbol| symbol != "DELIS");
-    let summary = job.done(&home);
+    let summary = job.run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert_counted(&server, &home, &summary);
     assert_eq!(home.text("select max(price_date)::date::varchar from staging.prices"), "2026-09-17");
-    // The bar of the day is still due, and comes when it is there.
-    let next = Server::of(SYMBOLS);
-    let later = Job { url: next.url(), ..job }.on(today() + chrono::Days::new(1)).done(&home);
+    // The bar of that day is still due and arrives once it exists.
+    let next = Simulator::with_symbols(SYMBOLS);
+    let later = Job { url: next.url(), ..job }.on(today() + chrono::Days::new(1)).run_ok(&home);
     assert!(later.status == Status::Complete && next.calls() < 10, "{:?}", next.calls_by_endpoint());
     assert_eq!(home.text("select max(price_date)::date::varchar from staging.prices"), "2026-09-18");
 }
 
 #[test]
-fn a_plan_without_bulk_files_is_asked_by_symbol_and_not_tempted_again() {
+fn a_plan_without_bulk_files_falls_back_to_symbols_and_is_not_asked_again() {
     let premium = World { symbols: SYMBOLS, today: today(), plan: Plan::Premium, ..World::default() };
-    let (server, home, each) = (Server::start(premium), Home::new(), Home::new());
-    let summary = job(&server).with(by_bulk).done(&home);
+    let (server, home, each) = (Simulator::start(premium), Home::new(), Home::new());
+    let summary = job(&server).with(by_bulk).run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert_counted(&server, &home, &summary);
     assert_eq!(bulk_calls(&server), DATASETS.len() as u64);
-    job(&server).done(&each);
+    job(&server).run_ok(&each);
     let differences = home.differences(&each);
     assert!(differences.is_empty(), "{differences:?}");
-    let again = job(&server).with(|options| (by_bulk(options), options.full = true).1).done(&home);
+    let again = job(&server).with(|options| (by_bulk(options), options.full = true).1).run_ok(&home);
     assert_eq!((again.status, bulk_calls(&server)), (Status::Complete, DATASETS.len() as u64));
 }

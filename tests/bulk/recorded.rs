@@ -1,4 +1,5 @@
-//! The beginnings of files that were recorded at FMP, read as files. They stand in `../shared` and are not shipped.
+//! The first lines of bulk files recorded from FMP, read as files. They are in `../shared` and are
+//! not part of the repository.
 
 use std::{
     fs,
@@ -16,7 +17,7 @@ use findata_domain::{
 use findata_fmp::{BulkOutcome, Record, Records, bulk::ABSENT};
 use findata_tests::{client, shared_folder, wait};
 
-/// Types the records of one company.
+/// Collects the typed rows of one company.
 struct Rows {
     dataset: &'static Dataset,
     rows: OneByOne,
@@ -39,7 +40,7 @@ impl Records for Rows {
     }
 }
 
-/// The rows of a recorded file, and the fields that it lacks.
+/// The rows of a recorded file, and its number of records.
 fn read(name: &str, file: &Path) -> (Rows, u64) {
     let body = fs::read(file).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -59,7 +60,7 @@ fn read(name: &str, file: &Path) -> (Rows, u64) {
 }
 
 #[test]
-fn recorded_files_give_whole_rows() {
+fn recorded_files_give_complete_rows() {
     let Some(folder) = shared_folder("fmp/recorded") else { return };
     for (name, file, records, companies) in [
         ("prices", "fmpdotnet/eod-bulk__2026-08-25.head.csv", 3, 1),
@@ -72,7 +73,7 @@ fn recorded_files_give_whole_rows() {
         assert_eq!((count, rows.found.len()), (records, companies), "{file}");
         assert!(rows.found.iter().all(|(_, reject)| reject.is_none()), "{file}: {:?}", rows.found);
         let absent: Vec<_> = ABSENT.iter().filter(|(of, _)| *of == name).flat_map(|(_, fields)| *fields).collect();
-        let lacks: Vec<_> = rows.rows.drift().into_iter().filter(|field| !absent.contains(&field)).collect();
-        assert!(lacks.is_empty(), "{file}: {lacks:?}");
+        let missing: Vec<_> = rows.rows.drift().into_iter().filter(|field| !absent.contains(&field)).collect();
+        assert!(missing.is_empty(), "{file}: {missing:?}");
     }
 }

@@ -1,84 +1,84 @@
-//! Messages and events that come twice or never, batches that nobody can do, functions that are killed.
+//! Duplicated and lost messages and events, batches that always fail, and killed functions.
 
 use std::{thread, time::Duration};
 
 use findata_fmp_simulator::Options;
 use findata_pipeline::run::{RunId, Status};
-use findata_tests::{Bundle, Home, Job, Server, ended_json, findata, today};
+use findata_tests::{Bundle, Home, Job, Simulator, findata, today};
 use serde_json::{Value, json};
 
-use super::{SYMBOLS, begun, bundle, expect_same, laptop, permissions, request, symbols};
+use super::{SYMBOLS, assert_same_tables, bundle, permissions, request, run_locally, started_run, symbols};
 
-/// A request for all of it, though it is fresh.
-fn again(server: &Server) -> Value {
-    let mut asked = request(server);
-    asked["full"] = json!(true);
-    asked
+/// A request for everything, even if it is fresh.
+fn full_request(server: &Simulator) -> Value {
+    let mut request = request(server);
+    request["full"] = json!(true);
+    request
 }
 
 fn sweep(bundle: &Bundle) -> Value {
     bundle.invoke("fanout", &json!({"sweep": true, "patience": 0}))
 }
 
-fn expect_complete(bundle: &Bundle, run: &RunId) {
+fn assert_complete(bundle: &Bundle, run: &RunId) {
     let summary = bundle.summary(run);
     assert_eq!(summary.status, Status::Complete, "{summary:#?}");
 }
 
 #[test]
-fn doubled_messages_and_events_change_nothing() {
-    let server = Server::of(SYMBOLS);
+fn duplicate_messages_and_events_change_nothing() {
+    let server = Simulator::with_symbols(SYMBOLS);
     let Some(bundle) = bundle(&server, &[("ReserveConcurrency", "false")]) else { return };
-    let home = laptop(&server);
+    let home = run_locally(&server);
     for rule in ["LoadStaged", "AnalyticsLoaded", "FanoutRequested"] {
-        bundle.ask("/_deliver", &[("rule", rule), ("copies", "3"), ("times", "1")]);
+        bundle.control("/_deliver", &[("rule", rule), ("copies", "3"), ("times", "1")]);
     }
     let run: RunId = "20260918T110000000Z-0000000a".parse().unwrap();
-    let mut asked = request(&server);
-    asked["run_id"] = json!(run);
-    bundle.put_event("RunRequested", &asked);
-    let plan = bundle.until("a plan", || bundle.object(&format!("runs/{run}/plan.json")));
+    let mut request = request(&server);
+    request["run_id"] = json!(run);
+    bundle.put_event("RunRequested", &request);
+    let plan = bundle.wait_for("a plan", || bundle.object(&format!("runs/{run}/plan.json")));
     let plan: Value = serde_json::from_str(&plan).unwrap();
     for batch in plan["batches"].as_array().unwrap().iter().chain(plan["batches"].as_array().unwrap()) {
         let message = json!({"run_id": run, "batch": batch}).to_string();
         bundle.call("sqs", "send_message", json!({"QueueUrl": bundle.output("QueueUrl"), "MessageBody": message}));
     }
-    expect_complete(&bundle, &run);
-    // The last of what was doubled is through when nothing is at work any more.
+    assert_complete(&bundle, &run);
+    // Wait until the last duplicate has been processed.
     thread::sleep(Duration::from_secs(3));
-    expect_same(&home, &bundle);
+    assert_same_tables(&home, &bundle);
 }
 
 #[test]
-fn two_runs_at_once_end_and_leave_no_row_twice() {
-    let server = Server::of(SYMBOLS);
+fn two_concurrent_runs_finish_without_duplicate_rows() {
+    let server = Simulator::with_symbols(SYMBOLS);
     let Some(bundle) = bundle(&server, &[("ReserveConcurrency", "false")]) else { return };
-    let home = laptop(&server);
+    let home = run_locally(&server);
     let runs = ["20260918T110000000Z-0000000a", "20260918T110000001Z-0000000b"];
     for run in runs {
-        let mut asked = again(&server);
-        asked["run_id"] = json!(run);
-        bundle.put_event("RunRequested", &asked);
+        let mut request = full_request(&server);
+        request["run_id"] = json!(run);
+        bundle.put_event("RunRequested", &request);
     }
     for run in runs {
-        bundle.until(run, || {
-            // What one run could not do while the other was at it, a later try does.
+        bundle.wait_for(run, || {
+            // What one run could not do while the other was running, a later attempt does.
             thread::sleep(Duration::from_secs(3));
             sweep(&bundle);
             bundle.object(&format!("runs/{run}/summary.json"))
         });
-        expect_complete(&bundle, &run.parse().unwrap());
+        assert_complete(&bundle, &run.parse().unwrap());
     }
-    expect_same(&home, &bundle);
+    assert_same_tables(&home, &bundle);
 }
 
 #[test]
-fn lost_events_and_messages_are_made_good_by_the_sweeper() {
-    let server = Server::of(SYMBOLS);
+fn the_sweeper_recovers_lost_events_and_messages() {
+    let server = Simulator::with_symbols(SYMBOLS);
     let Some(bundle) = bundle(&server, &[]) else { return };
-    let home = laptop(&server);
+    let home = run_locally(&server);
     for rule in ["LoadStaged", "AnalyticsLoaded"] {
-        bundle.ask("/_deliver", &[("rule", rule), ("copies", "0"), ("times", "1")]);
+        bundle.control("/_deliver", &[("rule", rule), ("copies", "0"), ("times", "1")]);
     }
     let mapping = bundle.call("lambda", "list_event_source_mappings", json!({"FunctionName": "findata-extract"}));
     let mapping = mapping["EventSourceMappings"]
@@ -89,29 +89,29 @@ fn lost_events_and_messages_are_made_good_by_the_sweeper() {
         .unwrap()["UUID"]
         .clone();
     bundle.call("lambda", "update_event_source_mapping", json!({"UUID": mapping, "Enabled": false}));
-    let run = begun(&bundle.invoke("fanout", &request(&server)));
+    let run = started_run(&bundle.invoke("fanout", &request(&server)));
     bundle.call("sqs", "purge_queue", json!({"QueueUrl": bundle.output("QueueUrl")}));
     bundle.call("lambda", "update_event_source_mapping", json!({"UUID": mapping, "Enabled": true}));
     let swept = sweep(&bundle);
     assert_eq!((&swept["open"], &swept["sent"]), (&json!(1), &json!(1)), "{swept}");
     for step in ["staged", "loaded"] {
-        bundle.until(step, || bundle.object(&format!("runs/{run}/{step}.json")));
+        bundle.wait_for(step, || bundle.object(&format!("runs/{run}/{step}.json")));
         thread::sleep(Duration::from_secs(1));
         assert!(bundle.object(&format!("runs/{run}/summary.json")).is_none());
         let swept = sweep(&bundle);
         assert_eq!(swept["announced"], 1, "{step}: {swept}");
     }
-    expect_complete(&bundle, &run);
-    expect_same(&home, &bundle);
+    assert_complete(&bundle, &run);
+    assert_same_tables(&home, &bundle);
     assert_eq!(sweep(&bundle)["open"], 0);
 }
 
 #[test]
-fn a_batch_that_cannot_be_landed_closes_its_run_and_a_retry_heals_it() {
-    let server = Server::of(SYMBOLS);
+fn a_run_with_a_batch_that_cannot_be_landed_closes_and_a_retry_completes_it() {
+    let server = Simulator::with_symbols(SYMBOLS);
     let Some(bundle) = bundle(&server, &[]) else { return };
-    bundle.comes_again_after(1);
-    bundle.ask(
+    bundle.set_visibility_timeout(1);
+    bundle.control(
         "/_fail",
         &[
             ("action", "s3:PutObject"),
@@ -126,7 +126,7 @@ fn a_batch_that_cannot_be_landed_closes_its_run_and_a_retry_heals_it() {
         "send_message",
         json!({"QueueUrl": bundle.output("QueueUrl"), "MessageBody": "{\"poison\": true}"}),
     );
-    let failed = begun(&bundle.invoke("fanout", &request(&server)));
+    let failed = started_run(&bundle.invoke("fanout", &request(&server)));
     let summary = bundle.summary(&failed);
     assert_eq!(summary.status, Status::Failed, "its only batch failed");
     assert!(
@@ -144,79 +144,80 @@ fn a_batch_that_cannot_be_landed_closes_its_run_and_a_retry_heals_it() {
         .variable("AWS_SECRET_ACCESS_KEY", "test")
         .run();
     assert_eq!(retried.code, Some(0), "{retried:#?}");
-    assert_eq!(ended_json(&retried)["tasks"]["planned"].as_u64(), Some(summary.tasks.failed));
+    assert_eq!(retried.json()["tasks"]["planned"].as_u64(), Some(summary.tasks.failed));
     assert!(server.calls() - calls >= summary.tasks.failed);
-    expect_same(&laptop(&server), &bundle);
-    // What nobody could read waits for a person.
-    bundle.until("the poison", || {
-        let asked = json!({"QueueUrl": bundle.output("FailedEventsUrl"), "VisibilityTimeout": 0});
-        let held = bundle.call("sqs", "receive_message", asked).to_string();
+    assert_same_tables(&run_locally(&server), &bundle);
+    // A message that no function can read is kept for a person.
+    bundle.wait_for("the poison message", || {
+        let request = json!({"QueueUrl": bundle.output("FailedEventsUrl"), "VisibilityTimeout": 0});
+        let held = bundle.call("sqs", "receive_message", request).to_string();
         held.contains("poison").then_some(())
     });
 }
 
 #[test]
-fn a_killed_function_is_called_again_and_nothing_is_there_twice() {
+fn a_killed_function_is_invoked_again_without_duplicate_rows() {
     let slow = Options { symbols: SYMBOLS, today: today(), latency: Duration::from_millis(700), ..Options::default() };
-    let server = Server::start(slow);
+    let server = Simulator::start(slow);
     let Some(bundle) = bundle(&server, &[]) else { return };
-    bundle.comes_again_after(4);
-    let home = laptop(&server);
-    let run = begun(&bundle.invoke("fanout", &request(&server)));
-    let killed = |function: &str| {
-        bundle.until(function, || {
-            let killed = bundle.ask("/_kill", &[("function", &format!("findata-{function}"))]);
+    bundle.set_visibility_timeout(4);
+    let home = run_locally(&server);
+    let run = started_run(&bundle.invoke("fanout", &request(&server)));
+    let kill_when_running = |function: &str| {
+        bundle.wait_for(function, || {
+            let killed = bundle.control("/_kill", &[("function", &format!("findata-{function}"))]);
             killed["killed"].as_array().filter(|killed| !killed.is_empty()).map(|_| ())
         });
     };
-    killed("extract");
-    killed("load");
-    killed("analytics");
-    bundle.until("the end", || {
+    kill_when_running("extract");
+    kill_when_running("load");
+    kill_when_running("analytics");
+    bundle.wait_for("the end", || {
         thread::sleep(Duration::from_secs(2));
         sweep(&bundle);
         bundle.object(&format!("runs/{run}/summary.json"))
     });
-    expect_complete(&bundle, &run);
-    expect_same(&home, &bundle);
+    assert_complete(&bundle, &run);
+    assert_same_tables(&home, &bundle);
     assert_eq!(symbols(&server).len(), SYMBOLS);
 }
 
 #[test]
-fn a_busy_stage_is_waited_for() {
-    let server = Server::of(SYMBOLS);
+fn requests_to_a_busy_stage_are_retried() {
+    let server = Simulator::with_symbols(SYMBOLS);
     let Some(bundle) = bundle(&server, &[]) else { return };
     for (action, after) in [("s3:PutObject", "0"), ("s3:GetObject", "0"), ("s3:PutObject", "1"), ("s3:ListBucket", "0")]
     {
-        bundle.ask("/_fail", &[("action", action), ("match", "."), ("times", "2"), ("after", after)]);
+        bundle.control("/_fail", &[("action", action), ("match", "."), ("times", "2"), ("after", after)]);
     }
-    let run = begun(&bundle.invoke("fanout", &request(&server)));
-    expect_complete(&bundle, &run);
-    expect_same(&laptop(&server), &bundle);
+    let run = started_run(&bundle.invoke("fanout", &request(&server)));
+    assert_complete(&bundle, &run);
+    assert_same_tables(&run_locally(&server), &bundle);
 }
 
 #[test]
-fn a_batch_whose_time_ends_goes_on_in_the_next_call() {
+fn a_batch_that_runs_out_of_time_continues_in_the_next_invocation() {
     const MANY: usize = 12;
-    // 64 calls are in flight at once, so that some 120 take two rounds, and the time is enough for one.
+    // 64 calls are in flight at once, so about 120 calls take two rounds, and the time is enough
+    // for one.
     let slow = Options { symbols: MANY, today: today(), latency: Duration::from_millis(2_900), ..Options::default() };
-    let (server, fast) = (Server::start(slow), Server::of(MANY));
+    let (server, fast) = (Simulator::start(slow), Simulator::with_symbols(MANY));
     let Some(bundle) = bundle(&server, &[]) else { return };
     let brief = json!({"FunctionName": "findata-extract", "Timeout": 6});
     bundle.call("lambda", "update_function_configuration", brief);
-    let mut asked = request(&server);
-    asked["symbols"] = json!(server.symbols());
-    let run = begun(&bundle.invoke("fanout", &asked));
-    expect_complete(&bundle, &run);
+    let mut request = request(&server);
+    request["symbols"] = json!(server.symbols());
+    let run = started_run(&bundle.invoke("fanout", &request));
+    assert_complete(&bundle, &run);
     assert!(!bundle.keys(&format!("runs/{run}/parts/")).is_empty(), "{:?}", bundle.keys("runs/"));
-    let sent = permissions::compared(&bundle)["unused"]
+    let requeued = permissions::compared(&bundle)["unused"]
         .as_array()
         .unwrap()
         .iter()
         .all(|pair| pair["role"] != "ExtractRole" || pair["action"] != "sqs:SendMessage");
-    assert!(sent, "extract sent the rest to the queue");
+    assert!(requeued, "extract enqueued the rest");
     let home = Home::new();
     let symbols = fast.symbols();
-    Job::new(fast.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>()).days(20).done(&home);
-    expect_same(&home, &bundle);
+    Job::new(fast.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>()).days(20).run_ok(&home);
+    assert_same_tables(&home, &bundle);
 }

@@ -1,23 +1,24 @@
-//! The bundle on a local AWS: the functions of a release behind the real template, Snowflake's double beside them.
+//! The deployed functions on a local AWS: release builds behind the real template, with the fake
+//! Snowflake beside them.
 
-mod ends;
 mod faults;
+mod misconfiguration;
 mod permissions;
-mod wrong;
+mod triggers;
 
 use findata_pipeline::{ports::warehouse::Warehouse, run::RunId};
-use findata_tests::{Bundle, DATABASE, Home, Job, Server, wait};
+use findata_tests::{Bundle, DATABASE, Home, Job, Simulator, wait};
 use serde_json::{Value, json};
 
-use crate::warehouse::{contract::set_up, same};
+use crate::warehouse::{comparison, contract::set_up};
 
-/// Symbols of the server's world that a run takes.
+/// How many of the server's symbols a run takes.
 const SYMBOLS: usize = 4;
 
-/// A stack with the tables and the stage that `findata setup-sql` makes.
-fn bundle(server: &Server, parameters: &[(&str, &str)]) -> Option<Bundle> {
+/// A stack with the tables and the stage that `findata setup-sql` creates.
+fn bundle(server: &Simulator, parameters: &[(&str, &str)]) -> Option<Bundle> {
     let bundle = Bundle::start(server, parameters)?;
-    let mut warehouse = findata_snowflake::Snowflake::new(bundle.double.settings(DATABASE)).unwrap();
+    let mut warehouse = findata_snowflake::Snowflake::new(bundle.snowflake.settings(DATABASE)).unwrap();
     wait(async {
         set_up(&mut warehouse).await;
         let stage = format!("create stage public.own url = '{}/'", bundle.output("StageUrl"));
@@ -27,30 +28,30 @@ fn bundle(server: &Server, parameters: &[(&str, &str)]) -> Option<Bundle> {
     Some(bundle)
 }
 
-fn symbols(server: &Server) -> Vec<String> {
+fn symbols(server: &Simulator) -> Vec<String> {
     server.symbols().into_iter().take(SYMBOLS).collect()
 }
 
-/// A request for them, in fanout's words.
-fn request(server: &Server) -> Value {
+/// A request for these symbols, as fanout's input.
+fn request(server: &Simulator) -> Value {
     json!({"symbols": symbols(server), "days": 20})
 }
 
-/// The same day on a laptop.
-fn laptop(server: &Server) -> Home {
+/// The same run on this machine with DuckDB.
+fn run_locally(server: &Simulator) -> Home {
     let home = Home::new();
     let symbols = symbols(server);
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
-    Job::new(server.url(), &symbols).days(20).done(&home);
+    Job::new(server.url(), &symbols).days(20).run_ok(&home);
     home
 }
 
-/// The run that an answer of fanout names.
-fn begun(answer: &Value) -> RunId {
+/// The run named in fanout's response.
+fn started_run(answer: &Value) -> RunId {
     assert_eq!(answer["status"], "begun", "{answer}");
     answer["run_id"].as_str().unwrap().parse().unwrap()
 }
 
-fn expect_same(home: &Home, bundle: &Bundle) {
-    same::expect(home, &bundle.double, DATABASE);
+fn assert_same_tables(home: &Home, bundle: &Bundle) {
+    comparison::assert_same_tables(home, &bundle.snowflake, DATABASE);
 }

@@ -3,55 +3,55 @@
 use std::fs;
 
 use duckdb::Connection;
-use findata_tests::{Home, Server, findata};
+use findata_tests::{Home, Simulator, findata};
 
 use super::{outcome, run};
 
 #[test]
-fn a_home_that_cannot_be_written_is_configuration() {
-    let server = Server::of(12);
+fn a_home_that_cannot_be_written_is_a_configuration_error() {
+    let server = Simulator::with_symbols(12);
     let other = Home::new();
     let file = other.path().join("a-file");
     fs::write(&file, "in the way").unwrap();
     for place in [file.clone(), file.join("below"), "/proc/findata-home".into()] {
-        let ended = findata(&["run", "--json", "--symbols", "AAPL", "--days", "30"])
+        let output = findata(&["run", "--json", "--symbols", "AAPL", "--days", "30"])
             .url(server.url())
             .option("--home", &place)
             .run();
-        let line = ended.failed(5);
+        let line = output.failed(5);
         assert!(line.contains("--home") && line.contains(&*place.to_string_lossy()), "{line}");
-        assert_eq!(ended.stdout, "");
+        assert_eq!(output.stdout, "");
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "in the way");
     assert_eq!(server.calls(), 0);
 }
 
 #[test]
-fn a_warehouse_in_use_is_said_so_and_the_next_run_works() {
-    let (server, home) = (Server::of(12), Home::new());
+fn a_warehouse_in_use_is_reported_and_the_next_run_works() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
     let holder = Connection::open(home.warehouse()).unwrap();
     let calls = server.calls();
-    let ended = run(&home, &server.url(), "AAPL,MSFT").run();
-    let line = ended.failed(1);
+    let output = run(&home, &server.url(), "AAPL,MSFT").run();
+    let line = output.failed(1);
     assert!(line.contains("in use by another process"), "{line}");
     let read = findata(&["sql", "select 1"]).home(&home).run();
     assert!(read.failed(1).contains("in use"), "{read:#?}");
-    assert_eq!(server.calls(), calls, "no call is paid for a run that cannot load");
+    assert_eq!(server.calls(), calls, "a run that cannot load makes no calls");
     drop(holder);
     assert_eq!(home.content(), before);
     assert_eq!(outcome(&run(&home, &server.url(), "AAPL,MSFT").run()), (Some(0), "complete".into()));
 }
 
 #[test]
-fn a_warehouse_that_is_none_is_configuration_and_stays_as_it_is() {
-    let (server, home) = (Server::of(12), Home::new());
-    let garbage = "no database, but long enough to be taken for one. ".repeat(200);
+fn a_file_that_is_not_a_warehouse_is_a_configuration_error_and_is_not_changed() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
+    let garbage = "not a database, but long enough to be mistaken for one. ".repeat(200);
     fs::write(home.warehouse(), &garbage).unwrap();
     for command in [run(&home, &server.url(), "AAPL"), findata(&["sql", "select 1"]).home(&home)] {
-        let ended = command.run();
-        let line = ended.failed(5);
+        let output = command.run();
+        let line = output.failed(5);
         assert!(line.contains("no DuckDB file") && line.contains("findata.duckdb"), "{line}");
     }
     assert_eq!(fs::read_to_string(home.warehouse()).unwrap(), garbage);
@@ -59,8 +59,8 @@ fn a_warehouse_that_is_none_is_configuration_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_damaged_object_on_the_stage_is_named() {
-    let (server, home) = (Server::of(12), Home::new());
+fn a_damaged_object_on_the_stage_is_named_in_the_error() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
     for key in ["state/freshness/prices.json", "state/source.json"] {
@@ -68,8 +68,8 @@ fn a_damaged_object_on_the_stage_is_named() {
         let good = fs::read(&path).unwrap();
         for damage in ["", "{\"AAPL\":", "[1, 2]", "\0\0\0"] {
             fs::write(&path, damage).unwrap();
-            let ended = run(&home, &server.url(), "AAPL,MSFT").run();
-            let line = ended.failed(1);
+            let output = run(&home, &server.url(), "AAPL,MSFT").run();
+            let line = output.failed(1);
             assert!(line.contains(key) && line.contains("damaged"), "{line}");
         }
         fs::write(&path, good).unwrap();
@@ -79,10 +79,10 @@ fn a_damaged_object_on_the_stage_is_named() {
 }
 
 #[test]
-fn a_landing_file_that_lost_rows_is_never_loaded() {
-    let (server, home) = (Server::of(12), Home::new());
+fn a_truncated_landing_file_is_never_loaded() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
-    // As after a crash between staging and loading, with a file that was damaged meanwhile.
+    // As after a crash between staging and loading, with a file damaged in the meantime.
     let run_id = home.text("select run_id from ops.runs");
     for gone in [&format!("runs/{run_id}/loaded.json"), &format!("runs/{run_id}/summary.json"), "state/warehouse.json"]
     {
@@ -94,7 +94,7 @@ fn a_landing_file_that_lost_rows_is_never_loaded() {
     let good = fs::read(&file).unwrap();
     fs::write(&file, &good[..good.len() / 2]).unwrap();
     let calls = server.calls();
-    // The run that cannot be finished is closed as failed, its tasks are fetched again.
+    // The run that cannot be finished is closed as failed, and its tasks are fetched again.
     assert_eq!(outcome(&run(&home, &server.url(), "AAPL").run()), (Some(0), "complete".into()));
     assert_eq!(server.calls(), 2 * calls);
     assert_eq!(home.count("select count(*) from staging.profile"), 1);
@@ -103,45 +103,46 @@ fn a_landing_file_that_lost_rows_is_never_loaded() {
 }
 
 #[test]
-fn a_home_of_one_kind_of_source_refuses_the_other() {
-    let (server, home) = (Server::of(12), Home::new());
+fn a_home_filled_from_one_source_rejects_another() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
-    // FMP's own address, on a port of this machine that nobody answers: no test may call FMP.
+    // Pretends the home was filled from FMP itself; the server is a local one, since no test may
+    // call FMP.
     let source = home.stage().join("state/source.json");
     let text = fs::read_to_string(&source).unwrap();
     assert!(text.contains("other"), "{text}");
     fs::write(&source, text.replace("other", "fmp")).unwrap();
     let calls = server.calls();
-    let ended = run(&home, &server.url(), "AAPL").arg("--full").run();
-    let line = ended.failed(5);
+    let output = run(&home, &server.url(), "AAPL").arg("--full").run();
+    let line = output.failed(5);
     assert!(line.contains("another --home"), "{line}");
     assert_eq!(server.calls(), calls);
     assert_eq!(home.content(), before);
 }
 
 #[test]
-fn stage_and_warehouse_may_lie_elsewhere() {
-    let (server, home, elsewhere) = (Server::of(12), Home::new(), Home::new());
+fn stage_and_warehouse_can_be_outside_the_home() {
+    let (server, home, elsewhere) = (Simulator::with_symbols(12), Home::new(), Home::new());
     let file = elsewhere.path().join("deep/er/my.duckdb");
-    let ended = run(&home, &server.url(), "AAPL")
+    let output = run(&home, &server.url(), "AAPL")
         .option("--stage", elsewhere.path().join("landing zone's"))
         .option("--warehouse", format!("duckdb:{}", file.display()))
         .run();
-    assert_eq!(outcome(&ended), (Some(0), "complete".into()), "{ended:#?}");
+    assert_eq!(outcome(&output), (Some(0), "complete".into()), "{output:#?}");
     assert!(file.exists() && home.files().is_empty(), "{:?}", home.files());
     assert!(elsewhere.path().join("landing zone's/runs").exists());
 }
 
 #[test]
-fn a_stage_without_its_warehouse_is_said_so() {
-    let (server, home) = (Server::of(12), Home::new());
+fn a_stage_without_its_warehouse_is_reported() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let away = home.path().join("away.duckdb");
     fs::rename(home.warehouse(), &away).unwrap();
     let calls = server.calls();
-    let ended = run(&home, &server.url(), "AAPL").run();
-    let line = ended.failed(5);
+    let output = run(&home, &server.url(), "AAPL").run();
+    let line = output.failed(5);
     assert!(line.contains("another warehouse") && line.contains("--home"), "{line}");
     assert_eq!(server.calls(), calls);
     fs::rename(&away, home.warehouse()).unwrap();
@@ -149,11 +150,11 @@ fn a_stage_without_its_warehouse_is_said_so() {
 }
 
 #[test]
-fn an_address_with_a_password_or_a_key_is_refused_and_not_repeated() {
+fn a_url_with_a_password_or_key_is_rejected_and_not_echoed() {
     let home = Home::new();
     for url in ["http://user:sekret@127.0.0.1:1/stable", "http://127.0.0.1:1/stable?apikey=sekret"] {
-        let ended = run(&home, url, "AAPL").run();
-        assert_eq!(ended.code, Some(2), "{ended:#?}");
-        assert!(!ended.stderr.contains("sekret") && ended.stderr.contains("FMP_API_KEY"), "{ended:#?}");
+        let output = run(&home, url, "AAPL").run();
+        assert_eq!(output.code, Some(2), "{output:#?}");
+        assert!(!output.stderr.contains("sekret") && output.stderr.contains("FMP_API_KEY"), "{output:#?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The data dictionary: what stands in `infra/models/DICTIONARY.md`, and every column there is.
+//! The data dictionary: it matches `docs/dictionary.md` and has every column of the warehouse.
 
 use std::{collections::BTreeMap, fs};
 
@@ -7,22 +7,22 @@ use findata_tests::{Home, findata};
 use serde_json::Value;
 
 #[test]
-fn the_page_is_what_the_command_prints() {
+fn the_page_matches_the_output_of_the_command() {
     let home = Home::new();
     let printed = findata(&["dictionary"]).home(&home).no_key().run();
     assert_eq!(printed.code, Some(0), "{printed:#?}");
-    assert!(home.files().is_empty(), "it needs no home");
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/models/DICTIONARY.md");
+    assert!(home.files().is_empty(), "the command needs no home");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/dictionary.md");
     let written = fs::read_to_string(page).unwrap();
     let line = printed.stdout.lines().zip(written.lines()).find(|(a, b)| a != b);
     assert!(
         printed.stdout == written,
-        "infra/models/DICTIONARY.md is out of date ({line:?}): write it anew with `findata dictionary > infra/models/DICTIONARY.md`"
+        "docs/dictionary.md is out of date ({line:?}): regenerate it with `findata dictionary > docs/dictionary.md`"
     );
 }
 
 #[test]
-fn every_column_of_a_fresh_warehouse_has_its_type_and_a_definition_and_there_is_no_other() {
+fn the_dictionary_has_exactly_the_columns_of_a_new_warehouse_with_type_and_definition() {
     let home = Home::new();
     drop(DuckDb::open(&home.warehouse(), &home.stage()).unwrap());
     let lines = home.lines(
@@ -33,7 +33,7 @@ fn every_column_of_a_fresh_warehouse_has_its_type_and_a_definition_and_there_is_
     let stored: BTreeMap<String, String> =
         lines.iter().filter_map(|line| line.split_once('|')).map(|(c, t)| (c.into(), t.replace(',', ", "))).collect();
     let json = findata(&["dictionary", "--json"]).home(&Home::new()).run().json();
-    let mut told = BTreeMap::new();
+    let mut documented = BTreeMap::new();
     let mut undefined = Vec::new();
     for table in json.as_array().unwrap() {
         let text = |of: &Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();
@@ -42,19 +42,19 @@ fn every_column_of_a_fresh_warehouse_has_its_type_and_a_definition_and_there_is_
             if text(column, "about").len() < 3 {
                 undefined.push(name.clone());
             }
-            told.insert(name, text(column, "type"));
+            documented.insert(name, text(column, "type"));
         }
     }
     assert!(undefined.is_empty(), "without a definition: {undefined:#?}");
-    let missing: Vec<_> = stored.iter().filter(|(name, _)| !told.contains_key(*name)).collect();
+    let missing: Vec<_> = stored.iter().filter(|(name, _)| !documented.contains_key(*name)).collect();
     assert!(missing.is_empty(), "not in the dictionary: {missing:#?}");
-    let wrong: Vec<_> = told.iter().filter(|(name, kind)| stored.get(*name) != Some(kind)).collect();
-    assert!(wrong.is_empty(), "not in the warehouse, or of another type: {wrong:#?}");
+    let wrong: Vec<_> = documented.iter().filter(|(name, kind)| stored.get(*name) != Some(kind)).collect();
+    assert!(wrong.is_empty(), "not in the warehouse, or with another type: {wrong:#?}");
     assert!(stored.len() > 900, "{}", stored.len());
 }
 
 #[test]
-fn one_table_may_be_asked_for_and_none_that_there_is_not() {
+fn a_single_table_can_be_printed_and_an_unknown_table_is_an_error() {
     let dictionary = |table: &str| findata(&["dictionary", table]).home(&Home::new()).no_key().run();
     let one = dictionary("fact_financial_ratios");
     for part in [
@@ -75,7 +75,7 @@ fn one_table_may_be_asked_for_and_none_that_there_is_not() {
         "{several}"
     );
     for bad in ["nothing", "analytics", "x; drop table y"] {
-        let ended = dictionary(bad);
-        assert!(ended.failed(2).contains("is no table"), "{ended:#?}");
+        let output = dictionary(bad);
+        assert!(output.failed(2).contains("is no table"), "{output:#?}");
     }
 }

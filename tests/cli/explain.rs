@@ -1,4 +1,4 @@
-//! `explain` says where a figure comes from, down to the row that FMP sent.
+//! `explain` shows where a figure comes from, down to the row that FMP sent.
 
 use std::sync::OnceLock;
 
@@ -9,20 +9,20 @@ use findata_explain::{
     recomputed,
 };
 use findata_models::columns;
-use findata_tests::{Command, Home, Job, Server, findata};
+use findata_tests::{Command, Home, Job, Simulator, findata};
 
-/// Ordinary companies, and those whose figures take another way.
+/// Ordinary companies, and companies whose figures are computed in a special way.
 const SYMBOLS: [&str; 14] = [
     "AAPL", "KO", "JPM", "SPY", "MISSQ", "FYCHG", "NEGEQ", "ZEROR", "SEMIA", "EURRP", "SPLIT", "NULLS", "HOSTL",
     "STALE",
 ];
 
-/// Made once and only read.
+/// Created once and only read.
 fn home() -> &'static Home {
     static HOME: OnceLock<Home> = OnceLock::new();
     HOME.get_or_init(|| {
-        let (server, home) = (Server::of(41), Home::new());
-        Job::new(server.url(), &SYMBOLS).days(385).done(&home);
+        let (server, home) = (Simulator::with_symbols(41), Home::new());
+        Job::new(server.url(), &SYMBOLS).days(385).run_ok(&home);
         home
     })
 }
@@ -31,11 +31,11 @@ fn explain(arguments: &[&str]) -> Command {
     findata(&[&["explain"], arguments].concat()).home(home()).no_key()
 }
 
-/// What is printed, without what differs from run to run.
+/// The output without the parts that differ from run to run.
 fn printed(arguments: &[&str]) -> String {
-    let ended = explain(arguments).run();
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let steady = |line: &str| {
+    let output = explain(arguments).run();
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let normalize_words = |line: &str| {
         let word = |word: &str| match word {
             w if w.len() >= 32 && w.bytes().all(|b| b.is_ascii_hexdigit()) => "HASH".to_owned(),
             w if w.starts_with("landing/") => format!("landing/{}/FILE", w.split('/').nth(1).unwrap_or_default()),
@@ -43,13 +43,13 @@ fn printed(arguments: &[&str]) -> String {
         };
         line.split(' ').map(word).collect::<Vec<_>>().join(" ")
     };
-    // Which row of a file an answer is depends on which came first.
-    let unnumbered = |line: String| match line.split_once("row ") {
+    // The row number depends on which response arrived first.
+    let normalize_row = |line: String| match line.split_once("row ") {
         Some((before, rest)) => format!("{before}row N{}", rest.trim_start_matches(|c: char| c.is_ascii_digit())),
         None => line,
     };
-    let kept = ended.stdout.lines().filter(|line| !line.trim_start().starts_with("run "));
-    kept.map(|line| format!("{}\n", unnumbered(steady(line)))).collect()
+    let kept = output.stdout.lines().filter(|line| !line.trim_start().starts_with("run "));
+    kept.map(|line| format!("{}\n", normalize_row(normalize_words(line)))).collect()
 }
 
 fn question(symbol: &str, metric: &str, basis: Option<&str>) -> Question {
@@ -66,22 +66,29 @@ fn with_facts<T>(symbol: &str, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
     ask(&Facts::read(&connection, &symbol.parse().unwrap(), None).unwrap())
 }
 
-/// Figures of a tree whose value is not what their own expression makes of their inputs, and how many were compared.
-fn unlike(figure: &Figure, wrong: &mut Vec<String>, compared: &mut usize) {
+/// Collects the figures of a tree whose value differs from the value recomputed from their inputs,
+/// and counts the comparisons.
+fn collect_mismatches(figure: &Figure, wrong: &mut Vec<String>, compared: &mut usize) {
     if let (Some(value), Some(expression)) = (figure.value, figure.expression.as_deref()) {
         match recomputed(figure) {
-            // Amounts a share and averages are stored to six digits.
-            Some(again) if (again - value).abs() <= 1e-9 * value.abs().max(again.abs()) + 1e-6 => *compared += 1,
-            again => wrong.push(format!("{} {}: {value} is not {expression} = {again:?}", figure.label, figure.when())),
+            // Per-share amounts and averages are stored with six decimal places.
+            Some(recalculated) if (recalculated - value).abs() <= 1e-9 * value.abs().max(recalculated.abs()) + 1e-6 => {
+                *compared += 1
+            }
+            recalculated => wrong.push(format!(
+                "{} {}: {value} is not {expression} = {recalculated:?}",
+                figure.label,
+                figure.when()
+            )),
         }
     }
     for input in &figure.inputs {
-        unlike(input, wrong, compared);
+        collect_mismatches(input, wrong, compared);
     }
 }
 
 #[test]
-fn every_ratio_and_growth_rate_follows_from_the_inputs_that_are_shown() {
+fn every_ratio_and_growth_rate_can_be_recomputed_from_the_inputs_shown() {
     let (mut wrong, mut compared, mut nulls) = (Vec::new(), 0, 0);
     for symbol in ["KO", "MISSQ", "SEMIA", "SPLIT", "NULLS"] {
         with_facts(symbol, |facts| {
@@ -90,10 +97,13 @@ fn every_ratio_and_growth_rate_follows_from_the_inputs_that_are_shown() {
             {
                 for column in columns(table).into_iter().filter(|c| c.is_figure()) {
                     for basis in bases {
-                        let Ok(told) = answer(facts, &question(symbol, column.name, Some(basis))) else { continue };
-                        let figure = &told.figure;
+                        let Ok(explanation) = answer(facts, &question(symbol, column.name, Some(basis))) else {
+                            continue;
+                        };
+                        let figure = &explanation.figure;
                         match (figure.value, recomputed(figure)) {
-                            (Some(value), Some(again)) if (again - value).abs() <= 1e-9 * value.abs() => {}
+                            (Some(value), Some(recalculated)) if (recalculated - value).abs() <= 1e-9 * value.abs() => {
+                            }
                             (None, _) => {
                                 nulls += 1;
                                 assert!(figure.reason.is_some(), "{symbol} {} {basis}", column.name);
@@ -101,7 +111,7 @@ fn every_ratio_and_growth_rate_follows_from_the_inputs_that_are_shown() {
                             }
                             other => wrong.push(format!("{symbol} {} {basis}: {other:?}", column.name)),
                         }
-                        unlike(figure, &mut wrong, &mut compared);
+                        collect_mismatches(figure, &mut wrong, &mut compared);
                     }
                 }
             }
@@ -124,8 +134,8 @@ fn every_figure_of_every_table_can_be_explained() {
                     "fact_financials_ttm" => Some("TTM"),
                     _ => None,
                 };
-                let told: Explanation = match answer(facts, &question(symbol, metric, basis)) {
-                    Ok(told) => told,
+                let explanation: Explanation = match answer(facts, &question(symbol, metric, basis)) {
+                    Ok(explanation) => explanation,
                     // A fund has no statements.
                     Err(error) if symbol == "SPY" => {
                         assert!(error.to_string().contains("no such period"), "{error}");
@@ -133,7 +143,7 @@ fn every_figure_of_every_table_can_be_explained() {
                     }
                     Err(error) => panic!("{symbol} {metric}: {error}"),
                 };
-                let figure = &told.figure;
+                let figure = &explanation.figure;
                 if figure.table.as_deref() != Some(&format!("analytics.{table}")) {
                     wrong.push(format!("{symbol} {metric}: {:?} is not {table}", figure.table));
                 }
@@ -141,7 +151,7 @@ fn every_figure_of_every_table_can_be_explained() {
                 if !explained || (figure.value.is_some() && figure.unit.is_none()) {
                     wrong.push(format!("{symbol} {table}.{metric}: {figure:?}"));
                 }
-                unlike(figure, &mut wrong, &mut compared);
+                collect_mismatches(figure, &mut wrong, &mut compared);
             }
         });
     }
@@ -150,9 +160,9 @@ fn every_figure_of_every_table_can_be_explained() {
 }
 
 #[test]
-fn a_source_is_the_row_on_the_stage() {
-    let told = with_facts("KO", |facts| answer(facts, &question("KO", "revenue", Some("FY"))).unwrap());
-    let source = told.figure.source.unwrap();
+fn the_source_of_a_figure_is_the_row_on_the_stage() {
+    let explanation = with_facts("KO", |facts| answer(facts, &question("KO", "revenue", Some("FY"))).unwrap());
+    let source = explanation.figure.source.unwrap();
     assert_eq!((source.endpoint.as_str(), source.field.as_str()), ("income-statement", "revenue"));
     let row = home().rows(&format!(
         "select r.payload, f.sha256 from raw.income_statement r join ops.files f on f.source_file = r.source_file \
@@ -170,7 +180,7 @@ fn a_source_is_the_row_on_the_stage() {
 }
 
 #[test]
-fn a_ratio_reads_as_a_tree() {
+fn a_ratio_is_printed_as_a_tree() {
     let text = printed(&["KO", "gross_margin", "--basis", "FY"]);
     let expected = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cli/explained/ratio.txt")).unwrap();
     assert_eq!(text, expected, "\n{text}");
@@ -181,14 +191,14 @@ fn a_ratio_reads_as_a_tree() {
 }
 
 #[test]
-fn a_market_metric_reads_as_a_tree() {
+fn a_market_metric_is_printed_as_a_tree() {
     let text = printed(&["KO", "pe_ratio_ttm", "--date", "2026-09-13"]);
     let expected = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cli/explained/market.txt")).unwrap();
     assert_eq!(text, expected, "\n{text}");
 }
 
 #[test]
-fn a_null_says_why() {
+fn a_null_is_explained_by_its_reason() {
     let text = printed(&["MISSQ", "net_margin", "--date", "2026-03-01"]);
     let expected = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cli/explained/null.txt")).unwrap();
     assert_eq!(text, expected, "\n{text}");
@@ -213,7 +223,7 @@ fn a_null_says_why() {
 }
 
 #[test]
-fn a_day_chooses_what_was_known_on_it() {
+fn a_date_selects_what_was_known_on_it() {
     let json = |arguments: &[&str]| explain(arguments).arg("--json").run().json();
     let newest = json(&["AAPL", "net_margin"]);
     let known_on = newest["known_on"].as_str().unwrap().to_owned();
@@ -225,8 +235,8 @@ fn a_day_chooses_what_was_known_on_it() {
     let sunday = json(&["AAPL", "close_price", "--date", "2026-09-13"]);
     assert_eq!(sunday["date"], "2026-09-11");
     assert!(sunday["notes"][0].as_str().unwrap().contains("2026-09-13 was no session"), "{sunday}");
-    // As of an earlier day the same question has the answer of that day. An acceptance after the close is known that
-    // evening, and counts from the next day.
+    // As of an earlier day, the same question gets that day's answer. A filing accepted after the
+    // close is known that evening and counts from the next day.
     let earlier = known_on.parse::<chrono::NaiveDate>().unwrap() - chrono::Days::new(3);
     let as_of = json(&["AAPL", "net_margin", "--as-of", &earlier.to_string()]);
     assert_eq!((&as_of["as_of"], &as_of["date"]), (&earlier.to_string().into(), &before["date"]), "{as_of}");
@@ -234,7 +244,7 @@ fn a_day_chooses_what_was_known_on_it() {
 }
 
 #[test]
-fn json_has_the_whole_tree() {
+fn json_output_has_the_whole_tree() {
     let json = explain(&["AAPL", "roe"]).arg("--json").run().json();
     for key in [
         "symbol",
@@ -266,7 +276,7 @@ fn json_has_the_whole_tree() {
 }
 
 #[test]
-fn wrong_words_are_usage_and_one_line() {
+fn invalid_arguments_are_usage_errors_on_one_line() {
     let before = home().content();
     for (arguments, parts) in [
         (&["AAPL", "gros_margin"][..], &["is no metric", "gross_margin"][..]),
@@ -280,26 +290,26 @@ fn wrong_words_are_usage_and_one_line() {
         (&["AAPL", "market_cap", "--date", "1990-01-01"], &["no session by 1990-01-01", "its first is"]),
         (&["SPY", "roe"], &["no such period"]),
     ] {
-        let ended = explain(arguments).run();
-        let line = ended.failed(2).to_owned();
-        assert_eq!(ended.stdout, "", "{ended:#?}");
+        let output = explain(arguments).run();
+        let line = output.failed(2).to_owned();
+        assert_eq!(output.stdout, "", "{output:#?}");
         for part in parts {
             assert!(line.contains(part), "{part} is missing in {line}");
         }
     }
     for arguments in [&["AAPL"][..], &["AAPL", "roe", "--basis", "Q5"], &["AAPL", "roe", "--date", "soon"]] {
-        let ended = explain(arguments).run();
-        assert!(ended.code == Some(2) && !ended.stderr.contains("panicked"), "{ended:#?}");
+        let output = explain(arguments).run();
+        assert!(output.code == Some(2) && !output.stderr.contains("panicked"), "{output:#?}");
     }
     assert_eq!(home().content(), before);
-    let nowhere = Home::new();
-    let ended = findata(&["explain", "AAPL", "roe"]).home(&nowhere).run();
-    assert!(ended.failed(5).contains("findata run"), "{ended:#?}");
-    assert!(nowhere.files().is_empty());
+    let empty_home = Home::new();
+    let output = findata(&["explain", "AAPL", "roe"]).home(&empty_home).run();
+    assert!(output.failed(5).contains("findata run"), "{output:#?}");
+    assert!(empty_home.files().is_empty());
 }
 
 #[test]
-fn a_hostile_name_stays_on_its_line() {
+fn a_hostile_company_name_cannot_break_the_output() {
     let text = printed(&["HOSTL", "net_margin"]);
     assert!(text.starts_with("HOSTL (O'Hostile"), "{text}");
     assert!(!text.contains(['\u{202e}', '\u{1b}']) && text.lines().nth(1).unwrap().starts_with("analytics."), "{text}");

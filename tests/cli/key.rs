@@ -1,17 +1,17 @@
-//! The key reaches the server's header and nothing else.
+//! The API key is sent in a request header and appears nowhere else.
 
 use std::fs;
 
-use findata_tests::{Ended, Home, Server};
+use findata_tests::{Home, Output, Simulator};
 
 use super::run;
 
 const KEY: &str = "k3y-that-must-never-be-seen-4711";
 
-/// Where the key is seen.
-fn seen(home: &Home, ended: &Ended) -> Vec<String> {
+/// The places where the key appears.
+fn occurrences(home: &Home, output: &Output) -> Vec<String> {
     let mut found = Vec::new();
-    for (name, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
+    for (name, text) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
         found.extend(text.contains(KEY).then(|| name.to_owned()));
     }
     for path in home.files() {
@@ -30,7 +30,7 @@ fn seen(home: &Home, ended: &Ended) -> Vec<String> {
 }
 
 #[test]
-fn the_key_is_nowhere_in_what_any_run_writes_or_says() {
+fn no_run_writes_or_prints_the_key() {
     let faults = [
         "empty=ratios-ttm",
         "unauthorized",
@@ -43,42 +43,42 @@ fn the_key_is_nowhere_in_what_any_run_writes_or_says() {
         "html=x1",
         "not-found",
     ];
-    // At once: a fault that does not pass takes seconds of waiting between its tries.
+    // In parallel, because a permanent fault spends seconds waiting between attempts.
     std::thread::scope(|scope| {
         for fault in faults {
             scope.spawn(move || {
-                let (server, home) = (Server::with(12, &[fault]), Home::new());
+                let (server, home) = (Simulator::with_faults(12, &[fault]), Home::new());
                 let command = run(&home, &server.url(), "AAPL,NOSUCH")
                     .key(KEY)
                     .arg("-vv")
                     .option("--datasets", "profile,income_statement");
-                // The good run computes too; of the others the figures are of no interest here.
-                let ended = if fault.starts_with("empty") { command } else { command.arg("--skip-analytics") }.run();
-                assert!(server.calls() > 0 && !ended.stderr.is_empty(), "{ended:#?}");
-                assert_eq!(seen(&home, &ended), Vec::<String>::new(), "{fault}");
+                // Only the fault-free run also computes; for the others only the output matters.
+                let output = if fault.starts_with("empty") { command } else { command.arg("--skip-analytics") }.run();
+                assert!(server.calls() > 0 && !output.stderr.is_empty(), "{output:#?}");
+                assert_eq!(occurrences(&home, &output), Vec::<String>::new(), "{fault}");
             });
         }
     });
 }
 
 #[test]
-fn the_key_is_nowhere_when_nobody_answers_or_the_key_cannot_be_sent() {
+fn the_key_is_not_printed_when_the_server_is_down_or_the_key_cannot_be_sent() {
     let home = Home::new();
-    let url = Server::of(12).url();
-    let ended = run(&home, &url, "AAPL").key(KEY).arg("-vv").option("--datasets", "profile").run();
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    assert_eq!(seen(&home, &ended), Vec::<String>::new());
-    let odd = run(&home, &url, "AAPL").key(&format!("{KEY}\u{7f}\u{1}")).arg("-vv").run();
-    assert_eq!(odd.code, Some(5), "{odd:#?}");
-    assert_eq!(seen(&home, &odd), Vec::<String>::new());
+    let url = Simulator::with_symbols(12).url();
+    let output = run(&home, &url, "AAPL").key(KEY).arg("-vv").option("--datasets", "profile").run();
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    assert_eq!(occurrences(&home, &output), Vec::<String>::new());
+    let malformed = run(&home, &url, "AAPL").key(&format!("{KEY}\u{7f}\u{1}")).arg("-vv").run();
+    assert_eq!(malformed.code, Some(5), "{malformed:#?}");
+    assert_eq!(occurrences(&home, &malformed), Vec::<String>::new());
 }
 
 #[test]
-fn the_search_for_the_key_finds_it() {
+fn the_search_for_the_key_works() {
     let home = Home::new();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut packed, format!("x{KEY}x").as_bytes()).unwrap();
     fs::write(home.path().join("a.gz"), packed.finish().unwrap()).unwrap();
-    let ended = Ended { code: Some(0), stdout: String::new(), stderr: format!("apikey={KEY}") };
-    assert_eq!(seen(&home, &ended).len(), 2);
+    let output = Output { code: Some(0), stdout: String::new(), stderr: format!("apikey={KEY}") };
+    assert_eq!(occurrences(&home, &output).len(), 2);
 }

@@ -1,23 +1,24 @@
-//! The real command: exit codes, one clear line on standard error, one JSON object on standard output.
+//! The real command: exit codes, one clear line on standard error, one JSON object on standard
+//! output.
 
+mod bad_arguments;
 mod bad_home;
 mod bad_server;
-mod bad_words;
 mod dictionary;
 mod explain;
 mod key;
 mod plan_and_sql;
 mod show;
 
-use findata_tests::{Command, Ended, Home, Server, findata};
+use findata_tests::{Command, Home, Output, Simulator, findata};
 use serde_json::Value;
 
-/// A run of these symbols with 30 days of prices and JSON.
+/// A run of these symbols with 30 days of prices and JSON output.
 fn run(home: &Home, url: &str, symbols: &str) -> Command {
     findata(&["run", "--json", "--days", "30"]).home(home).url(url).option("--symbols", symbols)
 }
 
-/// What a summary must have, with the parts of its objects.
+/// The keys a summary must have, with the keys of nested objects.
 const SUMMARY: [(&str, &[&str]); 21] = [
     ("run_id", &[]),
     ("status", &[]),
@@ -55,11 +56,11 @@ fn missing_keys(summary: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_complete_run_ends_with_zero_and_one_json_object_with_every_key() {
-    let (server, home) = (Server::of(12), Home::new());
-    let ended = run(&home, &server.url(), "AAPL,MSFT").run();
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let summary = ended.json();
+fn a_complete_run_exits_with_0_and_prints_one_json_object_with_every_key() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
+    let output = run(&home, &server.url(), "AAPL,MSFT").run();
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let summary = output.json();
     assert_eq!(missing_keys(&summary), Vec::<String>::new());
     assert_eq!(
         (&summary["status"], &summary["symbols"], &summary["calls"]),
@@ -70,13 +71,13 @@ fn a_complete_run_ends_with_zero_and_one_json_object_with_every_key() {
         assert_eq!(of("staged"), of("loaded") + of("unchanged") + of("quarantined"), "{dataset}");
     }
     assert!(summary["connections"]["opened"].as_u64().is_some_and(|n| n >= 1));
-    assert_eq!(ended.stdout.trim().lines().count(), 1, "one line");
-    assert!(ended.errors().is_empty(), "{ended:#?}");
-    assert!(!ended.stderr.contains('\u{1b}'), "no terminal control where there is no terminal");
+    assert_eq!(output.stdout.trim().lines().count(), 1, "one line");
+    assert!(output.errors().is_empty(), "{output:#?}");
+    assert!(!output.stderr.contains('\u{1b}'), "no escape sequences without a terminal");
 }
 
 #[test]
-fn the_check_of_keys_finds_a_missing_one() {
+fn the_check_for_keys_finds_missing_ones() {
     let summary = serde_json::json!({"run_id": "x", "tasks": {"planned": 1}});
     let missing = missing_keys(&summary);
     assert!(
@@ -87,8 +88,8 @@ fn the_check_of_keys_finds_a_missing_one() {
 }
 
 #[test]
-fn a_second_command_makes_no_call_and_changes_no_row() {
-    let (server, home) = (Server::of(12), Home::new());
+fn a_second_run_makes_no_call_and_changes_no_row() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL,KO").run().code, Some(0));
     let (before, calls) = (home.content(), server.calls());
     let second = run(&home, &format!("{}/", server.url()), "AAPL,KO").run();
@@ -98,8 +99,8 @@ fn a_second_command_makes_no_call_and_changes_no_row() {
 }
 
 #[test]
-fn the_call_limit_ends_with_four_and_the_next_run_completes() {
-    let (server, home, whole) = (Server::of(12), Home::new(), Home::new());
+fn reaching_the_call_limit_exits_with_4_and_the_next_run_completes() {
+    let (server, home, whole) = (Simulator::with_symbols(12), Home::new(), Home::new());
     let limited = run(&home, &server.url(), "AAPL").option("--max-calls", "5").run();
     assert_eq!((limited.code, &limited.json()["status"]), (Some(4), &"budget".into()), "{limited:#?}");
     assert!(server.calls() <= 5, "{}", server.calls());
@@ -113,13 +114,13 @@ fn the_call_limit_ends_with_four_and_the_next_run_completes() {
 
 #[test]
 fn retries_count_towards_the_call_limit() {
-    let (server, home) = (Server::with(12, &["server-error"]), Home::new());
+    let (server, home) = (Simulator::with_faults(12, &["server-error"]), Home::new());
     let limited = run(&home, &server.url(), "AAPL").option("--max-calls", "7").run();
     assert_eq!(limited.code, Some(4), "{limited:#?}");
     assert_eq!(server.calls(), 7);
 }
 
-/// Exit code and status of the JSON.
-fn outcome(ended: &Ended) -> (Option<i32>, String) {
-    (ended.code, ended.json()["status"].as_str().unwrap_or_default().to_owned())
+/// The exit code and the status in the JSON output.
+fn outcome(output: &Output) -> (Option<i32>, String) {
+    (output.code, output.json()["status"].as_str().unwrap_or_default().to_owned())
 }

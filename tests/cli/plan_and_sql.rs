@@ -1,21 +1,21 @@
-//! `plan` touches nothing; `sql` reads.
+//! `plan` changes nothing; `sql` only reads.
 
-use findata_tests::{Home, Server, findata};
+use findata_tests::{Home, Simulator, findata};
 
 use super::run;
 
 #[test]
-fn a_plan_makes_no_call_and_creates_nothing() {
-    let (server, home) = (Server::of(12), Home::new());
+fn a_plan_makes_no_call_and_creates_no_file() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     let missing = home.path().join("not/there");
     let plan = findata(&["plan", "--json", "--symbols", "AAPL,MSFT", "--days", "30", "--today", "2026-09-18"])
         .url(server.url())
         .option("--home", &missing)
         .no_key();
     let running = plan.start();
-    let ended = running.wait();
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let json = ended.json();
+    let output = running.wait();
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let json = output.json();
     for key in ["symbols", "calls", "bytes", "minutes", "usd", "fmp_plan", "datasets", "notes"] {
         assert!(json.get(key).is_some(), "{key}");
     }
@@ -26,8 +26,8 @@ fn a_plan_makes_no_call_and_creates_nothing() {
 }
 
 #[test]
-fn a_plan_says_what_the_next_run_does() {
-    let (server, home) = (Server::of(12), Home::new());
+fn a_plan_predicts_the_next_run() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     let plan = || {
         findata(&["plan", "--json", "--symbols", "AAPL,KO", "--days", "30"]).home(&home).url(server.url()).run().json()
     };
@@ -53,7 +53,7 @@ fn a_plan_says_what_the_next_run_does() {
 }
 
 #[test]
-fn a_plan_says_when_fmps_own_ratios_come() {
+fn a_plan_says_when_fmps_own_ratios_are_fetched() {
     let plan = |args: &[&str]| findata(&[&["plan", "--symbols", "AAPL,KO"], args].concat()).home(&Home::new()).run();
     let usual = plan(&[]).stdout;
     assert!(usual.contains("2 not asked for: compared once quarters are there"), "{usual}");
@@ -62,17 +62,17 @@ fn a_plan_says_when_fmps_own_ratios_come() {
 }
 
 #[test]
-fn a_plan_for_people_is_a_table() {
-    let ended = findata(&["plan", "--symbols", "AAPL"]).home(&Home::new()).run();
-    assert_eq!(ended.code, Some(0));
+fn a_plan_without_json_is_a_table() {
+    let output = findata(&["plan", "--symbols", "AAPL"]).home(&Home::new()).run();
+    assert_eq!(output.code, Some(0));
     for part in ["1 symbol", "dataset", "income_statement", "not fetched yet", "ratios_ttm", "in all", "premium"] {
-        assert!(ended.stdout.contains(part), "{part} is missing in\n{}", ended.stdout);
+        assert!(output.stdout.contains(part), "{part} is missing in\n{}", output.stdout);
     }
 }
 
 #[test]
-fn sql_reads_a_home_and_nothing_else() {
-    let (server, home) = (Server::of(12), Home::new());
+fn sql_reads_a_home_and_cannot_write() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     let missing = findata(&["sql", "select 1"]).option("--home", home.path().join("none")).run();
     assert!(missing.failed(5).contains("findata run"), "{missing:#?}");
     assert!(!home.path().join("none").exists());
@@ -87,23 +87,23 @@ fn sql_reads_a_home_and_nothing_else() {
     let rows = json.json();
     assert_eq!((rows.as_array().map(Vec::len), &rows[0]["symbol"]), (Some(2), &"AAPL".into()));
     for bad in ["selec 1", "select * from nowhere", "select nothing from analytics.dim_company"] {
-        let ended = sql(bad).run();
-        assert_eq!(ended.code, Some(2), "{ended:#?}");
-        assert!(!ended.stderr.contains("panicked") && !ended.errors().is_empty(), "{ended:#?}");
+        let output = sql(bad).run();
+        assert_eq!(output.code, Some(2), "{output:#?}");
+        assert!(!output.stderr.contains("panicked") && !output.errors().is_empty(), "{output:#?}");
     }
     let before = home.content();
     for write in ["delete from analytics.dim_company", "create table x as select 1", "drop schema analytics cascade"] {
-        let ended = sql(write).run();
-        assert_eq!(ended.code, Some(2), "{write}: {ended:#?}");
+        let output = sql(write).run();
+        assert_eq!(output.code, Some(2), "{write}: {output:#?}");
     }
     assert_eq!(home.content(), before);
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_crash() {
-    let (server, home) = (Server::of(12), Home::new());
+fn a_closed_pipe_is_not_a_crash() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let query = "select * from analytics.metric_nulls";
-    let ended = findata(&["sql", query]).home(&home).with_closed_stdout().run();
-    assert!(!ended.stderr.contains("panicked"), "{ended:#?}");
+    let output = findata(&["sql", query]).home(&home).with_closed_stdout().run();
+    assert!(!output.stderr.contains("panicked"), "{output:#?}");
 }

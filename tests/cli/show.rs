@@ -1,9 +1,9 @@
-//! Help, version, the demo and the server.
+//! Help, version, the demo and the FMP server.
 
 use findata_tests::{Home, findata, wait_until};
 
 #[test]
-fn help_lists_the_commands_and_version_says_the_version() {
+fn help_lists_the_commands_and_version_prints_the_version() {
     let help = findata(&["--help"]).no_key().run();
     assert_eq!(help.code, Some(0));
     for command in ["demo", "run", "plan", "sql", "explain", "dictionary", "fmp-server"] {
@@ -29,10 +29,10 @@ fn help_lists_the_commands_and_version_says_the_version() {
 fn the_demo_needs_no_key_and_fills_a_home() {
     let home = Home::new();
     let demo = findata(&["demo", "--companies", "8", "--latency", "0", "--days", "30"]).home(&home).no_key();
-    let ended = demo.run();
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let output = demo.run();
+    assert_eq!(output.code, Some(0), "{output:#?}");
     for part in ["complete", "fact_market_metrics", "AAPL", "P/E ttm", "warehouse"] {
-        assert!(ended.stdout.contains(part), "{part} is missing in\n{}", ended.stdout);
+        assert!(output.stdout.contains(part), "{part} is missing in\n{}", output.stdout);
     }
     assert_eq!(home.count("select count(*) from analytics.dim_company"), 8);
     let again = demo.run();
@@ -40,7 +40,7 @@ fn the_demo_needs_no_key_and_fills_a_home() {
 }
 
 #[test]
-fn the_server_prints_an_address_that_a_run_takes() {
+fn the_server_prints_a_url_that_a_run_can_use() {
     let home = Home::new();
     let server = findata(&["fmp-server", "--symbols", "12", "--today", "2026-09-18"]).no_key().start();
     let begun = std::time::Instant::now();
@@ -49,9 +49,9 @@ fn the_server_prints_an_address_that_a_run_takes() {
     });
     let url = server.stdout().trim().to_owned();
     assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/stable"), "{url:?} {}", server.stderr());
-    let ended = findata(&["run", "--symbols", "AAPL", "--days", "30", "--json"]).home(&home).url(&url).run();
-    assert_eq!((ended.code, &ended.json()["status"]), (Some(0), &"complete".into()), "{ended:#?}");
-    // Its world stands on the day it was told.
+    let output = findata(&["run", "--symbols", "AAPL", "--days", "30", "--json"]).home(&home).url(&url).run();
+    assert_eq!((output.code, &output.json()["status"]), (Some(0), &"complete".into()), "{output:#?}");
+    // The simulated world is on the requested day.
     assert_eq!(home.text("select max(price_date) from analytics.fact_daily_prices"), "2026-09-18");
     assert!(server.kill());
 }

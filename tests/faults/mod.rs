@@ -1,36 +1,36 @@
-//! What the job survives, by injecting it.
+//! Fault injection: what a run survives.
 
 mod breaker;
-mod bundle;
-mod classified;
-mod deliveries;
-mod kills;
-mod lasting;
-mod passing;
-mod retried;
+mod classification;
+mod crashes;
+mod invocations;
+mod permanent;
+mod redelivery;
+mod retries;
+mod transient;
 
 use std::sync::OnceLock;
 
-use findata_tests::{Content, Home, Job, Server};
+use findata_tests::{Content, Home, Job, Simulator};
 
 const SYMBOLS: [&str; 2] = ["AAPL", "NOCAP"];
 
-/// The home of a run without any fault, made once, and its content.
-fn whole() -> &'static (Home, Content) {
-    static WHOLE: OnceLock<(Home, Content)> = OnceLock::new();
-    WHOLE.get_or_init(|| {
+/// The home and content of a fault-free run, created once.
+fn fault_free() -> &'static (Home, Content) {
+    static FAULT_FREE: OnceLock<(Home, Content)> = OnceLock::new();
+    FAULT_FREE.get_or_init(|| {
         let home = Home::new();
-        Job::new(Server::of(12).url(), &SYMBOLS).done(&home);
+        Job::new(Simulator::with_symbols(12).url(), &SYMBOLS).run_ok(&home);
         let content = home.content();
         (home, content)
     })
 }
 
-fn assert_whole(home: &Home, what: &str) {
-    let (whole, content) = whole();
+fn assert_fault_free_tables(home: &Home, what: &str) {
+    let (fault_free, content) = fault_free();
     if home.content() != *content {
-        panic!("{what}: {:?}", home.differences(whole));
+        panic!("{what}: {:?}", home.differences(fault_free));
     }
-    let left = "select (select count(*) from ops.changes) + (select count(*) from ops.files where staged <> loaded + unchanged + quarantined)";
-    assert_eq!(home.count(left), 0, "{what}");
+    let unfinished = "select (select count(*) from ops.changes) + (select count(*) from ops.files where staged <> loaded + unchanged + quarantined)";
+    assert_eq!(home.count(unfinished), 0, "{what}");
 }

@@ -1,4 +1,5 @@
-//! Apple's twelve months to 28 June 2025, through the whole job, against FMP's own ratios-ttm and key-metrics-ttm of the day.
+//! Apple's twelve months to 28 June 2025 through a whole run, compared with FMP's ratios-ttm and
+//! key-metrics-ttm of that day.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +28,7 @@ struct Golden {
     market: BTreeMap<String, f64>,
 }
 
-/// The home after the job, made once; nothing where the recorded set is absent.
+/// The home after the run, created once; `None` if the recorded data set is absent.
 fn golden() -> Option<&'static Golden> {
     static GOLDEN: OnceLock<Option<Golden>> = OnceLock::new();
     GOLDEN.get_or_init(run).as_ref()
@@ -37,7 +38,8 @@ fn run() -> Option<Golden> {
     let folder = shared_folder("fmp/golden/AAPL_ttm_2025-06-28.json")?;
     let set: Value = serde_json::from_str(&fs::read_to_string(folder).unwrap()).unwrap();
     let price = &set["implied_price_for_ttm"];
-    // The balance of the fourth quarter is recorded as that of the fiscal year: the same day, the same balance.
+    // The fourth quarter's balance sheet is recorded as that of the fiscal year: it is the same day
+    // and the same balance.
     let mut balances = set["balance_quarters"].clone();
     for balance in balances.as_array_mut().unwrap() {
         if balance["period"] == "FY" {
@@ -71,7 +73,7 @@ fn run() -> Option<Golden> {
     let summary = Job::new(server.url(), &["AAPL"])
         .on(DAY.parse().unwrap())
         .with(|o| (o.prices_from, o.reconcile) = (NaiveDate::from_ymd_opt(2025, 8, 1), true))
-        .done(&home);
+        .run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert_eq!(summary.rows["income_statement"].loaded, 4);
     let listed = |table: &str, pairs: &[(&'static str, &[&str])]| -> Vec<&'static str> {
@@ -88,12 +90,12 @@ fn run() -> Option<Golden> {
 }
 
 impl Golden {
-    /// A figure of ours.
+    /// Our value of a figure.
     fn ours(&self, table: &str, column: &str) -> Option<f64> {
         if table == "ratios" { &self.ratios } else { &self.market }.get(column).copied()
     }
 
-    /// FMP's fields of both answers; one that is in both must be equal in both.
+    /// FMP's fields of both responses; a field in both must have the same value.
     fn fmps(&self) -> BTreeMap<String, Value> {
         let mut all: BTreeMap<String, Value> = BTreeMap::new();
         for answer in ["fmp_ratios_ttm", "fmp_key_metrics_ttm"] {
@@ -105,12 +107,12 @@ impl Golden {
         all
     }
 
-    /// A line of the four quarters, added up.
+    /// A line summed over the four quarters.
     fn sum(&self, statement: &str, line: &str) -> f64 {
         self.set[statement].as_array().unwrap().iter().map(|quarter| quarter[line].as_f64().unwrap()).sum()
     }
 
-    /// What an exception must be instead, out of the quarters.
+    /// The value that an exception must have instead, computed from the quarters.
     fn expected(&self, column: &str) -> Option<f64> {
         let (income, cash) =
             (|line: &str| self.sum("income_quarters", line), |line: &str| self.sum("cash_flow_quarters", line));
@@ -137,14 +139,14 @@ impl Golden {
             "pe_ratio_ttm" => price / income("epsDiluted"),
             "dividend_yield" => 1.02 / price,
             "interest_coverage" | "peg_ratio" => return None,
-            other => panic!("no expectation for {other}"),
+            other => panic!("no expected value for {other}"),
         };
         Some(value)
     }
 }
 
 #[test]
-fn revenue_and_net_income_of_the_twelve_months_are_exact() {
+fn revenue_and_net_income_of_twelve_months_are_exact() {
     let Some(golden) = golden() else { return };
     let line = golden.home.text(
         "select ttm_revenue || ' ' || ttm_net_income || ' ' || quarters_included || ' ' || oldest_quarter_date || ' ' || status \
@@ -154,7 +156,7 @@ fn revenue_and_net_income_of_the_twelve_months_are_exact() {
 }
 
 #[test]
-fn every_line_of_fmps_own_twelve_months_is_the_sum_of_ours() {
+fn every_line_of_fmps_twelve_months_equals_our_sum() {
     let Some(golden) = golden() else { return };
     let mut pairs: Vec<(String, &str, f64)> = Vec::new();
     for (answer, dataset) in [
@@ -166,7 +168,7 @@ fn every_line_of_fmps_own_twelve_months_is_the_sum_of_ours() {
             let Some(fmps) = golden.set[answer][column.field].as_f64() else { continue };
             let prefix = if dataset == "balance_sheet" { "latest_" } else { "ttm_" };
             let name = match column.name {
-                // Share counts are the newest quarter's, as balances are.
+                // Like balances, share counts are the newest quarter's.
                 name if name.starts_with("shares_outstanding") => format!("latest_{name}"),
                 "cash_at_end_of_period" => "latest_cash_at_end_of_period".into(),
                 "cash_at_beginning_of_period" => "oldest_cash_at_beginning_of_period".into(),
@@ -191,7 +193,7 @@ fn every_line_of_fmps_own_twelve_months_is_the_sum_of_ours() {
 }
 
 #[test]
-fn figures_with_a_counterpart_are_fmps_within_a_millionth() {
+fn figures_with_a_counterpart_equal_fmps_within_one_millionth() {
     let Some(golden) = golden() else { return };
     let fmps = golden.fmps();
     let mut wrong = Vec::new();
@@ -210,7 +212,7 @@ fn figures_with_a_counterpart_are_fmps_within_a_millionth() {
 }
 
 #[test]
-fn exceptions_differ_indeed_and_are_what_their_reason_says() {
+fn exceptions_really_differ_and_have_the_value_their_reason_implies() {
     let Some(golden) = golden() else { return };
     let fmps = golden.fmps();
     let mut wrong = Vec::new();
@@ -222,9 +224,7 @@ fn exceptions_differ_indeed_and_are_what_their_reason_says() {
         for field in *fields {
             let theirs = fmps.get(*field).and_then(Value::as_f64).unwrap_or_else(|| panic!("{field}"));
             if ours.is_some_and(|ours| close(ours, theirs)) {
-                wrong.push(format!(
-                    "{table}.{column} is FMP's {field} after all: {ours:?}; it is no exception ({reason})"
-                ));
+                wrong.push(format!("{table}.{column} equals FMP's {field}: {ours:?}; remove the exception ({reason})"));
             }
         }
     }
@@ -236,29 +236,29 @@ fn exceptions_differ_indeed_and_are_what_their_reason_says() {
         (reasons("interest_coverage"), reasons("peg_ratio")),
         (vec!["not_reported".to_owned()], vec!["insufficient_history".to_owned()])
     );
-    // Rounded to FMP's six digits the yield is FMP's.
+    // Rounded to FMP's six digits, our dividend yield equals FMP's.
     let rounded = golden.ours("market", "dividend_yield").map(|y| (y * 1e8).round() / 1e8);
     assert_eq!(rounded, fmps["dividendYieldTTM"].as_f64());
 }
 
 #[test]
-fn no_figure_of_ours_or_fmps_is_left_out_of_the_lists() {
+fn every_figure_of_ours_and_of_fmp_is_listed() {
     let Some(golden) = golden() else { return };
     let mut listed: BTreeSet<(&str, &str)> = BTreeSet::new();
     let mut theirs: BTreeSet<&str> = FMPS_ALONE.iter().map(|(field, _)| *field).collect();
     for (table, pairs) in [("ratios", RATIOS), ("market", MARKET)] {
         for (column, fields) in pairs {
-            assert!(listed.insert((table, column)), "{table}.{column} stands twice");
+            assert!(listed.insert((table, column)), "{table}.{column} is listed twice");
             theirs.extend(*fields);
         }
     }
     for (table, column, fields, _) in EXCEPTIONS {
-        assert!(listed.insert((table, column)), "{table}.{column} stands twice");
+        assert!(listed.insert((table, column)), "{table}.{column} is listed twice");
         theirs.extend(*fields);
     }
     for (table, columns) in OURS_ALONE {
         for column in *columns {
-            assert!(listed.insert((table, column)), "{table}.{column} stands twice");
+            assert!(listed.insert((table, column)), "{table}.{column} is listed twice");
         }
     }
     let columns = |table: &str| {
@@ -270,26 +270,26 @@ fn no_figure_of_ours_or_fmps_is_left_out_of_the_lists() {
     let there: BTreeSet<(&str, &str)> =
         ratios.iter().map(|c| ("ratios", c.as_str())).chain(market.iter().map(|c| ("market", c.as_str()))).collect();
     let unlisted: Vec<_> = there.difference(&listed).collect();
-    let gone: Vec<_> = listed.difference(&there).collect();
-    assert!(unlisted.is_empty(), "figures of ours that no list names: {unlisted:?}");
-    assert!(gone.is_empty(), "listed figures that the tables do not have: {gone:?}");
+    let extra: Vec<_> = listed.difference(&there).collect();
+    assert!(unlisted.is_empty(), "our figures missing from the lists: {unlisted:?}");
+    assert!(extra.is_empty(), "listed figures that do not exist: {extra:?}");
     let fmps = golden.fmps();
     let fields: BTreeSet<&str> = fmps.keys().map(String::as_str).collect();
     let unmapped: Vec<_> = fields.difference(&theirs).collect();
     let unknown: Vec<_> = theirs.difference(&fields).collect();
-    assert!(unmapped.is_empty(), "fields of FMP's that no list names: {unmapped:?}");
+    assert!(unmapped.is_empty(), "FMP fields missing from the lists: {unmapped:?}");
     assert!(unknown.is_empty(), "listed fields that FMP does not have: {unknown:?}");
 }
 
 #[test]
-fn the_job_itself_finds_what_is_fmps_and_flags_what_is_not() {
+fn the_reconciliation_passes_equal_figures_and_flags_the_exceptions() {
     let Some(golden) = golden() else { return };
     let checks = |status: &str| -> BTreeSet<String> {
         let query = format!("select check_name from ops.quality where status = '{status}' and check_name like 'fmp_%'");
         golden.home.lines(&query).into_iter().map(|check| check.replacen("fmp_", "", 1)).collect()
     };
     let (passed, flagged) = (checks("pass"), checks("flag"));
-    // Every figure with a counterpart passes, as far as FMP's zeros say anything.
+    // Every figure with a counterpart passes.
     for (column, _) in RATIOS.iter().chain(MARKET) {
         assert!(
             passed.contains(*column),
@@ -297,10 +297,10 @@ fn the_job_itself_finds_what_is_fmps_and_flags_what_is_not() {
             golden.home.lines(&format!("select * from ops.quality where check_name = 'fmp_{column}'"))
         );
     }
-    // What is flagged is among the exceptions, and no statement breaks an identity.
+    // Only exceptions are flagged, and no statement violates an identity.
     let exceptions: BTreeSet<&str> = EXCEPTIONS.iter().map(|e| e.1).collect();
-    let strangers: Vec<_> = flagged.iter().filter(|check| !exceptions.contains(check.as_str())).collect();
-    assert!(strangers.is_empty(), "{strangers:?}");
+    let unexpected: Vec<_> = flagged.iter().filter(|check| !exceptions.contains(check.as_str())).collect();
+    assert!(unexpected.is_empty(), "{unexpected:?}");
     assert!(flagged.contains("ebitda_margin") && flagged.contains("free_cash_flow_to_equity"), "{flagged:?}");
     let broken = "select * from ops.quality where status = 'flag' and check_name not like 'fmp_%'";
     assert_eq!(golden.home.lines(broken), Vec::<String>::new());

@@ -1,6 +1,7 @@
-//! Which figure of ours is which of FMP's. A figure on either side that is in no list fails the test by name.
+//! Which of our figures corresponds to which FMP field. A figure on either side that is in no list
+//! fails the test by name.
 
-/// `fact_financial_ratios` (basis TTM), and the fields of FMP's that must be equal within the tolerance.
+/// `fact_financial_ratios` (basis TTM), and the FMP fields that must be equal within the tolerance.
 pub(super) const RATIOS: &[(&str, &[&str])] = &[
     ("gross_margin", &["grossProfitMarginTTM"]),
     ("operating_margin", &["operatingProfitMarginTTM"]),
@@ -55,7 +56,7 @@ pub(super) const RATIOS: &[(&str, &[&str])] = &[
     ("payout_ratio", &["dividendPayoutRatioTTM"]),
     ("effective_tax_rate", &["effectiveTaxRateTTM"]),
     ("tax_burden", &["taxBurdenTTM", "netIncomePerEBTTTM"]),
-    // FMP's ebtPerEbit divides by operating income, its interestBurden by ebit.
+    // FMP's ebtPerEbit divides by operating income, its interestBurden by EBIT.
     ("ebt_to_operating_income", &["ebtPerEbitTTM"]),
     ("revenue_per_share", &["revenuePerShareTTM"]),
     ("net_income_per_share", &["netIncomePerShareTTM"]),
@@ -90,11 +91,12 @@ pub(super) const MARKET: &[(&str, &[&str])] = &[
     ("payout_ratio", &["dividendPayoutRatioTTM"]),
 ];
 
-const EBITDA: &str = "other vintage: FMP's EBITDA of the day is not the sum of the four quarters it reports (api.md)";
-const EBIT: &str = "other vintage: FMP's EBIT of the day is not the sum of the four quarters it reports (api.md)";
-const DEPRECIATION: &str = "other vintage: FMP took another D&A of one quarter (api.md)";
+const EBITDA: &str = "different vintage: FMP's EBITDA of the day is not the sum of the four quarters it reports";
+const EBIT: &str = "different vintage: FMP's EBIT of the day is not the sum of the four quarters it reports";
+const DEPRECIATION: &str = "different vintage: FMP used another D&A for one quarter";
 
-/// Where ours differs from its counterpart, and why. Each must really differ, and be what `apple::expected` computes.
+/// Figures that differ from their counterpart, and why. Each must really differ and have the value
+/// that `apple::expected` computes.
 pub(super) const EXCEPTIONS: &[(&str, &str, &[&str], &str)] = &[
     ("ratios", "ebitda_margin", &["ebitdaMarginTTM"], EBITDA),
     ("ratios", "ebit_margin", &["ebitMarginTTM"], EBIT),
@@ -107,42 +109,37 @@ pub(super) const EXCEPTIONS: &[(&str, &str, &[&str], &str)] = &[
         "ratios",
         "selling_general_and_administrative_to_revenue",
         &["salesGeneralAndAdministrativeToRevenueTTM"],
-        "FMP divided the general and administrative line alone, which Apple does not report (api.md)",
+        "FMP divided the general and administrative line alone, which Apple does not report",
     ),
     (
         "ratios",
         "interest_coverage",
         &["interestCoverageRatioTTM"],
-        "an expense of 0 is FMP's `not reported`: NULL, not 0 (finance.md)",
+        "an expense of 0 means `not reported` at FMP: NULL, not 0",
     ),
     (
         "ratios",
         "free_cash_flow_to_equity",
         &["freeCashFlowToEquityTTM"],
-        "FMP changed its definition in 2026; ours is the new one (api.md)",
+        "FMP changed its definition in 2026; ours is the new definition",
     ),
     (
         "ratios",
         "free_cash_flow_to_firm",
         &["freeCashFlowToFirmTTM"],
-        "FMP changed its definition in 2026; ours is the new one (api.md)",
+        "FMP changed its definition in 2026; ours is the new definition",
     ),
-    (
-        "market",
-        "pe_ratio_ttm",
-        &["priceToEarningsRatioTTM"],
-        "by the sum of the four diluted EPS, as the market does (finance.md)",
-    ),
+    ("market", "pe_ratio_ttm", &["priceToEarningsRatioTTM"], "divided by the sum of four diluted EPS, as is usual"),
     (
         "market",
         "peg_ratio",
         &["priceToEarningsGrowthRatioTTM"],
-        "four quarters know no growth of twelve months: NULL (finance.md)",
+        "four quarters are not enough for the growth of twelve months: NULL",
     ),
-    ("market", "dividend_yield", &["dividendYieldTTM"], "FMP gives six digits"),
+    ("market", "dividend_yield", &["dividendYieldTTM"], "FMP rounds to six digits"),
 ];
 
-/// Ours that FMP's two answers do not have.
+/// Our figures that neither FMP response has.
 pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
     (
         "ratios",
@@ -158,7 +155,8 @@ pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
             "payables_turnover_average",
             "liabilities_to_assets",
             "total_payout_ratio",
-            // of the cash flow; FMP's dividendPerShareTTM is of the declared dividends, as dividends_per_share_ttm
+            // From the cash flow statement. FMP's dividendPerShareTTM uses declared dividends, like
+            // dividends_per_share_ttm.
             "dividends_per_share",
         ],
     ),
@@ -167,7 +165,7 @@ pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
         &[
             "close_price",
             "shares_outstanding_used",
-            // the wide enterprise value; FMP's narrower one is enterprise_value_fmp
+            // The broad enterprise value; FMP's narrow one is enterprise_value_fmp.
             "enterprise_value",
             "ev_to_revenue",
             "ev_to_revenue_ttm",
@@ -175,10 +173,10 @@ pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
             "ev_to_ebit",
             "ev_to_fcf",
             "ev_to_ocf",
-            // of the last fiscal year
+            // Of the last fiscal year.
             "pe_ratio",
             "ps_ratio",
-            // of prices alone
+            // Computed from prices alone.
             "return_1d",
             "return_5d",
             "return_21d",
@@ -199,6 +197,6 @@ pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// FMP's that we do not have.
+/// FMP fields that we do not have.
 pub(super) const FMPS_ALONE: &[(&str, &str)] =
-    &[("symbol", "no figure"), ("forwardPriceToEarningsGrowthRatioTTM", "needs analysts' estimates")];
+    &[("symbol", "not a figure"), ("forwardPriceToEarningsGrowthRatioTTM", "needs analysts' estimates")];

@@ -1,16 +1,16 @@
-//! The company of `every`, and what its lines come to.
+//! The company of [`super::all_metrics`], and the figures expected from its lines.
 
 use std::sync::OnceLock;
 
 use super::{
     formulas::{self, Span},
-    made::{Company, Lines, Makes, columns, figure, makes, together},
+    generated::{Aggregation, Company, Lines, aggregate, aggregation, columns, figure},
 };
 
 pub(super) const SYMBOL: &str = "EVERY";
-/// Quarters that a rate over five years needs on twelve months.
+/// The quarters needed for a five-year growth rate of twelve-month figures.
 const QUARTERS: usize = 24;
-/// Sessions, more than twice a window of 252.
+/// The number of sessions: more than two windows of 252.
 pub(super) const SESSIONS: usize = 520;
 
 pub(super) type Figures = Vec<(String, f64)>;
@@ -20,12 +20,12 @@ pub(super) fn company() -> &'static Company {
     COMPANY.get_or_init(|| Company::new(SYMBOL, 1, QUARTERS, SESSIONS))
 }
 
-/// The lines of so many quarters together, the newest of them that many ago.
+/// The lines of `count` quarters combined, the newest of them `ago` quarters ago.
 pub(super) fn quarters(ago: usize, count: usize) -> Lines {
-    together(&company().quarters[ago..ago + count].iter().map(|p| &p.lines).collect::<Vec<_>>())
+    aggregate(&company().quarters[ago..ago + count].iter().map(|p| &p.lines).collect::<Vec<_>>())
 }
 
-/// Lines by FMP's names, as the formulas have them.
+/// Lines by FMP's field names, as the formulas use them.
 pub(super) fn by_field(lines: &Lines) -> formulas::Lines {
     let mut found = formulas::Lines::new();
     for (statement, prefix) in [("income_statement", ""), ("balance_sheet", ""), ("cash_flow", "cf.")] {
@@ -34,7 +34,7 @@ pub(super) fn by_field(lines: &Lines) -> formulas::Lines {
     found
 }
 
-/// Twelve months up to the quarter that many ago.
+/// The twelve months up to the quarter `ago` quarters ago.
 pub(super) fn twelve_months(ago: usize) -> Span {
     let end = |ago: usize| by_field(&quarters(ago, 1));
     let equity = (ago..ago + 4).map(|n| end(n)["totalStockholdersEquity"]).sum::<f64>() / 4.0;
@@ -48,24 +48,24 @@ pub(super) fn twelve_months(ago: usize) -> Span {
     }
 }
 
-/// A quarter, or a year, and the one before it.
+/// A quarter or a year, and the one before it.
 pub(super) fn single(now: &Lines, before: &Lines, days: f64) -> Span {
     let (now, before) = (by_field(now), by_field(before));
     let equity = now["totalStockholdersEquity"];
     Span { flows: now.clone(), end: now, before: Some(before.clone()), year_before: Some(before), equity, days }
 }
 
-/// The name of a line of the statements among the figures of twelve months.
+/// The column of a statement line in the twelve-month table.
 pub(super) fn ttm_name(column: &str) -> String {
-    match (column, makes(column)) {
+    match (column, aggregation(column)) {
         ("eps_diluted", _) => "ttm_eps_diluted_sum".into(),
-        (_, Makes::Sum) => format!("ttm_{column}"),
-        (_, Makes::Newest) => format!("latest_{column}"),
-        (_, Makes::Oldest) => format!("oldest_{column}"),
+        (_, Aggregation::Sum) => format!("ttm_{column}"),
+        (_, Aggregation::Newest) => format!("latest_{column}"),
+        (_, Aggregation::Oldest) => format!("oldest_{column}"),
     }
 }
 
-/// The means of twelve months, and the earnings per share that are not a sum.
+/// The averages in the twelve-month table, and the earnings per share that are not a sum.
 pub(super) fn means(ago: usize) -> Figures {
     let one = |ago: usize, column: &str| figure(quarters(ago, 1)[column]);
     let mean = |column: &str| (ago..ago + 4).map(|n| one(n, column)).sum::<f64>() / 4.0;

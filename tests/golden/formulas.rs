@@ -1,17 +1,19 @@
-//! The ratios written out from FMP's formulas (api.md 3.1) and finance.md, over a company's lines.
+//! The ratios, written out over a company's lines from FMP's published formulas and the standard
+//! definitions.
 
 use std::collections::BTreeMap;
 
-use super::small::{self, QUARTERS, YEARS};
+use super::small_company_data::{self, QUARTERS, YEARS};
 
 pub(super) type Lines = BTreeMap<String, f64>;
 
-/// FMP's EBITDA, or operating income and D&A where it is absent.
+/// FMP's EBITDA, or operating income plus D&A if it is absent.
 pub(super) fn ebitda(period: &Lines) -> f64 {
     period.get("ebitda").copied().unwrap_or_else(|| period["operatingIncome"] + period["depreciationAndAmortization"])
 }
 
-/// A period or twelve months: flows, balances at its end, the end before, a year before.
+/// A period or twelve months: flows, the balances at its end, at the previous period end, and a
+/// year earlier.
 pub(super) struct Span {
     pub(super) flows: Lines,
     pub(super) end: Lines,
@@ -22,10 +24,10 @@ pub(super) struct Span {
 }
 
 pub(super) fn quarter(n: usize) -> Lines {
-    small::lines(&QUARTERS[n])
+    small_company_data::lines(&QUARTERS[n])
 }
 
-/// Twelve months up to the newest quarter.
+/// The twelve months up to the newest quarter.
 pub(super) fn twelve_months() -> Span {
     let quarters: Vec<Lines> = (0..4).map(quarter).collect();
     let mut flows = Lines::new();
@@ -40,7 +42,7 @@ pub(super) fn twelve_months() -> Span {
 }
 
 pub(super) fn newest_year() -> Span {
-    let (year, before) = (small::lines(&YEARS[0]), small::lines(&YEARS[1]));
+    let (year, before) = (small_company_data::lines(&YEARS[0]), small_company_data::lines(&YEARS[1]));
     Span {
         equity: year["totalStockholdersEquity"],
         flows: year.clone(),
@@ -63,7 +65,7 @@ pub(super) fn newest_quarter() -> Span {
     }
 }
 
-/// Ratios of a span by our names, written out from FMP's formulas (api.md 3.1) and finance.md.
+/// The ratios of a span by column name.
 pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
     let (flow, end) = (|name: &str| span.flows[name], |name: &str| span.end[name]);
     let pair = |name: &str| (end(name) + span.before.as_ref().unwrap()[name]) / 2.0;

@@ -1,6 +1,6 @@
-//! Apple, NVIDIA and Alphabet as they filed with the SEC, through the whole job: a source that FMP has no part in. The answers are
-//! made of single quarters, and the figures they must lead to are taken from years and years to date, so that the two
-//! sides share no number but the balances.
+//! Apple, NVIDIA and Alphabet as filed with the SEC, through a whole run; FMP's data plays no part.
+//! The responses are built from single quarters, and the expected figures are computed from full
+//! years and year-to-date periods, so the two sides share no numbers except the balances.
 
 mod answers;
 mod facts;
@@ -29,7 +29,7 @@ const NVIDIA: Company = Company {
 const ALPHABET: Company =
     Company { symbol: "GOOGL", file: "companyfacts_GOOGL_0001652044.json", splits: &[("2022-07-18", 20)] };
 
-/// The columns that are compared, of twelve months and of a fiscal year.
+/// The compared columns: of twelve months, and of a fiscal year.
 const FLOWS: [(&str, &str, Item); 3] = [
     ("ttm_revenue", "revenue", Item::Revenue),
     ("ttm_net_income", "net_income", Item::NetIncome),
@@ -40,42 +40,43 @@ const BALANCES: [(&str, &str, Item); 2] = [
     ("latest_stockholders_equity", "stockholders_equity", Item::Equity),
 ];
 
-/// The most by which years to date as filed may differ from their quarters as filed: each is rounded to a million by itself.
+/// The most that filed year-to-date amounts may differ from the sum of the filed quarters, since
+/// each is rounded to a million.
 const ROUNDING: i64 = 2_000_000;
 
 fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-struct Ran {
+struct CompanyRun {
     facts: Facts,
     home: Home,
 }
 
-fn run(company: &Company, fourth: FourthQuarter) -> Option<Ran> {
+fn run(company: &Company, fourth: FourthQuarter) -> Option<CompanyRun> {
     let facts = Facts::read(company.file)?;
     let (server, home) = (replay(company, &facts, fourth).start(), Home::new());
     let summary = Job::new(server.url(), &[company.symbol])
         .on(day("2026-06-01"))
         .with(|o| (o.quarters, o.years, o.prices_from) = (80, 20, NaiveDate::from_ymd_opt(2026, 5, 25)))
-        .done(&home);
+        .run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert!(summary.rows.values().all(|rows| rows.quarantined == 0), "{:?}", summary.rows);
-    Some(Ran { facts, home })
+    Some(CompanyRun { facts, home })
 }
 
-/// The companies with computed fourth quarters, run once; nothing where their facts are absent.
-fn ran() -> Option<&'static [(Company, Ran)]> {
-    static RAN: OnceLock<Option<Vec<(Company, Ran)>>> = OnceLock::new();
+/// The companies with computed fourth quarters, run once; `None` if their facts are absent.
+fn runs() -> Option<&'static [(Company, CompanyRun)]> {
+    static RUNS: OnceLock<Option<Vec<(Company, CompanyRun)>>> = OnceLock::new();
     let all = || {
         let companies = [APPLE, NVIDIA, ALPHABET].into_iter();
-        companies.map(|company| run(&company, FourthQuarter::Computed).map(|ran| (company, ran))).collect()
+        companies.map(|company| run(&company, FourthQuarter::Computed).map(|runs| (company, runs))).collect()
     };
-    RAN.get_or_init(all).as_deref()
+    RUNS.get_or_init(all).as_deref()
 }
 
-/// A flow of the twelve months up to a day, without a single quarter in it: the fiscal year, or the last one with the year to date in
-/// place of the same months a year before.
+/// A flow of the twelve months up to a day, without using single quarters: the fiscal year, or the
+/// last fiscal year with the year to date in place of the same months a year earlier.
 fn twelve_months(facts: &Facts, item: Item, end: NaiveDate) -> Option<i64> {
     if let Some(year) = facts.amount(item, Span::Year, end) {
         return Some(year);
@@ -89,13 +90,13 @@ fn twelve_months(facts: &Facts, item: Item, end: NaiveDate) -> Option<i64> {
     Some(facts.amount(item, Span::Year, year_end)? + to_date(end, year_end)? - to_date(before, since)?)
 }
 
-/// The period end a year before.
+/// The period end a year earlier.
 fn year_before(facts: &Facts, end: NaiveDate) -> Option<NaiveDate> {
     facts.ends(Item::NetIncome, Span::Quarter).find(|e| (350..=380).contains(&(end - *e).num_days()))
 }
 
-/// By how much more the quarters of a year to date come to than the year to date itself, as filed.
-fn quarters_above(facts: &Facts, item: Item, end: NaiveDate) -> Option<i64> {
+/// How much the sum of the quarters of a year to date exceeds the filed year-to-date amount.
+fn quarters_excess(facts: &Facts, item: Item, end: NaiveDate) -> Option<i64> {
     let newest = facts.quarters.iter().find(|q| q.end == end)?;
     let amount = |n: u32| {
         let quarter = facts.quarters.iter().find(|q| (q.year, q.number) == (newest.year, n))?;
@@ -105,19 +106,19 @@ fn quarters_above(facts: &Facts, item: Item, end: NaiveDate) -> Option<i64> {
     Some(sum? - facts.amount(item, Span::to_date(newest.number), end)?)
 }
 
-/// By how much four quarters are above the twelve months, for the filer's rounding alone.
+/// How much the sum of four quarters exceeds the twelve months because of the filer's rounding.
 fn rounding(facts: &Facts, item: Item, end: NaiveDate) -> Option<i64> {
-    Some(quarters_above(facts, item, end)? - quarters_above(facts, item, year_before(facts, end)?)?)
+    Some(quarters_excess(facts, item, end)? - quarters_excess(facts, item, year_before(facts, end)?)?)
 }
 
-/// Rows of a query by their first column, an ISO date.
+/// The rows of a query by their first column, an ISO date.
 fn by_day(home: &Home, query: &str) -> BTreeMap<NaiveDate, Vec<Option<String>>> {
     home.rows(query).into_iter().map(|mut row| (day(&row.remove(0).unwrap()), row)).collect()
 }
 
-/// Compares every quarter and year after a day to the last digit; says how many of each, and how many sums the filer's own
-/// rounding moves.
-fn compare(company: &Company, Ran { facts, home }: &Ran, from: NaiveDate) -> (usize, usize, usize) {
+/// Compares every quarter and year after a day exactly. Returns how many of each were compared and
+/// how many sums the filer's rounding changes.
+fn compare(company: &Company, CompanyRun { facts, home }: &CompanyRun, from: NaiveDate) -> (usize, usize, usize) {
     let columns = |names: &[&str]| names.join(", ");
     let (ttm, year): (Vec<&str>, Vec<&str>) = FLOWS.iter().chain(&BALANCES).map(|(ttm, year, _)| (*ttm, *year)).unzip();
     let twelve = by_day(
@@ -138,7 +139,7 @@ fn compare(company: &Company, Ran { facts, home }: &Ran, from: NaiveDate) -> (us
     assert_eq!(
         twelve.keys().copied().collect::<Vec<_>>(),
         ends,
-        "{}: a window for every balance sheet",
+        "{}: one twelve-month window per balance sheet",
         company.symbol
     );
     let (mut wrong, mut rounded) = (Vec::new(), 0);
@@ -151,7 +152,9 @@ fn compare(company: &Company, Ran { facts, home }: &Ran, from: NaiveDate) -> (us
     for end in &ends {
         for (n, (column, _, item)) in FLOWS.iter().enumerate() {
             let filed = twelve_months(facts, *item, *end).unwrap_or_else(|| panic!("{column} {end} was not filed"));
-            // A year is the sum of its quarters by the making of the fourth, and a year to date of cash flows is where they are from.
+            // A year equals the sum of its quarters because the fourth quarter is computed from it,
+            // and quarterly cash flows are computed from year-to-date amounts. Neither has rounding
+            // differences.
             let above = match facts.amount(*item, Span::Year, *end) {
                 None if *item != Item::OperatingCash => rounding(facts, *item, *end).unwrap_or_default(),
                 _ => 0,
@@ -180,19 +183,20 @@ fn compare(company: &Company, Ran { facts, home }: &Ran, from: NaiveDate) -> (us
 }
 
 #[test]
-fn twelve_months_and_years_of_three_companies_are_what_they_filed() {
-    let Some(ran) = ran() else { return };
+fn twelve_months_and_years_of_three_companies_equal_their_filings() {
+    let Some(runs) = runs() else { return };
     // Since fiscal 2015.
-    let all = |(company, ran): &(Company, Ran)| (company.symbol, compare(company, ran, ran.facts.year_end(2014)));
-    let compared: Vec<_> = ran.iter().map(all).collect();
+    let all =
+        |(company, runs): &(Company, CompanyRun)| (company.symbol, compare(company, runs, runs.facts.year_end(2014)));
+    let compared: Vec<_> = runs.iter().map(all).collect();
     assert_eq!(compared, [("AAPL", (45, 11, 0)), ("NVDA", (49, 12, 15)), ("GOOGL", (43, 11, 1))]);
 }
 
 #[test]
-fn a_fourth_quarter_is_the_one_that_was_filed_where_it_was_filed() {
-    let Some(ran) = ran() else { return };
-    // Alphabet never filed one.
-    for ((company, Ran { facts, home }), wanted) in ran.iter().zip([(12, 0), (9, 3), (0, 0)]) {
+fn a_computed_fourth_quarter_equals_the_filed_one() {
+    let Some(runs) = runs() else { return };
+    // Alphabet never filed a fourth quarter.
+    for ((company, CompanyRun { facts, home }), wanted) in runs.iter().zip([(12, 0), (9, 3), (0, 0)]) {
         let ours = by_day(
             home,
             "select fiscal_date, revenue, net_income from analytics.fact_financials where period_type = 'Q4' and fiscal_date > '2014-12-31'",
@@ -211,10 +215,11 @@ fn a_fourth_quarter_is_the_one_that_was_filed_where_it_was_filed() {
 }
 
 #[test]
-fn a_fourth_quarter_that_nobody_reports_is_derived_and_leads_to_the_same_figures() {
+fn an_unreported_fourth_quarter_is_derived_and_gives_the_same_figures() {
     for (company, derived) in [(APPLE, 11), (NVIDIA, 12), (ALPHABET, 11)] {
         let Some(left_out) = run(&company, FourthQuarter::LeftOut) else { return };
-        // Alphabet's first quarters of 2014 were not filed as such, so a window that reaches into that year is not to be had.
+        // Alphabet did not file the first quarters of 2014 separately, so there is no window that
+        // reaches into that year.
         let since = left_out.facts.year_end(2014).max(if company.symbol == "GOOGL" {
             day("2015-09-30")
         } else {
@@ -226,17 +231,21 @@ fn a_fourth_quarter_that_nobody_reports_is_derived_and_leads_to_the_same_figures
             "select count(*) from analytics.fact_financials where is_derived and period_type = 'Q4' and fiscal_date >";
         assert_eq!(left_out.home.count(&format!("{marked} '{since}'")), derived, "{}", company.symbol);
         let unmarked = "select count(*) from analytics.fact_financials_ttm where status = 'ok' and quarters_derived <> 1 and fiscal_date >";
-        assert_eq!(left_out.home.count(&format!("{unmarked} '{since}'")), 0, "every window has one fourth quarter");
+        assert_eq!(
+            left_out.home.count(&format!("{unmarked} '{since}'")),
+            0,
+            "every window has exactly one derived quarter"
+        );
     }
 }
 
-/// A share count before a split is in the 10-Q of its time on the old basis, and a year later, as a comparative, on the new one: the
-/// company itself says what it must become.
+/// A 10-Q states a share count on the split basis of its time; a year later it appears as a
+/// comparative on the new basis. The filings themselves therefore say what the count must become.
 #[test]
-fn share_counts_before_a_split_become_what_was_filed_after_it() {
-    let Some(ran) = ran() else { return };
-    // Alphabet files counts by class of share.
-    for ((company, Ran { facts, home }), wanted) in ran.iter().zip([3, 6, 0]) {
+fn share_counts_before_a_split_match_the_counts_filed_after_it() {
+    let Some(runs) = runs() else { return };
+    // Alphabet files counts per share class.
+    for ((company, CompanyRun { facts, home }), wanted) in runs.iter().zip([3, 6, 0]) {
         let ours = by_day(
             home,
             "select fiscal_date, latest_shares_outstanding_diluted from analytics.fact_financials_ttm where fiscal_date > '2014-12-31'",
@@ -249,7 +258,7 @@ fn share_counts_before_a_split_become_what_was_filed_after_it() {
             let Some((first, last)) = facts.days(Item::SharesDiluted, Span::Quarter, *end) else { continue };
             let filed = facts.amount(Item::SharesDiluted, Span::Quarter, *end).unwrap() * later(last);
             let ours: f64 = row[0].as_ref().unwrap().parse().unwrap();
-            // NVIDIA counts in millions, and restated two quarters for more than the split.
+            // NVIDIA reports counts in millions, and restated two quarters for more than the split.
             assert!((ours / filed as f64 - 1.0).abs() < 5e-3, "{} {end}: {ours} instead of {filed}", company.symbol);
             restated += usize::from(later(first) != later(last));
         }

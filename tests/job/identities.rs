@@ -1,4 +1,5 @@
-//! Each identity broken on purpose, in one company a break: flagged with the right numbers, and loaded and shown all the same.
+//! Every accounting identity violated on purpose, one violation per company: flagged with the right
+//! numbers, but still loaded and shown.
 
 use std::sync::OnceLock;
 
@@ -6,10 +7,10 @@ use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Replay};
 use serde_json::{Value, json};
 
-/// Fields of one period that are other than they should be: statement, label, field, value.
-pub(super) type Break = (&'static str, &'static str, &'static str, Value);
+/// A changed field of one period: statement, label, field, value.
+pub(super) type Violation = (&'static str, &'static str, &'static str, Value);
 
-/// Period end, label, month of filing.
+/// Period end, label, filing date.
 const PERIODS: [(&str, &str, &str); 5] = [
     ("2025-12-31", "Q4", "2026-02-10"),
     ("2025-09-30", "Q3", "2025-11-05"),
@@ -18,8 +19,9 @@ const PERIODS: [(&str, &str, &str); 5] = [
     ("2025-12-31", "FY", "2026-02-10"),
 ];
 
-/// Consistent statements, but for the breaks: a quarter has revenue of 100,000 and 1,000 more cash at its end.
-pub(super) fn statement(symbol: &str, statement: &str, annual: bool, breaks: &[Break]) -> String {
+/// Consistent statements except for the violations: every quarter has revenue of 100,000 and ends
+/// with 1,000 more cash.
+pub(super) fn statement(symbol: &str, statement: &str, annual: bool, violations: &[Violation]) -> String {
     let rows = PERIODS.iter().filter(|p| (p.1 == "FY") == annual).map(|(end, label, filed)| {
         let n = if annual { 4 } else { 1 };
         let before = PERIODS.iter().filter(|p| p.1 != "FY" && p.0 < *end).count();
@@ -38,7 +40,7 @@ pub(super) fn statement(symbol: &str, statement: &str, annual: bool, breaks: &[B
         };
         let row_fields = row.as_object_mut().unwrap();
         row_fields.extend(lines.as_object().unwrap().clone());
-        for (_, _, field, value) in breaks.iter().filter(|b| b.0 == statement && b.1 == *label) {
+        for (_, _, field, value) in violations.iter().filter(|b| b.0 == statement && b.1 == *label) {
             row_fields.insert((*field).into(), value.clone());
         }
         row
@@ -50,8 +52,9 @@ const INCOME: &str = "income-statement";
 const BALANCE: &str = "balance-sheet-statement";
 const CASH: &str = "cash-flow-statement";
 
-/// What is broken in whom, and the checks that must be flagged: name, basis, period end, ours, theirs, difference.
-fn broken() -> Vec<(&'static str, Vec<Break>, Vec<&'static str>)> {
+/// Each company, its violations, and the expected flagged checks: name, basis, period end, ours,
+/// theirs, difference.
+fn cases() -> Vec<(&'static str, Vec<Violation>, Vec<&'static str>)> {
     vec![
         (
             "GROSS",
@@ -111,14 +114,14 @@ fn broken() -> Vec<(&'static str, Vec<Break>, Vec<&'static str>)> {
             ],
         ),
         ("GOODC", vec![], vec![]),
-        // Off by 2 % but by less than 1,000 units, and by 2,000 units but less than 0.5 %.
+        // Off by 2 % but by less than 1,000 units; off by 2,000 units but by less than 0.5 %.
         ("UNITS", vec![(INCOME, "Q2", "grossProfit", json!(40_900))], vec![]),
         ("SHARE", vec![(BALANCE, "Q2", "totalAssets", json!(502_000))], vec![]),
-        // Without a total equity, stockholders' and minorities' are it.
+        // If total equity is absent, it is stockholders' equity plus minority interest.
         ("MINOR", vec![(BALANCE, "Q2", "totalEquity", Value::Null)], vec![]),
         // Without an input nothing is compared.
         ("NOCOG", vec![(INCOME, "Q2", "costOfRevenue", Value::Null)], vec![]),
-        // The first quarter under another year's label, and a quarter in another currency.
+        // A quarter labelled with another fiscal year, and a quarter in another currency.
         (
             "LABEL",
             vec![
@@ -132,11 +135,11 @@ fn broken() -> Vec<(&'static str, Vec<Break>, Vec<&'static str>)> {
     ]
 }
 
-fn ran() -> &'static (Home, Summary) {
-    static RAN: OnceLock<(Home, Summary)> = OnceLock::new();
-    RAN.get_or_init(|| {
+fn run_all() -> &'static (Home, Summary) {
+    static RUN: OnceLock<(Home, Summary)> = OnceLock::new();
+    RUN.get_or_init(|| {
         let mut replay = Replay::new();
-        for (symbol, breaks, _) in broken() {
+        for (symbol, violations, _) in cases() {
             let profile = json!([{"symbol": symbol, "price": 40, "marketCap": 400_000, "companyName": symbol,
                 "currency": "USD", "sector": "Industrials"}]);
             let bar = json!([{"symbol": symbol, "date": "2026-09-18", "open": 40, "high": 40, "low": 40, "close": 40, "volume": 1}]);
@@ -145,22 +148,22 @@ fn ran() -> &'static (Home, Summary) {
                 .answer("historical-price-eod/full", symbol, "", bar.to_string());
             for name in [INCOME, BALANCE, CASH] {
                 for (period, annual) in [("quarter", false), ("annual", true)] {
-                    replay = replay.answer(name, symbol, period, statement(symbol, name, annual, &breaks));
+                    replay = replay.answer(name, symbol, period, statement(symbol, name, annual, &violations));
                 }
             }
         }
         let (server, home) = (replay.start(), Home::new());
-        let symbols: Vec<&str> = broken().iter().map(|b| b.0).collect();
-        let summary = Job::new(server.url(), &symbols).done(&home);
+        let symbols: Vec<&str> = cases().iter().map(|b| b.0).collect();
+        let summary = Job::new(server.url(), &symbols).run_ok(&home);
         (home, summary)
     })
 }
 
 #[test]
-fn each_identity_that_is_broken_is_flagged_with_its_numbers_and_nothing_else_is() {
-    let (home, summary) = ran();
+fn each_violated_identity_is_flagged_with_its_numbers_and_nothing_else_is() {
+    let (home, summary) = run_all();
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
-    for (symbol, _, expected) in broken() {
+    for (symbol, _, expected) in cases() {
         let flagged = home.lines(&format!(
             "select check_name, basis, fiscal_date, ours, theirs, difference from ops.quality where symbol = '{symbol}' and status = 'flag' order by all"
         ));
@@ -171,8 +174,8 @@ fn each_identity_that_is_broken_is_flagged_with_its_numbers_and_nothing_else_is(
 }
 
 #[test]
-fn what_is_flagged_is_loaded_and_shown_all_the_same() {
-    let (home, summary) = ran();
+fn flagged_data_is_still_loaded_and_shown() {
+    let (home, summary) = run_all();
     assert!(summary.rows.values().all(|rows| rows.quarantined == 0), "{:?}", summary.rows);
     let shown = "select gross_profit from analytics.fact_financials where symbol = 'GROSS' and period_type = 'Q2'";
     assert_eq!(home.text(shown), "42000.250000");
@@ -181,14 +184,15 @@ fn what_is_flagged_is_loaded_and_shown_all_the_same() {
 }
 
 #[test]
-fn the_score_is_the_share_of_checks_passed_and_the_summary_names_the_lowest() {
-    let (home, summary) = ran();
+fn the_score_is_the_share_of_passed_checks_and_the_summary_names_the_lowest() {
+    let (home, summary) = run_all();
     let counted = "select s.symbol from ops.quality s join (select symbol, count(case when status = 'pass' then 1 end) p, \
                    count(case when status <> 'not_checked' then 1 end) n from ops.quality where check_name <> 'score' group by symbol) c \
                    on c.symbol = s.symbol where s.check_name = 'score' and (s.theirs <> c.n or abs(s.ours - c.p / c.n) > 1e-12)";
     assert_eq!(home.lines(counted), Vec::<String>::new());
     let whole = "select ours, theirs, basis, fiscal_date, status, reason from ops.quality where symbol = 'GOODC' and check_name = 'score'";
-    // 5 periods x 5 checks, 3 continuities of cash, and the year against its quarters and against the twelve months.
+    // 5 periods x 5 checks, 3 cash continuity checks, and the year compared with its quarters and
+    // with the twelve months.
     assert_eq!(home.lines(whole), ["1.0|34.0|COMPANY|2025-12-31|NULL|NULL"]);
     let quality = &summary.quality;
     assert_eq!((quality.companies, quality.flagged, quality.flagged_companies), (16, 12, 9));
@@ -198,8 +202,8 @@ fn the_score_is_the_share_of_checks_passed_and_the_summary_names_the_lowest() {
 }
 
 #[test]
-fn what_cannot_be_compared_says_why() {
-    let (home, _) = ran();
+fn checks_that_cannot_be_made_record_the_reason() {
+    let (home, _) = run_all();
     let reason = |symbol: &str, check: &str| {
         home.lines(&format!(
             "select fiscal_date, reason from ops.quality where symbol = '{symbol}' and check_name = '{check}' and status = 'not_checked' order by basis, fiscal_date"
@@ -207,7 +211,7 @@ fn what_cannot_be_compared_says_why() {
     };
     assert_eq!(reason("NOCOG", "gross_profit"), ["2025-06-30|missing_input"]);
     assert_eq!(reason("LABEL", "quarters_revenue"), ["2025-12-31|missing_quarter"]);
-    assert_eq!(reason("LABEL", "ttm_revenue"), Vec::<String>::new(), "the dates say what the label does not");
+    assert_eq!(reason("LABEL", "ttm_revenue"), Vec::<String>::new(), "the dates identify the period despite its label");
     assert_eq!(reason("MONEY", "quarters_net_income"), ["2025-12-31|currency_change"]);
     assert_eq!(reason("MONEY", "ttm_net_income"), ["2025-12-31|currency_change"]);
     assert_eq!(reason("MONEY", "cash_continuity").len(), 3, "the oldest quarter, the oldest year, and the change");

@@ -1,4 +1,4 @@
-//! Every row says where it came from, and the counts add up.
+//! Every row records its origin, and the row counts add up.
 
 use std::{
     collections::BTreeMap,
@@ -10,18 +10,18 @@ use findata_domain::catalog::CATALOG;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
-use super::{First, first};
+use super::{FirstRun, first_run};
 
 /// The lines of a landing file.
 fn landed(key: &str) -> Vec<Value> {
-    let file = File::open(first().home.stage().join(key)).unwrap_or_else(|e| panic!("{key}: {e}"));
+    let file = File::open(first_run().home.stage().join(key)).unwrap_or_else(|e| panic!("{key}: {e}"));
     let lines = BufReader::new(MultiGzDecoder::new(file)).lines();
     lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
 }
 
 #[test]
-fn every_row_of_raw_is_the_line_it_says_it_is() {
-    let First { home, .. } = first();
+fn every_raw_row_equals_the_landing_line_it_refers_to() {
+    let FirstRun { home, .. } = first_run();
     let mut files: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for dataset in CATALOG {
         let query = format!("select symbol, source_file, source_row, payload, row_hash from raw.{}", dataset.name);
@@ -37,14 +37,14 @@ fn every_row_of_raw_is_the_line_it_says_it_is() {
                 "{file} {n}"
             );
             assert_eq!(line["symbol"].as_str(), Some(symbol.as_str()));
-            assert!(line.get("reject").is_none(), "{file} {n} is quarantined and in raw");
+            assert!(line.get("reject").is_none(), "{file} {n} is both quarantined and in raw");
             assert!(serde_json::from_str::<Value>(&payload).is_ok_and(|p| p.is_object()), "{payload}");
         }
     }
     assert!(files.len() >= 7, "{:?}", files.keys());
 }
 
-/// Five cells of a row, none of them NULL.
+/// Converts a row without NULLs to an array.
 trait MapAll {
     fn map_all<const N: usize>(self) -> [String; N];
 }
@@ -63,7 +63,7 @@ fn raw_and_staging_hold_the_same_rows() {
             let of = |schema: &str| {
                 format!("select row_hash, source_file, source_row, run_id, observed_at from {schema}.{}", dataset.name)
             };
-            first().home.count(&format!("select count(*) from ({} except all {})", of(a), of(b)))
+            first_run().home.count(&format!("select count(*) from ({} except all {})", of(a), of(b)))
         };
         assert_eq!((side("raw", "staging"), side("staging", "raw")), (0, 0), "{}", dataset.name);
     }
@@ -71,7 +71,7 @@ fn raw_and_staging_hold_the_same_rows() {
 
 #[test]
 fn staged_rows_are_loaded_unchanged_or_quarantined_in_every_file() {
-    let First { home, summary } = first();
+    let FirstRun { home, summary } = first_run();
     assert_eq!(
         home.count("select count(*) from ops.files where staged <> loaded + unchanged + quarantined or staged = 0"),
         0
@@ -80,21 +80,21 @@ fn staged_rows_are_loaded_unchanged_or_quarantined_in_every_file() {
         assert_eq!(rows.staged, rows.loaded + rows.unchanged + rows.quarantined, "{dataset}");
         let in_raw = home.count(&format!("select count(*) from raw.{dataset}"));
         assert_eq!(in_raw, rows.loaded as i64, "{dataset}");
-        let aside = home.count(&format!("select count(*) from ops.quarantine where dataset = '{dataset}'"));
-        assert_eq!(aside, rows.quarantined as i64, "{dataset}");
+        let quarantined = home.count(&format!("select count(*) from ops.quarantine where dataset = '{dataset}'"));
+        assert_eq!(quarantined, rows.quarantined as i64, "{dataset}");
         let files =
             home.lines(&format!("select source_file, staged, sha256 from ops.files where dataset = '{dataset}'"));
         let staged: usize = files.iter().map(|line| landed(line.split('|').next().unwrap()).len()).sum();
         assert_eq!(staged as u64, rows.staged, "{dataset}");
     }
-    // Every file of the stage is in ops, and every file of ops on the stage.
-    let noted = home.lines("select source_file from ops.files order by source_file");
-    assert_eq!(noted, home.keys("landing/"));
+    // The files on the stage and the files in ops are the same.
+    let recorded = home.lines("select source_file from ops.files order by source_file");
+    assert_eq!(recorded, home.keys("landing/"));
 }
 
 #[test]
-fn every_quarantined_row_names_its_reason_and_is_the_line_it_says_it_is() {
-    let First { home, .. } = first();
+fn every_quarantined_row_has_a_reason_and_equals_its_landing_line() {
+    let FirstRun { home, .. } = first_run();
     let rows = home.rows("select source_file, source_row, reason, payload, dataset from ops.quarantine");
     assert!(!rows.is_empty());
     for row in rows {
@@ -109,8 +109,8 @@ fn every_quarantined_row_names_its_reason_and_is_the_line_it_says_it_is() {
 }
 
 #[test]
-fn nothing_is_left_to_publish_and_every_task_is_in_the_ledger() {
-    let First { home, summary } = first();
+fn no_changes_are_pending_and_every_task_is_in_the_ledger() {
+    let FirstRun { home, summary } = first_run();
     assert_eq!(home.count("select count(*) from ops.changes"), 0);
     assert_eq!(home.count("select count(*) from ops.tasks"), summary.tasks.done as i64);
     assert_eq!(home.count("select sum(calls) from ops.tasks"), summary.calls as i64);
@@ -120,8 +120,8 @@ fn nothing_is_left_to_publish_and_every_task_is_in_the_ledger() {
 }
 
 #[test]
-fn the_newest_rows_of_staging_are_unique_by_their_key_and_facts_by_theirs() {
-    let First { home, .. } = first();
+fn staging_and_published_tables_are_unique_by_their_keys() {
+    let FirstRun { home, .. } = first_run();
     for table in findata_models::PUBLISHED {
         let key = table.key.join(", ");
         let query =
@@ -136,7 +136,7 @@ fn the_newest_rows_of_staging_are_unique_by_their_key_and_facts_by_theirs() {
         );
         assert_eq!(home.count(&query), 0, "{}", dataset.name);
     }
-    // Keys of companies are a function of the symbol and never NULL; date keys say the date.
+    // Company keys are a function of the symbol and never NULL; date keys correspond to the date.
     for (table, date) in [
         ("fact_financials", "fiscal_date"),
         ("fact_daily_prices", "price_date"),

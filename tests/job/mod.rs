@@ -1,30 +1,31 @@
-//! The whole job on a world with every odd company.
+//! Whole runs on a simulated world with every edge-case company.
 
-mod again;
+mod across_days;
 mod as_of;
-mod days;
-mod exact;
+mod edge_cases;
+mod exact_decimals;
 mod identities;
+mod incremental;
 mod lineage;
-mod nulls;
-mod odd;
+mod null_reasons;
+mod price_refetch;
+mod price_series;
 mod quality;
-mod restated;
-mod series;
-mod versions;
+mod statement_versions;
 
 use std::sync::OnceLock;
 
 use findata_pipeline::{run::Status, summary::Summary};
-use findata_tests::{Home, Job, Server};
+use findata_tests::{Home, Job, Simulator};
 
-/// Ten ordinary companies, all odd ones, and a few drawn ones.
+/// Ten ordinary companies, all edge cases, and a few random companies.
 const SYMBOLS: usize = 41;
 /// Calendar days of prices: more than 252 sessions, so that every window has a value somewhere.
 const DAYS: u64 = 385;
 
-/// The first run of the world, made once and only read; tests that go on from it copy the home.
-struct First {
+/// The first run of that world, executed once and only read; tests that continue from it copy the
+/// home.
+struct FirstRun {
     home: Home,
     summary: Summary,
 }
@@ -33,28 +34,28 @@ fn symbols() -> Vec<String> {
     findata_fmp_simulator::symbols(SYMBOLS)
 }
 
-fn job(server: &Server) -> Job {
+fn job(server: &Simulator) -> Job {
     let symbols = symbols();
     Job::new(server.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>()).days(DAYS)
 }
 
-fn first() -> &'static First {
-    static FIRST: OnceLock<First> = OnceLock::new();
+fn first_run() -> &'static FirstRun {
+    static FIRST: OnceLock<FirstRun> = OnceLock::new();
     FIRST.get_or_init(|| {
-        let (server, home) = (Server::of(SYMBOLS), Home::new());
-        let summary = job(&server).done(&home);
-        First { home, summary }
+        let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::new());
+        let summary = job(&server).run_ok(&home);
+        FirstRun { home, summary }
     })
 }
 
 #[test]
-fn a_first_run_of_every_odd_company_is_complete_and_fills_every_table() {
-    let First { home, summary } = first();
+fn a_first_run_of_every_edge_case_is_complete_and_fills_every_table() {
+    let FirstRun { home, summary } = first_run();
     assert_eq!(summary.status, Status::Complete, "{:#?}", summary.failures);
     assert_eq!(summary.symbols, SYMBOLS as u64);
     let tasks = summary.tasks;
     assert_eq!((tasks.done, tasks.failed, tasks.not_in_plan, tasks.skipped_fresh), (summary.calls, 0, 0, 0));
-    // Ten a company, one for the index, one for the share count of NOCAP.
+    // Ten calls per company, one for the index, one for the share count of NOCAP.
     assert_eq!(summary.calls, SYMBOLS as u64 * 10 + 2);
     assert!(summary.calls_per_symbol < 10.1, "{}", summary.calls_per_symbol);
     let content = home.content();
@@ -71,13 +72,13 @@ fn a_first_run_of_every_odd_company_is_complete_and_fills_every_table() {
         let companies = home.count(&format!("select count(distinct symbol) from analytics.{table}"));
         assert_eq!(companies, SYMBOLS as i64, "{table}");
     }
-    // All but the fund report.
+    // All companies except the fund have reports.
     assert_eq!(home.count("select count(distinct symbol) from analytics.fact_financials"), SYMBOLS as i64 - 1);
 }
 
 #[test]
-fn the_summary_on_the_stage_and_the_line_in_ops_say_what_was_returned() {
-    let First { home, summary } = first();
+fn the_stored_summary_and_the_row_in_ops_equal_the_returned_summary() {
+    let FirstRun { home, summary } = first_run();
     let path = home.stage().join(format!("runs/{}/summary.json", summary.run_id));
     let written: Summary = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     assert_eq!(

@@ -1,4 +1,5 @@
-//! The checks on the world with every odd company, and ours against FMP's own ratios and metrics.
+//! Quality checks on the world with every edge case, and our figures compared with FMP's ratios and
+//! metrics.
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
@@ -6,22 +7,22 @@ use chrono::Days;
 use findata_domain::catalog::{CATALOG, Freshness};
 use findata_fmp_simulator::Options;
 use findata_pipeline::{run::Status, summary::Summary};
-use findata_tests::{Home, Job, Replay, Server, today};
+use findata_tests::{Home, Job, Replay, Simulator, today};
 use serde_json::Value;
 
-use super::{DAYS, SYMBOLS, first, job};
+use super::{DAYS, SYMBOLS, first_run, job};
 
-/// The first run, and FMP's own figures asked for right after it.
+/// The first run, followed by a run that fetches FMP's own figures.
 fn reconciled() -> &'static (Home, Summary) {
     static RECONCILED: OnceLock<(Home, Summary)> = OnceLock::new();
     RECONCILED.get_or_init(|| {
-        let (server, home) = (Server::of(SYMBOLS), Home::copy_of(&first().home));
-        let summary = job(&server).with(|o| o.reconcile = true).done(&home);
+        let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::copy_of(&first_run().home));
+        let summary = job(&server).with(|o| o.reconcile = true).run_ok(&home);
         (home, summary)
     })
 }
 
-/// Status and reason of a check, and how often.
+/// The statuses and reasons of a check, with their counts.
 fn statuses(home: &Home, symbol: &str, check: &str) -> Vec<String> {
     home.lines(&format!(
         "select status, reason, count(*) from ops.quality where symbol = '{symbol}' and check_name = '{check}' group by all order by all"
@@ -29,23 +30,23 @@ fn statuses(home: &Home, symbol: &str, check: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_company_that_reports_keeps_every_identity() {
-    let home = &first().home;
+fn every_reporting_company_satisfies_every_identity() {
+    let home = &first_run().home;
     assert_eq!(home.count("select count(*) from ops.quality where status = 'flag' or check_name like 'fmp_%'"), 0);
     let scores = "select count(*), min(ours), max(ours), min(theirs) > 20 from ops.quality where check_name = 'score'";
-    // The fund has nothing to check.
+    // There is nothing to check for the fund.
     assert_eq!(home.lines(scores), [format!("{}|1.0|1.0|false", SYMBOLS - 1)]);
     let few = "select symbol from ops.quality where check_name = 'score' and theirs <= 20";
     assert_eq!(home.lines(few), ["IPOED"]);
     let key = "select count(*) - count(distinct (company_key, check_name, basis, fiscal_date)) from ops.quality";
     assert_eq!(home.count(key), 0);
-    let quality = &first().summary.quality;
+    let quality = &first_run().summary.quality;
     assert_eq!((quality.companies, quality.flagged, quality.lowest.len()), (SYMBOLS as u64 - 1, 0, 0));
 }
 
 #[test]
-fn odd_years_are_compared_where_they_can_be() {
-    let home = &first().home;
+fn unusual_fiscal_years_are_checked_where_possible() {
+    let home = &first_run().home;
     assert!(statuses(home, "MISSQ", "cash_continuity").contains(&"not_checked|missing_quarter|1".into()));
     assert!(statuses(home, "MISSQ", "quarters_revenue").contains(&"not_checked|missing_quarter|1".into()));
     assert!(statuses(home, "FYCHG", "cash_continuity").iter().any(|s| s.contains("transition_period")));
@@ -58,7 +59,7 @@ fn odd_years_are_compared_where_they_can_be() {
 }
 
 #[test]
-fn fmps_own_figures_bring_a_company_into_scope_and_recompute_no_price() {
+fn fetching_fmps_figures_recomputes_quality_and_no_prices() {
     let (home, summary) = reconciled();
     assert_eq!((summary.status, summary.calls), (Status::Complete, SYMBOLS as u64 * 2));
     for (table, counts) in summary.analytics.iter().filter(|(name, _)| *name != "quality") {
@@ -66,18 +67,18 @@ fn fmps_own_figures_bring_a_company_into_scope_and_recompute_no_price() {
     }
     assert!(summary.analytics["quality"].written > 2_000, "{:?}", summary.analytics["quality"]);
     assert_eq!(home.count("select count(*) from ops.changes"), 0);
-    let server = Server::of(SYMBOLS);
+    let server = Simulator::with_symbols(SYMBOLS);
     let (again, copy) = (job(&server).with(|o| o.reconcile = true), Home::copy_of(home));
-    let second = again.done(&copy);
+    let second = again.run_ok(&copy);
     assert_eq!((second.calls, server.calls(), copy.content() == home.content()), (0, 0, true));
-    assert_eq!(job(&server).done(&copy).calls, 0, "a run that does not ask");
+    assert_eq!(job(&server).run_ok(&copy).calls, 0, "a run without --reconcile");
 }
 
 #[test]
-fn ours_are_fmps_but_where_fmp_mixes_bases() {
+fn our_figures_equal_fmps_except_where_fmp_mixes_bases() {
     let (home, summary) = reconciled();
-    // Half years averaged as quarters, a rate of exchange after the change of currency, and shares of before a split with a
-    // price of after it.
+    // FMP averages half years as if they were quarters, uses an exchange rate after a change of
+    // currency, and divides a price after a split by share counts from before it.
     let flagged = "select check_name from ops.quality where status = 'flag' and symbol ";
     assert_eq!(home.lines(&format!("{flagged} = 'CURCH'")), ["fmp_earnings_yield"]);
     assert_eq!(home.lines(&format!("{flagged} = 'SEMIA'")), ["fmp_roe"]);
@@ -103,13 +104,13 @@ fn ours_are_fmps_but_where_fmp_mixes_bases() {
     }
 }
 
-/// Figures that the catalog takes from FMP's two answers: each is half of a pair.
+/// The number of figures that the catalog reads from FMP's two responses; each is half of a pair.
 fn paired() -> usize {
     let both = CATALOG.iter().filter(|d| matches!(d.freshness, Freshness::Rotating { .. }));
     both.map(|d| d.columns.len() - 1).sum()
 }
 
-/// A company's answers as they were stored, each figure changed.
+/// A company's stored responses with every figure changed.
 fn changed(symbol: &str, change: impl Fn(&str, f64) -> Value) -> Replay {
     let mut replay = Replay::new();
     for (table, endpoint) in [("ratios_ttm", "ratios-ttm"), ("key_metrics_ttm", "key-metrics-ttm")] {
@@ -125,11 +126,11 @@ fn changed(symbol: &str, change: impl Fn(&str, f64) -> Value) -> Replay {
     replay
 }
 
-/// AAPL's checks against these answers, by status and reason.
-fn against(replay: Replay) -> BTreeMap<String, Vec<String>> {
+/// AAPL's checks against these responses, by status or reason.
+fn checks_against(replay: Replay) -> BTreeMap<String, Vec<String>> {
     let (server, home) = (replay.start(), Home::copy_of(&reconciled().0));
     let datasets = ["ratios_ttm", "key_metrics_ttm"].map(String::from).to_vec();
-    let summary = Job::new(server.url(), &["AAPL"]).with(|o| (o.datasets, o.full) = (datasets, true)).done(&home);
+    let summary = Job::new(server.url(), &["AAPL"]).with(|o| (o.datasets, o.full) = (datasets, true)).run_ok(&home);
     assert_eq!(summary.calls, 2);
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in home.rows("select coalesce(reason, status), check_name from ops.quality where symbol = 'AAPL' and check_name like 'fmp_%' order by all") {
@@ -141,9 +142,9 @@ fn against(replay: Replay) -> BTreeMap<String, Vec<String>> {
 }
 
 #[test]
-fn every_pair_is_flagged_when_fmps_figure_is_another() {
-    // One percent off, and the price that follows from two of them still the same.
-    let off = against(changed("AAPL", |field, figure| {
+fn every_pair_is_flagged_if_fmps_figure_differs() {
+    // Off by one percent, except that the price derived from two of the figures stays the same.
+    let off = checks_against(changed("AAPL", |field, figure| {
         (if field == "priceToBookRatioTTM" { figure / 1.01 } else { figure * 1.01 }).into()
     }));
     let comparable = "select count(*) from ops.quality where symbol = 'AAPL' and check_name like 'fmp_%' and status = 'pass' and theirs <> 0";
@@ -151,16 +152,16 @@ fn every_pair_is_flagged_when_fmps_figure_is_another() {
     assert!(comparable > 85, "{comparable}");
     assert_eq!(off["flag"].len(), comparable, "{off:?}");
     assert_eq!(off.values().map(Vec::len).sum::<usize>(), paired());
-    // Four thousandths off is none.
-    let near = against(changed("AAPL", |field, figure| {
+    // A difference of 0.4 % is not flagged.
+    let near = checks_against(changed("AAPL", |field, figure| {
         (if field == "priceToBookRatioTTM" { figure / 1.004 } else { figure * 1.004 }).into()
     }));
     assert!(!near.contains_key("flag"), "{near:?}");
 }
 
 #[test]
-fn fmps_figures_of_another_price_or_that_are_not_there_are_not_compared() {
-    let other_price = against(changed("AAPL", |field, figure| {
+fn fmps_figures_for_another_price_and_missing_ones_are_not_compared() {
+    let other_price = checks_against(changed("AAPL", |field, figure| {
         (if field == "priceToBookRatioTTM" { figure * 1.02 } else { figure }).into()
     }));
     let priced = other_price["other_price"].clone();
@@ -168,7 +169,7 @@ fn fmps_figures_of_another_price_or_that_are_not_there_are_not_compared() {
         assert!(priced.contains(&check.to_owned()), "{check}: {priced:?}");
     }
     assert!(!priced.contains(&"fmp_gross_margin".into()) && !priced.contains(&"fmp_dividends_per_share_ttm".into()));
-    let absent = against(changed("AAPL", |field, figure| match field {
+    let absent = checks_against(changed("AAPL", |field, figure| match field {
         "grossProfitMarginTTM" => Value::Null,
         "netProfitMarginTTM" => 0.into(),
         _ => figure.into(),
@@ -178,16 +179,17 @@ fn fmps_figures_of_another_price_or_that_are_not_there_are_not_compared() {
 }
 
 #[test]
-fn fmps_figures_from_before_our_newest_statement_are_not_compared() {
+fn fmps_figures_older_than_our_newest_statement_are_not_compared() {
     let home = Home::copy_of(&reconciled().0);
     let later = today() + Days::new(3);
-    let server = Server::start(Options { symbols: SYMBOLS, today: later, revision: 1, ..Options::default() });
+    let server = Simulator::start(Options { symbols: SYMBOLS, today: later, revision: 1, ..Options::default() });
     let mut job = Job::new(server.url(), &["FRESH", "AAPL"]).days(DAYS).on(later);
     job.options.prices_from = Some(today());
-    job.done(&home);
+    job.run_ok(&home);
     let older = "select distinct reason from ops.quality where symbol = 'FRESH' and check_name like 'fmp_%' and ours is not null";
     assert_eq!(home.lines(older), ["fmp_older_than_ours"]);
-    // Of a company that has nothing new they are compared on as of their own day, with the share count that day had.
+    // For a company without new statements, the figures are compared as of their own day, with that
+    // day's share count.
     assert_eq!(statuses(&home, "AAPL", "fmp_gross_margin"), ["pass|NULL|1"]);
     assert_eq!(statuses(&home, "AAPL", "fmp_pb_ratio"), ["pass|NULL|1"]);
     assert_eq!(statuses(&home, "AAPL", "fmp_market_cap"), ["not_checked|other_share_count|1"]);

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::config;
 
-/// A number of at most 32 digits before and 6 after the point: sign, whole, fraction.
+/// A number with at most 32 digits before and 6 digits after the decimal point: sign, whole part,
+/// fraction.
 fn number() -> impl Strategy<Value = (bool, String, String)> {
     (any::<bool>(), "0|[1-9][0-9]{0,31}", "[0-9]{0,6}")
 }
@@ -16,8 +17,8 @@ fn plain((negative, whole, fraction): &(bool, String, String)) -> String {
     format!("{}{whole}{point}{fraction}", if *negative { "-" } else { "" })
 }
 
-/// What the warehouse shows of it: six digits after the point, and no negative zero.
-fn six((negative, whole, fraction): &(bool, String, String)) -> String {
+/// The number as the warehouse prints it: six decimal places and no negative zero.
+fn with_six_decimals((negative, whole, fraction): &(bool, String, String)) -> String {
     let zero = whole == "0" && fraction.bytes().all(|b| b == b'0');
     format!("{}{whole}.{fraction:0<6}", if *negative && !zero { "-" } else { "" })
 }
@@ -26,7 +27,7 @@ proptest! {
     #![proptest_config(config(40))]
 
     #[test]
-    fn decimals_of_38_digits_go_through_the_warehouse_exactly(numbers in prop::collection::vec(number(), 50)) {
+    fn decimals_of_38_digits_survive_the_warehouse_exactly(numbers in prop::collection::vec(number(), 50)) {
         let connection = Connection::open_in_memory().unwrap();
         let texts: Vec<String> = numbers.iter().map(plain).collect();
         let canonical: Vec<String> = texts.iter().map(|t| canonical(t).unwrap_or_else(|| panic!("{t}"))).collect();
@@ -34,7 +35,7 @@ proptest! {
         let query = format!("select unnest([{list}])::decimal(38, 6)::varchar");
         let mut statement = connection.prepare(&query).unwrap();
         let stored: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        let wanted: Vec<String> = numbers.iter().map(six).collect();
+        let wanted: Vec<String> = numbers.iter().map(with_six_decimals).collect();
         prop_assert_eq!(stored, wanted);
     }
 }
@@ -43,14 +44,14 @@ proptest! {
     #![proptest_config(config(2_000))]
 
     #[test]
-    fn the_canonical_form_of_a_canonical_form_is_itself(number in number()) {
+    fn canonical_is_idempotent(number in number()) {
         let once = canonical(&plain(&number)).unwrap();
         prop_assert_eq!(canonical(&once), Some(once.clone()));
         prop_assert!(!once.ends_with('.') && once != "-0" && !(once.contains('.') && once.ends_with('0')), "{}", once);
     }
 
     #[test]
-    fn an_exponent_says_the_same_number(whole in 1_u64..1_000_000_000, exponent in 0_usize..20) {
+    fn an_exponent_gives_the_same_number(whole in 1_u64..1_000_000_000, exponent in 0_usize..20) {
         let zeros = format!("{whole}{}", "0".repeat(exponent));
         for text in [format!("{whole}e{exponent}"), format!("{whole}E+{exponent}"), format!("{whole}.0e{exponent}")] {
             prop_assert_eq!(canonical(&text), Some(zeros.clone()), "{}", text);
@@ -58,18 +59,18 @@ proptest! {
     }
 
     #[test]
-    fn digits_beyond_the_sixth_are_rounded_half_to_even(thousandths in -9_000_000_000_000_000_i64..9_000_000_000_000_000) {
-        // The number in units of 1e-9; rounded by hand to units of 1e-6.
-        let text = format!("{}{}.{:09}", if thousandths < 0 { "-" } else { "" }, thousandths.unsigned_abs() / 1_000_000_000, thousandths.unsigned_abs() % 1_000_000_000);
-        let (mut units, rest) = (thousandths.unsigned_abs() / 1_000, thousandths.unsigned_abs() % 1_000);
+    fn digits_beyond_the_sixth_are_rounded_half_to_even(billionths in -9_000_000_000_000_000_i64..9_000_000_000_000_000) {
+        // The number in units of 1e-9, rounded by hand to units of 1e-6.
+        let text = format!("{}{}.{:09}", if billionths < 0 { "-" } else { "" }, billionths.unsigned_abs() / 1_000_000_000, billionths.unsigned_abs() % 1_000_000_000);
+        let (mut units, rest) = (billionths.unsigned_abs() / 1_000, billionths.unsigned_abs() % 1_000);
         units += u64::from(rest > 500 || (rest == 500 && units % 2 == 1));
-        let wanted = format!("{}{}.{:06}", if thousandths < 0 && units > 0 { "-" } else { "" }, units / 1_000_000, units % 1_000_000);
+        let wanted = format!("{}{}.{:06}", if billionths < 0 && units > 0 { "-" } else { "" }, units / 1_000_000, units % 1_000_000);
         let wanted = wanted.trim_end_matches('0').trim_end_matches('.');
         prop_assert_eq!(canonical(&text), Some(wanted.to_owned()), "{}", text);
     }
 
     #[test]
-    fn any_text_is_a_canonical_decimal_or_none(text in ".{0,40}|[0-9eE+.-]{0,40}|[+-]?[0-9]{0,40}[.]?[0-9]{0,9}([eE][+-]?[0-9]{1,4})?") {
+    fn any_text_is_a_canonical_decimal_or_rejected(text in ".{0,40}|[0-9eE+.-]{0,40}|[+-]?[0-9]{0,40}[.]?[0-9]{0,9}([eE][+-]?[0-9]{1,4})?") {
         if let Some(found) = canonical(&text) {
             let digits = found.strip_prefix('-').unwrap_or(&found);
             let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));

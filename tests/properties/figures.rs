@@ -1,5 +1,6 @@
-//! What holds for the figures of any company, through the whole job: the unit of money, the size of a company, the basis that its
-//! shares are counted on, and the order in which anything comes change nothing that they should not.
+//! Invariants of the figures of any company, through a whole run: the unit of money, the size of
+//! the company, the split basis of its shares and the order of the data change nothing that they
+//! should not.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +8,14 @@ use chrono::NaiveDate;
 use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay};
 
-use crate::golden::made::{self, Company, INDEX, Lines, Makes, date, draw, makes, today};
+use crate::golden::generated::{self, Aggregation, Company, INDEX, Lines, aggregation, date, pseudo_random, today};
 
-/// Seed, quarters, sessions. The first has every figure: rates over five years and windows of 252 sessions.
+/// Seed, quarters, sessions. The first company has every figure: five-year growth rates and windows
+/// of 252 sessions.
 type Size = (u64, usize, usize);
 const SIZES: [Size; 3] = [(11, 24, 262), (12, 9, 130), (13, 9, 130)];
 
-/// Tables of figures, with what names a row of a company.
+/// Tables of figures, and what identifies a row of a company.
 const TABLES: [(&str, &str); 4] = [
     ("fact_financials_ttm", "fiscal_date"),
     ("fact_financial_ratios", "fiscal_date || ' ' || basis"),
@@ -25,7 +27,7 @@ fn company(symbol: &'static str, (seed, quarters, sessions): Size) -> Company {
     Company::new(symbol, seed, quarters, sessions)
 }
 
-/// Three short ones.
+/// Three companies with short histories.
 fn companies(quarters: usize, sessions: usize) -> [Company; 3] {
     let size = |seed| (seed, quarters, sessions);
     [company("ONE", size(21)), company("TWO", size(22)), company("THREE", size(23))]
@@ -39,19 +41,19 @@ fn job(companies: &[Company], url: &str) -> Job {
 }
 
 fn replay(companies: &[Company]) -> Replay {
-    let index = made::bar_rows(INDEX, &made::bars(99, 262));
+    let index = generated::bar_rows(INDEX, &generated::bars(99, 262));
     let empty = Replay::new().answer("historical-price-eod/full", INDEX, "", index);
     companies.iter().fold(empty, |replay, company| company.answer(replay))
 }
 
 fn run(companies: &[Company]) -> Home {
     let (server, home) = (replay(companies).start(), Home::new());
-    let summary = job(companies, server.url()).done(&home);
+    let summary = job(companies, server.url()).run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     home
 }
 
-/// Every figure of a company by table and row, NULL as `None`.
+/// Every figure of a company by column and row; NULL is `None`.
 fn figures(home: &Home, symbol: &str) -> BTreeMap<(String, String), Option<f64>> {
     let mut found = BTreeMap::new();
     for (table, row) in TABLES {
@@ -70,24 +72,25 @@ fn figures(home: &Home, symbol: &str) -> BTreeMap<(String, String), Option<f64>>
     found
 }
 
-/// Compares every figure of two companies of a home, one's times a factor that the column has; says how many are not NULL.
+/// Compares every figure of two companies in a home, with a factor per column applied to the first.
+/// Returns how many are not NULL.
 fn compare(home: &Home, one: &str, other: &str, factor: impl Fn(&str) -> f64) -> usize {
     let (one, other) = (figures(home, one), figures(home, other));
-    assert!(one.keys().eq(other.keys()), "other rows");
+    assert!(one.keys().eq(other.keys()), "the companies have different rows");
     let mut wrong = Vec::new();
     for (((column, place), a), b) in one.iter().zip(other.values()) {
         let a = a.map(|a| a * factor(column));
-        // A return near zero has only what twelve digits of a logarithm leave.
+        // A return near zero only has the precision left by the twelve digits of a logarithm.
         let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-11;
         if a.is_some() != b.is_some() || a.zip(*b).is_some_and(|(a, b)| !close(a, b)) {
             wrong.push(format!("{place} {column}: {a:?} and {b:?}"));
         }
     }
-    assert!(wrong.is_empty(), "{} of them: {:#?}", wrong.len(), &wrong[..wrong.len().min(20)]);
+    assert!(wrong.is_empty(), "{} differences: {:#?}", wrong.len(), &wrong[..wrong.len().min(20)]);
     one.values().flatten().count()
 }
 
-/// What a figure is counted in.
+/// The unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Money,
@@ -122,7 +125,7 @@ fn unit(column: &str) -> Unit {
     }
 }
 
-/// The lines with amounts, counts and per-share figures times something, and that over something.
+/// The lines with each amount multiplied and divided as the scale says for its unit.
 fn scaled(lines: &Lines, scale: impl Fn(Unit) -> (i128, i128)) -> Lines {
     let line = |(name, amount): (&&'static str, &i128)| {
         let (times, over) = scale(match *name {
@@ -130,13 +133,13 @@ fn scaled(lines: &Lines, scale: impl Fn(Unit) -> (i128, i128)) -> Lines {
             "shares_outstanding" | "shares_outstanding_diluted" => Unit::Shares,
             _ => Unit::Money,
         });
-        assert_eq!(amount * times % over, 0, "{name}: the other basis has more than six digits");
+        assert_eq!(amount * times % over, 0, "{name}: not exact with six decimal places on the other basis");
         (*name, amount * times / over)
     };
     lines.iter().map(line).collect()
 }
 
-/// The whole company so, under another symbol.
+/// The company scaled the same way, under another symbol.
 fn company_scaled(symbol: &'static str, company: &Company, scale: impl Fn(Unit) -> (i128, i128) + Copy) -> Company {
     let mut other = Company { symbol, ..company.clone() };
     for period in other.quarters.iter_mut().chain(&mut other.years) {
@@ -156,8 +159,9 @@ fn company_scaled(symbol: &'static str, company: &Company, scale: impl Fn(Unit) 
 }
 
 #[test]
-fn no_ratio_depends_on_the_unit_of_money_or_the_size_of_the_company() {
-    // In thousandths of the currency: amounts and prices move, counts stay. Seven times as large: amounts and counts move.
+fn ratios_do_not_depend_on_the_unit_of_money_or_the_size_of_the_company() {
+    // In thousandths of the currency, amounts and prices change and counts stay. At seven times the
+    // size, amounts and counts change.
     let thousandths = |unit| match unit {
         Unit::Money | Unit::PerShare => (1_000, 1),
         Unit::Shares | Unit::Ratio => (1, 1),
@@ -183,22 +187,23 @@ fn no_ratio_depends_on_the_unit_of_money_or_the_size_of_the_company() {
     }
 }
 
-/// What a split is told as.
+/// How filings before a split report share data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ReportedFigures {
-    /// By each filing on the basis of its day.
+enum SplitReporting {
+    /// Each filing uses the basis of its day.
     AsFiled,
-    /// By all filings on the newest basis: restated at the source.
+    /// All filings use the newest basis, restated at the source.
     Restated,
 }
 
-/// A company that split: it is on the newest basis everywhere, as FMP's prices are, except what was filed or declared before.
+/// A company that split. Everything is on the newest basis, as FMP's prices are, except what was
+/// filed or declared before the split.
 fn split(
     symbol: &'static str,
     newest: &Company,
     on: NaiveDate,
     (new, old): (u32, u32),
-    told: ReportedFigures,
+    reporting: SplitReporting,
 ) -> Company {
     let mut company = Company { symbol, splits: vec![(on, new, old)], ..newest.clone() };
     let (new, old) = (i128::from(new), i128::from(old));
@@ -207,7 +212,7 @@ fn split(
         Unit::PerShare => (new, old),
         Unit::Money | Unit::Ratio => (1, 1),
     };
-    if told == ReportedFigures::AsFiled {
+    if reporting == SplitReporting::AsFiled {
         for period in company.quarters.iter_mut().chain(&mut company.years).filter(|p| p.accepted < on) {
             period.lines = scaled(&period.lines, back);
         }
@@ -219,17 +224,18 @@ fn split(
 }
 
 #[test]
-fn a_split_changes_no_figure_however_its_history_is_told() {
-    // Between the acceptances of two quarters, with sessions before and after.
+fn a_split_changes_no_figure_however_the_history_is_reported() {
+    // Between the acceptance dates of two quarters, with sessions before and after.
     let on = date(2026, 3, 16);
-    let tellings = [
+    let cases = [
         (["FOUR", "FOUR-FILED", "FOUR-AGAIN"], (4, 1)),
         (["TENTH", "TENTH-FILED", "TENTH-AGAIN"], (1, 10)),
         (["HALF", "HALF-FILED", "HALF-AGAIN"], (3, 2)),
     ];
     let mut all = Vec::new();
-    for ((symbols, (new, old)), size) in tellings.into_iter().zip(SIZES) {
-        // On a basis on which both tellings are exact: counts that split evenly, prices in whole multiples.
+    for ((symbols, (new, old)), size) in cases.into_iter().zip(SIZES) {
+        // On a basis on which both ways of reporting are exact: evenly divisible counts, and prices
+        // in whole multiples.
         let even = |unit| match unit {
             Unit::Shares => (i128::from(new), 1),
             Unit::PerShare => (i128::from(old), 1),
@@ -237,24 +243,25 @@ fn a_split_changes_no_figure_however_its_history_is_told() {
             Unit::Ratio => (1, 1),
         };
         let newest = company_scaled(symbols[0], &company("ANY", size), even);
-        let filed = split(symbols[1], &newest, on, (new, old), ReportedFigures::AsFiled);
-        let restated = split(symbols[2], &newest, on, (new, old), ReportedFigures::Restated);
+        let filed = split(symbols[1], &newest, on, (new, old), SplitReporting::AsFiled);
+        let restated = split(symbols[2], &newest, on, (new, old), SplitReporting::Restated);
         assert!(filed.quarters.iter().any(|p| p.accepted < on) && filed.quarters.iter().any(|p| p.accepted > on));
         all.extend([newest, filed, restated]);
     }
     let home = run(&all);
-    for ([newest, filed, restated], _) in tellings {
-        for told in [filed, restated] {
-            let compared = compare(&home, newest, told, |_| 1.0);
+    for ([newest, filed, restated], _) in cases {
+        for reporting in [filed, restated] {
+            let compared = compare(&home, newest, reporting, |_| 1.0);
             assert!(compared > 4_000, "{compared}");
         }
     }
 }
 
 #[test]
-fn twelve_months_up_to_the_end_of_a_fiscal_year_are_the_year() {
+fn twelve_months_up_to_a_fiscal_year_end_equal_the_year() {
     let companies = companies(24, 5);
-    let flows: Vec<&str> = companies[0].quarters[0].lines.keys().copied().filter(|c| makes(c) == Makes::Sum).collect();
+    let flows: Vec<&str> =
+        companies[0].quarters[0].lines.keys().copied().filter(|c| aggregation(c) == Aggregation::Sum).collect();
     let home = run(&companies);
     let mut compared = 0;
     for flow in flows {
@@ -264,7 +271,7 @@ fn twelve_months_up_to_the_end_of_a_fiscal_year_are_the_year() {
              join analytics.fact_financials as f on f.symbol = t.symbol and f.fiscal_date = t.fiscal_date and f.period_type = 'FY' \
              where t.status = 'ok'"
         ));
-        // Five years a company: the first of six has a quarter of its twelve months alone.
+        // Five years per company: the first of its six years lacks quarters.
         assert_eq!(pairs.len(), 15, "{flow}");
         for pair in &pairs {
             assert!(pair[0].is_some() && pair[0] == pair[1], "{flow}: {pair:?}");
@@ -274,15 +281,15 @@ fn twelve_months_up_to_the_end_of_a_fiscal_year_are_the_year() {
     assert!(compared > 900, "{compared}");
 }
 
-/// A list in another order.
+/// Shuffles a list.
 fn shuffle<T>(list: &mut [T], seed: u64) {
     for n in (1..list.len()).rev() {
-        list.swap(n, (draw(seed, n as u64) * (n + 1) as f64) as usize);
+        list.swap(n, (pseudo_random(seed, n as u64) * (n + 1) as f64) as usize);
     }
 }
 
 #[test]
-fn the_order_of_rows_and_symbols_and_the_cut_into_runs_change_nothing() {
+fn the_order_of_rows_and_symbols_and_the_split_into_runs_change_nothing() {
     let companies = companies(9, 130);
     let home = run(&companies);
     let mut other = companies.to_vec();
@@ -296,10 +303,10 @@ fn the_order_of_rows_and_symbols_and_the_cut_into_runs_change_nothing() {
     other.rotate_left(1);
     let differences = home.differences(&run(&other));
     assert!(differences.is_empty(), "{differences:?}");
-    // The last one alone, and then the others.
+    // The last company alone, and then the others.
     let (server, apart) = (replay(&companies).start(), Home::new());
     for part in [&companies[2..], &companies[..2]] {
-        let summary = job(part, server.url()).done(&apart);
+        let summary = job(part, server.url()).run_ok(&apart);
         assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     }
     let differences = home.differences(&apart);

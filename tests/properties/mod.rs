@@ -1,4 +1,5 @@
-//! What holds for any input: rows, decimals and symbols out of arbitrary text, and the figures of made companies. Seeds are fixed.
+//! Property tests: rows, decimals and symbols from arbitrary text, and figures of generated
+//! companies. Seeds are fixed.
 
 mod decimals;
 mod figures;
@@ -7,7 +8,7 @@ mod symbols;
 
 use proptest::test_runner::{Config, RngSeed};
 
-/// So many cases, always the same ones.
+/// A configuration with this many cases and a fixed seed.
 fn config(cases: u32) -> Config {
     Config { cases, rng_seed: RngSeed::Fixed(4_711), failure_persistence: None, ..Config::default() }
 }

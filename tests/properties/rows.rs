@@ -1,4 +1,4 @@
-//! Whatever FMP sends, reading it ends with rows, reasons or an error, and never with a panic.
+//! Parsing anything that FMP sends gives rows, rejects or an error, and never panics.
 
 use findata_domain::{
     Symbol,
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::config;
 
-/// Any JSON, not too deep.
+/// Arbitrary JSON of limited depth.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -29,7 +29,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Rows with the dataset's own fields and any values, some of them as they should be.
+/// Rows with the dataset's own fields and arbitrary values, some of them valid.
 fn rows_of(dataset: &'static Dataset) -> impl Strategy<Value = Value> {
     let fields: Vec<&'static str> = dataset.columns.iter().map(|c| c.field).filter(|f| !f.is_empty()).collect();
     let good = json!({"symbol": "AAPL", "date": "2026-06-30", "period": "Q2", "close": 1.5, "revenue": 1, "netIncome": 1, "totalAssets": 1,
@@ -47,7 +47,7 @@ fn check(dataset: &'static Dataset, body: &[u8], sent: Option<usize>) -> Result<
     for symbol in [None, Some(&symbol)] {
         let Ok((found, _)) = rows::typed(dataset, symbol, body) else { continue };
         if let Some(sent) = sent {
-            prop_assert_eq!(found.len(), sent, "every row sent is there, good or set aside");
+            prop_assert_eq!(found.len(), sent, "every row sent is returned, either valid or rejected");
         }
         for row in &found {
             prop_assert_eq!(row.values.len(), dataset.columns.len());
@@ -57,7 +57,7 @@ fn check(dataset: &'static Dataset, body: &[u8], sent: Option<usize>) -> Result<
                 continue;
             }
             for (column, value) in dataset.columns.iter().zip(&row.values) {
-                prop_assert!(value.is_some() || !column.required, "{} of a good row", column.name);
+                prop_assert!(value.is_some() || !column.required, "{} of a valid row", column.name);
             }
             prop_assert!(symbol.is_none_or(|s| s.as_str() == row.symbol));
         }
@@ -69,25 +69,25 @@ proptest! {
     #![proptest_config(config(400))]
 
     #[test]
-    fn rows_with_any_values_are_typed_or_set_aside(body in prop::sample::select((0..CATALOG.len()).collect::<Vec<_>>()).prop_flat_map(|n| (Just(n), rows_of(&CATALOG[n])))) {
+    fn rows_with_arbitrary_values_are_typed_or_rejected(body in prop::sample::select((0..CATALOG.len()).collect::<Vec<_>>()).prop_flat_map(|n| (Just(n), rows_of(&CATALOG[n])))) {
         let (n, rows) = body;
         let sent = rows.as_array().map(Vec::len);
         check(&CATALOG[n], rows.to_string().as_bytes(), sent)?;
     }
 
     #[test]
-    fn any_json_is_rows_or_an_error(value in any_json(), n in 0..CATALOG.len()) {
+    fn arbitrary_json_gives_rows_or_an_error(value in any_json(), n in 0..CATALOG.len()) {
         check(&CATALOG[n], value.to_string().as_bytes(), None)?;
         check(&CATALOG[n], json!([value]).to_string().as_bytes(), None)?;
     }
 
     #[test]
-    fn any_bytes_are_rows_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), n in 0..CATALOG.len()) {
+    fn arbitrary_bytes_give_rows_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), n in 0..CATALOG.len()) {
         check(&CATALOG[n], &bytes, None)?;
     }
 
     #[test]
-    fn a_body_cut_anywhere_is_an_error(cut in 1_usize..400) {
+    fn a_truncated_body_is_an_error(cut in 1_usize..400) {
         let body = json!([{"symbol": "AAPL", "date": "2026-09-18", "open": 1, "high": 2, "low": 1, "close": 1.5, "volume": 10, "vwap": 1.2}, {"symbol": "AAPL", "date": "2026-09-17", "close": 1.4}]).to_string();
         let cut = cut % body.len();
         let dataset = findata_domain::catalog::dataset("prices").unwrap();
@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn rows_hash_alike_exactly_when_they_say_the_same(a in 0_u32..50, b in 0_u32..50, zeros in 0_usize..4) {
+    fn rows_have_equal_hashes_exactly_if_their_values_are_equal(a in 0_u32..50, b in 0_u32..50, zeros in 0_usize..4) {
         let dataset = findata_domain::catalog::dataset("prices").unwrap();
         let hash = |close: String| {
             let body = format!("[{{\"symbol\":\"AAPL\",\"date\":\"2026-09-18\",\"close\":{close}}}]");

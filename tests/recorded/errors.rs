@@ -1,50 +1,51 @@
-//! Every recorded error body through the whole job: classified by status and first words, with the right next move.
+//! Every recorded error body through a whole run: classified by status and text, with the right
+//! consequence.
 
 use std::fs;
 
 use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay, shared_folder};
 
-/// What a body must lead to.
+/// What a run does after a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Move {
-    /// The task failed, the run goes on, no second try.
+enum Action {
+    /// The task fails, the run continues, no retry.
     Reject,
-    /// No data, which is no failure; a profile without data is an unknown symbol.
+    /// No data, which is not a failure; a profile without data means an unknown symbol.
     Empty,
-    /// Left out with a note, no second try.
+    /// The task is left out with a note, no retry.
     LeftOut,
     /// No further call.
     Stop,
-    /// No further call; the budget is used up.
+    /// No further call; the call budget is exhausted.
     Budget,
-    /// Tried again.
+    /// The call is retried.
     Retry,
 }
 
-/// Every recorded file with its move.
-const BODIES: [(&str, Move); 15] = [
-    ("200_bulk_throttle_on_csv_endpoint.RECONSTRUCTED.json", Move::Retry),
-    ("200_unknown_symbol.json", Move::Empty),
-    ("400_bulk_past_end_part.txt", Move::Reject),
-    ("400_missing_symbol__content-type-json.txt", Move::Reject),
-    ("400_page_cap.txt", Move::Reject),
-    ("401_invalid_key.json", Move::Stop),
-    ("402_limit_gt_5.TRUNCATED.txt", Move::LeftOut),
-    ("402_restricted_endpoint.txt", Move::LeftOut),
-    ("402_special_endpoint_symbol.txt", Move::LeftOut),
-    ("403_account_suspended.json", Move::Stop),
-    ("403_exclusive_endpoint_legacy.json", Move::Stop),
-    ("403_legacy_endpoint.json", Move::Stop),
-    ("404_unknown_path.json", Move::Reject),
-    ("429_bandwidth_limit_reach.json", Move::Budget),
-    ("429_limit_reach.json", Move::Retry),
+/// Every recorded file and the expected action.
+const BODIES: [(&str, Action); 15] = [
+    ("200_bulk_throttle_on_csv_endpoint.RECONSTRUCTED.json", Action::Retry),
+    ("200_unknown_symbol.json", Action::Empty),
+    ("400_bulk_past_end_part.txt", Action::Reject),
+    ("400_missing_symbol__content-type-json.txt", Action::Reject),
+    ("400_page_cap.txt", Action::Reject),
+    ("401_invalid_key.json", Action::Stop),
+    ("402_limit_gt_5.TRUNCATED.txt", Action::LeftOut),
+    ("402_restricted_endpoint.txt", Action::LeftOut),
+    ("402_special_endpoint_symbol.txt", Action::LeftOut),
+    ("403_account_suspended.json", Action::Stop),
+    ("403_exclusive_endpoint_legacy.json", Action::Stop),
+    ("403_legacy_endpoint.json", Action::Stop),
+    ("404_unknown_path.json", Action::Reject),
+    ("429_bandwidth_limit_reach.json", Action::Budget),
+    ("429_limit_reach.json", Action::Retry),
 ];
 
 const PROFILE: &str = r#"[{"symbol":"AAPL","companyName":"Apple Inc.","price":1,"marketCap":2,"currency":"USD"}]"#;
 
 #[test]
-fn every_recorded_error_body_is_in_the_list() {
+fn every_recorded_error_body_is_covered() {
     let Some(folder) = shared_folder("fmp/recorded/errors") else { return };
     let mut files: Vec<String> =
         fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
@@ -54,67 +55,71 @@ fn every_recorded_error_body_is_in_the_list() {
 }
 
 #[test]
-fn every_recorded_error_body_leads_to_its_move() {
+fn every_recorded_error_body_has_the_expected_effect() {
     let Some(folder) = shared_folder("fmp/recorded/errors") else { return };
-    for (file, next) in BODIES {
+    for (file, action) in BODIES {
         let status: u16 = file[..3].parse().unwrap();
         let body = fs::read_to_string(folder.join(file)).unwrap();
         let home = Home::new();
-        // The first try of the dividends is answered with it; where it is to be tried again, the second has an answer.
+        // The first dividends call returns this body; if it is to be retried, the second call
+        // returns data.
         let replay = Replay::new().answer("profile", "AAPL", "", PROFILE);
-        let server = match next {
-            Move::Retry => replay.instead_of("dividends", 1, status, &body),
-            _ => replay.always("dividends", status, &body),
+        let server = match action {
+            Action::Retry => replay.fail_first("dividends", 1, status, &body),
+            _ => replay.override_endpoint("dividends", status, &body),
         }
         .answer("dividends", "AAPL", "", r#"[{"symbol":"AAPL","date":"2026-09-01","dividend":0.5,"adjDividend":0.5}]"#)
         .start();
         let datasets = vec!["profile".to_owned(), "dividends".to_owned()];
         let job = Job::new(server.url(), &["AAPL"]).with(|o| (o.datasets, o.skip_analytics) = (datasets, true));
-        let summary = job.done(&home);
-        let asked = server.calls().iter().filter(|call| call.contains("/dividends")).count();
+        let summary = job.run_ok(&home);
+        let dividend_calls = server.calls().iter().filter(|call| call.contains("/dividends")).count();
         let tasks = summary.tasks;
-        let expected = match next {
-            Move::Retry => (Status::Complete, 2, 0),
-            Move::Empty => (Status::Complete, 1, 0),
-            Move::LeftOut => (Status::Complete, 1, 0),
-            Move::Reject => (Status::Partial, 1, 1),
-            Move::Stop => (Status::Partial, 1, 1),
-            Move::Budget => (Status::Budget, 1, 1),
+        let expected = match action {
+            Action::Retry => (Status::Complete, 2, 0),
+            Action::Empty => (Status::Complete, 1, 0),
+            Action::LeftOut => (Status::Complete, 1, 0),
+            Action::Reject => (Status::Partial, 1, 1),
+            Action::Stop => (Status::Partial, 1, 1),
+            Action::Budget => (Status::Budget, 1, 1),
         };
-        // Both calls may be in flight when the first says stop: then the profile is there, else it is given up too.
-        let failed = if matches!(next, Move::Stop | Move::Budget) { tasks.failed.min(1) } else { tasks.failed };
-        let status = if next == Move::Stop && tasks.failed == 2 { Status::Partial } else { summary.status };
-        assert_eq!((status, asked, failed), expected, "{file}: {summary:#?}");
-        assert_eq!(tasks.not_in_plan, u64::from(next == Move::LeftOut), "{file}");
+        // Both calls may be in flight when the first one stops the run. Then the profile either
+        // arrives or is abandoned too.
+        let failed = if matches!(action, Action::Stop | Action::Budget) { tasks.failed.min(1) } else { tasks.failed };
+        let status = if action == Action::Stop && tasks.failed == 2 { Status::Partial } else { summary.status };
+        assert_eq!((status, dividend_calls, failed), expected, "{file}: {summary:#?}");
+        assert_eq!(tasks.not_in_plan, u64::from(action == Action::LeftOut), "{file}");
         assert_eq!(
             summary.notes.iter().any(|n| n.starts_with("dividends: 1 left out")),
-            next == Move::LeftOut,
+            action == Action::LeftOut,
             "{file}: {:?}",
             summary.notes
         );
         let rows = home.count("select count(*) from staging.dividends");
-        assert_eq!(rows, i64::from(next == Move::Retry), "{file}: an error is never stored as data");
+        assert_eq!(rows, i64::from(action == Action::Retry), "{file}: an error is never stored as data");
         assert_eq!(home.count("select count(*) from ops.quarantine"), 0, "{file}");
-        // What failed is asked for again by the next run; what is empty or outside the plan is remembered for a day.
+        // The next run refetches what failed; empty and out-of-plan results are remembered for a
+        // day.
         let fetch_log = fs::read_to_string(home.stage().join("state/freshness/dividends.json")).unwrap_or_default();
-        let remembered = matches!(next, Move::Retry | Move::Empty | Move::LeftOut);
+        let remembered = matches!(action, Action::Retry | Action::Empty | Action::LeftOut);
         assert_eq!(fetch_log.contains("AAPL"), remembered, "{file}: {fetch_log}");
     }
 }
 
 #[test]
-fn a_refusal_of_everything_ends_the_run_as_it_should() {
+fn a_run_in_which_everything_is_refused_ends_with_the_right_status() {
     let Some(folder) = shared_folder("fmp/recorded/errors") else { return };
-    for (file, next) in BODIES {
-        // Of a plan that has nothing at all the statuses leave open whether nothing is done or all that can be.
-        if matches!(next, Move::Retry | Move::LeftOut) {
+    for (file, action) in BODIES {
+        // For a plan without any dataset, the outcome could be either complete or failed; it is not
+        // specified.
+        if matches!(action, Action::Retry | Action::LeftOut) {
             continue;
         }
         let status: u16 = file[..3].parse().unwrap();
         let body = fs::read_to_string(folder.join(file)).unwrap();
-        let (server, home) = (Replay::new().instead(None, status, &body).start(), Home::new());
-        let summary = Job::new(server.url(), &["AAPL", "MSFT"]).with(|o| o.skip_analytics = true).done(&home);
-        let expected = if next == Move::Budget { Status::Budget } else { Status::Failed };
+        let (server, home) = (Replay::new().respond_to_all(None, status, &body).start(), Home::new());
+        let summary = Job::new(server.url(), &["AAPL", "MSFT"]).with(|o| o.skip_analytics = true).run_ok(&home);
+        let expected = if action == Action::Budget { Status::Budget } else { Status::Failed };
         assert_eq!(summary.status, expected, "{file}: {summary:#?}");
         let calls = server.calls().len();
         assert!(calls <= 21, "{file}: {calls} calls");

@@ -1,5 +1,5 @@
-//! The job over answers that were recorded at FMP. They stand in `../shared` and are not shipped; without them these tests say
-//! that they are skipped.
+//! Whole runs over responses recorded from FMP. The recordings are in `../shared` and are not part
+//! of the repository; without them these tests print that they are skipped.
 
 mod errors;
 
@@ -11,10 +11,10 @@ use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Replay, shared_folder};
 use serde_json::{Value, value::RawValue};
 
-/// File, endpoint, period. Of the cadences of one statement the file says which.
+/// File, endpoint and period. For a statement, the file name tells annual from quarterly.
 type Recording = (&'static str, &'static str, &'static str);
 
-/// The answers of August 2025.
+/// Recordings of August 2025.
 const FMP4J: [Recording; 9] = [
     ("profile__AAPL.json", "profile", ""),
     ("historical-price-eod-full__AAPL_2024-02-22_2024-02-28.json", "historical-price-eod/full", ""),
@@ -27,7 +27,7 @@ const FMP4J: [Recording; 9] = [
     ("cash-flow-statement__AAPL_quarter_limit3.json", "cash-flow-statement", "quarter"),
 ];
 
-/// Those of August 2026, without a profile: a share count instead.
+/// Recordings of August 2026, without a profile but with a share count.
 const FMPDOTNET: [Recording; 5] = [
     ("historical-price-eod-full__AAPL_2020-split.json", "historical-price-eod/full", ""),
     ("income-statement__AAPL_annual.json", "income-statement", "annual"),
@@ -36,7 +36,7 @@ const FMPDOTNET: [Recording; 5] = [
     ("shares-float__AAPL.json", "shares-float", ""),
 ];
 
-struct Ran {
+struct RecordedRun {
     home: Home,
     summary: Summary,
     recordings: Vec<(Recording, String)>,
@@ -46,8 +46,14 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// Runs the job over the recordings of a folder.
-fn run(folder: &str, recordings: &[Recording], extra: Option<(&str, &str)>, today: &str, from: &str) -> Option<Ran> {
+/// A run over the recordings of a folder.
+fn run(
+    folder: &str,
+    recordings: &[Recording],
+    extra: Option<(&str, &str)>,
+    today: &str,
+    from: &str,
+) -> Option<RecordedRun> {
     let folder = shared_folder(&format!("fmp/recorded/{folder}"))?;
     let read = |file: &str| fs::read_to_string(Path::new(&folder).join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
     let recordings: Vec<_> = recordings.iter().map(|r| (*r, read(r.0))).collect();
@@ -60,72 +66,75 @@ fn run(folder: &str, recordings: &[Recording], extra: Option<(&str, &str)>, toda
     }
     let (server, home) = (replay.start(), Home::new());
     let summary =
-        Job::new(server.url(), &["AAPL"]).on(day(today)).with(|o| o.prices_from = Some(day(from))).done(&home);
-    Some(Ran { home, summary, recordings })
+        Job::new(server.url(), &["AAPL"]).on(day(today)).with(|o| o.prices_from = Some(day(from))).run_ok(&home);
+    Some(RecordedRun { home, summary, recordings })
 }
 
-fn fmp4j() -> Option<&'static Ran> {
-    static RAN: OnceLock<Option<Ran>> = OnceLock::new();
-    RAN.get_or_init(|| run("fmp4j", &FMP4J, None, "2025-08-22", "2024-02-01")).as_ref()
+fn fmp4j() -> Option<&'static RecordedRun> {
+    static RECORDED: OnceLock<Option<RecordedRun>> = OnceLock::new();
+    RECORDED.get_or_init(|| run("fmp4j", &FMP4J, None, "2025-08-22", "2024-02-01")).as_ref()
 }
 
-fn fmpdotnet() -> Option<&'static Ran> {
-    static RAN: OnceLock<Option<Ran>> = OnceLock::new();
-    // A profile without a market cap, so that the share count is asked for.
+fn fmpdotnet() -> Option<&'static RecordedRun> {
+    static RECORDED: OnceLock<Option<RecordedRun>> = OnceLock::new();
+    // The profile has no market cap, so the share count is fetched.
     let profile = r#"[{"symbol":"AAPL","companyName":"Apple Inc.","currency":"USD","sector":"Technology","price":null,"marketCap":null}]"#;
-    RAN.get_or_init(|| run("fmpdotnet", &FMPDOTNET, Some(("profile", profile)), "2026-08-28", "2020-08-01")).as_ref()
+    RECORDED
+        .get_or_init(|| run("fmpdotnet", &FMPDOTNET, Some(("profile", profile)), "2026-08-28", "2020-08-01"))
+        .as_ref()
 }
 
 #[test]
-fn the_answers_of_2025_make_a_complete_run() {
-    let Some(ran) = fmp4j() else { return };
-    assert_eq!(ran.summary.status, Status::Complete, "{:?}", ran.summary.failures);
-    let loaded = |dataset: &str| ran.summary.rows.get(dataset).map(|r| (r.loaded, r.quarantined));
+fn the_responses_of_2025_give_a_complete_run() {
+    let Some(recorded) = fmp4j() else { return };
+    assert_eq!(recorded.summary.status, Status::Complete, "{:?}", recorded.summary.failures);
+    let loaded = |dataset: &str| recorded.summary.rows.get(dataset).map(|r| (r.loaded, r.quarantined));
     assert_eq!(loaded("income_statement"), Some((8, 0)));
     assert_eq!((loaded("balance_sheet"), loaded("cash_flow")), (Some((8, 0)), Some((8, 0))));
     assert_eq!((loaded("prices"), loaded("dividends"), loaded("profile")), (Some((5, 0)), Some((4, 0)), Some((1, 0))));
     assert_eq!(
-        ran.home
+        recorded
+            .home
             .count("select count(*) from analytics.fact_financials where has_income and has_balance and has_cash_flow"),
         8
     );
-    // No answer lacked a field of the catalog.
-    assert!(ran.summary.notes.iter().all(|note| !note.contains("lacked")), "{:?}", ran.summary.notes);
-    // The index has no answer: no beta, and no failure.
-    assert_eq!(ran.home.count("select count(beta_252d) from analytics.fact_market_metrics"), 0);
+    // No response lacked a catalog field.
+    assert!(recorded.summary.notes.iter().all(|note| !note.contains("lacked")), "{:?}", recorded.summary.notes);
+    // There is no response for the index: beta is NULL and nothing fails.
+    assert_eq!(recorded.home.count("select count(beta_252d) from analytics.fact_market_metrics"), 0);
 }
 
 #[test]
-fn the_answers_of_2026_make_a_complete_run() {
-    let Some(ran) = fmpdotnet() else { return };
-    assert_eq!(ran.summary.status, Status::Complete, "{:?}", ran.summary.failures);
-    let loaded = |dataset: &str| ran.summary.rows.get(dataset).map(|r| (r.loaded, r.quarantined));
+fn the_responses_of_2026_give_a_complete_run() {
+    let Some(recorded) = fmpdotnet() else { return };
+    assert_eq!(recorded.summary.status, Status::Complete, "{:?}", recorded.summary.failures);
+    let loaded = |dataset: &str| recorded.summary.rows.get(dataset).map(|r| (r.loaded, r.quarantined));
     assert_eq!(
         (loaded("income_statement"), loaded("prices"), loaded("shares_float")),
         (Some((1, 0)), Some((5, 0)), Some((1, 0)))
     );
     let year = "select revenue, period_type, fiscal_year from analytics.fact_financials";
-    assert_eq!(ran.home.lines(year).len(), 1);
+    assert_eq!(recorded.home.lines(year).len(), 1);
 }
 
 #[test]
-fn every_amount_is_the_recorded_one_digit_for_digit() {
-    for ran in [fmp4j(), fmpdotnet()].into_iter().flatten() {
+fn every_amount_equals_the_recorded_one_digit_for_digit() {
+    for recorded in [fmp4j(), fmpdotnet()].into_iter().flatten() {
         let mut compared = 0;
         for dataset in CATALOG {
-            let bodies = ran.recordings.iter().filter(|((_, endpoint, _), _)| *endpoint == dataset.endpoint);
+            let bodies = recorded.recordings.iter().filter(|((_, endpoint, _), _)| *endpoint == dataset.endpoint);
             for (_, body) in bodies {
-                compared += compare(&ran.home, dataset, body);
+                compared += compare(&recorded.home, dataset, body);
             }
         }
         assert!(compared > 50, "{compared}");
     }
 }
 
-/// Compares every amount of an answer with staging, as text; says how many.
+/// Compares every amount of a response with staging as text; returns how many were compared.
 fn compare(home: &Home, dataset: &findata_domain::catalog::Dataset, body: &str) -> usize {
     let rows: Vec<Box<RawValue>> = serde_json::from_str(body).unwrap();
-    // A share in percent is no amount.
+    // A free-float percentage is not an amount.
     let amounts: Vec<_> =
         dataset.columns.iter().filter(|c| c.kind == Kind::Decimal && c.name != "free_float").collect();
     let names: Vec<&str> = amounts.iter().map(|c| c.name).collect();
@@ -157,7 +166,8 @@ fn compare(home: &Home, dataset: &findata_domain::catalog::Dataset, body: &str) 
     compared
 }
 
-/// A recorded number with six digits after the point. Recorded amounts have no exponent, and at most six digits there.
+/// A recorded number with six decimal places. Recorded amounts have no exponent and at most six
+/// decimal places.
 fn six_decimals(number: &str) -> String {
     assert!(!number.contains(['e', 'E', '"']), "{number}");
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
@@ -166,39 +176,40 @@ fn six_decimals(number: &str) -> String {
 }
 
 #[test]
-fn the_recorded_statements_keep_every_identity() {
-    for (ran, checked) in [(fmp4j(), 45), (fmpdotnet(), 4)] {
-        let Some(ran) = ran else { return };
+fn the_recorded_statements_satisfy_every_accounting_identity() {
+    for (recorded, checked) in [(fmp4j(), 45), (fmpdotnet(), 4)] {
+        let Some(recorded) = recorded else { return };
         let flagged = "select check_name, basis, fiscal_date, ours, theirs from ops.quality where status = 'flag'";
-        assert_eq!(ran.home.lines(flagged), Vec::<String>::new());
-        let passed = ran.home.count("select count(*) from ops.quality where status = 'pass'");
+        assert_eq!(recorded.home.lines(flagged), Vec::<String>::new());
+        let passed = recorded.home.count("select count(*) from ops.quality where status = 'pass'");
         assert!(passed >= checked, "{passed}");
     }
 }
 
 #[test]
-fn texts_and_dates_are_the_recorded_ones() {
-    let Some(ran) = fmp4j() else { return };
+fn texts_and_dates_equal_the_recorded_ones() {
+    let Some(recorded) = fmp4j() else { return };
     let profile = "select company_name || '|' || cik || '|' || exchange || '|' || sector || '|' || ipo_date || '|' || is_etf || '|' || full_time_employees from staging.profile";
-    assert_eq!(ran.home.text(profile), "Apple Inc.|0000320193|NASDAQ|Technology|1980-12-12|false|164000");
-    // Accepted in New York at 06:01:36 in summer and at 18:08:27, after the close, known a day later.
+    assert_eq!(recorded.home.text(profile), "Apple Inc.|0000320193|NASDAQ|Technology|1980-12-12|false|164000");
+    // Accepted in New York at 06:01:36 (daylight saving time), and at 18:08:27, after the close, so
+    // known a day later.
     let known = "select accepted_at || ' ' || known_on from staging.income_statement where period_type = 'FY' and fiscal_date in ('2024-09-28', '2023-09-30') order by fiscal_date desc";
-    assert_eq!(ran.home.lines(known), ["2024-11-01 10:01:36 2024-11-01", "2023-11-02 22:08:27 2023-11-03"]);
-    assert_eq!(ran.home.lines("select ex_date || ' ' || adjusted_dividend || ' ' || frequency from staging.dividends order by ex_date desc limit 1"), ["2025-08-11 0.260000 Quarterly"]);
+    assert_eq!(recorded.home.lines(known), ["2024-11-01 10:01:36 2024-11-01", "2023-11-02 22:08:27 2023-11-03"]);
+    assert_eq!(recorded.home.lines("select ex_date || ' ' || adjusted_dividend || ' ' || frequency from staging.dividends order by ex_date desc limit 1"), ["2025-08-11 0.260000 Quarterly"]);
 }
 
 #[test]
-fn a_second_run_over_the_recordings_changes_nothing() {
-    let Some(ran) = fmp4j() else { return };
-    let home = Home::copy_of(&ran.home);
+fn a_second_run_over_the_same_responses_changes_nothing() {
+    let Some(recorded) = fmp4j() else { return };
+    let home = Home::copy_of(&recorded.home);
     let mut replay = Replay::new();
-    for ((_, endpoint, period), body) in &ran.recordings {
+    for ((_, endpoint, period), body) in &recorded.recordings {
         replay = replay.answer(endpoint, "AAPL", period, body.clone());
     }
     let server = replay.start();
     let job = Job::new(server.url(), &["AAPL"]).on(day("2025-08-22")).with(|o| o.prices_from = Some(day("2024-02-01")));
-    assert_eq!(job.clone().done(&home).calls, 0);
-    let full = job.with(|o| o.full = true).done(&home);
+    assert_eq!(job.clone().run_ok(&home).calls, 0);
+    let full = job.with(|o| o.full = true).run_ok(&home);
     assert!(full.calls > 0 && full.rows.values().all(|r| r.loaded == 0), "{:?}", full.rows);
-    assert_eq!(home.content(), ran.home.content());
+    assert_eq!(home.content(), recorded.home.content());
 }

@@ -1,15 +1,16 @@
-//! The scripts are in the grammar of Snowflake, as far as three parsers know it.
+//! The scripts follow Snowflake's grammar, as far as three parsers know it.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use findata_local::setup_sql;
-use findata_tests::{Double, misread};
+use findata_tests::{FakeSnowflake, parse_errors};
 use serde_json::json;
 use sqlparser::{dialect::SnowflakeDialect, parser::Parser};
 
 use super::{code, scripts};
 
-/// What sqlparser does not know: statements on accounts, and comments of schemas. Whatever else it cannot read is wrong.
+/// What sqlparser does not know: account-level statements, and comments on schemas. Anything else
+/// that it cannot parse is an error.
 const UNKNOWN_TO_SQLPARSER: &[&str] = &[
     "alter resource monitor ",
     "alter stage ",
@@ -28,7 +29,7 @@ const UNKNOWN_TO_SQLPARSER: &[&str] = &[
 ];
 
 #[test]
-fn sqlparser_reads_all_but_the_statements_on_accounts() {
+fn sqlparser_parses_all_but_the_account_level_statements() {
     let mut unknown = BTreeSet::new();
     for (name, script) in scripts() {
         let statements = setup_sql::statements(&script);
@@ -53,7 +54,7 @@ fn sql_files(folder: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn sqlglot_and_sqlfluff_read_the_scripts_and_the_files_as_they_stand() {
+fn sqlglot_and_sqlfluff_parse_the_scripts_and_their_source_files() {
     let folder = tempfile::tempdir().unwrap();
     let mut files = sql_files("snowflake");
     for (name, script) in scripts() {
@@ -61,19 +62,19 @@ fn sqlglot_and_sqlfluff_read_the_scripts_and_the_files_as_they_stand() {
         fs::write(&path, script).unwrap();
         files.push(path);
     }
-    assert_eq!(misread(&files), json!([]));
+    assert_eq!(parse_errors(&files), json!([]));
 }
 
 #[test]
-fn sqlglot_and_sqlfluff_read_every_model_table_and_view() {
+fn sqlglot_and_sqlfluff_parse_every_model_table_and_view() {
     let files: Vec<PathBuf> = ["models", "models/tables", "models/views"].into_iter().flat_map(sql_files).collect();
     assert!(files.len() > 50, "{}", files.len());
-    assert_eq!(misread(&files), json!([]));
+    assert_eq!(parse_errors(&files), json!([]));
 }
 
 #[test]
-fn the_parsers_refuse_what_is_no_sql() {
-    if Double::python().is_none() {
+fn the_parsers_reject_invalid_sql() {
+    if FakeSnowflake::python().is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -91,8 +92,8 @@ fn the_parsers_refuse_what_is_no_sql() {
         path
     })
     .collect();
-    let told = misread(&bad).to_string();
+    let errors = parse_errors(&bad).to_string();
     for path in &bad {
-        assert!(told.contains(path.to_str().unwrap()), "{} is taken: {told}", path.display());
+        assert!(errors.contains(path.to_str().unwrap()), "{} is accepted: {errors}", path.display());
     }
 }

@@ -1,20 +1,21 @@
-//! The script that sets a Snowflake account up: its values, its statements, its grammar, and what it makes on the double.
+//! The script that sets up a Snowflake account: its values, its statements, its grammar, and what
+//! it creates on the fake Snowflake.
 
 mod bad_values;
 mod grammar;
-mod on_the_double;
+mod on_the_fake;
 mod script;
 
 use findata_local::setup_sql::{self, Given, Values};
-pub(crate) use on_the_double::run_script;
+pub(crate) use on_the_fake::run_script;
 
-/// The body of a public key of 2048 bits, made for these tests; its private half was thrown away.
+/// The body of a 2048-bit public key made for these tests; the private key was discarded.
 const KEY: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAsDQktEXyp8jCjNn+IpRlylvHCFzASRP/q6hdgy68B0lp0+TvasNM9EnP\
     Ccm62Z8av35ItbUH8e2wXwVqKy2yGJjKnKPZofKkkCPJXga7b0TgaWvfi46u66wvdk/0sX1dYEFawhw2fKWylllsz8u1jsYrJDZj\
     jaNW4Rhb81gfJcfALxJEG8p0rVP9kWsccFUxagtWrACCk4dn9HoQCM/uwUrzqJ083QsSamzqqNZjM+eiKyRcOhVGLVlt8tUrAoiY\
     U83Pnvnaes4aWciqp0e0OzEB1hsuuvNC/t59b0B3NHiOQHnXS9M/YWFWiBhCnWhriYWoPtcu3uHObNbKlioDAQIDAQAB";
 
-/// A PEM of a body.
+/// A public key body as PEM.
 fn pem(body: &str) -> String {
     format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
 }
@@ -23,7 +24,7 @@ fn defaults() -> Values {
     Values::of(&Given::default()).unwrap()
 }
 
-/// Everything other than by default.
+/// Values that all differ from the defaults.
 fn given() -> Values {
     let pem = pem(KEY);
     let given = Given {
@@ -37,20 +38,20 @@ fn given() -> Values {
     Values::of(&given).unwrap()
 }
 
-/// Every script there is, by a name for it.
+/// All scripts, each with a name.
 fn scripts() -> Vec<(&'static str, String)> {
     vec![
         ("setup", setup_sql::setup(&defaults(), false)),
         ("setup with values", setup_sql::setup(&given(), false)),
-        ("setup that replaces figures", setup_sql::setup(&given(), true)),
+        ("setup that rebuilds tables", setup_sql::setup(&given(), true)),
         ("rotate", setup_sql::rotate_key(&defaults())),
         ("rotate with a key", setup_sql::rotate_key(&given())),
         ("teardown", setup_sql::teardown(&defaults())),
-        ("teardown of another name", setup_sql::teardown(&given())),
+        ("teardown with another name", setup_sql::teardown(&given())),
     ]
 }
 
-/// A statement without the comments before it.
+/// A statement without leading comments.
 fn code(statement: &str) -> String {
     let lines = statement.lines().skip_while(|line| line.trim().is_empty() || line.starts_with("--"));
     lines.collect::<Vec<_>>().join("\n")

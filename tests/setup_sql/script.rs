@@ -1,4 +1,4 @@
-//! What the scripts say.
+//! The content of the scripts.
 
 use std::{collections::BTreeSet, fs};
 
@@ -14,7 +14,7 @@ fn codes(script: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_statement_may_be_repeated_and_only_the_teardown_drops() {
+fn every_statement_can_be_repeated_and_only_the_teardown_drops() {
     for (name, script) in scripts() {
         for statement in codes(&script) {
             let words: Vec<&str> = statement.split_whitespace().collect();
@@ -26,7 +26,8 @@ fn every_statement_may_be_repeated_and_only_the_teardown_drops() {
                 "delete" | "insert" => assert!(name.starts_with("setup"), "{name}: {statement}"),
                 _ => panic!("{name}: {statement}"),
             }
-            // What others refer to by more than its name, or what counts a month's credits, is never made anew.
+            // Objects that others refer to by more than their name, or that count a month's
+            // credits, are never recreated.
             if words[1..].first() == Some(&"or") {
                 assert!(["view", "table"].contains(&words[3]), "{name}: {statement}");
                 assert!(words[3] == "view" || name == "setup that replaces figures", "{name}: {statement}");
@@ -37,7 +38,7 @@ fn every_statement_may_be_repeated_and_only_the_teardown_drops() {
 }
 
 #[test]
-fn every_object_has_the_given_name_and_every_placeholder_its_value() {
+fn every_object_uses_the_given_name_and_every_placeholder_is_replaced() {
     for (name, script) in scripts().iter().filter(|(_, script)| script.contains("acme_dev")) {
         let without = script.replace("role/findata-snowflake", "").replace("Sets findata up", "");
         assert!(!without.contains("findata"), "{name}: {:?}", without.split("findata").nth(1));
@@ -60,7 +61,7 @@ fn every_object_has_the_given_name_and_every_placeholder_its_value() {
 }
 
 #[test]
-fn without_values_nothing_that_stands_is_altered_to_a_placeholder() {
+fn without_values_no_existing_object_is_altered_to_a_placeholder() {
     let statements = codes(&setup_sql::setup(&defaults(), false));
     for placeholder in
         ["s3://findata-bucket/home/", "arn:aws:iam::000000000000:role/findata-snowflake", "PUT-THE-PUBLIC-KEY-HERE"]
@@ -76,7 +77,7 @@ fn without_values_nothing_that_stands_is_altered_to_a_placeholder() {
 }
 
 #[test]
-fn all_tables_and_views_are_made_before_they_are_granted_and_named_in_ops_models() {
+fn all_tables_and_views_are_created_before_grants_and_listed_in_ops_models() {
     for (script, made) in [
         (setup_sql::setup(&defaults(), false), "create table if not exists"),
         (setup_sql::setup(&defaults(), true), "create or replace table"),
@@ -100,7 +101,7 @@ fn all_tables_and_views_are_made_before_they_are_granted_and_named_in_ops_models
 }
 
 #[test]
-fn every_schema_with_views_grants_on_them() {
+fn every_schema_with_views_grants_select_on_them() {
     let script = setup_sql::setup(&defaults(), false);
     let schemas: BTreeSet<&str> = script
         .split("create or replace view ")
@@ -116,7 +117,7 @@ fn every_schema_with_views_grants_on_them() {
 }
 
 #[test]
-fn no_role_may_do_more_than_it_does() {
+fn no_role_has_more_privileges_than_it_uses() {
     let script = setup_sql::setup(&defaults(), false);
     let grants: Vec<String> = codes(&script).into_iter().filter(|s| s.starts_with("grant ")).collect();
     let to = |role: &str| {
@@ -140,15 +141,18 @@ fn no_role_may_do_more_than_it_does() {
 }
 
 #[test]
-fn the_files_of_the_folder_are_those_of_the_scripts() {
+fn every_file_of_the_folder_is_part_of_a_script() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/snowflake");
     let together: String = scripts().into_iter().map(|(_, script)| script).collect();
     let mut seen = 0;
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let text = fs::read_to_string(entry.path()).unwrap();
         let first = text.lines().next().unwrap_or_default();
-        assert!(together.contains(first), "{:?} is in no script", entry.path());
-        assert!(first.starts_with("-- ") && first.contains(" as "), "{first}: what it does and as which role");
+        assert!(together.contains(first), "{:?} is not part of any script", entry.path());
+        assert!(
+            first.starts_with("-- ") && first.contains(" as "),
+            "the first line must say what the file does and as which role: {first}"
+        );
         assert!(text.lines().all(|line| line.len() <= 140 && line.trim_end() == line), "{:?}", entry.path());
         seen += 1;
     }
@@ -156,7 +160,7 @@ fn the_files_of_the_folder_are_those_of_the_scripts() {
 }
 
 #[test]
-fn the_command_prints_the_script_and_says_what_is_missing() {
+fn the_command_prints_the_script_and_names_missing_values() {
     let home = Home::new();
     let command = |extra: &[&str]| findata(&[&["setup-sql"], extra].concat()).home(&home).no_key().run();
     let plain = command(&[]);
@@ -176,9 +180,9 @@ fn the_command_prints_the_script_and_says_what_is_missing() {
     let json = command(&["--json", "--rotate-key", "--public-key", key]).json();
     assert_eq!(json.as_array().unwrap().len(), 2, "{json}");
     let teardown = command(&["--teardown"]);
-    assert_eq!((teardown.code, teardown.stderr.as_str()), (Some(0), ""), "it needs no values");
+    assert_eq!((teardown.code, teardown.stderr.as_str()), (Some(0), ""), "teardown needs no values");
     assert!(teardown.stdout.contains("drop database if exists findata;"));
     assert_eq!(command(&["--teardown", "--bucket", "abc"]).code, Some(2));
     assert_eq!(command(&["--rotate-key", "--teardown"]).code, Some(2));
-    assert_eq!(home.files().len(), 1, "only the key's file: {:?}", home.files());
+    assert_eq!(home.files().len(), 1, "only the key file exists: {:?}", home.files());
 }

@@ -1,5 +1,6 @@
-//! One SQL text on two engines: every model, table and view, and the set-up rendered from the catalog, parse in both dialects and
-//! use only what both engines understand in the same way (an allow-list: no validator knows all that Snowflake refuses).
+//! One SQL text for two engines: every model, table and view, and the setup rendered from the
+//! catalog, parses in both dialects and uses only what both engines understand in the same way.
+//! This is an allow-list, because no validator knows everything that Snowflake rejects.
 
 mod rejected;
 mod rules;
@@ -9,23 +10,23 @@ use std::{fs, path::PathBuf};
 
 use findata_models::tables;
 
-/// What kind of file a statement stands in.
+/// The kind of file a statement is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// A model: one temporary table, replaced.
+enum FileKind {
+    /// A model: one temporary table, replaced on each run.
     Model,
-    /// A table of `analytics`: made once.
+    /// A table of `analytics`, created once.
     Table,
     /// A view of `analytics`.
     View,
-    /// The set-up that the catalog renders.
+    /// The setup rendered from the catalog.
     Setup,
 }
 
-/// What is wrong with a text, nothing if it is good.
-fn lint(place: Place, sql: &str) -> Vec<String> {
-    let mut found = text::lint(place, sql);
-    found.extend(rules::lint(place, sql));
+/// The problems of a text; empty if there are none.
+fn lint(kind: FileKind, sql: &str) -> Vec<String> {
+    let mut found = text::lint(kind, sql);
+    found.extend(rules::lint(kind, sql));
     found.sort();
     found.dedup();
     found
@@ -35,7 +36,7 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../infra/models")
 }
 
-/// The SQL files of a folder of models, by the name they have in `models.rs`.
+/// The files of a models folder, named as in `models.rs`.
 fn files(below: &str) -> Vec<(String, String)> {
     let entries = fs::read_dir(folder().join(below)).into_iter().flatten().flatten();
     let mut found: Vec<(String, String)> = entries
@@ -49,28 +50,28 @@ fn files(below: &str) -> Vec<(String, String)> {
 }
 
 /// The folders of `infra/models`, in the order in which their models run.
-const FOLDERS: [(&str, Place); 11] = [
-    ("1_scope", Place::Model),
-    ("2_statements", Place::Model),
-    ("3_ttm", Place::Model),
-    ("4_ratios", Place::Model),
-    ("5_growth", Place::Model),
-    ("6_prices", Place::Model),
-    ("7_valuation", Place::Model),
-    ("8_quality", Place::Model),
-    ("9_dimensions", Place::Model),
-    ("tables", Place::Table),
-    ("views", Place::View),
+const FOLDERS: [(&str, FileKind); 11] = [
+    ("1_scope", FileKind::Model),
+    ("2_statements", FileKind::Model),
+    ("3_ttm", FileKind::Model),
+    ("4_ratios", FileKind::Model),
+    ("5_growth", FileKind::Model),
+    ("6_prices", FileKind::Model),
+    ("7_valuation", FileKind::Model),
+    ("8_quality", FileKind::Model),
+    ("9_dimensions", FileKind::Model),
+    ("tables", FileKind::Table),
+    ("views", FileKind::View),
 ];
 
 #[test]
-fn every_model_table_and_view_is_in_the_subset_of_both_engines() {
+fn every_model_table_and_view_uses_only_the_common_subset_of_both_engines() {
     let mut wrong = Vec::new();
     let mut seen = 0;
-    for (below, place) in FOLDERS {
+    for (below, kind) in FOLDERS {
         for (name, sql) in files(below) {
             seen += 1;
-            wrong.extend(lint(place, &sql).into_iter().map(|what| format!("{name}: {what}")));
+            wrong.extend(lint(kind, &sql).into_iter().map(|what| format!("{name}: {what}")));
         }
     }
     assert!(seen > 35, "{seen}");
@@ -78,23 +79,23 @@ fn every_model_table_and_view_is_in_the_subset_of_both_engines() {
 }
 
 #[test]
-fn the_set_up_that_the_catalog_renders_is_too() {
+fn the_setup_rendered_from_the_catalog_uses_only_the_common_subset() {
     let statements = tables::setup();
     assert!(statements.len() > 20);
     let wrong: Vec<String> = statements
         .iter()
-        .flat_map(|sql| lint(Place::Setup, sql).into_iter().map(move |what| format!("{what}: {sql}")))
+        .flat_map(|sql| lint(FileKind::Setup, sql).into_iter().map(move |what| format!("{what}: {sql}")))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
 fn the_list_of_models_is_the_folder_both_ways() {
-    for (below, place) in FOLDERS {
+    for (below, kind) in FOLDERS {
         let here = |file: &str| file.split_once('/').is_some_and(|(folder, _)| folder == below);
         let all = findata_models::MODELS.iter().chain(findata_models::TABLES).filter(|m| here(m.file));
         let mut listed: Vec<(String, String)> = all.map(|m| (m.file.to_owned(), m.sql.to_owned())).collect();
-        if place != Place::Model {
+        if kind != FileKind::Model {
             listed.sort();
         }
         let names = |all: &[(String, String)]| all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
@@ -114,7 +115,7 @@ fn the_list_of_models_is_the_folder_both_ways() {
 }
 
 #[test]
-fn every_published_table_has_a_table_and_a_model() {
+fn every_published_table_has_a_definition_and_a_model() {
     for table in findata_models::PUBLISHED {
         assert!(
             findata_models::TABLES.iter().any(|t| t.file == format!("tables/{}.sql", table.name)),

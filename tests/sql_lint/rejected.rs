@@ -1,14 +1,14 @@
-//! Each rule rejects what it is there for, and a good text passes.
+//! Each rule rejects what it is meant to reject, and valid texts pass.
 
-use super::{Place, lint};
+use super::{FileKind, lint};
 
-/// A model around a query.
+/// A model that wraps a query.
 fn model(query: &str) -> String {
     format!("-- grain: company x day\ncreate or replace temporary table t as\n{query}")
 }
 
 #[test]
-fn what_both_engines_read_alike_passes() {
+fn sql_that_both_engines_read_alike_passes() {
     for query in [
         "select a, b / nullif(c, 0) as d from x",
         "select a::double / 365.0::double as d from x",
@@ -19,25 +19,25 @@ fn what_both_engines_read_alike_passes() {
         "select * exclude (a) from x union all select b::decimal(38, 6) from y",
         "select case when a > 0 then ln(a) end as l, try_cast(b as double) as t, json_extract_path_text(p, 'key') as j from x",
     ] {
-        assert_eq!(lint(Place::Model, &model(query)), Vec::<String>::new(), "{query}");
+        assert_eq!(lint(FileKind::Model, &model(query)), Vec::<String>::new(), "{query}");
     }
     assert_eq!(
         lint(
-            Place::Table,
+            FileKind::Table,
             "-- grain: company x day\ncreate table if not exists a.b (x varchar, y decimal(38, 6), z timestamp)"
         ),
         Vec::<String>::new()
     );
-    assert_eq!(lint(Place::Setup, "create schema if not exists raw"), Vec::<String>::new());
+    assert_eq!(lint(FileKind::Setup, "create schema if not exists raw"), Vec::<String>::new());
     assert_eq!(
-        lint(Place::View, "-- grain: company x day\ncreate or replace view a.v as select x from a.b"),
+        lint(FileKind::View, "-- grain: company x day\ncreate or replace view a.v as select x from a.b"),
         Vec::<String>::new()
     );
 }
 
 #[test]
-fn every_rule_rejects_its_own() {
-    let mut silent = Vec::new();
+fn every_rule_rejects_its_example() {
+    let mut missed = Vec::new();
     for (query, reason) in [
         ("select iff(a, 1, 2) as i from x", "function iff"),
         ("select nvl(a, 1) as i from x", "function nvl"),
@@ -111,37 +111,41 @@ fn every_rule_rejects_its_own() {
         ("select a from x /* why */", "block comment"),
         ("selec a from x", "grammar"),
     ] {
-        let found = lint(Place::Model, &model(query));
+        let found = lint(FileKind::Model, &model(query));
         if !found.iter().any(|what| what.to_uppercase().contains(&reason.to_uppercase())) {
-            silent.push(format!("{query}: {found:?} says nothing of {reason}"));
+            missed.push(format!("{query}: {found:?} does not mention {reason}"));
         }
     }
-    assert!(silent.is_empty(), "{silent:#?}");
+    assert!(missed.is_empty(), "{missed:#?}");
 }
 
 #[test]
-fn every_place_has_its_own_statements() {
+fn every_kind_of_file_allows_only_its_own_statements() {
     let grain = "-- grain: company x day\n";
-    for (place, sql, reason) in [
-        (Place::Model, format!("{grain}create table t as select 1 as a"), "no statement of a Model"),
-        (Place::Model, format!("{grain}create or replace table t as select 1 as a"), "no statement of a Model"),
-        (Place::Model, format!("{grain}create or replace view t as select 1 as a"), "no statement of a Model"),
-        (Place::Model, format!("{grain}insert into t select 1"), "no statement of a Model"),
-        (Place::Model, format!("{grain}select 1"), "no statement of a Model"),
-        (Place::Model, "create or replace temporary table t as select 1 as a".into(), "grain"),
-        (Place::Model, "-- grain:\ncreate or replace temporary table t as select 1 as a".into(), "grain"),
-        (Place::Table, format!("{grain}create table t (a varchar)"), "no statement of a Table"),
-        (Place::Table, format!("{grain}create or replace table t (a varchar)"), "no statement of a Table"),
-        (Place::Table, format!("{grain}create transient table if not exists t (a varchar)"), "no statement of a Table"),
-        (Place::Table, format!("{grain}create table if not exists t (a int)"), "type INT"),
-        (Place::Table, format!("{grain}create table if not exists t (a varchar default 'x')"), "with options"),
-        (Place::Table, format!("{grain}create table if not exists t (a varchar, primary key (a))"), "constraints"),
-        (Place::Table, format!("{grain}create table if not exists t (start varchar)"), "reserved name"),
-        (Place::View, format!("{grain}create view v as select 1 as a"), "no statement of a View"),
-        (Place::Setup, "create schema raw".into(), "no statement of a Setup"),
-        (Place::Setup, "drop table raw.profile".into(), "no statement of a Setup"),
+    for (kind, sql, reason) in [
+        (FileKind::Model, format!("{grain}create table t as select 1 as a"), "not allowed in a Model"),
+        (FileKind::Model, format!("{grain}create or replace table t as select 1 as a"), "not allowed in a Model"),
+        (FileKind::Model, format!("{grain}create or replace view t as select 1 as a"), "not allowed in a Model"),
+        (FileKind::Model, format!("{grain}insert into t select 1"), "not allowed in a Model"),
+        (FileKind::Model, format!("{grain}select 1"), "not allowed in a Model"),
+        (FileKind::Model, "create or replace temporary table t as select 1 as a".into(), "grain"),
+        (FileKind::Model, "-- grain:\ncreate or replace temporary table t as select 1 as a".into(), "grain"),
+        (FileKind::Table, format!("{grain}create table t (a varchar)"), "not allowed in a Table"),
+        (FileKind::Table, format!("{grain}create or replace table t (a varchar)"), "not allowed in a Table"),
+        (
+            FileKind::Table,
+            format!("{grain}create transient table if not exists t (a varchar)"),
+            "not allowed in a Table",
+        ),
+        (FileKind::Table, format!("{grain}create table if not exists t (a int)"), "type INT"),
+        (FileKind::Table, format!("{grain}create table if not exists t (a varchar default 'x')"), "with options"),
+        (FileKind::Table, format!("{grain}create table if not exists t (a varchar, primary key (a))"), "constraints"),
+        (FileKind::Table, format!("{grain}create table if not exists t (start varchar)"), "reserved name"),
+        (FileKind::View, format!("{grain}create view v as select 1 as a"), "not allowed in a View"),
+        (FileKind::Setup, "create schema raw".into(), "not allowed in a Setup"),
+        (FileKind::Setup, "drop table raw.profile".into(), "not allowed in a Setup"),
     ] {
-        let found = lint(place, &sql);
-        assert!(found.iter().any(|what| what.contains(reason)), "{sql}: {found:?} says nothing of {reason}");
+        let found = lint(kind, &sql);
+        assert!(found.iter().any(|what| what.contains(reason)), "{sql}: {found:?} does not mention {reason}");
     }
 }

@@ -1,4 +1,4 @@
-//! Rules over the syntax tree, the same in both dialects.
+//! Rules over the syntax tree, the same for both dialects.
 
 use std::{collections::BTreeSet, ops::ControlFlow};
 
@@ -12,9 +12,9 @@ use sqlparser::{
     parser::Parser,
 };
 
-use super::Place;
+use super::FileKind;
 
-/// Functions that mean the same on both engines.
+/// Functions with the same meaning on both engines.
 const FUNCTIONS: &[&str] = &[
     "abs",
     "any_value",
@@ -71,16 +71,16 @@ const FUNCTIONS: &[&str] = &[
     "var_samp",
     "year",
 ];
-/// Plain aggregates or over a partition, never over an order or a frame.
+/// Allowed as plain aggregates or over a partition, but not with an order or a frame.
 const NO_FRAME: &[&str] =
     &["corr", "covar_samp", "regr_slope", "median", "max_by", "min_by", "any_value", "percentile_cont"];
-/// Take no frame: their order is all they need.
+/// Functions without a frame; the order is enough.
 const RANKING: &[&str] = &["row_number", "rank", "dense_rank", "lag", "lead", "ntile", "percent_rank", "cume_dist"];
-/// Take IGNORE NULLS inside their parentheses.
+/// Functions that take IGNORE NULLS inside their parentheses.
 const NULL_TREATMENT: &[&str] = &["first_value", "last_value"];
-/// Types of the same name and width on both.
+/// Types with the same name and width on both engines.
 const TYPES: &[&str] = &["VARCHAR", "DOUBLE", "BIGINT", "DATE", "TIMESTAMP", "BOOLEAN"];
-/// CommandInput that one of the two keeps for itself.
+/// Words reserved by one of the two engines.
 const RESERVED: &[&str] = &[
     "account",
     "analyze",
@@ -136,9 +136,9 @@ const RESERVED: &[&str] = &[
     "window",
 ];
 
-/// What is wrong with a text in either dialect.
-pub(super) fn lint(place: Place, sql: &str) -> Vec<String> {
-    let mut rules = Rules { place, found: BTreeSet::new(), bare_dates: 0, cast_dates: 0 };
+/// The problems of a text in either dialect.
+pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
+    let mut rules = Rules { kind, found: BTreeSet::new(), bare_dates: 0, cast_dates: 0 };
     for (name, dialect) in [("Snowflake", &SnowflakeDialect {} as &dyn Dialect), ("DuckDB", &DuckDbDialect {})] {
         match Parser::parse_sql(dialect, sql) {
             Ok(statements) if statements.len() == 1 => {
@@ -156,9 +156,10 @@ pub(super) fn lint(place: Place, sql: &str) -> Vec<String> {
 }
 
 struct Rules {
-    place: Place,
+    kind: FileKind,
     found: BTreeSet<String>,
-    /// Expressions that are a date on one engine and a timestamp on the other, and how many of them are cast.
+    /// The number of expressions that are a date on one engine and a timestamp on the other, and
+    /// how many of them are cast.
     bare_dates: usize,
     cast_dates: usize,
 }
@@ -189,7 +190,7 @@ impl Rules {
         let decimal =
             matches!(data_type, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, scale)) if *scale >= 0);
         if !decimal && !TYPES.contains(&data_type.to_string().to_uppercase().as_str()) {
-            self.add(format!("type {data_type} is not one of both engines'"));
+            self.add(format!("type {data_type} differs between the engines"));
         }
     }
 
@@ -243,7 +244,7 @@ impl Rules {
             self.add(format!("division by {right} without NULLIF"));
         }
         if is_number(left) && is_number(right) {
-            self.add(format!("{left} / {right}: as wide as the engine likes; cast to double"));
+            self.add(format!("{left} / {right}: the precision depends on the engine; cast to double"));
         }
     }
 }
@@ -270,10 +271,10 @@ impl Visitor for Rules {
     type Break = ();
 
     fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
-        match (self.place, statement) {
-            (Place::Model, Statement::CreateTable(table))
+        match (self.kind, statement) {
+            (FileKind::Model, Statement::CreateTable(table))
                 if table.or_replace && table.temporary && table.query.is_some() && !table.transient => {}
-            (Place::Table | Place::Setup, Statement::CreateTable(table))
+            (FileKind::Table | FileKind::Setup, Statement::CreateTable(table))
                 if table.if_not_exists && table.query.is_none() && !table.temporary && !table.transient =>
             {
                 for column in &table.columns {
@@ -284,17 +285,17 @@ impl Visitor for Rules {
                     }
                 }
                 if !table.constraints.is_empty() {
-                    self.add("constraints, which only one engine keeps");
+                    self.add("constraints, which only one engine enforces");
                 }
             }
-            (Place::View, Statement::CreateView(view)) if view.or_replace && !view.materialized => {}
-            (Place::Setup, Statement::CreateSchema { if_not_exists: true, .. }) => {}
-            // A row that may be put in again: it is there once.
-            (Place::Setup, insert @ Statement::Insert(_)) if insert.to_string().contains("WHERE NOT EXISTS (") => {}
-            (place, other) => {
+            (FileKind::View, Statement::CreateView(view)) if view.or_replace && !view.materialized => {}
+            (FileKind::Setup, Statement::CreateSchema { if_not_exists: true, .. }) => {}
+            // An insert that can be repeated, because it checks whether the row exists.
+            (FileKind::Setup, insert @ Statement::Insert(_)) if insert.to_string().contains("WHERE NOT EXISTS (") => {}
+            (kind, other) => {
                 let words = other.to_string();
                 let words: Vec<&str> = words.split_whitespace().take(4).collect();
-                self.add(format!("{} is no statement of a {place:?}", words.join(" ")));
+                self.add(format!("{} is not allowed in a {kind:?}", words.join(" ")));
             }
         }
         ControlFlow::Continue(())
@@ -308,7 +309,7 @@ impl Visitor for Rules {
             }
         }
         if has_minus(&query.body) {
-            self.add("MINUS, which is EXCEPT");
+            self.add("MINUS instead of EXCEPT");
         }
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             self.name(&cte.alias.name.value, cte.alias.name.quote_style.is_some());
@@ -368,13 +369,13 @@ impl Visitor for Rules {
                 if matches!(kind, CastKind::TryCast)
                     && !matches!(**expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_))
                 {
-                    self.add(format!("TRY_CAST of {expr}, which is no text"));
+                    self.add(format!("TRY_CAST of {expr}, which is not text"));
                 }
                 let inner = if let Expr::Nested(inner) = &**expr { inner } else { expr };
                 let dated = matches!(&**inner, Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("date_trunc"))
                     || is_interval_sum(inner);
-                let told = matches!(data_type, DataType::Date | DataType::Timestamp(..));
-                self.cast_dates += usize::from(dated && told);
+                let is_date_cast = matches!(data_type, DataType::Date | DataType::Timestamp(..));
+                self.cast_dates += usize::from(dated && is_date_cast);
             }
             Expr::BinaryOp { left, op, right } => match op {
                 BinaryOperator::Divide => self.division(left, right),
@@ -399,7 +400,7 @@ impl Visitor for Rules {
                 self.add("INTERVAL without quotes");
             }
             Expr::JsonAccess { .. } => self.add("path access a:b"),
-            Expr::Extract { .. } => self.add("EXTRACT: year(), month() and so on read alike"),
+            Expr::Extract { .. } => self.add("EXTRACT; use year(), month() and so on"),
             Expr::AnyOp { .. }
             | Expr::AllOp { .. }
             | Expr::RLike { .. }

@@ -1,19 +1,19 @@
 //! Rules that read lines.
 
-use super::Place;
+use super::FileKind;
 
-/// What is wrong with the text as such.
-pub(super) fn lint(place: Place, sql: &str) -> Vec<String> {
+/// The problems of the text as such.
+pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
     let mut found = Vec::new();
     let first = sql.lines().next().unwrap_or_default();
-    if place != Place::Setup && first.strip_prefix("-- grain: ").is_none_or(|grain| grain.len() <= 5) {
-        found.push("the first line does not say the grain".into());
+    if kind != FileKind::Setup && first.strip_prefix("-- grain: ").is_none_or(|grain| grain.len() <= 5) {
+        found.push("the first line does not state the grain".into());
     }
     for marker in ["{{", "{%", "${", "__", ";"] {
-        // Comments may say what they like, but for the template markers.
+        // Comments may contain anything except template markers.
         let anywhere = sql.contains(marker) && marker != ";";
         if anywhere || (marker == ";" && code(sql).contains(';')) {
-            found.push(format!("{marker} in it: a file is one statement as it stands"));
+            found.push(format!("contains {marker}: a file must be a single plain statement"));
         }
     }
     if sql.contains("/*") {
@@ -21,8 +21,8 @@ pub(super) fn lint(place: Place, sql: &str) -> Vec<String> {
     }
     found.extend(
         sql.lines()
-            .filter(|line| !divides_well(line))
-            .map(|line| format!("after / comes neither NULLIF( nor a number: {}", line.trim())),
+            .filter(|line| !has_safe_divisions(line))
+            .map(|line| format!("a / is followed by neither NULLIF( nor a number: {}", line.trim())),
     );
     found
 }
@@ -44,8 +44,8 @@ fn uncommented(line: &str) -> &str {
     line
 }
 
-/// Whether every `/` of a line is followed, on that line, by `nullif(` or a number.
-fn divides_well(line: &str) -> bool {
+/// Whether every `/` of a line is followed, on the same line, by `nullif(` or a number.
+fn has_safe_divisions(line: &str) -> bool {
     uncommented(line).split('/').skip(1).all(|rest| {
         let rest = rest.trim_start().to_lowercase();
         rest.starts_with("nullif(") || rest.starts_with(|c: char| c.is_ascii_digit())

@@ -1,4 +1,5 @@
-//! The bundle on a local AWS: the functions as a release has them, the template, the double of Snowflake beside them.
+//! The AWS deployment on a local AWS emulator: release builds of the functions, the real template,
+//! and the fake Snowflake beside them.
 
 use std::{
     io::Write,
@@ -12,41 +13,41 @@ use findata_pipeline::{run::RunId, summary::Summary};
 use serde_json::{Value, json};
 
 use super::{
+    fake_snowflake::FakeSnowflake,
     home::today,
     python::{self, Program},
-    server::Server,
-    snowflake::Double,
+    simulator::Simulator,
     wait,
 };
 
-/// The functions, as the template names them.
+/// The functions, named as in the template.
 const FUNCTIONS: [&str; 4] = ["fanout", "extract", "load", "analytics"];
-/// The database of the double.
+/// The database on the fake Snowflake.
 pub const DATABASE: &str = "bundle";
-/// What a run of a few symbols may take here.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// The most that a run of a few symbols may take here.
+const TIMEOUT: Duration = Duration::from_secs(240);
 
-/// A stack of its own, which ends when it is dropped.
+/// A stack of its own, removed when dropped.
 pub struct Bundle {
     calls: Mutex<Program>,
     url: String,
     outputs: Value,
-    /// Snowflake.
-    pub double: Double,
-    /// Dropped last: the others speak to it.
+    /// The Snowflake that the functions use.
+    pub snowflake: FakeSnowflake,
+    /// Dropped last, because the other fields use it.
     _aws: Program,
 }
 
 impl Bundle {
-    /// A stack that asks this FMP, on [`today`], with other parameters than a test usually has; `None`, and a word about it,
-    /// where the Python or the functions are not there.
-    pub fn start(server: &Server, parameters: &[(&str, &str)]) -> Option<Bundle> {
-        let python = python::prepared("FINDATA_TEST_AWS_PYTHON", "tests/aws/requirements.txt")?;
+    /// Starts a stack that uses this FMP server on [`today`]; `parameters` override the usual ones.
+    /// Prints why and returns `None` if the Python environment or the built functions are missing.
+    pub fn start(server: &Simulator, parameters: &[(&str, &str)]) -> Option<Bundle> {
+        let python = python::prepared_python("FINDATA_TEST_AWS_PYTHON", "tests/aws/requirements.txt")?;
         let zips = zips()?;
         let mut aws = Program::start(&python, "aws/local_aws.py", [] as [&str; 0]);
-        let url = aws.said()["url"].as_str().expect("an address").to_owned();
-        let double = Double::beside(&url)?;
-        let secrets = [("FmpSecretArn", "the-key-of-fmp"), ("SnowflakeSecretArn", double.key())];
+        let url = aws.read_json()["url"].as_str().expect("an address").to_owned();
+        let fake = FakeSnowflake::with_s3(&url)?;
+        let secrets = [("FmpSecretArn", "the-key-of-fmp"), ("SnowflakeSecretArn", fake.key())];
         let mut arguments: Vec<String> = vec!["--url".into(), url.clone()];
         for (name, text) in secrets {
             let file = aws.folder().join(name);
@@ -58,7 +59,7 @@ impl Bundle {
             let zip = zips.join(format!("findata-{function}/bootstrap.zip"));
             arguments.extend(["--zip".into(), format!("{}{rest}={}", first.to_uppercase(), zip.display())]);
         }
-        let settings = double.settings(DATABASE);
+        let settings = fake.settings(DATABASE);
         let day = today().to_string();
         let usual = [
             ("Architecture", "x86_64"),
@@ -80,56 +81,57 @@ impl Bundle {
         }
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("aws/deploy.py");
         let deployed = Command::new(&python).arg(script).args(arguments).output().expect("Python starts");
-        let told = String::from_utf8_lossy(&deployed.stdout);
-        let outputs: Value = serde_json::from_str(told.trim())
-            .unwrap_or_else(|e| panic!("{e}: {told} {}", String::from_utf8_lossy(&deployed.stderr)));
+        let stdout = String::from_utf8_lossy(&deployed.stdout);
+        let outputs: Value = serde_json::from_str(stdout.trim())
+            .unwrap_or_else(|e| panic!("{e}: {stdout} {}", String::from_utf8_lossy(&deployed.stderr)));
         let calls = Program::start(&python, "aws/call.py", ["--url", &url]);
-        let bundle = Bundle { calls: Mutex::new(calls), url, outputs, double, _aws: aws };
-        bundle.comes_again_after(20);
+        let bundle = Bundle { calls: Mutex::new(calls), url, outputs, snowflake: fake, _aws: aws };
+        bundle.set_visibility_timeout(20);
         Some(bundle)
     }
 
-    /// An output of the stack.
+    /// A stack output.
     pub fn output(&self, name: &str) -> String {
         self.outputs[name].as_str().unwrap_or_else(|| panic!("no output {name}: {}", self.outputs)).to_owned()
     }
 
-    /// The address of the local AWS.
+    /// The URL of the local AWS.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Calls AWS with the root keys; the answer, or the code of its error.
+    /// Calls AWS with the root credentials. Returns the response, or the error code.
     pub fn try_call(&self, service: &str, operation: &str, parameters: Value) -> Result<Value, String> {
         let mut calls = self.calls.lock().expect("no panic before");
         let line = json!([service, operation, parameters]);
         writeln!(calls.stdin.as_mut().expect("its input"), "{line}").expect("it reads");
-        let answer = calls.said();
+        let answer = calls.read_json();
         match answer["failed"].as_str() {
             Some(code) => Err(code.to_owned()),
             None => Ok(answer["done"].clone()),
         }
     }
 
-    /// The same, of what has to succeed.
+    /// Like [`Bundle::try_call`], for a call that must succeed.
     pub fn call(&self, service: &str, operation: &str, parameters: Value) -> Value {
         let done = self.try_call(service, operation, parameters);
         done.unwrap_or_else(|code| panic!("{service} {operation}: {code}"))
     }
 
-    /// Asks the local AWS what AWS would not be asked: `/_tick`, `/_deliver`, `/_fail`, `/_kill`, `/_calls`.
-    pub fn ask(&self, path: &str, question: &[(&str, &str)]) -> Value {
+    /// Calls a control endpoint of the emulator that AWS does not have: `/_tick`, `/_deliver`,
+    /// `/_fail`, `/_kill`, `/_calls`.
+    pub fn control(&self, path: &str, question: &[(&str, &str)]) -> Value {
         let text = wait(async {
-            let asked = self.double.http().get(format!("{}{path}", self.url)).query(question).send().await;
-            asked.expect("an answer").error_for_status().expect(path).text().await
+            let request = self.snowflake.http().get(format!("{}{path}", self.url)).query(question).send().await;
+            request.expect("an answer").error_for_status().expect(path).text().await
         });
         serde_json::from_str(&text.expect("a text")).expect("JSON")
     }
 
-    /// Calls a function and waits for its answer.
+    /// Invokes a function and waits for its response.
     pub fn invoke(&self, function: &str, input: &Value) -> Value {
-        let asked = json!({"FunctionName": format!("findata-{function}"), "Payload": input.to_string()});
-        let answer = self.call("lambda", "invoke", asked);
+        let request = json!({"FunctionName": format!("findata-{function}"), "Payload": input.to_string()});
+        let answer = self.call("lambda", "invoke", request);
         let payload = answer["Payload"].as_str().expect("an answer");
         serde_json::from_str(payload).unwrap_or_else(|e| panic!("{e}: {payload}"))
     }
@@ -142,23 +144,25 @@ impl Bundle {
         assert_eq!(self.call("events", "put_events", json!({"Entries": [entry]}))["FailedEntryCount"], 0);
     }
 
-    /// How long a message that was taken and not done is hidden, in seconds; it is 30 minutes in the template.
-    pub fn comes_again_after(&self, seconds: u32) {
+    /// Sets the queues' visibility timeout, in seconds: how long a received message stays hidden if
+    /// it is not deleted. The template sets 30 minutes.
+    pub fn set_visibility_timeout(&self, seconds: u32) {
         for queue in ["QueueUrl", "DeadLettersUrl"] {
             let attributes = json!({"VisibilityTimeout": seconds.to_string()});
             self.call("sqs", "set_queue_attributes", json!({"QueueUrl": self.output(queue), "Attributes": attributes}));
         }
     }
 
-    /// Messages that wait in a queue, by the output that has its address.
-    pub fn waiting(&self, queue: &str) -> u32 {
-        let asked = json!({"QueueUrl": self.output(queue), "AttributeNames": ["ApproximateNumberOfMessages"]});
-        let answer = self.call("sqs", "get_queue_attributes", asked);
+    /// The number of messages waiting in a queue, given the stack output that holds the queue's
+    /// URL.
+    pub fn queue_depth(&self, queue: &str) -> u32 {
+        let request = json!({"QueueUrl": self.output(queue), "AttributeNames": ["ApproximateNumberOfMessages"]});
+        let answer = self.call("sqs", "get_queue_attributes", request);
         let held = answer["Attributes"]["ApproximateNumberOfMessages"].as_str().expect("a number");
         held.parse().expect("a number")
     }
 
-    /// What lies under a key of the stage, as text.
+    /// An object of the stage, as text.
     pub fn object(&self, key: &str) -> Option<String> {
         let place = json!({"Bucket": self.output("BucketName"), "Key": format!("home/{key}")});
         match self.try_call("s3", "get_object", place) {
@@ -168,36 +172,36 @@ impl Bundle {
         }
     }
 
-    /// Keys of the stage under a prefix.
+    /// The keys of the stage under a prefix.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
-        let asked = json!({"Bucket": self.output("BucketName"), "Prefix": format!("home/{prefix}")});
-        let listed = self.call("s3", "list_objects_v2", asked);
+        let request = json!({"Bucket": self.output("BucketName"), "Prefix": format!("home/{prefix}")});
+        let listed = self.call("s3", "list_objects_v2", request);
         let keys = listed["Contents"].as_array().into_iter().flatten();
         keys.filter_map(|object| Some(object["Key"].as_str()?.strip_prefix("home/")?.to_owned())).collect()
     }
 
-    /// Waits for the end of a run.
+    /// Waits for a run to finish.
     pub fn summary(&self, run: &RunId) -> Summary {
         let key = format!("runs/{run}/summary.json");
-        self.until(&key, || Some(serde_json::from_str(&self.object(&key)?).expect("a summary")))
+        self.wait_for(&key, || Some(serde_json::from_str(&self.object(&key)?).expect("a summary")))
     }
 
-    /// Waits until something is there.
-    pub fn until<T>(&self, what: &str, find: impl Fn() -> Option<T>) -> T {
+    /// Waits until `find` returns something.
+    pub fn wait_for<T>(&self, what: &str, find: impl Fn() -> Option<T>) -> T {
         let begun = Instant::now();
         loop {
             if let Some(found) = find() {
                 return found;
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > TIMEOUT {
                 let logs: Vec<String> = FUNCTIONS.iter().map(|f| format!("{f}:\n{}", self.log(f).join("\n"))).collect();
-                panic!("waited in vain for {what}; {:?}\n{}", self.keys(""), logs.join("\n"));
+                panic!("timed out waiting for {what}; {:?}\n{}", self.keys(""), logs.join("\n"));
             }
             std::thread::sleep(Duration::from_millis(200));
         }
     }
 
-    /// The lines that a function logged.
+    /// The lines a function logged.
     pub fn log(&self, function: &str) -> Vec<String> {
         let group = json!({"logGroupName": format!("/aws/lambda/findata-{function}")});
         let Ok(found) = self.try_call("logs", "filter_log_events", group) else { return Vec::new() };
@@ -206,11 +210,13 @@ impl Bundle {
     }
 }
 
-/// The folder of the functions' zips.
+/// The folder with the functions' zip files.
 fn zips() -> Option<PathBuf> {
     let folder = std::env::var_os("FINDATA_TEST_BUNDLE").map(PathBuf::from).filter(|path| path.exists());
     if folder.is_none() {
-        println!("skipped: FINDATA_TEST_BUNDLE names no folder with the functions' zips; ./dev test builds them");
+        println!(
+            "skipped: FINDATA_TEST_BUNDLE does not name a folder with the functions' zip files; ./dev test builds them"
+        );
     }
     folder
 }

@@ -1,4 +1,4 @@
-//! The real command.
+//! The real `findata` command.
 
 use std::{
     ffi::OsString,
@@ -12,9 +12,9 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{PATIENCE, home::Home};
+use super::{TIMEOUT, home::Home};
 
-/// A call of `findata` in the making.
+/// A `findata` command line being built.
 pub struct Command {
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
@@ -24,13 +24,13 @@ pub struct Command {
 /// A running `findata`; it is killed when dropped.
 pub struct Running {
     child: Child,
-    output: TempDir,
+    folder: TempDir,
 }
 
-/// How it ended.
+/// The result of a finished command.
 #[derive(Debug, Clone)]
-pub struct Ended {
-    /// Exit code; none after a signal.
+pub struct Output {
+    /// The exit code; `None` after a signal.
     pub code: Option<i32>,
     /// Standard output.
     pub stdout: String,
@@ -38,119 +38,120 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// `findata` with these arguments and a key, in an environment of its own.
+/// `findata` with these arguments and a test key, in an otherwise empty environment.
 pub fn findata(arguments: &[&str]) -> Command {
     Command { arguments: arguments.iter().map(OsString::from).collect(), variables: Vec::new(), closed_stdout: false }
         .key("test-key")
 }
 
-fn binary() -> PathBuf {
+/// The `findata` binary that was built with the profile of the tests.
+pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("the path of the test binary");
     let target = test.parent().and_then(Path::parent).expect("a target folder");
     let path = target.join("findata");
     assert!(
         path.exists(),
-        "{} is absent: build it first, with the profile of the tests: cargo build -p findata-local",
+        "{} does not exist: build it first with the same profile as the tests: cargo build -p findata-local",
         path.display()
     );
     path
 }
 
 impl Command {
-    /// One more argument.
+    /// Adds an argument.
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
-    /// An option with its value.
+    /// Adds an option and its value.
     pub fn option(self, name: &str, value: impl Into<OsString>) -> Self {
         self.arg(name).arg(value)
     }
 
-    /// The home, on the day of the synthetic world.
+    /// Sets the home, and the simulated world's day as today.
     pub fn home(self, home: &Home) -> Self {
         self.option("--home", home.path()).option("--today", super::home::today().to_string())
     }
 
-    /// The server.
+    /// Sets the FMP server.
     pub fn url(self, url: impl Into<String>) -> Self {
         self.option("--fmp-url", url.into())
     }
 
-    /// A variable.
+    /// Sets an environment variable.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.into(), value.into()));
         self
     }
 
-    /// The key.
+    /// Sets the API key.
     pub fn key(self, key: &str) -> Self {
         self.variable("FMP_API_KEY", key)
     }
 
-    /// Without a variable.
+    /// Removes an environment variable.
     pub fn without(mut self, variable: &str) -> Self {
         self.variables.retain(|(name, _)| name != variable);
         self
     }
 
-    /// Without a key.
+    /// Removes the API key.
     pub fn no_key(self) -> Self {
         self.without("FMP_API_KEY")
     }
 
-    /// With a standard output that nobody reads any more.
+    /// Closes the reading end of standard output.
     pub fn with_closed_stdout(mut self) -> Self {
         self.closed_stdout = true;
         self
     }
 
-    /// Starts it.
+    /// Starts the command.
     pub fn start(&self) -> Running {
-        let output = tempfile::tempdir().expect("a temporary folder");
-        let file = |name: &str| Stdio::from(File::create(output.path().join(name)).expect("a file"));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = |name: &str| Stdio::from(File::create(folder.path().join(name)).expect("a file"));
         let mut child = std::process::Command::new(binary())
             .args(&self.arguments)
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(output.path())
+            .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(if self.closed_stdout { Stdio::piped() } else { file("stdout") })
             .stderr(file("stderr"))
             .spawn()
             .expect("findata starts");
         drop(child.stdout.take());
-        Running { child, output }
+        Running { child, folder }
     }
 
-    /// Runs it to its end.
-    pub fn run(&self) -> Ended {
+    /// Runs the command to its end.
+    pub fn run(&self) -> Output {
         self.start().wait()
     }
 }
 
 impl Running {
-    /// Waits for its end.
-    pub fn wait(mut self) -> Ended {
+    /// Waits for the command to end.
+    pub fn wait(mut self) -> Output {
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
                 break status;
             }
-            assert!(begun.elapsed() < PATIENCE, "findata does not end: {}", self.read("stderr"));
+            assert!(begun.elapsed() < TIMEOUT, "findata did not exit in time: {}", self.read("stderr"));
             thread::sleep(Duration::from_millis(2));
         };
-        Ended { code: status.code(), stdout: self.read("stdout"), stderr: self.read("stderr") }
+        Output { code: status.code(), stdout: self.read("stdout"), stderr: self.read("stderr") }
     }
 
-    /// Whether it has ended.
+    /// Whether the command has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_some()
     }
 
-    /// Ends it with SIGKILL; whether it was still running.
+    /// Kills the command with SIGKILL. Returns whether it was still running.
     pub fn kill(mut self) -> bool {
         let running = !self.has_ended();
         let _ = self.child.kill();
@@ -158,9 +159,9 @@ impl Running {
         running
     }
 
-    /// Names in the folder it was started in, besides its own output.
+    /// Names of files in the working directory other than the captured output.
     pub fn left_behind(&self) -> Vec<OsString> {
-        let names = std::fs::read_dir(self.output.path()).expect("a folder").flatten().map(|entry| entry.file_name());
+        let names = std::fs::read_dir(self.folder.path()).expect("a folder").flatten().map(|entry| entry.file_name());
         names.filter(|name| name != "stdout" && name != "stderr").collect()
     }
 
@@ -175,7 +176,7 @@ impl Running {
     }
 
     fn read(&self, name: &str) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.output.path().join(name)).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join(name)).unwrap_or_default()).into_owned()
     }
 }
 
@@ -186,18 +187,21 @@ impl Drop for Running {
     }
 }
 
-impl Ended {
-    /// Standard output as the one JSON object it must be.
+impl Output {
+    /// Standard output, which must be exactly one JSON value.
     pub fn json(&self) -> Value {
-        ended_json(self)
+        let value: Value =
+            serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("stdout is not JSON ({e}): {self:#?}"));
+        assert!(value.is_object() || value.is_array(), "{self:#?}");
+        value
     }
 
-    /// The lines of standard error that the command itself wrote, without progress.
+    /// The error lines that the command wrote to standard error, without progress output.
     pub fn errors(&self) -> Vec<&str> {
         self.stderr.lines().filter(|line| line.starts_with("findata: ")).collect()
     }
 
-    /// Expects an exit code and exactly one line of its own on standard error, and gives that line.
+    /// Asserts the exit code and that standard error has exactly one error line; returns that line.
     pub fn failed(&self, code: i32) -> &str {
         assert_eq!(self.code, Some(code), "{self:#?}");
         let errors = self.errors();
@@ -205,12 +209,4 @@ impl Ended {
         assert!(!self.stderr.contains("panicked"), "{self:#?}");
         errors[0]
     }
-}
-
-/// Standard output as the one JSON object it must be.
-pub fn ended_json(ended: &Ended) -> Value {
-    let value: Value =
-        serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("stdout is no JSON ({e}): {ended:#?}"));
-    assert!(value.is_object() || value.is_array(), "{ended:#?}");
-    value
 }

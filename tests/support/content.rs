@@ -1,4 +1,4 @@
-//! What the published tables say, whenever and by whichever run they came to say it.
+//! The content of the published tables, independent of when and by which run it was written.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -6,18 +6,18 @@ use duckdb::Connection;
 
 use super::home::{Home, rows};
 
-/// Rows shown of a difference.
+/// Rows shown per difference.
 const SHOWN: usize = 5;
-/// Characters shown of a row.
+/// Characters shown per row.
 const WIDTH: usize = 200;
 
-/// Rows and an order-independent hash of every published table, without the columns that may depend on when or by
-/// which run a row came.
+/// The row count and an order-independent hash of every published table, without the columns that
+/// depend on when or by which run a row was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content(BTreeMap<String, (String, String)>);
 
 impl Home {
-    /// The content of its `analytics` and of `ops.quality`.
+    /// The content of `analytics` and `ops.quality`.
     pub fn content(&self) -> Content {
         let connection = self.open();
         let tables = tables(&connection, "findata");
@@ -34,14 +34,14 @@ impl Home {
         Content(tables.into_iter().map(of).collect())
     }
 
-    /// Where this home's `analytics` differs from another's; asserting on it shows the rows.
+    /// The differences between this home's `analytics` and another's. Asserting on the result shows
+    /// the rows.
     pub fn differences(&self, other: &Home) -> Differences {
-        self.differences_but(other, &[])
+        self.differences_except(other, &[])
     }
 
-    /// The same, without what some columns say.
-    pub fn differences_but(&self, other: &Home, columns: &[&str]) -> Differences {
-        let but = columns;
+    /// Like [`Home::differences`], ignoring some columns.
+    pub fn differences_except(&self, other: &Home, ignored: &[&str]) -> Differences {
         let mut found = BTreeMap::new();
         if self.content() != other.content() {
             let connection = Connection::open_in_memory().expect("a database in memory");
@@ -52,7 +52,7 @@ impl Home {
                     .expect("an attached warehouse");
             }
             for (table, columns) in tables(&connection, "mine") {
-                let columns: Vec<String> = columns.into_iter().filter(|c| !but.contains(&c.as_str())).collect();
+                let columns: Vec<String> = columns.into_iter().filter(|c| !ignored.contains(&c.as_str())).collect();
                 let columns = columns.join(", ");
                 let side = |a: &str, b: &str| {
                     let of = |home: &str| format!("select {columns} from {home}.{}", full_name(&table));
@@ -70,12 +70,12 @@ impl Home {
 
 type Rows = Vec<Vec<Option<String>>>;
 
-/// Rows that only one of two homes has, by table.
+/// The rows that only one of two homes has, by table.
 #[derive(PartialEq, Eq)]
 pub struct Differences(BTreeMap<String, (Rows, Rows)>);
 
 impl Differences {
-    /// Whether there is none.
+    /// Whether the two homes are equal.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -97,20 +97,20 @@ impl fmt::Debug for Differences {
 }
 
 impl Content {
-    /// Rows of a table.
+    /// The number of rows of a table.
     pub fn rows(&self, table: &str) -> u64 {
         self.0.get(table).and_then(|(rows, _)| rows.parse().ok()).unwrap_or_default()
     }
 }
 
-/// Whether a column may depend on when or by which run a row came.
-fn of_the_run(column: &str) -> bool {
+/// Whether a column may depend on when or by which run a row was written.
+fn is_run_metadata(column: &str) -> bool {
     ["run_id", "loaded_at", "observed_at", "computed_at", "updated_at", "created_at"].contains(&column)
         || column.starts_with("known_")
         || column.starts_with("valid_")
 }
 
-/// A table with its schema.
+/// A table name with its schema.
 fn full_name(table: &str) -> String {
     format!("{}.{table}", if table == "quality" { "ops" } else { "analytics" })
 }
@@ -123,7 +123,7 @@ fn tables(connection: &Connection, database: &str) -> BTreeMap<String, Vec<Strin
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in rows(connection, &query) {
         if let [Some(table), Some(column)] = row.as_slice()
-            && !of_the_run(column)
+            && !is_run_metadata(column)
         {
             found.entry(table.clone()).or_default().push(column.clone());
         }

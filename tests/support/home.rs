@@ -1,4 +1,4 @@
-//! A home in a temporary folder, and questions to its warehouse.
+//! A findata home in a temporary folder, and queries against its warehouse.
 
 use std::{
     collections::BTreeMap,
@@ -10,12 +10,12 @@ use chrono::NaiveDate;
 use duckdb::{AccessMode, Config, Connection};
 use tempfile::TempDir;
 
-/// The day on which the synthetic world of most tests stands; a Friday.
+/// Today in the simulated world of most tests; a Friday.
 pub fn today() -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 9, 18).expect("a day")
 }
 
-/// A home that goes when it is dropped.
+/// A findata home, deleted when dropped.
 pub struct Home {
     folder: TempDir,
 }
@@ -27,19 +27,19 @@ impl Default for Home {
 }
 
 impl Home {
-    /// A home where nothing is yet.
+    /// An empty home.
     pub fn new() -> Self {
         Home::default()
     }
 
-    /// A home with everything that another has.
+    /// A copy of another home.
     pub fn copy_of(other: &Home) -> Self {
         let home = Home::new();
         copy(other.path(), home.path());
         home
     }
 
-    /// Its folder.
+    /// The home's folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -54,7 +54,7 @@ impl Home {
         self.path().join("stage")
     }
 
-    /// A read-only session on its warehouse.
+    /// Opens the warehouse read-only.
     pub fn open(&self) -> Connection {
         let config = Config::default().access_mode(AccessMode::ReadOnly).expect("a configuration");
         Connection::open_with_flags(self.warehouse(), config).expect("a warehouse to read")
@@ -65,48 +65,48 @@ impl Home {
         rows(&self.open(), query)
     }
 
-    /// The rows of a query, NULL as `NULL` and columns apart by `|`.
+    /// The rows of a query as lines: columns separated by `|`, NULL as `NULL`.
     pub fn lines(&self, query: &str) -> Vec<String> {
         lines(self.rows(query))
     }
 
-    /// [`Home::lines`] of what was known on a day.
+    /// [`Home::lines`] as of a past day.
     pub fn lines_as_of(&self, day: NaiveDate, query: &str) -> Vec<String> {
         let connection = findata_duckdb::as_of::open(&self.warehouse(), day).expect("a warehouse as of a day");
         lines(rows(&connection, query))
     }
 
-    /// The only value of a query, NULL as `NULL`.
+    /// The single value of a query, NULL as `NULL`.
     pub fn text(&self, query: &str) -> String {
         let lines = self.lines(query);
         assert_eq!(lines.len(), 1, "{query}: {lines:?}");
         lines.into_iter().next().unwrap_or_default()
     }
 
-    /// The only value of a query as a whole number.
+    /// The single value of a query as an integer.
     pub fn count(&self, query: &str) -> i64 {
         let text = self.text(query);
-        text.parse().unwrap_or_else(|_| panic!("{query}: {text} is no number"))
+        text.parse().unwrap_or_else(|_| panic!("{query}: {text} is not an integer"))
     }
 
-    /// The only value of a query as a figure, `None` for NULL.
+    /// The single value of a query as a number, `None` for NULL.
     pub fn figure(&self, query: &str) -> Option<f64> {
         let text = self.text(query);
-        (text != "NULL").then(|| text.parse().unwrap_or_else(|_| panic!("{query}: {text} is no figure")))
+        (text != "NULL").then(|| text.parse().unwrap_or_else(|_| panic!("{query}: {text} is not a number")))
     }
 
-    /// The figures of the only row of a query by its columns, without those that are NULL.
+    /// The numbers in the single row of a query, by column; NULLs are left out.
     pub fn figures(&self, columns: &[&str], from: &str) -> BTreeMap<String, f64> {
         let mut rows = self.rows(&format!("select {} {from}", columns.join(", ")));
         assert_eq!(rows.len(), 1, "{from}");
         let known = columns.iter().zip(rows.remove(0)).filter_map(|(name, cell)| {
             let cell = cell?;
-            Some((name.to_string(), cell.parse().unwrap_or_else(|_| panic!("{name}: {cell} is no figure"))))
+            Some((name.to_string(), cell.parse().unwrap_or_else(|_| panic!("{name}: {cell} is not a number"))))
         });
         known.collect()
     }
 
-    /// Every file in it.
+    /// Every file in the home.
     pub fn files(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         walk(self.path(), &mut found);
@@ -114,7 +114,7 @@ impl Home {
         found
     }
 
-    /// Keys on its stage that begin so, unfinished files left out.
+    /// The keys on the stage with a prefix, without unfinished files.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         let root = self.stage();
         let key = |path: PathBuf| Some(path.strip_prefix(&root).ok()?.to_str()?.to_owned());
@@ -129,7 +129,7 @@ fn lines(rows: Vec<Vec<Option<String>>>) -> Vec<String> {
     rows.into_iter().map(line).collect()
 }
 
-/// The rows of a query on a session, every value as text.
+/// The rows of a query on a connection, every value as text.
 pub(crate) fn rows(connection: &Connection, query: &str) -> Vec<Vec<Option<String>>> {
     let texts = format!("select columns(*)::varchar from ({query}) q");
     let mut statement = connection.prepare(&texts).unwrap_or_else(|e| panic!("{query}: {e}"));

@@ -1,4 +1,4 @@
-//! The job in this process, through the same host as the command's.
+//! Runs in this process, through the same host that the command uses.
 
 use std::sync::{
     Arc,
@@ -28,68 +28,68 @@ use super::{
     wait,
 };
 
-/// Hears of nothing.
-pub struct Quiet;
+/// Ignores all progress.
+pub struct NoProgress;
 
-impl Progress for Quiet {
+impl Progress for NoProgress {
     fn planned(&self, _: &Plan) {}
     fn begins(&self, _: &'static str) {}
 }
 
-/// What to run against which server.
+/// What to run, and against which server.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// The server.
+    /// The FMP server's URL.
     pub url: String,
-    /// The key.
+    /// The API key.
     pub key: String,
-    /// Whose figures.
+    /// The symbols to run.
     pub symbols: Vec<String>,
-    /// The clock's day.
+    /// The day on the clock.
     pub today: NaiveDate,
-    /// How much.
+    /// The run's options.
     pub options: Options,
 }
 
 impl Job {
-    /// These symbols with 30 days of prices on [`today`].
+    /// A run of these symbols with 30 days of prices on [`today`].
     pub fn new(url: impl Into<String>, symbols: &[&str]) -> Self {
         let symbols = symbols.iter().map(ToString::to_string).collect();
         Job { url: url.into(), key: "test-key".into(), symbols, today: today(), options: Options::default() }.days(30)
     }
 
-    /// That many calendar days of prices, today among them, as `--days` has it.
+    /// Sets the number of calendar days of prices, including today, like `--days`.
     pub fn days(mut self, days: u64) -> Self {
         self.options.prices_from = Some(self.today - Days::new(days - 1));
         self
     }
 
-    /// On another day; prices stay.
+    /// Moves the clock to another day; the price range stays.
     pub fn on(mut self, today: NaiveDate) -> Self {
         self.today = today;
         self
     }
 
-    /// With other options.
+    /// Changes the options.
     pub fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
         change(&mut self.options);
         self
     }
 
-    /// Runs it to its end.
+    /// Runs it.
     ///
     /// # Errors
-    /// What ended it before it had a summary.
+    /// Whatever ended the run before it had a summary.
     pub fn run(&self, home: &Home) -> Result<Summary> {
         wait(async {
             let mut host = host(home, client(&self.url, &self.key), DayClock(self.today))?;
             claim_source(&host.stage, &self.url).await?;
-            host.run(&self.request(), &Quiet).await
+            host.run(&self.request(), &NoProgress).await
         })
     }
 
     /// Runs it and expects a summary.
-    pub fn done(&self, home: &Home) -> Summary {
+    pub fn run_ok(&self, home: &Home) -> Summary {
         self.run(home).unwrap_or_else(|e| panic!("the run ended without a summary: {e}"))
     }
 
@@ -104,14 +104,14 @@ pub fn request(symbols: &[&str], options: Options) -> Request {
     Request { run_id: run_id(), universe: Universe::Symbols(symbols), options, retry_of: None }
 }
 
-/// An id that no other run of this process has; later ones sort after earlier ones.
+/// A run id unique in this process; later ids sort after earlier ones.
 pub fn run_id() -> RunId {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let n = NEXT.fetch_add(1, Relaxed);
     RunId::new(DateTime::<Utc>::default() + chrono::Duration::seconds(n.into()), n)
 }
 
-/// A client without a limit of its own.
+/// A client without a rate limit.
 pub fn client(url: &str, key: &str) -> Fmp {
     let settings = ClientSettings {
         url: url.into(),
@@ -125,7 +125,7 @@ pub fn client(url: &str, key: &str) -> Fmp {
     Fmp::new(&settings).expect("a client")
 }
 
-/// Everything a run touches.
+/// Everything a run needs.
 ///
 /// # Errors
 /// The stage's and the warehouse's own.

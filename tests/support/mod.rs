@@ -1,15 +1,15 @@
-//! The helpers, one file a purpose.
+//! Test helpers, one file per purpose.
 
 pub mod bundle;
 pub mod command;
 pub mod content;
+pub mod fake_snowflake;
 pub mod home;
 pub mod job;
 pub mod parsers;
 pub mod python;
 pub mod replay;
-pub mod server;
-pub mod snowflake;
+pub mod simulator;
 
 use std::{
     future::Future,
@@ -20,30 +20,31 @@ use std::{
 
 use tokio::runtime::Runtime;
 
-/// Waits longer than anything here takes; it ends a test that would hang.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Longer than anything here takes; it ends a test that would otherwise hang.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The one runtime of the process: servers outlive a call, and tests stay plain functions.
+/// The only runtime of the process. Servers outlive a call, and tests stay plain functions.
 pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime"))
 }
 
-/// Drives a future to its end, on the runtime of the servers.
+/// Runs a future to completion on the runtime that the servers use.
 pub fn wait<T>(future: impl Future<Output = T>) -> T {
     runtime().block_on(future)
 }
 
-/// Waits until something holds; `what` is for the message if it never does.
+/// Waits until a condition holds. `what` appears in the message if it never does.
 pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(begun.elapsed() < TIMEOUT, "timed out waiting for: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// The folder of shared material beside the workspace. Where it is absent the test that asked for it is skipped, and says so.
+/// A file or folder of the shared material beside the workspace. If it is absent, prints that the
+/// calling test is skipped and returns `None`.
 pub fn shared_folder(part: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(part);
     if path.exists() {

@@ -1,14 +1,15 @@
-//! The parsers of Snowflake's SQL that are written in Python.
+//! The Python parsers of Snowflake's SQL.
 
 use std::{path::PathBuf, process::Command};
 
 use serde_json::{Value, json};
 
-use super::snowflake::Double;
+use super::fake_snowflake::FakeSnowflake;
 
-/// What sqlglot and sqlfluff say of these files, as a list of `[file, what is wrong]`; nothing where there is no Python for them.
-pub fn misread(files: &[PathBuf]) -> Value {
-    let Some(python) = Double::python() else { return json!([]) };
+/// The parse errors that sqlglot and sqlfluff find in these files, as a list of `[file, error]`;
+/// empty if the Python environment is missing.
+pub fn parse_errors(files: &[PathBuf]) -> Value {
+    let Some(python) = FakeSnowflake::python() else { return json!([]) };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/snowflake/parse_sql.py");
     let done = Command::new(python)
         .arg(script)
@@ -16,6 +17,6 @@ pub fn misread(files: &[PathBuf]) -> Value {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .expect("Python starts");
-    let told = String::from_utf8_lossy(&done.stdout);
-    serde_json::from_str(&told).unwrap_or_else(|e| panic!("{e}: {told} {}", String::from_utf8_lossy(&done.stderr)))
+    let stdout = String::from_utf8_lossy(&done.stdout);
+    serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{e}: {stdout} {}", String::from_utf8_lossy(&done.stderr)))
 }

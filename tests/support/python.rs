@@ -1,4 +1,5 @@
-//! Programs in Python that serve the tests: they say when they are ready, and end when their input does.
+//! Python programs that serve the tests. They print a line when they are ready and exit when their
+//! standard input closes.
 
 use std::{
     io::{BufRead, BufReader, Lines},
@@ -9,26 +10,28 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The Python that `./dev test` has prepared and named in a variable; `None`, and a word about it, where there is none.
-pub fn prepared(variable: &str, list: &str) -> Option<PathBuf> {
+/// The Python interpreter that `./dev test` prepared and named in an environment variable. Prints
+/// that the test is skipped and returns `None` if there is none.
+pub fn prepared_python(variable: &str, requirements: &str) -> Option<PathBuf> {
     let python = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
     if python.is_none() {
-        println!("skipped: {variable} names no Python with {list}; ./dev test prepares one");
+        println!("skipped: {variable} does not name a Python with {requirements}; ./dev test prepares one");
     }
     python
 }
 
-/// A running program, in a folder of its own; it ends when dropped, or with the tests.
+/// A running program with its own working directory. It ends when dropped, or with the test
+/// process.
 pub struct Program {
     child: Child,
-    /// Closed at the end of the process, which the program notices.
+    /// Closed when this process ends, which makes the program exit.
     pub(super) stdin: Option<ChildStdin>,
     pub(super) lines: Lines<BufReader<ChildStdout>>,
     folder: TempDir,
 }
 
 impl Program {
-    /// Starts a script of `tests/`.
+    /// Starts a script in `tests/`.
     pub fn start(
         python: &Path,
         script: &str,
@@ -50,18 +53,18 @@ impl Program {
         Program { stdin: child.stdin.take(), child, lines, folder }
     }
 
-    /// The next line that it says, which is JSON.
-    pub fn said(&mut self) -> Value {
+    /// Reads the next line of output, which must be JSON.
+    pub fn read_json(&mut self) -> Value {
         let line = self.lines.next().and_then(Result::ok).unwrap_or_default();
         serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?} {}", self.log()))
     }
 
-    /// What it wrote to its standard error.
+    /// What the program wrote to standard error.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder().join("log")).unwrap_or_default()
     }
 
-    /// Its folder.
+    /// The program's working directory.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -69,7 +72,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // One that notices ends what it started itself.
+        // A program that notices this also stops its own child processes.
         self.stdin.take();
         for _ in 0..50 {
             if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {

@@ -1,4 +1,4 @@
-//! A server that answers FMP's requests from what it was given.
+//! A server that answers FMP requests with prepared responses.
 
 use std::{
     collections::BTreeMap,
@@ -17,18 +17,18 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use super::{runtime, wait};
 
-/// What is asked for: endpoint, symbol, period; the last two may be empty.
+/// A request: endpoint, symbol and period; symbol and period may be empty.
 type Key = (String, String, String);
 type Reply = (u16, String);
 
-/// Answers by request. What was not given is answered with `[]`, as FMP does for what it does not know.
+/// Prepared responses by request. Any other request gets `[]`, as FMP returns for unknown symbols.
 #[derive(Debug, Default, Clone)]
 pub struct Replay {
     answers: BTreeMap<Key, Reply>,
-    /// Answered instead, so many times, before the request's own answer.
+    /// A response that replaces the first so many responses to every request.
     first: Option<(u32, Reply)>,
-    /// Answered instead, so many times, to this endpoint.
-    of_endpoint: BTreeMap<String, (u32, Reply)>,
+    /// Responses that replace the first so many responses of an endpoint.
+    endpoint_overrides: BTreeMap<String, (u32, Reply)>,
 }
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ struct Shared {
     calls: Mutex<Vec<String>>,
 }
 
-/// A running replay; it stops when dropped.
+/// A running replay server; it stops when dropped.
 pub struct ReplayServer {
     url: String,
     shared: Arc<Shared>,
@@ -47,35 +47,36 @@ pub struct ReplayServer {
 }
 
 impl Replay {
-    /// Without an answer.
+    /// A replay with no responses.
     pub fn new() -> Self {
         Replay::default()
     }
 
-    /// Answers a symbol's request with rows; a string is taken as it is, so that every digit stays.
+    /// Sets the rows returned for a symbol. The JSON text is sent unchanged, so every digit is
+    /// kept.
     pub fn answer(mut self, endpoint: &str, symbol: &str, period: &str, json: impl Into<String>) -> Self {
         self.answers.insert((endpoint.into(), symbol.into(), period.into()), (200, json.into()));
         self
     }
 
-    /// Answers every request so, always or only its first tries.
-    pub fn instead(mut self, times: Option<u32>, status: u16, body: &str) -> Self {
+    /// Answers every request with this response, for all attempts or only the first `times`.
+    pub fn respond_to_all(mut self, times: Option<u32>, status: u16, body: &str) -> Self {
         self.first = Some((times.unwrap_or(u32::MAX), (status, body.into())));
         self
     }
 
-    /// Answers every request to an endpoint so.
-    pub fn always(self, endpoint: &str, status: u16, body: &str) -> Self {
-        self.instead_of(endpoint, u32::MAX, status, body)
+    /// Answers every request to an endpoint with this response.
+    pub fn override_endpoint(self, endpoint: &str, status: u16, body: &str) -> Self {
+        self.fail_first(endpoint, u32::MAX, status, body)
     }
 
-    /// Answers the first tries of every request to an endpoint so.
-    pub fn instead_of(mut self, endpoint: &str, times: u32, status: u16, body: &str) -> Self {
-        self.of_endpoint.insert(endpoint.into(), (times, (status, body.into())));
+    /// Answers the first `times` attempts of every request to an endpoint with this response.
+    pub fn fail_first(mut self, endpoint: &str, times: u32, status: u16, body: &str) -> Self {
+        self.endpoint_overrides.insert(endpoint.into(), (times, (status, body.into())));
         self
     }
 
-    /// Starts answering.
+    /// Starts the server.
     pub fn start(self) -> ReplayServer {
         wait(async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
@@ -93,12 +94,12 @@ impl Replay {
 }
 
 impl ReplayServer {
-    /// Its address, `/stable` included.
+    /// The base URL, including `/stable`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Every call, as path and query.
+    /// All calls so far, as path and query.
     pub fn calls(&self) -> Vec<String> {
         self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -127,14 +128,14 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         *tries += 1;
         *tries
     };
-    let (status, body) = match (&shared.replay.first, shared.replay.of_endpoint.get(&endpoint)) {
+    let (status, body) = match (&shared.replay.first, shared.replay.endpoint_overrides.get(&endpoint)) {
         (Some((times, reply)), _) if tries <= *times => reply.clone(),
         (_, Some((times, reply))) if tries <= *times => reply.clone(),
         _ => {
             let key = (endpoint.clone(), value("symbol"), value("period"));
             let known = shared.replay.answers.get(&key).cloned();
             known.map_or((200, "[]".into()), |(status, body)| {
-                (status, within(&endpoint, &body, &value("from"), &value("to")))
+                (status, in_range(&endpoint, &body, &value("from"), &value("to")))
             })
         }
     };
@@ -142,8 +143,8 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// Bars of the days that were asked for, digits untouched.
-fn within(endpoint: &str, body: &str, from: &str, to: &str) -> String {
+/// The bars within the requested days, with their digits unchanged.
+fn in_range(endpoint: &str, body: &str, from: &str, to: &str) -> String {
     if !endpoint.starts_with("historical-price-eod") || from.is_empty() {
         return body.to_owned();
     }

@@ -1,26 +1,26 @@
-//! The command itself on S3 and the double: what a person with a Snowflake account runs.
+//! The command itself with S3 and the fake Snowflake: what the owner of a Snowflake account runs.
 
 use findata_fmp_simulator::Options;
 use findata_pipeline::ports::warehouse::Warehouse;
-use findata_tests::{Command, Double, Home, Job, Server, ended_json, findata, today, wait};
+use findata_tests::{Command, FakeSnowflake, Home, Job, Simulator, findata, today, wait};
 
-use super::{contract::set_up, same};
+use super::{comparison, contract::set_up};
 
-/// `findata` with the double as Snowflake and the S3 beside it.
-fn on_the_double(arguments: &[&str], double: &Double, database: &str) -> Command {
-    let settings = double.settings(database);
+/// `findata` with the fake as Snowflake and the S3 beside it.
+fn findata_on_the_fake(arguments: &[&str], fake: &FakeSnowflake, database: &str) -> Command {
+    let settings = fake.settings(database);
     findata(arguments)
         .option("--today", today().to_string())
         .option("--warehouse", "snowflake")
-        .option("--stage", double.place(database))
+        .option("--stage", fake.stage_url(database))
         .variable("SNOWFLAKE_ACCOUNT", &settings.account)
         .variable("SNOWFLAKE_USER", &settings.user)
-        .variable("SNOWFLAKE_PRIVATE_KEY", double.key())
+        .variable("SNOWFLAKE_PRIVATE_KEY", fake.key())
         .variable("SNOWFLAKE_DATABASE", database)
         .variable("SNOWFLAKE_SCHEMA", "public")
         .variable("SNOWFLAKE_STAGE", "public.own")
         .variable("SNOWFLAKE_URL", settings.url.as_deref().unwrap())
-        .variable("AWS_ENDPOINT_URL", double.s3())
+        .variable("AWS_ENDPOINT_URL", fake.s3())
         .variable("AWS_REGION", "us-east-1")
         .variable("AWS_ACCESS_KEY_ID", "test")
         .variable("AWS_SECRET_ACCESS_KEY", "test")
@@ -28,51 +28,51 @@ fn on_the_double(arguments: &[&str], double: &Double, database: &str) -> Command
 
 #[test]
 fn the_command_fills_snowflake_as_it_fills_duckdb() {
-    let Some(double) = Double::shared() else { return };
+    let Some(fake) = FakeSnowflake::shared() else { return };
     let database = "command";
-    let mut warehouse = double.warehouse(database);
+    let mut warehouse = fake.warehouse(database);
     wait(set_up(&mut warehouse));
-    let stage = format!("create stage public.own url = '{}/'", double.place(database));
+    let stage = format!("create stage public.own url = '{}/'", fake.stage_url(database));
     wait(warehouse.execute(&stage)).unwrap();
 
-    let server = Server::of(3);
+    let server = Simulator::with_symbols(3);
     let symbols = server.symbols();
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
     let home = Home::new();
-    Job::new(server.url(), &symbols).days(30).done(&home);
+    Job::new(server.url(), &symbols).days(30).run_ok(&home);
     let run = || {
-        on_the_double(&["run", "--json", "--days", "30"], double, database)
+        findata_on_the_fake(&["run", "--json", "--days", "30"], fake, database)
             .url(server.url())
             .option("--symbols", symbols.join(","))
     };
-    let ended = run().run();
-    assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let summary = ended_json(&ended);
+    let output = run().run();
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let summary = output.json();
     assert_eq!(summary["warehouse"]["resumes"], 1, "{summary}");
     assert!(summary["warehouse"]["statements"].as_u64().unwrap() > 100, "{summary}");
     assert!(summary["cost"]["snowflake_credits"].as_f64().unwrap() > 0.0, "{summary}");
     assert!(summary["cost"]["s3_puts"].as_u64().unwrap() > 5, "{summary}");
-    same::expect(&home, double, database);
+    comparison::assert_same_tables(&home, fake, database);
 
     let again = run().run();
-    let summary = ended_json(&again);
+    let summary = again.json();
     assert_eq!((again.code, summary["calls"].as_u64()), (Some(0), Some(0)), "{again:#?}");
-    same::expect(&home, double, database);
+    comparison::assert_same_tables(&home, fake, database);
 
-    let plan = on_the_double(&["plan", "--json", "--days", "30"], double, database).url(server.url());
+    let plan = findata_on_the_fake(&["plan", "--json", "--days", "30"], fake, database).url(server.url());
     let plan = plan.option("--symbols", symbols.join(",")).run();
-    assert_eq!(ended_json(&plan)["calls"], 0, "{plan:#?}");
-    let shown = on_the_double(&["sql", "select 1"], double, database).run();
-    assert_eq!(shown.code, Some(2));
-    assert!(shown.stderr.contains("reads DuckDB"), "{}", shown.stderr);
+    assert_eq!(plan.json()["calls"], 0, "{plan:#?}");
+    let rejected = findata_on_the_fake(&["sql", "select 1"], fake, database).run();
+    assert_eq!(rejected.code, Some(2));
+    assert!(rejected.stderr.contains("reads DuckDB"), "{}", rejected.stderr);
     wait(warehouse.close()).unwrap();
 }
 
 #[test]
-fn what_is_wrong_with_snowflake_or_s3_is_said_before_a_call() {
-    let Some(double) = Double::shared() else { return };
-    let server = Server::start(Options { symbols: 3, today: today(), ..Options::default() });
-    let run = || on_the_double(&["run", "--symbols", "AAPL"], double, "wrong").url(server.url());
+fn snowflake_and_s3_configuration_errors_are_reported_before_any_call() {
+    let Some(fake) = FakeSnowflake::shared() else { return };
+    let server = Simulator::start(Options { symbols: 3, today: today(), ..Options::default() });
+    let run = || findata_on_the_fake(&["run", "--symbols", "AAPL"], fake, "wrong").url(server.url());
     let calls = server.calls();
     let cases = [
         (
@@ -93,10 +93,10 @@ fn what_is_wrong_with_snowflake_or_s3_is_said_before_a_call() {
         (run().variable("SNOWFLAKE_PRIVATE_KEY", "no key"), 5, "PKCS#8"),
     ];
     for (command, code, text) in cases {
-        let ended = command.run();
-        assert_eq!(ended.code, Some(code), "{text}: {ended:#?}");
-        assert!(ended.stderr.contains(text), "{text}: {}", ended.stderr);
-        assert!(!ended.stderr.contains("PRIVATE KEY--"), "{}", ended.stderr);
+        let output = command.run();
+        assert_eq!(output.code, Some(code), "{text}: {output:#?}");
+        assert!(output.stderr.contains(text), "{text}: {}", output.stderr);
+        assert!(!output.stderr.contains("PRIVATE KEY--"), "{}", output.stderr);
     }
     assert_eq!(server.calls(), calls);
 }

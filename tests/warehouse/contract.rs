@@ -1,4 +1,4 @@
-//! Statements, values, transactions, counts, errors.
+//! Statements, values, transactions, row counts and errors.
 
 use findata_domain::{Error, catalog::CATALOG};
 use findata_models::{PUBLISHED, TABLES, hashes};
@@ -8,13 +8,13 @@ use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
 use super::{Files, on_every_warehouse};
 
 on_every_warehouse!(
-    the_set_up_may_be_repeated,
-    values_come_back_as_they_went,
-    a_transaction_is_all_or_nothing,
+    the_setup_can_be_repeated,
+    values_survive_a_round_trip,
+    transactions_are_atomic,
     changed_rows_are_counted,
     rows_are_appended,
-    no_value_becomes_sql,
-    errors_say_what_to_do,
+    no_value_can_inject_sql,
+    errors_are_classified_and_fit_on_one_line,
 );
 
 pub(crate) async fn set_up(warehouse: &mut impl Warehouse) {
@@ -26,7 +26,7 @@ pub(crate) async fn set_up(warehouse: &mut impl Warehouse) {
     }
 }
 
-/// A new table of `ops`; an account keeps it from one run of the tests to the next.
+/// A new table in `ops`; on an account it remains until the next test run.
 async fn table(warehouse: &mut impl Warehouse, name: &str, columns: &str) {
     warehouse.execute("create schema if not exists ops").await.unwrap();
     warehouse.execute(&format!("drop table if exists ops.{name}")).await.unwrap();
@@ -38,7 +38,7 @@ async fn count(warehouse: &mut impl Warehouse, table: &str) -> String {
     rows[0][0].clone().unwrap()
 }
 
-async fn the_set_up_may_be_repeated(warehouse: &mut impl Warehouse, _: &Files) {
+async fn the_setup_can_be_repeated(warehouse: &mut impl Warehouse, _: &Files) {
     set_up(warehouse).await;
     set_up(warehouse).await;
     for dataset in CATALOG {
@@ -53,7 +53,7 @@ async fn the_set_up_may_be_repeated(warehouse: &mut impl Warehouse, _: &Files) {
     }
 }
 
-async fn values_come_back_as_they_went(warehouse: &mut impl Warehouse, _: &Files) {
+async fn values_survive_a_round_trip(warehouse: &mut impl Warehouse, _: &Files) {
     table(warehouse, "contract_values", "kind varchar, value varchar").await;
     let cases = [
         ("decimal(38, 6)", "99999999999999999999999999999999.999999"),
@@ -73,7 +73,7 @@ async fn values_come_back_as_they_went(warehouse: &mut impl Warehouse, _: &Files
     for (kind, text) in cases {
         let cast = format!("select cast({} as {kind})::varchar, null::{kind}::varchar", literal(text));
         let rows = warehouse.query(&cast).await.unwrap_or_else(|e| panic!("{text}: {e}"));
-        // Snowflake shows all digits of a fraction that was asked for.
+        // Snowflake prints all digits of the requested fraction of a second.
         let got = rows[0][0].clone().unwrap();
         let got = if kind == "timestamp" { got.trim_end_matches('0').to_owned() } else { got };
         assert_eq!((got.as_str(), rows[0][1].as_deref()), (text, None), "{kind}");
@@ -87,7 +87,7 @@ async fn values_come_back_as_they_went(warehouse: &mut impl Warehouse, _: &Files
     assert_eq!(warehouse.query(sum).await.unwrap(), [[Some("0.300000".to_owned())]]);
 }
 
-async fn a_transaction_is_all_or_nothing(warehouse: &mut impl Warehouse, _: &Files) {
+async fn transactions_are_atomic(warehouse: &mut impl Warehouse, _: &Files) {
     table(warehouse, "contract_ledger", "n bigint").await;
     let insert = |n: u32| format!("insert into ops.contract_ledger values ({n})");
     in_transaction(warehouse, &[insert(1), insert(2)]).await.unwrap();
@@ -118,9 +118,9 @@ async fn changed_rows_are_counted(warehouse: &mut impl Warehouse, _: &Files) {
         ("drop table gone", 0),
     ] {
         let done = warehouse.execute(statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
-        // What a CREATE .. AS or a DROP says is its engine's own.
+        // The count reported for CREATE .. AS or DROP depends on the engine.
         let counts = ["insert", "update", "delete"].iter().any(|word| statement.starts_with(word));
-        assert!(!counts || done == changed, "{statement}: {done} and not {changed}");
+        assert!(!counts || done == changed, "{statement}: {done} instead of {changed}");
     }
     assert_eq!(count(warehouse, "ops.contract_counts").await, "3");
 }
@@ -146,7 +146,7 @@ async fn rows_are_appended(warehouse: &mut impl Warehouse, _: &Files) {
     assert_eq!(text, [[some("it's \\")]]);
 }
 
-async fn no_value_becomes_sql(warehouse: &mut impl Warehouse, _: &Files) {
+async fn no_value_can_inject_sql(warehouse: &mut impl Warehouse, _: &Files) {
     table(warehouse, "contract_safe", "text varchar").await;
     let attempts = [
         "'; drop table ops.contract_safe; --",
@@ -168,7 +168,7 @@ async fn no_value_becomes_sql(warehouse: &mut impl Warehouse, _: &Files) {
     assert_eq!(count(warehouse, "ops.contract_safe").await, (2 * attempts.len()).to_string());
 }
 
-async fn errors_say_what_to_do(warehouse: &mut impl Warehouse, _: &Files) {
+async fn errors_are_classified_and_fit_on_one_line(warehouse: &mut impl Warehouse, _: &Files) {
     for statement in [
         "selec 1",
         "select * from ops.no_such_table",

@@ -1,4 +1,4 @@
-//! Landing files into `incoming`.
+//! Copying landing files into `incoming`.
 
 use chrono::{TimeZone, Utc};
 use findata_domain::{
@@ -14,9 +14,9 @@ use findata_tests::run_id;
 
 use super::{Files, on_every_warehouse};
 
-on_every_warehouse!(landing_files_come_in_typed_and_counted);
+on_every_warehouse!(landing_files_are_copied_in_typed_and_counted);
 
-/// A value of every type that no float could hold or no careless quoting keep.
+/// For each type a value that a float could not hold or careless quoting would break.
 fn value(column: &Column) -> &'static str {
     match column.kind {
         Kind::Text => "it's \\ \"quoted\" · 株式会社",
@@ -47,13 +47,13 @@ async fn land(dataset: &'static Dataset, stage: &DirectoryStage) -> Vec<StagedFi
     files
 }
 
-async fn landing_files_come_in_typed_and_counted(warehouse: &mut impl Warehouse, place: &Files) {
+async fn landing_files_are_copied_in_typed_and_counted(warehouse: &mut impl Warehouse, place: &Files) {
     let folder = tempfile::tempdir().unwrap();
     let stage = DirectoryStage::open(folder.path()).unwrap();
     for dataset in CATALOG {
         let files = land(dataset, &stage).await;
-        if !place.bring(&stage, &files).await {
-            println!("skipped: nothing can be put on the account's stage from here");
+        if !place.copy_files(&stage, &files).await {
+            println!("skipped: the tests cannot write to the account's stage");
             return;
         }
         warehouse.copy_in(dataset, &files).await.unwrap_or_else(|e| panic!("{}: {e}", dataset.name));
@@ -63,7 +63,7 @@ async fn landing_files_come_in_typed_and_counted(warehouse: &mut impl Warehouse,
             files.iter().map(|f| vec![some(&f.key), some(&f.rows.to_string()), some(&f.quarantined.to_string())]);
         assert_eq!(warehouse.query(counts).await.unwrap(), wanted.collect::<Vec<_>>(), "{}", dataset.name);
 
-        // Compared by the warehouse itself, whose texts of timestamps and doubles are its own.
+        // Compared inside the warehouse, because engines print timestamps and doubles differently.
         let same = |c: &Column| match c.kind {
             Kind::Text => format!("{} = 'it''s \\ \"quoted\" · 株式会社'", c.name),
             kind => format!("{} = cast('{}' as {})", c.name, value(c), kind.sql()),

@@ -1,18 +1,18 @@
-//! The contract of the warehouse port: the same tests on DuckDB, on the double of Snowflake, and on a Snowflake account
-//! where the `SNOWFLAKE_` variables name one.
+//! The contract of the warehouse port: the same tests on DuckDB, on the fake Snowflake, and on a
+//! Snowflake account if the `SNOWFLAKE_` variables name one.
 
 mod command;
+pub(crate) mod comparison;
 pub(crate) mod contract;
-mod days;
-mod double;
+mod crash_recovery;
+mod fake;
+mod fault_recovery;
 mod faults;
-mod job_faults;
-mod killed;
+mod full_run;
 mod landing;
+mod multi_day;
 mod privileges;
-pub(crate) mod same;
-mod sent;
-mod whole_job;
+mod statement_grammar;
 
 use findata_duckdb::DuckDb;
 use findata_local::stage::DirectoryStage;
@@ -21,29 +21,30 @@ use findata_pipeline::{
     ports::{stage::Stage, warehouse::Warehouse},
 };
 use findata_snowflake::{Settings, Snowflake};
-use findata_tests::{Double, Home, wait};
+use findata_tests::{FakeSnowflake, Home, wait};
 use secrecy::SecretString;
 
-/// Where the landing files of a warehouse are to lie.
+/// Where a warehouse reads its landing files from.
 enum Files {
     Folder(Home),
-    Double(&'static Double),
+    Fake(&'static FakeSnowflake),
     /// A bucket that the tests cannot write to.
     Elsewhere,
 }
 
 impl Files {
-    /// Puts files that are on a stage where the warehouse reads them; `false` where the tests cannot.
-    async fn bring(&self, stage: &DirectoryStage, files: &[StagedFile]) -> bool {
+    /// Copies files from a stage to where the warehouse reads them. Returns `false` if the tests
+    /// cannot write there.
+    async fn copy_files(&self, stage: &DirectoryStage, files: &[StagedFile]) -> bool {
         for file in files {
             let body = stage.get(&file.key).await.unwrap().unwrap().body.to_vec();
             match self {
                 Files::Folder(home) => {
                     DirectoryStage::open(&home.stage()).unwrap().put_if_absent(&file.key, body.into()).await.unwrap();
                 }
-                Files::Double(double) => {
+                Files::Fake(fake) => {
                     let key = file.key.clone();
-                    tokio::task::block_in_place(|| double.put(&key, body));
+                    tokio::task::block_in_place(|| fake.put(&key, body));
                 }
                 Files::Elsewhere => return false,
             }
@@ -58,19 +59,19 @@ fn duckdb() -> (DuckDb, Files) {
     (DuckDb::open(&home.warehouse(), stage.root()).unwrap(), Files::Folder(home))
 }
 
-fn double(database: &str) -> Option<(Snowflake, Files)> {
-    let double = Double::shared()?;
-    Some((double.warehouse(database), Files::Double(double)))
+fn fake(database: &str) -> Option<(Snowflake, Files)> {
+    let fake = FakeSnowflake::shared()?;
+    Some((fake.warehouse(database), Files::Fake(fake)))
 }
 
-/// A session on a real account: a database of its own for tests, with an external stage in it.
-#[expect(clippy::disallowed_methods, reason = "the edge of the tests reads the environment")]
+/// A session on a real account: a database reserved for tests, with an external stage.
+#[expect(clippy::disallowed_methods, reason = "test entry points may read the environment")]
 fn account(_: &str) -> Option<(Snowflake, Files)> {
     let variable = |name: &str| std::env::var(format!("SNOWFLAKE_{name}")).ok().filter(|text| !text.is_empty());
     let required = ["ACCOUNT", "USER", "PRIVATE_KEY", "ROLE", "WAREHOUSE", "DATABASE"];
     let missing: Vec<&str> = required.into_iter().filter(|name| variable(name).is_none()).collect();
     if !missing.is_empty() {
-        println!("skipped: no Snowflake account, since there is no SNOWFLAKE_{}", missing.join(", no SNOWFLAKE_"));
+        println!("skipped: no Snowflake account; missing SNOWFLAKE_{}", missing.join(", SNOWFLAKE_"));
         return None;
     }
     let text = |name: &str| variable(name).unwrap_or_default();
@@ -92,7 +93,7 @@ fn account(_: &str) -> Option<(Snowflake, Files)> {
     Some((Snowflake::new(settings).unwrap(), Files::Elsewhere))
 }
 
-/// The same tests on every warehouse.
+/// Generates each test once per warehouse.
 /// Ends a session.
 fn close(warehouse: &mut impl Warehouse) {
     wait(warehouse.close()).unwrap();
@@ -107,10 +108,10 @@ macro_rules! on_every_warehouse {
                 super::super::wait(super::$contract(&mut warehouse, &files));
             })*
         }
-        mod on_the_double {
+        mod on_the_fake {
             $(#[test]
             fn $contract() {
-                let Some((mut warehouse, files)) = super::super::double(stringify!($contract)) else { return };
+                let Some((mut warehouse, files)) = super::super::fake(stringify!($contract)) else { return };
                 super::super::wait(super::$contract(&mut warehouse, &files));
                 super::super::close(&mut warehouse);
             })*

@@ -1,32 +1,34 @@
-//! FMP's answers made of SEC's facts.
+//! FMP responses built from SEC facts.
 
 use findata_tests::Replay;
 use serde_json::{Value, json};
 
 use super::facts::{Facts, Item, Quarter, Span};
 
-/// Whether the quarter answers have the fourth quarter, which a company files inside its year only.
+/// Whether the quarterly responses include the fourth quarter, which companies file only as part of
+/// the year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FourthQuarter {
-    /// The year less the three quarters, as FMP has it.
+    /// The year less the first three quarters, as FMP has it.
     Computed,
-    /// Not there: the year alone says what it was.
+    /// Left out: only the year contains it.
     LeftOut,
 }
 
-/// A company, and the splits since its facts begin.
+/// A company, and its splits since its facts begin.
 pub(super) struct Company {
     pub(super) symbol: &'static str,
     pub(super) file: &'static str,
-    /// Day, and new shares for one old.
+    /// Day, and new shares per old share.
     pub(super) splits: &'static [(&'static str, i64)],
 }
 
-/// A server that answers with a company's facts.
+/// A replay with a company's facts.
 pub(super) fn replay(company: &Company, facts: &Facts, fourth: FourthQuarter) -> Replay {
     let symbol = company.symbol;
     let newest = facts.quarters.iter().rev().find_map(|q| facts.amount(Item::SharesDiluted, Span::Quarter, q.end));
-    // Any price will do; the count that follows from it tells on which split basis the older ones are.
+    // Any price will do. The share count that follows from price and market cap shows the current
+    // split basis.
     let profile = json!([{"symbol": symbol, "companyName": symbol, "currency": "USD", "sector": "Technology",
         "price": 100, "marketCap": 100 * newest.unwrap()}]);
     let bar = json!([{"symbol": symbol, "date": "2026-05-29", "open": 100, "high": 100, "low": 100, "close": 100, "volume": 1}]);
@@ -39,7 +41,7 @@ pub(super) fn replay(company: &Company, facts: &Facts, fourth: FourthQuarter) ->
         .answer("profile", symbol, "", profile.to_string())
         .answer("historical-price-eod/full", symbol, "", bar.to_string())
         .answer("splits", symbol, "", Value::from(splits).to_string());
-    // Newest first, as FMP answers.
+    // Newest first, as in FMP's responses.
     let quarters: Vec<Quarter> = facts.quarters.iter().rev().copied().collect();
     for (endpoint, row) in [
         ("income-statement", income as fn(&Facts, Quarter, bool) -> Option<Value>),
@@ -65,7 +67,7 @@ pub(super) fn replay(company: &Company, facts: &Facts, fourth: FourthQuarter) ->
     replay
 }
 
-/// A period's header; it was accepted when its net income was first filed.
+/// The header fields of a period; it was accepted when its net income was first filed.
 fn header(symbol: &str, facts: &Facts, quarter: Quarter, annual: bool) -> Value {
     let span = if quarter.number == 4 { Span::Year } else { Span::Quarter };
     let (filed, _) = facts.days(Item::NetIncome, span, quarter.end).unwrap();
@@ -80,7 +82,8 @@ fn income(facts: &Facts, quarter: Quarter, annual: bool) -> Option<Value> {
         (false, 4) => fourth_quarter(facts, item, quarter),
         (false, _) => facts.amount(item, Span::Quarter, quarter.end),
     };
-    // Per-share figures do not subtract: the fourth quarter has them where they were filed, as they were until 2020.
+    // Per-share figures cannot be subtracted. The fourth quarter has them only if they were filed,
+    // which was the case until 2020.
     let span = if annual { Span::Year } else { Span::Quarter };
     let figure = |item| facts.at_first(item, span, quarter.end);
     Some(json!({"revenue": amount(Item::Revenue)?, "netIncome": amount(Item::NetIncome)?,
@@ -88,7 +91,7 @@ fn income(facts: &Facts, quarter: Quarter, annual: bool) -> Option<Value> {
         "weightedAverageShsOut": figure(Item::Shares), "weightedAverageShsOutDil": figure(Item::SharesDiluted)}))
 }
 
-/// The year less its three quarters, or less its nine months where not all three were filed.
+/// The year less its first three quarters, or less its nine months if not all three were filed.
 fn fourth_quarter(facts: &Facts, item: Item, fourth: Quarter) -> Option<i64> {
     let year = facts.amount(item, Span::Year, fourth.end)?;
     let of_the_year: Vec<&Quarter> = facts.quarters.iter().filter(|q| q.year == fourth.year && q.number < 4).collect();
@@ -106,7 +109,7 @@ fn balance(facts: &Facts, quarter: Quarter, _: bool) -> Option<Value> {
     Some(json!({"totalAssets": amount(Item::Assets)?, "totalStockholdersEquity": amount(Item::Equity)?}))
 }
 
-/// Cash flows are filed from the beginning of the year on: a quarter is what came since the last one.
+/// Cash flows are filed as year-to-date amounts: a quarter is the increase since the previous one.
 fn cash_flow(facts: &Facts, quarter: Quarter, annual: bool) -> Option<Value> {
     let before = facts.quarters.iter().find(|q| (q.year, q.number + 1) == (quarter.year, quarter.number));
     let amount = |item| {

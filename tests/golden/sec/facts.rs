@@ -1,10 +1,11 @@
-//! SEC's company facts: what was filed, by item, length and end of the period.
+//! SEC company facts: what was filed, by item, length and end of the period.
 //!
-//! Every number stands in the file once a filing: first in its own report, then as the comparative of later ones. Amounts are
-//! taken from the last filing, as FMP overwrites in place, and because only restated quarters add up to the year as filed (NVIDIA
-//! restated two quarters of fiscal 2017 before the year was out). Per-share figures and share counts are taken from the first one,
-//! for they are told on the split basis of their filing. `fy` and `fp` of a fact say which report it was in and not which period
-//! it is of, so nothing here looks at them.
+//! The file has every number once per filing: first in its own report, then as a comparative in
+//! later ones. Amounts are taken from the last filing, because FMP overwrites in place and because
+//! only restated quarters add up to the filed year (NVIDIA restated two quarters of fiscal 2017
+//! during the year). Per-share figures and share counts are taken from the first filing, because
+//! they are on the split basis of their filing. The `fy` and `fp` fields of a fact name the report
+//! it was in, not the period it describes, so they are ignored.
 
 use std::{collections::BTreeMap, fs};
 
@@ -12,7 +13,7 @@ use chrono::{Datelike, NaiveDate};
 use findata_tests::shared_folder;
 use serde_json::{Number, Value};
 
-/// What is read.
+/// The items that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Item {
     Revenue,
@@ -27,7 +28,7 @@ pub(super) enum Item {
     SharesDiluted,
 }
 
-/// Items with the tags they were filed under over the years, and their unit.
+/// Items with their unit and the tags they were filed under over the years.
 const TAGS: [(Item, &str, &[&str]); 10] = [
     (Item::Revenue, "USD", &["Revenues", "SalesRevenueNet", "RevenueFromContractWithCustomerExcludingAssessedTax"]),
     (Item::NetIncome, "USD", &["NetIncomeLoss"]),
@@ -48,7 +49,7 @@ const TAGS: [(Item, &str, &[&str]); 10] = [
     (Item::SharesDiluted, "shares", &["WeightedAverageNumberOfDilutedSharesOutstanding"]),
 ];
 
-/// How long a period is; the number is that of the quarters.
+/// The length of a period; the number is in quarters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Span {
     Instant = 0,
@@ -59,7 +60,8 @@ pub(super) enum Span {
 }
 
 impl Span {
-    /// Of so many days, weeks of 13, 14, 26, 27, 39, 40, 52 and 53 among them; none for anything else.
+    /// The span of this many days, including periods of 13, 14, 26, 27, 39, 40, 52 and 53 weeks;
+    /// `None` for anything else.
     fn of(days: i64) -> Option<Span> {
         match days {
             80..=100 => Some(Span::Quarter),
@@ -91,25 +93,25 @@ pub(super) struct Quarter {
     pub(super) end: NaiveDate,
 }
 
-/// A company's facts, every number's filings oldest first.
+/// A company's facts; the filings of each number are sorted oldest first.
 #[derive(Debug)]
 pub(super) struct Facts {
     filed: BTreeMap<(Item, Span, NaiveDate), Vec<Filed>>,
-    /// Ends of fiscal years.
+    /// The ends of the fiscal years.
     years: Vec<NaiveDate>,
     /// Every quarter after the first year end, oldest first.
     pub(super) quarters: Vec<Quarter>,
 }
 
 impl Facts {
-    /// Those of a file; nothing where it is absent.
+    /// Reads a file; `None` if it is absent.
     pub(super) fn read(file: &str) -> Option<Facts> {
         let path = shared_folder(&format!("sec/{file}"))?;
         let all: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
         let mut filed: BTreeMap<_, Vec<Filed>> = BTreeMap::new();
         for (item, unit, tags) in TAGS {
             for fact in tags.iter().flat_map(|tag| all["facts"]["us-gaap"][tag]["units"][unit].as_array()).flatten() {
-                // A proxy statement tags what it pays by, not what was reported.
+                // A proxy statement tags figures used for executive pay, not reported ones.
                 if fact["form"] == "DEF 14A" {
                     continue;
                 }
@@ -130,7 +132,7 @@ impl Facts {
         let years = filed.keys().filter(|(item, span, _)| (*item, *span) == (Item::NetIncome, Span::Year));
         let years = years.map(|(_, _, end)| *end).collect();
         let mut facts = Facts { filed, years, quarters: Vec::new() };
-        facts.quarters = facts.dated();
+        facts.quarters = facts.list_quarters();
         Some(facts)
     }
 
@@ -139,7 +141,7 @@ impl Facts {
         self.filed.get(&(item, span, end))?.last()?.value.as_i64()
     }
 
-    /// A figure as first filed.
+    /// A number as first filed.
     pub(super) fn at_first(&self, item: Item, span: Span, end: NaiveDate) -> Option<&Number> {
         Some(&self.filed.get(&(item, span, end))?.first()?.value)
     }
@@ -150,23 +152,23 @@ impl Facts {
         Some((versions.first()?.on, versions.last()?.on))
     }
 
-    /// Ends of periods of an item.
+    /// The period ends of an item.
     pub(super) fn ends(&self, item: Item, span: Span) -> impl Iterator<Item = NaiveDate> + '_ {
         self.filed.keys().filter(move |(i, s, _)| (*i, *s) == (item, span)).map(|(_, _, end)| *end)
     }
 
-    /// The end of the fiscal year that is called so: by the calendar year in which it ends.
+    /// The end of a fiscal year, named by the calendar year in which it ends.
     pub(super) fn year_end(&self, year: i32) -> NaiveDate {
         *self.years.iter().find(|end| end.year() == year).unwrap_or_else(|| panic!("no fiscal {year}"))
     }
 
-    /// The last end of a fiscal year before a day.
+    /// The last fiscal year end before a day.
     pub(super) fn year_end_before(&self, day: NaiveDate) -> Option<NaiveDate> {
         self.years.iter().rev().find(|end| **end < day).copied()
     }
 
-    /// The quarters by the calendar: which of its year one is follows from the days since the last year end.
-    fn dated(&self) -> Vec<Quarter> {
+    /// All quarters. The number of a quarter follows from the days since the last year end.
+    fn list_quarters(&self) -> Vec<Quarter> {
         let mut ends: Vec<NaiveDate> = self.ends(Item::NetIncome, Span::Quarter).chain(self.years.clone()).collect();
         ends.sort();
         ends.dedup();

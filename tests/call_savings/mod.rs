@@ -1,0 +1,36 @@
+//! How few calls a run makes when calls are limited, without missing any data.
+
+mod completeness;
+mod daily_calls;
+
+use chrono::NaiveDate;
+use findata_fmp::{FmpPlan, SourceKind};
+use findata_fmp_simulator::{Options, Plan};
+use findata_pipeline::summary::Summary;
+use findata_tests::{Home, Job, Simulator};
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// A world on a given day, as seen with a key of a plan.
+fn server(symbols: usize, today: &str, plan: Plan) -> Simulator {
+    let anchor = Some(day("2026-08-01"));
+    Simulator::start(Options { symbols, today: day(today), anchor, plan, ..Options::default() })
+}
+
+/// A run of all symbols of the server with a month of prices.
+fn job(server: &Simulator, today: &str) -> Job {
+    let symbols = server.symbols();
+    let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    Job::new(server.url(), &symbols).on(day(today)).days(30)
+}
+
+/// Runs as a key of that plan would. Returns the summary and the number of calls the server saw.
+fn run(job: &Job, server: &Simulator, home: &Home, plan: FmpPlan) -> (Summary, u64) {
+    let before = server.calls();
+    let summary = job.clone().with(|options| options.plan_limits = plan.plan_limits(SourceKind::Other)).run_ok(home);
+    let calls = server.calls() - before;
+    assert_eq!(summary.calls, calls, "the summary counts every call");
+    (summary, calls)
+}

@@ -1,0 +1,303 @@
+//! The result for each edge-case company.
+
+use findata_tests::Home;
+
+use super::first_run;
+
+fn home() -> &'static Home {
+    &first_run().home
+}
+
+/// Status and reason of a company's TTM rows, oldest first.
+fn windows(symbol: &str) -> Vec<String> {
+    home().lines(&format!(
+        "select fiscal_date, status, reason, quarters_included from analytics.fact_financials_ttm where symbol = '{symbol}' order by fiscal_date"
+    ))
+}
+
+/// The reason of a NULL on the newest date of a basis.
+fn reason(symbol: &str, basis: &str, metric: &str) -> String {
+    let newest = format!(
+        "select reason from analytics.metric_nulls where symbol = '{symbol}' and basis = '{basis}' and metric = '{metric}' \
+         and subject_date = (select max(subject_date) from analytics.metric_nulls where symbol = '{symbol}' and basis = '{basis}')"
+    );
+    home().lines(&newest).join(",")
+}
+
+/// A metric on a company's newest market day.
+fn market(symbol: &str, column: &str) -> String {
+    home().text(&format!(
+        "select {column} from analytics.fact_market_metrics where symbol = '{symbol}' qualify row_number() over (order by metric_date desc) = 1"
+    ))
+}
+
+fn quarantine(symbol: &str, dataset: &str) -> Vec<String> {
+    home().lines(&format!(
+        "select split_part(reason, ':', 1) r, count(*) from ops.quarantine where symbol = '{symbol}' and dataset = '{dataset}' group by r order by r"
+    ))
+}
+
+#[test]
+fn a_missing_quarter_leaves_windows_incomplete_until_it_drops_out() {
+    assert_eq!(
+        windows("MISSQ"),
+        [
+            "2024-06-30|incomplete|insufficient_history|1",
+            "2024-09-30|incomplete|insufficient_history|2",
+            "2024-12-31|incomplete|insufficient_history|3",
+            "2025-03-31|ok|NULL|4",
+            "2025-09-30|incomplete|missing_quarter|3",
+            "2025-12-31|incomplete|missing_quarter|3",
+            "2026-03-31|incomplete|missing_quarter|3",
+            "2026-06-30|ok|NULL|4",
+        ]
+    );
+    let filled = "select count(*) from analytics.fact_financials_ttm where status <> 'ok' and (ttm_revenue is not null or ttm_net_income is not null or ttm_eps_diluted is not null)";
+    assert_eq!(home().count(filled), 0);
+    let given = "select distinct reason from analytics.metric_nulls where symbol = 'MISSQ' and basis = 'TTM' and subject_date = '2025-12-31' and metric = 'net_margin'";
+    assert_eq!(home().lines(given), ["missing_quarter"]);
+}
+
+#[test]
+fn years_and_quarters_with_an_extra_week_are_complete() {
+    for symbol in ["WEEKS", "TWELV"] {
+        let windows = windows(symbol);
+        let short = windows.iter().filter(|w| w.contains("insufficient_history")).count();
+        assert!(short <= 3 && windows.len() == 8, "{windows:?}");
+        assert!(windows.iter().skip(3).all(|w| w.ends_with("|ok|NULL|4")), "{windows:?}");
+    }
+}
+
+#[test]
+fn a_transition_period_is_never_treated_as_a_quarter() {
+    // The period ends 31 December 2024 and 31 January 2025 are one month apart. That month is not a
+    // quarter, so no window that contains it spans a year.
+    let with_january = |w: &&String| ("2025-01-31".."2026-01-31").contains(&&w[..10]);
+    let all = windows("FYCHG");
+    let holding: Vec<_> = all.iter().filter(with_january).collect();
+    assert!(holding.len() >= 4, "{all:?}");
+    assert!(
+        holding.iter().all(|w| w.contains("|transition_period|") || w.contains("|insufficient_history|")),
+        "{holding:?}"
+    );
+    assert!(all.iter().filter(|w| w.as_str() > "2026-01-31").all(|w| w.ends_with("|ok|NULL|4")), "{all:?}");
+}
+
+#[test]
+fn two_half_years_make_a_year_and_no_quarters_are_invented() {
+    let windows = windows("SEMIA");
+    assert!(windows.len() == 8 && windows.iter().skip(2).all(|w| w.ends_with("|ok|NULL|2")), "{windows:?}");
+    let labels =
+        home().lines("select distinct period_type from analytics.fact_financials where symbol = 'SEMIA' order by 1");
+    assert_eq!(labels, ["FY", "Q2", "Q4"]);
+}
+
+#[test]
+fn twelve_months_up_to_a_year_end_equal_the_year() {
+    let compared = "from analytics.fact_financials_ttm t join analytics.fact_financials f on f.symbol = t.symbol and f.fiscal_date = t.fiscal_date \
+                    and f.period_type = 'FY' where t.status = 'ok'";
+    assert!(home().count(&format!("select count(distinct t.symbol) {compared}")) > 35);
+    for (ttm, year) in [
+        ("ttm_revenue", "revenue"),
+        ("ttm_net_income", "net_income"),
+        ("ttm_operating_cash_flow", "operating_cash_flow"),
+        ("latest_total_assets", "total_assets"),
+    ] {
+        // Exact to the last digit, also for the bank and for very large numbers.
+        let off = home().lines(&format!(
+            "select t.symbol, t.fiscal_date, t.{ttm}, f.{year} {compared} and t.{ttm} is distinct from f.{year} limit 5"
+        ));
+        assert!(off.is_empty(), "{ttm}: {off:?}");
+    }
+}
+
+#[test]
+fn fundamentals_in_another_currency_have_no_price_ratios() {
+    for symbol in ["EURRP", "JPYRP"] {
+        for metric in ["pe_ratio_ttm", "ps_ratio_ttm", "enterprise_value", "ev_to_ebitda", "fcf_yield", "pb_ratio"] {
+            assert_eq!(
+                (market(symbol, metric).as_str(), reason(symbol, "MARKET", metric).as_str()),
+                ("NULL", "currency_mismatch"),
+                "{symbol} {metric}"
+            );
+        }
+        assert_ne!(market(symbol, "market_cap"), "NULL");
+        let margin = format!(
+            "select net_margin from analytics.fact_financial_ratios where symbol = '{symbol}' and basis = 'TTM' order by fiscal_date desc limit 1"
+        );
+        assert!(home().figure(&margin).is_some(), "a margin needs no price");
+    }
+    let windows = windows("CURCH");
+    let changes = windows.iter().filter(|w| w.contains("currency_change")).count();
+    assert!((1..=3).contains(&changes) && windows.last().is_some_and(|w| w.contains("|ok|")), "{windows:?}");
+    let mixed = "select count(*) from (select symbol, fiscal_date from analytics.fact_financials_ttm where status = 'ok' and symbol = 'CURCH' and reported_currency is null)";
+    assert_eq!(home().count(mixed), 0);
+}
+
+#[test]
+fn a_bank_has_no_liquidity_turnover_or_ebitda_figures() {
+    for metric in [
+        "current_ratio",
+        "quick_ratio",
+        "inventory_turnover",
+        "asset_turnover",
+        "net_debt_to_ebitda",
+        "ebitda_margin",
+        "cash_conversion_cycle",
+    ] {
+        assert_eq!(reason("JPM", "TTM", metric), "not_meaningful_for_sector", "{metric}");
+    }
+    assert_eq!(reason("JPM", "MARKET", "ev_to_ebitda"), "not_meaningful_for_sector");
+    assert_ne!(market("JPM", "pe_ratio_ttm"), "NULL");
+    assert_ne!(market("JPM", "pb_ratio"), "NULL");
+}
+
+#[test]
+fn negative_equity_zero_revenue_and_losses_are_null_reasons() {
+    assert_eq!(reason("NEGEQ", "TTM", "debt_to_equity"), "negative_equity");
+    assert_eq!(reason("NEGEQ", "TTM", "roe"), "negative_equity");
+    assert_eq!(reason("NEGEQ", "MARKET", "pb_ratio"), "negative_equity");
+    assert_eq!(reason("ZEROR", "TTM", "net_margin"), "nonpositive_denominator");
+    assert_eq!(reason("ZEROR", "MARKET", "pe_ratio_ttm"), "negative_earnings");
+    assert_eq!(reason("ZEROR", "MARKET", "ps_ratio_ttm"), "nonpositive_denominator");
+}
+
+#[test]
+fn a_split_causes_no_jump_in_prices_or_market_cap() {
+    let split = home().text("select split_date from staging.splits where symbol = 'SPLIT'");
+    assert_eq!(
+        home().text("select numerator || ':' || denominator from staging.splits where symbol = 'SPLIT'"),
+        "4.000000:1.000000"
+    );
+    let steps = "select count(*) from analytics.fact_market_metrics where symbol = 'SPLIT' and abs(return_1d) > 0.3";
+    assert_eq!(home().count(steps), 0);
+    let days = format!(
+        "select count(*) from analytics.fact_market_metrics where symbol = 'SPLIT' and metric_date between date '{split}' - 7 and date '{split}' + 7"
+    );
+    assert!(home().count(&days) >= 8, "the series continues across the split");
+    // Market cap has no jump either: price and shares are on the same basis.
+    let caps = "select max(greatest(market_cap / previous, previous / market_cap)) from (select market_cap, lag(market_cap) over (order by metric_date) previous \
+                from analytics.fact_market_metrics where symbol = 'SPLIT')";
+    assert!(home().figure(caps).is_some_and(|step| step < 1.5), "{:?}", home().figure(caps));
+}
+
+#[test]
+fn the_newest_day_uses_the_profiles_share_count_or_else_the_float_endpoints() {
+    assert_eq!(market("NOCAP", "shares_source"), "shares_float");
+    let float = home().text("select outstanding_shares from staging.shares_float where symbol = 'NOCAP'");
+    assert_eq!(market("NOCAP", "shares_outstanding_used"), float);
+    assert_eq!(market("AAPL", "shares_source"), "profile");
+    assert_eq!(
+        home().count("select count(*) from analytics.fact_market_metrics where shares_source = 'profile'"),
+        super::SYMBOLS as i64 - 1
+    );
+    assert_eq!(home().count("select count(*) from staging.shares_float"), 1);
+    // Price times shares equals FMP's market cap to within one unit.
+    let cap = "select abs(m.market_cap - p.market_cap) from analytics.fact_market_metrics m join staging.profile p on p.symbol = m.symbol \
+               where m.symbol = 'AAPL' and m.shares_source = 'profile'";
+    assert!(home().figure(cap).is_some_and(|off| off < 1.0), "{:?}", home().figure(cap));
+}
+
+#[test]
+fn impossible_rows_are_quarantined_with_a_reason_and_the_rest_is_loaded() {
+    assert_eq!(
+        quarantine("BADPX", "prices"),
+        ["high_below_low|1", "other_symbol|1", "price_not_positive|2", "retyped_field|1"]
+    );
+    let bars = |symbol: &str| {
+        home().count(&format!("select count(*) from analytics.fact_daily_prices where symbol = '{symbol}'"))
+    };
+    assert_eq!(bars("BADPX") + 5, bars("AAPL"));
+    for dataset in ["income_statement", "balance_sheet", "cash_flow"] {
+        assert_eq!(quarantine("TEXTS", dataset), ["unknown_period|2"], "{dataset}");
+        assert_eq!(quarantine("TWICE", dataset), ["duplicate_key|2"], "{dataset}");
+    }
+    assert_eq!(
+        (quarantine("TWICE", "prices"), quarantine("TWICE", "profile")),
+        (vec!["duplicate_key|1".to_owned()], vec!["duplicate_key|1".to_owned()])
+    );
+    assert_eq!(bars("TWICE"), bars("AAPL"));
+    assert_eq!(home().lines("select distinct symbol from ops.quarantine order by 1"), ["BADPX", "TEXTS", "TWICE"]);
+    // Numbers sent as text are numbers, and empty texts are NULL.
+    assert_eq!(home().count("select count(*) from analytics.fact_financials where symbol = 'TEXTS' and (revenue is null or total_assets is null or eps is null)"), 0);
+    assert_eq!(
+        home().count(
+            "select count(*) from analytics.fact_financials where symbol = 'TEXTS' and interest_expense is not null"
+        ),
+        0
+    );
+    assert_eq!(home().count("select count(cik) from analytics.dim_company where symbol = 'TEXTS'"), 0);
+}
+
+#[test]
+fn names_are_stored_unchanged_and_nothing_in_them_is_executed() {
+    let name = "O'Hostile \"Quoted\" & Söhne\n株式会社; '; drop table x; -- \\ {{}} $$ \u{202e}end";
+    assert_eq!(home().text("select company_name from analytics.dim_company where symbol = 'HOSTL'"), name);
+    assert_eq!(home().text("select company_name from staging.profile where symbol = 'HOSTL'"), name);
+    let payload = home().text("select payload from raw.profile where symbol = 'HOSTL'");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&payload).unwrap()["companyName"], name);
+}
+
+#[test]
+fn large_numbers_exponents_and_fractions_keep_every_digit() {
+    let assets = home().lines("select distinct other_assets from analytics.fact_financials where symbol = 'BIGNR'");
+    assert_eq!(assets, ["123456789012345678901234567890.000000"]);
+    for row in home().rows("select payload, revenue from raw.income_statement r join staging.income_statement s using (source_file, source_row) where s.symbol = 'BIGNR'") {
+        let (payload, revenue) = (row[0].clone().unwrap(), row[1].clone().unwrap());
+        let written = payload.split("\"revenue\":").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
+        assert!(written.contains('e'), "{written}");
+        let (digits, exponent) = written.split_once('e').unwrap();
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let exponent: usize = exponent.parse().unwrap();
+        assert_eq!(revenue, format!("{whole}{fraction:0<exponent$}.000000"), "{written}");
+    }
+    let fractions =
+        "select count(*) from analytics.fact_daily_prices where symbol = 'FRACT' and volume <> floor(volume)";
+    assert!(home().count(fractions) > 200);
+}
+
+#[test]
+fn a_delisted_company_keeps_its_history_and_a_new_one_has_short_history() {
+    let last = home().text("select max(price_date) from analytics.fact_daily_prices where symbol = 'DELIS'");
+    assert!(last.as_str() < "2026-05-06", "{last}");
+    assert_eq!(home().text("select is_actively_trading from analytics.dim_company where symbol = 'DELIS'"), "false");
+    assert_eq!(windows("IPOED").len(), 2);
+    assert!(windows("IPOED").iter().all(|w| w.contains("insufficient_history")));
+    for metric in ["return_63d", "high_52w", "beta_252d", "sma_200"] {
+        assert_eq!(reason("IPOED", "MARKET", metric), "insufficient_history", "{metric}");
+    }
+    assert_ne!(market("IPOED", "return_21d"), "NULL");
+}
+
+#[test]
+fn old_fundamentals_are_stale_and_a_fund_has_none() {
+    for metric in ["pe_ratio_ttm", "ev_to_ebitda", "fcf_yield"] {
+        assert_eq!(reason("STALE", "MARKET", metric), "stale_fundamentals", "{metric}");
+        assert_eq!(reason("SPY", "MARKET", metric), "missing_input", "{metric}");
+    }
+    assert_ne!(market("SPY", "return_252d"), "NULL");
+    assert_ne!(market("SPY", "dividend_yield"), "NULL");
+    assert_eq!(
+        home().count("select count(*) from analytics.fact_market_metrics where symbol = '^GSPC'"),
+        0,
+        "the index is not a company"
+    );
+}
+
+#[test]
+fn missing_acceptance_dates_have_a_recorded_fallback() {
+    let sources = home()
+        .lines("select distinct accepted_at_source from analytics.fact_financials where symbol = 'NULLS' order by 1");
+    assert_eq!(sources, ["estimated", "filing"]);
+    assert_eq!(
+        home().lines("select distinct accepted_at_source from analytics.fact_financials where symbol = 'AAPL'"),
+        ["accepted"]
+    );
+    assert_eq!(
+        home().count("select count(*) from analytics.fact_financials where accepted_at is null or known_on is null"),
+        0
+    );
+    // No day uses data that was not known on it.
+    let early = "select count(*) from analytics.fact_market_metrics where fundamentals_known_on > metric_date or fundamentals_as_of >= metric_date";
+    assert_eq!(home().count(early), 0);
+}

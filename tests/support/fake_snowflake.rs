@@ -1,0 +1,176 @@
+//! The fake Snowflake and its S3, both in one Python process.
+
+use std::{
+    collections::HashSet,
+    path::PathBuf,
+    sync::{Mutex, OnceLock},
+    time::Duration,
+};
+
+use findata_pipeline::ports::warehouse::Warehouse;
+use findata_snowflake::{Settings, Snowflake};
+use reqwest::Client;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::{
+    python::{self, Program},
+    wait,
+};
+
+/// The bucket, and the prefix in it that the stages use.
+const BUCKET: &str = "findata";
+const PREFIX: &str = "some/home";
+
+/// A running fake Snowflake, empty at first; it ends when dropped, or with the test process.
+pub struct FakeSnowflake {
+    _program: Program,
+    url: String,
+    s3: String,
+    key: String,
+    http: Client,
+    put: Mutex<HashSet<String>>,
+}
+
+impl FakeSnowflake {
+    /// The Python that `./dev test` prepared. Prints that the test is skipped and returns `None` if
+    /// there is none.
+    pub fn python() -> Option<PathBuf> {
+        python::prepared_python("FINDATA_TEST_PYTHON", "tests/snowflake/requirements.txt")
+    }
+
+    /// The instance that tests share, each with its own database. Returns `None` if its Python is
+    /// missing.
+    pub fn shared() -> Option<&'static FakeSnowflake> {
+        static SHARED: OnceLock<Option<FakeSnowflake>> = OnceLock::new();
+        SHARED.get_or_init(|| FakeSnowflake::start(&[])).as_ref()
+    }
+
+    /// A separate instance with these options; `None` if its Python is missing.
+    pub fn start(options: &[&str]) -> Option<FakeSnowflake> {
+        let fake = Self::launch(options)?;
+        fake.put_object("", Vec::new());
+        Some(fake)
+    }
+
+    /// An instance that reads from another S3; `None` if its Python is missing.
+    pub fn with_s3(s3: &str) -> Option<FakeSnowflake> {
+        Self::launch(&["--s3-endpoint", s3])
+    }
+
+    /// The HTTP client for the control endpoints.
+    pub(super) fn http(&self) -> &Client {
+        &self.http
+    }
+
+    fn launch(options: &[&str]) -> Option<FakeSnowflake> {
+        let python = Self::python()?;
+        let options = ["--new-key", "key.pem"].iter().chain(options);
+        let mut program = Program::start(&python, "snowflake/fakesnow_plus.py", options);
+        let ready = program.read_json();
+        let text = |name: &str| ready[name].as_str().expect("an address").to_owned();
+        Some(FakeSnowflake {
+            url: text("url"),
+            s3: text("s3"),
+            key: std::fs::read_to_string(program.folder().join("key.pem")).expect("a key"),
+            http: Client::builder().timeout(Duration::from_secs(30)).build().expect("a client"),
+            put: Mutex::default(),
+            _program: program,
+        })
+    }
+
+    /// Settings for a session on one of the databases.
+    pub fn settings(&self, database: &str) -> Settings {
+        Settings {
+            account: "org-account".into(),
+            user: "findata".into(),
+            key: SecretString::from(self.key.as_str()),
+            role: "loader".into(),
+            warehouse: "wh".into(),
+            database: database.into(),
+            schema: "public".into(),
+            stage: "public.landing".into(),
+            prefix: PREFIX.into(),
+            statement_timeout: Duration::from_secs(300),
+            ends_at: None,
+            retry_pause: Duration::from_millis(5),
+            url: Some(self.url.clone()),
+        }
+    }
+
+    /// A session on one of the databases, with an external stage.
+    pub fn warehouse(&self, database: &str) -> Snowflake {
+        let mut warehouse = Snowflake::new(self.settings(database)).expect("a warehouse");
+        let stage = format!("create stage if not exists public.landing url = 's3://{BUCKET}/{PREFIX}/'");
+        wait(warehouse.execute(&stage)).expect("a stage");
+        warehouse
+    }
+
+    /// A stage URL in the bucket, for one database.
+    pub fn stage_url(&self, database: &str) -> String {
+        format!("s3://{BUCKET}/{database}")
+    }
+
+    /// The URL of the S3 beside it.
+    pub fn s3(&self) -> &str {
+        &self.s3
+    }
+
+    /// The only private key it accepts.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Puts a file on the stage.
+    pub fn put(&self, key: &str, body: Vec<u8>) {
+        // The emulator does not let anonymous callers overwrite an object, and a landing file never
+        // changes.
+        if !self.put.lock().expect("no panic before").insert(key.to_owned()) {
+            return;
+        }
+        self.put_object(&format!("/{PREFIX}/{key}"), body);
+    }
+
+    fn put_object(&self, path: &str, body: Vec<u8>) {
+        let url = format!("{}/{BUCKET}{path}", self.s3);
+        let done = wait(async { self.http.put(url).body(body).send().await }).expect("an answer");
+        assert!(done.status().is_success(), "{path}: {}", done.status());
+    }
+
+    /// The requests so far: lists whose first element is the kind of request.
+    pub fn log(&self) -> Vec<Value> {
+        let url = format!("{}/_log?n=100000", self.url);
+        let text = wait(async { self.http.get(url).send().await.expect("an answer").text().await }).expect("a text");
+        let log: Value = serde_json::from_str(&text).expect("a log");
+        log["log"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Writes a table of one of the databases to a Parquet file.
+    pub fn export(&self, database: &str, table: &str, path: &std::path::Path) {
+        let (url, path) = (format!("{}/_export", self.url), path.to_string_lossy());
+        let question = [("database", database), ("table", table), ("path", &*path)];
+        let answer = wait(async { self.http.get(url).query(&question).send().await }).expect("an answer");
+        assert!(answer.status().is_success(), "{table}: {}", answer.status());
+    }
+
+    /// Makes the next statements that match a pattern fail: with `code=` and `state=`, with
+    /// `http=`, or, with `drop=1`, by losing the response after the statement ran. `times=` sets
+    /// how many.
+    pub fn inject_failure(&self, pattern: &str, how: &str) {
+        let pairs = how.split('&').filter_map(|pair| pair.split_once('='));
+        let question: Vec<(&str, &str)> = std::iter::once(("pattern", pattern)).chain(pairs).collect();
+        let url = format!("{}/_inject", self.url);
+        let answer = wait(async { self.http.get(url).query(&question).send().await }).expect("an answer");
+        assert!(answer.status().is_success(), "{pattern}: {}", answer.status());
+    }
+
+    /// Ends every session, as after hours without a request.
+    pub fn expire_sessions(&self) {
+        wait(async { self.http.get(format!("{}/_forget", self.url)).send().await }).expect("an answer");
+    }
+
+    /// The number of requests of a kind so far.
+    pub fn requests(&self, kind: &str) -> usize {
+        self.log().iter().filter(|entry| entry[0] == kind).count()
+    }
+}

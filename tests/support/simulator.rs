@@ -1,0 +1,80 @@
+//! The FMP simulator, in this process.
+
+use std::collections::BTreeMap;
+
+use findata_fmp_simulator::{Fault, FmpServer, Kind, Options};
+
+use super::{home::today, wait};
+
+/// A running simulator; it stops when dropped.
+pub struct Simulator(Option<FmpServer>);
+
+impl Simulator {
+    /// Starts a simulator.
+    pub fn start(options: Options) -> Self {
+        Simulator(Some(wait(findata_fmp_simulator::start(options)).expect("a server")))
+    }
+
+    /// A world of this many symbols on [`today`], without faults.
+    pub fn with_symbols(symbols: usize) -> Self {
+        Simulator::start(Options { symbols, today: today(), ..Options::default() })
+    }
+
+    /// Like [`Simulator::with_symbols`], with faults in the syntax of `--fault`.
+    pub fn with_faults(symbols: usize, faults: &[&str]) -> Self {
+        let faults = faults.iter().map(|text| text.parse::<Fault>().expect(text)).collect();
+        Simulator::start(Options { symbols, today: today(), faults, ..Options::default() })
+    }
+
+    fn inner(&self) -> &FmpServer {
+        self.0.as_ref().expect("a running simulator")
+    }
+
+    /// The base URL, including `/stable`.
+    pub fn url(&self) -> String {
+        self.inner().url()
+    }
+
+    /// Calls so far.
+    pub fn calls(&self) -> u64 {
+        self.inner().calls()
+    }
+
+    /// Calls so far that exceeded the limit per minute or per day.
+    pub fn refused(&self) -> u64 {
+        self.inner().refused()
+    }
+
+    /// Bulk calls so far that came too soon after another.
+    pub fn refused_bulk(&self) -> u64 {
+        self.inner().refused_bulk()
+    }
+
+    /// Calls so far by endpoint.
+    pub fn calls_by_endpoint(&self) -> BTreeMap<&'static str, u64> {
+        self.inner().calls_by_endpoint()
+    }
+
+    /// Faults injected so far.
+    pub fn faults_injected(&self) -> u64 {
+        self.inner().faults().values().sum()
+    }
+
+    /// Faults injected so far, by kind.
+    pub fn faults(&self) -> BTreeMap<Kind, u64> {
+        self.inner().faults()
+    }
+
+    /// The symbols of the simulated world.
+    pub fn symbols(&self) -> Vec<String> {
+        self.inner().symbols()
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        if let Some(server) = self.0.take() {
+            wait(server.shutdown());
+        }
+    }
+}
