@@ -83,7 +83,7 @@ impl Bundle {
         let told = String::from_utf8_lossy(&deployed.stdout);
         let outputs: Value = serde_json::from_str(told.trim())
             .unwrap_or_else(|e| panic!("{e}: {told} {}", String::from_utf8_lossy(&deployed.stderr)));
-        let calls = Program::start(&python, "aws/call.py", ["--url", &url]);
+        let calls = Program::start(&python, "aws/boto_bridge.py", ["--url", &url]);
         let bundle = Bundle { calls: Mutex::new(calls), url, outputs, double, _aws: aws };
         bundle.comes_again_after(20);
         Some(bundle)
