@@ -7,7 +7,7 @@ use findata_tests::Double;
 #[test]
 fn the_double_keeps_its_promises() {
     let Some(python) = Double::python() else { return };
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("snowflake/test_double.py");
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("snowflake/test_fake.py");
     let folder = tempfile::tempdir().unwrap();
     let done = Command::new(python)
         .arg(script)
