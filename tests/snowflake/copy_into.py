@@ -162,7 +162,8 @@ def projection(expression, target_columns):
     else:
         if len(target_columns) != 1:
             raise compilation_error("JSON file format can produce one and only one column of type variant, object, or"
-                                    " array. Use CSV file format if you want to load more than one column.", 2019, "0A000")
+                                    " array. Use CSV file format if you want to load more than one column.",
+                                    2019, "0A000")
         text = "$1"
     text = re.sub(r"(?:\b\w+\.)?\$1", "C1", text)
     if found := re.search(r"\$\d+", text):
@@ -182,7 +183,8 @@ def load_file(con, table, target_columns, select, values, key, entry, started):
         "M_START_SCAN_TIME": pa.array([started] * count, pa.timestamp("us")),
     })
     con.register("_fake_copy_rows", rows)
-    con.execute("CREATE OR REPLACE TEMP TABLE FAKE_COPY_SOURCE AS SELECT C1::JSON AS C1, * EXCLUDE (C1) FROM _fake_copy_rows")
+    con.execute("CREATE OR REPLACE TEMP TABLE FAKE_COPY_SOURCE AS"
+                " SELECT C1::JSON AS C1, * EXCLUDE (C1) FROM _fake_copy_rows")
     con.unregister("_fake_copy_rows")
     insert = f"INSERT INTO {table} ({', '.join(target_columns)}) SELECT {select} FROM FAKE_COPY_SOURCE"
     cursor = fakesnow_cursor.FakeSnowflakeCursor(conn=CURRENT.conn, duck_conn=con)
@@ -221,8 +223,10 @@ def copy_into(files, con, database, schema, expression, table_stages, params=Non
     if not table.db and con.execute(temporary, [table.name]).fetchone():
         table_sql = f'"{table.name}"'       # DuckDB keeps temporary tables in a database of their own
     columns = con.execute(f"DESCRIBE {table_sql}").fetchall()
-    has_column_list = isinstance(expression.this, exp.Schema)
-    target_columns = [c.name.upper() for c in expression.this.expressions] if has_column_list else [c[0] for c in columns]
+    if isinstance(expression.this, exp.Schema):
+        target_columns = [column.name.upper() for column in expression.this.expressions]
+    else:
+        target_columns = [column[0] for column in columns]
     select = projection(expression, target_columns)
 
     started = dt.datetime.now(dt.UTC).replace(tzinfo=None)
@@ -238,7 +242,8 @@ def copy_into(files, con, database, schema, expression, table_stages, params=Non
             (errors if error else values).append((line, raw, error))
         if errors and on_error == "ABORT_STATEMENT":
             line, _, error = errors[0]
-            message = (f"{error}\n  File '{key}', line {line}, character 1\n  Row {line}, column \"{table_key[2]}\"[\"$1\":1]\n"
+            message = (f"{error}\n  File '{key}', line {line}, character 1\n"
+                       f"  Row {line}, column \"{table_key[2]}\"[\"$1\":1]\n"
                        "  If you would like to continue loading when an error is encountered, use other values such as"
                        " 'SKIP_FILE' or 'CONTINUE' for the ON_ERROR option.")
             raise ProgrammingError(msg=message, errno=100069, sqlstate="22P02")

@@ -44,7 +44,8 @@ server = sys.modules["fakesnow.server"]
 
 def catalog():
     """All permanent tables and views, without those that fakesnow keeps for itself."""
-    query = "SELECT database_name, schema_name, {kind}_name, upper('{kind}') FROM duckdb_{kind}s() WHERE NOT temporary AND NOT internal"
+    query = ("SELECT database_name, schema_name, {kind}_name, upper('{kind}') FROM duckdb_{kind}s()"
+             " WHERE NOT temporary AND NOT internal")
     with server.shared_fs.duck_conn.cursor() as cursor:
         found = cursor.execute(" UNION ALL ".join(query.format(kind=kind) for kind in ("table", "view"))).fetchall()
     return {(database.upper(), schema.upper(), name): kind for database, schema, name, kind in found

@@ -13,7 +13,8 @@ ALL_PRIVILEGES = {
     "DATABASE": ["USAGE", "MONITOR", "MODIFY", "CREATE SCHEMA"], "WAREHOUSE": ["USAGE", "OPERATE", "MONITOR", "MODIFY"],
     "SCHEMA": ["USAGE", "MONITOR", "MODIFY"] + [f"CREATE {kind.replace('_', ' ')}" for kind in sorted(IN_SCHEMA)],
 }
-GRANT_COLUMNS = ("created_on", "privilege", "granted_on", "name", "granted_to", "grantee_name", "grant_option", "granted_by")
+GRANT_COLUMNS = ("created_on", "privilege", "granted_on", "name", "granted_to", "grantee_name", "grant_option",
+                 "granted_by")
 FUTURE_GRANT_COLUMNS = ("created_on", "privilege", "grant_on", "name", "grant_to", "grantee_name", "grant_option")
 ROLE_GRANT_COLUMNS = ("created_on", "role", "granted_to", "grantee_name", "granted_by")
 
@@ -24,8 +25,8 @@ class Denied(Exception):
 
 
 def insufficient_privileges(kind, name):
-    kind = kind.lower().replace("_", " ")
-    return Denied("003001", "42501", f"SQL access control error:\nInsufficient privileges to operate on {kind} '{name}'")
+    message = f"Insufficient privileges to operate on {kind.lower().replace('_', ' ')} '{name}'"
+    return Denied("003001", "42501", f"SQL access control error:\n{message}")
 
 
 def does_not_exist(name, what="Object"):
@@ -34,8 +35,8 @@ def does_not_exist(name, what="Object"):
 
 
 def no_warehouse():
-    message = ("No active warehouse selected in the current session.  Select an active warehouse with the 'use warehouse'"
-               " command.\n")
+    message = ("No active warehouse selected in the current session.  Select an active warehouse with the"
+               " 'use warehouse' command.\n")
     return Denied("000606", "57P03", message)
 
 
@@ -102,7 +103,8 @@ class Privileges:
                 self.check_create(session, statement)
             elif statement.kind and statement.verb in ("DROP", "ALTER"):
                 self.check_change(session, statement)
-        if statement.compute and not (session.warehouse and self.has_usage(session.role, "WAREHOUSE", (session.warehouse,))):
+        warehouse = session.warehouse
+        if statement.compute and not (warehouse and self.has_usage(session.role, "WAREHOUSE", (warehouse,))):
             raise no_warehouse()
 
     def check_tables(self, session, statement):
@@ -187,9 +189,8 @@ class Privileges:
 
     def dropped(self, kind, name):
         def is_inside(other_kind, other):
-            if kind in ("DATABASE", "SCHEMA") and other[:len(name)] == name and (other_kind in IN_SCHEMA or other_kind == "SCHEMA"):
-                return True
-            return (other_kind, other) == (kind, name)
+            in_container = kind in ("DATABASE", "SCHEMA") and (other_kind in IN_SCHEMA or other_kind == "SCHEMA")
+            return (other_kind, other) == (kind, name) or (in_container and other[:len(name)] == name)
         is_of_role = lambda grantee: kind == "ROLE" and grantee == name[0]
         self.grants = {k: v for k, v in self.grants.items() if not is_inside(k[2], k[3]) and not is_of_role(k[0])}
         self.owners = {k: v for k, v in self.owners.items() if not is_inside(*k)}
@@ -219,8 +220,8 @@ class Privileges:
             (role,), (grantee,) = name_parts(m.group(1)), name_parts(m.group(3))
             self.change_role_grant(session, is_grant, role, m.group(2).lower(), grantee, enforced)
             return True
-        m = re.match(rf"\w+\s+(?:grant\s+option\s+for\s+)?(.+?)\s+on\s+(.+?)\s+(?:to|from)\s+(?:role\s+)?({IDENTIFIER}){end}",
-                     text, flags)
+        m = re.match(r"\w+\s+(?:grant\s+option\s+for\s+)?(.+?)\s+on\s+(.+?)\s+(?:to|from)\s+(?:role\s+)?"
+                     rf"({IDENTIFIER}){end}", text, flags)
         if not m or re.search(r"\b(database|application)\s+role\b|\bshare\b", text, re.I):
             return False
         privileges = [re.sub(r"\s+", " ", p.strip()).upper() for p in m.group(1).split(",")]
