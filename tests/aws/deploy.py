@@ -45,7 +45,9 @@ def deploy(url, stack, zips, secrets, parameters, template=None):
         with open(path) as file:
             parameters = {**parameters, name: put_secret(url, f"{stack}/{name}", file.read())}
     request = {
-        "StackName": stack, "TemplateBody": json.dumps(template or translate(code=code)), "Capabilities": ["CAPABILITY_IAM"],
+        "StackName": stack,
+        "TemplateBody": json.dumps(template or translate(code=code)),
+        "Capabilities": ["CAPABILITY_IAM"],
         "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         "Tags": [{"Key": "Project", "Value": "findata"}],
     }

@@ -32,7 +32,16 @@ IS_ASYNC = contextvars.ContextVar("is_async", default=False)
 
 
 def record(role, function, action, resource, allowed, by):
-    CALLS.append({"role": role, "function": function, "action": action, "resource": resource, "allowed": allowed, "by": by})
+    CALLS.append(
+        {
+            "role": role,
+            "function": function,
+            "action": action,
+            "resource": resource,
+            "allowed": allowed,
+            "by": by,
+        }
+    )
     if not allowed:
         print(f"emulator: denied: {by} for {function or role}: {action} on {resource}", flush=True)
     return allowed
@@ -50,8 +59,16 @@ def role_allows(role_arn, action, resource):
 def resource_policy_allows(policy, service, source, action, resource):
     """Evaluates a resource policy for a service that acts on behalf of `source`."""
     from ministack.core import iam_evaluator as iam
-    context = iam.EvalContext(f"arn:aws:iam::{source.split(':')[4]}:service", "Service", "", action, resource, "us-east-1",
-                              service_context={"aws:sourcearn": source})
+
+    context = iam.EvalContext(
+        f"arn:aws:iam::{source.split(':')[4]}:service",
+        "Service",
+        "",
+        action,
+        resource,
+        "us-east-1",
+        service_context={"aws:sourcearn": source},
+    )
     return iam.evaluate_resource_policy(policy, context, service=service).decision == "Allow"
 
 
@@ -70,7 +87,14 @@ def record_function_calls():
         # IAM has no separate action for batches:
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
         iam_action = {"sqs:SendMessageBatch": "sqs:SendMessage"}.get(iam_action, iam_action)
-        denial = enforce(access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=service_context)
+        denial = enforce(
+            access_key_id,
+            iam_action,
+            service,
+            region,
+            resource_arn=resource_arn,
+            service_context=service_context,
+        )
         session = sts._sessions.get(access_key_id) if access_key_id else None
         if session is not None:
             _, role, function = session["Arn"].rsplit(":", 1)[-1].split("/", 2)
@@ -88,7 +112,9 @@ def patch_event_delivery(events, functions, queues):
             allowed = role_allows(role, "sqs:SendMessage", queue_arn)
         else:
             policy = queues._queue_by_arn(queue_arn)["attributes"].get("Policy")
-            allowed = resource_policy_allows(policy, "events.amazonaws.com", source, "sqs:SendMessage", queue_arn)
+            allowed = resource_policy_allows(
+                policy, "events.amazonaws.com", source, "sqs:SendMessage", queue_arn
+            )
         if record(role or source, "", "sqs:SendMessage", queue_arn, allowed, "scheduler" if role else "events"):
             events._dispatch_to_sqs(events.parse_arn(queue_arn), body)
 
@@ -103,19 +129,29 @@ def patch_event_delivery(events, functions, queues):
                              role_allows(role, "lambda:InvokeFunction", arn), "scheduler")
         else:
             policy, _ = functions.function_policy_for_arn(arn) or ({}, "")
-            allowed = record(source, function, "lambda:InvokeFunction", arn,
-                             resource_policy_allows(policy, "events.amazonaws.com", source, "lambda:InvokeFunction", arn), "events")
+            allowed = record(
+                source,
+                function,
+                "lambda:InvokeFunction",
+                arn,
+                resource_policy_allows(policy, "events.amazonaws.com", source, "lambda:InvokeFunction", arn),
+                "events",
+            )
         if allowed:
             for _ in range(take_copies(rule.get("Name", ""))):
                 original_invoke(target, event, rule, view)
         elif dead_letters := (target.get("DeadLetterConfig") or {}).get("Arn"):
             view = view or events._pattern_event_view(event)
-            send_to_queue(dead_letters, target.get("Input") or json.dumps(view.event_with_detail()), source, role)
+            send_to_queue(
+                dead_letters, target.get("Input") or json.dumps(view.event_with_detail()), source, role
+            )
 
     def dispatch_to_lambda(arn, payload):
         func, config, name = functions._get_func_record_for_ref(arn)
         if config:
-            functions.invoke_async_with_retry(functions._execution_record_for_config(func, config), json.loads(payload))
+            functions.invoke_async_with_retry(
+                functions._execution_record_for_config(func, config), json.loads(payload)
+            )
         else:
             print(f"emulator: function not found: {name}", flush=True)
     events._invoke_target, events._dispatch_to_lambda = invoke_target, dispatch_to_lambda
@@ -131,9 +167,15 @@ def take_copies(rule_name):
 
 
 def fill_placeholders(text, schedule):
-    scheduled_time = schedule.get("_scheduled_time") or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:00Z")
-    for name, value in {"scheduled-time": scheduled_time, "schedule-arn": schedule["Arn"], "attempt-number": "1",
-                        "execution-id": os.urandom(16).hex()}.items():
+    scheduled_time = schedule.get("_scheduled_time") or datetime.now(timezone.utc).strftime(
+        "%Y-%m-%dT%H:%M:00Z"
+    )
+    for name, value in {
+        "scheduled-time": scheduled_time,
+        "schedule-arn": schedule["Arn"],
+        "attempt-number": "1",
+        "execution-id": os.urandom(16).hex(),
+    }.items():
         text = text.replace(f"<aws.scheduler.{name}>", value)
     return text
 
@@ -174,9 +216,19 @@ def patch_lambda(functions):
         group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
         region, account = config["FunctionArn"].split(":")[3:5]
         stream = f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:x"
-        if all([function_role_allows(config, f"logs:{action}", stream) for action in ("CreateLogStream", "PutLogEvents")]):
+        if all(
+            [
+                function_role_allows(config, f"logs:{action}", stream)
+                for action in ("CreateLogStream", "PutLogEvents")
+            ]
+        ):
             original_emit_logs(func, *args, **kwargs)
-    functions._execute_function, functions.invoke_async_with_retry, functions._run_sqs_batch = execute, invoke_async, run_batch
+
+    functions._execute_function, functions.invoke_async_with_retry, functions._run_sqs_batch = (
+        execute,
+        invoke_async,
+        run_batch,
+    )
     functions._route_async_failure, functions._emit_lambda_logs = route_failure, emit_logs
 
 
@@ -199,7 +251,10 @@ def patch_cloudformation(handlers, functions):
             # The properties are the second-to-last argument: (name, properties, stack) and (name, old, new, stack).
             properties, (name, attributes) = args[-2], handler(*args, **kwargs)
             functions._functions[name]["concurrency"] = (
-                int(properties["ReservedConcurrentExecutions"]) if "ReservedConcurrentExecutions" in properties else None)
+                int(properties["ReservedConcurrentExecutions"])
+                if "ReservedConcurrentExecutions" in properties
+                else None
+            )
             return name, attributes
         return handle
 
@@ -210,7 +265,10 @@ def patch_cloudformation(handlers, functions):
             return handler(*args, **kwargs)
         return handle
     for step in ("create", "update"):
-        function[step], mapping[step] = with_reserved_concurrency(function[step]), with_numeric_scaling(mapping[step])
+        function[step], mapping[step] = (
+            with_reserved_concurrency(function[step]),
+            with_numeric_scaling(mapping[step]),
+        )
 
 
 def install():
@@ -265,12 +323,16 @@ def take_fault(scope):
     if "ASIA" not in headers.get("authorization", ""):
         return None
     if target := headers.get("x-amz-target"):
-        service = {"AmazonSQS": "sqs", "secretsmanager": "secretsmanager", "AWSEvents": "events"}.get(target.split(".")[0], "?")
+        service = {"AmazonSQS": "sqs", "secretsmanager": "secretsmanager", "AWSEvents": "events"}.get(
+            target.split(".")[0], "?"
+        )
         action = f"{service}:{target.rsplit('.', 1)[-1]}"
     elif scope["method"] == "GET" and b"list-type" in scope["query_string"]:
         action = "s3:ListBucket"
     else:
-        action = "s3:" + {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject"}.get(scope["method"], "?")
+        action = "s3:" + {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject"}.get(
+            scope["method"], "?"
+        )
     for fault in FAULT_RULES:
         if fault["action"] == action and fault["times"] > 0 and re.search(fault["match"], scope["path"]):
             fault["times"] -= 1
@@ -289,9 +351,19 @@ def tick(schedule, at=None):
         if key.split("/")[-1] == schedule:
             set_request_account_id(account)
             set_request_region(region)
-            event = {"Source": "aws.scheduler", "DetailType": "Scheduled Event", "Detail": "{}", "Time": time.time(),
-                     "EventId": os.urandom(8).hex(), "Resources": [found["Arn"]], "Account": account, "Region": region}
-            eventbridge._invoke_target(found["Target"], event, {**found, "_scheduled_time": at} if at else found)
+            event = {
+                "Source": "aws.scheduler",
+                "DetailType": "Scheduled Event",
+                "Detail": "{}",
+                "Time": time.time(),
+                "EventId": os.urandom(8).hex(),
+                "Resources": [found["Arn"]],
+                "Account": account,
+                "Region": region,
+            }
+            eventbridge._invoke_target(
+                found["Target"], event, {**found, "_scheduled_time": at} if at else found
+            )
             return {"fired": found["Arn"]}
     raise KeyError(schedule)
 
@@ -302,7 +374,14 @@ def deliver(rule, copies, times="1"):
 
 
 def fail(action, match="", times="1", code="SlowDown", status="503", after="0"):
-    fault = {"action": action, "match": match, "times": int(times), "code": code, "status": int(status), "after": after == "1"}
+    fault = {
+        "action": action,
+        "match": match,
+        "times": int(times),
+        "code": code,
+        "status": int(status),
+        "after": after == "1",
+    }
     FAULT_RULES.append(fault)
     return FAULT_RULES
 

@@ -24,13 +24,25 @@ def environment(port, folder):
     of this machine, because a function on AWS has no access to it."""
     url = f"http://127.0.0.1:{port}"
     return {
-        "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": folder, "TMPDIR": folder, "LANG": "C.UTF-8", "TZ": "UTC",
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "HOME": folder,
+        "TMPDIR": folder,
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
         "PYTHONDONTWRITEBYTECODE": "1",
         # Without these it listens on every interface.
-        "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "IOT_MTLS_ENABLED": "0",
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        "AUTH": "true", "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-        "MINISTACK_REGION": "us-east-1", "STATE_DIR": folder, "S3_DATA_DIR": f"{folder}/s3",
+        "AUTH": "true",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "MINISTACK_REGION": "us-east-1",
+        "STATE_DIR": folder,
+        "S3_DATA_DIR": f"{folder}/s3",
         "DOCKER_HOST": f"unix://{folder}/no-docker",
         "LOG_LEVEL": os.environ.get("LOCAL_AWS_LOG", "INFO"),
         # AWS waits a minute before it retries a failed asynchronous invocation; here one second.
@@ -64,8 +76,14 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     port = parser.parse_args().port or free_port()
     folder = tempfile.mkdtemp(prefix="local-aws-")
-    server = subprocess.Popen([sys.executable, __file__, "--serve", folder], cwd=HERE, env=environment(port, folder),
-                              stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True)
+    server = subprocess.Popen(
+        [sys.executable, __file__, "--serve", folder],
+        cwd=HERE,
+        env=environment(port, folder),
+        stdin=subprocess.PIPE,
+        stdout=sys.stderr,
+        start_new_session=True,
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 60

@@ -24,12 +24,17 @@ def start_seconds(bootstrap):
     """Seconds from process start to the first poll."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         environment = {
-            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.getsockname()[1]}", "AWS_LAMBDA_FUNCTION_NAME": "f",
-            "AWS_LAMBDA_FUNCTION_VERSION": "1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256", "AWS_REGION": "us-east-1",
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.getsockname()[1]}",
+            "AWS_LAMBDA_FUNCTION_NAME": "f",
+            "AWS_LAMBDA_FUNCTION_VERSION": "1",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+            "AWS_REGION": "us-east-1",
             "PATH": os.environ["PATH"],
         }
         started = time.perf_counter()
-        process = subprocess.Popen([bootstrap], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [bootstrap], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             server.settimeout(10)
             connection, _ = server.accept()
@@ -58,9 +63,15 @@ def peak_memory(function):
 
 def extract_memory(folder, findata):
     """Peak memory of extract in MiB for a batch of 50 symbols."""
-    aws = subprocess.Popen([sys.executable, HERE / "local_aws.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                           stderr=subprocess.DEVNULL)
-    server = subprocess.Popen([findata, "fmp-server", "--port", "0", "--symbols", "60"], stdout=subprocess.PIPE, text=True)
+    aws = subprocess.Popen(
+        [sys.executable, HERE / "local_aws.py"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    server = subprocess.Popen(
+        [findata, "fmp-server", "--port", "0", "--symbols", "60"], stdout=subprocess.PIPE, text=True
+    )
     try:
         url = json.loads(aws.stdout.readline())["url"]
         fmp = re.search(r"http://127\.0\.0\.1:\d+/stable", server.stdout.readline())[0]
@@ -68,7 +79,12 @@ def extract_memory(folder, findata):
             key = Path(secrets, "key")
             key.write_text("key")
             zips = {name.capitalize(): folder / f"findata-{name}/bootstrap.zip" for name in FUNCTIONS}
-            parameters = {"SnowflakeAccount": "org-account", "Architecture": "x86_64", "FmpUrl": fmp, "FmpPlan": "unlimited"}
+            parameters = {
+                "SnowflakeAccount": "org-account",
+                "Architecture": "x86_64",
+                "FmpUrl": fmp,
+                "FmpPlan": "unlimited",
+            }
             outputs = deploy(url, "findata", zips, {"FmpSecretArn": key, "SnowflakeSecretArn": key}, parameters)
         constituents = subprocess.run(["curl", "-s", "-H", "apikey: key", f"{fmp}/sp500-constituent"],
                                       capture_output=True, check=True).stdout
@@ -108,7 +124,9 @@ def main():
         finally:
             shutil.rmtree(folder)
         size = package.stat().st_size / 1e6
-        print(f"{name:10} zip {size:5.2f} MB   start {statistics.median(starts):5.1f} ms median, {min(starts):5.1f} min")
+        print(
+            f"{name:10} zip {size:5.2f} MB   start {statistics.median(starts):5.1f} ms median, {min(starts):5.1f} min"
+        )
         if size > MAX_ZIP_MB[name]:
             exceeded.append(f"the zip of {name} exceeds {MAX_ZIP_MB[name]} MB")
     memory = extract_memory(args.functions, args.findata)

@@ -16,8 +16,12 @@ def declared_permissions(url, stack):
         if resource["ResourceType"] == "AWS::IAM::Role":
             role, pairs = resource["PhysicalResourceId"], []
             for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-                for statement in iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]["Statement"]:
-                    actions, resources = ([x] if isinstance(x, str) else x for x in (statement["Action"], statement["Resource"]))
+                for statement in iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"][
+                    "Statement"
+                ]:
+                    actions, resources = (
+                        [x] if isinstance(x, str) else x for x in (statement["Action"], statement["Resource"])
+                    )
                     pairs += [(action, resource) for action in actions for resource in resources]
             found[role] = (resource["LogicalResourceId"], pairs)
     return found

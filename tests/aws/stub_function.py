@@ -17,7 +17,9 @@ NAME = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
 
 
 def post(path, body):
-    urllib.request.urlopen(urllib.request.Request(f"{API}/{path}", json.dumps(body).encode(), method="POST")).read()
+    urllib.request.urlopen(
+        urllib.request.Request(f"{API}/{path}", json.dumps(body).encode(), method="POST")
+    ).read()
 
 
 def call_aws(calls):
@@ -30,7 +32,9 @@ def call_aws(calls):
             response = getattr(boto3.client(service, config=config), name)(**arguments)
             outcomes.append(response.get("SecretString") or "done")
         except Exception as e:
-            outcomes.append(getattr(e, "response", {}).get("Error", {}).get("Code") or f"{type(e).__name__}: {e}")
+            outcomes.append(
+                getattr(e, "response", {}).get("Error", {}).get("Code") or f"{type(e).__name__}: {e}"
+            )
     return outcomes
 
 

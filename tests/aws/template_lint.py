@@ -14,22 +14,49 @@ from sam_translation import TEMPLATE, translate
 def written_metrics():
     """The metrics of the functions, as listed in the Rust code that writes them."""
     sources = (path.read_text() for path in (TEMPLATE.parents[1] / "shared").rglob("telemetry.rs"))
-    listed = next(found[1] for found in (re.search(r"METRICS[^=]*=\s*\[(.*?)\]", text, re.S) for text in sources) if found)
+    listed = next(
+        found[1] for found in (re.search(r"METRICS[^=]*=\s*\[(.*?)\]", text, re.S) for text in sources) if found
+    )
     return set(re.findall(r'"(\w+)"', listed))
 
 
-METRICS = {"findata": written_metrics(),
-           "AWS/SQS": {"NumberOfMessagesReceived", "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
-           "AWS/Lambda": {"Errors", "Throttles", "Duration", "Invocations"}}
+METRICS = {
+    "findata": written_metrics(),
+    "AWS/SQS": {
+        "NumberOfMessagesReceived",
+        "ApproximateNumberOfMessagesVisible",
+        "ApproximateAgeOfOldestMessage",
+    },
+    "AWS/Lambda": {"Errors", "Throttles", "Duration", "Invocations"},
+}
 COMMON = {"FINDATA_STACK", "FINDATA_STAGE", "FINDATA_TODAY", "RUST_LOG"}
-FMP = {"FINDATA_FMP_GIGABYTES", "FINDATA_FMP_PLAN", "FINDATA_FMP_SECRET", "FINDATA_FMP_URL", "FINDATA_QUEUE_URL"}
+FMP = {
+    "FINDATA_FMP_GIGABYTES",
+    "FINDATA_FMP_PLAN",
+    "FINDATA_FMP_SECRET",
+    "FINDATA_FMP_URL",
+    "FINDATA_QUEUE_URL",
+}
 SNOWFLAKE = {"FINDATA_BUS", "FINDATA_SNOWFLAKE_SECRET"} | {
-    f"SNOWFLAKE_{name}" for name in ("ACCOUNT", "DATABASE", "ROLE", "SCHEMA", "STAGE", "URL", "USER", "WAREHOUSE")}
+    f"SNOWFLAKE_{name}"
+    for name in ("ACCOUNT", "DATABASE", "ROLE", "SCHEMA", "STAGE", "URL", "USER", "WAREHOUSE")
+}
 ENVIRONMENT = {"Fanout": COMMON | FMP | {"FINDATA_BUS", "FINDATA_INDEX", "FINDATA_TTL"},
                "Extract": COMMON | FMP | {"FINDATA_DEAD_LETTERS"},
                "Load": COMMON | SNOWFLAKE, "Analytics": COMMON | SNOWFLAKE}
-OUTPUTS = {"BucketName", "StageUrl", "BusName", "QueueUrl", "FanoutName", "FanoutArn", "ExtractName", "LoadName",
-           "AnalyticsName", "SnowflakeRoleArn", "DashboardUrl"}
+OUTPUTS = {
+    "BucketName",
+    "StageUrl",
+    "BusName",
+    "QueueUrl",
+    "FanoutName",
+    "FanoutArn",
+    "ExtractName",
+    "LoadName",
+    "AnalyticsName",
+    "SnowflakeRoleArn",
+    "DashboardUrl",
+}
 SQS_DEFAULT_RETENTION = 345600
 
 
@@ -39,7 +66,11 @@ class Template:
 
     def properties(self, resource_type):
         """{logical id: properties} of the resources of a type."""
-        return {name: r.get("Properties", {}) for name, r in self.resources.items() if r["Type"] == f"AWS::{resource_type}"}
+        return {
+            name: r.get("Properties", {})
+            for name, r in self.resources.items()
+            if r["Type"] == f"AWS::{resource_type}"
+        }
 
     def resolve(self, value):
         """Replaces a parameter by its default, and a condition by its first branch."""
@@ -99,7 +130,9 @@ def schedules(t):
     for name, s in t.properties("Scheduler::Schedule").items():
         expression = t.resolve(s["ScheduleExpression"])
         rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)(s?)\)", expression)
-        if not (rate and (int(rate[1]) == 1) == (rate[3] == "")) and not re.fullmatch(r"cron\((\S+ ){5}\S+\)", expression):
+        if not (rate and (int(rate[1]) == 1) == (rate[3] == "")) and not re.fullmatch(
+            r"cron\((\S+ ){5}\S+\)", expression
+        ):
             yield f"{name}: {expression} is not a valid schedule"
         if expression.startswith("cron(") and (expression.split()[2] == "?") == (expression.split()[4] == "?"):
             yield f"{name}: exactly one of the two day fields in {expression} must be ?"
@@ -132,8 +165,12 @@ def dead_letter_queues(t):
             queue_policies = [p for p in policies.values() if queue in map(referenced, p["Queues"])]
             if len(queue_policies) != 1:
                 yield f"{name}: {queue} has {len(queue_policies)} policies instead of one"
-            sources = [s.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", []) for p in queue_policies
-                       for s in p["PolicyDocument"]["Statement"] if s["Action"] == "sqs:SendMessage"]
+            sources = [
+                s.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", [])
+                for p in queue_policies
+                for s in p["PolicyDocument"]["Statement"]
+                if s["Action"] == "sqs:SendMessage"
+            ]
             if not any(name in map(referenced, as_list(source)) for source in sources):
                 yield f"{name}: the policy of {queue} does not allow this rule"
 
@@ -152,15 +189,20 @@ def policies(t):
                 own_folder = r"\$\{Bucket\.Arn\}/\$\{StagePrefix\}/(landing(/[a-z0-9_]+)?|runs|state)/\*"
                 if "*" in text and not re.fullmatch(own_folder, text):
                     yield f"{name}: allows access to {text}"
-            if as_list(s["Action"]) == ["s3:ListBucket"] and "s3:prefix" not in json.dumps(s.get("Condition", {})):
+            if as_list(s["Action"]) == ["s3:ListBucket"] and "s3:prefix" not in json.dumps(
+                s.get("Condition", {})
+            ):
                 yield f"{name}: may list the whole bucket"
 
 
 def functions(t):
     logs, roles, role_owners = t.properties("Logs::LogGroup"), t.properties("IAM::Role"), {}
     destinations = {
-        referenced(c["FunctionName"]): referenced(c.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
-        for c in t.properties("Lambda::EventInvokeConfig").values()}
+        referenced(c["FunctionName"]): referenced(
+            c.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        )
+        for c in t.properties("Lambda::EventInvokeConfig").values()
+    }
     async_functions = {referenced(rule_target["Arn"])
                        for rule in t.properties("Events::Rule").values() for rule_target in rule["Targets"]}
     async_functions |= {referenced(s["Target"]["Arn"]) for s in t.properties("Scheduler::Schedule").values()}
@@ -168,7 +210,9 @@ def functions(t):
         log, role = referenced(f.get("LoggingConfig", {}).get("LogGroup")), referenced(f["Role"])
         if log not in logs or not logs[log].get("RetentionInDays"):
             yield f"{name}: no log group with a retention"
-        elif not all(allows(roles[role], f"logs:{action}", log) for action in ("CreateLogStream", "PutLogEvents")):
+        elif not all(
+            allows(roles[role], f"logs:{action}", log) for action in ("CreateLogStream", "PutLogEvents")
+        ):
             yield f"{name}: may not write to its log group"
         if role in role_owners:
             yield f"{name}: shares its role with {role_owners[role]}"
@@ -196,7 +240,9 @@ def rules(t):
         # S3 publishes only on the default bus.
         if ("aws.s3" in rule["EventPattern"]["source"]) == ("EventBusName" in rule):
             yield f"{name}: is on the wrong bus"
-        if "aws.s3" in rule["EventPattern"]["source"] and "Bucket" not in json.dumps(rule["EventPattern"]["detail"]["bucket"]):
+        if "aws.s3" in rule["EventPattern"]["source"] and "Bucket" not in json.dumps(
+            rule["EventPattern"]["detail"]["bucket"]
+        ):
             yield f"{name}: does not match the stack's bucket"
 
 
@@ -228,7 +274,11 @@ def bucket(t):
             yield f"{name}: does not block public access"
         if "BucketEncryption" not in b:
             yield f"{name}: not encrypted"
-        if not b.get("NotificationConfiguration", {}).get("EventBridgeConfiguration", {}).get("EventBridgeEnabled"):
+        if (
+            not b.get("NotificationConfiguration", {})
+            .get("EventBridgeConfiguration", {})
+            .get("EventBridgeEnabled")
+        ):
             yield f"{name}: does not publish events"
         lifecycle = json.dumps(b.get("LifecycleConfiguration", {}))
         expiring = ("/landing/", "/runs/", "/state/asked/", "AbortIncompleteMultipartUpload")
@@ -237,11 +287,16 @@ def bucket(t):
         # Of the state, only the ids of direct invocations may expire.
         if "/state/" in lifecycle.replace("/state/asked/", ""):
             yield f"{name}: deletes its state"
-        if any(t.resources[name].get(policy) != "Retain" for policy in ("DeletionPolicy", "UpdateReplacePolicy")):
+        if any(
+            t.resources[name].get(policy) != "Retain" for policy in ("DeletionPolicy", "UpdateReplacePolicy")
+        ):
             yield f"{name}: is deleted with the stack"
         denials = [s for p in t.properties("S3::BucketPolicy").values() if referenced(p["Bucket"]) == name
                    for s in p["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
-        if not any(s.get("Condition") == {"Bool": {"aws:SecureTransport": False}} and len(s["Resource"]) == 2 for s in denials):
+        if not any(
+            s.get("Condition") == {"Bool": {"aws:SecureTransport": False}} and len(s["Resource"]) == 2
+            for s in denials
+        ):
             yield f"{name}: accepts requests without TLS"
 
 
@@ -257,11 +312,29 @@ def stack(t):
         yield f"missing outputs: {sorted(missing)}"
 
 
-CHECKS = (event_source_mappings, schedules, dead_letter_queues, policies, functions, rules, alarms, bucket, stack)
+CHECKS = (
+    event_source_mappings,
+    schedules,
+    dead_letter_queues,
+    policies,
+    functions,
+    rules,
+    alarms,
+    bucket,
+    stack,
+)
 
 
 def cfn_lint(path):
-    command = [Path(sys.executable).with_name("cfn-lint"), "--format", "json", "--include-checks", "I", "--", str(path)]
+    command = [
+        Path(sys.executable).with_name("cfn-lint"),
+        "--format",
+        "json",
+        "--include-checks",
+        "I",
+        "--",
+        str(path),
+    ]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode and not result.stdout.strip().startswith("["):
         raise SystemExit(f"cfn-lint: {result.stderr}")

@@ -15,7 +15,9 @@ PARAMETERS = {"SnowflakeAccount": "org-account", "Architecture": "x86_64", "Work
 def setUpModule():
     global AWS, URL, FOLDER, STACK
     with open(os.environ.get("LOCAL_AWS_LOG_FILE", os.devnull), "w") as log:
-        AWS = subprocess.Popen([sys.executable, HERE / "local_aws.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+        AWS = subprocess.Popen(
+            [sys.executable, HERE / "local_aws.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+        )
     ready = json.loads(AWS.stdout.readline())
     URL, FOLDER = ready["url"], Path(ready["folder"])
     stub = FOLDER / "stub_function.zip"
@@ -81,7 +83,9 @@ def invoke(function, event):
 
 
 def invoke_async(function, event):
-    client(URL, "lambda").invoke(FunctionName=f"findata-{function}", InvocationType="Event", Payload=json.dumps(event))
+    client(URL, "lambda").invoke(
+        FunctionName=f"findata-{function}", InvocationType="Event", Payload=json.dumps(event)
+    )
 
 
 def write(key, body=b"{}"):
@@ -122,24 +126,44 @@ class EventsTest(unittest.TestCase):
 
     def test_a_request_on_the_bus_reaches_fanout_unchanged(self):
         detail = {"symbols": ["MSFT"], "run_id": "on-demand-1"}
-        entry = {"Source": "findata", "DetailType": "RunRequested", "EventBusName": STACK["BusName"], "Detail": json.dumps(detail)}
+        entry = {
+            "Source": "findata",
+            "DetailType": "RunRequested",
+            "EventBusName": STACK["BusName"],
+            "Detail": json.dumps(detail),
+        }
         self.assertEqual(client(URL, "events").put_events(Entries=[entry])["FailedEntryCount"], 0)
         event = wait_for(lambda: self.received("fanout", lambda e: "detail" in e))[0]
-        self.assertEqual((event["source"], event["detail-type"], event["detail"]), ("findata", "RunRequested", detail))
+        self.assertEqual(
+            (event["source"], event["detail-type"], event["detail"]), ("findata", "RunRequested", detail)
+        )
 
     def test_other_events_on_the_bus_invoke_nothing(self):
         for source, detail_type in (("findata", "RunCompleted"), ("elsewhere", "RunRequested")):
-            entry = {"Source": source, "DetailType": detail_type, "EventBusName": STACK["BusName"], "Detail": "{}"}
+            entry = {
+                "Source": source,
+                "DetailType": detail_type,
+                "EventBusName": STACK["BusName"],
+                "Detail": "{}",
+            }
             client(URL, "events").put_events(Entries=[entry])
         time.sleep(1)
         self.assertEqual(self.received("fanout", lambda e: "detail" in e), [])
 
     def test_only_staged_and_loaded_invoke_load_and_analytics(self):
-        for key in ("runs/r1/staged.json", "runs/r1/loaded.json", "runs/r1/plan.json", "runs/r1/batches/0001.json",
-                    "state/staged.json", "landing/x/r1/staged.json"):
+        for key in (
+            "runs/r1/staged.json",
+            "runs/r1/loaded.json",
+            "runs/r1/plan.json",
+            "runs/r1/batches/0001.json",
+            "state/staged.json",
+            "landing/x/r1/staged.json",
+        ):
             write(key)
         for function, key in (("load", "home/runs/r1/staged.json"), ("analytics", "home/runs/r1/loaded.json")):
-            event = wait_for(lambda: self.received(function, lambda e: e.get("detail-type") == "Object Created"))[0]
+            event = wait_for(
+                lambda: self.received(function, lambda e: e.get("detail-type") == "Object Created")
+            )[0]
             detail = event["detail"]
             self.assertEqual((detail["object"]["key"], detail["bucket"]["name"]), (key, STACK["BucketName"]))
         time.sleep(1)
@@ -159,7 +183,10 @@ class EventsTest(unittest.TestCase):
         queue_name = lambda url: url.rsplit("/", 1)[-1]
         tasks = dead_letters.replace(queue_name(STACK["DeadLettersUrl"]), queue_name(STACK["QueueUrl"]))
         wait_for(lambda: bodies("bad", dead_letters), 30)
-        self.assertEqual((len(bodies("good", tasks)), len(bodies("bad", tasks)), len(bodies("good", dead_letters))), (1, 3, 0))
+        self.assertEqual(
+            (len(bodies("good", tasks)), len(bodies("bad", tasks)), len(bodies("good", dead_letters))),
+            (1, 3, 0),
+        )
         # A dead letter that extract cannot process either goes to the queue for people.
         self.assertIn({"batch": "bad", "do": "reject"}, drain(STACK["FailedEventsUrl"]))
 
@@ -177,7 +204,9 @@ class EventsTest(unittest.TestCase):
         for function in ("fanout", "load", "analytics"):
             command = {"do": "fail", "for": function}
             invoke_async(function, command)
-            kept = wait_for(lambda: [m for m in drain(STACK["FailedEventsUrl"]) if m.get("requestPayload") == command])
+            kept = wait_for(
+                lambda: [m for m in drain(STACK["FailedEventsUrl"]) if m.get("requestPayload") == command]
+            )
             self.assertEqual(kept[0]["responsePayload"]["errorMessage"], "failure requested")
             self.assertEqual(len(self.received(function, lambda e: e == command)), 3)
 
@@ -213,36 +242,52 @@ class PermissionsTest(unittest.TestCase):
         for path, allowed_functions in allowed.items():
             for function in FUNCTIONS:
                 key = {"Bucket": STACK["BucketName"], "Key": f"home/{path}"}
-                outcomes = self.outcomes(function, ["s3", "put_object", {**key, "Body": "x"}], ["s3", "get_object", key],
-                                         ["s3", "delete_object", key])
-                expected = ["done", "done", "AccessDenied"] if function in allowed_functions else ["AccessDenied"] * 3
+                outcomes = self.outcomes(
+                    function,
+                    ["s3", "put_object", {**key, "Body": "x"}],
+                    ["s3", "get_object", key],
+                    ["s3", "delete_object", key],
+                )
+                expected = (
+                    ["done", "done", "AccessDenied"] if function in allowed_functions else ["AccessDenied"] * 3
+                )
                 self.assertEqual(outcomes, expected, (function, path))
 
     def test_a_missing_object_is_not_found_and_listing_stays_in_the_folder(self):
         bucket = STACK["BucketName"]
         for function in FUNCTIONS:
-            outcomes = self.outcomes(function, ["s3", "get_object", {"Bucket": bucket, "Key": "home/runs/no/plan.json"}],
-                                     ["s3", "list_objects_v2", {"Bucket": bucket, "Prefix": "home/runs/"}],
-                                     ["s3", "list_objects_v2", {"Bucket": bucket, "Prefix": "other/"}],
-                                     ["s3", "list_objects_v2", {"Bucket": "artifacts"}])
+            outcomes = self.outcomes(
+                function,
+                ["s3", "get_object", {"Bucket": bucket, "Key": "home/runs/no/plan.json"}],
+                ["s3", "list_objects_v2", {"Bucket": bucket, "Prefix": "home/runs/"}],
+                ["s3", "list_objects_v2", {"Bucket": bucket, "Prefix": "other/"}],
+                ["s3", "list_objects_v2", {"Bucket": "artifacts"}],
+            )
             self.assertEqual(outcomes, ["NoSuchKey", "done", "AccessDenied", "AccessDenied"], function)
 
     def test_each_secret_is_readable_only_by_its_functions(self):
         secrets = {"FmpSecretArn": "the-key", "SnowflakeSecretArn": "the-pem"}
         arns = [put_secret(URL, f"findata/{name}", text) for name, text in secrets.items()]
         for function in FUNCTIONS:
-            outcomes = self.outcomes(function, *[["secretsmanager", "get_secret_value", {"SecretId": arn}] for arn in arns])
+            outcomes = self.outcomes(
+                function, *[["secretsmanager", "get_secret_value", {"SecretId": arn}] for arn in arns]
+            )
             uses_fmp = function in ("fanout", "extract")
-            expected = ["the-key", "AccessDeniedException"] if uses_fmp else ["AccessDeniedException", "the-pem"]
+            expected = (
+                ["the-key", "AccessDeniedException"] if uses_fmp else ["AccessDeniedException", "the-pem"]
+            )
             self.assertEqual(outcomes, expected, function)
 
     def test_queue_and_bus_accept_only_their_functions(self):
         entry = {"Source": "findata", "DetailType": "RunCompleted", "Detail": "{}"}
         for function in FUNCTIONS:
-            outcomes = self.outcomes(function, ["sqs", "send_message", {"QueueUrl": STACK["QueueUrl"], "MessageBody": "{}"}],
-                                     ["sqs", "send_message", {"QueueUrl": STACK["DeadLettersUrl"], "MessageBody": "{}"}],
-                                     ["events", "put_events", {"Entries": [{**entry, "EventBusName": STACK["BusName"]}]}],
-                                     ["events", "put_events", {"Entries": [entry]}])
+            outcomes = self.outcomes(
+                function,
+                ["sqs", "send_message", {"QueueUrl": STACK["QueueUrl"], "MessageBody": "{}"}],
+                ["sqs", "send_message", {"QueueUrl": STACK["DeadLettersUrl"], "MessageBody": "{}"}],
+                ["events", "put_events", {"Entries": [{**entry, "EventBusName": STACK["BusName"]}]}],
+                ["events", "put_events", {"Entries": [entry]}],
+            )
             expected = [function in ("fanout", "extract"), False, function != "extract", False]
             self.assertEqual([outcome == "done" for outcome in outcomes], expected, function)
 
@@ -251,8 +296,14 @@ class PermissionsTest(unittest.TestCase):
         key = {"Bucket": STACK["BucketName"], "Key": "home/state/recorded.json"}
         self.outcomes("load", ["s3", "put_object", {**key, "Body": "x"}],
                       ["sqs", "send_message", {"QueueUrl": STACK["QueueUrl"], "MessageBody": "{}"}])
-        calls = [c for c in emulator("/_calls", since=before) if c["function"] == "findata-load" and c["by"] == "function"]
-        self.assertEqual([(c["action"], c["allowed"]) for c in calls], [("s3:PutObject", True), ("sqs:SendMessage", False)])
+        calls = [
+            c
+            for c in emulator("/_calls", since=before)
+            if c["function"] == "findata-load" and c["by"] == "function"
+        ]
+        self.assertEqual(
+            [(c["action"], c["allowed"]) for c in calls], [("s3:PutObject", True), ("sqs:SendMessage", False)]
+        )
         self.assertEqual(calls[0]["resource"], f"arn:aws:s3:::{key['Bucket']}/{key['Key']}")
         self.assertIn("LoadRole", calls[0]["role"])
 
@@ -266,7 +317,12 @@ class PermissionsTest(unittest.TestCase):
         # Called from a function, because the emulator denies the root keys nothing.
         write("state/x.json")
         url = f"{URL}/{STACK['BucketName']}/home/state/x.json"
-        self.assertEqual(self.outcomes("load", ["s3", "get_object", {"Bucket": STACK["BucketName"], "Key": "home/state/x.json"}]), ["done"])
+        self.assertEqual(
+            self.outcomes(
+                "load", ["s3", "get_object", {"Bucket": STACK["BucketName"], "Key": "home/state/x.json"}]
+            ),
+            ["done"],
+        )
         self.assertEqual(invoke("load", {"do": "plain", "url": url})["outcomes"], [403])
 
     def test_a_rule_without_permission_invokes_nothing_and_its_event_is_kept(self):
@@ -286,11 +342,20 @@ class PermissionsTest(unittest.TestCase):
     def test_the_comparison_finds_unused_permissions_and_denied_calls(self):
         # Nothing here assumes Snowflake's role, so all of its permissions are unused.
         unused = {x["action"] for x in compare(URL, "findata")["unused"] if x["role"] == "SnowflakeRole"}
-        self.assertEqual(unused, {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:GetBucketLocation"})
+        self.assertEqual(
+            unused, {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:GetBucketLocation"}
+        )
         key = {"Bucket": STACK["BucketName"], "Key": "home/landing/compared/x"}
-        self.outcomes("extract", ["s3", "put_object", {**key, "Body": "x"}], ["s3", "get_object", key], ["s3", "delete_object", key])
+        self.outcomes(
+            "extract",
+            ["s3", "put_object", {**key, "Body": "x"}],
+            ["s3", "get_object", key],
+            ["s3", "delete_object", key],
+        )
         after = compare(URL, "findata")
-        self.assertEqual([x for x in after["unused"] if x["role"] == "ExtractRole" and "landing" in x["resource"]], [])
+        self.assertEqual(
+            [x for x in after["unused"] if x["role"] == "ExtractRole" and "landing" in x["resource"]], []
+        )
         denied = [c["resource"].split("/", 1)[1] for c in after["refused"] if c["action"] == "s3:DeleteObject"]
         self.assertIn("home/landing/compared/x", denied)
 

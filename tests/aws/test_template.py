@@ -41,7 +41,9 @@ class TemplateTest(unittest.TestCase):
         parameters = yaml_parse(TEMPLATE.read_text())["Parameters"]
         allowed = lambda name, value: re.search(parameters[name]["AllowedPattern"], value) is not None
         self.assertEqual([(name, v) for name, values in bad.items() for v in values if allowed(name, v)], [])
-        self.assertEqual([(name, v) for name, values in good.items() for v in values if not allowed(name, v)], [])
+        self.assertEqual(
+            [(name, v) for name, values in good.items() for v in values if not allowed(name, v)], []
+        )
         required = {name for name, parameter in parameters.items() if "Default" not in parameter}
         self.assertEqual(required, {"FmpSecretArn", "SnowflakeSecretArn", "SnowflakeAccount"})
 

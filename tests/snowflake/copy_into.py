@@ -16,14 +16,27 @@ from fakesnow.transforms.file_format import lookup_file_format
 
 STAGE_FORMATS = {}   # (database, schema, stage) -> text of its FILE_FORMAT
 LOADED = {}          # (database, schema, table) -> {(url, etag)}, the load metadata
-OPTIONS = {"FILES", "PATTERN", "FORCE", "ON_ERROR", "PURGE", "SIZE_LIMIT", "RETURN_FAILED_ONLY", "LOAD_UNCERTAIN_FILES",
-           "MATCH_BY_COLUMN_NAME", "ENFORCE_LENGTH", "TRUNCATECOLUMNS", "VALIDATION_MODE"}
+OPTIONS = {
+    "FILES",
+    "PATTERN",
+    "FORCE",
+    "ON_ERROR",
+    "PURGE",
+    "SIZE_LIMIT",
+    "RETURN_FAILED_ONLY",
+    "LOAD_UNCERTAIN_FILES",
+    "MATCH_BY_COLUMN_NAME",
+    "ENFORCE_LENGTH",
+    "TRUNCATECOLUMNS",
+    "VALIDATION_MODE",
+}
 RESULT_COLUMNS = ("file", "status", "rows_parsed", "rows_loaded", "error_limit", "errors_seen", "first_error",
                   "first_error_line", "first_error_character", "first_error_column_name")
 
 
 class Current(threading.local):
     """The connection whose statement this thread runs. Sessions run concurrently, each statement in a thread."""
+
     conn = None
 
 
@@ -135,7 +148,9 @@ def copy_options(expression, con, database, schema):
     for param in expression.args.get("params") or []:
         name = param.this.name.upper()
         if name == "FILE_FORMAT":
-            text = ", ".join(e.sql(dialect="snowflake") for e in param.expressions) or param.sql(dialect="snowflake")
+            text = ", ".join(e.sql(dialect="snowflake") for e in param.expressions) or param.sql(
+                dialect="snowflake"
+            )
             file_format = parse_format(text, con, database, schema)
         elif name == "FILES":
             options["FILES"] = [literal.name for literal in param.find_all(exp.Literal)]
@@ -152,18 +167,26 @@ def projection(expression, target_columns):
     if isinstance(source, exp.Select):
         clauses = ("where", "group", "joins", "order", "limit", "having", "qualify")
         if any(source.args.get(k) for k in clauses) or any(isinstance(e, exp.Star) for e in source.expressions):
-            raise compilation_error("COPY statement only supports simple SELECT from stage statements for import.",
-                                    2098, "0A000")
+            raise compilation_error(
+                "COPY statement only supports simple SELECT from stage statements for import.", 2098, "0A000"
+            )
         columns = [e.unalias() for e in source.expressions]
         if len(columns) != len(target_columns):
-            raise compilation_error(f"Insert value list does not match column list expecting {len(target_columns)}"
-                                    f" but got {len(columns)}", 2020, "21S01")
+            raise compilation_error(
+                f"Insert value list does not match column list expecting {len(target_columns)}"
+                f" but got {len(columns)}",
+                2020,
+                "21S01",
+            )
         text = ", ".join(column.sql(dialect="snowflake") for column in columns)
     else:
         if len(target_columns) != 1:
-            raise compilation_error("JSON file format can produce one and only one column of type variant, object, or"
-                                    " array. Use CSV file format if you want to load more than one column.",
-                                    2019, "0A000")
+            raise compilation_error(
+                "JSON file format can produce one and only one column of type variant, object, or"
+                " array. Use CSV file format if you want to load more than one column.",
+                2019,
+                "0A000",
+            )
         text = "$1"
     text = re.sub(r"(?:\b\w+\.)?\$1", "C1", text)
     if found := re.search(r"\$\d+", text):
@@ -174,14 +197,18 @@ def projection(expression, target_columns):
 def load_file(con, table, target_columns, select, values, key, entry, started):
     """Inserts the values of one file; the number of rows. Errors are raised with the transaction left open."""
     count = len(values)
-    rows = pa.table({
-        "C1": pa.array([raw for _, raw, _ in values], pa.string()),
-        "M_FILENAME": pa.array([key] * count, pa.string()),
-        "M_FILE_ROW_NUMBER": pa.array(list(range(1, count + 1)), pa.int64()),
-        "M_FILE_CONTENT_KEY": pa.array([entry["ETag"].strip('"')] * count, pa.string()),
-        "M_FILE_LAST_MODIFIED": pa.array([entry["LastModified"].replace(tzinfo=None)] * count, pa.timestamp("us")),
-        "M_START_SCAN_TIME": pa.array([started] * count, pa.timestamp("us")),
-    })
+    rows = pa.table(
+        {
+            "C1": pa.array([raw for _, raw, _ in values], pa.string()),
+            "M_FILENAME": pa.array([key] * count, pa.string()),
+            "M_FILE_ROW_NUMBER": pa.array(list(range(1, count + 1)), pa.int64()),
+            "M_FILE_CONTENT_KEY": pa.array([entry["ETag"].strip('"')] * count, pa.string()),
+            "M_FILE_LAST_MODIFIED": pa.array(
+                [entry["LastModified"].replace(tzinfo=None)] * count, pa.timestamp("us")
+            ),
+            "M_START_SCAN_TIME": pa.array([started] * count, pa.timestamp("us")),
+        }
+    )
     con.register("_fake_copy_rows", rows)
     con.execute("CREATE OR REPLACE TEMP TABLE FAKE_COPY_SOURCE AS"
                 " SELECT C1::JSON AS C1, * EXCLUDE (C1) FROM _fake_copy_rows")
@@ -242,10 +269,12 @@ def copy_into(files, con, database, schema, expression, table_stages, params=Non
             (errors if error else values).append((line, raw, error))
         if errors and on_error == "ABORT_STATEMENT":
             line, _, error = errors[0]
-            message = (f"{error}\n  File '{key}', line {line}, character 1\n"
-                       f"  Row {line}, column \"{table_key[2]}\"[\"$1\":1]\n"
-                       "  If you would like to continue loading when an error is encountered, use other values such as"
-                       " 'SKIP_FILE' or 'CONTINUE' for the ON_ERROR option.")
+            message = (
+                f"{error}\n  File '{key}', line {line}, character 1\n"
+                f'  Row {line}, column "{table_key[2]}"["$1":1]\n'
+                "  If you would like to continue loading when an error is encountered, use other values such as"
+                " 'SKIP_FILE' or 'CONTINUE' for the ON_ERROR option."
+            )
             raise ProgrammingError(msg=message, errno=100069, sqlstate="22P02")
         parsed.append((file_url, entry, key, tag, values, errors))
 
@@ -257,7 +286,9 @@ def copy_into(files, con, database, schema, expression, table_stages, params=Non
     for file_url, entry, key, tag, values, errors in parsed:
         skipped = bool(errors) and on_error.startswith("SKIP_FILE")
         try:
-            loaded = 0 if skipped else load_file(con, table_sql, target_columns, select, values, key, entry, started)
+            loaded = (
+                0 if skipped else load_file(con, table_sql, target_columns, select, values, key, entry, started)
+            )
         except ProgrammingError:
             if own_transaction:
                 con.rollback()
@@ -270,9 +301,21 @@ def copy_into(files, con, database, schema, expression, table_stages, params=Non
         error_limit = 1 if on_error == "ABORT_STATEMENT" else total
         rows.append((file_url, status, total, loaded, error_limit, len(errors), *first_error))
     for row in rows:
-        values = [table_key[1], row[0], table_key[2], dt.datetime.now(dt.UTC).isoformat(), row[1], row[3], row[2],
-                  *row[6:10], row[5], row[4]]
-        con.execute("INSERT INTO _fs_information_schema._fs_load_history VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", values)
+        values = [
+            table_key[1],
+            row[0],
+            table_key[2],
+            dt.datetime.now(dt.UTC).isoformat(),
+            row[1],
+            row[3],
+            row[2],
+            *row[6:10],
+            row[5],
+            row[4],
+        ]
+        con.execute(
+            "INSERT INTO _fs_information_schema._fs_load_history VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", values
+        )
     if own_transaction:
         con.commit()
     else:

@@ -15,7 +15,8 @@ from copy_into import CURRENT, LOADED, compilation_error, forget_pending_loads
 server = sys.modules["fakesnow.server"]
 # Statements about accounts. privileges.py and warehouses.py track what they change.
 NO_OPERATION = [
-    r"\s*alter\s+session\s+(un)?set\s+(?!autocommit)", r"\s*(grant|revoke)\s",
+    r"\s*alter\s+session\s+(un)?set\s+(?!autocommit)",
+    r"\s*(grant|revoke)\s",
     r"\s*(create|alter|drop)\s+(or\s+replace\s+)?(warehouse|role|user|resource\s+monitor|(?:storage\s+)?integration"
     r"|network\s+policy|authentication\s+policy|masking\s+policy)\b",
     r"\s*alter\s+stage\b",

@@ -40,8 +40,12 @@ class Executor:
             if "fake:locked" in sql:
                 raise locked((statement.writes or [("", ("T",))])[0][1][-1])
             text = self.prepare(session, statement, sql)
-            existed = (statement.verb == "CREATE" and bool(statement.kind) and not statement.temporary
-                       and self.privileges.exists(statement.kind, full_name(session, statement.kind, statement.name)))
+            existed = (
+                statement.verb == "CREATE"
+                and bool(statement.kind)
+                and not statement.temporary
+                and self.privileges.exists(statement.kind, full_name(session, statement.kind, statement.name))
+            )
             if statement.compute and session.warehouse:
                 running_on = self.warehouses.begin(session.warehouse)
             if (statement.verb in DDL and statement.kind) or statement.verb in ("GRANT", "REVOKE"):
@@ -113,9 +117,13 @@ class Executor:
         if statement.verb == "ALTER" and re.match(r"alter\s+session\s+set\b", statement.text, re.I):
             settings = re.findall(r"(\w+)\s*=\s*('[^']*'|[\w.]+)", statement.text)
             session.parameters.update((name.upper(), value.strip("'")) for name, value in settings)
-        if (statement.verb == "CREATE" and statement.kind in ("ROLE", "USER", "WAREHOUSE") and not statement.replaces
-                and not re.search(r"\bif\s+not\s+exists\b", statement.text, re.I)
-                and privileges.exists(statement.kind, statement.name)):
+        if (
+            statement.verb == "CREATE"
+            and statement.kind in ("ROLE", "USER", "WAREHOUSE")
+            and not statement.replaces
+            and not re.search(r"\bif\s+not\s+exists\b", statement.text, re.I)
+            and privileges.exists(statement.kind, statement.name)
+        ):
             message = f"SQL compilation error:\nObject '{statement.name[0]}' already exists."
             raise Denied("002002", "42710", message)
         current = lambda found: "'%s'" % getattr(session, found.group(1).lower())
@@ -124,8 +132,10 @@ class Executor:
     def use(self, session, what, name):
         if what == "role":
             if self.enforced and not self.sessions.has_role(session.user, name):
-                message = (f"SQL access control error:\nRequested role '{name}' is not assigned to the executing user."
-                           " Specify another role to activate.")
+                message = (
+                    f"SQL access control error:\nRequested role '{name}' is not assigned to the executing user."
+                    " Specify another role to activate."
+                )
                 raise Denied("003013", "42501", message)
             session.role = name
         elif what == "warehouse":
@@ -168,7 +178,9 @@ class Executor:
             is_new = not existed or statement.replaces
             if kind == "WAREHOUSE" and is_new:
                 session.warehouse = name[0]
-            if kind == "USER" and (found := re.search(r"\bdefault_role\s*=\s*'?([\w$]+)", statement.text, re.I)):
+            if kind == "USER" and (
+                found := re.search(r"\bdefault_role\s*=\s*'?([\w$]+)", statement.text, re.I)
+            ):
                 privileges.default_roles[name[0]] = name_parts(found.group(1))[0]
             if is_new:
                 privileges.created(session.role, kind, full_name(session, kind, name))

@@ -47,7 +47,9 @@ def catalog():
     query = ("SELECT database_name, schema_name, {kind}_name, upper('{kind}') FROM duckdb_{kind}s()"
              " WHERE NOT temporary AND NOT internal")
     with server.shared_fs.duck_conn.cursor() as cursor:
-        found = cursor.execute(" UNION ALL ".join(query.format(kind=kind) for kind in ("table", "view"))).fetchall()
+        found = cursor.execute(
+            " UNION ALL ".join(query.format(kind=kind) for kind in ("table", "view"))
+        ).fetchall()
     return {(database.upper(), schema.upper(), name): kind for database, schema, name, kind in found
             if not schema.lower().startswith("_fs_") and not database.startswith("_fs_")}
 
@@ -62,8 +64,12 @@ class FakeSnowflake:
         self.rules = []         # of /_inject
         self.privileges, locks = Privileges(catalog), Locks(options.idle_after)
         key_pair = KeyPair(options.new_key) if options.new_key else None
-        self.sessions = Sessions(self.privileges, options.privileges, locks, self.log, options.session_ttl, key_pair)
-        self.executor = Executor(self.privileges, options.privileges, Warehouses(self.log), locks, self.sessions)
+        self.sessions = Sessions(
+            self.privileges, options.privileges, locks, self.log, options.session_ttl, key_pair
+        )
+        self.executor = Executor(
+            self.privileges, options.privileges, Warehouses(self.log), locks, self.sessions
+        )
         if options.privileges:
             server.shared_fs.create_database_on_connect = server.shared_fs.create_schema_on_connect = False
 
@@ -116,7 +122,9 @@ class FakeSnowflake:
             job["dropped"] = True
             await job["task"]
             raise RuntimeError("the response is dropped on purpose")
-        done, _ = await asyncio.wait({job["task"]}, timeout=0.05 if body.get("asyncExec") else self.options.async_after)
+        done, _ = await asyncio.wait(
+            {job["task"]}, timeout=0.05 if body.get("asyncExec") else self.options.async_after
+        )
         if done:
             response = job["task"].result()
             return Response(response.body, media_type="application/json", status_code=response.status_code)
@@ -156,7 +164,9 @@ class FakeSnowflake:
     async def export(self, request):
         """Writes a table to a Parquet file, for comparisons that would be slow over the protocol."""
         query = request.query_params
-        table = ".".join(f'"{part}"' for part in [query["database"].upper(), *query["table"].upper().split(".")])
+        table = ".".join(
+            f'"{part}"' for part in [query["database"].upper(), *query["table"].upper().split(".")]
+        )
         cursor = server.shared_fs.duck_conn.cursor()
         cursor.execute(f"COPY (SELECT * FROM {table}) TO '{query['path']}' (FORMAT parquet)")
         return JSONResponse({})
@@ -168,7 +178,9 @@ class FakeSnowflake:
             return JSONResponse({})
         rule = {"pattern": re.compile(query["pattern"], re.I | re.S), "times": int(query.get("times", 1))}
         if "code" in query:
-            rule.update(code=query["code"], state=query.get("state", "XX000"), message=query.get("message", "injected"))
+            rule.update(
+                code=query["code"], state=query.get("state", "XX000"), message=query.get("message", "injected")
+            )
         elif "http" in query:
             rule["http"] = int(query["http"])
         elif query.get("drop"):
@@ -189,8 +201,11 @@ class FakeSnowflake:
             Route("/queries/v1/abort-request", self.abort, methods=["POST"]),
             Route("/fs_bucket/{path:path}", server.bucket_upload, methods=["PUT"]),
             Route("/monitoring/queries/{sfqid}", server.monitoring_query, methods=["GET"]),
-            Route("/_chunk/{chunk_id}", self.chunk), Route("/_log", self.read_log),
-            Route("/_forget", self.sessions.forget), Route("/_inject", self.inject), Route("/_export", self.export),
+            Route("/_chunk/{chunk_id}", self.chunk),
+            Route("/_log", self.read_log),
+            Route("/_forget", self.sessions.forget),
+            Route("/_inject", self.inject),
+            Route("/_export", self.export),
         ]
 
     def app(self):
@@ -230,8 +245,15 @@ def main():
     parser.add_argument("--idle-after", type=float, default=300.0)
     options = parser.parse_args()
     s3 = options.s3_endpoint or start_s3()
-    copy_into.install(boto3.client("s3", endpoint_url=s3, aws_access_key_id="test", aws_secret_access_key="test",
-                                   region_name="us-east-1"))
+    copy_into.install(
+        boto3.client(
+            "s3",
+            endpoint_url=s3,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            region_name="us-east-1",
+        )
+    )
     cursor_patches.install()
     protocol.install()
     fake = FakeSnowflake(options)

@@ -2,20 +2,47 @@
 import datetime as dt, re
 from statement import IDENTIFIER, KIND, NAME, name_parts, object_kind
 
-SYSTEM_ROLES = {"ACCOUNTADMIN": {"SYSADMIN", "SECURITYADMIN"}, "SECURITYADMIN": {"USERADMIN"}, "SYSADMIN": set(),
-                "USERADMIN": set(), "PUBLIC": set()}
+SYSTEM_ROLES = {
+    "ACCOUNTADMIN": {"SYSADMIN", "SECURITYADMIN"},
+    "SECURITYADMIN": {"USERADMIN"},
+    "SYSADMIN": set(),
+    "USERADMIN": set(),
+    "PUBLIC": set(),
+}
 SYSTEM_PRIVILEGES = {"SYSADMIN": {"CREATE DATABASE", "CREATE WAREHOUSE"}, "SECURITYADMIN": {"MANAGE GRANTS"},
                      "USERADMIN": {"CREATE ROLE", "CREATE USER"}}
 # Kinds of objects in a schema. The others belong to the account, and a schema to its database.
-IN_SCHEMA = {"TABLE", "VIEW", "STAGE", "FILE_FORMAT", "SEQUENCE", "FUNCTION", "PROCEDURE", "TASK", "STREAM", "PIPE"}
+IN_SCHEMA = {
+    "TABLE",
+    "VIEW",
+    "STAGE",
+    "FILE_FORMAT",
+    "SEQUENCE",
+    "FUNCTION",
+    "PROCEDURE",
+    "TASK",
+    "STREAM",
+    "PIPE",
+}
 ALL_PRIVILEGES = {
-    "TABLE": ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES"], "VIEW": ["SELECT", "REFERENCES"],
-    "DATABASE": ["USAGE", "MONITOR", "MODIFY", "CREATE SCHEMA"], "WAREHOUSE": ["USAGE", "OPERATE", "MONITOR", "MODIFY"],
-    "SCHEMA": ["USAGE", "MONITOR", "MODIFY"] + [f"CREATE {kind.replace('_', ' ')}" for kind in sorted(IN_SCHEMA)],
+    "TABLE": ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES"],
+    "VIEW": ["SELECT", "REFERENCES"],
+    "DATABASE": ["USAGE", "MONITOR", "MODIFY", "CREATE SCHEMA"],
+    "WAREHOUSE": ["USAGE", "OPERATE", "MONITOR", "MODIFY"],
+    "SCHEMA": ["USAGE", "MONITOR", "MODIFY"]
+    + [f"CREATE {kind.replace('_', ' ')}" for kind in sorted(IN_SCHEMA)],
 }
 GRANT_COLUMNS = ("created_on", "privilege", "granted_on", "name", "granted_to", "grantee_name", "grant_option",
                  "granted_by")
-FUTURE_GRANT_COLUMNS = ("created_on", "privilege", "grant_on", "name", "grant_to", "grantee_name", "grant_option")
+FUTURE_GRANT_COLUMNS = (
+    "created_on",
+    "privilege",
+    "grant_on",
+    "name",
+    "grant_to",
+    "grantee_name",
+    "grant_option",
+)
 ROLE_GRANT_COLUMNS = ("created_on", "role", "granted_to", "grantee_name", "granted_by")
 
 
@@ -49,8 +76,10 @@ def full_name(session, kind, name):
 
 class Privileges:
     def __init__(self, catalog):
-        self.catalog = catalog      # () -> {(database, schema, name): TABLE or VIEW}
-        self.roles = {name: set(granted) for name, granted in SYSTEM_ROLES.items()}     # role -> roles granted to it
+        self.catalog = catalog  # () -> {(database, schema, name): TABLE or VIEW}
+        self.roles = {
+            name: set(granted) for name, granted in SYSTEM_ROLES.items()
+        }  # role -> roles granted to it
         self.users = {}             # user -> roles granted to it
         self.default_roles = {}     # user -> role
         self.grants = {}            # (role, privilege, kind, name) -> (when, grant option, granted by)
@@ -189,10 +218,14 @@ class Privileges:
 
     def dropped(self, kind, name):
         def is_inside(other_kind, other):
-            in_container = kind in ("DATABASE", "SCHEMA") and (other_kind in IN_SCHEMA or other_kind == "SCHEMA")
+            in_container = kind in ("DATABASE", "SCHEMA") and (
+                other_kind in IN_SCHEMA or other_kind == "SCHEMA"
+            )
             return (other_kind, other) == (kind, name) or (in_container and other[:len(name)] == name)
         is_of_role = lambda grantee: kind == "ROLE" and grantee == name[0]
-        self.grants = {k: v for k, v in self.grants.items() if not is_inside(k[2], k[3]) and not is_of_role(k[0])}
+        self.grants = {
+            k: v for k, v in self.grants.items() if not is_inside(k[2], k[3]) and not is_of_role(k[0])
+        }
         self.owners = {k: v for k, v in self.owners.items() if not is_inside(*k)}
         if kind in ("DATABASE", "SCHEMA"):
             self.future_grants = {k: v for k, v in self.future_grants.items() if k[4][:len(name)] != name}
@@ -216,7 +249,9 @@ class Privileges:
         flags = re.I | re.S
         is_grant = text.split(None, 1)[0].upper() == "GRANT"
         end = r"(?:\s+with\s+grant\s+option|\s+(?:copy|revoke)\s+current\s+grants|\s+cascade|\s+restrict)*\s*\Z"
-        if m := re.match(rf"\w+\s+role\s+({IDENTIFIER})\s+(?:to|from)\s+(role|user)\s+({IDENTIFIER}){end}", text, flags):
+        if m := re.match(
+            rf"\w+\s+role\s+({IDENTIFIER})\s+(?:to|from)\s+(role|user)\s+({IDENTIFIER}){end}", text, flags
+        ):
             (role,), (grantee,) = name_parts(m.group(1)), name_parts(m.group(3))
             self.change_role_grant(session, is_grant, role, m.group(2).lower(), grantee, enforced)
             return True
@@ -267,14 +302,20 @@ class Privileges:
                 raise does_not_exist(role, "Role")
             if grantee not in (self.roles if grantee_kind == "role" else self.users):
                 raise does_not_exist(grantee, grantee_kind.capitalize())
-            if not self.manages_grants(session) and not self.has_privilege(session.role, "OWNERSHIP", "ROLE", (role,)):
+            if not self.manages_grants(session) and not self.has_privilege(
+                session.role, "OWNERSHIP", "ROLE", (role,)
+            ):
                 raise insufficient_privileges("role", role)
         granted = (self.roles if grantee_kind == "role" else self.users).setdefault(grantee, set())
         (granted.add if is_grant else granted.discard)(role)
         self.roles.setdefault(role, set())
 
     def change_grant(self, session, is_grant, role, privileges, kind, name, grant, enforced):
-        if enforced and not self.manages_grants(session) and self.owner(kind, name) not in self.inherited(session.role):
+        if (
+            enforced
+            and not self.manages_grants(session)
+            and self.owner(kind, name) not in self.inherited(session.role)
+        ):
             raise insufficient_privileges(kind, name[-1] if name else "ACCOUNT")
         when, option, _ = grant
         for privilege in self.expand(privileges, kind):
@@ -303,22 +344,40 @@ class Privileges:
     # ------------------------------------------------------------ SHOW GRANTS
     def show_grants(self, session, text):
         """Columns and rows of a SHOW GRANTS statement; None for other statements."""
-        if m := re.match(rf"show\s+future\s+grants\s+(?:(to)\s+role|in\s+(schema|database))\s+({NAME})", text, re.I):
+        if m := re.match(
+            rf"show\s+future\s+grants\s+(?:(to)\s+role|in\s+(schema|database))\s+({NAME})", text, re.I
+        ):
             to_role, kind, name = m.group(1), (m.group(2) or "").upper(), name_parts(m.group(3))
             container = None if to_role else full_name(session, kind, name)
             selected = lambda key: key[0] == name[0] if to_role else key[3:] == (kind, container)
-            rows = [(grant[0], key[1], key[2], ".".join(key[4]) + f".<{key[2]}>", "ROLE", key[0], str(grant[1]).lower())
-                    for key, grant in self.future_grants.items() if selected(key)]
+            rows = [
+                (
+                    grant[0],
+                    key[1],
+                    key[2],
+                    ".".join(key[4]) + f".<{key[2]}>",
+                    "ROLE",
+                    key[0],
+                    str(grant[1]).lower(),
+                )
+                for key, grant in self.future_grants.items()
+                if selected(key)
+            ]
             return FUTURE_GRANT_COLUMNS, sorted(rows, key=lambda row: row[1:])
         now = dt.datetime.now(dt.UTC)
         if m := re.match(rf"show\s+grants\s+(to\s+user|of\s+role)\s+({IDENTIFIER})", text, re.I):
             of_role, (name,) = m.group(1).lower().startswith("of"), name_parts(m.group(2))
             pairs = [(role, "USER", user) for user, granted in self.users.items() for role in granted]
             if of_role:
-                pairs += [(role, "ROLE", grantee) for grantee, granted in self.roles.items() for role in granted]
+                pairs += [
+                    (role, "ROLE", grantee) for grantee, granted in self.roles.items() for role in granted
+                ]
             rows = [(now, *pair, "") for pair in pairs if (pair[0] if of_role else pair[2]) == name]
             return ROLE_GRANT_COLUMNS, sorted(rows)
-        owned = [(when, "OWNERSHIP", kind, name, role, True, role) for (kind, name), (role, when) in self.owners.items()]
+        owned = [
+            (when, "OWNERSHIP", kind, name, role, True, role)
+            for (kind, name), (role, when) in self.owners.items()
+        ]
         granted = [(when, privilege, kind, name, role, option, by)
                    for (role, privilege, kind, name), (when, option, by) in self.grants.items()]
         roles = [(now, "USAGE", "ROLE", (role,), grantee, False, "")

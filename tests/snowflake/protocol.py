@@ -1,4 +1,5 @@
 """Responses as Snowflake's server sends them: complete fields, JSON rowsets, remote chunks, errors with codes."""
+
 import base64, contextvars, datetime as dt, io, json, logging, re, sys, time, uuid
 import pyarrow.ipc as ipc
 from starlette.responses import JSONResponse
@@ -33,8 +34,17 @@ def failure(code, message, data=None):
 
 
 def sql_error(code, state, message, query_id, error_type="COMPILATION"):
-    data = {"internalError": False, "unredactedFromSecureObject": False, "errorCode": code, "age": 0, "sqlState": state,
-            "queryId": query_id, "line": -1, "pos": -1, "type": error_type}
+    data = {
+        "internalError": False,
+        "unredactedFromSecureObject": False,
+        "errorCode": code,
+        "age": 0,
+        "sqlState": state,
+        "queryId": query_id,
+        "line": -1,
+        "pos": -1,
+        "type": error_type,
+    }
     return failure(code, message, data)
 
 
@@ -61,7 +71,9 @@ def json_value(value):
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, dict):
-        return f"{value['epoch']}.{value['fraction']:09d}" + (f" {value['timezone']}" if "timezone" in value else "")
+        return f"{value['epoch']}.{value['fraction']:09d}" + (
+            f" {value['timezone']}" if "timezone" in value else ""
+        )
     if isinstance(value, dt.date):
         return str((value - dt.date(1970, 1, 1)).days)
     return str(value)
@@ -129,7 +141,9 @@ def complete(response, login, query_id, sql, base_url):
         if status == 500:
             code, message, status = "000603", f"SQL execution internal error: {error} {message}", 200
         if status == 401:
-            return JSONResponse({"data": None, "code": code, "message": message, "success": False}, status_code=200)
+            return JSONResponse(
+                {"data": None, "code": code, "message": message, "success": False}, status_code=200
+            )
         message = re.sub(r"^\d{6} \(\w+\): ", "", message)
         answer = sql_error(code, (data or {}).get("sqlState") or "42000", message, query_id)
         answer.status_code = status

@@ -46,9 +46,13 @@ class KeyPair:
     def check(self, token, user, account):
         decode = lambda text: base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         header, payload, signature = token.split(".")
-        self.public.verify(decode(signature), f"{header}.{payload}".encode(), padding.PKCS1v15(), hashes.SHA256())
+        self.public.verify(
+            decode(signature), f"{header}.{payload}".encode(), padding.PKCS1v15(), hashes.SHA256()
+        )
         claims = json.loads(decode(payload))
-        der = self.public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        der = self.public.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
         fingerprint = base64.b64encode(hashlib.sha256(der).digest()).decode()
         subject = f"{account.split('.')[0].upper()}.{user.upper()}"
         assert claims["iss"] == f"{subject}.SHA256:{fingerprint}", f"iss {claims['iss']}"
@@ -125,15 +129,19 @@ class Sessions:
         body = await read_body(request)
         data, query = body["data"], request.query_params
         data.setdefault("SESSION_PARAMETERS", {})
-        self.log.append(("login", {k: v for k, v in data.items() if k not in ("TOKEN", "PASSWORD")}, dict(query)))
+        self.log.append(
+            ("login", {k: v for k, v in data.items() if k not in ("TOKEN", "PASSWORD")}, dict(query))
+        )
         if failed := self.authenticate(data):
             return failed
         identifier = lambda text: (name_parts(text or "") or (None,))[0]
         user, warehouse = (data.get("LOGIN_NAME") or "").upper(), identifier(query.get("warehouse"))
         role = identifier(query.get("roleName")) or self.privileges.default_roles.get(user) or "PUBLIC"
         if self.enforced and not self.has_role(user, role):
-            message = (f"Role '{role}' specified in the connect string is not granted to this user. Contact your local"
-                       " system administrator, or attempt to login with another role, e.g. PUBLIC.")
+            message = (
+                f"Role '{role}' specified in the connect string is not granted to this user. Contact your local"
+                " system administrator, or attempt to login with another role, e.g. PUBLIC."
+            )
             return failure("390189", message, {"authnMethod": "KEYPAIR"})
         answer = json.loads((await server.login_request(with_body(request, body))).body)
         token, master = answer["data"]["token"], "m-" + uuid.uuid4().hex
@@ -141,8 +149,13 @@ class Sessions:
         # Clients without CLIENT_APP_ID get JSON rowsets.
         self.logins[token] = {"master": master, "issued": time.time(), "json": "CLIENT_APP_ID" not in data,
                               "token": token, "session": session}
-        answer["data"].update(masterToken=master, validityInSeconds=int(self.ttl), sessionId=len(self.logins),
-                              masterValidityInSeconds=MASTER_TOKEN_SECONDS, displayUserName=data.get("LOGIN_NAME"))
+        answer["data"].update(
+            masterToken=master,
+            validityInSeconds=int(self.ttl),
+            sessionId=len(self.logins),
+            masterValidityInSeconds=MASTER_TOKEN_SECONDS,
+            displayUserName=data.get("LOGIN_NAME"),
+        )
         answer["data"]["sessionInfo"].update(warehouseName=warehouse, roleName=role)
         answer.update(code=None, message=None)
         return JSONResponse(answer)
@@ -156,8 +169,15 @@ class Sessions:
                 token = "t-" + uuid.uuid4().hex
                 self.logins[token] = {**login, "issued": time.time()}
                 server.sessions[token] = server.sessions[login["token"]]
-                return success({"sessionToken": token, "validityInSecondsST": int(self.ttl), "masterToken": master,
-                                "validityInSecondsMT": MASTER_TOKEN_SECONDS, "sessionId": 1})
+                return success(
+                    {
+                        "sessionToken": token,
+                        "validityInSecondsST": int(self.ttl),
+                        "masterToken": master,
+                        "validityInSecondsMT": MASTER_TOKEN_SECONDS,
+                        "sessionId": 1,
+                    }
+                )
         return failure("390114", "Authentication token has expired. The user must authenticate again.")
 
     async def session(self, request):

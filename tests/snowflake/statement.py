@@ -1,4 +1,5 @@
 """Parses what a statement does: which tables it reads and writes, what it creates, whether it needs a warehouse."""
+
 import functools, re
 from dataclasses import dataclass, field
 import sqlglot
@@ -6,9 +7,11 @@ from sqlglot import exp
 
 IDENTIFIER = r'(?:"[^"]+"|[\w$]+)'
 NAME = rf"{IDENTIFIER}(?:\.{IDENTIFIER}){{0,2}}"
-KIND = (r"(?:materialized\s+view|external\s+table|dynamic\s+table|file\s+format|resource\s+monitor|network\s+policy"
-        r"|storage\s+integration|integration|table|view|stage|schema|database|warehouse|role|user|sequence|function"
-        r"|procedure|task|stream|pipe)")
+KIND = (
+    r"(?:materialized\s+view|external\s+table|dynamic\s+table|file\s+format|resource\s+monitor|network\s+policy"
+    r"|storage\s+integration|integration|table|view|stage|schema|database|warehouse|role|user|sequence|function"
+    r"|procedure|task|stream|pipe)"
+)
 # Each of these commits an open transaction.
 DDL = {"CREATE", "DROP", "ALTER", "TRUNCATE"}
 WRITES = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "TRUNCATE"}
@@ -51,7 +54,9 @@ def tables_of(tree):
         if not isinstance(table.this, exp.Identifier):
             has_function = True
             continue
-        name = tuple(p.name if p.quoted else p.name.upper() for p in table.parts if isinstance(p, exp.Identifier))
+        name = tuple(
+            p.name if p.quoted else p.name.upper() for p in table.parts if isinstance(p, exp.Identifier)
+        )
         if len(name) == 1 and name[0] in common_tables:
             continue
         if not name[0].startswith("@") and (name, id(table)) not in names:
@@ -61,7 +66,9 @@ def tables_of(tree):
 
 def merge_privileges(merge):
     whens = merge.args["whens"]
-    actions = [when.args.get("then") for when in (whens.expressions if hasattr(whens, "expressions") else whens)]
+    actions = [
+        when.args.get("then") for when in (whens.expressions if hasattr(whens, "expressions") else whens)
+    ]
     privilege = lambda action: ("INSERT" if isinstance(action, exp.Insert)
                                 else "UPDATE" if isinstance(action, exp.Update) else "DELETE")
     return sorted({privilege(action) for action in actions}) + ["SELECT"]

@@ -66,6 +66,7 @@ class Warehouses:
 
 class Locks:
     """Locks of transactions on tables. Inserts into the same table are compatible; other changes are exclusive."""
+
     def __init__(self, idle_after):
         self.held = {}          # table -> {session: whether it changed existing rows}
         self.idle_after = idle_after
@@ -88,8 +89,10 @@ class Locks:
             if cancelled.is_set() or session.ended:
                 raise Denied("000604", "57014", "SQL execution canceled")
             if waited >= statement_timeout:
-                message = (f"Statement reached its statement or warehouse timeout of {statement_timeout:g} second(s)"
-                           " and was canceled.")
+                message = (
+                    f"Statement reached its statement or warehouse timeout of {statement_timeout:g} second(s)"
+                    " and was canceled."
+                )
                 raise Denied("000630", "57014", message)
             if waited >= lock_timeout:
                 raise locked(table[-1])
