@@ -1,8 +1,8 @@
 """Lets the Rust tests call the local AWS through boto3 with the root keys.
 
 usage: boto_bridge.py --url URL    exits when its standard input closes
-Reads lines of JSON [service, operation, parameters] and answers each with a line of JSON: {"done": response} or
-{"failed": error code}. A streamed body becomes text.
+Reads lines of JSON, [service, operation, parameters], and answers each with a line of JSON:
+{"done": response} or {"failed": error code}. A streamed body becomes text.
 """
 import argparse, json, sys
 from botocore.exceptions import ClientError

@@ -4,8 +4,8 @@ usage: deploy.py --url URL [--stack findata] --zip Fanout=fanout.zip ... --secre
                  [--set Name=value ...]
 --secret creates a secret from the file and passes its ARN as that parameter. An existing stack is updated.
 
-This does not test `sam build`, the upload and change set of `sam deploy`, samconfig.toml, or whether AWS's own
-translator agrees with the library of the same version.
+This does not test `sam build`, the upload and change set of `sam deploy`, samconfig.toml, or
+whether AWS's own translator agrees with the library of the same version.
 """
 import argparse, json, sys
 import boto3

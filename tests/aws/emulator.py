@@ -1,33 +1,37 @@
-"""Patches ministack 1.5.33 where it behaves differently from AWS, records calls, and injects faults.
+"""Patches ministack 1.5.33 where it behaves differently from AWS, records calls and injects faults.
 
-  Roles      Event source mappings, on-failure destinations, log streams and schedules need the permission
-             of their role; rules need the permission of the function. Without it nothing is delivered, and
-             the event goes to the rule's dead-letter queue.
+  Roles      Event source mappings, on-failure destinations, log streams and schedules need the
+             permission of their role; rules need the permission of the function. Without it
+             nothing is delivered, and the event goes to the rule's dead-letter queue.
   Delivery   Rules and schedules invoke functions asynchronously: two retries, then the on-failure
              destination. Events for a function at its reserved concurrency wait.
-  Schedules  <aws.scheduler.scheduled-time> and similar placeholders are replaced; due schedules are checked
-             every second; an updated schedule can fire again.
-  Stacks     The reserved concurrency of functions is applied, and the concurrency of an event source
-             mapping may come from a parameter.
+  Schedules  <aws.scheduler.scheduled-time> and similar placeholders are replaced; due schedules
+             are checked every second; an updated schedule can fire again.
+  Stacks     The reserved concurrency of functions is applied, and the concurrency of an event
+             source mapping may come from a parameter.
   TLS        Requests count as TLS unless they carry the header "x-forwarded-proto: http".
 
 HTTP endpoints for tests, next to the AWS API:
-  /_calls[?since=N]    all calls made with a role: {role, function, action, resource, allowed, by}; `by` is
-                       "function", or the service that acts for it ("lambda", "scheduler", "events"; the
-                       resource is then the function)
-  /_tick?schedule=NAME[&at=TIME]          fires a schedule now, as if scheduled for that time
-  /_deliver?rule=TEXT&copies=N&times=M    delivers the next M events of rules whose name contains TEXT N
-                                          times; 0 loses them
+  /_calls[?since=N]
+      All calls made with a role: {role, function, action, resource, allowed, by}. `by` is
+      "function", or the service that acts for it ("lambda", "scheduler", "events"; the resource is
+      then the function).
+  /_tick?schedule=NAME[&at=TIME]
+      Fires a schedule now, as if scheduled for that time.
+  /_deliver?rule=TEXT&copies=N&times=M
+      Delivers the next M events of rules whose name contains TEXT N times; 0 loses them.
   /_fail?action=s3:PutObject&match=REGEX&times=N&code=SlowDown&status=503[&after=1]
-                       fails the next N such calls of functions; with after=1 they take effect first and
-                       only the response is lost
-  /_kill?function=NAME                    kills the busy processes of a function, like a crash
+      Fails the next N such calls of functions; with after=1 they take effect first and only the
+      response is lost.
+  /_kill?function=NAME
+      Kills the busy processes of a function, like a crash.
 """
 import asyncio, contextvars, json, os, re, time, urllib.parse
 from datetime import datetime, timezone
 
 CALLS, DELIVERY_RULES, FAULT_RULES = [], [], []
-# Set for asynchronous events, which wait for a free function. Synchronous callers and queues see the throttle.
+# Set for asynchronous events, which wait for a free function. Synchronous callers and queues see
+# the throttle.
 IS_ASYNC = contextvars.ContextVar("is_async", default=False)
 
 
@@ -248,7 +252,8 @@ def patch_cloudformation(handlers, functions):
 
     def with_reserved_concurrency(handler):
         def handle(*args, **kwargs):
-            # The properties are the second-to-last argument: (name, properties, stack) and (name, old, new, stack).
+            # The properties are the second-to-last argument: (name, properties, stack) and (name,
+            # old, new, stack).
             properties, (name, attributes) = args[-2], handler(*args, **kwargs)
             functions._functions[name]["concurrency"] = (
                 int(properties["ReservedConcurrentExecutions"])
@@ -317,7 +322,8 @@ async def respond(send, status, content_type, body):
 
 
 def take_fault(scope):
-    """The injected fault for a request, if any. S3 actions follow from method and path, others from a header."""
+    """The injected fault for a request, if any. S3 actions follow from method and path, others from
+    a header."""
     headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
     # Only temporary credentials, so only functions, not the tests' root keys.
     if "ASIA" not in headers.get("authorization", ""):

@@ -1,10 +1,11 @@
 """A local AWS on 127.0.0.1: ministack with the patches of emulator.py.
 
 usage: local_aws.py [--port N]
-It listens on a free port unless --port is given, keeps its state in a temporary folder, and accepts the root keys
-test/test and the functions' roles. When ready, it prints one line of JSON:
-{"url": "http://127.0.0.1:PORT", "folder": "..."}. It exits, together with every function process, when its
-standard input closes, so that nothing outlives the tests that started it.
+It listens on a free port unless --port is given, keeps its state in a temporary folder, and accepts
+the root keys test/test and the functions' roles. When ready, it prints one line of JSON:
+{"url": "http://127.0.0.1:PORT", "folder": "..."}. It exits, together with every function process,
+when its standard input closes, so that nothing outlives the tests that started it.
+
 deploy.py deploys the stack; emulator.py documents the endpoints /_calls and so on.
 """
 import argparse, json, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.request
@@ -20,8 +21,8 @@ def free_port():
 
 
 def environment(port, folder):
-    """The complete environment of the server and of the functions, which inherit it. It contains nothing else
-    of this machine, because a function on AWS has no access to it."""
+    """The complete environment of the server and of the functions, which inherit it. It contains
+    nothing else of this machine, because a function on AWS has no access to it."""
     url = f"http://127.0.0.1:{port}"
     return {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
@@ -51,8 +52,8 @@ def environment(port, folder):
 
 
 def serve(folder):
-    """Runs the server. When the pipe to the parent closes, for whatever reason, it stops the functions, deletes
-    the folder and exits."""
+    """Runs the server. When the pipe to the parent closes, for whatever reason, it stops the
+    functions, deletes the folder and exits."""
     import emulator
 
     def watch_parent():

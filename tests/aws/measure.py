@@ -1,9 +1,9 @@
-"""Prints size, start time and memory of the functions. Fails if a size or the memory exceeds its limit; times
-depend on the machine and are only reported.
+"""Prints size, start time and memory of the functions. Fails if a size or the memory exceeds its
+limit; times depend on the machine and are only reported.
 
 usage: measure.py --functions FOLDER --findata BINARY [--starts 30]
-FOLDER contains findata-NAME/bootstrap.zip as built by cargo lambda; BINARY is the findata command, which provides
-fmp-server.
+FOLDER contains findata-NAME/bootstrap.zip as built by cargo lambda; BINARY is the findata command,
+which provides fmp-server.
   zip      size of the zip file
   start    from process start to the first poll of the Runtime API, median and minimum
   memory   peak memory (VmHWM) of extract for a batch of 50 symbols on the local AWS

@@ -1,8 +1,8 @@
 """Mutations of the template that template_lint.py must detect."""
 from collections import namedtuple
 
-# Replaces the first occurrence of `old` in the template with `new`. `check` names the check that must detect it,
-# or several alternatives separated by |.
+# Replaces the first occurrence of `old` in the template with `new`. `check` names the check that
+# must detect it, or several alternatives separated by |.
 Mutation = namedtuple("Mutation", "name old new check")
 
 MUTATIONS = [

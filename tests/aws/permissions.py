@@ -1,4 +1,5 @@
-"""Compares the permissions of a stack's roles with the calls made since the local AWS started; prints JSON.
+"""Compares the permissions of a stack's roles with the calls made since the local AWS started;
+prints JSON.
 
 usage: permissions.py --url URL [--stack findata]
   refused  calls that no statement allows

@@ -1,4 +1,5 @@
-"""Translates infra/template.yaml to CloudFormation with SAM's own translator, offline and without an account."""
+"""Translates infra/template.yaml to CloudFormation with SAM's own translator, offline and without
+an account."""
 import os
 from pathlib import Path
 
@@ -11,7 +12,8 @@ TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "template.yaml"
 
 
 class FakeIam:
-    """An IAM client without managed policies. The translator loads them, but the template uses none."""
+    """An IAM client without managed policies. The translator loads them, but the template uses
+    none."""
     def get_paginator(self, _):
         return self
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A stub for a function's bootstrap: logs each event to a file and does what the event says.
 
-Each event is a line of $TMPDIR/<function>.jsonl, in the folder of the local AWS. Commands in the event, or in
-the body of each record:
+Each event is a line of $TMPDIR/<function>.jsonl, in the folder of the local AWS. Commands in the
+event, or in the body of each record:
   {"do": "fail"}                         the invocation fails
   {"do": "crash"}                        the process exits
   {"do": "sleep", "seconds": 2}

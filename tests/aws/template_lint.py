@@ -1,9 +1,10 @@
-"""Checks infra/template.yaml without an account: prints findings as JSON and exits with 1 if there are any.
+"""Checks infra/template.yaml without an account: prints findings as JSON and exits with 1 if there
+are any.
 
 usage: template_lint.py [--mutate NAME]     applies a known mutation first, which must be detected
        template_lint.py --list-mutations    prints the names of the mutations
-cfn-lint checks the SAM source and the translated template. The checks below read the translated template and
-cover what cfn-lint accepts although AWS rejects it, or accepts it without effect.
+cfn-lint checks the SAM source and the translated template. The checks below read the translated
+template and cover what cfn-lint accepts although AWS rejects it, or accepts it without effect.
 """
 import argparse, json, re, subprocess, sys, tempfile
 from pathlib import Path

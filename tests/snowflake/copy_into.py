@@ -1,8 +1,9 @@
-"""COPY INTO from s3:// for JSON files, in Python over boto3, because fakesnow's version lacks most of it.
+"""COPY INTO from s3:// for JSON files, in Python over boto3, because fakesnow's version lacks most
+of it.
 
-Supported: prefixes with recursion, PATTERN, FILES, FORCE, ON_ERROR abort|continue|skip_file, STRIP_OUTER_ARRAY, gzip
-(detected by its magic bytes), the default FILE_FORMAT of a stage, $1, $1:path, METADATA$*, and load metadata by
-(path, etag). Other files go to fakesnow's own COPY.
+Supported: prefixes with recursion, PATTERN, FILES, FORCE, ON_ERROR abort|continue|skip_file,
+STRIP_OUTER_ARRAY, gzip (detected by its magic bytes), the default FILE_FORMAT of a stage, $1,
+$1:path, METADATA$*, and load metadata by (path, etag). Other files go to fakesnow's own COPY.
 """
 import datetime as dt, gzip, json, re, threading
 import duckdb, pyarrow as pa, sqlglot
@@ -35,7 +36,8 @@ RESULT_COLUMNS = ("file", "status", "rows_parsed", "rows_loaded", "error_limit",
 
 
 class Current(threading.local):
-    """The connection whose statement this thread runs. Sessions run concurrently, each statement in a thread."""
+    """The connection whose statement this thread runs. Sessions run concurrently, each statement in
+    a thread."""
 
     conn = None
 
@@ -101,7 +103,8 @@ class S3Files:
         return (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body).decode("utf-8")
 
     def select(self, url, files, pattern):
-        """The objects that a COPY reads: the named files under the url, or all under it; filtered by a pattern."""
+        """The objects that a COPY reads: the named files under the url, or all under it; filtered
+        by a pattern."""
         if files is None:
             found = [entry for entry in self.list(url) if not entry[0].endswith("/")]
         else:
@@ -195,7 +198,8 @@ def projection(expression, target_columns):
 
 
 def load_file(con, table, target_columns, select, values, key, entry, started):
-    """Inserts the values of one file; the number of rows. Errors are raised with the transaction left open."""
+    """Inserts the values of one file; the number of rows. Errors are raised with the transaction
+    left open."""
     count = len(values)
     rows = pa.table(
         {

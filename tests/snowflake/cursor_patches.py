@@ -1,5 +1,5 @@
-"""Patches fakesnow's cursor: MERGE as one statement, exact sums, the transaction state, load metadata, LAST_QUERY_ID()
-and statements that succeed without effect.
+"""Patches fakesnow's cursor: MERGE as one statement, exact sums, the transaction state, load
+metadata, LAST_QUERY_ID() and statements that succeed without effect.
 
 SUM, MIN and MAX over NUMBER stay exact decimals; AVG and "/" are still DOUBLE in DuckDB.
 """
@@ -54,7 +54,8 @@ def run_merge(cursor, merge):
     try:
         actions = cursor._duck_conn.execute(merge.sql(dialect="duckdb") + " RETURNING merge_action").fetchall()
     except duckdb.InvalidInputException as e:
-        # DuckDB >= 1.4 rejects duplicate matches itself, also for DELETE, where Snowflake allows them.
+        # DuckDB >= 1.4 rejects duplicate matches itself, also for DELETE, where Snowflake allows
+        # them.
         if "more than once" in str(e):
             raise duplicate_row() from None
         raise

@@ -1,4 +1,5 @@
-"""Runs statements on fakesnow as far as the role, the warehouse and the locks of other sessions allow."""
+"""Runs statements on fakesnow as far as the role, the warehouse and the locks of other sessions
+allow."""
 import json, re, sys, time
 import duckdb
 import fakesnow.server  # noqa: F401
@@ -54,8 +55,8 @@ class Executor:
                 text = self.drop_database(session, statement)
             await self.take_locks(session, statement, body.get("parameters") or {}, job["cancelled"])
             if session.in_transaction() and not session.wrote and statement.verb not in ("COMMIT", "ROLLBACK"):
-                # READ COMMITTED: every statement sees what other sessions have committed. Once a transaction has
-                # written, it keeps DuckDB's snapshot.
+                # READ COMMITTED: every statement sees what other sessions have committed. Once a
+                # transaction has written, it keeps DuckDB's snapshot.
                 try:
                     session.conn._duck_conn.commit()
                     session.conn._duck_conn.begin()

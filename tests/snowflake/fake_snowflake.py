@@ -1,29 +1,36 @@
 """A fake Snowflake on 127.0.0.1: fakesnow 0.12.x plus what it lacks for this project.
 
-  SQL         COPY INTO (copy_into.py), MERGE and exact sums (cursor_patches.py). DDL commits an open transaction.
-  Privileges  roles, grants, ownership and SHOW GRANTS (privileges.py). --privileges enforces them; a login then
-              creates no database.
-  Warehouses  statements that need compute resume their warehouse, which the log records; table locks and
-              LOCK_TIMEOUT (warehouses.py).
-  Protocol    complete responses, JSON rowsets for clients that send no CLIENT_APP_ID (protocol.py); logins,
-              tokens and JWT signatures (sessions.py); asynchronous statements by 333334 and getResultUrl,
-              idempotency by requestId, abort-request, paths with double slashes.
-  Faults      by comments in the statement: /*fake:delay=SECONDS*/ /*fake:http503=N*/ /*fake:drop*/ (the response
-              is lost) /*fake:chunks*/ (three quarters of the rows in remote chunks) /*fake:json*/ (JSON rowset)
-              /*fake:rowtype=NAME*/ (type of the first column) /*fake:locked*/
-  Control     /_log?n=N   the last N entries of the log: ["query", requestId, text, retryCount, parameters],
-                          ["resume", warehouse], ["login", ..], ...
-              /_forget    ends every session
-              /_inject?pattern=REGEX&times=N with code=, state=, message= (an error), http=STATUS, or drop=1
-                          (executed, but the response is lost), for the next N statements that match (default 1);
-                          without a pattern: clears all rules
-              /_export?database=D&table=T&path=P   writes a table to a Parquet file
+  SQL         COPY INTO (copy_into.py), MERGE and exact sums (cursor_patches.py). DDL commits an
+              open transaction.
+  Privileges  Roles, grants, ownership and SHOW GRANTS (privileges.py). --privileges enforces them;
+              a login then creates no database.
+  Warehouses  Statements that need compute resume their warehouse, which the log records; table
+              locks and LOCK_TIMEOUT (warehouses.py).
+  Protocol    Complete responses, JSON rowsets for clients that send no CLIENT_APP_ID (protocol.py);
+              logins, tokens and JWT signatures (sessions.py); asynchronous statements by 333334 and
+              getResultUrl, idempotency by requestId, abort-request, paths with double slashes.
+  Faults      Comments in a statement: /*fake:delay=SECONDS*/ /*fake:http503=N*/ /*fake:drop*/ (the
+              response is lost) /*fake:chunks*/ (three quarters of the rows in remote chunks)
+              /*fake:json*/ (JSON rowset) /*fake:rowtype=NAME*/ (type of the first column)
+              /*fake:locked*/
+  Control     /_log?n=N
+                  The last N entries of the log: ["query", requestId, text, retryCount, parameters],
+                  ["resume", warehouse], ["login", ..], ...
+              /_forget
+                  Ends every session.
+              /_inject?pattern=REGEX&times=N
+                  With code=, state=, message= (an error), http=STATUS, or drop=1 (executed, but the
+                  response is lost): for the next N statements that match (default 1). Without a
+                  pattern: clears all rules.
+              /_export?database=D&table=T&path=P
+                  Writes a table to a Parquet file.
 
-usage: fake_snowflake.py [--privileges] [--idle-after 300] [--port N] [--s3-endpoint URL] [--async-after 45]
-                         [--session-ttl 3600] [--new-key KEY.pem]
-Without --port it listens on a free port; without --s3-endpoint it starts moto as its S3; both on 127.0.0.1 only.
---new-key creates a key pair, writes the private key to that file and accepts no other login. When ready, it prints one
-line of JSON with both addresses. It exits when its standard input closes, so that it does not outlive the tests.
+usage: fake_snowflake.py [--privileges] [--idle-after 300] [--port N] [--s3-endpoint URL]
+                         [--async-after 45] [--session-ttl 3600] [--new-key KEY.pem]
+Without --port it listens on a free port; without --s3-endpoint it starts moto as its S3; both on
+127.0.0.1 only. --new-key creates a key pair, writes the private key to that file and accepts no
+other login. When ready, it prints one line of JSON with both addresses. It exits when its standard
+input closes, so that it does not outlive the tests.
 """
 import argparse, asyncio, json, os, re, socket, sys, threading, time, uuid
 import boto3

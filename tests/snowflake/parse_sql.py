@@ -1,9 +1,10 @@
-"""Parses Snowflake SQL with both sqlglot and sqlfluff. Neither is Snowflake's own parser, so both must accept it.
+"""Parses Snowflake SQL with both sqlglot and sqlfluff. Neither is Snowflake's own parser, so both
+must accept it.
 
 usage: parse_sql.py FILE...    each file may contain several statements; prints JSON: a list of [file, error]
 
-sqlglot silently turns what it does not know into a Command. That is accepted only for the account-level statements
-listed below, never for tables, views, queries and rows.
+sqlglot silently turns what it does not know into a Command. That is accepted only for the
+account-level statements listed below, never for tables, views, queries and rows.
 """
 import json, logging, re, sys
 import sqlglot

@@ -1,4 +1,5 @@
-"""Responses as Snowflake's server sends them: complete fields, JSON rowsets, remote chunks, errors with codes."""
+"""Responses as Snowflake's server sends them: complete fields, JSON rowsets, remote chunks, errors
+with codes."""
 
 import base64, contextvars, datetime as dt, io, json, logging, re, sys, time, uuid
 import pyarrow.ipc as ipc
@@ -88,7 +89,8 @@ def to_json(data):
 
 
 def to_chunks(data, base_url):
-    """Keeps the first quarter of the rows inline and moves the others to three remote chunks, in row order."""
+    """Keeps the first quarter of the rows inline and moves the others to three remote chunks, in
+    row order."""
     total = data.get("total", 0)
     cuts = [total * i // 4 for i in range(5)]
     is_arrow = data.get("queryResultFormat") == "arrow"
@@ -116,7 +118,8 @@ def complete(response, login, query_id, sql, base_url):
     data = body.get("data")
     if body.get("success") and isinstance(data, dict) and "rowtype" in data:
         is_show = re.match(r"show\b", parse_statement(sql).text, re.I)
-        # Snowflake sends only the results of queries as Arrow; DDL, COPY and SHOW are JSON regardless of the request.
+        # Snowflake sends only the results of queries as Arrow; DDL, COPY and SHOW are JSON
+        # regardless of the request.
         is_query = data.get("statementTypeId", 0) < 0x3000 and not is_show
         if (login["json"] or not is_query or "fake:json" in sql) and data.get("queryResultFormat") == "arrow":
             to_json(data)

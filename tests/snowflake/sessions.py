@@ -107,7 +107,8 @@ class Sessions:
         return self.logins.get(token_of(request))
 
     def has_role(self, user, role):
-        """Users that were never created have every existing role, so that tests can set everything up."""
+        """Users that were never created have every existing role, so that tests can set everything
+        up."""
         if user not in self.privileges.users:
             return role in self.privileges.roles
         granted = self.privileges.users[user]
@@ -194,7 +195,8 @@ class Sessions:
         return JSONResponse({})
 
     async def end(self, session):
-        """Ends a session after its running statement: rolls its transaction back and drops its temporary tables."""
+        """Ends a session after its running statement: rolls its transaction back and drops its
+        temporary tables."""
         session.ended = True
         for token, login in list(self.logins.items()):
             if login["session"] is session:

@@ -1,4 +1,5 @@
-"""Parses what a statement does: which tables it reads and writes, what it creates, whether it needs a warehouse."""
+"""Parses what a statement does: which tables it reads and writes, what it creates, whether it needs
+a warehouse."""
 
 import functools, re
 from dataclasses import dataclass, field
@@ -47,7 +48,8 @@ class Statement:
 
 
 def tables_of(tree):
-    """(name, id of the node) of the tables in a tree, and whether rows come from a table function or lateral."""
+    """(name, id of the node) of the tables in a tree, and whether rows come from a table function
+    or lateral."""
     common_tables = {c.alias.upper() for c in tree.find_all(exp.CTE)}
     names, has_function = [], False
     for table in tree.find_all(exp.Table):
@@ -112,7 +114,8 @@ def parse_statement(sql):
     s.verb = (re.match(r"\(*\s*(\w*)", s.text).group(1) or "").upper()
     if s.verb == "WITH":
         s.verb = "SELECT"
-    # Matched before sqlglot parses it, because INSERT .. VALUES may be long, and it reads no tables.
+    # Matched before sqlglot parses it, because INSERT .. VALUES may be long, and it reads no
+    # tables.
     if m := match(rf"insert\s+into\s+({NAME})\s*(?:\([^()]*\)\s*)?values\b"):
         s.writes, s.compute = [("INSERT", name_parts(m.group(1)))], True
     elif s.verb in ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"):

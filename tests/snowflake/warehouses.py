@@ -58,14 +58,16 @@ class Warehouses:
         if compiled or before is None:
             state["ended"] = time.monotonic()
         elif state["running"] == 0:
-            # A statement that does not compile never reaches the warehouse, so its resume is undone.
+            # A statement that does not compile never reaches the warehouse, so its resume is
+            # undone.
             state.update(up=False, ended=before["ended"])
             last = len(self.log) - 1 - self.log[::-1].index(("resume", name))
             del self.log[last]
 
 
 class Locks:
-    """Locks of transactions on tables. Inserts into the same table are compatible; other changes are exclusive."""
+    """Locks of transactions on tables. Inserts into the same table are compatible; other changes
+    are exclusive."""
 
     def __init__(self, idle_after):
         self.held = {}          # table -> {session: whether it changed existing rows}
@@ -79,7 +81,8 @@ class Locks:
         started = time.monotonic()
         while not self.is_free(session, table, changes_rows):
             for other in list(self.held[table]):
-                # Snowflake rolls back a transaction that blocks others and has been idle for minutes.
+                # Snowflake rolls back a transaction that blocks others and has been idle for
+                # minutes.
                 idle = time.monotonic() - other.idle_since
                 if other is not session and not other.running and idle >= self.idle_after:
                     other.end_transaction("rollback")
