@@ -22,7 +22,7 @@ def client(url, service):
 
 
 def put_secret(url, name, value):
-    """Creates or updates a secret; its ARN."""
+    """Creates or updates a secret and returns its ARN."""
     secrets = client(url, "secretsmanager")
     try:
         return secrets.create_secret(Name=name, SecretString=value)["ARN"]
@@ -32,7 +32,7 @@ def put_secret(url, name, value):
 
 
 def deploy(url, stack, zips, secrets, parameters, template=None):
-    """The outputs of the stack. If it fails, exits with the reasons from its events."""
+    """Deploys the stack and returns its outputs. On failure, exits with the reasons from its events."""
     s3, cloudformation = client(url, "s3"), client(url, "cloudformation")
     s3.create_bucket(Bucket="artifacts")
     code = {}

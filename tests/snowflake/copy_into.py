@@ -146,7 +146,7 @@ def split_json(text, strip_outer_array):
 
 
 def copy_options(expression, con, database, schema):
-    """The options of the statement, and those of its own file format or None."""
+    """The options of the statement, and the options of its FILE_FORMAT, if it has one."""
     options, file_format = {}, None
     for param in expression.args.get("params") or []:
         name = param.this.name.upper()
@@ -198,8 +198,8 @@ def projection(expression, target_columns):
 
 
 def load_file(con, table, target_columns, select, values, key, entry, started):
-    """Inserts the values of one file; the number of rows. Errors are raised with the transaction
-    left open."""
+    """Inserts the values of one file and returns the number of rows. On an error the transaction
+    stays open."""
     count = len(values)
     rows = pa.table(
         {

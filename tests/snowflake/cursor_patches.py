@@ -34,7 +34,7 @@ def whens_of(merge):
 
 
 def run_merge(cursor, merge):
-    """Runs a MERGE on DuckDB's own MERGE INTO; the query for the row counts that Snowflake returns."""
+    """Runs a MERGE with DuckDB's MERGE INTO and returns a query for Snowflake's row counts."""
     target, using, on, whens = merge.this, merge.args["using"], merge.args["on"], whens_of(merge)
     is_update = lambda when: isinstance(when.args.get("then"), exp.Update)
     updates = [when for when in whens if when.args.get("matched") and is_update(when)]
@@ -54,8 +54,7 @@ def run_merge(cursor, merge):
     try:
         actions = cursor._duck_conn.execute(merge.sql(dialect="duckdb") + " RETURNING merge_action").fetchall()
     except duckdb.InvalidInputException as e:
-        # DuckDB >= 1.4 rejects duplicate matches itself, also for DELETE, where Snowflake allows
-        # them.
+        # DuckDB >= 1.4 rejects duplicate matches itself, even for DELETE, where Snowflake does not.
         if "more than once" in str(e):
             raise duplicate_row() from None
         raise

@@ -83,7 +83,7 @@ class Privileges:
         self.users = {}             # user -> roles granted to it
         self.default_roles = {}     # user -> role
         self.grants = {}            # (role, privilege, kind, name) -> (when, grant option, granted by)
-        self.future_grants = {}     # (role, privilege, kind, container kind, container) -> the same
+        self.future_grants = {}     # (role, privilege, kind, container kind, container) -> as above
         self.owners = {}            # (kind, name) -> (role, when)
 
     # ------------------------------------------------------------ checks

@@ -70,7 +70,7 @@ class LocksTest(FakeTest):
     def test_waiting_for_a_lock_times_out(self):
         a, b = self.two_sessions("times", LOCK_TIMEOUT=1)
         a.run("begin", "delete from t")
-        begun = time.monotonic()
+        started = time.monotonic()
         for sql in [
             "update t set n = 2",
             "merge into t using (select 1 as n) s on t.n = s.n when matched then delete",
@@ -82,7 +82,7 @@ class LocksTest(FakeTest):
                 b.run(sql)
             else:
                 self.assertIn("has locked table 'T'", self.assert_error("000625", "57014", b.run, sql))
-        self.assertTrue(2.9 < time.monotonic() - begun < 10)
+        self.assertTrue(2.9 < time.monotonic() - started < 10)
         self.assertEqual(b.post("update t set n = 2", LOCK_TIMEOUT=0).json()["code"], "000625")
         self.assertEqual(
             b.post("update t set n = 2", LOCK_TIMEOUT=9, STATEMENT_TIMEOUT_IN_SECONDS=1).json()["code"],

@@ -51,8 +51,8 @@ class Warehouses:
         state["running"] += 1
         return name, before
 
-    def end(self, begun, compiled):
-        name, before = begun
+    def end(self, started, compiled):
+        name, before = started
         state = self.state(name)
         state["running"] -= 1
         if compiled or before is None:
