@@ -1,18 +1,18 @@
--- roles: who may do what; run as useradmin, the grants between roles as securityadmin
+-- Roles; run as useradmin, except the grants between roles, which run as securityadmin
 use role useradmin;
 
--- Makes and owns schemas, tables, views, stage and file format; nobody works with data as this role.
-create role if not exists findata_deploy comment = 'findata: creates and changes tables';
+-- Creates and owns schemas, tables, views, the stage and the file format. Not used to work with data.
+create role if not exists findata_deploy comment = 'findata: creates and alters schemas and tables';
 
--- What the load and the analytics function log in as.
+-- Used by the load and analytics functions.
 create role if not exists findata_loader comment = 'findata: loads rows and publishes figures';
 
--- For people and tools that read figures.
+-- For people and tools that query the figures.
 create role if not exists findata_reader comment = 'findata: reads figures';
 
 use role securityadmin;
 
--- Every role ends at sysadmin, so that no object is out of the administrators' sight.
+-- Every role is granted to sysadmin, so that administrators can see every object.
 grant role findata_deploy to role sysadmin;
 grant role findata_loader to role sysadmin;
 grant role findata_reader to role sysadmin;

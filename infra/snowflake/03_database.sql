@@ -1,4 +1,4 @@
--- database and schemas; the database as sysadmin, what is in it as findata_deploy, which owns it from here on
+-- Database and schemas; run as sysadmin for the database and as findata_deploy, their owner, for the schemas
 use role sysadmin;
 create database if not exists findata comment = 'findata: fundamentals and prices';
 grant usage on database findata to role findata_deploy;
@@ -8,10 +8,10 @@ grant usage on database findata to role findata_reader;
 
 use role findata_deploy;
 use database findata;
-create schema if not exists raw comment = 'rows as received, and the landing files';
-create schema if not exists staging comment = 'rows typed, every version of them';
-create schema if not exists analytics comment = 'figures';
+create schema if not exists raw comment = 'rows as received; stage of the landing files';
+create schema if not exists staging comment = 'typed rows, all versions';
+create schema if not exists analytics comment = 'published figures';
 create schema if not exists ops comment = 'runs, files, checks, changes';
 
--- Where the functions' sessions make their temporary tables; nothing stays there, and nothing there is kept for time travel.
+-- Holds the temporary tables of the functions' sessions. Nothing in it persists, so time travel is off.
 create schema if not exists scratch data_retention_time_in_days = 0 comment = 'temporary tables of the functions';

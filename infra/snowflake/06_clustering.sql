@@ -1,15 +1,17 @@
--- clustering: left off on purpose; would run as findata_deploy
+-- Clustering keys: not set, on purpose; to set them, run as findata_deploy
 --
--- CREATE INDEX is not used: standard tables have no indexes. Snowflake skips micro-partitions by the least and greatest value of
--- each column, so what counts is the order in which rows lie.
+-- CREATE INDEX does not apply: standard tables have no indexes. Snowflake skips micro-partitions by the
+-- minimum and maximum of each column, so the physical order of the rows is what matters.
 --
--- Every run appends its newest days, so the daily tables lie ordered by date by themselves. Five years of 500 companies are
--- 630,000 rows, a dozen micro-partitions: reading all of them takes less than a clustering key costs in upkeep, and automatic
--- clustering bills beside the warehouse, where the monitor does not see it.
+-- Every run appends its newest days, so the daily tables are already ordered by date. Five years of 500
+-- companies are 630,000 rows in a dozen micro-partitions. Scanning all of them costs less than
+-- maintaining a clustering key, and automatic clustering is billed separately from the warehouse, where
+-- the resource monitor does not see it.
 --
--- It begins to pay from about a thousand micro-partitions on (some 50 million rows of fact_market_metrics_history: 20,000 companies
--- over ten years), and if readers ask for ranges of days. See select system$clustering_information('analytics.fact_daily_prices',
--- '(price_date)') first. Then, as findata_deploy:
+-- Clustering starts to pay off at about a thousand micro-partitions (about 50 million rows of
+-- fact_market_metrics_history: 20,000 companies over ten years), if readers query date ranges. First
+-- check select system$clustering_information('analytics.fact_daily_prices', '(price_date)'). Then, as
+-- findata_deploy:
 --
 --   alter table analytics.fact_daily_prices cluster by (price_date, company_key);
 --   alter table analytics.fact_market_metrics_history cluster by (metric_date, company_key);

@@ -1,7 +1,8 @@
--- grants on what findata_deploy made; run as securityadmin, since only it may grant on tables to come
+-- Grants on the objects of findata_deploy; run as securityadmin, which may grant on future tables
 use role securityadmin;
 
--- Loader: what load and analytics do, which is to copy files, to read, to insert and to delete. No update, no truncate, no DDL.
+-- Loader: load and analytics copy files, select, insert and delete. They never update, truncate or run
+-- DDL on permanent tables.
 grant usage on schema findata.raw to role findata_loader;
 grant usage on stage findata.raw.landing to role findata_loader;
 grant usage on file format findata.raw.landing_json to role findata_loader;
@@ -24,11 +25,12 @@ grant usage on schema findata.ops to role findata_loader;
 grant select, insert, delete on all tables in schema findata.ops to role findata_loader;
 grant select, insert, delete on future tables in schema findata.ops to role findata_loader;
 
--- Temporary tables need no more than usage, but analytics renames some, and a new name is a new table to Snowflake.
+-- Temporary tables need only usage, but analytics renames some of them, and Snowflake treats a rename
+-- as creating a table.
 grant usage on schema findata.scratch to role findata_loader;
 grant create table on schema findata.scratch to role findata_loader;
 
--- Reader: figures and how they came about. What FMP sent (raw, staging) is not for it.
+-- Reader: published figures and run metadata, but not the data received from FMP (raw, staging).
 grant usage on schema findata.analytics to role findata_reader;
 grant select on all tables in schema findata.analytics to role findata_reader;
 grant select on future tables in schema findata.analytics to role findata_reader;

@@ -1,4 +1,4 @@
--- takes everything away, figures included; the files on S3 stay. Run as accountadmin, each object as the role that owns it
+-- Drops everything, including the figures; files on S3 stay. Run as accountadmin, which may use each owner's role
 use role useradmin;
 drop user if exists findata_service;
 

@@ -1,10 +1,12 @@
-"""A local AWS on 127.0.0.1: ministack, with what it leaves out or does otherwise (as_aws.py), and a record of calls.
+"""A local AWS on 127.0.0.1: ministack with the patches of emulator.py.
 
 usage: local_aws.py [--port N]
-It takes a free port, keeps its state in a temporary folder, and lets in the root keys test/test and the functions' roles.
-Once it answers it prints one line of JSON: {"url": "http://127.0.0.1:PORT", "folder": "..."}. It ends when its standard
-input does, with every function process, so that nothing outlives the tests that started it.
-deploy.py puts the stack into it; as_aws.py says what can be asked under /_calls and so on.
+It listens on a free port unless --port is given, keeps its state in a temporary folder, and accepts
+the root keys test/test and the functions' roles. When ready, it prints one line of JSON:
+{"url": "http://127.0.0.1:PORT", "folder": "..."}. It exits, together with every function process,
+when its standard input closes, so that nothing outlives the tests that started it.
+
+deploy.py deploys the stack; emulator.py documents the endpoints /_calls and so on.
 """
 import argparse, json, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.request
 from pathlib import Path
@@ -19,35 +21,51 @@ def free_port():
 
 
 def environment(port, folder):
-    """All that the server and, through it, the functions inherit. No more: a function on AWS knows nothing of this machine."""
+    """The complete environment of the server and of the functions, which inherit it. It contains
+    nothing else of this machine, because a function on AWS has no access to it."""
     url = f"http://127.0.0.1:{port}"
     return {
-        "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": folder, "TMPDIR": folder, "LANG": "C.UTF-8", "TZ": "UTC",
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "HOME": folder,
+        "TMPDIR": folder,
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
         "PYTHONDONTWRITEBYTECODE": "1",
         # Without these it listens on every interface.
-        "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0",
-        "AUTH": "true", "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-        "MINISTACK_REGION": "us-east-1", "STATE_DIR": folder, "S3_DATA_DIR": f"{folder}/s3", "DOCKER_HOST": f"unix://{folder}/no-docker",
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "AUTH": "true",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "MINISTACK_REGION": "us-east-1",
+        "STATE_DIR": folder,
+        "S3_DATA_DIR": f"{folder}/s3",
+        "DOCKER_HOST": f"unix://{folder}/no-docker",
         "LOG_LEVEL": os.environ.get("LOCAL_AWS_LOG", "INFO"),
-        # AWS waits a minute before it calls a failed function again; ministack one second.
+        # AWS waits a minute before it retries a failed asynchronous invocation; here one second.
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "1",
     }
 
 
 def serve(folder):
-    """The server itself: ends with the functions and the folder when the pipe to its parent closes, however that ended."""
-    import as_aws
+    """Runs the server. When the pipe to the parent closes, for whatever reason, it stops the
+    functions, deletes the folder and exits."""
+    import emulator
 
-    def watch():
+    def watch_parent():
         while os.read(0, 4096):
             pass
-        as_aws.end_all()
+        emulator.stop_functions()
         shutil.rmtree(folder, ignore_errors=True)
-        # The group has what was started in between.
+        # Kills functions that started in the meantime: they are in the same process group.
         os.killpg(0, signal.SIGKILL)
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch_parent, daemon=True).start()
     sys.argv = ["ministack"]
-    as_aws.install()
+    emulator.install()
     from ministack import app
     app.main()
 
@@ -59,14 +77,20 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     port = parser.parse_args().port or free_port()
     folder = tempfile.mkdtemp(prefix="local-aws-")
-    server = subprocess.Popen([sys.executable, __file__, "--serve", folder], cwd=HERE, env=environment(port, folder),
-                              stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True)
+    server = subprocess.Popen(
+        [sys.executable, __file__, "--serve", folder],
+        cwd=HERE,
+        env=environment(port, folder),
+        stdin=subprocess.PIPE,
+        stdout=sys.stderr,
+        start_new_session=True,
+    )
     url = f"http://127.0.0.1:{port}"
     try:
-        ends = time.monotonic() + 60
+        deadline = time.monotonic() + 60
         while True:
-            if server.poll() is not None or time.monotonic() > ends:
-                raise SystemExit("local_aws: ministack does not start")
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("local_aws: ministack did not start")
             try:
                 urllib.request.urlopen(f"{url}/_ministack/health", timeout=5).read()
                 break

@@ -1,9 +1,10 @@
-"""Parses Snowflake SQL with sqlglot and with sqlfluff; neither is Snowflake, so both have to agree that it is in the grammar.
+"""Parses Snowflake SQL with both sqlglot and sqlfluff. Neither is Snowflake's own parser, so both
+must accept it.
 
-usage: parse_sql.py FILE...    each of several statements; prints one line of JSON: a list of [file, what is wrong]
+usage: parse_sql.py FILE...    each file may contain several statements; prints JSON: a list of [file, error]
 
-sqlglot takes what it does not know for a Command and says nothing. That is allowed for the statements on accounts that are listed
-here, and never for tables, views, queries and rows.
+sqlglot silently turns what it does not know into a Command. That is accepted only for the
+account-level statements listed below, never for tables, views, queries and rows.
 """
 import json, logging, re, sys
 import sqlglot
@@ -12,12 +13,14 @@ from sqlfluff.core import FluffConfig, Linter
 
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 UNKNOWN_TO_SQLGLOT = [
-    r"create role if not exists ", r"grant role ", r"(create|alter) resource monitor ", r"alter warehouse ", r"alter storage integration ",
-    r"alter stage ", r"(create|alter) user ", r"grant [a-z, ]+ on (all|future) (tables|views) in schema ", r"drop (role|user|integration|warehouse|resource monitor) ",
+    r"create role if not exists ", r"grant role ", r"(create|alter) resource monitor ", r"alter warehouse ",
+    r"alter storage integration ", r"alter stage ", r"(create|alter) user ",
+    r"grant [a-z, ]+ on (all|future) (tables|views) in schema ",
+    r"drop (role|user|integration|warehouse|resource monitor) ",
 ]
 
 
-def by_sqlglot(text):
+def sqlglot_errors(text):
     try:
         statements = sqlglot.parse(text, dialect="snowflake")
     except sqlglot.errors.ParseError as error:
@@ -25,14 +28,13 @@ def by_sqlglot(text):
         return
     for statement in statements:
         if isinstance(statement, exp.Command):
-            words = f"{statement.this} {statement.expression}".lower()
-            words = re.sub(r"\s+", " ", words)
-            if not any(re.match(known, words) for known in UNKNOWN_TO_SQLGLOT):
-                yield f"sqlglot does not know: {words[:100]}"
+            command = re.sub(r"\s+", " ", f"{statement.this} {statement.expression}".lower())
+            if not any(re.match(known, command) for known in UNKNOWN_TO_SQLGLOT):
+                yield f"sqlglot: unknown command: {command[:100]}"
 
 
-def by_sqlfluff(linter, text):
-    # sqlfluff keeps the word "changes" for itself, which Snowflake does not.
+def sqlfluff_errors(linter, text):
+    # sqlfluff treats "changes" as a reserved word; Snowflake does not.
     parsed = linter.parse_string(re.sub(r"\bops\.changes\b", "ops.changes_", text))
     for violation in parsed.violations:
         yield f"sqlfluff: line {violation.line_no}: {violation.desc()}"
@@ -40,12 +42,12 @@ def by_sqlfluff(linter, text):
 
 def main():
     linter = Linter(config=FluffConfig(overrides={"dialect": "snowflake", "large_file_skip_byte_limit": 0}))
-    wrong = []
+    errors = []
     for name in sys.argv[1:]:
         with open(name, encoding="utf-8") as file:
             text = file.read()
-        wrong += [[name, what] for what in [*by_sqlglot(text), *by_sqlfluff(linter, text)]]
-    print(json.dumps(wrong))
+        errors += [[name, error] for error in [*sqlglot_errors(text), *sqlfluff_errors(linter, text)]]
+    print(json.dumps(errors))
 
 
 main()

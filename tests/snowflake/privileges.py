@@ -1,25 +1,74 @@
-"""Roles, grants and ownership, as far as statements of this project need them."""
+"""Roles, grants and ownership, as far as this project's statements need them."""
 import datetime as dt, re
-from statement import IDENT, KIND, NAME, kind, parts
+from statement import IDENTIFIER, KIND, NAME, name_parts, object_kind
 
-SYSTEM = {"ACCOUNTADMIN": {"SYSADMIN", "SECURITYADMIN"}, "SECURITYADMIN": {"USERADMIN"}, "SYSADMIN": set(), "USERADMIN": set(), "PUBLIC": set()}
-OF_SYSTEM = {"SYSADMIN": {"CREATE DATABASE", "CREATE WAREHOUSE"}, "SECURITYADMIN": {"MANAGE GRANTS"}, "USERADMIN": {"CREATE ROLE", "CREATE USER"}}
-ALL = {"TABLE": ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES"], "VIEW": ["SELECT", "REFERENCES"],
-       "DATABASE": ["USAGE", "MONITOR", "MODIFY", "CREATE SCHEMA"], "WAREHOUSE": ["USAGE", "OPERATE", "MONITOR", "MODIFY"],
-       "SCHEMA": ["USAGE", "MONITOR", "MODIFY"] + [f"CREATE {k}" for k in ("TABLE", "VIEW", "STAGE", "FILE FORMAT", "SEQUENCE", "FUNCTION", "PROCEDURE", "TASK", "STREAM", "PIPE")]}
-# Kinds that stand in a schema; the others stand in the account, a schema in its database.
-IN_SCHEMA = {"TABLE", "VIEW", "STAGE", "FILE_FORMAT", "SEQUENCE", "FUNCTION", "PROCEDURE", "TASK", "STREAM", "PIPE"}
+SYSTEM_ROLES = {
+    "ACCOUNTADMIN": {"SYSADMIN", "SECURITYADMIN"},
+    "SECURITYADMIN": {"USERADMIN"},
+    "SYSADMIN": set(),
+    "USERADMIN": set(),
+    "PUBLIC": set(),
+}
+SYSTEM_PRIVILEGES = {"SYSADMIN": {"CREATE DATABASE", "CREATE WAREHOUSE"}, "SECURITYADMIN": {"MANAGE GRANTS"},
+                     "USERADMIN": {"CREATE ROLE", "CREATE USER"}}
+# Kinds of objects in a schema. The others belong to the account, and a schema to its database.
+IN_SCHEMA = {
+    "TABLE",
+    "VIEW",
+    "STAGE",
+    "FILE_FORMAT",
+    "SEQUENCE",
+    "FUNCTION",
+    "PROCEDURE",
+    "TASK",
+    "STREAM",
+    "PIPE",
+}
+ALL_PRIVILEGES = {
+    "TABLE": ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES"],
+    "VIEW": ["SELECT", "REFERENCES"],
+    "DATABASE": ["USAGE", "MONITOR", "MODIFY", "CREATE SCHEMA"],
+    "WAREHOUSE": ["USAGE", "OPERATE", "MONITOR", "MODIFY"],
+    "SCHEMA": ["USAGE", "MONITOR", "MODIFY"]
+    + [f"CREATE {kind.replace('_', ' ')}" for kind in sorted(IN_SCHEMA)],
+}
+GRANT_COLUMNS = ("created_on", "privilege", "granted_on", "name", "granted_to", "grantee_name", "grant_option",
+                 "granted_by")
+FUTURE_GRANT_COLUMNS = (
+    "created_on",
+    "privilege",
+    "grant_on",
+    "name",
+    "grant_to",
+    "grantee_name",
+    "grant_option",
+)
+ROLE_GRANT_COLUMNS = ("created_on", "role", "granted_to", "grantee_name", "granted_by")
 
 
 class Denied(Exception):
-    def __init__(self, code, state, message): self.code, self.state, self.message = code, state, message
-def insufficient(kind, name): return Denied("003001", "42501", f"SQL access control error:\nInsufficient privileges to operate on {kind.lower().replace('_', ' ')} '{name}'")
-def unknown(name, what="Object"): return Denied("002003", "02000", f"SQL compilation error:\n{what} '{name}' does not exist or not authorized.")
-def no_warehouse(): return Denied("000606", "57P03", "No active warehouse selected in the current session.  Select an active warehouse with the 'use warehouse' command.\n")
+    def __init__(self, code, state, message):
+        self.code, self.state, self.message = code, state, message
 
 
-def full(session, kind, name):
-    """A name with all of its parts."""
+def insufficient_privileges(kind, name):
+    message = f"Insufficient privileges to operate on {kind.lower().replace('_', ' ')} '{name}'"
+    return Denied("003001", "42501", f"SQL access control error:\n{message}")
+
+
+def does_not_exist(name, what="Object"):
+    message = f"SQL compilation error:\n{what} '{name}' does not exist or not authorized."
+    return Denied("002003", "02000", message)
+
+
+def no_warehouse():
+    message = ("No active warehouse selected in the current session.  Select an active warehouse with the"
+               " 'use warehouse' command.\n")
+    return Denied("000606", "57P03", message)
+
+
+def full_name(session, kind, name):
+    """The name with all of its parts."""
     database, schema = session.conn.database or "", session.conn.schema or ""
     depth = 3 if kind in IN_SCHEMA else 2 if kind == "SCHEMA" else 1
     return tuple([database, schema][:depth - 1][:depth - len(name)]) + tuple(name)
@@ -27,198 +76,323 @@ def full(session, kind, name):
 
 class Privileges:
     def __init__(self, catalog):
-        self.catalog = catalog     # () -> {(database, schema, name): TABLE or VIEW}
-        self.clear()
-    def clear(self):
-        self.roles = {name: set(of) for name, of in SYSTEM.items()}
-        self.users = {}            # name -> roles
-        self.defaults = {}         # user -> role
-        self.held = {}             # (role, privilege, kind, name) -> (when, option, by)
-        self.future = {}           # (role, privilege, kind, container kind, container) -> (when, option, by)
-        self.owners = {}           # (kind, name) -> (role, when)
+        self.catalog = catalog  # () -> {(database, schema, name): TABLE or VIEW}
+        self.roles = {
+            name: set(granted) for name, granted in SYSTEM_ROLES.items()
+        }  # role -> roles granted to it
+        self.users = {}             # user -> roles granted to it
+        self.default_roles = {}     # user -> role
+        self.grants = {}            # (role, privilege, kind, name) -> (when, grant option, granted by)
+        self.future_grants = {}     # (role, privilege, kind, container kind, container) -> as above
+        self.owners = {}            # (kind, name) -> (role, when)
 
-    # ------------------------------------------------------------ what a role may
-    def of(self, role):
-        """The role with all that it inherits."""
+    # ------------------------------------------------------------ checks
+    def inherited(self, role):
+        """The role and all roles that it inherits."""
         seen, todo = set(), [role, "PUBLIC"]
         while todo:
             if (role := todo.pop()) not in seen:
-                seen.add(role); todo += self.roles.get(role, ())
+                seen.add(role)
+                todo += self.roles.get(role, ())
         return seen
-    def may(self, role, privilege, kind, name):
-        roles = self.of(role)
-        if "ACCOUNTADMIN" in roles: return True
-        if kind == "ACCOUNT" and any(privilege in OF_SYSTEM.get(r, ()) for r in roles): return True
-        if self.owners.get((kind, name), ("",))[0] in roles: return True
-        return any((r, privilege, kind, name) in self.held for r in roles)
-    def sees(self, role, kind, name):
-        """Whether the role has anything at all on an object; that is what USAGE on its containers is asked by."""
-        return self.may(role, "USAGE", kind, name)
-    def need(self, session, privilege, kind, name):
+
+    def owner(self, kind, name):
+        return self.owners.get((kind, name), ("",))[0]
+
+    def has_privilege(self, role, privilege, kind, name):
+        roles = self.inherited(role)
+        if "ACCOUNTADMIN" in roles or self.owner(kind, name) in roles:
+            return True
+        if kind == "ACCOUNT" and any(privilege in SYSTEM_PRIVILEGES.get(r, ()) for r in roles):
+            return True
+        return any((r, privilege, kind, name) in self.grants for r in roles)
+
+    def has_usage(self, role, kind, name):
+        return self.has_privilege(role, "USAGE", kind, name)
+
+    def require_usage(self, role, kind, container, name):
+        """Without USAGE on its container an object appears not to exist."""
+        if not self.has_usage(role, kind, container):
+            raise does_not_exist(".".join(name))
+
+    def require(self, session, privilege, kind, name):
         if kind in IN_SCHEMA or kind == "SCHEMA":
-            if not self.sees(session.role, "DATABASE", name[:1]): raise unknown(".".join(name))
+            self.require_usage(session.role, "DATABASE", name[:1], name)
         if kind in IN_SCHEMA:
-            if not self.sees(session.role, "SCHEMA", name[:2]): raise unknown(".".join(name))
-        if not self.may(session.role, privilege, kind, name): raise insufficient(kind, name[-1] if name else "")
+            self.require_usage(session.role, "SCHEMA", name[:2], name)
+        if not self.has_privilege(session.role, privilege, kind, name):
+            raise insufficient_privileges(kind, name[-1] if name else "")
 
-    def check(self, session, s):
-        """Raises `Denied` where the session's role may not run the statement."""
-        if "ACCOUNTADMIN" not in self.of(session.role):
-            self._check(session, s)
-        if s.compute and not (session.warehouse and self.sees(session.role, "WAREHOUSE", (session.warehouse,))):
+    def check(self, session, statement):
+        """Raises `Denied` if the session's role may not run the statement."""
+        if "ACCOUNTADMIN" not in self.inherited(session.role):
+            self.check_tables(session, statement)
+            self.check_references(session, statement)
+            if statement.kind and statement.verb == "CREATE":
+                self.check_create(session, statement)
+            elif statement.kind and statement.verb in ("DROP", "ALTER"):
+                self.check_change(session, statement)
+        warehouse = session.warehouse
+        if statement.compute and not (warehouse and self.has_usage(session.role, "WAREHOUSE", (warehouse,))):
             raise no_warehouse()
-    def _check(self, session, s):
-        catalog = None
-        for privilege, name in [("SELECT", n) for n in s.reads] + s.writes:
-            if session.is_temporary(name) or "INFORMATION_SCHEMA" in name: continue
-            name = full(session, "TABLE", name)
-            if not (self.sees(session.role, "DATABASE", name[:1]) and self.sees(session.role, "SCHEMA", name[:2])): raise unknown(".".join(name))
-            catalog = self.catalog() if catalog is None else catalog
-            if name in catalog: self.need(session, privilege, catalog[name], name)
-        if s.stage: self.need(session, "USAGE", "STAGE", full(session, "STAGE", s.stage))
-        if s.file_format: self.need(session, "USAGE", "FILE_FORMAT", full(session, "FILE_FORMAT", s.file_format))
-        if s.integration: self.need(session, "USAGE", "INTEGRATION", s.integration)
-        if not s.kind or s.verb == "TRUNCATE": return
-        name = full(session, s.kind, s.name)
-        container = ("SCHEMA", name[:2]) if s.kind in IN_SCHEMA else ("DATABASE", name[:1]) if s.kind == "SCHEMA" else ("ACCOUNT", ())
-        if s.verb == "CREATE":
-            if s.kind in IN_SCHEMA and not self.sees(session.role, "DATABASE", name[:1]): raise unknown(".".join(name[:1]))
-            if s.temporary and s.kind == "TABLE":
-                if not self.sees(session.role, "SCHEMA", name[:2]): raise unknown(".".join(name[:2]))
-                return
-            if not self.sees(session.role, *container) and container[0] != "ACCOUNT": raise unknown(".".join(container[1]))
-            self.need(session, "CREATE " + s.kind.replace("_", " "), *container)
-            if s.replaces and self.exists(s.kind, name): self.need(session, "OWNERSHIP", s.kind, name)
-        elif s.verb in ("DROP", "ALTER"):
-            if s.kind == "TABLE" and session.is_temporary(s.name): return
-            if s.verb == "DROP" and s.kind in IN_SCHEMA and self.owners.get(("SCHEMA", name[:2]), ("",))[0] in self.of(session.role): return
-            operate = s.kind == "WAREHOUSE" and re.search(r"\b(suspend|resume)\b", s.text, re.I) and "OPERATE"
-            if self.exists(s.kind, name): self.need(session, operate or "OWNERSHIP", s.kind, name)
 
-    # ------------------------------------------------------------ what there is
+    def check_tables(self, session, statement):
+        catalog = None
+        for privilege, name in [("SELECT", name) for name in statement.reads] + statement.writes:
+            if session.is_temporary(name) or "INFORMATION_SCHEMA" in name:
+                continue
+            name = full_name(session, "TABLE", name)
+            self.require_usage(session.role, "DATABASE", name[:1], name)
+            self.require_usage(session.role, "SCHEMA", name[:2], name)
+            catalog = self.catalog() if catalog is None else catalog
+            if name in catalog:
+                self.require(session, privilege, catalog[name], name)
+
+    def check_references(self, session, statement):
+        for kind, name in (("STAGE", statement.stage), ("FILE_FORMAT", statement.file_format)):
+            if name:
+                self.require(session, "USAGE", kind, full_name(session, kind, name))
+        if statement.integration:
+            self.require(session, "USAGE", "INTEGRATION", statement.integration)
+
+    def check_create(self, session, statement):
+        kind, name, role = statement.kind, full_name(session, statement.kind, statement.name), session.role
+        if kind in IN_SCHEMA:
+            container = ("SCHEMA", name[:2])
+            self.require_usage(role, "DATABASE", name[:1], name[:1])
+        else:
+            container = ("DATABASE", name[:1]) if kind == "SCHEMA" else ("ACCOUNT", ())
+        if container[0] != "ACCOUNT":
+            self.require_usage(role, *container, container[1])
+        if statement.temporary and kind == "TABLE":
+            return
+        self.require(session, "CREATE " + kind.replace("_", " "), *container)
+        if statement.replaces and self.exists(kind, name):
+            self.require(session, "OWNERSHIP", kind, name)
+
+    def check_change(self, session, statement):
+        kind, name = statement.kind, full_name(session, statement.kind, statement.name)
+        if kind == "TABLE" and session.is_temporary(statement.name):
+            return
+        # The owner of a schema may drop what others own in it.
+        owns_schema = kind in IN_SCHEMA and self.owner("SCHEMA", name[:2]) in self.inherited(session.role)
+        if statement.verb == "DROP" and owns_schema:
+            return
+        operates = kind == "WAREHOUSE" and re.search(r"\b(suspend|resume)\b", statement.text, re.I)
+        if self.exists(kind, name):
+            self.require(session, "OPERATE" if operates else "OWNERSHIP", kind, name)
+
+    # ------------------------------------------------------------ objects
     def exists(self, kind, name):
-        if kind in ("TABLE", "VIEW"): return self.catalog().get(name) == kind
-        return (kind, name) in self.owners or (kind == "ROLE" and name[0] in SYSTEM)
+        if kind in ("TABLE", "VIEW"):
+            return self.catalog().get(name) == kind
+        return (kind, name) in self.owners or (kind == "ROLE" and name[0] in SYSTEM_ROLES)
+
     def objects(self, kind, container):
-        found = [n for n, k in self.catalog().items() if k == kind] if kind in ("TABLE", "VIEW") else [n for k, n in self.owners if k == kind]
-        return sorted(n for n in found if n[:len(container)] == container)
-    def made(self, role, kind, name):
-        """An object is new: it belongs to the role, and grants on future ones hold for it."""
-        self.gone(kind, name)
+        if kind in ("TABLE", "VIEW"):
+            found = [name for name, k in self.catalog().items() if k == kind]
+        else:
+            found = [name for k, name in self.owners if k == kind]
+        return sorted(name for name in found if name[:len(container)] == container)
+
+    def created(self, role, kind, name):
+        """Records a new object: the role owns it, and future grants apply to it."""
+        self.dropped(kind, name)
         now = dt.datetime.now(dt.UTC)
         self.owners[kind, name] = (role, now)
-        if kind == "ROLE": self.roles.setdefault(name[0], set())
-        if kind == "USER": self.users.setdefault(name[0], set())
-        if kind == "DATABASE": self.owners.setdefault(("SCHEMA", (*name, "PUBLIC")), (role, now))
-        grants = [(k, g) for k, g in self.future.items() if k[2] == kind]
-        near = [x for x in grants if x[0][3] == "SCHEMA" and x[0][4] == name[:2]]
-        # Those of the schema, where there are any, put those of the database aside.
-        for (to, privilege, *_), (_, option, by) in near or [x for x in grants if x[0][3] == "DATABASE" and x[0][4] == name[:1]]:
-            if privilege == "OWNERSHIP": self.owners[kind, name] = (to, now)
-            else: self.held[to, privilege, kind, name] = (now, option, by)
-    def gone(self, kind, name):
-        inside = lambda k, n: (k == kind and n == name) or (kind in ("DATABASE", "SCHEMA") and n[:len(name)] == name and (k in IN_SCHEMA or k == "SCHEMA"))
-        self.held = {k: v for k, v in self.held.items() if not inside(k[2], k[3]) and not (kind == "ROLE" and k[0] == name[0])}
-        self.owners = {k: v for k, v in self.owners.items() if not inside(*k)}
-        if kind in ("DATABASE", "SCHEMA"): self.future = {k: v for k, v in self.future.items() if k[4][:len(name)] != name}
         if kind == "ROLE":
-            self.future = {k: v for k, v in self.future.items() if k[0] != name[0]}
-            for has in [*self.roles.values(), *self.users.values()]: has.discard(name[0])
+            self.roles.setdefault(name[0], set())
+        if kind == "USER":
+            self.users.setdefault(name[0], set())
+        if kind == "DATABASE":
+            self.owners.setdefault(("SCHEMA", (*name, "PUBLIC")), (role, now))
+        future = [(key, grant) for key, grant in self.future_grants.items() if key[2] == kind]
+        on_schema = [x for x in future if x[0][3:] == ("SCHEMA", name[:2])]
+        on_database = [x for x in future if x[0][3:] == ("DATABASE", name[:1])]
+        # Future grants on the schema, if there are any, override those on the database.
+        for (grantee, privilege, *_), (_, option, by) in on_schema or on_database:
+            if privilege == "OWNERSHIP":
+                self.owners[kind, name] = (grantee, now)
+            else:
+                self.grants[grantee, privilege, kind, name] = (now, option, by)
+
+    def dropped(self, kind, name):
+        def is_inside(other_kind, other):
+            in_container = kind in ("DATABASE", "SCHEMA") and (
+                other_kind in IN_SCHEMA or other_kind == "SCHEMA"
+            )
+            return (other_kind, other) == (kind, name) or (in_container and other[:len(name)] == name)
+        is_of_role = lambda grantee: kind == "ROLE" and grantee == name[0]
+        self.grants = {
+            k: v for k, v in self.grants.items() if not is_inside(k[2], k[3]) and not is_of_role(k[0])
+        }
+        self.owners = {k: v for k, v in self.owners.items() if not is_inside(*k)}
+        if kind in ("DATABASE", "SCHEMA"):
+            self.future_grants = {k: v for k, v in self.future_grants.items() if k[4][:len(name)] != name}
+        if kind == "ROLE":
+            self.future_grants = {k: v for k, v in self.future_grants.items() if k[0] != name[0]}
+            for granted in [*self.roles.values(), *self.users.values()]:
+                granted.discard(name[0])
             self.roles.pop(name[0], None)
-        if kind == "USER": self.users.pop(name[0], None)
-    def moved(self, kind, old, new):
-        self.held = {(r, p, k, new if (k, n) == (kind, old) else n): v for (r, p, k, n), v in self.held.items()}
-        if owner := self.owners.pop((kind, old), None): self.owners[kind, new] = owner
+        if kind == "USER":
+            self.users.pop(name[0], None)
+
+    def renamed(self, kind, old, new):
+        rename = lambda k, name: new if (k, name) == (kind, old) else name
+        self.grants = {(r, p, k, rename(k, name)): grant for (r, p, k, name), grant in self.grants.items()}
+        if owner := self.owners.pop((kind, old), None):
+            self.owners[kind, new] = owner
 
     # ------------------------------------------------------------ GRANT and REVOKE
-    def change(self, session, text, enforced):
-        """Records a GRANT or REVOKE; `False` where it is of a form that is not known here."""
+    def grant_or_revoke(self, session, text, enforced):
+        """Applies a GRANT or REVOKE. Returns False for a form that is not supported here."""
         flags = re.I | re.S
-        word = text.split(None, 1)[0].upper()
-        adds = word == "GRANT"
+        is_grant = text.split(None, 1)[0].upper() == "GRANT"
         end = r"(?:\s+with\s+grant\s+option|\s+(?:copy|revoke)\s+current\s+grants|\s+cascade|\s+restrict)*\s*\Z"
-        now, by = dt.datetime.now(dt.UTC), session.role
-        if m := re.match(rf"\w+\s+role\s+({IDENT})\s+(?:to|from)\s+(role|user)\s+({IDENT}){end}", text, flags):
-            (role,), (to,) = parts(m.group(1)), parts(m.group(3))
-            if enforced:
-                if role not in self.roles: raise unknown(role, "Role")
-                if m.group(2).lower() == "role" and to not in self.roles: raise unknown(to, "Role")
-                if m.group(2).lower() == "user" and to not in self.users: raise unknown(to, "User")
-                if not self.grants_all(session) and not self.may(session.role, "OWNERSHIP", "ROLE", (role,)): raise insufficient("role", role)
-            has = (self.roles if m.group(2).lower() == "role" else self.users).setdefault(to, set())
-            (has.add if adds else has.discard)(role)
-            self.roles.setdefault(role, set())
+        if m := re.match(
+            rf"\w+\s+role\s+({IDENTIFIER})\s+(?:to|from)\s+(role|user)\s+({IDENTIFIER}){end}", text, flags
+        ):
+            (role,), (grantee,) = name_parts(m.group(1)), name_parts(m.group(3))
+            self.change_role_grant(session, is_grant, role, m.group(2).lower(), grantee, enforced)
             return True
-        m = re.match(rf"\w+\s+(?:grant\s+option\s+for\s+)?(.+?)\s+on\s+(.+?)\s+(?:to|from)\s+(?:role\s+)?({IDENT}){end}", text, flags)
-        if not m or re.search(r"\b(database|application)\s+role\b|\bshare\b", text, re.I): return False
+        m = re.match(r"\w+\s+(?:grant\s+option\s+for\s+)?(.+?)\s+on\s+(.+?)\s+(?:to|from)\s+(?:role\s+)?"
+                     rf"({IDENTIFIER}){end}", text, flags)
+        if not m or re.search(r"\b(database|application)\s+role\b|\bshare\b", text, re.I):
+            return False
         privileges = [re.sub(r"\s+", " ", p.strip()).upper() for p in m.group(1).split(",")]
-        (role,) = parts(m.group(3))
-        option = bool(re.search(r"with\s+grant\s+option", text, re.I))
-        on = m.group(2).strip()
-        if enforced and role not in self.roles: raise unknown(role, "Role")
+        (role,), on = name_parts(m.group(3)), m.group(2).strip()
+        grant = (dt.datetime.now(dt.UTC), bool(re.search(r"with\s+grant\s+option", text, re.I)), session.role)
+        if enforced and role not in self.roles:
+            raise does_not_exist(role, "Role")
         self.roles.setdefault(role, set())
         if o := re.match(rf"(all|future)\s+(\w+(?:\s+\w+)?)\s+in\s+(schema|database)\s+({NAME})\Z", on, flags):
-            of = kind(re.sub(r"s\Z", "", o.group(2), flags=re.I)); inside = o.group(3).upper()
-            container = full(session, inside, parts(o.group(4)))
-            self._known(session, enforced, inside, container)
+            kind = object_kind(re.sub(r"s\Z", "", o.group(2), flags=re.I))
+            container_kind = o.group(3).upper()
+            container = full_name(session, container_kind, name_parts(o.group(4)))
+            self.require_existing(enforced, container_kind, container)
             if o.group(1).lower() == "future":
-                if enforced and not self.grants_all(session): raise insufficient(inside, container[-1])
-                for p in self._each(privileges, of):
-                    if adds: self.future[role, p, of, inside, container] = (now, option, by)
-                    else: self.future.pop((role, p, of, inside, container), None)
+                if enforced and not self.manages_grants(session):
+                    raise insufficient_privileges(container_kind, container[-1])
+                for privilege in self.expand(privileges, kind):
+                    key = (role, privilege, kind, container_kind, container)
+                    if is_grant:
+                        self.future_grants[key] = grant
+                    else:
+                        self.future_grants.pop(key, None)
                 return True
-            targets = [(of, name) for name in self.objects(of, container)]
+            targets = [(kind, name) for name in self.objects(kind, container)]
         elif re.match(r"account\Z", on, flags):
             targets = [("ACCOUNT", ())]
         elif o := re.match(rf"({KIND})\s+({NAME})(?:\s*\(.*\))?\Z", on, flags):
-            of = kind(o.group(1)); name = full(session, of, parts(o.group(2)))
-            if of in ("TABLE", "VIEW") and (found := self.catalog().get(name)): of = found       # a view may be called a table
-            self._known(session, enforced, of, name)
-            targets = [(of, name)]
+            kind = object_kind(o.group(1))
+            name = full_name(session, kind, name_parts(o.group(2)))
+            if kind in ("TABLE", "VIEW"):
+                kind = self.catalog().get(name, kind)      # a view may be called a table
+            self.require_existing(enforced, kind, name)
+            targets = [(kind, name)]
         else:
             return False
-        for of, name in targets:
-            if enforced and not self.grants_all(session) and self.owners.get((of, name), ("",))[0] not in self.of(session.role): raise insufficient(of, name[-1] if name else "ACCOUNT")
-            for p in self._each(privileges, of):
-                key = (role, p, of, name)
-                if p == "OWNERSHIP":
-                    if adds: self.owners[of, name] = (role, now)
-                elif not adds: self.held.pop(key, None)
-                elif key not in self.held or option: self.held[key] = (now, option, by)
+        for kind, name in targets:
+            self.change_grant(session, is_grant, role, privileges, kind, name, grant, enforced)
         return True
-    def _each(self, privileges, of):
-        return ALL.get(of, ["USAGE"]) if privileges[0] in ("ALL", "ALL PRIVILEGES") else privileges
-    def _known(self, session, enforced, kind, name):
-        if enforced and kind != "ACCOUNT" and not self.exists(kind, name): raise unknown(".".join(name), kind.capitalize())
-    def grants_all(self, session):
-        return bool({"ACCOUNTADMIN", "SECURITYADMIN"} & self.of(session.role)) or self.may(session.role, "MANAGE GRANTS", "ACCOUNT", ())
+
+    def change_role_grant(self, session, is_grant, role, grantee_kind, grantee, enforced):
+        if enforced:
+            if role not in self.roles:
+                raise does_not_exist(role, "Role")
+            if grantee not in (self.roles if grantee_kind == "role" else self.users):
+                raise does_not_exist(grantee, grantee_kind.capitalize())
+            if not self.manages_grants(session) and not self.has_privilege(
+                session.role, "OWNERSHIP", "ROLE", (role,)
+            ):
+                raise insufficient_privileges("role", role)
+        granted = (self.roles if grantee_kind == "role" else self.users).setdefault(grantee, set())
+        (granted.add if is_grant else granted.discard)(role)
+        self.roles.setdefault(role, set())
+
+    def change_grant(self, session, is_grant, role, privileges, kind, name, grant, enforced):
+        if (
+            enforced
+            and not self.manages_grants(session)
+            and self.owner(kind, name) not in self.inherited(session.role)
+        ):
+            raise insufficient_privileges(kind, name[-1] if name else "ACCOUNT")
+        when, option, _ = grant
+        for privilege in self.expand(privileges, kind):
+            key = (role, privilege, kind, name)
+            if privilege == "OWNERSHIP":
+                if is_grant:
+                    self.owners[kind, name] = (role, when)
+            elif not is_grant:
+                self.grants.pop(key, None)
+            elif key not in self.grants or option:
+                self.grants[key] = grant
+
+    @staticmethod
+    def expand(privileges, kind):
+        """Replaces ALL by the privileges that exist for a kind."""
+        return ALL_PRIVILEGES.get(kind, ["USAGE"]) if privileges[0] in ("ALL", "ALL PRIVILEGES") else privileges
+
+    def require_existing(self, enforced, kind, name):
+        if enforced and kind != "ACCOUNT" and not self.exists(kind, name):
+            raise does_not_exist(".".join(name), kind.capitalize())
+
+    def manages_grants(self, session):
+        return (bool({"ACCOUNTADMIN", "SECURITYADMIN"} & self.inherited(session.role))
+                or self.has_privilege(session.role, "MANAGE GRANTS", "ACCOUNT", ()))
 
     # ------------------------------------------------------------ SHOW GRANTS
-    def shown(self, session, text):
-        """Columns and rows of a SHOW GRANTS; `None` for another statement."""
-        if m := re.match(rf"show\s+future\s+grants\s+(?:(to)\s+role|in\s+(schema|database))\s+({NAME})", text, re.I):
-            wanted = parts(m.group(3))
-            if not m.group(1): wanted = full(session, m.group(2).upper(), wanted)
-            mine = lambda k: k[0] == wanted[0] if m.group(1) else (k[3], k[4]) == (m.group(2).upper(), wanted)
-            rows = [(v[0], k[1], k[2], ".".join(k[4]) + f".<{k[2]}>", "ROLE", k[0], str(v[1]).lower()) for k, v in self.future.items() if mine(k)]
-            return ("created_on", "privilege", "grant_on", "name", "grant_to", "grantee_name", "grant_option"), sorted(rows, key=lambda r: r[1:])
-        if m := re.match(rf"show\s+grants\s+(?:to\s+user|of\s+role)\s+({IDENT})", text, re.I):
-            (name,) = parts(m.group(1)); of = re.match(r"show\s+grants\s+of", text, re.I)
-            pairs = [(r, "USER", u) for u, has in self.users.items() for r in has] + [(r, "ROLE", p) for p, has in self.roles.items() for r in has if of]
-            now = dt.datetime.now(dt.UTC)
-            return ("created_on", "role", "granted_to", "grantee_name", "granted_by"), sorted((now, *p, "") for p in pairs if (p[0] if of else p[2]) == name)
-        owned = [(when, "OWNERSHIP", k, n, role, True, role) for (k, n), (role, when) in self.owners.items()]
-        held = [(when, p, k, n, role, option, by) for (role, p, k, n), (when, option, by) in self.held.items()]
+    def show_grants(self, session, text):
+        """Columns and rows of a SHOW GRANTS statement; None for other statements."""
+        if m := re.match(
+            rf"show\s+future\s+grants\s+(?:(to)\s+role|in\s+(schema|database))\s+({NAME})", text, re.I
+        ):
+            to_role, kind, name = m.group(1), (m.group(2) or "").upper(), name_parts(m.group(3))
+            container = None if to_role else full_name(session, kind, name)
+            selected = lambda key: key[0] == name[0] if to_role else key[3:] == (kind, container)
+            rows = [
+                (
+                    grant[0],
+                    key[1],
+                    key[2],
+                    ".".join(key[4]) + f".<{key[2]}>",
+                    "ROLE",
+                    key[0],
+                    str(grant[1]).lower(),
+                )
+                for key, grant in self.future_grants.items()
+                if selected(key)
+            ]
+            return FUTURE_GRANT_COLUMNS, sorted(rows, key=lambda row: row[1:])
         now = dt.datetime.now(dt.UTC)
-        inherited = [(now, "USAGE", "ROLE", (r,), role, False, "") for role, has in self.roles.items() for r in has]
-        if m := re.match(rf"show\s+grants\s+to\s+role\s+({IDENT})", text, re.I):
-            (role,) = parts(m.group(1))
-            if role not in self.roles: raise unknown(role, "Role")
-            rows = [r for r in owned + held + inherited if r[4] == role]
+        if m := re.match(rf"show\s+grants\s+(to\s+user|of\s+role)\s+({IDENTIFIER})", text, re.I):
+            of_role, (name,) = m.group(1).lower().startswith("of"), name_parts(m.group(2))
+            pairs = [(role, "USER", user) for user, granted in self.users.items() for role in granted]
+            if of_role:
+                pairs += [
+                    (role, "ROLE", grantee) for grantee, granted in self.roles.items() for role in granted
+                ]
+            rows = [(now, *pair, "") for pair in pairs if (pair[0] if of_role else pair[2]) == name]
+            return ROLE_GRANT_COLUMNS, sorted(rows)
+        owned = [
+            (when, "OWNERSHIP", kind, name, role, True, role)
+            for (kind, name), (role, when) in self.owners.items()
+        ]
+        granted = [(when, privilege, kind, name, role, option, by)
+                   for (role, privilege, kind, name), (when, option, by) in self.grants.items()]
+        roles = [(now, "USAGE", "ROLE", (role,), grantee, False, "")
+                 for grantee, granted_roles in self.roles.items() for role in granted_roles]
+        if m := re.match(rf"show\s+grants\s+to\s+role\s+({IDENTIFIER})", text, re.I):
+            (role,) = name_parts(m.group(1))
+            if role not in self.roles:
+                raise does_not_exist(role, "Role")
+            rows = [row for row in owned + granted + roles if row[4] == role]
         elif m := re.match(rf"show\s+grants\s+on\s+({KIND})\s+({NAME})", text, re.I):
-            of = kind(m.group(1)); name = full(session, of, parts(m.group(2)))
-            rows = [r for r in owned + held if (r[2], r[3]) == (of, name)]
+            kind = object_kind(m.group(1))
+            name = full_name(session, kind, name_parts(m.group(2)))
+            rows = [row for row in owned + granted if row[2:4] == (kind, name)]
         else:
             return None
-        rows = [(when, p, k, ".".join(n), "ROLE", role, str(option).lower(), by) for when, p, k, n, role, option, by in rows]
-        return ("created_on", "privilege", "granted_on", "name", "granted_to", "grantee_name", "grant_option", "granted_by"), sorted(rows, key=lambda r: (r[2], r[3], r[1]))
+        rows = [(when, privilege, kind, ".".join(name), "ROLE", role, str(option).lower(), by)
+                for when, privilege, kind, name, role, option, by in rows]
+        return GRANT_COLUMNS, sorted(rows, key=lambda row: (row[2], row[3], row[1]))

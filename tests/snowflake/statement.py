@@ -1,116 +1,144 @@
-"""What a statement does: which tables it reads and writes, what it makes, whether a warehouse has to run for it."""
+"""Parses what a statement does: which tables it reads and writes, what it creates, whether it needs
+a warehouse."""
+
 import functools, re
 from dataclasses import dataclass, field
 import sqlglot
 from sqlglot import exp
 
-IDENT = r'(?:"[^"]+"|[\w$]+)'
-NAME = rf"{IDENT}(?:\.{IDENT}){{0,2}}"
-KIND = r"(?:materialized\s+view|external\s+table|dynamic\s+table|file\s+format|resource\s+monitor|network\s+policy|storage\s+integration|integration|table|view|stage|schema|database|warehouse|role|user|sequence|function|procedure|task|stream|pipe)"
-# What is made by COMMIT's side: each of these ends an open transaction.
+IDENTIFIER = r'(?:"[^"]+"|[\w$]+)'
+NAME = rf"{IDENTIFIER}(?:\.{IDENTIFIER}){{0,2}}"
+KIND = (
+    r"(?:materialized\s+view|external\s+table|dynamic\s+table|file\s+format|resource\s+monitor|network\s+policy"
+    r"|storage\s+integration|integration|table|view|stage|schema|database|warehouse|role|user|sequence|function"
+    r"|procedure|task|stream|pipe)"
+)
+# Each of these commits an open transaction.
 DDL = {"CREATE", "DROP", "ALTER", "TRUNCATE"}
 WRITES = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "TRUNCATE"}
+ALIASES = {"STORAGE_INTEGRATION": "INTEGRATION", "MATERIALIZED_VIEW": "VIEW", "EXTERNAL_TABLE": "TABLE",
+           "DYNAMIC_TABLE": "TABLE"}
 
 
-def parts(text):
-    """A name's parts as Snowflake keeps them."""
-    return tuple(p[1:-1] if p.startswith('"') else p.upper() for p in re.findall(IDENT, text))
+def name_parts(text):
+    """The parts of a name as Snowflake stores them."""
+    return tuple(p[1:-1] if p.startswith('"') else p.upper() for p in re.findall(IDENTIFIER, text))
 
 
-def kind(text):
-    text = re.sub(r"\s+", "_", text.strip()).upper()
-    return {"STORAGE_INTEGRATION": "INTEGRATION", "MATERIALIZED_VIEW": "VIEW", "EXTERNAL_TABLE": "TABLE", "DYNAMIC_TABLE": "TABLE"}.get(text, text)
+def object_kind(text):
+    kind = re.sub(r"\s+", "_", text.strip()).upper()
+    return ALIASES.get(kind, kind)
 
 
 @dataclass
 class Statement:
-    text: str = ""                 # without comments before its first word
-    verb: str = ""                 # the first word, in upper case; SELECT for WITH
-    kind: str = ""                 # of what is made, dropped, altered
-    name: tuple = ()
+    text: str = ""                 # without leading comments
+    verb: str = ""                 # first word in upper case; SELECT for WITH
+    kind: str = ""                 # kind of the object created, dropped or altered
+    name: tuple = ()               # name of that object
     temporary: bool = False
-    replaces: bool = False
+    replaces: bool = False         # CREATE OR REPLACE
     reads: list = field(default_factory=list)       # names of tables and views
     writes: list = field(default_factory=list)      # (privilege, name)
     stage: tuple = ()
     file_format: tuple = ()
     integration: tuple = ()
-    compute: bool = False
-    query: bool = False                             # CREATE .. AS
+    compute: bool = False          # needs a warehouse
+    query: bool = False            # CREATE .. AS
 
 
-def _tables(tree):
-    """Names of the tables of a tree, and whether rows come from anywhere else than the statement itself."""
-    named = {c.alias.upper() for c in tree.find_all(exp.CTE)}
-    names, computed = [], False
+def tables_of(tree):
+    """(name, id of the node) of the tables in a tree, and whether rows come from a table function
+    or lateral."""
+    common_tables = {c.alias.upper() for c in tree.find_all(exp.CTE)}
+    names, has_function = [], False
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
-            computed = True
+            has_function = True
             continue
-        name = tuple(p.name if p.quoted else p.name.upper() for p in table.parts if isinstance(p, exp.Identifier))
-        if len(name) == 1 and name[0] in named:
+        name = tuple(
+            p.name if p.quoted else p.name.upper() for p in table.parts if isinstance(p, exp.Identifier)
+        )
+        if len(name) == 1 and name[0] in common_tables:
             continue
         if not name[0].startswith("@") and (name, id(table)) not in names:
             names.append((name, id(table)))
-    return names, computed or any(tree.find_all(exp.TableFromRows, exp.Lateral))
+    return names, has_function or any(tree.find_all(exp.TableFromRows, exp.Lateral))
 
 
-def _parsed(s, text):
+def merge_privileges(merge):
+    whens = merge.args["whens"]
+    actions = [
+        when.args.get("then") for when in (whens.expressions if hasattr(whens, "expressions") else whens)
+    ]
+    privilege = lambda action: ("INSERT" if isinstance(action, exp.Insert)
+                                else "UPDATE" if isinstance(action, exp.Update) else "DELETE")
+    return sorted({privilege(action) for action in actions}) + ["SELECT"]
+
+
+def parse_tables(statement, text):
+    """Fills in what the statement reads and writes."""
     try:
         tree = sqlglot.parse_one(text, read="snowflake")
-    except Exception:              # its error is told by who runs it
+    except Exception:              # execution reports the error
         return
     if tree is None:
         return
-    target = None
+    target, privileges = None, []
     if isinstance(tree, exp.Insert):
-        target = tree.find(exp.Table) if not isinstance(tree.this, (exp.Table, exp.Schema)) else tree.this.find(exp.Table)
-        wanted = ["INSERT"] + (["DELETE"] if tree.args.get("overwrite") else [])
-    elif isinstance(tree, exp.Update):
-        target, wanted = tree.this.find(exp.Table), ["UPDATE"]
-    elif isinstance(tree, exp.Delete):
-        target, wanted = tree.this.find(exp.Table), ["DELETE"]
+        target = (tree.this if isinstance(tree.this, (exp.Table, exp.Schema)) else tree).find(exp.Table)
+        privileges = ["INSERT"] + (["DELETE"] if tree.args.get("overwrite") else [])
+    elif isinstance(tree, (exp.Update, exp.Delete)):
+        target, privileges = tree.this.find(exp.Table), ["UPDATE" if isinstance(tree, exp.Update) else "DELETE"]
     elif isinstance(tree, exp.Merge):
-        target = tree.this.find(exp.Table)
-        whens = tree.args["whens"].expressions if hasattr(tree.args["whens"], "expressions") else tree.args["whens"]
-        of = lambda w: "INSERT" if isinstance(w.args.get("then"), exp.Insert) else "UPDATE" if isinstance(w.args.get("then"), exp.Update) else "DELETE"
-        wanted = sorted({of(w) for w in whens}) + ["SELECT"]
+        target, privileges = tree.this.find(exp.Table), merge_privileges(tree)
     elif isinstance(tree, exp.Create):
-        target, wanted = tree.this.find(exp.Table), []
-    names, computed = _tables(tree)
-    for name, which in names:
-        if target is not None and which == id(target):
-            s.writes += [(privilege, name) for privilege in wanted]
-        elif name not in s.reads:
-            s.reads.append(name)
-    s.compute = s.verb in WRITES or (s.query and s.kind == "TABLE") or (s.verb == "SELECT" and (bool(s.reads) or computed))
+        target = tree.this.find(exp.Table)
+    names, has_function = tables_of(tree)
+    for name, node_id in names:
+        if target is not None and node_id == id(target):
+            statement.writes += [(privilege, name) for privilege in privileges]
+        elif name not in statement.reads:
+            statement.reads.append(name)
+    is_create_as = statement.query and statement.kind == "TABLE"
+    reads_rows = statement.verb == "SELECT" and (bool(statement.reads) or has_function)
+    statement.compute = statement.verb in WRITES or is_create_as or reads_rows
 
 
 @functools.lru_cache(maxsize=4096)
-def understood(sql):
-    s = Statement(text=re.sub(r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", "", sql, flags=re.S).rstrip().rstrip(";"))
-    def match(pattern): return re.match(pattern, s.text, re.I | re.S)
+def parse_statement(sql):
+    text = re.sub(r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", "", sql, flags=re.S).rstrip().rstrip(";")
+    s = Statement(text=text)
+    match = lambda pattern: re.match(pattern, s.text, re.I | re.S)
+    search = lambda pattern, text: re.search(pattern, text, re.I)
     s.verb = (re.match(r"\(*\s*(\w*)", s.text).group(1) or "").upper()
     if s.verb == "WITH":
         s.verb = "SELECT"
-    if m := match(rf"insert\s+into\s+({NAME})\s*(?:\([^()]*\)\s*)?values\b"):     # may be long, and reads nothing
-        s.writes, s.compute = [("INSERT", parts(m.group(1)))], True
+    # Matched before sqlglot parses it, because INSERT .. VALUES may be long, and it reads no
+    # tables.
+    if m := match(rf"insert\s+into\s+({NAME})\s*(?:\([^()]*\)\s*)?values\b"):
+        s.writes, s.compute = [("INSERT", name_parts(m.group(1)))], True
     elif s.verb in ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"):
-        _parsed(s, s.text)
+        parse_tables(s, s.text)
     elif m := match(rf"copy\s+into\s+({NAME})"):
-        s.writes, s.compute = [("INSERT", parts(m.group(1)))], True
-        if m := re.search(rf"\bfrom\s+@({NAME})", s.text, re.I): s.stage = parts(m.group(1))
-        if m := re.search(rf"\bformat_name\s*=\s*'?({NAME})", s.text, re.I): s.file_format = parts(m.group(1))
+        s.writes, s.compute = [("INSERT", name_parts(m.group(1)))], True
+        if m := search(rf"\bfrom\s+@({NAME})", s.text):
+            s.stage = name_parts(m.group(1))
+        if m := search(rf"\bformat_name\s*=\s*'?({NAME})", s.text):
+            s.file_format = name_parts(m.group(1))
     elif m := match(rf"truncate\s+(?:table\s+)?(?:if\s+exists\s+)?({NAME})"):
-        s.kind, s.name = "TABLE", parts(m.group(1))
+        s.kind, s.name = "TABLE", name_parts(m.group(1))
         s.writes, s.compute = [("TRUNCATE", s.name)], False
-    elif m := match(rf"create\s+(or\s+replace\s+)?(?:(?:local|global)\s+)?(temp\s+|temporary\s+|volatile\s+)?(?:transient\s+|secure\s+|recursive\s+)*({KIND})\s+(?:if\s+not\s+exists\s+)?({NAME})"):
-        s.replaces, s.temporary, s.kind, s.name = bool(m.group(1)), bool(m.group(2)), kind(m.group(3)), parts(m.group(4))
+    elif m := match(r"create\s+(or\s+replace\s+)?(?:(?:local|global)\s+)?(temp\s+|temporary\s+|volatile\s+)?"
+                    rf"(?:transient\s+|secure\s+|recursive\s+)*({KIND})\s+(?:if\s+not\s+exists\s+)?({NAME})"):
+        s.replaces, s.temporary = bool(m.group(1)), bool(m.group(2))
+        s.kind, s.name = object_kind(m.group(3)), name_parts(m.group(4))
         rest = s.text[m.end():]
-        if s.kind in ("TABLE", "VIEW") and re.search(r"\b(as|clone|like)\b", rest, re.I):
-            s.query = s.kind == "VIEW" or bool(re.search(r"\bas\s*\(*\s*(select|with|values)\b", rest, re.I))
-            _parsed(s, s.text)
-        if m := re.search(rf"\bstorage_integration\s*=\s*({IDENT})", rest, re.I): s.integration = parts(m.group(1))
+        if s.kind in ("TABLE", "VIEW") and search(r"\b(as|clone|like)\b", rest):
+            s.query = s.kind == "VIEW" or bool(search(r"\bas\s*\(*\s*(select|with|values)\b", rest))
+            parse_tables(s, s.text)
+        if m := search(rf"\bstorage_integration\s*=\s*({IDENTIFIER})", rest):
+            s.integration = name_parts(m.group(1))
     elif m := match(rf"(?:drop|alter)\s+({KIND})\s+(?:if\s+exists\s+)?({NAME})"):
-        s.kind, s.name = kind(m.group(1)), parts(m.group(2))
+        s.kind, s.name = object_kind(m.group(1)), name_parts(m.group(2))
     return s

@@ -84,7 +84,7 @@ impl Bundle {
         let stdout = String::from_utf8_lossy(&deployed.stdout);
         let outputs: Value = serde_json::from_str(stdout.trim())
             .unwrap_or_else(|e| panic!("{e}: {stdout} {}", String::from_utf8_lossy(&deployed.stderr)));
-        let calls = Program::start(&python, "aws/call.py", ["--url", &url]);
+        let calls = Program::start(&python, "aws/boto_bridge.py", ["--url", &url]);
         let bundle = Bundle { calls: Mutex::new(calls), url, outputs, snowflake: fake, _aws: aws };
         bundle.set_visibility_timeout(20);
         Some(bundle)

@@ -66,7 +66,7 @@ impl FakeSnowflake {
     fn launch(options: &[&str]) -> Option<FakeSnowflake> {
         let python = Self::python()?;
         let options = ["--new-key", "key.pem"].iter().chain(options);
-        let mut program = Program::start(&python, "snowflake/fakesnow_plus.py", options);
+        let mut program = Program::start(&python, "snowflake/fake_snowflake.py", options);
         let ready = program.read_json();
         let text = |name: &str| ready[name].as_str().expect("an address").to_owned();
         Some(FakeSnowflake {

@@ -1,4 +1,5 @@
-"""infra/template.yaml as CloudFormation: SAM's own translator, offline and without an account."""
+"""Translates infra/template.yaml to CloudFormation with SAM's own translator, offline and without
+an account."""
 import os
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from samtranslator.yaml_helper import yaml_parse
 TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "template.yaml"
 
 
-class NoAccount:
-    """Stands in for IAM, which the translator asks for the managed policies; the template uses none."""
+class FakeIam:
+    """An IAM client without managed policies. The translator loads them, but the template uses
+    none."""
     def get_paginator(self, _):
         return self
 
@@ -19,10 +21,10 @@ class NoAccount:
         return iter([{"Policies": []}])
 
 
-def translated(text=None, code=None):
-    """The template with the code of each function at s3://bucket/key, {"Fanout": "s3://..."}."""
+def translate(text=None, code=None):
+    """The translated template. `code` maps functions to their code: {"Fanout": "s3://bucket/key"}."""
     template = yaml_parse(text if text is not None else TEMPLATE.read_text())
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = (code or {}).get(name, f"s3://artifacts/{name}.zip")
-    return transform(template, {}, ManagedPolicyLoader(NoAccount()))
+    return transform(template, {}, ManagedPolicyLoader(FakeIam()))

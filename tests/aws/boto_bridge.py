@@ -1,7 +1,8 @@
-"""Calls the local AWS with the root keys: a line of JSON [service, operation, parameters] in, a line of JSON out.
+"""Lets the Rust tests call the local AWS through boto3 with the root keys.
 
-usage: call.py --url URL    ends when its standard input does
-The answer is {"done": ...} or {"failed": code}; a streamed body is its text.
+usage: boto_bridge.py --url URL    exits when its standard input closes
+Reads lines of JSON, [service, operation, parameters], and answers each with a line of JSON:
+{"done": response} or {"failed": error code}. A streamed body becomes text.
 """
 import argparse, json, sys
 from botocore.exceptions import ClientError
@@ -9,10 +10,11 @@ from botocore.response import StreamingBody
 from deploy import client
 
 
-def plain(value):
+def read_bodies(value):
+    """Replaces streamed bodies by their text."""
     if isinstance(value, StreamingBody):
         return value.read().decode()
-    return {name: plain(part) for name, part in value.items()} if isinstance(value, dict) else value
+    return {name: read_bodies(part) for name, part in value.items()} if isinstance(value, dict) else value
 
 
 def main():
@@ -23,7 +25,7 @@ def main():
         service, operation, parameters = json.loads(line)
         clients.setdefault(service, client(url, service))
         try:
-            answer = {"done": plain(getattr(clients[service], operation)(**parameters))}
+            answer = {"done": read_bodies(getattr(clients[service], operation)(**parameters))}
         except ClientError as error:
             answer = {"failed": error.response["Error"]["Code"]}
         print(json.dumps(answer, default=str), flush=True)

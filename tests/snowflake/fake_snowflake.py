@@ -1,0 +1,285 @@
+"""A fake Snowflake on 127.0.0.1: fakesnow 0.12.x plus what it lacks for this project.
+
+  SQL         COPY INTO (copy_into.py), MERGE and exact sums (cursor_patches.py). DDL commits an
+              open transaction.
+  Privileges  Roles, grants, ownership and SHOW GRANTS (privileges.py). --privileges enforces them;
+              a login then creates no database.
+  Warehouses  Statements that need compute resume their warehouse, which the log records; table
+              locks and LOCK_TIMEOUT (warehouses.py).
+  Protocol    Complete responses, JSON rowsets for clients that send no CLIENT_APP_ID (protocol.py);
+              logins, tokens and JWT signatures (sessions.py); asynchronous statements by 333334 and
+              getResultUrl, idempotency by requestId, abort-request, paths with double slashes.
+  Faults      Comments in a statement: /*fake:delay=SECONDS*/ /*fake:http503=N*/ /*fake:drop*/ (the
+              response is lost) /*fake:chunks*/ (three quarters of the rows in remote chunks)
+              /*fake:json*/ (JSON rowset) /*fake:rowtype=NAME*/ (type of the first column)
+              /*fake:locked*/
+  Control     /_log?n=N
+                  The last N entries of the log: ["query", requestId, text, retryCount, parameters],
+                  ["resume", warehouse], ["login", ..], ...
+              /_forget
+                  Ends every session.
+              /_inject?pattern=REGEX&times=N
+                  With code=, state=, message= (an error), http=STATUS, or drop=1 (executed, but the
+                  response is lost): for the next N statements that match (default 1). Without a
+                  pattern: clears all rules.
+              /_export?database=D&table=T&path=P
+                  Writes a table to a Parquet file.
+
+usage: fake_snowflake.py [--privileges] [--idle-after 300] [--port N] [--s3-endpoint URL]
+                         [--async-after 45] [--session-ttl 3600] [--new-key KEY.pem]
+Without --port it listens on a free port; without --s3-endpoint it starts moto as its S3; both on
+127.0.0.1 only. --new-key creates a key pair, writes the private key to that file and accepts no
+other login. When ready, it prints one line of JSON with both addresses. It exits when its standard
+input closes, so that it does not outlive the tests.
+"""
+import argparse, asyncio, json, os, re, socket, sys, threading, time, uuid
+import boto3
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+import fakesnow.server  # noqa: F401
+import copy_into, cursor_patches, protocol
+from execution import Executor
+from privileges import Denied, Privileges
+from protocol import CHUNKS, failure, refused, success
+from sessions import KeyPair, Sessions, read_body
+from statement import parse_statement
+from warehouses import Locks, Warehouses
+
+server = sys.modules["fakesnow.server"]
+
+
+def catalog():
+    """All permanent tables and views, without those that fakesnow keeps for itself."""
+    query = ("SELECT database_name, schema_name, {kind}_name, upper('{kind}') FROM duckdb_{kind}s()"
+             " WHERE NOT temporary AND NOT internal")
+    with server.shared_fs.duck_conn.cursor() as cursor:
+        found = cursor.execute(
+            " UNION ALL ".join(query.format(kind=kind) for kind in ("table", "view"))
+        ).fetchall()
+    return {(database.upper(), schema.upper(), name): kind for database, schema, name, kind in found
+            if not schema.lower().startswith("_fs_") and not database.startswith("_fs_")}
+
+
+class FakeSnowflake:
+    def __init__(self, options):
+        self.options, self.url = options, None
+        self.log = []
+        self.jobs = {}          # requestId -> {task, sql, cancelled, query_id}
+        self.async_jobs = {}    # query id -> job
+        self.attempts = {}      # statement with /*fake:http503*/ -> attempts
+        self.rules = []         # of /_inject
+        self.privileges, locks = Privileges(catalog), Locks(options.idle_after)
+        key_pair = KeyPair(options.new_key) if options.new_key else None
+        self.sessions = Sessions(
+            self.privileges, options.privileges, locks, self.log, options.session_ttl, key_pair
+        )
+        self.executor = Executor(
+            self.privileges, options.privileges, Warehouses(self.log), locks, self.sessions
+        )
+        if options.privileges:
+            server.shared_fs.create_database_on_connect = server.shared_fs.create_schema_on_connect = False
+
+    def take_rule(self, effect, sql):
+        """The first injected rule with this effect that matches; uses it up once."""
+        for rule in self.rules:
+            if effect in rule and rule["times"] > 0 and rule["pattern"].search(sql):
+                rule["times"] -= 1
+                return rule
+
+    async def work(self, request, body, login, request_id, job):
+        """Runs a statement and returns the response."""
+        if found := re.search(r"fake:delay=([\d.]+)", job["sql"]):
+            try:
+                await asyncio.wait_for(job["cancelled"].wait(), float(found.group(1)))
+                return refused(Denied("000604", "57014", "SQL execution canceled"), job["query_id"])
+            except asyncio.TimeoutError:
+                pass
+        statement = await asyncio.to_thread(parse_statement, job["sql"])
+        injected = lambda: self.take_rule("code", job["sql"])
+        response = await self.executor.run(request, body, statement, login, job, injected, self.url)
+        self.log.append(("done", request_id))
+        return response
+
+    async def query(self, request):
+        request_id = request.query_params.get("requestId") or str(uuid.uuid4())
+        login, body = self.sessions.find(request), await read_body(request)
+        sql = body.get("sqlText", "")
+        parameters = body.get("parameters") or {}
+        self.log.append(("query", request_id, sql, request.query_params.get("retryCount"), parameters))
+        if login is None:
+            return failure("390104", "User must login again to access the service.")
+        if time.time() - login["issued"] > self.options.session_ttl:
+            return failure("390112", "Your session has expired. Please login again.")
+        if found := re.search(r"fake:http503=(\d+)", sql):
+            self.attempts[sql] = self.attempts.get(sql, 0) + 1
+            if self.attempts[sql] <= int(found.group(1)):
+                return Response("busy", status_code=503)
+        if rule := self.take_rule("http", sql):
+            return Response("injected", status_code=rule["http"])
+        if request_id in self.jobs:
+            # A resubmitted requestId attaches to the running or finished statement.
+            self.log.append(("attach", request_id))
+            job = self.jobs[request_id]
+        else:
+            job = {"query_id": str(uuid.uuid4()), "cancelled": asyncio.Event(), "sql": sql}
+            self.jobs[request_id] = job
+            job["task"] = asyncio.create_task(self.work(request, body, login, request_id, job))
+        if self.take_rule("drop", sql) or ("fake:drop" in sql and not job.get("dropped")):
+            job["dropped"] = True
+            await job["task"]
+            raise RuntimeError("the response is dropped on purpose")
+        done, _ = await asyncio.wait(
+            {job["task"]}, timeout=0.05 if body.get("asyncExec") else self.options.async_after
+        )
+        if done:
+            response = job["task"].result()
+            return Response(response.body, media_type="application/json", status_code=response.status_code)
+        self.async_jobs[job["query_id"]] = job
+        message = ("Asynchronous execution in progress. Use provided query id to perform query monitoring and"
+                   " management.")
+        return self.in_progress(job, "333334", message)
+
+    def in_progress(self, job, code, message):
+        data = {"queryId": job["query_id"], "getResultUrl": f"/queries/{job['query_id']}/result",
+                "queryAbortsAfterSecs": 300, "progressDesc": None}
+        return JSONResponse({"data": data, "code": code, "message": message, "success": True})
+
+    async def result(self, request):
+        job = self.async_jobs.get(request.path_params["query_id"])
+        if not job:
+            return failure("000709", "Statement not found")
+        done, _ = await asyncio.wait({job["task"]}, timeout=self.options.async_after)
+        if done:
+            return Response(job["task"].result().body, media_type="application/json")
+        return self.in_progress(job, "333333", "Query in progress")
+
+    async def abort(self, request):
+        request_id = (await read_body(request)).get("requestId")
+        self.log.append(("abort", request_id))
+        if request_id in self.jobs:
+            self.jobs[request_id]["cancelled"].set()
+        return success()
+
+    async def chunk(self, request):
+        return Response(CHUNKS[request.path_params["chunk_id"]], media_type="application/octet-stream")
+
+    async def read_log(self, request):
+        entries = self.log[-int(request.query_params.get("n", 50)):]
+        return JSONResponse({"log": entries, "sessions": len(self.sessions.logins)})
+
+    async def export(self, request):
+        """Writes a table to a Parquet file, for comparisons that would be slow over the protocol."""
+        query = request.query_params
+        table = ".".join(
+            f'"{part}"' for part in [query["database"].upper(), *query["table"].upper().split(".")]
+        )
+        cursor = server.shared_fs.duck_conn.cursor()
+        cursor.execute(f"COPY (SELECT * FROM {table}) TO '{query['path']}' (FORMAT parquet)")
+        return JSONResponse({})
+
+    async def inject(self, request):
+        query = request.query_params
+        if "pattern" not in query:
+            self.rules.clear()
+            return JSONResponse({})
+        rule = {"pattern": re.compile(query["pattern"], re.I | re.S), "times": int(query.get("times", 1))}
+        if "code" in query:
+            rule.update(
+                code=query["code"], state=query.get("state", "XX000"), message=query.get("message", "injected")
+            )
+        elif "http" in query:
+            rule["http"] = int(query["http"])
+        elif query.get("drop"):
+            rule["drop"] = True
+        else:
+            return JSONResponse({"error": "code=, http= or drop=1 is missing"}, status_code=400)
+        self.rules.append(rule)
+        return JSONResponse({})
+
+    def routes(self):
+        return [
+            Route("/session/v1/login-request", self.sessions.login, methods=["POST"]),
+            Route("/session/token-request", self.sessions.renew, methods=["POST"]),
+            Route("/session", self.sessions.session, methods=["POST"]),
+            Route("/session/heartbeat", self.sessions.session, methods=["POST"]),
+            Route("/queries/v1/query-request", self.query, methods=["POST"]),
+            Route("/queries/{query_id}/result", self.result, methods=["GET"]),
+            Route("/queries/v1/abort-request", self.abort, methods=["POST"]),
+            Route("/fs_bucket/{path:path}", server.bucket_upload, methods=["PUT"]),
+            Route("/monitoring/queries/{sfqid}", server.monitoring_query, methods=["GET"]),
+            Route("/_chunk/{chunk_id}", self.chunk),
+            Route("/_log", self.read_log),
+            Route("/_forget", self.sessions.forget),
+            Route("/_inject", self.inject),
+            Route("/_export", self.export),
+        ]
+
+    def app(self):
+        routes = Starlette(routes=self.routes())
+
+        async def handle(scope, receive, send):
+            if scope["type"] == "http" and "//" in scope["path"]:
+                self.log.append(("doubleslash", scope["path"]))
+                path = re.sub("/+", "/", scope["path"])
+                scope = {**scope, "path": path, "raw_path": path.encode()}
+            await routes(scope, receive, send)
+        return handle
+
+
+def listen(port=0):
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", port))
+    return listener, listener.getsockname()[1]
+
+
+def start_s3():
+    from moto.server import ThreadedMotoServer
+    listener, port = listen()
+    listener.close()
+    ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False).start()
+    return f"http://127.0.0.1:{port}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--s3-endpoint")
+    parser.add_argument("--async-after", type=float, default=45.0)
+    parser.add_argument("--session-ttl", type=float, default=3600.0)
+    parser.add_argument("--new-key")
+    parser.add_argument("--privileges", action="store_true")
+    parser.add_argument("--idle-after", type=float, default=300.0)
+    options = parser.parse_args()
+    s3 = options.s3_endpoint or start_s3()
+    copy_into.install(
+        boto3.client(
+            "s3",
+            endpoint_url=s3,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            region_name="us-east-1",
+        )
+    )
+    cursor_patches.install()
+    protocol.install()
+    fake = FakeSnowflake(options)
+
+    import uvicorn
+    listener, port = listen(options.port)
+    fake.url = f"http://127.0.0.1:{port}"
+
+    def exit_with_parent():
+        sys.stdin.read()
+        os._exit(0)
+    threading.Thread(target=exit_with_parent, daemon=True).start()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets=None):
+            await super().startup(sockets=sockets)
+            print(json.dumps({"url": fake.url, "s3": s3}), flush=True)
+    Server(uvicorn.Config(fake.app(), log_level="warning")).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()
