@@ -153,7 +153,8 @@ pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse
 }
 
 async fn nothing_to_compute(warehouse: &mut impl Warehouse) -> Result<bool> {
-    let anything = "select 'something' where exists (select 1 from companies_to_recompute) or exists (select 1 from pending)";
+    let anything =
+        "select 'something' where exists (select 1 from companies_to_recompute) or exists (select 1 from pending)";
     Ok(warehouse.query(anything).await?.is_empty())
 }
 

@@ -90,7 +90,9 @@ fn old(table: &Table) -> String {
         Extent::Whole => rows,
         Extent::Companies => format!("{rows} join companies_to_recompute s on s.symbol = t.symbol{versions}"),
         Extent::Days(day) => {
-            format!("{rows} join companies_to_recompute s on s.symbol = t.symbol and t.{day} >= s.prices_from{versions}")
+            format!(
+                "{rows} join companies_to_recompute s on s.symbol = t.symbol and t.{day} >= s.prices_from{versions}"
+            )
         }
     }
 }

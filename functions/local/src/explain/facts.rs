@@ -156,7 +156,10 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>) -> R
             "run_params",
             format!("select {day} as as_of, max_by(index_symbol, run_id) as index_symbol from ops.published"),
         ),
-        ("companies_to_recompute", format!("select {symbol} as symbol, date '1900-01-01' as prices_from, false as with_history")),
+        (
+            "companies_to_recompute",
+            format!("select {symbol} as symbol, date '1900-01-01' as prices_from, false as with_history"),
+        ),
         ("price_bars", prices.clone()),
         ("price_windows", prices),
     ] {
