@@ -7,6 +7,9 @@ select
     p.sector, p.industry, p.exchange, p.currency, p.country, p.is_etf, p.is_fund, p.is_adr, p.is_actively_trading,
     case when q.observed_at > p.observed_at then q.price else p.price end as price,
     case when q.observed_at > p.observed_at then q.market_cap else p.market_cap end as market_cap,
-    case when q.observed_at > p.observed_at then q.observed_at else p.observed_at end as observed_at
+    -- the day of receipt in New York: UTC less five hours
+    (
+        case when q.observed_at > p.observed_at then q.observed_at else p.observed_at end - interval '5 hours'
+    )::date as received_on
 from staging.profile as p
 left join quotes as q on q.symbol = p.symbol

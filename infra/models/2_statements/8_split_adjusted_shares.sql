@@ -16,8 +16,7 @@ profiles as (
     select p.symbol, p.market_cap::double / nullif(p.price::double, 0) * coalesce(s.basis_factor, 1.0::double) as shares
     from newest_profiles as p
     left join split_factors as s
-        on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date
-        and (p.observed_at - interval '5 hours')::date < s.until_date
+        on s.symbol = p.symbol and p.received_on >= s.from_date and p.received_on < s.until_date
     where p.market_cap > 0 and p.price > 0 and p.market_cap::double / nullif(p.price::double, 0) < 1e18
 ),
 candidates as (

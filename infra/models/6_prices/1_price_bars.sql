@@ -34,6 +34,13 @@ reads as (
     cross join index_size as x
     left join history as h on h.symbol = c.symbol
 ),
+-- the day of receipt in New York: UTC less five hours
+received as (
+    select
+        symbol, price_date, close_price, high_price, low_price,
+        (observed_at - interval '5 hours')::date as received_on
+    from staging.prices
+),
 on_basis as (
     select
         p.symbol, p.price_date, p.price_date >= c.prices_from as is_recomputed, s.basis_factor,
@@ -49,12 +56,11 @@ on_basis as (
             when s.basis_factor is null then p.low_price
             else (p.low_price::double / nullif(s.basis_factor, 0))::decimal(38, 6)
         end as low_price
-    from staging.prices as p
+    from received as p
     join reads as c on c.symbol = p.symbol and p.price_date >= c.read_from
     join params as r on p.price_date <= r.as_of
     left join split_factors as s
-        on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date
-        and (p.observed_at - interval '5 hours')::date < s.until_date
+        on s.symbol = p.symbol and p.received_on >= s.from_date and p.received_on < s.until_date
 ),
 logged as (
     select *, ln(case when close_price > 0 then close_price::double end)::decimal(38, 12) as log_close

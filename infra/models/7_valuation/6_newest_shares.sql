@@ -6,17 +6,20 @@ profiles as (
     select p.symbol, p.market_cap::double / nullif(p.price::double, 0) * coalesce(s.basis_factor, 1.0::double) as shares
     from newest_profiles as p
     left join split_factors as s
-        on s.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= s.from_date
-        and (p.observed_at - interval '5 hours')::date < s.until_date
+        on s.symbol = p.symbol and p.received_on >= s.from_date and p.received_on < s.until_date
     where p.market_cap > 0 and p.price > 0 and p.market_cap::double / nullif(p.price::double, 0) < 1e18
+),
+-- the day of receipt in New York: UTC less five hours
+received as (
+    select symbol, outstanding_shares, (observed_at - interval '5 hours')::date as received_on
+    from staging.shares_float
+    where outstanding_shares > 0
 ),
 floats as (
     select f.symbol, f.outstanding_shares::double * coalesce(s.basis_factor, 1.0::double) as shares
-    from staging.shares_float as f
+    from received as f
     left join split_factors as s
-        on s.symbol = f.symbol and (f.observed_at - interval '5 hours')::date >= s.from_date
-        and (f.observed_at - interval '5 hours')::date < s.until_date
-    where f.outstanding_shares > 0
+        on s.symbol = f.symbol and f.received_on >= s.from_date and f.received_on < s.until_date
 )
 select
     n.symbol, n.price_date, coalesce(p.shares, f.shares) as shares,

@@ -55,7 +55,6 @@ answers as (
         c.company_key, c.symbol, n.fiscal_date, n.known_on, f.observed_at as ratios_at, k.observed_at as metrics_at,
         (f.observed_at - interval '5 hours')::date as ratios_on,
         (k.observed_at - interval '5 hours')::date as metrics_on,
-        coalesce((f.observed_at - interval '5 hours')::date, (k.observed_at - interval '5 hours')::date) as answered_on,
         -- the price by which FMP divided
         coalesce(
             nullif(f.price_to_book_ratio_ttm * f.book_value_per_share_ttm, 0),
@@ -67,18 +66,19 @@ answers as (
     left join fmp_metrics as k on k.symbol = c.symbol
     where f.symbol is not null or k.symbol is not null
 ),
+answered as (select *, coalesce(ratios_on, metrics_on) as answered_on from answers),
 -- when the newest version of a quarter within the twelve months was received
 received as (
     select s.symbol, max(s.observed_at) as received_at
     from statements as s
-    join answers as a on a.symbol = s.symbol and s.fiscal_date <= a.fiscal_date and s.fiscal_date > a.fiscal_date - 380
+    join answered as a on a.symbol = s.symbol and s.fiscal_date <= a.fiscal_date and s.fiscal_date > a.fiscal_date - 380
     where s.period_type <> 'FY'
     group by s.symbol
 ),
 days as (
     select d.*
     from (select * from new_days union all select * from old_days) as d
-    join answers as a on a.symbol = d.symbol and d.metric_date <= a.answered_on and d.metric_date > a.answered_on - 10
+    join answered as a on a.symbol = d.symbol and d.metric_date <= a.answered_on and d.metric_date > a.answered_on - 10
     qualify row_number() over (partition by d.symbol order by d.metric_date desc nulls last) = 1
 )
 select
@@ -102,7 +102,7 @@ select
     d.* exclude (symbol, metric_date, close_price, shares_source, null_reasons),
     f.* exclude (symbol, row_hash, observed_at, run_id, source_file, source_row),
     k.* exclude (symbol, row_hash, observed_at, run_id, source_file, source_row)
-from answers as a
+from answered as a
 left join received as v on v.symbol = a.symbol
 left join ratios as r on r.symbol = a.symbol and r.fiscal_date = a.fiscal_date
 left join days as d on d.symbol = a.symbol

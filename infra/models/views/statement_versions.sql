@@ -1,9 +1,9 @@
--- grain: company x dataset x period x version. Every version of a statement ever seen, and the time during which it
--- was the newest known version.
+-- grain: company x dataset x period x version. Every version of a statement ever received, and the time during which
+-- it was the newest known version.
 -- The first version of a period was known when the filing was accepted. FMP overwrites it with later versions; each of
--- them is known since findata saw it (or since its acceptance, if that is later). A version is in force at a moment
--- when known_from <= moment < known_to.
--- known_reconstructed: known before findata first fetched the company, so FMP may have overwritten an earlier version
+-- them is known from its receipt on (or from its acceptance, if that is later). A version is in force at a moment when
+-- known_from <= moment < known_to.
+-- known_reconstructed: known before the company was first fetched, so FMP may have overwritten an earlier version
 -- unseen.
 create or replace view staging.statement_versions as
 with received as (

@@ -41,6 +41,7 @@ pub fn label(name: &str) -> String {
         ("two_period_average_", "mean", " of two periods"),
         ("year_average_", "mean", " over the year"),
         ("latest_", "newest", ""),
+        ("split_adjusted_", "split-adjusted", ""),
     ] {
         if let Some(rest) = name.strip_prefix(prefix) {
             return format!("{before} {}{after}", label(rest));
