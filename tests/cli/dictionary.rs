@@ -1,4 +1,4 @@
-//! The data dictionary: it matches `docs/dictionary.md` and has every column of the warehouse.
+//! The data dictionary: it matches `infra/models/DICTIONARY.md` and has every column of the warehouse.
 
 use std::{collections::BTreeMap, fs};
 
@@ -12,12 +12,12 @@ fn the_page_matches_the_output_of_the_command() {
     let printed = findata(&["dictionary"]).home(&home).no_key().run();
     assert_eq!(printed.code, Some(0), "{printed:#?}");
     assert!(home.files().is_empty(), "the command needs no home");
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/dictionary.md");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/models/DICTIONARY.md");
     let written = fs::read_to_string(page).unwrap();
     let line = printed.stdout.lines().zip(written.lines()).find(|(a, b)| a != b);
     assert!(
         printed.stdout == written,
-        "docs/dictionary.md is out of date ({line:?}): regenerate it with `findata dictionary > docs/dictionary.md`"
+        "infra/models/DICTIONARY.md is out of date ({line:?}): regenerate it with `findata dictionary > infra/models/DICTIONARY.md`"
     );
 }
 
