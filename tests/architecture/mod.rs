@@ -42,8 +42,7 @@ impl Graph {
         let rustc = String::from_utf8(rustc.stdout).unwrap();
         let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
         let arguments = ["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform", host];
-        let output =
-            Command::new(env!("CARGO")).args(arguments).args(["--manifest-path", manifest]).output().unwrap();
+        let output = Command::new(env!("CARGO")).args(arguments).args(["--manifest-path", manifest]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
         let members: BTreeSet<&str> =
