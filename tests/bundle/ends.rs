@@ -119,7 +119,7 @@ fn the_command_asks_for_a_run_and_waits_for_it() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     let summary = ended_json(&ended);
     assert_eq!((summary["status"].as_str(), summary["symbols"].as_u64()), (Some("complete"), Some(SYMBOLS as u64)));
-    assert!(ended.stderr.contains("asked for run"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("requested run"), "{}", ended.stderr);
     let home = super::laptop(&server);
     expect_same(&home, &bundle);
 
@@ -135,7 +135,7 @@ fn the_command_asks_for_a_run_and_waits_for_it() {
     for (arguments, code, text) in [
         (vec!["invoke", "A'B"], 2, "A'B"),
         (vec!["invoke", "AAPL", "--wait"], 2, "--stage s3://"),
-        (vec!["invoke", "--universe", "all"], 2, "sp500 alone"),
+        (vec!["invoke", "--universe", "all"], 2, "supports only sp500"),
         (vec!["invoke", "AAPL", "--wait", "--stage", "/tmp/x"], 2, "no place on S3"),
     ] {
         let ended = invoke(&arguments).run();

@@ -76,6 +76,6 @@ fn one_table_may_be_asked_for_and_none_that_there_is_not() {
     );
     for bad in ["nothing", "analytics", "x; drop table y"] {
         let ended = dictionary(bad);
-        assert!(ended.failed(2).contains("is no table"), "{ended:#?}");
+        assert!(ended.failed(2).contains("is not a table"), "{ended:#?}");
     }
 }
