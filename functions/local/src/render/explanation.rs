@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use findata_explain::{Explanation, Figure, Source};
+use textwrap::{WordSeparator, WordSplitter};
 
 use super::count;
 
@@ -127,25 +128,16 @@ fn origin(out: &mut String, source: &Source, indent: &str, files: &mut Files) {
 
 /// Writes a text in lines no longer than [`WIDTH`]; continuation lines are indented further.
 fn wrapped(out: &mut String, text: &str, indent: &str) {
-    let room = WIDTH.saturating_sub(indent.chars().count()).max(30);
-    let mut line = String::new();
-    let mut first = true;
-    let mut flush = |line: &mut String, first: &mut bool| {
-        let _ = writeln!(out, "{indent}{}{line}", if *first { "" } else { "  " });
-        *first = false;
-        line.clear();
-    };
-    for word in one_line(text).split(' ').filter(|word| !word.is_empty()) {
-        let more = if first { 0 } else { 2 };
-        if !line.is_empty() && line.chars().count() + word.chars().count() + 1 + more > room {
-            flush(&mut line, &mut first);
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    flush(&mut line, &mut first);
+    let text = one_line(text).split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let continuation = format!("{indent}  ");
+    // Deep in the tree lines may exceed the width, so that each has room for at least 30 characters.
+    let options = textwrap::Options::new(WIDTH.max(indent.chars().count() + 30))
+        .initial_indent(indent)
+        .subsequent_indent(&continuation)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .break_words(false);
+    let _ = writeln!(out, "{}", textwrap::fill(&text, options));
 }
 
 /// Replaces control and bidirectional characters by spaces: external text, such as a company name,
