@@ -13,7 +13,7 @@ pub(crate) struct Args {
     symbol: String,
     /// Figure to explain, such as gross_margin, pe_ratio_ttm or revenue (`findata dictionary` lists all)
     metric: String,
-    /// Trading session, or the day by which a period was known; falls back to the last one before [default: the newest]
+    /// Trading session, or day by which a period was known; if that day has none, the last one before [default: the newest]
     #[arg(long, value_name = "DATE")]
     date: Option<NaiveDate>,
     /// Q1, Q2, Q3, Q4, Q (any quarter), FY, TTM, MARKET or PRICE

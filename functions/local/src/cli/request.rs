@@ -60,7 +60,7 @@ pub(crate) struct HistoryArgs {
     #[arg(long)]
     pub reconcile: bool,
     /// How long data stays fresh, such as profile=7d,income_statement=12h [default: profile and events 1 day, statements 6 h]
-    #[arg(long, value_name = "DATASET=TIME,..", default_value_t)]
+    #[arg(long, value_name = "DATASET=TIME,..", default_value_t, hide_default_value = true)]
     pub ttl: TtlOverrides,
     /// Stop after this many calls to FMP, retries included
     #[arg(long, value_name = "N")]
