@@ -1,11 +1,12 @@
-//! Lets the binary find the DuckDB library by itself: in the folder that was linked, in the target folder's own
-//! `duckdb` (so that a target folder can be moved as a whole), or beside itself, where the crate's download puts it.
+//! Tells the binary where to look for DuckDB's shared library at run time: in the folder it was linked
+//! from, in `duckdb` inside the target folder (so that the target folder can be moved as a whole), and
+//! beside the binary, where the download of the duckdb crate puts it.
 
-#[expect(clippy::disallowed_methods, reason = "a build script's variables come from cargo")]
+#[expect(clippy::disallowed_methods, reason = "cargo passes settings to a build script in variables")]
 fn main() {
-    println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
-    println!("cargo:rustc-link-arg=-Wl,-rpath,$ORIGIN/../duckdb,-rpath,$ORIGIN/deps,-rpath,$ORIGIN");
+    println!("cargo::rerun-if-env-changed=DUCKDB_LIB_DIR");
+    println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN/../duckdb,-rpath,$ORIGIN/deps,-rpath,$ORIGIN");
     if let Ok(folder) = std::env::var("DUCKDB_LIB_DIR") {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{folder}");
     }
 }

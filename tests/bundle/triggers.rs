@@ -120,7 +120,7 @@ fn the_invoke_command_requests_a_run_and_waits_for_it() {
     assert_eq!(output.code, Some(0), "{output:#?}");
     let summary = output.json();
     assert_eq!((summary["status"].as_str(), summary["symbols"].as_u64()), (Some("complete"), Some(SYMBOLS as u64)));
-    assert!(output.stderr.contains("asked for run"), "{}", output.stderr);
+    assert!(output.stderr.contains("requested run"), "{}", output.stderr);
     let home = super::run_locally(&server);
     assert_same_tables(&home, &bundle);
 
@@ -136,7 +136,7 @@ fn the_invoke_command_requests_a_run_and_waits_for_it() {
     for (arguments, code, text) in [
         (vec!["invoke", "A'B"], 2, "A'B"),
         (vec!["invoke", "AAPL", "--wait"], 2, "--stage s3://"),
-        (vec!["invoke", "--universe", "all"], 2, "sp500 alone"),
+        (vec!["invoke", "--universe", "all"], 2, "supports only sp500"),
         (vec!["invoke", "AAPL", "--wait", "--stage", "/tmp/x"], 2, "no place on S3"),
     ] {
         let output = invoke(&arguments).run();

@@ -76,6 +76,6 @@ fn a_single_table_can_be_printed_and_an_unknown_table_is_an_error() {
     );
     for bad in ["nothing", "analytics", "x; drop table y"] {
         let output = dictionary(bad);
-        assert!(output.failed(2).contains("is no table"), "{output:#?}");
+        assert!(output.failed(2).contains("is not a table"), "{output:#?}");
     }
 }

@@ -33,7 +33,7 @@ pub struct NoProgress;
 
 impl Progress for NoProgress {
     fn planned(&self, _: &Plan) {}
-    fn begins(&self, _: &'static str) {}
+    fn stage_started(&self, _: &'static str) {}
 }
 
 /// What to run, and against which server.
@@ -137,7 +137,7 @@ pub fn host<C: Clock + 'static>(home: &Home, fmp: Fmp, clock: C) -> Result<Host<
         fmp: Arc::new(fmp),
         stage,
         warehouse,
-        receipt: Arc::clone(&clock),
+        receipt_clock: Arc::clone(&clock),
         clock,
         started_at: DateTime::default(),
     })

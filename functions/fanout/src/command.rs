@@ -1,11 +1,9 @@
 //! What fanout is asked: a run, a run's failed tasks again, or to sweep.
 
-use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
-use findata_domain::{Error, Result, Symbol, nyse_calendar};
-use findata_pipeline::{
-    run::{Options, PlanLimits, Request, RunId, Universe},
-    ttl_overrides::TtlOverrides,
-};
+use chrono::{DateTime, Duration, Utc};
+use findata_domain::{Error, Result};
+pub use findata_pipeline::command_input::{CommandInput, Defaults};
+use findata_pipeline::run::{Request, RunId, Universe};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -21,52 +19,6 @@ pub enum Asked {
     },
 }
 
-/// What a request leaves open.
-#[derive(Debug, Clone)]
-pub struct Defaults {
-    /// The index for beta and correlation.
-    pub index: Option<Symbol>,
-    /// What the key's plan gives.
-    pub plan_limits: PlanLimits,
-    /// How long answers count as fresh.
-    pub ttl: TtlOverrides,
-}
-
-/// The words that a caller may use: a direct call, the detail of `RunRequested`, the input of a schedule.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CommandInput {
-    #[serde(default)]
-    sweep: bool,
-    /// Minutes that a step is given before the sweeper helps it.
-    patience: Option<u32>,
-    symbols: Option<Vec<Symbol>>,
-    universe: Option<String>,
-    /// A run whose failed tasks are to be done again.
-    retry: Option<RunId>,
-    run_id: Option<RunId>,
-    /// The tick of the schedule, which is the same when it comes twice.
-    scheduled: Option<DateTime<Utc>>,
-    quarters: Option<u32>,
-    years: Option<u32>,
-    /// The last calendar days of prices.
-    days: Option<u32>,
-    from: Option<NaiveDate>,
-    to: Option<NaiveDate>,
-    #[serde(default)]
-    full: bool,
-    #[serde(default)]
-    datasets: Vec<String>,
-    #[serde(default)]
-    reconcile: bool,
-    #[serde(default)]
-    skip_analytics: bool,
-    /// Hard limit of calls to FMP.
-    max_calls: Option<u64>,
-    /// How long answers count as fresh.
-    ttl: Option<TtlOverrides>,
-}
-
 /// Reads an input; `now` is the planning clock's, `name` gives a run its id where the caller gave none.
 ///
 /// # Errors
@@ -78,11 +30,12 @@ pub fn read(input: &Value, defaults: &Defaults, now: DateTime<Utc>, name: impl F
     if !input.is_object() {
         return Err(wrong("a request is a JSON object"));
     }
-    let words = CommandInput::deserialize(input).map_err(|e| wrong(&format!("this request cannot be read: {e}")))?;
+    let mut words =
+        CommandInput::deserialize(input).map_err(|e| wrong(&format!("this request cannot be read: {e}")))?;
     if words.sweep {
         return Ok(Asked::Sweep { patience: words.patience.map(|minutes| Duration::minutes(minutes.into())) });
     }
-    let universe = match (words.symbols, words.universe.as_deref()) {
+    let universe = match (words.symbols.take(), words.universe.as_deref()) {
         (Some(symbols), None) if symbols.is_empty() && words.retry.is_none() => {
             return Err(wrong("there are no symbols"));
         }
@@ -93,34 +46,23 @@ pub fn read(input: &Value, defaults: &Defaults, now: DateTime<Utc>, name: impl F
         (None, None) => return Err(wrong("this request names no symbols")),
         (Some(_), Some(_)) => return Err(wrong("symbols and universe are both given")),
     };
-    let closed = nyse_calendar::last_closed_session(now);
-    let newest = words.to.map_or(closed, |to| to.min(closed));
-    let last_days = words.days.map(|days| newest - Days::new(u64::from(days.max(1)) - 1));
-    let usual = Options::default();
-    let options = Options {
-        quarters: words.quarters.unwrap_or(usual.quarters),
-        years: words.years.unwrap_or(usual.years),
-        prices_from: words.from.or(last_days),
-        prices_to: words.to,
-        full: words.full,
-        datasets: words.datasets,
-        reconcile: words.reconcile,
-        skip_analytics: words.skip_analytics,
-        max_calls: words.max_calls,
-        ttl: words.ttl.unwrap_or_else(|| defaults.ttl.clone()),
-        index: defaults.index.clone(),
-        plan_limits: defaults.plan_limits,
-    };
-    let run_id = match (words.run_id, words.scheduled) {
+    let run_id = match (words.run_id.take(), words.scheduled) {
         (Some(id), _) => id,
         (None, Some(tick)) => RunId::scheduled(tick),
         (None, None) => name(),
     };
-    Ok(Asked::Run(Box::new(Request { run_id, universe, options, retry_of: words.retry })))
+    let retry_of = words.retry.take();
+    let options = words.options(defaults, now);
+    Ok(Asked::Run(Box::new(Request { run_id, universe, options, retry_of })))
 }
 
 #[cfg(test)]
 mod tests {
+    use findata_domain::Symbol;
+    use findata_pipeline::{
+        run::{Options, PlanLimits},
+        ttl_overrides::TtlOverrides,
+    };
     use serde_json::json;
 
     use super::*;

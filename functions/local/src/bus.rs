@@ -1,16 +1,16 @@
-//! The bus in one process: whoever started the run is the one who listens.
+//! An in-process event bus. It only records events: the caller that starts a run waits for it anyway.
 
 use std::sync::{Mutex, PoisonError};
 
 use findata_domain::Result;
 use findata_pipeline::ports::bus::{Bus, Event};
 
-/// Keeps what was announced.
+/// Records published events.
 #[derive(Debug, Default)]
 pub struct LocalBus(Mutex<Vec<Event>>);
 
 impl LocalBus {
-    /// Everything announced so far.
+    /// All events published so far.
     pub fn events(&self) -> Vec<Event> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -18,7 +18,7 @@ impl LocalBus {
 
 impl Bus for LocalBus {
     async fn publish(&self, event: Event) -> Result<()> {
-        tracing::info!(?event, "announced");
+        tracing::info!(?event, "published");
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A home: one warehouse file and one stage.
+//! The data directory, called "home" on the command line: a DuckDB file and a stage.
 
 use std::path::{Path, PathBuf};
 
@@ -6,17 +6,17 @@ use findata_domain::{Error, Result};
 
 use crate::stage::DirectoryStage;
 
-/// The places of a home.
+/// Paths of the warehouse and the stage.
 #[derive(Debug, Clone)]
 pub struct DataDir {
-    /// The warehouse file.
+    /// The DuckDB file.
     pub warehouse: PathBuf,
     /// The stage's directory.
     pub stage: PathBuf,
 }
 
 impl DataDir {
-    /// The places under a folder, each of which may be set on its own.
+    /// The paths below `folder`; `stage` and `warehouse` replace the default paths.
     pub fn new(folder: &Path, stage: Option<PathBuf>, warehouse: Option<PathBuf>) -> Self {
         DataDir {
             warehouse: warehouse.unwrap_or_else(|| folder.join("findata.duckdb")),
@@ -24,14 +24,14 @@ impl DataDir {
         }
     }
 
-    /// Opens the stage, making the folders where there are none.
+    /// Opens the stage and creates missing folders.
     ///
     /// # Errors
-    /// `Config` when they cannot be made or written.
+    /// `Config` when a folder cannot be created or written.
     pub fn open_stage(&self) -> Result<DirectoryStage> {
         if let Some(folder) = self.warehouse.parent().filter(|f| !f.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|e| {
-                Error::Config(format!("cannot make {}: {e}; choose another place with --home", folder.display()))
+                Error::Config(format!("cannot create {}: {e}; choose another folder with --home", folder.display()))
             })?;
         }
         DirectoryStage::open(&self.stage)
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_home_never_mixes_sources() {
+    async fn a_stage_never_mixes_sources() {
         let folder = tempfile::tempdir().unwrap();
         let stage = DataDir::new(folder.path(), None, None).open_stage().unwrap();
         claim_source(&stage, "http://127.0.0.1:1/stable").await.unwrap();

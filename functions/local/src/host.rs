@@ -1,4 +1,5 @@
-//! One run through the handlers, in one process: what S3 events, SQS and the schedule do on AWS.
+//! Drives one run through the handlers in one process: the part that S3 events, SQS and the schedule
+//! play on AWS.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,68 +30,69 @@ use crate::{
     queue::{Delivery, LocalQueue},
 };
 
-/// Batches worked off at once.
+/// Batches that are fetched concurrently.
 const WORKERS: usize = 16;
 
-/// What a run hears of its progress.
+/// Receives the progress of a run.
 pub trait Progress {
-    /// The plan is made.
+    /// Planning has finished.
     fn planned(&self, plan: &findata_pipeline::plan::Plan);
-    /// A stage of the run begins: fetch, load, compute.
-    fn begins(&self, stage: &'static str);
+    /// A stage of the run starts: fetch, load or compute.
+    fn stage_started(&self, stage: &'static str);
 }
 
-/// Everything a run touches.
+/// The services that a run uses.
 pub struct Host<S, W, C> {
-    /// The client; one a run.
+    /// The FMP client; a new one for each run.
     pub fmp: Arc<Fmp>,
     /// The stage.
     pub stage: S,
     /// The warehouse.
     pub warehouse: W,
-    /// The clock of planning, freshness and as-of.
+    /// The clock of planning and freshness.
     pub clock: Arc<C>,
-    /// The clock of receipt: FMP itself answers as of now, whatever day is planned for.
-    pub receipt: Arc<C>,
-    /// When the process began the run, by the real clock.
+    /// The clock that stamps fetched data. It differs from `clock` because FMP answers as of now, whatever
+    /// day the run is planned for.
+    pub receipt_clock: Arc<C>,
+    /// When the run started, by the real clock.
     pub started_at: DateTime<Utc>,
 }
 
 impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C> {
-    /// Runs a request to its end.
+    /// Runs a request to completion.
     ///
     /// # Errors
-    /// What ended it before it had a summary.
+    /// What stopped the run before it had a summary.
     pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
         let bus = LocalBus::default();
-        // A warehouse that is billed sleeps until the run's files are there: it resumes once.
+        // A billed warehouse is not touched until the run's files are staged, so that it resumes only once.
         if !self.warehouse.is_billed() {
             findata_analytics::refuse_earlier_day(nyse_calendar::new_york_date(self.clock.now()), &mut self.warehouse)
                 .await?;
         }
         self.finish_interrupted(&bus).await?;
-        let mut watch = Watch::start();
+        let mut stopwatch = Stopwatch::start();
         let queue = LocalQueue::default();
         let (run, max_calls) = (request.run_id.clone(), request.options.max_calls);
         self.fmp.begin(&CallContext { run, begun: self.started_at, max_calls });
         let plan = findata_fanout::handle(request, &self.fmp, &self.stage, &queue, self.clock.as_ref()).await?;
-        watch.done("plan");
+        stopwatch.lap("plan");
         progress.planned(&plan);
-        progress.begins("fetch");
-        let fetched = self.work_off(queue).await;
+        progress.stage_started("fetch");
+        let fetched = self.fetch(queue).await;
         self.fmp.finish().await;
         fetched?;
-        watch.done("fetch");
-        progress.begins("load");
+        stopwatch.lap("fetch");
+        progress.stage_started("load");
         let run = &request.run_id;
         if self.warehouse.is_billed() {
             bind_warehouse(&self.stage, &mut self.warehouse, run).await?;
         }
         findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await?;
         self.warehouse.prepare_to_compute().await?;
-        watch.done("load");
-        progress.begins("compute");
-        let measured = self.measured(watch);
+        stopwatch.lap("load");
+        progress.stage_started("compute");
+        let measured = self.measured(stopwatch);
         let clock = Arc::clone(&self.clock);
         let summary =
             findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &measured).await?;
@@ -98,23 +100,23 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         Ok(summary)
     }
 
-    /// Works the queue off, several batches at a time. A batch whose handler fails comes back; one that keeps failing is
-    /// recorded as failed, so that the run still closes.
-    async fn work_off(&self, queue: LocalQueue) -> Result<()> {
-        let mut working: JoinSet<(Delivery, Result<BatchResult>)> = JoinSet::new();
+    /// Fetches all batches of the queue, several at a time. A batch whose handler fails is redelivered.
+    /// One that keeps failing is recorded as failed, so that the run can still finish.
+    async fn fetch(&self, queue: LocalQueue) -> Result<()> {
+        let mut workers: JoinSet<(Delivery, Result<BatchResult>)> = JoinSet::new();
         loop {
-            while working.len() < WORKERS
+            while workers.len() < WORKERS
                 && let Some(delivery) = queue.receive()
             {
-                let (fmp, stage, clock) = (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.receipt));
-                working.spawn(async move {
-                    let done = findata_extract::handle(&delivery.message, &fmp, &stage, clock.as_ref(), None).await;
-                    (delivery, done)
+                let (fmp, stage, clock) = (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.receipt_clock));
+                workers.spawn(async move {
+                    let result = findata_extract::handle(&delivery.message, &fmp, &stage, clock.as_ref(), None).await;
+                    (delivery, result)
                 });
             }
-            let Some(finished) = working.join_next().await else { return Ok(()) };
-            let (delivery, done) = finished.map_err(|e| Error::Stop(format!("a worker ended: {e}")))?;
-            if let Err(error) = done {
+            let Some(finished) = workers.join_next().await else { return Ok(()) };
+            let (delivery, result) = finished.map_err(|e| Error::Stop(format!("a fetch task was aborted: {e}")))?;
+            if let Err(error) = result {
                 tracing::warn!(batch = delivery.message.batch.id, %error, "a batch failed");
                 if error.ends_run() {
                     return Err(error);
@@ -128,8 +130,9 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         }
     }
 
-    /// Finishes earlier runs that were interrupted: their calls are paid for. Batches that were under way count as failed,
-    /// so that their tasks are due again. A run that cannot be finished is closed as failed and stops no other.
+    /// Finishes earlier runs that were interrupted, because their calls are already paid for. Unfinished
+    /// batches count as failed, so that their tasks are due again. A run that cannot be finished is
+    /// closed as failed and does not stop the new run.
     async fn finish_interrupted(&mut self, bus: &LocalBus) -> Result<()> {
         let keys: BTreeSet<String> = self.stage.list("runs/").await?.into_iter().collect();
         let runs = keys.iter().filter_map(|key| key.strip_prefix("runs/")?.strip_suffix("/plan.json")?.parse().ok());
@@ -164,12 +167,12 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         Ok(())
     }
 
-    fn measured(&self, watch: Watch) -> Measured {
+    fn measured(&self, stopwatch: Stopwatch) -> Measured {
         let stats = self.fmp.stats();
         Measured {
             started_at: self.started_at,
-            seconds: watch.begun.elapsed().as_secs_f64(),
-            stages: watch.stages,
+            seconds: stopwatch.started.elapsed().as_secs_f64(),
+            stages: stopwatch.stages,
             budget: BudgetUse { waited_seconds: stats.waited_seconds(), limit_per_minute: self.fmp.per_minute() },
             connections: Connections { opened: stats.opened(), peak: stats.peak() },
             stage_puts: self.stage.puts(),
@@ -178,22 +181,22 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     }
 }
 
-/// Seconds by stage of a run.
-struct Watch {
-    begun: Instant,
-    last: Instant,
+/// Measures the seconds that each stage of a run takes.
+struct Stopwatch {
+    started: Instant,
+    last_lap: Instant,
     stages: BTreeMap<String, f64>,
 }
 
-impl Watch {
+impl Stopwatch {
     fn start() -> Self {
         let now = Instant::now();
-        Watch { begun: now, last: now, stages: BTreeMap::new() }
+        Stopwatch { started: now, last_lap: now, stages: BTreeMap::new() }
     }
 
-    fn done(&mut self, stage: &str) {
-        let seconds = self.last.elapsed().as_secs_f64();
+    fn lap(&mut self, stage: &str) {
+        let seconds = self.last_lap.elapsed().as_secs_f64();
         self.stages.insert(stage.into(), (seconds * 1e3).round() / 1e3);
-        self.last = Instant::now();
+        self.last_lap = Instant::now();
     }
 }

@@ -1,9 +1,13 @@
-//! local: the host that plays the cloud in one process, and the `findata` command.
+//! The `findata` command, and the host that runs the whole pipeline in one process.
 //!
-//! [`host`] drives one run through the same handlers that Lambda hosts: fanout, extract, load, analytics. Around them it
-//! puts a directory for S3 ([`stage`]; [`places`] has S3 and Snowflake themselves), a queue with delivery counts ([`queue`]), a bus, and DuckDB for Snowflake
-//! ([`duckdb`]; [`as_of`] shows it as it was known on a day). [`home`] is where all of that lies. [`cli`] reads the command line and the environment, the only place
-//! that does; [`show`] draws summaries and tables for people, [`explain`] says where a figure comes from, [`dictionary`] what a column is, [`setup_sql`] what sets a Snowflake account up. [`fmp_server`] is the synthetic FMP.
+//! [`host`] drives a run through the handlers that Lambda hosts: fanout, extract, load, analytics.
+//! It replaces the cloud services with a directory for S3 ([`stage`]), an in-memory queue with
+//! delivery counts for SQS ([`queue`]), an in-memory event bus ([`bus`]) and DuckDB for Snowflake.
+//! [`data_dir`] is the folder that holds the stage and the DuckDB file.
+//!
+//! [`cli`] parses the command line; it is the only module that reads the environment and the real
+//! clock. [`render`] formats results for people. [`doctor`] checks the setup, and [`setup_sql`]
+//! writes the script that sets up a Snowflake account.
 
 pub mod bus;
 pub mod cli;

@@ -1,4 +1,5 @@
-//! The queue in one process: at-least-once, with delivery counts, redelivery and dead letters, as SQS has them.
+//! An in-process queue that behaves like SQS: at-least-once delivery, receive counts, redelivery
+//! and a limit after which a message is a dead letter.
 
 use std::{
     collections::VecDeque,
@@ -10,36 +11,37 @@ use findata_pipeline::{plan::BatchMessage, ports::queue::Queue};
 
 pub use findata_extract::event::MAX_RECEIVE_COUNT;
 
-/// A message handed out, with how often it has been.
+/// A received message and its receive count.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// The message.
     pub message: BatchMessage,
-    /// This delivery's number, from 1.
+    /// How often the message was received, including this time; starts at 1.
     pub receive_count: u32,
 }
 
-/// Messages waiting, and those that nobody could handle.
+/// The messages waiting to be received.
 #[derive(Debug, Default)]
 pub struct LocalQueue {
     waiting: Mutex<VecDeque<Delivery>>,
 }
 
 impl LocalQueue {
-    /// The next message, if one waits.
+    /// Receives the next message, if there is one.
     pub fn receive(&self) -> Option<Delivery> {
         let mut delivery = self.waiting().pop_front()?;
         delivery.receive_count += 1;
         Some(delivery)
     }
 
-    /// Puts a message back that could not be handled; `false` when it has been tried often enough.
+    /// Returns a message that could not be handled to the queue; `false` if it has reached
+    /// [`MAX_RECEIVE_COUNT`] and was dropped.
     pub fn put_back(&self, delivery: Delivery) -> bool {
-        let again = delivery.receive_count < MAX_RECEIVE_COUNT;
-        if again {
+        let retry = delivery.receive_count < MAX_RECEIVE_COUNT;
+        if retry {
             self.waiting().push_back(delivery);
         }
-        again
+        retry
     }
 
     fn waiting(&self) -> MutexGuard<'_, VecDeque<Delivery>> {
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_poison_message_comes_back_a_few_times_and_then_no_more() {
+    async fn a_poison_message_is_dropped_after_the_last_delivery() {
         let queue = LocalQueue::default();
         let batch = Batch { id: "b1".into(), fetch_mode: FetchMode::PerSymbol, tasks: Vec::new() };
         queue.send(vec![BatchMessage::new("r".parse().unwrap(), batch)]).await.unwrap();

@@ -1,4 +1,5 @@
-//! The stage as a directory. A file appears whole: it is written beside the tree and linked or renamed into it.
+//! A stage in a directory. Files appear atomically: they are written to a temporary folder first and
+//! then linked or renamed to their path.
 
 use std::{
     fs::{self, File},
@@ -14,12 +15,12 @@ use bytes::Bytes;
 use findata_domain::{Error, Result, hash};
 use findata_pipeline::ports::stage::{Object, Stage};
 
-/// Where files are written before they are whole; no key begins with a dot.
+/// Folder of incomplete files. It cannot clash with a key, because no part of a key starts with a dot.
 const UNFINISHED: &str = ".unfinished";
-/// One lock for all conditional replacements: they are few and short.
+/// Lock file of all conditional replacements. One is enough: they are few and short.
 const LOCK: &str = ".lock";
 
-/// A directory that behaves like a bucket.
+/// A directory that behaves like an S3 bucket.
 #[derive(Debug, Clone)]
 pub struct DirectoryStage {
     root: Arc<PathBuf>,
@@ -27,14 +28,14 @@ pub struct DirectoryStage {
 }
 
 impl DirectoryStage {
-    /// Opens a directory, making it where there is none.
+    /// Opens a directory and creates it if it is missing.
     ///
     /// # Errors
-    /// `Config` when it cannot be made or written.
+    /// `Config` when the directory cannot be created or written.
     pub fn open(root: &Path) -> Result<Self> {
         let unusable = |e: io::Error| {
             Error::Config(format!(
-                "cannot write to {}: {e}; choose another place with --home or --stage",
+                "cannot write to {}: {e}; choose another folder with --home or --stage",
                 root.display()
             ))
         };
@@ -44,8 +45,8 @@ impl DirectoryStage {
         Ok(DirectoryStage { root: Arc::new(root), puts: Arc::default() })
     }
 
-    /// A directory to read from, whether it is there or not; nothing is made.
-    pub fn to_read(root: &Path) -> Self {
+    /// A directory to read from; it is not created if it is missing.
+    pub fn read_only(root: &Path) -> Self {
         DirectoryStage { root: Arc::new(root.to_owned()), puts: Arc::default() }
     }
 
@@ -61,16 +62,17 @@ impl DirectoryStage {
     ) -> Result<T> {
         let (root, key) = (Arc::clone(&self.root), key.to_owned());
         if key.split('/').any(|part| part.is_empty() || part.starts_with('.')) {
-            return Err(Error::Stop(format!("{key:?} is no key of a stage")));
+            return Err(Error::Stop(format!("{key:?} is not a valid stage key")));
         }
-        let done = tokio::task::spawn_blocking(move || {
+        let result = tokio::task::spawn_blocking(move || {
             work(&root, &root.join(&key)).map_err(|e| failure(&root.join(&key), &e))
         });
-        done.await.map_err(|e| Error::Stop(format!("the stage's worker ended: {e}")))?
+        result.await.map_err(|e| Error::Stop(format!("a stage task was aborted: {e}")))?
     }
 }
 
-/// A full disk or lost permission will not mend itself in this run; anything else may.
+/// A full disk or a missing permission stays as it is during a run, so retrying is pointless; other
+/// errors may pass.
 fn failure(path: &Path, error: &io::Error) -> Error {
     let reason = format!("{}: {error}", path.display());
     match error.kind() {
@@ -99,8 +101,8 @@ impl Stage for DirectoryStage {
     async fn put_if_absent(&self, key: &str, body: Bytes) -> Result<bool> {
         self.puts.fetch_add(1, Relaxed);
         self.blocking(key, move |root, path| {
-            let whole = write(root, path, &body)?;
-            match fs::hard_link(whole.path(), path) {
+            let complete = write(root, path, &body)?;
+            match fs::hard_link(complete.path(), path) {
                 Ok(()) => Ok(true),
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
                 Err(e) => Err(e),
@@ -116,7 +118,7 @@ impl Stage for DirectoryStage {
             let lock = File::create(root.join(LOCK))?;
             lock.lock()?;
             match fs::read(path) {
-                Ok(now) if etag(&now) == tag => {}
+                Ok(current) if etag(&current) == tag => {}
                 Ok(_) => return Ok(false),
                 Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
                 Err(e) => return Err(e),
@@ -128,7 +130,7 @@ impl Stage for DirectoryStage {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>> {
-        // A prefix may end within a name.
+        // A prefix may end in the middle of a file name.
         let (folder, prefix) = (prefix.rsplit_once('/').map_or("", |(folder, _)| folder), prefix.to_owned());
         self.blocking(folder, move |root, path| {
             let mut keys = Vec::new();
@@ -150,7 +152,7 @@ fn write(root: &Path, path: &Path, body: &[u8]) -> io::Result<tempfile::NamedTem
         fs::create_dir_all(folder)?;
     }
     let mut builder = tempfile::Builder::new();
-    // Other people may read what a home's owner lets them; the umask decides, as for any file.
+    // Temporary files are private by default; let the umask decide, as for any other file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(root.join(UNFINISHED))?;
@@ -180,7 +182,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn of_many_writers_one_wins_and_nothing_half_is_seen() {
+    async fn one_of_many_writers_wins_and_readers_see_only_complete_files() {
         let folder = tempfile::tempdir().unwrap();
         let stage = DirectoryStage::open(folder.path()).unwrap();
         let race = (0..16u8).map(|i| {
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn replacing_needs_the_current_tag() {
+    async fn replacing_requires_the_current_tag() {
         let folder = tempfile::tempdir().unwrap();
         let stage = DirectoryStage::open(folder.path()).unwrap();
         assert!(!stage.put_if_match("state/x.json", "1".into(), "none").await.unwrap());

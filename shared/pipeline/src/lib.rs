@@ -7,6 +7,7 @@
 
 pub mod binding;
 pub mod bulk_progress;
+pub mod command_input;
 pub mod cost;
 pub mod freshness;
 pub mod landing;

@@ -1,8 +1,10 @@
-//! `findata demo`.
+//! `findata demo`: a complete run against the synthetic FMP.
 
 use std::time::Duration;
 
 use findata_domain::{Error, Symbol, clock::Clock};
+use findata_fmp::FmpPlan;
+use findata_fmp_simulator as simulator;
 use findata_pipeline::run::Universe;
 use secrecy::SecretString;
 
@@ -10,37 +12,36 @@ use super::{Failure, global::Global, request::HistoryArgs, run};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Companies of the synthetic FMP
+    /// Number of companies
     #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u32).range(5..=50_000))]
     companies: u32,
-    /// Milliseconds that each answer takes
+    /// Milliseconds that the synthetic FMP takes to answer a call
     #[arg(long, default_value_t = 40, value_name = "MS")]
     latency: u64,
     #[command(flatten)]
-    extent: HistoryArgs,
+    history: HistoryArgs,
 }
 
 pub(crate) async fn demo(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let mut config = global.settle(from_environment, "./findata-demo")?;
-    let options = findata_fmp_simulator::Options {
-        symbols: args.companies as usize,
+    let mut config = global.resolve(from_environment, "./findata-demo")?;
+    let companies = args.companies as usize;
+    let options = simulator::Options {
+        symbols: companies,
         today: config.clock.today(),
         latency: Duration::from_millis(args.latency),
-        ..findata_fmp_simulator::Options::default()
+        ..simulator::Options::default()
     };
-    let server = findata_fmp_simulator::start(options)
-        .await
-        .map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
+    let server =
+        simulator::start(options).await.map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
     config.fmp_url = server.url();
     if global.fmp_plan.is_none() {
-        config.fmp_plan = findata_fmp::FmpPlan::Unlimited;
+        config.fmp_plan = FmpPlan::Unlimited;
     }
-    let symbols: Vec<Symbol> =
-        findata_fmp_simulator::symbols(args.companies as usize).iter().map(|s| s.parse()).collect::<Result<_, _>>()?;
-    let mut request = args.extent.request(Universe::Symbols(symbols), &config, false);
-    // No call costs anything here, so the demo shows all there is.
+    let symbols: Vec<Symbol> = simulator::symbols(companies).iter().map(|s| s.parse()).collect::<Result<_, _>>()?;
+    let mut request = args.history.request(Universe::Symbols(symbols), &config, false);
+    // Calls are free here, so the demo includes the comparison with FMP's own ratios.
     request.options.reconcile = true;
     let fmp = config.fmp(SecretString::from("demo"));
-    let summary = run::whole_job(&config, &request, &fmp).await?;
+    let summary = run::execute(&config, &request, &fmp).await?;
     run::print_summary(config.json, &config.warehouse(), &summary)
 }

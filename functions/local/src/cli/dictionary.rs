@@ -1,26 +1,28 @@
-//! `findata dictionary`.
+//! `findata dictionary`: describes tables and columns.
 
 use findata_domain::Error;
+use findata_explain::dictionary;
 
 use super::{Failure, global::Global, print};
 use crate::render;
-use findata_explain::dictionary;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// One table, with its schema or without [default: all]
+    /// Show only this table, with or without its schema [default: all tables]
     table: Option<String>,
 }
 
 pub(crate) fn dictionary(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let config = global.settle(from_environment, "./findata-home")?;
+    let config = global.resolve(from_environment, "./findata-home")?;
     let mut tables = dictionary::tables();
-    if let Some(request) = &args.table {
-        let request = request.trim().to_lowercase();
-        tables.retain(|t| request == t.name || request == format!("{}.{}", t.schema, t.name));
+    if let Some(name) = &args.table {
+        let name = name.trim().to_lowercase();
+        tables.retain(|t| name == t.name || name == format!("{}.{}", t.schema, t.name));
         if tables.is_empty() {
-            let some = "fact_financial_ratios, staging.prices, ops.runs";
-            return Err(Failure::Usage(format!("{request:?} is no table: give one like {some}, or none for all")));
+            return Err(Failure::Usage(format!(
+                "{name:?} is not a table: use a name such as fact_financial_ratios, staging.prices or ops.runs, \
+                 or none to list all tables"
+            )));
         }
     }
     if config.json {

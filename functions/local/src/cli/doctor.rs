@@ -1,6 +1,7 @@
-//! `findata doctor`.
+//! `findata doctor`: checks the setup.
 
 use findata_domain::Error;
+use findata_duckdb::DuckDb;
 
 use super::{
     Failure,
@@ -8,29 +9,34 @@ use super::{
     print,
 };
 use crate::doctor::{self, Check};
-use findata_duckdb::DuckDb;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
 pub(crate) async fn doctor(global: &Global, from_environment: &[&'static str], _: &Args) -> Result<u8, Failure> {
-    let config = global.settle(from_environment, "./findata-home")?;
+    let config = global.resolve(from_environment, "./findata-home")?;
     let mut checks = vec![match global::key() {
-        Ok(_) => Check::ok("key", "FMP_API_KEY is set; whether FMP takes it shows with the first call"),
-        Err(_) => Check::failed("key", "there is no FMP key", "put it in the variable FMP_API_KEY"),
+        Ok(_) => Check::ok("key", "FMP_API_KEY is set; the first call shows whether FMP accepts it"),
+        Err(_) => Check::failed("key", "no FMP API key", "set the variable FMP_API_KEY"),
     }];
     match &config.cloud {
         None => {
-            let place = config.home.stage.display().to_string();
-            match config.home.open_stage() {
+            let place = config.data_dir.stage.display().to_string();
+            match config.data_dir.open_stage() {
                 Ok(stage) => checks.push(doctor::stage(&stage, &place).await),
-                Err(error) => {
-                    checks.push(Check::failed("stage", error.to_string(), "choose another --home or --stage"))
-                }
+                Err(error) => checks.push(Check::failed(
+                    "stage",
+                    error.to_string(),
+                    "choose another folder with --home or --stage",
+                )),
             }
-            checks.push(match DuckDb::open(&config.home.warehouse, &config.home.stage) {
-                Ok(_) => Check::ok("warehouse", format!("{} can be opened", config.home.warehouse.display())),
-                Err(error) => Check::failed("warehouse", error.to_string(), "see what it says"),
+            checks.push(match DuckDb::open(&config.data_dir.warehouse, &config.data_dir.stage) {
+                Ok(_) => Check::ok("warehouse", format!("{} can be opened", config.data_dir.warehouse.display())),
+                Err(error) => Check::failed(
+                    "warehouse",
+                    error.to_string(),
+                    "fix what the message names, or choose another --home or --warehouse",
+                ),
             });
         }
         Some(cloud) => {

@@ -1,15 +1,15 @@
-//! `findata invoke`: asks a deployed bundle for a run.
+//! `findata invoke`: starts a run in a deployment on AWS.
 
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-
 use findata_aws::{
     eventbridge::EventBridge,
     s3_stage::{Location, S3Stage},
 };
-use findata_domain::{Error, Symbol};
+use findata_domain::Error;
 use findata_pipeline::{
+    command_input::CommandInput,
     ledger::{self, Blocker},
     ports::{
         bus::REQUESTED,
@@ -18,7 +18,7 @@ use findata_pipeline::{
     run::RunId,
     summary::Summary,
 };
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{
     Failure,
@@ -28,99 +28,82 @@ use super::{
     run,
 };
 
-/// Pause between two looks at the ledger.
-const LOOK: Duration = Duration::from_secs(1);
+/// Pause between two polls of the ledger.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Symbols, separated by commas
     #[arg(value_name = "A,B", value_delimiter = ',', required_unless_present_any = ["universe", "retry"])]
     symbols: Vec<String>,
-    /// sp500
+    /// Run for a whole universe; only sp500 is supported
     #[arg(long, value_name = "sp500", conflicts_with = "symbols")]
     universe: Option<String>,
-    /// Only what failed in that run
+    /// Fetch again only what failed in this run
     #[arg(long, value_name = "RUN", conflicts_with_all = ["symbols", "universe"])]
     retry: Option<RunId>,
-    /// The bundle's event bus: output BusName of its stack
+    /// Event bus of the deployment: output BusName of the stack
     #[arg(long, env = "FINDATA_BUS", default_value = "findata", value_name = "NAME")]
     bus: String,
-    /// Follow the run to its end, in the ledger on --stage
+    /// Wait for the run to finish and print its summary; reads the ledger on --stage
     #[arg(long)]
     wait: bool,
-    /// Minutes to wait
+    /// Stop waiting after this many minutes
     #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1440))]
     minutes: u64,
     #[command(flatten)]
-    extent: HistoryArgs,
+    history: HistoryArgs,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the edge reads the real clock")]
+#[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
 pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> {
     let json = global.wants_json()?;
-    let place = match (&global.stage, args.wait) {
-        (Some(place), true) => Some(place.parse::<Location>()?),
+    let location = match (&global.stage, args.wait) {
+        (Some(stage), true) => Some(stage.parse::<Location>()?),
         (None, true) => {
             return Err(Failure::Usage(
-                "--wait reads the ledger: give --stage s3://BUCKET/PREFIX, output StageUrl of the stack".into(),
+                "--wait reads the ledger: add --stage s3://BUCKET/PREFIX, output StageUrl of the stack".into(),
             ));
         }
         (_, false) => None,
     };
     let run_id = request::new_run_id();
-    let detail = detail(args, &run_id)?;
+    let detail = serde_json::to_value(input(args, &run_id)?)
+        .map_err(|e| Error::Stop(format!("cannot write the request: {e}")))?;
     let config = findata_aws::config().await?;
     EventBridge::new(&config, &args.bus).put(REQUESTED, &detail).await?;
-    let Some(place) = place else {
-        print(&if json { format!("{}\n", json!({"run_id": run_id})) } else { format!("asked for run {run_id}\n") })?;
+    let Some(location) = location else {
+        print(&if json { format!("{}\n", json!({"run_id": run_id})) } else { format!("requested run {run_id}\n") })?;
         return Ok(0);
     };
-    eprintln!("asked for run {run_id}");
-    let until = Instant::now() + Duration::from_secs(args.minutes * 60);
-    let stage = S3Stage::new(&config, place.clone());
-    let summary = follow(&run_id, &stage, until).await?;
-    run::print_summary(json, &format!("Snowflake, by {place}, as of {}", Utc::now().date_naive()), &summary)
+    eprintln!("requested run {run_id}");
+    let deadline = Instant::now() + Duration::from_secs(args.minutes * 60);
+    let stage = S3Stage::new(&config, location.clone());
+    let summary = wait_for_summary(&run_id, &stage, deadline).await?;
+    run::print_summary(json, &format!("Snowflake, by {location}, as of {}", Utc::now().date_naive()), &summary)
 }
 
-/// The content of the event, in the words that fanout knows.
-fn detail(args: &Args, run_id: &RunId) -> Result<Value, Failure> {
-    let extent = &args.extent;
-    let mut detail = Map::new();
-    detail.insert("run_id".into(), json!(run_id));
-    match (&args.retry, args.universe.as_deref()) {
-        (Some(run), _) => detail.insert("retry".into(), json!(run)),
-        (None, Some("sp500")) => detail.insert("universe".into(), "sp500".into()),
-        (None, Some(other)) => return Err(Failure::Usage(format!("--universe {other}: a bundle knows sp500 alone"))),
-        (None, None) => {
-            let symbols: Vec<Symbol> = request::parse(args.symbols.iter().map(String::as_str))?;
-            detail.insert("symbols".into(), json!(symbols))
-        }
+/// The event's detail. A retry takes its options from the run that failed.
+fn input(args: &Args, run_id: &RunId) -> Result<CommandInput, Failure> {
+    let mut input = match args.retry {
+        Some(_) => CommandInput { max_calls: args.history.max_calls, ..CommandInput::default() },
+        None => CommandInput::from(&args.history),
     };
-    if let Some(most) = extent.max_calls {
-        detail.insert("max_calls".into(), json!(most));
+    input.run_id = Some(run_id.clone());
+    input.retry = args.retry.clone();
+    input.universe = args.universe.clone();
+    match args.universe.as_deref() {
+        Some("sp500") => {}
+        Some(other) => return Err(Failure::Usage(format!("--universe {other}: a deployment supports only sp500"))),
+        None if args.retry.is_some() => {}
+        None => input.symbols = Some(request::parse(args.symbols.iter().map(String::as_str))?),
     }
-    if args.retry.is_none() {
-        let options = [
-            ("quarters", json!(extent.quarters)),
-            ("years", json!(extent.years)),
-            ("days", json!(extent.days)),
-            ("from", json!(extent.from)),
-            ("to", json!(extent.to)),
-            ("full", json!(extent.full)),
-            ("datasets", json!(extent.datasets)),
-            ("reconcile", json!(extent.reconcile)),
-            ("ttl", if extent.ttl.is_empty() { Value::Null } else { json!(extent.ttl) }),
-        ];
-        detail.extend(
-            options.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)),
-        );
-    }
-    Ok(Value::Object(detail))
+    Ok(input)
 }
 
-/// Waits for the run's summary and says on the way where it stands.
-async fn follow(run: &RunId, stage: &impl Stage, until: Instant) -> Result<Summary, Failure> {
-    let mut told = String::new();
+/// Waits for the run's summary and reports its progress on standard error.
+async fn wait_for_summary(run: &RunId, stage: &impl Stage, deadline: Instant) -> Result<Summary, Failure> {
+    let mut reported = String::new();
     loop {
         let keys = stage.list(&format!("runs/{run}/")).await?;
         let has = |key: String| keys.contains(&key);
@@ -132,9 +115,9 @@ async fn follow(run: &RunId, stage: &impl Stage, until: Instant) -> Result<Summa
         for function in ["load", "analytics"] {
             let key = ledger::blocker_key(run, function);
             if has(key.clone())
-                && let Some(trouble) = stage::read_json::<Blocker>(stage, &key).await?
+                && let Some(blocker) = stage::read_json::<Blocker>(stage, &key).await?
             {
-                return Err(Error::Stop(format!("{function} of run {run}: {}", trouble.reason)).into());
+                return Err(Error::Stop(format!("{function} of run {run}: {}", blocker.reason)).into());
             }
         }
         let state = if has(ledger::loaded_key(run)) {
@@ -147,16 +130,16 @@ async fn follow(run: &RunId, stage: &impl Stage, until: Instant) -> Result<Summa
         } else {
             "waiting for the plan ...".to_owned()
         };
-        if state != told {
+        if state != reported {
             eprintln!("{state}");
-            told = state;
+            reported = state;
         }
-        if Instant::now() > until {
+        if Instant::now() > deadline {
             return Err(Error::retry(format!(
-                "run {run} has not ended yet; its ledger is in runs/{run}/ on the stage"
+                "run {run} has not finished yet; its ledger is in runs/{run}/ on the stage"
             ))
             .into());
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

@@ -1,9 +1,10 @@
-//! The command line. Environment and clock are read here and nowhere else.
+//! The command line, one file per command. Only this module reads the environment and the real clock.
 
 mod demo;
 mod dictionary;
 mod doctor;
 mod explain;
+mod fmp_server;
 mod global;
 mod invoke;
 mod plan;
@@ -11,9 +12,8 @@ mod progress;
 mod request;
 mod retry;
 mod run;
-mod serve;
 mod setup_sql;
-mod snowflake;
+mod snowflake_env;
 mod sql;
 
 use std::{
@@ -27,7 +27,7 @@ use tracing_subscriber::EnvFilter;
 
 use global::Global;
 
-/// Fundamentals and prices from Financial Modeling Prep, with TTM figures, ratios and market metrics computed from them.
+/// Load fundamentals and prices from Financial Modeling Prep and compute TTM figures, ratios and market metrics
 #[derive(Debug, Parser)]
 #[command(
     name = "findata",
@@ -46,43 +46,43 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The whole job on a built-in synthetic FMP: no key, no account, no network
+    /// Try a complete run against a built-in synthetic FMP; needs no key, account or network
     Demo(demo::Args),
-    /// The whole job: plan, fetch, load, compute, show
+    /// Plan, fetch, load and compute, then print a summary
     Run(run::Args),
-    /// What `run` would fetch and why, and what it would cost; calls nothing
+    /// Show what `run` would fetch, why, and how many calls it takes, without calling FMP
     Plan(plan::Args),
-    /// Do what failed in a run again, and nothing else
+    /// Fetch again only what failed in an earlier run
     Retry(retry::Args),
-    /// Ask a bundle that is deployed on AWS for a run
+    /// Start a run in a deployment on AWS
     Invoke(invoke::Args),
-    /// Query the warehouse
+    /// Query the DuckDB warehouse
     Sql(sql::Args),
-    /// Where a figure comes from: formula, inputs, rows and files, or why it is NULL
+    /// Trace a figure to its formula, inputs, rows and files, or explain why it is NULL
     Explain(explain::Args),
-    /// What every column of every table is, as Markdown
+    /// Describe every table and column, as Markdown
     Dictionary(dictionary::Args),
-    /// The script that sets a Snowflake account up, for Snowsight or snowsql
+    /// Print the SQL script that sets up a Snowflake account, for Snowsight or snowsql
     SetupSql(setup_sql::Args),
-    /// Check key, stage, warehouse and grants, and say the fix of what is wrong
+    /// Check the API key, stage, warehouse and grants, and suggest fixes
     Doctor(doctor::Args),
-    /// Serve the synthetic FMP on a port of this machine
-    FmpServer(serve::Args),
+    /// Serve the synthetic FMP on a local port
+    FmpServer(fmp_server::Args),
 }
 
 impl Command {
-    /// Whether it reads figures, so that they can be read as of a day.
+    /// Whether the command reads figures, and so accepts `--as-of`.
     fn reads_figures(&self) -> bool {
         matches!(self, Command::Sql(_) | Command::Explain(_))
     }
 }
 
-/// What went wrong on the way to an exit code.
+/// Why a command failed; decides the exit code.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The caller's words are off: exit code 2.
+    /// Invalid arguments: exit code 2.
     Usage(String),
-    /// An error of the run.
+    /// An error while the command ran.
     Run(Error),
 }
 
@@ -110,7 +110,7 @@ impl Failure {
     }
 }
 
-/// Writes to standard output. A reader that has gone, as `head` does, wants no more and is no failure.
+/// Writes to standard output. A reader that closes the pipe early, such as `head`, is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
@@ -120,7 +120,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Parses the command line, does what it says and gives the exit code.
+/// Parses the command line, runs the command and returns the exit code.
 pub fn main() -> ExitCode {
     let matches = match Cli::command().try_get_matches() {
         Ok(matches) => matches,
@@ -129,14 +129,14 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let done = Cli::from_arg_matches(&matches).map_err(|e| Failure::Usage(e.to_string())).and_then(|cli| {
-        log(cli.global.verbose);
+    let result = Cli::from_arg_matches(&matches).map_err(|e| Failure::Usage(e.to_string())).and_then(|cli| {
+        init_logging(cli.global.verbose);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| Error::Stop(format!("cannot start: {e}")))?;
+        let runtime = runtime.map_err(|e| Error::Stop(format!("cannot start the async runtime: {e}")))?;
         let from_environment = global::from_environment(&matches);
         runtime.block_on(dispatch(cli, &from_environment))
     });
-    match done {
+    match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             eprintln!("findata: {}", failure.text());
@@ -147,7 +147,7 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Failure> {
     if cli.global.as_of.is_some() && !from_environment.contains(&"as_of") && !cli.command.reads_figures() {
-        return Err(Failure::Usage("--as-of is for commands that read figures: sql, explain".into()));
+        return Err(Failure::Usage("--as-of works only with the commands that read figures: sql and explain".into()));
     }
     match cli.command {
         Command::Demo(args) => demo::demo(&cli.global, from_environment, &args).await,
@@ -160,22 +160,21 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
         Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, from_environment, &args),
         Command::Doctor(args) => doctor::doctor(&cli.global, from_environment, &args).await,
-        Command::FmpServer(args) => serve::serve(&cli.global, from_environment, &args).await,
+        Command::FmpServer(args) => fmp_server::serve(&cli.global, from_environment, &args).await,
     }
 }
 
-/// What is said on standard error: warnings, with `-v` what our functions do, with `-vv` every statement and model.
-fn log(verbose: u8) {
-    const OURS: [&str; 6] = ["shared", "fanout", "extract", "load", "analytics", "local"];
+/// Logs to standard error: warnings by default, the progress of our own crates with `-v`, every
+/// statement and model with `-vv`.
+fn init_logging(verbose: u8) {
     let (ours, others) = match verbose {
         0 => ("warn", "warn"),
         1 => ("info", "warn"),
         _ => ("debug", "info"),
     };
-    let ours: Vec<String> = OURS.iter().map(|name| format!("findata_{name}={ours}")).collect();
-    let level = format!("{others},{}", ours.join(","));
+    // A directive matches every target that starts with its name, so `findata` covers all our crates.
     let _ = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(format!("{level},aws_config=error")))
+        .with_env_filter(EnvFilter::new(format!("{others},findata={ours},aws_config=error")))
         .with_writer(std::io::stderr)
         .without_time()
         .with_target(false)
@@ -187,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_argument_definitions_are_valid() {
         Cli::command().debug_assert();
     }
 }

@@ -1,4 +1,4 @@
-//! `findata plan`.
+//! `findata plan`: shows what a run would fetch.
 
 use findata_domain::{Error, clock::Clock};
 use findata_fanout::market::{self, Market};
@@ -22,18 +22,18 @@ use crate::{render, stage::DirectoryStage};
 pub(crate) struct Args {
     #[command(flatten)]
     request: RequestArgs,
-    /// Ask FMP first what the key may use: six calls, remembered
+    /// First make six calls to find out which endpoints the key may use; the result is stored
     #[arg(long)]
     probe: bool,
 }
 
 pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let config = global.settle(from_environment, "./findata-home")?;
+    let config = global.resolve(from_environment, "./findata-home")?;
     let request = args.request.request(&config, false)?;
     match &config.cloud {
-        None if args.probe => plan_on(&config, &request, args.probe, config.home.open_stage()?).await,
-        // A home that does not exist is planned as an empty one, and not created.
-        None => plan_on(&config, &request, args.probe, DirectoryStage::to_read(&config.home.stage)).await,
+        None if args.probe => plan_on(&config, &request, args.probe, config.data_dir.open_stage()?).await,
+        // A data directory that does not exist is planned as an empty one, and not created.
+        None => plan_on(&config, &request, args.probe, DirectoryStage::read_only(&config.data_dir.stage)).await,
         Some(cloud) => plan_on(&config, &request, args.probe, cloud.open_stage().await?).await,
     }
 }
@@ -50,13 +50,13 @@ async fn plan_on(
         market::probe(&client, &stage, config.clock.now()).await?;
         client.finish().await;
     }
-    let offers = Market::read(&stage).await?.entitlements;
+    let entitlements = Market::read(&stage).await?.entitlements;
     let plan = findata_fanout::preview(request, &stage, &config.clock).await?;
     let minutes = minutes(&plan, config);
     if config.json {
         let datasets: serde_json::Map<_, _> = plan.datasets.iter().map(|(name, d)| (name.clone(), json!(d))).collect();
         let sum = |of: fn(&DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>();
-        let whole = json!({
+        let output = json!({
             "symbols": plan.symbols.len(),
             "calls": sum(|d| d.calls),
             "bytes": sum(|d| d.bytes),
@@ -65,14 +65,14 @@ async fn plan_on(
             "fmp_plan": config.fmp_plan.to_string(),
             "datasets": datasets,
             "notes": plan.notes,
-            "offers": offers.all().map(|(name, refused)| (name.to_owned(), json!(refused.is_none()))).collect::<serde_json::Map<_, _>>(),
+            "offers": entitlements.all().map(|(name, refused)| (name.to_owned(), json!(refused.is_none()))).collect::<serde_json::Map<_, _>>(),
         });
-        let text = serde_json::to_string(&whole).map_err(|e| Error::Stop(format!("cannot write the plan: {e}")))?;
+        let text = serde_json::to_string(&output).map_err(|e| Error::Stop(format!("cannot write the plan: {e}")))?;
         print(&format!("{text}\n"))?;
     } else {
         print(&render::plan(&plan, &config.fmp_plan.to_string(), minutes))?;
         if probe {
-            for (endpoint, refused) in offers.all() {
+            for (endpoint, refused) in entitlements.all() {
                 print(&format!("  {endpoint:<30} {}\n", refused.unwrap_or("yes")))?;
             }
         }
@@ -80,11 +80,12 @@ async fn plan_on(
     Ok(0)
 }
 
-/// Minutes that the calls take at the plan's pace, and bulk files at theirs; none without a limit.
+/// Minutes that the run takes at the plan's rate limit, which is the longer of the calls and the bulk files.
+/// `None` without a rate limit.
 fn minutes(plan: &Plan, config: &ResolvedConfig) -> Option<f64> {
     let sum = |of: fn(&DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>() as f64;
-    let pace = config.fmp_plan.per_minute()?;
-    let calls = sum(|d| d.calls) / f64::from(pace);
+    let per_minute = config.fmp_plan.per_minute()?;
+    let calls = sum(|d| d.calls) / f64::from(per_minute);
     let files = sum(|d| d.files) * SourceKind::of(&config.fmp_url).bulk_pause().as_secs_f64() / 60.0;
     Some((calls.max(files) * 10.0).ceil() / 10.0)
 }

@@ -1,4 +1,4 @@
-//! Progress: bars on a terminal, a line a stage elsewhere.
+//! Progress on standard error: bars on a terminal, otherwise one line per stage of the run.
 
 use std::{
     io::IsTerminal,
@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{host::Progress, render};
 
-/// What a person sees of a run while it goes on.
+/// Shows the progress of a run to a person.
 pub(crate) struct Bars {
     fmp: Arc<Fmp>,
     terminal: bool,
@@ -42,17 +42,18 @@ impl Progress for Bars {
     fn planned(&self, plan: &Plan) {
         let (calls, fresh) = (plan.calls(), plan.fresh());
         if !self.terminal {
-            let symbols = render::of(plan.symbols.len() as u64, "symbol");
+            let symbols = render::counted(plan.symbols.len() as u64, "symbol");
             eprintln!(
                 "plan: {symbols}, {} to make, {} still fresh",
-                render::of(calls, "call"),
-                render::of(fresh, "answer")
+                render::counted(calls, "call"),
+                render::counted(fresh, "answer")
             );
             return;
         }
         let bar = ProgressBar::new(calls);
-        let style =
-            ProgressStyle::with_template("  fetch    {bar:40.cyan/blue} {pos}/{len} calls  {elapsed} gone, {eta} left");
+        let style = ProgressStyle::with_template(
+            "  fetch    {bar:40.cyan/blue} {pos}/{len} calls  {elapsed} elapsed, {eta} left",
+        );
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.replace(bar.clone());
         let fmp = Arc::clone(&self.fmp);
@@ -64,7 +65,7 @@ impl Progress for Bars {
         });
     }
 
-    fn begins(&self, stage: &'static str) {
+    fn stage_started(&self, stage: &'static str) {
         if !self.terminal {
             eprintln!("{stage} ...");
         } else if stage != "fetch" {

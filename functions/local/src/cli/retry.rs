@@ -1,31 +1,33 @@
-//! `findata retry`: what failed in a run, and nothing else.
+//! `findata retry`: fetches again what failed in a run.
 
-use findata_pipeline::run::{RunId, Universe};
+use findata_pipeline::{
+    command_input::CommandInput,
+    run::{RunId, Universe},
+};
 
 use super::{
     Failure,
     global::{self, Global},
-    request::HistoryArgs,
-    run,
+    request, run,
 };
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The run, as its summary names it
+    /// Id of the run, as printed in its summary
     #[arg(value_name = "RUN")]
     run: RunId,
-    /// Never make more calls than this, retries included
+    /// Stop after this many calls to FMP, retries included
     #[arg(long, value_name = "N")]
     max_calls: Option<u64>,
 }
 
 pub(crate) async fn retry(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let config = global.settle(from_environment, "./findata-home")?;
-    let extent = HistoryArgs { max_calls: args.max_calls, ..HistoryArgs::default() };
-    // Universe and extent are those of the run.
-    let mut request = extent.request(Universe::Symbols(Vec::new()), &config, false);
+    let config = global.resolve(from_environment, "./findata-home")?;
+    // The universe and the other options are those of the run.
+    let input = CommandInput { max_calls: args.max_calls, ..CommandInput::default() };
+    let mut request = request::new_request(Universe::Symbols(Vec::new()), input, &config);
     request.retry_of = Some(args.run.clone());
     let fmp = config.fmp(global::key()?);
-    let summary = run::whole_job(&config, &request, &fmp).await?;
+    let summary = run::execute(&config, &request, &fmp).await?;
     run::print_summary(config.json, &config.warehouse(), &summary)
 }

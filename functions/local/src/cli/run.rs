@@ -1,9 +1,10 @@
-//! `findata run`.
+//! `findata run`: plan, fetch, load and compute.
 
 use std::sync::Arc;
 
 use chrono::Utc;
 use findata_domain::Error;
+use findata_duckdb::DuckDb;
 use findata_fmp::{ClientSettings, Fmp, SourceKind, claim_source};
 use findata_pipeline::{
     binding::bind_warehouse,
@@ -21,22 +22,21 @@ use super::{
     request::RequestArgs,
 };
 use crate::{host::Host, render};
-use findata_duckdb::DuckDb;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     request: RequestArgs,
-    /// Load, but do not compute
+    /// Load the data, but compute no figures
     #[arg(long)]
     skip_analytics: bool,
-    /// A run of every day: calls of other runs with the same key go first
+    /// Mark this as a daily run: it yields FMP calls to other runs that use the same key
     #[arg(long)]
     daily: bool,
 }
 
 pub(crate) async fn run(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let config = global.settle(from_environment, "./findata-home")?;
+    let config = global.resolve(from_environment, "./findata-home")?;
     let mut request = args.request.request(&config, args.skip_analytics)?;
     if args.daily
         && let Some(now) = request.run_id.started()
@@ -44,35 +44,35 @@ pub(crate) async fn run(global: &Global, from_environment: &[&'static str], args
         request.run_id = RunId::scheduled(now);
     }
     let fmp = config.fmp(global::key()?);
-    let summary = whole_job(&config, &request, &fmp).await?;
+    let summary = execute(&config, &request, &fmp).await?;
     print_summary(config.json, &config.warehouse(), &summary)
 }
 
-/// Runs a request on the chosen stage and warehouse.
-pub(crate) async fn whole_job(
+/// Executes a request on the configured stage and warehouse.
+pub(crate) async fn execute(
     config: &ResolvedConfig,
     request: &Request,
     fmp: &ClientSettings,
 ) -> Result<Summary, Failure> {
     match &config.cloud {
         None => {
-            let stage = config.home.open_stage()?;
+            let stage = config.data_dir.open_stage()?;
             claim_source(&stage, &config.fmp_url).await?;
-            let mut warehouse = DuckDb::open(&config.home.warehouse, stage.root())?;
+            let mut warehouse = DuckDb::open(&config.data_dir.warehouse, stage.root())?;
             bind_warehouse(&stage, &mut warehouse, &request.run_id).await?;
-            run_on(config, request, fmp, stage, warehouse).await
+            execute_on(config, request, fmp, stage, warehouse).await
         }
         Some(cloud) => {
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
             claim_source(&stage, &config.fmp_url).await?;
-            run_on(config, request, fmp, stage, warehouse).await
+            execute_on(config, request, fmp, stage, warehouse).await
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the edge reads the real clock")]
-async fn run_on(
+#[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
+async fn execute_on(
     config: &ResolvedConfig,
     request: &Request,
     fmp: &ClientSettings,
@@ -82,19 +82,19 @@ async fn run_on(
     let started_at = Utc::now();
     let client = Arc::new(Fmp::new(fmp)?.sharing(stage.clone()));
     let clock = Arc::new(config.clock);
-    let receipt = Arc::new(SourceKind::of(&config.fmp_url).receipt(config.clock));
-    let mut host = Host { fmp: Arc::clone(&client), stage, warehouse, clock, receipt, started_at };
+    let receipt_clock = Arc::new(SourceKind::of(&config.fmp_url).receipt(config.clock));
+    let mut host = Host { fmp: Arc::clone(&client), stage, warehouse, clock, receipt_clock, started_at };
     let bars = Bars::new(client);
     let summary = host.run(request, &bars).await;
     bars.finish();
     if summary.is_err() && host.warehouse.is_billed() {
-        // The first error is the one to report; an unclosed session times out.
+        // Report the first error, not one from closing; an unclosed session times out.
         let _ = host.warehouse.close().await;
     }
     Ok(summary?)
 }
 
-/// Prints a summary and gives the exit code.
+/// Prints a summary and returns the exit code.
 pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> Result<u8, Failure> {
     if json {
         let json = serde_json::to_string(summary).map_err(|e| Error::Stop(format!("cannot write the summary: {e}")))?;
@@ -104,7 +104,7 @@ pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> R
     }
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map(|failure| &failure.reason).or(summary.notes.first());
-        let reason = reason.map_or("nothing was done", String::as_str);
+        let reason = reason.map_or("no task succeeded", String::as_str);
         eprintln!("findata: {reason}");
     }
     Ok(summary.status.exit_code())

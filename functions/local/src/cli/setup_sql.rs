@@ -1,4 +1,4 @@
-//! `findata setup-sql`.
+//! `findata setup-sql`: prints scripts that set up, change or remove a Snowflake account's objects.
 
 use std::{
     fs::File,
@@ -11,45 +11,45 @@ use serde_json::json;
 use super::{Failure, global::Global, print};
 use crate::setup_sql::{self, Given, Values};
 
-/// More than any key's file has.
+/// Read limit for the key file; far above the size of any key.
 const KEY_BYTES: u64 = 64 * 1024;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// S3 bucket that the functions land files in
+    /// S3 bucket of the stage
     #[arg(long)]
     bucket: Option<String>,
-    /// Folder in the bucket; '' for the bucket itself [default: home]
+    /// Folder in the bucket, or '' for its root [default: home]
     #[arg(long, value_name = "FOLDER")]
     prefix: Option<String>,
-    /// AWS role that lets Snowflake read there, as arn:aws:iam::123456789012:role/findata-snowflake
+    /// AWS role that lets Snowflake read the bucket, such as arn:aws:iam::123456789012:role/findata-snowflake
     #[arg(long, value_name = "ARN")]
     role_arn: Option<String>,
-    /// Public key of the service user, a PEM file
+    /// PEM file with the public key of the service user
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
-    /// Credits that the warehouse may use in a month [default: 20]
+    /// Maximum credits that the warehouse may use per month [default: 20]
     #[arg(long, value_name = "N")]
     credits: Option<String>,
-    /// What the names of all objects begin with, so that two can share an account [default: findata]
+    /// Prefix of all object names, so that two installations can share an account [default: findata]
     #[arg(long)]
     name: Option<String>,
-    /// Make the tables of figures anew, where an earlier version set them up otherwise; the next run fills them
+    /// Recreate the tables of computed figures after an upgrade that changed them; the next run refills them
     #[arg(long)]
     replace_figures: bool,
-    /// The script that gives the service user another key while functions run
+    /// Print the script that adds a second key to the service user, so that keys can change without downtime
     #[arg(long, conflicts_with_all = ["bucket", "prefix", "role_arn", "credits", "replace_figures"])]
     rotate_key: bool,
-    /// The script that takes everything away, figures included
+    /// Print the script that drops everything, including all data
     #[arg(long, conflicts_with_all = ["bucket", "prefix", "role_arn", "credits", "replace_figures", "rotate_key", "public_key"])]
     teardown: bool,
 }
 
 pub(crate) fn setup_sql(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let config = global.settle(from_environment, "./findata-home")?;
-    let mut wrong = Vec::new();
+    let config = global.resolve(from_environment, "./findata-home")?;
+    let mut errors = Vec::new();
     let key = args.public_key.as_deref().and_then(|path| {
-        read(path).map_err(|e| wrong.push(format!("--public-key: cannot read {}: {e}", path.display()))).ok()
+        read(path).map_err(|e| errors.push(format!("--public-key: cannot read {}: {e}", path.display()))).ok()
     });
     let given = Given {
         bucket: args.bucket.as_deref(),
@@ -60,10 +60,10 @@ pub(crate) fn setup_sql(global: &Global, from_environment: &[&'static str], args
         name: args.name.as_deref(),
     };
     let values = match Values::of(&given) {
-        Ok(values) if wrong.is_empty() => values,
+        Ok(values) if errors.is_empty() => values,
         checked => {
-            wrong.extend(checked.err().unwrap_or_default());
-            return Err(Failure::Usage(wrong.join("; ")));
+            errors.extend(checked.err().unwrap_or_default());
+            return Err(Failure::Usage(errors.join("; ")));
         }
     };
     let (script, mut missing) = if args.teardown {
@@ -80,7 +80,7 @@ pub(crate) fn setup_sql(global: &Global, from_environment: &[&'static str], args
         print(&script)?;
     }
     if !missing.is_empty() {
-        eprintln!("findata: the script has placeholders: give {}", missing.join(", "));
+        eprintln!("findata: the script contains placeholders: set {}", missing.join(", "));
     }
     Ok(0)
 }

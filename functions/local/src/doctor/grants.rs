@@ -1,4 +1,4 @@
-//! The grants that load and analytics need on Snowflake, beside those that a role has.
+//! Compares the grants that load and analytics need on Snowflake with those that a role holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use findata_models::{PUBLISHED, TABLES};
 use findata_pipeline::ports::warehouse::Warehouse;
 use findata_snowflake::Settings;
 
-/// How deep roles may be granted to roles; more is a mistake.
-const DEPTH: usize = 8;
+/// Maximum number of roles that are followed through role grants; more would be a setup mistake.
+const MAX_ROLES: usize = 8;
 
-/// A privilege on an object, in upper case: privilege, kind, full name.
+/// A privilege on an object. All fields are in upper case; `name` is the full name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Grant {
     privilege: String,
@@ -25,28 +25,29 @@ impl Grant {
         Grant { privilege: upper(privilege), kind: upper(kind), name: upper(name) }
     }
 
-    /// The schema of a table or a view.
+    /// The schema, if the object is a table or a view.
     fn schema(&self) -> Option<&str> {
         matches!(self.kind.as_str(), "TABLE" | "VIEW").then(|| self.name.rsplit_once('.').map(|(schema, _)| schema))?
     }
 }
 
-/// What the functions need; `infra/snowflake/07_grants.sql` gives it.
+/// The grants that the functions need; `infra/snowflake/07_grants.sql` gives them.
 pub(super) fn needed(settings: &Settings) -> Vec<Grant> {
     let database = &settings.database;
-    let within = |name: &str| format!("{database}.{name}");
-    let stage = if settings.stage.matches('.').count() < 2 { within(&settings.stage) } else { settings.stage.clone() };
+    let qualified = |name: &str| format!("{database}.{name}");
+    let stage =
+        if settings.stage.matches('.').count() < 2 { qualified(&settings.stage) } else { settings.stage.clone() };
     let mut all = vec![
         Grant::new("usage", "warehouse", &settings.warehouse),
         Grant::new("usage", "database", database),
         Grant::new("usage", "stage", &stage),
-        Grant::new("create table", "schema", &within(&settings.schema)),
+        Grant::new("create table", "schema", &qualified(&settings.schema)),
     ];
     for schema in ["raw", "staging", "analytics", "ops", &settings.schema] {
-        all.push(Grant::new("usage", "schema", &within(schema)));
+        all.push(Grant::new("usage", "schema", &qualified(schema)));
     }
     let mut on_table = |name: &str, privileges: &[&str]| {
-        all.extend(privileges.iter().map(|privilege| Grant::new(privilege, "table", &within(name))));
+        all.extend(privileges.iter().map(|privilege| Grant::new(privilege, "table", &qualified(name))));
     };
     for dataset in CATALOG {
         on_table(&format!("raw.{}", dataset.name), &["select", "insert"]);
@@ -58,30 +59,30 @@ pub(super) fn needed(settings: &Settings) -> Vec<Grant> {
     for table in OPS {
         on_table(&format!("ops.{}", table.name), &["select", "insert", "delete"]);
     }
-    let view = |sql: &'static str| sql.split_once("view ")?.1.split_whitespace().next();
-    let views = TABLES.iter().filter(|t| t.file.starts_with("views/")).filter_map(|t| view(t.sql));
-    all.extend(views.map(|name| Grant::new("select", "view", &within(name))));
+    let view_name = |sql: &'static str| sql.split_once("view ")?.1.split_whitespace().next();
+    let views = TABLES.iter().filter(|t| t.file.starts_with("views/")).filter_map(|t| view_name(t.sql));
+    all.extend(views.map(|name| Grant::new("select", "view", &qualified(name))));
     all
 }
 
-/// What a role has, by itself and through roles granted to it.
+/// The grants of a role and of the roles granted to it.
 ///
 /// # Errors
-/// As for a statement.
+/// Those of [`Warehouse::query`].
 pub(super) async fn held(role: &str, warehouse: &mut impl Warehouse) -> Result<BTreeSet<Grant>> {
     let mut held = BTreeSet::new();
     let mut roles = vec![role.to_ascii_uppercase()];
     let mut seen = BTreeSet::new();
     while let Some(role) = roles.pop() {
-        if seen.len() >= DEPTH || !seen.insert(role.clone()) {
+        if seen.len() >= MAX_ROLES || !seen.insert(role.clone()) {
             continue;
         }
         // Columns: created_on, privilege, granted_on, name (Snowflake's documentation, "SHOW GRANTS").
         for row in warehouse.query(&format!("show grants to role {role}")).await? {
             if let [_, Some(privilege), Some(kind), Some(name), ..] = row.as_slice() {
                 let is_role = kind.eq_ignore_ascii_case("role") && privilege.eq_ignore_ascii_case("usage");
-                let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-                if is_role && plain {
+                let is_plain_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                if is_role && is_plain_name {
                     roles.push(name.clone());
                 }
                 held.insert(Grant::new(privilege, kind, name));
@@ -91,34 +92,36 @@ pub(super) async fn held(role: &str, warehouse: &mut impl Warehouse) -> Result<B
     Ok(held)
 }
 
-/// What is missing, each with the statement that grants it: one for a whole schema where all of its tables lack a privilege.
+/// Describes each missing grant and the statement that grants it. If all tables of a schema lack a
+/// privilege, one statement covers the schema.
 pub(super) fn missing(role: &str, needed: &[Grant], held: &BTreeSet<Grant>) -> Vec<(String, String)> {
     let has = |grant: &Grant| {
-        let owned = Grant { privilege: "OWNERSHIP".into(), ..grant.clone() };
-        held.contains(grant) || held.contains(&owned)
+        let ownership = Grant { privilege: "OWNERSHIP".into(), ..grant.clone() };
+        held.contains(grant) || held.contains(&ownership)
     };
     let group = |grant: &Grant| Some((grant.schema()?.to_owned(), grant.kind.clone(), grant.privilege.clone()));
     let mut groups: BTreeMap<_, (usize, usize)> = BTreeMap::new();
     for grant in needed {
         if let Some(key) = group(grant) {
-            let (all, gone) = groups.entry(key).or_default();
-            *all += 1;
-            *gone += usize::from(!has(grant));
+            let (total, absent) = groups.entry(key).or_default();
+            *total += 1;
+            *absent += usize::from(!has(grant));
         }
     }
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     let mut missing = Vec::new();
     for grant in needed.iter().filter(|grant| !has(grant)) {
         let (privilege, kind, name) = (&grant.privilege, &grant.kind, &grant.name);
-        let whole = group(grant).filter(|key| groups.get(key).is_some_and(|(all, gone)| all == gone && *all > 1));
-        let (what, object) = match &whole {
+        let whole_schema =
+            group(grant).filter(|key| groups.get(key).is_some_and(|(total, absent)| total == absent && *total > 1));
+        let (what, object) = match &whole_schema {
             Some((schema, ..)) => (
                 format!("{privilege} on the {kind}S of {schema} is missing"),
                 format!("all {kind}s in schema {schema}"),
             ),
             None => (format!("{privilege} on {kind} {name} is missing"), format!("{kind} {name}")),
         };
-        if whole.is_none_or(|key| told.insert(key)) {
+        if whole_schema.is_none_or(|key| reported.insert(key)) {
             missing.push((what, format!("grant {privilege} on {object} to role {role}").to_ascii_lowercase()));
         }
     }
@@ -134,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_schema_is_one_statement() {
+    fn a_privilege_missing_on_a_whole_schema_takes_one_statement() {
         let needed = [
             grant("usage", "warehouse", "wh"),
             grant("select", "table", "d.raw.a"),

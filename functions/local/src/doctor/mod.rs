@@ -1,4 +1,5 @@
-//! What stands in the way of a run: key, stage, warehouse and every grant that load and analytics need, each with its fix.
+//! Checks what a run needs: the stage, the Snowflake login, tables, and every grant that load and
+//! analytics need. A failed check suggests a fix.
 
 mod grants;
 
@@ -8,24 +9,24 @@ use findata_pipeline::ports::{stage::Stage, warehouse::Warehouse};
 use findata_snowflake::{Settings, Snowflake};
 use serde::Serialize;
 
-/// What was looked at, and what came of it.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What was looked at.
+    /// What was checked.
     pub what: String,
-    /// What was found, in a line.
+    /// What was found, on one line.
     pub found: String,
-    /// What to do; none where all is well.
+    /// How to fix a failed check; `None` if it passed.
     pub fix: Option<String>,
 }
 
 impl Check {
-    /// All is well.
+    /// A check that passed.
     pub fn ok(what: &str, found: impl Into<String>) -> Self {
         Check { what: what.into(), found: found.into(), fix: None }
     }
 
-    /// Something is to be done.
+    /// A check that failed.
     pub fn failed(what: &str, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Check { what: what.into(), found: found.into(), fix: Some(fix.into()) }
     }
@@ -35,48 +36,50 @@ impl Check {
     }
 }
 
-/// Writes to the stage, reads it back and lists it. What is written stays: a stage takes nothing back.
-pub async fn stage(stage: &impl Stage, place: &str) -> Check {
+/// Writes an object to the stage, reads it back and lists it. The object stays, because stages have no
+/// delete operation.
+pub async fn stage(stage: &impl Stage, location: &str) -> Check {
     const KEY: &str = "state/doctor.json";
-    let tried = async {
+    let attempt = async {
         stage.put_if_absent(KEY, "{}".into()).await?;
-        let there = stage.get(KEY).await?.ok_or_else(|| Error::Stop("what was written is not there".into()))?;
-        stage.put_if_match(KEY, there.body, &there.etag).await?;
+        let object =
+            stage.get(KEY).await?.ok_or_else(|| Error::Stop("the object that was just written is missing".into()))?;
+        stage.put_if_match(KEY, object.body, &object.etag).await?;
         stage.list("state/").await
     };
-    match tried.await {
-        Ok(_) => Check::ok("stage", format!("{place} can be written, read and listed")),
-        Err(error) => Check::from_error("stage", &error, "see what it says, then run doctor again"),
+    match attempt.await {
+        Ok(_) => Check::ok("stage", format!("{location} can be written, read and listed")),
+        Err(error) => Check::from_error("stage", &error, "fix what the message names, then run `findata doctor` again"),
     }
 }
 
-/// Logs in to Snowflake and looks at grants and tables. Only when no grant is missing it wakes the warehouse, which is billed a
-/// minute.
+/// Logs in to Snowflake and checks grants and tables. The tables are checked only if no grant is
+/// missing, because that resumes the warehouse, which bills at least a minute.
 ///
 /// # Errors
-/// `Config` for names that cannot be any.
+/// `Config` for invalid object names.
 pub async fn snowflake(settings: &Settings) -> Result<Vec<Check>> {
     let mut warehouse = Snowflake::new(settings.clone())?;
-    let checks = looked_at(settings, &mut warehouse).await;
+    let checks = snowflake_checks(settings, &mut warehouse).await;
     let _ = warehouse.close().await;
     Ok(checks)
 }
 
-async fn looked_at(settings: &Settings, warehouse: &mut Snowflake) -> Vec<Check> {
+async fn snowflake_checks(settings: &Settings, warehouse: &mut Snowflake) -> Vec<Check> {
     let mut checks = Vec::new();
     let held = match grants::held(&settings.role, warehouse).await {
         Ok(held) => held,
         Err(error) => {
-            let fix = "check account, user, key and role; `findata setup-sql` makes user and role";
+            let fix = "check account, user, key and role; the script of `findata setup-sql` creates user and role";
             return vec![Check::from_error("snowflake login", &error, fix)];
         }
     };
-    let who = format!("{} as {} on {}", settings.user, settings.role, settings.account);
-    checks.push(Check::ok("snowflake login", who));
+    let login = format!("{} as {} on {}", settings.user, settings.role, settings.account);
+    checks.push(Check::ok("snowflake login", login));
     let needed = grants::needed(settings);
     let missing = grants::missing(&settings.role, &needed, &held);
     if missing.is_empty() {
-        checks.push(Check::ok("grants", format!("{} has all {} that it needs", settings.role, needed.len())));
+        checks.push(Check::ok("grants", format!("{} has all {} grants that it needs", settings.role, needed.len())));
         checks.push(tables(warehouse).await);
     }
     for (what, fix) in missing {
@@ -85,19 +88,19 @@ async fn looked_at(settings: &Settings, warehouse: &mut Snowflake) -> Vec<Check>
     checks
 }
 
-/// Whether the tables are those of this version.
+/// Checks that the tables and views are those of this version of findata.
 async fn tables(warehouse: &mut Snowflake) -> Check {
     match warehouse.query("select file, sha256 from ops.models").await {
         Err(error) => Check::from_error("tables", &error, "run the script of `findata setup-sql`"),
         Ok(rows) => {
-            let known = hashes::known(rows);
-            let other = hashes::hashes(TABLES).into_iter().filter(|(f, hash)| known.get(f) != Some(hash)).count();
-            match other {
-                0 => Check::ok("tables", format!("all {} tables and views are of this version", TABLES.len())),
+            let deployed = hashes::known(rows);
+            let outdated = hashes::hashes(TABLES).into_iter().filter(|(f, hash)| deployed.get(f) != Some(hash)).count();
+            match outdated {
+                0 => Check::ok("tables", format!("all {} tables and views match this version", TABLES.len())),
                 n => Check::failed(
                     "tables",
-                    format!("{n} tables or views are of another version of findata"),
-                    "run the script of `findata setup-sql --replace-figures`; the next run computes all figures anew",
+                    format!("{n} tables or views are from another version of findata"),
+                    "run the script of `findata setup-sql --replace-figures`; the next run recomputes all figures",
                 ),
             }
         }

@@ -1,27 +1,30 @@
-//! An explanation as a tree of inputs.
+//! Formats an explanation as a tree of inputs.
 
 use std::fmt::Write;
 
 use findata_explain::{Explanation, Figure, Source};
+use textwrap::{WordSeparator, WordSplitter};
 
-/// Columns that a line should keep within.
+use super::count;
+
+/// Line width in characters.
 const WIDTH: usize = 100;
 
-/// An explanation as a person reads it.
-pub fn explanation(explained: &Explanation) -> String {
+/// The figure, its formula and its inputs, followed by the files they came from.
+pub fn explanation(explanation: &Explanation) -> String {
     let mut out = String::new();
-    let figure = &explained.figure;
+    let figure = &explanation.figure;
     let mut files = Files::default();
-    let company = explained.company.as_deref().map(|name| format!(" ({})", one_line(name))).unwrap_or_default();
-    let as_of = explained.as_of.as_deref().map(|day| format!(", as of {day}")).unwrap_or_default();
+    let company = explanation.company.as_deref().map(|name| format!(" ({})", one_line(name))).unwrap_or_default();
+    let as_of = explanation.as_of.as_deref().map(|day| format!(", as of {day}")).unwrap_or_default();
     let known = figure.known_on.as_deref().map(|day| format!(", known on {day}")).unwrap_or_default();
-    let _ = writeln!(out, "{}{company}  {}  {}{known}{as_of}", explained.symbol, explained.metric, figure.when());
+    let _ = writeln!(out, "{}{company}  {}  {}{known}{as_of}", explanation.symbol, explanation.metric, figure.when());
     if let (Some(table), Some(column)) = (&figure.table, &figure.column) {
         let _ = writeln!(out, "{table}.{column}");
     }
     out.push('\n');
     let _ = writeln!(out, "{} = {}", figure.label, value(figure));
-    about(&mut out, figure, "", &mut files);
+    details(&mut out, figure, "", &mut files);
     if !figure.inputs.is_empty() {
         out.push('\n');
     }
@@ -30,7 +33,7 @@ pub fn explanation(explained: &Explanation) -> String {
     out
 }
 
-/// Files named so far: a tree has one figure a line or two, and many of them came in the same file.
+/// Files referenced so far. Figures refer to them by number, because many come from the same file.
 #[derive(Default)]
 struct Files(Vec<Source>);
 
@@ -56,11 +59,11 @@ impl Files {
     }
 }
 
-/// Everything about a figure below its own line, but for its inputs.
-fn about(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
+/// Everything below a figure's own line except its inputs.
+fn details(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
     let inner = format!("{indent}  ");
-    let carried = figure.inputs.len() == 1 && figure.expression.as_deref() == Some(figure.inputs[0].name.as_str());
-    if let Some(formula) = figure.formula.as_deref().filter(|_| !carried) {
+    let copied = figure.inputs.len() == 1 && figure.expression.as_deref() == Some(figure.inputs[0].name.as_str());
+    if let Some(formula) = figure.formula.as_deref().filter(|_| !copied) {
         wrapped(out, &format!("= {formula}"), &inner);
     }
     if !figure.only_when.is_empty() {
@@ -74,7 +77,7 @@ fn about(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
         wrapped(out, note, &inner);
     }
     if let Some(source) = &figure.source {
-        from(out, source, &inner, files);
+        origin(out, source, &inner, files);
     }
 }
 
@@ -99,12 +102,12 @@ fn children(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) 
         if !line.is_empty() {
             wrapped(out, &line, &format!("{deeper}  "));
         }
-        about(out, input, &deeper, files);
+        details(out, input, &deeper, files);
         children(out, input, &deeper, files);
     }
 }
 
-/// An input without what the figure above it said already.
+/// An input without the notes and the NULL meaning that the figure above it already shows.
 fn without_repetition(input: &Figure, above: &Figure) -> Figure {
     let mut input = input.clone();
     input.notes.retain(|note| !above.notes.contains(note));
@@ -116,42 +119,34 @@ fn without_repetition(input: &Figure, above: &Figure) -> Figure {
     input
 }
 
-fn from(out: &mut String, source: &Source, indent: &str, files: &mut Files) {
+fn origin(out: &mut String, source: &Source, indent: &str, files: &mut Files) {
     let sent = source.sent.as_deref().map_or("did not send it".into(), |sent| format!("sent {}", one_line(sent)));
     wrapped(out, &format!("FMP {} {} {sent}", source.endpoint, source.field), indent);
     let row = source.row.map(|n| n.to_string()).unwrap_or_default();
     let _ = writeln!(out, "{indent}row {row} of [{}], hash {}", files.number(source), source.row_hash);
 }
 
-/// A text in lines that keep within the width, the later ones set in.
+/// Writes a text in lines no longer than [`WIDTH`]; continuation lines are indented further.
 fn wrapped(out: &mut String, text: &str, indent: &str) {
-    let room = WIDTH.saturating_sub(indent.chars().count()).max(30);
-    let mut line = String::new();
-    let mut first = true;
-    let mut flush = |line: &mut String, first: &mut bool| {
-        let _ = writeln!(out, "{indent}{}{line}", if *first { "" } else { "  " });
-        *first = false;
-        line.clear();
-    };
-    for word in one_line(text).split(' ').filter(|word| !word.is_empty()) {
-        let more = if first { 0 } else { 2 };
-        if !line.is_empty() && line.chars().count() + word.chars().count() + 1 + more > room {
-            flush(&mut line, &mut first);
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    flush(&mut line, &mut first);
+    let text = one_line(text).split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let continuation = format!("{indent}  ");
+    // Deep in the tree lines may exceed the width, so that each has room for at least 30 characters.
+    let options = textwrap::Options::new(WIDTH.max(indent.chars().count() + 30))
+        .initial_indent(indent)
+        .subsequent_indent(&continuation)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .break_words(false);
+    let _ = writeln!(out, "{}", textwrap::fill(&text, options));
 }
 
-/// A text of others on one line and without what steers a terminal: a company's name may hold anything.
+/// Replaces control and bidirectional characters by spaces: external text, such as a company name,
+/// must not break the line or control the terminal.
 fn one_line(text: &str) -> String {
-    let steers = |c: char| {
+    let is_control = |c: char| {
         c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_control(c) { ' ' } else { c }).collect()
 }
 
 fn value(figure: &Figure) -> String {
@@ -163,7 +158,7 @@ fn value(figure: &Figure) -> String {
     format!("{}{unit}", number(value))
 }
 
-/// A number with thousands apart and as many digits as it needs.
+/// A number with grouped thousands and no trailing zeros: six decimals below 1,000, else two.
 fn number(value: f64) -> String {
     let text = match value.abs() {
         0.0 => "0".to_owned(),
@@ -173,15 +168,9 @@ fn number(value: f64) -> String {
     };
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     let (whole, rest) = text.split_once('.').map_or((text, String::new()), |(w, r)| (w, format!(".{r}")));
-    let digits: Vec<char> = whole.chars().collect();
-    let mut out = String::new();
-    for (n, digit) in digits.iter().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(*digit);
-    }
-    format!("{}{out}{rest}", if value < 0.0 { "-" } else { "" })
+    // Numbers above 1.8e19 stay ungrouped.
+    let whole = whole.parse().map_or(whole.to_owned(), count);
+    format!("{}{whole}{rest}", if value < 0.0 { "-" } else { "" })
 }
 
 #[cfg(test)]
@@ -203,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_wrapped_and_stay_on_their_lines() {
+    fn long_texts_wrap_and_control_characters_are_removed() {
         let mut out = String::new();
         wrapped(&mut out, &"word ".repeat(60), "    ");
         assert!(out.lines().count() > 2 && out.lines().all(|line| line.chars().count() <= WIDTH), "{out}");

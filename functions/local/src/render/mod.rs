@@ -1,34 +1,28 @@
-//! What people read: the summary of a run, the table of a plan, the tree of an explanation, the dictionary.
+//! Formats results for people: the summary of a run, a plan, an explanation, the data dictionary.
 
 mod dictionary;
 mod explanation;
 mod plan;
 mod summary;
 
+use indicatif::HumanCount;
+
 pub use dictionary::dictionary;
 pub use explanation::explanation;
 pub use plan::plan;
 pub use summary::summary;
 
-/// A count with thousands apart.
+/// A count with a comma after each group of thousands.
 pub(crate) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    HumanCount(n).to_string()
 }
 
-/// A count of things, in the singular or the plural.
-pub(crate) fn of(n: u64, thing: &str) -> String {
+/// A count with its noun in the singular or plural, such as `1 call` or `2 calls`.
+pub(crate) fn counted(n: u64, thing: &str) -> String {
     format!("{} {thing}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
-/// Bytes in the unit that fits.
+/// A number of bytes in B, kB, MB or GB (powers of 1,000).
 pub(crate) fn bytes(n: u64) -> String {
     match n {
         0..1_000 => format!("{n} B"),

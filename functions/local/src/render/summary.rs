@@ -1,4 +1,4 @@
-//! The summary of a run.
+//! Formats the summary of a run.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -7,13 +7,13 @@ use findata_pipeline::{
     summary::{Highlight, Quality, Summary},
 };
 
-use super::{bytes, count, of};
+use super::{bytes, count, counted};
 
-/// Reasons shown, and tasks named for each; the rest are counted.
-const REASONS: usize = 8;
-const TASKS: usize = 3;
+/// Number of failure reasons shown, and of tasks named for each; the rest are counted.
+const MAX_REASONS: usize = 8;
+const MAX_TASKS: usize = 3;
 
-/// A summary as a person reads it.
+/// The whole summary; `warehouse` names where the figures are.
 pub fn summary(run: &Summary, warehouse: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", headline(run));
@@ -22,7 +22,7 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
     let _ = writeln!(out, "  time      {}", times.join(", "));
     let _ = writeln!(
         out,
-        "  calls     {} ({:.1} a symbol), {} received, {} of {} tasks were still fresh",
+        "  calls     {} ({:.1} per symbol), {} received, {} of {} tasks still fresh",
         count(run.calls),
         run.calls_per_symbol,
         bytes(run.bytes),
@@ -34,7 +34,7 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
     {
         let _ = writeln!(
             out,
-            "  budget    calls waited {:.1} s in all for the limit of {} a minute",
+            "  budget    calls waited {:.1} s in total for the limit of {} per minute",
             run.budget.waited_seconds,
             count(limit.into()),
         );
@@ -42,8 +42,8 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
     if run.warehouse.statements > 0 {
         let _ = writeln!(
             out,
-            "  snowflake {}, warehouse awake for {:.0} s and a minute after, about {:.4} credits",
-            of(run.warehouse.statements, "statement"),
+            "  snowflake {}, warehouse active for {:.0} s plus a minute until it suspends, about {:.4} credits",
+            counted(run.warehouse.statements, "statement"),
             run.warehouse.seconds,
             run.cost.snowflake_credits,
         );
@@ -61,13 +61,13 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
 }
 
 fn headline(run: &Summary) -> String {
-    let word = match run.status {
+    let status = match run.status {
         Status::Complete => "complete",
-        Status::Partial => "partial: some tasks failed, the next run tries them again",
-        Status::Budget => "stopped by the call budget; the next run goes on",
+        Status::Partial => "partial: some tasks failed; the next run retries them",
+        Status::Budget => "stopped by the call limit; the next run continues",
         Status::Failed => "failed",
     };
-    format!("run {} {word}: {} in {:.2} s", run.run_id, of(run.symbols, "symbol"), run.seconds)
+    format!("run {} {status}: {} in {:.2} s", run.run_id, counted(run.symbols, "symbol"), run.seconds)
 }
 
 fn datasets(out: &mut String, run: &Summary) {
@@ -95,7 +95,7 @@ fn tables(out: &mut String, run: &Summary) {
     let changed: Vec<_> = run.analytics.iter().filter(|(_, t)| t.written + t.removed > 0).collect();
     if changed.is_empty() {
         if !run.analytics.is_empty() {
-            let _ = writeln!(out, "\n  analytics  no row changed");
+            let _ = writeln!(out, "\n  analytics  no rows changed");
         }
         return;
     }
@@ -137,7 +137,7 @@ fn highlights(out: &mut String, companies: &[Highlight]) {
             percent("dividend_yield"),
         );
     }
-    let _ = writeln!(out, "  (- is NULL; analytics.metric_nulls says why)");
+    let _ = writeln!(out, "  (- is NULL; see analytics.metric_nulls for the reason)");
 }
 
 fn quality(out: &mut String, found: &Quality) {
@@ -147,14 +147,14 @@ fn quality(out: &mut String, found: &Quality) {
         } else {
             format!("{} companies", count(found.flagged_companies))
         };
-        let checks = of(found.flagged, "check");
+        let checks = counted(found.flagged, "check");
         let query = "select * from ops.quality where status = 'flag'";
         let _ = writeln!(out, "  quality   {checks} flagged in {companies}: {query}");
     }
 }
 
-fn figure(figures: &BTreeMap<String, f64>, name: &str, show: impl Fn(f64) -> String) -> String {
-    figures.get(name).map_or("-".into(), |x| show(*x))
+fn figure(figures: &BTreeMap<String, f64>, name: &str, format: impl Fn(f64) -> String) -> String {
+    figures.get(name).map_or("-".into(), |x| format(*x))
 }
 
 fn billions(amount: f64) -> String {
@@ -165,7 +165,7 @@ fn billions(amount: f64) -> String {
     }
 }
 
-/// Failures by their reason: one that took every task is one line.
+/// Groups failures by reason, so that one that hit every task takes one line.
 fn failures(out: &mut String, run: &Summary) {
     if run.failures.is_empty() {
         return;
@@ -175,18 +175,18 @@ fn failures(out: &mut String, run: &Summary) {
         let task = format!("{} {}", failure.symbol, failure.dataset);
         by_reason.entry(&failure.reason).or_default().push(task.trim().to_owned());
     }
-    let _ = writeln!(out, "\n  {} failed", of(run.failures.len() as u64, "task"));
-    for (reason, tasks) in by_reason.iter().take(REASONS) {
-        let more = if tasks.len() > TASKS {
-            format!(" and {} more", count((tasks.len() - TASKS) as u64))
+    let _ = writeln!(out, "\n  {} failed", counted(run.failures.len() as u64, "task"));
+    for (reason, tasks) in by_reason.iter().take(MAX_REASONS) {
+        let more = if tasks.len() > MAX_TASKS {
+            format!(" and {} more", count((tasks.len() - MAX_TASKS) as u64))
         } else {
             String::new()
         };
-        let named = tasks.iter().take(TASKS).cloned().collect::<Vec<_>>().join(", ");
+        let named = tasks.iter().take(MAX_TASKS).cloned().collect::<Vec<_>>().join(", ");
         let _ = writeln!(out, "  {named}{more}: {reason}");
     }
-    if by_reason.len() > REASONS {
-        let more = count((by_reason.len() - REASONS) as u64);
-        let _ = writeln!(out, "  and for {more} other reasons: select * from ops.tasks where outcome = 'failed'");
+    if by_reason.len() > MAX_REASONS {
+        let more = count((by_reason.len() - MAX_REASONS) as u64);
+        let _ = writeln!(out, "  and {more} other reasons: select * from ops.tasks where outcome = 'failed'");
     }
 }

@@ -1,7 +1,8 @@
-//! The script that sets a Snowflake account up: the files of `infra/snowflake`, and between schemas and grants the tables and
-//! views, rendered from the catalog and from `infra/models`. Every statement may be run again.
+//! The script that sets up a Snowflake account. It consists of the files in `infra/snowflake` and,
+//! between schemas and grants, the tables and views rendered from the catalog and `infra/models`.
+//! Every statement can be repeated.
 //!
-//! The files parse as they stand: what differs from account to account stands in them as a placeholder inside a literal.
+//! The files are valid SQL on their own: account-specific values are placeholders inside literals.
 
 mod values;
 
@@ -15,16 +16,16 @@ macro_rules! file {
     };
 }
 
-/// What is there before the tables are.
-const BEFORE: [&str; 5] = [
+/// Files that run before the tables are created.
+const BEFORE_TABLES: [&str; 5] = [
     file!("01_roles.sql"),
     file!("02_warehouse.sql"),
     file!("03_database.sql"),
     file!("04_integration.sql"),
     file!("05_stage.sql"),
 ];
-/// What the tables are there for.
-const AFTER: [&str; 4] =
+/// Files that run after the tables are created.
+const AFTER_TABLES: [&str; 4] =
     [file!("06_clustering.sql"), file!("07_grants.sql"), file!("08_service_user.sql"), file!("09_trust.sql")];
 
 const BUCKET: &str = "s3://findata-bucket/home/";
@@ -32,28 +33,30 @@ const ROLE_ARN: &str = "arn:aws:iam::000000000000:role/findata-snowflake";
 const PUBLIC_KEY: &str = "PUT-THE-PUBLIC-KEY-HERE";
 const CREDITS: &str = "credit_quota = 20";
 
-/// The whole script. Tables that are there stay as they are; `replace_figures` makes those of figures anew, and all figures due.
+/// The whole setup script. Existing tables stay as they are, except that `replace_figures` recreates the
+/// tables of computed figures and marks all companies for recomputation.
 pub fn setup(values: &Values, replace_figures: bool) -> String {
     let head =
-        "-- Sets findata up on Snowflake. Run it whole as a user who may use accountadmin; it may be run again.\n";
+        "-- Sets findata up on Snowflake. Run the whole script as a user with accountadmin; it can be run again.\n";
     let mut parts = vec![head.to_owned()];
-    parts.extend(BEFORE.iter().map(|file| without_placeholders(file, values)));
-    parts.push(made_tables(&values.name, replace_figures));
-    parts.extend(AFTER.iter().map(|file| without_placeholders(file, values)));
+    parts.extend(BEFORE_TABLES.iter().map(|file| without_placeholders(file, values)));
+    parts.push(create_tables(&values.name, replace_figures));
+    parts.extend(AFTER_TABLES.iter().map(|file| without_placeholders(file, values)));
     parts.join("\n")
 }
 
-/// The script that gives the service user a second key.
+/// The script that adds a second key to the service user.
 pub fn rotate_key(values: &Values) -> String {
     filled(file!("rotate_key.sql"), values)
 }
 
-/// The script that takes everything away.
+/// The script that drops everything.
 pub fn teardown(values: &Values) -> String {
     filled(file!("teardown.sql"), values)
 }
 
-/// The statements of a script, each with the comments before it and without its semicolon, which ends a line.
+/// Splits a script into statements, each with the comments before it and without its semicolon. A
+/// statement ends at a semicolon at the end of a line.
 pub fn statements(script: &str) -> Vec<String> {
     let (mut all, mut lines, mut has_code) = (Vec::new(), Vec::new(), false);
     for line in script.lines() {
@@ -75,23 +78,23 @@ pub fn statements(script: &str) -> Vec<String> {
     all
 }
 
-/// A file with the values in it. What alters an object to a value that is not known is left out, so that the script run again without
-/// it leaves a working account as it is.
+/// Fills in a file and leaves out `alter` statements whose values are unknown. Otherwise, repeating the
+/// script without its options would replace working values by placeholders.
 fn without_placeholders(file: &str, values: &Values) -> String {
     let text = filled(file, values);
     let unknown = placeholders(values);
-    let left_out = |statement: &String| {
+    let omit = |statement: &String| {
         let code = statement.lines().find(|line| !line.starts_with("--")).unwrap_or_default();
         code.starts_with("alter ") && unknown.iter().any(|placeholder| statement.contains(placeholder))
     };
     let mut kept = text.clone();
-    for statement in statements(&text).iter().filter(|s| left_out(s)) {
+    for statement in statements(&text).iter().filter(|s| omit(s)) {
         kept = kept.replacen(&format!("\n{statement};\n"), "", 1);
     }
     kept
 }
 
-/// Placeholders whose values are not known.
+/// The placeholders whose values are unknown.
 fn placeholders(values: &Values) -> Vec<&'static str> {
     let all = [
         (values.bucket.is_none(), "s3://findata-bucket/"),
@@ -110,44 +113,45 @@ fn filled(file: &str, values: &Values) -> String {
     text.replace(PUBLIC_KEY, values.public_key.as_deref().unwrap_or(PUBLIC_KEY))
 }
 
-/// A text whose objects have another name: every word that is `findata`, or begins with `findata_`. `findata-bucket` is a placeholder.
+/// Renames objects: every word that is `findata` or starts with `findata_`. `findata-bucket` is a
+/// placeholder and stays.
 fn renamed(text: &str, name: &str) -> String {
-    const OWN: &str = "findata";
+    const DEFAULT_NAME: &str = "findata";
     let part_of_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(OWN) {
+    while let Some(at) = rest.find(DEFAULT_NAME) {
         let (before, word) = rest.split_at(at);
-        let after = word.strip_prefix(OWN).unwrap_or_default();
+        let after = word.strip_prefix(DEFAULT_NAME).unwrap_or_default();
         let inside = before.ends_with(|c| part_of_word(c) || c == '_') || after.starts_with(part_of_word);
         out.push_str(before);
-        out.push_str(if inside { OWN } else { name });
+        out.push_str(if inside { DEFAULT_NAME } else { name });
         rest = after;
     }
     out + rest
 }
 
-/// Tables and views, and in `ops.models` of which version they are.
-fn made_tables(name: &str, replace_figures: bool) -> String {
+/// Creates tables and views and records their versions in `ops.models`.
+fn create_tables(name: &str, replace_figures: bool) -> String {
     let mut all = vec![
         format!("-- tables and views; run as {name}_deploy\nuse role {name}_deploy"),
         format!("use warehouse {name}_wh"),
         format!("use database {name}"),
     ];
-    // The schemas are there already, with their comments.
+    // The schemas already exist, with their comments.
     all.extend(tables::setup().into_iter().filter(|statement| !statement.starts_with("create schema ")));
-    let made = |model: &Model| {
+    let create = |model: &Model| {
         let sql = model.sql.trim_end().to_owned();
         if replace_figures { sql.replace("create table if not exists", "create or replace table") } else { sql }
     };
-    all.extend(TABLES.iter().map(made));
+    all.extend(TABLES.iter().map(create));
     let hashes = hashes::hashes(TABLES);
     let hashes: Vec<String> = hashes.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();
-    // Views were replaced. A table that was there is as it was made, and keeps the hash of the file that made it, by which the functions
-    // see that it is not theirs.
-    let which = if replace_figures { " or file like 'tables/%'" } else { "" };
+    // Views were replaced. An existing table is unchanged and keeps the hash of the file that created it,
+    // which lets the functions detect that it is from another version.
+    let and_tables = if replace_figures { " or file like 'tables/%'" } else { "" };
     all.push(format!(
-        "-- by which files tables and views were made\ndelete from ops.models where file like 'views/%'{which}"
+        "-- the files that created the tables and views\ndelete from ops.models where file like 'views/%'{and_tables}"
     ));
     all.push(format!(
         "insert into ops.models (file, sha256)\nselect v.file, v.sha256 from (values\n    {}\n) as v(file, sha256)\n\
@@ -155,7 +159,7 @@ fn made_tables(name: &str, replace_figures: bool) -> String {
         hashes.join(",\n    ")
     ));
     if replace_figures {
-        all.push(format!("-- the next run computes all figures anew\n{}", hashes::ALL_COMPANIES_ARE_DUE));
+        all.push(format!("-- the next run recomputes all figures\n{}", hashes::ALL_COMPANIES_ARE_DUE));
     }
     all.into_iter().map(|statement| format!("{statement};\n")).collect()
 }

@@ -1,23 +1,24 @@
-//! What differs from account to account, checked: nothing of it can end the literal or the name that it comes to stand in.
+//! Validates the account-specific values, so that none can break out of the SQL literal or name that
+//! it is inserted into.
 
-/// What was given, unchecked.
+/// The values as the caller wrote them, not validated.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Given<'a> {
     /// The bucket's name.
     pub bucket: Option<&'a str>,
-    /// The folder in the bucket; empty for the bucket itself.
+    /// The folder in the bucket; empty for its root.
     pub prefix: Option<&'a str>,
-    /// The AWS role that Snowflake takes to read the bucket.
+    /// The AWS role that Snowflake assumes to read the bucket.
     pub role_arn: Option<&'a str>,
     /// The public key of the service user, as PEM.
     pub public_key: Option<&'a str>,
-    /// Credits a month.
+    /// Maximum credits per month.
     pub credits: Option<&'a str>,
-    /// What the names of all objects begin with.
+    /// Prefix of all object names.
     pub name: Option<&'a str>,
 }
 
-/// The same, good to be written.
+/// The validated values.
 #[derive(Debug, Clone)]
 pub struct Values {
     pub(super) bucket: Option<String>,
@@ -29,16 +30,16 @@ pub struct Values {
 }
 
 impl Values {
-    /// Checks everything.
+    /// Validates all values.
     ///
     /// # Errors
-    /// All that is wrong, each with its option.
+    /// One message for each invalid value, with its option.
     pub fn of(given: &Given<'_>) -> Result<Values, Vec<String>> {
-        let mut wrong = Vec::new();
-        let mut checked = |option: &str, value: Option<&str>, is_good: fn(&str) -> bool, what: &str| {
-            if let Some(bad) = value.filter(|value| !is_good(value)) {
-                let start: String = bad.chars().take(80).collect();
-                wrong.push(format!("--{option}: {start:?} is no {what}"));
+        let mut errors = Vec::new();
+        let mut checked = |option: &str, value: Option<&str>, is_valid: fn(&str) -> bool, expected: &str| {
+            if let Some(invalid) = value.filter(|value| !is_valid(value)) {
+                let start: String = invalid.chars().take(80).collect();
+                errors.push(format!("--{option}: {start:?} is not {expected}"));
             }
             value.map(str::to_owned)
         };
@@ -50,54 +51,55 @@ impl Values {
         let public_key = given
             .public_key
             .map(public_key)
-            .and_then(|key| key.map_err(|what| wrong.push(format!("--public-key: {what}; {PUBLIC_KEY}"))).ok());
-        if !wrong.is_empty() {
-            return Err(wrong);
+            .and_then(|key| key.map_err(|problem| errors.push(format!("--public-key: {problem}; {PUBLIC_KEY}"))).ok());
+        if !errors.is_empty() {
+            return Err(errors);
         }
         let credits = credits.as_deref().and_then(self::credits);
         Ok(Values { bucket, prefix, role_arn, public_key, credits, name })
     }
 
-    /// The options without which a script for setting up has placeholders.
+    /// The missing options, for which the setup script contains placeholders.
     pub fn missing(&self) -> Vec<&'static str> {
         let all = [("--bucket", &self.bucket), ("--role-arn", &self.role_arn), ("--public-key", &self.public_key)];
         all.into_iter().filter(|(_, value)| value.is_none()).map(|(option, _)| option).collect()
     }
 
-    /// The folder of the landing files, as Snowflake names it.
+    /// The URL of the stage's folder on S3.
     pub(super) fn location(&self) -> String {
         let slash = if self.prefix.is_empty() { "" } else { "/" };
         format!("s3://{}/{}{slash}", self.bucket.as_deref().unwrap_or("findata-bucket"), self.prefix)
     }
 }
 
-const BUCKET: &str = "name of an S3 bucket: 3 to 63 lower-case letters, digits, hyphens and dots";
-const PREFIX: &str = "folder in a bucket: letters, digits, - _ . = and / between them, neither first nor last";
-const ROLE_ARN: &str = "role of AWS: write it as arn:aws:iam::123456789012:role/findata-snowflake";
-const CREDITS: &str = "number of credits: a whole one from 1 to 100000";
-const NAME: &str = "name for objects: up to 60 lower-case letters, digits and _, a letter first, and no reserved word";
-const PUBLIC_KEY: &str = "make it with `openssl pkey -in key.pem -pubout`";
+const BUCKET: &str = "an S3 bucket name: use 3 to 63 lower-case letters, digits, hyphens and dots";
+const PREFIX: &str = "a folder in a bucket: use letters, digits, - _ . = and /, but no / at the start or end";
+const ROLE_ARN: &str = "an AWS role: write it as arn:aws:iam::123456789012:role/findata-snowflake";
+const CREDITS: &str = "a number of credits: use a whole number from 1 to 100000";
+const NAME: &str =
+    "an object name: use up to 60 lower-case letters, digits and _, starting with a letter, and no reserved word";
+const PUBLIC_KEY: &str = "create the file with `openssl pkey -in key.pem -pubout`";
 
-/// The rules of S3 for names of buckets.
+/// The S3 bucket naming rules.
 fn is_bucket(text: &str) -> bool {
-    let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_address = text.split('.').count() == 4 && text.split('.').all(|part| part.parse::<u8>().is_ok());
-    let kept = ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|start| text.starts_with(start))
+    let is_alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_ip_address = text.split('.').count() == 4 && text.split('.').all(|part| part.parse::<u8>().is_ok());
+    let is_reserved = ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|start| text.starts_with(start))
         || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|end| text.ends_with(end));
     (3..=63).contains(&text.len())
-        && text.chars().all(|c| inside(c) || c == '-' || c == '.')
-        && text.starts_with(inside)
-        && text.ends_with(inside)
+        && text.chars().all(|c| is_alphanumeric(c) || c == '-' || c == '.')
+        && text.starts_with(is_alphanumeric)
+        && text.ends_with(is_alphanumeric)
         && !text.contains("..")
-        && !is_address
-        && !kept
+        && !is_ip_address
+        && !is_reserved
 }
 
 fn is_prefix(text: &str) -> bool {
-    let part = |part: &str| {
+    let is_valid_part = |part: &str| {
         !matches!(part, "" | "." | "..") && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.=".contains(c))
     };
-    text.is_empty() || (text.len() <= 200 && text.split('/').all(part))
+    text.is_empty() || (text.len() <= 200 && text.split('/').all(is_valid_part))
 }
 
 fn is_role_arn(text: &str) -> bool {
@@ -123,40 +125,41 @@ fn is_name(text: &str) -> bool {
         && !RESERVED.split_whitespace().any(|word| word == text)
 }
 
-/// What Snowflake keeps for itself, its own database among it.
+/// Snowflake's reserved keywords, and `snowflake`, its own database.
 const RESERVED: &str = "snowflake account all alter and any as between by case cast check column connect connection constraint create \
     cross current current_date current_time current_timestamp current_user database delete distinct drop else exists false following \
     for from full grant group gscluster having ilike in increment inner insert intersect into is issue join lateral left like localtime \
     localtimestamp minus natural not null of on or order organization qualify regexp revoke right rlike row rows sample schema select \
     set some start table tablesample then to trigger true try_cast union unique update using values view when whenever where with";
 
-/// The body of a PEM of an RSA key, as Snowflake wants it. Nothing of the text is told: it may be the private half.
+/// The base64 body of a PEM with an RSA public key, as Snowflake expects it. Errors never repeat the
+/// text, because it may be a private key.
 fn public_key(pem: &str) -> Result<String, &'static str> {
     if pem.contains("PRIVATE KEY") {
-        return Err("that is a private key, which stays where it is");
+        return Err("the file holds a private key, which must stay secret");
     }
     let body = pem
         .trim()
         .strip_prefix("-----BEGIN PUBLIC KEY-----")
         .and_then(|rest| rest.strip_suffix("-----END PUBLIC KEY-----"))
-        .ok_or("that is no public key as PEM")?;
+        .ok_or("the file is not a PEM public key")?;
     let body: String = body.split_whitespace().collect();
-    if is_rsa(&body) { Ok(body) } else { Err("that is no RSA key of 2048 bits or more, or not all of it") }
+    if is_rsa(&body) { Ok(body) } else { Err("the file is not a complete RSA key of at least 2048 bits") }
 }
 
-/// Whether a text is base64 of a SubjectPublicKeyInfo of RSA, as long as it says itself.
+/// Whether a text is the base64 of an RSA SubjectPublicKeyInfo whose length matches its header.
 fn is_rsa(body: &str) -> bool {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digits = body.trim_end_matches('=');
     let value = |c: u8| DIGITS.iter().position(|digit| *digit == c);
     let Some(values) = digits.bytes().map(value).collect::<Option<Vec<usize>>>() else { return false };
-    // Bytes 3 and 4 are the length of what follows them; the algorithm's name is always at the same place.
+    // Bytes 3 and 4 hold the length of the rest; the algorithm identifier is always at the same position.
     let [_, _, a, b, c, d, ..] = values[..] else { return false };
-    let told = ((a & 3) << 6 | b) << 8 | c << 2 | d >> 4;
+    let length = ((a & 3) << 6 | b) << 8 | c << 2 | d >> 4;
     body.starts_with("MII")
         && body.get(8..28) == Some("BgkqhkiG9w0BAQEFAAOC")
-        && told + 4 == values.len() * 6 / 8
-        && told >= 290
+        && length + 4 == values.len() * 6 / 8
+        && length >= 290
         && body.len().is_multiple_of(4)
         && body.len() - digits.len() <= 2
 }

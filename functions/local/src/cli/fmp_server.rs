@@ -1,4 +1,4 @@
-//! `findata fmp-server`.
+//! `findata fmp-server`: the synthetic FMP on a local port.
 
 use findata_domain::{Error, clock::Clock};
 
@@ -12,13 +12,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn serve(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
-    let today = global.settle(from_environment, "./findata-home")?.clock.today();
+    let today = global.resolve(from_environment, "./findata-home")?.clock.today();
     let options = args.server.clone().options(today);
     let server = findata_fmp_simulator::start(options)
         .await
         .map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
     println!("{}", server.url());
-    eprintln!("any key will do: FMP_API_KEY=demo findata run --symbols AAPL,MSFT --fmp-url {}", server.url());
+    eprintln!("any key works: FMP_API_KEY=demo findata run --symbols AAPL,MSFT --fmp-url {}", server.url());
     tokio::signal::ctrl_c().await.map_err(|e| Error::Stop(format!("cannot wait for Ctrl-C: {e}")))?;
     Ok(0)
 }

@@ -1,4 +1,4 @@
-//! The `SNOWFLAKE_` variables.
+//! Snowflake settings from the `SNOWFLAKE_` environment variables.
 
 use std::env;
 
@@ -7,24 +7,24 @@ use findata_domain::Result;
 use findata_snowflake::Settings;
 use secrecy::SecretString;
 
-#[expect(clippy::disallowed_methods, reason = "the edge reads the environment")]
+#[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
 fn variable(name: &str) -> Option<String> {
     env::var(format!("SNOWFLAKE_{name}")).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// The settings, for a stage whose files lie at a place on S3.
+/// Reads the settings for a warehouse that loads from `stage` on S3.
 ///
 /// # Errors
-/// `Config` that names every variable that is missing, or a key file that cannot be read.
-pub(crate) fn settings(place: &Location) -> Result<Settings> {
+/// `Config` that names every missing variable, or a key file that cannot be read.
+pub(crate) fn settings(stage: &Location) -> Result<Settings> {
     let key = match (variable("PRIVATE_KEY"), variable("PRIVATE_KEY_FILE")) {
         (Some(key), _) => Ok(key),
         (None, Some(file)) => {
             std::fs::read_to_string(&file).map_err(|e| format!("SNOWFLAKE_PRIVATE_KEY_FILE: cannot read {file}: {e}"))
         }
         (None, None) => {
-            Err("neither SNOWFLAKE_PRIVATE_KEY nor SNOWFLAKE_PRIVATE_KEY_FILE is set: a PKCS#8 PEM key".to_owned())
+            Err("set SNOWFLAKE_PRIVATE_KEY (a PKCS#8 PEM key) or SNOWFLAKE_PRIVATE_KEY_FILE (a path to one)".to_owned())
         }
     };
-    Settings::from_variables(variable, key.map(SecretString::from), place.prefix())
+    Settings::from_variables(variable, key.map(SecretString::from), stage.prefix())
 }

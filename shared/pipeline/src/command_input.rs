@@ -1,0 +1,123 @@
+//! The options of a run as callers write them: JSON for fanout, arguments of the `findata` command.
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use findata_domain::{Symbol, nyse_calendar};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    run::{Options, PlanLimits, RunId},
+    ttl_overrides::TtlOverrides,
+};
+
+/// The input of fanout: a direct call, the detail of a `RunRequested` event, or the input of a
+/// schedule. The command line converts its arguments into it, so that each option is resolved in
+/// one place, [`CommandInput::options`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CommandInput {
+    /// Recover stalled runs instead of starting one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sweep: bool,
+    /// Minutes that a step may take before the sweeper recovers it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u32>,
+    /// The symbols; excludes `universe`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symbols: Option<Vec<Symbol>>,
+    /// `sp500`; excludes `symbols`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub universe: Option<String>,
+    /// A run whose failed tasks are fetched again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RunId>,
+    /// Id of the new run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+    /// The schedule's tick. A tick that is delivered twice yields the same run id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<DateTime<Utc>>,
+    /// Number of quarters of each statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quarters: Option<u32>,
+    /// Number of fiscal years of each statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub years: Option<u32>,
+    /// Fetch the last N calendar days of prices, counted from `to`; `from` takes precedence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<u32>,
+    /// First day of prices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<NaiveDate>,
+    /// Last day of prices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<NaiveDate>,
+    /// Refetch data that is still fresh.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub full: bool,
+    /// Fetch only these datasets; empty for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub datasets: Vec<String>,
+    /// Fetch FMP's own ratios for every symbol.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reconcile: bool,
+    /// Load the data, but compute no figures.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub skip_analytics: bool,
+    /// Hard limit of calls to FMP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_calls: Option<u64>,
+    /// How long data stays fresh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<TtlOverrides>,
+}
+
+/// Options that come from the configuration, not from the caller.
+#[derive(Debug, Clone)]
+pub struct Defaults {
+    /// The index for beta and correlation.
+    pub index: Option<Symbol>,
+    /// Limits of the key's FMP plan.
+    pub plan_limits: PlanLimits,
+    /// How long data stays fresh, if the caller does not set it.
+    pub ttl: TtlOverrides,
+}
+
+impl CommandInput {
+    /// The options of a run that is planned at `now`.
+    pub fn options(self, defaults: &Defaults, now: DateTime<Utc>) -> Options {
+        let closed = nyse_calendar::last_closed_session(now);
+        let newest = self.to.map_or(closed, |to| to.min(closed));
+        let last_days = self.days.map(|days| newest - Days::new(u64::from(days.max(1)) - 1));
+        let standard = Options::default();
+        Options {
+            quarters: self.quarters.unwrap_or(standard.quarters),
+            years: self.years.unwrap_or(standard.years),
+            prices_from: self.from.or(last_days),
+            prices_to: self.to,
+            full: self.full,
+            datasets: self.datasets,
+            reconcile: self.reconcile,
+            skip_analytics: self.skip_analytics,
+            max_calls: self.max_calls,
+            ttl: self.ttl.unwrap_or_else(|| defaults.ttl.clone()),
+            index: defaults.index.clone(),
+            plan_limits: defaults.plan_limits,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_the_options_that_are_set_are_written_and_read_back() {
+        let input = CommandInput { days: Some(3), full: true, ..CommandInput::default() };
+        let json = serde_json::to_value(&input).unwrap();
+        assert_eq!(json, json!({"days": 3, "full": true}));
+        assert_eq!(serde_json::from_value::<CommandInput>(json).unwrap(), input);
+        assert!(serde_json::from_value::<CommandInput>(json!({"day": 3})).is_err());
+    }
+}
