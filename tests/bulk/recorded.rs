@@ -13,7 +13,7 @@ use findata_domain::{
     catalog::{Dataset, dataset},
     rows::{OneByOne, record},
 };
-use findata_fmp::{BulkOutcome, Record, Records, bulk::ABSENT};
+use findata_fmp::{BulkOutcome, Record, Records};
 use findata_tests::{client, shared_folder, wait};
 
 /// Types the records of one company.
@@ -71,8 +71,8 @@ fn recorded_files_give_whole_rows() {
         let (rows, count) = read(name, &folder.join(file));
         assert_eq!((count, rows.found.len()), (records, companies), "{file}");
         assert!(rows.found.iter().all(|(_, reject)| reject.is_none()), "{file}: {:?}", rows.found);
-        let absent: Vec<_> = ABSENT.iter().filter(|(of, _)| *of == name).flat_map(|(_, fields)| *fields).collect();
-        let lacks: Vec<_> = rows.rows.drift().into_iter().filter(|field| !absent.contains(&field)).collect();
+        let absent = dataset(name).unwrap().bulk.unwrap().absent;
+        let lacks: Vec<_> = rows.rows.drift().into_iter().filter(|field| !absent.contains(field)).collect();
         assert!(lacks.is_empty(), "{file}: {lacks:?}");
     }
 }

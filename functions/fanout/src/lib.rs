@@ -180,9 +180,9 @@ async fn plan(
 
 /// Whether FMP has told something of a symbol.
 fn is_known(fetch_log: &FetchLog, symbol: &Symbol) -> bool {
-    let entry = |name| fetch_log.entry(catalog::dataset(name)?, symbol.as_str());
-    entry("profile").is_some_and(|profile| !profile.unknown && !profile.refused && !profile.empty)
-        || entry("prices").and_then(|prices| prices.days).is_some_and(|days| days.newest.is_some())
+    let entry = |dataset| fetch_log.entry(dataset, symbol.as_str());
+    entry(catalog::PROFILE).is_some_and(|profile| !profile.unknown && !profile.refused && !profile.empty)
+        || entry(catalog::PRICES).and_then(|prices| prices.days).is_some_and(|days| days.newest.is_some())
 }
 
 /// Takes out of a plan what comes by bulk files.
