@@ -82,13 +82,13 @@ pub(crate) fn summarise(
                 tasks.not_in_plan += 1;
                 outside.entry(record.task.dataset.name).or_insert((0, reason)).0 += 1;
             }
-            Outcome::Failed { reason, budget } => {
+            failure @ (Outcome::UnknownSymbol | Outcome::Failed { .. }) => {
                 tasks.failed += 1;
-                budget_ended |= budget;
+                budget_ended |= matches!(failure, Outcome::Failed { budget: true, .. });
                 failures.push(Failure {
                     symbol: record.task.symbol.as_ref().map(ToString::to_string).unwrap_or_default(),
                     dataset: record.task.dataset.name.into(),
-                    reason: reason.clone(),
+                    reason: failure.failure_reason().unwrap_or_default().to_owned(),
                 });
             }
         }

@@ -32,7 +32,7 @@ impl BatchWriter {
     pub(crate) fn take(&mut self, task: Task, answer: Answer) -> Result<Option<Task>> {
         let mut following = None;
         let outcome = match answer.body {
-            Ok(None) if task.dataset.empty_if_unknown => Outcome::unknown_symbol(),
+            Ok(None) if task.dataset.empty_if_unknown => Outcome::UnknownSymbol,
             Ok(None) => Outcome::Empty,
             Ok(Some(body)) => match rows::typed(task.dataset, task.symbol.as_ref(), &body) {
                 // No requested range is this long, so the oldest days may be missing. A shorter answer is complete from

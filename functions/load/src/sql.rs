@@ -149,7 +149,9 @@ pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<Vec<Option<Strin
                 Outcome::Rows { rows, .. } => ("rows", None, *rows),
                 Outcome::Empty => ("empty", None, 0),
                 Outcome::NotInPlan { reason } => ("not_in_plan", Some(reason.clone()), 0),
-                Outcome::Failed { reason, .. } => ("failed", Some(reason.clone()), 0),
+                failure @ (Outcome::UnknownSymbol | Outcome::Failed { .. }) => {
+                    ("failed", failure.failure_reason().map(str::to_owned), 0)
+                }
             };
             vec![
                 Some(run.to_string()),
