@@ -1,6 +1,6 @@
 //! Whether two engines hold the same rows: decimals, dates and texts to the digit, doubles to a relative 1e-9.
 
-use findata_models::{PUBLISHED, Table};
+use findata_models::{PUBLISHED, PublishedTable};
 use findata_tests::{Double, Home};
 
 /// Columns that say when or by which run a row came.
@@ -13,7 +13,7 @@ pub(crate) fn expect(home: &Home, double: &Double, database: &str) {
     }
 }
 
-fn expect_table(table: &Table, home: &Home, double: &Double, database: &str) {
+fn expect_table(table: &PublishedTable, home: &Home, double: &Double, database: &str) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("theirs.parquet");
     double.export(database, table.full_name(), &file);
