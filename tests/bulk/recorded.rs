@@ -14,7 +14,7 @@ use findata_domain::{
     catalog::{Dataset, dataset},
     rows::{OneByOne, record},
 };
-use findata_fmp::{BulkOutcome, Record, Records, bulk::ABSENT};
+use findata_fmp::{BulkOutcome, Record, Records};
 use findata_tests::{client, shared_folder, wait};
 
 /// Collects the typed rows of one company.
@@ -72,8 +72,8 @@ fn recorded_files_give_complete_rows() {
         let (rows, count) = read(name, &folder.join(file));
         assert_eq!((count, rows.found.len()), (records, companies), "{file}");
         assert!(rows.found.iter().all(|(_, reject)| reject.is_none()), "{file}: {:?}", rows.found);
-        let absent: Vec<_> = ABSENT.iter().filter(|(of, _)| *of == name).flat_map(|(_, fields)| *fields).collect();
-        let missing: Vec<_> = rows.rows.drift().into_iter().filter(|field| !absent.contains(&field)).collect();
+        let absent = dataset(name).unwrap().bulk.unwrap().absent;
+        let missing: Vec<_> = rows.rows.drift().into_iter().filter(|field| !absent.contains(field)).collect();
         assert!(missing.is_empty(), "{file}: {missing:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Compares the tables of two engines: decimals, dates and texts exactly, doubles to a relative
 //! 1e-9.
 
-use findata_models::{PUBLISHED, Table};
+use findata_models::{PUBLISHED, PublishedTable};
 use findata_tests::{FakeSnowflake, Home};
 
 /// Columns that record when or by which run a row was written.
@@ -15,7 +15,7 @@ pub(crate) fn assert_same_tables(home: &Home, fake: &FakeSnowflake, database: &s
     }
 }
 
-fn assert_same_table(table: &Table, home: &Home, fake: &FakeSnowflake, database: &str) {
+fn assert_same_table(table: &PublishedTable, home: &Home, fake: &FakeSnowflake, database: &str) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("theirs.parquet");
     fake.export(database, table.full_name(), &file);

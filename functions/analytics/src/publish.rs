@@ -12,7 +12,7 @@ use findata_models::literal;
 use findata_pipeline::{ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence};
 
 use crate::versions;
-use findata_models::{Extent, PUBLISHED, Table, Versions};
+use findata_models::{Extent, PUBLISHED, PublishedTable, Versions};
 
 /// Writes the differences of every table, and `also` in the same transaction, in turn; says what changed.
 pub(crate) async fn publish(
@@ -54,7 +54,7 @@ pub(crate) async fn publish(
     }
     statements.extend_from_slice(also);
     turn.write(warehouse, &statements).await?;
-    let both = |table: &Table| ["delta", "gone"].map(|prefix| format!("{prefix}_{}", table.name));
+    let both = |table: &PublishedTable| ["delta", "gone"].map(|prefix| format!("{prefix}_{}", table.name));
     let done: Vec<String> = PUBLISHED.iter().flat_map(both).collect();
     warehouse.release(&done.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     with_totals(changed, warehouse).await
@@ -62,12 +62,13 @@ pub(crate) async fn publish(
 
 /// Tables that hold rows already.
 async fn filled(warehouse: &mut impl Warehouse) -> Result<BTreeSet<String>> {
-    let one = |table: &Table| format!("select '{}' where exists (select 1 from {})", table.name, table.full_name());
+    let one =
+        |table: &PublishedTable| format!("select '{}' where exists (select 1 from {})", table.name, table.full_name());
     let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
     Ok(warehouse.query(&query).await?.into_iter().filter_map(|row| row.into_iter().next()?).collect())
 }
 
-fn new(table: &Table) -> String {
+fn new(table: &PublishedTable) -> String {
     // Merging the vintages into versions has already dropped the helper columns.
     match table.versions {
         Versions::OfStatements => format!("select * exclude ({}) from new_{}", table.helpers().join(", "), table.name),
@@ -75,7 +76,7 @@ fn new(table: &Table) -> String {
     }
 }
 
-fn old(table: &Table) -> String {
+fn old(table: &PublishedTable) -> String {
     let rows = format!("select t.* exclude (run_id, computed_at) from {} t", table.full_name());
     // Past vintages are computed for some companies only; the older versions of the others stay unchanged.
     let versions = match table.versions {
@@ -93,11 +94,11 @@ fn old(table: &Table) -> String {
     }
 }
 
-fn difference(prefix: &str, table: &Table, left: &str, right: &str) -> String {
+fn difference(prefix: &str, table: &PublishedTable, left: &str, right: &str) -> String {
     format!("create or replace temporary table {prefix}_{} as {left} except {right}", table.name)
 }
 
-fn write(table: &Table, run: &RunId, now: DateTime<Utc>) -> [String; 2] {
+fn write(table: &PublishedTable, run: &RunId, now: DateTime<Utc>) -> [String; 2] {
     let (name, target) = (table.name, table.full_name());
     let same = table.full_key().map(|k| format!("t.{k} = g.{k}")).collect::<Vec<_>>().join(" and ");
     let (run, now) = (literal(run.as_str()), now.format("%Y-%m-%d %H:%M:%S%.3f"));
@@ -108,7 +109,7 @@ fn write(table: &Table, run: &RunId, now: DateTime<Utc>) -> [String; 2] {
 }
 
 async fn counts(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, TableCounts>> {
-    let one = |table: &Table| {
+    let one = |table: &PublishedTable| {
         let name = table.name;
         let same = table.full_key().map(|k| format!("d.{k} = g.{k}")).collect::<Vec<_>>().join(" and ");
         format!(
@@ -137,7 +138,7 @@ async fn with_totals(
     mut counts: BTreeMap<String, TableCounts>,
     warehouse: &mut impl Warehouse,
 ) -> Result<BTreeMap<String, TableCounts>> {
-    let one = |table: &Table| format!("select '{}', count(*)::varchar from {}", table.name, table.full_name());
+    let one = |table: &PublishedTable| format!("select '{}', count(*)::varchar from {}", table.name, table.full_name());
     let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
     for row in warehouse.query(&query).await? {
         if let [Some(name), rows] = row.as_slice() {

@@ -6,7 +6,10 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use findata_domain::Symbol;
+use findata_domain::{
+    Symbol,
+    catalog::{self, Dataset},
+};
 use findata_models::literal;
 use findata_pipeline::{
     ledger::{BatchEntry, Loaded, Outcome, TaskRecord},
@@ -79,13 +82,13 @@ pub(crate) fn summarise(
                 tasks.not_in_plan += 1;
                 outside.entry(record.task.dataset.name).or_insert((0, reason)).0 += 1;
             }
-            Outcome::Failed { reason, budget } => {
+            failure @ (Outcome::UnknownSymbol | Outcome::Failed { .. }) => {
                 tasks.failed += 1;
-                budget_ended |= budget;
+                budget_ended |= matches!(failure, Outcome::Failed { budget: true, .. });
                 failures.push(Failure {
                     symbol: record.task.symbol.as_ref().map(ToString::to_string).unwrap_or_default(),
                     dataset: record.task.dataset.name.into(),
-                    reason: reason.clone(),
+                    reason: failure.failure_reason().unwrap_or_default().to_owned(),
                 });
             }
         }
@@ -135,14 +138,14 @@ fn unheard_of(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
             by_symbol.entry(symbol.as_str()).or_default().push(record);
         }
     }
-    let asked = |records: &[&TaskRecord], dataset: &str| records.iter().any(|r| r.task.dataset.name == dataset);
+    let asked = |records: &[&TaskRecord], dataset: &Dataset| records.iter().any(|r| r.task.dataset == dataset);
     let silent = |records: &[&TaskRecord]| {
         let empty = records.iter().all(|r| r.outcome == Outcome::Empty);
-        empty && asked(records, "prices") && !asked(records, "profile")
+        empty && asked(records, catalog::PRICES) && !asked(records, catalog::PROFILE)
     };
     let failure = |symbol: &str| Failure {
         symbol: symbol.into(),
-        dataset: "prices".into(),
+        dataset: catalog::PRICES.name.into(),
         reason: "FMP has no prices of it; check the spelling (BRK-B, not BRK.B)".into(),
     };
     by_symbol.into_iter().filter(|(_, records)| silent(records)).map(|(symbol, _)| failure(symbol)).collect()

@@ -7,7 +7,7 @@
 use findata_domain::Result;
 use findata_pipeline::ports::warehouse::Warehouse;
 
-use findata_models::{Extent, Table};
+use findata_models::{Extent, PublishedTable};
 
 /// Whether any company has a past vintage in this run.
 pub(crate) async fn has_past_vintages(warehouse: &mut impl Warehouse) -> Result<bool> {
@@ -15,7 +15,11 @@ pub(crate) async fn has_past_vintages(warehouse: &mut impl Warehouse) -> Result<
 }
 
 /// Replaces the vintages in `new_<table>` by versions: drops the helper columns, adds `known_from` and `known_to`.
-pub(crate) async fn merge_vintages(table: &Table, has_past: bool, warehouse: &mut impl Warehouse) -> Result<()> {
+pub(crate) async fn merge_vintages(
+    table: &PublishedTable,
+    has_past: bool,
+    warehouse: &mut impl Warehouse,
+) -> Result<()> {
     let name = table.name;
     warehouse.execute(&if has_past { all_vintages(table) } else { current_vintages(table) }).await?;
     // Renamed, not copied: two copies of the market's days are the most memory that a run takes.
@@ -24,7 +28,7 @@ pub(crate) async fn merge_vintages(table: &Table, has_past: bool, warehouse: &mu
 }
 
 /// When the older versions that this run does not recompute ended: those of companies without past vintages.
-fn ended(table: &Table) -> String {
+fn ended(table: &PublishedTable) -> String {
     let key = table.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
     format!(
         "select {key}, max(t.known_to) as ended from analytics.{} t join companies_to_recompute s on s.symbol = t.symbol and not s.with_history \
@@ -38,11 +42,11 @@ fn known_from(before: &str) -> String {
     format!("case when {before} > first_known_from then {before} else first_known_from end as known_from")
 }
 
-fn join_on(table: &Table, left: &str, right: &str) -> String {
+fn join_on(table: &PublishedTable, left: &str, right: &str) -> String {
     table.key.iter().map(|k| format!("{left}.{k} = {right}.{k}")).collect::<Vec<_>>().join(" and ")
 }
 
-fn current_vintages(table: &Table) -> String {
+fn current_vintages(table: &PublishedTable) -> String {
     let helpers = table.helpers().join(", ");
     format!(
         "create or replace temporary table versions as with ended as ({ended}) \
@@ -55,7 +59,7 @@ fn current_vintages(table: &Table) -> String {
     )
 }
 
-fn all_vintages(table: &Table) -> String {
+fn all_vintages(table: &PublishedTable) -> String {
     let helpers = table.helpers().join(", ");
     let key = table.key.join(", ");
     // A past vintage cannot differ from the next one before `changed_from`, so earlier periods are not compared.

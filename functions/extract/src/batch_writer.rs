@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use findata_domain::{
-    Error, Result,
-    catalog::{self, Requests},
+    Error, Result, catalog,
     rows::{self, Row},
 };
 use findata_fmp::Answer;
@@ -14,10 +13,6 @@ use findata_pipeline::{
     ledger::{Outcome, TaskRecord},
     plan::{FetchMode, Task, Window},
 };
-
-/// Rows at which FMP drops the oldest of a series without a word: with fewer, an answer is whole from its first day on. Whether its
-/// last bar is that of the last session, the next plan asks the calendar.
-const CUT: usize = 5_000;
 
 pub(crate) struct BatchWriter {
     fetched_at: DateTime<Utc>,
@@ -37,11 +32,12 @@ impl BatchWriter {
     pub(crate) fn take(&mut self, task: Task, answer: Answer) -> Result<Option<Task>> {
         let mut following = None;
         let outcome = match answer.body {
-            Ok(None) if task.dataset.name == "profile" => Outcome::unknown_symbol(),
+            Ok(None) if task.dataset.empty_if_unknown => Outcome::UnknownSymbol,
             Ok(None) => Outcome::Empty,
             Ok(Some(body)) => match rows::typed(task.dataset, task.symbol.as_ref(), &body) {
-                // No window is so long: whatever came, its oldest days may be missing.
-                Ok((rows, _)) if matches!(task.window, Window::Days { .. }) && rows.len() >= CUT => {
+                // No requested range is this long, so the oldest days may be missing. A shorter answer is complete from
+                // its first day on; whether it ends with the last session, the next plan checks against the calendar.
+                Ok((rows, _)) if task.dataset.row_limit.is_some_and(|limit| rows.len() >= limit) => {
                     Outcome::failed(format!("the answer has {} rows, at which FMP cuts a series", rows.len()))
                 }
                 Ok((rows, drift)) => {
@@ -106,7 +102,7 @@ pub(crate) fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
     if task.window == Window::All {
         return None;
     }
-    let column = task.dataset.key.last()?;
+    let column = task.dataset.date_column?;
     let days =
         rows.iter().filter(|row| row.reject.is_none()).filter_map(|row| row.get(task.dataset, column)?.parse().ok());
     days.max()
@@ -114,13 +110,13 @@ pub(crate) fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
 
 /// shares-float, where a profile has no market cap to divide by its price.
 pub(crate) fn needs_share_count(task: &Task, rows: &[Row<'_>]) -> Option<Task> {
-    let profile = rows.first().filter(|row| task.dataset.name == "profile" && row.reject.is_none())?;
+    let profile = rows.first().filter(|row| task.dataset == catalog::PROFILE && row.reject.is_none())?;
     share_count(task, profile.get(task.dataset, "market_cap"))
 }
 
 /// The task that tells a company's shares where FMP gives no market cap of it.
 pub(crate) fn share_count(task: &Task, market_cap: Option<&str>) -> Option<Task> {
-    let dataset = catalog::dataset("shares_float").filter(|d| d.requests == Requests::Symbol)?;
+    let dataset = catalog::SHARES_FLOAT;
     let none = market_cap.is_none_or(|value| value == "0");
     none.then(|| Task { dataset, symbol: task.symbol.clone(), window: Window::All })
 }

@@ -26,9 +26,10 @@ pub(crate) async fn ask(tasks: Vec<Task>, fmp: &Fmp, work: &mut BatchWriter) -> 
         return Ok((tasks, Vec::new()));
     }
     let symbols: BTreeSet<&str> = tasks.iter().filter_map(|task| task.symbol.as_ref()).map(Symbol::as_str).collect();
-    let Some(dataset) = catalog::dataset("quotes").filter(|_| !symbols.is_empty()) else {
+    if symbols.is_empty() {
         return Ok((tasks, Vec::new()));
-    };
+    }
+    let dataset = catalog::QUOTES;
     let asked = symbols.into_iter().collect::<Vec<_>>().join(",");
     let Answer { body, mut calls, mut bytes } = fmp.get(dataset.endpoint, &[("symbols", asked)]).await;
     let (quotes, bars): (Vec<Task>, Vec<Task>) =
@@ -83,7 +84,7 @@ fn by_symbol(rows: Vec<Row<'_>>) -> BTreeMap<String, Row<'_>> {
 /// change: a quote's is from the close before, a bar's from its opening.
 fn bar<'a>(task: &Task, quote: &Row<'a>) -> Option<Row<'a>> {
     let Window::Days { to: session, .. } = task.window else { return None };
-    let dataset = catalog::dataset("quotes")?;
+    let dataset = catalog::QUOTES;
     let value = |column: &str| quote.get(dataset, column);
     let quoted_at = DateTime::from_timestamp(value("quoted_at")?.parse().ok()?, 0)?;
     if quoted_at < nyse_calendar::close_of(session) - BEFORE_CLOSE || nyse_calendar::new_york_date(quoted_at) != session

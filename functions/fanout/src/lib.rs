@@ -94,7 +94,7 @@ async fn remember(plan: &mut Plan, unknown: Vec<Task>, stage: &impl Stage, clock
     }
     let mut entry = BatchEntry::new(BATCH);
     for task in unknown {
-        let (outcome, fetched_at) = (Outcome::unknown_symbol(), clock.now());
+        let (outcome, fetched_at) = (Outcome::UnknownSymbol, clock.now());
         entry.tasks.push(TaskRecord {
             task,
             outcome,
@@ -117,7 +117,7 @@ async fn again(request: &Request, run: &RunId, stage: &impl Stage, clock: &impl 
     for entry in ledger::entries(stage, run).await? {
         record.add(entry);
     }
-    record.tasks.retain(|record| !matches!(record.outcome, Outcome::Failed { .. }));
+    record.tasks.retain(|record| record.outcome.failure_reason().is_none());
     let planned: Vec<Task> = known.batches.into_iter().flat_map(|batch| batch.tasks).collect();
     let tasks = ledger::pending(&planned, &record);
     let mut datasets: Vec<(String, DatasetPlan)> = Vec::new();
@@ -180,9 +180,9 @@ async fn plan(
 
 /// Whether FMP has told something of a symbol.
 fn is_known(fetch_log: &FetchLog, symbol: &Symbol) -> bool {
-    let entry = |name| fetch_log.entry(catalog::dataset(name)?, symbol.as_str());
-    entry("profile").is_some_and(|profile| !profile.unknown && !profile.refused && !profile.empty)
-        || entry("prices").and_then(|prices| prices.days).is_some_and(|days| days.newest.is_some())
+    let entry = |dataset| fetch_log.entry(dataset, symbol.as_str());
+    entry(catalog::PROFILE).is_some_and(|profile| !profile.unknown && !profile.refused && !profile.empty)
+        || entry(catalog::PRICES).and_then(|prices| prices.days).is_some_and(|days| days.newest.is_some())
 }
 
 /// Takes out of a plan what comes by bulk files.

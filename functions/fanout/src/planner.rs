@@ -119,8 +119,7 @@ enum Decision {
 fn wanted(options: &Options) -> Result<Vec<&'static Dataset>> {
     if options.datasets.is_empty() {
         // Constituents are the universe's affair, shares-float follows a profile without market cap, quotes tell bars.
-        let by_itself =
-            |d: &&Dataset| !matches!(d.requests, Requests::Market | Requests::Symbols) && d.name != "shares_float";
+        let by_itself = |d: &&Dataset| !matches!(d.requests, Requests::Market | Requests::Symbols) && !d.follow_up;
         return Ok(CATALOG.iter().filter(by_itself).collect());
     }
     let names: Vec<_> = CATALOG.iter().map(|d| d.name).collect();
@@ -232,7 +231,7 @@ fn by_age(
 ) -> Decision {
     let Some(known) = known else { return Decision::Fetch("not fetched yet") };
     let lifetime = match dataset.freshness {
-        Freshness::For(time) | Freshness::Rotating { asked: time, .. } if !known.empty => time,
+        Freshness::For(time) | Freshness::Rotating { on_request: time, .. } if !known.empty => time,
         Freshness::For(_) | Freshness::Rotating { .. } | Freshness::UntilNextClose => EMPTY,
     };
     let lifetime = asked_lifetime.unwrap_or(lifetime);

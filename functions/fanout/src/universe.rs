@@ -93,8 +93,8 @@ fn bundled(why: &str) -> Result<Members> {
 async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Clock) -> Result<Members> {
     let known = stage.get(KNOWN).await?;
     let now = clock.now();
-    let dataset = catalog::dataset("sp500_constituents");
-    let lifetime = dataset.and_then(|d| request.options.ttl.of(d)).unwrap_or(Duration::days(1));
+    let dataset = catalog::SP500_CONSTITUENTS;
+    let lifetime = request.options.ttl.of(dataset).unwrap_or(Duration::days(1));
     if let Some(object) = &known
         && let Ok(list) = stage::from_json::<Known>(KNOWN, &object.body)
         && now - list.fetched_at < lifetime
@@ -102,9 +102,6 @@ async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Cl
     {
         return Ok(Members { symbols: list.symbols, ..Members::default() });
     }
-    let Some(dataset) = dataset else {
-        return bundled("the catalog has no constituents");
-    };
     let task = Task { dataset, symbol: None, window: Window::All };
     let answer = fmp.fetch(&task).await;
     let instead =

@@ -28,7 +28,7 @@ use findata_pipeline::{
     ledger::{self, BatchEntry, Loaded},
     ports::{
         stage::{self, Stage},
-        warehouse::Warehouse,
+        warehouse::{Warehouse, roll_back_on_error},
     },
     run::RunId,
     summary::RowCounts,
@@ -198,10 +198,7 @@ async fn note_tasks(
         warehouse.execute("commit").await
     };
     let noted = noted.await;
-    if noted.is_err() {
-        let _ = warehouse.execute("rollback").await;
-    }
-    noted.map(|_| ())
+    roll_back_on_error(warehouse, noted).await.map(|_| ())
 }
 
 #[cfg(test)]

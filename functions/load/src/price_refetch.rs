@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use findata_domain::{
     Result,
-    catalog::{self, Dataset},
+    catalog::{self, CATALOG, Dataset},
     nyse_calendar,
 };
 use findata_models::literal;
@@ -18,18 +18,16 @@ use findata_pipeline::{
     ports::{stage::Stage, warehouse::Warehouse},
 };
 
-/// Datasets of events, with the column of the day on which they take effect.
-const EVENTS: [(&str, &str); 2] = [("splits", "split_date"), ("dividends", "ex_date")];
 /// Rows of one INSERT.
 const CHUNK: usize = 1_000;
 
 /// Whether its rows may make a price history another, or are one.
 pub(crate) fn concerns(dataset: &Dataset) -> bool {
-    dataset.name == "prices" || day_column(dataset).is_some()
+    dataset == catalog::PRICES || day_column(dataset).is_some()
 }
 
 fn day_column(dataset: &Dataset) -> Option<&'static str> {
-    EVENTS.iter().find(|(name, _)| *name == dataset.name).map(|(_, column)| *column)
+    dataset.date_column.filter(|_| dataset.adjusts_prices)
 }
 
 /// The newest event that each symbol lost with the rows in `departed`.
@@ -49,7 +47,7 @@ pub(crate) async fn note(
     stage: &impl Stage,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
-    let Some(prices) = catalog::dataset("prices") else { return Ok(()) };
+    let prices = catalog::PRICES;
     let known = freshness::subjects(stage, prices).await?;
     let next_day = today + Days::new(1);
     let histories: Vec<_> = known.iter().filter_map(|(symbol, entry)| history(symbol, entry)).collect();
@@ -60,9 +58,12 @@ pub(crate) async fn note(
         let values: Vec<String> = rows.iter().map(values).collect();
         warehouse.execute(&format!("insert into histories values {}", values.join(", "))).await?;
     }
-    let events: Vec<String> = EVENTS
+    let events: Vec<String> = CATALOG
         .iter()
-        .map(|(table, day)| format!("select symbol, {day} as day, observed_at from staging.{table}"))
+        .filter_map(|dataset| {
+            let (table, day) = (dataset.name, day_column(dataset)?);
+            Some(format!("select symbol, {day} as day, observed_at from staging.{table}"))
+        })
         .collect();
     let query = format!(
         "select h.symbol, min(case when e.day > date '{today}' then e.day else date '{next_day}' end)::varchar \

@@ -47,21 +47,12 @@ pub(crate) fn fresh(dataset: &Dataset) -> String {
     )
 }
 
-/// Whether an answer holds all of a subject's rows, so that a row missing from it is gone.
-fn answers_whole_sets(dataset: &Dataset) -> bool {
-    match dataset.requests {
-        Requests::Market => true,
-        Requests::Symbol => dataset.key.len() > 1,
-        Requests::Symbols | Requests::Statement | Requests::Days => false,
-    }
-}
-
 /// The rows of `staging` that the answers in `incoming` no longer have: events that were moved or cancelled, members
 /// that left. An empty answer is in no file, so it takes nothing away. None for a dataset whose answers are parts.
 pub(crate) fn departed(dataset: &Dataset) -> Option<String> {
     let table = dataset.name;
     let key = dataset.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
-    if !answers_whole_sets(dataset) {
+    if !dataset.complete_answer {
         return None;
     }
     let answered = match dataset.requests {
@@ -85,7 +76,7 @@ pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now:
     let lineage = lineage.join(", ");
     let mut statements = Vec::new();
     let same_key = join_on(dataset, "t", "d");
-    if answers_whole_sets(dataset) {
+    if dataset.complete_answer {
         statements.push(format!("delete from staging.{table} t using departed d where {same_key}"));
     }
     if dataset.history == History::Current {
@@ -109,8 +100,8 @@ pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now:
     statements.extend((files.iter().any(|f| f.quarantined > 0)).then_some(quarantined));
     // From which day on daily figures may differ; none where every day may. A restatement counts from the day on which
     // its period was first known.
-    let first_date = match dataset.name {
-        "prices" => "min(f.price_date)".to_owned(),
+    let first_date = match (dataset.requests, dataset.date_column) {
+        (Requests::Days, Some(day)) => format!("min(f.{day})"),
         _ if dataset.columns.iter().any(|c| c.name == "known_on") => "min(t.known_on)".to_owned(),
         _ => "min(null::date)".to_owned(),
     };
@@ -123,7 +114,7 @@ pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now:
         "insert into ops.changes (run_id, dataset, symbol, first_date) \
          select {run}, '{table}', f.symbol, {first_date} from fresh f join staging.{table} t on {same_key} group by f.symbol"
     ));
-    if answers_whole_sets(dataset) {
+    if dataset.complete_answer {
         statements.push(format!(
             "insert into ops.changes (run_id, dataset, symbol, first_date) \
              select distinct {run}, '{table}', d.symbol, null::date from departed d"
@@ -158,7 +149,9 @@ pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<Vec<Option<Strin
                 Outcome::Rows { rows, .. } => ("rows", None, *rows),
                 Outcome::Empty => ("empty", None, 0),
                 Outcome::NotInPlan { reason } => ("not_in_plan", Some(reason.clone()), 0),
-                Outcome::Failed { reason, .. } => ("failed", Some(reason.clone()), 0),
+                failure @ (Outcome::UnknownSymbol | Outcome::Failed { .. }) => {
+                    ("failed", failure.failure_reason().map(str::to_owned), 0)
+                }
             };
             vec![
                 Some(run.to_string()),

@@ -43,7 +43,7 @@ fn build(path: &Path, day: NaiveDate) -> ::duckdb::Result<Connection> {
 
 /// What a stored table held on a day.
 fn cut(schema: &str, table: &str, day: NaiveDate) -> String {
-    let versioned = |t: &&findata_models::Table| t.name == table && t.versions != Versions::None;
+    let versioned = |t: &&findata_models::PublishedTable| t.name == table && t.versions != Versions::None;
     let moment = format!("timestamp '{day} 23:00:00'");
     match (schema, table) {
         ("analytics", "dim_company") => format!(

@@ -1,7 +1,10 @@
 //! A line of a statement: as FMP sent it, or of a fourth quarter that follows from the year.
 
 use crate::formulas::{Expr, Lineage, Origin, expression, label};
-use findata_domain::{Result, catalog};
+use findata_domain::{
+    Result,
+    catalog::{self, Dataset},
+};
 use findata_models::literal;
 
 use super::{
@@ -12,10 +15,10 @@ use super::{
 };
 
 /// The statements by the names that their files have in a version.
-const STATEMENTS: [(&str, &str, &str); 3] = [
-    ("income_statement", "income", "has_income"),
-    ("balance_sheet", "balance", "has_balance"),
-    ("cash_flow", "cash", "has_cash_flow"),
+const STATEMENTS: [(&Dataset, &str, &str); 3] = [
+    (catalog::INCOME_STATEMENT, "income", "has_income"),
+    (catalog::BALANCE_SHEET, "balance", "has_balance"),
+    (catalog::CASH_FLOW, "cash", "has_cash_flow"),
 ];
 
 impl Facts<'_> {
@@ -75,11 +78,8 @@ impl Facts<'_> {
 
     /// What FMP sent for a line: value and row, or why there is none.
     fn sent(&self, key: &Key, column: &str) -> Result<Option<Figure>> {
-        let statement = STATEMENTS.iter().find_map(|(name, short, has)| {
-            let dataset = catalog::dataset(name).filter(|d| d.columns.iter().any(|c| c.name == column))?;
-            Some((dataset, *short, *has))
-        });
-        let Some((dataset, short, has)) = statement else { return Ok(None) };
+        let statement = STATEMENTS.iter().find(|(dataset, ..)| dataset.columns.iter().any(|c| c.name == column));
+        let Some(&(dataset, short, has)) = statement else { return Ok(None) };
         let mut to = Figure::named(column);
         let version = self.versions.get(key);
         let file = version.and_then(|v| v.get(&format!("{short}_file")));

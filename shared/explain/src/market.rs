@@ -136,8 +136,8 @@ impl Facts<'_> {
         to.value = figure(&row, "shares_outstanding_used");
         let source = row.get("shares_source").cloned().unwrap_or_default();
         let (dataset, columns): (_, &[&str]) = match source.as_str() {
-            "profile" => ("profile", &["market_cap", "price"]),
-            "shares_float" => ("shares_float", &["outstanding_shares"]),
+            "profile" => (catalog::PROFILE, &["market_cap", "price"]),
+            "shares_float" => (catalog::SHARES_FLOAT, &["outstanding_shares"]),
             "statement" => {
                 to.notes.push("of the newest statement known that day".into());
                 let any =
@@ -152,7 +152,6 @@ impl Facts<'_> {
                 return Ok(());
             }
         };
-        let Some(dataset) = catalog::dataset(dataset) else { return Ok(()) };
         let staged = self.first(&format!("select * from staging.{} where symbol = {{symbol}}", dataset.name))?;
         let staged = staged.unwrap_or_default();
         for column in columns {
@@ -194,7 +193,7 @@ impl Facts<'_> {
         to.unit = Some(format!("{currency} a share"));
         (to.formula, to.expression) =
             (Some("dividends with an ex-date in the last 365 days".into()), Some("sum(dividend)".into()));
-        let Some(dataset) = catalog::dataset("dividends") else { return Ok(()) };
+        let dataset = catalog::DIVIDENDS;
         let any = self.first("select 1 as n from dividend_events limit 1")?.is_some();
         let events = self.ask(&format!(
             "select ex_date, amount::double as amount from dividend_events \

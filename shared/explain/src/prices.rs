@@ -32,7 +32,8 @@ impl Facts<'_> {
             "change_percent" => Some("percent".into()),
             _ => unit_text(FACT, column, currency.as_deref()),
         };
-        let (Some(dataset), Some(staged)) = (catalog::dataset("prices"), of("staging.prices")?) else { return Ok(to) };
+        let Some(staged) = of("staging.prices")? else { return Ok(to) };
+        let dataset = catalog::PRICES;
         if column == "adj_close" {
             let close = self.bar(day, "close_price")?;
             let factor = match (to.value, close.value) {

@@ -12,9 +12,6 @@ use findata_pipeline::plan::{Cadence, Task, Window};
 
 pub use unavailable::{note_refused, refused};
 
-/// Fields of the per-symbol endpoints that no bulk file has: their columns stay NULL.
-pub const ABSENT: &[(&str, &[&str])] = &[("prices", &["change", "changePercent", "vwap"])];
-
 /// Parts that `profile-bulk` has, with the call that finds its end, where nothing is known better (July 2026).
 const PROFILE_PARTS: u64 = 5;
 /// Parts after which no further one is asked for, whatever FMP says.
@@ -46,27 +43,15 @@ pub enum Part {
     Day(NaiveDate),
 }
 
-/// The bulk endpoint of a dataset, where it has one.
-pub fn endpoint(dataset: &Dataset) -> Option<&'static str> {
-    match dataset.name {
-        "profile" => Some("profile-bulk"),
-        "prices" => Some("eod-bulk"),
-        "income_statement" => Some("income-statement-bulk"),
-        "balance_sheet" => Some("balance-sheet-statement-bulk"),
-        "cash_flow" => Some("cash-flow-statement-bulk"),
-        _ => None,
-    }
-}
-
 /// Whether a bulk file has what a task asks for: no index is among the companies of the world.
 pub fn has(task: &Task) -> bool {
     let company = task.symbol.as_ref().is_some_and(|symbol| !symbol.as_str().starts_with('^'));
-    company && endpoint(task.dataset).is_some()
+    company && task.dataset.bulk.is_some()
 }
 
 /// The files that serve tasks of one dataset, newest first; of `profile` the first part, which tells whether there are more.
 pub fn files(dataset: &Dataset, tasks: &[&Task], on: NaiveDate) -> Vec<File> {
-    let Some(endpoint) = endpoint(dataset) else { return Vec::new() };
+    let Some(endpoint) = dataset.bulk.map(|bulk| bulk.endpoint) else { return Vec::new() };
     match dataset.requests {
         Requests::Market | Requests::Symbols => Vec::new(),
         Requests::Symbol if tasks.is_empty() => Vec::new(),

@@ -1,25 +1,30 @@
-//! The model files of `infra/models`, built into the function.
+//! The SQL of `infra/models`, compiled into the binary, and the definitions of all tables.
+//!
+//! - [`MODELS`]: statements that build temporary tables, in order.
+//! - [`TABLES`] and [`PUBLISHED`]: the tables and views of `analytics`, and how a run updates them.
+//! - [`tables`] and [`ops`]: the tables of `raw`, `staging` and `ops`.
+//! - [`hashes`]: detects figures that other versions of these files made.
 
 pub mod hashes;
 pub mod ops;
 pub mod tables;
 
-/// A text as an SQL literal. Names never come this way; they are validated types.
+/// Text as a quoted SQL literal. Identifiers do not need it: they are validated types.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A model: one statement that builds one temporary table.
+/// An SQL file with one statement. A model's statement builds one temporary table.
 #[derive(Debug, Clone, Copy)]
 pub struct Model {
-    /// Its file below `infra/models`.
+    /// Path below `infra/models`.
     pub file: &'static str,
-    /// Its statement.
+    /// The statement.
     pub sql: &'static str,
 }
 
 impl Model {
-    /// The temporary table it builds: the word after `temporary table`.
+    /// Name of the temporary table it builds: the word after `temporary table`.
     pub fn builds(&self) -> &'static str {
         let after = self.sql.split_once("temporary table ").map_or("", |(_, rest)| rest);
         after.split_whitespace().next().unwrap_or_default()
@@ -30,15 +35,14 @@ impl Model {
     }
 }
 
-/// The tables that no model after the `position`th reads and that are not published: they can go, and with them the
-/// memory they take.
+/// The unpublished tables that the model at `position` reads last. They can be dropped after it to free memory.
 pub fn finished_after(position: usize) -> impl Iterator<Item = &'static str> {
     let last_read = |table: &str| MODELS.iter().rposition(|m| m.reads(table));
     let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
     MODELS.iter().map(Model::builds).filter(move |table| !kept(table) && last_read(table) == Some(position))
 }
 
-/// Tables that publishing reads, besides the `new_` ones.
+/// Tables that publishing reads in addition to the `new_` tables.
 const NEEDED_TO_PUBLISH: [&str; 2] = ["companies_to_recompute", "vintages"];
 
 macro_rules! models {
@@ -47,7 +51,7 @@ macro_rules! models {
     };
 }
 
-/// Every model, in the order in which they run.
+/// Every model, in execution order.
 pub const MODELS: &[Model] = models![
     "1_scope/1_companies_to_recompute.sql",
     "1_scope/2_newest_profiles.sql",
@@ -93,7 +97,7 @@ pub const MODELS: &[Model] = models![
     "9_dimensions/2_new_dim_date.sql",
 ];
 
-/// The statements that create the tables and views that analytics keeps, those of `analytics` and `ops.quality`.
+/// The statements that create the tables and views of `analytics`, and `ops.quality`.
 pub const TABLES: &[Model] = models![
     "tables/dim_company.sql",
     "tables/dim_date.sql",
@@ -114,27 +118,28 @@ pub const TABLES: &[Model] = models![
     "views/metric_nulls.sql",
 ];
 
-/// A column as the file of its table has it.
+/// A column as declared in the file of its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Column {
-    /// Its name.
+pub struct TableColumn {
+    /// Column name.
     pub name: &'static str,
-    /// Its type.
+    /// SQL type.
     pub kind: &'static str,
-    /// What the comment on its line says: what it is, after its unit and a semicolon where the formula does not say that.
+    /// The comment on its line: a description, preceded by the unit and a semicolon if the formula does not imply the
+    /// unit.
     pub about: Option<&'static str>,
 }
 
-impl Column {
-    /// Whether it is a figure: an amount, a count, a ratio.
+impl TableColumn {
+    /// Whether it holds a number: an amount, a count or a ratio.
     pub fn is_figure(&self) -> bool {
         self.kind == "double" || self.kind.starts_with("decimal")
     }
 }
 
-/// The columns of a table of `analytics`, in order, and of a fact those of the table that keeps its versions; none for
-/// another view.
-pub fn columns(table: &str) -> Vec<Column> {
+/// The columns of a table of `analytics`, in order. For the view of a fact, those of its `_history` table; empty for other
+/// views.
+pub fn columns(table: &str) -> Vec<TableColumn> {
     let of = |name: &str| TABLES.iter().find(|t| t.file == format!("tables/{name}.sql"));
     let file = of(table).or_else(|| of(&format!("{table}_history")));
     let lines = file.map_or("", |t| t.sql).lines();
@@ -143,41 +148,41 @@ pub fn columns(table: &str) -> Vec<Column> {
     inside.filter_map(column).collect()
 }
 
-fn column(line: &'static str) -> Option<Column> {
+fn column(line: &'static str) -> Option<TableColumn> {
     let (code, about) = match line.split_once("--") {
         Some((code, about)) => (code, Some(about.trim())),
         None => (line, None),
     };
     let (name, kind) = code.trim().trim_end_matches(',').split_once(' ')?;
-    Some(Column { name, kind: kind.trim(), about })
+    Some(TableColumn { name, kind: kind.trim(), about })
 }
 
-/// A published table.
+/// A table that each run updates.
 #[derive(Debug, Clone, Copy)]
-pub struct Table {
-    /// Its name; its model is `new_` and this, its statement `tables/` and this.
+pub struct PublishedTable {
+    /// Name without schema. The model `new_{name}` builds its rows; `tables/{name}.sql` creates it.
     pub name: &'static str,
-    /// Its natural key, without `known_from` where it keeps versions.
+    /// Natural key, without the `known_from` of a table that keeps versions.
     pub key: &'static [&'static str],
-    /// Which of its rows a run answers for.
+    /// Which of its rows a run recomputes.
     pub extent: Extent,
-    /// Whether older versions of its rows stay, with the time in which each was what was known.
+    /// Whether and how it keeps older versions of a row, each with the period in which it was the known one.
     pub versions: Versions,
 }
 
-/// How a table keeps what was known before.
+/// How a table keeps older versions of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
-    /// It does not: a row is replaced.
+    /// It keeps none: a new row replaces the old one.
     None,
-    /// Its model says `known_from` and `known_to` itself.
+    /// Its model computes `known_from` and `known_to`.
     OfStatements,
-    /// Its model computes every vintage; a version is a row that differs from the next vintage's.
+    /// Its model computes every vintage; publishing keeps each row that differs from that of the preceding vintage.
     OfVintages,
 }
 
-impl Table {
-    /// Columns that its model has for publishing alone.
+impl PublishedTable {
+    /// Columns of its model that only publishing reads; the table lacks them.
     pub fn helpers(&self) -> &'static [&'static str] {
         match self.versions {
             Versions::None => &[],
@@ -186,15 +191,13 @@ impl Table {
         }
     }
 
-    /// Its whole key.
+    /// The key, including `known_from` if the table keeps versions.
     pub fn full_key(&self) -> impl Iterator<Item = &'static str> {
         let version = (self.versions != Versions::None).then_some("known_from");
         self.key.iter().copied().chain(version)
     }
-}
 
-impl Table {
-    /// Its name with the schema, as its statement has it.
+    /// Name with schema, taken from the statement that creates it.
     pub fn full_name(&self) -> &'static str {
         let own = |t: &&Model| t.file.strip_prefix("tables/").and_then(|f| f.strip_suffix(".sql")) == Some(self.name);
         let after = TABLES.iter().find(own).and_then(|t| t.sql.split_once("create table if not exists "));
@@ -202,23 +205,23 @@ impl Table {
     }
 }
 
-/// Which rows of a table a run computes anew; all others stay as they are.
+/// Which rows of a table a run recomputes; the others stay unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// All.
+    /// All rows.
     Whole,
-    /// Those of the companies to recompute.
+    /// The rows of the companies to recompute.
     Companies,
-    /// Those of the companies to recompute, from their first changed day on; the column holds the day.
+    /// The rows of the companies to recompute from the first changed day on; the given column holds the day.
     Days(&'static str),
 }
 
-/// The published tables.
-pub const PUBLISHED: &[Table] = &[
+/// The published tables, in publishing order.
+pub const PUBLISHED: &[PublishedTable] = &[
     plain("dim_date", &["date_key"], Extent::Whole),
     plain("dim_company", &["company_key", "valid_from"], Extent::Companies),
     plain("fact_daily_prices", &["company_key", "price_date"], Extent::Days("price_date")),
-    Table {
+    PublishedTable {
         name: "fact_financials_history",
         key: &["company_key", "fiscal_date", "period_type"],
         extent: Extent::Companies,
@@ -231,12 +234,12 @@ pub const PUBLISHED: &[Table] = &[
     plain("quality", &["company_key", "check_name", "basis", "fiscal_date"], Extent::Companies),
 ];
 
-const fn plain(name: &'static str, key: &'static [&'static str], extent: Extent) -> Table {
-    Table { name, key, extent, versions: Versions::None }
+const fn plain(name: &'static str, key: &'static [&'static str], extent: Extent) -> PublishedTable {
+    PublishedTable { name, key, extent, versions: Versions::None }
 }
 
-const fn versioned(name: &'static str, key: &'static [&'static str], extent: Extent) -> Table {
-    Table { name, key, extent, versions: Versions::OfVintages }
+const fn versioned(name: &'static str, key: &'static [&'static str], extent: Extent) -> PublishedTable {
+    PublishedTable { name, key, extent, versions: Versions::OfVintages }
 }
 
 #[cfg(test)]
@@ -244,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_literal_cannot_end_early() {
+    fn quotes_in_a_literal_are_escaped() {
         assert_eq!(literal("x'; drop table y; --"), "'x''; drop table y; --'");
     }
 
@@ -263,13 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn a_table_goes_after_its_last_reader_and_not_before() {
-        let gone: Vec<_> = (0..MODELS.len()).flat_map(|i| finished_after(i).map(move |t| (i, t))).collect();
-        for (position, table) in &gone {
+    fn a_temporary_table_is_dropped_after_its_last_reader() {
+        let dropped: Vec<_> = (0..MODELS.len()).flat_map(|i| finished_after(i).map(move |t| (i, t))).collect();
+        for (position, table) in &dropped {
             assert!(MODELS[position + 1..].iter().all(|m| !m.reads(table)), "{table}");
         }
         let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
         let temporary = MODELS.iter().filter(|m| !kept(m.builds()));
-        assert_eq!(gone.len(), temporary.count());
+        assert_eq!(dropped.len(), temporary.count());
     }
 }

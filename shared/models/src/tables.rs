@@ -1,4 +1,5 @@
-//! Tables of `raw` and `staging`, rendered from the catalog, and those of `ops`. Those of `analytics` stand in `infra/models/tables`.
+//! Statements that create the tables of `raw` and `staging`, rendered from the catalog, and those of `ops`. The tables of
+//! `analytics` are in `infra/models/tables`.
 
 use crate::ops::{OPS, RAW, sql};
 use findata_domain::catalog::{CATALOG, Dataset, LINEAGE};
@@ -9,7 +10,7 @@ pub const SCHEMAS: [&str; 4] = ["raw", "staging", "analytics", "ops"];
 /// The functions that write to a warehouse, each with a row in `ops.turns`.
 pub const WRITERS: [&str; 2] = ["load", "analytics"];
 
-/// Every statement that sets the warehouse up, in order; each may be repeated.
+/// The statements that set up a warehouse, in order. Each is idempotent.
 pub fn setup() -> Vec<String> {
     let mut statements: Vec<String> = SCHEMAS.iter().map(|s| format!("create schema if not exists {s}")).collect();
     for dataset in CATALOG {

@@ -100,7 +100,7 @@ impl TaskProgress {
 
     fn outcome(&self, task: &Task) -> Outcome {
         match (self.rows, self.good) {
-            (0, _) if task.dataset.name == "profile" => Outcome::unknown_symbol(),
+            (0, _) if task.dataset.empty_if_unknown => Outcome::UnknownSymbol,
             (0, _) => Outcome::Empty,
             (_, 0) => Outcome::quarantined(self.rejected.as_deref().unwrap_or_default()),
             (rows, _) => Outcome::Rows { rows, newest: self.newest },

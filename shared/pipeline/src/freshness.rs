@@ -206,12 +206,12 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
             return;
         }
         // What was only remembered is no later answer.
-        outcome if outcome.is_unknown_symbol() && (record.calls > 0 || record.fetch_mode == FetchMode::BulkFile) => {
+        Outcome::UnknownSymbol if record.calls > 0 || record.fetch_mode == FetchMode::BulkFile => {
             let fetched_at = record.fetched_at;
             subjects.insert(record.task.subject(), Entry { unknown: true, ..Entry::nothing(fetched_at) });
             return;
         }
-        Outcome::Failed { .. } => return,
+        Outcome::UnknownSymbol | Outcome::Failed { .. } => return,
     };
     let mut refetch = before.as_ref().and_then(|e| e.refetch);
     let (mut limit, mut end, mut days) = (None, None, None);

@@ -1,7 +1,10 @@
-//! The ledger: what a run planned, what each batch did, and the writes that close its steps.
+//! The ledger: what a run planned, what each batch did, and the writes that close the run's steps.
 //!
-//! A step is closed by a write on condition that nobody closed it before; that write is also the event which
-//! starts the next step, so there is no gap between marking a step done and announcing it.
+//! A step is closed by a conditional write that only one writer can win. That write is also the event that starts the
+//! next step, so nothing can fail between closing a step and announcing it.
+
+mod keys;
+mod outcome;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -23,98 +26,54 @@ use crate::{
 };
 use findata_domain::{Error, Result, Symbol};
 
-/// What became of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
-    /// Rows came.
-    Rows {
-        /// How many, quarantined ones included.
-        rows: u64,
-        /// Newest date among them, for statements and datasets by day.
-        newest: Option<chrono::NaiveDate>,
-    },
-    /// FMP answered, and has nothing.
-    Empty,
-    /// Not in the key's plan.
-    NotInPlan {
-        /// FMP's words.
-        reason: String,
-    },
-    /// It failed.
-    Failed {
-        /// Why.
-        reason: String,
-        /// It was given up because the call budget ended.
-        budget: bool,
-    },
-}
+pub use keys::{
+    batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, loaded_key, plan_key, staged_key, summary_key,
+};
+pub use outcome::Outcome;
 
-impl Outcome {
-    /// It failed for a reason of its own.
-    pub fn failed(reason: impl Into<String>) -> Self {
-        Outcome::Failed { reason: reason.into(), budget: false }
-    }
-
-    /// There is no profile of a symbol.
-    pub fn unknown_symbol() -> Self {
-        Outcome::failed("unknown symbol: FMP has no profile of it; check the spelling (BRK-B, not BRK.B)")
-    }
-
-    /// Whether it says that FMP does not know the symbol.
-    pub fn is_unknown_symbol(&self) -> bool {
-        *self == Outcome::unknown_symbol()
-    }
-
-    /// Rows came, and none can be true.
-    pub fn quarantined(first: &str) -> Self {
-        Outcome::failed(format!("every row of the answer is quarantined; the first: {first}"))
-    }
-}
-
-/// A task and what became of it.
+/// A task and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRecord {
     /// The task.
     #[serde(flatten)]
     pub task: Task,
-    /// What became of it.
+    /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// Calls it took.
+    /// Calls made for it, retries included. A call that serves several tasks counts for one of them.
     pub calls: u32,
     /// Bytes received for it.
     pub bytes: u64,
     /// When it was fetched, UTC.
     pub fetched_at: DateTime<Utc>,
-    /// How it was answered.
+    /// How it was fetched.
     #[serde(default)]
     pub fetch_mode: FetchMode,
 }
 
-/// The ledger entry of a batch: written once, whoever is first.
+/// The ledger entry of a batch, or a checkpoint of it. Written once: later writers lose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BatchEntry {
-    /// The batch.
+    /// The batch's id.
     pub batch: String,
-    /// Every task of it.
+    /// All its tasks; in a checkpoint, those finished so far.
     pub tasks: Vec<TaskRecord>,
-    /// Its files.
+    /// Its landing files.
     pub files: Vec<StagedFile>,
-    /// Why the run must stop, where a call said so.
+    /// Why the run must stop, if an answer said so.
     pub stop: Option<String>,
-    /// Fields of the catalog that an answer had in none of its rows, by dataset.
+    /// Catalog fields that an answer lacked in every row, by dataset.
     pub drift: BTreeMap<String, BTreeSet<String>>,
-    /// Seconds of work that it took.
+    /// Seconds spent on it.
     #[serde(default)]
     pub seconds: f64,
-    /// Of a part: what bulk files told of the tasks that are not recorded yet.
+    /// In a checkpoint: what bulk files have delivered for tasks without a record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bulk: Option<BulkProgress>,
 }
 
 impl BatchEntry {
-    /// An entry of nothing yet.
+    /// An entry without tasks.
     pub fn new(batch: &str) -> Self {
         BatchEntry {
             batch: batch.to_owned(),
@@ -127,56 +86,56 @@ impl BatchEntry {
         }
     }
 
-    /// Takes in a part of the same batch.
-    pub fn add(&mut self, part: BatchEntry) {
-        self.tasks.extend(part.tasks);
-        self.files.extend(part.files);
-        self.stop = self.stop.take().or(part.stop);
-        for (dataset, fields) in part.drift {
+    /// Adds a later checkpoint of the same batch.
+    pub fn add(&mut self, checkpoint: BatchEntry) {
+        self.tasks.extend(checkpoint.tasks);
+        self.files.extend(checkpoint.files);
+        self.stop = self.stop.take().or(checkpoint.stop);
+        for (dataset, fields) in checkpoint.drift {
             self.drift.entry(dataset).or_default().extend(fields);
         }
-        self.seconds += part.seconds;
-        // What the later part knows includes what the earlier one did.
-        self.bulk = part.bulk.or(self.bulk.take());
+        self.seconds += checkpoint.seconds;
+        // A later checkpoint's progress includes that of earlier ones.
+        self.bulk = checkpoint.bulk.or(self.bulk.take());
     }
 }
 
-/// `staged.json`: everything is on the stage.
+/// `staged.json`: all rows are on the stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Staged {
     /// The run.
     pub run_id: RunId,
-    /// Its batches.
+    /// Ids of its batches.
     pub batches: Vec<String>,
-    /// Its files.
+    /// Its landing files.
     pub files: Vec<StagedFile>,
 }
 
-/// `loaded.json`: everything is in the warehouse.
+/// `loaded.json`: all rows are in the warehouse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Loaded {
     /// The run.
     pub run_id: RunId,
     /// Rows by dataset.
     pub rows: BTreeMap<String, RowCounts>,
-    /// What loading used of the warehouse.
+    /// Warehouse usage of loading.
     #[serde(default)]
     pub warehouse: Usage,
-    /// Seconds that it took.
+    /// Seconds that loading took.
     #[serde(default)]
     pub seconds: f64,
 }
 
-/// Why a function cannot go on with a run.
+/// What keeps a function from going on with a run until a person fixes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocker {
-    /// What is wrong and how to mend it.
+    /// What is wrong and how to fix it.
     pub reason: String,
-    /// When it was first met, UTC.
+    /// When it first occurred, UTC.
     pub at: DateTime<Utc>,
 }
 
-/// Notes that a function cannot go on with a run until somebody mends something, and announces it the first time.
+/// Records that a function cannot go on with a run until a person fixes something. Publishes `RunFailed` the first time.
 ///
 /// # Errors
 /// The stage's and the bus's own.
@@ -188,61 +147,16 @@ pub async fn record_blocker(
     bus: &impl Bus,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let trouble = Blocker { reason: error.to_string(), at: now };
-    if stage::write_json_once(stage, &blocker_key(run, function), &trouble).await? {
-        let reason = format!("{function}: {}", trouble.reason);
+    let blocker = Blocker { reason: error.to_string(), at: now };
+    if stage::write_json_once(stage, &blocker_key(run, function), &blocker).await? {
+        let reason = format!("{function}: {}", blocker.reason);
         bus.publish(Event::RunFailed { run_id: run.to_string(), reason }).await?;
     }
     Ok(())
 }
 
-/// Key of the plan.
-pub fn plan_key(run: &RunId) -> String {
-    format!("runs/{run}/plan.json")
-}
-
-/// Prefix of the batch entries.
-pub fn batches_prefix(run: &RunId) -> String {
-    format!("runs/{run}/batches/")
-}
-
-/// Key of a batch's entry.
-pub fn batch_key(run: &RunId, batch: &str) -> String {
-    format!("{}{batch}.json", batches_prefix(run))
-}
-
-/// Key of a part of a batch, which a delivery did before its time ended; from 0.
-pub fn checkpoint_key(run: &RunId, batch: &str, part: u32) -> String {
-    format!("runs/{run}/parts/{batch}-{part}.json")
-}
-
-/// Key of what is noted when a function cannot go on with a run until a person has mended something.
-pub fn blocker_key(run: &RunId, function: &str) -> String {
-    format!("runs/{run}/trouble/{function}.json")
-}
-
-/// Key of the count of a run's calls, where they are limited.
-pub fn calls_key(run: &RunId) -> String {
-    format!("runs/{run}/calls.json")
-}
-
-/// Key of the write that closes fetching.
-pub fn staged_key(run: &RunId) -> String {
-    format!("runs/{run}/staged.json")
-}
-
-/// Key of the write that closes loading.
-pub fn loaded_key(run: &RunId) -> String {
-    format!("runs/{run}/loaded.json")
-}
-
-/// Key of the summary.
-pub fn summary_key(run: &RunId) -> String {
-    format!("runs/{run}/summary.json")
-}
-
-/// Records a batch that could not be worked off as failed, so that its run still closes; says whether this call closed
-/// fetching. What parts of it are there is kept. Safe to repeat.
+/// Records the unfinished tasks of a batch as failed, so that its run can close; what its checkpoints finished is kept.
+/// Returns whether this call closed fetching. Idempotent.
 ///
 /// # Errors
 /// The stage's own.
@@ -258,8 +172,8 @@ pub async fn record_as_failed(
     let tasks = tasks(message, stage).await?;
     if let Some(bulk) = entry.bulk.take().filter(|bulk| !bulk.refused) {
         let pending = pending(&tasks, &entry);
-        let told = bulk.records(&tasks, Some(&Outcome::failed(reason)));
-        entry.tasks.extend(told.into_iter().filter(|record| pending.contains(&record.task)));
+        let records = bulk.records(&tasks, Some(&Outcome::failed(reason)));
+        entry.tasks.extend(records.into_iter().filter(|record| pending.contains(&record.task)));
     }
     for task in pending(&tasks, &entry) {
         let outcome = Outcome::failed(reason);
@@ -276,23 +190,23 @@ pub async fn record_as_failed(
     close_fetching(stage, run).await
 }
 
-/// The parts of a batch that are done, as one.
+/// The checkpoints of a message's batch, merged into one entry.
 ///
 /// # Errors
-/// `Retry` while a part that the message tells of is not there; the stage's own.
+/// `Retry` if one that the message counts is not on the stage yet; the stage's own.
 pub async fn checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<BatchEntry> {
     let (run, batch) = (&message.run_id, &message.batch);
     let mut entry = BatchEntry::new(&batch.id);
-    for part in 0..message.checkpoints {
-        let key = checkpoint_key(run, &batch.id, part);
-        let done = stage::read_json(stage, &key).await?;
-        entry.add(done.ok_or_else(|| Error::retry(format!("{key} is not on the stage yet")))?);
+    for number in 0..message.checkpoints {
+        let key = checkpoint_key(run, &batch.id, number);
+        let checkpoint = stage::read_json(stage, &key).await?;
+        entry.add(checkpoint.ok_or_else(|| Error::retry(format!("{key} is not on the stage yet")))?);
     }
     Ok(entry)
 }
 
-/// The message with the parts of its batch that are there, for a batch by bulk files: it may have been sent again from its
-/// beginning, and no file is asked for twice.
+/// The message with the number of checkpoints that exist. Only bulk batches are looked up: their first message may be
+/// delivered again, and no file may be fetched twice.
 ///
 /// # Errors
 /// The stage's own.
@@ -307,10 +221,10 @@ pub async fn resume_point(message: &BatchMessage, stage: &impl Stage) -> Result<
     Ok(message)
 }
 
-/// The tasks of a message: its own, or those of the plan, for a batch that has too many for a message.
+/// The tasks of a message: its own, or the plan's for a bulk batch, whose tasks do not fit into a message.
 ///
 /// # Errors
-/// `Retry` while the plan is not there; `Reject` when it has no such batch; the stage's own.
+/// `Retry` while the plan is not on the stage; `Reject` if it has no such batch; the stage's own.
 pub async fn tasks(message: &BatchMessage, stage: &impl Stage) -> Result<Vec<Task>> {
     let (run, batch) = (&message.run_id, &message.batch);
     if batch.fetch_mode != FetchMode::BulkFile || !batch.tasks.is_empty() {
@@ -320,26 +234,26 @@ pub async fn tasks(message: &BatchMessage, stage: &impl Stage) -> Result<Vec<Tas
     planned.map(|planned| planned.tasks).ok_or_else(|| Error::Reject(format!("run {run} has no batch {}", batch.id)))
 }
 
-/// Tasks of which nothing is recorded.
+/// The tasks without a record.
 pub fn pending(tasks: &[Task], entry: &BatchEntry) -> Vec<Task> {
-    fn name(task: &Task) -> (&str, Option<&Symbol>, Window) {
+    fn identity(task: &Task) -> (&str, Option<&Symbol>, Window) {
         (task.dataset.name, task.symbol.as_ref(), task.window)
     }
-    let done: HashSet<_> = entry.tasks.iter().map(|record| name(&record.task)).collect();
-    tasks.iter().filter(|task| !done.contains(&name(task))).cloned().collect()
+    let done: HashSet<_> = entry.tasks.iter().map(|record| identity(&record.task)).collect();
+    tasks.iter().filter(|task| !done.contains(&identity(task))).cloned().collect()
 }
 
 /// The run's plan.
 ///
 /// # Errors
-/// `Retry` while it is not there: a message can arrive before the plan is written.
+/// `Retry` while it is not on the stage: a message can arrive before the plan is written.
 pub async fn plan(stage: &impl Stage, run: &RunId) -> Result<Plan> {
     stage::read_json(stage, &plan_key(run))
         .await?
-        .ok_or_else(|| Error::retry(format!("run {run} has no plan on the stage yet")))
+        .ok_or_else(|| Error::retry(format!("the plan of run {run} is not on the stage yet")))
 }
 
-/// All entries of a run, in the order of their names.
+/// All batch entries of a run, ordered by batch id.
 ///
 /// # Errors
 /// The stage's own.
@@ -350,7 +264,7 @@ pub async fn entries(stage: &impl Stage, run: &RunId) -> Result<Vec<BatchEntry>>
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Closes fetching if every batch of the plan has its entry; says whether this call closed it.
+/// Closes fetching if every batch of the plan has its entry. Returns whether this call closed it.
 ///
 /// # Errors
 /// The stage's own.
@@ -358,11 +272,11 @@ pub async fn close_fetching(stage: &impl Stage, run: &RunId) -> Result<bool> {
     let plan = plan(stage, run).await?;
     let expected: BTreeSet<&str> =
         plan.batches.iter().map(|batch| batch.id.as_str()).chain(plan.landed.iter().map(String::as_str)).collect();
-    let there: BTreeSet<String> = stage.list(&batches_prefix(run)).await?.into_iter().collect();
-    if !expected.iter().all(|id| there.contains(&batch_key(run, id))) {
+    let existing: BTreeSet<String> = stage.list(&batches_prefix(run)).await?.into_iter().collect();
+    if !expected.iter().all(|id| existing.contains(&batch_key(run, id))) {
         return Ok(false);
     }
-    // A try of fanout that was cut short may have left an entry that the plan does not know.
+    // An interrupted attempt of fanout may have left an entry that the plan does not list.
     let mut entries = entries(stage, run).await?;
     entries.retain(|entry| expected.contains(entry.batch.as_str()));
     let staged = Staged {

@@ -40,8 +40,7 @@ impl FromStr for TtlOverrides {
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (name, time) = part.split_once('=').ok_or_else(|| wrong(part, "there is no ="))?;
             // shares_float follows an answer and is never asked for by its age.
-            let has_lifetime =
-                |d: &&Dataset| !matches!(d.freshness, Freshness::UntilNextClose) && d.name != "shares_float";
+            let has_lifetime = |d: &&Dataset| !matches!(d.freshness, Freshness::UntilNextClose) && !d.follow_up;
             let names = || CATALOG.iter().filter(has_lifetime).map(|d| d.name).collect::<Vec<_>>().join(", ");
             let dataset = catalog::dataset(name).filter(has_lifetime);
             let dataset = dataset.ok_or_else(|| wrong(part, &format!("a time to live have {}", names())))?;

@@ -1,20 +1,24 @@
-//! Turns: a function that prepared rows while another call of it wrote begins again, so that nothing is written twice.
+//! Write fence: keeps two invocations of one function from writing the same rows twice.
 //!
-//! What is written is computed before the transaction, as a difference to what is there. A second call of the function may be at
-//! work all the same: an event that came twice, another run, or a call that was ended while its statement went on. The number
-//! in `ops.turns` is read first and taken by the transaction, on whose row the others wait; who finds another number there
-//! computed his difference to what is no more.
+//! A function computes what it writes before the transaction, as a difference to the stored rows. A second invocation may
+//! run meanwhile: for a duplicate event, for another run, or after a timeout whose statement is still executing. So each
+//! function has a counter. [`WriteFence::read`] reads it before the function prepares anything, and the transaction
+//! increments it on condition that it is unchanged. Concurrent transactions wait for each other on the counter's row. If
+//! the number changed, the difference was computed against stale rows and must be recomputed.
+//!
+//! The counters are in `ops.turns`, one row per function. The table keeps this name so that existing Snowflake accounts
+//! need no migration.
 
 use std::time::Duration;
 
 use findata_domain::{Error, Result};
 
-use crate::ports::warehouse::Warehouse;
+use crate::ports::warehouse::{Warehouse, execute_and_commit, roll_back_on_error};
 
-/// What another call is given to finish what it is at.
+/// Wait before a retry, so that the other invocation can finish.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// A function's turn as it stood before it prepared anything.
+/// A function's write counter as it was before the function prepared anything.
 #[derive(Debug, Clone, Copy)]
 pub struct WriteFence {
     function: &'static str,
@@ -22,57 +26,51 @@ pub struct WriteFence {
 }
 
 impl WriteFence {
-    /// Reads the turn of one of [`findata_models::tables::WRITERS`].
+    /// Reads the counter of one of [`findata_models::tables::WRITERS`].
     ///
     /// # Errors
-    /// `Config` where the set-up has not made it; the warehouse's own.
+    /// `Config` if the table has no row for the function; the warehouse's own.
     pub async fn read(function: &'static str, warehouse: &mut impl Warehouse) -> Result<WriteFence> {
-        let found =
+        let rows =
             warehouse.query(&format!("select number::varchar from ops.turns where function = '{function}'")).await?;
-        let number = found.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
+        let number = rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
         let missing = || {
-            Error::Config("ops.turns has no row of this function: run the script of `findata setup-sql` again".into())
+            Error::Config(format!("ops.turns has no row for {function}: apply what `findata setup-sql` prints again"))
         };
         Ok(WriteFence { function, number: number.ok_or_else(missing)? })
     }
 
-    /// Begins a transaction and takes the turn in it; the next transaction of the same call may take the next one.
+    /// Begins a transaction and increments the counter in it. The fence then holds the new number, so the same
+    /// invocation can begin another transaction.
     ///
     /// # Errors
-    /// `Retry` with a pause where another call has written since, and nothing of the transaction is left then; the warehouse's own.
+    /// `Retry` after a pause if another invocation has written since; the warehouse's own. The transaction is then
+    /// rolled back.
     pub async fn begin(&mut self, warehouse: &mut impl Warehouse) -> Result<()> {
-        let WriteFence { function, number } = *self;
         warehouse.execute("begin transaction").await?;
-        let taken = async {
-            let take = format!("delete from ops.turns where function = '{function}' and number = {number}");
-            if warehouse.execute(&take).await? != 1 {
-                let reason = format!("another {function} wrote to the warehouse meanwhile: this one begins again");
-                return Err(Error::Retry { reason, after: Some(PAUSE) });
-            }
-            let next = format!("insert into ops.turns (function, number) values ('{function}', {})", number + 1);
-            warehouse.execute(&next).await
-        };
-        if let Err(error) = taken.await {
-            // The session may be gone with the transaction; the first error is the one to tell.
-            let _ = warehouse.execute("rollback").await;
-            return Err(error);
-        }
+        let incremented = self.increment(warehouse).await;
+        roll_back_on_error(warehouse, incremented).await?;
         self.number += 1;
         Ok(())
     }
 
-    /// Runs statements as one transaction, in turn.
+    async fn increment(&self, warehouse: &mut impl Warehouse) -> Result<()> {
+        let WriteFence { function, number } = *self;
+        let delete = format!("delete from ops.turns where function = '{function}' and number = {number}");
+        if warehouse.execute(&delete).await? != 1 {
+            let reason = format!("another {function} wrote to the warehouse meanwhile: {function} starts over");
+            return Err(Error::Retry { reason, after: Some(PAUSE) });
+        }
+        let insert = format!("insert into ops.turns (function, number) values ('{function}', {})", number + 1);
+        warehouse.execute(&insert).await.map(|_| ())
+    }
+
+    /// Runs statements as one fenced transaction.
     ///
     /// # Errors
-    /// As for [`WriteFence::begin`], and the first statement's that failed; nothing of the transaction is left then.
+    /// As for [`WriteFence::begin`]; the error of the first statement that failed. The transaction is then rolled back.
     pub async fn write(&mut self, warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
         self.begin(warehouse).await?;
-        for statement in statements {
-            if let Err(error) = warehouse.execute(statement).await {
-                let _ = warehouse.execute("rollback").await;
-                return Err(error);
-            }
-        }
-        warehouse.execute("commit").await.map(|_| ())
+        execute_and_commit(warehouse, statements).await
     }
 }

@@ -8,7 +8,7 @@ use findata_domain::{
     catalog::Dataset,
     rows::{self, OneByOne},
 };
-use findata_fmp::{Record, Records, bulk::ABSENT};
+use findata_fmp::{Record, Records};
 use findata_pipeline::{
     bulk_progress::TaskProgress,
     landing::Landing,
@@ -53,9 +53,8 @@ impl Read {
 
     /// Fields that no row had and that such a file should have.
     pub fn drift(&self, dataset: &Dataset) -> rows::Drift {
-        let absent = ABSENT.iter().filter(|(name, _)| *name == dataset.name).flat_map(|(_, fields)| *fields);
-        let absent: Vec<_> = absent.collect();
-        self.rows.drift().into_iter().filter(|field| !absent.contains(&field)).collect()
+        let absent = dataset.bulk.map_or(&[][..], |bulk| bulk.absent);
+        self.rows.drift().into_iter().filter(|field| !absent.contains(field)).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{Days, Duration, NaiveDate};
-use findata_domain::{Result, Symbol, hash, nyse_calendar};
+use findata_domain::{Result, Symbol, catalog::ChangeSource, hash, nyse_calendar};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -28,10 +28,10 @@ pub(super) struct Calendar {
     feed: fn(&mut News) -> &mut ChangeFeed,
 }
 
-/// The calendars by the dataset whose news they tell.
-pub(super) const ALL: [(&str, Calendar); 2] = [
-    ("dividends", Calendar { endpoint: "dividends-calendar", feed: |news| &mut news.dividends }),
-    ("splits", Calendar { endpoint: "splits-calendar", feed: |news| &mut news.splits }),
+/// The calendars, by the change source that they implement.
+pub(super) const ALL: [(ChangeSource, Calendar); 2] = [
+    (ChangeSource::DividendCalendar, Calendar { endpoint: "dividends-calendar", feed: |news| &mut news.dividends }),
+    (ChangeSource::SplitCalendar, Calendar { endpoint: "splits-calendar", feed: |news| &mut news.splits }),
 ];
 
 /// A row of a calendar, as far as it is the event itself: its yield moves with the price of every day.

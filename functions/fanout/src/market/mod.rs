@@ -9,7 +9,10 @@ mod feed;
 mod filings;
 
 use chrono::{DateTime, Duration, Utc};
-use findata_domain::{Error, Result, Symbol};
+use findata_domain::{
+    Error, Result, Symbol,
+    catalog::{self, CATALOG, ChangeSource, Dataset},
+};
 use findata_fmp::{Answer, Fmp};
 use findata_pipeline::{
     ports::stage::{self, Stage},
@@ -112,16 +115,18 @@ pub async fn ask(
     let market = Market::read(stage).await?;
     let known = market.news.clone();
     let mut asking = Asking { fmp, now, market, spent: Spent::default() };
-    let wants = |dataset: &str| options.datasets.is_empty() || options.datasets.iter().any(|name| name == dataset);
-    if wants("prices") {
+    let wants =
+        |dataset: &Dataset| options.datasets.is_empty() || options.datasets.iter().any(|name| name == dataset.name);
+    let follows = |source| CATALOG.iter().any(|dataset| dataset.change_feed == Some(source) && wants(dataset));
+    if wants(catalog::PRICES) {
         asking.offered(entitlements::QUOTES, &[("symbols", "AAPL".to_owned())]).await?;
     }
     if symbols.len() >= FEW {
-        if ["income_statement", "balance_sheet", "cash_flow"].into_iter().any(wants) {
+        if follows(ChangeSource::Filings) {
             filings::follow(&mut asking, symbols).await?;
         }
-        for (dataset, calendar) in calendars::ALL {
-            if wants(dataset) {
+        for (source, calendar) in calendars::ALL {
+            if follows(source) {
                 calendars::follow(&mut asking, calendar, symbols).await?;
             }
         }

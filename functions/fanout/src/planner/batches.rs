@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use findata_domain::{
     Symbol,
-    catalog::{self, Requests},
+    catalog::{self, Dataset, Requests},
 };
 use findata_pipeline::{
     freshness::FetchLog,
@@ -21,16 +21,16 @@ const SYMBOLS_PER_QUOTES: usize = 100;
 
 /// Adds the quotes that tell price and market cap of every known symbol to which a new bar comes, whichever way.
 pub(super) fn quotes(planned: &mut Planned, fetch_log: &FetchLog, now: DateTime<Utc>) {
-    let Some(dataset) = catalog::dataset("quotes") else { return };
+    let dataset = catalog::QUOTES;
     let bars = std::mem::take(&mut planned.quoted);
     let by_quote: BTreeSet<Symbol> = bars.iter().filter_map(|task| task.symbol.clone()).collect();
-    let by_itself = |name: &str| -> BTreeSet<&Symbol> {
-        let tasks = planned.tasks.iter().filter(|task| task.dataset.name == name);
+    let by_itself = |dataset: &Dataset| -> BTreeSet<&Symbol> {
+        let tasks = planned.tasks.iter().filter(|task| task.dataset == dataset);
         tasks.filter_map(|task| task.symbol.as_ref()).collect()
     };
     // A profile of today tells the same, and an index has no market cap.
     let mut asked: BTreeSet<Symbol> =
-        by_itself("prices").difference(&by_itself("profile")).map(|symbol| (*symbol).clone()).collect();
+        by_itself(catalog::PRICES).difference(&by_itself(catalog::PROFILE)).map(|symbol| (*symbol).clone()).collect();
     asked.retain(|symbol| !symbol.as_str().starts_with('^') && !change_driven::quotes_refused(symbol, fetch_log, now));
     asked.extend(by_quote);
     if asked.is_empty() {
@@ -58,7 +58,7 @@ pub fn quotes_together(planned: &mut Planned) {
     let mut bars = HashMap::new();
     for task in tasks {
         // One bar a quote; other parts of a series stay calls of their own.
-        if task.dataset.name == "prices" && asked.contains(&task.symbol) && !bars.contains_key(&task.symbol) {
+        if task.dataset == catalog::PRICES && asked.contains(&task.symbol) && !bars.contains_key(&task.symbol) {
             bars.insert(task.symbol.clone(), task);
         } else {
             planned.tasks.push(task);

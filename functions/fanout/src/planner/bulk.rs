@@ -46,7 +46,7 @@ pub fn choose(
     for (name, account) in &mut planned.datasets {
         let Some(dataset) = findata_domain::catalog::dataset(name) else { continue };
         let recently = |endpoint| refused.get(endpoint).is_some_and(|at| now - *at < REFUSED);
-        if bulk::endpoint(dataset).is_none_or(recently) {
+        if dataset.bulk.is_none_or(|bulk| recently(bulk.endpoint)) {
             continue;
         }
         let fewer = Kind::ALL.into_iter().filter(|kind| {

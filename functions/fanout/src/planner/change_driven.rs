@@ -7,7 +7,7 @@
 use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, Utc};
 use findata_domain::{
     Symbol,
-    catalog::{self, Dataset},
+    catalog::{self, ChangeSource, Dataset},
     hash, nyse_calendar,
 };
 use findata_pipeline::{
@@ -54,12 +54,13 @@ pub(super) fn decide(
     let symbol = task.symbol.as_ref()?;
     let question = Question { symbol, subject: symbol.as_str(), asked_at: known.fetched_at };
     let calendar = |feed: &ChangeFeed| feed.verdict(&question, CALENDAR_FRESH, CALENDAR_AHEAD, now);
-    let told = match dataset.name {
-        "profile" if is_turn(symbol, known.fetched_at, PROFILE_TURN, now) => return None,
-        "profile" => return Some(Decision::Skip(WAITS)),
-        "dividends" => calendar(&market.news.dividends),
-        "splits" => calendar(&market.news.splits),
-        _ => return statements(symbol, &task.subject(), cadence?, known, market, now),
+    let told = match dataset.change_feed {
+        Some(ChangeSource::Quotes) if is_turn(symbol, known.fetched_at, PROFILE_TURN, now) => return None,
+        Some(ChangeSource::Quotes) => return Some(Decision::Skip(WAITS)),
+        Some(ChangeSource::DividendCalendar) => calendar(&market.news.dividends),
+        Some(ChangeSource::SplitCalendar) => calendar(&market.news.splits),
+        Some(ChangeSource::Filings) => return statements(symbol, &task.subject(), cadence?, known, market, now),
+        None => return None,
     };
     match told {
         Verdict::Changed => Some(Decision::Fetch("the market's calendar tells of it")),
@@ -148,7 +149,7 @@ pub(super) fn comes_with_a_quote(
     if quotes_refused(symbol, fetch_log, now) {
         return None;
     }
-    let known = fetch_log.entry(catalog::dataset("prices")?, symbol.as_str())?;
+    let known = fetch_log.entry(catalog::PRICES, symbol.as_str())?;
     let days = known.days?;
     let newest = days.newest?;
     let today = nyse_calendar::new_york_date(now);
@@ -164,7 +165,7 @@ pub(super) fn comes_with_a_quote(
 
 /// Whether FMP refused a symbol's quote lately.
 pub(super) fn quotes_refused(symbol: &Symbol, fetch_log: &FetchLog, now: DateTime<Utc>) -> bool {
-    let known = catalog::dataset("quotes").and_then(|dataset| fetch_log.entry(dataset, symbol.as_str()));
+    let known = fetch_log.entry(catalog::QUOTES, symbol.as_str());
     known.is_some_and(|quote| quote.refused && now - quote.fetched_at < Duration::days(1))
 }
 

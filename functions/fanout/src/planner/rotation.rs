@@ -26,8 +26,9 @@ pub(super) fn days(dataset: &Dataset) -> Option<u32> {
 
 /// What is known of a symbol's quarters, without which there are no figures of ours to compare.
 pub(super) fn quarters<'a>(fetch_log: &'a FetchLog, symbol: &Symbol) -> Option<&'a Entry> {
-    let dataset = catalog::dataset("income_statement")?;
-    fetch_log.entry(dataset, &format!("{symbol}:{}", Cadence::Quarter.as_str())).filter(|entry| !entry.empty)
+    fetch_log
+        .entry(catalog::INCOME_STATEMENT, &format!("{symbol}:{}", Cadence::Quarter.as_str()))
+        .filter(|entry| !entry.empty)
 }
 
 /// Whether it is a symbol's turn.

@@ -1,7 +1,10 @@
-//! The one place that says what a dataset is. Requests, stage keys, raw and staging tables, freshness and
-//! the documentation follow from an entry here; adding a dataset is adding an entry.
+//! The dataset catalog: the one declaration of every FMP dataset.
+//!
+//! Requests, keys on the stage, `raw` and `staging` tables, freshness and the data dictionary are derived from an
+//! entry here. To add a dataset, add an entry to `datasets.rs`.
 
 mod column;
+mod datasets;
 mod market;
 mod reconciled;
 mod statements;
@@ -10,25 +13,49 @@ use chrono::Duration;
 
 pub use column::{Column, DERIVED, Kind};
 use column::{boolean, date, decimal, derived_date, derived_instant, derived_text, double, integer, text};
+pub use datasets::{
+    BALANCE_SHEET, CASH_FLOW, CATALOG, DIVIDENDS, INCOME_STATEMENT, PRICES, PROFILE, QUOTES, SHARES_FLOAT,
+    SP500_CONSTITUENTS,
+};
 
-/// One endpoint's rows: one raw table, one staging table, one folder of the stage.
+/// The rows of one FMP endpoint: one raw table, one staging table, one folder on the stage.
+///
+/// Two datasets are equal if their names are.
 #[derive(Debug)]
 pub struct Dataset {
     /// Name of the dataset, of its folder on the stage and of its tables in `raw` and `staging`.
     pub name: &'static str,
     /// Path after `/stable/`.
     pub endpoint: &'static str,
-    /// How its requests are made.
+    /// How requests select rows.
     pub requests: Requests,
-    /// Natural key: the columns that name a row.
+    /// Natural key: the columns that identify a row.
     pub key: &'static [&'static str],
-    /// What becomes of an older row with the same key.
+    /// Column that dates a row: session, period end, ex-date. `None` for undated rows.
+    pub date_column: Option<&'static str>,
+    /// What happens to an older row with the same key.
     pub history: History,
     /// The typed columns, in the order of the staging table.
     pub columns: &'static [Column],
     /// How long an answer counts as fresh.
     pub freshness: Freshness,
-    /// Typical bytes of one row on the wire, gzipped, for the estimate in `plan`.
+    /// An answer holds all rows of its symbol (or of the market), so a stored row that it lacks was withdrawn.
+    pub complete_answer: bool,
+    /// Rows at which FMP silently drops the oldest ones: an answer this long may be incomplete.
+    pub row_limit: Option<usize>,
+    /// Bulk file with the same rows for all companies.
+    pub bulk: Option<BulkFile>,
+    /// Where changes are announced, so that an unchanged symbol needs no call.
+    pub change_feed: Option<ChangeSource>,
+    /// An empty answer means that FMP does not know the symbol.
+    pub empty_if_unknown: bool,
+    /// Requested only as a consequence of another answer, never planned by default.
+    pub follow_up: bool,
+    /// Rows are events that change the basis of FMP's price history on their `date_column`.
+    pub adjusts_prices: bool,
+    /// Plausibility rules for its rows.
+    pub checks: RowChecks,
+    /// Typical bytes of one row on the wire, gzipped; `plan` estimates traffic with it.
     pub row_bytes: u64,
     /// What it holds, in one sentence.
     pub about: &'static str,
@@ -42,25 +69,25 @@ impl PartialEq for Dataset {
 
 impl Eq for Dataset {}
 
-/// How a dataset is asked for.
+/// How requests for a dataset select rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Requests {
-    /// Once for the whole market: no symbol.
+    /// One request for the whole market, without a symbol.
     Market,
-    /// Once a symbol.
+    /// One request per symbol.
     Symbol,
-    /// Once for many symbols (`symbols=A,B`).
+    /// One request for many symbols (`symbols=A,B`).
     Symbols,
-    /// Once a symbol and cadence (`period=annual|quarter`, `limit=N`).
+    /// One request per symbol and cadence (`period=annual|quarter`, `limit=N`).
     Statement,
-    /// A symbol's days (`from`, `to`), in windows that cannot reach FMP's cut at 5,000 rows.
+    /// One request per symbol and range of days (`from`, `to`); ranges stay below [`Dataset::row_limit`].
     Days,
 }
 
-/// What becomes of an older row with the same key.
+/// What happens to an older row with the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum History {
-    /// Every distinct version stays, append-only.
+    /// Every distinct version is kept; the table is append-only.
     Versions,
     /// The newest row replaces it.
     Current,
@@ -71,19 +98,56 @@ pub enum History {
 pub enum Freshness {
     /// For a fixed time after it was fetched.
     For(Duration),
-    /// Until the next close. Only closed sessions are asked for, so a bar is never half a day's.
+    /// Until the next close. Only closed sessions are requested, so a bar never covers half a day.
     UntilNextClose,
-    /// For a fixed time where a run asks for it; other runs ask for it in turn: once in so many days, on a day of the
-    /// symbol's own, so that a day asks for its share of the universe.
+    /// Runs that request the dataset explicitly use a fixed time. All other runs fetch it in rotation: every `days`
+    /// days, on a day derived from the symbol, so that each day fetches an equal share of the universe.
     Rotating {
-        /// How long an answer counts as fresh where a run asks.
-        asked: Duration,
-        /// Days from one turn to the next.
+        /// How long an answer counts as fresh in a run that requests the dataset.
+        on_request: Duration,
+        /// Days between two fetches in rotation.
         days: u32,
     },
 }
 
-/// Columns that every staging table carries after its own: where a row came from and when it was seen.
+/// A bulk endpoint: one file holds the rows of all companies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkFile {
+    /// Path after `/stable/`.
+    pub endpoint: &'static str,
+    /// Fields that the per-symbol endpoint has and the file lacks: their columns stay NULL.
+    pub absent: &'static [&'static str],
+}
+
+/// Where changes of a dataset are announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeSource {
+    /// Quotes and bars carry the fields that change daily; the rest is refetched in rotation.
+    Quotes,
+    /// FMP's calendar of dividends.
+    DividendCalendar,
+    /// FMP's calendar of splits.
+    SplitCalendar,
+    /// SEC filings, and the earnings calendar for companies that file elsewhere.
+    Filings,
+}
+
+/// The plausibility rules for a dataset's rows. Amounts are range-checked in every dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowChecks {
+    /// No further rule.
+    Amounts,
+    /// Positive prices, high not below low, no negative volume.
+    Bars,
+    /// Positive numerator and denominator.
+    Splits,
+    /// No negative dividend.
+    Dividends,
+    /// A known period label, and the range of statement amounts.
+    Statements,
+}
+
+/// Columns that every staging table has after its own: where a row came from and when it was fetched.
 pub const LINEAGE: &[(&str, Kind)] = &[
     ("row_hash", Kind::Text),
     ("observed_at", Kind::Instant),
@@ -92,143 +156,7 @@ pub const LINEAGE: &[(&str, Kind)] = &[
     ("source_row", Kind::Integer),
 ];
 
-/// Every dataset, in the order in which a plan lists them.
-pub const CATALOG: &[Dataset] = &[
-    Dataset {
-        name: "profile",
-        endpoint: "profile",
-        requests: Requests::Symbol,
-        key: &["symbol"],
-        history: History::Current,
-        columns: market::PROFILE,
-        freshness: Freshness::For(Duration::days(1)),
-        row_bytes: 1_000,
-        about: "Company name, sector, listing, currency, newest price and market cap.",
-    },
-    Dataset {
-        name: "prices",
-        endpoint: "historical-price-eod/full",
-        requests: Requests::Days,
-        key: &["symbol", "price_date"],
-        history: History::Current,
-        columns: market::PRICES,
-        freshness: Freshness::UntilNextClose,
-        row_bytes: 45,
-        about: "Daily bars, split-adjusted as of the day of receipt.",
-    },
-    Dataset {
-        name: "income_statement",
-        endpoint: "income-statement",
-        requests: Requests::Statement,
-        key: &["symbol", "period_type", "fiscal_date"],
-        history: History::Versions,
-        columns: statements::INCOME_STATEMENT,
-        freshness: Freshness::For(Duration::hours(6)),
-        row_bytes: 260,
-        about: "Income statements, annual and quarterly.",
-    },
-    Dataset {
-        name: "balance_sheet",
-        endpoint: "balance-sheet-statement",
-        requests: Requests::Statement,
-        key: &["symbol", "period_type", "fiscal_date"],
-        history: History::Versions,
-        columns: statements::BALANCE_SHEET,
-        freshness: Freshness::For(Duration::hours(6)),
-        row_bytes: 420,
-        about: "Balance sheets, annual and quarterly.",
-    },
-    Dataset {
-        name: "cash_flow",
-        endpoint: "cash-flow-statement",
-        requests: Requests::Statement,
-        key: &["symbol", "period_type", "fiscal_date"],
-        history: History::Versions,
-        columns: statements::CASH_FLOW,
-        freshness: Freshness::For(Duration::hours(6)),
-        row_bytes: 360,
-        about: "Cash-flow statements, annual and quarterly.",
-    },
-    Dataset {
-        name: "dividends",
-        endpoint: "dividends",
-        requests: Requests::Symbol,
-        key: &["symbol", "ex_date"],
-        history: History::Current,
-        columns: market::DIVIDENDS,
-        freshness: Freshness::For(Duration::days(1)),
-        row_bytes: 40,
-        about: "Dividend events by ex-date, as declared and split-adjusted.",
-    },
-    Dataset {
-        name: "splits",
-        endpoint: "splits",
-        requests: Requests::Symbol,
-        key: &["symbol", "split_date"],
-        history: History::Current,
-        columns: market::SPLITS,
-        freshness: Freshness::For(Duration::days(1)),
-        row_bytes: 150,
-        about: "Split events.",
-    },
-    Dataset {
-        name: "shares_float",
-        endpoint: "shares-float",
-        requests: Requests::Symbol,
-        key: &["symbol"],
-        history: History::Current,
-        columns: market::SHARES_FLOAT,
-        freshness: Freshness::For(Duration::days(1)),
-        row_bytes: 200,
-        about: "Shares outstanding; asked only where a profile has no market cap.",
-    },
-    Dataset {
-        name: "quotes",
-        endpoint: "batch-quote",
-        requests: Requests::Symbols,
-        key: &["symbol"],
-        history: History::Current,
-        columns: market::QUOTES,
-        freshness: Freshness::UntilNextClose,
-        row_bytes: 120,
-        about: "The newest price and market cap, a hundred symbols a call; asked where calls are limited, for what a profile and a bar of one's own would tell.",
-    },
-    Dataset {
-        name: "sp500_constituents",
-        endpoint: "sp500-constituent",
-        requests: Requests::Market,
-        key: &["symbol"],
-        history: History::Current,
-        columns: market::SP500_CONSTITUENTS,
-        freshness: Freshness::For(Duration::days(1)),
-        row_bytes: 80,
-        about: "Today's members of the S&P 500.",
-    },
-    Dataset {
-        name: "ratios_ttm",
-        endpoint: "ratios-ttm",
-        requests: Requests::Symbol,
-        key: &["symbol"],
-        history: History::Current,
-        columns: reconciled::RATIOS_TTM,
-        freshness: Freshness::Rotating { asked: Duration::days(1), days: 90 },
-        row_bytes: 1_500,
-        about: "FMP's own ratios of the last twelve months, to reconcile with; undated, so of the day they were fetched.",
-    },
-    Dataset {
-        name: "key_metrics_ttm",
-        endpoint: "key-metrics-ttm",
-        requests: Requests::Symbol,
-        key: &["symbol"],
-        history: History::Current,
-        columns: reconciled::KEY_METRICS_TTM,
-        freshness: Freshness::Rotating { asked: Duration::days(1), days: 90 },
-        row_bytes: 1_200,
-        about: "FMP's own key metrics of the last twelve months, to reconcile with; undated, so of the day they were fetched.",
-    },
-];
-
-/// The dataset of that name; FMP's endpoint and hyphens for underscores are understood too.
+/// Finds a dataset by its name or FMP's endpoint; hyphens may replace underscores.
 pub fn dataset(name: &str) -> Option<&'static Dataset> {
     let wanted = name.trim().replace('-', "_");
     CATALOG.iter().find(|d| d.name == wanted || d.endpoint.replace('-', "_") == wanted)
@@ -246,11 +174,22 @@ mod tests {
         for dataset in CATALOG {
             let columns: BTreeSet<_> = dataset.columns.iter().map(|c| c.name).collect();
             assert_eq!(columns.len(), dataset.columns.len(), "{}", dataset.name);
-            for key in dataset.key {
+            for key in dataset.key.iter().chain(&dataset.date_column) {
                 assert!(dataset.columns.iter().any(|c| c.name == *key && c.required), "{}.{key}", dataset.name);
             }
             for (name, _) in LINEAGE {
                 assert!(!columns.contains(name), "{}.{name}", dataset.name);
+            }
+        }
+    }
+
+    #[test]
+    fn fields_that_need_a_date_or_a_column_have_it() {
+        for dataset in CATALOG {
+            let needs_date = dataset.adjusts_prices || matches!(dataset.requests, Requests::Statement | Requests::Days);
+            assert!(!needs_date || dataset.date_column.is_some(), "{}", dataset.name);
+            for absent in dataset.bulk.iter().flat_map(|bulk| bulk.absent) {
+                assert!(dataset.columns.iter().any(|c| c.field == *absent), "{}.{absent}", dataset.name);
             }
         }
     }
@@ -261,7 +200,7 @@ mod tests {
         let mut seen = BTreeSet::new();
         for dataset in CATALOG.iter().filter(|d| d.requests == Requests::Statement) {
             for column in dataset.columns.iter().filter(|c| !header.contains(&c.name) && !c.derived()) {
-                assert!(seen.insert(column.name), "{} stands twice", column.name);
+                assert!(seen.insert(column.name), "two statements have a column {}", column.name);
             }
         }
     }

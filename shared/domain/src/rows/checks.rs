@@ -1,7 +1,7 @@
 //! Rows that cannot be true, whatever their types.
 
 use crate::{
-    catalog::{Column, Dataset, Kind},
+    catalog::{Column, Dataset, Kind, RowChecks},
     decimal,
 };
 
@@ -20,14 +20,14 @@ const MOST_PER_SHARE: &str = "1000000000000";
 fn out_of_range(dataset: &Dataset, row: &Row<'_>) -> Option<String> {
     let too_large = |(column, value): (&Column, &Option<String>)| {
         let value = value.as_deref()?;
-        let most = match (dataset.name, column.name) {
+        let most = match (dataset.checks, column.name) {
             (_, name) if column.kind != Kind::Decimal || name == "market_cap" => return None,
             (
                 _,
                 "shares_outstanding" | "shares_outstanding_diluted" | "outstanding_shares" | "float_shares" | "volume",
             ) => MOST_SHARES,
-            ("income_statement", "eps" | "eps_diluted") => MOST_PER_SHARE,
-            ("income_statement" | "balance_sheet" | "cash_flow", _) => MOST_MONEY,
+            (RowChecks::Statements, "eps" | "eps_diluted") => MOST_PER_SHARE,
+            (RowChecks::Statements, _) => MOST_MONEY,
             _ => MOST_PER_SHARE,
         };
         let digits = value.trim_start_matches('-');
@@ -50,8 +50,8 @@ pub(super) fn impossible(dataset: &Dataset, row: &Row<'_>, asked: Option<&str>) 
     if let Some(why) = out_of_range(dataset, row) {
         return Some(why);
     }
-    match dataset.name {
-        "prices" => {
+    match dataset.checks {
+        RowChecks::Bars => {
             let prices = ["open_price", "high_price", "low_price", "close_price"];
             if let Some(bad) = prices.into_iter().find(|p| not_positive(p)) {
                 return Some(format!("price_not_positive: {bad} {}", value(bad).unwrap_or_default()));
@@ -63,14 +63,16 @@ pub(super) fn impossible(dataset: &Dataset, row: &Row<'_>, asked: Option<&str>) 
             }
             value("volume").filter(|v| v.starts_with('-')).map(|v| format!("negative_volume: {v}"))
         }
-        "splits" => (not_positive("numerator") || not_positive("denominator"))
+        RowChecks::Splits => (not_positive("numerator") || not_positive("denominator"))
             .then(|| "split_not_positive: numerator and denominator must be above zero".into()),
-        "dividends" => value("dividend").filter(|v| v.starts_with('-')).map(|v| format!("negative_dividend: {v}")),
-        "income_statement" | "balance_sheet" | "cash_flow" => {
+        RowChecks::Dividends => {
+            value("dividend").filter(|v| v.starts_with('-')).map(|v| format!("negative_dividend: {v}"))
+        }
+        RowChecks::Statements => {
             let period = value("period_type").unwrap_or_default();
             (!PERIODS.contains(&period))
                 .then(|| format!("unknown_period: {:?}", period.chars().take(20).collect::<String>()))
         }
-        _ => None,
+        RowChecks::Amounts => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use findata_domain::catalog::{CATALOG, Requests};
 
-use findata_models::{Column, Model, TABLES, columns};
+use findata_models::{Model, TABLES, TableColumn, columns};
 
 use crate::formulas::{
     Formula, Lineage, Origin, growth_lines, label, market_formula, market_lines, market_rule, null_reason_rule,
@@ -92,7 +92,7 @@ pub fn describe(table: &str) -> Vec<Entry> {
     all.map(|column| entry(fact, &column)).collect()
 }
 
-fn entry(fact: &str, column: &Column) -> Entry {
+fn entry(fact: &str, column: &TableColumn) -> Entry {
     let parts = column.about.and_then(|about| about.split_once("; ")).filter(|(unit, _)| UNITS.contains(unit));
     let (own_unit, comment) = match parts {
         Some((unit, about)) => (Some(unit), Some(about)),

@@ -51,15 +51,32 @@ pub trait Warehouse: Send {
 /// Runs statements as one transaction.
 ///
 /// # Errors
-/// The first statement's that failed; nothing of the transaction is left then.
+/// The error of the first statement that failed; the transaction is then rolled back.
 pub async fn in_transaction(warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
     warehouse.execute("begin transaction").await?;
+    execute_and_commit(warehouse, statements).await
+}
+
+/// Runs statements in the open transaction and commits it.
+///
+/// # Errors
+/// As for [`in_transaction`].
+pub async fn execute_and_commit(warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
     for statement in statements {
-        if let Err(error) = warehouse.execute(statement).await {
-            // The session may be gone with the transaction; the first error is the one to tell.
-            let _ = warehouse.execute("rollback").await;
-            return Err(error);
-        }
+        let executed = warehouse.execute(statement).await;
+        roll_back_on_error(warehouse, executed).await?;
     }
     warehouse.execute("commit").await.map(|_| ())
+}
+
+/// Rolls back the open transaction if `result` is an error. Returns `result`.
+///
+/// # Errors
+/// That of `result`.
+pub async fn roll_back_on_error<T>(warehouse: &mut impl Warehouse, result: Result<T>) -> Result<T> {
+    if result.is_err() {
+        // The rollback fails too if the session is gone; the first error explains why.
+        let _ = warehouse.execute("rollback").await;
+    }
+    result
 }

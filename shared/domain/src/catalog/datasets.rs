@@ -1,0 +1,213 @@
+//! The entries of the catalog.
+
+use chrono::Duration;
+
+use super::{BulkFile, ChangeSource, Dataset, Freshness, History, Requests, RowChecks, market, reconciled, statements};
+
+/// Defaults: one undated row per symbol, replaced by the newest answer.
+const SNAPSHOT: Dataset = Dataset {
+    name: "",
+    endpoint: "",
+    requests: Requests::Symbol,
+    key: &["symbol"],
+    date_column: None,
+    history: History::Current,
+    columns: &[],
+    freshness: Freshness::For(Duration::days(1)),
+    complete_answer: false,
+    row_limit: None,
+    bulk: None,
+    change_feed: None,
+    empty_if_unknown: false,
+    follow_up: false,
+    adjusts_prices: false,
+    checks: RowChecks::Amounts,
+    row_bytes: 0,
+    about: "",
+};
+
+/// Defaults for the three statements.
+const STATEMENT: Dataset = Dataset {
+    requests: Requests::Statement,
+    key: &["symbol", "period_type", "fiscal_date"],
+    date_column: Some("fiscal_date"),
+    history: History::Versions,
+    freshness: Freshness::For(Duration::hours(6)),
+    change_feed: Some(ChangeSource::Filings),
+    checks: RowChecks::Statements,
+    ..SNAPSHOT
+};
+
+/// Every dataset, in the order in which a plan lists them.
+pub const CATALOG: &[Dataset] = &[
+    Dataset {
+        name: "profile",
+        endpoint: "profile",
+        columns: market::PROFILE,
+        bulk: Some(BulkFile { endpoint: "profile-bulk", absent: &[] }),
+        change_feed: Some(ChangeSource::Quotes),
+        empty_if_unknown: true,
+        row_bytes: 1_000,
+        about: "Company name, sector, listing, currency, newest price and market cap.",
+        ..SNAPSHOT
+    },
+    Dataset {
+        name: "prices",
+        endpoint: "historical-price-eod/full",
+        requests: Requests::Days,
+        key: &["symbol", "price_date"],
+        date_column: Some("price_date"),
+        columns: market::PRICES,
+        freshness: Freshness::UntilNextClose,
+        row_limit: Some(5_000),
+        bulk: Some(BulkFile { endpoint: "eod-bulk", absent: &["change", "changePercent", "vwap"] }),
+        checks: RowChecks::Bars,
+        row_bytes: 45,
+        about: "Daily bars, split-adjusted as of the day they were fetched.",
+        ..SNAPSHOT
+    },
+    Dataset {
+        name: "income_statement",
+        endpoint: "income-statement",
+        columns: statements::INCOME_STATEMENT,
+        bulk: Some(BulkFile { endpoint: "income-statement-bulk", absent: &[] }),
+        row_bytes: 260,
+        about: "Income statements, annual and quarterly.",
+        ..STATEMENT
+    },
+    Dataset {
+        name: "balance_sheet",
+        endpoint: "balance-sheet-statement",
+        columns: statements::BALANCE_SHEET,
+        bulk: Some(BulkFile { endpoint: "balance-sheet-statement-bulk", absent: &[] }),
+        row_bytes: 420,
+        about: "Balance sheets, annual and quarterly.",
+        ..STATEMENT
+    },
+    Dataset {
+        name: "cash_flow",
+        endpoint: "cash-flow-statement",
+        columns: statements::CASH_FLOW,
+        bulk: Some(BulkFile { endpoint: "cash-flow-statement-bulk", absent: &[] }),
+        row_bytes: 360,
+        about: "Cash-flow statements, annual and quarterly.",
+        ..STATEMENT
+    },
+    Dataset {
+        name: "dividends",
+        endpoint: "dividends",
+        key: &["symbol", "ex_date"],
+        date_column: Some("ex_date"),
+        columns: market::DIVIDENDS,
+        complete_answer: true,
+        change_feed: Some(ChangeSource::DividendCalendar),
+        adjusts_prices: true,
+        checks: RowChecks::Dividends,
+        row_bytes: 40,
+        about: "Dividends by ex-date, as declared and split-adjusted.",
+        ..SNAPSHOT
+    },
+    Dataset {
+        name: "splits",
+        endpoint: "splits",
+        key: &["symbol", "split_date"],
+        date_column: Some("split_date"),
+        columns: market::SPLITS,
+        complete_answer: true,
+        change_feed: Some(ChangeSource::SplitCalendar),
+        adjusts_prices: true,
+        checks: RowChecks::Splits,
+        row_bytes: 150,
+        about: "Stock splits.",
+        ..SNAPSHOT
+    },
+    Dataset {
+        name: "shares_float",
+        endpoint: "shares-float",
+        columns: market::SHARES_FLOAT,
+        follow_up: true,
+        row_bytes: 200,
+        about: "Shares outstanding; requested only for a company whose profile has no market cap.",
+        ..SNAPSHOT
+    },
+    Dataset {
+        name: "quotes",
+        endpoint: "batch-quote",
+        requests: Requests::Symbols,
+        columns: market::QUOTES,
+        freshness: Freshness::UntilNextClose,
+        row_bytes: 120,
+        about: "The newest price and market cap, a hundred symbols per call; where calls are limited, quotes replace \
+                one profile and one price call per symbol.",
+        ..SNAPSHOT
+    },
+    Dataset {
+        name: "sp500_constituents",
+        endpoint: "sp500-constituent",
+        requests: Requests::Market,
+        columns: market::SP500_CONSTITUENTS,
+        complete_answer: true,
+        row_bytes: 80,
+        about: "Current members of the S&P 500.",
+        ..SNAPSHOT
+    },
+    Dataset {
+        name: "ratios_ttm",
+        endpoint: "ratios-ttm",
+        columns: reconciled::RATIOS_TTM,
+        freshness: Freshness::Rotating { on_request: Duration::days(1), days: 90 },
+        row_bytes: 1_500,
+        about: "FMP's own trailing-twelve-month ratios, for reconciliation; FMP does not date them, so they count as \
+                of the day they were fetched.",
+        ..SNAPSHOT
+    },
+    Dataset {
+        name: "key_metrics_ttm",
+        endpoint: "key-metrics-ttm",
+        columns: reconciled::KEY_METRICS_TTM,
+        freshness: Freshness::Rotating { on_request: Duration::days(1), days: 90 },
+        row_bytes: 1_200,
+        about: "FMP's own trailing-twelve-month key metrics, for reconciliation; FMP does not date them, so they count \
+                as of the day they were fetched.",
+        ..SNAPSHOT
+    },
+];
+
+/// Company profiles.
+pub const PROFILE: &Dataset = named("profile");
+/// Daily bars.
+pub const PRICES: &Dataset = named("prices");
+/// Income statements.
+pub const INCOME_STATEMENT: &Dataset = named("income_statement");
+/// Balance sheets.
+pub const BALANCE_SHEET: &Dataset = named("balance_sheet");
+/// Cash-flow statements.
+pub const CASH_FLOW: &Dataset = named("cash_flow");
+/// Dividends.
+pub const DIVIDENDS: &Dataset = named("dividends");
+/// Shares outstanding.
+pub const SHARES_FLOAT: &Dataset = named("shares_float");
+/// Batch quotes.
+pub const QUOTES: &Dataset = named("quotes");
+/// Members of the S&P 500.
+pub const SP500_CONSTITUENTS: &Dataset = named("sp500_constituents");
+
+/// The entry with a name; a name that the catalog lacks does not compile.
+const fn named(name: &str) -> &'static Dataset {
+    let mut i = 0;
+    while i < CATALOG.len() {
+        if is_same(CATALOG[i].name.as_bytes(), name.as_bytes()) {
+            return &CATALOG[i];
+        }
+        i += 1;
+    }
+    panic!("the catalog has no such dataset")
+}
+
+const fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
+}
