@@ -1,9 +1,10 @@
-//! Circuit breakers: an endpoint that keeps failing is not called, except for a probe now and then, until it answers.
+//! Circuit breakers: an endpoint that keeps failing is not called, except for a probe now and then,
+//! until it answers.
 //!
-//! Each endpoint has its own breaker. It counts failures that are worth a retry and that the endpoint itself causes:
-//! server errors, damaged bodies, silence. While it is open, only probes cost calls. At first, calls wait for the probes,
-//! about as long as the attempts of one call take, so that a short outage fails no task. After that they fail at once
-//! and nothing is retried.
+//! Each endpoint has its own breaker. It counts failures that are worth a retry and that the
+//! endpoint itself causes: server errors, damaged bodies, silence. While it is open, only probes
+//! cost calls. At first, calls wait for the probes, about as long as the attempts of one call take,
+//! so that a short outage fails no task. After that they fail at once and nothing is retried.
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,8 @@ use tokio::sync::Notify;
 
 use super::failure::Failure;
 
-/// Failures in a row that open a breaker: all attempts of two calls, so that one broken symbol does not open it.
+/// Failures in a row that open a breaker: all attempts of two calls, so that one broken symbol does
+/// not open it.
 pub(super) const FAILURES: u32 = 10;
 /// Time from opening to the first probe. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -52,7 +54,8 @@ struct Breaker {
 #[derive(Debug)]
 struct Open {
     since: Instant,
-    /// The current pause. When it ends, the next probe starts even if the last one has not returned.
+    /// The current pause. When it ends, the next probe starts even if the last one has not
+    /// returned.
     pause: Duration,
     until: Instant,
 }
@@ -67,7 +70,8 @@ impl Breaker {
     fn ask(&mut self, endpoint: &str, now: Instant) -> Result<Admission, Failure> {
         let Some(open) = &mut self.open else { return Ok(Admission::Go { probe: false }) };
         if now >= open.until + PATIENCE {
-            // Nobody asked for so long that the state is out of date. Start again as if just opened.
+            // Nobody asked for so long that the state is out of date. Start again as if just
+            // opened.
             *open = Open::at(now);
             return Ok(Admission::Go { probe: true });
         }
@@ -131,7 +135,8 @@ impl Breakers {
     /// Waits until a call may be made. Returns whether it is a probe.
     ///
     /// # Errors
-    /// `Transient`, with the time to the next probe, if the breaker is open and waiting no longer helps.
+    /// `Transient`, with the time to the next probe, if the breaker is open and waiting no longer
+    /// helps.
     pub(super) async fn admit(&self, endpoint: &str) -> Result<bool, Failure> {
         loop {
             match self.ask(endpoint, Instant::now())? {
@@ -175,7 +180,7 @@ impl Breakers {
                 let was_open = breaker.open.is_some();
                 breaker.failed(failure.to_string(), now);
                 if breaker.open.is_some() && !was_open {
-                    tracing::warn!(endpoint, reason = %failure, "the endpoint keeps failing and is left alone for a while");
+                    tracing::warn!(endpoint, reason = %failure, "the endpoint keeps failing: calls pause");
                 }
             }
             // An endpoint that rejects a request works too.
@@ -188,8 +193,9 @@ impl Breakers {
         }
     }
 
-    /// Whether so many calls have gone unanswered for so long that FMP or the network must be down, not just an endpoint.
-    /// If only one endpoint is silent, this holds only as long as no other has answered.
+    /// Whether so many calls have gone unanswered for so long that FMP or the network must be down,
+    /// not just an endpoint. If only one endpoint is silent, this holds only as long as no other
+    /// has answered.
     pub(super) fn nobody_answers(&self, now: Instant) -> bool {
         let all = self.all();
         all.silence.as_ref().is_some_and(|silence| {

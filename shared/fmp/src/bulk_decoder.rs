@@ -1,4 +1,5 @@
-//! Streaming decoder for bulk files: size-bounded gunzip, detection of bodies that are not CSV, and CSV parsing.
+//! Streaming decoder for bulk files: size-bounded gunzip, detection of bodies that are not CSV, and
+//! CSV parsing.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,5 @@
-//! The FMP client: its settings, its life cycle and its key. `call` makes single calls, `bulk` downloads bulk files.
+//! The FMP client: its settings, its life cycle and its key. `call` makes single calls, `bulk`
+//! downloads bulk files.
 
 mod bulk;
 mod call;
@@ -44,8 +45,8 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// The deadline of an invocation that ends at `ends`. It reserves a fifth of the time: the last minute of five is
-    /// for calls in flight and for landing.
+    /// The deadline of an invocation that ends at `ends`. It reserves a fifth of the time: the last
+    /// minute of five is for calls in flight and for landing.
     pub fn before(ends: Instant, now: Instant) -> Self {
         let left = ends.saturating_duration_since(now);
         Deadline { begin: ends - left / 5, wait: ends - left / 8 }
@@ -65,8 +66,8 @@ pub struct ClientSettings {
     pub bytes: Option<u64>,
     /// Most calls in flight.
     pub in_flight: usize,
-    /// First cooldown after FMP reports that the call limit is reached. Each further one is twice as long, up to
-    /// thirty times.
+    /// First cooldown after FMP reports that the call limit is reached. Each further one is twice
+    /// as long, up to thirty times.
     pub limit_pause: Duration,
     /// Interval between two bulk calls with the same key.
     pub bulk_pause: Duration,
@@ -78,7 +79,8 @@ pub type ReadKey = Box<dyn Fn() -> BoxFuture<'static, Result<SecretString>> + Se
 /// A client for one run, or for a Lambda environment that works for many runs in turn.
 pub struct Fmp {
     transport: Transport,
-    /// Has longer timeouts, because bulk files start later and take longer. Created for the first bulk file.
+    /// Has longer timeouts, because bulk files start later and take longer. Created for the first
+    /// bulk file.
     bulk_transport: OnceLock<Transport>,
     bulk_pause: Duration,
     key: Mutex<HeaderValue>,
@@ -98,7 +100,8 @@ pub struct Fmp {
 }
 
 impl Fmp {
-    /// Creates a client without making a call. Its rate limit is its own until [`Fmp::sharing`] shares it.
+    /// Creates a client without making a call. Its rate limit is its own until [`Fmp::sharing`]
+    /// shares it.
     ///
     /// # Errors
     /// `Config` for an invalid address or key.
@@ -178,8 +181,8 @@ impl Fmp {
         self.per_minute
     }
 
-    /// Halts the client after a failure that every other call would share, and tells the other users of the key if it
-    /// is theirs too.
+    /// Halts the client after a failure that every other call would share, and tells the other
+    /// users of the key if it is theirs too.
     async fn halt_if_needed(&self, failure: &Failure) {
         if failure.ends_run() {
             lock(&self.halted).get_or_insert_with(|| failure.clone());
@@ -189,7 +192,8 @@ impl Fmp {
         }
     }
 
-    /// Reads the key again after FMP refused one. Returns whether the client now has a different key.
+    /// Reads the key again after FMP refused one. Returns whether the client now has a different
+    /// key.
     async fn renew_key(&self, refused: &HeaderValue) -> bool {
         let Some(read_key) = &self.read_key else { return false };
         let _only_one = self.key_renewal.lock().await;

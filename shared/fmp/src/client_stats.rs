@@ -47,7 +47,8 @@ impl ClientStats {
         self.in_flight.load(Relaxed)
     }
 
-    /// Counts a call, which is in flight until the returned guard is dropped. This covers cancelled calls too.
+    /// Counts a call, which is in flight until the returned guard is dropped. This covers cancelled
+    /// calls too.
     pub(super) fn begin(&self) -> InFlight<'_> {
         self.calls.fetch_add(1, Relaxed);
         let now = self.in_flight.fetch_add(1, Relaxed) + 1;

@@ -1,5 +1,5 @@
-//! The cooldown of one client: while it lasts, no call starts. It acts at once, before the client next reads the shared
-//! rate limit.
+//! The cooldown of one client: while it lasts, no call starts. It acts at once, before the client
+//! next reads the shared rate limit.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -39,8 +39,8 @@ impl Cooldown {
         self.state().until.is_some_and(|until| until > Instant::now())
     }
 
-    /// Starts a cooldown: as long as FMP asks for, or twice as long as the last one, up to thirty times the first.
-    /// Returns its length, or `None` if one is active already.
+    /// Starts a cooldown: as long as FMP asks for, or twice as long as the last one, up to thirty
+    /// times the first. Returns its length, or `None` if one is active already.
     pub(super) fn start(&self, retry_after: Option<Duration>) -> Option<Duration> {
         let mut state = self.state();
         let now = Instant::now();

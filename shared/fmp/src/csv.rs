@@ -77,8 +77,8 @@ impl Parser {
         Ok(())
     }
 
-    /// Ends the file and returns its number of records. In a complete file every line ends with a newline, including
-    /// the last.
+    /// Ends the file and returns its number of records. In a complete file every line ends with a
+    /// newline, including the last.
     ///
     /// # Errors
     /// `Retry` when the file breaks off.
@@ -100,9 +100,7 @@ impl Parser {
             ReadRecordResult::InputEmpty | ReadRecordResult::End => {}
             ReadRecordResult::OutputFull if self.text.len() < MAX_RECORD => self.text.resize(self.text.len() * 2, 0),
             ReadRecordResult::OutputFull => return too_long("over 1 MB"),
-            ReadRecordResult::OutputEndsFull if self.ends.len() < MAX_CELLS => {
-                self.ends.resize(self.ends.len() * 2, 0)
-            }
+            ReadRecordResult::OutputEndsFull if self.ends.len() < MAX_CELLS => self.ends.resize(self.ends.len() * 2, 0),
             ReadRecordResult::OutputEndsFull => return too_long("over 1,024 cells"),
             ReadRecordResult::Record => {
                 self.record(each)?;
@@ -117,7 +115,8 @@ impl Parser {
         let Some(header) = &self.header else {
             let names_record = Record { header: &[], text, ends };
             // After a byte order mark the parser does not recognise the first quote.
-            let name = |i| String::from_utf8_lossy(names_record.cell(i)).trim().trim_matches(['\u{feff}', '"']).to_owned();
+            let name =
+                |i| String::from_utf8_lossy(names_record.cell(i)).trim().trim_matches(['\u{feff}', '"']).to_owned();
             let names: Vec<String> = (0..ends.len()).map(name).collect();
             if !names.iter().any(|name| name == "symbol") {
                 let head: String = String::from_utf8_lossy(text).chars().filter(|c| !c.is_control()).take(60).collect();
@@ -130,7 +129,9 @@ impl Parser {
         let surplus = ends.len().checked_sub(header.len());
         if surplus.is_none_or(|_| ends.last() != ends.get(header.len() - 1)) {
             let (has, wanted) = (ends.len(), header.len());
-            return Err(Error::retry(format!("the file breaks off or is damaged: a record has {has} cells for {wanted} names")));
+            return Err(Error::retry(format!(
+                "the file breaks off or is damaged: a record has {has} cells for {wanted} names"
+            )));
         }
         self.records += 1;
         each(Record { header, text, ends })

@@ -14,9 +14,11 @@ pub(crate) enum Failure {
         /// The pause that FMP asked for.
         retry_after: Option<Duration>,
     },
-    /// FMP refused a bulk call as too early, or for a reason that its answer does not distinguish from that.
+    /// FMP refused a bulk call as too early, or for a reason that its answer does not distinguish
+    /// from that.
     BulkLimit(String),
-    /// The call failed in a way that may pass: a server error, a damaged body, an open breaker, a busy stage.
+    /// The call failed in a way that may pass: a server error, a damaged body, an open breaker, a
+    /// busy stage.
     Transient {
         /// What happened.
         message: String,
@@ -77,7 +79,8 @@ impl Failure {
         }
     }
 
-    /// Whether the run may still make the calls it already has permits for: only its call limit is reached.
+    /// Whether permits that were already granted stay valid: only a limit on calls is reached, and
+    /// they are within it.
     pub(crate) fn leaves_permits_valid(&self) -> bool {
         matches!(self, Failure::Local(Error::Budget(_) | Error::Config(_)))
     }

@@ -1,15 +1,16 @@
-//! Classifies FMP's responses by status and by the start of the body, as observed: messages vary at their end,
-//! JSON errors arrive with status 200, and plain text is labelled application/json.
+//! Classifies FMP's responses by status and by the start of the body, as observed: messages vary at
+//! their end, JSON errors arrive with status 200, and plain text is labelled application/json.
 
 use reqwest::StatusCode;
 
 use super::failure::Failure;
 
-/// Whether a response has rows: `Ok(true)` if it does, `Ok(false)` for the empty list or the "No Data" object
-/// that FMP sends when it has nothing.
+/// Whether a response has rows: `Ok(true)` if it does, `Ok(false)` for the empty list or the "No
+/// Data" object that FMP sends when it has nothing.
 ///
 /// # Errors
-/// What the response means for the caller. The message quotes the start of FMP's text and never contains a key.
+/// What the response means for the caller. The message quotes the start of FMP's text and never
+/// contains a key.
 pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool, Failure> {
     let text = String::from_utf8_lossy(&body[..body.len().min(600)]);
     let text = text.trim_start();
@@ -17,8 +18,7 @@ pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool, Failure>
     let quote = quoted(&message);
     let call_limit =
         || Failure::CallLimit { message: format!("FMP's call limit is reached: {quote}"), retry_after: None };
-    let bandwidth =
-        || Failure::BandwidthUsedUp(format!("FMP's bandwidth of the last 30 days is used up: {quote}"));
+    let bandwidth = || Failure::BandwidthUsedUp(format!("FMP's bandwidth of the last 30 days is used up: {quote}"));
     let refused_key = || Failure::RefusedKey(format!("FMP refused the key in FMP_API_KEY: {quote}"));
     match status.as_u16() {
         200 if text.starts_with('[') && !ends_list(body) => Err(Failure::transient("FMP's answer breaks off")),

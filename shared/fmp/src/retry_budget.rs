@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Retries that every invocation may make, since even a short one may meet a bad minute.
 const FLOOR: u64 = 50;
-/// One more retry for this many calls, retries included: as many retries as first attempts. Every call of a long run may
-/// fail once, and a run makes at most twice its calls plus the floor.
+/// One more retry for this many calls, retries included: as many retries as first attempts. Every
+/// call of a long run may fail once, and a run makes at most twice its calls plus the floor.
 const CALLS_PER_RETRY: u64 = 2;
 
 /// The retries of one invocation. Repeating a call after a cooldown is not a retry.

@@ -30,7 +30,8 @@ impl Transport {
         Transport::with_timeouts(url, stats, Duration::from_secs(20), Duration::from_secs(60))
     }
 
-    /// `silence` is the longest wait for the next byte, `total` the longest time for a whole response.
+    /// `silence` is the longest wait for the next byte, `total` the longest time for a whole
+    /// response.
     pub(super) fn with_timeouts(
         url: &str,
         stats: Arc<ClientStats>,
@@ -62,8 +63,8 @@ impl Transport {
         sent.map_err(|error| Failure::NoAnswer(format!("no answer from FMP: {}", body::cause(&error))))
     }
 
-    /// Sends a request, reads the body and classifies it. Returns the bytes received and the rows' JSON, or
-    /// `None` if FMP has no rows.
+    /// Sends a request, reads the body and classifies it. Returns the bytes received and the rows'
+    /// JSON, or `None` if FMP has no rows.
     pub(super) async fn exchange(
         &self,
         endpoint: &str,
@@ -92,7 +93,8 @@ pub(super) fn base(url: &str) -> Result<Url> {
     // The address is not repeated: it may contain a password or a key, and messages are stored.
     let invalid = || {
         Error::Config(format!(
-            "not the address of an FMP API: use one like {DEFAULT_URL}, without user, password or query; the key goes into FMP_API_KEY"
+            "not the address of an FMP API: use one like {DEFAULT_URL}, without user, password or query; \
+             the key goes into FMP_API_KEY"
         ))
     };
     let parsed = Url::parse(url.trim()).map_err(|_| invalid())?;
@@ -110,14 +112,16 @@ pub(super) fn header(key: &SecretString) -> Result<HeaderValue> {
 }
 
 fn http(stats: Arc<ClientStats>, silence: Duration, total: Duration) -> Result<Client> {
-    // The first caller installs the crypto provider of the process; for later callers this does nothing.
+    // The first caller installs the crypto provider of the process; for later callers this does
+    // nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("findata/", env!("CARGO_PKG_VERSION"))));
     Client::builder()
         .default_headers(headers)
-        // `body` and `bulk_decoder` decompress with size limits, even if another crate enables reqwest's gzip.
+        // `body` and `bulk_decoder` decompress with size limits, even if another crate enables
+        // reqwest's gzip.
         .no_gzip()
         // A redirect would carry the key to another host.
         .redirect(redirect::Policy::none())

@@ -100,7 +100,10 @@ fn calls_wait_for_the_first_probes_and_then_fail_at_once() {
     let Err(Failure::Transient { message, retry_after }) = clock.ask("splits", 8.0) else { panic!("not rejected") };
     assert_eq!(message, "splits is left alone: 10 calls in a row failed, the last: FMP answered 500");
     assert_eq!(retry_after, Some(Duration::from_secs(7)));
-    assert!(!clock.breakers.rejects_retries("splits", clock.at(7.9)) && clock.breakers.rejects_retries("splits", clock.at(8.0)));
+    assert!(
+        !clock.breakers.rejects_retries("splits", clock.at(7.9))
+            && clock.breakers.rejects_retries("splits", clock.at(8.0))
+    );
     assert_eq!(clock.ask("splits", 15.0), PROBE);
 }
 
@@ -127,7 +130,11 @@ fn an_open_breaker_that_nobody_asked_for_long_starts_again() {
     let clock = Clock::new();
     clock.fail("splits", FAILURES, 0.0);
     assert_eq!(clock.ask("splits", 900.0), PROBE);
-    assert_eq!(clock.ask("splits", 900.0), Ok(Admission::Wait(clock.at(901.0))), "a later batch waits instead of failing at once");
+    assert_eq!(
+        clock.ask("splits", 900.0),
+        Ok(Admission::Wait(clock.at(901.0))),
+        "a later batch waits instead of failing at once"
+    );
 }
 
 #[test]

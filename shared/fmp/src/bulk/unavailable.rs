@@ -1,4 +1,5 @@
-//! Bulk endpoints that FMP refused or whose file never arrived complete. The next plans avoid them for some time.
+//! Bulk endpoints that FMP refused or whose file never arrived complete. The next plans avoid them
+//! for some time.
 
 use std::collections::BTreeMap;
 

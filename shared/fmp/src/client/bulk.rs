@@ -1,5 +1,5 @@
-//! Bulk files: CSV with rows of all companies, parsed record by record during the download, so that no file is ever
-//! completely in memory.
+//! Bulk files: CSV with rows of all companies, parsed record by record during the download, so that
+//! no file is ever completely in memory.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -19,9 +19,11 @@ use crate::{
 };
 use findata_domain::{Error, Result};
 
-/// The interval between bulk calls that suits FMP: two calls a minute, with a second for network delay and clock skew.
+/// The interval between bulk calls that suits FMP: two calls a minute, with a second for network
+/// delay and clock skew.
 pub const BULK_PAUSE: Duration = Duration::from_secs(31);
-/// Attempts per file, including the first. Each waits for its place in the queue of bulk calls and may take minutes.
+/// Attempts per file, including the first. Each waits for its place in the queue of bulk calls and
+/// may take minutes.
 const MAX_ATTEMPTS: u32 = 3;
 /// Refusals after which a file is given up. The pause doubles with each.
 const MAX_REFUSALS: u32 = 5;
@@ -67,8 +69,8 @@ pub enum BulkOutcome {
 }
 
 impl Fmp {
-    /// Downloads a bulk file. Each attempt uses one permit and one place in the queue of bulk calls, which everyone
-    /// who has the key shares.
+    /// Downloads a bulk file. Each attempt uses one permit and one place in the queue of bulk
+    /// calls, which everyone who has the key shares.
     pub async fn bulk(
         &self,
         endpoint: &str,

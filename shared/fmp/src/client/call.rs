@@ -137,8 +137,8 @@ impl Fmp {
         })
     }
 
-    /// Waits until a call may be made. A probe stays the probe across its retries, so an endpoint that recovers on a
-    /// retry closes the breaker.
+    /// Waits until a call may be made. A probe stays the probe across its retries, so an endpoint
+    /// that recovers on a retry closes the breaker.
     pub(super) async fn admit(
         &self,
         endpoint: &str,
@@ -149,7 +149,8 @@ impl Fmp {
             return Err(failure);
         }
         loop {
-            // The breaker comes before the slot, so that waiting for one endpoint does not delay others.
+            // The breaker comes before the slot, so that waiting for one endpoint does not delay
+            // others.
             if !probe.load(Relaxed) {
                 let admitted = self.breakers.admit(endpoint).await;
                 probe.store(admitted.map_err(|failure| self.unreachable_or(failure))?, Relaxed);
@@ -164,7 +165,8 @@ impl Fmp {
             if let Some(failure) = halted().filter(|failure| !failure.leaves_permits_valid()) {
                 return Err(failure);
             }
-            // Otherwise a cooldown started or the endpoint failed meanwhile, and the permit is returned.
+            // Otherwise a cooldown started or the endpoint failed meanwhile, and the permit is
+            // returned.
             if !self.cooldown.is_active() && (probe.load(Relaxed) || self.breakers.is_closed(endpoint)) {
                 return Ok((slot, permit));
             }

@@ -1,8 +1,8 @@
 //! FMP's separate limit on bulk calls: one in half a minute for everyone who uses the key.
 //!
-//! An object next to the key's state holds the moment from which the next bulk call may be made. A client that finds this
-//! moment passed takes the slot by moving it forward; all others wait. Nobody holds a future slot, so a client that stops
-//! waiting blocks nobody.
+//! An object next to the key's state holds the moment from which the next bulk call may be made. A
+//! client that finds this moment passed takes the slot by moving it forward; all others wait.
+//! Nobody holds a future slot, so a client that stops waiting blocks nobody.
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::shared_state::Unreported;
+use super::request::Unreported;
 use crate::failure::Failure;
 use findata_pipeline::run::RunId;
 
@@ -37,7 +37,8 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// An empty lease for an FMP key. The key of the shared object contains its hash; the FMP key itself is not stored.
+    /// An empty lease for an FMP key. The key of the shared object contains its hash; the FMP key
+    /// itself is not stored.
     pub(super) fn for_fmp_key(fmp_key: &str) -> Self {
         let hash = findata_domain::hash::sha256(fmp_key.as_bytes());
         let object_key = format!("state/budget/{}.json", hash.get(..16).unwrap_or_default());
@@ -55,8 +56,8 @@ impl Lease {
         self.permits.insert(place, moment);
     }
 
-    /// The first moment from which on no permit of the lease was given to a call; the end of the lease if the last permit
-    /// was.
+    /// The first moment from which on no permit of the lease was given to a call; the end of the
+    /// lease if the last permit was.
     pub(super) fn first_of_tail(&self, step: TimeDelta) -> DateTime<Utc> {
         let mut first = self.until;
         for moment in self.permits.iter().rev() {

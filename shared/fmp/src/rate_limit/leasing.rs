@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AHEAD, RateLimiter,
-    shared_state::{Decision, Request, step},
+    request::{Decision, Request},
+    shared_state::step,
 };
 use crate::failure::Failure;
 use findata_domain::{Error, Result};
@@ -106,7 +107,8 @@ impl RateLimiter {
     fn request(&self) -> Request {
         let waiting = self.waiting.load(Relaxed).max(1);
         let lease = self.lease();
-        // Every caller probably makes another call after this one. Where each call counts, none is leased on a guess.
+        // Every caller probably makes another call after this one. Where each call counts, none is
+        // leased on a guess.
         let counted = self.limits.per_day.is_some() || lease.max_calls().is_some();
         let wanted = if counted { waiting } else { self.requesting.load(Relaxed).max(1) + self.stats.in_flight() };
         let context = lease.context.as_ref();

@@ -27,7 +27,8 @@ impl FmpPlan {
     /// Calls per minute.
     pub fn per_minute(self) -> Option<u32> {
         match self {
-            // The free plan has a daily limit. Calls are spread all the same, because a burst may hit an undocumented limit.
+            // The free plan has a daily limit. Calls are spread all the same, because a burst may
+            // hit an undocumented limit.
             FmpPlan::Free | FmpPlan::Starter => Some(300),
             FmpPlan::Premium => Some(750),
             FmpPlan::Ultimate => Some(3_000),
@@ -74,7 +75,8 @@ impl FromStr for FmpPlan {
             "unlimited" => Ok(FmpPlan::Unlimited),
             number => number.parse().map(FmpPlan::PerMinute).map_err(|_| {
                 Error::Config(format!(
-                    "{text:?} is not an FMP plan: use free, starter, premium, ultimate, unlimited or a number of calls per minute"
+                    "{text:?} is not an FMP plan: use free, starter, premium, ultimate, unlimited \
+                     or a number of calls per minute"
                 ))
             }),
         }

@@ -1,4 +1,5 @@
-//! Changes of the shared objects: the stage's compare-and-swap, with a signature and the limiter's own time and jitter.
+//! Changes of the shared objects: the stage's compare-and-swap, with a signature and the limiter's
+//! own time and jitter.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -17,7 +18,8 @@ use findata_pipeline::ports::stage;
 pub(super) struct Jitter(Mutex<fastrand::Rng>);
 
 impl Jitter {
-    /// Seeded by the operating system. `fastrand` alone would use the time and thread, which machines may share.
+    /// Seeded by the operating system. `fastrand` alone would use the time and thread, which
+    /// machines may share.
     pub(super) fn new() -> Self {
         Jitter::with_seed(RandomState::new().hash_one(0))
     }
@@ -41,19 +43,21 @@ impl Jitter {
 /// An object with the signature of its last change.
 #[derive(Default, Serialize, Deserialize)]
 struct Signed<T> {
-    /// Identifies the change, so that a client whose write succeeded but whose answer was lost does not repeat it.
-    /// Unlike the changes made by `stage::change_json`, those of the rate limiter are not idempotent.
+    /// Identifies the change, so that a client whose write succeeded but whose answer was lost does
+    /// not repeat it. Unlike the changes made by `stage::change_json`, those of the rate limiter
+    /// are not idempotent.
     by: u64,
     #[serde(flatten)]
     value: T,
 }
 
 impl RateLimiter {
-    /// Changes an object, which starts as its default. `change` returns its result and whether to write the object. It
-    /// runs again whenever somebody else changed the object first.
+    /// Changes an object, which starts as its default. `change` returns its result and whether to
+    /// write the object. It runs again whenever somebody else changed the object first.
     ///
     /// # Errors
-    /// `Retry` if others keep changing the object; `Stop` if it cannot be parsed; the stage's errors.
+    /// `Retry` if others keep changing the object; `Stop` if it cannot be parsed; the stage's
+    /// errors.
     pub(super) async fn change<T, R>(&self, key: &str, mut change: impl FnMut(&mut T) -> (R, bool)) -> Result<R>
     where
         T: Default + Serialize + DeserializeOwned,

@@ -1,25 +1,29 @@
-//! The state that everyone who uses a key shares, and its transitions. Pure: the time is a parameter.
+//! The state that everyone who uses a key shares, and its transitions. Pure: the time is a
+//! parameter.
 
 use std::{cmp::min, collections::BTreeMap};
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{CLOCKS, DAILY_AHEAD, Limits, SPAN, TRAVEL, USE};
+use super::{
+    CLOCKS, DAILY_AHEAD, Limits, SPAN, TRAVEL, USE,
+    request::{Decision, Grant, Request, Unreported},
+};
 use crate::failure::Failure;
 use findata_domain::Error;
 
-/// How far all leases together reach into the future. A lease takes half of what is left of that. If it took all, a client
-/// that once got a long lease would get long ones forever.
+/// How far all leases together reach into the future. A lease takes half of what is left of that.
+/// If it took all, a client that once got a long lease would get long ones forever.
 const REACH: TimeDelta = TimeDelta::seconds(9);
-/// The shortest lease, if there are enough callers, and the longest.
-const SHORTEST: TimeDelta = TimeDelta::milliseconds(500);
-const LONGEST: TimeDelta = TimeDelta::seconds(3);
+/// The shortest lease (if there are enough callers) and the longest.
+const SHORTEST_LEASE: TimeDelta = TimeDelta::milliseconds(500);
+const LONGEST_LEASE: TimeDelta = TimeDelta::seconds(3);
 /// Nobody leases permits that are further in the future than this.
 const HORIZON: TimeDelta = TimeDelta::minutes(4);
-/// A moment further in the future than this was written by a machine with a wrong clock. The horizon, the longest pause
-/// that FMP may ask for and a lease at one call a minute add up to less.
-const WRONG: TimeDelta = TimeDelta::minutes(10);
+/// A moment further in the future than this was written by a machine with a wrong clock. The
+/// horizon, the longest pause that FMP may ask for and a lease at one call a minute add up to less.
+const MAX_PLAUSIBLE: TimeDelta = TimeDelta::minutes(10);
 /// Days before today that count for FMP's limit of bytes in 30 days.
 const BYTE_DAYS: u64 = 30;
 
@@ -44,7 +48,8 @@ pub(super) struct Stop {
     pub reason: String,
     /// When FMP answered so.
     pub at: DateTime<Utc>,
-    /// When used-up bandwidth may be available again. Otherwise the stop applies to all runs begun before `at`.
+    /// When used-up bandwidth may be available again. Otherwise the stop applies to all runs begun
+    /// before `at`.
     pub until: Option<DateTime<Utc>>,
     /// FMP refused access (403) and not the key (401), so another key does not help.
     #[serde(default)]
@@ -60,80 +65,6 @@ pub(super) struct Day {
     pub bytes: u64,
 }
 
-/// A client's request for permits.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Request {
-    /// Permits wanted, at least one.
-    pub wanted: u64,
-    /// The client works for an on-demand run.
-    pub on_demand: bool,
-    /// When its run began.
-    pub begun: DateTime<Utc>,
-    /// What it has done since its last write.
-    pub unreported: Unreported,
-}
-
-/// What a client has done that the shared state does not contain yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Unreported {
-    /// Expired or returned permits, by the UTC day of their moment.
-    pub unused: BTreeMap<NaiveDate, u64>,
-    /// Bytes received.
-    pub bytes: u64,
-}
-
-/// Permits for one client: the first at `from`, each further one a `step` later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Grant {
-    /// Moment of the first permit.
-    pub from: DateTime<Utc>,
-    /// Time between two permits.
-    pub step: TimeDelta,
-    /// Number of permits.
-    pub calls: u64,
-}
-
-impl Unreported {
-    /// Counts a permit that no call used.
-    pub(super) fn note_unused(&mut self, moment: DateTime<Utc>) {
-        *self.unused.entry(moment.date_naive()).or_default() += 1;
-    }
-
-    /// Removes what has been written to the shared state.
-    pub(super) fn subtract(&mut self, reported: &Unreported) {
-        self.bytes = self.bytes.saturating_sub(reported.bytes);
-        for (day, calls) in &reported.unused {
-            if let Some(left) = self.unused.get_mut(day) {
-                *left = left.saturating_sub(*calls);
-            }
-        }
-        self.unused.retain(|_, calls| *calls > 0);
-    }
-}
-
-impl Grant {
-    /// The moments of the permits.
-    pub(super) fn moments(self) -> impl Iterator<Item = DateTime<Utc>> {
-        (0..self.calls).map(move |i| self.from + self.step * i as i32)
-    }
-
-    /// One step after the last moment.
-    pub(super) fn until(self) -> DateTime<Utc> {
-        self.from + self.step * self.calls as i32
-    }
-}
-
-/// The answer to a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Decision {
-    /// The client has these permits.
-    Granted(Grant),
-    /// Ask again at this moment.
-    Wait(DateTime<Utc>),
-    /// No more permits in this run.
-    Refused(Failure),
-}
-
 impl State {
     /// Grants permits in the future, each to one client only.
     pub(super) fn take(&mut self, request: &Request, limits: &Limits, now: DateTime<Utc>) -> Decision {
@@ -143,18 +74,19 @@ impl State {
         self.settle(&request.unreported, now);
         if let Some(most) = limits.bytes {
             let bytes: u64 = self.days.values().map(|day| day.bytes).sum();
-            // The bytes of calls in flight are not known yet: the last hundredth is reserved for them.
+            // The bytes of calls in flight are not known yet: the last hundredth is reserved for
+            // them.
             if bytes >= most - most / 100 {
                 let text = format!("the FMP plan's {} MB in 30 days are used up", most / 1_000_000);
                 return Decision::Refused(Failure::Local(Error::Budget(text)));
             }
         }
-        if self.next > now + WRONG {
-            tracing::warn!(next = %self.next, "a machine with a wrong clock wrote the rate limiter's state on the stage; its time is ignored");
+        if self.next > now + MAX_PLAUSIBLE {
+            tracing::warn!(next = %self.next, "a machine with a wrong clock wrote the state of the rate limiter");
             self.next = now + SPAN;
         }
         let on_demand_first = self.on_demand_until - DAILY_AHEAD;
-        if !request.on_demand && on_demand_first > now && self.on_demand_until < now + WRONG {
+        if !request.on_demand && on_demand_first > now && self.on_demand_until < now + MAX_PLAUSIBLE {
             return Decision::Wait(on_demand_first);
         }
         if self.next > now + HORIZON {
@@ -168,11 +100,12 @@ impl State {
         let mut from = self.next.max(now);
         let mut calls = request.wanted.max(1);
         if !step.is_zero() {
-            let length = ((REACH - (from - now)) / 2).clamp(SHORTEST, LONGEST);
+            let length = ((REACH - (from - now)) / 2).clamp(SHORTEST_LEASE, LONGEST_LEASE);
             calls = calls.min(steps(length, step).max(1));
         }
         if let Some(most) = limits.per_day {
-            // A call must not reach FMP on another day than its permit's: none is granted close to midnight.
+            // A call must not reach FMP on another day than its permit's: none is granted close to
+            // midnight.
             let (dawn, dusk) = (CLOCKS, TimeDelta::days(1) - (USE + TRAVEL + CLOCKS));
             let of_day = |moment: DateTime<Utc>| moment - midnight(moment.date_naive());
             if of_day(from) >= dusk {
@@ -210,7 +143,8 @@ impl State {
         self.days.retain(|day, _| (today - Days::new(BYTE_DAYS)..=today + Days::new(1)).contains(day));
     }
 
-    /// Takes back the permits from `first` to `until` unless somebody holds later ones. Returns whether it did.
+    /// Takes back the permits from `first` to `until` unless somebody holds later ones. Returns
+    /// whether it did.
     pub(super) fn give_back(&mut self, first: DateTime<Utc>, until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         let last = self.next == until && first < until;
         if last {
@@ -220,7 +154,8 @@ impl State {
         last
     }
 
-    /// Grants no permits for some time, because FMP says that its limit is reached. Permits already granted expire.
+    /// Grants no permits for some time, because FMP says that its limit is reached. Permits already
+    /// granted expire.
     pub(super) fn pause(&mut self, pause: TimeDelta, now: DateTime<Utc>) {
         self.next = self.next.max(now + pause);
     }
@@ -237,8 +172,9 @@ impl State {
 }
 
 impl Stop {
-    /// What the failure of one call means for all others: bandwidth may be available again on the next UTC day; a refused
-    /// key stops the runs begun so far, since somebody may fix it before the next run.
+    /// What the failure of one call means for all others: bandwidth may be available again on the
+    /// next UTC day; a refused key stops the runs begun so far, since somebody may fix it before
+    /// the next run.
     pub(super) fn of(failure: &Failure, now: DateTime<Utc>) -> Self {
         let tomorrow = midnight(now.date_naive() + Days::new(1)) + CLOCKS;
         Stop {

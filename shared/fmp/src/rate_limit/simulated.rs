@@ -1,6 +1,7 @@
 //! Simulated time and an executor for it: when all tasks wait, the time jumps to the next timer.
 //!
-//! Tokio has this too, but as a feature for which the tests would compile tokio, and everything built on it, a second time.
+//! Tokio has this too, but as a feature for which the tests would compile tokio, and everything
+//! built on it, a second time.
 
 use std::{
     collections::BTreeMap,

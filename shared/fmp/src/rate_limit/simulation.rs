@@ -1,5 +1,5 @@
-//! Many clients, a slow stage and differing clocks in simulated time: for every seed, no window has too many calls, nearly
-//! all of the rate is used, and nobody starves.
+//! Many clients, a slow stage and differing clocks in simulated time: for every seed, no window has
+//! too many calls, nearly all of the rate is used, and nobody starves.
 
 use std::{
     sync::{
@@ -252,8 +252,8 @@ fn a_killed_worker_costs_at_most_its_lease() {
             world.until(60 + seed).await;
             drop(killed);
             world.until(130 + seed).await;
-            // A lease lasts three seconds, and a client takes the next one 1.2 seconds before it ends: 20 calls
-            // are lost. Then the other worker takes over.
+            // A lease lasts three seconds, and a client takes the next one 1.2 seconds before it
+            // ends: 20 calls are lost. Then the other worker takes over.
             let after = world.calls(60 + seed, 120 + seed, |_| true);
             assert!(after >= 288 - 21 && world.fullest() <= 300, "seed {seed}: {after}");
             let later = world.calls(69 + seed, 129 + seed, |n| n == 0);

@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Limits,
-    shared_state::{Day, Decision, Grant, Request, State, Stop, Unreported},
+    request::{Decision, Grant, Request, Unreported},
+    shared_state::{Day, State, Stop},
 };
 use crate::failure::Failure;
 use findata_domain::Error;
@@ -76,7 +77,8 @@ fn the_daily_limit_holds_and_no_permit_is_close_to_midnight() {
     let free = Limits { per_day: Some(250), ..limits(300) };
     let mut state = State::default();
     state.days.insert(noon().date_naive(), Day { calls: 248, bytes: 0 });
-    let back = Request { unreported: Unreported { unused: [(noon().date_naive(), 1)].into(), bytes: 5 }, ..request(10) };
+    let back =
+        Request { unreported: Unreported { unused: [(noon().date_naive(), 1)].into(), bytes: 5 }, ..request(10) };
     assert_eq!(grant(&mut state, &back, &free, noon()).calls, 3, "one was returned");
     assert!(matches!(state.take(&request(1), &free, noon()), Decision::Refused(Failure::Local(Error::Budget(_)))));
     let evening = at("2026-11-24T23:59:58.500Z");
@@ -104,7 +106,10 @@ fn the_bytes_of_thirty_days_are_limited() {
 fn a_stop_applies_to_every_client() {
     let stop = Stop::of(&Failure::BandwidthUsedUp("bandwidth".into()), noon());
     let mut state = State { stop: Some(stop), ..State::default() };
-    assert_eq!(state.take(&request(1), &limits(300), noon()), Decision::Refused(Failure::BandwidthUsedUp("bandwidth".into())));
+    assert_eq!(
+        state.take(&request(1), &limits(300), noon()),
+        Decision::Refused(Failure::BandwidthUsedUp("bandwidth".into()))
+    );
     grant(&mut state, &request(1), &limits(300), at("2026-11-25T00:00:01Z"));
     state.stop = Some(Stop::of(&Failure::RefusedKey("refused".into()), noon()));
     assert_eq!(state.take(&request(1), &limits(300), noon()), Decision::Refused(Failure::RefusedKey("refused".into())));

@@ -1,4 +1,5 @@
-//! The stage: object storage for landing files and the ledger. Its conditional writes are the project's only locks.
+//! The stage: object storage for landing files and the ledger. Its conditional writes are the
+//! project's only locks.
 
 pub mod memory;
 
@@ -46,12 +47,14 @@ pub trait Stage: Send + Sync {
     }
 }
 
-/// The operations of a [`Stage`] that [`compare_and_swap`] needs, as a trait that works behind `dyn`.
+/// The operations of a [`Stage`] that [`compare_and_swap`] needs, as a trait that works behind
+/// `dyn`.
 pub trait ObjectStore: Send + Sync {
     /// Reads an object, or `None` if it does not exist.
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>>>;
 
-    /// Writes an object if it still has this tag or, without a tag, if the key is free. Returns whether it did.
+    /// Writes an object if it still has this tag or, without a tag, if the key is free. Returns
+    /// whether it did.
     fn write_if<'a>(&'a self, key: &'a str, body: Bytes, etag: Option<String>) -> BoxFuture<'a, Result<bool>>;
 }
 
@@ -95,10 +98,11 @@ pub async fn write_json_once<T: Serialize>(stage: &impl Stage, key: &str, value:
     stage.put_if_absent(key, to_json(value)?).await
 }
 
-/// Changes a JSON object that others may change at the same time. A missing object starts as its default.
+/// Changes a JSON object that others may change at the same time. A missing object starts as its
+/// default.
 ///
-/// `change` may run several times, also after a write that succeeded but whose answer was lost, so it must be
-/// idempotent.
+/// `change` may run several times, also after a write that succeeded but whose answer was lost, so
+/// it must be idempotent.
 ///
 /// # Errors
 /// `Retry` if others keep changing the object; the stage's errors.
@@ -112,8 +116,9 @@ where
 
 /// Changes a JSON object by compare-and-swap. A missing object starts as its default.
 ///
-/// `change` returns its result and whether to write the object. It runs again whenever somebody else changed the object
-/// first. `pause` then waits for a random part of the duration it is given, so that writers do not keep colliding.
+/// `change` returns its result and whether to write the object. It runs again whenever somebody
+/// else changed the object first. `pause` then waits for a random part of the duration it is given,
+/// so that writers do not keep colliding.
 ///
 /// # Errors
 /// `Retry` if others keep changing the object; `Stop` if it cannot be parsed; the stage's errors.
