@@ -4,7 +4,7 @@
 use std::{fs, thread};
 
 use findata_domain::Error;
-use findata_fmp::{Answer, is_not_offered};
+use findata_fmp::Answer;
 use findata_tests::{Replay, Simulator, client, shared_folder, wait};
 
 /// What the caller of the client does next.
@@ -39,7 +39,7 @@ fn classify(answer: &Answer) -> Action {
         Ok(Some(_)) => Rows,
         Ok(None) => Empty,
         Err(Error::Retry { .. }) => Retry,
-        Err(error) if is_not_offered(error) => NotOffered,
+        Err(Error::NotOffered(_)) => NotOffered,
         Err(Error::Reject(reason)) if reason.starts_with("FMP's call limit") => Limited,
         Err(Error::Reject(_)) => Reject,
         Err(Error::NotInPlan(_)) => NotInPlan,

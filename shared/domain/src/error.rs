@@ -17,6 +17,9 @@ pub enum Error {
     /// Will never work as asked: record it, go on with the rest.
     #[error("{0}")]
     Reject(String),
+    /// FMP has no such endpoint: get the same rows from another one, where there is one.
+    #[error("{0}")]
+    NotOffered(String),
     /// The FMP plan does not include it: skip it, say so once, do not try again.
     #[error("{0}")]
     NotInPlan(String),

@@ -21,8 +21,8 @@ pub struct FmpAccess {
 }
 
 impl FmpAccess {
-    /// Reads `FINDATA_FMP_URL`, `FINDATA_FMP_PLAN` and `FINDATA_FMP_GIGABYTES`, and appends what is wrong
-    /// with them to `problems`.
+    /// Reads `FINDATA_FMP_URL`, `FINDATA_FMP_PLAN` and `FINDATA_FMP_GIGABYTES`, and appends what is
+    /// wrong with them to `problems`.
     pub fn from_variables(variable: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Self {
         let url = variable("FINDATA_FMP_URL").unwrap_or_else(|| DEFAULT_URL.into());
         if let Err(error) = Fmp::check_url(&url) {
@@ -37,8 +37,8 @@ impl FmpAccess {
         FmpAccess { url, kind, plan: plan.unwrap_or(kind.default_plan()), gigabytes }
     }
 
-    /// A client that shares its call budget through the stage. If FMP refuses the key, the client reads it
-    /// again, so a rotated key needs no deployment.
+    /// A client that shares its call budget through the stage. If FMP refuses the key, the client
+    /// reads it again, so a rotated key needs no deployment.
     ///
     /// # Errors
     /// Those of `read_key`; `Config` for a key that no HTTP header can carry.

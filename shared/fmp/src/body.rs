@@ -1,4 +1,4 @@
-//! Reading a body within bounds: wire bytes, unpacked bytes and silence all end somewhere.
+//! Reads a response body with limits on the bytes received and the bytes after decompression.
 
 use std::io::Read;
 
@@ -6,24 +6,24 @@ use bytes::{Bytes, BytesMut};
 use flate2::bufread::MultiGzDecoder;
 use reqwest::{Response, header::CONTENT_ENCODING};
 
-use findata_domain::{Error, Result};
+use super::failure::Failure;
 
-/// Most bytes of one answer on the wire and unpacked. The largest answers in the catalog are 5,000 bars, under 2 MB.
-const MOST_ON_WIRE: usize = 16 << 20;
-const MOST_UNPACKED: u64 = 64 << 20;
+/// Largest body on the wire. The largest answers in the catalog are 5,000 bars, under 2 MB.
+const MAX_ON_WIRE: usize = 16 << 20;
+/// Largest body after decompression.
+const MAX_UNPACKED: u64 = 64 << 20;
 
-/// A body, and the bytes it took on the wire.
+/// A body, and its size in bytes on the wire.
 ///
 /// # Errors
-/// `Retry` when it breaks off or outgrows its bounds.
-pub(super) async fn read(mut response: Response) -> Result<(Bytes, u64)> {
-    let gzip = response.headers().get(CONTENT_ENCODING).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"));
+/// `Transient` if the body breaks off, is damaged or exceeds a limit.
+pub(super) async fn read(mut response: Response) -> Result<(Bytes, u64), Failure> {
+    let gzip = is_gzip(&response);
     let mut wire = BytesMut::new();
-    while let Some(chunk) =
-        response.chunk().await.map_err(|e| Error::retry(format!("the answer broke off: {}", cause(&e))))?
-    {
-        if wire.len() + chunk.len() > MOST_ON_WIRE {
-            return Err(Error::retry(format!("the answer does not end within {} MB", MOST_ON_WIRE >> 20)));
+    let broke_off = |e: reqwest::Error| Failure::transient(format!("the answer broke off: {}", cause(&e)));
+    while let Some(chunk) = response.chunk().await.map_err(broke_off)? {
+        if wire.len() + chunk.len() > MAX_ON_WIRE {
+            return Err(Failure::transient(format!("the answer does not end within {} MB", MAX_ON_WIRE >> 20)));
         }
         wire.extend_from_slice(&chunk);
     }
@@ -33,16 +33,21 @@ pub(super) async fn read(mut response: Response) -> Result<(Bytes, u64)> {
     }
     let mut unpacked = Vec::with_capacity(wire.len() * 6);
     MultiGzDecoder::new(&wire[..])
-        .take(MOST_UNPACKED + 1)
+        .take(MAX_UNPACKED + 1)
         .read_to_end(&mut unpacked)
-        .map_err(|e| Error::retry(format!("the answer's gzip is damaged: {e}")))?;
-    if unpacked.len() as u64 > MOST_UNPACKED {
-        return Err(Error::retry(format!("the answer unpacks to over {} MB", MOST_UNPACKED >> 20)));
+        .map_err(|e| Failure::transient(format!("the answer's gzip data is damaged: {e}")))?;
+    if unpacked.len() as u64 > MAX_UNPACKED {
+        return Err(Failure::transient(format!("the answer unpacks to over {} MB", MAX_UNPACKED >> 20)));
     }
     Ok((unpacked.into(), received))
 }
 
-/// An HTTP error's innermost cause, without the URL.
+/// Whether the body is compressed with gzip.
+pub(super) fn is_gzip(response: &Response) -> bool {
+    response.headers().get(CONTENT_ENCODING).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"))
+}
+
+/// The innermost cause of an HTTP error, without the URL.
 pub(super) fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

@@ -1,8 +1,10 @@
-//! Breakers: an endpoint that fails again and again is left alone, until one call let through now and then gets an answer.
+//! Circuit breakers: an endpoint that keeps failing is not called, except for a probe now and then,
+//! until it answers.
 //!
-//! Each endpoint has one of its own. It counts what would be tried again and is the endpoint's own: errors of the server,
-//! broken bodies, silence. An open one costs no call but its probes. At first calls wait at it, about as long as one call's
-//! tries take, so that what passes in a moment fails no task; after that they are refused at once, and nothing is tried again.
+//! Each endpoint has its own breaker. It counts failures that are worth a retry and that the
+//! endpoint itself causes: server errors, damaged bodies, silence. While it is open, only probes
+//! cost calls. At first, calls wait for the probes, about as long as the attempts of one call take,
+//! so that a short outage fails no task. After that they fail at once and nothing is retried.
 
 #[cfg(test)]
 mod tests;
@@ -15,44 +17,45 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::response::is_call_limit;
-use findata_domain::{Error, Result};
+use super::failure::Failure;
 
-/// Failures in a row that open it: all tries of two calls, so that one broken symbol among good ones does not.
+/// Failures in a row that open a breaker: all attempts of two calls, so that one broken symbol does
+/// not open it.
 pub(super) const FAILURES: u32 = 10;
-/// From opening to the first probe; each further pause is twice as long as the one before.
+/// Time from opening to the first probe. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two probes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// How long calls wait at an open one before they are refused.
+/// How long calls wait for an open breaker before they fail.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// What a breaker says to a call that it does not refuse.
+/// What a call that a breaker does not reject has to do.
 #[derive(Debug, PartialEq, Eq)]
-enum Turn {
-    /// It may be made.
+enum Admission {
+    /// Call now.
     Go {
-        /// To find out whether the endpoint works again.
+        /// The call tests whether the endpoint works again.
         probe: bool,
     },
-    /// Whether it passes is not known yet; ask again at that moment.
+    /// Ask again at this moment: it is not known yet whether the outage is short.
     Wait(Instant),
 }
 
-/// That of one endpoint.
+/// The breaker of one endpoint.
 #[derive(Debug, Default)]
 struct Breaker {
-    /// In a row.
+    /// Failures in a row.
     failures: u32,
-    /// Why the last one failed.
-    reason: String,
+    /// Message of the last failure.
+    message: String,
     open: Option<Open>,
 }
 
 #[derive(Debug)]
 struct Open {
     since: Instant,
-    /// The current pause; a probe that has not come back at its end is no longer waited for.
+    /// The current pause. When it ends, the next probe starts even if the last one has not
+    /// returned.
     pause: Duration,
     until: Instant,
 }
@@ -64,46 +67,47 @@ impl Open {
 }
 
 impl Breaker {
-    fn ask(&mut self, endpoint: &str, now: Instant) -> Result<Turn> {
-        let Some(open) = &mut self.open else { return Ok(Turn::Go { probe: false }) };
+    fn ask(&mut self, endpoint: &str, now: Instant) -> Result<Admission, Failure> {
+        let Some(open) = &mut self.open else { return Ok(Admission::Go { probe: false }) };
         if now >= open.until + PATIENCE {
-            // Nobody asked for so long that what is known is old: others wait for this probe, as for the first.
+            // Nobody asked for so long that the state is out of date. Start again as if just
+            // opened.
             *open = Open::at(now);
-            return Ok(Turn::Go { probe: true });
+            return Ok(Admission::Go { probe: true });
         }
         if now >= open.until {
             open.pause = (open.pause * 2).min(LONGEST_PAUSE);
             open.until = now + open.pause;
-            return Ok(Turn::Go { probe: true });
+            return Ok(Admission::Go { probe: true });
         }
-        let patient = open.since + PATIENCE;
-        if now < patient {
-            return Ok(Turn::Wait(open.until.min(patient)));
+        let patience_ends = open.since + PATIENCE;
+        if now < patience_ends {
+            return Ok(Admission::Wait(open.until.min(patience_ends)));
         }
-        let (failures, last) = (self.failures, &self.reason);
-        let reason = format!("{endpoint} is left alone: {failures} calls in a row failed, the last: {last}");
-        Err(Error::Retry { reason, after: Some(open.until - now) })
+        let (failures, last) = (self.failures, &self.message);
+        let message = format!("{endpoint} is left alone: {failures} calls in a row failed, the last: {last}");
+        Err(Failure::Transient { message, retry_after: Some(open.until - now) })
     }
 
-    /// Whether it was waited for in vain: only new calls probe it then.
-    fn given_up(&self, now: Instant) -> bool {
+    /// Whether it is open and calls no longer wait for it. Only new calls probe it then.
+    fn rejects_retries(&self, now: Instant) -> bool {
         self.open.as_ref().is_some_and(|open| now >= open.since + PATIENCE)
     }
 
-    fn failed(&mut self, reason: &str, now: Instant) {
+    fn failed(&mut self, message: String, now: Instant) {
         self.failures = self.failures.saturating_add(1);
-        reason.clone_into(&mut self.reason);
+        self.message = message;
         if self.failures >= FAILURES {
             self.open.get_or_insert_with(|| Open::at(now));
         }
     }
 }
 
-/// Those of all endpoints, and whether anybody answers at all.
+/// The breakers of all endpoints, and whether FMP answers at all.
 #[derive(Debug, Default)]
 pub(super) struct Breakers {
     all: Mutex<All>,
-    /// Tells those who wait that one has closed.
+    /// Wakes waiting calls when a breaker closes.
     closed: Notify,
 }
 
@@ -111,85 +115,87 @@ pub(super) struct Breakers {
 struct All {
     endpoints: HashMap<String, Breaker>,
     silence: Option<Silence>,
-    /// Whether a call of this piece of work got an answer.
+    /// Whether any call of this invocation was answered.
     answered: bool,
 }
 
-/// Calls in a row, whatever their endpoint, that nobody answered.
+/// A row of calls, to any endpoint, that were not answered.
 #[derive(Debug)]
 struct Silence {
     calls: u32,
     /// When the first of them ended.
     since: Instant,
-    /// Its endpoint.
+    /// The endpoint of the first.
     endpoint: String,
-    /// Whether another one was silent too.
+    /// Whether another endpoint is silent too.
     several: bool,
 }
 
 impl Breakers {
-    /// Waits until a call may be made; whether it is a probe.
+    /// Waits until a call may be made. Returns whether it is a probe.
     ///
     /// # Errors
-    /// `Retry`, with the time to the next probe, when its endpoint is open and was waited for.
-    pub(super) async fn admit(&self, endpoint: &str) -> Result<bool> {
+    /// `Transient`, with the time to the next probe, if the breaker is open and waiting no longer
+    /// helps.
+    pub(super) async fn admit(&self, endpoint: &str) -> Result<bool, Failure> {
         loop {
             match self.ask(endpoint, Instant::now())? {
-                Turn::Go { probe } => return Ok(probe),
-                Turn::Wait(until) => drop(tokio::time::timeout_at(until.into(), self.closed.notified()).await),
+                Admission::Go { probe } => return Ok(probe),
+                Admission::Wait(until) => drop(tokio::time::timeout_at(until.into(), self.closed.notified()).await),
             }
         }
     }
 
-    fn ask(&self, endpoint: &str, now: Instant) -> Result<Turn> {
+    fn ask(&self, endpoint: &str, now: Instant) -> Result<Admission, Failure> {
         let mut all = self.all();
-        all.endpoints.get_mut(endpoint).map_or(Ok(Turn::Go { probe: false }), |breaker| breaker.ask(endpoint, now))
+        all.endpoints.get_mut(endpoint).map_or(Ok(Admission::Go { probe: false }), |breaker| breaker.ask(endpoint, now))
     }
 
-    /// Whether nothing is wrong with an endpoint.
+    /// Whether an endpoint's breaker is closed.
     pub(super) fn is_closed(&self, endpoint: &str) -> bool {
         self.all().endpoints.get(endpoint).is_none_or(|breaker| breaker.open.is_none())
     }
 
-    /// Whether no call is tried again at an endpoint.
-    pub(super) fn given_up(&self, endpoint: &str, now: Instant) -> bool {
-        self.all().endpoints.get(endpoint).is_some_and(|breaker| breaker.given_up(now))
+    /// Whether calls to an endpoint are not retried for now.
+    pub(super) fn rejects_retries(&self, endpoint: &str, now: Instant) -> bool {
+        self.all().endpoints.get(endpoint).is_some_and(|breaker| breaker.rejects_retries(now))
     }
 
-    /// Notes what a call came to, and whether somebody answered it.
-    pub(super) fn note<T>(&self, endpoint: &str, outcome: &Result<T>, answered: bool, now: Instant) {
+    /// Records the outcome of a call.
+    pub(super) fn note<T>(&self, endpoint: &str, outcome: &Result<T, Failure>, now: Instant) {
         let mut all = self.all();
-        if answered {
-            (all.silence, all.answered) = (None, true);
-        } else {
+        if let Err(Failure::NoAnswer(_)) = outcome {
             let first = || Silence { calls: 0, since: now, endpoint: endpoint.to_owned(), several: false };
             let silence = all.silence.get_or_insert_with(first);
             silence.calls = silence.calls.saturating_add(1);
             silence.several |= silence.endpoint != endpoint;
+        } else {
+            (all.silence, all.answered) = (None, true);
         }
         match outcome {
-            // The limit is everybody's: it says nothing of the endpoint.
-            Err(Error::Retry { reason, .. }) if is_call_limit(reason) => {}
-            Err(Error::Retry { reason, .. }) => {
+            // The limit is the key's: it says nothing about the endpoint.
+            Err(Failure::CallLimit { .. }) => {}
+            Err(failure) if failure.is_transient() => {
                 let breaker = all.endpoints.entry(endpoint.to_owned()).or_default();
                 let was_open = breaker.open.is_some();
-                breaker.failed(reason, now);
+                breaker.failed(failure.to_string(), now);
                 if breaker.open.is_some() && !was_open {
-                    tracing::warn!(endpoint, reason, "it fails again and again and is left alone for a while");
+                    tracing::warn!(endpoint, reason = %failure, "the endpoint keeps failing: calls pause");
                 }
             }
-            // Also one that refuses what it was asked works.
+            // An endpoint that rejects a request works too.
             _ => {
                 if all.endpoints.remove(endpoint).is_some_and(|breaker| breaker.open.is_some()) {
-                    tracing::info!(endpoint, "it works again");
+                    tracing::info!(endpoint, "the endpoint works again");
                     self.closed.notify_waiters();
                 }
             }
         }
     }
 
-    /// Whether nobody has answered for so many calls and so long that it is not an endpoint that is down, but FMP or the
-    /// network. That one endpoint alone is silent says so only where no other has answered before.
+    /// Whether so many calls have gone unanswered for so long that FMP or the network must be down,
+    /// not just an endpoint. If only one endpoint is silent, this holds only as long as no other
+    /// has answered.
     pub(super) fn nobody_answers(&self, now: Instant) -> bool {
         let all = self.all();
         all.silence.as_ref().is_some_and(|silence| {
@@ -198,7 +204,7 @@ impl Breakers {
         })
     }
 
-    /// Begins another piece of work, which finds out for itself whether somebody answers.
+    /// Begins an invocation, which finds out anew whether FMP answers.
     pub(super) fn begin(&self) {
         let mut all = self.all();
         (all.silence, all.answered) = (None, false);

@@ -1,4 +1,5 @@
-//! Which of FMP's bulk files serve which tasks. The planner counts them, extract asks for them.
+//! Which of FMP's bulk files serve which tasks. The planner counts the files, extract downloads
+//! them.
 
 mod unavailable;
 
@@ -12,44 +13,45 @@ use findata_pipeline::plan::{Cadence, Task, Window};
 
 pub use unavailable::{note_refused, refused};
 
-/// Parts that `profile-bulk` has, with the call that finds its end, where nothing is known better (July 2026).
+/// Parts of `profile-bulk` plus the call that finds its end, for estimates (July 2026).
 const PROFILE_PARTS: u64 = 5;
-/// Parts after which no further one is asked for, whatever FMP says.
-const MOST_PARTS: u32 = 40;
-/// Rows of one file, of all exchanges, for the estimate of bytes.
-const WORLD: u64 = 50_000;
-/// Latest that a period's newest report comes after its end: a year's 20-F.
-const FILED: Days = Days::new(120);
+/// Most parts that are downloaded, even if FMP has more.
+const MAX_PARTS: u32 = 40;
+/// Rows of one file, which covers all exchanges, for the estimate of bytes.
+const ROWS_PER_FILE: u64 = 50_000;
+/// Latest filing after the end of a period: that of a 20-F, for a year.
+const LATEST_FILING: Days = Days::new(120);
 
 /// A file of `*-bulk`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct File {
     /// Path after `/stable/`.
     pub endpoint: &'static str,
-    /// The query's parameters.
+    /// The query parameters.
     pub parameters: Vec<(&'static str, String)>,
-    /// What of it a task wants.
+    /// Which rows it has.
     pub part: Part,
 }
 
-/// Which rows are in a file.
+/// Which rows a file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// One of several that nobody knows the number of, from 0.
+    /// One of several parts, counted from 0. Their number is not known in advance.
     Number(u32),
-    /// The statements of a fiscal year and quarter (1 to 4), or of the year (none).
+    /// The statements of a fiscal year and quarter (1 to 4), or of the whole year (`None`).
     Period(i32, Option<u32>),
-    /// A session's bars.
+    /// The bars of a session.
     Day(NaiveDate),
 }
 
-/// Whether a bulk file has what a task asks for: no index is among the companies of the world.
+/// Whether a bulk file can serve a task. Bulk files contain companies only, no indices.
 pub fn has(task: &Task) -> bool {
     let company = task.symbol.as_ref().is_some_and(|symbol| !symbol.as_str().starts_with('^'));
     company && task.dataset.bulk.is_some()
 }
 
-/// The files that serve tasks of one dataset, newest first; of `profile` the first part, which tells whether there are more.
+/// The files that serve tasks of one dataset, newest first. For `profile`, only the first part:
+/// each part shows whether another one follows.
 pub fn files(dataset: &Dataset, tasks: &[&Task], on: NaiveDate) -> Vec<File> {
     let Some(endpoint) = dataset.bulk.map(|bulk| bulk.endpoint) else { return Vec::new() };
     match dataset.requests {
@@ -73,21 +75,21 @@ pub fn files(dataset: &Dataset, tasks: &[&Task], on: NaiveDate) -> Vec<File> {
             days
         }
         Requests::Statement => {
-            let most = |wanted: Cadence| {
+            let max_limit = |wanted: Cadence| {
                 let limit = |task: &&Task| match task.window {
                     Window::Newest { cadence, limit } if cadence == wanted => Some(limit),
                     _ => None,
                 };
                 tasks.iter().filter_map(limit).max().unwrap_or(0)
             };
-            let years = periods(Cadence::Annual, most(Cadence::Annual), on);
-            let quarters = periods(Cadence::Quarter, most(Cadence::Quarter), on);
+            let years = periods(Cadence::Annual, max_limit(Cadence::Annual), on);
+            let quarters = periods(Cadence::Quarter, max_limit(Cadence::Quarter), on);
             years.chain(quarters).map(|(year, quarter)| File::period(endpoint, year, quarter)).collect()
         }
     }
 }
 
-/// Calls that the files take.
+/// The estimated number of calls for the files.
 pub fn calls(dataset: &Dataset, files: &[File]) -> u64 {
     match dataset.requests {
         Requests::Symbol if !files.is_empty() => PROFILE_PARTS,
@@ -95,20 +97,22 @@ pub fn calls(dataset: &Dataset, files: &[File]) -> u64 {
     }
 }
 
-/// Bytes that they bring, estimated.
+/// The estimated number of bytes of the files.
 pub fn bytes(dataset: &Dataset, files: &[File]) -> u64 {
-    calls(dataset, files) * WORLD * dataset.row_bytes
+    calls(dataset, files) * ROWS_PER_FILE * dataset.row_bytes
 }
 
-/// Fiscal years and quarters, newest first, in which the newest `limit` reports of a company are that reports in time.
+/// The fiscal years and quarters, newest first, that can contain the newest `limit` reports of a
+/// company that files in time.
 ///
-/// Fiscal years are named in more than one way: FMP's year Y ends between January of Y and June of the year after (a Japanese
-/// year is named by its beginning). So a period's end lies within a range of a year and a half, and a file is
-/// needed when this range meets that of the ends of the reports wanted.
+/// Companies name fiscal years differently: FMP's year Y ends between January of Y and June of the
+/// next year, since Japanese years are named after their beginning. So a period of this name may
+/// end within a range of a year and a half. Its file is needed if this range overlaps the range in
+/// which the wanted reports end.
 fn periods(cadence: Cadence, limit: u32, on: NaiveDate) -> impl Iterator<Item = (i32, Option<u32>)> {
     let length = if cadence == Cadence::Annual { 366 } else { 92 };
-    let oldest = on - FILED - Days::new(length * u64::from(limit));
-    let wanted = move |year: i32, quarter: Option<u32>| {
+    let oldest = on - LATEST_FILING - Days::new(length * u64::from(limit));
+    let needed = move |year: i32, quarter: Option<u32>| {
         let before = Days::new(quarter.map_or(0, |quarter| u64::from(4 - quarter) * 92));
         let first = NaiveDate::from_ymd_opt(year, 1, 1).map(|day| day - before);
         let last = NaiveDate::from_ymd_opt(year + 1, 6, 30).map(|day| day - before);
@@ -123,11 +127,11 @@ fn periods(cadence: Cadence, limit: u32, on: NaiveDate) -> impl Iterator<Item = 
             };
             quarters.iter().map(move |quarter| (year, *quarter))
         })
-        .filter(move |(year, quarter)| wanted(*year, *quarter))
+        .filter(move |(year, quarter)| needed(*year, *quarter))
 }
 
 impl File {
-    /// A part of a file in parts.
+    /// A part of a file that comes in parts.
     pub fn part(endpoint: &'static str, number: u32) -> Self {
         File { endpoint, parameters: vec![("part", number.to_string())], part: Part::Number(number) }
     }
@@ -145,20 +149,20 @@ impl File {
         File { endpoint, parameters: vec![("date", day.to_string())], part: Part::Day(day) }
     }
 
-    /// The part after it, of a file in parts.
+    /// The next part, if the file comes in parts.
     pub fn next(&self) -> Option<File> {
         match self.part {
-            Part::Number(number) if number + 1 < MOST_PARTS => Some(File::part(self.endpoint, number + 1)),
+            Part::Number(number) if number + 1 < MAX_PARTS => Some(File::part(self.endpoint, number + 1)),
             _ => None,
         }
     }
 
-    /// Its name within its endpoint, safe in a key: `2026-Q1`, `2026-11-20`, `0`.
+    /// Its name within its endpoint, safe for use in an object key: `2026-Q1`, `2026-11-20`, `0`.
     pub fn name(&self) -> String {
         self.parameters.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("-")
     }
 
-    /// Whether a task of its dataset wants rows of it.
+    /// Whether it has rows for a task of its dataset.
     pub fn serves(&self, task: &Task) -> bool {
         match (self.part, task.window) {
             (Part::Number(_), Window::All) => true,
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_come_in_the_files_that_any_fiscal_year_may_need() {
+    fn statement_files_cover_every_way_to_name_fiscal_years() {
         let newest = |cadence, limit| Window::Newest { cadence, limit };
         assert_eq!(
             names("cash_flow", &[newest(Cadence::Annual, 2), newest(Cadence::Quarter, 4)], "2026-09-18"),
@@ -206,16 +210,16 @@ mod tests {
     }
 
     #[test]
-    fn prices_come_in_one_file_a_session() {
+    fn prices_need_one_file_per_session() {
         let days = |from, to| Window::Days { from: day(from), to: day(to) };
         let windows =
             [days("2026-09-03", "2026-09-08"), days("2026-09-08", "2026-09-08"), days("2026-08-28", "2026-08-28")];
-        // A weekend and Labor Day between.
+        // A weekend and Labor Day are skipped.
         assert_eq!(names("prices", &windows, "2026-09-18"), ["2026-09-08", "2026-09-04", "2026-09-03", "2026-08-28"]);
     }
 
     #[test]
-    fn what_is_no_company_is_in_no_file() {
+    fn bulk_files_serve_companies_only() {
         let task = |name: &str, symbol: &str| Task {
             dataset: dataset(name).unwrap(),
             symbol: symbol.parse().ok(),

@@ -1,4 +1,4 @@
-//! What the calls of one client came to.
+//! Counters of a client's calls, connections and waiting time.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -14,12 +14,12 @@ pub struct ClientStats {
 }
 
 impl ClientStats {
-    /// Calls made, retries included.
+    /// Calls made, including retries.
     pub fn calls(&self) -> u64 {
         self.calls.load(Relaxed)
     }
 
-    /// Most calls at once.
+    /// Most calls in flight at the same time.
     pub fn peak(&self) -> u64 {
         self.peak.load(Relaxed)
     }
@@ -29,7 +29,7 @@ impl ClientStats {
         self.opened.load(Relaxed)
     }
 
-    /// Seconds that calls waited for the limit, added up.
+    /// Seconds spent waiting for the rate limiter, summed over all calls.
     pub fn waited_seconds(&self) -> f64 {
         Duration::from_micros(self.waited_micros.load(Relaxed)).as_secs_f64()
     }
@@ -42,24 +42,25 @@ impl ClientStats {
         self.opened.fetch_add(1, Relaxed);
     }
 
-    /// Calls under way.
+    /// Calls in flight.
     pub(super) fn in_flight(&self) -> u64 {
         self.in_flight.load(Relaxed)
     }
 
-    /// Counts a call, which is under way until what it gives is dropped: also one that is given up.
-    pub(super) fn begin(&self) -> UnderWay<'_> {
+    /// Counts a call, which is in flight until the returned guard is dropped. This covers cancelled
+    /// calls too.
+    pub(super) fn begin(&self) -> InFlight<'_> {
         self.calls.fetch_add(1, Relaxed);
         let now = self.in_flight.fetch_add(1, Relaxed) + 1;
         self.peak.fetch_max(now, Relaxed);
-        UnderWay(self)
+        InFlight(self)
     }
 }
 
-/// A call under way.
-pub(super) struct UnderWay<'a>(&'a ClientStats);
+/// A call in flight.
+pub(super) struct InFlight<'a>(&'a ClientStats);
 
-impl Drop for UnderWay<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Relaxed);
     }

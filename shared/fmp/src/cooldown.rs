@@ -1,65 +1,65 @@
-//! What one client knows of FMP's call limit between two looks at the budget that it shares.
+//! The cooldown of one client: while it lasts, no call starts. It acts at once, before the client
+//! next reads the shared rate limit.
 
 use std::{
-    hash::{BuildHasher, RandomState},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-/// Shut for everybody while FMP says that the limit of calls is reached.
+/// Pauses all calls of a client while FMP says that the call limit is reached.
 pub(super) struct Cooldown {
     first: Duration,
-    shut: Mutex<Shut>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Shut {
+struct State {
     until: Option<Instant>,
-    /// Times in a row that it was shut.
+    /// Cooldowns since the last successful call.
     streak: u32,
 }
 
 impl Cooldown {
     pub(super) fn new(first: Duration) -> Self {
-        Cooldown { first, shut: Mutex::default() }
+        Cooldown { first, state: Mutex::default() }
     }
 
-    /// Waits until it is open, and a moment of its own so that not all go at once.
+    /// Waits until the cooldown ends, plus a random moment so that not all calls start at once.
     pub(super) async fn wait(&self) {
         loop {
-            let shut = self.shut().until.filter(|until| *until > Instant::now());
-            let Some(until) = shut else { return };
-            let moment = self.first.mul_f64((RandomState::new().hash_one(until) % 400) as f64 / 1e3);
-            tokio::time::sleep_until((until + moment).into()).await;
+            let active = self.state().until.filter(|until| *until > Instant::now());
+            let Some(until) = active else { return };
+            let jitter = self.first.mul_f64(fastrand::f64() * 0.4);
+            tokio::time::sleep_until((until + jitter).into()).await;
         }
     }
 
-    /// Whether nobody needs to wait.
-    pub(super) fn is_open(&self) -> bool {
-        self.shut().until.is_none_or(|until| until <= Instant::now())
+    /// Whether calls have to wait.
+    pub(super) fn is_active(&self) -> bool {
+        self.state().until.is_some_and(|until| until > Instant::now())
     }
 
-    /// Shuts it: for as long as FMP says, or twice as long as the time before. Says for how long, where it was not shut
-    /// already.
-    pub(super) fn close(&self, after: Option<Duration>) -> Option<Duration> {
-        let mut shut = self.shut();
+    /// Starts a cooldown: as long as FMP asks for, or twice as long as the last one, up to thirty
+    /// times the first. Returns its length, or `None` if one is active already.
+    pub(super) fn start(&self, retry_after: Option<Duration>) -> Option<Duration> {
+        let mut state = self.state();
         let now = Instant::now();
-        // Calls that were under way when it was shut say nothing new.
-        if shut.until.is_some_and(|until| until > now) {
+        // Calls that were in flight when the cooldown started add no information.
+        if state.until.is_some_and(|until| until > now) {
             return None;
         }
-        let pause = after.unwrap_or_else(|| self.first * 2u32.saturating_pow(shut.streak.min(6)).min(30));
-        shut.until = Some(now + pause);
-        shut.streak += 1;
+        let pause = retry_after.unwrap_or_else(|| self.first * 2u32.saturating_pow(state.streak.min(6)).min(30));
+        state.until = Some(now + pause);
+        state.streak += 1;
         Some(pause)
     }
 
-    /// A call got through.
-    pub(super) fn open(&self) {
-        self.shut().streak = 0;
+    /// A call succeeded: the next cooldown is as short as the first.
+    pub(super) fn reset(&self) {
+        self.state().streak = 0;
     }
 
-    fn shut(&self) -> MutexGuard<'_, Shut> {
-        self.shut.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

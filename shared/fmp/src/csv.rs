@@ -1,15 +1,15 @@
-//! CSV fed by pieces: a file of any size is read with one record in memory.
+//! CSV parsing in chunks: a file of any size needs only one record in memory.
 
 use csv_core::{ReadRecordResult, Reader};
 
 use findata_domain::{Error, Result};
 
-/// Most bytes of one record; the longest seen, a profile with its description, is under 8 KB.
-const MOST_RECORD: usize = 1 << 20;
-/// Most cells of one record.
-const MOST_CELLS: usize = 1 << 10;
+/// Longest record in bytes. The longest seen, a profile with its description, is under 8 KB.
+const MAX_RECORD: usize = 1 << 20;
+/// Most cells of a record.
+const MAX_CELLS: usize = 1 << 10;
 
-/// One record of a file: a cell by the name in the header, in the file's order.
+/// One record of a file: its cells in file order, named by the header.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     header: &'a [String],
@@ -18,12 +18,12 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Names and cells; bytes that are no UTF-8 are replaced.
+    /// Names and cells. Invalid UTF-8 is replaced.
     pub fn cells(self) -> impl Iterator<Item = (&'a str, std::borrow::Cow<'a, str>)> {
         (0..self.header.len()).map(move |i| (self.header[i].as_str(), String::from_utf8_lossy(self.cell(i))))
     }
 
-    /// The cell of that name.
+    /// The cell with this name, or `None` if there is none or it is not UTF-8.
     pub fn get(self, name: &str) -> Option<&'a str> {
         let i = self.header.iter().position(|n| n == name)?;
         std::str::from_utf8(self.cell(i)).ok()
@@ -35,14 +35,14 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Parses a file from its pieces.
+/// Parses a file chunk by chunk.
 pub(super) struct Parser {
     reader: Reader,
-    /// Names, once the first record is read.
+    /// The names, once the first record has been read.
     header: Option<Vec<String>>,
     text: Vec<u8>,
     ends: Vec<usize>,
-    /// What of `text` and `ends` is filled.
+    /// How much of `text` and `ends` is in use.
     filled: (usize, usize),
     records: u64,
     last: Option<u8>,
@@ -63,13 +63,13 @@ impl Default for Parser {
 }
 
 impl Parser {
-    /// Takes the next piece and gives each record that it completes.
+    /// Parses the next chunk and passes on each record that it completes.
     ///
     /// # Errors
-    /// `Retry` for what is no CSV file of FMP's; the callback's own.
-    pub(super) fn feed(&mut self, piece: &[u8], each: &mut impl FnMut(Record<'_>) -> Result<()>) -> Result<()> {
-        self.last = piece.last().copied().or(self.last);
-        let mut rest = piece;
+    /// `Retry` if this is not an FMP CSV file; the callback's errors.
+    pub(super) fn feed(&mut self, chunk: &[u8], each: &mut impl FnMut(Record<'_>) -> Result<()>) -> Result<()> {
+        self.last = chunk.last().copied().or(self.last);
+        let mut rest = chunk;
         while !rest.is_empty() {
             let read = self.step(rest, each)?;
             rest = &rest[read..];
@@ -77,7 +77,8 @@ impl Parser {
         Ok(())
     }
 
-    /// Ends the file; says how many records it had. Every line of a whole file is ended, the last one too.
+    /// Ends the file and returns its number of records. In a complete file every line ends with a
+    /// newline, including the last.
     ///
     /// # Errors
     /// `Retry` when the file breaks off.
@@ -85,7 +86,7 @@ impl Parser {
         if self.last.is_some_and(|last| last != b'\n') {
             return Err(Error::retry("the file breaks off in the middle of a line"));
         }
-        // A quoted cell that never ends gives its record only now, with too few cells.
+        // A quoted cell that never ends completes its record only now, with too few cells.
         self.step(&[], each)?;
         Ok(self.records)
     }
@@ -94,14 +95,12 @@ impl Parser {
         let (text, ends) = (&mut self.text[self.filled.0..], &mut self.ends[self.filled.1..]);
         let (result, read, wrote, ended) = self.reader.read_record(input, text, ends);
         self.filled = (self.filled.0 + wrote, self.filled.1 + ended);
-        let too_long = |what| Err(Error::retry(format!("this is no CSV file of FMP's: a record of {what}")));
+        let too_long = |what| Err(Error::retry(format!("not an FMP CSV file: it has a record of {what}")));
         match result {
             ReadRecordResult::InputEmpty | ReadRecordResult::End => {}
-            ReadRecordResult::OutputFull if self.text.len() < MOST_RECORD => self.text.resize(self.text.len() * 2, 0),
+            ReadRecordResult::OutputFull if self.text.len() < MAX_RECORD => self.text.resize(self.text.len() * 2, 0),
             ReadRecordResult::OutputFull => return too_long("over 1 MB"),
-            ReadRecordResult::OutputEndsFull if self.ends.len() < MOST_CELLS => {
-                self.ends.resize(self.ends.len() * 2, 0)
-            }
+            ReadRecordResult::OutputEndsFull if self.ends.len() < MAX_CELLS => self.ends.resize(self.ends.len() * 2, 0),
             ReadRecordResult::OutputEndsFull => return too_long("over 1,024 cells"),
             ReadRecordResult::Record => {
                 self.record(each)?;
@@ -114,22 +113,25 @@ impl Parser {
     fn record(&mut self, each: &mut impl FnMut(Record<'_>) -> Result<()>) -> Result<()> {
         let (text, ends) = (&self.text[..self.filled.0], &self.ends[..self.filled.1]);
         let Some(header) = &self.header else {
-            let whole = Record { header: &[], text, ends };
-            // A byte order mark hides the first quote from the parser.
-            let name = |i| String::from_utf8_lossy(whole.cell(i)).trim().trim_matches(['\u{feff}', '"']).to_owned();
+            let names_record = Record { header: &[], text, ends };
+            // After a byte order mark the parser does not recognise the first quote.
+            let name =
+                |i| String::from_utf8_lossy(names_record.cell(i)).trim().trim_matches(['\u{feff}', '"']).to_owned();
             let names: Vec<String> = (0..ends.len()).map(name).collect();
             if !names.iter().any(|name| name == "symbol") {
                 let head: String = String::from_utf8_lossy(text).chars().filter(|c| !c.is_control()).take(60).collect();
-                return Err(Error::retry(format!("this is no CSV file of FMP's: it begins with {head:?}")));
+                return Err(Error::retry(format!("not an FMP CSV file: it begins with {head:?}")));
             }
             self.header = Some(names);
             return Ok(());
         };
-        // Cells beyond the names were seen, and empty; fewer are half a record.
+        // Empty cells beyond the names occur in FMP's files. Fewer cells mean half a record.
         let surplus = ends.len().checked_sub(header.len());
         if surplus.is_none_or(|_| ends.last() != ends.get(header.len() - 1)) {
             let (has, wanted) = (ends.len(), header.len());
-            return Err(Error::retry(format!("the file breaks off or is damaged: {has} cells under {wanted} names")));
+            return Err(Error::retry(format!(
+                "the file breaks off or is damaged: a record has {has} cells for {wanted} names"
+            )));
         }
         self.records += 1;
         each(Record { header, text, ends })
@@ -140,7 +142,7 @@ impl Parser {
 mod tests {
     use super::*;
 
-    /// The records of a text in pieces of a size, each as `name=cell` joined by `|`.
+    /// The records of a text fed in chunks of `size` bytes, each as `name=cell` joined by `|`.
     fn read(text: &str, size: usize) -> Result<Vec<String>> {
         let mut found = Vec::new();
         let mut each = |record: Record<'_>| {
@@ -148,8 +150,8 @@ mod tests {
             Ok(())
         };
         let mut parser = Parser::default();
-        for piece in text.as_bytes().chunks(size) {
-            parser.feed(piece, &mut each)?;
+        for chunk in text.as_bytes().chunks(size) {
+            parser.feed(chunk, &mut each)?;
         }
         let records = parser.finish(&mut each)?;
         assert_eq!(records, found.len() as u64);
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_reads_alike_whatever_its_pieces() {
+    fn the_records_do_not_depend_on_the_chunk_size() {
         let text =
             "\u{feff}\"date\", symbol,price,new\r\n\"2026-01-02\",\"A\",6.34e-10,\"a \"\"b\"\",\nc\"\r\n,B,,\r\n";
         let long = format!("symbol,about\nA,{}\nB,x\n", "y".repeat(100_000));
@@ -172,13 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_breaks_off_is_not_whole() {
+    fn a_file_that_breaks_off_is_an_error() {
         let text = "symbol,name,price\nA,\"x\ny\",1\nB,z,2\n";
         assert_eq!(read(text, 5).unwrap().len(), 2);
         for end in 1..text.len() {
-            let whole_lines = [18, 28].contains(&end);
+            let ends_at_line = [18, 28].contains(&end);
             let read = read(&text[..end], 4);
-            assert!(whole_lines && read.is_ok() || matches!(read, Err(Error::Retry { .. })), "{end}: {read:?}");
+            assert!(ends_at_line && read.is_ok() || matches!(read, Err(Error::Retry { .. })), "{end}: {read:?}");
         }
         assert!(read("", 1).unwrap().is_empty());
         assert_eq!(read("symbol,name\nA,x,\n", 2).unwrap(), ["symbol=A|name=x"]);
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_fmps_is_refused() {
+    fn other_content_is_rejected() {
         for text in ["<html>\n<body>\n", "Service is being updated\n", "a,b\n1,2\n"] {
             assert!(matches!(read(text, 3), Err(Error::Retry { .. })), "{text}");
         }

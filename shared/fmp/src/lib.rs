@@ -1,4 +1,5 @@
-//! The client of Financial Modeling Prep's `stable` API.
+//! A client for the `stable` API of Financial Modeling Prep (FMP): rate limiter, retries, circuit
+//! breakers, bulk files. See README.md in this folder.
 
 mod access;
 mod body;
@@ -9,6 +10,7 @@ mod client;
 mod client_stats;
 mod cooldown;
 mod csv;
+mod failure;
 mod rate_limit;
 mod response;
 mod retry_budget;
@@ -23,5 +25,4 @@ pub use client::{
 pub use client_stats::ClientStats;
 pub use csv::Record;
 pub use rate_limit::{CallContext, FmpPlan, Limits};
-pub use response::is_not_offered;
 pub use source::{SourceKind, claim_source};

@@ -1,32 +1,42 @@
-//! One budget for all who call FMP with the same key: processes on a laptop, functions on Lambda, runs side by side.
+//! The rate limiter: one call budget for everyone who calls FMP with the same key, be it processes
+//! on a laptop, Lambda functions or parallel runs.
 //!
-//! It is an object on the stage, `state/budget/<first 16 digits of the key's SHA-256>.json`, changed by compare-and-swap
-//! alone. A plan without a limit has none, and costs no write.
+//! The budget is an object on the stage, `state/budget/<hash>.json`, where the hash is the first 16
+//! hex digits of the key's SHA-256. It changes by compare-and-swap only. A plan without a limit has
+//! no such object and costs no write.
 //!
-//! # Why no 60 seconds hold a call too many
+//! # Why no 60 seconds contain more calls than the plan allows
 //!
-//! A permit has a moment. The object says which moment is the next that nobody has; a worker takes a lease of `n` permits by
-//! moving it `n` steps on, where a step is [`SPAN`] divided by the plan's calls a minute. So of all permits of a key,
-//! whoever has them, no two are nearer than a step, and an open interval as long as [`SPAN`] holds at most a minute's calls.
+//! Let `L` be the plan's calls per minute and `step` = [`SPAN`] / `L`, rounded up.
 //!
-//! A call with a permit of moment `t` is sent between `t` and `t + USE` by its machine's clock, or not at all; it is at
-//! FMP at most [`TRAVEL`] later; and the clocks of any two machines differ by at most [`CLOCKS`]. So calls that come to FMP
-//! within 60 seconds have moments within an open interval of `60 s + USE + TRAVEL + CLOCKS`, which is [`SPAN`]. ∎
+//! 1. Every permit has a moment. The shared object holds the first moment that nobody has taken. A
+//!    client leases `n` permits by moving it forward by `n` steps. So the moments of any two
+//!    permits of a key, whoever holds them, are at least one step apart, and an open interval of
+//!    length [`SPAN`] contains at most `L` of them.
+//! 2. A call with a permit of moment `t` is sent between `t` and `t + USE` by its own machine's
+//!    clock, or not at all. The travel times of any two calls to FMP differ by at most [`TRAVEL`],
+//!    and the clocks of any two machines by at most [`CLOCKS`].
+//! 3. So the moments of calls that reach FMP within 60 seconds lie within an open interval of
+//!    length `60 s + USE + TRAVEL + CLOCKS`, which is [`SPAN`]. By 1, there are at most `L` of
+//!    them. ∎
 //!
-//! With 62 s a span, 60/62 = 96.8 % of the plan's rate can be used. A permit whose time passes is gone: that is how the
-//! lease of a worker that was killed expires, and it is all that it costs.
+//! With a span of 62 s, clients can use 60/62 = 96.8 % of the plan's rate. A permit whose time has
+//! passed is lost. That is how the lease of a killed client expires, and all that it costs.
 //!
-//! # Who gets them
+//! # Who gets permits
 //!
-//! Leases follow each other in the order in which they were asked for, so nobody starves. They are the shorter, the
-//! further the ones before reach: three seconds for one worker, less than one for each of eight. While a run on demand
-//! holds permits of the future, runs of every day take none.
+//! Leases follow each other in the order of the requests, so nobody starves. The further the
+//! existing leases reach into the future, the shorter is the next one: three seconds for a single
+//! client, less than one for each of eight. While an on-demand run holds future permits, scheduled
+//! runs get none.
 
 mod bulk;
 mod lease;
+mod leasing;
 mod limiter;
 mod permit;
 mod plan;
+mod request;
 mod shared_object;
 mod shared_state;
 #[cfg(test)]
@@ -43,18 +53,19 @@ pub use lease::CallContext;
 pub(super) use limiter::RateLimiter;
 pub(super) use permit::Permit;
 pub use plan::{FmpPlan, Limits};
-pub(super) use shared_object::ObjectStore;
 use time::Time;
 
-/// How long a permit may be used from its moment on.
+/// How long after its moment a permit may be used.
 const USE: TimeDelta = TimeDelta::milliseconds(500);
-/// How much longer one call may be on its way to FMP than another: a new connection, a packet that was lost once.
+/// By how much the travel times of two calls to FMP may differ: a new connection, a packet that was
+/// lost once.
 const TRAVEL: TimeDelta = TimeDelta::milliseconds(1_250);
-/// By how much the clocks of two machines may differ. Machines that keep time by NTP are far below it.
+/// By how much the clocks of two machines may differ. Machines that use NTP stay far below it.
 const CLOCKS: TimeDelta = TimeDelta::milliseconds(250);
-/// In which a minute's calls have their moments: 60 s and the three above.
+/// The interval that holds the moments of one minute's calls: 60 s plus the three above.
 const SPAN: TimeDelta = TimeDelta::seconds(62);
-/// How long before its permits end a worker takes the next ones, so that it never waits for the stage.
+/// How long before its lease ends a client takes the next one, so that it never waits for the
+/// stage.
 const AHEAD: TimeDelta = TimeDelta::milliseconds(1_200);
-/// The same of a run of every day, which lets runs on demand go first.
+/// The same for a scheduled run, which lets on-demand runs go first.
 const DAILY_AHEAD: TimeDelta = TimeDelta::milliseconds(600);

@@ -1,90 +1,55 @@
-//! FMP's answers told apart by status and the beginning of the body, as observed: texts vary in their tails,
-//! JSON errors come with status 200, and plain text comes as application/json.
+//! Classifies FMP's responses by status and by the start of the body, as observed: messages vary at
+//! their end, JSON errors arrive with status 200, and plain text is labelled application/json.
 
 use reqwest::StatusCode;
 
-use findata_domain::{Error, Result};
+use super::failure::Failure;
 
-const CALL_LIMIT: &str = "FMP's call limit";
-const REFUSED_KEY: &str = "FMP refused the key";
-const REFUSED_ACCESS: &str = "FMP refused access";
-const NO_ENDPOINT: &str = "FMP has no such endpoint";
-const NO_BANDWIDTH: &str = "FMP's bandwidth of the last 30 days is used up";
-
-/// Whether a retry is for the call limit, which is everybody's, and not for something of the call's own.
-pub(super) fn is_call_limit(reason: &str) -> bool {
-    reason.starts_with(CALL_LIMIT)
-}
-
-/// Whether the key was refused, which another key may mend.
-pub(super) fn is_refused_key(reason: &str) -> bool {
-    reason.starts_with(REFUSED_KEY)
-}
-
-/// Whether an error is everybody's who has the key, and not one call's or one process's.
-pub(super) fn is_everybodys(error: &Error) -> bool {
-    match error {
-        Error::Stop(reason) => reason.starts_with(REFUSED_KEY) || reason.starts_with(REFUSED_ACCESS),
-        Error::Budget(reason) => reason.starts_with(NO_BANDWIDTH),
-        _ => false,
-    }
-}
-
-/// Whether FMP does not offer the endpoint at all (404), so that another way to the same rows is worth a try. What it offers
-/// in other plans alone is `NotInPlan`.
-pub fn is_not_offered(error: &Error) -> bool {
-    matches!(error, Error::Reject(reason) if reason.starts_with(NO_ENDPOINT))
-}
-
-/// Whether an answer holds rows, none, or is an error.
-///
-/// `Ok(true)` for rows, `Ok(false)` for the empty list with which FMP says that it has nothing.
+/// Whether a response has rows: `Ok(true)` if it does, `Ok(false)` for the empty list or the "No
+/// Data" object that FMP sends when it has nothing.
 ///
 /// # Errors
-/// Named by the caller's next move. The text quotes FMP's first words and never a key.
-pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool> {
+/// What the response means for the caller. The message quotes the start of FMP's text and never
+/// contains a key.
+pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool, Failure> {
     let text = String::from_utf8_lossy(&body[..body.len().min(600)]);
     let text = text.trim_start();
     let message = message(text);
-    let said = quoted(&message);
+    let quote = quoted(&message);
+    let call_limit =
+        || Failure::CallLimit { message: format!("FMP's call limit is reached: {quote}"), retry_after: None };
+    let bandwidth = || Failure::BandwidthUsedUp(format!("FMP's bandwidth of the last 30 days is used up: {quote}"));
+    let refused_key = || Failure::RefusedKey(format!("FMP refused the key in FMP_API_KEY: {quote}"));
     match status.as_u16() {
-        200 if text.starts_with('[') && !ends_list(body) => Err(Error::retry("FMP's answer breaks off")),
-        200 if text.starts_with('[') => Ok(!empty_list(body)),
-        200 if message.starts_with("Limit Reach") => Err(Error::retry(format!("{CALL_LIMIT}: {said}"))),
-        200 if message.starts_with("Bandwidth Limit") => Err(bandwidth(&said)),
-        200 if message.starts_with("Invalid API KEY") => Err(refused_key(&said)),
+        200 if text.starts_with('[') && !ends_list(body) => Err(Failure::transient("FMP's answer breaks off")),
+        200 if text.starts_with('[') => Ok(!is_empty_list(body)),
+        200 if message.starts_with("Limit Reach") => Err(call_limit()),
+        200 if message.starts_with("Bandwidth Limit") => Err(bandwidth()),
+        200 if message.starts_with("Invalid API KEY") => Err(refused_key()),
         200 if text.starts_with('{') && message.starts_with("No Data") => Ok(false),
-        200 if text.starts_with('{') => Err(Error::Reject(format!("FMP answered with an error: {said}"))),
-        200 => Err(Error::retry(format!("FMP's answer is no JSON list: {said}"))),
-        400 => Err(Error::Reject(format!("FMP refused the request: {said}"))),
-        401 => Err(refused_key(&said)),
-        402 => Err(Error::NotInPlan(format!("not in your FMP plan: {said}"))),
-        403 => Err(Error::Stop(format!("{REFUSED_ACCESS}: {said}"))),
-        404 => Err(Error::Reject(format!("{NO_ENDPOINT} (404); check --fmp-url"))),
-        429 if message.starts_with("Bandwidth Limit") => Err(bandwidth(&said)),
-        429 => Err(Error::retry(format!("{CALL_LIMIT}: {said}"))),
-        408 | 425 | 500..=599 => Err(Error::retry(format!("FMP answered {status}: {said}"))),
-        _ => Err(Error::Reject(format!("FMP answered {status}: {said}"))),
+        200 if text.starts_with('{') => Err(Failure::Rejected(format!("FMP answered with an error: {quote}"))),
+        200 => Err(Failure::transient(format!("FMP's answer is not a JSON list: {quote}"))),
+        400 => Err(Failure::Rejected(format!("FMP refused the request: {quote}"))),
+        401 => Err(refused_key()),
+        402 => Err(Failure::NotInPlan(format!("not in your FMP plan: {quote}"))),
+        403 => Err(Failure::RefusedAccess(format!("FMP refused access: {quote}"))),
+        404 => Err(Failure::NotOffered("FMP has no such endpoint (404); check --fmp-url".into())),
+        429 if message.starts_with("Bandwidth Limit") => Err(bandwidth()),
+        429 => Err(call_limit()),
+        408 | 425 | 500..=599 => Err(Failure::transient(format!("FMP answered {status}: {quote}"))),
+        _ => Err(Failure::Rejected(format!("FMP answered {status}: {quote}"))),
     }
-}
-
-fn refused_key(said: &str) -> Error {
-    Error::Stop(format!("{REFUSED_KEY} in FMP_API_KEY: {said}"))
-}
-
-fn bandwidth(said: &str) -> Error {
-    Error::Budget(format!("{NO_BANDWIDTH}: {said}"))
 }
 
 fn ends_list(body: &[u8]) -> bool {
     body.trim_ascii_end().ends_with(b"]")
 }
 
-fn empty_list(body: &[u8]) -> bool {
+fn is_empty_list(body: &[u8]) -> bool {
     body.len() < 16 && body.iter().filter(|b| !b.is_ascii_whitespace()).eq(b"[]".iter())
 }
 
-/// The text of an error object, or the text itself.
+/// The message of an error object, or the text itself.
 fn message(text: &str) -> String {
     let Some(start) = text.strip_prefix('{').and_then(|rest| rest.find("Error Message").map(|at| &rest[at..])) else {
         return text.to_owned();
@@ -93,7 +58,7 @@ fn message(text: &str) -> String {
     value.trim_start_matches('"').trim_end().trim_end_matches('}').trim_end().trim_end_matches('"').to_owned()
 }
 
-/// The first words, on one line, without markup.
+/// The first 120 characters on one line, in quotes.
 fn quoted(message: &str) -> String {
     let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(120).collect();
     if line.trim().is_empty() { "an empty body".into() } else { format!("\"{}\"", line.trim()) }
@@ -101,20 +66,32 @@ fn quoted(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use findata_domain::Error;
+
     use super::*;
 
-    fn ask(status: u16, body: &str) -> Result<bool> {
+    fn respond(status: u16, body: &str) -> Result<bool, Failure> {
         classify(StatusCode::from_u16(status).unwrap(), body.as_bytes())
     }
 
+    /// The error that callers outside this crate get.
+    fn error(status: u16, body: &str) -> Error {
+        respond(status, body).unwrap_err().into()
+    }
+
     #[test]
-    fn every_answer_names_the_next_move() {
-        assert_eq!(ask(200, "[{\"symbol\":\"A\"}]"), Ok(true));
-        assert_eq!(ask(200, " [ ]\n"), Ok(false));
-        assert_eq!(ask(200, r#"{"Error Message":"No Data for this symbol"}"#), Ok(false));
+    fn every_response_maps_to_the_callers_next_step() {
+        assert_eq!(respond(200, "[{\"symbol\":\"A\"}]"), Ok(true));
+        assert_eq!(respond(200, " [ ]\n"), Ok(false));
+        assert_eq!(respond(200, r#"{"Error Message":"No Data for this symbol"}"#), Ok(false));
         for (status, body) in [
-            (429, r#"{"Error Message":"Limit PlanLimits . Please upgrade"}"#),
-            (200, r#"{ "Error Message" : "Limit PlanLimits . Please upgrade"}"#),
+            (429, r#"{"Error Message":"Limit Reach . Please upgrade"}"#),
+            (200, r#"{ "Error Message" : "Limit Reach . Please upgrade"}"#),
+        ] {
+            assert!(matches!(respond(status, body), Err(Failure::CallLimit { .. })), "{status} {body}");
+            assert!(matches!(error(status, body), Error::Retry { .. }), "{status} {body}");
+        }
+        for (status, body) in [
             (500, "oops"),
             (503, "<html>"),
             (200, "<html><body>maintenance</body></html>"),
@@ -122,20 +99,18 @@ mod tests {
             (200, "[{\"symbol\":\"A\",\"pri"),
             (200, ""),
         ] {
-            assert!(matches!(ask(status, body), Err(Error::Retry { .. })), "{status} {body}");
+            assert!(respond(status, body).is_err_and(|failure| failure.is_transient()), "{status} {body}");
+            assert!(matches!(error(status, body), Error::Retry { .. }), "{status} {body}");
         }
         for (status, body) in [
             (400, "Query Error: Invalid or missing query parameter - symbol"),
-            (404, "[]"),
             (200, r#"{"Error Message":"Something else"}"#),
         ] {
-            let error = ask(status, body).unwrap_err();
-            assert!(matches!(error, Error::Reject(_)), "{status} {body}");
-            assert_eq!(is_not_offered(&error), status == 404, "{status} {body}");
+            assert!(matches!(error(status, body), Error::Reject(_)), "{status} {body}");
         }
+        assert!(matches!(error(404, "[]"), Error::NotOffered(_)));
         for body in ["Premium Query Parameter: 'Special Endpoint", "Restricted Endpoint: This"] {
-            let error = ask(402, body).unwrap_err();
-            assert!(matches!(error, Error::NotInPlan(_)) && !is_not_offered(&error), "{body}");
+            assert!(matches!(error(402, body), Error::NotInPlan(_)), "{body}");
         }
         for (status, body) in [
             (401, r#"{"Error Message":"Invalid API KEY. Feel free"}"#),
@@ -143,13 +118,13 @@ mod tests {
             (403, "{\n  \"Error Message\": \"Account suspended. Please\"\n}"),
             (200, r#"{"Error Message":"Invalid API KEY. Feel free"}"#),
         ] {
-            assert!(matches!(ask(status, body), Err(Error::Stop(_))), "{status} {body}");
+            assert!(matches!(error(status, body), Error::Stop(_)), "{status} {body}");
+            let refused_key = matches!(respond(status, body), Err(Failure::RefusedKey(_)));
+            assert_eq!(refused_key, status != 403, "another key may work, except after a 403");
         }
         for status in [200, 429] {
-            assert!(matches!(
-                ask(status, r#"{"Error Message": "Bandwidth Limit PlanLimits . Please"}"#),
-                Err(Error::Budget(_))
-            ));
+            let body = r#"{"Error Message": "Bandwidth Limit Reach . Please"}"#;
+            assert!(matches!(error(status, body), Error::Budget(_)));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! FMP itself, or another server that speaks its API: what a stage holds must never mix.
+//! The source of the data: FMP itself, or another server with the same API. A stage never holds
+//! data of both.
 
 use std::time::Duration;
 
@@ -13,18 +14,18 @@ use findata_pipeline::ports::stage::{self, Stage};
 
 const SOURCE: &str = "state/source.json";
 
-/// Where a home's data comes from: figures of a test server must never mix with FMP's.
+/// Where the data on a stage comes from. Figures of a test server must never mix with FMP's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
     /// Financial Modeling Prep itself.
     Fmp,
-    /// Another server that speaks its API.
+    /// Another server with the same API.
     Other,
 }
 
 impl SourceKind {
-    /// The kind of a base address.
+    /// The kind of server at a base address.
     pub fn of(url: &str) -> Self {
         let host = |text: &str| {
             text.split("//").nth(1).and_then(|rest| rest.split(['/', ':', '?']).next()).map(str::to_ascii_lowercase)
@@ -32,7 +33,7 @@ impl SourceKind {
         if host(url).is_some() && host(url) == host(DEFAULT_URL) { SourceKind::Fmp } else { SourceKind::Other }
     }
 
-    /// The plan where none is named: a server of one's own has no limit.
+    /// The plan if the user names none. Your own server has no limit.
     pub fn default_plan(self) -> FmpPlan {
         match self {
             SourceKind::Fmp => FmpPlan::Premium,
@@ -40,7 +41,7 @@ impl SourceKind {
         }
     }
 
-    /// The pause from one bulk call to the next: a server of one's own has no limit.
+    /// The interval between bulk calls. Your own server has no limit.
     pub fn bulk_pause(self) -> Duration {
         match self {
             SourceKind::Fmp => BULK_PAUSE,
@@ -48,7 +49,8 @@ impl SourceKind {
         }
     }
 
-    /// The clock of receipt: FMP itself answers as of now, whatever day is planned for.
+    /// The clock for the time of receipt: FMP answers as of now, whatever day the run is planned
+    /// for.
     pub fn receipt(self, planning: AnyClock) -> AnyClock {
         match self {
             SourceKind::Fmp => AnyClock::System(SystemClock),
@@ -62,18 +64,19 @@ struct Source {
     kind: SourceKind,
 }
 
-/// Notes the kind of source at the first run and refuses the other kind ever after.
+/// Records the kind of source in the first run and rejects the other kind from then on.
 ///
 /// # Errors
-/// `Config` for the other kind; the stage's own.
+/// `Config` for the other kind; the stage's errors.
 pub async fn claim_source(stage: &impl Stage, url: &str) -> Result<()> {
     let kind = SourceKind::of(url);
     stage.put_if_absent(SOURCE, stage::to_json(&Source { kind })?).await?;
     match stage::read_json::<Source>(stage, SOURCE).await? {
         Some(source) if source.kind != kind => {
-            let name = |kind| if kind == SourceKind::Fmp { "FMP itself" } else { "another server than FMP" };
+            let name = |kind| if kind == SourceKind::Fmp { "FMP itself" } else { "a server other than FMP" };
             Err(Error::Config(format!(
-                "the stage holds data of {}, and the FMP address names {}: use another --home or stage, so that they never mix",
+                "the stage holds data from {}, but the FMP address is that of {}: \
+                 use another --home or --stage, because the two must not mix",
                 name(source.kind),
                 name(kind)
             )))
@@ -87,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fmps_own_host_is_told_from_others() {
+    fn only_fmps_own_host_counts_as_fmp() {
         assert_eq!(SourceKind::of(DEFAULT_URL), SourceKind::Fmp);
         assert_eq!(SourceKind::of("https://FinancialModelingPrep.com:443/stable/"), SourceKind::Fmp);
         assert_eq!(SourceKind::of("http://127.0.0.1:8080/stable"), SourceKind::Other);

@@ -1,4 +1,4 @@
-//! HTTP to FMP: where to, with what, and one exchange.
+//! HTTP to FMP: the base address, the key header, timeouts, and one request with its response.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,23 +11,15 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 use tower::util::MapRequestLayer;
 
-use super::{body, client::DEFAULT_URL, client_stats::ClientStats, response::classify};
+use super::{body, client::DEFAULT_URL, client_stats::ClientStats, failure::Failure, response::classify};
 use findata_domain::{Error, Result};
 
-/// The header in which the key travels.
+/// The header that carries the key.
 const KEY: &str = "apikey";
+/// A longer `Retry-After` than any run lasts is cut to this.
+const MAX_RETRY_AFTER: u64 = 120;
 
-/// What one exchange came to.
-pub(super) struct Exchange {
-    /// Whether there was an answer, of whatever kind.
-    pub answered: bool,
-    /// Bytes on the wire.
-    pub bytes: u64,
-    /// The rows' JSON; `None` where FMP has nothing.
-    pub outcome: Result<Option<Bytes>>,
-}
-
-/// The way to one server.
+/// An HTTP client for one server.
 pub(super) struct Transport {
     http: Client,
     base: Url,
@@ -35,12 +27,18 @@ pub(super) struct Transport {
 
 impl Transport {
     pub(super) fn new(url: &str, stats: Arc<ClientStats>) -> Result<Self> {
-        Transport::patient(url, stats, Duration::from_secs(20), Duration::from_secs(60))
+        Transport::with_timeouts(url, stats, Duration::from_secs(20), Duration::from_secs(60))
     }
 
-    /// One that bears so long a silence, and so long an answer.
-    pub(super) fn patient(url: &str, stats: Arc<ClientStats>, silence: Duration, whole: Duration) -> Result<Self> {
-        Ok(Transport { base: base(url)?, http: http(stats, silence, whole)? })
+    /// `silence` is the longest wait for the next byte, `total` the longest time for a whole
+    /// response.
+    pub(super) fn with_timeouts(
+        url: &str,
+        stats: Arc<ClientStats>,
+        silence: Duration,
+        total: Duration,
+    ) -> Result<Self> {
+        Ok(Transport { base: base(url)?, http: http(stats, silence, total)? })
     }
 
     /// The base address.
@@ -48,78 +46,88 @@ impl Transport {
         self.base.as_str()
     }
 
-    /// Sends; the answer's body is still to come.
+    /// Sends a request and returns the response before its body has arrived.
+    ///
+    /// # Errors
+    /// `NoAnswer`.
     pub(super) async fn send(
         &self,
         endpoint: &str,
         parameters: &[(&str, String)],
         key: &HeaderValue,
-    ) -> reqwest::Result<Response> {
+    ) -> Result<Response, Failure> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/{endpoint}", self.base.path().trim_end_matches('/')));
         url.query_pairs_mut().extend_pairs(parameters);
-        self.http.get(url).header(KEY, key).send().await
+        let sent = self.http.get(url).header(KEY, key).send().await;
+        sent.map_err(|error| Failure::NoAnswer(format!("no answer from FMP: {}", body::cause(&error))))
     }
 
-    /// Sends, reads and classifies.
-    pub(super) async fn exchange(&self, endpoint: &str, parameters: &[(&str, String)], key: &HeaderValue) -> Exchange {
+    /// Sends a request, reads the body and classifies it. Returns the bytes received and the rows'
+    /// JSON, or `None` if FMP has no rows.
+    pub(super) async fn exchange(
+        &self,
+        endpoint: &str,
+        parameters: &[(&str, String)],
+        key: &HeaderValue,
+    ) -> (u64, Result<Option<Bytes>, Failure>) {
         let response = match self.send(endpoint, parameters, key).await {
             Ok(response) => response,
-            Err(error) => {
-                let outcome = Err(Error::retry(format!("no answer from FMP: {}", body::cause(&error))));
-                return Exchange { answered: false, bytes: 0, outcome };
-            }
+            Err(failure) => return (0, Err(failure)),
         };
         let status = response.status();
-        let after = retry_after(response.headers());
+        let retry_after = retry_after(response.headers());
         let (bytes, outcome) = match body::read(response).await {
-            Ok((body, bytes)) => (bytes, classify(status, &body).map(|rows| rows.then_some(body))),
-            Err(error) => (0, Err(error)),
+            Ok((body, bytes)) => (bytes, classify(status, &body).map(|has_rows| has_rows.then_some(body))),
+            Err(failure) => (0, Err(failure)),
         };
-        let outcome = outcome.map_err(|error| match error {
-            Error::Retry { reason, .. } => Error::Retry { reason, after },
-            other => other,
-        });
-        Exchange { answered: true, bytes, outcome }
+        (bytes, outcome.map_err(|failure| failure.with_retry_after(retry_after)))
     }
 }
 
+/// Parses a base address.
+///
+/// # Errors
+/// `Config` if it is not an HTTP address or has a user, a password or a query.
 pub(super) fn base(url: &str) -> Result<Url> {
-    // Not echoed: an address may hold a password or a key, and errors are kept.
-    let wrong = || {
+    // The address is not repeated: it may contain a password or a key, and messages are stored.
+    let invalid = || {
         Error::Config(format!(
-            "this is no address of an FMP API: use one like {DEFAULT_URL}, without user, password or query; the key goes into FMP_API_KEY"
+            "not the address of an FMP API: use one like {DEFAULT_URL}, without user, password or query; \
+             the key goes into FMP_API_KEY"
         ))
     };
-    let parsed = Url::parse(url.trim()).map_err(|_| wrong())?;
+    let parsed = Url::parse(url.trim()).map_err(|_| invalid())?;
     let bare = parsed.username().is_empty() && parsed.password().is_none() && parsed.query().is_none();
     let usable = matches!(parsed.scheme(), "http" | "https") && parsed.has_host() && bare;
-    if usable { Ok(parsed) } else { Err(wrong()) }
+    if usable { Ok(parsed) } else { Err(invalid()) }
 }
 
-/// The key as the header's value, which logs do not show.
+/// The key as a header value that logs do not show.
 pub(super) fn header(key: &SecretString) -> Result<HeaderValue> {
     let mut value = HeaderValue::from_str(key.expose_secret().trim())
-        .map_err(|_| Error::Config("FMP_API_KEY holds characters that no key has".into()))?;
+        .map_err(|_| Error::Config("FMP_API_KEY contains characters that an HTTP header cannot carry".into()))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn http(stats: Arc<ClientStats>, silence: Duration, whole: Duration) -> Result<Client> {
-    // The first caller installs the one crypto provider of the process; later calls find it there.
+fn http(stats: Arc<ClientStats>, silence: Duration, total: Duration) -> Result<Client> {
+    // The first caller installs the crypto provider of the process; for later callers this does
+    // nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("findata/", env!("CARGO_PKG_VERSION"))));
     Client::builder()
         .default_headers(headers)
-        // Unpacked within bounds by `body`, also where another crate turns reqwest's own unpacking on.
+        // `body` and `bulk_decoder` decompress with size limits, even if another crate enables
+        // reqwest's gzip.
         .no_gzip()
         // A redirect would carry the key to another host.
         .redirect(redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
         .read_timeout(silence)
-        .timeout(whole)
+        .timeout(total)
         .connector_layer(MapRequestLayer::new(move |request| {
             stats.connection();
             request
@@ -128,8 +136,8 @@ fn http(stats: Arc<ClientStats>, silence: Duration, whole: Duration) -> Result<C
         .map_err(|e| Error::Config(format!("cannot set up HTTPS: {}", body::cause(&e))))
 }
 
+/// The pause that a response asks for, at most two minutes.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    // A longer wait than any run takes is no advice for this run.
-    Some(Duration::from_secs(seconds.min(120)))
+    Some(Duration::from_secs(seconds.min(MAX_RETRY_AFTER)))
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 use findata_domain::{Error, Result};
-use findata_fmp::is_not_offered;
 use findata_pipeline::ports::stage::{self, Stage};
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +84,7 @@ impl Entitlements {
 
 /// Whether FMP says that the endpoint is not for this key: not in its plan (402), or not there at all (404).
 pub(super) fn refuses(error: &Error) -> bool {
-    matches!(error, Error::NotInPlan(_)) || is_not_offered(error)
+    matches!(error, Error::NotInPlan(_) | Error::NotOffered(_))
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ impl From<Error> for Failure {
 impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
-            Failure::Usage(_) | Failure::Run(Error::Reject(_)) => 2,
+            Failure::Usage(_) | Failure::Run(Error::Reject(_) | Error::NotOffered(_)) => 2,
             Failure::Run(Error::Config(_)) => 5,
             Failure::Run(Error::Budget(_)) => 4,
             Failure::Run(Error::Retry { .. } | Error::Stop(_) | Error::NotInPlan(_)) => 1,

@@ -74,6 +74,7 @@ fn diagnostic(error: Error) -> Diagnostic {
     let kind = match error {
         Error::Retry { .. } => "Retry",
         Error::Reject(_) => "Reject",
+        Error::NotOffered(_) => "NotOffered",
         Error::NotInPlan(_) => "NotInPlan",
         Error::Stop(_) => "Stop",
         Error::Budget(_) => "Budget",

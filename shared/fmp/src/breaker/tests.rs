@@ -1,10 +1,10 @@
-//! The breakers, with a clock that goes when it is told to.
+//! The breakers under a clock that the tests set.
 
 use super::*;
 
 const DOWN: &str = "FMP answered 500";
 
-/// Breakers and a clock that goes when it is told to.
+/// Breakers and the moment from which the tests count seconds.
 struct Clock {
     breakers: Breakers,
     begun: Instant,
@@ -19,53 +19,53 @@ impl Clock {
         self.begun + Duration::from_secs_f64(seconds)
     }
 
-    fn ask(&self, endpoint: &str, seconds: f64) -> Result<Turn> {
+    fn ask(&self, endpoint: &str, seconds: f64) -> Result<Admission, Failure> {
         self.breakers.ask(endpoint, self.at(seconds))
     }
 
-    fn note(&self, endpoint: &str, outcome: Result<()>, seconds: f64) {
-        self.breakers.note(endpoint, &outcome, true, self.at(seconds));
+    fn note(&self, endpoint: &str, outcome: Result<(), Failure>, seconds: f64) {
+        self.breakers.note(endpoint, &outcome, self.at(seconds));
     }
 
     fn fail(&self, endpoint: &str, times: u32, seconds: f64) {
-        (0..times).for_each(|_| self.note(endpoint, Err(Error::retry(DOWN)), seconds));
+        (0..times).for_each(|_| self.note(endpoint, Err(Failure::transient(DOWN)), seconds));
     }
 
     fn silent(&self, endpoint: &str, seconds: f64) {
-        self.breakers.note::<()>(endpoint, &Err(Error::retry("no answer")), false, self.at(seconds));
+        self.note(endpoint, Err(Failure::NoAnswer("no answer".into())), seconds);
     }
 }
 
-const GO: Result<Turn> = Ok(Turn::Go { probe: false });
-const PROBE: Result<Turn> = Ok(Turn::Go { probe: true });
+const GO: Result<Admission, Failure> = Ok(Admission::Go { probe: false });
+const PROBE: Result<Admission, Failure> = Ok(Admission::Go { probe: true });
 
 #[test]
-fn it_opens_after_failures_in_a_row_and_for_its_endpoint_alone() {
+fn failures_in_a_row_open_only_their_own_endpoint() {
     let clock = Clock::new();
     clock.fail("splits", FAILURES - 1, 0.0);
     assert_eq!(clock.ask("splits", 0.0), GO);
     clock.note("splits", Ok(()), 0.0);
     clock.fail("splits", FAILURES - 1, 0.0);
-    assert!(clock.breakers.is_closed("splits"), "an answer in between begins the row anew");
+    assert!(clock.breakers.is_closed("splits"), "an answer in between resets the count");
     clock.fail("splits", 1, 0.0);
     assert!(!clock.breakers.is_closed("splits"));
-    assert_eq!(clock.ask("splits", 0.0), Ok(Turn::Wait(clock.at(1.0))));
+    assert_eq!(clock.ask("splits", 0.0), Ok(Admission::Wait(clock.at(1.0))));
     assert_eq!(clock.ask("profile", 0.0), GO);
 }
 
 #[test]
-fn what_is_everybodys_or_an_answer_does_not_open_it() {
+fn call_limits_and_rejections_do_not_open_it() {
     let clock = Clock::new();
     for _ in 0..3 {
         clock.fail("splits", FAILURES - 1, 0.0);
-        clock.note("splits", Err(Error::Reject("404".into())), 0.0);
+        clock.note("splits", Err(Failure::NotOffered("404".into())), 0.0);
         clock.fail("splits", FAILURES - 1, 0.0);
-        clock.note("splits", Err(Error::NotInPlan("402".into())), 0.0);
+        clock.note("splits", Err(Failure::NotInPlan("402".into())), 0.0);
     }
     let limit = crate::response::classify(reqwest::StatusCode::TOO_MANY_REQUESTS, b"Limit Reach").map(|_| ());
     (0..3 * FAILURES).for_each(|_| clock.note("splits", limit.clone(), 0.0));
     assert_eq!(clock.ask("splits", 0.0), GO);
-    // Nor does the limit break the row.
+    // A call limit does not reset the count either.
     clock.fail("splits", FAILURES - 1, 0.0);
     clock.note("splits", limit, 0.0);
     clock.fail("splits", 1, 0.0);
@@ -73,7 +73,7 @@ fn what_is_everybodys_or_an_answer_does_not_open_it() {
 }
 
 #[test]
-fn an_open_one_lets_one_probe_through_after_each_pause() {
+fn an_open_breaker_admits_one_probe_after_each_pause() {
     let clock = Clock::new();
     clock.fail("splits", FAILURES, 0.0);
     let mut probes = Vec::new();
@@ -85,22 +85,25 @@ fn an_open_one_lets_one_probe_through_after_each_pause() {
             assert_ne!(clock.ask("splits", now), PROBE);
         }
     }
-    // So many calls cost five minutes of an endpoint that is down.
+    // An endpoint that is down for five minutes costs nine calls.
     assert_eq!(probes, [1.0, 3.0, 7.0, 15.0, 31.0, 63.0, 123.0, 183.0, 243.0]);
 }
 
 #[test]
-fn calls_wait_for_the_first_probes_and_are_refused_after_them() {
+fn calls_wait_for_the_first_probes_and_then_fail_at_once() {
     let clock = Clock::new();
     clock.fail("splits", FAILURES, 0.0);
     assert_eq!(clock.ask("splits", 1.0), PROBE);
-    assert_eq!(clock.ask("splits", 1.0), Ok(Turn::Wait(clock.at(3.0))));
+    assert_eq!(clock.ask("splits", 1.0), Ok(Admission::Wait(clock.at(3.0))));
     assert_eq!((clock.ask("splits", 3.0), clock.ask("splits", 7.0)), (PROBE, PROBE));
-    assert_eq!(clock.ask("splits", 7.0), Ok(Turn::Wait(clock.at(8.0))));
-    let Err(Error::Retry { reason, after }) = clock.ask("splits", 8.0) else { panic!("not refused") };
-    assert_eq!(reason, "splits is left alone: 10 calls in a row failed, the last: FMP answered 500");
-    assert_eq!(after, Some(Duration::from_secs(7)));
-    assert!(!clock.breakers.given_up("splits", clock.at(7.9)) && clock.breakers.given_up("splits", clock.at(8.0)));
+    assert_eq!(clock.ask("splits", 7.0), Ok(Admission::Wait(clock.at(8.0))));
+    let Err(Failure::Transient { message, retry_after }) = clock.ask("splits", 8.0) else { panic!("not rejected") };
+    assert_eq!(message, "splits is left alone: 10 calls in a row failed, the last: FMP answered 500");
+    assert_eq!(retry_after, Some(Duration::from_secs(7)));
+    assert!(
+        !clock.breakers.rejects_retries("splits", clock.at(7.9))
+            && clock.breakers.rejects_retries("splits", clock.at(8.0))
+    );
     assert_eq!(clock.ask("splits", 15.0), PROBE);
 }
 
@@ -116,31 +119,35 @@ fn an_answer_to_a_probe_closes_it() {
 }
 
 #[test]
-fn a_probe_that_never_comes_back_holds_up_no_other() {
+fn a_probe_that_never_returns_does_not_block_the_next() {
     let clock = Clock::new();
     clock.fail("splits", FAILURES, 0.0);
     assert_eq!((clock.ask("splits", 1.0), clock.ask("splits", 3.0)), (PROBE, PROBE));
 }
 
 #[test]
-fn what_is_known_grows_old() {
+fn an_open_breaker_that_nobody_asked_for_long_starts_again() {
     let clock = Clock::new();
     clock.fail("splits", FAILURES, 0.0);
     assert_eq!(clock.ask("splits", 900.0), PROBE);
-    assert_eq!(clock.ask("splits", 900.0), Ok(Turn::Wait(clock.at(901.0))), "a later batch is not refused unheard");
+    assert_eq!(
+        clock.ask("splits", 900.0),
+        Ok(Admission::Wait(clock.at(901.0))),
+        "a later batch waits instead of failing at once"
+    );
 }
 
 #[test]
-fn when_nobody_answers_anything_it_is_not_an_endpoint() {
+fn several_silent_endpoints_mean_that_fmp_is_down() {
     let clock = Clock::new();
     for endpoint in ["a", "b", "c", "d", "e", "f"] {
         clock.silent(endpoint, 0.0);
         clock.silent(endpoint, 0.1);
     }
-    assert!(!clock.breakers.nobody_answers(clock.at(7.9)), "a moment of it may pass");
+    assert!(!clock.breakers.nobody_answers(clock.at(7.9)), "a short silence may pass");
     assert!(clock.breakers.nobody_answers(clock.at(8.0)));
-    assert!(clock.breakers.is_closed("a"), "no endpoint failed often");
-    clock.note("g", Err(Error::retry(DOWN)), 8.0);
+    assert!(clock.breakers.is_closed("a"), "no single endpoint failed ten times");
+    clock.note("g", Err(Failure::transient(DOWN)), 8.0);
     assert!(!clock.breakers.nobody_answers(clock.at(8.0)), "an error is an answer too");
     clock.silent("a", 8.0);
     clock.silent("b", 8.0);
@@ -148,7 +155,7 @@ fn when_nobody_answers_anything_it_is_not_an_endpoint() {
 }
 
 #[test]
-fn one_silent_endpoint_is_fmp_only_where_no_other_has_answered() {
+fn one_silent_endpoint_means_that_fmp_is_down_only_if_no_other_answered() {
     let clock = Clock::new();
     let silent = |from: f64| (0..FAILURES).for_each(|_| clock.silent("splits", from));
     silent(0.0);

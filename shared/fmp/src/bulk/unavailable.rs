@@ -1,4 +1,5 @@
-//! Bulk endpoints that FMP refused, or whose file never came whole: the next plans do without them for a time.
+//! Bulk endpoints that FMP refused or whose file never arrived complete. The next plans avoid them
+//! for some time.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +10,18 @@ use findata_pipeline::ports::stage::{self, Stage};
 
 const KEY: &str = "state/bulk-refused.json";
 
-/// When each endpoint was last found not to be had.
+/// When each endpoint was last unavailable.
 ///
 /// # Errors
-/// The stage's own.
+/// The stage's errors.
 pub async fn refused(stage: &impl Stage) -> Result<BTreeMap<String, DateTime<Utc>>> {
     Ok(stage::read_json(stage, KEY).await?.unwrap_or_default())
 }
 
-/// Notes that an endpoint is not to be had.
+/// Records that an endpoint is unavailable.
 ///
 /// # Errors
-/// `Retry` when others keep changing the same object; the stage's own.
+/// `Retry` if others keep changing the object; the stage's errors.
 pub async fn note_refused(stage: &impl Stage, endpoint: &str, at: DateTime<Utc>) -> Result<()> {
     stage::change_json(stage, KEY, |known: &mut BTreeMap<String, DateTime<Utc>>| {
         known.insert(endpoint.to_owned(), at);

@@ -1,93 +1,76 @@
-//! Bulk files: CSV of the whole world, read record by record while it comes, so that none is ever whole in memory.
+//! Bulk files: CSV with rows of all companies, parsed record by record during the download, so that
+//! no file is ever completely in memory.
 
 use std::{
-    sync::atomic::AtomicBool,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use reqwest::{StatusCode, header::HeaderValue};
 
-use super::{Deadline, Fmp, is_refused_key, lock};
+use super::{Deadline, Fmp, call::Usage, lock};
 use crate::{
     body,
-    bulk_decoder::BulkDecoder,
+    bulk_decoder::{BulkDecoder, Decoded},
     csv::Record,
-    response::{classify, is_call_limit},
+    failure::Failure,
+    response::classify,
     transport::{Transport, retry_after},
 };
 use findata_domain::{Error, Result};
 
-/// The pause that suits FMP: two bulk calls a minute, with the way to FMP and clocks that differ counted in.
+/// The interval between bulk calls that suits FMP: two calls a minute, with a second for network
+/// delay and clock skew.
 pub const BULK_PAUSE: Duration = Duration::from_secs(31);
-/// Tries of one file, the first included; each takes a turn and may take minutes.
-const TRIES: u32 = 3;
-/// Refusals after which a file is given up; the pause doubles with each.
-const REFUSALS: u32 = 5;
-/// The least pause after a refusal.
-const LEAST_PAUSE: Duration = Duration::from_millis(50);
-/// A download of 200 s was measured.
-const WHOLE: Duration = Duration::from_secs(600);
-/// FMP gathers a file before it sends its first byte.
-const SILENCE: Duration = Duration::from_secs(120);
+/// Attempts per file, including the first. Each waits for its place in the queue of bulk calls and
+/// may take minutes.
+const MAX_ATTEMPTS: u32 = 3;
+/// Refusals after which a file is given up. The pause doubles with each.
+const MAX_REFUSALS: u32 = 5;
+/// The shortest pause after a refusal.
+const MIN_PAUSE: Duration = Duration::from_millis(50);
+/// Longest download. One of 200 s was measured.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+/// Longest wait for the next byte: FMP assembles a file before it sends the first one.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Takes the records of a bulk file in.
+/// Receives the records of a bulk file.
 pub trait Records: Send {
-    /// The file begins, maybe not for the first time: what came of it before does not count.
+    /// A download begins. It may be a retry: discard the records received so far.
     fn begin(&mut self);
 
-    /// A record.
+    /// Receives a record.
     ///
     /// # Errors
-    /// What ends the reading.
+    /// Any error ends the download.
     fn record(&mut self, record: Record<'_>) -> Result<()>;
 }
 
-/// What a bulk call came to.
+/// The result of downloading a bulk file.
 #[derive(Debug)]
 pub struct BulkAnswer {
-    /// Whether the file is there.
+    /// Whether the file was downloaded.
     pub came: Result<BulkOutcome>,
-    /// Calls it took, retries included.
+    /// Calls made, including retries.
     pub calls: u32,
     /// Bytes on the wire.
     pub bytes: u64,
 }
 
-/// What came of a bulk file.
+/// How the download of a bulk file ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BulkOutcome {
-    /// All of it, with so many records; none where FMP has no data.
+    /// The file is complete and has this many records, 0 if FMP has no data.
     Complete(u64),
-    /// There is no such file, in FMP's words: the part before was the last.
+    /// The file does not exist (FMP's message): the previous part was the last one.
     NotFound(String),
-    /// The time ended before it was whole.
+    /// The deadline passed before the file was complete.
     DeadlineExceeded,
 }
 
-/// Calls and bytes of the tries so far, which count also where the time ends.
-#[derive(Default)]
-struct Used {
-    calls: u32,
-    bytes: u64,
-}
-
-/// Why a try came to nothing.
-struct Failed {
-    error: Error,
-    /// FMP refused it for coming too soon, or for a reason that it does not tell apart from that.
-    too_soon: bool,
-    /// Somebody answered.
-    answered: bool,
-}
-
-impl Failed {
-    fn of(error: Error) -> Self {
-        Failed { error, too_soon: false, answered: true }
-    }
-}
-
 impl Fmp {
-    /// Reads a bulk file. Each try is one call of the budget, and has a turn among the bulk calls of all who have the key.
+    /// Downloads a bulk file. Each attempt uses one permit and one place in the queue of bulk
+    /// calls, which everyone who has the key shares.
     pub async fn bulk(
         &self,
         endpoint: &str,
@@ -95,160 +78,152 @@ impl Fmp {
         to: &mut impl Records,
         until: Option<Deadline>,
     ) -> BulkAnswer {
-        let mut used = Used::default();
-        let tries = self.bulk_tries(endpoint, parameters, to, until.map(|until| until.begin), &mut used);
+        let usage = Usage::default();
+        let download = self.bulk_attempts(endpoint, parameters, to, until.map(|until| until.begin), &usage);
         let came = match until {
-            None => tries.await,
+            None => download.await,
             Some(until) => {
-                tokio::time::timeout_at(until.wait.into(), tries).await.unwrap_or(Ok(BulkOutcome::DeadlineExceeded))
+                let ended = tokio::time::timeout_at(until.wait.into(), download).await;
+                ended.unwrap_or(Ok(BulkOutcome::DeadlineExceeded))
             }
         };
-        if let Err(error) = &came {
-            self.heed(error).await;
+        if let Err(failure) = &came {
+            self.halt_if_needed(failure).await;
         }
-        self.budget.received(used.bytes);
-        BulkAnswer { came, calls: used.calls, bytes: used.bytes }
+        let bytes = usage.bytes.into_inner();
+        self.rate_limiter.received(bytes);
+        BulkAnswer { came: came.map_err(Error::from), calls: usage.calls.into_inner(), bytes }
     }
 
-    async fn bulk_tries(
+    async fn bulk_attempts(
         &self,
         endpoint: &str,
         parameters: &[(&str, String)],
         to: &mut impl Records,
         begin: Option<Instant>,
-        used: &mut Used,
-    ) -> Result<BulkOutcome> {
-        let (mut tries, mut refusals, probe) = (1, 0, AtomicBool::new(false));
+        usage: &Usage,
+    ) -> Result<BulkOutcome, Failure> {
+        let (mut attempts, mut refusals, probe) = (1, 0, AtomicBool::new(false));
         loop {
-            let asked = Instant::now();
-            let turn = self.budget.bulk_turn(self.bulk_pause);
+            let waiting_since = Instant::now();
+            let slot = self.rate_limiter.bulk_slot(self.bulk_pause);
             match begin {
-                None => turn.await?,
-                Some(begin) if asked >= begin => return Ok(BulkOutcome::DeadlineExceeded),
-                Some(begin) => match tokio::time::timeout_at(begin.into(), turn).await {
-                    Ok(turn) => turn?,
+                None => slot.await?,
+                Some(begin) if waiting_since >= begin => return Ok(BulkOutcome::DeadlineExceeded),
+                Some(begin) => match tokio::time::timeout_at(begin.into(), slot).await {
+                    Ok(slot) => slot?,
                     Err(_) => return Ok(BulkOutcome::DeadlineExceeded),
                 },
             }
-            self.stats.waited(asked.elapsed());
+            self.stats.waited(waiting_since.elapsed());
             let key = lock(&self.key).clone();
             to.begin();
-            let failed = match self.bulk_once(endpoint, parameters, &key, &probe, to, used).await {
-                Ok(came) => return Ok(came),
-                Err(failed) => failed,
-            };
-            match failed.error {
-                Error::Retry { reason, .. } | Error::Reject(reason) if failed.too_soon => {
-                    if refusals == REFUSALS {
-                        return Err(Error::Reject(format!("FMP refuses bulk calls: {reason}")));
+            match self.bulk_call(endpoint, parameters, &key, &probe, to, usage).await {
+                Err(Failure::BulkLimit(message)) => {
+                    if refusals == MAX_REFUSALS {
+                        return Err(Failure::Rejected(format!("FMP refuses bulk calls: {message}")));
                     }
-                    let pause = self.bulk_pause.max(LEAST_PAUSE) * 2_u32.pow(refusals);
+                    let pause = self.bulk_pause.max(MIN_PAUSE) * 2_u32.pow(refusals);
                     refusals += 1;
-                    tracing::info!(endpoint, reason, pause = pause.as_secs(), "FMP refuses a bulk call");
-                    self.budget.bulk_refused(pause).await;
+                    tracing::info!(endpoint, message, pause = pause.as_secs(), "FMP refused a bulk call");
+                    self.rate_limiter.pause_bulk(pause).await;
                 }
-                Error::Retry { reason, after } if tries < TRIES => {
-                    tracing::info!(endpoint, reason, "a bulk file comes again");
-                    tokio::time::sleep(after.unwrap_or(LEAST_PAUSE * 4_u32.pow(tries))).await;
-                    tries += 1;
+                Err(failure) if failure.is_transient() && attempts < MAX_ATTEMPTS => {
+                    tracing::info!(endpoint, %failure, "downloading a bulk file again");
+                    let retry_after = match failure {
+                        Failure::Transient { retry_after, .. } => retry_after,
+                        _ => None,
+                    };
+                    tokio::time::sleep(retry_after.unwrap_or(MIN_PAUSE * 4_u32.pow(attempts))).await;
+                    attempts += 1;
                 }
-                Error::Stop(reason) if is_refused_key(&reason) && self.renew_key(&key).await => {}
-                error => return Err(error),
+                Err(Failure::RefusedKey(_)) if self.renew_key(&key).await => {}
+                other => return other,
             }
         }
     }
 
-    /// One try.
-    async fn bulk_once(
+    /// One attempt.
+    async fn bulk_call(
         &self,
         endpoint: &str,
         parameters: &[(&str, String)],
         key: &HeaderValue,
         probe: &AtomicBool,
         to: &mut impl Records,
-        used: &mut Used,
-    ) -> Result<BulkOutcome, Failed> {
-        let (_slot, permit) = self.turn(endpoint, probe).await.map_err(Failed::of)?;
-        permit.used();
-        used.calls += 1;
-        let under_way = self.stats.begin();
-        let came = self.receive(endpoint, parameters, key, to, &mut used.bytes).await;
-        drop(under_way);
-        // A refusal for coming too soon is no failure of the endpoint.
-        match &came {
-            Err(failed) if !failed.too_soon => {
-                let outcome: Result<()> = Err(failed.error.clone());
-                self.breakers.note(endpoint, &outcome, failed.answered, Instant::now());
-            }
-            _ => self.breakers.note(endpoint, &Ok(()), true, Instant::now()),
-        }
-        came
+        usage: &Usage,
+    ) -> Result<BulkOutcome, Failure> {
+        let (_slot, permit) = self.admit(endpoint, probe).await?;
+        permit.use_up();
+        usage.calls.fetch_add(1, Relaxed);
+        let in_flight = self.stats.begin();
+        let outcome = self.download(endpoint, parameters, key, to, usage).await;
+        drop(in_flight);
+        self.breakers.note(endpoint, &outcome, Instant::now());
+        outcome
     }
 
-    async fn receive(
+    async fn download(
         &self,
         endpoint: &str,
         parameters: &[(&str, String)],
         key: &HeaderValue,
         to: &mut impl Records,
-        bytes: &mut u64,
-    ) -> Result<BulkOutcome, Failed> {
-        let sent = self.bulk_wire().map_err(Failed::of)?.send(endpoint, parameters, key).await;
-        let silent = |e: reqwest::Error| {
-            let error = Error::retry(format!("no answer from FMP: {}", body::cause(&e)));
-            Failed { error, too_soon: false, answered: false }
-        };
-        let mut response = sent.map_err(silent)?;
-        let (status, after) = (response.status(), retry_after(response.headers()));
-        let mut intake = BulkDecoder::new(&response, |record: Record<'_>| to.record(record));
-        let broke_off = |e: reqwest::Error| Error::retry(format!("the file broke off: {}", body::cause(&e)));
-        while let Some(piece) = response.chunk().await.map_err(|e| Failed::of(broke_off(e)))? {
-            *bytes += piece.len() as u64;
-            intake.take(&piece).map_err(Failed::of)?;
+        usage: &Usage,
+    ) -> Result<BulkOutcome, Failure> {
+        let mut response = self.bulk_transport()?.send(endpoint, parameters, key).await?;
+        let (status, retry_after) = (response.status(), retry_after(response.headers()));
+        let mut decoder = BulkDecoder::new(&response, |record: Record<'_>| to.record(record));
+        let broke_off = |e: reqwest::Error| Failure::transient(format!("the file broke off: {}", body::cause(&e)));
+        while let Some(chunk) = response.chunk().await.map_err(broke_off)? {
+            usage.bytes.fetch_add(chunk.len() as u64, Relaxed);
+            decoder.feed(&chunk)?;
         }
-        match intake.finish().map_err(Failed::of)? {
-            Ok(records) if status == StatusCode::OK => Ok(BulkOutcome::Complete(records)),
-            Ok(_) => self.refusal(endpoint, status, b"", after).await,
-            Err(text) => self.refusal(endpoint, status, &text, after).await,
+        match decoder.finish()? {
+            Decoded::Records(records) if status == StatusCode::OK => Ok(BulkOutcome::Complete(records)),
+            Decoded::Records(_) => self.not_a_file(endpoint, status, b"", retry_after).await,
+            Decoded::OtherText(text) => self.not_a_file(endpoint, status, &text, retry_after).await,
         }
     }
 
-    /// What an answer means that is no file.
-    async fn refusal(
+    /// Classifies a response that is not a bulk file.
+    async fn not_a_file(
         &self,
         endpoint: &str,
         status: StatusCode,
         text: &[u8],
-        after: Option<Duration>,
-    ) -> Result<BulkOutcome, Failed> {
-        let error = match classify(status, text) {
-            Ok(_) => Error::retry(format!("FMP answered {endpoint} with JSON that is no file")),
-            Err(Error::Reject(reason)) if status == StatusCode::BAD_REQUEST => {
-                return Ok(BulkOutcome::NotFound(reason));
+        retry_after: Option<Duration>,
+    ) -> Result<BulkOutcome, Failure> {
+        let failure = match classify(status, text) {
+            Ok(_) => Failure::transient(format!("FMP answered {endpoint} with JSON instead of a file")),
+            Err(Failure::Rejected(message)) if status == StatusCode::BAD_REQUEST => {
+                return Ok(BulkOutcome::NotFound(message));
             }
-            Err(Error::Reject(_)) if status == StatusCode::NOT_FOUND => {
-                Error::NotInPlan(format!("FMP does not offer {endpoint} (404)"))
-            }
-            Err(Error::Retry { reason, .. }) => Error::Retry { reason, after },
-            Err(error) => error,
+            Err(Failure::NotOffered(_)) => Failure::NotInPlan(format!("FMP does not offer {endpoint} (404)")),
+            Err(failure) => failure.with_retry_after(retry_after),
         };
-        let limited = matches!(&error, Error::Retry { reason, .. } if is_call_limit(reason));
-        // On 429 it is the limit of all calls, else that of bulk calls.
-        if limited
+        // With status 429 the limit of all calls is reached, otherwise that of bulk calls.
+        if let Failure::CallLimit { .. } = failure
             && status == StatusCode::TOO_MANY_REQUESTS
-            && let Some(pause) = self.gate.close(after)
+            && let Some(pause) = self.cooldown.start(retry_after)
         {
-            self.budget.slow(pause).await;
+            self.rate_limiter.pause(pause).await;
         }
-        let object = status == StatusCode::OK && text.first() == Some(&b'{');
-        Err(Failed { error, too_soon: object || limited, answered: true })
+        let json_object = status == StatusCode::OK && text.first() == Some(&b'{');
+        Err(match failure {
+            Failure::CallLimit { message, .. } => Failure::BulkLimit(message),
+            Failure::Transient { message, .. } | Failure::Rejected(message) if json_object => {
+                Failure::BulkLimit(message)
+            }
+            other => other,
+        })
     }
 
-    fn bulk_wire(&self) -> Result<&Transport> {
-        if let Some(wire) = self.bulk_wire.get() {
-            return Ok(wire);
+    fn bulk_transport(&self) -> Result<&Transport> {
+        if let Some(transport) = self.bulk_transport.get() {
+            return Ok(transport);
         }
-        let wire = Transport::patient(self.url(), self.stats.clone(), SILENCE, WHOLE)?;
-        Ok(self.bulk_wire.get_or_init(|| wire))
+        let transport = Transport::with_timeouts(self.url(), self.stats.clone(), SILENCE_TIMEOUT, DOWNLOAD_TIMEOUT)?;
+        Ok(self.bulk_transport.get_or_init(|| transport))
     }
 }

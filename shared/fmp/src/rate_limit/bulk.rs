@@ -1,64 +1,67 @@
-//! FMP's own limit of bulk calls, which stands beside that of the minute: one in half a minute for all who have the key.
+//! FMP's separate limit on bulk calls: one in half a minute for everyone who uses the key.
 //!
-//! The object beside the budget's says from when on the next call may be made. Who finds that moment come takes the turn
-//! by moving it on; all others wait. Nobody holds a turn of the future, so who ends while waiting costs nobody anything.
+//! An object next to the key's state holds the moment from which the next bulk call may be made. A
+//! client that finds this moment passed takes the slot by moving it forward; all others wait.
+//! Nobody holds a future slot, so a client that stops waiting blocks nobody.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{RateLimiter, shared_object};
+use super::RateLimiter;
 use findata_domain::Result;
 
-/// No pause is longer.
-const FURTHEST: TimeDelta = TimeDelta::minutes(15);
+/// The longest pause.
+const MAX_PAUSE: TimeDelta = TimeDelta::minutes(15);
 
-/// When bulk calls were and may be made.
+/// The schedule of bulk calls.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Turns {
-    /// From when on the next call may be made.
+struct BulkSchedule {
+    /// When the next call may be made.
     next: DateTime<Utc>,
 }
 
 impl RateLimiter {
-    /// Waits until a bulk call may be made; the next one may follow after the pause. Safe to give up.
+    /// Waits until a bulk call may be made, and reserves the pause after it. Safe to cancel.
     ///
     /// # Errors
-    /// The stage's own.
-    pub(crate) async fn bulk_turn(&self, pause: Duration) -> Result<()> {
-        let pause = TimeDelta::from_std(pause).unwrap_or(FURTHEST).min(FURTHEST);
+    /// The stage's errors.
+    pub(crate) async fn bulk_slot(&self, pause: Duration) -> Result<()> {
+        let pause = TimeDelta::from_std(pause).unwrap_or(MAX_PAUSE).min(MAX_PAUSE);
         loop {
-            let waits = self.change_turns(|turns, now| {
-                // What is further off was written by a clock that was wrong.
-                let waits = Some(turns.next - now).filter(|wait| *wait > TimeDelta::zero() && *wait <= FURTHEST);
-                if waits.is_none() {
-                    turns.next = now + pause;
+            let wait = self.change_bulk_schedule(|schedule, now| {
+                // A later moment was written by a machine with a wrong clock.
+                let wait = Some(schedule.next - now).filter(|wait| *wait > TimeDelta::zero() && *wait <= MAX_PAUSE);
+                if wait.is_none() {
+                    schedule.next = now + pause;
                 }
-                (waits, waits.is_none())
+                (wait, wait.is_none())
             });
-            let Some(wait) = waits.await? else { return Ok(()) };
+            let Some(wait) = wait.await? else { return Ok(()) };
             self.time.sleep(wait.to_std().unwrap_or_default()).await;
         }
     }
 
-    /// FMP refused a bulk call: nobody makes one for a time.
-    pub(crate) async fn bulk_refused(&self, wait: Duration) {
-        let wait = TimeDelta::from_std(wait).unwrap_or(FURTHEST).min(FURTHEST);
-        let noted = self.change_turns(|turns, now| {
-            turns.next = turns.next.max(now + wait);
+    /// Pauses the bulk calls of everyone who uses the key, because FMP refused one.
+    pub(crate) async fn pause_bulk(&self, wait: Duration) {
+        let wait = TimeDelta::from_std(wait).unwrap_or(MAX_PAUSE).min(MAX_PAUSE);
+        let paused = self.change_bulk_schedule(|schedule, now| {
+            schedule.next = schedule.next.max(now + wait);
             ((), true)
         });
-        if let Err(error) = noted.await {
-            tracing::warn!(%error, "others do not learn that FMP refuses bulk calls");
+        if let Err(error) = paused.await {
+            tracing::warn!(%error, "cannot tell other clients that FMP refuses bulk calls");
         }
     }
 
-    async fn change_turns<R>(&self, mut change: impl FnMut(&mut Turns, DateTime<Utc>) -> (R, bool)) -> Result<R> {
-        let key = self.local().key.replace(".json", "-bulk.json");
-        let change = |turns: &mut Turns| change(turns, self.time.now());
-        shared_object::change(self.shelf.as_ref(), &key, self.writer(), change).await
+    async fn change_bulk_schedule<R: Clone>(
+        &self,
+        mut change: impl FnMut(&mut BulkSchedule, DateTime<Utc>) -> (R, bool),
+    ) -> Result<R> {
+        let key = self.lease().object_key.replace(".json", "-bulk.json");
+        self.change(&key, |schedule: &mut BulkSchedule| change(schedule, self.time.now())).await
     }
 }
 
@@ -72,31 +75,31 @@ mod tests {
     use findata_pipeline::ports::stage::memory::MemoryStage;
 
     #[tokio::test]
-    async fn all_who_have_the_key_take_turns() {
+    async fn bulk_calls_with_one_key_keep_the_pause() {
         let stage = MemoryStage::default();
-        let budget = |key: &str| {
+        let limiter = |key: &str| {
             RateLimiter::new(Limits::default(), key, Box::new(stage.clone()), Box::new(SystemClock), Arc::default())
         };
-        let (one, two, other) = (budget("key"), budget("key"), budget("other"));
+        let (one, two, other) = (limiter("key"), limiter("key"), limiter("other"));
         let pause = Duration::from_millis(60);
-        let turns = Mutex::new(Vec::new());
-        let work = async |budget: &RateLimiter| {
+        let calls = Mutex::new(Vec::new());
+        let work = async |limiter: &RateLimiter| {
             for _ in 0..4 {
-                budget.bulk_turn(pause).await.unwrap();
-                turns.lock().unwrap().push(std::time::Instant::now());
+                limiter.bulk_slot(pause).await.unwrap();
+                calls.lock().unwrap().push(std::time::Instant::now());
             }
         };
         let begun = std::time::Instant::now();
         tokio::join!(work(&one), work(&two));
-        let mut turns = turns.into_inner().unwrap();
-        turns.sort();
-        let near = turns.windows(2).find(|pair| pair[1] - pair[0] < pause.mul_f64(0.9));
-        assert_eq!((turns.len(), near), (8, None));
+        let mut calls = calls.into_inner().unwrap();
+        calls.sort();
+        let too_close = calls.windows(2).find(|pair| pair[1] - pair[0] < pause.mul_f64(0.9));
+        assert_eq!((calls.len(), too_close), (8, None));
         assert!(begun.elapsed() < pause * 20, "{:?}", begun.elapsed());
-        // Another key has turns of its own, and a refusal is everybody's.
-        one.bulk_refused(Duration::from_secs(3)).await;
+        // Another key has its own schedule; a refusal pauses everyone who uses the key.
+        one.pause_bulk(Duration::from_secs(3)).await;
         let soon = Duration::from_millis(50);
-        assert!(tokio::time::timeout(soon, two.bulk_turn(pause)).await.is_err());
-        assert!(tokio::time::timeout(soon, other.bulk_turn(pause)).await.is_ok());
+        assert!(tokio::time::timeout(soon, two.bulk_slot(pause)).await.is_err());
+        assert!(tokio::time::timeout(soon, other.bulk_slot(pause)).await.is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! The right to one call, and the callers that wait for it.
+//! The permit for one call, and the count of waiting callers.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -6,48 +6,48 @@ use chrono::{DateTime, Utc};
 
 use super::{RateLimiter, USE};
 
-/// The right to one call. It goes back where it came from unless it is used.
+/// The permit for one call. It returns to its lease unless it is used up.
 pub(crate) struct Permit<'a> {
-    pub(super) budget: &'a RateLimiter,
-    /// From when on it may be used; always, where calls are not limited by time.
+    pub(super) rate_limiter: &'a RateLimiter,
+    /// When it becomes valid, or `None` if the key has no limits.
     pub(super) moment: Option<DateTime<Utc>>,
-    /// It counts for the limit of a run.
+    /// It counts towards the call limit of its run.
     pub(super) of_run: bool,
-    /// It goes back when dropped.
-    pub(super) held: bool,
+    /// It returns to its lease when dropped.
+    pub(super) returnable: bool,
 }
 
 impl Permit<'_> {
-    /// Waits for its moment; `false` when that has passed.
-    pub(super) async fn comes(&self) -> bool {
+    /// Waits for its moment. Returns `false` if it has expired by then.
+    pub(super) async fn wait(&self) -> bool {
         let Some(moment) = self.moment else { return true };
-        self.budget.sleep_until(moment).await;
-        self.budget.time.now() <= moment + USE
+        self.rate_limiter.sleep_until(moment).await;
+        self.rate_limiter.time.now() <= moment + USE
     }
 
     /// The call is made.
-    pub(crate) fn used(mut self) {
-        self.held = false;
+    pub(crate) fn use_up(mut self) {
+        self.returnable = false;
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if !self.held {
+        if !self.returnable {
             return;
         }
-        let now = self.budget.time.now();
-        let mut local = self.budget.local();
-        local.credit += u64::from(self.of_run);
+        let now = self.rate_limiter.time.now();
+        let mut lease = self.rate_limiter.lease();
+        lease.run_permits += u64::from(self.of_run);
         match self.moment {
             None => {}
-            Some(moment) if moment + USE < now => local.used.note_unused(moment),
-            Some(moment) => local.put(moment),
+            Some(moment) if moment + USE < now => lease.unreported.note_unused(moment),
+            Some(moment) => lease.put(moment),
         }
     }
 }
 
-/// A caller, counted as long as it lives.
+/// Counts a caller as long as it lives.
 pub(super) struct Counted<'a>(&'a AtomicU64);
 
 impl<'a> Counted<'a> {

@@ -1,4 +1,4 @@
-//! FMP's plans and the limits that they set.
+//! FMP's plans and their limits.
 
 use std::{fmt, num::NonZeroU32, str::FromStr};
 
@@ -6,28 +6,29 @@ use crate::SourceKind;
 use findata_domain::Error;
 use findata_pipeline::run::PlanLimits;
 
-/// What the key may do: calls a minute, by the plan's name or as a number (FMP's pricing page, July 2026).
+/// The plan of a key, by name or as calls per minute (FMP's pricing page, July 2026).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FmpPlan {
-    /// 250 calls a day.
+    /// 250 calls per day.
     Free,
-    /// 300 calls a minute.
+    /// 300 calls per minute.
     Starter,
-    /// 750 calls a minute.
+    /// 750 calls per minute.
     Premium,
-    /// 3,000 calls a minute.
+    /// 3,000 calls per minute.
     Ultimate,
-    /// That many calls a minute.
+    /// This many calls per minute.
     PerMinute(NonZeroU32),
-    /// No limit: a server of one's own.
+    /// No limit, for your own server.
     Unlimited,
 }
 
 impl FmpPlan {
-    /// Calls a minute.
+    /// Calls per minute.
     pub fn per_minute(self) -> Option<u32> {
         match self {
-            // The free plan is limited by the day; spread so that a burst does not trip its unwritten limit.
+            // The free plan has a daily limit. Calls are spread all the same, because a burst may
+            // hit an undocumented limit.
             FmpPlan::Free | FmpPlan::Starter => Some(300),
             FmpPlan::Premium => Some(750),
             FmpPlan::Ultimate => Some(3_000),
@@ -36,7 +37,7 @@ impl FmpPlan {
         }
     }
 
-    /// What it gives on a server.
+    /// What the plan allows on a server, for the planner.
     pub fn plan_limits(self, source: SourceKind) -> PlanLimits {
         let all = PlanLimits {
             minimize_calls: self != FmpPlan::Unlimited,
@@ -52,7 +53,7 @@ impl FmpPlan {
         }
     }
 
-    /// All that it limits (the same page; of bytes it tells Starter's alone).
+    /// The limits of the plan (the same page, which gives a number of bytes for Starter only).
     pub fn limits(self) -> Limits {
         Limits {
             per_minute: self.per_minute(),
@@ -74,7 +75,8 @@ impl FromStr for FmpPlan {
             "unlimited" => Ok(FmpPlan::Unlimited),
             number => number.parse().map(FmpPlan::PerMinute).map_err(|_| {
                 Error::Config(format!(
-                    "{text:?} is no FMP plan: use free, starter, premium, ultimate, unlimited or calls a minute"
+                    "{text:?} is not an FMP plan: use free, starter, premium, ultimate, unlimited \
+                     or a number of calls per minute"
                 ))
             }),
         }
@@ -94,7 +96,7 @@ impl fmt::Display for FmpPlan {
     }
 }
 
-/// How much may be asked of FMP with one key, by everybody who has it.
+/// The limits of one key, for everyone who uses it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Calls in any 60 seconds.
@@ -106,7 +108,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Whether there is one.
+    /// Whether anything is limited.
     pub fn any(&self) -> bool {
         *self != Limits::default()
     }

@@ -1,5 +1,7 @@
-//! Simulated time and the tasks that live in it: when all of them wait, the time jumps to the first that waits no longer.
-//! (Tokio has this too, as a feature that would have every test compile tokio, and all that is built on it, a second time.)
+//! Simulated time and an executor for it: when all tasks wait, the time jumps to the next timer.
+//!
+//! Tokio has this too, but as a feature for which the tests would compile tokio, and everything
+//! built on it, a second time.
 
 use std::{
     collections::BTreeMap,
@@ -19,20 +21,20 @@ use futures::{
     stream::FuturesUnordered,
 };
 
-/// A time of its own; a copy is the same.
+/// Simulated time. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct Simulated(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
     now: Duration,
-    /// Who waits, by the moment and the order of coming.
+    /// Waiting tasks, by moment and order of arrival.
     timers: BTreeMap<(Duration, u64), Waker>,
     timer: u64,
     spawned: Vec<BoxFuture<'static, ()>>,
 }
 
-/// A task; it ends when dropped.
+/// A task. It is aborted when dropped.
 pub(super) struct Task<T> {
     abort: AbortHandle,
     result: oneshot::Receiver<T>,
@@ -48,14 +50,14 @@ impl Wake for Woken {
 }
 
 impl Simulated {
-    /// Time since the beginning.
+    /// Time since the start.
     pub(super) fn elapsed(&self) -> Duration {
         self.0.lock().unwrap().now
     }
 
-    /// Waits until a time since the beginning.
+    /// Waits until a time since the start.
     pub(super) async fn sleep_until(&self, until: Duration) {
-        // One timer, however often it is looked at.
+        // One timer, however often it is polled.
         let number = {
             let mut inner = self.0.lock().unwrap();
             inner.timer += 1;
@@ -72,22 +74,22 @@ impl Simulated {
         .await;
     }
 
-    /// Waits.
+    /// Waits for a duration.
     pub(super) async fn sleep(&self, time: Duration) {
         self.sleep_until(self.elapsed() + time).await;
     }
 
-    /// Begins a task.
+    /// Spawns a task.
     pub(super) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Task<T> {
-        let (tell, result) = oneshot::channel();
+        let (sender, result) = oneshot::channel();
         let (work, abort) = abortable(work.map(|done| {
-            let _ = tell.send(done);
+            let _ = sender.send(done);
         }));
         self.0.lock().unwrap().spawned.push(work.map(|_| ()).boxed());
         Task { abort, result }
     }
 
-    /// Runs until `main` ends.
+    /// Runs all tasks until `main` ends.
     pub(super) fn run<'a>(&self, main: impl Future<Output = ()> + 'a) {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
@@ -104,7 +106,7 @@ impl Simulated {
             if idle && !ended.load(SeqCst) {
                 let waker = {
                     let mut inner = self.0.lock().unwrap();
-                    let ((moment, _), waker) = inner.timers.pop_first().expect("somebody waits for a time");
+                    let ((moment, _), waker) = inner.timers.pop_first().expect("a task waits for a timer");
                     inner.now = moment;
                     waker
                 };
@@ -118,7 +120,7 @@ impl<T> Future for Task<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        self.result.poll_unpin(context).map(|done| done.expect("a task that nobody ended"))
+        self.result.poll_unpin(context).map(|done| done.expect("a task that was not aborted"))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Many workers, a slow stage and clocks that differ, in simulated time: whatever the seed, no window holds a call too
-//! many, nearly all of the rate is used, and nobody starves.
+//! Many clients, a slow stage and differing clocks in simulated time: for every seed, no window has
+//! too many calls, nearly all of the rate is used, and nobody starves.
 
 use std::{
     sync::{
@@ -18,17 +18,17 @@ use super::{
     shared_object::Jitter,
     simulated::{Simulated, Task},
 };
-use crate::client_stats::ClientStats;
+use crate::{client_stats::ClientStats, failure::Failure};
 use findata_domain::{Error, Result};
 use findata_pipeline::{
     ports::stage::{Object, Stage, memory::MemoryStage},
     run::RunId,
 };
 
-/// Calls of one worker at once.
+/// Concurrent callers of one worker.
 const CALLERS: usize = 64;
 
-/// The time of the simulation, as one machine's clock shows it.
+/// The simulated time as one machine's clock shows it.
 struct Skewed {
     time: Simulated,
     skew: TimeDelta,
@@ -44,19 +44,19 @@ impl Time for Skewed {
     }
 }
 
-/// A stage that takes its time, like S3, and counts.
+/// A stage with the latency of S3 that counts its writes.
 #[derive(Clone)]
 struct Slow {
     stage: MemoryStage,
     time: Simulated,
-    chance: Arc<Jitter>,
+    jitter: Arc<Jitter>,
     writes: Arc<AtomicU64>,
     refused: Arc<AtomicU64>,
 }
 
 impl Slow {
     async fn pause(&self) {
-        self.time.sleep(Duration::from_millis(5) + self.chance.part(Duration::from_millis(60))).await;
+        self.time.sleep(Duration::from_millis(5) + self.jitter.part_of(Duration::from_millis(60))).await;
     }
 
     async fn written(&self, done: Result<bool>) -> Result<bool> {
@@ -96,14 +96,14 @@ struct World {
     seed: u64,
     time: Simulated,
     slow: Slow,
-    /// When calls came to FMP, and whose.
+    /// When calls reached FMP, and from which worker.
     arrivals: Arc<Mutex<Vec<(Duration, usize)>>>,
 }
 
-/// A worker; its calls end when it is dropped, as if it were killed.
+/// A worker. Dropping it aborts its calls, as if it were killed.
 struct Worker {
-    budget: Arc<RateLimiter>,
-    callers: Vec<Task<Result<()>>>,
+    limiter: Arc<RateLimiter>,
+    callers: Vec<Task<Result<(), Failure>>>,
 }
 
 impl World {
@@ -111,53 +111,53 @@ impl World {
         let slow = Slow {
             stage: MemoryStage::default(),
             time: time.clone(),
-            chance: Arc::new(Jitter::of(seed)),
+            jitter: Arc::new(Jitter::with_seed(seed)),
             writes: Arc::default(),
             refused: Arc::default(),
         };
         World { limits, seed, time: time.clone(), slow, arrivals: Arc::default() }
     }
 
-    fn budget(&self, number: usize) -> (Arc<RateLimiter>, Arc<ClientStats>) {
-        let chance = Jitter::of(self.seed ^ (number as u64) << 32);
-        let skew = TimeDelta::from_std(chance.part(CLOCKS.to_std().unwrap())).unwrap();
+    fn limiter(&self, number: usize) -> (Arc<RateLimiter>, Arc<ClientStats>) {
+        let jitter = Jitter::with_seed(self.seed ^ (number as u64) << 32);
+        let skew = TimeDelta::from_std(jitter.part_of(CLOCKS.to_std().unwrap())).unwrap();
         let stats = Arc::new(ClientStats::default());
         let clock = Box::new(Skewed { time: self.time.clone(), skew });
-        let budget = RateLimiter::new(self.limits, "key", Box::new(self.slow.clone()), clock, Arc::clone(&stats));
-        (Arc::new(budget.with_seed(self.seed.wrapping_mul(31) + number as u64)), stats)
+        let limiter = RateLimiter::new(self.limits, "key", Box::new(self.slow.clone()), clock, Arc::clone(&stats));
+        (Arc::new(limiter.with_seed(self.seed.wrapping_mul(31) + number as u64)), stats)
     }
 
-    /// Begins a worker with so many calls to make.
+    /// Starts a worker that makes this many calls.
     fn worker(&self, number: usize, work: CallContext, calls: i64) -> Worker {
-        let (budget, stats) = self.budget(number);
-        budget.begin(&work);
-        let callers = self.callers(number, &budget, &stats, calls);
-        Worker { budget, callers }
+        let (limiter, stats) = self.limiter(number);
+        limiter.begin(&work);
+        let callers = self.callers(number, &limiter, &stats, calls);
+        Worker { limiter, callers }
     }
 
     fn callers(
         &self,
         number: usize,
-        budget: &Arc<RateLimiter>,
+        limiter: &Arc<RateLimiter>,
         stats: &Arc<ClientStats>,
         calls: i64,
-    ) -> Vec<Task<Result<()>>> {
+    ) -> Vec<Task<Result<(), Failure>>> {
         let left = Arc::new(AtomicI64::new(calls));
         let caller = |caller: usize| {
-            let (budget, stats, left) = (Arc::clone(budget), Arc::clone(stats), Arc::clone(&left));
+            let (limiter, stats, left) = (Arc::clone(limiter), Arc::clone(stats), Arc::clone(&left));
             let (arrivals, time) = (Arc::clone(&self.arrivals), self.time.clone());
-            let chance = Jitter::of(self.seed ^ (number * CALLERS + caller) as u64);
+            let jitter = Jitter::with_seed(self.seed ^ (number * CALLERS + caller) as u64);
             self.time.spawn(async move {
                 while left.fetch_sub(1, Relaxed) > 0 {
-                    budget.permit().await?.used();
-                    let under_way = stats.begin();
-                    // Most are there at once, some as late as they may be.
+                    limiter.permit().await?.use_up();
+                    let in_flight = stats.begin();
+                    // Most calls arrive at once, some as late as allowed.
                     let late =
-                        if chance.number().is_multiple_of(20) { TRAVEL.to_std().unwrap() } else { Duration::ZERO };
-                    time.sleep(chance.part(late)).await;
+                        if jitter.number().is_multiple_of(20) { TRAVEL.to_std().unwrap() } else { Duration::ZERO };
+                    time.sleep(jitter.part_of(late)).await;
                     arrivals.lock().unwrap().push((time.elapsed(), number));
-                    time.sleep(Duration::from_millis(50) + chance.part(Duration::from_millis(200))).await;
-                    drop(under_way);
+                    time.sleep(Duration::from_millis(50) + jitter.part_of(Duration::from_millis(200))).await;
+                    drop(in_flight);
                 }
                 Ok(())
             })
@@ -169,7 +169,7 @@ impl World {
         self.time.sleep_until(Duration::from_secs(seconds)).await;
     }
 
-    /// Most calls that came in any 60 seconds.
+    /// Most calls that arrived within any 60 seconds.
     fn fullest(&self) -> usize {
         let mut arrivals: Vec<Duration> = self.arrivals.lock().unwrap().iter().map(|(at, _)| *at).collect();
         arrivals.sort();
@@ -177,7 +177,7 @@ impl World {
         (0..arrivals.len()).map(|i| arrivals.partition_point(|at| *at < arrivals[i] + minute) - i).max().unwrap_or(0)
     }
 
-    /// Calls that came between two seconds, of some workers.
+    /// Calls that arrived between two seconds, of the selected workers.
     fn calls(&self, from: u64, to: u64, whose: impl Fn(usize) -> bool) -> usize {
         let within = Duration::from_secs(from)..Duration::from_secs(to);
         self.arrivals.lock().unwrap().iter().filter(|(at, number)| within.contains(at) && whose(*number)).count()
@@ -206,7 +206,7 @@ fn daily() -> CallContext {
 }
 
 #[test]
-fn no_window_is_too_full_and_nearly_all_of_the_rate_is_used() {
+fn no_window_has_too_many_calls_and_nearly_all_of_the_rate_is_used() {
     const MINUTES: u64 = 4;
     let (mut least, mut most_writes, mut writes_of_all) = (f64::MAX, 0.0f64, 0.0f64);
     for (limit, seeds) in [(20, 12), (300, 12), (750, 8), (3_000, 2)] {
@@ -214,7 +214,7 @@ fn no_window_is_too_full_and_nearly_all_of_the_rate_is_used() {
             simulate(async |time| {
                 let world = World::new(time, per_minute(limit), seed * 1_000 + u64::from(limit));
                 let work = |n: usize| if n % 3 == 2 { daily() } else { on_demand(None) };
-                // Runs of every day among those on demand would get nothing: all of a kind.
+                // All runs are of one kind: scheduled ones would get nothing beside on-demand ones.
                 let kind = work(seed as usize);
                 let _crew: Vec<_> = (0..workers).map(|n| world.worker(n, kind.clone(), i64::MAX)).collect();
                 world.until(60 * MINUTES + 5).await;
@@ -252,8 +252,8 @@ fn a_killed_worker_costs_at_most_its_lease() {
             world.until(60 + seed).await;
             drop(killed);
             world.until(130 + seed).await;
-            // A lease is three seconds, and it is taken while 1.2 seconds of the one before are left: 20 calls. The other
-            // worker takes over.
+            // A lease lasts three seconds, and a client takes the next one 1.2 seconds before it
+            // ends: 20 calls are lost. Then the other worker takes over.
             let after = world.calls(60 + seed, 120 + seed, |_| true);
             assert!(after >= 288 - 21 && world.fullest() <= 300, "seed {seed}: {after}");
             let later = world.calls(69 + seed, 129 + seed, |n| n == 0);
@@ -263,27 +263,27 @@ fn a_killed_worker_costs_at_most_its_lease() {
 }
 
 #[test]
-fn short_and_broken_pieces_of_work_are_never_too_much() {
+fn short_and_cancelled_invocations_stay_within_the_limit() {
     for seed in 0..12 {
         simulate(async |time| {
             let world = World::new(time, per_minute(300), seed);
-            let pieces = (0..4).map(|number| {
-                let (world, chance) = (&world, Jitter::of(seed * 10 + number as u64));
+            let processes = (0..4).map(|number| {
+                let (world, jitter) = (&world, Jitter::with_seed(seed * 10 + number as u64));
                 async move {
-                    let (budget, stats) = world.budget(number);
-                    budget.begin(&if number == 0 { daily() } else { on_demand(None) });
+                    let (limiter, stats) = world.limiter(number);
+                    limiter.begin(&if number == 0 { daily() } else { on_demand(None) });
                     while time.elapsed() < Duration::from_secs(150) {
-                        let calls = chance.number() % 40 + 1;
-                        let callers = world.callers(number, &budget, &stats, calls as i64);
-                        let patience = chance.part(Duration::from_secs(8));
-                        // Some are given up while they wait for their permits.
+                        let calls = jitter.number() % 40 + 1;
+                        let callers = world.callers(number, &limiter, &stats, calls as i64);
+                        let patience = jitter.part_of(Duration::from_secs(8));
+                        // Some callers are cancelled while they wait for permits.
                         drop(select(join_all(callers), time.sleep(patience).boxed()).await);
-                        budget.finish().await;
-                        time.sleep(chance.part(Duration::from_secs(1))).await;
+                        limiter.finish().await;
+                        time.sleep(jitter.part_of(Duration::from_secs(1))).await;
                     }
                 }
             });
-            join_all(pieces).await;
+            join_all(processes).await;
             let used = world.calls(5, 125, |_| true);
             assert!(world.fullest() <= 300 && used > 400, "seed {seed}: {} {used}", world.fullest());
         });
@@ -291,7 +291,7 @@ fn short_and_broken_pieces_of_work_are_never_too_much() {
 }
 
 #[test]
-fn a_run_on_demand_goes_first() {
+fn an_on_demand_run_goes_first() {
     for seed in 0..8 {
         simulate(async |time| {
             let world = World::new(time, per_minute(300), seed);
@@ -301,9 +301,9 @@ fn a_run_on_demand_goes_first() {
             for caller in urgent.callers.drain(..) {
                 caller.await.unwrap();
             }
-            urgent.budget.finish().await;
+            urgent.limiter.finish().await;
             let took = time.elapsed().as_secs_f64() - 60.0;
-            // 41 seconds of permits, behind what the others had.
+            // 41 seconds of permits, after those that the others held.
             assert!(took < 41.4 + 9.0, "seed {seed}: {took}");
             let meanwhile = world.calls(70, 60 + took as u64 - 1, |n| n < 4);
             assert_eq!(meanwhile, 0, "seed {seed}");
@@ -314,7 +314,7 @@ fn a_run_on_demand_goes_first() {
 }
 
 #[test]
-fn a_run_s_own_limit_holds_for_all_its_workers() {
+fn the_call_limit_of_a_run_holds_for_all_its_workers() {
     for limits in [Limits::default(), per_minute(600)] {
         simulate(async |time| {
             let world = World::new(time, limits, 3);
@@ -323,9 +323,9 @@ fn a_run_s_own_limit_holds_for_all_its_workers() {
             for worker in &mut crew {
                 for caller in worker.callers.drain(..) {
                     ended += 1;
-                    refused += u64::from(matches!(caller.await, Err(Error::Budget(_))));
+                    refused += u64::from(matches!(caller.await, Err(Failure::Local(Error::Budget(_)))));
                 }
-                worker.budget.finish().await;
+                worker.limiter.finish().await;
             }
             assert!(ended == 8 * CALLERS && refused > 8, "{refused}");
             assert_eq!(world.arrivals.lock().unwrap().len(), 333);
@@ -339,10 +339,10 @@ fn a_stop_reaches_all_workers_within_a_lease() {
         let world = World::new(time, per_minute(300), 5);
         let mut crew: Vec<_> = (0..8).map(|n| world.worker(n, daily(), i64::MAX)).collect();
         world.until(30).await;
-        crew[0].budget.stop(&Error::Budget("bandwidth".into())).await;
+        crew[0].limiter.stop(&Failure::BandwidthUsedUp("bandwidth".into())).await;
         for worker in &mut crew[1..] {
             for caller in worker.callers.drain(..) {
-                assert_eq!(caller.await, Err(Error::Budget("bandwidth".into())));
+                assert_eq!(caller.await, Err(Failure::BandwidthUsedUp("bandwidth".into())));
             }
         }
         assert!(time.elapsed() < Duration::from_secs(40));
@@ -356,21 +356,21 @@ fn without_a_limit_nothing_is_read_or_written() {
         let world = World::new(time, Limits::default(), 1);
         let mut worker = world.worker(0, on_demand(None), 1_000);
         join_all(worker.callers.drain(..)).await;
-        worker.budget.finish().await;
+        worker.limiter.finish().await;
         assert_eq!((world.calls(0, 60, |_| true), world.slow.writes.load(Relaxed)), (1_000, 0));
         assert!(time.elapsed() < Duration::from_secs(6));
     });
 }
 
 #[test]
-fn of_a_day_s_calls_none_is_lost() {
+fn short_runs_can_use_all_calls_of_a_day() {
     simulate(async |time| {
         let world = World::new(time, Limits { per_day: Some(250), ..per_minute(300) }, 1);
-        // Short runs, each with a process of its own.
+        // Short runs, each in its own process.
         for number in 0..60 {
             let mut worker = world.worker(number, on_demand(None), 5);
             join_all(worker.callers.drain(..)).await;
-            worker.budget.finish().await;
+            worker.limiter.finish().await;
         }
         assert_eq!(world.arrivals.lock().unwrap().len(), 250);
     });

@@ -1,4 +1,4 @@
-//! The time by which permits have their moments.
+//! The time that permits refer to.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use futures::future::BoxFuture;
 
 use findata_domain::clock::{Clock, SystemClock};
 
-/// The real one, or that of a simulation.
+/// The real time, or the time of a simulation.
 pub(crate) trait Time: Send + Sync {
-    /// Now, as the machine's clock shows it.
+    /// The time of this machine's clock.
     fn now(&self) -> DateTime<Utc>;
-    /// Waits.
-    fn sleep(&self, time: Duration) -> BoxFuture<'_, ()>;
+    /// Waits for a duration.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;
 }
 
 impl Time for SystemClock {
@@ -20,7 +20,7 @@ impl Time for SystemClock {
         Clock::now(self)
     }
 
-    fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
-        Box::pin(tokio::time::sleep(time))
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(duration))
     }
 }

@@ -1,37 +1,44 @@
-//! The stage: where files land and the ledger is kept. Its conditional writes are the project's only locks.
+//! The stage: object storage for landing files and the ledger. Its conditional writes are the
+//! project's only locks.
 
 pub mod memory;
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 
 use findata_domain::{Error, Result};
 
+/// Attempts of one compare-and-swap. Each failed one means that somebody else's write succeeded.
+const MAX_ATTEMPTS: u32 = 40;
+/// The longest pause after the first attempt. It grows with each attempt up to eight times this.
+const MAX_PAUSE: Duration = Duration::from_millis(40);
+
 /// An object and the tag that a conditional write needs.
 #[derive(Debug, Clone)]
 pub struct Object {
-    /// Its content.
+    /// The content.
     pub body: Bytes,
     /// Changes with the content.
     pub etag: String,
 }
 
-/// Object storage with conditional writes. A reader sees an object whole or not at all.
+/// Object storage with conditional writes. A reader sees either the complete object or none.
 ///
-/// Keys are `/`-separated and made of validated names only.
+/// Keys are `/`-separated and consist of validated names only.
 pub trait Stage: Send + Sync {
-    /// The object, or `None` where there is none.
+    /// Reads an object, or `None` if it does not exist.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<Object>>> + Send;
 
-    /// Writes it on condition that the key is free; `false` when somebody was first.
+    /// Writes an object if the key is free. Returns `false` if it exists already.
     fn put_if_absent(&self, key: &str, body: Bytes) -> impl Future<Output = Result<bool>> + Send;
 
-    /// Writes it on condition that the object still has this tag; `false` when it has changed.
+    /// Writes an object if it still has this tag. Returns `false` if it has changed.
     fn put_if_match(&self, key: &str, body: Bytes, etag: &str) -> impl Future<Output = Result<bool>> + Send;
 
-    /// Keys that begin with `prefix`, in order.
+    /// Lists the keys that begin with `prefix`, in order.
     fn list(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>>> + Send;
 
     /// Writes so far by this handle and its clones, for the cost estimate.
@@ -40,63 +47,110 @@ pub trait Stage: Send + Sync {
     }
 }
 
+/// The operations of a [`Stage`] that [`compare_and_swap`] needs, as a trait that works behind
+/// `dyn`.
+pub trait ObjectStore: Send + Sync {
+    /// Reads an object, or `None` if it does not exist.
+    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>>>;
+
+    /// Writes an object if it still has this tag or, without a tag, if the key is free. Returns
+    /// whether it did.
+    fn write_if<'a>(&'a self, key: &'a str, body: Bytes, etag: Option<String>) -> BoxFuture<'a, Result<bool>>;
+}
+
+impl<S: Stage> ObjectStore for S {
+    fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>>> {
+        Box::pin(self.get(key))
+    }
+
+    fn write_if<'a>(&'a self, key: &'a str, body: Bytes, etag: Option<String>) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            match etag {
+                Some(etag) => self.put_if_match(key, body, &etag).await,
+                None => self.put_if_absent(key, body).await,
+            }
+        })
+    }
+}
+
 /// Reads a JSON object.
 ///
 /// # Errors
-/// `Stop` when it is there and is not what it should be; the stage's own errors.
+/// `Stop` if the object exists but cannot be parsed; the stage's errors.
 pub async fn read_json<T: DeserializeOwned>(stage: &impl Stage, key: &str) -> Result<Option<T>> {
     let Some(object) = stage.get(key).await? else { return Ok(None) };
     from_json(key, &object.body).map(Some)
 }
 
-/// A value from an object's JSON.
+/// Parses an object's JSON.
 ///
 /// # Errors
-/// `Stop` when it is not what it should be.
+/// `Stop` if it cannot be parsed.
 pub fn from_json<T: DeserializeOwned>(key: &str, body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|e| Error::Stop(format!("{key} on the stage is damaged: {e}")))
 }
 
-/// Writes a JSON object once; `false` when it was there already.
+/// Writes a JSON object once. Returns `false` if it exists already.
 ///
 /// # Errors
-/// The stage's own errors.
+/// The stage's errors.
 pub async fn write_json_once<T: Serialize>(stage: &impl Stage, key: &str, value: &T) -> Result<bool> {
     stage.put_if_absent(key, to_json(value)?).await
 }
 
-/// Changes a JSON object that others may change at the same time; what is not there yet begins as its default.
+/// Changes a JSON object that others may change at the same time. A missing object starts as its
+/// default.
+///
+/// `change` may run several times, also after a write that succeeded but whose answer was lost, so
+/// it must be idempotent.
 ///
 /// # Errors
-/// `Retry` when others keep changing it; the stage's own.
+/// `Retry` if others keep changing the object; the stage's errors.
 pub async fn change_json<T>(stage: &impl Stage, key: &str, change: impl Fn(&mut T)) -> Result<()>
 where
     T: Default + Serialize + DeserializeOwned,
 {
-    const TRIES: usize = 20;
-    for _ in 0..TRIES {
-        let before = stage.get(key).await?;
-        let mut value: T = match &before {
-            None => T::default(),
-            Some(object) => from_json(key, &object.body)?,
-        };
-        change(&mut value);
-        let body = to_json(&value)?;
-        let written = match before {
-            None => stage.put_if_absent(key, body).await?,
-            Some(object) => stage.put_if_match(key, body, &object.etag).await?,
-        };
-        if written {
-            return Ok(());
-        }
-    }
-    Err(Error::retry(format!("{key} on the stage kept changing")))
+    let pause = |longest: Duration| tokio::time::sleep(longest.mul_f64(fastrand::f64()));
+    compare_and_swap(stage, key, pause, |value| (change(value), true)).await
 }
 
-/// A value as JSON bytes.
+/// Changes a JSON object by compare-and-swap. A missing object starts as its default.
+///
+/// `change` returns its result and whether to write the object. It runs again whenever somebody
+/// else changed the object first. `pause` then waits for a random part of the duration it is given,
+/// so that writers do not keep colliding.
 ///
 /// # Errors
-/// `Stop` when it cannot be written as JSON.
+/// `Retry` if others keep changing the object; `Stop` if it cannot be parsed; the stage's errors.
+pub async fn compare_and_swap<T, R, P>(
+    store: &dyn ObjectStore,
+    key: &str,
+    pause: impl Fn(Duration) -> P,
+    mut change: impl FnMut(&mut T) -> (R, bool),
+) -> Result<R>
+where
+    T: Default + Serialize + DeserializeOwned,
+    P: Future<Output = ()>,
+{
+    for attempt in 1..=MAX_ATTEMPTS {
+        let found = store.read(key).await?;
+        let mut value: T = match &found {
+            Some(object) => from_json(key, &object.body)?,
+            None => T::default(),
+        };
+        let (result, write) = change(&mut value);
+        if !write || store.write_if(key, to_json(&value)?, found.map(|object| object.etag)).await? {
+            return Ok(result);
+        }
+        pause(MAX_PAUSE * attempt.min(8)).await;
+    }
+    Err(Error::retry(format!("others keep changing {key} on the stage")))
+}
+
+/// A value as JSON.
+///
+/// # Errors
+/// `Stop` if it cannot be represented as JSON.
 pub fn to_json<T: Serialize>(value: &T) -> Result<Bytes> {
     serde_json::to_vec(value).map(Bytes::from).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))
 }
