@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    bulk_progress::BulkProgress,
+    bulk_progress::{BulkPhase, BulkProgress},
     landing::StagedFile,
     plan::{BatchMessage, FetchMode, Plan, Task, Window},
     ports::{
@@ -256,7 +256,7 @@ pub async fn record_as_failed(
     let (run, batch) = (&message.run_id, &message.batch);
     let mut entry = checkpoints(message, stage).await?;
     let tasks = tasks(message, stage).await?;
-    if let Some(bulk) = entry.bulk.take().filter(|bulk| !bulk.refused) {
+    if let Some(bulk) = entry.bulk.take().filter(|bulk| bulk.phase != BulkPhase::FallingBack) {
         let pending = pending(&tasks, &entry);
         let told = bulk.records(&tasks, Some(&Outcome::failed(reason)));
         entry.tasks.extend(told.into_iter().filter(|record| pending.contains(&record.task)));
