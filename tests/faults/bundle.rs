@@ -73,7 +73,7 @@ fn a_delivery_whose_time_ends_hands_the_rest_back() {
         assert!(parts > 0, "the time never ended");
         let run = &request.run_id;
         findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
-        let measured = findata_analytics::Measured::default();
+        let measured = findata_analytics::HostMetrics::default();
         let summary = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
         assert_eq!((summary.status, summary.tasks.done), (Status::Complete, summary.tasks.planned));
         Ok::<_, Error>(())

@@ -87,7 +87,7 @@ fn every_recorded_error_body_leads_to_its_move() {
         assert_eq!((status, asked, failed), expected, "{file}: {summary:#?}");
         assert_eq!(tasks.not_in_plan, u64::from(next == Move::LeftOut), "{file}");
         assert_eq!(
-            summary.notes.iter().any(|n| n.starts_with("dividends: 1 left out")),
+            summary.notes.iter().any(|n| n.starts_with("dividends: 1 skipped")),
             next == Move::LeftOut,
             "{file}: {:?}",
             summary.notes

@@ -60,7 +60,8 @@ pub async fn handle(
     let usage = warehouse.take_usage();
     // A failed attempt records its usage too, but its own error is the one to return.
     let noted = usage.note(run, FUNCTION, stage).await;
-    let loaded = Loaded { run_id: run.clone(), rows: rows?, warehouse: usage, seconds: started.elapsed().as_secs_f64() };
+    let loaded =
+        Loaded { run_id: run.clone(), rows: rows?, warehouse: usage, seconds: started.elapsed().as_secs_f64() };
     noted?;
     stage::write_json_once(stage, &ledger::loaded_key(run), &loaded).await?;
     Ok(loaded)
