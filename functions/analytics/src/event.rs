@@ -15,12 +15,12 @@ use crate::HostMetrics;
 /// Attempts if another invocation writes at the same time.
 const ATTEMPTS: u32 = 3;
 
-/// Computes and publishes the run of an event, and closes it. A failure that a person has to fix is recorded, announced
-/// on the bus and returned as an answer, since Lambda's immediate retry would fail too; the sweeper tries the step
-/// again later.
+/// Computes and publishes the run of an event, and closes it. A failure that a person has to fix is
+/// recorded, announced on the bus and returned as an answer, since Lambda's immediate retry would
+/// fail too; the sweeper tries the step again later.
 ///
-/// `warehouse` is a session, or the error that prevented one; `now` is the real clock's time; `memory` is the memory
-/// of the functions in GB.
+/// `warehouse` is a session, or the error that prevented one; `now` is the real clock's time;
+/// `memory` is the memory of the functions in GB.
 ///
 /// # Errors
 /// Transient errors only: the same event should be delivered again.

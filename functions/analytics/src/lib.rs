@@ -1,9 +1,9 @@
-//! analytics: computes figures from the loaded rows, publishes them in one transaction and closes the run with a
-//! summary.
+//! analytics: computes figures from the loaded rows, publishes them in one transaction and closes
+//! the run with a summary.
 //!
-//! It runs the SQL models of `infra/models` ([`findata_models::MODELS`]). `versions` merges vintages into versions
-//! with the time at which each was known; `publish` writes the rows that differ; `quality` reads the results of the
-//! checks; `summary` adds up the ledger.
+//! It runs the SQL models of `infra/models` ([`findata_models::MODELS`]). `versions` merges
+//! vintages into versions with the time at which each was known; `publish` writes the rows that
+//! differ; `quality` reads the results of the checks; `summary` adds up the ledger.
 
 pub mod event;
 mod model_version;
@@ -34,8 +34,8 @@ pub use summary::HostMetrics;
 /// The function's name in query tags and in the ledger.
 const FUNCTION: &str = "analytics";
 
-/// Computes and publishes all changes that are pending, writes the summary and announces the end of the run. Safe to
-/// repeat.
+/// Computes and publishes all changes that are pending, writes the summary and announces the end of
+/// the run. Safe to repeat.
 ///
 /// `metrics` is what the host measured of the run's time and connections.
 ///
@@ -145,7 +145,8 @@ async fn compute(
     publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), record]).await
 }
 
-/// Refuses to compute as of an earlier day than the published figures: that would remove the later ones.
+/// Refuses to compute as of an earlier day than the published figures: that would remove the later
+/// ones.
 ///
 /// # Errors
 /// `Config` for an earlier day; the warehouse's errors.

@@ -1,8 +1,10 @@
-//! Publishes the models' results: writes only the rows that differ, of all tables in one transaction.
+//! Publishes the models' results: writes only the rows that differ, of all tables in one
+//! transaction.
 //!
-//! For each table, `added_` holds the rows that are new or changed, and `removed_` those that were deleted or replaced.
-//! Both are set differences over whole rows, so a NULL equals a NULL and no column can be missed. They are temporary
-//! tables built before the transaction, which contains only DELETE and INSERT, since Snowflake commits at every DDL.
+//! For each table, `added_` holds the rows that are new or changed, and `removed_` those that were
+//! deleted or replaced. Both are set differences over whole rows, so a NULL equals a NULL and no
+//! column can be missed. They are temporary tables built before the transaction, which contains
+//! only DELETE and INSERT, since Snowflake commits at every DDL.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +16,8 @@ use findata_pipeline::{ports::warehouse::Warehouse, run::RunId, summary::TableCo
 use crate::versions;
 use findata_models::{Extent, PUBLISHED, Table, Versions};
 
-/// Writes the differences of every table, and runs `also` in the same transaction. Returns the counts by table.
+/// Writes the differences of every table, and runs `also` in the same transaction. Returns the
+/// counts by table.
 pub(crate) async fn publish(
     run: &RunId,
     now: DateTime<Utc>,
@@ -79,7 +82,8 @@ fn computed_rows(table: &Table) -> String {
 
 fn published_rows(table: &Table) -> String {
     let rows = format!("select t.* exclude (run_id, computed_at) from {} t", table.full_name());
-    // Past vintages are computed for some companies only; the older versions of the others stay unchanged.
+    // Past vintages are computed for some companies only; the older versions of the others stay
+    // unchanged.
     let versions = match table.versions {
         Versions::OfVintages => " and (s.with_history or t.known_to is null)",
         Versions::None | Versions::OfStatements => "",

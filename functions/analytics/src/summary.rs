@@ -34,8 +34,8 @@ pub struct HostMetrics {
     pub lambda_memory: f64,
 }
 
-/// The cost of a run. On Lambda, writes and requests are derived from the ledger: each file and each entry is a write;
-/// each batch is sent, received and deleted.
+/// The cost of a run. On Lambda, writes and requests are derived from the ledger: each file and
+/// each entry is a write; each batch is sent, received and deleted.
 fn cost(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, metrics: &HostMetrics) -> Cost {
     let mut cost = Cost { fmp_calls: calls, s3_puts: metrics.stage_puts, ..Cost::default() };
     if metrics.lambda_memory > 0.0 {
@@ -125,7 +125,8 @@ pub(crate) fn summarise(
     }
 }
 
-/// Failures for symbols without any data, if the run requested no profile, which would have failed itself.
+/// Failures for symbols without any data, if the run requested no profile, which would have failed
+/// itself.
 fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
     let mut by_symbol: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
     for record in entries.iter().flat_map(|entry| &entry.tasks) {
@@ -148,8 +149,8 @@ fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
     by_symbol.into_iter().filter(|(_, records)| has_no_data(records)).map(|(symbol, _)| failure(symbol)).collect()
 }
 
-/// A run fails if every symbol has a failure and none got a row. Empty answers do not count as done, since every
-/// dataset of an unknown symbol is empty.
+/// A run fails if every symbol has a failure and none got a row. Empty answers do not count as
+/// done, since every dataset of an unknown symbol is empty.
 fn status(plan: &Plan, entries: &[BatchEntry], budget_ended: bool, failures: &[Failure]) -> Status {
     let failed: BTreeSet<&str> = failures.iter().map(|f| f.symbol.as_str()).collect();
     let has_rows = |record: &TaskRecord| {

@@ -1,8 +1,9 @@
-//! Merges vintages into versions: a row of a past vintage becomes an older version if the row of the next vintage with
-//! the same key differs from it, and is dropped otherwise.
+//! Merges vintages into versions: a row of a past vintage becomes an older version if the row of
+//! the next vintage with the same key differs from it, and is dropped otherwise.
 //!
-//! A version was known from `known_from` until just before `known_to`; the newest version has no `known_to`. Versions
-//! are compared by set differences over whole rows, so that a NULL equals a NULL and no column can be missed.
+//! A version was known from `known_from` until just before `known_to`; the newest version has no
+//! `known_to`. Versions are compared by set differences over whole rows, so that a NULL equals a
+//! NULL and no column can be missed.
 
 use findata_domain::Result;
 use findata_pipeline::ports::warehouse::Warehouse;
@@ -14,16 +15,19 @@ pub(crate) async fn has_past_vintages(warehouse: &mut impl Warehouse) -> Result<
     Ok(!warehouse.query("select 'past' where exists (select 1 from vintages where not is_current)").await?.is_empty())
 }
 
-/// Replaces the vintages in `new_<table>` by versions: drops the helper columns, adds `known_from` and `known_to`.
+/// Replaces the vintages in `new_<table>` by versions: drops the helper columns, adds `known_from`
+/// and `known_to`.
 pub(crate) async fn merge_vintages(table: &Table, has_past: bool, warehouse: &mut impl Warehouse) -> Result<()> {
     let name = table.name;
     warehouse.execute(&if has_past { all_vintages(table) } else { current_vintages(table) }).await?;
-    // Renamed, not copied: two copies of the table of market days would be the peak of a run's memory.
+    // Renamed, not copied: two copies of the table of market days would be the peak of a run's
+    // memory.
     warehouse.execute(&format!("drop table new_{name}")).await?;
     warehouse.execute(&format!("alter table versions rename to new_{name}")).await.map(|_| ())
 }
 
-/// The end of the older versions that this run does not recompute, those of companies without past vintages.
+/// The end of the older versions that this run does not recompute, those of companies without past
+/// vintages.
 fn ended(table: &Table) -> String {
     let key = table.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
     format!(
@@ -58,7 +62,8 @@ fn current_vintages(table: &Table) -> String {
 fn all_vintages(table: &Table) -> String {
     let helpers = table.helpers().join(", ");
     let key = table.key.join(", ");
-    // A past vintage cannot differ from the next one before `changed_from`, so earlier periods are not compared.
+    // A past vintage cannot differ from the next one before `changed_from`, so earlier periods are
+    // not compared.
     let changed = match table.extent {
         Extent::Companies => "and n.fiscal_date >= v.changed_from",
         Extent::Whole | Extent::Days(_) => "",

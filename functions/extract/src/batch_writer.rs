@@ -1,4 +1,5 @@
-//! What a batch has collected so far: open landing files, task records, and findings for the ledger.
+//! What a batch has collected so far: open landing files, task records, and findings for the
+//! ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +16,8 @@ use findata_pipeline::{
     plan::{FetchMode, Task, Window},
 };
 
-/// Rows at which FMP silently drops the oldest of a series. An answer with fewer is complete from its
-/// first day on. Whether it also reaches the last session is checked by the next plan.
+/// Rows at which FMP silently drops the oldest of a series. An answer with fewer is complete from
+/// its first day on. Whether it also reaches the last session is checked by the next plan.
 const TRUNCATED_AT: usize = 5_000;
 
 pub(crate) struct BatchWriter {
@@ -72,8 +73,8 @@ impl BatchWriter {
         self.fetched_at = now;
     }
 
-    /// Adds the rows of one of many tasks that share a call. `usage` is the call's calls and bytes, or zero
-    /// if another task counts them.
+    /// Adds the rows of one of many tasks that share a call. `usage` is the call's calls and bytes,
+    /// or zero if another task counts them.
     pub(crate) fn add_rows(
         &mut self,
         task: Task,
@@ -120,7 +121,8 @@ pub(crate) fn needs_share_count(task: &Task, rows: &[Row<'_>]) -> Option<Task> {
     share_count(task, profile.get(task.dataset, "market_cap"))
 }
 
-/// The `shares-float` task for a company's share count, if FMP gives no market cap to derive it from.
+/// The `shares-float` task for a company's share count, if FMP gives no market cap to derive it
+/// from.
 pub(crate) fn share_count(task: &Task, market_cap: Option<&str>) -> Option<Task> {
     let dataset = catalog::dataset("shares_float").filter(|d| d.requests == Requests::Symbol)?;
     let is_missing = market_cap.is_none_or(|value| value == "0");

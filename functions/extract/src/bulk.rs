@@ -1,10 +1,10 @@
 //! A batch of bulk files: reads each file once for all the tasks it serves.
 //!
-//! The batch is a state machine, [`BulkPhase`]. While it fetches, each complete file is landed and its
-//! rows are counted per task in the batch's progress, which goes into the checkpoint, so that an
-//! invocation that runs out of time loses no finished file. The tasks are recorded once no file is
-//! left. If FMP refuses the files, the batch falls back to one call per task, and the refusal is stored
-//! for the next plans.
+//! The batch is a state machine, [`BulkPhase`]. While it fetches, each complete file is landed and
+//! its rows are counted per task in the batch's progress, which goes into the checkpoint, so that
+//! an invocation that runs out of time loses no finished file. The tasks are recorded once no file
+//! is left. If FMP refuses the files, the batch falls back to one call per task, and the refusal is
+//! stored for the next plans.
 
 mod reader;
 
@@ -72,7 +72,8 @@ pub(crate) async fn attempt(
 
     let BulkBatch { mut progress, entry, mut writer, .. } = batch;
     let has_progress = progress != resumed_from || !writer.records.is_empty();
-    // The calls and bytes of files count in the task's record, even if a call of its own answered it.
+    // The calls and bytes of files count in the task's record, even if a call of its own answered
+    // it.
     for record in &mut writer.records {
         let position = tasks.iter().position(|task| *task == record.task);
         if let Some(counted) = position.and_then(|i| progress.tasks.get_mut(i)) {
@@ -99,8 +100,8 @@ impl<S: Stage> BulkBatch<'_, S> {
     /// Reads the files that are left, newest first. Returns false if the time runs out first.
     async fn read_files(&mut self, fmp: &Fmp, clock: &impl Clock, limit: Option<Deadline>) -> Result<bool> {
         let files_before = self.progress.files_done.len();
-        // A file that would not be complete in time is not started. The estimate is one and a half times
-        // the file before; for the first, three quarters of the time there is.
+        // A file that would not be complete in time is not started. The estimate is one and a half
+        // times the file before; for the first, three quarters of the time there is.
         let mut estimate =
             limit.map(|limit| limit.wait.saturating_duration_since(self.started) * 3 / 4).unwrap_or_default();
         let mut queue = bulk::files(self.dataset, &self.tasks.iter().collect::<Vec<_>>(), self.today);
@@ -129,7 +130,8 @@ impl<S: Stage> BulkBatch<'_, S> {
                         }
                         return Ok(false);
                     }
-                    // No call was made: the stage could not grant one. Files that are done are kept.
+                    // No call was made: the stage could not grant one. Files that are done are
+                    // kept.
                     Err(error @ Error::Retry { .. }) if answer.calls == 0 => {
                         let none_done = self.progress.files_done.len() == files_before;
                         return if none_done { Err(error.clone()) } else { Ok(false) };
@@ -138,7 +140,8 @@ impl<S: Stage> BulkBatch<'_, S> {
                 }
                 estimate = requested.elapsed() * 3 / 2;
                 if let Some(stop) = self.record_file(&file, &open, answer, contents, clock).await? {
-                    // Tasks that no remaining file serves keep the outcome of the files already read.
+                    // Tasks that no remaining file serves keep the outcome of the files already
+                    // read.
                     queue.push(file);
                     let left: BTreeSet<usize> = queue.iter().flat_map(|file| self.open_tasks(file)).collect();
                     self.progress.end(&left.into_iter().collect::<Vec<_>>(), &stop);
@@ -151,8 +154,8 @@ impl<S: Stage> BulkBatch<'_, S> {
         Ok(true)
     }
 
-    /// The tasks that a file serves and that have no outcome yet. For a numbered part: those without a
-    /// row in an earlier part.
+    /// The tasks that a file serves and that have no outcome yet. For a numbered part: those
+    /// without a row in an earlier part.
     fn open_tasks(&self, file: &File) -> Vec<usize> {
         let is_numbered = matches!(file.part, Part::Number(_));
         let is_open = |i: &usize| {
@@ -162,9 +165,9 @@ impl<S: Stage> BulkBatch<'_, S> {
         (0..self.tasks.len()).filter(is_open).collect()
     }
 
-    /// The tasks that get a call each once no file is left: all of them if FMP refuses the files, otherwise
-    /// those with fewer reports in the files than requested. Such a company may have older reports: it
-    /// stopped reporting, or it reports twice a year.
+    /// The tasks that get a call each once no file is left: all of them if FMP refuses the files,
+    /// otherwise those with fewer reports in the files than requested. Such a company may have
+    /// older reports: it stopped reporting, or it reports twice a year.
     fn tasks_by_call(&self) -> Vec<Task> {
         let is_short = |task: &Task, progress: &TaskProgress| match task.window {
             Window::Newest { limit, .. } => progress.ended.is_none() && (1..u64::from(limit)).contains(&progress.rows),
@@ -190,8 +193,9 @@ impl<S: Stage> BulkBatch<'_, S> {
         Ok(())
     }
 
-    /// Whether a file may be missing or empty: a part after the first, a period that companies have not
-    /// reported yet, the newest session. If any other file is empty, that says nothing about its companies.
+    /// Whether a file may be missing or empty: a part after the first, a period that companies have
+    /// not reported yet, the newest session. If any other file is empty, that says nothing about
+    /// its companies.
     fn may_be_missing(&self, file: &File) -> bool {
         match file.part {
             Part::Number(number) => number > 0,
@@ -200,7 +204,8 @@ impl<S: Stage> BulkBatch<'_, S> {
         }
     }
 
-    /// Records the result of one file. Returns the outcome for all remaining tasks if the run must stop.
+    /// Records the result of one file. Returns the outcome for all remaining tasks if the run must
+    /// stop.
     async fn record_file(
         &mut self,
         file: &File,

@@ -1,4 +1,5 @@
-//! SQS messages: those of the task queue are fetched, those of the dead-letter queue are recorded as failed.
+//! SQS messages: those of the task queue are fetched, those of the dead-letter queue are recorded
+//! as failed.
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use findata_domain::{
@@ -18,9 +19,11 @@ use crate::BatchResult;
 /// `infra/template.yaml`).
 pub const MAX_RECEIVE_COUNT: u32 = 3;
 
-/// Handles each message separately and reports the ones that failed, so that SQS delivers only those again.
+/// Handles each message separately and reports the ones that failed, so that SQS delivers only
+/// those again.
 ///
-/// `fmp` is the client, or the error that prevented one; `dead_letters` is the ARN of the dead-letter queue.
+/// `fmp` is the client, or the error that prevented one; `dead_letters` is the ARN of the
+/// dead-letter queue.
 pub async fn handle(
     event: SqsEvent,
     dead_letters: &str,
@@ -39,7 +42,8 @@ pub async fn handle(
                 let fmp = fmp.as_ref().copied().map_err(Clone::clone);
                 fetch(&message, fmp, stage, queue, clock, limit).await
             }
-            // The run is unknown, so the message ends in the queue of failed events for a person to inspect.
+            // The run is unknown, so the message ends in the queue of failed events for a person to
+            // inspect.
             Err(error) => Err(error),
         };
         if let Err(error) = handled {
@@ -80,8 +84,8 @@ async fn fetch(
             return ledger::record_as_failed(message, &error.to_string(), stage, clock.now()).await.map(|_| ());
         }
     };
-    // The client compares the run's start with the time a key was refused, so that a refused key is not
-    // tried again in each batch.
+    // The client compares the run's start with the time a key was refused, so that a refused key is
+    // not tried again in each batch.
     let begun = message.run_id.started().unwrap_or_else(|| SystemClock.now());
     fmp.begin(&CallContext { run: message.run_id.clone(), begun, max_calls: message.max_calls });
     let result = crate::handle(message, fmp, stage, clock, Some(limit)).await;

@@ -1,9 +1,9 @@
 //! extract: turns a batch's tasks into landing files and a ledger entry.
 //!
-//! Rows are written to the files as answers arrive, so that a batch of any size holds in memory only one
-//! answer per call in flight and its compressed files. The ledger entry names the files that count and is
-//! written once: the first writer wins. When an invocation runs out of time, it stores what it did as a
-//! checkpoint, and the next invocation does the rest.
+//! Rows are written to the files as answers arrive, so that a batch of any size holds in memory
+//! only one answer per call in flight and its compressed files. The ledger entry names the files
+//! that count and is written once: the first writer wins. When an invocation runs out of time, it
+//! stores what it did as a checkpoint, and the next invocation does the rest.
 
 mod batch_writer;
 mod bulk;
@@ -50,8 +50,9 @@ enum Attempt {
 
 /// Fetches a batch, and closes fetching if it was the last one. Safe to repeat.
 ///
-/// A task that fails is recorded and does not stop the others. If a call shows that no other call can
-/// succeed, the batch ends: what was fetched is landed, and the other tasks are recorded as failed.
+/// A task that fails is recorded and does not stop the others. If a call shows that no other call
+/// can succeed, the batch ends: what was fetched is landed, and the other tasks are recorded as
+/// failed.
 ///
 /// # Errors
 /// The stage's errors, and `Retry` if the time ran out before a single task was done: the message should
@@ -87,7 +88,8 @@ pub async fn handle(
                 let checkpoint_key = ledger::checkpoint_key(run, &batch.id, message.checkpoints);
                 if !stage::write_json_once(stage, &checkpoint_key, &checkpoint).await? {
                     tracing::info!(%run, batch = batch.id, "another invocation wrote this checkpoint first");
-                    // That invocation has queued the rest; two at once would request each file twice.
+                    // That invocation has queued the rest; two at once would request each file
+                    // twice.
                     if is_bulk {
                         return Ok(BatchResult::Done { closed: false });
                     }
@@ -130,8 +132,9 @@ async fn attempt(
     })
 }
 
-/// Fetches tasks with one call each, then the tasks that follow from their answers. Returns whether all
-/// were done in time. A follow-up belongs to the task before it, so it is recorded even if the time runs out.
+/// Fetches tasks with one call each, then the tasks that follow from their answers. Returns whether
+/// all were done in time. A follow-up belongs to the task before it, so it is recorded even if the
+/// time runs out.
 async fn fetch_each(
     writer: &mut BatchWriter,
     mut tasks: Vec<Task>,

@@ -18,10 +18,12 @@ use crate::batch_writer::{BatchWriter, share_count};
 /// A quote counts as a session's last if it is at most this much older than the close.
 const BEFORE_CLOSE: Duration = Duration::minutes(5);
 
-/// Fetches the quotes of all these tasks with one call. Returns the bars that no quote could supply, which
-/// need one call each, and the follow-up tasks: share counts of companies whose quote has no market cap.
+/// Fetches the quotes of all these tasks with one call. Returns the bars that no quote could
+/// supply, which need one call each, and the follow-up tasks: share counts of companies whose quote
+/// has no market cap.
 pub(crate) async fn fetch(tasks: Vec<Task>, fmp: &Fmp, writer: &mut BatchWriter) -> Result<(Vec<Task>, Vec<Task>)> {
-    // If the quotes are recorded already, an earlier invocation left the bars that they could not supply.
+    // If the quotes are recorded already, an earlier invocation left the bars that they could not
+    // supply.
     if tasks.iter().all(|task| task.dataset.requests != Requests::Symbols) {
         return Ok((tasks, Vec::new()));
     }
@@ -70,7 +72,8 @@ pub(crate) async fn fetch(tasks: Vec<Task>, fmp: &Fmp, writer: &mut BatchWriter)
     Ok((bars_by_call, follow_ups))
 }
 
-/// The first accepted row of each symbol: FMP repeats a symbol requested twice and omits one it does not know.
+/// The first accepted row of each symbol: FMP repeats a symbol requested twice and omits one it
+/// does not know.
 fn by_symbol(rows: Vec<Row<'_>>) -> BTreeMap<String, Row<'_>> {
     let mut found = BTreeMap::new();
     for row in rows.into_iter().filter(|row| row.reject.is_none()) {
@@ -79,9 +82,9 @@ fn by_symbol(rows: Vec<Row<'_>>) -> BTreeMap<String, Row<'_>> {
     found
 }
 
-/// Builds a session's bar from the quote at its close. Returns `None` if the quote is from another time or
-/// lacks a price. The bar has no VWAP, and no change: a quote measures it from the previous close, a bar from
-/// its own open.
+/// Builds a session's bar from the quote at its close. Returns `None` if the quote is from another
+/// time or lacks a price. The bar has no VWAP, and no change: a quote measures it from the previous
+/// close, a bar from its own open.
 fn bar<'a>(task: &Task, quote: &Row<'a>) -> Option<Row<'a>> {
     let Window::Days { to: session, .. } = task.window else { return None };
     let dataset = catalog::dataset("quotes")?;

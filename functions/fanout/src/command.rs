@@ -67,7 +67,8 @@ struct CommandInput {
     ttl: Option<TtlOverrides>,
 }
 
-/// Parses an input. `now` is the planning clock's time; `new_id` supplies a run id if the input has none.
+/// Parses an input. `now` is the planning clock's time; `new_id` supplies a run id if the input has
+/// none.
 ///
 /// # Errors
 /// `Reject` that names the mistake.

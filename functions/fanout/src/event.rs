@@ -1,4 +1,5 @@
-//! Invocations of fanout: by a rule on the bus, by a schedule, or directly. Each passes a JSON object.
+//! Invocations of fanout: by a rule on the bus, by a schedule, or directly. Each passes a JSON
+//! object.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
@@ -32,8 +33,9 @@ pub struct Invocation {
     pub at: DateTime<Utc>,
 }
 
-/// Executes the command in an input. A run that cannot start is closed as failed, announced on the bus and answered
-/// as failed, since a retry would fail too. `fmp` is the client, or the error that prevented one.
+/// Executes the command in an input. A run that cannot start is closed as failed, announced on the
+/// bus and answered as failed, since a retry would fail too. `fmp` is the client, or the error that
+/// prevented one.
 ///
 /// # Errors
 /// Transient errors only: the caller should send the same input again.
@@ -83,7 +85,8 @@ pub async fn handle(
     }
 }
 
-/// The detail of an EventBridge event and the run id derived from it: an event delivered twice starts one run.
+/// The detail of an EventBridge event and the run id derived from it: an event delivered twice
+/// starts one run.
 fn from_eventbridge(input: &Value) -> Result<(Value, Option<RunId>)> {
     let event = EventBridgeEvent::<Value>::deserialize(input)
         .map_err(|e| Error::Reject(format!("not an EventBridge event: {e}")))?;
@@ -103,7 +106,8 @@ struct StartedRun {
     run_id: RunId,
 }
 
-/// The id of the run that an invocation starts. It is stored, so that a retry of the invocation gets the same one.
+/// The id of the run that an invocation starts. It is stored, so that a retry of the invocation
+/// gets the same one.
 async fn id_of_invocation(invocation: &Invocation, stage: &impl Stage) -> Result<RunId> {
     let key = format!("state/asked/{}.json", hash::sha256(invocation.id.as_bytes()));
     let run_id = RunId::new(invocation.at, salt(&invocation.id));

@@ -1,7 +1,8 @@
 //! fanout: turns a request into a plan, and the plan into batches on the queue.
 //!
-//! [`universe`] resolves the symbols; [`market`] reads the change feeds; [`planner`] compares the request with the
-//! fetch log and decides for every dataset and symbol whether to fetch it, and why. [`sweep`] recovers stalled runs.
+//! [`universe`] resolves the symbols; [`market`] reads the change feeds; [`planner`] compares the
+//! request with the fetch log and decides for every dataset and symbol whether to fetch it, and
+//! why. [`sweep`] recovers stalled runs.
 
 pub mod command;
 pub mod event;
@@ -32,7 +33,8 @@ use market::Market;
 use planner::{Planned, bulk::BulkSelection};
 use universe::Members;
 
-/// Plans a run, writes the plan to its ledger and sends its batches. Safe to repeat: the first plan written counts.
+/// Plans a run, writes the plan to its ledger and sends its batches. Safe to repeat: the first plan
+/// written counts.
 ///
 /// # Errors
 /// `Reject` for a universe without symbols; the stage's, the queue's and FMP's errors.
@@ -86,7 +88,8 @@ pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) 
     plan(request, members, &market, stage, clock).await.map(|(plan, _)| plan)
 }
 
-/// Records tasks for symbols that FMP did not know within the last day: they fail in this run too, without a call.
+/// Records tasks for symbols that FMP did not know within the last day: they fail in this run too,
+/// without a call.
 async fn record_unknown(plan: &mut Plan, unknown: Vec<Task>, stage: &impl Stage, clock: &impl Clock) -> Result<()> {
     const BATCH: &str = "unknown";
     if unknown.is_empty() {

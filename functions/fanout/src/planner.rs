@@ -1,4 +1,5 @@
-//! Decides what to fetch and what to skip, and why, by comparing the request with the fetch log. Pure: no calls.
+//! Decides what to fetch and what to skip, and why, by comparing the request with the fetch log.
+//! Pure: no calls.
 
 mod batches;
 pub mod bulk;
@@ -44,13 +45,15 @@ pub struct Planned {
     pub tasks: Vec<Task>,
     /// Tasks answered by batch quotes: for each symbol its quote, then its newest bar.
     pub quoted: Vec<Task>,
-    /// Tasks for symbols that FMP did not know within the last day: recorded as failed without a call.
+    /// Tasks for symbols that FMP did not know within the last day: recorded as failed without a
+    /// call.
     pub unknown: Vec<Task>,
     /// By dataset, in the catalog's order.
     pub datasets: Vec<(String, DatasetPlan)>,
 }
 
-/// Decides for every dataset and symbol. `market` holds the change feeds, used only if calls are limited.
+/// Decides for every dataset and symbol. `market` holds the change feeds, used only if calls are
+/// limited.
 ///
 /// # Errors
 /// `Reject` for a dataset that the catalog does not have, or a range of days that ends before it starts.
@@ -99,7 +102,8 @@ pub fn plan(
     Ok(planned)
 }
 
-/// What to do with a task. The texts are the reasons shown by `findata plan` and kept in the plan's JSON.
+/// What to do with a task. The texts are the reasons shown by `findata plan` and kept in the plan's
+/// JSON.
 #[derive(Debug, Clone, Copy)]
 enum Decision {
     Fetch(&'static str),

@@ -1,9 +1,9 @@
 //! The sweeper: recovers runs whose messages or events were lost.
 //!
-//! It looks at the runs of the last days that have no summary, and records when it first saw each run's current
-//! step. A step that takes longer than its patience is recovered by repeating what should have called the next
-//! function: missing batches are sent again, or the object whose creation closed the previous step is rewritten,
-//! which S3 announces like the first write.
+//! It looks at the runs of the last days that have no summary, and records when it first saw each
+//! run's current step. A step that takes longer than its patience is recovered by repeating what
+//! should have called the next function: missing batches are sent again, or the object whose
+//! creation closed the previous step is rewritten, which S3 announces like the first write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,8 @@ const DAYS_BACK: u64 = 3;
 const FETCH_PATIENCE: Duration = Duration::minutes(60);
 /// Patience with the other steps: longer than a function runs.
 const STEP_PATIENCE: Duration = Duration::minutes(20);
-/// Recoveries of a step, each with twice the patience of the one before, until the run is closed as it is.
+/// Recoveries of a step, each with twice the patience of the one before, until the run is closed as
+/// it is.
 const MAX_RECOVERIES: u32 = 5;
 
 /// What one sweep found and did.
@@ -160,8 +161,8 @@ async fn recover_run(
     Ok(())
 }
 
-/// Counts a recovery of the open step if its patience is over. Returns the number of recoveries so far, or `None`
-/// if the step is not due or another sweep has taken it.
+/// Counts a recovery of the open step if its patience is over. Returns the number of recoveries so
+/// far, or `None` if the step is not due or another sweep has taken it.
 async fn due_recovery(
     run: &RunId,
     step: Step,

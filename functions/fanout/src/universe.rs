@@ -46,8 +46,8 @@ struct Constituents {
     symbols: Vec<Symbol>,
 }
 
-/// Resolves a request's universe. For the S&P 500: FMP's constituents, at most a day old, or the bundled list if FMP
-/// does not return them.
+/// Resolves a request's universe. For the S&P 500: FMP's constituents, at most a day old, or the
+/// bundled list if FMP does not return them.
 ///
 /// # Errors
 /// `Reject` if it is empty; FMP's errors if no other call can succeed.

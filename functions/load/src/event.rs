@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 /// Attempts if another invocation writes at the same time.
 const ATTEMPTS: u32 = 6;
 
-/// Loads the run of an event. A failure that a person has to fix is recorded, announced on the bus and returned as an
-/// answer, since Lambda's immediate retry would fail too; the sweeper tries the step again later. `warehouse` is a
-/// session, or the error that prevented one.
+/// Loads the run of an event. A failure that a person has to fix is recorded, announced on the bus
+/// and returned as an answer, since Lambda's immediate retry would fail too; the sweeper tries the
+/// step again later. `warehouse` is a session, or the error that prevented one.
 ///
 /// # Errors
 /// Transient errors only: the same event should be delivered again.

@@ -1,8 +1,9 @@
 //! load: copies a run's landing files into `raw` and `staging`, effectively once.
 //!
-//! For each dataset, load copies the files into the temporary table `incoming`, compares their row counts with the
-//! ledger, and in one transaction inserts the new rows, quarantines the rejected ones and lists the files in
-//! `ops.files`. A listed file is not loaded again, so load may be repeated after a crash at any point.
+//! For each dataset, load copies the files into the temporary table `incoming`, compares their row
+//! counts with the ledger, and in one transaction inserts the new rows, quarantines the rejected
+//! ones and lists the files in `ops.files`. A listed file is not loaded again, so load may be
+//! repeated after a crash at any point.
 
 pub mod event;
 mod price_refetch;

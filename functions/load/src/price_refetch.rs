@@ -1,9 +1,9 @@
-//! Schedules price histories to be fetched again after splits and dividends, since FMP adjusts a series to the split
-//! basis of the day of the call.
+//! Schedules price histories to be fetched again after splits and dividends, since FMP adjusts a
+//! series to the split basis of the day of the call.
 //!
-//! The figures stay correct until then, since every bar is adjusted to the newest basis from the day on which it was
-//! received. So the history is fetched with the next session's bars, in a call that the symbol needs anyway, and a run
-//! right after another has nothing to fetch.
+//! The figures stay correct until then, since every bar is adjusted to the newest basis from the
+//! day on which it was received. So the history is fetched with the next session's bars, in a call
+//! that the symbol needs anyway, and a run right after another has nothing to fetch.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,8 @@ const EVENTS: [(&str, &str); 2] = [("splits", "split_date"), ("dividends", "ex_d
 /// Rows of one INSERT.
 const CHUNK: usize = 1_000;
 
-/// Whether rows of a dataset may require a price history to be fetched again, or are price histories themselves.
+/// Whether rows of a dataset may require a price history to be fetched again, or are price
+/// histories themselves.
 pub(crate) fn is_affected_by(dataset: &Dataset) -> bool {
     dataset.name == "prices" || day_column(dataset).is_some()
 }
@@ -42,8 +43,8 @@ pub(crate) async fn withdrawn_events(
     days(&format!("select symbol, max({day})::varchar from withdrawn_rows group by symbol"), warehouse).await
 }
 
-/// Schedules the price histories that were received before an event took effect or was known, and those that lost an
-/// event, to be fetched again from a day on.
+/// Schedules the price histories that were received before an event took effect or was known, and
+/// those that lost an event, to be fetched again from a day on.
 pub(crate) async fn schedule(
     withdrawn: &BTreeMap<String, NaiveDate>,
     today: NaiveDate,

@@ -1,5 +1,5 @@
-//! Restatements: the items in which a new version of a statement differs from the one before, as rows of
-//! `ops.restatements`.
+//! Restatements: the items in which a new version of a statement differs from the one before, as
+//! rows of `ops.restatements`.
 
 use findata_domain::catalog::{Column, Dataset, History};
 
@@ -7,7 +7,8 @@ use findata_domain::catalog::{Column, Dataset, History};
 /// `staging.statement_versions`).
 const SAME_PERIOD_DAYS: u32 = 14;
 
-/// Items of a statement that can be restated: not its key, nor columns that extract derives for the models only.
+/// Items of a statement that can be restated: not its key, nor columns that extract derives for the
+/// models only.
 fn items(dataset: &Dataset) -> impl Iterator<Item = &Column> {
     let excluded = ["symbol", "period_type", "accepted_at_source", "known_on"];
     dataset.columns.iter().filter(move |c| !excluded.contains(&c.name))
@@ -21,8 +22,8 @@ pub(crate) fn same_period(left: &str, right: &str) -> String {
     )
 }
 
-/// Builds `restated_rows`: each row of `new_rows` that has an older version, with the older version's items beside
-/// it. `None` for a dataset without versions.
+/// Builds `restated_rows`: each row of `new_rows` that has an older version, with the older
+/// version's items beside it. `None` for a dataset without versions.
 pub(crate) fn restated_rows(dataset: &Dataset) -> Option<String> {
     let table = dataset.name;
     if dataset.history != History::Versions {

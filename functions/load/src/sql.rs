@@ -24,7 +24,8 @@ pub(crate) fn loaded_files(run: &RunId) -> String {
     )
 }
 
-/// Builds `new_rows`: the accepted rows of `incoming` that differ from the newest known version of their key.
+/// Builds `new_rows`: the accepted rows of `incoming` that differ from the newest known version of
+/// their key.
 pub(crate) fn new_rows(dataset: &Dataset) -> String {
     let table = dataset.name;
     let key = dataset.key.join(", ");
@@ -56,9 +57,9 @@ fn has_complete_answers(dataset: &Dataset) -> bool {
     }
 }
 
-/// Builds `withdrawn_rows`: the rows of `staging` that the answers in `incoming` no longer have, such as events that
-/// were moved or cancelled, or members that left an index. An empty answer produces no file, so it withdraws nothing.
-/// `None` for a dataset whose answers are partial.
+/// Builds `withdrawn_rows`: the rows of `staging` that the answers in `incoming` no longer have,
+/// such as events that were moved or cancelled, or members that left an index. An empty answer
+/// produces no file, so it withdraws nothing. `None` for a dataset whose answers are partial.
 pub(crate) fn withdrawn_rows(dataset: &Dataset) -> Option<String> {
     let table = dataset.name;
     let key = dataset.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
@@ -108,8 +109,8 @@ pub(crate) fn transaction(dataset: &Dataset, run: &RunId, files: &[StagedFile], 
          from incoming where reject is not null"
     );
     statements.extend((files.iter().any(|f| f.quarantined > 0)).then_some(quarantined));
-    // The first day whose daily figures may change; NULL if any may. A restatement counts from the day on which its
-    // period was first known.
+    // The first day whose daily figures may change; NULL if any may. A restatement counts from the
+    // day on which its period was first known.
     let first_date = match dataset.name {
         "prices" => "min(f.price_date)".to_owned(),
         _ if dataset.columns.iter().any(|c| c.name == "known_on") => "min(t.known_on)".to_owned(),

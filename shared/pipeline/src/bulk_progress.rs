@@ -19,7 +19,8 @@ pub enum BulkPhase {
     Fetching,
     /// No file is left. Tasks that the files cannot answer, and follow-up tasks, get one call each.
     FilesRead,
-    /// FMP refuses the files, or they take longer than an invocation lasts: every task gets one call.
+    /// FMP refuses the files, or they take longer than an invocation lasts: every task gets one
+    /// call.
     FallingBack,
 }
 
@@ -86,7 +87,8 @@ impl BulkProgress {
         }
     }
 
-    /// The task records. A task without an outcome gets `given_up`, or without that, the outcome of the rows read.
+    /// The task records. A task without an outcome gets `given_up`, or without that, the outcome of
+    /// the rows read.
     pub fn records(&self, tasks: &[Task], given_up: Option<&Outcome>) -> Vec<TaskRecord> {
         let record = |(task, progress): (&Task, &TaskProgress)| TaskRecord {
             task: task.clone(),

@@ -1,4 +1,5 @@
-//! Reads one bulk file for the tasks it serves: their rows are typed and compressed while the file arrives.
+//! Reads one bulk file for the tasks it serves: their rows are typed and compressed while the file
+//! arrives.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -82,8 +83,8 @@ impl<'a> Reader<'a> {
         self.contents
     }
 
-    /// Whether a task needs another row. A task for statements stops at its limit, since the newest files
-    /// are read first.
+    /// Whether a task needs another row. A task for statements stops at its limit, since the newest
+    /// files are read first.
     fn needs_row(&self, task: usize) -> bool {
         let Window::Newest { limit, .. } = self.tasks[task].window else { return true };
         let rows = |progress: Option<&TaskProgress>| progress.map_or(0, |progress| progress.rows);

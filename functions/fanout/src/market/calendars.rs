@@ -34,7 +34,8 @@ pub(super) const ALL: [(&str, Calendar); 2] = [
     ("splits", Calendar { endpoint: "splits-calendar", feed: |feeds| &mut feeds.splits }),
 ];
 
-/// The fields of a calendar's row that identify the event. The yield is left out, since it moves with the price.
+/// The fields of a calendar's row that identify the event. The yield is left out, since it moves
+/// with the price.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
@@ -59,8 +60,8 @@ impl Row {
     }
 }
 
-/// Reads a calendar and compares it with the last reading: an event that was added, removed or edited is a change
-/// of its symbol.
+/// Reads a calendar and compares it with the last reading: an event that was added, removed or
+/// edited is a change of its symbol.
 pub(super) async fn update(reader: &mut MarketReader<'_>, calendar: Calendar, symbols: &[Symbol]) -> Result<()> {
     let (now, today) = (reader.now, nyse_calendar::new_york_date(reader.now));
     let feed = (calendar.feed)(&mut reader.market.feeds);
@@ -97,7 +98,8 @@ pub(super) async fn update(reader: &mut MarketReader<'_>, calendar: Calendar, sy
 /// Hashes of events by symbol and day.
 type Events = BTreeMap<String, BTreeMap<NaiveDate, u64>>;
 
-/// All events of a range of days, split until no answer is truncated. Returns `None` if a call failed.
+/// All events of a range of days, split until no answer is truncated. Returns `None` if a call
+/// failed.
 async fn events_between(
     reader: &mut MarketReader<'_>,
     endpoint: &'static str,

@@ -9,7 +9,8 @@ use findata_pipeline::ports::stage::{self, Stage};
 use serde::{Deserialize, Serialize};
 
 const KEY: &str = "state/market/offers.json";
-/// How long a permission counts: keys are rarely downgraded, and then the run falls back to calls per symbol.
+/// How long a permission counts: keys are rarely downgraded, and then the run falls back to calls
+/// per symbol.
 const ALLOWED_TTL: Duration = Duration::days(30);
 /// How long a refusal counts; `plan --probe` notices an upgraded plan at once.
 const REFUSED_TTL: Duration = Duration::days(7);
@@ -83,7 +84,8 @@ impl Entitlements {
     }
 }
 
-/// Whether an error means that the key may not use the endpoint: not in its plan (402), or not found (404).
+/// Whether an error means that the key may not use the endpoint: not in its plan (402), or not
+/// found (404).
 pub(super) fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::NotInPlan(_)) || is_not_offered(error)
 }

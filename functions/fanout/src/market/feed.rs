@@ -66,7 +66,8 @@ impl ChangeFeed {
         self.read_at = self.read_at.map(|at| at.max(now));
     }
 
-    /// Follows these symbols from now on, if it does not yet. Data fetched later is newer than this moment.
+    /// Follows these symbols from now on, if it does not yet. Data fetched later is newer than this
+    /// moment.
     pub(super) fn follow(&mut self, symbols: &[Symbol], now: DateTime<Utc>) {
         for symbol in symbols {
             self.followed_since.entry(symbol.clone()).or_insert(now);
@@ -86,7 +87,8 @@ impl ChangeFeed {
         }
     }
 
-    /// Merges another reading of the same feed: the later one counts, and symbols followed by either are kept.
+    /// Merges another reading of the same feed: the later one counts, and symbols followed by
+    /// either are kept.
     pub(super) fn merge(&mut self, other: &ChangeFeed) {
         let kept = std::mem::take(self);
         let (newer, older) = if other.read_at > kept.read_at { (other.clone(), kept) } else { (kept, other.clone()) };
@@ -96,8 +98,8 @@ impl ChangeFeed {
         }
     }
 
-    /// Whether data has changed since it was fetched. `ttl` is how long a reading of the feed counts; `lag` is how
-    /// far FMP's answer for the symbol may lag behind the feed.
+    /// Whether data has changed since it was fetched. `ttl` is how long a reading of the feed
+    /// counts; `lag` is how far FMP's answer for the symbol may lag behind the feed.
     pub fn verdict(&self, query: &FeedQuery<'_>, ttl: Duration, lag: Duration, now: DateTime<Utc>) -> Verdict {
         let followed = self.followed_since.get(query.symbol).is_some_and(|since| *since <= query.fetched_at);
         if !followed || !self.is_fresh(ttl, now) {

@@ -1,4 +1,5 @@
-//! New statements: FMP's feed of the statements it adds, or the calendar of results if the plan lacks that feed.
+//! New statements: FMP's feed of the statements it adds, or the calendar of results if the plan
+//! lacks that feed.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,8 @@ const MAX_PAGES: usize = 101;
 const MIN_REACH: Duration = Duration::days(14);
 /// Rows per page of the calendar; a full page has a successor.
 const CALENDAR_PAGE_ROWS: usize = 4_000;
-/// How far a reading overlaps the one before: rows may be added late, and the feed's times have no time zone.
+/// How far a reading overlaps the one before: rows may be added late, and the feed's times have no
+/// time zone.
 const OVERLAP: Duration = Duration::days(1);
 /// Days by which actual figures may appear late in the calendar.
 const RESULTS_DELAY: Days = Days::new(5);

@@ -1,8 +1,8 @@
 //! Market-wide data in a few calls: which endpoints the key may use, and what has changed.
 //!
-//! If calls are limited, a run reads the change feeds first and requests only symbols with a change. The feeds are
-//! kept on the stage: a feed proves that nothing changed about a symbol only for the time in which it was followed
-//! without a gap.
+//! If calls are limited, a run reads the change feeds first and requests only symbols with a
+//! change. The feeds are kept on the stage: a feed proves that nothing changed about a symbol only
+//! for the time in which it was followed without a gap.
 
 mod calendars;
 mod entitlements;
@@ -95,8 +95,9 @@ impl Feeds {
     }
 }
 
-/// Reads the feeds that are due for these symbols, and finds out which endpoints the key may use. Makes no call if
-/// calls are unlimited, since then every symbol is requested. If a feed fails, ages decide instead.
+/// Reads the feeds that are due for these symbols, and finds out which endpoints the key may use.
+/// Makes no call if calls are unlimited, since then every symbol is requested. If a feed fails,
+/// ages decide instead.
 ///
 /// # Errors
 /// The stage's errors, and FMP's if no other call can succeed.
@@ -165,7 +166,8 @@ struct MarketReader<'a> {
 }
 
 impl MarketReader<'_> {
-    /// The rows of an answer. Returns `None` if the call failed or the key may not use the endpoint, which is noted.
+    /// The rows of an answer. Returns `None` if the call failed or the key may not use the
+    /// endpoint, which is noted.
     async fn rows<T: DeserializeOwned>(
         &mut self,
         endpoint: &'static str,

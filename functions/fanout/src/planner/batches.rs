@@ -14,12 +14,14 @@ use findata_pipeline::{
 
 use super::{Planned, change_driven};
 
-/// Symbols of one batch: some 500 calls, 40 seconds at 750 a minute, well within a function's time limit.
+/// Symbols of one batch: some 500 calls, 40 seconds at 750 a minute, well within a function's time
+/// limit.
 const SYMBOLS_PER_BATCH: usize = 50;
 /// Symbols of one batch of quotes, which is one call: FMP has been seen to answer for 120.
 const SYMBOLS_PER_QUOTE_BATCH: usize = 100;
 
-/// Adds a quote, for price and market cap, of every known symbol that gets a new bar, however the bar is fetched.
+/// Adds a quote, for price and market cap, of every known symbol that gets a new bar, however the
+/// bar is fetched.
 pub(super) fn add_quotes(planned: &mut Planned, fetch_log: &FetchLog, now: DateTime<Utc>) {
     let Some(dataset) = catalog::dataset("quotes") else { return };
     let bars = std::mem::take(&mut planned.quoted);
@@ -73,7 +75,8 @@ pub fn regroup_quotes(planned: &mut Planned) {
 
 /// The batches of a plan.
 pub fn batches(symbols: &[Symbol], planned: Planned) -> Vec<Batch> {
-    // Each quote is followed by the bar that it supplies, if any; a batch is full by its number of quotes.
+    // Each quote is followed by the bar that it supplies, if any; a batch is full by its number of
+    // quotes.
     let mut quotes: Vec<Vec<Task>> = Vec::new();
     let mut room = 0;
     for task in planned.quoted {

@@ -1,5 +1,5 @@
-//! Chooses the due tasks to fetch with FMP's bulk files: those that would take more calls, and no less time, one
-//! by one.
+//! Chooses the due tasks to fetch with FMP's bulk files: those that would take more calls, and no
+//! less time, one by one.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +31,8 @@ pub struct BulkSelection {
     pub notes: Vec<String>,
 }
 
-/// Moves tasks from a plan to bulk files, if the key has them and its calls are limited. `refused` has the time
-/// at which FMP refused each endpoint.
+/// Moves tasks from a plan to bulk files, if the key has them and its calls are limited. `refused`
+/// has the time at which FMP refused each endpoint.
 pub fn select(
     planned: &mut Planned,
     plan_limits: PlanLimits,
@@ -102,7 +102,8 @@ impl TaskKind {
         let is_kind = match (self, task.window) {
             (TaskKind::All, Window::All) => true,
             (TaskKind::Statements(wanted), Window::Newest { cadence, .. }) => wanted == cadence,
-            // A short range continues a known series and overlaps it; files lack the VWAP that those days have.
+            // A short range continues a known series and overlaps it; files lack the VWAP that
+            // those days have.
             (TaskKind::FewSessions, Window::Days { from, to }) => {
                 (to - from).num_days() > MAX_CONTINUED_DAYS && sessions(from, to) <= MAX_SESSIONS
             }

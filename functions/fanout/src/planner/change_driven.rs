@@ -1,8 +1,9 @@
-//! Decides from change feeds, if the key's calls are limited: data that is older than its time to live is
-//! fetched only if a feed reports a change, or if no feed covers it.
+//! Decides from change feeds, if the key's calls are limited: data that is older than its time to
+//! live is fetched only if a feed reports a change, or if no feed covers it.
 //!
-//! What no feed reports (a corrected bar, an amended statement, a new name) arrives by rotation: each symbol
-//! is fetched once per period, on a day derived from its name, so that the calls spread evenly over the days.
+//! What no feed reports (a corrected bar, an amended statement, a new name) arrives by rotation:
+//! each symbol is fetched once per period, on a day derived from its name, so that the calls spread
+//! evenly over the days.
 
 use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
 use findata_domain::{
@@ -20,14 +21,16 @@ use crate::market::{CALENDAR_TTL, ChangeFeed, FILINGS_TTL, FeedQuery, Market, Ve
 
 /// Rotation of profiles, in days: in between, quotes supply price and market cap.
 const PROFILE_ROTATION: u32 = 30;
-/// Rotation of price series, in days, if their bars come from quotes: those lack the VWAP, and FMP corrects bars.
+/// Rotation of price series, in days, if their bars come from quotes: those lack the VWAP, and FMP
+/// corrects bars.
 const PRICES_ROTATION: u32 = 90;
 /// Rotation of dividends and splits, in days: the calendars cover a week back and two months ahead.
 const EVENTS_ROTATION: u32 = 120;
-/// Days after which statements are fetched without a reported change: every company reports within that time.
+/// Days after which statements are fetched without a reported change: every company reports within
+/// that time.
 const STATEMENTS_MAX_AGE: i64 = 100;
-/// Days after a quarter's end from which a report must be about a later quarter: companies file within 90 days,
-/// and the quickest report comes eight days after the next quarter's end.
+/// Days after a quarter's end from which a report must be about a later quarter: companies file
+/// within 90 days, and the quickest report comes eight days after the next quarter's end.
 const LATER_QUARTER: i64 = 92;
 /// The same for fiscal years: the next one has ended and had weeks to close its books.
 const LATER_YEAR: i64 = 370;
@@ -37,7 +40,8 @@ const REPORT_WAIT: i64 = 60;
 const SILENT_AFTER: i64 = 14;
 /// Quotes stop changing this long after a close.
 const QUOTES_SETTLE: Duration = Duration::minutes(15);
-/// How far a symbol's own answer may lag behind the market calendar: its event is requested again a day later.
+/// How far a symbol's own answer may lag behind the market calendar: its event is requested again a
+/// day later.
 const CALENDAR_LAG: Duration = Duration::hours(20);
 
 const EVENT_LISTED: &str = "the market calendar lists a new or changed event";
@@ -45,8 +49,8 @@ const REPORTED: &str = "the company has reported new results";
 const NO_CHANGE: &str = "no change reported since the last fetch";
 const PROFILE_NOT_DUE: &str = "not due in the 30-day rotation of profiles";
 
-/// Decides about data that is older than its time to live. Returns `None` if neither a feed nor the rotation
-/// applies, so that its age decides.
+/// Decides about data that is older than its time to live. Returns `None` if neither a feed nor the
+/// rotation applies, so that its age decides.
 pub(super) fn decide(
     dataset: &Dataset,
     task: &Task,
@@ -115,8 +119,8 @@ fn statements(
     }
 }
 
-/// Whether results announced on a day belong to a period that FMP does not have yet, and it is time to request
-/// it again: daily for a week, then every three days for a month, then weekly.
+/// Whether results announced on a day belong to a period that FMP does not have yet, and it is time
+/// to request it again: daily for a week, then every three days for a month, then weekly.
 fn is_awaited(announced: NaiveDate, cadence: Cadence, known: &Entry, age: Duration, now: DateTime<Utc>) -> bool {
     let later = match cadence {
         Cadence::Annual => LATER_YEAR,
@@ -137,15 +141,16 @@ fn is_awaited(announced: NaiveDate, cadence: Cadence, known: &Entry, age: Durati
     is_later_period && days_since < REPORT_WAIT && is_time
 }
 
-/// Whether a symbol is due in a rotation: today is its day, or its last fetch is a whole period ago.
+/// Whether a symbol is due in a rotation: today is its day, or its last fetch is a whole period
+/// ago.
 fn is_due(symbol: &Symbol, fetched_at: DateTime<Utc>, period_days: u32, now: DateTime<Utc>) -> bool {
     let today = nyse_calendar::new_york_date(now);
     let age = (today - nyse_calendar::new_york_date(fetched_at)).num_days();
     age >= i64::from(period_days) || (age >= 1 && rotation::is_day_of(symbol, today, period_days))
 }
 
-/// The first missing day of a price series, if the only missing bar is that of the session that closed last, so
-/// that a quote can supply it.
+/// The first missing day of a price series, if the only missing bar is that of the session that
+/// closed last, so that a quote can supply it.
 pub(super) fn bar_from_quote(
     symbol: &Symbol,
     fetch_log: &FetchLog,

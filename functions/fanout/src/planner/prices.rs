@@ -21,7 +21,8 @@ pub(super) const SESSION_CLOSED: &str = "a session has closed since the last fet
 const EVENT_TOOK_EFFECT: &str = "a split or dividend took effect since the last fetch";
 const NO_SESSION: &str = "no session has closed in this range";
 
-/// The requested days of prices: the first one if given, and the last one, by default the newest closed session.
+/// The requested days of prices: the first one if given, and the last one, by default the newest
+/// closed session.
 pub(super) fn price_range(options: &Options, now: DateTime<Utc>) -> Result<(Option<NaiveDate>, NaiveDate)> {
     let closed = nyse_calendar::last_closed_session(now);
     let to = options.prices_to.map_or(closed, |to| to.min(closed));
@@ -57,7 +58,8 @@ pub(super) fn missing_days(
     if full {
         return fetch(first, to, FULL).collect();
     }
-    // Together with the newest days, so that refetching the series takes no call more than an ordinary day.
+    // Together with the newest days, so that refetching the series takes no call more than an
+    // ordinary day.
     let today = nyse_calendar::new_york_date(now);
     if covered.from <= to && known.refetch.is_some_and(|refetch| refetch.on <= today) {
         return fetch(covered.from.min(first), to, EVENT_TOOK_EFFECT).collect();
@@ -66,13 +68,14 @@ pub(super) fn missing_days(
     if first < covered.from {
         missing.extend(fetch(first, covered.from - Days::new(1), MORE_HISTORY));
     }
-    // A bar that FMP did not have when last asked is not requested again at once, or once it is overdue.
+    // A bar that FMP did not have when last asked is not requested again at once, or once it is
+    // overdue.
     let wait_for_bar =
         now - known.fetched_at < LATE_BAR_PAUSE || known.fetched_at >= nyse_calendar::close_of(to) + PUBLICATION_DELAY;
     let is_covered = covered.newest.is_some_and(|newest| newest >= to) || (covered.to >= to && wait_for_bar);
     if !is_covered {
-        // From the newest bar on, so that the series has no gap; bars from quotes lack fields, so only those of
-        // the series itself count. An empty series is requested as a whole.
+        // From the newest bar on, so that the series has no gap; bars from quotes lack fields, so
+        // only those of the series itself count. An empty series is requested as a whole.
         let newest = covered.newest.map(|newest| newest.min(covered.last_own()));
         let start = newest.map_or(covered.from, |newest| newest - OVERLAP).max(covered.from);
         missing.extend(fetch(start.min(to), to, SESSION_CLOSED));

@@ -11,8 +11,8 @@ use super::rotation;
 /// The requested datasets, in the catalog's order if the request names none.
 pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
     if options.datasets.is_empty() {
-        // Constituents belong to the universe, shares-float follows a profile without market cap, and quotes
-        // are added for bars.
+        // Constituents belong to the universe, shares-float follows a profile without market cap,
+        // and quotes are added for bars.
         let is_planned =
             |d: &&Dataset| !matches!(d.requests, Requests::Market | Requests::Symbols) && d.name != "shares_float";
         return Ok(CATALOG.iter().filter(is_planned).collect());
@@ -45,8 +45,8 @@ pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
     Ok(found)
 }
 
-/// Limits the statements to what the key's plan includes: FMP would refuse each call for more of them, or for
-/// quarters where the plan has none.
+/// Limits the statements to what the key's plan includes: FMP would refuse each call for more of
+/// them, or for quarters where the plan has none.
 pub(super) fn within_plan(options: &Options) -> Options {
     let mut options = options.clone();
     if let Some(most) = options.plan_limits.most_statements {

@@ -1,5 +1,5 @@
-//! Datasets that are fetched in rotation: each symbol once per period, on a day derived from a hash of its
-//! name, so that the calls spread evenly over the days.
+//! Datasets that are fetched in rotation: each symbol once per period, on a day derived from a hash
+//! of its name, so that the calls spread evenly over the days.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use findata_domain::{
@@ -28,7 +28,8 @@ pub(super) fn period_days(dataset: &Dataset) -> Option<u32> {
     }
 }
 
-/// What is known of a symbol's quarters, without which findata has no figures to compare with FMP's.
+/// What is known of a symbol's quarters, without which findata has no figures to compare with
+/// FMP's.
 pub(super) fn quarters<'a>(fetch_log: &'a FetchLog, symbol: &Symbol) -> Option<&'a Entry> {
     let dataset = catalog::dataset("income_statement")?;
     fetch_log.entry(dataset, &format!("{symbol}:{}", Cadence::Quarter.as_str())).filter(|entry| !entry.empty)
@@ -44,7 +45,8 @@ pub(super) fn decide(
 ) -> Decision {
     let today = nyse_calendar::new_york_date(now);
     let age = |entry: &Entry| (today - nyse_calendar::new_york_date(entry.fetched_at)).num_days();
-    // Quarters of today came with this day's first run: another run on the same day must fetch nothing.
+    // Quarters of today came with this day's first run: another run on the same day must fetch
+    // nothing.
     if quarters.is_none_or(|q| age(q) < 1) {
         Decision::Omit(NO_QUARTERS)
     } else if let Some(known) = known.filter(|k| age(k) < i64::from(period_days)) {

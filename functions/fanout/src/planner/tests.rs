@@ -290,7 +290,8 @@ fn after_a_split_or_dividend_a_price_history_is_fetched_again_once_with_the_next
     let again = tasks_due(&daily, &fetch_log, "2026-11-20T22:00:00Z");
     let range = |task: &Task| if let Window::Days { from, to } = task.window { (from, to) } else { panic!("days") };
     assert_eq!((range(&again[0]).0, range(&again[2]).1), (day("1995-01-01"), day("2026-11-20")));
-    // Two of three windows arrived: all are fetched again, since the content of the third is unknown.
+    // Two of three windows arrived: all are fetched again, since the content of the third is
+    // unknown.
     note(&mut fetch_log, &again[..2], "2026-11-20T22:00:00Z", rows("2026-11-20"));
     assert_eq!(tasks_due(&daily, &fetch_log, "2026-11-20T22:05:00Z").len(), 3);
     note(&mut fetch_log, &again, "2026-11-20T22:05:00Z", rows("2026-11-20"));
