@@ -55,7 +55,7 @@ pub async fn handle(
         Some(_) => from_eventbridge(&input)?,
         None => (input, None),
     };
-    // A sweep starts no run, so any id will do.
+    // The input determines the id, or starts no run.
     let needs_no_id = input.get("run_id").is_some() || input.get("scheduled").is_some() || input.get("sweep").is_some();
     let new_id = match event_id {
         Some(id) => id,

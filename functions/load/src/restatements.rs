@@ -32,12 +32,12 @@ pub(crate) fn restated_rows(dataset: &Dataset) -> Option<String> {
     let older: Vec<String> = items(dataset).map(|c| format!("s.{0} as older_{0}", c.name)).collect();
     Some(format!(
         "create or replace temporary table restated_rows as \
-         select f.*, {older}, s.source_file as older_source_file, s.source_row as older_source_row \
-         from new_rows f join staging.{table} s on {same} \
-         qualify row_number() over (partition by f.source_file, f.source_row order by s.observed_at desc nulls last, \
+         select n.*, {older}, s.source_file as older_source_file, s.source_row as older_source_row \
+         from new_rows n join staging.{table} s on {same} \
+         qualify row_number() over (partition by n.source_file, n.source_row order by s.observed_at desc nulls last, \
              s.source_file desc nulls last, s.source_row desc nulls last) = 1",
         older = older.join(", "),
-        same = same_period("s", "f"),
+        same = same_period("s", "n"),
     ))
 }
 

@@ -86,13 +86,13 @@ pub(crate) fn transaction(dataset: &Dataset, run: &RunId, files: &[StagedFile], 
     let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
     let lineage = lineage.join(", ");
     let mut statements = Vec::new();
-    let same_key = join_on(dataset, "t", "d");
+    let same_key = join_on(dataset, "t", "w");
     if has_complete_answers(dataset) {
-        statements.push(format!("delete from staging.{table} t using withdrawn_rows d where {same_key}"));
+        statements.push(format!("delete from staging.{table} t using withdrawn_rows w where {same_key}"));
     }
     if dataset.history == History::Current {
-        let same_key = join_on(dataset, "t", "f");
-        statements.push(format!("delete from staging.{table} t using new_rows f where {same_key}"));
+        let same_key = join_on(dataset, "t", "n");
+        statements.push(format!("delete from staging.{table} t using new_rows n where {same_key}"));
     }
     statements.push(format!(
         "insert into staging.{table} ({columns}, {lineage}) \
@@ -112,23 +112,23 @@ pub(crate) fn transaction(dataset: &Dataset, run: &RunId, files: &[StagedFile], 
     // The first day whose daily figures may change; NULL if any may. A restatement counts from the
     // day on which its period was first known.
     let first_date = match dataset.name {
-        "prices" => "min(f.price_date)".to_owned(),
+        "prices" => "min(n.price_date)".to_owned(),
         _ if dataset.columns.iter().any(|c| c.name == "known_on") => "min(t.known_on)".to_owned(),
         _ => "min(null::date)".to_owned(),
     };
     // A period with a corrected end remains the same period.
     let same_key = match dataset.history {
-        History::Versions => restatements::same_period("t", "f"),
-        History::Current => join_on(dataset, "t", "f"),
+        History::Versions => restatements::same_period("t", "n"),
+        History::Current => join_on(dataset, "t", "n"),
     };
     statements.push(format!(
         "insert into ops.changes (run_id, dataset, symbol, first_date) \
-         select {run}, '{table}', f.symbol, {first_date} from new_rows f join staging.{table} t on {same_key} group by f.symbol"
+         select {run}, '{table}', n.symbol, {first_date} from new_rows n join staging.{table} t on {same_key} group by n.symbol"
     ));
     if has_complete_answers(dataset) {
         statements.push(format!(
             "insert into ops.changes (run_id, dataset, symbol, first_date) \
-             select distinct {run}, '{table}', d.symbol, null::date from withdrawn_rows d"
+             select distinct {run}, '{table}', w.symbol, null::date from withdrawn_rows w"
         ));
     }
     statements.push(insert_files(dataset, &run, files, now));
