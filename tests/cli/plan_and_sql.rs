@@ -56,7 +56,7 @@ fn a_plan_predicts_the_next_run() {
 fn a_plan_says_when_fmps_own_ratios_are_fetched() {
     let plan = |args: &[&str]| findata(&[&["plan", "--symbols", "AAPL,KO"], args].concat()).home(&Home::new()).run();
     let usual = plan(&[]).stdout;
-    assert!(usual.contains("2 not asked for: compared once quarters are there"), "{usual}");
+    assert!(usual.contains("2 not asked for: compared from the day after the first quarterly statements"), "{usual}");
     let all = plan(&["--reconcile", "--json"]).json();
     assert_eq!((&all["calls"], &all["datasets"]["ratios_ttm"]["calls"]), (&25.into(), &2.into()));
 }

@@ -74,7 +74,7 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
         assert!(parts > 0, "the deadline never struck");
         let run = &request.run_id;
         findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
-        let measured = findata_analytics::Measured::default();
+        let measured = findata_analytics::HostMetrics::default();
         let summary = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
         assert_eq!((summary.status, summary.tasks.done), (Status::Complete, summary.tasks.planned));
         Ok::<_, Error>(())

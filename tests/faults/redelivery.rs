@@ -44,7 +44,7 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
         // As after a crash between the commit and the write that closes the step.
         fs::remove_file(home.stage().join(ledger::loaded_key(run))).unwrap();
         assert_eq!(findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?.rows, loaded.rows);
-        let measured = findata_analytics::Measured::default();
+        let measured = findata_analytics::HostMetrics::default();
         let summary = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
         let repeated =
             findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
@@ -93,7 +93,7 @@ fn a_step_invoked_too_early_asks_to_be_retried() {
         let mut host = host(&home, client(&server.url(), "test-key"), clock)?;
         let run = findata_tests::run_id();
         let load = findata_load::handle(&run, &host.stage, &mut host.warehouse, &clock).await;
-        let measured = findata_analytics::Measured::default();
+        let measured = findata_analytics::HostMetrics::default();
         let analytics =
             findata_analytics::handle(&run, &host.stage, &mut host.warehouse, &LocalBus::default(), &clock, &measured)
                 .await;

@@ -90,7 +90,7 @@ fn every_recorded_error_body_has_the_expected_effect() {
         assert_eq!((status, dividend_calls, failed), expected, "{file}: {summary:#?}");
         assert_eq!(tasks.not_in_plan, u64::from(action == Action::LeftOut), "{file}");
         assert_eq!(
-            summary.notes.iter().any(|n| n.starts_with("dividends: 1 left out")),
+            summary.notes.iter().any(|n| n.starts_with("dividends: 1 skipped")),
             action == Action::LeftOut,
             "{file}: {:?}",
             summary.notes

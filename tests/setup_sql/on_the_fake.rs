@@ -1,6 +1,6 @@
 //! The setup script on the fake Snowflake: run twice, and what exists afterwards.
 
-use findata_analytics::Measured;
+use findata_analytics::HostMetrics;
 use findata_domain::{catalog::CATALOG, clock::DayClock};
 use findata_local::{
     bus::LocalBus,
@@ -135,7 +135,7 @@ fn load_and_analytics_work_in_the_database_the_script_created() {
         }
         let clock = DayClock(today());
         findata_load::handle(&run_id, &files, &mut warehouse, &clock).await.unwrap();
-        let (bus, measured) = (LocalBus::default(), Measured::default());
+        let (bus, measured) = (LocalBus::default(), HostMetrics::default());
         findata_analytics::handle(&run_id, &files, &mut warehouse, &bus, &clock, &measured).await.unwrap();
         let days = "select count(*)::varchar from analytics.fact_market_metrics";
         let on_duckdb = home.count("select count(*) from analytics.fact_market_metrics").to_string();

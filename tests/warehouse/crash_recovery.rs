@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use findata_analytics::Measured;
+use findata_analytics::HostMetrics;
 use findata_domain::{Error, Result, catalog::Dataset, clock::DayClock};
 use findata_duckdb::DuckDb;
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
@@ -94,7 +94,7 @@ async fn completes(run: &RunId, home: &Home, warehouse: &mut impl Warehouse) -> 
     let (clock, bus) = (DayClock(today()), LocalBus::default());
     let done = async {
         findata_load::handle(run, &stage, warehouse, &clock).await?;
-        findata_analytics::handle(run, &stage, warehouse, &bus, &clock, &Measured::default()).await
+        findata_analytics::handle(run, &stage, warehouse, &bus, &clock, &HostMetrics::default()).await
     };
     match done.await {
         Ok(_) => true,

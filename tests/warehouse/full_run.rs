@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use findata_analytics::Measured;
+use findata_analytics::HostMetrics;
 use findata_domain::clock::DayClock;
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
 use findata_models::PUBLISHED;
@@ -77,7 +77,8 @@ async fn compute(
     let clock = DayClock(today());
     let loaded = findata_load::handle(run, files, warehouse, &clock).await.unwrap();
     let bus = LocalBus::default();
-    let summary = findata_analytics::handle(run, files, warehouse, &bus, &clock, &Measured::default()).await.unwrap();
+    let summary =
+        findata_analytics::handle(run, files, warehouse, &bus, &clock, &HostMetrics::default()).await.unwrap();
     assert!(summary.cost.snowflake_credits > 0.0 && summary.cost.snowflake_credits < 0.1, "{:?}", summary.cost);
     (loaded.rows, summary.warehouse)
 }

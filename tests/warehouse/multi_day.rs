@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use chrono::{Days, NaiveDate};
-use findata_analytics::Measured;
+use findata_analytics::HostMetrics;
 use findata_domain::{Result, clock::DayClock};
 use findata_fmp_simulator::Options;
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
@@ -54,7 +54,7 @@ pub(super) fn try_load_and_compute(
         let (clock, bus) = (DayClock(day), LocalBus::default());
         let loaded = findata_load::handle(run, &to, &mut warehouse, &clock).await?;
         assert_eq!(loaded.rows, done.rows);
-        findata_analytics::handle(run, &to, &mut warehouse, &bus, &clock, &Measured::default()).await
+        findata_analytics::handle(run, &to, &mut warehouse, &bus, &clock, &HostMetrics::default()).await
     });
     // A session is closed even if a statement failed.
     let _ = wait(warehouse.close());

@@ -1,4 +1,4 @@
-//! What calls analytics: S3, when a run is loaded.
+//! Invocations of analytics: by S3, when a run is loaded.
 
 use chrono::{DateTime, Utc};
 use findata_aws::lambda::step::{Step, run_of};
@@ -10,19 +10,21 @@ use findata_pipeline::{
 };
 use serde_json::{Value, json};
 
-use crate::Measured;
+use crate::HostMetrics;
 
-/// Attempts while another invocation writes at the same time.
+/// Attempts if another invocation writes at the same time.
 const ATTEMPTS: u32 = 3;
 
-/// Computes and publishes the run of an event and closes it. Where somebody has to mend something first, that is noted,
-/// announced and answered: trying again at once would not help, and the sweeper comes back to it.
+/// Computes and publishes the run of an event, and closes it. A failure that a person has to fix is
+/// recorded, announced on the bus and returned as an answer, since Lambda's immediate retry would
+/// fail too; the sweeper tries the step again later.
 ///
-/// `warehouse` is a session, or why there is none; `now` is the real clock's; `memory` that of the functions, in GB.
+/// `warehouse` is a session, or the error that prevented one; `now` is the real clock's time;
+/// `memory` is the memory of the functions in GB.
 ///
 /// # Errors
-/// What may pass: the same event should come again.
-#[expect(clippy::too_many_arguments, reason = "all that the function may touch")]
+/// Transient errors only: the same event should be delivered again.
+#[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 pub async fn handle(
     input: &Value,
     stage: &impl Stage,
@@ -34,12 +36,12 @@ pub async fn handle(
     telemetry: &Telemetry,
 ) -> Result<Value> {
     let run = run_of(input)?;
-    let measured = measured(&run, now, memory);
+    let metrics = host_metrics(&run, now, memory);
     let step = Step { run: &run, function: crate::FUNCTION, attempts: ATTEMPTS, stage, bus, telemetry, now };
     let mut warehouse = warehouse;
     let published = step.run(async || {
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
-        crate::handle(&run, stage, *warehouse, bus, clock, &measured).await
+        crate::handle(&run, stage, *warehouse, bus, clock, &metrics).await
     });
     match published.await? {
         Ok(summary) => {
@@ -52,8 +54,8 @@ pub async fn handle(
 }
 
 /// What is known of a run's time before its figures are computed.
-fn measured(run: &RunId, now: DateTime<Utc>, memory: f64) -> Measured {
+fn host_metrics(run: &RunId, now: DateTime<Utc>, memory: f64) -> HostMetrics {
     let started_at = run.started().unwrap_or(now);
     let seconds = (now - started_at).as_seconds_f64().max(0.0);
-    Measured { started_at, seconds, lambda_memory: memory, ..Measured::default() }
+    HostMetrics { started_at, seconds, lambda_memory: memory, ..HostMetrics::default() }
 }

@@ -1,7 +1,9 @@
-//! analytics: what was loaded becomes figures, published in one transaction, and the run is closed with a summary.
+//! analytics: computes figures from the loaded rows, publishes them in one transaction and closes
+//! the run with a summary.
 //!
-//! [`models`] lists the SQL of `infra/models`; `versions` turns vintages into what was known when; `publish` writes what differs;
-//! `quality` says what the checks found; `summary` adds the ledger up.
+//! It runs the SQL models of `infra/models` ([`findata_models::MODELS`]). `versions` merges
+//! vintages into versions with the time at which each was known; `publish` writes the rows that
+//! differ; `quality` reads the results of the checks; `summary` adds up the ledger.
 
 pub mod event;
 mod model_version;
@@ -27,52 +29,53 @@ use findata_pipeline::{
     summary::{Highlight, Summary, TableCounts},
     write_fence::WriteFence,
 };
-pub use summary::Measured;
+pub use summary::HostMetrics;
 
-/// Its name in query tags and in the ledger.
+/// The function's name in query tags and in the ledger.
 const FUNCTION: &str = "analytics";
 
-/// Computes and publishes what the loaded runs left pending, writes the summary and announces the end. Safe to repeat.
+/// Computes and publishes all changes that are pending, writes the summary and announces the end of
+/// the run. Safe to repeat.
 ///
-/// `measured` is what the host knows of the run's time and connections.
+/// `metrics` is what the host measured of the run's time and connections.
 ///
 /// # Errors
-/// `Retry` while the run is not loaded; the warehouse's, the stage's and the bus's own. An error leaves the pending
-/// changes for the next run.
+/// `Retry` while the run is not loaded; the warehouse's, the stage's and the bus's errors. After an error the changes
+/// stay pending for the next run.
 pub async fn handle(
     run: &RunId,
     stage: &impl Stage,
     warehouse: &mut impl Warehouse,
     bus: &impl Bus,
     clock: &impl Clock,
-    measured: &Measured,
+    metrics: &HostMetrics,
 ) -> Result<Summary> {
     if let Some(summary) = stage::read_json(stage, &ledger::summary_key(run)).await? {
-        // The try that wrote it may have ended before it was announced.
-        bus.publish(event(&summary, &ledger::entries(stage, run).await?)).await?;
+        // The attempt that wrote it may have died before the announcement.
+        bus.publish(closing_event(&summary, &ledger::entries(stage, run).await?)).await?;
         return Ok(summary);
     }
-    let begun = Instant::now();
+    let started = Instant::now();
     let plan = ledger::plan(stage, run).await?;
     let loaded: Loaded = stage::read_json(stage, &ledger::loaded_key(run))
         .await?
         .ok_or_else(|| Error::retry(format!("run {run} is not loaded yet")))?;
     let entries = ledger::entries(stage, run).await?;
-    let done = close(run, &plan, &entries, loaded, warehouse, clock, measured, begun).await;
+    let closed = close(run, &plan, &entries, loaded, warehouse, clock, metrics, started).await;
     let usage = warehouse.take_usage();
-    // A try that failed leaves its trace too; its own error is the one to tell.
-    let traced = usage.note(run, FUNCTION, stage).await;
-    let mut summary = done?;
-    traced?;
+    // A failed attempt records its usage too, but its own error is the one to return.
+    let noted = usage.note(run, FUNCTION, stage).await;
+    let mut summary = closed?;
+    noted?;
     summary.warehouse.add(&usage);
     summary.cost.snowflake_credits = summary.warehouse.credits();
     stage::write_json_once(stage, &ledger::summary_key(run), &summary).await?;
-    bus.publish(event(&summary, &entries)).await?;
+    bus.publish(closing_event(&summary, &entries)).await?;
     Ok(summary)
 }
 
-/// Computes, publishes and notes the run; its summary.
-#[expect(clippy::too_many_arguments, reason = "all that the function may touch")]
+/// Computes and publishes the figures, and writes the run to `ops.runs`. Returns the summary.
+#[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 async fn close(
     run: &RunId,
     plan: &Plan,
@@ -80,33 +83,35 @@ async fn close(
     loaded: Loaded,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
-    measured: &Measured,
-    begun: Instant,
+    metrics: &HostMetrics,
+    started: Instant,
 ) -> Result<Summary> {
     warehouse.begin_step(run, FUNCTION, "scope");
-    let mut turn = WriteFence::read(FUNCTION, warehouse).await?;
-    let computes = !plan.options.skip_analytics;
-    let tables = if computes { compute(run, plan, &mut turn, warehouse, clock).await? } else { BTreeMap::new() };
+    let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
+    let compute_figures = !plan.options.skip_analytics;
+    let tables =
+        if compute_figures { compute(run, plan, &mut fence, warehouse, clock).await? } else { BTreeMap::new() };
     warehouse.begin_step(run, FUNCTION, "summary");
-    let highlights = if computes { highlights(plan, warehouse).await? } else { Vec::new() };
-    let found = quality::found(warehouse).await?;
-    let mut summary = summary::summarise(plan, entries, loaded, tables, highlights, measured, begun.elapsed());
-    summary.quality = found;
-    turn.write(warehouse, &summary::note_run(&summary, clock.now())).await?;
+    let highlights = if compute_figures { highlights(plan, warehouse).await? } else { Vec::new() };
+    let quality = quality::read(warehouse).await?;
+    let mut summary = summary::summarise(plan, entries, loaded, tables, highlights, metrics, started.elapsed());
+    summary.quality = quality;
+    fence.write(warehouse, &summary::record_run(&summary, clock.now())).await?;
     Ok(summary)
 }
 
+/// Runs the models on the pending changes and publishes the result.
 async fn compute(
     run: &RunId,
     plan: &Plan,
-    turn: &mut WriteFence,
+    fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, TableCounts>> {
     let index = plan.options.index.as_ref().map_or("null::varchar".into(), |symbol| literal(symbol.as_str()));
     let as_of = nyse_calendar::new_york_date(clock.now());
     refuse_earlier_day(as_of, warehouse).await?;
-    model_version::match_models(warehouse).await?;
+    model_version::check_models(warehouse).await?;
     for statement in [
         format!(
             "create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"
@@ -119,49 +124,51 @@ async fn compute(
         warehouse.execute(&statement).await?;
     }
     for (position, model) in findata_models::MODELS.iter().enumerate() {
-        let begun = Instant::now();
+        let started = Instant::now();
         warehouse.begin_step(run, FUNCTION, model.builds());
-        warehouse.execute(model.sql).await.map_err(|error| named(error, model.file))?;
-        tracing::debug!(model = model.file, seconds = begun.elapsed().as_secs_f64(), "model built");
+        warehouse.execute(model.sql).await.map_err(|error| in_model(error, model.file))?;
+        tracing::debug!(model = model.file, seconds = started.elapsed().as_secs_f64(), "model built");
         if model.builds() == "companies_to_recompute" && nothing_to_compute(warehouse).await? {
             return publish::totals(warehouse).await;
         }
         warehouse.release(&findata_models::finished_after(position).collect::<Vec<_>>()).await?;
     }
-    let done = "delete from ops.changes c using pending p where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
+    let clear_changes = "delete from ops.changes c using pending p \
+        where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
     let now = clock.now().format("%Y-%m-%d %H:%M:%S%.3f");
-    let noted = format!(
+    let record = format!(
         "insert into ops.published (run_id, as_of, index_symbol, published_at) \
          select {}, as_of, index_symbol, '{now}'::timestamp from run_params",
         literal(run.as_str())
     );
     warehouse.begin_step(run, FUNCTION, "publish");
-    publish::publish(run, clock.now(), turn, warehouse, &[done.into(), noted]).await
+    publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), record]).await
 }
 
-/// Figures are computed as of a day; an earlier day than theirs would take the later ones away.
+/// Refuses to compute as of an earlier day than the published figures: that would remove the later
+/// ones.
 ///
 /// # Errors
-/// `Config` for an earlier day; the warehouse's own.
+/// `Config` for an earlier day; the warehouse's errors.
 pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse) -> Result<()> {
     let newest = warehouse.query("select max(as_of)::varchar from ops.published").await?;
     let newest: Option<NaiveDate> = newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
     match newest {
         Some(newest) if newest > today => Err(Error::Config(format!(
-            "this home's figures are as of {newest}, and --today says {today}: use a later day or another --home"
+            "this home's figures are as of {newest}, but --today is {today}: use a later day or another --home"
         ))),
         _ => Ok(()),
     }
 }
 
 async fn nothing_to_compute(warehouse: &mut impl Warehouse) -> Result<bool> {
-    let anything =
-        "select 'something' where exists (select 1 from companies_to_recompute) or exists (select 1 from pending)";
-    Ok(warehouse.query(anything).await?.is_empty())
+    let query =
+        "select 'pending' where exists (select 1 from companies_to_recompute) or exists (select 1 from pending)";
+    Ok(warehouse.query(query).await?.is_empty())
 }
 
-/// An error with the model that met it.
-fn named(error: Error, file: &str) -> Error {
+/// Adds the model's file name to an error.
+fn in_model(error: Error, file: &str) -> Error {
     match error {
         Error::Stop(reason) => Error::Stop(format!("model {file}: {reason}")),
         other => other,
@@ -209,12 +216,13 @@ async fn highlights(plan: &Plan, warehouse: &mut impl Warehouse) -> Result<Vec<H
     Ok(found)
 }
 
-fn event(summary: &Summary, entries: &[BatchEntry]) -> Event {
+/// The event that announces the end of a run.
+fn closing_event(summary: &Summary, entries: &[BatchEntry]) -> Event {
     let run_id = summary.run_id.to_string();
     if summary.status != Status::Failed {
         return Event::RunCompleted { run_id, status: summary.status };
     }
     let stop = entries.iter().find_map(|entry| entry.stop.clone());
     let first = summary.failures.first().map(|failure| failure.reason.clone());
-    Event::RunFailed { run_id, reason: stop.or(first).unwrap_or_else(|| "nothing was done".into()) }
+    Event::RunFailed { run_id, reason: stop.or(first).unwrap_or_else(|| "no task was done".into()) }
 }

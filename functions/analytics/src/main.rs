@@ -1,4 +1,4 @@
-//! analytics on AWS Lambda.
+//! Runs analytics on AWS Lambda.
 
 use findata_analytics::event;
 use findata_aws::lambda::{Function, Invocation, RuntimeError, serve, step::StepFunction};

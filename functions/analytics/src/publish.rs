@@ -1,8 +1,10 @@
-//! From the models' tables to those that are published: only rows that differ are written, all tables in one transaction.
+//! Publishes the models' results: writes only the rows that differ, of all tables in one
+//! transaction.
 //!
-//! `delta_` holds what is new or other than before, `gone_` what is no more or was other. Both are set differences
-//! over whole rows, so a NULL equals a NULL and no column can be forgotten. They are temporary tables built before the
-//! transaction, in which only DELETE and INSERT stand: Snowflake commits at every DDL.
+//! For each table, `added_` holds the rows that are new or changed, and `removed_` those that were
+//! deleted or replaced. Both are set differences over whole rows, so a NULL equals a NULL and no
+//! column can be missed. They are temporary tables built before the transaction, which contains
+//! only DELETE and INSERT, since Snowflake commits at every DDL.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,15 +16,16 @@ use findata_pipeline::{ports::warehouse::Warehouse, run::RunId, summary::TableCo
 use crate::versions;
 use findata_models::{Extent, PUBLISHED, PublishedTable, Versions};
 
-/// Writes the differences of every table, and `also` in the same transaction, in turn; says what changed.
+/// Writes the differences of every table, and runs `also` in the same transaction. Returns the
+/// counts by table.
 pub(crate) async fn publish(
     run: &RunId,
     now: DateTime<Utc>,
-    turn: &mut WriteFence,
+    fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     also: &[String],
 ) -> Result<BTreeMap<String, TableCounts>> {
-    let filled = filled(warehouse).await?;
+    let filled = non_empty_tables(warehouse).await?;
     let has_past = versions::has_past_vintages(warehouse).await?;
     for table in PUBLISHED {
         let name = table.name;
@@ -30,45 +33,47 @@ pub(crate) async fn publish(
             versions::merge_vintages(table, has_past, warehouse).await?;
         }
         if filled.contains(name) {
-            warehouse.execute(&difference("delta", table, &new(table), &old(table))).await?;
-            warehouse.execute(&difference("gone", table, &old(table), &new(table))).await?;
+            warehouse.execute(&difference("added", table, &computed_rows(table), &published_rows(table))).await?;
+            warehouse.execute(&difference("removed", table, &published_rows(table), &computed_rows(table))).await?;
             warehouse.release(&[&format!("new_{name}")]).await?;
         } else {
-            // Nothing to compare with: all is new.
+            // There is nothing to compare with, so every row is new.
             if table.versions == Versions::OfStatements {
-                let all = format!("create or replace temporary table delta_{name} as {}", new(table));
+                let all = format!("create or replace temporary table added_{name} as {}", computed_rows(table));
                 warehouse.execute(&all).await?;
                 warehouse.release(&[&format!("new_{name}")]).await?;
             } else {
-                warehouse.execute(&format!("alter table new_{name} rename to delta_{name}")).await?;
+                warehouse.execute(&format!("alter table new_{name} rename to added_{name}")).await?;
             }
             let none =
-                format!("create or replace temporary table gone_{name} as select * from delta_{name} where false");
+                format!("create or replace temporary table removed_{name} as select * from added_{name} where false");
             warehouse.execute(&none).await?;
         }
     }
     let changed = counts(warehouse).await?;
     let mut statements = Vec::new();
-    for table in PUBLISHED.iter().filter(|t| changed.get(&fact(t.name)).is_some_and(|c| c.written + c.removed > 0)) {
-        statements.extend(write(table, run, now));
+    for table in
+        PUBLISHED.iter().filter(|t| changed.get(&summary_name(t.name)).is_some_and(|c| c.written + c.removed > 0))
+    {
+        statements.extend(apply_difference(table, run, now));
     }
     statements.extend_from_slice(also);
-    turn.write(warehouse, &statements).await?;
-    let both = |table: &PublishedTable| ["delta", "gone"].map(|prefix| format!("{prefix}_{}", table.name));
-    let done: Vec<String> = PUBLISHED.iter().flat_map(both).collect();
-    warehouse.release(&done.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    fence.write(warehouse, &statements).await?;
+    let both = |table: &PublishedTable| ["added", "removed"].map(|prefix| format!("{prefix}_{}", table.name));
+    let temporary: Vec<String> = PUBLISHED.iter().flat_map(both).collect();
+    warehouse.release(&temporary.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     with_totals(changed, warehouse).await
 }
 
-/// Tables that hold rows already.
-async fn filled(warehouse: &mut impl Warehouse) -> Result<BTreeSet<String>> {
+/// The published tables that have rows.
+async fn non_empty_tables(warehouse: &mut impl Warehouse) -> Result<BTreeSet<String>> {
     let one =
         |table: &PublishedTable| format!("select '{}' where exists (select 1 from {})", table.name, table.full_name());
     let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
     Ok(warehouse.query(&query).await?.into_iter().filter_map(|row| row.into_iter().next()?).collect())
 }
 
-fn new(table: &PublishedTable) -> String {
+fn computed_rows(table: &PublishedTable) -> String {
     // Merging the vintages into versions has already dropped the helper columns.
     match table.versions {
         Versions::OfStatements => format!("select * exclude ({}) from new_{}", table.helpers().join(", "), table.name),
@@ -76,9 +81,10 @@ fn new(table: &PublishedTable) -> String {
     }
 }
 
-fn old(table: &PublishedTable) -> String {
+fn published_rows(table: &PublishedTable) -> String {
     let rows = format!("select t.* exclude (run_id, computed_at) from {} t", table.full_name());
-    // Past vintages are computed for some companies only; the older versions of the others stay unchanged.
+    // Past vintages are computed for some companies only; the older versions of the others stay
+    // unchanged.
     let versions = match table.versions {
         Versions::OfVintages => " and (s.with_history or t.known_to is null)",
         Versions::None | Versions::OfStatements => "",
@@ -98,13 +104,13 @@ fn difference(prefix: &str, table: &PublishedTable, left: &str, right: &str) -> 
     format!("create or replace temporary table {prefix}_{} as {left} except {right}", table.name)
 }
 
-fn write(table: &PublishedTable, run: &RunId, now: DateTime<Utc>) -> [String; 2] {
+fn apply_difference(table: &PublishedTable, run: &RunId, now: DateTime<Utc>) -> [String; 2] {
     let (name, target) = (table.name, table.full_name());
     let same = table.full_key().map(|k| format!("t.{k} = g.{k}")).collect::<Vec<_>>().join(" and ");
     let (run, now) = (literal(run.as_str()), now.format("%Y-%m-%d %H:%M:%S%.3f"));
     [
-        format!("delete from {target} t using gone_{name} g where {same}"),
-        format!("insert into {target} select d.*, {run}, '{now}'::timestamp from delta_{name} d"),
+        format!("delete from {target} t using removed_{name} g where {same}"),
+        format!("insert into {target} select d.*, {run}, '{now}'::timestamp from added_{name} d"),
     ]
 }
 
@@ -113,23 +119,23 @@ async fn counts(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, Table
         let name = table.name;
         let same = table.full_key().map(|k| format!("d.{k} = g.{k}")).collect::<Vec<_>>().join(" and ");
         format!(
-            "select '{name}', (select count(*) from delta_{name})::varchar, \
-             (select count(*) from gone_{name} g where not exists (select 1 from delta_{name} d where {same}))::varchar"
+            "select '{name}', (select count(*) from added_{name})::varchar, \
+             (select count(*) from removed_{name} g where not exists (select 1 from added_{name} d where {same}))::varchar"
         )
     };
     let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
     let mut counts = BTreeMap::new();
     for row in warehouse.query(&query).await? {
         let [Some(name), written, removed] = row.as_slice() else {
-            return Err(Error::Stop("the warehouse did not count the changed rows".into()));
+            return Err(Error::Stop("the warehouse did not return the counts of changed rows".into()));
         };
         let (written, removed) = (number(written), number(removed));
-        counts.insert(fact(name), TableCounts { rows: 0, written, removed });
+        counts.insert(summary_name(name), TableCounts { rows: 0, written, removed });
     }
     Ok(counts)
 }
 
-/// The rows of every table, nothing changed.
+/// The row counts of every table, without changes.
 pub(crate) async fn totals(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, TableCounts>> {
     with_totals(BTreeMap::new(), warehouse).await
 }
@@ -142,14 +148,14 @@ async fn with_totals(
     let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
     for row in warehouse.query(&query).await? {
         if let [Some(name), rows] = row.as_slice() {
-            counts.entry(fact(name)).or_default().rows = number(rows);
+            counts.entry(summary_name(name)).or_default().rows = number(rows);
         }
     }
     Ok(counts)
 }
 
-/// What a table is called in the summary: by its fact, whose versions it holds.
-fn fact(table: &str) -> String {
+/// A table's name in the summary: without the suffix of tables that hold versions.
+fn summary_name(table: &str) -> String {
     table.strip_suffix("_history").unwrap_or(table).to_owned()
 }
 

@@ -1,4 +1,4 @@
-//! What the checks of `ops.quality` found, for the summary.
+//! Results of the checks in `ops.quality`, for the summary.
 
 use findata_domain::Result;
 use findata_pipeline::{
@@ -13,8 +13,8 @@ const COUNTS: &str = "select count(case when check_name = 'score' then 1 end)::v
 const LOWEST: &str = "select symbol, ours::varchar from ops.quality where check_name = 'score' and ours < 1 \
      order by ours, symbol limit 5";
 
-/// Reads what the checks found.
-pub(crate) async fn found(warehouse: &mut impl Warehouse) -> Result<Quality> {
+/// Reads the results of the checks.
+pub(crate) async fn read(warehouse: &mut impl Warehouse) -> Result<Quality> {
     let counts = warehouse.query(COUNTS).await?;
     let count = |column: usize| -> u64 {
         counts.first().and_then(|row| row.get(column)?.as_deref()?.parse().ok()).unwrap_or_default()

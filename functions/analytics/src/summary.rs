@@ -1,4 +1,4 @@
-//! The ledger of a run, added up.
+//! Adds up the ledger of a run into its summary.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,60 +18,60 @@ use findata_pipeline::{
     summary::{BudgetUse, Connections, Cost, Failure, Highlight, Quality, Summary, TableCounts, TaskCounts},
 };
 
-/// What the host measured before analytics began.
+/// What the host measured before analytics started.
 #[derive(Debug, Clone, Default)]
-pub struct Measured {
+pub struct HostMetrics {
     /// When the run started, by the real clock.
     pub started_at: DateTime<Utc>,
     /// Seconds since then.
     pub seconds: f64,
-    /// Seconds by stage, as far as they are done.
+    /// Seconds of the finished stages.
     pub stages: BTreeMap<String, f64>,
     /// Call budget.
     pub budget: BudgetUse,
     /// HTTP connections.
     pub connections: Connections,
-    /// Writes to the stage, where one process made them all.
+    /// Writes to the stage, if one process made all of them.
     pub stage_puts: u64,
     /// Memory of the Lambda functions, in GB; 0 elsewhere.
     pub lambda_memory: f64,
 }
 
-/// What a run cost. On Lambda writes and requests are reckoned from the ledger: a file and an entry are a write each, a batch is
-/// sent, received and deleted.
-fn cost(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, measured: &Measured) -> Cost {
-    let mut cost = Cost { fmp_calls: calls, s3_puts: measured.stage_puts, ..Cost::default() };
-    if measured.lambda_memory > 0.0 {
-        // Plan, staged, loaded and summary, the statements of two functions.
-        const LEDGER: u64 = 6;
+/// The cost of a run. On Lambda, writes and requests are derived from the ledger: each file and
+/// each entry is a write; each batch is sent, received and deleted.
+fn cost(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, metrics: &HostMetrics) -> Cost {
+    let mut cost = Cost { fmp_calls: calls, s3_puts: metrics.stage_puts, ..Cost::default() };
+    if metrics.lambda_memory > 0.0 {
+        // Writes per run: plan, staged, loaded, summary, and the statements of two functions.
+        const LEDGER_WRITES: u64 = 6;
         let (batches, files) =
             (entries.len() as u64, entries.iter().map(|entry| entry.files.len() as u64).sum::<u64>());
         let fetching: f64 = entries.iter().map(|entry| entry.seconds).sum();
-        cost.lambda_gb_s = rounded((fetching + loading + computing) * measured.lambda_memory);
+        cost.lambda_gb_s = rounded((fetching + loading + computing) * metrics.lambda_memory);
         cost.sqs_requests = batches.div_ceil(10) + 2 * batches;
-        cost.s3_puts = batches + files + LEDGER;
+        cost.s3_puts = batches + files + LEDGER_WRITES;
         cost.usd = findata_pipeline::cost::usd(cost.lambda_gb_s, batches + 3, cost.sqs_requests, cost.s3_puts);
     }
     cost
 }
 
-/// Adds everything up.
+/// Builds the summary of a run.
 pub(crate) fn summarise(
     plan: &Plan,
     entries: &[BatchEntry],
     loaded: Loaded,
     analytics: BTreeMap<String, TableCounts>,
     highlights: Vec<Highlight>,
-    measured: &Measured,
+    metrics: &HostMetrics,
     computing: Duration,
 ) -> Summary {
     let mut tasks = TaskCounts { planned: plan.due(), skipped_fresh: plan.fresh(), ..TaskCounts::default() };
-    // What the plan itself took, and tasks that only followed from an answer.
+    // Planning makes calls too, and follow-up tasks are not in the plan.
     let (mut calls, mut bytes) = (plan.planning_calls, plan.planning_bytes);
-    let worked: u64 = entries.iter().map(|entry| entry.tasks.len() as u64).sum();
-    tasks.planned = tasks.planned.max(worked);
+    let recorded: u64 = entries.iter().map(|entry| entry.tasks.len() as u64).sum();
+    tasks.planned = tasks.planned.max(recorded);
     let mut failures = Vec::new();
-    let mut outside: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+    let mut not_in_plan: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
     let mut budget_ended = false;
     for record in entries.iter().flat_map(|entry| &entry.tasks) {
         calls += u64::from(record.calls);
@@ -80,7 +80,7 @@ pub(crate) fn summarise(
             Outcome::Rows { .. } | Outcome::Empty => tasks.done += 1,
             Outcome::NotInPlan { reason } => {
                 tasks.not_in_plan += 1;
-                outside.entry(record.task.dataset.name).or_insert((0, reason)).0 += 1;
+                not_in_plan.entry(record.task.dataset.name).or_insert((0, reason)).0 += 1;
             }
             failure @ (Outcome::UnknownSymbol | Outcome::Failed { .. }) => {
                 tasks.failed += 1;
@@ -93,19 +93,19 @@ pub(crate) fn summarise(
             }
         }
     }
-    failures.extend(unheard_of(plan, entries));
+    failures.extend(symbols_without_data(plan, entries));
     failures.sort();
     let symbols = plan.symbols.len() as u64;
-    let mut stages = measured.stages.clone();
+    let mut stages = metrics.stages.clone();
     stages.entry("load".into()).or_insert_with(|| rounded(loaded.seconds));
     stages.insert("compute".into(), rounded(computing.as_secs_f64()));
-    let seconds = measured.seconds + computing.as_secs_f64();
-    let cost = self::cost(entries, loaded.seconds, computing.as_secs_f64(), calls, measured);
+    let seconds = metrics.seconds + computing.as_secs_f64();
+    let cost = self::cost(entries, loaded.seconds, computing.as_secs_f64(), calls, metrics);
     let staged: u64 = loaded.rows.values().map(|r| r.staged).sum();
     Summary {
         run_id: plan.run_id.clone(),
         status: status(plan, entries, budget_ended, &failures),
-        started_at: measured.started_at,
+        started_at: metrics.started_at,
         seconds: rounded(seconds),
         symbols,
         tasks,
@@ -117,10 +117,10 @@ pub(crate) fn summarise(
         rows_per_second: ratio(staged as f64, seconds),
         analytics,
         stages,
-        budget: measured.budget,
-        connections: measured.connections,
+        budget: metrics.budget,
+        connections: metrics.connections,
         failures,
-        notes: notes(plan, entries, &outside),
+        notes: notes(plan, entries, &not_in_plan),
         warehouse: loaded.warehouse,
         cost,
         highlights,
@@ -128,35 +128,37 @@ pub(crate) fn summarise(
     }
 }
 
-/// Symbols of which nothing is known, where no profile was asked for that would have said so.
-fn unheard_of(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
+/// Failures for symbols without any data, if the run requested no profile, which would have failed
+/// itself.
+fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
     let mut by_symbol: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
     for record in entries.iter().flat_map(|entry| &entry.tasks) {
-        // A company that is no longer listed has no new bar.
-        let ours = |s: &&Symbol| plan.options.index.as_ref() != Some(s) && !plan.known.contains(*s);
-        if let Some(symbol) = record.task.symbol.as_ref().filter(ours) {
+        // A known company without new rows may be delisted.
+        let is_new = |s: &&Symbol| plan.options.index.as_ref() != Some(s) && !plan.known.contains(*s);
+        if let Some(symbol) = record.task.symbol.as_ref().filter(is_new) {
             by_symbol.entry(symbol.as_str()).or_default().push(record);
         }
     }
-    let asked = |records: &[&TaskRecord], dataset: &Dataset| records.iter().any(|r| r.task.dataset == dataset);
-    let silent = |records: &[&TaskRecord]| {
+    let has_task = |records: &[&TaskRecord], dataset: &Dataset| records.iter().any(|r| r.task.dataset == dataset);
+    let has_no_data = |records: &[&TaskRecord]| {
         let empty = records.iter().all(|r| r.outcome == Outcome::Empty);
-        empty && asked(records, catalog::PRICES) && !asked(records, catalog::PROFILE)
+        empty && has_task(records, catalog::PRICES) && !has_task(records, catalog::PROFILE)
     };
     let failure = |symbol: &str| Failure {
         symbol: symbol.into(),
         dataset: catalog::PRICES.name.into(),
-        reason: "FMP has no prices of it; check the spelling (BRK-B, not BRK.B)".into(),
+        reason: "FMP has no prices of this symbol; check the spelling (BRK-B, not BRK.B)".into(),
     };
-    by_symbol.into_iter().filter(|(_, records)| silent(records)).map(|(symbol, _)| failure(symbol)).collect()
+    by_symbol.into_iter().filter(|(_, records)| has_no_data(records)).map(|(symbol, _)| failure(symbol)).collect()
 }
 
-/// Nothing is done where every symbol has a failure and none got a row: of an unknown symbol every dataset is empty.
+/// A run fails if every symbol has a failure and none got a row. Empty answers do not count as
+/// done, since every dataset of an unknown symbol is empty.
 fn status(plan: &Plan, entries: &[BatchEntry], budget_ended: bool, failures: &[Failure]) -> Status {
     let failed: BTreeSet<&str> = failures.iter().map(|f| f.symbol.as_str()).collect();
-    let served = |record: &TaskRecord| {
-        let ours = record.task.symbol.as_ref().is_some_and(|s| plan.symbols.contains(s));
-        ours && matches!(record.outcome, Outcome::Rows { .. })
+    let has_rows = |record: &TaskRecord| {
+        let in_universe = record.task.symbol.as_ref().is_some_and(|s| plan.symbols.contains(s));
+        in_universe && matches!(record.outcome, Outcome::Rows { .. })
     };
     let records = || entries.iter().flat_map(|entry| &entry.tasks);
     if budget_ended {
@@ -165,17 +167,17 @@ fn status(plan: &Plan, entries: &[BatchEntry], budget_ended: bool, failures: &[F
         Status::Failed
     } else if failures.is_empty() {
         Status::Complete
-    } else if plan.symbols.iter().all(|s| failed.contains(s.as_str())) && !records().any(served) {
+    } else if plan.symbols.iter().all(|s| failed.contains(s.as_str())) && !records().any(has_rows) {
         Status::Failed
     } else {
         Status::Partial
     }
 }
 
-fn notes(plan: &Plan, entries: &[BatchEntry], outside: &BTreeMap<&str, (u64, &str)>) -> Vec<String> {
+fn notes(plan: &Plan, entries: &[BatchEntry], not_in_plan: &BTreeMap<&str, (u64, &str)>) -> Vec<String> {
     let mut notes = plan.notes.clone();
-    for (dataset, (count, reason)) in outside {
-        notes.push(format!("{dataset}: {count} left out, {reason}"));
+    for (dataset, (count, reason)) in not_in_plan {
+        notes.push(format!("{dataset}: {count} skipped, {reason}"));
     }
     let mut drift: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (dataset, fields) in entries.iter().flat_map(|entry| &entry.drift) {
@@ -183,13 +185,13 @@ fn notes(plan: &Plan, entries: &[BatchEntry], outside: &BTreeMap<&str, (u64, &st
     }
     for (dataset, fields) in drift {
         let fields = fields.into_iter().collect::<Vec<_>>().join(", ");
-        notes.push(format!("{dataset}: an answer lacked the fields {fields}; they are NULL there"));
+        notes.push(format!("{dataset}: an answer lacked the fields {fields}; their columns are NULL"));
     }
     notes
 }
 
-/// The run's line in `ops.runs`, replacing that of an earlier try.
-pub(crate) fn note_run(summary: &Summary, now: DateTime<Utc>) -> Vec<String> {
+/// The statements that write the run's row in `ops.runs`, replacing that of an earlier attempt.
+pub(crate) fn record_run(summary: &Summary, now: DateTime<Utc>) -> Vec<String> {
     let run = literal(summary.run_id.as_str());
     let time = |t: DateTime<Utc>| t.format("%Y-%m-%d %H:%M:%S%.3f").to_string();
     vec![

@@ -1,8 +1,9 @@
-//! Merges vintages into versions: a row of a past vintage becomes an older version if it differs from the row of the
-//! next vintage with the same key, and is dropped if it does not.
+//! Merges vintages into versions: a row of a past vintage becomes an older version if the row of
+//! the next vintage with the same key differs from it, and is dropped otherwise.
 //!
-//! A version was known from `known_from` until just before `known_to`; the newest version has no end. Versions are
-//! compared by set differences over whole rows, so that a NULL equals a NULL and no column can be forgotten.
+//! A version was known from `known_from` until just before `known_to`; the newest version has no
+//! `known_to`. Versions are compared by set differences over whole rows, so that a NULL equals a
+//! NULL and no column can be missed.
 
 use findata_domain::Result;
 use findata_pipeline::ports::warehouse::Warehouse;
@@ -14,7 +15,8 @@ pub(crate) async fn has_past_vintages(warehouse: &mut impl Warehouse) -> Result<
     Ok(!warehouse.query("select 'past' where exists (select 1 from vintages where not is_current)").await?.is_empty())
 }
 
-/// Replaces the vintages in `new_<table>` by versions: drops the helper columns, adds `known_from` and `known_to`.
+/// Replaces the vintages in `new_<table>` by versions: drops the helper columns, adds `known_from`
+/// and `known_to`.
 pub(crate) async fn merge_vintages(
     table: &PublishedTable,
     has_past: bool,
@@ -22,12 +24,14 @@ pub(crate) async fn merge_vintages(
 ) -> Result<()> {
     let name = table.name;
     warehouse.execute(&if has_past { all_vintages(table) } else { current_vintages(table) }).await?;
-    // Renamed, not copied: two copies of the market's days are the most memory that a run takes.
+    // Renamed, not copied: two copies of the table of market days would be the peak of a run's
+    // memory.
     warehouse.execute(&format!("drop table new_{name}")).await?;
     warehouse.execute(&format!("alter table versions rename to new_{name}")).await.map(|_| ())
 }
 
-/// When the older versions that this run does not recompute ended: those of companies without past vintages.
+/// The end of the older versions that this run does not recompute, those of companies without past
+/// vintages.
 fn ended(table: &PublishedTable) -> String {
     let key = table.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
     format!(
@@ -37,7 +41,7 @@ fn ended(table: &PublishedTable) -> String {
     )
 }
 
-/// What a key is known from: what came first, or the end of the version before.
+/// `known_from` of a version: its first filing, or the end of the version before if that is later.
 fn known_from(before: &str) -> String {
     format!("case when {before} > first_known_from then {before} else first_known_from end as known_from")
 }
@@ -62,40 +66,41 @@ fn current_vintages(table: &PublishedTable) -> String {
 fn all_vintages(table: &PublishedTable) -> String {
     let helpers = table.helpers().join(", ");
     let key = table.key.join(", ");
-    // A past vintage cannot differ from the next one before `changed_from`, so earlier periods are not compared.
+    // A past vintage cannot differ from the next one before `changed_from`, so earlier periods are
+    // not compared.
     let changed = match table.extent {
-        Extent::Companies => "and n.fiscal_date >= l.changed_from",
+        Extent::Companies => "and n.fiscal_date >= v.changed_from",
         Extent::Whole | Extent::Days(_) => "",
     };
-    let marks = "cutoff, is_current, follower";
+    let markers = "cutoff, is_current, next_vintage_id";
     format!(
         "create or replace temporary table versions as \
-         with rows_of_past as ( \
-             select n.*, l.cutoff from new_{name} n join vintages l on l.vintage_id = n.vintage_id and not l.is_current {changed} \
+         with past_rows as ( \
+             select n.*, v.cutoff from new_{name} n join vintages v on v.vintage_id = n.vintage_id and not v.is_current {changed} \
          ), \
-         contested as (select distinct {key} from rows_of_past), \
-         rows_of_now as (select n.*, l.cutoff from new_{name} n join vintages l on l.vintage_id = n.vintage_id and l.is_current), \
-         rivals as ( \
-             select *, false as is_current from rows_of_past \
-             union all select n.*, true from rows_of_now n join contested c on {same_contested} \
+         contested_keys as (select distinct {key} from past_rows), \
+         current_rows as (select n.*, v.cutoff from new_{name} n join vintages v on v.vintage_id = n.vintage_id and v.is_current), \
+         candidates as ( \
+             select *, false as is_current from past_rows \
+             union all select n.*, true from current_rows n join contested_keys c on {same_contested} \
          ), \
-         followed as (select *, lead(vintage_id) over (partition by {key} order by cutoff) as follower from rivals), \
+         ordered as (select *, lead(vintage_id) over (partition by {key} order by cutoff) as next_vintage_id from candidates), \
          changed as ( \
-             select follower as vintage_id, * exclude (vintage_id, first_known_from, {marks}) from followed where follower is not null \
-             except select vintage_id, * exclude (vintage_id, first_known_from, {marks}) from followed \
+             select next_vintage_id as vintage_id, * exclude (vintage_id, first_known_from, {markers}) from ordered where next_vintage_id is not null \
+             except select vintage_id, * exclude (vintage_id, first_known_from, {markers}) from ordered \
          ), \
          kept as ( \
-             select f.*, lag(f.cutoff) over (partition by {f_key} order by f.cutoff) as before_it \
-             from followed f left join changed c on c.vintage_id = f.follower and {same_changed} \
-             where f.follower is null or c.vintage_id is not null \
+             select f.*, lag(f.cutoff) over (partition by {f_key} order by f.cutoff) as previous_cutoff \
+             from ordered f left join changed c on c.vintage_id = f.next_vintage_id and {same_changed} \
+             where f.next_vintage_id is null or c.vintage_id is not null \
          ), \
          ended as ({ended}), \
          dated as ( \
-             select * exclude ({helpers}, {marks}, before_it), {from_before}, \
+             select * exclude ({helpers}, {markers}, previous_cutoff), {from_before}, \
                  case when is_current then null else cutoff end as known_to from kept \
              union all \
              select n.* exclude ({helpers}, cutoff), {from_ended}, null::timestamp \
-             from rows_of_now n left join contested c on {same_contested} left join ended e on {same_ended} \
+             from current_rows n left join contested_keys c on {same_contested} left join ended e on {same_ended} \
              where c.company_key is null \
          ) \
          select * from dated where known_to is null or known_from < known_to",
@@ -105,7 +110,7 @@ fn all_vintages(table: &PublishedTable) -> String {
         same_changed = join_on(table, "c", "f"),
         same_ended = join_on(table, "e", "n"),
         ended = ended(table),
-        from_before = known_from("before_it"),
+        from_before = known_from("previous_cutoff"),
         from_ended = known_from("e.ended"),
     )
 }

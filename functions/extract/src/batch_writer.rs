@@ -1,4 +1,5 @@
-//! What a batch has so far: open landing files, task records, what must be said.
+//! What a batch has collected so far: open landing files, task records, and findings for the
+//! ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,9 @@ pub(crate) struct BatchWriter {
     fetched_at: DateTime<Utc>,
     pub(crate) landings: BTreeMap<&'static str, Landing>,
     pub(crate) records: Vec<TaskRecord>,
+    /// Why the run must stop.
     pub(crate) stop: Option<String>,
+    /// Catalog fields that an answer lacked, by dataset.
     pub(crate) drift: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -27,22 +30,22 @@ impl BatchWriter {
         BatchWriter { fetched_at, landings: BTreeMap::new(), records: Vec::new(), stop: None, drift: BTreeMap::new() }
     }
 
-    /// Takes one answer in: rows to their file, the outcome to the records. Returns the task that follows from it,
-    /// if one does.
-    pub(crate) fn take(&mut self, task: Task, answer: Answer) -> Result<Option<Task>> {
-        let mut following = None;
+    /// Writes an answer's rows to the dataset's file and records the outcome. Returns the task that
+    /// follows from the answer, if any.
+    pub(crate) fn add_answer(&mut self, task: Task, answer: Answer) -> Result<Option<Task>> {
+        let mut follow_up = None;
         let outcome = match answer.body {
             Ok(None) if task.dataset.empty_if_unknown => Outcome::UnknownSymbol,
             Ok(None) => Outcome::Empty,
             Ok(Some(body)) => match rows::typed(task.dataset, task.symbol.as_ref(), &body) {
-                // No requested range is this long, so the oldest days may be missing. A shorter answer is complete from
-                // its first day on; whether it ends with the last session, the next plan checks against the calendar.
+                // No requested range is this long, so the oldest days may be missing. A shorter answer is
+                // complete from its first day on; the next plan checks whether it reaches the last session.
                 Ok((rows, _)) if task.dataset.row_limit.is_some_and(|limit| rows.len() >= limit) => {
-                    Outcome::failed(format!("the answer has {} rows, at which FMP cuts a series", rows.len()))
+                    Outcome::failed(format!("the answer has {} rows, at which FMP truncates a series", rows.len()))
                 }
                 Ok((rows, drift)) => {
                     self.note_drift(task.dataset.name, &drift);
-                    following = needs_share_count(&task, &rows);
+                    follow_up = needs_share_count(&task, &rows);
                     self.land(&task, &rows)?
                 }
                 Err(error) => Outcome::failed(error.to_string()),
@@ -55,34 +58,35 @@ impl BatchWriter {
                 Outcome::Failed { reason: error.to_string(), budget: matches!(error, Error::Budget(_)) }
             }
         };
-        let (calls, bytes) = (answer.calls, answer.bytes);
-        self.records.push(TaskRecord {
-            task,
-            outcome,
-            calls,
-            bytes,
-            fetched_at: self.fetched_at,
-            fetch_mode: FetchMode::PerSymbol,
-        });
-        Ok(following)
+        let (calls, bytes, fetched_at) = (answer.calls, answer.bytes, self.fetched_at);
+        let fetch_mode = FetchMode::PerSymbol;
+        self.records.push(TaskRecord { task, outcome, calls, bytes, fetched_at, fetch_mode });
+        Ok(follow_up)
     }
 
-    /// What comes from now on was fetched at this moment; open files keep theirs.
-    pub(crate) fn renew(&mut self, now: DateTime<Utc>) {
+    /// Sets the fetch time of what is added from now on; open files keep theirs.
+    pub(crate) fn set_fetched_at(&mut self, now: DateTime<Utc>) {
         self.fetched_at = now;
     }
 
-    /// Takes in what one of many tasks of a call came to; `took` is what the call took, or nothing where another task counts it.
-    pub(crate) fn note(&mut self, task: Task, rows: &[Row<'_>], fetch_mode: FetchMode, took: (u32, u64)) -> Result<()> {
+    /// Adds the rows of one of many tasks that share a call. `usage` is the call's calls and bytes,
+    /// or zero if another task counts them.
+    pub(crate) fn add_rows(
+        &mut self,
+        task: Task,
+        rows: &[Row<'_>],
+        fetch_mode: FetchMode,
+        usage: (u32, u64),
+    ) -> Result<()> {
         let outcome = if rows.is_empty() { Outcome::Empty } else { self.land(&task, rows)? };
-        let ((calls, bytes), fetched_at) = (took, self.fetched_at);
+        let ((calls, bytes), fetched_at) = (usage, self.fetched_at);
         self.records.push(TaskRecord { task, outcome, calls, bytes, fetched_at, fetch_mode });
         Ok(())
     }
 
     fn land(&mut self, task: &Task, rows: &[Row<'_>]) -> Result<Outcome> {
-        let (dataset, at) = (task.dataset, self.fetched_at);
-        self.landings.entry(dataset.name).or_insert_with(|| Landing::new(dataset, at)).add(rows)?;
+        let (dataset, fetched_at) = (task.dataset, self.fetched_at);
+        self.landings.entry(dataset.name).or_insert_with(|| Landing::new(dataset, fetched_at)).add(rows)?;
         if rows.iter().all(|row| row.reject.is_some()) {
             let first = rows.first().and_then(|row| row.reject.as_deref()).unwrap_or_default();
             return Ok(Outcome::quarantined(first));
@@ -97,26 +101,25 @@ impl BatchWriter {
     }
 }
 
-/// The newest day among the good rows of statements or of a dataset by day.
+/// The newest day among the accepted rows of statements or of a dataset by day.
 pub(crate) fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
     if task.window == Window::All {
         return None;
     }
     let column = task.dataset.date_column?;
-    let days =
-        rows.iter().filter(|row| row.reject.is_none()).filter_map(|row| row.get(task.dataset, column)?.parse().ok());
-    days.max()
+    let accepted = rows.iter().filter(|row| row.reject.is_none());
+    accepted.filter_map(|row| row.get(task.dataset, column)?.parse().ok()).max()
 }
 
-/// shares-float, where a profile has no market cap to divide by its price.
+/// The `shares-float` task for a profile without a market cap.
 pub(crate) fn needs_share_count(task: &Task, rows: &[Row<'_>]) -> Option<Task> {
     let profile = rows.first().filter(|row| task.dataset == catalog::PROFILE && row.reject.is_none())?;
     share_count(task, profile.get(task.dataset, "market_cap"))
 }
 
-/// The task that tells a company's shares where FMP gives no market cap of it.
+/// The `shares-float` task for a company's share count, if FMP gives no market cap to derive it
+/// from.
 pub(crate) fn share_count(task: &Task, market_cap: Option<&str>) -> Option<Task> {
-    let dataset = catalog::SHARES_FLOAT;
-    let none = market_cap.is_none_or(|value| value == "0");
-    none.then(|| Task { dataset, symbol: task.symbol.clone(), window: Window::All })
+    let is_missing = market_cap.is_none_or(|value| value == "0");
+    is_missing.then(|| Task { dataset: catalog::SHARES_FLOAT, symbol: task.symbol.clone(), window: Window::All })
 }

@@ -1,14 +1,16 @@
-//! A batch that comes by FMP's bulk files: each is read once for all the tasks that it serves.
+//! A batch of bulk files: reads each file once for all the tasks it serves.
 //!
-//! The rows of a file are landed when it is whole, and what they tell of the tasks is kept with the batch's parts, so that a
-//! delivery whose time ends loses no file that is done. The tasks are recorded once no file is left. Where FMP refuses the
-//! files, the tasks are done each by a call, and the next plans know it.
+//! The batch is a state machine, [`BulkPhase`]. While it fetches, each complete file is landed and
+//! its rows are counted per task in the batch's progress, which goes into the checkpoint, so that
+//! an invocation that runs out of time loses no finished file. The tasks are recorded once no file
+//! is left. If FMP refuses the files, the batch falls back to one call per task, and the refusal is
+//! stored for the next plans.
 
 mod reader;
 
 use std::{collections::BTreeSet, time::Instant};
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use findata_domain::{Error, Result, catalog::Dataset, clock::Clock, nyse_calendar};
 use findata_fmp::{
@@ -16,32 +18,31 @@ use findata_fmp::{
     bulk::{self, File, Part},
 };
 use findata_pipeline::{
-    bulk_progress::{BulkProgress, TaskProgress},
+    bulk_progress::{BulkPhase, BulkProgress, TaskProgress},
     ledger::{self, BatchEntry, Outcome},
     plan::{BatchMessage, Task, Window},
     ports::stage::Stage,
 };
-use reader::Reader;
+use reader::{Contents, Reader};
 
-use crate::{Delivery, batch_writer::BatchWriter, each, land};
+use crate::{Attempt, batch_writer::BatchWriter, fetch_each, land};
 
-/// What a delivery has of a batch.
-struct Files<'a, S> {
+/// The batch during one invocation.
+struct BulkBatch<'a, S> {
     dataset: &'static Dataset,
     tasks: &'a [Task],
     message: &'a BatchMessage,
     stage: &'a S,
     progress: BulkProgress,
-    part: BatchEntry,
-    work: BatchWriter,
-    /// Why no further file is asked for, as the outcome of the tasks that are left.
-    stopped: Option<Outcome>,
+    entry: BatchEntry,
+    writer: BatchWriter,
     /// Today in New York.
     today: NaiveDate,
+    started: Instant,
 }
 
-/// Does the files and tasks that are not done. `before` is what earlier deliveries did.
-pub(crate) async fn work_off(
+/// Fetches the files and tasks that are not done. `before` is what earlier invocations did.
+pub(crate) async fn attempt(
     message: &BatchMessage,
     tasks: &[Task],
     before: &BatchEntry,
@@ -49,124 +50,135 @@ pub(crate) async fn work_off(
     stage: &impl Stage,
     clock: &impl Clock,
     limit: Option<Deadline>,
-) -> Result<Delivery> {
-    let (begun, now) = (Instant::now(), clock.now());
+) -> Result<Attempt> {
+    let (started, now) = (Instant::now(), clock.now());
+    let entry = BatchEntry::new(&message.batch.id);
+    let Some(dataset) = tasks.first().map(|task| task.dataset) else { return Ok(Attempt::Complete(entry)) };
     let mut progress = before.bulk.clone().unwrap_or_else(|| BulkProgress::new(tasks.len(), now));
-    let part = BatchEntry::new(&message.batch.id);
-    let Some(dataset) = tasks.first().map(|task| task.dataset) else {
-        return Ok(Delivery { part, whole: true, moved: false, calls: 0 });
-    };
     progress.tasks.resize_with(tasks.len(), Default::default);
-    let done_before = progress.done.len();
-    let work = BatchWriter::new(now);
-    let today = nyse_calendar::new_york_date(now);
-    let mut files = Files { dataset, tasks, message, stage, progress, part, work, stopped: None, today };
+    let resumed_from = progress.clone();
+    let (writer, today) = (BatchWriter::new(now), nyse_calendar::new_york_date(now));
+    let mut batch = BulkBatch { dataset, tasks, message, stage, progress, entry, writer, today, started };
 
-    let (mut whole, mut calls, mut moved) = (true, 0, false);
-    // A file that would not be whole in time is not begun: so long as the longest, at first most of the time there is.
-    let mut longest = limit.map(|limit| limit.wait.saturating_duration_since(begun) * 3 / 4).unwrap_or_default();
-    let mut todo = bulk::files(dataset, &tasks.iter().collect::<Vec<_>>(), today);
-    todo.reverse();
-    while !files.progress.refused && files.stopped.is_none() {
-        let Some(file) = todo.pop() else { break };
-        let open = files.open(&file);
-        if !open.is_empty() && !files.progress.done.contains(&file.name()) {
-            let mut reader = Reader::new(dataset, tasks, &open, &files.progress.tasks, clock.now());
-            let until = limit.map(|limit| Deadline {
-                begin: limit.begin.min(limit.wait.checked_sub(longest).unwrap_or(limit.begin)),
-                wait: limit.wait,
-            });
-            let asked = Instant::now();
-            let answer = fmp.bulk(file.endpoint, &file.parameters, &mut reader, until).await;
-            let read = reader.finish();
-            match &answer.came {
-                Ok(BulkOutcome::DeadlineExceeded) => {
-                    (whole, calls) = (false, answer.calls);
-                    files.count(&open, &answer);
-                    if calls > 0 {
-                        // It takes longer than a delivery may, or FMP goes on refusing it: each task has a call of its own.
-                        bulk::note_refused(stage, file.endpoint, clock.now()).await?;
-                        (files.progress.refused, moved) = (true, true);
-                    }
-                    break;
-                }
-                // No call was made: it is the stage that could not give it its turn.
-                Err(error @ Error::Retry { .. }) if answer.calls == 0 => {
-                    if files.progress.done.len() == done_before {
-                        return Err(error.clone());
-                    }
-                    whole = false;
-                    break;
-                }
-                _ => {}
-            }
-            longest = asked.elapsed() * 3 / 2;
-            files.take(&file, &open, answer, read, clock).await?;
-        }
-        if files.stopped.is_some() {
-            todo.push(file);
-        } else {
-            todo.extend(file.next().filter(|_| !files.progress.last && !files.open(&file).is_empty()));
+    let in_time = batch.read_files(fmp, clock, limit).await?;
+    let mut by_call = Vec::new();
+    if in_time {
+        // The calls below are made later than the batch began.
+        batch.writer.set_fetched_at(clock.now());
+        let tasks = batch.tasks_by_call().into_iter().chain(batch.progress.follow_ups.clone());
+        by_call = ledger::pending(&tasks.collect::<Vec<_>>(), before);
+    }
+    let complete = fetch_each(&mut batch.writer, by_call, false, fmp, limit).await? && in_time;
+
+    let BulkBatch { mut progress, entry, mut writer, .. } = batch;
+    let has_progress = progress != resumed_from || !writer.records.is_empty();
+    // The calls and bytes of files count in the task's record, even if a call of its own answered
+    // it.
+    for record in &mut writer.records {
+        let position = tasks.iter().position(|task| *task == record.task);
+        if let Some(counted) = position.and_then(|i| progress.tasks.get_mut(i)) {
+            record.calls += std::mem::take(&mut counted.calls);
+            record.bytes += std::mem::take(&mut counted.bytes);
         }
     }
-    if let Some(outcome) = files.stopped.take() {
-        // What no file that is left serves is told already.
-        let left: BTreeSet<usize> = todo.iter().flat_map(|file| files.open(file)).collect();
-        files.progress.end(&left.into_iter().collect::<Vec<_>>(), &outcome);
+    if complete {
+        let recorded = |task: &Task| writer.records.iter().chain(&before.tasks).any(|record| record.task == *task);
+        let from_files: Vec<_> =
+            progress.records(tasks, None).into_iter().filter(|record| !recorded(&record.task)).collect();
+        writer.records.extend(from_files);
     }
-    let mut asked = Vec::new();
-    if whole {
-        // What follows from a file came later than the batch began.
-        files.work.renew(clock.now());
-        let each = files.asked_each().into_iter().chain(files.progress.following.clone());
-        asked = ledger::pending(&each.collect::<Vec<_>>(), before);
-    }
-    whole = each(&mut files.work, asked, false, fmp, limit).await? && whole;
-    let Files { mut progress, part, mut work, .. } = files;
-    let moved = moved || progress.done.len() > done_before || !work.records.is_empty();
-    // What files took counts with the record of the task, however that came about.
-    for record in &mut work.records {
-        let told = tasks.iter().position(|task| *task == record.task).and_then(|i| progress.tasks.get_mut(i));
-        if let Some(told) = told {
-            record.calls += std::mem::take(&mut told.calls);
-            record.bytes += std::mem::take(&mut told.bytes);
-        }
-    }
-    if whole {
-        let told = progress.records(tasks, None).into_iter();
-        let recorded = |task: &Task| work.records.iter().chain(&before.tasks).any(|record| record.task == *task);
-        let told: Vec<_> = told.filter(|record| !recorded(&record.task)).collect();
-        work.records.extend(told);
-    }
-    let mut part = land(work, part, message, begun, stage).await?;
-    part.bulk = Some(progress);
-    Ok(Delivery { part, whole, moved, calls })
+    let mut entry = land(writer, entry, message, started, stage).await?;
+    entry.bulk = Some(progress);
+    Ok(match (complete, has_progress) {
+        (true, _) => Attempt::Complete(entry),
+        (false, true) => Attempt::OutOfTime(entry),
+        (false, false) => Attempt::NoProgress,
+    })
 }
 
-impl<S: Stage> Files<'_, S> {
-    /// The tasks that a file serves and that have not ended; of a file in parts, those that were in no part yet.
-    fn open(&self, file: &File) -> Vec<usize> {
-        let in_parts = matches!(file.part, Part::Number(_));
-        let open = |i: &usize| {
-            let told = &self.progress.tasks[*i];
-            file.serves(&self.tasks[*i]) && told.ended.is_none() && !(in_parts && told.rows > 0)
-        };
-        (0..self.tasks.len()).filter(open).collect()
+impl<S: Stage> BulkBatch<'_, S> {
+    /// Reads the files that are left, newest first. Returns false if the time runs out first.
+    async fn read_files(&mut self, fmp: &Fmp, clock: &impl Clock, limit: Option<Deadline>) -> Result<bool> {
+        let files_before = self.progress.files_done.len();
+        // A file that would not be complete in time is not started. The estimate is one and a half
+        // times the file before; for the first, three quarters of the time there is.
+        let mut estimate =
+            limit.map(|limit| limit.wait.saturating_duration_since(self.started) * 3 / 4).unwrap_or_default();
+        let mut queue = bulk::files(self.dataset, &self.tasks.iter().collect::<Vec<_>>(), self.today);
+        queue.reverse();
+        while self.progress.phase == BulkPhase::Fetching {
+            let Some(file) = queue.pop() else {
+                self.progress.phase = BulkPhase::FilesRead;
+                break;
+            };
+            let open = self.open_tasks(&file);
+            if !open.is_empty() && !self.progress.files_done.contains(&file.name()) {
+                let mut reader = Reader::new(self.dataset, self.tasks, &open, &self.progress.tasks, clock.now());
+                let until = limit.map(|limit| Deadline {
+                    begin: limit.begin.min(limit.wait.checked_sub(estimate).unwrap_or(limit.begin)),
+                    wait: limit.wait,
+                });
+                let requested = Instant::now();
+                let answer = fmp.bulk(file.endpoint, &file.parameters, &mut reader, until).await;
+                let contents = reader.finish();
+                match &answer.came {
+                    Ok(BulkOutcome::DeadlineExceeded) => {
+                        self.count(&open, &answer);
+                        if answer.calls > 0 {
+                            // The file takes longer than an invocation, or FMP keeps refusing it.
+                            self.fall_back(&file, clock.now()).await?;
+                        }
+                        return Ok(false);
+                    }
+                    // No call was made: the stage could not grant one. Files that are done are
+                    // kept.
+                    Err(error @ Error::Retry { .. }) if answer.calls == 0 => {
+                        let none_done = self.progress.files_done.len() == files_before;
+                        return if none_done { Err(error.clone()) } else { Ok(false) };
+                    }
+                    _ => {}
+                }
+                estimate = requested.elapsed() * 3 / 2;
+                if let Some(stop) = self.record_file(&file, &open, answer, contents, clock).await? {
+                    // Tasks that no remaining file serves keep the outcome of the files already
+                    // read.
+                    queue.push(file);
+                    let left: BTreeSet<usize> = queue.iter().flat_map(|file| self.open_tasks(file)).collect();
+                    self.progress.end(&left.into_iter().collect::<Vec<_>>(), &stop);
+                    self.progress.phase = BulkPhase::FilesRead;
+                    break;
+                }
+            }
+            queue.extend(file.next().filter(|_| !self.open_tasks(&file).is_empty()));
+        }
+        Ok(true)
     }
 
-    /// The tasks that are done each by a call, once no file is left: all where FMP refuses the files; else those that the
-    /// files cannot tell. A company with fewer reports than are asked for may have older ones: a company that stopped
-    /// reporting, one that reports twice a year.
-    fn asked_each(&self) -> Vec<Task> {
-        let short = |task: &Task, told: &TaskProgress| match task.window {
-            Window::Newest { limit, .. } => told.ended.is_none() && (1..u64::from(limit)).contains(&told.rows),
+    /// The tasks that a file serves and that have no outcome yet. For a numbered part: those
+    /// without a row in an earlier part.
+    fn open_tasks(&self, file: &File) -> Vec<usize> {
+        let is_numbered = matches!(file.part, Part::Number(_));
+        let is_open = |i: &usize| {
+            let progress = &self.progress.tasks[*i];
+            file.serves(&self.tasks[*i]) && progress.ended.is_none() && !(is_numbered && progress.rows > 0)
+        };
+        (0..self.tasks.len()).filter(is_open).collect()
+    }
+
+    /// The tasks that get a call each once no file is left: all of them if FMP refuses the files,
+    /// otherwise those with fewer reports in the files than requested. Such a company may have
+    /// older reports: it stopped reporting, or it reports twice a year.
+    fn tasks_by_call(&self) -> Vec<Task> {
+        let is_short = |task: &Task, progress: &TaskProgress| match task.window {
+            Window::Newest { limit, .. } => progress.ended.is_none() && (1..u64::from(limit)).contains(&progress.rows),
             Window::All | Window::Days { .. } => false,
         };
-        let each = self.tasks.iter().zip(&self.progress.tasks);
-        each.filter(|(task, told)| self.progress.refused || short(task, told)).map(|(task, _)| task.clone()).collect()
+        let falls_back = self.progress.phase == BulkPhase::FallingBack;
+        let tasks = self.tasks.iter().zip(&self.progress.tasks);
+        tasks.filter(|(task, progress)| falls_back || is_short(task, progress)).map(|(task, _)| task.clone()).collect()
     }
 
-    /// Counts a file's calls and bytes as those of the first task that it serves.
+    /// Counts a file's calls and bytes for the first task that it serves.
     fn count(&mut self, open: &[usize], answer: &BulkAnswer) {
         if let Some(first) = open.first() {
             self.progress.tasks[*first].calls += answer.calls;
@@ -174,8 +186,16 @@ impl<S: Stage> Files<'_, S> {
         }
     }
 
-    /// Whether there may be no such file, or nothing in it: of a period that companies have not reported yet, of the newest
-    /// session. That another one is empty is no news of its companies.
+    /// Switches to one call per task, in this run and in the next plans.
+    async fn fall_back(&mut self, file: &File, now: DateTime<Utc>) -> Result<()> {
+        bulk::note_refused(self.stage, file.endpoint, now).await?;
+        self.progress.phase = BulkPhase::FallingBack;
+        Ok(())
+    }
+
+    /// Whether a file may be missing or empty: a part after the first, a period that companies have
+    /// not reported yet, the newest session. If any other file is empty, that says nothing about
+    /// its companies.
     fn may_be_missing(&self, file: &File) -> bool {
         match file.part {
             Part::Number(number) => number > 0,
@@ -184,20 +204,25 @@ impl<S: Stage> Files<'_, S> {
         }
     }
 
-    /// Takes in what came of a file.
-    async fn take(
+    /// Records the result of one file. Returns the outcome for all remaining tasks if the run must
+    /// stop.
+    async fn record_file(
         &mut self,
         file: &File,
         open: &[usize],
         answer: BulkAnswer,
-        read: reader::Read,
+        contents: Contents,
         clock: &impl Clock,
-    ) -> Result<()> {
+    ) -> Result<Option<Outcome>> {
         self.count(open, &answer);
+        let mut stop = None;
         match answer.came {
-            Ok(BulkOutcome::DeadlineExceeded) => return Ok(()),
+            Ok(BulkOutcome::DeadlineExceeded) => return Ok(None),
             Ok(BulkOutcome::NotFound(_) | BulkOutcome::Complete(0)) if self.may_be_missing(file) => {
-                self.progress.last = matches!(file.part, Part::Number(_));
+                // The part before was the last one.
+                if matches!(file.part, Part::Number(_)) {
+                    self.progress.phase = BulkPhase::FilesRead;
+                }
             }
             Ok(BulkOutcome::NotFound(reason)) => self.progress.end(open, &Outcome::failed(reason)),
             Ok(BulkOutcome::Complete(0)) => {
@@ -205,35 +230,38 @@ impl<S: Stage> Files<'_, S> {
                 self.progress.end(open, &Outcome::failed(reason));
             }
             Ok(BulkOutcome::Complete(_)) => {
-                self.work.note_drift(self.dataset.name, &read.drift(self.dataset));
-                if !read.told.is_empty() {
+                self.writer.note_drift(self.dataset.name, &contents.drift(self.dataset));
+                if !contents.tasks.is_empty() {
                     let name = format!("{}-{}", self.message.batch.id, file.name());
-                    self.part.files.push(read.landing.land(self.stage, &self.message.run_id, &name).await?);
+                    self.entry.files.push(contents.landing.land(self.stage, &self.message.run_id, &name).await?);
                 }
-                for (task, told) in read.told {
-                    self.progress.tasks[task].add(told);
+                for (task, progress) in contents.tasks {
+                    self.progress.tasks[task].add(progress);
                 }
-                self.progress.following.extend(read.following);
+                self.progress.follow_ups.extend(contents.follow_ups);
             }
             Err(Error::NotInPlan(reason)) => {
-                tracing::warn!(endpoint = file.endpoint, reason, "no bulk files; each task by a call of its own");
-                bulk::note_refused(self.stage, file.endpoint, clock.now()).await?;
-                self.progress.refused = true;
+                tracing::warn!(
+                    endpoint = file.endpoint,
+                    reason,
+                    "bulk files refused, falling back to one call per task"
+                );
+                self.fall_back(file, clock.now()).await?;
             }
             Err(error) => {
                 let budget = matches!(error, Error::Budget(_));
                 let outcome = |reason| Outcome::Failed { reason, budget };
                 if error.ends_run() {
-                    self.work.stop.get_or_insert_with(|| error.to_string());
-                    self.stopped = Some(outcome(error.to_string()));
+                    self.writer.stop.get_or_insert_with(|| error.to_string());
+                    stop = Some(outcome(error.to_string()));
                 } else {
-                    // It had its tries: the next plans ask for each task instead.
+                    // The client has retried already, so the next plans use one call per task.
                     bulk::note_refused(self.stage, file.endpoint, clock.now()).await?;
                     self.progress.end(open, &outcome(format!("{} {}: {error}", file.endpoint, file.name())));
                 }
             }
         }
-        self.progress.done.insert(file.name());
-        Ok(())
+        self.progress.files_done.insert(file.name());
+        Ok(stop)
     }
 }

@@ -1,4 +1,5 @@
-//! Messages from SQS: those of the task queue are worked off, those of the dead-letter queue are recorded.
+//! SQS messages: those of the task queue are fetched, those of the dead-letter queue are recorded
+//! as failed.
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use findata_domain::{
@@ -14,12 +15,15 @@ use findata_pipeline::{
 
 use crate::BatchResult;
 
-/// Deliveries of a message before it is a dead letter (`maxReceiveCount` in `infra/template.yaml`).
+/// Deliveries of a message before SQS moves it to the dead-letter queue (`maxReceiveCount` in
+/// `infra/template.yaml`).
 pub const MAX_RECEIVE_COUNT: u32 = 3;
 
-/// Handles each message on its own; those that failed are named, so that only they come again.
+/// Handles each message separately and reports the ones that failed, so that SQS delivers only
+/// those again.
 ///
-/// `fmp` is the client, or why there is none; `dead_letters` is the ARN of the dead-letter queue.
+/// `fmp` is the client, or the error that prevented one; `dead_letters` is the ARN of the
+/// dead-letter queue.
 pub async fn handle(
     event: SqsEvent,
     dead_letters: &str,
@@ -31,17 +35,19 @@ pub async fn handle(
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for record in &event.records {
-        let dead = record.event_source_arn.as_deref() == Some(dead_letters);
-        let done = match read(record) {
-            Ok(message) if dead => record_dead(&message, stage, clock).await,
+        let is_dead_letter = record.event_source_arn.as_deref() == Some(dead_letters);
+        let handled = match read(record) {
+            Ok(message) if is_dead_letter => record_dead_letter(&message, stage, clock).await,
             Ok(message) => {
-                work(&message, fmp.as_ref().copied().map_err(Clone::clone), stage, queue, clock, limit).await
+                let fmp = fmp.as_ref().copied().map_err(Clone::clone);
+                fetch(&message, fmp, stage, queue, clock, limit).await
             }
-            // Whose it was is not known: it ends in the queue of failed events, where a person looks.
+            // The run is unknown, so the message ends in the queue of failed events for a person to
+            // inspect.
             Err(error) => Err(error),
         };
-        if let Err(error) = done {
-            tracing::warn!(id = record.message_id, %error, "a message failed and comes again");
+        if let Err(error) = handled {
+            tracing::warn!(id = record.message_id, %error, "handling a message failed, SQS will deliver it again");
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = record.message_id.clone().unwrap_or_default();
             response.batch_item_failures.push(failure);
@@ -52,16 +58,16 @@ pub async fn handle(
 
 fn read(record: &SqsMessage) -> Result<BatchMessage> {
     let body = record.body.as_deref().unwrap_or_default();
-    serde_json::from_str(body).map_err(|e| Error::Reject(format!("this is no message of ours: {e}")))
+    serde_json::from_str(body).map_err(|e| Error::Reject(format!("not a findata batch message: {e}")))
 }
 
-async fn record_dead(message: &BatchMessage, stage: &impl Stage, clock: &impl Clock) -> Result<()> {
+async fn record_dead_letter(message: &BatchMessage, stage: &impl Stage, clock: &impl Clock) -> Result<()> {
     let reason = format!("given up after {MAX_RECEIVE_COUNT} deliveries");
     tracing::error!(run = %message.run_id, batch = message.batch.id, "{reason}");
     ledger::record_as_failed(message, &reason, stage, clock.now()).await.map(|_| ())
 }
 
-async fn work(
+async fn fetch(
     message: &BatchMessage,
     fmp: Result<&Fmp>,
     stage: &impl Stage,
@@ -72,24 +78,26 @@ async fn work(
     let fmp = match fmp {
         Ok(fmp) => fmp,
         Err(error @ Error::Retry { .. }) => return Err(error),
-        // It would be the same the next time.
+        // Another delivery would fail in the same way.
         Err(error) => {
-            tracing::error!(run = %message.run_id, batch = message.batch.id, %error, "a batch is given up");
+            tracing::error!(run = %message.run_id, batch = message.batch.id, %error, "batch recorded as failed: no FMP client");
             return ledger::record_as_failed(message, &error.to_string(), stage, clock.now()).await.map(|_| ());
         }
     };
-    // What refuses the key while a run goes on is not asked again for each of its batches.
+    // The client compares the run's start with the time a key was refused, so that a refused key is
+    // not tried again in each batch.
     let begun = message.run_id.started().unwrap_or_else(|| SystemClock.now());
     fmp.begin(&CallContext { run: message.run_id.clone(), begun, max_calls: message.max_calls });
-    let worked = crate::handle(message, fmp, stage, clock, Some(limit)).await;
+    let result = crate::handle(message, fmp, stage, clock, Some(limit)).await;
     fmp.finish().await;
-    match worked? {
+    match result? {
         BatchResult::Done { closed } => {
-            tracing::info!(run = %message.run_id, batch = message.batch.id, closed, "a batch is done");
+            tracing::info!(run = %message.run_id, batch = message.batch.id, closed, "batch done");
             Ok(())
         }
         BatchResult::Rest(rest) => {
-            tracing::info!(run = %rest.run_id, batch = rest.batch.id, parts = rest.checkpoints, "the time ended; the rest goes back");
+            let checkpoints = rest.checkpoints;
+            tracing::info!(run = %rest.run_id, batch = rest.batch.id, checkpoints, "time ran out, the rest is queued again");
             queue.send(vec![*rest]).await
         }
     }

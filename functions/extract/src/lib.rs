@@ -1,8 +1,9 @@
-//! extract: a batch's tasks become landing files and a ledger entry.
+//! extract: turns a batch's tasks into landing files and a ledger entry.
 //!
-//! Rows go to the files as answers come, so that a batch holds one answer a call in flight and its compressed files,
-//! whatever its size. The ledger entry is written once, whoever is first; it names the files that count. A delivery
-//! whose time ends leaves what it did as a part, and the next one does the rest.
+//! Rows are written to the files as answers arrive, so that a batch of any size holds in memory
+//! only one answer per call in flight and its compressed files. The ledger entry names the files
+//! that count and is written once: the first writer wins. When an invocation runs out of time, it
+//! stores what it did as a checkpoint, and the next invocation does the rest.
 
 mod batch_writer;
 mod bulk;
@@ -24,25 +25,38 @@ use futures::{StreamExt, stream};
 
 /// Calls of one batch in flight.
 const IN_FLIGHT: usize = 64;
-/// What became of a message.
+
+/// The result of handling one message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BatchResult {
-    /// Its batch has its entry in the ledger.
+    /// The batch has its entry in the ledger.
     Done {
-        /// Whether this was the last batch, and this call closed fetching.
+        /// Whether this was the last batch and this call closed fetching.
         closed: bool,
     },
-    /// The time ended; this message is for the rest.
+    /// The time ran out; this message is for the remaining tasks.
     Rest(Box<BatchMessage>),
 }
 
-/// Works a batch off and closes fetching if it was the last. Safe to repeat.
+/// What one invocation did with a batch.
+enum Attempt {
+    /// Every task is recorded; the entry holds what this invocation added.
+    Complete(BatchEntry),
+    /// The time ran out. The entry holds what need not be done again.
+    OutOfTime(BatchEntry),
+    /// The time ran out before anything was done.
+    NoProgress,
+}
+
+/// Fetches a batch, and closes fetching if it was the last one. Safe to repeat.
 ///
-/// A task that fails is recorded and stops no other. A call that says that no other will work ends the batch: what
-/// is there is landed, the rest is recorded as given up.
+/// A task that fails is recorded and does not stop the others. If a call shows that no other call
+/// can succeed, the batch ends: what was fetched is landed, and the other tasks are recorded as
+/// failed.
 ///
 /// # Errors
-/// The stage's own, and `Retry` when the time ended before a single task was done: the message should come again.
+/// The stage's errors, and `Retry` if the time ran out before a single task was done: the message should
+/// be delivered again.
 pub async fn handle(
     message: &BatchMessage,
     fmp: &Fmp,
@@ -51,130 +65,123 @@ pub async fn handle(
     limit: Option<Deadline>,
 ) -> Result<BatchResult> {
     let (run, batch) = (&message.run_id, &message.batch);
+    let is_bulk = batch.fetch_mode == FetchMode::BulkFile;
     let key = ledger::batch_key(run, &batch.id);
     if stage.get(&key).await?.is_none() {
         let message = &ledger::resume_point(message, stage).await?;
         let mut entry = ledger::checkpoints(message, stage).await?;
         let tasks = ledger::tasks(message, stage).await?;
-        let Delivery { part, whole, moved, calls } = match batch.fetch_mode {
-            FetchMode::BulkFile => bulk::work_off(message, &tasks, &entry, fmp, stage, clock, limit).await?,
-            FetchMode::PerSymbol | FetchMode::BatchQuote => {
-                let todo = ledger::pending(&tasks, &entry);
-                work_off(message, todo, fmp, stage, clock, limit).await?
-            }
+        let attempt = if is_bulk {
+            bulk::attempt(message, &tasks, &entry, fmp, stage, clock, limit).await?
+        } else {
+            attempt(message, ledger::pending(&tasks, &entry), fmp, stage, clock, limit).await?
         };
-        if !whole {
-            let checkpoints = match (moved, calls) {
-                (true, _) => message.checkpoints + 1,
-                // It waited for its turn all the time, which is nobody's fault.
-                (false, 0) if batch.fetch_mode == FetchMode::BulkFile => {
-                    return Ok(BatchResult::Rest(Box::new(message.clone())));
-                }
-                (false, _) => {
-                    return Err(Error::retry(format!("the time ended before a task of batch {} was done", batch.id)));
-                }
-            };
-            if !stage::write_json_once(stage, &ledger::checkpoint_key(run, &batch.id, message.checkpoints), &part)
-                .await?
-            {
-                tracing::info!(%run, batch = batch.id, "another delivery of this part was first");
-                // It goes on with the rest; two at once would ask for each file twice.
-                if batch.fetch_mode == FetchMode::BulkFile {
-                    return Ok(BatchResult::Done { closed: false });
+        match attempt {
+            Attempt::Complete(added) => {
+                entry.add(added);
+                entry.bulk = None;
+                if !stage::write_json_once(stage, &key, &entry).await? {
+                    tracing::info!(%run, batch = batch.id, "another invocation recorded this batch first");
                 }
             }
-            return Ok(BatchResult::Rest(Box::new(BatchMessage { checkpoints, ..message.clone() })));
-        }
-        entry.add(part);
-        entry.bulk = None;
-        if !stage::write_json_once(stage, &key, &entry).await? {
-            tracing::info!(%run, batch = batch.id, "another delivery of this batch was first");
+            Attempt::OutOfTime(checkpoint) => {
+                let checkpoint_key = ledger::checkpoint_key(run, &batch.id, message.checkpoints);
+                if !stage::write_json_once(stage, &checkpoint_key, &checkpoint).await? {
+                    tracing::info!(%run, batch = batch.id, "another invocation wrote this checkpoint first");
+                    // That invocation has queued the rest; two at once would request each file
+                    // twice.
+                    if is_bulk {
+                        return Ok(BatchResult::Done { closed: false });
+                    }
+                }
+                let checkpoints = message.checkpoints + 1;
+                return Ok(BatchResult::Rest(Box::new(BatchMessage { checkpoints, ..message.clone() })));
+            }
+            // The batch waited all the time for the pause between two bulk files: not a failed try.
+            Attempt::NoProgress if is_bulk => return Ok(BatchResult::Rest(Box::new(message.clone()))),
+            Attempt::NoProgress => {
+                return Err(Error::retry(format!("time ran out before a task of batch {} was done", batch.id)));
+            }
         }
     }
     Ok(BatchResult::Done { closed: ledger::close_fetching(stage, run).await? })
 }
 
-/// What one delivery did.
-struct Delivery {
-    part: BatchEntry,
-    /// Nothing is left.
-    whole: bool,
-    /// Something is done that need not be done again.
-    moved: bool,
-    /// Calls of which nothing came before the time ended.
-    calls: u32,
-}
-
-/// Does tasks and lands their rows.
-async fn work_off(
+/// Fetches tasks and lands their rows.
+async fn attempt(
     message: &BatchMessage,
-    todo: Vec<Task>,
+    tasks: Vec<Task>,
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
     limit: Option<Deadline>,
-) -> Result<Delivery> {
-    let begun = Instant::now();
-    let mut work = BatchWriter::new(clock.now());
-    let (todo, following) = match message.batch.fetch_mode {
-        FetchMode::BatchQuote => quotes::ask(todo, fmp, &mut work).await?,
-        FetchMode::PerSymbol | FetchMode::BulkFile => (todo, Vec::new()),
+) -> Result<Attempt> {
+    let started = Instant::now();
+    let mut writer = BatchWriter::new(clock.now());
+    let (tasks, follow_ups) = match message.batch.fetch_mode {
+        FetchMode::BatchQuote => quotes::fetch(tasks, fmp, &mut writer).await?,
+        FetchMode::PerSymbol | FetchMode::BulkFile => (tasks, Vec::new()),
     };
-    each(&mut work, following, true, fmp, limit).await?;
-    let whole = each(&mut work, todo, false, fmp, limit).await?;
-    let part = land(work, BatchEntry::new(&message.batch.id), message, begun, stage).await?;
-    Ok(Delivery { whole, moved: !part.tasks.is_empty(), calls: 0, part })
+    fetch_each(&mut writer, follow_ups, true, fmp, limit).await?;
+    let complete = fetch_each(&mut writer, tasks, false, fmp, limit).await?;
+    let entry = land(writer, BatchEntry::new(&message.batch.id), message, started, stage).await?;
+    Ok(match (complete, entry.tasks.is_empty()) {
+        (true, _) => Attempt::Complete(entry),
+        (false, false) => Attempt::OutOfTime(entry),
+        (false, true) => Attempt::NoProgress,
+    })
 }
 
-/// Does tasks, each by a call, and those that follow from them; says whether all were done. Tasks that follow from an answer
-/// belong to its task and are recorded, whenever the time ends.
-async fn each(
-    work: &mut BatchWriter,
-    mut todo: Vec<Task>,
-    mut follows: bool,
+/// Fetches tasks with one call each, then the tasks that follow from their answers. Returns whether
+/// all were done in time. A follow-up belongs to the task before it, so it is recorded even if the
+/// time runs out.
+async fn fetch_each(
+    writer: &mut BatchWriter,
+    mut tasks: Vec<Task>,
+    mut are_follow_ups: bool,
     fmp: &Fmp,
     limit: Option<Deadline>,
 ) -> Result<bool> {
-    let mut whole = true;
-    while !todo.is_empty() {
-        let first = !follows;
-        let calls = todo.into_iter().map(|task| async move {
+    let mut complete = true;
+    while !tasks.is_empty() {
+        let may_wait = !are_follow_ups;
+        let calls = tasks.into_iter().map(|task| async move {
             let answer = match limit {
                 None => Some(fmp.fetch(&task).await),
-                Some(limit) if Instant::now() >= limit.begin && first => None,
+                Some(limit) if Instant::now() >= limit.begin && may_wait => None,
                 Some(limit) => tokio::time::timeout_at(limit.wait.into(), fmp.fetch(&task)).await.ok(),
             };
             (task, answer)
         });
         let mut answers = stream::iter(calls).buffer_unordered(IN_FLIGHT);
-        let mut following = Vec::new();
+        let mut follow_ups = Vec::new();
         while let Some((task, answer)) = answers.next().await {
             match answer {
-                Some(answer) => following.extend(work.take(task, answer)?),
-                None if follows => {
-                    work.take(task, Answer::none(Error::retry("the time ended before its answer")))?;
+                Some(answer) => follow_ups.extend(writer.add_answer(task, answer)?),
+                None if are_follow_ups => {
+                    writer.add_answer(task, Answer::none(Error::retry("time ran out before the answer arrived")))?;
                 }
-                None => whole = false,
+                None => complete = false,
             }
         }
-        (todo, follows) = (following, true);
+        (tasks, are_follow_ups) = (follow_ups, true);
     }
-    Ok(whole)
+    Ok(complete)
 }
 
-/// Lands what the work has and adds it to a part.
+/// Lands the writer's rows and adds its files and records to an entry.
 async fn land(
-    mut work: BatchWriter,
-    mut part: BatchEntry,
+    mut writer: BatchWriter,
+    mut entry: BatchEntry,
     message: &BatchMessage,
-    begun: Instant,
+    started: Instant,
     stage: &impl Stage,
 ) -> Result<BatchEntry> {
-    for (_, landing) in std::mem::take::<BTreeMap<&str, Landing>>(&mut work.landings) {
-        part.files.push(landing.land(stage, &message.run_id, &message.batch.id).await?);
+    for (_, landing) in std::mem::take::<BTreeMap<&str, Landing>>(&mut writer.landings) {
+        entry.files.push(landing.land(stage, &message.run_id, &message.batch.id).await?);
     }
-    part.tasks.extend(work.records);
-    (part.stop, part.drift) = (work.stop, work.drift);
-    part.seconds = begun.elapsed().as_secs_f64();
-    Ok(part)
+    entry.tasks.extend(writer.records);
+    (entry.stop, entry.drift) = (writer.stop, writer.drift);
+    entry.seconds = started.elapsed().as_secs_f64();
+    Ok(entry)
 }

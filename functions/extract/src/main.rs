@@ -1,4 +1,4 @@
-//! extract on AWS Lambda.
+//! Runs extract on AWS Lambda.
 
 use std::time::Instant;
 
@@ -49,7 +49,7 @@ impl Function for Extract {
     }
 
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {
-        let event = SqsEvent::deserialize(input).map_err(|e| Error::Reject(format!("this is no event of SQS: {e}")))?;
+        let event = SqsEvent::deserialize(input).map_err(|e| Error::Reject(format!("not an SQS event: {e}")))?;
         let fmp = self
             .fmp
             .get_or_try_init(|| self.access.open(secrets::reader(&self.config, &self.secret), self.stage.clone()))

@@ -1,4 +1,4 @@
-//! What fanout is asked: a run, a run's failed tasks again, or to sweep.
+//! The commands that fanout accepts: start a run, retry a run's failed tasks, or sweep.
 
 use chrono::{DateTime, Duration, Utc};
 use findata_domain::{Error, Result};
@@ -7,53 +7,52 @@ use findata_pipeline::run::{Request, RunId, Universe};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What to do.
+/// A command.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// Begin a run.
+pub enum Command {
+    /// Start a run.
     Run(Box<Request>),
-    /// Finish what was left.
+    /// Recover stalled runs.
     Sweep {
-        /// How long a step is given before it is helped, where the caller says so.
+        /// How long a step may take before it is recovered; the sweeper's defaults if absent.
         patience: Option<Duration>,
     },
 }
 
-/// Reads an input; `now` is the planning clock's, `name` gives a run its id where the caller gave none.
+/// Parses an input. `now` is the planning clock's time; `new_id` supplies a run id if the input has
+/// none.
 ///
 /// # Errors
-/// `Reject` that says what is wrong with it.
-pub fn read(input: &Value, defaults: &Defaults, now: DateTime<Utc>, name: impl FnOnce() -> RunId) -> Result<Asked> {
-    let wrong = |what: &str| {
-        Error::Reject(format!("{what}; ask with {{\"symbols\": [\"AAPL\"]}} or {{\"universe\": \"sp500\"}}"))
-    };
+/// `Reject` that names the mistake.
+pub fn read(input: &Value, defaults: &Defaults, now: DateTime<Utc>, new_id: impl FnOnce() -> RunId) -> Result<Command> {
+    let invalid =
+        |what: &str| Error::Reject(format!("{what}; send {{\"symbols\": [\"AAPL\"]}} or {{\"universe\": \"sp500\"}}"));
     if !input.is_object() {
-        return Err(wrong("a request is a JSON object"));
+        return Err(invalid("a request must be a JSON object"));
     }
-    let mut words =
-        CommandInput::deserialize(input).map_err(|e| wrong(&format!("this request cannot be read: {e}")))?;
-    if words.sweep {
-        return Ok(Asked::Sweep { patience: words.patience.map(|minutes| Duration::minutes(minutes.into())) });
+    let mut input = CommandInput::deserialize(input).map_err(|e| invalid(&format!("cannot parse the request: {e}")))?;
+    if input.sweep {
+        return Ok(Command::Sweep { patience: input.patience.map(|minutes| Duration::minutes(minutes.into())) });
     }
-    let universe = match (words.symbols.take(), words.universe.as_deref()) {
-        (Some(symbols), None) if symbols.is_empty() && words.retry.is_none() => {
-            return Err(wrong("there are no symbols"));
+    let universe = match (input.symbols.take(), input.universe.as_deref()) {
+        (Some(symbols), None) if symbols.is_empty() && input.retry.is_none() => {
+            return Err(invalid("the list of symbols is empty"));
         }
         (Some(symbols), None) => Universe::Symbols(symbols),
         (None, Some("sp500")) => Universe::Sp500,
-        (None, Some(other)) => return Err(wrong(&format!("there is no universe {other:?}"))),
-        (None, None) if words.retry.is_some() => Universe::Symbols(Vec::new()),
-        (None, None) => return Err(wrong("this request names no symbols")),
-        (Some(_), Some(_)) => return Err(wrong("symbols and universe are both given")),
+        (None, Some(other)) => return Err(invalid(&format!("unknown universe {other:?}"))),
+        (None, None) if input.retry.is_some() => Universe::Symbols(Vec::new()),
+        (None, None) => return Err(invalid("the request names neither symbols nor a universe")),
+        (Some(_), Some(_)) => return Err(invalid("the request has both symbols and a universe")),
     };
-    let run_id = match (words.run_id.take(), words.scheduled) {
+    let run_id = match (input.run_id.take(), input.scheduled) {
         (Some(id), _) => id,
         (None, Some(tick)) => RunId::scheduled(tick),
-        (None, None) => name(),
+        (None, None) => new_id(),
     };
-    let retry_of = words.retry.take();
-    let options = words.options(defaults, now);
-    Ok(Asked::Run(Box::new(Request { run_id, universe, options, retry_of })))
+    let retry_of = input.retry.take();
+    let options = input.options(defaults, now);
+    Ok(Command::Run(Box::new(Request { run_id, universe, options, retry_of })))
 }
 
 #[cfg(test)]
@@ -67,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    fn ask(input: Value) -> Result<Asked> {
+    fn parse(input: Value) -> Result<Command> {
         let defaults = Defaults {
             index: Symbol::default_index(),
             plan_limits: PlanLimits::default(),
@@ -77,36 +76,36 @@ mod tests {
     }
 
     fn request(input: Value) -> Request {
-        match ask(input).unwrap() {
-            Asked::Run(request) => *request,
-            Asked::Sweep { .. } => panic!("no run"),
+        match parse(input).unwrap() {
+            Command::Run(request) => *request,
+            Command::Sweep { .. } => panic!("not a run"),
         }
     }
 
     #[test]
     fn a_request_names_symbols_or_a_universe() {
-        let asked = request(json!({"symbols": ["AAPL", "BRK-B"], "days": 2}));
-        assert_eq!(asked.universe, Universe::Symbols(vec!["AAPL".parse().unwrap(), "BRK-B".parse().unwrap()]));
-        assert_eq!(asked.run_id.as_str(), "named");
-        assert_eq!(asked.options.prices_from, "2026-11-23".parse().ok());
+        let run = request(json!({"symbols": ["AAPL", "BRK-B"], "days": 2}));
+        assert_eq!(run.universe, Universe::Symbols(vec!["AAPL".parse().unwrap(), "BRK-B".parse().unwrap()]));
+        assert_eq!(run.run_id.as_str(), "named");
+        assert_eq!(run.options.prices_from, "2026-11-23".parse().ok());
         assert_eq!(request(json!({"universe": "sp500"})).options, Options::default());
-        assert_eq!(ask(json!({"sweep": true})).unwrap(), Asked::Sweep { patience: None });
-        let now = Asked::Sweep { patience: Some(Duration::zero()) };
-        assert_eq!(ask(json!({"sweep": true, "patience": 0})).unwrap(), now);
-        let lifetimes = request(json!({"universe": "sp500", "ttl": "profile=7d"})).options.ttl;
-        assert_eq!(lifetimes.to_string(), "profile=10080m");
+        assert_eq!(parse(json!({"sweep": true})).unwrap(), Command::Sweep { patience: None });
+        let at_once = Command::Sweep { patience: Some(Duration::zero()) };
+        assert_eq!(parse(json!({"sweep": true, "patience": 0})).unwrap(), at_once);
+        let ttl = request(json!({"universe": "sp500", "ttl": "profile=7d"})).options.ttl;
+        assert_eq!(ttl.to_string(), "profile=10080m");
         let retry = request(json!({"retry": "20261122T201533120Z-000000ab"}));
         assert_eq!(retry.retry_of.unwrap().as_str(), "20261122T201533120Z-000000ab");
     }
 
     #[test]
-    fn the_same_tick_is_the_same_run() {
+    fn a_tick_delivered_twice_starts_one_run() {
         let tick = json!({"universe": "sp500", "scheduled": "2026-11-24T11:00:00Z"});
         assert_eq!(request(tick.clone()).run_id, request(tick).run_id);
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn invalid_requests_are_rejected() {
         for input in [
             json!(null),
             json!([]),
@@ -120,7 +119,7 @@ mod tests {
             json!({"symbols": ["AAPL"], "run_id": "a/b"}),
             json!({"symbol": "AAPL"}),
         ] {
-            assert!(matches!(ask(input.clone()), Err(Error::Reject(_))), "{input}");
+            assert!(matches!(parse(input.clone()), Err(Error::Reject(_))), "{input}");
         }
     }
 }

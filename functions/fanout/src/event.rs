@@ -1,4 +1,5 @@
-//! What calls fanout: a rule on the bus, a schedule, or somebody directly; all of them as a JSON object.
+//! Invocations of fanout: by a rule on the bus, by a schedule, or directly. Each passes a JSON
+//! object.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
@@ -19,25 +20,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    command::{self, Asked, Defaults},
+    command::{self, Command, Defaults},
     sweep,
 };
 
-/// What an invocation is known by.
+/// One invocation of the function.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// Lambda's id of it; a second try has the same.
+    /// Lambda's request id; a retry has the same one.
     pub id: String,
-    /// When it began, by the real clock.
+    /// When it started, by the real clock.
     pub at: DateTime<Utc>,
 }
 
-/// Does what an input asks. A run that cannot begin is closed as failed, announced, and answered as such: trying again would
-/// not mend it. `fmp` is the client, or why there is none.
+/// Executes the command in an input. A run that cannot start is closed as failed, announced on the
+/// bus and answered as failed, since a retry would fail too. `fmp` is the client, or the error that
+/// prevented one.
 ///
 /// # Errors
-/// What may pass: the same input should come again.
-#[expect(clippy::too_many_arguments, reason = "all that the function may touch")]
+/// Transient errors only: the caller should send the same input again.
+#[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 pub async fn handle(
     input: Value,
     invocation: &Invocation,
@@ -49,20 +51,21 @@ pub async fn handle(
     clock: &impl Clock,
     telemetry: &Telemetry,
 ) -> Result<Value> {
-    let (input, name) = match input.get("detail-type") {
-        Some(_) => of_event(&input)?,
+    let (input, event_id) = match input.get("detail-type") {
+        Some(_) => from_eventbridge(&input)?,
         None => (input, None),
     };
-    let own_id = input.get("run_id").is_some() || input.get("scheduled").is_some() || input.get("sweep").is_some();
-    let name = match name {
-        Some(name) => name,
-        None if own_id => RunId::new(invocation.at, 0),
-        None => remembered(invocation, stage).await?,
+    // The input determines the id, or starts no run.
+    let needs_no_id = input.get("run_id").is_some() || input.get("scheduled").is_some() || input.get("sweep").is_some();
+    let new_id = match event_id {
+        Some(id) => id,
+        None if needs_no_id => RunId::new(invocation.at, 0),
+        None => id_of_invocation(invocation, stage).await?,
     };
-    match command::read(&input, defaults, clock.now(), || name) {
-        Ok(Asked::Sweep { patience }) => {
+    match command::read(&input, defaults, clock.now(), || new_id) {
+        Ok(Command::Sweep { patience }) => {
             let swept = sweep::sweep(stage, queue, bus, invocation.at, patience).await?;
-            // A metric is billed by the hours in which it is written.
+            // CloudWatch bills a metric per hour in which it is written, so zeros are left out.
             if swept.open > 0 {
                 telemetry.say(invocation.at, &[("OpenRunMinutes", swept.oldest_minutes, "None")]);
             }
@@ -71,9 +74,9 @@ pub async fn handle(
             }
             Ok(json!(swept))
         }
-        Ok(Asked::Run(request)) => begin(&request, invocation, fmp, stage, queue, bus, clock, telemetry).await,
+        Ok(Command::Run(request)) => start_run(&request, invocation, fmp, stage, queue, bus, clock, telemetry).await,
         Err(error) => {
-            tracing::error!(%error, "a request is refused");
+            tracing::error!(%error, "request rejected");
             telemetry.say(invocation.at, &[("RunsFailed", 1.0, "Count")]);
             let run_id = input.get("run_id").and_then(Value::as_str).unwrap_or("none").to_owned();
             bus.publish(Event::RunFailed { run_id, reason: error.to_string() }).await?;
@@ -82,15 +85,16 @@ pub async fn handle(
     }
 }
 
-/// The detail of an event, and the id of its run: an event that comes twice is the same run.
-fn of_event(input: &Value) -> Result<(Value, Option<RunId>)> {
+/// The detail of an EventBridge event and the run id derived from it: an event delivered twice
+/// starts one run.
+fn from_eventbridge(input: &Value) -> Result<(Value, Option<RunId>)> {
     let event = EventBridgeEvent::<Value>::deserialize(input)
-        .map_err(|e| Error::Reject(format!("this is no event of EventBridge: {e}")))?;
-    let name = match (event.time, &event.id) {
+        .map_err(|e| Error::Reject(format!("not an EventBridge event: {e}")))?;
+    let id = match (event.time, &event.id) {
         (Some(time), Some(id)) => Some(RunId::new(time, salt(id))),
         _ => None,
     };
-    Ok((event.detail, name))
+    Ok((event.detail, id))
 }
 
 fn salt(id: &str) -> u32 {
@@ -98,23 +102,24 @@ fn salt(id: &str) -> u32 {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Remembered {
+struct StartedRun {
     run_id: RunId,
 }
 
-/// The id of the run that an invocation began: a second try of it must find the first one's.
-async fn remembered(invocation: &Invocation, stage: &impl Stage) -> Result<RunId> {
+/// The id of the run that an invocation starts. It is stored, so that a retry of the invocation
+/// gets the same one.
+async fn id_of_invocation(invocation: &Invocation, stage: &impl Stage) -> Result<RunId> {
     let key = format!("state/asked/{}.json", hash::sha256(invocation.id.as_bytes()));
     let run_id = RunId::new(invocation.at, salt(&invocation.id));
-    if stage::write_json_once(stage, &key, &Remembered { run_id: run_id.clone() }).await? {
+    if stage::write_json_once(stage, &key, &StartedRun { run_id: run_id.clone() }).await? {
         return Ok(run_id);
     }
-    let first: Option<Remembered> = stage::read_json(stage, &key).await?;
+    let first: Option<StartedRun> = stage::read_json(stage, &key).await?;
     Ok(first.map_or(run_id, |first| first.run_id))
 }
 
-#[expect(clippy::too_many_arguments, reason = "all that the function may touch")]
-async fn begin(
+#[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
+async fn start_run(
     request: &Request,
     invocation: &Invocation,
     fmp: Result<&Fmp>,
@@ -125,7 +130,7 @@ async fn begin(
     telemetry: &Telemetry,
 ) -> Result<Value> {
     let run_id = &request.run_id;
-    let begun = async {
+    let started = async {
         let fmp = fmp?;
         claim_source(stage, fmp.url()).await?;
         let (run, max_calls) = (run_id.clone(), request.options.max_calls);
@@ -134,9 +139,9 @@ async fn begin(
         fmp.finish().await;
         plan
     };
-    let error = match begun.await {
+    let error = match started.await {
         Ok(plan) => {
-            tracing::info!(run = %run_id, batches = plan.batches.len(), calls = plan.calls(), "a run begins");
+            tracing::info!(run = %run_id, batches = plan.batches.len(), calls = plan.calls(), "run started");
             return Ok(
                 json!({"run_id": run_id, "status": "begun", "batches": plan.batches.len(), "calls": plan.calls()}),
             );
@@ -144,15 +149,15 @@ async fn begin(
         Err(error @ Error::Retry { .. }) => return Err(error),
         Err(error) => error,
     };
-    tracing::error!(run = %run_id, %error, "a run cannot begin");
+    tracing::error!(run = %run_id, %error, "cannot start the run");
     let reason = error.to_string();
     let summary = Summary::failed(run_id, invocation.at, &reason);
-    // The stage may be what is wrong; whoever listens on the bus learns of it either way.
+    // The stage itself may be broken; the event on the bus reports the failure either way.
     match stage::write_json_once(stage, &ledger::summary_key(run_id), &summary).await {
         Ok(false) => {}
         Ok(true) => telemetry.ended(invocation.at, &summary),
         Err(error) => {
-            tracing::error!(run = %run_id, %error, "the ledger cannot be written");
+            tracing::error!(run = %run_id, %error, "cannot write the run's summary");
             telemetry.ended(invocation.at, &summary);
         }
     }

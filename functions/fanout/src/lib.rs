@@ -1,7 +1,8 @@
-//! fanout: a request becomes a plan, and the plan becomes batches on the queue.
+//! fanout: turns a request into a plan, and the plan into batches on the queue.
 //!
-//! [`universe`] says whose figures; [`planner`] compares what is wanted with the freshness book and decides, for
-//! every dataset and symbol, fetch or skip and why. Both are here because no other function needs them.
+//! [`universe`] resolves the symbols; [`market`] reads the change feeds; [`planner`] compares the
+//! request with the fetch log and decides for every dataset and symbol whether to fetch it, and
+//! why. [`sweep`] recovers stalled runs.
 
 pub mod command;
 pub mod event;
@@ -29,13 +30,14 @@ use findata_pipeline::{
     run::{Options, Request, RunId},
 };
 use market::Market;
-use planner::{Planned, bulk::Chosen};
+use planner::{Planned, bulk::BulkSelection};
 use universe::Members;
 
-/// Plans a run, writes the plan to its ledger and sends its batches. Safe to repeat: the first plan holds.
+/// Plans a run, writes the plan to its ledger and sends its batches. Safe to repeat: the first plan
+/// written counts.
 ///
 /// # Errors
-/// `Reject` for a universe without symbols; the stage's, the queue's and FMP's own.
+/// `Reject` for a universe without symbols; the stage's, the queue's and FMP's errors.
 pub async fn handle(
     request: &Request,
     fmp: &Fmp,
@@ -43,20 +45,20 @@ pub async fn handle(
     queue: &impl Queue,
     clock: &impl Clock,
 ) -> Result<Plan> {
-    let known: Option<Plan> = stage::read_json(stage, &ledger::plan_key(&request.run_id)).await?;
-    let plan = match known {
+    let stored: Option<Plan> = stage::read_json(stage, &ledger::plan_key(&request.run_id)).await?;
+    let plan = match stored {
         Some(plan) => plan,
         None => {
             let plan = match &request.retry_of {
-                Some(run) => again(request, run, stage, clock).await?,
+                Some(run) => plan_retry(request, run, stage, clock).await?,
                 None => {
                     let mut members = universe::resolve(request, fmp, stage, clock).await?;
                     let (market, spent) =
-                        market::ask(&members.symbols, &request.options, fmp, stage, clock.now()).await?;
+                        market::refresh(&members.symbols, &request.options, fmp, stage, clock.now()).await?;
                     members.calls += spent.calls;
                     members.bytes += spent.bytes;
                     let (mut plan, unknown) = plan(request, members, &market, stage, clock).await?;
-                    remember(&mut plan, unknown, stage, clock).await?;
+                    record_unknown(&mut plan, unknown, stage, clock).await?;
                     plan
                 }
             };
@@ -70,24 +72,25 @@ pub async fn handle(
     let run_id = &request.run_id;
     queue.send(BatchMessage::of_plan(&plan, &plan.batches)).await?;
     if plan.batches.is_empty() {
-        // Nobody else will: a plan without batches is staged as it stands.
+        // No batch will close the step, so fanout does.
         ledger::close_fetching(stage, run_id).await?;
     }
     Ok(plan)
 }
 
-/// The plan that [`handle`] would make, without a call and without touching anything.
+/// The plan that [`handle`] would make. Makes no call and writes nothing.
 ///
 /// # Errors
 /// As for [`handle`].
 pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
     let members = universe::last_known(request, stage).await?;
-    let market = Market::read(stage).await?.as_if_read(clock.now());
+    let market = Market::read(stage).await?.assume_unchanged_until(clock.now());
     plan(request, members, &market, stage, clock).await.map(|(plan, _)| plan)
 }
 
-/// Writes down that symbols are unknown, as FMP said within the last day: they are wrong in this run too.
-async fn remember(plan: &mut Plan, unknown: Vec<Task>, stage: &impl Stage, clock: &impl Clock) -> Result<()> {
+/// Records tasks for symbols that FMP did not know within the last day: they fail in this run too,
+/// without a call.
+async fn record_unknown(plan: &mut Plan, unknown: Vec<Task>, stage: &impl Stage, clock: &impl Clock) -> Result<()> {
     const BATCH: &str = "unknown";
     if unknown.is_empty() {
         return Ok(());
@@ -109,17 +112,17 @@ async fn remember(plan: &mut Plan, unknown: Vec<Task>, stage: &impl Stage, clock
     Ok(())
 }
 
-/// The plan of what failed in a run, or was never done in it.
-async fn again(request: &Request, run: &RunId, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
-    let known: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
-    let known = known.ok_or_else(|| Error::Reject(format!("there is no run {run} on the stage")))?;
-    let mut record = BatchEntry::new("");
+/// Plans the tasks of a run that failed or were never done.
+async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
+    let earlier: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
+    let earlier = earlier.ok_or_else(|| Error::Reject(format!("run {run} is not on the stage")))?;
+    let mut done = BatchEntry::new("");
     for entry in ledger::entries(stage, run).await? {
-        record.add(entry);
+        done.add(entry);
     }
-    record.tasks.retain(|record| record.outcome.failure_reason().is_none());
-    let planned: Vec<Task> = known.batches.into_iter().flat_map(|batch| batch.tasks).collect();
-    let tasks = ledger::pending(&planned, &record);
+    done.tasks.retain(|record| record.outcome.failure_reason().is_none());
+    let planned: Vec<Task> = earlier.batches.into_iter().flat_map(|batch| batch.tasks).collect();
+    let tasks = ledger::pending(&planned, &done);
     let mut datasets: Vec<(String, DatasetPlan)> = Vec::new();
     for dataset in CATALOG {
         let calls = tasks.iter().filter(|task| task.dataset == dataset).count() as u64;
@@ -129,17 +132,17 @@ async fn again(request: &Request, run: &RunId, stage: &impl Stage, clock: &impl 
         }
     }
     let mut planned = Planned { tasks, datasets, ..Planned::default() };
-    planner::quotes_together(&mut planned);
-    let bulk = by_bulk(&mut planned, &known.options, stage, clock).await?;
-    let mut notes = vec![format!("what failed in run {run}, and nothing else")];
+    planner::regroup_quotes(&mut planned);
+    let bulk = select_bulk_files(&mut planned, &earlier.options, stage, clock).await?;
+    let mut notes = vec![format!("only the failed tasks of run {run}")];
     notes.extend(bulk.notes);
     Ok(Plan {
         run_id: request.run_id.clone(),
         datasets: std::mem::take(&mut planned.datasets),
-        options: Options { max_calls: request.options.max_calls, ..known.options },
-        batches: [bulk.batches, planner::batches(&known.symbols, planned)].concat(),
-        symbols: known.symbols,
-        known: known.known,
+        options: Options { max_calls: request.options.max_calls, ..earlier.options },
+        batches: [bulk.batches, planner::batches(&earlier.symbols, planned)].concat(),
+        symbols: earlier.symbols,
+        known: earlier.known,
         notes,
         landed: Vec::new(),
         planning_calls: 0,
@@ -147,6 +150,7 @@ async fn again(request: &Request, run: &RunId, stage: &impl Stage, clock: &impl 
     })
 }
 
+/// Plans a run. Also returns the tasks for symbols that FMP did not know within the last day.
 async fn plan(
     request: &Request,
     members: Members,
@@ -157,10 +161,12 @@ async fn plan(
     let fetch_log = FetchLog::read(stage).await?;
     let mut notes = members.notes;
     if !request.options.plan_limits.quarterly && request.options.quarters > 0 {
-        notes.push("the FMP plan has no quarterly statements: fiscal years alone, and no TTM figures".into());
+        notes.push(
+            "the FMP plan has no quarterly statements: only fiscal years are fetched, without TTM figures".into(),
+        );
     }
     let mut planned = planner::plan(&members.symbols, &request.options, &fetch_log, market, clock.now())?;
-    let bulk = by_bulk(&mut planned, &request.options, stage, clock).await?;
+    let bulk = select_bulk_files(&mut planned, &request.options, stage, clock).await?;
     notes.extend(bulk.notes);
     let unknown = std::mem::take(&mut planned.unknown);
     let plan = Plan {
@@ -178,18 +184,23 @@ async fn plan(
     Ok((plan, unknown))
 }
 
-/// Whether FMP has told something of a symbol.
+/// Whether FMP has returned data for a symbol before.
 fn is_known(fetch_log: &FetchLog, symbol: &Symbol) -> bool {
     let entry = |dataset| fetch_log.entry(dataset, symbol.as_str());
     entry(catalog::PROFILE).is_some_and(|profile| !profile.unknown && !profile.refused && !profile.empty)
         || entry(catalog::PRICES).and_then(|prices| prices.days).is_some_and(|days| days.newest.is_some())
 }
 
-/// Takes out of a plan what comes by bulk files.
-async fn by_bulk(planned: &mut Planned, options: &Options, stage: &impl Stage, clock: &impl Clock) -> Result<Chosen> {
+/// Moves tasks from a plan to bulk files, if the key has them.
+async fn select_bulk_files(
+    planned: &mut Planned,
+    options: &Options,
+    stage: &impl Stage,
+    clock: &impl Clock,
+) -> Result<BulkSelection> {
     if !options.plan_limits.bulk {
-        return Ok(Chosen::default());
+        return Ok(BulkSelection::default());
     }
     let refused = bulk::refused(stage).await?;
-    Ok(planner::bulk::choose(planned, options.plan_limits, &refused, clock.now()))
+    Ok(planner::bulk::select(planned, options.plan_limits, &refused, clock.now()))
 }

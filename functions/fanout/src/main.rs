@@ -1,4 +1,4 @@
-//! fanout on AWS Lambda.
+//! Runs fanout on AWS Lambda.
 
 use findata_aws::{
     SdkConfig,

@@ -1,15 +1,17 @@
-//! Fetch or skip, and why: a pure comparison of what is wanted with the freshness fetch_log.
+//! Decides what to fetch and what to skip, and why, by comparing the request with the fetch log.
+//! Pure: no calls.
 
 mod batches;
 pub mod bulk;
 mod change_driven;
 mod prices;
+mod request;
 mod rotation;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use findata_domain::{
-    Error, Result, Symbol,
-    catalog::{self, CATALOG, Dataset, Freshness, Requests},
+    Result, Symbol,
+    catalog::{Dataset, Freshness, Requests},
 };
 use findata_pipeline::{
     freshness::{Entry, FetchLog},
@@ -17,34 +19,44 @@ use findata_pipeline::{
     run::Options,
 };
 
-use batches::quotes;
-pub use batches::{batches, each, quotes_together};
-use prices::{CLOSED, days, price_range};
+use batches::add_quotes;
+pub use batches::{batches, batches_by_symbol, regroup_quotes};
+use prices::{SESSION_CLOSED, missing_days, price_range};
 
 use crate::market::Market;
 
-const COMES_WITH_A_QUOTE: &str = "a session closed since: its bar comes with a quote";
-const UNKNOWN: &str = "a symbol that FMP did not know within the last day";
-/// Empty answers are remembered for a day.
-const EMPTY: Duration = Duration::days(1);
+const FROM_QUOTE: &str = "a session has closed: its bar comes with the quote";
+const UNKNOWN: &str = "FMP did not know the symbol within the last day";
+const NOT_FETCHED: &str = "not fetched yet";
+const EXPIRED: &str = "older than its time to live";
+const MORE_HISTORY: &str = "more history requested";
+const FULL: &str = "full refetch requested";
+const NOT_IN_PLAN: &str = "not in the FMP plan (checked within the last day)";
+const EMPTY: &str = "FMP had no data within the last day";
+const FRESH: &str = "fresh";
+const SILENT: &str = "no bar for two weeks: requested once a week";
+/// How long an empty or refused answer counts.
+const EMPTY_TTL: Duration = Duration::days(1);
 
-/// Tasks to fetch, and the account of every decision.
+/// Tasks to fetch, with the reason of every decision.
 #[derive(Debug, Default)]
 pub struct Planned {
-    /// What to fetch, each by a call of its own.
+    /// Tasks that get one call each.
     pub tasks: Vec<Task>,
-    /// What comes with quotes: for each symbol its quote, then its newest bar.
+    /// Tasks answered by batch quotes: for each symbol its quote, then its newest bar.
     pub quoted: Vec<Task>,
-    /// What FMP said within the last day that it does not know: still wrong, and not asked again.
+    /// Tasks for symbols that FMP did not know within the last day: recorded as failed without a
+    /// call.
     pub unknown: Vec<Task>,
     /// By dataset, in the catalog's order.
     pub datasets: Vec<(String, DatasetPlan)>,
 }
 
-/// Decides for every dataset and symbol; `market` is what the change feeds told, which counts where calls are limited.
+/// Decides for every dataset and symbol. `market` holds the change feeds, used only if calls are
+/// limited.
 ///
 /// # Errors
-/// `Reject` for a dataset that the catalog does not have, or days that end before they begin.
+/// `Reject` for a dataset that the catalog does not have, or a range of days that ends before it starts.
 pub fn plan(
     symbols: &[Symbol],
     options: &Options,
@@ -52,106 +64,70 @@ pub fn plan(
     market: &Market,
     now: DateTime<Utc>,
 ) -> Result<Planned> {
-    let wanted = wanted(options)?;
-    let options = &within_plan(options);
+    let datasets = request::datasets(options)?;
+    let options = &request::within_plan(options);
     let range = price_range(options, now)?;
     let mut planned = Planned::default();
-    for dataset in wanted {
-        let mut account = DatasetPlan::default();
+    for dataset in datasets {
+        let mut entry = DatasetPlan::default();
         let index = options.index.iter().filter(|i| dataset.requests == Requests::Days && !symbols.contains(i));
         for symbol in index.chain(symbols) {
-            for (task, reason) in due(dataset, symbol, options, range, fetch_log, market, now) {
-                match reason {
-                    Decision::Fetch(why) => {
-                        account.calls += 1;
-                        account.bytes += dataset.row_bytes * rows(&task);
-                        *account.due.entry(why.into()).or_default() += 1;
+            for (task, decision) in decide(dataset, symbol, options, range, fetch_log, market, now) {
+                let reasons = match decision {
+                    Decision::Fetch(_) | Decision::FromQuote => &mut entry.due,
+                    Decision::Skip(_) => &mut entry.skipped,
+                    Decision::Omit(_) | Decision::StillUnknown => &mut entry.unasked,
+                };
+                *reasons.entry(decision.reason().into()).or_default() += 1;
+                match decision {
+                    Decision::Fetch(_) => {
+                        entry.calls += 1;
+                        entry.bytes += dataset.row_bytes * estimated_rows(&task);
                         planned.tasks.push(task);
                     }
-                    Decision::Quote => {
-                        account.bytes += dataset.row_bytes;
-                        *account.due.entry(COMES_WITH_A_QUOTE.into()).or_default() += 1;
+                    Decision::FromQuote => {
+                        entry.bytes += dataset.row_bytes;
                         planned.quoted.push(task);
                     }
-                    Decision::Remember => {
-                        *account.unasked.entry(UNKNOWN.into()).or_default() += 1;
-                        planned.unknown.push(task);
-                    }
-                    Decision::Skip(why) => *account.skipped.entry(why.into()).or_default() += 1,
-                    Decision::Leave(why) => *account.unasked.entry(why.into()).or_default() += 1,
+                    Decision::StillUnknown => planned.unknown.push(task),
+                    Decision::Skip(_) | Decision::Omit(_) => {}
                 }
             }
         }
-        planned.datasets.push((dataset.name.into(), account));
+        planned.datasets.push((dataset.name.into(), entry));
     }
-    if options.plan_limits.minimize_calls && market.has_quotes(now) {
-        quotes(&mut planned, fetch_log, now);
+    if options.plan_limits.minimize_calls && market.has_batch_quotes(now) {
+        add_quotes(&mut planned, fetch_log, now);
     }
     Ok(planned)
 }
 
-/// The statements that the key's plan gives: more than its limit, or quarters where it has none, would be refused call
-/// by call.
-fn within_plan(options: &Options) -> Options {
-    let mut options = options.clone();
-    if let Some(most) = options.plan_limits.most_statements {
-        options.years = options.years.min(most);
-        options.quarters = options.quarters.min(most);
-    }
-    if !options.plan_limits.quarterly {
-        options.quarters = 0;
-    }
-    options
-}
-
+/// What to do with a task. The texts are the reasons shown by `findata plan` and kept in the plan's
+/// JSON.
+#[derive(Debug, Clone, Copy)]
 enum Decision {
     Fetch(&'static str),
-    /// It comes with a quote.
-    Quote,
-    /// FMP does not know it, as it said a while ago.
-    Remember,
-    /// What is there is fresh.
+    /// The symbol's quote supplies it.
+    FromQuote,
+    /// FMP did not know the symbol a while ago.
+    StillUnknown,
+    /// The warehouse's rows are fresh.
     Skip(&'static str),
-    /// This run does not ask.
-    Leave(&'static str),
+    /// Not part of this run.
+    Omit(&'static str),
 }
 
-fn wanted(options: &Options) -> Result<Vec<&'static Dataset>> {
-    if options.datasets.is_empty() {
-        // Constituents are the universe's affair, shares-float follows a profile without market cap, quotes tell bars.
-        let by_itself = |d: &&Dataset| !matches!(d.requests, Requests::Market | Requests::Symbols) && !d.follow_up;
-        return Ok(CATALOG.iter().filter(by_itself).collect());
-    }
-    let names: Vec<_> = CATALOG.iter().map(|d| d.name).collect();
-    let unknown = |name: &str| Error::Reject(format!("no dataset {name:?}: there are {}", names.join(", ")));
-    let mut found = Vec::new();
-    for name in &options.datasets {
-        let dataset = catalog::dataset(name).ok_or_else(|| unknown(name))?;
-        if matches!(dataset.requests, Requests::Market | Requests::Symbols) {
-            let with = if dataset.requests == Requests::Market {
-                "--universe sp500"
-            } else {
-                "prices where calls are limited"
-            };
-            let error = format!("{name} cannot be asked for alone: it comes with {with}");
-            return Err(Error::Reject(error));
-        }
-        if !found.contains(&dataset) {
-            found.push(dataset);
+impl Decision {
+    fn reason(self) -> &'static str {
+        match self {
+            Decision::Fetch(why) | Decision::Skip(why) | Decision::Omit(why) => why,
+            Decision::FromQuote => FROM_QUOTE,
+            Decision::StillUnknown => UNKNOWN,
         }
     }
-    for dataset in CATALOG.iter().filter(|d| options.reconcile && rotation::days(d).is_some()) {
-        if !found.contains(&dataset) {
-            found.push(dataset);
-        }
-    }
-    if found.iter().all(|d| d.requests == Requests::Statement) && options.years == 0 && options.quarters == 0 {
-        return Err(Error::Reject("nothing to ask for: --years and --quarters are both 0".into()));
-    }
-    Ok(found)
 }
 
-fn due(
+fn decide(
     dataset: &'static Dataset,
     symbol: &Symbol,
     options: &Options,
@@ -160,11 +136,12 @@ fn due(
     market: &Market,
     now: DateTime<Utc>,
 ) -> Vec<(Task, Decision)> {
-    // Who says how long an answer is fresh wants it that new, whatever the feeds tell.
-    let lifetime = options.ttl.of(dataset);
-    let sparing = options.plan_limits.minimize_calls && !options.full && lifetime.is_none();
-    let by_news = |decision: Decision, task: &Task, cadence: Option<Cadence>, known: Option<&Entry>| match decision {
-        Decision::Fetch(OLD) if sparing => known
+    // A time to live set by the user takes precedence over the feeds.
+    let ttl = options.ttl.of(dataset);
+    let use_feeds = options.plan_limits.minimize_calls && !options.full && ttl.is_none();
+    let by_age = |known, limit| decide_by_age(dataset, known, limit, ttl, options.full, now);
+    let by_feed = |decision: Decision, task: &Task, cadence: Option<Cadence>, known: Option<&Entry>| match decision {
+        Decision::Fetch(EXPIRED) if use_feeds => known
             .filter(|known| !known.refused && !known.unknown)
             .and_then(|known| change_driven::decide(dataset, task, cadence, known, market, now))
             .unwrap_or(decision),
@@ -176,12 +153,12 @@ fn due(
         Requests::Symbol => {
             let task = task(Window::All);
             let known = fetch_log.entry(dataset, &task.subject());
-            let asked = options.reconcile || !options.datasets.is_empty();
-            let decision = match rotation::days(dataset) {
-                Some(days) if !asked => {
+            let is_named = options.reconcile || !options.datasets.is_empty();
+            let decision = match rotation::period_days(dataset) {
+                Some(days) if !is_named => {
                     rotation::decide(symbol, known, rotation::quarters(fetch_log, symbol), days, now)
                 }
-                _ => by_news(by_age(dataset, known, None, lifetime, options.full, now), &task, None, known),
+                _ => by_feed(by_age(known, None), &task, None, known),
             };
             vec![(task, decision)]
         }
@@ -191,69 +168,61 @@ fn due(
             .map(|(cadence, limit)| {
                 let task = task(Window::Newest { cadence, limit });
                 let known = fetch_log.entry(dataset, &task.subject());
-                let decision = by_age(dataset, known, Some(limit), lifetime, options.full, now);
-                let decision = by_news(decision, &task, Some(cadence), known);
+                let decision = by_feed(by_age(known, Some(limit)), &task, Some(cadence), known);
                 (task, decision)
             })
             .collect(),
         Requests::Days => {
             let known = fetch_log.entry(dataset, symbol.as_str());
-            let parts = days(known, range, options.full, now);
+            let missing = missing_days(known, range, options.full, now);
             let to = range.1;
-            let one = matches!(parts[..], [(_, _, Decision::Fetch(CLOSED))]);
-            if sparing && one && change_driven::is_silent(known, to, now) {
-                return vec![(
-                    task(Window::Days { from: to, to }),
-                    Decision::Skip("no bar for two weeks: asked weekly"),
-                )];
-            }
-            let quoted =
-                change_driven::comes_with_a_quote(symbol, fetch_log, to, market, now).filter(|_| sparing && one);
-            match quoted {
-                Some(from) => vec![(task(Window::Days { from, to }), Decision::Quote)],
-                None => {
-                    parts.into_iter().map(|(from, to, decision)| (task(Window::Days { from, to }), decision)).collect()
+            let task = |(from, to, decision)| (task(Window::Days { from, to }), decision);
+            if use_feeds && matches!(missing[..], [(_, _, Decision::Fetch(SESSION_CLOSED))]) {
+                if change_driven::is_silent(known, to, now) {
+                    return vec![task((to, to, Decision::Skip(SILENT)))];
+                }
+                if let Some(from) = change_driven::bar_from_quote(symbol, fetch_log, to, market, now) {
+                    return vec![task((from, to, Decision::FromQuote))];
                 }
             }
+            missing.into_iter().map(task).collect()
         }
     }
 }
 
-const OLD: &str = "older than its time to live";
-
-fn by_age(
+fn decide_by_age(
     dataset: &Dataset,
     known: Option<&Entry>,
     limit: Option<u32>,
-    asked_lifetime: Option<Duration>,
+    ttl: Option<Duration>,
     full: bool,
     now: DateTime<Utc>,
 ) -> Decision {
-    let Some(known) = known else { return Decision::Fetch("not fetched yet") };
-    let lifetime = match dataset.freshness {
+    let Some(known) = known else { return Decision::Fetch(NOT_FETCHED) };
+    let default_ttl = match dataset.freshness {
         Freshness::For(time) | Freshness::Rotating { on_request: time, .. } if !known.empty => time,
-        Freshness::For(_) | Freshness::Rotating { .. } | Freshness::UntilNextClose => EMPTY,
+        Freshness::For(_) | Freshness::Rotating { .. } | Freshness::UntilNextClose => EMPTY_TTL,
     };
-    let lifetime = asked_lifetime.unwrap_or(lifetime);
+    let age = now - known.fetched_at;
     if full {
-        Decision::Fetch("asked for in full")
-    } else if known.unknown && now - known.fetched_at < EMPTY {
-        Decision::Remember
-    } else if known.refused && now - known.fetched_at < EMPTY {
-        Decision::Skip("not in the FMP plan within the last day")
+        Decision::Fetch(FULL)
+    } else if known.unknown && age < EMPTY_TTL {
+        Decision::StillUnknown
+    } else if known.refused && age < EMPTY_TTL {
+        Decision::Skip(NOT_IN_PLAN)
     } else if limit > known.limit {
-        Decision::Fetch("more history asked for")
-    } else if now - known.fetched_at >= lifetime {
-        Decision::Fetch(OLD)
+        Decision::Fetch(MORE_HISTORY)
+    } else if age >= ttl.unwrap_or(default_ttl) {
+        Decision::Fetch(EXPIRED)
     } else if known.empty {
-        Decision::Skip("empty within the last day")
+        Decision::Skip(EMPTY)
     } else {
-        Decision::Skip("fresh")
+        Decision::Skip(FRESH)
     }
 }
 
-/// Rows that a task will bring, for the estimate.
-fn rows(task: &Task) -> u64 {
+/// Rows that a task will bring, for the estimate of bytes.
+fn estimated_rows(task: &Task) -> u64 {
     match task.window {
         Window::All => 1,
         Window::Newest { limit, .. } => limit.into(),

@@ -1,8 +1,9 @@
-//! The sweeper: finishes runs whose messages or events were lost.
+//! The sweeper: recovers runs whose messages or events were lost.
 //!
-//! It looks at the runs of the last days that have no summary. The step that each stands at is noted when it is first seen;
-//! a step that stands for longer than its patience is helped by doing again what should have called the next function:
-//! missing batches are sent again, and the write that closed a step is repeated, which S3 announces as it did the first.
+//! It looks at the runs of the last days that have no summary, and records when it first saw each
+//! run's current step. A step that takes longer than its patience is recovered by repeating what
+//! should have called the next function: missing batches are sent again, or the object whose
+//! creation closed the previous step is rewritten, which S3 announces like the first write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,31 +22,32 @@ use findata_pipeline::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Days back, today not counted, in which open runs are looked for.
-const DAYS: u64 = 3;
-/// What fetching may take: a first load of the S&P 500 on the smallest plan is done in half an hour.
-const FETCHING: Duration = Duration::minutes(60);
-/// What another step may take: longer than a function runs.
-const STEP: Duration = Duration::minutes(20);
-/// Times that a step is helped, with twice the patience each time, before the run is closed as it stands.
-const MOST_HELP: u32 = 5;
+/// Days before today in which the sweeper looks for open runs.
+const DAYS_BACK: u64 = 3;
+/// Patience with fetching: a first load of the S&P 500 on the smallest plan takes half an hour.
+const FETCH_PATIENCE: Duration = Duration::minutes(60);
+/// Patience with the other steps: longer than a function runs.
+const STEP_PATIENCE: Duration = Duration::minutes(20);
+/// Recoveries of a step, each with twice the patience of the one before, until the run is closed as
+/// it is.
+const MAX_RECOVERIES: u32 = 5;
 
 /// What one sweep found and did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Swept {
     /// Runs without a summary.
     pub open: usize,
-    /// Minutes since the oldest of them began.
+    /// Minutes since the oldest of them started.
     pub oldest_minutes: f64,
     /// Batches sent again.
     pub sent: usize,
     /// Steps announced again.
     pub announced: usize,
-    /// Runs closed as they stood.
+    /// Runs closed as they were.
     pub closed: usize,
 }
 
-/// Where a run stands.
+/// The step that a run has not finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Step {
@@ -54,18 +56,20 @@ enum Step {
     Compute,
 }
 
-/// A step, since when it is known to be that one, and how often it was helped.
+/// A run's open step, stored in its ledger as `swept.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Note {
+struct OpenStep {
     step: Step,
+    /// When it was first seen or last recovered.
     since: DateTime<Utc>,
-    helped: u32,
+    #[serde(alias = "helped")]
+    recoveries: u32,
 }
 
-/// Sweeps once. `patience` replaces that of every step; `now` is the real clock's.
+/// Sweeps once. `patience` replaces that of every step; `now` is the real clock's time.
 ///
 /// # Errors
-/// The stage's, the queue's and the bus's own.
+/// The stage's, the queue's and the bus's errors.
 pub async fn sweep(
     stage: &impl Stage,
     queue: &impl Queue,
@@ -79,7 +83,7 @@ pub async fn sweep(
         let age = run.started().map_or(0.0, |started| (now - started).as_seconds_f64() / 60.0);
         swept.oldest_minutes = swept.oldest_minutes.max(age);
         if keys.contains(&ledger::plan_key(&run)) {
-            help(&run, &keys, stage, queue, bus, now, patience, &mut swept).await?;
+            recover_run(&run, &keys, stage, queue, bus, now, patience, &mut swept).await?;
         }
     }
     Ok(swept)
@@ -88,7 +92,7 @@ pub async fn sweep(
 /// The runs of the last days that have no summary, with the keys of their ledgers.
 async fn open_runs(stage: &impl Stage, now: DateTime<Utc>) -> Result<BTreeMap<RunId, BTreeSet<String>>> {
     let mut runs: BTreeMap<RunId, BTreeSet<String>> = BTreeMap::new();
-    for back in 0..=DAYS {
+    for back in 0..=DAYS_BACK {
         let day = (now - Days::new(back)).format("%Y%m%d");
         for key in stage.list(&format!("runs/{day}")).await? {
             let run = key.split('/').nth(1).and_then(|run| run.parse().ok());
@@ -101,8 +105,8 @@ async fn open_runs(stage: &impl Stage, now: DateTime<Utc>) -> Result<BTreeMap<Ru
     Ok(runs)
 }
 
-#[expect(clippy::too_many_arguments, reason = "all that the function may touch")]
-async fn help(
+#[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
+async fn recover_run(
     run: &RunId,
     keys: &BTreeSet<String>,
     stage: &impl Stage,
@@ -113,7 +117,7 @@ async fn help(
     swept: &mut Swept,
 ) -> Result<()> {
     let step = match (keys.contains(&ledger::staged_key(run)), keys.contains(&ledger::loaded_key(run))) {
-        // The last batch may have been recorded without anybody left to close the step.
+        // The invocation that recorded the last batch may have died before it closed the step.
         (false, _) if ledger::close_fetching(stage, run).await? => {
             swept.announced += 1;
             return Ok(());
@@ -122,40 +126,19 @@ async fn help(
         (true, false) => Step::Load,
         (true, true) => Step::Compute,
     };
-    let note_key = format!("runs/{run}/swept.json");
-    let before = stage.get(&note_key).await?;
-    let known: Option<Note> = before.as_ref().map(|object| stage::from_json(&note_key, &object.body)).transpose()?;
-    let first = Note { step, since: run.started().filter(|_| step == Step::Fetch).unwrap_or(now), helped: 0 };
-    let mut note = known.filter(|note| note.step == step).unwrap_or(first);
-    let at_once = patience.is_some();
-    let usual = if step == Step::Fetch { FETCHING } else { STEP };
-    let patience = patience.unwrap_or(usual * 2_i32.pow(note.helped));
-    let due = now - note.since >= patience;
-    if due {
-        (note.since, note.helped) = (now, note.helped + 1);
-    }
-    let body = stage::to_json(&note)?;
-    let noted = match &before {
-        None => stage.put_if_absent(&note_key, body).await?,
-        Some(object) if object.body == body => true,
-        Some(object) => stage.put_if_match(&note_key, body, &object.etag).await?,
-    };
-    // Another sweep is at the same run.
-    if !due || !noted {
-        return Ok(());
-    }
-    tracing::warn!(%run, ?step, times = note.helped, "a run stands still");
-    // Who asks for help at once is not the one to end it.
-    let gives_up = note.helped > MOST_HELP && !at_once;
+    let Some(recoveries) = due_recovery(run, step, stage, now, patience).await? else { return Ok(()) };
+    tracing::warn!(%run, ?step, recoveries, "recovering a stalled run");
+    // A sweep with an explicit patience, requested by a person, never closes a run.
+    let give_up = recoveries > MAX_RECOVERIES && patience.is_none();
     match step {
         Step::Fetch => {
             let plan = ledger::plan(stage, run).await?;
             let missing = plan.batches.iter().filter(|batch| !keys.contains(&ledger::batch_key(run, &batch.id)));
             let messages = BatchMessage::of_plan(&plan, missing);
-            if gives_up {
+            if give_up {
                 for message in &messages {
-                    ledger::record_as_failed(message, "nobody worked it off, though it was sent again", stage, now)
-                        .await?;
+                    let reason = format!("no invocation finished the batch, though it was sent {recoveries} times");
+                    ledger::record_as_failed(message, &reason, stage, now).await?;
                 }
                 swept.closed += 1;
             } else {
@@ -163,30 +146,60 @@ async fn help(
                 queue.send(messages).await?;
             }
         }
-        Step::Load | Step::Compute if gives_up => {
+        Step::Load | Step::Compute if give_up => {
             let plan = ledger::plan(stage, run).await?;
-            let reason = trouble(run, step, stage).await?;
+            let reason = blocker_reason(run, step, stage).await?;
             let summary = Summary::abandoned(&plan, run.started().unwrap_or(now), &reason);
             if stage::write_json_once(stage, &ledger::summary_key(run), &summary).await? {
                 bus.publish(Event::RunFailed { run_id: run.to_string(), reason }).await?;
             }
             swept.closed += 1;
         }
-        Step::Load => announce(&ledger::staged_key(run), stage, swept).await?,
-        Step::Compute => announce(&ledger::loaded_key(run), stage, swept).await?,
+        Step::Load => rewrite(&ledger::staged_key(run), stage, swept).await?,
+        Step::Compute => rewrite(&ledger::loaded_key(run), stage, swept).await?,
     }
     Ok(())
 }
 
-/// Why a step does not end, as far as its function has said so.
-async fn trouble(run: &RunId, step: Step, stage: &impl Stage) -> Result<String> {
-    let function = if step == Step::Load { "load" } else { "analytics" };
-    let trouble: Option<ledger::Blocker> = stage::read_json(stage, &ledger::blocker_key(run, function)).await?;
-    Ok(trouble.map_or_else(|| format!("{function} did not end"), |trouble| format!("{function}: {}", trouble.reason)))
+/// Counts a recovery of the open step if its patience is over. Returns the number of recoveries so
+/// far, or `None` if the step is not due or another sweep has taken it.
+async fn due_recovery(
+    run: &RunId,
+    step: Step,
+    stage: &impl Stage,
+    now: DateTime<Utc>,
+    patience: Option<Duration>,
+) -> Result<Option<u32>> {
+    let key = format!("runs/{run}/swept.json");
+    let before = stage.get(&key).await?;
+    let stored: Option<OpenStep> = before.as_ref().map(|object| stage::from_json(&key, &object.body)).transpose()?;
+    let since = run.started().filter(|_| step == Step::Fetch).unwrap_or(now);
+    let mut open = stored.filter(|open| open.step == step).unwrap_or(OpenStep { step, since, recoveries: 0 });
+    let default = if step == Step::Fetch { FETCH_PATIENCE } else { STEP_PATIENCE };
+    let patience = patience.unwrap_or(default * 2_i32.pow(open.recoveries));
+    let is_due = now - open.since >= patience;
+    if is_due {
+        (open.since, open.recoveries) = (now, open.recoveries + 1);
+    }
+    let body = stage::to_json(&open)?;
+    let is_stored = match &before {
+        None => stage.put_if_absent(&key, body).await?,
+        Some(object) if object.body == body => true,
+        Some(object) => stage.put_if_match(&key, body, &object.etag).await?,
+    };
+    Ok((is_due && is_stored).then_some(open.recoveries))
 }
 
-/// Writes an object over itself.
-async fn announce(key: &str, stage: &impl Stage, swept: &mut Swept) -> Result<()> {
+/// Why a step does not finish, if its function has recorded a reason.
+async fn blocker_reason(run: &RunId, step: Step, stage: &impl Stage) -> Result<String> {
+    let function = if step == Step::Load { "load" } else { "analytics" };
+    let blocker: Option<ledger::Blocker> = stage::read_json(stage, &ledger::blocker_key(run, function)).await?;
+    Ok(blocker
+        .map_or_else(|| format!("{function} did not finish"), |blocker| format!("{function}: {}", blocker.reason)))
+}
+
+/// Writes an object over itself, so that S3 announces it again.
+async fn rewrite(key: &str, stage: &impl Stage, swept: &mut Swept) -> Result<()> {
     if let Some(object) = stage.get(key).await?
         && stage.put_if_match(key, object.body, &object.etag).await?
     {

@@ -1,4 +1,4 @@
-//! Whose figures a run is about.
+//! Resolves the symbols of a run.
 
 use std::collections::BTreeSet;
 
@@ -20,52 +20,53 @@ use findata_pipeline::{
 use serde::{Deserialize, Serialize};
 
 const BUNDLED: &str = include_str!("../data/sp500.txt");
-const KNOWN: &str = "state/universe/sp500.json";
-/// Batch under which fanout lands the constituents it had to fetch.
+/// Stage key of the constituents fetched last.
+const CONSTITUENTS_KEY: &str = "state/universe/sp500.json";
+/// Batch under which fanout lands the constituents it fetched.
 const BATCH: &str = "universe";
 
 /// A resolved universe.
 #[derive(Debug, Default)]
 pub struct Members {
-    /// Its symbols, each once, in the order given.
+    /// The symbols, each once, in the given order.
     pub symbols: Vec<Symbol>,
-    /// Where they come from, where that needs saying.
+    /// Where they come from, if that is worth a note.
     pub notes: Vec<String>,
-    /// Batches that were landed on the way.
+    /// Batches that fanout landed while resolving.
     pub landed: Vec<String>,
-    /// Calls it took.
+    /// Calls made.
     pub calls: u64,
-    /// Bytes it brought.
+    /// Bytes received.
     pub bytes: u64,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Known {
+struct Constituents {
     fetched_at: DateTime<Utc>,
     symbols: Vec<Symbol>,
 }
 
-/// The universe of a request; for the S&P 500 FMP's constituents at most a day old, or the bundled list where the
-/// key's plan refuses them.
+/// Resolves a request's universe. For the S&P 500: FMP's constituents, at most a day old, or the
+/// bundled list if FMP does not return them.
 ///
 /// # Errors
-/// `Reject` when it is empty; FMP's when no other call would work either.
+/// `Reject` if it is empty; FMP's errors if no other call can succeed.
 pub async fn resolve(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Clock) -> Result<Members> {
     let Universe::Symbols(symbols) = &request.universe else {
         return sp500(request, fmp, stage, clock).await;
     };
-    given(symbols)
+    from_symbols(symbols)
 }
 
-/// The universe as far as it is known without a call.
+/// Resolves the universe without a call, from what is stored.
 ///
 /// # Errors
 /// As for [`resolve`].
 pub async fn last_known(request: &Request, stage: &impl Stage) -> Result<Members> {
     if let Universe::Symbols(symbols) = &request.universe {
-        return given(symbols);
+        return from_symbols(symbols);
     }
-    match stage::read_json::<Known>(stage, KNOWN).await? {
+    match stage::read_json::<Constituents>(stage, CONSTITUENTS_KEY).await? {
         Some(known) => {
             let note = format!("S&P 500 as fetched on {}", known.fetched_at.date_naive());
             Ok(Members { symbols: known.symbols, notes: vec![note], ..Members::default() })
@@ -74,11 +75,11 @@ pub async fn last_known(request: &Request, stage: &impl Stage) -> Result<Members
     }
 }
 
-fn given(symbols: &[Symbol]) -> Result<Members> {
+fn from_symbols(symbols: &[Symbol]) -> Result<Members> {
     let mut seen = BTreeSet::new();
     let symbols: Vec<_> = symbols.iter().filter(|s| seen.insert(*s)).cloned().collect();
     if symbols.is_empty() {
-        return Err(Error::Reject("the universe has no symbol: name some with --symbols AAPL,MSFT".into()));
+        return Err(Error::Reject("the universe has no symbols: name some with --symbols AAPL,MSFT".into()));
     }
     Ok(Members { symbols, ..Members::default() })
 }
@@ -91,42 +92,42 @@ fn bundled(why: &str) -> Result<Members> {
 }
 
 async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Clock) -> Result<Members> {
-    let known = stage.get(KNOWN).await?;
+    let known = stage.get(CONSTITUENTS_KEY).await?;
     let now = clock.now();
     let dataset = catalog::SP500_CONSTITUENTS;
-    let lifetime = request.options.ttl.of(dataset).unwrap_or(Duration::days(1));
+    let ttl = request.options.ttl.of(dataset).unwrap_or(Duration::days(1));
     if let Some(object) = &known
-        && let Ok(list) = stage::from_json::<Known>(KNOWN, &object.body)
-        && now - list.fetched_at < lifetime
+        && let Ok(list) = stage::from_json::<Constituents>(CONSTITUENTS_KEY, &object.body)
+        && now - list.fetched_at < ttl
         && !request.options.full
     {
         return Ok(Members { symbols: list.symbols, ..Members::default() });
     }
     let task = Task { dataset, symbol: None, window: Window::All };
     let answer = fmp.fetch(&task).await;
-    let instead =
+    let fall_back =
         |why: &str| bundled(why).map(|members| Members { calls: answer.calls.into(), bytes: answer.bytes, ..members });
     let body = match &answer.body {
         Ok(Some(body)) => body,
-        Ok(None) => return instead("FMP's answer is empty"),
+        Ok(None) => return fall_back("FMP's answer is empty"),
         Err(error) if error.ends_run() => return Err(error.clone()),
-        Err(error) => return instead(&error.to_string()),
+        Err(error) => return fall_back(&error.to_string()),
     };
     let (rows, _) = rows::typed(dataset, None, body)?;
     let symbols: Vec<Symbol> =
         rows.iter().filter(|r| r.reject.is_none()).filter_map(|r| r.symbol.parse().ok()).collect();
     if symbols.is_empty() {
-        return instead("FMP's answer names no symbol");
+        return fall_back("FMP's answer has no symbols");
     }
     land(request, stage, now, dataset, task, &rows, (answer.calls, answer.bytes)).await?;
-    let body = stage::to_json(&Known { fetched_at: now, symbols: symbols.clone() })?;
-    // Another run may write it at the same time; either list is of today.
+    let body = stage::to_json(&Constituents { fetched_at: now, symbols: symbols.clone() })?;
+    // If another run writes it at the same time, either list is current.
     match known {
-        Some(object) => stage.put_if_match(KNOWN, body, &object.etag).await?,
-        None => stage.put_if_absent(KNOWN, body).await?,
+        Some(object) => stage.put_if_match(CONSTITUENTS_KEY, body, &object.etag).await?,
+        None => stage.put_if_absent(CONSTITUENTS_KEY, body).await?,
     };
     let landed = vec![BATCH.to_owned()];
-    // The landed batch's ledger entry counts the call.
+    // The call is counted in the landed batch's ledger entry.
     Ok(Members { symbols, landed, ..Members::default() })
 }
 
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bundled_list_is_the_sp500_in_fmps_spelling() {
+    fn the_bundled_list_has_the_sp500_in_fmps_spelling() {
         let members = bundled("test").unwrap();
         assert!((500..=510).contains(&members.symbols.len()));
         assert!(members.symbols.contains(&"BRK-B".parse().unwrap()));
@@ -164,7 +165,7 @@ mod tests {
     #[test]
     fn a_symbol_given_twice_counts_once() {
         let twice: Vec<Symbol> = ["AAPL", "MSFT", "AAPL"].iter().map(|s| s.parse().unwrap()).collect();
-        assert_eq!(given(&twice).unwrap().symbols.len(), 2);
-        assert!(given(&[]).is_err());
+        assert_eq!(from_symbols(&twice).unwrap().symbols.len(), 2);
+        assert!(from_symbols(&[]).is_err());
     }
 }

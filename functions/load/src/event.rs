@@ -1,4 +1,4 @@
-//! What calls load: S3, when a run is staged.
+//! Invocations of load: by S3, when a run is staged.
 
 use findata_aws::lambda::step::{Step, run_of};
 use findata_domain::{Result, clock::Clock};
@@ -9,14 +9,15 @@ use findata_pipeline::{
 };
 use serde_json::{Value, json};
 
-/// Attempts while another invocation writes at the same time.
+/// Attempts if another invocation writes at the same time.
 const ATTEMPTS: u32 = 6;
 
-/// Loads the run of an event. Where somebody has to mend something first, that is noted, announced and answered: trying again
-/// at once would not help, and the sweeper comes back to it. `warehouse` is a session, or why there is none.
+/// Loads the run of an event. A failure that a person has to fix is recorded, announced on the bus
+/// and returned as an answer, since Lambda's immediate retry would fail too; the sweeper tries the
+/// step again later. `warehouse` is a session, or the error that prevented one.
 ///
 /// # Errors
-/// What may pass: the same event should come again.
+/// Transient errors only: the same event should be delivered again.
 pub async fn handle(
     input: &Value,
     stage: &impl Stage,

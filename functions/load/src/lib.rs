@@ -1,8 +1,9 @@
-//! load: a run's landing files become rows of `raw` and `staging`, effectively once.
+//! load: copies a run's landing files into `raw` and `staging`, effectively once.
 //!
-//! Each dataset is copied into the temporary table `incoming`, its counts are compared with the ledger file by file,
-//! and one transaction brings in what is new, sets aside what is quarantined and notes the files. A file that is
-//! noted is not loaded again, so the function may be repeated after a crash anywhere.
+//! For each dataset, load copies the files into the temporary table `incoming`, compares their row
+//! counts with the ledger, and in one transaction inserts the new rows, quarantines the rejected
+//! ones and lists the files in `ops.files`. A listed file is not loaded again, so load may be
+//! repeated after a crash at any point.
 
 pub mod event;
 mod price_refetch;
@@ -35,14 +36,14 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-/// Its name in query tags and in the ledger.
+/// The function's name in query tags and in the ledger.
 const FUNCTION: &str = "load";
 
 /// Loads a staged run and closes the step. Safe to repeat.
 ///
 /// # Errors
-/// `Retry` while the run is not staged; `Stop` when a file does not hold what the ledger says; the warehouse's and the
-/// stage's own.
+/// `Retry` while the run is not staged; `Stop` if a file's counts differ from the ledger; the warehouse's and the
+/// stage's errors.
 pub async fn handle(
     run: &RunId,
     stage: &impl Stage,
@@ -55,18 +56,19 @@ pub async fn handle(
     let staged: ledger::Staged = stage::read_json(stage, &ledger::staged_key(run))
         .await?
         .ok_or_else(|| Error::retry(format!("run {run} is not staged yet")))?;
-    let begun = Instant::now();
-    let done = load(run, &staged, stage, warehouse, clock).await;
+    let started = Instant::now();
+    let rows = load(run, &staged, stage, warehouse, clock).await;
     let usage = warehouse.take_usage();
-    // A try that failed leaves its trace too; its own error is the one to tell.
-    let traced = usage.note(run, FUNCTION, stage).await;
-    let loaded = Loaded { run_id: run.clone(), rows: done?, warehouse: usage, seconds: begun.elapsed().as_secs_f64() };
-    traced?;
+    // A failed attempt records its usage too, but its own error is the one to return.
+    let noted = usage.note(run, FUNCTION, stage).await;
+    let loaded =
+        Loaded { run_id: run.clone(), rows: rows?, warehouse: usage, seconds: started.elapsed().as_secs_f64() };
+    noted?;
     stage::write_json_once(stage, &ledger::loaded_key(run), &loaded).await?;
     Ok(loaded)
 }
 
-/// Brings the files in that are not noted yet; the counts of all files.
+/// Loads the files that are not loaded yet. Returns the row counts of all files by dataset.
 async fn load(
     run: &RunId,
     staged: &ledger::Staged,
@@ -75,31 +77,31 @@ async fn load(
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, RowCounts>> {
     warehouse.begin_step(run, FUNCTION, "ledger");
-    let mut turn = WriteFence::read(FUNCTION, warehouse).await?;
-    let noted = noted(run, warehouse).await?;
+    let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
+    let loaded = loaded_files(run, warehouse).await?;
     let today = nyse_calendar::new_york_date(clock.now());
     let mut withdrawn = BTreeMap::new();
     for dataset in catalog::CATALOG {
-        let open = |f: &&StagedFile| f.dataset == dataset.name && !noted.contains_key(&f.key);
-        let files: Vec<StagedFile> = staged.files.iter().filter(open).cloned().collect();
+        let is_pending = |f: &&StagedFile| f.dataset == dataset.name && !loaded.contains_key(&f.key);
+        let files: Vec<StagedFile> = staged.files.iter().filter(is_pending).cloned().collect();
         if !files.is_empty() {
             warehouse.begin_step(run, FUNCTION, dataset.name);
-            withdrawn.extend(load_dataset(run, dataset, &files, &mut turn, warehouse, clock).await?);
+            withdrawn.extend(load_dataset(run, dataset, &files, &mut fence, warehouse, clock).await?);
         }
     }
     warehouse.begin_step(run, FUNCTION, "ledger");
-    // What is not staged is not loaded, so it must not count as fresh.
+    // A batch that is not staged is not loaded, so its tasks must not count as fresh.
     let mut entries = ledger::entries(stage, run).await?;
     entries.retain(|entry| staged.batches.contains(&entry.batch));
-    note_tasks(run, &entries, &mut turn, warehouse).await?;
+    note_tasks(run, &entries, &mut fence, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
     freshness::advance(stage, &records).await?;
-    if records.iter().any(|record| price_refetch::concerns(record.task.dataset)) {
-        price_refetch::note(&withdrawn, today, stage, warehouse).await?;
+    if records.iter().any(|record| price_refetch::is_affected_by(record.task.dataset)) {
+        price_refetch::schedule(&withdrawn, today, stage, warehouse).await?;
     }
 
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
-    for (dataset, counts) in self::noted(run, warehouse).await?.into_values() {
+    for (dataset, counts) in loaded_files(run, warehouse).await?.into_values() {
         let sum = rows.entry(dataset).or_default();
         sum.staged += counts.staged;
         sum.loaded += counts.loaded;
@@ -109,35 +111,35 @@ async fn load(
     Ok(rows)
 }
 
-/// Loads one dataset's files; says which symbols lost an event with them, and of which day.
+/// Loads one dataset's files. Returns the symbols that lost an event by it, with the event's day.
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,
     files: &[StagedFile],
-    turn: &mut WriteFence,
+    fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, NaiveDate>> {
     warehouse.copy_in(dataset, files).await?;
-    compare(files, &warehouse.query(sql::COUNTS).await?)?;
-    let steps = [Some(sql::fresh(dataset)), sql::departed(dataset), restatements::against_older(dataset)];
-    for statement in steps.into_iter().flatten() {
+    compare_counts(files, &warehouse.query(sql::COUNTS).await?)?;
+    let statements = [Some(sql::new_rows(dataset)), sql::withdrawn_rows(dataset), restatements::restated_rows(dataset)];
+    for statement in statements.into_iter().flatten() {
         warehouse.execute(&statement).await?;
     }
-    turn.write(warehouse, &sql::publish(dataset, run, files, clock.now())).await?;
-    let withdrawn = price_refetch::withdrawn(dataset, warehouse).await?;
-    warehouse.release(&["incoming", "fresh"]).await?;
-    if sql::departed(dataset).is_some() {
-        warehouse.release(&["departed"]).await?;
+    fence.write(warehouse, &sql::transaction(dataset, run, files, clock.now())).await?;
+    let withdrawn = price_refetch::withdrawn_events(dataset, warehouse).await?;
+    warehouse.release(&["incoming", "new_rows"]).await?;
+    if sql::withdrawn_rows(dataset).is_some() {
+        warehouse.release(&["withdrawn_rows"]).await?;
     }
-    if restatements::against_older(dataset).is_some() {
-        warehouse.release(&["restated"]).await?;
+    if restatements::restated_rows(dataset).is_some() {
+        warehouse.release(&["restated_rows"]).await?;
     }
     Ok(withdrawn)
 }
 
-/// Compares every file's rows with the ledger.
-fn compare(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Result<()> {
+/// Compares every file's row counts with the ledger.
+fn compare_counts(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Result<()> {
     let number = |cell: &Option<String>| cell.as_deref().and_then(|n| n.parse::<u64>().ok());
     let found: HashMap<&str, (Option<u64>, Option<u64>)> = counts
         .iter()
@@ -147,13 +149,14 @@ fn compare(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Result<()> {
         })
         .collect();
     for file in files.iter().filter(|f| f.rows > 0) {
-        let got = found.get(file.key.as_str()).copied().unwrap_or_default();
-        if got != (Some(file.rows), Some(file.quarantined)) {
+        let counted = found.get(file.key.as_str()).copied().unwrap_or_default();
+        if counted != (Some(file.rows), Some(file.quarantined)) {
             return Err(Error::Stop(format!(
-                "{} holds {} rows, {} of them quarantined; its ledger says {} and {}: the file is damaged, fetch again with --full",
+                "{} has {} rows, {} of them quarantined, but the ledger has {} and {}: the file is damaged, fetch again with \
+                 --full",
                 file.key,
-                got.0.unwrap_or_default(),
-                got.1.unwrap_or_default(),
+                counted.0.unwrap_or_default(),
+                counted.1.unwrap_or_default(),
                 file.rows,
                 file.quarantined
             )));
@@ -162,9 +165,9 @@ fn compare(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Result<()> {
     Ok(())
 }
 
-/// Files of the run that are loaded, by key.
-async fn noted(run: &RunId, warehouse: &mut impl Warehouse) -> Result<HashMap<String, (String, RowCounts)>> {
-    let rows = warehouse.query(&sql::noted(run)).await?;
+/// The loaded files of a run by key, with dataset and row counts.
+async fn loaded_files(run: &RunId, warehouse: &mut impl Warehouse) -> Result<HashMap<String, (String, RowCounts)>> {
+    let rows = warehouse.query(&sql::loaded_files(run)).await?;
     let number = |cell: &Option<String>| cell.as_deref().and_then(|n| n.parse().ok()).unwrap_or_default();
     let read = |row: Vec<Option<String>>| match row.as_slice() {
         [Some(file), Some(dataset), staged, loaded, unchanged, quarantined] => Some((
@@ -184,21 +187,21 @@ async fn noted(run: &RunId, warehouse: &mut impl Warehouse) -> Result<HashMap<St
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
-/// Notes the run's tasks, replacing those of an earlier try.
+/// Writes the run's tasks to `ops.tasks`, replacing those of an earlier attempt.
 async fn note_tasks(
     run: &RunId,
     entries: &[BatchEntry],
-    turn: &mut WriteFence,
+    fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
-    turn.begin(warehouse).await?;
-    let noted = async {
+    fence.begin(warehouse).await?;
+    let written = async {
         warehouse.execute(&format!("delete from ops.tasks where run_id = {}", literal(run.as_str()))).await?;
         warehouse.append("ops.tasks", sql::tasks(run, entries)).await?;
         warehouse.execute("commit").await
     };
-    let noted = noted.await;
-    roll_back_on_error(warehouse, noted).await.map(|_| ())
+    let written = written.await;
+    roll_back_on_error(warehouse, written).await.map(|_| ())
 }
 
 #[cfg(test)]
@@ -206,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_lost_rows_fails_the_load() {
+    fn a_file_with_missing_rows_fails_the_load() {
         let file = StagedFile {
             dataset: "prices".into(),
             key: "landing/prices/r/b.ndjson.gz".into(),
@@ -216,8 +219,8 @@ mod tests {
             sha256: String::new(),
         };
         let count = |rows: &str| vec![vec![Some(file.key.clone()), Some(rows.into()), Some("1".into())]];
-        assert!(compare(std::slice::from_ref(&file), &count("3")).is_ok());
-        assert!(compare(std::slice::from_ref(&file), &count("2")).is_err());
-        assert!(compare(std::slice::from_ref(&file), &[]).is_err());
+        assert!(compare_counts(std::slice::from_ref(&file), &count("3")).is_ok());
+        assert!(compare_counts(std::slice::from_ref(&file), &count("2")).is_err());
+        assert!(compare_counts(std::slice::from_ref(&file), &[]).is_err());
     }
 }

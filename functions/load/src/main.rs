@@ -1,4 +1,4 @@
-//! load on AWS Lambda.
+//! Runs load on AWS Lambda.
 
 use findata_aws::lambda::{Function, Invocation, RuntimeError, serve, step::StepFunction};
 use findata_domain::Result;

@@ -1,8 +1,9 @@
-//! Splits and dividends make a price history another: FMP's series is on the basis of the day of the call.
+//! Schedules price histories to be fetched again after splits and dividends, since FMP adjusts a
+//! series to the split basis of the day of the call.
 //!
-//! Until it is fetched again the figures hold all the same, since every bar is brought to the newest basis by its day of
-//! receipt. So it is fetched with the next session's bars, in the call that the symbol takes anyway, and a run right after
-//! another has nothing to fetch.
+//! The figures stay correct until then, since every bar is adjusted to the newest basis from the
+//! day on which it was received. So the history is fetched with the next session's bars, in a call
+//! that the symbol needs anyway, and a run right after another has nothing to fetch.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +22,9 @@ use findata_pipeline::{
 /// Rows of one INSERT.
 const CHUNK: usize = 1_000;
 
-/// Whether its rows may make a price history another, or are one.
-pub(crate) fn concerns(dataset: &Dataset) -> bool {
+/// Whether rows of a dataset may require a price history to be fetched again, or are price
+/// histories themselves.
+pub(crate) fn is_affected_by(dataset: &Dataset) -> bool {
     dataset == catalog::PRICES || day_column(dataset).is_some()
 }
 
@@ -30,18 +32,18 @@ fn day_column(dataset: &Dataset) -> Option<&'static str> {
     dataset.date_column.filter(|_| dataset.adjusts_prices)
 }
 
-/// The newest event that each symbol lost with the rows in `departed`.
-pub(crate) async fn withdrawn(
+/// The day of the newest event in `withdrawn_rows`, by symbol.
+pub(crate) async fn withdrawn_events(
     dataset: &Dataset,
     warehouse: &mut impl Warehouse,
 ) -> Result<BTreeMap<String, NaiveDate>> {
     let Some(day) = day_column(dataset) else { return Ok(BTreeMap::new()) };
-    days(&format!("select symbol, max({day})::varchar from departed group by symbol"), warehouse).await
+    days(&format!("select symbol, max({day})::varchar from withdrawn_rows group by symbol"), warehouse).await
 }
 
-/// Notes which price histories are to be fetched again, and from when on: those that came before an event took effect or
-/// was known, and those of which an event was withdrawn.
-pub(crate) async fn note(
+/// Schedules the price histories that were received before an event took effect or was known, and
+/// those that lost an event, to be fetched again from a day on.
+pub(crate) async fn schedule(
     withdrawn: &BTreeMap<String, NaiveDate>,
     today: NaiveDate,
     stage: &impl Stage,
@@ -52,11 +54,14 @@ pub(crate) async fn note(
     let next_day = today + Days::new(1);
     let histories: Vec<_> = known.iter().filter_map(|(symbol, entry)| history(symbol, entry)).collect();
     warehouse
-        .execute("create or replace temporary table histories (symbol varchar, first_day date, received_on date, received_at timestamp)")
+        .execute(
+            "create or replace temporary table price_histories \
+             (symbol varchar, first_day date, received_on date, received_at timestamp)",
+        )
         .await?;
     for rows in histories.chunks(CHUNK) {
         let values: Vec<String> = rows.iter().map(values).collect();
-        warehouse.execute(&format!("insert into histories values {}", values.join(", "))).await?;
+        warehouse.execute(&format!("insert into price_histories values {}", values.join(", "))).await?;
     }
     let events: Vec<String> = CATALOG
         .iter()
@@ -67,23 +72,23 @@ pub(crate) async fn note(
         .collect();
     let query = format!(
         "select h.symbol, min(case when e.day > date '{today}' then e.day else date '{next_day}' end)::varchar \
-         from histories h join ({}) e on e.symbol = h.symbol and e.day > h.first_day \
+         from price_histories h join ({}) e on e.symbol = h.symbol and e.day > h.first_day \
          where e.day > h.received_on or e.observed_at > h.received_at group by h.symbol",
         events.join(" union all ")
     );
     let mut due = days(&query, warehouse).await?;
-    warehouse.release(&["histories"]).await?;
+    warehouse.release(&["price_histories"]).await?;
     for (symbol, first, _) in &histories {
         if withdrawn.get(*symbol).is_some_and(|day| *day <= today && day > first) {
             let on = due.entry((*symbol).to_owned()).or_insert(next_day);
             *on = next_day.min(*on);
         }
     }
-    due.retain(|symbol, on| known.get(symbol).and_then(|e| e.refetch).is_none_or(|again| again.on > *on));
+    due.retain(|symbol, on| known.get(symbol).and_then(|e| e.refetch).is_none_or(|refetch| refetch.on > *on));
     if due.is_empty() { Ok(()) } else { freshness::refetch(stage, prices, &due).await }
 }
 
-/// A symbol, the first day of its prices, and when they came.
+/// A symbol, the first day of its prices, and when the oldest part of them was received.
 type History<'a> = (&'a str, NaiveDate, DateTime<Utc>);
 
 fn history<'a>(symbol: &'a str, entry: &Entry) -> Option<History<'a>> {
@@ -96,7 +101,7 @@ fn values((symbol, first, at): &History<'_>) -> String {
     format!("({}, date '{first}', date '{day}', timestamp '{at}')", literal(symbol))
 }
 
-/// Rows of a symbol and a day.
+/// Runs a query that returns a symbol and a day per row.
 async fn days(query: &str, warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, NaiveDate>> {
     let read = |row: Vec<Option<String>>| match row.as_slice() {
         [Some(symbol), Some(day)] => Some((symbol.clone(), day.parse().ok()?)),

@@ -1,17 +1,20 @@
-//! What a new version of a statement says otherwise than the one before: `ops.restatements`, one row an item.
+//! Restatements: the items in which a new version of a statement differs from the one before, as
+//! rows of `ops.restatements`.
 
 use findata_domain::catalog::{Column, Dataset, History};
 
-/// Days by which FMP may correct a period's end and still mean the same period (as in `staging.statement_versions`).
+/// Days by which FMP may correct the end of a period that remains the same period (as in
+/// `staging.statement_versions`).
 const SAME_PERIOD_DAYS: u32 = 14;
 
-/// Items of a statement that can be restated: not what names it, nor what extract derives for the models alone.
+/// Items of a statement that can be restated: not its key, nor columns that extract derives for the
+/// models only.
 fn items(dataset: &Dataset) -> impl Iterator<Item = &Column> {
-    let named = ["symbol", "period_type", "accepted_at_source", "known_on"];
-    dataset.columns.iter().filter(move |c| !named.contains(&c.name))
+    let excluded = ["symbol", "period_type", "accepted_at_source", "known_on"];
+    dataset.columns.iter().filter(move |c| !excluded.contains(&c.name))
 }
 
-/// Two rows of one period, whichever end it was given.
+/// SQL condition: two rows belong to the same period, even if its end was corrected.
 pub(crate) fn same_period(left: &str, right: &str) -> String {
     format!(
         "{left}.symbol = {right}.symbol and {left}.period_type = {right}.period_type and {left}.fiscal_date \
@@ -19,27 +22,27 @@ pub(crate) fn same_period(left: &str, right: &str) -> String {
     )
 }
 
-/// Builds `restated`: each row of `fresh` that an older version stands before, beside that version's items. None for a
-/// dataset that keeps no versions.
-pub(crate) fn against_older(dataset: &Dataset) -> Option<String> {
+/// Builds `restated_rows`: each row of `new_rows` that has an older version, with the older
+/// version's items beside it. `None` for a dataset without versions.
+pub(crate) fn restated_rows(dataset: &Dataset) -> Option<String> {
     let table = dataset.name;
     if dataset.history != History::Versions {
         return None;
     }
     let older: Vec<String> = items(dataset).map(|c| format!("s.{0} as older_{0}", c.name)).collect();
     Some(format!(
-        "create or replace temporary table restated as \
-         select f.*, {older}, s.source_file as older_source_file, s.source_row as older_source_row \
-         from fresh f join staging.{table} s on {same} \
-         qualify row_number() over (partition by f.source_file, f.source_row order by s.observed_at desc nulls last, \
+        "create or replace temporary table restated_rows as \
+         select n.*, {older}, s.source_file as older_source_file, s.source_row as older_source_row \
+         from new_rows n join staging.{table} s on {same} \
+         qualify row_number() over (partition by n.source_file, n.source_row order by s.observed_at desc nulls last, \
              s.source_file desc nulls last, s.source_row desc nulls last) = 1",
         older = older.join(", "),
-        same = same_period("s", "f"),
+        same = same_period("s", "n"),
     ))
 }
 
-/// Notes every item that changed, from what to what. `run` is a literal.
-pub(crate) fn note(dataset: &Dataset, run: &str) -> Option<String> {
+/// Inserts every changed item with its old and new value. `run` is a SQL literal.
+pub(crate) fn insert(dataset: &Dataset, run: &str) -> Option<String> {
     if dataset.history != History::Versions {
         return None;
     }
@@ -47,7 +50,7 @@ pub(crate) fn note(dataset: &Dataset, run: &str) -> Option<String> {
         format!(
             "select {run} as run_id, '{table}' as dataset, symbol, period_type, fiscal_date, '{name}' as item, \
              older_{name}::varchar as old_value, {name}::varchar as new_value, accepted_at, observed_at, source_file, source_row, \
-             older_source_file, older_source_row from restated where older_{name} is distinct from {name}",
+             older_source_file, older_source_row from restated_rows where older_{name} is distinct from {name}",
             table = dataset.name,
             name = c.name,
         )

@@ -1,4 +1,4 @@
-//! The load's SQL, rendered from the catalog: one text for every warehouse.
+//! SQL of the load, rendered from the catalog; the same text for every warehouse.
 
 use chrono::{DateTime, Utc};
 use findata_domain::catalog::{Dataset, History, LINEAGE, Requests};
@@ -11,12 +11,12 @@ use findata_pipeline::{
 
 use crate::restatements;
 
-/// Rows by file in `incoming`.
+/// Row counts by file in `incoming`.
 pub(crate) const COUNTS: &str =
     "select source_file, count(*)::varchar, count(reject)::varchar from incoming group by source_file";
 
-/// Files of the run that are loaded, with their counts.
-pub(crate) fn noted(run: &RunId) -> String {
+/// The loaded files of a run, with their counts.
+pub(crate) fn loaded_files(run: &RunId) -> String {
     let run = literal(run.as_str());
     format!(
         "select source_file, dataset, staged::varchar, loaded::varchar, unchanged::varchar, quarantined::varchar \
@@ -24,8 +24,9 @@ pub(crate) fn noted(run: &RunId) -> String {
     )
 }
 
-/// The rows of `incoming` that say something new: good, and other than the newest known version of their key.
-pub(crate) fn fresh(dataset: &Dataset) -> String {
+/// Builds `new_rows`: the accepted rows of `incoming` that differ from the newest known version of
+/// their key.
+pub(crate) fn new_rows(dataset: &Dataset) -> String {
     let table = dataset.name;
     let key = dataset.key.join(", ");
     let same_key = join_on(dataset, "i", "s");
@@ -40,16 +41,17 @@ pub(crate) fn fresh(dataset: &Dataset) -> String {
     let source = "i.observed_at desc nulls last, i.source_file desc nulls last, i.source_row desc nulls last";
     let partition = dataset.key.iter().map(|k| format!("i.{k}")).collect::<Vec<_>>().join(", ");
     format!(
-        "create or replace temporary table fresh as \
+        "create or replace temporary table new_rows as \
          select i.* from incoming i left join ({known}) s on {same_key} \
          where i.reject is null and (s.row_hash is null or s.row_hash <> i.row_hash) \
          qualify row_number() over (partition by {partition} order by {source}) = 1"
     )
 }
 
-/// The rows of `staging` that the answers in `incoming` no longer have: events that were moved or cancelled, members
-/// that left. An empty answer is in no file, so it takes nothing away. None for a dataset whose answers are parts.
-pub(crate) fn departed(dataset: &Dataset) -> Option<String> {
+/// Builds `withdrawn_rows`: the rows of `staging` that the answers in `incoming` no longer have,
+/// such as events that were moved or cancelled, or members that left an index. An empty answer
+/// produces no file, so it withdraws nothing. `None` for a dataset whose answers are partial.
+pub(crate) fn withdrawn_rows(dataset: &Dataset) -> Option<String> {
     let table = dataset.name;
     let key = dataset.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
     if !dataset.complete_answer {
@@ -61,70 +63,71 @@ pub(crate) fn departed(dataset: &Dataset) -> Option<String> {
     };
     let same_key = join_on(dataset, "t", "i");
     Some(format!(
-        "create or replace temporary table departed as select {key} from staging.{table} t {answered} \
+        "create or replace temporary table withdrawn_rows as select {key} from staging.{table} t {answered} \
          and not exists (select 1 from incoming i where {same_key})"
     ))
 }
 
 /// The statements of one dataset's transaction, in order.
-pub(crate) fn publish(dataset: &Dataset, run: &RunId, files: &[StagedFile], now: DateTime<Utc>) -> Vec<String> {
+pub(crate) fn transaction(dataset: &Dataset, run: &RunId, files: &[StagedFile], now: DateTime<Utc>) -> Vec<String> {
     let table = dataset.name;
     let run = literal(run.as_str());
-    let own: Vec<&str> = dataset.columns.iter().map(|c| c.name).collect();
-    let own = own.join(", ");
+    let columns: Vec<&str> = dataset.columns.iter().map(|c| c.name).collect();
+    let columns = columns.join(", ");
     let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
     let lineage = lineage.join(", ");
     let mut statements = Vec::new();
-    let same_key = join_on(dataset, "t", "d");
+    let same_key = join_on(dataset, "t", "w");
     if dataset.complete_answer {
-        statements.push(format!("delete from staging.{table} t using departed d where {same_key}"));
+        statements.push(format!("delete from staging.{table} t using withdrawn_rows w where {same_key}"));
     }
     if dataset.history == History::Current {
-        let same_key = join_on(dataset, "t", "f");
-        statements.push(format!("delete from staging.{table} t using fresh f where {same_key}"));
+        let same_key = join_on(dataset, "t", "n");
+        statements.push(format!("delete from staging.{table} t using new_rows n where {same_key}"));
     }
     statements.push(format!(
-        "insert into staging.{table} ({own}, {lineage}) \
-         select {own}, row_hash, observed_at, {run}, source_file, source_row from fresh"
+        "insert into staging.{table} ({columns}, {lineage}) \
+         select {columns}, row_hash, observed_at, {run}, source_file, source_row from new_rows"
     ));
     statements.push(format!(
         "insert into raw.{table} (symbol, payload, row_hash, observed_at, run_id, source_file, source_row) \
-         select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from fresh"
+         select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from new_rows"
     ));
-    statements.extend(restatements::note(dataset, &run));
+    statements.extend(restatements::insert(dataset, &run));
     let quarantined = format!(
         "insert into ops.quarantine (run_id, dataset, symbol, reason, payload, source_file, source_row, observed_at) \
          select {run}, '{table}', subject, reject, payload, source_file, source_row, observed_at \
          from incoming where reject is not null"
     );
     statements.extend((files.iter().any(|f| f.quarantined > 0)).then_some(quarantined));
-    // From which day on daily figures may differ; none where every day may. A restatement counts from the day on which
-    // its period was first known.
+    // The first day whose daily figures may change; NULL if any may. A restatement counts from the
+    // day on which its period was first known.
     let first_date = match (dataset.requests, dataset.date_column) {
-        (Requests::Days, Some(day)) => format!("min(f.{day})"),
+        (Requests::Days, Some(day)) => format!("min(n.{day})"),
         _ if dataset.columns.iter().any(|c| c.name == "known_on") => "min(t.known_on)".to_owned(),
         _ => "min(null::date)".to_owned(),
     };
-    // A period whose end was corrected is the same period.
+    // A period with a corrected end remains the same period.
     let same_key = match dataset.history {
-        History::Versions => restatements::same_period("t", "f"),
-        History::Current => join_on(dataset, "t", "f"),
+        History::Versions => restatements::same_period("t", "n"),
+        History::Current => join_on(dataset, "t", "n"),
     };
     statements.push(format!(
         "insert into ops.changes (run_id, dataset, symbol, first_date) \
-         select {run}, '{table}', f.symbol, {first_date} from fresh f join staging.{table} t on {same_key} group by f.symbol"
+         select {run}, '{table}', n.symbol, {first_date} from new_rows n join staging.{table} t on {same_key} group by n.symbol"
     ));
     if dataset.complete_answer {
         statements.push(format!(
             "insert into ops.changes (run_id, dataset, symbol, first_date) \
-             select distinct {run}, '{table}', d.symbol, null::date from departed d"
+             select distinct {run}, '{table}', w.symbol, null::date from withdrawn_rows w"
         ));
     }
-    statements.push(note_files(dataset, &run, files, now));
+    statements.push(insert_files(dataset, &run, files, now));
     statements
 }
 
-fn note_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTime<Utc>) -> String {
+/// Lists the files in `ops.files`, with their row counts.
+fn insert_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTime<Utc>) -> String {
     let now = now.format("%Y-%m-%d %H:%M:%S%.3f");
     let values: Vec<String> = files
         .iter()
@@ -135,7 +138,7 @@ fn note_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTime<
          select {run}, '{}', v.source_file, v.sha256, v.bytes, v.staged, coalesce(f.loaded, 0), \
          v.staged - v.quarantined - coalesce(f.loaded, 0), v.quarantined, '{now}'::timestamp \
          from (values {}) v(source_file, sha256, bytes, staged, quarantined) \
-         left join (select source_file, count(*) as loaded from fresh group by source_file) f on f.source_file = v.source_file",
+         left join (select source_file, count(*) as loaded from new_rows group by source_file) f on f.source_file = v.source_file",
         dataset.name,
         values.join(", ")
     )

@@ -8,7 +8,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use findata_analytics::Measured;
+use findata_analytics::HostMetrics;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
 use findata_extract::BatchResult;
 use findata_fmp::{CallContext, Fmp};
@@ -162,14 +162,14 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         ledger::close_fetching(&self.stage, run).await?;
         findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
         self.warehouse.prepare_to_compute().await?;
-        let measured = Measured { started_at: self.started_at, ..Measured::default() };
+        let measured = HostMetrics { started_at: self.started_at, ..HostMetrics::default() };
         findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &measured).await?;
         Ok(())
     }
 
-    fn measured(&self, stopwatch: Stopwatch) -> Measured {
+    fn measured(&self, stopwatch: Stopwatch) -> HostMetrics {
         let stats = self.fmp.stats();
-        Measured {
+        HostMetrics {
             started_at: self.started_at,
             seconds: stopwatch.started.elapsed().as_secs_f64(),
             stages: stopwatch.stages,

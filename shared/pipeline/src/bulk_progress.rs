@@ -1,4 +1,4 @@
-//! What bulk files have told of a batch's tasks, between one delivery and the next.
+//! How far a batch of bulk files has come, kept in its checkpoints from one invocation to the next.
 
 use std::collections::BTreeSet;
 
@@ -10,79 +10,92 @@ use crate::{
     plan::{FetchMode, Task},
 };
 
-/// How far a batch is that comes by bulk files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BulkProgress {
-    /// When its first file was asked for.
-    pub begun: DateTime<Utc>,
-    /// Files that are done, by name.
-    pub done: BTreeSet<String>,
-    /// The last of the parts is done, of a file in parts.
-    #[serde(default)]
-    pub last: bool,
-    /// The files are not to be had with this key: its tasks are done each by a call.
-    #[serde(default)]
-    pub refused: bool,
-    /// By task, in the batch's order.
-    pub tasks: Vec<TaskProgress>,
-    /// Tasks that follow from what the files told, done each by a call once no file is left.
-    #[serde(default)]
-    pub following: Vec<Task>,
+/// What a batch of bulk files does next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BulkPhase {
+    /// Reads the next file.
+    #[default]
+    Fetching,
+    /// No file is left. Tasks that the files cannot answer, and follow-up tasks, get one call each.
+    FilesRead,
+    /// FMP refuses the files, or they take longer than an invocation lasts: every task gets one
+    /// call.
+    FallingBack,
 }
 
-/// What is known of one task.
+/// How far a batch of bulk files has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BulkProgress {
+    /// When the batch requested its first file.
+    #[serde(alias = "begun")]
+    pub started_at: DateTime<Utc>,
+    /// What comes next.
+    #[serde(default)]
+    pub phase: BulkPhase,
+    /// Names of the files that need not be requested again.
+    #[serde(alias = "done")]
+    pub files_done: BTreeSet<String>,
+    /// One element per task, in the batch's order.
+    pub tasks: Vec<TaskProgress>,
+    /// Tasks that follow from rows of the files; each gets one call once no file is left.
+    #[serde(default, alias = "following")]
+    pub follow_ups: Vec<Task>,
+}
+
+/// What the files have contained for one task so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskProgress {
-    /// Rows so far.
+    /// Rows, including rejected ones.
     pub rows: u64,
-    /// Those of them that are not set aside.
+    /// Rows that passed every check.
     pub good: u64,
-    /// Newest day among the good ones, of a dataset by day.
+    /// Newest day among the good rows, for statements and datasets by day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<NaiveDate>,
-    /// Why the first of those set aside is.
+    /// Why the first rejected row was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected: Option<String>,
-    /// How it ended, where one of its files failed.
+    /// The task's outcome if one of its files failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<Outcome>,
-    /// Calls that count as this task's: those of a file are the first task's that it serves.
+    /// Calls counted for this task: those of a file count for the first task that it serves.
     pub calls: u32,
-    /// Bytes likewise.
+    /// Bytes, counted like calls.
     pub bytes: u64,
 }
 
 impl BulkProgress {
-    /// That of a batch of so many tasks whose first file is about to be asked for.
-    pub fn new(tasks: usize, begun: DateTime<Utc>) -> Self {
+    /// The progress of a batch of `tasks` tasks before its first file is requested.
+    pub fn new(tasks: usize, started_at: DateTime<Utc>) -> Self {
         BulkProgress {
-            begun,
-            done: BTreeSet::new(),
-            last: false,
-            refused: false,
+            started_at,
+            phase: BulkPhase::Fetching,
+            files_done: BTreeSet::new(),
             tasks: vec![TaskProgress::default(); tasks],
-            following: Vec::new(),
+            follow_ups: Vec::new(),
         }
     }
 
-    /// Ends those of these tasks that have not ended yet.
+    /// Sets the outcome of those of these tasks that have none yet.
     pub fn end(&mut self, tasks: &[usize], outcome: &Outcome) {
         for task in tasks {
-            if let Some(told) = self.tasks.get_mut(*task) {
-                told.ended.get_or_insert_with(|| outcome.clone());
+            if let Some(progress) = self.tasks.get_mut(*task) {
+                progress.ended.get_or_insert_with(|| outcome.clone());
             }
         }
     }
 
-    /// The records of the tasks once no file is left; or, for those that have not ended, once they are given up.
+    /// The task records. A task without an outcome gets `given_up`, or without that, the outcome of
+    /// the rows read.
     pub fn records(&self, tasks: &[Task], given_up: Option<&Outcome>) -> Vec<TaskRecord> {
-        let record = |(task, told): (&Task, &TaskProgress)| TaskRecord {
+        let record = |(task, progress): (&Task, &TaskProgress)| TaskRecord {
             task: task.clone(),
-            outcome: told.ended.clone().or(given_up.cloned()).unwrap_or_else(|| told.outcome(task)),
-            calls: told.calls,
-            bytes: told.bytes,
-            fetched_at: self.begun,
+            outcome: progress.ended.clone().or(given_up.cloned()).unwrap_or_else(|| progress.outcome(task)),
+            calls: progress.calls,
+            bytes: progress.bytes,
+            fetched_at: self.started_at,
             fetch_mode: FetchMode::BulkFile,
         };
         tasks.iter().zip(&self.tasks).map(record).collect()
@@ -90,7 +103,7 @@ impl BulkProgress {
 }
 
 impl TaskProgress {
-    /// Adds what another file told.
+    /// Adds what another file contained for the task.
     pub fn add(&mut self, file: TaskProgress) {
         self.rows += file.rows;
         self.good += file.good;

@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    bulk_progress::BulkProgress,
+    bulk_progress::{BulkPhase, BulkProgress},
     landing::StagedFile,
     plan::{BatchMessage, FetchMode, Plan, Task, Window},
     ports::{
@@ -170,7 +170,7 @@ pub async fn record_as_failed(
     let (run, batch) = (&message.run_id, &message.batch);
     let mut entry = checkpoints(message, stage).await?;
     let tasks = tasks(message, stage).await?;
-    if let Some(bulk) = entry.bulk.take().filter(|bulk| !bulk.refused) {
+    if let Some(bulk) = entry.bulk.take().filter(|bulk| bulk.phase != BulkPhase::FallingBack) {
         let pending = pending(&tasks, &entry);
         let records = bulk.records(&tasks, Some(&Outcome::failed(reason)));
         entry.tasks.extend(records.into_iter().filter(|record| pending.contains(&record.task)));

@@ -1,4 +1,5 @@
-//! One bulk file for the tasks that it serves: their rows are typed and compressed while the file is read.
+//! Reads one bulk file for the tasks it serves: their rows are typed and compressed while the file
+//! arrives.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,41 +18,41 @@ use findata_pipeline::{
 
 use crate::batch_writer::{needs_share_count, newest};
 
-/// Takes a file's records in. What one try told is forgotten when the next begins.
+/// Receives a file's records. Each retry starts from nothing.
 pub(super) struct Reader<'a> {
     dataset: &'static Dataset,
     observed_at: DateTime<Utc>,
     tasks: &'a [Task],
-    /// The served tasks of a symbol.
-    wanted: HashMap<&'a str, Vec<usize>>,
-    /// What the files before told.
+    /// The served tasks by symbol.
+    by_symbol: HashMap<&'a str, Vec<usize>>,
+    /// What earlier files contained.
     before: &'a [TaskProgress],
     json: String,
-    read: Read,
+    contents: Contents,
 }
 
-/// What a file told.
-pub(super) struct Read {
+/// What a file contained.
+pub(super) struct Contents {
     /// By task.
-    pub told: BTreeMap<usize, TaskProgress>,
-    /// Its rows.
+    pub tasks: BTreeMap<usize, TaskProgress>,
+    /// The rows.
     pub landing: Landing,
-    /// Tasks that follow from its rows.
-    pub following: Vec<Task>,
+    /// Tasks that follow from the rows.
+    pub follow_ups: Vec<Task>,
     rows: OneByOne,
 }
 
-impl Read {
+impl Contents {
     fn new(dataset: &'static Dataset, observed_at: DateTime<Utc>) -> Self {
-        Read {
-            told: BTreeMap::new(),
+        Contents {
+            tasks: BTreeMap::new(),
             landing: Landing::new(dataset, observed_at),
-            following: Vec::new(),
+            follow_ups: Vec::new(),
             rows: OneByOne::new(dataset),
         }
     }
 
-    /// Fields that no row had and that such a file should have.
+    /// Fields that no row had although bulk files of this dataset should have them.
     pub fn drift(&self, dataset: &Dataset) -> rows::Drift {
         let absent = dataset.bulk.map_or(&[][..], |bulk| bulk.absent);
         self.rows.drift().into_iter().filter(|field| !absent.contains(field)).collect()
@@ -66,54 +67,50 @@ impl<'a> Reader<'a> {
         before: &'a [TaskProgress],
         observed_at: DateTime<Utc>,
     ) -> Self {
-        let mut wanted: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut by_symbol: HashMap<&str, Vec<usize>> = HashMap::new();
         for i in served {
             if let Some(symbol) = &tasks[*i].symbol {
-                wanted.entry(symbol.as_str()).or_default().push(*i);
+                by_symbol.entry(symbol.as_str()).or_default().push(*i);
             }
         }
-        let read = Read::new(dataset, observed_at);
-        Reader { dataset, observed_at, tasks, wanted, before, json: String::new(), read }
+        let contents = Contents::new(dataset, observed_at);
+        Reader { dataset, observed_at, tasks, by_symbol, before, json: String::new(), contents }
     }
 
-    /// What the file told, once it is whole.
-    pub(super) fn finish(self) -> Read {
-        self.read
+    /// What the file contained. Valid only if the file is complete.
+    pub(super) fn finish(self) -> Contents {
+        self.contents
     }
 
-    /// Whether a task wants a further row: of statements as many as it asks for, and the newest files come first.
-    fn wants(&self, task: usize) -> bool {
+    /// Whether a task needs another row. A task for statements stops at its limit, since the newest
+    /// files are read first.
+    fn needs_row(&self, task: usize) -> bool {
         let Window::Newest { limit, .. } = self.tasks[task].window else { return true };
-        let so_far = |told: Option<&TaskProgress>| told.map_or(0, |told| told.rows);
-        so_far(self.before.get(task)) + so_far(self.read.told.get(&task)) < u64::from(limit)
+        let rows = |progress: Option<&TaskProgress>| progress.map_or(0, |progress| progress.rows);
+        rows(self.before.get(task)) + rows(self.contents.tasks.get(&task)) < u64::from(limit)
     }
 }
 
 impl Records for Reader<'_> {
     fn begin(&mut self) {
-        self.read = Read::new(self.dataset, self.observed_at);
+        self.contents = Contents::new(self.dataset, self.observed_at);
     }
 
     fn record(&mut self, record: Record<'_>) -> Result<()> {
-        let Some(tasks) = record.get("symbol").and_then(|symbol| self.wanted.get(symbol)) else { return Ok(()) };
-        let tasks: Vec<usize> = tasks.iter().copied().filter(|task| self.wants(*task)).collect();
+        let Some(tasks) = record.get("symbol").and_then(|symbol| self.by_symbol.get(symbol)) else { return Ok(()) };
+        let tasks: Vec<usize> = tasks.iter().copied().filter(|task| self.needs_row(*task)).collect();
         let Some(task) = tasks.first().map(|first| &self.tasks[*first]) else { return Ok(()) };
         rows::record::json(self.dataset, record.cells(), &mut self.json);
-        let row = self.read.rows.row(task.symbol.as_ref(), &self.json)?;
+        let row = self.contents.rows.row(task.symbol.as_ref(), &self.json)?;
         let good = u64::from(row.reject.is_none());
         let row = std::slice::from_ref(&row);
-        self.read.landing.add(row)?;
-        self.read.following.extend(needs_share_count(task, row));
+        self.contents.landing.add(row)?;
+        self.contents.follow_ups.extend(needs_share_count(task, row));
         for i in tasks {
             let rejected = row[0].reject.clone();
-            let one = TaskProgress {
-                rows: 1,
-                good,
-                newest: newest(&self.tasks[i], row),
-                rejected,
-                ..TaskProgress::default()
-            };
-            self.read.told.entry(i).or_default().add(one);
+            let newest = newest(&self.tasks[i], row);
+            let progress = TaskProgress { rows: 1, good, newest, rejected, ..TaskProgress::default() };
+            self.contents.tasks.entry(i).or_default().add(progress);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Dividends and splits as the market's calendars announce them.
+//! Dividends and splits from the market-wide calendars.
 
 use std::collections::BTreeMap;
 
@@ -8,33 +8,34 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Asking, News,
-    feed::{ChangeFeed, Item},
+    Feeds, MarketReader,
+    feed::{Change, ChangeFeed},
 };
 
-/// Announced events are looked at so far ahead.
+/// How far ahead announced events are read.
 const AHEAD: Days = Days::new(60);
-/// And so far back: a longer time without a reading is a gap.
+/// How far back; a longer time without a reading is a gap.
 const BACK: Days = Days::new(7);
-/// Rows at which FMP cuts an answer; it drops the earliest.
-const CUT: usize = 4_000;
-/// How long a reading counts.
-pub(crate) const FRESH: Duration = Duration::hours(20);
+/// Rows at which FMP truncates an answer, dropping the earliest.
+const TRUNCATED_AT: usize = 4_000;
+/// How long a reading counts as fresh.
+pub(crate) const TTL: Duration = Duration::hours(20);
 
 /// One of the calendars.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Calendar {
     endpoint: &'static str,
-    feed: fn(&mut News) -> &mut ChangeFeed,
+    feed: fn(&mut Feeds) -> &mut ChangeFeed,
 }
 
 /// The calendars, by the change source that they implement.
 pub(super) const ALL: [(ChangeSource, Calendar); 2] = [
-    (ChangeSource::DividendCalendar, Calendar { endpoint: "dividends-calendar", feed: |news| &mut news.dividends }),
-    (ChangeSource::SplitCalendar, Calendar { endpoint: "splits-calendar", feed: |news| &mut news.splits }),
+    (ChangeSource::DividendCalendar, Calendar { endpoint: "dividends-calendar", feed: |feeds| &mut feeds.dividends }),
+    (ChangeSource::SplitCalendar, Calendar { endpoint: "splits-calendar", feed: |feeds| &mut feeds.splits }),
 ];
 
-/// A row of a calendar, as far as it is the event itself: its yield moves with the price of every day.
+/// The fields of a calendar's row that identify the event. The yield is left out, since it moves
+/// with the price.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
@@ -54,73 +55,76 @@ struct Row {
 
 impl Row {
     fn hash(&self) -> u64 {
-        let said = [&self.record_date, &self.payment_date, &self.dividend, &self.numerator, &self.denominator];
-        hash::number(&said.map(ToString::to_string).join("|"))
+        let fields = [&self.record_date, &self.payment_date, &self.dividend, &self.numerator, &self.denominator];
+        hash::number(&fields.map(ToString::to_string).join("|"))
     }
 }
 
-/// Reads a calendar and compares it with the last reading: an event that came, went or changed is news of its symbol.
-pub(super) async fn follow(asking: &mut Asking<'_>, calendar: Calendar, symbols: &[Symbol]) -> Result<()> {
-    let (now, today) = (asking.now, nyse_calendar::new_york_date(asking.now));
-    let feed = (calendar.feed)(&mut asking.market.news);
-    if feed.is_fresh(FRESH, now) {
+/// Reads a calendar and compares it with the last reading: an event that was added, removed or
+/// edited is a change of its symbol.
+pub(super) async fn update(reader: &mut MarketReader<'_>, calendar: Calendar, symbols: &[Symbol]) -> Result<()> {
+    let (now, today) = (reader.now, nyse_calendar::new_york_date(reader.now));
+    let feed = (calendar.feed)(&mut reader.market.feeds);
+    if feed.is_fresh(TTL, now) {
         feed.follow(symbols, now);
         return Ok(());
     }
     let (from, to) = (today - BACK, today + AHEAD);
-    let Some(held) = window(asking, calendar.endpoint, from, to).await? else { return Ok(()) };
-    let feed = (calendar.feed)(&mut asking.market.news);
+    let Some(events) = events_between(reader, calendar.endpoint, from, to).await? else { return Ok(()) };
+    let feed = (calendar.feed)(&mut reader.market.feeds);
     match feed.read_at {
         Some(last) if nyse_calendar::new_york_date(last) >= from => {
-            // What has gone by is not compared: it leaves the calendar's sight.
-            let part = |events: Option<&BTreeMap<NaiveDate, u64>>| -> BTreeMap<NaiveDate, u64> {
+            // Past events are not compared, since they leave the calendar's range.
+            let in_range = |events: Option<&BTreeMap<NaiveDate, u64>>| -> BTreeMap<NaiveDate, u64> {
                 events.into_iter().flatten().filter(|(day, _)| **day >= from).map(|(day, hash)| (*day, *hash)).collect()
             };
-            let changed = |symbol: &&String| part(feed.seen.get(*symbol)) != part(held.get(*symbol));
-            let news: Vec<String> = feed.seen.keys().chain(held.keys()).filter(changed).cloned().collect();
-            for symbol in news {
-                feed.note(&symbol, Item { at: now, end: None });
+            let changed = |symbol: &&String| in_range(feed.events.get(*symbol)) != in_range(events.get(*symbol));
+            let changed: Vec<String> = feed.events.keys().chain(events.keys()).filter(changed).cloned().collect();
+            for symbol in changed {
+                feed.record(&symbol, Change { at: now, day: None });
             }
         }
-        Some(_) => feed.start_again(now),
+        Some(_) => feed.restart(now),
         None => {}
     }
     feed.follow(symbols, now);
     feed.read_at = Some(now);
-    feed.seen = held;
-    // Older news was heard, or its symbol is asked about again by its age.
-    feed.news.retain(|_, item| now - item.at < Duration::days(200));
+    feed.events = events;
+    // Symbols with older changes have been fetched since, or are due by age.
+    feed.changes.retain(|_, change| now - change.at < Duration::days(200));
     Ok(())
 }
 
-type Held = BTreeMap<String, BTreeMap<NaiveDate, u64>>;
+/// Hashes of events by symbol and day.
+type Events = BTreeMap<String, BTreeMap<NaiveDate, u64>>;
 
-/// All events of some days, in as many parts as it takes to stay below the cut.
-async fn window(
-    asking: &mut Asking<'_>,
+/// All events of a range of days, split until no answer is truncated. Returns `None` if a call
+/// failed.
+async fn events_between(
+    reader: &mut MarketReader<'_>,
     endpoint: &'static str,
     from: NaiveDate,
     to: NaiveDate,
-) -> Result<Option<Held>> {
-    let mut held = Held::new();
-    let mut parts = vec![(from, to)];
-    while let Some((from, to)) = parts.pop() {
+) -> Result<Option<Events>> {
+    let mut events = Events::new();
+    let mut ranges = vec![(from, to)];
+    while let Some((from, to)) = ranges.pop() {
         let parameters = [("from", from.to_string()), ("to", to.to_string())];
-        let Some(rows) = asking.rows::<Value>(endpoint, &parameters).await? else { return Ok(None) };
-        if rows.len() >= CUT && from < to {
+        let Some(rows) = reader.rows::<Value>(endpoint, &parameters).await? else { return Ok(None) };
+        if rows.len() >= TRUNCATED_AT && from < to {
             let middle = from + Duration::days((to - from).num_days() / 2);
-            parts.extend([(from, middle), (middle + Days::new(1), to)]);
+            ranges.extend([(from, middle), (middle + Days::new(1), to)]);
             continue;
         }
         for row in &rows {
-            // A row without symbol or day tells of nobody.
+            // Skip rows without symbol or day.
             if let Ok(event) = Row::deserialize(row) {
                 let hash = event.hash();
-                // Two of one day count both, in any order.
-                let day = held.entry(event.symbol).or_default().entry(event.date).or_insert(0);
+                // Summed, so that two events of one day count in any order.
+                let day = events.entry(event.symbol).or_default().entry(event.date).or_insert(0);
                 *day = day.wrapping_add(hash);
             }
         }
     }
-    Ok(Some(held))
+    Ok(Some(events))
 }

@@ -1,4 +1,4 @@
-//! What the key may use, as FMP answered when it was asked.
+//! Which endpoints the key may use, as FMP's answers have shown.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,20 @@ use findata_pipeline::ports::stage::{self, Stage};
 use serde::{Deserialize, Serialize};
 
 const KEY: &str = "state/market/offers.json";
-/// A plan is seldom made smaller, and then the per-symbol way is taken within the run.
-const OFFERED: Duration = Duration::days(30);
-/// A plan that was made larger is noticed after so long, at once by `plan --probe`.
-const REFUSED: Duration = Duration::days(7);
+/// How long a permission counts: keys are rarely downgraded, and then the run falls back to calls
+/// per symbol.
+const ALLOWED_TTL: Duration = Duration::days(30);
+/// How long a refusal counts; `plan --probe` notices an upgraded plan at once.
+const REFUSED_TTL: Duration = Duration::days(7);
 
 /// Quotes of many symbols.
 pub(super) const QUOTES: &str = "batch-quote";
-/// Statements as FMP takes them in.
+/// Statements as FMP adds them.
 pub(super) const FILINGS: &str = "latest-financial-statements";
 /// Results as companies announce them.
 pub(super) const REPORTS: &str = "earnings-calendar";
 
-/// The endpoints that a plan can do with or without, each with a question that costs little.
+/// The optional endpoints, each with the parameters of a cheap call.
 pub(super) const PROBES: &[(&str, &[(&str, &str)])] = &[
     (QUOTES, &[("symbols", "AAPL")]),
     (FILINGS, &[("page", "0"), ("limit", "1")]),
@@ -30,15 +31,15 @@ pub(super) const PROBES: &[(&str, &[(&str, &str)])] = &[
     ("sp500-constituent", &[]),
 ];
 
-/// What is known of each endpoint.
+/// What is known of each endpoint; stored at `state/market/offers.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entitlements(BTreeMap<String, Offer>);
+pub struct Entitlements(BTreeMap<String, Entitlement>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Offer {
-    /// When it was asked.
+struct Entitlement {
+    /// When the endpoint was called.
     at: DateTime<Utc>,
-    /// FMP's words, where it refused.
+    /// FMP's message, if it refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
 }
@@ -48,42 +49,43 @@ impl Entitlements {
         Ok(stage::read_json(stage, KEY).await?.unwrap_or_default())
     }
 
-    /// Keeps it; of two answers about one endpoint the later holds.
+    /// Stores the entitlements. Of two answers about an endpoint the later one counts.
     pub(super) async fn write(&self, stage: &impl Stage) -> Result<()> {
-        let all_known = |kept: &Entitlements| self.0.iter().all(|(name, offer)| kept.0.get(name) == Some(offer));
-        if all_known(&Entitlements::read(stage).await?) {
+        let has_all = |kept: &Entitlements| self.0.iter().all(|(name, known)| kept.0.get(name) == Some(known));
+        if has_all(&Entitlements::read(stage).await?) {
             return Ok(());
         }
         stage::change_json(stage, KEY, |kept: &mut Entitlements| {
-            for (name, offer) in &self.0 {
-                if kept.0.get(name).is_none_or(|other| other.at <= offer.at) {
-                    kept.0.insert(name.clone(), offer.clone());
+            for (name, known) in &self.0 {
+                if kept.0.get(name).is_none_or(|other| other.at <= known.at) {
+                    kept.0.insert(name.clone(), known.clone());
                 }
             }
         })
         .await
     }
 
-    /// Whether the key may use an endpoint; `None` where that was not asked lately.
-    pub fn known(&self, endpoint: &str, now: DateTime<Utc>) -> Option<bool> {
-        let offer = self.0.get(endpoint)?;
-        let offered = offer.refused.is_none();
-        (now - offer.at < if offered { OFFERED } else { REFUSED }).then_some(offered)
+    /// Whether the key may use an endpoint; `None` if the last answer is too old.
+    pub fn allows(&self, endpoint: &str, now: DateTime<Utc>) -> Option<bool> {
+        let known = self.0.get(endpoint)?;
+        let allowed = known.refused.is_none();
+        (now - known.at < if allowed { ALLOWED_TTL } else { REFUSED_TTL }).then_some(allowed)
     }
 
-    /// Every endpoint that is known, with FMP's words where it refused it.
+    /// Every known endpoint, with FMP's message if it refused the endpoint.
     pub fn all(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        self.0.iter().map(|(name, offer)| (name.as_str(), offer.refused.as_deref()))
+        self.0.iter().map(|(name, known)| (name.as_str(), known.refused.as_deref()))
     }
 
-    /// Notes an answer.
-    pub fn note(&mut self, endpoint: &str, at: DateTime<Utc>, refused: Option<String>) {
-        self.0.insert(endpoint.to_owned(), Offer { at, refused });
+    /// Records an answer.
+    pub fn record(&mut self, endpoint: &str, at: DateTime<Utc>, refused: Option<String>) {
+        self.0.insert(endpoint.to_owned(), Entitlement { at, refused });
     }
 }
 
-/// Whether FMP says that the endpoint is not for this key: not in its plan (402), or not there at all (404).
-pub(super) fn refuses(error: &Error) -> bool {
+/// Whether an error means that the key may not use the endpoint: not in its plan (402), or not
+/// found (404).
+pub(super) fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::NotInPlan(_) | Error::NotOffered(_))
 }
 
@@ -92,14 +94,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_offer_is_remembered_for_a_month_and_a_refusal_for_a_week() {
+    fn a_permission_counts_for_a_month_and_a_refusal_for_a_week() {
         let at: DateTime<Utc> = "2026-11-20T22:00:00Z".parse().unwrap();
-        let mut offers = Entitlements::default();
-        assert_eq!(offers.known(QUOTES, at), None);
-        offers.note(QUOTES, at, None);
-        offers.note(FILINGS, at, Some("not in your FMP plan".into()));
+        let mut known = Entitlements::default();
+        assert_eq!(known.allows(QUOTES, at), None);
+        known.record(QUOTES, at, None);
+        known.record(FILINGS, at, Some("not in your FMP plan".into()));
         let later = |days| at + Duration::days(days);
-        assert_eq!((offers.known(QUOTES, later(29)), offers.known(QUOTES, later(30))), (Some(true), None));
-        assert_eq!((offers.known(FILINGS, later(6)), offers.known(FILINGS, later(7))), (Some(false), None));
+        assert_eq!((known.allows(QUOTES, later(29)), known.allows(QUOTES, later(30))), (Some(true), None));
+        assert_eq!((known.allows(FILINGS, later(6)), known.allows(FILINGS, later(7))), (Some(false), None));
     }
 }

@@ -1,4 +1,4 @@
-//! One feed: since when each symbol is followed, and what there was about it.
+//! A change feed: since when each symbol is followed, and its newest change.
 
 use std::collections::BTreeMap;
 
@@ -6,110 +6,114 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use findata_domain::Symbol;
 use serde::{Deserialize, Serialize};
 
-/// What a feed says about a symbol.
+/// Whether a symbol's data has changed, according to a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It cannot say.
+    /// The feed cannot tell.
     Unknown,
-    /// There is something new.
+    /// There is a change.
     Changed,
-    /// There is nothing new.
+    /// There is no change.
     Unchanged,
 }
 
-/// What is asked of a feed.
+/// Identifies data whose changes are looked up in a feed.
 #[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
+pub struct FeedQuery<'a> {
     /// The company.
     pub symbol: &'a Symbol,
     /// The symbol, with the cadence for filings.
     pub subject: &'a str,
-    /// When FMP was asked about it.
-    pub asked_at: DateTime<Utc>,
+    /// When the data was fetched.
+    pub fetched_at: DateTime<Utc>,
 }
 
-/// A feed as far as it was read.
+/// The state of a feed after its last reading, stored under `state/market`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeFeed {
-    /// When it was last read.
+    /// When the feed was last read.
     #[serde(default)]
     pub(super) read_at: Option<DateTime<Utc>>,
-    /// Since when nothing about a symbol can have been missed.
-    #[serde(default)]
-    pub(super) follows: BTreeMap<Symbol, DateTime<Utc>>,
-    /// The newest thing about a subject: a symbol, with the cadence for filings.
-    #[serde(default)]
-    pub(super) news: BTreeMap<String, Item>,
-    /// Of a calendar, the events that it held, by symbol and day, as a hash of what was said of each.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) seen: BTreeMap<String, BTreeMap<NaiveDate, u64>>,
+    /// Since when no change of a symbol can have been missed.
+    #[serde(default, alias = "follows")]
+    pub(super) followed_since: BTreeMap<Symbol, DateTime<Utc>>,
+    /// The newest change by subject: a symbol, with the cadence for filings.
+    #[serde(default, alias = "news")]
+    pub(super) changes: BTreeMap<String, Change>,
+    /// For a calendar: a hash of its events by symbol and day.
+    #[serde(default, alias = "seen", skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) events: BTreeMap<String, BTreeMap<NaiveDate, u64>>,
 }
 
-/// Something new.
+/// A change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Item {
-    /// Since when it can be had.
+pub(super) struct Change {
+    /// When it became available.
     pub(super) at: DateTime<Utc>,
-    /// The period's end, of a statement.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) end: Option<NaiveDate>,
+    /// End of a statement's period, or the day on which results were announced.
+    #[serde(default, alias = "end", skip_serializing_if = "Option::is_none")]
+    pub(super) day: Option<NaiveDate>,
 }
 
 impl ChangeFeed {
-    /// Whether it was read lately.
-    pub(super) fn is_fresh(&self, lifetime: Duration, now: DateTime<Utc>) -> bool {
-        self.read_at.is_some_and(|at| now - at < lifetime)
+    /// Whether the feed was read less than `ttl` ago.
+    pub(super) fn is_fresh(&self, ttl: Duration, now: DateTime<Utc>) -> bool {
+        self.read_at.is_some_and(|at| now - at < ttl)
     }
 
-    pub(super) fn read_now(&mut self, now: DateTime<Utc>) {
+    /// Treats a feed that was read before as read now.
+    pub(super) fn assume_unchanged_until(&mut self, now: DateTime<Utc>) {
         self.read_at = self.read_at.map(|at| at.max(now));
     }
 
-    /// Follows these symbols from now on, as far as it does not yet. What is asked about them from now on is newer.
+    /// Follows these symbols from now on, if it does not yet. Data fetched later is newer than this
+    /// moment.
     pub(super) fn follow(&mut self, symbols: &[Symbol], now: DateTime<Utc>) {
         for symbol in symbols {
-            self.follows.entry(symbol.clone()).or_insert(now);
+            self.followed_since.entry(symbol.clone()).or_insert(now);
         }
     }
 
-    /// Follows all anew: something may have been missed.
-    pub(super) fn start_again(&mut self, now: DateTime<Utc>) {
-        self.follows.values_mut().for_each(|since| *since = now);
+    /// Restarts following all symbols at `now`, since a change may have been missed.
+    pub(super) fn restart(&mut self, now: DateTime<Utc>) {
+        self.followed_since.values_mut().for_each(|since| *since = now);
     }
 
-    /// Notes something new; the newest is kept.
-    pub(super) fn note(&mut self, subject: &str, item: Item) {
-        let kept = self.news.entry(subject.to_owned()).or_insert(item);
-        if item.at >= kept.at {
-            *kept = item;
+    /// Records a change. Only the newest one is kept.
+    pub(super) fn record(&mut self, subject: &str, change: Change) {
+        let kept = self.changes.entry(subject.to_owned()).or_insert(change);
+        if change.at >= kept.at {
+            *kept = change;
         }
     }
 
-    /// Takes in what another reading of the same feed told.
+    /// Merges another reading of the same feed: the later one counts, and symbols followed by
+    /// either are kept.
     pub(super) fn merge(&mut self, other: &ChangeFeed) {
         let kept = std::mem::take(self);
         let (newer, older) = if other.read_at > kept.read_at { (other.clone(), kept) } else { (kept, other.clone()) };
         *self = newer;
-        for (symbol, since) in older.follows {
-            self.follows.entry(symbol).or_insert(since);
+        for (symbol, since) in older.followed_since {
+            self.followed_since.entry(symbol).or_insert(since);
         }
     }
 
-    /// What it says about a symbol's subject that was asked about at a moment. `lag` is how long the answer may be behind the feed.
-    pub fn verdict(&self, question: &Question<'_>, lifetime: Duration, lag: Duration, now: DateTime<Utc>) -> Verdict {
-        let followed = self.follows.get(question.symbol).is_some_and(|since| *since <= question.asked_at);
-        if !followed || !self.is_fresh(lifetime, now) {
+    /// Whether data has changed since it was fetched. `ttl` is how long a reading of the feed
+    /// counts; `lag` is how far FMP's answer for the symbol may lag behind the feed.
+    pub fn verdict(&self, query: &FeedQuery<'_>, ttl: Duration, lag: Duration, now: DateTime<Utc>) -> Verdict {
+        let followed = self.followed_since.get(query.symbol).is_some_and(|since| *since <= query.fetched_at);
+        if !followed || !self.is_fresh(ttl, now) {
             return Verdict::Unknown;
         }
-        match self.news.get(question.subject) {
-            Some(item) if item.at + lag > question.asked_at => Verdict::Changed,
+        match self.changes.get(query.subject) {
+            Some(change) if change.at + lag > query.fetched_at => Verdict::Changed,
             _ => Verdict::Unchanged,
         }
     }
 
-    /// The newest thing about a subject: since when it can be had, and the end of its period.
+    /// The newest change of a subject: when it became available, and its day.
     pub fn newest(&self, subject: &str) -> Option<(DateTime<Utc>, Option<NaiveDate>)> {
-        self.news.get(subject).map(|item| (item.at, item.end))
+        self.changes.get(subject).map(|change| (change.at, change.day))
     }
 }
 
@@ -122,34 +126,34 @@ mod tests {
     }
 
     #[test]
-    fn a_feed_proves_quiet_only_for_what_it_followed_without_a_gap() {
+    fn a_feed_proves_no_change_only_for_symbols_followed_without_a_gap() {
         let symbol: Symbol = "AAPL".parse().unwrap();
         let (day, two) = (Duration::days(1), at("2026-11-21T12:00:00Z"));
         let mut feed = ChangeFeed { read_at: Some(at("2026-11-20T12:00:00Z")), ..ChangeFeed::default() };
         feed.follow(std::slice::from_ref(&symbol), at("2026-11-20T12:00:00Z"));
-        let told = |feed: &ChangeFeed, asked: &str, now| {
-            let question = Question { symbol: &symbol, subject: "AAPL", asked_at: at(asked) };
-            feed.verdict(&question, day, Duration::zero(), now)
+        let verdict = |feed: &ChangeFeed, fetched: &str, now| {
+            let query = FeedQuery { symbol: &symbol, subject: "AAPL", fetched_at: at(fetched) };
+            feed.verdict(&query, day, Duration::zero(), now)
         };
-        assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Verdict::Unknown, "not read for a day");
+        assert_eq!(verdict(&feed, "2026-11-20T12:01:00Z", two), Verdict::Unknown, "not read for a day");
         feed.read_at = Some(two);
-        assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Verdict::Unchanged);
-        assert_eq!(told(&feed, "2026-11-20T11:59:00Z", two), Verdict::Unknown, "asked before it was followed");
-        feed.note("AAPL", Item { at: at("2026-11-21T09:00:00Z"), end: None });
-        assert_eq!(told(&feed, "2026-11-20T12:01:00Z", two), Verdict::Changed);
-        assert_eq!(told(&feed, "2026-11-21T09:00:00Z", two), Verdict::Unchanged, "asked since");
-        let soon = Question { symbol: &symbol, subject: "AAPL", asked_at: at("2026-11-21T10:00:00Z") };
+        assert_eq!(verdict(&feed, "2026-11-20T12:01:00Z", two), Verdict::Unchanged);
+        assert_eq!(verdict(&feed, "2026-11-20T11:59:00Z", two), Verdict::Unknown, "fetched before it was followed");
+        feed.record("AAPL", Change { at: at("2026-11-21T09:00:00Z"), day: None });
+        assert_eq!(verdict(&feed, "2026-11-20T12:01:00Z", two), Verdict::Changed);
+        assert_eq!(verdict(&feed, "2026-11-21T09:00:00Z", two), Verdict::Unchanged, "fetched since");
+        let soon = FeedQuery { symbol: &symbol, subject: "AAPL", fetched_at: at("2026-11-21T10:00:00Z") };
         assert_eq!(
             feed.verdict(&soon, day, Duration::hours(2), two),
             Verdict::Changed,
-            "the answer may have been behind it"
+            "the answer may lag behind the feed"
         );
-        feed.start_again(two);
-        assert_eq!(told(&feed, "2026-11-21T09:00:00Z", two), Verdict::Unknown);
+        feed.restart(two);
+        assert_eq!(verdict(&feed, "2026-11-21T09:00:00Z", two), Verdict::Unknown);
     }
 
     #[test]
-    fn of_two_readings_the_later_holds_and_none_forgets_whom_it_follows() {
+    fn merging_keeps_the_later_reading_and_all_followed_symbols() {
         let (a, b): (Symbol, Symbol) = ("A".parse().unwrap(), "B".parse().unwrap());
         let (first, second) = (at("2026-11-20T12:00:00Z"), at("2026-11-21T12:00:00Z"));
         let mut one = ChangeFeed { read_at: Some(first), ..ChangeFeed::default() };
@@ -158,8 +162,8 @@ mod tests {
         two.follow(std::slice::from_ref(&b), second);
         for (mut kept, other) in [(one.clone(), &two), (two.clone(), &one)] {
             kept.merge(other);
-            assert_eq!((kept.read_at, kept.follows.len()), (Some(second), 2));
-            assert_eq!(kept.follows[&a], first);
+            assert_eq!((kept.read_at, kept.followed_since.len()), (Some(second), 2));
+            assert_eq!(kept.followed_since[&a], first);
         }
     }
 }

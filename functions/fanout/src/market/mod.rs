@@ -1,7 +1,8 @@
-//! The whole market in a few calls: what the key may use, and what the change feeds tell.
+//! Market-wide data in a few calls: which endpoints the key may use, and what has changed.
 //!
-//! Where calls are limited, a day's run asks the feeds first and each symbol only where they tell of something. What they
-//! told is kept on the stage: a feed proves that nothing is new about a symbol since it has been followed without a gap.
+//! If calls are limited, a run reads the change feeds first and requests only symbols with a
+//! change. The feeds are kept on the stage: a feed proves that nothing changed about a symbol only
+//! for the time in which it was followed without a gap.
 
 mod calendars;
 mod entitlements;
@@ -20,30 +21,30 @@ use findata_pipeline::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-pub(crate) use calendars::FRESH as CALENDAR_FRESH;
+pub(crate) use calendars::TTL as CALENDAR_TTL;
 pub use entitlements::Entitlements;
-pub use feed::{ChangeFeed, Question, Verdict};
+pub use feed::{ChangeFeed, FeedQuery, Verdict};
 
-/// Where it is kept what the feeds told.
-const NEWS: &str = "state/market/news.json";
-/// Symbols below which asking each costs no more than the feeds.
-const FEW: usize = 25;
-/// How long a reading of what companies file counts.
-pub(crate) const FILINGS_FRESH: Duration = Duration::hours(6);
+/// Stage key of the change feeds.
+const FEEDS_KEY: &str = "state/market/news.json";
+/// With fewer symbols, requesting each costs no more than reading the feeds.
+const MIN_SYMBOLS: usize = 25;
+/// How long a reading of filings or results counts as fresh.
+pub(crate) const FILINGS_TTL: Duration = Duration::hours(6);
 
-/// What is known of the market.
+/// What is known of the market as a whole.
 #[derive(Debug, Clone, Default)]
 pub struct Market {
-    /// What the key may use.
+    /// Which endpoints the key may use.
     pub entitlements: Entitlements,
-    /// What the feeds told.
-    pub news: News,
+    /// What has changed.
+    pub feeds: Feeds,
 }
 
-/// What the feeds told.
+/// The change feeds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct News {
-    /// Statements as FMP took them in (`latest-financial-statements`).
+pub struct Feeds {
+    /// Statements as FMP adds them (`latest-financial-statements`).
     #[serde(default)]
     pub filings: ChangeFeed,
     /// Results as companies announced them (`earnings-calendar`).
@@ -57,7 +58,7 @@ pub struct News {
     pub splits: ChangeFeed,
 }
 
-/// What asking the market took.
+/// Calls and bytes spent on market-wide data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Spent {
     /// Calls.
@@ -67,42 +68,43 @@ pub struct Spent {
 }
 
 impl Market {
-    /// What is known without a call.
+    /// Reads the stored entitlements and feeds; makes no call.
     ///
     /// # Errors
-    /// The stage's own.
+    /// The stage's errors.
     pub async fn read(stage: &impl Stage) -> Result<Market> {
-        let news = stage::read_json(stage, NEWS).await?.unwrap_or_default();
-        Ok(Market { entitlements: Entitlements::read(stage).await?, news })
+        let feeds = stage::read_json(stage, FEEDS_KEY).await?.unwrap_or_default();
+        Ok(Market { entitlements: Entitlements::read(stage).await?, feeds })
     }
 
-    /// The same as if the feeds had been read now and told nothing more: what a plan that calls nothing goes by.
+    /// Treats the feeds as read now, without further changes. Used by a plan that makes no call.
     #[must_use]
-    pub fn as_if_read(mut self, now: DateTime<Utc>) -> Market {
-        for feed in self.news.all() {
-            feed.read_now(now);
+    pub fn assume_unchanged_until(mut self, now: DateTime<Utc>) -> Market {
+        for feed in self.feeds.all() {
+            feed.assume_unchanged_until(now);
         }
         self
     }
 
-    /// Whether a price of many symbols can be had in one call.
-    pub fn has_quotes(&self, now: DateTime<Utc>) -> bool {
-        self.entitlements.known(entitlements::QUOTES, now) == Some(true)
+    /// Whether the key may fetch the quotes of many symbols with one call.
+    pub fn has_batch_quotes(&self, now: DateTime<Utc>) -> bool {
+        self.entitlements.allows(entitlements::QUOTES, now) == Some(true)
     }
 }
 
-impl News {
+impl Feeds {
     fn all(&mut self) -> [&mut ChangeFeed; 4] {
         [&mut self.filings, &mut self.reports, &mut self.dividends, &mut self.splits]
     }
 }
 
-/// Reads the feeds that are due for these symbols, and asks once what the key may use. Without a limit of calls nothing is
-/// asked, since every symbol is. A feed that fails tells nothing: what it would prove is then decided by age.
+/// Reads the feeds that are due for these symbols, and finds out which endpoints the key may use.
+/// Makes no call if calls are unlimited, since then every symbol is requested. If a feed fails,
+/// ages decide instead.
 ///
 /// # Errors
-/// The stage's own, and FMP's when no other call would work either.
-pub async fn ask(
+/// The stage's errors, and FMP's if no other call can succeed.
+pub async fn refresh(
     symbols: &[Symbol],
     options: &Options,
     fmp: &Fmp,
@@ -113,69 +115,70 @@ pub async fn ask(
         return Ok((Market::default(), Spent::default()));
     }
     let market = Market::read(stage).await?;
-    let known = market.news.clone();
-    let mut asking = Asking { fmp, now, market, spent: Spent::default() };
+    let stored = market.feeds.clone();
+    let mut reader = MarketReader { fmp, now, market, spent: Spent::default() };
     let wants =
         |dataset: &Dataset| options.datasets.is_empty() || options.datasets.iter().any(|name| name == dataset.name);
-    let follows = |source| CATALOG.iter().any(|dataset| dataset.change_feed == Some(source) && wants(dataset));
+    let uses = |source| CATALOG.iter().any(|dataset| dataset.change_feed == Some(source) && wants(dataset));
     if wants(catalog::PRICES) {
-        asking.offered(entitlements::QUOTES, &[("symbols", "AAPL".to_owned())]).await?;
+        reader.check_entitlement(entitlements::QUOTES, &[("symbols", "AAPL".to_owned())]).await?;
     }
-    if symbols.len() >= FEW {
-        if follows(ChangeSource::Filings) {
-            filings::follow(&mut asking, symbols).await?;
+    if symbols.len() >= MIN_SYMBOLS {
+        if uses(ChangeSource::Filings) {
+            filings::update(&mut reader, symbols).await?;
         }
         for (source, calendar) in calendars::ALL {
-            if follows(source) {
-                calendars::follow(&mut asking, calendar, symbols).await?;
+            if uses(source) {
+                calendars::update(&mut reader, calendar, symbols).await?;
             }
         }
     }
-    let Asking { market, spent, .. } = asking;
+    let MarketReader { market, spent, .. } = reader;
     market.entitlements.write(stage).await?;
-    let news = &market.news;
-    if *news != known {
-        stage::change_json(stage, NEWS, |kept: &mut News| {
-            kept.filings.merge(&news.filings);
-            kept.reports.merge(&news.reports);
-            kept.dividends.merge(&news.dividends);
-            kept.splits.merge(&news.splits);
+    let feeds = &market.feeds;
+    if *feeds != stored {
+        stage::change_json(stage, FEEDS_KEY, |kept: &mut Feeds| {
+            kept.filings.merge(&feeds.filings);
+            kept.reports.merge(&feeds.reports);
+            kept.dividends.merge(&feeds.dividends);
+            kept.splits.merge(&feeds.splits);
         })
         .await?;
     }
     Ok((market, spent))
 }
 
-/// Asks once for each endpoint that a plan can do with or without, whatever is remembered of it.
+/// Calls each optional endpoint once to find out whether the key may use it, whatever is stored.
 ///
 /// # Errors
-/// As for [`ask`].
+/// As for [`refresh`].
 pub async fn probe(fmp: &Fmp, stage: &impl Stage, now: DateTime<Utc>) -> Result<(Entitlements, Spent)> {
-    let mut asking = Asking { fmp, now, market: Market::default(), spent: Spent::default() };
+    let mut reader = MarketReader { fmp, now, market: Market::default(), spent: Spent::default() };
     for (endpoint, parameters) in entitlements::PROBES {
         let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        asking.offered(endpoint, &parameters).await?;
+        reader.check_entitlement(endpoint, &parameters).await?;
     }
-    asking.market.entitlements.write(stage).await?;
-    Ok((asking.market.entitlements, asking.spent))
+    reader.market.entitlements.write(stage).await?;
+    Ok((reader.market.entitlements, reader.spent))
 }
 
-/// Questions to the whole market, and what they took.
-struct Asking<'a> {
+/// Makes the market-wide calls and counts them.
+struct MarketReader<'a> {
     fmp: &'a Fmp,
     now: DateTime<Utc>,
     market: Market,
     spent: Spent,
 }
 
-impl Asking<'_> {
-    /// The rows of an answer; none where the key may not use the endpoint, which is remembered, or where it failed.
+impl MarketReader<'_> {
+    /// The rows of an answer. Returns `None` if the call failed or the key may not use the
+    /// endpoint, which is noted.
     async fn rows<T: DeserializeOwned>(
         &mut self,
         endpoint: &'static str,
         parameters: &[(&str, String)],
     ) -> Result<Option<Vec<T>>> {
-        if self.market.entitlements.known(endpoint, self.now) == Some(false) {
+        if self.market.entitlements.allows(endpoint, self.now) == Some(false) {
             return Ok(None);
         }
         let Answer { body, calls, bytes } = self.fmp.get(endpoint, parameters).await;
@@ -185,29 +188,29 @@ impl Asking<'_> {
             Ok(Some(body)) => match serde_json::from_slice(&body) {
                 Ok(rows) => rows,
                 Err(error) => {
-                    tracing::warn!(endpoint, %error, "a feed cannot be read");
+                    tracing::warn!(endpoint, %error, "cannot parse a change feed");
                     return Ok(None);
                 }
             },
             Ok(None) => Vec::new(),
-            // Where the run's calls are used up, its tasks say so.
+            // If the run's calls are used up, its tasks report that.
             Err(error) if error.ends_run() && !matches!(error, Error::Budget(_)) => return Err(error),
             Err(error) => {
-                if entitlements::refuses(&error) {
-                    self.market.entitlements.note(endpoint, self.now, Some(error.to_string()));
+                if entitlements::is_refusal(&error) {
+                    self.market.entitlements.record(endpoint, self.now, Some(error.to_string()));
                 } else {
-                    tracing::warn!(endpoint, %error, "a feed does not answer");
+                    tracing::warn!(endpoint, %error, "reading a change feed failed");
                 }
                 return Ok(None);
             }
         };
-        self.market.entitlements.note(endpoint, self.now, None);
+        self.market.entitlements.record(endpoint, self.now, None);
         Ok(Some(rows))
     }
 
-    /// Asks whether the key may use an endpoint, where that is not known.
-    async fn offered(&mut self, endpoint: &'static str, parameters: &[(&str, String)]) -> Result<()> {
-        if self.market.entitlements.known(endpoint, self.now).is_none() {
+    /// Calls an endpoint if it is not known whether the key may use it.
+    async fn check_entitlement(&mut self, endpoint: &'static str, parameters: &[(&str, String)]) -> Result<()> {
+        if self.market.entitlements.allows(endpoint, self.now).is_none() {
             self.rows::<serde_json::Value>(endpoint, parameters).await?;
         }
         Ok(())

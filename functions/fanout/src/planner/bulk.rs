@@ -1,4 +1,5 @@
-//! Which of the due tasks come by FMP's bulk files: those that take more calls, and more time, than the files that have them.
+//! Chooses the due tasks to fetch with FMP's bulk files: those that would take more calls, and no
+//! less time, one by one.
 
 use std::collections::BTreeMap;
 
@@ -10,108 +11,114 @@ use findata_pipeline::{
     run::PlanLimits,
 };
 
-use super::{Planned, rows};
+use super::{Planned, estimated_rows};
 
-/// Sessions of a range of prices beyond which each symbol is asked for by itself.
-const MOST_SESSIONS: usize = 45;
-/// Days that a part at the end of a known series may have.
-const OVERLAPPED: i64 = 10;
-/// Calls that files must spare: one has tens of megabytes and comes half a minute after the one before.
-const WORTH: u64 = 25;
-/// How long a refused endpoint is done without.
-const REFUSED: Duration = Duration::days(1);
+/// Price ranges with more sessions than this are fetched symbol by symbol.
+const MAX_SESSIONS: usize = 45;
+/// Most days of a range that continues a known series.
+const MAX_CONTINUED_DAYS: i64 = 10;
+/// Calls that files must save: a file has tens of megabytes, and FMP allows one every half minute.
+const MIN_CALLS_SAVED: u64 = 25;
+/// How long a refused endpoint is not used.
+const REFUSED_FOR: Duration = Duration::days(1);
 
-/// What comes by bulk files.
+/// The tasks to fetch with bulk files.
 #[derive(Debug, Default)]
-pub struct Chosen {
-    /// One batch a dataset.
+pub struct BulkSelection {
+    /// One batch per dataset.
     pub batches: Vec<Batch>,
-    /// What was chosen, for who reads the plan.
+    /// What was selected, for readers of the plan.
     pub notes: Vec<String>,
 }
 
-/// Takes out of a plan what comes by bulk files, where the key has them and calls are to be spared. `refused` says when
-/// an endpoint was refused.
-pub fn choose(
+/// Moves tasks from a plan to bulk files, if the key has them and its calls are limited. `refused`
+/// has the time at which FMP refused each endpoint.
+pub fn select(
     planned: &mut Planned,
     plan_limits: PlanLimits,
     refused: &BTreeMap<String, DateTime<Utc>>,
     now: DateTime<Utc>,
-) -> Chosen {
-    let mut chosen = Chosen::default();
+) -> BulkSelection {
+    let mut selection = BulkSelection::default();
     if !(plan_limits.bulk && plan_limits.minimize_calls) {
-        return chosen;
+        return selection;
     }
     let today = nyse_calendar::new_york_date(now);
-    for (name, account) in &mut planned.datasets {
+    for (name, entry) in &mut planned.datasets {
         let Some(dataset) = findata_domain::catalog::dataset(name) else { continue };
-        let recently = |endpoint| refused.get(endpoint).is_some_and(|at| now - *at < REFUSED);
-        if dataset.bulk.is_none_or(|bulk| recently(bulk.endpoint)) {
+        let recently_refused = |endpoint| refused.get(endpoint).is_some_and(|at| now - *at < REFUSED_FOR);
+        if dataset.bulk.is_none_or(|bulk| recently_refused(bulk.endpoint)) {
             continue;
         }
-        let fewer = Kind::ALL.into_iter().filter(|kind| {
-            let tasks: Vec<&Task> = planned.tasks.iter().filter(|task| kind.has(dataset, task)).collect();
-            is_worth_it(plan_limits, bulk::calls(dataset, &bulk::files(dataset, &tasks, today)), tasks.len() as u64)
+        let by_files = TaskKind::ALL.into_iter().filter(|kind| {
+            let tasks: Vec<&Task> = planned.tasks.iter().filter(|task| kind.matches(dataset, task)).collect();
+            let files = bulk::calls(dataset, &bulk::files(dataset, &tasks, today));
+            is_worth_it(plan_limits, files, tasks.len() as u64)
         });
-        let fewer: Vec<Kind> = fewer.collect();
+        let by_files: Vec<TaskKind> = by_files.collect();
         let (taken, left) = std::mem::take(&mut planned.tasks)
             .into_iter()
-            .partition::<Vec<Task>, _>(|task| fewer.iter().any(|kind| kind.has(dataset, task)));
+            .partition::<Vec<Task>, _>(|task| by_files.iter().any(|kind| kind.matches(dataset, task)));
         planned.tasks = left;
         if taken.is_empty() {
             continue;
         }
         let files: Vec<File> = bulk::files(dataset, &taken.iter().collect::<Vec<_>>(), today);
-        let (calls, spared) = (bulk::calls(dataset, &files), taken.len() as u64);
-        let bytes: u64 = taken.iter().map(|task| dataset.row_bytes * rows(task)).sum();
-        account.files = calls;
-        account.calls = account.calls.saturating_sub(spared) + calls;
-        account.bytes = account.bytes.saturating_sub(bytes) + bulk::bytes(dataset, &files);
-        chosen.notes.push(format!("{name}: {calls} bulk files of the whole world instead of {spared} calls"));
-        chosen.batches.push(Batch { id: format!("bulk-{name}"), fetch_mode: FetchMode::BulkFile, tasks: taken });
+        let (calls, saved) = (bulk::calls(dataset, &files), taken.len() as u64);
+        let bytes: u64 = taken.iter().map(|task| dataset.row_bytes * estimated_rows(task)).sum();
+        entry.files = calls;
+        entry.calls = entry.calls.saturating_sub(saved) + calls;
+        entry.bytes = entry.bytes.saturating_sub(bytes) + bulk::bytes(dataset, &files);
+        selection.notes.push(format!("{name}: {calls} worldwide bulk files instead of {saved} calls"));
+        selection.batches.push(Batch { id: format!("bulk-{name}"), fetch_mode: FetchMode::BulkFile, tasks: taken });
     }
-    chosen
+    selection
 }
 
-/// Whether so many files are better than so many calls: enough fewer, and there no later.
+/// Whether `files` bulk files are better than `calls` calls: enough fewer, and downloaded no later.
 fn is_worth_it(plan_limits: PlanLimits, files: u64, calls: u64) -> bool {
-    let sooner =
+    let no_later =
         plan_limits.per_minute.is_none_or(|pace| files * plan_limits.bulk_pause * u64::from(pace) <= calls * 60);
-    files + WORTH <= calls && sooner
+    files + MIN_CALLS_SAVED <= calls && no_later
 }
 
-/// Tasks of a dataset that the same files serve.
+/// Tasks of a dataset that share bulk files.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum TaskKind {
     All,
     Statements(Cadence),
     FewSessions,
 }
 
-impl Kind {
-    const ALL: [Kind; 4] =
-        [Kind::All, Kind::Statements(Cadence::Annual), Kind::Statements(Cadence::Quarter), Kind::FewSessions];
+impl TaskKind {
+    const ALL: [TaskKind; 4] = [
+        TaskKind::All,
+        TaskKind::Statements(Cadence::Annual),
+        TaskKind::Statements(Cadence::Quarter),
+        TaskKind::FewSessions,
+    ];
 
-    fn has(self, dataset: &Dataset, task: &Task) -> bool {
-        let same = match (self, task.window) {
-            (Kind::All, Window::All) => true,
-            (Kind::Statements(wanted), Window::Newest { cadence, .. }) => wanted == cadence,
-            // The end of a known series is asked for with its overlap: files would take the VWAP of days that have one.
-            (Kind::FewSessions, Window::Days { from, to }) => {
-                (to - from).num_days() > OVERLAPPED && sessions(from, to) <= MOST_SESSIONS
+    fn matches(self, dataset: &Dataset, task: &Task) -> bool {
+        let is_kind = match (self, task.window) {
+            (TaskKind::All, Window::All) => true,
+            (TaskKind::Statements(wanted), Window::Newest { cadence, .. }) => wanted == cadence,
+            // A short range continues a known series and overlaps it; files lack the VWAP that
+            // those days have.
+            (TaskKind::FewSessions, Window::Days { from, to }) => {
+                (to - from).num_days() > MAX_CONTINUED_DAYS && sessions(from, to) <= MAX_SESSIONS
             }
             _ => false,
         };
-        same && task.dataset == dataset && bulk::has(task)
+        is_kind && task.dataset == dataset && bulk::has(task)
     }
 }
 
-/// Sessions of a range, counted as far as it matters.
+/// Sessions of a range, counted up to one more than [`MAX_SESSIONS`].
 fn sessions(from: NaiveDate, to: NaiveDate) -> usize {
     from.iter_days()
         .take_while(|day| *day <= to)
         .filter(|day| nyse_calendar::is_trading_day(*day))
-        .take(MOST_SESSIONS + 1)
+        .take(MAX_SESSIONS + 1)
         .count()
 }
 
@@ -126,7 +133,7 @@ mod tests {
 
     const NOW: &str = "2026-11-20T22:00:00Z";
 
-    fn plan(symbols: usize, change: impl Fn(&mut Options)) -> (Planned, Chosen) {
+    fn plan(symbols: usize, change: impl Fn(&mut Options)) -> (Planned, BulkSelection) {
         let symbols: Vec<Symbol> = (0..symbols).map(|i| format!("S{i}").parse().unwrap()).collect();
         let mut options = Options {
             plan_limits: PlanLimits { bulk: true, minimize_calls: true, ..PlanLimits::default() },
@@ -136,7 +143,7 @@ mod tests {
         let now = NOW.parse().unwrap();
         let mut planned =
             super::super::plan(&symbols, &options, &FetchLog::default(), &Market::default(), now).unwrap();
-        let chosen = choose(&mut planned, options.plan_limits, &BTreeMap::new(), now);
+        let chosen = select(&mut planned, options.plan_limits, &BTreeMap::new(), now);
         (planned, chosen)
     }
 
@@ -155,7 +162,7 @@ mod tests {
         let (planned, chosen) = plan(505, few_days);
         assert_eq!(chosen.batches.len(), 5);
         assert!(calls(&planned) <= 505 * 3 / 10, "{}", calls(&planned));
-        // The index is no company.
+        // Bulk files have no index.
         assert_eq!(planned.tasks.iter().map(|task| task.symbol.clone()).collect::<Vec<_>>(), [Symbol::default_index()]);
         let (planned, chosen) = plan(505, |options| {
             few_days(options);
@@ -167,18 +174,18 @@ mod tests {
     }
 
     #[test]
-    fn a_few_symbols_are_asked_for_each() {
+    fn a_few_symbols_are_fetched_one_by_one() {
         let (planned, chosen) = plan(4, |_| {});
         assert!(chosen.batches.is_empty() && chosen.notes.is_empty());
         assert_eq!(calls(&planned), planned.tasks.len() as u64);
-        // So many symbols: nine files of years spare enough calls, sixteen of quarters do not.
+        // With 36 symbols, nine files of years save enough calls and sixteen of quarters do not.
         let (planned, chosen) = plan(36, |options| options.datasets = vec!["cash_flow".into()]);
         assert_eq!(chosen.batches[0].tasks.len(), 36);
         assert!(planned.tasks.len() == 36 && calls(&planned) < 72);
     }
 
     #[test]
-    fn files_are_taken_where_they_are_there_no_later() {
+    fn files_are_used_only_if_they_take_no_longer() {
         // On FMP's own host a file takes 31 s, in which 1,550 calls of the ultimate plan are made.
         let ultimate = |symbols| {
             plan(symbols, |options| {
@@ -193,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn events_and_a_plan_without_bulk_files_stay_as_they_are() {
+    fn events_and_plans_without_bulk_files_are_unaffected() {
         let (planned, chosen) = plan(505, |options| options.datasets = vec!["dividends".into(), "splits".into()]);
         assert!(chosen.batches.is_empty() && planned.tasks.len() == 1_010);
         assert!(plan(505, |options| options.plan_limits.bulk = false).1.batches.is_empty());
@@ -201,20 +208,20 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_endpoint_is_done_without_for_a_day() {
+    fn a_refused_endpoint_is_not_used_for_a_day() {
         let (planned, chosen) = plan(50, |options| options.datasets = vec!["profile".into()]);
         assert_eq!((planned.tasks.len(), chosen.batches.len()), (0, 1));
         let now: DateTime<Utc> = NOW.parse().unwrap();
         let refused = |at| BTreeMap::from([("profile-bulk".to_owned(), at)]);
         let plan_limits = PlanLimits { bulk: true, minimize_calls: true, ..PlanLimits::default() };
-        let again = |at| {
+        let batches = |at| {
             let mut planned = Planned {
                 tasks: chosen.batches[0].tasks.clone(),
                 datasets: planned.datasets.clone(),
                 ..Planned::default()
             };
-            choose(&mut planned, plan_limits, &refused(at), now).batches.len()
+            select(&mut planned, plan_limits, &refused(at), now).batches.len()
         };
-        assert_eq!((again(now - Duration::hours(23)), again(now - Duration::hours(25))), (0, 1));
+        assert_eq!((batches(now - Duration::hours(23)), batches(now - Duration::hours(25))), (0, 1));
     }
 }

@@ -4,35 +4,38 @@ use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
 use findata_domain::{Error, Result, nyse_calendar};
 use findata_pipeline::{freshness::Entry, run::Options};
 
-use super::{Decision, EMPTY};
+use super::{Decision, EMPTY, EMPTY_TTL, FRESH, FULL, MORE_HISTORY, NOT_FETCHED, NOT_IN_PLAN};
 
-/// Prices of a symbol not seen before, in days.
+/// Days of prices fetched for a new symbol: five years.
 const FIRST_HISTORY: Days = Days::new(5 * 365 + 2);
-/// Days asked again at the end of a known series: FMP corrects its newest bars.
+/// Days fetched again at the end of a known series, since FMP corrects its newest bars.
 const OVERLAP: Days = Days::new(4);
-/// Days of one price call: 15 years are under 3,800 bars, and FMP cuts at 5,000.
+/// Days of one price call: 15 years are fewer than 3,800 bars, and FMP truncates at 5,000.
 const WINDOW: Days = Days::new(15 * 365);
-/// FMP may need this long after a close until a bar is there.
-const SETTLING: Duration = Duration::hours(6);
-/// How long a late bar is waited for between two tries.
-const LATE_BAR: Duration = Duration::minutes(15);
-/// Why the end of a known series is asked for.
-pub(super) const CLOSED: &str = "a session closed since";
+/// FMP may take this long after a close to publish the bar.
+const PUBLICATION_DELAY: Duration = Duration::hours(6);
+/// Pause between two requests for a late bar.
+const LATE_BAR_PAUSE: Duration = Duration::minutes(15);
+/// Why the end of a known series is fetched.
+pub(super) const SESSION_CLOSED: &str = "a session has closed since the last fetch";
+const EVENT_TOOK_EFFECT: &str = "a split or dividend took effect since the last fetch";
+const NO_SESSION: &str = "no session has closed in this range";
 
-/// The days of prices that were asked for; without an end the newest closed session.
+/// The requested days of prices: the first one if given, and the last one, by default the newest
+/// closed session.
 pub(super) fn price_range(options: &Options, now: DateTime<Utc>) -> Result<(Option<NaiveDate>, NaiveDate)> {
     let closed = nyse_calendar::last_closed_session(now);
     let to = options.prices_to.map_or(closed, |to| to.min(closed));
     match (options.prices_from, options.prices_to) {
         (Some(from), Some(to)) if from > to => {
-            Err(Error::Reject(format!("prices from {from} to {to}: the end is before the start")))
+            Err(Error::Reject(format!("prices from {from} to {to}: the range ends before it starts")))
         }
         (from, _) => Ok((from, to)),
     }
 }
 
-/// The parts of a price series that are missing.
-pub(super) fn days(
+/// The ranges of a price series that are missing; one skipped range if none is.
+pub(super) fn missing_days(
     known: Option<&Entry>,
     (from, to): (Option<NaiveDate>, NaiveDate),
     full: bool,
@@ -44,49 +47,53 @@ pub(super) fn days(
         windows(from, to).into_iter().map(move |(from, to)| (from, to, Decision::Fetch(why)))
     };
     if first > to {
-        return vec![(first, to, Decision::Skip("no session has closed in these days"))];
+        return vec![(first, to, Decision::Skip(NO_SESSION))];
     }
-    if known.is_some_and(|k| k.refused && !full && now - k.fetched_at < EMPTY) {
-        return vec![(first, to, Decision::Skip("not in the FMP plan within the last day"))];
+    if known.is_some_and(|k| k.refused && !full && now - k.fetched_at < EMPTY_TTL) {
+        return vec![(first, to, Decision::Skip(NOT_IN_PLAN))];
     }
     let (Some(known), Some(covered)) = (known, covered) else {
-        return fetch(first, to, "not fetched yet").collect();
+        return fetch(first, to, NOT_FETCHED).collect();
     };
     if full {
-        return fetch(first, to, "asked for in full").collect();
+        return fetch(first, to, FULL).collect();
     }
-    // With the newest days, so that the series comes in the calls of an ordinary day.
-    if covered.from <= to && known.refetch.is_some_and(|again| again.on <= nyse_calendar::new_york_date(now)) {
-        return fetch(covered.from.min(first), to, "a split or dividend came into effect since").collect();
+    // Together with the newest days, so that refetching the series takes no call more than an
+    // ordinary day.
+    let today = nyse_calendar::new_york_date(now);
+    if covered.from <= to && known.refetch.is_some_and(|refetch| refetch.on <= today) {
+        return fetch(covered.from.min(first), to, EVENT_TOOK_EFFECT).collect();
     }
-    let mut parts = Vec::new();
+    let mut missing = Vec::new();
     if first < covered.from {
-        parts.extend(fetch(first, covered.from - Days::new(1), "more history asked for"));
+        missing.extend(fetch(first, covered.from - Days::new(1), MORE_HISTORY));
     }
-    let asked_late_enough =
-        now - known.fetched_at < LATE_BAR || known.fetched_at >= nyse_calendar::close_of(to) + SETTLING;
-    let there = covered.newest.is_some_and(|newest| newest >= to) || (covered.to >= to && asked_late_enough);
-    if !there {
-        // From the newest bar on, so that the series has no gap, and from the newest of its own, since quotes tell less; an
-        // empty series is asked for whole.
+    // A bar that FMP did not have when last asked is not requested again at once, or once it is
+    // overdue.
+    let wait_for_bar =
+        now - known.fetched_at < LATE_BAR_PAUSE || known.fetched_at >= nyse_calendar::close_of(to) + PUBLICATION_DELAY;
+    let is_covered = covered.newest.is_some_and(|newest| newest >= to) || (covered.to >= to && wait_for_bar);
+    if !is_covered {
+        // From the newest bar on, so that the series has no gap; bars from quotes lack fields, so
+        // only those of the series itself count. An empty series is requested as a whole.
         let newest = covered.newest.map(|newest| newest.min(covered.last_own()));
         let start = newest.map_or(covered.from, |newest| newest - OVERLAP).max(covered.from);
-        parts.extend(fetch(start.min(to), to, CLOSED));
+        missing.extend(fetch(start.min(to), to, SESSION_CLOSED));
     }
-    if parts.is_empty() {
-        parts.push((first, to, Decision::Skip(if known.empty { "empty within the last day" } else { "fresh" })));
+    if missing.is_empty() {
+        missing.push((first, to, Decision::Skip(if known.empty { EMPTY } else { FRESH })));
     }
-    parts
+    missing
 }
 
-/// Splits a range into windows that FMP's cut cannot plan_limits.
+/// Splits a range into windows too short for FMP to truncate.
 fn windows(from: NaiveDate, to: NaiveDate) -> Vec<(NaiveDate, NaiveDate)> {
-    let mut parts = Vec::new();
+    let mut windows = Vec::new();
     let mut start = from;
     while start <= to {
         let end = (start + WINDOW).min(to);
-        parts.push((start, end));
+        windows.push((start, end));
         start = end + Days::new(1);
     }
-    parts
+    windows
 }

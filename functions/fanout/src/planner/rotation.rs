@@ -1,6 +1,7 @@
-//! Datasets that are asked for in turn: on one day in so many, which a symbol's name decides, so that every day has its share.
+//! Datasets that are fetched in rotation: each symbol once per period, on a day derived from a hash
+//! of its name, so that the calls spread evenly over the days.
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use findata_domain::{
     Symbol,
     catalog::{self, Dataset, Freshness},
@@ -13,43 +14,53 @@ use findata_pipeline::{
 
 use super::Decision;
 
-const COMPARED: &str = "compared within the last 90 days; --reconcile asks again";
-const REFUSED: &str = "not in the FMP plan within the last 90 days; --reconcile asks again";
+const DUE: &str = "due in the 90-day rotation";
+const NOT_DUE: &str = "not due in the 90-day rotation; --reconcile fetches it now";
+const COMPARED: &str = "compared within the last 90 days; --reconcile fetches it now";
+const REFUSED: &str = "not in the FMP plan (checked within the last 90 days); --reconcile checks again";
+const NO_QUARTERS: &str = "compared from the day after the first quarterly statements; --reconcile fetches it now";
 
-/// Days from one turn to the next, for a dataset that is asked for in turn.
-pub(super) fn days(dataset: &Dataset) -> Option<u32> {
+/// Length of the rotation in days, for a dataset that is fetched in rotation.
+pub(super) fn period_days(dataset: &Dataset) -> Option<u32> {
     match dataset.freshness {
         Freshness::Rotating { days, .. } => Some(days),
         Freshness::For(_) | Freshness::UntilNextClose => None,
     }
 }
 
-/// What is known of a symbol's quarters, without which there are no figures of ours to compare.
+/// What is known of a symbol's quarters, without which findata has no figures to compare with
+/// FMP's.
 pub(super) fn quarters<'a>(fetch_log: &'a FetchLog, symbol: &Symbol) -> Option<&'a Entry> {
     fetch_log
         .entry(catalog::INCOME_STATEMENT, &format!("{symbol}:{}", Cadence::Quarter.as_str()))
         .filter(|entry| !entry.empty)
 }
 
-/// Whether it is a symbol's turn.
+/// Fetches a dataset in rotation if today is the symbol's day.
 pub(super) fn decide(
     symbol: &Symbol,
     known: Option<&Entry>,
     quarters: Option<&Entry>,
-    days: u32,
+    period_days: u32,
     now: DateTime<Utc>,
 ) -> Decision {
     let today = nyse_calendar::new_york_date(now);
     let age = |entry: &Entry| (today - nyse_calendar::new_york_date(entry.fetched_at)).num_days();
-    let turn = u64::from(today.num_days_from_ce().unsigned_abs()) % u64::from(days);
-    // Quarters of today came with this day's first run: a run right after it asks for nothing.
+    // Quarters of today came with this day's first run: another run on the same day must fetch
+    // nothing.
     if quarters.is_none_or(|q| age(q) < 1) {
-        Decision::Leave("compared once quarters are there since an earlier day; --reconcile asks at once")
-    } else if let Some(known) = known.filter(|k| age(k) < i64::from(days)) {
-        Decision::Leave(if known.refused { REFUSED } else { COMPARED })
-    } else if hash::number(symbol.as_str()) % u64::from(days) == turn {
-        Decision::Fetch("in turn, once in 90 days")
+        Decision::Omit(NO_QUARTERS)
+    } else if let Some(known) = known.filter(|k| age(k) < i64::from(period_days)) {
+        Decision::Omit(if known.refused { REFUSED } else { COMPARED })
+    } else if is_day_of(symbol, today, period_days) {
+        Decision::Fetch(DUE)
     } else {
-        Decision::Leave("in turn, once in 90 days; --reconcile asks at once")
+        Decision::Omit(NOT_DUE)
     }
+}
+
+/// Whether a day is the symbol's day in a rotation of `period_days`.
+pub(super) fn is_day_of(symbol: &Symbol, day: NaiveDate, period_days: u32) -> bool {
+    let period = u64::from(period_days);
+    hash::number(symbol.as_str()) % period == u64::from(day.num_days_from_ce().unsigned_abs()) % period
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use chrono::Days;
-use findata_domain::nyse_calendar;
+use findata_domain::{catalog, nyse_calendar};
 use findata_pipeline::{
     ledger::{Outcome, TaskRecord},
     plan::FetchMode,
@@ -40,15 +40,15 @@ fn note(fetch_log: &mut FetchLog, tasks: &[Task], when: &str, outcome: impl Fn(&
     }
 }
 
-fn ask(options: &Options, fetch_log: &FetchLog, when: &str) -> Vec<Task> {
+fn tasks_due(options: &Options, fetch_log: &FetchLog, when: &str) -> Vec<Task> {
     plan(&symbols(), options, fetch_log, &Market::default(), at(when)).unwrap().tasks
 }
 
 #[test]
-fn a_first_run_asks_ten_times_a_symbol_and_a_second_one_not_at_all() {
+fn a_first_run_plans_ten_calls_per_symbol_and_a_second_one_none() {
     let mut fetch_log = FetchLog::default();
     let options = Options::default();
-    let first = ask(&options, &fetch_log, "2026-11-20T22:00:00Z");
+    let first = tasks_due(&options, &fetch_log, "2026-11-20T22:00:00Z");
     assert_eq!(first.len(), 10 + 1, "ten for the symbol, one for the index");
     note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |task| Outcome::Rows {
         rows: 1,
@@ -60,44 +60,47 @@ fn a_first_run_asks_ten_times_a_symbol_and_a_second_one_not_at_all() {
 }
 
 #[test]
-fn prices_are_asked_from_the_newest_bar_on_and_only_after_a_close() {
+fn prices_are_fetched_from_the_newest_bar_on_and_only_after_a_close() {
     let mut fetch_log = FetchLog::default();
     let options = only("prices");
-    let first = ask(&options, &fetch_log, "2026-11-19T22:00:00Z");
+    let first = tasks_due(&options, &fetch_log, "2026-11-19T22:00:00Z");
     let Window::Days { from, to } = first[0].window else { panic!("days") };
     assert_eq!((from, to), (day("2021-11-18"), day("2026-11-19")));
     note(&mut fetch_log, &first, "2026-11-19T22:00:00Z", |_| Outcome::Rows {
         rows: 1,
         newest: Some(day("2026-11-19")),
     });
-    assert!(ask(&options, &fetch_log, "2026-11-20T20:59:00Z").is_empty(), "the market is still open");
-    let next = ask(&options, &fetch_log, "2026-11-20T21:00:00Z");
+    assert!(tasks_due(&options, &fetch_log, "2026-11-20T20:59:00Z").is_empty(), "the market is still open");
+    let next = tasks_due(&options, &fetch_log, "2026-11-20T21:00:00Z");
     assert_eq!(next[0].window, Window::Days { from: day("2026-11-15"), to: day("2026-11-20") });
     let earlier = Options { prices_from: Some(day("2020-01-01")), ..options };
-    let more = ask(&earlier, &fetch_log, "2026-11-19T22:00:00Z");
+    let more = tasks_due(&earlier, &fetch_log, "2026-11-19T22:00:00Z");
     assert_eq!(more[0].window, Window::Days { from: day("2020-01-01"), to: day("2021-11-17") });
 }
 
 #[test]
-fn a_late_bar_is_asked_for_again_and_a_delisted_company_once_a_day() {
+fn a_late_bar_is_requested_again_until_six_hours_after_the_close() {
     let mut fetch_log = FetchLog::default();
     let options = only("prices");
-    let first = ask(&options, &fetch_log, "2026-11-20T21:01:00Z");
+    let first = tasks_due(&options, &fetch_log, "2026-11-20T21:01:00Z");
     note(&mut fetch_log, &first, "2026-11-20T21:01:00Z", |_| Outcome::Rows {
         rows: 1,
         newest: Some(day("2026-11-19")),
     });
-    assert!(ask(&options, &fetch_log, "2026-11-20T21:10:00Z").is_empty(), "asked a moment ago");
-    let again = ask(&options, &fetch_log, "2026-11-20T21:30:00Z");
+    assert!(tasks_due(&options, &fetch_log, "2026-11-20T21:10:00Z").is_empty(), "requested within the last 15 minutes");
+    let again = tasks_due(&options, &fetch_log, "2026-11-20T21:30:00Z");
     assert_eq!(again.len(), 1);
     note(&mut fetch_log, &again, "2026-11-21T04:00:00Z", |_| Outcome::Empty);
-    assert!(ask(&options, &fetch_log, "2026-11-22T04:00:00Z").is_empty(), "six hours after the close it will not come");
+    assert!(
+        tasks_due(&options, &fetch_log, "2026-11-22T04:00:00Z").is_empty(),
+        "six hours after the close it is given up"
+    );
 }
 
 #[test]
-fn forty_years_are_asked_in_windows_that_cannot_be_cut() {
+fn forty_years_are_split_into_windows_that_fmp_cannot_truncate() {
     let options = Options { prices_from: Some(day("1986-01-01")), ..only("prices") };
-    let tasks = ask(&options, &FetchLog::default(), "2026-11-20T22:00:00Z");
+    let tasks = tasks_due(&options, &FetchLog::default(), "2026-11-20T22:00:00Z");
     let mut expected = day("1986-01-01");
     for task in &tasks {
         let Window::Days { from, to } = task.window else { panic!("days") };
@@ -114,39 +117,39 @@ fn forty_years_are_asked_in_windows_that_cannot_be_cut() {
 fn deeper_history_and_full_override_freshness() {
     let mut fetch_log = FetchLog::default();
     let options = only("cash_flow");
-    let first = ask(&options, &fetch_log, "2026-11-20T22:00:00Z");
+    let first = tasks_due(&options, &fetch_log, "2026-11-20T22:00:00Z");
     note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Rows { rows: 8, newest: None });
-    assert!(ask(&Options { quarters: 4, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").is_empty());
-    assert_eq!(ask(&Options { quarters: 40, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").len(), 1);
-    assert_eq!(ask(&Options { full: true, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").len(), 2);
-    assert_eq!(ask(&options, &fetch_log, "2026-11-21T04:00:00Z").len(), 2, "six hours later");
+    assert!(tasks_due(&Options { quarters: 4, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").is_empty());
+    assert_eq!(tasks_due(&Options { quarters: 40, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").len(), 1);
+    assert_eq!(tasks_due(&Options { full: true, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").len(), 2);
+    assert_eq!(tasks_due(&options, &fetch_log, "2026-11-21T04:00:00Z").len(), 2, "six hours later");
 }
 
 #[test]
-fn failed_tasks_are_due_again_and_empty_ones_after_a_day() {
+fn failed_tasks_are_due_at_once_and_empty_ones_after_a_day() {
     let mut fetch_log = FetchLog::default();
     let options = only("dividends");
-    let first = ask(&options, &fetch_log, "2026-11-20T22:00:00Z");
+    let first = tasks_due(&options, &fetch_log, "2026-11-20T22:00:00Z");
     note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Failed { reason: "x".into(), budget: false });
-    assert_eq!(ask(&options, &fetch_log, "2026-11-20T22:00:01Z").len(), 1);
+    assert_eq!(tasks_due(&options, &fetch_log, "2026-11-20T22:00:01Z").len(), 1);
     note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Empty);
-    assert!(ask(&options, &fetch_log, "2026-11-21T21:00:00Z").is_empty());
-    assert_eq!(ask(&options, &fetch_log, "2026-11-21T22:00:00Z").len(), 1);
+    assert!(tasks_due(&options, &fetch_log, "2026-11-21T21:00:00Z").is_empty());
+    assert_eq!(tasks_due(&options, &fetch_log, "2026-11-21T22:00:00Z").len(), 1);
 }
 
 #[test]
-fn batches_keep_a_symbol_together() {
+fn all_tasks_of_a_symbol_share_a_batch() {
     let symbols: Vec<Symbol> = (0..120).map(|i| format!("S{i}").parse().unwrap()).collect();
     let tasks =
         plan(&symbols, &Options::default(), &FetchLog::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
             .unwrap()
             .tasks;
-    let packed = each(&symbols, tasks);
+    let packed = batches_by_symbol(&symbols, tasks);
     assert_eq!(packed.iter().map(|b| b.tasks.len()).collect::<Vec<_>>(), [501, 500, 200]);
 }
 
 #[test]
-fn what_is_not_in_the_catalog_is_refused() {
+fn invalid_requests_are_rejected() {
     let error = plan(&symbols(), &only("ratios"), &FetchLog::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
         .unwrap_err();
     assert!(error.to_string().contains("income_statement"));
@@ -168,124 +171,131 @@ fn what_is_not_in_the_catalog_is_refused() {
         plan(&symbols(), &backwards, &FetchLog::default(), &Market::default(), at("2026-11-20T22:00:00Z")).is_err()
     );
     let weekend = Options { prices_from: Some(day("2026-11-21")), ..only("prices") };
-    assert!(ask(&weekend, &FetchLog::default(), "2026-11-22T22:00:00Z").is_empty(), "no session has closed since");
+    assert!(
+        tasks_due(&weekend, &FetchLog::default(), "2026-11-22T22:00:00Z").is_empty(),
+        "no session has closed since"
+    );
 }
 
 #[test]
-fn what_the_plan_refused_is_asked_again_after_a_day() {
+fn a_refused_dataset_is_requested_again_after_a_day() {
     let mut fetch_log = FetchLog::default();
     for dataset in ["cash_flow", "prices"] {
         let options = only(dataset);
-        let first = ask(&options, &fetch_log, "2026-11-20T22:00:00Z");
+        let first = tasks_due(&options, &fetch_log, "2026-11-20T22:00:00Z");
         note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::NotInPlan { reason: "x".into() });
-        assert!(ask(&options, &fetch_log, "2026-11-21T21:00:00Z").is_empty(), "{dataset}");
-        assert_eq!(ask(&options, &fetch_log, "2026-11-21T22:00:00Z").len(), first.len(), "{dataset}");
+        assert!(tasks_due(&options, &fetch_log, "2026-11-21T21:00:00Z").is_empty(), "{dataset}");
+        assert_eq!(tasks_due(&options, &fetch_log, "2026-11-21T22:00:00Z").len(), first.len(), "{dataset}");
     }
 }
 
 #[test]
-fn a_small_plan_is_asked_for_what_it_gives() {
+fn statements_are_limited_to_the_fmp_plan() {
     let plan_limits = PlanLimits { most_statements: Some(5), quarterly: false, ..PlanLimits::default() };
-    let tasks = ask(&Options { plan_limits, ..only("cash_flow") }, &FetchLog::default(), "2026-11-20T22:00:00Z");
+    let tasks = tasks_due(&Options { plan_limits, ..only("cash_flow") }, &FetchLog::default(), "2026-11-20T22:00:00Z");
     assert_eq!(tasks.len(), 1);
     assert_eq!(tasks[0].window, Window::Newest { cadence: Cadence::Annual, limit: 5 });
 }
 
 #[test]
-fn an_index_that_is_a_member_is_asked_for_once() {
+fn an_index_that_is_a_member_is_fetched_once() {
     let options = Options { index: Some("AAPL".parse().unwrap()), ..only("prices") };
-    assert_eq!(ask(&options, &FetchLog::default(), "2026-11-20T22:00:00Z").len(), 1);
+    assert_eq!(tasks_due(&options, &FetchLog::default(), "2026-11-20T22:00:00Z").len(), 1);
 }
 
-/// The reasons and counts of a dataset that a plan does not ask for.
+/// The reasons for which tasks are not part of a run.
 fn unasked(options: &Options, fetch_log: &FetchLog, when: &str) -> Vec<String> {
     let planned = plan(&symbols(), options, fetch_log, &Market::default(), at(when)).unwrap();
     planned.datasets.iter().flat_map(|(_, d)| d.unasked.keys().cloned()).collect()
 }
 
-fn reconciling(tasks: &[Task]) -> usize {
-    tasks.iter().filter(|task| rotation::days(task.dataset).is_some()).count()
+fn reconciliations(tasks: &[Task]) -> usize {
+    tasks.iter().filter(|task| rotation::period_days(task.dataset).is_some()).count()
 }
 
 #[test]
-fn fmps_own_ratios_come_in_turn_and_never_on_the_day_of_a_first_load() {
+fn fmps_ratios_are_fetched_in_rotation_and_never_on_the_day_of_a_first_load() {
     let many: Vec<Symbol> = (0..600).map(|i| format!("S{i}").parse().unwrap()).collect();
     let mut fetch_log = FetchLog::default();
     let options = Options::default();
     let evening = |day: i64| (at("2026-01-01T22:00:00Z") + Duration::days(day)).to_rfc3339();
-    let ask = |fetch_log: &FetchLog, when: &str| {
+    let due_of_many = |fetch_log: &FetchLog, when: &str| {
         plan(&many, &options, fetch_log, &Market::default(), at(when)).unwrap().tasks
     };
-    let first = ask(&fetch_log, &evening(0));
-    assert_eq!((first.len(), reconciling(&first)), (many.len() * 10 + 1, 0));
+    let first = due_of_many(&fetch_log, &evening(0));
+    assert_eq!((first.len(), reconciliations(&first)), (many.len() * 10 + 1, 0));
     note(&mut fetch_log, &first, &evening(0), |_| Outcome::Rows { rows: 1, newest: None });
-    assert_eq!(reconciling(&ask(&fetch_log, "2026-01-01T23:00:00Z")), 0, "a run right after");
-    let mut asked: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    assert_eq!(reconciliations(&due_of_many(&fetch_log, "2026-01-01T23:00:00Z")), 0, "a run right after");
+    let mut fetched: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for day in 1..=190 {
         let when = evening(day);
         let due: Vec<Task> =
-            ask(&fetch_log, &when).into_iter().filter(|t| rotation::days(t.dataset).is_some()).collect();
+            due_of_many(&fetch_log, &when).into_iter().filter(|t| rotation::period_days(t.dataset).is_some()).collect();
         assert!(due.len() as f64 / (many.len() as f64) < 0.2, "{} calls on day {day}", due.len());
         for task in &due {
-            asked.entry(format!("{task}")).or_default().push(day);
+            fetched.entry(format!("{task}")).or_default().push(day);
         }
         note(&mut fetch_log, &due, &when, |_| Outcome::Rows { rows: 1, newest: None });
-        assert_eq!(reconciling(&ask(&fetch_log, &when)), 0, "a second run of day {day}");
+        assert_eq!(reconciliations(&due_of_many(&fetch_log, &when)), 0, "a second run of day {day}");
     }
-    assert_eq!(asked.len(), many.len() * 2, "everybody has had a turn");
-    assert!(asked.values().all(|days| days.windows(2).all(|w| w[1] - w[0] == 90)), "{asked:?}");
+    assert_eq!(fetched.len(), many.len() * 2, "every symbol was due");
+    assert!(fetched.values().all(|days| days.windows(2).all(|w| w[1] - w[0] == 90)), "{fetched:?}");
 }
 
 #[test]
-fn a_run_may_ask_for_fmps_own_ratios_at_once_by_flag_or_by_name() {
+fn fmps_ratios_are_fetched_at_once_with_reconcile_or_by_name() {
     let mut fetch_log = FetchLog::default();
     let flag = Options { reconcile: true, ..Options::default() };
-    let first = ask(&flag, &fetch_log, "2026-11-20T22:00:00Z");
-    assert_eq!((first.len(), reconciling(&first)), (13, 2));
+    let first = tasks_due(&flag, &fetch_log, "2026-11-20T22:00:00Z");
+    assert_eq!((first.len(), reconciliations(&first)), (13, 2));
     note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Rows {
         rows: 1,
         newest: Some(day("2026-11-20")),
     });
     for options in [&flag, &Options::default(), &only("ratios-ttm")] {
-        assert!(ask(options, &fetch_log, "2026-11-20T22:00:01Z").is_empty(), "{options:?}");
+        assert!(tasks_due(options, &fetch_log, "2026-11-20T22:00:01Z").is_empty(), "{options:?}");
     }
-    assert_eq!(reconciling(&ask(&flag, &fetch_log, "2026-11-21T22:00:00Z")), 2, "a day later");
-    assert_eq!(ask(&only("key_metrics_ttm"), &fetch_log, "2026-11-21T22:00:00Z").len(), 1);
-    assert_eq!(reconciling(&ask(&Options { full: true, ..Options::default() }, &fetch_log, "2026-11-21T22:00:00Z")), 0);
+    assert_eq!(reconciliations(&tasks_due(&flag, &fetch_log, "2026-11-21T22:00:00Z")), 2, "a day later");
+    assert_eq!(tasks_due(&only("key_metrics_ttm"), &fetch_log, "2026-11-21T22:00:00Z").len(), 1);
+    assert_eq!(
+        reconciliations(&tasks_due(&Options { full: true, ..Options::default() }, &fetch_log, "2026-11-21T22:00:00Z")),
+        0
+    );
     let with_prices = Options { reconcile: true, ..only("prices") };
-    assert_eq!(reconciling(&ask(&with_prices, &FetchLog::default(), "2026-11-20T22:00:00Z")), 2);
+    assert_eq!(reconciliations(&tasks_due(&with_prices, &FetchLog::default(), "2026-11-20T22:00:00Z")), 2);
     assert_eq!(
         unasked(&Options::default(), &fetch_log, "2026-11-21T22:00:00Z"),
-        ["compared within the last 90 days; --reconcile asks again"; 2]
+        ["compared within the last 90 days; --reconcile fetches it now"; 2]
     );
-    // Refused, it is asked for again after a day by whoever asks, and in turn after ninety.
-    let again = ask(&only("ratios_ttm"), &fetch_log, "2026-11-21T22:00:00Z");
+    // After a refusal, a request by name asks again after a day, and the rotation after ninety.
+    let again = tasks_due(&only("ratios_ttm"), &fetch_log, "2026-11-21T22:00:00Z");
     note(&mut fetch_log, &again, "2026-11-21T22:00:00Z", |_| Outcome::NotInPlan { reason: "x".into() });
-    assert!(ask(&only("ratios_ttm"), &fetch_log, "2026-11-22T21:00:00Z").is_empty());
-    assert_eq!(ask(&only("ratios_ttm"), &fetch_log, "2026-11-22T22:00:00Z").len(), 1);
+    assert!(tasks_due(&only("ratios_ttm"), &fetch_log, "2026-11-22T21:00:00Z").is_empty());
+    assert_eq!(tasks_due(&only("ratios_ttm"), &fetch_log, "2026-11-22T22:00:00Z").len(), 1);
     assert!(unasked(&Options::default(), &fetch_log, "2026-11-22T22:00:00Z")[0].starts_with("not in the FMP plan"));
 }
 
 #[test]
-fn a_history_that_an_event_made_another_is_fetched_again_with_the_next_bars_and_once() {
+fn after_a_split_or_dividend_a_price_history_is_fetched_again_once_with_the_next_bars() {
     let mut fetch_log = FetchLog::default();
     let options = Options { prices_from: Some(day("1995-01-01")), ..only("prices") };
     let rows = |when: &'static str| move |_: &Task| Outcome::Rows { rows: 1, newest: Some(day(when)) };
-    let first = ask(&options, &fetch_log, "2026-11-19T22:00:00Z");
+    let first = tasks_due(&options, &fetch_log, "2026-11-19T22:00:00Z");
     assert_eq!(first.len(), 3, "three windows");
     note(&mut fetch_log, &first, "2026-11-19T22:00:00Z", rows("2026-11-19"));
     let prices = catalog::dataset("prices").unwrap();
     fetch_log.refetch(prices, &BTreeMap::from([("AAPL".into(), day("2026-11-20"))]));
     let daily = only("prices");
-    assert!(ask(&daily, &fetch_log, "2026-11-19T22:00:01Z").is_empty(), "a run right after");
-    let again = ask(&daily, &fetch_log, "2026-11-20T22:00:00Z");
+    assert!(tasks_due(&daily, &fetch_log, "2026-11-19T22:00:01Z").is_empty(), "a run right after");
+    let again = tasks_due(&daily, &fetch_log, "2026-11-20T22:00:00Z");
     let range = |task: &Task| if let Window::Days { from, to } = task.window { (from, to) } else { panic!("days") };
     assert_eq!((range(&again[0]).0, range(&again[2]).1), (day("1995-01-01"), day("2026-11-20")));
-    // Two of three parts came: the whole is asked for again, since nobody knows what the third holds.
+    // Two of three windows arrived: all are fetched again, since the content of the third is
+    // unknown.
     note(&mut fetch_log, &again[..2], "2026-11-20T22:00:00Z", rows("2026-11-20"));
-    assert_eq!(ask(&daily, &fetch_log, "2026-11-20T22:05:00Z").len(), 3);
+    assert_eq!(tasks_due(&daily, &fetch_log, "2026-11-20T22:05:00Z").len(), 3);
     note(&mut fetch_log, &again, "2026-11-20T22:05:00Z", rows("2026-11-20"));
-    assert!(ask(&daily, &fetch_log, "2026-11-20T22:06:00Z").is_empty());
-    let next = ask(&daily, &fetch_log, "2026-11-23T22:00:00Z");
+    assert!(tasks_due(&daily, &fetch_log, "2026-11-20T22:06:00Z").is_empty());
+    let next = tasks_due(&daily, &fetch_log, "2026-11-23T22:00:00Z");
     assert_eq!((next.len(), range(&next[0])), (1, (day("2026-11-16"), day("2026-11-23"))));
 }

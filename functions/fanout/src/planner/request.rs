@@ -1,0 +1,59 @@
+//! Which datasets, and how many statements, a request covers.
+
+use findata_domain::{
+    Error, Result,
+    catalog::{self, CATALOG, Dataset, Requests},
+};
+use findata_pipeline::run::Options;
+
+use super::rotation;
+
+/// The requested datasets, in the catalog's order if the request names none.
+pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
+    if options.datasets.is_empty() {
+        // Constituents belong to the universe, shares-float follows a profile without market cap,
+        // and quotes are added for bars.
+        let is_planned = |d: &&Dataset| !matches!(d.requests, Requests::Market | Requests::Symbols) && !d.follow_up;
+        return Ok(CATALOG.iter().filter(is_planned).collect());
+    }
+    let names: Vec<_> = CATALOG.iter().map(|d| d.name).collect();
+    let unknown = |name: &str| Error::Reject(format!("unknown dataset {name:?}; available: {}", names.join(", ")));
+    let mut found = Vec::new();
+    for name in &options.datasets {
+        let dataset = catalog::dataset(name).ok_or_else(|| unknown(name))?;
+        let comes_with = match dataset.requests {
+            Requests::Market => Some("--universe sp500"),
+            Requests::Symbols => Some("prices if the plan limits calls"),
+            _ => None,
+        };
+        if let Some(with) = comes_with {
+            return Err(Error::Reject(format!("{name} cannot be requested alone: it comes with {with}")));
+        }
+        if !found.contains(&dataset) {
+            found.push(dataset);
+        }
+    }
+    for dataset in CATALOG.iter().filter(|d| options.reconcile && rotation::period_days(d).is_some()) {
+        if !found.contains(&dataset) {
+            found.push(dataset);
+        }
+    }
+    if found.iter().all(|d| d.requests == Requests::Statement) && options.years == 0 && options.quarters == 0 {
+        return Err(Error::Reject("nothing to fetch: --years and --quarters are both 0".into()));
+    }
+    Ok(found)
+}
+
+/// Limits the statements to what the key's plan includes: FMP would refuse each call for more of
+/// them, or for quarters where the plan has none.
+pub(super) fn within_plan(options: &Options) -> Options {
+    let mut options = options.clone();
+    if let Some(most) = options.plan_limits.most_statements {
+        options.years = options.years.min(most);
+        options.quarters = options.quarters.min(most);
+    }
+    if !options.plan_limits.quarterly {
+        options.quarters = 0;
+    }
+    options
+}
