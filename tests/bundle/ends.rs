@@ -136,7 +136,7 @@ fn the_command_asks_for_a_run_and_waits_for_it() {
         (vec!["invoke", "A'B"], 2, "A'B"),
         (vec!["invoke", "AAPL", "--wait"], 2, "--stage s3://"),
         (vec!["invoke", "--universe", "all"], 2, "sp500 alone"),
-        (vec!["invoke", "AAPL", "--wait", "--stage", "/tmp/x"], 2, "no place on S3"),
+        (vec!["invoke", "AAPL", "--wait", "--stage", "/tmp/x"], 2, "not a valid S3 location"),
     ] {
         let ended = invoke(&arguments).run();
         assert_eq!(ended.code, Some(code), "{arguments:?}: {ended:#?}");

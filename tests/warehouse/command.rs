@@ -87,7 +87,7 @@ fn what_is_wrong_with_snowflake_or_s3_is_said_before_a_call() {
         (
             findata(&["run", "--symbols", "A", "--stage", "s3://bucket/it's", "--warehouse", "snowflake"]),
             2,
-            "no place on S3",
+            "not a valid S3 location",
         ),
         (run().without("AWS_SECRET_ACCESS_KEY").variable("AWS_EC2_METADATA_DISABLED", "true"), 5, "credentials"),
         (run().variable("SNOWFLAKE_PRIVATE_KEY", "no key"), 5, "PKCS#8"),
