@@ -137,7 +137,7 @@ fn the_invoke_command_requests_a_run_and_waits_for_it() {
         (vec!["invoke", "A'B"], 2, "A'B"),
         (vec!["invoke", "AAPL", "--wait"], 2, "--stage s3://"),
         (vec!["invoke", "--universe", "all"], 2, "supports only sp500"),
-        (vec!["invoke", "AAPL", "--wait", "--stage", "/tmp/x"], 2, "no place on S3"),
+        (vec!["invoke", "AAPL", "--wait", "--stage", "/tmp/x"], 2, "not a valid S3 location"),
     ] {
         let output = invoke(&arguments).run();
         assert_eq!(output.code, Some(code), "{arguments:?}: {output:#?}");

@@ -87,7 +87,7 @@ fn snowflake_and_s3_configuration_errors_are_reported_before_any_call() {
         (
             findata(&["run", "--symbols", "A", "--stage", "s3://bucket/it's", "--warehouse", "snowflake"]),
             2,
-            "no place on S3",
+            "not a valid S3 location",
         ),
         (run().without("AWS_SECRET_ACCESS_KEY").variable("AWS_EC2_METADATA_DISABLED", "true"), 5, "credentials"),
         (run().variable("SNOWFLAKE_PRIVATE_KEY", "no key"), 5, "PKCS#8"),

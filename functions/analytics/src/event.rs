@@ -37,20 +37,16 @@ pub async fn handle(
 ) -> Result<Value> {
     let run = run_of(input)?;
     let metrics = host_metrics(&run, now, memory);
-    let step = Step { run: &run, function: crate::FUNCTION, attempts: ATTEMPTS, stage, bus, telemetry, now };
+    let step = Step { run: &run, function: crate::FUNCTION, max_attempts: ATTEMPTS, stage, bus, telemetry, now };
     let mut warehouse = warehouse;
-    let published = step.run(async || {
+    step.run(async || {
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
-        crate::handle(&run, stage, *warehouse, bus, clock, &metrics).await
-    });
-    match published.await? {
-        Ok(summary) => {
-            tracing::info!(%run, status = summary.status.as_str(), seconds = summary.seconds, "published the run");
-            telemetry.ended(now, &summary);
-            Ok(json!({"run_id": run, "status": summary.status}))
-        }
-        Err(failed) => Ok(failed),
-    }
+        let summary = crate::handle(&run, stage, *warehouse, bus, clock, &metrics).await?;
+        tracing::info!(%run, status = summary.status.as_str(), seconds = summary.seconds, "published the run");
+        telemetry.ended(now, &summary);
+        Ok(json!({"run_id": run, "status": summary.status}))
+    })
+    .await
 }
 
 /// What is known of a run's time before its figures are computed.

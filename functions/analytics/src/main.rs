@@ -15,7 +15,7 @@ impl Function for Analytics {
 
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {
         let Analytics(function) = self;
-        let (now, memory) = (invocation.at, function.memory);
+        let (now, memory) = (invocation.started_at, function.memory);
         let open = |args: findata_aws::lambda::step::SessionArgs<'_>| {
             Snowflake::new(Settings::until(args.ends_at, args.variable, args.key, args.prefix)?)
         };

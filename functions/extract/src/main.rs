@@ -54,7 +54,7 @@ impl Function for Extract {
             .fmp
             .get_or_try_init(|| self.access.open(secrets::reader(&self.config, &self.secret), self.stage.clone()))
             .await;
-        let limit = Deadline::before(invocation.ends, Instant::now());
+        let limit = Deadline::before(invocation.deadline, Instant::now());
         let response =
             event::handle(event, &self.dead_letters, fmp, &self.stage, &self.queue, &self.clock, limit).await;
         serde_json::to_value(response).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))

@@ -60,7 +60,7 @@ impl Function for Fanout {
             .fmp
             .get_or_try_init(|| self.access.open(secrets::reader(&self.config, &self.secret), self.stage.clone()))
             .await;
-        let invocation = Invocation { id: invocation.id, at: invocation.at };
+        let invocation = Invocation { id: invocation.id, at: invocation.started_at };
         event::handle(
             input,
             &invocation,

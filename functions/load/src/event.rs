@@ -28,19 +28,15 @@ pub async fn handle(
 ) -> Result<Value> {
     let run = run_of(input)?;
     let step =
-        Step { run: &run, function: crate::FUNCTION, attempts: ATTEMPTS, stage, bus, telemetry, now: clock.now() };
+        Step { run: &run, function: crate::FUNCTION, max_attempts: ATTEMPTS, stage, bus, telemetry, now: clock.now() };
     let mut warehouse = warehouse;
-    let loaded = step.run(async || {
+    step.run(async || {
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
         bind_warehouse(stage, *warehouse, &run).await?;
-        crate::handle(&run, stage, *warehouse, clock).await
-    });
-    match loaded.await? {
-        Ok(loaded) => {
-            let rows: u64 = loaded.rows.values().map(|rows| rows.staged).sum();
-            tracing::info!(%run, rows, seconds = loaded.seconds, "loaded the run");
-            Ok(json!({"run_id": run, "status": "loaded", "rows": rows}))
-        }
-        Err(failed) => Ok(failed),
-    }
+        let loaded = crate::handle(&run, stage, *warehouse, clock).await?;
+        let rows: u64 = loaded.rows.values().map(|rows| rows.staged).sum();
+        tracing::info!(%run, rows, seconds = loaded.seconds, "loaded the run");
+        Ok(json!({"run_id": run, "status": "loaded", "rows": rows}))
+    })
+    .await
 }

@@ -1,4 +1,4 @@
-//! The SDK's HTTP on reqwest.
+//! The AWS SDK's HTTP client, implemented on reqwest.
 
 use std::time::Duration;
 
@@ -20,24 +20,24 @@ use reqwest::{Client, redirect};
 
 use findata_domain::{Error, Result};
 
-/// What one request may take; the SDK tries again.
-const TO_ANSWER: Duration = Duration::from_secs(30);
+/// Timeout of one attempt; the SDK retries.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone)]
 struct Reqwest(Client);
 
-/// A client for the SDK.
+/// Creates the HTTP client for the SDK.
 ///
 /// # Errors
-/// `Config` when HTTPS cannot be set up.
+/// `Config` if HTTPS cannot be set up.
 pub(super) fn client() -> Result<SharedHttpClient> {
-    // The first caller installs the one crypto provider of the process; later calls find it there.
+    // The first call installs the process-wide crypto provider; later calls have no effect.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let client = Client::builder()
-        // A redirect would carry the signature to another host.
+        // Following a redirect would send the signature to another host.
         .redirect(redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
-        .timeout(TO_ANSWER)
+        .timeout(REQUEST_TIMEOUT)
         .build()
         .map_err(|e| Error::Config(format!("cannot set up HTTPS: {e}")))?;
     Ok(SharedHttpClient::new(Reqwest(client)))
@@ -59,19 +59,20 @@ impl HttpConnector for Reqwest {
 async fn send(client: Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let user = |e: &str| ConnectorError::user(e.to_owned().into());
     let (parts, body) = request.try_into_http1x().map_err(|e| ConnectorError::user(e.into()))?.into_parts();
-    let body = body.bytes().map(Bytes::copy_from_slice).ok_or_else(|| user("only whole bodies are sent"))?;
+    let body =
+        body.bytes().map(Bytes::copy_from_slice).ok_or_else(|| user("streaming request bodies are not supported"))?;
     let request = client.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body);
     let response = request.send().await.map_err(failure)?;
     let status = StatusCode::try_from(response.status().as_u16()).map_err(|e| ConnectorError::other(e.into(), None))?;
     let headers = response.headers().clone();
     let body = response.bytes().await.map_err(failure)?;
-    let mut answer = HttpResponse::new(status, SdkBody::from(body));
+    let mut sdk_response = HttpResponse::new(status, SdkBody::from(body));
     for (name, value) in &headers {
         if let Ok(value) = value.to_str() {
-            answer.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+            sdk_response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
         }
     }
-    Ok(answer)
+    Ok(sdk_response)
 }
 
 fn failure(error: reqwest::Error) -> ConnectorError {

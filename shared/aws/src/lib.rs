@@ -1,4 +1,7 @@
-//! AWS: its SDK on the HTTP client that everything else uses, so that a function has one TLS stack and one set of roots.
+//! Adapters for AWS: the S3 stage, SQS, EventBridge, Secrets Manager and the Lambda runtime.
+//!
+//! The AWS SDK runs on the same HTTP client as everything else, so that a function has one TLS stack and one set
+//! of root certificates.
 
 pub mod eventbridge;
 mod http;
@@ -9,59 +12,103 @@ pub mod sqs;
 
 use aws_config::BehaviorVersion;
 pub use aws_config::SdkConfig;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
 
 use findata_domain::Error;
 
-/// Sends of one request by the SDK; with its pauses they outlast a throttle.
-pub(crate) const SENDS: u32 = 6;
+/// Attempts of one request. With the SDK's backoff they outlast throttling.
+pub(crate) const MAX_ATTEMPTS: u32 = 6;
 
-/// The SDK's configuration: region, credentials and endpoint from where AWS's own tools have them.
+/// The SDK's configuration, with region, credentials and endpoint from the standard AWS sources.
+///
+/// # Errors
+/// `Config` if HTTPS cannot be set up.
 pub async fn config() -> findata_domain::Result<SdkConfig> {
     let http = http::client()?;
     Ok(aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await)
 }
 
-/// A service's errors by what to do about them; `action` is what the caller must be allowed to do at that place.
+/// Classifies a service error by what the caller can do about it. `place` names the resource, and `action` the IAM
+/// actions that the caller needs on it.
 pub(crate) fn failure<E>(place: &str, action: &str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let code = error.code().unwrap_or("no answer").to_owned();
+    let code = error.code().unwrap_or("no response").to_owned();
     match (status(&error), code.as_str()) {
-        (_, "NoSuchBucket") => Error::Config(format!("{place}: there is no such bucket")),
+        (_, "NoSuchBucket") => Error::Config(format!("{place}: the bucket does not exist")),
         (_, "ResourceNotFoundException" | "AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist") => {
-            Error::Config(format!("{place}: there is none of that name in this account and region"))
+            Error::Config(format!("{place}: does not exist in this account and region"))
         }
         (Some(301 | 307 | 400), "PermanentRedirect" | "AuthorizationHeaderMalformed") => {
             Error::Config(format!("{place}: the bucket is in another region; set AWS_REGION to it"))
         }
         (Some(401 | 403), _) | (_, "AccessDeniedException" | "AccessDenied") => {
-            Error::Config(format!("{place}: {code}; check the credentials, and that they may {action} there"))
+            Error::Config(format!("{place}: {code}; check the credentials and that they allow {action}"))
         }
         (None, _) if matches!(error, SdkError::ConstructionFailure(_)) => {
-            Error::Config(format!("{place}: {}", innermost(&error)))
+            Error::Config(format!("{place}: {}", causes(&error)))
         }
-        (None, _) if innermost(&error).contains("credential") => Error::Config(format!(
-            "{place}: there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        (None, _) if lacks_credentials(&error) => Error::Config(format!(
+            "{place}: no AWS credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )),
         (None | Some(408 | 409 | 429 | 500..), _) | (_, "ThrottlingException" | "RequestThrottled") => {
-            Error::retry(format!("{place}: {code}: {}", innermost(&error)))
+            Error::retry(format!("{place}: {code}: {}", causes(&error)))
         }
-        _ => Error::Stop(format!("{place}: {code}: {}", innermost(&error))),
+        _ => Error::Stop(format!("{place}: {code}: {}", causes(&error))),
     }
 }
 
-/// The status of the answer, where there was one.
+/// Whether the request was not sent because no credentials could be loaded.
+fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<CredentialsError>())
+}
+
+/// The HTTP status of the response, if there was one.
 pub(crate) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
-/// One line of an error's causes.
-fn innermost(error: &(impl std::error::Error + 'static)) -> String {
-    // What follows in brackets is the same for programmers.
+/// An error and its causes in one line of at most 300 characters.
+fn causes(error: &(impl std::error::Error + 'static)) -> String {
+    // The part in parentheses repeats the causes in debug format.
     let text = DisplayErrorContext(error).to_string();
     let text = text.split_once(" (").map_or(text.as_str(), |(line, _)| line);
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::Region;
+    use aws_credential_types::provider::{SharedCredentialsProvider, future};
+    use findata_pipeline::ports::stage::Stage;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct NoCredentials;
+
+    impl aws_credential_types::provider::ProvideCredentials for NoCredentials {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("none")))
+        }
+    }
+
+    #[tokio::test]
+    async fn missing_credentials_are_a_configuration_error() {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("eu-central-1"))
+            .http_client(http::client().unwrap())
+            .credentials_provider(SharedCredentialsProvider::new(NoCredentials))
+            .build();
+        let stage = s3_stage::S3Stage::new(&config, "s3://bucket/prefix".parse().unwrap());
+        let Err(Error::Config(reason)) = stage.get("key").await else { panic!("no configuration error") };
+        assert!(reason.contains("no AWS credentials found"), "{reason}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The stage on S3: a prefix in a bucket, with its conditional writes (`If-None-Match`, `If-Match`).
+//! The stage on S3: a prefix in a bucket, with S3's conditional writes (`If-None-Match`, `If-Match`).
 
 use std::{
     fmt,
@@ -22,10 +22,10 @@ use bytes::Bytes;
 use findata_domain::{Error, Result};
 use findata_pipeline::ports::stage::{Object, Stage};
 
-use crate::SENDS;
+use crate::MAX_ATTEMPTS;
 
-/// Sends of a conditional write that another one was under way with (409).
-const CONFLICTS: u32 = 6;
+/// Attempts of a conditional write that conflicts with another write in progress (HTTP 409).
+const MAX_CONFLICT_ATTEMPTS: u32 = 6;
 
 /// A prefix in a bucket: `s3://BUCKET/PREFIX`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,26 +55,28 @@ impl fmt::Display for Location {
 impl FromStr for Location {
     type Err = Error;
 
-    /// Takes names that need no escape in an address, a policy or SQL.
+    /// Accepts only names that need no escaping in a URL, an IAM policy or SQL.
     fn from_str(text: &str) -> Result<Self> {
         let path = text.strip_prefix("s3://").unwrap_or_default().trim_end_matches('/');
         let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
-        let of_bucket = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-        let of_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=');
-        let part = |part: &str| !part.is_empty() && part.chars().all(of_part) && part.chars().any(|c| c != '.');
-        let ends = |text: &str| {
-            let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-            edge(text.chars().next()) && edge(text.chars().next_back())
+        let bucket_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+        let prefix_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=');
+        let is_folder =
+            |part: &str| !part.is_empty() && part.chars().all(prefix_char) && part.chars().any(|c| c != '.');
+        let starts_and_ends_alphanumeric = |text: &str| {
+            let alphanumeric = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+            alphanumeric(text.chars().next()) && alphanumeric(text.chars().next_back())
         };
-        let right = (3..=63).contains(&bucket.len())
-            && bucket.chars().all(of_bucket)
-            && ends(bucket)
-            && (prefix.is_empty() || prefix.split('/').all(part));
-        if right {
+        let valid = (3..=63).contains(&bucket.len())
+            && bucket.chars().all(bucket_char)
+            && starts_and_ends_alphanumeric(bucket)
+            && (prefix.is_empty() || prefix.split('/').all(is_folder));
+        if valid {
             Ok(Location { bucket: bucket.into(), prefix: prefix.into() })
         } else {
             Err(Error::Reject(format!(
-                "{text:?} is no place on S3: write it as s3://BUCKET/PREFIX, with letters, digits, -, _, . and = in the prefix"
+                "{text:?} is not a valid S3 location: write it as s3://BUCKET/PREFIX, with only letters, digits, -, _, . \
+                 and = in the prefix"
             )))
         }
     }
@@ -89,27 +91,28 @@ pub struct S3Stage {
 }
 
 impl S3Stage {
-    /// A stage that is not called yet. An address of its own for the SDK means another server than AWS's, which may not
-    /// know buckets as host names.
+    /// Creates a client for the stage at `location`. Sends no request. If `config` sets an endpoint URL, the
+    /// server is not AWS and may not support bucket names as host names, so path-style addresses are used.
     pub fn new(config: &SdkConfig, location: Location) -> Self {
-        let own = aws_sdk_s3::config::Builder::from(config)
-            .retry_config(RetryConfig::standard().with_max_attempts(SENDS))
+        let s3_config = aws_sdk_s3::config::Builder::from(config)
+            .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
             .force_path_style(config.endpoint_url().is_some())
             .build();
-        S3Stage { client: Client::from_conf(own), location, puts: Arc::default() }
+        S3Stage { client: Client::from_conf(s3_config), location, puts: Arc::default() }
     }
 
-    /// Where it is.
+    /// The bucket and prefix.
     pub fn location(&self) -> &Location {
         &self.location
     }
 
-    fn full(&self, key: &str) -> String {
+    /// A stage key as a key of the bucket.
+    fn full_key(&self, key: &str) -> String {
         let prefix = &self.location.prefix;
         if prefix.is_empty() { key.to_owned() } else { format!("{prefix}/{key}") }
     }
 
-    /// Writes on a condition; `false` where it does not hold.
+    /// Writes an object on a condition. Returns `false` if the condition does not hold.
     async fn put(
         &self,
         key: &str,
@@ -117,27 +120,28 @@ impl S3Stage {
         condition: impl Fn(PutObjectFluentBuilder) -> PutObjectFluentBuilder,
     ) -> Result<bool> {
         self.puts.fetch_add(1, Relaxed);
-        for again in 0..CONFLICTS {
-            let request = self.client.put_object().bucket(&self.location.bucket).key(self.full(key));
+        for attempt in 0..MAX_CONFLICT_ATTEMPTS {
+            let request = self.client.put_object().bucket(&self.location.bucket).key(self.full_key(key));
             match condition(request.body(body.clone().into())).send().await {
                 Ok(_) => return Ok(true),
-                Err(error) => match crate::status(&error) {
-                    Some(412) => return Ok(false),
-                    // Another write to this key is under way: whose it was shows when it is done.
-                    Some(409) => tokio::time::sleep(Duration::from_millis(50 << again)).await,
+                Err(error) => match (crate::status(&error), error.code()) {
+                    // S3 responds NoSuchKey to If-Match if the object no longer exists.
+                    (Some(412), _) | (_, Some("NoSuchKey")) => return Ok(false),
+                    // Another write to this key is in progress. Retry to see which one won.
+                    (Some(409), _) => tokio::time::sleep(Duration::from_millis(50 << attempt)).await,
                     _ => return Err(self.failure(key, error)),
                 },
             }
         }
-        Err(Error::retry(format!("{}: others write to it all the time", self.full(key))))
+        Err(Error::retry(format!("{}: too many concurrent writes", self.full_key(key))))
     }
 
     fn failure<E>(&self, key: &str, error: SdkError<E>) -> Error
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let place = format!("s3://{}/{}", self.location.bucket, self.full(key));
-        crate::failure(&place, "s3:GetObject, s3:PutObject and s3:ListBucket", error)
+        let location = format!("s3://{}/{}", self.location.bucket, self.full_key(key));
+        crate::failure(&location, "s3:GetObject, s3:PutObject and s3:ListBucket", error)
     }
 }
 
@@ -147,14 +151,14 @@ impl Stage for S3Stage {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Object>> {
-        let got = self.client.get_object().bucket(&self.location.bucket).key(self.full(key)).send().await;
-        let got = match got {
-            Ok(got) => got,
+        let response = self.client.get_object().bucket(&self.location.bucket).key(self.full_key(key)).send().await;
+        let response = match response {
+            Ok(response) => response,
             Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
             Err(error) => return Err(self.failure(key, error)),
         };
-        let etag = got.e_tag.unwrap_or_default();
-        let body = got.body.collect().await.map_err(|e| Error::retry(format!("{}: {e}", self.full(key))))?;
+        let etag = response.e_tag.unwrap_or_default();
+        let body = response.body.collect().await.map_err(|e| Error::retry(format!("{}: {e}", self.full_key(key))))?;
         Ok(Some(Object { body: body.into_bytes(), etag }))
     }
 
@@ -162,29 +166,25 @@ impl Stage for S3Stage {
         if self.put(key, body.clone(), |request| request.if_none_match("*")).await? {
             return Ok(true);
         }
-        // The answer to our own write may have been lost, and its second send refused: what is there says whose it is.
+        // The response to this write may have been lost and its retry rejected. Equal content means it succeeded.
         Ok(self.get(key).await?.is_some_and(|object| object.body == body))
     }
 
     async fn put_if_match(&self, key: &str, body: Bytes, etag: &str) -> Result<bool> {
-        match self.put(key, body, |request| request.if_match(etag)).await {
-            // The object itself has gone.
-            Err(Error::Stop(reason)) if reason.contains("NoSuchKey") => Ok(false),
-            done => done,
-        }
+        self.put(key, body, |request| request.if_match(etag)).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>> {
-        let own = self.full("");
-        let pages = self.client.list_objects_v2().bucket(&self.location.bucket).prefix(self.full(prefix));
+        let root = self.full_key("");
+        let pages = self.client.list_objects_v2().bucket(&self.location.bucket).prefix(self.full_key(prefix));
         let mut pages = pages.into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| self.failure(prefix, e))?;
-            let own_key = |object: aws_sdk_s3::types::Object| Some(object.key?.strip_prefix(&own)?.to_owned());
-            keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(own_key));
+            let stage_key = |object: aws_sdk_s3::types::Object| Some(object.key?.strip_prefix(&root)?.to_owned());
+            keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(stage_key));
         }
-        // In bytes' order already, as the port wants it.
+        // S3 already lists in byte order, as the port requires.
         Ok(keys)
     }
 }
@@ -194,9 +194,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_taken_that_need_no_escape() {
-        let right: Location = "s3://findata-prod/some/home=1/".parse().unwrap();
-        assert_eq!((right.bucket(), right.prefix()), ("findata-prod", "some/home=1"));
+    fn only_locations_that_need_no_escaping_are_accepted() {
+        let location: Location = "s3://findata-prod/some/home=1/".parse().unwrap();
+        assert_eq!((location.bucket(), location.prefix()), ("findata-prod", "some/home=1"));
         assert_eq!("s3://abc".parse::<Location>().unwrap().to_string(), "s3://abc/");
         for wrong in [
             "",

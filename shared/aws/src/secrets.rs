@@ -1,4 +1,5 @@
-//! Secrets of Secrets Manager: read with the first use, kept for the sandbox, and read once more when they are refused.
+//! Secrets in Secrets Manager. Callers keep a secret for the life of the function instance and read it again
+//! when the service that it belongs to rejects it.
 
 use std::sync::Arc;
 
@@ -7,25 +8,26 @@ use aws_sdk_secretsmanager::{Client, config::retry::RetryConfig};
 use futures::future::BoxFuture;
 use secrecy::SecretString;
 
-use super::{SENDS, failure};
+use super::{MAX_ATTEMPTS, failure};
 use findata_domain::{Error, Result};
 
-/// The text of a secret.
+/// Reads the text of a secret.
 ///
 /// # Errors
-/// `Config` where it is not there, may not be read or has no text; `Retry` when nobody answers.
+/// `Config` if the secret does not exist, is empty, or access is denied; `Retry` if Secrets Manager does not
+/// respond.
 pub async fn read(config: &SdkConfig, arn: &str) -> Result<SecretString> {
-    let retry = RetryConfig::standard().with_max_attempts(SENDS);
+    let retry = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
     let config = aws_sdk_secretsmanager::config::Builder::from(config).retry_config(retry).build();
     let got = Client::from_conf(config).get_secret_value().secret_id(arn).send().await;
     let got = got.map_err(|e| failure(&format!("secret {arn}"), "secretsmanager:GetSecretValue", e))?;
     match got.secret_string.filter(|text| !text.trim().is_empty()) {
         Some(text) => Ok(SecretString::from(text)),
-        None => Err(Error::Config(format!("secret {arn} has no text: put the key there as plain text"))),
+        None => Err(Error::Config(format!("secret {arn} has no text: store the key in it as plain text"))),
     }
 }
 
-/// A function that reads a secret again each time it is called.
+/// Returns a function that reads the secret anew on every call.
 pub fn reader(
     config: &SdkConfig,
     arn: &str,

@@ -1,19 +1,20 @@
-//! The queue on SQS.
+//! The batch queue on SQS.
 
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::{Client, config::retry::RetryConfig, types::SendMessageBatchRequestEntry};
 
-use super::{SENDS, failure};
+use super::{MAX_ATTEMPTS, failure};
 use findata_domain::{Error, Result};
 use findata_pipeline::{plan::BatchMessage, ports::queue::Queue};
 
-/// What one request may hold: ten messages, a mebibyte in all (SQS quotas); some room is left for the envelope.
-const MOST_MESSAGES: usize = 10;
-const MOST_BYTES: usize = 1_000_000;
+/// SQS quota for one request: ten messages.
+const MAX_MESSAGES: usize = 10;
+/// SQS quota for one request: one mebibyte in all. This leaves room for the envelope.
+const MAX_BYTES: usize = 1_000_000;
 
-/// A queue by its address.
+/// An SQS queue.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,
@@ -21,50 +22,51 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// The queue at that address, not called yet.
+    /// Creates a client for the queue at `url`. Sends no request.
     pub fn new(config: &SdkConfig, url: impl Into<String>) -> Self {
-        let retry = RetryConfig::standard().with_max_attempts(SENDS);
+        let retry = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
         let config = aws_sdk_sqs::config::Builder::from(config).retry_config(retry).build();
         SqsQueue { client: Client::from_conf(config), url: url.into() }
     }
 
-    /// Sends some messages; those that were not taken, which an answer of success can still name.
+    /// Sends the messages of one request. Returns those that SQS did not accept: a successful response can
+    /// still report failures of single messages.
     async fn send_once(&self, bodies: &[String]) -> Result<Vec<String>> {
         let entry = |(i, body): (usize, &String)| {
             let entry = SendMessageBatchRequestEntry::builder().id(i.to_string()).message_body(body);
-            entry.build().map_err(|e| Error::Stop(format!("cannot write a message: {e}")))
+            entry.build().map_err(|e| Error::Stop(format!("cannot serialize a batch message: {e}")))
         };
         let entries = bodies.iter().enumerate().map(entry).collect::<Result<Vec<_>>>()?;
         let sent = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send().await;
         let sent = sent.map_err(|e| failure(&self.url, "sqs:SendMessage", e))?;
-        let mut left = Vec::new();
-        for refused in sent.failed {
-            let reason = refused.message.unwrap_or_default();
-            if refused.sender_fault {
-                return Err(Error::Stop(format!("{} refuses a message: {}: {reason}", self.url, refused.code)));
+        let mut unsent = Vec::new();
+        for rejected in sent.failed {
+            let reason = rejected.message.unwrap_or_default();
+            if rejected.sender_fault {
+                return Err(Error::Stop(format!("{} rejected a message: {}: {reason}", self.url, rejected.code)));
             }
-            tracing::warn!(code = refused.code, reason, "the queue did not take a message");
-            left.extend(refused.id.parse().ok().and_then(|i: usize| bodies.get(i)).cloned());
+            tracing::warn!(code = rejected.code, reason, "SQS did not accept a message; sending it again");
+            unsent.extend(rejected.id.parse().ok().and_then(|i: usize| bodies.get(i)).cloned());
         }
-        Ok(left)
+        Ok(unsent)
     }
 }
 
 impl Queue for SqsQueue {
     async fn send(&self, messages: Vec<BatchMessage>) -> Result<()> {
         let bodies = messages.iter().map(|message| {
-            serde_json::to_string(message).map_err(|e| Error::Stop(format!("cannot write a message: {e}")))
+            serde_json::to_string(message).map_err(|e| Error::Stop(format!("cannot serialize a batch message: {e}")))
         });
-        for mut left in packed(bodies.collect::<Result<_>>()?) {
+        for mut unsent in group_into_requests(bodies.collect::<Result<_>>()?) {
             let mut pause = Duration::from_millis(100);
             let mut sends = 0;
-            while !left.is_empty() {
-                left = self.send_once(&left).await?;
+            while !unsent.is_empty() {
+                unsent = self.send_once(&unsent).await?;
                 sends += 1;
-                if !left.is_empty() && sends == SENDS {
-                    return Err(Error::retry(format!("{} does not take {} messages", self.url, left.len())));
+                if !unsent.is_empty() && sends == MAX_ATTEMPTS {
+                    return Err(Error::retry(format!("{} did not accept {} messages", self.url, unsent.len())));
                 }
-                if !left.is_empty() {
+                if !unsent.is_empty() {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }
@@ -74,23 +76,23 @@ impl Queue for SqsQueue {
     }
 }
 
-/// Messages by request.
-fn packed(bodies: Vec<String>) -> Vec<Vec<String>> {
-    let mut packs: Vec<Vec<String>> = Vec::new();
+/// Groups message bodies into requests within the quotas, in order.
+fn group_into_requests(bodies: Vec<String>) -> Vec<Vec<String>> {
+    let mut requests: Vec<Vec<String>> = Vec::new();
     let mut bytes = 0;
     for body in bodies {
-        match packs.last_mut() {
-            Some(pack) if pack.len() < MOST_MESSAGES && bytes + body.len() <= MOST_BYTES => {
+        match requests.last_mut() {
+            Some(request) if request.len() < MAX_MESSAGES && bytes + body.len() <= MAX_BYTES => {
                 bytes += body.len();
-                pack.push(body);
+                request.push(body);
             }
             _ => {
                 bytes = body.len();
-                packs.push(vec![body]);
+                requests.push(vec![body]);
             }
         }
     }
-    packs
+    requests
 }
 
 #[cfg(test)]
@@ -98,10 +100,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_holds_ten_messages_and_a_mebibyte() {
-        let sizes = |bodies: Vec<String>| packed(bodies).iter().map(Vec::len).collect::<Vec<_>>();
+    fn a_request_holds_at_most_ten_messages_and_one_mebibyte() {
+        let sizes = |bodies: Vec<String>| group_into_requests(bodies).iter().map(Vec::len).collect::<Vec<_>>();
         assert_eq!(sizes(vec!["a".into(); 23]), [10, 10, 3]);
         assert_eq!(sizes(vec!["b".repeat(400_000); 5]), [2, 2, 1]);
-        assert!(packed(Vec::new()).is_empty());
+        assert!(group_into_requests(Vec::new()).is_empty());
     }
 }

@@ -1,7 +1,7 @@
-//! The warehouse as of a day: what was known then, under the same names.
+//! The warehouse as of a past day, under the same table names.
 //!
-//! Tables that keep versions are cut at that moment, and the views that say what is known now are made anew over them: the same SQL, so a query
-//! needs no change. 23:00 UTC of the day is the moment, as for `--today`.
+//! Versioned tables are restricted to the rows known at 23:00 UTC of that day, the same time as for `--today`. The
+//! views of current data are recreated over them from the same SQL, so queries need no change.
 
 use std::path::Path;
 
@@ -11,20 +11,20 @@ use findata_domain::Result;
 use findata_models::{PUBLISHED, TABLES, Versions};
 use findata_models::{literal, tables::SCHEMAS};
 
-use crate::{DuckDb, failure, for_reading, texts};
+use crate::{DuckDb, failure, read_config, texts};
 
-/// Opens a warehouse to read what was known on a day.
+/// Opens the warehouse at `path` as it was known on `day`.
 ///
 /// # Errors
 /// As for [`DuckDb::open_to_read`].
 pub fn open(path: &Path, day: NaiveDate) -> Result<Connection> {
-    // Its lock, its absence and its damage are told as for any reader.
+    // Reports a missing, locked or damaged file as for any reader.
     drop(DuckDb::open_to_read(path)?);
     build(path, day).map_err(|e| failure(path, &e))
 }
 
 fn build(path: &Path, day: NaiveDate) -> ::duckdb::Result<Connection> {
-    let connection = Connection::open_in_memory_with_flags(for_reading()?)?;
+    let connection = Connection::open_in_memory_with_flags(read_config()?)?;
     connection.execute_batch(&format!("attach {} as home (read_only)", literal(&path.to_string_lossy())))?;
     for schema in SCHEMAS {
         connection.execute_batch(&format!("create schema {schema}"))?;
@@ -32,7 +32,7 @@ fn build(path: &Path, day: NaiveDate) -> ::duckdb::Result<Connection> {
     let stored = "select schema_name, table_name from duckdb_tables() where database_name = 'home'";
     for row in texts(&connection, stored)? {
         if let [Some(schema), Some(table)] = row.as_slice() {
-            connection.execute_batch(&format!("create view {schema}.{table} as {}", cut(schema, table, day)))?;
+            connection.execute_batch(&format!("create view {schema}.{table} as {}", rows_as_of(schema, table, day)))?;
         }
     }
     for view in TABLES.iter().filter(|t| t.file.starts_with("views/")) {
@@ -41,8 +41,8 @@ fn build(path: &Path, day: NaiveDate) -> ::duckdb::Result<Connection> {
     Ok(connection)
 }
 
-/// What a stored table held on a day.
-fn cut(schema: &str, table: &str, day: NaiveDate) -> String {
+/// A query for the rows that a stored table held on a day.
+fn rows_as_of(schema: &str, table: &str, day: NaiveDate) -> String {
     let versioned = |t: &&findata_models::PublishedTable| t.name == table && t.versions != Versions::None;
     let moment = format!("timestamp '{day} 23:00:00'");
     match (schema, table) {
@@ -50,7 +50,8 @@ fn cut(schema: &str, table: &str, day: NaiveDate) -> String {
             "select * replace (valid_to is null or valid_to > date '{day}' as is_current, \
              case when valid_to <= date '{day}' then valid_to end as valid_to) \
              from home.analytics.dim_company where valid_from <= date '{day}' \
-             or valid_from = (select min(d.valid_from) from home.analytics.dim_company d where d.company_key = dim_company.company_key)"
+             or valid_from = (select min(d.valid_from) from home.analytics.dim_company d \
+             where d.company_key = dim_company.company_key)"
         ),
         ("analytics", "fact_daily_prices") => {
             format!("select * from home.analytics.{table} where price_date <= date '{day}'")

@@ -17,16 +17,17 @@ use findata_domain::{
 use findata_models::literal;
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse};
 
-/// What DuckDB may hold in memory while it loads, before it spills to a folder beside its file.
-const MEMORY_TO_LOAD: u64 = 256 << 20;
-/// What the models need for themselves, for each bar and for each period in the warehouse when all are computed anew.
-const MEMORY_TO_COMPUTE: u64 = 152 << 20;
+/// Memory limit while loading, beyond which DuckDB spills to a folder beside its file.
+const LOAD_MEMORY: u64 = 256 << 20;
+/// Memory that the models need to recompute every company: a fixed part, and a part per price bar and per period in the
+/// warehouse.
+const COMPUTE_MEMORY: u64 = 152 << 20;
 const MEMORY_PER_BAR: u64 = 1 << 10;
 const MEMORY_PER_PERIOD: u64 = 9 << 10;
-/// What a checkpoint may take, when the tables of the models have gone, and a reader's query before it spills.
-const MEMORY_TO_SETTLE: u64 = 1 << 30;
+/// Memory limit of a checkpoint, by when the models' tables are dropped, and of a reader's query before it spills.
+const READ_MEMORY: u64 = 1 << 30;
 
-/// A session on a DuckDB file, with the stage's directory to read landing files from.
+/// A connection to a DuckDB file, with the stage directory from which it reads landing files.
 pub struct DuckDb {
     connection: Connection,
     path: PathBuf,
@@ -34,24 +35,24 @@ pub struct DuckDb {
 }
 
 impl DuckDb {
-    /// Opens the file for a run and creates what is missing in it.
+    /// Opens the file for a run. Creates the file and missing tables, and migrates tables of another version.
     ///
     /// # Errors
-    /// `Stop` when another process holds it or it is damaged; `Config` when it cannot be made.
+    /// `Stop` if another process uses the file or it is damaged; `Config` if it cannot be created.
     pub fn open(path: &Path, stage: &Path) -> Result<Self> {
         let connection = connect(path, AccessMode::ReadWrite)?;
         migration::prepare(&connection).map_err(|e| failure(path, &e))?;
         Ok(DuckDb { connection, path: path.to_owned(), stage: stage.to_owned() })
     }
 
-    /// Opens the file to read from it.
+    /// Opens the file read-only.
     ///
     /// # Errors
-    /// `Config` when there is none; otherwise as for [`DuckDb::open`].
+    /// `Config` if it does not exist; otherwise as for [`DuckDb::open`].
     pub fn open_to_read(path: &Path) -> Result<Connection> {
         if !path.exists() {
-            let cure = "run `findata run` or `findata demo` first, or name the home with --home";
-            return Err(Error::Config(format!("there is no warehouse at {}: {cure}", path.display())));
+            let fix = "run `findata run` or `findata demo` first, or set the data directory with --home";
+            return Err(Error::Config(format!("there is no warehouse at {}: {fix}", path.display())));
         }
         connect(path, AccessMode::ReadOnly)
     }
@@ -59,53 +60,54 @@ impl DuckDb {
 
 fn connect(path: &Path, mode: AccessMode) -> Result<Connection> {
     let config = match mode {
-        AccessMode::ReadOnly => for_reading(),
-        _ => guarded(),
+        AccessMode::ReadOnly => read_config(),
+        _ => base_config(),
     };
     let config = config.and_then(|c| c.access_mode(mode)).map_err(|e| failure(path, &e))?;
     Connection::open_with_flags(path, config).map_err(|e| failure(path, &e))
 }
 
-/// Bounds of a session that reads. Several may read at once, so each spills to a folder of its own: beside the file they would write over
-/// each other's.
-pub(crate) fn for_reading() -> ::duckdb::Result<Config> {
+/// Configuration of a read-only connection. Several can be open at once, so each spills to its own folder: beside the
+/// file, they would overwrite each other's data.
+pub(crate) fn read_config() -> ::duckdb::Result<Config> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let own = format!("findata-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    guarded()?
-        .with("memory_limit", format!("{MEMORY_TO_SETTLE}B"))?
-        .with("temp_directory", std::env::temp_dir().join(own).to_string_lossy())
+    let folder = format!("findata-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    base_config()?
+        .with("memory_limit", format!("{READ_MEMORY}B"))?
+        .with("temp_directory", std::env::temp_dir().join(folder).to_string_lossy())
 }
 
-/// Bounds of every session.
-fn guarded() -> ::duckdb::Result<Config> {
+/// Configuration shared by all connections.
+fn base_config() -> ::duckdb::Result<Config> {
     Config::default()
-        // A stray path must never make DuckDB look for an extension on the network.
+        // No path or query may make DuckDB download an extension.
         .with("autoinstall_known_extensions", "false")
         .and_then(|c| c.with("autoload_known_extensions", "false"))
-        .and_then(|c| c.with("memory_limit", format!("{MEMORY_TO_LOAD}B")))
-        // One checkpoint when the run ends, not one a commit; what is committed is safe in the write-ahead log.
+        .and_then(|c| c.with("memory_limit", format!("{LOAD_MEMORY}B")))
+        // One checkpoint at the end of the run instead of one per commit. Commits are safe in the write-ahead log.
         .and_then(|c| c.with("checkpoint_threshold", "1TB"))
-        // Memory freed by one statement goes back to the system instead of piling up beside the next one's.
+        // Return memory freed by one statement to the system, so that it does not add to the next one's.
         .and_then(|c| c.with("allocator_flush_threshold", "1MB"))
         .and_then(|c| c.with("allocator_bulk_deallocation_flush_threshold", "1MB"))
 }
 
-/// DuckDB's errors by what to do about them; its texts begin with the error's class.
+/// Classifies DuckDB's errors by what to do about them. DuckDB reports no error codes, so this function, and only this
+/// one, matches on error text.
 pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default().trim();
     let file = path.display();
     if text.contains("Could not set lock") || text.contains("Conflicting lock") {
-        Error::Stop(format!("{file} is in use by another process: end that one (or wait for it) and run again"))
+        Error::Stop(format!("{file} is in use by another process: wait for it or end it, then run again"))
     } else if text.contains("No space left") {
-        Error::Stop(format!("the disk of {file} is full: free some space and run again"))
+        Error::Stop(format!("no space left on the disk of {file}: free some space and run again"))
     } else if text.contains("Permission denied")
         || text.contains("Cannot open file")
         || text.contains("Read-only file system")
     {
-        Error::Config(format!("cannot open {file}: {line}; choose another place with --home"))
+        Error::Config(format!("cannot open {file}: {line}; choose another data directory with --home"))
     } else if text.contains("not a valid DuckDB database file") {
-        Error::Config(format!("{file} is no DuckDB file: move it away or choose another place with --home"))
+        Error::Config(format!("{file} is not a DuckDB file: move it away or choose another data directory with --home"))
     } else {
         Error::Stop(format!("{file}: {line}"))
     }
@@ -114,11 +116,11 @@ pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
 impl Warehouse for DuckDb {
     async fn execute(&mut self, sql: &str) -> Result<u64> {
         let (connection, path) = (&self.connection, &self.path);
-        let begun = Instant::now();
-        let done = tokio::task::block_in_place(|| connection.execute(sql, []));
+        let started = Instant::now();
+        let result = tokio::task::block_in_place(|| connection.execute(sql, []));
         let head: String = sql.chars().take(100).collect();
-        tracing::debug!(seconds = begun.elapsed().as_secs_f64(), head, "statement");
-        done.map(|n| n as u64).map_err(|e| failure(path, &e))
+        tracing::debug!(seconds = started.elapsed().as_secs_f64(), head, "statement");
+        result.map(|n| n as u64).map_err(|e| failure(path, &e))
     }
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
@@ -155,21 +157,22 @@ impl Warehouse for DuckDb {
     async fn prepare_to_compute(&mut self) -> Result<()> {
         let counts = "select (select count(*) from staging.prices)::varchar, \
                       (select count(*) from staging.income_statement)::varchar";
-        let counted = self.query(counts).await?;
+        let rows = self.query(counts).await?;
         let count = |column: usize| -> u64 {
-            counted.first().and_then(|row| row.get(column)?.as_deref()?.parse().ok()).unwrap_or_default()
+            rows.first().and_then(|row| row.get(column)?.as_deref()?.parse().ok()).unwrap_or_default()
         };
-        let limit = MEMORY_TO_COMPUTE + count(0) * MEMORY_PER_BAR + count(1) * MEMORY_PER_PERIOD;
+        let limit = COMPUTE_MEMORY + count(0) * MEMORY_PER_BAR + count(1) * MEMORY_PER_PERIOD;
         self.execute(&format!("set memory_limit = '{limit}B'")).await.map(|_| ())
     }
 
-    /// Writes the write-ahead log into the file, so that readers need not replay it.
+    /// Moves the write-ahead log into the file, so that readers need not replay it.
     async fn close(&mut self) -> Result<()> {
-        self.execute(&format!("set memory_limit = '{MEMORY_TO_SETTLE}B'")).await?;
+        self.execute(&format!("set memory_limit = '{READ_MEMORY}B'")).await?;
         self.execute("checkpoint").await.map(|_| ())
     }
 }
 
+/// The rows of a query whose columns are all text.
 pub(crate) fn texts(connection: &Connection, sql: &str) -> ::duckdb::Result<Vec<Vec<Option<String>>>> {
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
@@ -187,12 +190,13 @@ pub(crate) fn texts(connection: &Connection, sql: &str) -> ::duckdb::Result<Vec<
     Ok(found)
 }
 
-/// Landing lines into `incoming`. Values are canonical text, so the casts can neither fail nor round.
+/// The statement that loads landing files into `incoming`. Values are canonical text, so the casts can neither fail nor
+/// round.
 fn copy(dataset: &Dataset, files: &[StagedFile], stage: &Path) -> String {
     let root = stage.to_string_lossy();
     let paths: Vec<String> = files.iter().map(|f| literal(&format!("{root}/{}", f.key))).collect();
     let fields: Vec<String> = dataset.columns.iter().map(|c| format!("{} varchar", c.name)).collect();
-    let columns: Vec<String> = dataset.columns.iter().map(|c| format!("{} as {}", typed(c), c.name)).collect();
+    let columns: Vec<String> = dataset.columns.iter().map(|c| format!("{} as {}", cast(c), c.name)).collect();
     format!(
         "create or replace temporary table incoming as \
          select {columns}, hash as row_hash, observed_at, substr(filename, {skip}) as source_file, n as source_row, \
@@ -207,11 +211,12 @@ fn copy(dataset: &Dataset, files: &[StagedFile], stage: &Path) -> String {
     )
 }
 
-fn typed(column: &Column) -> String {
+/// A value of the landing row, cast to its column's type.
+fn cast(column: &Column) -> String {
     let value = format!("\"row\".{}", column.name);
     match column.kind {
         Kind::Text => value,
-        // DuckDB casts text to a 64-bit decimal some forty times faster than to a 128-bit one; most amounts fit.
+        // DuckDB casts text to a 64-bit decimal about forty times faster than to a 128-bit one, and most amounts fit.
         Kind::Decimal => {
             format!("coalesce(try_cast({value} as decimal(18, 6))::decimal(38, 6), {value}::decimal(38, 6))")
         }

@@ -1,7 +1,8 @@
-//! A warehouse made by another version of the models: what they build is made anew out of `staging`, which keeps everything.
+//! Migration of a warehouse that another version of the models built.
 //!
-//! `ops.models` holds a hash of every file that made the figures. Where a table's own file changed, the table is dropped and filled
-//! again; where only a model changed, the next publish writes the rows that differ. Either way all companies are due for computing.
+//! `ops.models` holds a hash of every model and table file. If a table's own file changed, the table is dropped and
+//! rebuilt from `staging`, which keeps everything. If only a model changed, the next publish writes the rows that
+//! differ. Either way, all companies are marked for recomputation.
 
 use std::collections::BTreeMap;
 
@@ -11,31 +12,35 @@ use findata_models::{MODELS, TABLES, hashes};
 
 use crate::texts;
 
-/// Creates what is missing, and replaces what other models made.
+/// Creates missing tables and replaces those that other versions of the models built.
 pub(crate) fn prepare(connection: &Connection) -> Result<()> {
     for statement in tables::setup() {
         connection.execute_batch(&statement)?;
     }
     let known = hashes::known(texts(connection, "select file, sha256 from ops.models")?);
-    let wanted = hashes::hashes(TABLES.iter().chain(MODELS));
-    if known == wanted {
+    let current = hashes::hashes(TABLES.iter().chain(MODELS));
+    if known == current {
         return Ok(());
     }
     connection.execute_batch("begin transaction")?;
-    let done = rebuild(connection, &known, &wanted);
-    connection.execute_batch(if done.is_ok() { "commit" } else { "rollback" })?;
-    done
+    let result = rebuild(connection, &known, &current);
+    connection.execute_batch(if result.is_ok() { "commit" } else { "rollback" })?;
+    result
 }
 
-fn rebuild(connection: &Connection, known: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> Result<()> {
-    let own_views = "select schema_name || '.' || view_name from duckdb_views() where not internal";
-    for view in names(connection, own_views)? {
+fn rebuild(
+    connection: &Connection,
+    known: &BTreeMap<String, String>,
+    current: &BTreeMap<String, String>,
+) -> Result<()> {
+    let user_views = "select schema_name || '.' || view_name from duckdb_views() where not internal";
+    for view in names(connection, user_views)? {
         connection.execute_batch(&format!("drop view {view}"))?;
     }
     let existing = names(connection, "select table_name from duckdb_tables() where schema_name = 'analytics'")?;
     for table in &existing {
         let file = format!("tables/{table}.sql");
-        if known.get(&file).is_none_or(|hash| wanted.get(&file) != Some(hash)) {
+        if known.get(&file).is_none_or(|hash| current.get(&file) != Some(hash)) {
             connection.execute_batch(&format!("drop table analytics.{table}"))?;
         }
     }
@@ -43,12 +48,12 @@ fn rebuild(connection: &Connection, known: &BTreeMap<String, String>, wanted: &B
         connection.execute_batch(table.sql)?;
     }
     if !existing.is_empty() {
-        tracing::warn!("the figures were made by another version of findata: this run computes all of them anew");
+        tracing::warn!("the figures were computed by another version of findata: this run recomputes all of them");
         connection.execute_batch(hashes::ALL_COMPANIES_ARE_DUE)?;
     }
-    // Files that are no more go too.
+    // Also removes the hashes of files that no longer exist.
     connection.execute_batch("delete from ops.models")?;
-    hashes::note(wanted).iter().try_for_each(|statement| connection.execute_batch(statement))
+    hashes::note(current).iter().try_for_each(|statement| connection.execute_batch(statement))
 }
 
 fn names(connection: &Connection, query: &str) -> Result<Vec<String>> {

@@ -1,21 +1,53 @@
-//! Where and as whom to work on Snowflake, from `SNOWFLAKE_` variables; what they leave out is called as `infra/snowflake`
-//! calls it.
+//! Connection settings, from `SNOWFLAKE_` variables. The defaults are the names that `infra/snowflake` creates.
 
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::Settings;
 use findata_domain::{Error, Result};
 
-/// What one statement may take: longer than another transaction's locks are waited for.
+/// Time limit of one statement: longer than the wait for another transaction's locks.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(900);
 
-/// The variable with the ARN of the secret that holds the private key, on Lambda.
+pub(super) const UNREADABLE_KEY: &str = "the Snowflake key cannot be read: it must be unencrypted PKCS#8 in PEM format";
+
+/// The variable with the ARN of the secret that holds the private key, for the Lambda functions.
 pub const SECRET_VARIABLE: &str = "FINDATA_SNOWFLAKE_SECRET";
 
+/// Settings of a connection to Snowflake.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Account, as `organisation-account`.
+    pub account: String,
+    /// User of TYPE = SERVICE.
+    pub user: String,
+    /// The private key: unencrypted PKCS#8 in PEM format.
+    pub key: SecretString,
+    /// Role.
+    pub role: String,
+    /// Virtual warehouse.
+    pub warehouse: String,
+    /// Database that contains the four schemas.
+    pub database: String,
+    /// Schema for temporary tables. The role needs CREATE TEMPORARY TABLE on it.
+    pub schema: String,
+    /// The external stage over the stage's folder, qualified with its schema.
+    pub stage: String,
+    /// The stage's folder inside its bucket; empty for the bucket itself.
+    pub prefix: String,
+    /// Time limit of one statement.
+    pub statement_timeout: Duration,
+    /// When the session must end, if the caller's time is limited. No statement runs past it.
+    pub ends_at: Option<Instant>,
+    /// The pause before the first retry of a request; it doubles with every further one.
+    pub retry_pause: Duration,
+    /// URL to use instead of the account's own.
+    pub url: Option<String>,
+}
+
 impl Settings {
-    /// The settings of a function, whose session must end at a fixed time. `variable` takes a full name.
+    /// The settings of a Lambda function, whose session must end at a fixed time. `variable` takes a full variable name.
     ///
     /// # Errors
     /// As for [`Settings::from_variables`].
@@ -29,26 +61,26 @@ impl Settings {
         Ok(Settings { ends_at: Some(ends_at), ..Settings::from_variables(named, key, prefix)? })
     }
 
-    /// The settings, for a stage whose files lie under `prefix`. `variable` gives the variable of a name without
-    /// `SNOWFLAKE_`, or nothing where it is not set or empty; `key` is the key, or what is wrong with it.
+    /// The settings for a stage whose files are under `prefix`. `variable` takes a name without `SNOWFLAKE_` and returns
+    /// `None` if the variable is unset or empty. `key` is the private key, or the problem with it.
     ///
     /// # Errors
-    /// `Config` that names all that is missing.
+    /// `Config` that names everything that is missing.
     pub fn from_variables(
         variable: impl Fn(&str) -> Option<String>,
         key: Result<SecretString, String>,
         prefix: &str,
     ) -> Result<Settings> {
         let account = variable("ACCOUNT")
-            .ok_or_else(|| "SNOWFLAKE_ACCOUNT is not set: the account, as ORGANISATION-ACCOUNT".to_owned());
+            .ok_or_else(|| "SNOWFLAKE_ACCOUNT is not set: it must be ORGANISATION-ACCOUNT".to_owned());
         let (account, key) = match (account, key) {
             (Ok(account), Ok(key)) => (account, key),
             (account, key) => {
-                let wrong: Vec<String> = [account.err(), key.err()].into_iter().flatten().collect();
-                return Err(Error::Config(wrong.join("; ")));
+                let problems: Vec<String> = [account.err(), key.err()].into_iter().flatten().collect();
+                return Err(Error::Config(problems.join("; ")));
             }
         };
-        let or = |name: &str, ours: &str| variable(name).unwrap_or_else(|| ours.to_owned());
+        let or = |name: &str, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
         Ok(Settings {
             account,
             user: or("USER", "findata_service"),
@@ -64,5 +96,106 @@ impl Settings {
             retry_pause: Duration::from_millis(500),
             url: variable("URL"),
         })
+    }
+}
+
+/// Checks every setting and returns the base URL.
+///
+/// # Errors
+/// `Config` that names every invalid setting.
+pub(super) fn check(settings: &Settings) -> Result<Url> {
+    let identifier = |text: &str| {
+        !text.is_empty()
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
+            && !text.starts_with(|c: char| c.is_ascii_digit() || c == '$')
+    };
+    let account =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    // A user name may be an email address. It only appears in the login, never in SQL.
+    let user = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '"');
+    let stage = |text: &str| (1..=3).contains(&text.split('.').count()) && text.split('.').all(identifier);
+    // The prefix never appears in SQL, but unusual names are rejected all the same.
+    let prefix = |text: &str| {
+        let part = |part: &str| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '='))
+        };
+        text.is_empty() || text.split('/').all(part)
+    };
+    let problems: Vec<String> = [
+        ("account", settings.account.as_str(), account(&settings.account)),
+        ("user", &settings.user, user(&settings.user)),
+        ("role", &settings.role, identifier(&settings.role)),
+        ("warehouse", &settings.warehouse, identifier(&settings.warehouse)),
+        ("database", &settings.database, identifier(&settings.database)),
+        ("schema", &settings.schema, identifier(&settings.schema)),
+        ("stage", &settings.stage, stage(&settings.stage)),
+        ("prefix", &settings.prefix, prefix(&settings.prefix)),
+    ]
+    .into_iter()
+    .filter(|(_, _, right)| !right)
+    .map(|(name, text, _)| format!("{text:?} is not a valid Snowflake {name}"))
+    // The message must not contain the key.
+    .chain((!settings.key.expose_secret().contains("BEGIN PRIVATE KEY")).then(|| UNREADABLE_KEY.to_owned()))
+    .collect();
+    if !problems.is_empty() {
+        return Err(Error::Config(problems.join("; ")));
+    }
+    // Host names cannot contain underscores.
+    let account_url =
+        || format!("https://{}.snowflakecomputing.com", settings.account.replace('_', "-").to_ascii_lowercase());
+    let base = settings.url.clone().unwrap_or_else(account_url);
+    let loopback = |url: &Url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    match Url::parse(&base) {
+        Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && loopback(&url)) => Ok(url),
+        _ => Err(Error::Config("the Snowflake URL must begin with https://".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            account: "org-account".into(),
+            user: "findata".into(),
+            key: SecretString::from("-----BEGIN PRIVATE KEY-----"),
+            role: "loader".into(),
+            warehouse: "wh".into(),
+            database: "findata".into(),
+            schema: "ops".into(),
+            stage: "ops.landing".into(),
+            prefix: "home".into(),
+            statement_timeout: Duration::from_secs(1),
+            ends_at: None,
+            retry_pause: Duration::from_millis(1),
+            url: None,
+        }
+    }
+
+    #[test]
+    fn all_invalid_names_are_reported_together() {
+        assert_eq!(check(&settings()).unwrap().as_str(), "https://org-account.snowflakecomputing.com/");
+        let wrong = Settings { stage: "x; drop".into(), database: "a'b".into(), ..settings() };
+        let Err(Error::Config(text)) = check(&wrong) else { panic!("accepted") };
+        assert!(
+            text.contains("\"x; drop\" is not a valid Snowflake stage") && text.contains("Snowflake database"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn only_https_or_loopback_urls_are_accepted() {
+        let to = |url: &str| check(&Settings { url: Some(url.into()), ..settings() });
+        assert!(to("http://127.0.0.1:1").is_ok());
+        assert!(to("http://example.com").is_err());
+    }
+
+    #[test]
+    fn messages_and_debug_output_do_not_contain_the_key() {
+        let settings = Settings { key: SecretString::from("s3cret"), ..settings() };
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        let Err(Error::Config(text)) = check(&settings) else { panic!("accepted") };
+        assert_eq!(text, UNREADABLE_KEY);
     }
 }

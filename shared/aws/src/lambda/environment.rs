@@ -1,5 +1,5 @@
-//! The environment variables of a function. All problems are collected, so that one deployment fixes
-//! them all.
+//! The environment variables of a function. All problems are reported together, so that one deployment can
+//! fix them all.
 
 use std::{env, fmt::Display, str::FromStr};
 
@@ -10,20 +10,20 @@ use findata_pipeline::telemetry::Telemetry;
 
 use crate::s3_stage::Location;
 
-/// A variable, trimmed; `None` if it is not set or empty.
+/// The trimmed value of a variable; `None` if it is unset or empty.
 #[expect(clippy::disallowed_methods, reason = "the edge reads the environment")]
 pub(super) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Reads a function's variables and collects what is wrong with them.
+/// Reads a function's variables and collects the problems.
 #[derive(Debug, Default)]
 pub struct Environment {
     problems: Vec<String>,
 }
 
 impl Environment {
-    /// A required variable.
+    /// A required variable. Empty, with a recorded problem, if it is not set.
     pub fn text(&mut self, name: &str) -> String {
         variable(name).unwrap_or_else(|| {
             self.problems.push(format!("{name} is not set"));
@@ -31,25 +31,25 @@ impl Environment {
         })
     }
 
-    /// An optional variable, parsed.
+    /// An optional variable, parsed. `None` if it is unset or, with a recorded problem, malformed.
     pub fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
         let text = variable(name)?;
         text.parse().map_err(|e| self.problems.push(format!("{name}: {text:?}: {e}"))).ok()
     }
 
-    /// Settings that another crate reads from variables. It appends its problems to the list.
+    /// Settings that another crate reads from variables. `read` appends its problems to the list.
     pub fn read<T>(&mut self, read: impl FnOnce(&dyn Fn(&str) -> Option<String>, &mut Vec<String>) -> T) -> T {
         read(&variable, &mut self.problems)
     }
 
     fn stage(&mut self) -> Option<Location> {
         if variable("FINDATA_STAGE").is_none() {
-            self.problems.push("FINDATA_STAGE is not set: s3://BUCKET/PREFIX".into());
+            self.problems.push("FINDATA_STAGE is not set: it must be s3://BUCKET/PREFIX".into());
         }
         self.parsed("FINDATA_STAGE")
     }
 
-    /// The index for beta and correlation, from `FINDATA_INDEX`. `none` turns both off.
+    /// The index for beta and correlation, from `FINDATA_INDEX`; `none` turns both off.
     pub fn index(&mut self) -> Option<Symbol> {
         match variable("FINDATA_INDEX").as_deref() {
             None => Symbol::default_index(),
@@ -63,12 +63,12 @@ impl Environment {
         AnyClock::of(self.parsed::<NaiveDate>("FINDATA_TODAY"))
     }
 
-    /// Where the function's metrics go.
+    /// The function's metrics, published under the stack name in `FINDATA_STACK`.
     pub fn telemetry(&self) -> Telemetry {
         Telemetry::of(variable("FINDATA_STACK"))
     }
 
-    /// Memory of the function, in GB.
+    /// The function's memory in GB; 0 outside Lambda.
     pub fn memory(&mut self) -> f64 {
         self.parsed::<f64>("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").map_or(0.0, |megabytes| megabytes / 1024.0)
     }

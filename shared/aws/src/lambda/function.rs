@@ -1,4 +1,4 @@
-//! The loop of a Lambda function: build the clients once, then answer one invocation after another.
+//! The loop of a Lambda function: build the clients once, then handle one invocation after another.
 
 use std::{
     future::Future,
@@ -25,17 +25,17 @@ pub struct Invocation {
     /// Lambda's request id. A retry by Lambda has the same id.
     pub id: String,
     /// When it began, by the system clock.
-    pub at: DateTime<Utc>,
+    pub started_at: DateTime<Utc>,
     /// When Lambda stops it.
-    pub ends: Instant,
+    pub deadline: Instant,
 }
 
 impl Invocation {
-    /// The moment that leaves `reserve` before the end, or half of the remaining time if less than
-    /// twice `reserve` is left.
-    pub fn leaving(&self, reserve: Duration) -> Instant {
-        let left = self.ends.saturating_duration_since(Instant::now());
-        self.ends - reserve.min(left / 2)
+    /// The instant `reserve` before the deadline. If less than twice `reserve` is left, half of the remaining
+    /// time is reserved instead.
+    pub fn deadline_with_reserve(&self, reserve: Duration) -> Instant {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        self.deadline - reserve.min(left / 2)
     }
 }
 
@@ -62,14 +62,14 @@ pub async fn serve<F: Function>() -> Result<(), RuntimeError> {
         let left = Duration::from_millis(event.context.deadline)
             .saturating_sub(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
         let invocation =
-            Invocation { id: event.context.request_id, at: SystemClock.now(), ends: Instant::now() + left };
-        let answer = async { function.get_or_try_init(F::open).await?.handle(event.payload, invocation).await };
-        async { answer.await.inspect_err(|error| tracing::error!(%error, "failed")).map_err(diagnostic) }
+            Invocation { id: event.context.request_id, started_at: SystemClock.now(), deadline: Instant::now() + left };
+        let response = async { function.get_or_try_init(F::open).await?.handle(event.payload, invocation).await };
+        async { response.await.inspect_err(|error| tracing::error!(%error, "failed")).map_err(diagnostic) }
     }))
     .await
 }
 
-/// An error in Lambda's form. The error type names the caller's next step.
+/// Converts an error to Lambda's format. The error type tells the caller what to do next.
 fn diagnostic(error: Error) -> Diagnostic {
     let kind = match error {
         Error::Retry { .. } => "Retry",

@@ -1,5 +1,5 @@
-//! The parts that every Lambda function shares: its loop, its environment, and the steps that S3 events
-//! start.
+//! Parts shared by the Lambda functions: the invocation loop, environment variables, and the steps that S3
+//! events start.
 
 mod environment;
 mod function;

@@ -1,4 +1,4 @@
-//! The steps that S3 events start: load after `staged.json`, analytics after `loaded.json`.
+//! The steps that S3 events start: load when `staged.json` is written, analytics when `loaded.json` is.
 
 use std::time::{Duration, Instant};
 
@@ -22,10 +22,10 @@ use crate::{
     secrets,
 };
 
-/// Time reserved at the end of an invocation to close the warehouse session and to write the ledger.
-const TO_CLOSE: Duration = Duration::from_secs(20);
+/// Time reserved at the end of an invocation to close the warehouse session and write the ledger.
+const CLOSE_RESERVE: Duration = Duration::from_secs(20);
 
-/// What load and analytics keep between invocations.
+/// The clients and settings that load and analytics keep between invocations.
 pub struct StepFunction {
     config: SdkConfig,
     location: Location,
@@ -41,15 +41,15 @@ pub struct StepFunction {
     pub memory: f64,
 }
 
-/// What a warehouse session is opened with.
+/// The arguments for opening a warehouse session.
 pub struct SessionArgs<'a> {
     /// Reads an environment variable; `None` if it is not set or empty.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// The private key, or what is wrong with its secret.
+    /// The private key, or the problem with its secret.
     pub key: Result<SecretString, String>,
-    /// Folder of the stage inside its bucket.
+    /// The stage's prefix in its bucket.
     pub prefix: &'a str,
-    /// When the session must have ended.
+    /// When the session must be closed.
     pub ends_at: Instant,
 }
 
@@ -67,12 +67,12 @@ impl StepFunction {
         Ok(StepFunction { config, location, stage, bus, clock, telemetry, memory })
     }
 
-    /// Opens a warehouse session, does the work and closes the session. `secret` is the variable with the
-    /// ARN of the private key's secret. The key is read for every session, so a rotated key works at once.
-    /// If the session cannot be opened, `work` receives the reason.
+    /// Opens a warehouse session, runs `work` and closes the session. `secret` is the variable with the ARN of
+    /// the private key's secret. The key is read for every session, so a rotated key takes effect at once. If
+    /// the session cannot be opened, `work` receives the reason.
     ///
     /// # Errors
-    /// Those of the secret store, and of `work`.
+    /// Those of `work`.
     pub async fn with_warehouse<W: Warehouse>(
         &self,
         invocation: &Invocation,
@@ -81,12 +81,12 @@ impl StepFunction {
         work: impl AsyncFnOnce(Result<&mut W>) -> Result<Value>,
     ) -> Result<Value> {
         let mut warehouse = self.session(invocation, secret, open).await;
-        let done = work(warehouse.as_mut().map_err(|error| error.clone())).await;
+        let result = work(warehouse.as_mut().map_err(|error| error.clone())).await;
         if let Ok(warehouse) = &mut warehouse {
-            // Committed work is safe, and an unclosed session times out.
+            // A failure here is harmless: the work is committed, and an unclosed session times out.
             let _ = warehouse.close().await;
         }
-        done
+        result
     }
 
     async fn session<W>(
@@ -97,9 +97,9 @@ impl StepFunction {
     ) -> Result<W> {
         let key = match variable(secret) {
             Some(arn) => Ok(secrets::read(&self.config, &arn).await?),
-            None => Err(format!("{secret} is not set: the ARN of the secret with the private key")),
+            None => Err(format!("{secret} is not set: it must be the ARN of the secret that holds the private key")),
         };
-        let (prefix, ends_at) = (self.location.prefix(), invocation.leaving(TO_CLOSE));
+        let (prefix, ends_at) = (self.location.prefix(), invocation.deadline_with_reserve(CLOSE_RESERVE));
         open(SessionArgs { variable: &variable, key, prefix, ends_at })
     }
 }
@@ -110,8 +110,8 @@ pub struct Step<'a, S, B> {
     pub run: &'a RunId,
     /// Name of the function, as in the ledger.
     pub function: &'static str,
-    /// Attempts while another invocation of the same function writes to the warehouse.
-    pub attempts: u32,
+    /// How often to try while another invocation writes to the warehouse.
+    pub max_attempts: u32,
     /// The stage.
     pub stage: &'a S,
     /// The event bus.
@@ -123,22 +123,22 @@ pub struct Step<'a, S, B> {
 }
 
 impl<S: Stage, B: Bus> Step<'_, S, B> {
-    /// Makes attempts until one succeeds. `Err` of the inner result is the function's answer for a failure
-    /// that a person must fix: it is recorded and announced, and the sweeper tries again later, because an
-    /// immediate retry by Lambda would not help.
+    /// Runs the step and returns the function's response. If another run holds the write fence, the step waits
+    /// and tries again; the next attempt sees the other run's rows.
+    ///
+    /// A failure that a person must fix is recorded, announced and returned as a response, because an immediate
+    /// retry by Lambda would not help; the sweeper tries again later.
     ///
     /// # Errors
-    /// Transient failures: Lambda should send the same event again.
-    pub async fn run<T>(&self, mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<Result<T, Value>> {
+    /// Transient failures, for which Lambda should deliver the same event again.
+    pub async fn run(&self, mut attempt: impl AsyncFnMut() -> Result<Value>) -> Result<Value> {
         let mut attempts = 1;
         let error = loop {
             match attempt().await {
-                // Another run was writing; the next attempt sees its rows.
-                Err(Error::Retry { after: Some(pause), .. }) if attempts < self.attempts => {
+                Err(Error::Retry { after: Some(pause), .. }) if attempts < self.max_attempts => {
                     tokio::time::sleep(pause * attempts).await;
                 }
-                Ok(done) => return Ok(Ok(done)),
-                Err(error @ Error::Retry { .. }) => return Err(error),
+                result @ (Ok(_) | Err(Error::Retry { .. })) => return result,
                 Err(error) => break error,
             }
             attempts += 1;
@@ -146,35 +146,36 @@ impl<S: Stage, B: Bus> Step<'_, S, B> {
         tracing::error!(run = %self.run, %error, "{} failed", self.function);
         self.telemetry.say(self.now, &[("RunsFailed", 1.0, "Count")]);
         ledger::record_blocker(self.run, self.function, &error, self.stage, self.bus, self.now).await?;
-        Ok(Err(json!({"run_id": self.run, "status": "failed", "reason": error.to_string()})))
+        Ok(json!({"run_id": self.run, "status": "failed", "reason": error.to_string()}))
     }
 }
 
 #[derive(Deserialize)]
-struct Created {
-    object: Named,
+struct ObjectCreated {
+    object: CreatedObject,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct CreatedObject {
     key: String,
 }
 
-/// The run whose step was closed by an object, of an `Object Created` event; or that which a caller names as
+/// The run that the input is about: from the key in an `Object Created` event of S3, or from
 /// `{"run_id": ...}`.
 ///
 /// # Errors
-/// `Reject` for an input that is neither.
+/// `Reject` if the input is neither.
 pub fn run_of(input: &Value) -> Result<RunId> {
     if let Some(id) = input.get("run_id").and_then(Value::as_str) {
         return id.parse();
     }
-    let wrong = || Error::Reject("this is neither an event of S3 about a run's ledger nor {\"run_id\": ...}".into());
-    let created = Created::deserialize(input.get("detail").ok_or_else(wrong)?).map_err(|_| wrong())?;
+    let invalid =
+        || Error::Reject("the input is neither an S3 event about a ledger object nor {\"run_id\": ...}".into());
+    let created = ObjectCreated::deserialize(input.get("detail").ok_or_else(invalid)?).map_err(|_| invalid())?;
     let mut parts = created.object.key.rsplit('/');
     match (parts.next(), parts.next(), parts.next()) {
         (Some(_), Some(run), Some("runs")) => run.parse(),
-        _ => Err(wrong()),
+        _ => Err(invalid()),
     }
 }
 
@@ -185,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_names_its_run() {
+    fn the_run_is_read_from_the_object_key_or_run_id() {
         let event = |key: &str| json!({"detail-type": "Object Created", "detail": {"object": {"key": key}}});
         assert_eq!(
             run_of(&event("home/runs/20261122T201533120Z-000000ab/staged.json")).unwrap().as_str(),

@@ -1,0 +1,183 @@
+//! Adapts Snowflake's requests and responses so that the client reads them without loss.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+use super::failure::Rejection;
+use findata_domain::{Error, Result};
+
+/// Column types that the client knows. It rejects a response with any other type.
+const TYPES: [&str; 13] = [
+    "fixed",
+    "real",
+    "text",
+    "date",
+    "variant",
+    "timestamp_ltz",
+    "timestamp_ntz",
+    "timestamp_tz",
+    "object",
+    "binary",
+    "time",
+    "boolean",
+    "array",
+];
+
+/// Seconds to wait for another transaction's locks.
+const LOCK_TIMEOUT: u32 = 660;
+
+/// Sets the application name and the session parameters of a login.
+///
+/// The client identifies itself as the Go driver, to which Snowflake sends Arrow. To an unknown application it sends
+/// JSON, which findata reads. The parameters fix date and time formats whatever the account's defaults are.
+pub(super) fn prepare_login(login: &mut Value) {
+    let Some(data) = login["data"].as_object_mut() else { return };
+    data.remove("CLIENT_APP_ID");
+    data.remove("CLIENT_APP_VERSION");
+    data.insert("CLIENT_ENVIRONMENT".into(), json!({ "APPLICATION": "findata" }));
+    data.insert(
+        "SESSION_PARAMETERS".into(),
+        json!({
+            "AUTOCOMMIT": true,
+            // Snowflake ends a statement five minutes after its client died, and a transaction of a dead session
+            // five minutes after another one waits for its locks (Snowflake's documentation, "Transactions").
+            // LOCK_TIMEOUT is a little longer than both together.
+            "ABORT_DETACHED_QUERY": true,
+            "LOCK_TIMEOUT": LOCK_TIMEOUT,
+            "TIMEZONE": "UTC",
+            "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
+            "DATE_INPUT_FORMAT": "YYYY-MM-DD",
+            "DATE_OUTPUT_FORMAT": "YYYY-MM-DD",
+            "TIMESTAMP_NTZ_OUTPUT_FORMAT": "YYYY-MM-DD HH24:MI:SS.FF6",
+        }),
+    );
+}
+
+/// Stops the client from renewing tokens by its own clock. The middleware renews them when Snowflake reports expiry.
+pub(super) fn without_expiry(login: &mut Value) {
+    let Some(data) = login["data"].as_object_mut() else { return };
+    // The client reads a negative value as "never".
+    data.insert("validityInSeconds".into(), json!(-1));
+    data.insert("masterValidityInSeconds".into(), json!(-1));
+    data.entry("sessionId").or_insert(json!(0));
+    data.entry("serverVersion").or_insert(json!(""));
+}
+
+/// The failure that a response reports.
+pub(super) fn rejection(response: &Value) -> Rejection {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let data = &response["data"];
+    let code = text(&response["code"]);
+    Rejection {
+        code: if code.is_empty() { text(&data["errorCode"]) } else { code },
+        sql_state: text(&data["sqlState"]),
+        query_id: text(&data["queryId"]),
+        message: text(&response["message"]),
+    }
+}
+
+/// Adds fields that the client requires but some responses lack, and declares columns of unknown types as text, which
+/// they are in JSON.
+pub(super) fn fill_in_defaults(response: &mut Value) {
+    let Some(data) = response["data"].as_object_mut() else { return };
+    let total = data.get("total").cloned().unwrap_or(json!(0));
+    for (field, value) in [
+        ("total", total.clone()),
+        ("returned", total),
+        ("version", json!(1)),
+        ("finalRoleName", json!("")),
+        ("parameters", json!([])),
+        ("rowtype", json!([])),
+        ("statementTypeId", json!(0)),
+        ("queryId", json!("")),
+    ] {
+        let known = data.entry(field).or_insert(Value::Null);
+        if known.is_null() {
+            *known = value;
+        }
+    }
+    for column in data.get_mut("rowtype").and_then(Value::as_array_mut).into_iter().flatten() {
+        if !column["type"].as_str().is_some_and(|kind| TYPES.contains(&kind)) {
+            column["type"] = json!("text");
+        }
+    }
+}
+
+/// The headers for downloading the further chunks of a result.
+pub(super) fn chunk_headers(response: &Value) -> HeaderMap {
+    let headers = response["data"]["chunkHeaders"].as_object();
+    let pair = |(name, value): (&String, &Value)| {
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::from_str(value.as_str()?).ok()?))
+    };
+    headers.into_iter().flatten().filter_map(pair).collect()
+}
+
+/// Removes the URLs of the result's further chunks from the response and returns them in order.
+///
+/// # Errors
+/// `Stop` if the rows are in Arrow format, which findata does not request.
+pub(super) fn take_chunks(response: &mut Value) -> Result<Vec<String>> {
+    let data = &mut response["data"];
+    if data["rowset"].is_null() && data["total"].as_u64().unwrap_or_default() > 0 {
+        return Err(Error::Stop("Snowflake returned Arrow data, which findata does not support".into()));
+    }
+    let chunks = data.get_mut("chunks").map(Value::take);
+    if let Some(data) = data.as_object_mut() {
+        data.remove("chunks");
+    }
+    let urls = chunks.as_ref().and_then(Value::as_array).into_iter().flatten();
+    Ok(urls.filter_map(|chunk| chunk["url"].as_str().map(str::to_owned)).collect())
+}
+
+/// Appends the rows of a chunk: JSON arrays separated by commas, without the enclosing brackets.
+pub(super) fn append_rows(response: &mut Value, rows: &str) -> Result<()> {
+    let rows: Vec<Value> = serde_json::from_str(&format!("[{rows}]"))
+        .map_err(|_| Error::retry("a chunk of Snowflake's rows is not JSON"))?;
+    if let Some(known) = response["data"]["rowset"].as_array_mut() {
+        known.extend(rows);
+    }
+    Ok(())
+}
+
+/// Checks that the response contains all rows.
+///
+/// # Errors
+/// `Retry` if rows are missing.
+pub(super) fn check_row_count(response: &Value) -> Result<()> {
+    let data = &response["data"];
+    let rows = data["rowset"].as_array().map_or(0, Vec::len) as u64;
+    match data["total"].as_u64() {
+        Some(total) if total != rows => Err(Error::retry(format!("Snowflake returned {rows} of {total} rows"))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_appended_in_order_and_missing_rows_are_detected() {
+        let mut response = json!({ "success": true, "data": {
+            "total": 3, "rowset": [["1"]], "rowtype": [{ "name": "A", "type": "vector", "nullable": true }],
+            "chunks": [{ "url": "https://x/1" }, { "url": "https://x/2" }], "chunkHeaders": { "a-b": "c" },
+        } });
+        fill_in_defaults(&mut response);
+        assert_eq!(response["data"]["rowtype"][0]["type"], "text");
+        assert_eq!(chunk_headers(&response).len(), 1);
+        assert_eq!(take_chunks(&mut response).unwrap(), ["https://x/1", "https://x/2"]);
+        append_rows(&mut response, r#"["2"]"#).unwrap();
+        assert!(check_row_count(&response).is_err());
+        append_rows(&mut response, r#"["3"]"#).unwrap();
+        assert!(check_row_count(&response).is_ok());
+        assert_eq!(response["data"]["rowset"], json!([["1"], ["2"], ["3"]]));
+        assert!(response["data"].get("chunks").is_none());
+    }
+
+    #[test]
+    fn arrow_is_rejected_instead_of_read_as_no_rows() {
+        let mut response = json!({ "data": { "total": 1, "rowsetBase64": "x" } });
+        fill_in_defaults(&mut response);
+        assert!(matches!(take_chunks(&mut response), Err(Error::Stop(_))));
+    }
+}

@@ -1,0 +1,85 @@
+//! The state and the kind of one statement.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use findata_domain::Error;
+
+/// The statement in progress, shared by the adapter and the middleware. A session runs one at a time.
+#[derive(Debug)]
+pub(super) struct StatementState {
+    /// When it is aborted.
+    pub deadline: Instant,
+    /// Why it failed.
+    pub error: Option<Error>,
+    /// Whether it failed because its session had ended.
+    pub session_ended: bool,
+    /// Snowflake's query id.
+    pub query_id: Option<String>,
+    /// The query tag in Snowflake's history. It stays the same for the next statements of the same step.
+    pub tag: String,
+}
+
+impl StatementState {
+    pub(super) fn new(deadline: Instant) -> Self {
+        StatementState {
+            deadline,
+            error: None,
+            session_ended: false,
+            query_id: None,
+            tag: r#"{"app":"findata"}"#.into(),
+        }
+    }
+
+    /// Resets the state for the next statement.
+    pub(super) fn begin(&mut self, deadline: Instant) {
+        *self = StatementState { tag: std::mem::take(&mut self.tag), ..StatementState::new(deadline) };
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a statement changes in its session.
+pub(super) enum StatementKind {
+    /// Begins a transaction.
+    BeginTransaction,
+    /// Commits or rolls back a transaction.
+    EndTransaction,
+    /// Creates a temporary table.
+    CreateTemporary,
+    Other,
+}
+
+impl StatementKind {
+    pub(super) fn of(sql: &str) -> StatementKind {
+        let start: Vec<String> = sql.split_whitespace().take(5).map(str::to_ascii_lowercase).collect();
+        match start.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["begin", ..] => StatementKind::BeginTransaction,
+            ["commit" | "rollback", ..] => StatementKind::EndTransaction,
+            ["create", rest @ ..] if rest.iter().take(3).any(|word| *word == "temporary") => {
+                StatementKind::CreateTemporary
+            }
+            _ => StatementKind::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transactions_and_temporary_tables_are_recognized() {
+        assert!(matches!(
+            StatementKind::of("create or replace temporary table x (a int)"),
+            StatementKind::CreateTemporary
+        ));
+        assert!(matches!(StatementKind::of("create table x as select 'temporary'"), StatementKind::Other));
+        assert!(matches!(StatementKind::of(" BEGIN transaction"), StatementKind::BeginTransaction));
+        assert!(matches!(StatementKind::of("commit"), StatementKind::EndTransaction));
+    }
+}
