@@ -1,4 +1,4 @@
-//! What bulk files have told of a batch's tasks, between one delivery and the next.
+//! Progress of a bulk batch, kept between deliveries of its message.
 
 use std::collections::BTreeSet;
 
@@ -10,51 +10,51 @@ use crate::{
     plan::{FetchMode, Task},
 };
 
-/// How far a batch is that comes by bulk files.
+/// Progress of a batch that is fetched by bulk files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BulkProgress {
-    /// When its first file was asked for.
+    /// When its first file was requested, UTC.
     pub begun: DateTime<Utc>,
-    /// Files that are done, by name.
+    /// Names of the finished files.
     pub done: BTreeSet<String>,
-    /// The last of the parts is done, of a file in parts.
+    /// For a file in numbered parts: the last part is done.
     #[serde(default)]
     pub last: bool,
-    /// The files are not to be had with this key: its tasks are done each by a call.
+    /// FMP refused the files to this key: its tasks fall back to one call each.
     #[serde(default)]
     pub refused: bool,
-    /// By task, in the batch's order.
+    /// Progress by task, in the batch's order.
     pub tasks: Vec<TaskProgress>,
-    /// Tasks that follow from what the files told, done each by a call once no file is left.
+    /// Tasks that follow from the files' rows, fetched by one call each after the last file.
     #[serde(default)]
     pub following: Vec<Task>,
 }
 
-/// What is known of one task.
+/// Progress of one task.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskProgress {
-    /// Rows so far.
+    /// Rows so far, quarantined ones included.
     pub rows: u64,
-    /// Those of them that are not set aside.
+    /// Rows that are not quarantined.
     pub good: u64,
-    /// Newest day among the good ones, of a dataset by day.
+    /// Newest day among the good rows of a dated dataset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<NaiveDate>,
-    /// Why the first of those set aside is.
+    /// Why the first quarantined row was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected: Option<String>,
-    /// How it ended, where one of its files failed.
+    /// How the task ended, if one of its files failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<Outcome>,
-    /// Calls that count as this task's: those of a file are the first task's that it serves.
+    /// Calls counted for this task: a file's calls count for the first task that it serves.
     pub calls: u32,
-    /// Bytes likewise.
+    /// Bytes, counted likewise.
     pub bytes: u64,
 }
 
 impl BulkProgress {
-    /// That of a batch of so many tasks whose first file is about to be asked for.
+    /// The start: a batch of `tasks` tasks, before its first file.
     pub fn new(tasks: usize, begun: DateTime<Utc>) -> Self {
         BulkProgress {
             begun,
@@ -66,22 +66,23 @@ impl BulkProgress {
         }
     }
 
-    /// Ends those of these tasks that have not ended yet.
+    /// Sets the outcome of those of these tasks (by index) that have none yet.
     pub fn end(&mut self, tasks: &[usize], outcome: &Outcome) {
         for task in tasks {
-            if let Some(told) = self.tasks.get_mut(*task) {
-                told.ended.get_or_insert_with(|| outcome.clone());
+            if let Some(progress) = self.tasks.get_mut(*task) {
+                progress.ended.get_or_insert_with(|| outcome.clone());
             }
         }
     }
 
-    /// The records of the tasks once no file is left; or, for those that have not ended, once they are given up.
-    pub fn records(&self, tasks: &[Task], given_up: Option<&Outcome>) -> Vec<TaskRecord> {
-        let record = |(task, told): (&Task, &TaskProgress)| TaskRecord {
+    /// The records of the tasks after the last file. `abandoned` is the outcome of unfinished tasks if the batch is given
+    /// up.
+    pub fn records(&self, tasks: &[Task], abandoned: Option<&Outcome>) -> Vec<TaskRecord> {
+        let record = |(task, progress): (&Task, &TaskProgress)| TaskRecord {
             task: task.clone(),
-            outcome: told.ended.clone().or(given_up.cloned()).unwrap_or_else(|| told.outcome(task)),
-            calls: told.calls,
-            bytes: told.bytes,
+            outcome: progress.ended.clone().or(abandoned.cloned()).unwrap_or_else(|| progress.outcome(task)),
+            calls: progress.calls,
+            bytes: progress.bytes,
             fetched_at: self.begun,
             fetch_mode: FetchMode::BulkFile,
         };
@@ -90,7 +91,7 @@ impl BulkProgress {
 }
 
 impl TaskProgress {
-    /// Adds what another file told.
+    /// Adds what another file progress.
     pub fn add(&mut self, file: TaskProgress) {
         self.rows += file.rows;
         self.good += file.good;
