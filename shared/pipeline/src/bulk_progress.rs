@@ -91,7 +91,7 @@ impl BulkProgress {
 }
 
 impl TaskProgress {
-    /// Adds what another file progress.
+    /// Adds the progress that another file made.
     pub fn add(&mut self, file: TaskProgress) {
         self.rows += file.rows;
         self.good += file.good;
