@@ -1,8 +1,8 @@
-//! The clock of planning, freshness and as-of, read at the edge and passed in.
+//! The clock for planning, freshness and as-of queries; created at the edge and passed in.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
-/// Says what time it is for planning, freshness and as-of. Budgets and time-outs use the real clock.
+/// The current time for planning, freshness and as-of queries. Rate limits and timeouts use the real clock.
 pub trait Clock: Send + Sync {
     /// Now, in UTC.
     fn now(&self) -> DateTime<Utc>;
@@ -35,17 +35,17 @@ impl Clock for DayClock {
     }
 }
 
-/// The clock of a day that was named, or the machine's.
+/// A fixed day's clock, or the machine's.
 #[derive(Debug, Clone, Copy)]
 pub enum AnyClock {
     /// The machine's.
     System(SystemClock),
-    /// That of one day.
+    /// A fixed day's.
     Day(DayClock),
 }
 
 impl AnyClock {
-    /// That of a day, or the machine's where none is named.
+    /// The clock of `day`, or the machine's for `None`.
     pub fn of(day: Option<NaiveDate>) -> Self {
         day.map_or(AnyClock::System(SystemClock), |day| AnyClock::Day(DayClock(day)))
     }

@@ -6,11 +6,11 @@ use bigdecimal::{BigDecimal, RoundingMode};
 pub const SCALE: usize = 6;
 /// Digits before the point that DECIMAL(38, 6) holds.
 pub const INTEGER_DIGITS: usize = 32;
-/// No figure in finance needs a larger exponent; a longer one would only cost memory.
+/// No financial figure needs a larger exponent; a larger one would only cost memory.
 const MAX_EXPONENT: i64 = 60;
 
 /// The canonical text of a number: no exponent, no trailing zeros, at most [`SCALE`] digits after the point
-/// (rounded half to even), no `-0`. `None` when it is no finite number or has over [`INTEGER_DIGITS`]
+/// (rounded half to even), no `-0`. `None` if it is not a finite number or has over [`INTEGER_DIGITS`]
 /// digits before the point.
 pub fn canonical(number: &str) -> Option<String> {
     let number = number.trim();

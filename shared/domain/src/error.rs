@@ -1,26 +1,26 @@
-//! Errors named by the caller's next move, not by where they came from.
+//! Errors, classified by what the caller does next.
 
 use std::time::Duration;
 
-/// What went wrong, by what to do about it. The text is one line for a person and says the cure where
-/// there is one; it never holds a key.
+/// An error, classified by what to do about it. The text is one line for a person and says how to fix the problem if
+/// possible; it never contains a key.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    /// May work when tried again, after the given wait where the other side named one.
+    /// May succeed on a retry, after the given wait if the server named one.
     #[error("{reason}")]
     Retry {
         /// What happened.
         reason: String,
-        /// The wait the other side asked for.
+        /// The wait that the server requested.
         after: Option<Duration>,
     },
-    /// Will never work as asked: record it, go on with the rest.
+    /// Will never succeed as requested: record it and continue with the rest.
     #[error("{0}")]
     Reject(String),
-    /// FMP has no such endpoint: get the same rows from another one, where there is one.
+    /// FMP has no such endpoint: fetch the same rows from another one, if there is one.
     #[error("{0}")]
     NotOffered(String),
-    /// The FMP plan does not include it: skip it, say so once, do not try again.
+    /// The FMP plan does not include it: skip it, report it once and do not retry.
     #[error("{0}")]
     NotInPlan(String),
     /// Stop the run: every other call would fail in the same way.
@@ -29,7 +29,7 @@ pub enum Error {
     /// The call budget is used up: stop calling, keep what is staged.
     #[error("{0}")]
     Budget(String),
-    /// The set-up is wrong: nothing was touched, a person must mend it.
+    /// The configuration is wrong: nothing was changed, a person must fix it.
     #[error("{0}")]
     Config(String),
 }
@@ -38,12 +38,12 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A failure that may pass.
+    /// A transient failure, without a requested wait.
     pub fn retry(reason: impl Into<String>) -> Self {
         Error::Retry { reason: reason.into(), after: None }
     }
 
-    /// Whether no further call makes sense in this run.
+    /// Whether further calls in this run are pointless.
     pub fn ends_run(&self) -> bool {
         matches!(self, Error::Stop(_) | Error::Budget(_) | Error::Config(_))
     }

@@ -7,7 +7,7 @@ use chrono::{
 };
 use chrono_tz::America::New_York;
 
-/// Days the exchange stayed shut outside its rules since 2001.
+/// Unscheduled closures since 2001.
 const UNSCHEDULED: &[(i32, u32, u32)] = &[
     (2001, 9, 11),
     (2001, 9, 12),
@@ -47,8 +47,8 @@ pub fn new_york_date(now: DateTime<Utc>) -> NaiveDate {
     now.with_timezone(&New_York).date_naive()
 }
 
-/// UTC of a time in New York, which FMP writes without an offset. In the hour that comes twice the first is taken; one that
-/// does not exist is read as winter time.
+/// UTC of a time in New York, which FMP writes without an offset. In the hour that occurs twice the first is taken; a time
+/// that does not exist is read as winter time.
 pub fn from_new_york(local: NaiveDateTime) -> NaiveDateTime {
     match New_York.from_local_datetime(&local) {
         LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => t.with_timezone(&Utc).naive_utc(),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn holidays_of_the_exchange_are_no_sessions() {
+    fn holidays_of_the_exchange_have_no_session() {
         for holiday in [
             "2024-01-01",
             "2024-01-15",

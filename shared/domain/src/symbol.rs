@@ -1,4 +1,4 @@
-//! A ticker as a validated type: what a caller sends reaches no URL, path or SQL before it is one.
+//! A validated ticker: no caller's input reaches a URL, path or SQL before it is one.
 
 use std::{fmt, str::FromStr};
 
@@ -17,7 +17,7 @@ impl Symbol {
         &self.0
     }
 
-    /// The index for beta and correlation unless another is chosen: the S&P 500.
+    /// The default index for beta and correlation: the S&P 500.
     pub fn default_index() -> Option<Self> {
         "^GSPC".parse().ok()
     }
@@ -35,7 +35,7 @@ impl FromStr for Symbol {
     type Err = Error;
 
     /// # Errors
-    /// `Reject` for anything that is no ticker. Lower case is taken for upper case.
+    /// `Reject` for anything that is not a ticker. Lower case is converted to upper case.
     fn from_str(text: &str) -> Result<Self, Error> {
         let ticker = text.trim().to_ascii_uppercase();
         let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || ".-^=".contains(c);

@@ -1,4 +1,4 @@
-//! Which warehouse goes with a stage.
+//! Binds a stage to one warehouse.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,18 +13,17 @@ use findata_models::literal;
 const WAREHOUSE: &str = "state/warehouse.json";
 
 #[derive(Serialize, Deserialize)]
-struct Known {
+struct Binding {
     warehouse_id: String,
 }
 
-/// Makes sure that the stage and the warehouse belong together: what the stage says is fresh must be in this warehouse.
-/// `name` is what a new warehouse is called. Two that call a new one at once both put their name into it, and the stage knows one
-/// of them.
+/// Checks that the stage and the warehouse belong together: what the fetch log counts as fresh must be in this warehouse.
+/// An unbound warehouse gets `name` as its id. Two concurrent first runs both insert their id; the stage keeps one of them.
 ///
 /// # Errors
-/// `Config` when they do not; the stage's and the warehouse's own.
+/// `Config` if they do not belong together; the stage's and the warehouse's own.
 pub async fn bind_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, name: &RunId) -> Result<()> {
-    let mut known: Option<Known> = stage::read_json(stage, WAREHOUSE).await?;
+    let mut known: Option<Binding> = stage::read_json(stage, WAREHOUSE).await?;
     let mut own = names(warehouse).await?;
     if known.is_none() {
         if own.is_empty() {
@@ -32,7 +31,7 @@ pub async fn bind_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, 
             own.push(name.to_string());
         }
         let warehouse_id = own.first().cloned().unwrap_or_default();
-        if !stage.put_if_absent(WAREHOUSE, stage::to_json(&Known { warehouse_id })?).await? {
+        if !stage.put_if_absent(WAREHOUSE, stage::to_json(&Binding { warehouse_id })?).await? {
             own = names(warehouse).await?;
         }
         known = stage::read_json(stage, WAREHOUSE).await?;
@@ -40,7 +39,7 @@ pub async fn bind_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, 
     match known {
         Some(known) if own.contains(&known.warehouse_id) => Ok(()),
         _ => Err(Error::Config(
-            "the stage remembers another warehouse: put that one back, or choose another --home or --stage for a new one".into(),
+            "the stage belongs to another warehouse: use that warehouse, or choose another --home or --stage for this one".into(),
         )),
     }
 }

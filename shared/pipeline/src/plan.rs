@@ -1,4 +1,4 @@
-//! The plan of a run: tasks, the batches they travel in, and what is left out and why.
+//! The plan of a run: its tasks, the batches that carry them, and what was skipped and why.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,7 +38,7 @@ impl Cadence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
-    /// All that the endpoint gives.
+    /// All rows of the endpoint.
     All,
     /// The newest statements of a cadence.
     Newest {
@@ -47,7 +47,7 @@ pub enum Window {
         /// How many.
         limit: u32,
     },
-    /// A range of days, both ends in.
+    /// A range of days, both ends included.
     Days {
         /// First day.
         from: NaiveDate,
@@ -56,15 +56,15 @@ pub enum Window {
     },
 }
 
-/// The unit of work: dataset x symbol x window. One call, but for retries.
+/// The unit of work: dataset x symbol x window. One call, not counting retries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
-    /// Of which dataset.
+    /// The dataset.
     #[serde(serialize_with = "dataset_name", deserialize_with = "dataset_by_name")]
     pub dataset: &'static Dataset,
-    /// Whose; none for a dataset of the whole market.
+    /// The symbol; `None` for a dataset of the whole market.
     pub symbol: Option<Symbol>,
-    /// Which part.
+    /// The part of its rows.
     pub window: Window,
 }
 
@@ -78,7 +78,7 @@ fn dataset_by_name<'de, D: Deserializer<'de>>(from: D) -> Result<&'static Datase
 }
 
 impl Task {
-    /// The task's name in the freshness fetch_log: the symbol, with the cadence where there is one.
+    /// The task's key in the fetch log: the symbol, with the cadence for statements (`AAPL:annual`).
     pub fn subject(&self) -> String {
         let symbol = self.symbol.as_ref().map_or("*", Symbol::as_str);
         match self.window {
@@ -112,19 +112,19 @@ impl fmt::Display for Task {
     }
 }
 
-/// How the tasks of a batch are asked for.
+/// How the tasks of a batch are fetched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FetchMode {
-    /// Each by a call of its own.
+    /// One call per task.
     #[default]
     #[serde(alias = "each")]
     PerSymbol,
-    /// All of them by one call of `batch-quote`; what it cannot tell, by calls of their own.
+    /// One call of `batch-quote` for all; tasks that it cannot answer take one call each.
     #[serde(alias = "quotes")]
     BatchQuote,
-    /// By FMP's bulk files, each of which holds every company of the world. They are tasks of one dataset, too many for a
-    /// message: that carries none, and the plan has them.
+    /// FMP's bulk files, each of which holds all companies. The tasks are of one dataset and too many for a message: the
+    /// message carries none, and extract reads them from the plan.
     #[serde(alias = "bulk")]
     BulkFile,
 }
@@ -132,9 +132,9 @@ pub enum FetchMode {
 /// The tasks of one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Its name within the run, safe in a key.
+    /// Id within the run, safe in an object key.
     pub id: String,
-    /// How they are asked for.
+    /// How they are fetched.
     #[serde(default)]
     pub fetch_mode: FetchMode,
     /// Its tasks.
@@ -148,7 +148,7 @@ pub struct BatchMessage {
     pub run_id: RunId,
     /// Its tasks.
     pub batch: Batch,
-    /// Parts of it that earlier deliveries did before their time ended.
+    /// Checkpoints of it that earlier deliveries wrote when they ran out of time.
     #[serde(default, alias = "parts")]
     pub checkpoints: u32,
     /// Hard limit of the run's calls.
@@ -162,7 +162,7 @@ impl BatchMessage {
         BatchMessage { run_id, batch, checkpoints: 0, max_calls: None }
     }
 
-    /// The first messages of a plan's batches, or of some of them.
+    /// The first message of each of these batches of a plan.
     pub fn of_plan<'a>(plan: &Plan, batches: impl IntoIterator<Item = &'a Batch>) -> Vec<Self> {
         let (run, max_calls) = (&plan.run_id, plan.options.max_calls);
         let message = |batch: &Batch| {
@@ -174,21 +174,21 @@ impl BatchMessage {
     }
 }
 
-/// What a plan does with one dataset.
+/// A plan's decisions for one dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetPlan {
-    /// Calls it needs, one for each bulk file too.
+    /// Calls needed; a bulk file counts as one.
     pub calls: u64,
     /// Bulk files among them.
     #[serde(default)]
     pub files: u64,
-    /// Bytes it will bring, estimated.
+    /// Estimated bytes to receive.
     pub bytes: u64,
-    /// Tasks to fetch, counted by the reason.
+    /// Tasks to fetch, by reason.
     pub due: BTreeMap<String, u64>,
-    /// Tasks left out because what is there is fresh, counted by the reason.
+    /// Tasks skipped because the stored rows are fresh, by reason.
     pub skipped: BTreeMap<String, u64>,
-    /// Tasks that this run does not ask for, counted by the reason.
+    /// Tasks that this run does not request, by reason.
     #[serde(default)]
     pub unasked: BTreeMap<String, u64>,
 }
@@ -198,24 +198,24 @@ pub struct DatasetPlan {
 pub struct Plan {
     /// The run.
     pub run_id: RunId,
-    /// What was asked for.
+    /// The run's options.
     pub options: Options,
     /// Symbols of the universe, without the index.
     pub symbols: Vec<Symbol>,
-    /// Those of them that FMP has told something of before.
+    /// The symbols for which FMP had data in an earlier run.
     #[serde(default)]
     pub known: BTreeSet<Symbol>,
-    /// Where the universe comes from, and other things to know.
+    /// Remarks for the user, such as the source of the universe.
     pub notes: Vec<String>,
     /// Batches to fetch.
     pub batches: Vec<Batch>,
-    /// Batches whose ledger entry fanout itself wrote.
+    /// Ids of the batches whose ledger entry fanout itself wrote.
     pub landed: Vec<String>,
     /// By dataset, in the catalog's order.
     pub datasets: Vec<(String, DatasetPlan)>,
-    /// Calls that making the plan took.
+    /// Calls made while planning.
     pub planning_calls: u64,
-    /// Bytes that making the plan brought.
+    /// Bytes received while planning.
     pub planning_bytes: u64,
 }
 
@@ -225,60 +225,16 @@ impl Plan {
         self.datasets.iter().flat_map(|(_, d)| d.due.values()).sum()
     }
 
-    /// Calls that they take.
+    /// Calls needed to fetch them.
     pub fn calls(&self) -> u64 {
         self.datasets.iter().map(|(_, d)| d.calls).sum()
     }
 
-    /// Tasks left out because what is there is fresh.
+    /// Tasks skipped because the stored rows are fresh.
     pub fn fresh(&self) -> u64 {
         self.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_task_survives_the_queue() {
-        let task = Task {
-            dataset: catalog::dataset("cash_flow").unwrap(),
-            symbol: Some("BRK-B".parse().unwrap()),
-            window: Window::Newest { cadence: Cadence::Quarter, limit: 8 },
-        };
-        let json = serde_json::to_string(&task).unwrap();
-        assert_eq!(serde_json::from_str::<Task>(&json).unwrap(), task);
-        assert_eq!(task.subject(), "BRK-B:quarter");
-        assert_eq!(task.parameters().len(), 3);
-        assert!(serde_json::from_str::<Task>(&json.replace("BRK-B", "B/K")).is_err());
-        assert!(serde_json::from_str::<Task>(&json.replace("cash_flow", "nothing")).is_err());
-    }
-
-    #[test]
-    fn the_message_of_a_batch_by_bulk_files_is_small_whatever_its_tasks() {
-        let task = |i: usize| Task {
-            dataset: catalog::dataset("prices").unwrap(),
-            symbol: format!("S{i}").parse().ok(),
-            window: Window::All,
-        };
-        let tasks: Vec<Task> = (0..3_000).map(task).collect();
-        let batch = |id: &str, fetch_mode| Batch { id: id.into(), fetch_mode, tasks: tasks.clone() };
-        let plan = Plan {
-            run_id: "r".parse().unwrap(),
-            options: Options::default(),
-            symbols: Vec::new(),
-            known: BTreeSet::new(),
-            notes: Vec::new(),
-            batches: vec![batch("bulk-prices", FetchMode::BulkFile), batch("b00001", FetchMode::PerSymbol)],
-            landed: Vec::new(),
-            datasets: Vec::new(),
-            planning_calls: 0,
-            planning_bytes: 0,
-        };
-        let messages = BatchMessage::of_plan(&plan, &plan.batches);
-        assert!(serde_json::to_string(&messages[0]).unwrap().len() < 200);
-        assert_eq!((messages[0].batch.id.as_str(), messages[0].batch.fetch_mode), ("bulk-prices", FetchMode::BulkFile));
-        assert_eq!(messages[1].batch, plan.batches[1]);
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! A run: what is asked for, how it ended, and the summary a person or a program reads.
+//! A run: its id, its request and options, and its status.
 
 use std::{fmt, str::FromStr};
 
@@ -8,31 +8,31 @@ use serde::{Deserialize, Serialize};
 use crate::ttl_overrides::TtlOverrides;
 use findata_domain::{Error, Result, Symbol};
 
-/// Names a run; sorts by the time it started. Safe in a key, a path and SQL.
+/// Identifies a run; ids sort by start time. Safe in object keys, paths and SQL.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
 
-/// Ends the ids of scheduled runs.
+/// Salt of scheduled runs' ids.
 const SCHEDULED: u32 = 0;
 
 impl RunId {
-    /// A new id from the time of its start and something that tells two runs of one millisecond apart.
+    /// A new id from the start time and a salt that distinguishes runs of the same millisecond.
     pub fn new(started: DateTime<Utc>, salt: u32) -> Self {
         RunId(format!("{}-{salt:08x}", started.format("%Y%m%dT%H%M%S%3fZ")))
     }
 
-    /// The id of a run of every day, which is the same when its tick comes twice.
+    /// The id of a scheduled run: a duplicate tick gets the same id.
     pub fn scheduled(tick: DateTime<Utc>) -> Self {
         RunId::new(tick, SCHEDULED)
     }
 
-    /// Whether it is one of every day: runs that somebody waits for go first.
+    /// Whether the run is scheduled. Interactive runs take precedence.
     pub fn is_scheduled(&self) -> bool {
         self.started().is_some() && self.0.ends_with(&format!("-{SCHEDULED:08x}"))
     }
 
-    /// When it started, of an id that [`RunId::new`] made.
+    /// Start time, if [`RunId::new`] made the id.
     pub fn started(&self) -> Option<DateTime<Utc>> {
         let (time, _) = self.0.split_once('-')?;
         NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%M%S%3fZ").ok().map(|time| time.and_utc())
@@ -77,13 +77,13 @@ impl fmt::Display for RunId {
     }
 }
 
-/// Whose figures a run is about.
+/// Which symbols a run covers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Universe {
     /// These symbols.
     Symbols(Vec<Symbol>),
-    /// Today's members of the S&P 500.
+    /// Current members of the S&P 500.
     Sp500,
 }
 
@@ -92,11 +92,11 @@ pub enum Universe {
 pub struct Request {
     /// The run.
     pub run_id: RunId,
-    /// Whose figures.
+    /// Which symbols.
     pub universe: Universe,
-    /// How much of them.
+    /// How much to fetch.
     pub options: Options,
-    /// Only the tasks that failed in this run, and its universe.
+    /// Retry only the failed tasks of this run, with its universe.
     #[serde(default)]
     pub retry_of: Option<RunId>,
 }
@@ -108,47 +108,47 @@ pub struct Options {
     pub quarters: u32,
     /// Fiscal years of each statement.
     pub years: u32,
-    /// First day of prices; without it what is missing, and five years for a symbol not seen before.
+    /// First day of prices. Default: the missing days, or five years for a new symbol.
     pub prices_from: Option<NaiveDate>,
-    /// Last day of prices; without it the newest closed session.
+    /// Last day of prices. Default: the newest closed session.
     pub prices_to: Option<NaiveDate>,
-    /// Fetch what is fresh too.
+    /// Refetch data that is still fresh.
     pub full: bool,
     /// Only these datasets, by catalog name; empty for all.
     pub datasets: Vec<String>,
-    /// Ask for FMP's own ratios of every symbol, not of those alone whose turn it is.
+    /// Fetch FMP's own ratios for every symbol, not only for those due in rotation.
     #[serde(default)]
     pub reconcile: bool,
     /// Load, but do not compute.
     pub skip_analytics: bool,
     /// Hard limit of calls to FMP.
     pub max_calls: Option<u64>,
-    /// How long answers count as fresh, where that is not the catalog's word.
+    /// How long answers count as fresh, for datasets that override the catalog.
     #[serde(default, skip_serializing_if = "TtlOverrides::is_empty")]
     pub ttl: TtlOverrides,
     /// The index for beta and correlation.
     pub index: Option<Symbol>,
-    /// What the key's plan gives.
+    /// Limits of the key's FMP plan.
     pub plan_limits: PlanLimits,
 }
 
-/// What a plan gives and how it is best used (FMP's pricing page, July 2026).
+/// Limits of an FMP plan (FMP's pricing page, July 2026).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanLimits {
-    /// Most statements of a cadence in one answer.
+    /// Maximum number of statements per answer; `None` without a limit.
     pub most_statements: Option<u32>,
-    /// Quarterly statements are in the plan.
+    /// The plan includes quarterly statements.
     pub quarterly: bool,
-    /// Calls are limited, so the fewest that tell what is new are made; else every symbol is asked about.
+    /// Calls are limited: call only where change feeds announce news, instead of for every symbol.
     #[serde(default)]
     pub minimize_calls: bool,
-    /// Bulk files are in the plan.
+    /// The plan includes bulk files.
     #[serde(default)]
     pub bulk: bool,
-    /// Seconds from one bulk file to the next.
+    /// Minimum seconds between two bulk files.
     #[serde(default)]
     pub bulk_pause: u64,
-    /// Calls a minute; none without a limit.
+    /// Calls per minute; `None` without a limit.
     #[serde(default)]
     pub per_minute: Option<u32>,
 }
@@ -189,13 +189,13 @@ impl Default for Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Everything planned is there.
+    /// All planned data is stored.
     Complete,
-    /// Some tasks failed, at least one is done.
+    /// Some tasks failed, at least one succeeded.
     Partial,
-    /// The call budget ended it; what was fetched is loaded.
+    /// The call limit ended the run; what was fetched is loaded.
     Budget,
-    /// Nothing is done.
+    /// Nothing succeeded.
     Failed,
 }
 

@@ -1,4 +1,4 @@
-//! The summary of a finished run, which a person or a program reads.
+//! The summary of a finished run, for people and programs.
 
 use std::collections::BTreeMap;
 
@@ -11,31 +11,31 @@ use crate::{
     usage::Usage,
 };
 
-/// Tasks by what became of them.
+/// Tasks by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskCounts {
-    /// Tasks of the plan, without the fresh ones.
+    /// Planned tasks, without the skipped ones.
     pub planned: u64,
-    /// Answered, with rows or with none.
+    /// Answered, with or without rows.
     pub done: u64,
-    /// Not planned, since what is there is fresh.
+    /// Skipped because the stored data is fresh.
     pub skipped_fresh: u64,
     /// Not in the key's FMP plan.
     pub not_in_plan: u64,
-    /// Failed, or given up when the run was stopped.
+    /// Failed, or abandoned when the run was stopped.
     pub failed: u64,
 }
 
-/// Rows of a dataset by what became of them: `staged = loaded + unchanged + quarantined`.
+/// Rows of a dataset by outcome: `staged = loaded + unchanged + quarantined`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowCounts {
     /// Rows on the stage.
     pub staged: u64,
     /// New or changed rows in the warehouse.
     pub loaded: u64,
-    /// Rows that were there already.
+    /// Rows already in the warehouse.
     pub unchanged: u64,
-    /// Rows set aside with a reason.
+    /// Rows rejected with a reason.
     pub quarantined: u64,
 }
 
@@ -46,40 +46,40 @@ pub struct TableCounts {
     pub rows: u64,
     /// Rows this run inserted or changed.
     pub written: u64,
-    /// Rows this run took out.
+    /// Rows this run deleted.
     pub removed: u64,
 }
 
 /// A task that failed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Failure {
-    /// Whose; empty for a dataset of the whole market.
+    /// The symbol; empty for a dataset of the whole market.
     pub symbol: String,
-    /// Of which dataset.
+    /// The dataset.
     pub dataset: String,
     /// Why, in one line.
     pub reason: String,
 }
 
-/// Call budget of a run.
+/// Use of the rate limiter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct BudgetUse {
-    /// Seconds that calls waited for the limit, added up over workers.
+    /// Seconds that calls waited for the limit, summed over workers.
     pub waited_seconds: f64,
-    /// Allowed calls a minute; none without a limit.
+    /// Allowed calls per minute; `None` without a limit.
     pub limit_per_minute: Option<u32>,
 }
 
 /// HTTP connections to FMP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connections {
-    /// Opened in the run.
+    /// Connections opened in the run.
     pub opened: u64,
-    /// Most calls at once.
+    /// Most concurrent calls.
     pub peak: u64,
 }
 
-/// What a run cost, or would cost on AWS.
+/// Cost of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Calls to FMP.
@@ -92,18 +92,18 @@ pub struct Cost {
     pub sqs_requests: u64,
     /// US dollars; 0 on a laptop.
     pub usd: f64,
-    /// Snowflake credits, estimated for an XS warehouse that suspends itself after a minute; 0 on a laptop.
+    /// Snowflake credits, estimated for an XS warehouse with an auto-suspend of one minute; 0 on a laptop.
     pub snowflake_credits: f64,
 }
 
-/// What the checks of `ops.quality` found, over all companies of the warehouse.
+/// Results of the checks in `ops.quality`, over all companies of the warehouse.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// Companies with a score.
     pub companies: u64,
-    /// Checks that are flagged.
+    /// Flagged checks.
     pub flagged: u64,
-    /// Companies that they are of.
+    /// Companies with a flagged check.
     pub flagged_companies: u64,
     /// The lowest scores below 1, at most five.
     pub lowest: Vec<Score>,
@@ -114,7 +114,7 @@ pub struct Quality {
 pub struct Score {
     /// The company.
     pub symbol: String,
-    /// Passed of those checked, 0 to 1.
+    /// Passed checks divided by all checks, 0 to 1.
     pub score: f64,
 }
 
@@ -123,7 +123,7 @@ pub struct Score {
 pub struct Highlight {
     /// The company.
     pub symbol: String,
-    /// Its figures by metric; absent where NULL.
+    /// Figures by metric; NULLs are absent.
     pub figures: BTreeMap<String, f64>,
 }
 
@@ -140,11 +140,11 @@ pub struct Summary {
     pub seconds: f64,
     /// Symbols of the universe.
     pub symbols: u64,
-    /// Tasks by what became of them.
+    /// Tasks by outcome.
     pub tasks: TaskCounts,
     /// Calls to FMP, retries included.
     pub calls: u64,
-    /// Calls by symbol.
+    /// Calls divided by symbols.
     pub calls_per_symbol: f64,
     /// Bytes received.
     pub bytes: u64,
@@ -152,43 +152,43 @@ pub struct Summary {
     pub cache_hit_rate: f64,
     /// Rows by dataset.
     pub rows: BTreeMap<String, RowCounts>,
-    /// Staged rows by second of the run.
+    /// Staged rows per second of the run.
     pub rows_per_second: f64,
     /// Tables of `analytics`.
     pub analytics: BTreeMap<String, TableCounts>,
     /// Seconds by stage: plan, fetch, load, compute.
     pub stages: BTreeMap<String, f64>,
-    /// Call budget.
+    /// Use of the rate limiter.
     pub budget: BudgetUse,
     /// HTTP connections.
     pub connections: Connections,
     /// Failed tasks.
     pub failures: Vec<Failure>,
-    /// Things to know that are no failures: datasets outside the plan, the bundled list in use.
+    /// Remarks that are not failures, such as datasets outside the FMP plan or use of the bundled list.
     pub notes: Vec<String>,
-    /// What load and analytics used of the warehouse; nothing on a laptop.
+    /// Warehouse usage of load and analytics; zero on a laptop.
     #[serde(default)]
     pub warehouse: Usage,
-    /// What it cost.
+    /// Cost.
     pub cost: Cost,
     /// Newest figures of a few companies.
     pub highlights: Vec<Highlight>,
-    /// What the checks found.
+    /// Results of the quality checks.
     #[serde(default)]
     pub quality: Quality,
 }
 
 impl Summary {
-    /// The summary of a run that was interrupted and cannot be finished; its tasks are due again.
+    /// The summary of an interrupted run that cannot be finished; its tasks are due again.
     pub fn abandoned(plan: &Plan, started_at: DateTime<Utc>, reason: &str) -> Self {
         Summary {
             symbols: plan.symbols.len() as u64,
             tasks: TaskCounts { planned: plan.due(), failed: plan.due(), ..TaskCounts::default() },
-            ..Summary::failed(&plan.run_id, started_at, &format!("interrupted, and not to be finished: {reason}"))
+            ..Summary::failed(&plan.run_id, started_at, &format!("interrupted and cannot be finished: {reason}"))
         }
     }
 
-    /// The summary of a run that came to nothing.
+    /// The summary of a run that failed before it fetched anything.
     pub fn failed(run_id: &RunId, started_at: DateTime<Utc>, reason: &str) -> Self {
         Summary {
             run_id: run_id.clone(),

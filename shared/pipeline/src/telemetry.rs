@@ -1,4 +1,4 @@
-//! Figures for CloudWatch, as lines of the log: the embedded metric format needs no call.
+//! Metrics for CloudWatch as log lines: the embedded metric format needs no API call.
 //!
 //! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 //! Each set of dimensions is billed as a metric of its own, so the only dimension is the stack.
@@ -8,26 +8,26 @@ use serde_json::{Map, Value, json};
 
 use crate::{run::Status, summary::Summary};
 
-/// The namespace of every metric of ours.
+/// Namespace of every findata metric.
 pub const NAMESPACE: &str = "findata";
 
 /// Every metric; the template's alarms and dashboard are checked against these names.
 pub const METRICS: [&str; 8] =
     ["RunsCompleted", "RunsPartial", "RunsBudget", "RunsFailed", "Calls", "Rows", "RunSeconds", "OpenRunMinutes"];
 
-/// Where figures go: to standard output, of which Lambda makes the log; nowhere without a stack.
+/// Emits metrics to standard output, which Lambda logs; emits nothing without a stack.
 #[derive(Debug, Clone, Default)]
 pub struct Telemetry {
     stack: Option<String>,
 }
 
 impl Telemetry {
-    /// That of a stack.
+    /// Telemetry of a stack; `None` emits nothing.
     pub fn of(stack: Option<String>) -> Self {
         Telemetry { stack }
     }
 
-    /// Says a few figures at once: name, value and unit, as CloudWatch has them.
+    /// Emits metrics in one line: name, value and CloudWatch unit.
     pub fn say(&self, now: DateTime<Utc>, figures: &[(&str, f64, &str)]) {
         debug_assert!(figures.iter().all(|(name, ..)| METRICS.contains(name)), "{figures:?}");
         if let Some(stack) = &self.stack {
@@ -35,7 +35,7 @@ impl Telemetry {
         }
     }
 
-    /// Says how a run ended.
+    /// Emits the metrics of a finished run.
     pub fn ended(&self, now: DateTime<Utc>, summary: &Summary) {
         let rows: u64 = summary.rows.values().map(|rows| rows.staged).sum();
         let name = match summary.status {

@@ -1,4 +1,4 @@
-//! How long answers count as fresh, where a user says it.
+//! Times to live that a user sets, by dataset.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -16,12 +16,12 @@ use findata_domain::{
 pub struct TtlOverrides(BTreeMap<&'static str, u32>);
 
 impl TtlOverrides {
-    /// What is said of a dataset.
+    /// The time to live of a dataset, if the user set one.
     pub fn of(&self, dataset: &Dataset) -> Option<Duration> {
         self.0.get(dataset.name).map(|minutes| Duration::minutes((*minutes).into()))
     }
 
-    /// Whether nothing is said.
+    /// Whether the user set none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -38,12 +38,13 @@ impl FromStr for TtlOverrides {
         };
         let mut found = BTreeMap::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let (name, time) = part.split_once('=').ok_or_else(|| wrong(part, "there is no ="))?;
-            // shares_float follows an answer and is never asked for by its age.
-            let has_lifetime = |d: &&Dataset| !matches!(d.freshness, Freshness::UntilNextClose) && !d.follow_up;
-            let names = || CATALOG.iter().filter(has_lifetime).map(|d| d.name).collect::<Vec<_>>().join(", ");
-            let dataset = catalog::dataset(name).filter(has_lifetime);
-            let dataset = dataset.ok_or_else(|| wrong(part, &format!("a time to live have {}", names())))?;
+            let (name, time) = part.split_once('=').ok_or_else(|| wrong(part, "= is missing"))?;
+            // A follow-up dataset is never requested because of its age.
+            let has_ttl = |d: &&Dataset| !matches!(d.freshness, Freshness::UntilNextClose) && !d.follow_up;
+            let names = || CATALOG.iter().filter(has_ttl).map(|d| d.name).collect::<Vec<_>>().join(", ");
+            let dataset = catalog::dataset(name).filter(has_ttl);
+            let dataset =
+                dataset.ok_or_else(|| wrong(part, &format!("only these datasets have a time to live: {}", names())))?;
             let time = time.trim();
             let minutes = match time.split_at_checked(time.len().saturating_sub(1)) {
                 Some((number, "m")) => number.parse().ok(),
@@ -51,7 +52,7 @@ impl FromStr for TtlOverrides {
                 Some((number, "d")) => number.parse().ok().and_then(|days: u32| days.checked_mul(24 * 60)),
                 _ => None,
             };
-            found.insert(dataset.name, minutes.ok_or_else(|| wrong(part, "this is no time"))?);
+            found.insert(dataset.name, minutes.ok_or_else(|| wrong(part, "not a time"))?);
         }
         Ok(TtlOverrides(found))
     }

@@ -17,20 +17,20 @@ const CREDITS_PER_HOUR: f64 = 1.0;
 /// A statement that ran.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Statement {
-    /// The engine's id of it, to be found in its history.
+    /// The engine's query id, as in its query history.
     pub query_id: String,
-    /// What it was part of: a dataset, a model.
+    /// The dataset or model that it was part of.
     pub step: String,
-    /// Seconds until its answer.
+    /// Seconds until the result.
     pub seconds: f64,
     /// Whether it succeeded.
     pub succeeded: bool,
 }
 
-/// What was used.
+/// Warehouse usage.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Statements sent, without those sent again.
+    /// Statements sent, without retries.
     pub statements: u64,
     /// Seconds from the first statement after each resume to the end of the last.
     pub seconds: f64,
@@ -42,7 +42,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Adds what came after.
+    /// Adds later usage.
     pub fn add(&mut self, later: &Usage) {
         self.statements += later.statements;
         self.seconds += later.seconds;
@@ -54,7 +54,7 @@ impl Usage {
         (self.seconds + AUTO_SUSPEND * self.resumes as f64) / 3600.0 * CREDITS_PER_HOUR
     }
 
-    /// Notes the statements in the run's ledger, under the id of the first: each try leaves its own.
+    /// Writes the statements to the run's ledger, under the id of the first one, so that each attempt has its own object.
     ///
     /// # Errors
     /// The stage's own.

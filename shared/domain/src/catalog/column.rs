@@ -1,13 +1,13 @@
-//! A column of a dataset: its name, the field it comes from, its type.
+//! A column of a dataset: name, FMP field and type.
 
 /// A typed column and the FMP field it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    /// Name in `staging`, and in `analytics` where it is carried over.
+    /// Name in `staging`, and in `analytics` if carried over.
     pub name: &'static str,
-    /// Field of FMP's answer; empty for a column that extract derives.
+    /// Field of FMP's answer; empty for a derived column without one.
     pub field: &'static str,
-    /// Its type.
+    /// Type.
     pub kind: Kind,
     /// A row without it is quarantined.
     pub required: bool,
@@ -16,7 +16,7 @@ pub struct Column {
 /// Types that mean the same on every warehouse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Text as it came.
+    /// Text as received.
     Text,
     /// ISO date.
     Date,
@@ -24,7 +24,7 @@ pub enum Kind {
     Instant,
     /// DECIMAL(38, 6): amounts, prices, share counts.
     Decimal,
-    /// 64-bit float: figures that are no amounts.
+    /// 64-bit float: numbers other than amounts.
     Double,
     /// 64-bit integer.
     Integer,
@@ -33,7 +33,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The type's name in SQL, one that Snowflake and DuckDB read alike.
+    /// The SQL type, with the same meaning in Snowflake and DuckDB.
     pub fn sql(self) -> &'static str {
         match self {
             Kind::Text => "varchar",

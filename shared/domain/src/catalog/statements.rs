@@ -1,5 +1,5 @@
 //! The lines of the three statements, in FMP's order, with the names the analytics tables use.
-//! A name stands once over all three, so that joining them needs no renaming.
+//! A name occurs in only one of the three, so that joining them needs no renaming.
 
 use super::{Column, date, decimal, derived_date, derived_instant, derived_text, integer, text};
 

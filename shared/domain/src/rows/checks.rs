@@ -1,4 +1,4 @@
-//! Rows that cannot be true, whatever their types.
+//! Plausibility checks of typed rows.
 
 use crate::{
     catalog::{Column, Dataset, Kind, RowChecks},
@@ -10,13 +10,15 @@ use super::Row;
 /// Labels FMP gives to a period.
 const PERIODS: [&str; 5] = ["Q1", "Q2", "Q3", "Q4", "FY"];
 
-/// No amount of a statement comes near: a quarter of what DECIMAL(38, 6) holds, so that twelve months can be summed.
+/// Limit of statement amounts, far above any real one: a quarter of what DECIMAL(38, 6) holds, so that four quarters can be
+/// summed.
 const MOST_MONEY: &str = "24000000000000000000000000000000";
-/// Nor any share count, per-share figure, price or volume: their products and quotients fit then.
+/// Limit of share counts and volumes; products and quotients with per-share amounts then fit.
 const MOST_SHARES: &str = "1000000000000000000";
+/// Limit of prices and per-share amounts.
 const MOST_PER_SHARE: &str = "1000000000000";
 
-/// An amount that no company can have, and that sums and products of it would not hold.
+/// Rejects an amount that no company can have and whose sums and products would overflow.
 fn out_of_range(dataset: &Dataset, row: &Row<'_>) -> Option<String> {
     let too_large = |(column, value): (&Column, &Option<String>)| {
         let value = value.as_deref()?;
@@ -38,12 +40,12 @@ fn out_of_range(dataset: &Dataset, row: &Row<'_>) -> Option<String> {
     dataset.columns.iter().zip(&row.values).find_map(too_large)
 }
 
-/// Why a typed row cannot be true, if it cannot.
+/// Why a typed row is implausible, if it is.
 pub(super) fn impossible(dataset: &Dataset, row: &Row<'_>, asked: Option<&str>) -> Option<String> {
     if let Some(asked) = asked
         && row.symbol != asked
     {
-        return Some(format!("other_symbol: the row is of {:?}", row.symbol));
+        return Some(format!("other_symbol: the row belongs to {:?}", row.symbol));
     }
     let value = |column: &str| row.get(dataset, column);
     let not_positive = |column: &str| value(column).is_some_and(|v| !decimal::is_positive(v));

@@ -1,4 +1,4 @@
-//! A record of a bulk file as the JSON of a row, so that one code types both.
+//! Converts a record of a bulk file to a JSON row, so that the same code types both.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use crate::catalog::{Dataset, Kind};
 
 use super::positions;
 
-/// The record as a JSON object with all its cells, those that the catalog does not know too. An empty cell says nothing;
-/// a number, true and false stand as they are, but where the catalog knows a text.
+/// Writes the record as a JSON object with all its cells, including those unknown to the catalog. An empty cell becomes
+/// `null`. Numbers, `true` and `false` stay bare, unless the catalog declares the column as text.
 pub fn json<'a>(dataset: &'static Dataset, cells: impl Iterator<Item = (&'a str, Cow<'a, str>)>, out: &mut String) {
     let positions = positions(dataset);
     out.clear();
@@ -30,7 +30,7 @@ pub fn json<'a>(dataset: &'static Dataset, cells: impl Iterator<Item = (&'a str,
     out.push('}');
 }
 
-/// Whether JSON has the cell as it stands: not `0000320193`, `NaN` or `1,000`.
+/// Whether the cell is a JSON value as it is: not `0000320193`, `NaN` or `1,000`.
 fn is_bare(cell: &str) -> bool {
     matches!(cell, "true" | "false")
         || (cell.starts_with(|c: char| c == '-' || c.is_ascii_digit())

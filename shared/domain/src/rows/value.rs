@@ -1,18 +1,18 @@
-//! One value of FMP's JSON as canonical text of its column's type.
+//! Converts one JSON value of FMP to the canonical text of its column's type.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 
 use crate::{catalog::Kind, decimal};
 
-/// The canonical text of a JSON value, `None` where it says nothing (`null`, `""`, `"NULL"`).
+/// The canonical text of a JSON value, `None` where it is empty (`null`, `""`, `"NULL"`).
 ///
 /// # Errors
-/// What is wrong, when it is not of the column's type.
+/// What is wrong, if the value does not have the column's type.
 pub fn canonical(kind: Kind, json: &str) -> Result<Option<String>, String> {
     let text = match json.as_bytes().first() {
         Some(b'"') => {
             let text: String = serde_json::from_str(json).map_err(|e| e.to_string())?;
-            if text.is_empty() || (kind != Kind::Text && says_nothing(text.trim())) {
+            if text.is_empty() || (kind != Kind::Text && is_blank(text.trim())) {
                 return Ok(None);
             }
             text
@@ -22,13 +22,15 @@ pub fn canonical(kind: Kind, json: &str) -> Result<Option<String>, String> {
         _ => json.to_owned(),
     };
     let value = match kind {
-        // "null" as text was seen in identifiers (a cik); no company is called so.
+        // "null" as text was seen in identifiers (a cik); no company has that name.
         Kind::Text => (!text.eq_ignore_ascii_case("null")).then_some(text),
-        Kind::Decimal => Some(decimal::canonical(&text).ok_or_else(|| shown("no decimal of 32 digits", &text))?),
-        Kind::Double => Some(double(&text).ok_or_else(|| shown("no finite number", &text))?),
-        Kind::Integer => Some(integer(&text).ok_or_else(|| shown("no integer", &text))?),
-        Kind::Date => Some(date(&text).ok_or_else(|| shown("no date", &text))?),
-        Kind::Instant => Some(instant(&text).ok_or_else(|| shown("no date and time", &text))?),
+        Kind::Decimal => {
+            Some(decimal::canonical(&text).ok_or_else(|| shown("not a decimal of at most 32 integer digits", &text))?)
+        }
+        Kind::Double => Some(double(&text).ok_or_else(|| shown("not a finite number", &text))?),
+        Kind::Integer => Some(integer(&text).ok_or_else(|| shown("not an integer", &text))?),
+        Kind::Date => Some(date(&text).ok_or_else(|| shown("not a date", &text))?),
+        Kind::Instant => Some(instant(&text).ok_or_else(|| shown("not a date and time", &text))?),
         Kind::Boolean => match text.as_str() {
             "true" | "false" => Some(text),
             _ => return Err(shown("neither true nor false", &text)),
@@ -37,7 +39,7 @@ pub fn canonical(kind: Kind, json: &str) -> Result<Option<String>, String> {
     Ok(value)
 }
 
-fn says_nothing(text: &str) -> bool {
+fn is_blank(text: &str) -> bool {
     text.is_empty() || ["null", "none", "n/a", "-"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::run::Status;
 use findata_domain::Result;
 
-/// `source` of every event of ours.
+/// `source` of every findata event.
 pub const SOURCE: &str = "findata";
 
-/// The type of an event that asks for a run; its detail is in the words of `functions/fanout/src/asked.rs`.
+/// Type of an event that requests a run; `functions/fanout/src/command.rs` defines its detail.
 pub const REQUESTED: &str = "RunRequested";
 
-/// Who listens learns that a run ended.
+/// Announces the end of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "detail-type", content = "detail")]
 pub enum Event {

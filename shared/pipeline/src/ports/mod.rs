@@ -1,5 +1,4 @@
-//! The ports: what a handler may touch besides FMP. Each has an adapter for AWS or Snowflake and one
-//! for a laptop.
+//! The ports: what a handler may access besides FMP. Each has an adapter for AWS or Snowflake and one for a laptop.
 
 pub mod bus;
 pub mod queue;

@@ -7,6 +7,6 @@ use findata_domain::Result;
 
 /// Takes batches for extract. Delivery is at least once and in any order.
 pub trait Queue: Send + Sync {
-    /// Sends every message, or says why not; a message may arrive more than once.
+    /// Sends every message, or returns an error; a message may arrive more than once.
     fn send(&self, messages: Vec<BatchMessage>) -> impl Future<Output = Result<()>> + Send;
 }

@@ -1,50 +1,50 @@
-//! The warehouse: where rows end and figures are computed. SQL is one text for every engine; what differs,
-//! how rows get in and how a session begins, is behind this port.
+//! The warehouse: stores rows and computes figures. All engines run the same SQL; this port covers what differs, such as
+//! loading rows and opening a session.
 
 use std::future::Future;
 
 use crate::{landing::StagedFile, run::RunId, usage::Usage};
 use findata_domain::{Result, catalog::Dataset};
 
-/// A session on a warehouse. One statement a call; statements of one session run in order.
+/// A session on a warehouse. Each call runs one statement; a session runs its statements in order.
 pub trait Warehouse: Send {
-    /// Runs a statement and says how many rows it changed.
+    /// Runs a statement and returns the number of rows it changed.
     fn execute(&mut self, sql: &str) -> impl Future<Output = Result<u64>> + Send;
 
-    /// Runs a query of few rows; every value as text.
+    /// Runs a query with a small result. Values are text, `None` for NULL.
     fn query(&mut self, sql: &str) -> impl Future<Output = Result<Vec<Vec<Option<String>>>>> + Send;
 
-    /// Appends rows to a table: texts that its columns' types read, in the order of its columns. For the ledger's rows,
-    /// of which a run has one a call.
+    /// Appends rows to a table: values as text that the column types parse, in column order. Meant for ledger rows, of
+    /// which a run has one per call.
     fn append(&mut self, table: &str, rows: Vec<Vec<Option<String>>>) -> impl Future<Output = Result<()>> + Send;
 
-    /// Brings the rows of landing files into the temporary table `incoming`: the dataset's typed columns, then
-    /// `row_hash`, `observed_at`, `source_file`, `source_row`, `subject` (whose answer it was in), `reject`, `payload`.
+    /// Loads the rows of landing files into the temporary table `incoming`: the dataset's typed columns, then
+    /// `row_hash`, `observed_at`, `source_file`, `source_row`, `subject` (symbol whose answer held the row), `reject`, `payload`.
     fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> impl Future<Output = Result<()>> + Send;
 
-    /// Lets go of temporary tables that are read no more. An engine that keeps them outside this process's memory leaves
-    /// them to the end of the session.
+    /// Drops temporary tables that are no longer read. An engine that keeps them outside this process's memory may wait
+    /// for the end of the session.
     fn release(&mut self, tables: &[&str]) -> impl Future<Output = Result<()>> + Send;
 
-    /// Says what the statements from here on are part of; an engine with a history of statements shows it there.
+    /// Labels the statements that follow, for engines with a query history.
     fn begin_step(&mut self, _run: &RunId, _function: &'static str, _step: &str) {}
 
-    /// What it was used for since this was asked last; nothing on an engine that bills nothing.
+    /// Usage since the last call; zero on an engine without billing.
     fn take_usage(&mut self) -> Usage {
         Usage::default()
     }
 
-    /// Whether a session costs money. Such a warehouse is not called before there is something to load.
+    /// Whether a session costs money. Such a warehouse is not opened before there is something to load.
     fn is_billed(&self) -> bool {
         false
     }
 
-    /// Makes room for the models, which need more memory than loading.
+    /// Frees resources for the models, which need more memory than loading.
     fn prepare_to_compute(&mut self) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
 
-    /// Ends the work of this session. Committed rows are safe either way.
+    /// Ends the session. Committed rows are safe even without it.
     fn close(&mut self) -> impl Future<Output = Result<()>> + Send;
 }
 

@@ -1,0 +1,43 @@
+use super::*;
+
+#[test]
+fn a_task_survives_the_queue() {
+    let task = Task {
+        dataset: catalog::dataset("cash_flow").unwrap(),
+        symbol: Some("BRK-B".parse().unwrap()),
+        window: Window::Newest { cadence: Cadence::Quarter, limit: 8 },
+    };
+    let json = serde_json::to_string(&task).unwrap();
+    assert_eq!(serde_json::from_str::<Task>(&json).unwrap(), task);
+    assert_eq!(task.subject(), "BRK-B:quarter");
+    assert_eq!(task.parameters().len(), 3);
+    assert!(serde_json::from_str::<Task>(&json.replace("BRK-B", "B/K")).is_err());
+    assert!(serde_json::from_str::<Task>(&json.replace("cash_flow", "nothing")).is_err());
+}
+
+#[test]
+fn the_message_of_a_batch_by_bulk_files_is_small_whatever_its_tasks() {
+    let task = |i: usize| Task {
+        dataset: catalog::dataset("prices").unwrap(),
+        symbol: format!("S{i}").parse().ok(),
+        window: Window::All,
+    };
+    let tasks: Vec<Task> = (0..3_000).map(task).collect();
+    let batch = |id: &str, fetch_mode| Batch { id: id.into(), fetch_mode, tasks: tasks.clone() };
+    let plan = Plan {
+        run_id: "r".parse().unwrap(),
+        options: Options::default(),
+        symbols: Vec::new(),
+        known: BTreeSet::new(),
+        notes: Vec::new(),
+        batches: vec![batch("bulk-prices", FetchMode::BulkFile), batch("b00001", FetchMode::PerSymbol)],
+        landed: Vec::new(),
+        datasets: Vec::new(),
+        planning_calls: 0,
+        planning_bytes: 0,
+    };
+    let messages = BatchMessage::of_plan(&plan, &plan.batches);
+    assert!(serde_json::to_string(&messages[0]).unwrap().len() < 200);
+    assert_eq!((messages[0].batch.id.as_str(), messages[0].batch.fetch_mode), ("bulk-prices", FetchMode::BulkFile));
+    assert_eq!(messages[1].batch, plan.batches[1]);
+}
