@@ -210,9 +210,9 @@ fn a_null_is_explained_by_its_reason() {
         (&["NULLS", "interest_expense"], &["missing_input", "FMP sent null"]),
         (
             &["NULLS", "interest_coverage", "--basis", "FY"],
-            &["missing_input", "absent: interest expense", "FMP sent null"],
+            &["missing_input", "missing: interest expense", "FMP sent null"],
         ),
-        (&["KO", "return_252d", "--date", "2025-12-01"], &["insufficient_history", "of 253 sessions are there"]),
+        (&["KO", "return_252d", "--date", "2025-12-01"], &["insufficient_history", "of 253 sessions are available"]),
         (&["KO", "revenue_cagr_5y", "--basis", "Q"], &["not_applicable_to_basis"]),
     ] {
         let text = printed(arguments);
@@ -279,15 +279,18 @@ fn json_output_has_the_whole_tree() {
 fn invalid_arguments_are_usage_errors_on_one_line() {
     let before = home().content();
     for (arguments, parts) in [
-        (&["AAPL", "gros_margin"][..], &["is no metric", "gross_margin"][..]),
-        (&["AAPL", "x'; drop table analytics.dim_company; --"], &["is no metric"]),
-        (&["AAPL", "symbol"], &["is no metric"]),
+        (&["AAPL", "gros_margin"][..], &["unknown metric", "gross_margin"][..]),
+        (&["AAPL", "x'; drop table analytics.dim_company; --"], &["unknown metric"]),
+        (&["AAPL", "symbol"], &["unknown metric"]),
         (&["A';--", "roe"], &["is not a symbol"]),
         (&["AAPL'", "roe"], &["is not a symbol"]),
         (&["ZZZZ", "roe"], &["there is no ZZZZ", "findata run --symbols ZZZZ"]),
         (&["AAPL", "pe_ratio_ttm", "--basis", "FY"], &["no basis FY", "MARKET"]),
         (&["AAPL", "roe", "--date", "1990-01-01"], &["1990-01-01", "the first such figure was on"]),
-        (&["AAPL", "market_cap", "--date", "1990-01-01"], &["no session by 1990-01-01", "its first is"]),
+        (
+            &["AAPL", "market_cap", "--date", "1990-01-01"],
+            &["no trading session on or before 1990-01-01", "its first is"],
+        ),
         (&["SPY", "roe"], &["no such period"]),
     ] {
         let output = explain(arguments).run();

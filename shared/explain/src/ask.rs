@@ -1,4 +1,4 @@
-//! What is asked: a metric's name to a table, a basis and a period.
+//! Resolves a question: the name of a metric to a table, a basis and a period.
 
 use std::cmp::Reverse;
 
@@ -11,22 +11,22 @@ use super::{
     rows::{Key, date},
 };
 
-/// A question.
+/// A question: which figure to explain.
 #[derive(Debug, Clone)]
 pub struct Question {
     /// The company.
     pub symbol: Symbol,
     /// The metric, as the caller wrote it.
     pub metric: String,
-    /// The day.
+    /// The day on which the figure was known, or the session; the newest if absent.
     pub date: Option<NaiveDate>,
-    /// Which figure of that name.
+    /// The basis, if the metric exists on several.
     pub basis: Option<Basis>,
 }
 
-/// Which figure of a name is meant.
+/// The basis of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is its name")]
+#[allow(missing_docs, reason = "the names of the bases")]
 pub enum Basis {
     Q,
     Q1,
@@ -65,18 +65,18 @@ impl Basis {
         BASES.iter().find(|(_, basis)| *basis == self).map_or("", |(name, _)| name)
     }
 
-    fn takes(self, basis: &str) -> bool {
+    fn matches(self, basis: &str) -> bool {
         basis == self.name() || (self == Basis::Q && basis.starts_with('Q'))
     }
 
-    fn of_periods(self) -> bool {
+    fn is_period(self) -> bool {
         !matches!(self, Basis::Market | Basis::Price)
     }
 }
 
-/// A table of figures.
+/// A fact table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is its fact")]
+#[allow(missing_docs, reason = "each is one fact table")]
 pub enum Fact {
     Ratios,
     Growth,
@@ -86,7 +86,7 @@ pub enum Fact {
     Market,
 }
 
-/// The tables in the order in which a name is looked for.
+/// The fact tables, in the order in which a name is looked up.
 pub const FACTS: [(Fact, &str); 6] = [
     (Fact::Ratios, "fact_financial_ratios"),
     (Fact::Growth, "fact_growth_rates"),
@@ -96,7 +96,7 @@ pub const FACTS: [(Fact, &str); 6] = [
     (Fact::Market, "fact_market_metrics"),
 ];
 
-/// Figures of every table, in the order in which a name is looked for.
+/// The figures of every fact table, in lookup order.
 pub fn figures() -> Vec<(Fact, &'static str)> {
     let of = |(fact, table): &(Fact, &'static str)| {
         let fact = *fact;
@@ -105,10 +105,10 @@ pub fn figures() -> Vec<(Fact, &'static str)> {
     FACTS.iter().flat_map(of).collect()
 }
 
-/// The table and column that a name means with a basis.
+/// The table and column of a metric on a basis.
 ///
 /// # Errors
-/// `Reject` with the nearest names for one that no table has, and with the bases there are for one that is not asked for right.
+/// `Reject` with similar names if the metric is unknown, or with its bases if it does not exist on the given one.
 pub fn find(metric: &str, basis: Option<Basis>) -> Result<(Fact, &'static str)> {
     let name = metric.trim().to_lowercase().replace(['-', ' '], "_");
     let all = figures();
@@ -120,8 +120,8 @@ pub fn find(metric: &str, basis: Option<Basis>) -> Result<(Fact, &'static str)> 
     }
     let fits = |(fact, _): &&(Fact, &'static str)| match (basis, fact) {
         (None, _) => true,
-        (Some(basis), Fact::Ratios | Fact::Growth) => basis.of_periods(),
-        (Some(basis), Fact::Financials) => basis.of_periods() && basis != Basis::Ttm,
+        (Some(basis), Fact::Ratios | Fact::Growth) => basis.is_period(),
+        (Some(basis), Fact::Financials) => basis.is_period() && basis != Basis::Ttm,
         (Some(basis), Fact::Ttm) => basis == Basis::Ttm,
         (Some(basis), Fact::Prices) => basis == Basis::Price,
         (Some(basis), Fact::Market) => basis == Basis::Market,
@@ -138,9 +138,9 @@ pub fn find(metric: &str, basis: Option<Basis>) -> Result<(Fact, &'static str)> 
             Fact::Market => "MARKET",
         };
         let bases = found.iter().map(has).collect::<Vec<_>>().join(", ");
-        return Err(Error::Reject(format!("{name} has no basis {}: there is {bases}", basis.name())));
+        return Err(Error::Reject(format!("{name} has no basis {}: use {bases}", basis.name())));
     }
-    Err(Error::Reject(format!("{metric:?} is no metric: {}", nearest(&name, &all))))
+    Err(Error::Reject(format!("unknown metric {metric:?}: {}", nearest(&name, &all))))
 }
 
 fn nearest(name: &str, all: &[(Fact, &'static str)]) -> String {
@@ -154,10 +154,10 @@ fn nearest(name: &str, all: &[(Fact, &'static str)]) -> String {
     ranked.sort_unstable();
     ranked.dedup_by_key(|r| r.2);
     let best = ranked.iter().take(3).map(|r| r.2).collect::<Vec<_>>().join(", ");
-    format!("the nearest are {best}; `findata dictionary` lists all")
+    format!("similar names are {best}; `findata dictionary` lists all")
 }
 
-/// Letters to change, add or leave out.
+/// The edit distance (Levenshtein) of two names.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -174,19 +174,19 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 impl Facts<'_> {
-    /// The newest period of a fact that was known on a day.
+    /// The newest period of a fact table that was known on the question's day.
     ///
     /// # Errors
-    /// `Reject` when there is none.
+    /// `Reject` if there is none.
     pub fn period(&self, fact: Fact, question: &Question) -> Result<Key> {
         let all: Vec<&Key> = match fact {
             Fact::Ttm => self.ttm.keys().collect(),
             Fact::Financials => self.financials.keys().collect(),
-            _ => self.bases.keys().collect(),
+            _ => self.period_inputs.keys().collect(),
         };
         let wanted = |key: &&&Key| match (question.basis, fact) {
-            (Some(basis), _) => basis.takes(&key.basis),
-            // A ratio or a growth rate is meant over twelve months unless the caller says otherwise.
+            (Some(basis), _) => basis.matches(&key.basis),
+            // A ratio or growth rate defaults to the trailing twelve months.
             (None, Fact::Ratios | Fact::Growth) => key.basis == "TTM",
             (None, _) => true,
         };
@@ -198,7 +198,7 @@ impl Facts<'_> {
             Some(day) => self.known_on(key).is_some_and(|known| known <= day),
             None => true,
         };
-        // At one period end the quarter goes before the year.
+        // If a quarter and a year end on the same day, prefer the quarter.
         let newest = fitting.iter().filter(known).max_by_key(|k| (k.date, k.basis != "FY"));
         if let Some(key) = newest {
             return Ok((**key).clone());
@@ -206,16 +206,16 @@ impl Facts<'_> {
         let first = fitting.iter().filter_map(|k| self.known_on(k)).min();
         Err(Error::Reject(match (question.date, first) {
             (Some(day), Some(first)) => {
-                format!("nothing of {} was known on {day}: the first such figure was on {first}", self.symbol)
+                format!("nothing was known of {} on {day}: the first such figure became known on {first}", self.symbol)
             }
-            _ => format!("no such period{} of {} is known", basis_text(question.basis), self.symbol),
+            _ => format!("no period{} is known of {}", basis_text(question.basis), self.symbol),
         }))
     }
 
-    /// The session of a day, or the last one before.
+    /// The session on the question's day, or the last one before it.
     ///
     /// # Errors
-    /// `Reject` when there is none.
+    /// `Reject` if there is none.
     pub fn session(&self, question: &Question) -> Result<NaiveDate> {
         let until = question.date.map_or("true".into(), |day| format!("price_date <= date '{day}'"));
         let row = self.first(&format!(
@@ -225,7 +225,9 @@ impl Facts<'_> {
         let row = row.unwrap_or_default();
         date(&row, "session").ok_or_else(|| {
             Error::Reject(match (question.date, date(&row, "first")) {
-                (Some(day), Some(first)) => format!("{} has no session by {day}: its first is {first}", self.symbol),
+                (Some(day), Some(first)) => {
+                    format!("{} has no trading session on or before {day}: its first is on {first}", self.symbol)
+                }
                 _ => format!("{} has no prices", self.symbol),
             })
         })
@@ -241,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_means_one_column_with_each_basis() {
+    fn a_name_resolves_to_one_column_per_basis() {
         let found = |name: &str, basis: Option<Basis>| find(name, basis).map_err(|e| e.to_string());
         assert_eq!(found("payout_ratio", None), Ok((Fact::Ratios, "payout_ratio")));
         assert_eq!(found("payout_ratio", Some(Basis::Market)), Ok((Fact::Market, "payout_ratio")));

@@ -1,4 +1,4 @@
-//! A formula with its inputs' values: how a figure of a table follows from others, down to the rows of FMP.
+//! Fills in formulas and input values: how a figure is computed from others, down to the rows of FMP.
 
 use std::collections::BTreeSet;
 
@@ -11,21 +11,21 @@ use super::{
     rows::{Key, Row, figure},
 };
 
-/// Which rows an expression's tables stand for.
+/// The rows to which the columns of an expression refer.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
-    /// The row itself.
+    /// The current row.
     pub here: Vec<Option<Key>>,
-    /// The one before it.
+    /// The previous row.
     pub before: Option<Key>,
-    /// Rows by the alias of their table, where it means others.
+    /// Rows by table alias, for aliases that refer to other rows.
     pub by_alias: Vec<(&'static str, Vec<Option<Key>>)>,
     /// The currency of amounts.
     pub currency: Option<String>,
 }
 
 impl Rows {
-    /// One row.
+    /// A single row.
     pub fn of(key: Key, currency: Option<String>) -> Self {
         Rows { here: vec![Some(key)], currency, ..Rows::default() }
     }
@@ -39,7 +39,7 @@ impl Rows {
     }
 }
 
-/// A unit for people: the currency for money.
+/// The unit as displayed, with the currency in place of "money".
 pub fn unit_text(fact: &str, column: &str, currency: Option<&str>) -> Option<String> {
     let unit = unit(fact, column)?.to_string();
     Some(match currency {
@@ -49,7 +49,7 @@ pub fn unit_text(fact: &str, column: &str, currency: Option<&str>) -> Option<Str
 }
 
 impl Facts<'_> {
-    /// Gives a figure its formula, its inputs and, where it has none yet, its value.
+    /// Sets a figure's formula and inputs and, if it has none yet, its value.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -65,10 +65,10 @@ impl Facts<'_> {
                 _ => inputs.iter().filter(|i| i.name == name).map(|i| i.value).collect(),
             }
         };
-        // Of alternatives the one that holds is shown, with its inputs alone.
+        // Of several alternatives, show only the one that applies, with its inputs.
         let chosen = active(&formula.expr, &|name| value(&to.inputs, name));
-        let still: BTreeSet<&str> = chosen.columns().iter().map(|(_, name)| *name).collect();
-        to.inputs.retain(|input| still.contains(input.name.as_str()));
+        let used: BTreeSet<&str> = chosen.columns().iter().map(|(_, name)| *name).collect();
+        to.inputs.retain(|input| used.contains(input.name.as_str()));
         if to.value.is_none() && to.reason.is_none() {
             to.value = evaluate(&chosen, &|name| value(&to.inputs, name));
         }
@@ -78,7 +78,7 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// The figures that an input stands for: several where it is added up.
+    /// The figures of an input: several if the formula aggregates it.
     fn input(&self, name: &str, trace: &Trace, rows: &Rows) -> Result<Vec<Figure>> {
         let keys = rows.keys(trace);
         let mut found = match &trace.origin {
@@ -121,18 +121,18 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// A column of a table, of one row.
+    /// A stored column of one row.
     fn stored(&self, table: &str, column: &str, key: Option<&Key>, rows: &Rows) -> Result<Figure> {
         let Some(key) = key else {
             let mut to = Figure::named(column);
-            to.notes.push("there is no such period".into());
+            to.notes.push("no such period".into());
             return Ok(to);
         };
         match table {
-            "new_fact_financials" => self.line(key, column),
+            "new_fact_financials" => self.statement_line(key, column),
             "new_fact_financials_ttm" => self.ttm(key, column),
             "split_adjusted_shares" => self.share(key, column),
-            "ratio_inputs" | "period_inputs" => self.base(key, column),
+            "ratio_inputs" | "period_inputs" => self.period_input(key, column),
             "growth_values" => self.growth(key, "eps_diluted_yoy"),
             "valuation_days" => self.market_day(column, rows),
             "valuation_inputs" => self.range(column, rows),
@@ -140,7 +140,7 @@ impl Facts<'_> {
         }
     }
 
-    /// A figure of twelve months.
+    /// A figure of the trailing twelve months.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -150,7 +150,7 @@ impl Facts<'_> {
         (to.basis, to.date) = (Some("TTM".into()), Some(key.date.to_string()));
         let key = &Key { basis: "TTM".into(), ..key.clone() };
         let Some(row) = self.ttm.get(key) else {
-            to.notes.push("there are no twelve months to this day".into());
+            to.notes.push("no twelve months end on this day".into());
             return Ok(to);
         };
         to.value = figure(row, column);
@@ -168,12 +168,12 @@ impl Facts<'_> {
             to.expression = to.inputs.first().map(|input| input.name.clone());
         }
         if row.get("reason").is_some() {
-            to.notes.push(self.seen(row));
+            to.notes.push(self.known_periods(row));
         }
         Ok(to)
     }
 
-    /// Which quarters twelve months are made of.
+    /// The quarters of the trailing twelve months.
     fn window(&self, key: &Key, row: &Row) -> Result<Rows> {
         let window = self.first(&format!(
             "select window_from, prior_date, begin_date from ttm_windows where fiscal_date = date '{}'",
@@ -197,27 +197,27 @@ impl Facts<'_> {
         })
     }
 
-    /// What was seen of twelve months that are not whole.
-    fn seen(&self, row: &Row) -> String {
+    /// A note on the known periods of an incomplete twelve months.
+    fn known_periods(&self, row: &Row) -> String {
         let end = super::rows::date(row, "fiscal_date");
         let ends: Vec<&Key> = self.quarters.iter().filter(|q| Some(q.date) <= end).rev().take(5).collect();
         let gap = ends.windows(2).find(|pair| (pair[0].date - pair[1].date).num_days() > 120);
         let list = ends.iter().rev().map(|k| format!("{} {}", k.basis, k.date)).collect::<Vec<_>>().join(", ");
         match gap.filter(|_| row.get("reason").is_some_and(|r| r == "missing_quarter")) {
             Some(pair) => format!(
-                "periods seen: {list}; none ends between {} and {}, which are {} days apart",
+                "known periods: {list}; none ends between {} and {}, which are {} days apart",
                 pair[1].date,
                 pair[0].date,
                 (pair[0].date - pair[1].date).num_days()
             ),
-            None => format!("periods seen: {list}"),
+            None => format!("known periods: {list}"),
         }
     }
 
-    /// A figure on the newest split basis.
+    /// A per-share figure or share count on the newest split basis.
     fn share(&self, key: &Key, column: &str) -> Result<Figure> {
         let reported = column.trim_start_matches("split_adjusted_");
-        let line = self.line(key, reported)?;
+        let line = self.statement_line(key, reported)?;
         let value = self.split_adjusted_shares.get(key).and_then(|row| figure(row, column));
         if value == line.value {
             return Ok(line);
@@ -241,25 +241,26 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// The splits of the company, in words.
+    /// The splits of the company, as a note.
     pub fn splits(&self) -> Result<String> {
         let splits = self.ask(
-            "select split_date, numerator::double as n, denominator::double as d from staging.splits where symbol = {symbol} order by 1",
+            "select split_date, numerator::double as n, denominator::double as d from staging.splits \
+             where symbol = {symbol} order by 1",
         )?;
         let one = |row: &Row| {
             let text = |name: &str| row.get(name).map(|t| t.trim_end_matches(".0").to_owned()).unwrap_or_default();
             format!("{} for {} on {}", text("n"), text("d"), row.get("split_date").cloned().unwrap_or_default())
         };
-        Ok(format!("splits known: {}", splits.iter().map(one).collect::<Vec<_>>().join(", ")))
+        Ok(format!("known splits: {}", splits.iter().map(one).collect::<Vec<_>>().join(", ")))
     }
 
-    /// An input of ratios: a flow, a balance or an average under the name the ratios use.
+    /// An input of the ratios, a column of `period_inputs`: a flow, a balance or an average.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
-    pub fn base(&self, key: &Key, column: &str) -> Result<Figure> {
+    pub fn period_input(&self, key: &Key, column: &str) -> Result<Figure> {
         let is_ttm = key.basis == "TTM";
-        let row = self.bases.get(key);
+        let row = self.period_inputs.get(key);
         let currency = row.and_then(|row| row.get("reported_currency").cloned());
         let mut rows = Rows::of(key.clone(), currency);
         rows.before = self.before(key);
@@ -273,7 +274,7 @@ impl Facts<'_> {
         to.unit = crate::formulas::column_unit("period_inputs", column)
             .map(|unit| unit.to_string().replace("money", rows.currency.as_deref().unwrap_or("money")));
         self.follow(&mut to, "period_inputs", column, usize::from(is_ttm), &rows)?;
-        // What only carries another name is shown as what it is.
+        // A column that only renames another is shown as the original.
         match (to.inputs.len(), to.expression.as_deref()) {
             (1, Some(expression)) if expression == to.inputs[0].name && to.value == to.inputs[0].value => {
                 Ok(to.inputs.remove(0))
@@ -282,7 +283,7 @@ impl Facts<'_> {
         }
     }
 
-    /// Gives a figure the formula of a model's column, or the one column it is.
+    /// Sets a figure's formula from a model's column, or its source column if it has no formula.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -304,7 +305,7 @@ impl Facts<'_> {
     }
 }
 
-/// An expression with every CASE whose conditions are known, and every COALESCE, replaced by what holds.
+/// Replaces every CASE whose conditions are known, and every COALESCE, by the alternative that applies.
 fn active(expr: &Expr, input: &dyn Fn(&str) -> Vec<Option<f64>>) -> Expr {
     expr.replace(&|e| match e {
         Expr::Case(whens, otherwise) if !whens.is_empty() => {

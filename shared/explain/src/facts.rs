@@ -1,6 +1,7 @@
-//! One company's rows, and the models in between run again for it alone: which version of a statement is in force, which
-//! share basis it is on, which periods a growth rate compares, which fundamentals were known on a day are the models' own
-//! answers, not a second opinion.
+//! One company's rows, and the intermediate models rerun for it alone.
+//!
+//! The models themselves decide which version of a statement is in force, which split basis applies, which periods a
+//! growth rate compares and which fundamentals were known on a day. Nothing is reimplemented here.
 
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -15,8 +16,8 @@ use super::{
     rows::{Key, Row, date, execute, rows},
 };
 
-/// Models that are not run again: what they build is read where it is published, or stands in below.
-const LEFT_OUT: [&str; 7] = [
+/// Models that are not rerun: their result is read from the published table or replaced in [`rebuild`].
+const SKIPPED_MODELS: [&str; 7] = [
     "companies_to_recompute",
     "price_bars",
     "new_fact_daily_prices",
@@ -25,10 +26,10 @@ const LEFT_OUT: [&str; 7] = [
     "new_fact_financial_ratios_history",
     "new_fact_growth_rates_history",
 ];
-/// The last one that is: which fundamentals go with which day.
-const LAST: &str = "valuation_days";
+/// The last model that is rerun. It assigns fundamentals to days.
+const LAST_MODEL: &str = "valuation_days";
 
-/// What is known of one company.
+/// The rows of one company.
 pub struct Facts<'a> {
     /// The warehouse.
     pub connection: &'a Connection,
@@ -38,17 +39,17 @@ pub struct Facts<'a> {
     pub financials: BTreeMap<Key, Row>,
     /// `fact_financials_ttm` by period end.
     pub ttm: BTreeMap<Key, Row>,
-    /// The version in force of every period: where its three statements lie.
+    /// The version in force of every period, with the files and rows of its three statements.
     pub versions: BTreeMap<Key, Row>,
     /// Per-share figures and share counts on the newest split basis.
     pub split_adjusted_shares: BTreeMap<Key, Row>,
     /// `period_inputs` by period.
-    pub bases: BTreeMap<Key, Row>,
-    /// The periods that twelve months may be made of.
+    pub period_inputs: BTreeMap<Key, Row>,
+    /// The quarters that can be part of a trailing twelve months, by date.
     pub quarters: Vec<Key>,
-    /// Answers so far: the inputs of a figure often stand in one row.
-    asked: RefCell<BTreeMap<String, Vec<Row>>>,
-    /// Rows behind figures so far, by file, row and field.
+    /// Query cache: the inputs of a figure are often columns of one row.
+    query_cache: RefCell<BTreeMap<String, Vec<Row>>>,
+    /// Cache of sources, by file, row and field.
     pub(super) sources: RefCell<BTreeMap<(String, u64, String), Source>>,
 }
 
@@ -56,7 +57,7 @@ impl<'a> Facts<'a> {
     /// Reads the company's rows.
     ///
     /// # Errors
-    /// `Reject` for a company that the warehouse does not know; `Stop` when it cannot be read.
+    /// `Reject` for a company that is not in the warehouse; `Stop` if the warehouse cannot be read.
     pub fn read(connection: &'a Connection, symbol: &Symbol, as_of: Option<NaiveDate>) -> Result<Self> {
         let name = literal(symbol.as_str());
         let ask = |query: &str| rows(connection, &query.replace("{symbol}", &name));
@@ -67,13 +68,14 @@ impl<'a> Facts<'a> {
              or exists (select 1 from analytics.fact_daily_prices where symbol = {symbol})")?;
         if known.is_empty() {
             return Err(Error::Reject(format!(
-                "there is no {symbol} in this warehouse: `findata run --symbols {symbol}` brings it in"
+                "{symbol} is not in this warehouse: load it with `findata run --symbols {symbol}`"
             )));
         }
         rebuild(connection, &name, as_of)?;
         let joined = |table: &str| {
             format!(
-                "select l.fiscal_date, l.period_type, t.* from {table} t join vintage_periods l on l.version_id = t.version_id"
+                "select l.fiscal_date, l.period_type, t.* from {table} t \
+                 join vintage_periods l on l.version_id = t.version_id"
             )
         };
         Ok(Facts {
@@ -96,30 +98,30 @@ impl<'a> Facts<'a> {
                  left join period_versions y on y.version_id = d.year_id",
             )?,
             split_adjusted_shares: by_period(&joined("split_adjusted_shares"))?,
-            bases: by_period("select * from period_inputs")?,
+            period_inputs: by_period("select * from period_inputs")?,
             quarters: ask("select fiscal_date, period_type from quarter_rows order by fiscal_date")?
                 .iter()
                 .filter_map(key)
                 .collect(),
-            asked: RefCell::default(),
+            query_cache: RefCell::default(),
             sources: RefCell::default(),
         })
     }
 
-    /// Rows of a query that names this company as `{symbol}`.
+    /// The rows of a query, in which `{symbol}` stands for the company's symbol as an SQL literal.
     ///
     /// # Errors
     /// `Stop` when it cannot be run.
     pub fn ask(&self, query: &str) -> Result<Vec<Row>> {
-        if let Some(known) = self.asked.borrow().get(query) {
+        if let Some(known) = self.query_cache.borrow().get(query) {
             return Ok(known.clone());
         }
         let found = rows(self.connection, &query.replace("{symbol}", &literal(self.symbol.as_str())))?;
-        self.asked.borrow_mut().insert(query.to_owned(), found.clone());
+        self.query_cache.borrow_mut().insert(query.to_owned(), found.clone());
         Ok(found)
     }
 
-    /// The first row of a query, where there is one.
+    /// The first row of a query, if any.
     ///
     /// # Errors
     /// `Stop` when it cannot be run.
@@ -133,7 +135,7 @@ impl<'a> Facts<'a> {
         table.get(key).and_then(|row| date(row, "known_on"))
     }
 
-    /// The period before, of the same length.
+    /// The previous period of the same kind: fiscal year or shorter.
     pub fn before(&self, key: &Key) -> Option<Key> {
         let year = key.basis == "FY";
         self.financials.keys().rfind(|k| (k.basis == "FY") == year && *k < key).cloned()
@@ -145,7 +147,8 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Runs the models in between for one company, as of a day: into temporary tables, which a session that only reads may have.
+/// Reruns the intermediate models for one company, as of a day, into temporary tables, which a read-only connection can
+/// create.
 fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>) -> Result<()> {
     let prices = format!(
         "select symbol, price_date, row_number() over (partition by symbol order by price_date) as session_no, close_price \
@@ -166,10 +169,10 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>) -> R
     ] {
         execute(connection, &format!("create or replace temporary table {table} as {query}"))?;
     }
-    let last = MODELS.iter().position(|m| m.builds() == LAST).unwrap_or(MODELS.len() - 1);
-    for model in MODELS[..=last].iter().filter(|m| !LEFT_OUT.contains(&m.builds())) {
+    let last = MODELS.iter().position(|m| m.builds() == LAST_MODEL).unwrap_or(MODELS.len() - 1);
+    for model in MODELS[..=last].iter().filter(|m| !SKIPPED_MODELS.contains(&m.builds())) {
         execute(connection, model.sql).map_err(|error| Error::Stop(format!("{}: {error}", model.file)))?;
-        // The company as known on a day is the vintage whose cutoff is that day.
+        // The data as known on a day is the vintage with that cutoff.
         if let Some(day) = as_of.filter(|_| model.builds() == "vintages") {
             execute(connection, &format!("update vintages set cutoff = timestamp '{day} 23:00:00.001'"))?;
         }
@@ -177,13 +180,13 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>) -> R
     Ok(())
 }
 
-/// The period of a row; one of TTM figures says no basis.
+/// The period of a row. A row of TTM figures has no basis column.
 pub fn key(row: &Row) -> Option<Key> {
     let basis = row.get("period_type").or_else(|| row.get("basis")).cloned().unwrap_or_else(|| "TTM".into());
     Some(Key { date: date(row, "fiscal_date")?, basis })
 }
 
-/// A period written as `Q3 2026-06-27`.
+/// Parses a period such as `Q3 2026-06-27`.
 pub fn key_of(text: &str) -> Option<Key> {
     let (basis, date) = text.split_once(' ')?;
     Some(Key { date: date.parse().ok()?, basis: basis.to_owned() })

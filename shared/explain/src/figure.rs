@@ -1,4 +1,4 @@
-//! What an explanation is made of.
+//! The parts of an explanation.
 
 use serde::Serialize;
 
@@ -7,32 +7,32 @@ use serde::Serialize;
 pub struct Figure {
     /// Its name in the expression of the figure above it.
     pub name: String,
-    /// What it is, in words.
+    /// Its name in plain English.
     pub label: String,
-    /// The table it stands in, where it stands in one.
+    /// The table that stores it, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
-    /// Its column there.
+    /// Its column in the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// The period's end, or the session.
+    /// The end of the period, or the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
     /// Q1 to Q4, FY, TTM, MARKET or PRICE.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
-    /// The value; none is NULL.
+    /// The value; `None` is NULL.
     pub value: Option<f64>,
-    /// What it is measured in.
+    /// The unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// Its formula, in words.
+    /// Its formula in plain English.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub formula: Option<String>,
     /// Its formula over the names of its inputs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,
-    /// Without these it is NULL.
+    /// Conditions without which it is NULL.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only_when: Vec<String>,
     /// Why it is NULL.
@@ -44,13 +44,13 @@ pub struct Figure {
     /// The first day whose close may use it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_on: Option<String>,
-    /// What else there is to say.
+    /// Further notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// The row it came in.
+    /// The FMP row that contained it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
-    /// What it was computed from.
+    /// The figures it was computed from.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Figure>,
 }
@@ -58,13 +58,13 @@ pub struct Figure {
 /// Why a figure is NULL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// The word of `analytics.metric_nulls`.
+    /// The reason code of `analytics.metric_nulls`.
     pub word: String,
     /// What it means.
     pub meaning: String,
 }
 
-/// The row a figure came in, and its way here.
+/// The FMP row that contained a figure, and its path to the warehouse.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Source {
     /// The dataset.
@@ -73,7 +73,7 @@ pub struct Source {
     pub endpoint: String,
     /// FMP's field.
     pub field: String,
-    /// The figure exactly as FMP sent it; none when the field was not there.
+    /// The figure exactly as FMP sent it; `None` if the row has no such field.
     pub sent: Option<String>,
     /// The file on the stage.
     pub file: String,
@@ -81,15 +81,15 @@ pub struct Source {
     pub row: Option<u64>,
     /// The hash of the row's content.
     pub row_hash: String,
-    /// The file's.
+    /// The hash of the file.
     pub sha256: Option<String>,
-    /// The run that brought it.
+    /// The run that fetched it.
     pub run_id: String,
     /// When it was fetched, UTC.
     pub observed_at: String,
 }
 
-/// A whole explanation: one figure of one company.
+/// The explanation of one figure of one company.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
     /// The company.
@@ -98,7 +98,7 @@ pub struct Explanation {
     pub company: Option<String>,
     /// The metric.
     pub metric: String,
-    /// As of which day the tables were read, unless now.
+    /// The day as of which the tables were read; `None` for current data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<String>,
     /// The figure.
@@ -107,18 +107,18 @@ pub struct Explanation {
 }
 
 impl Figure {
-    /// A figure of that name.
+    /// An empty figure with the given name.
     pub fn named(name: &str) -> Self {
         Figure { name: name.to_owned(), label: crate::formulas::label(name), ..Figure::default() }
     }
 
-    /// Figures without inputs that are NULL.
+    /// The NULL figures without inputs of their own, in this figure and everything below it.
     pub fn absent(&self) -> Vec<&Figure> {
         let below: Vec<&Figure> = self.inputs.iter().flat_map(Figure::absent).collect();
         if below.is_empty() && self.value.is_none() && self.inputs.is_empty() { vec![self] } else { below }
     }
 
-    /// Its basis and date as one text.
+    /// Its basis and date, as in `Q3 2026-06-27`.
     pub fn when(&self) -> String {
         [self.basis.as_deref(), self.date.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }

@@ -1,8 +1,10 @@
-//! Explaining a figure: its value, its formula, its inputs down to the rows that FMP sent, or why it is NULL.
+//! Explains a figure: its value, its formula, its inputs down to the rows that FMP sent, or why it is NULL. Also
+//! generates the data dictionary.
 //!
-//! [`ask`] finds out which figure is meant; [`facts`] reads the company's rows and runs the models in between again for it
-//! alone; `build` follows a formula of [`crate::formulas`] through them, `lines`, `periods`, `market` and `prices`
-//! know the tables, `source` the row behind a figure.
+//! [`ask`] resolves the question to a column and a period. [`facts`] reads the company's rows and reruns the
+//! intermediate models for it alone. `build` traces a formula of [`crate::formulas`] through these rows.
+//! `statement_lines`, `periods`, `market` and `prices` explain the columns of one kind of table each. `source` finds
+//! the FMP row of a figure.
 
 pub mod ask;
 mod build;
@@ -10,13 +12,13 @@ pub mod dictionary;
 mod facts;
 mod figure;
 pub mod formulas;
-mod lines;
 mod market;
 mod periods;
 mod prices;
 mod reasons;
 mod rows;
 mod source;
+mod statement_lines;
 
 use chrono::NaiveDate;
 use duckdb::Connection;
@@ -27,17 +29,17 @@ pub use facts::Facts;
 pub use figure::{Explanation, Figure, Reason, Source};
 pub use periods::recomputed;
 
-/// Explains a figure. `as_of` is the day as of which the connection reads, unless it reads what is known now.
+/// Explains a figure. `as_of` is the day as of which the connection reads; `None` for current data.
 ///
 /// # Errors
-/// `Reject` for a company, a metric or a day that there is not; `Stop` when the warehouse cannot be read.
+/// `Reject` for an unknown company, metric or day; `Stop` if the warehouse cannot be read.
 pub fn explain(connection: &Connection, question: &Question, as_of: Option<NaiveDate>) -> Result<Explanation> {
     let mut explained = answer(&Facts::read(connection, &question.symbol, as_of)?, question)?;
     explained.as_of = as_of.map(|day| day.to_string());
     Ok(explained)
 }
 
-/// The same from a company's rows that were read before.
+/// Like [`explain`], from a company's rows that are already read.
 ///
 /// # Errors
 /// As for [`explain`].
@@ -49,7 +51,7 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
             let mut figure =
                 if fact == Fact::Market { facts.market(session, metric)? } else { facts.bar(session, metric)? };
             if let Some(day) = question.date.filter(|day| *day != session) {
-                figure.notes.insert(0, format!("{day} was no session of it: {session} is the last one before"));
+                figure.notes.insert(0, format!("no trading session on {day}: using the last one before it, {session}"));
             }
             figure
         }
@@ -59,12 +61,12 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
                 Fact::Ratios => facts.ratio(&key, metric)?,
                 Fact::Growth => facts.growth(&key, metric)?,
                 Fact::Ttm => facts.ttm(&key, metric)?,
-                _ => facts.line(&key, metric)?,
+                _ => facts.statement_line(&key, metric)?,
             }
         }
     };
     if figure.value.is_none() {
-        // A NULL without a word in metric_nulls is a line that was not sent, or one that needs such a line.
+        // A NULL without a reason in metric_nulls is a statement line that FMP did not send, or depends on one.
         figure.reason = figure.reason.take().or_else(|| Some(reasons::reason("missing_input")));
         let absent: Vec<String> = figure
             .inputs
@@ -72,7 +74,11 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
             .flat_map(Figure::absent)
             .map(|input| {
                 let what = format!("{} {}", input.label, input.when());
-                format!("absent: {} {}", what.trim(), input.notes.first().map(|n| format!("({n})")).unwrap_or_default())
+                format!(
+                    "missing: {} {}",
+                    what.trim(),
+                    input.notes.first().map(|n| format!("({n})")).unwrap_or_default()
+                )
             })
             .take(8)
             .collect();

@@ -1,4 +1,4 @@
-//! Market metrics: a day's price against what was known on it, and figures of prices alone.
+//! Market metrics: the price of a day over the fundamentals known on it, and metrics of prices alone.
 
 use chrono::NaiveDate;
 use findata_models::columns;
@@ -30,7 +30,7 @@ impl Facts<'_> {
         to.unit = unit_text(FACT, metric, currency.as_deref());
         if to.value.is_none() {
             let of = format!("symbol = {{symbol}} and basis = 'MARKET' and subject_date = date '{day}'");
-            to.reason = self.why(&of, metric)?;
+            to.reason = self.null_reason(&of, metric)?;
         }
         if let Some(sessions) = sessions_needed(metric) {
             self.window_of(&mut to, day, metric, sessions)?;
@@ -71,7 +71,7 @@ impl Facts<'_> {
         Ok(self.first("select quote_currency from companies")?.and_then(|row| row.get("quote_currency").cloned()))
     }
 
-    /// Which statements go with a session.
+    /// The statements that were known on a session.
     fn rows_on(&self, day: NaiveDate, currency: Option<String>) -> Result<Rows> {
         let range = self
             .first(&format!(
@@ -95,7 +95,7 @@ impl Facts<'_> {
         })
     }
 
-    /// What a range of days divides by.
+    /// A column of `valuation_inputs`, the fundamentals in a valuation.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -112,7 +112,7 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// Price, shares or dividends of a session.
+    /// The price, shares or dividends of a session.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -139,10 +139,10 @@ impl Facts<'_> {
             "profile" => (catalog::PROFILE, &["market_cap", "price"]),
             "shares_float" => (catalog::SHARES_FLOAT, &["outstanding_shares"]),
             "statement" => {
-                to.notes.push("of the newest statement known that day".into());
+                to.notes.push("from the newest statement known that day".into());
                 let any =
                     rows.by_alias.iter().find(|(alias, _)| *alias == "a").and_then(|(_, keys)| keys.first()?.clone());
-                let line = any.map(|key| self.base(&key, "shares")).transpose()?;
+                let line = any.map(|key| self.period_input(&key, "shares")).transpose()?;
                 to.expression = line.as_ref().map(|line| line.name.clone());
                 to.inputs.extend(line);
                 return Ok(());
@@ -174,15 +174,16 @@ impl Facts<'_> {
                 ..Figure::named("basis_factor")
             });
         }
-        to.notes.push(format!("newest session: shares of {}", label(dataset.name)));
+        to.notes.push(format!("newest session: shares from {}", label(dataset.name)));
         Ok(())
     }
 
-    /// The factor by which splits since a row's receipt changed its basis.
+    /// The factor by which splits since a row was received changed its basis; `None` without such a split.
     pub fn factor(&self, staged: &Row) -> Result<Option<f64>> {
         let Some(observed) = staged.get("observed_at") else { return Ok(None) };
         let row = self.first(&format!(
-            "select basis_factor from split_factors where (timestamp '{observed}' - interval '5 hours')::date >= from_date \
+            "select basis_factor from split_factors \
+             where (timestamp '{observed}' - interval '5 hours')::date >= from_date \
              and (timestamp '{observed}' - interval '5 hours')::date < until_date"
         ))?;
         Ok(row.and_then(|row| figure(&row, "basis_factor")))
@@ -217,7 +218,7 @@ impl Facts<'_> {
             to.inputs.push(input);
         }
         match (any, events.is_empty()) {
-            (false, _) => to.notes.push("the company has no dividend event at all: the cash flow decides".into()),
+            (false, _) => to.notes.push("the company has no dividend events: using the cash flow statement".into()),
             (true, true) => {
                 to.value = Some(0.0);
                 to.notes.push("no ex-date in the last 365 days".into());
@@ -227,13 +228,13 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// The first and last bar of a window of sessions, and how many there are.
+    /// The first and last bar of a window of sessions, and how many sessions are available.
     fn window_of(&self, to: &mut Figure, day: NaiveDate, metric: &str, sessions: u32) -> Result<()> {
         let needs_index = metric.starts_with("beta") || metric.starts_with("correlation");
         let index = self.first("select index_symbol from run_params")?.and_then(|row| row.get("index_symbol").cloned());
         let common = match (&index, needs_index) {
             (Some(index), true) => {
-                to.notes.push(format!("against the index {index}, over sessions that both have"));
+                to.notes.push(format!("against the index {index}, over common sessions"));
                 format!(
                     "and price_date in (select price_date from staging.prices where symbol = {})",
                     findata_models::literal(index)
@@ -243,20 +244,21 @@ impl Facts<'_> {
             _ => String::new(),
         };
         let bars = self.ask(&format!(
-            "select price_date from analytics.fact_daily_prices where symbol = {{symbol}} and price_date <= date '{day}' {common} \
+            "select price_date from analytics.fact_daily_prices \
+             where symbol = {{symbol}} and price_date <= date '{day}' {common} \
              order by price_date desc limit {sessions}"
         ))?;
         let seen = bars.len();
-        to.only_when.push(format!("there are {sessions} sessions"));
+        to.only_when.push(format!("{sessions} sessions are available"));
         to.notes.push(match seen as u32 == sessions {
             true => format!("a window of {sessions} sessions, the last on {day}"),
-            false => format!("only {seen} of {sessions} sessions are there"),
+            false => format!("only {seen} of {sessions} sessions are available"),
         });
         let about = columns(FACT).into_iter().find(|c| c.name == metric).and_then(|c| c.about);
         let last = bars.first().and_then(|row| date(row, "price_date"));
         let first = bars.last().and_then(|row| date(row, "price_date"));
         if let (None, Ok(Some(formula))) = (about, market_formula(metric)) {
-            // A return: the close of the day and the one that many sessions before.
+            // A return: the close of the day and the close `rows_before` sessions earlier.
             (to.formula, to.expression) = (Some(crate::formulas::words(&formula.expr)), Some(formula.expr.to_string()));
             for (name, trace) in &formula.inputs {
                 let session = match trace.rows_before {
@@ -267,7 +269,7 @@ impl Facts<'_> {
                     Some(session) => {
                         Figure { name: name.clone(), label: label(name), ..self.bar(session, "close_price")? }
                     }
-                    None => Figure { notes: vec!["there is no such session".into()], ..Figure::named(name) },
+                    None => Figure { notes: vec!["no such session".into()], ..Figure::named(name) },
                 });
             }
             return Ok(());

@@ -12,7 +12,7 @@ use super::{
 };
 
 impl Facts<'_> {
-    /// The published row of a period, and what it says of a metric.
+    /// A metric in the published row of a period.
     fn published(&self, fact: &str, key: &Key, metric: &str) -> Result<Figure> {
         let mut to = Figure::named(metric);
         (to.table, to.column) = (Some(format!("analytics.{fact}")), Some(metric.into()));
@@ -25,14 +25,14 @@ impl Facts<'_> {
         to.unit = unit_text(fact, metric, row.get("reported_currency").map(String::as_str));
         to.known_on = self.known_on(key).map(|day| day.to_string());
         if to.value.is_none() {
-            to.reason = self.why(&format!("{of} and subject_date = date '{}'", key.date), metric)?;
+            to.reason = self.null_reason(&format!("{of} and subject_date = date '{}'", key.date), metric)?;
         }
         Ok(to)
     }
 
-    /// The reason of `analytics.metric_nulls`.
-    pub fn why(&self, of: &str, metric: &str) -> Result<Option<super::figure::Reason>> {
-        // All of the row's at once: the view is a wide one, and its plan costs more than its rows.
+    /// The reason for NULL in `analytics.metric_nulls`.
+    pub fn null_reason(&self, of: &str, metric: &str) -> Result<Option<super::figure::Reason>> {
+        // One query for all metrics of the row: planning this wide view costs more than reading it.
         let all = self.ask(&format!("select metric, reason from analytics.metric_nulls where {of}"))?;
         let own = all.iter().find(|row| row.get("metric").is_some_and(|known| known == metric));
         Ok(own.and_then(|row| row.get("reason").map(|word| reason(word))))
@@ -60,7 +60,7 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// Says the sector where it is the reason.
+    /// Adds a note with the sector if that is the reason for NULL.
     pub fn sector(&self, to: &mut Figure) -> Result<()> {
         if to.reason.as_ref().is_some_and(|r| r.word == "not_meaningful_for_sector") {
             let row = self.first("select sector, industry from staging.profile where symbol = {symbol}")?;
@@ -85,10 +85,12 @@ impl Facts<'_> {
             line.horizon, key.date, key.basis
         ))?;
         let before = format!("{}_before", line.item);
-        let now = Figure { name: line.item.clone(), label: label(&line.item), ..self.base(key, &line.item)? };
+        let now = Figure { name: line.item.clone(), label: label(&line.item), ..self.period_input(key, &line.item)? };
         let then = match base.as_ref().and_then(self::key) {
-            Some(base) => Figure { name: before.clone(), label: label(&before), ..self.base(&base, &line.item)? },
-            None => Figure { notes: vec![self.no_base(key, &line.horizon)], ..Figure::named(&before) },
+            Some(base) => {
+                Figure { name: before.clone(), label: label(&before), ..self.period_input(&base, &line.item)? }
+            }
+            None => Figure { notes: vec![self.no_base_note(key, &line.horizon)], ..Figure::named(&before) },
         };
         if let Ok(expr) = line.formula() {
             (to.formula, to.expression) = (Some(words(&expr)), Some(expr.to_string()));
@@ -101,17 +103,17 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    fn no_base(&self, key: &Key, horizon: &str) -> String {
+    fn no_base_note(&self, key: &Key, horizon: &str) -> String {
         let same = |k: &&Key| match key.basis.as_str() {
             "FY" | "TTM" => k.basis == key.basis,
             _ => k.basis.starts_with('Q'),
         };
-        let first = self.bases.keys().find(same).map_or_else(|| "none".to_owned(), |k| k.date.to_string());
-        format!("no period that far back ({horizon}); the first known ends on {first}")
+        let first = self.period_inputs.keys().find(same).map_or_else(|| "none".to_owned(), |k| k.date.to_string());
+        format!("no period that far back ({horizon}); the first known one ends on {first}")
     }
 }
 
-/// The evaluation of a figure's own expression over its inputs, for checks.
+/// Evaluates a figure's expression over its inputs, for tests.
 pub fn recomputed(of: &Figure) -> Option<f64> {
     let expr = expression(of.expression.as_deref()?)?;
     let most = of.inputs.iter().map(|i| of.inputs.iter().filter(|o| o.name == i.name).count()).max().unwrap_or(0);

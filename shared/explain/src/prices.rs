@@ -1,4 +1,4 @@
-//! Daily bars.
+//! Daily price bars.
 
 use crate::formulas::label;
 use chrono::NaiveDate;
@@ -46,7 +46,7 @@ impl Facts<'_> {
             ))?;
             let later = later.unwrap_or_default();
             let count = later.get("n").cloned().unwrap_or_default();
-            let note = format!("dividends with a later ex-date, each as 1 − dividend ÷ the close before: {count}");
+            let note = format!("dividends with a later ex-date, each as 1 − dividend ÷ previous close: {count}");
             to.inputs = vec![
                 Figure { name: "close_price".into(), ..close },
                 Figure { value: factor, notes: vec![note], ..Figure::named("dividends_to_come") },
@@ -56,7 +56,7 @@ impl Facts<'_> {
             return Ok(to);
         }
         if column == "as_traded_close" || column == "split_factor" {
-            // What later splits made of one share of that day.
+            // The number of shares today that one share of that day became.
             let factor = figure(&row, "split_factor");
             let split = Figure { value: factor, notes: vec![self.splits()?], ..Figure::named("split_factor") };
             to.inputs = vec![split];
@@ -75,8 +75,9 @@ impl Facts<'_> {
                 to.source = source;
                 if to.value.is_none() {
                     let sent = to.source.as_ref().and_then(|s| s.sent.clone());
-                    to.notes
-                        .push(sent.map_or("FMP's answer has no such field".into(), |sent| format!("FMP sent {sent}")));
+                    to.notes.push(
+                        sent.map_or("FMP's response has no such field".into(), |sent| format!("FMP sent {sent}")),
+                    );
                 }
             }
             Some(factor) => {

@@ -1,4 +1,4 @@
-//! Rows of the warehouse as texts by column.
+//! Rows of the warehouse, as text by column name.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use duckdb::Connection;
 use findata_domain::{Error, Result};
 use serde_json::value::RawValue;
 
-/// A row: its columns' texts, NULL left out.
+/// A row: the text of each column that is not NULL.
 pub type Row = BTreeMap<String, String>;
 
-/// A period: its end, and Q1 to Q4, FY or TTM.
+/// A period.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// The period's end.
@@ -23,7 +23,7 @@ fn failure(error: &duckdb::Error) -> Error {
     Error::Stop(format!("cannot read the warehouse: {}", error.to_string().lines().next().unwrap_or_default()))
 }
 
-/// Runs a statement that reads into temporary tables.
+/// Runs a statement that creates a temporary table.
 ///
 /// # Errors
 /// `Stop` when it cannot be run.
@@ -42,7 +42,7 @@ pub fn rows(connection: &Connection, sql: &str) -> Result<Vec<Row>> {
     texts.map(|text| Ok(fields(&text.map_err(failed)?))).collect()
 }
 
-/// The fields of a JSON object as they are written; a text without its quotes, null left out.
+/// The fields of a JSON object, without nulls. Strings are unquoted; numbers keep their notation.
 pub fn fields(json: &str) -> Row {
     let raw: BTreeMap<String, Box<RawValue>> = serde_json::from_str(json).unwrap_or_default();
     let text = |value: &RawValue| match serde_json::from_str::<String>(value.get()) {
@@ -52,12 +52,12 @@ pub fn fields(json: &str) -> Row {
     raw.into_iter().filter_map(|(name, value)| Some((name, text(&value)?))).collect()
 }
 
-/// A date of a row.
+/// A date column of a row.
 pub fn date(row: &Row, column: &str) -> Option<NaiveDate> {
     row.get(column).and_then(|text| text.get(..10)).and_then(|text| text.parse().ok())
 }
 
-/// A figure of a row.
+/// A numeric column of a row.
 pub fn figure(row: &Row, column: &str) -> Option<f64> {
     row.get(column).and_then(|text| text.parse().ok())
 }

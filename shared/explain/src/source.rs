@@ -1,4 +1,4 @@
-//! The raw row behind a figure.
+//! The FMP row that contained a figure.
 
 use findata_domain::{Result, catalog::Dataset};
 use findata_models::literal;
@@ -6,7 +6,7 @@ use findata_models::literal;
 use super::{facts::Facts, figure::Source, rows::Row};
 
 impl Facts<'_> {
-    /// Where a column of a `staging` row came from: file, row and hashes, and the figure as FMP sent it.
+    /// The origin of a column of a `staging` row: file, row, hashes, and the figure as FMP sent it.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -20,7 +20,8 @@ impl Facts<'_> {
             return Ok(Some(known.clone()));
         }
         let raw = self.first(&format!(
-            "select payload from raw.{} where symbol = {{symbol}} and row_hash = {} and source_file = {} and source_row = {}",
+            "select payload from raw.{} \
+             where symbol = {{symbol}} and row_hash = {} and source_file = {} and source_row = {}",
             dataset.name,
             literal(&hash),
             literal(&file),
@@ -45,7 +46,7 @@ impl Facts<'_> {
     }
 }
 
-/// A field of a payload exactly as it is written there, quotes included; `null` is a text here too.
+/// A field of a payload exactly as written, including quotes. A JSON null is the text `null`.
 fn as_sent(payload: &str, field: &str) -> Option<String> {
     let all: std::collections::BTreeMap<String, Box<serde_json::value::RawValue>> =
         serde_json::from_str(payload).ok()?;
@@ -58,7 +59,7 @@ mod tests {
     use crate::rows::fields;
 
     #[test]
-    fn a_figure_is_shown_as_it_was_sent() {
+    fn a_figure_is_returned_exactly_as_sent() {
         let payload = r#"{"revenue": 1.50e3, "eps": "2.10", "cost": null}"#;
         assert_eq!(as_sent(payload, "revenue").as_deref(), Some("1.50e3"));
         assert_eq!(as_sent(payload, "eps").as_deref(), Some("\"2.10\""));

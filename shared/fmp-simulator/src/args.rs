@@ -9,57 +9,57 @@ use std::time::Duration;
 /// A synthetic Financial Modeling Prep on this machine: seeded figures, FMP's paths, fields, limits and errors.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Port on 127.0.0.1; 0 takes any free one
+    /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 0)]
     pub port: u16,
-    /// How many symbols there are, up to 50000; the odd companies are among them from 37 on
+    /// Number of symbols, 1 to 50000; from 37 on they include the edge-case companies
     #[arg(long, default_value_t = 503, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub symbols: u32,
-    /// Another number makes another world; the same number always the same
+    /// Random seed; the same seed always generates the same data
     #[arg(long, default_value_t = DEFAULT_SEED)]
     pub seed: u64,
-    /// Day from which the odd companies' split, listing and delisting are counted back [default: the 1st of today's month]
+    /// Reference day for the edge-case companies' split, listing and delisting [default: the 1st of the current month]
     #[arg(long, value_name = "DATE", hide_short_help = true)]
     pub anchor: Option<NaiveDate>,
-    /// 0 is the base world; with each step some companies restate a quarter or report a new one. Raise it by one a day
+    /// Data revision; at each step from 0, some companies restate a quarter or report a new one. Raise it by one a day
     #[arg(long, default_value_t = 0)]
     pub revision: u32,
-    /// Milliseconds before every answer
+    /// Delay before every response, in milliseconds
     #[arg(long, default_value_t = 0, value_name = "MS")]
     pub latency: u64,
-    /// Calls in any 60 seconds before 429 is answered [default: no limit]
+    /// Calls allowed in any 60 seconds; further calls receive 429 [default: no limit]
     #[arg(long, value_name = "N")]
     pub calls_per_minute: Option<u32>,
-    /// Seconds after one bulk call in which another is refused, with 200 and JSON as FMP does it; FMP's are about 30
+    /// Seconds after a bulk call in which another is rejected, with status 200 and JSON as FMP does; FMP's limit is about 30
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS", value_parser = seconds)]
     pub bulk_pause: f64,
-    /// The only key that is good [default: any]
+    /// The only API key to accept [default: any]
     #[arg(long, env = "FINDATA_FMP_SERVER_KEY", hide_env_values = true)]
     pub key: Option<String>,
-    /// The subscription; what it lacks is answered with 402
+    /// The simulated FMP plan; endpoints that it lacks respond with 402
     #[arg(long, value_enum, default_value_t = Plan::Ultimate)]
     pub plan: Plan,
-    /// A fault, may be repeated: KIND[=SETTING,...], such as truncated=0.05 or server-error=x1,prices
+    /// Inject a fault, can be repeated: KIND[=SETTING,...], such as truncated=0.05 or server-error=x1,prices
     #[arg(long = "fault", value_name = "FAULT", long_help = fault_help())]
     pub faults: Vec<Fault>,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| format!("{text} is no number of seconds"))?;
-    Duration::try_from_secs_f64(seconds).map(|_| seconds).map_err(|_| format!("no time: {text}"))
+    let seconds: f64 = text.parse().map_err(|_| format!("{text} is not a number of seconds"))?;
+    Duration::try_from_secs_f64(seconds).map(|_| seconds).map_err(|_| format!("{text} is not a valid duration"))
 }
 
 fn fault_help() -> String {
     let kinds: Vec<String> =
         <super::faults::Kind as clap::ValueEnum>::value_variants().iter().map(|k| k.name()).collect();
     format!(
-        "A fault, may be repeated; of several that fit a call the first strikes. {GRAMMAR}\nKinds: {}",
+        "Inject a fault, can be repeated. If several match a call, the first applies. {GRAMMAR}\nKinds: {}",
         kinds.join(", ")
     )
 }
 
 impl Args {
-    /// The server's options; on `today` the world stands, at 23:00 UTC: last bar, filings known.
+    /// The server's options. The data is as of 23:00 UTC on `today`: the last bar and the filings known by then.
     pub fn options(self, today: NaiveDate) -> Options {
         Options {
             port: self.port,

@@ -1,9 +1,9 @@
-//! The trading days of this world, numbered: the exchange's own from 2000 on.
+//! The simulator's trading days, numbered: those of the exchange from 2000 on.
 
 use chrono::{Datelike, Duration, NaiveDate, Weekday};
 use findata_domain::nyse_calendar::is_trading_day;
 
-/// First day of the calendar: no price of this world is older.
+/// First day of the calendar; no price is older.
 pub(super) const FIRST_YEAR: i32 = 2000;
 
 /// The trading days up to a day, numbered; day numbers never change when the last day moves.

@@ -1,7 +1,7 @@
 //! Who a company is: everything that follows from (seed, symbol) and does not change with the day.
 
-use super::hash::Draw;
-use super::odd::{Fiscal, Fixed, Odd};
+use super::edge_cases::{EdgeCase, Fiscal, Fixed};
+use super::rng::Draw;
 use super::world::World;
 use chrono::{Datelike, Duration, NaiveDate};
 
@@ -84,7 +84,7 @@ impl Split {
 pub(super) struct Company {
     pub symbol: String,
     pub name: String,
-    pub odd: Odd,
+    pub edge_case: EdgeCase,
     pub draw: Draw,
     pub sector: &'static str,
     pub industry: &'static str,
@@ -128,7 +128,7 @@ impl Company {
         let mut company = Company::drawn(world, fixed.symbol, fixed.industry);
         let (price, cap, revenue) = fixed.scale;
         company.name = fixed.name.to_owned();
-        company.odd = fixed.odd;
+        company.edge_case = fixed.edge_case;
         company.fiscal = fixed.fiscal;
         let old = fixed.symbol.len() <= 3 || fixed.symbol.contains('-');
         company.exchange = EXCHANGES[usize::from(old)];
@@ -184,7 +184,7 @@ impl Company {
         Company {
             symbol: symbol.to_owned(),
             name: format!("{} {} {}", words[0], words[1], words[2]),
-            odd: Odd::No,
+            edge_case: EdgeCase::No,
             draw,
             sector,
             industry,
@@ -215,32 +215,32 @@ impl Company {
 
     fn make_odd(&mut self, world: &World) {
         let year = world.anchor.year();
-        match self.odd {
-            Odd::FiscalYearChange => self.fiscal = Fiscal::Changed(year - 2),
-            Odd::NegativeEquity => self.dividend = self.price * 0.02,
-            Odd::ZeroRevenue => {
+        match self.edge_case {
+            EdgeCase::FiscalYearChange => self.fiscal = Fiscal::Changed(year - 2),
+            EdgeCase::NegativeEquity => self.dividend = self.price * 0.02,
+            EdgeCase::ZeroRevenue => {
                 self.dividend = 0.0;
                 self.size = 0.4e9;
                 self.shares = 4e7;
                 self.dilution = 0.08;
             }
-            Odd::ForeignCurrency | Odd::CurrencyChange => {
+            EdgeCase::ForeignCurrency | EdgeCase::CurrencyChange => {
                 let yen = self.symbol.starts_with("JPY");
                 (self.reported, self.country, self.rate) = if yen { ("JPY", "JP", 150.0) } else { ("EUR", "NL", 0.92) };
             }
-            Odd::RecentSplit => {
+            EdgeCase::RecentSplit => {
                 let on = world.calendar.at_or_after(world.anchor - Duration::days(21));
                 self.splits.extend(world.calendar.day(on).map(|day| Split { day, numerator: 4, denominator: 1 }));
                 self.dividend = self.price * 0.008;
             }
-            Odd::Delisted => self.delisted = Some(world.anchor - Duration::days(120)),
-            Odd::FreshIpo => {
+            EdgeCase::Delisted => self.delisted = Some(world.anchor - Duration::days(120)),
+            EdgeCase::FreshIpo => {
                 let last = world.calendar.at_or_before(world.anchor).unwrap_or(0);
                 self.ipo = world.calendar.day(last.saturating_sub(39)).unwrap_or(self.ipo);
                 self.dividend = 0.0;
             }
-            Odd::Etf => self.dividend = self.price * 0.013,
-            Odd::Index => {
+            EdgeCase::Etf => self.dividend = self.price * 0.013,
+            EdgeCase::Index => {
                 self.dividend = 0.0;
                 self.sigma = 0.0;
                 self.beta = 1.0;
@@ -263,7 +263,7 @@ impl Company {
 
     /// Whether it publishes statements.
     pub(super) fn reports(&self) -> bool {
-        !matches!(self.odd, Odd::Etf | Odd::Index)
+        !matches!(self.edge_case, EdgeCase::Etf | EdgeCase::Index)
     }
 
     /// Shares outstanding on a day, on the basis after all splits.
@@ -278,8 +278,8 @@ impl Company {
 
     /// Its currency in the fiscal year.
     pub(super) fn currency_in(&self, world: &World, fiscal_year: i32) -> &'static str {
-        match self.odd {
-            Odd::CurrencyChange if fiscal_year >= world.anchor.year() - 1 => "USD",
+        match self.edge_case {
+            EdgeCase::CurrencyChange if fiscal_year >= world.anchor.year() - 1 => "USD",
             _ => self.reported,
         }
     }

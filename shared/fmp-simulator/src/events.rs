@@ -1,7 +1,7 @@
 //! Dividends and splits of a company.
 
 use super::company::{Company, Split};
-use super::odd::Odd;
+use super::edge_cases::EdgeCase;
 use super::world::World;
 use chrono::{Datelike, Duration, NaiveDate};
 
@@ -88,7 +88,7 @@ pub(super) fn splits(world: &World, company: &Company) -> Vec<Split> {
 
 /// FMP's word for how often it pays.
 pub(super) fn frequency(company: &Company) -> &'static str {
-    if company.odd == Odd::Nulls { "" } else { "Quarterly" }
+    if company.edge_case == EdgeCase::Nulls { "" } else { "Quarterly" }
 }
 
 #[cfg(test)]

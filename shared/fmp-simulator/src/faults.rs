@@ -1,13 +1,13 @@
-//! Faults: which there are, how they are asked for, and which call meets which.
+//! Fault injection: the kinds of faults, their syntax, and which calls they affect.
 
-use super::hash::Draw;
 use super::plan;
+use super::rng::Draw;
 use clap::ValueEnum;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A way for an answer to go wrong.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum)]
 pub enum Kind {
     /// 429 `Limit Reach`.
@@ -37,25 +37,25 @@ pub enum Kind {
     Empty,
     /// 200 with HTML.
     Html,
-    /// 200 with plain text that calls itself JSON.
+    /// 200 with plain text declared as JSON.
     PlainText,
-    /// Half of the answer, as a complete response.
+    /// Half of the body, as a complete response.
     Truncated,
-    /// Half of the answer, then the connection closes.
+    /// Half of the body, then the connection closes.
     Reset,
-    /// Silence for some seconds (30), then the answer.
+    /// Silence for some seconds (30 by default), then the response.
     Stall,
-    /// An answer that never ends.
+    /// A response that never ends.
     Endless,
     /// A few kilobytes of gzip that unpack to gigabytes.
     GzipBomb,
-    /// The answer in drips, over some seconds (2).
+    /// The response in small pieces, over some seconds (2 by default).
     Slow,
     /// An important field is missing from every row.
     MissingField,
     /// An important field holds an object instead of its value.
     RetypedField,
-    /// Every row has a field that nobody knows.
+    /// Every row has an unknown field.
     ExtraField,
 }
 
@@ -66,16 +66,16 @@ impl Kind {
     }
 }
 
-/// The grammar, for help texts.
-pub const GRAMMAR: &str = "KIND[=SETTING[,SETTING...]] where a SETTING is told by its look: a share of the calls \
-0..1 (0.05), xN (only the first N tries of each URL: x1), Ns (seconds, for stall and slow: 5s), a lower-case endpoint \
-(income-statement, prices), an upper-case symbol (AAPL). Several endpoints or symbols: any of them. `@` may stand \
-for a comma.";
+/// The syntax of a fault, for help texts.
+pub const GRAMMAR: &str = "KIND[=SETTING[,SETTING...]] where a SETTING is one of: a share of the calls \
+from 0 to 1 (0.05), xN (only the first N attempts of each URL: x1), Ns (seconds, for stall and slow: 5s), an endpoint \
+in lower case (income-statement, prices), a symbol in upper case (AAPL). With several endpoints or symbols, any of them \
+matches. `@` can replace a comma.";
 
-/// A fault and which calls meet it.
+/// A fault and the calls that it affects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// What happens.
+    /// The kind of fault.
     pub kind: Kind,
     /// Share of the matching calls, 0 to 1.
     pub rate: f64,
@@ -83,9 +83,9 @@ pub struct Fault {
     pub endpoints: Vec<String>,
     /// Only these symbols; all if empty.
     pub symbols: Vec<String>,
-    /// Only the first so many tries of each URL.
+    /// Only the first so many attempts of each URL.
     pub times: Option<u32>,
-    /// How long a stall or a slow answer takes; the kind's own time if absent.
+    /// Duration of a stall or a slow response; the kind's default if absent.
     pub time: Option<Duration>,
 }
 
@@ -95,7 +95,7 @@ impl Fault {
         Fault { kind, rate: 1.0, endpoints: Vec::new(), symbols: Vec::new(), times: None, time: None }
     }
 
-    /// Whether try number `attempt` (1, 2, ...) of a URL meets it.
+    /// Whether it affects attempt number `attempt` (1, 2, ...) of a URL.
     pub(super) fn strikes(&self, seed: u64, call: &Call<'_>, attempt: u32) -> bool {
         let here = self.endpoints.is_empty() || self.endpoints.iter().any(|e| e == call.endpoint);
         let whom = self.symbols.is_empty() || call.symbols.split(',').any(|s| self.symbols.iter().any(|f| f == s));
@@ -103,13 +103,13 @@ impl Fault {
         here && whom && self.times.is_none_or(|t| attempt <= t) && (self.rate >= 1.0 || draw() < self.rate)
     }
 
-    /// How long it takes.
+    /// Its duration.
     pub(super) fn duration(&self) -> Duration {
         self.time.unwrap_or(Duration::from_secs(if self.kind == Kind::Stall { 30 } else { 2 }))
     }
 }
 
-/// What a fault may look at.
+/// The properties of a call that faults can match.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     pub endpoint: &'a str,
@@ -119,7 +119,7 @@ pub(super) struct Call<'a> {
     pub url: &'a str,
 }
 
-/// Endpoints by shorter names, and by those of findata's datasets.
+/// Endpoints by full name, short name or findata's dataset name.
 fn endpoints(name: &str) -> Result<Vec<String>, String> {
     let name = name.replace('_', "-");
     let full: &[&str] = match name.as_str() {
@@ -131,7 +131,7 @@ fn endpoints(name: &str) -> Result<Vec<String>, String> {
         other if plan::endpoint(other).is_some() => &[other],
         _ => {
             let known: Vec<&str> = plan::ENDPOINTS.iter().map(|(name, _)| *name).collect();
-            return Err(format!("no endpoint {name}; there are prices, statements, {}", known.join(", ")));
+            return Err(format!("unknown endpoint {name}; use prices, statements, {}", known.join(", ")));
         }
     };
     Ok(full.iter().map(|e| (*e).to_owned()).collect())
@@ -144,7 +144,7 @@ impl FromStr for Fault {
         let (kind, settings) = text.split_once('=').map_or((text, None), |(k, s)| (k, Some(s)));
         let kind = Kind::from_str(kind.trim(), true).map_err(|_| {
             let kinds: Vec<String> = Kind::value_variants().iter().map(|k| k.name()).collect();
-            format!("no fault {kind}; there are {}", kinds.join(", "))
+            format!("unknown fault {kind}; use one of {}", kinds.join(", "))
         })?;
         let mut fault = Fault::always(kind);
         for setting in settings.into_iter().flat_map(|s| s.split([',', '@'])).map(str::trim) {
@@ -160,15 +160,16 @@ impl Fault {
         let seconds = setting.strip_suffix('s').and_then(|n| n.parse::<f64>().ok());
         if let Ok(rate) = setting.parse::<f64>() {
             if !(0.0..=1.0).contains(&rate) {
-                return Err(format!("a share of the calls lies between 0 and 1, not {setting}"));
+                return Err(format!("the share of calls must be between 0 and 1, not {setting}"));
             }
             self.rate = rate;
         } else if times.is_some() {
             self.times = times;
         } else if let Some(seconds) = seconds {
-            self.time = Some(Duration::try_from_secs_f64(seconds).map_err(|_| format!("no time: {setting}"))?);
+            self.time =
+                Some(Duration::try_from_secs_f64(seconds).map_err(|_| format!("{setting} is not a valid duration"))?);
         } else if setting.is_empty() {
-            return Err(format!("an empty setting; {GRAMMAR}"));
+            return Err(format!("empty setting; {GRAMMAR}"));
         } else if setting.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"^.-=".contains(&b)) {
             self.symbols.push(setting.to_owned());
         } else {
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_grammar_reads_what_it_writes() {
+    fn faults_round_trip_through_their_syntax() {
         for text in ["empty", "truncated=0.05", "server-error=x1", "stall=0.5,x2,5s,profile,AAPL,BRK-B", "reset=^GSPC"]
         {
             assert_eq!(fault(text).to_string(), text);
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_strikes_where_and_as_often_as_told() {
+    fn a_fault_affects_only_the_calls_it_selects() {
         fn call<'a>(endpoint: &'a str, symbols: &'a str, url: &'a str) -> Call<'a> {
             Call { endpoint, symbols, url }
         }

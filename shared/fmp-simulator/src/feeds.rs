@@ -1,11 +1,11 @@
-//! Answers about the whole universe: calendars, feeds, lists and bulk files.
+//! Responses about the whole universe: calendars, feeds, lists and bulk files.
 
-use super::books::Books;
+use super::accounts::Accounts;
 use super::periods;
 use super::statements::{self, Cadence, Statement};
 use super::table::{Cell, Table, dec, text};
 use super::world::World;
-use super::{events, fields, history, lines, market, prices, quirks};
+use super::{events, fields, history, lines, market, mutations, prices};
 use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime};
 use std::sync::Arc;
 
@@ -21,15 +21,15 @@ const FEED_DAYS: i64 = 21;
 /// A day range; three months around today unless given.
 pub(super) type Days = (NaiveDate, NaiveDate);
 
-/// `earnings-calendar`: by day of filing, newest first; what is not filed yet has no actual figures.
+/// `earnings-calendar`: by day of filing, newest first; unfiled reports have no actual figures.
 pub(super) fn earnings(world: &World, days: Days, page: usize) -> String {
     // Day, symbol, EPS times 100, revenue.
     let mut rows: Vec<(NaiveDate, String, i64, i64)> = Vec::new();
     for company in world.companies().filter(super::company::Company::reports) {
-        let books = Books::new(world, &company);
+        let accounts = Accounts::new(world, &company);
         for year in days.0.year() - 1..=days.1.year() + 1 {
             for quarter in periods::quarters(company.fiscal, year) {
-                // Cheap refusal first: filings come within 60 days.
+                // Cheap check first: filings come within 60 days.
                 if quarter.end + Duration::days(60) < days.0 || quarter.end > days.1 {
                     continue;
                 }
@@ -37,8 +37,8 @@ pub(super) fn earnings(world: &World, days: Days, page: usize) -> String {
                 if on < days.0 || on > days.1 || (company.delisted.is_some_and(|d| quarter.end > d)) {
                     continue;
                 }
-                let report = statements::quarter_report(&books, quarter);
-                let (eps, revenue) = (statements::eps(&books, &report).1, report.flow.revenue);
+                let report = statements::quarter_report(&accounts, quarter);
+                let (eps, revenue) = (statements::eps(&accounts, &report).1, report.flow.revenue);
                 rows.push((on, company.symbol.clone(), eps, revenue));
             }
         }
@@ -118,7 +118,7 @@ pub(super) fn dividends(world: &World, days: Days) -> String {
             if event.declaration <= world.today {
                 let mut table = Table::new(fields::DIVIDENDS);
                 market::dividends(&mut table, world, &company, &[event]);
-                quirks::other(company.odd, &mut table);
+                mutations::other(company.edge_case, &mut table);
                 rows.push((event.ex, inner(&table)));
             }
         }
@@ -247,7 +247,7 @@ pub(super) fn profile_bulk(world: Arc<World>, part: usize) -> Option<Pieces> {
     Some(pieces(world, Table::new(fields::PROFILE), part * PART, PART, |world, company| {
         let mut table = Table::new(fields::PROFILE);
         market::profile(&mut table, world, company);
-        quirks::other(company.odd, &mut table);
+        mutations::other(company.edge_case, &mut table);
         table.csv(false)
     }))
 }
@@ -280,13 +280,13 @@ pub(super) fn eod_bulk(world: Arc<World>, day: NaiveDate) -> Pieces {
 /// A statement of one fiscal year and period of all companies.
 pub(super) fn statement_bulk(world: Arc<World>, statement: Statement, year: i32, cadence: Cadence) -> Pieces {
     pieces(world, lines::table(statement), 0, usize::MAX, move |world, company| {
-        let books = Books::new(world, company);
+        let accounts = Accounts::new(world, company);
         let mut table = lines::table(statement);
         // Ten years and the running one, at most.
-        for report in statements::reports_of(world, &books, cadence, year) {
-            lines::push(&mut table, world, &books, &report, statement);
+        for report in statements::reports_of(world, &accounts, cadence, year) {
+            lines::push(&mut table, world, &accounts, &report, statement);
         }
-        quirks::statement(company.odd, &mut table);
+        mutations::statement(company.edge_case, &mut table);
         table.csv(false)
     })
 }

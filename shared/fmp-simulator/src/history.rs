@@ -2,11 +2,11 @@
 
 use super::calendar::FIRST_YEAR;
 use super::company::Company;
+use super::edge_cases::EdgeCase;
 use super::market::{price, volume_cell};
-use super::odd::Odd;
 use super::table::{Cell, Table, dec, text};
 use super::world::World;
-use super::{events, fields, prices, quirks};
+use super::{events, fields, mutations, prices};
 use chrono::{Datelike, Duration, NaiveDate};
 
 /// FMP cuts a history here, at its old end, and says nothing.
@@ -75,7 +75,7 @@ pub(super) fn history<'a>(
                     dec(change / bar.open * 100.0, 6),
                     dec((bar.open + bar.high + bar.low + bar.close) / 4.0, 4),
                 ]);
-                if c.odd == Odd::BadBars {
+                if c.edge_case == EdgeCase::BadBars {
                     spoil(&mut table, bad.saturating_sub(bar.number));
                 }
             }
@@ -88,7 +88,7 @@ pub(super) fn history<'a>(
             }
         }
     }
-    quirks::prices(c.odd, &mut table);
+    mutations::prices(c.edge_case, &mut table);
     table
 }
 

@@ -1,20 +1,20 @@
 //! A synthetic Financial Modeling Prep: FMP's paths, fields, types, limits and errors with seeded figures, for
-//! demos and tests without a key or a network. Every answer is a function of (seed, symbol, day), made when it
-//! is asked for; the server holds no company. It listens on 127.0.0.1 only.
+//! demos and tests without a key or a network. Every response is a function of (seed, symbol, day),
+//! generated on request; the server keeps no company in memory. It listens on 127.0.0.1 only.
 //!
-//! `world` says who exists, `company` who that is, `periods`, `books` and `statements` what they report,
-//! `prices` and `events` what the market does, `routes` what is answered to what, `faults` and `broken` what
-//! goes wrong, `server` one request's way through all this.
+//! `world` defines which symbols exist, `company` their properties; `periods`, `accounts` and `statements` what they
+//! report; `prices` and `events` the market. `routes` maps requests to responses, `faults` and `fault_responses` inject
+//! errors, and `server` handles a request.
 //!
-//! What the recorded behaviour of FMP is copied in: `historical-price-eod/full` cut at the newest 5,000 rows,
+//! Behaviour copied from recordings of FMP: `historical-price-eod/full` cut at the newest 5,000 rows,
 //! unknown symbols as `200 []`, unknown paths as `404 []`, refusals as plain text under `application/json`.
 //!
 //! # The universe
 //!
 //! First ten well-known tickers as ordinary companies (AAPL MSFT NVDA AMZN GOOGL META WMT XOM JNJ KO), then, where there
-//! is room for all of them, the odd companies, then drawn tickers. The odd ones answer in any universe.
+//! is room for all of them, the edge-case companies, then drawn tickers. The edge cases answer in any universe.
 //!
-//! | symbol | what is odd |
+//! | symbol | edge case |
 //! |---|---|
 //! | JPM | a bank: inventory 0, interest within revenue and cost, deposits as current liabilities |
 //! | BRK-B | a class share; the dotted form is unknown |
@@ -30,13 +30,13 @@
 //! | CURCH | reported in EUR, in USD from the anchor's last calendar year on |
 //! | SPLIT | split 4:1 on the first session 21 days before the anchor or later |
 //! | RESTA | from revision 1 on, Q1 of the anchor's last year (and that FY) has other figures and a later acceptedDate |
-//! | FRESH | its newest quarter is held back in revision 0 and published with revision 1 |
+//! | FRESH | its newest quarter is missing at revision 0 and published at revision 1 |
 //! | DELIS | prices stop 120 days before the anchor; isActivelyTrading false |
 //! | IPOED | 40 bars up to the anchor, two quarters |
 //! | NOCAP | profile and quote with a null marketCap, absent from market-capitalization-batch |
 //! | NULLS | null amounts, null acceptedDate, one null filingDate, null cik, empty ipoDate and declarationDate |
 //! | TEXTS | numeric strings, "NULL" and "" where numbers belong, cik "null", a period label "9M" |
-//! | TWICE | the newest row of every answer comes twice |
+//! | TWICE | the newest row of every response is duplicated |
 //! | HOSTL | quotes, a newline, a backslash, unicode and SQL in its name |
 //! | FRACT | volumes, market cap and shares with fractions |
 //! | BADPX | before the anchor: 3 sessions high < low, 5 unparsable date, 7 close 0, 9 another symbol, 11 negative low |
@@ -46,27 +46,27 @@
 //!
 //! The *anchor* is the first of `today`'s month unless set: recent events then stay where they are from day to day.
 
+mod accounts;
 mod args;
-mod books;
-mod broken;
 mod calendar;
 mod company;
+mod edge_cases;
 mod events;
+mod fault_responses;
 mod faults;
 mod feeds;
 mod fields;
 mod figures;
-mod hash;
 mod history;
 mod lines;
 mod listener;
 mod market;
-mod odd;
+mod mutations;
 mod periods;
 mod plan;
 mod prices;
-mod quirks;
 mod ratios;
+mod rng;
 mod routes;
 mod server;
 mod statements;
@@ -97,14 +97,14 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use world::World;
 
-/// The seed of a world nobody chose.
+/// The default seed.
 pub const DEFAULT_SEED: u64 = 42;
-/// Bodies up to so many bytes are not compressed: it would cost more than it saves.
+/// Bodies up to this size in bytes are not compressed, because it would cost more than it saves.
 const COMPRESS_ABOVE: u64 = 1_400;
-/// How long a stop waits for answers under way.
+/// How long a stop waits for responses in progress.
 const STOP: Duration = Duration::from_secs(1);
 
-/// What a server is to be like.
+/// The options of a server.
 #[derive(Clone)]
 pub struct Options {
     /// Port on 127.0.0.1; 0 for any.
@@ -113,23 +113,23 @@ pub struct Options {
     pub symbols: usize,
     /// Seed of the world.
     pub seed: u64,
-    /// Day on which the world stands, at 23:00 UTC.
+    /// The data is as of 23:00 UTC on this day.
     pub today: NaiveDate,
-    /// Day from which the odd companies' recent events are counted; the first of `today`'s month if absent.
+    /// Day from which the edge-case companies' recent events are counted; the first of `today`'s month if absent.
     pub anchor: Option<NaiveDate>,
     /// 0 for the base world; each step restates and reports something. Raise it with the day.
     pub revision: u32,
-    /// Time before every answer.
+    /// Delay before every response.
     pub latency: Duration,
     /// Calls in any 60 seconds; no limit if absent.
     pub calls_per_minute: Option<u32>,
     /// How soon after one bulk call another is refused; never if zero.
     pub bulk_pause: Duration,
-    /// The good key; any non-empty one if absent.
+    /// The accepted API key; any non-empty one if absent.
     pub key: Option<String>,
     /// The subscription.
     pub plan: Plan,
-    /// What goes wrong; of several that fit a call, the first.
+    /// Injected faults. If several match a call, the first applies.
     pub faults: Vec<Fault>,
 }
 
@@ -210,17 +210,17 @@ impl FmpServer {
         format!("http://{}/stable", self.address)
     }
 
-    /// Requests so far, refused ones included.
+    /// Requests so far, including rejected ones.
     pub fn calls(&self) -> u64 {
         self.shared.calls.load(Ordering::Relaxed)
     }
 
-    /// Requests that were refused as too many for their minute or day.
+    /// Requests rejected because they exceeded the limit per minute or day.
     pub fn refused(&self) -> u64 {
         self.shared.refused.load(Ordering::Relaxed)
     }
 
-    /// Bulk requests that were refused for coming too soon after another.
+    /// Bulk requests rejected because they came too soon after another.
     pub fn refused_bulk(&self) -> u64 {
         self.shared.refused_bulk.load(Ordering::Relaxed)
     }
@@ -230,7 +230,7 @@ impl FmpServer {
         self.shared.calls_by_endpoint()
     }
 
-    /// How often each kind of fault struck.
+    /// How often each kind of fault was injected.
     pub fn faults(&self) -> BTreeMap<Kind, u64> {
         self.shared.faults()
     }
@@ -250,7 +250,7 @@ impl FmpServer {
         self.shared.answers.world.universe().collect()
     }
 
-    /// Stops listening, lets answers under way finish for a second, and ends.
+    /// Stops listening, waits up to a second for responses in progress, and ends.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         if let Some(mut task) = self.task.take()
@@ -260,7 +260,7 @@ impl FmpServer {
         }
     }
 
-    /// Waits until the server ends, which it does only by itself if its task fails.
+    /// Waits until the server ends, which happens without a stop only if its task fails.
     pub async fn wait(&mut self) {
         if let Some(task) = self.task.as_mut() {
             let _ = task.await;

@@ -1,6 +1,6 @@
-//! A report as a row of a statement: FMP's lines from the books.
+//! A report as a row of a statement: FMP's lines from the accounts.
 
-use super::books::Books;
+use super::accounts::Accounts;
 use super::company::Company;
 use super::statements::{LABELS, Report, Statement, eps};
 use super::table::{Cell, Table, text};
@@ -17,12 +17,18 @@ pub(super) fn table<'a>(statement: Statement) -> Table<'a> {
 }
 
 /// Adds a report as a row of a statement.
-pub(super) fn push<'a>(table: &mut Table<'a>, world: &World, books: &Books<'a>, report: &Report, statement: Statement) {
-    table.cells.extend(header(world, books.company, report));
+pub(super) fn push<'a>(
+    table: &mut Table<'a>,
+    world: &World,
+    accounts: &Accounts<'a>,
+    report: &Report,
+    statement: Statement,
+) {
+    table.cells.extend(header(world, accounts.company, report));
     match statement {
-        Statement::Income => income(table, books, report),
+        Statement::Income => income(table, accounts, report),
         Statement::Balance => balance(table, report),
-        Statement::Cash => cash(table, books, report),
+        Statement::Cash => cash(table, accounts, report),
     }
 }
 
@@ -47,14 +53,14 @@ pub(super) fn stamp(day: NaiveDate, time: chrono::NaiveTime) -> String {
     format!("{day} {time}")
 }
 
-fn income(table: &mut Table<'_>, books: &Books<'_>, report: &Report) {
+fn income(table: &mut Table<'_>, accounts: &Accounts<'_>, report: &Report) {
     let f = &report.flow;
-    let bank = books.bank;
-    let (basic, diluted) = eps(books, report);
+    let bank = accounts.bank;
+    let (basic, diluted) = eps(accounts, report);
     let (operating, before_tax, net) = (f.operating_income(), f.before_tax(bank), f.net_income(bank));
     let interest = if bank { 0 } else { f.interest_income - f.interest_expense };
     let ebit = before_tax - interest;
-    let (general, marketing) = if books.one_overhead { (0, 0) } else { (f.general, f.marketing) };
+    let (general, marketing) = if accounts.one_overhead { (0, 0) } else { (f.general, f.marketing) };
     let ints = [
         f.revenue,
         f.cost,
@@ -154,13 +160,13 @@ fn balance(table: &mut Table<'_>, report: &Report) {
     );
 }
 
-fn cash(table: &mut Table<'_>, books: &Books<'_>, report: &Report) {
+fn cash(table: &mut Table<'_>, accounts: &Accounts<'_>, report: &Report) {
     let f = &report.flow;
-    let operating = f.operating_cash(books.bank);
+    let operating = f.operating_cash(accounts.bank);
     let change = operating + f.investing_cash() + f.financing_cash() + f.forex;
     table.push(
         [
-            f.net_income(books.bank),
+            f.net_income(accounts.bank),
             f.depreciation,
             f.deferred_tax,
             f.stock_compensation,

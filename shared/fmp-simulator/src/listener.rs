@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Open connections, how many at most at once, and how many in all.
+/// Counts of connections: open now, most open at once, and opened in total.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     open: AtomicUsize,
@@ -34,7 +34,7 @@ impl Listener for Counting {
         loop {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
-                    // Answers are small; waiting to fill a packet would cost 40 ms each.
+                    // Responses are small; Nagle's algorithm would delay each by 40 ms.
                     let _ = stream.set_nodelay(true);
                     let connections = Arc::clone(&self.connections);
                     connections.opened.fetch_add(1, Ordering::Relaxed);
@@ -42,7 +42,7 @@ impl Listener for Counting {
                     connections.peak.fetch_max(open, Ordering::Relaxed);
                     return (Counted { stream, connections }, peer);
                 }
-                // Out of file handles, most likely: let some close.
+                // Probably out of file handles: wait until some are closed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }
@@ -53,7 +53,7 @@ impl Listener for Counting {
     }
 }
 
-/// A connection that tells when it closes.
+/// A connection that updates the counts when it closes.
 #[derive(Debug)]
 pub(super) struct Counted {
     stream: TcpStream,

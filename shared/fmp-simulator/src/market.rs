@@ -1,7 +1,7 @@
 //! Answers about the market: profile, quotes, price histories, dividends, splits, floats.
 
 use super::company::Company;
-use super::odd::Odd;
+use super::edge_cases::EdgeCase;
 use super::prices::{self, Bar};
 use super::table::{Cell, Table, dec, float, text};
 use super::world::World;
@@ -12,7 +12,7 @@ const PROFILE: u64 = 60;
 /// Shares outstanding on the basis of today: as of the newest filing.
 pub(super) fn shares(world: &World, company: &Company) -> f64 {
     let known = periods::newest_end(world, company).unwrap_or(world.today);
-    let fraction = if company.odd == Odd::FractionalVolume { 0.4 } else { 0.0 };
+    let fraction = if company.edge_case == EdgeCase::FractionalVolume { 0.4 } else { 0.0 };
     (company.shares_on(known) / company.basis(world.today)).round() + fraction
 }
 
@@ -50,7 +50,7 @@ impl Now {
 }
 
 fn cap_cell<'a>(company: &Company, cap: f64) -> Cell<'a> {
-    if company.odd == Odd::FractionalVolume { dec(cap, 4) } else { Cell::Int(cap.round() as i64) }
+    if company.edge_case == EdgeCase::FractionalVolume { dec(cap, 4) } else { Cell::Int(cap.round() as i64) }
 }
 
 /// Shares traded.
@@ -65,13 +65,13 @@ pub(super) fn price<'a>(value: f64) -> Cell<'a> {
 
 /// Adds a company's row of `profile`.
 pub(super) fn profile<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
-    if c.odd == Odd::Index {
+    if c.edge_case == EdgeCase::Index {
         return;
     }
     let now = Now::of(world, c);
     let d = c.draw.item(PROFILE);
     let (close, previous) = (now.close(), now.previous());
-    let fund = c.odd == Odd::Etf;
+    let fund = c.edge_case == EdgeCase::Etf;
     let cusip = format!("{:08}{}", d.bits(0) % 100_000_000, d.whole(1, 0, 9));
     let slug: String = c.symbol.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
     table.push([
@@ -129,7 +129,7 @@ pub(super) fn quote<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
     let Some(bar) = now.last() else { return };
     let previous = now.previous();
     let closed = findata_domain::nyse_calendar::close_of(bar.day).timestamp() + 1;
-    let cap = if c.odd == Odd::Index { Cell::Null } else { cap_cell(c, now.cap) };
+    let cap = if c.edge_case == EdgeCase::Index { Cell::Null } else { cap_cell(c, now.cap) };
     table.push([
         text(c.symbol.as_str()),
         text(c.name.as_str()),
@@ -144,7 +144,7 @@ pub(super) fn quote<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
         cap,
         dec(now.mean(50, |b| b.close), 4),
         dec(now.mean(200, |b| b.close), 5),
-        text(if c.odd == Odd::Index { "INDEX" } else { c.exchange.0 }),
+        text(if c.edge_case == EdgeCase::Index { "INDEX" } else { c.exchange.0 }),
         price(bar.open),
         price(previous),
         Cell::Int(closed),
@@ -161,7 +161,7 @@ pub(super) fn quote_short<'a>(table: &mut Table<'a>, world: &World, c: &'a Compa
 
 /// Adds a company's row of `market-capitalization-batch`; who has no market cap is left out.
 pub(super) fn market_cap<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
-    if matches!(c.odd, Odd::NoMarketCap | Odd::Index) {
+    if matches!(c.edge_case, EdgeCase::NoMarketCap | EdgeCase::Index) {
         return;
     }
     if let Some(bar) = prices::newest(world, c, 1).first() {
@@ -203,13 +203,13 @@ pub(super) fn splits<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
 
 /// Adds a company's `shares-float` row; funds have zeros.
 pub(super) fn shares_float<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
-    let outstanding = if c.odd == Odd::Etf { 0.0 } else { shares(world, c) };
-    let free = if c.odd == Odd::Etf { 0.0 } else { c.draw.item(PROFILE).between(20, 60.0, 99.9) };
+    let outstanding = if c.edge_case == EdgeCase::Etf { 0.0 } else { shares(world, c) };
+    let free = if c.edge_case == EdgeCase::Etf { 0.0 } else { c.draw.item(PROFILE).between(20, 60.0, 99.9) };
     let all = [
         text(c.symbol.as_str()),
         text(format!("{} 21:13:45", world.today)),
         float(free),
-        dec(outstanding * free / 100.0, if c.odd == Odd::FractionalVolume { 5 } else { 0 }),
+        dec(outstanding * free / 100.0, if c.edge_case == EdgeCase::FractionalVolume { 5 } else { 0 }),
         dec(outstanding, 1),
         text(format!("https://www.sec.gov/Archives/edgar/data/{}/", c.cik)),
     ];

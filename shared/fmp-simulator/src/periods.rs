@@ -2,7 +2,7 @@
 
 use super::calendar::weekend;
 use super::company::Company;
-use super::odd::{Fiscal, Odd};
+use super::edge_cases::{EdgeCase, Fiscal};
 use super::world::World;
 use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime};
 
@@ -125,9 +125,9 @@ pub(super) fn restated(world: &World, company: &Company, quarter: &Quarter) -> O
     let draw = company.draw.item(REVISION);
     (1..=world.revision)
         .rev()
-        .find(|r| match company.odd {
-            Odd::Restates => *r == 1,
-            Odd::No => draw.bits(i64::from(*r)).is_multiple_of(RESTATES_ONE_IN),
+        .find(|r| match company.edge_case {
+            EdgeCase::Restates => *r == 1,
+            EdgeCase::No => draw.bits(i64::from(*r)).is_multiple_of(RESTATES_ONE_IN),
             _ => false,
         })
         .map(|r| revised(world, r))
@@ -149,10 +149,10 @@ pub(super) fn published(world: &World, company: &Company) -> Vec<(Quarter, Filed
             }
         }
     }
-    match company.odd {
-        Odd::FreshIpo => drop(out.drain(..out.len().saturating_sub(2))),
-        Odd::ReportsAnew if world.revision == 0 => drop(out.pop()),
-        Odd::ReportsAnew => {
+    match company.edge_case {
+        EdgeCase::FreshIpo => drop(out.drain(..out.len().saturating_sub(2))),
+        EdgeCase::ReportsAnew if world.revision == 0 => drop(out.pop()),
+        EdgeCase::ReportsAnew => {
             if let Some((_, filing)) = out.last_mut() {
                 *filing = revised(world, 1);
             }
@@ -174,15 +174,15 @@ pub(super) fn newest_end(world: &World, company: &Company) -> Option<NaiveDate> 
 
 /// Whether the company publishes this quarter at all.
 fn exists(world: &World, company: &Company, quarter: &Quarter) -> bool {
-    match company.odd {
-        Odd::MissingQuarter => !missing(world, quarter),
-        Odd::Delisted => company.delisted.is_none_or(|d| quarter.end < d - Duration::days(60)),
-        Odd::Stale => quarter.end < world.anchor - Duration::days(300),
+    match company.edge_case {
+        EdgeCase::MissingQuarter => !missing(world, quarter),
+        EdgeCase::Delisted => company.delisted.is_none_or(|d| quarter.end < d - Duration::days(60)),
+        EdgeCase::Stale => quarter.end < world.anchor - Duration::days(300),
         _ => true,
     }
 }
 
-/// The quarter that [`Odd::MissingQuarter`] never published.
+/// The quarter that [`EdgeCase::MissingQuarter`] never published.
 pub(super) fn missing(world: &World, quarter: &Quarter) -> bool {
     quarter.fiscal_year == world.anchor.year() - 1 && quarter.number == 2
 }

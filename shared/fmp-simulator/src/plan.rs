@@ -1,4 +1,4 @@
-//! Endpoints, what plan each needs, and the texts with which FMP refuses.
+//! Endpoints, the plan that each needs, and the texts of FMP's rejections.
 
 use clap::ValueEnum;
 
@@ -16,7 +16,7 @@ pub enum Plan {
     Ultimate,
 }
 
-/// The endpoints that are answered, with the smallest plan that has them.
+/// The supported endpoints, with the smallest plan that includes them.
 pub(super) const ENDPOINTS: &[(&str, Plan)] = &[
     ("profile", Plan::Free),
     ("historical-price-eod/full", Plan::Free),
@@ -61,7 +61,8 @@ pub(super) const FREE_CALLS: u64 = 250;
 
 pub(super) const INVALID_KEY: &str = r#"{"Error Message":"Invalid API KEY. Feel free to create a Free API Key or visit https://site.financialmodelingprep.com/faqs?search=why-is-my-api-key-invalid for more information."}"#;
 pub(super) const LIMIT_REACH: &str = r#"{"Error Message":"Limit Reach . Please upgrade your plan or visit our documentation for more details at https://site.financialmodelingprep.com/"}"#;
-/// The refusal of a bulk call that comes too soon; with status 200, on a CSV endpoint. Its middle is not known.
+/// The rejection of a bulk call that comes too soon, with status 200 on a CSV endpoint. The middle of FMP's text is not
+/// known.
 pub(super) const BULK_TOO_SOON: &str = r#"{"Error Message": "Limit Reach. Bulk files may be asked for now and then; frequent abuse on this API Endpoint may result in restrictions placed on this API Key"}"#;
 pub(super) const BANDWIDTH: &str = r#"{
   "Error Message": "Bandwidth Limit Reach . Please upgrade your plan or visit our documentation for more details at https://site.financialmodelingprep.com/"

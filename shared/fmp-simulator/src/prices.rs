@@ -3,8 +3,8 @@
 //! steps, a window little more than its length, and no day depends on how many came before it.
 
 use super::company::Company;
-use super::hash::Draw;
-use super::odd::Odd;
+use super::edge_cases::EdgeCase;
+use super::rng::Draw;
 use super::world::World;
 use chrono::NaiveDate;
 
@@ -114,7 +114,7 @@ pub(super) fn bars(world: &World, company: &Company, from: usize, to: usize) -> 
     let draw = company.draw.item(BAR);
     let sigma = company.sigma.max(0.004);
     let float = company.shares / company.basis(world.today) * draw.between(-1, 0.002, 0.012);
-    let fractional = company.odd == Odd::FractionalVolume || draw.chance(-2, 0.04);
+    let fractional = company.edge_case == EdgeCase::FractionalVolume || draw.chance(-2, 0.04);
     let mut bars = Vec::with_capacity(to - from + 1);
     for number in from..=to {
         let at = number - before;

@@ -1,7 +1,7 @@
-//! `ratios-ttm` and `key-metrics-ttm` from the same books, by the formulas that FMP's numbers were found to
+//! `ratios-ttm` and `key-metrics-ttm` from the same accounts, by the formulas that FMP's numbers were found to
 //! follow (2026): flows of four quarters, balances and shares of the newest, dividends declared in a year.
 
-use super::books::Books;
+use super::accounts::Accounts;
 use super::company::Company;
 use super::figures::Level;
 use super::statements::{self, Cadence, Report};
@@ -29,15 +29,15 @@ struct Inputs {
 }
 
 fn inputs(world: &World, company: &Company) -> Option<Inputs> {
-    let books = Books::new(world, company);
-    let ttm = statements::trailing(world, &books, 1).into_iter().next()?;
-    let quarters = statements::reports(world, &books, Cadence::Quarter, 4);
+    let accounts = Accounts::new(world, company);
+    let ttm = statements::trailing(world, &accounts, 1).into_iter().next()?;
+    let quarters = statements::reports(world, &accounts, Cadence::Quarter, 4);
     let prior = quarters.get(1).cloned()?;
     let price = prices::newest(world, company, 1).first()?.close;
-    let (basic, diluted) = statements::eps(&books, &ttm);
+    let (basic, diluted) = statements::eps(&accounts, &ttm);
     let equities = quarters.iter().map(|r| (r.after.equity() - r.after.minority) as f64);
     Some(Inputs {
-        bank: books.bank,
+        bank: accounts.bank,
         price,
         cap: price * market::shares(world, company),
         shares: ttm.flow.shares() as f64,

@@ -1,6 +1,6 @@
-//! From path and parameters to an answer.
+//! Maps path and parameters to a response.
 
-use super::books::Books;
+use super::accounts::Accounts;
 use super::company::Company;
 use super::feeds::{self, Filing, Pieces};
 use super::history::History;
@@ -9,24 +9,24 @@ use super::plan::{self, Plan};
 use super::statements::{self, Cadence, Statement};
 use super::table::Table;
 use super::world::World;
-use super::{events, fields, history, lines, quirks, ratios};
+use super::{events, fields, history, lines, mutations, ratios};
 use chrono::{Duration, NaiveDate};
 use std::sync::{Arc, OnceLock};
 
-/// What a server answers from.
+/// The data from which a server responds.
 #[derive(Debug)]
 pub(super) struct Answers {
     pub world: Arc<World>,
     pub plan: Plan,
-    /// The feed is the one answer that needs all companies before its first row.
+    /// Cached filings feed: the only response that needs all companies before its first row.
     feed: OnceLock<Vec<Filing>>,
 }
 
-/// An answer before faults and HTTP.
+/// A response before fault injection and HTTP.
 pub(super) enum Answer {
     Json(String),
     Csv(Pieces),
-    /// Status and text; FMP calls it application/json all the same.
+    /// Status and text, which FMP also declares as application/json.
     Refused(u16, String),
 }
 
@@ -59,7 +59,7 @@ fn needs_symbol(endpoint: &str) -> bool {
         || statement_of(endpoint).is_some_and(|(_, form)| form != "-bulk")
 }
 
-/// Which statement an endpoint has, and what stands after its name.
+/// The statement of an endpoint, and the suffix after its name.
 fn statement_of(endpoint: &str) -> Option<(Statement, &str)> {
     let all = [
         ("income-statement", Statement::Income),
@@ -89,7 +89,7 @@ impl Answers {
         self.many(endpoint, query)
     }
 
-    /// The plan's refusal, if it does not cover the request.
+    /// The rejection, if the plan does not cover the request.
     fn refusal(&self, endpoint: &str, query: &Query) -> Option<Answer> {
         let refused = |text: String| Some(Answer::Refused(402, text));
         let needed = plan::ENDPOINTS.iter().find(|(name, _)| *name == endpoint).map(|(_, plan)| *plan);
@@ -143,17 +143,17 @@ impl Answers {
     fn statement(&self, company: &Company, statement: Statement, form: &str, query: &Query) -> Answer {
         let Some(cadence) = Cadence::parse(query.get("period")) else { return missing("period") };
         let limit = query.number("limit").unwrap_or(5);
-        let books = Books::new(&self.world, company);
+        let accounts = Accounts::new(&self.world, company);
         let reports = match form {
-            "-ttm" => statements::trailing(&self.world, &books, limit),
-            _ => statements::reports(&self.world, &books, cadence, limit),
+            "-ttm" => statements::trailing(&self.world, &accounts, limit),
+            _ => statements::reports(&self.world, &accounts, cadence, limit),
         };
         let mut table = lines::table(statement);
         table.cells.reserve((reports.len() + 1) * table.fields.len());
         for report in &reports {
-            lines::push(&mut table, &self.world, &books, report, statement);
+            lines::push(&mut table, &self.world, &accounts, report, statement);
         }
-        quirks::statement(company.odd, &mut table);
+        mutations::statement(company.edge_case, &mut table);
         if form == "-ttm" && statement == Statement::Balance {
             table.drop_field("capitalLeaseObligationsNonCurrent");
         }
@@ -166,7 +166,7 @@ impl Answers {
         let page = query.number("page").unwrap_or(0);
         let days = |ahead: i64| {
             let back = if ahead > 0 { 7 } else { 30 };
-            // A calendar goes through all companies for every year asked for: eleven years are enough.
+            // A calendar scans all companies for every requested year, so it is limited to eleven years.
             let widest = (world.today - Duration::days(4_018), world.today + Duration::days(366));
             let from = query.date("from").unwrap_or(world.today - Duration::days(back));
             let to = query.date("to").unwrap_or(world.today + Duration::days(ahead));
@@ -219,7 +219,7 @@ impl Answers {
         }
     }
 
-    /// The rows of `symbols=A,B,...`: the unknown are left out, the repeated are repeated.
+    /// The rows of `symbols=A,B,...`, without unknown symbols; repeated symbols are repeated.
     fn batch(
         &self,
         query: &Query,
@@ -231,7 +231,7 @@ impl Answers {
         for company in symbols.split(',').filter_map(|s| self.world.company(s.trim())) {
             let mut table = Table::new(names);
             push(&mut table, &self.world, &company);
-            quirks::other(company.odd, &mut table);
+            mutations::other(company.edge_case, &mut table);
             let json = table.json();
             if let Some(rows) = json.get(1..json.len() - 1).filter(|rows| !rows.is_empty()) {
                 if out.len() > 1 {
@@ -252,6 +252,6 @@ fn one_row(
 ) -> Answer {
     let mut table = Table::new(names);
     push(&mut table, company);
-    quirks::other(company.odd, &mut table);
+    mutations::other(company.edge_case, &mut table);
     Answer::Json(table.json())
 }

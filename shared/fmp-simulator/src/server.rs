@@ -1,11 +1,11 @@
-//! One request's way: count, wait, check key and limit, break it or answer it.
+//! Handles a request: count it, delay it, check key and limits, then respond or inject a fault.
 
-use super::broken::{respond, response};
+use super::fault_responses::{respond, response};
 use super::faults::{Call, Fault, Kind};
 use super::listener::Connections;
 use super::plan::{self, Plan};
 use super::routes::{Answer, Answers, Query};
-use super::{Options, hash};
+use super::{Options, rng};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::Uri;
@@ -22,16 +22,16 @@ use tokio::sync::watch;
 const JSON: &str = "application/json";
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What the requests of a server share.
+/// The state shared by the requests of a server.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub answers: Answers,
     pub options: Options,
     pub connections: Arc<Connections>,
     pub calls: AtomicU64,
-    /// Calls that were one too many for their minute or day.
+    /// Calls rejected because they exceeded the limit per minute or day.
     pub refused: AtomicU64,
-    /// Bulk calls that came too soon after another.
+    /// Bulk calls rejected because they came too soon after another.
     pub refused_bulk: AtomicU64,
     /// Calls by endpoint, in the order of [`plan::ENDPOINTS`]; the last counts all other paths.
     by_endpoint: Vec<AtomicU64>,
@@ -40,9 +40,9 @@ pub(super) struct Shared {
     struck: Mutex<BTreeMap<Kind, u64>>,
     /// When the calls of the last minute came.
     window: Mutex<VecDeque<Instant>>,
-    /// How often each URL was asked for, by its hash; kept only while there are faults.
+    /// How often each URL was requested, by its hash; counted only if faults are configured.
     tries: Mutex<HashMap<u64, u32>>,
-    /// Turns true when the server stops.
+    /// Becomes true when the server stops.
     stop: watch::Receiver<bool>,
 }
 
@@ -73,19 +73,19 @@ impl Shared {
         }
     }
 
-    /// Calls by endpoint, those that were called; other paths under `other`.
+    /// Calls of each endpoint that was called; other paths under `other`.
     pub(super) fn calls_by_endpoint(&self) -> BTreeMap<&'static str, u64> {
         let names = plan::ENDPOINTS.iter().map(|(name, _)| *name).chain(["other"]);
         let counts = self.by_endpoint.iter().map(|c| c.load(Ordering::Relaxed));
         names.zip(counts).filter(|(_, n)| *n > 0).collect()
     }
 
-    /// How often each kind of fault struck.
+    /// How often each kind of fault was injected.
     pub(super) fn faults(&self) -> BTreeMap<Kind, u64> {
         lock(&self.struck).clone()
     }
 
-    /// Whether this call is one too many for its minute, or for its day on the free plan.
+    /// Whether this call exceeds the limit per minute, or per day on the free plan.
     fn over_limit(&self, calls: u64) -> bool {
         if self.options.plan == Plan::Free && calls > plan::FREE_CALLS {
             return true;
@@ -96,7 +96,7 @@ impl Shared {
         while window.front().is_some_and(|t| now.duration_since(*t) >= MINUTE) {
             window.pop_front();
         }
-        // What is refused does not count, so a client that waits gets through.
+        // Rejected calls do not count, so a client that waits succeeds.
         let over = window.len() >= limit as usize;
         if !over {
             window.push_back(now);
@@ -104,7 +104,8 @@ impl Shared {
         over
     }
 
-    /// Whether this bulk call comes too soon after the last one. One that is refused does not count, so who waits gets through.
+    /// Whether this bulk call comes too soon after the last one. Rejected calls do not count,
+    /// so a client that waits succeeds.
     fn too_soon(&self, endpoint: &str) -> bool {
         if self.options.bulk_pause.is_zero() || !endpoint.ends_with("-bulk") {
             return false;
@@ -126,7 +127,7 @@ impl Shared {
         }
     }
 
-    /// The fault that this call meets.
+    /// The fault that affects this call.
     fn fault(&self, endpoint: &str, query: &Query) -> Option<&Fault> {
         if self.options.faults.is_empty() {
             return None;
@@ -137,7 +138,7 @@ impl Shared {
         let url = format!("{endpoint}?{}", parts.join("&"));
         let attempt = {
             let mut tries = lock(&self.tries);
-            let n = tries.entry(hash::of_text(&url)).or_insert(0);
+            let n = tries.entry(rng::of_text(&url)).or_insert(0);
             *n += 1;
             *n
         };
@@ -154,7 +155,7 @@ fn parameters(uri: &Uri) -> Query {
     axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri).map(|q| Query(q.0)).unwrap_or_default()
 }
 
-/// Answers one request.
+/// Responds to one request.
 pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let calls = shared.calls.fetch_add(1, Ordering::Relaxed) + 1;
     let path = request.uri().path();

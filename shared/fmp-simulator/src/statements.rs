@@ -1,6 +1,6 @@
 //! The three statements of a company: which rows are asked for, and the rows in FMP's fields.
 
-use super::books::Books;
+use super::accounts::Accounts;
 use super::figures::{Flow, Level};
 use super::periods::{self, Filed, Quarter};
 use super::world::World;
@@ -54,63 +54,63 @@ pub(super) struct Report {
 pub(super) const LABELS: [&str; 5] = ["FY", "Q1", "Q2", "Q3", "Q4"];
 
 /// A quarter's figures as first filed, published or not.
-pub(super) fn quarter_report(books: &Books<'_>, quarter: Quarter) -> Report {
-    report(books, quarter, periods::filed(books.company, &quarter))
+pub(super) fn quarter_report(accounts: &Accounts<'_>, quarter: Quarter) -> Report {
+    report(accounts, quarter, periods::filed(accounts.company, &quarter))
 }
 
-fn report(books: &Books<'_>, quarter: Quarter, filed: Filed) -> Report {
-    let before = books.level(quarter.start - Duration::days(1));
-    let after = books.level(quarter.end);
-    let flow = books.flow_between(&quarter, &before, &after);
+fn report(accounts: &Accounts<'_>, quarter: Quarter, filed: Filed) -> Report {
+    let before = accounts.level(quarter.start - Duration::days(1));
+    let after = accounts.level(quarter.end);
+    let flow = accounts.flow_between(&quarter, &before, &after);
     Report { quarter, filed, annual: false, flow, before, after, eps: None }
 }
 
-fn year(world: &World, books: &Books<'_>, last: &Quarter, filed: Filed) -> Report {
-    let quarters = periods::quarters(books.company.fiscal, last.fiscal_year);
+fn year(world: &World, accounts: &Accounts<'_>, last: &Quarter, filed: Filed) -> Report {
+    let quarters = periods::quarters(accounts.company.fiscal, last.fiscal_year);
     let start = quarters.first().map_or(last.start, |q| q.start);
     // Whoever restates a quarter restates its year.
-    let filed = quarters.iter().filter_map(|q| periods::restated(world, books.company, q)).next().unwrap_or(filed);
+    let filed = quarters.iter().filter_map(|q| periods::restated(world, accounts.company, q)).next().unwrap_or(filed);
     Report {
         quarter: *last,
         filed,
         annual: true,
-        flow: quarters.iter().map(|q| books.flow(q)).fold(Flow::default(), |a, b| a + b),
-        before: books.level(start - Duration::days(1)),
-        after: books.level(last.end),
+        flow: quarters.iter().map(|q| accounts.flow(q)).fold(Flow::default(), |a, b| a + b),
+        before: accounts.level(start - Duration::days(1)),
+        after: accounts.level(last.end),
         eps: None,
     }
 }
 
 /// The newest `limit` reports of a cadence, newest first.
-pub(super) fn reports(world: &World, books: &Books<'_>, cadence: Cadence, limit: usize) -> Vec<Report> {
-    let published = periods::published(world, books.company).into_iter().rev();
+pub(super) fn reports(world: &World, accounts: &Accounts<'_>, cadence: Cadence, limit: usize) -> Vec<Report> {
+    let published = periods::published(world, accounts.company).into_iter().rev();
     match cadence {
-        Cadence::Quarter => published.take(limit).map(|(q, f)| report(books, q, f)).collect(),
+        Cadence::Quarter => published.take(limit).map(|(q, f)| report(accounts, q, f)).collect(),
         Cadence::Only(n) => {
-            published.filter(|(q, _)| q.number == n).take(limit).map(|(q, f)| report(books, q, f)).collect()
+            published.filter(|(q, _)| q.number == n).take(limit).map(|(q, f)| report(accounts, q, f)).collect()
         }
         Cadence::Annual => {
-            published.filter(|(q, _)| q.last).take(limit).map(|(q, f)| year(world, books, &q, f)).collect()
+            published.filter(|(q, _)| q.last).take(limit).map(|(q, f)| year(world, accounts, &q, f)).collect()
         }
     }
 }
 
 /// The reports of one fiscal year, newest first.
-pub(super) fn reports_of(world: &World, books: &Books<'_>, cadence: Cadence, fiscal_year: i32) -> Vec<Report> {
+pub(super) fn reports_of(world: &World, accounts: &Accounts<'_>, cadence: Cadence, fiscal_year: i32) -> Vec<Report> {
     let published =
-        periods::published(world, books.company).into_iter().rev().filter(|(q, _)| q.fiscal_year == fiscal_year);
+        periods::published(world, accounts.company).into_iter().rev().filter(|(q, _)| q.fiscal_year == fiscal_year);
     match cadence {
-        Cadence::Annual => published.filter(|(q, _)| q.last).map(|(q, f)| year(world, books, &q, f)).collect(),
-        Cadence::Quarter => published.map(|(q, f)| report(books, q, f)).collect(),
-        Cadence::Only(n) => published.filter(|(q, _)| q.number == n).map(|(q, f)| report(books, q, f)).collect(),
+        Cadence::Annual => published.filter(|(q, _)| q.last).map(|(q, f)| year(world, accounts, &q, f)).collect(),
+        Cadence::Quarter => published.map(|(q, f)| report(accounts, q, f)).collect(),
+        Cadence::Only(n) => published.filter(|(q, _)| q.number == n).map(|(q, f)| report(accounts, q, f)).collect(),
     }
 }
 
 /// Twelve months ending with each quarter that has all its predecessors, newest first.
-pub(super) fn trailing(world: &World, books: &Books<'_>, limit: usize) -> Vec<Report> {
-    let halves = matches!(books.company.fiscal, super::odd::Fiscal::Halves(_));
+pub(super) fn trailing(world: &World, accounts: &Accounts<'_>, limit: usize) -> Vec<Report> {
+    let halves = matches!(accounts.company.fiscal, super::edge_cases::Fiscal::Halves(_));
     let needed = if halves { 2 } else { 4 };
-    let quarters = reports(world, books, Cadence::Quarter, limit.saturating_add(needed - 1));
+    let quarters = reports(world, accounts, Cadence::Quarter, limit.saturating_add(needed - 1));
     let mut out = Vec::new();
     for window in quarters.windows(needed) {
         let (Some(newest), Some(oldest)) = (window.first(), window.last()) else { continue };
@@ -119,7 +119,7 @@ pub(super) fn trailing(world: &World, books: &Books<'_>, limit: usize) -> Vec<Re
             continue;
         }
         let flow = window.iter().fold(Flow::default(), |sum, r| sum + r.flow);
-        let eps = window.iter().map(|r| eps(books, r)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        let eps = window.iter().map(|r| eps(accounts, r)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
         // Flows are sums, shares the newest quarter's.
         let days = newest.flow.days;
         let flow = Flow {
@@ -134,9 +134,9 @@ pub(super) fn trailing(world: &World, books: &Books<'_>, limit: usize) -> Vec<Re
 }
 
 /// EPS times 100.
-pub(super) fn eps(books: &Books<'_>, report: &Report) -> (i64, i64) {
+pub(super) fn eps(accounts: &Accounts<'_>, report: &Report) -> (i64, i64) {
     let flow = &report.flow;
-    let earned = (flow.net_income(books.bank) - flow.deductions) as f64;
+    let earned = (flow.net_income(accounts.bank) - flow.deductions) as f64;
     let per = |shares: i64| (earned / shares.max(1) as f64 * 100.0).round() as i64;
     report.eps.unwrap_or_else(|| (per(flow.shares()), per(flow.diluted())))
 }

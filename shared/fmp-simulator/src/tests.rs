@@ -33,7 +33,7 @@ fn int(row: &Value, field: &str) -> i64 {
     row[field].as_i64().unwrap_or_else(|| panic!("{field} is {} in {}", row[field], row["symbol"]))
 }
 
-/// Companies whose rows are spoilt on purpose after the books were made.
+/// Companies whose rows are spoilt on purpose after the accounts were made.
 const SPOILT: [&str; 4] = ["NULLS", "TEXTS", "BIGNR", "TWICE"];
 
 fn sound(answers: &Answers) -> impl Iterator<Item = String> {

@@ -1,8 +1,8 @@
-//! The world of one server: seed, day, calendar, market, and which symbols there are. It holds no company.
+//! The world of one server: seed, day, calendar, market and symbols. Companies are generated on demand.
 
 use super::calendar::Calendar;
 use super::company::Company;
-use super::odd::{FIXED, INDEX, WELL_KNOWN};
+use super::edge_cases::{FIXED, INDEX, WELL_KNOWN};
 use super::prices;
 use chrono::{Datelike, Duration, NaiveDate};
 use std::collections::HashSet;
@@ -10,12 +10,12 @@ use std::collections::HashSet;
 /// Most symbols that a universe can have.
 pub const MOST_SYMBOLS: usize = 50_000;
 
-/// What all answers depend on.
+/// The state on which all responses depend.
 #[derive(Debug)]
 pub(super) struct World {
     pub seed: u64,
     pub today: NaiveDate,
-    /// Day from which the odd companies' recent events are counted back.
+    /// Day from which the edge-case companies' recent events are counted back.
     pub anchor: NaiveDate,
     pub revision: u32,
     pub symbols: usize,
@@ -23,9 +23,9 @@ pub(super) struct World {
     pub calendar: Calendar,
     /// Number of the last session, at 23:00 UTC of today.
     pub last: usize,
-    /// The market's walk by day number: what beta is a multiple of.
+    /// The market's random walk by day number, which beta multiplies.
     pub market: Vec<f64>,
-    /// How many of the drawn tickers are in the universe, counting those that are taken.
+    /// How many ticker numbers the universe spans, including those whose tickers are taken.
     drawn: usize,
 }
 
@@ -41,7 +41,7 @@ impl World {
         World { seed, today, anchor, revision, symbols, calendar, last, market, drawn }
     }
 
-    /// The company of a symbol. Fixed ones always exist, also where the universe is too small to list them.
+    /// The company of a symbol. Fixed companies always exist, even if the universe is too small to list them.
     pub(super) fn company(&self, symbol: &str) -> Option<Company> {
         if symbol == INDEX.symbol {
             return Some(Company::fixed(self, &INDEX));
@@ -57,7 +57,7 @@ impl World {
         universe(self.symbols, self.drawn)
     }
 
-    /// The companies of the universe, in order, made as they are asked for.
+    /// The companies of the universe, in order, generated lazily.
     pub(super) fn companies(&self) -> impl Iterator<Item = Company> {
         self.universe().filter_map(|s| self.company(&s))
     }
@@ -69,19 +69,19 @@ fn universe(symbols: usize, drawn: usize) -> impl Iterator<Item = String> + Send
     fixed.chain((0..drawn).map(ticker).filter(|t| !taken(t)))
 }
 
-/// How many fixed companies a universe of this size begins with: all, or where there is no room for the odd ones,
-/// the well-known.
+/// How many fixed companies a universe of this size begins with: all, or only the well-known
+/// ones if the edge cases do not fit.
 fn head(symbols: usize) -> usize {
     if symbols >= FIXED.len() { FIXED.len() } else { symbols.min(WELL_KNOWN) }
 }
 
-/// The universe of `n` symbols: well-known tickers, odd companies (if `n` has room for all), drawn tickers.
+/// The universe of `n` symbols: well-known tickers, edge cases (if they all fit), drawn tickers.
 pub fn symbols(n: usize) -> Vec<String> {
     let n = n.clamp(1, MOST_SYMBOLS);
     universe(n, ticker_range(n - head(n))).collect()
 }
 
-/// Symbols of the odd companies and of the well-known ones, in order.
+/// Symbols of the edge-case companies and of the well-known ones, in order.
 pub fn fixed_symbols() -> Vec<&'static str> {
     FIXED.iter().map(|f| f.symbol).collect()
 }
@@ -90,7 +90,7 @@ fn taken(ticker: &str) -> bool {
     FIXED.iter().any(|f| f.symbol == ticker)
 }
 
-/// How many numbers to go through for `n` tickers that are not taken.
+/// How many ticker numbers it takes to get `n` tickers that are not taken.
 fn ticker_range(n: usize) -> usize {
     let blocked: HashSet<usize> = FIXED.iter().filter_map(|f| ticker_number(f.symbol)).collect();
     let (mut range, mut found) = (0, 0);
@@ -169,7 +169,7 @@ mod tests {
             assert_eq!(listed.len(), n);
             assert!(listed.iter().all(|s| world.company(s).is_some_and(|c| c.symbol == *s)));
         }
-        assert_eq!(FIXED.len(), 37, "the help of --symbols says from when on the odd companies are listed");
+        assert_eq!(FIXED.len(), 37, "the help of --symbols says from when on the edge-case companies are listed");
         let world = World::new(1, 60, today, None, 0);
         assert!(symbols(600).iter().skip(60).all(|s| world.company(s).is_none()));
         assert!(world.company("BRK-B").is_some() && world.company("BRK.B").is_none() && world.company("").is_none());

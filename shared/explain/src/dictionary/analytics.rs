@@ -1,4 +1,4 @@
-//! What every column of `analytics` is: from the comment on its line in the table's file, or from its formula.
+//! Descriptions of the columns of `analytics`, from the comment on the column in the table's file or from its formula.
 
 use findata_domain::catalog::{CATALOG, Requests};
 
@@ -9,20 +9,20 @@ use crate::formulas::{
     ratio_lines, ratio_rule, unit, words,
 };
 
-/// A column with its type, its unit and what it is.
+/// A column of the dictionary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Its name.
     pub name: String,
     /// Its type.
     pub kind: String,
-    /// What a figure is measured in.
+    /// The unit, if it is a figure.
     pub unit: Option<String>,
-    /// What it is.
+    /// Description.
     pub about: String,
 }
 
-/// Columns that mean the same wherever they stand.
+/// Columns that mean the same in every table.
 const EVERYWHERE: [(&str, &str); 16] = [
     ("company_key", "key of the company: a hash of its symbol"),
     ("symbol", "ticker in FMP's spelling"),
@@ -42,10 +42,10 @@ const EVERYWHERE: [(&str, &str); 16] = [
     ("computed_at", "when it was computed, UTC"),
 ];
 
-/// Units that a comment may begin with, where the formula does not say them.
+/// Units with which a comment can begin, for columns whose unit does not follow from a formula.
 const UNITS: [&str; 1] = ["percent"];
 
-/// Columns of the view of reasons.
+/// Columns of the view `metric_nulls`.
 const REASONS: [(&str, &str, &str); 7] = [
     ("company_key", "varchar", ""),
     ("symbol", "varchar", ""),
@@ -56,12 +56,12 @@ const REASONS: [(&str, &str, &str); 7] = [
     ("reason", "varchar", "why"),
 ];
 
-/// What a column of that name is in every table.
+/// The description of a column that means the same in every table.
 pub fn everywhere(name: &str) -> Option<&'static str> {
     EVERYWHERE.iter().find(|(known, _)| *known == name).map(|(_, about)| *about)
 }
 
-/// The tables and views of a schema that the models fill, with their first lines' words, in the order in which they are made.
+/// The tables and views of a schema that the models fill, with the comment at the top of their files, in build order.
 pub fn tables(schema: &str) -> Vec<(String, String)> {
     let one = |file: &Model| {
         let create = file.sql.lines().find(|line| line.starts_with("create "))?;
@@ -86,7 +86,7 @@ pub fn describe(table: &str) -> Vec<Entry> {
         return REASONS.iter().map(one).collect();
     }
     let fact = ["_history", "_as_known"].iter().find_map(|suffix| table.strip_suffix(suffix)).unwrap_or(table);
-    // A view of what is known now leaves out until when it was.
+    // Views of current data have no `known_to`.
     let is_view = TABLES.iter().any(|t| t.file == format!("views/{table}.sql"));
     let all = columns(fact).into_iter().filter(|c| !(is_view && c.name == "known_to"));
     all.map(|column| entry(fact, &column)).collect()
@@ -108,12 +108,12 @@ fn entry(fact: &str, column: &TableColumn) -> Entry {
     }
 }
 
-/// What the models say of a figure, in words.
+/// A figure's formula in the models, in plain English.
 fn formula(fact: &str, column: &str) -> Option<String> {
     match fact {
         "fact_financial_ratios" => {
             let line = ratio_lines().iter().find(|line| line.metric == column)?;
-            let mut formula = told(&line.formula().ok()?, "period_inputs", 1);
+            let mut formula = with_input_formulas(&line.formula().ok()?, "period_inputs", 1);
             let rules = ratio_rule(&line.rule, &line.denominator).into_iter();
             let rules: Vec<String> = rules.chain(null_reason_rule(&line.null_reason).map(str::to_owned)).collect();
             if !rules.is_empty() {
@@ -131,20 +131,20 @@ fn formula(fact: &str, column: &str) -> Option<String> {
             Some(format!("{}; before: {before}", words(&line.formula().ok()?)))
         }
         "fact_market_metrics" => {
-            let mut text = told(&market_formula(column).ok()??, "valuation_inputs", 0);
+            let mut text = with_input_formulas(&market_formula(column).ok()??, "valuation_inputs", 0);
             let line = market_lines().iter().find(|line| line.metric == column);
             if let Some(rule) = line.and_then(|line| market_rule(&line.rule, &line.tested)) {
                 text.push_str(&format!("; only when {rule}"));
             }
             Some(text)
         }
-        "fact_financials" => sent(column).or_else(|| of_model(fact, column)),
+        "fact_financials" => fmp_field(column).or_else(|| of_model(fact, column)),
         _ => of_model(fact, column),
     }
 }
 
-/// A formula and, behind it, those of its inputs that are figures of this table's own.
-fn told(formula: &Formula, table: &str, branch: usize) -> String {
+/// A formula, followed by the formulas of those inputs that are computed in `table`.
+fn with_input_formulas(formula: &Formula, table: &str, branch: usize) -> String {
     let mut parts = vec![words(&formula.expr)];
     for (name, trace) in &formula.inputs {
         if matches!(&trace.origin, Origin::Stored { table: known, .. } if known == table || known == "ratio_inputs")
@@ -158,8 +158,8 @@ fn told(formula: &Formula, table: &str, branch: usize) -> String {
     parts.join("; ")
 }
 
-/// FMP's field of a statement's line.
-fn sent(column: &str) -> Option<String> {
+/// The FMP field of a statement line.
+fn fmp_field(column: &str) -> Option<String> {
     let statements = CATALOG.iter().filter(|d| d.requests == Requests::Statement);
     let mut fields = statements.flat_map(|d| d.columns.iter().map(move |c| (d.endpoint, c)));
     let (endpoint, found) = fields.find(|(_, c)| c.name == column && !c.field.is_empty())?;
@@ -213,7 +213,7 @@ mod tests {
                 }
             }
         }
-        assert!(wrong.is_empty(), "say on the column's line in infra/models/tables what it is: {wrong:#?}");
+        assert!(wrong.is_empty(), "describe the column on its line in infra/models/tables: {wrong:#?}");
     }
 
     #[test]

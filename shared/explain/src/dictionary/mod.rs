@@ -1,4 +1,4 @@
-//! The data dictionary: every table of the warehouse with its columns, generated from what makes them.
+//! The data dictionary: every table of the warehouse with its columns, generated from the catalog and the models.
 
 mod analytics;
 
@@ -13,7 +13,7 @@ pub struct Table {
     pub schema: &'static str,
     /// Its name.
     pub name: String,
-    /// What a row of it is.
+    /// What one row represents.
     pub about: String,
     /// Its columns, in order.
     pub columns: Vec<Column>,
@@ -27,16 +27,16 @@ pub struct Column {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What a figure is measured in.
+    /// The unit, if it is a figure.
     pub unit: Option<String>,
-    /// What it is.
+    /// Description.
     pub about: String,
 }
 
 /// Every table: `analytics`, `staging`, `raw`, `ops`.
 pub fn tables() -> Vec<Table> {
     let mut all = filled_by_models("analytics");
-    // What is known now comes before how it came to be known.
+    // Tables of current data first, then their histories.
     all.sort_by_key(|table| {
         let versions = table.name.ends_with("_history") || table.name.ends_with("_as_known");
         (versions, table.name.clone())

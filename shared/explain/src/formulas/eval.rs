@@ -1,8 +1,8 @@
-//! An expression's value from its inputs' values.
+//! Evaluates an expression.
 
 use super::expr::{Expr, Op};
 
-/// The value of an expression; `None` is NULL. An input may stand for several rows, over which `sum` and `count` go.
+/// The value of an expression; `None` is NULL. An input can have several rows, which `sum` and `count` aggregate.
 pub fn evaluate(expr: &Expr, input: &dyn Fn(&str) -> Vec<Option<f64>>) -> Option<f64> {
     let again = |e: &Expr| evaluate(e, input);
     match expr {
@@ -32,7 +32,7 @@ fn truth(is: bool) -> f64 {
 }
 
 fn binary(a: Option<f64>, op: Op, b: Option<f64>) -> Option<f64> {
-    // NULL and false is false, NULL or true is true: whichever side is known.
+    // Three-valued logic: NULL and false is false, NULL or true is true.
     match (op, a, b) {
         (Op::And, Some(0.0), _) | (Op::And, _, Some(0.0)) => return Some(0.0),
         (Op::Or, Some(known), _) | (Op::Or, _, Some(known)) if known != 0.0 => return Some(1.0),

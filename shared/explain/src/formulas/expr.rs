@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An expression of a model. Casts are left out: they say how a figure is stored, not what it is.
+/// An expression of a model. Casts are dropped: they affect how a figure is stored, not what it means.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expr {
     /// A number as it is written.
@@ -17,23 +17,23 @@ pub enum Expr {
     Negative(Box<Expr>),
     /// Not an expression.
     Not(Box<Expr>),
-    /// Two expressions and what stands between them.
+    /// A binary operation.
     Binary(Box<Expr>, Op, Box<Expr>),
-    /// `is null`, or `is not null` where the flag says so.
+    /// `is null`, or `is not null` if the flag is set.
     IsNull(Box<Expr>, bool),
     /// `between`.
     Between(Box<Expr>, Box<Expr>, Box<Expr>),
     /// `in (...)`.
     In(Box<Expr>, Vec<Expr>),
-    /// Conditions with their results, and what holds otherwise.
+    /// Conditions with their results, and the ELSE branch.
     Case(Vec<(Expr, Expr)>, Option<Box<Expr>>),
-    /// A function; the flag says whether it looks over a window.
+    /// A function call; the flag is set for a window function.
     Call(String, Vec<Expr>, bool),
 }
 
-/// What stands between two expressions.
+/// A binary operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is its sign")]
+#[allow(missing_docs, reason = "the names of the operators")]
 pub enum Op {
     Or,
     And,
@@ -53,7 +53,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// How tightly it binds.
+    /// Its precedence; a higher number binds tighter.
     pub fn strength(self) -> u8 {
         match self {
             Op::Or => 1,

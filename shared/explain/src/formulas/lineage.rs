@@ -1,5 +1,5 @@
-//! Where a column comes from: followed through the selects of a model and from model to model, to a table that is
-//! stored or to an expression.
+//! The origin of a column, traced through the selects of a model and from model to model to a stored table or an
+//! expression.
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use findata_models::MODELS;
 
-/// Tables where following ends: what is published, and what is asked for by row in between.
+/// Tables where tracing ends: published tables, and intermediate tables that are queried by row.
 const ENDS: [&str; 10] = [
     "companies",
     "growth_values",
@@ -24,23 +24,23 @@ const ENDS: [&str; 10] = [
     "valuation_inputs",
 ];
 
-/// The models, read.
+/// The parsed models.
 pub struct Lineage {
     queries: BTreeMap<&'static str, Query>,
 }
 
-/// A select of a model: one of its named ones, or the last.
+/// A select of a model: a common table expression, or the final select.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The table that the model builds.
     pub table: &'static str,
-    /// Which of its named selects; none for the last.
+    /// The index of the common table expression; `None` for the final select.
     pub named: Option<usize>,
-    /// Which part of a union is followed, where the parts say different things.
+    /// Which part of a union to trace, if the parts differ.
     pub branch: usize,
 }
 
-/// What a column is.
+/// The origin of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Origin {
     /// A column of a table.
@@ -54,7 +54,7 @@ pub enum Origin {
     Computed(Expr, Place),
 }
 
-/// What a column is, and the way there.
+/// The origin of a column and the path to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
     /// What it is.

@@ -1,4 +1,4 @@
-//! The regular lines of the long models: a ratio, a market metric, a growth rate is one line each.
+//! The uniform lines of the long models: one line per ratio, market metric or growth rate.
 
 use std::sync::OnceLock;
 
@@ -13,13 +13,13 @@ use super::{
 pub struct RatioLine {
     /// The ratio.
     pub metric: String,
-    /// What is divided.
+    /// The numerator.
     pub numerator: Expr,
-    /// By what.
+    /// The denominator.
     pub denominator: Expr,
-    /// What the denominator must be.
+    /// The rule that the denominator must satisfy.
     pub rule: String,
-    /// The column that says why there is no ratio, before any number is looked at.
+    /// The column with a reason for NULL that applies whatever the numbers are.
     pub null_reason: String,
 }
 
@@ -28,26 +28,26 @@ pub struct RatioLine {
 pub struct MarketLine {
     /// The market metric.
     pub metric: String,
-    /// What goes with the price.
+    /// The operand besides the price.
     pub operand: Expr,
-    /// What is tested.
+    /// The expression that the rule tests.
     pub tested: Expr,
-    /// What it must be.
+    /// The rule that it must satisfy.
     pub rule: String,
-    /// Whose figures: the TTM row's, the fiscal year's, or the latest statement's.
+    /// The source of the figures: the TTM row, the fiscal year, or the latest statement.
     pub source: String,
     /// Which reasons for NULL apply to it.
     pub family: String,
 }
 
-/// A growth rate: what grows, and from when.
+/// A growth rate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GrowthLine {
-    /// What grows: a column of `ratio_inputs`.
+    /// The growing figure: a column of `ratio_inputs`.
     pub item: String,
-    /// Since when: `yoy`, `qoq`, `cagr_3y`, `cagr_5y`.
+    /// The horizon: `yoy`, `qoq`, `cagr_3y`, `cagr_5y`.
     pub horizon: String,
-    /// Years in between.
+    /// Length of the horizon in years.
     pub years: f64,
 }
 

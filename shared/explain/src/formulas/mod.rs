@@ -1,8 +1,9 @@
-//! What the models say, read back from their text: a figure's formula, what its inputs are and where they come from.
-//! There is no second list of formulas: what is explained is what is computed.
+//! Formulas parsed from the SQL of the models: a figure's expression, its inputs and their origin. There is no second
+//! list of formulas that could differ from what is computed.
 //!
-//! [`parse`] reads a model into select lists of [`Expr`]; [`Lineage`] follows a column through them; the regular lines of
-//! the long models are [`ratio_lines`], [`market_lines`] and [`growth_lines`]; [`words`] says an expression, [`evaluate`] computes it.
+//! [`parse`] reads a model into select lists of [`Expr`]. [`Lineage`] traces a column through them. [`ratio_lines`],
+//! [`market_lines`] and [`growth_lines`] are the uniform lines of the long models. [`words`] renders an expression in
+//! plain English, [`evaluate`] computes it.
 
 mod eval;
 mod expr;

@@ -1,4 +1,5 @@
-//! The models' SQL as select lists, expressions and where they read from: what of sqlparser's tree an explanation needs.
+//! Parses the models' SQL into select lists, expressions and source tables: the subset of sqlparser's tree that
+//! explanations need.
 
 use sqlparser::{
     ast::{
@@ -12,12 +13,12 @@ use sqlparser::{
 
 use super::expr::{Expr, Op};
 
-/// A query: what stands before it under a name, and its last select.
+/// A query: its common table expressions and its final select.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
-    /// The named selects, in order; each is a union of one or more.
+    /// The common table expressions, in order; each is a union of one or more.
     pub named: Vec<(String, Vec<Select>)>,
-    /// The last select; a union of one or more.
+    /// The final select; a union of one or more.
     pub last: Vec<Select>,
 }
 
@@ -44,13 +45,13 @@ pub enum Item {
 pub struct Table {
     /// Its name, with the schema; empty for a select in parentheses.
     pub name: String,
-    /// The name it goes by.
+    /// Its alias.
     pub alias: String,
     /// The select in parentheses.
     pub inner: Option<Box<Query>>,
 }
 
-/// The query of a model's statement; `None` for a text outside the subset that the models keep to.
+/// The query of a model's statement; `None` for SQL outside the subset that the models use.
 pub fn query(sql: &str) -> Option<Query> {
     match Parser::parse_sql(&DuckDbDialect {}, sql).ok()?.as_slice() {
         [ast::Statement::CreateTable(table)] => whole(table.query.as_deref()?),

@@ -1,4 +1,4 @@
-//! Every metric column has a formula whose names all lead somewhere, both ways.
+//! Every metric column has a formula, every formula a column, and all their inputs can be traced.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn figures(table: &str) -> Vec<String> {
     columns
 }
 
-/// Follows a formula to its end; what leads nowhere.
+/// Traces a formula to its inputs and returns those that cannot be traced.
 fn follow(formula: &Formula, depth: usize) -> Vec<String> {
     assert!(depth < 12, "{formula:?}");
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! What a figure is measured in, from its formula: money over money is a ratio, money over shares is money a share.
+//! The unit of a figure, derived from its formula: money over money is a ratio, money over shares is money a share.
 
 use std::{
     collections::BTreeMap,

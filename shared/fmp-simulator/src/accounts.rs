@@ -1,12 +1,13 @@
-//! A company's books: balances on a day and flows over a period, in whole units. A balance is a function of the
-//! day alone and a flow of change is the difference of two balances, so the three statements agree exactly,
-//! cash rolls forward, quarters add up to years, and any quarter can be made on its own. What the books need
-//! to balance goes through shares issued or bought back.
+//! A company's accounts: balances on a day and flows over a period, in whole units.
+//!
+//! A balance is a function of the day alone, and a flow is the difference of two balances. So the three statements
+//! agree exactly, cash rolls forward, quarters add up to years, and every quarter can be generated independently.
+//! Shares issued or bought back absorb the remainder that makes the accounts balance.
 
 use super::company::{Company, years};
+use super::edge_cases::EdgeCase;
 use super::events;
 use super::figures::{Flow, Level};
-use super::odd::Odd;
 use super::periods::{self, Quarter};
 use super::world::World;
 use chrono::{Datelike, Duration, NaiveDate};
@@ -15,15 +16,15 @@ const MIX: u64 = 50;
 const LEVEL: u64 = 51;
 const FLOW: u64 = 52;
 
-/// A company's proportions, drawn once an answer.
+/// A company's proportions, drawn once per response.
 #[derive(Debug)]
-pub(super) struct Books<'a> {
+pub(super) struct Accounts<'a> {
     world: &'a World,
     pub company: &'a Company,
     pub bank: bool,
-    /// Selling, general and administrative is one line, as Apple has it.
+    /// Whether selling, general and administrative expenses are one line, as in Apple's statements.
     pub one_overhead: bool,
-    /// Interest expense is told; otherwise it hides in `non_operating`.
+    /// Whether interest expense is reported; otherwise it is part of `non_operating`.
     tells_interest: bool,
     season: [f64; 4],
     /// Balances over a year's revenue, in the order of [`Level`] up to `other_long_liabilities`.
@@ -32,10 +33,10 @@ pub(super) struct Books<'a> {
     other_income: f64,
 }
 
-impl<'a> Books<'a> {
+impl<'a> Accounts<'a> {
     pub fn new(world: &'a World, company: &'a Company) -> Self {
         let d = company.draw.item(MIX);
-        let bank = company.odd == Odd::Bank;
+        let bank = company.edge_case == EdgeCase::Bank;
         let u = |i: i64, low: f64, high: f64| d.between(i, low, high);
         let mut mix = [
             u(0, 0.08, 0.30),
@@ -66,26 +67,26 @@ impl<'a> Books<'a> {
             u(24, 0.02, 0.08),
         ];
         mix[9] = mix[8] * 0.3;
-        match company.odd {
-            Odd::Bank => {
+        match company.edge_case {
+            EdgeCase::Bank => {
                 let deposits = 11.0;
                 (mix[0], mix[1], mix[4], mix[10], mix[12]) = (1.5, 2.0, 0.0, 4.0, 8.0);
                 (mix[15], mix[20], mix[21]) = (0.9, deposits, 2.0);
             }
-            Odd::ZeroRevenue => {
+            EdgeCase::ZeroRevenue => {
                 (mix[0], mix[1], mix[2], mix[3], mix[4], mix[21]) = (1.2, 0.9, 0.0, 0.0, 0.0, 0.0);
             }
             _ => {}
         }
         let assets: f64 = mix[..13].iter().sum();
         let others: f64 = mix[13..].iter().sum::<f64>() - mix[21];
-        // Long-term debt sets what is left for the owners: 20 % of the assets at least, or less than nothing.
-        mix[21] = match company.odd {
-            Odd::NegativeEquity => assets - others + 0.25,
+        // Long-term debt determines equity: at least 20 % of assets, or negative.
+        mix[21] = match company.edge_case {
+            EdgeCase::NegativeEquity => assets - others + 0.25,
             _ => mix[21].min((0.8 * assets - others).max(0.0)),
         };
         let swing = u(44, 0.0, 0.08);
-        Books {
+        Accounts {
             world,
             company,
             bank,
@@ -116,7 +117,7 @@ impl<'a> Books<'a> {
             let share = self.mix.get(i).copied().unwrap_or(0.0);
             self.round(size * share * (1.0 + noise * draw.normal(base + i as i64)))
         };
-        // Goodwill stands still and steps up every third year, so that it is bought and never sold.
+        // Goodwill is constant and steps up every third year, so that it is bought and never sold.
         let step = 1.0 + 0.15 * f64::from((day.year() - 2000 + draw.whole(0, 0, 2) as i32) / 3);
         let still = |i: usize| self.round(self.company.size * self.mix.get(i).copied().unwrap_or(0.0) * step / 2.2);
         Level {
@@ -127,7 +128,7 @@ impl<'a> Books<'a> {
             inventory: at(4, 0.03),
             prepaids: at(5, 0.03),
             other_current: at(6, 0.03),
-            // Quiet, so that capital expenditure never turns into income.
+            // Low noise, so that capital expenditure never becomes an inflow.
             property: at(7, 0.0012),
             goodwill: still(8),
             intangibles: still(9),
@@ -152,12 +153,12 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// What a quarter (or half) brought.
+    /// The flows of a quarter or half year.
     pub fn flow(&self, quarter: &Quarter) -> Flow {
         self.flow_between(quarter, &self.level(quarter.start - Duration::days(1)), &self.level(quarter.end))
     }
 
-    /// The same, for who has the balances before and after it already.
+    /// The flows, from balances that the caller already has.
     pub fn flow_between(&self, quarter: &Quarter, before: &Level, after: &Level) -> Flow {
         let c = self.company;
         let draw = c.draw.item(FLOW);
@@ -170,7 +171,7 @@ impl<'a> Books<'a> {
         let restated = periods::restated(self.world, c, quarter).is_some();
         let mut f = Flow { days, ..Flow::default() };
 
-        let no_revenue = c.odd == Odd::ZeroRevenue;
+        let no_revenue = c.edge_case == EdgeCase::ZeroRevenue;
         let volume = pace * noise(0, 0.02);
         if !no_revenue {
             f.revenue = self.round(volume * if restated { 0.97 } else { 1.0 });
@@ -232,7 +233,7 @@ impl<'a> Books<'a> {
         let shares = (c.shares_on(quarter.start) + c.shares_on(quarter.end)) / 2.0;
         f.dividends = -self.round(events::paid(self.world, c, quarter.start, quarter.end) * shares * c.rate);
         f.stock = change(Level::equity) - f.net_income(self.bank) - f.dividends - f.stock_compensation - f.forex;
-        // Share counts are told on the split basis of the day of filing.
+        // Share counts are reported on the split basis of the filing day.
         let basis = c.basis(periods::filed(c, quarter).accepted.date());
         f.shares_by_days = (shares / basis).round() as i64 * days;
         f.diluted_by_days = (shares / basis * 1.008).round() as i64 * days;

@@ -1,5 +1,5 @@
-//! Randomness by counting: a draw is a function of (seed, name, item, index), so any answer can be made
-//! on its own, in any order, without a world in memory. The mixer is splitmix64's finaliser.
+//! Counter-based random numbers: a draw is a function of (seed, name, item, index), so responses can be generated
+//! independently, in any order, without keeping the world in memory. The mixer is splitmix64's finaliser.
 
 /// One step of splitmix64's output function: every input bit reaches every output bit.
 fn mix(mut x: u64) -> u64 {
@@ -9,7 +9,7 @@ fn mix(mut x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// A 64-bit number for a text; FNV-1a, then mixed.
+/// Hashes a text to 64 bits: FNV-1a, then mixed.
 pub(super) fn of_text(text: &str) -> u64 {
     let fnv =
         text.bytes().fold(0xcbf2_9ce4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
@@ -26,7 +26,7 @@ impl Draw {
         Draw(mix(seed) ^ of_text(name))
     }
 
-    /// The draws of one of its items; items are numbered where they are used.
+    /// The draws of one item. The callers define the item numbers.
     pub(super) fn item(self, item: u64) -> Self {
         Draw(mix(self.0 ^ item.wrapping_mul(0xd134_2543_de82_ef95)))
     }
@@ -56,14 +56,15 @@ impl Draw {
         self.unit(index) < probability
     }
 
-    /// A nearly normal number, mean 0 and deviation 1: four 16-bit uniforms added. Its tails end at 3.46.
+    /// An approximately normal number with mean 0 and standard deviation 1: the sum of four 16-bit uniforms. Its range
+    /// ends at 3.46.
     pub(super) fn normal(self, index: i64) -> f64 {
         let b = self.bits(index);
         let sum = (b & 0xffff) + ((b >> 16) & 0xffff) + ((b >> 32) & 0xffff) + (b >> 48);
         (sum as f64 / 65_536.0 - 2.0 + 2.0 / 65_536.0) * 1.732_050_807_568_877_2
     }
 
-    /// One of these.
+    /// One element of `of`; `otherwise` if it is empty.
     pub(super) fn pick<T: Copy>(self, index: i64, of: &[T], otherwise: T) -> T {
         let at = (self.bits(index) % of.len().max(1) as u64) as usize;
         of.get(at).copied().unwrap_or(otherwise)
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn normal_has_mean_nought_and_deviation_one() {
+    fn normal_has_mean_zero_and_deviation_one() {
         let d = Draw::new(5, "N");
         let n = 200_000;
         let (sum, squares) = (0..n).map(|i| d.normal(i)).fold((0.0, 0.0), |(s, q), x| (s + x, q + x * x));

@@ -1,4 +1,4 @@
-//! A line of a statement: as FMP sent it, or of a fourth quarter that follows from the year.
+//! Lines of the statements: as FMP sent them, or derived for a fourth quarter.
 
 use crate::formulas::{Expr, Lineage, Origin, expression, label};
 use findata_domain::{
@@ -14,7 +14,7 @@ use super::{
     rows::{Key, Row, figure},
 };
 
-/// The statements by the names that their files have in a version.
+/// The statements: dataset, prefix of its columns in `period_versions`, and flag in `fact_financials`.
 const STATEMENTS: [(&Dataset, &str, &str); 3] = [
     (catalog::INCOME_STATEMENT, "income", "has_income"),
     (catalog::BALANCE_SHEET, "balance", "has_balance"),
@@ -26,12 +26,12 @@ impl Facts<'_> {
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
-    pub fn line(&self, key: &Key, column: &str) -> Result<Figure> {
+    pub fn statement_line(&self, key: &Key, column: &str) -> Result<Figure> {
         let mut to = Figure::named(column);
         (to.table, to.column) = (Some("analytics.fact_financials".into()), Some(column.into()));
         (to.basis, to.date) = (Some(key.basis.clone()), Some(key.date.to_string()));
         let Some(row) = self.financials.get(key) else {
-            to.notes.push("there is no such period".into());
+            to.notes.push("no such period".into());
             return Ok(to);
         };
         to.value = figure(row, column);
@@ -41,7 +41,7 @@ impl Facts<'_> {
         if row.get("is_derived").is_some_and(|derived| derived == "true") {
             return self.derived(to, key, column);
         }
-        // A line that the model computes where FMP has none, as EBITDA.
+        // A line that the model computes if FMP sends none, such as EBITDA.
         if to.value.is_some()
             && let Ok(Some(formula)) = Lineage::get().formula_of("new_fact_financials", column, 0)
             && let Expr::Call(name, alternatives, _) = &formula.expr
@@ -51,7 +51,7 @@ impl Facts<'_> {
             if own.as_ref().is_none_or(|own| own.value.is_none()) {
                 let rest = Expr::Call(name.clone(), alternatives[1..].to_vec(), false);
                 let rest = if alternatives.len() == 2 { alternatives[1].clone() } else { rest };
-                return self.instead(to, key, &rest);
+                return self.computed_line(to, key, &rest);
             }
         }
         if let Some(own) = self.sent(key, column)? {
@@ -60,8 +60,8 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// A figure of the statements that stands in for one that FMP does not have.
-    fn instead(&self, mut to: Figure, key: &Key, expr: &Expr) -> Result<Figure> {
+    /// A figure computed from other lines because FMP does not send it.
+    fn computed_line(&self, mut to: Figure, key: &Key, expr: &Expr) -> Result<Figure> {
         for (_, name) in expr.columns() {
             let mut input = Figure::named(name);
             (input.basis, input.date, input.unit) = (to.basis.clone(), to.date.clone(), to.unit.clone());
@@ -72,11 +72,11 @@ impl Facts<'_> {
         }
         to.formula = Some(crate::formulas::words(expr));
         to.expression = Some(expr.to_string());
-        to.notes.push("FMP has no figure of its own here".into());
+        to.notes.push("FMP does not send this figure".into());
         Ok(to)
     }
 
-    /// What FMP sent for a line: value and row, or why there is none.
+    /// What FMP sent for a line: the value and its row, or a note on why there is none.
     fn sent(&self, key: &Key, column: &str) -> Result<Option<Figure>> {
         let statement = STATEMENTS.iter().find(|(dataset, ..)| dataset.columns.iter().any(|c| c.name == column));
         let Some(&(dataset, short, has)) = statement else { return Ok(None) };
@@ -104,17 +104,17 @@ impl Facts<'_> {
             let sent = to.source.as_ref().and_then(|s| s.sent.clone());
             to.notes.push(match sent {
                 Some(sent) => format!("FMP sent {sent}"),
-                None => "FMP's answer has no such field".into(),
+                None => "FMP's response has no such field".into(),
             });
         }
         Ok(Some(to))
     }
 
-    /// A fourth quarter that was never reported: the year less its first three quarters.
+    /// A line of an unreported fourth quarter: the year minus its first three quarters.
     fn derived(&self, mut to: Figure, key: &Key, column: &str) -> Result<Figure> {
         let version = self.versions.get(key).cloned().unwrap_or_default();
         let part = |name: &str| version.get(name).and_then(|text| key_of(text));
-        to.notes.push("this quarter was never reported: it follows from the year".into());
+        to.notes.push("this quarter was never reported: it is derived from the year".into());
         let trace = Lineage::get().column("new_fact_financials", column, 1);
         let direct = match &trace {
             Some(trace) => matches!(trace.origin, Origin::Stored { .. }),
@@ -122,14 +122,14 @@ impl Facts<'_> {
         };
         let year = |name: &str| -> Result<Option<Figure>> {
             let Some(key) = part("year_part") else { return Ok(None) };
-            Ok(Some(Figure { name: name.to_owned(), ..self.line(&key, column)? }))
+            Ok(Some(Figure { name: name.to_owned(), ..self.statement_line(&key, column)? }))
         };
         if direct {
             let opening = column == "cash_at_beginning_of_period";
             let carried = if opening { part("third_part") } else { part("year_part") };
             let name = if opening { "cash_at_end_of_period" } else { column };
             if let Some(carried) = carried {
-                to.inputs = vec![self.line(&carried, name)?];
+                to.inputs = vec![self.statement_line(&carried, name)?];
             }
             (to.formula, to.expression) = (Some(label(name)), Some(name.into()));
             return Ok(to);
@@ -144,7 +144,7 @@ impl Facts<'_> {
             if let Some(key) = part(part_name) {
                 let name = format!("{column}_of_the_{ordinal}_quarter");
                 terms.push(name.clone());
-                to.inputs.push(Figure { label: label(&name), name, ..self.line(&key, column)? });
+                to.inputs.push(Figure { label: label(&name), name, ..self.statement_line(&key, column)? });
             }
         }
         let text = terms.join(" - ");
@@ -153,9 +153,9 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// The rows of one period, with the one before it.
+    /// A period and the one before it.
     pub fn rows_of(&self, key: &Key) -> Rows {
-        let row = self.bases.get(key);
+        let row = self.period_inputs.get(key);
         let mut rows = Rows::of(key.clone(), row.and_then(|row| row.get("reported_currency").cloned()));
         rows.before = self.before(key);
         rows

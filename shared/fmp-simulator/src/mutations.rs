@@ -1,9 +1,9 @@
-//! What the odd companies do to a finished answer: nulls, texts for numbers, rows twice, exponents.
+//! What the edge-case companies do to a finished answer: nulls, texts for numbers, rows twice, exponents.
 
-use super::odd::Odd;
+use super::edge_cases::EdgeCase;
 use super::table::{Cell, Table, text};
 
-/// Statement fields that were seen null in real answers.
+/// Statement fields in which FMP was seen to send null.
 const NULLABLE: [&str; 12] = [
     "interestIncome",
     "interestExpense",
@@ -20,17 +20,17 @@ const NULLABLE: [&str; 12] = [
 ];
 
 /// Changes a statement's rows.
-pub(super) fn statement(odd: Odd, table: &mut Table<'_>) {
+pub(super) fn statement(edge_case: EdgeCase, table: &mut Table<'_>) {
     let rows = table.len();
-    match odd {
-        Odd::Nulls => {
+    match edge_case {
+        EdgeCase::Nulls => {
             for row in 0..rows {
                 set(table, row, &NULLABLE, Cell::Null);
             }
             // One row where even the filing date is unknown.
             set(table, 1, &["filingDate"], Cell::Null);
         }
-        Odd::TextNumbers => {
+        EdgeCase::TextNumbers => {
             for row in 0..rows {
                 set(table, row, &["cik"], text("null"));
                 set(table, row, &["interestExpense", "interestPaid", "prepaids"], text("NULL"));
@@ -44,7 +44,7 @@ pub(super) fn statement(odd: Odd, table: &mut Table<'_>) {
                 set(table, last, &["period"], text("9M"));
             }
         }
-        Odd::BigNumbers => {
+        EdgeCase::BigNumbers => {
             for row in 0..rows {
                 for field in ["revenue", "costOfRevenue", "totalAssets", "freeCashFlow", "weightedAverageShsOutDil"] {
                     as_exponent(table, row, field);
@@ -53,62 +53,62 @@ pub(super) fn statement(odd: Odd, table: &mut Table<'_>) {
                 set(table, row, &["otherAssets", "otherInvestingActivities"], Cell::Raw(digits.into()));
             }
         }
-        Odd::DuplicateRows => twice(table, 0),
+        EdgeCase::DuplicateRows => duplicate(table, 0),
         _ => {}
     }
 }
 
-/// Changes a price history; `Odd::BadBars` has done its part where bars are made.
-pub(super) fn prices(odd: Odd, table: &mut Table<'_>) {
-    match odd {
-        Odd::TextNumbers => {
+/// Changes a price history; `EdgeCase::BadBars` is applied where bars are generated.
+pub(super) fn prices(edge_case: EdgeCase, table: &mut Table<'_>) {
+    match edge_case {
+        EdgeCase::TextNumbers => {
             for row in 0..table.len() {
                 as_text(table, row, "volume");
                 as_text(table, row, "close");
                 set(table, row, &["vwap"], text(if row % 2 == 0 { "NULL" } else { "" }));
             }
         }
-        Odd::Nulls => {
+        EdgeCase::Nulls => {
             for row in 0..table.len() {
                 set(table, row, &["vwap", "changePercent"], Cell::Null);
             }
         }
-        Odd::BigNumbers => {
+        EdgeCase::BigNumbers => {
             for row in 0..table.len() {
                 as_exponent(table, row, "volume");
             }
         }
-        Odd::DuplicateRows => twice(table, 0),
+        EdgeCase::DuplicateRows => duplicate(table, 0),
         _ => {}
     }
 }
 
 /// Changes a profile, quote, dividend or float row.
-pub(super) fn other(odd: Odd, table: &mut Table<'_>) {
+pub(super) fn other(edge_case: EdgeCase, table: &mut Table<'_>) {
     for row in 0..table.len() {
-        match odd {
-            Odd::Nulls => {
+        match edge_case {
+            EdgeCase::Nulls => {
                 let fields = ["cik", "cusip", "isin", "country", "change", "fullTimeEmployees", "phone", "recordDate"];
                 set(table, row, &fields, Cell::Null);
                 set(table, row, &["splitType", "dateFirstAdded"], Cell::Null);
                 set(table, row, &["ipoDate", "declarationDate"], text(""));
             }
-            Odd::NoMarketCap => set(table, row, &["marketCap"], Cell::Null),
-            Odd::TextNumbers => {
+            EdgeCase::NoMarketCap => set(table, row, &["marketCap"], Cell::Null),
+            EdgeCase::TextNumbers => {
                 set(table, row, &["cik"], text("null"));
                 for field in ["marketCap", "price", "adjDividend", "outstandingShares"] {
                     as_text(table, row, field);
                 }
             }
-            Odd::BigNumbers => {
+            EdgeCase::BigNumbers => {
                 as_exponent(table, row, "marketCap");
                 as_exponent(table, row, "outstandingShares");
             }
             _ => {}
         }
     }
-    if odd == Odd::DuplicateRows {
-        twice(table, 0);
+    if edge_case == EdgeCase::DuplicateRows {
+        duplicate(table, 0);
     }
 }
 
@@ -126,7 +126,7 @@ fn as_text(table: &mut Table<'_>, row: usize, field: &str) {
     }
 }
 
-/// The same number, with an exponent.
+/// Rewrites a number in exponent notation.
 fn as_exponent(table: &mut Table<'_>, row: usize, field: &str) {
     if let Some(cell) = table.cell(row, field)
         && let Cell::Int(n) = cell
@@ -135,7 +135,8 @@ fn as_exponent(table: &mut Table<'_>, row: usize, field: &str) {
     }
 }
 
-fn twice(table: &mut Table<'_>, row: usize) {
+/// Duplicates a row.
+fn duplicate(table: &mut Table<'_>, row: usize) {
     let width = table.fields.len();
     if let Some(cells) = table.cells.get(row * width..(row + 1) * width).map(<[Cell<'_>]>::to_vec) {
         table.cells.splice((row + 1) * width..(row + 1) * width, cells);

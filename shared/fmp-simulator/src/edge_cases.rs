@@ -1,12 +1,12 @@
-//! The companies that every universe may have: a few well-known tickers, and one company for each oddity
-//! that a real feed shows. What each does is told in the table of [the module](super).
+//! The fixed companies of every universe: a few well-known tickers, and one company for each irregularity of real
+//! data. The table in [the crate's documentation](super) describes them.
 
-use Odd::*;
+use EdgeCase::*;
 
-/// What is odd about a company.
+/// The irregularity of a company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Odd {
-    /// Nothing.
+pub(super) enum EdgeCase {
+    /// None.
     No,
     /// One quarter of last year was never published.
     MissingQuarter,
@@ -26,13 +26,13 @@ pub(super) enum Odd {
     SemiAnnual,
     /// Reports in euros or yen, trades in dollars.
     ForeignCurrency,
-    /// Went over from euros to dollars.
+    /// Changed its reporting currency from euros to dollars.
     CurrencyChange,
     /// Split 4:1 a few weeks ago.
     RecentSplit,
     /// Restates an old quarter from revision 1 on.
     Restates,
-    /// Publishes its newest quarter with revision 1.
+    /// Publishes its newest quarter at revision 1.
     ReportsAnew,
     /// Left the exchange months ago.
     Delisted,
@@ -42,11 +42,11 @@ pub(super) enum Odd {
     ClassShare,
     /// Profile and quote without a market cap.
     NoMarketCap,
-    /// Nulls in most fields that were seen null.
+    /// Nulls in most fields in which FMP was seen to send null.
     Nulls,
     /// Text where numbers belong.
     TextNumbers,
-    /// Rows that come twice.
+    /// Duplicate rows.
     DuplicateRows,
     /// Quotes, a newline, unicode and SQL in its name.
     HostileName,
@@ -86,7 +86,7 @@ pub(super) enum Fiscal {
     Changed(i32),
 }
 
-/// A company that does not come out of the hat.
+/// A company with a fixed symbol instead of a drawn one.
 #[derive(Debug)]
 pub(super) struct Fixed {
     pub symbol: &'static str,
@@ -96,7 +96,7 @@ pub(super) struct Fixed {
     pub fiscal: Fiscal,
     /// Around January 2025: price in dollars, market cap and yearly revenue in billions of dollars.
     pub scale: (f64, f64, f64),
-    pub odd: Odd,
+    pub edge_case: EdgeCase,
 }
 
 const fn fixed(
@@ -105,20 +105,26 @@ const fn fixed(
     industry: usize,
     fiscal: Fiscal,
     scale: (f64, f64, f64),
-    odd: Odd,
+    edge_case: EdgeCase,
 ) -> Fixed {
-    Fixed { symbol, name, industry, fiscal, scale, odd }
+    Fixed { symbol, name, industry, fiscal, scale, edge_case }
 }
 
-const fn odd(symbol: &'static str, name: &'static str, industry: usize, fiscal: Fiscal, odd: Odd) -> Fixed {
-    Fixed { symbol, name, industry, fiscal, scale: (60.0, 12.0, 6.0), odd }
+const fn edge_case(
+    symbol: &'static str,
+    name: &'static str,
+    industry: usize,
+    fiscal: Fiscal,
+    edge_case: EdgeCase,
+) -> Fixed {
+    Fixed { symbol, name, industry, fiscal, scale: (60.0, 12.0, 6.0), edge_case }
 }
 
 const fn weeks(month: u32, nearest: bool, back: i32) -> Fiscal {
     Fiscal::Weeks { month, nearest, back, quarter: 13 }
 }
 
-/// How many of [`FIXED`] are ordinary; the rest is odd.
+/// How many of [`FIXED`] are ordinary; the rest are edge cases.
 pub(super) const WELL_KNOWN: usize = 10;
 
 /// Well-known tickers first, because people type them; their figures are as synthetic as all others.
@@ -136,43 +142,43 @@ pub(super) const FIXED: &[Fixed] = &[
     fixed("JPM", "JPMorgan Chase & Co.", 9, Fiscal::Month(12), (240.0, 680.0, 170.0), Bank),
     fixed("BRK-B", "Berkshire Hathaway Inc.", 10, Fiscal::Month(12), (455.0, 980.0, 370.0), ClassShare),
     fixed("SPY", "SPDR S&P 500 ETF Trust", 11, Fiscal::Month(12), (585.0, 600.0, 1.0), Etf),
-    odd("MISSQ", "Missing Quarter Holdings", 12, Fiscal::Month(12), MissingQuarter),
-    odd("WEEKS", "Fifty-Three Weeks Stores, Inc.", 5, weeks(1, true, 1), Weeks53),
-    odd(
+    edge_case("MISSQ", "Missing Quarter Holdings", 12, Fiscal::Month(12), MissingQuarter),
+    edge_case("WEEKS", "Fifty-Three Weeks Stores, Inc.", 5, weeks(1, true, 1), Weeks53),
+    edge_case(
         "TWELV",
         "Twelve Week Wholesale Corp.",
         5,
         Fiscal::Weeks { month: 8, nearest: true, back: 0, quarter: 12 },
         LongFourthQuarter,
     ),
-    odd("FYCHG", "Year End Movers plc", 12, Fiscal::Month(12), FiscalYearChange),
-    odd("NEGEQ", "Negative Equity Brands, Inc.", 13, Fiscal::Month(12), NegativeEquity),
-    odd("ZEROR", "Zero Revenue Therapeutics, Inc.", 14, Fiscal::Month(12), ZeroRevenue),
-    odd("SEMIA", "Semiannual Mining Ltd.", 15, Fiscal::Halves(6), SemiAnnual),
-    odd("EURRP", "Euro Reporting N.V.", 2, Fiscal::Month(12), ForeignCurrency),
-    odd("JPYRP", "Yen Reporting K.K.", 16, Fiscal::Month(3), ForeignCurrency),
-    odd("CURCH", "Currency Changers SE", 12, Fiscal::Month(12), CurrencyChange),
-    odd("SPLIT", "Four For One Corp.", 2, Fiscal::Month(12), RecentSplit),
-    odd("RESTA", "Restatement Industries, Inc.", 12, Fiscal::Month(12), Restates),
-    odd("FRESH", "Freshly Reported Co.", 12, Fiscal::Month(12), ReportsAnew),
-    odd("DELIS", "Delisted Retail Group", 5, Fiscal::Month(12), Delisted),
-    odd("IPOED", "Forty Bars Technologies, Inc.", 1, Fiscal::Month(12), FreshIpo),
-    odd("NOCAP", "No Market Cap Inc.", 17, Fiscal::Month(12), NoMarketCap),
-    odd("NULLS", "Null Fields Corporation", 12, Fiscal::Month(12), Nulls),
-    odd("TEXTS", "Texts For Numbers AG", 12, Fiscal::Month(12), TextNumbers),
-    odd("TWICE", "Twice Told Tales Inc.", 13, Fiscal::Month(12), DuplicateRows),
-    odd(
+    edge_case("FYCHG", "Year End Movers plc", 12, Fiscal::Month(12), FiscalYearChange),
+    edge_case("NEGEQ", "Negative Equity Brands, Inc.", 13, Fiscal::Month(12), NegativeEquity),
+    edge_case("ZEROR", "Zero Revenue Therapeutics, Inc.", 14, Fiscal::Month(12), ZeroRevenue),
+    edge_case("SEMIA", "Semiannual Mining Ltd.", 15, Fiscal::Halves(6), SemiAnnual),
+    edge_case("EURRP", "Euro Reporting N.V.", 2, Fiscal::Month(12), ForeignCurrency),
+    edge_case("JPYRP", "Yen Reporting K.K.", 16, Fiscal::Month(3), ForeignCurrency),
+    edge_case("CURCH", "Currency Changers SE", 12, Fiscal::Month(12), CurrencyChange),
+    edge_case("SPLIT", "Four For One Corp.", 2, Fiscal::Month(12), RecentSplit),
+    edge_case("RESTA", "Restatement Industries, Inc.", 12, Fiscal::Month(12), Restates),
+    edge_case("FRESH", "Freshly Reported Co.", 12, Fiscal::Month(12), ReportsAnew),
+    edge_case("DELIS", "Delisted Retail Group", 5, Fiscal::Month(12), Delisted),
+    edge_case("IPOED", "Forty Bars Technologies, Inc.", 1, Fiscal::Month(12), FreshIpo),
+    edge_case("NOCAP", "No Market Cap Inc.", 17, Fiscal::Month(12), NoMarketCap),
+    edge_case("NULLS", "Null Fields Corporation", 12, Fiscal::Month(12), Nulls),
+    edge_case("TEXTS", "Texts For Numbers AG", 12, Fiscal::Month(12), TextNumbers),
+    edge_case("TWICE", "Twice Told Tales Inc.", 13, Fiscal::Month(12), DuplicateRows),
+    edge_case(
         "HOSTL",
         "O'Hostile \"Quoted\" & Söhne\n株式会社; '; drop table x; -- \\ {{}} $$ \u{202e}end",
         12,
         Fiscal::Month(12),
         HostileName,
     ),
-    odd("FRACT", "Fractional Volume Trust", 18, Fiscal::Month(12), FractionalVolume),
-    odd("BADPX", "Bad Bars Energy Corp.", 6, Fiscal::Month(12), BadBars),
-    odd("BIGNR", "Big Numbers International", 12, Fiscal::Month(12), BigNumbers),
-    odd("STALE", "Stale Filings, Inc.", 12, Fiscal::Month(12), Stale),
+    edge_case("FRACT", "Fractional Volume Trust", 18, Fiscal::Month(12), FractionalVolume),
+    edge_case("BADPX", "Bad Bars Energy Corp.", 6, Fiscal::Month(12), BadBars),
+    edge_case("BIGNR", "Big Numbers International", 12, Fiscal::Month(12), BigNumbers),
+    edge_case("STALE", "Stale Filings, Inc.", 12, Fiscal::Month(12), Stale),
 ];
 
-/// The index: answered under prices and quotes, part of no universe.
+/// The index: has prices and quotes, but is not part of any universe.
 pub(super) const INDEX: Fixed = fixed("^GSPC", "S&P 500", 11, Fiscal::Month(12), (5_900.0, 1.0, 1.0), Index);

@@ -1,4 +1,4 @@
-//! The responses of faults.
+//! The responses that simulate faults.
 
 use super::faults::{Fault, Kind};
 use super::plan;
@@ -19,10 +19,10 @@ use tokio::sync::watch;
 const JSON: &str = "application/json";
 const HTML: &str =
     "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
-/// Unpacked size of the bomb, in blocks of a mebibyte.
+/// Decompressed size of the gzip bomb in mebibytes.
 const BOMB_BLOCKS: usize = 4_096;
 
-/// A response of a status, a type and a body.
+/// A response with the given status, content type and body.
 pub(super) fn response(status: u16, content_type: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -30,7 +30,7 @@ pub(super) fn response(status: u16, content_type: &'static str, body: impl Into<
     response
 }
 
-/// What a fault makes of the answer that would have come. What waits or never ends does so until the server stops.
+/// Applies a fault to the response that would otherwise be sent. Responses that stall or never end stop with the server.
 pub(super) async fn respond(
     fault: &Fault,
     good: String,
@@ -58,7 +58,7 @@ pub(super) async fn respond(
         Kind::PlainText => refused(200, "Service is being updated, please try again later"),
         Kind::Truncated => response(200, content_type, half(&good).to_owned()),
         Kind::Reset => {
-            // A first half that gets out before the body breaks off.
+            // The pause lets the first half go out before the connection closes.
             let pause = stream::once(tokio::time::sleep(Duration::from_millis(20)))
                 .map(|()| Err(io::Error::from(io::ErrorKind::ConnectionReset)));
             let body = stream::iter([Ok(Bytes::from(half(&good).to_owned()))]).chain(pause);
