@@ -1,6 +1,10 @@
 //! Shared test helpers: temporary findata homes, servers that speak FMP's API, runs in this process
 //! and through the real binary, and queries against the warehouse.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails also fails the test that called it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper that fails also fails the test that called it"
+)]
 
 mod support;
 

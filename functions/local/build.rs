@@ -2,7 +2,10 @@
 //! from, in `duckdb` inside the target folder (so that the target folder can be moved as a whole), and
 //! beside the binary, where the download of the duckdb crate puts it.
 
-#[expect(clippy::disallowed_methods, reason = "cargo passes settings to a build script in variables")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo passes settings to a build script in variables"
+)]
 fn main() {
     println!("cargo::rerun-if-env-changed=DUCKDB_LIB_DIR");
     println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN/../duckdb,-rpath,$ORIGIN/deps,-rpath,$ORIGIN");

@@ -2,7 +2,10 @@
 
 use std::{env, ffi::OsStr, fs, path::Path};
 
-#[expect(clippy::disallowed_methods, reason = "cargo passes settings to a build script in variables")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo passes settings to a build script in variables"
+)]
 fn main() {
     println!("cargo::rerun-if-env-changed=DUCKDB_LIB_DIR");
     println!("cargo::rerun-if-env-changed=DUCKDB_DOWNLOAD_LIB");

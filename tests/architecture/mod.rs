@@ -41,12 +41,21 @@ impl Graph {
         let rustc = Command::new("rustc").arg("-vV").output().unwrap();
         let rustc = String::from_utf8(rustc.stdout).unwrap();
         let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
-        let arguments = ["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform", host];
-        let output = Command::new(env!("CARGO")).args(arguments).args(["--manifest-path", manifest]).output().unwrap();
+        let arguments =
+            ["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform", host];
+        let output = Command::new(env!("CARGO"))
+            .args(arguments)
+            .args(["--manifest-path", manifest])
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let members: BTreeSet<&str> =
-            metadata["workspace_members"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let members: BTreeSet<&str> = metadata["workspace_members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
         let mut names = BTreeMap::new();
         let mut features = BTreeMap::new();
         for package in metadata["packages"].as_array().unwrap() {
@@ -98,7 +107,11 @@ fn dependencies_run_one_way() {
     let listed: BTreeSet<String> = ALLOWED.iter().map(|(name, _)| format!("findata-{name}")).collect();
     let hosts = ["findata-local", "findata-tests"].map(String::from).into();
     let members: BTreeSet<String> = graph.features.keys().cloned().collect();
-    assert_eq!(members.difference(&listed).cloned().collect::<BTreeSet<_>>(), hosts, "crates without a rule");
+    assert_eq!(
+        members.difference(&listed).cloned().collect::<BTreeSet<_>>(),
+        hosts,
+        "crates without a rule"
+    );
 }
 
 #[test]
@@ -109,7 +122,10 @@ fn functions_link_only_what_they_need() {
         let unwanted: Vec<_> = NOT_IN_A_FUNCTION.iter().filter(|name| linked.contains(**name)).collect();
         assert!(unwanted.is_empty(), "findata-{function} links {unwanted:?}");
         let (loads, fetches) = (linked.contains("findata-snowflake"), linked.contains("findata-fmp"));
-        assert!(loads != fetches, "findata-{function} either calls FMP or writes to the warehouse, not both");
+        assert!(
+            loads != fetches,
+            "findata-{function} either calls FMP or writes to the warehouse, not both"
+        );
     }
 }
 

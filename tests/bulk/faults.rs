@@ -19,7 +19,12 @@ use super::{SYMBOLS, assert_counted, bulk_calls, job, only};
 
 #[test]
 fn a_throttled_bulk_call_is_retried_after_a_pause() {
-    let world = World { symbols: SYMBOLS, today: today(), bulk_pause: Duration::from_millis(40), ..World::default() };
+    let world = World {
+        symbols: SYMBOLS,
+        today: today(),
+        bulk_pause: Duration::from_millis(40),
+        ..World::default()
+    };
     let (server, home) = (Simulator::start(world), Home::new());
     let summary = job(&server).with(|options| only(options, &["prices", "profile"])).run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
@@ -34,7 +39,11 @@ fn permanently_refused_bulk_calls_fail_the_tasks_after_a_few_attempts() {
     assert_eq!(summary.status, Status::Partial);
     assert_eq!(server.calls_by_endpoint()["eod-bulk"], 6);
     assert_eq!(summary.failures.len(), summary.symbols as usize);
-    assert!(summary.failures.iter().all(|f| f.reason.contains("refuses bulk calls")), "{:?}", summary.failures[0]);
+    assert!(
+        summary.failures.iter().all(|f| f.reason.contains("refuses bulk calls")),
+        "{:?}",
+        summary.failures[0]
+    );
     assert_counted(&server, &home, &summary);
 }
 
@@ -69,8 +78,17 @@ fn a_file_that_is_always_truncated_fails_its_tasks_and_the_next_run_recovers() {
     let options = |options: &mut Options| only(options, &["balance_sheet", "cash_flow"]);
     let partial = job(&broken).with(options).run_ok(&home);
     assert_eq!((partial.status, partial.tasks.failed), (Status::Partial, 2 * partial.symbols));
-    assert!(partial.failures.iter().all(|f| f.dataset == "balance_sheet" && f.reason.contains("breaks off")));
-    assert_eq!(home.count("select count(*) from staging.balance_sheet"), 0, "no rows of an incomplete file");
+    assert!(
+        partial
+            .failures
+            .iter()
+            .all(|f| f.dataset == "balance_sheet" && f.reason.contains("breaks off"))
+    );
+    assert_eq!(
+        home.count("select count(*) from staging.balance_sheet"),
+        0,
+        "no rows of an incomplete file"
+    );
     assert_counted(&broken, &home, &partial);
     let healed = job(&good).with(options).run_ok(&home);
     assert_eq!(healed.status, Status::Complete);
@@ -80,7 +98,12 @@ fn a_file_that_is_always_truncated_fails_its_tasks_and_the_next_run_recovers() {
 
 #[test]
 fn a_delivery_that_runs_out_of_time_keeps_its_finished_files() {
-    let slow = World { symbols: SYMBOLS, today: today(), latency: Duration::from_millis(40), ..World::default() };
+    let slow = World {
+        symbols: SYMBOLS,
+        today: today(),
+        latency: Duration::from_millis(40),
+        ..World::default()
+    };
     let (server, home) = (Simulator::start(slow), Home::new());
     let mut deliveries = 0;
     wait(async {
@@ -100,7 +123,8 @@ fn a_delivery_that_runs_out_of_time_keeps_its_finished_files() {
             assert!(delivery.message.batch.tasks.is_empty(), "the tasks are in the plan");
             let now = Instant::now();
             let past = Deadline { begin: now, wait: now };
-            let late = findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, Some(past)).await?;
+            let late = findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, Some(past))
+                .await?;
             assert_eq!(
                 late,
                 BatchResult::Rest(Box::new(delivery.message.clone())),
@@ -125,7 +149,10 @@ fn a_delivery_that_runs_out_of_time_keeps_its_finished_files() {
         entries.retain(|entry| entry.batch.starts_with("bulk-"));
         let tasks: Vec<_> = entries.iter().flat_map(|entry| &entry.tasks).collect();
         assert_eq!(tasks.len(), symbols.len());
-        let rows: u64 = tasks.iter().map(|t| if let Outcome::Rows { rows, .. } = t.outcome { rows } else { 0 }).sum();
+        let rows: u64 = tasks
+            .iter()
+            .map(|t| if let Outcome::Rows { rows, .. } = t.outcome { rows } else { 0 })
+            .sum();
         assert_eq!(rows, entries.iter().flat_map(|entry| &entry.files).map(|file| file.rows).sum::<u64>());
         assert_eq!(u64::from(tasks.iter().map(|task| task.calls).sum::<u32>()), bulk_calls(&server));
         assert_eq!(entries[0].files.len() as u64, bulk_calls(&server), "no file is fetched twice");
@@ -166,7 +193,9 @@ fn giving_up_a_bulk_batch_records_all_its_tasks_as_failed() {
         let (request, queue) = (request(&symbols, job.options.clone()), LocalQueue::default());
         findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
         let message = queue.receive().unwrap().message;
-        assert!(ledger::record_as_failed(&message, "given up", &host.stage, chrono::DateTime::default()).await?);
+        assert!(
+            ledger::record_as_failed(&message, "given up", &host.stage, chrono::DateTime::default()).await?
+        );
         let entries = ledger::entries(&host.stage, &request.run_id).await?;
         assert_eq!(entries[0].tasks.len(), symbols.len());
         assert!(entries[0].tasks.iter().all(|task| matches!(task.outcome, Outcome::Failed { .. })));
@@ -177,7 +206,12 @@ fn giving_up_a_bulk_batch_records_all_its_tasks_as_failed() {
 
 #[test]
 fn a_file_that_takes_longer_than_a_delivery_falls_back_to_symbols() {
-    let slow = World { symbols: SYMBOLS, today: today(), latency: Duration::from_millis(600), ..World::default() };
+    let slow = World {
+        symbols: SYMBOLS,
+        today: today(),
+        latency: Duration::from_millis(600),
+        ..World::default()
+    };
     let (server, home) = (Simulator::start(slow), Home::new());
     wait(async {
         let clock = DayClock(today());
@@ -188,12 +222,23 @@ fn a_file_that_takes_longer_than_a_delivery_falls_back_to_symbols() {
         findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
         let message = queue.receive().unwrap().message;
         let now = Instant::now();
-        let limit = Deadline { begin: now + Duration::from_millis(300), wait: now + Duration::from_millis(400) };
+        let limit = Deadline {
+            begin: now + Duration::from_millis(300),
+            wait: now + Duration::from_millis(400),
+        };
         let worked = findata_extract::handle(&message, &host.fmp, &host.stage, &clock, Some(limit)).await?;
         let BatchResult::Rest(rest) = worked else { panic!("{worked:?}") };
-        assert_eq!((rest.checkpoints, bulk_calls(&server)), (1, 1), "the file was started and recorded as too slow");
+        assert_eq!(
+            (rest.checkpoints, bulk_calls(&server)),
+            (1, 1),
+            "the file was started and recorded as too slow"
+        );
         let worked = findata_extract::handle(&rest, &host.fmp, &host.stage, &clock, None).await?;
-        assert_eq!((worked, bulk_calls(&server)), (BatchResult::Done { closed: true }, 1), "one call per symbol");
+        assert_eq!(
+            (worked, bulk_calls(&server)),
+            (BatchResult::Done { closed: true }, 1),
+            "one call per symbol"
+        );
         let entries = ledger::entries(&host.stage, &request.run_id).await?;
         let rows = entries[0].tasks.iter().filter(|task| matches!(task.outcome, Outcome::Rows { .. }));
         assert_eq!(rows.filter(|task| task.task.dataset.name == "profile").count(), symbols.len());

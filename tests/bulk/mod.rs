@@ -36,13 +36,19 @@ fn only(options: &mut Options, datasets: &[&str]) {
 /// A run of the symbols whose data is the same in bulk files and in per-symbol responses.
 fn job(server: &Simulator) -> Job {
     let symbols = server.symbols();
-    let symbols: Vec<&str> = symbols.iter().map(String::as_str).filter(|s| !DIFFERENT_IN_BULK.contains(s)).collect();
+    let symbols: Vec<&str> =
+        symbols.iter().map(String::as_str).filter(|s| !DIFFERENT_IN_BULK.contains(s)).collect();
     Job::new(server.url(), &symbols)
 }
 
 /// Calls of bulk endpoints so far.
 fn bulk_calls(server: &Simulator) -> u64 {
-    server.calls_by_endpoint().iter().filter(|(endpoint, _)| endpoint.ends_with("-bulk")).map(|(_, calls)| calls).sum()
+    server
+        .calls_by_endpoint()
+        .iter()
+        .filter(|(endpoint, _)| endpoint.ends_with("-bulk"))
+        .map(|(_, calls)| calls)
+        .sum()
 }
 
 fn assert_counted(server: &Simulator, home: &Home, summary: &Summary) {
@@ -59,13 +65,23 @@ fn a_first_load_from_bulk_files_gives_the_same_tables_as_per_symbol_calls() {
     let by_symbol = job(&server).run_ok(&each);
     let calls = server.calls();
     let by_bulk = job(&server).with(by_bulk).run_ok(&bulk);
-    assert_eq!((by_symbol.status, by_bulk.status), (Status::Complete, Status::Complete), "{:?}", by_bulk.failures);
+    assert_eq!(
+        (by_symbol.status, by_bulk.status),
+        (Status::Complete, Status::Complete),
+        "{:?}",
+        by_bulk.failures
+    );
     assert_eq!(by_bulk.calls, server.calls() - calls);
     let differences = bulk.differences_except(&each, &ABSENT);
     assert!(differences.is_empty(), "{differences:?}");
     let absent = "select count(*) from analytics.fact_daily_prices where coalesce(vwap, change_amount, change_percent) is not null and symbol <> '^GSPC'";
     assert_eq!(bulk.count(absent), 0);
-    assert!(each.count(absent) > 0 && by_bulk.calls < by_symbol.calls / 2, "{} {}", by_bulk.calls, by_symbol.calls);
+    assert!(
+        each.count(absent) > 0 && by_bulk.calls < by_symbol.calls / 2,
+        "{} {}",
+        by_bulk.calls,
+        by_symbol.calls
+    );
     // A second run makes no calls.
     let before = server.calls();
     let again = job(&server).with(self::by_bulk).run_ok(&bulk);
@@ -88,7 +104,11 @@ fn a_first_load_of_505_companies_takes_at_most_0_3_calls_per_company() {
 #[test]
 fn a_day_without_a_bulk_file_has_no_bars() {
     // The simulated world is still on the previous day.
-    let yesterday = World { symbols: SYMBOLS, today: today() - chrono::Days::new(1), ..World::default() };
+    let yesterday = World {
+        symbols: SYMBOLS,
+        today: today() - chrono::Days::new(1),
+        ..World::default()
+    };
     let (server, home) = (Simulator::start(yesterday), Home::new());
     let mut job = job(&server).with(|options| only(options, &["prices"]));
     job.symbols.retain(|symbol| symbol != "DELIS");
@@ -105,7 +125,12 @@ fn a_day_without_a_bulk_file_has_no_bars() {
 
 #[test]
 fn a_plan_without_bulk_files_falls_back_to_symbols_and_is_not_asked_again() {
-    let premium = World { symbols: SYMBOLS, today: today(), plan: Plan::Premium, ..World::default() };
+    let premium = World {
+        symbols: SYMBOLS,
+        today: today(),
+        plan: Plan::Premium,
+        ..World::default()
+    };
     let (server, home, each) = (Simulator::start(premium), Home::new(), Home::new());
     let summary = job(&server).with(by_bulk).run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);

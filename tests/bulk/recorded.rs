@@ -55,13 +55,17 @@ fn read(name: &str, file: &Path) -> (Rows, u64) {
     let mut rows = Rows { dataset, rows: OneByOne::new(dataset), found: Vec::new() };
     let answer = wait(client(&url, "key").bulk("any-bulk", &[], &mut rows, None));
     serving.join().unwrap();
-    let Ok(BulkOutcome::Complete(records)) = answer.came else { panic!("{}: {answer:?}", file.display()) };
+    let Ok(BulkOutcome::Complete(records)) = answer.came else {
+        panic!("{}: {answer:?}", file.display())
+    };
     (rows, records)
 }
 
 #[test]
 fn recorded_files_give_complete_rows() {
-    let Some(folder) = shared_folder("fmp/recorded") else { return };
+    let Some(folder) = shared_folder("fmp/recorded") else {
+        return;
+    };
     for (name, file, records, companies) in [
         ("prices", "fmpdotnet/eod-bulk__2026-08-25.head.csv", 3, 1),
         ("income_statement", "fmpdotnet/income-statement-bulk__2025_Q1.head.csv", 2, 1),

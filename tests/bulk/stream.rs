@@ -41,7 +41,8 @@ fn records_are_processed_before_the_next_chunk_is_sent() {
         let (mut stream, _) = listener.accept().unwrap();
         let read = stream.read(&mut [0; 4_096]).unwrap();
         assert!(read > 0);
-        write!(stream, "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-type: text/csv\r\ntransfer-encoding: chunked\r\n\r\n")
+            .unwrap();
         let mut send = |text: &str| write!(stream, "{:x}\r\n{text}\r\n", text.len()).unwrap();
         let chunk = format!("\"A\",\"{}\"\n", "y".repeat(100)).repeat(1_000);
         send("\"symbol\",\"about\"\n");

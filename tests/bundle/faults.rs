@@ -28,7 +28,9 @@ fn assert_complete(bundle: &Bundle, run: &RunId) {
 #[test]
 fn duplicate_messages_and_events_change_nothing() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[("ReserveConcurrency", "false")]) else { return };
+    let Some(bundle) = bundle(&server, &[("ReserveConcurrency", "false")]) else {
+        return;
+    };
     let home = run_locally(&server);
     for rule in ["LoadStaged", "AnalyticsLoaded", "FanoutRequested"] {
         bundle.control("/_deliver", &[("rule", rule), ("copies", "3"), ("times", "1")]);
@@ -41,7 +43,11 @@ fn duplicate_messages_and_events_change_nothing() {
     let plan: Value = serde_json::from_str(&plan).unwrap();
     for batch in plan["batches"].as_array().unwrap().iter().chain(plan["batches"].as_array().unwrap()) {
         let message = json!({"run_id": run, "batch": batch}).to_string();
-        bundle.call("sqs", "send_message", json!({"QueueUrl": bundle.output("QueueUrl"), "MessageBody": message}));
+        bundle.call(
+            "sqs",
+            "send_message",
+            json!({"QueueUrl": bundle.output("QueueUrl"), "MessageBody": message}),
+        );
     }
     assert_complete(&bundle, &run);
     // Wait until the last duplicate has been processed.
@@ -52,7 +58,9 @@ fn duplicate_messages_and_events_change_nothing() {
 #[test]
 fn two_concurrent_runs_finish_without_duplicate_rows() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[("ReserveConcurrency", "false")]) else { return };
+    let Some(bundle) = bundle(&server, &[("ReserveConcurrency", "false")]) else {
+        return;
+    };
     let home = run_locally(&server);
     let runs = ["20260918T110000000Z-0000000a", "20260918T110000001Z-0000000b"];
     for run in runs {
@@ -75,12 +83,15 @@ fn two_concurrent_runs_finish_without_duplicate_rows() {
 #[test]
 fn the_sweeper_recovers_lost_events_and_messages() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[]) else { return };
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
     let home = run_locally(&server);
     for rule in ["LoadStaged", "AnalyticsLoaded"] {
         bundle.control("/_deliver", &[("rule", rule), ("copies", "0"), ("times", "1")]);
     }
-    let mapping = bundle.call("lambda", "list_event_source_mappings", json!({"FunctionName": "findata-extract"}));
+    let mapping =
+        bundle.call("lambda", "list_event_source_mappings", json!({"FunctionName": "findata-extract"}));
     let mapping = mapping["EventSourceMappings"]
         .as_array()
         .unwrap()
@@ -109,7 +120,9 @@ fn the_sweeper_recovers_lost_events_and_messages() {
 #[test]
 fn a_run_with_a_batch_that_cannot_be_landed_closes_and_a_retry_completes_it() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[]) else { return };
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
     bundle.set_visibility_timeout(1);
     bundle.control(
         "/_fail",
@@ -157,9 +170,16 @@ fn a_run_with_a_batch_that_cannot_be_landed_closes_and_a_retry_completes_it() {
 
 #[test]
 fn a_killed_function_is_invoked_again_without_duplicate_rows() {
-    let slow = Options { symbols: SYMBOLS, today: today(), latency: Duration::from_millis(700), ..Options::default() };
+    let slow = Options {
+        symbols: SYMBOLS,
+        today: today(),
+        latency: Duration::from_millis(700),
+        ..Options::default()
+    };
     let server = Simulator::start(slow);
-    let Some(bundle) = bundle(&server, &[]) else { return };
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
     bundle.set_visibility_timeout(4);
     let home = run_locally(&server);
     let run = started_run(&bundle.invoke("fanout", &request(&server)));
@@ -185,9 +205,15 @@ fn a_killed_function_is_invoked_again_without_duplicate_rows() {
 #[test]
 fn requests_to_a_busy_stage_are_retried() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[]) else { return };
-    for (action, after) in [("s3:PutObject", "0"), ("s3:GetObject", "0"), ("s3:PutObject", "1"), ("s3:ListBucket", "0")]
-    {
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
+    for (action, after) in [
+        ("s3:PutObject", "0"),
+        ("s3:GetObject", "0"),
+        ("s3:PutObject", "1"),
+        ("s3:ListBucket", "0"),
+    ] {
         bundle.control("/_fail", &[("action", action), ("match", "."), ("times", "2"), ("after", after)]);
     }
     let run = started_run(&bundle.invoke("fanout", &request(&server)));
@@ -200,9 +226,16 @@ fn a_batch_that_runs_out_of_time_continues_in_the_next_invocation() {
     const MANY: usize = 12;
     // 64 calls are in flight at once, so about 120 calls take two rounds, and the time is enough
     // for one.
-    let slow = Options { symbols: MANY, today: today(), latency: Duration::from_millis(2_900), ..Options::default() };
+    let slow = Options {
+        symbols: MANY,
+        today: today(),
+        latency: Duration::from_millis(2_900),
+        ..Options::default()
+    };
     let (server, fast) = (Simulator::start(slow), Simulator::with_symbols(MANY));
-    let Some(bundle) = bundle(&server, &[]) else { return };
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
     let brief = json!({"FunctionName": "findata-extract", "Timeout": 6});
     bundle.call("lambda", "update_function_configuration", brief);
     let mut request = request(&server);
@@ -218,6 +251,8 @@ fn a_batch_that_runs_out_of_time_continues_in_the_next_invocation() {
     assert!(requeued, "extract enqueued the rest");
     let home = Home::new();
     let symbols = fast.symbols();
-    Job::new(fast.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>()).days(20).run_ok(&home);
+    Job::new(fast.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>())
+        .days(20)
+        .run_ok(&home);
     assert_same_tables(&home, &bundle);
 }

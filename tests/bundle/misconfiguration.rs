@@ -13,9 +13,16 @@ fn logged(bundle: &Bundle, function: &str, text: &str) -> usize {
 
 #[test]
 fn a_refused_fmp_key_is_reported_and_a_new_secret_is_picked_up() {
-    let good = Options { symbols: SYMBOLS, today: today(), key: Some("another-key".into()), ..Options::default() };
+    let good = Options {
+        symbols: SYMBOLS,
+        today: today(),
+        key: Some("another-key".into()),
+        ..Options::default()
+    };
     let server = Simulator::start(good);
-    let Some(bundle) = bundle(&server, &[]) else { return };
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
     let calls = server.calls();
     let refused_run = started_run(&bundle.invoke("fanout", &request(&server)));
     let summary = bundle.summary(&refused_run);
@@ -24,7 +31,11 @@ fn a_refused_fmp_key_is_reported_and_a_new_secret_is_picked_up() {
     assert!(server.calls() - calls < 70, "no retry storm: {}", server.calls() - calls);
     // Nothing is restarted: the running function that holds the old key reads the new one.
     let secrets = bundle.call("secretsmanager", "list_secrets", json!({}));
-    let arn = secrets["SecretList"].as_array().unwrap().iter().find(|s| s["Name"].as_str().unwrap().contains("Fmp"));
+    let arn = secrets["SecretList"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|s| s["Name"].as_str().unwrap().contains("Fmp"));
     let new_secret = json!({"SecretId": arn.unwrap()["ARN"], "SecretString": "another-key"});
     bundle.call("secretsmanager", "put_secret_value", new_secret);
     let run = started_run(&bundle.invoke("fanout", &request(&server)));
@@ -34,7 +45,9 @@ fn a_refused_fmp_key_is_reported_and_a_new_secret_is_picked_up() {
 #[test]
 fn a_missing_secret_or_bucket_fails_the_run_with_a_reason() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[]) else { return };
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
     let secrets = bundle.call("secretsmanager", "list_secrets", json!({}));
     for secret in secrets["SecretList"].as_array().unwrap() {
         let gone = json!({"SecretId": secret["ARN"], "ForceDeleteWithoutRecovery": true});
@@ -70,7 +83,9 @@ fn a_missing_secret_or_bucket_fails_the_run_with_a_reason() {
 #[test]
 fn a_snowflake_error_is_reported_once_and_the_sweeper_finishes_the_run() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[]) else { return };
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
     let set_secret = |text: &str| {
         let secrets = bundle.call("secretsmanager", "list_secrets", json!({}));
         let secrets = secrets["SecretList"].as_array().unwrap();
@@ -82,7 +97,10 @@ fn a_snowflake_error_is_reported_once_and_the_sweeper_finishes_the_run() {
     let key = format!("runs/{run}/trouble/load.json");
     let trouble: Value = serde_json::from_str(&bundle.wait_for(&key, || bundle.object(&key))).unwrap();
     assert!(trouble["reason"].as_str().unwrap().contains("PKCS#8"), "{trouble}");
-    assert!(bundle.object(&format!("runs/{run}/summary.json")).is_none(), "the fetched data is kept for the sweeper");
+    assert!(
+        bundle.object(&format!("runs/{run}/summary.json")).is_none(),
+        "the fetched data is kept for the sweeper"
+    );
     std::thread::sleep(std::time::Duration::from_secs(4));
     assert_eq!(logged(&bundle, "load", "a run cannot be loaded"), 1, "no retry storm");
     // Once the key is fixed, the next sweep continues where the run stopped.
@@ -95,7 +113,9 @@ fn a_snowflake_error_is_reported_once_and_the_sweeper_finishes_the_run() {
 #[test]
 fn all_invalid_environment_variables_are_named() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[]) else { return };
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
     let break_environment = |function: &str| {
         let variables = json!({"Variables": {"FINDATA_FMP_PLAN": "gold"}});
         let wrong = json!({"FunctionName": format!("findata-{function}"), "Environment": variables});
@@ -107,14 +127,22 @@ fn all_invalid_environment_variables_are_named() {
 
     break_environment("fanout");
     let response = bundle.invoke("fanout", &request(&server)).to_string();
-    for name in ["FINDATA_QUEUE_URL", "FINDATA_BUS", "FINDATA_FMP_PLAN", "FINDATA_FMP_SECRET", "FINDATA_STAGE"] {
+    for name in [
+        "FINDATA_QUEUE_URL",
+        "FINDATA_BUS",
+        "FINDATA_FMP_PLAN",
+        "FINDATA_FMP_SECRET",
+        "FINDATA_STAGE",
+    ] {
         assert!(response.contains(name), "{name}: {response}");
     }
     // A tick and the batch are tried a few times and then wait in a queue that an alarm watches.
     let alarms = bundle.call("cloudwatch", "describe_alarms", json!({}));
     let has_alarm = |metric: &str, name: &str| {
         let mut alarms = alarms["MetricAlarms"].as_array().unwrap().iter();
-        alarms.any(|a| a["MetricName"] == metric && a["Dimensions"][0]["Value"].as_str().unwrap().contains(name))
+        alarms.any(|a| {
+            a["MetricName"] == metric && a["Dimensions"][0]["Value"].as_str().unwrap().contains(name)
+        })
     };
     assert!(has_alarm("ApproximateNumberOfMessagesVisible", "FailedEvents"), "{alarms:#}");
     assert!(has_alarm("Errors", "findata-extract"), "{alarms:#}");

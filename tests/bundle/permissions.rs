@@ -11,20 +11,28 @@ use super::{SYMBOLS, bundle, started_run};
 /// Refused calls, and allowed actions that were never used.
 pub(super) fn compared(bundle: &Bundle) -> Value {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/aws/permissions.py");
-    let python = findata_tests::prepared_python("FINDATA_TEST_AWS_PYTHON", "tests/aws/requirements.txt").unwrap();
+    let python =
+        findata_tests::prepared_python("FINDATA_TEST_AWS_PYTHON", "tests/aws/requirements.txt").unwrap();
     let done = Command::new(python).args([script, "--url", bundle.url()]).output().unwrap();
-    serde_json::from_slice(&done.stdout).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&done.stderr)))
+    serde_json::from_slice(&done.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&done.stderr)))
 }
 
 #[test]
 fn every_permission_is_used_and_no_other_is_needed() {
     let server = Simulator::with_symbols(SYMBOLS);
     // With a rate limit, calls are counted on the stage.
-    let Some(bundle) = bundle(&server, &[("FmpPlan", "900")]) else { return };
+    let Some(bundle) = bundle(&server, &[("FmpPlan", "900")]) else {
+        return;
+    };
     // Files of an earlier attempt: each function checks who wrote them.
     for (dataset, batch) in [("sp500_constituents", "universe"), ("profile", "b00001")] {
         let key = format!("home/landing/{dataset}/20260918T100000000Z-00000000/{batch}.ndjson.gz");
-        bundle.call("s3", "put_object", json!({"Bucket": bundle.output("BucketName"), "Key": key, "Body": "other"}));
+        bundle.call(
+            "s3",
+            "put_object",
+            json!({"Bucket": bundle.output("BucketName"), "Key": key, "Body": "other"}),
+        );
     }
     bundle.control("/_tick", &[("schedule", "findata-daily"), ("at", "2026-09-18T10:00:00Z")]);
     let daily = "20260918T100000000Z-00000000".parse().unwrap();
@@ -50,7 +58,10 @@ fn every_permission_is_used_and_no_other_is_needed() {
     // load reports what only a person can fix.
     let secrets = bundle.call("secretsmanager", "list_secrets", json!({}));
     let secrets = secrets["SecretList"].as_array().unwrap();
-    let arn = &secrets.iter().find(|secret| secret["Name"].as_str().unwrap().contains("Snowflake")).unwrap()["ARN"];
+    let arn = &secrets
+        .iter()
+        .find(|secret| secret["Name"].as_str().unwrap().contains("Snowflake"))
+        .unwrap()["ARN"];
     bundle.call("secretsmanager", "put_secret_value", json!({"SecretId": arn, "SecretString": "no key"}));
     input["datasets"] = json!(["splits"]);
     let run = started_run(&bundle.invoke("fanout", &input));
@@ -62,7 +73,11 @@ fn every_permission_is_used_and_no_other_is_needed() {
     for function in ["fanout", "load", "analytics"] {
         bundle.call("lambda", "invoke", json!({"FunctionName": format!("findata-{function}"), "InvocationType": "Event", "Payload": "{\"detail-type\": 3}"}));
     }
-    bundle.call("sqs", "send_message", json!({"QueueUrl": bundle.output("QueueUrl"), "MessageBody": "no message"}));
+    bundle.call(
+        "sqs",
+        "send_message",
+        json!({"QueueUrl": bundle.output("QueueUrl"), "MessageBody": "no message"}),
+    );
     bundle.wait_for("failed events", || (bundle.queue_depth("FailedEventsUrl") >= 4).then_some(()));
 
     let compared = compared(&bundle);
@@ -74,6 +89,7 @@ fn every_permission_is_used_and_no_other_is_needed() {
         let requeues = pair["role"] == "ExtractRole" && pair["action"] == "sqs:SendMessage";
         pair["role"] != "SnowflakeRole" && pair["role"] != "FanoutDailyRole" && !requeues
     };
-    let unused: Vec<&Value> = compared["unused"].as_array().unwrap().iter().filter(expected_to_be_used).collect();
+    let unused: Vec<&Value> =
+        compared["unused"].as_array().unwrap().iter().filter(expected_to_be_used).collect();
     assert!(unused.is_empty(), "{unused:#?}");
 }

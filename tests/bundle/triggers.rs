@@ -40,7 +40,8 @@ fn received(bundle: &Bundle, queue: &str, run: &RunId) -> Vec<Value> {
     let query = json!({"QueueUrl": queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
     let messages = bundle.call("sqs", "receive_message", query);
     let events = messages["Messages"].as_array().into_iter().flatten();
-    let events = events.map(|message| serde_json::from_str::<Value>(message["Body"].as_str().unwrap()).unwrap());
+    let events =
+        events.map(|message| serde_json::from_str::<Value>(message["Body"].as_str().unwrap()).unwrap());
     events.filter(|event| event["detail"]["run_id"] == run.as_str()).collect()
 }
 
@@ -49,10 +50,13 @@ fn assert_complete(bundle: &Bundle, queue: &str, run: &RunId) -> Summary {
     assert_eq!(summary.status, Status::Complete, "{summary:#?}");
     assert_eq!(summary.warehouse.resumes, 2, "one session for load and one for analytics");
     assert!(summary.cost.usd > 0.0 && summary.cost.lambda_gb_s > 0.0, "{:?}", summary.cost);
-    let events =
-        bundle.wait_for("RunCompleted", || Some(received(bundle, queue, run)).filter(|events| !events.is_empty()));
+    let events = bundle
+        .wait_for("RunCompleted", || Some(received(bundle, queue, run)).filter(|events| !events.is_empty()));
     for event in &events {
-        assert_eq!((&event["detail-type"], &event["detail"]["status"]), (&json!("RunCompleted"), &json!("complete")));
+        assert_eq!(
+            (&event["detail-type"], &event["detail"]["status"]),
+            (&json!("RunCompleted"), &json!("complete"))
+        );
     }
     summary
 }
@@ -60,7 +64,9 @@ fn assert_complete(bundle: &Bundle, queue: &str, run: &RunId) -> Summary {
 #[test]
 fn a_tick_an_event_and_an_invocation_give_the_tables_of_a_local_run() {
     let server = Simulator::with_symbols(SYMBOLS);
-    let Some(bundle) = bundle(&server, &[]) else { return };
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
     let queue = listen(&bundle);
     let home = Home::new();
     let all = server.symbols();
@@ -104,7 +110,9 @@ fn a_tick_an_event_and_an_invocation_give_the_tables_of_a_local_run() {
 #[test]
 fn the_invoke_command_requests_a_run_and_waits_for_it() {
     let server = Simulator::start(Options { symbols: SYMBOLS, today: today(), ..Options::default() });
-    let Some(bundle) = bundle(&server, &[]) else { return };
+    let Some(bundle) = bundle(&server, &[]) else {
+        return;
+    };
     let symbols = super::symbols(&server);
     let invoke = |arguments: &[&str]| {
         findata(arguments)
@@ -116,10 +124,14 @@ fn the_invoke_command_requests_a_run_and_waits_for_it() {
             .no_key()
     };
     let place = bundle.output("StageUrl");
-    let output = invoke(&["invoke", &symbols.join(","), "--days", "20", "--wait", "--json", "--stage", &place]).run();
+    let output =
+        invoke(&["invoke", &symbols.join(","), "--days", "20", "--wait", "--json", "--stage", &place]).run();
     assert_eq!(output.code, Some(0), "{output:#?}");
     let summary = output.json();
-    assert_eq!((summary["status"].as_str(), summary["symbols"].as_u64()), (Some("complete"), Some(SYMBOLS as u64)));
+    assert_eq!(
+        (summary["status"].as_str(), summary["symbols"].as_u64()),
+        (Some("complete"), Some(SYMBOLS as u64))
+    );
     assert!(output.stderr.contains("requested run"), "{}", output.stderr);
     let home = super::run_locally(&server);
     assert_same_tables(&home, &bundle);
@@ -130,7 +142,8 @@ fn the_invoke_command_requests_a_run_and_waits_for_it() {
 
     let calls = server.calls();
     let few =
-        invoke(&["invoke", &symbols[0], "--full", "--max-calls", "3", "--wait", "--json", "--stage", &place]).run();
+        invoke(&["invoke", &symbols[0], "--full", "--max-calls", "3", "--wait", "--json", "--stage", &place])
+            .run();
     assert_eq!((few.code, server.calls() - calls), (Some(4), 3), "{few:#?}");
 
     for (arguments, code, text) in [

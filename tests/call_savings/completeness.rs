@@ -14,8 +14,7 @@ const SYMBOLS: usize = 48;
 const PRICES: &str = "select symbol, price_date, open_price, high_price, low_price, close_price, adj_close, volume from analytics.fact_daily_prices order by all";
 const METRICS: &str = "select symbol, metric_date, round(close_price, 6), round(market_cap / 1e6, 3), round(pe_ratio_ttm, 6), round(dividend_yield, 9), fundamentals_as_of \
      from analytics.fact_market_metrics order by all";
-const TTM: &str =
-    "select symbol, fiscal_date, ttm_revenue, ttm_net_income, status from analytics.fact_financials_ttm order by all";
+const TTM: &str = "select symbol, fiscal_date, ttm_revenue, ttm_net_income, status from analytics.fact_financials_ttm order by all";
 
 #[test]
 fn saving_calls_gives_the_same_figures_as_fetching_everything() {
@@ -40,9 +39,14 @@ fn saving_calls_gives_the_same_figures_as_fetching_everything() {
         assert!(few * 2 < many || days == gap, "{few} calls instead of {many}");
         for query in [TTM, PRICES, METRICS] {
             let (saving, fetching_all) = (saving.lines(query), fetching_all.lines(query));
-            let unexpected: Vec<_> = saving.iter().filter(|line| !fetching_all.contains(line)).take(10).collect();
-            let missing: Vec<_> = fetching_all.iter().filter(|line| !saving.contains(line)).take(10).collect();
-            assert!(unexpected.is_empty() && missing.is_empty(), "{offered:?} {query}\n{unexpected:#?}\n{missing:#?}");
+            let unexpected: Vec<_> =
+                saving.iter().filter(|line| !fetching_all.contains(line)).take(10).collect();
+            let missing: Vec<_> =
+                fetching_all.iter().filter(|line| !saving.contains(line)).take(10).collect();
+            assert!(
+                unexpected.is_empty() && missing.is_empty(),
+                "{offered:?} {query}\n{unexpected:#?}\n{missing:#?}"
+            );
         }
     }
 }

@@ -16,7 +16,13 @@ fn day(text: &str) -> NaiveDate {
 /// A world on a given day, as seen with a key of a plan.
 fn server(symbols: usize, today: &str, plan: Plan) -> Simulator {
     let anchor = Some(day("2026-08-01"));
-    Simulator::start(Options { symbols, today: day(today), anchor, plan, ..Options::default() })
+    Simulator::start(Options {
+        symbols,
+        today: day(today),
+        anchor,
+        plan,
+        ..Options::default()
+    })
 }
 
 /// A run of all symbols of the server with a month of prices.
@@ -29,7 +35,10 @@ fn job(server: &Simulator, today: &str) -> Job {
 /// Runs as a key of that plan would. Returns the summary and the number of calls the server saw.
 fn run(job: &Job, server: &Simulator, home: &Home, plan: FmpPlan) -> (Summary, u64) {
     let before = server.calls();
-    let summary = job.clone().with(|options| options.plan_limits = plan.plan_limits(SourceKind::Other)).run_ok(home);
+    let summary = job
+        .clone()
+        .with(|options| options.plan_limits = plan.plan_limits(SourceKind::Other))
+        .run_ok(home);
     let calls = server.calls() - before;
     assert_eq!(summary.calls, calls, "the summary counts every call");
     (summary, calls)

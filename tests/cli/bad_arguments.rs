@@ -47,8 +47,12 @@ fn unknown_datasets_plans_and_options_are_usage_errors() {
         .to_owned();
     assert!(line.contains("--today"), "{line}");
     let with = |extra: &'static [&'static str]| [&["run", "--symbols", "A"], extra].concat();
-    let (both, negative, no_date, no_day) =
-        (with(&["--universe", "sp500"]), with(&["--quarters", "-1"]), with(&["--from", "x"]), with(&["--days", "0"]));
+    let (both, negative, no_date, no_day) = (
+        with(&["--universe", "sp500"]),
+        with(&["--quarters", "-1"]),
+        with(&["--from", "x"]),
+        with(&["--days", "0"]),
+    );
     for arguments in [&["run"][..], &["nothing"], &[], &both, &negative, &no_date, &no_day] {
         let output = findata(arguments).run();
         assert_eq!(output.code, Some(2), "{arguments:?} {output:#?}");
@@ -56,17 +60,22 @@ fn unknown_datasets_plans_and_options_are_usage_errors() {
         assert!(output.stderr.starts_with("error: ") || output.stderr.contains("Usage: "), "{output:#?}");
     }
     let line = known().option("--fmp-url", "ftp://x/stable").run();
-    assert_eq!(line.code, Some(2), "the same option twice, or a URL with an unsupported scheme: {line:#?}");
+    assert_eq!(
+        line.code,
+        Some(2),
+        "the same option twice, or a URL with an unsupported scheme: {line:#?}"
+    );
     assert_eq!(server.calls(), 0);
 }
 
 #[test]
 fn a_date_range_that_ends_before_it_begins_is_a_usage_error() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
-    let output = findata(&["run", "--json", "--symbols", "AAPL", "--from", "2026-09-10", "--to", "2026-09-01"])
-        .home(&home)
-        .url(server.url())
-        .run();
+    let output =
+        findata(&["run", "--json", "--symbols", "AAPL", "--from", "2026-09-10", "--to", "2026-09-01"])
+            .home(&home)
+            .url(server.url())
+            .run();
     let line = output.failed(2);
     assert!(line.contains("2026-09-10") && line.contains("before"), "{line}");
     assert_eq!(server.calls(), 0);
@@ -83,8 +92,9 @@ fn invalid_variables_are_configuration_errors_named_in_one_message() {
     for part in ["FINDATA_TODAY", "FINDATA_FMP_PLAN", "soon", "golden", "2026-11-20", "premium"] {
         assert!(line.contains(part), "{part} is missing in {line}");
     }
-    let url =
-        findata(&["run", "--symbols", "AAPL"]).option("--home", home.path()).variable("FINDATA_FMP_URL", "nowhere");
+    let url = findata(&["run", "--symbols", "AAPL"])
+        .option("--home", home.path())
+        .variable("FINDATA_FMP_URL", "nowhere");
     assert!(rejected(&url, &home, 5).contains("FINDATA_FMP_URL"));
 }
 
@@ -130,7 +140,10 @@ fn an_unknown_symbol_fails_alone_and_does_not_stop_others() {
     let calls = server.calls();
     let again = run(&with_known, &server.url(), "NOSUCH,AAPL,BRK.B").run();
     assert_eq!((outcome(&again), server.calls() - calls), ((Some(3), "partial".into()), 0), "{again:#?}");
-    assert!(again.json()["failures"][1]["reason"].as_str().unwrap().contains("unknown symbol"), "{again:#?}");
+    assert!(
+        again.json()["failures"][1]["reason"].as_str().unwrap().contains("unknown symbol"),
+        "{again:#?}"
+    );
 }
 
 #[test]
@@ -139,9 +152,14 @@ fn a_universe_file_may_have_comments_headers_and_columns_but_no_invalid_line() {
     let file = home.path().join("universe.csv");
     let universe = |text: &str| {
         fs::write(&file, text).unwrap();
-        findata(&["plan", "--json", "--days", "30"]).home(&home).url(server.url()).option("--universe", &file).run()
+        findata(&["plan", "--json", "--days", "30"])
+            .home(&home)
+            .url(server.url())
+            .option("--universe", &file)
+            .run()
     };
-    let good = universe("symbol,name\n# a comment\nAAPL,\"Apple, Inc.\"\n\n\"MSFT\";x\nBRK-B\nAAPL\n  ko  \n");
+    let good =
+        universe("symbol,name\n# a comment\nAAPL,\"Apple, Inc.\"\n\n\"MSFT\";x\nBRK-B\nAAPL\n  ko  \n");
     assert_eq!((good.code, &good.json()["symbols"]), (Some(0), &4.into()), "{good:#?}");
     let bad = universe("AAPL\nA/B\n");
     let line = bad.failed(2);
@@ -159,13 +177,16 @@ fn a_universe_file_may_have_comments_headers_and_columns_but_no_invalid_line() {
 #[test]
 fn the_sp500_is_fetched_from_the_server_or_taken_from_the_bundled_list() {
     let home = Home::new();
-    let bundled = findata(&["plan", "--json", "--universe", "sp500", "--datasets", "profile"]).home(&home).run();
+    let bundled = findata(&["plan", "--json", "--universe", "sp500", "--datasets", "profile"])
+        .home(&home)
+        .run();
     let plan = bundled.json();
     assert!(plan["symbols"].as_u64().is_some_and(|n| (500..=510).contains(&n)), "{plan}");
     assert!(plan["notes"][0].as_str().is_some_and(|note| note.contains("bundled")), "{plan}");
     let server = Simulator::with_symbols(12);
-    let command =
-        findata(&["run", "--json", "--universe", "SP500", "--datasets", "profile"]).home(&home).url(server.url());
+    let command = findata(&["run", "--json", "--universe", "SP500", "--datasets", "profile"])
+        .home(&home)
+        .url(server.url());
     let output = command.run();
     assert_eq!(outcome(&output), (Some(0), "complete".into()), "{output:#?}");
     let members = server.calls_by_endpoint()["profile"];

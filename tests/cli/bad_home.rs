@@ -84,8 +84,11 @@ fn a_truncated_landing_file_is_never_loaded() {
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     // As after a crash between staging and loading, with a file damaged in the meantime.
     let run_id = home.text("select run_id from ops.runs");
-    for gone in [&format!("runs/{run_id}/loaded.json"), &format!("runs/{run_id}/summary.json"), "state/warehouse.json"]
-    {
+    for gone in [
+        &format!("runs/{run_id}/loaded.json"),
+        &format!("runs/{run_id}/summary.json"),
+        "state/warehouse.json",
+    ] {
         fs::remove_file(home.stage().join(gone)).unwrap();
     }
     fs::remove_dir_all(home.stage().join("state/freshness")).unwrap();

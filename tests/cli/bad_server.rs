@@ -64,7 +64,10 @@ fn a_server_that_is_down_fails_the_run_quickly_and_loses_nothing() {
     assert_eq!(home.content(), before);
     let server = Simulator::with_symbols(12);
     assert_eq!(run(&home, &server.url(), "AAPL,MSFT").run().code, Some(0));
-    assert_eq!(home.lines("select distinct symbol from analytics.fact_financials order by 1"), ["AAPL", "MSFT"]);
+    assert_eq!(
+        home.lines("select distinct symbol from analytics.fact_financials order by 1"),
+        ["AAPL", "MSFT"]
+    );
 }
 
 #[test]
@@ -86,11 +89,20 @@ fn a_permanently_truncated_response_fails_only_its_task() {
     let failures = output.json()["failures"].as_array().unwrap().clone();
     assert_eq!(failures.len(), 2, "{failures:?}");
     for failure in &failures {
-        assert_eq!((failure["symbol"].as_str(), failure["dataset"].as_str()), (Some("MSFT"), Some("cash_flow")));
+        assert_eq!(
+            (failure["symbol"].as_str(), failure["dataset"].as_str()),
+            (Some("MSFT"), Some("cash_flow"))
+        );
         assert!(failure["reason"].as_str().is_some_and(|r| r.contains("breaks off")), "{failure}");
     }
-    assert_eq!(home.lines("select symbol, count(*) > 0 from staging.cash_flow group by 1 order by 1"), ["AAPL|true"]);
-    assert_eq!(home.count("select count(*) from analytics.fact_financials where symbol = 'MSFT' and has_income"), 14);
+    assert_eq!(
+        home.lines("select symbol, count(*) > 0 from staging.cash_flow group by 1 order by 1"),
+        ["AAPL|true"]
+    );
+    assert_eq!(
+        home.count("select count(*) from analytics.fact_financials where symbol = 'MSFT' and has_income"),
+        14
+    );
 }
 
 #[test]

@@ -30,8 +30,11 @@ fn the_dictionary_has_exactly_the_columns_of_a_new_warehouse_with_type_and_defin
          where not internal and schema_name in ('analytics', 'staging', 'raw', 'ops') \
          and table_name <> 'statement_versions'",
     );
-    let stored: BTreeMap<String, String> =
-        lines.iter().filter_map(|line| line.split_once('|')).map(|(c, t)| (c.into(), t.replace(',', ", "))).collect();
+    let stored: BTreeMap<String, String> = lines
+        .iter()
+        .filter_map(|line| line.split_once('|'))
+        .map(|(c, t)| (c.into(), t.replace(',', ", ")))
+        .collect();
     let json = findata(&["dictionary", "--json"]).home(&Home::new()).run().json();
     let mut documented = BTreeMap::new();
     let mut undefined = Vec::new();
@@ -67,8 +70,14 @@ fn a_single_table_can_be_printed_and_an_unknown_table_is_an_error() {
     }
     assert_eq!(one.stdout.matches("###").count(), 1, "{one:#?}");
     let staging = dictionary("staging.income_statement").stdout;
-    assert!(staging.contains("| cost_of_revenue | decimal(38, 6) | money | FMP's costOfRevenue |"), "{staging}");
-    assert!(staging.contains("| known_on | date |") && staging.contains("| row_hash | varchar |"), "{staging}");
+    assert!(
+        staging.contains("| cost_of_revenue | decimal(38, 6) | money | FMP's costOfRevenue |"),
+        "{staging}"
+    );
+    assert!(
+        staging.contains("| known_on | date |") && staging.contains("| row_hash | varchar |"),
+        "{staging}"
+    );
     let several = dictionary("income_statement").stdout;
     assert!(
         several.contains("### staging.income_statement") && several.contains("### raw.income_statement"),

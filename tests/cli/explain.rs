@@ -13,8 +13,8 @@ use findata_tests::{Command, Home, Job, Simulator, findata};
 
 /// Ordinary companies, and companies whose figures are computed in a special way.
 const SYMBOLS: [&str; 14] = [
-    "AAPL", "KO", "JPM", "SPY", "MISSQ", "FYCHG", "NEGEQ", "ZEROR", "SEMIA", "EURRP", "SPLIT", "NULLS", "HOSTL",
-    "STALE",
+    "AAPL", "KO", "JPM", "SPY", "MISSQ", "FYCHG", "NEGEQ", "ZEROR", "SEMIA", "EURRP", "SPLIT", "NULLS",
+    "HOSTL", "STALE",
 ];
 
 /// Created once and only read.
@@ -38,14 +38,18 @@ fn printed(arguments: &[&str]) -> String {
     let normalize_words = |line: &str| {
         let word = |word: &str| match word {
             w if w.len() >= 32 && w.bytes().all(|b| b.is_ascii_hexdigit()) => "HASH".to_owned(),
-            w if w.starts_with("landing/") => format!("landing/{}/FILE", w.split('/').nth(1).unwrap_or_default()),
+            w if w.starts_with("landing/") => {
+                format!("landing/{}/FILE", w.split('/').nth(1).unwrap_or_default())
+            }
             w => w.to_owned(),
         };
         line.split(' ').map(word).collect::<Vec<_>>().join(" ")
     };
     // The row number depends on which response arrived first.
     let normalize_row = |line: String| match line.split_once("row ") {
-        Some((before, rest)) => format!("{before}row N{}", rest.trim_start_matches(|c: char| c.is_ascii_digit())),
+        Some((before, rest)) => {
+            format!("{before}row N{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
         None => line,
     };
     let kept = output.stdout.lines().filter(|line| !line.trim_start().starts_with("run "));
@@ -72,7 +76,9 @@ fn collect_mismatches(figure: &Figure, wrong: &mut Vec<String>, compared: &mut u
     if let (Some(value), Some(expression)) = (figure.value, figure.expression.as_deref()) {
         match recomputed(figure) {
             // Per-share amounts and averages are stored with six decimal places.
-            Some(recalculated) if (recalculated - value).abs() <= 1e-9 * value.abs().max(recalculated.abs()) + 1e-6 => {
+            Some(recalculated)
+                if (recalculated - value).abs() <= 1e-9 * value.abs().max(recalculated.abs()) + 1e-6 =>
+            {
                 *compared += 1
             }
             recalculated => wrong.push(format!(
@@ -92,18 +98,20 @@ fn every_ratio_and_growth_rate_can_be_recomputed_from_the_inputs_shown() {
     let (mut wrong, mut compared, mut nulls) = (Vec::new(), 0, 0);
     for symbol in ["KO", "MISSQ", "SEMIA", "SPLIT", "NULLS"] {
         with_facts(symbol, |facts| {
-            for (table, bases) in
-                [("fact_financial_ratios", &["TTM", "FY", "Q"][..]), ("fact_growth_rates", &["TTM", "FY", "Q"][..])]
-            {
+            for (table, bases) in [
+                ("fact_financial_ratios", &["TTM", "FY", "Q"][..]),
+                ("fact_growth_rates", &["TTM", "FY", "Q"][..]),
+            ] {
                 for column in columns(table).into_iter().filter(|c| c.is_figure()) {
                     for basis in bases {
-                        let Ok(explanation) = answer(facts, &question(symbol, column.name, Some(basis))) else {
+                        let Ok(explanation) = answer(facts, &question(symbol, column.name, Some(basis)))
+                        else {
                             continue;
                         };
                         let figure = &explanation.figure;
                         match (figure.value, recomputed(figure)) {
-                            (Some(value), Some(recalculated)) if (recalculated - value).abs() <= 1e-9 * value.abs() => {
-                            }
+                            (Some(value), Some(recalculated))
+                                if (recalculated - value).abs() <= 1e-9 * value.abs() => {}
                             (None, _) => {
                                 nulls += 1;
                                 assert!(figure.reason.is_some(), "{symbol} {} {basis}", column.name);
@@ -147,7 +155,8 @@ fn every_figure_of_every_table_can_be_explained() {
                 if figure.table.as_deref() != Some(&format!("analytics.{table}")) {
                     wrong.push(format!("{symbol} {metric}: {:?} is not {table}", figure.table));
                 }
-                let explained = figure.formula.is_some() || figure.source.is_some() || figure.reason.is_some();
+                let explained =
+                    figure.formula.is_some() || figure.source.is_some() || figure.reason.is_some();
                 if !explained || (figure.value.is_some() && figure.unit.is_none()) {
                     wrong.push(format!("{symbol} {table}.{metric}: {figure:?}"));
                 }
@@ -161,7 +170,8 @@ fn every_figure_of_every_table_can_be_explained() {
 
 #[test]
 fn the_source_of_a_figure_is_the_row_on_the_stage() {
-    let explanation = with_facts("KO", |facts| answer(facts, &question("KO", "revenue", Some("FY"))).unwrap());
+    let explanation =
+        with_facts("KO", |facts| answer(facts, &question("KO", "revenue", Some("FY"))).unwrap());
     let source = explanation.figure.source.unwrap();
     assert_eq!((source.endpoint.as_str(), source.field.as_str()), ("income-statement", "revenue"));
     let row = home().rows(&format!(
@@ -182,7 +192,8 @@ fn the_source_of_a_figure_is_the_row_on_the_stage() {
 #[test]
 fn a_ratio_is_printed_as_a_tree() {
     let text = printed(&["KO", "gross_margin", "--basis", "FY"]);
-    let expected = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cli/explained/ratio.txt")).unwrap();
+    let expected =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cli/explained/ratio.txt")).unwrap();
     assert_eq!(text, expected, "\n{text}");
     let wide = printed(&["AAPL", "enterprise_value"]);
     for line in wide.lines().filter(|line| !line.contains("landing/")) {
@@ -193,26 +204,34 @@ fn a_ratio_is_printed_as_a_tree() {
 #[test]
 fn a_market_metric_is_printed_as_a_tree() {
     let text = printed(&["KO", "pe_ratio_ttm", "--date", "2026-09-13"]);
-    let expected = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cli/explained/market.txt")).unwrap();
+    let expected =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cli/explained/market.txt")).unwrap();
     assert_eq!(text, expected, "\n{text}");
 }
 
 #[test]
 fn a_null_is_explained_by_its_reason() {
     let text = printed(&["MISSQ", "net_margin", "--date", "2026-03-01"]);
-    let expected = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cli/explained/null.txt")).unwrap();
+    let expected =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/cli/explained/null.txt")).unwrap();
     assert_eq!(text, expected, "\n{text}");
     for (arguments, parts) in [
         (&["JPM", "current_ratio"][..], &["not_meaningful_for_sector", "Financial Services"][..]),
         (&["NEGEQ", "debt_to_equity"], &["negative_equity", "stockholders equity = -"]),
         (&["EURRP", "pe_ratio_ttm"], &["currency_mismatch", "reported in EUR, quoted in USD"]),
-        (&["STALE", "ev_to_ebitda"], &["stale_fundamentals", "the newest period known that day ended on"]),
+        (
+            &["STALE", "ev_to_ebitda"],
+            &["stale_fundamentals", "the newest period known that day ended on"],
+        ),
         (&["NULLS", "interest_expense"], &["missing_input", "FMP sent null"]),
         (
             &["NULLS", "interest_coverage", "--basis", "FY"],
             &["missing_input", "missing: interest expense", "FMP sent null"],
         ),
-        (&["KO", "return_252d", "--date", "2025-12-01"], &["insufficient_history", "of 253 sessions are available"]),
+        (
+            &["KO", "return_252d", "--date", "2025-12-01"],
+            &["insufficient_history", "of 253 sessions are available"],
+        ),
         (&["KO", "revenue_cagr_5y", "--basis", "Q"], &["not_applicable_to_basis"]),
     ] {
         let text = printed(arguments);
@@ -239,7 +258,11 @@ fn a_date_selects_what_was_known_on_it() {
     // close is known that evening and counts from the next day.
     let earlier = known_on.parse::<chrono::NaiveDate>().unwrap() - chrono::Days::new(3);
     let as_of = json(&["AAPL", "net_margin", "--as-of", &earlier.to_string()]);
-    assert_eq!((&as_of["as_of"], &as_of["date"]), (&earlier.to_string().into(), &before["date"]), "{as_of}");
+    assert_eq!(
+        (&as_of["as_of"], &as_of["date"]),
+        (&earlier.to_string().into(), &before["date"]),
+        "{as_of}"
+    );
     assert_eq!(as_of["value"], before["value"]);
 }
 
@@ -264,12 +287,26 @@ fn json_output_has_the_whole_tree() {
     ] {
         assert!(!json[key].is_null(), "{key} is missing in {json}");
     }
-    assert_eq!((&json["metric"], &json["basis"], &json["unit"]), (&"roe".into(), &"TTM".into(), &"ratio".into()));
+    assert_eq!(
+        (&json["metric"], &json["basis"], &json["unit"]),
+        (&"roe".into(), &"TTM".into(), &"ratio".into())
+    );
     let quarter = &json["inputs"][0]["inputs"][3];
     for key in ["date", "basis", "filing_date", "known_on", "value", "unit", "table", "column", "source"] {
         assert!(!quarter[key].is_null(), "{key} is missing in {quarter}");
     }
-    for key in ["dataset", "endpoint", "field", "sent", "file", "row", "row_hash", "sha256", "run_id", "observed_at"] {
+    for key in [
+        "dataset",
+        "endpoint",
+        "field",
+        "sent",
+        "file",
+        "row",
+        "row_hash",
+        "sha256",
+        "run_id",
+        "observed_at",
+    ] {
         assert!(!quarter["source"][key].is_null(), "{key} is missing in {quarter}");
     }
     assert_eq!(quarter["source"]["sent"], format!("{}", quarter["value"].as_f64().unwrap()));
@@ -315,5 +352,8 @@ fn invalid_arguments_are_usage_errors_on_one_line() {
 fn a_hostile_company_name_cannot_break_the_output() {
     let text = printed(&["HOSTL", "net_margin"]);
     assert!(text.starts_with("HOSTL (O'Hostile"), "{text}");
-    assert!(!text.contains(['\u{202e}', '\u{1b}']) && text.lines().nth(1).unwrap().starts_with("analytics."), "{text}");
+    assert!(
+        !text.contains(['\u{202e}', '\u{1b}']) && text.lines().nth(1).unwrap().starts_with("analytics."),
+        "{text}"
+    );
 }

@@ -53,7 +53,12 @@ fn no_run_writes_or_prints_the_key() {
                     .arg("-vv")
                     .option("--datasets", "profile,income_statement");
                 // Only the fault-free run also computes; for the others only the output matters.
-                let output = if fault.starts_with("empty") { command } else { command.arg("--skip-analytics") }.run();
+                let output = if fault.starts_with("empty") {
+                    command
+                } else {
+                    command.arg("--skip-analytics")
+                }
+                .run();
                 assert!(server.calls() > 0 && !output.stderr.is_empty(), "{output:#?}");
                 assert_eq!(occurrences(&home, &output), Vec::<String>::new(), "{fault}");
             });
@@ -79,6 +84,10 @@ fn the_search_for_the_key_works() {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut packed, format!("x{KEY}x").as_bytes()).unwrap();
     fs::write(home.path().join("a.gz"), packed.finish().unwrap()).unwrap();
-    let output = Output { code: Some(0), stdout: String::new(), stderr: format!("apikey={KEY}") };
+    let output = Output {
+        code: Some(0),
+        stdout: String::new(),
+        stderr: format!("apikey={KEY}"),
+    };
     assert_eq!(occurrences(&home, &output).len(), 2);
 }

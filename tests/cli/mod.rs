@@ -15,7 +15,10 @@ use serde_json::Value;
 
 /// A run of these symbols with 30 days of prices and JSON output.
 fn run(home: &Home, url: &str, symbols: &str) -> Command {
-    findata(&["run", "--json", "--days", "30"]).home(home).url(url).option("--symbols", symbols)
+    findata(&["run", "--json", "--days", "30"])
+        .home(home)
+        .url(url)
+        .option("--symbols", symbols)
 }
 
 /// The keys a summary must have, with the keys of nested objects.
@@ -38,7 +41,10 @@ const SUMMARY: [(&str, &[&str]); 21] = [
     ("connections", &["opened", "peak"]),
     ("failures", &[]),
     ("notes", &[]),
-    ("cost", &["fmp_calls", "lambda_gb_s", "s3_puts", "sqs_requests", "usd", "snowflake_credits"]),
+    (
+        "cost",
+        &["fmp_calls", "lambda_gb_s", "s3_puts", "sqs_requests", "usd", "snowflake_credits"],
+    ),
     ("highlights", &[]),
     ("cost", &["usd"]),
 ];
@@ -49,8 +55,12 @@ fn missing_keys(summary: &Value) -> Vec<String> {
         if summary.get(key).is_none() {
             missing.push(key.to_owned());
         }
-        missing
-            .extend(parts.iter().filter(|part| summary[key].get(part).is_none()).map(|part| format!("{key}.{part}")));
+        missing.extend(
+            parts
+                .iter()
+                .filter(|part| summary[key].get(part).is_none())
+                .map(|part| format!("{key}.{part}")),
+        );
     }
     missing
 }

@@ -8,10 +8,11 @@ use super::run;
 fn a_plan_makes_no_call_and_creates_no_file() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let missing = home.path().join("not/there");
-    let plan = findata(&["plan", "--json", "--symbols", "AAPL,MSFT", "--days", "30", "--today", "2026-09-18"])
-        .url(server.url())
-        .option("--home", &missing)
-        .no_key();
+    let plan =
+        findata(&["plan", "--json", "--symbols", "AAPL,MSFT", "--days", "30", "--today", "2026-09-18"])
+            .url(server.url())
+            .option("--home", &missing)
+            .no_key();
     let running = plan.start();
     let output = running.wait();
     assert_eq!(output.code, Some(0), "{output:#?}");
@@ -29,7 +30,11 @@ fn a_plan_makes_no_call_and_creates_no_file() {
 fn a_plan_predicts_the_next_run() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let plan = || {
-        findata(&["plan", "--json", "--symbols", "AAPL,KO", "--days", "30"]).home(&home).url(server.url()).run().json()
+        findata(&["plan", "--json", "--symbols", "AAPL,KO", "--days", "30"])
+            .home(&home)
+            .url(server.url())
+            .run()
+            .json()
     };
     let before = plan();
     let ran = run(&home, &server.url(), "AAPL,KO").run().json();
@@ -54,9 +59,13 @@ fn a_plan_predicts_the_next_run() {
 
 #[test]
 fn a_plan_says_when_fmps_own_ratios_are_fetched() {
-    let plan = |args: &[&str]| findata(&[&["plan", "--symbols", "AAPL,KO"], args].concat()).home(&Home::new()).run();
+    let plan =
+        |args: &[&str]| findata(&[&["plan", "--symbols", "AAPL,KO"], args].concat()).home(&Home::new()).run();
     let usual = plan(&[]).stdout;
-    assert!(usual.contains("2 not asked for: compared from the day after the first quarterly statements"), "{usual}");
+    assert!(
+        usual.contains("2 not asked for: compared from the day after the first quarterly statements"),
+        "{usual}"
+    );
     let all = plan(&["--reconcile", "--json"]).json();
     assert_eq!((&all["calls"], &all["datasets"]["ratios_ttm"]["calls"]), (&25.into(), &2.into()));
 }
@@ -65,7 +74,15 @@ fn a_plan_says_when_fmps_own_ratios_are_fetched() {
 fn a_plan_without_json_is_a_table() {
     let output = findata(&["plan", "--symbols", "AAPL"]).home(&Home::new()).run();
     assert_eq!(output.code, Some(0));
-    for part in ["1 symbol", "dataset", "income_statement", "not fetched yet", "ratios_ttm", "in all", "premium"] {
+    for part in [
+        "1 symbol",
+        "dataset",
+        "income_statement",
+        "not fetched yet",
+        "ratios_ttm",
+        "in all",
+        "premium",
+    ] {
         assert!(output.stdout.contains(part), "{part} is missing in\n{}", output.stdout);
     }
 }
@@ -80,7 +97,9 @@ fn sql_reads_a_home_and_cannot_write() {
     let sql = |query: &str| findata(&["sql", query]).home(&home).no_key();
     let table = sql("select symbol, is_current from analytics.dim_company;").run();
     assert!(
-        table.code == Some(0) && table.stdout.contains("| AAPL   | true       |") && table.stdout.contains("1 row"),
+        table.code == Some(0)
+            && table.stdout.contains("| AAPL   | true       |")
+            && table.stdout.contains("1 row"),
         "{table:#?}"
     );
     let json = sql("select symbol, fiscal_year::integer y from analytics.fact_financials where period_type = 'FY' order by 2 limit 2").arg("--json").run();
@@ -92,7 +111,11 @@ fn sql_reads_a_home_and_cannot_write() {
         assert!(!output.stderr.contains("panicked") && !output.errors().is_empty(), "{output:#?}");
     }
     let before = home.content();
-    for write in ["delete from analytics.dim_company", "create table x as select 1", "drop schema analytics cascade"] {
+    for write in [
+        "delete from analytics.dim_company",
+        "create table x as select 1",
+        "drop schema analytics cascade",
+    ] {
         let output = sql(write).run();
         assert_eq!(output.code, Some(2), "{write}: {output:#?}");
     }

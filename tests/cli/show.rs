@@ -15,20 +15,33 @@ fn help_lists_the_commands_and_version_prints_the_version() {
         let own = findata(&[command, "--help"]).no_key().run();
         assert!(own.code == Some(0) && own.stdout.contains("Usage: findata"), "{own:#?}");
     }
-    for option in
-        ["--home", "--fmp-url", "--fmp-plan", "--today", "--json", "--index", "--warehouse", "--stage", "FINDATA_HOME"]
-    {
+    for option in [
+        "--home",
+        "--fmp-url",
+        "--fmp-plan",
+        "--today",
+        "--json",
+        "--index",
+        "--warehouse",
+        "--stage",
+        "FINDATA_HOME",
+    ] {
         let run = findata(&["run", "--help"]).run().stdout;
         assert!(run.contains(option), "{option} is missing in\n{run}");
     }
     let version = findata(&["--version"]).no_key().run();
-    assert_eq!((version.code, version.stdout.trim()), (Some(0), concat!("findata ", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(
+        (version.code, version.stdout.trim()),
+        (Some(0), concat!("findata ", env!("CARGO_PKG_VERSION")))
+    );
 }
 
 #[test]
 fn the_demo_needs_no_key_and_fills_a_home() {
     let home = Home::new();
-    let demo = findata(&["demo", "--companies", "8", "--latency", "0", "--days", "30"]).home(&home).no_key();
+    let demo = findata(&["demo", "--companies", "8", "--latency", "0", "--days", "30"])
+        .home(&home)
+        .no_key();
     let output = demo.run();
     assert_eq!(output.code, Some(0), "{output:#?}");
     for part in ["complete", "fact_market_metrics", "AAPL", "P/E ttm", "warehouse"] {
@@ -48,8 +61,15 @@ fn the_server_prints_a_url_that_a_run_can_use() {
         server.stdout().contains("/stable") || begun.elapsed().as_secs() > 20
     });
     let url = server.stdout().trim().to_owned();
-    assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/stable"), "{url:?} {}", server.stderr());
-    let output = findata(&["run", "--symbols", "AAPL", "--days", "30", "--json"]).home(&home).url(&url).run();
+    assert!(
+        url.starts_with("http://127.0.0.1:") && url.ends_with("/stable"),
+        "{url:?} {}",
+        server.stderr()
+    );
+    let output = findata(&["run", "--symbols", "AAPL", "--days", "30", "--json"])
+        .home(&home)
+        .url(&url)
+        .run();
     assert_eq!((output.code, &output.json()["status"]), (Some(0), &"complete".into()), "{output:#?}");
     // The simulated world is on the requested day.
     assert_eq!(home.text("select max(price_date) from analytics.fact_daily_prices"), "2026-09-18");

@@ -68,7 +68,10 @@ fn every_command_of_a_readme_runs() {
             let path = format!("{}:{}", binary.parent().unwrap().display(), "/usr/local/bin:/usr/bin:/bin");
             let cargo = "cargo() { [ \"$1 $2 $3\" = 'run --release --' ] && shift 3 && findata \"$@\"; }";
             let output = Command::new("bash")
-                .args(["-euc", &format!("{cargo}\n{}", block.script.replace("FMP_API_KEY=...", "FMP_API_KEY=demo"))])
+                .args([
+                    "-euc",
+                    &format!("{cargo}\n{}", block.script.replace("FMP_API_KEY=...", "FMP_API_KEY=demo")),
+                ])
                 .current_dir(folder.path())
                 .env_clear()
                 .env("PATH", path)
@@ -79,7 +82,13 @@ fn every_command_of_a_readme_runs() {
                 .output()
                 .unwrap();
             let stderr = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{name}:{}\n{}\n{}\n{stderr}", block.line, block.script, output.status);
+            assert!(
+                output.status.success(),
+                "{name}:{}\n{}\n{}\n{stderr}",
+                block.line,
+                block.script,
+                output.status
+            );
         }
     }
 }

@@ -18,16 +18,26 @@ fn run(server: &Simulator, home: &Home) -> Summary {
     let symbols = server.symbols();
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
     let datasets = ["profile", "dividends", "splits"].map(str::to_owned).to_vec();
-    Job::new(server.url(), &symbols).with(|o| (o.skip_analytics, o.datasets) = (true, datasets)).run_ok(home)
+    Job::new(server.url(), &symbols)
+        .with(|o| (o.skip_analytics, o.datasets) = (true, datasets))
+        .run_ok(home)
 }
 
 fn check(fault: &str, expected_text: &str) {
-    let (server, home) = (Simulator::with_faults(SYMBOLS as usize, &[&format!("{fault}=dividends")]), Home::new());
+    let (server, home) =
+        (Simulator::with_faults(SYMBOLS as usize, &[&format!("{fault}=dividends")]), Home::new());
     let summary = run(&server, &home);
-    assert_eq!((summary.status, summary.tasks.failed), (Status::Partial, SYMBOLS), "{fault}: {summary:#?}");
+    assert_eq!(
+        (summary.status, summary.tasks.failed),
+        (Status::Partial, SYMBOLS),
+        "{fault}: {summary:#?}"
+    );
     for failure in &summary.failures {
         assert_eq!(failure.dataset, "dividends", "{fault}");
-        assert!(failure.reason.contains(expected_text) && failure.reason.len() < 300, "{fault}: {failure:?}");
+        assert!(
+            failure.reason.contains(expected_text) && failure.reason.len() < 300,
+            "{fault}: {failure:?}"
+        );
     }
     assert!(
         summary.failures.iter().any(|f| f.reason.starts_with("dividends is left alone: ")),

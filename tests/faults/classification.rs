@@ -112,7 +112,12 @@ fn every_fault_leads_to_the_expected_action() {
             scope.spawn(move || {
                 let server = Simulator::with_faults(12, &[fault]);
                 let answer = dividends(&server.url());
-                assert_eq!((classify(&answer), answer.calls), (expected, calls), "{fault}: {:?}", answer.body);
+                assert_eq!(
+                    (classify(&answer), answer.calls),
+                    (expected, calls),
+                    "{fault}: {:?}",
+                    answer.body
+                );
                 assert_eq!(server.calls(), u64::from(calls), "{fault}");
             });
         }
@@ -121,7 +126,9 @@ fn every_fault_leads_to_the_expected_action() {
 
 #[test]
 fn every_kind_of_fault_is_covered() {
-    let Err(text) = "no-such-kind".parse::<findata_fmp_simulator::Fault>() else { panic!("there is such a kind") };
+    let Err(text) = "no-such-kind".parse::<findata_fmp_simulator::Fault>() else {
+        panic!("there is such a kind")
+    };
     let mut kinds: Vec<&str> = text.split("there are ").nth(1).unwrap().split(", ").collect();
     let mut known = FAULTS.map(|(fault, ..)| fault.split('=').next().unwrap());
     kinds.sort_unstable();
@@ -131,8 +138,12 @@ fn every_kind_of_fault_is_covered() {
 
 #[test]
 fn every_recorded_body_leads_to_the_expected_action() {
-    let Some(folder) = shared_folder("fmp/recorded/errors") else { return };
-    let names = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let Some(folder) = shared_folder("fmp/recorded/errors") else {
+        return;
+    };
+    let names = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.filter(|name| name != "PROVENANCE.md").collect();
     names.sort();
     assert_eq!(names, RECORDED.map(|(name, _)| name), "every file is in the table");

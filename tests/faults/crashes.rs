@@ -36,7 +36,10 @@ const POINTS: [Point; 12] = [
 ];
 
 fn command(server: &Simulator, home: &Home) -> Command {
-    findata(&["run", "--json", "--days", "30"]).home(home).url(server.url()).option("--symbols", SYMBOLS.join(","))
+    findata(&["run", "--json", "--days", "30"])
+        .home(home)
+        .url(server.url())
+        .option("--symbols", SYMBOLS.join(","))
 }
 
 /// Waits for the point or the end of the command, and kills it. Returns whether it was still
@@ -85,7 +88,11 @@ fn a_run_after_a_kill_ends_with_the_tables_of_an_undisturbed_run() {
             threads.into_iter().map(|t| usize::from(t.join().unwrap())).sum::<usize>()
         });
     }
-    assert!(killed > POINTS.len() / 2, "only {killed} of {} were killed before their end", POINTS.len());
+    assert!(
+        killed > POINTS.len() / 2,
+        "only {killed} of {} were killed before their end",
+        POINTS.len()
+    );
 }
 
 #[test]

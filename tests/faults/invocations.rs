@@ -36,12 +36,20 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
     let fast = Simulator::with_symbols(12);
     let symbols = fast.symbols();
     Job::new(fast.url(), &symbols.iter().map(String::as_str).collect::<Vec<_>>()).run_ok(&undisturbed);
-    let slow = World { symbols: 12, today: today(), latency: Duration::from_millis(150), ..World::default() };
+    let slow = World {
+        symbols: 12,
+        today: today(),
+        latency: Duration::from_millis(150),
+        ..World::default()
+    };
     let (server, home) = (Simulator::start(slow), Home::new());
     wait(async {
         let clock = DayClock(today());
         let mut host = host(&home, client(&server.url(), "test-key"), clock)?;
-        let days = Options { prices_from: Some(today() - chrono::Days::new(29)), ..Options::default() };
+        let days = Options {
+            prices_from: Some(today() - chrono::Days::new(29)),
+            ..Options::default()
+        };
         let symbols = server.symbols();
         let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
         let (request, queue, bus) = (request(&symbols, days), LocalQueue::default(), LocalBus::default());
@@ -75,7 +83,8 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
         let run = &request.run_id;
         findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
         let measured = findata_analytics::HostMetrics::default();
-        let summary = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
+        let summary =
+            findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
         assert_eq!((summary.status, summary.tasks.done), (Status::Complete, summary.tasks.planned));
         Ok::<_, Error>(())
     })
@@ -84,7 +93,11 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
 }
 
 /// A run that was planned and about which nothing more is known.
-async fn plan_run(home: &Home, server: &Simulator, queue: &LocalQueue) -> (DirectoryStage, RunId, DateTime<Utc>) {
+async fn plan_run(
+    home: &Home,
+    server: &Simulator,
+    queue: &LocalQueue,
+) -> (DirectoryStage, RunId, DateTime<Utc>) {
     let started: DateTime<Utc> = "2026-09-18T10:00:00Z".parse().unwrap();
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     let mut request = request(&SYMBOLS, Options { datasets: vec!["profile".into()], ..Options::default() });
@@ -101,19 +114,24 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
     wait(async {
         let (stage, run, started) = plan_run(&home, &server, &queue).await;
         while queue.receive().is_some() {}
-        let swept = |minutes: i64| sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(minutes), None);
+        let swept =
+            |minutes: i64| sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(minutes), None);
         let nothing = |minutes: f64| Swept { open: 1, oldest_minutes: minutes, ..Swept::default() };
         assert_eq!(swept(59).await.unwrap(), nothing(59.0), "a step has an hour before the sweeper acts");
         let mut minutes = 0;
         for restart in 0..5 {
             minutes += 60 << restart;
             assert_eq!(swept(minutes).await.unwrap().sent, 1, "help {restart}");
-            assert_eq!(queue.receive().unwrap().message, BatchMessage::new(run.clone(), plan_of(&stage, &run).await));
+            assert_eq!(
+                queue.receive().unwrap().message,
+                BatchMessage::new(run.clone(), plan_of(&stage, &run).await)
+            );
             assert_eq!(swept(minutes + 15).await.unwrap().sent, 0, "not on every sweep");
         }
         minutes += 60 << 5;
         assert_eq!(swept(minutes).await.unwrap().closed, 1);
-        let staged: ledger::Staged = stage::read_json(&stage, &ledger::staged_key(&run)).await.unwrap().unwrap();
+        let staged: ledger::Staged =
+            stage::read_json(&stage, &ledger::staged_key(&run)).await.unwrap().unwrap();
         assert_eq!((staged.batches.len(), staged.files.len()), (1, 0));
 
         // If load never finishes either, the sweeper invokes it again by rewriting the object, and
@@ -136,7 +154,8 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
         assert!(summary.notes[0].contains("load: there is no grant"), "{:?}", summary.notes);
         assert_eq!(swept(minutes + 20).await.unwrap(), Swept::default(), "nothing is open");
     });
-    let failed_events = bus.events().into_iter().filter(|event| matches!(event, Event::RunFailed { .. })).count();
+    let failed_events =
+        bus.events().into_iter().filter(|event| matches!(event, Event::RunFailed { .. })).count();
     assert_eq!(failed_events, 2, "once when the error occurred, once when the run was closed");
 }
 
@@ -151,9 +170,15 @@ fn the_sweeper_closes_the_fetch_step_if_the_last_batch_did_not() {
     wait(async {
         let (stage, run, started) = plan_run(&home, &server, &queue).await;
         let message = queue.receive().unwrap().message;
-        findata_extract::handle(&message, &client(&server.url(), "test-key"), &stage, &DayClock(today()), None)
-            .await
-            .unwrap();
+        findata_extract::handle(
+            &message,
+            &client(&server.url(), "test-key"),
+            &stage,
+            &DayClock(today()),
+            None,
+        )
+        .await
+        .unwrap();
         // As after a crash between writing the batch's ledger entry and the write that closes the
         // step.
         std::fs::remove_file(home.stage().join(ledger::staged_key(&run))).unwrap();
@@ -169,13 +194,18 @@ fn a_repeated_invocation_starts_one_run() {
         (Simulator::with_symbols(12), Home::new(), LocalQueue::default(), LocalBus::default());
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     let fmp = client(&server.url(), "test-key");
-    let defaults = Defaults { index: None, plan_limits: PlanLimits::default(), ttl: Default::default() };
+    let defaults = Defaults {
+        index: None,
+        plan_limits: PlanLimits::default(),
+        ttl: Default::default(),
+    };
     let ask = |input: Value, id: &str, at: &str| {
         let invocation = Invocation { id: id.into(), at: at.parse().unwrap() };
         let clock = DayClock(today());
         wait(async {
             let telemetry = Telemetry::default();
-            event::handle(input, &invocation, &defaults, Ok(&fmp), &stage, &queue, &bus, &clock, &telemetry).await
+            event::handle(input, &invocation, &defaults, Ok(&fmp), &stage, &queue, &bus, &clock, &telemetry)
+                .await
         })
         .unwrap()
     };
@@ -213,7 +243,8 @@ fn a_ledger_entry_that_is_not_in_the_plan_does_not_close_a_step() {
         stage::write_json_once(&stage, &stray, &BatchEntry::new("unknown")).await.unwrap();
         let mut closed = Vec::new();
         while let Some(delivery) = queue.receive() {
-            closed.push(findata_extract::handle(&delivery.message, &fmp, &stage, &clock, None).await.unwrap());
+            closed
+                .push(findata_extract::handle(&delivery.message, &fmp, &stage, &clock, None).await.unwrap());
         }
         assert_eq!(closed, [false, true].map(|closed| BatchResult::Done { closed }));
         let staged: ledger::Staged =

@@ -43,16 +43,26 @@ const CASES: [Case; 18] = [
     case("forbidden", Status::Partial, 1, "Account suspended"),
     case("legacy", Status::Partial, 1, "Legacy Endpoint"),
     case("bandwidth", Status::Budget, 1, "bandwidth"),
-    Case { quarantined: true, ..case("missing-field", Status::Partial, 1, "missing_field: revenue") },
-    Case { quarantined: true, ..case("retyped-field", Status::Partial, 1, "retyped_field: revenue") },
+    Case {
+        quarantined: true,
+        ..case("missing-field", Status::Partial, 1, "missing_field: revenue")
+    },
+    Case {
+        quarantined: true,
+        ..case("retyped-field", Status::Partial, 1, "retyped_field: revenue")
+    },
 ];
 
 /// Runs the profiles and six years of income statements of two companies; the fault affects one
 /// task.
 fn run(case: &Case) -> (Home, Simulator, Summary) {
-    let (server, home) = (Simulator::with_faults(12, &[&format!("{}=income-statement,AAPL", case.fault)]), Home::new());
+    let (server, home) = (
+        Simulator::with_faults(12, &[&format!("{}=income-statement,AAPL", case.fault)]),
+        Home::new(),
+    );
     let job = Job::new(server.url(), &["AAPL", "KO"]).with(|o| {
-        (o.quarters, o.skip_analytics, o.datasets) = (0, true, vec!["profile".into(), "income_statement".into()]);
+        (o.quarters, o.skip_analytics, o.datasets) =
+            (0, true, vec!["profile".into(), "income_statement".into()]);
     });
     let summary = job.run_ok(&home);
     (home, server, summary)
@@ -82,19 +92,28 @@ fn check(case: &Case) {
         reasons.iter().all(|r| r.contains(case.reason) && !r.contains('\n') && r.len() < 300),
         "{fault}: {reasons:?}"
     );
-    assert_eq!(home.count("select count(*) from staging.income_statement where symbol = 'AAPL'"), 0, "{fault}");
+    assert_eq!(
+        home.count("select count(*) from staging.income_statement where symbol = 'AAPL'"),
+        0,
+        "{fault}"
+    );
     let quarantined = home.count("select count(*) from ops.quarantine where symbol = 'AAPL'");
     assert_eq!(quarantined, if case.quarantined { 6 } else { 0 }, "{fault}");
     // A failure leaves no freshness entry: the next run tries again.
     let good = Simulator::with_symbols(12);
     let next_run = Job::new(good.url(), &["AAPL", "KO"]).with(|o| {
-        (o.quarters, o.skip_analytics, o.datasets) = (0, true, vec!["profile".into(), "income_statement".into()]);
+        (o.quarters, o.skip_analytics, o.datasets) =
+            (0, true, vec!["profile".into(), "income_statement".into()]);
     });
     let next_run = next_run.run_ok(&home);
     assert_eq!(next_run.status, Status::Complete, "{fault}: {:?}", next_run.failures);
     let years = home.count("select count(*) from staging.income_statement where symbol = 'AAPL'");
     let remembered = ["empty", "payment"].contains(&fault);
-    assert_eq!(years, if remembered { 0 } else { 6 }, "{fault}: empty and refused results are refetched after a day");
+    assert_eq!(
+        years,
+        if remembered { 0 } else { 6 },
+        "{fault}: empty and refused results are refetched after a day"
+    );
 }
 
 #[test]
@@ -119,8 +138,15 @@ fn every_kind_of_fault_is_covered_by_a_test() {
 
 /// All kinds of faults, taken from the error message for an unknown kind.
 fn kinds() -> Vec<String> {
-    let Err(text) = "no-such-kind".parse::<findata_fmp_simulator::Fault>() else { return Vec::new() };
-    text.split("there are ").nth(1).unwrap_or_default().split(", ").map(str::to_owned).collect()
+    let Err(text) = "no-such-kind".parse::<findata_fmp_simulator::Fault>() else {
+        return Vec::new();
+    };
+    text.split("there are ")
+        .nth(1)
+        .unwrap_or_default()
+        .split(", ")
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]

@@ -21,7 +21,10 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
     wait(async {
         let clock = DayClock(today());
         let mut host = host(home, client(&server.url(), "test-key"), clock)?;
-        let days = Options { prices_from: Some(today() - chrono::Days::new(29)), ..Options::default() };
+        let days = Options {
+            prices_from: Some(today() - chrono::Days::new(29)),
+            ..Options::default()
+        };
         let (request, queue, bus) = (request(&SYMBOLS, days), LocalQueue::default(), LocalBus::default());
         let plan = findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
         // A second invocation of fanout sends the same batches again.
@@ -35,7 +38,9 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
         // All deliveries in parallel, and one more after them.
         messages.push(messages[0].clone());
         let (last, first) = messages.split_last().unwrap();
-        let work = first.iter().map(|message| findata_extract::handle(message, &host.fmp, &host.stage, &clock, None));
+        let work = first
+            .iter()
+            .map(|message| findata_extract::handle(message, &host.fmp, &host.stage, &clock, None));
         let mut closed = futures::future::try_join_all(work).await?;
         closed.push(findata_extract::handle(last, &host.fmp, &host.stage, &clock, None).await?);
         let run = &request.run_id;
@@ -43,9 +48,13 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
         assert_eq!(findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?, loaded);
         // As after a crash between the commit and the write that closes the step.
         fs::remove_file(home.stage().join(ledger::loaded_key(run))).unwrap();
-        assert_eq!(findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?.rows, loaded.rows);
+        assert_eq!(
+            findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?.rows,
+            loaded.rows
+        );
         let measured = findata_analytics::HostMetrics::default();
-        let summary = findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
+        let summary =
+            findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
         let repeated =
             findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
         assert_eq!(
@@ -55,7 +64,11 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
         fs::remove_file(home.stage().join(ledger::summary_key(run))).unwrap();
         let computed =
             findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
-        assert!(computed.analytics.values().all(|t| t.written + t.removed == 0), "{:?}", computed.analytics);
+        assert!(
+            computed.analytics.values().all(|t| t.written + t.removed == 0),
+            "{:?}",
+            computed.analytics
+        );
         Ok((computed, bus.events(), closed))
     })
 }
@@ -94,9 +107,15 @@ fn a_step_invoked_too_early_asks_to_be_retried() {
         let run = findata_tests::run_id();
         let load = findata_load::handle(&run, &host.stage, &mut host.warehouse, &clock).await;
         let measured = findata_analytics::HostMetrics::default();
-        let analytics =
-            findata_analytics::handle(&run, &host.stage, &mut host.warehouse, &LocalBus::default(), &clock, &measured)
-                .await;
+        let analytics = findata_analytics::handle(
+            &run,
+            &host.stage,
+            &mut host.warehouse,
+            &LocalBus::default(),
+            &clock,
+            &measured,
+        )
+        .await;
         let close = ledger::close_fetching(&host.stage, &run).await;
         assert!(host.stage.list("runs/").await?.is_empty());
         Ok::<_, Error>((load.map(|_| ()), analytics.map(|_| ()), close.map(|_| ())))
@@ -121,8 +140,8 @@ fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_still_closes() {
     let obstacle = home.stage().join("landing/shares_float");
     fs::create_dir_all(obstacle.parent().unwrap()).unwrap();
     fs::write(&obstacle, "in the way").unwrap();
-    let job =
-        Job::new(server.url(), &symbols).with(|o| (o.datasets, o.skip_analytics) = (vec!["profile".into()], true));
+    let job = Job::new(server.url(), &symbols)
+        .with(|o| (o.datasets, o.skip_analytics) = (vec!["profile".into()], true));
     let summary = job.run_ok(&home);
     assert_eq!(summary.status, Status::Partial);
     assert_eq!((summary.tasks.failed, summary.tasks.done), (BATCH as u64, 4));

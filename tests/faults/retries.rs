@@ -43,7 +43,8 @@ fn a_retry_waits_for_the_retry_after_time() {
     wait(async {
         // Without the header the client would wait a few milliseconds after 429, and less than half
         // a second after 503.
-        let both = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].map(|s| calls_after(s, 2));
+        let both =
+            [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].map(|s| calls_after(s, 2));
         for calls in futures::future::join_all(both).await {
             let pause = calls[1] - calls[0];
             assert!(pause >= Duration::from_millis(1_990) && pause < Duration::from_secs(10), "{pause:?}");
@@ -53,8 +54,15 @@ fn a_retry_waits_for_the_retry_after_time() {
 
 /// Every endpoint of the simulator.
 fn endpoints() -> Vec<String> {
-    let Err(text) = "empty=nowhere".parse::<Fault>() else { return Vec::new() };
-    text.split_once("statements, ").unwrap_or_default().1.split(", ").map(str::to_owned).collect()
+    let Err(text) = "empty=nowhere".parse::<Fault>() else {
+        return Vec::new();
+    };
+    text.split_once("statements, ")
+        .unwrap_or_default()
+        .1
+        .split(", ")
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -63,7 +71,11 @@ fn retries_are_capped_at_a_share_of_the_calls() {
     let endpoints = endpoints();
     assert!(endpoints.len() > 30, "{endpoints:?}");
     let fmp = client(&server.url(), "test-key");
-    let work = CallContext { run: RunId::new(DateTime::default(), 9), begun: DateTime::default(), max_calls: None };
+    let work = CallContext {
+        run: RunId::new(DateTime::default(), 9),
+        begun: DateTime::default(),
+        max_calls: None,
+    };
     fmp.begin(&work);
     wait(async {
         // Two calls per endpoint fail ten times before its breaker opens, so only the retry budget
@@ -74,7 +86,10 @@ fn retries_are_capped_at_a_share_of_the_calls() {
         let (first, all) = (answers.len() as u64, server.calls());
         let retries = all - first;
         // Without the retry budget: four retries each.
-        assert!((first..=50 + all / 2).contains(&retries) && retries < 3 * first, "{retries} of {all} calls");
+        assert!(
+            (first..=50 + all / 2).contains(&retries) && retries < 3 * first,
+            "{retries} of {all} calls"
+        );
         // Another unit of work has its own retry budget. Use the endpoint that is furthest from
         // opening its breaker.
         let tries = |at: usize| answers[at].calls + answers[at + endpoints.len()].calls;

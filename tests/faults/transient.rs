@@ -93,7 +93,11 @@ fn an_empty_response_never_deletes_data() {
     let home = Home::copy_of(&fault_free().0);
     let server = Simulator::with_faults(12, &["empty"]);
     let summary = Job::new(server.url(), &SYMBOLS).with(|o| o.full = true).run_ok(&home);
-    assert_ne!(summary.status, Status::Complete, "a run that finds no profile for a known company is not complete");
+    assert_ne!(
+        summary.status,
+        Status::Complete,
+        "a run that finds no profile for a known company is not complete"
+    );
     assert_fault_free_tables(&home, "empty answers");
 }
 

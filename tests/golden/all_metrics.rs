@@ -11,7 +11,9 @@ use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay};
 
 use super::{
-    expected::{Figures, SESSIONS, SYMBOL, by_field, company, means, quarters, single, ttm_name, twelve_months},
+    expected::{
+        Figures, SESSIONS, SYMBOL, by_field, company, means, quarters, single, ttm_name, twelve_months,
+    },
     formulas::ratios,
     generated::{self, Bar, INDEX, Lines, date, figure, text, today},
     price_metrics::price_metrics,
@@ -54,7 +56,12 @@ fn index() -> Vec<Bar> {
 fn home() -> &'static Home {
     static HOME: OnceLock<Home> = OnceLock::new();
     HOME.get_or_init(|| {
-        let replay = Replay::new().answer("historical-price-eod/full", INDEX, "", generated::bar_rows(INDEX, &index()));
+        let replay = Replay::new().answer(
+            "historical-price-eod/full",
+            INDEX,
+            "",
+            generated::bar_rows(INDEX, &index()),
+        );
         let (server, home) = (company().answer(replay).start(), Home::new());
         let summary = Job::new(server.url(), &[SYMBOL])
             .on(today())
@@ -73,7 +80,8 @@ fn close(a: f64, b: f64) -> bool {
 
 /// Compares a row with the expected values. With `all`, every figure of the table must be expected.
 fn check(table: &str, place: &str, wanted: &Figures, all: bool) {
-    let wanted: BTreeMap<&str, f64> = wanted.iter().map(|(column, value)| (column.as_str(), *value)).collect();
+    let wanted: BTreeMap<&str, f64> =
+        wanted.iter().map(|(column, value)| (column.as_str(), *value)).collect();
     if all {
         let actual: BTreeSet<String> = home()
             .lines(&format!(
@@ -89,7 +97,8 @@ fn check(table: &str, place: &str, wanted: &Figures, all: bool) {
         assert!(extra.is_empty(), "{table}: golden values without a figure: {extra:?}");
     }
     let names: Vec<&str> = wanted.keys().copied().collect();
-    let ours = home().figures(&names, &format!("from analytics.{table} where symbol = '{SYMBOL}' and {place}"));
+    let ours =
+        home().figures(&names, &format!("from analytics.{table} where symbol = '{SYMBOL}' and {place}"));
     let wrong: Vec<String> = wanted
         .iter()
         .filter(|(column, value)| !ours.get(**column).is_some_and(|ours| close(*ours, **value)))
@@ -124,16 +133,20 @@ fn every_ttm_figure_is_the_expected_sum_balance_or_mean() {
             "select {} from analytics.fact_financials_ttm where fiscal_date = '{end}'",
             names.join(", ")
         ));
-        let wrong: Vec<_> =
-            exact.iter().zip(&row[0]).filter(|((_, wanted), ours)| ours.as_ref() != Some(wanted)).collect();
+        let wrong: Vec<_> = exact
+            .iter()
+            .zip(&row[0])
+            .filter(|((_, wanted), ours)| ours.as_ref() != Some(wanted))
+            .collect();
         assert!(wrong.is_empty(), "{end}: {wrong:#?}");
     }
 }
 
 #[test]
 fn every_ratio_matches_its_formula_on_every_basis() {
-    let own =
-        |pairs: Vec<(&'static str, f64)>| pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let own = |pairs: Vec<(&'static str, f64)>| {
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    };
     let company = company();
     let (year, before) = (&company.years[0].lines, &company.years[1].lines);
     for (basis, end, span) in [
@@ -161,7 +174,11 @@ const GROWING: [&str; 7] = [
 fn growth(horizons: &[(&str, i32, &Lines)], new: &Lines) -> Figures {
     let rate = |item: &str, years: i32, old: &Lines| {
         let (new, old) = (figure(new[item]), figure(old[item]));
-        if years > 1 { (new / old).powf(1.0 / f64::from(years)) - 1.0 } else { (new - old) / old.abs() }
+        if years > 1 {
+            (new / old).powf(1.0 / f64::from(years)) - 1.0
+        } else {
+            (new - old) / old.abs()
+        }
     };
     let of = |item: &&'static str| {
         horizons
@@ -176,7 +193,12 @@ fn growth(horizons: &[(&str, i32, &Lines)], new: &Lines) -> Figures {
 fn every_growth_rate_compares_with_the_right_earlier_period() {
     let twelve = |ago: usize| quarters(ago, 4);
     let wanted = growth(
-        &[("yoy", 1, &twelve(4)), ("qoq", 1, &twelve(1)), ("cagr_3y", 3, &twelve(12)), ("cagr_5y", 5, &twelve(20))],
+        &[
+            ("yoy", 1, &twelve(4)),
+            ("qoq", 1, &twelve(1)),
+            ("cagr_3y", 3, &twelve(12)),
+            ("cagr_5y", 5, &twelve(20)),
+        ],
         &twelve(0),
     );
     check("fact_growth_rates", "basis = 'TTM' and fiscal_date = '2026-06-30'", &wanted, true);
@@ -190,10 +212,12 @@ fn every_growth_rate_compares_with_the_right_earlier_period() {
 #[test]
 fn every_market_metric_matches_its_formula() {
     let company = company();
-    let (twelve, end, year) = (twelve_months(0).flows, by_field(&quarters(0, 1)), by_field(&company.years[0].lines));
-    let (price, cap, shares) = (figure(company.price()), figure(company.market_cap), end["weightedAverageShsOut"]);
-    let ev =
-        cap + end["totalDebt"] + end["preferredStock"] + end["minorityInterest"] - end["cashAndShortTermInvestments"];
+    let (twelve, end, year) =
+        (twelve_months(0).flows, by_field(&quarters(0, 1)), by_field(&company.years[0].lines));
+    let (price, cap, shares) =
+        (figure(company.price()), figure(company.market_cap), end["weightedAverageShsOut"]);
+    let ev = cap + end["totalDebt"] + end["preferredStock"] + end["minorityInterest"]
+        - end["cashAndShortTermInvestments"];
     let narrow = cap + end["totalDebt"] - end["cashAndCashEquivalents"];
     let (revenue, ebitda, net) = (twelve["revenue"], twelve["ebitda"], twelve["netIncome"]);
     let (fcf, ocf) = (twelve["cf.freeCashFlow"], twelve["cf.operatingCashFlow"]);
@@ -239,7 +263,8 @@ fn every_market_metric_matches_its_formula() {
 #[test]
 fn every_price_metric_of_every_day_matches_the_direct_computation() {
     let (bars, index) = (&company().bars, index());
-    let names: Vec<&str> = price_metrics(bars, &company().dividends, &index).iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> =
+        price_metrics(bars, &company().dividends, &index).iter().map(|(name, _)| *name).collect();
     let days = home().rows(&format!(
         "select {} from analytics.fact_market_metrics where symbol = '{SYMBOL}' order by metric_date",
         names.join(", ")
@@ -252,7 +277,8 @@ fn every_price_metric_of_every_day_matches_the_direct_computation() {
         for ((name, wanted), ours) in price_metrics(bars, &company().dividends, &index).into_iter().zip(row) {
             // A day on which the index was closed has no beta.
             let ours = ours.as_ref().map(|text| text.parse().unwrap());
-            let none = ["beta_252d", "correlation_252d"].contains(&name) && index.iter().all(|bar| bar.day != day);
+            let none =
+                ["beta_252d", "correlation_252d"].contains(&name) && index.iter().all(|bar| bar.day != day);
             if ours.is_none() != none || ours.is_some_and(|ours: f64| !close(ours, wanted)) {
                 wrong.push(format!("{day} {name}: {ours:?} instead of {wanted}"));
             }

@@ -49,8 +49,7 @@ fn run() -> Option<Golden> {
     let profile = json!([{"symbol": "AAPL", "price": price, "marketCap": set["marketCap_ttm"], "companyName": "Apple Inc.",
         "currency": "USD", "sector": "Technology", "industry": "Consumer Electronics", "exchange": "NASDAQ", "country": "US"}]);
     let bar = json!([{"symbol": "AAPL", "date": DAY, "open": price, "high": price, "low": price, "close": price, "volume": 56038657}]);
-    let dividend =
-        |day: &str, amount: f64| json!({"symbol": "AAPL", "date": day, "adjDividend": amount, "dividend": amount});
+    let dividend = |day: &str, amount: f64| json!({"symbol": "AAPL", "date": day, "adjDividend": amount, "dividend": amount});
     let dividends = json!([
         dividend("2025-08-11", 0.26),
         dividend("2025-05-12", 0.26),
@@ -83,9 +82,12 @@ fn run() -> Option<Golden> {
     let ratios = format!(
         "from analytics.fact_financial_ratios where symbol = 'AAPL' and basis = 'TTM' and fiscal_date = '{PERIOD}'"
     );
-    let market = format!("from analytics.fact_market_metrics where symbol = 'AAPL' and metric_date = '{DAY}'");
-    let (ratios, market) =
-        (home.figures(&listed("ratios", RATIOS), &ratios), home.figures(&listed("market", MARKET), &market));
+    let market =
+        format!("from analytics.fact_market_metrics where symbol = 'AAPL' and metric_date = '{DAY}'");
+    let (ratios, market) = (
+        home.figures(&listed("ratios", RATIOS), &ratios),
+        home.figures(&listed("market", MARKET), &market),
+    );
     Some(Golden { home, set, ratios, market })
 }
 
@@ -109,13 +111,20 @@ impl Golden {
 
     /// A line summed over the four quarters.
     fn sum(&self, statement: &str, line: &str) -> f64 {
-        self.set[statement].as_array().unwrap().iter().map(|quarter| quarter[line].as_f64().unwrap()).sum()
+        self.set[statement]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|quarter| quarter[line].as_f64().unwrap())
+            .sum()
     }
 
     /// The value that an exception must have instead, computed from the quarters.
     fn expected(&self, column: &str) -> Option<f64> {
-        let (income, cash) =
-            (|line: &str| self.sum("income_quarters", line), |line: &str| self.sum("cash_flow_quarters", line));
+        let (income, cash) = (
+            |line: &str| self.sum("income_quarters", line),
+            |line: &str| self.sum("cash_flow_quarters", line),
+        );
         let balance = |line: &str| self.set["balance_quarters"][0][line].as_f64().unwrap();
         let (ebitda, price) = (income("ebitda"), self.set["implied_price_for_ttm"].as_f64().unwrap());
         let net_debt = balance("totalDebt") - balance("cashAndCashEquivalents");
@@ -165,7 +174,9 @@ fn every_line_of_fmps_twelve_months_equals_our_sum() {
         ("fmp_balance_ttm", "balance_sheet"),
     ] {
         for column in findata_domain::catalog::dataset(dataset).unwrap().columns {
-            let Some(fmps) = golden.set[answer][column.field].as_f64() else { continue };
+            let Some(fmps) = golden.set[answer][column.field].as_f64() else {
+                continue;
+            };
             let prefix = if dataset == "balance_sheet" { "latest_" } else { "ttm_" };
             let name = match column.name {
                 // Like balances, share counts are the newest quarter's.
@@ -179,8 +190,9 @@ fn every_line_of_fmps_twelve_months_equals_our_sum() {
         }
     }
     let columns: Vec<&str> = pairs.iter().map(|(name, ..)| name.as_str()).collect();
-    let ours =
-        golden.home.figures(&columns, &format!("from analytics.fact_financials_ttm where fiscal_date = '{PERIOD}'"));
+    let ours = golden
+        .home
+        .figures(&columns, &format!("from analytics.fact_financials_ttm where fiscal_date = '{PERIOD}'"));
     for (name, field, fmps) in &pairs {
         assert!(
             ours.get(name).is_some_and(|ours| close(*ours, *fmps)),
@@ -224,7 +236,9 @@ fn exceptions_really_differ_and_have_the_value_their_reason_implies() {
         for field in *fields {
             let theirs = fmps.get(*field).and_then(Value::as_f64).unwrap_or_else(|| panic!("{field}"));
             if ours.is_some_and(|ours| close(ours, theirs)) {
-                wrong.push(format!("{table}.{column} equals FMP's {field}: {ours:?}; remove the exception ({reason})"));
+                wrong.push(format!(
+                    "{table}.{column} equals FMP's {field}: {ours:?}; remove the exception ({reason})"
+                ));
             }
         }
     }
@@ -267,8 +281,11 @@ fn every_figure_of_ours_and_of_fmp_is_listed() {
         ))
     };
     let (ratios, market) = (columns("fact_financial_ratios"), columns("fact_market_metrics"));
-    let there: BTreeSet<(&str, &str)> =
-        ratios.iter().map(|c| ("ratios", c.as_str())).chain(market.iter().map(|c| ("market", c.as_str()))).collect();
+    let there: BTreeSet<(&str, &str)> = ratios
+        .iter()
+        .map(|c| ("ratios", c.as_str()))
+        .chain(market.iter().map(|c| ("market", c.as_str())))
+        .collect();
     let unlisted: Vec<_> = there.difference(&listed).collect();
     let extra: Vec<_> = listed.difference(&there).collect();
     assert!(unlisted.is_empty(), "our figures missing from the lists: {unlisted:?}");
@@ -285,7 +302,9 @@ fn every_figure_of_ours_and_of_fmp_is_listed() {
 fn the_reconciliation_passes_equal_figures_and_flags_the_exceptions() {
     let Some(golden) = golden() else { return };
     let checks = |status: &str| -> BTreeSet<String> {
-        let query = format!("select check_name from ops.quality where status = '{status}' and check_name like 'fmp_%'");
+        let query = format!(
+            "select check_name from ops.quality where status = '{status}' and check_name like 'fmp_%'"
+        );
         golden.home.lines(&query).into_iter().map(|check| check.replacen("fmp_", "", 1)).collect()
     };
     let (passed, flagged) = (checks("pass"), checks("flag"));
@@ -301,7 +320,10 @@ fn the_reconciliation_passes_equal_figures_and_flags_the_exceptions() {
     let exceptions: BTreeSet<&str> = EXCEPTIONS.iter().map(|e| e.1).collect();
     let unexpected: Vec<_> = flagged.iter().filter(|check| !exceptions.contains(check.as_str())).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
-    assert!(flagged.contains("ebitda_margin") && flagged.contains("free_cash_flow_to_equity"), "{flagged:?}");
+    assert!(
+        flagged.contains("ebitda_margin") && flagged.contains("free_cash_flow_to_equity"),
+        "{flagged:?}"
+    );
     let broken = "select * from ops.quality where status = 'flag' and check_name not like 'fmp_%'";
     assert_eq!(golden.home.lines(broken), Vec::<String>::new());
 }

@@ -91,7 +91,8 @@ pub(super) const MARKET: &[(&str, &[&str])] = &[
     ("payout_ratio", &["dividendPayoutRatioTTM"]),
 ];
 
-const EBITDA: &str = "different vintage: FMP's EBITDA of the day is not the sum of the four quarters it reports";
+const EBITDA: &str =
+    "different vintage: FMP's EBITDA of the day is not the sum of the four quarters it reports";
 const EBIT: &str = "different vintage: FMP's EBIT of the day is not the sum of the four quarters it reports";
 const DEPRECIATION: &str = "different vintage: FMP used another D&A for one quarter";
 
@@ -129,7 +130,12 @@ pub(super) const EXCEPTIONS: &[(&str, &str, &[&str], &str)] = &[
         &["freeCashFlowToFirmTTM"],
         "FMP changed its definition in 2026; ours is the new definition",
     ),
-    ("market", "pe_ratio_ttm", &["priceToEarningsRatioTTM"], "divided by the sum of four diluted EPS, as is usual"),
+    (
+        "market",
+        "pe_ratio_ttm",
+        &["priceToEarningsRatioTTM"],
+        "divided by the sum of four diluted EPS, as is usual",
+    ),
     (
         "market",
         "peg_ratio",
@@ -198,5 +204,7 @@ pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
 ];
 
 /// FMP fields that we do not have.
-pub(super) const FMPS_ALONE: &[(&str, &str)] =
-    &[("symbol", "not a figure"), ("forwardPriceToEarningsGrowthRatioTTM", "needs analysts' estimates")];
+pub(super) const FMPS_ALONE: &[(&str, &str)] = &[
+    ("symbol", "not a figure"),
+    ("forwardPriceToEarningsGrowthRatioTTM", "needs analysts' estimates"),
+];

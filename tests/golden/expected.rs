@@ -52,7 +52,14 @@ pub(super) fn twelve_months(ago: usize) -> Span {
 pub(super) fn single(now: &Lines, before: &Lines, days: f64) -> Span {
     let (now, before) = (by_field(now), by_field(before));
     let equity = now["totalStockholdersEquity"];
-    Span { flows: now.clone(), end: now, before: Some(before.clone()), year_before: Some(before), equity, days }
+    Span {
+        flows: now.clone(),
+        end: now,
+        before: Some(before.clone()),
+        year_before: Some(before),
+        equity,
+        days,
+    }
 }
 
 /// The column of a statement line in the twelve-month table.

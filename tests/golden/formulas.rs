@@ -9,7 +9,10 @@ pub(super) type Lines = BTreeMap<String, f64>;
 
 /// FMP's EBITDA, or operating income plus D&A if it is absent.
 pub(super) fn ebitda(period: &Lines) -> f64 {
-    period.get("ebitda").copied().unwrap_or_else(|| period["operatingIncome"] + period["depreciationAndAmortization"])
+    period
+        .get("ebitda")
+        .copied()
+        .unwrap_or_else(|| period["operatingIncome"] + period["depreciationAndAmortization"])
 }
 
 /// A period or twelve months: flows, the balances at its end, at the previous period end, and a
@@ -38,7 +41,14 @@ pub(super) fn twelve_months() -> Span {
     }
     flows.insert("ebitda".into(), quarters.iter().map(ebitda).sum());
     let equity = quarters.iter().map(|q| q["totalStockholdersEquity"]).sum::<f64>() / 4.0;
-    Span { flows, end: quarter(0), before: Some(quarter(1)), year_before: Some(quarter(4)), equity, days: 365.0 }
+    Span {
+        flows,
+        end: quarter(0),
+        before: Some(quarter(1)),
+        year_before: Some(quarter(4)),
+        equity,
+        days: 365.0,
+    }
 }
 
 pub(super) fn newest_year() -> Span {
@@ -104,7 +114,10 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
         ("ocf_to_sales", ocf / revenue),
         ("capex_to_revenue", capex / revenue),
         ("research_and_development_to_revenue", flow("researchAndDevelopmentExpenses") / revenue),
-        ("selling_general_and_administrative_to_revenue", flow("sellingGeneralAndAdministrativeExpenses") / revenue),
+        (
+            "selling_general_and_administrative_to_revenue",
+            flow("sellingGeneralAndAdministrativeExpenses") / revenue,
+        ),
         ("stock_based_compensation_to_revenue", flow("cf.stockBasedCompensation") / revenue),
         ("roe", net / span.equity),
         ("roa", net / assets),
@@ -114,13 +127,19 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
         ("operating_return_on_assets", flow("operatingIncome") / pair("totalAssets")),
         ("roe_average", net / year("totalStockholdersEquity")),
         ("roa_average", net / year("totalAssets")),
-        ("roic_average", nopat / ((capital(&span.end) + capital(span.year_before.as_ref().unwrap())) / 2.0)),
+        (
+            "roic_average",
+            nopat / ((capital(&span.end) + capital(span.year_before.as_ref().unwrap())) / 2.0),
+        ),
         ("asset_turnover", revenue / assets),
         ("fixed_asset_turnover", revenue / end("propertyPlantEquipmentNet")),
         ("receivables_turnover", revenue / end("netReceivables")),
         ("inventory_turnover", cost / end("inventory")),
         ("payables_turnover", cost / end("accountPayables")),
-        ("working_capital_turnover", revenue / ((working(&span.end) + working(span.before.as_ref().unwrap())) / 2.0)),
+        (
+            "working_capital_turnover",
+            revenue / ((working(&span.end) + working(span.before.as_ref().unwrap())) / 2.0),
+        ),
         ("asset_turnover_average", revenue / year("totalAssets")),
         ("fixed_asset_turnover_average", revenue / year("propertyPlantEquipmentNet")),
         ("receivables_turnover_average", revenue / year("netReceivables")),
@@ -153,11 +172,15 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
         ("liabilities_to_assets", end("totalLiabilities") / assets),
         ("financial_leverage", assets / equity),
         ("solvency_ratio", (net + flow("depreciationAndAmortization")) / end("totalLiabilities")),
-        ("net_debt_to_ebitda", (end("totalDebt") - end("cashAndCashEquivalents")) / ebitda(&span.flows)),
+        (
+            "net_debt_to_ebitda",
+            (end("totalDebt") - end("cashAndCashEquivalents")) / ebitda(&span.flows),
+        ),
         ("interest_coverage", flow("operatingIncome") / flow("interestExpense")),
         (
             "debt_service_coverage",
-            (ebitda(&span.flows) - flow("incomeTaxExpense")) / (flow("interestExpense") + end("shortTermDebt")),
+            (ebitda(&span.flows) - flow("incomeTaxExpense"))
+                / (flow("interestExpense") + end("shortTermDebt")),
         ),
         ("ocf_to_short_term_debt", ocf / end("shortTermDebt")),
         ("ocf_to_total_debt", ocf / end("totalDebt")),
@@ -193,10 +216,17 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
             "invested_capital",
             working(&span.end) + end("propertyPlantEquipmentNet") + end("goodwillAndIntangibleAssets"),
         ),
-        ("tangible_asset_value", assets - end("goodwillAndIntangibleAssets") - end("totalLiabilities")),
+        (
+            "tangible_asset_value",
+            assets - end("goodwillAndIntangibleAssets") - end("totalLiabilities"),
+        ),
         ("intangibles_to_assets", end("goodwillAndIntangibleAssets") / assets),
     ];
     // A line that the small company does not report.
-    found.extend(span.flows.get("bottomLineNetIncome").map(|bottom| ("bottom_line_margin", bottom / revenue)));
+    found.extend(
+        span.flows
+            .get("bottomLineNetIncome")
+            .map(|bottom| ("bottom_line_margin", bottom / revenue)),
+    );
     found
 }

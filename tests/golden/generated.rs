@@ -102,7 +102,9 @@ fn amount(seed: u64, place: usize, column: &str, ago: usize) -> i128 {
         "cost_of_revenue" | "stockholders_equity" => 20.0,
         "current_assets" | "ebitda" | "operating_income" | "income_before_tax" | "operating_cash_flow" => 8.0,
         "current_liabilities" => 4.0,
-        "capital_expenditures" | "dividends_paid" | "common_dividends_paid" | "common_stock_repurchased" => -1.0,
+        "capital_expenditures" | "dividends_paid" | "common_dividends_paid" | "common_stock_repurchased" => {
+            -1.0
+        }
         _ => 1.0,
     };
     let growth = 1.006 + 0.0011 * (place % 11) as f64 + 0.004 * pseudo_random(seed, place as u64);
@@ -160,7 +162,8 @@ pub(crate) fn aggregate(quarters: &[&Lines]) -> Lines {
 /// Bars of the last `count` weekdays up to today, oldest first, following a random walk.
 pub(crate) fn bars(seed: u64, count: usize) -> Vec<Bar> {
     let is_weekday = |day: &NaiveDate| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
-    let mut days: Vec<NaiveDate> = (0..).map(|n| today() - Days::new(n)).filter(is_weekday).take(count).collect();
+    let mut days: Vec<NaiveDate> =
+        (0..).map(|n| today() - Days::new(n)).filter(is_weekday).take(count).collect();
     days.reverse();
     let (mut price, mut found) = (40.0, Vec::new());
     for (n, day) in days.into_iter().enumerate() {
@@ -169,8 +172,10 @@ pub(crate) fn bars(seed: u64, count: usize) -> Vec<Bar> {
         let drift = if (120..150).contains(&(n % 200)) { -0.012 } else { 0.0015 };
         price *= 1.0 + drift + 0.03 * (pseudo_random(seed ^ 5, n) - 0.5);
         let in_cents = |factor: f64| (price * factor * 100.0).round() as i128 * UNIT / 100;
-        let (high, low) =
-            (in_cents(1.0 + 0.02 * pseudo_random(seed ^ 6, n)), in_cents(1.0 - 0.02 * pseudo_random(seed ^ 7, n)));
+        let (high, low) = (
+            in_cents(1.0 + 0.02 * pseudo_random(seed ^ 6, n)),
+            in_cents(1.0 - 0.02 * pseudo_random(seed ^ 7, n)),
+        );
         found.push(Bar { day, high, low, close: in_cents(1.0) });
     }
     found
@@ -182,12 +187,21 @@ impl Company {
     pub(crate) fn new(symbol: &'static str, seed: u64, quarters: usize, sessions: usize) -> Company {
         let period = |ago: usize| {
             let (end, label) = quarter_end(ago);
-            Period { end, label, accepted: end + Days::new(38), lines: lines(seed, ago) }
+            Period {
+                end,
+                label,
+                accepted: end + Days::new(38),
+                lines: lines(seed, ago),
+            }
         };
         let all: Vec<Period> = (0..quarters + 3).map(period).collect();
         let year = |fourth: usize| {
             let quarters: Vec<&Lines> = all[fourth..fourth + 4].iter().map(|p| &p.lines).collect();
-            Period { label: "FY", lines: aggregate(&quarters), ..all[fourth].clone() }
+            Period {
+                label: "FY",
+                lines: aggregate(&quarters),
+                ..all[fourth].clone()
+            }
         };
         let years = (0..quarters).filter(|ago| all[*ago].label == "Q4").map(year).collect();
         let bars = bars(seed, sessions);
@@ -247,8 +261,9 @@ impl Company {
 }
 
 fn statement_row(symbol: &str, statement: &str, period: &Period) -> String {
-    let fields: Vec<String> =
-        columns(statement).map(|c| format!("\"{}\":{}", c.field, text(period.lines[c.name]))).collect();
+    let fields: Vec<String> = columns(statement)
+        .map(|c| format!("\"{}\":{}", c.field, text(period.lines[c.name])))
+        .collect();
     format!(
         r#"{{"symbol":"{symbol}","date":"{}","period":"{}","fiscalYear":"{}","reportedCurrency":"USD","filingDate":"{}","acceptedDate":"{} 07:00:00",{}}}"#,
         period.end,

@@ -58,7 +58,10 @@ pub(super) fn price_metrics(bars: &[Bar], dividends: &[Dividend], index: &[Bar])
         ("volatility_30d", volatility(30)),
         ("volatility_90d", volatility(90)),
         ("beta_252d", both / covariance(&theirs, &theirs)),
-        ("correlation_252d", both / (covariance(&ours, &ours) * covariance(&theirs, &theirs)).sqrt()),
+        (
+            "correlation_252d",
+            both / (covariance(&ours, &ours) * covariance(&theirs, &theirs)).sqrt(),
+        ),
         ("high_52w", year.iter().map(|bar| figure(bar.high)).fold(f64::MIN, f64::max)),
         ("low_52w", year.iter().map(|bar| figure(bar.low)).fold(f64::MAX, f64::min)),
         ("sma_50", mean(&closes[last - 49..])),

@@ -26,8 +26,11 @@ const NVIDIA: Company = Company {
     file: "companyfacts_NVDA_0001045810.json",
     splits: &[("2021-07-20", 4), ("2024-06-10", 10)],
 };
-const ALPHABET: Company =
-    Company { symbol: "GOOGL", file: "companyfacts_GOOGL_0001652044.json", splits: &[("2022-07-18", 20)] };
+const ALPHABET: Company = Company {
+    symbol: "GOOGL",
+    file: "companyfacts_GOOGL_0001652044.json",
+    splits: &[("2022-07-18", 20)],
+};
 
 /// The compared columns: of twelve months, and of a fiscal year.
 const FLOWS: [(&str, &str, Item); 3] = [
@@ -70,7 +73,9 @@ fn runs() -> Option<&'static [(Company, CompanyRun)]> {
     static RUNS: OnceLock<Option<Vec<(Company, CompanyRun)>>> = OnceLock::new();
     let all = || {
         let companies = [APPLE, NVIDIA, ALPHABET].into_iter();
-        companies.map(|company| run(&company, FourthQuarter::Computed).map(|runs| (company, runs))).collect()
+        companies
+            .map(|company| run(&company, FourthQuarter::Computed).map(|runs| (company, runs)))
+            .collect()
     };
     RUNS.get_or_init(all).as_deref()
 }
@@ -92,7 +97,9 @@ fn twelve_months(facts: &Facts, item: Item, end: NaiveDate) -> Option<i64> {
 
 /// The period end a year earlier.
 fn year_before(facts: &Facts, end: NaiveDate) -> Option<NaiveDate> {
-    facts.ends(Item::NetIncome, Span::Quarter).find(|e| (350..=380).contains(&(end - *e).num_days()))
+    facts
+        .ends(Item::NetIncome, Span::Quarter)
+        .find(|e| (350..=380).contains(&(end - *e).num_days()))
 }
 
 /// How much the sum of the quarters of a year to date exceeds the filed year-to-date amount.
@@ -118,9 +125,14 @@ fn by_day(home: &Home, query: &str) -> BTreeMap<NaiveDate, Vec<Option<String>>> 
 
 /// Compares every quarter and year after a day exactly. Returns how many of each were compared and
 /// how many sums the filer's rounding changes.
-fn compare(company: &Company, CompanyRun { facts, home }: &CompanyRun, from: NaiveDate) -> (usize, usize, usize) {
+fn compare(
+    company: &Company,
+    CompanyRun { facts, home }: &CompanyRun,
+    from: NaiveDate,
+) -> (usize, usize, usize) {
     let columns = |names: &[&str]| names.join(", ");
-    let (ttm, year): (Vec<&str>, Vec<&str>) = FLOWS.iter().chain(&BALANCES).map(|(ttm, year, _)| (*ttm, *year)).unzip();
+    let (ttm, year): (Vec<&str>, Vec<&str>) =
+        FLOWS.iter().chain(&BALANCES).map(|(ttm, year, _)| (*ttm, *year)).unzip();
     let twelve = by_day(
         home,
         &format!(
@@ -151,7 +163,8 @@ fn compare(company: &Company, CompanyRun { facts, home }: &CompanyRun, from: Nai
     };
     for end in &ends {
         for (n, (column, _, item)) in FLOWS.iter().enumerate() {
-            let filed = twelve_months(facts, *item, *end).unwrap_or_else(|| panic!("{column} {end} was not filed"));
+            let filed =
+                twelve_months(facts, *item, *end).unwrap_or_else(|| panic!("{column} {end} was not filed"));
             // A year equals the sum of its quarters because the fourth quarter is computed from it,
             // and quarterly cash flows are computed from year-to-date amounts. Neither has rounding
             // differences.
@@ -186,8 +199,9 @@ fn compare(company: &Company, CompanyRun { facts, home }: &CompanyRun, from: Nai
 fn twelve_months_and_years_of_three_companies_equal_their_filings() {
     let Some(runs) = runs() else { return };
     // Since fiscal 2015.
-    let all =
-        |(company, runs): &(Company, CompanyRun)| (company.symbol, compare(company, runs, runs.facts.year_end(2014)));
+    let all = |(company, runs): &(Company, CompanyRun)| {
+        (company.symbol, compare(company, runs, runs.facts.year_end(2014)))
+    };
     let compared: Vec<_> = runs.iter().map(all).collect();
     assert_eq!(compared, [("AAPL", (45, 11, 0)), ("NVDA", (49, 12, 15)), ("GOOGL", (43, 11, 1))]);
 }
@@ -204,9 +218,16 @@ fn a_computed_fourth_quarter_equals_the_filed_one() {
         let (mut equal, mut rounded) = (0, 0);
         for (end, row) in &ours {
             for (item, ours) in [Item::Revenue, Item::NetIncome].into_iter().zip(row) {
-                let Some(filed) = facts.amount(item, Span::Quarter, *end) else { continue };
-                let above = ours.as_ref().unwrap().strip_suffix(".000000").unwrap().parse::<i64>().unwrap() - filed;
-                assert!(above.abs() <= ROUNDING, "{} {end} {item:?}: {ours:?} instead of {filed}", company.symbol);
+                let Some(filed) = facts.amount(item, Span::Quarter, *end) else {
+                    continue;
+                };
+                let above =
+                    ours.as_ref().unwrap().strip_suffix(".000000").unwrap().parse::<i64>().unwrap() - filed;
+                assert!(
+                    above.abs() <= ROUNDING,
+                    "{} {end} {item:?}: {ours:?} instead of {filed}",
+                    company.symbol
+                );
                 *if above == 0 { &mut equal } else { &mut rounded } += 1;
             }
         }
@@ -217,7 +238,9 @@ fn a_computed_fourth_quarter_equals_the_filed_one() {
 #[test]
 fn an_unreported_fourth_quarter_is_derived_and_gives_the_same_figures() {
     for (company, derived) in [(APPLE, 11), (NVIDIA, 12), (ALPHABET, 11)] {
-        let Some(left_out) = run(&company, FourthQuarter::LeftOut) else { return };
+        let Some(left_out) = run(&company, FourthQuarter::LeftOut) else {
+            return;
+        };
         // Alphabet did not file the first quarters of 2014 separately, so there is no window that
         // reaches into that year.
         let since = left_out.facts.year_end(2014).max(if company.symbol == "GOOGL" {
@@ -227,8 +250,7 @@ fn an_unreported_fourth_quarter_is_derived_and_gives_the_same_figures() {
         });
         let (ends, ..) = compare(&company, &left_out, since);
         assert!(ends > 40, "{}: {ends}", company.symbol);
-        let marked =
-            "select count(*) from analytics.fact_financials where is_derived and period_type = 'Q4' and fiscal_date >";
+        let marked = "select count(*) from analytics.fact_financials where is_derived and period_type = 'Q4' and fiscal_date >";
         assert_eq!(left_out.home.count(&format!("{marked} '{since}'")), derived, "{}", company.symbol);
         let unmarked = "select count(*) from analytics.fact_financials_ttm where status = 'ok' and quarters_derived <> 1 and fiscal_date >";
         assert_eq!(
@@ -255,11 +277,17 @@ fn share_counts_before_a_split_match_the_counts_filed_after_it() {
         };
         let mut restated = 0;
         for (end, row) in &ours {
-            let Some((first, last)) = facts.days(Item::SharesDiluted, Span::Quarter, *end) else { continue };
+            let Some((first, last)) = facts.days(Item::SharesDiluted, Span::Quarter, *end) else {
+                continue;
+            };
             let filed = facts.amount(Item::SharesDiluted, Span::Quarter, *end).unwrap() * later(last);
             let ours: f64 = row[0].as_ref().unwrap().parse().unwrap();
             // NVIDIA reports counts in millions, and restated two quarters for more than the split.
-            assert!((ours / filed as f64 - 1.0).abs() < 5e-3, "{} {end}: {ours} instead of {filed}", company.symbol);
+            assert!(
+                (ours / filed as f64 - 1.0).abs() < 5e-3,
+                "{} {end}: {ours} instead of {filed}",
+                company.symbol
+            );
             restated += usize::from(later(first) != later(last));
         }
         assert_eq!(restated, wanted, "{}", company.symbol);

@@ -29,7 +29,8 @@ fn home() -> &'static Home {
 
 fn assert_figures(table: &str, place: &str, expected: &[(&str, f64)]) {
     let columns: Vec<&str> = expected.iter().map(|(column, _)| *column).collect();
-    let figures = home().figures(&columns, &format!("from analytics.{table} where symbol = '{SYMBOL}' and {place}"));
+    let figures =
+        home().figures(&columns, &format!("from analytics.{table} where symbol = '{SYMBOL}' and {place}"));
     let wrong: Vec<String> = expected
         .iter()
         .filter_map(|(column, expected)| {
@@ -43,9 +44,21 @@ fn assert_figures(table: &str, place: &str, expected: &[(&str, f64)]) {
 
 #[test]
 fn ratios_of_twelve_months_a_year_and_a_quarter_match_the_formulas() {
-    assert_figures("fact_financial_ratios", "basis = 'TTM' and fiscal_date = '2026-06-30'", &ratios(&twelve_months()));
-    assert_figures("fact_financial_ratios", "basis = 'FY' and fiscal_date = '2025-12-31'", &ratios(&newest_year()));
-    assert_figures("fact_financial_ratios", "basis = 'Q2' and fiscal_date = '2026-06-30'", &ratios(&newest_quarter()));
+    assert_figures(
+        "fact_financial_ratios",
+        "basis = 'TTM' and fiscal_date = '2026-06-30'",
+        &ratios(&twelve_months()),
+    );
+    assert_figures(
+        "fact_financial_ratios",
+        "basis = 'FY' and fiscal_date = '2025-12-31'",
+        &ratios(&newest_year()),
+    );
+    assert_figures(
+        "fact_financial_ratios",
+        "basis = 'Q2' and fiscal_date = '2026-06-30'",
+        &ratios(&newest_quarter()),
+    );
 }
 
 #[test]
@@ -55,8 +68,10 @@ fn every_ratio_of_the_table_is_covered() {
         "select column_name from duckdb_columns() where schema_name = 'analytics' and table_name = 'fact_financial_ratios' and data_type = 'DOUBLE'",
     );
     // The small company does not report the bottom line.
-    let missing: Vec<_> =
-        columns.iter().filter(|c| !known.contains(&c.as_str()) && *c != "bottom_line_margin").collect();
+    let missing: Vec<_> = columns
+        .iter()
+        .filter(|c| !known.contains(&c.as_str()) && *c != "bottom_line_margin")
+        .collect();
     assert!(missing.is_empty(), "{missing:?}");
     assert_eq!(
         home().lines(
@@ -75,8 +90,10 @@ fn twelve_months_are_exact_sums_and_newest_balances() {
     // 260000.25 + 240000.50 + 300000.75 + 230000.00; the first quarter's EBITDA is 47000.25 +
     // 8900.00.
     assert_eq!(line, "1030001.500000 570000.900000 254900.250000 50000.100000 4 ok");
-    let (net, shares): (f64, f64) =
-        (42_000.0 + 34_100.2 + 51_000.0 + 32_000.0, (102_000.0 + 102_300.0 + 102_500.0 + 102_700.0) / 4.0);
+    let (net, shares): (f64, f64) = (
+        42_000.0 + 34_100.2 + 51_000.0 + 32_000.0,
+        (102_000.0 + 102_300.0 + 102_500.0 + 102_700.0) / 4.0,
+    );
     assert_figures(
         "fact_financials_ttm",
         "fiscal_date = '2026-06-30'",
@@ -115,7 +132,10 @@ fn growth_compares_with_the_same_quarter_a_year_ago_the_last_quarter_and_the_las
             ("operating_income_yoy", rate(q["operatingIncome"], year["operatingIncome"])),
             ("free_cash_flow_qoq", rate(q["cf.freeCashFlow"], before["cf.freeCashFlow"])),
             ("total_assets_yoy", rate(q["totalAssets"], year["totalAssets"])),
-            ("stockholders_equity_qoq", rate(q["totalStockholdersEquity"], before["totalStockholdersEquity"])),
+            (
+                "stockholders_equity_qoq",
+                rate(q["totalStockholdersEquity"], before["totalStockholdersEquity"]),
+            ),
         ],
     );
     let (new, old) = (small_company_data::lines(&YEARS[0]), small_company_data::lines(&YEARS[1]));
@@ -174,8 +194,9 @@ fn market_metrics_of_the_newest_day_use_the_price_and_the_known_fundamentals() {
 
 #[test]
 fn a_filing_after_the_close_counts_from_the_next_day() {
-    let days = home()
-        .lines("select metric_date, fundamentals_as_of, shares_source from analytics.fact_market_metrics order by 1");
+    let days = home().lines(
+        "select metric_date, fundamentals_as_of, shares_source from analytics.fact_market_metrics order by 1",
+    );
     assert_eq!(
         days,
         [

@@ -138,8 +138,12 @@ pub(super) const YEARS: [Period; 2] = [
 ];
 
 /// Session days with their closes; the newest close is the profile's price.
-pub(super) const CLOSES: [(&str, &str); 4] =
-    [("2026-08-07", "40.00"), ("2026-08-06", "41.25"), ("2026-08-05", "38.50"), ("2026-08-04", "37.00")];
+pub(super) const CLOSES: [(&str, &str); 4] = [
+    ("2026-08-07", "40.00"),
+    ("2026-08-06", "41.25"),
+    ("2026-08-05", "38.50"),
+    ("2026-08-04", "37.00"),
+];
 
 /// Four dividends within the last year, and one before it.
 pub(super) const DIVIDENDS: [(&str, &str); 5] = [

@@ -8,8 +8,8 @@ use findata_tests::{Home, Job, Simulator};
 
 /// Companies that restate or report from day to day, and some edge cases.
 const COMPANIES: [&str; 16] = [
-    "AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "WMT", "XOM", "JNJ", "KO", "RESTA", "FRESH", "SEMIA", "FYCHG",
-    "MISSQ", "JPM",
+    "AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "WMT", "XOM", "JNJ", "KO", "RESTA", "FRESH", "SEMIA",
+    "FYCHG", "MISSQ", "JPM",
 ];
 const SYMBOLS: usize = 41;
 /// Versioned tables and the columns that identify a row.
@@ -29,7 +29,13 @@ fn day(n: u64) -> NaiveDate {
 fn world(n: u64) -> Simulator {
     let anchor = NaiveDate::from_ymd_opt(2026, 9, 1);
     let revision = u32::try_from(n).unwrap();
-    Simulator::start(Options { symbols: SYMBOLS, today: day(n), anchor, revision, ..Options::default() })
+    Simulator::start(Options {
+        symbols: SYMBOLS,
+        today: day(n),
+        anchor,
+        revision,
+        ..Options::default()
+    })
 }
 
 fn job(n: u64, server: &Simulator) -> Job {
@@ -70,12 +76,15 @@ fn daily_runs() -> &'static DailyRuns {
 
 /// A query for all columns except run metadata.
 fn rows_of(table: &str, condition: &str) -> String {
-    format!("select columns(c -> c not in ('run_id', 'computed_at')) from analytics.{table} {condition} order by all")
+    format!(
+        "select columns(c -> c not in ('run_id', 'computed_at')) from analytics.{table} {condition} order by all"
+    )
 }
 
 /// The first row that only one side has.
 fn difference(mine: &[String], theirs: &[String]) -> Option<(String, String)> {
-    let only = |a: &[String], b: &[String]| a.iter().find(|row| !b.contains(row)).cloned().unwrap_or_default();
+    let only =
+        |a: &[String], b: &[String]| a.iter().find(|row| !b.contains(row)).cloned().unwrap_or_default();
     (mine != theirs).then(|| (only(mine, theirs), only(theirs, mine)))
 }
 
@@ -87,7 +96,9 @@ fn a_past_day_reads_as_it_was_then() {
             // The newest session is priced with the profile's share count; once it is no longer the
             // newest, with the statements' count.
             let condition = match table {
-                "fact_market_metrics" => format!("where metric_date < date '{}' and symbol <> 'SPLIT'", day(n)),
+                "fact_market_metrics" => {
+                    format!("where metric_date < date '{}' and symbol <> 'SPLIT'", day(n))
+                }
                 _ => String::new(),
             };
             let query = rows_of(table, &condition);
@@ -103,7 +114,10 @@ fn a_past_day_reads_as_it_was_then() {
 fn as_of_today_equals_the_current_tables() {
     for (table, _) in VERSIONED {
         let query = rows_of(table, "");
-        let other = difference(&daily_runs().last().lines_as_of(day(LAST), &query), &daily_runs().last().lines(&query));
+        let other = difference(
+            &daily_runs().last().lines_as_of(day(LAST), &query),
+            &daily_runs().last().lines(&query),
+        );
         assert!(other.is_none(), "{table}: {other:#?}");
     }
 }
@@ -166,15 +180,17 @@ fn new_statements_change_no_past_day_and_restatements_add_versions() {
     let past = "select columns(c -> c not in ('run_id', 'computed_at')) from analytics.fact_market_metrics_history \
                 where symbol = 'FRESH' and metric_date < date '2026-09-15' order by all";
     assert_eq!(first.lines(past), last.lines(past));
-    let kept =
-        "select count(*) from analytics.fact_market_metrics_history where symbol = 'RESTA' and known_to is not null";
+    let kept = "select count(*) from analytics.fact_market_metrics_history where symbol = 'RESTA' and known_to is not null";
     assert!(last.count(kept) > 0);
     let older = "select metric_date, pe_ratio_ttm, ev_to_revenue_ttm from analytics.fact_market_metrics_history where symbol = 'RESTA' \
                  and known_to is not null and metric_date < date '2026-09-15' order by all";
     let before = "select metric_date, pe_ratio_ttm, ev_to_revenue_ttm from analytics.fact_market_metrics_history where symbol = 'RESTA' \
                   order by all";
     let before = first.lines(before);
-    assert!(last.lines(older).iter().all(|row| before.contains(row)), "an older version equals the former row");
+    assert!(
+        last.lines(older).iter().all(|row| before.contains(row)),
+        "an older version equals the former row"
+    );
 }
 
 #[test]
@@ -219,9 +235,15 @@ fn restatements_record_old_and_new_values() {
     }
     let seen = "select distinct observed_at::date from ops.restatements where symbol = 'RESTA'";
     assert_eq!(home.lines(seen), [day(1).to_string()]);
-    assert_eq!(home.count("select count(*) from ops.restatements where old_value is not distinct from new_value"), 0);
+    assert_eq!(
+        home.count("select count(*) from ops.restatements where old_value is not distinct from new_value"),
+        0
+    );
     // A new quarter is not a restatement.
-    assert_eq!(home.count("select count(*) from ops.restatements where symbol = 'FRESH' and item = 'revenue'"), 0);
+    assert_eq!(
+        home.count("select count(*) from ops.restatements where symbol = 'FRESH' and item = 'revenue'"),
+        0
+    );
     assert_eq!(daily_runs().homes[0].count("select count(*) from ops.restatements"), 0);
 }
 

@@ -77,18 +77,27 @@ fn a_transition_period_is_never_treated_as_a_quarter() {
     let holding: Vec<_> = all.iter().filter(with_january).collect();
     assert!(holding.len() >= 4, "{all:?}");
     assert!(
-        holding.iter().all(|w| w.contains("|transition_period|") || w.contains("|insufficient_history|")),
+        holding
+            .iter()
+            .all(|w| w.contains("|transition_period|") || w.contains("|insufficient_history|")),
         "{holding:?}"
     );
-    assert!(all.iter().filter(|w| w.as_str() > "2026-01-31").all(|w| w.ends_with("|ok|NULL|4")), "{all:?}");
+    assert!(
+        all.iter().filter(|w| w.as_str() > "2026-01-31").all(|w| w.ends_with("|ok|NULL|4")),
+        "{all:?}"
+    );
 }
 
 #[test]
 fn two_half_years_make_a_year_and_no_quarters_are_invented() {
     let windows = windows("SEMIA");
-    assert!(windows.len() == 8 && windows.iter().skip(2).all(|w| w.ends_with("|ok|NULL|2")), "{windows:?}");
-    let labels =
-        home().lines("select distinct period_type from analytics.fact_financials where symbol = 'SEMIA' order by 1");
+    assert!(
+        windows.len() == 8 && windows.iter().skip(2).all(|w| w.ends_with("|ok|NULL|2")),
+        "{windows:?}"
+    );
+    let labels = home().lines(
+        "select distinct period_type from analytics.fact_financials where symbol = 'SEMIA' order by 1",
+    );
     assert_eq!(labels, ["FY", "Q2", "Q4"]);
 }
 
@@ -114,7 +123,14 @@ fn twelve_months_up_to_a_year_end_equal_the_year() {
 #[test]
 fn fundamentals_in_another_currency_have_no_price_ratios() {
     for symbol in ["EURRP", "JPYRP"] {
-        for metric in ["pe_ratio_ttm", "ps_ratio_ttm", "enterprise_value", "ev_to_ebitda", "fcf_yield", "pb_ratio"] {
+        for metric in [
+            "pe_ratio_ttm",
+            "ps_ratio_ttm",
+            "enterprise_value",
+            "ev_to_ebitda",
+            "fcf_yield",
+            "pb_ratio",
+        ] {
             assert_eq!(
                 (market(symbol, metric).as_str(), reason(symbol, "MARKET", metric).as_str()),
                 ("NULL", "currency_mismatch"),
@@ -129,7 +145,10 @@ fn fundamentals_in_another_currency_have_no_price_ratios() {
     }
     let windows = windows("CURCH");
     let changes = windows.iter().filter(|w| w.contains("currency_change")).count();
-    assert!((1..=3).contains(&changes) && windows.last().is_some_and(|w| w.contains("|ok|")), "{windows:?}");
+    assert!(
+        (1..=3).contains(&changes) && windows.last().is_some_and(|w| w.contains("|ok|")),
+        "{windows:?}"
+    );
     let mixed = "select count(*) from (select symbol, fiscal_date from analytics.fact_financials_ttm where status = 'ok' and symbol = 'CURCH' and reported_currency is null)";
     assert_eq!(home().count(mixed), 0);
 }
@@ -169,7 +188,8 @@ fn a_split_causes_no_jump_in_prices_or_market_cap() {
         home().text("select numerator || ':' || denominator from staging.splits where symbol = 'SPLIT'"),
         "4.000000:1.000000"
     );
-    let steps = "select count(*) from analytics.fact_market_metrics where symbol = 'SPLIT' and abs(return_1d) > 0.3";
+    let steps =
+        "select count(*) from analytics.fact_market_metrics where symbol = 'SPLIT' and abs(return_1d) > 0.3";
     assert_eq!(home().count(steps), 0);
     let days = format!(
         "select count(*) from analytics.fact_market_metrics where symbol = 'SPLIT' and metric_date between date '{split}' - 7 and date '{split}' + 7"
@@ -217,7 +237,10 @@ fn impossible_rows_are_quarantined_with_a_reason_and_the_rest_is_loaded() {
         (vec!["duplicate_key|1".to_owned()], vec!["duplicate_key|1".to_owned()])
     );
     assert_eq!(bars("TWICE"), bars("AAPL"));
-    assert_eq!(home().lines("select distinct symbol from ops.quarantine order by 1"), ["BADPX", "TEXTS", "TWICE"]);
+    assert_eq!(
+        home().lines("select distinct symbol from ops.quarantine order by 1"),
+        ["BADPX", "TEXTS", "TWICE"]
+    );
     // Numbers sent as text are numbers, and empty texts are NULL.
     assert_eq!(home().count("select count(*) from analytics.fact_financials where symbol = 'TEXTS' and (revenue is null or total_assets is null or eps is null)"), 0);
     assert_eq!(
@@ -240,7 +263,8 @@ fn names_are_stored_unchanged_and_nothing_in_them_is_executed() {
 
 #[test]
 fn large_numbers_exponents_and_fractions_keep_every_digit() {
-    let assets = home().lines("select distinct other_assets from analytics.fact_financials where symbol = 'BIGNR'");
+    let assets =
+        home().lines("select distinct other_assets from analytics.fact_financials where symbol = 'BIGNR'");
     assert_eq!(assets, ["123456789012345678901234567890.000000"]);
     for row in home().rows("select payload, revenue from raw.income_statement r join staging.income_statement s using (source_file, source_row) where s.symbol = 'BIGNR'") {
         let (payload, revenue) = (row[0].clone().unwrap(), row[1].clone().unwrap());
@@ -260,7 +284,10 @@ fn large_numbers_exponents_and_fractions_keep_every_digit() {
 fn a_delisted_company_keeps_its_history_and_a_new_one_has_short_history() {
     let last = home().text("select max(price_date) from analytics.fact_daily_prices where symbol = 'DELIS'");
     assert!(last.as_str() < "2026-05-06", "{last}");
-    assert_eq!(home().text("select is_actively_trading from analytics.dim_company where symbol = 'DELIS'"), "false");
+    assert_eq!(
+        home().text("select is_actively_trading from analytics.dim_company where symbol = 'DELIS'"),
+        "false"
+    );
     assert_eq!(windows("IPOED").len(), 2);
     assert!(windows("IPOED").iter().all(|w| w.contains("insufficient_history")));
     for metric in ["return_63d", "high_52w", "beta_252d", "sma_200"] {
@@ -286,15 +313,19 @@ fn old_fundamentals_are_stale_and_a_fund_has_none() {
 
 #[test]
 fn missing_acceptance_dates_have_a_recorded_fallback() {
-    let sources = home()
-        .lines("select distinct accepted_at_source from analytics.fact_financials where symbol = 'NULLS' order by 1");
+    let sources = home().lines(
+        "select distinct accepted_at_source from analytics.fact_financials where symbol = 'NULLS' order by 1",
+    );
     assert_eq!(sources, ["estimated", "filing"]);
     assert_eq!(
-        home().lines("select distinct accepted_at_source from analytics.fact_financials where symbol = 'AAPL'"),
+        home()
+            .lines("select distinct accepted_at_source from analytics.fact_financials where symbol = 'AAPL'"),
         ["accepted"]
     );
     assert_eq!(
-        home().count("select count(*) from analytics.fact_financials where accepted_at is null or known_on is null"),
+        home().count(
+            "select count(*) from analytics.fact_financials where accepted_at is null or known_on is null"
+        ),
         0
     );
     // No day uses data that was not known on it.

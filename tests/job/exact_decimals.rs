@@ -15,16 +15,29 @@ const AMOUNTS: [(&str, &str); 4] = [
 
 /// The amounts with six decimal places, as a column shows them, and the sum of four of them.
 const EXPECTED: [(&str, &str, &str); 4] = [
-    ("revenue", "12345678901234567890123456789012.000000", "49382715604938271560493827156048.000000"),
+    (
+        "revenue",
+        "12345678901234567890123456789012.000000",
+        "49382715604938271560493827156048.000000",
+    ),
     ("cost_of_revenue", "0.000001", "0.000004"),
-    ("gross_profit", "12345678901234567890123456789012.345679", "49382715604938271560493827156049.382716"),
-    ("net_income", "-12345678901234567890123456789012.345679", "-49382715604938271560493827156049.382716"),
+    (
+        "gross_profit",
+        "12345678901234567890123456789012.345679",
+        "49382715604938271560493827156049.382716",
+    ),
+    (
+        "net_income",
+        "-12345678901234567890123456789012.345679",
+        "-49382715604938271560493827156049.382716",
+    ),
 ];
 
 /// A company whose four quarters all have these amounts.
 fn home() -> Home {
     let rows = |fields: &str| {
-        let quarters = [("2026-06-30", "Q2"), ("2026-03-31", "Q1"), ("2025-12-31", "Q4"), ("2025-09-30", "Q3")];
+        let quarters =
+            [("2026-06-30", "Q2"), ("2026-03-31", "Q1"), ("2025-12-31", "Q4"), ("2025-09-30", "Q3")];
         let row = |(end, label): (&str, &str)| {
             format!(
                 r#"{{"symbol":"EXACT","date":"{end}","period":"{label}","fiscalYear":"{}","reportedCurrency":"USD","acceptedDate":"2026-08-05 07:00:00",{fields}}}"#,
@@ -36,7 +49,8 @@ fn home() -> Home {
     let income: Vec<String> = AMOUNTS.iter().map(|(field, amount)| format!("\"{field}\":{amount}")).collect();
     let (_, widest) = AMOUNTS[2];
     let balance = format!(r#""totalAssets":{widest},"totalStockholdersEquity":1"#);
-    let profile = r#"[{"symbol":"EXACT","companyName":"Exact","currency":"USD","price":1,"marketCap":0.000003}]"#;
+    let profile =
+        r#"[{"symbol":"EXACT","companyName":"Exact","currency":"USD","price":1,"marketCap":0.000003}]"#;
     let bar = r#"[{"symbol":"EXACT","date":"2026-09-17","open":0.000001,"high":3,"low":0.000001,"close":0.100003,"volume":1}]"#;
     let server = Replay::new()
         .answer("profile", "EXACT", "", profile)
@@ -62,10 +76,14 @@ fn an_amount_of_38_digits_is_exact_in_every_table_and_in_sql_output() {
         assert_eq!(rows, vec![of_a_quarter.clone(); 4], "{table}");
     }
     let sums = columns.map(|column| format!("ttm_{column}")).join(", ");
-    let twelve = format!("select {sums}, latest_total_assets from analytics.fact_financials_ttm where status = 'ok'");
+    let twelve =
+        format!("select {sums}, latest_total_assets from analytics.fact_financials_ttm where status = 'ok'");
     let widest = EXPECTED[2].1;
     assert_eq!(home.text(&twelve), format!("{}|{widest}", EXPECTED.map(|(.., four)| four).join("|")));
-    assert_eq!(home.text("select close_price, low_price from analytics.fact_daily_prices"), "0.100003|0.000001");
+    assert_eq!(
+        home.text("select close_price, low_price from analytics.fact_daily_prices"),
+        "0.100003|0.000001"
+    );
     // The output is compared as text, because a JSON parser would turn it into a float.
     let output = findata(&["sql", "--json", &twelve]).home(&home).run();
     assert_eq!(output.code, Some(0), "{output:#?}");
@@ -82,7 +100,8 @@ fn an_amount_of_38_digits_is_exact_in_every_table_and_in_sql_output() {
 #[test]
 fn an_amount_too_large_to_sum_is_quarantined_and_stops_no_other_company() {
     let statement = |symbol: &str, revenue: &str, shares: &str| {
-        let quarters = [("2026-06-30", "Q2"), ("2026-03-31", "Q1"), ("2025-12-31", "Q4"), ("2025-09-30", "Q3")];
+        let quarters =
+            [("2026-06-30", "Q2"), ("2026-03-31", "Q1"), ("2025-12-31", "Q4"), ("2025-09-30", "Q3")];
         let row = |(end, label): (&str, &str)| {
             format!(
                 r#"{{"symbol":"{symbol}","date":"{end}","period":"{label}","fiscalYear":"{}","reportedCurrency":"USD","acceptedDate":"2026-08-05 07:00:00","revenue":{revenue},"netIncome":1,"totalAssets":{revenue},"totalStockholdersEquity":1,"operatingCashFlow":1,"weightedAverageShsOut":{shares}}}"#,
@@ -92,7 +111,9 @@ fn an_amount_too_large_to_sum_is_quarantined_and_stops_no_other_company() {
         format!("[{}]", quarters.map(row).join(","))
     };
     let profile = |symbol: &str, price: &str, cap: &str| {
-        format!(r#"[{{"symbol":"{symbol}","companyName":"Name","currency":"USD","price":{price},"marketCap":{cap}}}]"#)
+        format!(
+            r#"[{{"symbol":"{symbol}","companyName":"Name","currency":"USD","price":{price},"marketCap":{cap}}}]"#
+        )
     };
     let bar = |symbol: &str, close: &str| {
         format!(
@@ -134,7 +155,9 @@ fn an_amount_too_large_to_sum_is_quarantined_and_stops_no_other_company() {
     let caps = home.lines("select symbol, market_cap from analytics.fact_market_metrics order by 1");
     assert_eq!(caps, ["GOOD|20.000000", "SHARES|NULL", "SUMS|20.000000"]);
     assert_eq!(
-        home.count("select count(*) from analytics.fact_financials_ttm where symbol = 'GOOD' and ttm_revenue = 400"),
+        home.count(
+            "select count(*) from analytics.fact_financials_ttm where symbol = 'GOOD' and ttm_revenue = 400"
+        ),
         1
     );
 }

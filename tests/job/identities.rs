@@ -107,7 +107,10 @@ fn cases() -> Vec<(&'static str, Vec<Violation>, Vec<&'static str>)> {
         ),
         (
             "OCASH",
-            vec![(CASH, "FY", "operatingCashFlow", json!(70_000)), (CASH, "FY", "freeCashFlow", json!(50_000))],
+            vec![
+                (CASH, "FY", "operatingCashFlow", json!(70_000)),
+                (CASH, "FY", "freeCashFlow", json!(50_000)),
+            ],
             vec![
                 "quarters_operating_cash_flow|FY|2025-12-31|60000.0|70000.0|-10000.0",
                 "ttm_operating_cash_flow|TTM|2025-12-31|60000.0|70000.0|-10000.0",
@@ -177,9 +180,11 @@ fn each_violated_identity_is_flagged_with_its_numbers_and_nothing_else_is() {
 fn flagged_data_is_still_loaded_and_shown() {
     let (home, summary) = run_all();
     assert!(summary.rows.values().all(|rows| rows.quarantined == 0), "{:?}", summary.rows);
-    let shown = "select gross_profit from analytics.fact_financials where symbol = 'GROSS' and period_type = 'Q2'";
+    let shown =
+        "select gross_profit from analytics.fact_financials where symbol = 'GROSS' and period_type = 'Q2'";
     assert_eq!(home.text(shown), "42000.250000");
-    let margin = "select gross_margin from analytics.fact_financial_ratios where symbol = 'GROSS' and basis = 'Q2'";
+    let margin =
+        "select gross_margin from analytics.fact_financial_ratios where symbol = 'GROSS' and basis = 'Q2'";
     assert_eq!(home.figure(margin), Some(0.4200025));
 }
 
@@ -211,10 +216,18 @@ fn checks_that_cannot_be_made_record_the_reason() {
     };
     assert_eq!(reason("NOCOG", "gross_profit"), ["2025-06-30|missing_input"]);
     assert_eq!(reason("LABEL", "quarters_revenue"), ["2025-12-31|missing_quarter"]);
-    assert_eq!(reason("LABEL", "ttm_revenue"), Vec::<String>::new(), "the dates identify the period despite its label");
+    assert_eq!(
+        reason("LABEL", "ttm_revenue"),
+        Vec::<String>::new(),
+        "the dates identify the period despite its label"
+    );
     assert_eq!(reason("MONEY", "quarters_net_income"), ["2025-12-31|currency_change"]);
     assert_eq!(reason("MONEY", "ttm_net_income"), ["2025-12-31|currency_change"]);
-    assert_eq!(reason("MONEY", "cash_continuity").len(), 3, "the oldest quarter, the oldest year, and the change");
+    assert_eq!(
+        reason("MONEY", "cash_continuity").len(),
+        3,
+        "the oldest quarter, the oldest year, and the change"
+    );
     assert_eq!(
         reason("GOODC", "cash_continuity"),
         ["2025-12-31|insufficient_history", "2025-03-31|insufficient_history"]

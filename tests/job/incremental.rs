@@ -42,12 +42,16 @@ fn a_full_run_refetches_everything_and_changes_no_row() {
 fn a_day_later_only_changed_companies_are_written() {
     let later = today() + Days::new(3);
     let statements = || ["income_statement", "balance_sheet", "cash_flow"].map(String::from).to_vec();
-    let world =
-        |revision, day| Simulator::start(Options { symbols: SYMBOLS, today: day, revision, ..Options::default() });
+    let world = |revision, day| {
+        Simulator::start(Options { symbols: SYMBOLS, today: day, revision, ..Options::default() })
+    };
     let home = Home::copy_of(&first_run().home);
     // The same figures a day later: fetched again, nothing written.
     let unchanged_world = world(0, today());
-    let unchanged = job(&unchanged_world).on(today() + Days::new(1)).with(|o| o.datasets = statements()).run_ok(&home);
+    let unchanged = job(&unchanged_world)
+        .on(today() + Days::new(1))
+        .with(|o| o.datasets = statements())
+        .run_ok(&home);
     assert_eq!(unchanged.calls, SYMBOLS as u64 * 6);
     assert!(unchanged.rows.values().all(|r| r.loaded == 0), "{:?}", unchanged.rows);
     let changed_world = world(1, later);
@@ -55,15 +59,26 @@ fn a_day_later_only_changed_companies_are_written() {
     assert_eq!(summary.status, Status::Complete);
     let run = &summary.run_id;
     let of = |table: &str| -> BTreeSet<String> {
-        home.lines(&format!("select distinct symbol from {table} where run_id = '{run}'")).into_iter().collect()
+        home.lines(&format!("select distinct symbol from {table} where run_id = '{run}'"))
+            .into_iter()
+            .collect()
     };
-    let loaded: BTreeSet<String> =
-        ["staging.income_statement", "staging.balance_sheet", "staging.cash_flow"].into_iter().flat_map(of).collect();
+    let loaded: BTreeSet<String> = ["staging.income_statement", "staging.balance_sheet", "staging.cash_flow"]
+        .into_iter()
+        .flat_map(of)
+        .collect();
     assert!(loaded.contains("RESTA") && loaded.contains("FRESH"), "{loaded:?}");
-    assert!(loaded.len() < SYMBOLS / 2, "revision 1 should change some companies, not most: {loaded:?}");
-    for table in
-        ["fact_financials", "fact_financials_ttm", "fact_financial_ratios", "fact_growth_rates", "fact_market_metrics"]
-    {
+    assert!(
+        loaded.len() < SYMBOLS / 2,
+        "revision 1 should change some companies, not most: {loaded:?}"
+    );
+    for table in [
+        "fact_financials",
+        "fact_financials_ttm",
+        "fact_financial_ratios",
+        "fact_growth_rates",
+        "fact_market_metrics",
+    ] {
         let written = of(&format!("analytics.{table}"));
         assert!(written.is_subset(&loaded), "{table}: {written:?} beyond {loaded:?}");
     }
@@ -72,9 +87,13 @@ fn a_day_later_only_changed_companies_are_written() {
     let versions = "select max(n) from (select count(*) n from staging.income_statement where symbol = 'RESTA' group by period_type, fiscal_date)";
     assert_eq!(home.count(versions), 2);
     let newest = |symbol: &str| {
-        home.text(&format!("select max(fiscal_date) from analytics.fact_financials where symbol = '{symbol}'"))
+        home.text(&format!(
+            "select max(fiscal_date) from analytics.fact_financials where symbol = '{symbol}'"
+        ))
     };
-    let before = first_run().home.text("select max(fiscal_date) from analytics.fact_financials where symbol = 'FRESH'");
+    let before = first_run()
+        .home
+        .text("select max(fiscal_date) from analytics.fact_financials where symbol = 'FRESH'");
     assert!(newest("FRESH") > before, "{} is not newer than {before}", newest("FRESH"));
 }
 
@@ -139,7 +158,12 @@ fn recomputing_after_a_restatement_changes_no_past_day() {
 const CHANGING: [&str; 4] = ["RESTA", "FRESH", "AAPL", "MISSQ"];
 
 fn world(revision: u32) -> Simulator {
-    Simulator::start(Options { symbols: SYMBOLS, today: today(), revision, ..Options::default() })
+    Simulator::start(Options {
+        symbols: SYMBOLS,
+        today: today(),
+        revision,
+        ..Options::default()
+    })
 }
 
 /// A home after a run of revision 0 and a full run of revision 1.

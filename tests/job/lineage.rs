@@ -24,7 +24,8 @@ fn every_raw_row_equals_the_landing_line_it_refers_to() {
     let FirstRun { home, .. } = first_run();
     let mut files: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for dataset in CATALOG {
-        let query = format!("select symbol, source_file, source_row, payload, row_hash from raw.{}", dataset.name);
+        let query =
+            format!("select symbol, source_file, source_row, payload, row_hash from raw.{}", dataset.name);
         for row in home.rows(&query) {
             let [symbol, file, number, payload, hash] = row.map_all();
             let lines = files.entry(file.clone()).or_insert_with(|| landed(&file));
@@ -61,7 +62,10 @@ fn raw_and_staging_hold_the_same_rows() {
     for dataset in CATALOG {
         let side = |a: &str, b: &str| {
             let of = |schema: &str| {
-                format!("select row_hash, source_file, source_row, run_id, observed_at from {schema}.{}", dataset.name)
+                format!(
+                    "select row_hash, source_file, source_row, run_id, observed_at from {schema}.{}",
+                    dataset.name
+                )
             };
             first_run().home.count(&format!("select count(*) from ({} except all {})", of(a), of(b)))
         };
@@ -73,17 +77,20 @@ fn raw_and_staging_hold_the_same_rows() {
 fn staged_rows_are_loaded_unchanged_or_quarantined_in_every_file() {
     let FirstRun { home, summary } = first_run();
     assert_eq!(
-        home.count("select count(*) from ops.files where staged <> loaded + unchanged + quarantined or staged = 0"),
+        home.count(
+            "select count(*) from ops.files where staged <> loaded + unchanged + quarantined or staged = 0"
+        ),
         0
     );
     for (dataset, rows) in &summary.rows {
         assert_eq!(rows.staged, rows.loaded + rows.unchanged + rows.quarantined, "{dataset}");
         let in_raw = home.count(&format!("select count(*) from raw.{dataset}"));
         assert_eq!(in_raw, rows.loaded as i64, "{dataset}");
-        let quarantined = home.count(&format!("select count(*) from ops.quarantine where dataset = '{dataset}'"));
+        let quarantined =
+            home.count(&format!("select count(*) from ops.quarantine where dataset = '{dataset}'"));
         assert_eq!(quarantined, rows.quarantined as i64, "{dataset}");
-        let files =
-            home.lines(&format!("select source_file, staged, sha256 from ops.files where dataset = '{dataset}'"));
+        let files = home
+            .lines(&format!("select source_file, staged, sha256 from ops.files where dataset = '{dataset}'"));
         let staged: usize = files.iter().map(|line| landed(line.split('|').next().unwrap()).len()).sum();
         assert_eq!(staged as u64, rows.staged, "{dataset}");
     }
@@ -114,8 +121,9 @@ fn no_changes_are_pending_and_every_task_is_in_the_ledger() {
     assert_eq!(home.count("select count(*) from ops.changes"), 0);
     assert_eq!(home.count("select count(*) from ops.tasks"), summary.tasks.done as i64);
     assert_eq!(home.count("select sum(calls) from ops.tasks"), summary.calls as i64);
-    let empty =
-        home.lines("select distinct dataset from ops.tasks where outcome = 'empty' and subject like 'SPY%' order by 1");
+    let empty = home.lines(
+        "select distinct dataset from ops.tasks where outcome = 'empty' and subject like 'SPY%' order by 1",
+    );
     assert_eq!(empty, ["balance_sheet", "cash_flow", "income_statement", "splits"]);
 }
 
@@ -124,8 +132,10 @@ fn staging_and_published_tables_are_unique_by_their_keys() {
     let FirstRun { home, .. } = first_run();
     for table in findata_models::PUBLISHED {
         let key = table.key.join(", ");
-        let query =
-            format!("select count(*) from (select {key} from {} group by all having count(*) > 1)", table.full_name());
+        let query = format!(
+            "select count(*) from (select {key} from {} group by all having count(*) > 1)",
+            table.full_name()
+        );
         assert_eq!(home.count(&query), 0, "{}", table.name);
     }
     for dataset in CATALOG {

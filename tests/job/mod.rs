@@ -54,7 +54,10 @@ fn a_first_run_of_every_edge_case_is_complete_and_fills_every_table() {
     assert_eq!(summary.status, Status::Complete, "{:#?}", summary.failures);
     assert_eq!(summary.symbols, SYMBOLS as u64);
     let tasks = summary.tasks;
-    assert_eq!((tasks.done, tasks.failed, tasks.not_in_plan, tasks.skipped_fresh), (summary.calls, 0, 0, 0));
+    assert_eq!(
+        (tasks.done, tasks.failed, tasks.not_in_plan, tasks.skipped_fresh),
+        (summary.calls, 0, 0, 0)
+    );
     // Ten calls per company, one for the index, one for the share count of NOCAP.
     assert_eq!(summary.calls, SYMBOLS as u64 * 10 + 2);
     assert!(summary.calls_per_symbol < 10.1, "{}", summary.calls_per_symbol);
@@ -73,7 +76,10 @@ fn a_first_run_of_every_edge_case_is_complete_and_fills_every_table() {
         assert_eq!(companies, SYMBOLS as i64, "{table}");
     }
     // All companies except the fund have reports.
-    assert_eq!(home.count("select count(distinct symbol) from analytics.fact_financials"), SYMBOLS as i64 - 1);
+    assert_eq!(
+        home.count("select count(distinct symbol) from analytics.fact_financials"),
+        SYMBOLS as i64 - 1
+    );
 }
 
 #[test]
@@ -85,8 +91,9 @@ fn the_stored_summary_and_the_row_in_ops_equal_the_returned_summary() {
         (written.run_id.clone(), written.status, written.rows),
         (summary.run_id.clone(), summary.status, summary.rows.clone())
     );
-    let line = home
-        .lines("select run_id, status, symbols, tasks_planned, tasks_done, tasks_failed, calls, bytes from ops.runs");
+    let line = home.lines(
+        "select run_id, status, symbols, tasks_planned, tasks_done, tasks_failed, calls, bytes from ops.runs",
+    );
     let tasks = summary.tasks;
     assert_eq!(
         line,

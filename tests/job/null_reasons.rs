@@ -34,7 +34,11 @@ const FACTS: [(&str, &str, &str, &[&str]); 4] = [
 /// The metrics of a fact table: doubles and decimals; of TTM rows only the flows and per-share
 /// sums.
 pub(crate) fn metrics(home: &Home, table: &str) -> Vec<String> {
-    let ttm_only = if table == "fact_financials_ttm" { "and column_name like 'ttm\\_%' escape '\\'" } else { "" };
+    let ttm_only = if table == "fact_financials_ttm" {
+        "and column_name like 'ttm\\_%' escape '\\'"
+    } else {
+        ""
+    };
     home.lines(&format!(
         "select column_name from duckdb_columns() where schema_name = 'analytics' and table_name = '{table}' \
          and (data_type = 'DOUBLE' or data_type like 'DECIMAL%') {ttm_only} order by column_index"
@@ -50,7 +54,11 @@ pub(crate) fn inconsistencies(home: &Home, reasons: &str) -> Vec<String> {
         assert!(columns.len() > 25, "{table}: {columns:?}");
         let lines: Vec<String> = columns
             .iter()
-            .map(|m| format!("select symbol, {date} d, {basis} b, '{m}' m, {m} is null is_null from analytics.{table}"))
+            .map(|m| {
+                format!(
+                    "select symbol, {date} d, {basis} b, '{m}' m, {m} is null is_null from analytics.{table}"
+                )
+            })
             .collect();
         let query = format!(
             "with figures as ({}), reasons as (select symbol, subject_date d, basis b, metric m, count(*) n from {reasons} group by all) \
@@ -127,7 +135,12 @@ fn no_figure_is_infinite_or_nan() {
         let columns = home.lines(&format!(
             "select column_name from duckdb_columns() where schema_name = 'analytics' and table_name = '{table}' and data_type = 'DOUBLE'"
         ));
-        let not_finite = columns.iter().map(|c| format!("not isfinite({c})")).collect::<Vec<_>>().join(" or ");
-        assert_eq!(home.count(&format!("select count(*) from analytics.{table} where {not_finite}")), 0, "{table}");
+        let not_finite =
+            columns.iter().map(|c| format!("not isfinite({c})")).collect::<Vec<_>>().join(" or ");
+        assert_eq!(
+            home.count(&format!("select count(*) from analytics.{table} where {not_finite}")),
+            0,
+            "{table}"
+        );
     }
 }

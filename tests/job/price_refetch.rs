@@ -44,8 +44,10 @@ fn on(today: &str, splits: &[&str], dividends: &[&str]) -> Replay {
         .filter(|split| **split <= today)
         .map(|date| json!({"symbol": SYMBOL, "date": date, "numerator": 4, "denominator": 1}))
         .collect();
-    let dividends: Vec<Value> =
-        dividends.iter().map(|date| json!({"symbol": SYMBOL, "date": date, "dividend": 1, "adjDividend": 1})).collect();
+    let dividends: Vec<Value> = dividends
+        .iter()
+        .map(|date| json!({"symbol": SYMBOL, "date": date, "dividend": 1, "adjDividend": 1}))
+        .collect();
     let mut replay = Replay::new()
         .answer("profile", SYMBOL, "", profile.to_string())
         .answer("historical-price-eod/full", SYMBOL, "", Value::Array(bars).to_string())
@@ -66,18 +68,26 @@ fn run(home: &Home, today: &str, replay: Replay) -> (Summary, Vec<String>) {
         (o.prices_from, o.index) = (None, None);
     });
     let first = home.keys("runs/").is_empty();
-    let job = if first { job.with(|o| o.prices_from = Some(day("2026-03-03"))) } else { job };
+    let job = if first {
+        job.with(|o| o.prices_from = Some(day("2026-03-03")))
+    } else {
+        job
+    };
     let summary = job.run_ok(home);
     let ranges = server.calls().into_iter().filter(|call| call.contains("historical-price-eod"));
     let range = |call: String| {
-        let value =
-            |name: &str| call.split(['?', '&']).find_map(|p| p.strip_prefix(name)).unwrap_or_default().to_owned();
+        let value = |name: &str| {
+            call.split(['?', '&']).find_map(|p| p.strip_prefix(name)).unwrap_or_default().to_owned()
+        };
         format!("{} to {}", value("from="), value("to="))
     };
     let ranges = ranges.map(range).collect();
     // A run right after makes no calls, whatever happened that day.
     let calls = server.calls().len();
-    Job::new(server.url(), &[SYMBOL]).on(day(today)).with(|o| (o.prices_from, o.index) = (None, None)).run_ok(home);
+    Job::new(server.url(), &[SYMBOL])
+        .on(day(today))
+        .with(|o| (o.prices_from, o.index) = (None, None))
+        .run_ok(home);
     assert_eq!(server.calls().len(), calls, "a second run on {today} makes no calls");
     (summary, ranges)
 }
@@ -169,14 +179,20 @@ fn after_the_simulated_split_all_bars_in_staging_are_on_one_basis() {
     let home = Home::new();
     for today in ["2026-10-09", "2026-10-12", "2026-10-13", "2026-10-14"] {
         let server = server(today);
-        let job = Job::new(server.url(), &[SYMBOL]).on(day(today)).with(|o| o.prices_from = Some(day("2026-06-01")));
+        let job = Job::new(server.url(), &[SYMBOL])
+            .on(day(today))
+            .with(|o| o.prices_from = Some(day("2026-06-01")));
         job.run_ok(&home);
         let calls = server.calls_by_endpoint();
         assert_eq!(calls["historical-price-eod/full"], 2, "the company and the index on {today}: {calls:?}");
     }
     assert_eq!(home.text("select split_date from staging.splits"), "2026-10-12");
     let received = "select min(observed_at::date), count(case when observed_at::date = '2026-10-14' then 1 end) from staging.prices where symbol = 'SPLIT'";
-    assert_eq!(home.text(received), "2026-10-12|1", "bars of the day itself were on the new basis already");
+    assert_eq!(
+        home.text(received),
+        "2026-10-12|1",
+        "bars of the day itself were on the new basis already"
+    );
     let step = "select count(*) from (select close_price / lag(close_price) over (order by price_date) s from staging.prices where symbol = 'SPLIT') where s < 0.7 or s > 1.4";
     assert_eq!(home.count(step), 0);
 }

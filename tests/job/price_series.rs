@@ -17,7 +17,9 @@ fn a_series_that_fmp_may_have_truncated_is_rejected() {
     let from: chrono::NaiveDate = "2005-01-03".parse().unwrap();
     let bars = |number: usize| {
         let bar = |day: chrono::NaiveDate| {
-            format!(r#"{{"symbol":"AAPL","date":"{day}","open":100,"high":101,"low":99,"close":100,"volume":5}}"#)
+            format!(
+                r#"{{"symbol":"AAPL","date":"{day}","open":100,"high":101,"low":99,"close":100,"volume":5}}"#
+            )
         };
         let bars: Vec<String> = from.iter_days().take(number).map(bar).collect();
         format!("[{}]", bars.join(","))
@@ -50,30 +52,40 @@ fn fmp_series(server: &Simulator, endpoint: &str, symbol: &str, field: &str) -> 
     let body = answer.split_once("\r\n\r\n").unwrap().1.replace("\r\n", "\n");
     let lines: String = body.lines().filter(|line| line.contains(['{', '}', '[', ']', ':'])).collect();
     let rows: Vec<Value> = serde_json::from_str(&lines).unwrap_or_else(|e| panic!("{e}: {lines:.200}"));
-    rows.iter().map(|row| (row["date"].as_str().unwrap().to_owned(), row[field].as_f64().unwrap())).collect()
+    rows.iter()
+        .map(|row| (row["date"].as_str().unwrap().to_owned(), row[field].as_f64().unwrap()))
+        .collect()
 }
 
 fn ours(home: &Home, symbol: &str, column: &str) -> BTreeMap<String, f64> {
     let rows = home.rows(&format!(
         "select price_date, {column} from analytics.fact_daily_prices where symbol = '{symbol}' order by 1"
     ));
-    rows.into_iter().map(|row| (row[0].clone().unwrap(), row[1].as_deref().unwrap().parse().unwrap())).collect()
+    rows.into_iter()
+        .map(|row| (row[0].clone().unwrap(), row[1].as_deref().unwrap().parse().unwrap()))
+        .collect()
 }
 
 #[test]
 fn as_traded_and_dividend_adjusted_closes_equal_fmps_series() {
     let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::new());
     Job::new(server.url(), &["SPLIT", "KO", "AAPL"]).days(250).run_ok(&home);
-    let splits = home.count("select count(*) from staging.splits where symbol = 'SPLIT' and split_date > '2026-02-01'");
+    let splits = home
+        .count("select count(*) from staging.splits where symbol = 'SPLIT' and split_date > '2026-02-01'");
     assert!(splits > 0, "the simulated world has no split in this range");
     let mut compared = 0;
     for symbol in ["SPLIT", "KO", "AAPL"] {
-        for (endpoint, column) in [("non-split-adjusted", "as_traded_close"), ("dividend-adjusted", "adj_close")] {
+        for (endpoint, column) in
+            [("non-split-adjusted", "as_traded_close"), ("dividend-adjusted", "adj_close")]
+        {
             let theirs = fmp_series(&server, endpoint, symbol, "adjClose");
             for (day, close) in ours(&home, symbol, column) {
                 let wanted = theirs[&day];
                 // FMP rounds to cents, and does so before applying the split factor.
-                assert!((close - wanted).abs() <= 0.011 + 5e-5 * wanted, "{symbol} {day} {column}: {close} {wanted}");
+                assert!(
+                    (close - wanted).abs() <= 0.011 + 5e-5 * wanted,
+                    "{symbol} {day} {column}: {close} {wanted}"
+                );
                 compared += 1;
             }
         }
@@ -84,10 +96,14 @@ fn as_traded_and_dividend_adjusted_closes_equal_fmps_series() {
                    where abs(as_traded_close::double - close_price::double * split_factor) > 1e-5";
     assert_eq!(home.count(factors), 0);
     assert!(
-        home.count("select count(*) from analytics.fact_daily_prices where symbol = 'SPLIT' and split_factor = 4") > 0
+        home.count(
+            "select count(*) from analytics.fact_daily_prices where symbol = 'SPLIT' and split_factor = 4"
+        ) > 0
     );
     assert_eq!(
-        home.count("select count(*) from analytics.fact_daily_prices where symbol = 'KO' and split_factor <> 1"),
+        home.count(
+            "select count(*) from analytics.fact_daily_prices where symbol = 'KO' and split_factor <> 1"
+        ),
         0
     );
 }

@@ -32,13 +32,18 @@ fn statuses(home: &Home, symbol: &str, check: &str) -> Vec<String> {
 #[test]
 fn every_reporting_company_satisfies_every_identity() {
     let home = &first_run().home;
-    assert_eq!(home.count("select count(*) from ops.quality where status = 'flag' or check_name like 'fmp_%'"), 0);
-    let scores = "select count(*), min(ours), max(ours), min(theirs) > 20 from ops.quality where check_name = 'score'";
+    assert_eq!(
+        home.count("select count(*) from ops.quality where status = 'flag' or check_name like 'fmp_%'"),
+        0
+    );
+    let scores =
+        "select count(*), min(ours), max(ours), min(theirs) > 20 from ops.quality where check_name = 'score'";
     // There is nothing to check for the fund.
     assert_eq!(home.lines(scores), [format!("{}|1.0|1.0|false", SYMBOLS - 1)]);
     let few = "select symbol from ops.quality where check_name = 'score' and theirs <= 20";
     assert_eq!(home.lines(few), ["IPOED"]);
-    let key = "select count(*) - count(distinct (company_key, check_name, basis, fiscal_date)) from ops.quality";
+    let key =
+        "select count(*) - count(distinct (company_key, check_name, basis, fiscal_date)) from ops.quality";
     assert_eq!(home.count(key), 0);
     let quality = &first_run().summary.quality;
     assert_eq!((quality.companies, quality.flagged, quality.lowest.len()), (SYMBOLS as u64 - 1, 0, 0));
@@ -84,7 +89,10 @@ fn our_figures_equal_fmps_except_where_fmp_mixes_bases() {
     assert_eq!(home.lines(&format!("{flagged} = 'SEMIA'")), ["fmp_roe"]);
     let by_share = ["per_share", "graham", "_pe_", "_pb_", "_p_to_", "earnings_yield"];
     let of_split = home.lines(&format!("{flagged} = 'SPLIT'"));
-    assert!(of_split.iter().all(|check| by_share.iter().any(|part| check.contains(part))), "{of_split:?}");
+    assert!(
+        of_split.iter().all(|check| by_share.iter().any(|part| check.contains(part))),
+        "{of_split:?}"
+    );
     assert_eq!(home.lines(&format!("{flagged} not in ('CURCH', 'SEMIA', 'SPLIT')")), Vec::<String>::new());
     let quality = &summary.quality;
     assert_eq!((quality.flagged, quality.flagged_companies), (of_split.len() as u64 + 2, 3));
@@ -114,7 +122,8 @@ fn paired() -> usize {
 fn changed(symbol: &str, change: impl Fn(&str, f64) -> Value) -> Replay {
     let mut replay = Replay::new();
     for (table, endpoint) in [("ratios_ttm", "ratios-ttm"), ("key_metrics_ttm", "key-metrics-ttm")] {
-        let payload = reconciled().0.text(&format!("select payload from raw.{table} where symbol = '{symbol}'"));
+        let payload =
+            reconciled().0.text(&format!("select payload from raw.{table} where symbol = '{symbol}'"));
         let mut row: BTreeMap<String, Value> = serde_json::from_str(&payload).unwrap();
         for (field, value) in &mut row {
             if let Some(figure) = value.as_f64() {
@@ -130,7 +139,9 @@ fn changed(symbol: &str, change: impl Fn(&str, f64) -> Value) -> Replay {
 fn checks_against(replay: Replay) -> BTreeMap<String, Vec<String>> {
     let (server, home) = (replay.start(), Home::copy_of(&reconciled().0));
     let datasets = ["ratios_ttm", "key_metrics_ttm"].map(String::from).to_vec();
-    let summary = Job::new(server.url(), &["AAPL"]).with(|o| (o.datasets, o.full) = (datasets, true)).run_ok(&home);
+    let summary = Job::new(server.url(), &["AAPL"])
+        .with(|o| (o.datasets, o.full) = (datasets, true))
+        .run_ok(&home);
     assert_eq!(summary.calls, 2);
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in home.rows("select coalesce(reason, status), check_name from ops.quality where symbol = 'AAPL' and check_name like 'fmp_%' order by all") {
@@ -145,7 +156,12 @@ fn checks_against(replay: Replay) -> BTreeMap<String, Vec<String>> {
 fn every_pair_is_flagged_if_fmps_figure_differs() {
     // Off by one percent, except that the price derived from two of the figures stays the same.
     let off = checks_against(changed("AAPL", |field, figure| {
-        (if field == "priceToBookRatioTTM" { figure / 1.01 } else { figure * 1.01 }).into()
+        (if field == "priceToBookRatioTTM" {
+            figure / 1.01
+        } else {
+            figure * 1.01
+        })
+        .into()
     }));
     let comparable = "select count(*) from ops.quality where symbol = 'AAPL' and check_name like 'fmp_%' and status = 'pass' and theirs <> 0";
     let comparable = reconciled().0.count(comparable) as usize;
@@ -154,7 +170,12 @@ fn every_pair_is_flagged_if_fmps_figure_differs() {
     assert_eq!(off.values().map(Vec::len).sum::<usize>(), paired());
     // A difference of 0.4 % is not flagged.
     let near = checks_against(changed("AAPL", |field, figure| {
-        (if field == "priceToBookRatioTTM" { figure / 1.004 } else { figure * 1.004 }).into()
+        (if field == "priceToBookRatioTTM" {
+            figure / 1.004
+        } else {
+            figure * 1.004
+        })
+        .into()
     }));
     assert!(!near.contains_key("flag"), "{near:?}");
 }
@@ -165,10 +186,19 @@ fn fmps_figures_for_another_price_and_missing_ones_are_not_compared() {
         (if field == "priceToBookRatioTTM" { figure * 1.02 } else { figure }).into()
     }));
     let priced = other_price["other_price"].clone();
-    for check in ["fmp_market_cap", "fmp_pb_ratio", "fmp_fcf_yield", "fmp_ev_to_ebitda_fmp", "fmp_dividend_yield"] {
+    for check in [
+        "fmp_market_cap",
+        "fmp_pb_ratio",
+        "fmp_fcf_yield",
+        "fmp_ev_to_ebitda_fmp",
+        "fmp_dividend_yield",
+    ] {
         assert!(priced.contains(&check.to_owned()), "{check}: {priced:?}");
     }
-    assert!(!priced.contains(&"fmp_gross_margin".into()) && !priced.contains(&"fmp_dividends_per_share_ttm".into()));
+    assert!(
+        !priced.contains(&"fmp_gross_margin".into())
+            && !priced.contains(&"fmp_dividends_per_share_ttm".into())
+    );
     let absent = checks_against(changed("AAPL", |field, figure| match field {
         "grossProfitMarginTTM" => Value::Null,
         "netProfitMarginTTM" => 0.into(),
@@ -182,7 +212,12 @@ fn fmps_figures_for_another_price_and_missing_ones_are_not_compared() {
 fn fmps_figures_older_than_our_newest_statement_are_not_compared() {
     let home = Home::copy_of(&reconciled().0);
     let later = today() + Days::new(3);
-    let server = Simulator::start(Options { symbols: SYMBOLS, today: later, revision: 1, ..Options::default() });
+    let server = Simulator::start(Options {
+        symbols: SYMBOLS,
+        today: later,
+        revision: 1,
+        ..Options::default()
+    });
     let mut job = Job::new(server.url(), &["FRESH", "AAPL"]).days(DAYS).on(later);
     job.options.prices_from = Some(today());
     job.run_ok(&home);

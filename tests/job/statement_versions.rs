@@ -44,8 +44,9 @@ fn replay(filings: &[Filing], change: impl Fn(&Filing, String) -> String) -> Rep
             revenue / 10
         )
     };
-    let balance =
-        |f: &Filing| format!(r#"{{{},"totalAssets":{},"totalStockholdersEquity":500}}"#, header(f), 2_000 + f.3);
+    let balance = |f: &Filing| {
+        format!(r#"{{{},"totalAssets":{},"totalStockholdersEquity":500}}"#, header(f), 2_000 + f.3)
+    };
     let cash = |f: &Filing| {
         format!(
             r#"{{{},"netIncome":{},"operatingCashFlow":{},"capitalExpenditure":-10,"freeCashFlow":{},"cashAtEndOfPeriod":{},"cashAtBeginningOfPeriod":7}}"#,
@@ -58,9 +59,12 @@ fn replay(filings: &[Filing], change: impl Fn(&Filing, String) -> String) -> Rep
     };
     let bars: Vec<String> = ["2025-02-13", "2025-02-14", "2025-02-18", "2025-05-20"]
         .iter()
-        .map(|d| format!(r#"{{"symbol":"ODDCO","date":"{d}","open":50,"high":50,"low":50,"close":50,"volume":5}}"#))
+        .map(|d| {
+            format!(r#"{{"symbol":"ODDCO","date":"{d}","open":50,"high":50,"low":50,"close":50,"volume":5}}"#)
+        })
         .collect();
-    let mut replay = Replay::new().answer("historical-price-eod/full", "ODDCO", "", format!("[{}]", bars.join(",")));
+    let mut replay =
+        Replay::new().answer("historical-price-eod/full", "ODDCO", "", format!("[{}]", bars.join(",")));
     for (period, annual) in [("annual", true), ("quarter", false)] {
         let of = |json: &dyn Fn(&Filing) -> String| {
             let rows: Vec<String> =
@@ -84,8 +88,10 @@ fn run_on_with(home: &Home, on: &str, filings: &[Filing], change: impl Fn(&Filin
     let server = replay(filings, change).start();
     let datasets = ["prices", "income_statement", "balance_sheet", "cash_flow"].map(String::from).to_vec();
     let job = Job::new(server.url(), &["ODDCO"]).on(day(on));
-    job.with(|o| (o.datasets, o.full, o.index, o.prices_from) = (datasets, true, None, Some(day("2025-02-01"))))
-        .run_ok(home);
+    job.with(|o| {
+        (o.datasets, o.full, o.index, o.prices_from) = (datasets, true, None, Some(day("2025-02-01")))
+    })
+    .run_ok(home);
 }
 
 const TTM: &str = "select fiscal_date, ttm_revenue, ttm_eps_diluted_sum, latest_total_assets, quarters_derived, reason \
@@ -118,7 +124,12 @@ fn explain_shows_the_inputs_of_a_derived_quarter() {
     let facts = Facts::read(&connection, &"ODDCO".parse().unwrap(), None).unwrap();
     let explain = |metric: &str| {
         let basis = Some("Q4".parse().unwrap());
-        let question = Question { symbol: "ODDCO".parse().unwrap(), metric: metric.into(), date: None, basis };
+        let question = Question {
+            symbol: "ODDCO".parse().unwrap(),
+            metric: metric.into(),
+            date: None,
+            basis,
+        };
         answer(&facts, &question).unwrap().figure
     };
     let mut explained = 0;
@@ -133,8 +144,12 @@ fn explain_shows_the_inputs_of_a_derived_quarter() {
     }
     assert!(explained > 12, "{explained}");
     let revenue = explain("revenue");
-    let inputs: Vec<String> = revenue.inputs.iter().map(|i| format!("{} {}", i.when(), i.value.unwrap())).collect();
-    assert_eq!(inputs, ["FY 2024-12-31 1000", "Q1 2024-03-31 220", "Q2 2024-06-30 230", "Q3 2024-09-30 240"]);
+    let inputs: Vec<String> =
+        revenue.inputs.iter().map(|i| format!("{} {}", i.when(), i.value.unwrap())).collect();
+    assert_eq!(
+        inputs,
+        ["FY 2024-12-31 1000", "Q1 2024-03-31 220", "Q2 2024-06-30 230", "Q3 2024-09-30 240"]
+    );
     assert!(revenue.notes[0].contains("never reported"), "{revenue:?}");
 }
 
@@ -155,9 +170,13 @@ fn a_quarter_restated_after_the_year_removes_the_derived_quarter() {
     let mut restated = YEAR;
     restated[3].3 = 221;
     run_on(&home, "2025-05-20", &restated);
-    let now = home.lines("select fiscal_date, reason, quarters_included from analytics.fact_financials_ttm order by 1");
+    let now = home
+        .lines("select fiscal_date, reason, quarters_included from analytics.fact_financials_ttm order by 1");
     assert_eq!(now.last().map(String::as_str), Some("2024-09-30|insufficient_history|3"), "{now:?}");
-    assert_eq!(home.lines_as_of(day("2025-05-19"), TTM), ["2024-12-31|1000.000000|4.0|3000.000000|1|NULL"]);
+    assert_eq!(
+        home.lines_as_of(day("2025-05-19"), TTM),
+        ["2024-12-31|1000.000000|4.0|3000.000000|1|NULL"]
+    );
     // A year restated as well belongs to the same set of filings again.
     restated[0].3 = 1_001;
     run_on(&home, "2025-05-21", &restated);
@@ -167,7 +186,14 @@ fn a_quarter_restated_after_the_year_removes_the_derived_quarter() {
 #[test]
 fn no_quarter_is_derived_from_a_year_in_another_currency() {
     let home = Home::new();
-    run_on_with(&home, "2025-02-20", &YEAR, |f, row| if f.1 == "FY" { row.replace("USD", "EUR") } else { row });
+    run_on_with(
+        &home,
+        "2025-02-20",
+        &YEAR,
+        |f, row| {
+            if f.1 == "FY" { row.replace("USD", "EUR") } else { row }
+        },
+    );
     assert_eq!(home.count("select count(*) from analytics.fact_financials where is_derived"), 0);
     assert_eq!(home.count("select count(*) from analytics.fact_financials"), 4);
 }
@@ -180,8 +206,7 @@ fn no_per_share_figure_is_derived_from_a_year_on_another_split_basis() {
         _ => row,
     };
     run_on_with(&home, "2025-02-20", &YEAR, split);
-    let derived =
-        "select revenue, eps, eps_diluted, shares_outstanding from analytics.fact_financials where is_derived";
+    let derived = "select revenue, eps, eps_diluted, shares_outstanding from analytics.fact_financials where is_derived";
     assert_eq!(home.lines(derived), ["310.000000|NULL|NULL|NULL"]);
     let why = "select reason from analytics.metric_nulls where basis = 'TTM' and metric = 'ttm_eps_diluted_sum' and subject_date = '2024-12-31'";
     assert_eq!(home.lines(why), ["missing_input"]);

@@ -8,7 +8,9 @@ use chrono::NaiveDate;
 use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay};
 
-use crate::golden::generated::{self, Aggregation, Company, INDEX, Lines, aggregation, date, pseudo_random, today};
+use crate::golden::generated::{
+    self, Aggregation, Company, INDEX, Lines, aggregation, date, pseudo_random, today,
+};
 
 /// Seed, quarters, sessions. The first company has every figure: five-year growth rates and windows
 /// of 252 sessions.
@@ -60,7 +62,8 @@ fn figures(home: &Home, symbol: &str) -> BTreeMap<(String, String), Option<f64>>
         let columns = home.lines(&format!(
             "select column_name from duckdb_columns() where schema_name = 'analytics' and table_name = '{table}' and (data_type = 'DOUBLE' or data_type like 'DECIMAL%')"
         ));
-        let query = format!("select {row}, {} from analytics.{table} where symbol = '{symbol}'", columns.join(", "));
+        let query =
+            format!("select {row}, {} from analytics.{table} where symbol = '{symbol}'", columns.join(", "));
         for mut cells in home.rows(&query) {
             let place = format!("{table} {}", cells.remove(0).unwrap());
             for (column, cell) in columns.iter().zip(cells) {
@@ -111,7 +114,15 @@ fn unit(column: &str) -> Unit {
         "enterprise_value",
         "enterprise_value_fmp",
     ];
-    let per_share = ["graham_number", "graham_net_net", "close_price", "high_52w", "low_52w", "sma_50", "sma_200"];
+    let per_share = [
+        "graham_number",
+        "graham_net_net",
+        "close_price",
+        "high_52w",
+        "low_52w",
+        "sma_50",
+        "sma_200",
+    ];
     if column.contains("shares_outstanding") {
         Unit::Shares
     } else if column.contains("_per_share") || column.starts_with("ttm_eps") || per_share.contains(&column) {
@@ -140,7 +151,11 @@ fn scaled(lines: &Lines, scale: impl Fn(Unit) -> (i128, i128)) -> Lines {
 }
 
 /// The company scaled the same way, under another symbol.
-fn company_scaled(symbol: &'static str, company: &Company, scale: impl Fn(Unit) -> (i128, i128) + Copy) -> Company {
+fn company_scaled(
+    symbol: &'static str,
+    company: &Company,
+    scale: impl Fn(Unit) -> (i128, i128) + Copy,
+) -> Company {
     let mut other = Company { symbol, ..company.clone() };
     for period in other.quarters.iter_mut().chain(&mut other.years) {
         period.lines = scaled(&period.lines, scale);
@@ -171,9 +186,15 @@ fn ratios_do_not_depend_on_the_unit_of_money_or_the_size_of_the_company() {
         Unit::PerShare | Unit::Ratio => (1, 1),
     };
     let mut all = Vec::new();
-    for (symbols, size) in [["ONE", "ONE-UNIT", "ONE-SIZE"], ["TWO", "TWO-UNIT", "TWO-SIZE"]].into_iter().zip(SIZES) {
+    for (symbols, size) in
+        [["ONE", "ONE-UNIT", "ONE-SIZE"], ["TWO", "TWO-UNIT", "TWO-SIZE"]].into_iter().zip(SIZES)
+    {
         let one = company(symbols[0], size);
-        all.extend([company_scaled(symbols[1], &one, thousandths), company_scaled(symbols[2], &one, larger), one]);
+        all.extend([
+            company_scaled(symbols[1], &one, thousandths),
+            company_scaled(symbols[2], &one, larger),
+            one,
+        ]);
     }
     let home = run(&all);
     for (symbol, other, scale) in [
@@ -245,7 +266,9 @@ fn a_split_changes_no_figure_however_the_history_is_reported() {
         let newest = company_scaled(symbols[0], &company("ANY", size), even);
         let filed = split(symbols[1], &newest, on, (new, old), SplitReporting::AsFiled);
         let restated = split(symbols[2], &newest, on, (new, old), SplitReporting::Restated);
-        assert!(filed.quarters.iter().any(|p| p.accepted < on) && filed.quarters.iter().any(|p| p.accepted > on));
+        assert!(
+            filed.quarters.iter().any(|p| p.accepted < on) && filed.quarters.iter().any(|p| p.accepted > on)
+        );
         all.extend([newest, filed, restated]);
     }
     let home = run(&all);
@@ -260,12 +283,20 @@ fn a_split_changes_no_figure_however_the_history_is_reported() {
 #[test]
 fn twelve_months_up_to_a_fiscal_year_end_equal_the_year() {
     let companies = companies(24, 5);
-    let flows: Vec<&str> =
-        companies[0].quarters[0].lines.keys().copied().filter(|c| aggregation(c) == Aggregation::Sum).collect();
+    let flows: Vec<&str> = companies[0].quarters[0]
+        .lines
+        .keys()
+        .copied()
+        .filter(|c| aggregation(c) == Aggregation::Sum)
+        .collect();
     let home = run(&companies);
     let mut compared = 0;
     for flow in flows {
-        let twelve = if flow == "eps_diluted" { "ttm_eps_diluted_sum".to_owned() } else { format!("ttm_{flow}") };
+        let twelve = if flow == "eps_diluted" {
+            "ttm_eps_diluted_sum".to_owned()
+        } else {
+            format!("ttm_{flow}")
+        };
         let pairs = home.rows(&format!(
             "select t.{twelve}::decimal(38, 6), f.{flow} from analytics.fact_financials_ttm as t \
              join analytics.fact_financials as f on f.symbol = t.symbol and f.fiscal_date = t.fiscal_date and f.period_type = 'FY' \

@@ -10,5 +10,10 @@ use proptest::test_runner::{Config, RngSeed};
 
 /// A configuration with this many cases and a fixed seed.
 fn config(cases: u32) -> Config {
-    Config { cases, rng_seed: RngSeed::Fixed(4_711), failure_persistence: None, ..Config::default() }
+    Config {
+        cases,
+        rng_seed: RngSeed::Fixed(4_711),
+        failure_persistence: None,
+        ..Config::default()
+    }
 }

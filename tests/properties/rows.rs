@@ -24,28 +24,33 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(2, 12, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map(".{0,8}", inner, 0..4).prop_map(|m| Value::Object(m.into_iter().collect())),
+            prop::collection::btree_map(".{0,8}", inner, 0..4)
+                .prop_map(|m| Value::Object(m.into_iter().collect())),
         ]
     })
 }
 
 /// Rows with the dataset's own fields and arbitrary values, some of them valid.
 fn rows_of(dataset: &'static Dataset) -> impl Strategy<Value = Value> {
-    let fields: Vec<&'static str> = dataset.columns.iter().map(|c| c.field).filter(|f| !f.is_empty()).collect();
+    let fields: Vec<&'static str> =
+        dataset.columns.iter().map(|c| c.field).filter(|f| !f.is_empty()).collect();
     let good = json!({"symbol": "AAPL", "date": "2026-06-30", "period": "Q2", "close": 1.5, "revenue": 1, "netIncome": 1, "totalAssets": 1,
         "totalStockholdersEquity": 1, "operatingCashFlow": 1, "dividend": 0.1, "numerator": 4, "denominator": 1});
-    let row = prop::collection::vec((prop::sample::select(fields), any_json()), 0..6).prop_map(move |changes| {
-        let mut row: Map<String, Value> = good.as_object().cloned().unwrap_or_default();
-        row.extend(changes.into_iter().map(|(field, value)| (field.to_owned(), value)));
-        Value::Object(row)
-    });
+    let row =
+        prop::collection::vec((prop::sample::select(fields), any_json()), 0..6).prop_map(move |changes| {
+            let mut row: Map<String, Value> = good.as_object().cloned().unwrap_or_default();
+            row.extend(changes.into_iter().map(|(field, value)| (field.to_owned(), value)));
+            Value::Object(row)
+        });
     prop::collection::vec(row, 0..5).prop_map(Value::from)
 }
 
 fn check(dataset: &'static Dataset, body: &[u8], sent: Option<usize>) -> Result<(), TestCaseError> {
     let symbol: Symbol = "AAPL".parse().unwrap();
     for symbol in [None, Some(&symbol)] {
-        let Ok((found, _)) = rows::typed(dataset, symbol, body) else { continue };
+        let Ok((found, _)) = rows::typed(dataset, symbol, body) else {
+            continue;
+        };
         if let Some(sent) = sent {
             prop_assert_eq!(found.len(), sent, "every row sent is returned, either valid or rejected");
         }

@@ -44,7 +44,10 @@ async fn profile(fmp: &Fmp) -> Result<(), Error> {
 
 #[test]
 fn a_key_refused_for_one_worker_stops_all_workers() {
-    let (server, home) = (Simulator::start(Options { key: Some("another".into()), ..Options::default() }), Home::new());
+    let (server, home) = (
+        Simulator::start(Options { key: Some("another".into()), ..Options::default() }),
+        Home::new(),
+    );
     wait(async {
         let (one, other) = (client(&server, &home, 600), client(&server, &home, 600));
         assert!(matches!(profile(&one).await, Err(Error::Stop(_))));
@@ -72,7 +75,11 @@ fn the_call_limit_of_a_run_applies_to_all_its_workers_together() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let run = RunId::new(chrono::DateTime::default(), 5);
     wait(async {
-        let work = CallContext { run: run.clone(), begun: chrono::DateTime::default(), max_calls: Some(25) };
+        let work = CallContext {
+            run: run.clone(),
+            begun: chrono::DateTime::default(),
+            max_calls: Some(25),
+        };
         let calls = (0..4).map(|_| {
             let fmp = client(&server, &home, 6_000);
             fmp.begin(&work);
@@ -89,17 +96,34 @@ fn the_call_limit_of_a_run_applies_to_all_its_workers_together() {
 
 #[test]
 fn a_run_respects_its_rate_limit_and_never_stores_the_key() {
-    let limit = Options { symbols: 12, today: today(), calls_per_minute: Some(1_200), ..Options::default() };
+    let limit = Options {
+        symbols: 12,
+        today: today(),
+        calls_per_minute: Some(1_200),
+        ..Options::default()
+    };
     let (server, home) = (Simulator::start(limit), Home::new());
-    let run = findata(&["run", "--json", "--days", "30", "--fmp-plan", "1200", "--datasets", "profile,prices,splits"])
-        .home(&home)
-        .url(server.url())
-        .key(KEY)
-        .option("--symbols", "AAPL,MSFT,KO,JNJ,XOM,WMT");
+    let run = findata(&[
+        "run",
+        "--json",
+        "--days",
+        "30",
+        "--fmp-plan",
+        "1200",
+        "--datasets",
+        "profile,prices,splits",
+    ])
+    .home(&home)
+    .url(server.url())
+    .key(KEY)
+    .option("--symbols", "AAPL,MSFT,KO,JNJ,XOM,WMT");
     let output = run.run();
     assert_eq!((output.code, server.refused()), (Some(0), 0), "{output:#?}");
     let budget = &output.json()["budget"];
-    assert!(budget["waited_seconds"].as_f64() > Some(0.5) && budget["limit_per_minute"] == 1_200, "{budget}");
+    assert!(
+        budget["waited_seconds"].as_f64() > Some(0.5) && budget["limit_per_minute"] == 1_200,
+        "{budget}"
+    );
     let objects = home.keys("state/budget/");
     assert_eq!(objects.len(), 1, "{objects:?}");
     let object = std::fs::read_to_string(home.stage().join(&objects[0])).unwrap();

@@ -51,17 +51,27 @@ struct WorkerGroup {
 impl WorkerGroup {
     fn start(&self, server: &Simulator) -> Worker {
         let mut worker = Command::new(std::env::current_exe().unwrap());
-        worker.args(["rate_limit::processes::worker_process", "--exact", "--ignored"]).stdout(Stdio::null());
+        worker
+            .args(["rate_limit::processes::worker_process", "--exact", "--ignored"])
+            .stdout(Stdio::null());
         worker.env(TARGET, format!("{}\n{}", server.url(), self.stage));
         if let Some(url) = &self.s3 {
-            let root = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")];
+            let root = [
+                ("AWS_ACCESS_KEY_ID", "test"),
+                ("AWS_SECRET_ACCESS_KEY", "test"),
+                ("AWS_REGION", "us-east-1"),
+            ];
             worker.envs(root).env("AWS_ENDPOINT_URL", url);
         }
         Worker(worker.spawn().expect("a worker"))
     }
 
     fn check(&self) {
-        let server = Simulator::start(Options { symbols: 12, calls_per_minute: Some(LIMIT), ..Options::default() });
+        let server = Simulator::start(Options {
+            symbols: 12,
+            calls_per_minute: Some(LIMIT),
+            ..Options::default()
+        });
         let mut workers: Vec<Worker> = (0..self.workers).map(|_| self.start(&server)).collect();
         wait_until("all workers to start", || server.calls() > 30);
         let lost = if self.kill_one { LEASE / 62.0 } else { 0.0 };
@@ -105,7 +115,12 @@ fn processes_together_use_the_full_rate_and_never_exceed_it() {
     });
     thread::scope(|scope| {
         for ((workers, kill_one), (_, stage)) in &homes {
-            let group = WorkerGroup { workers: *workers, stage: stage.clone(), s3: None, kill_one: *kill_one };
+            let group = WorkerGroup {
+                workers: *workers,
+                stage: stage.clone(),
+                s3: None,
+                kill_one: *kill_one,
+            };
             scope.spawn(move || group.check());
         }
         if let Some((_, url)) = &aws {
@@ -125,7 +140,9 @@ fn worker_process() {
     let (url, stage) = place.split_once('\n').unwrap();
     wait(async {
         let fmp = match stage.parse() {
-            Ok(place) => client_at(url, S3Stage::new(&findata_aws::config().await.unwrap(), place), LIMIT, None),
+            Ok(place) => {
+                client_at(url, S3Stage::new(&findata_aws::config().await.unwrap(), place), LIMIT, None)
+            }
             Err(_) => client_at(url, DirectoryStage::open(stage.as_ref()).unwrap(), LIMIT, None),
         };
         let caller = async || while profile(&fmp).await.is_ok() {};

@@ -42,13 +42,18 @@ const BODIES: [(&str, Action); 15] = [
     ("429_limit_reach.json", Action::Retry),
 ];
 
-const PROFILE: &str = r#"[{"symbol":"AAPL","companyName":"Apple Inc.","price":1,"marketCap":2,"currency":"USD"}]"#;
+const PROFILE: &str =
+    r#"[{"symbol":"AAPL","companyName":"Apple Inc.","price":1,"marketCap":2,"currency":"USD"}]"#;
 
 #[test]
 fn every_recorded_error_body_is_covered() {
-    let Some(folder) = shared_folder("fmp/recorded/errors") else { return };
-    let mut files: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let Some(folder) = shared_folder("fmp/recorded/errors") else {
+        return;
+    };
+    let mut files: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     files.retain(|name| name != "PROVENANCE.md");
     files.sort();
     assert_eq!(files, BODIES.map(|(name, _)| name.to_owned()));
@@ -56,7 +61,9 @@ fn every_recorded_error_body_is_covered() {
 
 #[test]
 fn every_recorded_error_body_has_the_expected_effect() {
-    let Some(folder) = shared_folder("fmp/recorded/errors") else { return };
+    let Some(folder) = shared_folder("fmp/recorded/errors") else {
+        return;
+    };
     for (file, action) in BODIES {
         let status: u16 = file[..3].parse().unwrap();
         let body = fs::read_to_string(folder.join(file)).unwrap();
@@ -68,10 +75,16 @@ fn every_recorded_error_body_has_the_expected_effect() {
             Action::Retry => replay.fail_first("dividends", 1, status, &body),
             _ => replay.override_endpoint("dividends", status, &body),
         }
-        .answer("dividends", "AAPL", "", r#"[{"symbol":"AAPL","date":"2026-09-01","dividend":0.5,"adjDividend":0.5}]"#)
+        .answer(
+            "dividends",
+            "AAPL",
+            "",
+            r#"[{"symbol":"AAPL","date":"2026-09-01","dividend":0.5,"adjDividend":0.5}]"#,
+        )
         .start();
         let datasets = vec!["profile".to_owned(), "dividends".to_owned()];
-        let job = Job::new(server.url(), &["AAPL"]).with(|o| (o.datasets, o.skip_analytics) = (datasets, true));
+        let job =
+            Job::new(server.url(), &["AAPL"]).with(|o| (o.datasets, o.skip_analytics) = (datasets, true));
         let summary = job.run_ok(&home);
         let dividend_calls = server.calls().iter().filter(|call| call.contains("/dividends")).count();
         let tasks = summary.tasks;
@@ -85,8 +98,16 @@ fn every_recorded_error_body_has_the_expected_effect() {
         };
         // Both calls may be in flight when the first one stops the run. Then the profile either
         // arrives or is abandoned too.
-        let failed = if matches!(action, Action::Stop | Action::Budget) { tasks.failed.min(1) } else { tasks.failed };
-        let status = if action == Action::Stop && tasks.failed == 2 { Status::Partial } else { summary.status };
+        let failed = if matches!(action, Action::Stop | Action::Budget) {
+            tasks.failed.min(1)
+        } else {
+            tasks.failed
+        };
+        let status = if action == Action::Stop && tasks.failed == 2 {
+            Status::Partial
+        } else {
+            summary.status
+        };
         assert_eq!((status, dividend_calls, failed), expected, "{file}: {summary:#?}");
         assert_eq!(tasks.not_in_plan, u64::from(action == Action::LeftOut), "{file}");
         assert_eq!(
@@ -100,7 +121,8 @@ fn every_recorded_error_body_has_the_expected_effect() {
         assert_eq!(home.count("select count(*) from ops.quarantine"), 0, "{file}");
         // The next run refetches what failed; empty and out-of-plan results are remembered for a
         // day.
-        let fetch_log = fs::read_to_string(home.stage().join("state/freshness/dividends.json")).unwrap_or_default();
+        let fetch_log =
+            fs::read_to_string(home.stage().join("state/freshness/dividends.json")).unwrap_or_default();
         let remembered = matches!(action, Action::Retry | Action::Empty | Action::LeftOut);
         assert_eq!(fetch_log.contains("AAPL"), remembered, "{file}: {fetch_log}");
     }
@@ -108,7 +130,9 @@ fn every_recorded_error_body_has_the_expected_effect() {
 
 #[test]
 fn a_run_in_which_everything_is_refused_ends_with_the_right_status() {
-    let Some(folder) = shared_folder("fmp/recorded/errors") else { return };
+    let Some(folder) = shared_folder("fmp/recorded/errors") else {
+        return;
+    };
     for (file, action) in BODIES {
         // For a plan without any dataset, the outcome could be either complete or failed; it is not
         // specified.
@@ -118,7 +142,8 @@ fn a_run_in_which_everything_is_refused_ends_with_the_right_status() {
         let status: u16 = file[..3].parse().unwrap();
         let body = fs::read_to_string(folder.join(file)).unwrap();
         let (server, home) = (Replay::new().respond_to_all(None, status, &body).start(), Home::new());
-        let summary = Job::new(server.url(), &["AAPL", "MSFT"]).with(|o| o.skip_analytics = true).run_ok(&home);
+        let summary =
+            Job::new(server.url(), &["AAPL", "MSFT"]).with(|o| o.skip_analytics = true).run_ok(&home);
         let expected = if action == Action::Budget { Status::Budget } else { Status::Failed };
         assert_eq!(summary.status, expected, "{file}: {summary:#?}");
         let calls = server.calls().len();

@@ -17,7 +17,11 @@ type Recording = (&'static str, &'static str, &'static str);
 /// Recordings of August 2025.
 const FMP4J: [Recording; 9] = [
     ("profile__AAPL.json", "profile", ""),
-    ("historical-price-eod-full__AAPL_2024-02-22_2024-02-28.json", "historical-price-eod/full", ""),
+    (
+        "historical-price-eod-full__AAPL_2024-02-22_2024-02-28.json",
+        "historical-price-eod/full",
+        "",
+    ),
     ("dividends__AAPL.json", "dividends", ""),
     ("income-statement__AAPL.json", "income-statement", "annual"),
     ("income-statement__AAPL_quarter_limit3.json", "income-statement", "quarter"),
@@ -55,7 +59,9 @@ fn run(
     from: &str,
 ) -> Option<RecordedRun> {
     let folder = shared_folder(&format!("fmp/recorded/{folder}"))?;
-    let read = |file: &str| fs::read_to_string(Path::new(&folder).join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+    let read = |file: &str| {
+        fs::read_to_string(Path::new(&folder).join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
+    };
     let recordings: Vec<_> = recordings.iter().map(|r| (*r, read(r.0))).collect();
     let mut replay = Replay::new();
     for ((_, endpoint, period), body) in &recordings {
@@ -65,8 +71,10 @@ fn run(
         replay = replay.answer(endpoint, "AAPL", "", body);
     }
     let (server, home) = (replay.start(), Home::new());
-    let summary =
-        Job::new(server.url(), &["AAPL"]).on(day(today)).with(|o| o.prices_from = Some(day(from))).run_ok(&home);
+    let summary = Job::new(server.url(), &["AAPL"])
+        .on(day(today))
+        .with(|o| o.prices_from = Some(day(from)))
+        .run_ok(&home);
     Some(RecordedRun { home, summary, recordings })
 }
 
@@ -91,7 +99,10 @@ fn the_responses_of_2025_give_a_complete_run() {
     let loaded = |dataset: &str| recorded.summary.rows.get(dataset).map(|r| (r.loaded, r.quarantined));
     assert_eq!(loaded("income_statement"), Some((8, 0)));
     assert_eq!((loaded("balance_sheet"), loaded("cash_flow")), (Some((8, 0)), Some((8, 0))));
-    assert_eq!((loaded("prices"), loaded("dividends"), loaded("profile")), (Some((5, 0)), Some((4, 0)), Some((1, 0))));
+    assert_eq!(
+        (loaded("prices"), loaded("dividends"), loaded("profile")),
+        (Some((5, 0)), Some((4, 0)), Some((1, 0)))
+    );
     assert_eq!(
         recorded
             .home
@@ -99,7 +110,11 @@ fn the_responses_of_2025_give_a_complete_run() {
         8
     );
     // No response lacked a catalog field.
-    assert!(recorded.summary.notes.iter().all(|note| !note.contains("lacked")), "{:?}", recorded.summary.notes);
+    assert!(
+        recorded.summary.notes.iter().all(|note| !note.contains("lacked")),
+        "{:?}",
+        recorded.summary.notes
+    );
     // There is no response for the index: beta is NULL and nothing fails.
     assert_eq!(recorded.home.count("select count(beta_252d) from analytics.fact_market_metrics"), 0);
 }
@@ -122,7 +137,8 @@ fn every_amount_equals_the_recorded_one_digit_for_digit() {
     for recorded in [fmp4j(), fmpdotnet()].into_iter().flatten() {
         let mut compared = 0;
         for dataset in CATALOG {
-            let bodies = recorded.recordings.iter().filter(|((_, endpoint, _), _)| *endpoint == dataset.endpoint);
+            let bodies =
+                recorded.recordings.iter().filter(|((_, endpoint, _), _)| *endpoint == dataset.endpoint);
             for (_, body) in bodies {
                 compared += compare(&recorded.home, dataset, body);
             }
@@ -135,12 +151,16 @@ fn every_amount_equals_the_recorded_one_digit_for_digit() {
 fn compare(home: &Home, dataset: &findata_domain::catalog::Dataset, body: &str) -> usize {
     let rows: Vec<Box<RawValue>> = serde_json::from_str(body).unwrap();
     // A free-float percentage is not an amount.
-    let amounts: Vec<_> =
-        dataset.columns.iter().filter(|c| c.kind == Kind::Decimal && c.name != "free_float").collect();
+    let amounts: Vec<_> = dataset
+        .columns
+        .iter()
+        .filter(|c| c.kind == Kind::Decimal && c.name != "free_float")
+        .collect();
     let names: Vec<&str> = amounts.iter().map(|c| c.name).collect();
     let mut compared = 0;
     for row in rows {
-        let fields: std::collections::BTreeMap<String, Box<RawValue>> = serde_json::from_str(row.get()).unwrap();
+        let fields: std::collections::BTreeMap<String, Box<RawValue>> =
+            serde_json::from_str(row.get()).unwrap();
         let plain: Value = serde_json::from_str(row.get()).unwrap();
         let place: Vec<String> = dataset
             .key
@@ -179,7 +199,8 @@ fn six_decimals(number: &str) -> String {
 fn the_recorded_statements_satisfy_every_accounting_identity() {
     for (recorded, checked) in [(fmp4j(), 45), (fmpdotnet(), 4)] {
         let Some(recorded) = recorded else { return };
-        let flagged = "select check_name, basis, fiscal_date, ours, theirs from ops.quality where status = 'flag'";
+        let flagged =
+            "select check_name, basis, fiscal_date, ours, theirs from ops.quality where status = 'flag'";
         assert_eq!(recorded.home.lines(flagged), Vec::<String>::new());
         let passed = recorded.home.count("select count(*) from ops.quality where status = 'pass'");
         assert!(passed >= checked, "{passed}");
@@ -190,11 +211,17 @@ fn the_recorded_statements_satisfy_every_accounting_identity() {
 fn texts_and_dates_equal_the_recorded_ones() {
     let Some(recorded) = fmp4j() else { return };
     let profile = "select company_name || '|' || cik || '|' || exchange || '|' || sector || '|' || ipo_date || '|' || is_etf || '|' || full_time_employees from staging.profile";
-    assert_eq!(recorded.home.text(profile), "Apple Inc.|0000320193|NASDAQ|Technology|1980-12-12|false|164000");
+    assert_eq!(
+        recorded.home.text(profile),
+        "Apple Inc.|0000320193|NASDAQ|Technology|1980-12-12|false|164000"
+    );
     // Accepted in New York at 06:01:36 (daylight saving time), and at 18:08:27, after the close, so
     // known a day later.
     let known = "select accepted_at || ' ' || known_on from staging.income_statement where period_type = 'FY' and fiscal_date in ('2024-09-28', '2023-09-30') order by fiscal_date desc";
-    assert_eq!(recorded.home.lines(known), ["2024-11-01 10:01:36 2024-11-01", "2023-11-02 22:08:27 2023-11-03"]);
+    assert_eq!(
+        recorded.home.lines(known),
+        ["2024-11-01 10:01:36 2024-11-01", "2023-11-02 22:08:27 2023-11-03"]
+    );
     assert_eq!(recorded.home.lines("select ex_date || ' ' || adjusted_dividend || ' ' || frequency from staging.dividends order by ex_date desc limit 1"), ["2025-08-11 0.260000 Quarterly"]);
 }
 
@@ -207,7 +234,9 @@ fn a_second_run_over_the_same_responses_changes_nothing() {
         replay = replay.answer(endpoint, "AAPL", period, body.clone());
     }
     let server = replay.start();
-    let job = Job::new(server.url(), &["AAPL"]).on(day("2025-08-22")).with(|o| o.prices_from = Some(day("2024-02-01")));
+    let job = Job::new(server.url(), &["AAPL"])
+        .on(day("2025-08-22"))
+        .with(|o| o.prices_from = Some(day("2024-02-01")));
     assert_eq!(job.clone().run_ok(&home).calls, 0);
     let full = job.with(|o| o.full = true).run_ok(&home);
     assert!(full.calls > 0 && full.rows.values().all(|r| r.loaded == 0), "{:?}", full.rows);

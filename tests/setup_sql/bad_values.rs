@@ -24,7 +24,10 @@ const BAD: [&str; 12] = [
 ];
 
 fn rejection(given: Given<'_>) -> String {
-    Values::of(&given).map(|values| panic!("{given:?} is accepted: {values:?}")).unwrap_err().join("; ")
+    Values::of(&given)
+        .map(|values| panic!("{given:?} is accepted: {values:?}"))
+        .unwrap_err()
+        .join("; ")
 }
 
 #[test]
@@ -45,9 +48,19 @@ fn no_value_can_inject_sql() {
 
 #[test]
 fn names_follow_the_rules_of_aws_and_snowflake() {
-    for bad in
-        ["", "ab", "Abc", "a_b", "abc-", ".abc", "a..b", "192.168.5.4", "xn--abc", "abc-s3alias", &"a".repeat(64)]
-    {
+    for bad in [
+        "",
+        "ab",
+        "Abc",
+        "a_b",
+        "abc-",
+        ".abc",
+        "a..b",
+        "192.168.5.4",
+        "xn--abc",
+        "abc-s3alias",
+        &"a".repeat(64),
+    ] {
         assert!(rejection(Given { bucket: Some(bad), ..Given::default() }).contains("--bucket"), "{bad}");
     }
     for good in ["abc", "a.b-c.9", "1ab", "a--b", &"a".repeat(63)] {
@@ -69,7 +82,10 @@ fn names_follow_the_rules_of_aws_and_snowflake() {
         "arn:aws:iam::12345678901a:role/x",
         "arn:aws:iam::123456789012:role//x",
     ] {
-        assert!(rejection(Given { role_arn: Some(bad), ..Given::default() }).contains("--role-arn"), "{bad}");
+        assert!(
+            rejection(Given { role_arn: Some(bad), ..Given::default() }).contains("--role-arn"),
+            "{bad}"
+        );
     }
     for bad in ["", "0", "-1", "+1", "1.5", "1e3", "100001", "4294967297"] {
         assert!(rejection(Given { credits: Some(bad), ..Given::default() }).contains("--credits"), "{bad}");
@@ -81,15 +97,33 @@ fn names_follow_the_rules_of_aws_and_snowflake() {
 
 #[test]
 fn only_a_complete_rsa_public_key_is_accepted_and_a_private_key_is_not_echoed() {
-    let body = KEY.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line)).collect::<Vec<_>>().join("\r\n");
-    assert!(Values::of(&Given { public_key: Some(&pem(&body)), ..Given::default() }).is_ok(), "a key in several lines");
+    let body = KEY
+        .as_bytes()
+        .chunks(64)
+        .map(|line| String::from_utf8_lossy(line))
+        .collect::<Vec<_>>()
+        .join("\r\n");
+    assert!(
+        Values::of(&Given { public_key: Some(&pem(&body)), ..Given::default() }).is_ok(),
+        "a key in several lines"
+    );
     let private = "-----BEGIN PRIVATE KEY-----\nMIIEvSECRET\n-----END PRIVATE KEY-----\n";
     let short = pem(&KEY[..KEY.len() - 64]);
     let small = pem("MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC7");
     let elliptic = pem(
         "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE1qLdUZFuVuzrSCbV6xJ5c0mPRdVZxbKXVn2M8bbVUPq0Rq3mYJvHnh2lJjxYnb0Dq4V2Cz5aY0bq0JxA4Wn1Jg==",
     );
-    for bad in ["", KEY, private, &short, &small, &elliptic, "-----BEGIN PUBLIC KEY-----", &pem(""), &pem("é")] {
+    for bad in [
+        "",
+        KEY,
+        private,
+        &short,
+        &small,
+        &elliptic,
+        "-----BEGIN PUBLIC KEY-----",
+        &pem(""),
+        &pem("é"),
+    ] {
         let message = rejection(Given { public_key: Some(bad), ..Given::default() });
         assert!(message.contains("--public-key") && !message.contains("SECRET"), "{message}");
     }
@@ -101,7 +135,8 @@ fn all_invalid_values_are_named_in_one_message() {
     let key = home.path().join("key.pem");
     fs::write(&key, "-----BEGIN PRIVATE KEY-----\nMIIEvSECRET\n-----END PRIVATE KEY-----\n").unwrap();
     let bad = ["--bucket", "A", "--prefix", "/x", "--role-arn", "x", "--credits", "none", "--name", "a'b"];
-    let command = |key: &str| findata(&[&["setup-sql"][..], &bad, &["--public-key", key]].concat()).no_key().run();
+    let command =
+        |key: &str| findata(&[&["setup-sql"][..], &bad, &["--public-key", key]].concat()).no_key().run();
     let output = command(key.to_str().unwrap());
     let line = output.failed(2);
     for option in ["--bucket", "--prefix", "--role-arn", "--credits", "--name", "--public-key"] {
@@ -110,5 +145,8 @@ fn all_invalid_values_are_named_in_one_message() {
     assert!(output.stdout.is_empty() && !line.contains("SECRET"), "{output:#?}");
     let output = command("/no/such/file");
     let line = output.failed(2);
-    assert!(line.contains("--public-key: cannot read /no/such/file") && line.contains("--bucket"), "{line}");
+    assert!(
+        line.contains("--public-key: cannot read /no/such/file") && line.contains("--bucket"),
+        "{line}"
+    );
 }

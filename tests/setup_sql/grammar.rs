@@ -50,7 +50,12 @@ fn sqlparser_parses_all_but_the_account_level_statements() {
 
 fn sql_files(folder: &str) -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../infra").join(folder);
-    fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect()
+    fs::read_dir(folder)
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .collect()
 }
 
 #[test]
@@ -69,8 +74,9 @@ fn sqlglot_and_sqlfluff_parse_the_scripts_and_their_source_files() {
 fn sqlglot_and_sqlfluff_parse_every_model_table_and_view() {
     let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../infra/models");
     let folders = fs::read_dir(models).unwrap().flatten().filter(|entry| entry.path().is_dir());
-    let files: Vec<PathBuf> =
-        folders.flat_map(|entry| sql_files(&format!("models/{}", entry.file_name().display()))).collect();
+    let files: Vec<PathBuf> = folders
+        .flat_map(|entry| sql_files(&format!("models/{}", entry.file_name().display())))
+        .collect();
     assert!(files.len() > 50, "{}", files.len());
     assert_eq!(parse_errors(&files), json!([]));
 }

@@ -50,7 +50,10 @@ fn set_up_twice(name: &str, values: &Values) -> Option<Snowflake> {
         run_script(&mut warehouse, &setup_sql::setup(values, false)).await;
         let row = "insert into staging.profile (symbol) select 'ACME'";
         assert_eq!(warehouse.execute(row).await.unwrap(), 1);
-        warehouse.execute("insert into analytics.dim_company (symbol) select 'ACME'").await.unwrap();
+        warehouse
+            .execute("insert into analytics.dim_company (symbol) select 'ACME'")
+            .await
+            .unwrap();
         run_script(&mut warehouse, &setup_sql::setup(values, false)).await;
     });
     Some(warehouse)
@@ -58,11 +61,14 @@ fn set_up_twice(name: &str, values: &Values) -> Option<Snowflake> {
 
 #[test]
 fn the_script_can_be_run_twice_and_creates_every_table() {
-    let Some(mut warehouse) = set_up_twice("findata", &defaults()) else { return };
+    let Some(mut warehouse) = set_up_twice("findata", &defaults()) else {
+        return;
+    };
     wait(async {
         for dataset in CATALOG {
             for schema in ["raw", "staging"] {
-                text(&mut warehouse, &format!("select count(*)::varchar from {schema}.{}", dataset.name)).await;
+                text(&mut warehouse, &format!("select count(*)::varchar from {schema}.{}", dataset.name))
+                    .await;
             }
         }
         for table in PUBLISHED {
@@ -79,7 +85,9 @@ fn the_script_can_be_run_twice_and_creates_every_table() {
 
 #[test]
 fn rebuilt_tables_are_marked_for_recomputation_and_outdated_tables_stay_detectable() {
-    let Some(mut warehouse) = set_up_twice("acme_dev", &given()) else { return };
+    let Some(mut warehouse) = set_up_twice("acme_dev", &given()) else {
+        return;
+    };
     wait(async {
         let hash = "select sha256 from ops.models where file = 'tables/dim_company.sql'";
         let own = text(&mut warehouse, hash).await;
@@ -98,7 +106,10 @@ fn rebuilt_tables_are_marked_for_recomputation_and_outdated_tables_stay_detectab
         assert_eq!(text(&mut warehouse, hash).await, own);
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from analytics.dim_company").await, "0");
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from staging.profile").await, "1");
-        assert_eq!(text(&mut warehouse, "select dataset || ' ' || symbol from ops.changes").await, "models ACME");
+        assert_eq!(
+            text(&mut warehouse, "select dataset || ' ' || symbol from ops.changes").await,
+            "models ACME"
+        );
         let models = "select sha256 from ops.models where file = '1_scope/1_companies_to_recompute.sql'";
         assert_eq!(
             text(&mut warehouse, models).await,
@@ -110,7 +121,9 @@ fn rebuilt_tables_are_marked_for_recomputation_and_outdated_tables_stay_detectab
 
 #[test]
 fn load_and_analytics_work_in_the_database_the_script_created() {
-    let Some(fake) = FakeSnowflake::shared() else { return };
+    let Some(fake) = FakeSnowflake::shared() else {
+        return;
+    };
     let (server, home) = (Simulator::with_symbols(3), Home::new());
     let run_id = Job::new(server.url(), &["AAPL"]).run_ok(&home).run_id;
     for key in [ledger::loaded_key(&run_id), ledger::summary_key(&run_id)] {
@@ -118,17 +131,26 @@ fn load_and_analytics_work_in_the_database_the_script_created() {
     }
     let files = DirectoryStage::open(&home.stage()).unwrap();
     // The fake's own bucket and prefix.
-    let given =
-        Given { bucket: Some("findata"), prefix: Some("some/home"), name: Some("by_script"), ..Given::default() };
+    let given = Given {
+        bucket: Some("findata"),
+        prefix: Some("some/home"),
+        name: Some("by_script"),
+        ..Given::default()
+    };
     let mut first = session(fake, "by_script");
     wait(run_script(&mut first, &setup_sql::setup(&Values::of(&given).unwrap(), false)));
     wait(first.close()).unwrap();
 
     let settings = fake.settings("by_script");
-    let settings = Settings { schema: "scratch".into(), stage: "raw.landing".into(), ..settings };
+    let settings = Settings {
+        schema: "scratch".into(),
+        stage: "raw.landing".into(),
+        ..settings
+    };
     let mut warehouse = Snowflake::new(settings).unwrap();
     wait(async {
-        let staged: ledger::Staged = stage::read_json(&files, &ledger::staged_key(&run_id)).await.unwrap().unwrap();
+        let staged: ledger::Staged =
+            stage::read_json(&files, &ledger::staged_key(&run_id)).await.unwrap().unwrap();
         for file in &staged.files {
             let body = files.get(&file.key).await.unwrap().unwrap().body.to_vec();
             tokio::task::block_in_place(|| fake.put(&file.key, body));
@@ -136,7 +158,9 @@ fn load_and_analytics_work_in_the_database_the_script_created() {
         let clock = DayClock(today());
         findata_load::handle(&run_id, &files, &mut warehouse, &clock).await.unwrap();
         let (bus, measured) = (LocalBus::default(), HostMetrics::default());
-        findata_analytics::handle(&run_id, &files, &mut warehouse, &bus, &clock, &measured).await.unwrap();
+        findata_analytics::handle(&run_id, &files, &mut warehouse, &bus, &clock, &measured)
+            .await
+            .unwrap();
         let days = "select count(*)::varchar from analytics.fact_market_metrics";
         let on_duckdb = home.count("select count(*) from analytics.fact_market_metrics").to_string();
         assert_ne!(on_duckdb, "0");

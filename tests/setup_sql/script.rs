@@ -20,7 +20,9 @@ fn every_statement_can_be_repeated_and_only_the_teardown_drops() {
             let words: Vec<&str> = statement.split_whitespace().collect();
             let has = |words: &str| format!(" {statement} ").contains(&format!(" {words} "));
             match words[0] {
-                "create" => assert!(has("if not exists") || words[1..3] == ["or", "replace"], "{name}: {statement}"),
+                "create" => {
+                    assert!(has("if not exists") || words[1..3] == ["or", "replace"], "{name}: {statement}")
+                }
                 "drop" => assert!(name.starts_with("teardown") && has("if exists"), "{name}: {statement}"),
                 "use" | "grant" | "alter" | "desc" => {}
                 "delete" | "insert" => assert!(name.starts_with("setup"), "{name}: {statement}"),
@@ -63,9 +65,11 @@ fn every_object_uses_the_given_name_and_every_placeholder_is_replaced() {
 #[test]
 fn without_values_no_existing_object_is_altered_to_a_placeholder() {
     let statements = codes(&setup_sql::setup(&defaults(), false));
-    for placeholder in
-        ["s3://findata-bucket/home/", "arn:aws:iam::000000000000:role/findata-snowflake", "PUT-THE-PUBLIC-KEY-HERE"]
-    {
+    for placeholder in [
+        "s3://findata-bucket/home/",
+        "arn:aws:iam::000000000000:role/findata-snowflake",
+        "PUT-THE-PUBLIC-KEY-HERE",
+    ] {
         let with: Vec<_> = statements.iter().filter(|s| s.contains(placeholder)).collect();
         assert!(!with.is_empty() && with.iter().all(|s| s.starts_with("create ")), "{with:#?}");
     }
@@ -91,10 +95,13 @@ fn all_tables_and_views_are_created_before_grants_and_listed_in_ops_models() {
         for model in TABLES {
             let (kind, name) = model.file.trim_end_matches(".sql").split_once('/').unwrap();
             let words = if kind == "tables" { made } else { "create or replace view" };
-            let schema =
-                ["analytics", "ops", "staging"].iter().find(|s| script.contains(&format!("{words} {s}.{name} ")));
+            let schema = ["analytics", "ops", "staging"]
+                .iter()
+                .find(|s| script.contains(&format!("{words} {s}.{name} ")));
             assert!(schema.is_some(), "{words} {name}");
-            assert!(at(&format!("('{}', '{}')", model.file, hash::sha256(model.sql.as_bytes()))) < first_grant);
+            assert!(
+                at(&format!("('{}', '{}')", model.file, hash::sha256(model.sql.as_bytes()))) < first_grant
+            );
         }
         assert_eq!(script.contains("insert into ops.changes"), made.contains("replace"));
     }
@@ -110,7 +117,8 @@ fn every_schema_with_views_grants_select_on_them() {
         .collect();
     for schema in schemas {
         for which in ["all", "future"] {
-            let grant = format!("grant select on {which} views in schema findata.{schema} to role findata_loader;");
+            let grant =
+                format!("grant select on {which} views in schema findata.{schema} to role findata_loader;");
             assert!(script.contains(&grant), "{grant}");
         }
     }
@@ -121,10 +129,16 @@ fn no_role_has_more_privileges_than_it_uses() {
     let script = setup_sql::setup(&defaults(), false);
     let grants: Vec<String> = codes(&script).into_iter().filter(|s| s.starts_with("grant ")).collect();
     let to = |role: &str| {
-        grants.iter().filter(|g| g.ends_with(&format!(" to role findata_{role}"))).cloned().collect::<Vec<_>>()
+        grants
+            .iter()
+            .filter(|g| g.ends_with(&format!(" to role findata_{role}")))
+            .cloned()
+            .collect::<Vec<_>>()
     };
     assert!(
-        grants.iter().all(|g| !g.contains("ownership") && !g.contains("grant all") && !g.contains("public")),
+        grants
+            .iter()
+            .all(|g| !g.contains("ownership") && !g.contains("grant all") && !g.contains("public")),
         "{grants:#?}"
     );
     for grant in to("reader") {
@@ -133,7 +147,10 @@ fn no_role_has_more_privileges_than_it_uses() {
     }
     for grant in to("loader") {
         let creates = grant.starts_with("grant create ");
-        assert!(!creates || grant == "grant create table on schema findata.scratch to role findata_loader", "{grant}");
+        assert!(
+            !creates || grant == "grant create table on schema findata.scratch to role findata_loader",
+            "{grant}"
+        );
         assert!(!grant.contains("update") && !grant.contains("truncate"), "{grant}");
         assert!(!(grant.contains("delete") && grant.contains("findata.raw")), "{grant}");
     }
@@ -153,7 +170,11 @@ fn every_file_of_the_folder_is_part_of_a_script() {
             first.starts_with("-- ") && first.contains(" as "),
             "the first line must say what the file does and as which role: {first}"
         );
-        assert!(text.lines().all(|line| line.len() <= 140 && line.trim_end() == line), "{:?}", entry.path());
+        assert!(
+            text.lines().all(|line| line.len() <= 140 && line.trim_end() == line),
+            "{:?}",
+            entry.path()
+        );
         seen += 1;
     }
     assert_eq!(seen, 11);
@@ -164,7 +185,10 @@ fn the_command_prints_the_script_and_names_missing_values() {
     let home = Home::new();
     let command = |extra: &[&str]| findata(&[&["setup-sql"], extra].concat()).home(&home).no_key().run();
     let plain = command(&[]);
-    assert_eq!((plain.code, plain.stdout.as_str()), (Some(0), setup_sql::setup(&defaults(), false).as_str()));
+    assert_eq!(
+        (plain.code, plain.stdout.as_str()),
+        (Some(0), setup_sql::setup(&defaults(), false).as_str())
+    );
     for option in ["--bucket", "--role-arn", "--public-key"] {
         assert!(plain.stderr.contains(option), "{}", plain.stderr);
     }
@@ -172,8 +196,18 @@ fn the_command_prints_the_script_and_names_missing_values() {
     fs::write(&key, pem(KEY)).unwrap();
     let key = key.to_str().unwrap();
     let arn = "arn:aws:iam::123456789012:role/readers/acme";
-    let options =
-        ["--bucket", "acme-data.eu", "--prefix", "fin/data", "--role-arn", arn, "--public-key", key, "--credits", "7"];
+    let options = [
+        "--bucket",
+        "acme-data.eu",
+        "--prefix",
+        "fin/data",
+        "--role-arn",
+        arn,
+        "--public-key",
+        key,
+        "--credits",
+        "7",
+    ];
     let full = command(&[&options[..], &["--name", "acme_dev"]].concat());
     assert_eq!((full.code, full.stderr.as_str()), (Some(0), ""));
     assert!(full.stdout == setup_sql::setup(&given(), false));

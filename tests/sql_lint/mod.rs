@@ -99,7 +99,11 @@ fn the_list_of_models_is_the_folder_both_ways() {
             listed.sort();
         }
         let names = |all: &[(String, String)]| all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        assert_eq!(names(&listed), names(&files(below)), "models run in the order of their folders and numbers");
+        assert_eq!(
+            names(&listed),
+            names(&files(below)),
+            "models run in the order of their folders and numbers"
+        );
         assert!(listed == files(below), "the texts of {below} are not those of the files");
     }
     let order: Vec<&str> = findata_models::MODELS.iter().map(|m| m.file).collect();

@@ -61,9 +61,15 @@ fn every_rule_rejects_its_example() {
             "corr over an order",
         ),
         ("select median(a) over (order by d) as i from x", "median over an order"),
-        ("select first_value(a) over (partition by s order by d) as i from x", "without an explicit frame"),
+        (
+            "select first_value(a) over (partition by s order by d) as i from x",
+            "without an explicit frame",
+        ),
         ("select sum(a) over (partition by s order by d) as i from x", "without an explicit frame"),
-        ("select sum(a) over (order by d groups between 1 preceding and current row) as i from x", "GROUPS"),
+        (
+            "select sum(a) over (order by d groups between 1 preceding and current row) as i from x",
+            "GROUPS",
+        ),
         ("select row_number() over (order by d desc) as i from x", "without NULLS"),
         ("select a from x order by a desc", "without NULLS"),
         ("select a from x order by all", "ORDER BY ALL"),
@@ -123,29 +129,64 @@ fn every_rule_rejects_its_example() {
 fn every_kind_of_file_allows_only_its_own_statements() {
     let grain = "-- grain: company x day\n";
     for (kind, sql, reason) in [
-        (FileKind::Model, format!("{grain}create table t as select 1 as a"), "not allowed in a Model"),
-        (FileKind::Model, format!("{grain}create or replace table t as select 1 as a"), "not allowed in a Model"),
-        (FileKind::Model, format!("{grain}create or replace view t as select 1 as a"), "not allowed in a Model"),
+        (
+            FileKind::Model,
+            format!("{grain}create table t as select 1 as a"),
+            "not allowed in a Model",
+        ),
+        (
+            FileKind::Model,
+            format!("{grain}create or replace table t as select 1 as a"),
+            "not allowed in a Model",
+        ),
+        (
+            FileKind::Model,
+            format!("{grain}create or replace view t as select 1 as a"),
+            "not allowed in a Model",
+        ),
         (FileKind::Model, format!("{grain}insert into t select 1"), "not allowed in a Model"),
         (FileKind::Model, format!("{grain}select 1"), "not allowed in a Model"),
         (FileKind::Model, "create or replace temporary table t as select 1 as a".into(), "grain"),
-        (FileKind::Model, "-- grain:\ncreate or replace temporary table t as select 1 as a".into(), "grain"),
+        (
+            FileKind::Model,
+            "-- grain:\ncreate or replace temporary table t as select 1 as a".into(),
+            "grain",
+        ),
         (FileKind::Table, format!("{grain}create table t (a varchar)"), "not allowed in a Table"),
-        (FileKind::Table, format!("{grain}create or replace table t (a varchar)"), "not allowed in a Table"),
+        (
+            FileKind::Table,
+            format!("{grain}create or replace table t (a varchar)"),
+            "not allowed in a Table",
+        ),
         (
             FileKind::Table,
             format!("{grain}create transient table if not exists t (a varchar)"),
             "not allowed in a Table",
         ),
         (FileKind::Table, format!("{grain}create table if not exists t (a int)"), "type INT"),
-        (FileKind::Table, format!("{grain}create table if not exists t (a varchar default 'x')"), "with options"),
-        (FileKind::Table, format!("{grain}create table if not exists t (a varchar, primary key (a))"), "constraints"),
-        (FileKind::Table, format!("{grain}create table if not exists t (start varchar)"), "reserved name"),
+        (
+            FileKind::Table,
+            format!("{grain}create table if not exists t (a varchar default 'x')"),
+            "with options",
+        ),
+        (
+            FileKind::Table,
+            format!("{grain}create table if not exists t (a varchar, primary key (a))"),
+            "constraints",
+        ),
+        (
+            FileKind::Table,
+            format!("{grain}create table if not exists t (start varchar)"),
+            "reserved name",
+        ),
         (FileKind::View, format!("{grain}create view v as select 1 as a"), "not allowed in a View"),
         (FileKind::Setup, "create schema raw".into(), "not allowed in a Setup"),
         (FileKind::Setup, "drop table raw.profile".into(), "not allowed in a Setup"),
     ] {
         let found = lint(kind, &sql);
-        assert!(found.iter().any(|what| what.contains(reason)), "{sql}: {found:?} does not mention {reason}");
+        assert!(
+            found.iter().any(|what| what.contains(reason)),
+            "{sql}: {found:?} does not mention {reason}"
+        );
     }
 }

@@ -4,9 +4,9 @@ use std::{collections::BTreeSet, ops::ControlFlow};
 
 use sqlparser::{
     ast::{
-        BinaryOperator, CastKind, ColumnOption, DataType, Distinct, ExactNumberInfo, Expr, Function, JoinConstraint,
-        JoinOperator, OrderByExpr, OrderByKind, OrderBySort, Query, Select, SelectItem, SetExpr, SetOperator,
-        Statement, TableFactor, Value, Visit, Visitor, WindowFrameUnits, WindowType,
+        BinaryOperator, CastKind, ColumnOption, DataType, Distinct, ExactNumberInfo, Expr, Function,
+        JoinConstraint, JoinOperator, OrderByExpr, OrderByKind, OrderBySort, Query, Select, SelectItem,
+        SetExpr, SetOperator, Statement, TableFactor, Value, Visit, Visitor, WindowFrameUnits, WindowType,
     },
     dialect::{Dialect, DuckDbDialect, SnowflakeDialect},
     parser::Parser,
@@ -72,10 +72,19 @@ const FUNCTIONS: &[&str] = &[
     "year",
 ];
 /// Allowed as plain aggregates or over a partition, but not with an order or a frame.
-const NO_FRAME: &[&str] =
-    &["corr", "covar_samp", "regr_slope", "median", "max_by", "min_by", "any_value", "percentile_cont"];
+const NO_FRAME: &[&str] = &[
+    "corr",
+    "covar_samp",
+    "regr_slope",
+    "median",
+    "max_by",
+    "min_by",
+    "any_value",
+    "percentile_cont",
+];
 /// Functions without a frame; the order is enough.
-const RANKING: &[&str] = &["row_number", "rank", "dense_rank", "lag", "lead", "ntile", "percent_rank", "cume_dist"];
+const RANKING: &[&str] =
+    &["row_number", "rank", "dense_rank", "lag", "lead", "ntile", "percent_rank", "cume_dist"];
 /// Functions that take IGNORE NULLS inside their parentheses.
 const NULL_TREATMENT: &[&str] = &["first_value", "last_value"];
 /// Types with the same name and width on both engines.
@@ -139,7 +148,9 @@ const RESERVED: &[&str] = &[
 /// The problems of a text in either dialect.
 pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
     let mut rules = Rules { kind, found: BTreeSet::new(), bare_dates: 0, cast_dates: 0 };
-    for (name, dialect) in [("Snowflake", &SnowflakeDialect {} as &dyn Dialect), ("DuckDB", &DuckDbDialect {})] {
+    for (name, dialect) in
+        [("Snowflake", &SnowflakeDialect {} as &dyn Dialect), ("DuckDB", &DuckDbDialect {})]
+    {
         match Parser::parse_sql(dialect, sql) {
             Ok(statements) if statements.len() == 1 => {
                 (rules.bare_dates, rules.cast_dates) = (0, 0);
@@ -178,17 +189,15 @@ impl Rules {
     }
 
     fn order(&mut self, order: &[OrderByExpr]) {
-        for by in order
-            .iter()
-            .filter(|by| matches!(by.options.sort, Some(OrderBySort::Desc)) && by.options.nulls_first.is_none())
-        {
+        for by in order.iter().filter(|by| {
+            matches!(by.options.sort, Some(OrderBySort::Desc)) && by.options.nulls_first.is_none()
+        }) {
             self.add(format!("ORDER BY {} DESC without NULLS FIRST or LAST", by.expr));
         }
     }
 
     fn data_type(&mut self, data_type: &DataType) {
-        let decimal =
-            matches!(data_type, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, scale)) if *scale >= 0);
+        let decimal = matches!(data_type, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, scale)) if *scale >= 0);
         if !decimal && !TYPES.contains(&data_type.to_string().to_uppercase().as_str()) {
             self.add(format!("type {data_type} differs between the engines"));
         }
@@ -291,7 +300,8 @@ impl Visitor for Rules {
             (FileKind::View, Statement::CreateView(view)) if view.or_replace && !view.materialized => {}
             (FileKind::Setup, Statement::CreateSchema { if_not_exists: true, .. }) => {}
             // An insert that can be repeated, because it checks whether the row exists.
-            (FileKind::Setup, insert @ Statement::Insert(_)) if insert.to_string().contains("WHERE NOT EXISTS (") => {}
+            (FileKind::Setup, insert @ Statement::Insert(_))
+                if insert.to_string().contains("WHERE NOT EXISTS (") => {}
             (kind, other) => {
                 let words = other.to_string();
                 let words: Vec<&str> = words.split_whitespace().take(4).collect();
@@ -337,7 +347,10 @@ impl Visitor for Rules {
                 | JoinOperator::FullOuter(on) => Some(on),
                 _ => None,
             };
-            if !matches!(constraint, Some(JoinConstraint::On(_) | JoinConstraint::Using(_) | JoinConstraint::None)) {
+            if !matches!(
+                constraint,
+                Some(JoinConstraint::On(_) | JoinConstraint::Using(_) | JoinConstraint::None)
+            ) {
                 self.add(format!("join {join}"));
             }
         }
@@ -351,10 +364,12 @@ impl Visitor for Rules {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         match factor {
-            TableFactor::Table { args: None, sample: None, .. } | TableFactor::Derived { lateral: false, .. } => {}
+            TableFactor::Table { args: None, sample: None, .. }
+            | TableFactor::Derived { lateral: false, .. } => {}
             other => self.add(format!("from {other}")),
         }
-        if let TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } = factor
+        if let TableFactor::Table { alias: Some(alias), .. }
+        | TableFactor::Derived { alias: Some(alias), .. } = factor
         {
             self.name(&alias.name.value, alias.name.quote_style.is_some());
         }
@@ -367,7 +382,10 @@ impl Visitor for Rules {
             Expr::Cast { kind, data_type, expr, .. } => {
                 self.data_type(data_type);
                 if matches!(kind, CastKind::TryCast)
-                    && !matches!(**expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_))
+                    && !matches!(
+                        **expr,
+                        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_)
+                    )
                 {
                     self.add(format!("TRY_CAST of {expr}, which is not text"));
                 }

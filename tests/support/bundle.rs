@@ -85,14 +85,23 @@ impl Bundle {
         let outputs: Value = serde_json::from_str(stdout.trim())
             .unwrap_or_else(|e| panic!("{e}: {stdout} {}", String::from_utf8_lossy(&deployed.stderr)));
         let calls = Program::start(&python, "aws/boto_bridge.py", ["--url", &url]);
-        let bundle = Bundle { calls: Mutex::new(calls), url, outputs, snowflake: fake, _aws: aws };
+        let bundle = Bundle {
+            calls: Mutex::new(calls),
+            url,
+            outputs,
+            snowflake: fake,
+            _aws: aws,
+        };
         bundle.set_visibility_timeout(20);
         Some(bundle)
     }
 
     /// A stack output.
     pub fn output(&self, name: &str) -> String {
-        self.outputs[name].as_str().unwrap_or_else(|| panic!("no output {name}: {}", self.outputs)).to_owned()
+        self.outputs[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no output {name}: {}", self.outputs))
+            .to_owned()
     }
 
     /// The URL of the local AWS.
@@ -122,7 +131,8 @@ impl Bundle {
     /// `/_fail`, `/_kill`, `/_calls`.
     pub fn control(&self, path: &str, question: &[(&str, &str)]) -> Value {
         let text = wait(async {
-            let request = self.snowflake.http().get(format!("{}{path}", self.url)).query(question).send().await;
+            let request =
+                self.snowflake.http().get(format!("{}{path}", self.url)).query(question).send().await;
             request.expect("an answer").error_for_status().expect(path).text().await
         });
         serde_json::from_str(&text.expect("a text")).expect("JSON")
@@ -149,14 +159,19 @@ impl Bundle {
     pub fn set_visibility_timeout(&self, seconds: u32) {
         for queue in ["QueueUrl", "DeadLettersUrl"] {
             let attributes = json!({"VisibilityTimeout": seconds.to_string()});
-            self.call("sqs", "set_queue_attributes", json!({"QueueUrl": self.output(queue), "Attributes": attributes}));
+            self.call(
+                "sqs",
+                "set_queue_attributes",
+                json!({"QueueUrl": self.output(queue), "Attributes": attributes}),
+            );
         }
     }
 
     /// The number of messages waiting in a queue, given the stack output that holds the queue's
     /// URL.
     pub fn queue_depth(&self, queue: &str) -> u32 {
-        let request = json!({"QueueUrl": self.output(queue), "AttributeNames": ["ApproximateNumberOfMessages"]});
+        let request =
+            json!({"QueueUrl": self.output(queue), "AttributeNames": ["ApproximateNumberOfMessages"]});
         let answer = self.call("sqs", "get_queue_attributes", request);
         let held = answer["Attributes"]["ApproximateNumberOfMessages"].as_str().expect("a number");
         held.parse().expect("a number")
@@ -177,7 +192,8 @@ impl Bundle {
         let request = json!({"Bucket": self.output("BucketName"), "Prefix": format!("home/{prefix}")});
         let listed = self.call("s3", "list_objects_v2", request);
         let keys = listed["Contents"].as_array().into_iter().flatten();
-        keys.filter_map(|object| Some(object["Key"].as_str()?.strip_prefix("home/")?.to_owned())).collect()
+        keys.filter_map(|object| Some(object["Key"].as_str()?.strip_prefix("home/")?.to_owned()))
+            .collect()
     }
 
     /// Waits for a run to finish.
@@ -194,7 +210,8 @@ impl Bundle {
                 return found;
             }
             if begun.elapsed() > TIMEOUT {
-                let logs: Vec<String> = FUNCTIONS.iter().map(|f| format!("{f}:\n{}", self.log(f).join("\n"))).collect();
+                let logs: Vec<String> =
+                    FUNCTIONS.iter().map(|f| format!("{f}:\n{}", self.log(f).join("\n"))).collect();
                 panic!("timed out waiting for {what}; {:?}\n{}", self.keys(""), logs.join("\n"));
             }
             std::thread::sleep(Duration::from_millis(200));
@@ -204,7 +221,9 @@ impl Bundle {
     /// The lines a function logged.
     pub fn log(&self, function: &str) -> Vec<String> {
         let group = json!({"logGroupName": format!("/aws/lambda/findata-{function}")});
-        let Ok(found) = self.try_call("logs", "filter_log_events", group) else { return Vec::new() };
+        let Ok(found) = self.try_call("logs", "filter_log_events", group) else {
+            return Vec::new();
+        };
         let events = found["events"].as_array().into_iter().flatten();
         events.filter_map(|event| event["message"].as_str().map(str::to_owned)).collect()
     }

@@ -40,8 +40,12 @@ pub struct Output {
 
 /// `findata` with these arguments and a test key, in an otherwise empty environment.
 pub fn findata(arguments: &[&str]) -> Command {
-    Command { arguments: arguments.iter().map(OsString::from).collect(), variables: Vec::new(), closed_stdout: false }
-        .key("test-key")
+    Command {
+        arguments: arguments.iter().map(OsString::from).collect(),
+        variables: Vec::new(),
+        closed_stdout: false,
+    }
+    .key("test-key")
 }
 
 /// The `findata` binary that was built with the profile of the tests.
@@ -143,7 +147,11 @@ impl Running {
             assert!(begun.elapsed() < TIMEOUT, "findata did not exit in time: {}", self.read("stderr"));
             thread::sleep(Duration::from_millis(2));
         };
-        Output { code: status.code(), stdout: self.read("stdout"), stderr: self.read("stderr") }
+        Output {
+            code: status.code(),
+            stdout: self.read("stdout"),
+            stderr: self.read("stderr"),
+        }
     }
 
     /// Whether the command has ended.
@@ -161,7 +169,10 @@ impl Running {
 
     /// Names of files in the working directory other than the captured output.
     pub fn left_behind(&self) -> Vec<OsString> {
-        let names = std::fs::read_dir(self.folder.path()).expect("a folder").flatten().map(|entry| entry.file_name());
+        let names = std::fs::read_dir(self.folder.path())
+            .expect("a folder")
+            .flatten()
+            .map(|entry| entry.file_name());
         names.filter(|name| name != "stdout" && name != "stderr").collect()
     }
 
@@ -176,7 +187,8 @@ impl Running {
     }
 
     fn read(&self, name: &str) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.folder.path().join(name)).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join(name)).unwrap_or_default())
+            .into_owned()
     }
 }
 
@@ -190,8 +202,8 @@ impl Drop for Running {
 impl Output {
     /// Standard output, which must be exactly one JSON value.
     pub fn json(&self) -> Value {
-        let value: Value =
-            serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("stdout is not JSON ({e}): {self:#?}"));
+        let value: Value = serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|e| panic!("stdout is not JSON ({e}): {self:#?}"));
         assert!(value.is_object() || value.is_array(), "{self:#?}");
         value
     }

@@ -52,7 +52,8 @@ impl Home {
                     .expect("an attached warehouse");
             }
             for (table, columns) in tables(&connection, "mine") {
-                let columns: Vec<String> = columns.into_iter().filter(|c| !ignored.contains(&c.as_str())).collect();
+                let columns: Vec<String> =
+                    columns.into_iter().filter(|c| !ignored.contains(&c.as_str())).collect();
                 let columns = columns.join(", ");
                 let side = |a: &str, b: &str| {
                     let of = |home: &str| format!("select {columns} from {home}.{}", full_name(&table));
@@ -87,7 +88,8 @@ impl fmt::Debug for Differences {
             writeln!(f, "\n{table}")?;
             for (sign, rows) in [("only here ", mine), ("only there", theirs)] {
                 for row in rows {
-                    let cells = row.iter().map(|c| c.as_deref().unwrap_or("NULL")).collect::<Vec<_>>().join("|");
+                    let cells =
+                        row.iter().map(|c| c.as_deref().unwrap_or("NULL")).collect::<Vec<_>>().join("|");
                     writeln!(f, "  {sign} {}", cells.chars().take(WIDTH).collect::<String>())?;
                 }
             }

@@ -140,7 +140,8 @@ impl FakeSnowflake {
     /// The requests so far: lists whose first element is the kind of request.
     pub fn log(&self) -> Vec<Value> {
         let url = format!("{}/_log?n=100000", self.url);
-        let text = wait(async { self.http.get(url).send().await.expect("an answer").text().await }).expect("a text");
+        let text =
+            wait(async { self.http.get(url).send().await.expect("an answer").text().await }).expect("a text");
         let log: Value = serde_json::from_str(&text).expect("a log");
         log["log"].as_array().cloned().unwrap_or_default()
     }

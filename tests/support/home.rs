@@ -22,7 +22,9 @@ pub struct Home {
 
 impl Default for Home {
     fn default() -> Self {
-        Home { folder: tempfile::Builder::new().prefix("findata-test-").tempdir().expect("a temporary folder") }
+        Home {
+            folder: tempfile::Builder::new().prefix("findata-test-").tempdir().expect("a temporary folder"),
+        }
     }
 }
 
@@ -72,7 +74,8 @@ impl Home {
 
     /// [`Home::lines`] as of a past day.
     pub fn lines_as_of(&self, day: NaiveDate, query: &str) -> Vec<String> {
-        let connection = findata_duckdb::as_of::open(&self.warehouse(), day).expect("a warehouse as of a day");
+        let connection =
+            findata_duckdb::as_of::open(&self.warehouse(), day).expect("a warehouse as of a day");
         lines(rows(&connection, query))
     }
 
@@ -101,7 +104,10 @@ impl Home {
         assert_eq!(rows.len(), 1, "{from}");
         let known = columns.iter().zip(rows.remove(0)).filter_map(|(name, cell)| {
             let cell = cell?;
-            Some((name.to_string(), cell.parse().unwrap_or_else(|_| panic!("{name}: {cell} is not a number"))))
+            Some((
+                name.to_string(),
+                cell.parse().unwrap_or_else(|_| panic!("{name}: {cell} is not a number")),
+            ))
         });
         known.collect()
     }
@@ -124,7 +130,10 @@ impl Home {
 
 fn lines(rows: Vec<Vec<Option<String>>>) -> Vec<String> {
     let line = |row: Vec<Option<String>>| {
-        row.into_iter().map(|cell| cell.unwrap_or_else(|| "NULL".into())).collect::<Vec<_>>().join("|")
+        row.into_iter()
+            .map(|cell| cell.unwrap_or_else(|| "NULL".into()))
+            .collect::<Vec<_>>()
+            .join("|")
     };
     rows.into_iter().map(line).collect()
 }

@@ -55,7 +55,14 @@ impl Job {
     /// A run of these symbols with 30 days of prices on [`today`].
     pub fn new(url: impl Into<String>, symbols: &[&str]) -> Self {
         let symbols = symbols.iter().map(ToString::to_string).collect();
-        Job { url: url.into(), key: "test-key".into(), symbols, today: today(), options: Options::default() }.days(30)
+        Job {
+            url: url.into(),
+            key: "test-key".into(),
+            symbols,
+            today: today(),
+            options: Options::default(),
+        }
+        .days(30)
     }
 
     /// Sets the number of calendar days of prices, including today, like `--days`.
@@ -101,7 +108,12 @@ impl Job {
 /// A request for symbols.
 pub fn request(symbols: &[&str], options: Options) -> Request {
     let symbols = symbols.iter().map(|s| s.parse().expect("a symbol")).collect();
-    Request { run_id: run_id(), universe: Universe::Symbols(symbols), options, retry_of: None }
+    Request {
+        run_id: run_id(),
+        universe: Universe::Symbols(symbols),
+        options,
+        retry_of: None,
+    }
 }
 
 /// A run id unique in this process; later ids sort after earlier ones.

@@ -26,7 +26,8 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// The only runtime of the process. Servers outlive a call, and tests stay plain functions.
 pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime"))
+    RUNTIME
+        .get_or_init(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime"))
 }
 
 /// Runs a future to completion on the runtime that the servers use.

@@ -9,7 +9,9 @@ use super::fake_snowflake::FakeSnowflake;
 /// The parse errors that sqlglot and sqlfluff find in these files, as a list of `[file, error]`;
 /// empty if the Python environment is missing.
 pub fn parse_errors(files: &[PathBuf]) -> Value {
-    let Some(python) = FakeSnowflake::python() else { return json!([]) };
+    let Some(python) = FakeSnowflake::python() else {
+        return json!([]);
+    };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/snowflake/parse_sql.py");
     let done = Command::new(python)
         .arg(script)
@@ -18,5 +20,6 @@ pub fn parse_errors(files: &[PathBuf]) -> Value {
         .output()
         .expect("Python starts");
     let stdout = String::from_utf8_lossy(&done.stdout);
-    serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{e}: {stdout} {}", String::from_utf8_lossy(&done.stderr)))
+    serde_json::from_str(&stdout)
+        .unwrap_or_else(|e| panic!("{e}: {stdout} {}", String::from_utf8_lossy(&done.stderr)))
 }

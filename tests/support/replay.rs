@@ -81,7 +81,11 @@ impl Replay {
         wait(async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             let url = format!("http://{}/stable", listener.local_addr().expect("an address"));
-            let shared = Arc::new(Shared { replay: self, tries: Mutex::default(), calls: Mutex::default() });
+            let shared = Arc::new(Shared {
+                replay: self,
+                tries: Mutex::default(),
+                calls: Mutex::default(),
+            });
             let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
             let (stop, stopped) = oneshot::channel::<()>();
             let task = runtime().spawn(async move {

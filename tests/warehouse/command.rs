@@ -28,7 +28,9 @@ fn findata_on_the_fake(arguments: &[&str], fake: &FakeSnowflake, database: &str)
 
 #[test]
 fn the_command_fills_snowflake_as_it_fills_duckdb() {
-    let Some(fake) = FakeSnowflake::shared() else { return };
+    let Some(fake) = FakeSnowflake::shared() else {
+        return;
+    };
     let database = "command";
     let mut warehouse = fake.warehouse(database);
     wait(set_up(&mut warehouse));
@@ -70,7 +72,9 @@ fn the_command_fills_snowflake_as_it_fills_duckdb() {
 
 #[test]
 fn snowflake_and_s3_configuration_errors_are_reported_before_any_call() {
-    let Some(fake) = FakeSnowflake::shared() else { return };
+    let Some(fake) = FakeSnowflake::shared() else {
+        return;
+    };
     let server = Simulator::start(Options { symbols: 3, today: today(), ..Options::default() });
     let run = || findata_on_the_fake(&["run", "--symbols", "AAPL"], fake, "wrong").url(server.url());
     let calls = server.calls();
@@ -83,13 +87,21 @@ fn snowflake_and_s3_configuration_errors_are_reported_before_any_call() {
         (run().variable("SNOWFLAKE_ROLE", "x'; drop"), 5, "is no role"),
         (run().variable("SNOWFLAKE_URL", "http://example.com"), 5, "must begin with https"),
         (findata(&["run", "--symbols", "A", "--warehouse", "snowflake"]), 2, "--stage s3://"),
-        (findata(&["run", "--symbols", "A", "--stage", "s3://bucket/x"]), 2, "--warehouse snowflake"),
+        (
+            findata(&["run", "--symbols", "A", "--stage", "s3://bucket/x"]),
+            2,
+            "--warehouse snowflake",
+        ),
         (
             findata(&["run", "--symbols", "A", "--stage", "s3://bucket/it's", "--warehouse", "snowflake"]),
             2,
             "not a valid S3 location",
         ),
-        (run().without("AWS_SECRET_ACCESS_KEY").variable("AWS_EC2_METADATA_DISABLED", "true"), 5, "credentials"),
+        (
+            run().without("AWS_SECRET_ACCESS_KEY").variable("AWS_EC2_METADATA_DISABLED", "true"),
+            5,
+            "credentials",
+        ),
         (run().variable("SNOWFLAKE_PRIVATE_KEY", "no key"), 5, "PKCS#8"),
     ];
     for (command, code, text) in cases {

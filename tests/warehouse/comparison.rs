@@ -37,14 +37,26 @@ fn assert_same_table(table: &PublishedTable, home: &Home, fake: &FakeSnowflake, 
             .then(|| format!("case when (m.{name} is null) <> (t.{name} is null) or {differences} then '{name} ' || coalesce(m.{name}::varchar, 'NULL') || ' and ' || coalesce(t.{name}::varchar, 'NULL') end"))
     };
     let others: Vec<String> = columns.iter().filter_map(other).collect();
-    let same_key = key.iter().map(|k| format!("m.{k} is not distinct from t.{k}")).collect::<Vec<_>>().join(" and ");
-    let from = format!("from {} m full join read_parquet('{}') t on {same_key}", table.full_name(), file.display());
+    let same_key = key
+        .iter()
+        .map(|k| format!("m.{k} is not distinct from t.{k}"))
+        .collect::<Vec<_>>()
+        .join(" and ");
+    let from = format!(
+        "from {} m full join read_parquet('{}') t on {same_key}",
+        table.full_name(),
+        file.display()
+    );
     let differences = home.lines(&format!(
         "select m.{first} || ' ' || t.{first}, concat_ws(', ', {others}) {from} where concat_ws('', {others}) <> '' limit 5",
         first = key[0],
         others = others.join(", "),
     ));
-    assert!(differences.is_empty(), "{}, DuckDB and the fake differ: {differences:#?}", table.full_name());
+    assert!(
+        differences.is_empty(),
+        "{}, DuckDB and the fake differ: {differences:#?}",
+        table.full_name()
+    );
     let mine = home.count(&format!("select count(*) from {}", table.full_name()));
     let both = home.count(&format!("select count(*) {from}"));
     let theirs = home.count(&format!("select count(*) from read_parquet('{}')", file.display()));

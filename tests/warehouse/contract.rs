@@ -75,15 +75,18 @@ async fn values_survive_a_round_trip(warehouse: &mut impl Warehouse, _: &Files) 
         let rows = warehouse.query(&cast).await.unwrap_or_else(|e| panic!("{text}: {e}"));
         // Snowflake prints all digits of the requested fraction of a second.
         let got = rows[0][0].clone().unwrap();
-        let got = if kind == "timestamp" { got.trim_end_matches('0').to_owned() } else { got };
+        let got = if kind == "timestamp" {
+            got.trim_end_matches('0').to_owned()
+        } else {
+            got
+        };
         assert_eq!((got.as_str(), rows[0][1].as_deref()), (text, None), "{kind}");
         let insert = format!("insert into ops.contract_values values ('{kind}', {})", literal(text));
         warehouse.execute(&insert).await.unwrap();
         let found = format!("select value from ops.contract_values where value = {}", literal(text));
         assert_eq!(warehouse.query(&found).await.unwrap(), [[Some(text.to_owned())]], "{kind}");
     }
-    let sum =
-        "select sum(d)::varchar from (values (cast('0.1' as decimal(38, 6))), (cast('0.2' as decimal(38, 6)))) v(d)";
+    let sum = "select sum(d)::varchar from (values (cast('0.1' as decimal(38, 6))), (cast('0.2' as decimal(38, 6)))) v(d)";
     assert_eq!(warehouse.query(sum).await.unwrap(), [[Some("0.300000".to_owned())]]);
 }
 
@@ -92,7 +95,8 @@ async fn transactions_are_atomic(warehouse: &mut impl Warehouse, _: &Files) {
     let insert = |n: u32| format!("insert into ops.contract_ledger values ({n})");
     in_transaction(warehouse, &[insert(1), insert(2)]).await.unwrap();
     let broken =
-        in_transaction(warehouse, &[insert(3), "delete from ops.contract_ledger".into(), "no sql".into()]).await;
+        in_transaction(warehouse, &[insert(3), "delete from ops.contract_ledger".into(), "no sql".into()])
+            .await;
     assert!(matches!(broken, Err(Error::Stop(_))), "{broken:?}");
     assert_eq!(count(warehouse, "ops.contract_ledger").await, "2");
     warehouse.execute("begin transaction").await.unwrap();
@@ -111,7 +115,10 @@ async fn changed_rows_are_counted(warehouse: &mut impl Warehouse, _: &Files) {
         ("insert into ops.contract_counts select n, text from ops.contract_counts where n > 9", 0),
         ("insert into ops.contract_counts (n) select n + 10 from ops.contract_counts", 3),
         ("update ops.contract_counts set text = 'x' where n > 10", 3),
-        ("create or replace temporary table gone as select n from ops.contract_counts where n > 11", 0),
+        (
+            "create or replace temporary table gone as select n from ops.contract_counts where n > 11",
+            0,
+        ),
         ("delete from ops.contract_counts t using gone g where t.n = g.n", 2),
         ("delete from ops.contract_counts where n = 1", 1),
         ("delete from ops.contract_counts where n = 1", 0),
@@ -126,12 +133,18 @@ async fn changed_rows_are_counted(warehouse: &mut impl Warehouse, _: &Files) {
 }
 
 async fn rows_are_appended(warehouse: &mut impl Warehouse, _: &Files) {
-    let columns =
-        "n bigint, text varchar, seen_at timestamp, day date, amount decimal(38, 6), rate double, yes boolean";
+    let columns = "n bigint, text varchar, seen_at timestamp, day date, amount decimal(38, 6), rate double, yes boolean";
     table(warehouse, "contract_rows", columns).await;
     let some = |text: &str| Some(text.to_owned());
     let full = |n: u32| {
-        let texts = ["it's \\", "2026-09-18 23:00:00.123", "2026-09-18", "12345678901234567890.5", "0.25", "true"];
+        let texts = [
+            "it's \\",
+            "2026-09-18 23:00:00.123",
+            "2026-09-18",
+            "12345678901234567890.5",
+            "0.25",
+            "true",
+        ];
         std::iter::once(Some(n.to_string())).chain(texts.map(some)).collect::<Vec<_>>()
     };
     let mut rows: Vec<_> = (1..=2_500).map(full).collect();
@@ -140,7 +153,8 @@ async fn rows_are_appended(warehouse: &mut impl Warehouse, _: &Files) {
     warehouse.append("ops.contract_rows", Vec::new()).await.unwrap();
     let query = "select count(*)::varchar, sum(n)::varchar, count(text)::varchar, max(seen_at)::date::varchar, sum(amount)::varchar, \
                  (sum(rate)::bigint)::varchar, count(case when yes and day = date '2026-09-18' then 1 end)::varchar from ops.contract_rows";
-    let wanted = ["2501", "3126250", "2500", "2026-09-18", "30864197253086419726250.000000", "625", "2500"].map(some);
+    let wanted =
+        ["2501", "3126250", "2500", "2026-09-18", "30864197253086419726250.000000", "625", "2500"].map(some);
     assert_eq!(warehouse.query(query).await.unwrap(), [wanted]);
     let text = warehouse.query("select distinct text from ops.contract_rows where n > 0").await.unwrap();
     assert_eq!(text, [[some("it's \\")]]);

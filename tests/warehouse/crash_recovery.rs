@@ -130,9 +130,15 @@ fn after_a_crash_at_any_statement_on_duckdb_the_next_attempt_gives_the_same_tabl
     assert!(crashes.len() > 100, "{}", crashes.len());
     let differences = whole.differences(&home);
     assert!(differences.is_empty(), "{differences:?}");
-    for table in
-        ["raw.income_statement", "raw.prices", "staging.prices", "ops.files", "ops.tasks", "ops.runs", "ops.quarantine"]
-    {
+    for table in [
+        "raw.income_statement",
+        "raw.prices",
+        "staging.prices",
+        "ops.files",
+        "ops.tasks",
+        "ops.runs",
+        "ops.quarantine",
+    ] {
         let count = format!("select count(*) from {table}");
         assert_eq!(home.count(&count), whole.count(&count), "{table}");
     }
@@ -142,7 +148,9 @@ fn after_a_crash_at_any_statement_on_duckdb_the_next_attempt_gives_the_same_tabl
 fn on_snowflake(statement: &str, done: bool) -> bool {
     let is = |words: &[&str]| words.iter().any(|word| statement.starts_with(word));
     match done {
-        true => is(&["commit", "insert into ops.files", "insert into analytics.fact_market", "income_statement"]),
+        true => {
+            is(&["commit", "insert into ops.files", "insert into analytics.fact_market", "income_statement"])
+        }
         false => is(&[
             "commit",
             "delete from",
@@ -156,7 +164,9 @@ fn on_snowflake(statement: &str, done: bool) -> bool {
 
 #[test]
 fn after_a_crash_on_the_fake_the_next_attempt_gives_the_same_tables() {
-    let Some(fake) = FakeSnowflake::start(&[]) else { return };
+    let Some(fake) = FakeSnowflake::start(&[]) else {
+        return;
+    };
     let fake: &'static FakeSnowflake = Box::leak(Box::new(fake));
     let (whole, home, run) = homes(2);
     let mut warehouse = fake.warehouse("killed");
@@ -165,7 +175,9 @@ fn after_a_crash_on_the_fake_the_next_attempt_gives_the_same_tables() {
     let mut crashes = Crashes::new();
     wait(async {
         let staged: Option<ledger::Staged> =
-            findata_pipeline::ports::stage::read_json(&stage, &ledger::staged_key(&run)).await.unwrap();
+            findata_pipeline::ports::stage::read_json(&stage, &ledger::staged_key(&run))
+                .await
+                .unwrap();
         assert!(Files::Fake(fake).copy_files(&stage, &staged.unwrap().files).await);
         loop {
             let snowflake = Snowflake::new(fake.settings("killed")).unwrap();

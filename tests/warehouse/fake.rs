@@ -7,7 +7,9 @@ use findata_tests::FakeSnowflake;
 
 #[test]
 fn the_fake_behaves_as_the_tests_assume() {
-    let Some(python) = FakeSnowflake::python() else { return };
+    let Some(python) = FakeSnowflake::python() else {
+        return;
+    };
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("snowflake/test_fake.py");
     let folder = tempfile::tempdir().unwrap();
     let done = Command::new(python)

@@ -21,17 +21,39 @@ const TRANSIENT: [(&str, &str); 6] = [
 
 /// Failures that end an attempt: where, how, and part of the error text.
 const FATAL: [(&str, &str, &str); 5] = [
-    ("copy into incoming", "code=000630&state=57014&message=Statement reached its statement timeout", "timeout"),
-    ("insert into staging.prices", "code=390111&message=Session no longer exists", "the session ended"),
-    ("insert into ops.files", "code=000625&state=57014&message=Statement timed out waiting for a lock", "lock"),
-    ("insert into analytics.fact_financials_history", "code=000625&state=57014&message=waiting for a lock", "lock"),
-    ("^commit", "code=000603&state=XX000&message=SQL execution internal error", "internal error"),
+    (
+        "copy into incoming",
+        "code=000630&state=57014&message=Statement reached its statement timeout",
+        "timeout",
+    ),
+    (
+        "insert into staging.prices",
+        "code=390111&message=Session no longer exists",
+        "the session ended",
+    ),
+    (
+        "insert into ops.files",
+        "code=000625&state=57014&message=Statement timed out waiting for a lock",
+        "lock",
+    ),
+    (
+        "insert into analytics.fact_financials_history",
+        "code=000625&state=57014&message=waiting for a lock",
+        "lock",
+    ),
+    (
+        "^commit",
+        "code=000603&state=XX000&message=SQL execution internal error",
+        "internal error",
+    ),
 ];
 
 #[test]
 fn a_run_with_every_kind_of_failure_ends_with_the_same_tables() {
     // Most statements are first answered with "not finished yet".
-    let Some(fake) = FakeSnowflake::start(&["--async-after", "0.03"]) else { return };
+    let Some(fake) = FakeSnowflake::start(&["--async-after", "0.03"]) else {
+        return;
+    };
     let fake: &'static FakeSnowflake = Box::leak(Box::new(fake));
     let mut warehouse = fake.warehouse(DATABASE);
     wait(set_up(&mut warehouse));
@@ -45,7 +67,10 @@ fn a_run_with_every_kind_of_failure_ends_with_the_same_tables() {
     for (pattern, how, reason_part) in FATAL {
         fake.inject_failure(pattern, how);
         let error = try_load_and_compute(&home, &done, today(), fake, fake.settings(DATABASE)).unwrap_err();
-        assert!(matches!(&error, Error::Retry { reason, .. } if reason.contains(reason_part)), "{pattern}: {error:?}");
+        assert!(
+            matches!(&error, Error::Retry { reason, .. } if reason.contains(reason_part)),
+            "{pattern}: {error:?}"
+        );
     }
     for (pattern, how) in TRANSIENT {
         fake.inject_failure(pattern, how);
@@ -54,7 +79,14 @@ fn a_run_with_every_kind_of_failure_ends_with_the_same_tables() {
     comparison::assert_same_tables(&home, fake, DATABASE);
     let rows = |table: &str| format!("select count(*)::varchar from {table}");
     let mut warehouse = fake.warehouse(DATABASE);
-    for table in ["raw.prices", "staging.prices", "staging.income_statement", "ops.files", "ops.tasks", "ops.runs"] {
+    for table in [
+        "raw.prices",
+        "staging.prices",
+        "staging.income_statement",
+        "ops.files",
+        "ops.tasks",
+        "ops.runs",
+    ] {
         assert_eq!(wait(warehouse.query(&rows(table))).unwrap(), home.rows(&rows(table)), "{table}");
     }
     wait(warehouse.close()).unwrap();

@@ -17,13 +17,16 @@ fn rows(warehouse: &mut Snowflake) -> String {
 }
 
 fn executions(fake: &FakeSnowflake, statement: &str) -> usize {
-    let matches = |entry: &&serde_json::Value| entry[0] == "query" && entry[2].as_str().unwrap().contains(statement);
+    let matches =
+        |entry: &&serde_json::Value| entry[0] == "query" && entry[2].as_str().unwrap().contains(statement);
     fake.log().iter().filter(matches).count()
 }
 
 #[test]
 fn a_statement_is_retried_on_a_busy_server_and_applied_once() {
-    let Some(fake) = FakeSnowflake::shared() else { return };
+    let Some(fake) = FakeSnowflake::shared() else {
+        return;
+    };
     let mut warehouse = fake.warehouse("busy");
     wait(warehouse.execute(NEW_TABLE)).unwrap();
     assert_eq!(wait(warehouse.execute("insert into public.t values (1) /*fake:http503=2*/")).unwrap(), 1);
@@ -35,7 +38,9 @@ fn a_statement_is_retried_on_a_busy_server_and_applied_once() {
 
 #[test]
 fn a_statement_whose_response_was_lost_is_not_applied_twice() {
-    let Some(fake) = FakeSnowflake::shared() else { return };
+    let Some(fake) = FakeSnowflake::shared() else {
+        return;
+    };
     let mut warehouse = fake.warehouse("lost");
     wait(warehouse.execute(NEW_TABLE)).unwrap();
     assert_eq!(wait(warehouse.execute("insert into public.t values (1) /*fake:drop lost*/")).unwrap(), 1);
@@ -45,7 +50,9 @@ fn a_statement_whose_response_was_lost_is_not_applied_twice() {
 
 #[test]
 fn chunked_rows_and_unknown_types_are_read() {
-    let Some(fake) = FakeSnowflake::shared() else { return };
+    let Some(fake) = FakeSnowflake::shared() else {
+        return;
+    };
     let mut warehouse = fake.warehouse("chunks");
     let all = wait(warehouse.query(
         "select n::varchar from (select row_number() over (order by null) as n from table(generator(rowcount => 1000))) t \
@@ -58,7 +65,9 @@ fn chunked_rows_and_unknown_types_are_read() {
 
 #[test]
 fn a_long_running_statement_is_polled_until_it_finishes() {
-    let Some(fake) = FakeSnowflake::start(&["--async-after", "0.3"]) else { return };
+    let Some(fake) = FakeSnowflake::start(&["--async-after", "0.3"]) else {
+        return;
+    };
     let mut warehouse = fake.warehouse("long");
     wait(warehouse.execute(NEW_TABLE)).unwrap();
     assert_eq!(wait(warehouse.execute("insert into public.t values (1) /*fake:delay=1.2*/")).unwrap(), 1);
@@ -68,9 +77,14 @@ fn a_long_running_statement_is_polled_until_it_finishes() {
 
 #[test]
 fn a_statement_that_exceeds_its_timeout_is_aborted() {
-    let Some(fake) = FakeSnowflake::start(&["--async-after", "0.3"]) else { return };
+    let Some(fake) = FakeSnowflake::start(&["--async-after", "0.3"]) else {
+        return;
+    };
     drop(fake.warehouse("late"));
-    let settings = Settings { statement_timeout: Duration::from_secs(3), ..fake.settings("late") };
+    let settings = Settings {
+        statement_timeout: Duration::from_secs(3),
+        ..fake.settings("late")
+    };
     let mut warehouse = Snowflake::new(settings).unwrap();
     wait(warehouse.execute(NEW_TABLE)).unwrap();
     let begun = Instant::now();
@@ -83,7 +97,9 @@ fn a_statement_that_exceeds_its_timeout_is_aborted() {
 
 #[test]
 fn an_expired_token_is_renewed_and_the_session_is_kept() {
-    let Some(fake) = FakeSnowflake::start(&["--session-ttl", "1"]) else { return };
+    let Some(fake) = FakeSnowflake::start(&["--session-ttl", "1"]) else {
+        return;
+    };
     let mut warehouse = fake.warehouse("old");
     wait(warehouse.execute("create or replace temporary table kept as select 7 as n")).unwrap();
     wait(warehouse.execute(NEW_TABLE)).unwrap();
@@ -98,7 +114,9 @@ fn an_expired_token_is_renewed_and_the_session_is_kept() {
 
 #[test]
 fn a_lost_session_is_replaced_only_if_it_held_no_state() {
-    let Some(fake) = FakeSnowflake::start(&[]) else { return };
+    let Some(fake) = FakeSnowflake::start(&[]) else {
+        return;
+    };
     let mut warehouse = fake.warehouse("gone");
     wait(warehouse.execute(NEW_TABLE)).unwrap();
     fake.expire_sessions();
@@ -121,7 +139,9 @@ fn a_lost_session_is_replaced_only_if_it_held_no_state() {
 
 #[test]
 fn one_session_is_opened_on_first_use_and_closed() {
-    let Some(fake) = FakeSnowflake::start(&[]) else { return };
+    let Some(fake) = FakeSnowflake::start(&[]) else {
+        return;
+    };
     let mut warehouse = Snowflake::new(fake.settings("one")).unwrap();
     assert_eq!(fake.requests("login"), 0);
     for n in 0..5 {
@@ -134,14 +154,20 @@ fn one_session_is_opened_on_first_use_and_closed() {
 
 #[test]
 fn a_wrong_key_is_a_configuration_error_and_is_not_echoed() {
-    let Some(fake) = FakeSnowflake::shared() else { return };
-    let Some(other) = FakeSnowflake::start(&[]) else { return };
+    let Some(fake) = FakeSnowflake::shared() else {
+        return;
+    };
+    let Some(other) = FakeSnowflake::start(&[]) else {
+        return;
+    };
     let stranger = Settings { url: fake.settings("key").url, ..other.settings("key") };
     let error = wait(Snowflake::new(stranger).unwrap().query("select '1'")).unwrap_err();
     let Error::Config(text) = error else { panic!("{error:?}") };
     assert!(text.contains("390144"), "{text}");
-    let unreadable =
-        Settings { key: SecretString::from("-----BEGIN PRIVATE KEY-----no-pem-but-s3cret"), ..fake.settings("key") };
+    let unreadable = Settings {
+        key: SecretString::from("-----BEGIN PRIVATE KEY-----no-pem-but-s3cret"),
+        ..fake.settings("key")
+    };
     let error = wait(Snowflake::new(unreadable).unwrap().query("select '1'")).unwrap_err();
     let Error::Config(text) = error else { panic!("{error:?}") };
     assert!(!text.contains("s3cret"), "{text}");

@@ -29,7 +29,9 @@ type Rows = Vec<Vec<Option<String>>>;
 
 #[test]
 fn both_engines_compute_the_same_tables() {
-    let Some(fake) = FakeSnowflake::shared() else { return };
+    let Some(fake) = FakeSnowflake::shared() else {
+        return;
+    };
     let server = Simulator::with_symbols(3);
     let symbols = server.symbols();
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
@@ -77,9 +79,14 @@ async fn compute(
     let clock = DayClock(today());
     let loaded = findata_load::handle(run, files, warehouse, &clock).await.unwrap();
     let bus = LocalBus::default();
-    let summary =
-        findata_analytics::handle(run, files, warehouse, &bus, &clock, &HostMetrics::default()).await.unwrap();
-    assert!(summary.cost.snowflake_credits > 0.0 && summary.cost.snowflake_credits < 0.1, "{:?}", summary.cost);
+    let summary = findata_analytics::handle(run, files, warehouse, &bus, &clock, &HostMetrics::default())
+        .await
+        .unwrap();
+    assert!(
+        summary.cost.snowflake_credits > 0.0 && summary.cost.snowflake_credits < 0.1,
+        "{:?}",
+        summary.cost
+    );
     (loaded.rows, summary.warehouse)
 }
 
@@ -88,13 +95,21 @@ fn every_statement_is_accounted_for(run: &RunId, home: &Home, used: &Usage) {
     assert_eq!(used.resumes, 1);
     let mut statements: Vec<Statement> = Vec::new();
     for file in std::fs::read_dir(home.stage().join(format!("runs/{run}/statements"))).unwrap() {
-        statements.extend(serde_json::from_slice::<Vec<_>>(&std::fs::read(file.unwrap().path()).unwrap()).unwrap());
+        statements
+            .extend(serde_json::from_slice::<Vec<_>>(&std::fs::read(file.unwrap().path()).unwrap()).unwrap());
     }
     assert_eq!(statements.len() as u64, used.statements);
     let ids: BTreeSet<&str> = statements.iter().map(|s| s.query_id.as_str()).collect();
     assert_eq!(ids.len(), statements.len());
     let steps: BTreeSet<&str> = statements.iter().map(|s| s.step.as_str()).collect();
-    for step in ["ledger", "income_statement", "scope", "new_fact_financials_ttm_history", "publish", "summary"] {
+    for step in [
+        "ledger",
+        "income_statement",
+        "scope",
+        "new_fact_financials_ttm_history",
+        "publish",
+        "summary",
+    ] {
         assert!(steps.contains(step), "{step} in {steps:?}");
     }
     println!("{} statements", used.statements);
@@ -110,10 +125,12 @@ fn compare(table: &str, home: &Home, warehouse: &mut Snowflake) {
         .map(|row| (row[0].clone().unwrap(), row[1].clone().unwrap()))
         .filter(|(name, _)| !RUN_METADATA.contains(&name.as_str()))
         .collect();
-    let texts = |of: &dyn Fn(&str) -> String| columns.iter().map(|(name, _)| of(name)).collect::<Vec<_>>().join(", ");
+    let texts =
+        |of: &dyn Fn(&str) -> String| columns.iter().map(|(name, _)| of(name)).collect::<Vec<_>>().join(", ");
     let mine = home.rows(&format!("select {} from {table}", texts(&str::to_owned)));
     let theirs =
-        wait(warehouse.query(&format!("select {} from {table}", texts(&|c| format!("{c}::varchar"))))).unwrap();
+        wait(warehouse.query(&format!("select {} from {table}", texts(&|c| format!("{c}::varchar")))))
+            .unwrap();
     let (mine, theirs) = (sorted(mine, &columns), sorted(theirs, &columns));
     assert!(!mine.is_empty() || table.contains("dim_date"), "{table} is empty");
     assert_eq!(mine.len(), theirs.len(), "rows of {table}");

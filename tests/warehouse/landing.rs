@@ -32,7 +32,13 @@ fn value(column: &Column) -> &'static str {
 fn row(dataset: &Dataset, n: usize, reject: Option<&str>) -> Row<'static> {
     let values = dataset.columns.iter().map(|c| reject.is_none().then(|| value(c).to_owned())).collect();
     let payload = r#"{"symbol": "A", "text": "it's \\ \"quoted\"", "n": 1e-7, "more": {"of": [null, 1.50]}}"#;
-    Row { symbol: "BRK-B".into(), values, hash: format!("hash {n}"), reject: reject.map(Into::into), payload }
+    Row {
+        symbol: "BRK-B".into(),
+        values,
+        hash: format!("hash {n}"),
+        reject: reject.map(Into::into),
+        payload,
+    }
 }
 
 async fn land(dataset: &'static Dataset, stage: &DirectoryStage) -> Vec<StagedFile> {
@@ -40,7 +46,8 @@ async fn land(dataset: &'static Dataset, stage: &DirectoryStage) -> Vec<StagedFi
     let mut files = Vec::new();
     for (batch, rejects) in [("b1", vec![None, Some("no date: \\ 'x'"), None]), ("b2", vec![None, None])] {
         let mut landing = Landing::new(dataset, Utc.timestamp_millis_opt(1_758_236_400_123).unwrap());
-        let rows: Vec<_> = rejects.into_iter().enumerate().map(|(n, reject)| row(dataset, n, reject)).collect();
+        let rows: Vec<_> =
+            rejects.into_iter().enumerate().map(|(n, reject)| row(dataset, n, reject)).collect();
         landing.add(&rows).unwrap();
         files.push(landing.land(stage, &run, batch).await.unwrap());
     }
@@ -56,11 +63,15 @@ async fn landing_files_are_copied_in_typed_and_counted(warehouse: &mut impl Ware
             println!("skipped: the tests cannot write to the account's stage");
             return;
         }
-        warehouse.copy_in(dataset, &files).await.unwrap_or_else(|e| panic!("{}: {e}", dataset.name));
+        warehouse
+            .copy_in(dataset, &files)
+            .await
+            .unwrap_or_else(|e| panic!("{}: {e}", dataset.name));
         let counts = "select source_file, count(*)::varchar, count(reject)::varchar from incoming group by source_file order by source_file";
         let some = |text: &str| Some(text.to_owned());
-        let wanted =
-            files.iter().map(|f| vec![some(&f.key), some(&f.rows.to_string()), some(&f.quarantined.to_string())]);
+        let wanted = files
+            .iter()
+            .map(|f| vec![some(&f.key), some(&f.rows.to_string()), some(&f.quarantined.to_string())]);
         assert_eq!(warehouse.query(counts).await.unwrap(), wanted.collect::<Vec<_>>(), "{}", dataset.name);
 
         // Compared inside the warehouse, because engines print timestamps and doubles differently.

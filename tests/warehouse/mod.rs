@@ -40,7 +40,11 @@ impl Files {
             let body = stage.get(&file.key).await.unwrap().unwrap().body.to_vec();
             match self {
                 Files::Folder(home) => {
-                    DirectoryStage::open(&home.stage()).unwrap().put_if_absent(&file.key, body.into()).await.unwrap();
+                    DirectoryStage::open(&home.stage())
+                        .unwrap()
+                        .put_if_absent(&file.key, body.into())
+                        .await
+                        .unwrap();
                 }
                 Files::Fake(fake) => {
                     let key = file.key.clone();
@@ -67,7 +71,8 @@ fn fake(database: &str) -> Option<(Snowflake, Files)> {
 /// A session on a real account: a database reserved for tests, with an external stage.
 #[expect(clippy::disallowed_methods, reason = "test entry points may read the environment")]
 fn account(_: &str) -> Option<(Snowflake, Files)> {
-    let variable = |name: &str| std::env::var(format!("SNOWFLAKE_{name}")).ok().filter(|text| !text.is_empty());
+    let variable =
+        |name: &str| std::env::var(format!("SNOWFLAKE_{name}")).ok().filter(|text| !text.is_empty());
     let required = ["ACCOUNT", "USER", "PRIVATE_KEY", "ROLE", "WAREHOUSE", "DATABASE"];
     let missing: Vec<&str> = required.into_iter().filter(|name| variable(name).is_none()).collect();
     if !missing.is_empty() {

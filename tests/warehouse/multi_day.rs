@@ -23,7 +23,13 @@ const COMPANIES: usize = 505;
 const DAYS: u64 = 30;
 
 /// Loads and computes on the fake Snowflake what a DuckDB run has just staged.
-fn replicate(home: &Home, done: &Summary, day: NaiveDate, fake: &'static FakeSnowflake, database: &str) -> Summary {
+fn replicate(
+    home: &Home,
+    done: &Summary,
+    day: NaiveDate,
+    fake: &'static FakeSnowflake,
+    database: &str,
+) -> Summary {
     let summary = try_load_and_compute(home, done, day, fake, fake.settings(database)).unwrap();
     assert_eq!(summary.analytics, done.analytics, "rows written and removed");
     summary
@@ -49,7 +55,8 @@ pub(super) fn try_load_and_compute(
             let object = stage::Stage::get(&from, &key).await.unwrap().unwrap();
             stage::Stage::put_if_absent(&to, &key, object.body).await.unwrap();
         }
-        let staged: ledger::Staged = stage::read_json(&from, &ledger::staged_key(run)).await.unwrap().unwrap();
+        let staged: ledger::Staged =
+            stage::read_json(&from, &ledger::staged_key(run)).await.unwrap().unwrap();
         assert!(Files::Fake(fake).copy_files(&from, &staged.files).await);
         let (clock, bus) = (DayClock(day), LocalBus::default());
         let loaded = findata_load::handle(run, &to, &mut warehouse, &clock).await?;
@@ -70,14 +77,18 @@ fn expect_as_of(home: &Home, fake: &FakeSnowflake, database: &str, day: NaiveDat
             table.full_name()
         );
         let sums = match table.name {
-            "fact_financials_history" => "count(*)::varchar, sum(revenue)::varchar, sum(total_assets)::varchar",
+            "fact_financials_history" => {
+                "count(*)::varchar, sum(revenue)::varchar, sum(total_assets)::varchar"
+            }
             "fact_financials_ttm_history" => {
                 "count(*)::varchar, sum(ttm_revenue)::varchar, sum(ttm_net_income)::varchar"
             }
             "fact_market_metrics_history" => {
                 "count(*)::varchar, count(pe_ratio_ttm)::varchar, count(distinct company_key)::varchar"
             }
-            _ => "count(*)::varchar, count(distinct fiscal_date)::varchar, count(distinct company_key)::varchar",
+            _ => {
+                "count(*)::varchar, count(distinct fiscal_date)::varchar, count(distinct company_key)::varchar"
+            }
         };
         let query = format!("select {sums} {known}");
         let theirs = wait(warehouse.query(&query)).unwrap();
@@ -89,7 +100,9 @@ fn expect_as_of(home: &Home, fake: &FakeSnowflake, database: &str, day: NaiveDat
 
 #[test]
 fn several_days_of_the_sp500_are_the_same_on_both_engines() {
-    let Some(fake) = FakeSnowflake::shared() else { return };
+    let Some(fake) = FakeSnowflake::shared() else {
+        return;
+    };
     let database = "days";
     let (first, second) = (today(), today() + Days::new(3));
     let server = Simulator::with_symbols(COMPANIES);
@@ -101,7 +114,11 @@ fn several_days_of_the_sp500_are_the_same_on_both_engines() {
     wait(warehouse.close()).unwrap();
     let begun = Instant::now();
     let report = |what: &str, summary: &Summary| {
-        println!("{what}: {} statements, {:.1} s so far", summary.warehouse.statements, begun.elapsed().as_secs_f64());
+        println!(
+            "{what}: {} statements, {:.1} s so far",
+            summary.warehouse.statements,
+            begun.elapsed().as_secs_f64()
+        );
     };
 
     let job = Job::new(server.url(), &symbols).days(DAYS);
@@ -115,7 +132,12 @@ fn several_days_of_the_sp500_are_the_same_on_both_engines() {
     assert!(summary.analytics.values().all(|t| t.written + t.removed == 0), "{:?}", summary.analytics);
     comparison::assert_same_tables(&home, fake, database);
 
-    let tomorrow = Simulator::start(Options { symbols: COMPANIES, today: second, revision: 1, ..Options::default() });
+    let tomorrow = Simulator::start(Options {
+        symbols: COMPANIES,
+        today: second,
+        revision: 1,
+        ..Options::default()
+    });
     let restated = Job::new(tomorrow.url(), &symbols).on(second).with(|o| o.full = true).run_ok(&home);
     report("a day with restatements", &replicate(&home, &restated, second, fake, database));
     assert!(home.count("select count(*) from ops.restatements") > 0);

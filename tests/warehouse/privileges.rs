@@ -34,7 +34,11 @@ fn as_loader(fake: &FakeSnowflake) -> Settings {
 
 fn set_up(fake: &FakeSnowflake) {
     // The fake's own bucket and prefix.
-    let given = Given { bucket: Some("findata"), prefix: Some("some/home"), ..Given::default() };
+    let given = Given {
+        bucket: Some("findata"),
+        prefix: Some("some/home"),
+        ..Given::default()
+    };
     let script = setup_sql::setup(&Values::of(&given).unwrap(), false);
     let mut administrator = as_administrator(fake);
     wait(run_script(&mut administrator, &script));
@@ -49,7 +53,9 @@ fn fixes(fake: &FakeSnowflake) -> Vec<String> {
 
 #[test]
 fn the_loader_role_is_sufficient_and_doctor_suggests_each_missing_grant() {
-    let Some(fake) = FakeSnowflake::start(&["--privileges"]) else { return };
+    let Some(fake) = FakeSnowflake::start(&["--privileges"]) else {
+        return;
+    };
     let fake: &'static FakeSnowflake = Box::leak(Box::new(fake));
     set_up(fake);
     assert_eq!(fixes(fake), Vec::<String>::new());
@@ -74,7 +80,10 @@ fn the_loader_role_is_sufficient_and_doctor_suggests_each_missing_grant() {
     for (revoked, expected_fix) in [
         ("usage on warehouse findata_wh", "grant usage on warehouse findata_wh"),
         ("usage on stage findata.raw.landing", "grant usage on stage findata.raw.landing"),
-        ("insert on all tables in schema findata.raw", "grant insert on all tables in schema findata.raw"),
+        (
+            "insert on all tables in schema findata.raw",
+            "grant insert on all tables in schema findata.raw",
+        ),
         ("delete on table findata.staging.prices", "grant delete on table findata.staging.prices"),
         ("usage on schema findata.scratch", "grant usage on schema findata.scratch"),
         (

@@ -13,16 +13,20 @@ const UNKNOWN_TO_SQLPARSER: &[&str] = &["alter session "];
 
 /// The part of a statement that sqlparser can parse: of a COPY only the query.
 fn parseable_part(statement: &str) -> &str {
-    let query =
-        statement.strip_prefix("copy into ").and_then(|rest| rest.split_once(" from (")?.1.rsplit_once(") files = ("));
+    let query = statement
+        .strip_prefix("copy into ")
+        .and_then(|rest| rest.split_once(" from (")?.1.rsplit_once(") files = ("));
     query.map_or(statement, |(query, _)| query)
 }
 
 /// Checks every statement in the fake's log from the given position on.
 pub(super) fn assert_parses(fake: &FakeSnowflake, from: usize) {
     let log = fake.log();
-    let statements: BTreeSet<&str> =
-        log[from..].iter().filter(|entry| entry[0] == "query").filter_map(|entry| entry[2].as_str()).collect();
+    let statements: BTreeSet<&str> = log[from..]
+        .iter()
+        .filter(|entry| entry[0] == "query")
+        .filter_map(|entry| entry[2].as_str())
+        .collect();
     assert!(statements.len() > 150, "{} statements", statements.len());
     let unparseable: Vec<String> = statements
         .iter()

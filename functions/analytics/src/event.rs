@@ -37,7 +37,15 @@ pub async fn handle(
 ) -> Result<Value> {
     let run = run_of(input)?;
     let metrics = host_metrics(&run, now, memory);
-    let step = Step { run: &run, function: crate::FUNCTION, max_attempts: ATTEMPTS, stage, bus, telemetry, now };
+    let step = Step {
+        run: &run,
+        function: crate::FUNCTION,
+        max_attempts: ATTEMPTS,
+        stage,
+        bus,
+        telemetry,
+        now,
+    };
     let mut warehouse = warehouse;
     step.run(async || {
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
@@ -53,5 +61,10 @@ pub async fn handle(
 fn host_metrics(run: &RunId, now: DateTime<Utc>, memory: f64) -> HostMetrics {
     let started_at = run.started().unwrap_or(now);
     let seconds = (now - started_at).as_seconds_f64().max(0.0);
-    HostMetrics { started_at, seconds, lambda_memory: memory, ..HostMetrics::default() }
+    HostMetrics {
+        started_at,
+        seconds,
+        lambda_memory: memory,
+        ..HostMetrics::default()
+    }
 }

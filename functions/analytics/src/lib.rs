@@ -89,12 +89,20 @@ async fn close(
     warehouse.begin_step(run, FUNCTION, "scope");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     let compute_figures = !plan.options.skip_analytics;
-    let tables =
-        if compute_figures { compute(run, plan, &mut fence, warehouse, clock).await? } else { BTreeMap::new() };
+    let tables = if compute_figures {
+        compute(run, plan, &mut fence, warehouse, clock).await?
+    } else {
+        BTreeMap::new()
+    };
     warehouse.begin_step(run, FUNCTION, "summary");
-    let highlights = if compute_figures { highlights(plan, warehouse).await? } else { Vec::new() };
+    let highlights = if compute_figures {
+        highlights(plan, warehouse).await?
+    } else {
+        Vec::new()
+    };
     let quality = quality::read(warehouse).await?;
-    let mut summary = summary::summarise(plan, entries, loaded, tables, highlights, metrics, started.elapsed());
+    let mut summary =
+        summary::summarise(plan, entries, loaded, tables, highlights, metrics, started.elapsed());
     summary.quality = quality;
     fence.write(warehouse, &summary::record_run(&summary, clock.now())).await?;
     Ok(summary)
@@ -108,7 +116,11 @@ async fn compute(
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, TableCounts>> {
-    let index = plan.options.index.as_ref().map_or("null::varchar".into(), |symbol| literal(symbol.as_str()));
+    let index = plan
+        .options
+        .index
+        .as_ref()
+        .map_or("null::varchar".into(), |symbol| literal(symbol.as_str()));
     let as_of = nyse_calendar::new_york_date(clock.now());
     refuse_earlier_day(as_of, warehouse).await?;
     model_version::check_models(warehouse).await?;
@@ -162,8 +174,7 @@ pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse
 }
 
 async fn nothing_to_compute(warehouse: &mut impl Warehouse) -> Result<bool> {
-    let query =
-        "select 'pending' where exists (select 1 from companies_to_recompute) or exists (select 1 from pending)";
+    let query = "select 'pending' where exists (select 1 from companies_to_recompute) or exists (select 1 from pending)";
     Ok(warehouse.query(query).await?.is_empty())
 }
 
@@ -207,9 +218,13 @@ async fn highlights(plan: &Plan, warehouse: &mut impl Warehouse) -> Result<Vec<H
         .into_iter()
         .filter_map(|row| {
             let (symbol, cells) = row.split_first()?;
-            let figure =
-                |(name, cell): (&&str, &Option<String>)| Some((name.to_string(), cell.as_ref()?.parse().ok()?));
-            Some(Highlight { symbol: symbol.clone()?, figures: FIGURES.iter().zip(cells).filter_map(figure).collect() })
+            let figure = |(name, cell): (&&str, &Option<String>)| {
+                Some((name.to_string(), cell.as_ref()?.parse().ok()?))
+            };
+            Some(Highlight {
+                symbol: symbol.clone()?,
+                figures: FIGURES.iter().zip(cells).filter_map(figure).collect(),
+            })
         })
         .collect();
     found.sort_by_key(|h| plan.symbols.iter().position(|s| s.as_str() == h.symbol));
@@ -224,5 +239,8 @@ fn closing_event(summary: &Summary, entries: &[BatchEntry]) -> Event {
     }
     let stop = entries.iter().find_map(|entry| entry.stop.clone());
     let first = summary.failures.first().map(|failure| failure.reason.clone());
-    Event::RunFailed { run_id, reason: stop.or(first).unwrap_or_else(|| "no task was done".into()) }
+    Event::RunFailed {
+        run_id,
+        reason: stop.or(first).unwrap_or_else(|| "no task was done".into()),
+    }
 }

@@ -21,7 +21,8 @@ impl Function for Analytics {
         };
         let work = async |warehouse: Result<&mut Snowflake>| {
             let (stage, bus) = (&function.stage, &function.bus);
-            event::handle(&input, stage, warehouse, bus, &function.clock, now, memory, &function.telemetry).await
+            event::handle(&input, stage, warehouse, bus, &function.clock, now, memory, &function.telemetry)
+                .await
         };
         function.with_warehouse(&invocation, SECRET_VARIABLE, open, work).await
     }

@@ -26,7 +26,10 @@ pub(crate) async fn check_models(warehouse: &mut impl Warehouse) -> Result<()> {
     let models = hashes(MODELS);
     // An older version may have named a model's file differently, so every file that is not a
     // table's counts.
-    let older = known.into_iter().filter(|(file, _)| !tables.contains_key(file)).collect::<BTreeMap<_, _>>();
+    let older = known
+        .into_iter()
+        .filter(|(file, _)| !tables.contains_key(file))
+        .collect::<BTreeMap<_, _>>();
     if older == models {
         return Ok(());
     }

@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result};
 use findata_models::literal;
-use findata_pipeline::{ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence};
+use findata_pipeline::{
+    ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
+};
 
 use crate::versions;
 use findata_models::{Extent, PUBLISHED, PublishedTable, Versions};
@@ -33,27 +35,34 @@ pub(crate) async fn publish(
             versions::merge_vintages(table, has_past, warehouse).await?;
         }
         if filled.contains(name) {
-            warehouse.execute(&difference("added", table, &computed_rows(table), &published_rows(table))).await?;
-            warehouse.execute(&difference("removed", table, &published_rows(table), &computed_rows(table))).await?;
+            warehouse
+                .execute(&difference("added", table, &computed_rows(table), &published_rows(table)))
+                .await?;
+            warehouse
+                .execute(&difference("removed", table, &published_rows(table), &computed_rows(table)))
+                .await?;
             warehouse.release(&[&format!("new_{name}")]).await?;
         } else {
             // There is nothing to compare with, so every row is new.
             if table.versions == Versions::OfStatements {
-                let all = format!("create or replace temporary table added_{name} as {}", computed_rows(table));
+                let all =
+                    format!("create or replace temporary table added_{name} as {}", computed_rows(table));
                 warehouse.execute(&all).await?;
                 warehouse.release(&[&format!("new_{name}")]).await?;
             } else {
                 warehouse.execute(&format!("alter table new_{name} rename to added_{name}")).await?;
             }
-            let none =
-                format!("create or replace temporary table removed_{name} as select * from added_{name} where false");
+            let none = format!(
+                "create or replace temporary table removed_{name} as select * from added_{name} where false"
+            );
             warehouse.execute(&none).await?;
         }
     }
     let changed = counts(warehouse).await?;
     let mut statements = Vec::new();
-    for table in
-        PUBLISHED.iter().filter(|t| changed.get(&summary_name(t.name)).is_some_and(|c| c.written + c.removed > 0))
+    for table in PUBLISHED
+        .iter()
+        .filter(|t| changed.get(&summary_name(t.name)).is_some_and(|c| c.written + c.removed > 0))
     {
         statements.extend(apply_difference(table, run, now));
     }
@@ -67,16 +76,24 @@ pub(crate) async fn publish(
 
 /// The published tables that have rows.
 async fn non_empty_tables(warehouse: &mut impl Warehouse) -> Result<BTreeSet<String>> {
-    let one =
-        |table: &PublishedTable| format!("select '{}' where exists (select 1 from {})", table.name, table.full_name());
+    let one = |table: &PublishedTable| {
+        format!("select '{}' where exists (select 1 from {})", table.name, table.full_name())
+    };
     let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
-    Ok(warehouse.query(&query).await?.into_iter().filter_map(|row| row.into_iter().next()?).collect())
+    Ok(warehouse
+        .query(&query)
+        .await?
+        .into_iter()
+        .filter_map(|row| row.into_iter().next()?)
+        .collect())
 }
 
 fn computed_rows(table: &PublishedTable) -> String {
     // Merging the vintages into versions has already dropped the helper columns.
     match table.versions {
-        Versions::OfStatements => format!("select * exclude ({}) from new_{}", table.helpers().join(", "), table.name),
+        Versions::OfStatements => {
+            format!("select * exclude ({}) from new_{}", table.helpers().join(", "), table.name)
+        }
         Versions::None | Versions::OfVintages => format!("select * from new_{}", table.name),
     }
 }
@@ -144,7 +161,9 @@ async fn with_totals(
     mut counts: BTreeMap<String, TableCounts>,
     warehouse: &mut impl Warehouse,
 ) -> Result<BTreeMap<String, TableCounts>> {
-    let one = |table: &PublishedTable| format!("select '{}', count(*)::varchar from {}", table.name, table.full_name());
+    let one = |table: &PublishedTable| {
+        format!("select '{}', count(*)::varchar from {}", table.name, table.full_name())
+    };
     let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
     for row in warehouse.query(&query).await? {
         if let [Some(name), rows] = row.as_slice() {

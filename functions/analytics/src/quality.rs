@@ -17,12 +17,20 @@ const LOWEST: &str = "select symbol, ours::varchar from ops.quality where check_
 pub(crate) async fn read(warehouse: &mut impl Warehouse) -> Result<Quality> {
     let counts = warehouse.query(COUNTS).await?;
     let count = |column: usize| -> u64 {
-        counts.first().and_then(|row| row.get(column)?.as_deref()?.parse().ok()).unwrap_or_default()
+        counts
+            .first()
+            .and_then(|row| row.get(column)?.as_deref()?.parse().ok())
+            .unwrap_or_default()
     };
     let score = |row: Vec<Option<String>>| match row.as_slice() {
         [Some(symbol), Some(score)] => Some(Score { symbol: symbol.clone(), score: score.parse().ok()? }),
         _ => None,
     };
     let lowest = warehouse.query(LOWEST).await?.into_iter().filter_map(score).collect();
-    Ok(Quality { companies: count(0), flagged: count(1), flagged_companies: count(2), lowest })
+    Ok(Quality {
+        companies: count(0),
+        flagged: count(1),
+        flagged_companies: count(2),
+        lowest,
+    })
 }

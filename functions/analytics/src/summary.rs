@@ -40,7 +40,11 @@ pub struct HostMetrics {
 /// The cost of a run. On Lambda, writes and requests are derived from the ledger: each file and
 /// each entry is a write; each batch is sent, received and deleted.
 fn cost(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, metrics: &HostMetrics) -> Cost {
-    let mut cost = Cost { fmp_calls: calls, s3_puts: metrics.stage_puts, ..Cost::default() };
+    let mut cost = Cost {
+        fmp_calls: calls,
+        s3_puts: metrics.stage_puts,
+        ..Cost::default()
+    };
     if metrics.lambda_memory > 0.0 {
         // Writes per run: plan, staged, loaded, summary, and the statements of two functions.
         const LEDGER_WRITES: u64 = 6;
@@ -50,7 +54,8 @@ fn cost(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, metric
         cost.lambda_gb_s = rounded((fetching + loading + computing) * metrics.lambda_memory);
         cost.sqs_requests = batches.div_ceil(10) + 2 * batches;
         cost.s3_puts = batches + files + LEDGER_WRITES;
-        cost.usd = findata_pipeline::cost::usd(cost.lambda_gb_s, batches + 3, cost.sqs_requests, cost.s3_puts);
+        cost.usd =
+            findata_pipeline::cost::usd(cost.lambda_gb_s, batches + 3, cost.sqs_requests, cost.s3_puts);
     }
     cost
 }
@@ -65,7 +70,11 @@ pub(crate) fn summarise(
     metrics: &HostMetrics,
     computing: Duration,
 ) -> Summary {
-    let mut tasks = TaskCounts { planned: plan.due(), skipped_fresh: plan.fresh(), ..TaskCounts::default() };
+    let mut tasks = TaskCounts {
+        planned: plan.due(),
+        skipped_fresh: plan.fresh(),
+        ..TaskCounts::default()
+    };
     // Planning makes calls too, and follow-up tasks are not in the plan.
     let (mut calls, mut bytes) = (plan.planning_calls, plan.planning_bytes);
     let recorded: u64 = entries.iter().map(|entry| entry.tasks.len() as u64).sum();
@@ -139,7 +148,8 @@ fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
             by_symbol.entry(symbol.as_str()).or_default().push(record);
         }
     }
-    let has_task = |records: &[&TaskRecord], dataset: &Dataset| records.iter().any(|r| r.task.dataset == dataset);
+    let has_task =
+        |records: &[&TaskRecord], dataset: &Dataset| records.iter().any(|r| r.task.dataset == dataset);
     let has_no_data = |records: &[&TaskRecord]| {
         let empty = records.iter().all(|r| r.outcome == Outcome::Empty);
         empty && has_task(records, catalog::PRICES) && !has_task(records, catalog::PROFILE)
@@ -149,7 +159,11 @@ fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
         dataset: catalog::PRICES.name.into(),
         reason: "FMP has no prices of this symbol; check the spelling (BRK-B, not BRK.B)".into(),
     };
-    by_symbol.into_iter().filter(|(_, records)| has_no_data(records)).map(|(symbol, _)| failure(symbol)).collect()
+    by_symbol
+        .into_iter()
+        .filter(|(_, records)| has_no_data(records))
+        .map(|(symbol, _)| failure(symbol))
+        .collect()
 }
 
 /// A run fails if every symbol has a failure and none got a row. Empty answers do not count as
@@ -163,7 +177,8 @@ fn status(plan: &Plan, entries: &[BatchEntry], budget_ended: bool, failures: &[F
     let records = || entries.iter().flat_map(|entry| &entry.tasks);
     if budget_ended {
         Status::Budget
-    } else if records().next().is_some() && records().all(|r| matches!(r.outcome, Outcome::NotInPlan { .. })) {
+    } else if records().next().is_some() && records().all(|r| matches!(r.outcome, Outcome::NotInPlan { .. }))
+    {
         Status::Failed
     } else if failures.is_empty() {
         Status::Complete

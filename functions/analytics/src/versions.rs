@@ -12,7 +12,10 @@ use findata_models::{Extent, PublishedTable};
 
 /// Whether any company has a past vintage in this run.
 pub(crate) async fn has_past_vintages(warehouse: &mut impl Warehouse) -> Result<bool> {
-    Ok(!warehouse.query("select 'past' where exists (select 1 from vintages where not is_current)").await?.is_empty())
+    Ok(!warehouse
+        .query("select 'past' where exists (select 1 from vintages where not is_current)")
+        .await?
+        .is_empty())
 }
 
 /// Replaces the vintages in `new_<table>` by versions: drops the helper columns, adds `known_from`
@@ -23,7 +26,9 @@ pub(crate) async fn merge_vintages(
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
     let name = table.name;
-    warehouse.execute(&if has_past { all_vintages(table) } else { current_vintages(table) }).await?;
+    warehouse
+        .execute(&if has_past { all_vintages(table) } else { current_vintages(table) })
+        .await?;
     // Renamed, not copied: two copies of the table of market days would be the peak of a run's
     // memory.
     warehouse.execute(&format!("drop table new_{name}")).await?;
@@ -47,7 +52,12 @@ fn known_from(before: &str) -> String {
 }
 
 fn join_on(table: &PublishedTable, left: &str, right: &str) -> String {
-    table.key.iter().map(|k| format!("{left}.{k} = {right}.{k}")).collect::<Vec<_>>().join(" and ")
+    table
+        .key
+        .iter()
+        .map(|k| format!("{left}.{k} = {right}.{k}"))
+        .collect::<Vec<_>>()
+        .join(" and ")
 }
 
 fn current_vintages(table: &PublishedTable) -> String {

@@ -27,7 +27,13 @@ pub(crate) struct BatchWriter {
 
 impl BatchWriter {
     pub(crate) fn new(fetched_at: DateTime<Utc>) -> Self {
-        BatchWriter { fetched_at, landings: BTreeMap::new(), records: Vec::new(), stop: None, drift: BTreeMap::new() }
+        BatchWriter {
+            fetched_at,
+            landings: BTreeMap::new(),
+            records: Vec::new(),
+            stop: None,
+            drift: BTreeMap::new(),
+        }
     }
 
     /// Writes an answer's rows to the dataset's file and records the outcome. Returns the task that
@@ -41,7 +47,10 @@ impl BatchWriter {
                 // No requested range is this long, so the oldest days may be missing. A shorter answer is
                 // complete from its first day on; the next plan checks whether it reaches the last session.
                 Ok((rows, _)) if task.dataset.row_limit.is_some_and(|limit| rows.len() >= limit) => {
-                    Outcome::failed(format!("the answer has {} rows, at which FMP truncates a series", rows.len()))
+                    Outcome::failed(format!(
+                        "the answer has {} rows, at which FMP truncates a series",
+                        rows.len()
+                    ))
                 }
                 Ok((rows, drift)) => {
                     self.note_drift(task.dataset.name, &drift);
@@ -55,7 +64,10 @@ impl BatchWriter {
                 if error.ends_run() {
                     self.stop.get_or_insert_with(|| error.to_string());
                 }
-                Outcome::Failed { reason: error.to_string(), budget: matches!(error, Error::Budget(_)) }
+                Outcome::Failed {
+                    reason: error.to_string(),
+                    budget: matches!(error, Error::Budget(_)),
+                }
             }
         };
         let (calls, bytes, fetched_at) = (answer.calls, answer.bytes, self.fetched_at);
@@ -86,7 +98,10 @@ impl BatchWriter {
 
     fn land(&mut self, task: &Task, rows: &[Row<'_>]) -> Result<Outcome> {
         let (dataset, fetched_at) = (task.dataset, self.fetched_at);
-        self.landings.entry(dataset.name).or_insert_with(|| Landing::new(dataset, fetched_at)).add(rows)?;
+        self.landings
+            .entry(dataset.name)
+            .or_insert_with(|| Landing::new(dataset, fetched_at))
+            .add(rows)?;
         if rows.iter().all(|row| row.reject.is_some()) {
             let first = rows.first().and_then(|row| row.reject.as_deref()).unwrap_or_default();
             return Ok(Outcome::quarantined(first));
@@ -96,7 +111,10 @@ impl BatchWriter {
 
     pub(crate) fn note_drift(&mut self, dataset: &str, missing: &[&str]) {
         if !missing.is_empty() {
-            self.drift.entry(dataset.into()).or_default().extend(missing.iter().map(|field| field.to_string()));
+            self.drift
+                .entry(dataset.into())
+                .or_default()
+                .extend(missing.iter().map(|field| field.to_string()));
         }
     }
 }
@@ -121,5 +139,9 @@ pub(crate) fn needs_share_count(task: &Task, rows: &[Row<'_>]) -> Option<Task> {
 /// from.
 pub(crate) fn share_count(task: &Task, market_cap: Option<&str>) -> Option<Task> {
     let is_missing = market_cap.is_none_or(|value| value == "0");
-    is_missing.then(|| Task { dataset: catalog::SHARES_FLOAT, symbol: task.symbol.clone(), window: Window::All })
+    is_missing.then(|| Task {
+        dataset: catalog::SHARES_FLOAT,
+        symbol: task.symbol.clone(),
+        window: Window::All,
+    })
 }

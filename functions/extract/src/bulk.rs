@@ -53,12 +53,24 @@ pub(crate) async fn attempt(
 ) -> Result<Attempt> {
     let (started, now) = (Instant::now(), clock.now());
     let entry = BatchEntry::new(&message.batch.id);
-    let Some(dataset) = tasks.first().map(|task| task.dataset) else { return Ok(Attempt::Complete(entry)) };
+    let Some(dataset) = tasks.first().map(|task| task.dataset) else {
+        return Ok(Attempt::Complete(entry));
+    };
     let mut progress = before.bulk.clone().unwrap_or_else(|| BulkProgress::new(tasks.len(), now));
     progress.tasks.resize_with(tasks.len(), Default::default);
     let resumed_from = progress.clone();
     let (writer, today) = (BatchWriter::new(now), nyse_calendar::new_york_date(now));
-    let mut batch = BulkBatch { dataset, tasks, message, stage, progress, entry, writer, today, started };
+    let mut batch = BulkBatch {
+        dataset,
+        tasks,
+        message,
+        stage,
+        progress,
+        entry,
+        writer,
+        today,
+        started,
+    };
 
     let in_time = batch.read_files(fmp, clock, limit).await?;
     let mut by_call = Vec::new();
@@ -82,9 +94,13 @@ pub(crate) async fn attempt(
         }
     }
     if complete {
-        let recorded = |task: &Task| writer.records.iter().chain(&before.tasks).any(|record| record.task == *task);
-        let from_files: Vec<_> =
-            progress.records(tasks, None).into_iter().filter(|record| !recorded(&record.task)).collect();
+        let recorded =
+            |task: &Task| writer.records.iter().chain(&before.tasks).any(|record| record.task == *task);
+        let from_files: Vec<_> = progress
+            .records(tasks, None)
+            .into_iter()
+            .filter(|record| !recorded(&record.task))
+            .collect();
         writer.records.extend(from_files);
     }
     let mut entry = land(writer, entry, message, started, stage).await?;
@@ -102,8 +118,9 @@ impl<S: Stage> BulkBatch<'_, S> {
         let files_before = self.progress.files_done.len();
         // A file that would not be complete in time is not started. The estimate is one and a half
         // times the file before; for the first, three quarters of the time there is.
-        let mut estimate =
-            limit.map(|limit| limit.wait.saturating_duration_since(self.started) * 3 / 4).unwrap_or_default();
+        let mut estimate = limit
+            .map(|limit| limit.wait.saturating_duration_since(self.started) * 3 / 4)
+            .unwrap_or_default();
         let mut queue = bulk::files(self.dataset, &self.tasks.iter().collect::<Vec<_>>(), self.today);
         queue.reverse();
         while self.progress.phase == BulkPhase::Fetching {
@@ -113,7 +130,8 @@ impl<S: Stage> BulkBatch<'_, S> {
             };
             let open = self.open_tasks(&file);
             if !open.is_empty() && !self.progress.files_done.contains(&file.name()) {
-                let mut reader = Reader::new(self.dataset, self.tasks, &open, &self.progress.tasks, clock.now());
+                let mut reader =
+                    Reader::new(self.dataset, self.tasks, &open, &self.progress.tasks, clock.now());
                 let until = limit.map(|limit| Deadline {
                     begin: limit.begin.min(limit.wait.checked_sub(estimate).unwrap_or(limit.begin)),
                     wait: limit.wait,
@@ -170,12 +188,17 @@ impl<S: Stage> BulkBatch<'_, S> {
     /// older reports: it stopped reporting, or it reports twice a year.
     fn tasks_by_call(&self) -> Vec<Task> {
         let is_short = |task: &Task, progress: &TaskProgress| match task.window {
-            Window::Newest { limit, .. } => progress.ended.is_none() && (1..u64::from(limit)).contains(&progress.rows),
+            Window::Newest { limit, .. } => {
+                progress.ended.is_none() && (1..u64::from(limit)).contains(&progress.rows)
+            }
             Window::All | Window::Days { .. } => false,
         };
         let falls_back = self.progress.phase == BulkPhase::FallingBack;
         let tasks = self.tasks.iter().zip(&self.progress.tasks);
-        tasks.filter(|(task, progress)| falls_back || is_short(task, progress)).map(|(task, _)| task.clone()).collect()
+        tasks
+            .filter(|(task, progress)| falls_back || is_short(task, progress))
+            .map(|(task, _)| task.clone())
+            .collect()
     }
 
     /// Counts a file's calls and bytes for the first task that it serves.
@@ -233,7 +256,9 @@ impl<S: Stage> BulkBatch<'_, S> {
                 self.writer.note_drift(self.dataset.name, &contents.drift(self.dataset));
                 if !contents.tasks.is_empty() {
                     let name = format!("{}-{}", self.message.batch.id, file.name());
-                    self.entry.files.push(contents.landing.land(self.stage, &self.message.run_id, &name).await?);
+                    self.entry
+                        .files
+                        .push(contents.landing.land(self.stage, &self.message.run_id, &name).await?);
                 }
                 for (task, progress) in contents.tasks {
                     self.progress.tasks[task].add(progress);

@@ -81,13 +81,19 @@ async fn fetch(
         // Another delivery would fail in the same way.
         Err(error) => {
             tracing::error!(run = %message.run_id, batch = message.batch.id, %error, "batch recorded as failed: no FMP client");
-            return ledger::record_as_failed(message, &error.to_string(), stage, clock.now()).await.map(|_| ());
+            return ledger::record_as_failed(message, &error.to_string(), stage, clock.now())
+                .await
+                .map(|_| ());
         }
     };
     // The client compares the run's start with the time a key was refused, so that a refused key is
     // not tried again in each batch.
     let begun = message.run_id.started().unwrap_or_else(|| SystemClock.now());
-    fmp.begin(&CallContext { run: message.run_id.clone(), begun, max_calls: message.max_calls });
+    fmp.begin(&CallContext {
+        run: message.run_id.clone(),
+        begun,
+        max_calls: message.max_calls,
+    });
     let result = crate::handle(message, fmp, stage, clock, Some(limit)).await;
     fmp.finish().await;
     match result? {

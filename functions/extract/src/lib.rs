@@ -100,7 +100,10 @@ pub async fn handle(
             // The batch waited all the time for the pause between two bulk files: not a failed try.
             Attempt::NoProgress if is_bulk => return Ok(BatchResult::Rest(Box::new(message.clone()))),
             Attempt::NoProgress => {
-                return Err(Error::retry(format!("time ran out before a task of batch {} was done", batch.id)));
+                return Err(Error::retry(format!(
+                    "time ran out before a task of batch {} was done",
+                    batch.id
+                )));
             }
         }
     }
@@ -159,7 +162,10 @@ async fn fetch_each(
             match answer {
                 Some(answer) => follow_ups.extend(writer.add_answer(task, answer)?),
                 None if are_follow_ups => {
-                    writer.add_answer(task, Answer::none(Error::retry("time ran out before the answer arrived")))?;
+                    writer.add_answer(
+                        task,
+                        Answer::none(Error::retry("time ran out before the answer arrived")),
+                    )?;
                 }
                 None => complete = false,
             }

@@ -31,7 +31,8 @@ struct Extract {
 impl Function for Extract {
     async fn open() -> Result<Self> {
         let mut environment = Environment::default();
-        let (queue, dead_letters) = (environment.text("FINDATA_QUEUE_URL"), environment.text("FINDATA_DEAD_LETTERS"));
+        let (queue, dead_letters) =
+            (environment.text("FINDATA_QUEUE_URL"), environment.text("FINDATA_DEAD_LETTERS"));
         let access = environment.read(FmpAccess::from_variables);
         let secret = environment.text("FINDATA_FMP_SECRET");
         let clock = access.kind.receipt(environment.clock());
@@ -49,10 +50,13 @@ impl Function for Extract {
     }
 
     async fn handle(&self, input: Value, invocation: Invocation) -> Result<Value> {
-        let event = SqsEvent::deserialize(input).map_err(|e| Error::Reject(format!("not an SQS event: {e}")))?;
+        let event =
+            SqsEvent::deserialize(input).map_err(|e| Error::Reject(format!("not an SQS event: {e}")))?;
         let fmp = self
             .fmp
-            .get_or_try_init(|| self.access.open(secrets::reader(&self.config, &self.secret), self.stage.clone()))
+            .get_or_try_init(|| {
+                self.access.open(secrets::reader(&self.config, &self.secret), self.stage.clone())
+            })
             .await;
         let limit = Deadline::before(invocation.deadline, Instant::now());
         let response =

@@ -21,13 +21,18 @@ const BEFORE_CLOSE: Duration = Duration::minutes(5);
 /// Fetches the quotes of all these tasks with one call. Returns the bars that no quote could
 /// supply, which need one call each, and the follow-up tasks: share counts of companies whose quote
 /// has no market cap.
-pub(crate) async fn fetch(tasks: Vec<Task>, fmp: &Fmp, writer: &mut BatchWriter) -> Result<(Vec<Task>, Vec<Task>)> {
+pub(crate) async fn fetch(
+    tasks: Vec<Task>,
+    fmp: &Fmp,
+    writer: &mut BatchWriter,
+) -> Result<(Vec<Task>, Vec<Task>)> {
     // If the quotes are recorded already, an earlier invocation left the bars that they could not
     // supply.
     if tasks.iter().all(|task| task.dataset.requests != Requests::Symbols) {
         return Ok((tasks, Vec::new()));
     }
-    let symbols: BTreeSet<&str> = tasks.iter().filter_map(|task| task.symbol.as_ref()).map(Symbol::as_str).collect();
+    let symbols: BTreeSet<&str> =
+        tasks.iter().filter_map(|task| task.symbol.as_ref()).map(Symbol::as_str).collect();
     if symbols.is_empty() {
         return Ok((tasks, Vec::new()));
     }
@@ -87,11 +92,14 @@ fn by_symbol(rows: Vec<Row<'_>>) -> BTreeMap<String, Row<'_>> {
 /// time or lacks a price. The bar has no VWAP, and no change: a quote measures it from the previous
 /// close, a bar from its own open.
 fn bar<'a>(task: &Task, quote: &Row<'a>) -> Option<Row<'a>> {
-    let Window::Days { to: session, .. } = task.window else { return None };
+    let Window::Days { to: session, .. } = task.window else {
+        return None;
+    };
     let dataset = catalog::QUOTES;
     let value = |column: &str| quote.get(dataset, column);
     let quoted_at = DateTime::from_timestamp(value("quoted_at")?.parse().ok()?, 0)?;
-    if quoted_at < nyse_calendar::close_of(session) - BEFORE_CLOSE || nyse_calendar::new_york_date(quoted_at) != session
+    if quoted_at < nyse_calendar::close_of(session) - BEFORE_CLOSE
+        || nyse_calendar::new_york_date(quoted_at) != session
     {
         return None;
     }
@@ -101,7 +109,9 @@ fn bar<'a>(task: &Task, quote: &Row<'a>) -> Option<Row<'a>> {
     }])
     .to_string();
     let (mut rows, _) = rows::typed(task.dataset, task.symbol.as_ref(), row.as_bytes()).ok()?;
-    let Row { symbol, values, hash, reject: None, .. } = rows.pop()? else { return None };
+    let Row { symbol, values, hash, reject: None, .. } = rows.pop()? else {
+        return None;
+    };
     Some(Row { symbol, values, hash, reject: None, payload: quote.payload })
 }
 
@@ -122,7 +132,11 @@ mod tests {
         let (rows, _) = rows::typed(dataset, None, json.as_bytes()).unwrap();
         let day = "2026-11-20".parse().unwrap();
         let window = Window::Days { from: day, to: day };
-        let task = Task { dataset: catalog::dataset("prices").unwrap(), symbol: "AAPL".parse().ok(), window };
+        let task = Task {
+            dataset: catalog::dataset("prices").unwrap(),
+            symbol: "AAPL".parse().ok(),
+            window,
+        };
         bar(&task, rows.first()?).map(|bar| bar.values)
     }
 
@@ -142,9 +156,11 @@ mod tests {
             assert_eq!(bar_of(&quote(other)), None, "{other}");
         }
         let good = quote("1795208401");
-        for (from, to) in
-            [("\"price\":1.5", "\"price\":null"), ("\"dayHigh\":2", "\"dayHigh\":1"), ("\"volume\":10.5,", "")]
-        {
+        for (from, to) in [
+            ("\"price\":1.5", "\"price\":null"),
+            ("\"dayHigh\":2", "\"dayHigh\":1"),
+            ("\"volume\":10.5,", ""),
+        ] {
             assert_eq!(bar_of(&good.replace(from, to)), None, "{to}");
         }
     }

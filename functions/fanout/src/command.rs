@@ -24,15 +24,24 @@ pub enum Command {
 ///
 /// # Errors
 /// `Reject` that names the mistake.
-pub fn read(input: &Value, defaults: &Defaults, now: DateTime<Utc>, new_id: impl FnOnce() -> RunId) -> Result<Command> {
-    let invalid =
-        |what: &str| Error::Reject(format!("{what}; send {{\"symbols\": [\"AAPL\"]}} or {{\"universe\": \"sp500\"}}"));
+pub fn read(
+    input: &Value,
+    defaults: &Defaults,
+    now: DateTime<Utc>,
+    new_id: impl FnOnce() -> RunId,
+) -> Result<Command> {
+    let invalid = |what: &str| {
+        Error::Reject(format!("{what}; send {{\"symbols\": [\"AAPL\"]}} or {{\"universe\": \"sp500\"}}"))
+    };
     if !input.is_object() {
         return Err(invalid("a request must be a JSON object"));
     }
-    let mut input = CommandInput::deserialize(input).map_err(|e| invalid(&format!("cannot parse the request: {e}")))?;
+    let mut input =
+        CommandInput::deserialize(input).map_err(|e| invalid(&format!("cannot parse the request: {e}")))?;
     if input.sweep {
-        return Ok(Command::Sweep { patience: input.patience.map(|minutes| Duration::minutes(minutes.into())) });
+        return Ok(Command::Sweep {
+            patience: input.patience.map(|minutes| Duration::minutes(minutes.into())),
+        });
     }
     let universe = match (input.symbols.take(), input.universe.as_deref()) {
         (Some(symbols), None) if symbols.is_empty() && input.retry.is_none() => {

@@ -56,7 +56,8 @@ pub async fn handle(
         None => (input, None),
     };
     // The input determines the id, or starts no run.
-    let needs_no_id = input.get("run_id").is_some() || input.get("scheduled").is_some() || input.get("sweep").is_some();
+    let needs_no_id =
+        input.get("run_id").is_some() || input.get("scheduled").is_some() || input.get("sweep").is_some();
     let new_id = match event_id {
         Some(id) => id,
         None if needs_no_id => RunId::new(invocation.at, 0),
@@ -74,7 +75,9 @@ pub async fn handle(
             }
             Ok(json!(swept))
         }
-        Ok(Command::Run(request)) => start_run(&request, invocation, fmp, stage, queue, bus, clock, telemetry).await,
+        Ok(Command::Run(request)) => {
+            start_run(&request, invocation, fmp, stage, queue, bus, clock, telemetry).await
+        }
         Err(error) => {
             tracing::error!(%error, "request rejected");
             telemetry.say(invocation.at, &[("RunsFailed", 1.0, "Count")]);
@@ -161,6 +164,7 @@ async fn start_run(
             telemetry.ended(invocation.at, &summary);
         }
     }
-    bus.publish(Event::RunFailed { run_id: run_id.to_string(), reason: reason.clone() }).await?;
+    bus.publish(Event::RunFailed { run_id: run_id.to_string(), reason: reason.clone() })
+        .await?;
     Ok(json!({"run_id": run_id, "status": "failed", "reason": reason}))
 }

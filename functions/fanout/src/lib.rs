@@ -90,7 +90,12 @@ pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) 
 
 /// Records tasks for symbols that FMP did not know within the last day: they fail in this run too,
 /// without a call.
-async fn record_unknown(plan: &mut Plan, unknown: Vec<Task>, stage: &impl Stage, clock: &impl Clock) -> Result<()> {
+async fn record_unknown(
+    plan: &mut Plan,
+    unknown: Vec<Task>,
+    stage: &impl Stage,
+    clock: &impl Clock,
+) -> Result<()> {
     const BATCH: &str = "unknown";
     if unknown.is_empty() {
         return Ok(());
@@ -162,7 +167,8 @@ async fn plan(
     let mut notes = members.notes;
     if !request.options.plan_limits.quarterly && request.options.quarters > 0 {
         notes.push(
-            "the FMP plan has no quarterly statements: only fiscal years are fetched, without TTM figures".into(),
+            "the FMP plan has no quarterly statements: only fiscal years are fetched, without TTM figures"
+                .into(),
         );
     }
     let mut planned = planner::plan(&members.symbols, &request.options, &fetch_log, market, clock.now())?;
@@ -188,7 +194,9 @@ async fn plan(
 fn is_known(fetch_log: &FetchLog, symbol: &Symbol) -> bool {
     let entry = |dataset| fetch_log.entry(dataset, symbol.as_str());
     entry(catalog::PROFILE).is_some_and(|profile| !profile.unknown && !profile.refused && !profile.empty)
-        || entry(catalog::PRICES).and_then(|prices| prices.days).is_some_and(|days| days.newest.is_some())
+        || entry(catalog::PRICES)
+            .and_then(|prices| prices.days)
+            .is_some_and(|days| days.newest.is_some())
 }
 
 /// Moves tasks from a plan to bulk files, if the key has them.

@@ -38,7 +38,11 @@ impl Function for Fanout {
         let access = environment.read(FmpAccess::from_variables);
         let secret = environment.text("FINDATA_FMP_SECRET");
         let ttl = environment.parsed("FINDATA_TTL").unwrap_or_default();
-        let defaults = Defaults { index: environment.index(), plan_limits: access.plan.plan_limits(access.kind), ttl };
+        let defaults = Defaults {
+            index: environment.index(),
+            plan_limits: access.plan.plan_limits(access.kind),
+            ttl,
+        };
         let (clock, telemetry) = (environment.clock(), environment.telemetry());
         let (config, place) = environment.open().await?;
         Ok(Fanout {
@@ -58,7 +62,9 @@ impl Function for Fanout {
     async fn handle(&self, input: Value, invocation: lambda::Invocation) -> Result<Value> {
         let fmp = self
             .fmp
-            .get_or_try_init(|| self.access.open(secrets::reader(&self.config, &self.secret), self.stage.clone()))
+            .get_or_try_init(|| {
+                self.access.open(secrets::reader(&self.config, &self.secret), self.stage.clone())
+            })
             .await;
         let invocation = Invocation { id: invocation.id, at: invocation.started_at };
         event::handle(

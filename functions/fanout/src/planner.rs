@@ -70,7 +70,10 @@ pub fn plan(
     let mut planned = Planned::default();
     for dataset in datasets {
         let mut entry = DatasetPlan::default();
-        let index = options.index.iter().filter(|i| dataset.requests == Requests::Days && !symbols.contains(i));
+        let index = options
+            .index
+            .iter()
+            .filter(|i| dataset.requests == Requests::Days && !symbols.contains(i));
         for symbol in index.chain(symbols) {
             for (task, decision) in decide(dataset, symbol, options, range, fetch_log, market, now) {
                 let reasons = match decision {
@@ -140,13 +143,14 @@ fn decide(
     let ttl = options.ttl.of(dataset);
     let use_feeds = options.plan_limits.minimize_calls && !options.full && ttl.is_none();
     let by_age = |known, limit| decide_by_age(dataset, known, limit, ttl, options.full, now);
-    let by_feed = |decision: Decision, task: &Task, cadence: Option<Cadence>, known: Option<&Entry>| match decision {
-        Decision::Fetch(EXPIRED) if use_feeds => known
-            .filter(|known| !known.refused && !known.unknown)
-            .and_then(|known| change_driven::decide(dataset, task, cadence, known, market, now))
-            .unwrap_or(decision),
-        decision => decision,
-    };
+    let by_feed =
+        |decision: Decision, task: &Task, cadence: Option<Cadence>, known: Option<&Entry>| match decision {
+            Decision::Fetch(EXPIRED) if use_feeds => known
+                .filter(|known| !known.refused && !known.unknown)
+                .and_then(|known| change_driven::decide(dataset, task, cadence, known, market, now))
+                .unwrap_or(decision),
+            decision => decision,
+        };
     let task = |window| Task { dataset, symbol: Some(symbol.clone()), window };
     match dataset.requests {
         Requests::Market | Requests::Symbols => Vec::new(),
@@ -198,7 +202,9 @@ fn decide_by_age(
     full: bool,
     now: DateTime<Utc>,
 ) -> Decision {
-    let Some(known) = known else { return Decision::Fetch(NOT_FETCHED) };
+    let Some(known) = known else {
+        return Decision::Fetch(NOT_FETCHED);
+    };
     let default_ttl = match dataset.freshness {
         Freshness::For(time) | Freshness::Rotating { on_request: time, .. } if !known.empty => time,
         Freshness::For(_) | Freshness::Rotating { .. } | Freshness::UntilNextClose => EMPTY_TTL,

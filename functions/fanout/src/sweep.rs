@@ -126,18 +126,22 @@ async fn recover_run(
         (true, false) => Step::Load,
         (true, true) => Step::Compute,
     };
-    let Some(recoveries) = due_recovery(run, step, stage, now, patience).await? else { return Ok(()) };
+    let Some(recoveries) = due_recovery(run, step, stage, now, patience).await? else {
+        return Ok(());
+    };
     tracing::warn!(%run, ?step, recoveries, "recovering a stalled run");
     // A sweep with an explicit patience, requested by a person, never closes a run.
     let give_up = recoveries > MAX_RECOVERIES && patience.is_none();
     match step {
         Step::Fetch => {
             let plan = ledger::plan(stage, run).await?;
-            let missing = plan.batches.iter().filter(|batch| !keys.contains(&ledger::batch_key(run, &batch.id)));
+            let missing =
+                plan.batches.iter().filter(|batch| !keys.contains(&ledger::batch_key(run, &batch.id)));
             let messages = BatchMessage::of_plan(&plan, missing);
             if give_up {
                 for message in &messages {
-                    let reason = format!("no invocation finished the batch, though it was sent {recoveries} times");
+                    let reason =
+                        format!("no invocation finished the batch, though it was sent {recoveries} times");
                     ledger::record_as_failed(message, &reason, stage, now).await?;
                 }
                 swept.closed += 1;
@@ -172,7 +176,8 @@ async fn due_recovery(
 ) -> Result<Option<u32>> {
     let key = format!("runs/{run}/swept.json");
     let before = stage.get(&key).await?;
-    let stored: Option<OpenStep> = before.as_ref().map(|object| stage::from_json(&key, &object.body)).transpose()?;
+    let stored: Option<OpenStep> =
+        before.as_ref().map(|object| stage::from_json(&key, &object.body)).transpose()?;
     let since = run.started().filter(|_| step == Step::Fetch).unwrap_or(now);
     let mut open = stored.filter(|open| open.step == step).unwrap_or(OpenStep { step, since, recoveries: 0 });
     let default = if step == Step::Fetch { FETCH_PATIENCE } else { STEP_PATIENCE };
@@ -193,9 +198,12 @@ async fn due_recovery(
 /// Why a step does not finish, if its function has recorded a reason.
 async fn blocker_reason(run: &RunId, step: Step, stage: &impl Stage) -> Result<String> {
     let function = if step == Step::Load { "load" } else { "analytics" };
-    let blocker: Option<ledger::Blocker> = stage::read_json(stage, &ledger::blocker_key(run, function)).await?;
-    Ok(blocker
-        .map_or_else(|| format!("{function} did not finish"), |blocker| format!("{function}: {}", blocker.reason)))
+    let blocker: Option<ledger::Blocker> =
+        stage::read_json(stage, &ledger::blocker_key(run, function)).await?;
+    Ok(blocker.map_or_else(
+        || format!("{function} did not finish"),
+        |blocker| format!("{function}: {}", blocker.reason),
+    ))
 }
 
 /// Writes an object over itself, so that S3 announces it again.

@@ -51,7 +51,12 @@ struct Constituents {
 ///
 /// # Errors
 /// `Reject` if it is empty; FMP's errors if no other call can succeed.
-pub async fn resolve(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Clock) -> Result<Members> {
+pub async fn resolve(
+    request: &Request,
+    fmp: &Fmp,
+    stage: &impl Stage,
+    clock: &impl Clock,
+) -> Result<Members> {
     let Universe::Symbols(symbols) = &request.universe else {
         return sp500(request, fmp, stage, clock).await;
     };
@@ -69,7 +74,11 @@ pub async fn last_known(request: &Request, stage: &impl Stage) -> Result<Members
     match stage::read_json::<Constituents>(stage, CONSTITUENTS_KEY).await? {
         Some(known) => {
             let note = format!("S&P 500 as fetched on {}", known.fetched_at.date_naive());
-            Ok(Members { symbols: known.symbols, notes: vec![note], ..Members::default() })
+            Ok(Members {
+                symbols: known.symbols,
+                notes: vec![note],
+                ..Members::default()
+            })
         }
         None => bundled("not fetched yet"),
     }
@@ -105,8 +114,9 @@ async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Cl
     }
     let task = Task { dataset, symbol: None, window: Window::All };
     let answer = fmp.fetch(&task).await;
-    let fall_back =
-        |why: &str| bundled(why).map(|members| Members { calls: answer.calls.into(), bytes: answer.bytes, ..members });
+    let fall_back = |why: &str| {
+        bundled(why).map(|members| Members { calls: answer.calls.into(), bytes: answer.bytes, ..members })
+    };
     let body = match &answer.body {
         Ok(Some(body)) => body,
         Ok(None) => return fall_back("FMP's answer is empty"),
@@ -145,7 +155,14 @@ async fn land(
     let file = landing.land(stage, &request.run_id, BATCH).await?;
     let outcome = Outcome::Rows { rows: rows.len() as u64, newest: None };
     let mut entry = BatchEntry::new(BATCH);
-    entry.tasks.push(TaskRecord { task, outcome, calls, bytes, fetched_at: now, fetch_mode: FetchMode::PerSymbol });
+    entry.tasks.push(TaskRecord {
+        task,
+        outcome,
+        calls,
+        bytes,
+        fetched_at: now,
+        fetch_mode: FetchMode::PerSymbol,
+    });
     entry.files.push(file);
     stage::write_json_once(stage, &ledger::batch_key(&request.run_id, BATCH), &entry).await?;
     Ok(())

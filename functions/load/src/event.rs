@@ -27,8 +27,15 @@ pub async fn handle(
     telemetry: &Telemetry,
 ) -> Result<Value> {
     let run = run_of(input)?;
-    let step =
-        Step { run: &run, function: crate::FUNCTION, max_attempts: ATTEMPTS, stage, bus, telemetry, now: clock.now() };
+    let step = Step {
+        run: &run,
+        function: crate::FUNCTION,
+        max_attempts: ATTEMPTS,
+        stage,
+        bus,
+        telemetry,
+        now: clock.now(),
+    };
     let mut warehouse = warehouse;
     step.run(async || {
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;

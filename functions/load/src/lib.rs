@@ -61,8 +61,12 @@ pub async fn handle(
     let usage = warehouse.take_usage();
     // A failed attempt records its usage too, but its own error is the one to return.
     let noted = usage.note(run, FUNCTION, stage).await;
-    let loaded =
-        Loaded { run_id: run.clone(), rows: rows?, warehouse: usage, seconds: started.elapsed().as_secs_f64() };
+    let loaded = Loaded {
+        run_id: run.clone(),
+        rows: rows?,
+        warehouse: usage,
+        seconds: started.elapsed().as_secs_f64(),
+    };
     noted?;
     stage::write_json_once(stage, &ledger::loaded_key(run), &loaded).await?;
     Ok(loaded)
@@ -122,7 +126,11 @@ async fn load_dataset(
 ) -> Result<BTreeMap<String, NaiveDate>> {
     warehouse.copy_in(dataset, files).await?;
     compare_counts(files, &warehouse.query(sql::COUNTS).await?)?;
-    let statements = [Some(sql::new_rows(dataset)), sql::withdrawn_rows(dataset), restatements::restated_rows(dataset)];
+    let statements = [
+        Some(sql::new_rows(dataset)),
+        sql::withdrawn_rows(dataset),
+        restatements::restated_rows(dataset),
+    ];
     for statement in statements.into_iter().flatten() {
         warehouse.execute(&statement).await?;
     }
@@ -166,7 +174,10 @@ fn compare_counts(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Resul
 }
 
 /// The loaded files of a run by key, with dataset and row counts.
-async fn loaded_files(run: &RunId, warehouse: &mut impl Warehouse) -> Result<HashMap<String, (String, RowCounts)>> {
+async fn loaded_files(
+    run: &RunId,
+    warehouse: &mut impl Warehouse,
+) -> Result<HashMap<String, (String, RowCounts)>> {
     let rows = warehouse.query(&sql::loaded_files(run)).await?;
     let number = |cell: &Option<String>| cell.as_deref().and_then(|n| n.parse().ok()).unwrap_or_default();
     let read = |row: Vec<Option<String>>| match row.as_slice() {
@@ -196,7 +207,9 @@ async fn note_tasks(
 ) -> Result<()> {
     fence.begin(warehouse).await?;
     let written = async {
-        warehouse.execute(&format!("delete from ops.tasks where run_id = {}", literal(run.as_str()))).await?;
+        warehouse
+            .execute(&format!("delete from ops.tasks where run_id = {}", literal(run.as_str())))
+            .await?;
         warehouse.append("ops.tasks", sql::tasks(run, entries)).await?;
         warehouse.execute("commit").await
     };

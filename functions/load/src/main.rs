@@ -19,7 +19,15 @@ impl Function for Load {
             Snowflake::new(Settings::until(args.ends_at, args.variable, args.key, args.prefix)?)
         };
         let work = async |warehouse: Result<&mut Snowflake>| {
-            event::handle(&input, &function.stage, warehouse, &function.bus, &function.clock, &function.telemetry).await
+            event::handle(
+                &input,
+                &function.stage,
+                warehouse,
+                &function.bus,
+                &function.clock,
+                &function.telemetry,
+            )
+            .await
         };
         function.with_warehouse(&invocation, SECRET_VARIABLE, open, work).await
     }

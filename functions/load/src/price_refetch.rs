@@ -37,8 +37,14 @@ pub(crate) async fn withdrawn_events(
     dataset: &Dataset,
     warehouse: &mut impl Warehouse,
 ) -> Result<BTreeMap<String, NaiveDate>> {
-    let Some(day) = day_column(dataset) else { return Ok(BTreeMap::new()) };
-    days(&format!("select symbol, max({day})::varchar from withdrawn_rows group by symbol"), warehouse).await
+    let Some(day) = day_column(dataset) else {
+        return Ok(BTreeMap::new());
+    };
+    days(
+        &format!("select symbol, max({day})::varchar from withdrawn_rows group by symbol"),
+        warehouse,
+    )
+    .await
 }
 
 /// Schedules the price histories that were received before an event took effect or was known, and
@@ -61,7 +67,9 @@ pub(crate) async fn schedule(
         .await?;
     for rows in histories.chunks(CHUNK) {
         let values: Vec<String> = rows.iter().map(values).collect();
-        warehouse.execute(&format!("insert into price_histories values {}", values.join(", "))).await?;
+        warehouse
+            .execute(&format!("insert into price_histories values {}", values.join(", ")))
+            .await?;
     }
     let events: Vec<String> = CATALOG
         .iter()
@@ -85,7 +93,11 @@ pub(crate) async fn schedule(
         }
     }
     due.retain(|symbol, on| known.get(symbol).and_then(|e| e.refetch).is_none_or(|refetch| refetch.on > *on));
-    if due.is_empty() { Ok(()) } else { freshness::refetch(stage, prices, &due).await }
+    if due.is_empty() {
+        Ok(())
+    } else {
+        freshness::refetch(stage, prices, &due).await
+    }
 }
 
 /// A symbol, the first day of its prices, and when the oldest part of them was received.

@@ -69,7 +69,12 @@ pub(crate) fn withdrawn_rows(dataset: &Dataset) -> Option<String> {
 }
 
 /// The statements of one dataset's transaction, in order.
-pub(crate) fn transaction(dataset: &Dataset, run: &RunId, files: &[StagedFile], now: DateTime<Utc>) -> Vec<String> {
+pub(crate) fn transaction(
+    dataset: &Dataset,
+    run: &RunId,
+    files: &[StagedFile],
+    now: DateTime<Utc>,
+) -> Vec<String> {
     let table = dataset.name;
     let run = literal(run.as_str());
     let columns: Vec<&str> = dataset.columns.iter().map(|c| c.name).collect();
@@ -131,7 +136,16 @@ fn insert_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTim
     let now = now.format("%Y-%m-%d %H:%M:%S%.3f");
     let values: Vec<String> = files
         .iter()
-        .map(|f| format!("({}, {}, {}, {}, {})", literal(&f.key), literal(&f.sha256), f.bytes, f.rows, f.quarantined))
+        .map(|f| {
+            format!(
+                "({}, {}, {}, {}, {})",
+                literal(&f.key),
+                literal(&f.sha256),
+                f.bytes,
+                f.rows,
+                f.quarantined
+            )
+        })
         .collect();
     format!(
         "insert into ops.files (run_id, dataset, source_file, sha256, bytes, staged, loaded, unchanged, quarantined, loaded_at) \
@@ -175,5 +189,10 @@ pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<Vec<Option<Strin
 }
 
 fn join_on(dataset: &Dataset, left: &str, right: &str) -> String {
-    dataset.key.iter().map(|k| format!("{left}.{k} = {right}.{k}")).collect::<Vec<_>>().join(" and ")
+    dataset
+        .key
+        .iter()
+        .map(|k| format!("{left}.{k} = {right}.{k}"))
+        .collect::<Vec<_>>()
+        .join(" and ")
 }

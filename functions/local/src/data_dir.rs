@@ -31,7 +31,10 @@ impl DataDir {
     pub fn open_stage(&self) -> Result<DirectoryStage> {
         if let Some(folder) = self.warehouse.parent().filter(|f| !f.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|e| {
-                Error::Config(format!("cannot create {}: {e}; choose another folder with --home", folder.display()))
+                Error::Config(format!(
+                    "cannot create {}: {e}; choose another folder with --home",
+                    folder.display()
+                ))
             })?;
         }
         DirectoryStage::open(&self.stage)

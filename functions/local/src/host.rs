@@ -67,15 +67,19 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         let bus = LocalBus::default();
         // A billed warehouse is not touched until the run's files are staged, so that it resumes only once.
         if !self.warehouse.is_billed() {
-            findata_analytics::refuse_earlier_day(nyse_calendar::new_york_date(self.clock.now()), &mut self.warehouse)
-                .await?;
+            findata_analytics::refuse_earlier_day(
+                nyse_calendar::new_york_date(self.clock.now()),
+                &mut self.warehouse,
+            )
+            .await?;
         }
         self.finish_interrupted(&bus).await?;
         let mut stopwatch = Stopwatch::start();
         let queue = LocalQueue::default();
         let (run, max_calls) = (request.run_id.clone(), request.options.max_calls);
         self.fmp.begin(&CallContext { run, begun: self.started_at, max_calls });
-        let plan = findata_fanout::handle(request, &self.fmp, &self.stage, &queue, self.clock.as_ref()).await?;
+        let plan =
+            findata_fanout::handle(request, &self.fmp, &self.stage, &queue, self.clock.as_ref()).await?;
         stopwatch.lap("plan");
         progress.planned(&plan);
         progress.stage_started("fetch");
@@ -95,7 +99,8 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         let measured = self.measured(stopwatch);
         let clock = Arc::clone(&self.clock);
         let summary =
-            findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &measured).await?;
+            findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &measured)
+                .await?;
         self.warehouse.close().await?;
         Ok(summary)
     }
@@ -108,14 +113,19 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             while workers.len() < WORKERS
                 && let Some(delivery) = queue.receive()
             {
-                let (fmp, stage, clock) = (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.receipt_clock));
+                let (fmp, stage, clock) =
+                    (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.receipt_clock));
                 workers.spawn(async move {
-                    let result = findata_extract::handle(&delivery.message, &fmp, &stage, clock.as_ref(), None).await;
+                    let result =
+                        findata_extract::handle(&delivery.message, &fmp, &stage, clock.as_ref(), None).await;
                     (delivery, result)
                 });
             }
-            let Some(finished) = workers.join_next().await else { return Ok(()) };
-            let (delivery, result) = finished.map_err(|e| Error::Stop(format!("a fetch task was aborted: {e}")))?;
+            let Some(finished) = workers.join_next().await else {
+                return Ok(());
+            };
+            let (delivery, result) =
+                finished.map_err(|e| Error::Stop(format!("a fetch task was aborted: {e}")))?;
             if let Err(error) = result {
                 tracing::warn!(batch = delivery.message.batch.id, %error, "a batch failed");
                 if error.ends_run() {
@@ -123,7 +133,8 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
                 }
                 let message = delivery.message.clone();
                 if !queue.put_back(delivery) {
-                    let reason = format!("given up after {} deliveries: {error}", crate::queue::MAX_RECEIVE_COUNT);
+                    let reason =
+                        format!("given up after {} deliveries: {error}", crate::queue::MAX_RECEIVE_COUNT);
                     ledger::record_as_failed(&message, &reason, &self.stage, self.clock.now()).await?;
                 }
             }
@@ -135,7 +146,9 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     /// closed as failed and does not stop the new run.
     async fn finish_interrupted(&mut self, bus: &LocalBus) -> Result<()> {
         let keys: BTreeSet<String> = self.stage.list("runs/").await?.into_iter().collect();
-        let runs = keys.iter().filter_map(|key| key.strip_prefix("runs/")?.strip_suffix("/plan.json")?.parse().ok());
+        let runs = keys
+            .iter()
+            .filter_map(|key| key.strip_prefix("runs/")?.strip_suffix("/plan.json")?.parse().ok());
         let open: Vec<RunId> = runs.filter(|run| !keys.contains(&ledger::summary_key(run))).collect();
         for run in open {
             tracing::info!(%run, "finishing an interrupted run");
@@ -163,7 +176,8 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
         self.warehouse.prepare_to_compute().await?;
         let measured = HostMetrics { started_at: self.started_at, ..HostMetrics::default() };
-        findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &measured).await?;
+        findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &measured)
+            .await?;
         Ok(())
     }
 
@@ -173,7 +187,10 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             started_at: self.started_at,
             seconds: stopwatch.started.elapsed().as_secs_f64(),
             stages: stopwatch.stages,
-            budget: BudgetUse { waited_seconds: stats.waited_seconds(), limit_per_minute: self.fmp.per_minute() },
+            budget: BudgetUse {
+                waited_seconds: stats.waited_seconds(),
+                limit_per_minute: self.fmp.per_minute(),
+            },
             connections: Connections { opened: stats.opened(), peak: stats.peak() },
             stage_puts: self.stage.puts(),
             lambda_memory: 0.0,

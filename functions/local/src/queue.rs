@@ -66,7 +66,11 @@ mod tests {
     #[tokio::test]
     async fn a_poison_message_is_dropped_after_the_last_delivery() {
         let queue = LocalQueue::default();
-        let batch = Batch { id: "b1".into(), fetch_mode: FetchMode::PerSymbol, tasks: Vec::new() };
+        let batch = Batch {
+            id: "b1".into(),
+            fetch_mode: FetchMode::PerSymbol,
+            tasks: Vec::new(),
+        };
         queue.send(vec![BatchMessage::new("r".parse().unwrap(), batch)]).await.unwrap();
         let mut deliveries = 0;
         while let Some(delivery) = queue.receive() {

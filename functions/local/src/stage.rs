@@ -187,9 +187,9 @@ mod tests {
         let stage = DirectoryStage::open(folder.path()).unwrap();
         let race = (0..16u8).map(|i| {
             let stage = stage.clone();
-            tokio::spawn(
-                async move { stage.put_if_absent("runs/r/staged.json", vec![i; 100_000].into()).await.unwrap() },
-            )
+            tokio::spawn(async move {
+                stage.put_if_absent("runs/r/staged.json", vec![i; 100_000].into()).await.unwrap()
+            })
         });
         let won = futures::future::join_all(race).await.into_iter().filter(|r| *r.as_ref().unwrap()).count();
         assert_eq!(won, 1);
@@ -197,7 +197,8 @@ mod tests {
         assert!(object.body.len() == 100_000 && object.body.iter().all(|b| *b == object.body[0]));
         assert_eq!(stage.list("runs/r/").await.unwrap(), ["runs/r/staged.json"]);
         assert!(
-            stage.list("runs/other/").await.unwrap().is_empty() && stage.list("runs/r/x").await.unwrap().is_empty()
+            stage.list("runs/other/").await.unwrap().is_empty()
+                && stage.list("runs/r/x").await.unwrap().is_empty()
         );
         assert_eq!(stage.list("runs/r/st").await.unwrap(), ["runs/r/staged.json"]);
     }

@@ -60,8 +60,8 @@ impl EventBridge {
 
 impl Bus for EventBridge {
     async fn publish(&self, event: Event) -> Result<()> {
-        let event =
-            serde_json::to_value(&event).map_err(|e| Error::Stop(format!("cannot serialize the event: {e}")))?;
+        let event = serde_json::to_value(&event)
+            .map_err(|e| Error::Stop(format!("cannot serialize the event: {e}")))?;
         let detail_type = event["detail-type"].as_str().unwrap_or_default();
         self.put(detail_type, &event["detail"]).await
     }

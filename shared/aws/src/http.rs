@@ -59,11 +59,14 @@ impl HttpConnector for Reqwest {
 async fn send(client: Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let user = |e: &str| ConnectorError::user(e.to_owned().into());
     let (parts, body) = request.try_into_http1x().map_err(|e| ConnectorError::user(e.into()))?.into_parts();
-    let body =
-        body.bytes().map(Bytes::copy_from_slice).ok_or_else(|| user("streaming request bodies are not supported"))?;
+    let body = body
+        .bytes()
+        .map(Bytes::copy_from_slice)
+        .ok_or_else(|| user("streaming request bodies are not supported"))?;
     let request = client.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body);
     let response = request.send().await.map_err(failure)?;
-    let status = StatusCode::try_from(response.status().as_u16()).map_err(|e| ConnectorError::other(e.into(), None))?;
+    let status = StatusCode::try_from(response.status().as_u16())
+        .map_err(|e| ConnectorError::other(e.into(), None))?;
     let headers = response.headers().clone();
     let body = response.bytes().await.map_err(failure)?;
     let mut sdk_response = HttpResponse::new(status, SdkBody::from(body));
@@ -77,5 +80,9 @@ async fn send(client: Client, request: HttpRequest) -> Result<HttpResponse, Conn
 
 fn failure(error: reqwest::Error) -> ConnectorError {
     let error = error.without_url();
-    if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
+    if error.is_timeout() {
+        ConnectorError::timeout(error.into())
+    } else {
+        ConnectorError::io(error.into())
+    }
 }

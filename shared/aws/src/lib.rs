@@ -39,9 +39,10 @@ where
     let code = error.code().unwrap_or("no response").to_owned();
     match (status(&error), code.as_str()) {
         (_, "NoSuchBucket") => Error::Config(format!("{place}: the bucket does not exist")),
-        (_, "ResourceNotFoundException" | "AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist") => {
-            Error::Config(format!("{place}: does not exist in this account and region"))
-        }
+        (
+            _,
+            "ResourceNotFoundException" | "AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist",
+        ) => Error::Config(format!("{place}: does not exist in this account and region")),
         (Some(301 | 307 | 400), "PermanentRedirect" | "AuthorizationHeaderMalformed") => {
             Error::Config(format!("{place}: the bucket is in another region; set AWS_REGION to it"))
         }
@@ -108,7 +109,9 @@ mod tests {
             .credentials_provider(SharedCredentialsProvider::new(NoCredentials))
             .build();
         let stage = s3_stage::S3Stage::new(&config, "s3://bucket/prefix".parse().unwrap());
-        let Err(Error::Config(reason)) = stage.get("key").await else { panic!("no configuration error") };
+        let Err(Error::Config(reason)) = stage.get("key").await else {
+            panic!("no configuration error")
+        };
         assert!(reason.contains("no AWS credentials found"), "{reason}");
     }
 }

@@ -98,7 +98,11 @@ impl S3Stage {
             .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
             .force_path_style(config.endpoint_url().is_some())
             .build();
-        S3Stage { client: Client::from_conf(s3_config), location, puts: Arc::default() }
+        S3Stage {
+            client: Client::from_conf(s3_config),
+            location,
+            puts: Arc::default(),
+        }
     }
 
     /// The bucket and prefix.
@@ -109,7 +113,11 @@ impl S3Stage {
     /// A stage key as a key of the bucket.
     fn full_key(&self, key: &str) -> String {
         let prefix = &self.location.prefix;
-        if prefix.is_empty() { key.to_owned() } else { format!("{prefix}/{key}") }
+        if prefix.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{prefix}/{key}")
+        }
     }
 
     /// Writes an object on a condition. Returns `false` if the condition does not hold.
@@ -151,14 +159,24 @@ impl Stage for S3Stage {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Object>> {
-        let response = self.client.get_object().bucket(&self.location.bucket).key(self.full_key(key)).send().await;
+        let response = self
+            .client
+            .get_object()
+            .bucket(&self.location.bucket)
+            .key(self.full_key(key))
+            .send()
+            .await;
         let response = match response {
             Ok(response) => response,
             Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
             Err(error) => return Err(self.failure(key, error)),
         };
         let etag = response.e_tag.unwrap_or_default();
-        let body = response.body.collect().await.map_err(|e| Error::retry(format!("{}: {e}", self.full_key(key))))?;
+        let body = response
+            .body
+            .collect()
+            .await
+            .map_err(|e| Error::retry(format!("{}: {e}", self.full_key(key))))?;
         Ok(Some(Object { body: body.into_bytes(), etag }))
     }
 
@@ -181,7 +199,8 @@ impl Stage for S3Stage {
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| self.failure(prefix, e))?;
-            let stage_key = |object: aws_sdk_s3::types::Object| Some(object.key?.strip_prefix(&root)?.to_owned());
+            let stage_key =
+                |object: aws_sdk_s3::types::Object| Some(object.key?.strip_prefix(&root)?.to_owned());
             keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(stage_key));
         }
         // S3 already lists in byte order, as the port requires.

@@ -37,13 +37,22 @@ impl SqsQueue {
             entry.build().map_err(|e| Error::Stop(format!("cannot serialize a batch message: {e}")))
         };
         let entries = bodies.iter().enumerate().map(entry).collect::<Result<Vec<_>>>()?;
-        let sent = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send().await;
+        let sent = self
+            .client
+            .send_message_batch()
+            .queue_url(&self.url)
+            .set_entries(Some(entries))
+            .send()
+            .await;
         let sent = sent.map_err(|e| failure(&self.url, "sqs:SendMessage", e))?;
         let mut unsent = Vec::new();
         for rejected in sent.failed {
             let reason = rejected.message.unwrap_or_default();
             if rejected.sender_fault {
-                return Err(Error::Stop(format!("{} rejected a message: {}: {reason}", self.url, rejected.code)));
+                return Err(Error::Stop(format!(
+                    "{} rejected a message: {}: {reason}",
+                    self.url, rejected.code
+                )));
             }
             tracing::warn!(code = rejected.code, reason, "SQS did not accept a message; sending it again");
             unsent.extend(rejected.id.parse().ok().and_then(|i: usize| bodies.get(i)).cloned());
@@ -55,7 +64,8 @@ impl SqsQueue {
 impl Queue for SqsQueue {
     async fn send(&self, messages: Vec<BatchMessage>) -> Result<()> {
         let bodies = messages.iter().map(|message| {
-            serde_json::to_string(message).map_err(|e| Error::Stop(format!("cannot serialize a batch message: {e}")))
+            serde_json::to_string(message)
+                .map_err(|e| Error::Stop(format!("cannot serialize a batch message: {e}")))
         });
         for mut unsent in group_into_requests(bodies.collect::<Result<_>>()?) {
             let mut pause = Duration::from_millis(100);
@@ -64,7 +74,11 @@ impl Queue for SqsQueue {
                 unsent = self.send_once(&unsent).await?;
                 sends += 1;
                 if !unsent.is_empty() && sends == MAX_ATTEMPTS {
-                    return Err(Error::retry(format!("{} did not accept {} messages", self.url, unsent.len())));
+                    return Err(Error::retry(format!(
+                        "{} did not accept {} messages",
+                        self.url,
+                        unsent.len()
+                    )));
                 }
                 if !unsent.is_empty() {
                     tokio::time::sleep(pause).await;
@@ -101,7 +115,8 @@ mod tests {
 
     #[test]
     fn a_request_holds_at_most_ten_messages_and_one_mebibyte() {
-        let sizes = |bodies: Vec<String>| group_into_requests(bodies).iter().map(Vec::len).collect::<Vec<_>>();
+        let sizes =
+            |bodies: Vec<String>| group_into_requests(bodies).iter().map(Vec::len).collect::<Vec<_>>();
         assert_eq!(sizes(vec!["a".into(); 23]), [10, 10, 3]);
         assert_eq!(sizes(vec!["b".repeat(400_000); 5]), [2, 2, 1]);
         assert!(group_into_requests(Vec::new()).is_empty());

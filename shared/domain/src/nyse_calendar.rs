@@ -3,7 +3,8 @@
 //! Rules as published by the exchange (NYSE Rule 7.2); unscheduled closures are listed by date.
 
 use chrono::{
-    DateTime, Datelike, Days, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc, Weekday,
+    DateTime, Datelike, Days, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc,
+    Weekday,
 };
 use chrono_tz::America::New_York;
 
@@ -72,7 +73,12 @@ pub fn next_opening(day: NaiveDate) -> DateTime<Utc> {
 
 /// Sessions after one day, up to and with another.
 pub fn sessions(after: NaiveDate, to: NaiveDate) -> usize {
-    after.iter_days().skip(1).take_while(|day| *day <= to).filter(|day| is_trading_day(*day)).count()
+    after
+        .iter_days()
+        .skip(1)
+        .take_while(|day| *day <= to)
+        .filter(|day| is_trading_day(*day))
+        .count()
 }
 
 fn close() -> NaiveTime {

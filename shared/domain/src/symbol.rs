@@ -79,7 +79,20 @@ mod tests {
         for good in ["AAPL", "BRK-B", "^GSPC", "VOD.L", "EURUSD=X", "aapl", " MSFT ", "0700.HK"] {
             assert!(good.parse::<Symbol>().is_ok(), "{good}");
         }
-        for bad in ["", "A/B", "A'B", "A B", "A;B", "..", "../A", "A\0", "ÄPL", "SIXTEENLETTERSXX", "A,B", "A%2F"] {
+        for bad in [
+            "",
+            "A/B",
+            "A'B",
+            "A B",
+            "A;B",
+            "..",
+            "../A",
+            "A\0",
+            "ÄPL",
+            "SIXTEENLETTERSXX",
+            "A,B",
+            "A%2F",
+        ] {
             assert!(bad.parse::<Symbol>().is_err(), "{bad}");
         }
         assert_eq!(Symbol::from_dotted("BRK.B").map(String::from), Ok("BRK-B".into()));

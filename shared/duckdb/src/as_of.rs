@@ -32,7 +32,10 @@ fn build(path: &Path, day: NaiveDate) -> ::duckdb::Result<Connection> {
     let stored = "select schema_name, table_name from duckdb_tables() where database_name = 'home'";
     for row in texts(&connection, stored)? {
         if let [Some(schema), Some(table)] = row.as_slice() {
-            connection.execute_batch(&format!("create view {schema}.{table} as {}", rows_as_of(schema, table, day)))?;
+            connection.execute_batch(&format!(
+                "create view {schema}.{table} as {}",
+                rows_as_of(schema, table, day)
+            ))?;
         }
     }
     for view in TABLES.iter().filter(|t| t.file.starts_with("views/")) {

@@ -107,7 +107,9 @@ pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
     {
         Error::Config(format!("cannot open {file}: {line}; choose another data directory with --home"))
     } else if text.contains("not a valid DuckDB database file") {
-        Error::Config(format!("{file} is not a DuckDB file: move it away or choose another data directory with --home"))
+        Error::Config(format!(
+            "{file} is not a DuckDB file: move it away or choose another data directory with --home"
+        ))
     } else {
         Error::Stop(format!("{file}: {line}"))
     }

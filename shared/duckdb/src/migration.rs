@@ -37,7 +37,8 @@ fn rebuild(
     for view in names(connection, user_views)? {
         connection.execute_batch(&format!("drop view {view}"))?;
     }
-    let existing = names(connection, "select table_name from duckdb_tables() where schema_name = 'analytics'")?;
+    let existing =
+        names(connection, "select table_name from duckdb_tables() where schema_name = 'analytics'")?;
     for table in &existing {
         let file = format!("tables/{table}.sql");
         if known.get(&file).is_none_or(|hash| current.get(&file) != Some(hash)) {
@@ -48,7 +49,9 @@ fn rebuild(
         connection.execute_batch(table.sql)?;
     }
     if !existing.is_empty() {
-        tracing::warn!("the figures were computed by another version of findata: this run recomputes all of them");
+        tracing::warn!(
+            "the figures were computed by another version of findata: this run recomputes all of them"
+        );
         connection.execute_batch(hashes::ALL_COMPANIES_ARE_DUE)?;
     }
     // Also removes the hashes of files that no longer exist.

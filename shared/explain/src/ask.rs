@@ -56,7 +56,9 @@ impl std::str::FromStr for Basis {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let found = BASES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
-        found.map(|(_, basis)| *basis).ok_or_else(|| "use Q1, Q2, Q3, Q4, Q, FY, TTM, MARKET or PRICE".to_owned())
+        found
+            .map(|(_, basis)| *basis)
+            .ok_or_else(|| "use Q1, Q2, Q3, Q4, Q, FY, TTM, MARKET or PRICE".to_owned())
     }
 }
 
@@ -100,7 +102,11 @@ pub const FACTS: [(Fact, &str); 6] = [
 pub fn figures() -> Vec<(Fact, &'static str)> {
     let of = |(fact, table): &(Fact, &'static str)| {
         let fact = *fact;
-        columns(table).into_iter().filter(|c| c.is_figure()).map(move |c| (fact, c.name)).collect::<Vec<_>>()
+        columns(table)
+            .into_iter()
+            .filter(|c| c.is_figure())
+            .map(move |c| (fact, c.name))
+            .collect::<Vec<_>>()
     };
     FACTS.iter().flat_map(of).collect()
 }
@@ -112,7 +118,9 @@ pub fn figures() -> Vec<(Fact, &'static str)> {
 pub fn find(metric: &str, basis: Option<Basis>) -> Result<(Fact, &'static str)> {
     let name = metric.trim().to_lowercase().replace(['-', ' '], "_");
     let all = figures();
-    let named = |name: &str| -> Vec<(Fact, &'static str)> { all.iter().filter(|(_, n)| *n == name).copied().collect() };
+    let named = |name: &str| -> Vec<(Fact, &'static str)> {
+        all.iter().filter(|(_, n)| *n == name).copied().collect()
+    };
     let mut found = named(&name);
     if basis == Some(Basis::Ttm) {
         found.extend(named(&format!("ttm_{name}")));
@@ -206,7 +214,10 @@ impl Facts<'_> {
         let first = fitting.iter().filter_map(|k| self.known_on(k)).min();
         Err(Error::Reject(match (question.date, first) {
             (Some(day), Some(first)) => {
-                format!("nothing was known of {} on {day}: the first such figure became known on {first}", self.symbol)
+                format!(
+                    "nothing was known of {} on {day}: the first such figure became known on {first}",
+                    self.symbol
+                )
             }
             _ => format!("no period{} is known of {}", basis_text(question.basis), self.symbol),
         }))
@@ -226,7 +237,10 @@ impl Facts<'_> {
         date(&row, "session").ok_or_else(|| {
             Error::Reject(match (question.date, date(&row, "first")) {
                 (Some(day), Some(first)) => {
-                    format!("{} has no trading session on or before {day}: its first is on {first}", self.symbol)
+                    format!(
+                        "{} has no trading session on or before {day}: its first is on {first}",
+                        self.symbol
+                    )
                 }
                 _ => format!("{} has no prices", self.symbol),
             })

@@ -34,7 +34,10 @@ impl Rows {
         if trace.rows_before > 0 {
             return vec![self.before.clone()];
         }
-        let named = trace.through.iter().find_map(|alias| self.by_alias.iter().find(|(known, _)| known == alias));
+        let named = trace
+            .through
+            .iter()
+            .find_map(|alias| self.by_alias.iter().find(|(known, _)| known == alias));
         named.map_or_else(|| self.here.clone(), |(_, keys)| keys.clone())
     }
 }
@@ -59,7 +62,8 @@ impl Facts<'_> {
             to.inputs.extend(self.input(name, trace, rows)?);
         }
         let value = |inputs: &[Figure], name: &str| -> Vec<Option<f64>> {
-            let longest = || named.iter().map(|n| inputs.iter().filter(|i| i.name == **n).count()).max().unwrap_or(0);
+            let longest =
+                || named.iter().map(|n| inputs.iter().filter(|i| i.name == **n).count()).max().unwrap_or(0);
             match name {
                 "*" => vec![Some(1.0); longest()],
                 _ => inputs.iter().filter(|i| i.name == name).map(|i| i.value).collect(),
@@ -89,7 +93,11 @@ impl Facts<'_> {
             Origin::Computed(expr, place) => {
                 let mut inner = rows.clone();
                 if trace.rows_before > 0 {
-                    inner = Rows { here: keys, currency: rows.currency.clone(), ..Rows::default() };
+                    inner = Rows {
+                        here: keys,
+                        currency: rows.currency.clone(),
+                        ..Rows::default()
+                    };
                 }
                 vec![self.computed(name, expr, place, &inner)?]
             }
@@ -202,7 +210,12 @@ impl Facts<'_> {
         let end = super::rows::date(row, "fiscal_date");
         let ends: Vec<&Key> = self.quarters.iter().filter(|q| Some(q.date) <= end).rev().take(5).collect();
         let gap = ends.windows(2).find(|pair| (pair[0].date - pair[1].date).num_days() > 120);
-        let list = ends.iter().rev().map(|k| format!("{} {}", k.basis, k.date)).collect::<Vec<_>>().join(", ");
+        let list = ends
+            .iter()
+            .rev()
+            .map(|k| format!("{} {}", k.basis, k.date))
+            .collect::<Vec<_>>()
+            .join(", ");
         match gap.filter(|_| row.get("reason").is_some_and(|r| r == "missing_quarter")) {
             Some(pair) => format!(
                 "known periods: {list}; none ends between {} and {}, which are {} days apart",
@@ -248,8 +261,14 @@ impl Facts<'_> {
              where symbol = {symbol} order by 1",
         )?;
         let one = |row: &Row| {
-            let text = |name: &str| row.get(name).map(|t| t.trim_end_matches(".0").to_owned()).unwrap_or_default();
-            format!("{} for {} on {}", text("n"), text("d"), row.get("split_date").cloned().unwrap_or_default())
+            let text =
+                |name: &str| row.get(name).map(|t| t.trim_end_matches(".0").to_owned()).unwrap_or_default();
+            format!(
+                "{} for {} on {}",
+                text("n"),
+                text("d"),
+                row.get("split_date").cloned().unwrap_or_default()
+            )
         };
         Ok(format!("known splits: {}", splits.iter().map(one).collect::<Vec<_>>().join(", ")))
     }
@@ -287,11 +306,20 @@ impl Facts<'_> {
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
-    pub fn follow(&self, to: &mut Figure, table: &str, column: &str, branch: usize, rows: &Rows) -> Result<()> {
+    pub fn follow(
+        &self,
+        to: &mut Figure,
+        table: &str,
+        column: &str,
+        branch: usize,
+        rows: &Rows,
+    ) -> Result<()> {
         match Lineage::get().formula_of(table, column, branch) {
             Ok(Some(formula)) => self.fill(to, &formula, rows),
             Ok(None) => {
-                let Some(trace) = Lineage::get().column(table, column, branch) else { return Ok(()) };
+                let Some(trace) = Lineage::get().column(table, column, branch) else {
+                    return Ok(());
+                };
                 let name = match &trace.origin {
                     Origin::Stored { column, .. } => column.clone(),
                     Origin::Computed(..) => column.to_owned(),

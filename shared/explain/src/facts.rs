@@ -64,8 +64,10 @@ impl<'a> Facts<'a> {
         let by_period = |query: &str| -> Result<BTreeMap<Key, Row>> {
             Ok(ask(query)?.into_iter().filter_map(|row| Some((key(&row)?, row))).collect())
         };
-        let known = ask("select 1 as n where exists (select 1 from analytics.dim_company where symbol = {symbol}) \
-             or exists (select 1 from analytics.fact_daily_prices where symbol = {symbol})")?;
+        let known = ask(
+            "select 1 as n where exists (select 1 from analytics.dim_company where symbol = {symbol}) \
+             or exists (select 1 from analytics.fact_daily_prices where symbol = {symbol})",
+        )?;
         if known.is_empty() {
             return Err(Error::Reject(format!(
                 "{symbol} is not in this warehouse: load it with `findata run --symbols {symbol}`"
@@ -182,7 +184,11 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>) -> R
 
 /// The period of a row. A row of TTM figures has no basis column.
 pub fn key(row: &Row) -> Option<Key> {
-    let basis = row.get("period_type").or_else(|| row.get("basis")).cloned().unwrap_or_else(|| "TTM".into());
+    let basis = row
+        .get("period_type")
+        .or_else(|| row.get("basis"))
+        .cloned()
+        .unwrap_or_else(|| "TTM".into());
     Some(Key { date: date(row, "fiscal_date")?, basis })
 }
 

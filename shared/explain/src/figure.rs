@@ -109,17 +109,29 @@ pub struct Explanation {
 impl Figure {
     /// An empty figure with the given name.
     pub fn named(name: &str) -> Self {
-        Figure { name: name.to_owned(), label: crate::formulas::label(name), ..Figure::default() }
+        Figure {
+            name: name.to_owned(),
+            label: crate::formulas::label(name),
+            ..Figure::default()
+        }
     }
 
     /// The NULL figures without inputs of their own, in this figure and everything below it.
     pub fn absent(&self) -> Vec<&Figure> {
         let below: Vec<&Figure> = self.inputs.iter().flat_map(Figure::absent).collect();
-        if below.is_empty() && self.value.is_none() && self.inputs.is_empty() { vec![self] } else { below }
+        if below.is_empty() && self.value.is_none() && self.inputs.is_empty() {
+            vec![self]
+        } else {
+            below
+        }
     }
 
     /// Its basis and date, as in `Q3 2026-06-27`.
     pub fn when(&self) -> String {
-        [self.basis.as_deref(), self.date.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        [self.basis.as_deref(), self.date.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }

@@ -33,7 +33,11 @@ pub use periods::recomputed;
 ///
 /// # Errors
 /// `Reject` for an unknown company, metric or day; `Stop` if the warehouse cannot be read.
-pub fn explain(connection: &Connection, question: &Question, as_of: Option<NaiveDate>) -> Result<Explanation> {
+pub fn explain(
+    connection: &Connection,
+    question: &Question,
+    as_of: Option<NaiveDate>,
+) -> Result<Explanation> {
     let mut explained = answer(&Facts::read(connection, &question.symbol, as_of)?, question)?;
     explained.as_of = as_of.map(|day| day.to_string());
     Ok(explained)
@@ -48,10 +52,16 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
     let mut figure = match fact {
         Fact::Market | Fact::Prices => {
             let session = facts.session(question)?;
-            let mut figure =
-                if fact == Fact::Market { facts.market(session, metric)? } else { facts.bar(session, metric)? };
+            let mut figure = if fact == Fact::Market {
+                facts.market(session, metric)?
+            } else {
+                facts.bar(session, metric)?
+            };
             if let Some(day) = question.date.filter(|day| *day != session) {
-                figure.notes.insert(0, format!("no trading session on {day}: using the last one before it, {session}"));
+                figure.notes.insert(
+                    0,
+                    format!("no trading session on {day}: using the last one before it, {session}"),
+                );
             }
             figure
         }
@@ -84,8 +94,8 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
             .collect();
         figure.notes.extend(absent.into_iter().map(|line| line.trim_end().to_owned()));
     }
-    let company =
-        facts.first("select company_name from analytics.dim_company where symbol = {symbol} and is_current")?;
+    let company = facts
+        .first("select company_name from analytics.dim_company where symbol = {symbol} and is_current")?;
     Ok(Explanation {
         symbol: question.symbol.to_string(),
         company: company.and_then(|row| row.get("company_name").cloned()),

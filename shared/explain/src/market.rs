@@ -68,7 +68,9 @@ impl Facts<'_> {
 
     /// The currency of the price.
     pub fn quote_currency(&self) -> Result<Option<String>> {
-        Ok(self.first("select quote_currency from companies")?.and_then(|row| row.get("quote_currency").cloned()))
+        Ok(self
+            .first("select quote_currency from companies")?
+            .and_then(|row| row.get("quote_currency").cloned()))
     }
 
     /// The statements that were known on a session.
@@ -117,12 +119,20 @@ impl Facts<'_> {
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
     pub fn market_day(&self, column: &str, rows: &Rows) -> Result<Figure> {
-        let Some(Some(Key { date: day, .. })) = rows.here.first() else { return Ok(Figure::named(column)) };
+        let Some(Some(Key { date: day, .. })) = rows.here.first() else {
+            return Ok(Figure::named(column));
+        };
         let day = *day;
         let mut to = Figure::named(column);
         to.date = Some(day.to_string());
         match column {
-            "price" => to = Figure { name: column.into(), label: label(column), ..self.bar(day, "close_price")? },
+            "price" => {
+                to = Figure {
+                    name: column.into(),
+                    label: label(column),
+                    ..self.bar(day, "close_price")?
+                }
+            }
             "shares" => self.shares(&mut to, day, rows)?,
             "dividends_per_share" => self.dividends(&mut to, day)?,
             _ => {}
@@ -140,8 +150,11 @@ impl Facts<'_> {
             "shares_float" => (catalog::SHARES_FLOAT, &["outstanding_shares"]),
             "statement" => {
                 to.notes.push("from the newest statement known that day".into());
-                let any =
-                    rows.by_alias.iter().find(|(alias, _)| *alias == "a").and_then(|(_, keys)| keys.first()?.clone());
+                let any = rows
+                    .by_alias
+                    .iter()
+                    .find(|(alias, _)| *alias == "a")
+                    .and_then(|(_, keys)| keys.first()?.clone());
                 let line = any.map(|key| self.period_input(&key, "shares")).transpose()?;
                 to.expression = line.as_ref().map(|line| line.name.clone());
                 to.inputs.extend(line);
@@ -152,7 +165,8 @@ impl Facts<'_> {
                 return Ok(());
             }
         };
-        let staged = self.first(&format!("select * from staging.{} where symbol = {{symbol}}", dataset.name))?;
+        let staged =
+            self.first(&format!("select * from staging.{} where symbol = {{symbol}}", dataset.name))?;
         let staged = staged.unwrap_or_default();
         for column in columns {
             let mut input = Figure { value: figure(&staged, column), ..Figure::named(column) };
@@ -162,8 +176,10 @@ impl Facts<'_> {
             input.source = self.source(dataset, &staged, column)?;
             to.inputs.push(input);
         }
-        (to.formula, to.expression) =
-            (Some(columns.iter().map(|c| label(c)).collect::<Vec<_>>().join(" ÷ ")), Some(columns.join(" / ")));
+        (to.formula, to.expression) = (
+            Some(columns.iter().map(|c| label(c)).collect::<Vec<_>>().join(" ÷ ")),
+            Some(columns.join(" / ")),
+        );
         let factor = self.factor(&staged)?;
         if let Some(factor) = factor {
             to.formula = to.formula.take().map(|f| format!("{f} × basis factor"));
@@ -180,7 +196,9 @@ impl Facts<'_> {
 
     /// The factor by which splits since a row was received changed its basis; `None` without such a split.
     pub fn factor(&self, staged: &Row) -> Result<Option<f64>> {
-        let Some(observed) = staged.get("observed_at") else { return Ok(None) };
+        let Some(observed) = staged.get("observed_at") else {
+            return Ok(None);
+        };
         let row = self.first(&format!(
             "select basis_factor from split_factors \
              where (timestamp '{observed}' - interval '5 hours')::date >= from_date \
@@ -192,8 +210,10 @@ impl Facts<'_> {
     fn dividends(&self, to: &mut Figure, day: NaiveDate) -> Result<()> {
         let currency = self.quote_currency()?.unwrap_or_else(|| "money".into());
         to.unit = Some(format!("{currency} a share"));
-        (to.formula, to.expression) =
-            (Some("dividends with an ex-date in the last 365 days".into()), Some("sum(dividend)".into()));
+        (to.formula, to.expression) = (
+            Some("dividends with an ex-date in the last 365 days".into()),
+            Some("sum(dividend)".into()),
+        );
         let dataset = catalog::DIVIDENDS;
         let any = self.first("select 1 as n from dividend_events limit 1")?.is_some();
         let events = self.ask(&format!(
@@ -202,14 +222,21 @@ impl Facts<'_> {
         ))?;
         for event in &events {
             let ex_date = event.get("ex_date").cloned().unwrap_or_default();
-            let mut input =
-                Figure { value: figure(event, "amount"), date: Some(ex_date.clone()), ..Figure::named("dividend") };
+            let mut input = Figure {
+                value: figure(event, "amount"),
+                date: Some(ex_date.clone()),
+                ..Figure::named("dividend")
+            };
             input.unit = to.unit.clone();
             let staged = self.first(&format!(
                 "select * from staging.dividends where symbol = {{symbol}} and ex_date = date '{ex_date}'"
             ))?;
             if let Some(staged) = staged {
-                let column = if staged.contains_key("adjusted_dividend") { "adjusted_dividend" } else { "dividend" };
+                let column = if staged.contains_key("adjusted_dividend") {
+                    "adjusted_dividend"
+                } else {
+                    "dividend"
+                };
                 if figure(&staged, column) != input.value {
                     input.notes.push(format!("on the newest split basis; {}", self.splits()?));
                 }
@@ -218,7 +245,9 @@ impl Facts<'_> {
             to.inputs.push(input);
         }
         match (any, events.is_empty()) {
-            (false, _) => to.notes.push("the company has no dividend events: using the cash flow statement".into()),
+            (false, _) => {
+                to.notes.push("the company has no dividend events: using the cash flow statement".into())
+            }
             (true, true) => {
                 to.value = Some(0.0);
                 to.notes.push("no ex-date in the last 365 days".into());
@@ -231,7 +260,9 @@ impl Facts<'_> {
     /// The first and last bar of a window of sessions, and how many sessions are available.
     fn window_of(&self, to: &mut Figure, day: NaiveDate, metric: &str, sessions: u32) -> Result<()> {
         let needs_index = metric.starts_with("beta") || metric.starts_with("correlation");
-        let index = self.first("select index_symbol from run_params")?.and_then(|row| row.get("index_symbol").cloned());
+        let index = self
+            .first("select index_symbol from run_params")?
+            .and_then(|row| row.get("index_symbol").cloned());
         let common = match (&index, needs_index) {
             (Some(index), true) => {
                 to.notes.push(format!("against the index {index}, over common sessions"));
@@ -259,16 +290,19 @@ impl Facts<'_> {
         let first = bars.last().and_then(|row| date(row, "price_date"));
         if let (None, Ok(Some(formula))) = (about, market_formula(metric)) {
             // A return: the close of the day and the close `rows_before` sessions earlier.
-            (to.formula, to.expression) = (Some(crate::formulas::words(&formula.expr)), Some(formula.expr.to_string()));
+            (to.formula, to.expression) =
+                (Some(crate::formulas::words(&formula.expr)), Some(formula.expr.to_string()));
             for (name, trace) in &formula.inputs {
                 let session = match trace.rows_before {
                     0 => last,
                     n => bars.get(n as usize).and_then(|row| date(row, "price_date")),
                 };
                 to.inputs.push(match session {
-                    Some(session) => {
-                        Figure { name: name.clone(), label: label(name), ..self.bar(session, "close_price")? }
-                    }
+                    Some(session) => Figure {
+                        name: name.clone(),
+                        label: label(name),
+                        ..self.bar(session, "close_price")?
+                    },
                     None => Figure { notes: vec!["no such session".into()], ..Figure::named(name) },
                 });
             }
@@ -277,7 +311,11 @@ impl Facts<'_> {
         to.formula = about.map(|about| about.split_once("; ").map_or(about, |(_, what)| what).to_owned());
         for (session, name) in [(first, "first_bar"), (last, "last_bar")] {
             if let Some(session) = session {
-                to.inputs.push(Figure { name: name.into(), label: label(name), ..self.bar(session, "close_price")? });
+                to.inputs.push(Figure {
+                    name: name.into(),
+                    label: label(name),
+                    ..self.bar(session, "close_price")?
+                });
             }
         }
         Ok(())
@@ -286,8 +324,11 @@ impl Facts<'_> {
     fn currencies(&self, to: &mut Figure, rows: &Rows) -> Result<()> {
         match to.reason.as_ref().map(|r| r.word.as_str()) {
             Some("currency_mismatch") => {
-                let reported =
-                    self.financials.values().next_back().and_then(|row| row.get("reported_currency").cloned());
+                let reported = self
+                    .financials
+                    .values()
+                    .next_back()
+                    .and_then(|row| row.get("reported_currency").cloned());
                 to.notes.push(format!(
                     "reported in {}, quoted in {}",
                     reported.unwrap_or_default(),
@@ -295,7 +336,8 @@ impl Facts<'_> {
                 ));
             }
             Some("stale_fundamentals") => {
-                let newest = rows.by_alias.iter().flat_map(|(_, keys)| keys.iter().flatten()).map(|k| k.date).max();
+                let newest =
+                    rows.by_alias.iter().flat_map(|(_, keys)| keys.iter().flatten()).map(|k| k.date).max();
                 if let Some(newest) = newest {
                     to.notes.push(format!("the newest period known that day ended on {newest}"));
                 }

@@ -19,7 +19,10 @@ impl Facts<'_> {
         (to.basis, to.date) = (Some(key.basis.clone()), Some(key.date.to_string()));
         let of = format!("symbol = {{symbol}} and basis = '{}'", key.basis);
         let row = self
-            .first(&format!("select * from analytics.{fact} where {of} and fiscal_date = date '{}'", key.date))?
+            .first(&format!(
+                "select * from analytics.{fact} where {of} and fiscal_date = date '{}'",
+                key.date
+            ))?
             .unwrap_or_default();
         to.value = figure(&row, metric);
         to.unit = unit_text(fact, metric, row.get("reported_currency").map(String::as_str));
@@ -44,7 +47,9 @@ impl Facts<'_> {
     /// `Stop` when the warehouse cannot be read.
     pub fn ratio(&self, key: &Key, metric: &str) -> Result<Figure> {
         let mut to = self.published("fact_financial_ratios", key, metric)?;
-        let Some(line) = ratio_lines().iter().find(|line| line.metric == metric) else { return Ok(to) };
+        let Some(line) = ratio_lines().iter().find(|line| line.metric == metric) else {
+            return Ok(to);
+        };
         if let Ok(formula) = line.formula() {
             self.fill(&mut to, &formula, &self.rows_of(key))?;
         }
@@ -77,7 +82,9 @@ impl Facts<'_> {
     /// `Stop` when the warehouse cannot be read.
     pub fn growth(&self, key: &Key, metric: &str) -> Result<Figure> {
         let mut to = self.published("fact_growth_rates", key, metric)?;
-        let Some(line) = growth_lines().iter().find(|line| line.metric() == metric) else { return Ok(to) };
+        let Some(line) = growth_lines().iter().find(|line| line.metric() == metric) else {
+            return Ok(to);
+        };
         let base = self.first(&format!(
             "select b.fiscal_date, b.basis from growth_pairs p join period_inputs o on o.period_id = p.period_id \
              join period_inputs b on b.period_id = p.base_period_id \
@@ -85,12 +92,21 @@ impl Facts<'_> {
             line.horizon, key.date, key.basis
         ))?;
         let before = format!("{}_before", line.item);
-        let now = Figure { name: line.item.clone(), label: label(&line.item), ..self.period_input(key, &line.item)? };
+        let now = Figure {
+            name: line.item.clone(),
+            label: label(&line.item),
+            ..self.period_input(key, &line.item)?
+        };
         let then = match base.as_ref().and_then(self::key) {
-            Some(base) => {
-                Figure { name: before.clone(), label: label(&before), ..self.period_input(&base, &line.item)? }
-            }
-            None => Figure { notes: vec![self.no_base_note(key, &line.horizon)], ..Figure::named(&before) },
+            Some(base) => Figure {
+                name: before.clone(),
+                label: label(&before),
+                ..self.period_input(&base, &line.item)?
+            },
+            None => Figure {
+                notes: vec![self.no_base_note(key, &line.horizon)],
+                ..Figure::named(&before)
+            },
         };
         if let Ok(expr) = line.formula() {
             (to.formula, to.expression) = (Some(words(&expr)), Some(expr.to_string()));
@@ -108,7 +124,11 @@ impl Facts<'_> {
             "FY" | "TTM" => k.basis == key.basis,
             _ => k.basis.starts_with('Q'),
         };
-        let first = self.period_inputs.keys().find(same).map_or_else(|| "none".to_owned(), |k| k.date.to_string());
+        let first = self
+            .period_inputs
+            .keys()
+            .find(same)
+            .map_or_else(|| "none".to_owned(), |k| k.date.to_string());
         format!("no period that far back ({horizon}); the first known one ends on {first}")
     }
 }
@@ -116,7 +136,12 @@ impl Facts<'_> {
 /// Evaluates a figure's expression over its inputs, for tests.
 pub fn recomputed(of: &Figure) -> Option<f64> {
     let expr = expression(of.expression.as_deref()?)?;
-    let most = of.inputs.iter().map(|i| of.inputs.iter().filter(|o| o.name == i.name).count()).max().unwrap_or(0);
+    let most = of
+        .inputs
+        .iter()
+        .map(|i| of.inputs.iter().filter(|o| o.name == i.name).count())
+        .max()
+        .unwrap_or(0);
     crate::formulas::evaluate(&expr, &|name| match name {
         "*" => vec![Some(1.0); most],
         _ => of.inputs.iter().filter(|input| input.name == name).map(|input| input.value).collect(),

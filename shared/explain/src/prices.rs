@@ -23,7 +23,9 @@ impl Facts<'_> {
         (to.table, to.column) = (Some(format!("analytics.{FACT}")), Some(column.into()));
         (to.basis, to.date) = (Some("PRICE".into()), Some(day.to_string()));
         let of = |table: &str| {
-            self.first(&format!("select * from {table} where symbol = {{symbol}} and price_date = date '{day}'"))
+            self.first(&format!(
+                "select * from {table} where symbol = {{symbol}} and price_date = date '{day}'"
+            ))
         };
         let row: Row = of(&format!("analytics.{FACT}"))?.unwrap_or_default();
         let currency = self.quote_currency()?;
@@ -32,7 +34,9 @@ impl Facts<'_> {
             "change_percent" => Some("percent".into()),
             _ => unit_text(FACT, column, currency.as_deref()),
         };
-        let Some(staged) = of("staging.prices")? else { return Ok(to) };
+        let Some(staged) = of("staging.prices")? else {
+            return Ok(to);
+        };
         let dataset = catalog::PRICES;
         if column == "adj_close" {
             let close = self.bar(day, "close_price")?;
@@ -46,19 +50,30 @@ impl Facts<'_> {
             ))?;
             let later = later.unwrap_or_default();
             let count = later.get("n").cloned().unwrap_or_default();
-            let note = format!("dividends with a later ex-date, each as 1 − dividend ÷ previous close: {count}");
+            let note =
+                format!("dividends with a later ex-date, each as 1 − dividend ÷ previous close: {count}");
             to.inputs = vec![
                 Figure { name: "close_price".into(), ..close },
-                Figure { value: factor, notes: vec![note], ..Figure::named("dividends_to_come") },
+                Figure {
+                    value: factor,
+                    notes: vec![note],
+                    ..Figure::named("dividends_to_come")
+                },
             ];
-            (to.formula, to.expression) =
-                (Some("close price × dividends to come".into()), Some("close_price * dividends_to_come".into()));
+            (to.formula, to.expression) = (
+                Some("close price × dividends to come".into()),
+                Some("close_price * dividends_to_come".into()),
+            );
             return Ok(to);
         }
         if column == "as_traded_close" || column == "split_factor" {
             // The number of shares today that one share of that day became.
             let factor = figure(&row, "split_factor");
-            let split = Figure { value: factor, notes: vec![self.splits()?], ..Figure::named("split_factor") };
+            let split = Figure {
+                value: factor,
+                notes: vec![self.splits()?],
+                ..Figure::named("split_factor")
+            };
             to.inputs = vec![split];
             (to.formula, to.expression) =
                 (Some("shares today for each share then".into()), Some("split_factor".into()));
@@ -75,9 +90,9 @@ impl Facts<'_> {
                 to.source = source;
                 if to.value.is_none() {
                     let sent = to.source.as_ref().and_then(|s| s.sent.clone());
-                    to.notes.push(
-                        sent.map_or("FMP's response has no such field".into(), |sent| format!("FMP sent {sent}")),
-                    );
+                    to.notes.push(sent.map_or("FMP's response has no such field".into(), |sent| {
+                        format!("FMP sent {sent}")
+                    }));
                 }
             }
             Some(factor) => {
@@ -89,8 +104,11 @@ impl Facts<'_> {
                     source,
                     ..Figure::named(&format!("received_{column}"))
                 };
-                let factor =
-                    Figure { value: Some(factor), notes: vec![self.splits()?], ..Figure::named("basis_factor") };
+                let factor = Figure {
+                    value: Some(factor),
+                    notes: vec![self.splits()?],
+                    ..Figure::named("basis_factor")
+                };
                 let sign = if column == "volume" { ("×", "*") } else { ("÷", "/") };
                 to.formula = Some(format!("{} as received {} basis factor", label(column), sign.0));
                 to.expression = Some(format!("{} {} basis_factor", received.name, sign.1));

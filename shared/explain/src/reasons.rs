@@ -10,8 +10,12 @@ pub fn reason(word: &str) -> Reason {
 /// The meaning of a reason code of `analytics.metric_nulls`.
 pub fn meaning(word: &str) -> &'static str {
     match word {
-        "nonpositive_denominator" => "The denominator is zero or negative, so the quotient would be meaningless.",
-        "negative_earnings" => "Earnings are zero or negative, so a multiple or share of them would be meaningless.",
+        "nonpositive_denominator" => {
+            "The denominator is zero or negative, so the quotient would be meaningless."
+        }
+        "negative_earnings" => {
+            "Earnings are zero or negative, so a multiple or share of them would be meaningless."
+        }
         "negative_equity" => {
             "Liabilities exceed assets: with zero or negative equity the quotient would be meaningless."
         }
@@ -24,7 +28,9 @@ pub fn meaning(word: &str) -> &'static str {
             "The statements and the price are in different currencies, and no dated exchange rate is available."
         }
         "currency_change" => "The company changed its reporting currency within the twelve months.",
-        "transition_period" => "The company changed its fiscal year: the periods overlap or do not span twelve months.",
+        "transition_period" => {
+            "The company changed its fiscal year: the periods overlap or do not span twelve months."
+        }
         "not_meaningful_for_sector" => "The figure is meaningless for banks and insurers.",
         "stale_fundamentals" => "The newest statement was too old on that day: a newer one was overdue.",
         "not_reported" => "FMP sends 0 for figures that a company does not report, so the 0 is not a value.",

@@ -20,7 +20,10 @@ pub struct Key {
 }
 
 fn failure(error: &duckdb::Error) -> Error {
-    Error::Stop(format!("cannot read the warehouse: {}", error.to_string().lines().next().unwrap_or_default()))
+    Error::Stop(format!(
+        "cannot read the warehouse: {}",
+        error.to_string().lines().next().unwrap_or_default()
+    ))
 }
 
 /// Runs a statement that creates a temporary table.
@@ -37,7 +40,9 @@ pub fn execute(connection: &Connection, sql: &str) -> Result<()> {
 /// `Stop` when it cannot be run.
 pub fn rows(connection: &Connection, sql: &str) -> Result<Vec<Row>> {
     let failed = |e: duckdb::Error| failure(&e);
-    let mut statement = connection.prepare(&format!("select to_json(q)::varchar from ({sql}) q")).map_err(failed)?;
+    let mut statement = connection
+        .prepare(&format!("select to_json(q)::varchar from ({sql}) q"))
+        .map_err(failed)?;
     let texts = statement.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
     texts.map(|text| Ok(fields(&text.map_err(failed)?))).collect()
 }

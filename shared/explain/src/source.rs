@@ -27,7 +27,8 @@ impl Facts<'_> {
             literal(&file),
             row.unwrap_or_default()
         ))?;
-        let sha256 = self.first(&format!("select sha256 from ops.files where source_file = {}", literal(&file)))?;
+        let sha256 =
+            self.first(&format!("select sha256 from ops.files where source_file = {}", literal(&file)))?;
         let sent = raw.and_then(|raw| as_sent(raw.get("payload")?, field));
         let source = Source {
             dataset: dataset.name.to_owned(),

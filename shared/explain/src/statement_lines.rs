@@ -78,8 +78,11 @@ impl Facts<'_> {
 
     /// What FMP sent for a line: the value and its row, or a note on why there is none.
     fn sent(&self, key: &Key, column: &str) -> Result<Option<Figure>> {
-        let statement = STATEMENTS.iter().find(|(dataset, ..)| dataset.columns.iter().any(|c| c.name == column));
-        let Some(&(dataset, short, has)) = statement else { return Ok(None) };
+        let statement =
+            STATEMENTS.iter().find(|(dataset, ..)| dataset.columns.iter().any(|c| c.name == column));
+        let Some(&(dataset, short, has)) = statement else {
+            return Ok(None);
+        };
         let mut to = Figure::named(column);
         let version = self.versions.get(key);
         let file = version.and_then(|v| v.get(&format!("{short}_file")));
@@ -121,7 +124,9 @@ impl Facts<'_> {
             None => false,
         };
         let year = |name: &str| -> Result<Option<Figure>> {
-            let Some(key) = part("year_part") else { return Ok(None) };
+            let Some(key) = part("year_part") else {
+                return Ok(None);
+            };
             Ok(Some(Figure { name: name.to_owned(), ..self.statement_line(&key, column)? }))
         };
         if direct {
@@ -137,14 +142,24 @@ impl Facts<'_> {
         let mut terms: Vec<String> = Vec::new();
         if let Some(year) = year(&format!("{column}_of_the_year"))? {
             let name = year.name.clone();
-            terms.push(if column.starts_with("shares_") { format!("4 * {name}") } else { name.clone() });
+            terms.push(if column.starts_with("shares_") {
+                format!("4 * {name}")
+            } else {
+                name.clone()
+            });
             to.inputs.push(Figure { label: label(&name), ..year });
         }
-        for (part_name, ordinal) in [("first_part", "first"), ("second_part", "second"), ("third_part", "third")] {
+        for (part_name, ordinal) in
+            [("first_part", "first"), ("second_part", "second"), ("third_part", "third")]
+        {
             if let Some(key) = part(part_name) {
                 let name = format!("{column}_of_the_{ordinal}_quarter");
                 terms.push(name.clone());
-                to.inputs.push(Figure { label: label(&name), name, ..self.statement_line(&key, column)? });
+                to.inputs.push(Figure {
+                    label: label(&name),
+                    name,
+                    ..self.statement_line(&key, column)?
+                });
             }
         }
         let text = terms.join(" - ");

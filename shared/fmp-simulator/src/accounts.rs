@@ -119,7 +119,8 @@ impl<'a> Accounts<'a> {
         };
         // Goodwill is constant and steps up every third year, so that it is bought and never sold.
         let step = 1.0 + 0.15 * f64::from((day.year() - 2000 + draw.whole(0, 0, 2) as i32) / 3);
-        let still = |i: usize| self.round(self.company.size * self.mix.get(i).copied().unwrap_or(0.0) * step / 2.2);
+        let still =
+            |i: usize| self.round(self.company.size * self.mix.get(i).copied().unwrap_or(0.0) * step / 2.2);
         Level {
             cash: at(0, 0.04),
             short_investments: at(1, 0.03),
@@ -222,8 +223,8 @@ impl<'a> Accounts<'a> {
         f.capex = -(change(|l| l.property) + f.depreciation);
         f.acquisitions = -change(|l| l.goodwill + l.intangibles);
         let invested = change(|l| l.short_investments + l.long_investments);
-        let turned =
-            self.round((before.short_investments + before.long_investments) as f64 * 0.3 * share) + invested.abs();
+        let turned = self.round((before.short_investments + before.long_investments) as f64 * 0.3 * share)
+            + invested.abs();
         f.purchases = -(turned + invested.max(0));
         f.sales = -invested - f.purchases;
         f.long_debt = change(|l| l.long_debt);
@@ -232,7 +233,8 @@ impl<'a> Accounts<'a> {
         f.forex = change(|l| l.other_income);
         let shares = (c.shares_on(quarter.start) + c.shares_on(quarter.end)) / 2.0;
         f.dividends = -self.round(events::paid(self.world, c, quarter.start, quarter.end) * shares * c.rate);
-        f.stock = change(Level::equity) - f.net_income(self.bank) - f.dividends - f.stock_compensation - f.forex;
+        f.stock =
+            change(Level::equity) - f.net_income(self.bank) - f.dividends - f.stock_compensation - f.forex;
         // Share counts are reported on the split basis of the filing day.
         let basis = c.basis(periods::filed(c, quarter).accepted.date());
         f.shares_by_days = (shares / basis).round() as i64 * days;

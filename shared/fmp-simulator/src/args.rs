@@ -46,12 +46,16 @@ pub struct Args {
 
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| format!("{text} is not a number of seconds"))?;
-    Duration::try_from_secs_f64(seconds).map(|_| seconds).map_err(|_| format!("{text} is not a valid duration"))
+    Duration::try_from_secs_f64(seconds)
+        .map(|_| seconds)
+        .map_err(|_| format!("{text} is not a valid duration"))
 }
 
 fn fault_help() -> String {
-    let kinds: Vec<String> =
-        <super::faults::Kind as clap::ValueEnum>::value_variants().iter().map(|k| k.name()).collect();
+    let kinds: Vec<String> = <super::faults::Kind as clap::ValueEnum>::value_variants()
+        .iter()
+        .map(|k| k.name())
+        .collect();
     format!(
         "Inject a fault, can be repeated. If several match a call, the first applies. {GRAMMAR}\nKinds: {}",
         kinds.join(", ")

@@ -65,10 +65,17 @@ mod tests {
     #[test]
     fn a_year_of_trading_days_is_what_the_exchange_had() {
         let calendar = Calendar::until(date(2025, 12, 31));
-        let in_year = |y| (0..calendar.len()).filter(|i| calendar.day(*i).is_some_and(|d| d.year() == y)).count();
+        let in_year =
+            |y| (0..calendar.len()).filter(|i| calendar.day(*i).is_some_and(|d| d.year() == y)).count();
         assert_eq!((in_year(2001), in_year(2012), in_year(2023)), (248, 250, 250));
         assert_eq!((in_year(2024), in_year(2025)), (252, 250));
-        for closed in [date(2024, 3, 29), date(2021, 4, 2), date(2022, 6, 20), date(2021, 7, 5), date(2024, 11, 28)] {
+        for closed in [
+            date(2024, 3, 29),
+            date(2021, 4, 2),
+            date(2022, 6, 20),
+            date(2021, 7, 5),
+            date(2024, 11, 28),
+        ] {
             assert_ne!(calendar.day(calendar.at_or_after(closed)), Some(closed));
         }
         assert_eq!(calendar.day(calendar.at_or_after(date(2021, 12, 31))), Some(date(2021, 12, 31)));

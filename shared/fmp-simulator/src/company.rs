@@ -33,13 +33,16 @@ const INDUSTRIES: [Industry; 22] = [
     ("Technology", "Information Technology Services", (0.28, 0.40), 0.1, 0.01),
 ];
 
-const EXCHANGES: [(&str, &str); 3] =
-    [("NASDAQ", "NASDAQ Global Select"), ("NYSE", "New York Stock Exchange"), ("AMEX", "New York Stock Exchange Arca")];
+const EXCHANGES: [(&str, &str); 3] = [
+    ("NASDAQ", "NASDAQ Global Select"),
+    ("NYSE", "New York Stock Exchange"),
+    ("AMEX", "New York Stock Exchange Arca"),
+];
 
 const FIRST_WORDS: [&str; 24] = [
-    "Alder", "Bright", "Cobalt", "Delta", "Ember", "Falcon", "Granite", "Harbor", "Iron", "Juniper", "Keystone",
-    "Lumen", "Meridian", "North", "Orchard", "Pioneer", "Quarry", "Ridge", "Summit", "Tidal", "Union", "Vertex",
-    "Willow", "Zenith",
+    "Alder", "Bright", "Cobalt", "Delta", "Ember", "Falcon", "Granite", "Harbor", "Iron", "Juniper",
+    "Keystone", "Lumen", "Meridian", "North", "Orchard", "Pioneer", "Quarry", "Ridge", "Summit", "Tidal",
+    "Union", "Vertex", "Willow", "Zenith",
 ];
 const SECOND_WORDS: [&str; 16] = [
     "Systems",
@@ -154,7 +157,8 @@ impl Company {
     fn drawn(world: &World, symbol: &str, industry: usize) -> Self {
         let draw = Draw::new(world.seed, symbol);
         let d = draw.item(WHO);
-        let (sector, industry, gross, research, inventory) = INDUSTRIES.get(industry).copied().unwrap_or(INDUSTRIES[0]);
+        let (sector, industry, gross, research, inventory) =
+            INDUSTRIES.get(industry).copied().unwrap_or(INDUSTRIES[0]);
         let cap = 10f64.powf(d.between(1, 8.6, 11.2));
         let price = d.between(2, 18.0, 320.0).round();
         let gross_margin = d.between(3, gross.0, gross.1);
@@ -168,7 +172,11 @@ impl Company {
             18 => Fiscal::Weeks { month: 12, nearest: true, back: 0, quarter: 13 },
             _ => Fiscal::Weeks { month: 1, nearest: true, back: 1, quarter: 13 },
         };
-        let year = if d.chance(6, 0.75) { d.whole(7, 1972, 2009) } else { d.whole(7, 2010, 2021) } as i32;
+        let year = if d.chance(6, 0.75) {
+            d.whole(7, 1972, 2009)
+        } else {
+            d.whole(7, 2010, 2021)
+        } as i32;
         let day = |index, year| {
             NaiveDate::from_ymd_opt(year, d.whole(index, 1, 12) as u32, d.whole(index + 1, 1, 28) as u32)
                 .unwrap_or_default()
@@ -179,8 +187,11 @@ impl Company {
             let on = world.calendar.at_or_after(day(20, d.whole(10, 2014, 2023) as i32));
             splits.extend(world.calendar.day(on).map(|day| Split { day, numerator, denominator }));
         }
-        let words =
-            [d.pick(11, &FIRST_WORDS, "Alder"), d.pick(12, &SECOND_WORDS, "Systems"), d.pick(13, &ENDINGS, "Inc.")];
+        let words = [
+            d.pick(11, &FIRST_WORDS, "Alder"),
+            d.pick(12, &SECOND_WORDS, "Systems"),
+            d.pick(13, &ENDINGS, "Inc."),
+        ];
         Company {
             symbol: symbol.to_owned(),
             name: format!("{} {} {}", words[0], words[1], words[2]),
@@ -205,7 +216,11 @@ impl Company {
             net_margin,
             research,
             inventory,
-            dividend: if d.chance(19, 0.55) { price * d.between(24, 0.006, 0.024) } else { 0.0 },
+            dividend: if d.chance(19, 0.55) {
+                price * d.between(24, 0.006, 0.024)
+            } else {
+                0.0
+            },
             beta: (d.between(25, 0.45, 1.7) * 1_000.0).round() / 1_000.0,
             sigma: d.between(26, 0.009, 0.022),
             rate: 1.0,
@@ -226,11 +241,16 @@ impl Company {
             }
             EdgeCase::ForeignCurrency | EdgeCase::CurrencyChange => {
                 let yen = self.symbol.starts_with("JPY");
-                (self.reported, self.country, self.rate) = if yen { ("JPY", "JP", 150.0) } else { ("EUR", "NL", 0.92) };
+                (self.reported, self.country, self.rate) =
+                    if yen { ("JPY", "JP", 150.0) } else { ("EUR", "NL", 0.92) };
             }
             EdgeCase::RecentSplit => {
                 let on = world.calendar.at_or_after(world.anchor - Duration::days(21));
-                self.splits.extend(world.calendar.day(on).map(|day| Split { day, numerator: 4, denominator: 1 }));
+                self.splits.extend(world.calendar.day(on).map(|day| Split {
+                    day,
+                    numerator: 4,
+                    denominator: 1,
+                }));
                 self.dividend = self.price * 0.008;
             }
             EdgeCase::Delisted => self.delisted = Some(world.anchor - Duration::days(120)),

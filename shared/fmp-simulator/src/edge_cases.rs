@@ -117,7 +117,14 @@ const fn edge_case(
     fiscal: Fiscal,
     edge_case: EdgeCase,
 ) -> Fixed {
-    Fixed { symbol, name, industry, fiscal, scale: (60.0, 12.0, 6.0), edge_case }
+    Fixed {
+        symbol,
+        name,
+        industry,
+        fiscal,
+        scale: (60.0, 12.0, 6.0),
+        edge_case,
+    }
 }
 
 const fn weeks(month: u32, nearest: bool, back: i32) -> Fiscal {
@@ -140,7 +147,14 @@ pub(super) const FIXED: &[Fixed] = &[
     fixed("JNJ", "Johnson & Johnson", 7, weeks(12, true, 0), (145.0, 350.0, 89.0), No),
     fixed("KO", "The Coca-Cola Company", 8, Fiscal::Month(12), (62.0, 267.0, 47.0), No),
     fixed("JPM", "JPMorgan Chase & Co.", 9, Fiscal::Month(12), (240.0, 680.0, 170.0), Bank),
-    fixed("BRK-B", "Berkshire Hathaway Inc.", 10, Fiscal::Month(12), (455.0, 980.0, 370.0), ClassShare),
+    fixed(
+        "BRK-B",
+        "Berkshire Hathaway Inc.",
+        10,
+        Fiscal::Month(12),
+        (455.0, 980.0, 370.0),
+        ClassShare,
+    ),
     fixed("SPY", "SPDR S&P 500 ETF Trust", 11, Fiscal::Month(12), (585.0, 600.0, 1.0), Etf),
     edge_case("MISSQ", "Missing Quarter Holdings", 12, Fiscal::Month(12), MissingQuarter),
     edge_case("WEEKS", "Fifty-Three Weeks Stores, Inc.", 5, weeks(1, true, 1), Weeks53),

@@ -25,7 +25,10 @@ fn dividend(world: &World, company: &Company, year: i32, quarter: u32) -> Option
     }
     let draw = company.draw.item(DIVIDENDS);
     let month = (quarter - 1) * 3 + 1 + draw.whole(0, 0, 2) as u32;
-    let number = world.calendar.at_or_after(NaiveDate::from_ymd_opt(year, month, draw.whole(1, 4, 24) as u32)?);
+    let number =
+        world
+            .calendar
+            .at_or_after(NaiveDate::from_ymd_opt(year, month, draw.whole(1, 4, 24) as u32)?);
     let ex = world.calendar.day(number)?;
     // Two settlement days until May 2024, one since: the record date moved.
     let t1 = ex >= NaiveDate::from_ymd_opt(2024, 5, 28)?;
@@ -45,7 +48,10 @@ fn dividend(world: &World, company: &Company, year: i32, quarter: u32) -> Option
 /// Dividends with an ex-date in `from..=to`, oldest first, whether declared yet or not.
 pub(super) fn dividends(world: &World, company: &Company, from: NaiveDate, to: NaiveDate) -> Vec<Dividend> {
     let quarters = (from.year()..=to.year()).flat_map(|y| (1..=4).map(move |q| (y, q)));
-    quarters.filter_map(|(y, q)| dividend(world, company, y, q)).filter(|d| (from..=to).contains(&d.ex)).collect()
+    quarters
+        .filter_map(|(y, q)| dividend(world, company, y, q))
+        .filter(|d| (from..=to).contains(&d.ex))
+        .collect()
 }
 
 /// Dollars a share, after all splits, paid in `from..=to`.

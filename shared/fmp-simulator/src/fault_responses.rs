@@ -17,8 +17,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 const JSON: &str = "application/json";
-const HTML: &str =
-    "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
+const HTML: &str = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
 /// Decompressed size of the gzip bomb in mebibytes.
 const BOMB_BLOCKS: usize = 4_096;
 
@@ -26,7 +25,9 @@ const BOMB_BLOCKS: usize = 4_096;
 pub(super) fn response(status: u16, content_type: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
     response
 }
 
@@ -48,7 +49,9 @@ pub(super) async fn respond(
         Kind::Payment => refused(402, plan::RESTRICTED),
         Kind::NotFound => refused(404, "[]"),
         Kind::ServerError => response(500, "text/html", HTML),
-        Kind::Unavailable => response(503, "text/plain", "upstream connect error or disconnect/reset before headers"),
+        Kind::Unavailable => {
+            response(503, "text/plain", "upstream connect error or disconnect/reset before headers")
+        }
         Kind::ErrorObject => {
             refused(200, r#"{"Error Message":"No Data for this symbol or the request could not be served"}"#)
         }
@@ -71,12 +74,15 @@ pub(super) async fn respond(
         Kind::Endless => {
             let row = good.get(1..good.len().saturating_sub(1)).filter(|r| !r.is_empty()).unwrap_or("{}");
             let piece = Bytes::from(format!("{row},"));
-            let body = stream::iter([Bytes::from_static(b"[")]).chain(stream::repeat(piece)).take_until(stopped);
+            let body =
+                stream::iter([Bytes::from_static(b"[")]).chain(stream::repeat(piece)).take_until(stopped);
             response(200, content_type, Body::from_stream(body.map(Ok::<_, io::Error>)))
         }
         Kind::GzipBomb => {
             let mut response = response(200, content_type, Body::from_stream(bomb()));
-            response.headers_mut().insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
+            response
+                .headers_mut()
+                .insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
             response
         }
         Kind::Slow => response(200, content_type, slowly(good, fault.duration())),
@@ -115,8 +121,10 @@ fn slowly(text: String, time: Duration) -> Body {
     const DRIPS: usize = 20;
     let bytes = Bytes::from(text);
     let size = bytes.len().div_ceil(DRIPS).max(1);
-    let pieces: Vec<Bytes> =
-        (0..bytes.len()).step_by(size).map(|at| bytes.slice(at..(at + size).min(bytes.len()))).collect();
+    let pieces: Vec<Bytes> = (0..bytes.len())
+        .step_by(size)
+        .map(|at| bytes.slice(at..(at + size).min(bytes.len())))
+        .collect();
     let pause = time / u32::try_from(pieces.len()).unwrap_or(1).max(1);
     Body::from_stream(stream::iter(pieces).then(move |piece| async move {
         tokio::time::sleep(pause).await;
@@ -148,8 +156,16 @@ impl<'de> Deserialize<'de> for Fields {
 }
 
 /// Fields whose loss or change must hurt; of others, the last.
-const IMPORTANT: [&str; 8] =
-    ["close", "revenue", "totalAssets", "operatingCashFlow", "price", "dividend", "numerator", "outstandingShares"];
+const IMPORTANT: [&str; 8] = [
+    "close",
+    "revenue",
+    "totalAssets",
+    "operatingCashFlow",
+    "price",
+    "dividend",
+    "numerator",
+    "outstandingShares",
+];
 
 /// The same rows with a field less, changed or more; nothing if they are no JSON rows.
 fn reshape(json: &str, kind: Kind) -> Option<String> {
@@ -187,9 +203,13 @@ mod tests {
 
     #[test]
     fn rows_lose_change_and_gain_fields() {
-        let rows = r#"[{"symbol":"A","close":1.50,"vwap":1e2},{"symbol":"{\"close\":","close":2,"vwap":null}]"#;
+        let rows =
+            r#"[{"symbol":"A","close":1.50,"vwap":1e2},{"symbol":"{\"close\":","close":2,"vwap":null}]"#;
         let is = |kind| reshape(rows, kind).expect("rows");
-        assert_eq!(is(Kind::MissingField), r#"[{"symbol":"A","vwap":1e2},{"symbol":"{\"close\":","vwap":null}]"#);
+        assert_eq!(
+            is(Kind::MissingField),
+            r#"[{"symbol":"A","vwap":1e2},{"symbol":"{\"close\":","vwap":null}]"#
+        );
         assert!(is(Kind::RetypedField).contains(r#""close":{"value":1.50}"#));
         assert!(is(Kind::ExtraField).ends_with(r#""vwap":null,"addedByTheSource":"new"}]"#));
         assert_eq!(reshape("[]", Kind::MissingField).as_deref(), Some("[]"));

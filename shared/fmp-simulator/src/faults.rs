@@ -92,13 +92,21 @@ pub struct Fault {
 impl Fault {
     /// A fault on every call.
     pub fn always(kind: Kind) -> Self {
-        Fault { kind, rate: 1.0, endpoints: Vec::new(), symbols: Vec::new(), times: None, time: None }
+        Fault {
+            kind,
+            rate: 1.0,
+            endpoints: Vec::new(),
+            symbols: Vec::new(),
+            times: None,
+            time: None,
+        }
     }
 
     /// Whether it affects attempt number `attempt` (1, 2, ...) of a URL.
     pub(super) fn strikes(&self, seed: u64, call: &Call<'_>, attempt: u32) -> bool {
         let here = self.endpoints.is_empty() || self.endpoints.iter().any(|e| e == call.endpoint);
-        let whom = self.symbols.is_empty() || call.symbols.split(',').any(|s| self.symbols.iter().any(|f| f == s));
+        let whom =
+            self.symbols.is_empty() || call.symbols.split(',').any(|s| self.symbols.iter().any(|f| f == s));
         let draw = || Draw::new(seed, call.url).item(1_000 + self.kind as u64).unit(i64::from(attempt));
         here && whom && self.times.is_none_or(|t| attempt <= t) && (self.rate >= 1.0 || draw() < self.rate)
     }
@@ -166,11 +174,16 @@ impl Fault {
         } else if times.is_some() {
             self.times = times;
         } else if let Some(seconds) = seconds {
-            self.time =
-                Some(Duration::try_from_secs_f64(seconds).map_err(|_| format!("{setting} is not a valid duration"))?);
+            self.time = Some(
+                Duration::try_from_secs_f64(seconds)
+                    .map_err(|_| format!("{setting} is not a valid duration"))?,
+            );
         } else if setting.is_empty() {
             return Err(format!("empty setting; {GRAMMAR}"));
-        } else if setting.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"^.-=".contains(&b)) {
+        } else if setting
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"^.-=".contains(&b))
+        {
             self.symbols.push(setting.to_owned());
         } else {
             self.endpoints.extend(endpoints(setting)?);
@@ -201,8 +214,13 @@ mod tests {
 
     #[test]
     fn faults_round_trip_through_their_syntax() {
-        for text in ["empty", "truncated=0.05", "server-error=x1", "stall=0.5,x2,5s,profile,AAPL,BRK-B", "reset=^GSPC"]
-        {
+        for text in [
+            "empty",
+            "truncated=0.05",
+            "server-error=x1",
+            "stall=0.5,x2,5s,profile,AAPL,BRK-B",
+            "reset=^GSPC",
+        ] {
             assert_eq!(fault(text).to_string(), text);
         }
         assert_eq!(fault("server-error=0.2@prices").endpoints, ["historical-price-eod/full"]);
@@ -223,7 +241,8 @@ mod tests {
         assert!(!first.strikes(1, &call("quote", "AAPL", "u"), 1));
         assert!(!first.strikes(1, &call("profile", "MSFT", "u"), 1));
         let some = fault("empty=0.1");
-        let struck = (0..2_000).filter(|n| some.strikes(1, &call("profile", "", &format!("u{n}")), 1)).count();
+        let struck =
+            (0..2_000).filter(|n| some.strikes(1, &call("profile", "", &format!("u{n}")), 1)).count();
         assert!((150..250).contains(&struck), "{struck}");
     }
 }

@@ -45,7 +45,9 @@ pub(super) fn earnings(world: &World, days: Days, page: usize) -> String {
     }
     rows.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let mut table = Table::new(fields::EARNINGS);
-    for (on, symbol, eps, revenue) in rows.into_iter().skip(page.saturating_mul(CALENDAR_ROWS)).take(CALENDAR_ROWS) {
+    for (on, symbol, eps, revenue) in
+        rows.into_iter().skip(page.saturating_mul(CALENDAR_ROWS)).take(CALENDAR_ROWS)
+    {
         table.push([
             text(symbol),
             Cell::Date(on),
@@ -130,7 +132,9 @@ pub(super) fn dividends(world: &World, days: Days) -> String {
 pub(super) fn splits(world: &World, days: Days) -> String {
     let mut rows: Vec<(NaiveDate, String)> = Vec::new();
     for company in world.companies() {
-        let Some(day) = events::splits(world, &company).first().map(|s| s.day) else { continue };
+        let Some(day) = events::splits(world, &company).first().map(|s| s.day) else {
+            continue;
+        };
         if (days.0..=days.1).contains(&day) {
             let mut table = Table::new(fields::SPLITS);
             market::splits(&mut table, world, &company);
@@ -174,7 +178,11 @@ pub(super) fn constituents(world: &World) -> String {
             text(c.sector),
             text(c.industry),
             text("Springfield, CA"),
-            if added < world.today && c.cik % 9 != 0 { Cell::Date(added) } else { Cell::Null },
+            if added < world.today && c.cik % 9 != 0 {
+                Cell::Date(added)
+            } else {
+                Cell::Null
+            },
             text(format!("{:010}", c.cik)),
             text(c.ipo.year().to_string()),
         ]);

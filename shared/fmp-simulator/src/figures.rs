@@ -84,7 +84,12 @@ impl Level {
         self.accounts_receivable + self.other_receivables
     }
     pub fn current_assets(&self) -> i64 {
-        self.cash + self.short_investments + self.receivables() + self.inventory + self.prepaids + self.other_current
+        self.cash
+            + self.short_investments
+            + self.receivables()
+            + self.inventory
+            + self.prepaids
+            + self.other_current
     }
     pub fn non_current_assets(&self) -> i64 {
         self.property
@@ -110,7 +115,11 @@ impl Level {
             + self.other_current_liabilities
     }
     pub fn non_current_liabilities(&self) -> i64 {
-        self.long_debt + self.lease + self.deferred_revenue_long + self.deferred_tax + self.other_long_liabilities
+        self.long_debt
+            + self.lease
+            + self.deferred_revenue_long
+            + self.deferred_tax
+            + self.other_long_liabilities
     }
     pub fn liabilities(&self) -> i64 {
         self.current_liabilities() + self.non_current_liabilities()

@@ -41,7 +41,9 @@ pub(super) fn history<'a>(
     let to = to.unwrap_or(world.today).max(earliest);
     let from = from.unwrap_or_else(|| to.with_year(to.year() - 5).unwrap_or(to - Duration::days(1_826)));
     let from = from.max(earliest);
-    let (Some(last), first) = (world.calendar.at_or_before(to), world.calendar.at_or_after(from)) else { return table };
+    let (Some(last), first) = (world.calendar.at_or_before(to), world.calendar.at_or_after(from)) else {
+        return table;
+    };
     let last = last.min(world.last);
     let first = first.max((last + 1).saturating_sub(MOST_ROWS));
     if first > last {
@@ -50,7 +52,11 @@ pub(super) fn history<'a>(
     let bars = prices::bars(world, c, first, last);
     table.cells.reserve(bars.len() * table.fields.len());
     // One pair of an ex-date and the day's factor for each dividend of the window, newest first.
-    let mut factors = if form == History::Dividends { dividend_factors(world, c, from) } else { Vec::new() };
+    let mut factors = if form == History::Dividends {
+        dividend_factors(world, c, from)
+    } else {
+        Vec::new()
+    };
     factors.reverse();
     let mut factor = 1.0;
     let bad = world.calendar.at_or_before(world.anchor).unwrap_or(0);
@@ -81,9 +87,18 @@ pub(super) fn history<'a>(
             }
             History::Light => table.push([symbol, date, price(bar.close), volume_cell(bar.volume)]),
             History::Dividends | History::Traded => {
-                let by = if form == History::Traded { c.basis(bar.day) / c.basis(world.today) } else { factor };
-                let volume = if form == History::Traded { (bar.volume / by).round() } else { bar.volume };
-                let [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(|p| price(p * by));
+                let by = if form == History::Traded {
+                    c.basis(bar.day) / c.basis(world.today)
+                } else {
+                    factor
+                };
+                let volume = if form == History::Traded {
+                    (bar.volume / by).round()
+                } else {
+                    bar.volume
+                };
+                let [open, high, low, close] =
+                    [bar.open, bar.high, bar.low, bar.close].map(|p| price(p * by));
                 table.push([symbol, date, open, high, low, close, volume_cell(volume)]);
             }
         }
@@ -115,12 +130,23 @@ fn dividend_factors(world: &World, c: &Company, from: NaiveDate) -> Vec<(NaiveDa
         .rev()
         .map(|d| {
             let before = prices::close_on(world, c, d.ex - Duration::days(1));
-            (d.ex, if before > 0.0 { 1.0 - events::adjusted(world, c, d) / before } else { 1.0 })
+            (
+                d.ex,
+                if before > 0.0 {
+                    1.0 - events::adjusted(world, c, d) / before
+                } else {
+                    1.0
+                },
+            )
         })
         .collect()
 }
 
 /// What to multiply a close of `day` with, to have it adjusted for dividends since.
 pub(super) fn dividend_factor(world: &World, c: &Company, day: NaiveDate) -> f64 {
-    dividend_factors(world, c, day).iter().filter(|(ex, _)| *ex > day).map(|(_, by)| by).product()
+    dividend_factors(world, c, day)
+        .iter()
+        .filter(|(ex, _)| *ex > day)
+        .map(|(_, by)| by)
+        .product()
 }

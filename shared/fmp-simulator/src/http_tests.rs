@@ -11,7 +11,8 @@ async fn get(server: &FmpServer, path: &str, headers: &'static str) -> (u16, Str
     let read = move || {
         let mut stream = std::net::TcpStream::connect(address).expect("connect");
         stream.set_read_timeout(Some(Duration::from_secs(5))).expect("time-out");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n").expect("write");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n")
+            .expect("write");
         let mut all = Vec::new();
         let _ = stream.take(3 << 20).read_to_end(&mut all);
         let split = all.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or(all.len());

@@ -193,13 +193,16 @@ pub async fn start(options: Options) -> anyhow::Result<FmpServer> {
     let (stop, mut stopped) = watch::channel(false);
     let answers = Answers::new(world, options.plan);
     let shared = Arc::new(Shared::new(answers, options, Arc::clone(&connections), stopped.clone()));
-    let compression =
-        CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESS_ABOVE));
+    let compression = CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(COMPRESS_ABOVE));
     let router = Router::new().fallback(server::handle).with_state(Arc::clone(&shared)).layer(compression);
     let task = tokio::spawn(async move {
         // An error means that the sender is gone, which is a stop as well.
         let signal = async move { drop(stopped.wait_for(|s| *s).await) };
-        let _ = axum::serve(Counting { listener, connections }, router).with_graceful_shutdown(signal).await;
+        let _ = axum::serve(Counting { listener, connections }, router)
+            .with_graceful_shutdown(signal)
+            .await;
     });
     Ok(FmpServer { address, shared, stop, task: Some(task) })
 }

@@ -12,7 +12,11 @@ const PROFILE: u64 = 60;
 /// Shares outstanding on the basis of today: as of the newest filing.
 pub(super) fn shares(world: &World, company: &Company) -> f64 {
     let known = periods::newest_end(world, company).unwrap_or(world.today);
-    let fraction = if company.edge_case == EdgeCase::FractionalVolume { 0.4 } else { 0.0 };
+    let fraction = if company.edge_case == EdgeCase::FractionalVolume {
+        0.4
+    } else {
+        0.0
+    };
     (company.shares_on(known) / company.basis(world.today)).round() + fraction
 }
 
@@ -50,12 +54,20 @@ impl Now {
 }
 
 fn cap_cell<'a>(company: &Company, cap: f64) -> Cell<'a> {
-    if company.edge_case == EdgeCase::FractionalVolume { dec(cap, 4) } else { Cell::Int(cap.round() as i64) }
+    if company.edge_case == EdgeCase::FractionalVolume {
+        dec(cap, 4)
+    } else {
+        Cell::Int(cap.round() as i64)
+    }
 }
 
 /// Shares traded.
 pub(super) fn volume_cell<'a>(volume: f64) -> Cell<'a> {
-    if volume.fract() == 0.0 { Cell::Int(volume as i64) } else { dec(volume, 5) }
+    if volume.fract() == 0.0 {
+        Cell::Int(volume as i64)
+    } else {
+        dec(volume, 5)
+    }
 }
 
 /// A price, rounded.
@@ -129,7 +141,11 @@ pub(super) fn quote<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
     let Some(bar) = now.last() else { return };
     let previous = now.previous();
     let closed = findata_domain::nyse_calendar::close_of(bar.day).timestamp() + 1;
-    let cap = if c.edge_case == EdgeCase::Index { Cell::Null } else { cap_cell(c, now.cap) };
+    let cap = if c.edge_case == EdgeCase::Index {
+        Cell::Null
+    } else {
+        cap_cell(c, now.cap)
+    };
     table.push([
         text(c.symbol.as_str()),
         text(c.name.as_str()),
@@ -170,7 +186,12 @@ pub(super) fn market_cap<'a>(table: &mut Table<'a>, world: &World, c: &'a Compan
 }
 
 /// Adds `dividends` rows, newest first; `yield` is that of the last four, in percent of the close.
-pub(super) fn dividends<'a>(table: &mut Table<'a>, world: &World, c: &'a Company, events: &[events::Dividend]) {
+pub(super) fn dividends<'a>(
+    table: &mut Table<'a>,
+    world: &World,
+    c: &'a Company,
+    events: &[events::Dividend],
+) {
     for d in events {
         let amount = events::adjusted(world, c, d);
         let close = prices::close_on(world, c, d.ex.min(world.today));
@@ -204,7 +225,11 @@ pub(super) fn splits<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
 /// Adds a company's `shares-float` row; funds have zeros.
 pub(super) fn shares_float<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
     let outstanding = if c.edge_case == EdgeCase::Etf { 0.0 } else { shares(world, c) };
-    let free = if c.edge_case == EdgeCase::Etf { 0.0 } else { c.draw.item(PROFILE).between(20, 60.0, 99.9) };
+    let free = if c.edge_case == EdgeCase::Etf {
+        0.0
+    } else {
+        c.draw.item(PROFILE).between(20, 60.0, 99.9)
+    };
     let all = [
         text(c.symbol.as_str()),
         text(format!("{} 21:13:45", world.today)),

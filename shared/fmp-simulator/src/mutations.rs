@@ -46,7 +46,9 @@ pub(super) fn statement(edge_case: EdgeCase, table: &mut Table<'_>) {
         }
         EdgeCase::BigNumbers => {
             for row in 0..rows {
-                for field in ["revenue", "costOfRevenue", "totalAssets", "freeCashFlow", "weightedAverageShsOutDil"] {
+                for field in
+                    ["revenue", "costOfRevenue", "totalAssets", "freeCashFlow", "weightedAverageShsOutDil"]
+                {
                     as_exponent(table, row, field);
                 }
                 let digits = "123456789012345678901234567890";
@@ -88,7 +90,8 @@ pub(super) fn other(edge_case: EdgeCase, table: &mut Table<'_>) {
     for row in 0..table.len() {
         match edge_case {
             EdgeCase::Nulls => {
-                let fields = ["cik", "cusip", "isin", "country", "change", "fullTimeEmployees", "phone", "recordDate"];
+                let fields =
+                    ["cik", "cusip", "isin", "country", "change", "fullTimeEmployees", "phone", "recordDate"];
                 set(table, row, &fields, Cell::Null);
                 set(table, row, &["splitType", "dateFirstAdded"], Cell::Null);
                 set(table, row, &["ipoDate", "declarationDate"], text(""));

@@ -46,7 +46,11 @@ fn year_end(fiscal: Fiscal, year: i32) -> NaiveDate {
             let end = month_end(year + back, i64::from(month));
             let past = i64::from((end.weekday().num_days_from_sunday() + 1) % 7);
             let saturday = end - Duration::days(past);
-            if nearest && past > 3 { saturday + Duration::days(7) } else { saturday }
+            if nearest && past > 3 {
+                saturday + Duration::days(7)
+            } else {
+                saturday
+            }
         }
     }
 }
@@ -70,7 +74,13 @@ pub(super) fn quarters(fiscal: Fiscal, fiscal_year: i32) -> Vec<Quarter> {
     let mut start = previous + Duration::days(1);
     let mut out = Vec::with_capacity(4);
     for (number, quarter_end) in ends {
-        out.push(Quarter { fiscal_year, number, start, end: quarter_end, last: quarter_end == end });
+        out.push(Quarter {
+            fiscal_year,
+            number,
+            start,
+            end: quarter_end,
+            last: quarter_end == end,
+        });
         start = quarter_end + Duration::days(1);
     }
     out
@@ -110,7 +120,10 @@ fn revision_day(world: &World, r: u32) -> NaiveDate {
 
 fn revised(world: &World, r: u32) -> Filed {
     let on = revision_day(world, r);
-    Filed { on, accepted: on.and_time(NaiveTime::from_hms_opt(6, 45, 10).unwrap_or_default()) }
+    Filed {
+        on,
+        accepted: on.and_time(NaiveTime::from_hms_opt(6, 45, 10).unwrap_or_default()),
+    }
 }
 
 /// The filing by which a quarter was restated, if it was.
@@ -169,7 +182,11 @@ pub(super) fn newest_end(world: &World, company: &Company) -> Option<NaiveDate> 
     if !company.reports() {
         return None;
     }
-    (this - 1..=this + 1).rev().flat_map(|y| quarters(company.fiscal, y).into_iter().rev()).find(known).map(|q| q.end)
+    (this - 1..=this + 1)
+        .rev()
+        .flat_map(|y| quarters(company.fiscal, y).into_iter().rev())
+        .find(known)
+        .map(|q| q.end)
 }
 
 /// Whether the company publishes this quarter at all.
@@ -202,7 +219,10 @@ mod tests {
     #[test]
     fn years_end_where_real_ones_did() {
         let apple = Fiscal::Weeks { month: 9, nearest: false, back: 0, quarter: 13 };
-        assert_eq!(ends(apple, 2025), [date(2024, 12, 28), date(2025, 3, 29), date(2025, 6, 28), date(2025, 9, 27)]);
+        assert_eq!(
+            ends(apple, 2025),
+            [date(2024, 12, 28), date(2025, 3, 29), date(2025, 6, 28), date(2025, 9, 27)]
+        );
         assert_eq!(ends(apple, 2023)[3], date(2023, 9, 30));
         let retail = Fiscal::Weeks { month: 1, nearest: true, back: 1, quarter: 13 };
         assert_eq!(ends(retail, 2023)[3], date(2024, 2, 3));

@@ -73,7 +73,8 @@ pub(super) const SUSPENDED: &str = r#"{
 }"#;
 pub(super) const RESTRICTED: &str = "Restricted Endpoint: This endpoint is not available under your current subscription please visit our subscription page to upgrade your plan at https://financialmodelingprep.com/";
 pub(super) const LIMIT_OVER_FIVE: &str = "Premium Query Parameter: 'Special Parameters : The values for 'limit' must be between 0 and 5 under your current subscription please visit our subscription page to upgrade your plan at https://site.financialmodelingprep.com/developer/docs/pricing";
-pub(super) const PAGE_CAP: &str = "Maxmium Query Parameter: The maximum page number for this endpoint is '100'";
+pub(super) const PAGE_CAP: &str =
+    "Maxmium Query Parameter: The maximum page number for this endpoint is '100'";
 
 /// The text for a parameter whose value the plan does not cover.
 pub(super) fn special(parameter: &str) -> String {

@@ -89,7 +89,8 @@ pub(super) fn span(world: &World, company: &Company) -> Option<(usize, usize)> {
 pub(super) fn closes(world: &World, company: &Company, from: usize, to: usize) -> Vec<f64> {
     let market_at = |i: usize| world.market.get(i).copied().unwrap_or(0.0);
     // What its own walk was on the reference day; one value, 14 steps.
-    let own_reference = walk(company.draw.item(OWN_WALK), REFERENCE, REFERENCE).first().copied().unwrap_or(0.0);
+    let own_reference =
+        walk(company.draw.item(OWN_WALK), REFERENCE, REFERENCE).first().copied().unwrap_or(0.0);
     let base = company.price * company.basis(world.today);
     walk(company.draw.item(OWN_WALK), from, to)
         .into_iter()
@@ -103,7 +104,9 @@ pub(super) fn closes(world: &World, company: &Company, from: usize, to: usize) -
 
 /// Bars for the days `from..=to` (numbers), oldest first, without those on which it was not listed.
 pub(super) fn bars(world: &World, company: &Company, from: usize, to: usize) -> Vec<Bar> {
-    let Some((first, last)) = span(world, company) else { return Vec::new() };
+    let Some((first, last)) = span(world, company) else {
+        return Vec::new();
+    };
     let (from, to) = (from.max(first), to.min(last));
     if from > to {
         return Vec::new();
@@ -118,9 +121,13 @@ pub(super) fn bars(world: &World, company: &Company, from: usize, to: usize) -> 
     let mut bars = Vec::with_capacity(to - from + 1);
     for number in from..=to {
         let at = number - before;
-        let Some(close) = closes.get(at).copied() else { continue };
+        let Some(close) = closes.get(at).copied() else {
+            continue;
+        };
         let previous = at.checked_sub(1).and_then(|i| closes.get(i)).copied().unwrap_or(close);
-        let Some(day) = world.calendar.day(number) else { continue };
+        let Some(day) = world.calendar.day(number) else {
+            continue;
+        };
         let i = number as i64 * 4;
         let open = rounded(previous * (1.0 + 0.3 * sigma * draw.normal(i)));
         let high = rounded(open.max(close) * (1.0 + 0.4 * sigma * draw.unit(i + 1)));
@@ -128,7 +135,15 @@ pub(super) fn bars(world: &World, company: &Company, from: usize, to: usize) -> 
         let restless = 1.0 + 12.0 * (close / previous - 1.0).abs() + 0.3 * draw.normal(i + 3);
         let volume = (float * restless.max(0.2)).max(1.0);
         let volume = if fractional { (volume * 1e5).round() / 1e5 } else { volume.round() };
-        bars.push(Bar { number, day, open, high, low: low.min(open).min(close), close, volume });
+        bars.push(Bar {
+            number,
+            day,
+            open,
+            high,
+            low: low.min(open).min(close),
+            close,
+            volume,
+        });
     }
     bars
 }
@@ -143,7 +158,9 @@ pub(super) fn newest(world: &World, company: &Company, n: usize) -> Vec<Bar> {
 
 /// Close on the last session on or before `day`; 0 where there was none.
 pub(super) fn close_on(world: &World, company: &Company, day: NaiveDate) -> f64 {
-    let Some((first, last)) = span(world, company) else { return 0.0 };
+    let Some((first, last)) = span(world, company) else {
+        return 0.0;
+    };
     match world.calendar.at_or_before(day) {
         Some(number) if number >= first => {
             closes(world, company, number.min(last), number.min(last)).first().copied().unwrap_or(0.0)
@@ -170,7 +187,10 @@ mod tests {
             let some = bars(&world, &company, 6_000, 6_029);
             assert_eq!(some.len(), 30);
             assert_eq!(all.get(6_000..6_030), Some(some.as_slice()), "{symbol}");
-            assert!(all.iter().all(|b| b.low <= b.open.min(b.close) && b.high >= b.open.max(b.close) && b.low > 0.0));
+            assert!(
+                all.iter()
+                    .all(|b| b.low <= b.open.min(b.close) && b.high >= b.open.max(b.close) && b.low > 0.0)
+            );
         }
     }
 

@@ -166,7 +166,8 @@ pub(super) fn key_metrics_ttm<'a>(table: &mut Table<'a>, world: &World, company:
     let mean = |of: fn(&Level) -> i64| (n(of(l)) + n(of(&i.prior.after))) / 2.0;
     let cost = n(f.cost);
     let days = |x: i64, by: f64| 365.0 * over(n(x), by);
-    let (dso, dpo, dio) = (days(l.receivables(), revenue), days(l.accounts_payable, cost), days(l.inventory, cost));
+    let (dso, dpo, dio) =
+        (days(l.receivables(), revenue), days(l.accounts_payable, cost), days(l.inventory, cost));
     let invested = current_assets - current + n(l.property) + soft;
     let values = [
         ev,
@@ -178,7 +179,10 @@ pub(super) fn key_metrics_ttm<'a>(table: &mut Table<'a>, world: &World, company:
         over(current_assets, current),
         over(ocf, net),
         if graham > 0.0 { graham.sqrt() } else { f64::NAN },
-        over(cash + n(l.short_investments) + 0.75 * n(l.receivables()) + 0.5 * n(l.inventory) - liabilities, sh),
+        over(
+            cash + n(l.short_investments) + 0.75 * n(l.receivables()) + 0.5 * n(l.inventory) - liabilities,
+            sh,
+        ),
         over(net, before_tax),
         over(before_tax, ebit),
         current_assets - current,
@@ -187,7 +191,10 @@ pub(super) fn key_metrics_ttm<'a>(table: &mut Table<'a>, world: &World, company:
         over(operating, mean(Level::assets)),
         over(net, assets - soft),
         over(net, i.mean_equity),
-        over(operating * (1.0 - over(n(f.tax), before_tax)), assets - current + n(l.short_debt + l.lease_current)),
+        over(
+            operating * (1.0 - over(n(f.tax), before_tax)),
+            assets - current + n(l.short_debt + l.lease_current),
+        ),
         over(operating, assets - current),
         over(over(net, sh), i.price * i.rate),
         over(fcf, i.cap),

@@ -11,8 +11,9 @@ fn mix(mut x: u64) -> u64 {
 
 /// Hashes a text to 64 bits: FNV-1a, then mixed.
 pub(super) fn of_text(text: &str) -> u64 {
-    let fnv =
-        text.bytes().fold(0xcbf2_9ce4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
+    let fnv = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
     mix(fnv)
 }
 

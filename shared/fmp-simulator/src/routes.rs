@@ -66,7 +66,8 @@ fn statement_of(endpoint: &str) -> Option<(Statement, &str)> {
         ("balance-sheet-statement", Statement::Balance),
         ("cash-flow-statement", Statement::Cash),
     ];
-    all.into_iter().find_map(|(name, statement)| Some((statement, endpoint.strip_prefix(name)?)))
+    all.into_iter()
+        .find_map(|(name, statement)| Some((statement, endpoint.strip_prefix(name)?)))
 }
 
 impl Answers {
@@ -80,7 +81,9 @@ impl Answers {
             return refused;
         }
         if needs_symbol(endpoint) {
-            let Some(symbol) = query.get("symbol") else { return missing("symbol") };
+            let Some(symbol) = query.get("symbol") else {
+                return missing("symbol");
+            };
             return match self.world.company(symbol) {
                 Some(company) => self.one(endpoint, &company, query),
                 None => Answer::Json("[]".to_owned()),
@@ -106,7 +109,9 @@ impl Answers {
             if self.plan == Plan::Free && query.number("limit").is_some_and(|l| l > 5) {
                 return refused(plan::LIMIT_OVER_FIVE.to_owned());
             }
-            if self.plan < Plan::Premium && !matches!(Cadence::parse(query.get("period")), Some(Cadence::Annual)) {
+            if self.plan < Plan::Premium
+                && !matches!(Cadence::parse(query.get("period")), Some(Cadence::Annual))
+            {
                 return refused(plan::special("period"));
             }
         }
@@ -116,8 +121,9 @@ impl Answers {
     /// Endpoints of one symbol.
     fn one(&self, endpoint: &str, company: &Company, query: &Query) -> Answer {
         let world = &*self.world;
-        let days =
-            |form| Answer::Json(history::history(world, company, form, query.date("from"), query.date("to")).json());
+        let days = |form| {
+            Answer::Json(history::history(world, company, form, query.date("from"), query.date("to")).json())
+        };
         match endpoint {
             "historical-price-eod/full" => days(History::Full),
             "historical-price-eod/light" => days(History::Light),
@@ -125,14 +131,18 @@ impl Answers {
             "historical-price-eod/non-split-adjusted" => days(History::Traded),
             "profile" => one_row(company, fields::PROFILE, |t, c| market::profile(t, world, c)),
             "quote" => one_row(company, fields::QUOTE, |t, c| market::quote(t, world, c)),
-            "shares-float" => one_row(company, fields::SHARES_FLOAT, |t, c| market::shares_float(t, world, c)),
+            "shares-float" => {
+                one_row(company, fields::SHARES_FLOAT, |t, c| market::shares_float(t, world, c))
+            }
             "splits" => one_row(company, fields::SPLITS, |t, c| market::splits(t, world, c)),
             "dividends" => one_row(company, fields::DIVIDENDS, |t, c| {
                 market::dividends(t, world, c, &events::declared(world, c));
                 t.truncate(query.number("limit").unwrap_or(usize::MAX));
             }),
             "ratios-ttm" => one_row(company, fields::RATIOS_TTM, |t, c| ratios::ratios_ttm(t, world, c)),
-            "key-metrics-ttm" => one_row(company, fields::KEY_METRICS_TTM, |t, c| ratios::key_metrics_ttm(t, world, c)),
+            "key-metrics-ttm" => {
+                one_row(company, fields::KEY_METRICS_TTM, |t, c| ratios::key_metrics_ttm(t, world, c))
+            }
             _ => match statement_of(endpoint) {
                 Some((statement, form)) => self.statement(company, statement, form, query),
                 None => Answer::Json("[]".to_owned()),
@@ -141,7 +151,9 @@ impl Answers {
     }
 
     fn statement(&self, company: &Company, statement: Statement, form: &str, query: &Query) -> Answer {
-        let Some(cadence) = Cadence::parse(query.get("period")) else { return missing("period") };
+        let Some(cadence) = Cadence::parse(query.get("period")) else {
+            return missing("period");
+        };
         let limit = query.number("limit").unwrap_or(5);
         let accounts = Accounts::new(&self.world, company);
         let reports = match form {
@@ -186,9 +198,11 @@ impl Answers {
             "earnings-calendar" => Answer::Json(feeds::earnings(world, days(30), page)),
             "dividends-calendar" => Answer::Json(feeds::dividends(world, days(30))),
             "splits-calendar" => Answer::Json(feeds::splits(world, days(0))),
-            "shares-float-all" => {
-                Answer::Json(feeds::shares_float_all(world, page, query.number("limit").unwrap_or(1_000).min(5_000)))
-            }
+            "shares-float-all" => Answer::Json(feeds::shares_float_all(
+                world,
+                page,
+                query.number("limit").unwrap_or(1_000).min(5_000),
+            )),
             "sp500-constituent" => Answer::Json(feeds::constituents(world)),
             "stock-list" => Answer::Json(feeds::stock_list(world)),
             "symbol-change" => Answer::Json(feeds::symbol_change(world)),
@@ -200,18 +214,24 @@ impl Answers {
     fn bulk(&self, endpoint: &str, query: &Query) -> Answer {
         let world = || Arc::clone(&self.world);
         match (endpoint, statement_of(endpoint)) {
-            ("profile-bulk", _) => match query.number("part").and_then(|part| feeds::profile_bulk(world(), part)) {
-                Some(pieces) => Answer::Csv(pieces),
-                None => missing("part"),
-            },
+            ("profile-bulk", _) => {
+                match query.number("part").and_then(|part| feeds::profile_bulk(world(), part)) {
+                    Some(pieces) => Answer::Csv(pieces),
+                    None => missing("part"),
+                }
+            }
             ("eod-bulk", _) => match query.date("date") {
                 Some(day) => Answer::Csv(feeds::eod_bulk(world(), day)),
                 None => missing("date"),
             },
             (_, Some((statement, _))) => {
-                let Some(year) = query.get("year").and_then(|y| y.parse().ok()) else { return missing("year") };
+                let Some(year) = query.get("year").and_then(|y| y.parse().ok()) else {
+                    return missing("year");
+                };
                 match query.get("period").map(|p| Cadence::parse(Some(p))) {
-                    Some(Some(cadence)) => Answer::Csv(feeds::statement_bulk(world(), statement, year, cadence)),
+                    Some(Some(cadence)) => {
+                        Answer::Csv(feeds::statement_bulk(world(), statement, year, cadence))
+                    }
                     _ => missing("period"),
                 }
             }
@@ -226,7 +246,9 @@ impl Answers {
         names: &'static [&'static str],
         push: for<'a> fn(&mut Table<'a>, &World, &'a Company),
     ) -> Answer {
-        let Some(symbols) = query.get("symbols") else { return missing("symbols") };
+        let Some(symbols) = query.get("symbols") else {
+            return missing("symbols");
+        };
         let mut out = String::from("[");
         for company in symbols.split(',').filter_map(|s| self.world.company(s.trim())) {
             let mut table = Table::new(names);

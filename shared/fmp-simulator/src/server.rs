@@ -90,7 +90,9 @@ impl Shared {
         if self.options.plan == Plan::Free && calls > plan::FREE_CALLS {
             return true;
         }
-        let Some(limit) = self.options.calls_per_minute else { return false };
+        let Some(limit) = self.options.calls_per_minute else {
+            return false;
+        };
         let now = Instant::now();
         let mut window = lock(&self.window);
         while window.front().is_some_and(|t| now.duration_since(*t) >= MINUTE) {
@@ -152,7 +154,9 @@ impl Shared {
 
 /// The parameters of a URL; a query that cannot be read counts as empty.
 fn parameters(uri: &Uri) -> Query {
-    axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri).map(|q| Query(q.0)).unwrap_or_default()
+    axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map(|q| Query(q.0))
+        .unwrap_or_default()
 }
 
 /// Responds to one request.

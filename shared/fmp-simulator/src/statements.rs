@@ -62,14 +62,26 @@ fn report(accounts: &Accounts<'_>, quarter: Quarter, filed: Filed) -> Report {
     let before = accounts.level(quarter.start - Duration::days(1));
     let after = accounts.level(quarter.end);
     let flow = accounts.flow_between(&quarter, &before, &after);
-    Report { quarter, filed, annual: false, flow, before, after, eps: None }
+    Report {
+        quarter,
+        filed,
+        annual: false,
+        flow,
+        before,
+        after,
+        eps: None,
+    }
 }
 
 fn year(world: &World, accounts: &Accounts<'_>, last: &Quarter, filed: Filed) -> Report {
     let quarters = periods::quarters(accounts.company.fiscal, last.fiscal_year);
     let start = quarters.first().map_or(last.start, |q| q.start);
     // Whoever restates a quarter restates its year.
-    let filed = quarters.iter().filter_map(|q| periods::restated(world, accounts.company, q)).next().unwrap_or(filed);
+    let filed = quarters
+        .iter()
+        .filter_map(|q| periods::restated(world, accounts.company, q))
+        .next()
+        .unwrap_or(filed);
     Report {
         quarter: *last,
         filed,
@@ -86,23 +98,38 @@ pub(super) fn reports(world: &World, accounts: &Accounts<'_>, cadence: Cadence, 
     let published = periods::published(world, accounts.company).into_iter().rev();
     match cadence {
         Cadence::Quarter => published.take(limit).map(|(q, f)| report(accounts, q, f)).collect(),
-        Cadence::Only(n) => {
-            published.filter(|(q, _)| q.number == n).take(limit).map(|(q, f)| report(accounts, q, f)).collect()
-        }
-        Cadence::Annual => {
-            published.filter(|(q, _)| q.last).take(limit).map(|(q, f)| year(world, accounts, &q, f)).collect()
-        }
+        Cadence::Only(n) => published
+            .filter(|(q, _)| q.number == n)
+            .take(limit)
+            .map(|(q, f)| report(accounts, q, f))
+            .collect(),
+        Cadence::Annual => published
+            .filter(|(q, _)| q.last)
+            .take(limit)
+            .map(|(q, f)| year(world, accounts, &q, f))
+            .collect(),
     }
 }
 
 /// The reports of one fiscal year, newest first.
-pub(super) fn reports_of(world: &World, accounts: &Accounts<'_>, cadence: Cadence, fiscal_year: i32) -> Vec<Report> {
-    let published =
-        periods::published(world, accounts.company).into_iter().rev().filter(|(q, _)| q.fiscal_year == fiscal_year);
+pub(super) fn reports_of(
+    world: &World,
+    accounts: &Accounts<'_>,
+    cadence: Cadence,
+    fiscal_year: i32,
+) -> Vec<Report> {
+    let published = periods::published(world, accounts.company)
+        .into_iter()
+        .rev()
+        .filter(|(q, _)| q.fiscal_year == fiscal_year);
     match cadence {
-        Cadence::Annual => published.filter(|(q, _)| q.last).map(|(q, f)| year(world, accounts, &q, f)).collect(),
+        Cadence::Annual => {
+            published.filter(|(q, _)| q.last).map(|(q, f)| year(world, accounts, &q, f)).collect()
+        }
         Cadence::Quarter => published.map(|(q, f)| report(accounts, q, f)).collect(),
-        Cadence::Only(n) => published.filter(|(q, _)| q.number == n).map(|(q, f)| report(accounts, q, f)).collect(),
+        Cadence::Only(n) => {
+            published.filter(|(q, _)| q.number == n).map(|(q, f)| report(accounts, q, f)).collect()
+        }
     }
 }
 
@@ -113,7 +140,9 @@ pub(super) fn trailing(world: &World, accounts: &Accounts<'_>, limit: usize) -> 
     let quarters = reports(world, accounts, Cadence::Quarter, limit.saturating_add(needed - 1));
     let mut out = Vec::new();
     for window in quarters.windows(needed) {
-        let (Some(newest), Some(oldest)) = (window.first(), window.last()) else { continue };
+        let (Some(newest), Some(oldest)) = (window.first(), window.last()) else {
+            continue;
+        };
         let days = (newest.quarter.end - oldest.quarter.start).num_days();
         if !(350..=380).contains(&days) {
             continue;
@@ -128,7 +157,12 @@ pub(super) fn trailing(world: &World, accounts: &Accounts<'_>, limit: usize) -> 
             diluted_by_days: newest.flow.diluted() * days,
             ..flow
         };
-        out.push(Report { flow, before: oldest.before, eps: Some(eps), ..newest.clone() });
+        out.push(Report {
+            flow,
+            before: oldest.before,
+            eps: Some(eps),
+            ..newest.clone()
+        });
     }
     out
 }

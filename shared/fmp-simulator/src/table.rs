@@ -106,7 +106,9 @@ impl<'a> Table<'a> {
 
     /// Leaves a field out of all rows.
     pub(super) fn drop_field(&mut self, field: &str) {
-        let Some(column) = self.fields.iter().position(|f| *f == field) else { return };
+        let Some(column) = self.fields.iter().position(|f| *f == field) else {
+            return;
+        };
         let width = self.fields.len();
         let mut at = 0;
         self.cells.retain(|_| {

@@ -16,7 +16,10 @@ fn answers(symbols: usize, today: &str, revision: u32) -> Answers {
 }
 
 fn ask(answers: &Answers, endpoint: &str, query: &str) -> String {
-    let pairs = query.split('&').filter_map(|p| p.split_once('=')).map(|(n, v)| (n.to_owned(), v.to_owned()));
+    let pairs = query
+        .split('&')
+        .filter_map(|p| p.split_once('='))
+        .map(|(n, v)| (n.to_owned(), v.to_owned()));
     match answers.answer(endpoint, &Query(pairs.collect())) {
         Answer::Json(json) => json,
         Answer::Csv(pieces) => pieces.collect(),
@@ -30,7 +33,9 @@ fn rows(answers: &Answers, endpoint: &str, query: &str) -> Vec<Value> {
 }
 
 fn int(row: &Value, field: &str) -> i64 {
-    row[field].as_i64().unwrap_or_else(|| panic!("{field} is {} in {}", row[field], row["symbol"]))
+    row[field]
+        .as_i64()
+        .unwrap_or_else(|| panic!("{field} is {} in {}", row[field], row["symbol"]))
 }
 
 /// Companies whose rows are spoilt on purpose after the accounts were made.
@@ -45,7 +50,9 @@ fn check_income(r: &Value) {
     assert_eq!(i("grossProfit"), i("revenue") - i("costOfRevenue"));
     assert_eq!(
         i("operatingExpenses"),
-        i("researchAndDevelopmentExpenses") + i("sellingGeneralAndAdministrativeExpenses") + i("otherExpenses")
+        i("researchAndDevelopmentExpenses")
+            + i("sellingGeneralAndAdministrativeExpenses")
+            + i("otherExpenses")
     );
     assert_eq!(i("costAndExpenses"), i("costOfRevenue") + i("operatingExpenses"));
     assert_eq!(i("operatingIncome"), i("grossProfit") - i("operatingExpenses"));
@@ -79,7 +86,12 @@ fn check_cash(r: &Value) {
     let parts = ["netCashProvidedByOperatingActivities", "netCashProvidedByInvestingActivities"];
     let rest = ["netCashProvidedByFinancingActivities", "effectOfForexChangesOnCash"];
     assert_eq!(i("netChangeInCash"), parts.iter().chain(&rest).map(|f| i(f)).sum::<i64>());
-    for field in ["capitalExpenditure", "netDividendsPaid", "commonStockRepurchased", "purchasesOfInvestments"] {
+    for field in [
+        "capitalExpenditure",
+        "netDividendsPaid",
+        "commonStockRepurchased",
+        "purchasesOfInvestments",
+    ] {
         assert!(i(field) <= 0, "{field} {r}");
     }
     assert!(i("commonStockIssuance") >= 0 && i("salesMaturitiesOfInvestments") >= 0);
@@ -91,7 +103,9 @@ fn every_company_s_statements_agree() {
         let answers = answers(400, "2026-09-18", revision);
         for symbol in sound(&answers) {
             for period in ["quarter", "annual"] {
-                let of = |endpoint| rows(&answers, endpoint, &format!("symbol={symbol}&period={period}&limit=1000"));
+                let of = |endpoint| {
+                    rows(&answers, endpoint, &format!("symbol={symbol}&period={period}&limit=1000"))
+                };
                 let (income, balance, cash) =
                     (of("income-statement"), of("balance-sheet-statement"), of("cash-flow-statement"));
                 assert!(!income.is_empty() || symbol == "IPOED", "{symbol}");
@@ -100,9 +114,15 @@ fn every_company_s_statements_agree() {
                 balance.iter().for_each(check_balance);
                 cash.iter().for_each(check_cash);
                 for ((i, b), c) in income.iter().zip(&balance).zip(&cash) {
-                    for field in
-                        ["date", "fiscalYear", "period", "acceptedDate", "filingDate", "cik", "reportedCurrency"]
-                    {
+                    for field in [
+                        "date",
+                        "fiscalYear",
+                        "period",
+                        "acceptedDate",
+                        "filingDate",
+                        "cik",
+                        "reportedCurrency",
+                    ] {
                         assert!(i[field] == b[field] && b[field] == c[field]);
                     }
                     assert_eq!(int(i, "netIncome"), int(c, "netIncome"));
@@ -111,7 +131,9 @@ fn every_company_s_statements_agree() {
                 }
                 assert!(income.windows(2).all(|w| w[0]["date"].as_str() > w[1]["date"].as_str()));
                 if symbol != "MISSQ" {
-                    let rolls = |w: &[Value]| int(&w[0], "cashAtBeginningOfPeriod") == int(&w[1], "cashAtEndOfPeriod");
+                    let rolls = |w: &[Value]| {
+                        int(&w[0], "cashAtBeginningOfPeriod") == int(&w[1], "cashAtEndOfPeriod")
+                    };
                     assert!(cash.windows(2).all(rolls), "{symbol}");
                 }
             }
@@ -125,7 +147,9 @@ fn quarters_add_up_to_years() {
     let flows = ["revenue", "netIncome", "interestExpense"];
     let cash_flows = ["operatingCashFlow", "capitalExpenditure", "netDividendsPaid", "netStockIssuance"];
     for symbol in sound(&answers).filter(|s| s != "MISSQ" && s != "IPOED") {
-        for (endpoint, fields) in [("income-statement", flows.as_slice()), ("cash-flow-statement", &cash_flows)] {
+        for (endpoint, fields) in
+            [("income-statement", flows.as_slice()), ("cash-flow-statement", &cash_flows)]
+        {
             let quarters = rows(&answers, endpoint, &format!("symbol={symbol}&period=quarter&limit=99"));
             let years = rows(&answers, endpoint, &format!("symbol={symbol}&period=FY&limit=5"));
             for year in years {
@@ -187,7 +211,9 @@ fn prices_are_newest_first_cut_and_within_the_days_asked_for() {
     assert_eq!(week.iter().filter_map(|r| r["date"].as_str()).next_back(), Some("2026-09-08"));
     assert_eq!(week.len(), 4);
     assert!(full("symbol=AAPL&from=2026-09-11&to=2026-09-07").is_empty());
-    assert!(full("symbol=AAPL&to=-262143-01-01").is_empty() && full("symbol=AAPL&from=+262142-12-31").is_empty());
+    assert!(
+        full("symbol=AAPL&to=-262143-01-01").is_empty() && full("symbol=AAPL&from=+262142-12-31").is_empty()
+    );
     assert!(full("symbol=AAPL,MSFT").is_empty() && full("symbol=BRK.B").is_empty());
     assert_eq!(full("symbol=^GSPC").len(), five_years.len());
     assert!(full("symbol=DELIS").len() < five_years.len() - 60);
@@ -210,22 +236,42 @@ fn prices_are_newest_first_cut_and_within_the_days_asked_for() {
 #[test]
 fn odd_companies_are_odd() {
     let answers = answers(100, "2026-09-18", 0);
-    let quarters = |s: &str| rows(&answers, "income-statement", &format!("symbol={s}&period=quarter&limit=8"));
+    let quarters =
+        |s: &str| rows(&answers, "income-statement", &format!("symbol={s}&period=quarter&limit=8"));
     let labels = |s: &str| -> Vec<String> {
-        quarters(s).iter().map(|r| format!("{}{}", r["fiscalYear"], r["period"]).replace('"', "")).collect()
+        quarters(s)
+            .iter()
+            .map(|r| format!("{}{}", r["fiscalYear"], r["period"]).replace('"', ""))
+            .collect()
     };
-    assert!(!labels("MISSQ").contains(&"2025Q2".to_owned()) && labels("MISSQ").contains(&"2025Q1".to_owned()));
+    assert!(
+        !labels("MISSQ").contains(&"2025Q2".to_owned()) && labels("MISSQ").contains(&"2025Q1".to_owned())
+    );
     assert_eq!(labels("SEMIA")[..2], ["2026Q4", "2026Q2"]);
-    assert!(labels("FYCHG").contains(&"2025Q1".to_owned()) && !labels("FYCHG").contains(&"2025Q2".to_owned()));
+    assert!(
+        labels("FYCHG").contains(&"2025Q1".to_owned()) && !labels("FYCHG").contains(&"2025Q2".to_owned())
+    );
     assert_eq!(quarters("IPOED").len(), 2);
     assert!(quarters("SPY").is_empty());
     assert!(quarters("ZEROR").iter().all(|r| int(r, "revenue") == 0 && int(r, "netIncome") < 0));
     assert!(quarters("NULLS").iter().all(|r| r["acceptedDate"].is_null()));
     assert_eq!(quarters("TWICE")[0], quarters("TWICE")[1]);
-    assert!(quarters("TEXTS").iter().all(|r| r["revenue"].is_string() && r["interestExpense"] == "NULL"));
+    assert!(
+        quarters("TEXTS")
+            .iter()
+            .all(|r| r["revenue"].is_string() && r["interestExpense"] == "NULL")
+    );
     assert_eq!(quarters("JPYRP")[0]["reportedCurrency"], "JPY");
-    assert!(rows(&answers, "balance-sheet-statement", "symbol=NEGEQ").iter().all(|r| int(r, "totalEquity") < 0));
-    assert!(rows(&answers, "balance-sheet-statement", "symbol=JPM").iter().all(|r| int(r, "inventory") == 0));
+    assert!(
+        rows(&answers, "balance-sheet-statement", "symbol=NEGEQ")
+            .iter()
+            .all(|r| int(r, "totalEquity") < 0)
+    );
+    assert!(
+        rows(&answers, "balance-sheet-statement", "symbol=JPM")
+            .iter()
+            .all(|r| int(r, "inventory") == 0)
+    );
     let profile = |s: &str| rows(&answers, "profile", &format!("symbol={s}")).remove(0);
     assert!(profile("NOCAP")["marketCap"].is_null() && profile("DELIS")["isActivelyTrading"] == false);
     assert!(profile("HOSTL")["companyName"].as_str().expect("text").contains("'; drop table x; --"));
@@ -257,19 +303,32 @@ fn lists_feeds_and_files_cover_the_universe() {
     assert!(calendar.len() > 50 && calendar.iter().any(|r| r["epsActual"].is_null()));
     assert!(!rows(&answers, "dividends-calendar", "").is_empty());
     assert!(rows(&answers, "splits-calendar", "").iter().any(|r| r["symbol"] == "SPLIT"));
-    assert_eq!(ask(&answers, "profile-bulk", "part=0").matches("https://www.").count(), 601, "TWICE comes twice");
-    assert_eq!(ask(&answers, "profile-bulk", "part=1"), "400 Query Error: Invalid or missing query parameter - part");
+    assert_eq!(
+        ask(&answers, "profile-bulk", "part=0").matches("https://www.").count(),
+        601,
+        "TWICE comes twice"
+    );
+    assert_eq!(
+        ask(&answers, "profile-bulk", "part=1"),
+        "400 Query Error: Invalid or missing query parameter - part"
+    );
     assert!(ask(&answers, "eod-bulk", "date=2026-08-07").lines().count() > 500);
     assert_eq!(ask(&answers, "eod-bulk", "date=2026-08-08"), "");
     let bulk = ask(&answers, "income-statement-bulk", "year=2025&period=Q1");
     assert!(bulk.starts_with("\"date\",\"symbol\"") && bulk.lines().count() > 500);
-    assert_eq!(ask(&answers, "income-statement-ttm", "symbol=AAPL&limit=2").matches("\"symbol\"").count(), 2);
+    assert_eq!(
+        ask(&answers, "income-statement-ttm", "symbol=AAPL&limit=2").matches("\"symbol\"").count(),
+        2
+    );
 }
 
 #[test]
 fn errors_and_plans_are_fmp_s() {
     let mut answers = answers(200, "2026-09-18", 0);
-    assert_eq!(ask(&answers, "profile", ""), "400 Query Error: Invalid or missing query parameter - symbol");
+    assert_eq!(
+        ask(&answers, "profile", ""),
+        "400 Query Error: Invalid or missing query parameter - symbol"
+    );
     let query = "symbol=AAPL&period=Q9";
     assert_eq!(
         ask(&answers, "income-statement", query),
@@ -279,7 +338,8 @@ fn errors_and_plans_are_fmp_s() {
     assert_eq!(ask(&answers, "income-statement", "symbol=AAPL&period=bogus"), annual);
     assert_eq!(ask(&answers, "profile", "symbol=NOPE1"), "[]");
     answers.plan = Plan::Free;
-    let refused = |query: &str| ask(&answers, "income-statement", query).split_once('\'').map(|t| t.0.to_owned());
+    let refused =
+        |query: &str| ask(&answers, "income-statement", query).split_once('\'').map(|t| t.0.to_owned());
     let premium = Some("402 Premium Query Parameter: ".to_owned());
     assert_eq!(refused("symbol=AAPL&limit=6"), premium);
     assert_eq!(refused("symbol=AAPL&period=quarter"), premium);

@@ -31,14 +31,30 @@ pub(super) struct World {
 
 impl World {
     /// The world of a seed on a day. `anchor` is the first of the month unless given.
-    pub(super) fn new(seed: u64, symbols: usize, today: NaiveDate, anchor: Option<NaiveDate>, revision: u32) -> Self {
+    pub(super) fn new(
+        seed: u64,
+        symbols: usize,
+        today: NaiveDate,
+        anchor: Option<NaiveDate>,
+        revision: u32,
+    ) -> Self {
         let calendar = Calendar::until(today + Duration::days(130));
         let last = calendar.at_or_before(today).unwrap_or(0);
         let symbols = symbols.clamp(1, MOST_SYMBOLS);
         let market = prices::market(seed, calendar.len());
         let anchor = anchor.or_else(|| today.with_day(1)).unwrap_or(today);
         let drawn = ticker_range(symbols.saturating_sub(head(symbols)));
-        World { seed, today, anchor, revision, symbols, calendar, last, market, drawn }
+        World {
+            seed,
+            today,
+            anchor,
+            revision,
+            symbols,
+            calendar,
+            last,
+            market,
+            drawn,
+        }
     }
 
     /// The company of a symbol. Fixed companies always exist, even if the universe is too small to list them.
@@ -72,7 +88,11 @@ fn universe(symbols: usize, drawn: usize) -> impl Iterator<Item = String> + Send
 /// How many fixed companies a universe of this size begins with: all, or only the well-known
 /// ones if the edge cases do not fit.
 fn head(symbols: usize) -> usize {
-    if symbols >= FIXED.len() { FIXED.len() } else { symbols.min(WELL_KNOWN) }
+    if symbols >= FIXED.len() {
+        FIXED.len()
+    } else {
+        symbols.min(WELL_KNOWN)
+    }
 }
 
 /// The universe of `n` symbols: well-known tickers, edge cases (if they all fit), drawn tickers.
@@ -108,8 +128,11 @@ const FOUR: (usize, usize) = (456_976, 204_331);
 
 /// The ticker with this number.
 fn ticker(number: usize) -> String {
-    let (length, at, (words, step)) =
-        if number.is_multiple_of(3) { (3, number / 3, THREE) } else { (4, number - number / 3 - 1, FOUR) };
+    let (length, at, (words, step)) = if number.is_multiple_of(3) {
+        (3, number / 3, THREE)
+    } else {
+        (4, number - number / 3 - 1, FOUR)
+    };
     let mut word = (at * step + words / 3) % words;
     let mut letters = vec![' '; length];
     for letter in letters.iter_mut().rev() {
@@ -169,10 +192,18 @@ mod tests {
             assert_eq!(listed.len(), n);
             assert!(listed.iter().all(|s| world.company(s).is_some_and(|c| c.symbol == *s)));
         }
-        assert_eq!(FIXED.len(), 37, "the help of --symbols says from when on the edge-case companies are listed");
+        assert_eq!(
+            FIXED.len(),
+            37,
+            "the help of --symbols says from when on the edge-case companies are listed"
+        );
         let world = World::new(1, 60, today, None, 0);
         assert!(symbols(600).iter().skip(60).all(|s| world.company(s).is_none()));
-        assert!(world.company("BRK-B").is_some() && world.company("BRK.B").is_none() && world.company("").is_none());
+        assert!(
+            world.company("BRK-B").is_some()
+                && world.company("BRK.B").is_none()
+                && world.company("").is_none()
+        );
         assert!(symbols(503).starts_with(&symbols(100)));
     }
 }

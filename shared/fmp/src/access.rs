@@ -29,12 +29,20 @@ impl FmpAccess {
             problems.push(format!("FINDATA_FMP_URL: {error}"));
         }
         let kind = SourceKind::of(&url);
-        let plan = variable("FINDATA_FMP_PLAN")
-            .and_then(|text| text.parse().map_err(|e| problems.push(format!("FINDATA_FMP_PLAN: {text:?}: {e}"))).ok());
-        let gigabytes = variable("FINDATA_FMP_GIGABYTES").and_then(|text| {
-            text.parse().map_err(|e| problems.push(format!("FINDATA_FMP_GIGABYTES: {text:?}: {e}"))).ok()
+        let plan = variable("FINDATA_FMP_PLAN").and_then(|text| {
+            text.parse().map_err(|e| problems.push(format!("FINDATA_FMP_PLAN: {text:?}: {e}"))).ok()
         });
-        FmpAccess { url, kind, plan: plan.unwrap_or(kind.default_plan()), gigabytes }
+        let gigabytes = variable("FINDATA_FMP_GIGABYTES").and_then(|text| {
+            text.parse()
+                .map_err(|e| problems.push(format!("FINDATA_FMP_GIGABYTES: {text:?}: {e}")))
+                .ok()
+        });
+        FmpAccess {
+            url,
+            kind,
+            plan: plan.unwrap_or(kind.default_plan()),
+            gigabytes,
+        }
     }
 
     /// A client that shares its call budget through the stage. If FMP refuses the key, the client

@@ -23,7 +23,10 @@ pub(super) async fn read(mut response: Response) -> Result<(Bytes, u64), Failure
     let broke_off = |e: reqwest::Error| Failure::transient(format!("the answer broke off: {}", cause(&e)));
     while let Some(chunk) = response.chunk().await.map_err(broke_off)? {
         if wire.len() + chunk.len() > MAX_ON_WIRE {
-            return Err(Failure::transient(format!("the answer does not end within {} MB", MAX_ON_WIRE >> 20)));
+            return Err(Failure::transient(format!(
+                "the answer does not end within {} MB",
+                MAX_ON_WIRE >> 20
+            )));
         }
         wire.extend_from_slice(&chunk);
     }
@@ -44,7 +47,10 @@ pub(super) async fn read(mut response: Response) -> Result<(Bytes, u64), Failure
 
 /// Whether the body is compressed with gzip.
 pub(super) fn is_gzip(response: &Response) -> bool {
-    response.headers().get(CONTENT_ENCODING).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"))
+    response
+        .headers()
+        .get(CONTENT_ENCODING)
+        .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"))
 }
 
 /// The innermost cause of an HTTP error, without the URL.
@@ -53,5 +59,9 @@ pub(super) fn cause(error: &reqwest::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    if error.is_timeout() { "no answer in time".into() } else { cause.to_string() }
+    if error.is_timeout() {
+        "no answer in time".into()
+    } else {
+        cause.to_string()
+    }
 }

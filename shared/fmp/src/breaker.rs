@@ -68,7 +68,9 @@ impl Open {
 
 impl Breaker {
     fn ask(&mut self, endpoint: &str, now: Instant) -> Result<Admission, Failure> {
-        let Some(open) = &mut self.open else { return Ok(Admission::Go { probe: false }) };
+        let Some(open) = &mut self.open else {
+            return Ok(Admission::Go { probe: false });
+        };
         if now >= open.until + PATIENCE {
             // Nobody asked for so long that the state is out of date. Start again as if just
             // opened.
@@ -141,14 +143,18 @@ impl Breakers {
         loop {
             match self.ask(endpoint, Instant::now())? {
                 Admission::Go { probe } => return Ok(probe),
-                Admission::Wait(until) => drop(tokio::time::timeout_at(until.into(), self.closed.notified()).await),
+                Admission::Wait(until) => {
+                    drop(tokio::time::timeout_at(until.into(), self.closed.notified()).await)
+                }
             }
         }
     }
 
     fn ask(&self, endpoint: &str, now: Instant) -> Result<Admission, Failure> {
         let mut all = self.all();
-        all.endpoints.get_mut(endpoint).map_or(Ok(Admission::Go { probe: false }), |breaker| breaker.ask(endpoint, now))
+        all.endpoints
+            .get_mut(endpoint)
+            .map_or(Ok(Admission::Go { probe: false }), |breaker| breaker.ask(endpoint, now))
     }
 
     /// Whether an endpoint's breaker is closed.
@@ -165,7 +171,12 @@ impl Breakers {
     pub(super) fn note<T>(&self, endpoint: &str, outcome: &Result<T, Failure>, now: Instant) {
         let mut all = self.all();
         if let Err(Failure::NoAnswer(_)) = outcome {
-            let first = || Silence { calls: 0, since: now, endpoint: endpoint.to_owned(), several: false };
+            let first = || Silence {
+                calls: 0,
+                since: now,
+                endpoint: endpoint.to_owned(),
+                several: false,
+            };
             let silence = all.silence.get_or_insert_with(first);
             silence.calls = silence.calls.saturating_add(1);
             silence.several |= silence.endpoint != endpoint;

@@ -53,7 +53,9 @@ pub fn has(task: &Task) -> bool {
 /// The files that serve tasks of one dataset, newest first. For `profile`, only the first part:
 /// each part shows whether another one follows.
 pub fn files(dataset: &Dataset, tasks: &[&Task], on: NaiveDate) -> Vec<File> {
-    let Some(endpoint) = dataset.bulk.map(|bulk| bulk.endpoint) else { return Vec::new() };
+    let Some(endpoint) = dataset.bulk.map(|bulk| bulk.endpoint) else {
+        return Vec::new();
+    };
     match dataset.requests {
         Requests::Market | Requests::Symbols => Vec::new(),
         Requests::Symbol if tasks.is_empty() => Vec::new(),
@@ -61,13 +63,23 @@ pub fn files(dataset: &Dataset, tasks: &[&Task], on: NaiveDate) -> Vec<File> {
         Requests::Days => {
             let ranges: Vec<_> = tasks
                 .iter()
-                .filter_map(|task| if let Window::Days { from, to } = task.window { Some((from, to)) } else { None })
+                .filter_map(|task| {
+                    if let Window::Days { from, to } = task.window {
+                        Some((from, to))
+                    } else {
+                        None
+                    }
+                })
                 .collect();
             let mut days = Vec::new();
             let (first, last) = (ranges.iter().map(|r| r.0).min(), ranges.iter().map(|r| r.1).max());
-            let (Some(first), Some(mut day)) = (first, last) else { return Vec::new() };
+            let (Some(first), Some(mut day)) = (first, last) else {
+                return Vec::new();
+            };
             while day >= first {
-                if nyse_calendar::is_trading_day(day) && ranges.iter().any(|(from, to)| (*from..=*to).contains(&day)) {
+                if nyse_calendar::is_trading_day(day)
+                    && ranges.iter().any(|(from, to)| (*from..=*to).contains(&day))
+                {
                     days.push(File::day(endpoint, day));
                 }
                 day = day - Days::new(1);
@@ -84,7 +96,10 @@ pub fn files(dataset: &Dataset, tasks: &[&Task], on: NaiveDate) -> Vec<File> {
             };
             let years = periods(Cadence::Annual, max_limit(Cadence::Annual), on);
             let quarters = periods(Cadence::Quarter, max_limit(Cadence::Quarter), on);
-            years.chain(quarters).map(|(year, quarter)| File::period(endpoint, year, quarter)).collect()
+            years
+                .chain(quarters)
+                .map(|(year, quarter)| File::period(endpoint, year, quarter))
+                .collect()
         }
     }
 }
@@ -133,7 +148,11 @@ fn periods(cadence: Cadence, limit: u32, on: NaiveDate) -> impl Iterator<Item = 
 impl File {
     /// A part of a file that comes in parts.
     pub fn part(endpoint: &'static str, number: u32) -> Self {
-        File { endpoint, parameters: vec![("part", number.to_string())], part: Part::Number(number) }
+        File {
+            endpoint,
+            parameters: vec![("part", number.to_string())],
+            part: Part::Number(number),
+        }
     }
 
     fn period(endpoint: &'static str, year: i32, quarter: Option<u32>) -> Self {
@@ -146,7 +165,11 @@ impl File {
     }
 
     fn day(endpoint: &'static str, day: NaiveDate) -> Self {
-        File { endpoint, parameters: vec![("date", day.to_string())], part: Part::Day(day) }
+        File {
+            endpoint,
+            parameters: vec![("date", day.to_string())],
+            part: Part::Day(day),
+        }
     }
 
     /// The next part, if the file comes in parts.
@@ -199,8 +222,8 @@ mod tests {
         assert_eq!(
             names("cash_flow", &[newest(Cadence::Annual, 2), newest(Cadence::Quarter, 4)], "2026-09-18"),
             [
-                "2026-FY", "2025-FY", "2024-FY", "2023-FY", "2027-Q2", "2027-Q1", "2026-Q4", "2026-Q3", "2026-Q2",
-                "2026-Q1", "2025-Q4", "2025-Q3", "2025-Q2", "2025-Q1", "2024-Q4",
+                "2026-FY", "2025-FY", "2024-FY", "2023-FY", "2027-Q2", "2027-Q1", "2026-Q4", "2026-Q3",
+                "2026-Q2", "2026-Q1", "2025-Q4", "2025-Q3", "2025-Q2", "2025-Q1", "2024-Q4",
             ]
         );
         let first_load =
@@ -212,10 +235,16 @@ mod tests {
     #[test]
     fn prices_need_one_file_per_session() {
         let days = |from, to| Window::Days { from: day(from), to: day(to) };
-        let windows =
-            [days("2026-09-03", "2026-09-08"), days("2026-09-08", "2026-09-08"), days("2026-08-28", "2026-08-28")];
+        let windows = [
+            days("2026-09-03", "2026-09-08"),
+            days("2026-09-08", "2026-09-08"),
+            days("2026-08-28", "2026-08-28"),
+        ];
         // A weekend and Labor Day are skipped.
-        assert_eq!(names("prices", &windows, "2026-09-18"), ["2026-09-08", "2026-09-04", "2026-09-03", "2026-08-28"]);
+        assert_eq!(
+            names("prices", &windows, "2026-09-18"),
+            ["2026-09-08", "2026-09-04", "2026-09-03", "2026-08-28"]
+        );
     }
 
     #[test]
@@ -227,7 +256,9 @@ mod tests {
         };
         assert!(has(&task("profile", "BRK-B")));
         assert!(
-            !has(&task("prices", "^GSPC")) && !has(&task("dividends", "AAPL")) && !has(&task("sp500_constituents", ""))
+            !has(&task("prices", "^GSPC"))
+                && !has(&task("dividends", "AAPL"))
+                && !has(&task("sp500_constituents", ""))
         );
     }
 }

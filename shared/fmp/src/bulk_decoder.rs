@@ -59,12 +59,27 @@ enum Kind {
 
 impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
     pub(super) fn new(response: &Response, each: F) -> Self {
-        BulkDecoder::with_limit(body::is_gzip(response), response.status().as_u16() == 200, MAX_UNPACKED, each)
+        BulkDecoder::with_limit(
+            body::is_gzip(response),
+            response.status().as_u16() == 200,
+            MAX_UNPACKED,
+            each,
+        )
     }
 
     fn with_limit(gzip: bool, status_ok: bool, max_unpacked: u64, each: F) -> Self {
-        let plain = Unpacked { status_ok, each, kind: Kind::Empty, left: max_unpacked, error: None };
-        let body = if gzip { Body::Gzip(Box::new(MultiGzDecoder::new(plain))) } else { Body::Plain(plain) };
+        let plain = Unpacked {
+            status_ok,
+            each,
+            kind: Kind::Empty,
+            left: max_unpacked,
+            error: None,
+        };
+        let body = if gzip {
+            Body::Gzip(Box::new(MultiGzDecoder::new(plain)))
+        } else {
+            Body::Plain(plain)
+        };
         BulkDecoder { body, received: false }
     }
 

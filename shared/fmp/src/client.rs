@@ -195,7 +195,9 @@ impl Fmp {
     /// Reads the key again after FMP refused one. Returns whether the client now has a different
     /// key.
     async fn renew_key(&self, refused: &HeaderValue) -> bool {
-        let Some(read_key) = &self.read_key else { return false };
+        let Some(read_key) = &self.read_key else {
+            return false;
+        };
         let _only_one = self.key_renewal.lock().await;
         if *lock(&self.key) != *refused {
             return true;
@@ -219,7 +221,9 @@ impl Fmp {
     fn unreachable_or(&self, failure: Failure) -> Failure {
         if self.breakers.nobody_answers(Instant::now()) {
             let url = self.url();
-            return Failure::Unreachable(format!("{url} does not answer: {failure}; check the network and --fmp-url"));
+            return Failure::Unreachable(format!(
+                "{url} does not answer: {failure}; check the network and --fmp-url"
+            ));
         }
         failure
     }

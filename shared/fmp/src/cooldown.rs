@@ -48,7 +48,8 @@ impl Cooldown {
         if state.until.is_some_and(|until| until > now) {
             return None;
         }
-        let pause = retry_after.unwrap_or_else(|| self.first * 2u32.saturating_pow(state.streak.min(6)).min(30));
+        let pause =
+            retry_after.unwrap_or_else(|| self.first * 2u32.saturating_pow(state.streak.min(6)).min(30));
         state.until = Some(now + pause);
         state.streak += 1;
         Some(pause)

@@ -67,7 +67,11 @@ impl Parser {
     ///
     /// # Errors
     /// `Retry` if this is not an FMP CSV file; the callback's errors.
-    pub(super) fn feed(&mut self, chunk: &[u8], each: &mut impl FnMut(Record<'_>) -> Result<()>) -> Result<()> {
+    pub(super) fn feed(
+        &mut self,
+        chunk: &[u8],
+        each: &mut impl FnMut(Record<'_>) -> Result<()>,
+    ) -> Result<()> {
         self.last = chunk.last().copied().or(self.last);
         let mut rest = chunk;
         while !rest.is_empty() {
@@ -98,9 +102,13 @@ impl Parser {
         let too_long = |what| Err(Error::retry(format!("not an FMP CSV file: it has a record of {what}")));
         match result {
             ReadRecordResult::InputEmpty | ReadRecordResult::End => {}
-            ReadRecordResult::OutputFull if self.text.len() < MAX_RECORD => self.text.resize(self.text.len() * 2, 0),
+            ReadRecordResult::OutputFull if self.text.len() < MAX_RECORD => {
+                self.text.resize(self.text.len() * 2, 0)
+            }
             ReadRecordResult::OutputFull => return too_long("over 1 MB"),
-            ReadRecordResult::OutputEndsFull if self.ends.len() < MAX_CELLS => self.ends.resize(self.ends.len() * 2, 0),
+            ReadRecordResult::OutputEndsFull if self.ends.len() < MAX_CELLS => {
+                self.ends.resize(self.ends.len() * 2, 0)
+            }
             ReadRecordResult::OutputEndsFull => return too_long("over 1,024 cells"),
             ReadRecordResult::Record => {
                 self.record(each)?;
@@ -115,11 +123,16 @@ impl Parser {
         let Some(header) = &self.header else {
             let names_record = Record { header: &[], text, ends };
             // After a byte order mark the parser does not recognise the first quote.
-            let name =
-                |i| String::from_utf8_lossy(names_record.cell(i)).trim().trim_matches(['\u{feff}', '"']).to_owned();
+            let name = |i| {
+                String::from_utf8_lossy(names_record.cell(i))
+                    .trim()
+                    .trim_matches(['\u{feff}', '"'])
+                    .to_owned()
+            };
             let names: Vec<String> = (0..ends.len()).map(name).collect();
             if !names.iter().any(|name| name == "symbol") {
-                let head: String = String::from_utf8_lossy(text).chars().filter(|c| !c.is_control()).take(60).collect();
+                let head: String =
+                    String::from_utf8_lossy(text).chars().filter(|c| !c.is_control()).take(60).collect();
                 return Err(Error::retry(format!("not an FMP CSV file: it begins with {head:?}")));
             }
             self.header = Some(names);
@@ -146,7 +159,9 @@ mod tests {
     fn read(text: &str, size: usize) -> Result<Vec<String>> {
         let mut found = Vec::new();
         let mut each = |record: Record<'_>| {
-            found.push(record.cells().map(|(name, cell)| format!("{name}={cell}")).collect::<Vec<_>>().join("|"));
+            found.push(
+                record.cells().map(|(name, cell)| format!("{name}={cell}")).collect::<Vec<_>>().join("|"),
+            );
             Ok(())
         };
         let mut parser = Parser::default();
@@ -160,8 +175,7 @@ mod tests {
 
     #[test]
     fn the_records_do_not_depend_on_the_chunk_size() {
-        let text =
-            "\u{feff}\"date\", symbol,price,new\r\n\"2026-01-02\",\"A\",6.34e-10,\"a \"\"b\"\",\nc\"\r\n,B,,\r\n";
+        let text = "\u{feff}\"date\", symbol,price,new\r\n\"2026-01-02\",\"A\",6.34e-10,\"a \"\"b\"\",\nc\"\r\n,B,,\r\n";
         let long = format!("symbol,about\nA,{}\nB,x\n", "y".repeat(100_000));
         for size in [1, 2, 3, 7, 64, 10_000] {
             assert_eq!(
@@ -180,7 +194,10 @@ mod tests {
         for end in 1..text.len() {
             let ends_at_line = [18, 28].contains(&end);
             let read = read(&text[..end], 4);
-            assert!(ends_at_line && read.is_ok() || matches!(read, Err(Error::Retry { .. })), "{end}: {read:?}");
+            assert!(
+                ends_at_line && read.is_ok() || matches!(read, Err(Error::Retry { .. })),
+                "{end}: {read:?}"
+            );
         }
         assert!(read("", 1).unwrap().is_empty());
         assert_eq!(read("symbol,name\nA,x,\n", 2).unwrap(), ["symbol=A|name=x"]);
@@ -192,7 +209,13 @@ mod tests {
         for text in ["<html>\n<body>\n", "Service is being updated\n", "a,b\n1,2\n"] {
             assert!(matches!(read(text, 3), Err(Error::Retry { .. })), "{text}");
         }
-        assert!(matches!(read(&format!("symbol\n{}\n", "y".repeat(2 << 20)), 9_999), Err(Error::Retry { .. })));
-        assert!(matches!(read(&format!("symbol\n{}\n", ",".repeat(5_000)), 9_999), Err(Error::Retry { .. })));
+        assert!(matches!(
+            read(&format!("symbol\n{}\n", "y".repeat(2 << 20)), 9_999),
+            Err(Error::Retry { .. })
+        ));
+        assert!(matches!(
+            read(&format!("symbol\n{}\n", ",".repeat(5_000)), 9_999),
+            Err(Error::Retry { .. })
+        ));
     }
 }

@@ -108,7 +108,9 @@ impl fmt::Display for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
-            Error::Retry { reason: message, after: retry_after } => Failure::Transient { message, retry_after },
+            Error::Retry { reason: message, after: retry_after } => {
+                Failure::Transient { message, retry_after }
+            }
             other => Failure::Local(other),
         }
     }
@@ -123,9 +125,9 @@ impl From<Failure> for Error {
             Failure::Rejected(message) => Error::Reject(message),
             Failure::NotInPlan(message) => Error::NotInPlan(message),
             Failure::NotOffered(message) => Error::NotOffered(message),
-            Failure::RefusedKey(message) | Failure::RefusedAccess(message) | Failure::Unreachable(message) => {
-                Error::Stop(message)
-            }
+            Failure::RefusedKey(message)
+            | Failure::RefusedAccess(message)
+            | Failure::Unreachable(message) => Error::Stop(message),
             Failure::BandwidthUsedUp(message) => Error::Budget(message),
             Failure::Local(error) => error,
         }

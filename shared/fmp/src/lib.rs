@@ -19,8 +19,8 @@ mod transport;
 
 pub use access::FmpAccess;
 pub use client::{
-    Answer, BULK_PAUSE, BulkAnswer, BulkOutcome, ClientSettings, DEFAULT_URL, Deadline, Fmp, LIMIT_PAUSE, ReadKey,
-    Records,
+    Answer, BULK_PAUSE, BulkAnswer, BulkOutcome, ClientSettings, DEFAULT_URL, Deadline, Fmp, LIMIT_PAUSE,
+    ReadKey, Records,
 };
 pub use client_stats::ClientStats;
 pub use csv::Record;

@@ -16,18 +16,25 @@ pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool, Failure>
     let text = text.trim_start();
     let message = message(text);
     let quote = quoted(&message);
-    let call_limit =
-        || Failure::CallLimit { message: format!("FMP's call limit is reached: {quote}"), retry_after: None };
-    let bandwidth = || Failure::BandwidthUsedUp(format!("FMP's bandwidth of the last 30 days is used up: {quote}"));
+    let call_limit = || Failure::CallLimit {
+        message: format!("FMP's call limit is reached: {quote}"),
+        retry_after: None,
+    };
+    let bandwidth =
+        || Failure::BandwidthUsedUp(format!("FMP's bandwidth of the last 30 days is used up: {quote}"));
     let refused_key = || Failure::RefusedKey(format!("FMP refused the key in FMP_API_KEY: {quote}"));
     match status.as_u16() {
-        200 if text.starts_with('[') && !ends_list(body) => Err(Failure::transient("FMP's answer breaks off")),
+        200 if text.starts_with('[') && !ends_list(body) => {
+            Err(Failure::transient("FMP's answer breaks off"))
+        }
         200 if text.starts_with('[') => Ok(!is_empty_list(body)),
         200 if message.starts_with("Limit Reach") => Err(call_limit()),
         200 if message.starts_with("Bandwidth Limit") => Err(bandwidth()),
         200 if message.starts_with("Invalid API KEY") => Err(refused_key()),
         200 if text.starts_with('{') && message.starts_with("No Data") => Ok(false),
-        200 if text.starts_with('{') => Err(Failure::Rejected(format!("FMP answered with an error: {quote}"))),
+        200 if text.starts_with('{') => {
+            Err(Failure::Rejected(format!("FMP answered with an error: {quote}")))
+        }
         200 => Err(Failure::transient(format!("FMP's answer is not a JSON list: {quote}"))),
         400 => Err(Failure::Rejected(format!("FMP refused the request: {quote}"))),
         401 => Err(refused_key()),
@@ -51,17 +58,29 @@ fn is_empty_list(body: &[u8]) -> bool {
 
 /// The message of an error object, or the text itself.
 fn message(text: &str) -> String {
-    let Some(start) = text.strip_prefix('{').and_then(|rest| rest.find("Error Message").map(|at| &rest[at..])) else {
+    let Some(start) =
+        text.strip_prefix('{').and_then(|rest| rest.find("Error Message").map(|at| &rest[at..]))
+    else {
         return text.to_owned();
     };
     let value = start.split_once(':').map_or("", |(_, value)| value.trim_start());
-    value.trim_start_matches('"').trim_end().trim_end_matches('}').trim_end().trim_end_matches('"').to_owned()
+    value
+        .trim_start_matches('"')
+        .trim_end()
+        .trim_end_matches('}')
+        .trim_end()
+        .trim_end_matches('"')
+        .to_owned()
 }
 
 /// The first 120 characters on one line, in quotes.
 fn quoted(message: &str) -> String {
     let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(120).collect();
-    if line.trim().is_empty() { "an empty body".into() } else { format!("\"{}\"", line.trim()) }
+    if line.trim().is_empty() {
+        "an empty body".into()
+    } else {
+        format!("\"{}\"", line.trim())
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,10 @@ impl RetryBudget {
     /// Takes one retry. Returns whether there was one left.
     pub(super) fn take(&self) -> bool {
         let most = FLOOR + self.calls.load(Relaxed) / CALLS_PER_RETRY;
-        let taken = self.taken.fetch_update(Relaxed, Relaxed, |taken| (taken < most).then_some(taken + 1)).is_ok();
+        let taken = self
+            .taken
+            .fetch_update(Relaxed, Relaxed, |taken| (taken < most).then_some(taken + 1))
+            .is_ok();
         if !taken {
             tracing::warn!(most, "too many calls fail: no call is retried for now");
         }

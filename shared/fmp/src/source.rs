@@ -28,9 +28,16 @@ impl SourceKind {
     /// The kind of server at a base address.
     pub fn of(url: &str) -> Self {
         let host = |text: &str| {
-            text.split("//").nth(1).and_then(|rest| rest.split(['/', ':', '?']).next()).map(str::to_ascii_lowercase)
+            text.split("//")
+                .nth(1)
+                .and_then(|rest| rest.split(['/', ':', '?']).next())
+                .map(str::to_ascii_lowercase)
         };
-        if host(url).is_some() && host(url) == host(DEFAULT_URL) { SourceKind::Fmp } else { SourceKind::Other }
+        if host(url).is_some() && host(url) == host(DEFAULT_URL) {
+            SourceKind::Fmp
+        } else {
+            SourceKind::Other
+        }
     }
 
     /// The plan if the user names none. Your own server has no limit.
@@ -73,7 +80,13 @@ pub async fn claim_source(stage: &impl Stage, url: &str) -> Result<()> {
     stage.put_if_absent(SOURCE, stage::to_json(&Source { kind })?).await?;
     match stage::read_json::<Source>(stage, SOURCE).await? {
         Some(source) if source.kind != kind => {
-            let name = |kind| if kind == SourceKind::Fmp { "FMP itself" } else { "a server other than FMP" };
+            let name = |kind| {
+                if kind == SourceKind::Fmp {
+                    "FMP itself"
+                } else {
+                    "a server other than FMP"
+                }
+            };
             Err(Error::Config(format!(
                 "the stage holds data from {}, but the FMP address is that of {}: \
                  use another --home or --stage, because the two must not mix",

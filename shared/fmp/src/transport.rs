@@ -105,8 +105,9 @@ pub(super) fn base(url: &str) -> Result<Url> {
 
 /// The key as a header value that logs do not show.
 pub(super) fn header(key: &SecretString) -> Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(key.expose_secret().trim())
-        .map_err(|_| Error::Config("FMP_API_KEY contains characters that an HTTP header cannot carry".into()))?;
+    let mut value = HeaderValue::from_str(key.expose_secret().trim()).map_err(|_| {
+        Error::Config("FMP_API_KEY contains characters that an HTTP header cannot carry".into())
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -111,13 +111,19 @@ const RAW_HASHES: &[(&str, &str, &str)] = &[
 
 /// The hash of each file's statement, by file.
 pub fn hashes<'a>(files: impl IntoIterator<Item = &'a Model>) -> BTreeMap<String, String> {
-    files.into_iter().map(|m| (m.file.to_owned(), hash::sha256(normalized(m.sql).as_bytes()))).collect()
+    files
+        .into_iter()
+        .map(|m| (m.file.to_owned(), hash::sha256(normalized(m.sql).as_bytes())))
+        .collect()
 }
 
 /// The rows of `ops.models` (`file`, `sha256`) as hashes by file, comparable with [`hashes`]: the raw-text hash
 /// of an older build is replaced by the hash of the same statement.
 pub fn known(rows: Vec<Vec<Option<String>>>) -> BTreeMap<String, String> {
-    rows.into_iter().filter_map(|row| Some((row.first()?.clone()?, row.get(1)?.clone()?))).map(comparable).collect()
+    rows.into_iter()
+        .filter_map(|row| Some((row.first()?.clone()?, row.get(1)?.clone()?)))
+        .map(comparable)
+        .collect()
 }
 
 fn comparable((file, stored): (String, String)) -> (String, String) {
@@ -199,7 +205,10 @@ mod tests {
 
     #[test]
     fn a_warehouse_with_raw_hashes_has_current_tables() {
-        let stored = RAW_HASHES.iter().map(|(file, raw, _)| vec![Some((*file).into()), Some((*raw).into())]).collect();
+        let stored = RAW_HASHES
+            .iter()
+            .map(|(file, raw, _)| vec![Some((*file).into()), Some((*raw).into())])
+            .collect();
         assert_eq!(known(stored), hashes(TABLES), "a changed table needs `setup-sql --replace-figures`");
         let other = vec![vec![Some("tables/quality.sql".into()), Some("another".into())]];
         assert_ne!(known(other).get("tables/quality.sql"), hashes(TABLES).get("tables/quality.sql"));

@@ -39,7 +39,10 @@ impl Model {
 pub fn finished_after(position: usize) -> impl Iterator<Item = &'static str> {
     let last_read = |table: &str| MODELS.iter().rposition(|m| m.reads(table));
     let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
-    MODELS.iter().map(Model::builds).filter(move |table| !kept(table) && last_read(table) == Some(position))
+    MODELS
+        .iter()
+        .map(Model::builds)
+        .filter(move |table| !kept(table) && last_read(table) == Some(position))
 }
 
 /// Tables that publishing reads in addition to the `new_` tables.
@@ -143,8 +146,10 @@ pub fn columns(table: &str) -> Vec<TableColumn> {
     let of = |name: &str| TABLES.iter().find(|t| t.file == format!("tables/{name}.sql"));
     let file = of(table).or_else(|| of(&format!("{table}_history")));
     let lines = file.map_or("", |t| t.sql).lines();
-    let inside =
-        lines.skip_while(|line| !line.starts_with("create ")).skip(1).take_while(|line| !line.starts_with(')'));
+    let inside = lines
+        .skip_while(|line| !line.starts_with("create "))
+        .skip(1)
+        .take_while(|line| !line.starts_with(')'));
     inside.filter_map(column).collect()
 }
 
@@ -199,7 +204,9 @@ impl PublishedTable {
 
     /// Name with schema, taken from the statement that creates it.
     pub fn full_name(&self) -> &'static str {
-        let own = |t: &&Model| t.file.strip_prefix("tables/").and_then(|f| f.strip_suffix(".sql")) == Some(self.name);
+        let own = |t: &&Model| {
+            t.file.strip_prefix("tables/").and_then(|f| f.strip_suffix(".sql")) == Some(self.name)
+        };
         let after = TABLES.iter().find(own).and_then(|t| t.sql.split_once("create table if not exists "));
         after.and_then(|(_, rest)| rest.split_whitespace().next()).unwrap_or_default()
     }
@@ -228,9 +235,17 @@ pub const PUBLISHED: &[PublishedTable] = &[
         versions: Versions::OfStatements,
     },
     versioned("fact_financials_ttm_history", &["company_key", "fiscal_date"], Extent::Companies),
-    versioned("fact_financial_ratios_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
+    versioned(
+        "fact_financial_ratios_history",
+        &["company_key", "fiscal_date", "basis"],
+        Extent::Companies,
+    ),
     versioned("fact_growth_rates_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
-    versioned("fact_market_metrics_history", &["company_key", "metric_date"], Extent::Days("metric_date")),
+    versioned(
+        "fact_market_metrics_history",
+        &["company_key", "metric_date"],
+        Extent::Days("metric_date"),
+    ),
     plain("quality", &["company_key", "check_name", "basis", "fiscal_date"], Extent::Companies),
 ];
 
@@ -267,7 +282,8 @@ mod tests {
 
     #[test]
     fn a_temporary_table_is_dropped_after_its_last_reader() {
-        let dropped: Vec<_> = (0..MODELS.len()).flat_map(|i| finished_after(i).map(move |t| (i, t))).collect();
+        let dropped: Vec<_> =
+            (0..MODELS.len()).flat_map(|i| finished_after(i).map(move |t| (i, t))).collect();
         for (position, table) in &dropped {
             assert!(MODELS[position + 1..].iter().all(|m| !m.reads(table)), "{table}");
         }

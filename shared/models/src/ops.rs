@@ -140,12 +140,18 @@ pub const OPS: &[OpsTable] = &[
     OpsTable {
         name: "models",
         about: "SQL files that made the stored figures; if a file changes, the figures are recomputed",
-        columns: &[("file", Text, "file of a model, table or view"), ("sha256", Text, "hash of its statement")],
+        columns: &[
+            ("file", Text, "file of a model, table or view"),
+            ("sha256", Text, "hash of its statement"),
+        ],
     },
     OpsTable {
         name: "turns",
         about: "write fences of load and analytics: an invocation that finds a changed number starts over",
-        columns: &[("function", Text, "load or analytics"), ("number", Integer, "number of its transactions so far")],
+        columns: &[
+            ("function", Text, "load or analytics"),
+            ("number", Integer, "number of its transactions so far"),
+        ],
     },
     OpsTable {
         name: "identity",
@@ -156,5 +162,9 @@ pub const OPS: &[OpsTable] = &[
 
 /// The column list of a `create table` statement.
 pub(super) fn sql(columns: &[OpsColumn]) -> String {
-    columns.iter().map(|(name, kind, _)| format!("{name} {}", kind.sql())).collect::<Vec<_>>().join(", ")
+    columns
+        .iter()
+        .map(|(name, kind, _)| format!("{name} {}", kind.sql()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

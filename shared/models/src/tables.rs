@@ -12,12 +12,20 @@ pub const WRITERS: [&str; 2] = ["load", "analytics"];
 
 /// The statements that set up a warehouse, in order. Each is idempotent.
 pub fn setup() -> Vec<String> {
-    let mut statements: Vec<String> = SCHEMAS.iter().map(|s| format!("create schema if not exists {s}")).collect();
+    let mut statements: Vec<String> =
+        SCHEMAS.iter().map(|s| format!("create schema if not exists {s}")).collect();
     for dataset in CATALOG {
         statements.push(format!("create table if not exists raw.{} ({})", dataset.name, sql(RAW)));
-        statements.push(format!("create table if not exists staging.{} ({})", dataset.name, staging_columns(dataset)));
+        statements.push(format!(
+            "create table if not exists staging.{} ({})",
+            dataset.name,
+            staging_columns(dataset)
+        ));
     }
-    statements.extend(OPS.iter().map(|t| format!("create table if not exists ops.{} ({})", t.name, sql(t.columns))));
+    statements.extend(
+        OPS.iter()
+            .map(|t| format!("create table if not exists ops.{} ({})", t.name, sql(t.columns))),
+    );
     statements.extend(WRITERS.iter().map(|function| {
         format!(
             "insert into ops.turns (function, number) select '{function}', 0 \

@@ -27,7 +27,9 @@ pub async fn bind_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, 
     let mut own = names(warehouse).await?;
     if known.is_none() {
         if own.is_empty() {
-            warehouse.execute(&format!("insert into ops.identity values ({})", literal(name.as_str()))).await?;
+            warehouse
+                .execute(&format!("insert into ops.identity values ({})", literal(name.as_str())))
+                .await?;
             own.push(name.to_string());
         }
         let warehouse_id = own.first().cloned().unwrap_or_default();

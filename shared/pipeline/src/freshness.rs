@@ -158,7 +158,13 @@ pub async fn advance(stage: &impl Stage, records: &[TaskRecord]) -> Result<()> {
     }
     for (dataset, mut records) in by_dataset {
         // In order of time, so that each part of a series adjoins the one before.
-        records.sort_by_key(|r| if let Window::Days { from, .. } = r.task.window { Some(from) } else { None });
+        records.sort_by_key(|r| {
+            if let Window::Days { from, .. } = r.task.window {
+                Some(from)
+            } else {
+                None
+            }
+        });
         let merged = |subjects: &mut Subjects| records.iter().for_each(|record| merge(subjects, record));
         stage::change_json(stage, &key(dataset), merged).await?;
     }
@@ -177,7 +183,11 @@ pub async fn subjects(stage: &impl Stage, dataset: &Dataset) -> Result<Subjects>
 ///
 /// # Errors
 /// As for [`advance`].
-pub async fn refetch(stage: &impl Stage, dataset: &Dataset, from: &BTreeMap<String, NaiveDate>) -> Result<()> {
+pub async fn refetch(
+    stage: &impl Stage,
+    dataset: &Dataset,
+    from: &BTreeMap<String, NaiveDate>,
+) -> Result<()> {
     stage::change_json(stage, &key(dataset.name), |subjects| schedule_refetch(subjects, from)).await
 }
 
@@ -203,7 +213,14 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
         Outcome::NotInPlan { .. } => {
             let (limit, newest, days, refetch) =
                 before.map_or((None, None, None, None), |b| (b.limit, b.newest, b.days, b.refetch));
-            let entry = Entry { refused: true, limit, newest, days, refetch, ..Entry::bare(record.fetched_at) };
+            let entry = Entry {
+                refused: true,
+                limit,
+                newest,
+                days,
+                refetch,
+                ..Entry::bare(record.fetched_at)
+            };
             subjects.insert(record.task.subject(), entry);
             return;
         }
@@ -225,7 +242,8 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
         }
         Window::Days { from, to } => {
             let known = before.as_ref().and_then(|e| e.days);
-            let own = (record.fetch_mode != FetchMode::PerSymbol).then(|| known.map_or(from, |known| known.last_own()));
+            let own = (record.fetch_mode != FetchMode::PerSymbol)
+                .then(|| known.map_or(from, |known| known.last_own()));
             let mut whole = joined(known, Days { from, to, newest, since: Some(record.fetched_at), own });
             if let Some(event) = refetch.filter(|a| a.on <= nyse_calendar::new_york_date(record.fetched_at)) {
                 refetch = event.after(from, to, whole);
@@ -240,7 +258,14 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
     let empty = empty && days.is_none_or(|d| d.newest.is_none());
     // A run of an earlier day must not make the entry look older.
     let fetched_at = before.map_or(record.fetched_at, |b| b.fetched_at.max(record.fetched_at));
-    let entry = Entry { empty, limit, newest: end, days, refetch, ..Entry::bare(fetched_at) };
+    let entry = Entry {
+        empty,
+        limit,
+        newest: end,
+        days,
+        refetch,
+        ..Entry::bare(fetched_at)
+    };
     subjects.insert(record.task.subject(), entry);
 }
 
@@ -264,7 +289,13 @@ fn joined(known: Option<Days>, new: Days) -> Days {
         None if new.to >= known.to && new.from <= known.last_own() + chrono::Days::new(1) => None,
         None => known.own,
     };
-    Days { from: first.from, to: first.to.max(second.to), newest: known.newest.max(new.newest), since, own }
+    Days {
+        from: first.from,
+        to: first.to.max(second.to),
+        newest: known.newest.max(new.newest),
+        since,
+        own,
+    }
 }
 
 #[cfg(test)]

@@ -106,8 +106,11 @@ impl Landing {
     /// # Errors
     /// The stage's own.
     pub async fn land(self, stage: &impl Stage, run: &RunId, batch: &str) -> Result<StagedFile> {
-        let body: Bytes =
-            self.out.finish().map_err(|e| Error::Stop(format!("cannot write a landing file: {e}")))?.into();
+        let body: Bytes = self
+            .out
+            .finish()
+            .map_err(|e| Error::Stop(format!("cannot write a landing file: {e}")))?
+            .into();
         let sha256 = hash::sha256(&body);
         let folder = format!("landing/{}/{run}", self.dataset.name);
         let mut key = format!("{folder}/{batch}.ndjson.gz");

@@ -27,7 +27,8 @@ use crate::{
 use findata_domain::{Error, Result, Symbol};
 
 pub use keys::{
-    batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, loaded_key, plan_key, staged_key, summary_key,
+    batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, loaded_key, plan_key, staged_key,
+    summary_key,
 };
 pub use outcome::Outcome;
 
@@ -231,7 +232,9 @@ pub async fn tasks(message: &BatchMessage, stage: &impl Stage) -> Result<Vec<Tas
         return Ok(batch.tasks.clone());
     }
     let planned = plan(stage, run).await?.batches.into_iter().find(|planned| planned.id == batch.id);
-    planned.map(|planned| planned.tasks).ok_or_else(|| Error::Reject(format!("run {run} has no batch {}", batch.id)))
+    planned
+        .map(|planned| planned.tasks)
+        .ok_or_else(|| Error::Reject(format!("run {run} has no batch {}", batch.id)))
 }
 
 /// The tasks without a record.
@@ -270,8 +273,12 @@ pub async fn entries(stage: &impl Stage, run: &RunId) -> Result<Vec<BatchEntry>>
 /// The stage's own.
 pub async fn close_fetching(stage: &impl Stage, run: &RunId) -> Result<bool> {
     let plan = plan(stage, run).await?;
-    let expected: BTreeSet<&str> =
-        plan.batches.iter().map(|batch| batch.id.as_str()).chain(plan.landed.iter().map(String::as_str)).collect();
+    let expected: BTreeSet<&str> = plan
+        .batches
+        .iter()
+        .map(|batch| batch.id.as_str())
+        .chain(plan.landed.iter().map(String::as_str))
+        .collect();
     let existing: BTreeSet<String> = stage.list(&batches_prefix(run)).await?.into_iter().collect();
     if !expected.iter().all(|id| existing.contains(&batch_key(run, id))) {
         return Ok(false);

@@ -89,7 +89,11 @@ impl Task {
 
     /// The query parameters of its call.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
-        let name = if self.dataset.requests == Requests::Symbols { "symbols" } else { "symbol" };
+        let name = if self.dataset.requests == Requests::Symbols {
+            "symbols"
+        } else {
+            "symbol"
+        };
         let mut parameters: Vec<_> = self.symbol.iter().map(|symbol| (name, symbol.to_string())).collect();
         match self.window {
             Window::All => {}
@@ -166,7 +170,11 @@ impl BatchMessage {
     pub fn of_plan<'a>(plan: &Plan, batches: impl IntoIterator<Item = &'a Batch>) -> Vec<Self> {
         let (run, max_calls) = (&plan.run_id, plan.options.max_calls);
         let message = |batch: &Batch| {
-            let tasks = if batch.fetch_mode == FetchMode::BulkFile { Vec::new() } else { batch.tasks.clone() };
+            let tasks = if batch.fetch_mode == FetchMode::BulkFile {
+                Vec::new()
+            } else {
+                batch.tasks.clone()
+            };
             let batch = Batch { tasks, id: batch.id.clone(), ..*batch };
             BatchMessage { max_calls, ..BatchMessage::new(run.clone(), batch) }
         };

@@ -230,7 +230,14 @@ mod tests {
         let id = RunId::new("2026-11-22T20:15:33.120Z".parse().unwrap(), 0xab);
         assert_eq!(id.as_str(), "20261122T201533120Z-000000ab");
         assert_eq!(id.started(), "2026-11-22T20:15:33.120Z".parse().ok());
-        assert!(!id.is_scheduled() && RunId::scheduled("2026-11-22T20:15:33.120Z".parse().unwrap()).is_scheduled());
-        assert!("a'b".parse::<RunId>().is_err() && "../x".parse::<RunId>().is_err() && "".parse::<RunId>().is_err());
+        assert!(
+            !id.is_scheduled()
+                && RunId::scheduled("2026-11-22T20:15:33.120Z".parse().unwrap()).is_scheduled()
+        );
+        assert!(
+            "a'b".parse::<RunId>().is_err()
+                && "../x".parse::<RunId>().is_err()
+                && "".parse::<RunId>().is_err()
+        );
     }
 }

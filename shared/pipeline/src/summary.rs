@@ -183,8 +183,16 @@ impl Summary {
     pub fn abandoned(plan: &Plan, started_at: DateTime<Utc>, reason: &str) -> Self {
         Summary {
             symbols: plan.symbols.len() as u64,
-            tasks: TaskCounts { planned: plan.due(), failed: plan.due(), ..TaskCounts::default() },
-            ..Summary::failed(&plan.run_id, started_at, &format!("interrupted and cannot be finished: {reason}"))
+            tasks: TaskCounts {
+                planned: plan.due(),
+                failed: plan.due(),
+                ..TaskCounts::default()
+            },
+            ..Summary::failed(
+                &plan.run_id,
+                started_at,
+                &format!("interrupted and cannot be finished: {reason}"),
+            )
         }
     }
 

@@ -12,8 +12,16 @@ use crate::{run::Status, summary::Summary};
 pub const NAMESPACE: &str = "findata";
 
 /// Every metric; the template's alarms and dashboard are checked against these names.
-pub const METRICS: [&str; 8] =
-    ["RunsCompleted", "RunsPartial", "RunsBudget", "RunsFailed", "Calls", "Rows", "RunSeconds", "OpenRunMinutes"];
+pub const METRICS: [&str; 8] = [
+    "RunsCompleted",
+    "RunsPartial",
+    "RunsBudget",
+    "RunsFailed",
+    "Calls",
+    "Rows",
+    "RunSeconds",
+    "OpenRunMinutes",
+];
 
 /// Emits metrics to standard output, which Lambda logs; emits nothing without a stack.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +65,8 @@ impl Telemetry {
 }
 
 fn line(stack: &str, now: DateTime<Utc>, figures: &[(&str, f64, &str)]) -> Value {
-    let metrics: Vec<Value> = figures.iter().map(|(name, _, unit)| json!({"Name": name, "Unit": unit})).collect();
+    let metrics: Vec<Value> =
+        figures.iter().map(|(name, _, unit)| json!({"Name": name, "Unit": unit})).collect();
     let mut line = Map::new();
     line.insert(
         "_aws".into(),
@@ -81,7 +90,10 @@ mod tests {
         let line = line("findata", at, &[("Calls", 5.0, "Count"), ("RunSeconds", 1.5, "Seconds")]);
         assert_eq!(line["_aws"]["Timestamp"], 1_795_378_533_000_i64);
         let told = &line["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!((told["Namespace"].as_str(), told["Dimensions"][0][0].as_str()), (Some("findata"), Some("stack")));
+        assert_eq!(
+            (told["Namespace"].as_str(), told["Dimensions"][0][0].as_str()),
+            (Some("findata"), Some("stack"))
+        );
         assert_eq!(told["Metrics"][1], json!({"Name": "RunSeconds", "Unit": "Seconds"}));
         assert_eq!((line["stack"].as_str(), line["Calls"].as_f64()), (Some("findata"), Some(5.0)));
     }

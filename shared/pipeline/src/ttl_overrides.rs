@@ -43,8 +43,9 @@ impl FromStr for TtlOverrides {
             let has_ttl = |d: &&Dataset| !matches!(d.freshness, Freshness::UntilNextClose) && !d.follow_up;
             let names = || CATALOG.iter().filter(has_ttl).map(|d| d.name).collect::<Vec<_>>().join(", ");
             let dataset = catalog::dataset(name).filter(has_ttl);
-            let dataset =
-                dataset.ok_or_else(|| wrong(part, &format!("only these datasets have a time to live: {}", names())))?;
+            let dataset = dataset.ok_or_else(|| {
+                wrong(part, &format!("only these datasets have a time to live: {}", names()))
+            })?;
             let time = time.trim();
             let minutes = match time.split_at_checked(time.len().saturating_sub(1)) {
                 Some((number, "m")) => number.parse().ok(),
@@ -89,7 +90,10 @@ mod tests {
     fn times_to_live_are_read_by_dataset() {
         let read: TtlOverrides = "profile=7d, income-statement=12h,dividends=30m".parse().unwrap();
         let of = |name| read.of(catalog::dataset(name).unwrap());
-        assert_eq!((of("profile"), of("income_statement")), (Some(Duration::days(7)), Some(Duration::hours(12))));
+        assert_eq!(
+            (of("profile"), of("income_statement")),
+            (Some(Duration::days(7)), Some(Duration::hours(12)))
+        );
         assert_eq!((of("dividends"), of("splits")), (Some(Duration::minutes(30)), None));
         assert_eq!(read.to_string().parse::<TtlOverrides>().unwrap(), read);
         for wrong in [

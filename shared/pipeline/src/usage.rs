@@ -59,7 +59,9 @@ impl Usage {
     /// # Errors
     /// The stage's own.
     pub async fn note(&self, run: &RunId, function: &str, stage: &impl Stage) -> Result<()> {
-        let Some(first) = self.log.first() else { return Ok(()) };
+        let Some(first) = self.log.first() else {
+            return Ok(());
+        };
         let id: String = first.query_id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
         let key = format!("runs/{run}/statements/{function}-{id}.json");
         stage::write_json_once(stage, &key, &self.log).await.map(|_| ())

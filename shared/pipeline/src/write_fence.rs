@@ -31,11 +31,14 @@ impl WriteFence {
     /// # Errors
     /// `Config` if the table has no row for the function; the warehouse's own.
     pub async fn read(function: &'static str, warehouse: &mut impl Warehouse) -> Result<WriteFence> {
-        let rows =
-            warehouse.query(&format!("select number::varchar from ops.turns where function = '{function}'")).await?;
+        let rows = warehouse
+            .query(&format!("select number::varchar from ops.turns where function = '{function}'"))
+            .await?;
         let number = rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
         let missing = || {
-            Error::Config(format!("ops.turns has no row for {function}: apply what `findata setup-sql` prints again"))
+            Error::Config(format!(
+                "ops.turns has no row for {function}: apply what `findata setup-sql` prints again"
+            ))
         };
         Ok(WriteFence { function, number: number.ok_or_else(missing)? })
     }
@@ -58,10 +61,12 @@ impl WriteFence {
         let WriteFence { function, number } = *self;
         let delete = format!("delete from ops.turns where function = '{function}' and number = {number}");
         if warehouse.execute(&delete).await? != 1 {
-            let reason = format!("another {function} wrote to the warehouse meanwhile: {function} starts over");
+            let reason =
+                format!("another {function} wrote to the warehouse meanwhile: {function} starts over");
             return Err(Error::Retry { reason, after: Some(PAUSE) });
         }
-        let insert = format!("insert into ops.turns (function, number) values ('{function}', {})", number + 1);
+        let insert =
+            format!("insert into ops.turns (function, number) values ('{function}', {})", number + 1);
         warehouse.execute(&insert).await.map(|_| ())
     }
 

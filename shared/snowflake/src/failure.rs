@@ -41,9 +41,9 @@ impl Rejection {
                 Error::Config(format!("{description}; run `findata doctor` to see which grant is missing"))
             }
             // Snowflake does not distinguish a missing object from one that the role may not see.
-            ("002003", _) => {
-                Error::Stop(format!("{description}; run `findata doctor` to check whether a grant is missing"))
-            }
+            ("002003", _) => Error::Stop(format!(
+                "{description}; run `findata doctor` to check whether a grant is missing"
+            )),
             // Login failures: 3901xx to 3904xx.
             (code, _) if code.starts_with("390") => Error::Config(format!(
                 "{description}; check the account, user, role, network policy, and that the user's public key matches this private key"
@@ -55,8 +55,16 @@ impl Rejection {
     /// Everything that Snowflake's support would ask for, in one line.
     fn description(&self) -> String {
         let message = self.message.split_whitespace().collect::<Vec<_>>().join(" ");
-        let state = if self.sql_state.is_empty() { String::new() } else { format!(" ({})", self.sql_state) };
-        let query = if self.query_id.is_empty() { String::new() } else { format!(", query {}", self.query_id) };
+        let state = if self.sql_state.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", self.sql_state)
+        };
+        let query = if self.query_id.is_empty() {
+            String::new()
+        } else {
+            format!(", query {}", self.query_id)
+        };
         format!("Snowflake {}{state}{query}: {message}", self.code)
     }
 }

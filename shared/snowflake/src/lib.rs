@@ -128,7 +128,9 @@ impl Snowflake {
             schema: Some(settings.schema.clone()),
             username: settings.user.clone(),
             role: Some(settings.role.clone()),
-            auth_type: AuthType::Certificate(CertificateArgs { private_key_pem: settings.key.expose_secret().into() }),
+            auth_type: AuthType::Certificate(CertificateArgs {
+                private_key_pem: settings.key.expose_secret().into(),
+            }),
         };
         SnowflakeApiBuilder::new(auth)
             .with_client(client)
@@ -249,7 +251,9 @@ impl Warehouse for Snowflake {
     /// Ends the session, if one is open. Its temporary tables and uncommitted work are gone. If Snowflake
     /// does not receive the request, it ends the session itself after four hours.
     async fn close(&mut self) -> Result<()> {
-        let Some(mut session) = self.session.take() else { return Ok(()) };
+        let Some(mut session) = self.session.take() else {
+            return Ok(());
+        };
         (self.in_transaction, self.has_temporary) = (false, false);
         lock(&self.statement).begin(Instant::now() + CLOSE_TIMEOUT);
         session.close_session().await.map_err(|e| self.failure(&e))

@@ -85,7 +85,12 @@ impl Middleware for SessionMiddleware {
 }
 
 impl SessionMiddleware {
-    pub(super) fn new(base: Url, http: Client, retry_pause: Duration, statement: Arc<Mutex<StatementState>>) -> Self {
+    pub(super) fn new(
+        base: Url,
+        http: Client,
+        retry_pause: Duration,
+        statement: Arc<Mutex<StatementState>>,
+    ) -> Self {
         SessionMiddleware { base, http, retry_pause, statement, tokens: Mutex::new(None) }
     }
 
@@ -94,8 +99,9 @@ impl SessionMiddleware {
         let path = request.url().path().replace("//", "/");
         let url = request.url_mut();
         let (scheme, host) = (self.base.scheme(), self.base.host_str());
-        let redirected =
-            url.set_host(host).is_ok() && url.set_scheme(scheme).is_ok() && url.set_port(self.base.port()).is_ok();
+        let redirected = url.set_host(host).is_ok()
+            && url.set_scheme(scheme).is_ok()
+            && url.set_port(self.base.port()).is_ok();
         if !redirected {
             return Err(Error::Config(format!("{} is not a valid Snowflake URL", self.base)).into());
         }
@@ -134,7 +140,11 @@ impl SessionMiddleware {
     }
 
     fn post(&self, url: Url, body: &Value, token: Option<&SecretString>) -> RequestBuilder {
-        let request = self.http.post(url).header(header::CONTENT_TYPE, "application/json").body(body.to_string());
+        let request = self
+            .http
+            .post(url)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.to_string());
         request.headers(transport::headers(token))
     }
 
@@ -155,7 +165,9 @@ impl SessionMiddleware {
 
     /// Gets a new session token for the master token. The session itself continues.
     async fn renew(&self) -> Result<(), Failure> {
-        let Some(old) = lock(&self.tokens).clone() else { return Ok(()) };
+        let Some(old) = lock(&self.tokens).clone() else {
+            return Ok(());
+        };
         let mut url = self.base.clone();
         url.set_path("/session/token-request");
         let body = json!({ "oldSessionToken": old.session.expose_secret(), "requestType": "RENEW" });
@@ -177,7 +189,9 @@ impl SessionMiddleware {
             let sent = self
                 .send(|| match &next {
                     None => self.post(url.clone(), body, self.token().as_ref()),
-                    Some(url) => self.http.get(url.clone()).headers(transport::headers(self.token().as_ref())),
+                    Some(url) => {
+                        self.http.get(url.clone()).headers(transport::headers(self.token().as_ref()))
+                    }
                 })
                 .await;
             match sent {
@@ -186,10 +200,14 @@ impl SessionMiddleware {
                     self.renew().await?;
                 }
                 Ok(response) if IN_PROGRESS.iter().any(|code| response["code"] == *code) => {
-                    let url = response["data"]["getResultUrl"].as_str().and_then(|path| self.base.join(path).ok());
+                    let url =
+                        response["data"]["getResultUrl"].as_str().and_then(|path| self.base.join(path).ok());
                     // The request carries the token, which must not leave Snowflake.
                     let url = url.filter(|url| url.origin() == self.base.origin());
-                    next = Some(url.ok_or_else(|| Error::Stop("Snowflake names no valid URL for the result".into()))?);
+                    next =
+                        Some(url.ok_or_else(|| {
+                            Error::Stop("Snowflake names no valid URL for the result".into())
+                        })?);
                 }
                 result => return result,
             }
@@ -213,19 +231,25 @@ impl SessionMiddleware {
         url.set_path("/queries/v1/abort-request");
         // A new request id: with the statement's id, this would count as a retry of the statement.
         url.query_pairs_mut().append_pair("requestId", guid);
-        let request = self.post(url, &json!({ "requestId": id }), self.token().as_ref()).timeout(ABORT_TIMEOUT);
+        let request =
+            self.post(url, &json!({ "requestId": id }), self.token().as_ref()).timeout(ABORT_TIMEOUT);
         // If this fails, Snowflake's own timeout ends the statement.
         let _ = request.send().await;
     }
 }
 
 fn parameter(url: &Url, name: &str) -> String {
-    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+    url.query_pairs()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
 }
 
 /// A response in the form in which the client expects it from the network.
 fn http_response(body: &Value) -> Response {
     let mut response = http::Response::new(Body::from(body.to_string()));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.into()
 }

@@ -31,7 +31,9 @@ const LOCK_TIMEOUT: u32 = 660;
 /// The client identifies itself as the Go driver, to which Snowflake sends Arrow. To an unknown application it sends
 /// JSON, which findata reads. The parameters fix date and time formats whatever the account's defaults are.
 pub(super) fn prepare_login(login: &mut Value) {
-    let Some(data) = login["data"].as_object_mut() else { return };
+    let Some(data) = login["data"].as_object_mut() else {
+        return;
+    };
     data.remove("CLIENT_APP_ID");
     data.remove("CLIENT_APP_VERSION");
     data.insert("CLIENT_ENVIRONMENT".into(), json!({ "APPLICATION": "findata" }));
@@ -55,7 +57,9 @@ pub(super) fn prepare_login(login: &mut Value) {
 
 /// Stops the client from renewing tokens by its own clock. The middleware renews them when Snowflake reports expiry.
 pub(super) fn without_expiry(login: &mut Value) {
-    let Some(data) = login["data"].as_object_mut() else { return };
+    let Some(data) = login["data"].as_object_mut() else {
+        return;
+    };
     // The client reads a negative value as "never".
     data.insert("validityInSeconds".into(), json!(-1));
     data.insert("masterValidityInSeconds".into(), json!(-1));
@@ -79,7 +83,9 @@ pub(super) fn rejection(response: &Value) -> Rejection {
 /// Adds fields that the client requires but some responses lack, and declares columns of unknown types as text, which
 /// they are in JSON.
 pub(super) fn fill_in_defaults(response: &mut Value) {
-    let Some(data) = response["data"].as_object_mut() else { return };
+    let Some(data) = response["data"].as_object_mut() else {
+        return;
+    };
     let total = data.get("total").cloned().unwrap_or(json!(0));
     for (field, value) in [
         ("total", total.clone()),
@@ -147,7 +153,9 @@ pub(super) fn check_row_count(response: &Value) -> Result<()> {
     let data = &response["data"];
     let rows = data["rowset"].as_array().map_or(0, Vec::len) as u64;
     match data["total"].as_u64() {
-        Some(total) if total != rows => Err(Error::retry(format!("Snowflake returned {rows} of {total} rows"))),
+        Some(total) if total != rows => {
+            Err(Error::retry(format!("Snowflake returned {rows} of {total} rows")))
+        }
         _ => Ok(()),
     }
 }

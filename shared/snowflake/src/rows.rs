@@ -23,9 +23,15 @@ impl Rows {
                 .iter()
                 .any(|change| name.eq_ignore_ascii_case(&format!("number of rows {change}")))
         };
-        let number = |cell: &Option<String>| cell.as_deref().and_then(|n| n.parse::<u64>().ok()).unwrap_or_default();
+        let number =
+            |cell: &Option<String>| cell.as_deref().and_then(|n| n.parse::<u64>().ok()).unwrap_or_default();
         let row = self.values.first().map(Vec::as_slice).unwrap_or_default();
-        self.columns.iter().zip(row).filter(|(name, _)| counts(name)).map(|(_, cell)| number(cell)).sum()
+        self.columns
+            .iter()
+            .zip(row)
+            .filter(|(name, _)| counts(name))
+            .map(|(_, cell)| number(cell))
+            .sum()
     }
 }
 

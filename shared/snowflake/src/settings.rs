@@ -10,7 +10,8 @@ use findata_domain::{Error, Result};
 /// Time limit of one statement: longer than the wait for another transaction's locks.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(900);
 
-pub(super) const UNREADABLE_KEY: &str = "the Snowflake key cannot be read: it must be unencrypted PKCS#8 in PEM format";
+pub(super) const UNREADABLE_KEY: &str =
+    "the Snowflake key cannot be read: it must be unencrypted PKCS#8 in PEM format";
 
 /// The variable with the ARN of the secret that holds the private key, for the Lambda functions.
 pub const SECRET_VARIABLE: &str = "FINDATA_SNOWFLAKE_SECRET";
@@ -58,7 +59,10 @@ impl Settings {
         prefix: &str,
     ) -> Result<Settings> {
         let named = |name: &str| variable(&format!("SNOWFLAKE_{name}"));
-        Ok(Settings { ends_at: Some(ends_at), ..Settings::from_variables(named, key, prefix)? })
+        Ok(Settings {
+            ends_at: Some(ends_at),
+            ..Settings::from_variables(named, key, prefix)?
+        })
     }
 
     /// The settings for a stage whose files are under `prefix`. `variable` takes a name without `SNOWFLAKE_` and returns
@@ -109,15 +113,17 @@ pub(super) fn check(settings: &Settings) -> Result<Url> {
             && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
             && !text.starts_with(|c: char| c.is_ascii_digit() || c == '$')
     };
-    let account =
-        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let account = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
     // A user name may be an email address. It only appears in the login, never in SQL.
     let user = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '"');
     let stage = |text: &str| (1..=3).contains(&text.split('.').count()) && text.split('.').all(identifier);
     // The prefix never appears in SQL, but unusual names are rejected all the same.
     let prefix = |text: &str| {
         let part = |part: &str| {
-            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '='))
+            !part.is_empty()
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '='))
         };
         text.is_empty() || text.split('/').all(part)
     };
@@ -141,8 +147,12 @@ pub(super) fn check(settings: &Settings) -> Result<Url> {
         return Err(Error::Config(problems.join("; ")));
     }
     // Host names cannot contain underscores.
-    let account_url =
-        || format!("https://{}.snowflakecomputing.com", settings.account.replace('_', "-").to_ascii_lowercase());
+    let account_url = || {
+        format!(
+            "https://{}.snowflakecomputing.com",
+            settings.account.replace('_', "-").to_ascii_lowercase()
+        )
+    };
     let base = settings.url.clone().unwrap_or_else(account_url);
     let loopback = |url: &Url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
     match Url::parse(&base) {
@@ -176,10 +186,17 @@ mod tests {
     #[test]
     fn all_invalid_names_are_reported_together() {
         assert_eq!(check(&settings()).unwrap().as_str(), "https://org-account.snowflakecomputing.com/");
-        let wrong = Settings { stage: "x; drop".into(), database: "a'b".into(), ..settings() };
-        let Err(Error::Config(text)) = check(&wrong) else { panic!("accepted") };
+        let wrong = Settings {
+            stage: "x; drop".into(),
+            database: "a'b".into(),
+            ..settings()
+        };
+        let Err(Error::Config(text)) = check(&wrong) else {
+            panic!("accepted")
+        };
         assert!(
-            text.contains("\"x; drop\" is not a valid Snowflake stage") && text.contains("Snowflake database"),
+            text.contains("\"x; drop\" is not a valid Snowflake stage")
+                && text.contains("Snowflake database"),
             "{text}"
         );
     }
@@ -195,7 +212,9 @@ mod tests {
     fn messages_and_debug_output_do_not_contain_the_key() {
         let settings = Settings { key: SecretString::from("s3cret"), ..settings() };
         assert!(!format!("{settings:?}").contains("s3cret"));
-        let Err(Error::Config(text)) = check(&settings) else { panic!("accepted") };
+        let Err(Error::Config(text)) = check(&settings) else {
+            panic!("accepted")
+        };
         assert_eq!(text, UNREADABLE_KEY);
     }
 }

@@ -41,10 +41,14 @@ pub(super) fn translate(sql: &str) -> String {
 }
 
 /// INSERT statements for rows of text, which Snowflake casts to the columns' types.
-pub(super) fn inserts<'a>(table: &'a str, rows: &'a [Vec<Option<String>>]) -> impl Iterator<Item = String> + 'a {
+pub(super) fn inserts<'a>(
+    table: &'a str,
+    rows: &'a [Vec<Option<String>>],
+) -> impl Iterator<Item = String> + 'a {
     rows.chunks(ROWS_PER_INSERT).map(move |rows| {
         let cell = |cell: &Option<String>| cell.as_deref().map_or("null".into(), literal);
-        let row = |row: &Vec<Option<String>>| format!("({})", row.iter().map(cell).collect::<Vec<_>>().join(", "));
+        let row =
+            |row: &Vec<Option<String>>| format!("({})", row.iter().map(cell).collect::<Vec<_>>().join(", "));
         format!("insert into {table} values {}", rows.iter().map(row).collect::<Vec<_>>().join(", "))
     })
 }
@@ -64,8 +68,13 @@ pub(super) fn copies(dataset: &Dataset, files: &[StagedFile], stage: &str, prefi
         ("payload", "varchar", "$1:\"payload\"::varchar".to_owned()),
     ];
     let columns: Vec<_> = typed_columns.chain(fixed).collect();
-    let list = |part: &dyn Fn(&(&str, &str, String)) -> String| columns.iter().map(part).collect::<Vec<_>>().join(", ");
-    let table = format!("create or replace temporary table incoming ({})", list(&|(n, kind, _)| format!("{n} {kind}")));
+    let list = |part: &dyn Fn(&(&str, &str, String)) -> String| {
+        columns.iter().map(part).collect::<Vec<_>>().join(", ")
+    };
+    let table = format!(
+        "create or replace temporary table incoming ({})",
+        list(&|(n, kind, _)| format!("{n} {kind}"))
+    );
     let copy = |files: &[StagedFile]| {
         // `force` skips the load metadata: `incoming` is a new table, and the row count of every file is compared
         // with the ledger.

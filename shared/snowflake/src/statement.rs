@@ -35,7 +35,10 @@ impl StatementState {
 
     /// Resets the state for the next statement.
     pub(super) fn begin(&mut self, deadline: Instant) {
-        *self = StatementState { tag: std::mem::take(&mut self.tag), ..StatementState::new(deadline) };
+        *self = StatementState {
+            tag: std::mem::take(&mut self.tag),
+            ..StatementState::new(deadline)
+        };
     }
 }
 

@@ -33,7 +33,10 @@ impl From<Error> for Failure {
 ///
 /// # Errors
 /// `Rejected` if the response reports a failure.
-pub(super) async fn send(retry_pause: Duration, request: impl Fn() -> RequestBuilder) -> Result<Value, Failure> {
+pub(super) async fn send(
+    retry_pause: Duration,
+    request: impl Fn() -> RequestBuilder,
+) -> Result<Value, Failure> {
     let backoff = ExponentialBuilder::default().with_min_delay(retry_pause).with_jitter();
     let mut pauses = backoff.with_max_times(MAX_ATTEMPTS - 1).build();
     let mut retries = 0_usize;
@@ -87,7 +90,8 @@ async fn receive(request: RequestBuilder) -> Result<Value> {
 }
 
 async fn text(request: RequestBuilder) -> Result<String> {
-    let lost = |e: reqwest::Error| Error::retry(format!("no response from Snowflake: {}", cause(&e.without_url())));
+    let lost =
+        |e: reqwest::Error| Error::retry(format!("no response from Snowflake: {}", cause(&e.without_url())));
     let response = request.send().await.map_err(lost)?;
     match response.status() {
         status if status.is_success() => response.text().await.map_err(lost),
@@ -110,5 +114,9 @@ fn cause(error: &reqwest::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    if error.is_timeout() { "timed out".into() } else { cause.to_string() }
+    if error.is_timeout() {
+        "timed out".into()
+    } else {
+        cause.to_string()
+    }
 }

@@ -26,7 +26,11 @@ pub(super) struct Company {
 /// A replay with a company's facts.
 pub(super) fn replay(company: &Company, facts: &Facts, fourth: FourthQuarter) -> Replay {
     let symbol = company.symbol;
-    let newest = facts.quarters.iter().rev().find_map(|q| facts.amount(Item::SharesDiluted, Span::Quarter, q.end));
+    let newest = facts
+        .quarters
+        .iter()
+        .rev()
+        .find_map(|q| facts.amount(Item::SharesDiluted, Span::Quarter, q.end));
     // Any price will do. The share count that follows from price and market cap shows the current
     // split basis.
     let profile = json!([{"symbol": symbol, "companyName": symbol, "currency": "USD", "sector": "Technology",
@@ -94,9 +98,11 @@ fn income(facts: &Facts, quarter: Quarter, annual: bool) -> Option<Value> {
 /// The year less its first three quarters, or less its nine months if not all three were filed.
 fn fourth_quarter(facts: &Facts, item: Item, fourth: Quarter) -> Option<i64> {
     let year = facts.amount(item, Span::Year, fourth.end)?;
-    let of_the_year: Vec<&Quarter> = facts.quarters.iter().filter(|q| q.year == fourth.year && q.number < 4).collect();
-    let quarters: Option<Vec<i64>> =
-        (1..4).map(|n| facts.amount(item, Span::Quarter, of_the_year.iter().find(|q| q.number == n)?.end)).collect();
+    let of_the_year: Vec<&Quarter> =
+        facts.quarters.iter().filter(|q| q.year == fourth.year && q.number < 4).collect();
+    let quarters: Option<Vec<i64>> = (1..4)
+        .map(|n| facts.amount(item, Span::Quarter, of_the_year.iter().find(|q| q.number == n)?.end))
+        .collect();
     let before = match quarters {
         Some(quarters) => quarters.iter().sum(),
         None => facts.amount(item, Span::NineMonths, of_the_year.last()?.end)?,

@@ -30,7 +30,11 @@ pub(super) enum Item {
 
 /// Items with their unit and the tags they were filed under over the years.
 const TAGS: [(Item, &str, &[&str]); 10] = [
-    (Item::Revenue, "USD", &["Revenues", "SalesRevenueNet", "RevenueFromContractWithCustomerExcludingAssessedTax"]),
+    (
+        Item::Revenue,
+        "USD",
+        &["Revenues", "SalesRevenueNet", "RevenueFromContractWithCustomerExcludingAssessedTax"],
+    ),
     (Item::NetIncome, "USD", &["NetIncomeLoss"]),
     (Item::Assets, "USD", &["Assets"]),
     (Item::Equity, "USD", &["StockholdersEquity"]),
@@ -42,7 +46,11 @@ const TAGS: [(Item, &str, &[&str]); 10] = [
             "NetCashProvidedByUsedInOperatingActivitiesContinuingOperations",
         ],
     ),
-    (Item::Capex, "USD", &["PaymentsToAcquirePropertyPlantAndEquipment", "PaymentsToAcquireProductiveAssets"]),
+    (
+        Item::Capex,
+        "USD",
+        &["PaymentsToAcquirePropertyPlantAndEquipment", "PaymentsToAcquireProductiveAssets"],
+    ),
     (Item::Eps, "USD/shares", &["EarningsPerShareBasic"]),
     (Item::EpsDiluted, "USD/shares", &["EarningsPerShareDiluted"]),
     (Item::Shares, "shares", &["WeightedAverageNumberOfSharesOutstandingBasic"]),
@@ -110,7 +118,11 @@ impl Facts {
         let all: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
         let mut filed: BTreeMap<_, Vec<Filed>> = BTreeMap::new();
         for (item, unit, tags) in TAGS {
-            for fact in tags.iter().flat_map(|tag| all["facts"]["us-gaap"][tag]["units"][unit].as_array()).flatten() {
+            for fact in tags
+                .iter()
+                .flat_map(|tag| all["facts"]["us-gaap"][tag]["units"][unit].as_array())
+                .flatten()
+            {
                 // A proxy statement tags figures used for executive pay, not reported ones.
                 if fact["form"] == "DEF 14A" {
                     continue;
@@ -154,12 +166,19 @@ impl Facts {
 
     /// The period ends of an item.
     pub(super) fn ends(&self, item: Item, span: Span) -> impl Iterator<Item = NaiveDate> + '_ {
-        self.filed.keys().filter(move |(i, s, _)| (*i, *s) == (item, span)).map(|(_, _, end)| *end)
+        self.filed
+            .keys()
+            .filter(move |(i, s, _)| (*i, *s) == (item, span))
+            .map(|(_, _, end)| *end)
     }
 
     /// The end of a fiscal year, named by the calendar year in which it ends.
     pub(super) fn year_end(&self, year: i32) -> NaiveDate {
-        *self.years.iter().find(|end| end.year() == year).unwrap_or_else(|| panic!("no fiscal {year}"))
+        *self
+            .years
+            .iter()
+            .find(|end| end.year() == year)
+            .unwrap_or_else(|| panic!("no fiscal {year}"))
     }
 
     /// The last fiscal year end before a day.
@@ -169,13 +188,18 @@ impl Facts {
 
     /// All quarters. The number of a quarter follows from the days since the last year end.
     fn list_quarters(&self) -> Vec<Quarter> {
-        let mut ends: Vec<NaiveDate> = self.ends(Item::NetIncome, Span::Quarter).chain(self.years.clone()).collect();
+        let mut ends: Vec<NaiveDate> =
+            self.ends(Item::NetIncome, Span::Quarter).chain(self.years.clone()).collect();
         ends.sort();
         ends.dedup();
         let quarter = |end: NaiveDate| {
             let begin = self.year_end_before(end)?;
             let number = ((end - begin).num_days() as f64 / 91.25).round() as u32;
-            let year = self.years.iter().find(|year_end| **year_end >= end).map_or(begin.year() + 1, Datelike::year);
+            let year = self
+                .years
+                .iter()
+                .find(|year_end| **year_end >= end)
+                .map_or(begin.year() + 1, Datelike::year);
             Some(Quarter { year, number, end })
         };
         ends.into_iter().filter_map(quarter).collect()

@@ -74,7 +74,15 @@ impl<'a> Reader<'a> {
             }
         }
         let contents = Contents::new(dataset, observed_at);
-        Reader { dataset, observed_at, tasks, by_symbol, before, json: String::new(), contents }
+        Reader {
+            dataset,
+            observed_at,
+            tasks,
+            by_symbol,
+            before,
+            json: String::new(),
+            contents,
+        }
     }
 
     /// What the file contained. Valid only if the file is complete.
@@ -85,7 +93,9 @@ impl<'a> Reader<'a> {
     /// Whether a task needs another row. A task for statements stops at its limit, since the newest
     /// files are read first.
     fn needs_row(&self, task: usize) -> bool {
-        let Window::Newest { limit, .. } = self.tasks[task].window else { return true };
+        let Window::Newest { limit, .. } = self.tasks[task].window else {
+            return true;
+        };
         let rows = |progress: Option<&TaskProgress>| progress.map_or(0, |progress| progress.rows);
         rows(self.before.get(task)) + rows(self.contents.tasks.get(&task)) < u64::from(limit)
     }
@@ -97,9 +107,13 @@ impl Records for Reader<'_> {
     }
 
     fn record(&mut self, record: Record<'_>) -> Result<()> {
-        let Some(tasks) = record.get("symbol").and_then(|symbol| self.by_symbol.get(symbol)) else { return Ok(()) };
+        let Some(tasks) = record.get("symbol").and_then(|symbol| self.by_symbol.get(symbol)) else {
+            return Ok(());
+        };
         let tasks: Vec<usize> = tasks.iter().copied().filter(|task| self.needs_row(*task)).collect();
-        let Some(task) = tasks.first().map(|first| &self.tasks[*first]) else { return Ok(()) };
+        let Some(task) = tasks.first().map(|first| &self.tasks[*first]) else {
+            return Ok(());
+        };
         rows::record::json(self.dataset, record.cells(), &mut self.json);
         let row = self.contents.rows.row(task.symbol.as_ref(), &self.json)?;
         let good = u64::from(row.reject.is_none());

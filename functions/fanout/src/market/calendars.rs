@@ -30,8 +30,17 @@ pub(super) struct Calendar {
 
 /// The calendars, by the change source that they implement.
 pub(super) const ALL: [(ChangeSource, Calendar); 2] = [
-    (ChangeSource::DividendCalendar, Calendar { endpoint: "dividends-calendar", feed: |feeds| &mut feeds.dividends }),
-    (ChangeSource::SplitCalendar, Calendar { endpoint: "splits-calendar", feed: |feeds| &mut feeds.splits }),
+    (
+        ChangeSource::DividendCalendar,
+        Calendar {
+            endpoint: "dividends-calendar",
+            feed: |feeds| &mut feeds.dividends,
+        },
+    ),
+    (
+        ChangeSource::SplitCalendar,
+        Calendar { endpoint: "splits-calendar", feed: |feeds| &mut feeds.splits },
+    ),
 ];
 
 /// The fields of a calendar's row that identify the event. The yield is left out, since it moves
@@ -55,14 +64,19 @@ struct Row {
 
 impl Row {
     fn hash(&self) -> u64 {
-        let fields = [&self.record_date, &self.payment_date, &self.dividend, &self.numerator, &self.denominator];
+        let fields =
+            [&self.record_date, &self.payment_date, &self.dividend, &self.numerator, &self.denominator];
         hash::number(&fields.map(ToString::to_string).join("|"))
     }
 }
 
 /// Reads a calendar and compares it with the last reading: an event that was added, removed or
 /// edited is a change of its symbol.
-pub(super) async fn update(reader: &mut MarketReader<'_>, calendar: Calendar, symbols: &[Symbol]) -> Result<()> {
+pub(super) async fn update(
+    reader: &mut MarketReader<'_>,
+    calendar: Calendar,
+    symbols: &[Symbol],
+) -> Result<()> {
     let (now, today) = (reader.now, nyse_calendar::new_york_date(reader.now));
     let feed = (calendar.feed)(&mut reader.market.feeds);
     if feed.is_fresh(TTL, now) {
@@ -70,16 +84,25 @@ pub(super) async fn update(reader: &mut MarketReader<'_>, calendar: Calendar, sy
         return Ok(());
     }
     let (from, to) = (today - BACK, today + AHEAD);
-    let Some(events) = events_between(reader, calendar.endpoint, from, to).await? else { return Ok(()) };
+    let Some(events) = events_between(reader, calendar.endpoint, from, to).await? else {
+        return Ok(());
+    };
     let feed = (calendar.feed)(&mut reader.market.feeds);
     match feed.read_at {
         Some(last) if nyse_calendar::new_york_date(last) >= from => {
             // Past events are not compared, since they leave the calendar's range.
             let in_range = |events: Option<&BTreeMap<NaiveDate, u64>>| -> BTreeMap<NaiveDate, u64> {
-                events.into_iter().flatten().filter(|(day, _)| **day >= from).map(|(day, hash)| (*day, *hash)).collect()
+                events
+                    .into_iter()
+                    .flatten()
+                    .filter(|(day, _)| **day >= from)
+                    .map(|(day, hash)| (*day, *hash))
+                    .collect()
             };
-            let changed = |symbol: &&String| in_range(feed.events.get(*symbol)) != in_range(events.get(*symbol));
-            let changed: Vec<String> = feed.events.keys().chain(events.keys()).filter(changed).cloned().collect();
+            let changed =
+                |symbol: &&String| in_range(feed.events.get(*symbol)) != in_range(events.get(*symbol));
+            let changed: Vec<String> =
+                feed.events.keys().chain(events.keys()).filter(changed).cloned().collect();
             for symbol in changed {
                 feed.record(&symbol, Change { at: now, day: None });
             }
@@ -110,7 +133,9 @@ async fn events_between(
     let mut ranges = vec![(from, to)];
     while let Some((from, to)) = ranges.pop() {
         let parameters = [("from", from.to_string()), ("to", to.to_string())];
-        let Some(rows) = reader.rows::<Value>(endpoint, &parameters).await? else { return Ok(None) };
+        let Some(rows) = reader.rows::<Value>(endpoint, &parameters).await? else {
+            return Ok(None);
+        };
         if rows.len() >= TRUNCATED_AT && from < to {
             let middle = from + Duration::days((to - from).num_days() / 2);
             ranges.extend([(from, middle), (middle + Days::new(1), to)]);

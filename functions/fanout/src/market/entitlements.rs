@@ -51,7 +51,8 @@ impl Entitlements {
 
     /// Stores the entitlements. Of two answers about an endpoint the later one counts.
     pub(super) async fn write(&self, stage: &impl Stage) -> Result<()> {
-        let has_all = |kept: &Entitlements| self.0.iter().all(|(name, known)| kept.0.get(name) == Some(known));
+        let has_all =
+            |kept: &Entitlements| self.0.iter().all(|(name, known)| kept.0.get(name) == Some(known));
         if has_all(&Entitlements::read(stage).await?) {
             return Ok(());
         }

@@ -91,7 +91,11 @@ impl ChangeFeed {
     /// either are kept.
     pub(super) fn merge(&mut self, other: &ChangeFeed) {
         let kept = std::mem::take(self);
-        let (newer, older) = if other.read_at > kept.read_at { (other.clone(), kept) } else { (kept, other.clone()) };
+        let (newer, older) = if other.read_at > kept.read_at {
+            (other.clone(), kept)
+        } else {
+            (kept, other.clone())
+        };
         *self = newer;
         for (symbol, since) in older.followed_since {
             self.followed_since.entry(symbol).or_insert(since);
@@ -100,7 +104,13 @@ impl ChangeFeed {
 
     /// Whether data has changed since it was fetched. `ttl` is how long a reading of the feed
     /// counts; `lag` is how far FMP's answer for the symbol may lag behind the feed.
-    pub fn verdict(&self, query: &FeedQuery<'_>, ttl: Duration, lag: Duration, now: DateTime<Utc>) -> Verdict {
+    pub fn verdict(
+        &self,
+        query: &FeedQuery<'_>,
+        ttl: Duration,
+        lag: Duration,
+        now: DateTime<Utc>,
+    ) -> Verdict {
         let followed = self.followed_since.get(query.symbol).is_some_and(|since| *since <= query.fetched_at);
         if !followed || !self.is_fresh(ttl, now) {
             return Verdict::Unknown;
@@ -129,7 +139,10 @@ mod tests {
     fn a_feed_proves_no_change_only_for_symbols_followed_without_a_gap() {
         let symbol: Symbol = "AAPL".parse().unwrap();
         let (day, two) = (Duration::days(1), at("2026-11-21T12:00:00Z"));
-        let mut feed = ChangeFeed { read_at: Some(at("2026-11-20T12:00:00Z")), ..ChangeFeed::default() };
+        let mut feed = ChangeFeed {
+            read_at: Some(at("2026-11-20T12:00:00Z")),
+            ..ChangeFeed::default()
+        };
         feed.follow(std::slice::from_ref(&symbol), at("2026-11-20T12:00:00Z"));
         let verdict = |feed: &ChangeFeed, fetched: &str, now| {
             let query = FeedQuery { symbol: &symbol, subject: "AAPL", fetched_at: at(fetched) };
@@ -138,11 +151,19 @@ mod tests {
         assert_eq!(verdict(&feed, "2026-11-20T12:01:00Z", two), Verdict::Unknown, "not read for a day");
         feed.read_at = Some(two);
         assert_eq!(verdict(&feed, "2026-11-20T12:01:00Z", two), Verdict::Unchanged);
-        assert_eq!(verdict(&feed, "2026-11-20T11:59:00Z", two), Verdict::Unknown, "fetched before it was followed");
+        assert_eq!(
+            verdict(&feed, "2026-11-20T11:59:00Z", two),
+            Verdict::Unknown,
+            "fetched before it was followed"
+        );
         feed.record("AAPL", Change { at: at("2026-11-21T09:00:00Z"), day: None });
         assert_eq!(verdict(&feed, "2026-11-20T12:01:00Z", two), Verdict::Changed);
         assert_eq!(verdict(&feed, "2026-11-21T09:00:00Z", two), Verdict::Unchanged, "fetched since");
-        let soon = FeedQuery { symbol: &symbol, subject: "AAPL", fetched_at: at("2026-11-21T10:00:00Z") };
+        let soon = FeedQuery {
+            symbol: &symbol,
+            subject: "AAPL",
+            fetched_at: at("2026-11-21T10:00:00Z"),
+        };
         assert_eq!(
             feed.verdict(&soon, day, Duration::hours(2), two),
             Verdict::Changed,

@@ -80,10 +80,14 @@ async fn filings(reader: &mut MarketReader<'_>) -> Result<bool> {
     let since = last - OVERLAP;
     for page in 0..MAX_PAGES {
         let parameters = [("page", page.to_string()), ("limit", PAGE_ROWS.to_string())];
-        let Some(rows) = reader.rows::<Filing>(entitlements::FILINGS, &parameters).await? else { return Ok(false) };
+        let Some(rows) = reader.rows::<Filing>(entitlements::FILINGS, &parameters).await? else {
+            return Ok(false);
+        };
         let mut oldest = None;
         for row in &rows {
-            let Some(added) = instant(&row.date_added) else { continue };
+            let Some(added) = instant(&row.date_added) else {
+                continue;
+            };
             oldest = Some(added);
             if added >= since && followed.contains(&row.symbol) {
                 let day = row.date.get(..10).and_then(|day| day.parse().ok());
@@ -124,7 +128,9 @@ async fn reports(reader: &mut MarketReader<'_>) -> Result<()> {
     let from = nyse_calendar::new_york_date(last.max(now - MAX_GAP)) - RESULTS_DELAY;
     for page in 0.. {
         let parameters = [("from", from.to_string()), ("to", today.to_string()), ("page", page.to_string())];
-        let Some(rows) = reader.rows::<Report>(entitlements::REPORTS, &parameters).await? else { return Ok(()) };
+        let Some(rows) = reader.rows::<Report>(entitlements::REPORTS, &parameters).await? else {
+            return Ok(());
+        };
         let feed = &mut reader.market.feeds.reports;
         let has_results = |row: &&Report| row.eps_actual.is_some() || row.revenue_actual.is_some();
         for row in rows.iter().filter(has_results).filter(|row| followed.contains(&row.symbol)) {

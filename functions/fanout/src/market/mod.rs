@@ -117,8 +117,9 @@ pub async fn refresh(
     let market = Market::read(stage).await?;
     let stored = market.feeds.clone();
     let mut reader = MarketReader { fmp, now, market, spent: Spent::default() };
-    let wants =
-        |dataset: &Dataset| options.datasets.is_empty() || options.datasets.iter().any(|name| name == dataset.name);
+    let wants = |dataset: &Dataset| {
+        options.datasets.is_empty() || options.datasets.iter().any(|name| name == dataset.name)
+    };
     let uses = |source| CATALOG.iter().any(|dataset| dataset.change_feed == Some(source) && wants(dataset));
     if wants(catalog::PRICES) {
         reader.check_entitlement(entitlements::QUOTES, &[("symbols", "AAPL".to_owned())]).await?;
@@ -155,7 +156,8 @@ pub async fn refresh(
 pub async fn probe(fmp: &Fmp, stage: &impl Stage, now: DateTime<Utc>) -> Result<(Entitlements, Spent)> {
     let mut reader = MarketReader { fmp, now, market: Market::default(), spent: Spent::default() };
     for (endpoint, parameters) in entitlements::PROBES {
-        let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let parameters: Vec<_> =
+            parameters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         reader.check_entitlement(endpoint, &parameters).await?;
     }
     reader.market.entitlements.write(stage).await?;
@@ -209,7 +211,11 @@ impl MarketReader<'_> {
     }
 
     /// Calls an endpoint if it is not known whether the key may use it.
-    async fn check_entitlement(&mut self, endpoint: &'static str, parameters: &[(&str, String)]) -> Result<()> {
+    async fn check_entitlement(
+        &mut self,
+        endpoint: &'static str,
+        parameters: &[(&str, String)],
+    ) -> Result<()> {
         if self.market.entitlements.allows(endpoint, self.now).is_none() {
             self.rows::<serde_json::Value>(endpoint, parameters).await?;
         }

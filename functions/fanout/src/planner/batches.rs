@@ -31,9 +31,13 @@ pub(super) fn add_quotes(planned: &mut Planned, fetch_log: &FetchLog, now: DateT
         tasks.filter_map(|task| task.symbol.as_ref()).collect()
     };
     // A profile of today has the same figures, and an index has no market cap.
-    let mut quoted: BTreeSet<Symbol> =
-        fetched(catalog::PRICES).difference(&fetched(catalog::PROFILE)).map(|symbol| (*symbol).clone()).collect();
-    quoted.retain(|symbol| !symbol.as_str().starts_with('^') && !change_driven::quotes_refused(symbol, fetch_log, now));
+    let mut quoted: BTreeSet<Symbol> = fetched(catalog::PRICES)
+        .difference(&fetched(catalog::PROFILE))
+        .map(|symbol| (*symbol).clone())
+        .collect();
+    quoted.retain(|symbol| {
+        !symbol.as_str().starts_with('^') && !change_driven::quotes_refused(symbol, fetch_log, now)
+    });
     quoted.extend(bar_symbols);
     if quoted.is_empty() {
         return;
@@ -41,7 +45,9 @@ pub(super) fn add_quotes(planned: &mut Planned, fetch_log: &FetchLog, now: DateT
     let count = quoted.len() as u64;
     let due = BTreeMap::from([("supplies price and market cap".to_owned(), count)]);
     let (calls, bytes) = (count.div_ceil(SYMBOLS_PER_QUOTE_BATCH as u64), dataset.row_bytes * count);
-    planned.datasets.push((dataset.name.into(), DatasetPlan { calls, bytes, due, ..DatasetPlan::default() }));
+    planned
+        .datasets
+        .push((dataset.name.into(), DatasetPlan { calls, bytes, due, ..DatasetPlan::default() }));
     let mut bars = bars.into_iter().map(|task| (task.symbol.clone(), task)).collect::<HashMap<_, _>>();
     for symbol in quoted {
         let symbol = Some(symbol);
@@ -60,7 +66,10 @@ pub fn regroup_quotes(planned: &mut Planned) {
     let mut bars = HashMap::new();
     for task in tasks {
         // One bar per quote; other ranges of a series keep their own calls.
-        if task.dataset == catalog::PRICES && symbols.contains(&task.symbol) && !bars.contains_key(&task.symbol) {
+        if task.dataset == catalog::PRICES
+            && symbols.contains(&task.symbol)
+            && !bars.contains_key(&task.symbol)
+        {
             bars.insert(task.symbol.clone(), task);
         } else {
             planned.tasks.push(task);
@@ -91,8 +100,11 @@ pub fn batches(symbols: &[Symbol], planned: Planned) -> Vec<Batch> {
         }
     }
     let quotes = quotes.into_iter().enumerate();
-    let quotes =
-        quotes.map(|(i, tasks)| Batch { id: format!("q{:05}", i + 1), fetch_mode: FetchMode::BatchQuote, tasks });
+    let quotes = quotes.map(|(i, tasks)| Batch {
+        id: format!("q{:05}", i + 1),
+        fetch_mode: FetchMode::BatchQuote,
+        tasks,
+    });
     batches_by_symbol(symbols, planned.tasks).into_iter().chain(quotes).collect()
 }
 
@@ -107,6 +119,10 @@ pub fn batches_by_symbol(symbols: &[Symbol], tasks: Vec<Task>) -> Vec<Batch> {
     }
     packed
         .into_iter()
-        .map(|(i, tasks)| Batch { id: format!("b{:05}", i + 1), fetch_mode: FetchMode::PerSymbol, tasks })
+        .map(|(i, tasks)| Batch {
+            id: format!("b{:05}", i + 1),
+            fetch_mode: FetchMode::PerSymbol,
+            tasks,
+        })
         .collect()
 }

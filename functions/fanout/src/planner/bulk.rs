@@ -45,7 +45,9 @@ pub fn select(
     }
     let today = nyse_calendar::new_york_date(now);
     for (name, entry) in &mut planned.datasets {
-        let Some(dataset) = findata_domain::catalog::dataset(name) else { continue };
+        let Some(dataset) = findata_domain::catalog::dataset(name) else {
+            continue;
+        };
         let recently_refused = |endpoint| refused.get(endpoint).is_some_and(|at| now - *at < REFUSED_FOR);
         if dataset.bulk.is_none_or(|bulk| recently_refused(bulk.endpoint)) {
             continue;
@@ -69,16 +71,23 @@ pub fn select(
         entry.files = calls;
         entry.calls = entry.calls.saturating_sub(saved) + calls;
         entry.bytes = entry.bytes.saturating_sub(bytes) + bulk::bytes(dataset, &files);
-        selection.notes.push(format!("{name}: {calls} worldwide bulk files instead of {saved} calls"));
-        selection.batches.push(Batch { id: format!("bulk-{name}"), fetch_mode: FetchMode::BulkFile, tasks: taken });
+        selection
+            .notes
+            .push(format!("{name}: {calls} worldwide bulk files instead of {saved} calls"));
+        selection.batches.push(Batch {
+            id: format!("bulk-{name}"),
+            fetch_mode: FetchMode::BulkFile,
+            tasks: taken,
+        });
     }
     selection
 }
 
 /// Whether `files` bulk files are better than `calls` calls: enough fewer, and downloaded no later.
 fn is_worth_it(plan_limits: PlanLimits, files: u64, calls: u64) -> bool {
-    let no_later =
-        plan_limits.per_minute.is_none_or(|pace| files * plan_limits.bulk_pause * u64::from(pace) <= calls * 60);
+    let no_later = plan_limits
+        .per_minute
+        .is_none_or(|pace| files * plan_limits.bulk_pause * u64::from(pace) <= calls * 60);
     files + MIN_CALLS_SAVED <= calls && no_later
 }
 
@@ -153,8 +162,9 @@ mod tests {
 
     fn few_days(options: &mut Options) {
         options.prices_from = "2026-10-22".parse().ok();
-        options.datasets =
-            ["profile", "prices", "income_statement", "balance_sheet", "cash_flow"].map(String::from).to_vec();
+        options.datasets = ["profile", "prices", "income_statement", "balance_sheet", "cash_flow"]
+            .map(String::from)
+            .to_vec();
     }
 
     #[test]
@@ -163,7 +173,10 @@ mod tests {
         assert_eq!(chosen.batches.len(), 5);
         assert!(calls(&planned) <= 505 * 3 / 10, "{}", calls(&planned));
         // Bulk files have no index.
-        assert_eq!(planned.tasks.iter().map(|task| task.symbol.clone()).collect::<Vec<_>>(), [Symbol::default_index()]);
+        assert_eq!(
+            planned.tasks.iter().map(|task| task.symbol.clone()).collect::<Vec<_>>(),
+            [Symbol::default_index()]
+        );
         let (planned, chosen) = plan(505, |options| {
             few_days(options);
             options.prices_from = None;
@@ -201,7 +214,8 @@ mod tests {
 
     #[test]
     fn events_and_plans_without_bulk_files_are_unaffected() {
-        let (planned, chosen) = plan(505, |options| options.datasets = vec!["dividends".into(), "splits".into()]);
+        let (planned, chosen) =
+            plan(505, |options| options.datasets = vec!["dividends".into(), "splits".into()]);
         assert!(chosen.batches.is_empty() && planned.tasks.len() == 1_010);
         assert!(plan(505, |options| options.plan_limits.bulk = false).1.batches.is_empty());
         assert!(plan(505, |options| options.plan_limits.minimize_calls = false).1.batches.is_empty());

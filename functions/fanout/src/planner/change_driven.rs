@@ -60,14 +60,20 @@ pub(super) fn decide(
     now: DateTime<Utc>,
 ) -> Option<Decision> {
     let symbol = task.symbol.as_ref()?;
-    let query = FeedQuery { symbol, subject: symbol.as_str(), fetched_at: known.fetched_at };
+    let query = FeedQuery {
+        symbol,
+        subject: symbol.as_str(),
+        fetched_at: known.fetched_at,
+    };
     let calendar = |feed: &ChangeFeed| feed.verdict(&query, CALENDAR_TTL, CALENDAR_LAG, now);
     let verdict = match dataset.change_feed {
         Some(ChangeSource::Quotes) if is_due(symbol, known.fetched_at, PROFILE_ROTATION, now) => return None,
         Some(ChangeSource::Quotes) => return Some(Decision::Skip(PROFILE_NOT_DUE)),
         Some(ChangeSource::DividendCalendar) => calendar(&market.feeds.dividends),
         Some(ChangeSource::SplitCalendar) => calendar(&market.feeds.splits),
-        Some(ChangeSource::Filings) => return statements(symbol, &task.subject(), cadence?, known, market, now),
+        Some(ChangeSource::Filings) => {
+            return statements(symbol, &task.subject(), cadence?, known, market, now);
+        }
         None => return None,
     };
     match verdict {
@@ -105,14 +111,22 @@ fn statements(
         // FMP's feed may be ahead of its statements.
         Verdict::Unchanged => match filings.newest(subject) {
             Some((at, Some(end))) if known.newest.is_some_and(|newest| end > newest + Days::new(14)) => {
-                if (now - at).num_days() < REPORT_WAIT { Verdict::Changed } else { Verdict::Unchanged }
+                if (now - at).num_days() < REPORT_WAIT {
+                    Verdict::Changed
+                } else {
+                    Verdict::Unchanged
+                }
             }
             _ => Verdict::Unchanged,
         },
         Verdict::Changed => Verdict::Changed,
     };
     // Fiscal years come once a year.
-    let max_age = if cadence == Cadence::Annual { LATER_YEAR } else { STATEMENTS_MAX_AGE };
+    let max_age = if cadence == Cadence::Annual {
+        LATER_YEAR
+    } else {
+        STATEMENTS_MAX_AGE
+    };
     match verdict {
         Verdict::Changed => Some(Decision::Fetch(REPORTED)),
         Verdict::Unchanged if age.num_days() < max_age => Some(Decision::Skip(NO_CHANGE)),
@@ -122,7 +136,13 @@ fn statements(
 
 /// Whether results announced on a day belong to a period that FMP does not have yet, and it is time
 /// to request it again: daily for a week, then every three days for a month, then weekly.
-fn is_awaited(announced: NaiveDate, cadence: Cadence, known: &Entry, age: Duration, now: DateTime<Utc>) -> bool {
+fn is_awaited(
+    announced: NaiveDate,
+    cadence: Cadence,
+    known: &Entry,
+    age: Duration,
+    now: DateTime<Utc>,
+) -> bool {
     let later = match cadence {
         Cadence::Annual => LATER_YEAR,
         Cadence::Quarter => LATER_QUARTER,
@@ -185,7 +205,9 @@ pub(super) fn quotes_refused(symbol: &Symbol, fetch_log: &FetchLog, now: DateTim
 
 /// Whether a series has had no new bar for two weeks and was requested within the last week.
 pub(super) fn is_silent(known: Option<&Entry>, to: NaiveDate, now: DateTime<Utc>) -> bool {
-    let Some((known, newest)) = known.and_then(|known| Some((known, known.days?.newest?))) else { return false };
+    let Some((known, newest)) = known.and_then(|known| Some((known, known.days?.newest?))) else {
+        return false;
+    };
     (to - newest).num_days() > SILENT_AFTER && now - known.fetched_at < Duration::days(7)
 }
 
@@ -199,7 +221,8 @@ mod tests {
 
     /// Quarters up to a newest one, as fetched at a time.
     fn quarters(newest: &str, fetched_at: &str) -> Entry {
-        serde_json::from_value(serde_json::json!({"fetched_at": fetched_at, "newest": newest, "limit": 8})).unwrap()
+        serde_json::from_value(serde_json::json!({"fetched_at": fetched_at, "newest": newest, "limit": 8}))
+            .unwrap()
     }
 
     #[test]
@@ -209,7 +232,10 @@ mod tests {
             is_awaited(on, Cadence::Quarter, known, now - known.fetched_at, now)
         };
         let known = quarters("2026-08-31", "2026-12-01T23:00:00Z");
-        assert!(awaited("2026-12-09", &known, "2026-12-09T23:00:00Z"), "a hundred days after the last quarter's end");
+        assert!(
+            awaited("2026-12-09", &known, "2026-12-09T23:00:00Z"),
+            "a hundred days after the last quarter's end"
+        );
         assert!(!awaited("2026-09-24", &known, "2026-12-09T23:00:00Z"), "that quarter is known already");
         // Fetched on the day without the new quarter: daily for a week, then every third day.
         let same_day = quarters("2026-08-31", "2026-12-09T23:00:00Z");
@@ -237,6 +263,9 @@ mod tests {
             }
         }
         assert!(due_days.len() >= 3 && due_days[0] >= 1, "{due_days:?}");
-        assert!(due_days.windows(2).all(|pair| pair[1] - pair[0] == i64::from(PROFILE_ROTATION)), "{due_days:?}");
+        assert!(
+            due_days.windows(2).all(|pair| pair[1] - pair[0] == i64::from(PROFILE_ROTATION)),
+            "{due_days:?}"
+        );
     }
 }

@@ -70,8 +70,8 @@ pub(super) fn missing_days(
     }
     // A bar that FMP did not have when last asked is not requested again at once, or once it is
     // overdue.
-    let wait_for_bar =
-        now - known.fetched_at < LATE_BAR_PAUSE || known.fetched_at >= nyse_calendar::close_of(to) + PUBLICATION_DELAY;
+    let wait_for_bar = now - known.fetched_at < LATE_BAR_PAUSE
+        || known.fetched_at >= nyse_calendar::close_of(to) + PUBLICATION_DELAY;
     let is_covered = covered.newest.is_some_and(|newest| newest >= to) || (covered.to >= to && wait_for_bar);
     if !is_covered {
         // From the newest bar on, so that the series has no gap; bars from quotes lack fields, so

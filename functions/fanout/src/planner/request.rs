@@ -13,11 +13,13 @@ pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
     if options.datasets.is_empty() {
         // Constituents belong to the universe, shares-float follows a profile without market cap,
         // and quotes are added for bars.
-        let is_planned = |d: &&Dataset| !matches!(d.requests, Requests::Market | Requests::Symbols) && !d.follow_up;
+        let is_planned =
+            |d: &&Dataset| !matches!(d.requests, Requests::Market | Requests::Symbols) && !d.follow_up;
         return Ok(CATALOG.iter().filter(is_planned).collect());
     }
     let names: Vec<_> = CATALOG.iter().map(|d| d.name).collect();
-    let unknown = |name: &str| Error::Reject(format!("unknown dataset {name:?}; available: {}", names.join(", ")));
+    let unknown =
+        |name: &str| Error::Reject(format!("unknown dataset {name:?}; available: {}", names.join(", ")));
     let mut found = Vec::new();
     for name in &options.datasets {
         let dataset = catalog::dataset(name).ok_or_else(|| unknown(name))?;
@@ -38,7 +40,8 @@ pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
             found.push(dataset);
         }
     }
-    if found.iter().all(|d| d.requests == Requests::Statement) && options.years == 0 && options.quarters == 0 {
+    if found.iter().all(|d| d.requests == Requests::Statement) && options.years == 0 && options.quarters == 0
+    {
         return Err(Error::Reject("nothing to fetch: --years and --quarters are both 0".into()));
     }
     Ok(found)

@@ -18,7 +18,8 @@ const DUE: &str = "due in the 90-day rotation";
 const NOT_DUE: &str = "not due in the 90-day rotation; --reconcile fetches it now";
 const COMPARED: &str = "compared within the last 90 days; --reconcile fetches it now";
 const REFUSED: &str = "not in the FMP plan (checked within the last 90 days); --reconcile checks again";
-const NO_QUARTERS: &str = "compared from the day after the first quarterly statements; --reconcile fetches it now";
+const NO_QUARTERS: &str =
+    "compared from the day after the first quarterly statements; --reconcile fetches it now";
 
 /// Length of the rotation in days, for a dataset that is fetched in rotation.
 pub(super) fn period_days(dataset: &Dataset) -> Option<u32> {

@@ -23,7 +23,11 @@ fn symbols() -> Vec<Symbol> {
 }
 
 fn only(dataset: &str) -> Options {
-    Options { datasets: vec![dataset.into()], index: None, ..Options::default() }
+    Options {
+        datasets: vec![dataset.into()],
+        index: None,
+        ..Options::default()
+    }
 }
 
 fn note(fetch_log: &mut FetchLog, tasks: &[Task], when: &str, outcome: impl Fn(&Task) -> Outcome) {
@@ -54,7 +58,8 @@ fn a_first_run_plans_ten_calls_per_symbol_and_a_second_one_none() {
         rows: 1,
         newest: matches!(task.window, Window::Days { .. }).then(|| day("2026-11-20")),
     });
-    let second = plan(&symbols(), &options, &fetch_log, &Market::default(), at("2026-11-20T22:00:01Z")).unwrap();
+    let second =
+        plan(&symbols(), &options, &fetch_log, &Market::default(), at("2026-11-20T22:00:01Z")).unwrap();
     assert!(second.tasks.is_empty());
     assert_eq!(second.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum::<u64>(), 11);
 }
@@ -64,13 +69,18 @@ fn prices_are_fetched_from_the_newest_bar_on_and_only_after_a_close() {
     let mut fetch_log = FetchLog::default();
     let options = only("prices");
     let first = tasks_due(&options, &fetch_log, "2026-11-19T22:00:00Z");
-    let Window::Days { from, to } = first[0].window else { panic!("days") };
+    let Window::Days { from, to } = first[0].window else {
+        panic!("days")
+    };
     assert_eq!((from, to), (day("2021-11-18"), day("2026-11-19")));
     note(&mut fetch_log, &first, "2026-11-19T22:00:00Z", |_| Outcome::Rows {
         rows: 1,
         newest: Some(day("2026-11-19")),
     });
-    assert!(tasks_due(&options, &fetch_log, "2026-11-20T20:59:00Z").is_empty(), "the market is still open");
+    assert!(
+        tasks_due(&options, &fetch_log, "2026-11-20T20:59:00Z").is_empty(),
+        "the market is still open"
+    );
     let next = tasks_due(&options, &fetch_log, "2026-11-20T21:00:00Z");
     assert_eq!(next[0].window, Window::Days { from: day("2026-11-15"), to: day("2026-11-20") });
     let earlier = Options { prices_from: Some(day("2020-01-01")), ..options };
@@ -87,7 +97,10 @@ fn a_late_bar_is_requested_again_until_six_hours_after_the_close() {
         rows: 1,
         newest: Some(day("2026-11-19")),
     });
-    assert!(tasks_due(&options, &fetch_log, "2026-11-20T21:10:00Z").is_empty(), "requested within the last 15 minutes");
+    assert!(
+        tasks_due(&options, &fetch_log, "2026-11-20T21:10:00Z").is_empty(),
+        "requested within the last 15 minutes"
+    );
     let again = tasks_due(&options, &fetch_log, "2026-11-20T21:30:00Z");
     assert_eq!(again.len(), 1);
     note(&mut fetch_log, &again, "2026-11-21T04:00:00Z", |_| Outcome::Empty);
@@ -106,7 +119,11 @@ fn forty_years_are_split_into_windows_that_fmp_cannot_truncate() {
         let Window::Days { from, to } = task.window else { panic!("days") };
         assert_eq!(from, expected);
         assert!(
-            from.iter_days().take_while(|d| *d <= to).filter(|d| nyse_calendar::is_trading_day(*d)).count() < 5_000
+            from.iter_days()
+                .take_while(|d| *d <= to)
+                .filter(|d| nyse_calendar::is_trading_day(*d))
+                .count()
+                < 5_000
         );
         expected = to + Days::new(1);
     }
@@ -118,10 +135,21 @@ fn deeper_history_and_full_override_freshness() {
     let mut fetch_log = FetchLog::default();
     let options = only("cash_flow");
     let first = tasks_due(&options, &fetch_log, "2026-11-20T22:00:00Z");
-    note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Rows { rows: 8, newest: None });
-    assert!(tasks_due(&Options { quarters: 4, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").is_empty());
-    assert_eq!(tasks_due(&Options { quarters: 40, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").len(), 1);
-    assert_eq!(tasks_due(&Options { full: true, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").len(), 2);
+    note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Rows {
+        rows: 8,
+        newest: None,
+    });
+    assert!(
+        tasks_due(&Options { quarters: 4, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").is_empty()
+    );
+    assert_eq!(
+        tasks_due(&Options { quarters: 40, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").len(),
+        1
+    );
+    assert_eq!(
+        tasks_due(&Options { full: true, ..options.clone() }, &fetch_log, "2026-11-20T23:00:00Z").len(),
+        2
+    );
     assert_eq!(tasks_due(&options, &fetch_log, "2026-11-21T04:00:00Z").len(), 2, "six hours later");
 }
 
@@ -130,7 +158,10 @@ fn failed_tasks_are_due_at_once_and_empty_ones_after_a_day() {
     let mut fetch_log = FetchLog::default();
     let options = only("dividends");
     let first = tasks_due(&options, &fetch_log, "2026-11-20T22:00:00Z");
-    note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Failed { reason: "x".into(), budget: false });
+    note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Failed {
+        reason: "x".into(),
+        budget: false,
+    });
     assert_eq!(tasks_due(&options, &fetch_log, "2026-11-20T22:00:01Z").len(), 1);
     note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::Empty);
     assert!(tasks_due(&options, &fetch_log, "2026-11-21T21:00:00Z").is_empty());
@@ -140,18 +171,29 @@ fn failed_tasks_are_due_at_once_and_empty_ones_after_a_day() {
 #[test]
 fn all_tasks_of_a_symbol_share_a_batch() {
     let symbols: Vec<Symbol> = (0..120).map(|i| format!("S{i}").parse().unwrap()).collect();
-    let tasks =
-        plan(&symbols, &Options::default(), &FetchLog::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
-            .unwrap()
-            .tasks;
+    let tasks = plan(
+        &symbols,
+        &Options::default(),
+        &FetchLog::default(),
+        &Market::default(),
+        at("2026-11-20T22:00:00Z"),
+    )
+    .unwrap()
+    .tasks;
     let packed = batches_by_symbol(&symbols, tasks);
     assert_eq!(packed.iter().map(|b| b.tasks.len()).collect::<Vec<_>>(), [501, 500, 200]);
 }
 
 #[test]
 fn invalid_requests_are_rejected() {
-    let error = plan(&symbols(), &only("ratios"), &FetchLog::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
-        .unwrap_err();
+    let error = plan(
+        &symbols(),
+        &only("ratios"),
+        &FetchLog::default(),
+        &Market::default(),
+        at("2026-11-20T22:00:00Z"),
+    )
+    .unwrap_err();
     assert!(error.to_string().contains("income_statement"));
     assert!(
         plan(
@@ -164,11 +206,24 @@ fn invalid_requests_are_rejected() {
         .is_err()
     );
     let nothing = Options { years: 0, quarters: 0, ..only("cash_flow") };
-    assert!(plan(&symbols(), &nothing, &FetchLog::default(), &Market::default(), at("2026-11-20T22:00:00Z")).is_err());
-    let backwards =
-        Options { prices_from: Some(day("2026-02-01")), prices_to: Some(day("2026-01-01")), ..only("prices") };
     assert!(
-        plan(&symbols(), &backwards, &FetchLog::default(), &Market::default(), at("2026-11-20T22:00:00Z")).is_err()
+        plan(&symbols(), &nothing, &FetchLog::default(), &Market::default(), at("2026-11-20T22:00:00Z"))
+            .is_err()
+    );
+    let backwards = Options {
+        prices_from: Some(day("2026-02-01")),
+        prices_to: Some(day("2026-01-01")),
+        ..only("prices")
+    };
+    assert!(
+        plan(
+            &symbols(),
+            &backwards,
+            &FetchLog::default(),
+            &Market::default(),
+            at("2026-11-20T22:00:00Z")
+        )
+        .is_err()
     );
     let weekend = Options { prices_from: Some(day("2026-11-21")), ..only("prices") };
     assert!(
@@ -183,7 +238,9 @@ fn a_refused_dataset_is_requested_again_after_a_day() {
     for dataset in ["cash_flow", "prices"] {
         let options = only(dataset);
         let first = tasks_due(&options, &fetch_log, "2026-11-20T22:00:00Z");
-        note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::NotInPlan { reason: "x".into() });
+        note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |_| Outcome::NotInPlan {
+            reason: "x".into(),
+        });
         assert!(tasks_due(&options, &fetch_log, "2026-11-21T21:00:00Z").is_empty(), "{dataset}");
         assert_eq!(tasks_due(&options, &fetch_log, "2026-11-21T22:00:00Z").len(), first.len(), "{dataset}");
     }
@@ -191,8 +248,16 @@ fn a_refused_dataset_is_requested_again_after_a_day() {
 
 #[test]
 fn statements_are_limited_to_the_fmp_plan() {
-    let plan_limits = PlanLimits { most_statements: Some(5), quarterly: false, ..PlanLimits::default() };
-    let tasks = tasks_due(&Options { plan_limits, ..only("cash_flow") }, &FetchLog::default(), "2026-11-20T22:00:00Z");
+    let plan_limits = PlanLimits {
+        most_statements: Some(5),
+        quarterly: false,
+        ..PlanLimits::default()
+    };
+    let tasks = tasks_due(
+        &Options { plan_limits, ..only("cash_flow") },
+        &FetchLog::default(),
+        "2026-11-20T22:00:00Z",
+    );
     assert_eq!(tasks.len(), 1);
     assert_eq!(tasks[0].window, Window::Newest { cadence: Cadence::Annual, limit: 5 });
 }
@@ -229,8 +294,10 @@ fn fmps_ratios_are_fetched_in_rotation_and_never_on_the_day_of_a_first_load() {
     let mut fetched: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for day in 1..=190 {
         let when = evening(day);
-        let due: Vec<Task> =
-            due_of_many(&fetch_log, &when).into_iter().filter(|t| rotation::period_days(t.dataset).is_some()).collect();
+        let due: Vec<Task> = due_of_many(&fetch_log, &when)
+            .into_iter()
+            .filter(|t| rotation::period_days(t.dataset).is_some())
+            .collect();
         assert!(due.len() as f64 / (many.len() as f64) < 0.2, "{} calls on day {day}", due.len());
         for task in &due {
             fetched.entry(format!("{task}")).or_default().push(day);
@@ -258,7 +325,11 @@ fn fmps_ratios_are_fetched_at_once_with_reconcile_or_by_name() {
     assert_eq!(reconciliations(&tasks_due(&flag, &fetch_log, "2026-11-21T22:00:00Z")), 2, "a day later");
     assert_eq!(tasks_due(&only("key_metrics_ttm"), &fetch_log, "2026-11-21T22:00:00Z").len(), 1);
     assert_eq!(
-        reconciliations(&tasks_due(&Options { full: true, ..Options::default() }, &fetch_log, "2026-11-21T22:00:00Z")),
+        reconciliations(&tasks_due(
+            &Options { full: true, ..Options::default() },
+            &fetch_log,
+            "2026-11-21T22:00:00Z"
+        )),
         0
     );
     let with_prices = Options { reconcile: true, ..only("prices") };
@@ -269,10 +340,15 @@ fn fmps_ratios_are_fetched_at_once_with_reconcile_or_by_name() {
     );
     // After a refusal, a request by name asks again after a day, and the rotation after ninety.
     let again = tasks_due(&only("ratios_ttm"), &fetch_log, "2026-11-21T22:00:00Z");
-    note(&mut fetch_log, &again, "2026-11-21T22:00:00Z", |_| Outcome::NotInPlan { reason: "x".into() });
+    note(&mut fetch_log, &again, "2026-11-21T22:00:00Z", |_| Outcome::NotInPlan {
+        reason: "x".into(),
+    });
     assert!(tasks_due(&only("ratios_ttm"), &fetch_log, "2026-11-22T21:00:00Z").is_empty());
     assert_eq!(tasks_due(&only("ratios_ttm"), &fetch_log, "2026-11-22T22:00:00Z").len(), 1);
-    assert!(unasked(&Options::default(), &fetch_log, "2026-11-22T22:00:00Z")[0].starts_with("not in the FMP plan"));
+    assert!(
+        unasked(&Options::default(), &fetch_log, "2026-11-22T22:00:00Z")[0]
+            .starts_with("not in the FMP plan")
+    );
 }
 
 #[test]
@@ -288,7 +364,13 @@ fn after_a_split_or_dividend_a_price_history_is_fetched_again_once_with_the_next
     let daily = only("prices");
     assert!(tasks_due(&daily, &fetch_log, "2026-11-19T22:00:01Z").is_empty(), "a run right after");
     let again = tasks_due(&daily, &fetch_log, "2026-11-20T22:00:00Z");
-    let range = |task: &Task| if let Window::Days { from, to } = task.window { (from, to) } else { panic!("days") };
+    let range = |task: &Task| {
+        if let Window::Days { from, to } = task.window {
+            (from, to)
+        } else {
+            panic!("days")
+        }
+    };
     assert_eq!((range(&again[0]).0, range(&again[2]).1), (day("1995-01-01"), day("2026-11-20")));
     // Two of three windows arrived: all are fetched again, since the content of the third is
     // unknown.

@@ -22,7 +22,11 @@ pub(crate) struct Args {
     history: HistoryArgs,
 }
 
-pub(crate) async fn demo(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
+pub(crate) async fn demo(
+    global: &Global,
+    from_environment: &[&'static str],
+    args: &Args,
+) -> Result<u8, Failure> {
     let mut config = global.resolve(from_environment, "./findata-demo")?;
     let companies = args.companies as usize;
     let options = simulator::Options {
@@ -31,13 +35,15 @@ pub(crate) async fn demo(global: &Global, from_environment: &[&'static str], arg
         latency: Duration::from_millis(args.latency),
         ..simulator::Options::default()
     };
-    let server =
-        simulator::start(options).await.map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
+    let server = simulator::start(options)
+        .await
+        .map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
     config.fmp_url = server.url();
     if global.fmp_plan.is_none() {
         config.fmp_plan = FmpPlan::Unlimited;
     }
-    let symbols: Vec<Symbol> = simulator::symbols(companies).iter().map(|s| s.parse()).collect::<Result<_, _>>()?;
+    let symbols: Vec<Symbol> =
+        simulator::symbols(companies).iter().map(|s| s.parse()).collect::<Result<_, _>>()?;
     let mut request = args.history.request(Universe::Symbols(symbols), &config, false);
     // Calls are free here, so the demo includes the comparison with FMP's own ratios.
     request.options.reconcile = true;

@@ -12,7 +12,11 @@ pub(crate) struct Args {
     table: Option<String>,
 }
 
-pub(crate) fn dictionary(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
+pub(crate) fn dictionary(
+    global: &Global,
+    from_environment: &[&'static str],
+    args: &Args,
+) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     let mut tables = dictionary::tables();
     if let Some(name) = &args.table {
@@ -26,7 +30,8 @@ pub(crate) fn dictionary(global: &Global, from_environment: &[&'static str], arg
         }
     }
     if config.json {
-        let text = serde_json::to_string(&tables).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
+        let text =
+            serde_json::to_string(&tables).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
         print(&format!("{text}\n"))?;
     } else {
         print(&render::dictionary(&tables))?;

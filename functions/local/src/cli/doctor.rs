@@ -13,7 +13,11 @@ use crate::doctor::{self, Check};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-pub(crate) async fn doctor(global: &Global, from_environment: &[&'static str], _: &Args) -> Result<u8, Failure> {
+pub(crate) async fn doctor(
+    global: &Global,
+    from_environment: &[&'static str],
+    _: &Args,
+) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     let mut checks = vec![match global::key() {
         Ok(_) => Check::ok("key", "FMP_API_KEY is set; the first call shows whether FMP accepts it"),
@@ -31,7 +35,9 @@ pub(crate) async fn doctor(global: &Global, from_environment: &[&'static str], _
                 )),
             }
             checks.push(match DuckDb::open(&config.data_dir.warehouse, &config.data_dir.stage) {
-                Ok(_) => Check::ok("warehouse", format!("{} can be opened", config.data_dir.warehouse.display())),
+                Ok(_) => {
+                    Check::ok("warehouse", format!("{} can be opened", config.data_dir.warehouse.display()))
+                }
                 Err(error) => Check::failed(
                     "warehouse",
                     error.to_string(),
@@ -46,7 +52,8 @@ pub(crate) async fn doctor(global: &Global, from_environment: &[&'static str], _
         }
     }
     if config.json {
-        let text = serde_json::to_string(&checks).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
+        let text =
+            serde_json::to_string(&checks).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
         print(&format!("{text}\n"))?;
     } else {
         for check in &checks {

@@ -25,16 +25,25 @@ pub(crate) struct Args {
     basis: Option<Basis>,
 }
 
-pub(crate) fn explain(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
+pub(crate) fn explain(
+    global: &Global,
+    from_environment: &[&'static str],
+    args: &Args,
+) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
-    let question =
-        Question { symbol: args.symbol.parse()?, metric: args.metric.clone(), date: args.date, basis: args.basis };
+    let question = Question {
+        symbol: args.symbol.parse()?,
+        metric: args.metric.clone(),
+        date: args.date,
+        basis: args.basis,
+    };
     // Report an unknown name before a missing warehouse: the name is wrong with any warehouse.
     find(&question.metric, question.basis)?;
     let connection = config.open_read_only()?;
     let explanation = findata_explain::explain(&connection, &question, config.as_of)?;
     if config.json {
-        let text = serde_json::to_string(&explanation).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
+        let text = serde_json::to_string(&explanation)
+            .map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
         print(&format!("{text}\n"))?;
     } else {
         print(&render::explanation(&explanation))?;

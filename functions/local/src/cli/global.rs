@@ -32,17 +32,41 @@ pub(crate) struct Global {
     pub fmp_url: Option<String>,
     /// FMP plan, which sets the rate limit: free, starter, premium, ultimate, unlimited, or a number of calls per minute
     /// [default: premium for FMP's own host, unlimited elsewhere]
-    #[arg(long, global = true, env = "FINDATA_FMP_PLAN", value_name = "PLAN", help_heading = "Global")]
+    #[arg(
+        long,
+        global = true,
+        env = "FINDATA_FMP_PLAN",
+        value_name = "PLAN",
+        help_heading = "Global"
+    )]
     pub fmp_plan: Option<String>,
     /// Bandwidth limit of the API key in GB per 30 days, shared by everyone who uses it [default: 20 on starter, else none]
-    #[arg(long, global = true, env = "FINDATA_FMP_GIGABYTES", value_name = "N", help_heading = "Global")]
+    #[arg(
+        long,
+        global = true,
+        env = "FINDATA_FMP_GIGABYTES",
+        value_name = "N",
+        help_heading = "Global"
+    )]
     pub fmp_gigabytes: Option<String>,
     /// Where fetched files are stored: a folder, or s3://BUCKET/PREFIX for Snowflake [default: `stage` in --home]
-    #[arg(long, global = true, env = "FINDATA_STAGE", value_name = "DIR|s3://", help_heading = "Global")]
+    #[arg(
+        long,
+        global = true,
+        env = "FINDATA_STAGE",
+        value_name = "DIR|s3://",
+        help_heading = "Global"
+    )]
     pub stage: Option<String>,
     /// duckdb:FILE, or snowflake with SNOWFLAKE_ACCOUNT and SNOWFLAKE_PRIVATE_KEY_FILE set
     /// [default: `findata.duckdb` in --home]
-    #[arg(long, global = true, env = "FINDATA_WAREHOUSE", value_name = "WAREHOUSE", help_heading = "Global")]
+    #[arg(
+        long,
+        global = true,
+        env = "FINDATA_WAREHOUSE",
+        value_name = "WAREHOUSE",
+        help_heading = "Global"
+    )]
     pub warehouse: Option<String>,
     /// Index for beta and correlation, or `none` [default: ^GSPC]
     #[arg(long, global = true, env = "FINDATA_INDEX", value_name = "SYMBOL", help_heading = "Global")]
@@ -64,7 +88,17 @@ pub(crate) struct Global {
 /// Names of the global options whose value comes from the environment.
 pub(crate) fn from_environment(matches: &ArgMatches) -> Vec<&'static str> {
     let subcommand = matches.subcommand().map(|(_, m)| m);
-    let names = ["home", "fmp_url", "fmp_plan", "fmp_gigabytes", "stage", "warehouse", "index", "today", "as_of"];
+    let names = [
+        "home",
+        "fmp_url",
+        "fmp_plan",
+        "fmp_gigabytes",
+        "stage",
+        "warehouse",
+        "index",
+        "today",
+        "as_of",
+    ];
     let is_set = |name: &&str| {
         [Some(matches), subcommand]
             .into_iter()
@@ -138,7 +172,9 @@ impl Global {
         };
         let mut day = |option, text: Option<&str>| {
             let not_a_date = |text| format!("{text:?} is not a date: write it as 2026-11-20");
-            text.and_then(|text| text.parse::<NaiveDate>().map_err(|_| errors.push((option, not_a_date(text)))).ok())
+            text.and_then(|text| {
+                text.parse::<NaiveDate>().map_err(|_| errors.push((option, not_a_date(text)))).ok()
+            })
         };
         let clock = AnyClock::of(day("today", self.today.as_deref()));
         let as_of = day("as_of", self.as_of.as_deref());
@@ -150,7 +186,8 @@ impl Global {
             if stage.starts_with("s3://") {
                 s3_stage = stage.parse().map_err(|e: Error| errors.push(("stage", e.to_string()))).ok();
             } else if stage.contains("://") {
-                errors.push(("stage", format!("{stage:?} is not a stage: use a folder or s3://BUCKET/PREFIX")));
+                errors
+                    .push(("stage", format!("{stage:?} is not a stage: use a folder or s3://BUCKET/PREFIX")));
             }
             !stage.contains("://")
         });
@@ -158,7 +195,10 @@ impl Global {
         let warehouse = self.warehouse.as_deref().filter(|_| !on_snowflake).and_then(|text| {
             let file = text.strip_prefix("duckdb:").filter(|file| !file.is_empty());
             if file.is_none() {
-                errors.push(("warehouse", format!("{text:?} is not a warehouse: use duckdb:FILE or snowflake")));
+                errors.push((
+                    "warehouse",
+                    format!("{text:?} is not a warehouse: use duckdb:FILE or snowflake"),
+                ));
             }
             file
         });
@@ -166,7 +206,10 @@ impl Global {
         if on_snowflake && !is_s3 {
             errors.push(("warehouse", "Snowflake loads from S3: add --stage s3://BUCKET/PREFIX".into()));
         } else if is_s3 && !on_snowflake {
-            errors.push(("stage", "DuckDB loads from a folder: use a folder, or add --warehouse snowflake".into()));
+            errors.push((
+                "stage",
+                "DuckDB loads from a folder: use a folder, or add --warehouse snowflake".into(),
+            ));
         }
         let mut from_environment = from_environment.to_vec();
         let json = json_from_environment().unwrap_or_else(|text| {
@@ -184,7 +227,17 @@ impl Global {
         let folder = self.home.clone().unwrap_or_else(|| default_home.into());
         let data_dir = DataDir::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
         let json = self.json || json;
-        Ok(ResolvedConfig { data_dir, cloud, fmp_url, fmp_plan, fmp_bytes, index, clock, as_of, json })
+        Ok(ResolvedConfig {
+            data_dir,
+            cloud,
+            fmp_url,
+            fmp_plan,
+            fmp_bytes,
+            index,
+            clock,
+            as_of,
+            json,
+        })
     }
 }
 
@@ -273,7 +326,11 @@ fn usage_errors(errors: &[(&'static str, String)], from_environment: &[&'static 
             format!("--{}", option.replace('_', "-"))
         }
     };
-    let text = errors.iter().map(|(option, what)| format!("{}: {what}", name(option))).collect::<Vec<_>>().join("; ");
+    let text = errors
+        .iter()
+        .map(|(option, what)| format!("{}: {what}", name(option)))
+        .collect::<Vec<_>>()
+        .join("; ");
     if errors.iter().any(|(option, _)| from_environment.contains(option)) {
         Failure::Run(Error::Config(text))
     } else {

@@ -62,7 +62,8 @@ pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> 
         (Some(stage), true) => Some(stage.parse::<Location>()?),
         (None, true) => {
             return Err(Failure::Usage(
-                "--wait reads the ledger: add --stage s3://BUCKET/PREFIX, output StageUrl of the stack".into(),
+                "--wait reads the ledger: add --stage s3://BUCKET/PREFIX, output StageUrl of the stack"
+                    .into(),
             ));
         }
         (_, false) => None,
@@ -73,14 +74,22 @@ pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> 
     let config = findata_aws::config().await?;
     EventBridge::new(&config, &args.bus).put(REQUESTED, &detail).await?;
     let Some(location) = location else {
-        print(&if json { format!("{}\n", json!({"run_id": run_id})) } else { format!("requested run {run_id}\n") })?;
+        print(&if json {
+            format!("{}\n", json!({"run_id": run_id}))
+        } else {
+            format!("requested run {run_id}\n")
+        })?;
         return Ok(0);
     };
     eprintln!("requested run {run_id}");
     let deadline = Instant::now() + Duration::from_secs(args.minutes * 60);
     let stage = S3Stage::new(&config, location.clone());
     let summary = wait_for_summary(&run_id, &stage, deadline).await?;
-    run::print_summary(json, &format!("Snowflake, by {location}, as of {}", Utc::now().date_naive()), &summary)
+    run::print_summary(
+        json,
+        &format!("Snowflake, by {location}, as of {}", Utc::now().date_naive()),
+        &summary,
+    )
 }
 
 /// The event's detail. A retry takes its options from the run that failed.
@@ -94,7 +103,9 @@ fn input(args: &Args, run_id: &RunId) -> Result<CommandInput, Failure> {
     input.universe = args.universe.clone();
     match args.universe.as_deref() {
         Some("sp500") => {}
-        Some(other) => return Err(Failure::Usage(format!("--universe {other}: a deployment supports only sp500"))),
+        Some(other) => {
+            return Err(Failure::Usage(format!("--universe {other}: a deployment supports only sp500")));
+        }
         None if args.retry.is_some() => {}
         None => input.symbols = Some(request::parse(args.symbols.iter().map(String::as_str))?),
     }

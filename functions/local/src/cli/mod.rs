@@ -129,13 +129,15 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let result = Cli::from_arg_matches(&matches).map_err(|e| Failure::Usage(e.to_string())).and_then(|cli| {
-        init_logging(cli.global.verbose);
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| Error::Stop(format!("cannot start the async runtime: {e}")))?;
-        let from_environment = global::from_environment(&matches);
-        runtime.block_on(dispatch(cli, &from_environment))
-    });
+    let result = Cli::from_arg_matches(&matches)
+        .map_err(|e| Failure::Usage(e.to_string()))
+        .and_then(|cli| {
+            init_logging(cli.global.verbose);
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+            let runtime = runtime.map_err(|e| Error::Stop(format!("cannot start the async runtime: {e}")))?;
+            let from_environment = global::from_environment(&matches);
+            runtime.block_on(dispatch(cli, &from_environment))
+        });
     match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
@@ -147,7 +149,9 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Failure> {
     if cli.global.as_of.is_some() && !from_environment.contains(&"as_of") && !cli.command.reads_figures() {
-        return Err(Failure::Usage("--as-of works only with the commands that read figures: sql and explain".into()));
+        return Err(Failure::Usage(
+            "--as-of works only with the commands that read figures: sql and explain".into(),
+        ));
     }
     match cli.command {
         Command::Demo(args) => demo::demo(&cli.global, from_environment, &args).await,

@@ -27,13 +27,19 @@ pub(crate) struct Args {
     probe: bool,
 }
 
-pub(crate) async fn plan(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
+pub(crate) async fn plan(
+    global: &Global,
+    from_environment: &[&'static str],
+    args: &Args,
+) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     let request = args.request.request(&config, false)?;
     match &config.cloud {
         None if args.probe => plan_on(&config, &request, args.probe, config.data_dir.open_stage()?).await,
         // A data directory that does not exist is planned as an empty one, and not created.
-        None => plan_on(&config, &request, args.probe, DirectoryStage::read_only(&config.data_dir.stage)).await,
+        None => {
+            plan_on(&config, &request, args.probe, DirectoryStage::read_only(&config.data_dir.stage)).await
+        }
         Some(cloud) => plan_on(&config, &request, args.probe, cloud.open_stage().await?).await,
     }
 }
@@ -54,7 +60,8 @@ async fn plan_on(
     let plan = findata_fanout::preview(request, &stage, &config.clock).await?;
     let minutes = minutes(&plan, config);
     if config.json {
-        let datasets: serde_json::Map<_, _> = plan.datasets.iter().map(|(name, d)| (name.clone(), json!(d))).collect();
+        let datasets: serde_json::Map<_, _> =
+            plan.datasets.iter().map(|(name, d)| (name.clone(), json!(d))).collect();
         let sum = |of: fn(&DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>();
         let output = json!({
             "symbols": plan.symbols.len(),
@@ -67,7 +74,8 @@ async fn plan_on(
             "notes": plan.notes,
             "offers": entitlements.all().map(|(name, refused)| (name.to_owned(), json!(refused.is_none()))).collect::<serde_json::Map<_, _>>(),
         });
-        let text = serde_json::to_string(&output).map_err(|e| Error::Stop(format!("cannot write the plan: {e}")))?;
+        let text =
+            serde_json::to_string(&output).map_err(|e| Error::Stop(format!("cannot write the plan: {e}")))?;
         print(&format!("{text}\n"))?;
     } else {
         print(&render::plan(&plan, &config.fmp_plan.to_string(), minutes))?;

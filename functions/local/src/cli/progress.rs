@@ -21,7 +21,11 @@ pub(crate) struct Bars {
 
 impl Bars {
     pub(crate) fn new(fmp: Arc<Fmp>) -> Self {
-        Bars { fmp, terminal: std::io::stderr().is_terminal(), bar: Arc::new(Mutex::new(ProgressBar::hidden())) }
+        Bars {
+            fmp,
+            terminal: std::io::stderr().is_terminal(),
+            bar: Arc::new(Mutex::new(ProgressBar::hidden())),
+        }
     }
 
     pub(crate) fn finish(&self) {

@@ -79,7 +79,12 @@ impl RequestArgs {
 }
 
 impl HistoryArgs {
-    pub(crate) fn request(&self, universe: Universe, config: &ResolvedConfig, skip_analytics: bool) -> Request {
+    pub(crate) fn request(
+        &self,
+        universe: Universe,
+        config: &ResolvedConfig,
+        skip_analytics: bool,
+    ) -> Request {
         new_request(universe, CommandInput { skip_analytics, ..self.into() }, config)
     }
 }
@@ -118,17 +123,27 @@ pub(crate) fn new_run_id() -> RunId {
 /// Parses symbols, skipping empty texts.
 pub(crate) fn parse<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Symbol>, Failure> {
     let texts = texts.filter(|text| !text.trim().is_empty());
-    texts.map(str::parse).collect::<Result<_, Error>>().map_err(|e| Failure::Usage(e.to_string()))
+    texts
+        .map(str::parse)
+        .collect::<Result<_, Error>>()
+        .map_err(|e| Failure::Usage(e.to_string()))
 }
 
 /// Reads symbols from a file: one per line, or the first column of a CSV. A line that starts with
 /// `#` is a comment; a header `symbol` is skipped.
 fn read(path: &Path) -> Result<Vec<Symbol>, Failure> {
     let invalid = |what: String| Failure::Usage(format!("--universe {}: {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|e| invalid(format!("{e}; use sp500 or a file of symbols")))?;
-    let first_column =
-        text.lines().map(|line| line.split([',', ';', '\t']).next().unwrap_or_default().trim().trim_matches('"'));
-    let symbols = first_column.filter(|s| !s.is_empty() && !s.starts_with('#') && !s.eq_ignore_ascii_case("symbol"));
+    let text =
+        std::fs::read_to_string(path).map_err(|e| invalid(format!("{e}; use sp500 or a file of symbols")))?;
+    let first_column = text
+        .lines()
+        .map(|line| line.split([',', ';', '\t']).next().unwrap_or_default().trim().trim_matches('"'));
+    let symbols =
+        first_column.filter(|s| !s.is_empty() && !s.starts_with('#') && !s.eq_ignore_ascii_case("symbol"));
     let symbols = parse(symbols).map_err(|e| invalid(e.text()))?;
-    if symbols.is_empty() { Err(invalid("the file has no symbols".into())) } else { Ok(symbols) }
+    if symbols.is_empty() {
+        Err(invalid("the file has no symbols".into()))
+    } else {
+        Ok(symbols)
+    }
 }

@@ -21,7 +21,11 @@ pub(crate) struct Args {
     max_calls: Option<u64>,
 }
 
-pub(crate) async fn retry(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
+pub(crate) async fn retry(
+    global: &Global,
+    from_environment: &[&'static str],
+    args: &Args,
+) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     // The universe and the other options are those of the run.
     let input = CommandInput { max_calls: args.max_calls, ..CommandInput::default() };

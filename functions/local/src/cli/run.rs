@@ -35,7 +35,11 @@ pub(crate) struct Args {
     daily: bool,
 }
 
-pub(crate) async fn run(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
+pub(crate) async fn run(
+    global: &Global,
+    from_environment: &[&'static str],
+    args: &Args,
+) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     let mut request = args.request.request(&config, args.skip_analytics)?;
     if args.daily
@@ -83,7 +87,14 @@ async fn execute_on(
     let client = Arc::new(Fmp::new(fmp)?.sharing(stage.clone()));
     let clock = Arc::new(config.clock);
     let receipt_clock = Arc::new(SourceKind::of(&config.fmp_url).receipt(config.clock));
-    let mut host = Host { fmp: Arc::clone(&client), stage, warehouse, clock, receipt_clock, started_at };
+    let mut host = Host {
+        fmp: Arc::clone(&client),
+        stage,
+        warehouse,
+        clock,
+        receipt_clock,
+        started_at,
+    };
     let bars = Bars::new(client);
     let summary = host.run(request, &bars).await;
     bars.finish();
@@ -97,7 +108,8 @@ async fn execute_on(
 /// Prints a summary and returns the exit code.
 pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> Result<u8, Failure> {
     if json {
-        let json = serde_json::to_string(summary).map_err(|e| Error::Stop(format!("cannot write the summary: {e}")))?;
+        let json = serde_json::to_string(summary)
+            .map_err(|e| Error::Stop(format!("cannot write the summary: {e}")))?;
         print(&format!("{json}\n"))?;
     } else {
         print(&render::summary(summary, warehouse))?;

@@ -45,11 +45,17 @@ pub(crate) struct Args {
     teardown: bool,
 }
 
-pub(crate) fn setup_sql(global: &Global, from_environment: &[&'static str], args: &Args) -> Result<u8, Failure> {
+pub(crate) fn setup_sql(
+    global: &Global,
+    from_environment: &[&'static str],
+    args: &Args,
+) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     let mut errors = Vec::new();
     let key = args.public_key.as_deref().and_then(|path| {
-        read(path).map_err(|e| errors.push(format!("--public-key: cannot read {}: {e}", path.display()))).ok()
+        read(path)
+            .map_err(|e| errors.push(format!("--public-key: cannot read {}: {e}", path.display())))
+            .ok()
     });
     let given = Given {
         bucket: args.bucket.as_deref(),

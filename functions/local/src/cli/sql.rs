@@ -20,8 +20,9 @@ pub(crate) fn sql(global: &Global, from_environment: &[&'static str], args: &Arg
     }
     let query_error = |e: ::duckdb::Error| Failure::Usage(e.to_string().trim().to_owned());
     if config.json {
-        let mut statement =
-            connection.prepare(&format!("select to_json(q)::varchar from (\n{query}\n) q")).map_err(query_error)?;
+        let mut statement = connection
+            .prepare(&format!("select to_json(q)::varchar from (\n{query}\n) q"))
+            .map_err(query_error)?;
         let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(query_error)?;
         let rows: Vec<String> = rows.collect::<Result<_, _>>().map_err(query_error)?;
         print(&format!("[{}]\n", rows.join(",\n")))?;

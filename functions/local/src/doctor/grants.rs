@@ -22,12 +22,17 @@ pub(super) struct Grant {
 impl Grant {
     fn new(privilege: &str, kind: &str, name: &str) -> Self {
         let upper = str::to_ascii_uppercase;
-        Grant { privilege: upper(privilege), kind: upper(kind), name: upper(name) }
+        Grant {
+            privilege: upper(privilege),
+            kind: upper(kind),
+            name: upper(name),
+        }
     }
 
     /// The schema, if the object is a table or a view.
     fn schema(&self) -> Option<&str> {
-        matches!(self.kind.as_str(), "TABLE" | "VIEW").then(|| self.name.rsplit_once('.').map(|(schema, _)| schema))?
+        matches!(self.kind.as_str(), "TABLE" | "VIEW")
+            .then(|| self.name.rsplit_once('.').map(|(schema, _)| schema))?
     }
 }
 
@@ -35,8 +40,11 @@ impl Grant {
 pub(super) fn needed(settings: &Settings) -> Vec<Grant> {
     let database = &settings.database;
     let qualified = |name: &str| format!("{database}.{name}");
-    let stage =
-        if settings.stage.matches('.').count() < 2 { qualified(&settings.stage) } else { settings.stage.clone() };
+    let stage = if settings.stage.matches('.').count() < 2 {
+        qualified(&settings.stage)
+    } else {
+        settings.stage.clone()
+    };
     let mut all = vec![
         Grant::new("usage", "warehouse", &settings.warehouse),
         Grant::new("usage", "database", database),
@@ -81,7 +89,8 @@ pub(super) async fn held(role: &str, warehouse: &mut impl Warehouse) -> Result<B
         for row in warehouse.query(&format!("show grants to role {role}")).await? {
             if let [_, Some(privilege), Some(kind), Some(name), ..] = row.as_slice() {
                 let is_role = kind.eq_ignore_ascii_case("role") && privilege.eq_ignore_ascii_case("usage");
-                let is_plain_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                let is_plain_name =
+                    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
                 if is_role && is_plain_name {
                     roles.push(name.clone());
                 }
@@ -99,7 +108,8 @@ pub(super) fn missing(role: &str, needed: &[Grant], held: &BTreeSet<Grant>) -> V
         let ownership = Grant { privilege: "OWNERSHIP".into(), ..grant.clone() };
         held.contains(grant) || held.contains(&ownership)
     };
-    let group = |grant: &Grant| Some((grant.schema()?.to_owned(), grant.kind.clone(), grant.privilege.clone()));
+    let group =
+        |grant: &Grant| Some((grant.schema()?.to_owned(), grant.kind.clone(), grant.privilege.clone()));
     let mut groups: BTreeMap<_, (usize, usize)> = BTreeMap::new();
     for grant in needed {
         if let Some(key) = group(grant) {
@@ -112,8 +122,8 @@ pub(super) fn missing(role: &str, needed: &[Grant], held: &BTreeSet<Grant>) -> V
     let mut missing = Vec::new();
     for grant in needed.iter().filter(|grant| !has(grant)) {
         let (privilege, kind, name) = (&grant.privilege, &grant.kind, &grant.name);
-        let whole_schema =
-            group(grant).filter(|key| groups.get(key).is_some_and(|(total, absent)| total == absent && *total > 1));
+        let whole_schema = group(grant)
+            .filter(|key| groups.get(key).is_some_and(|(total, absent)| total == absent && *total > 1));
         let (what, object) = match &whole_schema {
             Some((schema, ..)) => (
                 format!("{privilege} on the {kind}S of {schema} is missing"),
@@ -122,7 +132,8 @@ pub(super) fn missing(role: &str, needed: &[Grant], held: &BTreeSet<Grant>) -> V
             None => (format!("{privilege} on {kind} {name} is missing"), format!("{kind} {name}")),
         };
         if whole_schema.is_none_or(|key| reported.insert(key)) {
-            missing.push((what, format!("grant {privilege} on {object} to role {role}").to_ascii_lowercase()));
+            missing
+                .push((what, format!("grant {privilege} on {object} to role {role}").to_ascii_lowercase()));
         }
     }
     missing
@@ -145,11 +156,15 @@ mod tests {
             grant("insert", "table", "d.raw.a"),
             grant("insert", "table", "d.raw.b"),
         ];
-        let held = BTreeSet::from([grant("ownership", "warehouse", "wh"), grant("insert", "table", "d.raw.a")]);
+        let held =
+            BTreeSet::from([grant("ownership", "warehouse", "wh"), grant("insert", "table", "d.raw.a")]);
         let statements: Vec<String> = missing("r", &needed, &held).into_iter().map(|(_, fix)| fix).collect();
         assert_eq!(
             statements,
-            ["grant select on all tables in schema d.raw to role r", "grant insert on table d.raw.b to role r"]
+            [
+                "grant select on all tables in schema d.raw to role r",
+                "grant insert on table d.raw.b to role r"
+            ]
         );
         assert!(missing("r", &needed, &needed.iter().cloned().collect()).is_empty());
     }

@@ -28,7 +28,11 @@ impl Check {
 
     /// A check that failed.
     pub fn failed(what: &str, found: impl Into<String>, fix: impl Into<String>) -> Self {
-        Check { what: what.into(), found: found.into(), fix: Some(fix.into()) }
+        Check {
+            what: what.into(),
+            found: found.into(),
+            fix: Some(fix.into()),
+        }
     }
 
     fn from_error(what: &str, error: &Error, fix: &str) -> Self {
@@ -42,14 +46,18 @@ pub async fn stage(stage: &impl Stage, location: &str) -> Check {
     const KEY: &str = "state/doctor.json";
     let attempt = async {
         stage.put_if_absent(KEY, "{}".into()).await?;
-        let object =
-            stage.get(KEY).await?.ok_or_else(|| Error::Stop("the object that was just written is missing".into()))?;
+        let object = stage
+            .get(KEY)
+            .await?
+            .ok_or_else(|| Error::Stop("the object that was just written is missing".into()))?;
         stage.put_if_match(KEY, object.body, &object.etag).await?;
         stage.list("state/").await
     };
     match attempt.await {
         Ok(_) => Check::ok("stage", format!("{location} can be written, read and listed")),
-        Err(error) => Check::from_error("stage", &error, "fix what the message names, then run `findata doctor` again"),
+        Err(error) => {
+            Check::from_error("stage", &error, "fix what the message names, then run `findata doctor` again")
+        }
     }
 }
 
@@ -70,7 +78,8 @@ async fn snowflake_checks(settings: &Settings, warehouse: &mut Snowflake) -> Vec
     let held = match grants::held(&settings.role, warehouse).await {
         Ok(held) => held,
         Err(error) => {
-            let fix = "check account, user, key and role; the script of `findata setup-sql` creates user and role";
+            let fix =
+                "check account, user, key and role; the script of `findata setup-sql` creates user and role";
             return vec![Check::from_error("snowflake login", &error, fix)];
         }
     };
@@ -79,11 +88,18 @@ async fn snowflake_checks(settings: &Settings, warehouse: &mut Snowflake) -> Vec
     let needed = grants::needed(settings);
     let missing = grants::missing(&settings.role, &needed, &held);
     if missing.is_empty() {
-        checks.push(Check::ok("grants", format!("{} has all {} grants that it needs", settings.role, needed.len())));
+        checks.push(Check::ok(
+            "grants",
+            format!("{} has all {} grants that it needs", settings.role, needed.len()),
+        ));
         checks.push(tables(warehouse).await);
     }
     for (what, fix) in missing {
-        checks.push(Check::failed("grant", what, format!("{fix}; -- or run the script of `findata setup-sql` again")));
+        checks.push(Check::failed(
+            "grant",
+            what,
+            format!("{fix}; -- or run the script of `findata setup-sql` again"),
+        ));
     }
     checks
 }
@@ -94,7 +110,10 @@ async fn tables(warehouse: &mut Snowflake) -> Check {
         Err(error) => Check::from_error("tables", &error, "run the script of `findata setup-sql`"),
         Ok(rows) => {
             let deployed = hashes::known(rows);
-            let outdated = hashes::hashes(TABLES).into_iter().filter(|(f, hash)| deployed.get(f) != Some(hash)).count();
+            let outdated = hashes::hashes(TABLES)
+                .into_iter()
+                .filter(|(f, hash)| deployed.get(f) != Some(hash))
+                .count();
             match outdated {
                 0 => Check::ok("tables", format!("all {} tables and views match this version", TABLES.len())),
                 n => Check::failed(

@@ -18,7 +18,12 @@ pub fn dictionary(tables: &[Table]) -> String {
             schema = table.schema;
             let _ = writeln!(out, "\n## {schema}");
         }
-        let _ = writeln!(out, "\n### {schema}.{}\n\nA row: {}.\n", table.name, cell(table.about.trim_end_matches('.')));
+        let _ = writeln!(
+            out,
+            "\n### {schema}.{}\n\nA row: {}.\n",
+            table.name,
+            cell(table.about.trim_end_matches('.'))
+        );
         let template = template(table, tables);
         let repeated = |column: &&Column| template.is_some_and(|template| template.columns.contains(column));
         let shown: Vec<&Column> = table.columns.iter().filter(|column| !repeated(column)).collect();
@@ -43,7 +48,9 @@ pub fn dictionary(tables: &[Table]) -> String {
 fn template<'a>(table: &Table, all: &'a [Table]) -> Option<&'a Table> {
     let fact = ["_history", "_as_known"].iter().find_map(|suffix| table.name.strip_suffix(suffix));
     let same = |other: &&Table| {
-        other.schema == table.schema && other.name != table.name && (fact == Some(&other.name) || table.schema == "raw")
+        other.schema == table.schema
+            && other.name != table.name
+            && (fact == Some(&other.name) || table.schema == "raw")
     };
     all.iter().take_while(|other| *other != table).find(same)
 }

@@ -15,10 +15,20 @@ pub fn explanation(explanation: &Explanation) -> String {
     let mut out = String::new();
     let figure = &explanation.figure;
     let mut files = Files::default();
-    let company = explanation.company.as_deref().map(|name| format!(" ({})", one_line(name))).unwrap_or_default();
+    let company = explanation
+        .company
+        .as_deref()
+        .map(|name| format!(" ({})", one_line(name)))
+        .unwrap_or_default();
     let as_of = explanation.as_of.as_deref().map(|day| format!(", as of {day}")).unwrap_or_default();
     let known = figure.known_on.as_deref().map(|day| format!(", known on {day}")).unwrap_or_default();
-    let _ = writeln!(out, "{}{company}  {}  {}{known}{as_of}", explanation.symbol, explanation.metric, figure.when());
+    let _ = writeln!(
+        out,
+        "{}{company}  {}  {}{known}{as_of}",
+        explanation.symbol,
+        explanation.metric,
+        figure.when()
+    );
     if let (Some(table), Some(column)) = (&figure.table, &figure.column) {
         let _ = writeln!(out, "{table}.{column}");
     }
@@ -62,7 +72,8 @@ impl Files {
 /// Everything below a figure's own line except its inputs.
 fn details(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
     let inner = format!("{indent}  ");
-    let copied = figure.inputs.len() == 1 && figure.expression.as_deref() == Some(figure.inputs[0].name.as_str());
+    let copied =
+        figure.inputs.len() == 1 && figure.expression.as_deref() == Some(figure.inputs[0].name.as_str());
     if let Some(formula) = figure.formula.as_deref().filter(|_| !copied) {
         wrapped(out, &format!("= {formula}"), &inner);
     }
@@ -70,7 +81,11 @@ fn details(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
         wrapped(out, &format!("only when {}", figure.only_when.join(", and ")), &inner);
     }
     if let Some(reason) = &figure.reason {
-        let meaning = if reason.meaning.is_empty() { String::new() } else { format!(". {}", reason.meaning) };
+        let meaning = if reason.meaning.is_empty() {
+            String::new()
+        } else {
+            format!(". {}", reason.meaning)
+        };
         wrapped(out, &format!("NULL: {}{meaning}", reason.word), &inner);
     }
     for note in &figure.notes {
@@ -91,7 +106,11 @@ fn children(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) 
             input.known_on.as_ref().map(|day| format!("known on {day}")),
         ];
         let dates = dates.into_iter().flatten().collect::<Vec<_>>().join(", ");
-        let when = [input.when(), dates].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ");
+        let when = [input.when(), dates]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join(", ");
         let _ = writeln!(out, "{indent}{branch}{} = {}", input.label, value(input));
         let deeper = format!("{indent}{below}");
         let place = match (&input.table, &input.column) {
@@ -120,7 +139,10 @@ fn without_repetition(input: &Figure, above: &Figure) -> Figure {
 }
 
 fn origin(out: &mut String, source: &Source, indent: &str, files: &mut Files) {
-    let sent = source.sent.as_deref().map_or("did not send it".into(), |sent| format!("sent {}", one_line(sent)));
+    let sent = source
+        .sent
+        .as_deref()
+        .map_or("did not send it".into(), |sent| format!("sent {}", one_line(sent)));
     wrapped(out, &format!("FMP {} {} {sent}", source.endpoint, source.field), indent);
     let row = source.row.map(|n| n.to_string()).unwrap_or_default();
     let _ = writeln!(out, "{indent}row {row} of [{}], hash {}", files.number(source), source.row_hash);
@@ -144,13 +166,16 @@ fn wrapped(out: &mut String, text: &str, indent: &str) {
 /// must not break the line or control the terminal.
 fn one_line(text: &str) -> String {
     let is_control = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if is_control(c) { ' ' } else { c }).collect()
 }
 
 fn value(figure: &Figure) -> String {
-    let Some(value) = figure.value else { return "NULL".into() };
+    let Some(value) = figure.value else {
+        return "NULL".into();
+    };
     let unit = match figure.unit.as_deref() {
         Some("ratio") | None => String::new(),
         Some(unit) => format!(" {unit}"),
@@ -166,7 +191,11 @@ fn number(value: f64) -> String {
         small if small < 1000.0 => format!("{:.6}", value.abs()),
         large => format!("{large:.2}"),
     };
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    let text = if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        &text
+    };
     let (whole, rest) = text.split_once('.').map_or((text, String::new()), |(w, r)| (w, format!(".{r}")));
     // Numbers above 1.8e19 stay ungrouped.
     let whole = whole.parse().map_or(whole.to_owned(), count);

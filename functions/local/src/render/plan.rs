@@ -22,10 +22,16 @@ pub fn plan(plan: &Plan, fmp_plan: &str, minutes: Option<f64>) -> String {
         let skipped = dataset.skipped.iter().map(|(why, n)| format!("{} skipped: {why}", count(*n)));
         let not_asked = dataset.unasked.iter().map(|(why, n)| format!("{} not asked for: {why}", count(*n)));
         let why = due.chain(skipped).chain(not_asked).collect::<Vec<_>>().join(", ");
-        let _ = writeln!(out, "  {name:<20} {:>8} {:>10}   {why}", count(dataset.calls), bytes(dataset.bytes));
+        let _ =
+            writeln!(out, "  {name:<20} {:>8} {:>10}   {why}", count(dataset.calls), bytes(dataset.bytes));
     }
     let duration = minutes.map_or("no rate limit".into(), |m| format!("about {m} minutes"));
-    let _ =
-        writeln!(out, "  {:<20} {:>8} {:>10}   FMP plan {fmp_plan}: {duration}", "in all", count(calls), bytes(size));
+    let _ = writeln!(
+        out,
+        "  {:<20} {:>8} {:>10}   FMP plan {fmp_plan}: {duration}",
+        "in all",
+        count(calls),
+        bytes(size)
+    );
     out
 }

@@ -18,7 +18,10 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", headline(run));
     let stages = ["plan", "fetch", "load", "compute"];
-    let times = stages.iter().filter_map(|s| run.stages.get(*s).map(|t| format!("{s} {t:.2} s"))).collect::<Vec<_>>();
+    let times = stages
+        .iter()
+        .filter_map(|s| run.stages.get(*s).map(|t| format!("{s} {t:.2} s")))
+        .collect::<Vec<_>>();
     let _ = writeln!(out, "  time      {}", times.join(", "));
     let _ = writeln!(
         out,

@@ -25,8 +25,12 @@ const BEFORE_TABLES: [&str; 5] = [
     file!("05_stage.sql"),
 ];
 /// Files that run after the tables are created.
-const AFTER_TABLES: [&str; 4] =
-    [file!("06_clustering.sql"), file!("07_grants.sql"), file!("08_service_user.sql"), file!("09_trust.sql")];
+const AFTER_TABLES: [&str; 4] = [
+    file!("06_clustering.sql"),
+    file!("07_grants.sql"),
+    file!("08_service_user.sql"),
+    file!("09_trust.sql"),
+];
 
 const BUCKET: &str = "s3://findata-bucket/home/";
 const ROLE_ARN: &str = "arn:aws:iam::000000000000:role/findata-snowflake";
@@ -36,8 +40,7 @@ const CREDITS: &str = "credit_quota = 20";
 /// The whole setup script. Existing tables stay as they are, except that `replace_figures` recreates the
 /// tables of computed figures and marks all companies for recomputation.
 pub fn setup(values: &Values, replace_figures: bool) -> String {
-    let head =
-        "-- Sets findata up on Snowflake. Run the whole script as a user with accountadmin; it can be run again.\n";
+    let head = "-- Sets findata up on Snowflake. Run the whole script as a user with accountadmin; it can be run again.\n";
     let mut parts = vec![head.to_owned()];
     parts.extend(BEFORE_TABLES.iter().map(|file| without_placeholders(file, values)));
     parts.push(create_tables(&values.name, replace_figures));
@@ -102,7 +105,10 @@ fn placeholders(values: &Values) -> Vec<&'static str> {
         (values.public_key.is_none(), PUBLIC_KEY),
         (values.credits.is_none(), CREDITS),
     ];
-    all.into_iter().filter(|(unknown, _)| *unknown).map(|(_, placeholder)| placeholder).collect()
+    all.into_iter()
+        .filter(|(unknown, _)| *unknown)
+        .map(|(_, placeholder)| placeholder)
+        .collect()
 }
 
 fn filled(file: &str, values: &Values) -> String {
@@ -142,11 +148,16 @@ fn create_tables(name: &str, replace_figures: bool) -> String {
     all.extend(tables::setup().into_iter().filter(|statement| !statement.starts_with("create schema ")));
     let create = |model: &Model| {
         let sql = model.sql.trim_end().to_owned();
-        if replace_figures { sql.replace("create table if not exists", "create or replace table") } else { sql }
+        if replace_figures {
+            sql.replace("create table if not exists", "create or replace table")
+        } else {
+            sql
+        }
     };
     all.extend(TABLES.iter().map(create));
     let hashes = hashes::hashes(TABLES);
-    let hashes: Vec<String> = hashes.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();
+    let hashes: Vec<String> =
+        hashes.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();
     // Views were replaced. An existing table is unchanged and keeps the hash of the file that created it,
     // which lets the functions detect that it is from another version.
     let and_tables = if replace_figures { " or file like 'tables/%'" } else { "" };

@@ -48,10 +48,9 @@ impl Values {
         let role_arn = checked("role-arn", given.role_arn, is_role_arn, ROLE_ARN);
         let credits = checked("credits", given.credits, |text| credits(text).is_some(), CREDITS);
         let name = checked("name", given.name, is_name, NAME).unwrap_or_else(|| "findata".into());
-        let public_key = given
-            .public_key
-            .map(public_key)
-            .and_then(|key| key.map_err(|problem| errors.push(format!("--public-key: {problem}; {PUBLIC_KEY}"))).ok());
+        let public_key = given.public_key.map(public_key).and_then(|key| {
+            key.map_err(|problem| errors.push(format!("--public-key: {problem}; {PUBLIC_KEY}"))).ok()
+        });
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -61,7 +60,11 @@ impl Values {
 
     /// The missing options, for which the setup script contains placeholders.
     pub fn missing(&self) -> Vec<&'static str> {
-        let all = [("--bucket", &self.bucket), ("--role-arn", &self.role_arn), ("--public-key", &self.public_key)];
+        let all = [
+            ("--bucket", &self.bucket),
+            ("--role-arn", &self.role_arn),
+            ("--public-key", &self.public_key),
+        ];
         all.into_iter().filter(|(_, value)| value.is_none()).map(|(option, _)| option).collect()
     }
 
@@ -76,16 +79,18 @@ const BUCKET: &str = "an S3 bucket name: use 3 to 63 lower-case letters, digits,
 const PREFIX: &str = "a folder in a bucket: use letters, digits, - _ . = and /, but no / at the start or end";
 const ROLE_ARN: &str = "an AWS role: write it as arn:aws:iam::123456789012:role/findata-snowflake";
 const CREDITS: &str = "a number of credits: use a whole number from 1 to 100000";
-const NAME: &str =
-    "an object name: use up to 60 lower-case letters, digits and _, starting with a letter, and no reserved word";
+const NAME: &str = "an object name: use up to 60 lower-case letters, digits and _, starting with a letter, and no reserved word";
 const PUBLIC_KEY: &str = "create the file with `openssl pkey -in key.pem -pubout`";
 
 /// The S3 bucket naming rules.
 fn is_bucket(text: &str) -> bool {
     let is_alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_ip_address = text.split('.').count() == 4 && text.split('.').all(|part| part.parse::<u8>().is_ok());
+    let is_ip_address =
+        text.split('.').count() == 4 && text.split('.').all(|part| part.parse::<u8>().is_ok());
     let is_reserved = ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|start| text.starts_with(start))
-        || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|end| text.ends_with(end));
+        || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"]
+            .iter()
+            .any(|end| text.ends_with(end));
     (3..=63).contains(&text.len())
         && text.chars().all(|c| is_alphanumeric(c) || c == '-' || c == '.')
         && text.starts_with(is_alphanumeric)
@@ -97,25 +102,29 @@ fn is_bucket(text: &str) -> bool {
 
 fn is_prefix(text: &str) -> bool {
     let is_valid_part = |part: &str| {
-        !matches!(part, "" | "." | "..") && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.=".contains(c))
+        !matches!(part, "" | "." | "..")
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.=".contains(c))
     };
     text.is_empty() || (text.len() <= 200 && text.split('/').all(is_valid_part))
 }
 
 fn is_role_arn(text: &str) -> bool {
-    let Some((account, role)) = text.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":role/")) else {
+    let Some((account, role)) = text.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":role/"))
+    else {
         return false;
     };
     account.len() == 12
         && account.chars().all(|c| c.is_ascii_digit())
         && (1..=512).contains(&role.len())
-        && role
-            .split('/')
-            .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c)))
+        && role.split('/').all(|part| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c))
+        })
 }
 
 fn credits(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|n| (1..=100_000).contains(n) && text.chars().all(|c| c.is_ascii_digit()))
+    text.parse()
+        .ok()
+        .filter(|n| (1..=100_000).contains(n) && text.chars().all(|c| c.is_ascii_digit()))
 }
 
 fn is_name(text: &str) -> bool {
@@ -144,7 +153,11 @@ fn public_key(pem: &str) -> Result<String, &'static str> {
         .and_then(|rest| rest.strip_suffix("-----END PUBLIC KEY-----"))
         .ok_or("the file is not a PEM public key")?;
     let body: String = body.split_whitespace().collect();
-    if is_rsa(&body) { Ok(body) } else { Err("the file is not a complete RSA key of at least 2048 bits") }
+    if is_rsa(&body) {
+        Ok(body)
+    } else {
+        Err("the file is not a complete RSA key of at least 2048 bits")
+    }
 }
 
 /// Whether a text is the base64 of an RSA SubjectPublicKeyInfo whose length matches its header.
@@ -152,9 +165,13 @@ fn is_rsa(body: &str) -> bool {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digits = body.trim_end_matches('=');
     let value = |c: u8| DIGITS.iter().position(|digit| *digit == c);
-    let Some(values) = digits.bytes().map(value).collect::<Option<Vec<usize>>>() else { return false };
+    let Some(values) = digits.bytes().map(value).collect::<Option<Vec<usize>>>() else {
+        return false;
+    };
     // Bytes 3 and 4 hold the length of the rest; the algorithm identifier is always at the same position.
-    let [_, _, a, b, c, d, ..] = values[..] else { return false };
+    let [_, _, a, b, c, d, ..] = values[..] else {
+        return false;
+    };
     let length = ((a & 3) << 6 | b) << 8 | c << 2 | d >> 4;
     body.starts_with("MII")
         && body.get(8..28) == Some("BgkqhkiG9w0BAQEFAAOC")

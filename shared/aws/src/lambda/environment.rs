@@ -38,7 +38,10 @@ impl Environment {
     }
 
     /// Settings that another crate reads from variables. `read` appends its problems to the list.
-    pub fn read<T>(&mut self, read: impl FnOnce(&dyn Fn(&str) -> Option<String>, &mut Vec<String>) -> T) -> T {
+    pub fn read<T>(
+        &mut self,
+        read: impl FnOnce(&dyn Fn(&str) -> Option<String>, &mut Vec<String>) -> T,
+    ) -> T {
         read(&variable, &mut self.problems)
     }
 
@@ -70,7 +73,8 @@ impl Environment {
 
     /// The function's memory in GB; 0 outside Lambda.
     pub fn memory(&mut self) -> f64 {
-        self.parsed::<f64>("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").map_or(0.0, |megabytes| megabytes / 1024.0)
+        self.parsed::<f64>("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+            .map_or(0.0, |megabytes| megabytes / 1024.0)
     }
 
     /// The SDK's configuration and the stage, if every variable read so far is valid.

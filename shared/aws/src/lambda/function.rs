@@ -56,14 +56,22 @@ pub async fn serve<F: Function>() -> Result<(), RuntimeError> {
     let function = OnceCell::new();
     let function: &OnceCell<F> = &function;
     let level = variable("RUST_LOG").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let _ =
-        tracing_subscriber::fmt().with_max_level(level).without_time().with_ansi(false).with_target(false).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .without_time()
+        .with_ansi(false)
+        .with_target(false)
+        .try_init();
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let left = Duration::from_millis(event.context.deadline)
             .saturating_sub(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
-        let invocation =
-            Invocation { id: event.context.request_id, started_at: SystemClock.now(), deadline: Instant::now() + left };
-        let response = async { function.get_or_try_init(F::open).await?.handle(event.payload, invocation).await };
+        let invocation = Invocation {
+            id: event.context.request_id,
+            started_at: SystemClock.now(),
+            deadline: Instant::now() + left,
+        };
+        let response =
+            async { function.get_or_try_init(F::open).await?.handle(event.payload, invocation).await };
         async { response.await.inspect_err(|error| tracing::error!(%error, "failed")).map_err(diagnostic) }
     }))
     .await

@@ -97,7 +97,9 @@ impl StepFunction {
     ) -> Result<W> {
         let key = match variable(secret) {
             Some(arn) => Ok(secrets::read(&self.config, &arn).await?),
-            None => Err(format!("{secret} is not set: it must be the ARN of the secret that holds the private key")),
+            None => Err(format!(
+                "{secret} is not set: it must be the ARN of the secret that holds the private key"
+            )),
         };
         let (prefix, ends_at) = (self.location.prefix(), invocation.deadline_with_reserve(CLOSE_RESERVE));
         open(SessionArgs { variable: &variable, key, prefix, ends_at })
@@ -169,9 +171,11 @@ pub fn run_of(input: &Value) -> Result<RunId> {
     if let Some(id) = input.get("run_id").and_then(Value::as_str) {
         return id.parse();
     }
-    let invalid =
-        || Error::Reject("the input is neither an S3 event about a ledger object nor {\"run_id\": ...}".into());
-    let created = ObjectCreated::deserialize(input.get("detail").ok_or_else(invalid)?).map_err(|_| invalid())?;
+    let invalid = || {
+        Error::Reject("the input is neither an S3 event about a ledger object nor {\"run_id\": ...}".into())
+    };
+    let created =
+        ObjectCreated::deserialize(input.get("detail").ok_or_else(invalid)?).map_err(|_| invalid())?;
     let mut parts = created.object.key.rsplit('/');
     match (parts.next(), parts.next(), parts.next()) {
         (Some(_), Some(run), Some("runs")) => run.parse(),
@@ -194,7 +198,13 @@ mod tests {
         );
         assert_eq!(run_of(&event("runs/r/loaded.json")).unwrap().as_str(), "r");
         assert_eq!(run_of(&json!({"run_id": "r"})).unwrap().as_str(), "r");
-        for wrong in [event("home/state/x.json"), event("r.json"), event("runs/a'b/loaded.json"), json!({}), json!(3)] {
+        for wrong in [
+            event("home/state/x.json"),
+            event("r.json"),
+            event("runs/a'b/loaded.json"),
+            json!({}),
+            json!(3),
+        ] {
             assert!(run_of(&wrong).is_err(), "{wrong}");
         }
     }

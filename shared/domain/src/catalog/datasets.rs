@@ -2,7 +2,9 @@
 
 use chrono::Duration;
 
-use super::{BulkFile, ChangeSource, Dataset, Freshness, History, Requests, RowChecks, market, reconciled, statements};
+use super::{
+    BulkFile, ChangeSource, Dataset, Freshness, History, Requests, RowChecks, market, reconciled, statements,
+};
 
 /// Defaults: one undated row per symbol, replaced by the newest answer.
 const SNAPSHOT: Dataset = Dataset {
@@ -60,7 +62,10 @@ pub const CATALOG: &[Dataset] = &[
         columns: market::PRICES,
         freshness: Freshness::UntilNextClose,
         row_limit: Some(5_000),
-        bulk: Some(BulkFile { endpoint: "eod-bulk", absent: &["change", "changePercent", "vwap"] }),
+        bulk: Some(BulkFile {
+            endpoint: "eod-bulk",
+            absent: &["change", "changePercent", "vwap"],
+        }),
         checks: RowChecks::Bars,
         row_bytes: 45,
         about: "Daily bars, split-adjusted as of the day they were fetched.",

@@ -175,7 +175,11 @@ mod tests {
             let columns: BTreeSet<_> = dataset.columns.iter().map(|c| c.name).collect();
             assert_eq!(columns.len(), dataset.columns.len(), "{}", dataset.name);
             for key in dataset.key.iter().chain(&dataset.date_column) {
-                assert!(dataset.columns.iter().any(|c| c.name == *key && c.required), "{}.{key}", dataset.name);
+                assert!(
+                    dataset.columns.iter().any(|c| c.name == *key && c.required),
+                    "{}.{key}",
+                    dataset.name
+                );
             }
             for (name, _) in LINEAGE {
                 assert!(!columns.contains(name), "{}.{name}", dataset.name);
@@ -186,7 +190,8 @@ mod tests {
     #[test]
     fn fields_that_need_a_date_or_a_column_have_it() {
         for dataset in CATALOG {
-            let needs_date = dataset.adjusts_prices || matches!(dataset.requests, Requests::Statement | Requests::Days);
+            let needs_date =
+                dataset.adjusts_prices || matches!(dataset.requests, Requests::Statement | Requests::Days);
             assert!(!needs_date || dataset.date_column.is_some(), "{}", dataset.name);
             for absent in dataset.bulk.iter().flat_map(|bulk| bulk.absent) {
                 assert!(dataset.columns.iter().any(|c| c.field == *absent), "{}.{absent}", dataset.name);
@@ -196,7 +201,15 @@ mod tests {
 
     #[test]
     fn statement_lines_join_without_renaming() {
-        let header = ["symbol", "fiscal_date", "period_type", "fiscal_year", "reported_currency", "cik", "filing_date"];
+        let header = [
+            "symbol",
+            "fiscal_date",
+            "period_type",
+            "fiscal_year",
+            "reported_currency",
+            "cik",
+            "filing_date",
+        ];
         let mut seen = BTreeSet::new();
         for dataset in CATALOG.iter().filter(|d| d.requests == Requests::Statement) {
             for column in dataset.columns.iter().filter(|c| !header.contains(&c.name) && !c.derived()) {

@@ -39,7 +39,10 @@ pub(super) const RATIOS_TTM: &[Column] = &[
     double("free_cash_flow_operating_cash_flow_ratio_ttm", "freeCashFlowOperatingCashFlowRatioTTM"),
     double("debt_service_coverage_ratio_ttm", "debtServiceCoverageRatioTTM"),
     double("interest_coverage_ratio_ttm", "interestCoverageRatioTTM"),
-    double("short_term_operating_cash_flow_coverage_ratio_ttm", "shortTermOperatingCashFlowCoverageRatioTTM"),
+    double(
+        "short_term_operating_cash_flow_coverage_ratio_ttm",
+        "shortTermOperatingCashFlowCoverageRatioTTM",
+    ),
     double("operating_cash_flow_coverage_ratio_ttm", "operatingCashFlowCoverageRatioTTM"),
     double("capital_expenditure_coverage_ratio_ttm", "capitalExpenditureCoverageRatioTTM"),
     double("dividend_paid_and_capex_coverage_ratio_ttm", "dividendPaidAndCapexCoverageRatioTTM"),
@@ -88,7 +91,10 @@ pub(super) const KEY_METRICS_TTM: &[Column] = &[
     double("capex_to_operating_cash_flow_ttm", "capexToOperatingCashFlowTTM"),
     double("capex_to_depreciation_ttm", "capexToDepreciationTTM"),
     double("capex_to_revenue_ttm", "capexToRevenueTTM"),
-    double("sales_general_and_administrative_to_revenue_ttm", "salesGeneralAndAdministrativeToRevenueTTM"),
+    double(
+        "sales_general_and_administrative_to_revenue_ttm",
+        "salesGeneralAndAdministrativeToRevenueTTM",
+    ),
     double("research_and_developement_to_revenue_ttm", "researchAndDevelopementToRevenueTTM"),
     double("stock_based_compensation_to_revenue_ttm", "stockBasedCompensationToRevenueTTM"),
     double("intangibles_to_total_assets_ttm", "intangiblesToTotalAssetsTTM"),

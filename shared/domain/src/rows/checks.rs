@@ -26,7 +26,11 @@ fn out_of_range(dataset: &Dataset, row: &Row<'_>) -> Option<String> {
             (_, name) if column.kind != Kind::Decimal || name == "market_cap" => return None,
             (
                 _,
-                "shares_outstanding" | "shares_outstanding_diluted" | "outstanding_shares" | "float_shares" | "volume",
+                "shares_outstanding"
+                | "shares_outstanding_diluted"
+                | "outstanding_shares"
+                | "float_shares"
+                | "volume",
             ) => MOST_SHARES,
             (RowChecks::Statements, "eps" | "eps_diluted") => MOST_PER_SHARE,
             (RowChecks::Statements, _) => MOST_MONEY,
@@ -67,9 +71,9 @@ pub(super) fn impossible(dataset: &Dataset, row: &Row<'_>, asked: Option<&str>) 
         }
         RowChecks::Splits => (not_positive("numerator") || not_positive("denominator"))
             .then(|| "split_not_positive: numerator and denominator must be above zero".into()),
-        RowChecks::Dividends => {
-            value("dividend").filter(|v| v.starts_with('-')).map(|v| format!("negative_dividend: {v}"))
-        }
+        RowChecks::Dividends => value("dividend")
+            .filter(|v| v.starts_with('-'))
+            .map(|v| format!("negative_dividend: {v}")),
         RowChecks::Statements => {
             let period = value("period_type").unwrap_or_default();
             (!PERIODS.contains(&period))

@@ -55,7 +55,11 @@ pub type Drift = Vec<&'static str>;
 ///
 /// # Errors
 /// `Retry` if the body is not a JSON array of objects, which is what a broken transfer looks like.
-pub fn typed<'a>(dataset: &'static Dataset, symbol: Option<&Symbol>, body: &'a [u8]) -> Result<(Vec<Row<'a>>, Drift)> {
+pub fn typed<'a>(
+    dataset: &'static Dataset,
+    symbol: Option<&Symbol>,
+    body: &'a [u8],
+) -> Result<(Vec<Row<'a>>, Drift)> {
     let broken = |e: serde_json::Error| Error::retry(format!("the answer is not a JSON array of rows: {e}"));
     let raw: Vec<&RawValue> = serde_json::from_slice(body).map_err(broken)?;
     let mut rows = Vec::with_capacity(raw.len());
@@ -79,7 +83,12 @@ pub struct OneByOne {
 impl OneByOne {
     /// An answer before its first row.
     pub fn new(dataset: &'static Dataset) -> Self {
-        OneByOne { dataset, keys: HashSet::new(), seen: vec![false; dataset.columns.len()], rows: 0 }
+        OneByOne {
+            dataset,
+            keys: HashSet::new(),
+            seen: vec![false; dataset.columns.len()],
+            rows: 0,
+        }
     }
 
     /// The next row, from its JSON.
@@ -87,7 +96,8 @@ impl OneByOne {
     /// # Errors
     /// As for [`typed`].
     pub fn row<'a>(&mut self, symbol: Option<&Symbol>, payload: &'a str) -> Result<Row<'a>> {
-        let broken = |e: serde_json::Error| Error::retry(format!("the answer is not a JSON array of rows: {e}"));
+        let broken =
+            |e: serde_json::Error| Error::retry(format!("the answer is not a JSON array of rows: {e}"));
         let mut row = typed_row(self.dataset, symbol, payload, &mut self.seen).map_err(broken)?;
         if row.reject.is_none() && !self.keys.insert(key(self.dataset, &row)) {
             row.reject = Some("duplicate_key: the answer holds this key twice".into());
@@ -120,7 +130,9 @@ fn typed_row<'a>(
     let mut values: Vec<Option<String>> = vec![None; dataset.columns.len()];
     let mut reject = None;
     for (name, raw) in fields {
-        let Some(&position) = positions.get(name.as_ref()) else { continue };
+        let Some(&position) = positions.get(name.as_ref()) else {
+            continue;
+        };
         seen[position] = true;
         let column = &dataset.columns[position];
         match value::canonical(column.kind, raw.get()) {
@@ -137,7 +149,13 @@ fn typed_row<'a>(
     }
     let asked = symbol.map(Symbol::as_str);
     let own = dataset.columns.iter().position(|c| c.name == "symbol").and_then(|i| values[i].clone());
-    let mut row = Row { symbol: own.unwrap_or_default(), hash: hash(&values), values, reject, payload };
+    let mut row = Row {
+        symbol: own.unwrap_or_default(),
+        hash: hash(&values),
+        values,
+        reject,
+        payload,
+    };
     if row.reject.is_none() {
         row.reject = checks::impossible(dataset, &row, asked);
     }
@@ -150,7 +168,12 @@ fn typed_row<'a>(
 }
 
 fn key(dataset: &Dataset, row: &Row<'_>) -> String {
-    dataset.key.iter().map(|column| row.get(dataset, column).unwrap_or_default()).collect::<Vec<_>>().join("\u{1f}")
+    dataset
+        .key
+        .iter()
+        .map(|column| row.get(dataset, column).unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("\u{1f}")
 }
 
 fn hash(values: &[Option<String>]) -> String {
@@ -174,7 +197,12 @@ fn positions(dataset: &'static Dataset) -> &'static HashMap<&'static str, usize>
     static ALL: OnceLock<HashMap<&'static str, HashMap<&'static str, usize>>> = OnceLock::new();
     static NONE: OnceLock<HashMap<&'static str, usize>> = OnceLock::new();
     let of = |d: &'static Dataset| {
-        d.columns.iter().enumerate().filter(|(_, c)| !c.field.is_empty()).map(|(i, c)| (c.field, i)).collect()
+        d.columns
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| !c.field.is_empty())
+            .map(|(i, c)| (c.field, i))
+            .collect()
     };
     ALL.get_or_init(|| CATALOG.iter().map(|d| (d.name, of(d))).collect())
         .get(dataset.name)

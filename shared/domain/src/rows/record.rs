@@ -10,7 +10,11 @@ use super::positions;
 
 /// Writes the record as a JSON object with all its cells, including those unknown to the catalog. An empty cell becomes
 /// `null`. Numbers, `true` and `false` stay bare, unless the catalog declares the column as text.
-pub fn json<'a>(dataset: &'static Dataset, cells: impl Iterator<Item = (&'a str, Cow<'a, str>)>, out: &mut String) {
+pub fn json<'a>(
+    dataset: &'static Dataset,
+    cells: impl Iterator<Item = (&'a str, Cow<'a, str>)>,
+    out: &mut String,
+) {
     let positions = positions(dataset);
     out.clear();
     out.push('{');

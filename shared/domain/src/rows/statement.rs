@@ -18,13 +18,18 @@ pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>]) {
         return;
     };
     let value = |name: &str| position(name).and_then(|i| values[i].clone());
-    let local = value("accepted_at").and_then(|t| NaiveDateTime::parse_from_str(&t, "%Y-%m-%d %H:%M:%S").ok());
+    let local =
+        value("accepted_at").and_then(|t| NaiveDateTime::parse_from_str(&t, "%Y-%m-%d %H:%M:%S").ok());
     let filed = value("filing_date").and_then(|t| t.parse::<NaiveDate>().ok());
     let ended = value("fiscal_date").and_then(|t| t.parse::<NaiveDate>().ok());
     let evening = NaiveTime::from_hms_opt(22, 0, 0).unwrap_or_default();
     let (instant, word, known) = if let Some(local) = local {
         let close = NaiveTime::from_hms_opt(16, 0, 0).unwrap_or_default();
-        let known = if local.time() > close { local.date() + Days::new(1) } else { local.date() };
+        let known = if local.time() > close {
+            local.date() + Days::new(1)
+        } else {
+            local.date()
+        };
         (nyse_calendar::from_new_york(local), "accepted", known)
     } else if let Some(filed) = filed {
         (filed.and_time(evening), "filing", filed + Days::new(1))

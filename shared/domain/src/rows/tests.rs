@@ -37,8 +37,10 @@ fn implausible_rows_are_rejected_with_a_reason() {
         let (reject, ..) = one("prices", "AAPL", &json);
         assert!(reject.as_deref().is_some_and(|r| r.starts_with(reason)), "{json}: {reject:?}");
     }
-    let twice = r#"[{"symbol":"A","date":"2026-11-20","close":1},{"symbol":"A","date":"2026-11-20","close":2}]"#;
-    let (rows, drift) = typed(dataset("prices").unwrap(), Some(&"A".parse().unwrap()), twice.as_bytes()).unwrap();
+    let twice =
+        r#"[{"symbol":"A","date":"2026-11-20","close":1},{"symbol":"A","date":"2026-11-20","close":2}]"#;
+    let (rows, drift) =
+        typed(dataset("prices").unwrap(), Some(&"A".parse().unwrap()), twice.as_bytes()).unwrap();
     assert!(rows[0].reject.is_none() && rows[1].reject.is_some());
     assert!(drift.contains(&"open"));
 }
@@ -75,8 +77,14 @@ fn a_filing_after_the_close_counts_from_the_next_day() {
         known(&statement("\"2026-12-01 16:00:01\"", "\"2026-12-01\"")),
         triple("2026-12-01 21:00:01", "accepted", "2026-12-02")
     );
-    assert_eq!(known(&statement("null", "\"2026-08-01\"")), triple("2026-08-01 22:00:00", "filing", "2026-08-02"));
-    assert_eq!(known(&statement("null", "null")), triple("2026-09-28 22:00:00", "estimated", "2026-09-29"));
+    assert_eq!(
+        known(&statement("null", "\"2026-08-01\"")),
+        triple("2026-08-01 22:00:00", "filing", "2026-08-02")
+    );
+    assert_eq!(
+        known(&statement("null", "null")),
+        triple("2026-09-28 22:00:00", "estimated", "2026-09-29")
+    );
     assert!(
         one("income_statement", "A", &statement("null", "null").replace("Q2", "H1"))
             .0

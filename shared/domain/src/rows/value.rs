@@ -24,9 +24,10 @@ pub fn canonical(kind: Kind, json: &str) -> Result<Option<String>, String> {
     let value = match kind {
         // "null" as text was seen in identifiers (a cik); no company has that name.
         Kind::Text => (!text.eq_ignore_ascii_case("null")).then_some(text),
-        Kind::Decimal => {
-            Some(decimal::canonical(&text).ok_or_else(|| shown("not a decimal of at most 32 integer digits", &text))?)
-        }
+        Kind::Decimal => Some(
+            decimal::canonical(&text)
+                .ok_or_else(|| shown("not a decimal of at most 32 integer digits", &text))?,
+        ),
         Kind::Double => Some(double(&text).ok_or_else(|| shown("not a finite number", &text))?),
         Kind::Integer => Some(integer(&text).ok_or_else(|| shown("not an integer", &text))?),
         Kind::Date => Some(date(&text).ok_or_else(|| shown("not a date", &text))?),

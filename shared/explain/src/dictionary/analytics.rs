@@ -5,8 +5,8 @@ use findata_domain::catalog::{CATALOG, Requests};
 use findata_models::{Model, TABLES, TableColumn, columns};
 
 use crate::formulas::{
-    Formula, Lineage, Origin, growth_lines, label, market_formula, market_lines, market_rule, null_reason_rule,
-    ratio_lines, ratio_rule, unit, words,
+    Formula, Lineage, Origin, growth_lines, label, market_formula, market_lines, market_rule,
+    null_reason_rule, ratio_lines, ratio_rule, unit, words,
 };
 
 /// A column of the dictionary.
@@ -35,7 +35,10 @@ const EVERYWHERE: [(&str, &str); 16] = [
     ("period_type", "Q1 to Q4 or FY"),
     ("basis", "what a figure is of: Q1 to Q4, FY, TTM or MARKET"),
     ("reported_currency", "currency of the amounts"),
-    ("known_on", "first day whose close may use the figures: the day after an acceptance after 16:00 New York"),
+    (
+        "known_on",
+        "first day whose close may use the figures: the day after an acceptance after 16:00 New York",
+    ),
     ("known_from", "from when on the row was what was known, UTC"),
     ("known_to", "until when it was, UTC; NULL for what is known now"),
     ("run_id", "run that computed the row"),
@@ -85,7 +88,10 @@ pub fn describe(table: &str) -> Vec<Entry> {
         };
         return REASONS.iter().map(one).collect();
     }
-    let fact = ["_history", "_as_known"].iter().find_map(|suffix| table.strip_suffix(suffix)).unwrap_or(table);
+    let fact = ["_history", "_as_known"]
+        .iter()
+        .find_map(|suffix| table.strip_suffix(suffix))
+        .unwrap_or(table);
     // Views of current data have no `known_to`.
     let is_view = TABLES.iter().any(|t| t.file == format!("views/{table}.sql"));
     let all = columns(fact).into_iter().filter(|c| !(is_view && c.name == "known_to"));
@@ -93,12 +99,21 @@ pub fn describe(table: &str) -> Vec<Entry> {
 }
 
 fn entry(fact: &str, column: &TableColumn) -> Entry {
-    let parts = column.about.and_then(|about| about.split_once("; ")).filter(|(unit, _)| UNITS.contains(unit));
+    let parts = column
+        .about
+        .and_then(|about| about.split_once("; "))
+        .filter(|(unit, _)| UNITS.contains(unit));
     let (own_unit, comment) = match parts {
         Some((unit, about)) => (Some(unit), Some(about)),
         None => (None, column.about),
     };
-    let computed = || if column.is_figure() { unit(fact, column.name).map(|unit| unit.to_string()) } else { None };
+    let computed = || {
+        if column.is_figure() {
+            unit(fact, column.name).map(|unit| unit.to_string())
+        } else {
+            None
+        }
+    };
     let about = comment.or_else(|| everywhere(column.name)).map(str::to_owned);
     Entry {
         name: column.name.to_owned(),
@@ -115,7 +130,8 @@ fn formula(fact: &str, column: &str) -> Option<String> {
             let line = ratio_lines().iter().find(|line| line.metric == column)?;
             let mut formula = with_input_formulas(&line.formula().ok()?, "period_inputs", 1);
             let rules = ratio_rule(&line.rule, &line.denominator).into_iter();
-            let rules: Vec<String> = rules.chain(null_reason_rule(&line.null_reason).map(str::to_owned)).collect();
+            let rules: Vec<String> =
+                rules.chain(null_reason_rule(&line.null_reason).map(str::to_owned)).collect();
             if !rules.is_empty() {
                 formula.push_str(&format!("; only when {}", rules.join(", and ")));
             }
@@ -187,7 +203,9 @@ fn of_model(fact: &str, column: &str) -> Option<String> {
         }
         Ok(None) => {
             let trace = Lineage::get().column(&table, column, 0)?;
-            let Origin::Stored { column: carried, .. } = &trace.origin else { return None };
+            let Origin::Stored { column: carried, .. } = &trace.origin else {
+                return None;
+            };
             Some(format!("{} of the newest period", label(carried.trim_start_matches("split_adjusted_"))))
         }
         Err(_) => None,
@@ -228,7 +246,10 @@ mod tests {
             about("fact_financial_ratios", "gross_margin"),
             pair("ratio", "gross profit ÷ revenue; only when revenue is above zero")
         );
-        assert_eq!(about("fact_financials_ttm", "latest_inventory"), pair("money", "inventory of the newest period"));
+        assert_eq!(
+            about("fact_financials_ttm", "latest_inventory"),
+            pair("money", "inventory of the newest period")
+        );
         assert_eq!(about("fact_daily_prices", "change_percent").0, "percent");
         assert!(about("fact_market_metrics", "enterprise_value").1.contains("net claims = total debt + "));
     }

@@ -47,11 +47,21 @@ pub fn tables() -> Vec<Table> {
     }
     for dataset in CATALOG {
         let about = format!("rows of {} as received, each distinct content once", dataset.endpoint);
-        all.push(Table { schema: "raw", name: dataset.name.to_owned(), about, columns: RAW.iter().map(own).collect() });
+        all.push(Table {
+            schema: "raw",
+            name: dataset.name.to_owned(),
+            about,
+            columns: RAW.iter().map(own).collect(),
+        });
     }
     for table in OPS {
         let columns = table.columns.iter().map(own).collect();
-        all.push(Table { schema: "ops", name: table.name.to_owned(), about: table.about.to_owned(), columns });
+        all.push(Table {
+            schema: "ops",
+            name: table.name.to_owned(),
+            about: table.about.to_owned(),
+            columns,
+        });
     }
     all.extend(filled_by_models("ops"));
     all
@@ -61,13 +71,23 @@ fn filled_by_models(schema: &'static str) -> Vec<Table> {
     let column = |e: analytics::Entry| Column { name: e.name, kind: e.kind, unit: e.unit, about: e.about };
     let table = |(name, about): (String, String)| {
         let columns = analytics::describe(&name).into_iter().map(column).collect();
-        Table { schema, name, about: about.trim_start_matches("grain: ").to_owned(), columns }
+        Table {
+            schema,
+            name,
+            about: about.trim_start_matches("grain: ").to_owned(),
+            columns,
+        }
     };
     analytics::tables(schema).into_iter().map(table).collect()
 }
 
 fn own((name, kind, about): &OpsColumn) -> Column {
-    Column { name: (*name).into(), kind: kind.sql().into(), unit: None, about: (*about).into() }
+    Column {
+        name: (*name).into(),
+        kind: kind.sql().into(),
+        unit: None,
+        about: (*about).into(),
+    }
 }
 
 fn staging_about(dataset: &Dataset) -> String {
@@ -82,7 +102,10 @@ fn staging_about(dataset: &Dataset) -> String {
 fn staging(dataset: &Dataset) -> Vec<Column> {
     let derived = |name: &str| {
         let facts = analytics::describe("fact_financials").into_iter().find(|e| e.name == name);
-        facts.map(|e| e.about).or_else(|| analytics::everywhere(name).map(str::to_owned)).unwrap_or_default()
+        facts
+            .map(|e| e.about)
+            .or_else(|| analytics::everywhere(name).map(str::to_owned))
+            .unwrap_or_default()
     };
     let typed = dataset.columns.iter().map(|c| Column {
         name: c.name.to_owned(),
@@ -92,12 +115,25 @@ fn staging(dataset: &Dataset) -> Vec<Column> {
             .map(|unit| unit.to_string()),
         about: match c.derived() {
             true => derived(c.name),
-            false => format!("FMP's {}{}", c.field, if c.required { "; a row without it is quarantined" } else { "" }),
+            false => format!(
+                "FMP's {}{}",
+                c.field,
+                if c.required { "; a row without it is quarantined" } else { "" }
+            ),
         },
     });
     let lineage = LINEAGE.iter().map(|(name, kind)| {
-        let about = RAW.iter().find(|(known, ..)| known == name).map(|(_, _, about)| *about).unwrap_or_default();
-        Column { name: (*name).to_owned(), kind: kind.sql().to_owned(), unit: None, about: about.to_owned() }
+        let about = RAW
+            .iter()
+            .find(|(known, ..)| known == name)
+            .map(|(_, _, about)| *about)
+            .unwrap_or_default();
+        Column {
+            name: (*name).to_owned(),
+            kind: kind.sql().to_owned(),
+            unit: None,
+            about: about.to_owned(),
+        }
     });
     typed.chain(lineage).collect()
 }

@@ -82,7 +82,9 @@ fn call(name: &str, arguments: &[Expr], input: &dyn Fn(&str) -> Vec<Option<f64>>
 /// An expression's value row by row.
 fn rows(expr: &Expr, input: &dyn Fn(&str) -> Vec<Option<f64>>) -> Vec<Option<f64>> {
     let n = expr.columns().iter().map(|(_, name)| input(name).len()).max().unwrap_or_default();
-    (0..n).map(|row| evaluate(expr, &|name: &str| vec![input(name).get(row).copied().flatten()])).collect()
+    (0..n)
+        .map(|row| evaluate(expr, &|name: &str| vec![input(name).get(row).copied().flatten()]))
+        .collect()
 }
 
 #[cfg(test)]

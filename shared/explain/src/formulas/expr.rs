@@ -211,7 +211,9 @@ impl fmt::Display for Expr {
             Expr::Binary(a, op, b) => {
                 write!(f, "{} {} {}", Inner(a, op.strength()), op.sign(), Inner(b, op.strength() + 1))
             }
-            Expr::Between(a, b, c) => write!(f, "{} between {} and {}", Inner(a, 5), Inner(b, 5), Inner(c, 5)),
+            Expr::Between(a, b, c) => {
+                write!(f, "{} between {} and {}", Inner(a, 5), Inner(b, 5), Inner(c, 5))
+            }
             Expr::In(a, items) => write!(f, "{} in ({})", Inner(a, 5), list(items)),
             Expr::Case(whens, otherwise) => {
                 f.write_str("case")?;
@@ -235,6 +237,10 @@ struct Inner<'a>(&'a Expr, u8);
 
 impl fmt::Display for Inner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.strength() < self.1 { write!(f, "({})", self.0) } else { write!(f, "{}", self.0) }
+        if self.0.strength() < self.1 {
+            write!(f, "({})", self.0)
+        } else {
+            write!(f, "{}", self.0)
+        }
     }
 }

@@ -82,7 +82,9 @@ impl Lineage {
         static READ: OnceLock<Lineage> = OnceLock::new();
         READ.get_or_init(|| {
             let read = |sql: &str| query(sql).unwrap_or_default();
-            Lineage { queries: MODELS.iter().map(|m| (m.builds(), read(m.sql))).collect() }
+            Lineage {
+                queries: MODELS.iter().map(|m| (m.builds(), read(m.sql))).collect(),
+            }
         })
     }
 
@@ -94,7 +96,10 @@ impl Lineage {
     fn at(&self, table: &str, named: Option<usize>, branch: usize) -> Option<Place> {
         // A fact is named by what it holds now; its model computes every version.
         let versions = format!("{table}_history");
-        let (table, _) = self.queries.get_key_value(table).or_else(|| self.queries.get_key_value(versions.as_str()))?;
+        let (table, _) = self
+            .queries
+            .get_key_value(table)
+            .or_else(|| self.queries.get_key_value(versions.as_str()))?;
         Some(Place { table, named, branch })
     }
 
@@ -150,18 +155,23 @@ impl Lineage {
     /// The item of that name in the list of a place; a union's names are those of its first part.
     fn item(&self, place: &Place, name: &str) -> Option<Trace> {
         let names = &self.selects(place)?.first()?.items;
-        let position = names.iter().position(|item| matches!(item, Item::One(Some(known), _) if known == name));
+        let position =
+            names.iter().position(|item| matches!(item, Item::One(Some(known), _) if known == name));
         let Some(position) = position else {
             return names.iter().find_map(|item| match item {
                 Item::All(alias) => self.within(place, alias.as_deref(), name),
                 Item::One(..) => None,
             });
         };
-        let Item::One(_, expr) = self.select(place)?.items.get(position)? else { return None };
+        let Item::One(_, expr) = self.select(place)?.items.get(position)? else {
+            return None;
+        };
         match expr {
             Expr::Column(alias, column) => self.within(place, alias.as_deref(), column),
             Expr::Call(function, arguments, true) if function == "lag" => {
-                let Expr::Column(alias, column) = arguments.first()? else { return None };
+                let Expr::Column(alias, column) = arguments.first()? else {
+                    return None;
+                };
                 let rows = arguments.get(1).map_or(Some(1.0), Expr::number)?;
                 let mut trace = self.within(place, alias.as_deref(), column)?;
                 trace.rows_before += rows as u32;

@@ -124,7 +124,8 @@ pub fn growth_lines() -> &'static [GrowthLine] {
 }
 
 fn read_growth_lines() -> Vec<GrowthLine> {
-    let items: Vec<String> = lines("growth_values", "items").iter().filter_map(|line| text(line.get(1)?)).collect();
+    let items: Vec<String> =
+        lines("growth_values", "items").iter().filter_map(|line| text(line.get(1)?)).collect();
     let horizons: Vec<(String, f64)> = lines("growth_pairs", "horizons")
         .iter()
         .filter_map(|line| Some((text(line.first()?)?, line.get(1)?.number()?)))
@@ -176,7 +177,9 @@ impl GrowthLine {
                 _ => None,
             })
         });
-        let Some(Expr::Case(whens, Some(change))) = value else { return Err("metric_value".into()) };
+        let Some(Expr::Case(whens, Some(change))) = value else {
+            return Err("metric_value".into());
+        };
         let rate = whens.iter().find(|(condition, _)| condition.columns().contains(&(None, "years")));
         let (_, rate) = rate.ok_or("years")?;
         let chosen = if self.years > 1.0 { rate } else { &change };

@@ -70,8 +70,9 @@ pub fn expression(sql: &str) -> Option<Expr> {
 
 fn whole(query: &ast::Query) -> Option<Query> {
     let tables = query.with.iter().flat_map(|with| &with.cte_tables);
-    let named =
-        tables.map(|cte| Some((cte.alias.name.value.clone(), union(&cte.query.body)?))).collect::<Option<_>>()?;
+    let named = tables
+        .map(|cte| Some((cte.alias.name.value.clone(), union(&cte.query.body)?)))
+        .collect::<Option<_>>()?;
     Some(Query { named, last: union(&query.body)? })
 }
 
@@ -104,10 +105,16 @@ fn item(item: &SelectItem) -> Option<Item> {
     match item {
         SelectItem::UnnamedExpr(bare) => {
             let bare = expr(bare)?;
-            let name = if let Expr::Column(_, name) = &bare { Some(name.clone()) } else { None };
+            let name = if let Expr::Column(_, name) = &bare {
+                Some(name.clone())
+            } else {
+                None
+            };
             Some(Item::One(name, bare))
         }
-        SelectItem::ExprWithAlias { expr: named, alias } => Some(Item::One(Some(alias.value.clone()), expr(named)?)),
+        SelectItem::ExprWithAlias { expr: named, alias } => {
+            Some(Item::One(Some(alias.value.clone()), expr(named)?))
+        }
         SelectItem::Wildcard(_) => Some(Item::All(None)),
         SelectItem::QualifiedWildcard(kind, _) => {
             Some(Item::All(Some(kind.to_string().trim_end_matches(".*").to_owned())))
@@ -119,7 +126,9 @@ fn item(item: &SelectItem) -> Option<Item> {
 fn table(factor: &TableFactor) -> Option<Table> {
     let (name, alias, inner) = match factor {
         TableFactor::Table { name, alias, .. } => (name.to_string(), alias, None),
-        TableFactor::Derived { subquery, alias, .. } => (String::new(), alias, Some(Box::new(whole(subquery)?))),
+        TableFactor::Derived { subquery, alias, .. } => {
+            (String::new(), alias, Some(Box::new(whole(subquery)?)))
+        }
         _ => return None,
     };
     let alias = match alias {
@@ -157,7 +166,10 @@ fn expr(from: &ast::Expr) -> Option<Expr> {
             not(*negated, Expr::In(boxed(tested)?, list.iter().map(expr).collect::<Option<_>>()?))
         }
         ast::Expr::Case { operand: None, conditions, else_result, .. } => Expr::Case(
-            conditions.iter().map(|w| Some((expr(&w.condition)?, expr(&w.result)?))).collect::<Option<_>>()?,
+            conditions
+                .iter()
+                .map(|w| Some((expr(&w.condition)?, expr(&w.result)?)))
+                .collect::<Option<_>>()?,
             match else_result {
                 Some(otherwise) => Some(boxed(otherwise)?),
                 None => None,
@@ -166,7 +178,9 @@ fn expr(from: &ast::Expr) -> Option<Expr> {
         ast::Expr::Floor { expr: inner, .. } => Expr::Call("floor".into(), vec![expr(inner)?], false),
         ast::Expr::Ceil { expr: inner, .. } => Expr::Call("ceil".into(), vec![expr(inner)?], false),
         ast::Expr::Function(call) => {
-            let FunctionArguments::List(list) = &call.args else { return None };
+            let FunctionArguments::List(list) = &call.args else {
+                return None;
+            };
             let arguments = list.args.iter().map(argument).collect::<Option<_>>()?;
             Expr::Call(call.name.to_string(), arguments, call.over.is_some())
         }

@@ -7,7 +7,8 @@ use findata_models::{MODELS, columns};
 
 /// Names of a table's figures.
 fn figures(table: &str) -> Vec<String> {
-    let columns: Vec<_> = columns(table).iter().filter(|c| c.is_figure()).map(|c| c.name.to_owned()).collect();
+    let columns: Vec<_> =
+        columns(table).iter().filter(|c| c.is_figure()).map(|c| c.name.to_owned()).collect();
     assert!(columns.len() > 7, "{table}");
     columns
 }
@@ -52,7 +53,8 @@ fn every_growth_column_has_a_line_and_every_line_a_column() {
     assert_eq!(columns.symmetric_difference(&lines).collect::<Vec<_>>(), Vec::<&String>::new());
     for line in growth_lines() {
         assert!(Lineage::get().column("ratio_inputs", &line.item, 1).is_some(), "{}", line.item);
-        let names: Vec<String> = line.formula().unwrap().columns().iter().map(|(_, name)| (*name).to_owned()).collect();
+        let names: Vec<String> =
+            line.formula().unwrap().columns().iter().map(|(_, name)| (*name).to_owned()).collect();
         assert_eq!(names, [line.item.clone(), format!("{}_before", line.item)], "{}", line.metric());
     }
 }
@@ -64,7 +66,9 @@ fn every_column_of_the_other_facts_leads_somewhere() {
         for column in figures(table) {
             match Lineage::get().formula_of(&format!("new_{table}"), &column, 0) {
                 Ok(Some(formula)) => {
-                    wrong.extend(follow(&formula, 0).into_iter().map(|lost| format!("{table}.{column}: {lost}")));
+                    wrong.extend(
+                        follow(&formula, 0).into_iter().map(|lost| format!("{table}.{column}: {lost}")),
+                    );
                 }
                 Ok(None) => {}
                 Err(lost) => wrong.push(format!("{table}.{column}: {lost}")),
@@ -95,7 +99,10 @@ fn formulas_are_what_the_models_say() {
         let formula = Lineage::get().formula_of("new_fact_financials_ttm", column, 0).unwrap().unwrap();
         (words(&formula.expr), formula.guards.iter().map(words).collect::<Vec<_>>().join("; "))
     };
-    assert_eq!(ttm("ttm_revenue"), ("sum of revenue over the periods".into(), "every period has revenue".into()));
+    assert_eq!(
+        ttm("ttm_revenue"),
+        ("sum of revenue over the periods".into(), "every period has revenue".into())
+    );
     assert_eq!(ttm("average_inventory_year").0, "(inventory + inventory a year before) × 0.5");
     assert_eq!(ttm("ttm_eps_diluted").0, "net income to common ÷ mean diluted shares");
     let roic = ratio_lines().iter().find(|l| l.metric == "roic").unwrap();
@@ -151,12 +158,18 @@ fn expressions_are_read_and_written_without_their_casts() {
             "case when a > 0 and b is not null then c else d * 0.5::double end",
             "case when a > 0 and b is not null then c else d * 0.5 end",
         ),
-        ("d - interval '5 hours' between date '2020-01-01' and e", "d - '5 hours' between '2020-01-01' and e"),
+        (
+            "d - interval '5 hours' between date '2020-01-01' and e",
+            "d - '5 hours' between '2020-01-01' and e",
+        ),
         (
             "sum(x) over (partition by s order by d rows between 3 preceding and current row)::double",
             "sum(x) over (...)",
         ),
-        ("a is distinct from b or c not in ('x', 'y')", "a is distinct from b or not c in ('x', 'y')"),
+        (
+            "a is distinct from b or c not in ('x', 'y')",
+            "a is distinct from b or not c in ('x', 'y')",
+        ),
     ] {
         assert_eq!(expression(sql).map(|e| e.to_string()).as_deref(), Some(written), "{sql}");
     }

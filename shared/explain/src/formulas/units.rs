@@ -41,7 +41,11 @@ impl Unit {
     }
 
     fn root(self) -> Unit {
-        Unit { money: self.money / 2, shares: self.shares / 2, days: self.days / 2 }
+        Unit {
+            money: self.money / 2,
+            shares: self.shares / 2,
+            days: self.days / 2,
+        }
     }
 
     /// Whether it is an amount, and so in some currency.
@@ -143,13 +147,17 @@ fn find_unit(table: &str, column: &str) -> Option<Unit> {
         ("staging.prices" | "staging.quotes", "volume") => Some(SHARES),
         ("staging.profile" | "staging.quotes", "market_cap") => Some(MONEY),
         ("staging.shares_float", _) => Some(SHARES),
-        ("staging.prices" | "staging.quotes" | "staging.dividends" | "staging.profile", _) => Some(MONEY_A_SHARE),
+        ("staging.prices" | "staging.quotes" | "staging.dividends" | "staging.profile", _) => {
+            Some(MONEY_A_SHARE)
+        }
         ("ratio_inputs" | "period_inputs", "days") => Some(DAYS),
         ("split_factors" | "growth_values", _) => Some(RATIO),
         _ if table.starts_with("staging.") => None,
         // The first part of a union will do: its parts are of one unit.
         _ => match Lineage::get().column(table, column, 0)? {
-            Trace { origin: Origin::Stored { table: same, column: name }, .. } if same == table && name == column => {
+            Trace { origin: Origin::Stored { table: same, column: name }, .. }
+                if same == table && name == column =>
+            {
                 None
             }
             trace => of_trace(&trace),

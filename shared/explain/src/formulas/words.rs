@@ -119,8 +119,13 @@ fn binary(a: &Expr, op: Op, b: &Expr) -> String {
 
 /// An expression in words within another that binds that tightly.
 fn inner(expr: &Expr, strength: u8) -> String {
-    let conditional = matches!(expr, Expr::Case(..)) || matches!(expr, Expr::Call(name, ..) if name == "coalesce");
-    if expr.strength() < strength || conditional { format!("({})", words(expr)) } else { words(expr) }
+    let conditional =
+        matches!(expr, Expr::Case(..)) || matches!(expr, Expr::Call(name, ..) if name == "coalesce");
+    if expr.strength() < strength || conditional {
+        format!("({})", words(expr))
+    } else {
+        words(expr)
+    }
 }
 
 fn call(name: &str, arguments: &[Expr]) -> String {
@@ -172,7 +177,9 @@ pub fn null_reason_rule(column: &str) -> Option<&'static str> {
         "two_period_null_reason" => "the period before is there",
         "year_null_reason" => "the balance sheet of a year before is there",
         "bank_two_period_null_reason" => "the company is no bank or insurer and the period before is there",
-        "bank_year_null_reason" => "the company is no bank or insurer and the balance sheet of a year before is there",
+        "bank_year_null_reason" => {
+            "the company is no bank or insurer and the balance sheet of a year before is there"
+        }
         "graham_null_reason" => "net income and stockholders equity are above zero",
         _ => return None,
     })
@@ -207,7 +214,8 @@ mod tests {
     #[test]
     fn every_rule_and_null_reason_of_the_lines_has_its_words() {
         for line in ratio_lines() {
-            let has = ratio_rule(&line.rule, &line.denominator).is_some() || line.denominator.number().is_some();
+            let has =
+                ratio_rule(&line.rule, &line.denominator).is_some() || line.denominator.number().is_some();
             assert!(has, "{}: no words for the rule {}", line.metric, line.rule);
             let reason = line.null_reason == "null_reason" || null_reason_rule(&line.null_reason).is_some();
             assert!(reason, "{}: no words for {}", line.metric, line.null_reason);

@@ -97,7 +97,9 @@ fn calls_wait_for_the_first_probes_and_then_fail_at_once() {
     assert_eq!(clock.ask("splits", 1.0), Ok(Admission::Wait(clock.at(3.0))));
     assert_eq!((clock.ask("splits", 3.0), clock.ask("splits", 7.0)), (PROBE, PROBE));
     assert_eq!(clock.ask("splits", 7.0), Ok(Admission::Wait(clock.at(8.0))));
-    let Err(Failure::Transient { message, retry_after }) = clock.ask("splits", 8.0) else { panic!("not rejected") };
+    let Err(Failure::Transient { message, retry_after }) = clock.ask("splits", 8.0) else {
+        panic!("not rejected")
+    };
     assert_eq!(message, "splits is left alone: 10 calls in a row failed, the last: FMP answered 500");
     assert_eq!(retry_after, Some(Duration::from_secs(7)));
     assert!(

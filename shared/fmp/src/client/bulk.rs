@@ -92,7 +92,11 @@ impl Fmp {
         }
         let bytes = usage.bytes.into_inner();
         self.rate_limiter.received(bytes);
-        BulkAnswer { came: came.map_err(Error::from), calls: usage.calls.into_inner(), bytes }
+        BulkAnswer {
+            came: came.map_err(Error::from),
+            calls: usage.calls.into_inner(),
+            bytes,
+        }
     }
 
     async fn bulk_attempts(
@@ -174,7 +178,8 @@ impl Fmp {
         let mut response = self.bulk_transport()?.send(endpoint, parameters, key).await?;
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
         let mut decoder = BulkDecoder::new(&response, |record: Record<'_>| to.record(record));
-        let broke_off = |e: reqwest::Error| Failure::transient(format!("the file broke off: {}", body::cause(&e)));
+        let broke_off =
+            |e: reqwest::Error| Failure::transient(format!("the file broke off: {}", body::cause(&e)));
         while let Some(chunk) = response.chunk().await.map_err(broke_off)? {
             usage.bytes.fetch_add(chunk.len() as u64, Relaxed);
             decoder.feed(&chunk)?;
@@ -223,7 +228,8 @@ impl Fmp {
         if let Some(transport) = self.bulk_transport.get() {
             return Ok(transport);
         }
-        let transport = Transport::with_timeouts(self.url(), self.stats.clone(), SILENCE_TIMEOUT, DOWNLOAD_TIMEOUT)?;
+        let transport =
+            Transport::with_timeouts(self.url(), self.stats.clone(), SILENCE_TIMEOUT, DOWNLOAD_TIMEOUT)?;
         Ok(self.bulk_transport.get_or_init(|| transport))
     }
 }

@@ -78,7 +78,11 @@ impl Fmp {
         }
         let bytes = usage.bytes.into_inner();
         self.rate_limiter.received(bytes);
-        Answer { body: body.map_err(Error::from), calls: usage.calls.into_inner(), bytes }
+        Answer {
+            body: body.map_err(Error::from),
+            calls: usage.calls.into_inner(),
+            bytes,
+        }
     }
 
     /// One attempt. Waiting for the call limit and renewing the key do not use up attempts.

@@ -33,7 +33,8 @@ impl RateLimiter {
         loop {
             let wait = self.change_bulk_schedule(|schedule, now| {
                 // A later moment was written by a machine with a wrong clock.
-                let wait = Some(schedule.next - now).filter(|wait| *wait > TimeDelta::zero() && *wait <= MAX_PAUSE);
+                let wait =
+                    Some(schedule.next - now).filter(|wait| *wait > TimeDelta::zero() && *wait <= MAX_PAUSE);
                 if wait.is_none() {
                     schedule.next = now + pause;
                 }
@@ -78,7 +79,13 @@ mod tests {
     async fn bulk_calls_with_one_key_keep_the_pause() {
         let stage = MemoryStage::default();
         let limiter = |key: &str| {
-            RateLimiter::new(Limits::default(), key, Box::new(stage.clone()), Box::new(SystemClock), Arc::default())
+            RateLimiter::new(
+                Limits::default(),
+                key,
+                Box::new(stage.clone()),
+                Box::new(SystemClock),
+                Arc::default(),
+            )
         };
         let (one, two, other) = (limiter("key"), limiter("key"), limiter("other"));
         let pause = Duration::from_millis(60);

@@ -51,8 +51,12 @@ impl RateLimiter {
 
     /// Takes calls from the call limit of the run.
     async fn take_from_run(&self) -> Result<(), Failure> {
-        let Some(context) = self.lease().context.clone() else { return Ok(()) };
-        let Some(most) = context.max_calls.filter(|_| self.lease().run_permits == 0) else { return Ok(()) };
+        let Some(context) = self.lease().context.clone() else {
+            return Ok(());
+        };
+        let Some(most) = context.max_calls.filter(|_| self.lease().run_permits == 0) else {
+            return Ok(());
+        };
         let wanted = self.waiting.load(Relaxed).max(1);
         let key = ledger::calls_key(&context.run);
         let taken = self.change(&key, |calls: &mut RunCalls| {
@@ -110,10 +114,18 @@ impl RateLimiter {
         // Every caller probably makes another call after this one. Where each call counts, none is
         // leased on a guess.
         let counted = self.limits.per_day.is_some() || lease.max_calls().is_some();
-        let wanted = if counted { waiting } else { self.requesting.load(Relaxed).max(1) + self.stats.in_flight() };
+        let wanted = if counted {
+            waiting
+        } else {
+            self.requesting.load(Relaxed).max(1) + self.stats.in_flight()
+        };
         let context = lease.context.as_ref();
         Request {
-            wanted: if lease.max_calls().is_some() { wanted.min(lease.run_permits.max(1)) } else { wanted },
+            wanted: if lease.max_calls().is_some() {
+                wanted.min(lease.run_permits.max(1))
+            } else {
+                wanted
+            },
             on_demand: context.is_none_or(|context| !context.run.is_scheduled()),
             begun: context.map_or_else(|| self.time.now(), |context| context.begun),
             unreported: lease.unreported.clone(),
@@ -132,7 +144,10 @@ impl RateLimiter {
     async fn give_back(&self) -> Result<()> {
         let (run_permits, run) = {
             let mut lease = self.lease();
-            (mem::take(&mut lease.run_permits), lease.context.as_ref().map(|context| context.run.clone()))
+            (
+                mem::take(&mut lease.run_permits),
+                lease.context.as_ref().map(|context| context.run.clone()),
+            )
         };
         if let Some(run) = run.filter(|_| run_permits > 0) {
             let key = ledger::calls_key(&run);
@@ -157,7 +172,8 @@ impl RateLimiter {
             }
             (mem::take(&mut lease.permits), first, until, mem::take(&mut lease.unreported))
         };
-        let is_returned = |tail_returned: bool, moment: DateTime<Utc>| counted || (tail_returned && moment >= first);
+        let is_returned =
+            |tail_returned: bool, moment: DateTime<Utc>| counted || (tail_returned && moment >= first);
         let tail_returned = self.change_state(|state, now| {
             let tail_returned = state.give_back(first, until, now);
             let mut report = unreported.clone();
@@ -172,7 +188,10 @@ impl RateLimiter {
             lease.until = first;
         }
         // If others hold later permits, these stay here for the next invocation.
-        permits.iter().filter(|moment| !is_returned(tail_returned, **moment)).for_each(|moment| lease.put(*moment));
+        permits
+            .iter()
+            .filter(|moment| !is_returned(tail_returned, **moment))
+            .for_each(|moment| lease.put(*moment));
         Ok(())
     }
 }

@@ -91,7 +91,12 @@ impl RateLimiter {
     /// The failure after which the key or the run may make no more calls; the stage's errors.
     pub(crate) async fn permit(&self) -> Result<Permit<'_>, Failure> {
         if !self.limits.any() && self.lease().max_calls().is_none() {
-            return Ok(Permit { rate_limiter: self, moment: None, of_run: false, returnable: false });
+            return Ok(Permit {
+                rate_limiter: self,
+                moment: None,
+                of_run: false,
+                returnable: false,
+            });
         }
         let _requesting = Counted::new(&self.requesting);
         loop {
@@ -127,7 +132,11 @@ impl RateLimiter {
         if of_run && lease.run_permits == 0 {
             return None;
         }
-        let moment = if self.limits.any() { Some(lease.permits.pop_front()?) } else { None };
+        let moment = if self.limits.any() {
+            Some(lease.permits.pop_front()?)
+        } else {
+            None
+        };
         if of_run {
             lease.run_permits -= 1;
         }

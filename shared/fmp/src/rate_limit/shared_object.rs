@@ -58,7 +58,11 @@ impl RateLimiter {
     /// # Errors
     /// `Retry` if others keep changing the object; `Stop` if it cannot be parsed; the stage's
     /// errors.
-    pub(super) async fn change<T, R>(&self, key: &str, mut change: impl FnMut(&mut T) -> (R, bool)) -> Result<R>
+    pub(super) async fn change<T, R>(
+        &self,
+        key: &str,
+        mut change: impl FnMut(&mut T) -> (R, bool),
+    ) -> Result<R>
     where
         T: Default + Serialize + DeserializeOwned,
         R: Clone,

@@ -140,12 +140,18 @@ impl State {
         }
         let today = now.date_naive();
         self.days.entry(today).or_default().bytes += report.bytes;
-        self.days.retain(|day, _| (today - Days::new(BYTE_DAYS)..=today + Days::new(1)).contains(day));
+        self.days
+            .retain(|day, _| (today - Days::new(BYTE_DAYS)..=today + Days::new(1)).contains(day));
     }
 
     /// Takes back the permits from `first` to `until` unless somebody holds later ones. Returns
     /// whether it did.
-    pub(super) fn give_back(&mut self, first: DateTime<Utc>, until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    pub(super) fn give_back(
+        &mut self,
+        first: DateTime<Utc>,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> bool {
         let last = self.next == until && first < until;
         if last {
             self.next = first.max(now).min(until);
@@ -190,7 +196,9 @@ impl Stop {
 pub(super) fn step(limits: &Limits) -> TimeDelta {
     let span = SPAN.num_microseconds().unwrap_or_default();
     // Rounded up, so that permits are never too close.
-    limits.per_minute.map_or(TimeDelta::zero(), |calls| TimeDelta::microseconds(span / i64::from(calls.max(1)) + 1))
+    limits
+        .per_minute
+        .map_or(TimeDelta::zero(), |calls| TimeDelta::microseconds(span / i64::from(calls.max(1)) + 1))
 }
 
 fn steps(length: TimeDelta, step: TimeDelta) -> u64 {

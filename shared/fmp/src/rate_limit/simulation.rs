@@ -56,7 +56,9 @@ struct Slow {
 
 impl Slow {
     async fn pause(&self) {
-        self.time.sleep(Duration::from_millis(5) + self.jitter.part_of(Duration::from_millis(60))).await;
+        self.time
+            .sleep(Duration::from_millis(5) + self.jitter.part_of(Duration::from_millis(60)))
+            .await;
     }
 
     async fn written(&self, done: Result<bool>) -> Result<bool> {
@@ -115,7 +117,13 @@ impl World {
             writes: Arc::default(),
             refused: Arc::default(),
         };
-        World { limits, seed, time: time.clone(), slow, arrivals: Arc::default() }
+        World {
+            limits,
+            seed,
+            time: time.clone(),
+            slow,
+            arrivals: Arc::default(),
+        }
     }
 
     fn limiter(&self, number: usize) -> (Arc<RateLimiter>, Arc<ClientStats>) {
@@ -123,7 +131,8 @@ impl World {
         let skew = TimeDelta::from_std(jitter.part_of(CLOCKS.to_std().unwrap())).unwrap();
         let stats = Arc::new(ClientStats::default());
         let clock = Box::new(Skewed { time: self.time.clone(), skew });
-        let limiter = RateLimiter::new(self.limits, "key", Box::new(self.slow.clone()), clock, Arc::clone(&stats));
+        let limiter =
+            RateLimiter::new(self.limits, "key", Box::new(self.slow.clone()), clock, Arc::clone(&stats));
         (Arc::new(limiter.with_seed(self.seed.wrapping_mul(31) + number as u64)), stats)
     }
 
@@ -152,8 +161,11 @@ impl World {
                     limiter.permit().await?.use_up();
                     let in_flight = stats.begin();
                     // Most calls arrive at once, some as late as allowed.
-                    let late =
-                        if jitter.number().is_multiple_of(20) { TRAVEL.to_std().unwrap() } else { Duration::ZERO };
+                    let late = if jitter.number().is_multiple_of(20) {
+                        TRAVEL.to_std().unwrap()
+                    } else {
+                        Duration::ZERO
+                    };
                     time.sleep(jitter.part_of(late)).await;
                     arrivals.lock().unwrap().push((time.elapsed(), number));
                     time.sleep(Duration::from_millis(50) + jitter.part_of(Duration::from_millis(200))).await;
@@ -174,13 +186,21 @@ impl World {
         let mut arrivals: Vec<Duration> = self.arrivals.lock().unwrap().iter().map(|(at, _)| *at).collect();
         arrivals.sort();
         let minute = Duration::from_secs(60);
-        (0..arrivals.len()).map(|i| arrivals.partition_point(|at| *at < arrivals[i] + minute) - i).max().unwrap_or(0)
+        (0..arrivals.len())
+            .map(|i| arrivals.partition_point(|at| *at < arrivals[i] + minute) - i)
+            .max()
+            .unwrap_or(0)
     }
 
     /// Calls that arrived between two seconds, of the selected workers.
     fn calls(&self, from: u64, to: u64, whose: impl Fn(usize) -> bool) -> usize {
         let within = Duration::from_secs(from)..Duration::from_secs(to);
-        self.arrivals.lock().unwrap().iter().filter(|(at, number)| within.contains(at) && whose(*number)).count()
+        self.arrivals
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(at, number)| within.contains(at) && whose(*number))
+            .count()
     }
 }
 
@@ -202,7 +222,11 @@ fn on_demand(max_calls: Option<u64>) -> CallContext {
 }
 
 fn daily() -> CallContext {
-    CallContext { run: RunId::scheduled(begun()), begun: begun(), max_calls: None }
+    CallContext {
+        run: RunId::scheduled(begun()),
+        begun: begun(),
+        max_calls: None,
+    }
 }
 
 #[test]
@@ -220,7 +244,8 @@ fn no_window_has_too_many_calls_and_nearly_all_of_the_rate_is_used() {
                 world.until(60 * MINUTES + 5).await;
                 let what = format!("{limit} a minute, {workers} workers, seed {seed}");
                 assert!(world.fullest() <= limit as usize, "{what}: {}", world.fullest());
-                let used = world.calls(5, 60 * MINUTES + 5, |_| true) as f64 / f64::from(limit) / MINUTES as f64;
+                let used =
+                    world.calls(5, 60 * MINUTES + 5, |_| true) as f64 / f64::from(limit) / MINUTES as f64;
                 assert!(used >= 0.95, "{what}: {used}");
                 let share = used * f64::from(limit) * MINUTES as f64 / workers as f64;
                 for number in 0..workers {
@@ -229,11 +254,15 @@ fn no_window_has_too_many_calls_and_nearly_all_of_the_rate_is_used() {
                 }
                 let writes = world.slow.writes.load(Relaxed) as f64 / MINUTES as f64;
                 least = least.min(used);
-                (most_writes, writes_of_all) = (most_writes.max(writes / workers as f64), writes_of_all.max(writes));
+                (most_writes, writes_of_all) =
+                    (most_writes.max(writes / workers as f64), writes_of_all.max(writes));
                 let refused = world.slow.refused.load(Relaxed) as f64 / MINUTES as f64;
                 assert!(refused < writes / 2.0, "{what}: {refused} of {writes} writes a minute are refused");
                 if seed == 0 {
-                    println!("{what}: {:.2} % used, {writes:.1} writes a minute, {refused:.1} refused", used * 100.0);
+                    println!(
+                        "{what}: {:.2} % used, {writes:.1} writes a minute, {refused:.1} refused",
+                        used * 100.0
+                    );
                 }
             });
         }

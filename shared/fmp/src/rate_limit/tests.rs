@@ -40,7 +40,8 @@ fn leases_follow_each_other_and_get_shorter() {
     assert_eq!((first.from, first.calls), (noon(), 14));
     let second = grant(&mut state, &request(1_000), &limits(300), noon());
     assert_eq!(second.from, first.until());
-    let lengths: Vec<u64> = (0..4).map(|_| grant(&mut state, &request(1_000), &limits(300), noon()).calls).collect();
+    let lengths: Vec<u64> =
+        (0..4).map(|_| grant(&mut state, &request(1_000), &limits(300), noon()).calls).collect();
     assert_eq!(lengths, [7, 4, 2, 2], "half a second at least");
     assert_eq!(grant(&mut state, &request(1), &limits(300), noon()).calls, 1, "no more than wanted");
 }
@@ -56,7 +57,9 @@ fn no_two_permits_are_closer_than_a_step() {
             }
             now += TimeDelta::milliseconds(i as i64 * 37 % 900);
         }
-        let near = moments.windows(per_minute as usize + 1).find(|w| w[per_minute as usize] - w[0] < super::SPAN);
+        let near = moments
+            .windows(per_minute as usize + 1)
+            .find(|w| w[per_minute as usize] - w[0] < super::SPAN);
         assert_eq!(near, None, "{per_minute} a minute");
     }
 }
@@ -77,13 +80,22 @@ fn the_daily_limit_holds_and_no_permit_is_close_to_midnight() {
     let free = Limits { per_day: Some(250), ..limits(300) };
     let mut state = State::default();
     state.days.insert(noon().date_naive(), Day { calls: 248, bytes: 0 });
-    let back =
-        Request { unreported: Unreported { unused: [(noon().date_naive(), 1)].into(), bytes: 5 }, ..request(10) };
+    let back = Request {
+        unreported: Unreported { unused: [(noon().date_naive(), 1)].into(), bytes: 5 },
+        ..request(10)
+    };
     assert_eq!(grant(&mut state, &back, &free, noon()).calls, 3, "one was returned");
-    assert!(matches!(state.take(&request(1), &free, noon()), Decision::Refused(Failure::Local(Error::Budget(_)))));
+    assert!(matches!(
+        state.take(&request(1), &free, noon()),
+        Decision::Refused(Failure::Local(Error::Budget(_)))
+    ));
     let evening = at("2026-11-24T23:59:58.500Z");
     let next = grant(&mut state, &request(10), &free, evening);
-    assert_eq!((next.from, next.calls), (at("2026-11-25T00:00:00.250Z"), 10), "it belongs to the next day");
+    assert_eq!(
+        (next.from, next.calls),
+        (at("2026-11-25T00:00:00.250Z"), 10),
+        "it belongs to the next day"
+    );
     let mut state = State::default();
     let last = grant(&mut state, &request(100), &free, at("2026-11-24T23:59:57Z"));
     assert!(last.until() <= at("2026-11-24T23:59:58.200Z"), "{last:?}");
@@ -95,10 +107,16 @@ fn the_bytes_of_thirty_days_are_limited() {
     let mut state = State::default();
     state.days.insert("2026-10-24".parse().unwrap(), Day { calls: 1, bytes: 900_000 });
     state.days.insert("2026-10-25".parse().unwrap(), Day { calls: 1, bytes: 900_000 });
-    let used = |bytes| Request { unreported: Unreported { bytes, ..Unreported::default() }, ..request(1) };
+    let used = |bytes| Request {
+        unreported: Unreported { bytes, ..Unreported::default() },
+        ..request(1)
+    };
     grant(&mut state, &used(80_000), &starter, noon());
     assert_eq!(state.days.len(), 2, "days older than 30 are dropped");
-    assert!(matches!(state.take(&used(10_000), &starter, noon()), Decision::Refused(Failure::Local(Error::Budget(_)))));
+    assert!(matches!(
+        state.take(&used(10_000), &starter, noon()),
+        Decision::Refused(Failure::Local(Error::Budget(_)))
+    ));
     grant(&mut state, &request(1), &starter, noon() + TimeDelta::days(1));
 }
 
@@ -112,7 +130,10 @@ fn a_stop_applies_to_every_client() {
     );
     grant(&mut state, &request(1), &limits(300), at("2026-11-25T00:00:01Z"));
     state.stop = Some(Stop::of(&Failure::RefusedKey("refused".into()), noon()));
-    assert_eq!(state.take(&request(1), &limits(300), noon()), Decision::Refused(Failure::RefusedKey("refused".into())));
+    assert_eq!(
+        state.take(&request(1), &limits(300), noon()),
+        Decision::Refused(Failure::RefusedKey("refused".into()))
+    );
     let later = Request { begun: noon() + TimeDelta::minutes(1), ..request(1) };
     grant(&mut state, &later, &limits(300), noon() + TimeDelta::minutes(1));
 }
@@ -147,7 +168,12 @@ fn the_shared_state_is_small_and_survives_json() {
     let mut state = State::default();
     for day in 0..60 {
         let used = Unreported { bytes: 123_456_789, ..Unreported::default() };
-        grant(&mut state, &Request { unreported: used, ..request(750) }, &limits(3_000), noon() + TimeDelta::days(day));
+        grant(
+            &mut state,
+            &Request { unreported: used, ..request(750) },
+            &limits(3_000),
+            noon() + TimeDelta::days(day),
+        );
     }
     state.stop = Some(Stop::of(&Failure::RefusedKey("x".repeat(200)), noon()));
     let json = serde_json::to_string(&state).unwrap();

@@ -29,8 +29,14 @@ fn a_refetch_is_done_once_it_covers_the_whole_series() {
 #[test]
 fn a_series_is_as_old_as_its_oldest_part() {
     let at = |text: &str| text.parse::<DateTime<Utc>>().ok();
-    let old = Days { since: at("2026-01-05T22:00:00Z"), ..days("2021-01-01", "2026-01-05") };
-    let new = Days { since: at("2026-01-06T22:00:00Z"), ..days("2026-01-01", "2026-01-06") };
+    let old = Days {
+        since: at("2026-01-05T22:00:00Z"),
+        ..days("2021-01-01", "2026-01-05")
+    };
+    let new = Days {
+        since: at("2026-01-06T22:00:00Z"),
+        ..days("2026-01-01", "2026-01-06")
+    };
     assert_eq!(joined(Some(old), new).since, old.since);
     let whole = Days { since: new.since, ..days("2021-01-01", "2026-01-06") };
     assert_eq!(joined(Some(old), whole).since, new.since);
@@ -40,8 +46,14 @@ fn a_series_is_as_old_as_its_oldest_part() {
 fn days_from_quotes_stay_marked_until_the_series_covers_them() {
     let whole = days("2026-01-01", "2026-11-16");
     let quoted = |day: &str, own: &str| Days { own: own.parse().ok(), ..days(day, day) };
-    let two = joined(Some(joined(Some(whole), quoted("2026-11-17", "2026-11-16"))), quoted("2026-11-18", "2026-11-16"));
-    assert_eq!((two.last_own().to_string(), two.to.to_string()), ("2026-11-16".into(), "2026-11-18".into()));
+    let two = joined(
+        Some(joined(Some(whole), quoted("2026-11-17", "2026-11-16"))),
+        quoted("2026-11-18", "2026-11-16"),
+    );
+    assert_eq!(
+        (two.last_own().to_string(), two.to.to_string()),
+        ("2026-11-16".into(), "2026-11-18".into())
+    );
     // A later bar of the series leaves the mark; a range from before the quotes removes it.
     let behind = joined(Some(two), days("2026-11-19", "2026-11-19"));
     assert_eq!(behind.last_own().to_string(), "2026-11-16");

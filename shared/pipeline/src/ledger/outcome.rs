@@ -4,7 +4,8 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 /// Reason shown for [`Outcome::UnknownSymbol`].
-const UNKNOWN_SYMBOL: &str = "unknown symbol: FMP has no profile for it; check the spelling (BRK-B, not BRK.B)";
+const UNKNOWN_SYMBOL: &str =
+    "unknown symbol: FMP has no profile for it; check the spelling (BRK-B, not BRK.B)";
 
 /// How a task ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,9 +100,11 @@ impl From<Outcome> for Stored {
             Outcome::Rows { rows, newest } => Stored::Rows { rows, newest },
             Outcome::Empty => Stored::Empty,
             Outcome::NotInPlan { reason } => Stored::NotInPlan { reason },
-            Outcome::UnknownSymbol => {
-                Stored::Failed { reason: UNKNOWN_SYMBOL.into(), budget: false, unknown_symbol: true }
-            }
+            Outcome::UnknownSymbol => Stored::Failed {
+                reason: UNKNOWN_SYMBOL.into(),
+                budget: false,
+                unknown_symbol: true,
+            },
             Outcome::Failed { reason, budget } => Stored::Failed { reason, budget, unknown_symbol: false },
         }
     }

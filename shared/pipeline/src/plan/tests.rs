@@ -38,6 +38,9 @@ fn the_message_of_a_batch_by_bulk_files_is_small_whatever_its_tasks() {
     };
     let messages = BatchMessage::of_plan(&plan, &plan.batches);
     assert!(serde_json::to_string(&messages[0]).unwrap().len() < 200);
-    assert_eq!((messages[0].batch.id.as_str(), messages[0].batch.fetch_mode), ("bulk-prices", FetchMode::BulkFile));
+    assert_eq!(
+        (messages[0].batch.id.as_str(), messages[0].batch.fetch_mode),
+        ("bulk-prices", FetchMode::BulkFile)
+    );
     assert_eq!(messages[1].batch, plan.batches[1]);
 }

@@ -55,7 +55,8 @@ pub trait ObjectStore: Send + Sync {
 
     /// Writes an object if it still has this tag or, without a tag, if the key is free. Returns
     /// whether it did.
-    fn write_if<'a>(&'a self, key: &'a str, body: Bytes, etag: Option<String>) -> BoxFuture<'a, Result<bool>>;
+    fn write_if<'a>(&'a self, key: &'a str, body: Bytes, etag: Option<String>)
+    -> BoxFuture<'a, Result<bool>>;
 }
 
 impl<S: Stage> ObjectStore for S {
@@ -63,7 +64,12 @@ impl<S: Stage> ObjectStore for S {
         Box::pin(self.get(key))
     }
 
-    fn write_if<'a>(&'a self, key: &'a str, body: Bytes, etag: Option<String>) -> BoxFuture<'a, Result<bool>> {
+    fn write_if<'a>(
+        &'a self,
+        key: &'a str,
+        body: Bytes,
+        etag: Option<String>,
+    ) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
             match etag {
                 Some(etag) => self.put_if_match(key, body, &etag).await,
@@ -78,7 +84,9 @@ impl<S: Stage> ObjectStore for S {
 /// # Errors
 /// `Stop` if the object exists but cannot be parsed; the stage's errors.
 pub async fn read_json<T: DeserializeOwned>(stage: &impl Stage, key: &str) -> Result<Option<T>> {
-    let Some(object) = stage.get(key).await? else { return Ok(None) };
+    let Some(object) = stage.get(key).await? else {
+        return Ok(None);
+    };
     from_json(key, &object.body).map(Some)
 }
 
@@ -152,5 +160,7 @@ where
 /// # Errors
 /// `Stop` if it cannot be represented as JSON.
 pub fn to_json<T: Serialize>(value: &T) -> Result<Bytes> {
-    serde_json::to_vec(value).map(Bytes::from).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))
+    serde_json::to_vec(value)
+        .map(Bytes::from)
+        .map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))
 }

@@ -16,11 +16,19 @@ pub trait Warehouse: Send {
 
     /// Appends rows to a table: values as text that the column types parse, in column order. Meant for ledger rows, of
     /// which a run has one per call.
-    fn append(&mut self, table: &str, rows: Vec<Vec<Option<String>>>) -> impl Future<Output = Result<()>> + Send;
+    fn append(
+        &mut self,
+        table: &str,
+        rows: Vec<Vec<Option<String>>>,
+    ) -> impl Future<Output = Result<()>> + Send;
 
     /// Loads the rows of landing files into the temporary table `incoming`: the dataset's typed columns, then
     /// `row_hash`, `observed_at`, `source_file`, `source_row`, `subject` (symbol whose answer held the row), `reject`, `payload`.
-    fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> impl Future<Output = Result<()>> + Send;
+    fn copy_in(
+        &mut self,
+        dataset: &'static Dataset,
+        files: &[StagedFile],
+    ) -> impl Future<Output = Result<()>> + Send;
 
     /// Drops temporary tables that are no longer read. An engine that keeps them outside this process's memory may wait
     /// for the end of the session.

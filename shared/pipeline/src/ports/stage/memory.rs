@@ -22,7 +22,8 @@ impl MemoryStage {
 
 impl Stage for MemoryStage {
     async fn get(&self, key: &str) -> Result<Option<Object>> {
-        let object = |(body, version): &(Bytes, u64)| Object { body: body.clone(), etag: version.to_string() };
+        let object =
+            |(body, version): &(Bytes, u64)| Object { body: body.clone(), etag: version.to_string() };
         Ok(self.objects().get(key).map(object))
     }
 
