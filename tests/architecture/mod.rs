@@ -132,7 +132,10 @@ fn functions_link_only_what_they_need() {
 #[test]
 fn the_only_feature_is_the_bundled_duckdb() {
     for (package, features) in Graph::read().features {
-        let expected: &[&str] = if package == "findata-local" { &["bundled"] } else { &[] };
+        let expected: &[&str] = match package.as_str() {
+            "findata-local" | "findata-duckdb" => &["bundled"],
+            _ => &[],
+        };
         assert_eq!(features, expected, "{package}");
     }
 }
