@@ -129,7 +129,7 @@ fn every_kind_of_fault_is_covered() {
     let Err(text) = "no-such-kind".parse::<findata_fmp_simulator::Fault>() else {
         panic!("there is such a kind")
     };
-    let mut kinds: Vec<&str> = text.split("there are ").nth(1).unwrap().split(", ").collect();
+    let mut kinds: Vec<&str> = text.split("use one of ").nth(1).unwrap().split(", ").collect();
     let mut known = FAULTS.map(|(fault, ..)| fault.split('=').next().unwrap());
     kinds.sort_unstable();
     known.sort_unstable();

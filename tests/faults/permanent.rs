@@ -31,8 +31,8 @@ const CASES: [Case; 18] = [
     case("limit-on-200", Status::Partial, LIMITED, "call limit"),
     case("server-error", Status::Partial, TRIES, "500"),
     case("unavailable", Status::Partial, TRIES, "503"),
-    case("html", Status::Partial, TRIES, "no JSON list"),
-    case("plain-text", Status::Partial, TRIES, "no JSON list"),
+    case("html", Status::Partial, TRIES, "not a JSON list"),
+    case("plain-text", Status::Partial, TRIES, "not a JSON list"),
     case("truncated", Status::Partial, TRIES, "breaks off"),
     case("reset", Status::Partial, TRIES, "broke off"),
     case("endless", Status::Partial, TRIES, "does not end"),
@@ -141,7 +141,7 @@ fn kinds() -> Vec<String> {
     let Err(text) = "no-such-kind".parse::<findata_fmp_simulator::Fault>() else {
         return Vec::new();
     };
-    text.split("there are ")
+    text.split("use one of ")
         .nth(1)
         .unwrap_or_default()
         .split(", ")

@@ -219,7 +219,7 @@ impl Facts<'_> {
                     self.symbol
                 )
             }
-            _ => format!("no period{} is known of {}", basis_text(question.basis), self.symbol),
+            _ => format!("{} has no known period{}", self.symbol, basis_text(question.basis)),
         }))
     }
 
