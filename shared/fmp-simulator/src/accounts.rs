@@ -25,7 +25,7 @@ pub(super) struct Accounts<'a> {
     /// Whether selling, general and administrative expenses are one line, as in Apple's statements.
     pub one_overhead: bool,
     /// Whether interest expense is reported; otherwise it is part of `non_operating`.
-    tells_interest: bool,
+    reports_interest: bool,
     season: [f64; 4],
     /// Balances over a year's revenue, in the order of [`Level`] up to `other_long_liabilities`.
     mix: [f64; 26],
@@ -91,7 +91,7 @@ impl<'a> Accounts<'a> {
             company,
             bank,
             one_overhead: d.chance(45, 0.3),
-            tells_interest: bank || d.chance(46, 0.75),
+            reports_interest: bank || d.chance(46, 0.75),
             season: [1.0 - swing, 1.0 - swing / 3.0, 1.0, 1.0 + swing * 4.0 / 3.0],
             mix,
             minority: if d.chance(47, 0.15) { 0.01 } else { 0.0 },
@@ -189,7 +189,7 @@ impl<'a> Accounts<'a> {
         if self.bank {
             f.interest_income = self.round(f.revenue as f64 * 0.9);
             f.interest_expense = self.round(f.cost as f64 * 0.9);
-        } else if self.tells_interest {
+        } else if self.reports_interest {
             f.interest_income = self.round(earned);
             f.interest_expense = self.round(interest);
         } else {

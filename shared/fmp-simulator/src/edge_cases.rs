@@ -33,7 +33,7 @@ pub(super) enum EdgeCase {
     /// Restates an old quarter from revision 1 on.
     Restates,
     /// Publishes its newest quarter at revision 1.
-    ReportsAnew,
+    NewQuarter,
     /// Left the exchange months ago.
     Delisted,
     /// 40 bars (before the anchor day) and two quarters.
@@ -174,7 +174,7 @@ pub(super) const FIXED: &[Fixed] = &[
     edge_case("CURCH", "Currency Changers SE", 12, Fiscal::Month(12), CurrencyChange),
     edge_case("SPLIT", "Four For One Corp.", 2, Fiscal::Month(12), RecentSplit),
     edge_case("RESTA", "Restatement Industries, Inc.", 12, Fiscal::Month(12), Restates),
-    edge_case("FRESH", "Freshly Reported Co.", 12, Fiscal::Month(12), ReportsAnew),
+    edge_case("FRESH", "Freshly Reported Co.", 12, Fiscal::Month(12), NewQuarter),
     edge_case("DELIS", "Delisted Retail Group", 5, Fiscal::Month(12), Delisted),
     edge_case("IPOED", "Forty Bars Technologies, Inc.", 1, Fiscal::Month(12), FreshIpo),
     edge_case("NOCAP", "No Market Cap Inc.", 17, Fiscal::Month(12), NoMarketCap),

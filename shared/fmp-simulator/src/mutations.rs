@@ -1,4 +1,5 @@
-//! What the edge-case companies do to a finished answer: nulls, texts for numbers, rows twice, exponents.
+//! Changes that the edge-case companies make to a finished response: nulls, text instead of numbers,
+//! duplicate rows, exponents.
 
 use super::edge_cases::EdgeCase;
 use super::table::{Cell, Table, text};
