@@ -1,13 +1,13 @@
-//! The properties of a company: everything that follows from (seed, symbol) and does not change with
-//! the day.
+//! The properties of a company: everything that follows from (seed, symbol) and does not change
+//! with the day.
 
 use super::edge_cases::{EdgeCase, Fiscal, Fixed};
 use super::rng::Draw;
 use super::world::World;
 use chrono::{Datelike, Duration, NaiveDate};
 
-/// Sector, industry, range of the gross margin, R&D as a share of operating expenses, inventory over
-/// revenue.
+/// Sector, industry, range of the gross margin, R&D as a share of operating expenses, inventory
+/// over revenue.
 type Industry = (&'static str, &'static str, (f64, f64), f64, f64);
 
 const INDUSTRIES: [Industry; 22] = [
@@ -66,8 +66,8 @@ const SECOND_WORDS: [&str; 16] = [
 ];
 const ENDINGS: [&str; 6] = ["Inc.", "Corporation", "Group", "Holdings, Inc.", "Co.", "Ltd."];
 
-// Item number of the draws that define a company. The purpose of an item number and of each index must
-// never change, or every seed would produce different data.
+// Item number of the draws that define a company. The purpose of an item number and of each index
+// must never change, or every seed would produce different data.
 const IDENTITY: u64 = 1;
 
 /// A split: `numerator` new shares for `denominator` old ones.
@@ -202,7 +202,7 @@ impl Company {
         Company {
             symbol: symbol.to_owned(),
             name: format!("{} {} {}", words[0], words[1], words[2]),
-            edge_case: EdgeCase::No,
+            edge_case: EdgeCase::Ordinary,
             draw,
             sector,
             industry,

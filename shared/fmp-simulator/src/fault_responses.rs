@@ -102,8 +102,8 @@ fn half(text: &str) -> &str {
     text.get(..at).unwrap_or_default()
 }
 
-/// Four gibibytes of spaces, compressed as the client reads them. The work ends when the client stops
-/// reading.
+/// Four gibibytes of spaces, compressed as the client reads them. The work ends when the client
+/// stops reading.
 fn bomb() -> impl futures::Stream<Item = io::Result<Bytes>> + Send + 'static {
     let mut encoder = Some(GzEncoder::new(Vec::new(), Compression::fast()));
     let mut blocks = 0;
@@ -169,7 +169,8 @@ const IMPORTANT: [&str; 8] = [
     "outstandingShares",
 ];
 
-/// The same rows with a field removed, changed or added; None if the text is not an array of objects.
+/// The same rows with a field removed, changed or added; None if the text is not an array of
+/// objects.
 fn reshape(json: &str, kind: Kind) -> Option<String> {
     let rows: Vec<Fields> = serde_json::from_str(json).ok()?;
     let mut out = String::from("[");

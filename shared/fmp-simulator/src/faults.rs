@@ -241,9 +241,9 @@ mod tests {
         assert!(!first.applies_to(1, &call("quote", "AAPL", "u"), 1));
         assert!(!first.applies_to(1, &call("profile", "MSFT", "u"), 1));
         let some = fault("empty=0.1");
-        let struck = (0..2_000)
+        let affected = (0..2_000)
             .filter(|n| some.applies_to(1, &call("profile", "", &format!("u{n}")), 1))
             .count();
-        assert!((150..250).contains(&struck), "{struck}");
+        assert!((150..250).contains(&affected), "{affected}");
     }
 }

@@ -1,5 +1,5 @@
-//! Field names of FMP's responses, in FMP's order. The lists skip rustfmt, which would put each name
-//! on its own line: four hundred lines.
+//! Field names of FMP's responses, in FMP's order. The lists skip rustfmt, which would put each
+//! name on its own line: four hundred lines.
 
 /// `income-statement`.
 #[rustfmt::skip]

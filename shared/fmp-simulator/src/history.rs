@@ -110,8 +110,8 @@ pub(super) fn history<'a>(
     table
 }
 
-/// Corrupts the last row if it is one of the invalid bars: `before` is the number of sessions from it
-/// to the anchor's.
+/// Corrupts the last row if it is one of the invalid bars: `before` is the number of sessions from
+/// it to the anchor's.
 fn corrupt_last_row(table: &mut Table<'_>, before: usize) {
     let row = table.len().saturating_sub(1);
     let (field, value) = match before {

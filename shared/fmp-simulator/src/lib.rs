@@ -121,8 +121,8 @@ pub struct Options {
     pub seed: u64,
     /// The data is as of 23:00 UTC on this day.
     pub today: NaiveDate,
-    /// Reference day for the edge-case companies' recent events; the first day of `today`'s month if
-    /// absent.
+    /// Reference day for the edge-case companies' recent events; the first day of `today`'s month
+    /// if absent.
     pub anchor: Option<NaiveDate>,
     /// 0 for the original data. With each step, some companies restate a quarter or publish a new
     /// one. Raise it together with the day.

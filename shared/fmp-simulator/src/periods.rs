@@ -1,4 +1,5 @@
-//! Fiscal periods: when a company's quarters end, when it files them, and which are published by today.
+//! Fiscal periods: when a company's quarters end, when it files them, and which are published by
+//! today.
 
 use super::calendar::weekend;
 use super::company::Company;
@@ -114,7 +115,8 @@ pub(super) fn filed(company: &Company, quarter: &Quarter) -> Filed {
     Filed { on, accepted: day.and_time(time) }
 }
 
-/// The day of revision `r` (1, 2, ...). The newest revision is today's, each earlier one a day older.
+/// The day of revision `r` (1, 2, ...). The newest revision is today's, each earlier one a day
+/// older.
 fn revision_day(world: &World, r: u32) -> NaiveDate {
     world.today - Duration::days(i64::from(world.revision.saturating_sub(r)))
 }
@@ -129,8 +131,8 @@ fn revised(world: &World, r: u32) -> Filed {
 
 /// The filing that restated a quarter, if any.
 ///
-/// Only the first quarter (or half) of the fiscal year before the anchor's is ever restated: old, but
-/// still among the newest eight.
+/// Only the first quarter (or half) of the fiscal year before the anchor's is ever restated: old,
+/// but still among the newest eight.
 pub(super) fn restated(world: &World, company: &Company, quarter: &Quarter) -> Option<Filed> {
     let first = quarter.fiscal_year == world.anchor.year() - 1 && quarter.number <= 2 && !quarter.last;
     if !first || (quarter.number == 2) != matches!(company.fiscal, Fiscal::Halves(_)) {
@@ -141,14 +143,14 @@ pub(super) fn restated(world: &World, company: &Company, quarter: &Quarter) -> O
         .rev()
         .find(|r| match company.edge_case {
             EdgeCase::Restates => *r == 1,
-            EdgeCase::No => draw.bits(i64::from(*r)).is_multiple_of(RESTATES_ONE_IN),
+            EdgeCase::Ordinary => draw.bits(i64::from(*r)).is_multiple_of(RESTATES_ONE_IN),
             _ => false,
         })
         .map(|r| revised(world, r))
 }
 
-/// The published quarters of ten fiscal years and the current one, oldest first, each with its latest
-/// filing.
+/// The published quarters of ten fiscal years and the current one, oldest first, each with its
+/// latest filing.
 pub(super) fn published(world: &World, company: &Company) -> Vec<(Quarter, Filed)> {
     if !company.reports() {
         return Vec::new();

@@ -1,7 +1,8 @@
 //! Daily bars. A log price is beta times the market's walk plus the company's own walk. Both are
-//! Brownian motions by Lévy's construction: the value at the middle of a span is the mean of its ends
-//! plus a draw numbered by that day. A single day therefore costs 14 steps, a window costs little more
-//! than its length, and a day's value does not depend on how many days were generated before it.
+//! Brownian motions by Lévy's construction: the value at the middle of a span is the mean of its
+//! ends plus a draw numbered by that day. A single day therefore costs 14 steps, a window costs
+//! little more than its length, and a day's value does not depend on how many days were generated
+//! before it.
 
 use super::company::Company;
 use super::edge_cases::EdgeCase;
@@ -9,8 +10,8 @@ use super::rng::Draw;
 use super::world::World;
 use chrono::NaiveDate;
 
-/// Trading days in a walk, starting in 2000 and lasting into 2065. A power of two, so that halving the
-/// span reaches every day.
+/// Trading days in a walk, starting in 2000 and lasting into 2065. A power of two, so that halving
+/// the span reaches every day.
 const SPAN: usize = 1 << 14;
 /// Number of the trading day 2 January 2025, on which a company has its reference price.
 const REFERENCE: usize = 6_289;
@@ -104,8 +105,8 @@ pub(super) fn closes(world: &World, company: &Company, from: usize, to: usize) -
         .collect()
 }
 
-/// Bars for the days with the numbers `from..=to`, oldest first, without days on which the company was
-/// not listed.
+/// Bars for the days with the numbers `from..=to`, oldest first, without days on which the company
+/// was not listed.
 pub(super) fn bars(world: &World, company: &Company, from: usize, to: usize) -> Vec<Bar> {
     let Some((first, last)) = span(world, company) else {
         return Vec::new();

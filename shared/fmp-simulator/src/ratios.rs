@@ -1,6 +1,6 @@
 //! `ratios-ttm` and `key-metrics-ttm`, computed from the same accounts. The formulas are those that
-//! reproduced FMP's numbers in 2026: flows of four quarters, balances and share counts of the newest
-//! quarter, dividends with an ex-date in the last year.
+//! reproduced FMP's numbers in 2026: flows of four quarters, balances and share counts of the
+//! newest quarter, dividends with an ex-date in the last year.
 
 use super::accounts::Accounts;
 use super::company::Company;

@@ -178,7 +178,8 @@ impl Answers {
         let page = query.number("page").unwrap_or(0);
         let days = |ahead: i64| {
             let back = if ahead > 0 { 7 } else { 30 };
-            // A calendar scans all companies for every requested year, so it is limited to eleven years.
+            // A calendar scans all companies for every requested year, so it is limited to eleven
+            // years.
             let widest = (world.today - Duration::days(4_018), world.today + Duration::days(366));
             let from = query.date("from").unwrap_or(world.today - Duration::days(back));
             let to = query.date("to").unwrap_or(world.today + Duration::days(ahead));
@@ -239,7 +240,8 @@ impl Answers {
         }
     }
 
-    /// The rows of `symbols=A,B,...`. Unknown symbols are left out; repeated symbols repeat their rows.
+    /// The rows of `symbols=A,B,...`. Unknown symbols are left out; repeated symbols repeat their
+    /// rows.
     fn batch(
         &self,
         query: &Query,

@@ -33,7 +33,8 @@ pub(super) struct Shared {
     pub refused: AtomicU64,
     /// Bulk calls rejected because they came too soon after another.
     pub refused_bulk: AtomicU64,
-    /// Calls by endpoint, in the order of [`plan::ENDPOINTS`]. The last element counts all other paths.
+    /// Calls by endpoint, in the order of [`plan::ENDPOINTS`]. The last element counts all other
+    /// paths.
     by_endpoint: Vec<AtomicU64>,
     /// Time of the last accepted bulk call.
     last_bulk: Mutex<Option<Instant>>,
@@ -41,7 +42,7 @@ pub(super) struct Shared {
     injected: Mutex<BTreeMap<Kind, u64>>,
     /// Times of the accepted calls of the last minute.
     window: Mutex<VecDeque<Instant>>,
-    /// How often each URL was requested, by its hash; counted only if faults are configured.
+    /// Requests of each URL, by the URL's hash. Counted only if faults are configured.
     attempts: Mutex<HashMap<u64, u32>>,
     /// Becomes true when the server stops.
     stop: watch::Receiver<bool>,

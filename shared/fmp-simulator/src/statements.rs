@@ -137,7 +137,8 @@ pub(super) fn reports_in_year(
     }
 }
 
-/// Trailing twelve months ending with each quarter that has all its preceding quarters, newest first.
+/// Trailing twelve months ending with each quarter that has all its preceding quarters, newest
+/// first.
 pub(super) fn trailing(world: &World, accounts: &Accounts<'_>, limit: usize) -> Vec<Report> {
     let halves = matches!(accounts.company.fiscal, super::edge_cases::Fiscal::Halves(_));
     let needed = if halves { 2 } else { 4 };

@@ -1,6 +1,6 @@
-//! The rows of a response, and their JSON and CSV writers. The writers are hand-written because some
-//! responses must contain what a serializer would not write: numbers as text, raw exponents, duplicate
-//! rows.
+//! The rows of a response, and their JSON and CSV writers. The writers are hand-written because
+//! some responses must contain what a serializer would not write: numbers as text, raw exponents,
+//! duplicate rows.
 
 use chrono::{Datelike, NaiveDate};
 use std::borrow::Cow;
@@ -152,8 +152,8 @@ impl<'a> Table<'a> {
         out
     }
 
-    /// The rows as CSV in the format of FMP's bulk files: quoted text, bare numbers, LF line ends. With
-    /// `header`, the first line names the fields.
+    /// The rows as CSV in the format of FMP's bulk files: quoted text, bare numbers, LF line ends.
+    /// The first line names the fields if `header` is set.
     pub(super) fn csv(&self, header: bool) -> String {
         let mut out = String::with_capacity(self.cells.len() * 14 + 64);
         if header {
@@ -224,8 +224,8 @@ fn push_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-// Formats digits directly: a five-year price history has 12,000 numbers, and `write!` takes three times
-// as long.
+// Formats digits directly: a five-year price history has 12,000 numbers, and `write!` takes three
+// times as long.
 fn push_int(out: &mut String, n: i64) {
     if n < 0 {
         out.push('-');
