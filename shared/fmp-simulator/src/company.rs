@@ -153,7 +153,7 @@ impl Company {
         company.derive_rest()
     }
 
-    /// A company generated from its symbol alone.
+    /// A company generated from the seed and its symbol alone.
     pub(super) fn generated(world: &World, symbol: &str) -> Self {
         let industry = Draw::new(world.seed, symbol).item(IDENTITY).whole(0, 0, INDUSTRIES.len() as i64 - 1);
         // Banks are an edge case, so replace the bank industry; only the fixed bank has it.

@@ -157,7 +157,8 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Fields whose loss or change findata must detect. Rows without any of them lose their last field.
+/// Fields whose loss or change findata must detect. In rows without any of them, the last field is
+/// affected.
 const IMPORTANT: [&str; 8] = [
     "close",
     "revenue",
