@@ -1,8 +1,9 @@
 //! A company's accounts: balances on a day and flows over a period, in whole units.
 //!
-//! A balance is a function of the day alone, and a flow is the difference of two balances. So the three statements
-//! agree exactly, cash rolls forward, quarters add up to years, and every quarter can be generated independently.
-//! Shares issued or bought back absorb the remainder that makes the accounts balance.
+//! A balance is a function of the day alone, and a flow is the difference of two balances.
+//! Therefore the three statements agree exactly, cash rolls forward, quarters add up to years, and
+//! every quarter can be generated independently. Shares issued or bought back absorb the remainder
+//! that makes the accounts balance.
 
 use super::company::{Company, years};
 use super::edge_cases::EdgeCase;
@@ -25,7 +26,7 @@ pub(super) struct Accounts<'a> {
     /// Whether selling, general and administrative expenses are one line, as in Apple's statements.
     pub one_overhead: bool,
     /// Whether interest expense is reported; otherwise it is part of `non_operating`.
-    tells_interest: bool,
+    reports_interest: bool,
     season: [f64; 4],
     /// Balances over a year's revenue, in the order of [`Level`] up to `other_long_liabilities`.
     mix: [f64; 26],
@@ -91,7 +92,7 @@ impl<'a> Accounts<'a> {
             company,
             bank,
             one_overhead: d.chance(45, 0.3),
-            tells_interest: bank || d.chance(46, 0.75),
+            reports_interest: bank || d.chance(46, 0.75),
             season: [1.0 - swing, 1.0 - swing / 3.0, 1.0, 1.0 + swing * 4.0 / 3.0],
             mix,
             minority: if d.chance(47, 0.15) { 0.01 } else { 0.0 },
@@ -103,7 +104,7 @@ impl<'a> Accounts<'a> {
         (amount / self.company.unit as f64).round() as i64 * self.company.unit
     }
 
-    /// A year's revenue (or spending) at the pace of a day.
+    /// Yearly revenue (or spending) at the rate of a given day.
     fn size(&self, day: NaiveDate) -> f64 {
         self.company.size * (self.company.growth * years(day)).exp()
     }
@@ -119,7 +120,7 @@ impl<'a> Accounts<'a> {
         };
         // Goodwill is constant and steps up every third year, so that it is bought and never sold.
         let step = 1.0 + 0.15 * f64::from((day.year() - 2000 + draw.whole(0, 0, 2) as i32) / 3);
-        let still =
+        let stepped =
             |i: usize| self.round(self.company.size * self.mix.get(i).copied().unwrap_or(0.0) * step / 2.2);
         Level {
             cash: at(0, 0.04),
@@ -131,8 +132,8 @@ impl<'a> Accounts<'a> {
             other_current: at(6, 0.03),
             // Low noise, so that capital expenditure never becomes an inflow.
             property: at(7, 0.0012),
-            goodwill: still(8),
-            intangibles: still(9),
+            goodwill: stepped(8),
+            intangibles: stepped(9),
             long_investments: at(10, 0.02),
             tax_assets: at(11, 0.01),
             other_non_current: at(12, 0.01),
@@ -159,7 +160,7 @@ impl<'a> Accounts<'a> {
         self.flow_between(quarter, &self.level(quarter.start - Duration::days(1)), &self.level(quarter.end))
     }
 
-    /// The flows, from balances that the caller already has.
+    /// The flows of a quarter, computed from balances that the caller already has.
     pub fn flow_between(&self, quarter: &Quarter, before: &Level, after: &Level) -> Flow {
         let c = self.company;
         let draw = c.draw.item(FLOW);
@@ -185,15 +186,15 @@ impl<'a> Accounts<'a> {
         f.marketing = self.round(pace * overhead * 0.55 * noise(4, 0.02));
         f.other_operating = self.round(pace * overhead * 0.05 * noise(5, 0.1));
         let interest = (before.long_debt + before.short_debt) as f64 * 0.042 * share;
-        let earned = (before.cash + before.short_investments) as f64 * 0.025 * share;
+        let interest_earned = (before.cash + before.short_investments) as f64 * 0.025 * share;
         if self.bank {
             f.interest_income = self.round(f.revenue as f64 * 0.9);
             f.interest_expense = self.round(f.cost as f64 * 0.9);
-        } else if self.tells_interest {
-            f.interest_income = self.round(earned);
+        } else if self.reports_interest {
+            f.interest_income = self.round(interest_earned);
             f.interest_expense = self.round(interest);
         } else {
-            f.non_operating = self.round(earned - interest);
+            f.non_operating = self.round(interest_earned - interest);
         }
         f.non_operating += self.round(pace * 0.004 * draw.normal(base + 6)) * i64::from(!self.bank);
         f.depreciation = self.round(before.property as f64 * 0.10 * share);
@@ -222,11 +223,11 @@ impl<'a> Accounts<'a> {
         f.other_non_cash = change(|l| l.other_long_liabilities - l.other_non_current);
         f.capex = -(change(|l| l.property) + f.depreciation);
         f.acquisitions = -change(|l| l.goodwill + l.intangibles);
-        let invested = change(|l| l.short_investments + l.long_investments);
-        let turned = self.round((before.short_investments + before.long_investments) as f64 * 0.3 * share)
-            + invested.abs();
-        f.purchases = -(turned + invested.max(0));
-        f.sales = -invested - f.purchases;
+        let net_purchases = change(|l| l.short_investments + l.long_investments);
+        let turnover = self.round((before.short_investments + before.long_investments) as f64 * 0.3 * share)
+            + net_purchases.abs();
+        f.purchases = -(turnover + net_purchases.max(0));
+        f.sales = -net_purchases - f.purchases;
         f.long_debt = change(|l| l.long_debt);
         f.short_debt = change(|l| l.short_debt);
         f.other_financing = change(|l| l.lease + l.lease_current);

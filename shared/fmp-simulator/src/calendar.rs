@@ -43,13 +43,13 @@ impl Calendar {
         self.days.get(number).copied()
     }
 
-    /// How many there are.
+    /// The number of trading days.
     pub(super) fn len(&self) -> usize {
         self.days.len()
     }
 }
 
-/// Whether it is a Saturday or a Sunday.
+/// Whether `day` is a Saturday or a Sunday.
 pub(super) fn weekend(day: NaiveDate) -> bool {
     matches!(day.weekday(), Weekday::Sat | Weekday::Sun)
 }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_of_trading_days_is_what_the_exchange_had() {
+    fn trading_days_match_those_of_the_exchange() {
         let calendar = Calendar::until(date(2025, 12, 31));
         let in_year =
             |y| (0..calendar.len()).filter(|i| calendar.day(*i).is_some_and(|d| d.year() == y)).count();

@@ -1,11 +1,13 @@
-//! Who a company is: everything that follows from (seed, symbol) and does not change with the day.
+//! The properties of a company: everything that follows from (seed, symbol) and does not change
+//! with the day.
 
 use super::edge_cases::{EdgeCase, Fiscal, Fixed};
 use super::rng::Draw;
 use super::world::World;
 use chrono::{Datelike, Duration, NaiveDate};
 
-/// Sector, industry, range of the gross margin, R&D's share of operating expenses, inventory over revenue.
+/// Sector, industry, range of the gross margin, R&D as a share of operating expenses, inventory
+/// over revenue.
 type Industry = (&'static str, &'static str, (f64, f64), f64, f64);
 
 const INDUSTRIES: [Industry; 22] = [
@@ -64,10 +66,11 @@ const SECOND_WORDS: [&str; 16] = [
 ];
 const ENDINGS: [&str; 6] = ["Inc.", "Corporation", "Group", "Holdings, Inc.", "Co.", "Ltd."];
 
-// Numbers of the draws: what a draw is for never changes, or every seed would mean another world.
-const WHO: u64 = 1;
+// Item number of the draws that define a company. The purpose of an item number and of each index
+// must never change, or every seed would produce different data.
+const IDENTITY: u64 = 1;
 
-/// A split, `ratio` new shares for an old one.
+/// A split: `numerator` new shares for `denominator` old ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Split {
     pub day: NaiveDate,
@@ -82,7 +85,8 @@ impl Split {
     }
 }
 
-/// A company. Amounts are in its reporting currency, prices in dollars.
+/// A company. Amounts are in its reporting currency, prices in dollars. The reference day is
+/// 2 January 2025.
 #[derive(Debug, Clone)]
 pub(super) struct Company {
     pub symbol: String,
@@ -101,32 +105,35 @@ pub(super) struct Company {
     pub splits: Vec<Split>,
     /// Price on the reference day, after all splits.
     pub price: f64,
-    /// Shares then.
+    /// Shares outstanding on the reference day, after all splits.
     pub shares: f64,
-    /// How shares grow a year.
+    /// Growth of the share count per year, continuously compounded.
     pub dilution: f64,
-    /// Revenue a year then; for a company without revenue, what it spends.
+    /// Yearly revenue on the reference day; yearly spending for a company without revenue.
     pub size: f64,
-    /// How size grows a year.
+    /// Growth of `size` per year, continuously compounded.
     pub growth: f64,
-    /// Over revenue.
+    /// Gross profit over revenue.
     pub gross_margin: f64,
+    /// Net income over revenue.
     pub net_margin: f64,
+    /// R&D as a share of operating expenses.
     pub research: f64,
+    /// Inventory over yearly revenue.
     pub inventory: f64,
-    /// Dividends a year then, a share after all splits; 0 for most young companies.
+    /// Yearly dividends per share on the reference day, after all splits; 0 if it pays none.
     pub dividend: f64,
     pub beta: f64,
-    /// Deviation of a day's own return.
+    /// Standard deviation of the daily log return that the market does not explain.
     pub sigma: f64,
-    /// Currency units for a dollar.
+    /// Units of the reporting currency per dollar.
     pub rate: f64,
-    /// Amounts are whole multiples of this.
+    /// Reported amounts are multiples of this.
     pub unit: i64,
 }
 
 impl Company {
-    /// One of the fixed companies.
+    /// A company with a fixed symbol.
     pub(super) fn fixed(world: &World, fixed: &Fixed) -> Self {
         let mut company = Company::drawn(world, fixed.symbol, fixed.industry);
         let (price, cap, revenue) = fixed.scale;
@@ -138,25 +145,25 @@ impl Company {
         company.price = price;
         company.shares = cap * 1e9 / price;
         company.size = revenue * 1e9;
-        // Earnings that fit the price, and a margin that fits the industry.
+        // Earnings that fit the price (a P/E near 26), within a margin that fits the industry.
         company.net_margin = (cap / revenue / 26.0).clamp(0.02, company.gross_margin * 0.6);
         company.ipo = NaiveDate::from_ymd_opt(1994, 5, 17).unwrap_or(company.ipo);
         company.splits.clear();
-        company.make_odd(world);
-        company.settle()
+        company.apply_edge_case(world);
+        company.derive_rest()
     }
 
-    /// A company out of the hat.
+    /// A company generated from the seed and its symbol alone.
     pub(super) fn generated(world: &World, symbol: &str) -> Self {
-        let industry = Draw::new(world.seed, symbol).item(WHO).whole(0, 0, INDUSTRIES.len() as i64 - 1);
-        // Banks are not ordinary: only the fixed one is a bank.
+        let industry = Draw::new(world.seed, symbol).item(IDENTITY).whole(0, 0, INDUSTRIES.len() as i64 - 1);
+        // Banks are an edge case, so replace the bank industry; only the fixed bank has it.
         let industry = if industry == 9 { 21 } else { industry.unsigned_abs() as usize };
-        Company::drawn(world, symbol, industry).settle()
+        Company::drawn(world, symbol, industry).derive_rest()
     }
 
     fn drawn(world: &World, symbol: &str, industry: usize) -> Self {
         let draw = Draw::new(world.seed, symbol);
-        let d = draw.item(WHO);
+        let d = draw.item(IDENTITY);
         let (sector, industry, gross, research, inventory) =
             INDUSTRIES.get(industry).copied().unwrap_or(INDUSTRIES[0]);
         let cap = 10f64.powf(d.between(1, 8.6, 11.2));
@@ -195,7 +202,7 @@ impl Company {
         Company {
             symbol: symbol.to_owned(),
             name: format!("{} {} {}", words[0], words[1], words[2]),
-            edge_case: EdgeCase::No,
+            edge_case: EdgeCase::Ordinary,
             draw,
             sector,
             industry,
@@ -228,7 +235,8 @@ impl Company {
         }
     }
 
-    fn make_odd(&mut self, world: &World) {
+    /// Changes the properties that the edge case requires.
+    fn apply_edge_case(&mut self, world: &World) {
         let year = world.anchor.year();
         match self.edge_case {
             EdgeCase::FiscalYearChange => self.fiscal = Fiscal::Changed(year - 2),
@@ -269,8 +277,8 @@ impl Company {
         }
     }
 
-    /// What follows from the rest.
-    fn settle(mut self) -> Self {
+    /// Sets the properties that follow from the others.
+    fn derive_rest(mut self) -> Self {
         self.shares = self.shares.round();
         self.size *= self.rate;
         self.unit = match self.size {
@@ -286,17 +294,17 @@ impl Company {
         !matches!(self.edge_case, EdgeCase::Etf | EdgeCase::Index)
     }
 
-    /// Shares outstanding on a day, on the basis after all splits.
+    /// Shares outstanding on a day, on the split basis after all splits.
     pub(super) fn shares_on(&self, day: NaiveDate) -> f64 {
         (self.shares * (self.dilution * years(day)).exp()).round()
     }
 
-    /// What to multiply a price after all splits with, to have it on the basis of `day`.
+    /// The factor that converts a price after all splits to the split basis of `day`.
     pub(super) fn basis(&self, day: NaiveDate) -> f64 {
         self.splits.iter().filter(|s| s.day > day).map(Split::ratio).product()
     }
 
-    /// Its currency in the fiscal year.
+    /// The reporting currency in a fiscal year.
     pub(super) fn currency_in(&self, world: &World, fiscal_year: i32) -> &'static str {
         match self.edge_case {
             EdgeCase::CurrencyChange if fiscal_year >= world.anchor.year() - 1 => "USD",

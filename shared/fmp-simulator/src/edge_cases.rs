@@ -1,14 +1,14 @@
-//! The fixed companies of every universe: a few well-known tickers, and one company for each irregularity of real
-//! data. The table in [the crate's documentation](super) describes them.
+//! The fixed companies of every universe: a few well-known tickers, and one company for each
+//! irregularity of real data. The table in [the crate's documentation](super) describes them.
 
 use EdgeCase::*;
 
 /// The irregularity of a company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EdgeCase {
-    /// None.
-    No,
-    /// One quarter of last year was never published.
+    /// None: an ordinary company.
+    Ordinary,
+    /// Never published one quarter of the year before the anchor's.
     MissingQuarter,
     /// Quarters of 12, 12, 12 and 16 or 17 weeks.
     LongFourthQuarter,
@@ -20,9 +20,9 @@ pub(super) enum EdgeCase {
     NegativeEquity,
     /// No revenue at all.
     ZeroRevenue,
-    /// A bank: no inventory, interest within revenue and cost.
+    /// A bank: no inventory; interest is part of revenue and cost.
     Bank,
-    /// Two halves a year, labelled Q2 and Q4.
+    /// Reports half-years, labelled Q2 and Q4.
     SemiAnnual,
     /// Reports in euros or yen, trades in dollars.
     ForeignCurrency,
@@ -33,7 +33,7 @@ pub(super) enum EdgeCase {
     /// Restates an old quarter from revision 1 on.
     Restates,
     /// Publishes its newest quarter at revision 1.
-    ReportsAnew,
+    NewQuarter,
     /// Left the exchange months ago.
     Delisted,
     /// 40 bars (before the anchor day) and two quarters.
@@ -60,29 +60,32 @@ pub(super) enum EdgeCase {
     BigNumbers,
     /// Has not reported for most of a year.
     Stale,
-    /// The index itself: prices only, in no universe.
+    /// The index itself: only prices and a quote; not part of any universe.
     Index,
 }
 
-/// How a company's fiscal year runs.
+/// The pattern of a company's fiscal years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fiscal {
     /// Ends with this month, and is named after the year it ends in.
     Month(u32),
-    /// Ends on a Saturday in or near this month: 52 or 53 weeks. Named after the year it ends in, less `back`.
+    /// Ends on a Saturday in or near this month, after 52 or 53 weeks. Named after the calendar
+    /// year it ends in minus `back`.
     Weeks {
         /// Month of the year end.
         month: u32,
         /// The Saturday nearest to the month's end, instead of the last one within it.
         nearest: bool,
-        /// What to take off the end's calendar year: 1 for those who end in January.
+        /// Subtracted from the calendar year of the end to get the fiscal year: 1 for some
+        /// retailers' January year ends.
         back: i32,
-        /// Weeks in each of the first three quarters; 13, or 12 with a long fourth.
+        /// Weeks in each of the first three quarters: 13, or 12 before a longer fourth quarter.
         quarter: i64,
     },
     /// Two halves, the second ending with this month.
     Halves(u32),
-    /// December until this year; the next is January alone; then years that end in January.
+    /// Ends in December up to this fiscal year. The next fiscal year is January alone; later ones
+    /// end in January.
     Changed(i32),
 }
 
@@ -134,18 +137,19 @@ const fn weeks(month: u32, nearest: bool, back: i32) -> Fiscal {
 /// How many of [`FIXED`] are ordinary; the rest are edge cases.
 pub(super) const WELL_KNOWN: usize = 10;
 
-/// Well-known tickers first, because people type them; their figures are as synthetic as all others.
+/// Well-known tickers first, because people type them; their figures are as synthetic as all
+/// others.
 pub(super) const FIXED: &[Fixed] = &[
-    fixed("AAPL", "Apple Inc.", 0, weeks(9, false, 0), (240.0, 3_600.0, 390.0), No),
-    fixed("MSFT", "Microsoft Corporation", 1, Fiscal::Month(6), (420.0, 3_100.0, 260.0), No),
-    fixed("NVDA", "NVIDIA Corporation", 2, weeks(1, false, 0), (135.0, 3_300.0, 120.0), No),
-    fixed("AMZN", "Amazon.com, Inc.", 3, Fiscal::Month(12), (220.0, 2_300.0, 640.0), No),
-    fixed("GOOGL", "Alphabet Inc.", 4, Fiscal::Month(12), (190.0, 2_320.0, 350.0), No),
-    fixed("META", "Meta Platforms, Inc.", 4, Fiscal::Month(12), (600.0, 1_500.0, 160.0), No),
-    fixed("WMT", "Walmart Inc.", 5, Fiscal::Month(1), (92.0, 740.0, 670.0), No),
-    fixed("XOM", "Exxon Mobil Corporation", 6, Fiscal::Month(12), (108.0, 470.0, 340.0), No),
-    fixed("JNJ", "Johnson & Johnson", 7, weeks(12, true, 0), (145.0, 350.0, 89.0), No),
-    fixed("KO", "The Coca-Cola Company", 8, Fiscal::Month(12), (62.0, 267.0, 47.0), No),
+    fixed("AAPL", "Apple Inc.", 0, weeks(9, false, 0), (240.0, 3_600.0, 390.0), Ordinary),
+    fixed("MSFT", "Microsoft Corporation", 1, Fiscal::Month(6), (420.0, 3_100.0, 260.0), Ordinary),
+    fixed("NVDA", "NVIDIA Corporation", 2, weeks(1, false, 0), (135.0, 3_300.0, 120.0), Ordinary),
+    fixed("AMZN", "Amazon.com, Inc.", 3, Fiscal::Month(12), (220.0, 2_300.0, 640.0), Ordinary),
+    fixed("GOOGL", "Alphabet Inc.", 4, Fiscal::Month(12), (190.0, 2_320.0, 350.0), Ordinary),
+    fixed("META", "Meta Platforms, Inc.", 4, Fiscal::Month(12), (600.0, 1_500.0, 160.0), Ordinary),
+    fixed("WMT", "Walmart Inc.", 5, Fiscal::Month(1), (92.0, 740.0, 670.0), Ordinary),
+    fixed("XOM", "Exxon Mobil Corporation", 6, Fiscal::Month(12), (108.0, 470.0, 340.0), Ordinary),
+    fixed("JNJ", "Johnson & Johnson", 7, weeks(12, true, 0), (145.0, 350.0, 89.0), Ordinary),
+    fixed("KO", "The Coca-Cola Company", 8, Fiscal::Month(12), (62.0, 267.0, 47.0), Ordinary),
     fixed("JPM", "JPMorgan Chase & Co.", 9, Fiscal::Month(12), (240.0, 680.0, 170.0), Bank),
     fixed(
         "BRK-B",
@@ -174,7 +178,7 @@ pub(super) const FIXED: &[Fixed] = &[
     edge_case("CURCH", "Currency Changers SE", 12, Fiscal::Month(12), CurrencyChange),
     edge_case("SPLIT", "Four For One Corp.", 2, Fiscal::Month(12), RecentSplit),
     edge_case("RESTA", "Restatement Industries, Inc.", 12, Fiscal::Month(12), Restates),
-    edge_case("FRESH", "Freshly Reported Co.", 12, Fiscal::Month(12), ReportsAnew),
+    edge_case("FRESH", "Freshly Reported Co.", 12, Fiscal::Month(12), NewQuarter),
     edge_case("DELIS", "Delisted Retail Group", 5, Fiscal::Month(12), Delisted),
     edge_case("IPOED", "Forty Bars Technologies, Inc.", 1, Fiscal::Month(12), FreshIpo),
     edge_case("NOCAP", "No Market Cap Inc.", 17, Fiscal::Month(12), NoMarketCap),

@@ -31,7 +31,8 @@ pub(super) fn response(status: u16, content_type: &'static str, body: impl Into<
     response
 }
 
-/// Applies a fault to the response that would otherwise be sent. Responses that stall or never end stop with the server.
+/// Applies a fault to the response that would otherwise be sent. Responses that stall or never end
+/// stop when the server stops.
 pub(super) async fn respond(
     fault: &Fault,
     good: String,
@@ -101,7 +102,8 @@ fn half(text: &str) -> &str {
     text.get(..at).unwrap_or_default()
 }
 
-/// Four gibibytes of spaces, compressed while they are asked for: who stops reading stops the work.
+/// Four gibibytes of spaces, compressed as the client reads them. The work ends when the client
+/// stops reading.
 fn bomb() -> impl futures::Stream<Item = io::Result<Bytes>> + Send + 'static {
     let mut encoder = Some(GzEncoder::new(Vec::new(), Compression::fast()));
     let mut blocks = 0;
@@ -132,7 +134,7 @@ fn slowly(text: String, time: Duration) -> Body {
     }))
 }
 
-/// An object's fields in their order, values untouched.
+/// The fields of a JSON object in their original order, with values as raw text.
 struct Fields(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Fields {
@@ -155,7 +157,8 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Fields whose loss or change must hurt; of others, the last.
+/// Fields whose loss or change findata must detect. In rows without any of them, the last field is
+/// affected.
 const IMPORTANT: [&str; 8] = [
     "close",
     "revenue",
@@ -167,7 +170,8 @@ const IMPORTANT: [&str; 8] = [
     "outstandingShares",
 ];
 
-/// The same rows with a field less, changed or more; nothing if they are no JSON rows.
+/// The same rows with a field removed, changed or added; None if the text is not an array of
+/// objects.
 fn reshape(json: &str, kind: Kind) -> Option<String> {
     let rows: Vec<Fields> = serde_json::from_str(json).ok()?;
     let mut out = String::from("[");
@@ -202,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_lose_change_and_gain_fields() {
+    fn reshape_removes_changes_and_adds_fields() {
         let rows =
             r#"[{"symbol":"A","close":1.50,"vwap":1e2},{"symbol":"{\"close\":","close":2,"vwap":null}]"#;
         let is = |kind| reshape(rows, kind).expect("rows");

@@ -60,7 +60,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name on the command line.
+    /// The name on the command line.
     pub fn name(self) -> String {
         self.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default()
     }
@@ -83,7 +83,7 @@ pub struct Fault {
     pub endpoints: Vec<String>,
     /// Only these symbols; all if empty.
     pub symbols: Vec<String>,
-    /// Only the first so many attempts of each URL.
+    /// Only this many first attempts of each URL.
     pub times: Option<u32>,
     /// Duration of a stall or a slow response; the kind's default if absent.
     pub time: Option<Duration>,
@@ -102,8 +102,8 @@ impl Fault {
         }
     }
 
-    /// Whether it affects attempt number `attempt` (1, 2, ...) of a URL.
-    pub(super) fn strikes(&self, seed: u64, call: &Call<'_>, attempt: u32) -> bool {
+    /// Whether the fault applies to attempt number `attempt` (1, 2, ...) of a call.
+    pub(super) fn applies_to(&self, seed: u64, call: &Call<'_>, attempt: u32) -> bool {
         let here = self.endpoints.is_empty() || self.endpoints.iter().any(|e| e == call.endpoint);
         let whom =
             self.symbols.is_empty() || call.symbols.split(',').any(|s| self.symbols.iter().any(|f| f == s));
@@ -111,7 +111,7 @@ impl Fault {
         here && whom && self.times.is_none_or(|t| attempt <= t) && (self.rate >= 1.0 || draw() < self.rate)
     }
 
-    /// Its duration.
+    /// The configured duration, or the kind's default.
     pub(super) fn duration(&self) -> Duration {
         self.time.unwrap_or(Duration::from_secs(if self.kind == Kind::Stall { 30 } else { 2 }))
     }
@@ -121,13 +121,13 @@ impl Fault {
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     pub endpoint: &'a str,
-    /// The symbol, or several with commas, or nothing.
+    /// One symbol, several separated by commas, or none.
     pub symbols: &'a str,
-    /// Path and parameters without the key.
+    /// Path and parameters, without the key.
     pub url: &'a str,
 }
 
-/// Endpoints by full name, short name or findata's dataset name.
+/// The endpoints for a full name, a short name or the name of a findata dataset.
 fn endpoints(name: &str) -> Result<Vec<String>, String> {
     let name = name.replace('_', "-");
     let full: &[&str] = match name.as_str() {
@@ -236,13 +236,14 @@ mod tests {
             Call { endpoint, symbols, url }
         }
         let first = fault("empty=x1,profile,AAPL");
-        assert!(first.strikes(1, &call("profile", "MSFT,AAPL", "u"), 1));
-        assert!(!first.strikes(1, &call("profile", "AAPL", "u"), 2));
-        assert!(!first.strikes(1, &call("quote", "AAPL", "u"), 1));
-        assert!(!first.strikes(1, &call("profile", "MSFT", "u"), 1));
+        assert!(first.applies_to(1, &call("profile", "MSFT,AAPL", "u"), 1));
+        assert!(!first.applies_to(1, &call("profile", "AAPL", "u"), 2));
+        assert!(!first.applies_to(1, &call("quote", "AAPL", "u"), 1));
+        assert!(!first.applies_to(1, &call("profile", "MSFT", "u"), 1));
         let some = fault("empty=0.1");
-        let struck =
-            (0..2_000).filter(|n| some.strikes(1, &call("profile", "", &format!("u{n}")), 1)).count();
-        assert!((150..250).contains(&struck), "{struck}");
+        let affected = (0..2_000)
+            .filter(|n| some.applies_to(1, &call("profile", "", &format!("u{n}")), 1))
+            .count();
+        assert!((150..250).contains(&affected), "{affected}");
     }
 }

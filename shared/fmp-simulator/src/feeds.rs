@@ -1,4 +1,4 @@
-//! Responses about the whole universe: calendars, feeds, lists and bulk files.
+//! Responses that cover the whole universe: calendars, feeds, lists and bulk files.
 
 use super::accounts::Accounts;
 use super::periods;
@@ -9,27 +9,28 @@ use super::{events, fields, history, lines, market, mutations, prices};
 use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime};
 use std::sync::Arc;
 
-/// Rows on a page of a calendar; FMP drops the earliest beyond.
+/// The most rows on a page of a calendar. FMP drops the earliest rows beyond it.
 const CALENDAR_ROWS: usize = 4_000;
-/// Companies in a part of `profile-bulk`.
-const PART: usize = 10_000;
-/// Companies in one piece of a streamed file.
-const PIECE: usize = 100;
-/// How far `latest-financial-statements` looks back.
+/// Companies per part of `profile-bulk`.
+const COMPANIES_PER_PART: usize = 10_000;
+/// Companies per chunk of a streamed file.
+const COMPANIES_PER_CHUNK: usize = 100;
+/// How many days `latest-financial-statements` looks back.
 const FEED_DAYS: i64 = 21;
 
-/// A day range; three months around today unless given.
+/// First and last day of a range, both inclusive.
 pub(super) type Days = (NaiveDate, NaiveDate);
 
-/// `earnings-calendar`: by day of filing, newest first; unfiled reports have no actual figures.
+/// `earnings-calendar`: by day of filing, newest first. Reports not filed by today have no actual
+/// figures.
 pub(super) fn earnings(world: &World, days: Days, page: usize) -> String {
-    // Day, symbol, EPS times 100, revenue.
+    // Day, symbol, EPS in hundredths, revenue.
     let mut rows: Vec<(NaiveDate, String, i64, i64)> = Vec::new();
     for company in world.companies().filter(super::company::Company::reports) {
         let accounts = Accounts::new(world, &company);
         for year in days.0.year() - 1..=days.1.year() + 1 {
             for quarter in periods::quarters(company.fiscal, year) {
-                // Cheap check first: filings come within 60 days.
+                // The cheap check first: every report is filed within 60 days.
                 if quarter.end + Duration::days(60) < days.0 || quarter.end > days.1 {
                     continue;
                 }
@@ -121,11 +122,11 @@ pub(super) fn dividends(world: &World, days: Days) -> String {
                 let mut table = Table::new(fields::DIVIDENDS);
                 market::dividends(&mut table, world, &company, &[event]);
                 mutations::other(company.edge_case, &mut table);
-                rows.push((event.ex, inner(&table)));
+                rows.push((event.ex, without_brackets(&table)));
             }
         }
     }
-    joined(rows)
+    join_newest_first(rows)
 }
 
 /// `splits-calendar`: newest first.
@@ -139,19 +140,19 @@ pub(super) fn splits(world: &World, days: Days) -> String {
             let mut table = Table::new(fields::SPLITS);
             market::splits(&mut table, world, &company);
             table.truncate(1);
-            rows.push((day, inner(&table)));
+            rows.push((day, without_brackets(&table)));
         }
     }
-    joined(rows)
+    join_newest_first(rows)
 }
 
 /// A table's objects without the brackets around them.
-fn inner(table: &Table<'_>) -> String {
+fn without_brackets(table: &Table<'_>) -> String {
     let json = table.json();
     json.get(1..json.len().saturating_sub(1)).unwrap_or_default().to_owned()
 }
 
-fn joined(mut rows: Vec<(NaiveDate, String)>) -> String {
+fn join_newest_first(mut rows: Vec<(NaiveDate, String)>) -> String {
     rows.sort_by_key(|r| std::cmp::Reverse(r.0));
     rows.truncate(CALENDAR_ROWS);
     let rows: Vec<String> = rows.into_iter().map(|r| r.1).collect();
@@ -167,7 +168,7 @@ pub(super) fn stock_list(world: &World) -> String {
     table.json()
 }
 
-/// `sp500-constituent`: the first 503 of the universe.
+/// `sp500-constituent`: the first 503 symbols of the universe.
 pub(super) fn constituents(world: &World) -> String {
     let mut table = Table::new(fields::CONSTITUENT);
     for c in world.companies().take(503) {
@@ -190,7 +191,7 @@ pub(super) fn constituents(world: &World) -> String {
     table.json()
 }
 
-/// A page of `shares-float-all`, which has no `source`.
+/// A page of `shares-float-all`, which lacks the field `source`.
 pub(super) fn shares_float_all(world: &World, page: usize, limit: usize) -> String {
     let mut table = Table::new(fields::SHARES_FLOAT);
     table.fields = table.fields.iter().copied().filter(|f| *f != "source").collect();
@@ -201,7 +202,7 @@ pub(super) fn shares_float_all(world: &World, page: usize, limit: usize) -> Stri
     table.json()
 }
 
-/// `symbol-change`: one company that had another ticker, long ago.
+/// `symbol-change`: one company changed its ticker 400 days before the anchor.
 pub(super) fn symbol_change(world: &World) -> String {
     let mut table = Table::new(fields::SYMBOL_CHANGE);
     if let Some(fresh) = world.company("FRESH") {
@@ -211,34 +212,34 @@ pub(super) fn symbol_change(world: &World) -> String {
     table.json()
 }
 
-/// `delisted-companies`, newest first; FMP lists days ahead, too.
+/// `delisted-companies`, newest first. Like FMP's, the list includes an upcoming delisting.
 pub(super) fn delisted(world: &World, page: usize) -> String {
     let mut table = Table::new(fields::DELISTED);
-    let ahead = [world.company("STALE").map(|c| (c, world.today + Duration::days(9)))];
-    let gone = world.company("DELIS").and_then(|c| c.delisted.map(|d| (c, d)));
-    for (c, day) in ahead.into_iter().flatten().chain(gone) {
+    let upcoming = [world.company("STALE").map(|c| (c, world.today + Duration::days(9)))];
+    let delisted = world.company("DELIS").and_then(|c| c.delisted.map(|d| (c, d)));
+    for (c, day) in upcoming.into_iter().flatten().chain(delisted) {
         let row = [text(c.symbol), text(c.name), text(c.exchange.0), Cell::Date(c.ipo), Cell::Date(day)];
         table.push(row);
     }
     if page > 0 { "[]".to_owned() } else { table.json() }
 }
 
-/// The pieces of a file: the header with the first company, then a hundred companies at a time.
-pub(super) type Pieces = Box<dyn Iterator<Item = String> + Send>;
+/// The chunks of a CSV file, a hundred companies each. The first one starts with the header.
+pub(super) type Chunks = Box<dyn Iterator<Item = String> + Send>;
 
-fn pieces(
+fn chunks(
     world: Arc<World>,
     header: Table<'static>,
     skip: usize,
     take: usize,
     row: impl Fn(&World, &super::company::Company) -> String + Send + 'static,
-) -> Pieces {
+) -> Chunks {
     let mut symbols = world.universe().skip(skip).take(take).peekable();
-    let mut head = Some(header.csv(true));
+    let mut header_line = Some(header.csv(true));
     Box::new(std::iter::from_fn(move || {
         symbols.peek()?;
-        let mut out = head.take().unwrap_or_default();
-        for symbol in symbols.by_ref().take(PIECE) {
+        let mut out = header_line.take().unwrap_or_default();
+        for symbol in symbols.by_ref().take(COMPANIES_PER_CHUNK) {
             if let Some(company) = world.company(&symbol) {
                 out.push_str(&row(&world, &company));
             }
@@ -247,26 +248,32 @@ fn pieces(
     }))
 }
 
-/// A part of `profile-bulk`; nothing past the last one.
-pub(super) fn profile_bulk(world: Arc<World>, part: usize) -> Option<Pieces> {
-    if part.saturating_mul(PART) >= world.symbols {
+/// A part of `profile-bulk`; None past the last one.
+pub(super) fn profile_bulk(world: Arc<World>, part: usize) -> Option<Chunks> {
+    if part.saturating_mul(COMPANIES_PER_PART) >= world.symbols {
         return None;
     }
-    Some(pieces(world, Table::new(fields::PROFILE), part * PART, PART, |world, company| {
-        let mut table = Table::new(fields::PROFILE);
-        market::profile(&mut table, world, company);
-        mutations::other(company.edge_case, &mut table);
-        table.csv(false)
-    }))
+    Some(chunks(
+        world,
+        Table::new(fields::PROFILE),
+        part * COMPANIES_PER_PART,
+        COMPANIES_PER_PART,
+        |world, company| {
+            let mut table = Table::new(fields::PROFILE);
+            market::profile(&mut table, world, company);
+            mutations::other(company.edge_case, &mut table);
+            table.csv(false)
+        },
+    ))
 }
 
-/// `eod-bulk` of a day; an empty body where there was no session.
-pub(super) fn eod_bulk(world: Arc<World>, day: NaiveDate) -> Pieces {
+/// `eod-bulk` of a day; an empty body if the day had no session.
+pub(super) fn eod_bulk(world: Arc<World>, day: NaiveDate) -> Chunks {
     let number = world.calendar.at_or_after(day);
     if world.calendar.day(number) != Some(day) || number > world.last {
         return Box::new(std::iter::empty());
     }
-    pieces(world, Table::new(fields::EOD_BULK), 0, usize::MAX, move |world, c| {
+    chunks(world, Table::new(fields::EOD_BULK), 0, usize::MAX, move |world, c| {
         let mut table = Table::new(fields::EOD_BULK);
         if let Some(bar) = prices::bars(world, c, number, number).first() {
             let close = |v: f64| dec(v, prices::places(v));
@@ -285,13 +292,13 @@ pub(super) fn eod_bulk(world: Arc<World>, day: NaiveDate) -> Pieces {
     })
 }
 
-/// A statement of one fiscal year and period of all companies.
-pub(super) fn statement_bulk(world: Arc<World>, statement: Statement, year: i32, cadence: Cadence) -> Pieces {
-    pieces(world, lines::table(statement), 0, usize::MAX, move |world, company| {
+/// A statement of all companies for one fiscal year and period.
+pub(super) fn statement_bulk(world: Arc<World>, statement: Statement, year: i32, cadence: Cadence) -> Chunks {
+    chunks(world, lines::table(statement), 0, usize::MAX, move |world, company| {
         let accounts = Accounts::new(world, company);
         let mut table = lines::table(statement);
-        // Ten years and the running one, at most.
-        for report in statements::reports_of(world, &accounts, cadence, year) {
+        // At most ten fiscal years and the current one are published.
+        for report in statements::reports_in_year(world, &accounts, cadence, year) {
             lines::push(&mut table, world, &accounts, &report, statement);
         }
         mutations::statement(company.edge_case, &mut table);

@@ -1,4 +1,4 @@
-//! Price histories in their four forms.
+//! The four forms of price history.
 
 use super::calendar::FIRST_YEAR;
 use super::company::Company;
@@ -9,8 +9,8 @@ use super::world::World;
 use super::{events, fields, mutations, prices};
 use chrono::{Datelike, Duration, NaiveDate};
 
-/// FMP cuts a history here, at its old end, and says nothing.
-const MOST_ROWS: usize = 5_000;
+/// FMP returns at most this many of the newest rows and does not report the truncation.
+const MAX_ROWS: usize = 5_000;
 
 /// The form of a price history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +19,12 @@ pub(super) enum History {
     Light,
     /// Adjusted for splits and dividends.
     Dividends,
-    /// As traded.
+    /// As traded: not adjusted for splits.
     Traded,
 }
 
-/// A price history between two days (inclusive; five years back to today if not given), newest first.
+/// A price history from `from` to `to` (both inclusive), newest first. By default `to` is today and
+/// `from` is five years before `to`.
 pub(super) fn history<'a>(
     world: &World,
     c: &'a Company,
@@ -36,7 +37,8 @@ pub(super) fn history<'a>(
         History::Light => fields::PRICES_LIGHT,
         History::Dividends | History::Traded => fields::ADJUSTED,
     });
-    // Nothing is older than the calendar; a stranger day in a URL must not reach date arithmetic.
+    // Nothing is older than the calendar. Clamping also keeps extreme dates in a URL out of date
+    // arithmetic, where they would overflow.
     let earliest = NaiveDate::from_ymd_opt(FIRST_YEAR, 1, 1).unwrap_or_default();
     let to = to.unwrap_or(world.today).max(earliest);
     let from = from.unwrap_or_else(|| to.with_year(to.year() - 5).unwrap_or(to - Duration::days(1_826)));
@@ -45,13 +47,14 @@ pub(super) fn history<'a>(
         return table;
     };
     let last = last.min(world.last);
-    let first = first.max((last + 1).saturating_sub(MOST_ROWS));
+    let first = first.max((last + 1).saturating_sub(MAX_ROWS));
     if first > last {
         return table;
     }
     let bars = prices::bars(world, c, first, last);
     table.cells.reserve(bars.len() * table.fields.len());
-    // One pair of an ex-date and the day's factor for each dividend of the window, newest first.
+    // (ex-date, factor) of each dividend in the window, reversed to oldest first for popping from
+    // the newest end.
     let mut factors = if form == History::Dividends {
         dividend_factors(world, c, from)
     } else {
@@ -59,7 +62,7 @@ pub(super) fn history<'a>(
     };
     factors.reverse();
     let mut factor = 1.0;
-    let bad = world.calendar.at_or_before(world.anchor).unwrap_or(0);
+    let anchor_session = world.calendar.at_or_before(world.anchor).unwrap_or(0);
     for bar in bars.iter().rev() {
         while let Some((_, by)) = factors.pop_if(|(ex, _)| *ex > bar.day) {
             factor *= by;
@@ -82,7 +85,7 @@ pub(super) fn history<'a>(
                     dec((bar.open + bar.high + bar.low + bar.close) / 4.0, 4),
                 ]);
                 if c.edge_case == EdgeCase::BadBars {
-                    spoil(&mut table, bad.saturating_sub(bar.number));
+                    corrupt_last_row(&mut table, anchor_session.saturating_sub(bar.number));
                 }
             }
             History::Light => table.push([symbol, date, price(bar.close), volume_cell(bar.volume)]),
@@ -107,8 +110,9 @@ pub(super) fn history<'a>(
     table
 }
 
-/// Makes the last row impossible, if it lies this many sessions before the anchor's.
-fn spoil(table: &mut Table<'_>, before: usize) {
+/// Corrupts the last row if it is one of the invalid bars: `before` is the number of sessions from
+/// it to the anchor's.
+fn corrupt_last_row(table: &mut Table<'_>, before: usize) {
     let row = table.len().saturating_sub(1);
     let (field, value) = match before {
         3 => ("high", dec(table.number(row, "low") * 0.9, 2)),
@@ -123,7 +127,8 @@ fn spoil(table: &mut Table<'_>, before: usize) {
     }
 }
 
-/// Ex-dates after `from` and what each takes off the prices before it, newest first.
+/// Ex-dates from `from` on, newest first, each with the factor by which its dividend lowers the
+/// prices before it.
 fn dividend_factors(world: &World, c: &Company, from: NaiveDate) -> Vec<(NaiveDate, f64)> {
     events::dividends(world, c, from, world.today)
         .iter()
@@ -142,7 +147,7 @@ fn dividend_factors(world: &World, c: &Company, from: NaiveDate) -> Vec<(NaiveDa
         .collect()
 }
 
-/// What to multiply a close of `day` with, to have it adjusted for dividends since.
+/// The factor that adjusts a price of `day` for the dividends since.
 pub(super) fn dividend_factor(world: &World, c: &Company, day: NaiveDate) -> f64 {
     dividend_factors(world, c, day)
         .iter()

@@ -1,11 +1,11 @@
-//! How the server speaks HTTP: keys, paths, limits, faults.
+//! Tests over HTTP: keys, paths, limits and faults.
 
 use super::{Fault, FmpServer, Options, start};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-/// Status, headers and body of a request, over a connection of its own.
+/// Sends a request over a new connection; returns the response's status, headers and body.
 async fn get(server: &FmpServer, path: &str, headers: &'static str) -> (u16, String, Vec<u8>) {
     let (address, path) = (server.address, path.to_owned());
     let read = move || {
@@ -33,7 +33,7 @@ async fn server(faults: &[&str], change: impl FnOnce(&mut Options)) -> FmpServer
 const KEY: &str = "apikey: k\r\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_paths_and_limits() {
+async fn the_server_checks_keys_paths_and_limits() {
     let server = server(&[], |o| (o.key, o.calls_per_minute) = (Some("k".to_owned()), Some(3))).await;
     assert_eq!(get(&server, "/stable/profile?symbol=AAPL", "").await.0, 401);
     assert_eq!(get(&server, "/stable/profile?symbol=AAPL&apikey=wrong", "").await.0, 401);
@@ -53,7 +53,7 @@ async fn keys_paths_and_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_do_what_they_say() {
+async fn each_fault_changes_the_response_as_documented() {
     let faults = [
         "server-error=x1,KO",
         "truncated=AAPL",
@@ -77,9 +77,9 @@ async fn faults_do_what_they_say() {
     assert!(get(&server, &path("AMZN"), KEY).await.2.len() > 2 << 20);
     let (_, head, body) = get(&server, &path("WMT"), KEY).await;
     assert!(head.contains("content-encoding: gzip") && body.len() > 10_000);
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
     assert_eq!(get(&server, &path("XOM"), KEY).await.0, 200);
-    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert!(started.elapsed() >= Duration::from_secs(1));
     let body = get(&server, &path("NVDA"), KEY).await.2;
     let rows: Vec<Value> = serde_json::from_slice(&body).expect("JSON");
     assert!(rows[0].get("price").is_none() && rows[0].get("marketCap").is_some());

@@ -1,50 +1,55 @@
-//! A synthetic Financial Modeling Prep: FMP's paths, fields, types, limits and errors with seeded figures, for
-//! demos and tests without a key or a network. Every response is a function of (seed, symbol, day),
-//! generated on request; the server keeps no company in memory. It listens on 127.0.0.1 only.
+//! A simulator of Financial Modeling Prep (FMP) for demos and tests without a key or a network. It
+//! serves seeded figures under FMP's paths, with FMP's fields, types, limits and errors. Every
+//! response is a function of (seed, symbol, day), generated on request; the server keeps no company
+//! in memory. It listens on 127.0.0.1 only.
 //!
-//! `world` defines which symbols exist, `company` their properties; `periods`, `accounts` and `statements` what they
-//! report; `prices` and `events` the market. `routes` maps requests to responses, `faults` and `fault_responses` inject
-//! errors, and `server` handles a request.
+//! `world` defines which symbols exist and `company` their properties. `periods`, `accounts` and
+//! `statements` generate what companies report; `prices` and `events` generate the market data.
+//! `routes` maps requests to responses, `faults` and `fault_responses` inject errors, and `server`
+//! handles a request.
 //!
-//! Behaviour copied from recordings of FMP: `historical-price-eod/full` cut at the newest 5,000 rows,
-//! unknown symbols as `200 []`, unknown paths as `404 []`, refusals as plain text under `application/json`.
+//! Behaviour copied from recordings of FMP: `historical-price-eod/full` returns at most the newest
+//! 5,000 rows, unknown symbols return `200 []`, unknown paths return `404 []`, and rejections are
+//! plain text declared as `application/json`.
 //!
 //! # The universe
 //!
-//! First ten well-known tickers as ordinary companies (AAPL MSFT NVDA AMZN GOOGL META WMT XOM JNJ KO), then, where there
-//! is room for all of them, the edge-case companies, then drawn tickers. The edge cases answer in any universe.
+//! A universe starts with ten well-known tickers as ordinary companies (AAPL MSFT NVDA AMZN GOOGL
+//! META WMT XOM JNJ KO). The edge-case companies follow if all of them fit, and then generated
+//! tickers. Requests for an edge-case symbol succeed in a universe of any size.
 //!
 //! | symbol | edge case |
 //! |---|---|
-//! | JPM | a bank: inventory 0, interest within revenue and cost, deposits as current liabilities |
-//! | BRK-B | a class share; the dotted form is unknown |
-//! | SPY | a fund: prices and dividends, statements `[]`, shares float zeros |
-//! | MISSQ | Q2 of the anchor's last calendar year was never published |
-//! | WEEKS | year ends on the Saturday nearest to 31 January: 52 or 53 weeks (53 in fiscal 2017 and 2023) |
-//! | TWELV | quarters of 12, 12, 12 and 16 or 17 weeks, to the Saturday nearest to 31 August |
-//! | FYCHG | moved its year end from December to January: January of the anchor's last year is a transition period (Q1 and FY of one month) |
+//! | JPM | a bank: inventory 0, interest included in revenue and cost, deposits as current liabilities |
+//! | BRK-B | a share class, written with a hyphen; `BRK.B` is unknown |
+//! | SPY | a fund: has prices and dividends; statements are `[]` and its shares float is 0 |
+//! | MISSQ | Q2 of the calendar year before the anchor's was never published |
+//! | WEEKS | fiscal year ends on the Saturday nearest to 31 January: 52 or 53 weeks (53 in fiscal 2017 and 2023) |
+//! | TWELV | quarters of 12, 12, 12 and 16 or 17 weeks; fiscal year ends on the Saturday nearest to 31 August |
+//! | FYCHG | moved its year end from December to January: January of the year before the anchor's is a transition period (Q1 and FY of one month) |
 //! | NEGEQ | negative equity, pays dividends |
 //! | ZEROR | revenue 0, losses, issues shares |
-//! | SEMIA | two halves a year, labelled Q2 and Q4 (June year end) |
-//! | EURRP, JPYRP | report in EUR and JPY (March year end), quoted in USD |
-//! | CURCH | reported in EUR, in USD from the anchor's last calendar year on |
-//! | SPLIT | split 4:1 on the first session 21 days before the anchor or later |
-//! | RESTA | from revision 1 on, Q1 of the anchor's last year (and that FY) has other figures and a later acceptedDate |
-//! | FRESH | its newest quarter is missing at revision 0 and published at revision 1 |
+//! | SEMIA | reports half-years, labelled Q2 and Q4 (June year end) |
+//! | EURRP, JPYRP | report in EUR and in JPY (March year end); quoted in USD |
+//! | CURCH | switched from EUR to USD reporting in the calendar year before the anchor's |
+//! | SPLIT | split 4:1 on the first session from 21 days before the anchor on |
+//! | RESTA | from revision 1 on, Q1 of the year before the anchor's (and that FY) has other figures and a later acceptedDate |
+//! | FRESH | the newest quarter is missing at revision 0 and published at revision 1 |
 //! | DELIS | prices stop 120 days before the anchor; isActivelyTrading false |
-//! | IPOED | 40 bars up to the anchor, two quarters |
-//! | NOCAP | profile and quote with a null marketCap, absent from market-capitalization-batch |
+//! | IPOED | recently listed: 40 bars up to the anchor, two quarters |
+//! | NOCAP | null marketCap in profile and quote; absent from market-capitalization-batch |
 //! | NULLS | null amounts, null acceptedDate, one null filingDate, null cik, empty ipoDate and declarationDate |
-//! | TEXTS | numeric strings, "NULL" and "" where numbers belong, cik "null", a period label "9M" |
+//! | TEXTS | numeric strings, "NULL" and "" in number fields, cik "null", a period label "9M" |
 //! | TWICE | the newest row of every response is duplicated |
 //! | HOSTL | quotes, a newline, a backslash, unicode and SQL in its name |
-//! | FRACT | volumes, market cap and shares with fractions |
-//! | BADPX | before the anchor: 3 sessions high < low, 5 unparsable date, 7 close 0, 9 another symbol, 11 negative low |
-//! | BIGNR | amounts with exponents, an amount of 30 digits in otherAssets |
-//! | STALE | nothing published whose period ended in the 300 days before the anchor |
-//! | ^GSPC | the index: prices and quote only, in no universe |
+//! | FRACT | fractional volumes, market cap and share counts |
+//! | BADPX | invalid bars, by sessions before the anchor: 3 high < low, 5 unparsable date, 7 close 0, 9 another symbol, 11 negative low |
+//! | BIGNR | amounts in exponent notation, an amount of 30 digits in otherAssets |
+//! | STALE | no published period ends in the 300 days before the anchor |
+//! | ^GSPC | the index: prices and quote only, not part of any universe |
 //!
-//! The *anchor* is the first of `today`'s month unless set: recent events then stay where they are from day to day.
+//! The *anchor* is the first day of `today`'s month unless set. The edge cases' recent events are
+//! dated relative to it, so they keep their dates as `today` moves within a month.
 
 mod accounts;
 mod args;
@@ -99,10 +104,11 @@ use world::World;
 
 /// The default seed.
 pub const DEFAULT_SEED: u64 = 42;
-/// Bodies up to this size in bytes are not compressed, because it would cost more than it saves.
+/// Bodies up to this size in bytes are not compressed, because compression would cost more than it
+/// saves.
 const COMPRESS_ABOVE: u64 = 1_400;
-/// How long a stop waits for responses in progress.
-const STOP: Duration = Duration::from_secs(1);
+/// How long a shutdown waits for responses in progress.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// The options of a server.
 #[derive(Clone)]
@@ -111,30 +117,33 @@ pub struct Options {
     pub port: u16,
     /// Symbols in the universe, 1 to [`MOST_SYMBOLS`].
     pub symbols: usize,
-    /// Seed of the world.
+    /// Seed of all generated data.
     pub seed: u64,
     /// The data is as of 23:00 UTC on this day.
     pub today: NaiveDate,
-    /// Day from which the edge-case companies' recent events are counted; the first of `today`'s month if absent.
+    /// Reference day for the edge-case companies' recent events; the first day of `today`'s month
+    /// if absent.
     pub anchor: Option<NaiveDate>,
-    /// 0 for the base world; each step restates and reports something. Raise it with the day.
+    /// 0 for the original data. With each step, some companies restate a quarter or publish a new
+    /// one. Raise it together with the day.
     pub revision: u32,
     /// Delay before every response.
     pub latency: Duration,
-    /// Calls in any 60 seconds; no limit if absent.
+    /// Calls allowed in any 60 seconds; no limit if absent.
     pub calls_per_minute: Option<u32>,
-    /// How soon after one bulk call another is refused; never if zero.
+    /// Minimum time between two bulk calls; an earlier call is rejected. No minimum if zero.
     pub bulk_pause: Duration,
     /// The accepted API key; any non-empty one if absent.
     pub key: Option<String>,
-    /// The subscription.
+    /// The simulated subscription.
     pub plan: Plan,
     /// Injected faults. If several match a call, the first applies.
     pub faults: Vec<Fault>,
 }
 
 impl Default for Options {
-    /// 503 symbols on 18 September 2026, without limit or fault. A fixed day, for tests that compare figures.
+    /// 503 symbols on 18 September 2026, without limits or faults. The day is fixed for tests that
+    /// compare figures.
     fn default() -> Self {
         Options {
             port: 0,
@@ -155,7 +164,7 @@ impl Default for Options {
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Everything but the key.
+        // Omits the key, which is a secret.
         f.debug_struct("Options")
             .field("port", &self.port)
             .field("symbols", &self.symbols)
@@ -183,10 +192,15 @@ pub struct FmpServer {
 
 /// Starts a server on the current runtime.
 pub async fn start(options: Options) -> anyhow::Result<FmpServer> {
-    let asked = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let requested = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let year = options.today.year();
-    anyhow::ensure!((2001..=2064).contains(&year), "this world lasts from 2001 to 2064, not to {year}");
-    let listener = TcpListener::bind(asked).await.with_context(|| format!("cannot listen on {asked}"))?;
+    anyhow::ensure!(
+        (2001..=2064).contains(&year),
+        "the simulator covers 2001 to 2064, but `today` is in {year}"
+    );
+    let listener = TcpListener::bind(requested)
+        .await
+        .with_context(|| format!("cannot listen on {requested}"))?;
     let address = listener.local_addr().context("no local address")?;
     let world = World::new(options.seed, options.symbols, options.today, options.anchor, options.revision);
     let connections = Arc::new(Connections::default());
@@ -198,7 +212,7 @@ pub async fn start(options: Options) -> anyhow::Result<FmpServer> {
         .compress_when(SizeAbove::new(COMPRESS_ABOVE));
     let router = Router::new().fallback(server::handle).with_state(Arc::clone(&shared)).layer(compression);
     let task = tokio::spawn(async move {
-        // An error means that the sender is gone, which is a stop as well.
+        // An error means that the sender was dropped, which also stops the server.
         let signal = async move { drop(stopped.wait_for(|s| *s).await) };
         let _ = axum::serve(Counting { listener, connections }, router)
             .with_graceful_shutdown(signal)
@@ -228,7 +242,7 @@ impl FmpServer {
         self.shared.refused_bulk.load(Ordering::Relaxed)
     }
 
-    /// Requests by endpoint (path after `/stable/`); all unknown paths under `other`.
+    /// Requests by endpoint (the path after `/stable/`). Unknown paths count under `other`.
     pub fn calls_by_endpoint(&self) -> BTreeMap<&'static str, u64> {
         self.shared.calls_by_endpoint()
     }
@@ -238,7 +252,7 @@ impl FmpServer {
         self.shared.faults()
     }
 
-    /// Most connections that were open at once.
+    /// The most connections that were open at once.
     pub fn peak_connections(&self) -> usize {
         self.shared.connections.peak.load(Ordering::Relaxed)
     }
@@ -248,22 +262,22 @@ impl FmpServer {
         self.shared.connections.opened.load(Ordering::Relaxed)
     }
 
-    /// Symbols of its universe, in order.
+    /// Symbols of the universe, in order.
     pub fn symbols(&self) -> Vec<String> {
         self.shared.answers.world.universe().collect()
     }
 
-    /// Stops listening, waits up to a second for responses in progress, and ends.
+    /// Stops listening and waits up to a second for responses in progress.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         if let Some(mut task) = self.task.take()
-            && tokio::time::timeout(STOP, &mut task).await.is_err()
+            && tokio::time::timeout(SHUTDOWN_GRACE, &mut task).await.is_err()
         {
             task.abort();
         }
     }
 
-    /// Waits until the server ends, which happens without a stop only if its task fails.
+    /// Waits until the server ends. Unless it is stopped, that happens only if its task fails.
     pub async fn wait(&mut self) {
         if let Some(task) = self.task.as_mut() {
             let _ = task.await;

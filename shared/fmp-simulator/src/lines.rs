@@ -1,4 +1,4 @@
-//! A report as a row of a statement: FMP's lines from the accounts.
+//! Writes a report as a row of a statement: derives FMP's line items from the accounts.
 
 use super::accounts::Accounts;
 use super::company::Company;
@@ -97,9 +97,9 @@ fn income(table: &mut Table<'_>, accounts: &Accounts<'_>, report: &Report) {
 fn balance(table: &mut Table<'_>, report: &Report) {
     let l = &report.after;
     let leases = l.lease_current + l.lease;
-    let owners = l.equity() - l.minority;
-    // A third of the owners' part was paid in; the rest was earned.
-    let common = (owners / 3).max(0);
+    let stockholders = l.equity() - l.minority;
+    // A third of the stockholders' equity is paid in; the rest is retained earnings.
+    let common = (stockholders / 3).max(0);
     table.push(
         [
             l.cash,
@@ -144,11 +144,11 @@ fn balance(table: &mut Table<'_>, report: &Report) {
             0,
             0,
             common,
-            owners - common - l.other_income,
+            stockholders - common - l.other_income,
             0,
             l.other_income,
             0,
-            owners,
+            stockholders,
             l.equity(),
             l.minority,
             l.liabilities() + l.equity(),

@@ -1,4 +1,4 @@
-//! Answers about the market: profile, quotes, price histories, dividends, splits, floats.
+//! Rows of market data: profile, quotes, market cap, dividends, splits and shares float.
 
 use super::company::Company;
 use super::edge_cases::EdgeCase;
@@ -9,7 +9,7 @@ use super::{events, periods};
 
 const PROFILE: u64 = 60;
 
-/// Shares outstanding on the basis of today: as of the newest filing.
+/// Shares outstanding as of the newest published quarter, on today's split basis.
 pub(super) fn shares(world: &World, company: &Company) -> f64 {
     let known = periods::newest_end(world, company).unwrap_or(world.today);
     let fraction = if company.edge_case == EdgeCase::FractionalVolume {
@@ -20,17 +20,17 @@ pub(super) fn shares(world: &World, company: &Company) -> f64 {
     (company.shares_on(known) / company.basis(world.today)).round() + fraction
 }
 
-/// What a company looks like on its newest bars.
-struct Now {
+/// A company's newest 252 bars and market cap.
+struct Snapshot {
     bars: Vec<Bar>,
     cap: f64,
 }
 
-impl Now {
+impl Snapshot {
     fn of(world: &World, company: &Company) -> Self {
         let bars = prices::newest(world, company, 252);
         let close = bars.last().map_or(0.0, |b| b.close);
-        Now { cap: close * shares(world, company), bars }
+        Snapshot { cap: close * shares(world, company), bars }
     }
     fn last(&self) -> Option<&Bar> {
         self.bars.last()
@@ -48,8 +48,8 @@ impl Now {
         self.bars.iter().map(|b| b.low).fold(f64::INFINITY, f64::min)
     }
     fn mean(&self, days: usize, of: fn(&Bar) -> f64) -> f64 {
-        let taken = days.min(self.bars.len()).max(1);
-        self.bars.iter().rev().take(taken).map(of).sum::<f64>() / taken as f64
+        let count = days.min(self.bars.len()).max(1);
+        self.bars.iter().rev().take(count).map(of).sum::<f64>() / count as f64
     }
 }
 
@@ -61,7 +61,7 @@ fn cap_cell<'a>(company: &Company, cap: f64) -> Cell<'a> {
     }
 }
 
-/// Shares traded.
+/// A volume; an integer unless it has a fraction.
 pub(super) fn volume_cell<'a>(volume: f64) -> Cell<'a> {
     if volume.fract() == 0.0 {
         Cell::Int(volume as i64)
@@ -70,7 +70,7 @@ pub(super) fn volume_cell<'a>(volume: f64) -> Cell<'a> {
     }
 }
 
-/// A price, rounded.
+/// A price, rounded to four decimals below a dollar and to two otherwise.
 pub(super) fn price<'a>(value: f64) -> Cell<'a> {
     dec(value, prices::places(value))
 }
@@ -80,7 +80,7 @@ pub(super) fn profile<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) 
     if c.edge_case == EdgeCase::Index {
         return;
     }
-    let now = Now::of(world, c);
+    let now = Snapshot::of(world, c);
     let d = c.draw.item(PROFILE);
     let (close, previous) = (now.close(), now.previous());
     let fund = c.edge_case == EdgeCase::Etf;
@@ -124,23 +124,23 @@ pub(super) fn profile<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) 
         Cell::Date(c.ipo),
         Cell::Bool(d.chance(11, 0.2)),
         Cell::Bool(fund),
-        Cell::Bool(!gone(world, c)),
+        Cell::Bool(!is_delisted(world, c)),
         Cell::Bool(c.country != "US"),
         Cell::Bool(false),
     ]);
 }
 
-/// Whether it has left the exchange.
-pub(super) fn gone(world: &World, company: &Company) -> bool {
+/// Whether the company was delisted by today.
+pub(super) fn is_delisted(world: &World, company: &Company) -> bool {
     company.delisted.is_some_and(|d| d <= world.today)
 }
 
 /// Adds a company's row of `quote`.
 pub(super) fn quote<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
-    let now = Now::of(world, c);
+    let now = Snapshot::of(world, c);
     let Some(bar) = now.last() else { return };
     let previous = now.previous();
-    let closed = findata_domain::nyse_calendar::close_of(bar.day).timestamp() + 1;
+    let closed_at = findata_domain::nyse_calendar::close_of(bar.day).timestamp() + 1;
     let cap = if c.edge_case == EdgeCase::Index {
         Cell::Null
     } else {
@@ -163,7 +163,7 @@ pub(super) fn quote<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
         text(if c.edge_case == EdgeCase::Index { "INDEX" } else { c.exchange.0 }),
         price(bar.open),
         price(previous),
-        Cell::Int(closed),
+        Cell::Int(closed_at),
     ]);
 }
 
@@ -175,7 +175,7 @@ pub(super) fn quote_short<'a>(table: &mut Table<'a>, world: &World, c: &'a Compa
     }
 }
 
-/// Adds a company's row of `market-capitalization-batch`; who has no market cap is left out.
+/// Adds a company's row of `market-capitalization-batch`, unless it has no market cap.
 pub(super) fn market_cap<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
     if matches!(c.edge_case, EdgeCase::NoMarketCap | EdgeCase::Index) {
         return;
@@ -185,7 +185,8 @@ pub(super) fn market_cap<'a>(table: &mut Table<'a>, world: &World, c: &'a Compan
     }
 }
 
-/// Adds `dividends` rows, newest first; `yield` is that of the last four, in percent of the close.
+/// Adds a `dividends` row for each event, in order. `yield` is four times the dividend in percent
+/// of the close.
 pub(super) fn dividends<'a>(
     table: &mut Table<'a>,
     world: &World,
@@ -222,7 +223,7 @@ pub(super) fn splits<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
     }
 }
 
-/// Adds a company's `shares-float` row; funds have zeros.
+/// Adds a company's `shares-float` row. Funds have zeros.
 pub(super) fn shares_float<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
     let outstanding = if c.edge_case == EdgeCase::Etf { 0.0 } else { shares(world, c) };
     let free = if c.edge_case == EdgeCase::Etf {

@@ -1,4 +1,5 @@
-//! What the edge-case companies do to a finished answer: nulls, texts for numbers, rows twice, exponents.
+//! Changes that the edge-case companies make to a finished response: nulls, text instead of
+//! numbers, duplicate rows, exponents.
 
 use super::edge_cases::EdgeCase;
 use super::table::{Cell, Table, text};
@@ -19,7 +20,7 @@ const NULLABLE: [&str; 12] = [
     "acceptedDate",
 ];
 
-/// Changes a statement's rows.
+/// Changes the rows of a statement.
 pub(super) fn statement(edge_case: EdgeCase, table: &mut Table<'_>) {
     let rows = table.len();
     match edge_case {
@@ -27,7 +28,7 @@ pub(super) fn statement(edge_case: EdgeCase, table: &mut Table<'_>) {
             for row in 0..rows {
                 set(table, row, &NULLABLE, Cell::Null);
             }
-            // One row where even the filing date is unknown.
+            // In one row, the filing date is unknown, too.
             set(table, 1, &["filingDate"], Cell::Null);
         }
         EdgeCase::TextNumbers => {

@@ -1,4 +1,5 @@
-//! Fiscal periods: when a company's quarters end, when it files, and what is published by today.
+//! Fiscal periods: when a company's quarters end, when it files them, and which are published by
+//! today.
 
 use super::calendar::weekend;
 use super::company::Company;
@@ -8,22 +9,22 @@ use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime};
 
 const FILING: u64 = 40;
 const REVISION: u64 = 41;
-/// One company in so many restates with each revision.
+/// Each revision restates one ordinary company in this many.
 const RESTATES_ONE_IN: u64 = 40;
 
-/// A quarter, or a half of a company that reports halves.
+/// A fiscal quarter, or a half-year of a company that reports half-years.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Quarter {
     pub fiscal_year: i32,
-    /// 1 to 4.
+    /// 1 to 4; half-years are 2 and 4.
     pub number: u32,
     pub start: NaiveDate,
     pub end: NaiveDate,
-    /// The fiscal year ends with it.
+    /// Whether the fiscal year ends with this quarter.
     pub last: bool,
 }
 
-/// When something was filed; Eastern time.
+/// Filing date and time of acceptance, in Eastern time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Filed {
     pub on: NaiveDate,
@@ -36,7 +37,7 @@ fn month_end(year: i32, month: i64) -> NaiveDate {
     first.unwrap_or_default() - Duration::days(1)
 }
 
-/// Last day of a fiscal year.
+/// The last day of a fiscal year.
 fn year_end(fiscal: Fiscal, year: i32) -> NaiveDate {
     match fiscal {
         Fiscal::Month(month) | Fiscal::Halves(month) => month_end(year, i64::from(month)),
@@ -44,9 +45,9 @@ fn year_end(fiscal: Fiscal, year: i32) -> NaiveDate {
         Fiscal::Changed(_) => month_end(year, 1),
         Fiscal::Weeks { month, nearest, back, .. } => {
             let end = month_end(year + back, i64::from(month));
-            let past = i64::from((end.weekday().num_days_from_sunday() + 1) % 7);
-            let saturday = end - Duration::days(past);
-            if nearest && past > 3 {
+            let days_since_saturday = i64::from((end.weekday().num_days_from_sunday() + 1) % 7);
+            let saturday = end - Duration::days(days_since_saturday);
+            if nearest && days_since_saturday > 3 {
                 saturday + Duration::days(7)
             } else {
                 saturday
@@ -86,12 +87,13 @@ pub(super) fn quarters(fiscal: Fiscal, fiscal_year: i32) -> Vec<Quarter> {
     out
 }
 
-/// When a quarter was filed: 25 to 60 days after its end, on a weekday; half of the companies before the open.
+/// When a quarter is filed: 25 to 60 days after its end, on a weekday. Half of the companies file
+/// before the open.
 pub(super) fn filed(company: &Company, quarter: &Quarter) -> Filed {
     let draw = company.draw.item(FILING);
     let index = i64::from(quarter.end.num_days_from_ce());
-    let habit = draw.whole(0, 27, 37) + if quarter.last { 14 } else { 0 };
-    let mut day = quarter.end + Duration::days((habit + draw.whole(index, -2, 6)).clamp(27, 57));
+    let usual_delay = draw.whole(0, 27, 37) + if quarter.last { 14 } else { 0 };
+    let mut day = quarter.end + Duration::days((usual_delay + draw.whole(index, -2, 6)).clamp(27, 57));
     while weekend(day) {
         day += Duration::days(1);
     }
@@ -105,7 +107,7 @@ pub(super) fn filed(company: &Company, quarter: &Quarter) -> Filed {
         _ => 16 + u32::from(minute < 15),
     };
     let time = NaiveTime::from_hms_opt(hour, minute.max(1), second).unwrap_or_default();
-    // What comes after 17:30 carries the next business day as its filing date.
+    // Filings accepted after 17:30 get the next business day as their filing date.
     let mut on = if late { day + Duration::days(1) } else { day };
     while weekend(on) {
         on += Duration::days(1);
@@ -113,7 +115,8 @@ pub(super) fn filed(company: &Company, quarter: &Quarter) -> Filed {
     Filed { on, accepted: day.and_time(time) }
 }
 
-/// Day on which revision `r` (1, 2, ...) came out: today for the newest.
+/// The day of revision `r` (1, 2, ...). The newest revision is today's, each earlier one a day
+/// older.
 fn revision_day(world: &World, r: u32) -> NaiveDate {
     world.today - Duration::days(i64::from(world.revision.saturating_sub(r)))
 }
@@ -126,10 +129,10 @@ fn revised(world: &World, r: u32) -> Filed {
     }
 }
 
-/// The filing by which a quarter was restated, if it was.
+/// The filing that restated a quarter, if any.
 ///
-/// It is always the first quarter (the first half) of the anchor's last fiscal year: old, and still within the
-/// eight newest.
+/// Only the first quarter (or half) of the fiscal year before the anchor's is ever restated: old,
+/// but still among the newest eight.
 pub(super) fn restated(world: &World, company: &Company, quarter: &Quarter) -> Option<Filed> {
     let first = quarter.fiscal_year == world.anchor.year() - 1 && quarter.number <= 2 && !quarter.last;
     if !first || (quarter.number == 2) != matches!(company.fiscal, Fiscal::Halves(_)) {
@@ -140,21 +143,22 @@ pub(super) fn restated(world: &World, company: &Company, quarter: &Quarter) -> O
         .rev()
         .find(|r| match company.edge_case {
             EdgeCase::Restates => *r == 1,
-            EdgeCase::No => draw.bits(i64::from(*r)).is_multiple_of(RESTATES_ONE_IN),
+            EdgeCase::Ordinary => draw.bits(i64::from(*r)).is_multiple_of(RESTATES_ONE_IN),
             _ => false,
         })
         .map(|r| revised(world, r))
 }
 
-/// The published quarters, oldest first, each with its (latest) filing: ten fiscal years and the running one.
+/// The published quarters of ten fiscal years and the current one, oldest first, each with its
+/// latest filing.
 pub(super) fn published(world: &World, company: &Company) -> Vec<(Quarter, Filed)> {
     if !company.reports() {
         return Vec::new();
     }
-    let this = world.today.year();
-    let first = (this - 10).max(company.ipo.year() - 2);
+    let this_year = world.today.year();
+    let first = (this_year - 10).max(company.ipo.year() - 2);
     let mut out = Vec::with_capacity(48);
-    for year in first..=this + 1 {
+    for year in first..=this_year + 1 {
         for quarter in quarters(company.fiscal, year) {
             let filing = filed(company, &quarter);
             if filing.accepted.date() <= world.today && exists(world, company, &quarter) {
@@ -164,8 +168,8 @@ pub(super) fn published(world: &World, company: &Company) -> Vec<(Quarter, Filed
     }
     match company.edge_case {
         EdgeCase::FreshIpo => drop(out.drain(..out.len().saturating_sub(2))),
-        EdgeCase::ReportsAnew if world.revision == 0 => drop(out.pop()),
-        EdgeCase::ReportsAnew => {
+        EdgeCase::NewQuarter if world.revision == 0 => drop(out.pop()),
+        EdgeCase::NewQuarter => {
             if let Some((_, filing)) = out.last_mut() {
                 *filing = revised(world, 1);
             }
@@ -175,21 +179,21 @@ pub(super) fn published(world: &World, company: &Company) -> Vec<(Quarter, Filed
     out
 }
 
-/// End of the newest quarter that is published, for who needs no more.
+/// The end of the newest published quarter. Cheaper than [`published`], which lists them all.
 pub(super) fn newest_end(world: &World, company: &Company) -> Option<NaiveDate> {
-    let this = world.today.year();
+    let this_year = world.today.year();
     let known = |q: &Quarter| filed(company, q).accepted.date() <= world.today && exists(world, company, q);
     if !company.reports() {
         return None;
     }
-    (this - 1..=this + 1)
+    (this_year - 1..=this_year + 1)
         .rev()
         .flat_map(|y| quarters(company.fiscal, y).into_iter().rev())
         .find(known)
         .map(|q| q.end)
 }
 
-/// Whether the company publishes this quarter at all.
+/// Whether the company ever publishes this quarter.
 fn exists(world: &World, company: &Company, quarter: &Quarter) -> bool {
     match company.edge_case {
         EdgeCase::MissingQuarter => !missing(world, quarter),
@@ -217,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn years_end_where_real_ones_did() {
+    fn fiscal_years_end_on_the_same_days_as_real_ones() {
         let apple = Fiscal::Weeks { month: 9, nearest: false, back: 0, quarter: 13 };
         assert_eq!(
             ends(apple, 2025),
@@ -240,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn quarters_follow_each_other_and_are_filed_in_time() {
+    fn quarters_are_contiguous_and_filed_within_60_days() {
         let world = World::new(3, 200, date(2026, 9, 18), None, 0);
         for company in world.companies() {
             let all: Vec<Quarter> = (2015..2027).flat_map(|y| quarters(company.fiscal, y)).collect();
@@ -256,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revision_restates_and_reports() {
+    fn a_revision_restates_some_quarters_and_publishes_a_new_one() {
         let at = |revision| World::new(3, 500, date(2026, 9, 18), None, revision);
         let (base, next) = (at(0), at(1));
         let fresh = |w: &World| published(w, &w.company("FRESH").expect("company"));

@@ -61,8 +61,8 @@ pub(super) const FREE_CALLS: u64 = 250;
 
 pub(super) const INVALID_KEY: &str = r#"{"Error Message":"Invalid API KEY. Feel free to create a Free API Key or visit https://site.financialmodelingprep.com/faqs?search=why-is-my-api-key-invalid for more information."}"#;
 pub(super) const LIMIT_REACH: &str = r#"{"Error Message":"Limit Reach . Please upgrade your plan or visit our documentation for more details at https://site.financialmodelingprep.com/"}"#;
-/// The rejection of a bulk call that comes too soon, with status 200 on a CSV endpoint. The middle of FMP's text is not
-/// known.
+/// The rejection of a bulk call that comes too soon, with status 200 on a CSV endpoint. The middle
+/// of FMP's text is not known.
 pub(super) const BULK_TOO_SOON: &str = r#"{"Error Message": "Limit Reach. Bulk files may be asked for now and then; frequent abuse on this API Endpoint may result in restrictions placed on this API Key"}"#;
 pub(super) const BANDWIDTH: &str = r#"{
   "Error Message": "Bandwidth Limit Reach . Please upgrade your plan or visit our documentation for more details at https://site.financialmodelingprep.com/"

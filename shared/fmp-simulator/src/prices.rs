@@ -1,6 +1,8 @@
-//! Daily bars: log price = beta x market + own walk. Both walks are Brownian by Lévy's construction: the
-//! value in the middle of a span is the mean of its ends plus a draw numbered by that day. So any day costs 14
-//! steps, a window little more than its length, and no day depends on how many came before it.
+//! Daily bars. A log price is beta times the market's walk plus the company's own walk. Both are
+//! Brownian motions by Lévy's construction: the value at the middle of a span is the mean of its
+//! ends plus a draw numbered by that day. A single day therefore costs 14 steps, a window costs
+//! little more than its length, and a day's value does not depend on how many days were generated
+//! before it.
 
 use super::company::Company;
 use super::edge_cases::EdgeCase;
@@ -8,17 +10,18 @@ use super::rng::Draw;
 use super::world::World;
 use chrono::NaiveDate;
 
-/// Days from 2000 on that the walk spans, a power of two: until 2065.
+/// Trading days in a walk, starting in 2000 and lasting into 2065. A power of two, so that halving
+/// the span reaches every day.
 const SPAN: usize = 1 << 14;
-/// Number of 2 January 2025, where a company's price is its reference price.
+/// Number of the trading day 2 January 2025, on which a company has its reference price.
 const REFERENCE: usize = 6_289;
-/// Deviation and drift of the market's day.
+/// Standard deviation and drift of the market's daily log return.
 const MARKET: (f64, f64) = (0.0095, 0.000_30);
 
 const OWN_WALK: u64 = 20;
 const BAR: u64 = 21;
 
-/// A day's bar, on the split basis of today.
+/// A day's bar, on today's split basis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Bar {
     /// Number of the trading day.
@@ -31,20 +34,20 @@ pub(super) struct Bar {
     pub volume: f64,
 }
 
-/// Walk's values for the days `from..=to`, deviation 1 a day.
+/// The values of a walk for the days `from..=to`, with a standard deviation of 1 per day.
 fn walk(draw: Draw, from: usize, to: usize) -> Vec<f64> {
-    fn inside(draw: Draw, a: (usize, f64), b: (usize, f64), range: (usize, usize), out: &mut Vec<f64>) {
+    fn bisect(draw: Draw, a: (usize, f64), b: (usize, f64), range: (usize, usize), out: &mut Vec<f64>) {
         let length = b.0 - a.0;
         if length < 2 || b.0 <= range.0 || a.0 >= range.1 {
             return;
         }
         let middle = a.0 + length / 2;
         let value = (a.1 + b.1) / 2.0 + (length as f64).sqrt() / 2.0 * draw.normal(middle as i64);
-        inside(draw, a, (middle, value), range, out);
+        bisect(draw, a, (middle, value), range, out);
         if (range.0..=range.1).contains(&middle) {
             out.push(value);
         }
-        inside(draw, (middle, value), b, range, out);
+        bisect(draw, (middle, value), b, range, out);
     }
     let (from, to) = (from.min(SPAN), to.min(SPAN));
     let mut out = Vec::with_capacity(to.saturating_sub(from) + 1);
@@ -52,7 +55,7 @@ fn walk(draw: Draw, from: usize, to: usize) -> Vec<f64> {
     if from == 0 {
         out.push(0.0);
     }
-    inside(draw, (0, 0.0), (SPAN, end), (from, to), &mut out);
+    bisect(draw, (0, 0.0), (SPAN, end), (from, to), &mut out);
     if to == SPAN {
         out.push(end);
     }
@@ -65,7 +68,7 @@ pub(super) fn market(seed: u64, days: usize) -> Vec<f64> {
     values.iter().enumerate().map(|(i, w)| MARKET.0 * w + MARKET.1 * i as f64).collect()
 }
 
-/// Places to which a price is rounded.
+/// Decimal places to which a price is rounded.
 pub(super) fn places(price: f64) -> u8 {
     if price.abs() < 1.0 { 4 } else { 2 }
 }
@@ -75,7 +78,7 @@ fn rounded(price: f64) -> f64 {
     ((price * scale).round() / scale).max(0.0001)
 }
 
-/// Numbers of a company's first and last session, as far as they are known today.
+/// Numbers of a company's first and last session up to today.
 pub(super) fn span(world: &World, company: &Company) -> Option<(usize, usize)> {
     let first = world.calendar.at_or_after(company.ipo);
     let last = match company.delisted {
@@ -88,7 +91,7 @@ pub(super) fn span(world: &World, company: &Company) -> Option<(usize, usize)> {
 /// Closes for the days `from..=to`, oldest first.
 pub(super) fn closes(world: &World, company: &Company, from: usize, to: usize) -> Vec<f64> {
     let market_at = |i: usize| world.market.get(i).copied().unwrap_or(0.0);
-    // What its own walk was on the reference day; one value, 14 steps.
+    // The company's own walk on the reference day: one value, which costs 14 steps.
     let own_reference =
         walk(company.draw.item(OWN_WALK), REFERENCE, REFERENCE).first().copied().unwrap_or(0.0);
     let base = company.price * company.basis(world.today);
@@ -102,7 +105,8 @@ pub(super) fn closes(world: &World, company: &Company, from: usize, to: usize) -
         .collect()
 }
 
-/// Bars for the days `from..=to` (numbers), oldest first, without those on which it was not listed.
+/// Bars for the days with the numbers `from..=to`, oldest first, without days on which the company
+/// was not listed.
 pub(super) fn bars(world: &World, company: &Company, from: usize, to: usize) -> Vec<Bar> {
     let Some((first, last)) = span(world, company) else {
         return Vec::new();
@@ -111,7 +115,7 @@ pub(super) fn bars(world: &World, company: &Company, from: usize, to: usize) -> 
     if from > to {
         return Vec::new();
     }
-    // One close before the window: a day opens where the last one ended.
+    // Include the close before the window, because a day opens near the previous close.
     let before = from.saturating_sub(1);
     let closes = closes(world, company, before, to);
     let draw = company.draw.item(BAR);
@@ -132,8 +136,8 @@ pub(super) fn bars(world: &World, company: &Company, from: usize, to: usize) -> 
         let open = rounded(previous * (1.0 + 0.3 * sigma * draw.normal(i)));
         let high = rounded(open.max(close) * (1.0 + 0.4 * sigma * draw.unit(i + 1)));
         let low = rounded(open.min(close) * (1.0 - 0.4 * sigma * draw.unit(i + 2)));
-        let restless = 1.0 + 12.0 * (close / previous - 1.0).abs() + 0.3 * draw.normal(i + 3);
-        let volume = (float * restless.max(0.2)).max(1.0);
+        let activity = 1.0 + 12.0 * (close / previous - 1.0).abs() + 0.3 * draw.normal(i + 3);
+        let volume = (float * activity.max(0.2)).max(1.0);
         let volume = if fractional { (volume * 1e5).round() / 1e5 } else { volume.round() };
         bars.push(Bar {
             number,
@@ -156,7 +160,7 @@ pub(super) fn newest(world: &World, company: &Company, n: usize) -> Vec<Bar> {
     }
 }
 
-/// Close on the last session on or before `day`; 0 where there was none.
+/// The close of the last session on or before `day`; 0 if there was none.
 pub(super) fn close_on(world: &World, company: &Company, day: NaiveDate) -> f64 {
     let Some((first, last)) = span(world, company) else {
         return 0.0;
@@ -179,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_shows_the_same_bars_as_the_whole_history() {
+    fn a_window_has_the_same_bars_as_the_whole_history() {
         let world = world();
         for symbol in ["AAPL", "SPLIT", "^GSPC"] {
             let company = world.company(symbol).expect("company");
@@ -195,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn beta_can_be_measured() {
+    fn regressing_returns_on_the_market_recovers_beta() {
         let world = world();
         let returns = |symbol: &str| -> Vec<f64> {
             let bars = newest(&world, &world.company(symbol).expect("company"), 2_000);

@@ -1,5 +1,6 @@
-//! `ratios-ttm` and `key-metrics-ttm` from the same accounts, by the formulas that FMP's numbers were found to
-//! follow (2026): flows of four quarters, balances and shares of the newest, dividends declared in a year.
+//! `ratios-ttm` and `key-metrics-ttm`, computed from the same accounts. The formulas are those that
+//! reproduced FMP's numbers in 2026: flows of four quarters, balances and share counts of the
+//! newest quarter, dividends with an ex-date in the last year.
 
 use super::accounts::Accounts;
 use super::company::Company;
@@ -9,7 +10,7 @@ use super::table::{Cell, Table, float, text};
 use super::world::World;
 use super::{events, market, prices};
 
-/// FMP writes 0 where a ratio cannot be had.
+/// `a / b`, or 0 if `b` is 0, as in FMP's responses.
 fn over(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }
 }
@@ -23,8 +24,9 @@ struct Inputs {
     shares: f64,
     eps: (f64, f64),
     dividend: f64,
-    /// Mean equity of the last four quarter ends.
+    /// Mean stockholders' equity at the last four quarter ends.
     mean_equity: f64,
+    /// Units of the reporting currency per dollar.
     rate: f64,
 }
 
@@ -50,7 +52,7 @@ fn inputs(world: &World, company: &Company) -> Option<Inputs> {
     })
 }
 
-/// The one row of `ratios-ttm`; none for who has no four quarters.
+/// Adds the row of `ratios-ttm`, unless the company lacks four consecutive quarters.
 pub(super) fn ratios_ttm<'a>(table: &mut Table<'a>, world: &World, company: &'a Company) {
     let Some(i) = inputs(world, company) else { return };
     let (f, l) = (&i.ttm.flow, &i.ttm.after);
@@ -140,7 +142,7 @@ pub(super) fn ratios_ttm<'a>(table: &mut Table<'a>, world: &World, company: &'a 
     table.push(std::iter::once(text(company.symbol.as_str())).chain(values.map(float)));
 }
 
-/// The one row of `key-metrics-ttm`.
+/// Adds the row of `key-metrics-ttm`, unless the company lacks four consecutive quarters.
 pub(super) fn key_metrics_ttm<'a>(table: &mut Table<'a>, world: &World, company: &'a Company) {
     let Some(i) = inputs(world, company) else { return };
     let (f, l) = (&i.ttm.flow, &i.ttm.after);
@@ -161,14 +163,14 @@ pub(super) fn key_metrics_ttm<'a>(table: &mut Table<'a>, world: &World, company:
     let sh = i.shares;
     let ev = i.cap + debt - cash;
     let current_assets = n(l.current_assets());
-    let soft = n(l.goodwill + l.intangibles);
+    let intangibles_total = n(l.goodwill + l.intangibles);
     let graham = 22.5 * over(net, sh) * over(equity, sh);
     let mean = |of: fn(&Level) -> i64| (n(of(l)) + n(of(&i.prior.after))) / 2.0;
     let cost = n(f.cost);
     let days = |x: i64, by: f64| 365.0 * over(n(x), by);
     let (dso, dpo, dio) =
         (days(l.receivables(), revenue), days(l.accounts_payable, cost), days(l.inventory, cost));
-    let invested = current_assets - current + n(l.property) + soft;
+    let invested = current_assets - current + n(l.property) + intangibles_total;
     let values = [
         ev,
         over(ev, revenue),
@@ -189,7 +191,7 @@ pub(super) fn key_metrics_ttm<'a>(table: &mut Table<'a>, world: &World, company:
         invested,
         over(net, assets),
         over(operating, mean(Level::assets)),
-        over(net, assets - soft),
+        over(net, assets - intangibles_total),
         over(net, i.mean_equity),
         over(
             operating * (1.0 - over(n(f.tax), before_tax)),
@@ -204,7 +206,7 @@ pub(super) fn key_metrics_ttm<'a>(table: &mut Table<'a>, world: &World, company:
         over(n(f.general + f.marketing), revenue),
         over(n(f.research), revenue),
         over(n(f.stock_compensation), revenue),
-        over(soft, assets),
+        over(intangibles_total, assets),
         mean(Level::receivables),
         mean(|l| l.accounts_payable),
         mean(|l| l.inventory),
@@ -215,7 +217,7 @@ pub(super) fn key_metrics_ttm<'a>(table: &mut Table<'a>, world: &World, company:
         dso + dio - dpo,
         fcf + n(f.long_debt + f.short_debt),
         fcf,
-        assets - soft - liabilities,
+        assets - intangibles_total - liabilities,
         current_assets - liabilities,
     ];
     let head = [text(company.symbol.as_str()), Cell::Int(i.cap.round() as i64)];

@@ -1,5 +1,6 @@
-//! Counter-based random numbers: a draw is a function of (seed, name, item, index), so responses can be generated
-//! independently, in any order, without keeping the world in memory. The mixer is splitmix64's finaliser.
+//! Counter-based random numbers: a draw is a function of (seed, name, item, index), so responses
+//! can be generated independently, in any order, without keeping the world in memory. The mixer is
+//! splitmix64's finaliser.
 
 /// One step of splitmix64's output function: every input bit reaches every output bit.
 fn mix(mut x: u64) -> u64 {
@@ -57,8 +58,8 @@ impl Draw {
         self.unit(index) < probability
     }
 
-    /// An approximately normal number with mean 0 and standard deviation 1: the sum of four 16-bit uniforms. Its range
-    /// ends at 3.46.
+    /// An approximately normal number with mean 0 and standard deviation 1: the sum of four 16-bit
+    /// uniforms. Its range ends at 3.46.
     pub(super) fn normal(self, index: i64) -> f64 {
         let b = self.bits(index);
         let sum = (b & 0xffff) + ((b >> 16) & 0xffff) + ((b >> 32) & 0xffff) + (b >> 48);
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn draws_depend_on_every_part_and_on_nothing_else() {
+    fn a_draw_depends_on_seed_name_item_and_index_only() {
         let a = Draw::new(1, "AAPL").item(3).bits(7);
         assert_eq!(a, Draw::new(1, "AAPL").item(3).bits(7));
         assert_ne!(a, Draw::new(2, "AAPL").item(3).bits(7));

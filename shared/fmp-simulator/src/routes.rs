@@ -1,8 +1,8 @@
-//! Maps path and parameters to a response.
+//! Maps an endpoint and its parameters to a response.
 
 use super::accounts::Accounts;
 use super::company::Company;
-use super::feeds::{self, Filing, Pieces};
+use super::feeds::{self, Chunks, Filing};
 use super::history::History;
 use super::market;
 use super::plan::{self, Plan};
@@ -13,24 +13,24 @@ use super::{events, fields, history, lines, mutations, ratios};
 use chrono::{Duration, NaiveDate};
 use std::sync::{Arc, OnceLock};
 
-/// The data from which a server responds.
+/// The data from which a server generates its responses.
 #[derive(Debug)]
 pub(super) struct Answers {
     pub world: Arc<World>,
     pub plan: Plan,
-    /// Cached filings feed: the only response that needs all companies before its first row.
+    /// The cached filings feed, the only response that needs all companies before its first row.
     feed: OnceLock<Vec<Filing>>,
 }
 
-/// A response before fault injection and HTTP.
+/// A response before it gets HTTP headers or a fault.
 pub(super) enum Answer {
     Json(String),
-    Csv(Pieces),
-    /// Status and text, which FMP also declares as application/json.
+    Csv(Chunks),
+    /// A rejection: status and text. FMP declares even plain text as `application/json`.
     Refused(u16, String),
 }
 
-/// The parameters of a request, decoded; of two with one name, the first counts.
+/// The decoded parameters of a request. If a name is repeated, the first value applies.
 #[derive(Debug, Default)]
 pub(super) struct Query(pub Vec<(String, String)>);
 
@@ -75,7 +75,7 @@ impl Answers {
         Answers { world: Arc::new(world), plan, feed: OnceLock::new() }
     }
 
-    /// The answer of an endpoint in [`plan::ENDPOINTS`].
+    /// The response of an endpoint in [`plan::ENDPOINTS`].
     pub(super) fn answer(&self, endpoint: &str, query: &Query) -> Answer {
         if let Some(refused) = self.refusal(endpoint, query) {
             return refused;
@@ -85,11 +85,11 @@ impl Answers {
                 return missing("symbol");
             };
             return match self.world.company(symbol) {
-                Some(company) => self.one(endpoint, &company, query),
+                Some(company) => self.one_symbol(endpoint, &company, query),
                 None => Answer::Json("[]".to_owned()),
             };
         }
-        self.many(endpoint, query)
+        self.many_symbols(endpoint, query)
     }
 
     /// The rejection, if the plan does not cover the request.
@@ -118,17 +118,17 @@ impl Answers {
         None
     }
 
-    /// Endpoints of one symbol.
-    fn one(&self, endpoint: &str, company: &Company, query: &Query) -> Answer {
+    /// Responds on endpoints that take one symbol.
+    fn one_symbol(&self, endpoint: &str, company: &Company, query: &Query) -> Answer {
         let world = &*self.world;
-        let days = |form| {
+        let prices = |form| {
             Answer::Json(history::history(world, company, form, query.date("from"), query.date("to")).json())
         };
         match endpoint {
-            "historical-price-eod/full" => days(History::Full),
-            "historical-price-eod/light" => days(History::Light),
-            "historical-price-eod/dividend-adjusted" => days(History::Dividends),
-            "historical-price-eod/non-split-adjusted" => days(History::Traded),
+            "historical-price-eod/full" => prices(History::Full),
+            "historical-price-eod/light" => prices(History::Light),
+            "historical-price-eod/dividend-adjusted" => prices(History::Dividends),
+            "historical-price-eod/non-split-adjusted" => prices(History::Traded),
             "profile" => one_row(company, fields::PROFILE, |t, c| market::profile(t, world, c)),
             "quote" => one_row(company, fields::QUOTE, |t, c| market::quote(t, world, c)),
             "shares-float" => {
@@ -172,13 +172,14 @@ impl Answers {
         Answer::Json(table.json())
     }
 
-    /// Endpoints of several symbols or of all.
-    fn many(&self, endpoint: &str, query: &Query) -> Answer {
+    /// Responds on endpoints that take several symbols or cover all.
+    fn many_symbols(&self, endpoint: &str, query: &Query) -> Answer {
         let world = &self.world;
         let page = query.number("page").unwrap_or(0);
         let days = |ahead: i64| {
             let back = if ahead > 0 { 7 } else { 30 };
-            // A calendar scans all companies for every requested year, so it is limited to eleven years.
+            // A calendar scans all companies for every requested year, so it is limited to eleven
+            // years.
             let widest = (world.today - Duration::days(4_018), world.today + Duration::days(366));
             let from = query.date("from").unwrap_or(world.today - Duration::days(back));
             let to = query.date("to").unwrap_or(world.today + Duration::days(ahead));
@@ -216,7 +217,7 @@ impl Answers {
         match (endpoint, statement_of(endpoint)) {
             ("profile-bulk", _) => {
                 match query.number("part").and_then(|part| feeds::profile_bulk(world(), part)) {
-                    Some(pieces) => Answer::Csv(pieces),
+                    Some(chunks) => Answer::Csv(chunks),
                     None => missing("part"),
                 }
             }
@@ -239,7 +240,8 @@ impl Answers {
         }
     }
 
-    /// The rows of `symbols=A,B,...`, without unknown symbols; repeated symbols are repeated.
+    /// The rows of `symbols=A,B,...`. Unknown symbols are left out; repeated symbols repeat their
+    /// rows.
     fn batch(
         &self,
         query: &Query,

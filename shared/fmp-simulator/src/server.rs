@@ -33,15 +33,17 @@ pub(super) struct Shared {
     pub refused: AtomicU64,
     /// Bulk calls rejected because they came too soon after another.
     pub refused_bulk: AtomicU64,
-    /// Calls by endpoint, in the order of [`plan::ENDPOINTS`]; the last counts all other paths.
+    /// Calls by endpoint, in the order of [`plan::ENDPOINTS`]. The last element counts all other
+    /// paths.
     by_endpoint: Vec<AtomicU64>,
-    /// When the last bulk call came.
+    /// Time of the last accepted bulk call.
     last_bulk: Mutex<Option<Instant>>,
-    struck: Mutex<BTreeMap<Kind, u64>>,
-    /// When the calls of the last minute came.
+    /// How often each kind of fault was injected.
+    injected: Mutex<BTreeMap<Kind, u64>>,
+    /// Times of the accepted calls of the last minute.
     window: Mutex<VecDeque<Instant>>,
-    /// How often each URL was requested, by its hash; counted only if faults are configured.
-    tries: Mutex<HashMap<u64, u32>>,
+    /// Requests of each URL, by the URL's hash. Counted only if faults are configured.
+    attempts: Mutex<HashMap<u64, u32>>,
     /// Becomes true when the server stops.
     stop: watch::Receiver<bool>,
 }
@@ -66,14 +68,14 @@ impl Shared {
             refused_bulk: AtomicU64::new(0),
             last_bulk: Mutex::default(),
             by_endpoint: (0..=plan::ENDPOINTS.len()).map(|_| AtomicU64::new(0)).collect(),
-            struck: Mutex::default(),
+            injected: Mutex::default(),
             window: Mutex::default(),
-            tries: Mutex::default(),
+            attempts: Mutex::default(),
             stop,
         }
     }
 
-    /// Calls of each endpoint that was called; other paths under `other`.
+    /// Calls of each endpoint that was called. Other paths count under `other`.
     pub(super) fn calls_by_endpoint(&self) -> BTreeMap<&'static str, u64> {
         let names = plan::ENDPOINTS.iter().map(|(name, _)| *name).chain(["other"]);
         let counts = self.by_endpoint.iter().map(|c| c.load(Ordering::Relaxed));
@@ -82,7 +84,7 @@ impl Shared {
 
     /// How often each kind of fault was injected.
     pub(super) fn faults(&self) -> BTreeMap<Kind, u64> {
-        lock(&self.struck).clone()
+        lock(&self.injected).clone()
     }
 
     /// Whether this call exceeds the limit per minute, or per day on the free plan.
@@ -121,15 +123,15 @@ impl Shared {
         too_soon
     }
 
-    fn key_is_good(&self, request: &Request, query: &Query) -> bool {
+    fn key_is_valid(&self, request: &Request, query: &Query) -> bool {
         let header = request.headers().get("apikey").and_then(|v| v.to_str().ok()).filter(|k| !k.is_empty());
         match (header.or_else(|| query.get("apikey")), &self.options.key) {
-            (Some(key), Some(good)) => key == good,
+            (Some(key), Some(expected)) => key == expected,
             (key, _) => key.is_some(),
         }
     }
 
-    /// The fault that affects this call.
+    /// The first configured fault that applies to this call.
     fn fault(&self, endpoint: &str, query: &Query) -> Option<&Fault> {
         if self.options.faults.is_empty() {
             return None;
@@ -139,20 +141,20 @@ impl Shared {
         parts.sort();
         let url = format!("{endpoint}?{}", parts.join("&"));
         let attempt = {
-            let mut tries = lock(&self.tries);
-            let n = tries.entry(rng::of_text(&url)).or_insert(0);
+            let mut attempts = lock(&self.attempts);
+            let n = attempts.entry(rng::of_text(&url)).or_insert(0);
             *n += 1;
             *n
         };
         let symbols = query.get("symbol").or_else(|| query.get("symbols")).unwrap_or_default();
         let call = Call { endpoint, symbols, url: &url };
-        let fault = self.options.faults.iter().find(|f| f.strikes(self.options.seed, &call, attempt))?;
-        *lock(&self.struck).entry(fault.kind).or_insert(0) += 1;
+        let fault = self.options.faults.iter().find(|f| f.applies_to(self.options.seed, &call, attempt))?;
+        *lock(&self.injected).entry(fault.kind).or_insert(0) += 1;
         Some(fault)
     }
 }
 
-/// The parameters of a URL; a query that cannot be read counts as empty.
+/// The parameters of a URL; empty if the query cannot be parsed.
 fn parameters(uri: &Uri) -> Query {
     axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map(|q| Query(q.0))
@@ -175,7 +177,7 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     if path.starts_with("/api/v3/") || path.starts_with("/api/v4/") {
         return response(403, JSON, plan::LEGACY);
     }
-    if !shared.key_is_good(&request, &query) {
+    if !shared.key_is_valid(&request, &query) {
         return response(401, JSON, plan::INVALID_KEY);
     }
     if shared.over_limit(calls) {
@@ -193,13 +195,13 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let stop = || shared.stop.clone();
     match (shared.answers.answer(endpoint, &query), fault) {
         (Answer::Json(json), None) => response(200, JSON, json),
-        (Answer::Csv(pieces), None) => {
-            let pieces = pieces.map(|p| Ok::<_, Infallible>(Bytes::from(p)));
-            response(200, "text/csv", Body::from_stream(stream::iter(pieces)))
+        (Answer::Csv(chunks), None) => {
+            let chunks = chunks.map(|p| Ok::<_, Infallible>(Bytes::from(p)));
+            response(200, "text/csv", Body::from_stream(stream::iter(chunks)))
         }
         (Answer::Refused(status, text), None) => response(status, JSON, text),
         (Answer::Json(json), Some(fault)) => respond(fault, json, JSON, stop()).await,
-        (Answer::Csv(pieces), Some(fault)) => respond(fault, pieces.collect(), "text/csv", stop()).await,
+        (Answer::Csv(chunks), Some(fault)) => respond(fault, chunks.collect(), "text/csv", stop()).await,
         (Answer::Refused(_, text), Some(fault)) => respond(fault, text, JSON, stop()).await,
     }
 }

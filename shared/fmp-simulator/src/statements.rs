@@ -1,4 +1,4 @@
-//! The three statements of a company: which rows are asked for, and the rows in FMP's fields.
+//! A company's reports: selects the periods that a request covers and adds up their figures.
 
 use super::accounts::Accounts;
 use super::figures::{Flow, Level};
@@ -6,7 +6,7 @@ use super::periods::{self, Filed, Quarter};
 use super::world::World;
 use chrono::Duration;
 
-/// Which of the three.
+/// One of the three financial statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Statement {
     Income,
@@ -14,17 +14,18 @@ pub(super) enum Statement {
     Cash,
 }
 
-/// Which rows: FMP's `period`.
+/// The rows that a request selects: FMP's `period` parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cadence {
     Annual,
     Quarter,
-    /// One quarter of every year.
+    /// One quarter, 1 to 4, of every year.
     Only(u32),
 }
 
 impl Cadence {
-    /// FMP takes anything for annual, but refuses quarters that do not exist.
+    /// Parses `period`; None for a quarter that does not exist. Like FMP, treats any other value as
+    /// annual.
     pub(super) fn parse(period: Option<&str>) -> Option<Self> {
         match period.unwrap_or("annual") {
             "quarter" => Some(Cadence::Quarter),
@@ -39,21 +40,23 @@ impl Cadence {
 /// A published period with its figures.
 #[derive(Debug, Clone)]
 pub(super) struct Report {
-    /// The quarter; of a year or twelve months, the last one.
+    /// The quarter, or the last quarter of a year or of trailing twelve months.
     pub quarter: Quarter,
     pub filed: Filed,
     pub annual: bool,
     pub flow: Flow,
+    /// Balances on the day before the period.
     pub before: Level,
+    /// Balances at the end of the period.
     pub after: Level,
-    /// EPS times 100, basic and diluted, where it is a sum over quarters.
+    /// Basic and diluted EPS in hundredths, if they are sums over quarters.
     pub eps: Option<(i64, i64)>,
 }
 
-/// FMP's labels of quarters 1 to 4; 0 is the year's.
+/// FMP's period labels: index 0 is the year, 1 to 4 are the quarters.
 pub(super) const LABELS: [&str; 5] = ["FY", "Q1", "Q2", "Q3", "Q4"];
 
-/// A quarter's figures as first filed, published or not.
+/// A quarter's figures with its original filing, published or not.
 pub(super) fn quarter_report(accounts: &Accounts<'_>, quarter: Quarter) -> Report {
     report(accounts, quarter, periods::filed(accounts.company, &quarter))
 }
@@ -73,10 +76,10 @@ fn report(accounts: &Accounts<'_>, quarter: Quarter, filed: Filed) -> Report {
     }
 }
 
-fn year(world: &World, accounts: &Accounts<'_>, last: &Quarter, filed: Filed) -> Report {
+fn year_report(world: &World, accounts: &Accounts<'_>, last: &Quarter, filed: Filed) -> Report {
     let quarters = periods::quarters(accounts.company.fiscal, last.fiscal_year);
     let start = quarters.first().map_or(last.start, |q| q.start);
-    // Whoever restates a quarter restates its year.
+    // Restating a quarter also restates its year.
     let filed = quarters
         .iter()
         .filter_map(|q| periods::restated(world, accounts.company, q))
@@ -93,7 +96,7 @@ fn year(world: &World, accounts: &Accounts<'_>, last: &Quarter, filed: Filed) ->
     }
 }
 
-/// The newest `limit` reports of a cadence, newest first.
+/// The `limit` newest reports of a cadence, newest first.
 pub(super) fn reports(world: &World, accounts: &Accounts<'_>, cadence: Cadence, limit: usize) -> Vec<Report> {
     let published = periods::published(world, accounts.company).into_iter().rev();
     match cadence {
@@ -106,13 +109,13 @@ pub(super) fn reports(world: &World, accounts: &Accounts<'_>, cadence: Cadence, 
         Cadence::Annual => published
             .filter(|(q, _)| q.last)
             .take(limit)
-            .map(|(q, f)| year(world, accounts, &q, f))
+            .map(|(q, f)| year_report(world, accounts, &q, f))
             .collect(),
     }
 }
 
 /// The reports of one fiscal year, newest first.
-pub(super) fn reports_of(
+pub(super) fn reports_in_year(
     world: &World,
     accounts: &Accounts<'_>,
     cadence: Cadence,
@@ -123,9 +126,10 @@ pub(super) fn reports_of(
         .rev()
         .filter(|(q, _)| q.fiscal_year == fiscal_year);
     match cadence {
-        Cadence::Annual => {
-            published.filter(|(q, _)| q.last).map(|(q, f)| year(world, accounts, &q, f)).collect()
-        }
+        Cadence::Annual => published
+            .filter(|(q, _)| q.last)
+            .map(|(q, f)| year_report(world, accounts, &q, f))
+            .collect(),
         Cadence::Quarter => published.map(|(q, f)| report(accounts, q, f)).collect(),
         Cadence::Only(n) => {
             published.filter(|(q, _)| q.number == n).map(|(q, f)| report(accounts, q, f)).collect()
@@ -133,7 +137,8 @@ pub(super) fn reports_of(
     }
 }
 
-/// Twelve months ending with each quarter that has all its predecessors, newest first.
+/// Trailing twelve months ending with each quarter that has all its preceding quarters, newest
+/// first.
 pub(super) fn trailing(world: &World, accounts: &Accounts<'_>, limit: usize) -> Vec<Report> {
     let halves = matches!(accounts.company.fiscal, super::edge_cases::Fiscal::Halves(_));
     let needed = if halves { 2 } else { 4 };
@@ -149,7 +154,7 @@ pub(super) fn trailing(world: &World, accounts: &Accounts<'_>, limit: usize) -> 
         }
         let flow = window.iter().fold(Flow::default(), |sum, r| sum + r.flow);
         let eps = window.iter().map(|r| eps(accounts, r)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        // Flows are sums, shares the newest quarter's.
+        // Flows are summed; share counts are those of the newest quarter.
         let days = newest.flow.days;
         let flow = Flow {
             days,
@@ -167,10 +172,10 @@ pub(super) fn trailing(world: &World, accounts: &Accounts<'_>, limit: usize) -> 
     out
 }
 
-/// EPS times 100.
+/// Basic and diluted EPS in hundredths.
 pub(super) fn eps(accounts: &Accounts<'_>, report: &Report) -> (i64, i64) {
     let flow = &report.flow;
-    let earned = (flow.net_income(accounts.bank) - flow.deductions) as f64;
-    let per = |shares: i64| (earned / shares.max(1) as f64 * 100.0).round() as i64;
-    report.eps.unwrap_or_else(|| (per(flow.shares()), per(flow.diluted())))
+    let earnings = (flow.net_income(accounts.bank) - flow.deductions) as f64;
+    let per_share = |shares: i64| (earnings / shares.max(1) as f64 * 100.0).round() as i64;
+    report.eps.unwrap_or_else(|| (per_share(flow.shares()), per_share(flow.diluted())))
 }

@@ -1,5 +1,6 @@
-//! Rows of an answer before they become JSON or CSV, and the two writers. Hand-written because an answer
-//! must show what a real serializer never would: numbers as text, raw exponents, the same row twice.
+//! The rows of a response, and their JSON and CSV writers. The writers are hand-written because
+//! some responses must contain what a serializer would not write: numbers as text, raw exponents,
+//! duplicate rows.
 
 use chrono::{Datelike, NaiveDate};
 use std::borrow::Cow;
@@ -8,26 +9,26 @@ use std::fmt::Write;
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Cell<'a> {
-    /// Nothing: `null`, or an empty CSV cell.
+    /// `null` in JSON, an empty cell in CSV.
     Null,
     /// True or false.
     Bool(bool),
     /// A whole number.
     Int(i64),
-    /// A decimal: this many units of 10^-places.
+    /// A decimal: a number of units of 10^-places, and the places.
     Dec(i64, u8),
-    /// A double, as short as it can be told.
+    /// A double, written with the fewest digits that identify it.
     Float(f64),
     /// A day, `YYYY-MM-DD`.
     Date(NaiveDate),
     /// Text.
     Text(Cow<'a, str>),
-    /// JSON as it stands, for values that no number type holds.
+    /// Raw JSON, for values that no number type can hold.
     Raw(Cow<'static, str>),
 }
 
 impl Cell<'_> {
-    /// The number in it, for sums and ratios.
+    /// The value as a number; 0 if the cell is not a number.
     pub(super) fn number(&self) -> f64 {
         match self {
             Cell::Int(n) => *n as f64,
@@ -37,7 +38,7 @@ impl Cell<'_> {
         }
     }
 
-    /// The value as it stands in JSON, without quotes of its own.
+    /// The value as text: text unquoted and unescaped, everything else as in JSON.
     pub(super) fn plain(&self) -> String {
         match self {
             Cell::Text(t) => t.to_string(),
@@ -50,12 +51,12 @@ impl Cell<'_> {
     }
 }
 
-/// Text that the row borrows or owns.
+/// A text cell, borrowed or owned.
 pub(super) fn text<'a>(value: impl Into<Cow<'a, str>>) -> Cell<'a> {
     Cell::Text(value.into())
 }
 
-/// A decimal rounded to so many places; `null` where there is no number.
+/// A decimal rounded to `places`; `null` if the value is not finite.
 pub(super) fn dec<'a>(value: f64, places: u8) -> Cell<'a> {
     if !value.is_finite() {
         return Cell::Null;
@@ -63,17 +64,17 @@ pub(super) fn dec<'a>(value: f64, places: u8) -> Cell<'a> {
     Cell::Dec((value * 10f64.powi(i32::from(places))).round() as i64, places)
 }
 
-/// A double; `null` where there is no number.
+/// A double; `null` if the value is not finite.
 pub(super) fn float<'a>(value: f64) -> Cell<'a> {
     if value.is_finite() { Cell::Float(value) } else { Cell::Null }
 }
 
-/// The rows of one answer, row after row in one vector.
+/// The rows of one response, stored consecutively in one vector.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Table<'a> {
     /// Field names, in FMP's order.
     pub(super) fields: Cow<'static, [&'static str]>,
-    /// `fields.len()` cells a row.
+    /// `fields.len()` cells per row.
     pub(super) cells: Vec<Cell<'a>>,
 }
 
@@ -83,13 +84,13 @@ impl<'a> Table<'a> {
         Table { fields: Cow::Borrowed(fields), cells: Vec::new() }
     }
 
-    /// Adds a row; it has one cell a field.
+    /// Adds a row with one cell per field.
     pub(super) fn push(&mut self, row: impl IntoIterator<Item = Cell<'a>>) {
         self.cells.extend(row);
         debug_assert_eq!(self.cells.len() % self.fields.len().max(1), 0, "row of {:?}", self.fields.first());
     }
 
-    /// How many rows.
+    /// The number of rows.
     pub(super) fn len(&self) -> usize {
         self.cells.len() / self.fields.len().max(1)
     }
@@ -104,7 +105,7 @@ impl<'a> Table<'a> {
         self.cells.truncate(n.saturating_mul(self.fields.len()));
     }
 
-    /// Leaves a field out of all rows.
+    /// Removes a field from all rows.
     pub(super) fn drop_field(&mut self, field: &str) {
         let Some(column) = self.fields.iter().position(|f| *f == field) else {
             return;
@@ -118,19 +119,19 @@ impl<'a> Table<'a> {
         self.fields.to_mut().remove(column);
     }
 
-    /// The cell of a row's field.
+    /// The cell of a field in a row.
     pub(super) fn cell(&mut self, row: usize, field: &str) -> Option<&mut Cell<'a>> {
         let column = self.fields.iter().position(|f| *f == field)?;
         self.cells.get_mut(row * self.fields.len() + column)
     }
 
-    /// The number in a row's field; 0 if there is none.
+    /// The number of a field in a row; 0 if there is none.
     pub(super) fn number(&self, row: usize, field: &str) -> f64 {
         let column = self.fields.iter().position(|f| *f == field);
         column.and_then(|c| self.cells.get(row * self.fields.len() + c)).map_or(0.0, Cell::number)
     }
 
-    /// An array of objects.
+    /// The rows as a JSON array of objects.
     pub(super) fn json(&self) -> String {
         let keys: Vec<String> = self.fields.iter().map(|f| format!("\"{f}\":")).collect();
         let row_size: usize = keys.iter().map(|k| k.len() + 12).sum();
@@ -151,7 +152,8 @@ impl<'a> Table<'a> {
         out
     }
 
-    /// Lines of CSV as FMP's bulk files have them: text quoted, numbers bare, LF, no line for an absent header.
+    /// The rows as CSV in the format of FMP's bulk files: quoted text, bare numbers, LF line ends.
+    /// The first line names the fields if `header` is set.
     pub(super) fn csv(&self, header: bool) -> String {
         let mut out = String::with_capacity(self.cells.len() * 14 + 64);
         if header {
@@ -222,7 +224,8 @@ fn push_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-// Digits by hand: a five-year price history is 12,000 numbers, and `write!` costs three times as much.
+// Formats digits directly: a five-year price history has 12,000 numbers, and `write!` takes three
+// times as long.
 fn push_int(out: &mut String, n: i64) {
     if n < 0 {
         out.push('-');
@@ -277,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_are_written_as_json_and_csv_have_them() {
+    fn writes_cells_as_json_and_as_csv() {
         let mut table = Table::new(&["a", "b", "c", "d"]);
         table.push([Cell::Dec(-10_050, 2), Cell::Int(i64::MIN), text("x\"\n\\\u{1}"), Cell::Null]);
         table.push([dec(0.05, 2), Cell::Int(0), Cell::Raw("1.5e3".into()), float(f64::NAN)]);

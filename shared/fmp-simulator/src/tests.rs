@@ -1,4 +1,4 @@
-//! What must hold for every company, and how the server speaks HTTP.
+//! Invariants of every company's data, and the responses of each endpoint.
 
 use super::plan::Plan;
 use super::routes::{Answer, Answers, Query};
@@ -15,7 +15,7 @@ fn answers(symbols: usize, today: &str, revision: u32) -> Answers {
     Answers::new(World::new(42, symbols, date(today), None, revision), Plan::Ultimate)
 }
 
-fn ask(answers: &Answers, endpoint: &str, query: &str) -> String {
+fn request(answers: &Answers, endpoint: &str, query: &str) -> String {
     let pairs = query
         .split('&')
         .filter_map(|p| p.split_once('='))
@@ -28,7 +28,7 @@ fn ask(answers: &Answers, endpoint: &str, query: &str) -> String {
 }
 
 fn rows(answers: &Answers, endpoint: &str, query: &str) -> Vec<Value> {
-    let json = ask(answers, endpoint, query);
+    let json = request(answers, endpoint, query);
     serde_json::from_str(&json).unwrap_or_else(|e| panic!("{endpoint}?{query}: {e}: {json:.200}"))
 }
 
@@ -38,11 +38,11 @@ fn int(row: &Value, field: &str) -> i64 {
         .unwrap_or_else(|| panic!("{field} is {} in {}", row[field], row["symbol"]))
 }
 
-/// Companies whose rows are spoilt on purpose after the accounts were made.
-const SPOILT: [&str; 4] = ["NULLS", "TEXTS", "BIGNR", "TWICE"];
+/// Companies whose rows are changed on purpose after the accounts are generated.
+const MUTATED: [&str; 4] = ["NULLS", "TEXTS", "BIGNR", "TWICE"];
 
-fn sound(answers: &Answers) -> impl Iterator<Item = String> {
-    answers.world.universe().filter(|s| !SPOILT.contains(&s.as_str()) && s != "SPY")
+fn unmutated(answers: &Answers) -> impl Iterator<Item = String> {
+    answers.world.universe().filter(|s| !MUTATED.contains(&s.as_str()) && s != "SPY")
 }
 
 fn check_income(r: &Value) {
@@ -98,10 +98,10 @@ fn check_cash(r: &Value) {
 }
 
 #[test]
-fn every_company_s_statements_agree() {
+fn the_three_statements_of_every_company_agree() {
     for revision in [0, 1] {
         let answers = answers(400, "2026-09-18", revision);
-        for symbol in sound(&answers) {
+        for symbol in unmutated(&answers) {
             for period in ["quarter", "annual"] {
                 let of = |endpoint| {
                     rows(&answers, endpoint, &format!("symbol={symbol}&period={period}&limit=1000"))
@@ -146,7 +146,7 @@ fn quarters_add_up_to_years() {
     let answers = answers(300, "2026-09-18", 1);
     let flows = ["revenue", "netIncome", "interestExpense"];
     let cash_flows = ["operatingCashFlow", "capitalExpenditure", "netDividendsPaid", "netStockIssuance"];
-    for symbol in sound(&answers).filter(|s| s != "MISSQ" && s != "IPOED") {
+    for symbol in unmutated(&answers).filter(|s| s != "MISSQ" && s != "IPOED") {
         for (endpoint, fields) in
             [("income-statement", flows.as_slice()), ("cash-flow-statement", &cash_flows)]
         {
@@ -164,7 +164,7 @@ fn quarters_add_up_to_years() {
 }
 
 #[test]
-fn answers_have_fmp_s_fields_and_repeat() {
+fn responses_have_the_fields_of_fmp_and_are_reproducible() {
     let one = answers(100, "2026-09-18", 0);
     let two = answers(100, "2026-09-18", 0);
     let counts = [
@@ -186,8 +186,8 @@ fn answers_have_fmp_s_fields_and_repeat() {
     for symbol in fixed_symbols() {
         for (endpoint, fields) in counts {
             let query = format!("symbol={symbol}");
-            let json = ask(&one, endpoint, &query);
-            assert_eq!(json, ask(&two, endpoint, &query));
+            let json = request(&one, endpoint, &query);
+            assert_eq!(json, request(&two, endpoint, &query));
             let rows: Vec<Value> = serde_json::from_str(&json).expect("JSON");
             for row in &rows {
                 assert_eq!(row.as_object().map(serde_json::Map::len), Some(fields), "{symbol} {endpoint}");
@@ -197,7 +197,7 @@ fn answers_have_fmp_s_fields_and_repeat() {
 }
 
 #[test]
-fn prices_are_newest_first_cut_and_within_the_days_asked_for() {
+fn prices_are_newest_first_within_the_requested_days_and_at_most_5000_rows() {
     let answers = answers(100, "2026-09-19", 0);
     let full = |query: &str| rows(&answers, "historical-price-eod/full", query);
     let five_years = full("symbol=AAPL");
@@ -234,7 +234,7 @@ fn prices_are_newest_first_cut_and_within_the_days_asked_for() {
 }
 
 #[test]
-fn odd_companies_are_odd() {
+fn edge_case_companies_have_their_irregularities() {
     let answers = answers(100, "2026-09-18", 0);
     let quarters =
         |s: &str| rows(&answers, "income-statement", &format!("symbol={s}&period=quarter&limit=8"));
@@ -279,7 +279,7 @@ fn odd_companies_are_odd() {
     let shares = rows(&answers, "shares-float", "symbol=AAPL")[0]["outstandingShares"].as_f64().expect("n");
     let cap = apple["price"].as_f64().expect("n") * shares;
     assert!((apple["marketCap"].as_f64().expect("n") / cap - 1.0).abs() < 1e-9);
-    assert!(ask(&answers, "income-statement", "symbol=BIGNR").contains("e9,"));
+    assert!(request(&answers, "income-statement", "symbol=BIGNR").contains("e9,"));
     assert!(quarters("STALE")[0]["date"].as_str() < Some("2025-12-01"));
     let next = self::answers(100, "2026-09-18", 1);
     let of = |a: &Answers| rows(a, "income-statement", "symbol=RESTA&period=quarter&limit=8");
@@ -289,7 +289,7 @@ fn odd_companies_are_odd() {
 }
 
 #[test]
-fn lists_feeds_and_files_cover_the_universe() {
+fn lists_feeds_and_bulk_files_cover_the_universe() {
     let answers = answers(600, "2026-08-10", 0);
     assert_eq!(rows(&answers, "sp500-constituent", "").len(), 503);
     assert_eq!(rows(&answers, "stock-list", "").len(), 600);
@@ -304,46 +304,48 @@ fn lists_feeds_and_files_cover_the_universe() {
     assert!(!rows(&answers, "dividends-calendar", "").is_empty());
     assert!(rows(&answers, "splits-calendar", "").iter().any(|r| r["symbol"] == "SPLIT"));
     assert_eq!(
-        ask(&answers, "profile-bulk", "part=0").matches("https://www.").count(),
+        request(&answers, "profile-bulk", "part=0").matches("https://www.").count(),
         601,
-        "TWICE comes twice"
+        "TWICE has two rows"
     );
     assert_eq!(
-        ask(&answers, "profile-bulk", "part=1"),
+        request(&answers, "profile-bulk", "part=1"),
         "400 Query Error: Invalid or missing query parameter - part"
     );
-    assert!(ask(&answers, "eod-bulk", "date=2026-08-07").lines().count() > 500);
-    assert_eq!(ask(&answers, "eod-bulk", "date=2026-08-08"), "");
-    let bulk = ask(&answers, "income-statement-bulk", "year=2025&period=Q1");
+    assert!(request(&answers, "eod-bulk", "date=2026-08-07").lines().count() > 500);
+    assert_eq!(request(&answers, "eod-bulk", "date=2026-08-08"), "");
+    let bulk = request(&answers, "income-statement-bulk", "year=2025&period=Q1");
     assert!(bulk.starts_with("\"date\",\"symbol\"") && bulk.lines().count() > 500);
     assert_eq!(
-        ask(&answers, "income-statement-ttm", "symbol=AAPL&limit=2").matches("\"symbol\"").count(),
+        request(&answers, "income-statement-ttm", "symbol=AAPL&limit=2")
+            .matches("\"symbol\"")
+            .count(),
         2
     );
 }
 
 #[test]
-fn errors_and_plans_are_fmp_s() {
+fn errors_and_plan_limits_match_those_of_fmp() {
     let mut answers = answers(200, "2026-09-18", 0);
     assert_eq!(
-        ask(&answers, "profile", ""),
+        request(&answers, "profile", ""),
         "400 Query Error: Invalid or missing query parameter - symbol"
     );
     let query = "symbol=AAPL&period=Q9";
     assert_eq!(
-        ask(&answers, "income-statement", query),
+        request(&answers, "income-statement", query),
         "400 Query Error: Invalid or missing query parameter - period"
     );
-    let annual = ask(&answers, "income-statement", "symbol=AAPL");
-    assert_eq!(ask(&answers, "income-statement", "symbol=AAPL&period=bogus"), annual);
-    assert_eq!(ask(&answers, "profile", "symbol=NOPE1"), "[]");
+    let annual = request(&answers, "income-statement", "symbol=AAPL");
+    assert_eq!(request(&answers, "income-statement", "symbol=AAPL&period=bogus"), annual);
+    assert_eq!(request(&answers, "profile", "symbol=NOPE1"), "[]");
     answers.plan = Plan::Free;
     let refused =
-        |query: &str| ask(&answers, "income-statement", query).split_once('\'').map(|t| t.0.to_owned());
+        |query: &str| request(&answers, "income-statement", query).split_once('\'').map(|t| t.0.to_owned());
     let premium = Some("402 Premium Query Parameter: ".to_owned());
     assert_eq!(refused("symbol=AAPL&limit=6"), premium);
     assert_eq!(refused("symbol=AAPL&period=quarter"), premium);
     assert_eq!(refused(&format!("symbol={}", symbols(200)[150])), premium);
     assert_eq!(refused("symbol=AAPL"), None);
-    assert!(ask(&answers, "sp500-constituent", "").starts_with("402 Restricted Endpoint: "));
+    assert!(request(&answers, "sp500-constituent", "").starts_with("402 Restricted Endpoint: "));
 }

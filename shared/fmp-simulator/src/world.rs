@@ -1,4 +1,5 @@
-//! The world of one server: seed, day, calendar, market and symbols. Companies are generated on demand.
+//! The world of one server: seed, day, calendar, market and symbols. Companies are generated on
+//! demand.
 
 use super::calendar::Calendar;
 use super::company::Company;
@@ -57,7 +58,8 @@ impl World {
         }
     }
 
-    /// The company of a symbol. Fixed companies always exist, even if the universe is too small to list them.
+    /// The company of a symbol. Fixed companies always exist, even if the universe is too small to
+    /// list them.
     pub(super) fn company(&self, symbol: &str) -> Option<Company> {
         if symbol == INDEX.symbol {
             return Some(Company::fixed(self, &INDEX));
@@ -121,8 +123,9 @@ fn ticker_range(n: usize) -> usize {
     range
 }
 
-// Every third ticker has three letters, the others four. The number runs through all words of that length by
-// steps of a prime, so neighbours look unrelated, and the step's inverse finds the number of a ticker again.
+// (words, step) of the three-letter and four-letter tickers; every third ticker has three letters.
+// Consecutive numbers advance through all words of a length by a prime step, so neighbours look
+// unrelated. The step's modular inverse maps a ticker back to its number.
 const THREE: (usize, usize) = (17_576, 7_919);
 const FOUR: (usize, usize) = (456_976, 204_331);
 
@@ -157,7 +160,7 @@ fn ticker_number(symbol: &str) -> Option<usize> {
     Some(if symbol.len() == 3 { at * 3 } else { at / 2 * 3 + at % 2 + 1 })
 }
 
-/// The multiplicative inverse by Euclid.
+/// The modular multiplicative inverse, by the extended Euclidean algorithm.
 fn inverse(of: usize, modulus: usize) -> usize {
     let (mut a, mut b, mut x, mut y) = (modulus as i64, of as i64, 0i64, 1i64);
     while b != 0 {
@@ -173,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tickers_are_unique_and_found_again() {
+    fn tickers_are_unique_and_map_back_to_their_numbers() {
         let all = symbols(MOST_SYMBOLS);
         assert_eq!(all.len(), MOST_SYMBOLS);
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), MOST_SYMBOLS);
@@ -183,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_universe_is_a_prefix_of_the_next_larger_one_and_knows_its_own() {
+    fn a_universe_is_a_prefix_of_larger_ones_and_contains_only_its_own_symbols() {
         let today = NaiveDate::from_ymd_opt(2026, 9, 18).expect("date");
         for n in [5, 30, 60, 503] {
             let world = World::new(1, n, today, None, 0);
@@ -192,11 +195,7 @@ mod tests {
             assert_eq!(listed.len(), n);
             assert!(listed.iter().all(|s| world.company(s).is_some_and(|c| c.symbol == *s)));
         }
-        assert_eq!(
-            FIXED.len(),
-            37,
-            "the help of --symbols says from when on the edge-case companies are listed"
-        );
+        assert_eq!(FIXED.len(), 37, "update the help of --symbols, which states this number");
         let world = World::new(1, 60, today, None, 0);
         assert!(symbols(600).iter().skip(60).all(|s| world.company(s).is_none()));
         assert!(
