@@ -26,6 +26,7 @@ fn assert_complete(bundle: &Bundle, run: &RunId) {
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn duplicate_messages_and_events_change_nothing() {
     let server = Simulator::with_symbols(SYMBOLS);
     let Some(bundle) = bundle(&server, &[("ReserveConcurrency", "false")]) else {
@@ -56,6 +57,7 @@ fn duplicate_messages_and_events_change_nothing() {
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn two_concurrent_runs_finish_without_duplicate_rows() {
     let server = Simulator::with_symbols(SYMBOLS);
     let Some(bundle) = bundle(&server, &[("ReserveConcurrency", "false")]) else {
@@ -81,6 +83,7 @@ fn two_concurrent_runs_finish_without_duplicate_rows() {
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn the_sweeper_recovers_lost_events_and_messages() {
     let server = Simulator::with_symbols(SYMBOLS);
     let Some(bundle) = bundle(&server, &[]) else {
@@ -118,6 +121,7 @@ fn the_sweeper_recovers_lost_events_and_messages() {
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn a_run_with_a_batch_that_cannot_be_landed_closes_and_a_retry_completes_it() {
     let server = Simulator::with_symbols(SYMBOLS);
     let Some(bundle) = bundle(&server, &[]) else {
@@ -169,6 +173,7 @@ fn a_run_with_a_batch_that_cannot_be_landed_closes_and_a_retry_completes_it() {
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn a_killed_function_is_invoked_again_without_duplicate_rows() {
     let slow = Options {
         symbols: SYMBOLS,
@@ -203,6 +208,7 @@ fn a_killed_function_is_invoked_again_without_duplicate_rows() {
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn requests_to_a_busy_stage_are_retried() {
     let server = Simulator::with_symbols(SYMBOLS);
     let Some(bundle) = bundle(&server, &[]) else {
@@ -222,6 +228,7 @@ fn requests_to_a_busy_stage_are_retried() {
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn a_batch_that_runs_out_of_time_continues_in_the_next_invocation() {
     const MANY: usize = 12;
     // 64 calls are in flight at once, so about 120 calls take two rounds, and the time is enough

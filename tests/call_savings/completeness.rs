@@ -17,6 +17,7 @@ const METRICS: &str = "select symbol, metric_date, round(close_price, 6), round(
 const TTM: &str = "select symbol, fiscal_date, ttm_revenue, ttm_net_income, status from analytics.fact_financials_ttm order by all";
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn saving_calls_gives_the_same_figures_as_fetching_everything() {
     // In the earnings season; there is no run on two of the days.
     let season = &["2026-08-03", "2026-08-04", "2026-08-06", "2026-08-10"][..];

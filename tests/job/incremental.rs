@@ -183,6 +183,7 @@ fn mark_everything_for_recomputation(home: &Home) {
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn one_run_or_one_run_per_symbol_gives_the_same_tables() {
     let symbols = ["AAPL", "JPM", "SPLIT", "EURRP", "IPOED", "BADPX"];
     let server = Simulator::with_symbols(SYMBOLS);

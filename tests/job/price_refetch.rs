@@ -139,6 +139,7 @@ fn after_a_split_the_history_is_refetched_on_the_new_basis_and_no_figure_changes
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn an_announced_dividend_refetches_the_history_on_its_ex_date() {
     let (home, dividends) = (Home::new(), ["2026-03-19", "2026-03-12"]);
     // A first load has everything on one basis; last week's dividend is not new.
@@ -155,6 +156,7 @@ fn an_announced_dividend_refetches_the_history_on_its_ex_date() {
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn a_withdrawn_or_late_event_refetches_the_history_on_the_next_day() {
     let home = Home::new();
     run(&home, "2026-03-17", on("2026-03-17", &[], &["2026-03-12", "2026-02-10"]));
@@ -167,6 +169,7 @@ fn a_withdrawn_or_late_event_refetches_the_history_on_the_next_day() {
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn after_the_simulated_split_all_bars_in_staging_are_on_one_basis() {
     let server = |today: &str| {
         Simulator::start(Options {

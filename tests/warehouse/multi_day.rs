@@ -99,6 +99,7 @@ fn expect_as_of(home: &Home, fake: &FakeSnowflake, database: &str, day: NaiveDat
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn several_days_of_the_sp500_are_the_same_on_both_engines() {
     let Some(fake) = FakeSnowflake::shared() else {
         return;
