@@ -61,6 +61,19 @@ fn the_command_fills_snowflake_as_it_fills_duckdb() {
     assert_eq!((again.code, summary["calls"].as_u64()), (Some(0), Some(0)), "{again:#?}");
     comparison::assert_same_tables(&home, fake, database);
 
+    // As an earlier build left it: hashes of raw text, and models in files of other names.
+    let raw = "ad1f811687144b6382d4d1cba9f059f14366d9bcffceba09e05d7d0b6ed6f07e";
+    for statement in [
+        &format!("update ops.models set sha256 = '{raw}' where file = 'tables/dim_company.sql'"),
+        "update ops.models set file = '31_ratio_values.sql' where file = '4_ratios/3_ratio_values.sql'",
+        "update analytics.fact_financial_ratios_history set roe = 0",
+    ] {
+        wait(warehouse.execute(statement)).unwrap();
+    }
+    let upgraded = run().run();
+    assert_eq!(upgraded.json()["calls"], 0, "nothing is fetched again: {upgraded:#?}");
+    comparison::assert_same_tables(&home, fake, database);
+
     let plan = findata_on_the_fake(&["plan", "--json", "--days", "30"], fake, database).url(server.url());
     let plan = plan.option("--symbols", symbols.join(",")).run();
     assert_eq!(plan.json()["calls"], 0, "{plan:#?}");
