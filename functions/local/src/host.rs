@@ -1,5 +1,5 @@
-//! Drives one run through the handlers in one process: the part that S3 events, SQS and the schedule
-//! play on AWS.
+//! Drives one run through the handlers in one process. On AWS, S3 events, SQS and the schedule do
+//! this.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -62,7 +62,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     /// Runs a request to completion.
     ///
     /// # Errors
-    /// What stopped the run before it had a summary.
+    /// The error that stopped the run before its summary was written.
     pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
         let bus = LocalBus::default();
         // A billed warehouse is not touched until the run's files are staged, so that it resumes only once.
@@ -96,10 +96,10 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         self.warehouse.prepare_to_compute().await?;
         stopwatch.lap("load");
         progress.stage_started("compute");
-        let measured = self.measured(stopwatch);
+        let metrics = self.metrics(stopwatch);
         let clock = Arc::clone(&self.clock);
         let summary =
-            findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &measured)
+            findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &metrics)
                 .await?;
         self.warehouse.close().await?;
         Ok(summary)
@@ -175,13 +175,13 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         ledger::close_fetching(&self.stage, run).await?;
         findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
         self.warehouse.prepare_to_compute().await?;
-        let measured = HostMetrics { started_at: self.started_at, ..HostMetrics::default() };
-        findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &measured)
+        let metrics = HostMetrics { started_at: self.started_at, ..HostMetrics::default() };
+        findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &metrics)
             .await?;
         Ok(())
     }
 
-    fn measured(&self, stopwatch: Stopwatch) -> HostMetrics {
+    fn metrics(&self, stopwatch: Stopwatch) -> HostMetrics {
         let stats = self.fmp.stats();
         HostMetrics {
             started_at: self.started_at,

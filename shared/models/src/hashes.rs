@@ -1,11 +1,11 @@
-//! Hashes of the SQL files that made the stored figures, kept in `ops.models`.
+//! Hashes of the SQL files that computed the stored figures, kept in `ops.models`.
 //!
-//! If a model changed, all companies become due and publishing writes the rows that differ, recomputed from `staging`,
-//! which keeps everything. If a table's own file changed, the table must be recreated first, by whoever has the
-//! privilege: the host itself on DuckDB, a person with `findata setup-sql --replace-figures` on Snowflake.
+//! If a model changed, all companies become due: their figures are recomputed from `staging`, which keeps all data, and
+//! publishing writes the rows that differ. If a table's file changed, the table must first be recreated with
+//! owner privileges: on DuckDB the host does it, on Snowflake a person runs `findata setup-sql --replace-figures`.
 //!
-//! A hash covers the statement without comments and insignificant white space, so reformatting a file or rewording a
-//! column's description recomputes nothing.
+//! A hash ignores comments and insignificant white space, so reformatting a file or rewording a column's description does
+//! not trigger a recomputation.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use findata_domain::hash;
 
 use crate::{Model, literal};
 
-/// Statement that makes every company due for computing.
+/// Statement that makes every company due for recomputation.
 pub const ALL_COMPANIES_ARE_DUE: &str = "insert into ops.changes (run_id, dataset, symbol, first_date) \
      select distinct 'models', 'models', symbol, null::date from ( \
      select symbol from staging.profile union select symbol from staging.income_statement union select symbol from staging.prices)";
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warehouse_with_raw_hashes_has_current_tables() {
+    fn tables_recorded_with_raw_hashes_count_as_current() {
         let stored = RAW_HASHES
             .iter()
             .map(|(file, raw, _)| vec![Some((*file).into()), Some((*raw).into())])

@@ -1,10 +1,10 @@
 //! Write fence: keeps two invocations of one function from writing the same rows twice.
 //!
-//! A function computes what it writes before the transaction, as a difference to the stored rows. A second invocation may
+//! A function computes what it writes before the transaction, as a difference from the stored rows. A second invocation may
 //! run meanwhile: for a duplicate event, for another run, or after a timeout whose statement is still executing. So each
 //! function has a counter. [`WriteFence::read`] reads it before the function prepares anything, and the transaction
-//! increments it on condition that it is unchanged. Concurrent transactions wait for each other on the counter's row. If
-//! the number changed, the difference was computed against stale rows and must be recomputed.
+//! increments it only if it is unchanged. Concurrent transactions wait for each other on the counter's row. If the number
+//! changed, the difference was computed from stale rows and must be recomputed.
 //!
 //! The counters are in `ops.turns`, one row per function. The table keeps this name so that existing Snowflake accounts
 //! need no migration.
@@ -29,7 +29,7 @@ impl WriteFence {
     /// Reads the counter of one of [`findata_models::tables::WRITERS`].
     ///
     /// # Errors
-    /// `Config` if the table has no row for the function; the warehouse's own.
+    /// `Config` if the table has no row for the function; the warehouse's errors.
     pub async fn read(function: &'static str, warehouse: &mut impl Warehouse) -> Result<WriteFence> {
         let rows = warehouse
             .query(&format!("select number::varchar from ops.turns where function = '{function}'"))
@@ -47,7 +47,7 @@ impl WriteFence {
     /// invocation can begin another transaction.
     ///
     /// # Errors
-    /// `Retry` after a pause if another invocation has written since; the warehouse's own. The transaction is then
+    /// `Retry` after a pause if another invocation has written since; the warehouse's errors. The transaction is then
     /// rolled back.
     pub async fn begin(&mut self, warehouse: &mut impl Warehouse) -> Result<()> {
         warehouse.execute("begin transaction").await?;
