@@ -40,8 +40,8 @@ const FUNCTION: &str = "analytics";
 /// `metrics` are the run's time and connections as measured by the host.
 ///
 /// # Errors
-/// `Retry` while the run is not loaded; the warehouse's, the stage's and the bus's errors. After an error the changes
-/// stay pending for the next run.
+/// `Retry` while the run is not loaded; the warehouse's, the stage's and the bus's errors. After an
+/// error the changes stay pending for the next run.
 pub async fn handle(
     run: &RunId,
     stage: &impl Stage,

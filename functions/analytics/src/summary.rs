@@ -142,7 +142,8 @@ pub(crate) fn summarise(
 fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
     let mut by_symbol: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
     for record in entries.iter().flat_map(|entry| &entry.tasks) {
-        // A company that is already known may be delisted, so the lack of new rows is not a failure.
+        // A company that is already known may be delisted, so the lack of new rows is not a
+        // failure.
         let is_new = |s: &&Symbol| plan.options.index.as_ref() != Some(s) && !plan.known.contains(*s);
         if let Some(symbol) = record.task.symbol.as_ref().filter(is_new) {
             by_symbol.entry(symbol.as_str()).or_default().push(record);

@@ -46,7 +46,8 @@ fn ended(table: &PublishedTable) -> String {
     )
 }
 
-/// `known_from` of a version: its first filing, or the end of the preceding version if that is later.
+/// `known_from` of a version: its first filing, or the end of the preceding version if that is
+/// later.
 fn known_from(previous_end: &str) -> String {
     format!(
         "case when {previous_end} > first_known_from then {previous_end} else first_known_from end as known_from"

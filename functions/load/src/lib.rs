@@ -42,8 +42,8 @@ const FUNCTION: &str = "load";
 /// Loads a staged run and records the step as done. Idempotent.
 ///
 /// # Errors
-/// `Retry` while the run is not staged; `Stop` if a file's counts differ from the ledger; the warehouse's and the
-/// stage's errors.
+/// `Retry` while the run is not staged; `Stop` if a file's counts differ from the ledger; the
+/// warehouse's and the stage's errors.
 pub async fn handle(
     run: &RunId,
     stage: &impl Stage,
@@ -115,7 +115,8 @@ async fn load(
     Ok(rows)
 }
 
-/// Loads one dataset's files. Returns, by symbol, the day of the newest event that the new data withdrew.
+/// Loads one dataset's files. Returns, by symbol, the day of the newest event that the new data
+/// withdrew.
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,

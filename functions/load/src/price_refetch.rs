@@ -1,10 +1,10 @@
 //! Schedules price histories to be fetched again after splits and dividends, since FMP adjusts a
 //! series to the split basis of the day of the call.
 //!
-//! Until then the figures are correct, since the models adjust every bar from the split basis of the
-//! day on which it was received to the newest one. So the history can wait for the next session's
-//! bars and be fetched in a call that the symbol needs anyway. A run right after another one
-//! therefore has nothing to fetch.
+//! Until then the figures are correct, since the models adjust every bar from the split basis of
+//! the day on which it was received to the newest one. So the history can wait for the next
+//! session's bars and be fetched in a call that the symbol needs anyway. A run right after another
+//! one therefore has nothing to fetch.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! A stage in a directory. Files appear atomically: they are written to a temporary folder first and
-//! then linked or renamed to their path.
+//! A stage in a directory. Files appear atomically: they are written to a temporary folder first
+//! and then linked or renamed to their path.
 
 use std::{
     fs::{self, File},
@@ -15,7 +15,8 @@ use bytes::Bytes;
 use findata_domain::{Error, Result, hash};
 use findata_pipeline::ports::stage::{Object, Stage};
 
-/// Folder of incomplete files. It cannot collide with a key, because no part of a key starts with a dot.
+/// Folder of incomplete files. It cannot collide with a key, because no part of a key starts with a
+/// dot.
 const UNFINISHED: &str = ".unfinished";
 /// Lock file of all conditional replacements. They are rare and short, so one lock is enough.
 const LOCK: &str = ".lock";

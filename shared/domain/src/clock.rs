@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
-/// The current time for planning, freshness and as-of queries. Rate limits and timeouts use the real clock.
+/// The current time for planning, freshness and as-of queries. Rate limits and timeouts use the
+/// real clock.
 pub trait Clock: Send + Sync {
     /// Now, in UTC.
     fn now(&self) -> DateTime<Utc>;

@@ -1,4 +1,5 @@
-//! Decimals as text: converts the numbers that FMP sends to a canonical form that DECIMAL(38, 6) holds exactly.
+//! Decimals as text: converts the numbers that FMP sends to a canonical form that DECIMAL(38, 6)
+//! holds exactly.
 
 use bigdecimal::{BigDecimal, RoundingMode};
 
@@ -6,12 +7,13 @@ use bigdecimal::{BigDecimal, RoundingMode};
 pub const SCALE: usize = 6;
 /// Digits before the point that DECIMAL(38, 6) holds.
 pub const INTEGER_DIGITS: usize = 32;
-/// Largest accepted exponent. No financial figure needs a larger one, and expanding it would waste memory.
+/// Largest accepted exponent. No financial figure needs a larger one, and expanding it would waste
+/// memory.
 const MAX_EXPONENT: i64 = 60;
 
-/// The canonical text of a number: no exponent, no trailing zeros, at most [`SCALE`] digits after the point
-/// (rounded half to even), no `-0`. `None` if it is not a finite number or has more than [`INTEGER_DIGITS`]
-/// digits before the point.
+/// The canonical text of a number: no exponent, no trailing zeros, at most [`SCALE`] digits after
+/// the point (rounded half to even), no `-0`. `None` if it is not a finite number or has more than
+/// [`INTEGER_DIGITS`] digits before the point.
 pub fn canonical(number: &str) -> Option<String> {
     let number = number.trim();
     let unsigned = number.strip_prefix('-').unwrap_or(number);

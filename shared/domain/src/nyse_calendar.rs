@@ -48,8 +48,9 @@ pub fn new_york_date(now: DateTime<Utc>) -> NaiveDate {
     now.with_timezone(&New_York).date_naive()
 }
 
-/// Converts a New York time, which FMP writes without an offset, to UTC. When clocks go back, an ambiguous time is taken as
-/// the earlier instant; when they go forward, a skipped time is read as standard time.
+/// Converts a New York time, which FMP writes without an offset, to UTC. When clocks go back, an
+/// ambiguous time is taken as the earlier instant; when they go forward, a skipped time is read as
+/// standard time.
 pub fn from_new_york(local: NaiveDateTime) -> NaiveDateTime {
     match New_York.from_local_datetime(&local) {
         LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => t.with_timezone(&Utc).naive_utc(),
@@ -88,8 +89,8 @@ fn close() -> NaiveTime {
 fn is_holiday(day: NaiveDate) -> bool {
     let year = day.year();
     let fixed = |month, date| NaiveDate::from_ymd_opt(year, month, date);
-    // A holiday on a Saturday is observed on Friday, and one on a Sunday on Monday. New Year's Day is the exception: it
-    // is never observed in the old year.
+    // A holiday on a Saturday is observed on Friday, and one on a Sunday on Monday. New Year's Day
+    // is the exception: it is never observed in the old year.
     let observed = |holiday: Option<NaiveDate>, on_friday_too: bool| {
         holiday.is_some_and(|h| match h.weekday() {
             Weekday::Sat => on_friday_too && day == h - Days::new(1),

@@ -1,4 +1,5 @@
-//! Explains how a figure is computed from others, down to the rows that FMP sent: formulas and input values.
+//! Explains how a figure is computed from others, down to the rows that FMP sent: formulas and
+//! input values.
 
 use std::collections::BTreeSet;
 
@@ -302,8 +303,8 @@ impl Facts<'_> {
         }
     }
 
-    /// Sets a figure's formula from a column of a model; for a column that is only carried over, sets the source column as
-    /// its only input.
+    /// Sets a figure's formula from a column of a model; for a column that is only carried over,
+    /// sets the source column as its only input.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -334,7 +335,8 @@ impl Facts<'_> {
     }
 }
 
-/// Replaces every CASE whose conditions are known, and every COALESCE, by the alternative that applies.
+/// Replaces every CASE whose conditions are known, and every COALESCE, by the alternative that
+/// applies.
 fn active(expr: &Expr, input: &dyn Fn(&str) -> Vec<Option<f64>>) -> Expr {
     expr.replace(&|e| match e {
         Expr::Case(whens, otherwise) if !whens.is_empty() => {

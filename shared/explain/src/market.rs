@@ -1,5 +1,5 @@
-//! Market metrics: valuations, from a session's price and the fundamentals known on that day, and metrics of prices
-//! alone.
+//! Market metrics: valuations, from a session's price and the fundamentals known on that day, and
+//! metrics of prices alone.
 
 use chrono::NaiveDate;
 use findata_models::columns;
@@ -195,7 +195,8 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// The factor by which splits changed the share basis since a row was received; `None` without such a split.
+    /// The factor by which splits changed the share basis since a row was received; `None` without
+    /// such a split.
     pub fn factor(&self, staged: &Row) -> Result<Option<f64>> {
         let Some(observed) = staged.get("observed_at") else {
             return Ok(None);

@@ -35,8 +35,8 @@ impl Model {
     }
 }
 
-/// The temporary tables whose last reader is the model at `position`; they can be dropped after it to free memory. Tables
-/// that publishing reads are not among them.
+/// The temporary tables whose last reader is the model at `position`; they can be dropped after it
+/// to free memory. Tables that publishing reads are not among them.
 pub fn finished_after(position: usize) -> impl Iterator<Item = &'static str> {
     let last_read = |table: &str| MODELS.iter().rposition(|m| m.reads(table));
     let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
@@ -129,8 +129,8 @@ pub struct TableColumn {
     pub name: &'static str,
     /// SQL type.
     pub kind: &'static str,
-    /// The comment on its line: a description, preceded by the unit and a semicolon if the formula does not imply the
-    /// unit.
+    /// The comment on its line: a description, preceded by the unit and a semicolon if the formula
+    /// does not imply the unit.
     pub about: Option<&'static str>,
 }
 
@@ -141,8 +141,8 @@ impl TableColumn {
     }
 }
 
-/// The columns of a table of `analytics`, in order. A fact's view has the columns of its `_history` table; for other views
-/// the result is empty.
+/// The columns of a table of `analytics`, in order. A fact's view has the columns of its `_history`
+/// table; for other views the result is empty.
 pub fn columns(table: &str) -> Vec<TableColumn> {
     let of = |name: &str| TABLES.iter().find(|t| t.file == format!("tables/{name}.sql"));
     let file = of(table).or_else(|| of(&format!("{table}_history")));
@@ -172,7 +172,8 @@ pub struct PublishedTable {
     pub key: &'static [&'static str],
     /// Which of its rows a run recomputes.
     pub extent: Extent,
-    /// Whether and how it keeps older versions of a row, each with the time range in which it was the known version.
+    /// Whether and how it keeps older versions of a row, each with the time range in which it was
+    /// the known version.
     pub versions: Versions,
 }
 
@@ -183,7 +184,8 @@ pub enum Versions {
     None,
     /// Its model computes `known_from` and `known_to`.
     OfStatements,
-    /// Its model computes every vintage; publishing keeps each row that differs from the same row of the next vintage.
+    /// Its model computes every vintage; publishing keeps each row that differs from the same row
+    /// of the next vintage.
     OfVintages,
 }
 
@@ -220,7 +222,8 @@ pub enum Extent {
     Whole,
     /// The rows of the companies to recompute.
     Companies,
-    /// The rows of the companies to recompute from the first changed day on; the given column holds the day.
+    /// The rows of the companies to recompute from the first changed day on; the given column holds
+    /// the day.
     Days(&'static str),
 }
 

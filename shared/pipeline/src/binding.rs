@@ -17,9 +17,9 @@ struct Binding {
     warehouse_id: String,
 }
 
-/// Binds the stage to the warehouse, or checks that it is bound to this one: data that the fetch log counts as fresh must be
-/// in this warehouse. A warehouse without an id gets `name`. If two first runs insert their ids concurrently, the stage
-/// keeps one of them.
+/// Binds the stage to the warehouse, or checks that it is bound to this one: data that the fetch
+/// log counts as fresh must be in this warehouse. A warehouse without an id gets `name`. If two
+/// first runs insert their ids concurrently, the stage keeps one of them.
 ///
 /// # Errors
 /// `Config` if the stage is bound to another warehouse; the stage's and the warehouse's errors.

@@ -14,8 +14,8 @@ mod price {
     pub(super) const EVENT: f64 = 1.0 / 1e6;
 }
 
-/// The cost of a run in US dollars: Lambda GB-seconds and invocations, SQS requests, S3 writes and one EventBridge
-/// event.
+/// The cost of a run in US dollars: Lambda GB-seconds and invocations, SQS requests, S3 writes and
+/// one EventBridge event.
 pub fn usd(gb_seconds: f64, invocations: u64, queue_requests: u64, puts: u64) -> f64 {
     gb_seconds * price::GB_SECOND
         + invocations as f64 * price::INVOCATION

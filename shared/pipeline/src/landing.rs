@@ -1,5 +1,6 @@
-//! Landing files: gzipped NDJSON, one file per dataset and batch. Each line holds the typed row as canonical text, which
-//! every warehouse casts in the same way, and the payload exactly as FMP sent it.
+//! Landing files: gzipped NDJSON, one file per dataset and batch. Each line holds the typed row as
+//! canonical text, which every warehouse casts in the same way, and the payload exactly as FMP sent
+//! it.
 
 use std::io::Write;
 
@@ -100,8 +101,8 @@ impl Landing {
         Ok(())
     }
 
-    /// Puts the file on the stage. If an earlier delivery of the batch already used the key, a number is appended; the
-    /// ledger entry lists the file that counts.
+    /// Puts the file on the stage. If an earlier delivery of the batch already used the key, a
+    /// number is appended; the ledger entry lists the file that counts.
     ///
     /// # Errors
     /// The stage's errors.

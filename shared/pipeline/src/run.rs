@@ -17,7 +17,8 @@ pub struct RunId(String);
 const SCHEDULED: u32 = 0;
 
 impl RunId {
-    /// A new id from the start time and a salt that distinguishes runs started in the same millisecond.
+    /// A new id from the start time and a salt that distinguishes runs started in the same
+    /// millisecond.
     pub fn new(started: DateTime<Utc>, salt: u32) -> Self {
         RunId(format!("{}-{salt:08x}", started.format("%Y%m%dT%H%M%S%3fZ")))
     }
@@ -139,7 +140,8 @@ pub struct PlanLimits {
     pub most_statements: Option<u32>,
     /// The plan includes quarterly statements.
     pub quarterly: bool,
-    /// The plan limits calls: fetch only what the change feeds report as changed, instead of every symbol.
+    /// The plan limits calls: fetch only what the change feeds report as changed, instead of every
+    /// symbol.
     #[serde(default)]
     pub minimize_calls: bool,
     /// The plan includes bulk files.

@@ -92,7 +92,8 @@ pub struct Cost {
     pub sqs_requests: u64,
     /// US dollars; 0 on a laptop.
     pub usd: f64,
-    /// Snowflake credits, estimated for an XS warehouse with an auto-suspend of one minute; 0 on a laptop.
+    /// Snowflake credits, estimated for an XS warehouse with an auto-suspend of one minute; 0 on a
+    /// laptop.
     pub snowflake_credits: f64,
 }
 
@@ -164,7 +165,8 @@ pub struct Summary {
     pub connections: Connections,
     /// Failed tasks.
     pub failures: Vec<Failure>,
-    /// Remarks that are not failures, such as datasets outside the FMP plan or use of the bundled list.
+    /// Remarks that are not failures, such as datasets outside the FMP plan or use of the bundled
+    /// list.
     pub notes: Vec<String>,
     /// Warehouse usage of load and analytics; zero on a laptop.
     #[serde(default)]

@@ -1,7 +1,9 @@
 //! CloudWatch metrics as log lines in the embedded metric format, which needs no API call.
 //!
-//! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
-//! Each combination of dimension values is billed as a separate metric, so the stack is the only dimension.
+//! Format:
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+//! Each combination of dimension values is billed as a separate metric, so the stack is the only
+//! dimension.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};

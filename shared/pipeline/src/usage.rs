@@ -8,8 +8,8 @@ use crate::{
 };
 use findata_domain::Result;
 
-/// Idle seconds after which the warehouse suspends itself (AUTO_SUSPEND in `infra/snowflake`). Also the minimum billed for
-/// each resume (Snowflake's documentation, "Warehouse credit usage").
+/// Idle seconds after which the warehouse suspends itself (AUTO_SUSPEND in `infra/snowflake`). Also
+/// the minimum billed for each resume (Snowflake's documentation, "Warehouse credit usage").
 pub const AUTO_SUSPEND: f64 = 60.0;
 /// Credits per hour of an XS warehouse.
 const CREDITS_PER_HOUR: f64 = 1.0;
@@ -49,12 +49,14 @@ impl Usage {
         self.resumes += later.resumes;
     }
 
-    /// Estimated credits of an XS warehouse, billed for every second from a resume until it suspends itself.
+    /// Estimated credits of an XS warehouse, billed for every second from a resume until it
+    /// suspends itself.
     pub fn credits(&self) -> f64 {
         (self.seconds + AUTO_SUSPEND * self.resumes as f64) / 3600.0 * CREDITS_PER_HOUR
     }
 
-    /// Writes the statements to the run's ledger, under the id of the first one, so that each attempt writes its own object.
+    /// Writes the statements to the run's ledger, under the id of the first one, so that each
+    /// attempt writes its own object.
     ///
     /// # Errors
     /// The stage's errors.

@@ -4,12 +4,13 @@ use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
 
 use crate::{catalog::Dataset, nyse_calendar};
 
-/// Days after the period's end by which a 10-K must be filed at the latest (SEC, Form 10-K, general instruction A). The
-/// estimate for a statement without an acceptance time and a filing date.
+/// Days after the period's end by which a 10-K must be filed at the latest (SEC, Form 10-K, general
+/// instruction A). The estimate for a statement with neither an acceptance time nor a filing date.
 const LATEST_FILING_DAYS: u64 = 90;
 
-/// Fills `accepted_at` (UTC), `accepted_at_source` (`accepted`, `filing` or `estimated`) and `known_on`, the first
-/// date whose close may use the statement: one accepted after 16:00 New York counts from the next day.
+/// Fills `accepted_at` (UTC), `accepted_at_source` (`accepted`, `filing` or `estimated`) and
+/// `known_on`, the first date whose close may use the statement: one accepted after 16:00 New York
+/// counts from the next day.
 pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>]) {
     let position = |name: &str| dataset.columns.iter().position(|c| c.name == name);
     let (Some(accepted_at), Some(source), Some(known_on)) =

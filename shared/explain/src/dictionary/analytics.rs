@@ -1,5 +1,5 @@
-//! Descriptions of the columns of `analytics`. Each comes from the comment on the column's line in the table's file, or
-//! from the column's formula.
+//! Descriptions of the columns of `analytics`. Each comes from the comment on the column's line in
+//! the table's file, or from the column's formula.
 
 use findata_domain::catalog::{CATALOG, Requests};
 
@@ -65,7 +65,8 @@ pub fn everywhere(name: &str) -> Option<&'static str> {
     EVERYWHERE.iter().find(|(known, _)| *known == name).map(|(_, about)| *about)
 }
 
-/// The tables and views of a schema that the models fill, in build order, each with the comment at the top of its file.
+/// The tables and views of a schema that the models fill, in build order, each with the comment at
+/// the top of its file.
 pub fn tables(schema: &str) -> Vec<(String, String)> {
     let one = |file: &Model| {
         let create = file.sql.lines().find(|line| line.starts_with("create "))?;

@@ -2,8 +2,8 @@
 
 use super::expr::{Expr, Op};
 
-/// The value of an expression; `None` is NULL. An input can have several rows, which aggregates such
-/// as `sum` and `count` combine.
+/// The value of an expression; `None` is NULL. An input can have several rows, which aggregates
+/// such as `sum` and `count` combine.
 pub fn evaluate(expr: &Expr, input: &dyn Fn(&str) -> Vec<Option<f64>>) -> Option<f64> {
     let value = |e: &Expr| evaluate(e, input);
     match expr {

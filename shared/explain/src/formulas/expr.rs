@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// An expression of a model, without its casts: they affect how a figure is stored, not what it means.
+/// An expression of a model, without its casts: they affect how a figure is stored, not what it
+/// means.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expr {
     /// A number as written in the SQL.
@@ -171,8 +172,8 @@ impl Expr {
         }
     }
 
-    /// The figure, and the conditions under which it is not NULL: `nullif(x, 0)` becomes x, and a CASE with one
-    /// branch and no ELSE becomes its result, guarded by its condition.
+    /// The figure, and the conditions under which it is not NULL: `nullif(x, 0)` becomes x, and a
+    /// CASE with one branch and no ELSE becomes its result, guarded by its condition.
     pub fn guarded(&self) -> (Expr, Vec<Expr>) {
         match self {
             Expr::Case(whens, None) if whens.len() == 1 => {
@@ -207,7 +208,8 @@ impl fmt::Display for Expr {
             Expr::Not(a) => write!(f, "not {}", Inner(a, 3)),
             Expr::IsNull(a, false) => write!(f, "{} is null", Inner(a, 5)),
             Expr::IsNull(a, true) => write!(f, "{} is not null", Inner(a, 5)),
-            // The second operand must bind tighter by one, so that a - (b - c) keeps its parentheses.
+            // The second operand must bind tighter by one, so that a - (b - c) keeps its
+            // parentheses.
             Expr::Binary(a, op, b) => {
                 write!(f, "{} {} {}", Inner(a, op.strength()), op.sign(), Inner(b, op.strength() + 1))
             }

@@ -1,5 +1,5 @@
-//! The origin of a column, traced through the selects of a model and from model to model to a stored table or an
-//! expression.
+//! The origin of a column, traced through the selects of a model and from model to model to a
+//! stored table or an expression.
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
@@ -72,7 +72,8 @@ pub struct Formula {
     pub expr: Expr,
     /// Conditions without which the figure is NULL.
     pub guards: Vec<Expr>,
-    /// The inputs by name, in order of appearance: those of the expression, then those of the guards.
+    /// The inputs by name, in order of appearance: those of the expression, then those of the
+    /// guards.
     pub inputs: Vec<(String, Trace)>,
 }
 
@@ -94,7 +95,8 @@ impl Lineage {
     }
 
     fn place(&self, table: &str, named: Option<usize>, branch: usize) -> Option<Place> {
-        // A fact is named after the view of its current rows; its model builds the `_history` table with all versions.
+        // A fact is named after the view of its current rows; its model builds the `_history` table
+        // with all versions.
         let versions = format!("{table}_history");
         let (table, _) = self
             .queries
@@ -152,7 +154,8 @@ impl Lineage {
         }
     }
 
-    /// Traces the item of this name in a select list. The first part of a union names the items of all parts.
+    /// Traces the item of this name in a select list. The first part of a union names the items of
+    /// all parts.
     fn item(&self, place: &Place, name: &str) -> Option<Trace> {
         let names = &self.selects(place)?.first()?.items;
         let position =
@@ -197,7 +200,8 @@ impl Lineage {
             for (alias, name) in part.columns() {
                 let trace = self.within(place, alias, name).ok_or_else(|| name.to_owned())?;
                 let key = (alias.map(str::to_owned), name.to_owned());
-                // The intermediate column in `valuation_divisors` is replaced by the operand in the market line.
+                // The intermediate column in `valuation_divisors` is replaced by the operand in the
+                // market line.
                 let replaced = match &trace.origin {
                     Origin::Stored { table, column } if table == "valuation_divisors" => {
                         let operand = operand(column).ok_or_else(|| column.clone())?;
@@ -221,7 +225,8 @@ impl Lineage {
         Ok(Formula { expr: expr.replace(&rename).without_nullif(), guards, inputs })
     }
 
-    /// The formula of a column of a model's table; `None` if the column is only carried over from another one.
+    /// The formula of a column of a model's table; `None` if the column is only carried over from
+    /// another one.
     ///
     /// # Errors
     /// As for [`Lineage::formula`]; the column's own name if the table does not have it.

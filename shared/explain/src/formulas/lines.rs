@@ -1,4 +1,5 @@
-//! The definitions that the models list in uniform lines: one line per ratio, market metric or growth rate.
+//! The definitions that the models list in uniform lines: one line per ratio, market metric or
+//! growth rate.
 
 use std::sync::OnceLock;
 
@@ -111,7 +112,8 @@ fn read_market_lines() -> Vec<MarketLine> {
     lines("valuation_terms", "terms").into_iter().filter_map(read).collect()
 }
 
-/// The operand of a market metric, by its column in `valuation_divisors`: what the metric combines with the price.
+/// The operand of a market metric, by its column in `valuation_divisors`: what the metric combines
+/// with the price.
 pub(super) fn operand(column: &str) -> Option<Expr> {
     let metric = column.strip_suffix("_operand")?;
     market_lines().iter().find(|line| line.metric == metric).map(|line| line.operand.clone())
@@ -201,8 +203,8 @@ pub fn market_formula(metric: &str) -> Result<Option<Formula>, String> {
     Lineage::get().formula_of("new_fact_market_metrics", metric, 0)
 }
 
-/// How many sessions a metric of prices alone needs, read from the model's condition for too short a history;
-/// `None` for other metrics.
+/// How many sessions a metric of prices alone needs, read from the model's condition for too short
+/// a history; `None` for other metrics.
 pub fn sessions_needed(metric: &str) -> Option<u32> {
     let model = findata_models::MODELS.iter().find(|m| m.builds() == "new_fact_market_metrics_history")?;
     let (_, after) = model.sql.split_once(&format!("'|{metric}=' || case when w.session_no < "))?;

@@ -1,5 +1,5 @@
-//! Parses the models' SQL into select lists, expressions and source tables: the subset of sqlparser's tree that
-//! explanations need.
+//! Parses the models' SQL into select lists, expressions and source tables: the subset of
+//! sqlparser's tree that explanations need.
 
 use sqlparser::{
     ast::{

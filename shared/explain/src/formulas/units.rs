@@ -1,4 +1,5 @@
-//! The unit of a figure, derived from its formula: money over money is a ratio, money over shares is money a share.
+//! The unit of a figure, derived from its formula: money over money is a ratio, money over shares
+//! is money a share.
 
 use std::{
     collections::BTreeMap,
@@ -86,7 +87,8 @@ pub fn unit_of(expr: &Expr, input: &dyn Fn(&str) -> Option<Unit>) -> Option<Unit
         Expr::Number(_) => Some(RATIO),
         Expr::Column(_, name) => input(name),
         Expr::Negative(a) => inner(a),
-        // A literal added to an amount has the amount's unit: it is a 0 in place of an absent amount.
+        // A literal added to an amount has the amount's unit: it is a 0 in place of an absent
+        // amount.
         Expr::Binary(a, Op::Plus | Op::Minus, b) => match a.number() {
             Some(_) => inner(b),
             None => inner(a),

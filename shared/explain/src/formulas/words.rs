@@ -150,7 +150,8 @@ fn call(name: &str, arguments: &[Expr]) -> String {
     }
 }
 
-/// The condition that a ratio's rule sets for its denominator, in words; `None` without a condition.
+/// The condition that a ratio's rule sets for its denominator, in words; `None` without a
+/// condition.
 pub fn ratio_rule(rule: &str, denominator: &Expr) -> Option<String> {
     let what = words(&denominator.guarded().0);
     match rule {
@@ -162,7 +163,8 @@ pub fn ratio_rule(rule: &str, denominator: &Expr) -> Option<String> {
     }
 }
 
-/// The condition that a market metric's rule sets for the expression it tests, in words; `None` without a condition.
+/// The condition that a market metric's rule sets for the expression it tests, in words; `None`
+/// without a condition.
 pub fn market_rule(rule: &str, tested: &Expr) -> Option<String> {
     match rule {
         "positive" | "equity" | "earnings" => Some(format!("{} is above zero", words(tested))),

@@ -1,7 +1,7 @@
 //! Simulated time and its executor: when all tasks wait, the time advances to the next timer.
 //!
-//! Tokio's `test-util` feature does this too, but enabling it for the tests would compile tokio, and
-//! everything that depends on it, a second time.
+//! Tokio's `test-util` feature does this too, but enabling it for the tests would compile tokio,
+//! and everything that depends on it, a second time.
 
 use std::{
     collections::BTreeMap,

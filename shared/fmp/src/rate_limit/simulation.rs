@@ -239,7 +239,8 @@ fn no_window_has_too_many_calls_and_nearly_all_of_the_rate_is_used() {
             simulate(async |time| {
                 let world = World::new(time, per_minute(limit), seed * 1_000 + u64::from(limit));
                 let context_of = |n: usize| if n % 3 == 2 { daily() } else { on_demand(None) };
-                // All runs are of the same kind, since scheduled runs get no calls while on-demand runs are active.
+                // All runs are of the same kind, since scheduled runs get no calls while on-demand
+                // runs are active.
                 let kind = context_of(seed as usize);
                 let _running: Vec<_> =
                     (0..workers).map(|n| world.worker(n, kind.clone(), i64::MAX)).collect();
