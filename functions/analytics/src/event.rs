@@ -1,4 +1,4 @@
-//! Invocations of analytics: by S3, when a run is loaded.
+//! Handles the S3 event that announces a loaded run.
 
 use chrono::{DateTime, Utc};
 use findata_aws::lambda::step::{Step, run_of};
@@ -57,7 +57,7 @@ pub async fn handle(
     .await
 }
 
-/// What is known of a run's time before its figures are computed.
+/// The metrics of a run that are known before its figures are computed.
 fn host_metrics(run: &RunId, now: DateTime<Utc>, memory: f64) -> HostMetrics {
     let started_at = run.started().unwrap_or(now);
     let seconds = (now - started_at).as_seconds_f64().max(0.0);

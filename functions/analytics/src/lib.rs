@@ -34,14 +34,14 @@ pub use summary::HostMetrics;
 /// The function's name in query tags and in the ledger.
 const FUNCTION: &str = "analytics";
 
-/// Computes and publishes all changes that are pending, writes the summary and announces the end of
-/// the run. Safe to repeat.
+/// Computes and publishes all pending changes, writes the summary and announces the end of the run.
+/// Idempotent.
 ///
-/// `metrics` is what the host measured of the run's time and connections.
+/// `metrics` are the run's time and connections as measured by the host.
 ///
 /// # Errors
-/// `Retry` while the run is not loaded; the warehouse's, the stage's and the bus's errors. After an error the changes
-/// stay pending for the next run.
+/// `Retry` while the run is not loaded; the warehouse's, the stage's and the bus's errors. After an
+/// error the changes stay pending for the next run.
 pub async fn handle(
     run: &RunId,
     stage: &impl Stage,
@@ -51,7 +51,7 @@ pub async fn handle(
     metrics: &HostMetrics,
 ) -> Result<Summary> {
     if let Some(summary) = stage::read_json(stage, &ledger::summary_key(run)).await? {
-        // The attempt that wrote it may have died before the announcement.
+        // The attempt that wrote the summary may have crashed before it announced the end.
         bus.publish(closing_event(&summary, &ledger::entries(stage, run).await?)).await?;
         return Ok(summary);
     }
@@ -157,8 +157,8 @@ async fn compute(
     publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), record]).await
 }
 
-/// Refuses to compute as of an earlier day than the published figures: that would remove the later
-/// ones.
+/// Refuses to compute as of a day before that of the published figures, which would remove the
+/// later ones.
 ///
 /// # Errors
 /// `Config` for an earlier day; the warehouse's errors.

@@ -10,7 +10,7 @@ use findata_models::{
 };
 use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
 
-/// Makes all companies due if other models computed the published figures.
+/// Makes all companies due if the published figures were computed by other models.
 ///
 /// # Errors
 /// `Config` if the tables belong to another version of findata; the warehouse's errors.
@@ -24,18 +24,18 @@ pub(crate) async fn check_models(warehouse: &mut impl Warehouse) -> Result<()> {
         )));
     }
     let models = hashes(MODELS);
-    // An older version may have named a model's file differently, so every file that is not a
-    // table's counts.
-    let older = known
+    // An older version may have named a model's file differently, so every recorded file that does
+    // not belong to a table counts as a model.
+    let recorded = known
         .into_iter()
         .filter(|(file, _)| !tables.contains_key(file))
         .collect::<BTreeMap<_, _>>();
-    if older == models {
+    if recorded == models {
         return Ok(());
     }
     let mut statements = Vec::new();
-    if !older.is_empty() {
-        let names: Vec<String> = older.keys().map(|file| literal(file)).collect();
+    if !recorded.is_empty() {
+        let names: Vec<String> = recorded.keys().map(|file| literal(file)).collect();
         statements.push(format!("delete from ops.models where file in ({})", names.join(", ")));
         tracing::warn!("another version of findata computed the figures: this run recomputes all of them");
         statements.push(ALL_COMPANIES_ARE_DUE.to_owned());

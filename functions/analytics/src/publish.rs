@@ -1,5 +1,4 @@
-//! Publishes the models' results: writes only the rows that differ, of all tables in one
-//! transaction.
+//! Publishes the models' results: writes the rows of all tables that differ, in one transaction.
 //!
 //! For each table, `added_` holds the rows that are new or changed, and `removed_` those that were
 //! deleted or replaced. Both are set differences over whole rows, so a NULL equals a NULL and no
@@ -27,14 +26,14 @@ pub(crate) async fn publish(
     warehouse: &mut impl Warehouse,
     also: &[String],
 ) -> Result<BTreeMap<String, TableCounts>> {
-    let filled = non_empty_tables(warehouse).await?;
+    let non_empty = non_empty_tables(warehouse).await?;
     let has_past = versions::has_past_vintages(warehouse).await?;
     for table in PUBLISHED {
         let name = table.name;
         if table.versions == Versions::OfVintages {
             versions::merge_vintages(table, has_past, warehouse).await?;
         }
-        if filled.contains(name) {
+        if non_empty.contains(name) {
             warehouse
                 .execute(&difference("added", table, &computed_rows(table), &published_rows(table)))
                 .await?;

@@ -27,7 +27,7 @@ pub struct HostMetrics {
     pub seconds: f64,
     /// Seconds of the finished stages.
     pub stages: BTreeMap<String, f64>,
-    /// Call budget.
+    /// Use of the rate limiter.
     pub budget: BudgetUse,
     /// HTTP connections.
     pub connections: Connections,
@@ -137,12 +137,13 @@ pub(crate) fn summarise(
     }
 }
 
-/// Failures for symbols without any data, if the run requested no profile, which would have failed
-/// itself.
+/// Failures for symbols without any data. A symbol whose profile was requested is left out, since
+/// that task has already failed.
 fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
     let mut by_symbol: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
     for record in entries.iter().flat_map(|entry| &entry.tasks) {
-        // A known company without new rows may be delisted.
+        // A company that is already known may be delisted, so the lack of new rows is not a
+        // failure.
         let is_new = |s: &&Symbol| plan.options.index.as_ref() != Some(s) && !plan.known.contains(*s);
         if let Some(symbol) = record.task.symbol.as_ref().filter(is_new) {
             by_symbol.entry(symbol.as_str()).or_default().push(record);
@@ -166,8 +167,8 @@ fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
         .collect()
 }
 
-/// A run fails if every symbol has a failure and none got a row. Empty answers do not count as
-/// done, since every dataset of an unknown symbol is empty.
+/// The status of a run. It is `Failed` if every symbol has a failure and none received a row. Empty
+/// answers do not count as success, since every dataset of an unknown symbol is empty.
 fn status(plan: &Plan, entries: &[BatchEntry], budget_ended: bool, failures: &[Failure]) -> Status {
     let failed: BTreeSet<&str> = failures.iter().map(|f| f.symbol.as_str()).collect();
     let has_rows = |record: &TaskRecord| {

@@ -29,14 +29,14 @@ pub(crate) async fn merge_vintages(
     warehouse
         .execute(&if has_past { all_vintages(table) } else { current_vintages(table) })
         .await?;
-    // Renamed, not copied: two copies of the table of market days would be the peak of a run's
-    // memory.
+    // Renamed instead of copied: two copies of the table of market days would set the peak of a
+    // run's memory use.
     warehouse.execute(&format!("drop table new_{name}")).await?;
     warehouse.execute(&format!("alter table versions rename to new_{name}")).await.map(|_| ())
 }
 
-/// The end of the older versions that this run does not recompute, those of companies without past
-/// vintages.
+/// Query for the end of the older versions that this run does not recompute: those of companies
+/// without past vintages.
 fn ended(table: &PublishedTable) -> String {
     let key = table.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
     format!(
@@ -46,9 +46,12 @@ fn ended(table: &PublishedTable) -> String {
     )
 }
 
-/// `known_from` of a version: its first filing, or the end of the version before if that is later.
-fn known_from(before: &str) -> String {
-    format!("case when {before} > first_known_from then {before} else first_known_from end as known_from")
+/// `known_from` of a version: its first filing, or the end of the preceding version if that is
+/// later.
+fn known_from(previous_end: &str) -> String {
+    format!(
+        "case when {previous_end} > first_known_from then {previous_end} else first_known_from end as known_from"
+    )
 }
 
 fn join_on(table: &PublishedTable, left: &str, right: &str) -> String {

@@ -1,4 +1,4 @@
-//! Invocations of load: by S3, when a run is staged.
+//! Handles the S3 event that announces a staged run.
 
 use findata_aws::lambda::step::{Step, run_of};
 use findata_domain::{Result, clock::Clock};

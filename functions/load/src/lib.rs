@@ -2,7 +2,7 @@
 //!
 //! For each dataset, load copies the files into the temporary table `incoming`, compares their row
 //! counts with the ledger, and in one transaction inserts the new rows, quarantines the rejected
-//! ones and lists the files in `ops.files`. A listed file is not loaded again, so load may be
+//! ones and lists the files in `ops.files`. A listed file is not loaded again, so load can be
 //! repeated after a crash at any point.
 
 pub mod event;
@@ -39,11 +39,11 @@ use findata_pipeline::{
 /// The function's name in query tags and in the ledger.
 const FUNCTION: &str = "load";
 
-/// Loads a staged run and closes the step. Safe to repeat.
+/// Loads a staged run and records the step as done. Idempotent.
 ///
 /// # Errors
-/// `Retry` while the run is not staged; `Stop` if a file's counts differ from the ledger; the warehouse's and the
-/// stage's errors.
+/// `Retry` while the run is not staged; `Stop` if a file's counts differ from the ledger; the
+/// warehouse's and the stage's errors.
 pub async fn handle(
     run: &RunId,
     stage: &impl Stage,
@@ -115,7 +115,8 @@ async fn load(
     Ok(rows)
 }
 
-/// Loads one dataset's files. Returns the symbols that lost an event by it, with the event's day.
+/// Loads one dataset's files. Returns, by symbol, the day of the newest event that the new data
+/// withdrew.
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,

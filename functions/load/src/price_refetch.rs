@@ -1,9 +1,10 @@
 //! Schedules price histories to be fetched again after splits and dividends, since FMP adjusts a
 //! series to the split basis of the day of the call.
 //!
-//! The figures stay correct until then, since every bar is adjusted to the newest basis from the
-//! day on which it was received. So the history is fetched with the next session's bars, in a call
-//! that the symbol needs anyway, and a run right after another has nothing to fetch.
+//! Until then the figures are correct, since the models adjust every bar from the split basis of
+//! the day on which it was received to the newest one. So the history can wait for the next
+//! session's bars and be fetched in a call that the symbol needs anyway. A run right after another
+//! one therefore has nothing to fetch.
 
 use std::collections::BTreeMap;
 
@@ -47,8 +48,9 @@ pub(crate) async fn withdrawn_events(
     .await
 }
 
-/// Schedules the price histories that were received before an event took effect or was known, and
-/// those that lost an event, to be fetched again from a day on.
+/// Schedules price histories to be refetched: those received before an event took effect or became
+/// known, and those of which an event was withdrawn. Each is due from the day after `today`, or
+/// from the event's day if that is later.
 pub(crate) async fn schedule(
     withdrawn: &BTreeMap<String, NaiveDate>,
     today: NaiveDate,

@@ -1,14 +1,14 @@
-//! Restatements: the items in which a new version of a statement differs from the one before, as
-//! rows of `ops.restatements`.
+//! Restatements: the items in which a new version of a statement differs from the preceding one,
+//! recorded in `ops.restatements`.
 
 use findata_domain::catalog::{Column, Dataset, History};
 
-/// Days by which FMP may correct the end of a period that remains the same period (as in
+/// Days by which FMP may correct a period's end date without making it another period (as in
 /// `staging.statement_versions`).
 const SAME_PERIOD_DAYS: u32 = 14;
 
-/// Items of a statement that can be restated: not its key, nor columns that extract derives for the
-/// models only.
+/// The items of a statement that can be restated: all columns but its key and those that extract
+/// derives for the models.
 fn items(dataset: &Dataset) -> impl Iterator<Item = &Column> {
     let excluded = ["symbol", "period_type", "accepted_at_source", "known_on"];
     dataset.columns.iter().filter(move |c| !excluded.contains(&c.name))

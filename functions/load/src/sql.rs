@@ -112,7 +112,7 @@ pub(crate) fn transaction(
         _ if dataset.columns.iter().any(|c| c.name == "known_on") => "min(t.known_on)".to_owned(),
         _ => "min(null::date)".to_owned(),
     };
-    // A period with a corrected end remains the same period.
+    // A period whose end was corrected is still the same period.
     let same_key = match dataset.history {
         History::Versions => restatements::same_period("t", "n"),
         History::Current => join_on(dataset, "t", "n"),

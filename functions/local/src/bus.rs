@@ -1,4 +1,5 @@
-//! An in-process event bus. It only records events: the caller that starts a run waits for it anyway.
+//! An in-process event bus. It only records events: the caller that starts a run waits for it
+//! anyway.
 
 use std::sync::{Mutex, PoisonError};
 

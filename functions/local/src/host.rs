@@ -1,5 +1,5 @@
-//! Drives one run through the handlers in one process: the part that S3 events, SQS and the schedule
-//! play on AWS.
+//! Drives one run through the handlers in one process. On AWS, S3 events, SQS and the schedule do
+//! this.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -51,8 +51,8 @@ pub struct Host<S, W, C> {
     pub warehouse: W,
     /// The clock of planning and freshness.
     pub clock: Arc<C>,
-    /// The clock that stamps fetched data. It differs from `clock` because FMP answers as of now, whatever
-    /// day the run is planned for.
+    /// The clock that stamps fetched data. It differs from `clock` because FMP answers as of now,
+    /// whatever day the run is planned for.
     pub receipt_clock: Arc<C>,
     /// When the run started, by the real clock.
     pub started_at: DateTime<Utc>,
@@ -62,10 +62,11 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     /// Runs a request to completion.
     ///
     /// # Errors
-    /// What stopped the run before it had a summary.
+    /// The error that stopped the run before its summary was written.
     pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
         let bus = LocalBus::default();
-        // A billed warehouse is not touched until the run's files are staged, so that it resumes only once.
+        // A billed warehouse is not touched until the run's files are staged, so that it resumes
+        // only once.
         if !self.warehouse.is_billed() {
             findata_analytics::refuse_earlier_day(
                 nyse_calendar::new_york_date(self.clock.now()),
@@ -96,17 +97,17 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         self.warehouse.prepare_to_compute().await?;
         stopwatch.lap("load");
         progress.stage_started("compute");
-        let measured = self.measured(stopwatch);
+        let metrics = self.metrics(stopwatch);
         let clock = Arc::clone(&self.clock);
         let summary =
-            findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &measured)
+            findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &metrics)
                 .await?;
         self.warehouse.close().await?;
         Ok(summary)
     }
 
-    /// Fetches all batches of the queue, several at a time. A batch whose handler fails is redelivered.
-    /// One that keeps failing is recorded as failed, so that the run can still finish.
+    /// Fetches all batches of the queue, several at a time. A batch whose handler fails is
+    /// redelivered. One that keeps failing is recorded as failed, so that the run can still finish.
     async fn fetch(&self, queue: LocalQueue) -> Result<()> {
         let mut workers: JoinSet<(Delivery, Result<BatchResult>)> = JoinSet::new();
         loop {
@@ -141,9 +142,9 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         }
     }
 
-    /// Finishes earlier runs that were interrupted, because their calls are already paid for. Unfinished
-    /// batches count as failed, so that their tasks are due again. A run that cannot be finished is
-    /// closed as failed and does not stop the new run.
+    /// Finishes earlier runs that were interrupted, because their calls are already paid for.
+    /// Unfinished batches count as failed, so that their tasks are due again. A run that cannot be
+    /// finished is closed as failed and does not stop the new run.
     async fn finish_interrupted(&mut self, bus: &LocalBus) -> Result<()> {
         let keys: BTreeSet<String> = self.stage.list("runs/").await?.into_iter().collect();
         let runs = keys
@@ -175,13 +176,13 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         ledger::close_fetching(&self.stage, run).await?;
         findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
         self.warehouse.prepare_to_compute().await?;
-        let measured = HostMetrics { started_at: self.started_at, ..HostMetrics::default() };
-        findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &measured)
+        let metrics = HostMetrics { started_at: self.started_at, ..HostMetrics::default() };
+        findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &metrics)
             .await?;
         Ok(())
     }
 
-    fn measured(&self, stopwatch: Stopwatch) -> HostMetrics {
+    fn metrics(&self, stopwatch: Stopwatch) -> HostMetrics {
         let stats = self.fmp.stats();
         HostMetrics {
             started_at: self.started_at,

@@ -1,5 +1,5 @@
 //! An in-process queue that behaves like SQS: at-least-once delivery, receive counts, redelivery
-//! and a limit after which a message is a dead letter.
+//! and a maximum number of receives, after which a message is dropped.
 
 use std::{
     collections::VecDeque,
@@ -20,7 +20,7 @@ pub struct Delivery {
     pub receive_count: u32,
 }
 
-/// The messages waiting to be received.
+/// The queue of batches to fetch.
 #[derive(Debug, Default)]
 pub struct LocalQueue {
     waiting: Mutex<VecDeque<Delivery>>,

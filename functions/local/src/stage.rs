@@ -1,5 +1,5 @@
-//! A stage in a directory. Files appear atomically: they are written to a temporary folder first and
-//! then linked or renamed to their path.
+//! A stage in a directory. Files appear atomically: they are written to a temporary folder first
+//! and then linked or renamed to their path.
 
 use std::{
     fs::{self, File},
@@ -15,9 +15,10 @@ use bytes::Bytes;
 use findata_domain::{Error, Result, hash};
 use findata_pipeline::ports::stage::{Object, Stage};
 
-/// Folder of incomplete files. It cannot clash with a key, because no part of a key starts with a dot.
+/// Folder of incomplete files. It cannot collide with a key, because no part of a key starts with a
+/// dot.
 const UNFINISHED: &str = ".unfinished";
-/// Lock file of all conditional replacements. One is enough: they are few and short.
+/// Lock file of all conditional replacements. They are rare and short, so one lock is enough.
 const LOCK: &str = ".lock";
 
 /// A directory that behaves like an S3 bucket.
@@ -45,7 +46,7 @@ impl DirectoryStage {
         Ok(DirectoryStage { root: Arc::new(root), puts: Arc::default() })
     }
 
-    /// A directory to read from; it is not created if it is missing.
+    /// A stage for reading from a directory, which is not created if it is missing.
     pub fn read_only(root: &Path) -> Self {
         DirectoryStage { root: Arc::new(root.to_owned()), puts: Arc::default() }
     }
@@ -71,8 +72,8 @@ impl DirectoryStage {
     }
 }
 
-/// A full disk or a missing permission stays as it is during a run, so retrying is pointless; other
-/// errors may pass.
+/// Retrying does not help against a full disk or a missing permission; other errors may be
+/// transient.
 fn failure(path: &Path, error: &io::Error) -> Error {
     let reason = format!("{}: {error}", path.display());
     match error.kind() {

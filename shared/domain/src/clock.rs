@@ -1,8 +1,9 @@
-//! The clock for planning, freshness and as-of queries; created at the edge and passed in.
+//! The clock for planning, freshness and as-of queries. The entry points create it and pass it in.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
-/// The current time for planning, freshness and as-of queries. Rate limits and timeouts use the real clock.
+/// The current time for planning, freshness and as-of queries. Rate limits and timeouts use the
+/// real clock.
 pub trait Clock: Send + Sync {
     /// Now, in UTC.
     fn now(&self) -> DateTime<Utc>;
@@ -24,7 +25,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still at 23:00 UTC of one day, after New York's close in summer and winter.
+/// A clock fixed at 23:00 UTC of one day, which is after New York's close in summer and winter.
 #[derive(Debug, Clone, Copy)]
 pub struct DayClock(pub NaiveDate);
 
@@ -35,12 +36,12 @@ impl Clock for DayClock {
     }
 }
 
-/// A fixed day's clock, or the machine's.
+/// The machine's clock, or that of a fixed day.
 #[derive(Debug, Clone, Copy)]
 pub enum AnyClock {
-    /// The machine's.
+    /// The machine's clock.
     System(SystemClock),
-    /// A fixed day's.
+    /// The clock of a fixed day.
     Day(DayClock),
 }
 

@@ -1,4 +1,5 @@
-//! Decimals as text: from what FMP writes to the canonical form that DECIMAL(38, 6) reads exactly.
+//! Decimals as text: converts the numbers that FMP sends to a canonical form that DECIMAL(38, 6)
+//! holds exactly.
 
 use bigdecimal::{BigDecimal, RoundingMode};
 
@@ -6,17 +7,18 @@ use bigdecimal::{BigDecimal, RoundingMode};
 pub const SCALE: usize = 6;
 /// Digits before the point that DECIMAL(38, 6) holds.
 pub const INTEGER_DIGITS: usize = 32;
-/// No financial figure needs a larger exponent; a larger one would only cost memory.
+/// Largest accepted exponent. No financial figure needs a larger one, and expanding it would waste
+/// memory.
 const MAX_EXPONENT: i64 = 60;
 
-/// The canonical text of a number: no exponent, no trailing zeros, at most [`SCALE`] digits after the point
-/// (rounded half to even), no `-0`. `None` if it is not a finite number or has over [`INTEGER_DIGITS`]
-/// digits before the point.
+/// The canonical text of a number: no exponent, no trailing zeros, at most [`SCALE`] digits after
+/// the point (rounded half to even), no `-0`. `None` if it is not a finite number or has more than
+/// [`INTEGER_DIGITS`] digits before the point.
 pub fn canonical(number: &str) -> Option<String> {
     let number = number.trim();
     let unsigned = number.strip_prefix('-').unwrap_or(number);
-    let plain = !unsigned.is_empty() && unsigned.bytes().all(|b| b.is_ascii_digit());
-    if plain && (unsigned.len() == 1 || !unsigned.starts_with('0')) {
+    let is_integer = !unsigned.is_empty() && unsigned.bytes().all(|b| b.is_ascii_digit());
+    if is_integer && (unsigned.len() == 1 || !unsigned.starts_with('0')) {
         return match unsigned {
             "0" => Some("0".into()),
             digits => (digits.len() <= INTEGER_DIGITS).then(|| number.to_owned()),
@@ -58,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fmp_writes_becomes_canonical() {
+    fn numbers_are_converted_to_canonical_text() {
         for (given, wanted) in [
             ("408625000000", "408625000000"),
             ("-3462000000", "-3462000000"),

@@ -7,7 +7,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// A 64-bit hash of a text that is the same on every machine and in every version.
+/// A 64-bit hash of a text, stable across machines and versions.
 pub fn number(text: &str) -> u64 {
     Sha256::digest(text.as_bytes())
         .iter()

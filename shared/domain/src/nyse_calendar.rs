@@ -1,6 +1,6 @@
-//! New York's trading days: full-day holidays of the NYSE and its regular close.
+//! Trading days of the New York Stock Exchange: its full-day holidays and regular close.
 //!
-//! Rules as published by the exchange (NYSE Rule 7.2); unscheduled closures are listed by date.
+//! The holidays follow NYSE Rule 7.2; unscheduled closures are listed by date.
 
 use chrono::{
     DateTime, Datelike, Days, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc,
@@ -22,14 +22,14 @@ const UNSCHEDULED: &[(i32, u32, u32)] = &[
     (2025, 1, 9),
 ];
 
-/// Whether the exchange has a session that day.
+/// Whether the exchange has a session on this day.
 pub fn is_trading_day(day: NaiveDate) -> bool {
     !matches!(day.weekday(), Weekday::Sat | Weekday::Sun)
         && !is_holiday(day)
         && !UNSCHEDULED.contains(&(day.year(), day.month(), day.day()))
 }
 
-/// The newest session that had closed by `now` (regular close, 16:00 New York).
+/// The newest session that had closed by `now`, by the regular close at 16:00 New York.
 pub fn last_closed_session(now: DateTime<Utc>) -> NaiveDate {
     let local = now.with_timezone(&New_York);
     let today = local.date_naive();
@@ -48,8 +48,9 @@ pub fn new_york_date(now: DateTime<Utc>) -> NaiveDate {
     now.with_timezone(&New_York).date_naive()
 }
 
-/// UTC of a time in New York, which FMP writes without an offset. In the hour that occurs twice the first is taken; a time
-/// that does not exist is read as winter time.
+/// Converts a New York time, which FMP writes without an offset, to UTC. When clocks go back, an
+/// ambiguous time is taken as the earlier instant; when they go forward, a skipped time is read as
+/// standard time.
 pub fn from_new_york(local: NaiveDateTime) -> NaiveDateTime {
     match New_York.from_local_datetime(&local) {
         LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => t.with_timezone(&Utc).naive_utc(),
@@ -57,7 +58,7 @@ pub fn from_new_york(local: NaiveDateTime) -> NaiveDateTime {
     }
 }
 
-/// A session's regular close in UTC.
+/// The regular close of a session, in UTC.
 pub fn close_of(day: NaiveDate) -> DateTime<Utc> {
     from_new_york(day.and_time(close())).and_utc()
 }
@@ -71,7 +72,7 @@ pub fn next_opening(day: NaiveDate) -> DateTime<Utc> {
     from_new_york(next.and_time(NaiveTime::from_hms_opt(9, 30, 0).unwrap_or_default())).and_utc()
 }
 
-/// Sessions after one day, up to and with another.
+/// The number of sessions after one day, up to and including another.
 pub fn sessions(after: NaiveDate, to: NaiveDate) -> usize {
     after
         .iter_days()
@@ -88,11 +89,11 @@ fn close() -> NaiveTime {
 fn is_holiday(day: NaiveDate) -> bool {
     let year = day.year();
     let fixed = |month, date| NaiveDate::from_ymd_opt(year, month, date);
-    // A Saturday holiday is kept on Friday and a Sunday one on Monday, but for New Year's Day, which is
-    // never kept in the old year.
-    let observed = |holiday: Option<NaiveDate>, friday_too: bool| {
+    // A holiday on a Saturday is observed on Friday, and one on a Sunday on Monday. New Year's Day
+    // is the exception: it is never observed in the old year.
+    let observed = |holiday: Option<NaiveDate>, on_friday_too: bool| {
         holiday.is_some_and(|h| match h.weekday() {
-            Weekday::Sat => friday_too && day == h - Days::new(1),
+            Weekday::Sat => on_friday_too && day == h - Days::new(1),
             Weekday::Sun => day == h + Days::new(1),
             _ => day == h,
         })
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_close_follows_new_york_through_the_year() {
+    fn the_last_closed_session_follows_new_york_daylight_saving_time() {
         let at = |text: &str| last_closed_session(text.parse::<DateTime<Utc>>().unwrap());
         assert_eq!(at("2024-07-05T19:59:59Z"), day("2024-07-03"));
         assert_eq!(at("2024-07-05T20:00:00Z"), day("2024-07-05"));

@@ -1,4 +1,5 @@
-//! Fills in formulas and input values: how a figure is computed from others, down to the rows of FMP.
+//! Explains how a figure is computed from others, down to the rows that FMP sent: formulas and
+//! input values.
 
 use std::collections::BTreeSet;
 
@@ -158,7 +159,7 @@ impl Facts<'_> {
         (to.basis, to.date) = (Some("TTM".into()), Some(key.date.to_string()));
         let key = &Key { basis: "TTM".into(), ..key.clone() };
         let Some(row) = self.ttm.get(key) else {
-            to.notes.push("no twelve months end on this day".into());
+            to.notes.push("no trailing twelve months end on this day".into());
             return Ok(to);
         };
         to.value = figure(row, column);
@@ -205,7 +206,7 @@ impl Facts<'_> {
         })
     }
 
-    /// A note on the known periods of an incomplete twelve months.
+    /// A note that lists the known periods when the twelve months are incomplete.
     fn known_periods(&self, row: &Row) -> String {
         let end = super::rows::date(row, "fiscal_date");
         let ends: Vec<&Key> = self.quarters.iter().filter(|q| Some(q.date) <= end).rev().take(5).collect();
@@ -302,7 +303,8 @@ impl Facts<'_> {
         }
     }
 
-    /// Sets a figure's formula from a model's column, or its source column if it has no formula.
+    /// Sets a figure's formula from a column of a model; for a column that is only carried over,
+    /// sets the source column as its only input.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -333,12 +335,13 @@ impl Facts<'_> {
     }
 }
 
-/// Replaces every CASE whose conditions are known, and every COALESCE, by the alternative that applies.
+/// Replaces every CASE whose conditions are known, and every COALESCE, by the alternative that
+/// applies.
 fn active(expr: &Expr, input: &dyn Fn(&str) -> Vec<Option<f64>>) -> Expr {
     expr.replace(&|e| match e {
         Expr::Case(whens, otherwise) if !whens.is_empty() => {
-            let figures = |c: &Expr| c.columns().iter().all(|(_, name)| !input(name).is_empty());
-            if !whens.iter().all(|(condition, _)| figures(condition)) {
+            let is_known = |c: &Expr| c.columns().iter().all(|(_, name)| !input(name).is_empty());
+            if !whens.iter().all(|(condition, _)| is_known(condition)) {
                 return None;
             }
             let holds = whens.iter().find(|(c, _)| evaluate(c, input).is_some_and(|c| c != 0.0));

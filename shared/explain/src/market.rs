@@ -1,4 +1,5 @@
-//! Market metrics: the price of a day over the fundamentals known on it, and metrics of prices alone.
+//! Market metrics: valuations, from a session's price and the fundamentals known on that day, and
+//! metrics of prices alone.
 
 use chrono::NaiveDate;
 use findata_models::columns;
@@ -42,7 +43,7 @@ impl Facts<'_> {
             fundamentals("fundamentals_as_of"),
             fundamentals("fundamentals_known_on")
         ));
-        let rows = self.rows_on(day, currency)?;
+        let rows = self.rows_known_on(day, currency)?;
         match market_formula(metric) {
             Ok(Some(formula)) => self.fill(&mut to, &formula, &rows)?,
             _ => {
@@ -66,7 +67,7 @@ impl Facts<'_> {
         Ok(row.unwrap_or_default())
     }
 
-    /// The currency of the price.
+    /// The currency of the company's price.
     pub fn quote_currency(&self) -> Result<Option<String>> {
         Ok(self
             .first("select quote_currency from companies")?
@@ -74,7 +75,7 @@ impl Facts<'_> {
     }
 
     /// The statements that were known on a session.
-    fn rows_on(&self, day: NaiveDate, currency: Option<String>) -> Result<Rows> {
+    fn rows_known_on(&self, day: NaiveDate, currency: Option<String>) -> Result<Rows> {
         let range = self
             .first(&format!(
                 "select k.* from fundamentals_ranges k where k.valid_from <= date '{day}' and k.valid_to > date '{day}'"
@@ -107,8 +108,8 @@ impl Facts<'_> {
         to.unit = crate::formulas::column_unit("valuation_inputs", column)
             .map(|unit| unit.to_string().replace("money", rows.currency.as_deref().unwrap_or("money")));
         self.follow(&mut to, "valuation_inputs", column, 0, rows)?;
-        let carried = matches!(trace.map(|t| t.origin), Some(Origin::Stored { .. }));
-        if carried && to.inputs.len() == 1 {
+        let is_carried_over = matches!(trace.map(|t| t.origin), Some(Origin::Stored { .. }));
+        if is_carried_over && to.inputs.len() == 1 {
             return Ok(to.inputs.remove(0));
         }
         Ok(to)
@@ -194,7 +195,8 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// The factor by which splits since a row was received changed its basis; `None` without such a split.
+    /// The factor by which splits changed the share basis since a row was received; `None` without
+    /// such a split.
     pub fn factor(&self, staged: &Row) -> Result<Option<f64>> {
         let Some(observed) = staged.get("observed_at") else {
             return Ok(None);

@@ -67,7 +67,7 @@ impl Facts<'_> {
             return Ok(to);
         }
         if column == "as_traded_close" || column == "split_factor" {
-            // The number of shares today that one share of that day became.
+            // The number of shares that one share of that day is today.
             let factor = figure(&row, "split_factor");
             let split = Figure {
                 value: factor,

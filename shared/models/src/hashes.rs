@@ -1,11 +1,12 @@
-//! Hashes of the SQL files that made the stored figures, kept in `ops.models`.
+//! Hashes of the SQL files that computed the stored figures, kept in `ops.models`.
 //!
-//! If a model changed, all companies become due and publishing writes the rows that differ, recomputed from `staging`,
-//! which keeps everything. If a table's own file changed, the table must be recreated first, by whoever has the
-//! privilege: the host itself on DuckDB, a person with `findata setup-sql --replace-figures` on Snowflake.
+//! If a model changed, all companies become due: their figures are recomputed from `staging`, which
+//! keeps all data, and publishing writes the rows that differ. If a table's file changed, the table
+//! must first be recreated with owner privileges: the host does it on DuckDB; on Snowflake a person
+//! runs the script that `findata setup-sql --replace-figures` prints.
 //!
-//! A hash covers the statement without comments and insignificant white space, so reformatting a file or rewording a
-//! column's description recomputes nothing.
+//! A hash ignores comments and insignificant white space, so reformatting a file or rewording a
+//! column's description does not trigger a recomputation.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +14,15 @@ use findata_domain::hash;
 
 use crate::{Model, literal};
 
-/// Statement that makes every company due for computing.
+/// Statement that makes every company due for recomputation.
 pub const ALL_COMPANIES_ARE_DUE: &str = "insert into ops.changes (run_id, dataset, symbol, first_date) \
      select distinct 'models', 'models', symbol, null::date from ( \
      select symbol from staging.profile union select symbol from staging.income_statement union select symbol from staging.prices)";
 
-/// Builds up to commit bd277a3 hashed the raw text of each file. For every table and view: its file, the SHA-256 of the
-/// raw text at bd277a3, and the hash that [`hashes`] computes for that text. A warehouse written by such a build
-/// therefore needs no `--replace-figures` for a table whose statement is unchanged.
+/// Builds up to commit bd277a3 hashed the raw text of each file. For every table and view: its
+/// file, the SHA-256 of the raw text at bd277a3, and the hash that [`hashes`] computes for that
+/// text. A warehouse written by such a build therefore needs no `--replace-figures` for a table
+/// whose statement is unchanged.
 const RAW_HASHES: &[(&str, &str, &str)] = &[
     (
         "tables/dim_company.sql",
@@ -117,8 +119,8 @@ pub fn hashes<'a>(files: impl IntoIterator<Item = &'a Model>) -> BTreeMap<String
         .collect()
 }
 
-/// The rows of `ops.models` (`file`, `sha256`) as hashes by file, comparable with [`hashes`]: the raw-text hash
-/// of an older build is replaced by the hash of the same statement.
+/// The rows of `ops.models` (`file`, `sha256`) as hashes by file, comparable with [`hashes`]: the
+/// raw-text hash of an older build is replaced by the hash of the same statement.
 pub fn known(rows: Vec<Vec<Option<String>>>) -> BTreeMap<String, String> {
     rows.into_iter()
         .filter_map(|row| Some((row.first()?.clone()?, row.get(1)?.clone()?)))
@@ -142,8 +144,8 @@ pub fn note(files: &BTreeMap<String, String>) -> Vec<String> {
     ]
 }
 
-/// A statement without `--` comments and without white space, except for one space between two words. Quoted text is
-/// kept as it is.
+/// A statement without `--` comments and without white space, except for one space between two
+/// words. Quoted text is kept as it is.
 fn normalized(sql: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '\'' | '"');
     let mut text = String::with_capacity(sql.len());
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warehouse_with_raw_hashes_has_current_tables() {
+    fn tables_recorded_with_raw_hashes_count_as_current() {
         let stored = RAW_HASHES
             .iter()
             .map(|(file, raw, _)| vec![Some((*file).into()), Some((*raw).into())])

@@ -3,13 +3,13 @@
 //! - [`MODELS`]: statements that build temporary tables, in order.
 //! - [`TABLES`] and [`PUBLISHED`]: the tables and views of `analytics`, and how a run updates them.
 //! - [`tables`] and [`ops`]: the tables of `raw`, `staging` and `ops`.
-//! - [`hashes`]: detects figures that other versions of these files made.
+//! - [`hashes`]: detects figures that were computed with other versions of these files.
 
 pub mod hashes;
 pub mod ops;
 pub mod tables;
 
-/// Text as a quoted SQL literal. Identifiers do not need it: they are validated types.
+/// Quotes text as an SQL literal. Identifiers need no quoting: they are validated types.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
@@ -35,7 +35,8 @@ impl Model {
     }
 }
 
-/// The unpublished tables that the model at `position` reads last. They can be dropped after it to free memory.
+/// The temporary tables whose last reader is the model at `position`; they can be dropped after it
+/// to free memory. Tables that publishing reads are not among them.
 pub fn finished_after(position: usize) -> impl Iterator<Item = &'static str> {
     let last_read = |table: &str| MODELS.iter().rposition(|m| m.reads(table));
     let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
@@ -128,8 +129,8 @@ pub struct TableColumn {
     pub name: &'static str,
     /// SQL type.
     pub kind: &'static str,
-    /// The comment on its line: a description, preceded by the unit and a semicolon if the formula does not imply the
-    /// unit.
+    /// The comment on its line: a description, preceded by the unit and a semicolon if the formula
+    /// does not imply the unit.
     pub about: Option<&'static str>,
 }
 
@@ -140,8 +141,8 @@ impl TableColumn {
     }
 }
 
-/// The columns of a table of `analytics`, in order. For the view of a fact, those of its `_history` table; empty for other
-/// views.
+/// The columns of a table of `analytics`, in order. A fact's view has the columns of its `_history`
+/// table; for other views the result is empty.
 pub fn columns(table: &str) -> Vec<TableColumn> {
     let of = |name: &str| TABLES.iter().find(|t| t.file == format!("tables/{name}.sql"));
     let file = of(table).or_else(|| of(&format!("{table}_history")));
@@ -171,7 +172,8 @@ pub struct PublishedTable {
     pub key: &'static [&'static str],
     /// Which of its rows a run recomputes.
     pub extent: Extent,
-    /// Whether and how it keeps older versions of a row, each with the period in which it was the known one.
+    /// Whether and how it keeps older versions of a row, each with the time range in which it was
+    /// the known version.
     pub versions: Versions,
 }
 
@@ -182,7 +184,8 @@ pub enum Versions {
     None,
     /// Its model computes `known_from` and `known_to`.
     OfStatements,
-    /// Its model computes every vintage; publishing keeps each row that differs from that of the preceding vintage.
+    /// Its model computes every vintage; publishing keeps each row that differs from the same row
+    /// of the next vintage.
     OfVintages,
 }
 
@@ -219,7 +222,8 @@ pub enum Extent {
     Whole,
     /// The rows of the companies to recompute.
     Companies,
-    /// The rows of the companies to recompute from the first changed day on; the given column holds the day.
+    /// The rows of the companies to recompute from the first changed day on; the given column holds
+    /// the day.
     Days(&'static str),
 }
 

@@ -1,4 +1,5 @@
-//! The tables of `ops`, which load and analytics maintain, and the columns of `raw`: names, types and descriptions.
+//! The tables of `ops`, which load and analytics maintain, and the columns of `raw`: names, types
+//! and descriptions.
 //!
 //! The descriptions appear in the data dictionary.
 
@@ -115,8 +116,8 @@ pub const OPS: &[OpsTable] = &[
             ("older_source_row", Integer, "row in that file"),
         ],
     },
-    // Analytics reads here which companies to recompute and empties the table in the publishing transaction, so the next
-    // run takes over the work of a run that failed to compute.
+    // Analytics reads here which companies to recompute and empties the table in the publishing
+    // transaction, so the next run takes over the work of a run that failed to compute.
     OpsTable {
         name: "changes",
         about: "changes that were loaded but are not yet published",

@@ -1,5 +1,5 @@
-//! Statements that create the tables of `raw` and `staging`, rendered from the catalog, and those of `ops`. The tables of
-//! `analytics` are in `infra/models/tables`.
+//! Statements that create the tables of `raw` and `staging`, rendered from the catalog, and those
+//! of `ops`. The tables of `analytics` are in `infra/models/tables`.
 
 use crate::ops::{OPS, RAW, sql};
 use findata_domain::catalog::{CATALOG, Dataset, LINEAGE};

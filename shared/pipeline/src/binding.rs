@@ -1,4 +1,4 @@
-//! Binds a stage to one warehouse.
+//! Binds a stage to one warehouse, so that the fetch log never describes another one.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,14 +17,15 @@ struct Binding {
     warehouse_id: String,
 }
 
-/// Checks that the stage and the warehouse belong together: what the fetch log counts as fresh must be in this warehouse.
-/// An unbound warehouse gets `name` as its id. Two concurrent first runs both insert their id; the stage keeps one of them.
+/// Binds the stage to the warehouse, or checks that it is bound to this one: data that the fetch
+/// log counts as fresh must be in this warehouse. A warehouse without an id gets `name`. If two
+/// first runs insert their ids concurrently, the stage keeps one of them.
 ///
 /// # Errors
-/// `Config` if they do not belong together; the stage's and the warehouse's own.
+/// `Config` if the stage is bound to another warehouse; the stage's and the warehouse's errors.
 pub async fn bind_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, name: &RunId) -> Result<()> {
     let mut known: Option<Binding> = stage::read_json(stage, WAREHOUSE).await?;
-    let mut own = names(warehouse).await?;
+    let mut own = warehouse_ids(warehouse).await?;
     if known.is_none() {
         if own.is_empty() {
             warehouse
@@ -34,7 +35,7 @@ pub async fn bind_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, 
         }
         let warehouse_id = own.first().cloned().unwrap_or_default();
         if !stage.put_if_absent(WAREHOUSE, stage::to_json(&Binding { warehouse_id })?).await? {
-            own = names(warehouse).await?;
+            own = warehouse_ids(warehouse).await?;
         }
         known = stage::read_json(stage, WAREHOUSE).await?;
     }
@@ -46,7 +47,7 @@ pub async fn bind_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, 
     }
 }
 
-async fn names(warehouse: &mut impl Warehouse) -> Result<Vec<String>> {
+async fn warehouse_ids(warehouse: &mut impl Warehouse) -> Result<Vec<String>> {
     let rows = warehouse.query("select warehouse_id from ops.identity").await?;
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next()?).collect())
 }

@@ -1,6 +1,6 @@
-//! What a run costs on AWS, from its ledger: an estimate, without the free tier.
+//! Estimates what a run costs on AWS, from its ledger and without the free tier.
 
-/// US dollars as AWS's pricing pages have them for us-east-1, read in July 2026.
+/// Prices in US dollars for us-east-1, from AWS's pricing pages in July 2026.
 mod price {
     /// A GB-second of Lambda on arm64.
     pub(super) const GB_SECOND: f64 = 0.000_013_333_4;
@@ -14,7 +14,8 @@ mod price {
     pub(super) const EVENT: f64 = 1.0 / 1e6;
 }
 
-/// Dollars of a run: `gb_seconds` of Lambda, its invocations, requests to the queue, writes to the stage.
+/// The cost of a run in US dollars: Lambda GB-seconds and invocations, SQS requests, S3 writes and
+/// one EventBridge event.
 pub fn usd(gb_seconds: f64, invocations: u64, queue_requests: u64, puts: u64) -> f64 {
     gb_seconds * price::GB_SECOND
         + invocations as f64 * price::INVOCATION

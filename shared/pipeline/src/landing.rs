@@ -1,5 +1,6 @@
-//! Landing files: NDJSON, gzipped, one a dataset and batch. A line carries the typed row as canonical text,
-//! which every warehouse casts in the same way, and the payload exactly as FMP sent it.
+//! Landing files: gzipped NDJSON, one file per dataset and batch. Each line holds the typed row as
+//! canonical text, which every warehouse casts in the same way, and the payload exactly as FMP sent
+//! it.
 
 use std::io::Write;
 
@@ -38,24 +39,24 @@ impl Serialize for Typed<'_> {
     }
 }
 
-/// A file on the stage and what load must find in it.
+/// A file on the stage, with the counts and the hash that load verifies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedFile {
-    /// Its dataset.
+    /// Dataset of its rows.
     pub dataset: String,
-    /// Its key.
+    /// Its key on the stage.
     pub key: String,
-    /// Rows in it, quarantined ones included.
+    /// Rows in it, including quarantined ones.
     pub rows: u64,
-    /// Rows set aside.
+    /// Quarantined rows.
     pub quarantined: u64,
-    /// Its size, compressed.
+    /// Compressed size in bytes.
     pub bytes: u64,
-    /// SHA-256 of its content, compressed.
+    /// SHA-256 of the compressed content.
     pub sha256: String,
 }
 
-/// Writes the rows of one dataset and batch, compressing as they come.
+/// Writes the landing file of one dataset and batch. Rows are compressed as they are added.
 pub struct Landing {
     dataset: &'static Dataset,
     observed_at: String,
@@ -79,7 +80,7 @@ impl Landing {
     /// Adds rows.
     ///
     /// # Errors
-    /// `Stop` when they cannot be written, which memory alone could cause.
+    /// `Stop` if they cannot be written. The file is in memory, so this does not normally happen.
     pub fn add(&mut self, rows: &[Row<'_>]) -> Result<()> {
         let failed = |e: &dyn std::fmt::Display| Error::Stop(format!("cannot write a landing file: {e}"));
         for row in rows {
@@ -100,11 +101,11 @@ impl Landing {
         Ok(())
     }
 
-    /// Puts the file on the stage. A second delivery of the same batch finds the name taken and takes the
-    /// next one; the ledger entry says which file counts.
+    /// Puts the file on the stage. If an earlier delivery of the batch already used the key, a
+    /// number is appended; the ledger entry lists the file that counts.
     ///
     /// # Errors
-    /// The stage's own.
+    /// The stage's errors.
     pub async fn land(self, stage: &impl Stage, run: &RunId, batch: &str) -> Result<StagedFile> {
         let body: Bytes = self
             .out

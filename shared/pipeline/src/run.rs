@@ -13,21 +13,22 @@ use findata_domain::{Error, Result, Symbol};
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
 
-/// Salt of scheduled runs' ids.
+/// Salt of the ids of scheduled runs.
 const SCHEDULED: u32 = 0;
 
 impl RunId {
-    /// A new id from the start time and a salt that distinguishes runs of the same millisecond.
+    /// A new id from the start time and a salt that distinguishes runs started in the same
+    /// millisecond.
     pub fn new(started: DateTime<Utc>, salt: u32) -> Self {
         RunId(format!("{}-{salt:08x}", started.format("%Y%m%dT%H%M%S%3fZ")))
     }
 
-    /// The id of a scheduled run: a duplicate tick gets the same id.
+    /// The id of a scheduled run. Duplicate deliveries of a tick produce the same id.
     pub fn scheduled(tick: DateTime<Utc>) -> Self {
         RunId::new(tick, SCHEDULED)
     }
 
-    /// Whether the run is scheduled. Interactive runs take precedence.
+    /// Whether the run is scheduled. Other runs take precedence over scheduled ones.
     pub fn is_scheduled(&self) -> bool {
         self.started().is_some() && self.0.ends_with(&format!("-{SCHEDULED:08x}"))
     }
@@ -87,7 +88,7 @@ pub enum Universe {
     Sp500,
 }
 
-/// What a run is asked to do.
+/// A request for a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// The run.
@@ -119,9 +120,9 @@ pub struct Options {
     /// Fetch FMP's own ratios for every symbol, not only for those due in rotation.
     #[serde(default)]
     pub reconcile: bool,
-    /// Load, but do not compute.
+    /// Load the data, but compute no figures.
     pub skip_analytics: bool,
-    /// Hard limit of calls to FMP.
+    /// Hard limit on calls to FMP.
     pub max_calls: Option<u64>,
     /// How long answers count as fresh, for datasets that override the catalog.
     #[serde(default, skip_serializing_if = "TtlOverrides::is_empty")]
@@ -139,13 +140,14 @@ pub struct PlanLimits {
     pub most_statements: Option<u32>,
     /// The plan includes quarterly statements.
     pub quarterly: bool,
-    /// Calls are limited: call only where change feeds announce news, instead of for every symbol.
+    /// The plan limits calls: fetch only what the change feeds report as changed, instead of every
+    /// symbol.
     #[serde(default)]
     pub minimize_calls: bool,
     /// The plan includes bulk files.
     #[serde(default)]
     pub bulk: bool,
-    /// Minimum seconds between two bulk files.
+    /// Minimum seconds between downloads of two bulk files.
     #[serde(default)]
     pub bulk_pause: u64,
     /// Calls per minute; `None` without a limit.
@@ -210,7 +212,7 @@ impl Status {
         }
     }
 
-    /// The word in summaries and tables.
+    /// The status as text, as in summaries and tables.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Complete => "complete",
@@ -226,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn run_ids_are_safe_everywhere() {
+    fn run_ids_are_safe_in_keys_paths_and_sql() {
         let id = RunId::new("2026-11-22T20:15:33.120Z".parse().unwrap(), 0xab);
         assert_eq!(id.as_str(), "20261122T201533120Z-000000ab");
         assert_eq!(id.started(), "2026-11-22T20:15:33.120Z".parse().ok());

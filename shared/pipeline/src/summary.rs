@@ -16,13 +16,13 @@ use crate::{
 pub struct TaskCounts {
     /// Planned tasks, without the skipped ones.
     pub planned: u64,
-    /// Answered, with or without rows.
+    /// Tasks that FMP answered, with or without rows.
     pub done: u64,
     /// Skipped because the stored data is fresh.
     pub skipped_fresh: u64,
-    /// Not in the key's FMP plan.
+    /// Tasks outside the key's FMP plan.
     pub not_in_plan: u64,
-    /// Failed, or abandoned when the run was stopped.
+    /// Tasks that failed, or were abandoned when the run stopped.
     pub failed: u64,
 }
 
@@ -57,14 +57,14 @@ pub struct Failure {
     pub symbol: String,
     /// The dataset.
     pub dataset: String,
-    /// Why, in one line.
+    /// The reason, in one line.
     pub reason: String,
 }
 
 /// Use of the rate limiter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct BudgetUse {
-    /// Seconds that calls waited for the limit, summed over workers.
+    /// Seconds that calls waited for the rate limiter, summed over workers.
     pub waited_seconds: f64,
     /// Allowed calls per minute; `None` without a limit.
     pub limit_per_minute: Option<u32>,
@@ -75,7 +75,7 @@ pub struct BudgetUse {
 pub struct Connections {
     /// Connections opened in the run.
     pub opened: u64,
-    /// Most concurrent calls.
+    /// Maximum number of concurrent calls.
     pub peak: u64,
 }
 
@@ -92,7 +92,8 @@ pub struct Cost {
     pub sqs_requests: u64,
     /// US dollars; 0 on a laptop.
     pub usd: f64,
-    /// Snowflake credits, estimated for an XS warehouse with an auto-suspend of one minute; 0 on a laptop.
+    /// Snowflake credits, estimated for an XS warehouse with an auto-suspend of one minute; 0 on a
+    /// laptop.
     pub snowflake_credits: f64,
 }
 
@@ -164,7 +165,8 @@ pub struct Summary {
     pub connections: Connections,
     /// Failed tasks.
     pub failures: Vec<Failure>,
-    /// Remarks that are not failures, such as datasets outside the FMP plan or use of the bundled list.
+    /// Remarks that are not failures, such as datasets outside the FMP plan or use of the bundled
+    /// list.
     pub notes: Vec<String>,
     /// Warehouse usage of load and analytics; zero on a laptop.
     #[serde(default)]

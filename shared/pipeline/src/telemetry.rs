@@ -1,7 +1,9 @@
-//! Metrics for CloudWatch as log lines: the embedded metric format needs no API call.
+//! CloudWatch metrics as log lines in the embedded metric format, which needs no API call.
 //!
-//! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
-//! Each set of dimensions is billed as a metric of its own, so the only dimension is the stack.
+//! Format:
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+//! Each combination of dimension values is billed as a separate metric, so the stack is the only
+//! dimension.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -89,12 +91,12 @@ mod tests {
         let at = "2026-11-22T20:15:33Z".parse().unwrap();
         let line = line("findata", at, &[("Calls", 5.0, "Count"), ("RunSeconds", 1.5, "Seconds")]);
         assert_eq!(line["_aws"]["Timestamp"], 1_795_378_533_000_i64);
-        let told = &line["_aws"]["CloudWatchMetrics"][0];
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(
-            (told["Namespace"].as_str(), told["Dimensions"][0][0].as_str()),
+            (directive["Namespace"].as_str(), directive["Dimensions"][0][0].as_str()),
             (Some("findata"), Some("stack"))
         );
-        assert_eq!(told["Metrics"][1], json!({"Name": "RunSeconds", "Unit": "Seconds"}));
+        assert_eq!(directive["Metrics"][1], json!({"Name": "RunSeconds", "Unit": "Seconds"}));
         assert_eq!((line["stack"].as_str(), line["Calls"].as_f64()), (Some("findata"), Some(5.0)));
     }
 }

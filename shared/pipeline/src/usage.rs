@@ -1,4 +1,4 @@
-//! What a run used of a warehouse that is billed by the second.
+//! A run's usage of a warehouse that is billed by the second.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,10 @@ use crate::{
 };
 use findata_domain::Result;
 
-/// Seconds that an unused warehouse runs on before it suspends itself (AUTO_SUSPEND in `infra/snowflake`); the least that is
-/// billed when it resumes, too (Snowflake's documentation, "Warehouse credit usage").
+/// Idle seconds after which the warehouse suspends itself (AUTO_SUSPEND in `infra/snowflake`). Also
+/// the minimum billed for each resume (Snowflake's documentation, "Warehouse credit usage").
 pub const AUTO_SUSPEND: f64 = 60.0;
-/// Credits of an hour of an XS warehouse.
+/// Credits per hour of an XS warehouse.
 const CREDITS_PER_HOUR: f64 = 1.0;
 
 /// A statement that ran.
@@ -19,7 +19,7 @@ const CREDITS_PER_HOUR: f64 = 1.0;
 pub struct Statement {
     /// The engine's query id, as in its query history.
     pub query_id: String,
-    /// The dataset or model that it was part of.
+    /// The dataset or model that it belonged to.
     pub step: String,
     /// Seconds until the result.
     pub seconds: f64,
@@ -30,13 +30,13 @@ pub struct Statement {
 /// Warehouse usage.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Statements sent, without retries.
+    /// Statements sent, not counting retries.
     pub statements: u64,
     /// Seconds from the first statement after each resume to the end of the last.
     pub seconds: f64,
     /// Times that the warehouse had to resume.
     pub resumes: u64,
-    /// Each statement; not in summaries.
+    /// Each statement; not part of summaries.
     #[serde(skip)]
     pub log: Vec<Statement>,
 }
@@ -49,15 +49,17 @@ impl Usage {
         self.resumes += later.resumes;
     }
 
-    /// Estimated credits on a warehouse of size XS: every second from a resume until it suspends itself.
+    /// Estimated credits of an XS warehouse, billed for every second from a resume until it
+    /// suspends itself.
     pub fn credits(&self) -> f64 {
         (self.seconds + AUTO_SUSPEND * self.resumes as f64) / 3600.0 * CREDITS_PER_HOUR
     }
 
-    /// Writes the statements to the run's ledger, under the id of the first one, so that each attempt has its own object.
+    /// Writes the statements to the run's ledger, under the id of the first one, so that each
+    /// attempt writes its own object.
     ///
     /// # Errors
-    /// The stage's own.
+    /// The stage's errors.
     pub async fn note(&self, run: &RunId, function: &str, stage: &impl Stage) -> Result<()> {
         let Some(first) = self.log.first() else {
             return Ok(());
@@ -73,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minute_is_billed_after_the_last_statement() {
+    fn credits_include_a_minute_per_resume_until_the_warehouse_suspends() {
         let mut usage = Usage { statements: 3, seconds: 30.0, resumes: 1, log: Vec::new() };
         assert!((usage.credits() - 90.0 / 3600.0).abs() < 1e-12);
         usage.add(&Usage { statements: 2, seconds: 6.0, resumes: 0, log: Vec::new() });

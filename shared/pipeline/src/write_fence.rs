@@ -1,13 +1,14 @@
 //! Write fence: keeps two invocations of one function from writing the same rows twice.
 //!
-//! A function computes what it writes before the transaction, as a difference to the stored rows. A second invocation may
-//! run meanwhile: for a duplicate event, for another run, or after a timeout whose statement is still executing. So each
-//! function has a counter. [`WriteFence::read`] reads it before the function prepares anything, and the transaction
-//! increments it on condition that it is unchanged. Concurrent transactions wait for each other on the counter's row. If
-//! the number changed, the difference was computed against stale rows and must be recomputed.
+//! A function computes what it writes before the transaction, as a difference from the stored rows.
+//! A second invocation may run meanwhile: for a duplicate event, for another run, or after a
+//! timeout whose statement is still executing. So each function has a counter. [`WriteFence::read`]
+//! reads it before the function prepares anything, and the transaction increments it only if it is
+//! unchanged. Concurrent transactions wait for each other on the counter's row. If the number
+//! changed, the difference was computed from stale rows and must be recomputed.
 //!
-//! The counters are in `ops.turns`, one row per function. The table keeps this name so that existing Snowflake accounts
-//! need no migration.
+//! The counters are in `ops.turns`, one row per function. The table keeps this name so that
+//! existing Snowflake accounts need no migration.
 
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ impl WriteFence {
     /// Reads the counter of one of [`findata_models::tables::WRITERS`].
     ///
     /// # Errors
-    /// `Config` if the table has no row for the function; the warehouse's own.
+    /// `Config` if the table has no row for the function; the warehouse's errors.
     pub async fn read(function: &'static str, warehouse: &mut impl Warehouse) -> Result<WriteFence> {
         let rows = warehouse
             .query(&format!("select number::varchar from ops.turns where function = '{function}'"))
@@ -43,12 +44,12 @@ impl WriteFence {
         Ok(WriteFence { function, number: number.ok_or_else(missing)? })
     }
 
-    /// Begins a transaction and increments the counter in it. The fence then holds the new number, so the same
-    /// invocation can begin another transaction.
+    /// Begins a transaction and increments the counter in it. The fence then holds the new number,
+    /// so the same invocation can begin another transaction.
     ///
     /// # Errors
-    /// `Retry` after a pause if another invocation has written since; the warehouse's own. The transaction is then
-    /// rolled back.
+    /// `Retry` after a pause if another invocation has written since; the warehouse's errors. The
+    /// transaction is then rolled back.
     pub async fn begin(&mut self, warehouse: &mut impl Warehouse) -> Result<()> {
         warehouse.execute("begin transaction").await?;
         let incremented = self.increment(warehouse).await;
@@ -73,7 +74,8 @@ impl WriteFence {
     /// Runs statements as one fenced transaction.
     ///
     /// # Errors
-    /// As for [`WriteFence::begin`]; the error of the first statement that failed. The transaction is then rolled back.
+    /// As for [`WriteFence::begin`]; the error of the first statement that failed. The transaction
+    /// is then rolled back.
     pub async fn write(&mut self, warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
         self.begin(warehouse).await?;
         execute_and_commit(warehouse, statements).await

@@ -1,15 +1,16 @@
-//! When the public knew a statement.
+//! Derives when a statement became public.
 
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
 
 use crate::{catalog::Dataset, nyse_calendar};
 
-/// Latest a 10-K may be filed after the period's end (SEC, Form 10-K, general instruction A): the estimate
-/// for a statement with neither acceptance nor filing date.
+/// Days after the period's end by which a 10-K must be filed at the latest (SEC, Form 10-K, general
+/// instruction A). The estimate for a statement with neither an acceptance time nor a filing date.
 const LATEST_FILING_DAYS: u64 = 90;
 
-/// Fills `accepted_at` (UTC), `accepted_at_source` (`accepted`, `filing` or `estimated`) and `known_on`, the first
-/// date whose close may use the statement: one accepted after 16:00 New York counts from the next day.
+/// Fills `accepted_at` (UTC), `accepted_at_source` (`accepted`, `filing` or `estimated`) and
+/// `known_on`, the first date whose close may use the statement: one accepted after 16:00 New York
+/// counts from the next day.
 pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>]) {
     let position = |name: &str| dataset.columns.iter().position(|c| c.name == name);
     let (Some(accepted_at), Some(source), Some(known_on)) =
@@ -23,7 +24,7 @@ pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>]) {
     let filed = value("filing_date").and_then(|t| t.parse::<NaiveDate>().ok());
     let ended = value("fiscal_date").and_then(|t| t.parse::<NaiveDate>().ok());
     let evening = NaiveTime::from_hms_opt(22, 0, 0).unwrap_or_default();
-    let (instant, word, known) = if let Some(local) = local {
+    let (instant, source_name, known) = if let Some(local) = local {
         let close = NaiveTime::from_hms_opt(16, 0, 0).unwrap_or_default();
         let known = if local.time() > close {
             local.date() + Days::new(1)
@@ -40,6 +41,6 @@ pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>]) {
         return;
     };
     values[accepted_at] = Some(instant.to_string());
-    values[source] = Some(word.into());
+    values[source] = Some(source_name.into());
     values[known_on] = Some(known.to_string());
 }

@@ -1,4 +1,5 @@
-//! Descriptions of the columns of `analytics`, from the comment on the column in the table's file or from its formula.
+//! Descriptions of the columns of `analytics`. Each comes from the comment on the column's line in
+//! the table's file, or from the column's formula.
 
 use findata_domain::catalog::{CATALOG, Requests};
 
@@ -33,19 +34,19 @@ const EVERYWHERE: [(&str, &str); 16] = [
     ("metric_date", "session"),
     ("metric_date_key", "session as yyyymmdd"),
     ("period_type", "Q1 to Q4 or FY"),
-    ("basis", "what a figure is of: Q1 to Q4, FY, TTM or MARKET"),
+    ("basis", "period or source of the figures: Q1 to Q4, FY, TTM or MARKET"),
     ("reported_currency", "currency of the amounts"),
     (
         "known_on",
-        "first day whose close may use the figures: the day after an acceptance after 16:00 New York",
+        "first day whose close may reflect the figures; after an acceptance past 16:00 New York, the next day",
     ),
-    ("known_from", "from when on the row was what was known, UTC"),
-    ("known_to", "until when it was, UTC; NULL for what is known now"),
+    ("known_from", "when this version became known, UTC"),
+    ("known_to", "when a newer version replaced it, UTC; NULL for the current version"),
     ("run_id", "run that computed the row"),
     ("computed_at", "when it was computed, UTC"),
 ];
 
-/// Units with which a comment can begin, for columns whose unit does not follow from a formula.
+/// Units that a comment can start with, for columns whose unit does not follow from a formula.
 const UNITS: [&str; 1] = ["percent"];
 
 /// Columns of the view `metric_nulls`.
@@ -53,7 +54,7 @@ const REASONS: [(&str, &str, &str); 7] = [
     ("company_key", "varchar", ""),
     ("symbol", "varchar", ""),
     ("subject_date", "date", "end of the period, or session"),
-    ("subject_date_key", "bigint", "the same as yyyymmdd"),
+    ("subject_date_key", "bigint", "end of the period, or session, as yyyymmdd"),
     ("basis", "varchar", ""),
     ("metric", "varchar", "column that is NULL"),
     ("reason", "varchar", "why"),
@@ -64,7 +65,8 @@ pub fn everywhere(name: &str) -> Option<&'static str> {
     EVERYWHERE.iter().find(|(known, _)| *known == name).map(|(_, about)| *about)
 }
 
-/// The tables and views of a schema that the models fill, with the comment at the top of their files, in build order.
+/// The tables and views of a schema that the models fill, in build order, each with the comment at
+/// the top of its file.
 pub fn tables(schema: &str) -> Vec<(String, String)> {
     let one = |file: &Model| {
         let create = file.sql.lines().find(|line| line.starts_with("create "))?;
@@ -217,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_column_of_every_table_has_a_definition_and_every_figure_a_unit() {
+    fn every_column_has_a_description_and_every_figure_a_unit() {
         let mut wrong = Vec::new();
         assert!(tables("analytics").len() > 12 && !tables("ops").is_empty());
         for (table, _) in tables("analytics").into_iter().chain(tables("ops")) {
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn definitions_follow_from_the_models() {
+    fn descriptions_come_from_the_models() {
         let about = |table: &str, column: &str| {
             let entry = describe(table).into_iter().find(|e| e.name == column).unwrap();
             (entry.unit.unwrap_or_default(), entry.about)

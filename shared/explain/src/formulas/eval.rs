@@ -2,33 +2,34 @@
 
 use super::expr::{Expr, Op};
 
-/// The value of an expression; `None` is NULL. An input can have several rows, which `sum` and `count` aggregate.
+/// The value of an expression; `None` is NULL. An input can have several rows, which aggregates
+/// such as `sum` and `count` combine.
 pub fn evaluate(expr: &Expr, input: &dyn Fn(&str) -> Vec<Option<f64>>) -> Option<f64> {
-    let again = |e: &Expr| evaluate(e, input);
+    let value = |e: &Expr| evaluate(e, input);
     match expr {
         Expr::Number(text) => text.parse().ok(),
         Expr::Word("true") => Some(1.0),
         Expr::Word("false") => Some(0.0),
         Expr::Column(_, name) => input(name).first().copied().flatten(),
-        Expr::Negative(a) => again(a).map(|a| -a),
-        Expr::Not(a) => again(a).map(|a| truth(a == 0.0)),
-        Expr::IsNull(a, not) => Some(truth(again(a).is_none() != *not)),
-        Expr::Binary(a, op, b) => binary(again(a), *op, again(b)),
+        Expr::Negative(a) => value(a).map(|a| -a),
+        Expr::Not(a) => value(a).map(|a| truth(a == 0.0)),
+        Expr::IsNull(a, not) => Some(truth(value(a).is_none() != *not)),
+        Expr::Binary(a, op, b) => binary(value(a), *op, value(b)),
         Expr::Between(a, b, c) => {
-            let (a, b, c) = (again(a)?, again(b)?, again(c)?);
+            let (a, b, c) = (value(a)?, value(b)?, value(c)?);
             Some(truth(b <= a && a <= c))
         }
         Expr::Case(whens, otherwise) => {
-            let chosen = whens.iter().find(|(condition, _)| again(condition).is_some_and(|c| c != 0.0));
-            chosen.map(|(_, result)| result).or(otherwise.as_deref()).and_then(again)
+            let chosen = whens.iter().find(|(condition, _)| value(condition).is_some_and(|c| c != 0.0));
+            chosen.map(|(_, result)| result).or(otherwise.as_deref()).and_then(value)
         }
         Expr::Call(name, arguments, _) => call(name, arguments, input),
         Expr::Text(_) | Expr::Word(_) | Expr::In(..) => None,
     }
 }
 
-fn truth(is: bool) -> f64 {
-    f64::from(u8::from(is))
+fn truth(holds: bool) -> f64 {
+    f64::from(u8::from(holds))
 }
 
 fn binary(a: Option<f64>, op: Op, b: Option<f64>) -> Option<f64> {
@@ -58,7 +59,7 @@ fn binary(a: Option<f64>, op: Op, b: Option<f64>) -> Option<f64> {
 }
 
 fn call(name: &str, arguments: &[Expr], input: &dyn Fn(&str) -> Vec<Option<f64>>) -> Option<f64> {
-    let again = |e: &Expr| evaluate(e, input);
+    let value = |e: &Expr| evaluate(e, input);
     let first = arguments.first();
     match name {
         "sum" => rows(first?, input).into_iter().sum(),
@@ -68,13 +69,13 @@ fn call(name: &str, arguments: &[Expr], input: &dyn Fn(&str) -> Vec<Option<f64>>
         },
         "max" => rows(first?, input).into_iter().flatten().reduce(f64::max),
         "min" => rows(first?, input).into_iter().flatten().reduce(f64::min),
-        "coalesce" => arguments.iter().find_map(again),
-        "nullif" => again(first?).filter(|a| arguments.get(1).and_then(again) != Some(*a)),
-        "abs" => again(first?).map(f64::abs),
-        "sqrt" => again(first?).filter(|a| *a >= 0.0).map(f64::sqrt),
-        "exp" => again(first?).map(f64::exp),
-        "ln" => again(first?).filter(|a| *a > 0.0).map(f64::ln),
-        "power" => Some(again(first?)?.powf(again(arguments.get(1)?)?)),
+        "coalesce" => arguments.iter().find_map(value),
+        "nullif" => value(first?).filter(|a| arguments.get(1).and_then(value) != Some(*a)),
+        "abs" => value(first?).map(f64::abs),
+        "sqrt" => value(first?).filter(|a| *a >= 0.0).map(f64::sqrt),
+        "exp" => value(first?).map(f64::exp),
+        "ln" => value(first?).filter(|a| *a > 0.0).map(f64::ln),
+        "power" => Some(value(first?)?.powf(value(arguments.get(1)?)?)),
         _ => None,
     }
 }
@@ -93,7 +94,7 @@ mod tests {
     use crate::formulas::expression;
 
     #[test]
-    fn values_follow_from_inputs() {
+    fn expressions_are_evaluated_from_their_inputs() {
         let input = |name: &str| match name {
             "a" => vec![Some(6.0)],
             "b" => vec![Some(4.0)],

@@ -2,20 +2,21 @@
 
 use std::fmt;
 
-/// An expression of a model. Casts are dropped: they affect how a figure is stored, not what it means.
+/// An expression of a model, without its casts: they affect how a figure is stored, not what it
+/// means.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expr {
-    /// A number as it is written.
+    /// A number as written in the SQL.
     Number(String),
     /// A text, a date or an interval.
     Text(String),
     /// NULL, true, false, or the `*` of `count(*)`.
     Word(&'static str),
-    /// A column, with the alias of its table where it is named.
+    /// A column, preceded by the alias of its table if the SQL names one.
     Column(Option<String>, String),
-    /// Minus an expression.
+    /// Arithmetic negation.
     Negative(Box<Expr>),
-    /// Not an expression.
+    /// Logical negation.
     Not(Box<Expr>),
     /// A binary operation.
     Binary(Box<Expr>, Op, Box<Expr>),
@@ -93,7 +94,7 @@ impl Expr {
         Expr::Column(None, name.to_owned())
     }
 
-    /// The number it is, if it is one.
+    /// The value of a numeric literal, negated or not.
     pub fn number(&self) -> Option<f64> {
         match self {
             Expr::Number(text) => text.parse().ok(),
@@ -102,7 +103,7 @@ impl Expr {
         }
     }
 
-    /// How tightly its parts hold together.
+    /// Its precedence, as for [`Op::strength`].
     pub(crate) fn strength(&self) -> u8 {
         match self {
             Expr::Binary(_, op, _) => op.strength(),
@@ -113,7 +114,7 @@ impl Expr {
         }
     }
 
-    /// The parts it is made of.
+    /// Its direct subexpressions.
     fn parts(&self) -> Vec<&Expr> {
         match self {
             Expr::Number(_) | Expr::Text(_) | Expr::Word(_) | Expr::Column(..) => Vec::new(),
@@ -128,7 +129,7 @@ impl Expr {
         }
     }
 
-    /// Its columns in the order in which they stand, each once.
+    /// Its distinct columns, as alias and name, in order of appearance.
     pub fn columns(&self) -> Vec<(Option<&str>, &str)> {
         let mut found = Vec::new();
         self.collect(&mut found);
@@ -147,22 +148,22 @@ impl Expr {
         }
     }
 
-    /// The same with every part changed that `change` has something else for, the outermost first.
+    /// Replaces every subexpression for which `change` returns a replacement, outermost first.
     pub fn replace(&self, change: &impl Fn(&Expr) -> Option<Expr>) -> Expr {
         if let Some(other) = change(self) {
             return other;
         }
-        let again = |e: &Expr| Box::new(e.replace(change));
+        let boxed = |e: &Expr| Box::new(e.replace(change));
         match self {
-            Expr::Negative(a) => Expr::Negative(again(a)),
-            Expr::Not(a) => Expr::Not(again(a)),
-            Expr::IsNull(a, not) => Expr::IsNull(again(a), *not),
-            Expr::Binary(a, op, b) => Expr::Binary(again(a), *op, again(b)),
-            Expr::Between(a, b, c) => Expr::Between(again(a), again(b), again(c)),
-            Expr::In(a, list) => Expr::In(again(a), list.iter().map(|e| e.replace(change)).collect()),
+            Expr::Negative(a) => Expr::Negative(boxed(a)),
+            Expr::Not(a) => Expr::Not(boxed(a)),
+            Expr::IsNull(a, not) => Expr::IsNull(boxed(a), *not),
+            Expr::Binary(a, op, b) => Expr::Binary(boxed(a), *op, boxed(b)),
+            Expr::Between(a, b, c) => Expr::Between(boxed(a), boxed(b), boxed(c)),
+            Expr::In(a, list) => Expr::In(boxed(a), list.iter().map(|e| e.replace(change)).collect()),
             Expr::Case(whens, otherwise) => Expr::Case(
                 whens.iter().map(|(c, r)| (c.replace(change), r.replace(change))).collect(),
-                otherwise.as_deref().map(again),
+                otherwise.as_deref().map(boxed),
             ),
             Expr::Call(name, arguments, over) => {
                 Expr::Call(name.clone(), arguments.iter().map(|e| e.replace(change)).collect(), *over)
@@ -171,8 +172,8 @@ impl Expr {
         }
     }
 
-    /// The figure itself and the conditions under which it is one: `nullif(x, 0)` is x, and a CASE that leaves
-    /// everything else NULL is its result.
+    /// The figure, and the conditions under which it is not NULL: `nullif(x, 0)` becomes x, and a
+    /// CASE with one branch and no ELSE becomes its result, guarded by its condition.
     pub fn guarded(&self) -> (Expr, Vec<Expr>) {
         match self {
             Expr::Case(whens, None) if whens.len() == 1 => {
@@ -185,7 +186,7 @@ impl Expr {
         }
     }
 
-    /// The same with x for `nullif(x, 0)`, and for `nullif(case when x > 0 then x end, 0)`.
+    /// Replaces `nullif(x, 0)`, and `nullif(case when x > 0 then x end, 0)`, by x.
     pub fn without_nullif(&self) -> Expr {
         self.replace(&|e| match e {
             Expr::Call(name, arguments, _) if name == "nullif" => arguments.first().map(|a| a.guarded().0),
@@ -207,7 +208,8 @@ impl fmt::Display for Expr {
             Expr::Not(a) => write!(f, "not {}", Inner(a, 3)),
             Expr::IsNull(a, false) => write!(f, "{} is null", Inner(a, 5)),
             Expr::IsNull(a, true) => write!(f, "{} is not null", Inner(a, 5)),
-            // The second operand binds tighter by one, so that a - (b - c) keeps its parentheses.
+            // The second operand must bind tighter by one, so that a - (b - c) keeps its
+            // parentheses.
             Expr::Binary(a, op, b) => {
                 write!(f, "{} {} {}", Inner(a, op.strength()), op.sign(), Inner(b, op.strength() + 1))
             }
@@ -232,7 +234,7 @@ impl fmt::Display for Expr {
     }
 }
 
-/// An expression within another that binds that tightly.
+/// An operand, displayed in parentheses if it binds less tightly than the given strength.
 struct Inner<'a>(&'a Expr, u8);
 
 impl fmt::Display for Inner<'_> {

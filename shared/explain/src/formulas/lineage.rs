@@ -1,5 +1,5 @@
-//! The origin of a column, traced through the selects of a model and from model to model to a stored table or an
-//! expression.
+//! The origin of a column, traced through the selects of a model and from model to model to a
+//! stored table or an expression.
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
@@ -54,33 +54,34 @@ pub enum Origin {
     Computed(Expr, Place),
 }
 
-/// The origin of a column and the path to it.
+/// The origin of a column, and the path from the column to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
-    /// What it is.
+    /// The origin.
     pub origin: Origin,
-    /// The aliases that the way leads through: they say which rows are meant.
+    /// The table aliases along the path; they determine which rows are meant.
     pub through: Vec<String>,
-    /// How many rows before: `lag` on the way.
+    /// How many rows earlier: the sum of the `lag` offsets along the path.
     pub rows_before: u32,
 }
 
-/// A figure's expression with its inputs under names of their own.
+/// A figure's expression over named inputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Formula {
-    /// The figure, over the names of its inputs.
+    /// The expression; its columns are the names of the inputs.
     pub expr: Expr,
-    /// Without these there is no figure.
+    /// Conditions without which the figure is NULL.
     pub guards: Vec<Expr>,
-    /// The inputs, in the order in which the expression names them; the guards' after them.
+    /// The inputs by name, in order of appearance: those of the expression, then those of the
+    /// guards.
     pub inputs: Vec<(String, Trace)>,
 }
 
 impl Lineage {
-    /// All models, read once.
+    /// The lineage of all models, parsed once.
     pub fn get() -> &'static Lineage {
-        static READ: OnceLock<Lineage> = OnceLock::new();
-        READ.get_or_init(|| {
+        static LINEAGE: OnceLock<Lineage> = OnceLock::new();
+        LINEAGE.get_or_init(|| {
             let read = |sql: &str| query(sql).unwrap_or_default();
             Lineage {
                 queries: MODELS.iter().map(|m| (m.builds(), read(m.sql))).collect(),
@@ -93,8 +94,9 @@ impl Lineage {
         self.queries.get(table)
     }
 
-    fn at(&self, table: &str, named: Option<usize>, branch: usize) -> Option<Place> {
-        // A fact is named by what it holds now; its model computes every version.
+    fn place(&self, table: &str, named: Option<usize>, branch: usize) -> Option<Place> {
+        // A fact is named after the view of its current rows; its model builds the `_history` table
+        // with all versions.
         let versions = format!("{table}_history");
         let (table, _) = self
             .queries
@@ -116,25 +118,25 @@ impl Lineage {
         selects.get(place.branch.min(selects.len().checked_sub(1)?))
     }
 
-    /// What a column of a model's table is; `branch` chooses the part of unions on the way.
+    /// Traces a column of a model's table; `branch` chooses the part of each union along the path.
     pub fn column(&self, table: &str, name: &str, branch: usize) -> Option<Trace> {
-        self.item(&self.at(table, None, branch)?, name)
+        self.item(&self.place(table, None, branch)?, name)
     }
 
-    /// What a name within the select of a place is.
+    /// Traces a name in the scope of a select.
     pub fn within(&self, place: &Place, alias: Option<&str>, name: &str) -> Option<Trace> {
         let from = &self.select(place)?.from;
         let mut tables = from.iter().filter(|t| alias.is_none_or(|alias| t.alias == alias));
-        let mut trace = tables.find_map(|table| Some((self.of_table(place, table, name)?, &table.alias)));
+        let mut trace = tables.find_map(|table| Some((self.from_table(place, table, name)?, &table.alias)));
         if let Some((trace, alias)) = &mut trace {
             trace.through.insert(0, alias.to_string());
         }
         trace.map(|(trace, _)| trace)
     }
 
-    fn of_table(&self, place: &Place, table: &Table, name: &str) -> Option<Trace> {
+    fn from_table(&self, place: &Place, table: &Table, name: &str) -> Option<Trace> {
         if let Some(inner) = &table.inner {
-            return self.of_table(place, inner.last.first()?.from.first()?, name);
+            return self.from_table(place, inner.last.first()?.from.first()?, name);
         }
         let named = &self.queries.get(place.table)?.named;
         let before = place.named.unwrap_or(named.len());
@@ -142,7 +144,7 @@ impl Lineage {
             return self.item(&Place { named: Some(n), ..place.clone() }, name);
         }
         let ends = ENDS.contains(&table.name.as_str()) || table.name.starts_with("new_");
-        match self.at(&table.name, None, place.branch) {
+        match self.place(&table.name, None, place.branch) {
             Some(model) if !ends => self.item(&model, name),
             Some(model) => {
                 self.item(&model, name)?;
@@ -152,7 +154,8 @@ impl Lineage {
         }
     }
 
-    /// The item of that name in the list of a place; a union's names are those of its first part.
+    /// Traces the item of this name in a select list. The first part of a union names the items of
+    /// all parts.
     fn item(&self, place: &Place, name: &str) -> Option<Trace> {
         let names = &self.selects(place)?.first()?.items;
         let position =
@@ -185,10 +188,10 @@ impl Lineage {
         }
     }
 
-    /// An expression of a place with its inputs followed; `None` with the name that leads nowhere.
+    /// The formula of an expression in a select, with its inputs traced.
     ///
     /// # Errors
-    /// The name of a column that no table has.
+    /// The name of a column that cannot be traced.
     pub fn formula(&self, expr: &Expr, place: &Place) -> Result<Formula, String> {
         let (expr, guards) = expr.guarded();
         let mut inputs: Vec<(String, Trace)> = Vec::new();
@@ -197,7 +200,8 @@ impl Lineage {
             for (alias, name) in part.columns() {
                 let trace = self.within(place, alias, name).ok_or_else(|| name.to_owned())?;
                 let key = (alias.map(str::to_owned), name.to_owned());
-                // What a market line divides by stands in its line: that is shown, and not its place in between.
+                // The intermediate column in `valuation_divisors` is replaced by the operand in the
+                // market line.
                 let replaced = match &trace.origin {
                     Origin::Stored { table, column } if table == "valuation_divisors" => {
                         let operand = operand(column).ok_or_else(|| column.clone())?;
@@ -221,16 +225,17 @@ impl Lineage {
         Ok(Formula { expr: expr.replace(&rename).without_nullif(), guards, inputs })
     }
 
-    /// The formula of a column of a model's table; `None` where it is another column carried over.
+    /// The formula of a column of a model's table; `None` if the column is only carried over from
+    /// another one.
     ///
     /// # Errors
-    /// As for [`Lineage::formula`], and the column's own name where the table does not have it.
+    /// As for [`Lineage::formula`]; the column's own name if the table does not have it.
     pub fn formula_of(&self, table: &str, column: &str, branch: usize) -> Result<Option<Formula>, String> {
         let trace = self.column(table, column, branch).ok_or_else(|| column.to_owned())?;
         match &trace.origin {
             Origin::Computed(expr, place) => self.formula(expr, place).map(Some),
             Origin::Stored { table, column } if table == "valuation_divisors" => {
-                let place = self.at("valuation_terms", Some(0), 0).ok_or_else(|| column.clone())?;
+                let place = self.place("valuation_terms", Some(0), 0).ok_or_else(|| column.clone())?;
                 self.formula(&operand(column).ok_or_else(|| column.clone())?, &place).map(Some)
             }
             Origin::Stored { .. } => Ok(None),
@@ -260,7 +265,7 @@ fn stored(table: &str, column: &str) -> Trace {
     Trace { origin, through: Vec::new(), rows_before: 0 }
 }
 
-/// Adds an input unless it is there, and gives its name.
+/// Adds an input unless one of that name exists. Returns the name.
 fn add(inputs: &mut Vec<(String, Trace)>, name: String, trace: Trace) -> String {
     if !inputs.iter().any(|(known, _)| *known == name) {
         inputs.push((name.clone(), trace));
@@ -268,7 +273,7 @@ fn add(inputs: &mut Vec<(String, Trace)>, name: String, trace: Trace) -> String 
     name
 }
 
-/// A name that says which row of a TTM row's neighbours is meant.
+/// The name of an input. For an earlier row beside a TTM row, a suffix tells how much earlier.
 fn named(alias: Option<&str>, name: &str, place: &Place) -> String {
     match alias {
         Some("p") if place.table.starts_with("new_fact_financials_ttm") => format!("{name}_quarter_before"),

@@ -1,4 +1,5 @@
-//! The uniform lines of the long models: one line per ratio, market metric or growth rate.
+//! The definitions that the models list in uniform lines: one line per ratio, market metric or
+//! growth rate.
 
 use std::sync::OnceLock;
 
@@ -15,11 +16,11 @@ pub struct RatioLine {
     pub metric: String,
     /// The numerator.
     pub numerator: Expr,
-    /// The denominator.
+    /// The denominator; 1 if the ratio is the numerator alone.
     pub denominator: Expr,
     /// The rule that the denominator must satisfy.
     pub rule: String,
-    /// The column with a reason for NULL that applies whatever the numbers are.
+    /// The column with the reason for NULL that applies regardless of the numbers.
     pub null_reason: String,
 }
 
@@ -28,22 +29,22 @@ pub struct RatioLine {
 pub struct MarketLine {
     /// The market metric.
     pub metric: String,
-    /// The operand besides the price.
+    /// The operand that the metric combines with the price.
     pub operand: Expr,
     /// The expression that the rule tests.
     pub tested: Expr,
-    /// The rule that it must satisfy.
+    /// The rule that the tested expression must satisfy.
     pub rule: String,
-    /// The source of the figures: the TTM row, the fiscal year, or the latest statement.
+    /// The source of the fundamentals: the TTM row, the fiscal year, or the latest statement.
     pub source: String,
-    /// Which reasons for NULL apply to it.
+    /// The family of metrics with the same reasons for NULL.
     pub family: String,
 }
 
 /// A growth rate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GrowthLine {
-    /// The growing figure: a column of `ratio_inputs`.
+    /// The figure whose growth is measured: a column of `ratio_inputs`.
     pub item: String,
     /// The horizon: `yoy`, `qoq`, `cagr_3y`, `cagr_5y`.
     pub horizon: String,
@@ -111,13 +112,14 @@ fn read_market_lines() -> Vec<MarketLine> {
     lines("valuation_terms", "terms").into_iter().filter_map(read).collect()
 }
 
-/// The operand of a market metric, by its column in `valuation_divisors`: what the metric combines with the price.
+/// The operand of a market metric, by its column in `valuation_divisors`: what the metric combines
+/// with the price.
 pub(super) fn operand(column: &str) -> Option<Expr> {
     let metric = column.strip_suffix("_operand")?;
     market_lines().iter().find(|line| line.metric == metric).map(|line| line.operand.clone())
 }
 
-/// Every growth rate: the items by the horizons.
+/// Every growth rate: each item with each horizon.
 pub fn growth_lines() -> &'static [GrowthLine] {
     static LINES: OnceLock<Vec<GrowthLine>> = OnceLock::new();
     LINES.get_or_init(read_growth_lines)
@@ -165,10 +167,10 @@ impl GrowthLine {
         format!("{}_{}", self.item, self.horizon)
     }
 
-    /// Its formula: over what grows, and the same under `_before`.
+    /// Its formula, over the item and its earlier value `{item}_before`.
     ///
     /// # Errors
-    /// The name of what the models do not say.
+    /// The name of an expression that the models lack.
     pub fn formula(&self) -> Result<Expr, String> {
         let last = Lineage::get().query("growth_values").and_then(|q| q.last.first());
         let value = last.and_then(|select| {
@@ -196,19 +198,20 @@ impl GrowthLine {
 /// The formula of a market metric, over `valuation_days`, `valuation_inputs` and `price_windows`.
 ///
 /// # Errors
-/// The name of a column that leads nowhere.
+/// The name of a column that cannot be traced.
 pub fn market_formula(metric: &str) -> Result<Option<Formula>, String> {
     Lineage::get().formula_of("new_fact_market_metrics", metric, 0)
 }
 
-/// How many sessions a figure of prices alone needs: what its reason says is too little history.
+/// How many sessions a metric of prices alone needs, read from the model's condition for too short
+/// a history; `None` for other metrics.
 pub fn sessions_needed(metric: &str) -> Option<u32> {
     let model = findata_models::MODELS.iter().find(|m| m.builds() == "new_fact_market_metrics_history")?;
     let (_, after) = model.sql.split_once(&format!("'|{metric}=' || case when w.session_no < "))?;
     after.split_whitespace().next()?.parse().ok()
 }
 
-/// The select that a line of `valuation_terms` reads from.
+/// The select whose scope the lines of `valuation_terms` are in.
 pub fn range_place() -> Place {
     Place { table: "valuation_terms", named: Some(0), branch: 0 }
 }

@@ -1,9 +1,9 @@
-//! Formulas parsed from the SQL of the models: a figure's expression, its inputs and their origin. There is no second
-//! list of formulas that could differ from what is computed.
+//! Formulas parsed from the SQL of the models: a figure's expression, its inputs and their origin.
+//! The SQL is the only list of formulas, so explanations cannot differ from what is computed.
 //!
-//! [`parse`] reads a model into select lists of [`Expr`]. [`Lineage`] traces a column through them. [`ratio_lines`],
-//! [`market_lines`] and [`growth_lines`] are the uniform lines of the long models. [`words`] renders an expression in
-//! plain English, [`evaluate`] computes it.
+//! [`parse`] reads a model into select lists of [`Expr`]. [`Lineage`] traces a column through them.
+//! [`ratio_lines`], [`market_lines`] and [`growth_lines`] list the ratios, market metrics and
+//! growth rates. [`words`] renders an expression in plain English, [`evaluate`] computes it.
 
 mod eval;
 mod expr;

@@ -1,5 +1,5 @@
-//! Parses the models' SQL into select lists, expressions and source tables: the subset of sqlparser's tree that
-//! explanations need.
+//! Parses the models' SQL into select lists, expressions and source tables: the subset of
+//! sqlparser's tree that explanations need.
 
 use sqlparser::{
     ast::{
@@ -16,16 +16,16 @@ use super::expr::{Expr, Op};
 /// A query: its common table expressions and its final select.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
-    /// The common table expressions, in order; each is a union of one or more.
+    /// The common table expressions, in order; each is a union of one or more selects.
     pub named: Vec<(String, Vec<Select>)>,
-    /// The final select; a union of one or more.
+    /// The final select; a union of one or more selects.
     pub last: Vec<Select>,
 }
 
 /// A select list and the tables it reads.
 #[derive(Debug, Clone, Default)]
 pub struct Select {
-    /// The list.
+    /// The select list.
     pub items: Vec<Item>,
     /// The tables, in order.
     pub from: Vec<Table>,
@@ -36,18 +36,18 @@ pub struct Select {
 pub enum Item {
     /// `*` or `alias.*`.
     All(Option<String>),
-    /// An expression and its name, where it has one.
+    /// An expression and its name, if it has one.
     One(Option<String>, Expr),
 }
 
 /// A table that a select reads.
 #[derive(Debug, Clone)]
 pub struct Table {
-    /// Its name, with the schema; empty for a select in parentheses.
+    /// Its name, with the schema; empty for a subquery.
     pub name: String,
     /// Its alias.
     pub alias: String,
-    /// The select in parentheses.
+    /// The subquery, if it is one.
     pub inner: Option<Box<Query>>,
 }
 
@@ -60,7 +60,7 @@ pub fn query(sql: &str) -> Option<Query> {
     }
 }
 
-/// An expression that stands alone.
+/// Parses a single expression; `None` if anything follows it.
 pub fn expression(sql: &str) -> Option<Expr> {
     let dialect = DuckDbDialect {};
     let mut parser = Parser::new(&dialect).try_with_sql(sql).ok()?;
@@ -82,7 +82,7 @@ fn union(body: &SetExpr) -> Option<Vec<Select>> {
         SetExpr::Query(inner) => union(&inner.body),
         SetExpr::SetOperation { left, op, right, .. } => {
             let mut selects = union(left)?;
-            // What is taken away by EXCEPT says which rows, not what the columns are.
+            // The right side of an EXCEPT affects the rows, not the origin of the columns.
             if *op == SetOperator::Union {
                 selects.extend(union(right)?);
             }

@@ -34,7 +34,8 @@ fn every_ratio_column_has_a_line_and_every_line_a_column() {
     let lines: BTreeSet<String> = ratio_lines().iter().map(|l| l.metric.clone()).collect();
     assert_eq!(columns.symmetric_difference(&lines).collect::<Vec<_>>(), Vec::<&String>::new());
     for line in ratio_lines() {
-        let formula = line.formula().unwrap_or_else(|lost| panic!("{}: {lost} leads nowhere", line.metric));
+        let formula =
+            line.formula().unwrap_or_else(|lost| panic!("{}: {lost} cannot be traced", line.metric));
         for (name, _) in &formula.inputs {
             for branch in [0, 1] {
                 let inner = Lineage::get().formula_of("ratio_inputs", name, branch);
@@ -60,7 +61,7 @@ fn every_growth_column_has_a_line_and_every_line_a_column() {
 }
 
 #[test]
-fn every_column_of_the_other_facts_leads_somewhere() {
+fn every_column_of_the_other_facts_can_be_traced() {
     let mut wrong = Vec::new();
     for table in ["fact_financials", "fact_financials_ttm", "fact_market_metrics", "fact_daily_prices"] {
         for column in figures(table) {
@@ -79,14 +80,14 @@ fn every_column_of_the_other_facts_leads_somewhere() {
 }
 
 #[test]
-fn every_market_line_is_read_by_a_column() {
+fn every_market_line_has_a_column() {
     let columns: BTreeSet<String> = figures("fact_market_metrics").into_iter().collect();
     let lost: Vec<_> = market_lines().iter().map(|l| &l.metric).filter(|m| !columns.contains(*m)).collect();
     assert!(lost.is_empty(), "{lost:?}");
 }
 
 #[test]
-fn formulas_are_what_the_models_say() {
+fn formulas_match_the_models() {
     let market = |metric: &str| words(&market_formula(metric).unwrap().unwrap().expr);
     assert_eq!(market("pe_ratio_ttm"), "price ÷ EPS diluted sum");
     assert_eq!(market("market_cap"), "price × shares");
@@ -150,7 +151,7 @@ fn every_figure_has_a_unit() {
 }
 
 #[test]
-fn expressions_are_read_and_written_without_their_casts() {
+fn expressions_are_parsed_and_displayed_without_casts() {
     for (sql, written) in [
         ("a.x::double / nullif(b, 0)", "a.x / nullif(b, 0)"),
         ("(a - (b - c))::decimal(38, 6) * -2.5", "(a - (b - c)) * -2.5"),
@@ -178,9 +179,9 @@ fn expressions_are_read_and_written_without_their_casts() {
 }
 
 #[test]
-fn every_model_is_read() {
+fn every_model_is_parsed() {
     for model in MODELS {
-        let query = query(model.sql).unwrap_or_else(|| panic!("{} is not read", model.file));
+        let query = query(model.sql).unwrap_or_else(|| panic!("{} cannot be parsed", model.file));
         let all = query.named.iter().flat_map(|(_, s)| s).chain(&query.last);
         for select in all {
             assert!(!select.items.is_empty(), "{}", model.file);
@@ -189,7 +190,7 @@ fn every_model_is_read() {
 }
 
 #[test]
-fn guards_come_apart_from_figures() {
+fn guards_are_separated_from_figures() {
     let guarded = |sql: &str| {
         let (figure, guards) = expression(sql).unwrap().guarded();
         (figure.to_string(), guards.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))

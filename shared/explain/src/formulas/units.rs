@@ -1,4 +1,5 @@
-//! The unit of a figure, derived from its formula: money over money is a ratio, money over shares is money a share.
+//! The unit of a figure, derived from its formula: money over money is a ratio, money over shares
+//! is money a share.
 
 use std::{
     collections::BTreeMap,
@@ -20,11 +21,11 @@ pub struct Unit {
     days: i8,
 }
 
-/// Without a unit: a fraction, 0.25 for 25 %.
+/// A dimensionless number: a fraction, 0.25 for 25 %.
 pub const RATIO: Unit = Unit { money: 0, shares: 0, days: 0 };
 /// An amount.
 pub const MONEY: Unit = Unit { money: 1, shares: 0, days: 0 };
-/// An amount a share.
+/// An amount per share.
 pub const MONEY_A_SHARE: Unit = Unit { money: 1, shares: -1, days: 0 };
 /// A number of shares.
 pub const SHARES: Unit = Unit { money: 0, shares: 1, days: 0 };
@@ -48,7 +49,7 @@ impl Unit {
         }
     }
 
-    /// Whether it is an amount, and so in some currency.
+    /// Whether it includes a currency.
     pub fn has_money(self) -> bool {
         self.money != 0
     }
@@ -67,7 +68,7 @@ impl fmt::Display for Unit {
     }
 }
 
-/// The unit of a column of a fact, named without its schema.
+/// The unit of a column of a fact; `fact` is its name without the schema.
 pub fn unit(fact: &str, column: &str) -> Option<Unit> {
     match fact {
         "fact_financial_ratios" => {
@@ -79,29 +80,30 @@ pub fn unit(fact: &str, column: &str) -> Option<Unit> {
     }
 }
 
-/// The unit of an expression whose inputs have these units.
+/// The unit of an expression; `input` returns the unit of each column.
 pub fn unit_of(expr: &Expr, input: &dyn Fn(&str) -> Option<Unit>) -> Option<Unit> {
-    let again = |e: &Expr| unit_of(e, input);
+    let inner = |e: &Expr| unit_of(e, input);
     match expr {
         Expr::Number(_) => Some(RATIO),
         Expr::Column(_, name) => input(name),
-        Expr::Negative(a) => again(a),
-        // A number beside an amount has the amount's unit: 0 for what is absent.
+        Expr::Negative(a) => inner(a),
+        // A literal added to an amount has the amount's unit: it is a 0 in place of an absent
+        // amount.
         Expr::Binary(a, Op::Plus | Op::Minus, b) => match a.number() {
-            Some(_) => again(b),
-            None => again(a),
+            Some(_) => inner(b),
+            None => inner(a),
         },
-        Expr::Binary(a, Op::Times, b) => Some(again(a)?.times(again(b)?, 1)),
-        Expr::Binary(a, Op::Over, b) => Some(again(a)?.times(again(b)?, -1)),
+        Expr::Binary(a, Op::Times, b) => Some(inner(a)?.times(inner(b)?, 1)),
+        Expr::Binary(a, Op::Over, b) => Some(inner(a)?.times(inner(b)?, -1)),
         Expr::Case(whens, otherwise) => whens
             .iter()
             .map(|(_, result)| result)
             .chain(otherwise.as_deref())
-            .find_map(|e| again(e).filter(|_| e.number().is_none())),
+            .find_map(|e| inner(e).filter(|_| e.number().is_none())),
         Expr::Call(name, arguments, _) => match name.as_str() {
-            "sqrt" => again(arguments.first()?).map(Unit::root),
+            "sqrt" => inner(arguments.first()?).map(Unit::root),
             "ln" | "exp" | "power" | "count" | "row_number" => Some(RATIO),
-            _ => again(arguments.first()?),
+            _ => inner(arguments.first()?),
         },
         _ => None,
     }
@@ -114,7 +116,7 @@ fn of_formula(formula: &Formula) -> Option<Unit> {
     })
 }
 
-/// The unit of what a trace leads to.
+/// The unit of a trace's origin.
 pub fn of_trace(trace: &Trace) -> Option<Unit> {
     match &trace.origin {
         Origin::Stored { table, column } => column_unit(table, column),
@@ -124,7 +126,7 @@ pub fn of_trace(trace: &Trace) -> Option<Unit> {
 
 /// The unit of a column of a model's table, or of a `staging` table.
 pub fn column_unit(table: &str, column: &str) -> Option<Unit> {
-    // Each is asked for many times, and the way to its leaves is long.
+    // Each unit is needed many times, and tracing a column down to its leaves is slow.
     static KNOWN: Mutex<BTreeMap<(String, String), Option<Unit>>> = Mutex::new(BTreeMap::new());
     let key = (table.to_owned(), column.to_owned());
     if let Some(known) = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
@@ -153,7 +155,7 @@ fn find_unit(table: &str, column: &str) -> Option<Unit> {
         ("ratio_inputs" | "period_inputs", "days") => Some(DAYS),
         ("split_factors" | "growth_values", _) => Some(RATIO),
         _ if table.starts_with("staging.") => None,
-        // The first part of a union will do: its parts are of one unit.
+        // All parts of a union have the same unit, so the first one is enough.
         _ => match Lineage::get().column(table, column, 0)? {
             Trace { origin: Origin::Stored { table: same, column: name }, .. }
                 if same == table && name == column =>

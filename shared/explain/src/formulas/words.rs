@@ -1,8 +1,8 @@
-//! An expression in words that a finance person reads.
+//! Renders an expression in plain English for finance readers.
 
 use super::expr::{Expr, Op};
 
-/// Parts of names that are written in another way than their letters say.
+/// Spelling of name parts that are not plain lower-case words.
 const PARTS: [(&str, &str); 9] = [
     ("eps", "EPS"),
     ("ebitda", "EBITDA"),
@@ -15,16 +15,16 @@ const PARTS: [(&str, &str); 9] = [
     ("fmp", "FMP"),
 ];
 
-/// Short names of the models, in full.
+/// Full labels of names that are abbreviated in the models.
 const NAMES: [(&str, &str); 5] = [
-    ("enterprise_value_fmp", "enterprise value as FMP has it"),
+    ("enterprise_value_fmp", "enterprise value as FMP defines it"),
     ("session_close", "close"),
     ("has_prior", "period before"),
     ("days", "days of the period"),
-    ("roe_equity", "mean stockholders equity (of a single period that at its end)"),
+    ("roe_equity", "mean stockholders equity (for a single period, the equity at its end)"),
 ];
 
-/// A column's name in words.
+/// The label of a column: its name in words.
 pub fn label(name: &str) -> String {
     let of = |list: &[(&str, &str)], name: &str| {
         list.iter().find(|(known, _)| *known == name).map(|(_, full)| (*full).to_owned())
@@ -67,7 +67,7 @@ pub fn words(expr: &Expr) -> String {
         Expr::Negative(a) => format!("−{}", inner(a, 8)),
         Expr::Not(a) => format!("not {}", inner(a, 3)),
         Expr::IsNull(a, false) => format!("{} is absent", words(a)),
-        Expr::IsNull(a, true) => format!("{} is there", words(a)),
+        Expr::IsNull(a, true) => format!("{} is present", words(a)),
         Expr::Binary(a, Op::Equal, b) if is_count(a) && is_count(b) => match &**a {
             Expr::Call(_, arguments, _) => {
                 format!("every period has {}", arguments.first().map(words).unwrap_or_default())
@@ -117,7 +117,7 @@ fn binary(a: &Expr, op: Op, b: &Expr) -> String {
     format!("{} {sign} {}", inner(a, op.strength()), inner(b, op.strength() + 1))
 }
 
-/// An expression in words within another that binds that tightly.
+/// An expression in words as an operand, in parentheses if it binds less tightly than `strength`.
 fn inner(expr: &Expr, strength: u8) -> String {
     let conditional =
         matches!(expr, Expr::Case(..)) || matches!(expr, Expr::Call(name, ..) if name == "coalesce");
@@ -150,7 +150,8 @@ fn call(name: &str, arguments: &[Expr]) -> String {
     }
 }
 
-/// What a ratio's rule asks of its denominator.
+/// The condition that a ratio's rule sets for its denominator, in words; `None` without a
+/// condition.
 pub fn ratio_rule(rule: &str, denominator: &Expr) -> Option<String> {
     let what = words(&denominator.guarded().0);
     match rule {
@@ -162,7 +163,8 @@ pub fn ratio_rule(rule: &str, denominator: &Expr) -> Option<String> {
     }
 }
 
-/// What a market metric's rule asks of what it tests.
+/// The condition that a market metric's rule sets for the expression it tests, in words; `None`
+/// without a condition.
 pub fn market_rule(rule: &str, tested: &Expr) -> Option<String> {
     match rule {
         "positive" | "equity" | "earnings" => Some(format!("{} is above zero", words(tested))),
@@ -170,15 +172,17 @@ pub fn market_rule(rule: &str, tested: &Expr) -> Option<String> {
     }
 }
 
-/// What must hold for a reason of that name not to apply.
+/// The condition under which the reason for NULL in this column does not apply, in words.
 pub fn null_reason_rule(column: &str) -> Option<&'static str> {
     Some(match column {
-        "bank_null_reason" => "the company is no bank or insurer",
-        "two_period_null_reason" => "the period before is there",
-        "year_null_reason" => "the balance sheet of a year before is there",
-        "bank_two_period_null_reason" => "the company is no bank or insurer and the period before is there",
+        "bank_null_reason" => "the company is not a bank or insurer",
+        "two_period_null_reason" => "the period before is available",
+        "year_null_reason" => "the balance sheet of a year before is available",
+        "bank_two_period_null_reason" => {
+            "the company is not a bank or insurer and the period before is available"
+        }
         "bank_year_null_reason" => {
-            "the company is no bank or insurer and the balance sheet of a year before is there"
+            "the company is not a bank or insurer and the balance sheet of a year before is available"
         }
         "graham_null_reason" => "net income and stockholders equity are above zero",
         _ => return None,
@@ -191,7 +195,7 @@ mod tests {
     use crate::formulas::{expression, market_lines, ratio_lines};
 
     #[test]
-    fn expressions_read_as_a_person_would_say_them() {
+    fn expressions_are_rendered_in_plain_english() {
         for (sql, text) in [
             ("gross_profit / nullif(revenue, 0)", "gross profit ÷ revenue"),
             ("-dividends_paid - capital_expenditures", "−dividends paid − capital expenditures"),
@@ -212,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_and_null_reason_of_the_lines_has_its_words() {
+    fn every_rule_and_null_reason_of_the_lines_has_words() {
         for line in ratio_lines() {
             let has =
                 ratio_rule(&line.rule, &line.denominator).is_some() || line.denominator.number().is_some();

@@ -1,7 +1,7 @@
-//! Simulated time and an executor for it: when all tasks wait, the time jumps to the next timer.
+//! Simulated time and its executor: when all tasks wait, the time advances to the next timer.
 //!
-//! Tokio has this too, but as a feature for which the tests would compile tokio, and everything
-//! built on it, a second time.
+//! Tokio's `test-util` feature does this too, but enabling it for the tests would compile tokio,
+//! and everything that depends on it, a second time.
 
 use std::{
     collections::BTreeMap,
@@ -28,13 +28,13 @@ pub(super) struct Simulated(Arc<Mutex<Inner>>);
 #[derive(Default)]
 struct Inner {
     now: Duration,
-    /// Waiting tasks, by moment and order of arrival.
+    /// Wakers of waiting tasks, by due time and order of arrival.
     timers: BTreeMap<(Duration, u64), Waker>,
-    timer: u64,
+    last_timer: u64,
     spawned: Vec<BoxFuture<'static, ()>>,
 }
 
-/// A task. It is aborted when dropped.
+/// A spawned task, aborted on drop.
 pub(super) struct Task<T> {
     abort: AbortHandle,
     result: oneshot::Receiver<T>,
@@ -55,13 +55,13 @@ impl Simulated {
         self.0.lock().unwrap().now
     }
 
-    /// Waits until a time since the start.
+    /// Waits until the given time since the start.
     pub(super) async fn sleep_until(&self, until: Duration) {
-        // One timer, however often it is polled.
+        // The number makes the key of the timer the same at every poll.
         let number = {
             let mut inner = self.0.lock().unwrap();
-            inner.timer += 1;
-            inner.timer
+            inner.last_timer += 1;
+            inner.last_timer
         };
         std::future::poll_fn(|context| {
             let mut inner = self.0.lock().unwrap();
@@ -106,8 +106,8 @@ impl Simulated {
             if idle && !ended.load(SeqCst) {
                 let waker = {
                     let mut inner = self.0.lock().unwrap();
-                    let ((moment, _), waker) = inner.timers.pop_first().expect("a task waits for a timer");
-                    inner.now = moment;
+                    let ((due, _), waker) = inner.timers.pop_first().expect("a task waits for a timer");
+                    inner.now = due;
                     waker
                 };
                 waker.wake();

@@ -1,5 +1,5 @@
-//! Many clients, a slow stage and differing clocks in simulated time: for every seed, no window has
-//! too many calls, nearly all of the rate is used, and nobody starves.
+//! Simulates many clients with skewed clocks and a slow stage. For every seed, no window has too
+//! many calls, nearly all of the rate is used, and no client starves.
 
 use std::{
     sync::{
@@ -28,13 +28,13 @@ use findata_pipeline::{
 /// Concurrent callers of one worker.
 const CALLERS: usize = 64;
 
-/// The simulated time as one machine's clock shows it.
-struct Skewed {
+/// A machine's clock: the simulated time plus a constant skew.
+struct SkewedClock {
     time: Simulated,
     skew: TimeDelta,
 }
 
-impl Time for Skewed {
+impl Time for SkewedClock {
     fn now(&self) -> DateTime<Utc> {
         begun() + TimeDelta::from_std(self.time.elapsed()).unwrap() + self.skew
     }
@@ -46,7 +46,7 @@ impl Time for Skewed {
 
 /// A stage with the latency of S3 that counts its writes.
 #[derive(Clone)]
-struct Slow {
+struct SlowStage {
     stage: MemoryStage,
     time: Simulated,
     jitter: Arc<Jitter>,
@@ -54,7 +54,7 @@ struct Slow {
     refused: Arc<AtomicU64>,
 }
 
-impl Slow {
+impl SlowStage {
     async fn pause(&self) {
         self.time
             .sleep(Duration::from_millis(5) + self.jitter.part_of(Duration::from_millis(60)))
@@ -69,7 +69,7 @@ impl Slow {
     }
 }
 
-impl Stage for Slow {
+impl Stage for SlowStage {
     async fn get(&self, key: &str) -> Result<Option<Object>> {
         self.pause().await;
         let object = Stage::get(&self.stage, key).await;
@@ -97,7 +97,7 @@ struct World {
     limits: Limits,
     seed: u64,
     time: Simulated,
-    slow: Slow,
+    slow: SlowStage,
     /// When calls reached FMP, and from which worker.
     arrivals: Arc<Mutex<Vec<(Duration, usize)>>>,
 }
@@ -110,7 +110,7 @@ struct Worker {
 
 impl World {
     fn new(time: &Simulated, limits: Limits, seed: u64) -> Self {
-        let slow = Slow {
+        let slow = SlowStage {
             stage: MemoryStage::default(),
             time: time.clone(),
             jitter: Arc::new(Jitter::with_seed(seed)),
@@ -130,16 +130,16 @@ impl World {
         let jitter = Jitter::with_seed(self.seed ^ (number as u64) << 32);
         let skew = TimeDelta::from_std(jitter.part_of(CLOCKS.to_std().unwrap())).unwrap();
         let stats = Arc::new(ClientStats::default());
-        let clock = Box::new(Skewed { time: self.time.clone(), skew });
+        let clock = Box::new(SkewedClock { time: self.time.clone(), skew });
         let limiter =
             RateLimiter::new(self.limits, "key", Box::new(self.slow.clone()), clock, Arc::clone(&stats));
         (Arc::new(limiter.with_seed(self.seed.wrapping_mul(31) + number as u64)), stats)
     }
 
     /// Starts a worker that makes this many calls.
-    fn worker(&self, number: usize, work: CallContext, calls: i64) -> Worker {
+    fn worker(&self, number: usize, context: CallContext, calls: i64) -> Worker {
         let (limiter, stats) = self.limiter(number);
-        limiter.begin(&work);
+        limiter.begin(&context);
         let callers = self.callers(number, &limiter, &stats, calls);
         Worker { limiter, callers }
     }
@@ -151,22 +151,23 @@ impl World {
         stats: &Arc<ClientStats>,
         calls: i64,
     ) -> Vec<Task<Result<(), Failure>>> {
-        let left = Arc::new(AtomicI64::new(calls));
+        let remaining = Arc::new(AtomicI64::new(calls));
         let caller = |caller: usize| {
-            let (limiter, stats, left) = (Arc::clone(limiter), Arc::clone(stats), Arc::clone(&left));
+            let (limiter, stats, remaining) =
+                (Arc::clone(limiter), Arc::clone(stats), Arc::clone(&remaining));
             let (arrivals, time) = (Arc::clone(&self.arrivals), self.time.clone());
             let jitter = Jitter::with_seed(self.seed ^ (number * CALLERS + caller) as u64);
             self.time.spawn(async move {
-                while left.fetch_sub(1, Relaxed) > 0 {
+                while remaining.fetch_sub(1, Relaxed) > 0 {
                     limiter.permit().await?.use_up();
                     let in_flight = stats.begin();
-                    // Most calls arrive at once, some as late as allowed.
-                    let late = if jitter.number().is_multiple_of(20) {
+                    // Most calls arrive immediately, one in 20 as late as `TRAVEL` allows.
+                    let latest = if jitter.number().is_multiple_of(20) {
                         TRAVEL.to_std().unwrap()
                     } else {
                         Duration::ZERO
                     };
-                    time.sleep(jitter.part_of(late)).await;
+                    time.sleep(jitter.part_of(latest)).await;
                     arrivals.lock().unwrap().push((time.elapsed(), number));
                     time.sleep(Duration::from_millis(50) + jitter.part_of(Duration::from_millis(200))).await;
                     drop(in_flight);
@@ -181,8 +182,8 @@ impl World {
         self.time.sleep_until(Duration::from_secs(seconds)).await;
     }
 
-    /// Most calls that arrived within any 60 seconds.
-    fn fullest(&self) -> usize {
+    /// The maximum number of calls that arrived within any 60 seconds.
+    fn most_in_a_minute(&self) -> usize {
         let mut arrivals: Vec<Duration> = self.arrivals.lock().unwrap().iter().map(|(at, _)| *at).collect();
         arrivals.sort();
         let minute = Duration::from_secs(60);
@@ -192,14 +193,14 @@ impl World {
             .unwrap_or(0)
     }
 
-    /// Calls that arrived between two seconds, of the selected workers.
-    fn calls(&self, from: u64, to: u64, whose: impl Fn(usize) -> bool) -> usize {
+    /// The number of calls of the selected workers that arrived in `from..to`, in seconds.
+    fn calls(&self, from: u64, to: u64, of: impl Fn(usize) -> bool) -> usize {
         let within = Duration::from_secs(from)..Duration::from_secs(to);
         self.arrivals
             .lock()
             .unwrap()
             .iter()
-            .filter(|(at, number)| within.contains(at) && whose(*number))
+            .filter(|(at, number)| within.contains(at) && of(*number))
             .count()
     }
 }
@@ -237,13 +238,15 @@ fn no_window_has_too_many_calls_and_nearly_all_of_the_rate_is_used() {
         for (workers, seed) in [1, 2, 8].into_iter().flat_map(|n| (0..seeds).map(move |seed| (n, seed))) {
             simulate(async |time| {
                 let world = World::new(time, per_minute(limit), seed * 1_000 + u64::from(limit));
-                let work = |n: usize| if n % 3 == 2 { daily() } else { on_demand(None) };
-                // All runs are of one kind: scheduled ones would get nothing beside on-demand ones.
-                let kind = work(seed as usize);
-                let _crew: Vec<_> = (0..workers).map(|n| world.worker(n, kind.clone(), i64::MAX)).collect();
+                let context_of = |n: usize| if n % 3 == 2 { daily() } else { on_demand(None) };
+                // All runs are of the same kind, since scheduled runs get no calls while on-demand
+                // runs are active.
+                let kind = context_of(seed as usize);
+                let _running: Vec<_> =
+                    (0..workers).map(|n| world.worker(n, kind.clone(), i64::MAX)).collect();
                 world.until(60 * MINUTES + 5).await;
                 let what = format!("{limit} a minute, {workers} workers, seed {seed}");
-                assert!(world.fullest() <= limit as usize, "{what}: {}", world.fullest());
+                assert!(world.most_in_a_minute() <= limit as usize, "{what}: {}", world.most_in_a_minute());
                 let used =
                     world.calls(5, 60 * MINUTES + 5, |_| true) as f64 / f64::from(limit) / MINUTES as f64;
                 assert!(used >= 0.95, "{what}: {used}");
@@ -282,9 +285,9 @@ fn a_killed_worker_costs_at_most_its_lease() {
             drop(killed);
             world.until(130 + seed).await;
             // A lease lasts three seconds, and a client takes the next one 1.2 seconds before it
-            // ends: 20 calls are lost. Then the other worker takes over.
+            // ends, so 20 calls are lost. Then the other worker takes over.
             let after = world.calls(60 + seed, 120 + seed, |_| true);
-            assert!(after >= 288 - 21 && world.fullest() <= 300, "seed {seed}: {after}");
+            assert!(after >= 288 - 21 && world.most_in_a_minute() <= 300, "seed {seed}: {after}");
             let later = world.calls(69 + seed, 129 + seed, |n| n == 0);
             assert!(later >= 285, "seed {seed}: {later}");
         });
@@ -314,13 +317,17 @@ fn short_and_cancelled_invocations_stay_within_the_limit() {
             });
             join_all(processes).await;
             let used = world.calls(5, 125, |_| true);
-            assert!(world.fullest() <= 300 && used > 400, "seed {seed}: {} {used}", world.fullest());
+            assert!(
+                world.most_in_a_minute() <= 300 && used > 400,
+                "seed {seed}: {} {used}",
+                world.most_in_a_minute()
+            );
         });
     }
 }
 
 #[test]
-fn an_on_demand_run_goes_first() {
+fn an_on_demand_run_takes_precedence_over_scheduled_runs() {
     for seed in 0..8 {
         simulate(async |time| {
             let world = World::new(time, per_minute(300), seed);
@@ -332,12 +339,15 @@ fn an_on_demand_run_goes_first() {
             }
             urgent.limiter.finish().await;
             let took = time.elapsed().as_secs_f64() - 60.0;
-            // 41 seconds of permits, after those that the others held.
+            // The permits of 41 seconds, after the other workers used up those they held.
             assert!(took < 41.4 + 9.0, "seed {seed}: {took}");
             let meanwhile = world.calls(70, 60 + took as u64 - 1, |n| n < 4);
             assert_eq!(meanwhile, 0, "seed {seed}");
             world.until(190).await;
-            assert!(world.calls(5, 185, |_| true) >= 3 * 285 && world.fullest() <= 300, "seed {seed}");
+            assert!(
+                world.calls(5, 185, |_| true) >= 3 * 285 && world.most_in_a_minute() <= 300,
+                "seed {seed}"
+            );
         });
     }
 }
@@ -347,9 +357,9 @@ fn the_call_limit_of_a_run_holds_for_all_its_workers() {
     for limits in [Limits::default(), per_minute(600)] {
         simulate(async |time| {
             let world = World::new(time, limits, 3);
-            let mut crew: Vec<_> = (0..8).map(|n| world.worker(n, on_demand(Some(333)), 100)).collect();
+            let mut running: Vec<_> = (0..8).map(|n| world.worker(n, on_demand(Some(333)), 100)).collect();
             let (mut ended, mut refused) = (0, 0);
-            for worker in &mut crew {
+            for worker in &mut running {
                 for caller in worker.callers.drain(..) {
                     ended += 1;
                     refused += u64::from(matches!(caller.await, Err(Failure::Local(Error::Budget(_)))));
@@ -366,10 +376,10 @@ fn the_call_limit_of_a_run_holds_for_all_its_workers() {
 fn a_stop_reaches_all_workers_within_a_lease() {
     simulate(async |time| {
         let world = World::new(time, per_minute(300), 5);
-        let mut crew: Vec<_> = (0..8).map(|n| world.worker(n, daily(), i64::MAX)).collect();
+        let mut running: Vec<_> = (0..8).map(|n| world.worker(n, daily(), i64::MAX)).collect();
         world.until(30).await;
-        crew[0].limiter.stop(&Failure::BandwidthUsedUp("bandwidth".into())).await;
-        for worker in &mut crew[1..] {
+        running[0].limiter.stop(&Failure::BandwidthUsedUp("bandwidth".into())).await;
+        for worker in &mut running[1..] {
             for caller in worker.callers.drain(..) {
                 assert_eq!(caller.await, Err(Failure::BandwidthUsedUp("bandwidth".into())));
             }
