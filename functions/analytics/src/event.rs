@@ -57,7 +57,7 @@ pub async fn handle(
     .await
 }
 
-/// What is known of a run's time before its figures are computed.
+/// The time and memory that a run used before its figures are computed.
 fn host_metrics(run: &RunId, now: DateTime<Utc>, memory: f64) -> HostMetrics {
     let started_at = run.started().unwrap_or(now);
     let seconds = (now - started_at).as_seconds_f64().max(0.0);

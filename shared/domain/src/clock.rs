@@ -24,7 +24,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still at 23:00 UTC of one day, after New York's close in summer and winter.
+/// A clock fixed at 23:00 UTC of one day, after New York's close in summer and winter.
 #[derive(Debug, Clone, Copy)]
 pub struct DayClock(pub NaiveDate);
 

@@ -194,7 +194,7 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// The factor by which splits since a row was received changed its basis; `None` without such a split.
+    /// The factor by which splits since a row was received changed its basis; `None` if there was no split.
     pub fn factor(&self, staged: &Row) -> Result<Option<f64>> {
         let Some(observed) = staged.get("observed_at") else {
             return Ok(None);

@@ -27,7 +27,7 @@ pub(super) struct Accounts<'a> {
     /// Whether interest expense is reported; otherwise it is part of `non_operating`.
     tells_interest: bool,
     season: [f64; 4],
-    /// Balances over a year's revenue, in the order of [`Level`] up to `other_long_liabilities`.
+    /// Balances as a fraction of annual revenue, in the order of [`Level`] up to `other_long_liabilities`.
     mix: [f64; 26],
     minority: f64,
     other_income: f64,
@@ -103,7 +103,7 @@ impl<'a> Accounts<'a> {
         (amount / self.company.unit as f64).round() as i64 * self.company.unit
     }
 
-    /// A year's revenue (or spending) at the pace of a day.
+    /// Annual revenue (or spending) at the run rate of a day.
     fn size(&self, day: NaiveDate) -> f64 {
         self.company.size * (self.company.growth * years(day)).exp()
     }
@@ -159,7 +159,7 @@ impl<'a> Accounts<'a> {
         self.flow_between(quarter, &self.level(quarter.start - Duration::days(1)), &self.level(quarter.end))
     }
 
-    /// The flows, from balances that the caller already has.
+    /// The flows between two balances that the caller has computed.
     pub fn flow_between(&self, quarter: &Quarter, before: &Level, after: &Level) -> Flow {
         let c = self.company;
         let draw = c.draw.item(FLOW);

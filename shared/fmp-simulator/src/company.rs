@@ -1,4 +1,4 @@
-//! Who a company is: everything that follows from (seed, symbol) and does not change with the day.
+//! The properties of a company that depend on (seed, symbol) only, not on the day.
 
 use super::edge_cases::{EdgeCase, Fiscal, Fixed};
 use super::rng::Draw;
@@ -64,10 +64,10 @@ const SECOND_WORDS: [&str; 16] = [
 ];
 const ENDINGS: [&str; 6] = ["Inc.", "Corporation", "Group", "Holdings, Inc.", "Co.", "Ltd."];
 
-// Numbers of the draws: what a draw is for never changes, or every seed would mean another world.
+// Indices of the random draws. They never change, because every seed would then generate a different world.
 const WHO: u64 = 1;
 
-/// A split, `ratio` new shares for an old one.
+/// A split: `ratio` new shares for one old share.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Split {
     pub day: NaiveDate,
@@ -101,25 +101,25 @@ pub(super) struct Company {
     pub splits: Vec<Split>,
     /// Price on the reference day, after all splits.
     pub price: f64,
-    /// Shares then.
+    /// Shares on the reference day.
     pub shares: f64,
-    /// How shares grow a year.
+    /// Annual growth of the share count.
     pub dilution: f64,
-    /// Revenue a year then; for a company without revenue, what it spends.
+    /// Annual revenue on the reference day; spending for a company without revenue.
     pub size: f64,
-    /// How size grows a year.
+    /// Annual growth of `size`.
     pub growth: f64,
-    /// Over revenue.
+    /// As a fraction of revenue.
     pub gross_margin: f64,
     pub net_margin: f64,
     pub research: f64,
     pub inventory: f64,
-    /// Dividends a year then, a share after all splits; 0 for most young companies.
+    /// Annual dividends per share on the reference day, after all splits; 0 for most young companies.
     pub dividend: f64,
     pub beta: f64,
-    /// Deviation of a day's own return.
+    /// Standard deviation of the company's own daily return.
     pub sigma: f64,
-    /// Currency units for a dollar.
+    /// Currency units per dollar.
     pub rate: f64,
     /// Amounts are whole multiples of this.
     pub unit: i64,
@@ -138,7 +138,7 @@ impl Company {
         company.price = price;
         company.shares = cap * 1e9 / price;
         company.size = revenue * 1e9;
-        // Earnings that fit the price, and a margin that fits the industry.
+        // Earnings are derived from the price, the margin from the industry.
         company.net_margin = (cap / revenue / 26.0).clamp(0.02, company.gross_margin * 0.6);
         company.ipo = NaiveDate::from_ymd_opt(1994, 5, 17).unwrap_or(company.ipo);
         company.splits.clear();
@@ -146,7 +146,7 @@ impl Company {
         company.settle()
     }
 
-    /// A company out of the hat.
+    /// A randomly drawn company.
     pub(super) fn generated(world: &World, symbol: &str) -> Self {
         let industry = Draw::new(world.seed, symbol).item(WHO).whole(0, 0, INDUSTRIES.len() as i64 - 1);
         // Banks are not ordinary: only the fixed one is a bank.
@@ -269,7 +269,7 @@ impl Company {
         }
     }
 
-    /// What follows from the rest.
+    /// Sets the properties that are derived from the others.
     fn settle(mut self) -> Self {
         self.shares = self.shares.round();
         self.size *= self.rate;
@@ -291,12 +291,12 @@ impl Company {
         (self.shares * (self.dilution * years(day)).exp()).round()
     }
 
-    /// What to multiply a price after all splits with, to have it on the basis of `day`.
+    /// The factor that converts a price after all splits to the split basis of `day`.
     pub(super) fn basis(&self, day: NaiveDate) -> f64 {
         self.splits.iter().filter(|s| s.day > day).map(Split::ratio).product()
     }
 
-    /// Its currency in the fiscal year.
+    /// The reporting currency in a fiscal year.
     pub(super) fn currency_in(&self, world: &World, fiscal_year: i32) -> &'static str {
         match self.edge_case {
             EdgeCase::CurrencyChange if fiscal_year >= world.anchor.year() - 1 => "USD",

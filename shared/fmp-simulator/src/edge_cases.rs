@@ -3,7 +3,7 @@
 
 use EdgeCase::*;
 
-/// The irregularity of a company.
+/// What is irregular about a company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EdgeCase {
     /// None.
@@ -44,11 +44,11 @@ pub(super) enum EdgeCase {
     NoMarketCap,
     /// Nulls in most fields in which FMP was seen to send null.
     Nulls,
-    /// Text where numbers belong.
+    /// Text instead of numbers.
     TextNumbers,
     /// Duplicate rows.
     DuplicateRows,
-    /// Quotes, a newline, unicode and SQL in its name.
+    /// Its name contains quotes, a newline, Unicode and SQL.
     HostileName,
     /// Volumes and market caps with a fraction.
     FractionalVolume,
@@ -75,14 +75,14 @@ pub(super) enum Fiscal {
         month: u32,
         /// The Saturday nearest to the month's end, instead of the last one within it.
         nearest: bool,
-        /// What to take off the end's calendar year: 1 for those who end in January.
+        /// Subtracted from the calendar year of the end: 1 for fiscal years that end in January.
         back: i32,
         /// Weeks in each of the first three quarters; 13, or 12 with a long fourth.
         quarter: i64,
     },
     /// Two halves, the second ending with this month.
     Halves(u32),
-    /// December until this year; the next is January alone; then years that end in January.
+    /// Years end in December until this one. The next consists of January only; later ones end in January.
     Changed(i32),
 }
 
@@ -134,7 +134,7 @@ const fn weeks(month: u32, nearest: bool, back: i32) -> Fiscal {
 /// How many of [`FIXED`] are ordinary; the rest are edge cases.
 pub(super) const WELL_KNOWN: usize = 10;
 
-/// Well-known tickers first, because people type them; their figures are as synthetic as all others.
+/// Well-known tickers first, because people try them; their figures are as synthetic as the rest.
 pub(super) const FIXED: &[Fixed] = &[
     fixed("AAPL", "Apple Inc.", 0, weeks(9, false, 0), (240.0, 3_600.0, 390.0), No),
     fixed("MSFT", "Microsoft Corporation", 1, Fiscal::Month(6), (420.0, 3_100.0, 260.0), No),

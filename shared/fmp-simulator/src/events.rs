@@ -14,11 +14,11 @@ pub(super) struct Dividend {
     pub record: NaiveDate,
     pub payment: NaiveDate,
     pub declaration: NaiveDate,
-    /// Dollars a share as declared.
+    /// Dollars per share as declared.
     pub amount: f64,
 }
 
-/// The dividend of one calendar quarter (1..4), if it pays; known today or not.
+/// The dividend of one calendar quarter (1 to 4) if the company pays, whether declared yet or not.
 fn dividend(world: &World, company: &Company, year: i32, quarter: u32) -> Option<Dividend> {
     if company.dividend == 0.0 {
         return None;
@@ -30,7 +30,7 @@ fn dividend(world: &World, company: &Company, year: i32, quarter: u32) -> Option
             .calendar
             .at_or_after(NaiveDate::from_ymd_opt(year, month, draw.whole(1, 4, 24) as u32)?);
     let ex = world.calendar.day(number)?;
-    // Two settlement days until May 2024, one since: the record date moved.
+    // Trades settle in two days until May 2024 and in one since, which moves the record date.
     let t1 = ex >= NaiveDate::from_ymd_opt(2024, 5, 28)?;
     let record = if t1 { ex } else { world.calendar.day(number + 1)? };
     let listed = ex > company.ipo + Duration::days(365) && company.delisted.is_none_or(|d| ex < d);
@@ -54,7 +54,7 @@ pub(super) fn dividends(world: &World, company: &Company, from: NaiveDate, to: N
         .collect()
 }
 
-/// Dollars a share, after all splits, paid in `from..=to`.
+/// Dollars per share paid in `from..=to`, on the basis after all splits.
 pub(super) fn paid(world: &World, company: &Company, from: NaiveDate, to: NaiveDate) -> f64 {
     dividends(world, company, from - Duration::days(40), to)
         .iter()
@@ -63,7 +63,7 @@ pub(super) fn paid(world: &World, company: &Company, from: NaiveDate, to: NaiveD
         .sum()
 }
 
-/// Dividends that are declared today, newest first: 15 years back, and what is ahead.
+/// Dividends declared by today, newest first: those of the last 15 years and upcoming ones.
 pub(super) fn declared(world: &World, company: &Company) -> Vec<Dividend> {
     let from = world.today - Duration::days(15 * 365);
     let mut known = dividends(world, company, from, world.today + Duration::days(60));
@@ -72,12 +72,12 @@ pub(super) fn declared(world: &World, company: &Company) -> Vec<Dividend> {
     known
 }
 
-/// Dollars a share on the split basis of today.
+/// Dollars per share on today's split basis.
 pub(super) fn adjusted(world: &World, company: &Company, dividend: &Dividend) -> f64 {
     dividend.amount * company.basis(world.today) / company.basis(dividend.ex)
 }
 
-/// Dollars a share on today's basis with an ex-date in the last 365 days.
+/// Dividends per share with an ex-date in the last 365 days, in dollars on today's split basis.
 pub(super) fn last_year(world: &World, company: &Company) -> f64 {
     dividends(world, company, world.today - Duration::days(364), world.today)
         .iter()
@@ -92,7 +92,7 @@ pub(super) fn splits(world: &World, company: &Company) -> Vec<Split> {
     known
 }
 
-/// FMP's word for how often it pays.
+/// FMP's name for the dividend frequency.
 pub(super) fn frequency(company: &Company) -> &'static str {
     if company.edge_case == EdgeCase::Nulls { "" } else { "Quarterly" }
 }

@@ -101,7 +101,7 @@ fn half(text: &str) -> &str {
     text.get(..at).unwrap_or_default()
 }
 
-/// Four gibibytes of spaces, compressed while they are asked for: who stops reading stops the work.
+/// Four gibibytes of spaces, compressed as they are read, so the work stops when the client stops reading.
 fn bomb() -> impl futures::Stream<Item = io::Result<Bytes>> + Send + 'static {
     let mut encoder = Some(GzEncoder::new(Vec::new(), Compression::fast()));
     let mut blocks = 0;
@@ -132,7 +132,7 @@ fn slowly(text: String, time: Duration) -> Body {
     }))
 }
 
-/// An object's fields in their order, values untouched.
+/// An object's fields in order, with unparsed values.
 struct Fields(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Fields {
@@ -155,7 +155,7 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Fields whose loss or change must hurt; of others, the last.
+/// The fields to remove or change because tests must notice it; for other rows, the last field.
 const IMPORTANT: [&str; 8] = [
     "close",
     "revenue",
@@ -167,7 +167,7 @@ const IMPORTANT: [&str; 8] = [
     "outstandingShares",
 ];
 
-/// The same rows with a field less, changed or more; nothing if they are no JSON rows.
+/// The rows with a field removed, changed or added; `None` if the body is not an array of JSON rows.
 fn reshape(json: &str, kind: Kind) -> Option<String> {
     let rows: Vec<Fields> = serde_json::from_str(json).ok()?;
     let mut out = String::from("[");

@@ -83,7 +83,7 @@ pub struct Fault {
     pub endpoints: Vec<String>,
     /// Only these symbols; all if empty.
     pub symbols: Vec<String>,
-    /// Only the first so many attempts of each URL.
+    /// Affects only this many first attempts of each URL.
     pub times: Option<u32>,
     /// Duration of a stall or a slow response; the kind's default if absent.
     pub time: Option<Duration>,

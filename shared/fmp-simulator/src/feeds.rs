@@ -9,7 +9,7 @@ use super::{events, fields, history, lines, market, mutations, prices};
 use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime};
 use std::sync::Arc;
 
-/// Rows on a page of a calendar; FMP drops the earliest beyond.
+/// Maximum number of rows per page of a calendar; FMP drops the earliest rows beyond it.
 const CALENDAR_ROWS: usize = 4_000;
 /// Companies in a part of `profile-bulk`.
 const PART: usize = 10_000;
@@ -18,7 +18,7 @@ const PIECE: usize = 100;
 /// How far `latest-financial-statements` looks back.
 const FEED_DAYS: i64 = 21;
 
-/// A day range; three months around today unless given.
+/// The requested range of days; by default three months around today.
 pub(super) type Days = (NaiveDate, NaiveDate);
 
 /// `earnings-calendar`: by day of filing, newest first; unfiled reports have no actual figures.
@@ -29,7 +29,7 @@ pub(super) fn earnings(world: &World, days: Days, page: usize) -> String {
         let accounts = Accounts::new(world, &company);
         for year in days.0.year() - 1..=days.1.year() + 1 {
             for quarter in periods::quarters(company.fiscal, year) {
-                // Cheap check first: filings come within 60 days.
+                // A cheap check first: a report is filed within 60 days.
                 if quarter.end + Duration::days(60) < days.0 || quarter.end > days.1 {
                     continue;
                 }
@@ -211,7 +211,7 @@ pub(super) fn symbol_change(world: &World) -> String {
     table.json()
 }
 
-/// `delisted-companies`, newest first; FMP lists days ahead, too.
+/// `delisted-companies`, newest first; FMP also lists future dates.
 pub(super) fn delisted(world: &World, page: usize) -> String {
     let mut table = Table::new(fields::DELISTED);
     let ahead = [world.company("STALE").map(|c| (c, world.today + Duration::days(9)))];
@@ -247,7 +247,7 @@ fn pieces(
     }))
 }
 
-/// A part of `profile-bulk`; nothing past the last one.
+/// A part of `profile-bulk`; `None` after the last one.
 pub(super) fn profile_bulk(world: Arc<World>, part: usize) -> Option<Pieces> {
     if part.saturating_mul(PART) >= world.symbols {
         return None;
@@ -260,7 +260,7 @@ pub(super) fn profile_bulk(world: Arc<World>, part: usize) -> Option<Pieces> {
     }))
 }
 
-/// `eod-bulk` of a day; an empty body where there was no session.
+/// `eod-bulk` of a day; the body is empty if the day had no session.
 pub(super) fn eod_bulk(world: Arc<World>, day: NaiveDate) -> Pieces {
     let number = world.calendar.at_or_after(day);
     if world.calendar.day(number) != Some(day) || number > world.last {
@@ -290,7 +290,7 @@ pub(super) fn statement_bulk(world: Arc<World>, statement: Statement, year: i32,
     pieces(world, lines::table(statement), 0, usize::MAX, move |world, company| {
         let accounts = Accounts::new(world, company);
         let mut table = lines::table(statement);
-        // Ten years and the running one, at most.
+        // At most ten years and the current one.
         for report in statements::reports_of(world, &accounts, cadence, year) {
             lines::push(&mut table, world, &accounts, &report, statement);
         }

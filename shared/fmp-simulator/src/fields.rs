@@ -1,4 +1,4 @@
-//! Field names of FMP's answers, in FMP's order. Not formatted: a name a line would be four hundred lines.
+//! Field names of FMP's responses, in FMP's order. Not formatted: one name per line would take 400 lines.
 
 /// `income-statement`.
 #[rustfmt::skip]
@@ -187,7 +187,7 @@ pub(super) const DELISTED: &[&str] = &[
     "symbol", "companyName", "exchange", "ipoDate", "delistedDate",
 ];
 
-/// `eod-bulk`: not the order of the JSON answers.
+/// `eod-bulk`, whose order differs from the JSON responses.
 #[rustfmt::skip]
 pub(super) const EOD_BULK: &[&str] = &[
     "symbol", "date", "open", "low", "high", "close", "adjClose", "volume",

@@ -1,6 +1,6 @@
-//! The figures of a period and of a day, and the totals that follow from them.
+//! The flows of a period, the balances of a day, and the totals derived from them.
 
-/// Names numbers, adds them up.
+/// Defines a struct of named numbers that can be added.
 macro_rules! sums {
     ($(#[$doc:meta])* $name:ident { $($field:ident),* $(,)? }) => {
         $(#[$doc])*
@@ -16,7 +16,7 @@ macro_rules! sums {
 }
 
 sums! {
-    /// What a period brought. Money that leaves is negative where FMP has it negative.
+    /// The flows of a period. Outflows are negative where FMP reports them as negative.
     Flow {
         revenue, cost, research, general, marketing, other_operating, interest_income, interest_expense, depreciation,
         non_operating, tax, deductions,
@@ -34,7 +34,7 @@ impl Flow {
         self.revenue - self.cost - self.operating_expenses()
     }
     pub fn before_tax(&self, bank: bool) -> i64 {
-        // A bank's interest is in its revenue and its cost already.
+        // A bank's interest is already part of its revenue and cost.
         let interest = if bank { 0 } else { self.interest_income - self.interest_expense };
         self.operating_income() + interest + self.non_operating
     }
@@ -69,7 +69,7 @@ impl Flow {
 }
 
 sums! {
-    /// What there is on a day. Liabilities are positive.
+    /// The balances on a day. Liabilities are positive.
     Level {
         cash, short_investments, accounts_receivable, other_receivables, inventory, prepaids, other_current,
         property, goodwill, intangibles, long_investments, tax_assets, other_non_current,
@@ -124,7 +124,7 @@ impl Level {
     pub fn liabilities(&self) -> i64 {
         self.current_liabilities() + self.non_current_liabilities()
     }
-    /// Equity with minorities.
+    /// Equity including minority interest.
     pub fn equity(&self) -> i64 {
         self.assets() - self.liabilities()
     }

@@ -9,7 +9,7 @@ use super::world::World;
 use super::{events, fields, mutations, prices};
 use chrono::{Datelike, Duration, NaiveDate};
 
-/// FMP cuts a history here, at its old end, and says nothing.
+/// Maximum length of a history in rows: FMP silently drops the oldest rows beyond it.
 const MOST_ROWS: usize = 5_000;
 
 /// The form of a price history.
@@ -36,7 +36,7 @@ pub(super) fn history<'a>(
         History::Light => fields::PRICES_LIGHT,
         History::Dividends | History::Traded => fields::ADJUSTED,
     });
-    // Nothing is older than the calendar; a stranger day in a URL must not reach date arithmetic.
+    // No data is older than the calendar. Extreme dates in a URL must not reach date arithmetic.
     let earliest = NaiveDate::from_ymd_opt(FIRST_YEAR, 1, 1).unwrap_or_default();
     let to = to.unwrap_or(world.today).max(earliest);
     let from = from.unwrap_or_else(|| to.with_year(to.year() - 5).unwrap_or(to - Duration::days(1_826)));
@@ -107,7 +107,7 @@ pub(super) fn history<'a>(
     table
 }
 
-/// Makes the last row impossible, if it lies this many sessions before the anchor's.
+/// Corrupts the last row if it is one of certain numbers of sessions before the anchor.
 fn spoil(table: &mut Table<'_>, before: usize) {
     let row = table.len().saturating_sub(1);
     let (field, value) = match before {
@@ -123,7 +123,7 @@ fn spoil(table: &mut Table<'_>, before: usize) {
     }
 }
 
-/// Ex-dates after `from` and what each takes off the prices before it, newest first.
+/// Ex-dates after `from`, newest first, with the factor by which each adjusts earlier prices.
 fn dividend_factors(world: &World, c: &Company, from: NaiveDate) -> Vec<(NaiveDate, f64)> {
     events::dividends(world, c, from, world.today)
         .iter()
@@ -142,7 +142,7 @@ fn dividend_factors(world: &World, c: &Company, from: NaiveDate) -> Vec<(NaiveDa
         .collect()
 }
 
-/// What to multiply a close of `day` with, to have it adjusted for dividends since.
+/// The factor that adjusts a close of `day` for later dividends.
 pub(super) fn dividend_factor(world: &World, c: &Company, day: NaiveDate) -> f64 {
     dividend_factors(world, c, day)
         .iter()

@@ -1,11 +1,11 @@
-//! How the server speaks HTTP: keys, paths, limits, faults.
+//! Tests of the server over HTTP: keys, paths, limits, faults.
 
 use super::{Fault, FmpServer, Options, start};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-/// Status, headers and body of a request, over a connection of its own.
+/// Sends a request over a new connection. Returns status, headers and body.
 async fn get(server: &FmpServer, path: &str, headers: &'static str) -> (u16, String, Vec<u8>) {
     let (address, path) = (server.address, path.to_owned());
     let read = move || {

@@ -11,8 +11,8 @@
 //!
 //! # The universe
 //!
-//! First ten well-known tickers as ordinary companies (AAPL MSFT NVDA AMZN GOOGL META WMT XOM JNJ KO), then, where there
-//! is room for all of them, the edge-case companies, then drawn tickers. The edge cases answer in any universe.
+//! Ten well-known tickers as ordinary companies (AAPL MSFT NVDA AMZN GOOGL META WMT XOM JNJ KO), then the edge-case
+//! companies if all of them fit, then random tickers. Edge cases can be requested in any universe.
 //!
 //! | symbol | edge case |
 //! |---|---|
@@ -44,7 +44,7 @@
 //! | STALE | nothing published whose period ended in the 300 days before the anchor |
 //! | ^GSPC | the index: prices and quote only, in no universe |
 //!
-//! The *anchor* is the first of `today`'s month unless set: recent events then stay where they are from day to day.
+//! The *anchor* is the first of `today`'s month unless set, so that recent events keep their dates from day to day.
 
 mod accounts;
 mod args;
@@ -117,7 +117,7 @@ pub struct Options {
     pub today: NaiveDate,
     /// Day from which the edge-case companies' recent events are counted; the first of `today`'s month if absent.
     pub anchor: Option<NaiveDate>,
-    /// 0 for the base world; each step restates and reports something. Raise it with the day.
+    /// Data revision, 0 for the base world. Each step restates some reports and adds others; raise it by one a day.
     pub revision: u32,
     /// Delay before every response.
     pub latency: Duration,
@@ -134,7 +134,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// 503 symbols on 18 September 2026, without limit or fault. A fixed day, for tests that compare figures.
+    /// 503 symbols on 18 September 2026, without limits or faults. The day is fixed for tests that compare figures.
     fn default() -> Self {
         Options {
             port: 0,
@@ -155,7 +155,7 @@ impl Default for Options {
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Everything but the key.
+        // Prints everything except the key.
         f.debug_struct("Options")
             .field("port", &self.port)
             .field("symbols", &self.symbols)
@@ -198,7 +198,7 @@ pub async fn start(options: Options) -> anyhow::Result<FmpServer> {
         .compress_when(SizeAbove::new(COMPRESS_ABOVE));
     let router = Router::new().fallback(server::handle).with_state(Arc::clone(&shared)).layer(compression);
     let task = tokio::spawn(async move {
-        // An error means that the sender is gone, which is a stop as well.
+        // An error means that the sender was dropped, which also stops the server.
         let signal = async move { drop(stopped.wait_for(|s| *s).await) };
         let _ = axum::serve(Counting { listener, connections }, router)
             .with_graceful_shutdown(signal)

@@ -98,7 +98,7 @@ fn balance(table: &mut Table<'_>, report: &Report) {
     let l = &report.after;
     let leases = l.lease_current + l.lease;
     let owners = l.equity() - l.minority;
-    // A third of the owners' part was paid in; the rest was earned.
+    // A third of the owners' equity was paid in; the rest is retained earnings.
     let common = (owners / 3).max(0);
     table.push(
         [

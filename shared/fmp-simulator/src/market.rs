@@ -1,4 +1,4 @@
-//! Answers about the market: profile, quotes, price histories, dividends, splits, floats.
+//! Responses about the market: profile, quotes, price histories, dividends, splits, floats.
 
 use super::company::Company;
 use super::edge_cases::EdgeCase;
@@ -9,7 +9,7 @@ use super::{events, periods};
 
 const PROFILE: u64 = 60;
 
-/// Shares outstanding on the basis of today: as of the newest filing.
+/// Shares outstanding as of the newest filing, on today's split basis.
 pub(super) fn shares(world: &World, company: &Company) -> f64 {
     let known = periods::newest_end(world, company).unwrap_or(world.today);
     let fraction = if company.edge_case == EdgeCase::FractionalVolume {
@@ -20,7 +20,7 @@ pub(super) fn shares(world: &World, company: &Company) -> f64 {
     (company.shares_on(known) / company.basis(world.today)).round() + fraction
 }
 
-/// What a company looks like on its newest bars.
+/// A company's price statistics over its newest bars.
 struct Now {
     bars: Vec<Bar>,
     cap: f64,
@@ -175,7 +175,7 @@ pub(super) fn quote_short<'a>(table: &mut Table<'a>, world: &World, c: &'a Compa
     }
 }
 
-/// Adds a company's row of `market-capitalization-batch`; who has no market cap is left out.
+/// Adds a company's row of `market-capitalization-batch`, unless it has no market cap.
 pub(super) fn market_cap<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
     if matches!(c.edge_case, EdgeCase::NoMarketCap | EdgeCase::Index) {
         return;
@@ -185,7 +185,7 @@ pub(super) fn market_cap<'a>(table: &mut Table<'a>, world: &World, c: &'a Compan
     }
 }
 
-/// Adds `dividends` rows, newest first; `yield` is that of the last four, in percent of the close.
+/// Adds `dividends` rows, newest first; `yield` is four times the dividend, in percent of the close.
 pub(super) fn dividends<'a>(
     table: &mut Table<'a>,
     world: &World,

@@ -1,4 +1,4 @@
-//! What the edge-case companies do to a finished answer: nulls, texts for numbers, rows twice, exponents.
+//! Changes to the finished responses of edge-case companies: nulls, text instead of numbers, duplicate rows, exponents.
 
 use super::edge_cases::EdgeCase;
 use super::table::{Cell, Table, text};

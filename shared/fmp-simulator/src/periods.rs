@@ -8,7 +8,7 @@ use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime};
 
 const FILING: u64 = 40;
 const REVISION: u64 = 41;
-/// One company in so many restates with each revision.
+/// One company in this many restates a quarter at each revision.
 const RESTATES_ONE_IN: u64 = 40;
 
 /// A quarter, or a half of a company that reports halves.
@@ -19,11 +19,11 @@ pub(super) struct Quarter {
     pub number: u32,
     pub start: NaiveDate,
     pub end: NaiveDate,
-    /// The fiscal year ends with it.
+    /// The fiscal year ends with this quarter.
     pub last: bool,
 }
 
-/// When something was filed; Eastern time.
+/// When a report was filed, in Eastern time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Filed {
     pub on: NaiveDate,
@@ -86,7 +86,7 @@ pub(super) fn quarters(fiscal: Fiscal, fiscal_year: i32) -> Vec<Quarter> {
     out
 }
 
-/// When a quarter was filed: 25 to 60 days after its end, on a weekday; half of the companies before the open.
+/// When a quarter was filed: 25 to 60 days after its end, on a weekday. Half of the companies file before the open.
 pub(super) fn filed(company: &Company, quarter: &Quarter) -> Filed {
     let draw = company.draw.item(FILING);
     let index = i64::from(quarter.end.num_days_from_ce());
@@ -105,7 +105,7 @@ pub(super) fn filed(company: &Company, quarter: &Quarter) -> Filed {
         _ => 16 + u32::from(minute < 15),
     };
     let time = NaiveTime::from_hms_opt(hour, minute.max(1), second).unwrap_or_default();
-    // What comes after 17:30 carries the next business day as its filing date.
+    // A report accepted after 17:30 has the next business day as its filing date.
     let mut on = if late { day + Duration::days(1) } else { day };
     while weekend(on) {
         on += Duration::days(1);
@@ -113,7 +113,7 @@ pub(super) fn filed(company: &Company, quarter: &Quarter) -> Filed {
     Filed { on, accepted: day.and_time(time) }
 }
 
-/// Day on which revision `r` (1, 2, ...) came out: today for the newest.
+/// The day of revision `r` (1, 2, ...): today for the newest.
 fn revision_day(world: &World, r: u32) -> NaiveDate {
     world.today - Duration::days(i64::from(world.revision.saturating_sub(r)))
 }
@@ -126,7 +126,7 @@ fn revised(world: &World, r: u32) -> Filed {
     }
 }
 
-/// The filing by which a quarter was restated, if it was.
+/// The filing that restated a quarter, if any.
 ///
 /// It is always the first quarter (the first half) of the anchor's last fiscal year: old, and still within the
 /// eight newest.
@@ -146,7 +146,7 @@ pub(super) fn restated(world: &World, company: &Company, quarter: &Quarter) -> O
         .map(|r| revised(world, r))
 }
 
-/// The published quarters, oldest first, each with its (latest) filing: ten fiscal years and the running one.
+/// The published quarters, oldest first, each with its latest filing: ten fiscal years and the current one.
 pub(super) fn published(world: &World, company: &Company) -> Vec<(Quarter, Filed)> {
     if !company.reports() {
         return Vec::new();
@@ -175,7 +175,7 @@ pub(super) fn published(world: &World, company: &Company) -> Vec<(Quarter, Filed
     out
 }
 
-/// End of the newest quarter that is published, for who needs no more.
+/// End of the newest published quarter, for callers that need only that.
 pub(super) fn newest_end(world: &World, company: &Company) -> Option<NaiveDate> {
     let this = world.today.year();
     let known = |q: &Quarter| filed(company, q).accepted.date() <= world.today && exists(world, company, q);

@@ -1,6 +1,6 @@
 //! Daily bars: log price = beta x market + own walk. Both walks are Brownian by Lévy's construction: the
-//! value in the middle of a span is the mean of its ends plus a draw numbered by that day. So any day costs 14
-//! steps, a window little more than its length, and no day depends on how many came before it.
+//! value in the middle of a span is the mean of its ends plus a random draw indexed by that day. A single day costs
+//! 14 steps and a window little more than its length, and no value depends on where a window begins.
 
 use super::company::Company;
 use super::edge_cases::EdgeCase;
@@ -8,11 +8,11 @@ use super::rng::Draw;
 use super::world::World;
 use chrono::NaiveDate;
 
-/// Days from 2000 on that the walk spans, a power of two: until 2065.
+/// Number of trading days of the walk, a power of two: from 2000 to 2065.
 const SPAN: usize = 1 << 14;
 /// Number of 2 January 2025, where a company's price is its reference price.
 const REFERENCE: usize = 6_289;
-/// Deviation and drift of the market's day.
+/// Standard deviation and drift of the market's daily log return.
 const MARKET: (f64, f64) = (0.0095, 0.000_30);
 
 const OWN_WALK: u64 = 20;
@@ -31,7 +31,7 @@ pub(super) struct Bar {
     pub volume: f64,
 }
 
-/// Walk's values for the days `from..=to`, deviation 1 a day.
+/// The walk's values for the days `from..=to`, with a daily standard deviation of 1.
 fn walk(draw: Draw, from: usize, to: usize) -> Vec<f64> {
     fn inside(draw: Draw, a: (usize, f64), b: (usize, f64), range: (usize, usize), out: &mut Vec<f64>) {
         let length = b.0 - a.0;
@@ -65,7 +65,7 @@ pub(super) fn market(seed: u64, days: usize) -> Vec<f64> {
     values.iter().enumerate().map(|(i, w)| MARKET.0 * w + MARKET.1 * i as f64).collect()
 }
 
-/// Places to which a price is rounded.
+/// Number of decimals to which a price is rounded.
 pub(super) fn places(price: f64) -> u8 {
     if price.abs() < 1.0 { 4 } else { 2 }
 }
@@ -75,7 +75,7 @@ fn rounded(price: f64) -> f64 {
     ((price * scale).round() / scale).max(0.0001)
 }
 
-/// Numbers of a company's first and last session, as far as they are known today.
+/// Day numbers of a company's first session and of its last one up to today.
 pub(super) fn span(world: &World, company: &Company) -> Option<(usize, usize)> {
     let first = world.calendar.at_or_after(company.ipo);
     let last = match company.delisted {
@@ -88,7 +88,7 @@ pub(super) fn span(world: &World, company: &Company) -> Option<(usize, usize)> {
 /// Closes for the days `from..=to`, oldest first.
 pub(super) fn closes(world: &World, company: &Company, from: usize, to: usize) -> Vec<f64> {
     let market_at = |i: usize| world.market.get(i).copied().unwrap_or(0.0);
-    // What its own walk was on the reference day; one value, 14 steps.
+    // The company's own walk on the reference day: one value, 14 steps.
     let own_reference =
         walk(company.draw.item(OWN_WALK), REFERENCE, REFERENCE).first().copied().unwrap_or(0.0);
     let base = company.price * company.basis(world.today);
@@ -102,7 +102,7 @@ pub(super) fn closes(world: &World, company: &Company, from: usize, to: usize) -
         .collect()
 }
 
-/// Bars for the days `from..=to` (numbers), oldest first, without those on which it was not listed.
+/// Bars for the days `from..=to` (numbers), oldest first, without days on which it was not listed.
 pub(super) fn bars(world: &World, company: &Company, from: usize, to: usize) -> Vec<Bar> {
     let Some((first, last)) = span(world, company) else {
         return Vec::new();
@@ -111,7 +111,7 @@ pub(super) fn bars(world: &World, company: &Company, from: usize, to: usize) -> 
     if from > to {
         return Vec::new();
     }
-    // One close before the window: a day opens where the last one ended.
+    // Starts one close before the window, because a day opens at the previous close.
     let before = from.saturating_sub(1);
     let closes = closes(world, company, before, to);
     let draw = company.draw.item(BAR);
@@ -156,7 +156,7 @@ pub(super) fn newest(world: &World, company: &Company, n: usize) -> Vec<Bar> {
     }
 }
 
-/// Close on the last session on or before `day`; 0 where there was none.
+/// Close of the last session on or before `day`; 0 if there was none.
 pub(super) fn close_on(world: &World, company: &Company, day: NaiveDate) -> f64 {
     let Some((first, last)) = span(world, company) else {
         return 0.0;

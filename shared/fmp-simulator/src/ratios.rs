@@ -9,7 +9,7 @@ use super::table::{Cell, Table, float, text};
 use super::world::World;
 use super::{events, market, prices};
 
-/// FMP writes 0 where a ratio cannot be had.
+/// FMP writes 0 if a ratio cannot be computed.
 fn over(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }
 }
@@ -50,7 +50,7 @@ fn inputs(world: &World, company: &Company) -> Option<Inputs> {
     })
 }
 
-/// The one row of `ratios-ttm`; none for who has no four quarters.
+/// The row of `ratios-ttm`; none for a company without four quarters.
 pub(super) fn ratios_ttm<'a>(table: &mut Table<'a>, world: &World, company: &'a Company) {
     let Some(i) = inputs(world, company) else { return };
     let (f, l) = (&i.ttm.flow, &i.ttm.after);
@@ -140,7 +140,7 @@ pub(super) fn ratios_ttm<'a>(table: &mut Table<'a>, world: &World, company: &'a 
     table.push(std::iter::once(text(company.symbol.as_str())).chain(values.map(float)));
 }
 
-/// The one row of `key-metrics-ttm`.
+/// The row of `key-metrics-ttm`.
 pub(super) fn key_metrics_ttm<'a>(table: &mut Table<'a>, world: &World, company: &'a Company) {
     let Some(i) = inputs(world, company) else { return };
     let (f, l) = (&i.ttm.flow, &i.ttm.after);

@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 pub(super) struct Answers {
     pub world: Arc<World>,
     pub plan: Plan,
-    /// Cached filings feed: the only response that needs all companies before its first row.
+    /// The filings feed, cached because it is the only response that needs all companies before its first row.
     feed: OnceLock<Vec<Filing>>,
 }
 
@@ -30,7 +30,7 @@ pub(super) enum Answer {
     Refused(u16, String),
 }
 
-/// The parameters of a request, decoded; of two with one name, the first counts.
+/// The decoded parameters of a request; the first of several with the same name counts.
 #[derive(Debug, Default)]
 pub(super) struct Query(pub Vec<(String, String)>);
 
@@ -75,7 +75,7 @@ impl Answers {
         Answers { world: Arc::new(world), plan, feed: OnceLock::new() }
     }
 
-    /// The answer of an endpoint in [`plan::ENDPOINTS`].
+    /// The response of an endpoint in [`plan::ENDPOINTS`].
     pub(super) fn answer(&self, endpoint: &str, query: &Query) -> Answer {
         if let Some(refused) = self.refusal(endpoint, query) {
             return refused;

@@ -1,4 +1,4 @@
-//! The three statements of a company: which rows are asked for, and the rows in FMP's fields.
+//! The three statements of a company: selection of the requested rows, and the rows in FMP's fields.
 
 use super::accounts::Accounts;
 use super::figures::{Flow, Level};
@@ -6,7 +6,7 @@ use super::periods::{self, Filed, Quarter};
 use super::world::World;
 use chrono::Duration;
 
-/// Which of the three.
+/// The kind of statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Statement {
     Income,
@@ -14,7 +14,7 @@ pub(super) enum Statement {
     Cash,
 }
 
-/// Which rows: FMP's `period`.
+/// The requested rows: FMP's parameter `period`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cadence {
     Annual,
@@ -24,7 +24,7 @@ pub(super) enum Cadence {
 }
 
 impl Cadence {
-    /// FMP takes anything for annual, but refuses quarters that do not exist.
+    /// FMP treats unknown values as annual but rejects quarters that do not exist.
     pub(super) fn parse(period: Option<&str>) -> Option<Self> {
         match period.unwrap_or("annual") {
             "quarter" => Some(Cadence::Quarter),
@@ -39,18 +39,18 @@ impl Cadence {
 /// A published period with its figures.
 #[derive(Debug, Clone)]
 pub(super) struct Report {
-    /// The quarter; of a year or twelve months, the last one.
+    /// The quarter; for a year or twelve months, its last quarter.
     pub quarter: Quarter,
     pub filed: Filed,
     pub annual: bool,
     pub flow: Flow,
     pub before: Level,
     pub after: Level,
-    /// EPS times 100, basic and diluted, where it is a sum over quarters.
+    /// EPS times 100, basic and diluted, if it is a sum over quarters.
     pub eps: Option<(i64, i64)>,
 }
 
-/// FMP's labels of quarters 1 to 4; 0 is the year's.
+/// FMP's period labels: index 0 for the year, 1 to 4 for quarters.
 pub(super) const LABELS: [&str; 5] = ["FY", "Q1", "Q2", "Q3", "Q4"];
 
 /// A quarter's figures as first filed, published or not.
@@ -76,7 +76,7 @@ fn report(accounts: &Accounts<'_>, quarter: Quarter, filed: Filed) -> Report {
 fn year(world: &World, accounts: &Accounts<'_>, last: &Quarter, filed: Filed) -> Report {
     let quarters = periods::quarters(accounts.company.fiscal, last.fiscal_year);
     let start = quarters.first().map_or(last.start, |q| q.start);
-    // Whoever restates a quarter restates its year.
+    // A company that restates a quarter also restates its year.
     let filed = quarters
         .iter()
         .filter_map(|q| periods::restated(world, accounts.company, q))
@@ -149,7 +149,7 @@ pub(super) fn trailing(world: &World, accounts: &Accounts<'_>, limit: usize) -> 
         }
         let flow = window.iter().fold(Flow::default(), |sum, r| sum + r.flow);
         let eps = window.iter().map(|r| eps(accounts, r)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        // Flows are sums, shares the newest quarter's.
+        // Flows are summed; share counts are those of the newest quarter.
         let days = newest.flow.days;
         let flow = Flow {
             days,

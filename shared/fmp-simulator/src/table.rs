@@ -1,5 +1,5 @@
-//! Rows of an answer before they become JSON or CSV, and the two writers. Hand-written because an answer
-//! must show what a real serializer never would: numbers as text, raw exponents, the same row twice.
+//! Rows of an answer before they become JSON or CSV, and the two writers. Hand-written because responses
+//! contain what a real serializer never writes: numbers as text, raw exponents, duplicate rows.
 
 use chrono::{Datelike, NaiveDate};
 use std::borrow::Cow;
@@ -8,26 +8,26 @@ use std::fmt::Write;
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Cell<'a> {
-    /// Nothing: `null`, or an empty CSV cell.
+    /// Written as `null`, or as an empty CSV cell.
     Null,
     /// True or false.
     Bool(bool),
     /// A whole number.
     Int(i64),
-    /// A decimal: this many units of 10^-places.
+    /// A decimal: a number of units, and their decimal places.
     Dec(i64, u8),
-    /// A double, as short as it can be told.
+    /// A double, in its shortest exact notation.
     Float(f64),
     /// A day, `YYYY-MM-DD`.
     Date(NaiveDate),
     /// Text.
     Text(Cow<'a, str>),
-    /// JSON as it stands, for values that no number type holds.
+    /// Raw JSON, for values that no number type can hold.
     Raw(Cow<'static, str>),
 }
 
 impl Cell<'_> {
-    /// The number in it, for sums and ratios.
+    /// The numeric value, for sums and ratios.
     pub(super) fn number(&self) -> f64 {
         match self {
             Cell::Int(n) => *n as f64,
@@ -37,7 +37,7 @@ impl Cell<'_> {
         }
     }
 
-    /// The value as it stands in JSON, without quotes of its own.
+    /// The value as in JSON, without quotes.
     pub(super) fn plain(&self) -> String {
         match self {
             Cell::Text(t) => t.to_string(),
@@ -50,12 +50,12 @@ impl Cell<'_> {
     }
 }
 
-/// Text that the row borrows or owns.
+/// A text cell, borrowed or owned.
 pub(super) fn text<'a>(value: impl Into<Cow<'a, str>>) -> Cell<'a> {
     Cell::Text(value.into())
 }
 
-/// A decimal rounded to so many places; `null` where there is no number.
+/// A decimal rounded to `places`; `null` for NaN and infinity.
 pub(super) fn dec<'a>(value: f64, places: u8) -> Cell<'a> {
     if !value.is_finite() {
         return Cell::Null;
@@ -63,17 +63,17 @@ pub(super) fn dec<'a>(value: f64, places: u8) -> Cell<'a> {
     Cell::Dec((value * 10f64.powi(i32::from(places))).round() as i64, places)
 }
 
-/// A double; `null` where there is no number.
+/// A double; `null` for NaN and infinity.
 pub(super) fn float<'a>(value: f64) -> Cell<'a> {
     if value.is_finite() { Cell::Float(value) } else { Cell::Null }
 }
 
-/// The rows of one answer, row after row in one vector.
+/// The rows of one response, in one flat vector.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Table<'a> {
     /// Field names, in FMP's order.
     pub(super) fields: Cow<'static, [&'static str]>,
-    /// `fields.len()` cells a row.
+    /// `fields.len()` cells per row.
     pub(super) cells: Vec<Cell<'a>>,
 }
 
@@ -83,13 +83,13 @@ impl<'a> Table<'a> {
         Table { fields: Cow::Borrowed(fields), cells: Vec::new() }
     }
 
-    /// Adds a row; it has one cell a field.
+    /// Adds a row with one cell per field.
     pub(super) fn push(&mut self, row: impl IntoIterator<Item = Cell<'a>>) {
         self.cells.extend(row);
         debug_assert_eq!(self.cells.len() % self.fields.len().max(1), 0, "row of {:?}", self.fields.first());
     }
 
-    /// How many rows.
+    /// Number of rows.
     pub(super) fn len(&self) -> usize {
         self.cells.len() / self.fields.len().max(1)
     }
@@ -104,7 +104,7 @@ impl<'a> Table<'a> {
         self.cells.truncate(n.saturating_mul(self.fields.len()));
     }
 
-    /// Leaves a field out of all rows.
+    /// Removes a field from all rows.
     pub(super) fn drop_field(&mut self, field: &str) {
         let Some(column) = self.fields.iter().position(|f| *f == field) else {
             return;
@@ -151,7 +151,7 @@ impl<'a> Table<'a> {
         out
     }
 
-    /// Lines of CSV as FMP's bulk files have them: text quoted, numbers bare, LF, no line for an absent header.
+    /// CSV lines as in FMP's bulk files: quoted text, unquoted numbers, LF; no header line unless requested.
     pub(super) fn csv(&self, header: bool) -> String {
         let mut out = String::with_capacity(self.cells.len() * 14 + 64);
         if header {
@@ -222,7 +222,7 @@ fn push_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-// Digits by hand: a five-year price history is 12,000 numbers, and `write!` costs three times as much.
+// Formats digits by hand: a five-year price history has 12,000 numbers, and `write!` takes three times as long.
 fn push_int(out: &mut String, n: i64) {
     if n < 0 {
         out.push('-');

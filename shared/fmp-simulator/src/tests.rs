@@ -1,4 +1,4 @@
-//! What must hold for every company, and how the server speaks HTTP.
+//! Properties that hold for every company.
 
 use super::plan::Plan;
 use super::routes::{Answer, Answers, Query};
@@ -38,7 +38,7 @@ fn int(row: &Value, field: &str) -> i64 {
         .unwrap_or_else(|| panic!("{field} is {} in {}", row[field], row["symbol"]))
 }
 
-/// Companies whose rows are spoilt on purpose after the accounts were made.
+/// Companies whose rows are deliberately corrupted after their accounts are generated.
 const SPOILT: [&str; 4] = ["NULLS", "TEXTS", "BIGNR", "TWICE"];
 
 fn sound(answers: &Answers) -> impl Iterator<Item = String> {

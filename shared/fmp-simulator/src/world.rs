@@ -19,13 +19,13 @@ pub(super) struct World {
     pub anchor: NaiveDate,
     pub revision: u32,
     pub symbols: usize,
-    /// Trading days, some months beyond today: dividends are declared ahead.
+    /// Trading days until some months after today, because dividends are declared in advance.
     pub calendar: Calendar,
     /// Number of the last session, at 23:00 UTC of today.
     pub last: usize,
     /// The market's random walk by day number, which beta multiplies.
     pub market: Vec<f64>,
-    /// How many ticker numbers the universe spans, including those whose tickers are taken.
+    /// Number of ticker numbers in the universe, including those whose tickers fixed companies use.
     drawn: usize,
 }
 
@@ -95,7 +95,7 @@ fn head(symbols: usize) -> usize {
     }
 }
 
-/// The universe of `n` symbols: well-known tickers, edge cases (if they all fit), drawn tickers.
+/// The universe of `n` symbols: well-known tickers, edge cases (if they all fit), random tickers.
 pub fn symbols(n: usize) -> Vec<String> {
     let n = n.clamp(1, MOST_SYMBOLS);
     universe(n, ticker_range(n - head(n))).collect()
@@ -110,7 +110,7 @@ fn taken(ticker: &str) -> bool {
     FIXED.iter().any(|f| f.symbol == ticker)
 }
 
-/// How many ticker numbers it takes to get `n` tickers that are not taken.
+/// Number of ticker numbers needed for `n` tickers that no fixed company uses.
 fn ticker_range(n: usize) -> usize {
     let blocked: HashSet<usize> = FIXED.iter().filter_map(|f| ticker_number(f.symbol)).collect();
     let (mut range, mut found) = (0, 0);
@@ -121,8 +121,8 @@ fn ticker_range(n: usize) -> usize {
     range
 }
 
-// Every third ticker has three letters, the others four. The number runs through all words of that length by
-// steps of a prime, so neighbours look unrelated, and the step's inverse finds the number of a ticker again.
+// Every third ticker has three letters, the others four. The number is multiplied by a prime modulo
+// the number of words, so neighbours look unrelated; the inverse of the prime maps a ticker back to its number.
 const THREE: (usize, usize) = (17_576, 7_919);
 const FOUR: (usize, usize) = (456_976, 204_331);
 
@@ -157,7 +157,7 @@ fn ticker_number(symbol: &str) -> Option<usize> {
     Some(if symbol.len() == 3 { at * 3 } else { at / 2 * 3 + at % 2 + 1 })
 }
 
-/// The multiplicative inverse by Euclid.
+/// The multiplicative inverse, by Euclid's algorithm.
 fn inverse(of: usize, modulus: usize) -> usize {
     let (mut a, mut b, mut x, mut y) = (modulus as i64, of as i64, 0i64, 1i64);
     while b != 0 {

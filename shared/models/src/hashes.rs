@@ -1,7 +1,7 @@
 //! Hashes of the SQL files that made the stored figures, kept in `ops.models`.
 //!
 //! If a model changed, all companies become due and publishing writes the rows that differ, recomputed from `staging`,
-//! which keeps everything. If a table's own file changed, the table must be recreated first, by whoever has the
+//! which keeps everything. If a table's own file changed, the table must be recreated first, by someone with the
 //! privilege: the host itself on DuckDB, a person with `findata setup-sql --replace-figures` on Snowflake.
 //!
 //! A hash covers the statement without comments and insignificant white space, so reformatting a file or rewording a

@@ -1,4 +1,4 @@
-//! Landing files: NDJSON, gzipped, one a dataset and batch. A line carries the typed row as canonical text,
+//! Landing files: gzipped NDJSON, one per dataset and batch. A line holds the typed row as canonical text,
 //! which every warehouse casts in the same way, and the payload exactly as FMP sent it.
 
 use std::io::Write;
@@ -38,7 +38,7 @@ impl Serialize for Typed<'_> {
     }
 }
 
-/// A file on the stage and what load must find in it.
+/// A file on the stage, with the counts that load verifies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedFile {
     /// Its dataset.
@@ -47,7 +47,7 @@ pub struct StagedFile {
     pub key: String,
     /// Rows in it, quarantined ones included.
     pub rows: u64,
-    /// Rows set aside.
+    /// Quarantined rows.
     pub quarantined: u64,
     /// Its size, compressed.
     pub bytes: u64,
@@ -55,7 +55,7 @@ pub struct StagedFile {
     pub sha256: String,
 }
 
-/// Writes the rows of one dataset and batch, compressing as they come.
+/// Writes the rows of one dataset and batch, and compresses them while writing.
 pub struct Landing {
     dataset: &'static Dataset,
     observed_at: String,
@@ -79,7 +79,7 @@ impl Landing {
     /// Adds rows.
     ///
     /// # Errors
-    /// `Stop` when they cannot be written, which memory alone could cause.
+    /// `Stop` if they cannot be written, which only a lack of memory could cause.
     pub fn add(&mut self, rows: &[Row<'_>]) -> Result<()> {
         let failed = |e: &dyn std::fmt::Display| Error::Stop(format!("cannot write a landing file: {e}"));
         for row in rows {
@@ -100,11 +100,11 @@ impl Landing {
         Ok(())
     }
 
-    /// Puts the file on the stage. A second delivery of the same batch finds the name taken and takes the
-    /// next one; the ledger entry says which file counts.
+    /// Puts the file on the stage. A second delivery of the same batch uses the next free
+    /// name; the ledger entry records which file counts.
     ///
     /// # Errors
-    /// The stage's own.
+    /// The stage's errors.
     pub async fn land(self, stage: &impl Stage, run: &RunId, batch: &str) -> Result<StagedFile> {
         let body: Bytes = self
             .out

@@ -89,12 +89,12 @@ mod tests {
         let at = "2026-11-22T20:15:33Z".parse().unwrap();
         let line = line("findata", at, &[("Calls", 5.0, "Count"), ("RunSeconds", 1.5, "Seconds")]);
         assert_eq!(line["_aws"]["Timestamp"], 1_795_378_533_000_i64);
-        let told = &line["_aws"]["CloudWatchMetrics"][0];
+        let metrics = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(
-            (told["Namespace"].as_str(), told["Dimensions"][0][0].as_str()),
+            (metrics["Namespace"].as_str(), metrics["Dimensions"][0][0].as_str()),
             (Some("findata"), Some("stack"))
         );
-        assert_eq!(told["Metrics"][1], json!({"Name": "RunSeconds", "Unit": "Seconds"}));
+        assert_eq!(metrics["Metrics"][1], json!({"Name": "RunSeconds", "Unit": "Seconds"}));
         assert_eq!((line["stack"].as_str(), line["Calls"].as_f64()), (Some("findata"), Some(5.0)));
     }
 }

@@ -5,13 +5,13 @@ use std::fmt;
 /// An expression of a model. Casts are dropped: they affect how a figure is stored, not what it means.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expr {
-    /// A number as it is written.
+    /// A number, as written.
     Number(String),
     /// A text, a date or an interval.
     Text(String),
     /// NULL, true, false, or the `*` of `count(*)`.
     Word(&'static str),
-    /// A column, with the alias of its table where it is named.
+    /// A column, with the alias of its table if given.
     Column(Option<String>, String),
     /// Minus an expression.
     Negative(Box<Expr>),
@@ -93,7 +93,7 @@ impl Expr {
         Expr::Column(None, name.to_owned())
     }
 
-    /// The number it is, if it is one.
+    /// Its value, if it is a number literal.
     pub fn number(&self) -> Option<f64> {
         match self {
             Expr::Number(text) => text.parse().ok(),
@@ -102,7 +102,7 @@ impl Expr {
         }
     }
 
-    /// How tightly its parts hold together.
+    /// Precedence of its operator; a higher number binds tighter.
     pub(crate) fn strength(&self) -> u8 {
         match self {
             Expr::Binary(_, op, _) => op.strength(),
@@ -113,7 +113,7 @@ impl Expr {
         }
     }
 
-    /// The parts it is made of.
+    /// Its direct subexpressions.
     fn parts(&self) -> Vec<&Expr> {
         match self {
             Expr::Number(_) | Expr::Text(_) | Expr::Word(_) | Expr::Column(..) => Vec::new(),
@@ -128,7 +128,7 @@ impl Expr {
         }
     }
 
-    /// Its columns in the order in which they stand, each once.
+    /// Its distinct columns, in order of appearance.
     pub fn columns(&self) -> Vec<(Option<&str>, &str)> {
         let mut found = Vec::new();
         self.collect(&mut found);
@@ -147,7 +147,7 @@ impl Expr {
         }
     }
 
-    /// The same with every part changed that `change` has something else for, the outermost first.
+    /// Replaces every subexpression for which `change` returns another one, outermost first.
     pub fn replace(&self, change: &impl Fn(&Expr) -> Option<Expr>) -> Expr {
         if let Some(other) = change(self) {
             return other;
@@ -171,8 +171,8 @@ impl Expr {
         }
     }
 
-    /// The figure itself and the conditions under which it is one: `nullif(x, 0)` is x, and a CASE that leaves
-    /// everything else NULL is its result.
+    /// Splits an expression into its value and the conditions under which it is not NULL: `nullif(x, 0)` becomes x, and
+    /// a CASE without ELSE becomes its result.
     pub fn guarded(&self) -> (Expr, Vec<Expr>) {
         match self {
             Expr::Case(whens, None) if whens.len() == 1 => {
@@ -185,7 +185,7 @@ impl Expr {
         }
     }
 
-    /// The same with x for `nullif(x, 0)`, and for `nullif(case when x > 0 then x end, 0)`.
+    /// Replaces `nullif(x, 0)` and `nullif(case when x > 0 then x end, 0)` by x.
     pub fn without_nullif(&self) -> Expr {
         self.replace(&|e| match e {
             Expr::Call(name, arguments, _) if name == "nullif" => arguments.first().map(|a| a.guarded().0),
@@ -232,7 +232,7 @@ impl fmt::Display for Expr {
     }
 }
 
-/// An expression within another that binds that tightly.
+/// Formats a subexpression, in parentheses if it binds less tightly than its parent.
 struct Inner<'a>(&'a Expr, u8);
 
 impl fmt::Display for Inner<'_> {

@@ -57,27 +57,27 @@ pub enum Origin {
 /// The origin of a column and the path to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
-    /// What it is.
+    /// Where the column comes from.
     pub origin: Origin,
-    /// The aliases that the way leads through: they say which rows are meant.
+    /// The table aliases on the path; they identify the rows.
     pub through: Vec<String>,
-    /// How many rows before: `lag` on the way.
+    /// How many rows earlier, from `lag` on the path.
     pub rows_before: u32,
 }
 
-/// A figure's expression with its inputs under names of their own.
+/// A figure's expression, with a unique name for each input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Formula {
     /// The figure, over the names of its inputs.
     pub expr: Expr,
-    /// Without these there is no figure.
+    /// Conditions without which the figure is NULL.
     pub guards: Vec<Expr>,
-    /// The inputs, in the order in which the expression names them; the guards' after them.
+    /// The inputs, in order of appearance in the expression, then those of the guards.
     pub inputs: Vec<(String, Trace)>,
 }
 
 impl Lineage {
-    /// All models, read once.
+    /// All models, parsed once.
     pub fn get() -> &'static Lineage {
         static READ: OnceLock<Lineage> = OnceLock::new();
         READ.get_or_init(|| {
@@ -94,7 +94,7 @@ impl Lineage {
     }
 
     fn at(&self, table: &str, named: Option<usize>, branch: usize) -> Option<Place> {
-        // A fact is named by what it holds now; its model computes every version.
+        // A fact's name is that of its current rows; the model that computes every version ends in `_history`.
         let versions = format!("{table}_history");
         let (table, _) = self
             .queries
@@ -116,12 +116,12 @@ impl Lineage {
         selects.get(place.branch.min(selects.len().checked_sub(1)?))
     }
 
-    /// What a column of a model's table is; `branch` chooses the part of unions on the way.
+    /// Traces a column of a model's table; `branch` selects the part of unions on the path.
     pub fn column(&self, table: &str, name: &str, branch: usize) -> Option<Trace> {
         self.item(&self.at(table, None, branch)?, name)
     }
 
-    /// What a name within the select of a place is.
+    /// Traces a name used in the select of a place.
     pub fn within(&self, place: &Place, alias: Option<&str>, name: &str) -> Option<Trace> {
         let from = &self.select(place)?.from;
         let mut tables = from.iter().filter(|t| alias.is_none_or(|alias| t.alias == alias));
@@ -152,7 +152,7 @@ impl Lineage {
         }
     }
 
-    /// The item of that name in the list of a place; a union's names are those of its first part.
+    /// Traces an item of a place's select list by name. A union takes its names from its first part.
     fn item(&self, place: &Place, name: &str) -> Option<Trace> {
         let names = &self.selects(place)?.first()?.items;
         let position =
@@ -185,7 +185,7 @@ impl Lineage {
         }
     }
 
-    /// An expression of a place with its inputs followed; `None` with the name that leads nowhere.
+    /// The formula of an expression in a place, with its inputs traced.
     ///
     /// # Errors
     /// The name of a column that no table has.
@@ -197,7 +197,7 @@ impl Lineage {
             for (alias, name) in part.columns() {
                 let trace = self.within(place, alias, name).ok_or_else(|| name.to_owned())?;
                 let key = (alias.map(str::to_owned), name.to_owned());
-                // What a market line divides by stands in its line: that is shown, and not its place in between.
+                // The operand of a market metric is defined in its line of `valuation_terms`: show that definition.
                 let replaced = match &trace.origin {
                     Origin::Stored { table, column } if table == "valuation_divisors" => {
                         let operand = operand(column).ok_or_else(|| column.clone())?;
@@ -221,10 +221,10 @@ impl Lineage {
         Ok(Formula { expr: expr.replace(&rename).without_nullif(), guards, inputs })
     }
 
-    /// The formula of a column of a model's table; `None` where it is another column carried over.
+    /// The formula of a column of a model's table; `None` if it is copied from another column.
     ///
     /// # Errors
-    /// As for [`Lineage::formula`], and the column's own name where the table does not have it.
+    /// As for [`Lineage::formula`], and the column's own name if the table does not have it.
     pub fn formula_of(&self, table: &str, column: &str, branch: usize) -> Result<Option<Formula>, String> {
         let trace = self.column(table, column, branch).ok_or_else(|| column.to_owned())?;
         match &trace.origin {
@@ -260,7 +260,7 @@ fn stored(table: &str, column: &str) -> Trace {
     Trace { origin, through: Vec::new(), rows_before: 0 }
 }
 
-/// Adds an input unless it is there, and gives its name.
+/// Adds an input unless it exists. Returns its name.
 fn add(inputs: &mut Vec<(String, Trace)>, name: String, trace: Trace) -> String {
     if !inputs.iter().any(|(known, _)| *known == name) {
         inputs.push((name.clone(), trace));
@@ -268,7 +268,7 @@ fn add(inputs: &mut Vec<(String, Trace)>, name: String, trace: Trace) -> String 
     name
 }
 
-/// A name that says which row of a TTM row's neighbours is meant.
+/// The name of an input, with a suffix if it comes from an earlier TTM row.
 fn named(alias: Option<&str>, name: &str, place: &Place) -> String {
     match alias {
         Some("p") if place.table.starts_with("new_fact_financials_ttm") => format!("{name}_quarter_before"),

@@ -19,7 +19,7 @@ pub struct RatioLine {
     pub denominator: Expr,
     /// The rule that the denominator must satisfy.
     pub rule: String,
-    /// The column with a reason for NULL that applies whatever the numbers are.
+    /// The column with a reason for NULL that does not depend on the numbers.
     pub null_reason: String,
 }
 
@@ -165,10 +165,10 @@ impl GrowthLine {
         format!("{}_{}", self.item, self.horizon)
     }
 
-    /// Its formula: over what grows, and the same under `_before`.
+    /// Its formula, over the item and its earlier value (suffix `_before`).
     ///
     /// # Errors
-    /// The name of what the models do not say.
+    /// The name that the model does not define.
     pub fn formula(&self) -> Result<Expr, String> {
         let last = Lineage::get().query("growth_values").and_then(|q| q.last.first());
         let value = last.and_then(|select| {
@@ -196,12 +196,12 @@ impl GrowthLine {
 /// The formula of a market metric, over `valuation_days`, `valuation_inputs` and `price_windows`.
 ///
 /// # Errors
-/// The name of a column that leads nowhere.
+/// The name of a column that cannot be traced.
 pub fn market_formula(metric: &str) -> Result<Option<Formula>, String> {
     Lineage::get().formula_of("new_fact_market_metrics", metric, 0)
 }
 
-/// How many sessions a figure of prices alone needs: what its reason says is too little history.
+/// How many sessions a price metric needs, from the condition of its reason for NULL.
 pub fn sessions_needed(metric: &str) -> Option<u32> {
     let model = findata_models::MODELS.iter().find(|m| m.builds() == "new_fact_market_metrics_history")?;
     let (_, after) = model.sql.split_once(&format!("'|{metric}=' || case when w.session_no < "))?;

@@ -36,7 +36,7 @@ pub struct Select {
 pub enum Item {
     /// `*` or `alias.*`.
     All(Option<String>),
-    /// An expression and its name, where it has one.
+    /// An expression and its name, if it has one.
     One(Option<String>, Expr),
 }
 
@@ -60,7 +60,7 @@ pub fn query(sql: &str) -> Option<Query> {
     }
 }
 
-/// An expression that stands alone.
+/// Parses a single expression.
 pub fn expression(sql: &str) -> Option<Expr> {
     let dialect = DuckDbDialect {};
     let mut parser = Parser::new(&dialect).try_with_sql(sql).ok()?;
@@ -82,7 +82,7 @@ fn union(body: &SetExpr) -> Option<Vec<Select>> {
         SetExpr::Query(inner) => union(&inner.body),
         SetExpr::SetOperation { left, op, right, .. } => {
             let mut selects = union(left)?;
-            // What is taken away by EXCEPT says which rows, not what the columns are.
+            // The right side of EXCEPT determines which rows remain, not how columns are computed.
             if *op == SetOperator::Union {
                 selects.extend(union(right)?);
             }

@@ -1,4 +1,4 @@
-//! The unit of a figure, derived from its formula: money over money is a ratio, money over shares is money a share.
+//! The unit of a figure, derived from its formula: money over money is a ratio, money over shares is money per share.
 
 use std::{
     collections::BTreeMap,
@@ -20,11 +20,11 @@ pub struct Unit {
     days: i8,
 }
 
-/// Without a unit: a fraction, 0.25 for 25 %.
+/// No unit: a fraction, 0.25 for 25 %.
 pub const RATIO: Unit = Unit { money: 0, shares: 0, days: 0 };
 /// An amount.
 pub const MONEY: Unit = Unit { money: 1, shares: 0, days: 0 };
-/// An amount a share.
+/// An amount per share.
 pub const MONEY_A_SHARE: Unit = Unit { money: 1, shares: -1, days: 0 };
 /// A number of shares.
 pub const SHARES: Unit = Unit { money: 0, shares: 1, days: 0 };
@@ -48,7 +48,7 @@ impl Unit {
         }
     }
 
-    /// Whether it is an amount, and so in some currency.
+    /// Whether it is an amount in a currency.
     pub fn has_money(self) -> bool {
         self.money != 0
     }
@@ -67,7 +67,7 @@ impl fmt::Display for Unit {
     }
 }
 
-/// The unit of a column of a fact, named without its schema.
+/// The unit of a column of a fact table (named without its schema).
 pub fn unit(fact: &str, column: &str) -> Option<Unit> {
     match fact {
         "fact_financial_ratios" => {
@@ -86,7 +86,7 @@ pub fn unit_of(expr: &Expr, input: &dyn Fn(&str) -> Option<Unit>) -> Option<Unit
         Expr::Number(_) => Some(RATIO),
         Expr::Column(_, name) => input(name),
         Expr::Negative(a) => again(a),
-        // A number beside an amount has the amount's unit: 0 for what is absent.
+        // A number added to or compared with an amount has its unit, such as 0 for a missing value.
         Expr::Binary(a, Op::Plus | Op::Minus, b) => match a.number() {
             Some(_) => again(b),
             None => again(a),
@@ -114,7 +114,7 @@ fn of_formula(formula: &Formula) -> Option<Unit> {
     })
 }
 
-/// The unit of what a trace leads to.
+/// The unit of a traced column.
 pub fn of_trace(trace: &Trace) -> Option<Unit> {
     match &trace.origin {
         Origin::Stored { table, column } => column_unit(table, column),
@@ -124,7 +124,7 @@ pub fn of_trace(trace: &Trace) -> Option<Unit> {
 
 /// The unit of a column of a model's table, or of a `staging` table.
 pub fn column_unit(table: &str, column: &str) -> Option<Unit> {
-    // Each is asked for many times, and the way to its leaves is long.
+    // Cached, because each column is needed many times and the path to its leaves is long.
     static KNOWN: Mutex<BTreeMap<(String, String), Option<Unit>>> = Mutex::new(BTreeMap::new());
     let key = (table.to_owned(), column.to_owned());
     if let Some(known) = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
@@ -153,7 +153,7 @@ fn find_unit(table: &str, column: &str) -> Option<Unit> {
         ("ratio_inputs" | "period_inputs", "days") => Some(DAYS),
         ("split_factors" | "growth_values", _) => Some(RATIO),
         _ if table.starts_with("staging.") => None,
-        // The first part of a union will do: its parts are of one unit.
+        // The first part of a union is enough: all parts have the same unit.
         _ => match Lineage::get().column(table, column, 0)? {
             Trace { origin: Origin::Stored { table: same, column: name }, .. }
                 if same == table && name == column =>

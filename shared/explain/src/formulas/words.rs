@@ -1,8 +1,8 @@
-//! An expression in words that a finance person reads.
+//! Renders an expression in plain English, for people in finance.
 
 use super::expr::{Expr, Op};
 
-/// Parts of names that are written in another way than their letters say.
+/// Parts of names with a special spelling.
 const PARTS: [(&str, &str); 9] = [
     ("eps", "EPS"),
     ("ebitda", "EBITDA"),
@@ -15,7 +15,7 @@ const PARTS: [(&str, &str); 9] = [
     ("fmp", "FMP"),
 ];
 
-/// Short names of the models, in full.
+/// Full names of abbreviations in the models.
 const NAMES: [(&str, &str); 5] = [
     ("enterprise_value_fmp", "enterprise value as FMP has it"),
     ("session_close", "close"),
@@ -24,7 +24,7 @@ const NAMES: [(&str, &str); 5] = [
     ("roe_equity", "mean stockholders equity (of a single period that at its end)"),
 ];
 
-/// A column's name in words.
+/// A column's name in plain English.
 pub fn label(name: &str) -> String {
     let of = |list: &[(&str, &str)], name: &str| {
         list.iter().find(|(known, _)| *known == name).map(|(_, full)| (*full).to_owned())
@@ -57,7 +57,7 @@ pub fn label(name: &str) -> String {
     }
 }
 
-/// An expression in words.
+/// An expression in plain English.
 pub fn words(expr: &Expr) -> String {
     match expr {
         Expr::Number(text) => text.strip_suffix(".0").unwrap_or(text).to_owned(),
@@ -67,7 +67,7 @@ pub fn words(expr: &Expr) -> String {
         Expr::Negative(a) => format!("−{}", inner(a, 8)),
         Expr::Not(a) => format!("not {}", inner(a, 3)),
         Expr::IsNull(a, false) => format!("{} is absent", words(a)),
-        Expr::IsNull(a, true) => format!("{} is there", words(a)),
+        Expr::IsNull(a, true) => format!("{} has a value", words(a)),
         Expr::Binary(a, Op::Equal, b) if is_count(a) && is_count(b) => match &**a {
             Expr::Call(_, arguments, _) => {
                 format!("every period has {}", arguments.first().map(words).unwrap_or_default())
@@ -117,7 +117,7 @@ fn binary(a: &Expr, op: Op, b: &Expr) -> String {
     format!("{} {sign} {}", inner(a, op.strength()), inner(b, op.strength() + 1))
 }
 
-/// An expression in words within another that binds that tightly.
+/// Renders a subexpression, in parentheses if it binds less tightly than its parent.
 fn inner(expr: &Expr, strength: u8) -> String {
     let conditional =
         matches!(expr, Expr::Case(..)) || matches!(expr, Expr::Call(name, ..) if name == "coalesce");
@@ -150,7 +150,7 @@ fn call(name: &str, arguments: &[Expr]) -> String {
     }
 }
 
-/// What a ratio's rule asks of its denominator.
+/// The condition that a ratio's rule sets for its denominator.
 pub fn ratio_rule(rule: &str, denominator: &Expr) -> Option<String> {
     let what = words(&denominator.guarded().0);
     match rule {
@@ -162,7 +162,7 @@ pub fn ratio_rule(rule: &str, denominator: &Expr) -> Option<String> {
     }
 }
 
-/// What a market metric's rule asks of what it tests.
+/// The condition that a market metric's rule sets for the tested expression.
 pub fn market_rule(rule: &str, tested: &Expr) -> Option<String> {
     match rule {
         "positive" | "equity" | "earnings" => Some(format!("{} is above zero", words(tested))),
@@ -170,15 +170,17 @@ pub fn market_rule(rule: &str, tested: &Expr) -> Option<String> {
     }
 }
 
-/// What must hold for a reason of that name not to apply.
+/// The condition under which a reason for NULL does not apply.
 pub fn null_reason_rule(column: &str) -> Option<&'static str> {
     Some(match column {
-        "bank_null_reason" => "the company is no bank or insurer",
-        "two_period_null_reason" => "the period before is there",
-        "year_null_reason" => "the balance sheet of a year before is there",
-        "bank_two_period_null_reason" => "the company is no bank or insurer and the period before is there",
+        "bank_null_reason" => "the company is not a bank or insurer",
+        "two_period_null_reason" => "the previous period exists",
+        "year_null_reason" => "the balance sheet of a year earlier exists",
+        "bank_two_period_null_reason" => {
+            "the company is not a bank or insurer and the previous period exists"
+        }
         "bank_year_null_reason" => {
-            "the company is no bank or insurer and the balance sheet of a year before is there"
+            "the company is not a bank or insurer and the balance sheet of a year earlier exists"
         }
         "graham_null_reason" => "net income and stockholders equity are above zero",
         _ => return None,
