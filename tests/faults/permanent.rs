@@ -33,7 +33,7 @@ const CASES: [Case; 18] = [
     case("unavailable", Status::Partial, TRIES, "503"),
     case("html", Status::Partial, TRIES, "no JSON list"),
     case("plain-text", Status::Partial, TRIES, "no JSON list"),
-    case("truncated", Status::Partial, TRIES, "breaks off"),
+    case("truncated", Status::Partial, TRIES, "is truncated"),
     case("reset", Status::Partial, TRIES, "broke off"),
     case("endless", Status::Partial, TRIES, "does not end"),
     case("gzip-bomb", Status::Partial, TRIES, " MB"),

@@ -40,7 +40,7 @@ const FUNCTION: &str = "analytics";
 /// `metrics` is what the host measured of the run's time and connections.
 ///
 /// # Errors
-/// `Retry` while the run is not loaded; the warehouse's, the stage's and the bus's errors. After an error the changes
+/// `Retry` while the run is not loaded; errors of the warehouse, the stage and the bus. After an error the changes
 /// stay pending for the next run.
 pub async fn handle(
     run: &RunId,

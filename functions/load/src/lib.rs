@@ -115,7 +115,7 @@ async fn load(
     Ok(rows)
 }
 
-/// Loads one dataset's files. Returns the symbols that lost an event by it, with the event's day.
+/// Loads one dataset's files. Returns the symbols that lost an event, with the event's day.
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,

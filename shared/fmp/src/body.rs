@@ -16,7 +16,7 @@ const MAX_UNPACKED: u64 = 64 << 20;
 /// A body, and its size in bytes on the wire.
 ///
 /// # Errors
-/// `Transient` if the body breaks off, is damaged or exceeds a limit.
+/// `Transient` if the body is truncated or damaged, or exceeds a limit.
 pub(super) async fn read(mut response: Response) -> Result<(Bytes, u64), Failure> {
     let gzip = is_gzip(&response);
     let mut wire = BytesMut::new();

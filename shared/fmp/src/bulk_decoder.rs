@@ -101,7 +101,7 @@ impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
     /// Ends the body.
     ///
     /// # Errors
-    /// The errors of [`BulkDecoder::feed`]; `Retry` if the body breaks off.
+    /// The errors of [`BulkDecoder::feed`]; `Retry` if the body is truncated.
     pub(super) fn finish(self) -> Result<Decoded> {
         let unpacked = match self.body {
             // An empty body, without even a gzip header.
@@ -169,7 +169,7 @@ impl<F: FnMut(Record<'_>) -> Result<()>> Write for Unpacked<F> {
 }
 
 fn damaged(error: &io::Error) -> Error {
-    Error::retry(format!("the file's gzip data breaks off or is damaged: {error}"))
+    Error::retry(format!("the file's gzip data is truncated or damaged: {error}"))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl Usage {
     /// Writes the statements to the run's ledger, under the id of the first one, so that each attempt has its own object.
     ///
     /// # Errors
-    /// The stage's own.
+    /// The stage's errors.
     pub async fn note(&self, run: &RunId, function: &str, stage: &impl Stage) -> Result<()> {
         let Some(first) = self.log.first() else {
             return Ok(());

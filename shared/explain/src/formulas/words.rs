@@ -17,11 +17,11 @@ const PARTS: [(&str, &str); 9] = [
 
 /// Full names of abbreviations in the models.
 const NAMES: [(&str, &str); 5] = [
-    ("enterprise_value_fmp", "enterprise value as FMP has it"),
+    ("enterprise_value_fmp", "FMP's enterprise value"),
     ("session_close", "close"),
     ("has_prior", "period before"),
     ("days", "days of the period"),
-    ("roe_equity", "mean stockholders equity (of a single period that at its end)"),
+    ("roe_equity", "mean stockholders equity (for a single period, at its end)"),
 ];
 
 /// A column's name in plain English.

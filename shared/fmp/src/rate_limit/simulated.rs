@@ -55,7 +55,7 @@ impl Simulated {
         self.0.lock().unwrap().now
     }
 
-    /// Waits until a time since the start.
+    /// Sleeps until this much simulated time has passed since the start.
     pub(super) async fn sleep_until(&self, until: Duration) {
         // One timer, however often it is polled.
         let number = {
