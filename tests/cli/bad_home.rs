@@ -52,7 +52,7 @@ fn a_file_that_is_not_a_warehouse_is_a_configuration_error_and_is_not_changed() 
     for command in [run(&home, &server.url(), "AAPL"), findata(&["sql", "select 1"]).home(&home)] {
         let output = command.run();
         let line = output.failed(5);
-        assert!(line.contains("no DuckDB file") && line.contains("findata.duckdb"), "{line}");
+        assert!(line.contains("is not a DuckDB file") && line.contains("findata.duckdb"), "{line}");
     }
     assert_eq!(fs::read_to_string(home.warehouse()).unwrap(), garbage);
     assert_eq!(server.calls(), 0);

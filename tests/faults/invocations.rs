@@ -223,7 +223,7 @@ fn a_repeated_invocation_starts_one_run() {
     let refused = ask(json!({"symbols": ["A'B"]}), "call-5", "2026-09-18T10:05:00Z");
     assert_eq!(refused["status"], "failed");
     let none = ask(json!({"retry": "no-such-run"}), "call-6", "2026-09-18T10:06:00Z");
-    assert!(none["reason"].as_str().unwrap().contains("no run no-such-run"), "{none}");
+    assert!(none["reason"].as_str().unwrap().contains("run no-such-run is not on the stage"), "{none}");
     assert_eq!(bus.events().len(), 2);
 }
 

@@ -27,7 +27,7 @@ pub struct Replay {
     answers: BTreeMap<Key, Reply>,
     /// A response, and how many of the first requests to each URL it answers.
     first: Option<(u32, Reply)>,
-    /// By endpoint: a response, and how many of the endpoint's first requests it answers.
+    /// By endpoint: a response, and how many of the first requests to each of its URLs it answers.
     endpoint_overrides: BTreeMap<String, (u32, Reply)>,
 }
 
