@@ -84,7 +84,7 @@ fn snowflake_and_s3_configuration_errors_are_reported_before_any_call() {
             5,
             "SNOWFLAKE_ACCOUNT is not set",
         ),
-        (run().variable("SNOWFLAKE_ROLE", "x'; drop"), 5, "is no role"),
+        (run().variable("SNOWFLAKE_ROLE", "x'; drop"), 5, "is not a valid Snowflake role"),
         (run().variable("SNOWFLAKE_URL", "http://example.com"), 5, "must begin with https"),
         (findata(&["run", "--symbols", "A", "--warehouse", "snowflake"]), 2, "--stage s3://"),
         (
