@@ -56,7 +56,10 @@ fn a_missing_secret_or_bucket_fails_the_run_with_a_reason() {
     let answer = bundle.invoke("fanout", &request(&server));
     assert_eq!(answer["status"], "failed", "{answer}");
     let reason = answer["reason"].as_str().unwrap();
-    assert!(reason.contains("secret arn:") && reason.contains("does not exist in this account"), "{reason}");
+    assert!(
+        reason.contains("secret arn:") && reason.contains("does not exist in this account"),
+        "{reason}"
+    );
     let run: RunId = answer["run_id"].as_str().unwrap().parse().unwrap();
     let summary = bundle.summary(&run);
     assert_eq!((summary.status, summary.notes.len()), (Status::Failed, 1));
@@ -77,7 +80,10 @@ fn a_missing_secret_or_bucket_fails_the_run_with_a_reason() {
     bundle.call("s3", "delete_bucket", json!({"Bucket": bucket}));
     let answer = bundle.invoke("fanout", &request(&server));
     let response = answer.to_string();
-    assert!(response.contains("the bucket does not exist") && response.contains("Config"), "{response}");
+    assert!(
+        response.contains("the bucket does not exist") && response.contains("Config"),
+        "{response}"
+    );
 }
 
 #[test]

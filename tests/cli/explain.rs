@@ -253,7 +253,10 @@ fn a_date_selects_what_was_known_on_it() {
     assert!(before["date"].as_str() < newest["date"].as_str(), "{before}");
     let sunday = json(&["AAPL", "close_price", "--date", "2026-09-13"]);
     assert_eq!(sunday["date"], "2026-09-11");
-    assert!(sunday["notes"][0].as_str().unwrap().contains("no trading session on 2026-09-13"), "{sunday}");
+    assert!(
+        sunday["notes"][0].as_str().unwrap().contains("no trading session on 2026-09-13"),
+        "{sunday}"
+    );
     // As of an earlier day, the same question gets that day's answer. A filing accepted after the
     // close is known that evening and counts from the next day.
     let earlier = known_on.parse::<chrono::NaiveDate>().unwrap() - chrono::Days::new(3);
@@ -323,7 +326,10 @@ fn invalid_arguments_are_usage_errors_on_one_line() {
         (&["AAPL'", "roe"], &["is not a symbol"]),
         (&["ZZZZ", "roe"], &["ZZZZ is not in this warehouse", "findata run --symbols ZZZZ"]),
         (&["AAPL", "pe_ratio_ttm", "--basis", "FY"], &["no basis FY", "MARKET"]),
-        (&["AAPL", "roe", "--date", "1990-01-01"], &["1990-01-01", "the first such figure became known on"]),
+        (
+            &["AAPL", "roe", "--date", "1990-01-01"],
+            &["1990-01-01", "the first such figure became known on"],
+        ),
         (
             &["AAPL", "market_cap", "--date", "1990-01-01"],
             &["no trading session on or before 1990-01-01", "its first is"],
