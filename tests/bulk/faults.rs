@@ -82,7 +82,7 @@ fn a_file_that_is_always_truncated_fails_its_tasks_and_the_next_run_recovers() {
         partial
             .failures
             .iter()
-            .all(|f| f.dataset == "balance_sheet" && f.reason.contains("breaks off"))
+            .all(|f| f.dataset == "balance_sheet" && f.reason.contains("is truncated"))
     );
     assert_eq!(
         home.count("select count(*) from staging.balance_sheet"),

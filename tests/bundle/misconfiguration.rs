@@ -64,7 +64,7 @@ fn a_missing_secret_or_bucket_fails_the_run_with_a_reason() {
     let summary = bundle.summary(&run);
     assert_eq!((summary.status, summary.notes.len()), (Status::Failed, 1));
     assert_eq!(server.calls(), 0);
-    assert_eq!(logged(&bundle, "fanout", "a run cannot begin"), 1);
+    assert_eq!(logged(&bundle, "fanout", "cannot start the run"), 1);
     assert_eq!(
         logged(&bundle, "fanout", "\"RunsFailed\":1.0"),
         1,

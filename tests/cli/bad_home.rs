@@ -13,13 +13,13 @@ fn a_home_that_cannot_be_written_is_a_configuration_error() {
     let other = Home::new();
     let file = other.path().join("a-file");
     fs::write(&file, "in the way").unwrap();
-    for place in [file.clone(), file.join("below"), "/proc/findata-home".into()] {
+    for path in [file.clone(), file.join("below"), "/proc/findata-home".into()] {
         let output = findata(&["run", "--json", "--symbols", "AAPL", "--days", "30"])
             .url(server.url())
-            .option("--home", &place)
+            .option("--home", &path)
             .run();
         let line = output.failed(5);
-        assert!(line.contains("--home") && line.contains(&*place.to_string_lossy()), "{line}");
+        assert!(line.contains("--home") && line.contains(&*path.to_string_lossy()), "{line}");
         assert_eq!(output.stdout, "");
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "in the way");

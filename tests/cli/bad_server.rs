@@ -93,7 +93,7 @@ fn a_permanently_truncated_response_fails_only_its_task() {
             (failure["symbol"].as_str(), failure["dataset"].as_str()),
             (Some("MSFT"), Some("cash_flow"))
         );
-        assert!(failure["reason"].as_str().is_some_and(|r| r.contains("breaks off")), "{failure}");
+        assert!(failure["reason"].as_str().is_some_and(|r| r.contains("is truncated")), "{failure}");
     }
     assert_eq!(
         home.lines("select symbol, count(*) > 0 from staging.cash_flow group by 1 order by 1"),

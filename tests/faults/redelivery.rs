@@ -137,9 +137,9 @@ fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_still_closes() {
     assert!(symbols[..BATCH].contains(&"NOCAP"));
     let (server, home) = (Simulator::with_symbols(BATCH + 4), Home::new());
     // A file blocks the folder of the share counts, so the first batch can never be landed.
-    let obstacle = home.stage().join("landing/shares_float");
-    fs::create_dir_all(obstacle.parent().unwrap()).unwrap();
-    fs::write(&obstacle, "in the way").unwrap();
+    let blocker = home.stage().join("landing/shares_float");
+    fs::create_dir_all(blocker.parent().unwrap()).unwrap();
+    fs::write(&blocker, "in the way").unwrap();
     let job = Job::new(server.url(), &symbols)
         .with(|o| (o.datasets, o.skip_analytics) = (vec!["profile".into()], true));
     let summary = job.run_ok(&home);
@@ -156,7 +156,7 @@ fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_still_closes() {
     // Three deliveries of fifty profiles and a share count, one delivery of four profiles.
     assert_eq!(server.calls(), 3 * (BATCH as u64 + 1) + 4);
     assert_eq!(home.count("select count(*) from staging.profile"), 4);
-    fs::remove_file(&obstacle).unwrap();
+    fs::remove_file(&blocker).unwrap();
     let healed = job.run_ok(&home);
     assert_eq!((healed.status, healed.tasks.done), (Status::Complete, BATCH as u64 + 1));
     assert_eq!(home.count("select count(*) from staging.profile"), BATCH as i64 + 4);

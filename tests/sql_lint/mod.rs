@@ -36,7 +36,7 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../infra/models")
 }
 
-/// The files of a models folder, named as in `models.rs`.
+/// The files of a models folder, named as in `MODELS` and `TABLES`.
 fn files(below: &str) -> Vec<(String, String)> {
     let entries = fs::read_dir(folder().join(below)).into_iter().flatten().flatten();
     let mut found: Vec<(String, String)> = entries

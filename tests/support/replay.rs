@@ -25,9 +25,9 @@ type Reply = (u16, String);
 #[derive(Debug, Default, Clone)]
 pub struct Replay {
     answers: BTreeMap<Key, Reply>,
-    /// A response that replaces the first so many responses to every request.
+    /// A response, and how many of the first requests to each URL it answers.
     first: Option<(u32, Reply)>,
-    /// Responses that replace the first so many responses of an endpoint.
+    /// By endpoint: a response, and how many of the first requests to each of its URLs it answers.
     endpoint_overrides: BTreeMap<String, (u32, Reply)>,
 }
 

@@ -48,7 +48,7 @@ pub struct Planned {
     /// Tasks for symbols that FMP did not know within the last day: recorded as failed without a
     /// call.
     pub unknown: Vec<Task>,
-    /// By dataset, in the catalog's order.
+    /// Counts by dataset, in the catalog's order.
     pub datasets: Vec<(String, DatasetPlan)>,
 }
 

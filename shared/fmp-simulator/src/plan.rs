@@ -5,7 +5,7 @@ use clap::ValueEnum;
 /// An FMP subscription.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Plan {
-    /// 250 calls in all, 87 symbols, five annual rows.
+    /// 250 calls a day, 87 symbols, five annual rows.
     Free,
     /// Annual statements, lists and calendars.
     Starter,
@@ -54,7 +54,7 @@ pub(super) const ENDPOINTS: &[(&str, Plan)] = &[
     ("eod-bulk", Plan::Ultimate),
 ];
 
-/// Symbols that the free plan shows: the first of the universe.
+/// Number of symbols that the free plan covers, from the start of the universe.
 pub(super) const FREE_SYMBOLS: usize = 87;
 /// Calls a day on the free plan.
 pub(super) const FREE_CALLS: u64 = 250;
@@ -90,7 +90,7 @@ pub(super) fn invalid(parameter: &str) -> String {
     format!("Query Error: Invalid or missing query parameter - {parameter}")
 }
 
-/// Number of an endpoint in [`ENDPOINTS`].
+/// Index of an endpoint in [`ENDPOINTS`].
 pub(super) fn endpoint(path: &str) -> Option<usize> {
     ENDPOINTS.iter().position(|(name, _)| *name == path)
 }

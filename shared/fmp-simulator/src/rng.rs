@@ -18,22 +18,22 @@ pub(super) fn of_text(text: &str) -> u64 {
     mix(fnv)
 }
 
-/// The draws of one item of one name.
+/// The random numbers of one item of one name (a symbol or a series).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Draw(u64);
 
 impl Draw {
-    /// The draws of `name` in the world of `seed`.
+    /// The random numbers of `name` in the world of `seed`.
     pub(super) fn new(seed: u64, name: &str) -> Self {
         Draw(mix(seed) ^ of_text(name))
     }
 
-    /// The draws of one item. The callers define the item numbers.
+    /// The random numbers of one item. The callers define the item numbers.
     pub(super) fn item(self, item: u64) -> Self {
         Draw(mix(self.0 ^ item.wrapping_mul(0xd134_2543_de82_ef95)))
     }
 
-    /// The draw with this index.
+    /// The random number with this index.
     pub(super) fn bits(self, index: i64) -> u64 {
         mix(self.0 ^ (index as u64).wrapping_mul(0xa076_1d64_78bd_642f))
     }

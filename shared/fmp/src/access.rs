@@ -5,10 +5,10 @@ use findata_pipeline::ports::stage::Stage;
 
 use crate::{ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, ReadKey, SourceKind};
 
-/// Calls in flight. At 3,000 calls a minute and one second an answer, 50 are in flight.
+/// Calls in flight. At 3,000 calls a minute and one second per answer, 50 are in flight.
 const IN_FLIGHT: usize = 64;
 
-/// What a function knows about FMP from its variables.
+/// A function's FMP settings, from its environment variables.
 #[derive(Debug, Clone)]
 pub struct FmpAccess {
     url: String,
@@ -49,7 +49,7 @@ impl FmpAccess {
     /// reads it again, so a rotated key needs no deployment.
     ///
     /// # Errors
-    /// Those of `read_key`; `Config` for a key that no HTTP header can carry.
+    /// The errors of `read_key`; `Config` for a key that no HTTP header can carry.
     pub async fn open(&self, read_key: ReadKey, stage: impl Stage + 'static) -> Result<Fmp> {
         let fmp = Fmp::new(&ClientSettings {
             url: self.url.clone(),

@@ -16,17 +16,15 @@ const MAX_UNPACKED: u64 = 64 << 20;
 /// A body, and its size in bytes on the wire.
 ///
 /// # Errors
-/// `Transient` if the body breaks off, is damaged or exceeds a limit.
+/// `Transient` if the body is truncated or damaged, or exceeds a limit.
 pub(super) async fn read(mut response: Response) -> Result<(Bytes, u64), Failure> {
     let gzip = is_gzip(&response);
     let mut wire = BytesMut::new();
-    let broke_off = |e: reqwest::Error| Failure::transient(format!("the answer broke off: {}", cause(&e)));
-    while let Some(chunk) = response.chunk().await.map_err(broke_off)? {
+    let interrupted =
+        |e: reqwest::Error| Failure::transient(format!("the answer was interrupted: {}", cause(&e)));
+    while let Some(chunk) = response.chunk().await.map_err(interrupted)? {
         if wire.len() + chunk.len() > MAX_ON_WIRE {
-            return Err(Failure::transient(format!(
-                "the answer does not end within {} MB",
-                MAX_ON_WIRE >> 20
-            )));
+            return Err(Failure::transient(format!("the answer exceeds {} MB", MAX_ON_WIRE >> 20)));
         }
         wire.extend_from_slice(&chunk);
     }

@@ -37,7 +37,7 @@ enum Admission {
         /// The call tests whether the endpoint works again.
         probe: bool,
     },
-    /// Ask again at this moment: it is not known yet whether the outage is short.
+    /// Ask again at this moment, because the outage may be short.
     Wait(Instant),
 }
 
@@ -184,7 +184,7 @@ impl Breakers {
             (all.silence, all.answered) = (None, true);
         }
         match outcome {
-            // The limit is the key's: it says nothing about the endpoint.
+            // The limit belongs to the key and says nothing about the endpoint.
             Err(Failure::CallLimit { .. }) => {}
             Err(failure) if failure.is_transient() => {
                 let breaker = all.endpoints.entry(endpoint.to_owned()).or_default();

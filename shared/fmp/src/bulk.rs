@@ -146,7 +146,7 @@ fn periods(cadence: Cadence, limit: u32, on: NaiveDate) -> impl Iterator<Item = 
 }
 
 impl File {
-    /// A part of a file that comes in parts.
+    /// A part of a file that FMP splits into parts.
     pub fn part(endpoint: &'static str, number: u32) -> Self {
         File {
             endpoint,
@@ -172,7 +172,7 @@ impl File {
         }
     }
 
-    /// The next part, if the file comes in parts.
+    /// The next part, if FMP splits the file into parts.
     pub fn next(&self) -> Option<File> {
         match self.part {
             Part::Number(number) if number + 1 < MAX_PARTS => Some(File::part(self.endpoint, number + 1)),

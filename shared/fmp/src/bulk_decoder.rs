@@ -101,7 +101,7 @@ impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
     /// Ends the body.
     ///
     /// # Errors
-    /// The errors of [`BulkDecoder::feed`]; `Retry` if the body breaks off.
+    /// The errors of [`BulkDecoder::feed`]; `Retry` if the body is truncated.
     pub(super) fn finish(self) -> Result<Decoded> {
         let unpacked = match self.body {
             // An empty body, without even a gzip header.
@@ -125,7 +125,7 @@ impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
 impl<F: FnMut(Record<'_>) -> Result<()>> Unpacked<F> {
     fn feed(&mut self, mut chunk: &[u8]) -> Result<()> {
         let Some(left) = self.left.checked_sub(chunk.len() as u64) else {
-            return Err(Error::retry(format!("the file does not end within {} MB", MAX_UNPACKED >> 20)));
+            return Err(Error::retry(format!("the file exceeds {} MB", MAX_UNPACKED >> 20)));
         };
         self.left = left;
         if matches!(self.kind, Kind::Empty) {
@@ -139,9 +139,10 @@ impl<F: FnMut(Record<'_>) -> Result<()>> Unpacked<F> {
         }
         match &mut self.kind {
             Kind::File(parser) => parser.feed(chunk, &mut self.each),
-            Kind::Text(text) if text.len() + chunk.len() > MAX_TEXT => {
-                Err(Error::retry("FMP's answer is not a file and does not end"))
-            }
+            Kind::Text(text) if text.len() + chunk.len() > MAX_TEXT => Err(Error::retry(format!(
+                "FMP's answer is not a bulk file and exceeds {} KB",
+                MAX_TEXT >> 10
+            ))),
             Kind::Text(text) => {
                 text.extend_from_slice(chunk);
                 Ok(())
@@ -169,7 +170,7 @@ impl<F: FnMut(Record<'_>) -> Result<()>> Write for Unpacked<F> {
 }
 
 fn damaged(error: &io::Error) -> Error {
-    Error::retry(format!("the file's gzip data breaks off or is damaged: {error}"))
+    Error::retry(format!("the file's gzip data is truncated or damaged: {error}"))
 }
 
 #[cfg(test)]
@@ -245,6 +246,6 @@ mod tests {
                 break;
             }
         }
-        assert!(matches!(fed, Err(Error::Retry { reason, .. }) if reason.contains("does not end")));
+        assert!(matches!(fed, Err(Error::Retry { reason, .. }) if reason.contains("exceeds")));
     }
 }

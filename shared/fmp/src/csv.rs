@@ -85,10 +85,10 @@ impl Parser {
     /// newline, including the last.
     ///
     /// # Errors
-    /// `Retry` when the file breaks off.
+    /// `Retry` when the file is truncated.
     pub(super) fn finish(mut self, each: &mut impl FnMut(Record<'_>) -> Result<()>) -> Result<u64> {
         if self.last.is_some_and(|last| last != b'\n') {
-            return Err(Error::retry("the file breaks off in the middle of a line"));
+            return Err(Error::retry("the file is truncated in the middle of a line"));
         }
         // A quoted cell that never ends completes its record only now, with too few cells.
         self.step(&[], each)?;
@@ -143,7 +143,7 @@ impl Parser {
         if surplus.is_none_or(|_| ends.last() != ends.get(header.len() - 1)) {
             let (has, wanted) = (ends.len(), header.len());
             return Err(Error::retry(format!(
-                "the file breaks off or is damaged: a record has {has} cells for {wanted} names"
+                "the file is truncated or damaged: a record has {has} cells for {wanted} names"
             )));
         }
         self.records += 1;

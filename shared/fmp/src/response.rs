@@ -25,7 +25,7 @@ pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool, Failure>
     let refused_key = || Failure::RefusedKey(format!("FMP refused the key in FMP_API_KEY: {quote}"));
     match status.as_u16() {
         200 if text.starts_with('[') && !ends_list(body) => {
-            Err(Failure::transient("FMP's answer breaks off"))
+            Err(Failure::transient("FMP's answer is truncated"))
         }
         200 if text.starts_with('[') => Ok(!is_empty_list(body)),
         200 if message.starts_with("Limit Reach") => Err(call_limit()),

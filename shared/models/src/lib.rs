@@ -180,7 +180,7 @@ pub struct PublishedTable {
 /// How a table keeps older versions of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
-    /// It keeps none: a new row replaces the old one.
+    /// It keeps no versions: a new row replaces the old one.
     None,
     /// Its model computes `known_from` and `known_to`.
     OfStatements,

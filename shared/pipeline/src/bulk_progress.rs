@@ -30,7 +30,7 @@ pub struct BulkProgress {
     /// When the batch requested its first file.
     #[serde(alias = "begun")]
     pub started_at: DateTime<Utc>,
-    /// What comes next.
+    /// The next step.
     #[serde(default)]
     pub phase: BulkPhase,
     /// Names of the files that need not be requested again.

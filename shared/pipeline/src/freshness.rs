@@ -125,7 +125,7 @@ impl FetchLog {
     /// Reads the log of every dataset from the stage.
     ///
     /// # Errors
-    /// The stage's own.
+    /// The stage's errors.
     pub async fn read(stage: &impl Stage) -> Result<FetchLog> {
         let mut fetch_log = FetchLog::default();
         for dataset in CATALOG {
@@ -150,7 +150,7 @@ impl FetchLog {
 /// Records every answered task of a run. Call it after the run's rows are committed.
 ///
 /// # Errors
-/// `Retry` if concurrent writers keep changing the same object; the stage's own.
+/// `Retry` if concurrent writers keep changing the same object; the stage's errors.
 pub async fn advance(stage: &impl Stage, records: &[TaskRecord]) -> Result<()> {
     let mut by_dataset: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
     for record in records {
@@ -174,7 +174,7 @@ pub async fn advance(stage: &impl Stage, records: &[TaskRecord]) -> Result<()> {
 /// The entries of a dataset.
 ///
 /// # Errors
-/// The stage's own.
+/// The stage's errors.
 pub async fn subjects(stage: &impl Stage, dataset: &Dataset) -> Result<Subjects> {
     Ok(stage::read_json(stage, &key(dataset.name)).await?.unwrap_or_default())
 }

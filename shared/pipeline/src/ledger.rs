@@ -160,7 +160,7 @@ pub async fn record_blocker(
 /// Returns whether this call closed fetching. Idempotent.
 ///
 /// # Errors
-/// The stage's own.
+/// The stage's errors.
 pub async fn record_as_failed(
     message: &BatchMessage,
     reason: &str,
@@ -194,7 +194,7 @@ pub async fn record_as_failed(
 /// The checkpoints of a message's batch, merged into one entry.
 ///
 /// # Errors
-/// `Retry` if one that the message counts is not on the stage yet; the stage's own.
+/// `Retry` if one that the message counts is not on the stage yet; the stage's errors.
 pub async fn checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<BatchEntry> {
     let (run, batch) = (&message.run_id, &message.batch);
     let mut entry = BatchEntry::new(&batch.id);
@@ -210,7 +210,7 @@ pub async fn checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<B
 /// delivered again, and no file may be fetched twice.
 ///
 /// # Errors
-/// The stage's own.
+/// The stage's errors.
 pub async fn resume_point(message: &BatchMessage, stage: &impl Stage) -> Result<BatchMessage> {
     let (run, batch) = (&message.run_id, &message.batch);
     let mut message = message.clone();
@@ -225,7 +225,7 @@ pub async fn resume_point(message: &BatchMessage, stage: &impl Stage) -> Result<
 /// The tasks of a message: its own, or the plan's for a bulk batch, whose tasks do not fit into a message.
 ///
 /// # Errors
-/// `Retry` while the plan is not on the stage; `Reject` if it has no such batch; the stage's own.
+/// `Retry` while the plan is not on the stage; `Reject` if it has no such batch; the stage's errors.
 pub async fn tasks(message: &BatchMessage, stage: &impl Stage) -> Result<Vec<Task>> {
     let (run, batch) = (&message.run_id, &message.batch);
     if batch.fetch_mode != FetchMode::BulkFile || !batch.tasks.is_empty() {
@@ -259,7 +259,7 @@ pub async fn plan(stage: &impl Stage, run: &RunId) -> Result<Plan> {
 /// All batch entries of a run, ordered by batch id.
 ///
 /// # Errors
-/// The stage's own.
+/// The stage's errors.
 pub async fn entries(stage: &impl Stage, run: &RunId) -> Result<Vec<BatchEntry>> {
     let keys = stage.list(&batches_prefix(run)).await?;
     let read = stream::iter(keys).map(|key| async move { stage::read_json::<BatchEntry>(stage, &key).await });
@@ -270,7 +270,7 @@ pub async fn entries(stage: &impl Stage, run: &RunId) -> Result<Vec<BatchEntry>>
 /// Closes fetching if every batch of the plan has its entry. Returns whether this call closed it.
 ///
 /// # Errors
-/// The stage's own.
+/// The stage's errors.
 pub async fn close_fetching(stage: &impl Stage, run: &RunId) -> Result<bool> {
     let plan = plan(stage, run).await?;
     let expected: BTreeSet<&str> = plan

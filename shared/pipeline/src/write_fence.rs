@@ -38,7 +38,7 @@ impl WriteFence {
         let number = rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
         let missing = || {
             Error::Config(format!(
-                "ops.turns has no row for {function}: apply what `findata setup-sql` prints again"
+                "ops.turns has no row for {function}: run the output of `findata setup-sql` again"
             ))
         };
         Ok(WriteFence { function, number: number.ok_or_else(missing)? })

@@ -33,7 +33,7 @@ pub(super) struct Reader<'a> {
 
 /// What a file contained.
 pub(super) struct Contents {
-    /// By task.
+    /// Progress of the tasks, by their index in the batch.
     pub tasks: BTreeMap<usize, TaskProgress>,
     /// The rows.
     pub landing: Landing,

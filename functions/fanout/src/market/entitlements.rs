@@ -31,7 +31,7 @@ pub(super) const PROBES: &[(&str, &[(&str, &str)])] = &[
     ("sp500-constituent", &[]),
 ];
 
-/// What is known of each endpoint; stored at `state/market/offers.json`.
+/// When each endpoint was last called, and whether FMP refused it; stored at `state/market/offers.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entitlements(BTreeMap<String, Entitlement>);
 

@@ -13,7 +13,7 @@ pub enum Verdict {
     Unknown,
     /// There is a change.
     Changed,
-    /// There is no change.
+    /// Nothing has changed.
     Unchanged,
 }
 
@@ -61,7 +61,7 @@ impl ChangeFeed {
         self.read_at.is_some_and(|at| now - at < ttl)
     }
 
-    /// Treats a feed that was read before as read now.
+    /// Marks a feed that was read before as read at `now`, without a call.
     pub(super) fn assume_unchanged_until(&mut self, now: DateTime<Utc>) {
         self.read_at = self.read_at.map(|at| at.max(now));
     }

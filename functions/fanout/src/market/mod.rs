@@ -32,7 +32,7 @@ const MIN_SYMBOLS: usize = 25;
 /// How long a reading of filings or results counts as fresh.
 pub(crate) const FILINGS_TTL: Duration = Duration::hours(6);
 
-/// What is known of the market as a whole.
+/// The key's entitlements and the market-wide change feeds.
 #[derive(Debug, Clone, Default)]
 pub struct Market {
     /// Which endpoints the key may use.

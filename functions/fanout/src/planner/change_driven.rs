@@ -121,7 +121,7 @@ fn statements(
         },
         Verdict::Changed => Verdict::Changed,
     };
-    // Fiscal years come once a year.
+    // A fiscal year is reported once a year.
     let max_age = if cadence == Cadence::Annual {
         LATER_YEAR
     } else {

@@ -29,8 +29,8 @@ pub(super) fn period_days(dataset: &Dataset) -> Option<u32> {
     }
 }
 
-/// What is known of a symbol's quarters, without which findata has no figures to compare with
-/// FMP's.
+/// The fetch log's entry for a symbol's quarters. Without quarters, findata has no figures to compare
+/// with FMP's.
 pub(super) fn quarters<'a>(fetch_log: &'a FetchLog, symbol: &Symbol) -> Option<&'a Entry> {
     fetch_log
         .entry(catalog::INCOME_STATEMENT, &format!("{symbol}:{}", Cadence::Quarter.as_str()))

@@ -268,7 +268,7 @@ fn an_index_that_is_a_member_is_fetched_once() {
     assert_eq!(tasks_due(&options, &FetchLog::default(), "2026-11-20T22:00:00Z").len(), 1);
 }
 
-/// The reasons for which tasks are not part of a run.
+/// The reasons why tasks are not part of a run.
 fn unasked(options: &Options, fetch_log: &FetchLog, when: &str) -> Vec<String> {
     let planned = plan(&symbols(), options, fetch_log, &Market::default(), at(when)).unwrap();
     planned.datasets.iter().flat_map(|(_, d)| d.unasked.keys().cloned()).collect()

@@ -270,7 +270,7 @@ impl ResolvedConfig {
         }
     }
 
-    /// What a request leaves open.
+    /// The defaults for options that a request does not set.
     pub(crate) fn defaults(&self) -> Defaults {
         Defaults {
             index: self.index.clone(),

@@ -76,7 +76,7 @@ pub(super) fn needed(settings: &Settings) -> Vec<Grant> {
 /// The grants of a role and of the roles granted to it.
 ///
 /// # Errors
-/// Those of [`Warehouse::query`].
+/// The errors of [`Warehouse::query`].
 pub(super) async fn held(role: &str, warehouse: &mut impl Warehouse) -> Result<BTreeSet<Grant>> {
     let mut held = BTreeSet::new();
     let mut roles = vec![role.to_ascii_uppercase()];

@@ -72,7 +72,7 @@ impl StepFunction {
     /// the session cannot be opened, `work` receives the reason.
     ///
     /// # Errors
-    /// Those of `work`.
+    /// The errors of `work`.
     pub async fn with_warehouse<W: Warehouse>(
         &self,
         invocation: &Invocation,

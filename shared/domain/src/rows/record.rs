@@ -34,7 +34,7 @@ pub fn json<'a>(
     out.push('}');
 }
 
-/// Whether the cell is a JSON value as it is: not `0000320193`, `NaN` or `1,000`.
+/// Whether the cell is a valid JSON value unchanged: not `0000320193`, `NaN` or `1,000`.
 fn is_bare(cell: &str) -> bool {
     matches!(cell, "true" | "false")
         || (cell.starts_with(|c: char| c == '-' || c.is_ascii_digit())

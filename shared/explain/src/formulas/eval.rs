@@ -80,7 +80,7 @@ fn call(name: &str, arguments: &[Expr], input: &dyn Fn(&str) -> Vec<Option<f64>>
     }
 }
 
-/// An expression's value row by row.
+/// The value of an expression for each row.
 fn rows(expr: &Expr, input: &dyn Fn(&str) -> Vec<Option<f64>>) -> Vec<Option<f64>> {
     let n = expr.columns().iter().map(|(_, name)| input(name).len()).max().unwrap_or_default();
     (0..n)

@@ -178,9 +178,10 @@ impl Fmp {
         let mut response = self.bulk_transport()?.send(endpoint, parameters, key).await?;
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
         let mut decoder = BulkDecoder::new(&response, |record: Record<'_>| to.record(record));
-        let broke_off =
-            |e: reqwest::Error| Failure::transient(format!("the file broke off: {}", body::cause(&e)));
-        while let Some(chunk) = response.chunk().await.map_err(broke_off)? {
+        let interrupted = |e: reqwest::Error| {
+            Failure::transient(format!("the download was interrupted: {}", body::cause(&e)))
+        };
+        while let Some(chunk) = response.chunk().await.map_err(interrupted)? {
             usage.bytes.fetch_add(chunk.len() as u64, Relaxed);
             decoder.feed(&chunk)?;
         }

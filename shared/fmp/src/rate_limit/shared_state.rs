@@ -13,18 +13,18 @@ use super::{
 use crate::failure::Failure;
 use findata_domain::Error;
 
-/// How far all leases together reach into the future. A lease takes half of what is left of that.
-/// If it took all, a client that once got a long lease would get long ones forever.
+/// How far all leases together reach into the future. A lease takes half of the rest.
+/// If it took all of it, a client that once got a long lease would always get long ones.
 const REACH: TimeDelta = TimeDelta::seconds(9);
 /// The shortest lease (if there are enough callers) and the longest.
 const SHORTEST_LEASE: TimeDelta = TimeDelta::milliseconds(500);
 const LONGEST_LEASE: TimeDelta = TimeDelta::seconds(3);
 /// Nobody leases permits that are further in the future than this.
 const HORIZON: TimeDelta = TimeDelta::minutes(4);
-/// A moment further in the future than this was written by a machine with a wrong clock. The
-/// horizon, the longest pause that FMP may ask for and a lease at one call a minute add up to less.
+/// A moment further in the future than this must have been written by a machine with a wrong clock:
+/// the horizon, the longest pause that FMP may request and a lease at one call a minute add up to less.
 const MAX_PLAUSIBLE: TimeDelta = TimeDelta::minutes(10);
-/// Days before today that count for FMP's limit of bytes in 30 days.
+/// Days before today that count towards FMP's bandwidth limit of 30 days.
 const BYTE_DAYS: u64 = 30;
 
 /// The shared state of a key.

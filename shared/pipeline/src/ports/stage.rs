@@ -152,7 +152,7 @@ where
         }
         pause(MAX_PAUSE * attempt.min(8)).await;
     }
-    Err(Error::retry(format!("others keep changing {key} on the stage")))
+    Err(Error::retry(format!("other writers keep changing {key} on the stage")))
 }
 
 /// A value as JSON.

@@ -80,7 +80,7 @@ pub async fn execute_and_commit(warehouse: &mut impl Warehouse, statements: &[St
 /// Rolls back the open transaction if `result` is an error. Returns `result`.
 ///
 /// # Errors
-/// That of `result`.
+/// The error of `result`.
 pub async fn roll_back_on_error<T>(warehouse: &mut impl Warehouse, result: Result<T>) -> Result<T> {
     if result.is_err() {
         // The rollback fails too if the session is gone; the first error explains why.
