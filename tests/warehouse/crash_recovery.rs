@@ -116,6 +116,7 @@ fn on_duckdb(statement: &str, done: bool) -> bool {
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn after_a_crash_at_any_statement_on_duckdb_the_next_attempt_gives_the_same_tables() {
     let (whole, home, run) = homes(1);
     let mut crashes = Crashes::new();
@@ -163,6 +164,7 @@ fn on_snowflake(statement: &str, done: bool) -> bool {
 }
 
 #[test]
+#[ignore = "slow; ./dev test --long runs it"]
 fn after_a_crash_on_the_fake_the_next_attempt_gives_the_same_tables() {
     let Some(fake) = FakeSnowflake::start(&[]) else {
         return;
