@@ -1,9 +1,9 @@
 //! The properties of a company: everything that follows from (seed, symbol) and does not change
 //! with the day.
 
-use super::edge_cases::{EdgeCase, Fiscal, Fixed};
+use super::edge_cases::{EdgeCase, FIXED, Fiscal, Fixed, INDEX};
 use super::rng::Draw;
-use super::world::World;
+use super::world::{World, ticker_number};
 use chrono::{Datelike, Duration, NaiveDate};
 
 /// Sector, industry, range of the gross margin, R&D as a share of operating expenses, inventory
@@ -130,6 +130,25 @@ pub(super) struct Company {
     pub rate: f64,
     /// Reported amounts are multiples of this.
     pub unit: i64,
+}
+
+impl World {
+    /// The company of a symbol. Fixed companies always exist, even if the universe is too small to
+    /// list them.
+    pub(super) fn company(&self, symbol: &str) -> Option<Company> {
+        if symbol == INDEX.symbol {
+            return Some(Company::fixed(self, &INDEX));
+        }
+        match FIXED.iter().find(|f| f.symbol == symbol) {
+            Some(fixed) => Some(Company::fixed(self, fixed)),
+            None => (ticker_number(symbol)? < self.drawn).then(|| Company::generated(self, symbol)),
+        }
+    }
+
+    /// The companies of the universe, in order, generated lazily.
+    pub(super) fn companies(&self) -> impl Iterator<Item = Company> {
+        self.universe().filter_map(|s| self.company(&s))
+    }
 }
 
 impl Company {

@@ -76,6 +76,7 @@ mod routes;
 mod server;
 mod statements;
 mod table;
+mod walk;
 mod world;
 
 pub use args::Args;

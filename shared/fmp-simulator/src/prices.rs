@@ -1,24 +1,11 @@
-//! Daily bars. A log price is beta times the market's walk plus the company's own walk. Both are
-//! Brownian motions by Lévy's construction: the value at the middle of a span is the mean of its
-//! ends plus a draw numbered by that day. A single day therefore costs 14 steps, a window costs
-//! little more than its length, and a day's value does not depend on how many days were generated
-//! before it.
+//! Daily bars. A log price is beta times the market's walk plus the company's own walk.
 
 use super::company::Company;
 use super::edge_cases::EdgeCase;
-use super::rng::Draw;
+use super::walk::{OWN_WALK, REFERENCE, walk};
 use super::world::World;
 use chrono::NaiveDate;
 
-/// Trading days in a walk, starting in 2000 and lasting into 2065. A power of two, so that halving
-/// the span reaches every day.
-const SPAN: usize = 1 << 14;
-/// Number of the trading day 2 January 2025, on which a company has its reference price.
-const REFERENCE: usize = 6_289;
-/// Standard deviation and drift of the market's daily log return.
-const MARKET: (f64, f64) = (0.0095, 0.000_30);
-
-const OWN_WALK: u64 = 20;
 const BAR: u64 = 21;
 
 /// A day's bar, on today's split basis.
@@ -32,40 +19,6 @@ pub(super) struct Bar {
     pub low: f64,
     pub close: f64,
     pub volume: f64,
-}
-
-/// The values of a walk for the days `from..=to`, with a standard deviation of 1 per day.
-fn walk(draw: Draw, from: usize, to: usize) -> Vec<f64> {
-    fn bisect(draw: Draw, a: (usize, f64), b: (usize, f64), range: (usize, usize), out: &mut Vec<f64>) {
-        let length = b.0 - a.0;
-        if length < 2 || b.0 <= range.0 || a.0 >= range.1 {
-            return;
-        }
-        let middle = a.0 + length / 2;
-        let value = (a.1 + b.1) / 2.0 + (length as f64).sqrt() / 2.0 * draw.normal(middle as i64);
-        bisect(draw, a, (middle, value), range, out);
-        if (range.0..=range.1).contains(&middle) {
-            out.push(value);
-        }
-        bisect(draw, (middle, value), b, range, out);
-    }
-    let (from, to) = (from.min(SPAN), to.min(SPAN));
-    let mut out = Vec::with_capacity(to.saturating_sub(from) + 1);
-    let end = (SPAN as f64).sqrt() * draw.normal(-1);
-    if from == 0 {
-        out.push(0.0);
-    }
-    bisect(draw, (0, 0.0), (SPAN, end), (from, to), &mut out);
-    if to == SPAN {
-        out.push(end);
-    }
-    out
-}
-
-/// The market's log price for the first `days` days.
-pub(super) fn market(seed: u64, days: usize) -> Vec<f64> {
-    let values = walk(Draw::new(seed, "^GSPC").item(OWN_WALK), 0, days.saturating_sub(1).max(REFERENCE));
-    values.iter().enumerate().map(|(i, w)| MARKET.0 * w + MARKET.1 * i as f64).collect()
 }
 
 /// Decimal places to which a price is rounded.

@@ -2,9 +2,8 @@
 //! demand.
 
 use super::calendar::Calendar;
-use super::company::Company;
-use super::edge_cases::{FIXED, INDEX, WELL_KNOWN};
-use super::prices;
+use super::edge_cases::{FIXED, WELL_KNOWN};
+use super::walk;
 use chrono::{Datelike, Duration, NaiveDate};
 use std::collections::HashSet;
 
@@ -27,7 +26,7 @@ pub(super) struct World {
     /// The market's random walk by day number, which beta multiplies.
     pub market: Vec<f64>,
     /// How many ticker numbers the universe spans, including those whose tickers are taken.
-    drawn: usize,
+    pub drawn: usize,
 }
 
 impl World {
@@ -42,7 +41,7 @@ impl World {
         let calendar = Calendar::until(today + Duration::days(130));
         let last = calendar.at_or_before(today).unwrap_or(0);
         let symbols = symbols.clamp(1, MOST_SYMBOLS);
-        let market = prices::market(seed, calendar.len());
+        let market = walk::market(seed, calendar.len());
         let anchor = anchor.or_else(|| today.with_day(1)).unwrap_or(today);
         let drawn = ticker_range(symbols.saturating_sub(head(symbols)));
         World {
@@ -58,26 +57,9 @@ impl World {
         }
     }
 
-    /// The company of a symbol. Fixed companies always exist, even if the universe is too small to
-    /// list them.
-    pub(super) fn company(&self, symbol: &str) -> Option<Company> {
-        if symbol == INDEX.symbol {
-            return Some(Company::fixed(self, &INDEX));
-        }
-        match FIXED.iter().find(|f| f.symbol == symbol) {
-            Some(fixed) => Some(Company::fixed(self, fixed)),
-            None => (ticker_number(symbol)? < self.drawn).then(|| Company::generated(self, symbol)),
-        }
-    }
-
     /// The symbols of the universe, in order.
     pub(super) fn universe(&self) -> impl Iterator<Item = String> + Send + use<> {
         universe(self.symbols, self.drawn)
-    }
-
-    /// The companies of the universe, in order, generated lazily.
-    pub(super) fn companies(&self) -> impl Iterator<Item = Company> {
-        self.universe().filter_map(|s| self.company(&s))
     }
 }
 
@@ -146,7 +128,7 @@ fn ticker(number: usize) -> String {
 }
 
 /// The number of this ticker.
-fn ticker_number(symbol: &str) -> Option<usize> {
+pub(super) fn ticker_number(symbol: &str) -> Option<usize> {
     if !symbol.bytes().all(|b| b.is_ascii_uppercase()) {
         return None;
     }

@@ -29,9 +29,6 @@ use findata_pipeline::ports::stage::{Stage, memory::MemoryStage};
 pub use bulk::{BULK_PAUSE, BulkAnswer, BulkOutcome, Records};
 pub use call::Answer;
 
-/// FMP's base address.
-pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";
-
 /// The first cooldown that suits FMP, whose limit is per minute.
 pub const LIMIT_PAUSE: Duration = Duration::from_secs(1);
 

@@ -19,10 +19,10 @@ mod transport;
 
 pub use access::FmpAccess;
 pub use client::{
-    Answer, BULK_PAUSE, BulkAnswer, BulkOutcome, ClientSettings, DEFAULT_URL, Deadline, Fmp, LIMIT_PAUSE,
-    ReadKey, Records,
+    Answer, BULK_PAUSE, BulkAnswer, BulkOutcome, ClientSettings, Deadline, Fmp, LIMIT_PAUSE, ReadKey, Records,
 };
 pub use client_stats::ClientStats;
 pub use csv::Record;
 pub use rate_limit::{CallContext, FmpPlan, Limits};
 pub use source::{SourceKind, claim_source};
+pub use transport::DEFAULT_URL;

@@ -11,8 +11,11 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 use tower::util::MapRequestLayer;
 
-use super::{body, client::DEFAULT_URL, client_stats::ClientStats, failure::Failure, response::classify};
+use super::{body, client_stats::ClientStats, failure::Failure, response::classify};
 use findata_domain::{Error, Result};
+
+/// FMP's base address.
+pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";
 
 /// The header that carries the key.
 const KEY: &str = "apikey";

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ledger::{Outcome, TaskRecord},
+    ledger::outcome::{Outcome, TaskRecord},
     plan::{FetchMode, Task},
 };
 

@@ -4,7 +4,7 @@
 //! next step, so nothing can fail between closing a step and announcing it.
 
 mod keys;
-mod outcome;
+pub mod outcome;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -30,27 +30,7 @@ pub use keys::{
     batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, loaded_key, plan_key, staged_key,
     summary_key,
 };
-pub use outcome::Outcome;
-
-/// A task and how it ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskRecord {
-    /// The task.
-    #[serde(flatten)]
-    pub task: Task,
-    /// How it ended.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-    /// Calls made for it, retries included. A call that serves several tasks counts for one of them.
-    pub calls: u32,
-    /// Bytes received for it.
-    pub bytes: u64,
-    /// When it was fetched, UTC.
-    pub fetched_at: DateTime<Utc>,
-    /// How it was fetched.
-    #[serde(default)]
-    pub fetch_mode: FetchMode,
-}
+pub use outcome::{Outcome, TaskRecord};
 
 /// The ledger entry of a batch, or a checkpoint of it. Written once: later writers lose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -139,7 +139,7 @@ pub struct Batch {
     /// Id within the run, safe in an object key.
     pub id: String,
     /// How they are fetched.
-    #[serde(default)]
+    #[serde(default, alias = "way")]
     pub fetch_mode: FetchMode,
     /// Its tasks.
     pub tasks: Vec<Task>,

@@ -125,11 +125,12 @@ pub struct Options {
     /// Hard limit on calls to FMP.
     pub max_calls: Option<u64>,
     /// How long answers count as fresh, for datasets that override the catalog.
-    #[serde(default, skip_serializing_if = "TtlOverrides::is_empty")]
+    #[serde(default, alias = "lifetimes", skip_serializing_if = "TtlOverrides::is_empty")]
     pub ttl: TtlOverrides,
     /// The index for beta and correlation.
     pub index: Option<Symbol>,
     /// Limits of the key's FMP plan.
+    #[serde(alias = "reach")]
     pub plan_limits: PlanLimits,
 }
 
@@ -142,7 +143,7 @@ pub struct PlanLimits {
     pub quarterly: bool,
     /// The plan limits calls: fetch only what the change feeds report as changed, instead of every
     /// symbol.
-    #[serde(default)]
+    #[serde(default, alias = "sparing")]
     pub minimize_calls: bool,
     /// The plan includes bulk files.
     #[serde(default)]

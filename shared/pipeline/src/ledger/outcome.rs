@@ -1,7 +1,9 @@
 //! How a task ended, and its stored form.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
+
+use crate::plan::{FetchMode, Task};
 
 /// Reason shown for [`Outcome::UnknownSymbol`].
 const UNKNOWN_SYMBOL: &str =
@@ -110,10 +112,30 @@ impl From<Outcome> for Stored {
     }
 }
 
+/// A task and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    /// The task.
+    #[serde(flatten)]
+    pub task: Task,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Calls made for it, retries included. A call that serves several tasks counts for one of them.
+    pub calls: u32,
+    /// Bytes received for it.
+    pub bytes: u64,
+    /// When it was fetched, UTC.
+    pub fetched_at: DateTime<Utc>,
+    /// How it was fetched.
+    #[serde(default, alias = "way")]
+    pub fetch_mode: FetchMode,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::TaskRecord;
+
     use serde_json::json;
 
     #[test]

@@ -44,3 +44,34 @@ fn the_message_of_a_batch_by_bulk_files_is_small_whatever_its_tasks() {
     );
     assert_eq!(messages[1].batch, plan.batches[1]);
 }
+
+#[test]
+fn a_plan_of_the_previous_build_is_read() {
+    let plan: Plan = serde_json::from_str(
+        r#"{"run_id": "r", "options": {"quarters": 8, "years": 6, "prices_from": null, "prices_to": null,
+            "full": false, "datasets": [], "reconcile": true, "skip_analytics": false, "max_calls": null,
+            "lifetimes": "profile=7d", "index": "^GSPC", "reach": {"most_statements": 5, "quarterly": true,
+            "sparing": true, "bulk": false, "bulk_pause": 30, "per_minute": 750}}, "symbols": ["AAPL"],
+            "known": [], "notes": [], "batches": [{"id": "bulk-profile", "way": "bulk", "tasks": [
+            {"dataset": "profile", "symbol": "AAPL", "window": "all"}]}], "landed": [], "datasets": [],
+            "planning_calls": 0, "planning_bytes": 0}"#,
+    )
+    .unwrap();
+    assert_eq!(plan.batches[0].fetch_mode, FetchMode::BulkFile);
+    assert_eq!(plan.options.ttl.to_string(), "profile=10080m");
+    let limits = plan.options.plan_limits;
+    assert_eq!((limits.most_statements, limits.minimize_calls), (Some(5), true));
+}
+
+#[test]
+fn a_message_of_the_previous_build_is_read() {
+    let message: BatchMessage = serde_json::from_str(
+        r#"{"run_id": "r", "batch": {"id": "q00001", "way": "quotes", "tasks": []}, "parts": 2}"#,
+    )
+    .unwrap();
+    assert_eq!((message.batch.fetch_mode, message.checkpoints), (FetchMode::BatchQuote, 2));
+    let record = r#"{"dataset": "prices", "symbol": "AAPL", "window": "all", "outcome": "empty", "calls": 1,
+        "bytes": 2, "fetched_at": "2026-11-20T23:00:00Z", "way": "bulk"}"#;
+    let record: crate::ledger::TaskRecord = serde_json::from_str(record).unwrap();
+    assert_eq!(record.fetch_mode, FetchMode::BulkFile);
+}
