@@ -127,16 +127,16 @@ impl Lineage {
     pub fn within(&self, place: &Place, alias: Option<&str>, name: &str) -> Option<Trace> {
         let from = &self.select(place)?.from;
         let mut tables = from.iter().filter(|t| alias.is_none_or(|alias| t.alias == alias));
-        let mut trace = tables.find_map(|table| Some((self.from_table(place, table, name)?, &table.alias)));
+        let mut trace = tables.find_map(|table| Some((self.trace_in(place, table, name)?, &table.alias)));
         if let Some((trace, alias)) = &mut trace {
             trace.through.insert(0, alias.to_string());
         }
         trace.map(|(trace, _)| trace)
     }
 
-    fn from_table(&self, place: &Place, table: &Table, name: &str) -> Option<Trace> {
+    fn trace_in(&self, place: &Place, table: &Table, name: &str) -> Option<Trace> {
         if let Some(inner) = &table.inner {
-            return self.from_table(place, inner.last.first()?.from.first()?, name);
+            return self.trace_in(place, inner.last.first()?.from.first()?, name);
         }
         let named = &self.queries.get(place.table)?.named;
         let before = place.named.unwrap_or(named.len());
