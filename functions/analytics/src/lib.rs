@@ -157,8 +157,8 @@ async fn compute(
     publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), record]).await
 }
 
-/// Refuses to compute as of a day before that of the published figures, which would remove the
-/// later ones.
+/// Rejects a planning day that is earlier than the published figures: computing it would remove the
+/// figures of later days.
 ///
 /// # Errors
 /// `Config` for an earlier day; the warehouse's errors.

@@ -84,8 +84,8 @@ pub(crate) async fn attempt(
 
     let BulkBatch { mut progress, entry, mut writer, .. } = batch;
     let has_progress = progress != resumed_from || !writer.records.is_empty();
-    // The calls and bytes of files count in the task's record, even if a call of its own answered
-    // it.
+    // A task's record includes its share of the files' calls and bytes, even if a separate call
+    // answered the task in the end.
     for record in &mut writer.records {
         let position = tasks.iter().position(|task| *task == record.task);
         if let Some(counted) = position.and_then(|i| progress.tasks.get_mut(i)) {

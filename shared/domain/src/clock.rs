@@ -36,7 +36,7 @@ impl Clock for DayClock {
     }
 }
 
-/// The machine's clock, or that of a fixed day.
+/// The system clock, or a clock fixed to one day.
 #[derive(Debug, Clone, Copy)]
 pub enum AnyClock {
     /// The machine's clock.

@@ -19,7 +19,7 @@ const PROFILE_PARTS: u64 = 5;
 const MAX_PARTS: u32 = 40;
 /// Rows of one file, which covers all exchanges, for the estimate of bytes.
 const ROWS_PER_FILE: u64 = 50_000;
-/// Latest filing after the end of a period: that of a 20-F, for a year.
+/// Days after the end of a period until its latest filing: 120 for an annual report on Form 20-F.
 const LATEST_FILING: Days = Days::new(120);
 
 /// A file of `*-bulk`.

@@ -170,8 +170,8 @@ fn is_due(symbol: &Symbol, fetched_at: DateTime<Utc>, period_days: u32, now: Dat
     age >= i64::from(period_days) || (age >= 1 && rotation::is_day_of(symbol, today, period_days))
 }
 
-/// The first missing day of a price series, if the only missing bar is that of the session that
-/// closed last, so that a quote can supply it.
+/// The first missing day of a price series, if a quote can supply the rest: only the bar of the last
+/// closed session is missing.
 pub(super) fn bar_from_quote(
     symbol: &Symbol,
     fetch_log: &FetchLog,
