@@ -25,6 +25,7 @@ class TemplateTest(unittest.TestCase):
             "SnowflakeSecretArn": ["", "-----BEGIN PRIVATE KEY-----"],
             "FmpUrl": ["", "financialmodelingprep.com/stable", "ftp://x"],
             "FmpPlan": ["", "gold", "0", "-5", "300.5"], "FmpGigabytes": ["0", "20 GB"],
+            "FmpBurst": ["0", "many"],
             "SnowflakeAccount": ["", "https://org-account.snowflakecomputing.com"],
             "Universe": ["", "../x", "a b"], "StagePrefix": ["", "/home", "home/", "a//b"],
             "SnowflakeIamUserArn": ["user", "arn:aws:iam::1:user/x"], "AlarmEmail": ["nobody", "a b@c"],

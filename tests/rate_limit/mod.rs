@@ -29,6 +29,7 @@ fn client_at(url: &str, stage: impl Stage + 'static, calls: u32, max_calls: Opti
         key: SecretString::from(KEY),
         plan: FmpPlan::PerMinute(NonZeroU32::new(calls).unwrap()),
         bytes: None,
+        burst: None,
         in_flight: 64,
         limit_pause: std::time::Duration::from_secs(1),
         bulk_pause: std::time::Duration::ZERO,

@@ -130,6 +130,7 @@ pub fn client(url: &str, key: &str) -> Fmp {
         key: SecretString::from(key),
         plan: FmpPlan::Unlimited,
         bytes: None,
+        burst: None,
         in_flight: 64,
         limit_pause: std::time::Duration::from_millis(2),
         bulk_pause: std::time::Duration::ZERO,

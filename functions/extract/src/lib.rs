@@ -23,9 +23,6 @@ use findata_pipeline::{
 };
 use futures::{StreamExt, stream};
 
-/// Calls of one batch in flight.
-const IN_FLIGHT: usize = 64;
-
 /// The result of handling one message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BatchResult {
@@ -156,7 +153,7 @@ async fn fetch_each(
             };
             (task, answer)
         });
-        let mut answers = stream::iter(calls).buffer_unordered(IN_FLIGHT);
+        let mut answers = stream::iter(calls).buffer_unordered(fmp.most_in_flight());
         let mut follow_ups = Vec::new();
         while let Some((task, answer)) = answers.next().await {
             match answer {

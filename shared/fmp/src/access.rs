@@ -1,12 +1,13 @@
 //! How a Lambda function reaches FMP: its variables, and a client with the key from a secret.
 
+use std::num::NonZeroU32;
+
 use findata_domain::Result;
 use findata_pipeline::ports::stage::Stage;
 
-use crate::{ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, ReadKey, SourceKind};
-
-/// Calls in flight. At 3,000 calls a minute and one second per answer, 50 are in flight.
-const IN_FLIGHT: usize = 64;
+use crate::{
+    ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, MOST_IN_FLIGHT_IN_FUNCTION, ReadKey, SourceKind,
+};
 
 /// A function's FMP settings, from its environment variables.
 #[derive(Debug, Clone)]
@@ -18,11 +19,13 @@ pub struct FmpAccess {
     pub plan: FmpPlan,
     /// Bandwidth in 30 days, in GB, if it differs from the plan's.
     gigabytes: Option<u64>,
+    /// Most calls at once, if fewer than in a minute.
+    burst: Option<NonZeroU32>,
 }
 
 impl FmpAccess {
-    /// Reads `FINDATA_FMP_URL`, `FINDATA_FMP_PLAN` and `FINDATA_FMP_GIGABYTES`, and appends what is
-    /// wrong with them to `problems`.
+    /// Reads the variables `FINDATA_FMP_URL`, `_PLAN`, `_GIGABYTES` and `_BURST`, and appends what
+    /// is wrong with them to `problems`. The template leaves the last two empty by default.
     pub fn from_variables(variable: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Self {
         let url = variable("FINDATA_FMP_URL").unwrap_or_else(|| DEFAULT_URL.into());
         if let Err(error) = Fmp::check_url(&url) {
@@ -37,11 +40,15 @@ impl FmpAccess {
                 .map_err(|e| problems.push(format!("FINDATA_FMP_GIGABYTES: {text:?}: {e}")))
                 .ok()
         });
+        let burst = variable("FINDATA_FMP_BURST").filter(|text| !text.is_empty()).and_then(|text| {
+            text.parse().map_err(|e| problems.push(format!("FINDATA_FMP_BURST: {text:?}: {e}"))).ok()
+        });
         FmpAccess {
             url,
             kind,
             plan: plan.unwrap_or(kind.default_plan()),
             gigabytes,
+            burst,
         }
     }
 
@@ -56,7 +63,8 @@ impl FmpAccess {
             key: read_key().await?,
             plan: self.plan,
             bytes: self.gigabytes.map(|gigabytes| gigabytes.saturating_mul(1_000_000_000)),
-            in_flight: IN_FLIGHT,
+            burst: self.burst,
+            in_flight: MOST_IN_FLIGHT_IN_FUNCTION,
             limit_pause: LIMIT_PAUSE,
             bulk_pause: self.kind.bulk_pause(),
         })?;

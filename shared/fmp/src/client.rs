@@ -5,6 +5,7 @@ mod bulk;
 mod call;
 
 use std::{
+    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
@@ -12,10 +13,10 @@ use std::{
 use futures::future::BoxFuture;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
 
 use super::{
     breaker::Breakers,
+    call_slots::CallSlots,
     client_stats::ClientStats,
     cooldown::Cooldown,
     failure::Failure,
@@ -61,6 +62,8 @@ pub struct ClientSettings {
     pub plan: FmpPlan,
     /// Bytes in 30 days, if they differ from the plan's or the plan's are not known.
     pub bytes: Option<u64>,
+    /// Most calls at once, if fewer than in a minute.
+    pub burst: Option<NonZeroU32>,
     /// Most calls in flight.
     pub in_flight: usize,
     /// First cooldown after FMP reports that the call limit is reached. Each further one is twice
@@ -89,7 +92,7 @@ pub struct Fmp {
     cooldown: Cooldown,
     breakers: Breakers,
     retry_budget: RetryBudget,
-    slots: Semaphore,
+    slots: CallSlots,
     per_minute: Option<u32>,
     stats: Arc<ClientStats>,
     /// The failure after which no further call is made.
@@ -106,7 +109,11 @@ impl Fmp {
         let stats = Arc::new(ClientStats::default());
         let transport = Transport::new(&settings.url, Arc::clone(&stats))?;
         let limits = settings.plan.limits();
-        let limits = Limits { bytes: settings.bytes.or(limits.bytes), ..limits };
+        let limits = Limits {
+            bytes: settings.bytes.or(limits.bytes),
+            burst: settings.burst.map(NonZeroU32::get),
+            ..limits
+        };
         let key = settings.key.expose_secret().trim();
         let store = Box::new(MemoryStage::default());
         let rate_limiter = RateLimiter::new(limits, key, store, Box::new(SystemClock), Arc::clone(&stats));
@@ -121,7 +128,7 @@ impl Fmp {
             cooldown: Cooldown::new(settings.limit_pause),
             breakers: Breakers::default(),
             retry_budget: RetryBudget::default(),
-            slots: Semaphore::new(settings.in_flight.max(1)),
+            slots: CallSlots::new(limits.burst.or(limits.per_minute), settings.in_flight),
             per_minute: settings.plan.per_minute(),
             stats,
             halted: Mutex::new(None),
@@ -171,6 +178,16 @@ impl Fmp {
     /// The counters so far.
     pub fn stats(&self) -> &ClientStats {
         &self.stats
+    }
+
+    /// Most calls in flight.
+    pub fn most_in_flight(&self) -> usize {
+        self.slots.most()
+    }
+
+    /// Why the calls of this invocation are paced, if they are.
+    pub fn pacing(&self) -> Option<String> {
+        self.rate_limiter.pacing()
     }
 
     /// The plan's calls per minute.

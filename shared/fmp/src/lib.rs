@@ -6,6 +6,7 @@ mod body;
 mod breaker;
 pub mod bulk;
 mod bulk_decoder;
+mod call_slots;
 mod client;
 mod client_stats;
 mod cooldown;
@@ -18,6 +19,7 @@ mod source;
 mod transport;
 
 pub use access::FmpAccess;
+pub use call_slots::{MOST_IN_FLIGHT_IN_FUNCTION, MOST_IN_FLIGHT_ON_LAPTOP};
 pub use client::{
     Answer, BULK_PAUSE, BulkAnswer, BulkOutcome, ClientSettings, Deadline, Fmp, LIMIT_PAUSE, ReadKey, Records,
 };

@@ -1,6 +1,6 @@
 //! Global options. Each can also be set by a `FINDATA_` environment variable.
 
-use std::{env, path::PathBuf};
+use std::{env, num::NonZeroU32, path::PathBuf};
 
 use ::duckdb::Connection;
 use chrono::NaiveDate;
@@ -8,7 +8,9 @@ use clap::{ArgMatches, Args, parser::ValueSource};
 use findata_aws::s3_stage::{Location, S3Stage};
 use findata_domain::{Error, Symbol, clock::AnyClock};
 use findata_duckdb::{DuckDb, as_of};
-use findata_fmp::{ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, SourceKind};
+use findata_fmp::{
+    ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, MOST_IN_FLIGHT_ON_LAPTOP, SourceKind,
+};
 
 use findata_pipeline::{command_input::Defaults, ttl_overrides::TtlOverrides};
 use findata_snowflake::Settings;
@@ -16,10 +18,6 @@ use secrecy::SecretString;
 
 use super::{Failure, snowflake_env};
 use crate::data_dir::DataDir;
-
-/// Maximum number of concurrent calls. At 3,000 calls a minute and one second per answer, 50 are in
-/// flight. Without a rate limit, more than this would only queue on two cores.
-const IN_FLIGHT: usize = 512;
 
 /// Options that every command accepts.
 #[derive(Debug, Clone, Args)]
@@ -49,6 +47,10 @@ pub(crate) struct Global {
         help_heading = "Global"
     )]
     pub fmp_gigabytes: Option<String>,
+    /// Most calls at once, if FMP refuses larger bursts; the calls of a minute are then spread evenly
+    /// [default: the plan's calls per minute]
+    #[arg(long, global = true, env = "FINDATA_FMP_BURST", value_name = "N", help_heading = "Global")]
+    pub fmp_burst: Option<String>,
     /// Where fetched files are stored: a folder, or s3://BUCKET/PREFIX for Snowflake [default: `stage` in --home]
     #[arg(
         long,
@@ -93,6 +95,7 @@ pub(crate) fn from_environment(matches: &ArgMatches) -> Vec<&'static str> {
         "fmp_url",
         "fmp_plan",
         "fmp_gigabytes",
+        "fmp_burst",
         "stage",
         "warehouse",
         "index",
@@ -118,6 +121,8 @@ pub(crate) struct ResolvedConfig {
     pub fmp_plan: FmpPlan,
     /// Bytes that may be received in 30 days, if that differs from the plan's limit.
     pub fmp_bytes: Option<u64>,
+    /// Most calls at once, if fewer than in a minute.
+    pub fmp_burst: Option<NonZeroU32>,
     pub index: Option<Symbol>,
     pub clock: AnyClock,
     pub as_of: Option<NaiveDate>,
@@ -164,6 +169,16 @@ impl Global {
                 ));
             }
             gigabytes.map(|gigabytes| gigabytes.saturating_mul(1_000_000_000))
+        });
+        let fmp_burst = self.fmp_burst.as_deref().filter(|text| !text.is_empty()).and_then(|text| {
+            let burst = text.parse::<NonZeroU32>().ok();
+            if burst.is_none() {
+                errors.push((
+                    "fmp_burst",
+                    format!("{text:?} is not a number of calls: use a whole number above 0"),
+                ));
+            }
+            burst
         });
         let index = match self.index.as_deref() {
             None => Symbol::default_index(),
@@ -233,6 +248,7 @@ impl Global {
             fmp_url,
             fmp_plan,
             fmp_bytes,
+            fmp_burst,
             index,
             clock,
             as_of,
@@ -286,7 +302,8 @@ impl ResolvedConfig {
             key,
             plan: self.fmp_plan,
             bytes: self.fmp_bytes,
-            in_flight: IN_FLIGHT,
+            burst: self.fmp_burst,
+            in_flight: MOST_IN_FLIGHT_ON_LAPTOP,
             limit_pause: LIMIT_PAUSE,
             bulk_pause: SourceKind::of(&self.fmp_url).bulk_pause(),
         }

@@ -131,7 +131,9 @@ impl Fmp {
         let in_flight = self.stats.begin();
         self.retry_budget.note_call();
         usage.calls.fetch_add(1, Relaxed);
+        let sent_at = Instant::now();
         let (bytes, outcome) = self.transport.exchange(endpoint, parameters, key).await;
+        self.slots.note(sent_at.elapsed());
         usage.bytes.fetch_add(bytes, Relaxed);
         drop(in_flight);
         self.breakers.note(endpoint, &outcome, Instant::now());

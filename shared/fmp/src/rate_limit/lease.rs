@@ -1,10 +1,10 @@
 //! The permits that one client currently holds.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::request::Unreported;
+use super::request::{Grant, Unreported};
 use crate::failure::Failure;
 use findata_pipeline::run::RunId;
 
@@ -23,12 +23,12 @@ pub struct CallContext {
 #[derive(Default)]
 pub(super) struct Lease {
     /// Key of the shared object.
-    pub object_key: String,
+    pub object_key: Arc<str>,
     pub context: Option<CallContext>,
-    /// Moments of the permits that no call has, in order.
-    pub permits: VecDeque<DateTime<Utc>>,
-    /// End of the last lease.
-    pub until: DateTime<Utc>,
+    /// Grants with permits that no call has, oldest first.
+    grants: VecDeque<Grant>,
+    /// How much later permits become valid because the stage is slow.
+    pub lead: TimeDelta,
     /// Calls of the run that were taken from its limit and that no call has.
     pub run_permits: u64,
     pub unreported: Unreported,
@@ -42,7 +42,13 @@ impl Lease {
     pub(super) fn for_fmp_key(fmp_key: &str) -> Self {
         let hash = findata_domain::hash::sha256(fmp_key.as_bytes());
         let object_key = format!("state/budget/{}.json", hash.get(..16).unwrap_or_default());
-        Lease { object_key, ..Lease::default() }
+        Lease { object_key: object_key.into(), ..Lease::default() }
+    }
+
+    /// An empty lease for another FMP key in the same run.
+    pub(super) fn switch_to(&mut self, fmp_key: &str) {
+        let (context, run_permits) = (self.context.take(), self.run_permits);
+        *self = Lease { context, run_permits, ..Lease::for_fmp_key(fmp_key) };
     }
 
     /// The call limit of the run.
@@ -50,22 +56,42 @@ impl Lease {
         self.context.as_ref().and_then(|context| context.max_calls)
     }
 
-    /// Puts a permit back in its place.
-    pub(super) fn put(&mut self, moment: DateTime<Utc>) {
-        let place = self.permits.partition_point(|other| *other < moment);
-        self.permits.insert(place, moment);
+    /// Adds permits.
+    pub(super) fn put(&mut self, grant: Grant) {
+        match self.grants.iter_mut().find(|held| held.id == grant.id && held.from == grant.from) {
+            Some(held) => held.calls += grant.calls,
+            None => {
+                let place = self.grants.partition_point(|held| held.from < grant.from);
+                self.grants.insert(place, grant);
+            }
+        }
     }
 
-    /// The first moment from which on no permit of the lease was given to a call; the end of the
-    /// lease if the last permit was.
-    pub(super) fn first_of_tail(&self, step: TimeDelta) -> DateTime<Utc> {
-        let mut first = self.until;
-        for moment in self.permits.iter().rev() {
-            if *moment != first - step {
-                break;
-            }
-            first = *moment;
+    /// Takes one permit: a grant with one call.
+    pub(super) fn take(&mut self, now: DateTime<Utc>) -> Option<Grant> {
+        self.drop_expired(now);
+        let held = self.grants.front_mut()?;
+        held.calls -= 1;
+        let taken = Grant { calls: 1, ..*held };
+        self.grants.retain(|held| held.calls > 0);
+        Some(taken)
+    }
+
+    /// Whether a permit can still be used.
+    pub(super) fn has_permit(&self, now: DateTime<Utc>) -> bool {
+        self.grants.iter().any(|held| held.is_valid(now))
+    }
+
+    /// Gives up all permits; the next report returns them.
+    pub(super) fn give_up(&mut self) {
+        for grant in self.grants.drain(..) {
+            self.unreported.note_unused(&grant);
         }
-        first
+    }
+
+    fn drop_expired(&mut self, now: DateTime<Utc>) {
+        while let Some(grant) = self.grants.pop_front_if(|held| !held.is_valid(now)) {
+            self.unreported.note_unused(&grant);
+        }
     }
 }

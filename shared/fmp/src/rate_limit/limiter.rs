@@ -1,14 +1,17 @@
 //! The rate limiter of one client: hands the permits of its lease to its calls.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    CallContext, Limits, Time, USE,
+    CallContext, Limits, Time,
     lease::Lease,
     permit::{Counted, Permit},
     shared_object::Jitter,
@@ -24,15 +27,17 @@ pub(crate) struct RateLimiter {
     pub(super) store: Box<dyn ObjectStore>,
     pub(super) time: Box<dyn Time>,
     pub(super) jitter: Jitter,
+    /// Distinguishes this client from others.
+    pub(super) client: u32,
     /// Knows the calls in flight, after each of which another one follows.
     pub(super) stats: Arc<ClientStats>,
     lease: Mutex<Lease>,
-    /// Held by the one caller that leases permits for all.
-    pub(super) leasing: tokio::sync::Mutex<()>,
+    /// Held by the one caller that takes permits for all.
+    pub(super) refilling: tokio::sync::Mutex<()>,
     /// Callers without a permit.
     pub(super) waiting: AtomicU64,
-    /// Callers without a permit, and those whose permit is not valid yet.
-    pub(super) requesting: AtomicU64,
+    /// Calls of this invocation were paced, because FMP refused a burst that the plan allows.
+    paced: AtomicBool,
 }
 
 impl RateLimiter {
@@ -43,23 +48,26 @@ impl RateLimiter {
         time: Box<dyn Time>,
         stats: Arc<ClientStats>,
     ) -> Self {
+        let jitter = Jitter::new();
         RateLimiter {
             limits,
             store,
             time,
-            jitter: Jitter::new(),
+            client: jitter.number() as u32,
+            jitter,
             stats,
             lease: Mutex::new(Lease::for_fmp_key(fmp_key)),
-            leasing: tokio::sync::Mutex::default(),
+            refilling: tokio::sync::Mutex::default(),
             waiting: AtomicU64::new(0),
-            requesting: AtomicU64::new(0),
+            paced: AtomicBool::new(false),
         }
     }
 
     /// The same limiter with reproducible random numbers.
     #[cfg(test)]
     pub(super) fn with_seed(self, seed: u64) -> Self {
-        RateLimiter { jitter: Jitter::with_seed(seed), ..self }
+        let jitter = Jitter::with_seed(seed);
+        RateLimiter { client: jitter.number() as u32, jitter, ..self }
     }
 
     /// The same limiter with its shared objects in another store.
@@ -76,13 +84,12 @@ impl RateLimiter {
         }
         lease.halted = None;
         lease.context = Some(context.clone());
+        self.note_paced(false);
     }
 
     /// Switches to another FMP key, which has its own budget.
     pub(crate) fn use_key(&self, fmp_key: &str) {
-        let mut lease = self.lease();
-        let (context, run_permits) = (lease.context.take(), lease.run_permits);
-        *lease = Lease { context, run_permits, ..Lease::for_fmp_key(fmp_key) };
+        self.lease().switch_to(fmp_key);
     }
 
     /// Waits until a call may be made. Safe to cancel.
@@ -93,12 +100,11 @@ impl RateLimiter {
         if !self.limits.any() && self.lease().max_calls().is_none() {
             return Ok(Permit {
                 rate_limiter: self,
-                moment: None,
+                granted: None,
                 of_run: false,
                 returnable: false,
             });
         }
-        let _requesting = Counted::new(&self.requesting);
         loop {
             let permit = self.reserve().await?;
             // Otherwise it expired before this task was woken.
@@ -122,25 +128,19 @@ impl RateLimiter {
     fn take_permit(&self) -> Option<Permit<'_>> {
         let now = self.time.now();
         let mut lease = self.lease();
-        while let Some(moment) = lease.permits.front().copied()
-            && moment + USE < now
-        {
-            lease.permits.pop_front();
-            lease.unreported.note_unused(moment);
-        }
         let of_run = lease.max_calls().is_some();
         if of_run && lease.run_permits == 0 {
             return None;
         }
-        let moment = if self.limits.any() {
-            Some(lease.permits.pop_front()?)
+        let granted = if self.limits.any() {
+            Some((lease.take(now)?, Arc::clone(&lease.object_key)))
         } else {
             None
         };
         if of_run {
             lease.run_permits -= 1;
         }
-        Some(Permit { rate_limiter: self, moment, of_run, returnable: true })
+        Some(Permit { rate_limiter: self, granted, of_run, returnable: true })
     }
 
     /// Whether the lease has a permit that is still valid.
@@ -148,7 +148,18 @@ impl RateLimiter {
         let now = self.time.now();
         let lease = self.lease();
         let run_allows = lease.max_calls().is_none() || lease.run_permits > 0;
-        run_allows && (!self.limits.any() || lease.permits.back().is_some_and(|moment| *moment + USE >= now))
+        run_allows && (!self.limits.any() || lease.has_permit(now))
+    }
+
+    pub(super) fn note_paced(&self, is_paced: bool) {
+        self.paced.store(is_paced, Relaxed);
+    }
+
+    /// Why the calls of this invocation are paced, if they are.
+    pub(crate) fn pacing(&self) -> Option<String> {
+        let reason = "FMP refused calls that the plan allows: until 0:00 UTC the calls with this key are \
+                      spread evenly (--fmp-burst limits how many are made at once)";
+        self.paced.load(Relaxed).then(|| reason.to_owned())
     }
 
     /// Counts received bytes.
@@ -165,11 +176,14 @@ impl RateLimiter {
         }
         let pause = TimeDelta::from_std(pause).unwrap_or_default();
         let paused = self.change_state(|state, now| {
-            state.pause(pause, now);
-            ((), true)
+            state.pause(pause, &self.limits, now);
+            (state.is_paced(now), true)
         });
-        if let Err(error) = paused.await {
-            tracing::warn!(%error, "cannot tell other clients that FMP's call limit is reached");
+        match paused.await {
+            Ok(is_paced) => self.note_paced(is_paced),
+            Err(error) => {
+                tracing::warn!(%error, "cannot tell other clients that FMP's call limit is reached")
+            }
         }
     }
 
@@ -193,7 +207,7 @@ impl RateLimiter {
         &self,
         mut change: impl FnMut(&mut State, DateTime<Utc>) -> (R, bool),
     ) -> Result<R> {
-        let key = self.lease().object_key.clone();
+        let key = Arc::clone(&self.lease().object_key);
         self.change(&key, |state: &mut State| change(state, self.time.now())).await
     }
 

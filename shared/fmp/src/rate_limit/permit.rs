@@ -1,16 +1,18 @@
 //! The permit for one call, and the count of waiting callers.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
-use chrono::{DateTime, Utc};
-
-use super::{RateLimiter, USE};
+use super::{RateLimiter, request::Grant};
 
 /// The permit for one call. It returns to its lease unless it is used up.
 pub(crate) struct Permit<'a> {
     pub(super) rate_limiter: &'a RateLimiter,
-    /// When it becomes valid, or `None` if the key has no limits.
-    pub(super) moment: Option<DateTime<Utc>>,
+    /// The call that was granted, with the key of the shared object, or `None` if the key has no
+    /// limits.
+    pub(super) granted: Option<(Grant, Arc<str>)>,
     /// It counts towards the call limit of its run.
     pub(super) of_run: bool,
     /// It returns to its lease when dropped.
@@ -18,11 +20,11 @@ pub(crate) struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// Waits for its moment. Returns `false` if it has expired by then.
+    /// Waits until it is valid. Returns `false` if it has expired by then.
     pub(super) async fn wait(&self) -> bool {
-        let Some(moment) = self.moment else { return true };
-        self.rate_limiter.sleep_until(moment).await;
-        self.rate_limiter.time.now() <= moment + USE
+        let Some((grant, _)) = &self.granted else { return true };
+        self.rate_limiter.sleep_until(grant.from).await;
+        grant.is_valid(self.rate_limiter.time.now())
     }
 
     /// The call is made.
@@ -36,13 +38,13 @@ impl Drop for Permit<'_> {
         if !self.returnable {
             return;
         }
-        let now = self.rate_limiter.time.now();
         let mut lease = self.rate_limiter.lease();
         lease.run_permits += u64::from(self.of_run);
-        match self.moment {
-            None => {}
-            Some(moment) if moment + USE < now => lease.unreported.note_unused(moment),
-            Some(moment) => lease.put(moment),
+        // A permit of an FMP key that was replaced meanwhile is lost.
+        if let Some((grant, object_key)) = self.granted.take()
+            && object_key == lease.object_key
+        {
+            lease.put(grant);
         }
     }
 }

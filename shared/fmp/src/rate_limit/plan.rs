@@ -27,8 +27,7 @@ impl FmpPlan {
     /// Calls per minute.
     pub fn per_minute(self) -> Option<u32> {
         match self {
-            // The free plan has a daily limit. Calls are spread all the same, because a burst may
-            // hit an undocumented limit.
+            // FMP gives no number for a minute of the free plan.
             FmpPlan::Free | FmpPlan::Starter => Some(300),
             FmpPlan::Premium => Some(750),
             FmpPlan::Ultimate => Some(3_000),
@@ -57,6 +56,7 @@ impl FmpPlan {
     pub fn limits(self) -> Limits {
         Limits {
             per_minute: self.per_minute(),
+            burst: None,
             per_day: (self == FmpPlan::Free).then_some(250),
             bytes: (self == FmpPlan::Starter).then_some(20_000_000_000),
         }
@@ -101,6 +101,8 @@ impl fmt::Display for FmpPlan {
 pub struct Limits {
     /// Calls in any 60 seconds.
     pub per_minute: Option<u32>,
+    /// Calls at once, if fewer than in 60 seconds.
+    pub burst: Option<u32>,
     /// Calls in a UTC day.
     pub per_day: Option<u64>,
     /// Bytes in 30 days.

@@ -2,19 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
+use super::USE;
 use crate::failure::Failure;
 
 /// A client's request for permits.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Request {
-    /// Permits wanted, at least one.
+    /// A random number that distinguishes this client from others.
+    pub client: u32,
+    /// Calls that wait for a permit, at least one.
+    pub waiting: u64,
+    /// Permits that the client can use, including those for calls that will probably follow.
     pub wanted: u64,
     /// The client works for an on-demand run.
     pub on_demand: bool,
     /// When its run began.
     pub begun: DateTime<Utc>,
+    /// How long its last write took, if the stage is slow. The permits become valid this much
+    /// later, because they would expire during the write otherwise.
+    pub lead: TimeDelta,
     /// What it has done since its last write.
     pub unreported: Unreported,
 }
@@ -22,34 +30,42 @@ pub(super) struct Request {
 /// What a client has done that the shared state does not contain yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Unreported {
-    /// Expired or returned permits, by the UTC day of their moment.
-    pub unused: BTreeMap<NaiveDate, u64>,
+    /// Expired or returned permits, by the grant that they come from.
+    pub unused: BTreeMap<GrantId, u64>,
     /// Bytes received.
     pub bytes: u64,
 }
 
-/// Permits for one client: the first at `from`, each further one a `step` later.
+/// Identifies the grants that share a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct GrantId {
+    /// The moment under which it is recorded.
+    pub moment: DateTime<Utc>,
+    /// It was made to an on-demand run.
+    pub on_demand: bool,
+}
+
+/// Permits for one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Grant {
-    /// Moment of the first permit.
+    pub id: GrantId,
+    /// When the permits become valid.
     pub from: DateTime<Utc>,
-    /// Time between two permits.
-    pub step: TimeDelta,
     /// Number of permits.
     pub calls: u64,
 }
 
 impl Unreported {
-    /// Counts a permit that no call used.
-    pub(super) fn note_unused(&mut self, moment: DateTime<Utc>) {
-        *self.unused.entry(moment.date_naive()).or_default() += 1;
+    /// Counts permits that no call used.
+    pub(super) fn note_unused(&mut self, grant: &Grant) {
+        *self.unused.entry(grant.id).or_default() += grant.calls;
     }
 
     /// Removes what has been written to the shared state.
     pub(super) fn subtract(&mut self, reported: &Unreported) {
         self.bytes = self.bytes.saturating_sub(reported.bytes);
-        for (day, calls) in &reported.unused {
-            if let Some(left) = self.unused.get_mut(day) {
+        for (grant, calls) in &reported.unused {
+            if let Some(left) = self.unused.get_mut(grant) {
                 *left = left.saturating_sub(*calls);
             }
         }
@@ -58,14 +74,9 @@ impl Unreported {
 }
 
 impl Grant {
-    /// The moments of the permits.
-    pub(super) fn moments(self) -> impl Iterator<Item = DateTime<Utc>> {
-        (0..self.calls).map(move |i| self.from + self.step * i as i32)
-    }
-
-    /// One step after the last moment.
-    pub(super) fn until(self) -> DateTime<Utc> {
-        self.from + self.step * self.calls as i32
+    /// Whether the permits may still be used.
+    pub(super) fn is_valid(&self, now: DateTime<Utc>) -> bool {
+        now <= self.from + USE
     }
 }
 
@@ -74,8 +85,9 @@ impl Grant {
 pub(super) enum Decision {
     /// The client has these permits.
     Granted(Grant),
-    /// Ask again at this moment.
-    Wait(DateTime<Utc>),
+    /// Ask again at this moment, plus a random part of a duration so that not all clients ask at
+    /// once.
+    Wait(DateTime<Utc>, std::time::Duration),
     /// No more permits in this run.
     Refused(Failure),
 }

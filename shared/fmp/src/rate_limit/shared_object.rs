@@ -69,7 +69,8 @@ impl RateLimiter {
     {
         let signature = self.jitter.number();
         let mut previous = None;
-        let pause = |longest| self.time.sleep(self.jitter.part_of(longest));
+        // Longer pauses than the stage proposes, since 40 workers may write at once.
+        let pause = |longest| self.time.sleep(self.jitter.part_of(longest * 4));
         stage::compare_and_swap(self.store.as_ref(), key, pause, |signed: &mut Signed<T>| {
             if signed.by == signature
                 && let Some(result) = previous.take()

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Limits,
+    Limits, MAX_LEAD, SPAN,
     request::{Decision, Grant, Request, Unreported},
     shared_state::{Day, State, Stop},
 };
@@ -18,87 +18,101 @@ fn noon() -> DateTime<Utc> {
     at("2026-11-24T12:00:00Z")
 }
 
+fn seconds(seconds: f64) -> TimeDelta {
+    TimeDelta::milliseconds((seconds * 1e3) as i64)
+}
+
 fn limits(per_minute: u32) -> Limits {
     Limits { per_minute: Some(per_minute), ..Limits::default() }
 }
 
 fn request(wanted: u64) -> Request {
-    Request { wanted, on_demand: true, begun: noon(), ..Request::default() }
+    Request {
+        client: 1,
+        waiting: wanted,
+        wanted,
+        on_demand: true,
+        begun: noon(),
+        ..Request::default()
+    }
 }
 
 fn grant(state: &mut State, request: &Request, limits: &Limits, now: DateTime<Utc>) -> Grant {
     match state.take(request, limits, now) {
-        Decision::Granted(grant) => grant,
+        (Decision::Granted(grant), true) => grant,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How long a request has to wait.
+fn wait(state: &mut State, request: &Request, limits: &Limits, now: DateTime<Utc>) -> TimeDelta {
+    match state.take(request, limits, now).0 {
+        Decision::Wait(until, _) => until - now,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn leases_follow_each_other_and_get_shorter() {
+fn grants_are_made_at_once_until_the_window_is_full() {
     let mut state = State::default();
-    let first = grant(&mut state, &request(1_000), &limits(300), noon());
-    assert_eq!((first.from, first.calls), (noon(), 14));
-    let second = grant(&mut state, &request(1_000), &limits(300), noon());
-    assert_eq!(second.from, first.until());
-    let lengths: Vec<u64> =
-        (0..4).map(|_| grant(&mut state, &request(1_000), &limits(300), noon()).calls).collect();
-    assert_eq!(lengths, [7, 4, 2, 2], "half a second at least");
-    assert_eq!(grant(&mut state, &request(1), &limits(300), noon()).calls, 1, "no more than wanted");
+    let first = grant(&mut state, &request(200), &limits(300), noon());
+    assert_eq!((first.from, first.calls), (noon(), 200));
+    let rest = grant(&mut state, &request(200), &limits(300), noon() + seconds(1.0));
+    assert_eq!(rest.calls, 100);
+    assert_eq!(wait(&mut state, &request(1), &limits(300), noon() + seconds(10.0)), SPAN - seconds(10.0));
+    assert_eq!(grant(&mut state, &request(500), &limits(300), noon() + SPAN).calls, 200);
+    assert_eq!(grant(&mut state, &request(500), &limits(300), noon() + SPAN + seconds(1.0)).calls, 100);
 }
 
 #[test]
-fn no_two_permits_are_closer_than_a_step() {
-    for per_minute in [1, 7, 250, 300, 750, 3_000] {
-        let (mut state, mut now) = (State::default(), noon());
-        let mut moments = Vec::new();
-        for i in 0..200 {
-            if let Decision::Granted(grant) = state.take(&request(i % 40 + 1), &limits(per_minute), now) {
-                moments.extend(grant.moments());
-            }
-            now += TimeDelta::milliseconds(i as i64 * 37 % 900);
-        }
-        let near = moments
-            .windows(per_minute as usize + 1)
-            .find(|w| w[per_minute as usize] - w[0] < super::SPAN);
-        assert_eq!(near, None, "{per_minute} a minute");
-    }
+fn grants_of_clocks_that_are_ahead_count() {
+    let mut state = State::default();
+    grant(&mut state, &request(200), &limits(300), noon() + seconds(0.25));
+    let behind = Request { client: 2, ..request(200) };
+    assert_eq!(grant(&mut state, &behind, &limits(300), noon()).calls, 75, "half of the shared limit");
+    // 63 s later by the clock that is behind, the other grant is only 62.75 s old.
+    state = State::default();
+    grant(&mut state, &request(300), &limits(300), noon() + seconds(0.25));
+    assert_eq!(wait(&mut state, &behind, &limits(300), noon() + SPAN), seconds(0.25));
 }
 
 #[test]
-fn scheduled_runs_wait_while_an_on_demand_run_holds_permits() {
+fn the_more_clients_the_less_each_gets() {
     let mut state = State::default();
-    let daily = Request { on_demand: false, ..request(100) };
-    grant(&mut state, &daily, &limits(300), noon());
-    let urgent = grant(&mut state, &request(100), &limits(300), noon());
-    let wait = urgent.until() - super::DAILY_AHEAD;
-    assert_eq!(state.take(&daily, &limits(300), noon()), Decision::Wait(wait));
-    assert_eq!(grant(&mut state, &daily, &limits(300), wait).from, urgent.until(), "no time is lost");
+    let calls: Vec<u64> = (0..9)
+        .map(|client| grant(&mut state, &Request { client, ..request(128) }, &limits(750), noon()).calls)
+        .collect();
+    assert_eq!(calls, [128, 128, 128, 93, 75, 62, 53, 46, 37]);
+    // A client that has had its share lets one pass that waits.
+    let mut state = State::default();
+    let first = grant(&mut state, &request(300), &limits(300), noon());
+    let other = Request { client: 2, ..request(50) };
+    assert_eq!(wait(&mut state, &other, &limits(300), noon()), SPAN);
+    let unused = Unreported { unused: [(first.id, 100)].into(), bytes: 0 };
+    let now = noon() + seconds(1.0);
+    state.settle(&unused, &limits(300), now);
+    assert_eq!(wait(&mut state, &request(300), &limits(300), now), SPAN - seconds(1.0));
+    assert_eq!(grant(&mut state, &other, &limits(300), now).calls, 50);
+    assert_eq!(grant(&mut state, &request(300), &limits(300), now).calls, 50);
 }
 
 #[test]
 fn the_daily_limit_holds_and_no_permit_is_close_to_midnight() {
     let free = Limits { per_day: Some(250), ..limits(300) };
     let mut state = State::default();
-    state.days.insert(noon().date_naive(), Day { calls: 248, bytes: 0 });
-    let back = Request {
-        unreported: Unreported { unused: [(noon().date_naive(), 1)].into(), bytes: 5 },
-        ..request(10)
-    };
+    state.days.insert(noon().date_naive(), Day { calls: 240, bytes: 0 });
+    let first = grant(&mut state, &request(8), &free, noon());
+    let unused = [(first.id, 1)].into();
+    let back = Request { unreported: Unreported { unused, bytes: 5 }, ..request(10) };
     assert_eq!(grant(&mut state, &back, &free, noon()).calls, 3, "one was returned");
     assert!(matches!(
-        state.take(&request(1), &free, noon()),
+        state.take(&request(1), &free, noon()).0,
         Decision::Refused(Failure::Local(Error::Budget(_)))
     ));
-    let evening = at("2026-11-24T23:59:58.500Z");
-    let next = grant(&mut state, &request(10), &free, evening);
-    assert_eq!(
-        (next.from, next.calls),
-        (at("2026-11-25T00:00:00.250Z"), 10),
-        "it belongs to the next day"
-    );
-    let mut state = State::default();
-    let last = grant(&mut state, &request(100), &free, at("2026-11-24T23:59:57Z"));
-    assert!(last.until() <= at("2026-11-24T23:59:58.200Z"), "{last:?}");
+    let mut wait_at = |text| wait(&mut state, &request(1), &free, at(text));
+    assert_eq!(wait_at("2026-11-24T23:59:58.500Z"), seconds(1.75), "it may arrive on the next day");
+    assert_eq!(wait_at("2026-11-25T00:00:00.100Z"), seconds(0.15), "another clock may be behind");
+    assert_eq!(grant(&mut state, &request(10), &free, at("2026-11-25T00:00:00.250Z")).calls, 10);
 }
 
 #[test]
@@ -114,7 +128,7 @@ fn the_bytes_of_thirty_days_are_limited() {
     grant(&mut state, &used(80_000), &starter, noon());
     assert_eq!(state.days.len(), 2, "days older than 30 are dropped");
     assert!(matches!(
-        state.take(&used(10_000), &starter, noon()),
+        state.take(&used(10_000), &starter, noon()).0,
         Decision::Refused(Failure::Local(Error::Budget(_)))
     ));
     grant(&mut state, &request(1), &starter, noon() + TimeDelta::days(1));
@@ -125,13 +139,13 @@ fn a_stop_applies_to_every_client() {
     let stop = Stop::of(&Failure::BandwidthUsedUp("bandwidth".into()), noon());
     let mut state = State { stop: Some(stop), ..State::default() };
     assert_eq!(
-        state.take(&request(1), &limits(300), noon()),
+        state.take(&request(1), &limits(300), noon()).0,
         Decision::Refused(Failure::BandwidthUsedUp("bandwidth".into()))
     );
     grant(&mut state, &request(1), &limits(300), at("2026-11-25T00:00:01Z"));
     state.stop = Some(Stop::of(&Failure::RefusedKey("refused".into()), noon()));
     assert_eq!(
-        state.take(&request(1), &limits(300), noon()),
+        state.take(&request(1), &limits(300), noon()).0,
         Decision::Refused(Failure::RefusedKey("refused".into()))
     );
     let later = Request { begun: noon() + TimeDelta::minutes(1), ..request(1) };
@@ -139,45 +153,92 @@ fn a_stop_applies_to_every_client() {
 }
 
 #[test]
-fn a_pause_delays_all_permits() {
+fn a_refusal_pauses_all_calls_and_paces_them_if_the_window_had_room() {
     let mut state = State::default();
-    state.pause(TimeDelta::seconds(30), noon());
-    assert_eq!(grant(&mut state, &request(1), &limits(300), noon()).from, noon() + TimeDelta::seconds(30));
+    grant(&mut state, &request(300), &limits(300), noon());
+    state.pause(seconds(30.0), &limits(300), noon());
+    assert!(!state.is_paced(noon()), "the window is full");
+    let other = Request { client: 2, ..request(100) };
+    assert_eq!(wait(&mut state, &other, &limits(300), noon()), seconds(30.0));
+    // Two minutes later.
+    let now = noon() + seconds(120.0);
+    grant(&mut state, &request(100), &limits(300), now);
+    state.pause(seconds(1.0), &limits(300), now);
+    let state_of_others: State = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+    assert_eq!(state_of_others, state);
+    let now = now + seconds(2.0);
+    assert_eq!(grant(&mut state, &request(100), &limits(300), now).calls, 5, "five a second");
+    assert!(wait(&mut state, &request(100), &limits(300), now) <= seconds(1.5));
+    assert!(state.is_paced(at("2026-11-24T23:59:59Z")) && !state.is_paced(at("2026-11-25T00:00:01Z")));
 }
 
 #[test]
-fn a_moment_written_by_a_wrong_clock_is_ignored() {
-    let mut state = State { next: noon() + TimeDelta::days(30), ..State::default() };
-    assert_eq!(grant(&mut state, &request(1), &limits(300), noon()).from, noon() + super::SPAN);
+fn moments_written_by_a_wrong_clock_count_from_now_on() {
+    let wrong = noon() + TimeDelta::days(30);
+    let mut state = State::default();
+    grant(&mut state, &request(200), &limits(300), wrong);
+    state.pause(seconds(30.0), &limits(300), wrong);
+    assert_eq!(grant(&mut state, &request(200), &limits(300), noon()).calls, 100);
+    assert_eq!(wait(&mut state, &request(200), &limits(300), noon() + seconds(1.0)), SPAN - seconds(1.0));
+    assert_eq!(grant(&mut state, &request(300), &limits(300), noon() + SPAN).calls, 300);
 }
 
 #[test]
-fn permits_can_be_returned_while_nobody_holds_later_ones() {
+fn unused_permits_are_returned_to_their_grant() {
     let mut state = State::default();
-    let first = grant(&mut state, &request(10), &limits(300), noon());
-    let unused = first.from + first.step * 4;
-    state.give_back(unused, first.until(), noon());
-    assert_eq!((state.next, state.on_demand_until), (unused, unused));
-    let second = grant(&mut state, &request(10), &limits(300), noon());
-    state.give_back(first.from, first.until(), noon());
-    assert_eq!(state.next, second.until(), "too late");
+    let first = grant(&mut state, &request(300), &limits(300), noon());
+    let unused = |calls| Unreported { unused: [(first.id, calls)].into(), bytes: 0 };
+    state.settle(&unused(100), &limits(300), noon() + seconds(1.0));
+    assert_eq!(grant(&mut state, &request(300), &limits(300), noon() + seconds(2.0)).calls, 100);
+    // After its minute, a grant frees nothing any more.
+    state.settle(&unused(100), &limits(300), noon() + SPAN + seconds(1.0));
+    assert_eq!(grant(&mut state, &request(300), &limits(300), noon() + SPAN + seconds(1.0)).calls, 200);
+}
+
+#[test]
+fn a_slow_stage_makes_permits_valid_later() {
+    let mut state = State::default();
+    let slow = Request { lead: MAX_LEAD, ..request(300) };
+    let first = grant(&mut state, &slow, &limits(300), noon());
+    assert_eq!(first.from, noon() + MAX_LEAD);
+    assert_eq!(wait(&mut state, &request(1), &limits(300), noon()), SPAN + MAX_LEAD);
+}
+
+#[test]
+fn the_state_of_an_earlier_build_counts_as_a_used_minute() {
+    let earlier = r#"{"by": 7, "next": "2026-11-24T12:00:03Z", "on_demand_until": "2026-11-24T12:00:03Z",
+                      "stop": null, "days": {"2026-11-24": {"calls": 9, "bytes": 5}}}"#;
+    let mut state: State = serde_json::from_str(earlier).unwrap();
+    assert_eq!(wait(&mut state, &request(1), &limits(300), noon()), seconds(3.0), "its permits end then");
+    let now = noon() + seconds(3.0);
+    assert_eq!(wait(&mut state, &request(1), &limits(300), now), SPAN);
+    assert_eq!(grant(&mut state, &request(300), &limits(300), now + SPAN).calls, 300);
+    assert_eq!(state.days[&noon().date_naive()], Day { calls: 309, bytes: 5 });
+    assert_eq!(state.next, now + SPAN * 2, "an earlier build grants none of this minute's permits");
+    let mut state: State = serde_json::from_str(&earlier.replace(":03Z", ":00Z")).unwrap();
+    grant(&mut state, &request(1), &limits(300), noon() + SPAN);
 }
 
 #[test]
 fn the_shared_state_is_small_and_survives_json() {
     let mut state = State::default();
-    for day in 0..60 {
-        let used = Unreported { bytes: 123_456_789, ..Unreported::default() };
-        grant(
-            &mut state,
-            &Request { unreported: used, ..request(750) },
-            &limits(3_000),
-            noon() + TimeDelta::days(day),
-        );
+    for day in 0..40 {
+        let bytes = Unreported { bytes: 123_456_789, ..Unreported::default() };
+        let now = noon() + TimeDelta::days(day);
+        grant(&mut state, &Request { unreported: bytes, ..request(1) }, &limits(3_000), now);
+    }
+    // Forty clients that take single permits all the time.
+    let (mut now, end) = (noon() + TimeDelta::days(40), noon() + TimeDelta::days(40) + SPAN * 2);
+    let mut client = 0;
+    while now < end {
+        client = (client + 1) % 40;
+        let request = Request { client: u32::MAX - client, ..request(1) };
+        let _ = state.take(&request, &limits(3_000), now);
+        now += TimeDelta::milliseconds(60);
     }
     state.stop = Some(Stop::of(&Failure::RefusedKey("x".repeat(200)), noon()));
     let json = serde_json::to_string(&state).unwrap();
-    assert!(json.len() < 2_500, "{} bytes", json.len());
+    assert!(json.len() < 13_000, "{} bytes", json.len());
     assert_eq!(serde_json::from_str::<State>(&json).unwrap(), state);
     assert_eq!(serde_json::from_str::<State>("{}").unwrap(), State::default());
 }

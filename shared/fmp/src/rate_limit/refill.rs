@@ -1,23 +1,21 @@
-//! Leases permits from the shared objects, ahead of their use, and returns unused ones.
+//! Takes permits from the shared objects, and returns unused ones.
 
-use std::{mem, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{mem, sync::atomic::Ordering::Relaxed};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AHEAD, RateLimiter,
+    MAX_LEAD, RateLimiter, USE,
     request::{Decision, Request},
-    shared_state::step,
 };
 use crate::failure::Failure;
 use findata_domain::{Error, Result};
 use findata_pipeline::ledger;
 
-/// Clients that wait for the same moment spread over this time.
-const SPREAD: Duration = Duration::from_millis(300);
-/// Future permits and bytes that are worth a write when an invocation ends.
-const WORTH_RETURNING: TimeDelta = TimeDelta::seconds(1);
+/// How often a waiting client looks whether others have returned permits.
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(5);
+/// Bytes that are worth a write when an invocation ends.
 const WORTH_REPORTING: u64 = 1 << 20;
 
 /// The calls of one run that has a call limit.
@@ -29,9 +27,9 @@ struct RunCalls {
 }
 
 impl RateLimiter {
-    /// Leases permits for all waiting callers, unless another caller just did.
+    /// Takes permits for all waiting callers, unless another caller just did.
     pub(super) async fn refill(&self) -> Result<(), Failure> {
-        let _only_one = self.leasing.lock().await;
+        let _only_one = self.refilling.lock().await;
         if let Some(failure) = self.lease().halted.clone() {
             return Err(failure);
         }
@@ -78,30 +76,34 @@ impl RateLimiter {
         if !self.limits.any() {
             return Ok(());
         }
-        let until = self.lease().until;
-        self.sleep_until(until - AHEAD).await;
         loop {
             // A call may have returned its permit meanwhile.
             if self.has_permit() {
                 return Ok(());
             }
             let request = self.request();
+            let mut decided_at = self.time.now();
             let decision = self.change_state(|state, now| {
-                let decision = state.take(&request, &self.limits, now);
-                let write = matches!(decision, Decision::Granted(_));
-                (decision, write)
+                decided_at = now;
+                let (decision, written) = state.take(&request, &self.limits, now);
+                ((decision, written, state.is_paced(now)), written)
             });
-            match decision.await? {
+            let (decision, written, is_paced) = decision.await?;
+            self.note_paced(is_paced);
+            if written {
+                self.lease().unreported.subtract(&request.unreported);
+            }
+            match decision {
                 Decision::Granted(grant) => {
+                    let took = self.time.now() - decided_at;
                     let mut lease = self.lease();
-                    lease.unreported.subtract(&request.unreported);
-                    lease.until = grant.until();
-                    lease.permits.extend(grant.moments());
+                    lease.lead = if took > USE / 2 { took.min(MAX_LEAD) } else { TimeDelta::zero() };
+                    lease.put(grant);
                     return Ok(());
                 }
-                Decision::Wait(until) => {
-                    self.sleep_until(until).await;
-                    self.time.sleep(self.jitter.part_of(SPREAD)).await;
+                Decision::Wait(until, spread) => {
+                    self.sleep_until(until.min(decided_at + LOOK_AGAIN)).await;
+                    self.time.sleep(self.jitter.part_of(spread)).await;
                 }
                 Decision::Refused(failure) => return Err(failure),
             }
@@ -111,30 +113,26 @@ impl RateLimiter {
     fn request(&self) -> Request {
         let waiting = self.waiting.load(Relaxed).max(1);
         let lease = self.lease();
-        // Every caller probably makes another call after this one. Where each call counts, none is
-        // leased on a guess.
+        // Every call in flight is probably followed by another one. Where each call counts, no
+        // permit is taken on a guess.
         let counted = self.limits.per_day.is_some() || lease.max_calls().is_some();
-        let wanted = if counted {
-            waiting
-        } else {
-            self.requesting.load(Relaxed).max(1) + self.stats.in_flight()
-        };
+        let wanted = if counted { waiting } else { waiting + self.stats.in_flight() };
+        let most = lease.max_calls().map_or(u64::MAX, |_| lease.run_permits.max(1));
         let context = lease.context.as_ref();
         Request {
-            wanted: if lease.max_calls().is_some() {
-                wanted.min(lease.run_permits.max(1))
-            } else {
-                wanted
-            },
+            client: self.client,
+            waiting: waiting.min(most),
+            wanted: wanted.min(most),
             on_demand: context.is_none_or(|context| !context.run.is_scheduled()),
             begun: context.map_or_else(|| self.time.now(), |context| context.begun),
+            lead: lease.lead,
             unreported: lease.unreported.clone(),
         }
     }
 
-    /// Ends an invocation: returns unused permits if that is cheap.
+    /// Ends an invocation: returns unused permits.
     pub(crate) async fn finish(&self) {
-        let _only_one = self.leasing.lock().await;
+        let _only_one = self.refilling.lock().await;
         if let Err(error) = self.give_back().await {
             // The permits expire.
             tracing::debug!(%error, "cannot return unused permits");
@@ -157,41 +155,20 @@ impl RateLimiter {
             });
             returned.await?;
         }
-        if !self.limits.any() {
+        let unreported = {
+            let mut lease = self.lease();
+            lease.give_up();
+            lease.unreported.clone()
+        };
+        if unreported.unused.is_empty() && unreported.bytes < WORTH_REPORTING {
             return Ok(());
         }
-        let counted = self.limits.per_day.is_some();
-        let (permits, first, until, unreported) = {
-            let mut lease = self.lease();
-            let (first, until) = (lease.first_of_tail(step(&self.limits)), lease.until);
-            let has_unused = !lease.unreported.unused.is_empty() || !lease.permits.is_empty();
-            let ahead = until - first.max(self.time.now());
-            let report = lease.unreported.bytes >= WORTH_REPORTING || (has_unused && counted);
-            if ahead < WORTH_RETURNING && !report {
-                return Ok(());
-            }
-            (mem::take(&mut lease.permits), first, until, mem::take(&mut lease.unreported))
-        };
-        let is_returned =
-            |tail_returned: bool, moment: DateTime<Utc>| counted || (tail_returned && moment >= first);
-        let tail_returned = self.change_state(|state, now| {
-            let tail_returned = state.give_back(first, until, now);
-            let mut report = unreported.clone();
-            let returned = permits.iter().filter(|moment| is_returned(tail_returned, **moment));
-            returned.for_each(|moment| report.note_unused(*moment));
-            state.settle(&report, now);
-            (tail_returned, true)
+        let report = self.change_state(|state, now| {
+            state.settle(&unreported, &self.limits, now);
+            ((), true)
         });
-        let tail_returned = tail_returned.await?;
-        let mut lease = self.lease();
-        if tail_returned {
-            lease.until = first;
-        }
-        // If others hold later permits, these stay here for the next invocation.
-        permits
-            .iter()
-            .filter(|moment| !is_returned(tail_returned, **moment))
-            .for_each(|moment| lease.put(*moment));
+        report.await?;
+        self.lease().unreported.subtract(&unreported);
         Ok(())
     }
 }

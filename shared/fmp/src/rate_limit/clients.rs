@@ -1,0 +1,126 @@
+//! The clients that use a key, so that each gets its share.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::SPAN;
+
+/// How long after a grant, or after the moment for which it waits, a client counts as active.
+const ACTIVE: TimeDelta = TimeDelta::seconds(2);
+/// The most clients that are remembered, to bound the size of the state.
+const MOST: usize = 100;
+
+/// A client with a grant or a request of the last minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Client {
+    /// A random number.
+    id: u32,
+    /// It works for an on-demand run.
+    on_demand: bool,
+    /// It waits for permits.
+    waits: bool,
+    /// Until when it counts as active.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    until: DateTime<Utc>,
+    /// Its first grant within the last minute.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    since: DateTime<Utc>,
+    /// Calls granted to it since then.
+    calls: u64,
+}
+
+/// The clients of the last minute.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Clients(Vec<Client>);
+
+impl Clients {
+    /// Drops clients that have not asked for a minute, and those of a machine with a wrong clock.
+    pub(super) fn tidy(&mut self, now: DateTime<Utc>) {
+        self.0.retain(|client| {
+            let recent = now - SPAN..now + SPAN + ACTIVE * 2;
+            recent.contains(&client.until) || recent.contains(&client.since)
+        });
+        for client in self.0.iter_mut().filter(|client| !(now - SPAN..now + SPAN).contains(&client.since)) {
+            (client.since, client.calls) = (now, 0);
+        }
+        self.0.drain(..self.0.len().saturating_sub(MOST));
+    }
+
+    /// Whether a client has asked within the last minute.
+    pub(super) fn knows(&self, id: u32) -> bool {
+        self.0.iter().any(|client| client.id == id)
+    }
+
+    /// The number of clients of a kind of run, including one that asks now.
+    pub(super) fn count(&self, id: u32, on_demand: bool) -> u64 {
+        let others = self.0.iter().filter(|client| client.id != id && client.on_demand == on_demand);
+        others.count() as u64 + 1
+    }
+
+    /// Until when clients of a kind of run are active, if they are.
+    pub(super) fn active_until(&self, on_demand: bool, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let of_kind = self.0.iter().filter(|client| client.on_demand == on_demand);
+        of_kind.map(|client| client.until).max().filter(|until| *until > now)
+    }
+
+    /// If another client of the same kind waits: the rest of this client's share of the limit, and
+    /// until when the other one waits.
+    pub(super) fn rest_of_share(
+        &self,
+        id: u32,
+        on_demand: bool,
+        limit: u64,
+        now: DateTime<Utc>,
+    ) -> Option<(u64, DateTime<Utc>)> {
+        let waiting = self.0.iter().filter(|client| {
+            client.waits && client.on_demand == on_demand && client.id != id && client.until > now
+        });
+        let until = waiting.map(|client| client.until).max()?;
+        let own = self.0.iter().find(|client| client.id == id)?;
+        let share = limit.div_ceil(self.count(id, on_demand));
+        Some((share.saturating_sub(own.calls), until.min(own.since + SPAN))).filter(|(_, until)| *until > now)
+    }
+
+    /// Records a grant.
+    pub(super) fn granted(&mut self, id: u32, on_demand: bool, calls: u64, now: DateTime<Utc>) {
+        let before = self.remove(id);
+        let (since, earlier) = before.map_or((now, 0), |client| (client.since, client.calls));
+        let until = now + ACTIVE;
+        self.0.push(Client {
+            id,
+            on_demand,
+            waits: false,
+            until,
+            since,
+            calls: earlier + calls,
+        });
+    }
+
+    /// Records that a client waits until a moment. Returns whether that was not known.
+    pub(super) fn waits(
+        &mut self,
+        id: u32,
+        on_demand: bool,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let before = self.remove(id);
+        let is_known = before.is_some_and(|client| client.waits && client.until >= until);
+        let (since, calls) = before.map_or((now, 0), |client| (client.since, client.calls));
+        self.0.push(Client {
+            id,
+            on_demand,
+            waits: true,
+            until: until + ACTIVE,
+            since,
+            calls,
+        });
+        !is_known
+    }
+
+    fn remove(&mut self, id: u32) -> Option<Client> {
+        let place = self.0.iter().position(|client| client.id == id)?;
+        Some(self.0.remove(place))
+    }
+}
