@@ -12,6 +12,7 @@ use findata_domain::{
 };
 use findata_models::literal;
 use findata_pipeline::{
+    cost,
     ledger::{BatchEntry, Loaded, Outcome, TaskRecord},
     plan::Plan,
     run::Status,
@@ -37,27 +38,20 @@ pub struct HostMetrics {
     pub lambda_memory: f64,
 }
 
-/// The cost of a run. On Lambda, writes and requests are derived from the ledger: each file and
-/// each entry is a write; each batch is sent, received and deleted.
-fn cost(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, metrics: &HostMetrics) -> Cost {
-    let mut cost = Cost {
-        fmp_calls: calls,
-        s3_puts: metrics.stage_puts,
-        ..Cost::default()
-    };
+/// The cost of a run. On Lambda, writes and requests are derived from the ledger.
+fn cost_of(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, metrics: &HostMetrics) -> Cost {
     if metrics.lambda_memory > 0.0 {
-        // Writes per run: plan, staged, loaded, summary, and the statements of two functions.
-        const LEDGER_WRITES: u64 = 6;
         let (batches, files) =
             (entries.len() as u64, entries.iter().map(|entry| entry.files.len() as u64).sum::<u64>());
         let fetching: f64 = entries.iter().map(|entry| entry.seconds).sum();
-        cost.lambda_gb_s = rounded((fetching + loading + computing) * metrics.lambda_memory);
-        cost.sqs_requests = batches.div_ceil(10) + 2 * batches;
-        cost.s3_puts = batches + files + LEDGER_WRITES;
-        cost.usd =
-            findata_pipeline::cost::usd(cost.lambda_gb_s, batches + 3, cost.sqs_requests, cost.s3_puts);
+        let gb_seconds = rounded((fetching + loading + computing) * metrics.lambda_memory);
+        return Cost { fmp_calls: calls, ..cost::on_aws(gb_seconds, batches, files) };
     }
-    cost
+    Cost {
+        fmp_calls: calls,
+        s3_puts: metrics.stage_puts,
+        ..Cost::default()
+    }
 }
 
 /// Builds the summary of a run.
@@ -109,7 +103,7 @@ pub(crate) fn summarise(
     stages.entry("load".into()).or_insert_with(|| rounded(loaded.seconds));
     stages.insert("compute".into(), rounded(computing.as_secs_f64()));
     let seconds = metrics.seconds + computing.as_secs_f64();
-    let cost = self::cost(entries, loaded.seconds, computing.as_secs_f64(), calls, metrics);
+    let cost = cost_of(entries, loaded.seconds, computing.as_secs_f64(), calls, metrics);
     let staged: u64 = loaded.rows.values().map(|r| r.staged).sum();
     Summary {
         run_id: plan.run_id.clone(),
@@ -195,6 +189,14 @@ fn notes(plan: &Plan, entries: &[BatchEntry], not_in_plan: &BTreeMap<&str, (u64,
     for (dataset, (count, reason)) in not_in_plan {
         notes.push(format!("{dataset}: {count} skipped, {reason}"));
     }
+    let mut bars_by_call: BTreeMap<&str, u64> = BTreeMap::new();
+    for (reason, bars) in entries.iter().flat_map(|entry| &entry.bars_by_call) {
+        *bars_by_call.entry(reason).or_default() += bars;
+    }
+    for (reason, bars) in bars_by_call {
+        notes.push(format!("prices: {bars} bars took a call each instead of coming with a quote: {reason}"));
+    }
+    notes.extend(entries.iter().find_map(|entry| entry.pacing.clone()));
     let mut drift: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (dataset, fields) in entries.iter().flat_map(|entry| &entry.drift) {
         drift.entry(dataset).or_default().extend(fields.iter().map(String::as_str));

@@ -23,6 +23,8 @@ pub(crate) struct BatchWriter {
     pub(crate) stop: Option<String>,
     /// Catalog fields that an answer lacked, by dataset.
     pub(crate) drift: BTreeMap<String, BTreeSet<String>>,
+    /// Bars that no quote supplied, by reason.
+    pub(crate) bars_by_call: BTreeMap<String, u64>,
 }
 
 impl BatchWriter {
@@ -33,6 +35,7 @@ impl BatchWriter {
             records: Vec::new(),
             stop: None,
             drift: BTreeMap::new(),
+            bars_by_call: BTreeMap::new(),
         }
     }
 
@@ -107,6 +110,13 @@ impl BatchWriter {
             return Ok(Outcome::quarantined(first));
         }
         Ok(Outcome::Rows { rows: rows.len() as u64, newest: newest(task, rows) })
+    }
+
+    /// Counts bars that no quote supplied.
+    pub(crate) fn note_bars_by_call(&mut self, reason: &str, bars: usize) {
+        if bars > 0 {
+            *self.bars_by_call.entry(reason.to_owned()).or_default() += bars as u64;
+        }
     }
 
     pub(crate) fn note_drift(&mut self, dataset: &str, missing: &[&str]) {

@@ -103,7 +103,7 @@ pub(crate) async fn attempt(
             .collect();
         writer.records.extend(from_files);
     }
-    let mut entry = land(writer, entry, message, started, stage).await?;
+    let mut entry = land(writer, entry, message, started, fmp, stage).await?;
     entry.bulk = Some(progress);
     Ok(match (complete, has_progress) {
         (true, _) => Attempt::Complete(entry),

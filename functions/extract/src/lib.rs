@@ -124,7 +124,7 @@ async fn attempt(
     };
     fetch_each(&mut writer, follow_ups, true, fmp, limit).await?;
     let complete = fetch_each(&mut writer, tasks, false, fmp, limit).await?;
-    let entry = land(writer, BatchEntry::new(&message.batch.id), message, started, stage).await?;
+    let entry = land(writer, BatchEntry::new(&message.batch.id), message, started, fmp, stage).await?;
     Ok(match (complete, entry.tasks.is_empty()) {
         (true, _) => Attempt::Complete(entry),
         (false, false) => Attempt::OutOfTime(entry),
@@ -178,6 +178,7 @@ async fn land(
     mut entry: BatchEntry,
     message: &BatchMessage,
     started: Instant,
+    fmp: &Fmp,
     stage: &impl Stage,
 ) -> Result<BatchEntry> {
     for (_, landing) in std::mem::take::<BTreeMap<&str, Landing>>(&mut writer.landings) {
@@ -185,6 +186,7 @@ async fn land(
     }
     entry.tasks.extend(writer.records);
     (entry.stop, entry.drift) = (writer.stop, writer.drift);
+    (entry.bars_by_call, entry.pacing) = (writer.bars_by_call, fmp.pacing());
     entry.seconds = started.elapsed().as_secs_f64();
     Ok(entry)
 }

@@ -15,6 +15,11 @@ use serde_json::json;
 
 use crate::batch_writer::{BatchWriter, share_count};
 
+/// Why a quote supplies no bar.
+const NO_QUOTE: &str = "batch-quote left the symbol out";
+const OTHER_TIME: &str = "the quote is not from the session's close";
+const INCOMPLETE: &str = "the quote lacks a time or a price";
+
 /// A quote counts as a session's last if it is at most this much older than the close.
 const BEFORE_CLOSE: Duration = Duration::minutes(5);
 
@@ -50,6 +55,7 @@ pub(crate) async fn fetch(
     let found = match &parsed {
         Ok(found) => found,
         Err(error) => {
+            writer.note_bars_by_call(&format!("batch-quote failed: {error}"), bars.len());
             for task in quotes {
                 let (calls, bytes) = take_usage();
                 writer.add_answer(task, Answer { body: Err(error.clone()), calls, bytes })?;
@@ -70,9 +76,12 @@ pub(crate) async fn fetch(
         }
     }
     for task in bars {
-        match quote_of(&task).and_then(|quote| bar(&task, quote)) {
-            Some(bar) => writer.add_rows(task, &[bar], FetchMode::BatchQuote, (0, 0))?,
-            None => bars_by_call.push(task),
+        match quote_of(&task).ok_or(NO_QUOTE).and_then(|quote| bar(&task, quote)) {
+            Ok(bar) => writer.add_rows(task, &[bar], FetchMode::BatchQuote, (0, 0))?,
+            Err(reason) => {
+                writer.note_bars_by_call(reason, 1);
+                bars_by_call.push(task);
+            }
         }
     }
     Ok((bars_by_call, follow_ups))
@@ -88,31 +97,34 @@ fn by_symbol(rows: Vec<Row<'_>>) -> BTreeMap<String, Row<'_>> {
     found
 }
 
-/// Builds a session's bar from the quote at its close. Returns `None` if the quote is from another
-/// time or lacks a price. The bar has no VWAP, and no change: a quote measures it from the previous
+/// Builds a session's bar from the quote at its close, or says why the quote cannot supply it. The bar has no VWAP, and no change: a quote measures it from the previous
 /// close, a bar from its own open.
-fn bar<'a>(task: &Task, quote: &Row<'a>) -> Option<Row<'a>> {
+fn bar<'a>(task: &Task, quote: &Row<'a>) -> Result<Row<'a>, &'static str> {
     let Window::Days { to: session, .. } = task.window else {
-        return None;
+        return Err(OTHER_TIME);
     };
     let dataset = catalog::QUOTES;
-    let value = |column: &str| quote.get(dataset, column);
-    let quoted_at = DateTime::from_timestamp(value("quoted_at")?.parse().ok()?, 0)?;
+    let value = |column: &str| quote.get(dataset, column).ok_or(INCOMPLETE);
+    let quoted_at = value("quoted_at")?.parse().ok();
+    let quoted_at = quoted_at.and_then(|at| DateTime::from_timestamp(at, 0)).ok_or(INCOMPLETE)?;
     if quoted_at < nyse_calendar::close_of(session) - BEFORE_CLOSE
         || nyse_calendar::new_york_date(quoted_at) != session
     {
-        return None;
+        return Err(OTHER_TIME);
     }
     let row = json!([{
         "symbol": quote.symbol, "date": session, "open": value("open_price")?, "high": value("high_price")?,
         "low": value("low_price")?, "close": value("price")?, "volume": value("volume")?,
     }])
     .to_string();
-    let (mut rows, _) = rows::typed(task.dataset, task.symbol.as_ref(), row.as_bytes()).ok()?;
-    let Row { symbol, values, hash, reject: None, .. } = rows.pop()? else {
-        return None;
-    };
-    Some(Row { symbol, values, hash, reject: None, payload: quote.payload })
+    let (mut rows, _) =
+        rows::typed(task.dataset, task.symbol.as_ref(), row.as_bytes()).map_err(|_| INCOMPLETE)?;
+    match rows.pop() {
+        Some(Row { symbol, values, hash, reject: None, .. }) => {
+            Ok(Row { symbol, values, hash, reject: None, payload: quote.payload })
+        }
+        _ => Err(INCOMPLETE),
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +149,7 @@ mod tests {
             symbol: "AAPL".parse().ok(),
             window,
         };
-        bar(&task, rows.first()?).map(|bar| bar.values)
+        bar(&task, rows.first()?).ok().map(|bar| bar.values)
     }
 
     #[test]

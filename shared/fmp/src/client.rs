@@ -73,6 +73,13 @@ pub struct ClientSettings {
     pub bulk_pause: Duration,
 }
 
+impl ClientSettings {
+    /// The limits of the key.
+    pub fn limits(&self) -> Limits {
+        self.plan.limits().with(self.bytes, self.burst)
+    }
+}
+
 /// Reads the key again from where it is stored.
 pub type ReadKey = Box<dyn Fn() -> BoxFuture<'static, Result<SecretString>> + Send + Sync>;
 
@@ -108,12 +115,7 @@ impl Fmp {
     pub fn new(settings: &ClientSettings) -> Result<Self> {
         let stats = Arc::new(ClientStats::default());
         let transport = Transport::new(&settings.url, Arc::clone(&stats))?;
-        let limits = settings.plan.limits();
-        let limits = Limits {
-            bytes: settings.bytes.or(limits.bytes),
-            burst: settings.burst.map(NonZeroU32::get),
-            ..limits
-        };
+        let limits = settings.limits();
         let key = settings.key.expose_secret().trim();
         let store = Box::new(MemoryStage::default());
         let rate_limiter = RateLimiter::new(limits, key, store, Box::new(SystemClock), Arc::clone(&stats));

@@ -25,6 +25,6 @@ pub use client::{
 };
 pub use client_stats::ClientStats;
 pub use csv::Record;
-pub use rate_limit::{CallContext, FmpPlan, Limits};
+pub use rate_limit::{CallContext, Demand, Estimate, FmpPlan, Limits};
 pub use source::{SourceKind, claim_source};
 pub use transport::DEFAULT_URL;

@@ -57,6 +57,7 @@
 
 mod bulk;
 mod clients;
+mod estimate;
 mod lease;
 mod limiter;
 mod permit;
@@ -76,6 +77,7 @@ mod window;
 
 use chrono::TimeDelta;
 
+pub use estimate::{Demand, Estimate};
 pub use lease::CallContext;
 pub(super) use limiter::RateLimiter;
 pub(super) use permit::Permit;

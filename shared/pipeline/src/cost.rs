@@ -1,4 +1,6 @@
-//! Estimates what a run costs on AWS, from its ledger and without the free tier.
+//! Estimates what a run costs on AWS, without the free tier: from its ledger, or before it starts.
+
+use crate::{summary::Cost, usage::Usage};
 
 /// Prices in US dollars for us-east-1, from AWS's pricing pages in July 2026.
 mod price {
@@ -14,21 +16,56 @@ mod price {
     pub(super) const EVENT: f64 = 1.0 / 1e6;
 }
 
-/// The cost of a run in US dollars: Lambda GB-seconds and invocations, SQS requests, S3 writes and
-/// one EventBridge event.
-pub fn usd(gb_seconds: f64, invocations: u64, queue_requests: u64, puts: u64) -> f64 {
-    gb_seconds * price::GB_SECOND
-        + invocations as f64 * price::INVOCATION
-        + queue_requests as f64 * price::QUEUE_REQUEST
-        + puts as f64 * price::PUT
-        + price::EVENT
+/// Writes per run: plan, staged, loaded, summary, and the statements of two functions.
+const LEDGER_WRITES: u64 = 6;
+/// Memory of the functions in GB (`infra/template.yaml`).
+const MEMORY: f64 = 0.25;
+/// Seconds that load and analytics take together, and that the warehouse works for them: a guess
+/// for a daily run of some 500 companies.
+const LOAD_AND_COMPUTE: f64 = 60.0;
+
+/// What a run costs on AWS: Lambda GB-seconds and invocations, SQS requests, S3 writes and one
+/// EventBridge event. Each batch is an invocation and is sent, received and deleted; it and each of
+/// its files are a write.
+pub fn on_aws(gb_seconds: f64, batches: u64, files: u64) -> Cost {
+    let (sqs_requests, s3_puts) = (batches.div_ceil(10) + 2 * batches, batches + files + LEDGER_WRITES);
+    let usd = gb_seconds * price::GB_SECOND
+        + (batches + 3) as f64 * price::INVOCATION
+        + sqs_requests as f64 * price::QUEUE_REQUEST
+        + s3_puts as f64 * price::PUT
+        + price::EVENT;
+    Cost {
+        lambda_gb_s: gb_seconds,
+        s3_puts,
+        sqs_requests,
+        usd,
+        ..Cost::default()
+    }
+}
+
+/// What a planned run will cost on AWS and Snowflake. `workers` batches are fetched at a time, for
+/// `fetching` seconds in all.
+pub fn predicted(calls: u64, batches: u64, datasets: u64, workers: u64, fetching: f64) -> Cost {
+    if batches == 0 {
+        return on_aws(MEMORY, 0, 0);
+    }
+    let seconds = fetching * batches.min(workers) as f64 + LOAD_AND_COMPUTE;
+    let usage = Usage { seconds: LOAD_AND_COMPUTE, resumes: 1, ..Usage::default() };
+    Cost {
+        fmp_calls: calls,
+        snowflake_credits: usage.credits(),
+        ..on_aws(seconds * MEMORY, batches, batches * datasets)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn a_day_of_the_sp500_costs_a_fraction_of_a_cent() {
-        let usd = super::usd(11.0 * 40.0 * 0.25, 14, 35, 120);
-        assert!((0.001..0.003).contains(&usd), "{usd}");
+        let cost = super::on_aws(11.0 * 40.0 * 0.25, 11, 103);
+        assert!((0.001..0.003).contains(&cost.usd), "{cost:?}");
+        let planned = super::predicted(89, 8, 5, 2, 3.0);
+        assert!((0.0003..0.002).contains(&planned.usd), "{planned:?}");
+        assert!((0.02..0.05).contains(&planned.snowflake_credits), "{planned:?}");
     }
 }

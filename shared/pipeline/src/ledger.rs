@@ -45,6 +45,12 @@ pub struct BatchEntry {
     pub stop: Option<String>,
     /// Catalog fields that an answer lacked in every row, by dataset.
     pub drift: BTreeMap<String, BTreeSet<String>>,
+    /// Bars that the batch quotes did not supply, so that each took a call, by reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bars_by_call: BTreeMap<String, u64>,
+    /// Why the rate limiter paced the calls, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pacing: Option<String>,
     /// Seconds spent on it.
     #[serde(default)]
     pub seconds: f64,
@@ -62,6 +68,8 @@ impl BatchEntry {
             files: Vec::new(),
             stop: None,
             drift: BTreeMap::new(),
+            bars_by_call: BTreeMap::new(),
+            pacing: None,
             seconds: 0.0,
             bulk: None,
         }
@@ -75,6 +83,10 @@ impl BatchEntry {
         for (dataset, fields) in checkpoint.drift {
             self.drift.entry(dataset).or_default().extend(fields);
         }
+        for (reason, bars) in checkpoint.bars_by_call {
+            *self.bars_by_call.entry(reason).or_default() += bars;
+        }
+        self.pacing = self.pacing.take().or(checkpoint.pacing);
         self.seconds += checkpoint.seconds;
         // A later checkpoint's progress includes that of earlier ones.
         self.bulk = checkpoint.bulk.or(self.bulk.take());

@@ -99,8 +99,8 @@ impl Feeds {
 }
 
 /// Reads the feeds that are due for these symbols, and finds out which endpoints the key may use.
-/// Makes no call if calls are unlimited, since then every symbol is requested. If a feed fails,
-/// ages decide instead.
+/// If calls are unlimited, every symbol is requested anyway; the feeds are followed all the same,
+/// so that a later run with another plan can rely on them. If a feed fails, ages decide instead.
 ///
 /// # Errors
 /// The stage's errors, and FMP's if no other call can succeed.
@@ -111,9 +111,6 @@ pub async fn refresh(
     stage: &impl Stage,
     now: DateTime<Utc>,
 ) -> Result<(Market, Spent)> {
-    if !options.plan_limits.minimize_calls {
-        return Ok((Market::default(), Spent::default()));
-    }
     let market = Market::read(stage).await?;
     let stored = market.feeds.clone();
     let mut reader = MarketReader { fmp, now, market, spent: Spent::default() };
@@ -121,7 +118,7 @@ pub async fn refresh(
         options.datasets.is_empty() || options.datasets.iter().any(|name| name == dataset.name)
     };
     let uses = |source| CATALOG.iter().any(|dataset| dataset.change_feed == Some(source) && wants(dataset));
-    if wants(catalog::PRICES) {
+    if wants(catalog::PRICES) && options.plan_limits.minimize_calls {
         reader.check_entitlement(entitlements::QUOTES, &[("symbols", "AAPL".to_owned())]).await?;
     }
     if symbols.len() >= MIN_SYMBOLS {

@@ -7,6 +7,7 @@ mod explain;
 mod fmp_server;
 mod global;
 mod invoke;
+mod outlook;
 mod plan;
 mod progress;
 mod request;

@@ -2,17 +2,14 @@
 
 use findata_domain::{Error, clock::Clock};
 use findata_fanout::market::{self, Market};
-use findata_fmp::{Fmp, SourceKind, claim_source};
-use findata_pipeline::{
-    plan::{DatasetPlan, Plan},
-    ports::stage::Stage,
-    run::Request,
-};
+use findata_fmp::{Fmp, claim_source};
+use findata_pipeline::{ports::stage::Stage, run::Request};
 use serde_json::json;
 
 use super::{
     Failure,
     global::{self, Global, ResolvedConfig},
+    outlook::Outlook,
     print,
     request::RequestArgs,
 };
@@ -58,17 +55,19 @@ async fn plan_on(
     }
     let entitlements = Market::read(&stage).await?.entitlements;
     let plan = findata_fanout::preview(request, &stage, &config.clock).await?;
-    let minutes = minutes(&plan, config);
+    let outlook = Outlook::of(&plan, config);
     if config.json {
         let datasets: serde_json::Map<_, _> =
             plan.datasets.iter().map(|(name, d)| (name.clone(), json!(d))).collect();
-        let sum = |of: fn(&DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>();
         let output = json!({
             "symbols": plan.symbols.len(),
-            "calls": sum(|d| d.calls),
-            "bytes": sum(|d| d.bytes),
-            "minutes": minutes,
-            "usd": 0.0,
+            "calls": outlook.demand.calls,
+            "bytes": outlook.demand.bytes,
+            "minutes": outlook.minutes(),
+            "days": outlook.estimate.days,
+            "usd": outlook.here.usd,
+            "snowflake_credits": outlook.here.snowflake_credits,
+            "on_aws": {"usd": outlook.on_aws.usd, "snowflake_credits": outlook.on_aws.snowflake_credits},
             "fmp_plan": config.fmp_plan.to_string(),
             "datasets": datasets,
             "notes": plan.notes,
@@ -78,7 +77,7 @@ async fn plan_on(
             serde_json::to_string(&output).map_err(|e| Error::Stop(format!("cannot write the plan: {e}")))?;
         print(&format!("{text}\n"))?;
     } else {
-        print(&render::plan(&plan, &config.fmp_plan.to_string(), minutes))?;
+        print(&render::plan(&plan, &config.fmp_plan.to_string(), &outlook.duration(), &outlook.cost()))?;
         if probe {
             for (endpoint, refused) in entitlements.all() {
                 print(&format!("  {endpoint:<30} {}\n", refused.unwrap_or("yes")))?;
@@ -86,14 +85,4 @@ async fn plan_on(
         }
     }
     Ok(0)
-}
-
-/// Minutes that the run takes at the plan's rate limit, which is the longer of the calls and the bulk files.
-/// `None` without a rate limit.
-fn minutes(plan: &Plan, config: &ResolvedConfig) -> Option<f64> {
-    let sum = |of: fn(&DatasetPlan) -> u64| plan.datasets.iter().map(|(_, d)| of(d)).sum::<u64>() as f64;
-    let per_minute = config.fmp_plan.per_minute()?;
-    let calls = sum(|d| d.calls) / f64::from(per_minute);
-    let files = sum(|d| d.files) * SourceKind::of(&config.fmp_url).bulk_pause().as_secs_f64() / 60.0;
-    Some((calls.max(files) * 10.0).ceil() / 10.0)
 }

@@ -6,8 +6,8 @@ use findata_pipeline::plan::Plan;
 
 use super::{bytes, count, counted};
 
-/// Calls, bytes and reasons by dataset. `minutes` is the time at the plan's rate limit, if it has one.
-pub fn plan(plan: &Plan, fmp_plan: &str, minutes: Option<f64>) -> String {
+/// Calls, bytes and reasons by dataset, and what the run takes in all.
+pub fn plan(plan: &Plan, fmp_plan: &str, duration: &str, cost: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", counted(plan.symbols.len() as u64, "symbol"));
     for note in &plan.notes {
@@ -25,7 +25,6 @@ pub fn plan(plan: &Plan, fmp_plan: &str, minutes: Option<f64>) -> String {
         let _ =
             writeln!(out, "  {name:<20} {:>8} {:>10}   {why}", count(dataset.calls), bytes(dataset.bytes));
     }
-    let duration = minutes.map_or("no rate limit".into(), |m| format!("about {m} minutes"));
     let _ = writeln!(
         out,
         "  {:<20} {:>8} {:>10}   FMP plan {fmp_plan}: {duration}",
@@ -33,5 +32,6 @@ pub fn plan(plan: &Plan, fmp_plan: &str, minutes: Option<f64>) -> String {
         count(calls),
         bytes(size)
     );
+    let _ = writeln!(out, "  cost: {cost}");
     out
 }

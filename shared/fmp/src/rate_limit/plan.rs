@@ -110,6 +110,16 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// These limits with another number of bytes, if one is given, and a limit on calls at once.
+    #[must_use]
+    pub fn with(self, bytes: Option<u64>, burst: Option<NonZeroU32>) -> Self {
+        Limits {
+            bytes: bytes.or(self.bytes),
+            burst: burst.map(NonZeroU32::get),
+            ..self
+        }
+    }
+
     /// Whether anything is limited.
     pub fn any(&self) -> bool {
         *self != Limits::default()

@@ -1,0 +1,84 @@
+//! Predicts how long calls take at the limits of a key.
+
+use std::time::Duration;
+
+use super::{Limits, SPAN};
+
+/// What a run needs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Demand {
+    /// Calls, each bulk file included.
+    pub calls: u64,
+    /// Bulk files.
+    pub files: u64,
+    /// Bytes to receive.
+    pub bytes: u64,
+}
+
+/// How long that takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// Time for calls and files on one day; `None` without a limit on calls.
+    pub time: Option<Duration>,
+    /// Days on which runs have to be made; 1 if one run can fetch everything.
+    pub days: u64,
+    /// The limit that makes it more than one day.
+    pub reason: Option<String>,
+}
+
+impl Limits {
+    /// Predicts how long a demand takes if the key is not used otherwise. `bulk_pause` is the
+    /// interval between two bulk files.
+    pub fn estimate(&self, demand: &Demand, bulk_pause: Duration) -> Estimate {
+        let by_calls = self.per_day.map_or(1, |most| demand.calls.div_ceil(most.max(1)).max(1));
+        // The bytes of one day stop counting after thirty.
+        let by_bytes =
+            self.bytes.map_or(1, |most| demand.bytes.div_ceil(most.max(1)).saturating_sub(1) * 30 + 1);
+        let reason = if by_calls.max(by_bytes) == 1 {
+            None
+        } else if by_calls >= by_bytes {
+            self.per_day.map(|most| format!("{most} calls a day"))
+        } else {
+            self.bytes.map(|most| format!("{} MB in 30 days", most / 1_000_000))
+        };
+        let calls = self.per_day.map_or(demand.calls, |most| demand.calls.min(most));
+        let time = self.time_of_calls(calls).map(|time| time.max(bulk_pause * demand.files as u32));
+        Estimate { time, days: by_calls.max(by_bytes), reason }
+    }
+
+    /// All bursts but the last are followed by a wait until their calls leave the window.
+    fn time_of_calls(&self, calls: u64) -> Option<Duration> {
+        let limit = self.per_minute?.max(1);
+        let burst = self.burst.map_or(limit, |burst| burst.clamp(1, limit));
+        let waits = calls.div_ceil(burst.into()).saturating_sub(1);
+        let wait = SPAN.to_std().unwrap_or_default().mul_f64(f64::from(burst) / f64::from(limit));
+        Some(wait.mul_f64(waits as f64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BULK_PAUSE, FmpPlan};
+
+    fn estimate(limits: Limits, calls: u64, files: u64, bytes: u64) -> (u64, u64, Option<String>) {
+        let estimate = limits.estimate(&Demand { calls, files, bytes }, BULK_PAUSE);
+        (estimate.time.unwrap().as_secs(), estimate.days, estimate.reason)
+    }
+
+    #[test]
+    fn every_limit_counts() {
+        let premium = FmpPlan::Premium.limits();
+        assert_eq!(estimate(premium, 750, 0, 0), (0, 1, None));
+        assert_eq!(estimate(premium, 2_005, 0, 0), (126, 1, None));
+        let paced = Limits { burst: Some(75), ..premium };
+        assert_eq!(estimate(paced, 750, 0, 0), (56, 1, None));
+        assert_eq!(estimate(FmpPlan::Ultimate.limits(), 100, 99, 0), (99 * 31, 1, None));
+        let free = FmpPlan::Free.limits();
+        assert_eq!(estimate(free, 3_522, 0, 0), (0, 15, Some("250 calls a day".into())));
+        assert_eq!(estimate(free, 250, 0, 0), (0, 1, None));
+        let starter = FmpPlan::Starter.limits();
+        assert_eq!(estimate(starter, 300, 0, 50_000_000_000), (0, 61, Some("20000 MB in 30 days".into())));
+        assert_eq!(Limits::default().estimate(&Demand::default(), BULK_PAUSE).time, None);
+    }
+}
