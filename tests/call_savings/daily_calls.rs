@@ -1,11 +1,11 @@
 //! The number of calls of a first load, of the following days, and of a second run on each day.
 
 use findata_fmp::FmpPlan;
-use findata_fmp_simulator::Plan;
+use findata_fmp_simulator::{Options, Plan};
 use findata_pipeline::run::Status;
 use findata_tests::{Home, Simulator};
 
-use super::{job, run, server};
+use super::{day, job, run, server};
 
 /// The target universe: the S&P 500 including second share classes.
 const SYMBOLS: usize = 505;
@@ -54,6 +54,38 @@ fn starter_has_no_batch_quotes_and_fetches_bars_per_symbol() {
     let calls = days(2, Plan::Starter, FmpPlan::Starter);
     assert!(at_most(calls[0] - MARKET_WIDE, 7.0), "fiscal years alone: {calls:?}");
     assert!(calls[1..].iter().all(|calls| at_most(*calls, 1.2)), "{calls:?}");
+}
+
+#[test]
+fn a_first_load_without_a_limit_makes_the_next_day_as_cheap() {
+    let (home, symbols) = (Home::new(), 120);
+    let calls: Vec<u64> = [("2026-08-10", FmpPlan::Unlimited), ("2026-08-11", FmpPlan::Premium)]
+        .into_iter()
+        .map(|(today, plan)| {
+            let server = server(symbols, today, Plan::Premium);
+            let job = job(&server, today).with(|options| options.skip_analytics = true);
+            run(&job, &server, &home, plan).1
+        })
+        .collect();
+    assert!(calls[0] > 9 * symbols as u64 && calls[1] <= symbols as u64 / 5 + MARKET_WIDE, "{calls:?}");
+}
+
+#[test]
+fn the_summary_says_why_quotes_did_not_supply_the_bars() {
+    let home = Home::new();
+    let first = server(12, "2026-08-10", Plan::Premium);
+    run(&job(&first, "2026-08-10"), &first, &home, FmpPlan::Premium);
+    let second = Simulator::start(Options {
+        symbols: 12,
+        today: day("2026-08-11"),
+        anchor: Some(day("2026-08-01")),
+        plan: Plan::Premium,
+        faults: vec!["empty=batch-quote".parse().unwrap()],
+        ..Options::default()
+    });
+    let (summary, calls) = run(&job(&second, "2026-08-11"), &second, &home, FmpPlan::Premium);
+    let note = "bars took a call each instead of coming with a quote: batch-quote left the symbol out";
+    assert!(calls > 12 && summary.notes.iter().any(|text| text.contains(note)), "{:?}", summary.notes);
 }
 
 #[test]

@@ -49,12 +49,30 @@ fn a_plan_predicts_the_next_run() {
         .run()
         .json();
     assert_eq!(more["calls"], 6);
-    let paced = findata(&["plan", "--json", "--symbols", "AAPL", "--fmp-plan", "10"])
+    let limited = findata(&["plan", "--json", "--symbols", "AAPL", "--fmp-plan", "10"])
         .home(&Home::new())
         .url(server.url())
         .run()
         .json();
-    assert!(paced["minutes"].as_f64().is_some_and(|m| m >= 1.0), "{paced}");
+    assert!(limited["minutes"].as_f64().is_some_and(|m| m >= 1.0), "{limited}");
+}
+
+#[test]
+fn a_plan_counts_the_days_of_a_daily_limit_and_the_cost() {
+    let plan = |more: &[&str]| {
+        let symbols = (0..100).map(|i| format!("S{i}")).collect::<Vec<_>>().join(",");
+        findata(&[&["plan", "--fmp-plan", "free"], more].concat())
+            .home(&Home::new())
+            .option("--symbols", &symbols)
+            .run()
+    };
+    let json = plan(&["--json"]).json();
+    let calls = json["calls"].as_u64().unwrap();
+    assert!(json["days"] == calls.div_ceil(250) && calls > 600, "{json}");
+    assert!(json["usd"] == 0.0 && json["on_aws"]["usd"].as_f64() > Some(0.0001), "{json}");
+    assert!(json["on_aws"]["snowflake_credits"].as_f64() > Some(0.01), "{json}");
+    let text = plan(&[]).stdout;
+    assert!(text.contains("days (250 calls a day)") && text.contains("Snowflake credits"), "{text}");
 }
 
 #[test]

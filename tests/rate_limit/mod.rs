@@ -111,6 +111,8 @@ fn a_run_respects_its_rate_limit_and_never_stores_the_key() {
         "30",
         "--fmp-plan",
         "1200",
+        "--fmp-burst",
+        "10",
         "--datasets",
         "profile,prices,splits",
     ])
@@ -122,11 +124,31 @@ fn a_run_respects_its_rate_limit_and_never_stores_the_key() {
     assert_eq!((output.code, server.refused()), (Some(0), 0), "{output:#?}");
     let budget = &output.json()["budget"];
     assert!(
-        budget["waited_seconds"].as_f64() > Some(0.5) && budget["limit_per_minute"] == 1_200,
+        budget["waited_seconds"].as_f64() > Some(0.3) && budget["limit_per_minute"] == 1_200,
         "{budget}"
     );
     let objects = home.keys("state/budget/");
     assert_eq!(objects.len(), 1, "{objects:?}");
     let object = std::fs::read_to_string(home.stage().join(&objects[0])).unwrap();
     assert!(object.len() < 1_000 && !object.contains(KEY) && !objects[0].contains(KEY), "{object}");
+}
+
+#[test]
+fn a_refused_burst_paces_the_calls_of_the_day_and_the_summary_says_so() {
+    let home = Home::new();
+    let run = |faults: &[&str]| {
+        let server = Simulator::with_faults(12, faults);
+        let run = findata(&["run", "--json", "--days", "30", "--fmp-plan", "1200", "--datasets", "profile"]);
+        let output = run.home(&home).url(server.url()).option("--symbols", "AAPL,MSFT,KO").run();
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        output.json()["notes"].to_string()
+    };
+    let notes = run(&["rate-limit=x1,AAPL"]);
+    assert!(notes.contains("FMP refused calls that the plan allows"), "{notes}");
+    // Another process reads it from the shared state, although FMP refuses none of its calls.
+    let full = findata(&["run", "--json", "--full", "--fmp-plan", "1200", "--datasets", "profile"]);
+    let server = Simulator::with_symbols(12);
+    let output = full.home(&home).url(server.url()).option("--symbols", "AAPL").run();
+    let notes = output.json()["notes"].to_string();
+    assert!(notes.contains("until 0:00 UTC"), "{notes}");
 }
