@@ -1,7 +1,10 @@
 //! What holds in every simulation: no 60 seconds have more calls than the plan allows, nobody waits
 //! while the window has room, nearly all of the rate is used, and no client starves.
 
+use findata_pipeline::ports::stage::read_json;
+
 use super::*;
+use crate::rate_limit::{SPAN, shared_state::State, window::Kind};
 
 /// The share of the limit that clients use while they have work: the window is refilled every 63 s,
 /// but 40 of them need some seconds for that.
@@ -271,5 +274,30 @@ fn a_clock_that_was_ahead_once_freezes_nobody() {
         assert!((150..=200).contains(&calls), "{calls}");
         world.until(140).await;
         assert!(world.calls(60, 140, |n| n == 1) >= 290 && world.most_in_a_minute() <= 300);
+    });
+}
+
+#[test]
+fn permits_expire_after_a_second_and_are_returned() {
+    simulate(async |time| {
+        let world = World::new(time, per_minute(300), 1);
+        let (limiter, stats) = world.limiter_with_clock(0, TimeDelta::zero());
+        limiter.begin(&on_demand(None));
+        // Each of them is probably followed by another call.
+        let in_flight: Vec<_> = (0..20).map(|_| stats.begin()).collect();
+        let writes = || world.slow.writes.load(Relaxed);
+        limiter.permit().await.unwrap().use_up();
+        time.sleep(Duration::from_millis(700)).await;
+        limiter.permit().await.unwrap().use_up();
+        assert_eq!(writes(), 1);
+        time.sleep(Duration::from_millis(400)).await;
+        limiter.permit().await.unwrap().use_up();
+        assert_eq!(writes(), 2);
+        drop(in_flight);
+        limiter.finish().await;
+        let key = world.slow.stage.list("state/budget/").await.unwrap().remove(0);
+        let state: Option<State> = read_json(&world.slow.stage, &key).await.unwrap();
+        let (window, now) = (state.unwrap().window.unwrap(), begun());
+        assert_eq!((window.used(Kind::All, SPAN, now), writes()), (3, 3));
     });
 }
