@@ -70,6 +70,7 @@ mod shared_state;
 mod simulated;
 #[cfg(test)]
 mod simulation;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -64,8 +64,8 @@ impl Clients {
         of_kind.map(|client| client.until).max().filter(|until| *until > now)
     }
 
-    /// If another client of the same kind waits: the rest of this client's share of the limit, and
-    /// until when the other one waits.
+    /// If another client of the same kind waits and has not had its share of the limit: the rest of
+    /// this client's share, and until when the other one waits.
     pub(super) fn rest_of_share(
         &self,
         id: u32,
@@ -73,12 +73,13 @@ impl Clients {
         limit: u64,
         now: DateTime<Utc>,
     ) -> Option<(u64, DateTime<Utc>)> {
-        let waiting = self.0.iter().filter(|client| {
-            client.waits && client.on_demand == on_demand && client.id != id && client.until > now
-        });
-        let until = waiting.map(|client| client.until).max()?;
-        let own = self.0.iter().find(|client| client.id == id)?;
         let share = limit.div_ceil(self.count(id, on_demand));
+        let goes_first = |client: &&Client| {
+            let is_other = client.id != id && client.on_demand == on_demand;
+            is_other && client.waits && client.until > now && client.calls < share
+        };
+        let until = self.0.iter().filter(goes_first).map(|client| client.until).max()?;
+        let own = self.0.iter().find(|client| client.id == id)?;
         Some((share.saturating_sub(own.calls), until.min(own.since + SPAN))).filter(|(_, until)| *until > now)
     }
 

@@ -15,7 +15,8 @@ use super::{
     lease::Lease,
     permit::{Counted, Permit},
     shared_object::Jitter,
-    shared_state::{State, Stop},
+    shared_state::State,
+    stop::Stop,
 };
 use crate::{client_stats::ClientStats, failure::Failure};
 use findata_domain::Result;

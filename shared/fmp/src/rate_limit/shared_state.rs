@@ -10,6 +10,7 @@ use super::{
     BUCKET, CLOCKS, Limits, SPAN, TRAVEL, USE,
     clients::Clients,
     request::{Decision, Grant, GrantId, Request, Unreported},
+    stop::Stop,
     window::{Kind, Rule, Window},
 };
 use crate::failure::Failure;
@@ -47,21 +48,6 @@ pub(super) struct State {
     pub days: BTreeMap<NaiveDate, Day>,
 }
 
-/// Why nobody may call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stop {
-    /// The message for the user.
-    pub reason: String,
-    /// When FMP answered so.
-    pub at: DateTime<Utc>,
-    /// When used-up bandwidth may be available again. Otherwise the stop applies to all runs begun
-    /// before `at`.
-    pub until: Option<DateTime<Utc>>,
-    /// FMP refused access (403) and not the key (401), so another key does not help.
-    #[serde(default)]
-    pub access_refused: bool,
-}
-
 /// Usage on a UTC day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Day {
@@ -81,7 +67,7 @@ impl State {
         now: DateTime<Utc>,
     ) -> (Decision, bool) {
         let refused = |failure| (Decision::Refused(failure), false);
-        if let Some(failure) = self.stopped(request.begun, now) {
+        if let Some(failure) = self.stop.as_ref().and_then(|stop| stop.failure(request.begun, now)) {
             return refused(failure);
         }
         // An earlier build may have granted permits up to `next`.
@@ -241,31 +227,6 @@ impl State {
     pub(super) fn is_paced(&self, now: DateTime<Utc>) -> bool {
         self.paced_until.is_some_and(|until| now < until && until <= now + TimeDelta::days(1))
     }
-
-    fn stopped(&self, begun: DateTime<Utc>, now: DateTime<Utc>) -> Option<Failure> {
-        let stop = self.stop.as_ref()?;
-        match stop.until {
-            Some(until) => (now < until).then(|| Failure::BandwidthUsedUp(stop.reason.clone())),
-            None if begun > stop.at => None,
-            None if stop.access_refused => Some(Failure::RefusedAccess(stop.reason.clone())),
-            None => Some(Failure::RefusedKey(stop.reason.clone())),
-        }
-    }
-}
-
-impl Stop {
-    /// What the failure of one call means for all others: bandwidth may be available again on the
-    /// next UTC day; a refused key stops the runs begun so far, since somebody may fix it before
-    /// the next run.
-    pub(super) fn of(failure: &Failure, now: DateTime<Utc>) -> Self {
-        let tomorrow = midnight(now.date_naive() + Days::new(1)) + CLOCKS;
-        Stop {
-            reason: failure.to_string(),
-            at: now,
-            until: matches!(failure, Failure::BandwidthUsedUp(_)).then_some(tomorrow),
-            access_refused: matches!(failure, Failure::RefusedAccess(_)),
-        }
-    }
 }
 
 /// If a call with a permit of this moment could reach FMP on another UTC day: when the day has
@@ -280,6 +241,6 @@ fn midnight_nearby(from: DateTime<Utc>) -> Option<DateTime<Utc>> {
     }
 }
 
-fn midnight(day: NaiveDate) -> DateTime<Utc> {
+pub(super) fn midnight(day: NaiveDate) -> DateTime<Utc> {
     day.and_time(chrono::NaiveTime::MIN).and_utc()
 }

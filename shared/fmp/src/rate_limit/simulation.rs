@@ -1,7 +1,8 @@
 //! A simulation of many clients with differing clocks, a slow stage and calls that arrive late.
-//! `scenarios` has the tests.
+//! `scenarios` and `special_cases` have the tests.
 
 mod scenarios;
+mod special_cases;
 
 use std::{
     sync::{

@@ -5,7 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     Limits, MAX_LEAD, SPAN,
     request::{Decision, Grant, Request, Unreported},
-    shared_state::{Day, State, Stop},
+    shared_state::{Day, State},
+    stop::Stop,
 };
 use crate::failure::Failure;
 use findata_domain::Error;
