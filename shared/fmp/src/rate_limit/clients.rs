@@ -37,10 +37,9 @@ pub(super) struct Clients(Vec<Client>);
 impl Clients {
     /// Drops clients that have not asked for a minute, and those of a machine with a wrong clock.
     pub(super) fn tidy(&mut self, now: DateTime<Utc>) {
-        self.0.retain(|client| {
-            let recent = now - SPAN..now + SPAN + ACTIVE * 2;
-            recent.contains(&client.until) || recent.contains(&client.since)
-        });
+        let recent = now - SPAN..now + SPAN + ACTIVE * 2;
+        self.0
+            .retain(|client| client.until < recent.end && client.until.max(client.since) > recent.start);
         for client in self.0.iter_mut().filter(|client| !(now - SPAN..now + SPAN).contains(&client.since)) {
             (client.since, client.calls) = (now, 0);
         }

@@ -20,6 +20,7 @@ fn no_window_has_too_many_calls_and_all_clients_get_their_share() {
         (300, 8, 4),
         (300, 40, 1),
         (750, 1, 1),
+        (750, 8, 1),
         (750, 40, 1),
         (3_000, 2, 1),
     ];
@@ -44,9 +45,9 @@ fn no_window_has_too_many_calls_and_all_clients_get_their_share() {
                 let per_minute = |count: &AtomicU64| count.load(Relaxed) as f64 * 60.0 / end as f64;
                 let (writes, refused) = (per_minute(&world.slow.writes), per_minute(&world.slow.refused));
                 println!(
-                    "{what}: {:.1} % used, fewest {fewest} of {share:.0}, {:.0} writes and {:.0} reads a minute",
+                    "{what}: {:.1} % used, fewest {fewest} of {share:.0}; a minute: {writes:.0} writes, {refused:.0} of them \
+                     refused, {:.0} reads",
                     used * 100.0,
-                    writes,
                     per_minute(&world.slow.reads),
                 );
                 assert!(
