@@ -73,6 +73,6 @@ impl Outlook {
         let of =
             |cost: &Cost| format!("{:.4} USD and {:.3} Snowflake credits", cost.usd, cost.snowflake_credits);
         let here = if self.here.usd > 0.0 { of(&self.here) } else { "nothing".into() };
-        format!("{here} with this command, about {} on AWS", of(&self.on_aws))
+        format!("{here} on this machine, about {} on AWS", of(&self.on_aws))
     }
 }
