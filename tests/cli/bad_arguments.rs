@@ -36,7 +36,12 @@ fn unknown_datasets_plans_and_options_are_usage_errors() {
     assert!(line.contains("nothing") && line.contains("income_statement"), "{line}");
     let line = known().option("--fmp-plan", "nonsense").run().failed(2).to_owned();
     assert!(line.contains("--fmp-plan") && line.contains("premium"), "{line}");
-    for wrong in [["--index", "A/B"], ["--warehouse", "postgres"], ["--stage", "s3://bucket/x"]] {
+    for wrong in [
+        ["--index", "A/B"],
+        ["--fmp-burst", "0"],
+        ["--warehouse", "postgres"],
+        ["--stage", "s3://bucket/x"],
+    ] {
         let line = known().option(wrong[0], wrong[1]).run().failed(2).to_owned();
         assert!(line.contains(wrong[0]), "{line}");
     }

@@ -25,7 +25,7 @@ pub struct FmpAccess {
 
 impl FmpAccess {
     /// Reads the variables `FINDATA_FMP_URL`, `_PLAN`, `_GIGABYTES` and `_BURST`, and appends what
-    /// is wrong with them to `problems`. The template leaves the last two empty by default.
+    /// is wrong with them to `problems`.
     pub fn from_variables(variable: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Self {
         let url = variable("FINDATA_FMP_URL").unwrap_or_else(|| DEFAULT_URL.into());
         if let Err(error) = Fmp::check_url(&url) {
@@ -40,7 +40,7 @@ impl FmpAccess {
                 .map_err(|e| problems.push(format!("FINDATA_FMP_GIGABYTES: {text:?}: {e}")))
                 .ok()
         });
-        let burst = variable("FINDATA_FMP_BURST").filter(|text| !text.is_empty()).and_then(|text| {
+        let burst = variable("FINDATA_FMP_BURST").and_then(|text| {
             text.parse().map_err(|e| problems.push(format!("FINDATA_FMP_BURST: {text:?}: {e}"))).ok()
         });
         FmpAccess {

@@ -14,8 +14,8 @@ use findata_pipeline::{
 
 use super::{Planned, change_driven};
 
-/// Symbols of one batch: some 500 calls, 40 seconds at 750 a minute, well within a function's time
-/// limit.
+/// Symbols of one batch: some 500 calls, which take at most two minutes at 300 a minute, well
+/// within a function's time limit.
 const SYMBOLS_PER_BATCH: usize = 50;
 /// Symbols of one batch of quotes, which is one call: FMP has been seen to answer for 120.
 const SYMBOLS_PER_QUOTE_BATCH: usize = 100;
