@@ -40,9 +40,9 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
         let (last, first) = messages.split_last().unwrap();
         let work = first
             .iter()
-            .map(|message| findata_extract::handle(message, &host.fmp, &host.stage, &clock, None));
+            .map(|message| findata_extract::handle(message, &host.fmp, &host.stage, &clock, None, None));
         let mut closed = futures::future::try_join_all(work).await?;
-        closed.push(findata_extract::handle(last, &host.fmp, &host.stage, &clock, None).await?);
+        closed.push(findata_extract::handle(last, &host.fmp, &host.stage, &clock, None, None).await?);
         let run = &request.run_id;
         let loaded = findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
         assert_eq!(findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?, loaded);

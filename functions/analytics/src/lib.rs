@@ -60,7 +60,8 @@ pub async fn handle(
     let loaded: Loaded = stage::read_json(stage, &ledger::loaded_key(run))
         .await?
         .ok_or_else(|| Error::retry(format!("run {run} is not loaded yet")))?;
-    let entries = ledger::entries(stage, run).await?;
+    let mut entries = ledger::entries(stage, run).await?;
+    ledger::fail_tasks_of(&loaded.damaged, &mut entries);
     let closed = close(run, &plan, &entries, loaded, warehouse, clock, metrics, started).await;
     let usage = warehouse.take_usage();
     // A failed attempt records its usage too, but its own error is the one to return.

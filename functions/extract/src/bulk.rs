@@ -25,7 +25,7 @@ use findata_pipeline::{
 };
 use reader::{Contents, Reader};
 
-use crate::{Attempt, batch_writer::BatchWriter, fetch_each, land};
+use crate::{Attempt, batch_writer::BatchWriter, fetch_each, journal::Journal, land};
 
 /// The batch during one invocation.
 struct BulkBatch<'a, S> {
@@ -50,6 +50,7 @@ pub(crate) async fn attempt(
     stage: &impl Stage,
     clock: &impl Clock,
     limit: Option<Deadline>,
+    journal: Option<&dyn Journal>,
 ) -> Result<Attempt> {
     let (started, now) = (Instant::now(), clock.now());
     let entry = BatchEntry::new(&message.batch.id);
@@ -72,7 +73,7 @@ pub(crate) async fn attempt(
         started,
     };
 
-    let in_time = batch.read_files(fmp, clock, limit).await?;
+    let in_time = batch.read_files(fmp, clock, limit, journal.is_some()).await?;
     let mut by_call = Vec::new();
     if in_time {
         // The calls below are made later than the batch began.
@@ -80,7 +81,7 @@ pub(crate) async fn attempt(
         let tasks = batch.tasks_by_call().into_iter().chain(batch.progress.follow_ups.clone());
         by_call = ledger::pending(&tasks.collect::<Vec<_>>(), before);
     }
-    let complete = fetch_each(&mut batch.writer, by_call, false, fmp, limit).await? && in_time;
+    let complete = fetch_each(&mut batch.writer, by_call, false, fmp, limit, journal).await? && in_time;
 
     let BulkBatch { mut progress, entry, mut writer, .. } = batch;
     let has_progress = progress != resumed_from || !writer.records.is_empty();
@@ -113,8 +114,15 @@ pub(crate) async fn attempt(
 }
 
 impl<S: Stage> BulkBatch<'_, S> {
-    /// Reads the files that are left, newest first. Returns false if the time runs out first.
-    async fn read_files(&mut self, fmp: &Fmp, clock: &impl Clock, limit: Option<Deadline>) -> Result<bool> {
+    /// Reads the files that are left, newest first. Returns false if the time runs out first, or after
+    /// a file if `one_at_a_time`, so that a checkpoint follows each.
+    async fn read_files(
+        &mut self,
+        fmp: &Fmp,
+        clock: &impl Clock,
+        limit: Option<Deadline>,
+        one_at_a_time: bool,
+    ) -> Result<bool> {
         let files_before = self.progress.files_done.len();
         // A file that would not be complete in time is not started. The estimate is one and a half
         // times the file before; for the first, three quarters of the time there is.
@@ -130,6 +138,9 @@ impl<S: Stage> BulkBatch<'_, S> {
             };
             let open = self.open_tasks(&file);
             if !open.is_empty() && !self.progress.files_done.contains(&file.name()) {
+                if one_at_a_time && self.progress.files_done.len() > files_before {
+                    return Ok(false);
+                }
                 let mut reader =
                     Reader::new(self.dataset, self.tasks, &open, &self.progress.tasks, clock.now());
                 let until = limit.map(|limit| Deadline {

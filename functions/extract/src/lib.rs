@@ -8,6 +8,7 @@
 mod batch_writer;
 mod bulk;
 pub mod event;
+pub mod journal;
 mod quotes;
 
 use std::{collections::BTreeMap, time::Instant};
@@ -22,6 +23,7 @@ use findata_pipeline::{
     ports::stage::{self, Stage},
 };
 use futures::{StreamExt, stream};
+use journal::Journal;
 
 /// Calls of one batch in flight.
 const IN_FLIGHT: usize = 64;
@@ -54,6 +56,9 @@ enum Attempt {
 /// can succeed, the batch ends: what was fetched is landed, and the other tasks are recorded as
 /// failed.
 ///
+/// With a journal, each answer is kept as it arrives, and a batch of bulk files ends after each file
+/// with a checkpoint.
+///
 /// # Errors
 /// The stage's errors, and `Retry` if the time ran out before a single task was done: the message should
 /// be delivered again.
@@ -63,6 +68,7 @@ pub async fn handle(
     stage: &impl Stage,
     clock: &impl Clock,
     limit: Option<Deadline>,
+    journal: Option<&dyn Journal>,
 ) -> Result<BatchResult> {
     let (run, batch) = (&message.run_id, &message.batch);
     let is_bulk = batch.fetch_mode == FetchMode::BulkFile;
@@ -72,9 +78,9 @@ pub async fn handle(
         let mut entry = ledger::checkpoints(message, stage).await?;
         let tasks = ledger::tasks(message, stage).await?;
         let attempt = if is_bulk {
-            bulk::attempt(message, &tasks, &entry, fmp, stage, clock, limit).await?
+            bulk::attempt(message, &tasks, &entry, fmp, stage, clock, limit, journal).await?
         } else {
-            attempt(message, ledger::pending(&tasks, &entry), fmp, stage, clock, limit).await?
+            attempt(message, ledger::pending(&tasks, &entry), fmp, stage, clock, limit, journal).await?
         };
         match attempt {
             Attempt::Complete(added) => {
@@ -118,6 +124,7 @@ async fn attempt(
     stage: &impl Stage,
     clock: &impl Clock,
     limit: Option<Deadline>,
+    journal: Option<&dyn Journal>,
 ) -> Result<Attempt> {
     let started = Instant::now();
     let mut writer = BatchWriter::new(clock.now());
@@ -125,8 +132,8 @@ async fn attempt(
         FetchMode::BatchQuote => quotes::fetch(tasks, fmp, &mut writer).await?,
         FetchMode::PerSymbol | FetchMode::BulkFile => (tasks, Vec::new()),
     };
-    fetch_each(&mut writer, follow_ups, true, fmp, limit).await?;
-    let complete = fetch_each(&mut writer, tasks, false, fmp, limit).await?;
+    fetch_each(&mut writer, follow_ups, true, fmp, limit, journal).await?;
+    let complete = fetch_each(&mut writer, tasks, false, fmp, limit, journal).await?;
     let entry = land(writer, BatchEntry::new(&message.batch.id), message, started, stage).await?;
     Ok(match (complete, entry.tasks.is_empty()) {
         (true, _) => Attempt::Complete(entry),
@@ -144,6 +151,7 @@ async fn fetch_each(
     mut are_follow_ups: bool,
     fmp: &Fmp,
     limit: Option<Deadline>,
+    journal: Option<&dyn Journal>,
 ) -> Result<bool> {
     let mut complete = true;
     while !tasks.is_empty() {
@@ -159,6 +167,9 @@ async fn fetch_each(
         let mut answers = stream::iter(calls).buffer_unordered(IN_FLIGHT);
         let mut follow_ups = Vec::new();
         while let Some((task, answer)) = answers.next().await {
+            if let (Some(journal), Some(answer)) = (journal, &answer) {
+                journal.keep(&task, answer);
+            }
             match answer {
                 Some(answer) => follow_ups.extend(writer.add_answer(task, answer)?),
                 None if are_follow_ups => {

@@ -10,7 +10,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use findata_analytics::HostMetrics;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
-use findata_extract::BatchResult;
+use findata_extract::{BatchResult, journal};
 use findata_fmp::{CallContext, Fmp};
 use findata_pipeline::{
     binding::bind_warehouse,
@@ -27,6 +27,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     bus::LocalBus,
+    journal::Journals,
     queue::{Delivery, LocalQueue},
 };
 
@@ -47,6 +48,8 @@ pub struct Host<S, W, C> {
     pub fmp: Arc<Fmp>,
     /// The stage.
     pub stage: S,
+    /// Where answers are kept until their batch is recorded, if the stage is a folder.
+    pub journals: Option<Journals>,
     /// The warehouse.
     pub warehouse: W,
     /// The clock of planning and freshness.
@@ -87,6 +90,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         let fetched = self.fetch(queue).await;
         self.fmp.finish().await;
         fetched?;
+        self.remove_journals(&request.run_id);
         stopwatch.lap("fetch");
         progress.stage_started("load");
         let run = &request.run_id;
@@ -94,7 +98,6 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             bind_warehouse(&self.stage, &mut self.warehouse, run).await?;
         }
         findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await?;
-        self.warehouse.prepare_to_compute().await?;
         stopwatch.lap("load");
         progress.stage_started("compute");
         let metrics = self.metrics(stopwatch);
@@ -116,9 +119,9 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             {
                 let (fmp, stage, clock) =
                     (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.receipt_clock));
+                let journals = self.journals.clone();
                 workers.spawn(async move {
-                    let result =
-                        findata_extract::handle(&delivery.message, &fmp, &stage, clock.as_ref(), None).await;
+                    let result = fetch_batch(&delivery.message, &fmp, &stage, clock.as_ref(), journals).await;
                     (delivery, result)
                 });
             }
@@ -127,43 +130,68 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             };
             let (delivery, result) =
                 finished.map_err(|e| Error::Stop(format!("a fetch task was aborted: {e}")))?;
-            if let Err(error) = result {
-                tracing::warn!(batch = delivery.message.batch.id, %error, "a batch failed");
-                if error.ends_run() {
-                    return Err(error);
+            let error = match result {
+                Ok(BatchResult::Done { .. }) => continue,
+                Ok(BatchResult::Rest(message)) => {
+                    queue.resume(*message);
+                    continue;
                 }
-                let message = delivery.message.clone();
-                if !queue.put_back(delivery) {
-                    let reason =
-                        format!("given up after {} deliveries: {error}", crate::queue::MAX_RECEIVE_COUNT);
-                    ledger::record_as_failed(&message, &reason, &self.stage, self.clock.now()).await?;
-                }
+                Err(error) => error,
+            };
+            tracing::warn!(batch = delivery.message.batch.id, %error, "a batch failed");
+            if error.ends_run() {
+                return Err(error);
+            }
+            let message = delivery.message.clone();
+            if !queue.put_back(delivery) {
+                let reason =
+                    format!("given up after {} deliveries: {error}", crate::queue::MAX_RECEIVE_COUNT);
+                ledger::record_as_failed(&message, &reason, &self.stage, self.clock.now()).await?;
             }
         }
     }
 
     /// Finishes earlier runs that were interrupted, because their calls are already paid for.
-    /// Unfinished batches count as failed, so that their tasks are due again. A run that cannot be
-    /// finished is closed as failed and does not stop the new run.
+    /// Unfinished batches count as failed, so that their tasks are due again. Damaged objects are
+    /// repaired. A run that cannot be finished for good is closed as failed and does not stop the new
+    /// run. If this machine lacks disk space, memory or a permission, the run stays open.
     async fn finish_interrupted(&mut self, bus: &LocalBus) -> Result<()> {
         let keys: BTreeSet<String> = self.stage.list("runs/").await?.into_iter().collect();
         let runs = keys
             .iter()
             .filter_map(|key| key.strip_prefix("runs/")?.strip_suffix("/plan.json")?.parse().ok());
         let open: Vec<RunId> = runs.filter(|run| !keys.contains(&ledger::summary_key(run))).collect();
+        if let Some(journals) = &self.journals {
+            journals.retain(&open);
+        }
         for run in open {
             tracing::info!(%run, "finishing an interrupted run");
-            match self.finish(&run, &keys, bus).await {
-                Err(Error::Stop(reason) | Error::Reject(reason)) => {
+            let mut finished = self.finish(&run, &keys, bus).await;
+            if let Err(Error::Damaged(reason)) = &finished {
+                let repaired = ledger::repair(&run, &self.stage, self.clock.now()).await?;
+                tracing::warn!(%run, reason, ?repaired, "repaired an interrupted run");
+                finished = self.finish(&run, &keys, bus).await;
+            }
+            match finished {
+                Err(Error::Stop(reason) | Error::Reject(reason) | Error::Damaged(reason)) => {
                     tracing::warn!(%run, reason, "an interrupted run cannot be finished");
-                    let plan = ledger::plan(&self.stage, &run).await?;
-                    let summary = Summary::abandoned(&plan, self.started_at, &reason);
+                    let summary = match ledger::plan(&self.stage, &run).await {
+                        Ok(plan) => Summary::abandoned(&plan, self.started_at, &reason),
+                        Err(_) => Summary::failed(&run, self.started_at, &reason),
+                    };
                     stage::write_json_once(&self.stage, &ledger::summary_key(&run), &summary).await?;
                 }
                 other => other?,
             }
+            self.remove_journals(&run);
         }
         Ok(())
+    }
+
+    fn remove_journals(&self, run: &RunId) {
+        if let Some(journals) = &self.journals {
+            journals.remove(run);
+        }
     }
 
     async fn finish(&mut self, run: &RunId, keys: &BTreeSet<String>, bus: &LocalBus) -> Result<()> {
@@ -171,11 +199,15 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         let plan = ledger::plan(&self.stage, run).await?;
         for batch in plan.batches.into_iter().filter(|b| !keys.contains(&ledger::batch_key(run, &b.id))) {
             let message = BatchMessage::new(run.clone(), batch);
+            if let Some(journals) = &self.journals
+                && let Some(kept) = journals.read(run, &message.batch.id)?
+            {
+                journal::recover(&message, kept.answers, kept.fetched_at, &self.stage).await?;
+            }
             ledger::record_as_failed(&message, "the run was interrupted", &self.stage, clock.now()).await?;
         }
         ledger::close_fetching(&self.stage, run).await?;
         findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
-        self.warehouse.prepare_to_compute().await?;
         let metrics = HostMetrics { started_at: self.started_at, ..HostMetrics::default() };
         findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &metrics)
             .await?;
@@ -197,6 +229,26 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             lambda_memory: 0.0,
         }
     }
+}
+
+/// Fetches a batch. Its journal is removed once the stage has what the journal holds.
+async fn fetch_batch(
+    message: &BatchMessage,
+    fmp: &Fmp,
+    stage: &impl Stage,
+    clock: &impl Clock,
+    journals: Option<Journals>,
+) -> Result<BatchResult> {
+    let journal = match &journals {
+        Some(journals) => Some(journals.open(&message.run_id, &message.batch.id, clock.now())?),
+        None => None,
+    };
+    let kept = journal.as_ref().map(|journal| journal as &dyn journal::Journal);
+    let result = findata_extract::handle(message, fmp, stage, clock, None, kept).await?;
+    if let Some(journal) = journal {
+        journal.remove();
+    }
+    Ok(result)
 }
 
 /// Measures the seconds that each stage of a run takes.

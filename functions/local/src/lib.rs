@@ -14,6 +14,7 @@ pub mod cli;
 pub mod data_dir;
 pub mod doctor;
 pub mod host;
+pub mod journal;
 pub mod queue;
 pub mod render;
 pub mod setup_sql;

@@ -26,6 +26,14 @@ pub enum Error {
     /// Stop the run: every other call would fail in the same way.
     #[error("{0}")]
     Stop(String),
+    /// This machine lacks something: disk space, memory, a free lock or a permission. What is staged stays valid and
+    /// open runs stay open: once a person has fixed it, the next run goes on.
+    #[error("{0}")]
+    Resource(String),
+    /// An object on the stage cannot be read, or is not what was written: repair or replace it, and go on with what
+    /// does not depend on it.
+    #[error("{0}")]
+    Damaged(String),
     /// The call budget is used up: stop calling, keep what is staged.
     #[error("{0}")]
     Budget(String),
@@ -45,6 +53,9 @@ impl Error {
 
     /// Whether further calls in this run are pointless.
     pub fn ends_run(&self) -> bool {
-        matches!(self, Error::Stop(_) | Error::Budget(_) | Error::Config(_))
+        matches!(
+            self,
+            Error::Stop(_) | Error::Resource(_) | Error::Damaged(_) | Error::Budget(_) | Error::Config(_)
+        )
     }
 }

@@ -87,6 +87,11 @@ impl Task {
         }
     }
 
+    /// What distinguishes it from the other tasks of a run.
+    pub fn identity(&self) -> (&'static str, Option<&Symbol>, Window) {
+        (self.dataset.name, self.symbol.as_ref(), self.window)
+    }
+
     /// The query parameters of its call.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         let name = if self.dataset.requests == Requests::Symbols {

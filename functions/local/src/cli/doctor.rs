@@ -34,7 +34,7 @@ pub(crate) async fn doctor(
                     "choose another folder with --home or --stage",
                 )),
             }
-            checks.push(match DuckDb::open(&config.data_dir.warehouse, &config.data_dir.stage) {
+            checks.push(match DuckDb::open(&config.data_dir.warehouse, &config.data_dir.stage, config.memory) {
                 Ok(_) => {
                     Check::ok("warehouse", format!("{} can be opened", config.data_dir.warehouse.display()))
                 }

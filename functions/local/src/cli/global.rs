@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use findata_aws::s3_stage::{Location, S3Stage};
 use findata_domain::{Error, Symbol, clock::AnyClock};
-use findata_duckdb::{DuckDb, as_of};
+use findata_duckdb::{DuckDb, MemoryLimit, as_of};
 use findata_fmp::{ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, SourceKind};
 
 use findata_pipeline::{command_input::Defaults, ttl_overrides::TtlOverrides};
@@ -68,6 +68,9 @@ pub(crate) struct Global {
         help_heading = "Global"
     )]
     pub warehouse: Option<String>,
+    /// Memory that DuckDB may use before it spills to disk, such as 800MB or 4GB [default: half of this machine's]
+    #[arg(long, global = true, env = "FINDATA_MEMORY", value_name = "SIZE", help_heading = "Global")]
+    pub memory: Option<String>,
     /// Index for beta and correlation, or `none` [default: ^GSPC]
     #[arg(long, global = true, env = "FINDATA_INDEX", value_name = "SYMBOL", help_heading = "Global")]
     pub index: Option<String>,
@@ -95,6 +98,7 @@ pub(crate) fn from_environment(matches: &ArgMatches) -> Vec<&'static str> {
         "fmp_gigabytes",
         "stage",
         "warehouse",
+        "memory",
         "index",
         "today",
         "as_of",
@@ -116,6 +120,8 @@ pub(crate) struct ResolvedConfig {
     pub cloud: Option<Cloud>,
     pub fmp_url: String,
     pub fmp_plan: FmpPlan,
+    /// Memory limit of DuckDB.
+    pub memory: MemoryLimit,
     /// Bytes that may be received in 30 days, if that differs from the plan's limit.
     pub fmp_bytes: Option<u64>,
     pub index: Option<Symbol>,
@@ -165,6 +171,15 @@ impl Global {
             }
             gigabytes.map(|gigabytes| gigabytes.saturating_mul(1_000_000_000))
         });
+        let memory = match self.memory.as_deref().filter(|text| !text.is_empty()).map(str::parse) {
+            None => MemoryLimit::of_machine(),
+            Some(Ok(memory)) => memory,
+            Some(Err(error)) => {
+                let error: Error = error;
+                errors.push(("memory", error.to_string()));
+                MemoryLimit::of_machine()
+            }
+        };
         let index = match self.index.as_deref() {
             None => Symbol::default_index(),
             Some("none" | "") => None,
@@ -232,6 +247,7 @@ impl Global {
             cloud,
             fmp_url,
             fmp_plan,
+            memory,
             fmp_bytes,
             index,
             clock,
@@ -257,8 +273,8 @@ impl ResolvedConfig {
                 "this command reads DuckDB only: query Snowflake with its own clients; the tables have the same names"
                     .into(),
             )),
-            (None, Some(day)) => Ok(as_of::open(&self.data_dir.warehouse, day)?),
-            (None, None) => Ok(DuckDb::open_to_read(&self.data_dir.warehouse)?),
+            (None, Some(day)) => Ok(as_of::open(&self.data_dir.warehouse, day, self.memory)?),
+            (None, None) => Ok(DuckDb::open_to_read(&self.data_dir.warehouse, self.memory)?),
         }
     }
 

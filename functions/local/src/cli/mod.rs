@@ -98,7 +98,13 @@ impl Failure {
             Failure::Usage(_) | Failure::Run(Error::Reject(_) | Error::NotOffered(_)) => 2,
             Failure::Run(Error::Config(_)) => 5,
             Failure::Run(Error::Budget(_)) => 4,
-            Failure::Run(Error::Retry { .. } | Error::Stop(_) | Error::NotInPlan(_)) => 1,
+            Failure::Run(
+                Error::Retry { .. }
+                | Error::Stop(_)
+                | Error::Resource(_)
+                | Error::Damaged(_)
+                | Error::NotInPlan(_),
+            ) => 1,
         }
     }
 

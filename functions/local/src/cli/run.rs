@@ -21,7 +21,7 @@ use super::{
     progress::Bars,
     request::RequestArgs,
 };
-use crate::{host::Host, render};
+use crate::{host::Host, journal::Journals, render};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -62,15 +62,16 @@ pub(crate) async fn execute(
         None => {
             let stage = config.data_dir.open_stage()?;
             claim_source(&stage, &config.fmp_url).await?;
-            let mut warehouse = DuckDb::open(&config.data_dir.warehouse, stage.root())?;
+            let mut warehouse = DuckDb::open(&config.data_dir.warehouse, stage.root(), config.memory)?;
             bind_warehouse(&stage, &mut warehouse, &request.run_id).await?;
-            execute_on(config, request, fmp, stage, warehouse).await
+            let journals = Journals::beside(stage.root());
+            execute_on(config, request, fmp, stage, Some(journals), warehouse).await
         }
         Some(cloud) => {
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
             claim_source(&stage, &config.fmp_url).await?;
-            execute_on(config, request, fmp, stage, warehouse).await
+            execute_on(config, request, fmp, stage, None, warehouse).await
         }
     }
 }
@@ -81,6 +82,7 @@ async fn execute_on(
     request: &Request,
     fmp: &ClientSettings,
     stage: impl Stage + Clone + 'static,
+    journals: Option<Journals>,
     warehouse: impl Warehouse,
 ) -> Result<Summary, Failure> {
     let started_at = Utc::now();
@@ -90,6 +92,7 @@ async fn execute_on(
     let mut host = Host {
         fmp: Arc::clone(&client),
         stage,
+        journals,
         warehouse,
         clock,
         receipt_clock,

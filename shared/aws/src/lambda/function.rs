@@ -85,6 +85,8 @@ fn diagnostic(error: Error) -> Diagnostic {
         Error::NotOffered(_) => "NotOffered",
         Error::NotInPlan(_) => "NotInPlan",
         Error::Stop(_) => "Stop",
+        Error::Resource(_) => "Resource",
+        Error::Damaged(_) => "Damaged",
         Error::Budget(_) => "Budget",
         Error::Config(_) => "Config",
     };

@@ -82,7 +82,7 @@ impl<S: Stage> ObjectStore for S {
 /// Reads a JSON object.
 ///
 /// # Errors
-/// `Stop` if the object exists but cannot be parsed; the stage's errors.
+/// `Damaged` if the object exists but cannot be parsed; the stage's errors.
 pub async fn read_json<T: DeserializeOwned>(stage: &impl Stage, key: &str) -> Result<Option<T>> {
     let Some(object) = stage.get(key).await? else {
         return Ok(None);
@@ -93,9 +93,12 @@ pub async fn read_json<T: DeserializeOwned>(stage: &impl Stage, key: &str) -> Re
 /// Parses an object's JSON.
 ///
 /// # Errors
-/// `Stop` if it cannot be parsed.
+/// `Damaged` if it cannot be parsed.
 pub fn from_json<T: DeserializeOwned>(key: &str, body: &[u8]) -> Result<T> {
-    serde_json::from_slice(body).map_err(|e| Error::Stop(format!("{key} on the stage is damaged: {e}")))
+    serde_json::from_slice(body).map_err(|e| {
+        let fix = "restore the file from a backup, or delete it";
+        Error::Damaged(format!("{key} on the stage is damaged ({e}): {fix}"))
+    })
 }
 
 /// Writes a JSON object once. Returns `false` if it exists already.
@@ -104,6 +107,20 @@ pub fn from_json<T: DeserializeOwned>(key: &str, body: &[u8]) -> Result<T> {
 /// The stage's errors.
 pub async fn write_json_once<T: Serialize>(stage: &impl Stage, key: &str, value: &T) -> Result<bool> {
     stage.put_if_absent(key, to_json(value)?).await
+}
+
+/// Writes a JSON object over whatever the key holds.
+///
+/// # Errors
+/// `Retry` if somebody else writes the object at the same time; the stage's errors.
+pub async fn replace_json<T: Serialize>(stage: &impl Stage, key: &str, value: &T) -> Result<()> {
+    let body = to_json(value)?;
+    let written = match stage.get(key).await? {
+        Some(object) if object.body == body => true,
+        Some(object) => stage.put_if_match(key, body, &object.etag).await?,
+        None => stage.put_if_absent(key, body).await?,
+    };
+    if written { Ok(()) } else { Err(Error::retry(format!("another writer changed {key} on the stage"))) }
 }
 
 /// Changes a JSON object that others may change at the same time. A missing object starts as its
@@ -129,7 +146,7 @@ where
 /// so that writers do not keep colliding.
 ///
 /// # Errors
-/// `Retry` if others keep changing the object; `Stop` if it cannot be parsed; the stage's errors.
+/// `Retry` if others keep changing the object; `Damaged` if it cannot be parsed; the stage's errors.
 pub async fn compare_and_swap<T, R, P>(
     store: &dyn ObjectStore,
     key: &str,
