@@ -63,7 +63,9 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
                 &host.fmp,
                 &host.stage,
                 &clock,
-                Some(Deadline { begin: now, wait: now }), None)
+                Some(Deadline { begin: now, wait: now }),
+                None,
+            )
             .await;
             assert!(matches!(late, Err(Error::Retry { .. })), "no task was finished: {late:?}");
             // Enough time for some of the calls, of which 64 are in flight at once.
@@ -243,8 +245,11 @@ fn a_ledger_entry_that_is_not_in_the_plan_does_not_close_a_step() {
         stage::write_json_once(&stage, &stray, &BatchEntry::new("unknown")).await.unwrap();
         let mut closed = Vec::new();
         while let Some(delivery) = queue.receive() {
-            closed
-                .push(findata_extract::handle(&delivery.message, &fmp, &stage, &clock, None, None).await.unwrap());
+            closed.push(
+                findata_extract::handle(&delivery.message, &fmp, &stage, &clock, None, None)
+                    .await
+                    .unwrap(),
+            );
         }
         assert_eq!(closed, [false, true].map(|closed| BatchResult::Done { closed }));
         let staged: ledger::Staged =

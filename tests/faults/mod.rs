@@ -4,6 +4,7 @@ mod breaker;
 mod classification;
 mod crashes;
 mod invocations;
+mod kept_work;
 mod permanent;
 mod redelivery;
 mod retries;

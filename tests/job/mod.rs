@@ -11,6 +11,7 @@ mod null_reasons;
 mod price_refetch;
 mod price_series;
 mod quality;
+mod replay;
 mod statement_versions;
 
 use std::sync::OnceLock;

@@ -60,7 +60,10 @@ impl Files {
 fn duckdb() -> (DuckDb, Files) {
     let home = Home::new();
     let stage = DirectoryStage::open(&home.stage()).unwrap();
-    (DuckDb::open(&home.warehouse(), stage.root(), MemoryLimit::of_machine()).unwrap(), Files::Folder(home))
+    (
+        DuckDb::open(&home.warehouse(), stage.root(), MemoryLimit::of_machine()).unwrap(),
+        Files::Folder(home),
+    )
 }
 
 fn fake(database: &str) -> Option<(Snowflake, Files)> {

@@ -75,6 +75,27 @@ pub async fn handle(
     Ok(summary)
 }
 
+/// Writes a finished run to `ops.runs` from its summary on the stage, if it has one.
+///
+/// # Errors
+/// The warehouse's and the stage's errors.
+pub async fn restore_run(
+    run: &RunId,
+    stage: &impl Stage,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+) -> Result<()> {
+    match stage::read_json::<Summary>(stage, &ledger::summary_key(run)).await {
+        Ok(Some(summary)) => {
+            let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
+            fence.write(warehouse, &summary::record_run(&summary, clock.now())).await
+        }
+        // Only the history of runs lacks it.
+        Ok(None) | Err(Error::Damaged(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Computes and publishes the figures, and writes the run to `ops.runs`. Returns the summary.
 #[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 async fn close(

@@ -78,6 +78,17 @@ pub async fn handle(
     Ok(plan)
 }
 
+/// Writes the plan of a run that fetches nothing, and closes its fetching.
+///
+/// # Errors
+/// The stage's errors.
+pub async fn plan_nothing(request: &Request, stage: &impl Stage) -> Result<Plan> {
+    let plan = Plan::without_tasks(&request.run_id, request.options.clone());
+    stage::write_json_once(stage, &ledger::plan_key(&request.run_id), &plan).await?;
+    ledger::close_fetching(stage, &request.run_id).await?;
+    Ok(plan)
+}
+
 /// The plan that [`handle`] would make. Makes no call and writes nothing.
 ///
 /// # Errors

@@ -7,6 +7,7 @@
 
 pub mod event;
 mod price_refetch;
+pub mod refill;
 mod restatements;
 mod sql;
 
@@ -88,26 +89,8 @@ async fn load(
 ) -> Result<(BTreeMap<String, RowCounts>, BTreeMap<String, String>)> {
     warehouse.begin_step(run, FUNCTION, "ledger");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
-    let loaded = loaded_files(run, warehouse).await?;
     let today = nyse_calendar::new_york_date(clock.now());
-    let mut withdrawn = BTreeMap::new();
-    let mut pending: Vec<StagedFile> =
-        staged.files.iter().filter(|file| !loaded.contains_key(&file.key)).cloned().collect();
-    let damaged = warehouse.damaged_files(&pending).await?;
-    pending.retain(|file| !damaged.contains_key(&file.key));
-    for dataset in catalog::CATALOG {
-        let files: Vec<StagedFile> =
-            pending.iter().filter(|file| file.dataset == dataset.name).cloned().collect();
-        // What a list of the whole market no longer has is withdrawn, so such a list is loaded as a whole.
-        let portion = match dataset.requests {
-            Requests::Market => usize::MAX,
-            _ => warehouse.files_per_load(),
-        };
-        for files in files.chunks(portion) {
-            warehouse.begin_step(run, FUNCTION, dataset.name);
-            withdrawn.extend(load_dataset(run, dataset, files, &mut fence, warehouse, clock).await?);
-        }
-    }
+    let (withdrawn, damaged) = load_files(run, staged, &mut fence, warehouse, clock).await?;
     warehouse.begin_step(run, FUNCTION, "ledger");
     // A batch that is not staged is not loaded, so its tasks must not count as fresh.
     let mut entries = ledger::entries(stage, run).await?;
@@ -129,6 +112,37 @@ async fn load(
         sum.quarantined += counts.quarantined;
     }
     Ok((rows, damaged))
+}
+
+/// Loads the run's files that the warehouse does not have. Returns the withdrawn events as
+/// [`load_dataset`], and the damaged files with the reason.
+async fn load_files(
+    run: &RunId,
+    staged: &ledger::Staged,
+    fence: &mut WriteFence,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+) -> Result<(BTreeMap<String, NaiveDate>, BTreeMap<String, String>)> {
+    let loaded = loaded_files(run, warehouse).await?;
+    let mut withdrawn = BTreeMap::new();
+    let mut pending: Vec<StagedFile> =
+        staged.files.iter().filter(|file| !loaded.contains_key(&file.key)).cloned().collect();
+    let damaged = warehouse.damaged_files(&pending).await?;
+    pending.retain(|file| !damaged.contains_key(&file.key));
+    for dataset in catalog::CATALOG {
+        let files: Vec<StagedFile> =
+            pending.iter().filter(|file| file.dataset == dataset.name).cloned().collect();
+        // What a list of the whole market no longer has is withdrawn, so such a list is loaded as a whole.
+        let portion = match dataset.requests {
+            Requests::Market => usize::MAX,
+            _ => warehouse.files_per_load(),
+        };
+        for files in files.chunks(portion) {
+            warehouse.begin_step(run, FUNCTION, dataset.name);
+            withdrawn.extend(load_dataset(run, dataset, files, fence, warehouse, clock).await?);
+        }
+    }
+    Ok((withdrawn, damaged))
 }
 
 /// Loads files of one dataset. Returns, by symbol, the day of the newest event that the new data

@@ -1,7 +1,11 @@
 //! The data directory, called "home" on the command line: a DuckDB file and a stage.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
+use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result};
 
 use crate::stage::DirectoryStage;
@@ -38,6 +42,36 @@ impl DataDir {
             })?;
         }
         DirectoryStage::open(&self.stage)
+    }
+}
+
+impl DataDir {
+    /// Whether the warehouse file is the beginning of a DuckDB file: what a full disk leaves of a new one.
+    pub fn has_warehouse_stump(&self) -> bool {
+        // DuckDB writes three headers of 4 KB before the first block. The first has the magic bytes.
+        const HEADERS: usize = 12 << 10;
+        std::fs::read(&self.warehouse)
+            .is_ok_and(|file| file.is_empty() || file.len() <= HEADERS && file.get(8..12) == Some(b"DUCK"))
+    }
+
+    /// Renames the warehouse file and its write-ahead log, and returns the file's new path. Nothing is deleted.
+    ///
+    /// # Errors
+    /// `Resource` if a file cannot be renamed.
+    pub fn set_warehouse_aside(&self, now: DateTime<Utc>) -> Result<PathBuf> {
+        let suffix = now.format(".replaced-%Y%m%dT%H%M%S");
+        let renamed = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+        let log = PathBuf::from(format!("{}.wal", self.warehouse.display()));
+        // The log first: without its file it is harmless, but with a new file DuckDB would apply it.
+        for path in [&log, &self.warehouse] {
+            match std::fs::rename(path, renamed(path)) {
+                Err(e) if e.kind() != ErrorKind::NotFound => {
+                    return Err(Error::Resource(format!("cannot rename {}: {e}", path.display())));
+                }
+                _ => {}
+            }
+        }
+        Ok(renamed(&self.warehouse))
     }
 }
 

@@ -68,16 +68,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     /// The error that stopped the run before its summary was written.
     pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
         let bus = LocalBus::default();
-        // A billed warehouse is not touched until the run's files are staged, so that it resumes
-        // only once.
-        if !self.warehouse.is_billed() {
-            findata_analytics::refuse_earlier_day(
-                nyse_calendar::new_york_date(self.clock.now()),
-                &mut self.warehouse,
-            )
-            .await?;
-        }
-        self.finish_interrupted(&bus).await?;
+        self.continue_earlier_runs(&bus).await?;
         let mut stopwatch = Stopwatch::start();
         let queue = LocalQueue::default();
         let (run, max_calls) = (request.run_id.clone(), request.options.max_calls);
@@ -92,8 +83,37 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         fetched?;
         self.remove_journals(&request.run_id);
         stopwatch.lap("fetch");
+        self.complete(&request.run_id, stopwatch, &bus, progress).await
+    }
+
+    /// Loads what is on the stage and not in the warehouse, and computes the figures. Makes no call.
+    ///
+    /// # Errors
+    /// As for [`Host::run`].
+    pub async fn replay(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
+        let bus = LocalBus::default();
+        if self.warehouse.is_billed() {
+            bind_warehouse(&self.stage, &mut self.warehouse, &request.run_id).await?;
+            let keys = self.stage.list("runs/").await?;
+            self.refill(&ledger::runs_with("loaded.json", &keys)).await?;
+        }
+        self.continue_earlier_runs(&bus).await?;
+        let mut stopwatch = Stopwatch::start();
+        let plan = findata_fanout::plan_nothing(request, &self.stage).await?;
+        stopwatch.lap("plan");
+        progress.planned(&plan);
+        self.complete(&request.run_id, stopwatch, &bus, progress).await
+    }
+
+    /// Loads a fetched run, computes its figures and writes its summary.
+    async fn complete(
+        &mut self,
+        run: &RunId,
+        mut stopwatch: Stopwatch,
+        bus: &LocalBus,
+        progress: &impl Progress,
+    ) -> Result<Summary> {
         progress.stage_started("load");
-        let run = &request.run_id;
         if self.warehouse.is_billed() {
             bind_warehouse(&self.stage, &mut self.warehouse, run).await?;
         }
@@ -103,10 +123,41 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         let metrics = self.metrics(stopwatch);
         let clock = Arc::clone(&self.clock);
         let summary =
-            findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &metrics)
+            findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &metrics)
                 .await?;
         self.warehouse.close().await?;
         Ok(summary)
+    }
+
+    /// Brings the warehouse to what the stage holds: loads the runs that it lacks, and finishes
+    /// interrupted ones.
+    async fn continue_earlier_runs(&mut self, bus: &LocalBus) -> Result<()> {
+        let keys: BTreeSet<String> = self.stage.list("runs/").await?.into_iter().collect();
+        // A billed warehouse is not touched until the run's files are staged, so that it resumes
+        // only once.
+        if !self.warehouse.is_billed() {
+            findata_analytics::refuse_earlier_day(
+                nyse_calendar::new_york_date(self.clock.now()),
+                &mut self.warehouse,
+            )
+            .await?;
+            self.refill(&ledger::runs_with("loaded.json", &keys)).await?;
+        }
+        self.finish_interrupted(&keys, bus).await
+    }
+
+    /// Loads the runs that the stage counts as loaded and the warehouse does not have.
+    async fn refill(&mut self, loaded: &BTreeSet<RunId>) -> Result<()> {
+        let clock = Arc::clone(&self.clock);
+        let refilled =
+            findata_load::refill::refill(loaded, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
+        for run in &refilled.runs {
+            findata_analytics::restore_run(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
+        }
+        for reason in refilled.damaged.values() {
+            tracing::warn!(reason, "a file could not be loaded from the stage; its rows are fetched again");
+        }
+        Ok(())
     }
 
     /// Fetches all batches of the queue, several at a time. A batch whose handler fails is
@@ -155,22 +206,19 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     /// Unfinished batches count as failed, so that their tasks are due again. Damaged objects are
     /// repaired. A run that cannot be finished for good is closed as failed and does not stop the new
     /// run. If this machine lacks disk space, memory or a permission, the run stays open.
-    async fn finish_interrupted(&mut self, bus: &LocalBus) -> Result<()> {
-        let keys: BTreeSet<String> = self.stage.list("runs/").await?.into_iter().collect();
-        let runs = keys
-            .iter()
-            .filter_map(|key| key.strip_prefix("runs/")?.strip_suffix("/plan.json")?.parse().ok());
-        let open: Vec<RunId> = runs.filter(|run| !keys.contains(&ledger::summary_key(run))).collect();
+    async fn finish_interrupted(&mut self, keys: &BTreeSet<String>, bus: &LocalBus) -> Result<()> {
+        let mut open = ledger::runs_with("plan.json", keys);
+        open.retain(|run| !keys.contains(&ledger::summary_key(run)));
         if let Some(journals) = &self.journals {
             journals.retain(&open);
         }
         for run in open {
             tracing::info!(%run, "finishing an interrupted run");
-            let mut finished = self.finish(&run, &keys, bus).await;
+            let mut finished = self.finish(&run, keys, bus).await;
             if let Err(Error::Damaged(reason)) = &finished {
                 let repaired = ledger::repair(&run, &self.stage, self.clock.now()).await?;
                 tracing::warn!(%run, reason, ?repaired, "repaired an interrupted run");
-                finished = self.finish(&run, &keys, bus).await;
+                finished = self.finish(&run, keys, bus).await;
             }
             match finished {
                 Err(Error::Stop(reason) | Error::Reject(reason) | Error::Damaged(reason)) => {

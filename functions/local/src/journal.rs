@@ -4,6 +4,7 @@
 //! may lose the last ones; their calls are then made again.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
@@ -106,7 +107,7 @@ impl Journals {
     }
 
     /// Removes the journals of all runs but these.
-    pub fn retain(&self, runs: &[RunId]) {
+    pub fn retain(&self, runs: &BTreeSet<RunId>) {
         let Ok(folders) = fs::read_dir(&self.folder) else { return };
         for folder in folders.flatten() {
             if !runs.iter().any(|run| folder.file_name().to_str() == Some(run.as_str())) {
@@ -198,11 +199,19 @@ mod tests {
     use super::*;
 
     fn task(symbol: &str) -> Task {
-        Task { dataset: catalog::PROFILE, symbol: Some(symbol.parse().unwrap()), window: Window::All }
+        Task {
+            dataset: catalog::PROFILE,
+            symbol: Some(symbol.parse().unwrap()),
+            window: Window::All,
+        }
     }
 
     fn answer(body: Result<Option<&'static str>>) -> Answer {
-        Answer { body: body.map(|body| body.map(Bytes::from)), calls: 2, bytes: 10 }
+        Answer {
+            body: body.map(|body| body.map(Bytes::from)),
+            calls: 2,
+            bytes: 10,
+        }
     }
 
     #[test]
@@ -230,7 +239,7 @@ mod tests {
             File::options().write(true).open(&path).unwrap().set_len(length - cut).unwrap();
             assert_eq!(symbols(&journals.read(&run, "b1").unwrap().unwrap()), ["A", "C"], "{cut} bytes less");
         }
-        journals.retain(&["r2".parse().unwrap()]);
+        journals.retain(&BTreeSet::from(["r2".parse().unwrap()]));
         assert!(journals.read(&run, "b1").unwrap().is_none());
     }
 }

@@ -41,7 +41,8 @@ impl DuckDb {
     /// Opens the file for a run. Creates the file and missing tables, and migrates tables of another version.
     ///
     /// # Errors
-    /// `Stop` if another process uses the file or it is damaged; `Config` if it cannot be created.
+    /// `Resource` if another process uses the file; `Damaged` if it is damaged or not a DuckDB file; `Config` if it cannot
+    /// be created.
     pub fn open(path: &Path, stage: &Path, memory: MemoryLimit) -> Result<Self> {
         let connection = connect(path, AccessMode::ReadWrite, memory)?;
         migration::prepare(&connection).map_err(|e| failure(path, &e))?;
@@ -62,6 +63,10 @@ impl DuckDb {
 }
 
 fn connect(path: &Path, mode: AccessMode, memory: MemoryLimit) -> Result<Connection> {
+    if path.is_dir() {
+        let fix = "move it away, or choose another data directory with --home";
+        return Err(Error::Config(format!("{} is a folder, not a DuckDB file: {fix}", path.display())));
+    }
     let config = match mode {
         AccessMode::ReadOnly => read_config(memory),
         _ => base_config(memory),
@@ -75,8 +80,7 @@ fn connect(path: &Path, mode: AccessMode, memory: MemoryLimit) -> Result<Connect
 pub(crate) fn read_config(memory: MemoryLimit) -> ::duckdb::Result<Config> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let folder = format!("findata-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    base_config(memory)?
-        .with("temp_directory", std::env::temp_dir().join(folder).to_string_lossy())
+    base_config(memory)?.with("temp_directory", std::env::temp_dir().join(folder).to_string_lossy())
 }
 
 /// Configuration shared by all connections.
@@ -92,6 +96,14 @@ fn base_config(memory: MemoryLimit) -> ::duckdb::Result<Config> {
         .and_then(|c| c.with("allocator_flush_threshold", "1MB"))
         .and_then(|c| c.with("allocator_bulk_deallocation_flush_threshold", "1MB"))
 }
+
+/// How DuckDB 1.5 reports a truncated, overwritten or foreign file, and a checkpoint log that does not fit.
+const DAMAGE: [&str; 4] = [
+    "not a valid DuckDB database file",
+    "Could not read enough bytes from file",
+    "Corrupt database file",
+    "Failure while replaying WAL",
+];
 
 /// Classifies DuckDB's errors by what to do about them. DuckDB reports no error codes, so this function, and only this
 /// one, matches on error text.
@@ -113,9 +125,9 @@ pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
         || text.contains("Read-only file system")
     {
         Error::Config(format!("cannot open {file}: {line}; choose another data directory with --home"))
-    } else if text.contains("not a valid DuckDB database file") {
-        Error::Config(format!(
-            "{file} is not a DuckDB file: move it away or choose another data directory with --home"
+    } else if DAMAGE.iter().any(|part| text.contains(part)) {
+        Error::Damaged(format!(
+            "{file} is damaged or not a DuckDB file ({line}): rebuild it with `findata replay --rebuild`"
         ))
     } else {
         Error::Stop(format!("{file}: {line}"))
@@ -197,7 +209,9 @@ fn damage(file: &StagedFile, stage: &Path) -> Result<Option<String>> {
         // Files of early builds have no hash.
         Ok(body) if file.sha256.is_empty() || hash::sha256(&body) == file.sha256 => Ok(None),
         Ok(_) => Ok(Some(format!("{} on the stage was changed after it was written: {fix}", file.key))),
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Some(format!("{} is missing on the stage: {fix}", file.key))),
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            Ok(Some(format!("{} is missing on the stage: {fix}", file.key)))
+        }
         Err(e) => Err(Error::Resource(format!("cannot read {}: {e}", path.display()))),
     }
 }

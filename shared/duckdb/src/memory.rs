@@ -43,7 +43,9 @@ impl FromStr for MemoryLimit {
     fn from_str(text: &str) -> Result<Self> {
         let invalid = || {
             let least = MINIMUM.div_ceil(1_000_000);
-            Error::Reject(format!("{text:?} is not a memory limit: use a size of at least {least}MB, such as 800MB or 4GB"))
+            Error::Reject(format!(
+                "{text:?} is not a memory limit: use a size of at least {least}MB, such as 800MB or 4GB"
+            ))
         };
         let upper = text.trim().to_ascii_uppercase();
         let digits = upper.trim_end_matches(|c: char| !c.is_ascii_digit());
@@ -71,7 +73,17 @@ mod tests {
     fn sizes_have_a_unit_and_a_minimum() {
         assert_eq!("800MB".parse(), Ok(MemoryLimit(800_000_000)));
         assert_eq!(" 2 gb ".parse(), Ok(MemoryLimit(2_000_000_000)));
-        for wrong in ["", "2", "GB", "1MB", "2TB", "-1GB", "1.5GB", "99999999999999999999GB", "18446744073709GB1"] {
+        for wrong in [
+            "",
+            "2",
+            "GB",
+            "1MB",
+            "2TB",
+            "-1GB",
+            "1.5GB",
+            "99999999999999999999GB",
+            "18446744073709GB1",
+        ] {
             assert!(wrong.parse::<MemoryLimit>().is_err(), "{wrong}");
         }
     }

@@ -3,7 +3,7 @@
 //! One object per dataset on the stage. It advances only after the rows are committed to the warehouse, so nothing counts
 //! as fresh before it is stored safely.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -189,6 +189,15 @@ pub async fn refetch(
     from: &BTreeMap<String, NaiveDate>,
 ) -> Result<()> {
     stage::change_json(stage, &key(dataset.name), |subjects| schedule_refetch(subjects, from)).await
+}
+
+/// Forgets the answers for these subjects of a dataset, so that they are due again.
+///
+/// # Errors
+/// As for [`advance`].
+pub async fn forget(stage: &impl Stage, dataset: &str, forgotten: &BTreeSet<String>) -> Result<()> {
+    let change = |subjects: &mut Subjects| subjects.retain(|subject, _| !forgotten.contains(subject));
+    stage::change_json(stage, &key(dataset), change).await
 }
 
 fn schedule_refetch(subjects: &mut Subjects, from: &BTreeMap<String, NaiveDate>) {

@@ -235,7 +235,11 @@ pub fn fail_tasks_of(damaged: &BTreeMap<String, String>, entries: &mut [BatchEnt
             let of_file = |record: &&mut TaskRecord| {
                 record.task.dataset.name == file.dataset && matches!(record.outcome, Outcome::Rows { .. })
             };
-            entry.tasks.iter_mut().filter(of_file).for_each(|record| record.outcome = Outcome::failed(reason));
+            entry
+                .tasks
+                .iter_mut()
+                .filter(of_file)
+                .for_each(|record| record.outcome = Outcome::failed(reason));
         }
     }
 }
@@ -259,6 +263,13 @@ pub async fn entries(stage: &impl Stage, run: &RunId) -> Result<Vec<BatchEntry>>
     let read = stream::iter(keys).map(|key| async move { stage::read_json::<BatchEntry>(stage, &key).await });
     let found: Vec<_> = read.buffered(16).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// The runs that have this object, such as `loaded.json`, among the keys of all runs.
+pub fn runs_with<'a>(object: &str, keys: impl IntoIterator<Item = &'a String>) -> BTreeSet<RunId> {
+    let run =
+        |key: &'a String| key.strip_prefix("runs/")?.strip_suffix(object)?.strip_suffix('/')?.parse().ok();
+    keys.into_iter().filter_map(run).collect()
 }
 
 /// Closes fetching if every batch of the plan has its entry. Returns whether this call closed it.

@@ -233,6 +233,22 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan of nothing.
+    pub fn without_tasks(run: &RunId, options: Options) -> Self {
+        Plan {
+            run_id: run.clone(),
+            options,
+            symbols: Vec::new(),
+            known: BTreeSet::new(),
+            notes: Vec::new(),
+            batches: Vec::new(),
+            landed: Vec::new(),
+            datasets: Vec::new(),
+            planning_calls: 0,
+            planning_bytes: 0,
+        }
+    }
+
     /// Tasks to fetch.
     pub fn due(&self) -> u64 {
         self.datasets.iter().flat_map(|(_, d)| d.due.values()).sum()

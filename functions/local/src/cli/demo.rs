@@ -48,6 +48,6 @@ pub(crate) async fn demo(
     // Calls are free here, so the demo includes the comparison with FMP's own ratios.
     request.options.reconcile = true;
     let fmp = config.fmp(SecretString::from("demo"));
-    let summary = run::execute(&config, &request, &fmp).await?;
+    let summary = run::execute(&config, &request, &fmp, run::Work::Run).await?;
     run::print_summary(config.json, &config.warehouse(), &summary)
 }

@@ -34,16 +34,19 @@ pub(crate) async fn doctor(
                     "choose another folder with --home or --stage",
                 )),
             }
-            checks.push(match DuckDb::open(&config.data_dir.warehouse, &config.data_dir.stage, config.memory) {
-                Ok(_) => {
-                    Check::ok("warehouse", format!("{} can be opened", config.data_dir.warehouse.display()))
-                }
-                Err(error) => Check::failed(
-                    "warehouse",
-                    error.to_string(),
-                    "fix what the message names, or choose another --home or --warehouse",
-                ),
-            });
+            checks.push(
+                match DuckDb::open(&config.data_dir.warehouse, &config.data_dir.stage, config.memory) {
+                    Ok(_) => Check::ok(
+                        "warehouse",
+                        format!("{} can be opened", config.data_dir.warehouse.display()),
+                    ),
+                    Err(error) => Check::failed(
+                        "warehouse",
+                        error.to_string(),
+                        "fix what the message names, or choose another --home or --warehouse",
+                    ),
+                },
+            );
         }
         Some(cloud) => {
             let stage = cloud.open_stage().await?;

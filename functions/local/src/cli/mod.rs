@@ -9,6 +9,7 @@ mod global;
 mod invoke;
 mod plan;
 mod progress;
+mod replay;
 mod request;
 mod retry;
 mod run;
@@ -54,6 +55,8 @@ enum Command {
     Plan(plan::Args),
     /// Fetch again only what failed in an earlier run
     Retry(retry::Args),
+    /// Load what the stage holds and the warehouse lacks, and compute the figures, without calling FMP
+    Replay(replay::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),
     /// Query the DuckDB warehouse
@@ -164,6 +167,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Run(args) => run::run(&cli.global, from_environment, &args).await,
         Command::Plan(args) => plan::plan(&cli.global, from_environment, &args).await,
         Command::Retry(args) => retry::retry(&cli.global, from_environment, &args).await,
+        Command::Replay(args) => replay::replay(&cli.global, from_environment, &args).await,
         Command::Invoke(args) => invoke::invoke(&cli.global, &args).await,
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),

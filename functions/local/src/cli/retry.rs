@@ -32,6 +32,6 @@ pub(crate) async fn retry(
     let mut request = request::new_request(Universe::Symbols(Vec::new()), input, &config);
     request.retry_of = Some(args.run.clone());
     let fmp = config.fmp(global::key()?);
-    let summary = run::execute(&config, &request, &fmp).await?;
+    let summary = run::execute(&config, &request, &fmp, run::Work::Run).await?;
     run::print_summary(config.json, &config.warehouse(), &summary)
 }

@@ -7,7 +7,7 @@ use findata_domain::Error;
 use findata_duckdb::DuckDb;
 use findata_fmp::{ClientSettings, Fmp, SourceKind, claim_source};
 use findata_pipeline::{
-    binding::bind_warehouse,
+    binding::{bind_warehouse, is_bound},
     ports::{stage::Stage, warehouse::Warehouse},
     run::{Request, RunId, Status},
     summary::Summary,
@@ -21,7 +21,7 @@ use super::{
     progress::Bars,
     request::RequestArgs,
 };
-use crate::{host::Host, journal::Journals, render};
+use crate::{host::Host, journal::Journals, render, stage::DirectoryStage};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -48,8 +48,31 @@ pub(crate) async fn run(
         request.run_id = RunId::scheduled(now);
     }
     let fmp = config.fmp(global::key()?);
-    let summary = execute(&config, &request, &fmp).await?;
+    let summary = execute(&config, &request, &fmp, Work::Run).await?;
     print_summary(config.json, &config.warehouse(), &summary)
+}
+
+/// Opens the DuckDB warehouse. A damaged file is set aside; the run then fills a new one from the stage.
+async fn open_warehouse(config: &ResolvedConfig, stage: &DirectoryStage) -> Result<DuckDb, Failure> {
+    let open = || DuckDb::open(&config.data_dir.warehouse, stage.root(), config.memory);
+    match open() {
+        // The file is only known to be findata's own if the stage has had a warehouse, or if DuckDB began to make it.
+        Err(Error::Damaged(reason)) if is_bound(stage).await? || config.data_dir.has_warehouse_stump() => {
+            let kept = config.data_dir.set_warehouse_aside(Utc::now())?;
+            tracing::warn!(reason, kept = %kept.display(), "the warehouse is damaged: rebuilding it from the stage");
+            Ok(open()?)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Plan, fetch, load and compute.
+    Run,
+    /// Only load and compute what the stage holds.
+    Replay,
 }
 
 /// Executes a request on the configured stage and warehouse.
@@ -57,21 +80,22 @@ pub(crate) async fn execute(
     config: &ResolvedConfig,
     request: &Request,
     fmp: &ClientSettings,
+    work: Work,
 ) -> Result<Summary, Failure> {
     match &config.cloud {
         None => {
             let stage = config.data_dir.open_stage()?;
             claim_source(&stage, &config.fmp_url).await?;
-            let mut warehouse = DuckDb::open(&config.data_dir.warehouse, stage.root(), config.memory)?;
+            let mut warehouse = open_warehouse(config, &stage).await?;
             bind_warehouse(&stage, &mut warehouse, &request.run_id).await?;
             let journals = Journals::beside(stage.root());
-            execute_on(config, request, fmp, stage, Some(journals), warehouse).await
+            execute_on(config, request, fmp, work, stage, Some(journals), warehouse).await
         }
         Some(cloud) => {
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
             claim_source(&stage, &config.fmp_url).await?;
-            execute_on(config, request, fmp, stage, None, warehouse).await
+            execute_on(config, request, fmp, work, stage, None, warehouse).await
         }
     }
 }
@@ -81,6 +105,7 @@ async fn execute_on(
     config: &ResolvedConfig,
     request: &Request,
     fmp: &ClientSettings,
+    work: Work,
     stage: impl Stage + Clone + 'static,
     journals: Option<Journals>,
     warehouse: impl Warehouse,
@@ -99,7 +124,10 @@ async fn execute_on(
         started_at,
     };
     let bars = Bars::new(client);
-    let summary = host.run(request, &bars).await;
+    let summary = match work {
+        Work::Run => host.run(request, &bars).await,
+        Work::Replay => host.replay(request, &bars).await,
+    };
     bars.finish();
     if summary.is_err() && host.warehouse.is_billed() {
         // Report the first error, not one from closing; an unclosed session times out.

@@ -83,21 +83,18 @@ fn rebuilt(run: &RunId, entries: &[BatchEntry], reason: &str) -> Plan {
         fetch_mode: FetchMode::PerSymbol,
         tasks: tasks(entry),
     };
-    let mut symbols: Vec<_> =
-        entries.iter().flat_map(|entry| &entry.tasks).filter_map(|record| record.task.symbol.clone()).collect();
+    let mut symbols: Vec<_> = entries
+        .iter()
+        .flat_map(|entry| &entry.tasks)
+        .filter_map(|record| record.task.symbol.clone())
+        .collect();
     symbols.sort();
     symbols.dedup();
     Plan {
-        run_id: run.clone(),
-        options: Options { skip_analytics: true, ..Options::default() },
         symbols,
-        known: Default::default(),
         notes: vec![format!("the plan was rebuilt from the batches that were recorded: {reason}")],
         batches: entries.iter().map(batch).collect(),
-        landed: Vec::new(),
-        datasets: Vec::new(),
-        planning_calls: 0,
-        planning_bytes: 0,
+        ..Plan::without_tasks(run, Options { skip_analytics: true, ..Options::default() })
     }
 }
 
@@ -115,11 +112,20 @@ mod tests {
             symbol: Some("AAPL".parse().unwrap()),
             window: crate::plan::Window::All,
         };
-        let batch = Batch { id: "b00001".into(), fetch_mode: FetchMode::PerSymbol, tasks: vec![task] };
+        let batch = Batch {
+            id: "b00001".into(),
+            fetch_mode: FetchMode::PerSymbol,
+            tasks: vec![task],
+        };
         let mut entry = BatchEntry::new("b00001");
         entry.tasks = failed(&batch, "no answer", Utc::now());
         stage::write_json_once(&stage, &batch_key(&run, "b00001"), &entry).await.unwrap();
-        for key in [plan_key(&run), batch_key(&run, "b00002"), staged_key(&run), "runs/r1/parts/b00003-0.json".into()] {
+        for key in [
+            plan_key(&run),
+            batch_key(&run, "b00002"),
+            staged_key(&run),
+            "runs/r1/parts/b00003-0.json".into(),
+        ] {
             stage.put_if_absent(&key, "".into()).await.unwrap();
         }
         let repaired = repair(&run, &stage, Utc::now()).await.unwrap();
@@ -139,7 +145,11 @@ mod tests {
             symbol: Some("AAPL".parse().unwrap()),
             window: crate::plan::Window::All,
         };
-        let batch = Batch { id: "b00001".into(), fetch_mode: FetchMode::PerSymbol, tasks: vec![task.clone()] };
+        let batch = Batch {
+            id: "b00001".into(),
+            fetch_mode: FetchMode::PerSymbol,
+            tasks: vec![task.clone()],
+        };
         let plan = Plan { batches: vec![batch], ..rebuilt(&run, &[], "") };
         stage::write_json_once(&stage, &plan_key(&run), &plan).await.unwrap();
         stage.put_if_absent(&batch_key(&run, "b00001"), "{".into()).await.unwrap();

@@ -120,7 +120,11 @@ pub async fn replace_json<T: Serialize>(stage: &impl Stage, key: &str, value: &T
         Some(object) => stage.put_if_match(key, body, &object.etag).await?,
         None => stage.put_if_absent(key, body).await?,
     };
-    if written { Ok(()) } else { Err(Error::retry(format!("another writer changed {key} on the stage"))) }
+    if written {
+        Ok(())
+    } else {
+        Err(Error::retry(format!("another writer changed {key} on the stage")))
+    }
 }
 
 /// Changes a JSON object that others may change at the same time. A missing object starts as its
