@@ -14,8 +14,12 @@ mod versions;
 
 use std::{collections::BTreeMap, time::Instant};
 
-use chrono::NaiveDate;
-use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
+use chrono::{DateTime, NaiveDate, Utc};
+use findata_domain::{
+    Error, Result,
+    clock::{Clock, DayClock},
+    nyse_calendar,
+};
 use findata_models::literal;
 use findata_pipeline::{
     ledger::{self, BatchEntry, Loaded},
@@ -75,21 +79,35 @@ pub async fn handle(
     Ok(summary)
 }
 
-/// Writes a finished run to `ops.runs` from its summary on the stage, if it has one.
+/// Computes the figures of a run that finished before and was loaded again, as of the day on which
+/// it fetched, if it fetched anything, and writes it to `ops.runs`. Day by day, so that companies get the same history as the
+/// first time.
 ///
 /// # Errors
 /// The warehouse's and the stage's errors.
-pub async fn restore_run(
+pub async fn replay(
     run: &RunId,
     stage: &impl Stage,
     warehouse: &mut impl Warehouse,
-    clock: &impl Clock,
+    fetched_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
 ) -> Result<()> {
-    match stage::read_json::<Summary>(stage, &ledger::summary_key(run)).await {
-        Ok(Some(summary)) => {
-            let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
-            fence.write(warehouse, &summary::record_run(&summary, clock.now())).await
+    let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
+    let plan = match ledger::plan(stage, run).await {
+        // Its figures are computed with those of the next run.
+        Err(Error::Damaged(_)) => None,
+        plan => Some(plan?),
+    };
+    if let (Some(plan), Some(fetched_at)) = (plan, fetched_at)
+        && !plan.options.skip_analytics
+    {
+        let clock = DayClock(nyse_calendar::new_york_date(fetched_at));
+        if published_day(warehouse).await?.is_none_or(|newest| newest <= clock.0) {
+            compute(run, &plan, &mut fence, warehouse, &clock).await?;
         }
+    }
+    match stage::read_json::<Summary>(stage, &ledger::summary_key(run)).await {
+        Ok(Some(summary)) => fence.write(warehouse, &summary::record_run(&summary, now)).await,
         // Only the history of runs lacks it.
         Ok(None) | Err(Error::Damaged(_)) => Ok(()),
         Err(error) => Err(error),
@@ -185,14 +203,18 @@ async fn compute(
 /// # Errors
 /// `Config` for an earlier day; the warehouse's errors.
 pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse) -> Result<()> {
-    let newest = warehouse.query("select max(as_of)::varchar from ops.published").await?;
-    let newest: Option<NaiveDate> = newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
-    match newest {
+    match published_day(warehouse).await? {
         Some(newest) if newest > today => Err(Error::Config(format!(
             "this home's figures are as of {newest}, but --today is {today}: use a later day or another --home"
         ))),
         _ => Ok(()),
     }
+}
+
+/// The day of the published figures.
+async fn published_day(warehouse: &mut impl Warehouse) -> Result<Option<NaiveDate>> {
+    let newest = warehouse.query("select max(as_of)::varchar from ops.published").await?;
+    Ok(newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok()))
 }
 
 async fn nothing_to_compute(warehouse: &mut impl Warehouse) -> Result<bool> {

@@ -10,7 +10,7 @@ use findata_pipeline::{
 };
 use serde_json::{Value, json};
 
-use crate::refill::refill;
+use crate::refill::{missing_runs, refill_run};
 
 /// Attempts if another invocation writes at the same time.
 const ATTEMPTS: u32 = 6;
@@ -44,7 +44,9 @@ pub async fn handle(
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
         if bind_warehouse(stage, *warehouse, &run).await? == Bound::New {
             let loaded = ledger::runs_with("loaded.json", &stage.list("runs/").await?);
-            refill(&loaded, stage, *warehouse, clock).await?;
+            for missing in missing_runs(loaded, *warehouse).await? {
+                refill_run(&missing, stage, *warehouse, clock).await?;
+            }
         }
         let loaded = crate::handle(&run, stage, *warehouse, clock).await?;
         let rows: u64 = loaded.rows.values().map(|rows| rows.staged).sum();

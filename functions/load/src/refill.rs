@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result, clock::Clock};
 use findata_pipeline::{
     freshness,
@@ -20,51 +21,54 @@ use findata_pipeline::{
 
 use crate::{FUNCTION, load_files, note_tasks};
 
-/// What a refill did.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Refilled {
-    /// The runs whose files were loaded, in order.
-    pub runs: Vec<RunId>,
-    /// Damaged or missing files, with the reason. What they held is due again.
-    pub damaged: BTreeMap<String, String>,
-}
-
-/// Loads the runs that the stage has loaded before and the warehouse does not have, oldest first.
-/// `loaded` are the runs with a `loaded.json`. Figures are left to analytics. Safe to repeat.
+/// Those of the runs with a `loaded.json` that the warehouse does not have, oldest first.
 ///
 /// # Errors
-/// The warehouse's and the stage's errors.
-pub async fn refill(
-    loaded: &BTreeSet<RunId>,
-    stage: &impl Stage,
+/// The warehouse's errors.
+pub async fn missing_runs(
+    mut loaded: BTreeSet<RunId>,
     warehouse: &mut impl Warehouse,
-    clock: &impl Clock,
-) -> Result<Refilled> {
-    let mut refilled = Refilled::default();
+) -> Result<BTreeSet<RunId>> {
     // A run's tasks are written after its files are loaded, and ops.runs has the runs without tasks.
     let known = warehouse.query("select run_id from ops.tasks union select run_id from ops.runs").await?;
     let known: BTreeSet<String> = known.into_iter().filter_map(|row| row.into_iter().next()?).collect();
-    for run in loaded.iter().filter(|run| !known.contains(run.as_str())) {
-        let mut staged = stage::read_json::<Staged>(stage, &ledger::staged_key(run)).await;
-        if let Err(Error::Damaged(reason)) = &staged {
-            let repaired = ledger::repair(run, stage, clock.now()).await?;
-            tracing::warn!(%run, reason, ?repaired, "repaired a run");
-            staged = stage::read_json(stage, &ledger::staged_key(run)).await;
-        }
-        let Some(staged) = staged? else { continue };
-        tracing::warn!(%run, "the warehouse does not have this run: loading it from the stage");
-        warehouse.begin_step(run, FUNCTION, "refill");
-        let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
-        let (_, damaged) = load_files(run, &staged, &mut fence, warehouse, clock).await?;
-        let mut entries = ledger::entries(stage, run).await?;
-        entries.retain(|entry| staged.batches.contains(&entry.batch));
-        ledger::fail_tasks_of(&damaged, &mut entries);
-        forget(&damaged, &entries, &staged, stage).await?;
-        note_tasks(run, &entries, &mut fence, warehouse).await?;
-        refilled.runs.push(run.clone());
-        refilled.damaged.extend(damaged);
+    loaded.retain(|run| !known.contains(run.as_str()));
+    Ok(loaded)
+}
+
+/// Loads a run that the stage has loaded before. Returns when its newest answer was fetched. Figures
+/// are left to analytics; what damaged files held is due again. Safe to repeat.
+///
+/// # Errors
+/// The warehouse's and the stage's errors.
+pub async fn refill_run(
+    run: &RunId,
+    stage: &impl Stage,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+) -> Result<Option<DateTime<Utc>>> {
+    let mut staged = stage::read_json::<Staged>(stage, &ledger::staged_key(run)).await;
+    if let Err(Error::Damaged(reason)) = &staged {
+        let repaired = ledger::repair(run, stage, clock.now()).await?;
+        tracing::warn!(%run, reason, ?repaired, "repaired a run");
+        staged = stage::read_json(stage, &ledger::staged_key(run)).await;
     }
-    Ok(refilled)
+    let Some(staged) = staged? else {
+        return Ok(None);
+    };
+    tracing::info!(%run, "loading a run that the warehouse does not have");
+    warehouse.begin_step(run, FUNCTION, "refill");
+    let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
+    let (_, damaged) = load_files(run, &staged, &mut fence, warehouse, clock).await?;
+    for reason in damaged.values() {
+        tracing::warn!(reason, "a file cannot be loaded from the stage: its rows are fetched again");
+    }
+    let mut entries = ledger::entries(stage, run).await?;
+    entries.retain(|entry| staged.batches.contains(&entry.batch));
+    ledger::fail_tasks_of(&damaged, &mut entries);
+    forget(&damaged, &entries, &staged, stage).await?;
+    note_tasks(run, &entries, &mut fence, warehouse).await?;
+    Ok(entries.iter().flat_map(|entry| &entry.tasks).map(|record| record.fetched_at).max())
 }
 
 /// Makes the answers that were in damaged files due again.

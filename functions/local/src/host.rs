@@ -12,6 +12,7 @@ use findata_analytics::HostMetrics;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
 use findata_extract::{BatchResult, journal};
 use findata_fmp::{CallContext, Fmp};
+use findata_load::refill;
 use findata_pipeline::{
     binding::bind_warehouse,
     ledger,
@@ -68,7 +69,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     /// The error that stopped the run before its summary was written.
     pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
         let bus = LocalBus::default();
-        self.continue_earlier_runs(&bus).await?;
+        self.continue_earlier_runs(&request.run_id, &bus).await?;
         let mut stopwatch = Stopwatch::start();
         let queue = LocalQueue::default();
         let (run, max_calls) = (request.run_id.clone(), request.options.max_calls);
@@ -95,9 +96,9 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         if self.warehouse.is_billed() {
             bind_warehouse(&self.stage, &mut self.warehouse, &request.run_id).await?;
             let keys = self.stage.list("runs/").await?;
-            self.refill(&ledger::runs_with("loaded.json", &keys)).await?;
+            self.refill(ledger::runs_with("loaded.json", &keys)).await?;
         }
-        self.continue_earlier_runs(&bus).await?;
+        self.continue_earlier_runs(&request.run_id, &bus).await?;
         let mut stopwatch = Stopwatch::start();
         let plan = findata_fanout::plan_nothing(request, &self.stage).await?;
         stopwatch.lap("plan");
@@ -131,31 +132,40 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
 
     /// Brings the warehouse to what the stage holds: loads the runs that it lacks, and finishes
     /// interrupted ones.
-    async fn continue_earlier_runs(&mut self, bus: &LocalBus) -> Result<()> {
+    async fn continue_earlier_runs(&mut self, run: &RunId, bus: &LocalBus) -> Result<()> {
         let keys: BTreeSet<String> = self.stage.list("runs/").await?.into_iter().collect();
         // A billed warehouse is not touched until the run's files are staged, so that it resumes
         // only once.
         if !self.warehouse.is_billed() {
+            bind_warehouse(&self.stage, &mut self.warehouse, run).await?;
             findata_analytics::refuse_earlier_day(
                 nyse_calendar::new_york_date(self.clock.now()),
                 &mut self.warehouse,
             )
             .await?;
-            self.refill(&ledger::runs_with("loaded.json", &keys)).await?;
+            self.refill(ledger::runs_with("loaded.json", &keys)).await?;
         }
         self.finish_interrupted(&keys, bus).await
     }
 
-    /// Loads the runs that the stage counts as loaded and the warehouse does not have.
-    async fn refill(&mut self, loaded: &BTreeSet<RunId>) -> Result<()> {
-        let clock = Arc::clone(&self.clock);
-        let refilled =
-            findata_load::refill::refill(loaded, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
-        for run in &refilled.runs {
-            findata_analytics::restore_run(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
+    /// Loads the runs that the stage counts as loaded and the warehouse does not have, and computes
+    /// their figures.
+    async fn refill(&mut self, loaded: BTreeSet<RunId>) -> Result<()> {
+        let missing = refill::missing_runs(loaded, &mut self.warehouse).await?;
+        if !missing.is_empty() {
+            tracing::warn!(
+                runs = missing.len(),
+                "the warehouse is older than the stage: loading what it lacks"
+            );
         }
-        for reason in refilled.damaged.values() {
-            tracing::warn!(reason, "a file could not be loaded from the stage; its rows are fetched again");
+        let clock = Arc::clone(&self.clock);
+        for run in missing {
+            let fetched_at =
+                refill::refill_run(&run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
+            // A clock that was ahead must not date the figures.
+            let fetched_at = fetched_at.map(|at| at.min(clock.now()));
+            let (stage, warehouse) = (&self.stage, &mut self.warehouse);
+            findata_analytics::replay(&run, stage, warehouse, fetched_at, clock.now()).await?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::{
 };
 use findata_domain::{
     Result,
-    catalog::{CATALOG, Dataset},
+    catalog::{self, CATALOG, Dataset},
     nyse_calendar,
 };
 
@@ -168,7 +168,13 @@ pub async fn advance(stage: &impl Stage, records: &[TaskRecord]) -> Result<()> {
         let merged = |subjects: &mut Subjects| records.iter().for_each(|record| merge(subjects, record));
         stage::change_json(stage, &key(dataset), merged).await?;
     }
-    Ok(())
+    // Only the answer to the profile asks for a follow-up, so without its rows the profile is due again.
+    let failed = |r: &&TaskRecord| r.task.dataset.follow_up && matches!(r.outcome, Outcome::Failed { .. });
+    let unanswered: BTreeSet<String> = records.iter().filter(failed).map(|r| r.task.subject()).collect();
+    if unanswered.is_empty() {
+        return Ok(());
+    }
+    forget(stage, catalog::PROFILE.name, &unanswered).await
 }
 
 /// The entries of a dataset.

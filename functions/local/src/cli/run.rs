@@ -7,7 +7,7 @@ use findata_domain::Error;
 use findata_duckdb::DuckDb;
 use findata_fmp::{ClientSettings, Fmp, SourceKind, claim_source};
 use findata_pipeline::{
-    binding::{bind_warehouse, is_bound},
+    binding::is_bound,
     ports::{stage::Stage, warehouse::Warehouse},
     run::{Request, RunId, Status},
     summary::Summary,
@@ -52,6 +52,14 @@ pub(crate) async fn run(
     print_summary(config.json, &config.warehouse(), &summary)
 }
 
+/// A stage takes data of one kind of source only. A replay takes none.
+async fn claim(stage: &impl Stage, config: &ResolvedConfig, work: Work) -> Result<(), Failure> {
+    match work {
+        Work::Run => Ok(claim_source(stage, &config.fmp_url).await?),
+        Work::Replay => Ok(()),
+    }
+}
+
 /// Opens the DuckDB warehouse. A damaged file is set aside; the run then fills a new one from the stage.
 async fn open_warehouse(config: &ResolvedConfig, stage: &DirectoryStage) -> Result<DuckDb, Failure> {
     let open = || DuckDb::open(&config.data_dir.warehouse, stage.root(), config.memory);
@@ -85,16 +93,15 @@ pub(crate) async fn execute(
     match &config.cloud {
         None => {
             let stage = config.data_dir.open_stage()?;
-            claim_source(&stage, &config.fmp_url).await?;
-            let mut warehouse = open_warehouse(config, &stage).await?;
-            bind_warehouse(&stage, &mut warehouse, &request.run_id).await?;
+            claim(&stage, config, work).await?;
+            let warehouse = open_warehouse(config, &stage).await?;
             let journals = Journals::beside(stage.root());
             execute_on(config, request, fmp, work, stage, Some(journals), warehouse).await
         }
         Some(cloud) => {
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
-            claim_source(&stage, &config.fmp_url).await?;
+            claim(&stage, config, work).await?;
             execute_on(config, request, fmp, work, stage, None, warehouse).await
         }
     }
