@@ -94,3 +94,22 @@ fn replay_without_a_stage_or_with_a_foreign_file_explains_itself() {
     fs::create_dir_all(folder.stage()).unwrap();
     assert!(command(&folder, &["replay"]).failed(5).contains("is a folder"));
 }
+
+#[test]
+fn a_pruned_stage_still_rebuilds_the_warehouse() {
+    let (server, home, _) = three_days();
+    // A run that asks for everything again and brings nothing new.
+    Job::new(server.url(), &SYMBOLS).with(|options| options.full = true).run_ok(&home);
+    let content = home.content();
+    let (landing, runs) = (home.keys("landing/").len(), home.keys("runs/").len());
+    // The runs of this test started in 1970.
+    let pruned = command(&home, &["prune"]).json();
+    assert!(pruned["objects"].as_u64().is_some_and(|n| n > 0), "{pruned}");
+    assert!(home.keys("landing/").len() < landing && home.keys("runs/").len() < runs);
+    assert_eq!(command(&home, &["prune"]).json()["objects"], 0);
+    let rebuilt = command(&home, &["replay", "--rebuild"]);
+    assert_eq!(rebuilt.code, Some(0), "{rebuilt:#?}");
+    assert_eq!(home.content(), content);
+    assert!(command(&home, &["prune", "--keep-days", "0"]).failed(2).contains("keeps everything"));
+    assert!(command(&Home::new(), &["prune"]).failed(5).contains("there is no stage"));
+}

@@ -12,7 +12,7 @@ mod restatements;
 mod sql;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Instant,
 };
 
@@ -65,10 +65,11 @@ pub async fn handle(
     let usage = warehouse.take_usage();
     // A failed attempt records its usage too, but its own error is the one to return.
     let noted = usage.note(run, FUNCTION, stage).await;
-    let (rows, damaged) = outcome?;
+    let Outcome { rows, without_news, damaged } = outcome?;
     let loaded = Loaded {
         run_id: run.clone(),
         rows,
+        without_news,
         damaged,
         warehouse: usage,
         seconds: started.elapsed().as_secs_f64(),
@@ -78,15 +79,24 @@ pub async fn handle(
     Ok(loaded)
 }
 
-/// Loads the files that are not loaded yet. Returns the row counts of all files by dataset, and the damaged files with
-/// the reason.
+/// What a load did, over all its attempts.
+struct Outcome {
+    /// Row counts by dataset.
+    rows: BTreeMap<String, RowCounts>,
+    /// Files that changed nothing.
+    without_news: BTreeSet<String>,
+    /// Damaged files, with the reason.
+    damaged: BTreeMap<String, String>,
+}
+
+/// Loads the files that are not loaded yet.
 async fn load(
     run: &RunId,
     staged: &ledger::Staged,
     stage: &impl Stage,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
-) -> Result<(BTreeMap<String, RowCounts>, BTreeMap<String, String>)> {
+) -> Result<Outcome> {
     warehouse.begin_step(run, FUNCTION, "ledger");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     let today = nyse_calendar::new_york_date(clock.now());
@@ -104,14 +114,20 @@ async fn load(
     }
 
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
-    for (dataset, counts) in loaded_files(run, warehouse).await?.into_values() {
+    let mut without_news = BTreeSet::new();
+    for (file, (dataset, counts)) in loaded_files(run, warehouse).await? {
+        // An answer that is complete may have withdrawn rows by not having them.
+        let may_withdraw = catalog::dataset(&dataset).is_none_or(|dataset| dataset.complete_answer);
+        if counts.loaded == 0 && counts.quarantined == 0 && !may_withdraw {
+            without_news.insert(file);
+        }
         let sum = rows.entry(dataset).or_default();
         sum.staged += counts.staged;
         sum.loaded += counts.loaded;
         sum.unchanged += counts.unchanged;
         sum.quarantined += counts.quarantined;
     }
-    Ok((rows, damaged))
+    Ok(Outcome { rows, without_news, damaged })
 }
 
 /// Loads the run's files that the warehouse does not have. Returns the withdrawn events as

@@ -10,7 +10,7 @@ use findata_domain::{Error, Result, clock::Clock};
 use findata_pipeline::{
     freshness,
     landing::StagedFile,
-    ledger::{self, Outcome, Staged},
+    ledger::{self, Loaded, Outcome, Staged},
     ports::{
         stage::{self, Stage},
         warehouse::Warehouse,
@@ -53,9 +53,13 @@ pub async fn refill_run(
         tracing::warn!(%run, reason, ?repaired, "repaired a run");
         staged = stage::read_json(stage, &ledger::staged_key(run)).await;
     }
-    let Some(staged) = staged? else {
+    let Some(mut staged) = staged? else {
         return Ok(None);
     };
+    // Files that brought nothing new may have been pruned.
+    if let Ok(Some(loaded)) = stage::read_json::<Loaded>(stage, &ledger::loaded_key(run)).await {
+        staged.files.retain(|file| !loaded.without_news.contains(&file.key));
+    }
     tracing::info!(%run, "loading a run that the warehouse does not have");
     warehouse.begin_step(run, FUNCTION, "refill");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;

@@ -21,6 +21,7 @@ use findata_pipeline::{
         stage::{self, Stage},
         warehouse::Warehouse,
     },
+    prune,
     run::{Request, RunId},
     summary::{BudgetUse, Connections, Summary},
 };
@@ -60,6 +61,8 @@ pub struct Host<S, W, C> {
     pub receipt_clock: Arc<C>,
     /// When the run started, by the real clock.
     pub started_at: DateTime<Utc>,
+    /// Runs that started before this moment are pruned; `None` prunes nothing.
+    pub prune_before: Option<DateTime<Utc>>,
 }
 
 impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C> {
@@ -127,7 +130,18 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &metrics)
                 .await?;
         self.warehouse.close().await?;
+        self.prune().await;
         Ok(summary)
+    }
+
+    /// Removes old objects. The run is over and recorded, so a failure is only logged; the next day
+    /// tries again.
+    async fn prune(&self) {
+        let Some(before) = self.prune_before else { return };
+        match prune::prune_daily(&self.stage, before, self.started_at).await {
+            Ok(pruned) => tracing::info!(pruned.runs, pruned.objects, "pruned the stage"),
+            Err(error) => tracing::warn!(%error, "could not prune the stage"),
+        }
     }
 
     /// Brings the warehouse to what the stage holds: loads the runs that it lacks, and finishes

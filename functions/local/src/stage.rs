@@ -133,6 +133,23 @@ impl Stage for DirectoryStage {
         .await
     }
 
+    async fn delete(&self, keys: &[String]) -> Result<()> {
+        for key in keys {
+            self.blocking(key, |root, path| {
+                match fs::remove_file(path) {
+                    Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+                    _ => {}
+                }
+                // Folders that are now empty go too; a writer creates them again.
+                let mut folders = path.ancestors().skip(1).take_while(|folder| *folder != root);
+                while folders.next().is_some_and(|folder| fs::remove_dir(folder).is_ok()) {}
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
     async fn list(&self, prefix: &str) -> Result<Vec<String>> {
         // A prefix may end in the middle of a file name.
         let (folder, prefix) = (prefix.rsplit_once('/').map_or("", |(folder, _)| folder), prefix.to_owned());

@@ -29,7 +29,7 @@ use findata_domain::{Error, Result};
 
 pub use keys::{
     batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, checkpoints_prefix, loaded_key,
-    plan_key, staged_key, summary_key,
+    loads_again, plan_key, staged_key, summary_key,
 };
 pub use outcome::{Outcome, TaskRecord};
 pub use repair::repair;
@@ -101,6 +101,9 @@ pub struct Loaded {
     pub run_id: RunId,
     /// Rows by dataset.
     pub rows: BTreeMap<String, RowCounts>,
+    /// Keys of the landing files that changed nothing in the warehouse. A rebuild does not need them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub without_news: BTreeSet<String>,
     /// Landing files that are damaged or missing and were not loaded, with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub damaged: BTreeMap<String, String>,
@@ -110,6 +113,20 @@ pub struct Loaded {
     /// Seconds that loading took.
     #[serde(default)]
     pub seconds: f64,
+}
+
+impl Loaded {
+    /// A run without rows.
+    pub fn empty(run: &RunId) -> Self {
+        Loaded {
+            run_id: run.clone(),
+            rows: BTreeMap::new(),
+            without_news: BTreeSet::new(),
+            damaged: BTreeMap::new(),
+            warehouse: Usage::default(),
+            seconds: 0.0,
+        }
+    }
 }
 
 /// What keeps a function from going on with a run until a person fixes it.

@@ -3,7 +3,7 @@
 use std::{env, path::PathBuf};
 
 use ::duckdb::Connection;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use clap::{ArgMatches, Args, parser::ValueSource};
 use findata_aws::s3_stage::{Location, S3Stage};
 use findata_domain::{Error, Symbol, clock::AnyClock};
@@ -20,6 +20,9 @@ use crate::data_dir::DataDir;
 /// Maximum number of concurrent calls. At 3,000 calls a minute and one second per answer, 50 are in
 /// flight. Without a rate limit, more than this would only queue on two cores.
 const IN_FLIGHT: usize = 512;
+
+/// Days for which the objects of old runs are kept by default.
+const DEFAULT_KEEP_DAYS: u16 = 90;
 
 /// Options that every command accepts.
 #[derive(Debug, Clone, Args)]
@@ -71,6 +74,9 @@ pub(crate) struct Global {
     /// Memory that DuckDB may use before it spills to disk, such as 800MB or 4GB [default: half of this machine's]
     #[arg(long, global = true, env = "FINDATA_MEMORY", value_name = "SIZE", help_heading = "Global")]
     pub memory: Option<String>,
+    /// Days to keep what old runs left on the stage and a rebuild does not need; 0 keeps everything [default: 90]
+    #[arg(long, global = true, env = "FINDATA_KEEP_DAYS", value_name = "N", help_heading = "Global")]
+    pub keep_days: Option<String>,
     /// Index for beta and correlation, or `none` [default: ^GSPC]
     #[arg(long, global = true, env = "FINDATA_INDEX", value_name = "SYMBOL", help_heading = "Global")]
     pub index: Option<String>,
@@ -99,6 +105,7 @@ pub(crate) fn from_environment(matches: &ArgMatches) -> Vec<&'static str> {
         "stage",
         "warehouse",
         "memory",
+        "keep_days",
         "index",
         "today",
         "as_of",
@@ -120,6 +127,8 @@ pub(crate) struct ResolvedConfig {
     pub cloud: Option<Cloud>,
     pub fmp_url: String,
     pub fmp_plan: FmpPlan,
+    /// How long the objects of old runs are kept; `None` for ever.
+    pub keep: Option<TimeDelta>,
     /// Memory limit of DuckDB.
     pub memory: MemoryLimit,
     /// Bytes that may be received in 30 days, if that differs from the plan's limit.
@@ -178,6 +187,15 @@ impl Global {
                 let error: Error = error;
                 errors.push(("memory", error.to_string()));
                 MemoryLimit::of_machine()
+            }
+        };
+        let keep_days = match self.keep_days.as_deref().filter(|text| !text.is_empty()).map(str::parse::<u16>)
+        {
+            None => DEFAULT_KEEP_DAYS,
+            Some(Ok(days)) => days,
+            Some(Err(_)) => {
+                errors.push(("keep_days", "use a whole number of days, up to 65535".into()));
+                DEFAULT_KEEP_DAYS
             }
         };
         let index = match self.index.as_deref() {
@@ -248,6 +266,7 @@ impl Global {
             fmp_url,
             fmp_plan,
             memory,
+            keep: (keep_days > 0).then(|| TimeDelta::days(keep_days.into())),
             fmp_bytes,
             index,
             clock,

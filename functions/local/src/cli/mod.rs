@@ -9,6 +9,7 @@ mod global;
 mod invoke;
 mod plan;
 mod progress;
+mod prune;
 mod replay;
 mod request;
 mod retry;
@@ -57,6 +58,8 @@ enum Command {
     Retry(retry::Args),
     /// Load what the stage holds and the warehouse lacks, and compute the figures, without calling FMP
     Replay(replay::Args),
+    /// Remove what old runs left on the stage, except what a rebuild of the warehouse needs
+    Prune(prune::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),
     /// Query the DuckDB warehouse
@@ -168,6 +171,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Plan(args) => plan::plan(&cli.global, from_environment, &args).await,
         Command::Retry(args) => retry::retry(&cli.global, from_environment, &args).await,
         Command::Replay(args) => replay::replay(&cli.global, from_environment, &args).await,
+        Command::Prune(args) => prune::prune(&cli.global, from_environment, &args).await,
         Command::Invoke(args) => invoke::invoke(&cli.global, &args).await,
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),

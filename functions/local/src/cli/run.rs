@@ -129,6 +129,8 @@ async fn execute_on(
         clock,
         receipt_clock,
         started_at,
+        // A stage in S3 may have other users, and its role need not allow deletes: `findata prune` does it.
+        prune_before: config.keep.filter(|_| config.cloud.is_none()).map(|keep| started_at - keep),
     };
     let bars = Bars::new(client);
     let summary = match work {

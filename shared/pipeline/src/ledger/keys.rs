@@ -51,3 +51,9 @@ pub fn loaded_key(run: &RunId) -> String {
 pub fn summary_key(run: &RunId) -> String {
     format!("runs/{run}/summary.json")
 }
+
+/// Whether a key of a closed run is of use to load the run again.
+pub fn loads_again(run: &RunId, key: &str) -> bool {
+    let kept = [plan_key(run), staged_key(run), loaded_key(run), summary_key(run)];
+    key.starts_with(&batches_prefix(run)) || kept.iter().any(|kept| kept == key)
+}

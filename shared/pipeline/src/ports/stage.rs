@@ -41,6 +41,9 @@ pub trait Stage: Send + Sync {
     /// Lists the keys that begin with `prefix`, in order.
     fn list(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>>> + Send;
 
+    /// Deletes objects, in this order. Keys that do not exist are ignored.
+    fn delete(&self, keys: &[String]) -> impl Future<Output = Result<()>> + Send;
+
     /// Writes so far by this handle and its clones, for the cost estimate.
     fn puts(&self) -> u64 {
         0
