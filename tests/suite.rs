@@ -7,6 +7,7 @@ mod bulk;
 mod bundle;
 mod call_savings;
 mod cli;
+mod counts;
 mod docs;
 mod faults;
 mod golden;

@@ -4,6 +4,7 @@
 mod bad_arguments;
 mod bad_home;
 mod bad_server;
+mod bench;
 mod dictionary;
 mod explain;
 mod key;

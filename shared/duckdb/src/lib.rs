@@ -15,7 +15,7 @@ use findata_domain::{
     catalog::{Column, Dataset, Kind},
 };
 use findata_models::literal;
-use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse};
+use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::Usage};
 
 /// Memory limit while loading, beyond which DuckDB spills to a folder beside its file.
 const LOAD_MEMORY: u64 = 256 << 20;
@@ -32,6 +32,8 @@ pub struct DuckDb {
     connection: Connection,
     path: PathBuf,
     stage: PathBuf,
+    /// Statements since [`Warehouse::take_usage`].
+    statements: u64,
 }
 
 impl DuckDb {
@@ -42,7 +44,12 @@ impl DuckDb {
     pub fn open(path: &Path, stage: &Path) -> Result<Self> {
         let connection = connect(path, AccessMode::ReadWrite)?;
         migration::prepare(&connection).map_err(|e| failure(path, &e))?;
-        Ok(DuckDb { connection, path: path.to_owned(), stage: stage.to_owned() })
+        Ok(DuckDb {
+            connection,
+            path: path.to_owned(),
+            stage: stage.to_owned(),
+            statements: 0,
+        })
     }
 
     /// Opens the file read-only.
@@ -117,6 +124,7 @@ pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
 
 impl Warehouse for DuckDb {
     async fn execute(&mut self, sql: &str) -> Result<u64> {
+        self.statements += 1;
         let (connection, path) = (&self.connection, &self.path);
         let started = Instant::now();
         let result = tokio::task::block_in_place(|| connection.execute(sql, []));
@@ -126,11 +134,13 @@ impl Warehouse for DuckDb {
     }
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        self.statements += 1;
         let (connection, path) = (&self.connection, &self.path);
         tokio::task::block_in_place(|| texts(connection, sql)).map_err(|e| failure(path, &e))
     }
 
     async fn append(&mut self, table: &str, rows: Vec<Vec<Option<String>>>) -> Result<()> {
+        self.statements += 1;
         let (connection, path) = (&self.connection, &self.path);
         let (schema, name) = table.split_once('.').unwrap_or(("main", table));
         tokio::task::block_in_place(|| {
@@ -153,6 +163,13 @@ impl Warehouse for DuckDb {
             self.execute(&format!("drop table {table}")).await?;
         }
         Ok(())
+    }
+
+    fn take_usage(&mut self) -> Usage {
+        Usage {
+            statements: std::mem::take(&mut self.statements),
+            ..Usage::default()
+        }
     }
 
     /// Raises the memory limit to what recomputing every company needs.

@@ -1,5 +1,6 @@
 //! The command line, one file per command. Only this module reads the environment and the real clock.
 
+mod bench;
 mod demo;
 mod dictionary;
 mod doctor;
@@ -68,6 +69,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Serve the synthetic FMP on a local port
     FmpServer(fmp_server::Args),
+    /// Measure time, memory and calls of whole runs against the synthetic FMP
+    Bench(bench::Args),
 }
 
 impl Command {
@@ -164,6 +167,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
         Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, from_environment, &args),
         Command::Doctor(args) => doctor::doctor(&cli.global, from_environment, &args).await,
+        Command::Bench(args) => bench::bench(&cli.global, &args).await,
         Command::FmpServer(args) => fmp_server::serve(&cli.global, from_environment, &args).await,
     }
 }

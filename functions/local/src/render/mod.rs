@@ -1,5 +1,7 @@
-//! Formats results for people: the summary of a run, a plan, an explanation, the data dictionary.
+//! Formats results for people: the summary of a run, a plan, an explanation, the data dictionary,
+//! a benchmark.
 
+mod bench;
 mod dictionary;
 mod explanation;
 mod plan;
@@ -7,6 +9,7 @@ mod summary;
 
 use indicatif::HumanCount;
 
+pub use bench::bench;
 pub use dictionary::dictionary;
 pub use explanation::explanation;
 pub use plan::plan;

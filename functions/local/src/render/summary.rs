@@ -42,7 +42,8 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
             count(limit.into()),
         );
     }
-    if run.warehouse.statements > 0 {
+    // DuckDB only counts statements.
+    if run.warehouse.seconds > 0.0 {
         let _ = writeln!(
             out,
             "  snowflake {}, warehouse active for {:.0} s plus a minute until it suspends, about {:.4} credits",
