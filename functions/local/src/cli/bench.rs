@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// Numbers of symbols
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1,10,50,505", value_parser = clap::value_parser!(u32).range(1..=50_000))]
     symbols: Vec<u32>,
-    /// Calls per minute that FMP allows; several values are measured one after the other
+    /// Calls per minute of the FMP plan, or none; several values are measured one after the other
     #[arg(long, value_name = "none|N,..", value_delimiter = ',', default_value = "none", value_parser = limit)]
     limit: Vec<Limit>,
     /// Calendar days of prices
@@ -30,17 +30,17 @@ pub(crate) struct Args {
     /// Measure each run this many times and print the medians
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     repeat: u32,
-    /// Which runs: first-day (always measured), again (nothing due), next-day (2 % of the companies changed), models (recompute
-    /// everything)
+    /// Which phases: first-day (always measured), again (nothing due), next-day (2 % of the companies changed), models
+    /// (recompute everything)
     #[arg(
         long,
-        value_name = "RUN,..",
+        value_name = "PHASE,..",
         value_delimiter = ',',
         value_enum,
         default_value = "first-day,again,next-day,models",
         hide_possible_values = true
     )]
-    runs: Vec<Phase>,
+    phases: Vec<Phase>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +65,7 @@ pub(crate) async fn bench(global: &Global, args: &Args) -> Result<u8, Failure> {
         quarters: args.quarters,
         latency_ms: args.latency,
         repeat: args.repeat,
-        phases: args.runs.clone(),
+        phases: args.phases.clone(),
     };
     let mut interrupt =
         Interrupt::listen().map_err(|e| Error::Stop(format!("cannot listen for Ctrl-C: {e}")))?;

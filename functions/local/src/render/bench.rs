@@ -14,7 +14,7 @@ pub fn bench(report: &Report) -> String {
         "\n{:>7} {:>6} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10} {:>7} {:>11} {:>12} {:>9}",
         "symbols",
         "limit",
-        "run",
+        "phase",
         "stage",
         "wall s",
         "CPU s",
