@@ -25,6 +25,8 @@ use super::{
 
 /// How often the peak memory is read. A peak in the last moments of a stage can be missed.
 const POLL: Duration = Duration::from_millis(10);
+/// The stages that a run announces; planning comes before them.
+const STAGES: [&str; 3] = ["fetch", "load", "compute"];
 /// Variables that a child inherits. Everything else could change what it does or, as a proxy, send
 /// its calls elsewhere.
 const INHERITED: [&str; 4] = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
@@ -126,7 +128,7 @@ async fn follow(process: u32, mut lines: UnboundedReceiver<String>) -> (Vec<Stag
     loop {
         tokio::select! {
             line = lines.recv() => match line {
-                Some(line) => match line.strip_suffix(" ...") {
+                Some(line) => match line.strip_suffix(" ...").filter(|stage| STAGES.contains(stage)) {
                     Some(next) => {
                         let stage = std::mem::replace(&mut stage, next.to_owned());
                         stages.push(Stage { stage, usage: meter.lap() });
