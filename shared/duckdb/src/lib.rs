@@ -1,6 +1,8 @@
 //! The warehouse as a DuckDB file.
 
 pub mod as_of;
+mod error;
+mod lock;
 mod migration;
 
 use std::{
@@ -10,6 +12,8 @@ use std::{
 };
 
 use ::duckdb::{AccessMode, Config, Connection, appender_params_from_iter, types::ValueRef};
+pub use error::resource_failure;
+use error::failure;
 use findata_domain::{
     Error, Result,
     catalog::{Column, Dataset, Kind},
@@ -49,12 +53,34 @@ impl DuckDb {
     ///
     /// # Errors
     /// `Config` if it does not exist; otherwise as for [`DuckDb::open`].
-    pub fn open_to_read(path: &Path) -> Result<Connection> {
+    pub fn open_to_read(path: &Path, reach: Reach) -> Result<Connection> {
         if !path.exists() {
             let fix = "run `findata run` or `findata demo` first, or set the data directory with --home";
             return Err(Error::Config(format!("there is no warehouse at {}: {fix}", path.display())));
         }
-        connect(path, AccessMode::ReadOnly)
+        let connection = connect(path, AccessMode::ReadOnly)?;
+        reach.restrict(&connection).map_err(|e| failure(path, &e))?;
+        Ok(connection)
+    }
+}
+
+/// What the queries of a read-only connection may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The warehouse and nothing else: no other file, database, extension or network, and no change of settings.
+    Warehouse,
+    /// Everything that DuckDB can.
+    Everything,
+}
+
+impl Reach {
+    /// Restricts a connection whose files are open already.
+    fn restrict(self, connection: &Connection) -> ::duckdb::Result<()> {
+        match self {
+            Reach::Warehouse => connection
+                .execute_batch("set enable_external_access = false; set lock_configuration = true"),
+            Reach::Everything => Ok(()),
+        }
     }
 }
 
@@ -89,30 +115,6 @@ fn base_config() -> ::duckdb::Result<Config> {
         // Return memory freed by one statement to the system, so that it does not add to the next one's.
         .and_then(|c| c.with("allocator_flush_threshold", "1MB"))
         .and_then(|c| c.with("allocator_bulk_deallocation_flush_threshold", "1MB"))
-}
-
-/// Classifies DuckDB's errors by what to do about them. DuckDB reports no error codes, so this function, and only this
-/// one, matches on error text.
-pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default().trim();
-    let file = path.display();
-    if text.contains("Could not set lock") || text.contains("Conflicting lock") {
-        Error::Stop(format!("{file} is in use by another process: wait for it or end it, then run again"))
-    } else if text.contains("No space left") {
-        Error::Stop(format!("no space left on the disk of {file}: free some space and run again"))
-    } else if text.contains("Permission denied")
-        || text.contains("Cannot open file")
-        || text.contains("Read-only file system")
-    {
-        Error::Config(format!("cannot open {file}: {line}; choose another data directory with --home"))
-    } else if text.contains("not a valid DuckDB database file") {
-        Error::Config(format!(
-            "{file} is not a DuckDB file: move it away or choose another data directory with --home"
-        ))
-    } else {
-        Error::Stop(format!("{file}: {line}"))
-    }
 }
 
 impl Warehouse for DuckDb {

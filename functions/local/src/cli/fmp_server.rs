@@ -2,7 +2,7 @@
 
 use findata_domain::{Error, clock::Clock};
 
-use super::{Failure, global::Global};
+use super::{Failure, global::Global, note, print};
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -21,11 +21,11 @@ pub(crate) async fn serve(
     let server = findata_fmp_simulator::start(options)
         .await
         .map_err(|e| Error::Stop(format!("cannot start the synthetic FMP: {e}")))?;
-    println!("{}", server.url());
-    eprintln!(
+    print(&format!("{}\n", server.url()))?;
+    note(&format!(
         "any key works: FMP_API_KEY=demo findata run --symbols AAPL,MSFT --fmp-url {}",
         server.url()
-    );
+    ));
     tokio::signal::ctrl_c()
         .await
         .map_err(|e| Error::Stop(format!("cannot wait for Ctrl-C: {e}")))?;

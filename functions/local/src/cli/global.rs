@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use findata_aws::s3_stage::{Location, S3Stage};
 use findata_domain::{Error, Symbol, clock::AnyClock};
-use findata_duckdb::{DuckDb, as_of};
+use findata_duckdb::{DuckDb, Reach, as_of};
 use findata_fmp::{ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, SourceKind};
 
 use findata_pipeline::{command_input::Defaults, ttl_overrides::TtlOverrides};
@@ -251,14 +251,14 @@ impl Global {
 
 impl ResolvedConfig {
     /// Opens the DuckDB warehouse for reading, as it was known on the day of `--as-of` if there is one.
-    pub(crate) fn open_read_only(&self) -> Result<Connection, Failure> {
+    pub(crate) fn open_read_only(&self, reach: Reach) -> Result<Connection, Failure> {
         match (&self.cloud, self.as_of) {
             (Some(_), _) => Err(Failure::Usage(
                 "this command reads DuckDB only: query Snowflake with its own clients; the tables have the same names"
                     .into(),
             )),
-            (None, Some(day)) => Ok(as_of::open(&self.data_dir.warehouse, day)?),
-            (None, None) => Ok(DuckDb::open_to_read(&self.data_dir.warehouse)?),
+            (None, Some(day)) => Ok(as_of::open(&self.data_dir.warehouse, day, reach)?),
+            (None, None) => Ok(DuckDb::open_to_read(&self.data_dir.warehouse, reach)?),
         }
     }
 

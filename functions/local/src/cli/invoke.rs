@@ -23,7 +23,7 @@ use serde_json::json;
 use super::{
     Failure,
     global::Global,
-    print,
+    note, print, print_json,
     request::{self, HistoryArgs},
     run,
 };
@@ -74,14 +74,14 @@ pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> 
     let config = findata_aws::config().await?;
     EventBridge::new(&config, &args.bus).put(REQUESTED, &detail).await?;
     let Some(location) = location else {
-        print(&if json {
-            format!("{}\n", json!({"run_id": run_id}))
+        if json {
+            print_json(&json!({"run_id": run_id}))?;
         } else {
-            format!("requested run {run_id}\n")
-        })?;
+            print(&format!("requested run {run_id}\n"))?;
+        }
         return Ok(0);
     };
-    eprintln!("requested run {run_id}");
+    note(&format!("requested run {run_id}"));
     let deadline = Instant::now() + Duration::from_secs(args.minutes * 60);
     let stage = S3Stage::new(&config, location.clone());
     let summary = wait_for_summary(&run_id, &stage, deadline).await?;
@@ -142,7 +142,7 @@ async fn wait_for_summary(run: &RunId, stage: &impl Stage, deadline: Instant) ->
             "waiting for the plan ...".to_owned()
         };
         if state != reported {
-            eprintln!("{state}");
+            note(&state);
             reported = state;
         }
         if Instant::now() > deadline {

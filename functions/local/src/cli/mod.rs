@@ -7,6 +7,7 @@ mod explain;
 mod fmp_server;
 mod global;
 mod invoke;
+mod output;
 mod plan;
 mod progress;
 mod request;
@@ -16,16 +17,14 @@ mod setup_sql;
 mod snowflake_env;
 mod sql;
 
-use std::{
-    io::{ErrorKind, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use findata_domain::Error;
 use tracing_subscriber::EnvFilter;
 
 use global::Global;
+use output::{note, print, print_json};
 
 /// Load fundamentals and prices from Financial Modeling Prep and compute TTM figures, ratios and market metrics
 #[derive(Debug, Parser)]
@@ -98,7 +97,13 @@ impl Failure {
             Failure::Usage(_) | Failure::Run(Error::Reject(_) | Error::NotOffered(_)) => 2,
             Failure::Run(Error::Config(_)) => 5,
             Failure::Run(Error::Budget(_)) => 4,
-            Failure::Run(Error::Retry { .. } | Error::Stop(_) | Error::NotInPlan(_)) => 1,
+            Failure::Run(
+                Error::Retry { .. }
+                | Error::Stop(_)
+                | Error::NotInPlan(_)
+                | Error::Resource(_)
+                | Error::Interrupted(_),
+            ) => 1,
         }
     }
 
@@ -110,22 +115,12 @@ impl Failure {
     }
 }
 
-/// Writes to standard output. A reader that closes the pipe early, such as `head`, is not a failure.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            Err(Error::Stop(format!("cannot write to standard output: {e}")).into())
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Parses the command line, runs the command and returns the exit code.
 pub fn main() -> ExitCode {
     let matches = match Cli::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
-            let _ = error.print();
+            report(&error);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -141,7 +136,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            eprintln!("findata: {}", failure.text());
+            note(&format!("findata: {}", failure.text()));
             ExitCode::from(failure.exit_code())
         }
     }
@@ -168,6 +163,15 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
     }
 }
 
+/// Prints clap's help, version or error. An error repeats arguments, so it is escaped, which costs its colours.
+fn report(error: &clap::Error) {
+    if error.use_stderr() {
+        note(error.to_string().trim_end());
+    } else {
+        let _ = error.print();
+    }
+}
+
 /// Logs to standard error: warnings by default, the progress of our own crates with `-v`, every
 /// statement and model with `-vv`.
 fn init_logging(verbose: u8) {
@@ -179,7 +183,7 @@ fn init_logging(verbose: u8) {
     // A directive matches every target that starts with its name, so `findata` covers all our crates.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(format!("{others},findata={ours},aws_config=error")))
-        .with_writer(std::io::stderr)
+        .with_writer(|| output::Log)
         .without_time()
         .with_target(false)
         .try_init();

@@ -1,6 +1,6 @@
 //! `findata plan`: shows what a run would fetch.
 
-use findata_domain::{Error, clock::Clock};
+use findata_domain::clock::Clock;
 use findata_fanout::market::{self, Market};
 use findata_fmp::{Fmp, SourceKind, claim_source};
 use findata_pipeline::{
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{
     Failure,
     global::{self, Global, ResolvedConfig},
-    print,
+    print, print_json,
     request::RequestArgs,
 };
 use crate::{render, stage::DirectoryStage};
@@ -74,9 +74,7 @@ async fn plan_on(
             "notes": plan.notes,
             "offers": entitlements.all().map(|(name, refused)| (name.to_owned(), json!(refused.is_none()))).collect::<serde_json::Map<_, _>>(),
         });
-        let text =
-            serde_json::to_string(&output).map_err(|e| Error::Stop(format!("cannot write the plan: {e}")))?;
-        print(&format!("{text}\n"))?;
+        print_json(&output)?;
     } else {
         print(&render::plan(&plan, &config.fmp_plan.to_string(), minutes))?;
         if probe {

@@ -10,6 +10,7 @@ use findata_fmp::Fmp;
 use findata_pipeline::plan::Plan;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::note;
 use crate::{host::Progress, render};
 
 /// Shows the progress of a run to a person.
@@ -47,11 +48,11 @@ impl Progress for Bars {
         let (calls, fresh) = (plan.calls(), plan.fresh());
         if !self.terminal {
             let symbols = render::counted(plan.symbols.len() as u64, "symbol");
-            eprintln!(
+            note(&format!(
                 "plan: {symbols}, {} to make, {} still fresh",
                 render::counted(calls, "call"),
                 render::counted(fresh, "answer")
-            );
+            ));
             return;
         }
         let bar = ProgressBar::new(calls);
@@ -71,7 +72,7 @@ impl Progress for Bars {
 
     fn stage_started(&self, stage: &'static str) {
         if !self.terminal {
-            eprintln!("{stage} ...");
+            note(&format!("{stage} ..."));
         } else if stage != "fetch" {
             let spinner = ProgressBar::new_spinner().with_message(stage);
             spinner.set_style(

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use findata_domain::Error;
 use findata_duckdb::DuckDb;
 use findata_fmp::{ClientSettings, Fmp, SourceKind, claim_source};
 use findata_pipeline::{
@@ -17,7 +16,7 @@ use findata_snowflake::Snowflake;
 use super::{
     Failure,
     global::{self, Global, ResolvedConfig},
-    print,
+    note, print, print_json,
     progress::Bars,
     request::RequestArgs,
 };
@@ -108,16 +107,14 @@ async fn execute_on(
 /// Prints a summary and returns the exit code.
 pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> Result<u8, Failure> {
     if json {
-        let json = serde_json::to_string(summary)
-            .map_err(|e| Error::Stop(format!("cannot write the summary: {e}")))?;
-        print(&format!("{json}\n"))?;
+        print_json(summary)?;
     } else {
         print(&render::summary(summary, warehouse))?;
     }
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map(|failure| &failure.reason).or(summary.notes.first());
         let reason = reason.map_or("no task succeeded", String::as_str);
-        eprintln!("findata: {reason}");
+        note(&format!("findata: {reason}"));
     }
     Ok(summary.status.exit_code())
 }
