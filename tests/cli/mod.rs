@@ -7,8 +7,10 @@ mod bad_server;
 mod dictionary;
 mod explain;
 mod key;
+mod output;
 mod plan_and_sql;
 mod show;
+mod signals;
 
 use findata_tests::{Command, Home, Output, Simulator, findata};
 use serde_json::Value;

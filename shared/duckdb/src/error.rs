@@ -55,7 +55,9 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
             "the disk has no space for the temporary files of {file}: {space}"
         )))
     } else if text.contains("No space left") || text.contains("Disk quota exceeded") {
-        Some(Error::Resource(format!("no space left on the disk for {file} or its temporary files: {space}")))
+        Some(Error::Resource(format!(
+            "no space left on the disk for {file} or its temporary files: {space}"
+        )))
     } else if text.starts_with("Out of Memory Error") {
         Some(Error::Resource(format!(
             "not enough memory for {file}: ask for fewer rows or columns, or end other programs ({})",

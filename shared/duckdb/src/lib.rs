@@ -12,8 +12,8 @@ use std::{
 };
 
 use ::duckdb::{AccessMode, Config, Connection, appender_params_from_iter, types::ValueRef};
-pub use error::resource_failure;
 use error::failure;
+pub use error::resource_failure;
 use findata_domain::{
     Error, Result,
     catalog::{Column, Dataset, Kind},
@@ -77,8 +77,9 @@ impl Reach {
     /// Restricts a connection whose files are open already.
     fn restrict(self, connection: &Connection) -> ::duckdb::Result<()> {
         match self {
-            Reach::Warehouse => connection
-                .execute_batch("set enable_external_access = false; set lock_configuration = true"),
+            Reach::Warehouse => {
+                connection.execute_batch("set enable_external_access = false; set lock_configuration = true")
+            }
             Reach::Everything => Ok(()),
         }
     }
@@ -96,11 +97,26 @@ fn connect(path: &Path, mode: AccessMode) -> Result<Connection> {
 /// Configuration of a read-only connection. Several can be open at once, so each spills to its own folder: beside the
 /// file, they would overwrite each other's data.
 pub(crate) fn read_config() -> ::duckdb::Result<Config> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let folder = format!("findata-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let folder = spill_folder(READERS.fetch_add(1, Ordering::Relaxed));
     base_config()?
         .with("memory_limit", format!("{READ_MEMORY}B"))?
-        .with("temp_directory", std::env::temp_dir().join(folder).to_string_lossy())
+        .with("temp_directory", folder.to_string_lossy())
+}
+
+/// Read-only connections that this process has opened.
+static READERS: AtomicU32 = AtomicU32::new(0);
+
+/// The folder to which the reader with this number spills.
+fn spill_folder(reader: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("findata-{}-{reader}", std::process::id()))
+}
+
+/// Removes what the read-only connections of this process have spilled, for a process that ends without closing them.
+pub fn remove_spill_folders() {
+    for reader in 0..READERS.load(Ordering::Relaxed) {
+        // Most readers never spill and have no folder.
+        let _ = std::fs::remove_dir_all(spill_folder(reader));
+    }
 }
 
 /// Configuration shared by all connections.

@@ -2,7 +2,7 @@
 
 use findata_domain::{Error, clock::Clock};
 
-use super::{Failure, global::Global, note, print};
+use super::{Failure, Signals, global::Global, note, print};
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -15,7 +15,9 @@ pub(crate) async fn serve(
     global: &Global,
     from_environment: &[&'static str],
     args: &Args,
+    signals: &Signals,
 ) -> Result<u8, Failure> {
+    signals.finish();
     let today = global.resolve(from_environment, "./findata-home")?.clock.today();
     let options = args.server.clone().options(today);
     let server = findata_fmp_simulator::start(options)
@@ -26,8 +28,6 @@ pub(crate) async fn serve(
         "any key works: FMP_API_KEY=demo findata run --symbols AAPL,MSFT --fmp-url {}",
         server.url()
     ));
-    tokio::signal::ctrl_c()
-        .await
-        .map_err(|e| Error::Stop(format!("cannot wait for Ctrl-C: {e}")))?;
-    Ok(0)
+    // It serves until a signal ends it.
+    std::future::pending().await
 }

@@ -21,7 +21,7 @@ use findata_pipeline::{
 use serde_json::json;
 
 use super::{
-    Failure,
+    Failure, Signals,
     global::Global,
     note, print, print_json,
     request::{self, HistoryArgs},
@@ -56,7 +56,7 @@ pub(crate) struct Args {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
-pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> {
+pub(crate) async fn invoke(global: &Global, args: &Args, signals: &Signals) -> Result<u8, Failure> {
     let json = global.wants_json()?;
     let location = match (&global.stage, args.wait) {
         (Some(stage), true) => Some(stage.parse::<Location>()?),
@@ -82,6 +82,9 @@ pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> 
         return Ok(0);
     };
     note(&format!("requested run {run_id}"));
+    signals.end_with(format!(
+        "run {run_id} goes on in the deployment; its result will be in runs/{run_id}/summary.json on the stage"
+    ));
     let deadline = Instant::now() + Duration::from_secs(args.minutes * 60);
     let stage = S3Stage::new(&config, location.clone());
     let summary = wait_for_summary(&run_id, &stage, deadline).await?;

@@ -14,6 +14,7 @@ mod request;
 mod retry;
 mod run;
 mod setup_sql;
+mod signals;
 mod snowflake_env;
 mod sql;
 
@@ -25,6 +26,7 @@ use tracing_subscriber::EnvFilter;
 
 use global::Global;
 use output::{note, print, print_json};
+use signals::{Signal, Signals};
 
 /// Load fundamentals and prices from Financial Modeling Prep and compute TTM figures, ratios and market metrics
 #[derive(Debug, Parser)]
@@ -83,6 +85,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// An error while the command ran.
     Run(Error),
+    /// A signal stopped it; the text says what is kept.
+    Signal(Signal, String),
 }
 
 impl From<Error> for Failure {
@@ -95,6 +99,7 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Failure::Usage(_) | Failure::Run(Error::Reject(_) | Error::NotOffered(_)) => 2,
+            Failure::Signal(signal, _) => signal.exit_code(),
             Failure::Run(Error::Config(_)) => 5,
             Failure::Run(Error::Budget(_)) => 4,
             Failure::Run(
@@ -110,6 +115,7 @@ impl Failure {
     fn text(&self) -> String {
         match self {
             Failure::Usage(text) => text.clone(),
+            Failure::Signal(signal, text) => format!("stopped by {} {text}", signal.name()),
             Failure::Run(error) => error.to_string(),
         }
     }
@@ -143,23 +149,24 @@ pub fn main() -> ExitCode {
 }
 
 async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Failure> {
+    let signals = Signals::listen().map_err(|e| Error::Stop(format!("cannot handle signals: {e}")))?;
     if cli.global.as_of.is_some() && !from_environment.contains(&"as_of") && !cli.command.reads_figures() {
         return Err(Failure::Usage(
             "--as-of works only with the commands that read figures: sql and explain".into(),
         ));
     }
     match cli.command {
-        Command::Demo(args) => demo::demo(&cli.global, from_environment, &args).await,
-        Command::Run(args) => run::run(&cli.global, from_environment, &args).await,
+        Command::Demo(args) => demo::demo(&cli.global, from_environment, &args, &signals).await,
+        Command::Run(args) => run::run(&cli.global, from_environment, &args, &signals).await,
         Command::Plan(args) => plan::plan(&cli.global, from_environment, &args).await,
-        Command::Retry(args) => retry::retry(&cli.global, from_environment, &args).await,
-        Command::Invoke(args) => invoke::invoke(&cli.global, &args).await,
+        Command::Retry(args) => retry::retry(&cli.global, from_environment, &args, &signals).await,
+        Command::Invoke(args) => invoke::invoke(&cli.global, &args, &signals).await,
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
         Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, from_environment, &args),
         Command::Doctor(args) => doctor::doctor(&cli.global, from_environment, &args).await,
-        Command::FmpServer(args) => fmp_server::serve(&cli.global, from_environment, &args).await,
+        Command::FmpServer(args) => fmp_server::serve(&cli.global, from_environment, &args, &signals).await,
     }
 }
 

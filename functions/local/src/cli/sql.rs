@@ -47,7 +47,11 @@ pub(crate) fn sql(global: &Global, from_environment: &[&'static str], args: &Arg
     let mut statement = connection.prepare(&select).map_err(failed)?;
     // Only starts the query: the iterator that this returns panics on an error, `step` returns it.
     drop(statement.stream_arrow([]).map_err(failed)?);
-    if config.json { print_json(&statement, failed)? } else { print_table(&statement, failed)? }
+    if config.json {
+        print_json(&statement, failed)?
+    } else {
+        print_table(&statement, failed)?
+    }
     Ok(0)
 }
 
@@ -66,10 +70,7 @@ fn print_table(
 
 /// Prints an array with one row on each line. If the query fails midway, the array is not closed, so no reader can
 /// take it for the whole result.
-fn print_json(
-    statement: &Statement<'_>,
-    failed: impl Fn(::duckdb::Error) -> Failure,
-) -> Result<(), Failure> {
+fn print_json(statement: &Statement<'_>, failed: impl Fn(::duckdb::Error) -> Failure) -> Result<(), Failure> {
     let mut piece = String::from("[");
     let mut separator = "";
     while let Some(rows) = statement.step().map_err(&failed)? {

@@ -76,7 +76,9 @@ fn cells(rows: &StructArray) -> Result<Vec<Vec<String>>, ArrowError> {
         .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
         .collect::<Result<_, _>>()?;
     let cell = |column: &ArrayFormatter<'_>, row| one_line(&column.value(row).to_string()).into_owned();
-    Ok((0..rows.len()).map(|row| columns.iter().map(|column| cell(column, row)).collect()).collect())
+    Ok((0..rows.len())
+        .map(|row| columns.iter().map(|column| cell(column, row)).collect())
+        .collect())
 }
 
 fn border(out: &mut String, widths: &[usize]) {
@@ -120,7 +122,8 @@ mod tests {
     fn the_first_portion_sets_the_widths_and_longer_cells_still_appear() {
         let first = rows(&[Some("日本"), None, Some("a\u{1b}[1m")]);
         let mut table = Table::new(&Schema::new(first.fields().clone()));
-        let text = table.portion(&first).unwrap() + &table.portion(&rows(&[Some("far too long to fit")])).unwrap();
+        let text =
+            table.portion(&first).unwrap() + &table.portion(&rows(&[Some("far too long to fit")])).unwrap();
         assert_eq!(
             text + &table.end(),
             "+---+-------------+\n\
