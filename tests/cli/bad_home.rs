@@ -140,6 +140,55 @@ fn stage_and_warehouse_can_be_outside_the_home() {
 }
 
 #[test]
+fn a_path_that_duckdb_cannot_use_is_refused_before_any_call() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+    let (server, folder) = (Simulator::with_symbols(12), Home::new());
+    let not_utf8 = folder.path().join(OsStr::from_bytes(b"caf\xe9"));
+    for (path, reason) in [(not_utf8, "UTF-8"), (folder.path().join("what?"), "`?`")] {
+        let output = findata(&["run", "--symbols", "AAPL"]).url(server.url()).option("--home", &path).run();
+        let line = output.failed(5);
+        assert!(line.contains(reason) && line.contains("--home"), "{line}");
+        // A link hides what the path really is.
+        fs::create_dir(&path).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let output = findata(&["run", "--symbols", "AAPL"]).url(server.url()).option("--home", &link).run();
+        assert!(output.failed(5).contains(reason), "{output:#?}");
+        fs::remove_file(link).unwrap();
+    }
+    assert_eq!(server.calls(), 0);
+}
+
+#[test]
+fn a_warehouse_in_memory_is_refused() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
+    for warehouse in ["duckdb::memory:", "duckdb::memory:name"] {
+        let output = run(&home, &server.url(), "AAPL").option("--warehouse", warehouse).run();
+        assert!(output.failed(5).contains("lost at the end"), "{output:#?}");
+    }
+    assert!(home.files().is_empty() && server.calls() == 0);
+}
+
+#[test]
+fn doctor_creates_nothing() {
+    let home = Home::new();
+    let missing = home.path().join("not/there");
+    let doctor = || findata(&["doctor", "--json"]).option("--home", &missing).run();
+    let output = doctor();
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert!(output.stdout.contains("does not exist yet"), "{output:#?}");
+    assert!(!missing.exists() && home.files().is_empty());
+    let unwritable = findata(&["doctor"]).option("--home", "/proc/findata").run();
+    assert_eq!(unwritable.code, Some(5), "{unwritable:#?}");
+    let server = Simulator::with_symbols(12);
+    let ran = findata(&["run", "--symbols", "AAPL", "--days", "30"]).url(server.url());
+    assert_eq!(ran.option("--home", &missing).option("--today", "2026-09-18").run().code, Some(0));
+    let output = doctor();
+    assert!(output.code == Some(0) && output.stdout.contains("can be opened"), "{output:#?}");
+}
+
+#[test]
 fn a_stage_without_its_warehouse_is_reported() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));

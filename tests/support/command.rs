@@ -203,6 +203,13 @@ impl Running {
         assert!(sent.success(), "{kill}");
     }
 
+    /// The most memory that the command has occupied so far, in bytes; 0 once it has ended.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).unwrap_or_default() << 10
+    }
+
     /// Kills the command with SIGKILL. Returns whether it was still running.
     pub fn kill(mut self) -> bool {
         let running = !self.has_ended();

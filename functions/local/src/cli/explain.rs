@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// Figure to explain, such as gross_margin, pe_ratio_ttm or revenue (`findata dictionary` lists all)
     metric: String,
     /// Trading session, or day by which a period was known; if that day has none, the last one before [default: the newest]
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = findata_domain::day::parse)]
     date: Option<NaiveDate>,
     /// Q1, Q2, Q3, Q4, Q (any quarter), FY, TTM, MARKET or PRICE
     ///

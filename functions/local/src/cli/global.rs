@@ -6,7 +6,7 @@ use ::duckdb::Connection;
 use chrono::NaiveDate;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use findata_aws::s3_stage::{Location, S3Stage};
-use findata_domain::{Error, Symbol, clock::AnyClock};
+use findata_domain::{Error, Symbol, clock::AnyClock, day};
 use findata_duckdb::{DuckDb, Reach, as_of};
 use findata_fmp::{ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, SourceKind};
 
@@ -171,10 +171,7 @@ impl Global {
             Some(text) => text.parse().map_err(|e: Error| errors.push(("index", e.to_string()))).ok(),
         };
         let mut day = |option, text: Option<&str>| {
-            let not_a_date = |text| format!("{text:?} is not a date: write it as 2026-11-20");
-            text.and_then(|text| {
-                text.parse::<NaiveDate>().map_err(|_| errors.push((option, not_a_date(text)))).ok()
-            })
+            text.and_then(|text| day::parse(text).map_err(|e| errors.push((option, e.to_string()))).ok())
         };
         let clock = AnyClock::of(day("today", self.today.as_deref()));
         let as_of = day("as_of", self.as_of.as_deref());
@@ -226,6 +223,9 @@ impl Global {
         };
         let folder = self.home.clone().unwrap_or_else(|| default_home.into());
         let data_dir = DataDir::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
+        if cloud.is_none() {
+            data_dir.check()?;
+        }
         let json = self.json || json;
         Ok(ResolvedConfig {
             data_dir,
@@ -309,6 +309,9 @@ fn json_from_environment() -> Result<bool, String> {
 pub(crate) fn key() -> Result<SecretString, Failure> {
     match env::var("FMP_API_KEY") {
         Ok(key) if !key.trim().is_empty() => Ok(SecretString::from(key)),
+        Err(env::VarError::NotUnicode(_)) => {
+            Err(Error::Config("FMP_API_KEY is not valid UTF-8: set it to the key that FMP shows".into()).into())
+        }
         _ => Err(Error::Config(
             "no FMP API key: set FMP_API_KEY (get a key at financialmodelingprep.com; `findata demo` needs none)"
                 .into(),

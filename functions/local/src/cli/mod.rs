@@ -17,6 +17,7 @@ mod setup_sql;
 mod signals;
 mod snowflake_env;
 mod sql;
+mod symbol_file;
 
 use std::process::ExitCode;
 
