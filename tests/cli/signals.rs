@@ -16,26 +16,37 @@ fn waiting_for_dividends(home: &Home) -> (Simulator, Running) {
     (server, running)
 }
 
+/// Sends a signal to a run that waits for dividends, and checks its end. Returns the calls that the server has received.
+fn stopped_run(home: &Home, signal: &str, code: i32) -> u64 {
+    let (server, running) = waiting_for_dividends(home);
+    running.signal(signal);
+    let output = running.wait();
+    let line = output.failed(code).to_owned();
+    assert!(line.contains("kept") && line.contains("next run") && line.contains(signal), "{line}");
+    assert_eq!(output.stdout, "", "no summary");
+    server.calls()
+}
+
 #[test]
-fn a_signal_ends_a_run_that_keeps_what_it_has_fetched() {
-    let (whole, quick) = (Home::new(), Simulator::with_symbols(12));
-    assert_eq!(run(&whole, &quick.url(), &quick.symbols().join(",")).run().code, Some(0));
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
-        let home = Home::new();
-        let (server, running) = waiting_for_dividends(&home);
-        running.signal(signal);
-        let output = running.wait();
-        let line = output.failed(code).to_owned();
-        assert!(line.contains("kept") && line.contains("next run") && line.contains(signal), "{line}");
-        assert_eq!(output.stdout, "", "no summary");
-        assert_eq!(server.calls(), quick.calls(), "no call was repeated");
-        let healthy = Simulator::with_symbols(12);
-        let next = run(&home, &healthy.url(), &healthy.symbols().join(",")).run();
-        assert_eq!(outcome(&next), (Some(0), "complete".into()), "{next:#?}");
-        assert_eq!(healthy.calls(), 12, "only the calls that were in flight");
-        let differences = home.differences(&whole);
-        assert!(differences.is_empty(), "{differences:?}");
-    }
+fn a_stopped_run_keeps_what_it_has_fetched() {
+    let (home, whole, server) = (Home::new(), Home::new(), Simulator::with_symbols(12));
+    let before = stopped_run(&home, "INT", 130);
+    let complete = |home: &Home| {
+        let output = run(home, &server.url(), &server.symbols().join(",")).run();
+        assert_eq!(outcome(&output), (Some(0), "complete".into()), "{output:#?}");
+    };
+    complete(&home);
+    let after = server.calls();
+    complete(&whole);
+    let undisturbed = server.calls() - after;
+    assert_eq!(before + after, undisturbed + 12, "only calls without an answer were made again");
+    let differences = home.differences(&whole);
+    assert!(differences.is_empty(), "{differences:?}");
+}
+
+#[test]
+fn a_run_is_also_stopped_by_sigterm() {
+    stopped_run(&Home::new(), "TERM", 143);
 }
 
 #[test]
