@@ -1,8 +1,9 @@
 //! A home that cannot be written, read or used.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use duckdb::Connection;
+use findata_domain::Error;
 use findata_tests::{Home, Simulator, findata};
 
 use super::{outcome, run};
@@ -44,6 +45,33 @@ fn a_warehouse_in_use_is_reported_and_the_next_run_works() {
     drop(holder);
     assert_eq!(home.content(), before);
     assert_eq!(outcome(&run(&home, &server.url(), "AAPL,MSFT").run()), (Some(0), "complete".into()));
+}
+
+/// What to do about the error of a sort that does not fit into memory.
+fn sort_with(settings: &str) -> Error {
+    let connection = Connection::open_in_memory().unwrap();
+    connection
+        .execute_batch(&format!("set threads = 1; set memory_limit = '30MB'; {settings}"))
+        .unwrap();
+    let sort = "create table t as select md5(i::varchar) m from range(2000000) t(i) order by m";
+    let error = connection.execute_batch(sort).unwrap_err();
+    findata_duckdb::resource_failure(Path::new("x.duckdb"), &error)
+        .unwrap_or_else(|| panic!("not classified: {error}"))
+}
+
+#[test]
+fn a_lack_of_memory_or_disk_space_has_its_own_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = sort_with("set temp_directory = ''");
+    assert!(memory.to_string().starts_with("not enough memory for x.duckdb"), "{memory}");
+    let disk = sort_with(&format!(
+        "set temp_directory = '{}'; set max_temp_directory_size = '1MB'",
+        folder.path().display()
+    ));
+    assert!(disk.to_string().contains("no space") && disk.to_string().contains("TMPDIR"), "{disk}");
+    for error in [memory, disk] {
+        assert!(matches!(error, Error::Resource(_)), "{error:?}");
+    }
 }
 
 #[test]

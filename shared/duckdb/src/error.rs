@@ -71,36 +71,3 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
 fn line(text: &str) -> &str {
     text.lines().next().unwrap_or_default().trim()
 }
-
-#[cfg(test)]
-mod tests {
-    use ::duckdb::Connection;
-
-    use super::*;
-
-    /// The class of the error of a sort that does not fit into memory.
-    fn classified(settings: &str) -> Error {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(settings).unwrap();
-        let sort =
-            "select md5(i::varchar) m, row_number() over (order by md5(i::varchar)) from range(1000000) t(i)";
-        let error = connection.execute_batch(&format!("create table t as {sort}")).unwrap_err();
-        failure(Path::new("x.duckdb"), &error)
-    }
-
-    #[test]
-    fn a_lack_of_memory_or_disk_space_is_an_error_of_the_machine() {
-        let memory = classified("set memory_limit = '20MB'; set temp_directory = ''");
-        assert!(
-            matches!(&memory, Error::Resource(text) if text.starts_with("not enough memory for x.duckdb")),
-            "{memory}"
-        );
-        let folder = std::env::temp_dir().join(format!("findata-error-{}", std::process::id()));
-        let disk = classified(&format!(
-            "set memory_limit = '20MB'; set temp_directory = '{}'; set max_temp_directory_size = '1MB'",
-            folder.display()
-        ));
-        let _ = std::fs::remove_dir_all(folder);
-        assert!(matches!(&disk, Error::Resource(text) if text.contains("TMPDIR")), "{disk}");
-    }
-}

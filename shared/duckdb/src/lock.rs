@@ -31,22 +31,3 @@ fn holder_in(line: &str, inode: u64) -> Option<u32> {
     let found: u64 = file.rsplit(':').next()?.parse().ok()?;
     pid.parse().ok().filter(|pid| found == inode && *pid > 0)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_holder_is_read_from_a_line() {
-        let line = "1: POSIX  ADVISORY  WRITE 7920 fe:00:464 0 EOF";
-        assert_eq!((holder_in(line, 464), holder_in(line, 46)), (Some(7920), None));
-        for other in [
-            "1: -> POSIX  ADVISORY  WRITE 1 fe:00:464 0 EOF",
-            "",
-            "x",
-            "1: POSIX ADVISORY WRITE -1 a 0",
-        ] {
-            assert_eq!(holder_in(other, 464), None, "{other}");
-        }
-    }
-}

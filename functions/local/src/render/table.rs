@@ -126,16 +126,15 @@ mod tests {
             table.portion(&first).unwrap() + &table.portion(&rows(&[Some("far too long to fit")])).unwrap();
         assert_eq!(
             text + &table.end(),
-            "+---+-------------+\n\
-             | n | name        |\n\
-             +---+-------------+\n\
-             | 0 | 日本        |\n\
-             | 1 |             |\n\
-             | 2 | a\\u{1b}[1m  |\n\
+            "+---+------------+\n\
+             | n | name       |\n\
+             +---+------------+\n\
+             | 0 | 日本       |\n\
+             | 1 |            |\n\
+             | 2 | a\\u{1b}[1m |\n\
              | 0 | far too long to fit |\n\
-             +---+-------------+\n\
+             +---+------------+\n\
              4 rows\n"
-                .replace("[1m  |", "[1m |")
         );
     }
 
