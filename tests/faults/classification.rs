@@ -46,6 +46,9 @@ fn classify(answer: &Answer) -> Action {
         Err(Error::Stop(_)) => Stop,
         Err(Error::Budget(_)) => Budget,
         Err(Error::Config(_)) => Config,
+        Err(error @ (Error::Resource(_) | Error::Interrupted(_))) => {
+            panic!("no call fails like this: {error}")
+        }
     }
 }
 

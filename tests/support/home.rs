@@ -75,7 +75,8 @@ impl Home {
     /// [`Home::lines`] as of a past day.
     pub fn lines_as_of(&self, day: NaiveDate, query: &str) -> Vec<String> {
         let connection =
-            findata_duckdb::as_of::open(&self.warehouse(), day).expect("a warehouse as of a day");
+            findata_duckdb::as_of::open(&self.warehouse(), day, findata_duckdb::Reach::Warehouse)
+                .expect("a warehouse as of a day");
         lines(rows(&connection, query))
     }
 

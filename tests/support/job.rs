@@ -152,5 +152,6 @@ pub fn host<C: Clock + 'static>(home: &Home, fmp: Fmp, clock: C) -> Result<Host<
         receipt_clock: Arc::clone(&clock),
         clock,
         started_at: DateTime::default(),
+        stop: Default::default(),
     })
 }

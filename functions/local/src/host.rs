@@ -10,7 +10,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use findata_analytics::HostMetrics;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
-use findata_extract::BatchResult;
+use findata_extract::{BatchResult, Limit};
 use findata_fmp::{CallContext, Fmp};
 use findata_pipeline::{
     binding::bind_warehouse,
@@ -24,6 +24,7 @@ use findata_pipeline::{
     summary::{BudgetUse, Connections, Summary},
 };
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     bus::LocalBus,
@@ -56,13 +57,15 @@ pub struct Host<S, W, C> {
     pub receipt_clock: Arc<C>,
     /// When the run started, by the real clock.
     pub started_at: DateTime<Utc>,
+    /// Cancelled when the user asks to stop fetching.
+    pub stop: CancellationToken,
 }
 
 impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C> {
     /// Runs a request to completion.
     ///
     /// # Errors
-    /// The error that stopped the run before its summary was written.
+    /// The error that stopped the run before its summary was written; `Interrupted` if the user stopped it.
     pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
         let bus = LocalBus::default();
         // A billed warehouse is not touched until the run's files are staged, so that it resumes
@@ -108,26 +111,31 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
 
     /// Fetches all batches of the queue, several at a time. A batch whose handler fails is
     /// redelivered. One that keeps failing is recorded as failed, so that the run can still finish.
+    /// When the user asks to stop, batches end with a checkpoint and the run stays open.
     async fn fetch(&self, queue: LocalQueue) -> Result<()> {
         let mut workers: JoinSet<(Delivery, Result<BatchResult>)> = JoinSet::new();
         loop {
             while workers.len() < WORKERS
+                && !self.stop.is_cancelled()
                 && let Some(delivery) = queue.receive()
             {
                 let (fmp, stage, clock) =
                     (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.receipt_clock));
+                let limit = Limit::default().or_when(self.stop.clone());
                 workers.spawn(async move {
                     let result =
-                        findata_extract::handle(&delivery.message, &fmp, &stage, clock.as_ref(), None).await;
+                        findata_extract::handle(&delivery.message, &fmp, &stage, clock.as_ref(), limit).await;
                     (delivery, result)
                 });
             }
             let Some(finished) = workers.join_next().await else {
-                return Ok(());
+                break;
             };
             let (delivery, result) =
                 finished.map_err(|e| Error::Stop(format!("a fetch task was aborted: {e}")))?;
-            if let Err(error) = result {
+            if let Err(error) = result
+                && !self.stop.is_cancelled()
+            {
                 tracing::warn!(batch = delivery.message.batch.id, %error, "a batch failed");
                 if error.ends_run() {
                     return Err(error);
@@ -140,6 +148,10 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
                 }
             }
         }
+        if self.stop.is_cancelled() {
+            return Err(Error::Interrupted("the run was stopped; the next run continues".into()));
+        }
+        Ok(())
     }
 
     /// Finishes earlier runs that were interrupted, because their calls are already paid for.

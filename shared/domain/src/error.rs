@@ -29,6 +29,13 @@ pub enum Error {
     /// The call budget is used up: stop calling, keep what is staged.
     #[error("{0}")]
     Budget(String),
+    /// This machine lacks something: disk space, memory, a permission, or a file that another process holds. Nothing
+    /// is wrong with the data: keep everything as it is, and continue once a person has fixed it.
+    #[error("{0}")]
+    Resource(String),
+    /// The user asked to stop: keep what is done; the next run continues.
+    #[error("{0}")]
+    Interrupted(String),
     /// The configuration is wrong: nothing was changed, a person must fix it.
     #[error("{0}")]
     Config(String),
@@ -45,6 +52,9 @@ impl Error {
 
     /// Whether further calls in this run are pointless.
     pub fn ends_run(&self) -> bool {
-        matches!(self, Error::Stop(_) | Error::Budget(_) | Error::Config(_))
+        matches!(
+            self,
+            Error::Stop(_) | Error::Budget(_) | Error::Config(_) | Error::Resource(_) | Error::Interrupted(_)
+        )
     }
 }

@@ -1,6 +1,8 @@
 //! The warehouse as a DuckDB file.
 
 pub mod as_of;
+mod error;
+mod lock;
 mod migration;
 
 use std::{
@@ -10,6 +12,8 @@ use std::{
 };
 
 use ::duckdb::{AccessMode, Config, Connection, appender_params_from_iter, types::ValueRef};
+use error::failure;
+pub use error::resource_failure;
 use findata_domain::{
     Error, Result,
     catalog::{Column, Dataset, Kind},
@@ -56,12 +60,35 @@ impl DuckDb {
     ///
     /// # Errors
     /// `Config` if it does not exist; otherwise as for [`DuckDb::open`].
-    pub fn open_to_read(path: &Path) -> Result<Connection> {
+    pub fn open_to_read(path: &Path, reach: Reach) -> Result<Connection> {
         if !path.exists() {
             let fix = "run `findata run` or `findata demo` first, or set the data directory with --home";
             return Err(Error::Config(format!("there is no warehouse at {}: {fix}", path.display())));
         }
-        connect(path, AccessMode::ReadOnly)
+        let connection = connect(path, AccessMode::ReadOnly)?;
+        reach.restrict(&connection).map_err(|e| failure(path, &e))?;
+        Ok(connection)
+    }
+}
+
+/// What the queries of a read-only connection may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The warehouse and nothing else: no other file, database, extension or network, and no change of settings.
+    Warehouse,
+    /// Everything that DuckDB can.
+    Everything,
+}
+
+impl Reach {
+    /// Restricts a connection whose files are open already.
+    fn restrict(self, connection: &Connection) -> ::duckdb::Result<()> {
+        match self {
+            Reach::Warehouse => {
+                connection.execute_batch("set enable_external_access = false; set lock_configuration = true")
+            }
+            Reach::Everything => Ok(()),
+        }
     }
 }
 
@@ -77,11 +104,26 @@ fn connect(path: &Path, mode: AccessMode) -> Result<Connection> {
 /// Configuration of a read-only connection. Several can be open at once, so each spills to its own folder: beside the
 /// file, they would overwrite each other's data.
 pub(crate) fn read_config() -> ::duckdb::Result<Config> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let folder = format!("findata-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let folder = spill_folder(READERS.fetch_add(1, Ordering::Relaxed));
     base_config()?
         .with("memory_limit", format!("{READ_MEMORY}B"))?
-        .with("temp_directory", std::env::temp_dir().join(folder).to_string_lossy())
+        .with("temp_directory", folder.to_string_lossy())
+}
+
+/// Read-only connections that this process has opened.
+static READERS: AtomicU32 = AtomicU32::new(0);
+
+/// The folder to which the reader with this number spills.
+fn spill_folder(reader: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("findata-{}-{reader}", std::process::id()))
+}
+
+/// Removes what the read-only connections of this process have spilled, for a process that ends without closing them.
+pub fn remove_spill_folders() {
+    for reader in 0..READERS.load(Ordering::Relaxed) {
+        // Most readers never spill and have no folder.
+        let _ = std::fs::remove_dir_all(spill_folder(reader));
+    }
 }
 
 /// Configuration shared by all connections.
@@ -96,30 +138,6 @@ fn base_config() -> ::duckdb::Result<Config> {
         // Return memory freed by one statement to the system, so that it does not add to the next one's.
         .and_then(|c| c.with("allocator_flush_threshold", "1MB"))
         .and_then(|c| c.with("allocator_bulk_deallocation_flush_threshold", "1MB"))
-}
-
-/// Classifies DuckDB's errors by what to do about them. DuckDB reports no error codes, so this function, and only this
-/// one, matches on error text.
-pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default().trim();
-    let file = path.display();
-    if text.contains("Could not set lock") || text.contains("Conflicting lock") {
-        Error::Stop(format!("{file} is in use by another process: wait for it or end it, then run again"))
-    } else if text.contains("No space left") {
-        Error::Stop(format!("no space left on the disk of {file}: free some space and run again"))
-    } else if text.contains("Permission denied")
-        || text.contains("Cannot open file")
-        || text.contains("Read-only file system")
-    {
-        Error::Config(format!("cannot open {file}: {line}; choose another data directory with --home"))
-    } else if text.contains("not a valid DuckDB database file") {
-        Error::Config(format!(
-            "{file} is not a DuckDB file: move it away or choose another data directory with --home"
-        ))
-    } else {
-        Error::Stop(format!("{file}: {line}"))
-    }
 }
 
 impl Warehouse for DuckDb {

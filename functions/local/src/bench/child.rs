@@ -15,12 +15,12 @@ use tokio::{
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
     time::{MissedTickBehavior, interval},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    Ended,
-    interrupt::Interrupt,
     meter::Meter,
     results::{Stage, StageUse},
+    stopped,
 };
 
 /// How often the peak memory is read. A peak in the last moments of a stage can be missed.
@@ -53,15 +53,11 @@ impl Drop for Running {
 }
 
 /// Runs this binary with these arguments to its end.
-pub(super) async fn run(
-    arguments: &[&OsStr],
-    url: &str,
-    interrupt: &mut Interrupt,
-) -> std::result::Result<EndedChild, Ended> {
+pub(super) async fn run(arguments: &[&OsStr], url: &str, stop: &CancellationToken) -> Result<EndedChild> {
     let child = start(arguments, url)?;
     tokio::select! {
-        code = interrupt.received() => Err(Ended::Signal(code)),
-        measured = watch(child) => measured.map_err(Ended::Failed),
+        () = stop.cancelled() => Err(stopped()),
+        measured = watch(child) => measured,
     }
 }
 

@@ -6,7 +6,6 @@
 //! and landing in this process.
 
 mod child;
-mod interrupt;
 mod meter;
 mod results;
 mod throughput;
@@ -25,8 +24,8 @@ use findata_models::hashes::ALL_COMPANIES_ARE_DUE;
 use findata_pipeline::ports::warehouse::Warehouse;
 use serde::Serialize;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
-pub use interrupt::Interrupt;
 pub use results::{Counts, Measured, Phase, Report, RunResult, Stage, StageUse, Throughput};
 use results::{Machine, median};
 
@@ -56,39 +55,29 @@ pub struct Settings {
     pub phases: Vec<Phase>,
 }
 
-/// Why a benchmark ended early.
-#[derive(Debug)]
-pub enum Ended {
-    /// A signal arrived; the exit code that stands for it.
-    Signal(u8),
-    /// A run could not be measured.
-    Failed(Error),
-}
-
-impl From<Error> for Ended {
-    fn from(error: Error) -> Self {
-        Ended::Failed(error)
-    }
+/// The error of a benchmark that was stopped.
+fn stopped() -> Error {
+    Error::Interrupted("the benchmark was stopped".into())
 }
 
 /// Measures everything. `progress` receives one line per measured run.
 ///
 /// # Errors
-/// `Signal` if `interrupt` received one; its child is stopped and its folder is deleted by then.
-/// `Failed` if a server, a folder or a child cannot be created. A child that fails is part of the
+/// `Interrupted` after `stop` was cancelled; by then, the child has ended and its folder is deleted.
+/// `Stop` if a server, a folder or a child cannot be created. A child that fails is part of the
 /// report.
 pub async fn measure(
     settings: &Settings,
-    interrupt: &mut Interrupt,
+    stop: &CancellationToken,
     progress: &dyn Fn(&str),
-) -> std::result::Result<Report, Ended> {
+) -> Result<Report> {
     let mut runs = Vec::new();
     for &symbols in &settings.symbols {
         for &limit in &settings.limits {
             let mut measured: Vec<Vec<RunResult>> = Vec::new();
             for _ in 0..settings.repeat {
                 let home = BenchHome::create(symbols)?;
-                measured.push(home.measure(settings, limit, interrupt, progress).await?);
+                measured.push(home.measure(settings, limit, stop, progress).await?);
             }
             runs.extend(median(measured));
         }
@@ -131,25 +120,23 @@ impl BenchHome {
         &self,
         settings: &Settings,
         limit: Option<u32>,
-        interrupt: &mut Interrupt,
+        stop: &CancellationToken,
         progress: &dyn Fn(&str),
-    ) -> std::result::Result<Vec<RunResult>, Ended> {
+    ) -> Result<Vec<RunResult>> {
         let mut results: Vec<RunResult> = Vec::new();
         let mut last_calls: Option<Instant> = None;
         for phase in Phase::all().filter(|p| *p == Phase::FirstDay || settings.phases.contains(p)) {
             // A day passes between these two runs, so the calls of the first no longer count.
             if let Some(ended) = last_calls.filter(|_| limit.is_some() && phase == Phase::NextDay) {
-                interrupt
-                    .sleep(LIMIT_WINDOW.saturating_sub(ended.elapsed()))
-                    .await
-                    .map_err(Ended::Signal)?;
+                let day = tokio::time::sleep(LIMIT_WINDOW.saturating_sub(ended.elapsed()));
+                stop.run_until_cancelled(day).await.ok_or_else(stopped)?;
             }
             if phase == Phase::Models {
                 self.make_all_companies_due().await?;
             }
             let is_next_day =
                 phase == Phase::NextDay || results.iter().any(|result| result.phase == Phase::NextDay);
-            let result = self.measure_phase(phase, is_next_day, settings, limit, interrupt).await?;
+            let result = self.measure_phase(phase, is_next_day, settings, limit, stop).await?;
             progress(&result.progress());
             let failed = result.error.is_some();
             results.push(result);
@@ -167,8 +154,8 @@ impl BenchHome {
         is_next_day: bool,
         settings: &Settings,
         limit: Option<u32>,
-        interrupt: &mut Interrupt,
-    ) -> std::result::Result<RunResult, Ended> {
+        stop: &CancellationToken,
+    ) -> Result<RunResult> {
         let (today, revision) = if is_next_day { (NEXT_DAY, 1) } else { (FIRST_DAY, 0) };
         let options = simulator::Options {
             symbols: self.symbols as usize,
@@ -200,7 +187,7 @@ impl BenchHome {
             "--quarters".as_ref(),
             quarters.as_ref(),
         ];
-        let ended = child::run(&arguments, &server.url(), interrupt).await?;
+        let ended = child::run(&arguments, &server.url(), stop).await?;
         server.shutdown().await;
         let (measured, error) = match ended.summary {
             Ok(summary) => {

@@ -1,12 +1,10 @@
 //! `findata bench`: measure whole runs against the synthetic FMP.
 
-use std::io::Write;
-
 use findata_domain::Error;
 
-use super::{Failure, global::Global, print};
+use super::{Failure, Signals, global::Global, note, print, print_json};
 use crate::{
-    bench::{self, Ended, Interrupt, Phase, Settings},
+    bench::{self, Phase, Settings},
     render,
 };
 
@@ -56,7 +54,7 @@ fn limit(text: &str) -> Result<Limit, String> {
     }
 }
 
-pub(crate) async fn bench(global: &Global, args: &Args) -> Result<u8, Failure> {
+pub(crate) async fn bench(global: &Global, args: &Args, signals: &Signals) -> Result<u8, Failure> {
     let json = global.wants_json()?;
     let settings = Settings {
         symbols: args.symbols.clone(),
@@ -67,22 +65,15 @@ pub(crate) async fn bench(global: &Global, args: &Args) -> Result<u8, Failure> {
         repeat: args.repeat,
         phases: args.phases.clone(),
     };
-    let mut interrupt =
-        Interrupt::listen().map_err(|e| Error::Stop(format!("cannot listen for Ctrl-C: {e}")))?;
-    // A closed standard error is no reason to stop measuring.
-    let say = |line: &str| drop(writeln!(std::io::stderr(), "{line}"));
-    let report = match bench::measure(&settings, &mut interrupt, &say).await {
-        Ok(report) => report,
-        Err(Ended::Failed(error)) => return Err(error.into()),
-        Err(Ended::Signal(code)) => {
-            say("findata: interrupted; the run was stopped and the temporary folders are deleted");
-            return Ok(code);
+    signals.stop_first("temporary folders whose names begin with findata-bench- may be left");
+    let report = match (bench::measure(&settings, &signals.stop(), &note).await, signals.received()) {
+        (Err(Error::Interrupted(_)), Some(signal)) => {
+            return Err(Failure::Signal(signal, "and deleted its temporary folders".into()));
         }
+        (report, _) => report?,
     };
     if json {
-        let text = serde_json::to_string(&report)
-            .map_err(|e| Error::Stop(format!("cannot write the results: {e}")))?;
-        print(&format!("{text}\n"))?;
+        print_json(&report)?;
     } else {
         print(&render::bench(&report))?;
     }

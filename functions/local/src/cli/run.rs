@@ -15,9 +15,9 @@ use findata_pipeline::{
 use findata_snowflake::Snowflake;
 
 use super::{
-    Failure,
+    Failure, Signals,
     global::{self, Global, ResolvedConfig},
-    print,
+    note, print, print_json,
     progress::Bars,
     request::RequestArgs,
 };
@@ -39,6 +39,7 @@ pub(crate) async fn run(
     global: &Global,
     from_environment: &[&'static str],
     args: &Args,
+    signals: &Signals,
 ) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     let mut request = args.request.request(&config, args.skip_analytics)?;
@@ -48,29 +49,38 @@ pub(crate) async fn run(
         request.run_id = RunId::scheduled(now);
     }
     let fmp = config.fmp(global::key()?);
-    let summary = execute(&config, &request, &fmp).await?;
+    let summary = execute(&config, &request, &fmp, signals).await?;
     print_summary(config.json, &config.warehouse(), &summary)
 }
+
+/// What a signal loses while no call is in flight, and how to continue.
+pub(crate) const NOTHING_LOST: &str =
+    "everything that was fetched is kept; the next run loads it and fetches only the rest";
+/// What a second signal loses.
+pub(crate) const CALLS_LOST: &str =
+    "at most the answers of batches in progress are lost; the next run fetches only the rest";
 
 /// Executes a request on the configured stage and warehouse.
 pub(crate) async fn execute(
     config: &ResolvedConfig,
     request: &Request,
     fmp: &ClientSettings,
+    signals: &Signals,
 ) -> Result<Summary, Failure> {
+    signals.end_with(NOTHING_LOST);
     match &config.cloud {
         None => {
             let stage = config.data_dir.open_stage()?;
             claim_source(&stage, &config.fmp_url).await?;
             let mut warehouse = DuckDb::open(&config.data_dir.warehouse, stage.root())?;
             bind_warehouse(&stage, &mut warehouse, &request.run_id).await?;
-            execute_on(config, request, fmp, stage, warehouse).await
+            execute_on(config, request, fmp, signals, stage, warehouse).await
         }
         Some(cloud) => {
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
             claim_source(&stage, &config.fmp_url).await?;
-            execute_on(config, request, fmp, stage, warehouse).await
+            execute_on(config, request, fmp, signals, stage, warehouse).await
         }
     }
 }
@@ -80,6 +90,7 @@ async fn execute_on(
     config: &ResolvedConfig,
     request: &Request,
     fmp: &ClientSettings,
+    signals: &Signals,
     stage: impl Stage + Clone + 'static,
     warehouse: impl Warehouse,
 ) -> Result<Summary, Failure> {
@@ -94,30 +105,35 @@ async fn execute_on(
         clock,
         receipt_clock,
         started_at,
+        stop: signals.stop(),
     };
-    let bars = Bars::new(client);
+    let bars = Bars::new(Arc::clone(&client), signals.clone());
     let summary = host.run(request, &bars).await;
     bars.finish();
     if summary.is_err() && host.warehouse.is_billed() {
         // Report the first error, not one from closing; an unclosed session times out.
         let _ = host.warehouse.close().await;
     }
-    Ok(summary?)
+    match (summary, signals.received()) {
+        (Err(Error::Interrupted(_)), Some(signal)) => {
+            let calls = render::counted(client.stats().calls(), "call");
+            Err(Failure::Signal(signal, format!("after {calls} to FMP: {NOTHING_LOST}")))
+        }
+        (summary, _) => Ok(summary?),
+    }
 }
 
 /// Prints a summary and returns the exit code.
 pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> Result<u8, Failure> {
     if json {
-        let json = serde_json::to_string(summary)
-            .map_err(|e| Error::Stop(format!("cannot write the summary: {e}")))?;
-        print(&format!("{json}\n"))?;
+        print_json(summary)?;
     } else {
         print(&render::summary(summary, warehouse))?;
     }
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map(|failure| &failure.reason).or(summary.notes.first());
         let reason = reason.map_or("no task succeeded", String::as_str);
-        eprintln!("findata: {reason}");
+        note(&format!("findata: {reason}"));
     }
     Ok(summary.status.exit_code())
 }

@@ -3,9 +3,11 @@
 
 mod bench;
 mod dictionary;
+pub mod escape;
 mod explanation;
 mod plan;
 mod summary;
+mod table;
 
 use indicatif::HumanCount;
 
@@ -14,6 +16,7 @@ pub use dictionary::dictionary;
 pub use explanation::explanation;
 pub use plan::plan;
 pub use summary::summary;
+pub use table::Table;
 
 /// A count with a comma after each group of thousands.
 pub(crate) fn count(n: u64) -> String {

@@ -87,6 +87,8 @@ fn diagnostic(error: Error) -> Diagnostic {
         Error::Stop(_) => "Stop",
         Error::Budget(_) => "Budget",
         Error::Config(_) => "Config",
+        Error::Resource(_) => "Resource",
+        Error::Interrupted(_) => "Interrupted",
     };
     Diagnostic { error_type: kind.into(), error_message: error.to_string() }
 }
