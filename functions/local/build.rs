@@ -6,7 +6,6 @@
     clippy::disallowed_methods,
     reason = "cargo passes settings to a build script in variables"
 )]
-#[expect(clippy::print_stdout, reason = "cargo reads the output of a build script")]
 fn main() {
     println!("cargo::rerun-if-env-changed=DUCKDB_LIB_DIR");
     println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN/../duckdb,-rpath,$ORIGIN/deps,-rpath,$ORIGIN");

@@ -124,7 +124,7 @@ mod tests {
         };
         let now = "2026-11-20T23:00:00Z".parse().unwrap();
         let input = CommandInput { days: Some(u32::MAX), ..CommandInput::default() };
-        assert_eq!(input.options(&defaults, now).prices_from, "1926-12-15".parse().ok());
+        assert_eq!(input.options(&defaults, now).prices_from, "1926-12-16".parse().ok());
     }
 
     #[test]
