@@ -1,11 +1,12 @@
 //! `findata bench`: measures whole runs of this binary against the synthetic FMP.
 //!
 //! Each run is a child process in a temporary home. The simulator serves it from this process, so
-//! that its CPU time and memory do not count. `child` runs one child and `meter` reads its usage
-//! from `/proc`, `results` holds the figures and their medians, and `throughput` measures decoding
-//! and landing in this process.
+//! that its CPU time and memory do not count. `child` runs one child, and `meter` reads its usage
+//! from `/proc`. `results` holds the figures, and `medians` combines repetitions. `throughput`
+//! measures decoding and landing in this process.
 
 mod child;
+mod medians;
 mod meter;
 mod results;
 mod throughput;
@@ -26,8 +27,9 @@ use serde::Serialize;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use medians::median;
+use results::Machine;
 pub use results::{Counts, Measured, Phase, Report, RunResult, Stage, StageUse, Throughput};
-use results::{Machine, median};
 
 /// A Thursday and the Friday after it. On the second day, about 2 % of the companies restate a
 /// quarter (the simulator's revision 1).
