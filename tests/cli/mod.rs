@@ -4,11 +4,14 @@
 mod bad_arguments;
 mod bad_home;
 mod bad_server;
+mod bench;
 mod dictionary;
 mod explain;
 mod key;
+mod output;
 mod plan_and_sql;
 mod show;
+mod signals;
 
 use findata_tests::{Command, Home, Output, Simulator, findata};
 use serde_json::Value;

@@ -46,8 +46,8 @@ fn classify(answer: &Answer) -> Action {
         Err(Error::Stop(_)) => Stop,
         Err(Error::Budget(_)) => Budget,
         Err(Error::Config(_)) => Config,
-        Err(Error::Resource(_) | Error::Damaged(_)) => {
-            unreachable!("no response of FMP is about this machine")
+        Err(error @ (Error::Resource(_) | Error::Damaged(_) | Error::Interrupted(_))) => {
+            panic!("no call fails like this: {error}")
         }
     }
 }

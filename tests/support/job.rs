@@ -155,5 +155,6 @@ pub fn host<C: Clock + 'static>(home: &Home, fmp: Fmp, clock: C) -> Result<Host<
         clock,
         started_at: DateTime::default(),
         prune_before: None,
+        stop: Default::default(),
     })
 }

@@ -25,7 +25,7 @@ use findata_pipeline::{
 };
 use reader::{Contents, Reader};
 
-use crate::{Attempt, batch_writer::BatchWriter, fetch_each, journal::Journal, land};
+use crate::{Attempt, Limit, batch_writer::BatchWriter, fetch_each, journal::Journal, land};
 
 /// The batch during one invocation.
 struct BulkBatch<'a, S> {
@@ -49,7 +49,7 @@ pub(crate) async fn attempt(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
-    limit: Option<Deadline>,
+    limit: &Limit,
     journal: Option<&dyn Journal>,
 ) -> Result<Attempt> {
     let (started, now) = (Instant::now(), clock.now());
@@ -120,13 +120,14 @@ impl<S: Stage> BulkBatch<'_, S> {
         &mut self,
         fmp: &Fmp,
         clock: &impl Clock,
-        limit: Option<Deadline>,
+        limit: &Limit,
         one_at_a_time: bool,
     ) -> Result<bool> {
+        let deadline = limit.deadline();
         let files_before = self.progress.files_done.len();
         // A file that would not be complete in time is not started. The estimate is one and a half
         // times the file before; for the first, three quarters of the time there is.
-        let mut estimate = limit
+        let mut estimate = deadline
             .map(|limit| limit.wait.saturating_duration_since(self.started) * 3 / 4)
             .unwrap_or_default();
         let mut queue = bulk::files(self.dataset, &self.tasks.iter().collect::<Vec<_>>(), self.today);
@@ -143,12 +144,17 @@ impl<S: Stage> BulkBatch<'_, S> {
                 }
                 let mut reader =
                     Reader::new(self.dataset, self.tasks, &open, &self.progress.tasks, clock.now());
-                let until = limit.map(|limit| Deadline {
+                let until = deadline.map(|limit| Deadline {
                     begin: limit.begin.min(limit.wait.checked_sub(estimate).unwrap_or(limit.begin)),
                     wait: limit.wait,
                 });
                 let requested = Instant::now();
-                let answer = fmp.bulk(file.endpoint, &file.parameters, &mut reader, until).await;
+                let file_answer = fmp.bulk(file.endpoint, &file.parameters, &mut reader, until);
+                // With a deadline the client itself ends in time. A file that the user does not wait for is not
+                // counted as too slow.
+                let Some(answer) = limit.unless_stopped(file_answer).await else {
+                    return Ok(false);
+                };
                 let contents = reader.finish();
                 match &answer.came {
                     Ok(BulkOutcome::DeadlineExceeded) => {

@@ -9,13 +9,14 @@ mod batch_writer;
 mod bulk;
 pub mod event;
 pub mod journal;
+mod limit;
 mod quotes;
 
 use std::{collections::BTreeMap, time::Instant};
 
 use batch_writer::BatchWriter;
 use findata_domain::{Error, Result, clock::Clock};
-use findata_fmp::{Answer, Deadline, Fmp};
+use findata_fmp::{Answer, Fmp};
 use findata_pipeline::{
     landing::Landing,
     ledger::{self, BatchEntry},
@@ -24,6 +25,8 @@ use findata_pipeline::{
 };
 use futures::{StreamExt, stream};
 use journal::Journal;
+
+pub use limit::Limit;
 
 /// Calls of one batch in flight.
 const IN_FLIGHT: usize = 64;
@@ -67,9 +70,10 @@ pub async fn handle(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
-    limit: Option<Deadline>,
+    limit: impl Into<Limit>,
     journal: Option<&dyn Journal>,
 ) -> Result<BatchResult> {
+    let limit = &limit.into();
     let (run, batch) = (&message.run_id, &message.batch);
     let is_bulk = batch.fetch_mode == FetchMode::BulkFile;
     let key = ledger::batch_key(run, &batch.id);
@@ -123,9 +127,12 @@ async fn attempt(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
-    limit: Option<Deadline>,
+    limit: &Limit,
     journal: Option<&dyn Journal>,
 ) -> Result<Attempt> {
+    if limit.is_stopped() {
+        return Ok(Attempt::NoProgress);
+    }
     let started = Instant::now();
     let mut writer = BatchWriter::new(clock.now());
     let (tasks, follow_ups) = match message.batch.fetch_mode {
@@ -150,17 +157,16 @@ async fn fetch_each(
     mut tasks: Vec<Task>,
     mut are_follow_ups: bool,
     fmp: &Fmp,
-    limit: Option<Deadline>,
+    limit: &Limit,
     journal: Option<&dyn Journal>,
 ) -> Result<bool> {
     let mut complete = true;
     while !tasks.is_empty() {
         let may_wait = !are_follow_ups;
         let calls = tasks.into_iter().map(|task| async move {
-            let answer = match limit {
-                None => Some(fmp.fetch(&task).await),
-                Some(limit) if Instant::now() >= limit.begin && may_wait => None,
-                Some(limit) => tokio::time::timeout_at(limit.wait.into(), fmp.fetch(&task)).await.ok(),
+            let answer = match limit.is_over() && may_wait {
+                true => None,
+                false => limit.wait_for(fmp.fetch(&task)).await,
             };
             (task, answer)
         });

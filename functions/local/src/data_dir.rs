@@ -28,6 +28,21 @@ impl DataDir {
         }
     }
 
+    /// Checks that DuckDB can use the paths, before anything is created or fetched.
+    ///
+    /// # Errors
+    /// `Config` for a path that DuckDB would take for something else, and for a warehouse in memory.
+    pub fn check(&self) -> Result<()> {
+        if self.warehouse.to_string_lossy().starts_with(":memory:") {
+            return Err(Error::Config(
+                "a warehouse in memory is lost at the end of the command: use a file, such as --warehouse duckdb:my.duckdb"
+                    .into(),
+            ));
+        }
+        usable(&self.warehouse)?;
+        usable(&self.stage)
+    }
+
     /// Opens the stage and creates missing folders.
     ///
     /// # Errors
@@ -41,7 +56,10 @@ impl DataDir {
                 ))
             })?;
         }
-        DirectoryStage::open(&self.stage)
+        let stage = DirectoryStage::open(&self.stage)?;
+        // Links are resolved now, so the path may be another one than was checked before.
+        usable(stage.root())?;
+        Ok(stage)
     }
 }
 
@@ -73,6 +91,20 @@ impl DataDir {
         }
         Ok(renamed(&self.warehouse))
     }
+}
+
+/// Whether DuckDB can use a path: its file names are UTF-8, and `?` begins its options.
+fn usable(path: &Path) -> Result<()> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let reason = match absolute.to_str() {
+        None => "is not valid UTF-8",
+        Some(text) if text.contains('?') => "contains `?`",
+        Some(_) => return Ok(()),
+    };
+    Err(Error::Config(format!(
+        "DuckDB cannot use the path {}, because it {reason}: choose another one with --home, --stage or --warehouse",
+        absolute.display()
+    )))
 }
 
 #[cfg(test)]

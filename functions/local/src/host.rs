@@ -10,7 +10,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use findata_analytics::HostMetrics;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
-use findata_extract::{BatchResult, journal};
+use findata_extract::{BatchResult, Limit, journal};
 use findata_fmp::{CallContext, Fmp};
 use findata_load::refill;
 use findata_pipeline::{
@@ -26,6 +26,7 @@ use findata_pipeline::{
     summary::{BudgetUse, Connections, Summary},
 };
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     bus::LocalBus,
@@ -63,13 +64,15 @@ pub struct Host<S, W, C> {
     pub started_at: DateTime<Utc>,
     /// Runs that started before this moment are pruned; `None` prunes nothing.
     pub prune_before: Option<DateTime<Utc>>,
+    /// Cancelled when the user asks to stop fetching.
+    pub stop: CancellationToken,
 }
 
 impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C> {
     /// Runs a request to completion.
     ///
     /// # Errors
-    /// The error that stopped the run before its summary was written.
+    /// The error that stopped the run before its summary was written; `Interrupted` if the user stopped it.
     pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
         let bus = LocalBus::default();
         self.continue_earlier_runs(&request.run_id, &bus).await?;
@@ -186,22 +189,26 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
 
     /// Fetches all batches of the queue, several at a time. A batch whose handler fails is
     /// redelivered. One that keeps failing is recorded as failed, so that the run can still finish.
+    /// When the user asks to stop, batches end with a checkpoint and the run stays open.
     async fn fetch(&self, queue: LocalQueue) -> Result<()> {
         let mut workers: JoinSet<(Delivery, Result<BatchResult>)> = JoinSet::new();
         loop {
             while workers.len() < WORKERS
+                && !self.stop.is_cancelled()
                 && let Some(delivery) = queue.receive()
             {
                 let (fmp, stage, clock) =
                     (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.receipt_clock));
                 let journals = self.journals.clone();
+                let limit = Limit::default().or_when(self.stop.clone());
                 workers.spawn(async move {
-                    let result = fetch_batch(&delivery.message, &fmp, &stage, clock.as_ref(), journals).await;
+                    let result =
+                        fetch_batch(&delivery.message, &fmp, &stage, clock.as_ref(), limit, journals).await;
                     (delivery, result)
                 });
             }
             let Some(finished) = workers.join_next().await else {
-                return Ok(());
+                break;
             };
             let (delivery, result) =
                 finished.map_err(|e| Error::Stop(format!("a fetch task was aborted: {e}")))?;
@@ -211,6 +218,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
                     queue.resume(*message);
                     continue;
                 }
+                Err(_) if self.stop.is_cancelled() => continue,
                 Err(error) => error,
             };
             tracing::warn!(batch = delivery.message.batch.id, %error, "a batch failed");
@@ -224,6 +232,10 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
                 ledger::record_as_failed(&message, &reason, &self.stage, self.clock.now()).await?;
             }
         }
+        if self.stop.is_cancelled() {
+            return Err(Error::Interrupted("the run was stopped; the next run continues".into()));
+        }
+        Ok(())
     }
 
     /// Finishes earlier runs that were interrupted, because their calls are already paid for.
@@ -309,6 +321,7 @@ async fn fetch_batch(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
+    limit: Limit,
     journals: Option<Journals>,
 ) -> Result<BatchResult> {
     let journal = match &journals {
@@ -316,7 +329,7 @@ async fn fetch_batch(
         None => None,
     };
     let kept = journal.as_ref().map(|journal| journal as &dyn journal::Journal);
-    let result = findata_extract::handle(message, fmp, stage, clock, None, kept).await?;
+    let result = findata_extract::handle(message, fmp, stage, clock, limit, kept).await?;
     if let Some(journal) = journal {
         journal.remove();
     }

@@ -26,10 +26,6 @@ pub enum Error {
     /// Stop the run: every other call would fail in the same way.
     #[error("{0}")]
     Stop(String),
-    /// This machine lacks something: disk space, memory, a free lock or a permission. What is staged stays valid and
-    /// open runs stay open: once a person has fixed it, the next run goes on.
-    #[error("{0}")]
-    Resource(String),
     /// An object on the stage cannot be read, or is not what was written: repair or replace it, and go on with what
     /// does not depend on it.
     #[error("{0}")]
@@ -37,6 +33,13 @@ pub enum Error {
     /// The call budget is used up: stop calling, keep what is staged.
     #[error("{0}")]
     Budget(String),
+    /// This machine lacks something: disk space, memory, a permission, or a file that another process holds. Nothing
+    /// is wrong with the data: keep everything as it is, and continue once a person has fixed it.
+    #[error("{0}")]
+    Resource(String),
+    /// The user asked to stop: keep what is done; the next run continues.
+    #[error("{0}")]
+    Interrupted(String),
     /// The configuration is wrong: nothing was changed, a person must fix it.
     #[error("{0}")]
     Config(String),
@@ -55,7 +58,12 @@ impl Error {
     pub fn ends_run(&self) -> bool {
         matches!(
             self,
-            Error::Stop(_) | Error::Resource(_) | Error::Damaged(_) | Error::Budget(_) | Error::Config(_)
+            Error::Stop(_)
+                | Error::Resource(_)
+                | Error::Damaged(_)
+                | Error::Budget(_)
+                | Error::Config(_)
+                | Error::Interrupted(_)
         )
     }
 }

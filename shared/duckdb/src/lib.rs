@@ -1,6 +1,8 @@
 //! The warehouse as a DuckDB file.
 
 pub mod as_of;
+mod error;
+mod lock;
 mod memory;
 mod migration;
 
@@ -13,13 +15,15 @@ use std::{
 };
 
 use ::duckdb::{AccessMode, Config, Connection, appender_params_from_iter, types::ValueRef};
+use error::failure;
+pub use error::resource_failure;
 use findata_domain::{
     Error, Result,
     catalog::{Column, Dataset, Kind},
     hash,
 };
 use findata_models::literal;
-use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse};
+use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::Usage};
 
 pub use memory::MemoryLimit;
 
@@ -35,6 +39,8 @@ pub struct DuckDb {
     connection: Connection,
     path: PathBuf,
     stage: PathBuf,
+    /// Statements since [`Warehouse::take_usage`].
+    statements: u64,
 }
 
 impl DuckDb {
@@ -46,19 +52,47 @@ impl DuckDb {
     pub fn open(path: &Path, stage: &Path, memory: MemoryLimit) -> Result<Self> {
         let connection = connect(path, AccessMode::ReadWrite, memory)?;
         migration::prepare(&connection).map_err(|e| failure(path, &e))?;
-        Ok(DuckDb { connection, path: path.to_owned(), stage: stage.to_owned() })
+        Ok(DuckDb {
+            connection,
+            path: path.to_owned(),
+            stage: stage.to_owned(),
+            statements: 0,
+        })
     }
 
     /// Opens the file read-only.
     ///
     /// # Errors
     /// `Config` if it does not exist; otherwise as for [`DuckDb::open`].
-    pub fn open_to_read(path: &Path, memory: MemoryLimit) -> Result<Connection> {
+    pub fn open_to_read(path: &Path, reach: Reach, memory: MemoryLimit) -> Result<Connection> {
         if !path.exists() {
             let fix = "run `findata run` or `findata demo` first, or set the data directory with --home";
             return Err(Error::Config(format!("there is no warehouse at {}: {fix}", path.display())));
         }
-        connect(path, AccessMode::ReadOnly, memory)
+        let connection = connect(path, AccessMode::ReadOnly, memory)?;
+        reach.restrict(&connection).map_err(|e| failure(path, &e))?;
+        Ok(connection)
+    }
+}
+
+/// What the queries of a read-only connection may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The warehouse and nothing else: no other file, database, extension or network, and no change of settings.
+    Warehouse,
+    /// Everything that DuckDB can.
+    Everything,
+}
+
+impl Reach {
+    /// Restricts a connection whose files are open already.
+    fn restrict(self, connection: &Connection) -> ::duckdb::Result<()> {
+        match self {
+            Reach::Warehouse => {
+                connection.execute_batch("set enable_external_access = false; set lock_configuration = true")
+            }
+            Reach::Everything => Ok(()),
+        }
     }
 }
 
@@ -78,9 +112,24 @@ fn connect(path: &Path, mode: AccessMode, memory: MemoryLimit) -> Result<Connect
 /// Configuration of a read-only connection. Several can be open at once, so each spills to its own folder: beside the
 /// file, they would overwrite each other's data.
 pub(crate) fn read_config(memory: MemoryLimit) -> ::duckdb::Result<Config> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let folder = format!("findata-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    base_config(memory)?.with("temp_directory", std::env::temp_dir().join(folder).to_string_lossy())
+    let folder = spill_folder(READERS.fetch_add(1, Ordering::Relaxed));
+    base_config(memory)?.with("temp_directory", folder.to_string_lossy())
+}
+
+/// Read-only connections that this process has opened.
+static READERS: AtomicU32 = AtomicU32::new(0);
+
+/// The folder to which the reader with this number spills.
+fn spill_folder(reader: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("findata-{}-{reader}", std::process::id()))
+}
+
+/// Removes what the read-only connections of this process have spilled, for a process that ends without closing them.
+pub fn remove_spill_folders() {
+    for reader in 0..READERS.load(Ordering::Relaxed) {
+        // Most readers never spill and have no folder.
+        let _ = std::fs::remove_dir_all(spill_folder(reader));
+    }
 }
 
 /// Configuration shared by all connections.
@@ -97,45 +146,9 @@ fn base_config(memory: MemoryLimit) -> ::duckdb::Result<Config> {
         .and_then(|c| c.with("allocator_bulk_deallocation_flush_threshold", "1MB"))
 }
 
-/// How DuckDB 1.5 reports a truncated, overwritten or foreign file, and a checkpoint log that does not fit.
-const DAMAGE: [&str; 4] = [
-    "not a valid DuckDB database file",
-    "Could not read enough bytes from file",
-    "Corrupt database file",
-    "Failure while replaying WAL",
-];
-
-/// Classifies DuckDB's errors by what to do about them. DuckDB reports no error codes, so this function, and only this
-/// one, matches on error text.
-pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default().trim();
-    let file = path.display();
-    if text.contains("Could not set lock") || text.contains("Conflicting lock") {
-        Error::Resource(format!("{file} is in use by another process: wait for it or end it, then run again"))
-    } else if text.contains("No space left") || text.contains("max_temp_directory_size") {
-        Error::Resource(format!("no space left on the disk of {file}: free some space and run again"))
-    } else if text.contains("Out of Memory Error") {
-        Error::Resource(format!(
-            "not enough memory for {file} ({line}): allow more with --memory, or free some disk space to spill to, and run \
-             again"
-        ))
-    } else if text.contains("Permission denied")
-        || text.contains("Cannot open file")
-        || text.contains("Read-only file system")
-    {
-        Error::Config(format!("cannot open {file}: {line}; choose another data directory with --home"))
-    } else if DAMAGE.iter().any(|part| text.contains(part)) {
-        Error::Damaged(format!(
-            "{file} is damaged or not a DuckDB file ({line}): rebuild it with `findata replay --rebuild`"
-        ))
-    } else {
-        Error::Stop(format!("{file}: {line}"))
-    }
-}
-
 impl Warehouse for DuckDb {
     async fn execute(&mut self, sql: &str) -> Result<u64> {
+        self.statements += 1;
         let (connection, path) = (&self.connection, &self.path);
         let started = Instant::now();
         let result = tokio::task::block_in_place(|| connection.execute(sql, []));
@@ -145,11 +158,13 @@ impl Warehouse for DuckDb {
     }
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        self.statements += 1;
         let (connection, path) = (&self.connection, &self.path);
         tokio::task::block_in_place(|| texts(connection, sql)).map_err(|e| failure(path, &e))
     }
 
     async fn append(&mut self, table: &str, rows: Vec<Vec<Option<String>>>) -> Result<()> {
+        self.statements += 1;
         let (connection, path) = (&self.connection, &self.path);
         let (schema, name) = table.split_once('.').unwrap_or(("main", table));
         tokio::task::block_in_place(|| {
@@ -193,6 +208,13 @@ impl Warehouse for DuckDb {
             self.execute(&format!("drop table {table}")).await?;
         }
         Ok(())
+    }
+
+    fn take_usage(&mut self) -> Usage {
+        Usage {
+            statements: std::mem::take(&mut self.statements),
+            ..Usage::default()
+        }
     }
 
     /// Moves the write-ahead log into the file, so that readers need not replay it.

@@ -169,7 +169,7 @@ pub async fn record_as_failed(
     stage: &impl Stage,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let message = &resume_point(message, stage).await?;
+    let message = &with_all_checkpoints(message, stage).await?;
     let (run, batch) = (&message.run_id, &message.batch);
     let mut entry = checkpoints(message, stage).await?;
     let tasks = tasks(message, stage).await?;
@@ -214,6 +214,14 @@ pub async fn checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<B
 /// # Errors
 /// The stage's errors.
 pub async fn resume_point(message: &BatchMessage, stage: &impl Stage) -> Result<BatchMessage> {
+    match message.batch.fetch_mode {
+        FetchMode::BulkFile => with_all_checkpoints(message, stage).await,
+        FetchMode::PerSymbol | FetchMode::BatchQuote => Ok(message.clone()),
+    }
+}
+
+/// The message with the number of checkpoints that exist.
+async fn with_all_checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<BatchMessage> {
     let (run, batch) = (&message.run_id, &message.batch);
     let mut message = message.clone();
     while stage.get(&checkpoint_key(run, &batch.id, message.checkpoints)).await?.is_some() {

@@ -168,7 +168,7 @@ pub struct Summary {
     /// Remarks that are not failures, such as datasets outside the FMP plan or use of the bundled
     /// list.
     pub notes: Vec<String>,
-    /// Warehouse usage of load and analytics; zero on a laptop.
+    /// Warehouse usage of load and analytics; on a laptop, only the number of statements.
     #[serde(default)]
     pub warehouse: Usage,
     /// Cost.

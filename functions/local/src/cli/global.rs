@@ -6,8 +6,8 @@ use ::duckdb::Connection;
 use chrono::{NaiveDate, TimeDelta};
 use clap::{ArgMatches, Args, parser::ValueSource};
 use findata_aws::s3_stage::{Location, S3Stage};
-use findata_domain::{Error, Symbol, clock::AnyClock};
-use findata_duckdb::{DuckDb, MemoryLimit, as_of};
+use findata_domain::{Error, Symbol, clock::AnyClock, day};
+use findata_duckdb::{DuckDb, MemoryLimit, Reach, as_of};
 use findata_fmp::{ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, SourceKind};
 
 use findata_pipeline::{command_input::Defaults, ttl_overrides::TtlOverrides};
@@ -204,10 +204,7 @@ impl Global {
             Some(text) => text.parse().map_err(|e: Error| errors.push(("index", e.to_string()))).ok(),
         };
         let mut day = |option, text: Option<&str>| {
-            let not_a_date = |text| format!("{text:?} is not a date: write it as 2026-11-20");
-            text.and_then(|text| {
-                text.parse::<NaiveDate>().map_err(|_| errors.push((option, not_a_date(text)))).ok()
-            })
+            text.and_then(|text| day::parse(text).map_err(|e| errors.push((option, e.to_string()))).ok())
         };
         let clock = AnyClock::of(day("today", self.today.as_deref()));
         let as_of = day("as_of", self.as_of.as_deref());
@@ -259,6 +256,9 @@ impl Global {
         };
         let folder = self.home.clone().unwrap_or_else(|| default_home.into());
         let data_dir = DataDir::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
+        if cloud.is_none() {
+            data_dir.check()?;
+        }
         let json = self.json || json;
         Ok(ResolvedConfig {
             data_dir,
@@ -286,14 +286,14 @@ impl Global {
 
 impl ResolvedConfig {
     /// Opens the DuckDB warehouse for reading, as it was known on the day of `--as-of` if there is one.
-    pub(crate) fn open_read_only(&self) -> Result<Connection, Failure> {
+    pub(crate) fn open_read_only(&self, reach: Reach) -> Result<Connection, Failure> {
         match (&self.cloud, self.as_of) {
             (Some(_), _) => Err(Failure::Usage(
                 "this command reads DuckDB only: query Snowflake with its own clients; the tables have the same names"
                     .into(),
             )),
-            (None, Some(day)) => Ok(as_of::open(&self.data_dir.warehouse, day, self.memory)?),
-            (None, None) => Ok(DuckDb::open_to_read(&self.data_dir.warehouse, self.memory)?),
+            (None, Some(day)) => Ok(as_of::open(&self.data_dir.warehouse, day, reach, self.memory)?),
+            (None, None) => Ok(DuckDb::open_to_read(&self.data_dir.warehouse, reach, self.memory)?),
         }
     }
 
@@ -344,6 +344,9 @@ fn json_from_environment() -> Result<bool, String> {
 pub(crate) fn key() -> Result<SecretString, Failure> {
     match env::var("FMP_API_KEY") {
         Ok(key) if !key.trim().is_empty() => Ok(SecretString::from(key)),
+        Err(env::VarError::NotUnicode(_)) => {
+            Err(Error::Config("FMP_API_KEY is not valid UTF-8: set it to the key that FMP shows".into()).into())
+        }
         _ => Err(Error::Config(
             "no FMP API key: set FMP_API_KEY (get a key at financialmodelingprep.com; `findata demo` needs none)"
                 .into(),

@@ -1,8 +1,8 @@
 //! `findata plan`: shows what a run would fetch.
 
-use findata_domain::{Error, clock::Clock};
+use findata_domain::clock::Clock;
 use findata_fanout::market::{self, Market};
-use findata_fmp::{Fmp, SourceKind, claim_source};
+use findata_fmp::{CallContext, Fmp, SourceKind, claim_source};
 use findata_pipeline::{
     plan::{DatasetPlan, Plan},
     ports::stage::Stage,
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{
     Failure,
     global::{self, Global, ResolvedConfig},
-    print,
+    note, print, print_json,
     request::RequestArgs,
 };
 use crate::{render, stage::DirectoryStage};
@@ -22,7 +22,7 @@ use crate::{render, stage::DirectoryStage};
 pub(crate) struct Args {
     #[command(flatten)]
     request: RequestArgs,
-    /// First make six calls to find out which endpoints the key may use; the result is stored
+    /// First make up to six calls to find out which endpoints the key may use; the result is stored
     #[arg(long)]
     probe: bool,
 }
@@ -53,8 +53,17 @@ async fn plan_on(
     if probe {
         claim_source(&stage, &config.fmp_url).await?;
         let client = Fmp::new(&config.fmp(global::key()?))?.sharing(stage.clone());
-        market::probe(&client, &stage, config.clock.now()).await?;
+        let (run, max_calls) = (request.run_id.clone(), request.options.max_calls);
+        let begun = run.started().unwrap_or_else(|| config.clock.now());
+        client.begin(&CallContext { run, begun, max_calls });
+        let probed = market::probe(&client, &stage, config.clock.now()).await;
         client.finish().await;
+        let (_, spent) = probed?;
+        if let Some(limit) = max_calls.filter(|limit| spent.calls >= *limit) {
+            note(&format!(
+                "--max-calls {limit} ended the probe: endpoints without an answer are not listed"
+            ));
+        }
     }
     let entitlements = Market::read(&stage).await?.entitlements;
     let plan = findata_fanout::preview(request, &stage, &config.clock).await?;
@@ -74,9 +83,7 @@ async fn plan_on(
             "notes": plan.notes,
             "offers": entitlements.all().map(|(name, refused)| (name.to_owned(), json!(refused.is_none()))).collect::<serde_json::Map<_, _>>(),
         });
-        let text =
-            serde_json::to_string(&output).map_err(|e| Error::Stop(format!("cannot write the plan: {e}")))?;
-        print(&format!("{text}\n"))?;
+        print_json(&output)?;
     } else {
         print(&render::plan(&plan, &config.fmp_plan.to_string(), minutes))?;
         if probe {

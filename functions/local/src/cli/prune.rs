@@ -4,7 +4,7 @@ use chrono::Utc;
 use findata_domain::Error;
 use findata_pipeline::prune::{self, Pruned};
 
-use super::{Failure, global::Global, print};
+use super::{Failure, global::Global, output::print};
 use crate::{render, stage::DirectoryStage};
 
 #[derive(Debug, clap::Args)]

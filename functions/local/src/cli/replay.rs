@@ -5,7 +5,7 @@ use findata_domain::Error;
 use findata_pipeline::{command_input::CommandInput, run::Universe};
 use secrecy::SecretString;
 
-use super::{Failure, global::Global, request, run};
+use super::{Failure, global::Global, request, run, signals::Signals};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -19,6 +19,7 @@ pub(crate) async fn replay(
     global: &Global,
     from_environment: &[&'static str],
     args: &Args,
+    signals: &Signals,
 ) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     if args.rebuild && config.cloud.is_some() {
@@ -43,6 +44,6 @@ pub(crate) async fn replay(
     let request = request::new_request(Universe::Symbols(Vec::new()), CommandInput::default(), &config);
     // The client is not called, so it needs no key.
     let fmp = config.fmp(SecretString::from("not used"));
-    let summary = run::execute(&config, &request, &fmp, run::Work::Replay).await?;
+    let summary = run::execute(&config, &request, &fmp, run::Work::Replay, signals).await?;
     run::print_summary(config.json, &config.warehouse(), &summary)
 }

@@ -15,9 +15,9 @@ use findata_pipeline::{
 use findata_snowflake::Snowflake;
 
 use super::{
-    Failure,
+    Failure, Signals,
     global::{self, Global, ResolvedConfig},
-    print,
+    note, print, print_json,
     progress::Bars,
     request::RequestArgs,
 };
@@ -39,6 +39,7 @@ pub(crate) async fn run(
     global: &Global,
     from_environment: &[&'static str],
     args: &Args,
+    signals: &Signals,
 ) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     let mut request = args.request.request(&config, args.skip_analytics)?;
@@ -48,9 +49,16 @@ pub(crate) async fn run(
         request.run_id = RunId::scheduled(now);
     }
     let fmp = config.fmp(global::key()?);
-    let summary = execute(&config, &request, &fmp, Work::Run).await?;
+    let summary = execute(&config, &request, &fmp, Work::Run, signals).await?;
     print_summary(config.json, &config.warehouse(), &summary)
 }
+
+/// What a signal loses while no call is in flight, and how to continue.
+pub(crate) const NOTHING_LOST: &str =
+    "everything that was fetched is kept; the next run loads it and fetches only the rest";
+/// What a second signal loses.
+pub(crate) const CALLS_LOST: &str =
+    "at most the calls in flight are lost; the next run fetches only the rest";
 
 /// A stage takes data of one kind of source only. A replay takes none.
 async fn claim(stage: &impl Stage, config: &ResolvedConfig, work: Work) -> Result<(), Failure> {
@@ -89,20 +97,22 @@ pub(crate) async fn execute(
     request: &Request,
     fmp: &ClientSettings,
     work: Work,
+    signals: &Signals,
 ) -> Result<Summary, Failure> {
+    signals.end_with(NOTHING_LOST);
     match &config.cloud {
         None => {
             let stage = config.data_dir.open_stage()?;
             claim(&stage, config, work).await?;
             let warehouse = open_warehouse(config, &stage).await?;
             let journals = Journals::beside(stage.root());
-            execute_on(config, request, fmp, work, stage, Some(journals), warehouse).await
+            execute_on(config, request, fmp, work, signals, stage, Some(journals), warehouse).await
         }
         Some(cloud) => {
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
             claim(&stage, config, work).await?;
-            execute_on(config, request, fmp, work, stage, None, warehouse).await
+            execute_on(config, request, fmp, work, signals, stage, None, warehouse).await
         }
     }
 }
@@ -113,6 +123,7 @@ async fn execute_on(
     request: &Request,
     fmp: &ClientSettings,
     work: Work,
+    signals: &Signals,
     stage: impl Stage + Clone + 'static,
     journals: Option<Journals>,
     warehouse: impl Warehouse,
@@ -131,8 +142,9 @@ async fn execute_on(
         started_at,
         // A stage in S3 may have other users, and its role need not allow deletes: `findata prune` does it.
         prune_before: config.keep.filter(|_| config.cloud.is_none()).map(|keep| started_at - keep),
+        stop: signals.stop(),
     };
-    let bars = Bars::new(client);
+    let bars = Bars::new(Arc::clone(&client), signals.clone());
     let summary = match work {
         Work::Run => host.run(request, &bars).await,
         Work::Replay => host.replay(request, &bars).await,
@@ -142,22 +154,26 @@ async fn execute_on(
         // Report the first error, not one from closing; an unclosed session times out.
         let _ = host.warehouse.close().await;
     }
-    Ok(summary?)
+    match (summary, signals.received()) {
+        (Err(Error::Interrupted(_)), Some(signal)) => {
+            let calls = render::counted(client.stats().calls(), "call");
+            Err(Failure::Signal(signal, format!("after {calls} to FMP: {NOTHING_LOST}")))
+        }
+        (summary, _) => Ok(summary?),
+    }
 }
 
 /// Prints a summary and returns the exit code.
 pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> Result<u8, Failure> {
     if json {
-        let json = serde_json::to_string(summary)
-            .map_err(|e| Error::Stop(format!("cannot write the summary: {e}")))?;
-        print(&format!("{json}\n"))?;
+        print_json(summary)?;
     } else {
         print(&render::summary(summary, warehouse))?;
     }
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map(|failure| &failure.reason).or(summary.notes.first());
         let reason = reason.map_or("no task succeeded", String::as_str);
-        eprintln!("findata: {reason}");
+        note(&format!("findata: {reason}"));
     }
     Ok(summary.status.exit_code())
 }

@@ -7,7 +7,7 @@ use findata_pipeline::{
     summary::{Highlight, Quality, Summary},
 };
 
-use super::{bytes, count, counted};
+use super::{bytes, count, counted, escape::one_line};
 
 /// Number of failure reasons shown, and of tasks named for each; the rest are counted.
 const MAX_REASONS: usize = 8;
@@ -42,7 +42,8 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
             count(limit.into()),
         );
     }
-    if run.warehouse.statements > 0 {
+    // DuckDB only counts statements.
+    if run.warehouse.seconds > 0.0 {
         let _ = writeln!(
             out,
             "  snowflake {}, warehouse active for {:.0} s plus a minute until it suspends, about {:.4} credits",
@@ -56,7 +57,7 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
     highlights(&mut out, &run.highlights);
     quality(&mut out, &run.quality);
     for note in &run.notes {
-        let _ = writeln!(out, "  note      {note}");
+        let _ = writeln!(out, "  note      {}", one_line(note));
     }
     failures(&mut out, run);
     let _ = writeln!(out, "\n  warehouse {warehouse}");
@@ -186,7 +187,7 @@ fn failures(out: &mut String, run: &Summary) {
             String::new()
         };
         let named = tasks.iter().take(MAX_TASKS).cloned().collect::<Vec<_>>().join(", ");
-        let _ = writeln!(out, "  {named}{more}: {reason}");
+        let _ = writeln!(out, "  {named}{more}: {}", one_line(reason));
     }
     if by_reason.len() > MAX_REASONS {
         let more = count((by_reason.len() - MAX_REASONS) as u64);

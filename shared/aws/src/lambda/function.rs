@@ -89,6 +89,7 @@ fn diagnostic(error: Error) -> Diagnostic {
         Error::Damaged(_) => "Damaged",
         Error::Budget(_) => "Budget",
         Error::Config(_) => "Config",
+        Error::Interrupted(_) => "Interrupted",
     };
     Diagnostic { error_type: kind.into(), error_message: error.to_string() }
 }

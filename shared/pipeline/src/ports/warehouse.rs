@@ -46,7 +46,7 @@ pub trait Warehouse: Send {
     /// Labels the statements that follow, for engines with a query history.
     fn begin_step(&mut self, _run: &RunId, _function: &'static str, _step: &str) {}
 
-    /// Usage since the last call; zero on an engine without billing.
+    /// Usage since the last call; on an engine without billing, only the number of statements.
     fn take_usage(&mut self) -> Usage {
         Usage::default()
     }
