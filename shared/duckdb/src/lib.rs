@@ -80,8 +80,8 @@ impl DuckDb {
 pub enum Reach {
     /// The warehouse and nothing else: no other file, database, extension or network, and no change of settings.
     Warehouse,
-    /// Everything that DuckDB can.
-    Everything,
+    /// Also other files, as far as the process may read them.
+    Files,
 }
 
 impl Reach {
@@ -91,7 +91,7 @@ impl Reach {
             Reach::Warehouse => {
                 connection.execute_batch("set enable_external_access = false; set lock_configuration = true")
             }
-            Reach::Everything => Ok(()),
+            Reach::Files => Ok(()),
         }
     }
 }

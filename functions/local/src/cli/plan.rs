@@ -60,9 +60,7 @@ async fn plan_on(
         client.finish().await;
         let (_, spent) = probed?;
         if let Some(limit) = max_calls.filter(|limit| spent.calls >= *limit) {
-            note(&format!(
-                "--max-calls {limit} ended the probe: endpoints without an answer are not listed"
-            ));
+            note(&format!("--max-calls {limit} is used up: endpoints that are not listed were not asked"));
         }
     }
     let entitlements = Market::read(&stage).await?.entitlements;

@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// Rows are printed as they arrive. The width of a table's columns comes from the first 2,048 rows; a longer cell
     /// after these moves the rest of its line to the right.
     query: String,
-    /// Let the query read and write other files, and attach other databases
+    /// Let the query read other files, such as `from read_csv('prices.csv')`
     #[arg(long)]
     allow_external: bool,
 }
@@ -38,7 +38,7 @@ pub(crate) fn sql(global: &Global, from_environment: &[&'static str], args: &Arg
     if query.trim_end_matches(';').is_empty() {
         return Err(Failure::Usage("the query is empty: write one SELECT".into()));
     }
-    let reach = if args.allow_external { Reach::Everything } else { Reach::Warehouse };
+    let reach = if args.allow_external { Reach::Files } else { Reach::Warehouse };
     let connection = config.open_read_only(reach)?;
     // DuckDB's `query` accepts exactly one SELECT.
     let values = if config.json { "to_json(q)" } else { "columns(*)" };
