@@ -129,6 +129,7 @@ fn a_run_that_meets_a_full_disk_stays_open_and_makes_no_call_again() {
                 receipt_clock: whole.receipt_clock,
                 started_at: whole.started_at,
                 prune_before: None,
+                stop: whole.stop,
             };
             lacking.run(&request(&SYMBOLS, job.options.clone()), &NoProgress).await
         });
