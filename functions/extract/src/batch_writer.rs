@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use findata_domain::{
-    Error, Result, catalog,
+    Error, Result,
+    catalog::{self, Requests},
     rows::{self, Row},
 };
 use findata_fmp::Answer;
@@ -14,6 +15,9 @@ use findata_pipeline::{
     ledger::{Outcome, TaskRecord},
     plan::{FetchMode, Task, Window},
 };
+
+/// Rows that are accepted even if fewer were requested: a century of quarters.
+pub(crate) const MIN_ROWS: usize = 400;
 
 pub(crate) struct BatchWriter {
     fetched_at: DateTime<Utc>,
@@ -43,7 +47,7 @@ impl BatchWriter {
         let outcome = match answer.body {
             Ok(None) if task.dataset.empty_if_unknown => Outcome::UnknownSymbol,
             Ok(None) => Outcome::Empty,
-            Ok(Some(body)) => match rows::typed(task.dataset, task.symbol.as_ref(), &body) {
+            Ok(Some(body)) => match rows::typed(task.dataset, task.symbol.as_ref(), max_rows(&task), &body) {
                 // No requested range is this long, so the oldest days may be missing. A shorter answer is
                 // complete from its first day on; the next plan checks whether it reaches the last session.
                 Ok((rows, _)) if task.dataset.row_limit.is_some_and(|limit| rows.len() >= limit) => {
@@ -66,7 +70,7 @@ impl BatchWriter {
                 }
                 Outcome::Failed {
                     reason: error.to_string(),
-                    budget: matches!(error, Error::Budget(_)),
+                    budget: matches!(error, Error::Budget(_) | Error::CallLimit(_)),
                 }
             }
         };
@@ -116,6 +120,16 @@ impl BatchWriter {
                 .or_default()
                 .extend(missing.iter().map(|field| field.to_string()));
         }
+    }
+}
+
+/// The most rows that an answer to a task may have. Above it, the answer is not what was requested, and typing it would
+/// only fill memory.
+fn max_rows(task: &Task) -> usize {
+    match (task.window, task.dataset.requests) {
+        (Window::Newest { limit, .. }, _) => (10 * limit as usize).max(MIN_ROWS),
+        (_, Requests::Market | Requests::Symbols) => rows::MAX_LIST,
+        (_, Requests::Symbol | Requests::Statement | Requests::Days) => rows::MAX_SERIES,
     }
 }
 

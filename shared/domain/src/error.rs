@@ -29,6 +29,10 @@ pub enum Error {
     /// The call budget is used up: stop calling, keep what is staged.
     #[error("{0}")]
     Budget(String),
+    /// FMP's call limit kept refusing this call, although other calls may succeed: record the task as abandoned for the
+    /// limit and continue with the rest.
+    #[error("{0}")]
+    CallLimit(String),
     /// The configuration is wrong: nothing was changed, a person must fix it.
     #[error("{0}")]
     Config(String),

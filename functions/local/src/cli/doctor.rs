@@ -21,7 +21,8 @@ pub(crate) async fn doctor(
     let config = global.resolve(from_environment, "./findata-home")?;
     let mut checks = vec![match global::key() {
         Ok(_) => Check::ok("key", "FMP_API_KEY is set; the first call shows whether FMP accepts it"),
-        Err(_) => Check::failed("key", "no FMP API key", "set the variable FMP_API_KEY"),
+        Err(Failure::Usage(why)) => Check::failed("key", why, "set the variable FMP_API_KEY"),
+        Err(Failure::Run(error)) => Check::failed("key", error.to_string(), "set the variable FMP_API_KEY"),
     }];
     match &config.cloud {
         None => {

@@ -97,7 +97,7 @@ impl Failure {
         match self {
             Failure::Usage(_) | Failure::Run(Error::Reject(_) | Error::NotOffered(_)) => 2,
             Failure::Run(Error::Config(_)) => 5,
-            Failure::Run(Error::Budget(_)) => 4,
+            Failure::Run(Error::Budget(_) | Error::CallLimit(_)) => 4,
             Failure::Run(Error::Retry { .. } | Error::Stop(_) | Error::NotInPlan(_)) => 1,
         }
     }

@@ -86,6 +86,7 @@ fn diagnostic(error: Error) -> Diagnostic {
         Error::NotInPlan(_) => "NotInPlan",
         Error::Stop(_) => "Stop",
         Error::Budget(_) => "Budget",
+        Error::CallLimit(_) => "CallLimit",
         Error::Config(_) => "Config",
     };
     Diagnostic { error_type: kind.into(), error_message: error.to_string() }

@@ -2,7 +2,8 @@ use super::*;
 use crate::catalog::dataset;
 
 fn one(name: &str, symbol: &str, json: &str) -> (Option<String>, Vec<Option<String>>, String) {
-    let (rows, _) = typed(dataset(name).unwrap(), Some(&symbol.parse().unwrap()), json.as_bytes()).unwrap();
+    let (rows, _) =
+        typed(dataset(name).unwrap(), Some(&symbol.parse().unwrap()), MAX_SERIES, json.as_bytes()).unwrap();
     let row = &rows[0];
     (row.reject.clone(), row.values.clone(), row.hash.clone())
 }
@@ -40,7 +41,7 @@ fn implausible_rows_are_rejected_with_a_reason() {
     let twice =
         r#"[{"symbol":"A","date":"2026-11-20","close":1},{"symbol":"A","date":"2026-11-20","close":2}]"#;
     let (rows, drift) =
-        typed(dataset("prices").unwrap(), Some(&"A".parse().unwrap()), twice.as_bytes()).unwrap();
+        typed(dataset("prices").unwrap(), Some(&"A".parse().unwrap()), MAX_SERIES, twice.as_bytes()).unwrap();
     assert!(rows[0].reject.is_none() && rows[1].reject.is_some());
     assert!(drift.contains(&"open"));
 }
@@ -48,7 +49,7 @@ fn implausible_rows_are_rejected_with_a_reason() {
 #[test]
 fn a_broken_body_is_an_error() {
     for body in ["", "{", "[{\"symbol\":\"A\"", "{\"Error Message\":\"x\"}", "[1]", "<html>"] {
-        assert!(typed(dataset("prices").unwrap(), None, body.as_bytes()).is_err(), "{body}");
+        assert!(typed(dataset("prices").unwrap(), None, MAX_SERIES, body.as_bytes()).is_err(), "{body}");
     }
 }
 
