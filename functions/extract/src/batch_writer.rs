@@ -159,3 +159,44 @@ pub(crate) fn share_count(task: &Task, market_cap: Option<&str>) -> Option<Task>
         window: Window::All,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use findata_pipeline::plan::Cadence;
+
+    /// The outcome of an answer with this many tiny rows.
+    fn outcome(dataset: &str, window: Window, rows: usize) -> Outcome {
+        let body = format!("[{}]", vec![r#"{"symbol":"A"}"#; rows].join(","));
+        let task = Task {
+            dataset: catalog::dataset(dataset).unwrap(),
+            symbol: "A".parse().ok(),
+            window,
+        };
+        let mut writer = BatchWriter::new(DateTime::default());
+        let answer = Answer { body: Ok(Some(body.into())), calls: 1, bytes: 1 };
+        writer.add_answer(task, answer).unwrap();
+        writer.records.pop().unwrap().outcome
+    }
+
+    #[test]
+    fn an_answer_with_far_more_rows_than_requested_is_refused_before_its_rows_are_typed() {
+        let newest = |limit| Window::Newest { cadence: Cadence::Quarter, limit };
+        let day = "2026-11-20".parse().unwrap();
+        for (dataset, window, most) in [
+            ("income_statement", newest(8), MIN_ROWS),
+            ("cash_flow", newest(60), 600),
+            ("dividends", Window::All, 20_000),
+            ("prices", Window::Days { from: day, to: day }, 20_000),
+        ] {
+            let refused = |rows| {
+                let outcome = outcome(dataset, window, rows);
+                outcome
+                    .failure_reason()
+                    .unwrap_or_default()
+                    .contains(&format!("at most {most} are accepted"))
+            };
+            assert!(refused(most + 1) && !refused(most), "{dataset}");
+        }
+    }
+}

@@ -78,6 +78,17 @@ pub struct ClientSettings {
     pub bulk_pause: Duration,
 }
 
+impl ClientSettings {
+    /// Checks address and key, before anything is created for a run that could not make a call.
+    ///
+    /// # Errors
+    /// As for [`Fmp::new`].
+    pub fn check(&self) -> Result<()> {
+        address::parse_without(&self.url, self.key.expose_secret().as_bytes())?;
+        transport::header(&self.key).map(|_| ())
+    }
+}
+
 /// Reads the key again from where it is stored.
 pub type ReadKey = Box<dyn Fn() -> BoxFuture<'static, Result<SecretString>> + Send + Sync>;
 

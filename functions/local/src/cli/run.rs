@@ -58,6 +58,7 @@ pub(crate) async fn execute(
     request: &Request,
     fmp: &ClientSettings,
 ) -> Result<Summary, Failure> {
+    fmp.check()?;
     match &config.cloud {
         None => {
             let stage = config.data_dir.open_stage()?;

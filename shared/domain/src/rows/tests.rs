@@ -38,6 +38,18 @@ fn implausible_rows_are_rejected_with_a_reason() {
         let (reject, ..) = one("prices", "AAPL", &json);
         assert!(reject.as_deref().is_some_and(|r| r.starts_with(reason)), "{json}: {reject:?}");
     }
+    for (day, plausible) in [
+        ("1899-12-31", false),
+        ("1900-01-01", true),
+        ("2200-12-31", true),
+        ("2201-01-01", false),
+        ("0001-01-01", false),
+    ] {
+        let (reject, ..) = one("prices", "AAPL", &bar("").replace("2026-11-20", day));
+        let expected =
+            (!plausible).then(|| format!("retyped_field: date: {day:?} is not a date from 1900 to 2200"));
+        assert_eq!(reject, expected, "{day}");
+    }
     let twice =
         r#"[{"symbol":"A","date":"2026-11-20","close":1},{"symbol":"A","date":"2026-11-20","close":2}]"#;
     let (rows, drift) =
