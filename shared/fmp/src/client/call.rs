@@ -1,7 +1,6 @@
 //! One call that returns JSON: rate-limited, retried and classified.
 
 use std::{
-    future::Future,
     sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
@@ -12,11 +11,7 @@ use reqwest::header::HeaderValue;
 use tokio::{sync::SemaphorePermit, time::Instant};
 
 use super::{Fmp, lock, now, patience::Patience};
-use crate::{
-    call_limit::{Meaning, PATIENCE},
-    failure::Failure,
-    rate_limit::Permit,
-};
+use crate::{call_limit::PATIENCE, failure::Failure, rate_limit::Permit};
 use findata_domain::{Error, Result};
 use findata_pipeline::plan::Task;
 
@@ -25,8 +20,6 @@ const MAX_ATTEMPTS: usize = 5;
 /// Longest time of one call: its requests, the pauses between them, and its waits for breakers and call limits. Waiting
 /// for the rate limiter is not part of it, since that depends on how many calls were planned.
 pub const MAX_CALL_TIME: Duration = PATIENCE;
-/// Call-limit answers after which a call is given up, although others may be answered: after two minutes.
-const MAX_CALL_LIMITS: u32 = 9;
 
 /// The result of a call.
 #[derive(Debug)]
@@ -126,47 +119,6 @@ impl Fmp {
         }
     }
 
-    /// The pause after a call-limit answer, which is the call's `limits`-th.
-    ///
-    /// # Errors
-    /// `LimitedCall` or `LimitedKey` if waiting no longer helps.
-    pub(super) async fn limited(
-        &self,
-        endpoint: &str,
-        limits: u32,
-        message: String,
-        retry_after: Option<Duration>,
-        patience: &Patience,
-    ) -> Result<Duration, Failure> {
-        self.stats.limit_answer();
-        let pause = self.call_limits.pause(limits, retry_after);
-        match self.call_limits.refused(endpoint, retry_after, pause) {
-            Meaning::KeyExhausted => {
-                let text = format!("{message}; no call was answered otherwise for {}", minutes(PATIENCE));
-                return Err(Failure::LimitedKey(text));
-            }
-            Meaning::EndpointExhausted => return Err(self.exhausted(endpoint)),
-            Meaning::KeyPauses(pause) => self.rate_limiter.pause(pause).await,
-            Meaning::Unclear => {}
-        }
-        if limits >= MAX_CALL_LIMITS || !patience.allows(pause) {
-            let text = format!(
-                "{message}; so for {limits} attempts of this call within {}",
-                minutes(patience.most())
-            );
-            return Err(Failure::LimitedCall(text));
-        }
-        Ok(pause)
-    }
-
-    /// The failure of an endpoint's calls after it answered nothing else for too long.
-    fn exhausted(&self, endpoint: &str) -> Failure {
-        let time = minutes(PATIENCE);
-        Failure::LimitedCall(format!(
-            "FMP's call limit is reached: {endpoint} answered nothing else for {time}"
-        ))
-    }
-
     /// The pause before another attempt, if there is to be one.
     fn delay(
         &self,
@@ -184,13 +136,6 @@ impl Fmp {
             _ => delay,
         };
         (patience.allows(pause) && self.retry_budget.take()).then_some(pause)
-    }
-
-    /// Tells the call limits if FMP answered a call that no limit stopped.
-    pub(super) fn note_answer<T>(&self, endpoint: &str, outcome: &Result<T, Failure>) {
-        if outcome.as_ref().err().is_none_or(Failure::passed_the_limit) {
-            self.call_limits.answered(endpoint);
-        }
     }
 
     /// Sends one request as soon as that is allowed.
@@ -257,25 +202,6 @@ impl Fmp {
                 return Ok((slot, permit));
             }
         }
-    }
-
-    /// Waits because of call-limit answers.
-    pub(super) async fn wait_for_limit(
-        &self,
-        wait: impl Future<Output = ()>,
-        state: &mut CallState,
-    ) -> Result<(), Failure> {
-        let patience = &mut state.patience;
-        let (over, waited) = patience.spend(self.unless_halted(wait)).await;
-        self.stats.waited_for_limit(waited);
-        over?;
-        if patience.allows(Duration::ZERO) {
-            return Ok(());
-        }
-        let time = minutes(patience.most());
-        Err(Failure::LimitedCall(format!(
-            "FMP's call limit is reached: this call waited {time} for it"
-        )))
     }
 
     /// Pauses.
