@@ -101,7 +101,11 @@ fn seconds(micros: &AtomicU64) -> f64 {
     Duration::from_micros(micros.load(Relaxed)).as_secs_f64()
 }
 
+/// Adds a wait. Less than a millisecond is no wait, but the time of a call to a function.
 fn add(micros: &AtomicU64, time: Duration) {
+    if time < Duration::from_millis(1) {
+        return;
+    }
     micros.fetch_add(time.as_micros() as u64, Relaxed);
 }
 

@@ -119,7 +119,7 @@ impl Records for Reader<'_> {
         let max_rows = (10 * self.by_symbol.len()).max(MIN_ROWS);
         if self.contents.rows.count() > max_rows as u64 {
             return Err(Error::Reject(format!(
-                "the file has over {max_rows} rows of {} symbols: it is not what was requested",
+                "the file has over {max_rows} rows of {} symbol(s): it is not what was requested",
                 self.by_symbol.len()
             )));
         }
