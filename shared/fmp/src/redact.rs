@@ -103,6 +103,8 @@ impl Redactor {
         let (mut copied, mut from) = (0, 0);
         while let Some(at) = self.candidate(text, from) {
             let length = match self.matches(&text[at..]) {
+                // The second backslash of a pair begins no escape. Replacing it would break the pair.
+                _ if text[at] == b'\\' && is_escaped(text, at) => None,
                 Match::Whole(length) => Some(length),
                 Match::Partial(found) if complete && found >= SHORTEST_SECRET => Some(text.len() - at),
                 Match::Partial(_) | Match::No => None,
@@ -164,7 +166,7 @@ fn unit(text: &[u8], byte: u8) -> Unit {
         [b'%', rest @ ..] => number(rest, 16, 2, 2).map(|found| (found, 3)),
         [b'\\', b'u', rest @ ..] => number(rest, 16, 4, 4).map(|found| (found, 6)),
         [b'\\'] => Found::Open,
-        [b'\\', next, ..] => Found::Is((*next, 2)),
+        [b'\\', next @ (b'/' | b'"' | b'\\'), ..] => Found::Is((*next, 2)),
         [b'&', rest @ ..] => entity(rest),
         _ => Found::No,
     };
@@ -176,6 +178,11 @@ fn unit(text: &[u8], byte: u8) -> Unit {
         (_, true) if byte == b'"' && text.get(1) == Some(&b'"') => Unit::Equal(2),
         _ => equal(text[0], 1),
     }
+}
+
+/// Whether an odd number of backslashes precedes this position.
+fn is_escaped(text: &[u8], at: usize) -> bool {
+    text[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
 /// What an escape stands for.

@@ -67,3 +67,17 @@ fn a_key_cut_off_at_the_end_of_a_body_is_removed() {
 fn a_key_that_overlaps_itself_is_removed() {
     assert_eq!(redacted("aaaaaaaab", "aaaaaaaaab"), format!("a{PLACEHOLDER}"));
 }
+
+#[test]
+fn json_stays_valid() {
+    let key = "0123456789abcdef";
+    let escaped: String = key.chars().map(|c| format!("\\u{:04x}", c as u32)).collect();
+    for text in [format!("C:\\{key}"), format!("\\{escaped}"), format!("\n{key}\""), key.to_owned()] {
+        let json = serde_json::to_string(&text).unwrap();
+        let clean = Redactor::new(key.as_bytes()).text(&json);
+        let read: String = serde_json::from_str(&clean).unwrap();
+        assert!(!read.contains(key), "{json}: {read}");
+    }
+    let raw = Redactor::new(key.as_bytes()).text(&format!("\"{escaped}\""));
+    assert_eq!(raw, format!("\"{PLACEHOLDER}\""));
+}
