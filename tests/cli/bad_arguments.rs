@@ -141,7 +141,7 @@ fn every_global_option_can_be_set_by_a_variable() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let output = findata(&["run", "--symbols", "AAPL", "--days", "30"])
         .variable("FINDATA_HOME", home.path().to_str().unwrap())
-        .variable("FINDATA_FMP_URL", &server.url())
+        .variable("FINDATA_FMP_URL", server.url())
         .variable("FINDATA_TODAY", "2026-09-18")
         .variable("FINDATA_JSON", "true")
         .variable("FINDATA_INDEX", "none")

@@ -234,9 +234,18 @@ fn a_stage_without_its_warehouse_is_reported() {
 #[test]
 fn a_url_with_a_password_or_key_is_rejected_and_not_echoed() {
     let home = Home::new();
-    for url in ["http://user:sekret@127.0.0.1:1/stable", "http://127.0.0.1:1/stable?apikey=sekret"] {
-        let output = run(&home, url, "AAPL").run();
-        assert_eq!(output.code, Some(2), "{output:#?}");
-        assert!(!output.stderr.contains("sekret") && output.stderr.contains("FMP_API_KEY"), "{output:#?}");
+    for url in [
+        "http://user:sekret@127.0.0.1:1/stable",
+        "http://127.0.0.1:1/stable?apikey=sekret",
+        "http://127.0.0.1:1/stable#apikey=sekret",
+        "http://127.0.0.1:1/apikey=sekret/stable",
+        "http://127.0.0.1:1/sekret-of-the-test/stable",
+        "http://127.0.0.1:1/%73ekret-of-the-test/stable",
+        "http://financialmodelingprep.com/stable",
+    ] {
+        let output = run(&home, url, "AAPL").key("sekret-of-the-test").run();
+        let line = output.failed(5);
+        assert!(line.contains("FMP address") && !output.stderr.contains("ekret"), "{url}: {output:#?}");
+        assert!(home.files().is_empty(), "{url}: {:?}", home.files());
     }
 }

@@ -97,7 +97,7 @@ impl Command {
     }
 
     /// Sets an environment variable.
-    pub fn variable(mut self, name: &str, value: &str) -> Self {
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.into(), value.into()));
         self

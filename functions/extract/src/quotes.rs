@@ -13,7 +13,7 @@ use findata_fmp::{Answer, Fmp};
 use findata_pipeline::plan::{FetchMode, Task, Window};
 use serde_json::json;
 
-use crate::batch_writer::{BatchWriter, share_count};
+use crate::batch_writer::{BatchWriter, MIN_ROWS, share_count};
 
 /// A quote counts as a session's last if it is at most this much older than the close.
 const BEFORE_CLOSE: Duration = Duration::minutes(5);
@@ -37,6 +37,7 @@ pub(crate) async fn fetch(
         return Ok((tasks, Vec::new()));
     }
     let dataset = catalog::QUOTES;
+    let max_rows = (10 * symbols.len()).max(MIN_ROWS);
     let symbols = symbols.into_iter().collect::<Vec<_>>().join(",");
     let Answer { body, mut calls, mut bytes } = fmp.get(dataset.endpoint, &[("symbols", symbols)]).await;
     let (quotes, bars): (Vec<Task>, Vec<Task>) =
@@ -44,7 +45,7 @@ pub(crate) async fn fetch(
     // The first task counts the call; the others count nothing.
     let mut take_usage = move || (std::mem::take(&mut calls), std::mem::take(&mut bytes));
     let parsed = body.as_ref().map_err(Clone::clone).and_then(|body| {
-        let rows = body.as_deref().map(|body| rows::typed(dataset, None, body)).transpose()?;
+        let rows = body.as_deref().map(|body| rows::typed(dataset, None, max_rows, body)).transpose()?;
         Ok(rows.map_or_else(BTreeMap::new, |(rows, _)| by_symbol(rows)))
     });
     let found = match &parsed {
@@ -98,7 +99,9 @@ fn bar<'a>(task: &Task, quote: &Row<'a>) -> Option<Row<'a>> {
     let dataset = catalog::QUOTES;
     let value = |column: &str| quote.get(dataset, column);
     let quoted_at = DateTime::from_timestamp(value("quoted_at")?.parse().ok()?, 0)?;
-    if quoted_at < nyse_calendar::close_of(session) - BEFORE_CLOSE
+    // Days at the end of chrono's range have no date in New York.
+    if !rows::is_plausible(quoted_at.date_naive())
+        || quoted_at < nyse_calendar::close_of(session) - BEFORE_CLOSE
         || nyse_calendar::new_york_date(quoted_at) != session
     {
         return None;
@@ -108,7 +111,7 @@ fn bar<'a>(task: &Task, quote: &Row<'a>) -> Option<Row<'a>> {
         "low": value("low_price")?, "close": value("price")?, "volume": value("volume")?,
     }])
     .to_string();
-    let (mut rows, _) = rows::typed(task.dataset, task.symbol.as_ref(), row.as_bytes()).ok()?;
+    let (mut rows, _) = rows::typed(task.dataset, task.symbol.as_ref(), 1, row.as_bytes()).ok()?;
     let Row { symbol, values, hash, reject: None, .. } = rows.pop()? else {
         return None;
     };
@@ -129,7 +132,7 @@ mod tests {
     /// The bar of Friday, 20 November 2026, which closes at 21:00 UTC.
     fn bar_of(json: &str) -> Option<Vec<Option<String>>> {
         let dataset = catalog::dataset("quotes").unwrap();
-        let (rows, _) = rows::typed(dataset, None, json.as_bytes()).unwrap();
+        let (rows, _) = rows::typed(dataset, None, 1, json.as_bytes()).unwrap();
         let day = "2026-11-20".parse().unwrap();
         let window = Window::Days { from: day, to: day };
         let task = Task {
@@ -152,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_quote_from_another_time_or_without_a_price_gives_no_bar() {
-        for other in ["1795208000", "1795294801", "1795122001", "null"] {
+        for other in ["1795208000", "1795294801", "1795122001", "null", "8210266876799", "-8334601228800"] {
             assert_eq!(bar_of(&quote(other)), None, "{other}");
         }
         let good = quote("1795208401");

@@ -123,7 +123,7 @@ async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Cl
         Err(error) if error.ends_run() => return Err(error.clone()),
         Err(error) => return fall_back(&error.to_string()),
     };
-    let (rows, _) = rows::typed(dataset, None, body)?;
+    let (rows, _) = rows::typed(dataset, None, rows::MAX_LIST, body)?;
     let symbols: Vec<Symbol> =
         rows.iter().filter(|r| r.reject.is_none()).filter_map(|r| r.symbol.parse().ok()).collect();
     if symbols.is_empty() {

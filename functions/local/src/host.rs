@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use findata_analytics::HostMetrics;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
 use findata_extract::{BatchResult, Limit, journal};
-use findata_fmp::{CallContext, Fmp};
+use findata_fmp::{CallContext, Fmp, MAX_CALL_TIME};
 use findata_load::refill;
 use findata_pipeline::{
     binding::bind_warehouse,
@@ -307,6 +307,11 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             budget: BudgetUse {
                 waited_seconds: stats.waited_seconds(),
                 limit_per_minute: self.fmp.per_minute(),
+                limit_answers: stats.limit_answers(),
+                limit_seconds: stats.limit_seconds(),
+                retry_seconds: stats.retry_seconds(),
+                longest_call_seconds: stats.longest_seconds(),
+                max_call_seconds: MAX_CALL_TIME.as_secs_f64(),
             },
             connections: Connections { opened: stats.opened(), peak: stats.peak() },
             stage_puts: self.stage.puts(),

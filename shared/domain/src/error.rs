@@ -40,6 +40,10 @@ pub enum Error {
     /// The user asked to stop: keep what is done; the next run continues.
     #[error("{0}")]
     Interrupted(String),
+    /// FMP's call limit kept refusing this call, although other calls may succeed: record the task as abandoned for the
+    /// limit and continue with the rest.
+    #[error("{0}")]
+    CallLimit(String),
     /// The configuration is wrong: nothing was changed, a person must fix it.
     #[error("{0}")]
     Config(String),

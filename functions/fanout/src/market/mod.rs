@@ -13,13 +13,17 @@ use chrono::{DateTime, Duration, Utc};
 use findata_domain::{
     Error, Result, Symbol,
     catalog::{self, CATALOG, ChangeSource, Dataset},
+    rows,
 };
 use findata_fmp::{Answer, Fmp};
 use findata_pipeline::{
     ports::stage::{self, Stage},
     run::Options,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 pub(crate) use calendars::TTL as CALENDAR_TTL;
 pub use entitlements::Entitlements;
@@ -187,7 +191,7 @@ impl MarketReader<'_> {
         self.spent.calls += u64::from(calls);
         self.spent.bytes += bytes;
         let rows = match body {
-            Ok(Some(body)) => match serde_json::from_slice(&body) {
+            Ok(Some(body)) => match rows::list(&body, rows::MAX_LIST) {
                 Ok(rows) => rows,
                 Err(error) => {
                     tracing::warn!(endpoint, %error, "cannot parse a change feed");
@@ -217,7 +221,7 @@ impl MarketReader<'_> {
         parameters: &[(&str, String)],
     ) -> Result<()> {
         if self.market.entitlements.allows(endpoint, self.now).is_none() {
-            self.rows::<serde_json::Value>(endpoint, parameters).await?;
+            self.rows::<IgnoredAny>(endpoint, parameters).await?;
         }
         Ok(())
     }

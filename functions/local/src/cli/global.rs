@@ -208,8 +208,14 @@ impl Global {
         };
         let clock = AnyClock::of(day("today", self.today.as_deref()));
         let as_of = day("as_of", self.as_of.as_deref());
-        if let Err(error) = Fmp::check_url(&fmp_url) {
-            errors.push(("fmp_url", error.to_string()));
+        match Fmp::check_url(&fmp_url) {
+            Ok(()) => {}
+            // A secret in the address, or one that would be sent in clear, is no typing error.
+            Err(Error::Config(why)) => {
+                let name = option_name("fmp_url", from_environment);
+                return Err(Error::Config(format!("{name}: {why}")).into());
+            }
+            Err(error) => errors.push(("fmp_url", error.to_string())),
         }
         let mut s3_stage: Option<Location> = None;
         let stage = self.stage.as_deref().filter(|stage| {
@@ -344,9 +350,10 @@ fn json_from_environment() -> Result<bool, String> {
 pub(crate) fn key() -> Result<SecretString, Failure> {
     match env::var("FMP_API_KEY") {
         Ok(key) if !key.trim().is_empty() => Ok(SecretString::from(key)),
-        Err(env::VarError::NotUnicode(_)) => {
-            Err(Error::Config("FMP_API_KEY is not valid UTF-8: set it to the key that FMP shows".into()).into())
-        }
+        Err(env::VarError::NotUnicode(_)) => Err(Error::Config(
+            "FMP_API_KEY is not UTF-8 text: copy the key again, it consists of letters and digits".into(),
+        )
+        .into()),
         _ => Err(Error::Config(
             "no FMP API key: set FMP_API_KEY (get a key at financialmodelingprep.com; `findata demo` needs none)"
                 .into(),
@@ -357,13 +364,7 @@ pub(crate) fn key() -> Result<SecretString, Failure> {
 
 /// Joins all invalid values, each with its option or its variable.
 fn usage_errors(errors: &[(&'static str, String)], from_environment: &[&'static str]) -> Failure {
-    let name = |option: &str| {
-        if from_environment.contains(&option) {
-            format!("FINDATA_{}", option.to_uppercase())
-        } else {
-            format!("--{}", option.replace('_', "-"))
-        }
-    };
+    let name = |option: &str| option_name(option, from_environment);
     let text = errors
         .iter()
         .map(|(option, what)| format!("{}: {what}", name(option)))
@@ -373,5 +374,14 @@ fn usage_errors(errors: &[(&'static str, String)], from_environment: &[&'static 
         Failure::Run(Error::Config(text))
     } else {
         Failure::Usage(text)
+    }
+}
+
+/// The name of an option where its value was set: on the command line or as a variable.
+fn option_name(option: &str, from_environment: &[&'static str]) -> String {
+    if from_environment.contains(&option) {
+        format!("FINDATA_{}", option.to_uppercase())
+    } else {
+        format!("--{}", option.replace('_', "-"))
     }
 }

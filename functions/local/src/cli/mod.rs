@@ -111,7 +111,7 @@ impl Failure {
             Failure::Usage(_) | Failure::Run(Error::Reject(_) | Error::NotOffered(_)) => 2,
             Failure::Signal(signal, _) => signal.exit_code(),
             Failure::Run(Error::Config(_)) => 5,
-            Failure::Run(Error::Budget(_)) => 4,
+            Failure::Run(Error::Budget(_) | Error::CallLimit(_)) => 4,
             Failure::Run(
                 Error::Retry { .. }
                 | Error::Stop(_)

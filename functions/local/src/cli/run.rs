@@ -99,6 +99,9 @@ pub(crate) async fn execute(
     work: Work,
     signals: &Signals,
 ) -> Result<Summary, Failure> {
+    if work == Work::Run {
+        fmp.check()?;
+    }
     signals.end_with(NOTHING_LOST);
     match &config.cloud {
         None => {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use findata_pipeline::{
     run::Status,
-    summary::{Highlight, Quality, Summary},
+    summary::{BudgetUse, Highlight, Quality, Summary},
 };
 
 use super::{bytes, count, counted, escape::one_line};
@@ -42,6 +42,7 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
             count(limit.into()),
         );
     }
+    waits(&mut out, &run.budget);
     // DuckDB only counts statements.
     if run.warehouse.seconds > 0.0 {
         let _ = writeln!(
@@ -72,6 +73,26 @@ fn headline(run: &Summary) -> String {
         Status::Failed => "failed",
     };
     format!("run {} {status}: {} in {:.2} s", run.run_id, counted(run.symbols, "symbol"), run.seconds)
+}
+
+/// The waits that a fault of FMP or the network caused, with their bound.
+fn waits(out: &mut String, waits: &BudgetUse) {
+    let bound = format!("at most {:.0} s each", waits.max_call_seconds);
+    if waits.limit_answers > 0 {
+        let answers = counted(waits.limit_answers, "answer");
+        let seconds = waits.limit_seconds;
+        let _ = writeln!(
+            out,
+            "  limit     {answers} \"call limit reached\": calls waited {seconds:.1} s in total, {bound}"
+        );
+    }
+    if waits.retry_seconds >= 0.1 {
+        let (total, longest) = (waits.retry_seconds, waits.longest_call_seconds);
+        let _ = writeln!(
+            out,
+            "  retries   calls waited {total:.1} s in total to be retried; the longest call took {longest:.1} s, {bound}",
+        );
+    }
 }
 
 fn datasets(out: &mut String, run: &Summary) {

@@ -88,6 +88,7 @@ fn diagnostic(error: Error) -> Diagnostic {
         Error::Resource(_) => "Resource",
         Error::Damaged(_) => "Damaged",
         Error::Budget(_) => "Budget",
+        Error::CallLimit(_) => "CallLimit",
         Error::Config(_) => "Config",
         Error::Interrupted(_) => "Interrupted",
     };
