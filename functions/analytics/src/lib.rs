@@ -145,6 +145,11 @@ async fn compute(
         }
         warehouse.release(&findata_models::finished_after(position).collect::<Vec<_>>()).await?;
     }
+    // A step back of the clock: the next run compares its day with this one.
+    let forget_later = format!(
+        "delete from ops.published where as_of > date '{as_of}' or run_id > {}",
+        literal(run.as_str())
+    );
     let clear_changes = "delete from ops.changes c using pending p \
         where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
     let now = clock.now().format("%Y-%m-%d %H:%M:%S%.3f");
@@ -154,20 +159,24 @@ async fn compute(
         literal(run.as_str())
     );
     warehouse.begin_step(run, FUNCTION, "publish");
-    publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), record]).await
+    publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), forget_later, record]).await
 }
 
-/// Rejects a planning day that is earlier than the published figures: computing it would remove the
-/// figures of later days.
+/// Rejects a planning day that is earlier than the newest published prices: computing it would
+/// remove the figures of the later days. A day before one that was merely planned for is allowed,
+/// so that a clock that was ahead once does not stop later runs.
 ///
 /// # Errors
-/// `Config` for an earlier day; the warehouse's errors.
+/// `Config` if there are later figures; the warehouse's errors.
 pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse) -> Result<()> {
-    let newest = warehouse.query("select max(as_of)::varchar from ops.published").await?;
+    let newest = warehouse
+        .query("select max(price_date)::varchar from analytics.fact_daily_prices")
+        .await?;
     let newest: Option<NaiveDate> = newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
     match newest {
         Some(newest) if newest > today => Err(Error::Config(format!(
-            "this home's figures are as of {newest}, but --today is {today}: use a later day or another --home"
+            "the run is planned for {today}, but the warehouse has figures up to {newest}, which it would remove: \
+             use --today {newest} or a later day, or another --home for an earlier one"
         ))),
         _ => Ok(()),
     }

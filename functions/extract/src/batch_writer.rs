@@ -139,9 +139,5 @@ pub(crate) fn needs_share_count(task: &Task, rows: &[Row<'_>]) -> Option<Task> {
 /// from.
 pub(crate) fn share_count(task: &Task, market_cap: Option<&str>) -> Option<Task> {
     let is_missing = market_cap.is_none_or(|value| value == "0");
-    is_missing.then(|| Task {
-        dataset: catalog::SHARES_FLOAT,
-        symbol: task.symbol.clone(),
-        window: Window::All,
-    })
+    is_missing.then(|| Task::new(catalog::SHARES_FLOAT, task.symbol.clone(), Window::All))
 }

@@ -5,6 +5,7 @@
 //! ones and lists the files in `ops.files`. A listed file is not loaded again, so load can be
 //! repeated after a crash at any point.
 
+mod ahead;
 pub mod event;
 mod price_refetch;
 mod restatements;
@@ -84,6 +85,10 @@ async fn load(
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     let loaded = loaded_files(run, warehouse).await?;
     let today = nyse_calendar::new_york_date(clock.now());
+    // A batch that is not staged is not loaded, so its tasks must not count as fresh.
+    let mut entries = ledger::entries(stage, run).await?;
+    entries.retain(|entry| staged.batches.contains(&entry.batch));
+    ahead::correct(run, &entries, clock.latest(), &mut fence, warehouse).await?;
     let mut withdrawn = BTreeMap::new();
     for dataset in catalog::CATALOG {
         let is_pending = |f: &&StagedFile| f.dataset == dataset.name && !loaded.contains_key(&f.key);
@@ -94,14 +99,11 @@ async fn load(
         }
     }
     warehouse.begin_step(run, FUNCTION, "ledger");
-    // A batch that is not staged is not loaded, so its tasks must not count as fresh.
-    let mut entries = ledger::entries(stage, run).await?;
-    entries.retain(|entry| staged.batches.contains(&entry.batch));
     note_tasks(run, &entries, &mut fence, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
-    freshness::advance(stage, &records).await?;
+    freshness::advance(stage, run, &records, clock.latest()).await?;
     if records.iter().any(|record| price_refetch::is_affected_by(record.task.dataset)) {
-        price_refetch::schedule(&withdrawn, today, stage, warehouse).await?;
+        price_refetch::schedule(&withdrawn, today, clock.latest(), stage, warehouse).await?;
     }
 
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();

@@ -41,17 +41,20 @@ index_days as (
     from params as r
     join published as l on coalesce(l.index_symbol, '') <> coalesce(r.index_symbol, '')
 ),
--- dividends and splits that were announced earlier take effect when their day has come
+-- dividends and splits that were announced earlier take effect when their day has come; after a step back of the
+-- clock, those between the two days no longer do
 effective as (
     select d.symbol
     from staging.dividends as d
     cross join params as r
-    join published as l on d.ex_date > l.as_of and d.ex_date <= r.as_of
+    join published as l
+        on (d.ex_date > l.as_of and d.ex_date <= r.as_of) or (d.ex_date > r.as_of and d.ex_date <= l.as_of)
     union
     select s.symbol
     from staging.splits as s
     cross join params as r
-    join published as l on s.split_date > l.as_of and s.split_date <= r.as_of
+    join published as l
+        on (s.split_date > l.as_of and s.split_date <= r.as_of) or (s.split_date > r.as_of and s.split_date <= l.as_of)
 ),
 newest as (
     select
@@ -85,7 +88,7 @@ days as (
     select p.symbol, date '1900-01-01'
     from pending_members as p
     join staging.profile as c on c.symbol = p.symbol
-    join analytics.dim_company as d on d.symbol = p.symbol and d.is_current
+    left join analytics.dim_company as d on d.symbol = p.symbol and d.is_current
     where p.dataset = 'profile'
         and (coalesce(d.sector, '') <> coalesce(c.sector, '') or coalesce(d.currency, '') <> coalesce(c.currency, ''))
     union all

@@ -3,7 +3,10 @@
 //! One object per dataset on the stage. It advances only after the rows are committed to the warehouse, so nothing counts
 //! as fresh before it is stored safely.
 
-use std::collections::BTreeMap;
+mod correction;
+mod prior;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,6 +15,7 @@ use crate::{
     ledger::{Outcome, TaskRecord},
     plan::{FetchMode, Window},
     ports::stage::{self, Stage},
+    run::RunId,
 };
 use findata_domain::{
     Result,
@@ -33,6 +37,12 @@ pub struct Entry {
     /// FMP did not know the symbol.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,
+    /// FMP keeps answering without rows, although it has other data of the company.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_offered: bool,
+    /// The runs since the last believed answer whose empty answer was not believed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub doubted_in: BTreeSet<RunId>,
     /// Number of statements requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -47,6 +57,9 @@ pub struct Entry {
     pub refetch: Option<Refetch>,
 }
 
+/// The time of an entry that counts as never fetched.
+pub const UNDATED: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
 impl Entry {
     /// An answer without any detail.
     fn bare(fetched_at: DateTime<Utc>) -> Self {
@@ -55,6 +68,8 @@ impl Entry {
             empty: false,
             refused: false,
             unknown: false,
+            not_offered: false,
+            doubted_in: BTreeSet::new(),
             limit: None,
             newest: None,
             days: None,
@@ -122,23 +137,36 @@ impl FetchLog {
         self.0.get(dataset.name)?.get(subject)
     }
 
-    /// Reads the log of every dataset from the stage.
+    /// Reads the log of every dataset from the stage. What a clock ahead of `latest` has written is
+    /// corrected; a damaged object counts as absent and adds a note.
     ///
     /// # Errors
     /// The stage's errors.
-    pub async fn read(stage: &impl Stage) -> Result<FetchLog> {
+    pub async fn read(
+        stage: &impl Stage,
+        latest: DateTime<Utc>,
+        notes: &mut Vec<String>,
+    ) -> Result<FetchLog> {
         let mut fetch_log = FetchLog::default();
         for dataset in CATALOG {
-            if let Some(subjects) = stage::read_json(stage, &key(dataset.name)).await? {
-                fetch_log.0.insert(dataset.name, subjects);
+            let stored = stage::read_rebuildable(stage, &key(dataset.name), notes).await?;
+            if let Some(subjects) = stored {
+                fetch_log.0.insert(dataset.name, corrected(subjects, latest));
             }
         }
         Ok(fetch_log)
     }
 
     /// Records an answer in memory, for tests and simulated runs.
-    pub fn note(&mut self, record: &TaskRecord) {
-        merge(self.0.entry(record.task.dataset.name).or_default(), record);
+    pub fn note(&mut self, run: &RunId, record: &TaskRecord) {
+        let subjects = self.0.entry(record.task.dataset.name).or_default();
+        merge(subjects, run, record, record.fetched_at);
+    }
+
+    /// Corrects what a clock ahead of `latest` has written.
+    #[must_use]
+    pub fn corrected(self, latest: DateTime<Utc>) -> FetchLog {
+        FetchLog(self.0.into_iter().map(|(name, subjects)| (name, corrected(subjects, latest))).collect())
     }
 
     /// As [`refetch`], in memory.
@@ -147,11 +175,17 @@ impl FetchLog {
     }
 }
 
-/// Records every answered task of a run. Call it after the run's rows are committed.
+/// Records every answered task of a run. Call it after the run's rows are committed. Entries from a
+/// clock ahead of `latest` are corrected.
 ///
 /// # Errors
 /// `Retry` if concurrent writers keep changing the same object; the stage's errors.
-pub async fn advance(stage: &impl Stage, records: &[TaskRecord]) -> Result<()> {
+pub async fn advance(
+    stage: &impl Stage,
+    run: &RunId,
+    records: &[TaskRecord],
+    latest: DateTime<Utc>,
+) -> Result<()> {
     let mut by_dataset: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
     for record in records {
         by_dataset.entry(record.task.dataset.name).or_default().push(record);
@@ -165,18 +199,26 @@ pub async fn advance(stage: &impl Stage, records: &[TaskRecord]) -> Result<()> {
                 None
             }
         });
-        let merged = |subjects: &mut Subjects| records.iter().for_each(|record| merge(subjects, record));
-        stage::change_json(stage, &key(dataset), merged).await?;
+        let merged = |subjects: &mut Subjects| {
+            records.iter().for_each(|record| merge(subjects, run, record, latest));
+        };
+        stage::change_rebuildable(stage, &key(dataset), merged).await?;
     }
     Ok(())
 }
 
-/// The entries of a dataset.
+/// The entries of a dataset. What a clock ahead of `latest` has written is corrected.
 ///
 /// # Errors
 /// The stage's errors.
-pub async fn subjects(stage: &impl Stage, dataset: &Dataset) -> Result<Subjects> {
-    Ok(stage::read_json(stage, &key(dataset.name)).await?.unwrap_or_default())
+pub async fn subjects(stage: &impl Stage, dataset: &Dataset, latest: DateTime<Utc>) -> Result<Subjects> {
+    let stored = stage::read_rebuildable(stage, &key(dataset.name), &mut Vec::new()).await?;
+    Ok(corrected(stored.unwrap_or_default(), latest))
+}
+
+fn corrected(mut subjects: Subjects, latest: DateTime<Utc>) -> Subjects {
+    subjects.values_mut().for_each(|entry| entry.correct(latest));
+    subjects
 }
 
 /// Schedules a refetch of these subjects' series, from the given day on. An earlier day already scheduled is kept.
@@ -188,7 +230,7 @@ pub async fn refetch(
     dataset: &Dataset,
     from: &BTreeMap<String, NaiveDate>,
 ) -> Result<()> {
-    stage::change_json(stage, &key(dataset.name), |subjects| schedule_refetch(subjects, from)).await
+    stage::change_rebuildable(stage, &key(dataset.name), |subjects| schedule_refetch(subjects, from)).await
 }
 
 fn schedule_refetch(subjects: &mut Subjects, from: &BTreeMap<String, NaiveDate>) {
@@ -204,12 +246,22 @@ fn key(dataset: &str) -> String {
     format!("state/freshness/{dataset}.json")
 }
 
-/// Records one answer. A failed task leaves no trace, so it is due again, unless FMP does not know its symbol.
-fn merge(subjects: &mut Subjects, record: &TaskRecord) {
-    let before = subjects.get(&record.task.subject()).cloned();
+/// Records one answer. A failed task leaves no trace, so it is due again, unless FMP does not know its symbol
+/// or its empty answer was not believed.
+fn merge(subjects: &mut Subjects, run: &RunId, record: &TaskRecord, latest: DateTime<Utc>) {
+    let mut before = subjects.get(&record.task.subject()).cloned();
+    if let Some(before) = &mut before {
+        before.correct(latest.max(record.fetched_at));
+    }
     let (empty, newest) = match &record.outcome {
         Outcome::Rows { newest, .. } => (false, *newest),
-        Outcome::Empty => (true, None),
+        Outcome::Empty | Outcome::NotOffered { .. } => (true, None),
+        Outcome::UnexpectedlyEmpty { .. } => {
+            let mut entry = before.unwrap_or_else(|| Entry { empty: true, ..Entry::bare(UNDATED) });
+            entry.doubt(run);
+            subjects.insert(record.task.subject(), entry);
+            return;
+        }
         Outcome::NotInPlan { .. } => {
             let (limit, newest, days, refetch) =
                 before.map_or((None, None, None, None), |b| (b.limit, b.newest, b.days, b.refetch));
@@ -254,12 +306,14 @@ fn merge(subjects: &mut Subjects, record: &TaskRecord) {
             days = Some(whole);
         }
     }
+    let not_offered = matches!(record.outcome, Outcome::NotOffered { .. });
     // An empty part does not make a longer series empty.
     let empty = empty && days.is_none_or(|d| d.newest.is_none());
     // A run of an earlier day must not make the entry look older.
     let fetched_at = before.map_or(record.fetched_at, |b| b.fetched_at.max(record.fetched_at));
     let entry = Entry {
         empty,
+        not_offered,
         limit,
         newest: end,
         days,

@@ -66,6 +66,30 @@ pub struct Task {
     pub symbol: Option<Symbol>,
     /// The part of its rows.
     pub window: Window,
+    /// What earlier runs received for it.
+    #[serde(default, skip_serializing_if = "Prior::is_nothing")]
+    pub prior: Prior,
+}
+
+/// What earlier runs received for a task. It decides what an empty answer means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Prior {
+    /// Rows of the task; for prices, of a day in its window.
+    pub rows: bool,
+    /// Related rows: another statement of the company in the same cadence, or prices outside the
+    /// window.
+    pub related: bool,
+    /// Empty answers in a row that were not believed.
+    pub doubted: u8,
+    /// The rows were recorded as not offered.
+    pub not_offered: bool,
+}
+
+impl Prior {
+    fn is_nothing(&self) -> bool {
+        *self == Prior::default()
+    }
 }
 
 fn dataset_name<S: Serializer>(dataset: &&'static Dataset, to: S) -> Result<S::Ok, S::Error> {
@@ -78,6 +102,11 @@ fn dataset_by_name<'de, D: Deserializer<'de>>(from: D) -> Result<&'static Datase
 }
 
 impl Task {
+    /// A task of which no earlier answer is known.
+    pub fn new(dataset: &'static Dataset, symbol: Option<Symbol>, window: Window) -> Self {
+        Task { dataset, symbol, window, prior: Prior::default() }
+    }
+
     /// The task's key in the fetch log: the symbol, with the cadence for statements (`AAPL:annual`).
     pub fn subject(&self) -> String {
         let symbol = self.symbol.as_ref().map_or("*", Symbol::as_str);

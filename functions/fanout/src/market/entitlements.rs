@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
-use findata_domain::{Error, Result};
+use findata_domain::{
+    Error, Result,
+    clock::{is_ahead, is_recent},
+};
 use findata_pipeline::ports::stage::{self, Stage};
 use serde::{Deserialize, Serialize};
 
@@ -45,20 +48,22 @@ struct Entitlement {
 }
 
 impl Entitlements {
-    pub(super) async fn read(stage: &impl Stage) -> Result<Entitlements> {
-        Ok(stage::read_json(stage, KEY).await?.unwrap_or_default())
+    pub(super) async fn read(stage: &impl Stage, notes: &mut Vec<String>) -> Result<Entitlements> {
+        Ok(stage::read_rebuildable(stage, KEY, notes).await?.unwrap_or_default())
     }
 
-    /// Stores the entitlements. Of two answers about an endpoint the later one counts.
-    pub(super) async fn write(&self, stage: &impl Stage) -> Result<()> {
+    /// Stores the entitlements. Of two answers about an endpoint the later one counts, unless it is
+    /// from a clock that was ahead of `now`.
+    pub(super) async fn write(&self, stage: &impl Stage, now: DateTime<Utc>) -> Result<()> {
         let has_all =
             |kept: &Entitlements| self.0.iter().all(|(name, known)| kept.0.get(name) == Some(known));
-        if has_all(&Entitlements::read(stage).await?) {
+        if has_all(&Entitlements::read(stage, &mut Vec::new()).await?) {
             return Ok(());
         }
-        stage::change_json(stage, KEY, |kept: &mut Entitlements| {
+        stage::change_rebuildable(stage, KEY, |kept: &mut Entitlements| {
             for (name, known) in &self.0 {
-                if kept.0.get(name).is_none_or(|other| other.at <= known.at) {
+                let counts = |other: &Entitlement| other.at <= known.at || is_ahead(other.at, now);
+                if kept.0.get(name).is_none_or(counts) {
                     kept.0.insert(name.clone(), known.clone());
                 }
             }
@@ -70,7 +75,7 @@ impl Entitlements {
     pub fn allows(&self, endpoint: &str, now: DateTime<Utc>) -> Option<bool> {
         let known = self.0.get(endpoint)?;
         let allowed = known.refused.is_none();
-        (now - known.at < if allowed { ALLOWED_TTL } else { REFUSED_TTL }).then_some(allowed)
+        is_recent(known.at, if allowed { ALLOWED_TTL } else { REFUSED_TTL }, now).then_some(allowed)
     }
 
     /// Every known endpoint, with FMP's message if it refused the endpoint.

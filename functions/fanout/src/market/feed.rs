@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
-use findata_domain::Symbol;
+use findata_domain::{
+    Symbol,
+    clock::{is_ahead, is_recent},
+};
 use serde::{Deserialize, Serialize};
 
 /// Whether a symbol's data has changed, according to a feed.
@@ -58,7 +61,7 @@ pub(super) struct Change {
 impl ChangeFeed {
     /// Whether the feed was read less than `ttl` ago.
     pub(super) fn is_fresh(&self, ttl: Duration, now: DateTime<Utc>) -> bool {
-        self.read_at.is_some_and(|at| now - at < ttl)
+        self.read_at.is_some_and(|at| is_recent(at, ttl, now))
     }
 
     /// Marks a feed that was read before as read at `now`, without a call.
@@ -71,6 +74,18 @@ impl ChangeFeed {
     pub(super) fn follow(&mut self, symbols: &[Symbol], now: DateTime<Utc>) {
         for symbol in symbols {
             self.followed_since.entry(symbol.clone()).or_insert(now);
+        }
+    }
+
+    /// Resets a feed that was read while a clock was ahead of `now`: it counts as never read, and
+    /// proves nothing about data fetched before `now`.
+    pub(super) fn correct(&mut self, now: DateTime<Utc>) {
+        let moments = self.read_at.iter().chain(self.followed_since.values());
+        if moments.copied().any(|moment| is_ahead(moment, now)) {
+            self.read_at = None;
+            self.events.clear();
+            self.changes.retain(|_, change| !is_ahead(change.at, now));
+            self.restart(now);
         }
     }
 

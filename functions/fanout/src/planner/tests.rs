@@ -40,7 +40,7 @@ fn note(fetch_log: &mut FetchLog, tasks: &[Task], when: &str, outcome: impl Fn(&
             fetched_at: at(when),
             fetch_mode: FetchMode::PerSymbol,
         };
-        fetch_log.note(&record);
+        fetch_log.note(&"run".parse().unwrap(), &record);
     }
 }
 

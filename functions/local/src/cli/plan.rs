@@ -56,8 +56,9 @@ async fn plan_on(
         market::probe(&client, &stage, config.clock.now()).await?;
         client.finish().await;
     }
-    let entitlements = Market::read(&stage).await?.entitlements;
-    let plan = findata_fanout::preview(request, &stage, &config.clock).await?;
+    let clock = SourceKind::of(&config.fmp_url).planning(config.clock);
+    let entitlements = Market::read(&stage, clock.latest()).await?.entitlements;
+    let plan = findata_fanout::preview(request, &stage, &clock).await?;
     let minutes = minutes(&plan, config);
     if config.json {
         let datasets: serde_json::Map<_, _> =
