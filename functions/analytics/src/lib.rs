@@ -129,9 +129,7 @@ async fn compute(
             "create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"
         ),
         "create or replace temporary table pending as select * from ops.changes".into(),
-        "create or replace temporary table last_published as select as_of, index_symbol from ops.published \
-         qualify row_number() over (order by run_id desc nulls last) = 1"
-            .into(),
+        last_published(as_of),
     ] {
         warehouse.execute(&statement).await?;
     }
@@ -160,6 +158,19 @@ async fn compute(
     );
     warehouse.begin_step(run, FUNCTION, "publish");
     publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), forget_later, record]).await
+}
+
+/// Builds `last_published`: the days between the last published figures and `today`, in which events
+/// take effect, and the index then. After a step back of the clock, the figures have no bars of the
+/// days since the newest one, so the events of those days count too.
+fn last_published(today: NaiveDate) -> String {
+    format!(
+        "create or replace temporary table last_published as \
+         select case when as_of > date '{today}' then coalesce(newest, as_of) else as_of end as as_of, \
+             case when as_of > date '{today}' then as_of else date '{today}' end as until_day, index_symbol \
+         from ops.published cross join (select max(price_date) as newest from analytics.fact_daily_prices) n \
+         qualify row_number() over (order by run_id desc nulls last) = 1"
+    )
 }
 
 /// Rejects a planning day that is earlier than the newest published prices: computing it would

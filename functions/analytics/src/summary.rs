@@ -162,7 +162,8 @@ fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
         |records: &[&TaskRecord], dataset: &Dataset| records.iter().any(|r| r.task.dataset == dataset);
     let has_no_data = |records: &[&TaskRecord]| {
         let empty = records.iter().all(|r| r.outcome == Outcome::Empty);
-        empty && has_task(records, catalog::PRICES) && !has_task(records, catalog::PROFILE)
+        let prices_were_due = records.iter().any(|r| r.task.has_sessions());
+        empty && prices_were_due && !has_task(records, catalog::PROFILE)
     };
     let failure = |symbol: &str| Failure {
         symbol: symbol.into(),

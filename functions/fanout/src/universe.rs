@@ -181,10 +181,11 @@ fn members(rows: &[Row<'_>]) -> (Vec<Symbol>, Vec<String>) {
     let mut symbols = Vec::new();
     for row in rows {
         match row.symbol.parse::<Symbol>() {
+            // A repeated row is rejected too.
+            Ok(symbol) if seen.contains(&symbol) => {}
             Ok(symbol) if row.reject.is_none() => {
-                if seen.insert(symbol.clone()) {
-                    symbols.push(symbol);
-                }
+                seen.insert(symbol.clone());
+                symbols.push(symbol);
             }
             _ => malformed += 1,
         }

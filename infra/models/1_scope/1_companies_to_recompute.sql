@@ -4,7 +4,7 @@
 -- to recompute already has an older version.
 create or replace temporary table companies_to_recompute as
 with params as (select as_of, index_symbol from run_params),
-published as (select as_of, index_symbol from last_published),
+published as (select as_of, until_day, index_symbol from last_published),
 -- a symbol without a profile that is, or once was, the index is not a company
 indices as (
     select index_symbol as symbol from params
@@ -41,20 +41,16 @@ index_days as (
     from params as r
     join published as l on coalesce(l.index_symbol, '') <> coalesce(r.index_symbol, '')
 ),
--- dividends and splits that were announced earlier take effect when their day has come; after a step back of the
--- clock, those between the two days no longer do
+-- dividends and splits that were announced earlier take effect when their day has come; until_day is today, or after
+-- a step back of the clock the day up to which events had taken effect
 effective as (
     select d.symbol
     from staging.dividends as d
-    cross join params as r
-    join published as l
-        on (d.ex_date > l.as_of and d.ex_date <= r.as_of) or (d.ex_date > r.as_of and d.ex_date <= l.as_of)
+    join published as l on d.ex_date > l.as_of and d.ex_date <= l.until_day
     union
     select s.symbol
     from staging.splits as s
-    cross join params as r
-    join published as l
-        on (s.split_date > l.as_of and s.split_date <= r.as_of) or (s.split_date > r.as_of and s.split_date <= l.as_of)
+    join published as l on s.split_date > l.as_of and s.split_date <= l.until_day
 ),
 newest as (
     select

@@ -12,6 +12,7 @@ use crate::run::{Options, RunId};
 use findata_domain::{
     Symbol,
     catalog::{self, Dataset, Requests},
+    nyse_calendar,
 };
 
 /// How often a statement is reported.
@@ -113,6 +114,16 @@ impl Task {
         match self.window {
             Window::Newest { cadence, .. } => format!("{symbol}:{}", cadence.as_str()),
             Window::All | Window::Days { .. } => symbol.to_owned(),
+        }
+    }
+
+    /// Whether it asks for days with a session of the exchange.
+    pub fn has_sessions(&self) -> bool {
+        match self.window {
+            Window::Days { from, to } => {
+                from.iter_days().take_while(|day| *day <= to).any(nyse_calendar::is_trading_day)
+            }
+            Window::All | Window::Newest { .. } => false,
         }
     }
 

@@ -8,10 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use findata_domain::{
-    catalog::{self, Requests},
-    nyse_calendar,
-};
+use findata_domain::catalog::{self, Requests};
 
 use super::{BatchEntry, Outcome, TaskRecord};
 use crate::plan::{Cadence, FetchMode, Window};
@@ -50,7 +47,7 @@ impl Evidence {
             Window::Newest { cadence, .. } => Some((symbol(record)?, cadence)),
             Window::All | Window::Days { .. } => None,
         };
-        let series: Vec<_> = records().filter(|record| has_sessions(record)).collect();
+        let series: Vec<_> = records().filter(|record| record.task.has_sessions()).collect();
         let requested: BTreeSet<_> = series.iter().filter_map(|record| symbol(record)).collect();
         let is_new_and_empty =
             |r: &&TaskRecord| r.outcome == Outcome::Empty && !r.task.prior.rows && !r.task.prior.related;
@@ -79,7 +76,7 @@ impl Evidence {
         }
         let in_doubt = prior.doubted < DOUBTS;
         match task.window {
-            Window::Days { .. } if !has_sessions(record) => None,
+            Window::Days { .. } if !record.task.has_sessions() => None,
             Window::Days { .. } | Window::Newest { .. } if prior.rows => Some(lost()),
             Window::Days { .. } if self.no_prices && in_doubt && !self.known.is_empty() => {
                 Some(unexpected("FMP's answer is empty for every symbol of the run"))
@@ -114,16 +111,6 @@ impl Evidence {
             }
             Window::All | Window::Days { .. } => None,
         }
-    }
-}
-
-/// Whether a record is of prices on days with a session.
-fn has_sessions(record: &TaskRecord) -> bool {
-    match record.task.window {
-        Window::Days { from, to } => {
-            from.iter_days().take_while(|day| *day <= to).any(nyse_calendar::is_trading_day)
-        }
-        Window::All | Window::Newest { .. } => false,
     }
 }
 
