@@ -48,22 +48,30 @@ struct Entitlement {
 }
 
 impl Entitlements {
-    pub(super) async fn read(stage: &impl Stage, notes: &mut Vec<String>) -> Result<Entitlements> {
-        Ok(stage::read_rebuildable(stage, KEY, notes).await?.unwrap_or_default())
+    /// Reads the stored entitlements, without those of a clock ahead of `now`.
+    pub(super) async fn read(
+        stage: &impl Stage,
+        now: DateTime<Utc>,
+        notes: &mut Vec<String>,
+    ) -> Result<Entitlements> {
+        let mut stored: Entitlements = stage::read_rebuildable(stage, KEY, notes).await?.unwrap_or_default();
+        stored.0.retain(|_, known| !is_ahead(known.at, now));
+        Ok(stored)
     }
 
-    /// Stores the entitlements. Of two answers about an endpoint the later one counts, unless it is
-    /// from a clock that was ahead of `now`.
+    /// Stores the entitlements, and drops those of a clock ahead of `now`. Of two answers about an
+    /// endpoint the later one counts.
     pub(super) async fn write(&self, stage: &impl Stage, now: DateTime<Utc>) -> Result<()> {
-        let has_all =
-            |kept: &Entitlements| self.0.iter().all(|(name, known)| kept.0.get(name) == Some(known));
-        if has_all(&Entitlements::read(stage, &mut Vec::new()).await?) {
+        let stored: Entitlements =
+            stage::read_rebuildable(stage, KEY, &mut Vec::new()).await?.unwrap_or_default();
+        let has_all = self.0.iter().all(|(name, known)| stored.0.get(name) == Some(known));
+        if has_all && !stored.0.values().any(|known| is_ahead(known.at, now)) {
             return Ok(());
         }
         stage::change_rebuildable(stage, KEY, |kept: &mut Entitlements| {
+            kept.0.retain(|_, known| !is_ahead(known.at, now));
             for (name, known) in &self.0 {
-                let counts = |other: &Entitlement| other.at <= known.at || is_ahead(other.at, now);
-                if kept.0.get(name).is_none_or(counts) {
+                if kept.0.get(name).is_none_or(|other| other.at <= known.at) {
                     kept.0.insert(name.clone(), known.clone());
                 }
             }
@@ -109,5 +117,6 @@ mod tests {
         let later = |days| at + Duration::days(days);
         assert_eq!((known.allows(QUOTES, later(29)), known.allows(QUOTES, later(30))), (Some(true), None));
         assert_eq!((known.allows(FILINGS, later(6)), known.allows(FILINGS, later(7))), (Some(false), None));
+        assert_eq!((known.allows(QUOTES, later(-2)), known.allows(FILINGS, later(-2))), (None, None));
     }
 }

@@ -189,6 +189,23 @@ mod tests {
     }
 
     #[test]
+    fn a_feed_read_while_a_clock_was_ahead_starts_anew() {
+        let symbol: Symbol = "AAPL".parse().unwrap();
+        let (ahead, now) = (at("2099-01-04T23:00:00Z"), at("2026-11-21T12:00:00Z"));
+        let mut feed = ChangeFeed { read_at: Some(ahead), ..ChangeFeed::default() };
+        feed.follow(std::slice::from_ref(&symbol), ahead);
+        feed.record("AAPL", Change { at: ahead, day: None });
+        feed.record("MSFT", Change { at: at("2026-11-20T21:00:00Z"), day: None });
+        let as_read = feed.clone();
+        feed.correct(ahead);
+        assert_eq!(feed, as_read, "its own clock corrects nothing");
+        assert!(!feed.is_fresh(Duration::hours(6), now));
+        feed.correct(now);
+        assert_eq!((feed.read_at, feed.followed_since[&symbol]), (None, now));
+        assert_eq!((feed.newest("AAPL"), feed.newest("MSFT").is_some()), (None, true));
+    }
+
+    #[test]
     fn merging_keeps_the_later_reading_and_all_followed_symbols() {
         let (a, b): (Symbol, Symbol) = ("A".parse().unwrap(), "B".parse().unwrap());
         let (first, second) = (at("2026-11-20T12:00:00Z"), at("2026-11-21T12:00:00Z"));

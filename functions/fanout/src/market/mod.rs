@@ -81,7 +81,7 @@ impl Market {
         let mut feeds: Feeds =
             stage::read_rebuildable(stage, FEEDS_KEY, &mut notes).await?.unwrap_or_default();
         feeds.correct(latest);
-        let entitlements = Entitlements::read(stage, &mut notes).await?;
+        let entitlements = Entitlements::read(stage, latest, &mut notes).await?;
         Ok(Market { entitlements, feeds, notes })
     }
 

@@ -240,5 +240,6 @@ mod tests {
             select(&mut planned, plan_limits, &refused(at), now).batches.len()
         };
         assert_eq!((batches(now - Duration::hours(23)), batches(now - Duration::hours(25))), (0, 1));
+        assert_eq!(batches(now + Duration::days(2)), 1, "refused while a clock was ahead");
     }
 }
