@@ -1,4 +1,5 @@
-use super::*;
+use super::{merge::joined, *};
+use crate::{ledger::Outcome, plan::FetchMode};
 
 fn days(from: &str, to: &str) -> Days {
     let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
@@ -142,8 +143,5 @@ fn an_entry_of_the_previous_build_is_read() {
     let stored = r#"{"fetched_at":"2026-11-20T22:00:00Z","limit":8,"newest":"2026-09-30"}"#;
     let entry: Entry = serde_json::from_str(stored).unwrap();
     assert!(entry.doubted_in.is_empty() && !entry.not_offered);
-    assert_eq!(
-        serde_json::to_string(&entry).unwrap(),
-        stored.replace(r#","limit":8,"newest":"2026-09-30""#, r#","limit":8,"newest":"2026-09-30""#)
-    );
+    assert_eq!(serde_json::to_string(&entry).unwrap(), stored);
 }
