@@ -25,11 +25,7 @@ async fn outcome(rows: usize) -> Outcome {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}/stable", listener.local_addr().unwrap());
     let server = tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
-    let task = Task {
-        dataset: catalog::PROFILE,
-        symbol: "AAPL".parse().ok(),
-        window: Window::All,
-    };
+    let task = Task::new(catalog::PROFILE, "AAPL".parse().ok(), Window::All);
     let batch = Batch {
         id: "bulk-profile".into(),
         fetch_mode: FetchMode::BulkFile,
@@ -39,7 +35,7 @@ async fn outcome(rows: usize) -> Outcome {
     let (message, stage) = (BatchMessage::new(run.clone(), batch), MemoryStage::default());
     let fmp = client(&url, "test-key");
     // Without a plan the run cannot be closed; only the entry of the batch matters.
-    let _ = findata_extract::handle(&message, &fmp, &stage, &DayClock(today()), None).await;
+    let _ = findata_extract::handle(&message, &fmp, &stage, &DayClock(today()), None, None).await;
     server.abort();
     let key = ledger::batch_key(&run, "bulk-profile");
     let entry: BatchEntry = stage::read_json(&stage, &key).await.unwrap().unwrap();

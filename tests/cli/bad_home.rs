@@ -93,14 +93,14 @@ fn a_damaged_object_on_the_stage_is_named_in_the_error() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
-    for key in ["state/freshness/prices.json", "state/source.json"] {
+    for key in ["state/source.json", "state/warehouse.json"] {
         let path = home.stage().join(key);
         let good = fs::read(&path).unwrap();
         for damage in ["", "{\"AAPL\":", "[1, 2]", "\0\0\0"] {
             fs::write(&path, damage).unwrap();
             let output = run(&home, &server.url(), "AAPL,MSFT").run();
             let line = output.failed(1);
-            assert!(line.contains(key) && line.contains("damaged"), "{line}");
+            assert!(line.contains(key) && line.contains("damaged") && line.contains("delete it"), "{line}");
         }
         fs::write(&path, good).unwrap();
     }

@@ -102,7 +102,7 @@ pub async fn replay(
         && !plan.options.skip_analytics
     {
         let clock = DayClock(nyse_calendar::new_york_date(fetched_at));
-        if published_day(warehouse).await?.is_none_or(|newest| newest <= clock.0) {
+        if newest_price_day(warehouse).await?.is_none_or(|newest| newest <= clock.0) {
             compute(run, &plan, &mut fence, warehouse, &clock).await?;
         }
     }
@@ -169,9 +169,7 @@ async fn compute(
             "create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"
         ),
         "create or replace temporary table pending as select * from ops.changes".into(),
-        "create or replace temporary table last_published as select as_of, index_symbol from ops.published \
-         qualify row_number() over (order by run_id desc nulls last) = 1"
-            .into(),
+        last_published(as_of),
     ] {
         warehouse.execute(&statement).await?;
     }
@@ -185,6 +183,11 @@ async fn compute(
         }
         warehouse.release(&findata_models::finished_after(position).collect::<Vec<_>>()).await?;
     }
+    // A step back of the clock: the next run compares its day with this one.
+    let forget_later = format!(
+        "delete from ops.published where as_of > date '{as_of}' or run_id > {}",
+        literal(run.as_str())
+    );
     let clear_changes = "delete from ops.changes c using pending p \
         where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
     let now = clock.now().format("%Y-%m-%d %H:%M:%S%.3f");
@@ -194,26 +197,43 @@ async fn compute(
         literal(run.as_str())
     );
     warehouse.begin_step(run, FUNCTION, "publish");
-    publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), record]).await
+    publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), forget_later, record]).await
 }
 
-/// Rejects a planning day that is earlier than the published figures: computing it would remove the
-/// figures of later days.
+/// Builds `last_published`: the days between the last published figures and `today`, in which events
+/// take effect, and the index then. After a step back of the clock, the figures have no bars of the
+/// days since the newest one, so the events of those days count too.
+fn last_published(today: NaiveDate) -> String {
+    format!(
+        "create or replace temporary table last_published as \
+         select case when as_of > date '{today}' then coalesce(newest, as_of) else as_of end as as_of, \
+             case when as_of > date '{today}' then as_of else date '{today}' end as until_day, index_symbol \
+         from ops.published cross join (select max(price_date) as newest from analytics.fact_daily_prices) n \
+         qualify row_number() over (order by run_id desc nulls last) = 1"
+    )
+}
+
+/// Rejects a planning day that is earlier than the newest published prices: computing it would
+/// remove the figures of the later days. A day before one that was merely planned for is allowed,
+/// so that a clock that was ahead once does not stop later runs.
 ///
 /// # Errors
-/// `Config` for an earlier day; the warehouse's errors.
+/// `Config` if there are later figures; the warehouse's errors.
 pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse) -> Result<()> {
-    match published_day(warehouse).await? {
+    match newest_price_day(warehouse).await? {
         Some(newest) if newest > today => Err(Error::Config(format!(
-            "this home's figures are as of {newest}, but --today is {today}: use a later day or another --home"
+            "the run is planned for {today}, but the warehouse has figures up to {newest}, which it would remove: \
+             use --today {newest} or a later day, or another --home for an earlier one"
         ))),
         _ => Ok(()),
     }
 }
 
-/// The day of the published figures.
-async fn published_day(warehouse: &mut impl Warehouse) -> Result<Option<NaiveDate>> {
-    let newest = warehouse.query("select max(as_of)::varchar from ops.published").await?;
+/// The newest day with a published price.
+async fn newest_price_day(warehouse: &mut impl Warehouse) -> Result<Option<NaiveDate>> {
+    let newest = warehouse
+        .query("select max(price_date)::varchar from analytics.fact_daily_prices")
+        .await?;
     Ok(newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok()))
 }
 

@@ -153,11 +153,7 @@ pub(crate) fn needs_share_count(task: &Task, rows: &[Row<'_>]) -> Option<Task> {
 /// from.
 pub(crate) fn share_count(task: &Task, market_cap: Option<&str>) -> Option<Task> {
     let is_missing = market_cap.is_none_or(|value| value == "0");
-    is_missing.then(|| Task {
-        dataset: catalog::SHARES_FLOAT,
-        symbol: task.symbol.clone(),
-        window: Window::All,
-    })
+    is_missing.then(|| Task::new(catalog::SHARES_FLOAT, task.symbol.clone(), Window::All))
 }
 
 #[cfg(test)]
@@ -168,11 +164,7 @@ mod tests {
     /// The outcome of an answer with this many tiny rows.
     fn outcome(dataset: &str, window: Window, rows: usize) -> Outcome {
         let body = format!("[{}]", vec![r#"{"symbol":"A"}"#; rows].join(","));
-        let task = Task {
-            dataset: catalog::dataset(dataset).unwrap(),
-            symbol: "A".parse().ok(),
-            window,
-        };
+        let task = Task::new(catalog::dataset(dataset).unwrap(), "A".parse().ok(), window);
         let mut writer = BatchWriter::new(DateTime::default());
         let answer = Answer { body: Ok(Some(body.into())), calls: 1, bytes: 1 };
         writer.add_answer(task, answer).unwrap();

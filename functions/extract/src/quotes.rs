@@ -135,11 +135,7 @@ mod tests {
         let (rows, _) = rows::typed(dataset, None, 1, json.as_bytes()).unwrap();
         let day = "2026-11-20".parse().unwrap();
         let window = Window::Days { from: day, to: day };
-        let task = Task {
-            dataset: catalog::dataset("prices").unwrap(),
-            symbol: "AAPL".parse().ok(),
-            window,
-        };
+        let task = Task::new(catalog::dataset("prices").unwrap(), "AAPL".parse().ok(), window);
         bar(&task, rows.first()?).map(|bar| bar.values)
     }
 

@@ -5,6 +5,7 @@
 //! ones and lists the files in `ops.files`. A listed file is not loaded again, so load can be
 //! repeated after a crash at any point.
 
+mod ahead;
 pub mod event;
 mod price_refetch;
 pub mod refill;
@@ -100,17 +101,18 @@ async fn load(
     warehouse.begin_step(run, FUNCTION, "ledger");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     let today = nyse_calendar::new_york_date(clock.now());
-    let (withdrawn, damaged) = load_files(run, staged, &mut fence, warehouse, clock).await?;
-    warehouse.begin_step(run, FUNCTION, "ledger");
     // A batch that is not staged is not loaded, so its tasks must not count as fresh.
     let mut entries = ledger::entries(stage, run).await?;
     entries.retain(|entry| staged.batches.contains(&entry.batch));
+    ahead::correct(run, &entries, clock.latest(), &mut fence, warehouse).await?;
+    let (withdrawn, damaged) = load_files(run, staged, &mut fence, warehouse, clock).await?;
+    warehouse.begin_step(run, FUNCTION, "ledger");
     ledger::fail_tasks_of(&damaged, &mut entries);
     note_tasks(run, &entries, &mut fence, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
-    freshness::advance(stage, &records).await?;
+    freshness::advance(stage, run, &records, clock.latest()).await?;
     if records.iter().any(|record| price_refetch::is_affected_by(record.task.dataset)) {
-        price_refetch::schedule(&withdrawn, today, stage, warehouse).await?;
+        price_refetch::schedule(&withdrawn, today, clock.latest(), stage, warehouse).await?;
     }
 
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();

@@ -199,11 +199,7 @@ mod tests {
     use super::*;
 
     fn task(symbol: &str) -> Task {
-        Task {
-            dataset: catalog::PROFILE,
-            symbol: Some(symbol.parse().unwrap()),
-            window: Window::All,
-        }
+        Task::new(catalog::PROFILE, Some(symbol.parse().unwrap()), Window::All)
     }
 
     fn answer(body: Result<Option<&'static str>>) -> Answer {

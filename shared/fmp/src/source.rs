@@ -52,6 +52,15 @@ impl SourceKind {
         }
     }
 
+    /// The clock for planning. It knows that FMP's data may have been received after a planned day
+    /// in the past.
+    pub fn planning(self, clock: AnyClock) -> AnyClock {
+        match (self, clock) {
+            (SourceKind::Fmp, AnyClock::Day(day)) => AnyClock::PlannedDay(day),
+            (_, clock) => clock,
+        }
+    }
+
     /// The clock for the time of receipt: FMP answers as of now, whatever day the run is planned
     /// for.
     pub fn receipt(self, planning: AnyClock) -> AnyClock {

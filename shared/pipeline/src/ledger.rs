@@ -3,6 +3,7 @@
 //! A step is closed by a conditional write that only one writer can win. That write is also the event that starts the
 //! next step, so nothing can fail between closing a step and announcing it.
 
+mod empty;
 mod keys;
 pub mod outcome;
 mod repair;
@@ -279,7 +280,8 @@ pub async fn plan(stage: &impl Stage, run: &RunId) -> Result<Plan> {
         .ok_or_else(|| Error::retry(format!("the plan of run {run} is not on the stage yet")))
 }
 
-/// All batch entries of a run, ordered by batch id.
+/// All batch entries of a run, ordered by batch id, with their empty answers judged (see the module
+/// `empty`).
 ///
 /// # Errors
 /// The stage's errors.
@@ -287,7 +289,9 @@ pub async fn entries(stage: &impl Stage, run: &RunId) -> Result<Vec<BatchEntry>>
     let keys = stage.list(&batches_prefix(run)).await?;
     let read = stream::iter(keys).map(|key| async move { stage::read_json::<BatchEntry>(stage, &key).await });
     let found: Vec<_> = read.buffered(16).try_collect().await?;
-    Ok(found.into_iter().flatten().collect())
+    let mut entries: Vec<_> = found.into_iter().flatten().collect();
+    empty::judge(&mut entries);
+    Ok(entries)
 }
 
 /// The runs that have this object, such as `loaded.json`, among the keys of all runs.

@@ -13,6 +13,7 @@ use chrono::{DateTime, Duration, Utc};
 use findata_domain::{
     Error, Result, Symbol,
     catalog::{self, CATALOG, ChangeSource, Dataset},
+    clock::Clock,
     rows,
 };
 use findata_fmp::{Answer, Fmp};
@@ -43,6 +44,8 @@ pub struct Market {
     pub entitlements: Entitlements,
     /// What has changed.
     pub feeds: Feeds,
+    /// Remarks for the user, such as damaged objects on the stage.
+    pub notes: Vec<String>,
 }
 
 /// The change feeds.
@@ -72,13 +75,18 @@ pub struct Spent {
 }
 
 impl Market {
-    /// Reads the stored entitlements and feeds; makes no call.
+    /// Reads the stored entitlements and feeds; makes no call. Feeds that were read while a clock was
+    /// ahead of `latest` are reset; a damaged object counts as absent and is noted.
     ///
     /// # Errors
     /// The stage's errors.
-    pub async fn read(stage: &impl Stage) -> Result<Market> {
-        let feeds = stage::read_json(stage, FEEDS_KEY).await?.unwrap_or_default();
-        Ok(Market { entitlements: Entitlements::read(stage).await?, feeds })
+    pub async fn read(stage: &impl Stage, latest: DateTime<Utc>) -> Result<Market> {
+        let mut notes = Vec::new();
+        let mut feeds: Feeds =
+            stage::read_rebuildable(stage, FEEDS_KEY, &mut notes).await?.unwrap_or_default();
+        feeds.correct(latest);
+        let entitlements = Entitlements::read(stage, latest, &mut notes).await?;
+        Ok(Market { entitlements, feeds, notes })
     }
 
     /// Treats the feeds as read now, without further changes. Used by a plan that makes no call.
@@ -97,6 +105,13 @@ impl Market {
 }
 
 impl Feeds {
+    /// Resets the feeds that were read while a clock was ahead of `latest`.
+    fn correct(&mut self, latest: DateTime<Utc>) {
+        for feed in self.all() {
+            feed.correct(latest);
+        }
+    }
+
     fn all(&mut self) -> [&mut ChangeFeed; 4] {
         [&mut self.filings, &mut self.reports, &mut self.dividends, &mut self.splits]
     }
@@ -113,12 +128,13 @@ pub async fn refresh(
     options: &Options,
     fmp: &Fmp,
     stage: &impl Stage,
-    now: DateTime<Utc>,
+    clock: &impl Clock,
 ) -> Result<(Market, Spent)> {
+    let (now, latest) = (clock.now(), clock.latest());
     if !options.plan_limits.minimize_calls {
         return Ok((Market::default(), Spent::default()));
     }
-    let market = Market::read(stage).await?;
+    let market = Market::read(stage, latest).await?;
     let stored = market.feeds.clone();
     let mut reader = MarketReader { fmp, now, market, spent: Spent::default() };
     let wants = |dataset: &Dataset| {
@@ -139,10 +155,11 @@ pub async fn refresh(
         }
     }
     let MarketReader { market, spent, .. } = reader;
-    market.entitlements.write(stage).await?;
+    market.entitlements.write(stage, latest).await?;
     let feeds = &market.feeds;
     if *feeds != stored {
-        stage::change_json(stage, FEEDS_KEY, |kept: &mut Feeds| {
+        stage::change_rebuildable(stage, FEEDS_KEY, |kept: &mut Feeds| {
+            kept.correct(latest);
             kept.filings.merge(&feeds.filings);
             kept.reports.merge(&feeds.reports);
             kept.dividends.merge(&feeds.dividends);
@@ -164,7 +181,7 @@ pub async fn probe(fmp: &Fmp, stage: &impl Stage, now: DateTime<Utc>) -> Result<
             parameters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         reader.check_entitlement(endpoint, &parameters).await?;
     }
-    reader.market.entitlements.write(stage).await?;
+    reader.market.entitlements.write(stage, now).await?;
     Ok((reader.market.entitlements, reader.spent))
 }
 

@@ -81,5 +81,5 @@ fn bodies(server: &FmpServer, endpoint: &str, parameters: &[(&str, &str)]) -> Re
 }
 
 fn decode<'a>(dataset: &'static Dataset, symbol: &Symbol, body: &'a str) -> Result<Vec<Row<'a>>> {
-    rows::typed(dataset, Some(symbol), body.as_bytes(), usize::MAX).map(|(rows, _)| rows)
+    rows::typed(dataset, Some(symbol), usize::MAX, body.as_bytes()).map(|(rows, _)| rows)
 }

@@ -63,8 +63,9 @@ async fn plan_on(
             note(&format!("--max-calls {limit} is used up: endpoints that are not listed were not asked"));
         }
     }
-    let entitlements = Market::read(&stage).await?.entitlements;
-    let plan = findata_fanout::preview(request, &stage, &config.clock).await?;
+    let clock = SourceKind::of(&config.fmp_url).planning(config.clock);
+    let entitlements = Market::read(&stage, clock.latest()).await?.entitlements;
+    let plan = findata_fanout::preview(request, &stage, &clock).await?;
     let minutes = minutes(&plan, config);
     if config.json {
         let datasets: serde_json::Map<_, _> =

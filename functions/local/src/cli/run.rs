@@ -133,8 +133,9 @@ async fn execute_on(
 ) -> Result<Summary, Failure> {
     let started_at = Utc::now();
     let client = Arc::new(Fmp::new(fmp)?.sharing(stage.clone()));
-    let clock = Arc::new(config.clock);
-    let receipt_clock = Arc::new(SourceKind::of(&config.fmp_url).receipt(config.clock));
+    let source = SourceKind::of(&config.fmp_url);
+    let clock = Arc::new(source.planning(config.clock));
+    let receipt_clock = Arc::new(source.receipt(config.clock));
     let mut host = Host {
         fmp: Arc::clone(&client),
         stage,

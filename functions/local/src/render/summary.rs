@@ -212,6 +212,9 @@ fn failures(out: &mut String, run: &Summary) {
     }
     if by_reason.len() > MAX_REASONS {
         let more = count((by_reason.len() - MAX_REASONS) as u64);
-        let _ = writeln!(out, "  and {more} other reasons: select * from ops.tasks where outcome = 'failed'");
+        let _ = writeln!(
+            out,
+            "  and {more} other reasons: select * from ops.tasks where outcome in ('failed', 'unexpectedly_empty')"
+        );
     }
 }

@@ -107,11 +107,8 @@ mod tests {
     #[tokio::test]
     async fn every_damaged_object_of_a_run_is_replaced() {
         let (stage, run) = (MemoryStage::default(), "r1".parse::<RunId>().unwrap());
-        let task = crate::plan::Task {
-            dataset: catalog::PROFILE,
-            symbol: Some("AAPL".parse().unwrap()),
-            window: crate::plan::Window::All,
-        };
+        let task =
+            crate::plan::Task::new(catalog::PROFILE, Some("AAPL".parse().unwrap()), crate::plan::Window::All);
         let batch = Batch {
             id: "b00001".into(),
             fetch_mode: FetchMode::PerSymbol,
@@ -140,11 +137,8 @@ mod tests {
     #[tokio::test]
     async fn the_tasks_of_a_damaged_entry_fail() {
         let (stage, run) = (MemoryStage::default(), "r1".parse::<RunId>().unwrap());
-        let task = crate::plan::Task {
-            dataset: catalog::PROFILE,
-            symbol: Some("AAPL".parse().unwrap()),
-            window: crate::plan::Window::All,
-        };
+        let task =
+            crate::plan::Task::new(catalog::PROFILE, Some("AAPL".parse().unwrap()), crate::plan::Window::All);
         let batch = Batch {
             id: "b00001".into(),
             fetch_mode: FetchMode::PerSymbol,
