@@ -3,7 +3,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a helper that fails also fails the test that called it"
+    clippy::print_stdout,
+    reason = "a helper that fails also fails the test that called it, and reports to its output"
 )]
 
 mod support;

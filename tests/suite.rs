@@ -1,12 +1,18 @@
 //! The end-to-end tests: one binary with one module per topic. `findata_tests` holds the shared
 //! helpers.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failing helper fails its test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a failing helper fails its test, and reports to its output"
+)]
 
 mod architecture;
 mod bulk;
 mod bundle;
 mod call_savings;
 mod cli;
+mod counts;
 mod docs;
 mod faults;
 mod golden;

@@ -117,14 +117,16 @@ fn a_delivery_that_runs_out_of_time_keeps_its_finished_files() {
         assert_eq!(plan.batches.iter().filter(|batch| batch.fetch_mode == FetchMode::BulkFile).count(), 1);
         while let Some(delivery) = queue.receive() {
             if delivery.message.batch.fetch_mode != FetchMode::BulkFile {
-                findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, None).await?;
+                findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, None, None)
+                    .await?;
                 continue;
             }
             assert!(delivery.message.batch.tasks.is_empty(), "the tasks are in the plan");
             let now = Instant::now();
             let past = Deadline { begin: now, wait: now };
-            let late = findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, Some(past))
-                .await?;
+            let late =
+                findata_extract::handle(&delivery.message, &host.fmp, &host.stage, &clock, Some(past), None)
+                    .await?;
             assert_eq!(
                 late,
                 BatchResult::Rest(Box::new(delivery.message.clone())),
@@ -135,7 +137,8 @@ fn a_delivery_that_runs_out_of_time_keeps_its_finished_files() {
             // As when the sweeper resends a batch.
             let first = BatchMessage { checkpoints: 0, ..delivery.message.clone() };
             let message = if deliveries % 2 == 0 { &delivery.message } else { &first };
-            let worked = findata_extract::handle(message, &host.fmp, &host.stage, &clock, limit).await?;
+            let worked =
+                findata_extract::handle(message, &host.fmp, &host.stage, &clock, limit, None).await?;
             deliveries += 1;
             match worked {
                 BatchResult::Rest(rest) => {
@@ -226,14 +229,15 @@ fn a_file_that_takes_longer_than_a_delivery_falls_back_to_symbols() {
             begin: now + Duration::from_millis(300),
             wait: now + Duration::from_millis(400),
         };
-        let worked = findata_extract::handle(&message, &host.fmp, &host.stage, &clock, Some(limit)).await?;
+        let worked =
+            findata_extract::handle(&message, &host.fmp, &host.stage, &clock, Some(limit), None).await?;
         let BatchResult::Rest(rest) = worked else { panic!("{worked:?}") };
         assert_eq!(
             (rest.checkpoints, bulk_calls(&server)),
             (1, 1),
             "the file was started and recorded as too slow"
         );
-        let worked = findata_extract::handle(&rest, &host.fmp, &host.stage, &clock, None).await?;
+        let worked = findata_extract::handle(&rest, &host.fmp, &host.stage, &clock, None, None).await?;
         assert_eq!(
             (worked, bulk_calls(&server)),
             (BatchResult::Done { closed: true }, 1),

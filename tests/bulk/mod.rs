@@ -3,6 +3,7 @@
 mod faults;
 mod recorded;
 mod stream;
+mod too_many_rows;
 
 use findata_fmp::{FmpPlan, SourceKind};
 use findata_fmp_simulator::{Options as World, Plan};

@@ -2,6 +2,7 @@
 
 mod completeness;
 mod daily_calls;
+mod endless_calendar;
 
 use chrono::NaiveDate;
 use findata_fmp::{FmpPlan, SourceKind};

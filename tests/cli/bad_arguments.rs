@@ -58,7 +58,10 @@ fn unknown_datasets_plans_and_options_are_usage_errors() {
         with(&["--from", "x"]),
         with(&["--days", "0"]),
     );
-    for arguments in [&["run"][..], &["nothing"], &[], &both, &negative, &no_date, &no_day] {
+    let (no_symbols, no_calls) = (&["bench", "--symbols", "0"][..], &["bench", "--limit", "0"][..]);
+    for arguments in
+        [&["run"][..], &["nothing"], &[], &both, &negative, &no_date, &no_day, no_symbols, no_calls]
+    {
         let output = findata(arguments).run();
         assert_eq!(output.code, Some(2), "{arguments:?} {output:#?}");
         assert!(output.stdout.is_empty() && !output.stderr.contains("panicked"), "{output:#?}");
@@ -87,6 +90,41 @@ fn a_date_range_that_ends_before_it_begins_is_a_usage_error() {
 }
 
 #[test]
+fn dates_at_the_edge_of_the_calendar_are_usage_errors() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
+    for (command, option, day) in [
+        ("run", "--today", "+262142-12-31"),
+        ("run", "--today", "-262143-01-01"),
+        ("run", "--to", "-262143-01-01"),
+        ("run", "--from", "+262142-12-31"),
+        ("run", "--to", "2201-01-01"),
+        ("sql", "--as-of", "+262142-12-31"),
+        ("explain", "--date", "-262143-01-01"),
+    ] {
+        let arguments = match command {
+            "run" => &["run", "--symbols", "AAPL"][..],
+            "sql" => &["sql", "select 1"],
+            _ => &["explain", "AAPL", "pe_ratio_ttm"],
+        };
+        let output = findata(arguments)
+            .option("--home", home.path())
+            .url(server.url())
+            .arg(format!("{option}={day}"))
+            .run();
+        assert_eq!(output.code, Some(2), "{option}={day} {output:#?}");
+        assert!(output.stderr.contains("from 1900 to 2200"), "{output:#?}");
+    }
+    let first_and_last = ["1900-01-01", "2200-12-31"];
+    for today in first_and_last {
+        let plan = findata(&["plan", "--symbols", "AAPL", "--days", "36500", "--today", today])
+            .option("--home", home.path())
+            .run();
+        assert_eq!(plan.code, Some(0), "{today} {plan:#?}");
+    }
+    assert!(home.files().is_empty() && server.calls() == 0);
+}
+
+#[test]
 fn invalid_variables_are_configuration_errors_named_in_one_message() {
     let home = Home::new();
     let both = findata(&["run", "--symbols", "AAPL"])
@@ -108,7 +146,7 @@ fn every_global_option_can_be_set_by_a_variable() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let output = findata(&["run", "--symbols", "AAPL", "--days", "30"])
         .variable("FINDATA_HOME", home.path().to_str().unwrap())
-        .variable("FINDATA_FMP_URL", &server.url())
+        .variable("FINDATA_FMP_URL", server.url())
         .variable("FINDATA_TODAY", "2026-09-18")
         .variable("FINDATA_JSON", "true")
         .variable("FINDATA_INDEX", "none")
@@ -177,6 +215,40 @@ fn a_universe_file_may_have_comments_headers_and_columns_but_no_invalid_line() {
     let dotted = universe("BRK.B\nVOD.L\n");
     assert_eq!((dotted.code, &dotted.json()["symbols"]), (Some(0), &2.into()), "{dotted:#?}");
     assert_eq!(server.calls(), 0);
+}
+
+#[test]
+fn a_universe_file_may_come_from_a_spreadsheet() {
+    let home = Home::new();
+    let file = home.path().join("universe.csv");
+    let universe = |content: &[u8]| {
+        fs::write(&file, content).unwrap();
+        findata(&["plan", "--json", "--universe", file.to_str().unwrap()]).home(&home).run()
+    };
+    let utf16: Vec<u8> = "\u{feff}AAPL\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for good in [
+        "\u{feff}Symbol;Name\r\nAAPL;Apple\r\nMSFT",
+        "AAPL # a note\nMSFT# another",
+        "AAPL\rMSFT\r",
+    ] {
+        let output = universe(good.as_bytes());
+        assert_eq!((output.code, &output.json()["symbols"]), (Some(0), &2.into()), "{output:#?}");
+    }
+    for bad in [&utf16[..], &utf16[2..], b"A\xff\n"] {
+        assert!(universe(bad).failed(2).contains("save it as UTF-8"));
+    }
+    assert!(universe(&b"AAPL\n".repeat(4_000_000)).failed(2).contains("16 MiB"));
+}
+
+#[test]
+fn a_universe_that_is_not_a_regular_file_is_refused_at_once() {
+    let home = Home::new();
+    let pipe = home.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.as_path(), "/dev/zero".as_ref(), home.path()] {
+        let output = findata(&["plan"]).home(&home).option("--universe", path).run();
+        assert!(output.failed(2).contains("use a regular file"), "{output:#?}");
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! A home that cannot be written, read or used.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use duckdb::Connection;
+use findata_domain::Error;
 use findata_tests::{Home, Simulator, findata};
 
 use super::{outcome, run};
@@ -35,13 +36,42 @@ fn a_warehouse_in_use_is_reported_and_the_next_run_works() {
     let calls = server.calls();
     let output = run(&home, &server.url(), "AAPL,MSFT").run();
     let line = output.failed(1);
-    assert!(line.contains("in use by another process"), "{line}");
+    let holder_is =
+        |line: &str| line.contains(&format!("another process holds the file (pid {})", std::process::id()));
+    assert!(holder_is(line), "{line}");
     let read = findata(&["sql", "select 1"]).home(&home).run();
-    assert!(read.failed(1).contains("in use"), "{read:#?}");
+    assert!(holder_is(read.failed(1)), "{read:#?}");
     assert_eq!(server.calls(), calls, "a run that cannot load makes no calls");
     drop(holder);
     assert_eq!(home.content(), before);
     assert_eq!(outcome(&run(&home, &server.url(), "AAPL,MSFT").run()), (Some(0), "complete".into()));
+}
+
+/// What to do about the error of a sort that does not fit into memory.
+fn sort_with(settings: &str) -> Error {
+    let connection = Connection::open_in_memory().unwrap();
+    connection
+        .execute_batch(&format!("set threads = 1; set memory_limit = '30MB'; {settings}"))
+        .unwrap();
+    let sort = "create table t as select md5(i::varchar) m from range(2000000) t(i) order by m";
+    let error = connection.execute_batch(sort).unwrap_err();
+    findata_duckdb::resource_failure(Path::new("x.duckdb"), &error)
+        .unwrap_or_else(|| panic!("not classified: {error}"))
+}
+
+#[test]
+fn a_lack_of_memory_or_disk_space_has_its_own_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = sort_with("set temp_directory = ''");
+    assert!(memory.to_string().starts_with("not enough memory for x.duckdb"), "{memory}");
+    let disk = sort_with(&format!(
+        "set temp_directory = '{}'; set max_temp_directory_size = '1MB'",
+        folder.path().display()
+    ));
+    assert!(disk.to_string().contains("no space") && disk.to_string().contains("TMPDIR"), "{disk}");
+    for error in [memory, disk] {
+        assert!(matches!(error, Error::Resource(_)), "{error:?}");
+    }
 }
 
 #[test]
@@ -63,14 +93,14 @@ fn a_damaged_object_on_the_stage_is_named_in_the_error() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
-    for key in ["state/freshness/prices.json", "state/source.json"] {
+    for key in ["state/source.json", "state/warehouse.json"] {
         let path = home.stage().join(key);
         let good = fs::read(&path).unwrap();
         for damage in ["", "{\"AAPL\":", "[1, 2]", "\0\0\0"] {
             fs::write(&path, damage).unwrap();
             let output = run(&home, &server.url(), "AAPL,MSFT").run();
             let line = output.failed(1);
-            assert!(line.contains(key) && line.contains("damaged"), "{line}");
+            assert!(line.contains(key) && line.contains("damaged") && line.contains("delete it"), "{line}");
         }
         fs::write(&path, good).unwrap();
     }
@@ -138,6 +168,55 @@ fn stage_and_warehouse_can_be_outside_the_home() {
 }
 
 #[test]
+fn a_path_that_duckdb_cannot_use_is_refused_before_any_call() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+    let (server, folder) = (Simulator::with_symbols(12), Home::new());
+    let not_utf8 = folder.path().join(OsStr::from_bytes(b"caf\xe9"));
+    for (path, reason) in [(not_utf8, "UTF-8"), (folder.path().join("what?"), "`?`")] {
+        let output = findata(&["run", "--symbols", "AAPL"]).url(server.url()).option("--home", &path).run();
+        let line = output.failed(5);
+        assert!(line.contains(reason) && line.contains("--home"), "{line}");
+        // A link hides what the path really is.
+        fs::create_dir(&path).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let output = findata(&["run", "--symbols", "AAPL"]).url(server.url()).option("--home", &link).run();
+        assert!(output.failed(5).contains(reason), "{output:#?}");
+        fs::remove_file(link).unwrap();
+    }
+    assert_eq!(server.calls(), 0);
+}
+
+#[test]
+fn a_warehouse_in_memory_is_refused() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
+    for warehouse in ["duckdb::memory:", "duckdb::memory:name"] {
+        let output = run(&home, &server.url(), "AAPL").option("--warehouse", warehouse).run();
+        assert!(output.failed(5).contains("lost at the end"), "{output:#?}");
+    }
+    assert!(home.files().is_empty() && server.calls() == 0);
+}
+
+#[test]
+fn doctor_creates_nothing() {
+    let home = Home::new();
+    let missing = home.path().join("not/there");
+    let doctor = || findata(&["doctor", "--json"]).option("--home", &missing).run();
+    let output = doctor();
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert!(output.stdout.contains("does not exist yet"), "{output:#?}");
+    assert!(!missing.exists() && home.files().is_empty());
+    let unwritable = findata(&["doctor"]).option("--home", "/proc/findata").run();
+    assert_eq!(unwritable.code, Some(5), "{unwritable:#?}");
+    let server = Simulator::with_symbols(12);
+    let ran = findata(&["run", "--symbols", "AAPL", "--days", "30"]).url(server.url());
+    assert_eq!(ran.option("--home", &missing).option("--today", "2026-09-18").run().code, Some(0));
+    let output = doctor();
+    assert!(output.code == Some(0) && output.stdout.contains("can be opened"), "{output:#?}");
+}
+
+#[test]
 fn a_stage_without_its_warehouse_is_reported() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
@@ -155,9 +234,18 @@ fn a_stage_without_its_warehouse_is_reported() {
 #[test]
 fn a_url_with_a_password_or_key_is_rejected_and_not_echoed() {
     let home = Home::new();
-    for url in ["http://user:sekret@127.0.0.1:1/stable", "http://127.0.0.1:1/stable?apikey=sekret"] {
-        let output = run(&home, url, "AAPL").run();
-        assert_eq!(output.code, Some(2), "{output:#?}");
-        assert!(!output.stderr.contains("sekret") && output.stderr.contains("FMP_API_KEY"), "{output:#?}");
+    for url in [
+        "http://user:sekret@127.0.0.1:1/stable",
+        "http://127.0.0.1:1/stable?apikey=sekret",
+        "http://127.0.0.1:1/stable#apikey=sekret",
+        "http://127.0.0.1:1/apikey=sekret/stable",
+        "http://127.0.0.1:1/sekret-of-the-test/stable",
+        "http://127.0.0.1:1/%73ekret-of-the-test/stable",
+        "http://financialmodelingprep.com/stable",
+    ] {
+        let output = run(&home, url, "AAPL").key("sekret-of-the-test").run();
+        let line = output.failed(5);
+        assert!(line.contains("FMP address") && !output.stderr.contains("ekret"), "{url}: {output:#?}");
+        assert!(home.files().is_empty(), "{url}: {:?}", home.files());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use findata_duckdb::DuckDb;
+use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_tests::{Home, findata};
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ fn the_page_matches_the_output_of_the_command() {
 #[test]
 fn the_dictionary_has_exactly_the_columns_of_a_new_warehouse_with_type_and_definition() {
     let home = Home::new();
-    drop(DuckDb::open(&home.warehouse(), &home.stage()).unwrap());
+    drop(DuckDb::open(&home.warehouse(), &home.stage(), MemoryLimit::of_machine()).unwrap());
     let lines = home.lines(
         "select schema_name || '.' || table_name || '.' || column_name, lower(data_type) from duckdb_columns() \
          where not internal and schema_name in ('analytics', 'staging', 'raw', 'ops') \

@@ -6,13 +6,25 @@ use findata_tests::{Home, Output, Simulator};
 
 use super::run;
 
-const KEY: &str = "k3y-that-must-never-be-seen-4711";
+pub(super) const KEY: &str = "k3y-that-must-never-be-seen-4711";
 
-/// The places where the key appears.
-fn occurrences(home: &Home, output: &Output) -> Vec<String> {
-    let mut found = Vec::new();
+/// The key as a server may write it in JSON or in a URL.
+pub(super) fn forms() -> [String; 4] {
+    let unicode = |c: char| format!("\\u{:04x}", u32::from(c));
+    let percent = |c: char| format!("%{:02X}", u32::from(c));
+    [
+        KEY.to_owned(),
+        KEY.to_uppercase(),
+        KEY.chars().map(unicode).collect(),
+        KEY.chars().map(percent).collect(),
+    ]
+}
+
+/// The places where the key appears in any form.
+pub(super) fn occurrences(home: &Home, output: &Output) -> Vec<String> {
+    let (mut found, forms) = (Vec::new(), forms());
     for (name, text) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
-        found.extend(text.contains(KEY).then(|| name.to_owned()));
+        found.extend(forms.iter().any(|form| text.contains(form)).then(|| name.to_owned()));
     }
     for path in home.files() {
         let body = fs::read(&path).unwrap();
@@ -22,7 +34,9 @@ fn occurrences(home: &Home, output: &Output) -> Vec<String> {
             let _ = std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&body[..]), &mut plain);
             bodies.push(plain);
         }
-        if bodies.iter().any(|b| b.windows(KEY.len()).any(|w| w == KEY.as_bytes())) {
+        let contains =
+            |form: &String| bodies.iter().any(|b| b.windows(form.len()).any(|w| w == form.as_bytes()));
+        if forms.iter().any(contains) {
             found.push(path.display().to_string());
         }
     }

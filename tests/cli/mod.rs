@@ -4,11 +4,15 @@
 mod bad_arguments;
 mod bad_home;
 mod bad_server;
+mod bench;
 mod dictionary;
+mod echoed_key;
 mod explain;
 mod key;
+mod output;
 mod plan_and_sql;
 mod show;
+mod signals;
 
 use findata_tests::{Command, Home, Output, Simulator, findata};
 use serde_json::Value;
@@ -37,7 +41,17 @@ const SUMMARY: [(&str, &[&str]); 21] = [
     ("rows_per_second", &[]),
     ("analytics", &["fact_financials", "fact_market_metrics"]),
     ("stages", &["plan", "fetch", "load", "compute"]),
-    ("budget", &["waited_seconds", "limit_per_minute"]),
+    (
+        "budget",
+        &[
+            "waited_seconds",
+            "limit_per_minute",
+            "limit_answers",
+            "limit_seconds",
+            "retry_seconds",
+            "max_call_seconds",
+        ],
+    ),
     ("connections", &["opened", "peak"]),
     ("failures", &[]),
     ("notes", &[]),

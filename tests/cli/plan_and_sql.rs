@@ -141,10 +141,96 @@ fn sql_reads_a_home_and_cannot_write() {
 }
 
 #[test]
-fn a_closed_pipe_is_not_a_crash() {
+fn a_probe_counts_towards_the_call_limit() {
+    let home = Home::new();
+    for limit in [0, 2] {
+        let server = Simulator::with_symbols(12);
+        let output = findata(&["plan", "--probe", "--symbols", "AAPL", "--max-calls", &limit.to_string()])
+            .home(&home)
+            .url(server.url())
+            .run();
+        assert_eq!((output.code, server.calls()), (Some(0), limit), "{output:#?}");
+        assert!(output.stderr.contains("--max-calls"), "{output:#?}");
+    }
+    let server = Simulator::with_symbols(12);
+    let all = findata(&["plan", "--probe", "--symbols", "AAPL"]).home(&home).url(server.url()).run();
+    assert_eq!((all.code, server.calls()), (Some(0), 6), "{all:#?}");
+}
+
+#[test]
+fn a_closed_pipe_ends_a_query_quietly() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
-    let query = "select * from analytics.metric_nulls";
-    let output = findata(&["sql", query]).home(&home).with_closed_stdout().run();
-    assert!(!output.stderr.contains("panicked"), "{output:#?}");
+    for query in ["select * from analytics.metric_nulls", "select * from range(1000000000000)"] {
+        for format in [&[][..], &["--json"]] {
+            let output = findata(&[&["sql", query], format].concat()).home(&home).with_closed_stdout().run();
+            assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{output:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_query_is_one_select_that_reaches_only_the_warehouse() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
+    assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
+    let files = home.files();
+    let target = home.path().join("copy.csv").display().to_string();
+    let readable = home.path().join("stage/state/source.json").display().to_string();
+    let refused = [
+        "select 1; select 2".to_owned(),
+        format!("copy (select 1) to '{target}'"),
+        format!("attach '{target}'"),
+        format!("select * from read_text('{readable}')"),
+        format!("select * from '{readable}'"),
+        "set memory_limit = '1TB'".into(),
+        "install httpfs".into(),
+        "select 1) q; select (1".into(),
+    ];
+    for query in &refused {
+        for extra in [&[][..], &["--json"], &["--as-of", "2026-09-18"]] {
+            let output = findata(&[&["sql", query], extra].concat()).home(&home).run();
+            assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""), "{query} {output:#?}");
+        }
+    }
+    assert_eq!(home.files(), files);
+    let allowed = findata(&["sql", "--allow-external", &refused[3]]).home(&home).run();
+    assert!(allowed.code == Some(0) && allowed.stdout.contains("1 row"), "{allowed:#?}");
+    let two = findata(&["sql", "--allow-external", &refused[0]]).home(&home).run();
+    assert_eq!(two.code, Some(2), "{two:#?}");
+}
+
+#[test]
+fn rows_keep_their_order_and_json_has_no_other_numbers() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
+    assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
+    let sql = |query: &str| findata(&["sql", "--json", query]).home(&home).run();
+    let rows = sql("select i from range(100000) t(i) order by i desc").json();
+    let numbers: Vec<u64> = rows.as_array().unwrap().iter().map(|row| row["i"].as_u64().unwrap()).collect();
+    assert!(numbers.len() == 100_000 && numbers.is_sorted_by(|a, b| a > b));
+    let odd = sql("select 'nan'::double a, ['inf'::float, -1] b, 'NaN' c; -- one statement").json();
+    assert_eq!(odd, serde_json::json!([{"a": null, "b": [null, -1.0], "c": "NaN"}]));
+    // A query that fails midway leaves an array that no parser accepts.
+    let half = sql("select cast(if(i > 90000, 'x', '1') as int) from range(100000) t(i)");
+    assert_eq!(half.code, Some(2), "{half:#?}");
+    assert!(serde_json::from_str::<serde_json::Value>(&half.stdout).is_err());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_large_result_needs_little_memory() {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
+    assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
+    // 300,000 rows of 400 bytes are 120 MB.
+    let query = "select i, repeat('x', 400) from range(300000) t(i)";
+    for format in [&[][..], &["--json"]] {
+        let mut running = findata(&[&["sql", query], format].concat()).home(&home).start();
+        let mut peak = 0;
+        while !running.has_ended() {
+            peak = running.peak_memory().max(peak);
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        let output = running.wait();
+        assert!(output.code == Some(0) && output.stdout.len() > 120_000_000, "{}", output.stderr);
+        assert!((1..250 << 20).contains(&peak), "{peak} bytes");
+    }
 }

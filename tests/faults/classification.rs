@@ -16,7 +16,7 @@ enum Action {
     Empty,
     /// All attempts failed; the failure may be transient.
     Retry,
-    /// The call limit, which all processes share, was still exceeded after every retry.
+    /// The call limit was still exceeded after every retry: record the task as abandoned for it.
     Limited,
     /// The endpoint does not exist: use another one.
     NotOffered,
@@ -40,12 +40,15 @@ fn classify(answer: &Answer) -> Action {
         Ok(None) => Empty,
         Err(Error::Retry { .. }) => Retry,
         Err(Error::NotOffered(_)) => NotOffered,
-        Err(Error::Reject(reason)) if reason.starts_with("FMP's call limit") => Limited,
+        Err(Error::CallLimit(_)) => Limited,
         Err(Error::Reject(_)) => Reject,
         Err(Error::NotInPlan(_)) => NotInPlan,
         Err(Error::Stop(_)) => Stop,
         Err(Error::Budget(_)) => Budget,
         Err(Error::Config(_)) => Config,
+        Err(error @ (Error::Resource(_) | Error::Damaged(_) | Error::Interrupted(_))) => {
+            panic!("no call fails like this: {error}")
+        }
     }
 }
 

@@ -64,13 +64,14 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
                 &host.stage,
                 &clock,
                 Some(Deadline { begin: now, wait: now }),
+                None,
             )
             .await;
             assert!(matches!(late, Err(Error::Retry { .. })), "no task was finished: {late:?}");
             // Enough time for some of the calls, of which 64 are in flight at once.
             let begin = now + Duration::from_millis(100);
             let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
-            match findata_extract::handle(&message, &host.fmp, &host.stage, &clock, limit).await? {
+            match findata_extract::handle(&message, &host.fmp, &host.stage, &clock, limit, None).await? {
                 BatchResult::Rest(rest) => {
                     assert_eq!((rest.checkpoints, &rest.batch), (message.checkpoints + 1, &message.batch));
                     parts = parts.max(rest.checkpoints);
@@ -176,6 +177,7 @@ fn the_sweeper_closes_the_fetch_step_if_the_last_batch_did_not() {
             &stage,
             &DayClock(today()),
             None,
+            None,
         )
         .await
         .unwrap();
@@ -243,8 +245,11 @@ fn a_ledger_entry_that_is_not_in_the_plan_does_not_close_a_step() {
         stage::write_json_once(&stage, &stray, &BatchEntry::new("unknown")).await.unwrap();
         let mut closed = Vec::new();
         while let Some(delivery) = queue.receive() {
-            closed
-                .push(findata_extract::handle(&delivery.message, &fmp, &stage, &clock, None).await.unwrap());
+            closed.push(
+                findata_extract::handle(&delivery.message, &fmp, &stage, &clock, None, None)
+                    .await
+                    .unwrap(),
+            );
         }
         assert_eq!(closed, [false, true].map(|closed| BatchResult::Done { closed }));
         let staged: ledger::Staged =

@@ -2,12 +2,17 @@
 
 mod breaker;
 mod classification;
+mod clock_ahead;
 mod crashes;
+mod damaged_state;
+mod empty_answers;
 mod invocations;
+mod kept_work;
 mod permanent;
 mod redelivery;
 mod retries;
 mod transient;
+mod universe;
 
 use std::sync::OnceLock;
 

@@ -27,8 +27,8 @@ const fn case(fault: &'static str, status: Status, calls: u64, reason: &'static 
 }
 
 const CASES: [Case; 18] = [
-    case("rate-limit", Status::Partial, LIMITED, "call limit"),
-    case("limit-on-200", Status::Partial, LIMITED, "call limit"),
+    case("rate-limit", Status::Budget, LIMITED, "call limit"),
+    case("limit-on-200", Status::Budget, LIMITED, "call limit"),
     case("server-error", Status::Partial, TRIES, "500"),
     case("unavailable", Status::Partial, TRIES, "503"),
     case("html", Status::Partial, TRIES, "not a JSON list"),

@@ -40,9 +40,9 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
         let (last, first) = messages.split_last().unwrap();
         let work = first
             .iter()
-            .map(|message| findata_extract::handle(message, &host.fmp, &host.stage, &clock, None));
+            .map(|message| findata_extract::handle(message, &host.fmp, &host.stage, &clock, None, None));
         let mut closed = futures::future::try_join_all(work).await?;
-        closed.push(findata_extract::handle(last, &host.fmp, &host.stage, &clock, None).await?);
+        closed.push(findata_extract::handle(last, &host.fmp, &host.stage, &clock, None, None).await?);
         let run = &request.run_id;
         let loaded = findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
         assert_eq!(findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?, loaded);
@@ -179,7 +179,7 @@ fn two_concurrent_runs_on_one_stage_lose_nothing() {
     let good = codes.iter().filter(|e| e.code == Some(0)).count();
     assert!(good >= 1, "{codes:#?}");
     for results in codes.iter().filter(|e| e.code != Some(0)) {
-        assert!(results.failed(1).contains("in use by another process"), "{results:#?}");
+        assert!(results.failed(1).contains("another process holds the file"), "{results:#?}");
     }
     assert_eq!(command("AAPL,NOCAP").run().code, Some(0));
     assert_fault_free_tables(&home, "two at once");

@@ -48,7 +48,7 @@ fn rows_of(dataset: &'static Dataset) -> impl Strategy<Value = Value> {
 fn check(dataset: &'static Dataset, body: &[u8], sent: Option<usize>) -> Result<(), TestCaseError> {
     let symbol: Symbol = "AAPL".parse().unwrap();
     for symbol in [None, Some(&symbol)] {
-        let Ok((found, _)) = rows::typed(dataset, symbol, body) else {
+        let Ok((found, _)) = rows::typed(dataset, symbol, rows::MAX_SERIES, body) else {
             continue;
         };
         if let Some(sent) = sent {
@@ -96,7 +96,7 @@ proptest! {
         let body = json!([{"symbol": "AAPL", "date": "2026-09-18", "open": 1, "high": 2, "low": 1, "close": 1.5, "volume": 10, "vwap": 1.2}, {"symbol": "AAPL", "date": "2026-09-17", "close": 1.4}]).to_string();
         let cut = cut % body.len();
         let dataset = findata_domain::catalog::dataset("prices").unwrap();
-        prop_assert!(rows::typed(dataset, None, &body.as_bytes()[..cut]).is_err());
+        prop_assert!(rows::typed(dataset, None, rows::MAX_SERIES, &body.as_bytes()[..cut]).is_err());
     }
 
     #[test]
@@ -104,7 +104,7 @@ proptest! {
         let dataset = findata_domain::catalog::dataset("prices").unwrap();
         let hash = |close: String| {
             let body = format!("[{{\"symbol\":\"AAPL\",\"date\":\"2026-09-18\",\"close\":{close}}}]");
-            rows::typed(dataset, None, body.as_bytes()).unwrap().0[0].hash.clone()
+            rows::typed(dataset, None, rows::MAX_SERIES, body.as_bytes()).unwrap().0[0].hash.clone()
         };
         let (one, other) = (hash(format!("{}.5", a + 1)), hash(format!("{}.5{}", b + 1, "0".repeat(zeros))));
         prop_assert_eq!(one == other, a == b);

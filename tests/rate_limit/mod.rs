@@ -138,12 +138,24 @@ fn a_refused_burst_paces_the_calls_of_the_day_and_the_summary_says_so() {
     let home = Home::new();
     let run = |faults: &[&str]| {
         let server = Simulator::with_faults(12, faults);
-        let run = findata(&["run", "--json", "--days", "30", "--fmp-plan", "1200", "--datasets", "profile"]);
-        let output = run.home(&home).url(server.url()).option("--symbols", "AAPL,MSFT,KO").run();
+        let run = findata(&[
+            "run",
+            "--json",
+            "--full",
+            "--days",
+            "30",
+            "--fmp-plan",
+            "1200",
+            "--datasets",
+            "profile",
+        ]);
+        let output = run.home(&home).url(server.url()).option("--symbols", "AAPL,MSFT,KO,JNJ,XOM,WMT").run();
         assert_eq!(output.code, Some(0), "{output:#?}");
         output.json()["notes"].to_string()
     };
     let notes = run(&["rate-limit=x1,AAPL"]);
+    assert!(!notes.contains("FMP refused calls"), "one refused call is not a burst: {notes}");
+    let notes = run(&["rate-limit=x1"]);
     assert!(notes.contains("FMP refused calls that the plan allows"), "{notes}");
     // Another process reads it from the shared state, although FMP refuses none of its calls.
     let full = findata(&["run", "--json", "--full", "--fmp-plan", "1200", "--datasets", "profile"]);

@@ -18,7 +18,19 @@ use super::{TIMEOUT, home::Home};
 pub struct Command {
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
-    closed_stdout: bool,
+    stdout: Destination,
+    stderr: Destination,
+}
+
+/// Where an output of the command goes.
+#[derive(Clone, Copy)]
+enum Destination {
+    /// A file that the test reads.
+    File,
+    /// A pipe whose reader has closed it.
+    ClosedPipe,
+    /// A device that is always full.
+    FullDevice,
 }
 
 /// A running `findata`; it is killed when dropped.
@@ -43,7 +55,8 @@ pub fn findata(arguments: &[&str]) -> Command {
     Command {
         arguments: arguments.iter().map(OsString::from).collect(),
         variables: Vec::new(),
-        closed_stdout: false,
+        stdout: Destination::File,
+        stderr: Destination::File,
     }
     .key("test-key")
 }
@@ -84,7 +97,7 @@ impl Command {
     }
 
     /// Sets an environment variable.
-    pub fn variable(mut self, name: &str, value: &str) -> Self {
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.into(), value.into()));
         self
@@ -108,25 +121,49 @@ impl Command {
 
     /// Closes the reading end of standard output.
     pub fn with_closed_stdout(mut self) -> Self {
-        self.closed_stdout = true;
+        self.stdout = Destination::ClosedPipe;
+        self
+    }
+
+    /// Closes the reading end of standard error.
+    pub fn with_closed_stderr(mut self) -> Self {
+        self.stderr = Destination::ClosedPipe;
+        self
+    }
+
+    /// Connects standard error to a device that is always full.
+    pub fn with_full_stderr(mut self) -> Self {
+        self.stderr = Destination::FullDevice;
+        self
+    }
+
+    /// Connects standard output to a device that is always full.
+    pub fn with_full_stdout(mut self) -> Self {
+        self.stdout = Destination::FullDevice;
         self
     }
 
     /// Starts the command.
     pub fn start(&self) -> Running {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let file = |name: &str| Stdio::from(File::create(folder.path().join(name)).expect("a file"));
+        let output = |to: Destination, name: &str| match to {
+            Destination::File => Stdio::from(File::create(folder.path().join(name)).expect("a file")),
+            Destination::ClosedPipe => Stdio::piped(),
+            Destination::FullDevice => {
+                Stdio::from(File::options().write(true).open("/dev/full").expect("the device"))
+            }
+        };
         let mut child = std::process::Command::new(binary())
             .args(&self.arguments)
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(folder.path())
             .stdin(Stdio::null())
-            .stdout(if self.closed_stdout { Stdio::piped() } else { file("stdout") })
-            .stderr(file("stderr"))
+            .stdout(output(self.stdout, "stdout"))
+            .stderr(output(self.stderr, "stderr"))
             .spawn()
             .expect("findata starts");
-        drop(child.stdout.take());
+        drop((child.stdout.take(), child.stderr.take()));
         Running { child, folder }
     }
 
@@ -154,9 +191,28 @@ impl Running {
         }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether the command has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_some()
+    }
+
+    /// Sends a signal, such as `INT`.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        let sent = std::process::Command::new("sh").args(["-c", &kill]).status().expect("a shell");
+        assert!(sent.success(), "{kill}");
+    }
+
+    /// The most memory that the command has occupied so far, in bytes; 0 once it has ended.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).unwrap_or_default() << 10
     }
 
     /// Kills the command with SIGKILL. Returns whether it was still running.

@@ -74,8 +74,13 @@ impl Home {
 
     /// [`Home::lines`] as of a past day.
     pub fn lines_as_of(&self, day: NaiveDate, query: &str) -> Vec<String> {
-        let connection =
-            findata_duckdb::as_of::open(&self.warehouse(), day).expect("a warehouse as of a day");
+        let connection = findata_duckdb::as_of::open(
+            &self.warehouse(),
+            day,
+            findata_duckdb::Reach::Warehouse,
+            findata_duckdb::MemoryLimit::of_machine(),
+        )
+        .expect("a warehouse as of a day");
         lines(rows(&connection, query))
     }
 

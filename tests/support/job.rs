@@ -10,10 +10,11 @@ use findata_domain::{
     Result,
     clock::{Clock, DayClock},
 };
-use findata_duckdb::DuckDb;
+use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_fmp::{ClientSettings, Fmp, FmpPlan, claim_source};
 use findata_local::{
     host::{Host, Progress},
+    journal::Journals,
     stage::DirectoryStage,
 };
 use findata_pipeline::{
@@ -144,14 +145,17 @@ pub fn client(url: &str, key: &str) -> Fmp {
 /// The stage's and the warehouse's own.
 pub fn host<C: Clock + 'static>(home: &Home, fmp: Fmp, clock: C) -> Result<Host<DirectoryStage, DuckDb, C>> {
     let stage = DirectoryStage::open(&home.stage())?;
-    let warehouse = DuckDb::open(&home.warehouse(), stage.root())?;
+    let warehouse = DuckDb::open(&home.warehouse(), stage.root(), MemoryLimit::of_machine())?;
     let clock = Arc::new(clock);
     Ok(Host {
         fmp: Arc::new(fmp),
+        journals: Some(Journals::beside(stage.root())),
         stage,
         warehouse,
         receipt_clock: Arc::clone(&clock),
         clock,
         started_at: DateTime::default(),
+        prune_before: None,
+        stop: Default::default(),
     })
 }

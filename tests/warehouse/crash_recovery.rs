@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use findata_analytics::HostMetrics;
 use findata_domain::{Error, Result, catalog::Dataset, clock::DayClock};
-use findata_duckdb::DuckDb;
+use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
 use findata_pipeline::{landing::StagedFile, ledger, ports::warehouse::Warehouse, run::RunId};
 use findata_snowflake::Snowflake;
@@ -121,7 +121,7 @@ fn after_a_crash_at_any_statement_on_duckdb_the_next_attempt_gives_the_same_tabl
     let (whole, home, run) = homes(1);
     let mut crashes = Crashes::new();
     loop {
-        let duckdb = DuckDb::open(&home.warehouse(), &home.stage()).unwrap();
+        let duckdb = DuckDb::open(&home.warehouse(), &home.stage(), MemoryLimit::of_machine()).unwrap();
         let mut warehouse = CrashingWarehouse::new(duckdb, &mut crashes, on_duckdb);
         if wait(completes(&run, &home, &mut warehouse)) {
             break;

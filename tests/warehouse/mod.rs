@@ -14,7 +14,7 @@ mod multi_day;
 mod privileges;
 mod statement_grammar;
 
-use findata_duckdb::DuckDb;
+use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_local::stage::DirectoryStage;
 use findata_pipeline::{
     landing::StagedFile,
@@ -60,7 +60,10 @@ impl Files {
 fn duckdb() -> (DuckDb, Files) {
     let home = Home::new();
     let stage = DirectoryStage::open(&home.stage()).unwrap();
-    (DuckDb::open(&home.warehouse(), stage.root()).unwrap(), Files::Folder(home))
+    (
+        DuckDb::open(&home.warehouse(), stage.root(), MemoryLimit::of_machine()).unwrap(),
+        Files::Folder(home),
+    )
 }
 
 fn fake(database: &str) -> Option<(Snowflake, Files)> {

@@ -14,8 +14,12 @@ mod versions;
 
 use std::{collections::BTreeMap, time::Instant};
 
-use chrono::NaiveDate;
-use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
+use chrono::{DateTime, NaiveDate, Utc};
+use findata_domain::{
+    Error, Result,
+    clock::{Clock, DayClock},
+    nyse_calendar,
+};
 use findata_models::literal;
 use findata_pipeline::{
     ledger::{self, BatchEntry, Loaded},
@@ -60,7 +64,8 @@ pub async fn handle(
     let loaded: Loaded = stage::read_json(stage, &ledger::loaded_key(run))
         .await?
         .ok_or_else(|| Error::retry(format!("run {run} is not loaded yet")))?;
-    let entries = ledger::entries(stage, run).await?;
+    let mut entries = ledger::entries(stage, run).await?;
+    ledger::fail_tasks_of(&loaded.damaged, &mut entries);
     let closed = close(run, &plan, &entries, loaded, warehouse, clock, metrics, started).await;
     let usage = warehouse.take_usage();
     // A failed attempt records its usage too, but its own error is the one to return.
@@ -72,6 +77,41 @@ pub async fn handle(
     stage::write_json_once(stage, &ledger::summary_key(run), &summary).await?;
     bus.publish(closing_event(&summary, &entries)).await?;
     Ok(summary)
+}
+
+/// Computes the figures of a run that finished before and was loaded again, as of the day on which
+/// it fetched, if it fetched anything, and writes it to `ops.runs`. Day by day, so that companies get the same history as the
+/// first time.
+///
+/// # Errors
+/// The warehouse's and the stage's errors.
+pub async fn replay(
+    run: &RunId,
+    stage: &impl Stage,
+    warehouse: &mut impl Warehouse,
+    fetched_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
+    let plan = match ledger::plan(stage, run).await {
+        // Its figures are computed with those of the next run.
+        Err(Error::Damaged(_)) => None,
+        plan => Some(plan?),
+    };
+    if let (Some(plan), Some(fetched_at)) = (plan, fetched_at)
+        && !plan.options.skip_analytics
+    {
+        let clock = DayClock(nyse_calendar::new_york_date(fetched_at));
+        if newest_price_day(warehouse).await?.is_none_or(|newest| newest <= clock.0) {
+            compute(run, &plan, &mut fence, warehouse, &clock).await?;
+        }
+    }
+    match stage::read_json::<Summary>(stage, &ledger::summary_key(run)).await {
+        Ok(Some(summary)) => fence.write(warehouse, &summary::record_run(&summary, now)).await,
+        // Only the history of runs lacks it.
+        Ok(None) | Err(Error::Damaged(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Computes and publishes the figures, and writes the run to `ops.runs`. Returns the summary.
@@ -129,9 +169,7 @@ async fn compute(
             "create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"
         ),
         "create or replace temporary table pending as select * from ops.changes".into(),
-        "create or replace temporary table last_published as select as_of, index_symbol from ops.published \
-         qualify row_number() over (order by run_id desc nulls last) = 1"
-            .into(),
+        last_published(as_of),
     ] {
         warehouse.execute(&statement).await?;
     }
@@ -145,6 +183,11 @@ async fn compute(
         }
         warehouse.release(&findata_models::finished_after(position).collect::<Vec<_>>()).await?;
     }
+    // A step back of the clock: the next run compares its day with this one.
+    let forget_later = format!(
+        "delete from ops.published where as_of > date '{as_of}' or run_id > {}",
+        literal(run.as_str())
+    );
     let clear_changes = "delete from ops.changes c using pending p \
         where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
     let now = clock.now().format("%Y-%m-%d %H:%M:%S%.3f");
@@ -154,23 +197,44 @@ async fn compute(
         literal(run.as_str())
     );
     warehouse.begin_step(run, FUNCTION, "publish");
-    publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), record]).await
+    publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), forget_later, record]).await
 }
 
-/// Rejects a planning day that is earlier than the published figures: computing it would remove the
-/// figures of later days.
+/// Builds `last_published`: the days between the last published figures and `today`, in which events
+/// take effect, and the index then. After a step back of the clock, the figures have no bars of the
+/// days since the newest one, so the events of those days count too.
+fn last_published(today: NaiveDate) -> String {
+    format!(
+        "create or replace temporary table last_published as \
+         select case when as_of > date '{today}' then coalesce(newest, as_of) else as_of end as as_of, \
+             case when as_of > date '{today}' then as_of else date '{today}' end as until_day, index_symbol \
+         from ops.published cross join (select max(price_date) as newest from analytics.fact_daily_prices) n \
+         qualify row_number() over (order by run_id desc nulls last) = 1"
+    )
+}
+
+/// Rejects a planning day that is earlier than the newest published prices: computing it would
+/// remove the figures of the later days. A day before one that was merely planned for is allowed,
+/// so that a clock that was ahead once does not stop later runs.
 ///
 /// # Errors
-/// `Config` for an earlier day; the warehouse's errors.
+/// `Config` if there are later figures; the warehouse's errors.
 pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse) -> Result<()> {
-    let newest = warehouse.query("select max(as_of)::varchar from ops.published").await?;
-    let newest: Option<NaiveDate> = newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
-    match newest {
+    match newest_price_day(warehouse).await? {
         Some(newest) if newest > today => Err(Error::Config(format!(
-            "this home's figures are as of {newest}, but --today is {today}: use a later day or another --home"
+            "the run is planned for {today}, but the warehouse has figures up to {newest}, which it would remove: \
+             use --today {newest} or a later day, or another --home for an earlier one"
         ))),
         _ => Ok(()),
     }
+}
+
+/// The newest day with a published price.
+async fn newest_price_day(warehouse: &mut impl Warehouse) -> Result<Option<NaiveDate>> {
+    let newest = warehouse
+        .query("select max(price_date)::varchar from analytics.fact_daily_prices")
+        .await?;
+    Ok(newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok()))
 }
 
 async fn nothing_to_compute(warehouse: &mut impl Warehouse) -> Result<bool> {

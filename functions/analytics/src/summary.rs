@@ -75,17 +75,26 @@ pub(crate) fn summarise(
     tasks.planned = tasks.planned.max(recorded);
     let mut failures = Vec::new();
     let mut not_in_plan: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+    let mut not_offered: BTreeMap<&str, (BTreeSet<&str>, &str)> = BTreeMap::new();
     let mut budget_ended = false;
     for record in entries.iter().flat_map(|entry| &entry.tasks) {
         calls += u64::from(record.calls);
         bytes += record.bytes;
         match &record.outcome {
             Outcome::Rows { .. } | Outcome::Empty => tasks.done += 1,
+            Outcome::NotOffered { reason } => {
+                tasks.done += 1;
+                let (symbols, _) =
+                    not_offered.entry(record.task.dataset.name).or_insert((BTreeSet::new(), reason));
+                symbols.extend(record.task.symbol.as_ref().map(Symbol::as_str));
+            }
             Outcome::NotInPlan { reason } => {
                 tasks.not_in_plan += 1;
                 not_in_plan.entry(record.task.dataset.name).or_insert((0, reason)).0 += 1;
             }
-            failure @ (Outcome::UnknownSymbol | Outcome::Failed { .. }) => {
+            failure @ (Outcome::UnknownSymbol
+            | Outcome::UnexpectedlyEmpty { .. }
+            | Outcome::Failed { .. }) => {
                 tasks.failed += 1;
                 budget_ended |= matches!(failure, Outcome::Failed { budget: true, .. });
                 failures.push(Failure {
@@ -123,7 +132,7 @@ pub(crate) fn summarise(
         budget: metrics.budget,
         connections: metrics.connections,
         failures,
-        notes: notes(plan, entries, &not_in_plan),
+        notes: [notes(plan, entries, &not_in_plan), not_offered_notes(&not_offered)].concat(),
         warehouse: loaded.warehouse,
         cost,
         highlights,
@@ -147,7 +156,8 @@ fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
         |records: &[&TaskRecord], dataset: &Dataset| records.iter().any(|r| r.task.dataset == dataset);
     let has_no_data = |records: &[&TaskRecord]| {
         let empty = records.iter().all(|r| r.outcome == Outcome::Empty);
-        empty && has_task(records, catalog::PRICES) && !has_task(records, catalog::PROFILE)
+        let prices_were_due = records.iter().any(|r| r.task.has_sessions());
+        empty && prices_were_due && !has_task(records, catalog::PROFILE)
     };
     let failure = |symbol: &str| Failure {
         symbol: symbol.into(),
@@ -182,6 +192,19 @@ fn status(plan: &Plan, entries: &[BatchEntry], budget_ended: bool, failures: &[F
     } else {
         Status::Partial
     }
+}
+
+/// A note for each dataset that FMP does not offer for some symbols, with the first of them.
+fn not_offered_notes(not_offered: &BTreeMap<&str, (BTreeSet<&str>, &str)>) -> Vec<String> {
+    const NAMED: usize = 5;
+    let note = |(dataset, (symbols, reason)): (&&str, &(BTreeSet<&str>, &str))| {
+        let mut named: Vec<&str> = symbols.iter().copied().take(NAMED).collect();
+        if symbols.len() > NAMED {
+            named.push("...");
+        }
+        format!("{dataset}: not offered for {} symbols ({}): {reason}", symbols.len(), named.join(", "))
+    };
+    not_offered.iter().map(note).collect()
 }
 
 fn notes(plan: &Plan, entries: &[BatchEntry], not_in_plan: &BTreeMap<&str, (u64, &str)>) -> Vec<String> {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use findata_domain::{
-    Error, Result, catalog,
+    Error, Result,
+    catalog::{self, Requests},
     rows::{self, Row},
 };
 use findata_fmp::Answer;
@@ -14,6 +15,9 @@ use findata_pipeline::{
     ledger::{Outcome, TaskRecord},
     plan::{FetchMode, Task, Window},
 };
+
+/// Rows that are accepted even if fewer were requested: a century of quarters.
+pub(crate) const MIN_ROWS: usize = 400;
 
 pub(crate) struct BatchWriter {
     fetched_at: DateTime<Utc>,
@@ -46,7 +50,7 @@ impl BatchWriter {
         let outcome = match answer.body {
             Ok(None) if task.dataset.empty_if_unknown => Outcome::UnknownSymbol,
             Ok(None) => Outcome::Empty,
-            Ok(Some(body)) => match rows::typed(task.dataset, task.symbol.as_ref(), &body) {
+            Ok(Some(body)) => match rows::typed(task.dataset, task.symbol.as_ref(), max_rows(&task), &body) {
                 // No requested range is this long, so the oldest days may be missing. A shorter answer is
                 // complete from its first day on; the next plan checks whether it reaches the last session.
                 Ok((rows, _)) if task.dataset.row_limit.is_some_and(|limit| rows.len() >= limit) => {
@@ -69,7 +73,7 @@ impl BatchWriter {
                 }
                 Outcome::Failed {
                     reason: error.to_string(),
-                    budget: matches!(error, Error::Budget(_)),
+                    budget: matches!(error, Error::Budget(_) | Error::CallLimit(_)),
                 }
             }
         };
@@ -129,6 +133,16 @@ impl BatchWriter {
     }
 }
 
+/// The most rows that an answer to a task may have. Above it, the answer is not what was requested, and typing it would
+/// only fill memory.
+fn max_rows(task: &Task) -> usize {
+    match (task.window, task.dataset.requests) {
+        (Window::Newest { limit, .. }, _) => (10 * limit as usize).max(MIN_ROWS),
+        (_, Requests::Market | Requests::Symbols) => rows::MAX_LIST,
+        (_, Requests::Symbol | Requests::Statement | Requests::Days) => rows::MAX_SERIES,
+    }
+}
+
 /// The newest day among the accepted rows of statements or of a dataset by day.
 pub(crate) fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
     if task.window == Window::All {
@@ -149,9 +163,42 @@ pub(crate) fn needs_share_count(task: &Task, rows: &[Row<'_>]) -> Option<Task> {
 /// from.
 pub(crate) fn share_count(task: &Task, market_cap: Option<&str>) -> Option<Task> {
     let is_missing = market_cap.is_none_or(|value| value == "0");
-    is_missing.then(|| Task {
-        dataset: catalog::SHARES_FLOAT,
-        symbol: task.symbol.clone(),
-        window: Window::All,
-    })
+    is_missing.then(|| Task::new(catalog::SHARES_FLOAT, task.symbol.clone(), Window::All))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use findata_pipeline::plan::Cadence;
+
+    /// The outcome of an answer with this many tiny rows.
+    fn outcome(dataset: &str, window: Window, rows: usize) -> Outcome {
+        let body = format!("[{}]", vec![r#"{"symbol":"A"}"#; rows].join(","));
+        let task = Task::new(catalog::dataset(dataset).unwrap(), "A".parse().ok(), window);
+        let mut writer = BatchWriter::new(DateTime::default());
+        let answer = Answer { body: Ok(Some(body.into())), calls: 1, bytes: 1 };
+        writer.add_answer(task, answer).unwrap();
+        writer.records.pop().unwrap().outcome
+    }
+
+    #[test]
+    fn an_answer_with_far_more_rows_than_requested_is_refused_before_its_rows_are_typed() {
+        let newest = |limit| Window::Newest { cadence: Cadence::Quarter, limit };
+        let day = "2026-11-20".parse().unwrap();
+        for (dataset, window, most) in [
+            ("income_statement", newest(8), MIN_ROWS),
+            ("cash_flow", newest(60), 600),
+            ("dividends", Window::All, 20_000),
+            ("prices", Window::Days { from: day, to: day }, 20_000),
+        ] {
+            let refused = |rows| {
+                let outcome = outcome(dataset, window, rows);
+                outcome
+                    .failure_reason()
+                    .unwrap_or_default()
+                    .contains(&format!("at most {most} are accepted"))
+            };
+            assert!(refused(most + 1) && !refused(most), "{dataset}");
+        }
+    }
 }

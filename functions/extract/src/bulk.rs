@@ -25,7 +25,7 @@ use findata_pipeline::{
 };
 use reader::{Contents, Reader};
 
-use crate::{Attempt, batch_writer::BatchWriter, fetch_each, land};
+use crate::{Attempt, Limit, batch_writer::BatchWriter, fetch_each, journal::Journal, land};
 
 /// The batch during one invocation.
 struct BulkBatch<'a, S> {
@@ -42,6 +42,7 @@ struct BulkBatch<'a, S> {
 }
 
 /// Fetches the files and tasks that are not done. `before` is what earlier invocations did.
+#[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 pub(crate) async fn attempt(
     message: &BatchMessage,
     tasks: &[Task],
@@ -49,7 +50,8 @@ pub(crate) async fn attempt(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
-    limit: Option<Deadline>,
+    limit: &Limit,
+    journal: Option<&dyn Journal>,
 ) -> Result<Attempt> {
     let (started, now) = (Instant::now(), clock.now());
     let entry = BatchEntry::new(&message.batch.id);
@@ -72,7 +74,7 @@ pub(crate) async fn attempt(
         started,
     };
 
-    let in_time = batch.read_files(fmp, clock, limit).await?;
+    let in_time = batch.read_files(fmp, clock, limit, journal.is_some()).await?;
     let mut by_call = Vec::new();
     if in_time {
         // The calls below are made later than the batch began.
@@ -80,7 +82,7 @@ pub(crate) async fn attempt(
         let tasks = batch.tasks_by_call().into_iter().chain(batch.progress.follow_ups.clone());
         by_call = ledger::pending(&tasks.collect::<Vec<_>>(), before);
     }
-    let complete = fetch_each(&mut batch.writer, by_call, false, fmp, limit).await? && in_time;
+    let complete = fetch_each(&mut batch.writer, by_call, false, fmp, limit, journal).await? && in_time;
 
     let BulkBatch { mut progress, entry, mut writer, .. } = batch;
     let has_progress = progress != resumed_from || !writer.records.is_empty();
@@ -103,7 +105,8 @@ pub(crate) async fn attempt(
             .collect();
         writer.records.extend(from_files);
     }
-    let mut entry = land(writer, entry, message, started, fmp, stage).await?;
+    let mut entry = land(writer, entry, message, started, stage).await?;
+    entry.pacing = fmp.pacing();
     entry.bulk = Some(progress);
     Ok(match (complete, has_progress) {
         (true, _) => Attempt::Complete(entry),
@@ -113,12 +116,20 @@ pub(crate) async fn attempt(
 }
 
 impl<S: Stage> BulkBatch<'_, S> {
-    /// Reads the files that are left, newest first. Returns false if the time runs out first.
-    async fn read_files(&mut self, fmp: &Fmp, clock: &impl Clock, limit: Option<Deadline>) -> Result<bool> {
+    /// Reads the files that are left, newest first. Returns false if the time runs out first, or after
+    /// a file if `one_at_a_time`, so that a checkpoint follows each.
+    async fn read_files(
+        &mut self,
+        fmp: &Fmp,
+        clock: &impl Clock,
+        limit: &Limit,
+        one_at_a_time: bool,
+    ) -> Result<bool> {
+        let deadline = limit.deadline();
         let files_before = self.progress.files_done.len();
         // A file that would not be complete in time is not started. The estimate is one and a half
         // times the file before; for the first, three quarters of the time there is.
-        let mut estimate = limit
+        let mut estimate = deadline
             .map(|limit| limit.wait.saturating_duration_since(self.started) * 3 / 4)
             .unwrap_or_default();
         let mut queue = bulk::files(self.dataset, &self.tasks.iter().collect::<Vec<_>>(), self.today);
@@ -130,14 +141,22 @@ impl<S: Stage> BulkBatch<'_, S> {
             };
             let open = self.open_tasks(&file);
             if !open.is_empty() && !self.progress.files_done.contains(&file.name()) {
+                if one_at_a_time && self.progress.files_done.len() > files_before {
+                    return Ok(false);
+                }
                 let mut reader =
                     Reader::new(self.dataset, self.tasks, &open, &self.progress.tasks, clock.now());
-                let until = limit.map(|limit| Deadline {
+                let until = deadline.map(|limit| Deadline {
                     begin: limit.begin.min(limit.wait.checked_sub(estimate).unwrap_or(limit.begin)),
                     wait: limit.wait,
                 });
                 let requested = Instant::now();
-                let answer = fmp.bulk(file.endpoint, &file.parameters, &mut reader, until).await;
+                let file_answer = fmp.bulk(file.endpoint, &file.parameters, &mut reader, until);
+                // With a deadline the client itself ends in time. A file that the user does not wait for is not
+                // counted as too slow.
+                let Some(answer) = limit.unless_stopped(file_answer).await else {
+                    return Ok(false);
+                };
                 let contents = reader.finish();
                 match &answer.came {
                     Ok(BulkOutcome::DeadlineExceeded) => {
@@ -274,7 +293,7 @@ impl<S: Stage> BulkBatch<'_, S> {
                 self.fall_back(file, clock.now()).await?;
             }
             Err(error) => {
-                let budget = matches!(error, Error::Budget(_));
+                let budget = matches!(error, Error::Budget(_) | Error::CallLimit(_));
                 let outcome = |reason| Outcome::Failed { reason, budget };
                 if error.ends_run() {
                     self.writer.stop.get_or_insert_with(|| error.to_string());

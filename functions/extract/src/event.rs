@@ -94,7 +94,7 @@ async fn fetch(
         begun,
         max_calls: message.max_calls,
     });
-    let result = crate::handle(message, fmp, stage, clock, Some(limit)).await;
+    let result = crate::handle(message, fmp, stage, clock, Some(limit), None).await;
     fmp.finish().await;
     match result? {
         BatchResult::Done { closed } => {

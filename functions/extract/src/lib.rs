@@ -8,13 +8,15 @@
 mod batch_writer;
 mod bulk;
 pub mod event;
+pub mod journal;
+mod limit;
 mod quotes;
 
 use std::{collections::BTreeMap, time::Instant};
 
 use batch_writer::BatchWriter;
 use findata_domain::{Error, Result, clock::Clock};
-use findata_fmp::{Answer, Deadline, Fmp};
+use findata_fmp::{Answer, Fmp};
 use findata_pipeline::{
     landing::Landing,
     ledger::{self, BatchEntry},
@@ -22,6 +24,9 @@ use findata_pipeline::{
     ports::stage::{self, Stage},
 };
 use futures::{StreamExt, stream};
+use journal::Journal;
+
+pub use limit::Limit;
 
 /// The result of handling one message.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,6 +56,9 @@ enum Attempt {
 /// can succeed, the batch ends: what was fetched is landed, and the other tasks are recorded as
 /// failed.
 ///
+/// With a journal, each answer is kept as it arrives, and a batch of bulk files ends after each file
+/// with a checkpoint.
+///
 /// # Errors
 /// The stage's errors, and `Retry` if the time ran out before a single task was done: the message should
 /// be delivered again.
@@ -59,8 +67,10 @@ pub async fn handle(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
-    limit: Option<Deadline>,
+    limit: impl Into<Limit>,
+    journal: Option<&dyn Journal>,
 ) -> Result<BatchResult> {
+    let limit = &limit.into();
     let (run, batch) = (&message.run_id, &message.batch);
     let is_bulk = batch.fetch_mode == FetchMode::BulkFile;
     let key = ledger::batch_key(run, &batch.id);
@@ -69,9 +79,9 @@ pub async fn handle(
         let mut entry = ledger::checkpoints(message, stage).await?;
         let tasks = ledger::tasks(message, stage).await?;
         let attempt = if is_bulk {
-            bulk::attempt(message, &tasks, &entry, fmp, stage, clock, limit).await?
+            bulk::attempt(message, &tasks, &entry, fmp, stage, clock, limit, journal).await?
         } else {
-            attempt(message, ledger::pending(&tasks, &entry), fmp, stage, clock, limit).await?
+            attempt(message, ledger::pending(&tasks, &entry), fmp, stage, clock, limit, journal).await?
         };
         match attempt {
             Attempt::Complete(added) => {
@@ -114,17 +124,22 @@ async fn attempt(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
-    limit: Option<Deadline>,
+    limit: &Limit,
+    journal: Option<&dyn Journal>,
 ) -> Result<Attempt> {
+    if limit.is_stopped() {
+        return Ok(Attempt::NoProgress);
+    }
     let started = Instant::now();
     let mut writer = BatchWriter::new(clock.now());
     let (tasks, follow_ups) = match message.batch.fetch_mode {
         FetchMode::BatchQuote => quotes::fetch(tasks, fmp, &mut writer).await?,
         FetchMode::PerSymbol | FetchMode::BulkFile => (tasks, Vec::new()),
     };
-    fetch_each(&mut writer, follow_ups, true, fmp, limit).await?;
-    let complete = fetch_each(&mut writer, tasks, false, fmp, limit).await?;
-    let entry = land(writer, BatchEntry::new(&message.batch.id), message, started, fmp, stage).await?;
+    fetch_each(&mut writer, follow_ups, true, fmp, limit, journal).await?;
+    let complete = fetch_each(&mut writer, tasks, false, fmp, limit, journal).await?;
+    let mut entry = land(writer, BatchEntry::new(&message.batch.id), message, started, stage).await?;
+    entry.pacing = fmp.pacing();
     Ok(match (complete, entry.tasks.is_empty()) {
         (true, _) => Attempt::Complete(entry),
         (false, false) => Attempt::OutOfTime(entry),
@@ -140,22 +155,25 @@ async fn fetch_each(
     mut tasks: Vec<Task>,
     mut are_follow_ups: bool,
     fmp: &Fmp,
-    limit: Option<Deadline>,
+    limit: &Limit,
+    journal: Option<&dyn Journal>,
 ) -> Result<bool> {
     let mut complete = true;
     while !tasks.is_empty() {
         let may_wait = !are_follow_ups;
         let calls = tasks.into_iter().map(|task| async move {
-            let answer = match limit {
-                None => Some(fmp.fetch(&task).await),
-                Some(limit) if Instant::now() >= limit.begin && may_wait => None,
-                Some(limit) => tokio::time::timeout_at(limit.wait.into(), fmp.fetch(&task)).await.ok(),
+            let answer = match limit.is_over() && may_wait {
+                true => None,
+                false => limit.wait_for(fmp.fetch(&task)).await,
             };
             (task, answer)
         });
         let mut answers = stream::iter(calls).buffer_unordered(fmp.most_in_flight());
         let mut follow_ups = Vec::new();
         while let Some((task, answer)) = answers.next().await {
+            if let (Some(journal), Some(answer)) = (journal, &answer) {
+                journal.keep(&task, answer);
+            }
             match answer {
                 Some(answer) => follow_ups.extend(writer.add_answer(task, answer)?),
                 None if are_follow_ups => {
@@ -178,7 +196,6 @@ async fn land(
     mut entry: BatchEntry,
     message: &BatchMessage,
     started: Instant,
-    fmp: &Fmp,
     stage: &impl Stage,
 ) -> Result<BatchEntry> {
     for (_, landing) in std::mem::take::<BTreeMap<&str, Landing>>(&mut writer.landings) {
@@ -186,7 +203,7 @@ async fn land(
     }
     entry.tasks.extend(writer.records);
     (entry.stop, entry.drift) = (writer.stop, writer.drift);
-    (entry.bars_by_call, entry.pacing) = (writer.bars_by_call, fmp.pacing());
+    entry.bars_by_call = writer.bars_by_call;
     entry.seconds = started.elapsed().as_secs_f64();
     Ok(entry)
 }

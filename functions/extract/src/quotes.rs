@@ -13,7 +13,7 @@ use findata_fmp::{Answer, Fmp};
 use findata_pipeline::plan::{FetchMode, Task, Window};
 use serde_json::json;
 
-use crate::batch_writer::{BatchWriter, share_count};
+use crate::batch_writer::{BatchWriter, MIN_ROWS, share_count};
 
 /// Why a quote supplies no bar.
 const NO_QUOTE: &str = "batch-quote left the symbol out";
@@ -42,6 +42,7 @@ pub(crate) async fn fetch(
         return Ok((tasks, Vec::new()));
     }
     let dataset = catalog::QUOTES;
+    let max_rows = (10 * symbols.len()).max(MIN_ROWS);
     let symbols = symbols.into_iter().collect::<Vec<_>>().join(",");
     let Answer { body, mut calls, mut bytes } = fmp.get(dataset.endpoint, &[("symbols", symbols)]).await;
     let (quotes, bars): (Vec<Task>, Vec<Task>) =
@@ -49,7 +50,7 @@ pub(crate) async fn fetch(
     // The first task counts the call; the others count nothing.
     let mut take_usage = move || (std::mem::take(&mut calls), std::mem::take(&mut bytes));
     let parsed = body.as_ref().map_err(Clone::clone).and_then(|body| {
-        let rows = body.as_deref().map(|body| rows::typed(dataset, None, body)).transpose()?;
+        let rows = body.as_deref().map(|body| rows::typed(dataset, None, max_rows, body)).transpose()?;
         Ok(rows.map_or_else(BTreeMap::new, |(rows, _)| by_symbol(rows)))
     });
     let found = match &parsed {
@@ -107,7 +108,9 @@ fn bar<'a>(task: &Task, quote: &Row<'a>) -> Result<Row<'a>, &'static str> {
     let value = |column: &str| quote.get(dataset, column).ok_or(INCOMPLETE);
     let quoted_at = value("quoted_at")?.parse().ok();
     let quoted_at = quoted_at.and_then(|at| DateTime::from_timestamp(at, 0)).ok_or(INCOMPLETE)?;
-    if quoted_at < nyse_calendar::close_of(session) - BEFORE_CLOSE
+    // Days at the end of chrono's range have no date in New York.
+    if !rows::is_plausible(quoted_at.date_naive())
+        || quoted_at < nyse_calendar::close_of(session) - BEFORE_CLOSE
         || nyse_calendar::new_york_date(quoted_at) != session
     {
         return Err(OTHER_TIME);
@@ -118,7 +121,7 @@ fn bar<'a>(task: &Task, quote: &Row<'a>) -> Result<Row<'a>, &'static str> {
     }])
     .to_string();
     let (mut rows, _) =
-        rows::typed(task.dataset, task.symbol.as_ref(), row.as_bytes()).map_err(|_| INCOMPLETE)?;
+        rows::typed(task.dataset, task.symbol.as_ref(), 1, row.as_bytes()).map_err(|_| INCOMPLETE)?;
     match rows.pop() {
         Some(Row { symbol, values, hash, reject: None, .. }) => {
             Ok(Row { symbol, values, hash, reject: None, payload: quote.payload })
@@ -141,14 +144,10 @@ mod tests {
     /// The bar of Friday, 20 November 2026, which closes at 21:00 UTC.
     fn bar_of(json: &str) -> Option<Vec<Option<String>>> {
         let dataset = catalog::dataset("quotes").unwrap();
-        let (rows, _) = rows::typed(dataset, None, json.as_bytes()).unwrap();
+        let (rows, _) = rows::typed(dataset, None, 1, json.as_bytes()).unwrap();
         let day = "2026-11-20".parse().unwrap();
         let window = Window::Days { from: day, to: day };
-        let task = Task {
-            dataset: catalog::dataset("prices").unwrap(),
-            symbol: "AAPL".parse().ok(),
-            window,
-        };
+        let task = Task::new(catalog::dataset("prices").unwrap(), "AAPL".parse().ok(), window);
         bar(&task, rows.first()?).ok().map(|bar| bar.values)
     }
 
@@ -164,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_quote_from_another_time_or_without_a_price_gives_no_bar() {
-        for other in ["1795208000", "1795294801", "1795122001", "null"] {
+        for other in ["1795208000", "1795294801", "1795122001", "null", "8210266876799", "-8334601228800"] {
             assert_eq!(bar_of(&quote(other)), None, "{other}");
         }
         let good = quote("1795208401");

@@ -54,7 +54,7 @@ pub async fn handle(
                 None => {
                     let mut members = universe::resolve(request, fmp, stage, clock).await?;
                     let (market, spent) =
-                        market::refresh(&members.symbols, &request.options, fmp, stage, clock.now()).await?;
+                        market::refresh(&members.symbols, &request.options, fmp, stage, clock).await?;
                     members.calls += spent.calls;
                     members.bytes += spent.bytes;
                     let (mut plan, unknown) = plan(request, members, &market, stage, clock).await?;
@@ -78,13 +78,24 @@ pub async fn handle(
     Ok(plan)
 }
 
+/// Writes the plan of a run that fetches nothing, and closes its fetching.
+///
+/// # Errors
+/// The stage's errors.
+pub async fn plan_nothing(request: &Request, stage: &impl Stage) -> Result<Plan> {
+    let plan = Plan::without_tasks(&request.run_id, request.options.clone());
+    stage::write_json_once(stage, &ledger::plan_key(&request.run_id), &plan).await?;
+    ledger::close_fetching(stage, &request.run_id).await?;
+    Ok(plan)
+}
+
 /// The plan that [`handle`] would make. Makes no call and writes nothing.
 ///
 /// # Errors
 /// As for [`handle`].
 pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
     let members = universe::last_known(request, stage).await?;
-    let market = Market::read(stage).await?.assume_unchanged_until(clock.now());
+    let market = Market::read(stage, clock.latest()).await?.assume_unchanged_until(clock.now());
     plan(request, members, &market, stage, clock).await.map(|(plan, _)| plan)
 }
 
@@ -127,7 +138,13 @@ async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &
     }
     done.tasks.retain(|record| record.outcome.failure_reason().is_none());
     let planned: Vec<Task> = earlier.batches.into_iter().flat_map(|batch| batch.tasks).collect();
-    let tasks = ledger::pending(&planned, &done);
+    let mut notes = vec![format!("only the failed tasks of run {run}")];
+    let fetch_log = FetchLog::read(stage, clock.latest(), &mut notes).await?;
+    let mut tasks = ledger::pending(&planned, &done);
+    // The run itself has added to what is known about them.
+    for task in &mut tasks {
+        task.prior = fetch_log.prior(task);
+    }
     let mut datasets: Vec<(String, DatasetPlan)> = Vec::new();
     for dataset in CATALOG {
         let calls = tasks.iter().filter(|task| task.dataset == dataset).count() as u64;
@@ -139,7 +156,6 @@ async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &
     let mut planned = Planned { tasks, datasets, ..Planned::default() };
     planner::regroup_quotes(&mut planned);
     let bulk = select_bulk_files(&mut planned, &earlier.options, stage, clock).await?;
-    let mut notes = vec![format!("only the failed tasks of run {run}")];
     notes.extend(bulk.notes);
     Ok(Plan {
         run_id: request.run_id.clone(),
@@ -163,8 +179,9 @@ async fn plan(
     stage: &impl Stage,
     clock: &impl Clock,
 ) -> Result<(Plan, Vec<Task>)> {
-    let fetch_log = FetchLog::read(stage).await?;
     let mut notes = members.notes;
+    notes.extend_from_slice(&market.notes);
+    let fetch_log = FetchLog::read(stage, clock.latest(), &mut notes).await?;
     if !request.options.plan_limits.quarterly && request.options.quarters > 0 {
         notes.push(
             "the FMP plan has no quarterly statements: only fiscal years are fetched, without TTM figures"
@@ -210,5 +227,5 @@ async fn select_bulk_files(
         return Ok(BulkSelection::default());
     }
     let refused = bulk::refused(stage).await?;
-    Ok(planner::bulk::select(planned, options.plan_limits, &refused, clock.now()))
+    Ok(planner::bulk::select(planned, options.plan_limits, &refused, clock.latest()))
 }

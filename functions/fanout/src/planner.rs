@@ -34,6 +34,8 @@ const FULL: &str = "full refetch requested";
 const NOT_IN_PLAN: &str = "not in the FMP plan (checked within the last day)";
 const EMPTY: &str = "FMP had no data within the last day";
 const FRESH: &str = "fresh";
+const AHEAD: &str = "fetched while a clock was ahead";
+const DOUBTED: &str = "FMP's last answer was empty, which was not believed";
 const SILENT: &str = "no bar for two weeks: requested once a week";
 /// How long an empty or refused answer counts.
 const EMPTY_TTL: Duration = Duration::days(1);
@@ -151,7 +153,10 @@ fn decide(
                 .unwrap_or(decision),
             decision => decision,
         };
-    let task = |window| Task { dataset, symbol: Some(symbol.clone()), window };
+    let task = |window| {
+        let task = Task::new(dataset, Some(symbol.clone()), window);
+        Task { prior: fetch_log.prior(&task), ..task }
+    };
     match dataset.requests {
         Requests::Market | Requests::Symbols => Vec::new(),
         Requests::Symbol => {
@@ -216,6 +221,10 @@ fn decide_by_age(
         Decision::StillUnknown
     } else if known.refused && age < EMPTY_TTL {
         Decision::Skip(NOT_IN_PLAN)
+    } else if !known.doubted_in.is_empty() {
+        Decision::Fetch(DOUBTED)
+    } else if known.is_undated() {
+        Decision::Fetch(AHEAD)
     } else if limit > known.limit {
         Decision::Fetch(MORE_HISTORY)
     } else if age >= ttl.unwrap_or(default_ttl) {

@@ -180,6 +180,8 @@ async fn due_recovery(
         before.as_ref().map(|object| stage::from_json(&key, &object.body)).transpose()?;
     let since = run.started().filter(|_| step == Step::Fetch).unwrap_or(now);
     let mut open = stored.filter(|open| open.step == step).unwrap_or(OpenStep { step, since, recoveries: 0 });
+    // A clock that was ahead must not postpone the recovery.
+    open.since = open.since.min(now);
     let default = if step == Step::Fetch { FETCH_PATIENCE } else { STEP_PATIENCE };
     let patience = patience.unwrap_or(default * 2_i32.pow(open.recoveries));
     let is_due = now - open.since >= patience;

@@ -3,11 +3,14 @@
 use findata_aws::lambda::step::{Step, run_of};
 use findata_domain::{Result, clock::Clock};
 use findata_pipeline::{
-    binding::bind_warehouse,
+    binding::{Bound, bind_warehouse},
+    ledger,
     ports::{bus::Bus, stage::Stage, warehouse::Warehouse},
     telemetry::Telemetry,
 };
 use serde_json::{Value, json};
+
+use crate::refill::{missing_runs, refill_run};
 
 /// Attempts if another invocation writes at the same time.
 const ATTEMPTS: u32 = 6;
@@ -39,7 +42,12 @@ pub async fn handle(
     let mut warehouse = warehouse;
     step.run(async || {
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
-        bind_warehouse(stage, *warehouse, &run).await?;
+        if bind_warehouse(stage, *warehouse, &run).await? == Bound::New {
+            let loaded = ledger::runs_with("loaded.json", &stage.list("runs/").await?);
+            for missing in missing_runs(loaded, *warehouse).await? {
+                refill_run(&missing, stage, *warehouse, clock).await?;
+            }
+        }
         let loaded = crate::handle(&run, stage, *warehouse, clock).await?;
         let rows: u64 = loaded.rows.values().map(|rows| rows.staged).sum();
         tracing::info!(%run, rows, seconds = loaded.seconds, "loaded the run");

@@ -5,20 +5,22 @@
 //! ones and lists the files in `ops.files`. A listed file is not loaded again, so load can be
 //! repeated after a crash at any point.
 
+mod ahead;
 pub mod event;
 mod price_refetch;
+pub mod refill;
 mod restatements;
 mod sql;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Instant,
 };
 
 use chrono::NaiveDate;
 use findata_domain::{
     Error, Result,
-    catalog::{self, Dataset},
+    catalog::{self, Dataset, Requests},
     clock::Clock,
     nyse_calendar,
 };
@@ -43,79 +45,125 @@ const FUNCTION: &str = "load";
 ///
 /// # Errors
 /// `Retry` while the run is not staged; `Stop` if a file's counts differ from the ledger; the
-/// warehouse's and the stage's errors.
+/// warehouse's and the stage's errors. A damaged landing file fails only its own tasks.
 pub async fn handle(
     run: &RunId,
     stage: &impl Stage,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<Loaded> {
-    if let Some(loaded) = stage::read_json(stage, &ledger::loaded_key(run)).await? {
-        return Ok(loaded);
+    match stage::read_json(stage, &ledger::loaded_key(run)).await {
+        Ok(Some(loaded)) => return Ok(loaded),
+        // Loading again is safe, and writes the object anew.
+        Ok(None) | Err(Error::Damaged(_)) => {}
+        Err(error) => return Err(error),
     }
     let staged: ledger::Staged = stage::read_json(stage, &ledger::staged_key(run))
         .await?
         .ok_or_else(|| Error::retry(format!("run {run} is not staged yet")))?;
     let started = Instant::now();
-    let rows = load(run, &staged, stage, warehouse, clock).await;
+    let outcome = load(run, &staged, stage, warehouse, clock).await;
     let usage = warehouse.take_usage();
     // A failed attempt records its usage too, but its own error is the one to return.
     let noted = usage.note(run, FUNCTION, stage).await;
+    let Outcome { rows, without_news, damaged } = outcome?;
     let loaded = Loaded {
         run_id: run.clone(),
-        rows: rows?,
+        rows,
+        without_news,
+        damaged,
         warehouse: usage,
         seconds: started.elapsed().as_secs_f64(),
     };
     noted?;
-    stage::write_json_once(stage, &ledger::loaded_key(run), &loaded).await?;
+    stage::replace_json(stage, &ledger::loaded_key(run), &loaded).await?;
     Ok(loaded)
 }
 
-/// Loads the files that are not loaded yet. Returns the row counts of all files by dataset.
+/// What a load did, over all its attempts.
+struct Outcome {
+    /// Row counts by dataset.
+    rows: BTreeMap<String, RowCounts>,
+    /// Files that changed nothing.
+    without_news: BTreeSet<String>,
+    /// Damaged files, with the reason.
+    damaged: BTreeMap<String, String>,
+}
+
+/// Loads the files that are not loaded yet.
 async fn load(
     run: &RunId,
     staged: &ledger::Staged,
     stage: &impl Stage,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
-) -> Result<BTreeMap<String, RowCounts>> {
+) -> Result<Outcome> {
     warehouse.begin_step(run, FUNCTION, "ledger");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
-    let loaded = loaded_files(run, warehouse).await?;
     let today = nyse_calendar::new_york_date(clock.now());
-    let mut withdrawn = BTreeMap::new();
-    for dataset in catalog::CATALOG {
-        let is_pending = |f: &&StagedFile| f.dataset == dataset.name && !loaded.contains_key(&f.key);
-        let files: Vec<StagedFile> = staged.files.iter().filter(is_pending).cloned().collect();
-        if !files.is_empty() {
-            warehouse.begin_step(run, FUNCTION, dataset.name);
-            withdrawn.extend(load_dataset(run, dataset, &files, &mut fence, warehouse, clock).await?);
-        }
-    }
-    warehouse.begin_step(run, FUNCTION, "ledger");
     // A batch that is not staged is not loaded, so its tasks must not count as fresh.
     let mut entries = ledger::entries(stage, run).await?;
     entries.retain(|entry| staged.batches.contains(&entry.batch));
+    ahead::correct(run, &entries, clock.latest(), &mut fence, warehouse).await?;
+    let (withdrawn, damaged) = load_files(run, staged, &mut fence, warehouse, clock).await?;
+    warehouse.begin_step(run, FUNCTION, "ledger");
+    ledger::fail_tasks_of(&damaged, &mut entries);
     note_tasks(run, &entries, &mut fence, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
-    freshness::advance(stage, &records).await?;
+    freshness::advance(stage, run, &records, clock.latest()).await?;
     if records.iter().any(|record| price_refetch::is_affected_by(record.task.dataset)) {
-        price_refetch::schedule(&withdrawn, today, stage, warehouse).await?;
+        price_refetch::schedule(&withdrawn, today, clock.latest(), stage, warehouse).await?;
     }
 
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
-    for (dataset, counts) in loaded_files(run, warehouse).await?.into_values() {
+    let mut without_news = BTreeSet::new();
+    for (file, (dataset, counts)) in loaded_files(run, warehouse).await? {
+        // An answer that is complete may have withdrawn rows by not having them.
+        let may_withdraw = catalog::dataset(&dataset).is_none_or(|dataset| dataset.complete_answer);
+        if counts.loaded == 0 && counts.quarantined == 0 && !may_withdraw {
+            without_news.insert(file);
+        }
         let sum = rows.entry(dataset).or_default();
         sum.staged += counts.staged;
         sum.loaded += counts.loaded;
         sum.unchanged += counts.unchanged;
         sum.quarantined += counts.quarantined;
     }
-    Ok(rows)
+    Ok(Outcome { rows, without_news, damaged })
 }
 
-/// Loads one dataset's files. Returns, by symbol, the day of the newest event that the new data
+/// Loads the run's files that the warehouse does not have. Returns the withdrawn events as
+/// [`load_dataset`], and the damaged files with the reason.
+async fn load_files(
+    run: &RunId,
+    staged: &ledger::Staged,
+    fence: &mut WriteFence,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+) -> Result<(BTreeMap<String, NaiveDate>, BTreeMap<String, String>)> {
+    let loaded = loaded_files(run, warehouse).await?;
+    let mut withdrawn = BTreeMap::new();
+    let mut pending: Vec<StagedFile> =
+        staged.files.iter().filter(|file| !loaded.contains_key(&file.key)).cloned().collect();
+    let damaged = warehouse.damaged_files(&pending).await?;
+    pending.retain(|file| !damaged.contains_key(&file.key));
+    for dataset in catalog::CATALOG {
+        let files: Vec<StagedFile> =
+            pending.iter().filter(|file| file.dataset == dataset.name).cloned().collect();
+        // What a list of the whole market no longer has is withdrawn, so such a list is loaded as a whole.
+        let portion = match dataset.requests {
+            Requests::Market => usize::MAX,
+            _ => warehouse.files_per_load(),
+        };
+        for files in files.chunks(portion) {
+            warehouse.begin_step(run, FUNCTION, dataset.name);
+            withdrawn.extend(load_dataset(run, dataset, files, fence, warehouse, clock).await?);
+        }
+    }
+    Ok((withdrawn, damaged))
+}
+
+/// Loads files of one dataset. Returns, by symbol, the day of the newest event that the new data
 /// withdrew.
 async fn load_dataset(
     run: &RunId,

@@ -54,11 +54,12 @@ pub(crate) async fn withdrawn_events(
 pub(crate) async fn schedule(
     withdrawn: &BTreeMap<String, NaiveDate>,
     today: NaiveDate,
+    latest: DateTime<Utc>,
     stage: &impl Stage,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
     let prices = catalog::PRICES;
-    let known = freshness::subjects(stage, prices).await?;
+    let known = freshness::subjects(stage, prices, latest).await?;
     let next_day = today + Days::new(1);
     let histories: Vec<_> = known.iter().filter_map(|(symbol, entry)| history(symbol, entry)).collect();
     warehouse

@@ -165,6 +165,8 @@ pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<Vec<Option<Strin
             let (outcome, reason, count) = match &record.outcome {
                 Outcome::Rows { rows, .. } => ("rows", None, *rows),
                 Outcome::Empty => ("empty", None, 0),
+                Outcome::UnexpectedlyEmpty { reason } => ("unexpectedly_empty", Some(reason.clone()), 0),
+                Outcome::NotOffered { reason } => ("not_offered", Some(reason.clone()), 0),
                 Outcome::NotInPlan { reason } => ("not_in_plan", Some(reason.clone()), 0),
                 failure @ (Outcome::UnknownSymbol | Outcome::Failed { .. }) => {
                     ("failed", failure.failure_reason().map(str::to_owned), 0)

@@ -1,7 +1,11 @@
 //! The data directory, called "home" on the command line: a DuckDB file and a stage.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
+use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result};
 
 use crate::stage::DirectoryStage;
@@ -24,6 +28,21 @@ impl DataDir {
         }
     }
 
+    /// Checks that DuckDB can use the paths, before anything is created or fetched.
+    ///
+    /// # Errors
+    /// `Config` for a path that DuckDB would take for something else, and for a warehouse in memory.
+    pub fn check(&self) -> Result<()> {
+        if self.warehouse.to_string_lossy().starts_with(":memory:") {
+            return Err(Error::Config(
+                "a warehouse in memory is lost at the end of the command: use a file, such as --warehouse duckdb:my.duckdb"
+                    .into(),
+            ));
+        }
+        usable(&self.warehouse)?;
+        usable(&self.stage)
+    }
+
     /// Opens the stage and creates missing folders.
     ///
     /// # Errors
@@ -37,8 +56,55 @@ impl DataDir {
                 ))
             })?;
         }
-        DirectoryStage::open(&self.stage)
+        let stage = DirectoryStage::open(&self.stage)?;
+        // Links are resolved now, so the path may be another one than was checked before.
+        usable(stage.root())?;
+        Ok(stage)
     }
+}
+
+impl DataDir {
+    /// Whether the warehouse file is the beginning of a DuckDB file: what a full disk leaves of a new one.
+    pub fn has_warehouse_stump(&self) -> bool {
+        // DuckDB writes three headers of 4 KB before the first block. The first has the magic bytes.
+        const HEADERS: usize = 12 << 10;
+        std::fs::read(&self.warehouse)
+            .is_ok_and(|file| file.is_empty() || file.len() <= HEADERS && file.get(8..12) == Some(b"DUCK"))
+    }
+
+    /// Renames the warehouse file and its write-ahead log, and returns the file's new path. Nothing is deleted.
+    ///
+    /// # Errors
+    /// `Resource` if a file cannot be renamed.
+    pub fn set_warehouse_aside(&self, now: DateTime<Utc>) -> Result<PathBuf> {
+        let suffix = now.format(".replaced-%Y%m%dT%H%M%S");
+        let renamed = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+        let log = PathBuf::from(format!("{}.wal", self.warehouse.display()));
+        // The log first: without its file it is harmless, but with a new file DuckDB would apply it.
+        for path in [&log, &self.warehouse] {
+            match std::fs::rename(path, renamed(path)) {
+                Err(e) if e.kind() != ErrorKind::NotFound => {
+                    return Err(Error::Resource(format!("cannot rename {}: {e}", path.display())));
+                }
+                _ => {}
+            }
+        }
+        Ok(renamed(&self.warehouse))
+    }
+}
+
+/// Whether DuckDB can use a path: its file names are UTF-8, and `?` begins its options.
+fn usable(path: &Path) -> Result<()> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let reason = match absolute.to_str() {
+        None => "is not valid UTF-8",
+        Some(text) if text.contains('?') => "contains `?`",
+        Some(_) => return Ok(()),
+    };
+    Err(Error::Config(format!(
+        "DuckDB cannot use the path {}, because it {reason}: choose another one with --home, --stage or --warehouse",
+        absolute.display()
+    )))
 }
 
 #[cfg(test)]

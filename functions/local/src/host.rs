@@ -10,8 +10,9 @@ use std::{
 use chrono::{DateTime, Utc};
 use findata_analytics::HostMetrics;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
-use findata_extract::BatchResult;
-use findata_fmp::{CallContext, Fmp};
+use findata_extract::{BatchResult, Limit, journal};
+use findata_fmp::{CallContext, Fmp, MAX_CALL_TIME};
+use findata_load::refill;
 use findata_pipeline::{
     binding::bind_warehouse,
     ledger,
@@ -20,13 +21,16 @@ use findata_pipeline::{
         stage::{self, Stage},
         warehouse::Warehouse,
     },
+    prune,
     run::{Request, RunId},
     summary::{BudgetUse, Connections, Summary},
 };
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     bus::LocalBus,
+    journal::Journals,
     queue::{Delivery, LocalQueue},
 };
 
@@ -47,6 +51,8 @@ pub struct Host<S, W, C> {
     pub fmp: Arc<Fmp>,
     /// The stage.
     pub stage: S,
+    /// Where answers are kept until their batch is recorded, if the stage is a folder.
+    pub journals: Option<Journals>,
     /// The warehouse.
     pub warehouse: W,
     /// The clock of planning and freshness.
@@ -56,25 +62,20 @@ pub struct Host<S, W, C> {
     pub receipt_clock: Arc<C>,
     /// When the run started, by the real clock.
     pub started_at: DateTime<Utc>,
+    /// Runs that started before this moment are pruned; `None` prunes nothing.
+    pub prune_before: Option<DateTime<Utc>>,
+    /// Cancelled when the user asks to stop fetching.
+    pub stop: CancellationToken,
 }
 
 impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C> {
     /// Runs a request to completion.
     ///
     /// # Errors
-    /// The error that stopped the run before its summary was written.
+    /// The error that stopped the run before its summary was written; `Interrupted` if the user stopped it.
     pub async fn run(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
         let bus = LocalBus::default();
-        // A billed warehouse is not touched until the run's files are staged, so that it resumes
-        // only once.
-        if !self.warehouse.is_billed() {
-            findata_analytics::refuse_earlier_day(
-                nyse_calendar::new_york_date(self.clock.now()),
-                &mut self.warehouse,
-            )
-            .await?;
-        }
-        self.finish_interrupted(&bus).await?;
+        self.continue_earlier_runs(&request.run_id, &bus).await?;
         let mut stopwatch = Stopwatch::start();
         let queue = LocalQueue::default();
         let (run, max_calls) = (request.run_id.clone(), request.options.max_calls);
@@ -87,83 +88,194 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         let fetched = self.fetch(queue).await;
         self.fmp.finish().await;
         fetched?;
+        self.remove_journals(&request.run_id);
         stopwatch.lap("fetch");
+        self.complete(&request.run_id, stopwatch, &bus, progress).await
+    }
+
+    /// Loads what is on the stage and not in the warehouse, and computes the figures. Makes no call.
+    ///
+    /// # Errors
+    /// As for [`Host::run`].
+    pub async fn replay(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
+        let bus = LocalBus::default();
+        if self.warehouse.is_billed() {
+            bind_warehouse(&self.stage, &mut self.warehouse, &request.run_id).await?;
+            let keys = self.stage.list("runs/").await?;
+            self.refill(ledger::runs_with("loaded.json", &keys)).await?;
+        }
+        self.continue_earlier_runs(&request.run_id, &bus).await?;
+        let mut stopwatch = Stopwatch::start();
+        let plan = findata_fanout::plan_nothing(request, &self.stage).await?;
+        stopwatch.lap("plan");
+        progress.planned(&plan);
+        self.complete(&request.run_id, stopwatch, &bus, progress).await
+    }
+
+    /// Loads a fetched run, computes its figures and writes its summary.
+    async fn complete(
+        &mut self,
+        run: &RunId,
+        mut stopwatch: Stopwatch,
+        bus: &LocalBus,
+        progress: &impl Progress,
+    ) -> Result<Summary> {
         progress.stage_started("load");
-        let run = &request.run_id;
         if self.warehouse.is_billed() {
             bind_warehouse(&self.stage, &mut self.warehouse, run).await?;
         }
         findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await?;
-        self.warehouse.prepare_to_compute().await?;
         stopwatch.lap("load");
         progress.stage_started("compute");
         let metrics = self.metrics(stopwatch);
         let clock = Arc::clone(&self.clock);
         let summary =
-            findata_analytics::handle(run, &self.stage, &mut self.warehouse, &bus, clock.as_ref(), &metrics)
+            findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &metrics)
                 .await?;
         self.warehouse.close().await?;
+        self.prune().await;
         Ok(summary)
+    }
+
+    /// Removes old objects. The run is over and recorded, so a failure is only logged; the next day
+    /// tries again.
+    async fn prune(&self) {
+        let Some(before) = self.prune_before else { return };
+        match prune::prune_daily(&self.stage, before, self.started_at).await {
+            Ok(pruned) => tracing::info!(pruned.runs, pruned.objects, "pruned the stage"),
+            Err(error) => tracing::warn!(%error, "could not prune the stage"),
+        }
+    }
+
+    /// Brings the warehouse to what the stage holds: loads the runs that it lacks, and finishes
+    /// interrupted ones.
+    async fn continue_earlier_runs(&mut self, run: &RunId, bus: &LocalBus) -> Result<()> {
+        let keys: BTreeSet<String> = self.stage.list("runs/").await?.into_iter().collect();
+        // A billed warehouse is not touched until the run's files are staged, so that it resumes
+        // only once.
+        if !self.warehouse.is_billed() {
+            bind_warehouse(&self.stage, &mut self.warehouse, run).await?;
+            findata_analytics::refuse_earlier_day(
+                nyse_calendar::new_york_date(self.clock.now()),
+                &mut self.warehouse,
+            )
+            .await?;
+            self.refill(ledger::runs_with("loaded.json", &keys)).await?;
+        }
+        self.finish_interrupted(&keys, bus).await
+    }
+
+    /// Loads the runs that the stage counts as loaded and the warehouse does not have, and computes
+    /// their figures.
+    async fn refill(&mut self, loaded: BTreeSet<RunId>) -> Result<()> {
+        let missing = refill::missing_runs(loaded, &mut self.warehouse).await?;
+        if !missing.is_empty() {
+            tracing::warn!(
+                runs = missing.len(),
+                "the warehouse is older than the stage: loading what it lacks"
+            );
+        }
+        let clock = Arc::clone(&self.clock);
+        for run in missing {
+            let fetched_at =
+                refill::refill_run(&run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
+            // A clock that was ahead must not date the figures.
+            let fetched_at = fetched_at.map(|at| at.min(clock.now()));
+            let (stage, warehouse) = (&self.stage, &mut self.warehouse);
+            findata_analytics::replay(&run, stage, warehouse, fetched_at, clock.now()).await?;
+        }
+        Ok(())
     }
 
     /// Fetches all batches of the queue, several at a time. A batch whose handler fails is
     /// redelivered. One that keeps failing is recorded as failed, so that the run can still finish.
+    /// When the user asks to stop, batches end with a checkpoint and the run stays open.
     async fn fetch(&self, queue: LocalQueue) -> Result<()> {
         let mut workers: JoinSet<(Delivery, Result<BatchResult>)> = JoinSet::new();
         loop {
             while workers.len() < WORKERS
+                && !self.stop.is_cancelled()
                 && let Some(delivery) = queue.receive()
             {
                 let (fmp, stage, clock) =
                     (Arc::clone(&self.fmp), self.stage.clone(), Arc::clone(&self.receipt_clock));
+                let journals = self.journals.clone();
+                let limit = Limit::default().or_when(self.stop.clone());
                 workers.spawn(async move {
                     let result =
-                        findata_extract::handle(&delivery.message, &fmp, &stage, clock.as_ref(), None).await;
+                        fetch_batch(&delivery.message, &fmp, &stage, clock.as_ref(), limit, journals).await;
                     (delivery, result)
                 });
             }
             let Some(finished) = workers.join_next().await else {
-                return Ok(());
+                break;
             };
             let (delivery, result) =
                 finished.map_err(|e| Error::Stop(format!("a fetch task was aborted: {e}")))?;
-            if let Err(error) = result {
-                tracing::warn!(batch = delivery.message.batch.id, %error, "a batch failed");
-                if error.ends_run() {
-                    return Err(error);
+            let error = match result {
+                Ok(BatchResult::Done { .. }) => continue,
+                Ok(BatchResult::Rest(message)) => {
+                    queue.resume(*message);
+                    continue;
                 }
-                let message = delivery.message.clone();
-                if !queue.put_back(delivery) {
-                    let reason =
-                        format!("given up after {} deliveries: {error}", crate::queue::MAX_RECEIVE_COUNT);
-                    ledger::record_as_failed(&message, &reason, &self.stage, self.clock.now()).await?;
-                }
+                Err(_) if self.stop.is_cancelled() => continue,
+                Err(error) => error,
+            };
+            tracing::warn!(batch = delivery.message.batch.id, %error, "a batch failed");
+            if error.ends_run() {
+                return Err(error);
+            }
+            let message = delivery.message.clone();
+            if !queue.put_back(delivery) {
+                let reason =
+                    format!("given up after {} deliveries: {error}", crate::queue::MAX_RECEIVE_COUNT);
+                ledger::record_as_failed(&message, &reason, &self.stage, self.clock.now()).await?;
             }
         }
+        if self.stop.is_cancelled() {
+            return Err(Error::Interrupted("the run was stopped; the next run continues".into()));
+        }
+        Ok(())
     }
 
     /// Finishes earlier runs that were interrupted, because their calls are already paid for.
-    /// Unfinished batches count as failed, so that their tasks are due again. A run that cannot be
-    /// finished is closed as failed and does not stop the new run.
-    async fn finish_interrupted(&mut self, bus: &LocalBus) -> Result<()> {
-        let keys: BTreeSet<String> = self.stage.list("runs/").await?.into_iter().collect();
-        let runs = keys
-            .iter()
-            .filter_map(|key| key.strip_prefix("runs/")?.strip_suffix("/plan.json")?.parse().ok());
-        let open: Vec<RunId> = runs.filter(|run| !keys.contains(&ledger::summary_key(run))).collect();
+    /// Unfinished batches count as failed, so that their tasks are due again. Damaged objects are
+    /// repaired. A run that cannot be finished for good is closed as failed and does not stop the new
+    /// run. If this machine lacks disk space, memory or a permission, the run stays open.
+    async fn finish_interrupted(&mut self, keys: &BTreeSet<String>, bus: &LocalBus) -> Result<()> {
+        let mut open = ledger::runs_with("plan.json", keys);
+        open.retain(|run| !keys.contains(&ledger::summary_key(run)));
+        if let Some(journals) = &self.journals {
+            journals.retain(&open);
+        }
         for run in open {
             tracing::info!(%run, "finishing an interrupted run");
-            match self.finish(&run, &keys, bus).await {
-                Err(Error::Stop(reason) | Error::Reject(reason)) => {
+            let mut finished = self.finish(&run, keys, bus).await;
+            if let Err(Error::Damaged(reason)) = &finished {
+                let repaired = ledger::repair(&run, &self.stage, self.clock.now()).await?;
+                tracing::warn!(%run, reason, ?repaired, "repaired an interrupted run");
+                finished = self.finish(&run, keys, bus).await;
+            }
+            match finished {
+                Err(Error::Stop(reason) | Error::Reject(reason) | Error::Damaged(reason)) => {
                     tracing::warn!(%run, reason, "an interrupted run cannot be finished");
-                    let plan = ledger::plan(&self.stage, &run).await?;
-                    let summary = Summary::abandoned(&plan, self.started_at, &reason);
+                    let summary = match ledger::plan(&self.stage, &run).await {
+                        Ok(plan) => Summary::abandoned(&plan, self.started_at, &reason),
+                        Err(_) => Summary::failed(&run, self.started_at, &reason),
+                    };
                     stage::write_json_once(&self.stage, &ledger::summary_key(&run), &summary).await?;
                 }
                 other => other?,
             }
+            self.remove_journals(&run);
         }
         Ok(())
+    }
+
+    fn remove_journals(&self, run: &RunId) {
+        if let Some(journals) = &self.journals {
+            journals.remove(run);
+        }
     }
 
     async fn finish(&mut self, run: &RunId, keys: &BTreeSet<String>, bus: &LocalBus) -> Result<()> {
@@ -171,11 +283,15 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         let plan = ledger::plan(&self.stage, run).await?;
         for batch in plan.batches.into_iter().filter(|b| !keys.contains(&ledger::batch_key(run, &b.id))) {
             let message = BatchMessage::new(run.clone(), batch);
+            if let Some(journals) = &self.journals
+                && let Some(kept) = journals.read(run, &message.batch.id)?
+            {
+                journal::recover(&message, kept.answers, kept.fetched_at, &self.stage).await?;
+            }
             ledger::record_as_failed(&message, "the run was interrupted", &self.stage, clock.now()).await?;
         }
         ledger::close_fetching(&self.stage, run).await?;
         findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
-        self.warehouse.prepare_to_compute().await?;
         let metrics = HostMetrics { started_at: self.started_at, ..HostMetrics::default() };
         findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &metrics)
             .await?;
@@ -191,12 +307,38 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             budget: BudgetUse {
                 waited_seconds: stats.waited_seconds(),
                 limit_per_minute: self.fmp.per_minute(),
+                limit_answers: stats.limit_answers(),
+                limit_seconds: stats.limit_seconds(),
+                retry_seconds: stats.retry_seconds(),
+                longest_call_seconds: stats.longest_seconds(),
+                max_call_seconds: MAX_CALL_TIME.as_secs_f64(),
             },
             connections: Connections { opened: stats.opened(), peak: stats.peak() },
             stage_puts: self.stage.puts(),
             lambda_memory: 0.0,
         }
     }
+}
+
+/// Fetches a batch. Its journal is removed once the stage has what the journal holds.
+async fn fetch_batch(
+    message: &BatchMessage,
+    fmp: &Fmp,
+    stage: &impl Stage,
+    clock: &impl Clock,
+    limit: Limit,
+    journals: Option<Journals>,
+) -> Result<BatchResult> {
+    let journal = match &journals {
+        Some(journals) => Some(journals.open(&message.run_id, &message.batch.id, clock.now())?),
+        None => None,
+    };
+    let kept = journal.as_ref().map(|journal| journal as &dyn journal::Journal);
+    let result = findata_extract::handle(message, fmp, stage, clock, limit, kept).await?;
+    if let Some(journal) = journal {
+        journal.remove();
+    }
+    Ok(result)
 }
 
 /// Measures the seconds that each stage of a run takes.

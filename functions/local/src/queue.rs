@@ -44,6 +44,11 @@ impl LocalQueue {
         retry
     }
 
+    /// Queues the rest of a batch as the next message.
+    pub fn resume(&self, message: BatchMessage) {
+        self.waiting().push_front(Delivery { message, receive_count: 0 });
+    }
+
     fn waiting(&self) -> MutexGuard<'_, VecDeque<Delivery>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,7 +4,7 @@
 -- to recompute already has an older version.
 create or replace temporary table companies_to_recompute as
 with params as (select as_of, index_symbol from run_params),
-published as (select as_of, index_symbol from last_published),
+published as (select as_of, until_day, index_symbol from last_published),
 -- a symbol without a profile that is, or once was, the index is not a company
 indices as (
     select index_symbol as symbol from params
@@ -41,17 +41,16 @@ index_days as (
     from params as r
     join published as l on coalesce(l.index_symbol, '') <> coalesce(r.index_symbol, '')
 ),
--- dividends and splits that were announced earlier take effect when their day has come
+-- dividends and splits that were announced earlier take effect when their day has come; until_day is today, or after
+-- a step back of the clock the day up to which events had taken effect
 effective as (
     select d.symbol
     from staging.dividends as d
-    cross join params as r
-    join published as l on d.ex_date > l.as_of and d.ex_date <= r.as_of
+    join published as l on d.ex_date > l.as_of and d.ex_date <= l.until_day
     union
     select s.symbol
     from staging.splits as s
-    cross join params as r
-    join published as l on s.split_date > l.as_of and s.split_date <= r.as_of
+    join published as l on s.split_date > l.as_of and s.split_date <= l.until_day
 ),
 newest as (
     select
@@ -85,7 +84,7 @@ days as (
     select p.symbol, date '1900-01-01'
     from pending_members as p
     join staging.profile as c on c.symbol = p.symbol
-    join analytics.dim_company as d on d.symbol = p.symbol and d.is_current
+    left join analytics.dim_company as d on d.symbol = p.symbol and d.is_current
     where p.dataset = 'profile'
         and (coalesce(d.sector, '') <> coalesce(c.sector, '') or coalesce(d.currency, '') <> coalesce(c.currency, ''))
     union all

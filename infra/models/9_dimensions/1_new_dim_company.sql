@@ -1,15 +1,26 @@
 -- grain: company_key x valid_from. The company's history: when an attribute changes, the current row is closed and a
 -- new one opened.
 -- valid_to is the first day on which a row no longer holds. A second change on the same day replaces that day's row,
--- so a key never occurs twice.
+-- so a key never occurs twice. A company without a profile has no row. Rows from days that have not come, which a clock
+-- that was ahead has written, are dropped, and the row before them is current again.
 create or replace temporary table new_dim_company as
 with recomputed_companies as (select symbol, company_key from companies),
 profiles as (select * from newest_profiles),
 params as (select as_of from run_params),
-old_rows as (
-    select d.*
+past_rows as (
+    select
+        d.*,
+        row_number() over (partition by d.company_key order by d.valid_from desc nulls last) = 1 as is_last
     from analytics.dim_company as d
     join recomputed_companies as c on c.company_key = d.company_key
+    join params as r on d.valid_from <= r.as_of
+),
+old_rows as (
+    select
+        company_key, symbol, cik, company_name, sector, industry, exchange, currency, country, market_cap_category,
+        is_etf, is_fund, is_adr, is_actively_trading, is_last as is_current, valid_from,
+        case when not is_last then valid_to end as valid_to
+    from past_rows
 ),
 incoming as (
     select
@@ -27,13 +38,13 @@ incoming as (
     cross join params as r
     left join profiles as p on p.symbol = c.symbol
 ),
--- what to do with a company: a missing profile, or a day before the current row's, changes nothing
+-- what to do with a company: a missing profile changes nothing
 compared as (
     select
         i.*, o.valid_from as current_from,
         case
+            when not i.has_profile then 'keep'
             when o.company_key is null then 'open'
-            when not i.has_profile or i.as_of < o.valid_from then 'keep'
             when i.symbol is not distinct from o.symbol
                 and i.cik is not distinct from o.cik
                 and i.company_name is not distinct from o.company_name
@@ -48,7 +59,12 @@ compared as (
                 and i.is_adr is not distinct from o.is_adr
                 and i.is_actively_trading is not distinct from o.is_actively_trading
                 then 'keep'
-            when i.as_of = o.valid_from then 'replace'
+            -- earlier versions opened a row without attributes for a company without a profile
+            when i.as_of = o.valid_from or (
+                o.cik is null and o.company_name is null and o.sector is null and o.industry is null
+                and o.exchange is null and o.currency is null and o.country is null
+            )
+                then 'replace'
             else 'change'
         end as todo
     from incoming as i

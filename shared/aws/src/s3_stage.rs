@@ -16,6 +16,7 @@ use aws_sdk_s3::{
     config::retry::RetryConfig,
     error::{ProvideErrorMetadata, SdkError},
     operation::put_object::builders::PutObjectFluentBuilder,
+    types::{Delete, ObjectIdentifier},
 };
 use bytes::Bytes;
 
@@ -26,6 +27,8 @@ use crate::MAX_ATTEMPTS;
 
 /// Attempts of a conditional write that conflicts with another write in progress (HTTP 409).
 const MAX_CONFLICT_ATTEMPTS: u32 = 6;
+/// Objects that S3 deletes per request.
+const MAX_DELETED: usize = 1_000;
 
 /// A prefix in a bucket: `s3://BUCKET/PREFIX`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,6 +193,26 @@ impl Stage for S3Stage {
 
     async fn put_if_match(&self, key: &str, body: Bytes, etag: &str) -> Result<bool> {
         self.put(key, body, |request| request.if_match(etag)).await
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<()> {
+        for keys in keys.chunks(MAX_DELETED) {
+            let object = |key: &String| ObjectIdentifier::builder().key(self.full_key(key)).build();
+            let objects: Result<Vec<_>, _> = keys.iter().map(object).collect();
+            let objects =
+                objects.and_then(|objects| Delete::builder().set_objects(Some(objects)).quiet(true).build());
+            let objects = objects.map_err(|e| Error::Stop(format!("cannot build a request to S3: {e}")))?;
+            let request = self.client.delete_objects().bucket(&self.location.bucket).delete(objects);
+            let response = request.send().await.map_err(|e| self.failure("", e))?;
+            if let Some(error) = response.errors.unwrap_or_default().first() {
+                let (key, message) = (error.key.as_deref().unwrap_or_default(), error.message.as_deref());
+                let reason = message.unwrap_or("no reason given");
+                return Err(Error::Stop(format!(
+                    "cannot delete {key}: {reason}; pruning needs s3:DeleteObject"
+                )));
+            }
+        }
+        Ok(())
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>> {

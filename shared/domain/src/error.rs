@@ -26,9 +26,24 @@ pub enum Error {
     /// Stop the run: every other call would fail in the same way.
     #[error("{0}")]
     Stop(String),
+    /// An object on the stage cannot be read, or is not what was written: repair or replace it, and go on with what
+    /// does not depend on it.
+    #[error("{0}")]
+    Damaged(String),
     /// The call budget is used up: stop calling, keep what is staged.
     #[error("{0}")]
     Budget(String),
+    /// This machine lacks something: disk space, memory, a permission, or a file that another process holds. Nothing
+    /// is wrong with the data: keep everything as it is, and continue once a person has fixed it.
+    #[error("{0}")]
+    Resource(String),
+    /// The user asked to stop: keep what is done; the next run continues.
+    #[error("{0}")]
+    Interrupted(String),
+    /// FMP's call limit kept refusing this call, although other calls may succeed: record the task as abandoned for the
+    /// limit and continue with the rest.
+    #[error("{0}")]
+    CallLimit(String),
     /// The configuration is wrong: nothing was changed, a person must fix it.
     #[error("{0}")]
     Config(String),
@@ -45,6 +60,14 @@ impl Error {
 
     /// Whether further calls in this run are pointless.
     pub fn ends_run(&self) -> bool {
-        matches!(self, Error::Stop(_) | Error::Budget(_) | Error::Config(_))
+        matches!(
+            self,
+            Error::Stop(_)
+                | Error::Resource(_)
+                | Error::Damaged(_)
+                | Error::Budget(_)
+                | Error::Config(_)
+                | Error::Interrupted(_)
+        )
     }
 }

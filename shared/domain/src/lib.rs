@@ -4,11 +4,12 @@
 //!
 //! - [`catalog`]: every dataset, declared once. Requests, tables and landing files follow from it.
 //! - [`rows`]: FMP's JSON to typed, checked rows.
-//! - [`symbol`], [`decimal`], [`clock`], [`nyse_calendar`], [`hash`]: validated values and small rules.
+//! - [`symbol`], [`day`], [`decimal`], [`clock`], [`nyse_calendar`], [`hash`]: validated values and small rules.
 //! - [`error`]: errors, classified by what the caller does next.
 
 pub mod catalog;
 pub mod clock;
+pub mod day;
 pub mod decimal;
 pub mod error;
 pub mod hash;

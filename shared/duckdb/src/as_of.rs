@@ -11,20 +11,20 @@ use findata_domain::Result;
 use findata_models::{PUBLISHED, TABLES, Versions};
 use findata_models::{literal, tables::SCHEMAS};
 
-use crate::{DuckDb, failure, read_config, texts};
+use crate::{DuckDb, MemoryLimit, Reach, error::failure, read_config, texts};
 
 /// Opens the warehouse at `path` as it was known on `day`.
 ///
 /// # Errors
 /// As for [`DuckDb::open_to_read`].
-pub fn open(path: &Path, day: NaiveDate) -> Result<Connection> {
+pub fn open(path: &Path, day: NaiveDate, reach: Reach, memory: MemoryLimit) -> Result<Connection> {
     // Reports a missing, locked or damaged file as for any reader.
-    drop(DuckDb::open_to_read(path)?);
-    build(path, day).map_err(|e| failure(path, &e))
+    drop(DuckDb::open_to_read(path, reach, memory)?);
+    build(path, day, reach, memory).map_err(|e| failure(path, &e))
 }
 
-fn build(path: &Path, day: NaiveDate) -> ::duckdb::Result<Connection> {
-    let connection = Connection::open_in_memory_with_flags(read_config()?)?;
+fn build(path: &Path, day: NaiveDate, reach: Reach, memory: MemoryLimit) -> ::duckdb::Result<Connection> {
+    let connection = Connection::open_in_memory_with_flags(read_config(memory)?)?;
     connection.execute_batch(&format!("attach {} as home (read_only)", literal(&path.to_string_lossy())))?;
     for schema in SCHEMAS {
         connection.execute_batch(&format!("create schema {schema}"))?;
@@ -41,6 +41,7 @@ fn build(path: &Path, day: NaiveDate) -> ::duckdb::Result<Connection> {
     for view in TABLES.iter().filter(|t| t.file.starts_with("views/")) {
         connection.execute_batch(view.sql)?;
     }
+    reach.restrict(&connection)?;
     Ok(connection)
 }
 

@@ -1,67 +1,109 @@
 //! The warehouse as a DuckDB file.
 
 pub mod as_of;
+mod error;
+mod lock;
+mod memory;
 mod migration;
 
 use std::{
+    collections::BTreeMap,
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
     time::Instant,
 };
 
 use ::duckdb::{AccessMode, Config, Connection, appender_params_from_iter, types::ValueRef};
+use error::failure;
+pub use error::resource_failure;
 use findata_domain::{
     Error, Result,
     catalog::{Column, Dataset, Kind},
+    hash,
 };
 use findata_models::literal;
-use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse};
+use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::Usage};
 
-/// Memory limit while loading, beyond which DuckDB spills to a folder beside its file.
-const LOAD_MEMORY: u64 = 256 << 20;
-/// Memory that the models need to recompute every company: a fixed part, and a part per price bar and per period in the
-/// warehouse. With a fixed part of 152 MB, two of three runs of four days of the S&P 500 ran out of memory.
-const COMPUTE_MEMORY: u64 = 256 << 20;
-const MEMORY_PER_BAR: u64 = 1 << 10;
-const MEMORY_PER_PERIOD: u64 = 9 << 10;
-/// Memory limit of a checkpoint, by when the models' tables are dropped, and of a reader's query before it spills.
-const READ_MEMORY: u64 = 1 << 30;
+pub use memory::MemoryLimit;
+
+/// Landing files per statement. DuckDB buffers every file that a statement reads: with 100 files and two threads, a
+/// limit of 256 MiB was not enough.
+const FILES_PER_STATEMENT: usize = 32;
+/// Landing files per load transaction. A file holds up to 50 symbols, so `incoming` holds at most 3,200 of them, however
+/// large the universe is.
+const FILES_PER_LOAD: usize = 64;
 
 /// A connection to a DuckDB file, with the stage directory from which it reads landing files.
 pub struct DuckDb {
     connection: Connection,
     path: PathBuf,
     stage: PathBuf,
+    /// Statements since [`Warehouse::take_usage`].
+    statements: u64,
 }
 
 impl DuckDb {
     /// Opens the file for a run. Creates the file and missing tables, and migrates tables of another version.
     ///
     /// # Errors
-    /// `Stop` if another process uses the file or it is damaged; `Config` if it cannot be created.
-    pub fn open(path: &Path, stage: &Path) -> Result<Self> {
-        let connection = connect(path, AccessMode::ReadWrite)?;
+    /// `Resource` if another process uses the file; `Damaged` if it is damaged or not a DuckDB file; `Config` if it cannot
+    /// be created.
+    pub fn open(path: &Path, stage: &Path, memory: MemoryLimit) -> Result<Self> {
+        let connection = connect(path, AccessMode::ReadWrite, memory)?;
         migration::prepare(&connection).map_err(|e| failure(path, &e))?;
-        Ok(DuckDb { connection, path: path.to_owned(), stage: stage.to_owned() })
+        Ok(DuckDb {
+            connection,
+            path: path.to_owned(),
+            stage: stage.to_owned(),
+            statements: 0,
+        })
     }
 
     /// Opens the file read-only.
     ///
     /// # Errors
     /// `Config` if it does not exist; otherwise as for [`DuckDb::open`].
-    pub fn open_to_read(path: &Path) -> Result<Connection> {
+    pub fn open_to_read(path: &Path, reach: Reach, memory: MemoryLimit) -> Result<Connection> {
         if !path.exists() {
             let fix = "run `findata run` or `findata demo` first, or set the data directory with --home";
             return Err(Error::Config(format!("there is no warehouse at {}: {fix}", path.display())));
         }
-        connect(path, AccessMode::ReadOnly)
+        let connection = connect(path, AccessMode::ReadOnly, memory)?;
+        reach.restrict(&connection).map_err(|e| failure(path, &e))?;
+        Ok(connection)
     }
 }
 
-fn connect(path: &Path, mode: AccessMode) -> Result<Connection> {
+/// What the queries of a read-only connection may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The warehouse and nothing else: no other file, database, extension or network, and no change of settings.
+    Warehouse,
+    /// Also other files, as far as the process may read them.
+    Files,
+}
+
+impl Reach {
+    /// Restricts a connection whose files are open already.
+    fn restrict(self, connection: &Connection) -> ::duckdb::Result<()> {
+        match self {
+            Reach::Warehouse => {
+                connection.execute_batch("set enable_external_access = false; set lock_configuration = true")
+            }
+            Reach::Files => Ok(()),
+        }
+    }
+}
+
+fn connect(path: &Path, mode: AccessMode, memory: MemoryLimit) -> Result<Connection> {
+    if path.is_dir() {
+        let fix = "move it away, or choose another data directory with --home";
+        return Err(Error::Config(format!("{} is a folder, not a DuckDB file: {fix}", path.display())));
+    }
     let config = match mode {
-        AccessMode::ReadOnly => read_config(),
-        _ => base_config(),
+        AccessMode::ReadOnly => read_config(memory),
+        _ => base_config(memory),
     };
     let config = config.and_then(|c| c.access_mode(mode)).map_err(|e| failure(path, &e))?;
     Connection::open_with_flags(path, config).map_err(|e| failure(path, &e))
@@ -69,21 +111,34 @@ fn connect(path: &Path, mode: AccessMode) -> Result<Connection> {
 
 /// Configuration of a read-only connection. Several can be open at once, so each spills to its own folder: beside the
 /// file, they would overwrite each other's data.
-pub(crate) fn read_config() -> ::duckdb::Result<Config> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let folder = format!("findata-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    base_config()?
-        .with("memory_limit", format!("{READ_MEMORY}B"))?
-        .with("temp_directory", std::env::temp_dir().join(folder).to_string_lossy())
+pub(crate) fn read_config(memory: MemoryLimit) -> ::duckdb::Result<Config> {
+    let folder = spill_folder(READERS.fetch_add(1, Ordering::Relaxed));
+    base_config(memory)?.with("temp_directory", folder.to_string_lossy())
+}
+
+/// Read-only connections that this process has opened.
+static READERS: AtomicU32 = AtomicU32::new(0);
+
+/// The folder to which the reader with this number spills.
+fn spill_folder(reader: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("findata-{}-{reader}", std::process::id()))
+}
+
+/// Removes what the read-only connections of this process have spilled, for a process that ends without closing them.
+pub fn remove_spill_folders() {
+    for reader in 0..READERS.load(Ordering::Relaxed) {
+        // Most readers never spill and have no folder.
+        let _ = std::fs::remove_dir_all(spill_folder(reader));
+    }
 }
 
 /// Configuration shared by all connections.
-fn base_config() -> ::duckdb::Result<Config> {
+fn base_config(memory: MemoryLimit) -> ::duckdb::Result<Config> {
     Config::default()
         // No path or query may make DuckDB download an extension.
         .with("autoinstall_known_extensions", "false")
         .and_then(|c| c.with("autoload_known_extensions", "false"))
-        .and_then(|c| c.with("memory_limit", format!("{LOAD_MEMORY}B")))
+        .and_then(|c| c.with("memory_limit", memory.to_string()))
         // One checkpoint at the end of the run instead of one per commit. Commits are safe in the write-ahead log.
         .and_then(|c| c.with("checkpoint_threshold", "1TB"))
         // Return memory freed by one statement to the system, so that it does not add to the next one's.
@@ -91,32 +146,9 @@ fn base_config() -> ::duckdb::Result<Config> {
         .and_then(|c| c.with("allocator_bulk_deallocation_flush_threshold", "1MB"))
 }
 
-/// Classifies DuckDB's errors by what to do about them. DuckDB reports no error codes, so this function, and only this
-/// one, matches on error text.
-pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default().trim();
-    let file = path.display();
-    if text.contains("Could not set lock") || text.contains("Conflicting lock") {
-        Error::Stop(format!("{file} is in use by another process: wait for it or end it, then run again"))
-    } else if text.contains("No space left") {
-        Error::Stop(format!("no space left on the disk of {file}: free some space and run again"))
-    } else if text.contains("Permission denied")
-        || text.contains("Cannot open file")
-        || text.contains("Read-only file system")
-    {
-        Error::Config(format!("cannot open {file}: {line}; choose another data directory with --home"))
-    } else if text.contains("not a valid DuckDB database file") {
-        Error::Config(format!(
-            "{file} is not a DuckDB file: move it away or choose another data directory with --home"
-        ))
-    } else {
-        Error::Stop(format!("{file}: {line}"))
-    }
-}
-
 impl Warehouse for DuckDb {
     async fn execute(&mut self, sql: &str) -> Result<u64> {
+        self.statements += 1;
         let (connection, path) = (&self.connection, &self.path);
         let started = Instant::now();
         let result = tokio::task::block_in_place(|| connection.execute(sql, []));
@@ -126,11 +158,13 @@ impl Warehouse for DuckDb {
     }
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        self.statements += 1;
         let (connection, path) = (&self.connection, &self.path);
         tokio::task::block_in_place(|| texts(connection, sql)).map_err(|e| failure(path, &e))
     }
 
     async fn append(&mut self, table: &str, rows: Vec<Vec<Option<String>>>) -> Result<()> {
+        self.statements += 1;
         let (connection, path) = (&self.connection, &self.path);
         let (schema, name) = table.split_once('.').unwrap_or(("main", table));
         tokio::task::block_in_place(|| {
@@ -143,9 +177,30 @@ impl Warehouse for DuckDb {
         .map_err(|e| failure(path, &e))
     }
 
+    async fn damaged_files(&mut self, files: &[StagedFile]) -> Result<BTreeMap<String, String>> {
+        let stage = &self.stage;
+        tokio::task::block_in_place(|| {
+            let mut damaged = BTreeMap::new();
+            for file in files {
+                if let Some(reason) = damage(file, stage)? {
+                    damaged.insert(file.key.clone(), reason);
+                }
+            }
+            Ok(damaged)
+        })
+    }
+
     async fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> Result<()> {
-        let sql = copy(dataset, files, &self.stage);
-        self.execute(&sql).await.map(|_| ())
+        let mut prefix = "create or replace temporary table incoming as";
+        for files in files.chunks(FILES_PER_STATEMENT) {
+            self.execute(&format!("{prefix} {}", rows_of(dataset, files, &self.stage))).await?;
+            prefix = "insert into incoming";
+        }
+        Ok(())
+    }
+
+    fn files_per_load(&self) -> usize {
+        FILES_PER_LOAD
     }
 
     async fn release(&mut self, tables: &[&str]) -> Result<()> {
@@ -155,22 +210,31 @@ impl Warehouse for DuckDb {
         Ok(())
     }
 
-    /// Raises the memory limit to what recomputing every company needs.
-    async fn prepare_to_compute(&mut self) -> Result<()> {
-        let counts = "select (select count(*) from staging.prices)::varchar, \
-                      (select count(*) from staging.income_statement)::varchar";
-        let rows = self.query(counts).await?;
-        let count = |column: usize| -> u64 {
-            rows.first().and_then(|row| row.get(column)?.as_deref()?.parse().ok()).unwrap_or_default()
-        };
-        let limit = COMPUTE_MEMORY + count(0) * MEMORY_PER_BAR + count(1) * MEMORY_PER_PERIOD;
-        self.execute(&format!("set memory_limit = '{limit}B'")).await.map(|_| ())
+    fn take_usage(&mut self) -> Usage {
+        Usage {
+            statements: std::mem::take(&mut self.statements),
+            ..Usage::default()
+        }
     }
 
     /// Moves the write-ahead log into the file, so that readers need not replay it.
     async fn close(&mut self) -> Result<()> {
-        self.execute(&format!("set memory_limit = '{READ_MEMORY}B'")).await?;
         self.execute("checkpoint").await.map(|_| ())
+    }
+}
+
+/// Why a landing file cannot be loaded: it is missing, or its content is not what extract wrote.
+fn damage(file: &StagedFile, stage: &Path) -> Result<Option<String>> {
+    let fix = "restore it from a backup, or fetch its rows again with --full";
+    let path = stage.join(&file.key);
+    match std::fs::read(&path) {
+        // Files of early builds have no hash.
+        Ok(body) if file.sha256.is_empty() || hash::sha256(&body) == file.sha256 => Ok(None),
+        Ok(_) => Ok(Some(format!("{} on the stage was changed after it was written: {fix}", file.key))),
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            Ok(Some(format!("{} is missing on the stage: {fix}", file.key)))
+        }
+        Err(e) => Err(Error::Resource(format!("cannot read {}: {e}", path.display()))),
     }
 }
 
@@ -192,16 +256,15 @@ pub(crate) fn texts(connection: &Connection, sql: &str) -> ::duckdb::Result<Vec<
     Ok(found)
 }
 
-/// The statement that loads landing files into `incoming`. Values are canonical text, so the casts can neither fail nor
-/// round.
-fn copy(dataset: &Dataset, files: &[StagedFile], stage: &Path) -> String {
+/// A query for the rows of landing files, as `incoming` holds them. Values are canonical text, so the casts can neither
+/// fail nor round.
+fn rows_of(dataset: &Dataset, files: &[StagedFile], stage: &Path) -> String {
     let root = stage.to_string_lossy();
     let paths: Vec<String> = files.iter().map(|f| literal(&format!("{root}/{}", f.key))).collect();
     let fields: Vec<String> = dataset.columns.iter().map(|c| format!("{} varchar", c.name)).collect();
     let columns: Vec<String> = dataset.columns.iter().map(|c| format!("{} as {}", cast(c), c.name)).collect();
     format!(
-        "create or replace temporary table incoming as \
-         select {columns}, hash as row_hash, observed_at, substr(filename, {skip}) as source_file, n as source_row, \
+        "select {columns}, hash as row_hash, observed_at, substr(filename, {skip}) as source_file, n as source_row, \
              symbol as subject, reject, payload \
          from read_json([{paths}], format = 'newline_delimited', compression = 'gzip', filename = true, \
              columns = {{n: 'BIGINT', symbol: 'VARCHAR', hash: 'VARCHAR', observed_at: 'TIMESTAMP', reject: 'VARCHAR', \

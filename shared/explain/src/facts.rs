@@ -66,7 +66,8 @@ impl<'a> Facts<'a> {
         };
         let known = ask(
             "select 1 as n where exists (select 1 from analytics.dim_company where symbol = {symbol}) \
-             or exists (select 1 from analytics.fact_daily_prices where symbol = {symbol})",
+             or exists (select 1 from analytics.fact_daily_prices where symbol = {symbol}) \
+             or exists (select 1 from analytics.fact_financials where symbol = {symbol})",
         )?;
         if known.is_empty() {
             return Err(Error::Reject(format!(

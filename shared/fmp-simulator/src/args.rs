@@ -19,7 +19,7 @@ pub struct Args {
     #[arg(long, default_value_t = DEFAULT_SEED)]
     pub seed: u64,
     /// Reference day for the edge-case companies' split, listing and delisting [default: the 1st of the current month]
-    #[arg(long, value_name = "DATE", hide_short_help = true)]
+    #[arg(long, value_name = "DATE", value_parser = findata_domain::day::parse, hide_short_help = true)]
     pub anchor: Option<NaiveDate>,
     /// Data revision; at each step from 0, some companies restate a quarter or report a new one. Raise it by one a day
     #[arg(long, default_value_t = 0)]

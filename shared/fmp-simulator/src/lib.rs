@@ -88,7 +88,7 @@ use anyhow::Context;
 use axum::Router;
 use chrono::{Datelike, NaiveDate};
 use listener::{Connections, Counting};
-use routes::Answers;
+use routes::{Answer, Answers, Query};
 use server::Shared;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -266,6 +266,16 @@ impl FmpServer {
     /// Symbols of the universe, in order.
     pub fn symbols(&self) -> Vec<String> {
         self.shared.answers.world.universe().collect()
+    }
+
+    /// The JSON body of an endpoint without a request; `None` where the server would not answer with
+    /// JSON. Does not count as a call.
+    pub fn body(&self, endpoint: &str, parameters: &[(&str, &str)]) -> Option<String> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        match self.shared.answers.answer(endpoint, &Query(parameters.iter().map(owned).collect())) {
+            Answer::Json(json) => Some(json),
+            Answer::Csv(_) | Answer::Refused(..) => None,
+        }
     }
 
     /// Stops listening and waits up to a second for responses in progress.

@@ -1,23 +1,23 @@
 //! Reads a response body with limits on the bytes received and the bytes after decompression.
 
-use std::io::Read;
+use std::{borrow::Cow, io::Read};
 
 use bytes::{Bytes, BytesMut};
 use flate2::bufread::MultiGzDecoder;
 use reqwest::{Response, header::CONTENT_ENCODING};
 
-use super::failure::Failure;
+use super::{failure::Failure, redact::Redactor};
 
 /// Largest body on the wire. The largest answers in the catalog are 5,000 bars, under 2 MB.
 const MAX_ON_WIRE: usize = 16 << 20;
 /// Largest body after decompression.
 const MAX_UNPACKED: u64 = 64 << 20;
 
-/// A body, and its size in bytes on the wire.
+/// A body without the key, and its size in bytes on the wire.
 ///
 /// # Errors
 /// `Transient` if the body is truncated or damaged, or exceeds a limit.
-pub(super) async fn read(mut response: Response) -> Result<(Bytes, u64), Failure> {
+pub(super) async fn read(mut response: Response, redactor: &Redactor) -> Result<(Bytes, u64), Failure> {
     let gzip = is_gzip(&response);
     let mut wire = BytesMut::new();
     let interrupted =
@@ -30,7 +30,7 @@ pub(super) async fn read(mut response: Response) -> Result<(Bytes, u64), Failure
     }
     let received = wire.len() as u64;
     if !gzip {
-        return Ok((wire.freeze(), received));
+        return Ok((redacted(wire.freeze(), redactor), received));
     }
     let mut unpacked = Vec::with_capacity(wire.len() * 6);
     MultiGzDecoder::new(&wire[..])
@@ -40,7 +40,14 @@ pub(super) async fn read(mut response: Response) -> Result<(Bytes, u64), Failure
     if unpacked.len() as u64 > MAX_UNPACKED {
         return Err(Failure::transient(format!("the answer unpacks to over {} MB", MAX_UNPACKED >> 20)));
     }
-    Ok((unpacked.into(), received))
+    Ok((redacted(unpacked.into(), redactor), received))
+}
+
+fn redacted(body: Bytes, redactor: &Redactor) -> Bytes {
+    match redactor.bytes(&body) {
+        Cow::Borrowed(_) => body,
+        Cow::Owned(clean) => clean.into(),
+    }
 }
 
 /// Whether the body is compressed with gzip.

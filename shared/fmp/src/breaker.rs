@@ -141,7 +141,7 @@ impl Breakers {
     /// helps.
     pub(super) async fn admit(&self, endpoint: &str) -> Result<bool, Failure> {
         loop {
-            match self.ask(endpoint, Instant::now())? {
+            match self.ask(endpoint, tokio::time::Instant::now().into_std())? {
                 Admission::Go { probe } => return Ok(probe),
                 Admission::Wait(until) => {
                     drop(tokio::time::timeout_at(until.into(), self.closed.notified()).await)

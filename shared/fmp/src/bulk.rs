@@ -209,7 +209,7 @@ mod tests {
 
     fn names(of: &str, windows: &[Window], on: &str) -> Vec<String> {
         let dataset = dataset(of).unwrap();
-        let task = |window: &Window| Task { dataset, symbol: "AAPL".parse().ok(), window: *window };
+        let task = |window: &Window| Task::new(dataset, "AAPL".parse().ok(), *window);
         let tasks: Vec<Task> = windows.iter().map(task).collect();
         let files = files(dataset, &tasks.iter().collect::<Vec<_>>(), day(on));
         assert!(files.iter().all(|file| tasks.iter().any(|task| file.serves(task))), "{files:?}");
@@ -249,11 +249,8 @@ mod tests {
 
     #[test]
     fn bulk_files_serve_companies_only() {
-        let task = |name: &str, symbol: &str| Task {
-            dataset: dataset(name).unwrap(),
-            symbol: symbol.parse().ok(),
-            window: Window::All,
-        };
+        let task =
+            |name: &str, symbol: &str| Task::new(dataset(name).unwrap(), symbol.parse().ok(), Window::All);
         assert!(has(&task("profile", "BRK-B")));
         assert!(
             !has(&task("prices", "^GSPC"))

@@ -9,6 +9,7 @@ use reqwest::Response;
 use super::{
     body,
     csv::{Parser, Record},
+    redact::Redactor,
 };
 use findata_domain::{Error, Result};
 
@@ -41,6 +42,7 @@ enum Body<F: FnMut(Record<'_>) -> Result<()>> {
 struct Unpacked<F> {
     /// The status is 200, so it may be a file.
     status_ok: bool,
+    redactor: Redactor,
     each: F,
     kind: Kind,
     /// Bytes that may still follow.
@@ -58,18 +60,21 @@ enum Kind {
 }
 
 impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
-    pub(super) fn new(response: &Response, each: F) -> Self {
+    /// Decodes the body of a response without the key that `redactor` removes.
+    pub(super) fn new(response: &Response, redactor: Redactor, each: F) -> Self {
         BulkDecoder::with_limit(
             body::is_gzip(response),
             response.status().as_u16() == 200,
             MAX_UNPACKED,
+            redactor,
             each,
         )
     }
 
-    fn with_limit(gzip: bool, status_ok: bool, max_unpacked: u64, each: F) -> Self {
+    fn with_limit(gzip: bool, status_ok: bool, max_unpacked: u64, redactor: Redactor, each: F) -> Self {
         let plain = Unpacked {
             status_ok,
+            redactor,
             each,
             kind: Kind::Empty,
             left: max_unpacked,
@@ -103,7 +108,7 @@ impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
     /// # Errors
     /// The errors of [`BulkDecoder::feed`]; `Retry` if the body is truncated.
     pub(super) fn finish(self) -> Result<Decoded> {
-        let unpacked = match self.body {
+        let mut unpacked = match self.body {
             // An empty body, without even a gzip header.
             Body::Gzip(_) if !self.received => return Ok(Decoded::Records(0)),
             Body::Gzip(mut gzip) => {
@@ -113,6 +118,8 @@ impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
             }
             Body::Plain(plain) => plain,
         };
+        let end = unpacked.redactor.end();
+        unpacked.decode(&end)?;
         let Unpacked { kind, mut each, .. } = unpacked;
         match kind {
             Kind::Empty => Ok(Decoded::Records(0)),
@@ -123,11 +130,18 @@ impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
 }
 
 impl<F: FnMut(Record<'_>) -> Result<()>> Unpacked<F> {
-    fn feed(&mut self, mut chunk: &[u8]) -> Result<()> {
+    fn feed(&mut self, chunk: &[u8]) -> Result<()> {
         let Some(left) = self.left.checked_sub(chunk.len() as u64) else {
             return Err(Error::retry(format!("the file exceeds {} MB", MAX_UNPACKED >> 20)));
         };
         self.left = left;
+        let mut redactor = std::mem::take(&mut self.redactor);
+        let decoded = self.decode(&redactor.chunk(chunk));
+        self.redactor = redactor;
+        decoded
+    }
+
+    fn decode(&mut self, mut chunk: &[u8]) -> Result<()> {
         if matches!(self.kind, Kind::Empty) {
             chunk = chunk.trim_ascii_start();
             match chunk.first() {
@@ -178,6 +192,7 @@ mod tests {
     use flate2::{Compression, write::GzEncoder};
 
     use super::*;
+    use crate::redact::PLACEHOLDER;
 
     const FILE: &str = "\"symbol\",\"price\"\n\"A\",1\n\"B\",2\n";
 
@@ -189,10 +204,11 @@ mod tests {
 
     fn read(body: &[u8], gzip: bool, size: usize) -> Result<Decoded> {
         let mut records = 0;
-        let mut decoder = BulkDecoder::with_limit(gzip, true, MAX_UNPACKED, |_: Record<'_>| {
-            records += 1;
-            Ok(())
-        });
+        let mut decoder =
+            BulkDecoder::with_limit(gzip, true, MAX_UNPACKED, Redactor::default(), |_: Record<'_>| {
+                records += 1;
+                Ok(())
+            });
         for chunk in body.chunks(size) {
             decoder.feed(chunk)?;
         }
@@ -224,6 +240,34 @@ mod tests {
     }
 
     #[test]
+    fn the_key_is_removed_from_records_and_from_other_text() {
+        const KEY: &str = "0123456789abcdef";
+        let file = format!("symbol,name\n{KEY},x {KEY}%30123456789abcdef\nA,{KEY}\n");
+        let text = format!("{{\"Error Message\":\"Invalid API KEY {KEY}\"}}");
+        for (gzipped, size) in [(false, 1), (false, 5), (false, 999), (true, 1), (true, 999)] {
+            let decode = |body: &str| {
+                let body = if gzipped { gzip(body.as_bytes()) } else { body.as_bytes().to_vec() };
+                let mut cells = Vec::new();
+                let redactor = Redactor::new(KEY.as_bytes());
+                let each = |record: Record<'_>| {
+                    cells.extend(record.cells().map(|(_, cell)| cell.into_owned()));
+                    Ok(())
+                };
+                let mut decoder = BulkDecoder::with_limit(gzipped, true, MAX_UNPACKED, redactor, each);
+                for chunk in body.chunks(size) {
+                    decoder.feed(chunk).unwrap();
+                }
+                let decoded = decoder.finish().unwrap();
+                (decoded, cells.join("|"))
+            };
+            let none = PLACEHOLDER;
+            assert_eq!(decode(&file), (Decoded::Records(2), format!("{none}|x {none}{none}|A|{none}")));
+            let expected = text.replace(KEY, none).into_bytes();
+            assert_eq!(decode(&text), (Decoded::OtherText(expected), String::new()));
+        }
+    }
+
+    #[test]
     fn a_body_that_is_not_a_file_is_returned_for_classification() {
         let error = br#" {"Error Message":"Limit Reach."}"#;
         assert_eq!(read(error, false, 3), Ok(Decoded::OtherText(error[1..].to_vec())));
@@ -237,7 +281,8 @@ mod tests {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(b"symbol\n").unwrap();
         let block = b"A\n".repeat(1 << 19);
-        let mut decoder = BulkDecoder::with_limit(true, true, 16 << 20, |_: Record<'_>| Ok(()));
+        let mut decoder =
+            BulkDecoder::with_limit(true, true, 16 << 20, Redactor::default(), |_: Record<'_>| Ok(()));
         let mut fed = Ok(());
         for _ in 0..64 {
             encoder.write_all(&block).unwrap();

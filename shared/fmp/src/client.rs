@@ -3,6 +3,11 @@
 
 mod bulk;
 mod call;
+mod halt;
+mod limited;
+mod patience;
+#[cfg(test)]
+mod tests;
 
 use std::{
     num::NonZeroU32,
@@ -13,24 +18,29 @@ use std::{
 use futures::future::BoxFuture;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::watch;
 
 use super::{
+    address,
     breaker::Breakers,
+    call_limit::CallLimits,
     call_slots::CallSlots,
     client_stats::ClientStats,
-    cooldown::Cooldown,
     failure::Failure,
     rate_limit::{CallContext, FmpPlan, Limits, RateLimiter},
     retry_budget::RetryBudget,
-    transport::{self, Transport},
+    transport::{self, Exchange, Transport},
 };
 use findata_domain::{Result, clock::SystemClock};
-use findata_pipeline::ports::stage::{Stage, memory::MemoryStage};
+use findata_pipeline::{
+    ports::stage::{Stage, memory::MemoryStage},
+    run::RunId,
+};
 
 pub use bulk::{BULK_PAUSE, BulkAnswer, BulkOutcome, Records};
-pub use call::Answer;
+pub use call::{Answer, MAX_CALL_TIME};
 
-/// The first cooldown that suits FMP, whose limit is per minute.
+/// The first pause after a call-limit answer that suits FMP, whose limit is per minute.
 pub const LIMIT_PAUSE: Duration = Duration::from_secs(1);
 
 /// When an invocation stops calling, so that it can still land and record what it has.
@@ -66,7 +76,7 @@ pub struct ClientSettings {
     pub burst: Option<NonZeroU32>,
     /// Most calls in flight.
     pub in_flight: usize,
-    /// First cooldown after FMP reports that the call limit is reached. Each further one is twice
+    /// First pause after FMP reports that the call limit is reached. Each further one is twice
     /// as long, up to thirty times.
     pub limit_pause: Duration,
     /// Interval between two bulk calls with the same key.
@@ -78,6 +88,15 @@ impl ClientSettings {
     pub fn limits(&self) -> Limits {
         self.plan.limits().with(self.bytes, self.burst)
     }
+
+    /// Checks address and key, before anything is created for a run that could not make a call.
+    ///
+    /// # Errors
+    /// As for [`Fmp::new`].
+    pub fn check(&self) -> Result<()> {
+        address::parse_without(&self.url, self.key.expose_secret().as_bytes())?;
+        transport::header(&self.key).map(|_| ())
+    }
 }
 
 /// Reads the key again from where it is stored.
@@ -85,7 +104,8 @@ pub type ReadKey = Box<dyn Fn() -> BoxFuture<'static, Result<SecretString>> + Se
 
 /// A client for one run, or for a Lambda environment that works for many runs in turn.
 pub struct Fmp {
-    transport: Transport,
+    url: String,
+    transport: Box<dyn Exchange>,
     /// Has longer timeouts, because bulk files start later and take longer. Created for the first
     /// bulk file.
     bulk_transport: OnceLock<Transport>,
@@ -96,14 +116,16 @@ pub struct Fmp {
     /// Held by the one caller that reads the key again; the others wait for it.
     key_renewal: tokio::sync::Mutex<()>,
     rate_limiter: RateLimiter,
-    cooldown: Cooldown,
+    call_limits: CallLimits,
     breakers: Breakers,
     retry_budget: RetryBudget,
     slots: CallSlots,
     per_minute: Option<u32>,
     stats: Arc<ClientStats>,
     /// The failure after which no further call is made.
-    halted: Mutex<Option<Failure>>,
+    halted: watch::Sender<Option<Failure>>,
+    /// The run that the client works for.
+    run: Mutex<Option<RunId>>,
 }
 
 impl Fmp {
@@ -113,13 +135,24 @@ impl Fmp {
     /// # Errors
     /// `Config` for an invalid address or key.
     pub fn new(settings: &ClientSettings) -> Result<Self> {
+        let url = address::parse_without(&settings.url, settings.key.expose_secret().as_bytes())?;
         let stats = Arc::new(ClientStats::default());
-        let transport = Transport::new(&settings.url, Arc::clone(&stats))?;
+        let transport = Transport::new(url.clone(), Arc::clone(&stats))?;
+        Fmp::with_exchange(settings, url.into(), Box::new(transport), stats)
+    }
+
+    fn with_exchange(
+        settings: &ClientSettings,
+        url: String,
+        transport: Box<dyn Exchange>,
+        stats: Arc<ClientStats>,
+    ) -> Result<Self> {
         let limits = settings.limits();
         let key = settings.key.expose_secret().trim();
         let store = Box::new(MemoryStage::default());
         let rate_limiter = RateLimiter::new(limits, key, store, Box::new(SystemClock), Arc::clone(&stats));
         Ok(Fmp {
+            url,
             transport,
             bulk_transport: OnceLock::new(),
             bulk_pause: settings.bulk_pause,
@@ -127,13 +160,14 @@ impl Fmp {
             read_key: None,
             key_renewal: tokio::sync::Mutex::new(()),
             rate_limiter,
-            cooldown: Cooldown::new(settings.limit_pause),
+            call_limits: CallLimits::new(settings.limit_pause),
             breakers: Breakers::default(),
             retry_budget: RetryBudget::default(),
             slots: CallSlots::new(limits.burst.or(limits.per_minute), settings.in_flight),
             per_minute: settings.plan.per_minute(),
             stats,
-            halted: Mutex::new(None),
+            halted: watch::Sender::new(None),
+            run: Mutex::new(None),
         })
     }
 
@@ -154,14 +188,22 @@ impl Fmp {
     /// Validates a base address.
     ///
     /// # Errors
-    /// `Config` if no client can use it.
+    /// `Reject` if it is not an address; `Config` if it holds a secret or would expose the key.
     pub fn check_url(url: &str) -> Result<()> {
-        transport::base(url).map(|_| ())
+        address::parse(url).map(|_| ())
     }
 
-    /// Begins an invocation: clears what stopped the previous one, since it may have passed.
+    /// Begins an invocation: clears what stopped the previous one, since it may have passed. A call limit that outlasted
+    /// our patience is cleared only for another run.
     pub fn begin(&self, context: &CallContext) {
-        *lock(&self.halted) = None;
+        let same_run = lock(&self.run).replace(context.run.clone()).is_some_and(|run| run == context.run);
+        if !same_run {
+            self.call_limits.begin();
+        }
+        self.halted.send_if_modified(|halted| {
+            let keep = same_run && matches!(halted, Some(Failure::LimitedKey(_)));
+            !keep && halted.take().is_some()
+        });
         self.breakers.begin();
         self.retry_budget.begin();
         self.rate_limiter.begin(context);
@@ -174,7 +216,7 @@ impl Fmp {
 
     /// The base address.
     pub fn url(&self) -> &str {
-        self.transport.base()
+        &self.url
     }
 
     /// The counters so far.
@@ -195,17 +237,6 @@ impl Fmp {
     /// The plan's calls per minute.
     pub fn per_minute(&self) -> Option<u32> {
         self.per_minute
-    }
-
-    /// Halts the client after a failure that every other call would share, and tells the other
-    /// users of the key if it is theirs too.
-    async fn halt_if_needed(&self, failure: &Failure) {
-        if failure.ends_run() {
-            lock(&self.halted).get_or_insert_with(|| failure.clone());
-            if failure.affects_key() {
-                self.rate_limiter.stop(failure).await;
-            }
-        }
     }
 
     /// Reads the key again after FMP refused one. Returns whether the client now has a different
@@ -232,17 +263,11 @@ impl Fmp {
             }
         }
     }
+}
 
-    /// Replaces a failure by `Unreachable` if no call at all has been answered for some time.
-    fn unreachable_or(&self, failure: Failure) -> Failure {
-        if self.breakers.nobody_answers(Instant::now()) {
-            let url = self.url();
-            return Failure::Unreachable(format!(
-                "{url} does not answer: {failure}; check the network and --fmp-url"
-            ));
-        }
-        failure
-    }
+/// The present, which tests can pause.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -11,6 +11,10 @@ pub struct ClientStats {
     peak: AtomicU64,
     opened: AtomicU64,
     waited_micros: AtomicU64,
+    limit_answers: AtomicU64,
+    limit_micros: AtomicU64,
+    retry_micros: AtomicU64,
+    longest_micros: AtomicU64,
 }
 
 impl ClientStats {
@@ -31,11 +35,47 @@ impl ClientStats {
 
     /// Seconds spent waiting for the rate limiter, summed over all calls.
     pub fn waited_seconds(&self) -> f64 {
-        Duration::from_micros(self.waited_micros.load(Relaxed)).as_secs_f64()
+        seconds(&self.waited_micros)
+    }
+
+    /// Answers that said that the call limit is reached.
+    pub fn limit_answers(&self) -> u64 {
+        self.limit_answers.load(Relaxed)
+    }
+
+    /// Seconds that calls waited because of them, summed over all calls.
+    pub fn limit_seconds(&self) -> f64 {
+        seconds(&self.limit_micros)
+    }
+
+    /// Seconds that calls waited before they were retried, or for an endpoint that keeps failing, summed over all calls.
+    pub fn retry_seconds(&self) -> f64 {
+        seconds(&self.retry_micros)
+    }
+
+    /// Seconds of the call that took longest, its waits for the rate limiter excluded.
+    pub fn longest_seconds(&self) -> f64 {
+        seconds(&self.longest_micros)
     }
 
     pub(super) fn waited(&self, wait: Duration) {
-        self.waited_micros.fetch_add(wait.as_micros() as u64, Relaxed);
+        add(&self.waited_micros, wait);
+    }
+
+    pub(super) fn limit_answer(&self) {
+        self.limit_answers.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn waited_for_limit(&self, wait: Duration) {
+        add(&self.limit_micros, wait);
+    }
+
+    pub(super) fn waited_to_retry(&self, wait: Duration) {
+        add(&self.retry_micros, wait);
+    }
+
+    pub(super) fn took(&self, time: Duration) {
+        self.longest_micros.fetch_max(time.as_micros() as u64, Relaxed);
     }
 
     pub(super) fn connection(&self) {
@@ -55,6 +95,18 @@ impl ClientStats {
         self.peak.fetch_max(now, Relaxed);
         InFlight(self)
     }
+}
+
+fn seconds(micros: &AtomicU64) -> f64 {
+    Duration::from_micros(micros.load(Relaxed)).as_secs_f64()
+}
+
+/// Adds a wait. Less than a millisecond is no wait, but the time of a call to a function.
+fn add(micros: &AtomicU64, time: Duration) {
+    if time < Duration::from_millis(1) {
+        return;
+    }
+    micros.fetch_add(time.as_micros() as u64, Relaxed);
 }
 
 /// A call in flight.

@@ -14,9 +14,18 @@ pub(crate) enum Failure {
         /// The pause that FMP asked for.
         retry_after: Option<Duration>,
     },
-    /// FMP refused a bulk call as too early, or for a reason that its answer does not distinguish
-    /// from that.
-    BulkLimit(String),
+    /// FMP answered nothing but that the call limit is reached, until patience ran out: only this call, or only its
+    /// endpoint, is given up.
+    LimitedCall(String),
+    /// The same for all calls with the key.
+    LimitedKey(String),
+    /// FMP refused a bulk call, probably as too early.
+    BulkLimit {
+        /// FMP's message.
+        message: String,
+        /// It says so. Other messages do not give the reason.
+        certain: bool,
+    },
     /// The call failed in a way that may pass: a server error, a damaged body, an open breaker, a
     /// busy stage.
     Transient {
@@ -70,10 +79,15 @@ impl Failure {
         matches!(self, Failure::RefusedKey(_) | Failure::RefusedAccess(_) | Failure::BandwidthUsedUp(_))
     }
 
+    /// Whether FMP answered, and no call limit stopped it: the call is over for a reason of its own.
+    pub(crate) fn passed_the_limit(&self) -> bool {
+        matches!(self, Failure::Rejected(_) | Failure::NotInPlan(_) | Failure::NotOffered(_))
+    }
+
     /// Whether no further call makes sense in this run.
     pub(crate) fn ends_run(&self) -> bool {
         match self {
-            Failure::Unreachable(_) => true,
+            Failure::Unreachable(_) | Failure::LimitedKey(_) => true,
             Failure::Local(error) => error.ends_run(),
             other => other.affects_key(),
         }
@@ -91,7 +105,9 @@ impl fmt::Display for Failure {
         match self {
             Failure::CallLimit { message, .. }
             | Failure::Transient { message, .. }
-            | Failure::BulkLimit(message)
+            | Failure::LimitedCall(message)
+            | Failure::LimitedKey(message)
+            | Failure::BulkLimit { message, .. }
             | Failure::NoAnswer(message)
             | Failure::Rejected(message)
             | Failure::NotInPlan(message)
@@ -121,14 +137,15 @@ impl From<Failure> for Error {
         match failure {
             Failure::CallLimit { message: reason, retry_after: after }
             | Failure::Transient { message: reason, retry_after: after } => Error::Retry { reason, after },
-            Failure::BulkLimit(message) | Failure::NoAnswer(message) => Error::retry(message),
+            Failure::BulkLimit { message, .. } | Failure::NoAnswer(message) => Error::retry(message),
             Failure::Rejected(message) => Error::Reject(message),
             Failure::NotInPlan(message) => Error::NotInPlan(message),
             Failure::NotOffered(message) => Error::NotOffered(message),
             Failure::RefusedKey(message)
             | Failure::RefusedAccess(message)
             | Failure::Unreachable(message) => Error::Stop(message),
-            Failure::BandwidthUsedUp(message) => Error::Budget(message),
+            Failure::BandwidthUsedUp(message) | Failure::LimitedKey(message) => Error::Budget(message),
+            Failure::LimitedCall(message) => Error::CallLimit(message),
             Failure::Local(error) => error,
         }
     }

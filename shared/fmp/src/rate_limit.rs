@@ -52,8 +52,8 @@
 //! - While an on-demand run makes calls or waits, scheduled runs get a tenth of the limit. While a
 //!   scheduled run does, on-demand runs leave it that tenth.
 //! - With `--fmp-burst`, a second rule of the same kind holds with fewer calls in a shorter
-//!   interval at the same rate. If FMP refuses calls although the window has room, such a rule with
-//!   the calls of one second holds until the next UTC day.
+//!   interval at the same rate. If FMP refuses a burst although the window has room, such a rule
+//!   with the calls of one second holds until the next UTC day.
 
 mod bulk;
 mod clients;

@@ -3,15 +3,18 @@
 
 use std::time::Duration;
 
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-use super::{BULK_PAUSE, DEFAULT_URL, FmpPlan};
+use super::{BULK_PAUSE, FmpPlan};
 use findata_domain::{
     Error, Result,
     clock::{AnyClock, SystemClock},
 };
 use findata_pipeline::ports::stage::{self, Stage};
 
+/// FMP's own host.
+const HOST: &str = "financialmodelingprep.com";
 const SOURCE: &str = "state/source.json";
 
 /// Where the data on a stage comes from. Figures of a test server must never mix with FMP's.
@@ -27,16 +30,9 @@ pub enum SourceKind {
 impl SourceKind {
     /// The kind of server at a base address.
     pub fn of(url: &str) -> Self {
-        let host = |text: &str| {
-            text.split("//")
-                .nth(1)
-                .and_then(|rest| rest.split(['/', ':', '?']).next())
-                .map(str::to_ascii_lowercase)
-        };
-        if host(url).is_some() && host(url) == host(DEFAULT_URL) {
-            SourceKind::Fmp
-        } else {
-            SourceKind::Other
+        match Url::parse(url.trim()) {
+            Ok(url) if host(&url) == Some(HOST) => SourceKind::Fmp,
+            _ => SourceKind::Other,
         }
     }
 
@@ -56,6 +52,15 @@ impl SourceKind {
         }
     }
 
+    /// The clock for planning. It knows that FMP's data may have been received after a planned day
+    /// in the past.
+    pub fn planning(self, clock: AnyClock) -> AnyClock {
+        match (self, clock) {
+            (SourceKind::Fmp, AnyClock::Day(day)) => AnyClock::PlannedDay(day),
+            (_, clock) => clock,
+        }
+    }
+
     /// The clock for the time of receipt: FMP answers as of now, whatever day the run is planned
     /// for.
     pub fn receipt(self, planning: AnyClock) -> AnyClock {
@@ -64,6 +69,18 @@ impl SourceKind {
             SourceKind::Other => planning,
         }
     }
+}
+
+/// Whether a host belongs to FMP, which serves HTTPS on all of them.
+pub(super) fn belongs_to_fmp(url: &Url) -> bool {
+    host(url)
+        .and_then(|host| host.strip_suffix(HOST))
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The host in lower case, without the dot of an absolute name.
+fn host(url: &Url) -> Option<&str> {
+    url.host_str().map(|host| host.trim_end_matches('.'))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -104,8 +121,9 @@ mod tests {
 
     #[test]
     fn only_fmps_own_host_counts_as_fmp() {
-        assert_eq!(SourceKind::of(DEFAULT_URL), SourceKind::Fmp);
+        assert_eq!(SourceKind::of(crate::DEFAULT_URL), SourceKind::Fmp);
         assert_eq!(SourceKind::of("https://FinancialModelingPrep.com:443/stable/"), SourceKind::Fmp);
+        assert_eq!(SourceKind::of("https:\\\\financialmodelingprep.com.\\stable"), SourceKind::Fmp);
         assert_eq!(SourceKind::of("http://127.0.0.1:8080/stable"), SourceKind::Other);
         assert_eq!(SourceKind::of("http://x/financialmodelingprep.com"), SourceKind::Other);
     }

@@ -1,8 +1,10 @@
-//! HTTP to FMP: the base address, the key header, timeouts, and one request with its response.
+//! HTTP to FMP: the key header, timeouts, and one request with its response. The key is removed from every response
+//! here, so that nothing else ever sees one that a server echoes.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use reqwest::{
     Client, Response, Url,
     header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT},
@@ -11,16 +13,29 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 use tower::util::MapRequestLayer;
 
-use super::{body, client_stats::ClientStats, failure::Failure, response::classify};
+use super::{
+    address, body, client_stats::ClientStats, failure::Failure, redact::Redactor, response::classify,
+};
 use findata_domain::{Error, Result};
-
-/// FMP's base address.
-pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";
 
 /// The header that carries the key.
 const KEY: &str = "apikey";
 /// A longer `Retry-After` than any run lasts is cut to this.
 const MAX_RETRY_AFTER: u64 = 120;
+
+/// The bytes of a response on the wire, and its rows' JSON, or `None` if FMP has no rows.
+pub(super) type Exchanged = (u64, Result<Option<Bytes>, Failure>);
+
+/// One request with its response. Tests replace HTTP by a script.
+pub(super) trait Exchange: Send + Sync {
+    /// Sends a request, reads the body and classifies it.
+    fn exchange<'a>(
+        &'a self,
+        endpoint: &'a str,
+        parameters: &'a [(&'a str, String)],
+        key: &'a HeaderValue,
+    ) -> BoxFuture<'a, Exchanged>;
+}
 
 /// An HTTP client for one server.
 pub(super) struct Transport {
@@ -29,24 +44,20 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(url: &str, stats: Arc<ClientStats>) -> Result<Self> {
-        Transport::with_timeouts(url, stats, Duration::from_secs(20), Duration::from_secs(60))
+    pub(super) fn new(base: Url, stats: Arc<ClientStats>) -> Result<Self> {
+        Transport::with_timeouts(base, stats, Duration::from_secs(20), Duration::from_secs(60))
     }
 
     /// `silence` is the longest wait for the next byte, `total` the longest time for a whole
     /// response.
     pub(super) fn with_timeouts(
-        url: &str,
+        base: Url,
         stats: Arc<ClientStats>,
         silence: Duration,
         total: Duration,
     ) -> Result<Self> {
-        Ok(Transport { base: base(url)?, http: http(stats, silence, total)? })
-    }
-
-    /// The base address.
-    pub(super) fn base(&self) -> &str {
-        self.base.as_str()
+        let proxy = !address::is_loopback(&base);
+        Ok(Transport { base, http: http(stats, silence, total, proxy)? })
     }
 
     /// Sends a request and returns the response before its body has arrived.
@@ -63,47 +74,36 @@ impl Transport {
         url.set_path(&format!("{}/{endpoint}", self.base.path().trim_end_matches('/')));
         url.query_pairs_mut().extend_pairs(parameters);
         let sent = self.http.get(url).header(KEY, key).send().await;
-        sent.map_err(|error| Failure::NoAnswer(format!("no answer from FMP: {}", body::cause(&error))))
-    }
-
-    /// Sends a request, reads the body and classifies it. Returns the bytes received and the rows'
-    /// JSON, or `None` if FMP has no rows.
-    pub(super) async fn exchange(
-        &self,
-        endpoint: &str,
-        parameters: &[(&str, String)],
-        key: &HeaderValue,
-    ) -> (u64, Result<Option<Bytes>, Failure>) {
-        let response = match self.send(endpoint, parameters, key).await {
-            Ok(response) => response,
-            Err(failure) => return (0, Err(failure)),
-        };
-        let status = response.status();
-        let retry_after = retry_after(response.headers());
-        let (bytes, outcome) = match body::read(response).await {
-            Ok((body, bytes)) => (bytes, classify(status, &body).map(|has_rows| has_rows.then_some(body))),
-            Err(failure) => (0, Err(failure)),
-        };
-        (bytes, outcome.map_err(|failure| failure.with_retry_after(retry_after)))
+        sent.map_err(|error| {
+            let cause = Redactor::new(key.as_bytes()).text(&body::cause(&error));
+            Failure::NoAnswer(format!("no answer from FMP: {cause}"))
+        })
     }
 }
 
-/// Parses a base address.
-///
-/// # Errors
-/// `Config` if it is not an HTTP address or has a user, a password or a query.
-pub(super) fn base(url: &str) -> Result<Url> {
-    // The address is not repeated: it may contain a password or a key, and messages are stored.
-    let invalid = || {
-        Error::Config(format!(
-            "not the address of an FMP API: use one like {DEFAULT_URL}, without user, password or query; \
-             the key goes into FMP_API_KEY"
-        ))
-    };
-    let parsed = Url::parse(url.trim()).map_err(|_| invalid())?;
-    let bare = parsed.username().is_empty() && parsed.password().is_none() && parsed.query().is_none();
-    let usable = matches!(parsed.scheme(), "http" | "https") && parsed.has_host() && bare;
-    if usable { Ok(parsed) } else { Err(invalid()) }
+impl Exchange for Transport {
+    fn exchange<'a>(
+        &'a self,
+        endpoint: &'a str,
+        parameters: &'a [(&'a str, String)],
+        key: &'a HeaderValue,
+    ) -> BoxFuture<'a, Exchanged> {
+        Box::pin(async move {
+            let response = match self.send(endpoint, parameters, key).await {
+                Ok(response) => response,
+                Err(failure) => return (0, Err(failure)),
+            };
+            let status = response.status();
+            let retry_after = retry_after(response.headers());
+            let (bytes, outcome) = match body::read(response, &Redactor::new(key.as_bytes())).await {
+                Ok((body, bytes)) => {
+                    (bytes, classify(status, &body).map(|has_rows| has_rows.then_some(body)))
+                }
+                Err(failure) => (0, Err(failure)),
+            };
+            (bytes, outcome.map_err(|failure| failure.with_retry_after(retry_after)))
+        })
+    }
 }
 
 /// The key as a header value that logs do not show.
@@ -115,14 +115,17 @@ pub(super) fn header(key: &SecretString) -> Result<HeaderValue> {
     Ok(value)
 }
 
-fn http(stats: Arc<ClientStats>, silence: Duration, total: Duration) -> Result<Client> {
+fn http(stats: Arc<ClientStats>, silence: Duration, total: Duration, proxy: bool) -> Result<Client> {
     // The first caller installs the crypto provider of the process; for later callers this does
     // nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("findata/", env!("CARGO_PKG_VERSION"))));
-    Client::builder()
+    let builder = Client::builder();
+    // By default, reqwest uses the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY.
+    let builder = if proxy { builder } else { builder.no_proxy() };
+    builder
         .default_headers(headers)
         // `body` and `bulk_decoder` decompress with size limits, even if another crate enables
         // reqwest's gzip.

@@ -1,13 +1,16 @@
 //! The options of a run as callers write them: JSON for fanout, arguments of the `findata` command.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use findata_domain::{Symbol, nyse_calendar};
+use findata_domain::{Symbol, day, nyse_calendar};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     run::{Options, PlanLimits, RunId},
     ttl_overrides::TtlOverrides,
 };
+
+/// The longest range of `days`: a century.
+pub const MAX_DAYS: u32 = 36_500;
 
 /// The input of fanout: a direct call, the detail of a `RunRequested` event, or the input of a
 /// schedule. The command line converts its arguments into it, so that each option is resolved in
@@ -46,10 +49,10 @@ pub struct CommandInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub days: Option<u32>,
     /// First day of prices.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "day::deserialize", skip_serializing_if = "Option::is_none")]
     pub from: Option<NaiveDate>,
     /// Last day of prices.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "day::deserialize", skip_serializing_if = "Option::is_none")]
     pub to: Option<NaiveDate>,
     /// Refetch data that is still fresh.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -87,7 +90,7 @@ impl CommandInput {
     pub fn options(self, defaults: &Defaults, now: DateTime<Utc>) -> Options {
         let closed = nyse_calendar::last_closed_session(now);
         let newest = self.to.map_or(closed, |to| to.min(closed));
-        let last_days = self.days.map(|days| newest - Days::new(u64::from(days.max(1)) - 1));
+        let last_days = self.days.map(|days| newest - Days::new(u64::from(days.clamp(1, MAX_DAYS)) - 1));
         let standard = Options::default();
         Options {
             quarters: self.quarters.unwrap_or(standard.quarters),
@@ -113,11 +116,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_range_that_is_too_long_is_cut() {
+        let defaults = Defaults {
+            index: None,
+            plan_limits: PlanLimits::default(),
+            ttl: TtlOverrides::default(),
+        };
+        let now = "2026-11-20T23:00:00Z".parse().unwrap();
+        let input = CommandInput { days: Some(u32::MAX), ..CommandInput::default() };
+        assert_eq!(input.options(&defaults, now).prices_from, "1926-12-16".parse().ok());
+    }
+
+    #[test]
     fn only_the_options_that_are_set_are_written_and_read_back() {
-        let input = CommandInput { days: Some(3), full: true, ..CommandInput::default() };
+        let from = "2026-11-20".parse().ok();
+        let input = CommandInput { days: Some(3), from, full: true, ..CommandInput::default() };
         let json = serde_json::to_value(&input).unwrap();
-        assert_eq!(json, json!({"days": 3, "full": true}));
+        assert_eq!(json, json!({"days": 3, "from": "2026-11-20", "full": true}));
         assert_eq!(serde_json::from_value::<CommandInput>(json).unwrap(), input);
         assert!(serde_json::from_value::<CommandInput>(json!({"day": 3})).is_err());
+        assert!(serde_json::from_value::<CommandInput>(json!({"to": "+262142-12-31"})).is_err());
     }
 }

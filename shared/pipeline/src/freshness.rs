@@ -3,21 +3,26 @@
 //! One object per dataset on the stage. It advances only after the rows are committed to the warehouse, so nothing counts
 //! as fresh before it is stored safely.
 
-use std::collections::BTreeMap;
+mod correction;
+mod merge;
+mod prior;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     ledger::{Outcome, TaskRecord},
-    plan::{FetchMode, Window},
+    plan::Window,
     ports::stage::{self, Stage},
+    run::RunId,
 };
 use findata_domain::{
     Result,
-    catalog::{CATALOG, Dataset},
-    nyse_calendar,
+    catalog::{self, CATALOG, Dataset},
 };
+use merge::merge;
 
 /// The newest answer for one subject of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +38,12 @@ pub struct Entry {
     /// FMP did not know the symbol.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,
+    /// FMP keeps answering without rows, although it has other data of the company.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_offered: bool,
+    /// The runs since the last believed answer whose empty answer was not believed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub doubted_in: BTreeSet<RunId>,
     /// Number of statements requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -47,6 +58,9 @@ pub struct Entry {
     pub refetch: Option<Refetch>,
 }
 
+/// The time of an entry that counts as never fetched.
+pub const UNDATED: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
 impl Entry {
     /// An answer without any detail.
     fn bare(fetched_at: DateTime<Utc>) -> Self {
@@ -55,6 +69,8 @@ impl Entry {
             empty: false,
             refused: false,
             unknown: false,
+            not_offered: false,
+            doubted_in: BTreeSet::new(),
             limit: None,
             newest: None,
             days: None,
@@ -122,23 +138,36 @@ impl FetchLog {
         self.0.get(dataset.name)?.get(subject)
     }
 
-    /// Reads the log of every dataset from the stage.
+    /// Reads the log of every dataset from the stage. What a clock ahead of `latest` has written is
+    /// corrected; a damaged object counts as absent and adds a note.
     ///
     /// # Errors
     /// The stage's errors.
-    pub async fn read(stage: &impl Stage) -> Result<FetchLog> {
+    pub async fn read(
+        stage: &impl Stage,
+        latest: DateTime<Utc>,
+        notes: &mut Vec<String>,
+    ) -> Result<FetchLog> {
         let mut fetch_log = FetchLog::default();
         for dataset in CATALOG {
-            if let Some(subjects) = stage::read_json(stage, &key(dataset.name)).await? {
-                fetch_log.0.insert(dataset.name, subjects);
+            let stored = stage::read_rebuildable(stage, &key(dataset.name), notes).await?;
+            if let Some(subjects) = stored {
+                fetch_log.0.insert(dataset.name, corrected(subjects, latest));
             }
         }
         Ok(fetch_log)
     }
 
     /// Records an answer in memory, for tests and simulated runs.
-    pub fn note(&mut self, record: &TaskRecord) {
-        merge(self.0.entry(record.task.dataset.name).or_default(), record);
+    pub fn note(&mut self, run: &RunId, record: &TaskRecord) {
+        let subjects = self.0.entry(record.task.dataset.name).or_default();
+        merge(subjects, run, record, record.fetched_at);
+    }
+
+    /// Corrects what a clock ahead of `latest` has written.
+    #[must_use]
+    pub fn corrected(self, latest: DateTime<Utc>) -> FetchLog {
+        FetchLog(self.0.into_iter().map(|(name, subjects)| (name, corrected(subjects, latest))).collect())
     }
 
     /// As [`refetch`], in memory.
@@ -147,11 +176,17 @@ impl FetchLog {
     }
 }
 
-/// Records every answered task of a run. Call it after the run's rows are committed.
+/// Records every answered task of a run. Call it after the run's rows are committed. Entries from a
+/// clock ahead of `latest` are corrected.
 ///
 /// # Errors
 /// `Retry` if concurrent writers keep changing the same object; the stage's errors.
-pub async fn advance(stage: &impl Stage, records: &[TaskRecord]) -> Result<()> {
+pub async fn advance(
+    stage: &impl Stage,
+    run: &RunId,
+    records: &[TaskRecord],
+    latest: DateTime<Utc>,
+) -> Result<()> {
     let mut by_dataset: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
     for record in records {
         by_dataset.entry(record.task.dataset.name).or_default().push(record);
@@ -165,18 +200,32 @@ pub async fn advance(stage: &impl Stage, records: &[TaskRecord]) -> Result<()> {
                 None
             }
         });
-        let merged = |subjects: &mut Subjects| records.iter().for_each(|record| merge(subjects, record));
-        stage::change_json(stage, &key(dataset), merged).await?;
+        let merged = |subjects: &mut Subjects| {
+            records.iter().for_each(|record| merge(subjects, run, record, latest));
+        };
+        stage::change_rebuildable(stage, &key(dataset), merged).await?;
     }
-    Ok(())
+    // Only the answer to the profile asks for a follow-up, so without its rows the profile is due again.
+    let failed = |r: &&TaskRecord| r.task.dataset.follow_up && matches!(r.outcome, Outcome::Failed { .. });
+    let unanswered: BTreeSet<String> = records.iter().filter(failed).map(|r| r.task.subject()).collect();
+    if unanswered.is_empty() {
+        return Ok(());
+    }
+    forget(stage, catalog::PROFILE.name, &unanswered).await
 }
 
-/// The entries of a dataset.
+/// The entries of a dataset. What a clock ahead of `latest` has written is corrected.
 ///
 /// # Errors
 /// The stage's errors.
-pub async fn subjects(stage: &impl Stage, dataset: &Dataset) -> Result<Subjects> {
-    Ok(stage::read_json(stage, &key(dataset.name)).await?.unwrap_or_default())
+pub async fn subjects(stage: &impl Stage, dataset: &Dataset, latest: DateTime<Utc>) -> Result<Subjects> {
+    let stored = stage::read_rebuildable(stage, &key(dataset.name), &mut Vec::new()).await?;
+    Ok(corrected(stored.unwrap_or_default(), latest))
+}
+
+fn corrected(mut subjects: Subjects, latest: DateTime<Utc>) -> Subjects {
+    subjects.values_mut().for_each(|entry| entry.correct(latest));
+    subjects
 }
 
 /// Schedules a refetch of these subjects' series, from the given day on. An earlier day already scheduled is kept.
@@ -188,7 +237,16 @@ pub async fn refetch(
     dataset: &Dataset,
     from: &BTreeMap<String, NaiveDate>,
 ) -> Result<()> {
-    stage::change_json(stage, &key(dataset.name), |subjects| schedule_refetch(subjects, from)).await
+    stage::change_rebuildable(stage, &key(dataset.name), |subjects| schedule_refetch(subjects, from)).await
+}
+
+/// Forgets the answers for these subjects of a dataset, so that they are due again.
+///
+/// # Errors
+/// As for [`advance`].
+pub async fn forget(stage: &impl Stage, dataset: &str, forgotten: &BTreeSet<String>) -> Result<()> {
+    let change = |subjects: &mut Subjects| subjects.retain(|subject, _| !forgotten.contains(subject));
+    stage::change_rebuildable(stage, &key(dataset), change).await
 }
 
 fn schedule_refetch(subjects: &mut Subjects, from: &BTreeMap<String, NaiveDate>) {
@@ -202,100 +260,6 @@ fn schedule_refetch(subjects: &mut Subjects, from: &BTreeMap<String, NaiveDate>)
 
 fn key(dataset: &str) -> String {
     format!("state/freshness/{dataset}.json")
-}
-
-/// Records one answer. A failed task leaves no trace, so it is due again, unless FMP does not know its symbol.
-fn merge(subjects: &mut Subjects, record: &TaskRecord) {
-    let before = subjects.get(&record.task.subject()).cloned();
-    let (empty, newest) = match &record.outcome {
-        Outcome::Rows { newest, .. } => (false, *newest),
-        Outcome::Empty => (true, None),
-        Outcome::NotInPlan { .. } => {
-            let (limit, newest, days, refetch) =
-                before.map_or((None, None, None, None), |b| (b.limit, b.newest, b.days, b.refetch));
-            let entry = Entry {
-                refused: true,
-                limit,
-                newest,
-                days,
-                refetch,
-                ..Entry::bare(record.fetched_at)
-            };
-            subjects.insert(record.task.subject(), entry);
-            return;
-        }
-        Outcome::UnknownSymbol if record.calls > 0 || record.fetch_mode == FetchMode::BulkFile => {
-            let fetched_at = record.fetched_at;
-            subjects.insert(record.task.subject(), Entry { unknown: true, ..Entry::bare(fetched_at) });
-            return;
-        }
-        // An unknown symbol without a call repeats an earlier answer and does not renew it.
-        Outcome::UnknownSymbol | Outcome::Failed { .. } => return,
-    };
-    let mut refetch = before.as_ref().and_then(|e| e.refetch);
-    let (mut limit, mut end, mut days) = (None, None, None);
-    match record.task.window {
-        Window::All => {}
-        Window::Newest { limit: asked, .. } => {
-            limit = Some(asked);
-            end = newest.max(before.as_ref().and_then(|b| b.newest));
-        }
-        Window::Days { from, to } => {
-            let known = before.as_ref().and_then(|e| e.days);
-            let own = (record.fetch_mode != FetchMode::PerSymbol)
-                .then(|| known.map_or(from, |known| known.last_own()));
-            let mut whole = joined(known, Days { from, to, newest, since: Some(record.fetched_at), own });
-            if let Some(event) = refetch.filter(|a| a.on <= nyse_calendar::new_york_date(record.fetched_at)) {
-                refetch = event.after(from, to, whole);
-                if refetch.is_none() {
-                    whole.since = Some(record.fetched_at);
-                }
-            }
-            days = Some(whole);
-        }
-    }
-    // An empty part does not make a longer series empty.
-    let empty = empty && days.is_none_or(|d| d.newest.is_none());
-    // A run of an earlier day must not make the entry look older.
-    let fetched_at = before.map_or(record.fetched_at, |b| b.fetched_at.max(record.fetched_at));
-    let entry = Entry {
-        empty,
-        limit,
-        newest: end,
-        days,
-        refetch,
-        ..Entry::bare(fetched_at)
-    };
-    subjects.insert(record.task.subject(), entry);
-}
-
-/// Joins two ranges that touch. If a part between them failed, only the later one is kept, so the earlier one is fetched
-/// again.
-fn joined(known: Option<Days>, new: Days) -> Days {
-    let Some(known) = known else { return new };
-    let (first, second) = if known.from <= new.from { (known, new) } else { (new, known) };
-    if second.from > first.to + chrono::Days::new(1) {
-        return second;
-    }
-    let whole = new.from <= known.from && new.to >= known.to;
-    let since = match (known.since, new.since) {
-        (Some(known), Some(new)) if !whole => Some(known.min(new)),
-        (Some(known), None) => Some(known),
-        (_, new) => new,
-    };
-    let own = match new.own {
-        Some(own) => Some(own),
-        // A fetch of the series that covers all days from quotes.
-        None if new.to >= known.to && new.from <= known.last_own() + chrono::Days::new(1) => None,
-        None => known.own,
-    };
-    Days {
-        from: first.from,
-        to: first.to.max(second.to),
-        newest: known.newest.max(new.newest),
-        since,
-        own,
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 //! A step is closed by a conditional write that only one writer can win. That write is also the event that starts the
 //! next step, so nothing can fail between closing a step and announcing it.
 
+mod empty;
 mod keys;
 pub mod outcome;
+mod repair;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -15,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bulk_progress::{BulkPhase, BulkProgress},
     landing::StagedFile,
-    plan::{BatchMessage, FetchMode, Plan, Task, Window},
+    plan::{BatchMessage, FetchMode, Plan, Task},
     ports::{
         bus::{Bus, Event},
         stage::{self, Stage},
@@ -24,13 +26,14 @@ use crate::{
     summary::RowCounts,
     usage::Usage,
 };
-use findata_domain::{Error, Result, Symbol};
+use findata_domain::{Error, Result};
 
 pub use keys::{
-    batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, loaded_key, plan_key, staged_key,
-    summary_key,
+    batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, checkpoints_prefix, loaded_key,
+    loads_again, plan_key, staged_key, summary_key,
 };
 pub use outcome::{Outcome, TaskRecord};
+pub use repair::repair;
 
 /// The ledger entry of a batch, or a checkpoint of it. Written once: later writers lose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,12 +114,32 @@ pub struct Loaded {
     pub run_id: RunId,
     /// Rows by dataset.
     pub rows: BTreeMap<String, RowCounts>,
+    /// Keys of the landing files that changed nothing in the warehouse. A rebuild does not need them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub without_news: BTreeSet<String>,
+    /// Landing files that are damaged or missing and were not loaded, with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub damaged: BTreeMap<String, String>,
     /// Warehouse usage of loading.
     #[serde(default)]
     pub warehouse: Usage,
     /// Seconds that loading took.
     #[serde(default)]
     pub seconds: f64,
+}
+
+impl Loaded {
+    /// A run without rows.
+    pub fn empty(run: &RunId) -> Self {
+        Loaded {
+            run_id: run.clone(),
+            rows: BTreeMap::new(),
+            without_news: BTreeSet::new(),
+            damaged: BTreeMap::new(),
+            warehouse: Usage::default(),
+            seconds: 0.0,
+        }
+    }
 }
 
 /// What keeps a function from going on with a run until a person fixes it.
@@ -159,7 +182,7 @@ pub async fn record_as_failed(
     stage: &impl Stage,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let message = &resume_point(message, stage).await?;
+    let message = &with_all_checkpoints(message, stage).await?;
     let (run, batch) = (&message.run_id, &message.batch);
     let mut entry = checkpoints(message, stage).await?;
     let tasks = tasks(message, stage).await?;
@@ -198,17 +221,23 @@ pub async fn checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<B
     Ok(entry)
 }
 
-/// The message with the number of checkpoints that exist. Only bulk batches are looked up: their first message may be
-/// delivered again, and no file may be fetched twice.
+/// The message with the number of checkpoints that exist. A batch's first message may be delivered again after
+/// checkpoints were written, and nothing that they hold may be fetched twice.
 ///
 /// # Errors
 /// The stage's errors.
 pub async fn resume_point(message: &BatchMessage, stage: &impl Stage) -> Result<BatchMessage> {
+    match message.batch.fetch_mode {
+        FetchMode::BulkFile => with_all_checkpoints(message, stage).await,
+        FetchMode::PerSymbol | FetchMode::BatchQuote => Ok(message.clone()),
+    }
+}
+
+/// The message with the number of checkpoints that exist.
+async fn with_all_checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<BatchMessage> {
     let (run, batch) = (&message.run_id, &message.batch);
     let mut message = message.clone();
-    while batch.fetch_mode == FetchMode::BulkFile
-        && stage.get(&checkpoint_key(run, &batch.id, message.checkpoints)).await?.is_some()
-    {
+    while stage.get(&checkpoint_key(run, &batch.id, message.checkpoints)).await?.is_some() {
         message.checkpoints += 1;
     }
     Ok(message)
@@ -231,11 +260,26 @@ pub async fn tasks(message: &BatchMessage, stage: &impl Stage) -> Result<Vec<Tas
 
 /// The tasks without a record.
 pub fn pending(tasks: &[Task], entry: &BatchEntry) -> Vec<Task> {
-    fn identity(task: &Task) -> (&str, Option<&Symbol>, Window) {
-        (task.dataset.name, task.symbol.as_ref(), task.window)
+    let done: HashSet<_> = entry.tasks.iter().map(|record| record.task.identity()).collect();
+    tasks.iter().filter(|task| !done.contains(&task.identity())).cloned().collect()
+}
+
+/// Turns the records of tasks whose rows were in damaged files into failures, so that the tasks are due again. `damaged`
+/// holds the files' keys, with the reason.
+pub fn fail_tasks_of(damaged: &BTreeMap<String, String>, entries: &mut [BatchEntry]) {
+    for entry in entries {
+        for file in &entry.files {
+            let Some(reason) = damaged.get(&file.key) else { continue };
+            let of_file = |record: &&mut TaskRecord| {
+                record.task.dataset.name == file.dataset && matches!(record.outcome, Outcome::Rows { .. })
+            };
+            entry
+                .tasks
+                .iter_mut()
+                .filter(of_file)
+                .for_each(|record| record.outcome = Outcome::failed(reason));
+        }
     }
-    let done: HashSet<_> = entry.tasks.iter().map(|record| identity(&record.task)).collect();
-    tasks.iter().filter(|task| !done.contains(&identity(task))).cloned().collect()
 }
 
 /// The run's plan.
@@ -248,7 +292,8 @@ pub async fn plan(stage: &impl Stage, run: &RunId) -> Result<Plan> {
         .ok_or_else(|| Error::retry(format!("the plan of run {run} is not on the stage yet")))
 }
 
-/// All batch entries of a run, ordered by batch id.
+/// All batch entries of a run, ordered by batch id, with their empty answers judged (see the module
+/// `empty`).
 ///
 /// # Errors
 /// The stage's errors.
@@ -256,7 +301,16 @@ pub async fn entries(stage: &impl Stage, run: &RunId) -> Result<Vec<BatchEntry>>
     let keys = stage.list(&batches_prefix(run)).await?;
     let read = stream::iter(keys).map(|key| async move { stage::read_json::<BatchEntry>(stage, &key).await });
     let found: Vec<_> = read.buffered(16).try_collect().await?;
-    Ok(found.into_iter().flatten().collect())
+    let mut entries: Vec<_> = found.into_iter().flatten().collect();
+    empty::judge(&mut entries);
+    Ok(entries)
+}
+
+/// The runs that have this object, such as `loaded.json`, among the keys of all runs.
+pub fn runs_with<'a>(object: &str, keys: impl IntoIterator<Item = &'a String>) -> BTreeSet<RunId> {
+    let run =
+        |key: &'a String| key.strip_prefix("runs/")?.strip_suffix(object)?.strip_suffix('/')?.parse().ok();
+    keys.into_iter().filter_map(run).collect()
 }
 
 /// Closes fetching if every batch of the plan has its entry. Returns whether this call closed it.
@@ -265,23 +319,32 @@ pub async fn entries(stage: &impl Stage, run: &RunId) -> Result<Vec<BatchEntry>>
 /// The stage's errors.
 pub async fn close_fetching(stage: &impl Stage, run: &RunId) -> Result<bool> {
     let plan = plan(stage, run).await?;
-    let expected: BTreeSet<&str> = plan
-        .batches
-        .iter()
-        .map(|batch| batch.id.as_str())
-        .chain(plan.landed.iter().map(String::as_str))
-        .collect();
+    let expected = expected(&plan);
     let existing: BTreeSet<String> = stage.list(&batches_prefix(run)).await?.into_iter().collect();
     if !expected.iter().all(|id| existing.contains(&batch_key(run, id))) {
         return Ok(false);
     }
+    let staged = staged(run, &plan, entries(stage, run).await?);
+    stage::write_json_once(stage, &staged_key(run), &staged).await
+}
+
+/// The ids of a plan's batches.
+fn expected(plan: &Plan) -> BTreeSet<&str> {
+    plan.batches
+        .iter()
+        .map(|batch| batch.id.as_str())
+        .chain(plan.landed.iter().map(String::as_str))
+        .collect()
+}
+
+/// What closes fetching: the plan's batches and their files.
+fn staged(run: &RunId, plan: &Plan, mut entries: Vec<BatchEntry>) -> Staged {
     // An interrupted attempt of fanout may have left an entry that the plan does not list.
-    let mut entries = entries(stage, run).await?;
+    let expected = expected(plan);
     entries.retain(|entry| expected.contains(entry.batch.as_str()));
-    let staged = Staged {
+    Staged {
         run_id: run.clone(),
         batches: entries.iter().map(|e| e.batch.clone()).collect(),
         files: entries.into_iter().flat_map(|e| e.files).collect(),
-    };
-    stage::write_json_once(stage, &staged_key(run), &staged).await
+    }
 }

@@ -14,6 +14,7 @@ pub mod landing;
 pub mod ledger;
 pub mod plan;
 pub mod ports;
+pub mod prune;
 pub mod run;
 pub mod summary;
 pub mod telemetry;

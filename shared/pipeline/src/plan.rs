@@ -12,6 +12,7 @@ use crate::run::{Options, RunId};
 use findata_domain::{
     Symbol,
     catalog::{self, Dataset, Requests},
+    nyse_calendar,
 };
 
 /// How often a statement is reported.
@@ -66,6 +67,30 @@ pub struct Task {
     pub symbol: Option<Symbol>,
     /// The part of its rows.
     pub window: Window,
+    /// What earlier runs received for it.
+    #[serde(default, skip_serializing_if = "Prior::is_nothing")]
+    pub prior: Prior,
+}
+
+/// What earlier runs received for a task. It decides what an empty answer means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Prior {
+    /// Rows of the task; for prices, of a day in its window.
+    pub rows: bool,
+    /// Related rows: another statement of the company in the same cadence, or prices outside the
+    /// window.
+    pub related: bool,
+    /// Empty answers in a row that were not believed.
+    pub doubted: u8,
+    /// The rows were recorded as not offered.
+    pub not_offered: bool,
+}
+
+impl Prior {
+    fn is_nothing(&self) -> bool {
+        *self == Prior::default()
+    }
 }
 
 fn dataset_name<S: Serializer>(dataset: &&'static Dataset, to: S) -> Result<S::Ok, S::Error> {
@@ -78,12 +103,32 @@ fn dataset_by_name<'de, D: Deserializer<'de>>(from: D) -> Result<&'static Datase
 }
 
 impl Task {
+    /// A task of which no earlier answer is known.
+    pub fn new(dataset: &'static Dataset, symbol: Option<Symbol>, window: Window) -> Self {
+        Task { dataset, symbol, window, prior: Prior::default() }
+    }
+
     /// The task's key in the fetch log: the symbol, with the cadence for statements (`AAPL:annual`).
     pub fn subject(&self) -> String {
         let symbol = self.symbol.as_ref().map_or("*", Symbol::as_str);
         match self.window {
             Window::Newest { cadence, .. } => format!("{symbol}:{}", cadence.as_str()),
             Window::All | Window::Days { .. } => symbol.to_owned(),
+        }
+    }
+
+    /// What distinguishes it from the other tasks of a run.
+    pub fn identity(&self) -> (&'static str, Option<&Symbol>, Window) {
+        (self.dataset.name, self.symbol.as_ref(), self.window)
+    }
+
+    /// Whether it asks for days with a session of the exchange.
+    pub fn has_sessions(&self) -> bool {
+        match self.window {
+            Window::Days { from, to } => {
+                from.iter_days().take_while(|day| *day <= to).any(nyse_calendar::is_trading_day)
+            }
+            Window::All | Window::Newest { .. } => false,
         }
     }
 
@@ -228,6 +273,22 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan of nothing.
+    pub fn without_tasks(run: &RunId, options: Options) -> Self {
+        Plan {
+            run_id: run.clone(),
+            options,
+            symbols: Vec::new(),
+            known: BTreeSet::new(),
+            notes: Vec::new(),
+            batches: Vec::new(),
+            landed: Vec::new(),
+            datasets: Vec::new(),
+            planning_calls: 0,
+            planning_bytes: 0,
+        }
+    }
+
     /// Tasks to fetch.
     pub fn due(&self) -> u64 {
         self.datasets.iter().flat_map(|(_, d)| d.due.values()).sum()

@@ -61,13 +61,29 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// Use of the rate limiter.
+/// What calls waited for, and the bound of these waits. All zero in a run on Lambda, where the deadline of an invocation
+/// bounds them too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct BudgetUse {
     /// Seconds that calls waited for the rate limiter, summed over workers.
     pub waited_seconds: f64,
     /// Allowed calls per minute; `None` without a limit.
     pub limit_per_minute: Option<u32>,
+    /// Answers of FMP that its call limit is reached.
+    #[serde(default)]
+    pub limit_answers: u64,
+    /// Seconds that calls waited because of them, summed over calls.
+    #[serde(default)]
+    pub limit_seconds: f64,
+    /// Seconds that calls waited to be retried, summed over calls.
+    #[serde(default)]
+    pub retry_seconds: f64,
+    /// Seconds of the longest call: requests and waits, without that for the rate limiter.
+    #[serde(default)]
+    pub longest_call_seconds: f64,
+    /// The bound of the above: a call that took longer would have been given up.
+    #[serde(default)]
+    pub max_call_seconds: f64,
 }
 
 /// HTTP connections to FMP.
@@ -168,7 +184,7 @@ pub struct Summary {
     /// Remarks that are not failures, such as datasets outside the FMP plan or use of the bundled
     /// list.
     pub notes: Vec<String>,
-    /// Warehouse usage of load and analytics; zero on a laptop.
+    /// Warehouse usage of load and analytics; on a laptop, only the number of statements.
     #[serde(default)]
     pub warehouse: Usage,
     /// Cost.

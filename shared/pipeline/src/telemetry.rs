@@ -5,6 +5,8 @@
 //! Each combination of dimension values is billed as a separate metric, so the stack is the only
 //! dimension.
 
+use std::io::Write;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
@@ -41,7 +43,8 @@ impl Telemetry {
     pub fn say(&self, now: DateTime<Utc>, figures: &[(&str, f64, &str)]) {
         debug_assert!(figures.iter().all(|(name, ..)| METRICS.contains(name)), "{figures:?}");
         if let Some(stack) = &self.stack {
-            println!("{}", line(stack, now, figures));
+            // A metric that cannot be written must not fail the function.
+            let _ = writeln!(std::io::stdout().lock(), "{}", line(stack, now, figures));
         }
     }
 

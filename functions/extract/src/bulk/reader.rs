@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use findata_domain::{
-    Result,
+    Error, Result,
     catalog::Dataset,
     rows::{self, OneByOne},
 };
@@ -16,7 +16,7 @@ use findata_pipeline::{
     plan::{Task, Window},
 };
 
-use crate::batch_writer::{needs_share_count, newest};
+use crate::batch_writer::{MIN_ROWS, needs_share_count, newest};
 
 /// Receives a file's records. Each retry starts from nothing.
 pub(super) struct Reader<'a> {
@@ -116,6 +116,13 @@ impl Records for Reader<'_> {
         };
         rows::record::json(self.dataset, record.cells(), &mut self.json);
         let row = self.contents.rows.row(task.symbol.as_ref(), &self.json)?;
+        let max_rows = (10 * self.by_symbol.len()).max(MIN_ROWS);
+        if self.contents.rows.count() > max_rows as u64 {
+            return Err(Error::Reject(format!(
+                "the file has over {max_rows} rows of {} symbol(s): it is not what was requested",
+                self.by_symbol.len()
+            )));
+        }
         let good = u64::from(row.reject.is_none());
         let row = std::slice::from_ref(&row);
         self.contents.landing.add(row)?;

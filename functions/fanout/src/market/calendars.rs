@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{Days, Duration, NaiveDate};
-use findata_domain::{Result, Symbol, catalog::ChangeSource, hash, nyse_calendar};
+use findata_domain::{Result, Symbol, catalog::ChangeSource, hash, nyse_calendar, rows};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     Feeds, MarketReader,
@@ -133,17 +133,19 @@ async fn events_between(
     let mut ranges = vec![(from, to)];
     while let Some((from, to)) = ranges.pop() {
         let parameters = [("from", from.to_string()), ("to", to.to_string())];
-        let Some(rows) = reader.rows::<Value>(endpoint, &parameters).await? else {
+        let Some(answer) = reader.rows::<Box<RawValue>>(endpoint, &parameters).await? else {
             return Ok(None);
         };
-        if rows.len() >= TRUNCATED_AT && from < to {
+        if answer.len() >= TRUNCATED_AT && from < to {
             let middle = from + Duration::days((to - from).num_days() / 2);
             ranges.extend([(from, middle), (middle + Days::new(1), to)]);
             continue;
         }
-        for row in &rows {
+        for row in &answer {
             // Skip rows without symbol or day.
-            if let Ok(event) = Row::deserialize(row) {
+            if let Ok(event) = serde_json::from_str::<Row>(row.get())
+                && rows::is_plausible(event.date)
+            {
                 let hash = event.hash();
                 // Summed, so that two events of one day count in any order.
                 let day = events.entry(event.symbol).or_default().entry(event.date).or_insert(0);

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
-use findata_domain::{Error, Result};
+use findata_domain::{
+    Error, Result,
+    clock::{is_ahead, is_recent},
+};
 use findata_pipeline::ports::stage::{self, Stage};
 use serde::{Deserialize, Serialize};
 
@@ -45,18 +48,28 @@ struct Entitlement {
 }
 
 impl Entitlements {
-    pub(super) async fn read(stage: &impl Stage) -> Result<Entitlements> {
-        Ok(stage::read_json(stage, KEY).await?.unwrap_or_default())
+    /// Reads the stored entitlements, without those of a clock ahead of `now`.
+    pub(super) async fn read(
+        stage: &impl Stage,
+        now: DateTime<Utc>,
+        notes: &mut Vec<String>,
+    ) -> Result<Entitlements> {
+        let mut stored: Entitlements = stage::read_rebuildable(stage, KEY, notes).await?.unwrap_or_default();
+        stored.0.retain(|_, known| !is_ahead(known.at, now));
+        Ok(stored)
     }
 
-    /// Stores the entitlements. Of two answers about an endpoint the later one counts.
-    pub(super) async fn write(&self, stage: &impl Stage) -> Result<()> {
-        let has_all =
-            |kept: &Entitlements| self.0.iter().all(|(name, known)| kept.0.get(name) == Some(known));
-        if has_all(&Entitlements::read(stage).await?) {
+    /// Stores the entitlements, and drops those of a clock ahead of `now`. Of two answers about an
+    /// endpoint the later one counts.
+    pub(super) async fn write(&self, stage: &impl Stage, now: DateTime<Utc>) -> Result<()> {
+        let stored: Entitlements =
+            stage::read_rebuildable(stage, KEY, &mut Vec::new()).await?.unwrap_or_default();
+        let has_all = self.0.iter().all(|(name, known)| stored.0.get(name) == Some(known));
+        if has_all && !stored.0.values().any(|known| is_ahead(known.at, now)) {
             return Ok(());
         }
-        stage::change_json(stage, KEY, |kept: &mut Entitlements| {
+        stage::change_rebuildable(stage, KEY, |kept: &mut Entitlements| {
+            kept.0.retain(|_, known| !is_ahead(known.at, now));
             for (name, known) in &self.0 {
                 if kept.0.get(name).is_none_or(|other| other.at <= known.at) {
                     kept.0.insert(name.clone(), known.clone());
@@ -70,7 +83,7 @@ impl Entitlements {
     pub fn allows(&self, endpoint: &str, now: DateTime<Utc>) -> Option<bool> {
         let known = self.0.get(endpoint)?;
         let allowed = known.refused.is_none();
-        (now - known.at < if allowed { ALLOWED_TTL } else { REFUSED_TTL }).then_some(allowed)
+        is_recent(known.at, if allowed { ALLOWED_TTL } else { REFUSED_TTL }, now).then_some(allowed)
     }
 
     /// Every known endpoint, with FMP's message if it refused the endpoint.
@@ -104,5 +117,6 @@ mod tests {
         let later = |days| at + Duration::days(days);
         assert_eq!((known.allows(QUOTES, later(29)), known.allows(QUOTES, later(30))), (Some(true), None));
         assert_eq!((known.allows(FILINGS, later(6)), known.allows(FILINGS, later(7))), (Some(false), None));
+        assert_eq!((known.allows(QUOTES, later(-2)), known.allows(FILINGS, later(-2))), (None, None));
     }
 }

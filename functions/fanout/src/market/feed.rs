@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
-use findata_domain::Symbol;
+use findata_domain::{
+    Symbol,
+    clock::{is_ahead, is_recent},
+};
 use serde::{Deserialize, Serialize};
 
 /// Whether a symbol's data has changed, according to a feed.
@@ -58,7 +61,7 @@ pub(super) struct Change {
 impl ChangeFeed {
     /// Whether the feed was read less than `ttl` ago.
     pub(super) fn is_fresh(&self, ttl: Duration, now: DateTime<Utc>) -> bool {
-        self.read_at.is_some_and(|at| now - at < ttl)
+        self.read_at.is_some_and(|at| is_recent(at, ttl, now))
     }
 
     /// Marks a feed that was read before as read at `now`, without a call.
@@ -71,6 +74,18 @@ impl ChangeFeed {
     pub(super) fn follow(&mut self, symbols: &[Symbol], now: DateTime<Utc>) {
         for symbol in symbols {
             self.followed_since.entry(symbol.clone()).or_insert(now);
+        }
+    }
+
+    /// Resets a feed that was read while a clock was ahead of `now`: it counts as never read, and
+    /// proves nothing about data fetched before `now`.
+    pub(super) fn correct(&mut self, now: DateTime<Utc>) {
+        let moments = self.read_at.iter().chain(self.followed_since.values());
+        if moments.copied().any(|moment| is_ahead(moment, now)) {
+            self.read_at = None;
+            self.events.clear();
+            self.changes.retain(|_, change| !is_ahead(change.at, now));
+            self.restart(now);
         }
     }
 
@@ -171,6 +186,23 @@ mod tests {
         );
         feed.restart(two);
         assert_eq!(verdict(&feed, "2026-11-21T09:00:00Z", two), Verdict::Unknown);
+    }
+
+    #[test]
+    fn a_feed_read_while_a_clock_was_ahead_starts_anew() {
+        let symbol: Symbol = "AAPL".parse().unwrap();
+        let (ahead, now) = (at("2099-01-04T23:00:00Z"), at("2026-11-21T12:00:00Z"));
+        let mut feed = ChangeFeed { read_at: Some(ahead), ..ChangeFeed::default() };
+        feed.follow(std::slice::from_ref(&symbol), ahead);
+        feed.record("AAPL", Change { at: ahead, day: None });
+        feed.record("MSFT", Change { at: at("2026-11-20T21:00:00Z"), day: None });
+        let as_read = feed.clone();
+        feed.correct(ahead);
+        assert_eq!(feed, as_read, "its own clock corrects nothing");
+        assert!(!feed.is_fresh(Duration::hours(6), now));
+        feed.correct(now);
+        assert_eq!((feed.read_at, feed.followed_since[&symbol]), (None, now));
+        assert_eq!((feed.newest("AAPL"), feed.newest("MSFT").is_some()), (None, true));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, Duration, NaiveDate, NaiveDateTime, Utc};
-use findata_domain::{Result, Symbol, nyse_calendar};
+use findata_domain::{Result, Symbol, nyse_calendar, rows};
 use findata_pipeline::plan::Cadence;
 use serde::Deserialize;
 
@@ -18,6 +18,8 @@ const MAX_PAGES: usize = 101;
 const MIN_REACH: Duration = Duration::days(14);
 /// Rows per page of the calendar; a full page has a successor.
 const CALENDAR_PAGE_ROWS: usize = 4_000;
+/// Most pages of the calendar that are read. 50 days have fewer than ten.
+const MAX_CALENDAR_PAGES: usize = 50;
 /// How far a reading overlaps the one before: rows may be added late, and the feed's times have no
 /// time zone.
 const OVERLAP: Duration = Duration::days(1);
@@ -126,26 +128,28 @@ async fn reports(reader: &mut MarketReader<'_>) -> Result<()> {
         reader.market.feeds.reports.restart(now);
     }
     let from = nyse_calendar::new_york_date(last.max(now - MAX_GAP)) - RESULTS_DELAY;
-    for page in 0.. {
+    for page in 0..MAX_CALENDAR_PAGES {
         let parameters = [("from", from.to_string()), ("to", today.to_string()), ("page", page.to_string())];
         let Some(rows) = reader.rows::<Report>(entitlements::REPORTS, &parameters).await? else {
             return Ok(());
         };
         let feed = &mut reader.market.feeds.reports;
         let has_results = |row: &&Report| row.eps_actual.is_some() || row.revenue_actual.is_some();
-        for row in rows.iter().filter(has_results).filter(|row| followed.contains(&row.symbol)) {
+        let is_followed = |row: &&Report| followed.contains(&row.symbol) && rows::is_plausible(row.date);
+        for row in rows.iter().filter(has_results).filter(is_followed) {
             feed.record(&row.symbol, Change { at: nyse_calendar::close_of(row.date), day: Some(row.date) });
         }
         if rows.len() < CALENDAR_PAGE_ROWS {
-            break;
+            reader.market.feeds.reports.read_at = Some(now);
+            return Ok(());
         }
     }
-    reader.market.feeds.reports.read_at = Some(now);
+    tracing::warn!("FMP's calendar of results does not end: it is not used");
     Ok(())
 }
 
 /// Parses a time of the feed. As far as is known, FMP's times are in New York's time zone.
 fn instant(text: &str) -> Option<DateTime<Utc>> {
     let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
-    Some(nyse_calendar::from_new_york(local).and_utc())
+    rows::is_plausible(local.date()).then(|| nyse_calendar::from_new_york(local).and_utc())
 }

@@ -13,13 +13,18 @@ use chrono::{DateTime, Duration, Utc};
 use findata_domain::{
     Error, Result, Symbol,
     catalog::{self, CATALOG, ChangeSource, Dataset},
+    clock::Clock,
+    rows,
 };
 use findata_fmp::{Answer, Fmp};
 use findata_pipeline::{
     ports::stage::{self, Stage},
     run::Options,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 pub(crate) use calendars::TTL as CALENDAR_TTL;
 pub use entitlements::Entitlements;
@@ -39,6 +44,8 @@ pub struct Market {
     pub entitlements: Entitlements,
     /// What has changed.
     pub feeds: Feeds,
+    /// Remarks for the user, such as damaged objects on the stage.
+    pub notes: Vec<String>,
 }
 
 /// The change feeds.
@@ -68,13 +75,18 @@ pub struct Spent {
 }
 
 impl Market {
-    /// Reads the stored entitlements and feeds; makes no call.
+    /// Reads the stored entitlements and feeds; makes no call. Feeds that were read while a clock was
+    /// ahead of `latest` are reset; a damaged object counts as absent and is noted.
     ///
     /// # Errors
     /// The stage's errors.
-    pub async fn read(stage: &impl Stage) -> Result<Market> {
-        let feeds = stage::read_json(stage, FEEDS_KEY).await?.unwrap_or_default();
-        Ok(Market { entitlements: Entitlements::read(stage).await?, feeds })
+    pub async fn read(stage: &impl Stage, latest: DateTime<Utc>) -> Result<Market> {
+        let mut notes = Vec::new();
+        let mut feeds: Feeds =
+            stage::read_rebuildable(stage, FEEDS_KEY, &mut notes).await?.unwrap_or_default();
+        feeds.correct(latest);
+        let entitlements = Entitlements::read(stage, latest, &mut notes).await?;
+        Ok(Market { entitlements, feeds, notes })
     }
 
     /// Treats the feeds as read now, without further changes. Used by a plan that makes no call.
@@ -93,6 +105,13 @@ impl Market {
 }
 
 impl Feeds {
+    /// Resets the feeds that were read while a clock was ahead of `latest`.
+    fn correct(&mut self, latest: DateTime<Utc>) {
+        for feed in self.all() {
+            feed.correct(latest);
+        }
+    }
+
     fn all(&mut self) -> [&mut ChangeFeed; 4] {
         [&mut self.filings, &mut self.reports, &mut self.dividends, &mut self.splits]
     }
@@ -109,9 +128,10 @@ pub async fn refresh(
     options: &Options,
     fmp: &Fmp,
     stage: &impl Stage,
-    now: DateTime<Utc>,
+    clock: &impl Clock,
 ) -> Result<(Market, Spent)> {
-    let market = Market::read(stage).await?;
+    let (now, latest) = (clock.now(), clock.latest());
+    let market = Market::read(stage, latest).await?;
     let stored = market.feeds.clone();
     let mut reader = MarketReader { fmp, now, market, spent: Spent::default() };
     let wants = |dataset: &Dataset| {
@@ -132,10 +152,11 @@ pub async fn refresh(
         }
     }
     let MarketReader { market, spent, .. } = reader;
-    market.entitlements.write(stage).await?;
+    market.entitlements.write(stage, latest).await?;
     let feeds = &market.feeds;
     if *feeds != stored {
-        stage::change_json(stage, FEEDS_KEY, |kept: &mut Feeds| {
+        stage::change_rebuildable(stage, FEEDS_KEY, |kept: &mut Feeds| {
+            kept.correct(latest);
             kept.filings.merge(&feeds.filings);
             kept.reports.merge(&feeds.reports);
             kept.dividends.merge(&feeds.dividends);
@@ -157,7 +178,7 @@ pub async fn probe(fmp: &Fmp, stage: &impl Stage, now: DateTime<Utc>) -> Result<
             parameters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         reader.check_entitlement(endpoint, &parameters).await?;
     }
-    reader.market.entitlements.write(stage).await?;
+    reader.market.entitlements.write(stage, now).await?;
     Ok((reader.market.entitlements, reader.spent))
 }
 
@@ -184,7 +205,7 @@ impl MarketReader<'_> {
         self.spent.calls += u64::from(calls);
         self.spent.bytes += bytes;
         let rows = match body {
-            Ok(Some(body)) => match serde_json::from_slice(&body) {
+            Ok(Some(body)) => match rows::list(&body, rows::MAX_LIST) {
                 Ok(rows) => rows,
                 Err(error) => {
                     tracing::warn!(endpoint, %error, "cannot parse a change feed");
@@ -214,7 +235,7 @@ impl MarketReader<'_> {
         parameters: &[(&str, String)],
     ) -> Result<()> {
         if self.market.entitlements.allows(endpoint, self.now).is_none() {
-            self.rows::<serde_json::Value>(endpoint, parameters).await?;
+            self.rows::<IgnoredAny>(endpoint, parameters).await?;
         }
         Ok(())
     }

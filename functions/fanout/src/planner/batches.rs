@@ -52,7 +52,7 @@ pub(super) fn add_quotes(planned: &mut Planned, fetch_log: &FetchLog, now: DateT
     for symbol in quoted {
         let symbol = Some(symbol);
         let bar = bars.remove(&symbol);
-        planned.quoted.push(Task { dataset, symbol, window: Window::All });
+        planned.quoted.push(Task::new(dataset, symbol, Window::All));
         planned.quoted.extend(bar);
     }
 }

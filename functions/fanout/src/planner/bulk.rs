@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
-use findata_domain::{catalog::Dataset, nyse_calendar};
+use findata_domain::{catalog::Dataset, clock::is_recent, nyse_calendar};
 use findata_fmp::bulk::{self, File};
 use findata_pipeline::{
     plan::{Batch, Cadence, FetchMode, Task, Window},
@@ -48,7 +48,8 @@ pub fn select(
         let Some(dataset) = findata_domain::catalog::dataset(name) else {
             continue;
         };
-        let recently_refused = |endpoint| refused.get(endpoint).is_some_and(|at| now - *at < REFUSED_FOR);
+        let recently_refused =
+            |endpoint| refused.get(endpoint).is_some_and(|at| is_recent(*at, REFUSED_FOR, now));
         if dataset.bulk.is_none_or(|bulk| recently_refused(bulk.endpoint)) {
             continue;
         }
@@ -118,7 +119,9 @@ impl TaskKind {
             }
             _ => false,
         };
-        is_kind && task.dataset == dataset && bulk::has(task)
+        // The files have been seen without rows that a call has.
+        let is_doubted = task.prior.doubted > 0;
+        is_kind && !is_doubted && task.dataset == dataset && bulk::has(task)
     }
 }
 
@@ -237,5 +240,6 @@ mod tests {
             select(&mut planned, plan_limits, &refused(at), now).batches.len()
         };
         assert_eq!((batches(now - Duration::hours(23)), batches(now - Duration::hours(25))), (0, 1));
+        assert_eq!(batches(now + Duration::days(2)), 1, "refused while a clock was ahead");
     }
 }

@@ -8,7 +8,7 @@ use findata_fmp_simulator as simulator;
 use findata_pipeline::run::Universe;
 use secrecy::SecretString;
 
-use super::{Failure, global::Global, request::HistoryArgs, run};
+use super::{Failure, Signals, global::Global, request::HistoryArgs, run};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -26,6 +26,7 @@ pub(crate) async fn demo(
     global: &Global,
     from_environment: &[&'static str],
     args: &Args,
+    signals: &Signals,
 ) -> Result<u8, Failure> {
     let mut config = global.resolve(from_environment, "./findata-demo")?;
     let companies = args.companies as usize;
@@ -48,6 +49,6 @@ pub(crate) async fn demo(
     // Calls are free here, so the demo includes the comparison with FMP's own ratios.
     request.options.reconcile = true;
     let fmp = config.fmp(SecretString::from("demo"));
-    let summary = run::execute(&config, &request, &fmp).await?;
+    let summary = run::execute(&config, &request, &fmp, run::Work::Run, signals).await?;
     run::print_summary(config.json, &config.warehouse(), &summary)
 }

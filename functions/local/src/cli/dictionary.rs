@@ -1,9 +1,8 @@
 //! `findata dictionary`: describes tables and columns.
 
-use findata_domain::Error;
 use findata_explain::dictionary;
 
-use super::{Failure, global::Global, print};
+use super::{Failure, global::Global, print, print_json};
 use crate::render;
 
 #[derive(Debug, clap::Args)]
@@ -30,9 +29,7 @@ pub(crate) fn dictionary(
         }
     }
     if config.json {
-        let text =
-            serde_json::to_string(&tables).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
-        print(&format!("{text}\n"))?;
+        print_json(&tables)?;
     } else {
         print(&render::dictionary(&tables))?;
     }

@@ -1,12 +1,9 @@
 //! `findata doctor`: checks the setup.
 
-use findata_domain::Error;
-use findata_duckdb::DuckDb;
-
 use super::{
     Failure,
     global::{self, Global},
-    print,
+    print, print_json,
 };
 use crate::doctor::{self, Check};
 
@@ -21,30 +18,10 @@ pub(crate) async fn doctor(
     let config = global.resolve(from_environment, "./findata-home")?;
     let mut checks = vec![match global::key() {
         Ok(_) => Check::ok("key", "FMP_API_KEY is set; the first call shows whether FMP accepts it"),
-        Err(_) => Check::failed("key", "no FMP API key", "set the variable FMP_API_KEY"),
+        Err(error) => Check::failed("key", error.text(), "set the variable FMP_API_KEY"),
     }];
     match &config.cloud {
-        None => {
-            let place = config.data_dir.stage.display().to_string();
-            match config.data_dir.open_stage() {
-                Ok(stage) => checks.push(doctor::stage(&stage, &place).await),
-                Err(error) => checks.push(Check::failed(
-                    "stage",
-                    error.to_string(),
-                    "choose another folder with --home or --stage",
-                )),
-            }
-            checks.push(match DuckDb::open(&config.data_dir.warehouse, &config.data_dir.stage) {
-                Ok(_) => {
-                    Check::ok("warehouse", format!("{} can be opened", config.data_dir.warehouse.display()))
-                }
-                Err(error) => Check::failed(
-                    "warehouse",
-                    error.to_string(),
-                    "fix what the message names, or choose another --home or --warehouse",
-                ),
-            });
-        }
+        None => checks.extend(doctor::data_dir(&config.data_dir, config.memory).await),
         Some(cloud) => {
             let stage = cloud.open_stage().await?;
             checks.push(doctor::stage(&stage, &cloud.stage.to_string()).await);
@@ -52,15 +29,13 @@ pub(crate) async fn doctor(
         }
     }
     if config.json {
-        let text =
-            serde_json::to_string(&checks).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
-        print(&format!("{text}\n"))?;
+        print_json(&checks)?;
     } else {
         for check in &checks {
-            match &check.fix {
-                None => print(&format!("ok    {}: {}\n", check.what, check.found))?,
-                Some(fix) => print(&format!("FAIL  {}: {}\n      {fix}\n", check.what, check.found))?,
-            }
+            print(&match &check.fix {
+                None => format!("ok    {}: {}\n", check.what, check.found),
+                Some(fix) => format!("FAIL  {}: {}\n      {fix}\n", check.what, check.found),
+            })?;
         }
     }
     Ok(if checks.iter().all(|check| check.fix.is_none()) { 0 } else { 5 })

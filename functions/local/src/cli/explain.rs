@@ -1,10 +1,10 @@
 //! `findata explain`: traces a figure to its inputs.
 
 use chrono::NaiveDate;
-use findata_domain::Error;
+use findata_duckdb::Reach;
 use findata_explain::ask::{Basis, Question, find};
 
-use super::{Failure, global::Global, print};
+use super::{Failure, global::Global, print, print_json};
 use crate::render;
 
 #[derive(Debug, clap::Args)]
@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// Figure to explain, such as gross_margin, pe_ratio_ttm or revenue (`findata dictionary` lists all)
     metric: String,
     /// Trading session, or day by which a period was known; if that day has none, the last one before [default: the newest]
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = findata_domain::day::parse)]
     date: Option<NaiveDate>,
     /// Q1, Q2, Q3, Q4, Q (any quarter), FY, TTM, MARKET or PRICE
     ///
@@ -39,12 +39,10 @@ pub(crate) fn explain(
     };
     // Report an unknown name before a missing warehouse: the name is wrong with any warehouse.
     find(&question.metric, question.basis)?;
-    let connection = config.open_read_only()?;
+    let connection = config.open_read_only(Reach::Warehouse)?;
     let explanation = findata_explain::explain(&connection, &question, config.as_of)?;
     if config.json {
-        let text = serde_json::to_string(&explanation)
-            .map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
-        print(&format!("{text}\n"))?;
+        print_json(&explanation)?;
     } else {
         print(&render::explanation(&explanation))?;
     }

@@ -3,11 +3,11 @@
 use std::{env, num::NonZeroU32, path::PathBuf};
 
 use ::duckdb::Connection;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use clap::{ArgMatches, Args, parser::ValueSource};
 use findata_aws::s3_stage::{Location, S3Stage};
-use findata_domain::{Error, Symbol, clock::AnyClock};
-use findata_duckdb::{DuckDb, as_of};
+use findata_domain::{Error, Symbol, clock::AnyClock, day};
+use findata_duckdb::{DuckDb, MemoryLimit, Reach, as_of};
 use findata_fmp::{
     ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, MOST_IN_FLIGHT_ON_LAPTOP, SourceKind,
 };
@@ -18,6 +18,9 @@ use secrecy::SecretString;
 
 use super::{Failure, snowflake_env};
 use crate::data_dir::DataDir;
+
+/// Days for which the objects of old runs are kept by default.
+const DEFAULT_KEEP_DAYS: u16 = 90;
 
 /// Options that every command accepts.
 #[derive(Debug, Clone, Args)]
@@ -70,6 +73,12 @@ pub(crate) struct Global {
         help_heading = "Global"
     )]
     pub warehouse: Option<String>,
+    /// Memory that DuckDB may use before it spills to disk, such as 800MB or 4GB [default: half of this machine's]
+    #[arg(long, global = true, env = "FINDATA_MEMORY", value_name = "SIZE", help_heading = "Global")]
+    pub memory: Option<String>,
+    /// Days to keep what old runs left on the stage and a rebuild does not need; 0 keeps everything [default: 90]
+    #[arg(long, global = true, env = "FINDATA_KEEP_DAYS", value_name = "N", help_heading = "Global")]
+    pub keep_days: Option<String>,
     /// Index for beta and correlation, or `none` [default: ^GSPC]
     #[arg(long, global = true, env = "FINDATA_INDEX", value_name = "SYMBOL", help_heading = "Global")]
     pub index: Option<String>,
@@ -98,6 +107,8 @@ pub(crate) fn from_environment(matches: &ArgMatches) -> Vec<&'static str> {
         "fmp_burst",
         "stage",
         "warehouse",
+        "memory",
+        "keep_days",
         "index",
         "today",
         "as_of",
@@ -119,6 +130,10 @@ pub(crate) struct ResolvedConfig {
     pub cloud: Option<Cloud>,
     pub fmp_url: String,
     pub fmp_plan: FmpPlan,
+    /// How long the objects of old runs are kept; `None` for ever.
+    pub keep: Option<TimeDelta>,
+    /// Memory limit of DuckDB.
+    pub memory: MemoryLimit,
     /// Bytes that may be received in 30 days, if that differs from the plan's limit.
     pub fmp_bytes: Option<u64>,
     /// Most calls at once, if fewer than in a minute.
@@ -180,21 +195,42 @@ impl Global {
             }
             burst
         });
+        let memory = match self.memory.as_deref().filter(|text| !text.is_empty()).map(str::parse) {
+            None => MemoryLimit::of_machine(),
+            Some(Ok(memory)) => memory,
+            Some(Err(error)) => {
+                let error: Error = error;
+                errors.push(("memory", error.to_string()));
+                MemoryLimit::of_machine()
+            }
+        };
+        let keep_days = match self.keep_days.as_deref().filter(|text| !text.is_empty()).map(str::parse::<u16>)
+        {
+            None => DEFAULT_KEEP_DAYS,
+            Some(Ok(days)) => days,
+            Some(Err(_)) => {
+                errors.push(("keep_days", "use a whole number of days, up to 65535".into()));
+                DEFAULT_KEEP_DAYS
+            }
+        };
         let index = match self.index.as_deref() {
             None => Symbol::default_index(),
             Some("none" | "") => None,
             Some(text) => text.parse().map_err(|e: Error| errors.push(("index", e.to_string()))).ok(),
         };
         let mut day = |option, text: Option<&str>| {
-            let not_a_date = |text| format!("{text:?} is not a date: write it as 2026-11-20");
-            text.and_then(|text| {
-                text.parse::<NaiveDate>().map_err(|_| errors.push((option, not_a_date(text)))).ok()
-            })
+            text.and_then(|text| day::parse(text).map_err(|e| errors.push((option, e.to_string()))).ok())
         };
         let clock = AnyClock::of(day("today", self.today.as_deref()));
         let as_of = day("as_of", self.as_of.as_deref());
-        if let Err(error) = Fmp::check_url(&fmp_url) {
-            errors.push(("fmp_url", error.to_string()));
+        match Fmp::check_url(&fmp_url) {
+            Ok(()) => {}
+            // A secret in the address, or one that would be sent in clear, is no typing error.
+            Err(Error::Config(why)) => {
+                let name = option_name("fmp_url", from_environment);
+                return Err(Error::Config(format!("{name}: {why}")).into());
+            }
+            Err(error) => errors.push(("fmp_url", error.to_string())),
         }
         let mut s3_stage: Option<Location> = None;
         let stage = self.stage.as_deref().filter(|stage| {
@@ -241,12 +277,17 @@ impl Global {
         };
         let folder = self.home.clone().unwrap_or_else(|| default_home.into());
         let data_dir = DataDir::new(&folder, stage.map(PathBuf::from), warehouse.map(PathBuf::from));
+        if cloud.is_none() {
+            data_dir.check()?;
+        }
         let json = self.json || json;
         Ok(ResolvedConfig {
             data_dir,
             cloud,
             fmp_url,
             fmp_plan,
+            memory,
+            keep: (keep_days > 0).then(|| TimeDelta::days(keep_days.into())),
             fmp_bytes,
             fmp_burst,
             index,
@@ -267,14 +308,14 @@ impl Global {
 
 impl ResolvedConfig {
     /// Opens the DuckDB warehouse for reading, as it was known on the day of `--as-of` if there is one.
-    pub(crate) fn open_read_only(&self) -> Result<Connection, Failure> {
+    pub(crate) fn open_read_only(&self, reach: Reach) -> Result<Connection, Failure> {
         match (&self.cloud, self.as_of) {
             (Some(_), _) => Err(Failure::Usage(
                 "this command reads DuckDB only: query Snowflake with its own clients; the tables have the same names"
                     .into(),
             )),
-            (None, Some(day)) => Ok(as_of::open(&self.data_dir.warehouse, day)?),
-            (None, None) => Ok(DuckDb::open_to_read(&self.data_dir.warehouse)?),
+            (None, Some(day)) => Ok(as_of::open(&self.data_dir.warehouse, day, reach, self.memory)?),
+            (None, None) => Ok(DuckDb::open_to_read(&self.data_dir.warehouse, reach, self.memory)?),
         }
     }
 
@@ -326,6 +367,10 @@ fn json_from_environment() -> Result<bool, String> {
 pub(crate) fn key() -> Result<SecretString, Failure> {
     match env::var("FMP_API_KEY") {
         Ok(key) if !key.trim().is_empty() => Ok(SecretString::from(key)),
+        Err(env::VarError::NotUnicode(_)) => Err(Error::Config(
+            "FMP_API_KEY is not UTF-8 text: copy the key again, it consists of letters and digits".into(),
+        )
+        .into()),
         _ => Err(Error::Config(
             "no FMP API key: set FMP_API_KEY (get a key at financialmodelingprep.com; `findata demo` needs none)"
                 .into(),
@@ -336,13 +381,7 @@ pub(crate) fn key() -> Result<SecretString, Failure> {
 
 /// Joins all invalid values, each with its option or its variable.
 fn usage_errors(errors: &[(&'static str, String)], from_environment: &[&'static str]) -> Failure {
-    let name = |option: &str| {
-        if from_environment.contains(&option) {
-            format!("FINDATA_{}", option.to_uppercase())
-        } else {
-            format!("--{}", option.replace('_', "-"))
-        }
-    };
+    let name = |option: &str| option_name(option, from_environment);
     let text = errors
         .iter()
         .map(|(option, what)| format!("{}: {what}", name(option)))
@@ -352,5 +391,14 @@ fn usage_errors(errors: &[(&'static str, String)], from_environment: &[&'static 
         Failure::Run(Error::Config(text))
     } else {
         Failure::Usage(text)
+    }
+}
+
+/// The name of an option where its value was set: on the command line or as a variable.
+fn option_name(option: &str, from_environment: &[&'static str]) -> String {
+    if from_environment.contains(&option) {
+        format!("FINDATA_{}", option.to_uppercase())
+    } else {
+        format!("--{}", option.replace('_', "-"))
     }
 }

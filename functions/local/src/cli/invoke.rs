@@ -21,9 +21,9 @@ use findata_pipeline::{
 use serde_json::json;
 
 use super::{
-    Failure,
+    Failure, Signals,
     global::Global,
-    print,
+    note, print, print_json,
     request::{self, HistoryArgs},
     run,
 };
@@ -56,7 +56,7 @@ pub(crate) struct Args {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
-pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> {
+pub(crate) async fn invoke(global: &Global, args: &Args, signals: &Signals) -> Result<u8, Failure> {
     let json = global.wants_json()?;
     let location = match (&global.stage, args.wait) {
         (Some(stage), true) => Some(stage.parse::<Location>()?),
@@ -74,14 +74,17 @@ pub(crate) async fn invoke(global: &Global, args: &Args) -> Result<u8, Failure> 
     let config = findata_aws::config().await?;
     EventBridge::new(&config, &args.bus).put(REQUESTED, &detail).await?;
     let Some(location) = location else {
-        print(&if json {
-            format!("{}\n", json!({"run_id": run_id}))
+        if json {
+            print_json(&json!({"run_id": run_id}))?;
         } else {
-            format!("requested run {run_id}\n")
-        })?;
+            print(&format!("requested run {run_id}\n"))?;
+        }
         return Ok(0);
     };
-    eprintln!("requested run {run_id}");
+    note(&format!("requested run {run_id}"));
+    signals.end_with(format!(
+        "run {run_id} goes on in the deployment; its result will be in runs/{run_id}/summary.json on the stage"
+    ));
     let deadline = Instant::now() + Duration::from_secs(args.minutes * 60);
     let stage = S3Stage::new(&config, location.clone());
     let summary = wait_for_summary(&run_id, &stage, deadline).await?;
@@ -142,7 +145,7 @@ async fn wait_for_summary(run: &RunId, stage: &impl Stage, deadline: Instant) ->
             "waiting for the plan ...".to_owned()
         };
         if state != reported {
-            eprintln!("{state}");
+            note(&state);
             reported = state;
         }
         if Instant::now() > deadline {

@@ -1,5 +1,6 @@
 //! The command line, one file per command. Only this module reads the environment and the real clock.
 
+mod bench;
 mod demo;
 mod dictionary;
 mod doctor;
@@ -8,25 +9,29 @@ mod fmp_server;
 mod global;
 mod invoke;
 mod outlook;
+mod output;
 mod plan;
 mod progress;
+mod prune;
+mod replay;
 mod request;
 mod retry;
 mod run;
 mod setup_sql;
+mod signals;
 mod snowflake_env;
 mod sql;
+mod symbol_file;
 
-use std::{
-    io::{ErrorKind, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use findata_domain::Error;
 use tracing_subscriber::EnvFilter;
 
 use global::Global;
+use output::{note, print, print_json};
+use signals::{Signal, Signals};
 
 /// Load fundamentals and prices from Financial Modeling Prep and compute TTM figures, ratios and market metrics
 #[derive(Debug, Parser)]
@@ -55,6 +60,10 @@ enum Command {
     Plan(plan::Args),
     /// Fetch again only what failed in an earlier run
     Retry(retry::Args),
+    /// Load what the stage holds and the warehouse lacks, and compute the figures, without calling FMP
+    Replay(replay::Args),
+    /// Remove what old runs left on the stage, except what a rebuild of the warehouse needs
+    Prune(prune::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),
     /// Query the DuckDB warehouse
@@ -69,6 +78,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Serve the synthetic FMP on a local port
     FmpServer(fmp_server::Args),
+    /// Measure time, memory and calls of whole runs against the synthetic FMP
+    Bench(bench::Args),
 }
 
 impl Command {
@@ -85,6 +96,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// An error while the command ran.
     Run(Error),
+    /// A signal stopped it; the text says what is kept.
+    Signal(Signal, String),
 }
 
 impl From<Error> for Failure {
@@ -97,27 +110,26 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Failure::Usage(_) | Failure::Run(Error::Reject(_) | Error::NotOffered(_)) => 2,
+            Failure::Signal(signal, _) => signal.exit_code(),
             Failure::Run(Error::Config(_)) => 5,
-            Failure::Run(Error::Budget(_)) => 4,
-            Failure::Run(Error::Retry { .. } | Error::Stop(_) | Error::NotInPlan(_)) => 1,
+            Failure::Run(Error::Budget(_) | Error::CallLimit(_)) => 4,
+            Failure::Run(
+                Error::Retry { .. }
+                | Error::Stop(_)
+                | Error::NotInPlan(_)
+                | Error::Resource(_)
+                | Error::Damaged(_)
+                | Error::Interrupted(_),
+            ) => 1,
         }
     }
 
     fn text(&self) -> String {
         match self {
             Failure::Usage(text) => text.clone(),
+            Failure::Signal(signal, text) => format!("stopped by {} {text}", signal.name()),
             Failure::Run(error) => error.to_string(),
         }
-    }
-}
-
-/// Writes to standard output. A reader that closes the pipe early, such as `head`, is not a failure.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            Err(Error::Stop(format!("cannot write to standard output: {e}")).into())
-        }
-        _ => Ok(()),
     }
 }
 
@@ -126,7 +138,7 @@ pub fn main() -> ExitCode {
     let matches = match Cli::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
-            let _ = error.print();
+            report(&error);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -142,30 +154,43 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            eprintln!("findata: {}", failure.text());
+            note(&format!("findata: {}", failure.text()));
             ExitCode::from(failure.exit_code())
         }
     }
 }
 
 async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Failure> {
+    let signals = Signals::listen().map_err(|e| Error::Stop(format!("cannot handle signals: {e}")))?;
     if cli.global.as_of.is_some() && !from_environment.contains(&"as_of") && !cli.command.reads_figures() {
         return Err(Failure::Usage(
             "--as-of works only with the commands that read figures: sql and explain".into(),
         ));
     }
     match cli.command {
-        Command::Demo(args) => demo::demo(&cli.global, from_environment, &args).await,
-        Command::Run(args) => run::run(&cli.global, from_environment, &args).await,
+        Command::Demo(args) => demo::demo(&cli.global, from_environment, &args, &signals).await,
+        Command::Run(args) => run::run(&cli.global, from_environment, &args, &signals).await,
         Command::Plan(args) => plan::plan(&cli.global, from_environment, &args).await,
-        Command::Retry(args) => retry::retry(&cli.global, from_environment, &args).await,
-        Command::Invoke(args) => invoke::invoke(&cli.global, &args).await,
+        Command::Retry(args) => retry::retry(&cli.global, from_environment, &args, &signals).await,
+        Command::Replay(args) => replay::replay(&cli.global, from_environment, &args, &signals).await,
+        Command::Prune(args) => prune::prune(&cli.global, from_environment, &args).await,
+        Command::Invoke(args) => invoke::invoke(&cli.global, &args, &signals).await,
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
         Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, from_environment, &args),
         Command::Doctor(args) => doctor::doctor(&cli.global, from_environment, &args).await,
-        Command::FmpServer(args) => fmp_server::serve(&cli.global, from_environment, &args).await,
+        Command::Bench(args) => bench::bench(&cli.global, &args, &signals).await,
+        Command::FmpServer(args) => fmp_server::serve(&cli.global, from_environment, &args, &signals).await,
+    }
+}
+
+/// Prints clap's help, version or error. An error repeats arguments, so it is escaped, which costs its colours.
+fn report(error: &clap::Error) {
+    if error.use_stderr() {
+        note(error.to_string().trim_end());
+    } else {
+        let _ = error.print();
     }
 }
 
@@ -180,7 +205,7 @@ fn init_logging(verbose: u8) {
     // A directive matches every target that starts with its name, so `findata` covers all our crates.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(format!("{others},findata={ours},aws_config=error")))
-        .with_writer(std::io::stderr)
+        .with_writer(|| output::Log)
         .without_time()
         .with_target(false)
         .try_init();

@@ -1,16 +1,17 @@
 //! `findata plan`: shows what a run would fetch.
 
-use findata_domain::{Error, clock::Clock};
+use findata_domain::clock::Clock;
 use findata_fanout::market::{self, Market};
-use findata_fmp::{Fmp, claim_source};
+use findata_fmp::{CallContext, Fmp, SourceKind, claim_source};
 use findata_pipeline::{ports::stage::Stage, run::Request};
 use serde_json::json;
 
 use super::{
     Failure,
     global::{self, Global, ResolvedConfig},
+    note,
     outlook::Outlook,
-    print,
+    print, print_json,
     request::RequestArgs,
 };
 use crate::{render, stage::DirectoryStage};
@@ -19,7 +20,7 @@ use crate::{render, stage::DirectoryStage};
 pub(crate) struct Args {
     #[command(flatten)]
     request: RequestArgs,
-    /// First make six calls to find out which endpoints the key may use; the result is stored
+    /// First make up to six calls to find out which endpoints the key may use; the result is stored
     #[arg(long)]
     probe: bool,
 }
@@ -50,11 +51,19 @@ async fn plan_on(
     if probe {
         claim_source(&stage, &config.fmp_url).await?;
         let client = Fmp::new(&config.fmp(global::key()?))?.sharing(stage.clone());
-        market::probe(&client, &stage, config.clock.now()).await?;
+        let (run, max_calls) = (request.run_id.clone(), request.options.max_calls);
+        let begun = run.started().unwrap_or_else(|| config.clock.now());
+        client.begin(&CallContext { run, begun, max_calls });
+        let probed = market::probe(&client, &stage, config.clock.now()).await;
         client.finish().await;
+        let (_, spent) = probed?;
+        if let Some(limit) = max_calls.filter(|limit| spent.calls >= *limit) {
+            note(&format!("--max-calls {limit} is used up: endpoints that are not listed were not asked"));
+        }
     }
-    let entitlements = Market::read(&stage).await?.entitlements;
-    let plan = findata_fanout::preview(request, &stage, &config.clock).await?;
+    let clock = SourceKind::of(&config.fmp_url).planning(config.clock);
+    let entitlements = Market::read(&stage, clock.latest()).await?.entitlements;
+    let plan = findata_fanout::preview(request, &stage, &clock).await?;
     let outlook = Outlook::of(&plan, config);
     if config.json {
         let datasets: serde_json::Map<_, _> =
@@ -73,9 +82,7 @@ async fn plan_on(
             "notes": plan.notes,
             "offers": entitlements.all().map(|(name, refused)| (name.to_owned(), json!(refused.is_none()))).collect::<serde_json::Map<_, _>>(),
         });
-        let text =
-            serde_json::to_string(&output).map_err(|e| Error::Stop(format!("cannot write the plan: {e}")))?;
-        print(&format!("{text}\n"))?;
+        print_json(&output)?;
     } else {
         print(&render::plan(&plan, &config.fmp_plan.to_string(), &outlook.duration(), &outlook.cost()))?;
         if probe {

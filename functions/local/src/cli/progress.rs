@@ -10,21 +10,27 @@ use findata_fmp::Fmp;
 use findata_pipeline::plan::Plan;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::{
+    Signals, note,
+    run::{CALLS_LOST, NOTHING_LOST},
+};
 use crate::{host::Progress, render};
 
-/// Shows the progress of a run to a person.
+/// Shows the progress of a run to a person, and tells what a signal does meanwhile.
 pub(crate) struct Bars {
     fmp: Arc<Fmp>,
     terminal: bool,
     bar: Arc<Mutex<ProgressBar>>,
+    signals: Signals,
 }
 
 impl Bars {
-    pub(crate) fn new(fmp: Arc<Fmp>) -> Self {
+    pub(crate) fn new(fmp: Arc<Fmp>, signals: Signals) -> Self {
         Bars {
             fmp,
             terminal: std::io::stderr().is_terminal(),
             bar: Arc::new(Mutex::new(ProgressBar::hidden())),
+            signals,
         }
     }
 
@@ -47,11 +53,11 @@ impl Progress for Bars {
         let (calls, fresh) = (plan.calls(), plan.fresh());
         if !self.terminal {
             let symbols = render::counted(plan.symbols.len() as u64, "symbol");
-            eprintln!(
+            note(&format!(
                 "plan: {symbols}, {} to make, {} still fresh",
                 render::counted(calls, "call"),
                 render::counted(fresh, "answer")
-            );
+            ));
             return;
         }
         let bar = ProgressBar::new(calls);
@@ -70,8 +76,13 @@ impl Progress for Bars {
     }
 
     fn stage_started(&self, stage: &'static str) {
+        if stage == "fetch" {
+            self.signals.stop_first(CALLS_LOST);
+        } else {
+            self.signals.end_with(NOTHING_LOST);
+        }
         if !self.terminal {
-            eprintln!("{stage} ...");
+            note(&format!("{stage} ..."));
         } else if stage != "fetch" {
             let spinner = ProgressBar::new_spinner().with_message(stage);
             spinner.set_style(

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use chrono::{NaiveDate, Utc};
 use clap::Args;
-use findata_domain::{Error, Symbol, clock::Clock};
+use findata_domain::{Error, Symbol, clock::Clock, day};
 use findata_pipeline::{
-    command_input::CommandInput,
+    command_input::{CommandInput, MAX_DAYS},
     run::{Request, RunId, Universe},
     ttl_overrides::TtlOverrides,
 };
 
-use super::{Failure, global::ResolvedConfig};
+use super::{Failure, global::ResolvedConfig, symbol_file};
 
 /// Which symbols and how much history.
 #[derive(Debug, Clone, Args)]
@@ -42,13 +42,13 @@ pub(crate) struct HistoryArgs {
     #[arg(long, default_value_t = 6, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
     pub years: u32,
     /// First day of prices [default: the first missing day, or five years back for a new symbol]
-    #[arg(long, value_name = "DATE", conflicts_with = "days")]
+    #[arg(long, value_name = "DATE", value_parser = day::parse, conflicts_with = "days")]
     pub from: Option<NaiveDate>,
     /// Last day of prices [default: the newest closed session]
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day::parse)]
     pub to: Option<NaiveDate>,
     /// Fetch the last N calendar days of prices
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36500))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_DAYS)))]
     pub days: Option<u32>,
     /// Refetch data that is still fresh
     #[arg(long)]
@@ -72,7 +72,7 @@ impl RequestArgs {
         let universe = match &self.universe {
             None => Universe::Symbols(parse(self.symbols.iter().map(String::as_str))?),
             Some(name) if name.eq_ignore_ascii_case("sp500") => Universe::Sp500,
-            Some(file) => Universe::Symbols(read(Path::new(file))?),
+            Some(file) => Universe::Symbols(symbol_file::read(Path::new(file))?),
         };
         Ok(self.history.request(universe, config, skip_analytics))
     }
@@ -127,23 +127,4 @@ pub(crate) fn parse<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Symb
         .map(str::parse)
         .collect::<Result<_, Error>>()
         .map_err(|e| Failure::Usage(e.to_string()))
-}
-
-/// Reads symbols from a file: one per line, or the first column of a CSV. A line that starts with
-/// `#` is a comment; a header `symbol` is skipped.
-fn read(path: &Path) -> Result<Vec<Symbol>, Failure> {
-    let invalid = |what: String| Failure::Usage(format!("--universe {}: {what}", path.display()));
-    let text =
-        std::fs::read_to_string(path).map_err(|e| invalid(format!("{e}; use sp500 or a file of symbols")))?;
-    let first_column = text
-        .lines()
-        .map(|line| line.split([',', ';', '\t']).next().unwrap_or_default().trim().trim_matches('"'));
-    let symbols =
-        first_column.filter(|s| !s.is_empty() && !s.starts_with('#') && !s.eq_ignore_ascii_case("symbol"));
-    let symbols = parse(symbols).map_err(|e| invalid(e.text()))?;
-    if symbols.is_empty() {
-        Err(invalid("the file has no symbols".into()))
-    } else {
-        Ok(symbols)
-    }
 }

@@ -6,7 +6,7 @@ use findata_pipeline::{
 };
 
 use super::{
-    Failure,
+    Failure, Signals,
     global::{self, Global},
     request, run,
 };
@@ -25,6 +25,7 @@ pub(crate) async fn retry(
     global: &Global,
     from_environment: &[&'static str],
     args: &Args,
+    signals: &Signals,
 ) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     // The universe and the other options are those of the run.
@@ -32,6 +33,6 @@ pub(crate) async fn retry(
     let mut request = request::new_request(Universe::Symbols(Vec::new()), input, &config);
     request.retry_of = Some(args.run.clone());
     let fmp = config.fmp(global::key()?);
-    let summary = run::execute(&config, &request, &fmp).await?;
+    let summary = run::execute(&config, &request, &fmp, run::Work::Run, signals).await?;
     run::print_summary(config.json, &config.warehouse(), &summary)
 }

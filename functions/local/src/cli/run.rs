@@ -7,7 +7,7 @@ use findata_domain::Error;
 use findata_duckdb::DuckDb;
 use findata_fmp::{ClientSettings, Fmp, SourceKind, claim_source};
 use findata_pipeline::{
-    binding::bind_warehouse,
+    binding::is_bound,
     ports::{stage::Stage, warehouse::Warehouse},
     run::{Request, RunId, Status},
     summary::Summary,
@@ -15,13 +15,13 @@ use findata_pipeline::{
 use findata_snowflake::Snowflake;
 
 use super::{
-    Failure,
+    Failure, Signals,
     global::{self, Global, ResolvedConfig},
-    print,
+    note, print, print_json,
     progress::Bars,
     request::RequestArgs,
 };
-use crate::{host::Host, render};
+use crate::{host::Host, journal::Journals, render, stage::DirectoryStage};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -39,6 +39,7 @@ pub(crate) async fn run(
     global: &Global,
     from_environment: &[&'static str],
     args: &Args,
+    signals: &Signals,
 ) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     let mut request = args.request.request(&config, args.skip_analytics)?;
@@ -48,8 +49,46 @@ pub(crate) async fn run(
         request.run_id = RunId::scheduled(now);
     }
     let fmp = config.fmp(global::key()?);
-    let summary = execute(&config, &request, &fmp).await?;
+    let summary = execute(&config, &request, &fmp, Work::Run, signals).await?;
     print_summary(config.json, &config.warehouse(), &summary)
+}
+
+/// What a signal loses while no call is in flight, and how to continue.
+pub(crate) const NOTHING_LOST: &str =
+    "everything that was fetched is kept; the next run loads it and fetches only the rest";
+/// What a second signal loses.
+pub(crate) const CALLS_LOST: &str =
+    "at most the calls in flight are lost; the next run fetches only the rest";
+
+/// A stage takes data of one kind of source only. A replay takes none.
+async fn claim(stage: &impl Stage, config: &ResolvedConfig, work: Work) -> Result<(), Failure> {
+    match work {
+        Work::Run => Ok(claim_source(stage, &config.fmp_url).await?),
+        Work::Replay => Ok(()),
+    }
+}
+
+/// Opens the DuckDB warehouse. A damaged file is set aside; the run then fills a new one from the stage.
+async fn open_warehouse(config: &ResolvedConfig, stage: &DirectoryStage) -> Result<DuckDb, Failure> {
+    let open = || DuckDb::open(&config.data_dir.warehouse, stage.root(), config.memory);
+    match open() {
+        // The file is only known to be findata's own if the stage has had a warehouse, or if DuckDB began to make it.
+        Err(Error::Damaged(reason)) if is_bound(stage).await? || config.data_dir.has_warehouse_stump() => {
+            let kept = config.data_dir.set_warehouse_aside(Utc::now())?;
+            tracing::warn!(reason, kept = %kept.display(), "the warehouse is damaged: rebuilding it from the stage");
+            Ok(open()?)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Plan, fetch, load and compute.
+    Run,
+    /// Only load and compute what the stage holds.
+    Replay,
 }
 
 /// Executes a request on the configured stage and warehouse.
@@ -57,20 +96,26 @@ pub(crate) async fn execute(
     config: &ResolvedConfig,
     request: &Request,
     fmp: &ClientSettings,
+    work: Work,
+    signals: &Signals,
 ) -> Result<Summary, Failure> {
+    if work == Work::Run {
+        fmp.check()?;
+    }
+    signals.end_with(NOTHING_LOST);
     match &config.cloud {
         None => {
             let stage = config.data_dir.open_stage()?;
-            claim_source(&stage, &config.fmp_url).await?;
-            let mut warehouse = DuckDb::open(&config.data_dir.warehouse, stage.root())?;
-            bind_warehouse(&stage, &mut warehouse, &request.run_id).await?;
-            execute_on(config, request, fmp, stage, warehouse).await
+            claim(&stage, config, work).await?;
+            let warehouse = open_warehouse(config, &stage).await?;
+            let journals = Journals::beside(stage.root());
+            execute_on(config, request, fmp, work, signals, stage, Some(journals), warehouse).await
         }
         Some(cloud) => {
             let warehouse = Snowflake::new(cloud.snowflake.clone())?;
             let stage = cloud.open_stage().await?;
-            claim_source(&stage, &config.fmp_url).await?;
-            execute_on(config, request, fmp, stage, warehouse).await
+            claim(&stage, config, work).await?;
+            execute_on(config, request, fmp, work, signals, stage, None, warehouse).await
         }
     }
 }
@@ -80,44 +125,59 @@ async fn execute_on(
     config: &ResolvedConfig,
     request: &Request,
     fmp: &ClientSettings,
+    work: Work,
+    signals: &Signals,
     stage: impl Stage + Clone + 'static,
+    journals: Option<Journals>,
     warehouse: impl Warehouse,
 ) -> Result<Summary, Failure> {
     let started_at = Utc::now();
     let client = Arc::new(Fmp::new(fmp)?.sharing(stage.clone()));
-    let clock = Arc::new(config.clock);
-    let receipt_clock = Arc::new(SourceKind::of(&config.fmp_url).receipt(config.clock));
+    let source = SourceKind::of(&config.fmp_url);
+    let clock = Arc::new(source.planning(config.clock));
+    let receipt_clock = Arc::new(source.receipt(config.clock));
     let mut host = Host {
         fmp: Arc::clone(&client),
         stage,
+        journals,
         warehouse,
         clock,
         receipt_clock,
         started_at,
+        // A stage in S3 may have other users, and its role need not allow deletes: `findata prune` does it.
+        prune_before: config.keep.filter(|_| config.cloud.is_none()).map(|keep| started_at - keep),
+        stop: signals.stop(),
     };
-    let bars = Bars::new(client);
-    let summary = host.run(request, &bars).await;
+    let bars = Bars::new(Arc::clone(&client), signals.clone());
+    let summary = match work {
+        Work::Run => host.run(request, &bars).await,
+        Work::Replay => host.replay(request, &bars).await,
+    };
     bars.finish();
     if summary.is_err() && host.warehouse.is_billed() {
         // Report the first error, not one from closing; an unclosed session times out.
         let _ = host.warehouse.close().await;
     }
-    Ok(summary?)
+    match (summary, signals.received()) {
+        (Err(Error::Interrupted(_)), Some(signal)) => {
+            let calls = render::counted(client.stats().calls(), "call");
+            Err(Failure::Signal(signal, format!("after {calls} to FMP: {NOTHING_LOST}")))
+        }
+        (summary, _) => Ok(summary?),
+    }
 }
 
 /// Prints a summary and returns the exit code.
 pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> Result<u8, Failure> {
     if json {
-        let json = serde_json::to_string(summary)
-            .map_err(|e| Error::Stop(format!("cannot write the summary: {e}")))?;
-        print(&format!("{json}\n"))?;
+        print_json(summary)?;
     } else {
         print(&render::summary(summary, warehouse))?;
     }
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map(|failure| &failure.reason).or(summary.notes.first());
         let reason = reason.map_or("no task succeeded", String::as_str);
-        eprintln!("findata: {reason}");
+        note(&format!("findata: {reason}"));
     }
     Ok(summary.status.exit_code())
 }

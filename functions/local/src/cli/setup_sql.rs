@@ -6,9 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::json;
-
-use super::{Failure, global::Global, print};
+use super::{Failure, global::Global, note, print, print_json};
 use crate::setup_sql::{self, Given, Values};
 
 /// Read limit for the key file; far above the size of any key.
@@ -81,12 +79,12 @@ pub(crate) fn setup_sql(
     };
     missing.retain(|option| !args.rotate_key || *option == "--public-key");
     if config.json {
-        print(&format!("{}\n", json!(setup_sql::statements(&script))))?;
+        print_json(&setup_sql::statements(&script))?;
     } else {
         print(&script)?;
     }
     if !missing.is_empty() {
-        eprintln!("findata: the script contains placeholders: set {}", missing.join(", "));
+        note(&format!("findata: the script contains placeholders: set {}", missing.join(", ")));
     }
     Ok(0)
 }

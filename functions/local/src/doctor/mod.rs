@@ -1,8 +1,10 @@
 //! Checks what a run needs: the stage, the Snowflake login, tables, and every grant that load and
 //! analytics need. A failed check suggests a fix.
 
+mod data_dir;
 mod grants;
 
+pub use data_dir::data_dir;
 use findata_domain::{Error, Result};
 use findata_models::{TABLES, hashes};
 use findata_pipeline::ports::{stage::Stage, warehouse::Warehouse};

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use findata_explain::{Explanation, Figure, Source};
 use textwrap::{WordSeparator, WordSplitter};
 
-use super::count;
+use super::{count, escape::one_line};
 
 /// Line width in characters.
 const WIDTH: usize = 100;
@@ -150,7 +150,8 @@ fn origin(out: &mut String, source: &Source, indent: &str, files: &mut Files) {
 
 /// Writes a text in lines no longer than [`WIDTH`]; continuation lines are indented further.
 fn wrapped(out: &mut String, text: &str, indent: &str) {
-    let text = one_line(text).split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let text = one_line(&text);
     let continuation = format!("{indent}  ");
     // Deep in the tree lines may exceed the width, so that each has room for at least 30 characters.
     let options = textwrap::Options::new(WIDTH.max(indent.chars().count() + 30))
@@ -160,16 +161,6 @@ fn wrapped(out: &mut String, text: &str, indent: &str) {
         .word_splitter(WordSplitter::NoHyphenation)
         .break_words(false);
     let _ = writeln!(out, "{}", textwrap::fill(&text, options));
-}
-
-/// Replaces control and bidirectional characters by spaces: external text, such as a company name,
-/// must not break the line or control the terminal.
-fn one_line(text: &str) -> String {
-    let is_control = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if is_control(c) { ' ' } else { c }).collect()
 }
 
 fn value(figure: &Figure) -> String {
@@ -221,10 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_wrap_and_control_characters_are_removed() {
+    fn long_texts_wrap_and_control_characters_are_escaped() {
         let mut out = String::new();
         wrapped(&mut out, &"word ".repeat(60), "    ");
         assert!(out.lines().count() > 2 && out.lines().all(|line| line.chars().count() <= WIDTH), "{out}");
-        assert_eq!(one_line("a\nb\u{1b}[1m\u{202e}c"), "a b [1m c");
+        out.clear();
+        wrapped(&mut out, "a\nb\u{1b}[1m\u{202e}c", "");
+        assert_eq!(out, "a b\\u{1b}[1m\\u{202e}c\n");
     }
 }

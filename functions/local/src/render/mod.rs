@@ -1,16 +1,22 @@
-//! Formats results for people: the summary of a run, a plan, an explanation, the data dictionary.
+//! Formats results for people: the summary of a run, a plan, an explanation, the data dictionary,
+//! a benchmark.
 
+mod bench;
 mod dictionary;
+pub mod escape;
 mod explanation;
 mod plan;
 mod summary;
+mod table;
 
 use indicatif::HumanCount;
 
+pub use bench::bench;
 pub use dictionary::dictionary;
 pub use explanation::explanation;
 pub use plan::plan;
 pub use summary::summary;
+pub use table::Table;
 
 /// A count with a comma after each group of thousands.
 pub(crate) fn count(n: u64) -> String {

@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 use findata_pipeline::plan::Plan;
 
-use super::{bytes, count, counted};
+use super::{bytes, count, counted, escape::one_line};
 
 /// Calls, bytes and reasons by dataset, and what the run takes in all.
 pub fn plan(plan: &Plan, fmp_plan: &str, duration: &str, cost: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", counted(plan.symbols.len() as u64, "symbol"));
     for note in &plan.notes {
-        let _ = writeln!(out, "  {note}");
+        let _ = writeln!(out, "  {}", one_line(note));
     }
     let _ = writeln!(out, "\n  {:<20} {:>8} {:>10}   why", "dataset", "calls", "bytes");
     let (mut calls, mut size) = (0, 0);

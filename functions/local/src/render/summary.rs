@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use findata_pipeline::{
     run::Status,
-    summary::{Highlight, Quality, Summary},
+    summary::{BudgetUse, Highlight, Quality, Summary},
 };
 
-use super::{bytes, count, counted};
+use super::{bytes, count, counted, escape::one_line};
 
 /// Number of failure reasons shown, and of tasks named for each; the rest are counted.
 const MAX_REASONS: usize = 8;
@@ -42,7 +42,9 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
             count(limit.into()),
         );
     }
-    if run.warehouse.statements > 0 {
+    waits(&mut out, &run.budget);
+    // DuckDB only counts statements.
+    if run.warehouse.seconds > 0.0 {
         let _ = writeln!(
             out,
             "  snowflake {}, warehouse active for {:.0} s plus a minute until it suspends, about {:.4} credits",
@@ -56,7 +58,7 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
     highlights(&mut out, &run.highlights);
     quality(&mut out, &run.quality);
     for note in &run.notes {
-        let _ = writeln!(out, "  note      {note}");
+        let _ = writeln!(out, "  note      {}", one_line(note));
     }
     failures(&mut out, run);
     let _ = writeln!(out, "\n  warehouse {warehouse}");
@@ -71,6 +73,26 @@ fn headline(run: &Summary) -> String {
         Status::Failed => "failed",
     };
     format!("run {} {status}: {} in {:.2} s", run.run_id, counted(run.symbols, "symbol"), run.seconds)
+}
+
+/// The waits that a fault of FMP or the network caused, with their bound.
+fn waits(out: &mut String, waits: &BudgetUse) {
+    let bound = format!("at most {:.0} s each", waits.max_call_seconds);
+    if waits.limit_answers > 0 {
+        let answers = counted(waits.limit_answers, "answer");
+        let seconds = waits.limit_seconds;
+        let _ = writeln!(
+            out,
+            "  limit     {answers} \"call limit reached\": calls waited {seconds:.1} s in total, {bound}"
+        );
+    }
+    if waits.retry_seconds >= 0.1 {
+        let (total, longest) = (waits.retry_seconds, waits.longest_call_seconds);
+        let _ = writeln!(
+            out,
+            "  retries   calls waited {total:.1} s in total to be retried; the longest call took {longest:.1} s, {bound}",
+        );
+    }
 }
 
 fn datasets(out: &mut String, run: &Summary) {
@@ -186,10 +208,13 @@ fn failures(out: &mut String, run: &Summary) {
             String::new()
         };
         let named = tasks.iter().take(MAX_TASKS).cloned().collect::<Vec<_>>().join(", ");
-        let _ = writeln!(out, "  {named}{more}: {reason}");
+        let _ = writeln!(out, "  {named}{more}: {}", one_line(reason));
     }
     if by_reason.len() > MAX_REASONS {
         let more = count((by_reason.len() - MAX_REASONS) as u64);
-        let _ = writeln!(out, "  and {more} other reasons: select * from ops.tasks where outcome = 'failed'");
+        let _ = writeln!(
+            out,
+            "  and {more} other reasons: select * from ops.tasks where outcome in ('failed', 'unexpectedly_empty')"
+        );
     }
 }

@@ -85,8 +85,12 @@ fn diagnostic(error: Error) -> Diagnostic {
         Error::NotOffered(_) => "NotOffered",
         Error::NotInPlan(_) => "NotInPlan",
         Error::Stop(_) => "Stop",
+        Error::Resource(_) => "Resource",
+        Error::Damaged(_) => "Damaged",
         Error::Budget(_) => "Budget",
+        Error::CallLimit(_) => "CallLimit",
         Error::Config(_) => "Config",
+        Error::Interrupted(_) => "Interrupted",
     };
     Diagnostic { error_type: kind.into(), error_message: error.to_string() }
 }

@@ -3,6 +3,7 @@
 //! A value is canonical text or NULL. An implausible row keeps its payload, gets a reason and is quarantined; it never
 //! affects other rows.
 
+mod bounded;
 mod checks;
 pub mod record;
 mod statement;
@@ -19,8 +20,11 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+pub use bounded::{MAX_LIST, MAX_SERIES, list};
+pub use value::is_plausible;
+
 use crate::{
-    Error, Result, Symbol,
+    Result, Symbol,
     catalog::{CATALOG, Dataset},
     hash::hex,
 };
@@ -51,17 +55,19 @@ impl Row<'_> {
 /// Catalog fields that no row of an answer had.
 pub type Drift = Vec<&'static str>;
 
-/// The rows of an answer, and the fields missing from all of them.
+/// The rows of an answer, and the fields missing from all of them. `max_rows` bounds the memory that an answer can take:
+/// rows are counted before they are typed.
 ///
 /// # Errors
-/// `Retry` if the body is not a JSON array of objects, which is what a broken transfer looks like.
+/// `Retry` if the body is not a JSON array of objects, which is what a broken transfer looks like; `Reject` if it has
+/// more than `max_rows` rows.
 pub fn typed<'a>(
     dataset: &'static Dataset,
     symbol: Option<&Symbol>,
+    max_rows: usize,
     body: &'a [u8],
 ) -> Result<(Vec<Row<'a>>, Drift)> {
-    let broken = |e: serde_json::Error| Error::retry(format!("the answer is not a JSON array of rows: {e}"));
-    let raw: Vec<&RawValue> = serde_json::from_slice(body).map_err(broken)?;
+    let raw: Vec<&RawValue> = bounded::list(body, max_rows)?;
     let mut rows = Vec::with_capacity(raw.len());
     let mut answer = OneByOne::new(dataset);
     for payload in raw {
@@ -96,14 +102,17 @@ impl OneByOne {
     /// # Errors
     /// As for [`typed`].
     pub fn row<'a>(&mut self, symbol: Option<&Symbol>, payload: &'a str) -> Result<Row<'a>> {
-        let broken =
-            |e: serde_json::Error| Error::retry(format!("the answer is not a JSON array of rows: {e}"));
-        let mut row = typed_row(self.dataset, symbol, payload, &mut self.seen).map_err(broken)?;
+        let mut row = typed_row(self.dataset, symbol, payload, &mut self.seen).map_err(bounded::broken)?;
         if row.reject.is_none() && !self.keys.insert(key(self.dataset, &row)) {
             row.reject = Some("duplicate_key: the answer holds this key twice".into());
         }
         self.rows += 1;
         Ok(row)
+    }
+
+    /// The number of rows so far.
+    pub fn count(&self) -> u64 {
+        self.rows
     }
 
     /// The fields missing from all rows so far.

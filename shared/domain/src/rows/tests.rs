@@ -2,7 +2,8 @@ use super::*;
 use crate::catalog::dataset;
 
 fn one(name: &str, symbol: &str, json: &str) -> (Option<String>, Vec<Option<String>>, String) {
-    let (rows, _) = typed(dataset(name).unwrap(), Some(&symbol.parse().unwrap()), json.as_bytes()).unwrap();
+    let (rows, _) =
+        typed(dataset(name).unwrap(), Some(&symbol.parse().unwrap()), MAX_SERIES, json.as_bytes()).unwrap();
     let row = &rows[0];
     (row.reject.clone(), row.values.clone(), row.hash.clone())
 }
@@ -37,10 +38,22 @@ fn implausible_rows_are_rejected_with_a_reason() {
         let (reject, ..) = one("prices", "AAPL", &json);
         assert!(reject.as_deref().is_some_and(|r| r.starts_with(reason)), "{json}: {reject:?}");
     }
+    for (day, plausible) in [
+        ("1899-12-31", false),
+        ("1900-01-01", true),
+        ("2200-12-31", true),
+        ("2201-01-01", false),
+        ("0001-01-01", false),
+    ] {
+        let (reject, ..) = one("prices", "AAPL", &bar("").replace("2026-11-20", day));
+        let expected =
+            (!plausible).then(|| format!("retyped_field: date: {day:?} is not a date from 1900 to 2200"));
+        assert_eq!(reject, expected, "{day}");
+    }
     let twice =
         r#"[{"symbol":"A","date":"2026-11-20","close":1},{"symbol":"A","date":"2026-11-20","close":2}]"#;
     let (rows, drift) =
-        typed(dataset("prices").unwrap(), Some(&"A".parse().unwrap()), twice.as_bytes()).unwrap();
+        typed(dataset("prices").unwrap(), Some(&"A".parse().unwrap()), MAX_SERIES, twice.as_bytes()).unwrap();
     assert!(rows[0].reject.is_none() && rows[1].reject.is_some());
     assert!(drift.contains(&"open"));
 }
@@ -48,7 +61,7 @@ fn implausible_rows_are_rejected_with_a_reason() {
 #[test]
 fn a_broken_body_is_an_error() {
     for body in ["", "{", "[{\"symbol\":\"A\"", "{\"Error Message\":\"x\"}", "[1]", "<html>"] {
-        assert!(typed(dataset("prices").unwrap(), None, body.as_bytes()).is_err(), "{body}");
+        assert!(typed(dataset("prices").unwrap(), None, MAX_SERIES, body.as_bytes()).is_err(), "{body}");
     }
 }
 

@@ -30,8 +30,10 @@ pub fn canonical(kind: Kind, json: &str) -> Result<Option<String>, String> {
         ),
         Kind::Double => Some(double(&text).ok_or_else(|| shown("not a finite number", &text))?),
         Kind::Integer => Some(integer(&text).ok_or_else(|| shown("not an integer", &text))?),
-        Kind::Date => Some(date(&text).ok_or_else(|| shown("not a date", &text))?),
-        Kind::Instant => Some(instant(&text).ok_or_else(|| shown("not a date and time", &text))?),
+        Kind::Date => Some(date(&text).ok_or_else(|| shown("not a date from 1900 to 2200", &text))?),
+        Kind::Instant => {
+            Some(instant(&text).ok_or_else(|| shown("not a date and time from 1900 to 2200", &text))?)
+        }
         Kind::Boolean => match text.as_str() {
             "true" | "false" => Some(text),
             _ => return Err(shown("neither true nor false", &text)),
@@ -64,8 +66,8 @@ fn integer(text: &str) -> Option<String> {
 fn date(text: &str) -> Option<String> {
     let day: NaiveDate = text.get(..10)?.parse().ok()?;
     let rest = &text[10..];
-    let plausible = (1900..=2100).contains(&day.year()) && (rest.is_empty() || rest.starts_with([' ', 'T']));
-    plausible.then(|| day.to_string())
+    let alone = rest.is_empty() || rest.starts_with([' ', 'T']);
+    (alone && is_plausible(day)).then(|| day.to_string())
 }
 
 fn instant(text: &str) -> Option<String> {
@@ -73,5 +75,10 @@ fn instant(text: &str) -> Option<String> {
     let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok();
     let day = || text.parse::<NaiveDate>().ok().and_then(|day| day.and_hms_opt(0, 0, 0));
     let found = time.or_else(day)?;
-    (1900..=2100).contains(&found.year()).then(|| found.to_string())
+    is_plausible(found.date()).then(|| found.to_string())
+}
+
+/// Whether a day can belong to FMP's data. Arithmetic with days far outside fails in chrono and in the warehouse.
+pub fn is_plausible(day: NaiveDate) -> bool {
+    (1900..=2200).contains(&day.year())
 }

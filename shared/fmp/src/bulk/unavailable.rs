@@ -15,7 +15,7 @@ const KEY: &str = "state/bulk-refused.json";
 /// # Errors
 /// The stage's errors.
 pub async fn refused(stage: &impl Stage) -> Result<BTreeMap<String, DateTime<Utc>>> {
-    Ok(stage::read_json(stage, KEY).await?.unwrap_or_default())
+    Ok(stage::read_rebuildable(stage, KEY, &mut Vec::new()).await?.unwrap_or_default())
 }
 
 /// Records that an endpoint is unavailable.
@@ -23,7 +23,7 @@ pub async fn refused(stage: &impl Stage) -> Result<BTreeMap<String, DateTime<Utc
 /// # Errors
 /// `Retry` if others keep changing the object; the stage's errors.
 pub async fn note_refused(stage: &impl Stage, endpoint: &str, at: DateTime<Utc>) -> Result<()> {
-    stage::change_json(stage, KEY, |known: &mut BTreeMap<String, DateTime<Utc>>| {
+    stage::change_rebuildable(stage, KEY, |known: &mut BTreeMap<String, DateTime<Utc>>| {
         known.insert(endpoint.to_owned(), at);
     })
     .await

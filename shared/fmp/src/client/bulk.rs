@@ -2,18 +2,24 @@
 //! no file is ever completely in memory.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
 
 use reqwest::{StatusCode, header::HeaderValue};
 
-use super::{Deadline, Fmp, call::Usage, lock};
+use super::{
+    Deadline, Fmp,
+    call::{CallState, Usage, minutes},
+    lock, now,
+};
 use crate::{
-    body,
+    address, body,
     bulk_decoder::{BulkDecoder, Decoded},
+    call_limit::PATIENCE,
     csv::Record,
     failure::Failure,
+    redact::Redactor,
     response::classify,
     transport::{Transport, retry_after},
 };
@@ -25,12 +31,14 @@ pub const BULK_PAUSE: Duration = Duration::from_secs(31);
 /// Attempts per file, including the first. Each waits for its place in the queue of bulk calls and
 /// may take minutes.
 const MAX_ATTEMPTS: u32 = 3;
-/// Refusals after which a file is given up. The pause doubles with each.
+/// Refusals after which a file is given up. The pause doubles with each, and all together last at most [`PATIENCE`].
 const MAX_REFUSALS: u32 = 5;
 /// The shortest pause after a refusal.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
 /// Longest download. One of 200 s was measured.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+/// Longest time of one file: its downloads and the pauses between them, its waits for the queue of bulk calls excluded.
+const MAX_FILE_TIME: Duration = Duration::from_secs(1_200);
 /// Longest wait for the next byte: FMP assembles a file before it sends the first one.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -107,7 +115,9 @@ impl Fmp {
         begin: Option<Instant>,
         usage: &Usage,
     ) -> Result<BulkOutcome, Failure> {
-        let (mut attempts, mut refusals, probe) = (1, 0, AtomicBool::new(false));
+        let (mut attempts, mut refusals, mut limits) = (1, 0, 0);
+        let mut refused_for = Duration::ZERO;
+        let mut state = CallState::new(MAX_FILE_TIME);
         loop {
             let waiting_since = Instant::now();
             let slot = self.rate_limiter.bulk_slot(self.bulk_pause);
@@ -122,23 +132,42 @@ impl Fmp {
             self.stats.waited(waiting_since.elapsed());
             let key = lock(&self.key).clone();
             to.begin();
-            match self.bulk_call(endpoint, parameters, &key, &probe, to, usage).await {
-                Err(Failure::BulkLimit(message)) => {
-                    if refusals == MAX_REFUSALS {
-                        return Err(Failure::Rejected(format!("FMP refuses bulk calls: {message}")));
-                    }
+            let outcome = self.bulk_call(endpoint, parameters, &key, to, usage, &mut state).await;
+            self.note_answer(endpoint, &outcome);
+            match outcome {
+                Err(Failure::CallLimit { message, retry_after }) => {
+                    limits += 1;
+                    let pause = self.limited(endpoint, limits, message, retry_after, &state.patience).await?;
+                    self.wait_for_limit(self.call_limits.sleep(endpoint, pause), &mut state).await?;
+                }
+                Err(Failure::BulkLimit { message, certain }) => {
                     let pause = self.bulk_pause.max(MIN_PAUSE) * 2_u32.pow(refusals);
                     refusals += 1;
+                    refused_for += pause;
+                    if refusals > MAX_REFUSALS || refused_for > PATIENCE {
+                        let text = format!("FMP refuses bulk calls: {message}");
+                        return Err(if certain {
+                            Failure::LimitedCall(text)
+                        } else {
+                            Failure::Rejected(text)
+                        });
+                    }
                     tracing::info!(endpoint, message, pause = pause.as_secs(), "FMP refused a bulk call");
                     self.rate_limiter.pause_bulk(pause).await;
                 }
                 Err(failure) if failure.is_transient() && attempts < MAX_ATTEMPTS => {
                     tracing::info!(endpoint, %failure, "downloading a bulk file again");
-                    let retry_after = match failure {
-                        Failure::Transient { retry_after, .. } => retry_after,
+                    let retry_after = match &failure {
+                        Failure::Transient { retry_after, .. } => *retry_after,
                         _ => None,
                     };
-                    tokio::time::sleep(retry_after.unwrap_or(MIN_PAUSE * 4_u32.pow(attempts))).await;
+                    let pause = retry_after.unwrap_or(MIN_PAUSE * 4_u32.pow(attempts));
+                    if !state.patience.allows(pause) {
+                        return Err(failure);
+                    }
+                    let (paused, waited) = state.patience.spend(self.pause(pause)).await;
+                    self.stats.waited_to_retry(waited);
+                    paused?;
                     attempts += 1;
                 }
                 Err(Failure::RefusedKey(_)) if self.renew_key(&key).await => {}
@@ -153,17 +182,23 @@ impl Fmp {
         endpoint: &str,
         parameters: &[(&str, String)],
         key: &HeaderValue,
-        probe: &AtomicBool,
         to: &mut impl Records,
         usage: &Usage,
+        state: &mut CallState,
     ) -> Result<BulkOutcome, Failure> {
-        let (_slot, permit) = self.admit(endpoint, probe).await?;
+        let (_slot, permit) = self.admit(endpoint, state).await?;
         permit.use_up();
         usage.calls.fetch_add(1, Relaxed);
         let in_flight = self.stats.begin();
-        let outcome = self.download(endpoint, parameters, key, to, usage).await;
+        let downloaded = state.patience.bound(self.download(endpoint, parameters, key, to, usage)).await;
+        let outcome = downloaded.unwrap_or_else(|_| {
+            Err(Failure::transient(format!(
+                "the file did not arrive within {}",
+                minutes(state.patience.most())
+            )))
+        });
         drop(in_flight);
-        self.breakers.note(endpoint, &outcome, Instant::now());
+        self.breakers.note(endpoint, &outcome, now());
         outcome
     }
 
@@ -177,7 +212,8 @@ impl Fmp {
     ) -> Result<BulkOutcome, Failure> {
         let mut response = self.bulk_transport()?.send(endpoint, parameters, key).await?;
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
-        let mut decoder = BulkDecoder::new(&response, |record: Record<'_>| to.record(record));
+        let redactor = Redactor::new(key.as_bytes());
+        let mut decoder = BulkDecoder::new(&response, redactor, |record: Record<'_>| to.record(record));
         let interrupted = |e: reqwest::Error| {
             Failure::transient(format!("the download was interrupted: {}", body::cause(&e)))
         };
@@ -187,50 +223,45 @@ impl Fmp {
         }
         match decoder.finish()? {
             Decoded::Records(records) if status == StatusCode::OK => Ok(BulkOutcome::Complete(records)),
-            Decoded::Records(_) => self.not_a_file(endpoint, status, b"", retry_after).await,
-            Decoded::OtherText(text) => self.not_a_file(endpoint, status, &text, retry_after).await,
+            Decoded::Records(_) => not_a_file(endpoint, status, b"", retry_after),
+            Decoded::OtherText(text) => not_a_file(endpoint, status, &text, retry_after),
         }
-    }
-
-    /// Classifies a response that is not a bulk file.
-    async fn not_a_file(
-        &self,
-        endpoint: &str,
-        status: StatusCode,
-        text: &[u8],
-        retry_after: Option<Duration>,
-    ) -> Result<BulkOutcome, Failure> {
-        let failure = match classify(status, text) {
-            Ok(_) => Failure::transient(format!("FMP answered {endpoint} with JSON instead of a file")),
-            Err(Failure::Rejected(message)) if status == StatusCode::BAD_REQUEST => {
-                return Ok(BulkOutcome::NotFound(message));
-            }
-            Err(Failure::NotOffered(_)) => Failure::NotInPlan(format!("FMP does not offer {endpoint} (404)")),
-            Err(failure) => failure.with_retry_after(retry_after),
-        };
-        // With status 429 the limit of all calls is reached, otherwise that of bulk calls.
-        if let Failure::CallLimit { .. } = failure
-            && status == StatusCode::TOO_MANY_REQUESTS
-            && let Some(pause) = self.cooldown.start(retry_after)
-        {
-            self.rate_limiter.pause(pause).await;
-        }
-        let json_object = status == StatusCode::OK && text.first() == Some(&b'{');
-        Err(match failure {
-            Failure::CallLimit { message, .. } => Failure::BulkLimit(message),
-            Failure::Transient { message, .. } | Failure::Rejected(message) if json_object => {
-                Failure::BulkLimit(message)
-            }
-            other => other,
-        })
     }
 
     fn bulk_transport(&self) -> Result<&Transport> {
         if let Some(transport) = self.bulk_transport.get() {
             return Ok(transport);
         }
-        let transport =
-            Transport::with_timeouts(self.url(), self.stats.clone(), SILENCE_TIMEOUT, DOWNLOAD_TIMEOUT)?;
+        let url = address::parse(self.url())?;
+        let transport = Transport::with_timeouts(url, self.stats.clone(), SILENCE_TIMEOUT, DOWNLOAD_TIMEOUT)?;
         Ok(self.bulk_transport.get_or_init(|| transport))
     }
+}
+
+/// Classifies a response that is not a bulk file.
+fn not_a_file(
+    endpoint: &str,
+    status: StatusCode,
+    text: &[u8],
+    retry_after: Option<Duration>,
+) -> Result<BulkOutcome, Failure> {
+    let failure = match classify(status, text) {
+        Ok(_) => Failure::transient(format!("FMP answered {endpoint} with JSON instead of a file")),
+        Err(Failure::Rejected(message)) if status == StatusCode::BAD_REQUEST => {
+            return Ok(BulkOutcome::NotFound(message));
+        }
+        Err(Failure::NotOffered(_)) => Failure::NotInPlan(format!("FMP does not offer {endpoint} (404)")),
+        Err(failure) => failure.with_retry_after(retry_after),
+    };
+    let json_object = status == StatusCode::OK && text.first() == Some(&b'{');
+    Err(match failure {
+        // With status 429 the limit of all calls is reached, otherwise that of bulk calls.
+        Failure::CallLimit { message, .. } if status == StatusCode::OK => {
+            Failure::BulkLimit { message, certain: true }
+        }
+        Failure::Transient { message, .. } | Failure::Rejected(message) if json_object => {
+            Failure::BulkLimit { message, certain: false }
+        }
+        other => other,
+    })
 }

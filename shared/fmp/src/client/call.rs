@@ -1,24 +1,25 @@
 //! One call that returns JSON: rate-limited, retried and classified.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
-    time::{Duration, Instant},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    time::Duration,
 };
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::Bytes;
 use reqwest::header::HeaderValue;
-use tokio::sync::SemaphorePermit;
+use tokio::{sync::SemaphorePermit, time::Instant};
 
-use super::{Fmp, lock};
-use crate::{failure::Failure, rate_limit::Permit};
+use super::{Fmp, lock, now, patience::Patience};
+use crate::{call_limit::PATIENCE, failure::Failure, rate_limit::Permit};
 use findata_domain::{Error, Result};
 use findata_pipeline::plan::Task;
 
 /// Attempts per call, including the first.
 const MAX_ATTEMPTS: usize = 5;
-/// Call-limit responses after which a call fails: two minutes of waiting.
-const MAX_CALL_LIMITS: u32 = 8;
+/// Longest time of one call: its requests, the pauses between them, and its waits for breakers and call limits. Waiting
+/// for the rate limiter is not part of it, since that depends on how many calls were planned.
+pub const MAX_CALL_TIME: Duration = PATIENCE;
 
 /// The result of a call.
 #[derive(Debug)]
@@ -45,34 +46,33 @@ pub(super) struct Usage {
     pub bytes: AtomicU64,
 }
 
+/// The state of one call between its attempts.
+pub(super) struct CallState {
+    /// The call probes an endpoint whose breaker is open.
+    probe: bool,
+    pub patience: Patience,
+}
+
+impl CallState {
+    /// A call that may take this long.
+    pub(super) fn new(most: Duration) -> Self {
+        CallState { probe: false, patience: Patience::new(most) }
+    }
+}
+
 impl Fmp {
     /// Fetches the rows of one task.
     pub async fn fetch(&self, task: &Task) -> Answer {
         self.get(task.dataset.endpoint, &task.parameters()).await
     }
 
-    /// Calls an endpoint.
+    /// Calls an endpoint. All requests and pauses together take at most [`MAX_CALL_TIME`]; waiting for the rate limiter
+    /// comes on top.
     pub async fn get(&self, endpoint: &str, parameters: &[(&str, String)]) -> Answer {
         let usage = Usage::default();
-        let probe = AtomicBool::new(false);
-        let attempt = || self.attempt(endpoint, parameters, &probe, &usage);
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(200))
-            .with_max_delay(Duration::from_secs(20))
-            .with_factor(3.0)
-            .with_max_times(MAX_ATTEMPTS - 1)
-            .with_jitter();
-        let body = attempt
-            .retry(backoff)
-            .when(|f: &Failure| f.is_transient() && !self.breakers.rejects_retries(endpoint, Instant::now()))
-            .adjust(|failure, delay| {
-                let delay = delay.filter(|_| self.retry_budget.take())?;
-                match failure {
-                    Failure::Transient { retry_after: Some(pause), .. } => Some(delay.max(*pause)),
-                    _ => Some(delay),
-                }
-            })
-            .await;
+        let mut state = CallState::new(MAX_CALL_TIME);
+        let body = self.attempts(endpoint, parameters, &usage, &mut state).await;
+        self.stats.took(state.patience.spent());
         if let Err(failure) = &body {
             self.halt_if_needed(failure).await;
         }
@@ -85,36 +85,57 @@ impl Fmp {
         }
     }
 
-    /// One attempt. Waiting for the call limit and renewing the key do not use up attempts.
-    async fn attempt(
+    /// Attempts until one succeeds or no other makes sense. Waiting for the call limit and renewing the key do not use
+    /// up attempts.
+    async fn attempts(
         &self,
         endpoint: &str,
         parameters: &[(&str, String)],
-        probe: &AtomicBool,
         usage: &Usage,
+        state: &mut CallState,
     ) -> Result<Option<Bytes>, Failure> {
-        let mut call_limits = 0;
+        let (mut limits, mut delays) = (0, delays());
         loop {
             let key = lock(&self.key).clone();
-            match self.call(endpoint, parameters, &key, probe, usage).await {
-                // The limit applies to everyone who uses the key: all calls wait for the cooldown.
+            let outcome = self.call(endpoint, parameters, &key, usage, state).await;
+            self.note_answer(endpoint, &outcome);
+            match outcome {
                 Err(Failure::CallLimit { message, retry_after }) => {
-                    if call_limits == MAX_CALL_LIMITS {
-                        return Err(Failure::Rejected(message));
-                    }
-                    call_limits += 1;
-                    if let Some(pause) = self.cooldown.start(retry_after) {
-                        self.rate_limiter.pause(pause).await;
-                    }
-                }
-                Ok(body) => {
-                    self.cooldown.reset();
-                    return Ok(body);
+                    limits += 1;
+                    let pause = self.limited(endpoint, limits, message, retry_after, &state.patience).await?;
+                    self.wait_for_limit(self.call_limits.sleep(endpoint, pause), state).await?;
                 }
                 Err(Failure::RefusedKey(_)) if self.renew_key(&key).await => {}
-                Err(failure) => return Err(failure),
+                Err(failure) if failure.is_transient() => {
+                    let Some(pause) = self.delay(endpoint, &failure, &mut delays, &state.patience) else {
+                        return Err(failure);
+                    };
+                    let (paused, waited) = state.patience.spend(self.pause(pause)).await;
+                    self.stats.waited_to_retry(waited);
+                    paused?;
+                }
+                other => return other,
             }
         }
+    }
+
+    /// The pause before another attempt, if there is to be one.
+    fn delay(
+        &self,
+        endpoint: &str,
+        failure: &Failure,
+        delays: &mut ExponentialBackoff,
+        patience: &Patience,
+    ) -> Option<Duration> {
+        if self.breakers.rejects_retries(endpoint, now()) {
+            return None;
+        }
+        let delay = delays.next()?;
+        let pause = match failure {
+            Failure::Transient { retry_after: Some(pause), .. } => delay.max(*pause),
+            _ => delay,
+        };
+        (patience.allows(pause) && self.retry_budget.take()).then_some(pause)
     }
 
     /// Sends one request as soon as that is allowed.
@@ -123,20 +144,24 @@ impl Fmp {
         endpoint: &str,
         parameters: &[(&str, String)],
         key: &HeaderValue,
-        probe: &AtomicBool,
         usage: &Usage,
+        state: &mut CallState,
     ) -> Result<Option<Bytes>, Failure> {
-        let (_slot, permit) = self.admit(endpoint, probe).await?;
+        let (_slot, permit) = self.admit(endpoint, state).await?;
         permit.use_up();
         let in_flight = self.stats.begin();
         self.retry_budget.note_call();
         usage.calls.fetch_add(1, Relaxed);
         let sent_at = Instant::now();
-        let (bytes, outcome) = self.transport.exchange(endpoint, parameters, key).await;
+        let exchanged = state.patience.bound(self.transport.exchange(endpoint, parameters, key)).await;
         self.slots.note(sent_at.elapsed());
+        let (bytes, outcome) = exchanged.unwrap_or_else(|_| {
+            let text = format!("no complete answer within {} of attempts", minutes(state.patience.most()));
+            (0, Err(Failure::NoAnswer(text)))
+        });
         usage.bytes.fetch_add(bytes, Relaxed);
         drop(in_flight);
-        self.breakers.note(endpoint, &outcome, Instant::now());
+        self.breakers.note(endpoint, &outcome, now());
         outcome.map_err(|failure| match failure {
             Failure::NoAnswer(_) => self.unreachable_or(failure),
             other => other,
@@ -148,34 +173,57 @@ impl Fmp {
     pub(super) async fn admit(
         &self,
         endpoint: &str,
-        probe: &AtomicBool,
+        state: &mut CallState,
     ) -> Result<(SemaphorePermit<'_>, Permit<'_>), Failure> {
-        let halted = || lock(&self.halted).clone();
-        if let Some(failure) = halted() {
+        if let Some(failure) = self.halted() {
             return Err(failure);
         }
         loop {
-            // The breaker comes before the slot, so that waiting for one endpoint does not delay
-            // others.
-            if !probe.load(Relaxed) {
-                let admitted = self.breakers.admit(endpoint).await;
-                probe.store(admitted.map_err(|failure| self.unreachable_or(failure))?, Relaxed);
+            // Breaker and endpoint come before the slot, so that waiting for one endpoint does not
+            // delay others.
+            if !state.probe {
+                let (admitted, waited) =
+                    state.patience.spend(self.unless_halted(self.breakers.admit(endpoint))).await;
+                self.stats.waited_to_retry(waited);
+                state.probe = admitted?.map_err(|failure| self.unreachable_or(failure))?;
+            }
+            self.wait_for_limit(self.call_limits.wait_for_endpoint(endpoint), state).await?;
+            if self.call_limits.is_exhausted(endpoint) {
+                return Err(self.exhausted(endpoint));
             }
             let closed = |_| Failure::Local(Error::Stop("the client is closed".into()));
-            let slot = self.slots.acquire().await.map_err(closed)?;
+            let slot = self.unless_halted(self.slots.acquire()).await?.map_err(closed)?;
+            self.wait_for_limit(self.call_limits.wait_for_key(endpoint), state).await?;
             let waiting_since = Instant::now();
-            self.cooldown.wait().await;
-            let permit = self.rate_limiter.permit().await;
+            let permit = self.unless_halted(self.rate_limiter.permit()).await;
             self.stats.waited(waiting_since.elapsed());
-            let permit = permit?;
-            if let Some(failure) = halted().filter(|failure| !failure.leaves_permits_valid()) {
-                return Err(failure);
-            }
+            let permit = permit??;
             // Otherwise a cooldown started or the endpoint failed meanwhile, and the permit is
             // returned.
-            if !self.cooldown.is_active() && (probe.load(Relaxed) || self.breakers.is_closed(endpoint)) {
+            if !self.call_limits.holds_back(endpoint) && (state.probe || self.breakers.is_closed(endpoint)) {
                 return Ok((slot, permit));
             }
         }
     }
+
+    /// Pauses.
+    pub(super) async fn pause(&self, pause: Duration) -> Result<(), Failure> {
+        self.unless_halted(tokio::time::sleep(pause)).await
+    }
+}
+
+/// The pauses between attempts.
+fn delays() -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(20))
+        .with_factor(3.0)
+        .with_max_times(MAX_ATTEMPTS - 1)
+        .with_jitter()
+        .build()
+}
+
+/// A bound, for a message.
+pub(super) fn minutes(time: Duration) -> String {
+    format!("{} minutes", time.as_secs() / 60)
 }

@@ -8,6 +8,10 @@ use super::request::{Grant, Unreported};
 use crate::failure::Failure;
 use findata_pipeline::run::RunId;
 
+/// Refused calls within [`BURST_TIME`] that show that FMP refuses bursts.
+const BURST: usize = 5;
+const BURST_TIME: TimeDelta = TimeDelta::seconds(10);
+
 /// The run that calls belong to.
 #[derive(Debug, Clone)]
 pub struct CallContext {
@@ -32,6 +36,8 @@ pub(super) struct Lease {
     /// Calls of the run that were taken from its limit and that no call has.
     pub run_permits: u64,
     pub unreported: Unreported,
+    /// When FMP refused calls because of a limit.
+    refusals: VecDeque<DateTime<Utc>>,
     /// Why no further call may be made in this invocation.
     pub halted: Option<Failure>,
 }
@@ -54,6 +60,17 @@ impl Lease {
     /// The call limit of the run.
     pub(super) fn max_calls(&self) -> Option<u64> {
         self.context.as_ref().and_then(|context| context.max_calls)
+    }
+
+    /// Notes that FMP refused a call. Returns whether that makes a burst of refused calls.
+    pub(super) fn is_refused_burst(&mut self, now: DateTime<Utc>) -> bool {
+        self.refusals.retain(|at| now - *at < BURST_TIME);
+        self.refusals.push_back(now);
+        let is_burst = self.refusals.len() >= BURST;
+        if is_burst {
+            self.refusals.clear();
+        }
+        is_burst
     }
 
     /// Adds permits.

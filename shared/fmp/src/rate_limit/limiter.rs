@@ -177,14 +177,28 @@ impl RateLimiter {
         }
         let pause = TimeDelta::from_std(pause).unwrap_or_default();
         let paused = self.change_state(|state, now| {
-            state.pause(pause, &self.limits, now);
-            (state.is_paced(now), true)
+            state.pause(pause, now);
+            ((), true)
         });
-        match paused.await {
+        if let Err(error) = paused.await {
+            tracing::warn!(%error, "cannot tell other clients that FMP's call limit is reached");
+        }
+    }
+
+    /// Counts a call whose first attempt FMP refused because of a limit. Several of them within a
+    /// short time show that FMP refuses bursts: everyone who uses the key is paced.
+    pub(crate) async fn refused(&self) {
+        if self.limits.per_minute.is_none() || !self.lease().is_refused_burst(self.time.now()) {
+            return;
+        }
+        let paced = self.change_state(|state, now| {
+            let was_paced = state.is_paced(now);
+            state.pace(&self.limits, now);
+            (state.is_paced(now), state.is_paced(now) != was_paced)
+        });
+        match paced.await {
             Ok(is_paced) => self.note_paced(is_paced),
-            Err(error) => {
-                tracing::warn!(%error, "cannot tell other clients that FMP's call limit is reached")
-            }
+            Err(error) => tracing::warn!(%error, "cannot tell other clients that FMP refuses bursts"),
         }
     }
 

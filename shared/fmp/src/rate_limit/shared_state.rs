@@ -209,14 +209,17 @@ impl State {
             .retain(|day, _| (today - Days::new(BYTE_DAYS)..=today + Days::new(1)).contains(day));
     }
 
-    /// Grants no permits for some time, because FMP says that its limit is reached. If the plan
-    /// allows more calls than were granted within the last minute, the key has another limit that
-    /// FMP does not document: the calls of this UTC day are paced.
-    pub(super) fn pause(&mut self, pause: TimeDelta, limits: &Limits, now: DateTime<Utc>) {
+    /// Grants no permits for some time, because FMP says that its limit is reached.
+    pub(super) fn pause(&mut self, pause: TimeDelta, now: DateTime<Utc>) {
         let until = now + pause.min(LONGEST_PAUSE);
         if until > self.paused_until || self.paused_until > now + LONGEST_PAUSE {
             self.paused_until = until;
         }
+    }
+
+    /// Paces the calls of this UTC day if the plan allows more calls than were granted within the
+    /// last minute: FMP refused a burst, so the key has a limit that FMP does not document.
+    pub(super) fn pace(&mut self, limits: &Limits, now: DateTime<Utc>) {
         let used = self.window.as_ref().map_or(0, |w| w.used(Kind::All, SPAN, Window::moment(now)));
         if limits.per_minute.is_some_and(|limit| used < limit.into()) {
             self.paced_until = Some(midnight(now.date_naive() + Days::new(1)));

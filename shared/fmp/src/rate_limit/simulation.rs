@@ -97,6 +97,10 @@ impl Stage for SlowStage {
     async fn list(&self, prefix: &str) -> Result<Vec<String>> {
         self.stage.list(prefix).await
     }
+
+    async fn delete(&self, keys: &[String]) -> Result<()> {
+        self.stage.delete(keys).await
+    }
 }
 
 /// One simulation.

@@ -154,17 +154,18 @@ fn a_stop_applies_to_every_client() {
 }
 
 #[test]
-fn a_refusal_pauses_all_calls_and_paces_them_if_the_window_had_room() {
+fn a_pause_holds_all_calls_back_and_calls_are_paced_if_the_window_had_room() {
     let mut state = State::default();
     grant(&mut state, &request(300), &limits(300), noon());
-    state.pause(seconds(30.0), &limits(300), noon());
+    state.pause(seconds(30.0), noon());
+    state.pace(&limits(300), noon());
     assert!(!state.is_paced(noon()), "the window is full");
     let other = Request { client: 2, ..request(100) };
     assert_eq!(wait(&mut state, &other, &limits(300), noon()), seconds(30.0));
     // Two minutes later.
     let now = noon() + seconds(120.0);
     grant(&mut state, &request(100), &limits(300), now);
-    state.pause(seconds(1.0), &limits(300), now);
+    state.pace(&limits(300), now);
     let state_of_others: State = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
     assert_eq!(state_of_others, state);
     let now = now + seconds(2.0);
@@ -178,7 +179,7 @@ fn moments_written_by_a_wrong_clock_count_from_now_on() {
     let wrong = noon() + TimeDelta::days(30);
     let mut state = State::default();
     grant(&mut state, &request(200), &limits(300), wrong);
-    state.pause(seconds(30.0), &limits(300), wrong);
+    state.pause(seconds(30.0), wrong);
     assert_eq!(grant(&mut state, &request(200), &limits(300), noon()).calls, 100);
     assert_eq!(wait(&mut state, &request(200), &limits(300), noon() + seconds(1.0)), SPAN - seconds(1.0));
     assert_eq!(grant(&mut state, &request(300), &limits(300), noon() + SPAN).calls, 300);

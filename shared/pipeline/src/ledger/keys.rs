@@ -17,9 +17,14 @@ pub fn batch_key(run: &RunId, batch: &str) -> String {
     format!("{}{batch}.json", batches_prefix(run))
 }
 
+/// Prefix of the checkpoints of all batches.
+pub fn checkpoints_prefix(run: &RunId) -> String {
+    format!("runs/{run}/parts/")
+}
+
 /// A checkpoint of a batch, numbered from 0: what one delivery finished before it ran out of time.
 pub fn checkpoint_key(run: &RunId, batch: &str, number: u32) -> String {
-    format!("runs/{run}/parts/{batch}-{number}.json")
+    format!("{}{batch}-{number}.json", checkpoints_prefix(run))
 }
 
 /// What keeps a function from going on with a run; see [`super::record_blocker`].
@@ -45,4 +50,10 @@ pub fn loaded_key(run: &RunId) -> String {
 /// The summary.
 pub fn summary_key(run: &RunId) -> String {
     format!("runs/{run}/summary.json")
+}
+
+/// Whether a key of a closed run is of use to load the run again.
+pub fn loads_again(run: &RunId, key: &str) -> bool {
+    let kept = [plan_key(run), staged_key(run), loaded_key(run), summary_key(run)];
+    key.starts_with(&batches_prefix(run)) || kept.iter().any(|kept| kept == key)
 }

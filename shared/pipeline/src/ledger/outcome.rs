@@ -22,6 +22,17 @@ pub enum Outcome {
     },
     /// FMP answered without rows.
     Empty,
+    /// FMP answered without rows where rows are expected. Counts as a failure; the next run asks
+    /// again.
+    UnexpectedlyEmpty {
+        /// Why rows are expected.
+        reason: String,
+    },
+    /// FMP has other data of the company, but keeps answering without rows.
+    NotOffered {
+        /// How this was found out.
+        reason: String,
+    },
     /// The key's plan does not include the request.
     NotInPlan {
         /// FMP's explanation.
@@ -53,8 +64,11 @@ impl Outcome {
     pub fn failure_reason(&self) -> Option<&str> {
         match self {
             Outcome::UnknownSymbol => Some(UNKNOWN_SYMBOL),
-            Outcome::Failed { reason, .. } => Some(reason),
-            Outcome::Rows { .. } | Outcome::Empty | Outcome::NotInPlan { .. } => None,
+            Outcome::UnexpectedlyEmpty { reason } | Outcome::Failed { reason, .. } => Some(reason),
+            Outcome::Rows { .. }
+            | Outcome::Empty
+            | Outcome::NotOffered { .. }
+            | Outcome::NotInPlan { .. } => None,
         }
     }
 }
@@ -68,6 +82,12 @@ enum Stored {
         newest: Option<NaiveDate>,
     },
     Empty,
+    UnexpectedlyEmpty {
+        reason: String,
+    },
+    NotOffered {
+        reason: String,
+    },
     NotInPlan {
         reason: String,
     },
@@ -84,6 +104,8 @@ impl From<Stored> for Outcome {
         match stored {
             Stored::Rows { rows, newest } => Outcome::Rows { rows, newest },
             Stored::Empty => Outcome::Empty,
+            Stored::UnexpectedlyEmpty { reason } => Outcome::UnexpectedlyEmpty { reason },
+            Stored::NotOffered { reason } => Outcome::NotOffered { reason },
             Stored::NotInPlan { reason } => Outcome::NotInPlan { reason },
             // Builds up to commit bd277a3 wrote no flag: their only mark is the beginning of the reason.
             Stored::Failed { reason, unknown_symbol, .. }
@@ -101,6 +123,8 @@ impl From<Outcome> for Stored {
         match outcome {
             Outcome::Rows { rows, newest } => Stored::Rows { rows, newest },
             Outcome::Empty => Stored::Empty,
+            Outcome::UnexpectedlyEmpty { reason } => Stored::UnexpectedlyEmpty { reason },
+            Outcome::NotOffered { reason } => Stored::NotOffered { reason },
             Outcome::NotInPlan { reason } => Stored::NotInPlan { reason },
             Outcome::UnknownSymbol => Stored::Failed {
                 reason: UNKNOWN_SYMBOL.into(),
@@ -143,6 +167,8 @@ mod tests {
         for outcome in [
             Outcome::Rows { rows: 3, newest: "2026-11-20".parse().ok() },
             Outcome::Empty,
+            Outcome::UnexpectedlyEmpty { reason: "rows before".into() },
+            Outcome::NotOffered { reason: "three times".into() },
             Outcome::NotInPlan { reason: "402".into() },
             Outcome::UnknownSymbol,
             Outcome::Failed { reason: "timeout".into(), budget: true },

@@ -6,6 +6,7 @@ fn a_task_survives_the_queue() {
         dataset: catalog::dataset("cash_flow").unwrap(),
         symbol: Some("BRK-B".parse().unwrap()),
         window: Window::Newest { cadence: Cadence::Quarter, limit: 8 },
+        prior: Prior { rows: true, doubted: 1, ..Prior::default() },
     };
     let json = serde_json::to_string(&task).unwrap();
     assert_eq!(serde_json::from_str::<Task>(&json).unwrap(), task);
@@ -17,11 +18,8 @@ fn a_task_survives_the_queue() {
 
 #[test]
 fn the_message_of_a_batch_by_bulk_files_is_small_whatever_its_tasks() {
-    let task = |i: usize| Task {
-        dataset: catalog::dataset("prices").unwrap(),
-        symbol: format!("S{i}").parse().ok(),
-        window: Window::All,
-    };
+    let task =
+        |i: usize| Task::new(catalog::dataset("prices").unwrap(), format!("S{i}").parse().ok(), Window::All);
     let tasks: Vec<Task> = (0..3_000).map(task).collect();
     let batch = |id: &str, fetch_mode| Batch { id: id.into(), fetch_mode, tasks: tasks.clone() };
     let plan = Plan {

@@ -41,6 +41,9 @@ pub trait Stage: Send + Sync {
     /// Lists the keys that begin with `prefix`, in order.
     fn list(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>>> + Send;
 
+    /// Deletes objects, in this order. Keys that do not exist are ignored.
+    fn delete(&self, keys: &[String]) -> impl Future<Output = Result<()>> + Send;
+
     /// Writes so far by this handle and its clones, for the cost estimate.
     fn puts(&self) -> u64 {
         0
@@ -82,7 +85,7 @@ impl<S: Stage> ObjectStore for S {
 /// Reads a JSON object.
 ///
 /// # Errors
-/// `Stop` if the object exists but cannot be parsed; the stage's errors.
+/// `Damaged` if the object exists but cannot be parsed; the stage's errors.
 pub async fn read_json<T: DeserializeOwned>(stage: &impl Stage, key: &str) -> Result<Option<T>> {
     let Some(object) = stage.get(key).await? else {
         return Ok(None);
@@ -90,12 +93,43 @@ pub async fn read_json<T: DeserializeOwned>(stage: &impl Stage, key: &str) -> Re
     from_json(key, &object.body).map(Some)
 }
 
+/// Reads a JSON object whose content the next runs can rebuild. A damaged object counts as absent,
+/// with a note for the user.
+///
+/// # Errors
+/// The stage's errors.
+pub async fn read_rebuildable<T: DeserializeOwned>(
+    stage: &impl Stage,
+    key: &str,
+    notes: &mut Vec<String>,
+) -> Result<Option<T>> {
+    let Some(object) = stage.get(key).await? else {
+        return Ok(None);
+    };
+    let parsed = from_json_or_none(&object.body);
+    if parsed.is_none() {
+        notes.push(format!("{key} on the stage was damaged: what it described is fetched again"));
+    }
+    Ok(parsed)
+}
+
+/// Parses the JSON of an object whose content the next runs can rebuild: `None` if it is damaged.
+pub fn from_json_or_none<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    serde_json::from_slice(body).ok()
+}
+
 /// Parses an object's JSON.
 ///
 /// # Errors
-/// `Stop` if it cannot be parsed.
+/// `Damaged` if it cannot be parsed.
 pub fn from_json<T: DeserializeOwned>(key: &str, body: &[u8]) -> Result<T> {
-    serde_json::from_slice(body).map_err(|e| Error::Stop(format!("{key} on the stage is damaged: {e}")))
+    serde_json::from_slice(body).map_err(|e| {
+        let fix = match key.starts_with("state/") {
+            true => "restore it from a backup, or delete it and the next run writes it anew",
+            false => "restore it from a backup",
+        };
+        Error::Damaged(format!("{key} on the stage is damaged: {e}; {fix}"))
+    })
 }
 
 /// Writes a JSON object once. Returns `false` if it exists already.
@@ -104,6 +138,24 @@ pub fn from_json<T: DeserializeOwned>(key: &str, body: &[u8]) -> Result<T> {
 /// The stage's errors.
 pub async fn write_json_once<T: Serialize>(stage: &impl Stage, key: &str, value: &T) -> Result<bool> {
     stage.put_if_absent(key, to_json(value)?).await
+}
+
+/// Writes a JSON object over whatever the key holds.
+///
+/// # Errors
+/// `Retry` if somebody else writes the object at the same time; the stage's errors.
+pub async fn replace_json<T: Serialize>(stage: &impl Stage, key: &str, value: &T) -> Result<()> {
+    let body = to_json(value)?;
+    let written = match stage.get(key).await? {
+        Some(object) if object.body == body => true,
+        Some(object) => stage.put_if_match(key, body, &object.etag).await?,
+        None => stage.put_if_absent(key, body).await?,
+    };
+    if written {
+        Ok(())
+    } else {
+        Err(Error::retry(format!("another writer changed {key} on the stage")))
+    }
 }
 
 /// Changes a JSON object that others may change at the same time. A missing object starts as its
@@ -118,8 +170,24 @@ pub async fn change_json<T>(stage: &impl Stage, key: &str, change: impl Fn(&mut 
 where
     T: Default + Serialize + DeserializeOwned,
 {
-    let pause = |longest: Duration| tokio::time::sleep(longest.mul_f64(fastrand::f64()));
-    compare_and_swap(stage, key, pause, |value| (change(value), true)).await
+    swap(stage, key, from_json, random_pause, |value| (change(value), true)).await
+}
+
+/// Like [`change_json`], for an object whose content the next runs can rebuild: a damaged object
+/// starts as its default too.
+///
+/// # Errors
+/// `Retry` if others keep changing the object; the stage's errors.
+pub async fn change_rebuildable<T>(stage: &impl Stage, key: &str, change: impl Fn(&mut T)) -> Result<()>
+where
+    T: Default + Serialize + DeserializeOwned,
+{
+    let parse = |_: &str, body: &[u8]| Ok(from_json_or_none(body).unwrap_or_default());
+    swap(stage, key, parse, random_pause, |value| (change(value), true)).await
+}
+
+fn random_pause(longest: Duration) -> impl Future<Output = ()> {
+    tokio::time::sleep(longest.mul_f64(fastrand::f64()))
 }
 
 /// Changes a JSON object by compare-and-swap. A missing object starts as its default.
@@ -129,21 +197,35 @@ where
 /// so that writers do not keep colliding.
 ///
 /// # Errors
-/// `Retry` if others keep changing the object; `Stop` if it cannot be parsed; the stage's errors.
+/// `Retry` if others keep changing the object; `Damaged` if it cannot be parsed; the stage's errors.
 pub async fn compare_and_swap<T, R, P>(
     store: &dyn ObjectStore,
     key: &str,
     pause: impl Fn(Duration) -> P,
-    mut change: impl FnMut(&mut T) -> (R, bool),
+    change: impl FnMut(&mut T) -> (R, bool),
 ) -> Result<R>
 where
     T: Default + Serialize + DeserializeOwned,
     P: Future<Output = ()>,
 {
+    swap(store, key, from_json, pause, change).await
+}
+
+async fn swap<T, R, P>(
+    store: &dyn ObjectStore,
+    key: &str,
+    parse: impl Fn(&str, &[u8]) -> Result<T>,
+    pause: impl Fn(Duration) -> P,
+    mut change: impl FnMut(&mut T) -> (R, bool),
+) -> Result<R>
+where
+    T: Default + Serialize,
+    P: Future<Output = ()>,
+{
     for attempt in 1..=MAX_ATTEMPTS {
         let found = store.read(key).await?;
         let mut value: T = match &found {
-            Some(object) => from_json(key, &object.body)?,
+            Some(object) => parse(key, &object.body)?,
             None => T::default(),
         };
         let (result, write) = change(&mut value);

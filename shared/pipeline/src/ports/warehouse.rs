@@ -1,7 +1,7 @@
 //! The warehouse: stores rows and computes figures. All engines run the same SQL; this port covers what differs, such as
 //! loading rows and opening a session.
 
-use std::future::Future;
+use std::{collections::BTreeMap, future::Future};
 
 use crate::{landing::StagedFile, run::RunId, usage::Usage};
 use findata_domain::{Result, catalog::Dataset};
@@ -22,6 +22,15 @@ pub trait Warehouse: Send {
         rows: Vec<Vec<Option<String>>>,
     ) -> impl Future<Output = Result<()>> + Send;
 
+    /// The landing files that are missing or do not have the hash that the ledger recorded, by key, with the reason. Empty
+    /// on an engine whose storage verifies content itself, as S3 does.
+    fn damaged_files(
+        &mut self,
+        _files: &[StagedFile],
+    ) -> impl Future<Output = Result<BTreeMap<String, String>>> + Send {
+        async { Ok(BTreeMap::new()) }
+    }
+
     /// Loads the rows of landing files into the temporary table `incoming`: the dataset's typed columns, then
     /// `row_hash`, `observed_at`, `source_file`, `source_row`, `subject` (symbol whose answer held the row), `reject`, `payload`.
     fn copy_in(
@@ -37,7 +46,7 @@ pub trait Warehouse: Send {
     /// Labels the statements that follow, for engines with a query history.
     fn begin_step(&mut self, _run: &RunId, _function: &'static str, _step: &str) {}
 
-    /// Usage since the last call; zero on an engine without billing.
+    /// Usage since the last call; on an engine without billing, only the number of statements.
     fn take_usage(&mut self) -> Usage {
         Usage::default()
     }
@@ -47,9 +56,9 @@ pub trait Warehouse: Send {
         false
     }
 
-    /// Frees resources for the models, which need more memory than loading.
-    fn prepare_to_compute(&mut self) -> impl Future<Output = Result<()>> + Send {
-        async { Ok(()) }
+    /// How many landing files to load per transaction. Fewer need less memory; each transaction is a dozen statements.
+    fn files_per_load(&self) -> usize {
+        usize::MAX
     }
 
     /// Ends the session. Committed rows are safe even without it.

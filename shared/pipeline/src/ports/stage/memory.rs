@@ -45,6 +45,11 @@ impl Stage for MemoryStage {
         Ok(true)
     }
 
+    async fn delete(&self, keys: &[String]) -> Result<()> {
+        self.objects().retain(|key, _| !keys.contains(key));
+        Ok(())
+    }
+
     async fn list(&self, prefix: &str) -> Result<Vec<String>> {
         Ok(self.objects().keys().filter(|key| key.starts_with(prefix)).cloned().collect())
     }

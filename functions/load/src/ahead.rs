@@ -1,0 +1,83 @@
+//! Rows that were received while a clock was ahead.
+//!
+//! `observed_at` decides which version of a statement is the newest, from when it was known, and on
+//! which split basis a bar is. A row that claims to have been received in the future would win over
+//! everything that comes until then. So the first load with a correct clock dates such rows to just
+//! before its own rows, and has their companies computed anew.
+
+use chrono::{DateTime, Duration, Utc};
+use findata_domain::{
+    Result,
+    catalog::{CATALOG, Dataset, LINEAGE},
+    clock::is_ahead,
+};
+use findata_models::literal;
+use findata_pipeline::{
+    ledger::BatchEntry, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
+};
+
+/// Dates the rows of `staging` that were received later than `latest` to just before those of
+/// `entries`, the run's batches.
+pub(crate) async fn correct(
+    run: &RunId,
+    entries: &[BatchEntry],
+    latest: DateTime<Utc>,
+    fence: &mut WriteFence,
+    warehouse: &mut impl Warehouse,
+) -> Result<()> {
+    let affected = affected(latest, warehouse).await?;
+    if affected.is_empty() {
+        return Ok(());
+    }
+    let records = entries.iter().flat_map(|entry| &entry.tasks);
+    let received = records.map(|record| record.fetched_at).filter(|at| !is_ahead(*at, latest)).min();
+    let before = received.unwrap_or(latest).min(latest) - Duration::milliseconds(1);
+    let (latest, before) = (timestamp(latest), timestamp(before));
+    for dataset in affected {
+        tracing::warn!(dataset = dataset.name, "rows received while a clock was ahead are dated anew");
+        let table = dataset.name;
+        let temporary = format!(
+            "create or replace temporary table rows_ahead as select * from staging.{table} where observed_at > {latest}"
+        );
+        warehouse.execute(&temporary).await?;
+        let columns = dataset.columns.iter().map(|column| column.name);
+        let columns: Vec<&str> = columns.chain(LINEAGE.iter().map(|(name, _)| *name)).collect();
+        let dated: Vec<&str> = columns
+            .iter()
+            .map(|name| if *name == "observed_at" { before.as_str() } else { name })
+            .collect();
+        let statements = [
+            format!("delete from staging.{table} where observed_at > {latest}"),
+            format!(
+                "insert into staging.{table} ({}) select {} from rows_ahead",
+                columns.join(", "),
+                dated.join(", ")
+            ),
+            format!(
+                "insert into ops.changes (run_id, dataset, symbol, first_date) \
+                 select distinct {}, '{table}', symbol, date '1900-01-01' from rows_ahead",
+                literal(run.as_str())
+            ),
+        ];
+        fence.write(warehouse, &statements).await?;
+        warehouse.release(&["rows_ahead"]).await?;
+    }
+    Ok(())
+}
+
+/// The datasets with rows received later than `latest`.
+async fn affected(latest: DateTime<Utc>, warehouse: &mut impl Warehouse) -> Result<Vec<&'static Dataset>> {
+    let latest = timestamp(latest);
+    let one = |dataset: &Dataset| {
+        let name = dataset.name;
+        format!("select '{name}' where exists (select 1 from staging.{name} where observed_at > {latest})")
+    };
+    let query = CATALOG.iter().map(one).collect::<Vec<_>>().join(" union all ");
+    let found = warehouse.query(&query).await?;
+    let names: Vec<String> = found.into_iter().filter_map(|row| row.into_iter().next()?).collect();
+    Ok(CATALOG.iter().filter(|dataset| names.iter().any(|name| name == dataset.name)).collect())
+}
+
+fn timestamp(at: DateTime<Utc>) -> String {
+    format!("timestamp '{}'", at.format("%Y-%m-%d %H:%M:%S%.3f"))
+}

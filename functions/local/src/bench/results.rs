@@ -1,0 +1,216 @@
+//! The figures of a benchmark.
+
+use std::fs;
+
+use clap::ValueEnum;
+use findata_pipeline::summary::Summary;
+use serde::Serialize;
+
+use super::Settings;
+use crate::render;
+
+/// What a run has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Loads everything into an empty home.
+    FirstDay,
+    /// Runs again on the same day: nothing is due.
+    Again,
+    /// Runs on the next day, on which 2 % of the companies restated a quarter.
+    NextDay,
+    /// Recomputes every company from the stored rows, as after a change of the models.
+    Models,
+}
+
+impl Phase {
+    /// All phases, in the order in which they run.
+    pub(super) fn all() -> impl Iterator<Item = Phase> {
+        [Phase::FirstDay, Phase::Again, Phase::NextDay, Phase::Models].into_iter()
+    }
+
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::FirstDay => "first day",
+            Phase::Again => "again",
+            Phase::NextDay => "next day",
+            Phase::Models => "models",
+        }
+    }
+}
+
+/// Usage of a process during a stage, or in total.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct StageUse {
+    /// Elapsed seconds.
+    pub wall_seconds: f64,
+    /// Seconds of CPU time; absent without `/proc`.
+    pub cpu_seconds: Option<f64>,
+    /// Peak resident memory; absent without `/proc`.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+impl StageUse {
+    /// This stage and a later one together.
+    pub(super) fn then(self, later: StageUse) -> StageUse {
+        StageUse {
+            wall_seconds: rounded(self.wall_seconds + later.wall_seconds),
+            cpu_seconds: self.cpu_seconds.zip(later.cpu_seconds).map(|(a, b)| rounded(a + b)),
+            peak_memory_bytes: self.peak_memory_bytes.max(later.peak_memory_bytes),
+        }
+    }
+}
+
+/// Seconds, in whole milliseconds.
+pub(super) fn rounded(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
+}
+
+/// A stage of a run: plan, fetch, load or compute. Plan includes the start of the process, compute
+/// its end.
+#[derive(Debug, Clone, Serialize)]
+pub struct Stage {
+    /// Its name.
+    pub stage: String,
+    /// Its usage.
+    #[serde(flatten)]
+    pub usage: StageUse,
+}
+
+/// What a run did. These counts do not depend on the machine.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Counts {
+    /// Calls to FMP.
+    pub calls: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Statements that load and compute sent to the warehouse.
+    pub statements: u64,
+    /// Landing files.
+    pub landing_files: u64,
+    /// Their compressed bytes.
+    pub landing_bytes: u64,
+    /// Writes to the stage until compute starts.
+    pub stage_writes: u64,
+    /// Rows in the landing files.
+    pub rows_staged: u64,
+    /// New or changed rows in the warehouse.
+    pub rows_loaded: u64,
+    /// Rows of `analytics` inserted, changed or deleted.
+    pub figures_changed: u64,
+}
+
+impl Counts {
+    pub(super) fn of(summary: &Summary, (landing_files, landing_bytes): (u64, u64)) -> Self {
+        Counts {
+            calls: summary.calls,
+            bytes: summary.bytes,
+            statements: summary.warehouse.statements,
+            landing_files,
+            landing_bytes,
+            stage_writes: summary.cost.s3_puts,
+            rows_staged: summary.rows.values().map(|rows| rows.staged).sum(),
+            rows_loaded: summary.rows.values().map(|rows| rows.loaded).sum(),
+            figures_changed: summary.analytics.values().map(|table| table.written + table.removed).sum(),
+        }
+    }
+}
+
+/// The figures of a run that completed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Measured {
+    /// The whole process, with its start and end.
+    pub total: StageUse,
+    /// Its stages, in order.
+    pub stages: Vec<Stage>,
+    /// What it did.
+    pub counts: Counts,
+}
+
+/// One measured run, or the medians of several.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunResult {
+    /// Symbols of the universe.
+    pub symbols: u32,
+    /// Calls per minute that FMP allows.
+    pub limit_per_minute: Option<u32>,
+    /// What it had to do.
+    pub phase: Phase,
+    /// Its figures; absent if it failed.
+    pub measured: Option<Measured>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+impl RunResult {
+    /// One line for a person who waits.
+    pub(super) fn progress(&self) -> String {
+        let symbols = render::counted(self.symbols.into(), "symbol");
+        let limit = self.limit_per_minute.map_or(String::new(), |n| format!(", {n} calls a minute"));
+        let ended = match (&self.measured, &self.error) {
+            (Some(measured), _) => format!("{:.2} s", measured.total.wall_seconds),
+            (None, error) => error.clone().unwrap_or_default(),
+        };
+        format!("{symbols}{limit}, {}: {ended}", self.phase.name())
+    }
+}
+
+/// Speed of a step that runs in this process.
+#[derive(Debug, Clone, Serialize)]
+pub struct Throughput {
+    /// The step.
+    pub step: &'static str,
+    /// The dataset of its rows.
+    pub dataset: &'static str,
+    /// Bytes of JSON as FMP sends them, per second.
+    pub bytes_per_second: f64,
+    /// Rows per second.
+    pub rows_per_second: f64,
+}
+
+/// The machine that was measured on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Machine {
+    /// Processors that this process may use.
+    pub processors: usize,
+    /// Its memory; absent without `/proc`.
+    pub memory_bytes: Option<u64>,
+}
+
+impl Machine {
+    pub(super) fn read() -> Self {
+        let total = |text: String| {
+            let kibibytes = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+            kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+        };
+        Machine {
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            memory_bytes: fs::read_to_string("/proc/meminfo").ok().and_then(total).map(|n| n * 1_024),
+        }
+    }
+}
+
+/// The result of a benchmark; `--json` prints it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Version of findata.
+    pub version: &'static str,
+    /// Whether this is a debug build, whose times say nothing about a release.
+    pub debug_build: bool,
+    /// The machine.
+    pub machine: Machine,
+    /// What was measured.
+    pub settings: Settings,
+    /// Runs, as medians over the repetitions.
+    pub runs: Vec<RunResult>,
+    /// Steps measured in this process.
+    pub throughput: Vec<Throughput>,
+}
+
+impl Report {
+    /// Whether a run failed.
+    pub fn failed(&self) -> bool {
+        self.runs.iter().any(|run| run.error.is_some())
+    }
+}

@@ -1,0 +1,65 @@
+//! What the command writes to standard output and standard error. Nothing else writes there (clippy denies `println!`
+//! and the like), so that text of others never reaches a terminal unescaped, and a closed pipe never causes a panic.
+
+use std::io::{ErrorKind, Write};
+
+use findata_domain::Error;
+use serde::Serialize;
+
+use super::Failure;
+use crate::render::escape;
+
+/// Whether somebody still reads standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// The text was written.
+    Present,
+    /// The reader has closed the pipe, as `head` does: further text is pointless, which is not a failure.
+    Gone,
+}
+
+/// Writes text to standard output.
+pub(crate) fn print(text: &str) -> Result<Reader, Failure> {
+    write(&escape::lines(text))
+}
+
+/// Writes a value as one line of JSON to standard output.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string(value).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
+    print_json_text(&format!("{json}\n")).map(|_| ())
+}
+
+/// Writes text that is JSON, or a part of it, to standard output.
+pub(crate) fn print_json_text(json: &str) -> Result<Reader, Failure> {
+    write(&escape::json(json))
+}
+
+fn write(text: &str) -> Result<Reader, Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(Reader::Present),
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(e) => Err(Error::Resource(format!("cannot write to standard output: {e}")).into()),
+    }
+}
+
+/// Writes a line to standard error. An error is ignored: there is no other place to report it.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(line));
+}
+
+/// Standard error as the log's destination, under the same rules as [`note`].
+pub(crate) struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        // The log passes each event as a whole, so no character is cut in two.
+        let text = String::from_utf8_lossy(bytes);
+        let _ = std::io::stderr().lock().write_all(escape::lines(&text).as_bytes());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! Ctrl-C (SIGINT) and SIGTERM. While a run fetches, the first signal lets it keep what has arrived and end; at any
+//! other time a signal ends the process at once, which loses nothing, because every write is atomic. A second signal
+//! always ends it at once.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::output::note;
+
+/// A signal that asks the process to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Interrupt,
+    Terminate,
+}
+
+impl Signal {
+    /// 128 and the signal's number, as shells report it.
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Signal::Interrupt => 130,
+            Signal::Terminate => 143,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Signal::Interrupt => "Ctrl-C (SIGINT)",
+            Signal::Terminate => "SIGTERM",
+        }
+    }
+}
+
+/// What the first signal does.
+#[derive(Debug, Clone)]
+enum Effect {
+    /// Ends the process and says this.
+    End(String),
+    /// Ends the process without a word and with code 0: it only runs until somebody ends it.
+    Finish,
+    /// Cancels the token; the command ends by itself. A second signal says this.
+    Stop(String),
+}
+
+/// The signals that a command receives.
+#[derive(Clone)]
+pub(crate) struct Signals {
+    stop: CancellationToken,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    effect: Effect,
+    received: Option<Signal>,
+}
+
+impl Signals {
+    /// Handles signals from now on.
+    ///
+    /// # Errors
+    /// If the system refuses to report signals.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let state = State { effect: Effect::End(String::new()), received: None };
+        let signals = Signals {
+            stop: CancellationToken::new(),
+            state: Arc::new(Mutex::new(state)),
+        };
+        let mut source = Source::open()?;
+        let handled = signals.clone();
+        tokio::spawn(async move {
+            loop {
+                handled.receive(source.next().await);
+            }
+        });
+        Ok(signals)
+    }
+
+    /// Cancelled when the command should stop and keep what it has.
+    pub(crate) fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// The signal after which the command was stopped.
+    pub(crate) fn received(&self) -> Option<Signal> {
+        self.state().received
+    }
+
+    /// From now on a signal ends the process with this message: what is kept, and how to continue.
+    pub(crate) fn end_with(&self, message: impl Into<String>) {
+        self.set(Effect::End(message.into()));
+    }
+
+    /// From now on a signal ends the process as if it had completed.
+    pub(crate) fn finish(&self) {
+        self.set(Effect::Finish);
+    }
+
+    /// From now on the first signal cancels the token, and the second one ends the process with this message.
+    pub(crate) fn stop_first(&self, message: impl Into<String>) {
+        self.set(Effect::Stop(message.into()));
+    }
+
+    fn set(&self, effect: Effect) {
+        let mut state = self.state();
+        state.effect = effect;
+        // The signal came after the last moment at which the command could stop by itself.
+        if let (Some(signal), Effect::End(message)) = (state.received, &state.effect) {
+            end(signal, message);
+        }
+    }
+
+    fn receive(&self, signal: Signal) {
+        let mut state = self.state();
+        match (&state.effect, state.received) {
+            (Effect::Finish, _) => signal_hook::low_level::exit(0),
+            (Effect::Stop(_), None) => {
+                state.received = Some(signal);
+                note("stopping; a second Ctrl-C ends at once ...");
+                self.stop.cancel();
+            }
+            (Effect::End(message) | Effect::Stop(message), _) => end(signal, message),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends the process without running destructors: threads of DuckDB may be at work, and its file needs none.
+fn end(signal: Signal, message: &str) -> ! {
+    let separator = if message.is_empty() { "" } else { ": " };
+    note(&format!("findata: ended by {}{separator}{message}", signal.name()));
+    findata_duckdb::remove_spill_folders();
+    signal_hook::low_level::exit(signal.exit_code().into())
+}
+
+#[cfg(unix)]
+struct Source {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Source {
+    fn open() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Source {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
+        }
+    }
+}
+
+/// Other systems have no SIGTERM.
+#[cfg(not(unix))]
+struct Source;
+
+#[cfg(not(unix))]
+impl Source {
+    fn open() -> io::Result<Self> {
+        Ok(Source)
+    }
+
+    async fn next(&mut self) -> Signal {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => Signal::Interrupt,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Files of symbols for `--universe`.
+
+use std::{fs::File, io::Read, path::Path};
+
+use findata_domain::Symbol;
+
+use super::{Failure, request::parse};
+
+/// A file of every listed company with names is a tenth of this.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// Reads symbols from a file: one per line, or the first column of a CSV. `#` begins a comment; a header `symbol` is
+/// skipped.
+pub(crate) fn read(path: &Path) -> Result<Vec<Symbol>, Failure> {
+    let invalid = |what: String| Failure::Usage(format!("--universe {}: {what}", path.display()));
+    let text = decode(bytes(path).map_err(invalid)?).map_err(invalid)?;
+    let symbols = text.split(['\n', '\r']).map(first_column);
+    let symbols = symbols.filter(|text| !text.is_empty() && !text.eq_ignore_ascii_case("symbol"));
+    let symbols = parse(symbols).map_err(|e| invalid(e.text()))?;
+    if symbols.is_empty() {
+        return Err(invalid("the file has no symbols".into()));
+    }
+    Ok(symbols)
+}
+
+/// The content of a regular file. A device or a pipe is refused before it is opened, which could wait for ever.
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |e: std::io::Error| format!("{e}; use sp500 or a file of symbols");
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err("it is a folder, a device or a pipe: use a regular file".into());
+    }
+    let mut content = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut content))
+        .map_err(unreadable)?;
+    if content.len() as u64 > MAX_BYTES {
+        return Err(format!("it has more than {} MiB: use a file with symbols only", MAX_BYTES >> 20));
+    }
+    Ok(content)
+}
+
+/// The text of a UTF-8 file, with or without a byte order mark, which spreadsheet programs write.
+fn decode(content: Vec<u8>) -> Result<String, String> {
+    if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) {
+        return Err("it is UTF-16 text: save it as UTF-8".into());
+    }
+    let text = String::from_utf8(content).map_err(|_| "it is not UTF-8 text: save it as UTF-8".to_owned())?;
+    if text.contains('\0') {
+        return Err("it is not text, or it is UTF-16 text: save it as UTF-8".into());
+    }
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+fn first_column(line: &str) -> &str {
+    let line = line.split('#').next().unwrap_or_default();
+    line.split([',', ';', '\t']).next().unwrap_or_default().trim().trim_matches('"')
+}

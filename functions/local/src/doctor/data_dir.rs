@@ -1,0 +1,58 @@
+//! Checks the data directory and creates nothing: a typing error in `--home` must not leave an empty home behind.
+
+use std::path::Path;
+
+use findata_duckdb::{DuckDb, MemoryLimit, Reach};
+
+use super::{Check, stage};
+use crate::{data_dir::DataDir, stage::DirectoryStage};
+
+/// Checks the stage and the warehouse of a data directory.
+pub async fn data_dir(data_dir: &DataDir, memory: MemoryLimit) -> Vec<Check> {
+    let stage = match data_dir.stage.exists() {
+        true => existing_stage(&data_dir.stage).await,
+        false => missing("stage", &data_dir.stage),
+    };
+    let warehouse = match data_dir.warehouse.exists() {
+        true => existing_warehouse(&data_dir.warehouse, memory),
+        false => missing("warehouse", &data_dir.warehouse),
+    };
+    vec![stage, warehouse]
+}
+
+async fn existing_stage(path: &Path) -> Check {
+    match DirectoryStage::open(path) {
+        Ok(opened) => stage(&opened, &path.display().to_string()).await,
+        Err(error) => {
+            Check::failed("stage", error.to_string(), "choose another folder with --home or --stage")
+        }
+    }
+}
+
+fn existing_warehouse(path: &Path, memory: MemoryLimit) -> Check {
+    match DuckDb::open_to_read(path, Reach::Warehouse, memory) {
+        Ok(_) => Check::ok("warehouse", format!("{} can be opened", path.display())),
+        Err(error) => Check::failed(
+            "warehouse",
+            error.to_string(),
+            "fix what the message names, or choose another --home or --warehouse",
+        ),
+    }
+}
+
+/// A run creates what is missing, if the nearest existing folder can be written.
+fn missing(what: &str, path: &Path) -> Check {
+    let existing = path.ancestors().skip(1).find(|folder| folder.as_os_str().is_empty() || folder.exists());
+    let folder = match existing {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => Check::ok(what, format!("{} does not exist yet; the first run creates it", path.display())),
+        Err(error) => Check::failed(
+            what,
+            format!("{} does not exist, and {} cannot be written: {error}", path.display(), folder.display()),
+            "choose another folder with --home, --stage or --warehouse",
+        ),
+    }
+}

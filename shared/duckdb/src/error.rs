@@ -1,0 +1,82 @@
+//! Classifies DuckDB's errors by what to do about them. DuckDB's C interface reports no error codes for statements, so
+//! this module, and only this one, matches on error text.
+
+use std::path::Path;
+
+use findata_domain::Error;
+
+use crate::lock;
+
+/// How DuckDB 1.5 reports a truncated, overwritten or foreign file, and a write-ahead log that does not fit.
+const DAMAGE: [&str; 4] = [
+    "not a valid DuckDB database file",
+    "Could not read enough bytes from file",
+    "Corrupt database file",
+    "Failure while replaying WAL",
+];
+
+/// What to do about an error of the file at `path`.
+pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
+    let text = error.to_string();
+    let file = path.display();
+    if let Some(error) = resource_failure(path, error) {
+        return error;
+    }
+    if text.contains("Permission denied")
+        || text.contains("Cannot open file")
+        || text.contains("Read-only file system")
+    {
+        Error::Config(format!(
+            "cannot open {file}: {}; choose another data directory with --home",
+            line(&text)
+        ))
+    } else if DAMAGE.iter().any(|part| text.contains(part)) {
+        Error::Damaged(format!(
+            "{file} is damaged or not a DuckDB file (DuckDB: {}): rebuild it with `findata replay --rebuild`",
+            line(&text)
+        ))
+    } else {
+        Error::Stop(format!("{file}: {}", line(&text)))
+    }
+}
+
+/// The error if this machine lacks something: memory, disk space, or a file that another process holds.
+pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
+    let text = error.to_string();
+    let file = path.display();
+    if text.contains("Could not set lock") || text.contains("Conflicting lock") {
+        let (holder, cause) = match lock::holder(path) {
+            Some(pid) => (format!("another process holds the file (pid {pid})"), String::new()),
+            None => ("another process holds the file".to_owned(), format!(" (DuckDB: {})", line(&text))),
+        };
+        return Some(Error::Resource(format!(
+            "cannot open {file}: {holder}: wait for it or end it, then run again{cause}"
+        )));
+    }
+    let folder = std::env::temp_dir();
+    let space = format!(
+        "free some space there, or set TMPDIR (now {}) for queries and --home for runs to a disk with more",
+        folder.display()
+    );
+    // DuckDB reports a full disk as "out of memory" if it was writing out data for lack of memory.
+    if text.contains("failed to offload") || text.contains("max_temp_directory_size") {
+        Some(Error::Resource(format!(
+            "the disk has no space for the temporary files of {file}: {space}"
+        )))
+    } else if text.contains("No space left") || text.contains("Disk quota exceeded") {
+        Some(Error::Resource(format!(
+            "no space left on the disk for {file} or its temporary files: {space}"
+        )))
+    } else if text.starts_with("Out of Memory Error") {
+        Some(Error::Resource(format!(
+            "not enough memory for {file}: allow more with --memory, or end other programs (DuckDB: {})",
+            line(&text)
+        )))
+    } else {
+        None
+    }
+}
+
+fn line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default().trim()
+}

@@ -1,0 +1,96 @@
+//! DuckDB's memory limit. Beyond it, DuckDB spills to a folder beside its file.
+
+use std::{fmt, str::FromStr};
+
+use findata_domain::{Error, Result};
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+
+/// The share of this machine's memory that DuckDB may use by default: half. The rest is for answers in flight, the
+/// allocator and other programs.
+const DEFAULT_SHARE: u64 = 2;
+/// The smallest limit. With less, DuckDB 1.5 cannot sort and join the widest tables, because it needs a few pages of
+/// 256 KB per column and thread even while it spills.
+const MINIMUM: u64 = 256 << 20;
+
+/// The memory assumed on a system that does not tell its own.
+const UNKNOWN_MACHINE: u64 = 2 << 30;
+
+/// A memory limit in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryLimit(u64);
+
+impl MemoryLimit {
+    /// Half of what this process may use: the machine's memory, or the limit of its control group if that is lower.
+    pub fn of_machine() -> Self {
+        let ram = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+        let available = System::new_with_specifics(ram).map_or(UNKNOWN_MACHINE, |system| {
+            let group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+            system.total_memory().min(group)
+        });
+        MemoryLimit((available / DEFAULT_SHARE).max(MINIMUM))
+    }
+
+    /// A limit for tests of spilling, which may be below the minimum that the command line accepts.
+    pub const fn bytes(bytes: u64) -> Self {
+        MemoryLimit(bytes)
+    }
+}
+
+impl FromStr for MemoryLimit {
+    type Err = Error;
+
+    /// Parses a size such as `800MB` or `4GB`; units are powers of 1,000.
+    fn from_str(text: &str) -> Result<Self> {
+        let invalid = || {
+            let least = MINIMUM.div_ceil(1_000_000);
+            Error::Reject(format!(
+                "{text:?} is not a memory limit: use a size of at least {least}MB, such as 800MB or 4GB"
+            ))
+        };
+        let upper = text.trim().to_ascii_uppercase();
+        let digits = upper.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let unit = match upper[digits.len()..].trim_start() {
+            "MB" | "M" => 1_000_000,
+            "GB" | "G" => 1_000_000_000,
+            _ => return Err(invalid()),
+        };
+        let bytes = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(invalid)?;
+        if bytes < MINIMUM { Err(invalid()) } else { Ok(MemoryLimit(bytes)) }
+    }
+}
+
+impl fmt::Display for MemoryLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}B", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_a_unit_and_a_minimum() {
+        assert_eq!("800MB".parse(), Ok(MemoryLimit(800_000_000)));
+        assert_eq!(" 2 gb ".parse(), Ok(MemoryLimit(2_000_000_000)));
+        for wrong in [
+            "",
+            "2",
+            "GB",
+            "1MB",
+            "2TB",
+            "-1GB",
+            "1.5GB",
+            "99999999999999999999GB",
+            "18446744073709GB1",
+        ] {
+            assert!(wrong.parse::<MemoryLimit>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_default_is_within_the_machines_memory() {
+        let MemoryLimit(bytes) = MemoryLimit::of_machine();
+        assert!((MINIMUM..1 << 48).contains(&bytes), "{bytes}");
+    }
+}

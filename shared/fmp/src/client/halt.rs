@@ -1,0 +1,57 @@
+//! Failures after which no further call makes sense.
+
+use std::future::Future;
+
+use super::{Fmp, now};
+use crate::failure::Failure;
+
+impl Fmp {
+    /// Halts the client after a failure that every other call would share, and tells the other
+    /// users of the key if it is theirs too.
+    pub(super) async fn halt_if_needed(&self, failure: &Failure) {
+        if failure.ends_run() {
+            self.halted.send_if_modified(|halted| {
+                let first = halted.is_none();
+                halted.get_or_insert_with(|| failure.clone());
+                first
+            });
+            if failure.affects_key() {
+                self.rate_limiter.stop(failure).await;
+            }
+        }
+    }
+
+    /// The failure after which no further call is made.
+    pub(super) fn halted(&self) -> Option<Failure> {
+        self.halted.borrow().clone()
+    }
+
+    /// Waits, unless the client halts meanwhile for a reason that makes the wait pointless.
+    ///
+    /// # Errors
+    /// The failure that halted the client.
+    pub(super) async fn unless_halted<T>(&self, wait: impl Future<Output = T>) -> Result<T, Failure> {
+        let is_final = |failure: &Option<Failure>| {
+            failure.as_ref().is_some_and(|failure| !failure.leaves_permits_valid())
+        };
+        let mut halted = self.halted.subscribe();
+        tokio::select! {
+            biased;
+            Ok(failure) = halted.wait_for(is_final) => {
+                Err(failure.clone().unwrap_or_else(|| Failure::transient("the client is halted")))
+            }
+            output = wait => Ok(output),
+        }
+    }
+
+    /// Replaces a failure by `Unreachable` if no call at all has been answered for some time.
+    pub(super) fn unreachable_or(&self, failure: Failure) -> Failure {
+        if self.breakers.nobody_answers(now()) {
+            let url = self.url();
+            return Failure::Unreachable(format!(
+                "{url} does not answer: {failure}; check the network and --fmp-url"
+            ));
+        }
+        failure
+    }
+}

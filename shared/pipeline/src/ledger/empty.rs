@@ -1,0 +1,134 @@
+//! Judges empty answers. FMP also answers `[]` during an outage, so an empty answer counts as "no
+//! data" only if nothing speaks against it.
+//!
+//! An answer is not believed if the task had rows before, or if related data of this run or an
+//! earlier one shows that FMP knows the company. It counts as a failure, so that the next run asks
+//! again. Rows that never came are believed to be missing at the third empty answer in a row:
+//! such a statement is recorded as not offered, and asked for again after its normal time.
+
+use std::collections::BTreeSet;
+
+use findata_domain::catalog::{self, Requests};
+
+use super::{BatchEntry, Outcome, TaskRecord};
+use crate::plan::{Cadence, FetchMode, Window};
+
+/// Empty answers in a row that are not believed, if no rows came before.
+const DOUBTS: u8 = 2;
+
+/// Replaces the outcome of empty answers that are not believed or show that FMP does not offer the
+/// rows. `entries` are all entries of a run.
+pub(super) fn judge(entries: &mut [BatchEntry]) {
+    let evidence = Evidence::of(entries);
+    for record in entries.iter_mut().flat_map(|entry| &mut entry.tasks) {
+        if let Some(outcome) = evidence.judged(record) {
+            record.outcome = outcome;
+        }
+    }
+}
+
+/// What a run has shown about its companies.
+struct Evidence {
+    /// Companies with rows in any dataset but quotes.
+    known: BTreeSet<String>,
+    /// Companies and cadences with a statement.
+    reporting: BTreeSet<(String, Cadence)>,
+    /// New series of prices were requested for several symbols, and none has a bar.
+    no_prices: bool,
+}
+
+impl Evidence {
+    fn of(entries: &[BatchEntry]) -> Self {
+        let records = || entries.iter().flat_map(|entry| &entry.tasks);
+        let has_rows = |record: &&TaskRecord| matches!(record.outcome, Outcome::Rows { .. });
+        let answered = || records().filter(has_rows);
+        let symbol = |record: &TaskRecord| record.task.symbol.as_ref().map(ToString::to_string);
+        let reporting = |record: &TaskRecord| match record.task.window {
+            Window::Newest { cadence, .. } => Some((symbol(record)?, cadence)),
+            Window::All | Window::Days { .. } => None,
+        };
+        let series: Vec<_> = records().filter(|record| record.task.has_sessions()).collect();
+        let requested: BTreeSet<_> = series.iter().filter_map(|record| symbol(record)).collect();
+        let is_new_and_empty =
+            |r: &&TaskRecord| r.outcome == Outcome::Empty && !r.task.prior.rows && !r.task.prior.related;
+        Evidence {
+            known: answered()
+                .filter(|record| record.task.dataset.requests != Requests::Symbols)
+                .filter_map(symbol)
+                .collect(),
+            reporting: answered().filter_map(reporting).collect(),
+            no_prices: requested.len() > 1 && series.iter().all(is_new_and_empty),
+        }
+    }
+
+    fn knows(&self, record: &TaskRecord) -> bool {
+        record.task.symbol.as_ref().is_some_and(|symbol| self.known.contains(symbol.as_str()))
+    }
+
+    /// The outcome of a record with an empty answer, if it is not what the record says.
+    fn judged(&self, record: &TaskRecord) -> Option<Outcome> {
+        let (task, prior) = (&record.task, record.task.prior);
+        let was_asked = record.calls > 0 || record.fetch_mode != FetchMode::PerSymbol;
+        match record.outcome {
+            Outcome::Empty if !task.dataset.follow_up => {}
+            Outcome::UnknownSymbol if was_asked => {}
+            _ => return None,
+        }
+        let in_doubt = prior.doubted < DOUBTS;
+        match task.window {
+            Window::Days { .. } if !record.task.has_sessions() => None,
+            Window::Days { .. } | Window::Newest { .. } if prior.rows => Some(lost()),
+            Window::Days { .. } if self.no_prices && in_doubt && !self.known.is_empty() => {
+                Some(unexpected("FMP's answer is empty for every symbol of the run"))
+            }
+            Window::Newest { cadence, .. } => {
+                let has_sibling = || {
+                    let symbol = task.symbol.as_ref().map(ToString::to_string);
+                    symbol.is_some_and(|symbol| self.reporting.contains(&(symbol, cadence)))
+                };
+                if prior.not_offered || (!in_doubt && (prior.related || has_sibling())) {
+                    Some(not_offered())
+                } else if prior.related || has_sibling() {
+                    Some(unexpected(
+                        "FMP's answer is empty, although another statement of the company has rows",
+                    ))
+                } else {
+                    None
+                }
+            }
+            // A known company keeps its profile; a cancelled event may have been the only one.
+            Window::All if task.dataset == catalog::PROFILE && prior.rows => Some(lost()),
+            Window::All if task.dataset == catalog::PROFILE && in_doubt && self.knows(record) => {
+                Some(unexpected("FMP's answer is empty, although it has other data of the symbol"))
+            }
+            Window::All
+                if task.dataset.requests == Requests::Symbol
+                    && task.dataset != catalog::PROFILE
+                    && prior.rows
+                    && in_doubt =>
+            {
+                Some(lost())
+            }
+            Window::All | Window::Days { .. } => None,
+        }
+    }
+}
+
+fn lost() -> Outcome {
+    unexpected("FMP's answer is empty, although it had rows before")
+}
+
+fn unexpected(why: &str) -> Outcome {
+    Outcome::UnexpectedlyEmpty {
+        reason: format!("{why}: nothing is changed, the next run asks again"),
+    }
+}
+
+fn not_offered() -> Outcome {
+    Outcome::NotOffered {
+        reason: "empty three times in a row, although another statement of the company has rows".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! A warehouse that is older than its stage, damaged or gone is filled from the landing files, without a call.
+
+use std::fs;
+
+use chrono::Days;
+use findata_tests::{Home, Job, Output, Simulator, findata, today};
+
+const SYMBOLS: [&str; 2] = ["AAPL", "NOCAP"];
+
+/// Runs on three days. Returns the server, the home, and the warehouse file after the first day.
+fn three_days() -> (Simulator, Home, Vec<u8>) {
+    let (server, home) = (Simulator::with_symbols(12), Home::new());
+    let job = |back: u64, symbols: &[&str]| Job::new(server.url(), symbols).on(today() - Days::new(back));
+    job(2, &SYMBOLS[..1]).run_ok(&home);
+    let first = fs::read(home.warehouse()).unwrap();
+    job(1, &SYMBOLS).run_ok(&home);
+    job(0, &SYMBOLS).run_ok(&home);
+    (server, home, first)
+}
+
+fn command(home: &Home, arguments: &[&str]) -> Output {
+    findata(arguments).arg("--json").home(home).run()
+}
+
+#[test]
+fn a_warehouse_older_than_its_stage_is_filled_from_the_stage() {
+    let (server, home, first) = three_days();
+    let stale = Home::copy_of(&home);
+    fs::write(stale.warehouse(), first).unwrap();
+    let calls = server.calls();
+    let summary = Job::new(server.url(), &SYMBOLS).run_ok(&stale);
+    assert_eq!((server.calls() - calls, summary.calls), (0, 0));
+    assert_eq!(stale.content(), home.content());
+    assert_eq!(stale.count("select count(*) from ops.runs"), 4);
+}
+
+#[test]
+fn a_damaged_or_missing_warehouse_is_rebuilt_from_the_stage() {
+    let (server, home, _) = three_days();
+    let whole = fs::read(home.warehouse()).unwrap();
+    let mut overwritten = whole.clone();
+    overwritten[20_000..30_000].fill(7);
+    for (what, content) in [
+        ("truncated", Some(whole[..whole.len() / 2].to_vec())),
+        ("empty", Some(Vec::new())),
+        ("overwritten", Some(overwritten)),
+        ("not DuckDB", Some(b"hello".repeat(5_000))),
+        ("missing", None),
+    ] {
+        let home_again = Home::copy_of(&home);
+        match &content {
+            Some(content) => fs::write(home_again.warehouse(), content).unwrap(),
+            None => fs::remove_file(home_again.warehouse()).unwrap(),
+        }
+        let calls = server.calls();
+        let replayed = command(&home_again, &["replay"]);
+        assert_eq!(replayed.code, Some(0), "{what}: {replayed:#?}");
+        assert_eq!(server.calls(), calls, "{what}");
+        assert_eq!(home_again.content(), home.content(), "{what}");
+        let kept = fs::read_dir(home_again.path())
+            .unwrap()
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with("findata.duckdb.replaced-"));
+        assert_eq!(kept.count(), usize::from(content.is_some()), "{what}: nothing is deleted");
+    }
+}
+
+#[test]
+fn replay_rebuilds_the_warehouse_on_request() {
+    let (server, home, _) = three_days();
+    let rebuilt = Home::copy_of(&home);
+    let calls = server.calls();
+    let replayed = command(&rebuilt, &["replay", "--rebuild"]);
+    assert_eq!(replayed.code, Some(0), "{replayed:#?}");
+    assert_eq!(server.calls(), calls);
+    assert_eq!(rebuilt.content(), home.content());
+    // Nothing is left to do.
+    let again = command(&rebuilt, &["replay"]).json();
+    assert_eq!(again["rows"].as_object().map(|rows| rows.len()), Some(0));
+    assert_eq!(rebuilt.content(), home.content());
+}
+
+#[test]
+fn replay_without_a_stage_or_with_a_foreign_file_explains_itself() {
+    let home = Home::new();
+    assert!(command(&home, &["replay"]).failed(5).contains("--home"));
+    fs::create_dir_all(home.stage()).unwrap();
+    fs::write(home.warehouse(), "a letter to my bank").unwrap();
+    let refused = command(&home, &["replay"]);
+    assert!(refused.failed(1).contains("not a DuckDB file"), "{refused:#?}");
+    assert_eq!(fs::read(home.warehouse()).unwrap(), b"a letter to my bank");
+    let folder = Home::new();
+    fs::create_dir_all(folder.warehouse()).unwrap();
+    fs::create_dir_all(folder.stage()).unwrap();
+    assert!(command(&folder, &["replay"]).failed(5).contains("is a folder"));
+}
+
+#[test]
+fn a_pruned_stage_still_rebuilds_the_warehouse() {
+    let (server, home, _) = three_days();
+    // A run that asks for everything again and brings nothing new.
+    Job::new(server.url(), &SYMBOLS).with(|options| options.full = true).run_ok(&home);
+    let content = home.content();
+    let landing = home.keys("landing/").len();
+    // The runs of this test started in 1970.
+    let pruned = command(&home, &["prune"]).json();
+    assert!(pruned["objects"].as_u64().is_some_and(|n| n > 0), "{pruned}");
+    assert!(home.keys("landing/").len() < landing);
+    assert_eq!(command(&home, &["prune"]).json()["objects"], 0);
+    let rebuilt = command(&home, &["replay", "--rebuild"]);
+    assert_eq!(rebuilt.code, Some(0), "{rebuilt:#?}");
+    assert_eq!(home.content(), content);
+    assert!(command(&home, &["prune", "--keep-days", "0"]).failed(2).contains("keeps everything"));
+    assert!(command(&Home::new(), &["prune"]).failed(5).contains("there is no stage"));
+}
