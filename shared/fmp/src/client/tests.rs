@@ -74,6 +74,7 @@ fn client(script: impl Fn(&str, &str, u32) -> Reply + Send + Sync + 'static) -> 
         key: SecretString::from("a-key-of-the-tests"),
         plan: FmpPlan::Unlimited,
         bytes: None,
+        burst: None,
         in_flight: 64,
         limit_pause: LIMIT_PAUSE,
         bulk_pause: Duration::ZERO,
