@@ -98,8 +98,9 @@ fn by_symbol(rows: Vec<Row<'_>>) -> BTreeMap<String, Row<'_>> {
     found
 }
 
-/// Builds a session's bar from the quote at its close, or says why the quote cannot supply it. The bar has no VWAP, and no change: a quote measures it from the previous
-/// close, a bar from its own open.
+/// Builds a session's bar from the quote at its close, or says why the quote cannot supply it. The
+/// bar has no VWAP, and no change: a quote measures it from the previous close, a bar from its own
+/// open.
 fn bar<'a>(task: &Task, quote: &Row<'a>) -> Result<Row<'a>, &'static str> {
     let Window::Days { to: session, .. } = task.window else {
         return Err(OTHER_TIME);
