@@ -42,6 +42,7 @@ struct BulkBatch<'a, S> {
 }
 
 /// Fetches the files and tasks that are not done. `before` is what earlier invocations did.
+#[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 pub(crate) async fn attempt(
     message: &BatchMessage,
     tasks: &[Task],
