@@ -8,6 +8,7 @@ mod damaged_state;
 mod empty_answers;
 mod invocations;
 mod kept_work;
+mod memory;
 mod permanent;
 mod redelivery;
 mod retries;

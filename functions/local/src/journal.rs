@@ -221,7 +221,7 @@ mod tests {
         journal.keep(&task("B"), &answer(Err(Error::retry("lost"))));
         journal.keep(&task("C"), &answer(Ok(None)));
         // A second attempt appends.
-        let journal = journals.open(&run, "b1", Utc::now()).unwrap();
+        let journal = journals.open(&run, "b1", DateTime::default()).unwrap();
         journal.keep(&task("D"), &answer(Ok(Some("[{\"long\":\"answer\"}]"))));
         let path = journals.path(&run, "b1");
         let kept = journals.read(&run, "b1").unwrap().unwrap();

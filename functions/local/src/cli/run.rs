@@ -69,6 +69,7 @@ async fn claim(stage: &impl Stage, config: &ResolvedConfig, work: Work) -> Resul
 }
 
 /// Opens the DuckDB warehouse. A damaged file is set aside; the run then fills a new one from the stage.
+#[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
 async fn open_warehouse(config: &ResolvedConfig, stage: &DirectoryStage) -> Result<DuckDb, Failure> {
     let open = || DuckDb::open(&config.data_dir.warehouse, stage.root(), config.memory);
     match open() {
@@ -121,6 +122,7 @@ pub(crate) async fn execute(
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
+#[expect(clippy::too_many_arguments, reason = "everything that a run may touch")]
 async fn execute_on(
     config: &ResolvedConfig,
     request: &Request,

@@ -1,0 +1,123 @@
+//! Runs with less memory than their data needs: DuckDB spills to disk, and the run ends with the same tables.
+
+use std::collections::BTreeMap;
+
+use findata_domain::{Result, catalog::Dataset, clock::DayClock};
+use findata_duckdb::{DuckDb, MemoryLimit};
+use findata_fmp_simulator::Options;
+use findata_local::host::Host;
+use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, run::Status};
+use findata_tests::{Home, Job, NoProgress, Simulator, client, findata, host, request, today, wait};
+
+/// A warehouse that notes how much it has spilled.
+struct Watched {
+    warehouse: DuckDb,
+    spilled: u64,
+}
+
+impl Watched {
+    async fn note(&mut self) -> Result<()> {
+        let rows = self
+            .warehouse
+            .query("select coalesce(sum(size), 0)::bigint::varchar from duckdb_temporary_files()")
+            .await?;
+        let size = rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
+        self.spilled = self.spilled.max(size.unwrap_or_default());
+        Ok(())
+    }
+}
+
+impl Warehouse for Watched {
+    async fn execute(&mut self, sql: &str) -> Result<u64> {
+        let changed = self.warehouse.execute(sql).await?;
+        self.note().await.map(|()| changed)
+    }
+
+    async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        self.warehouse.query(sql).await
+    }
+
+    async fn append(&mut self, table: &str, rows: Vec<Vec<Option<String>>>) -> Result<()> {
+        self.warehouse.append(table, rows).await
+    }
+
+    async fn damaged_files(&mut self, files: &[StagedFile]) -> Result<BTreeMap<String, String>> {
+        self.warehouse.damaged_files(files).await
+    }
+
+    fn files_per_load(&self) -> usize {
+        self.warehouse.files_per_load()
+    }
+
+    async fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> Result<()> {
+        self.warehouse.copy_in(dataset, files).await?;
+        self.note().await
+    }
+
+    async fn release(&mut self, tables: &[&str]) -> Result<()> {
+        self.warehouse.release(tables).await
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        self.warehouse.close().await
+    }
+}
+
+#[test]
+fn a_run_at_its_memory_limit_spills_and_finishes() {
+    // With 110 MB the models of 22 companies with a year of prices spill 9 MB; with 140 MB they spill nothing.
+    const LIMIT: MemoryLimit = MemoryLimit::bytes(110_000_000);
+    let (server, home, unlimited) = (Simulator::with_symbols(22), Home::new(), Home::new());
+    let symbols = server.symbols();
+    let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    let job = Job::new(server.url(), &symbols).days(385);
+    job.run_ok(&unlimited);
+    let (summary, spilled) = wait(async {
+        let whole = host(&home, client(&server.url(), "test-key"), DayClock(today())).unwrap();
+        drop(whole.warehouse);
+        let mut small = Host {
+            warehouse: Watched {
+                warehouse: DuckDb::open(&home.warehouse(), whole.stage.root(), LIMIT).unwrap(),
+                spilled: 0,
+            },
+            fmp: whole.fmp,
+            stage: whole.stage,
+            journals: whole.journals,
+            clock: whole.clock,
+            receipt_clock: whole.receipt_clock,
+            started_at: whole.started_at,
+            prune_before: None,
+            stop: whole.stop,
+        };
+        let summary = small.run(&request(&symbols, job.options.clone()), &NoProgress).await;
+        (summary, small.warehouse.spilled)
+    });
+    assert_eq!(summary.map(|summary| summary.status), Ok(Status::Complete));
+    assert!(spilled > 1_000_000, "only {spilled} bytes were spilled: lower the limit");
+    assert_eq!(home.content(), unlimited.content());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "slow: a run of 5,000 symbols"]
+fn five_thousand_symbols_load_with_a_bounded_peak() {
+    let server = Simulator::start(Options { symbols: 5_000, today: today(), ..Options::default() });
+    let home = Home::new();
+    let symbols = server.symbols();
+    let file = home.path().join("symbols.txt");
+    std::fs::write(&file, symbols.join("\n")).unwrap();
+    let mut running = findata(&["run", "--json", "--days", "2", "--quarters", "8"])
+        .home(&home)
+        .url(server.url())
+        .option("--universe", &file)
+        .start();
+    let mut peak = 0;
+    while !running.has_ended() {
+        peak = peak.max(running.peak_memory());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let output = running.wait();
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert_eq!(output.json()["symbols"], 5_000);
+    assert!(peak < 1_500_000_000, "peak memory: {peak} bytes");
+}
