@@ -79,6 +79,11 @@ async fn open_warehouse(config: &ResolvedConfig, stage: &DirectoryStage) -> Resu
             tracing::warn!(reason, kept = %kept.display(), "the warehouse is damaged: rebuilding it from the stage");
             Ok(open()?)
         }
+        Err(Error::Damaged(_)) => Err(Error::Config(format!(
+            "{} is not a DuckDB file: move it away, or choose another data directory with --home",
+            config.data_dir.warehouse.display()
+        ))
+        .into()),
         opened => Ok(opened?),
     }
 }
