@@ -35,6 +35,26 @@ fn a_warehouse_older_than_its_stage_is_filled_from_the_stage() {
 }
 
 #[test]
+fn a_damaged_ledger_does_not_keep_an_older_warehouse_from_being_filled() {
+    let (server, home, first) = three_days();
+    let runs = home.lines("select run_id from ops.runs order by started_at, run_id");
+    let second = home.keys(&format!("runs/{}/", runs[1]));
+    assert!(second.iter().any(|key| key.contains("/batches/")), "{second:?}");
+    for key in second.iter().filter(|key| !key.contains("/usage/")) {
+        let stale = Home::copy_of(&home);
+        fs::write(stale.warehouse(), &first).unwrap();
+        fs::write(stale.stage().join(key), "").unwrap();
+        Job::new(server.url(), &SYMBOLS).run_ok(&stale);
+        assert_eq!(stale.content(), home.content(), "{key}");
+    }
+    let stale = Home::copy_of(&home);
+    fs::write(stale.warehouse(), &first).unwrap();
+    fs::remove_file(stale.stage().join(format!("runs/{}/plan.json", runs[1]))).unwrap();
+    Job::new(server.url(), &SYMBOLS).run_ok(&stale);
+    assert_eq!(stale.content(), home.content(), "without a plan");
+}
+
+#[test]
 fn a_damaged_or_missing_warehouse_is_rebuilt_from_the_stage() {
     let (server, home, _) = three_days();
     let whole = fs::read(home.warehouse()).unwrap();

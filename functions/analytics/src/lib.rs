@@ -93,10 +93,11 @@ pub async fn replay(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
-    let plan = match ledger::plan(stage, run).await {
+    let plan = match stage::read_json::<Plan>(stage, &ledger::plan_key(run)).await {
         // Its figures are computed with those of the next run.
-        Err(Error::Damaged(_)) => None,
-        plan => Some(plan?),
+        Ok(None) | Err(Error::Damaged(_)) => None,
+        Ok(plan) => plan,
+        Err(error) => return Err(error),
     };
     if let (Some(plan), Some(fetched_at)) = (plan, fetched_at)
         && !plan.options.skip_analytics
