@@ -19,7 +19,7 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, load_files, note_tasks};
+use crate::{FUNCTION, ahead, load_files, note_tasks};
 
 /// Those of the runs with a `loaded.json` that the warehouse does not have, oldest first.
 ///
@@ -58,12 +58,14 @@ pub async fn refill_run(
         return Ok(None);
     };
     // Files that brought nothing new may have been pruned.
-    if let Ok(Some(loaded)) = stage::read_json::<Loaded>(stage, &ledger::loaded_key(run)).await {
+    let loaded = stage::read_rebuildable::<Loaded>(stage, &ledger::loaded_key(run), &mut Vec::new()).await?;
+    if let Some(loaded) = loaded {
         staged.files.retain(|file| !loaded.without_news.contains(&file.key));
     }
     tracing::info!(%run, "loading a run that the warehouse does not have");
     warehouse.begin_step(run, FUNCTION, "refill");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
+    ahead::correct_again(run, &entries, &mut fence, warehouse).await?;
     let (_, damaged) = load_files(run, &staged, &mut fence, warehouse, clock).await?;
     for reason in damaged.values() {
         tracing::warn!(reason, "a file cannot be loaded from the stage: its rows are fetched again");
