@@ -6,7 +6,7 @@ use findata_domain::Error;
 use findata_fmp::{FmpPlan, SourceKind};
 use findata_fmp_simulator::Options;
 use findata_pipeline::run::Status;
-use findata_tests::{Home, Job, Replay, Simulator};
+use findata_tests::{Home, Job, Replay, Simulator, findata};
 
 fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -96,6 +96,11 @@ fn a_restatement_after_a_clock_was_ahead_is_the_newest_version() {
          order by observed_at";
     assert_eq!(home.lines(versions), ["100|true", "90|true", "80|true"]);
     let known = "select count(*) from staging.statement_versions where known_from > timestamp '2026-11-24'";
+    assert_eq!(home.count(known), 0);
+    // A rebuilt warehouse has the same versions in the same order.
+    let rebuilt = findata(&["replay", "--rebuild", "--today", "2026-11-23"]).home(&home).run();
+    assert_eq!(rebuilt.code, Some(0), "{rebuilt:#?}");
+    assert_eq!(home.lines(versions), ["100|true", "90|true", "80|true"]);
     assert_eq!(home.count(known), 0);
 }
 

@@ -35,6 +35,29 @@ fn a_warehouse_older_than_its_stage_is_filled_from_the_stage() {
 }
 
 #[test]
+fn a_damaged_ledger_does_not_keep_an_older_warehouse_from_being_filled() {
+    let (server, home, first) = three_days();
+    let runs = home.lines("select run_id from ops.runs order by started_at, run_id");
+    let key = |object: &str| format!("runs/{}/{object}", runs[1]);
+    let entry = home.keys(&key("batches/")).remove(0);
+    let (staged, plan) = (key("staged.json"), key("plan.json"));
+    for damaged in [vec![&entry], vec![&entry, &staged], vec![&staged, &plan]] {
+        let stale = Home::copy_of(&home);
+        fs::write(stale.warehouse(), &first).unwrap();
+        for object in &damaged {
+            fs::write(stale.stage().join(object), "").unwrap();
+        }
+        Job::new(server.url(), &SYMBOLS).run_ok(&stale);
+        assert_eq!(stale.content(), home.content(), "{damaged:?}");
+    }
+    let stale = Home::copy_of(&home);
+    fs::write(stale.warehouse(), &first).unwrap();
+    fs::remove_file(stale.stage().join(&plan)).unwrap();
+    Job::new(server.url(), &SYMBOLS).run_ok(&stale);
+    assert_eq!(stale.content(), home.content(), "without a plan");
+}
+
+#[test]
 fn a_damaged_or_missing_warehouse_is_rebuilt_from_the_stage() {
     let (server, home, _) = three_days();
     let whole = fs::read(home.warehouse()).unwrap();

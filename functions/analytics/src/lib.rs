@@ -93,11 +93,8 @@ pub async fn replay(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
-    let plan = match ledger::plan(stage, run).await {
-        // Its figures are computed with those of the next run.
-        Err(Error::Damaged(_)) => None,
-        plan => Some(plan?),
-    };
+    // Without a plan, its figures are computed with those of the next run.
+    let plan: Option<Plan> = stage::read_rebuildable(stage, &ledger::plan_key(run), &mut Vec::new()).await?;
     if let (Some(plan), Some(fetched_at)) = (plan, fetched_at)
         && !plan.options.skip_analytics
     {
@@ -106,11 +103,10 @@ pub async fn replay(
             compute(run, &plan, &mut fence, warehouse, &clock).await?;
         }
     }
-    match stage::read_json::<Summary>(stage, &ledger::summary_key(run)).await {
-        Ok(Some(summary)) => fence.write(warehouse, &summary::record_run(&summary, now)).await,
-        // Only the history of runs lacks it.
-        Ok(None) | Err(Error::Damaged(_)) => Ok(()),
-        Err(error) => Err(error),
+    // Without a summary, only the history of runs lacks it.
+    match stage::read_rebuildable(stage, &ledger::summary_key(run), &mut Vec::new()).await? {
+        Some(summary) => fence.write(warehouse, &summary::record_run(&summary, now)).await,
+        None => Ok(()),
     }
 }
 

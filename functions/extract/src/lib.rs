@@ -133,7 +133,10 @@ async fn attempt(
     let started = Instant::now();
     let mut writer = BatchWriter::new(clock.now());
     let (tasks, follow_ups) = match message.batch.fetch_mode {
-        FetchMode::BatchQuote => quotes::fetch(tasks, fmp, &mut writer).await?,
+        FetchMode::BatchQuote => match limit.wait_for(quotes::fetch(tasks, fmp, &mut writer)).await {
+            Some(fetched) => fetched?,
+            None => return Ok(Attempt::NoProgress),
+        },
         FetchMode::PerSymbol | FetchMode::BulkFile => (tasks, Vec::new()),
     };
     fetch_each(&mut writer, follow_ups, true, fmp, limit, journal).await?;

@@ -21,7 +21,7 @@ use findata_domain::{
 use findata_fmp::{Fmp, bulk};
 use findata_pipeline::{
     freshness::FetchLog,
-    ledger::{self, BatchEntry, Outcome, TaskRecord},
+    ledger::{self, BatchEntry, Loaded, Outcome, TaskRecord},
     plan::{BatchMessage, DatasetPlan, FetchMode, Plan, Task},
     ports::{
         queue::Queue,
@@ -133,7 +133,12 @@ async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &
     let earlier: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
     let earlier = earlier.ok_or_else(|| Error::Reject(format!("run {run} is not on the stage")))?;
     let mut done = BatchEntry::new("");
-    for entry in ledger::entries(stage, run).await? {
+    let mut entries = ledger::entries(stage, run).await?;
+    let loaded = stage::read_rebuildable::<Loaded>(stage, &ledger::loaded_key(run), &mut Vec::new()).await?;
+    if let Some(loaded) = loaded {
+        ledger::fail_tasks_of(&loaded.damaged, &mut entries);
+    }
+    for entry in entries {
         done.add(entry);
     }
     done.tasks.retain(|record| record.outcome.failure_reason().is_none());

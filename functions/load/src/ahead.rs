@@ -9,7 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use findata_domain::{
     Result,
     catalog::{CATALOG, Dataset, LINEAGE},
-    clock::is_ahead,
+    clock,
 };
 use findata_models::literal;
 use findata_pipeline::{
@@ -25,19 +25,48 @@ pub(crate) async fn correct(
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
-    let affected = affected(latest, warehouse).await?;
+    let is_ahead = format!("observed_at > {}", timestamp(latest));
+    correct_rows(run, entries, latest, &is_ahead, fence, warehouse).await
+}
+
+/// As [`correct`], for a run that is loaded again: its own newest answer tells how late it was then,
+/// and only rows of earlier runs can be ahead of it.
+pub(crate) async fn correct_again(
+    run: &RunId,
+    entries: &[BatchEntry],
+    fence: &mut WriteFence,
+    warehouse: &mut impl Warehouse,
+) -> Result<()> {
+    let records = entries.iter().flat_map(|entry| &entry.tasks);
+    let Some(latest) = records.map(|record| record.fetched_at).max() else {
+        return Ok(());
+    };
+    let is_ahead = format!("observed_at > {} and run_id < {}", timestamp(latest), literal(run.as_str()));
+    correct_rows(run, entries, latest, &is_ahead, fence, warehouse).await
+}
+
+/// Dates the rows that the condition `is_ahead` selects.
+async fn correct_rows(
+    run: &RunId,
+    entries: &[BatchEntry],
+    latest: DateTime<Utc>,
+    is_ahead: &str,
+    fence: &mut WriteFence,
+    warehouse: &mut impl Warehouse,
+) -> Result<()> {
+    let affected = affected(is_ahead, warehouse).await?;
     if affected.is_empty() {
         return Ok(());
     }
     let records = entries.iter().flat_map(|entry| &entry.tasks);
-    let received = records.map(|record| record.fetched_at).filter(|at| !is_ahead(*at, latest)).min();
+    let received = records.map(|record| record.fetched_at).filter(|at| !clock::is_ahead(*at, latest)).min();
     let before = received.unwrap_or(latest).min(latest) - Duration::milliseconds(1);
-    let (latest, before) = (timestamp(latest), timestamp(before));
+    let before = timestamp(before);
     for dataset in affected {
         tracing::warn!(dataset = dataset.name, "rows received while a clock was ahead are dated anew");
         let table = dataset.name;
         let temporary = format!(
-            "create or replace temporary table rows_ahead as select * from staging.{table} where observed_at > {latest}"
+            "create or replace temporary table rows_ahead as select * from staging.{table} where {is_ahead}"
         );
         warehouse.execute(&temporary).await?;
         let columns = dataset.columns.iter().map(|column| column.name);
@@ -47,7 +76,7 @@ pub(crate) async fn correct(
             .map(|name| if *name == "observed_at" { before.as_str() } else { name })
             .collect();
         let statements = [
-            format!("delete from staging.{table} where observed_at > {latest}"),
+            format!("delete from staging.{table} where {is_ahead}"),
             format!(
                 "insert into staging.{table} ({}) select {} from rows_ahead",
                 columns.join(", "),
@@ -65,12 +94,11 @@ pub(crate) async fn correct(
     Ok(())
 }
 
-/// The datasets with rows received later than `latest`.
-async fn affected(latest: DateTime<Utc>, warehouse: &mut impl Warehouse) -> Result<Vec<&'static Dataset>> {
-    let latest = timestamp(latest);
+/// The datasets with rows that the condition selects.
+async fn affected(is_ahead: &str, warehouse: &mut impl Warehouse) -> Result<Vec<&'static Dataset>> {
     let one = |dataset: &Dataset| {
         let name = dataset.name;
-        format!("select '{name}' where exists (select 1 from staging.{name} where observed_at > {latest})")
+        format!("select '{name}' where exists (select 1 from staging.{name} where {is_ahead})")
     };
     let query = CATALOG.iter().map(one).collect::<Vec<_>>().join(" union all ");
     let found = warehouse.query(&query).await?;

@@ -3,7 +3,7 @@
 use findata_aws::lambda::step::{Step, run_of};
 use findata_domain::{Result, clock::Clock};
 use findata_pipeline::{
-    binding::{Bound, bind_warehouse},
+    binding::bind_warehouse,
     ledger,
     ports::{bus::Bus, stage::Stage, warehouse::Warehouse},
     telemetry::Telemetry,
@@ -42,11 +42,10 @@ pub async fn handle(
     let mut warehouse = warehouse;
     step.run(async || {
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
-        if bind_warehouse(stage, *warehouse, &run).await? == Bound::New {
-            let loaded = ledger::runs_with("loaded.json", &stage.list("runs/").await?);
-            for missing in missing_runs(loaded, *warehouse).await? {
-                refill_run(&missing, stage, *warehouse, clock).await?;
-            }
+        bind_warehouse(stage, *warehouse, &run).await?;
+        let loaded = ledger::runs_with("loaded.json", &stage.list("runs/").await?);
+        for missing in missing_runs(loaded, *warehouse).await? {
+            refill_run(&missing, stage, *warehouse, clock).await?;
         }
         let loaded = crate::handle(&run, stage, *warehouse, clock).await?;
         let rows: u64 = loaded.rows.values().map(|rows| rows.staged).sum();

@@ -52,11 +52,10 @@ pub async fn handle(
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<Loaded> {
-    match stage::read_json(stage, &ledger::loaded_key(run)).await {
-        Ok(Some(loaded)) => return Ok(loaded),
-        // Loading again is safe, and writes the object anew.
-        Ok(None) | Err(Error::Damaged(_)) => {}
-        Err(error) => return Err(error),
+    // If the object is damaged, loading again is safe and writes it anew.
+    let loaded = stage::read_rebuildable(stage, &ledger::loaded_key(run), &mut Vec::new()).await?;
+    if let Some(loaded) = loaded {
+        return Ok(loaded);
     }
     let staged: ledger::Staged = stage::read_json(stage, &ledger::staged_key(run))
         .await?

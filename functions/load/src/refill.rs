@@ -3,14 +3,14 @@
 //! The stage says which answers are fresh, so rows that only the stage has would not be fetched
 //! again. Such a warehouse is a backup that was put back, or a new file in place of a damaged one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result, clock::Clock};
 use findata_pipeline::{
     freshness,
     landing::StagedFile,
-    ledger::{self, Loaded, Outcome, Staged},
+    ledger::{self, BatchEntry, Loaded, Outcome, Staged},
     ports::{
         stage::{self, Stage},
         warehouse::Warehouse,
@@ -19,7 +19,7 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, load_files, note_tasks};
+use crate::{FUNCTION, ahead, load_files, note_tasks};
 
 /// Those of the runs with a `loaded.json` that the warehouse does not have, oldest first.
 ///
@@ -47,49 +47,61 @@ pub async fn refill_run(
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<Option<DateTime<Utc>>> {
-    let mut staged = stage::read_json::<Staged>(stage, &ledger::staged_key(run)).await;
-    if let Err(Error::Damaged(reason)) = &staged {
-        let repaired = ledger::repair(run, stage, clock.now()).await?;
+    let mut recorded = read(run, stage).await;
+    let mut repaired = Vec::new();
+    if let Err(Error::Damaged(reason)) = &recorded {
+        repaired = ledger::repair(run, stage, clock.now()).await?;
         tracing::warn!(%run, reason, ?repaired, "repaired a run");
-        staged = stage::read_json(stage, &ledger::staged_key(run)).await;
+        recorded = read(run, stage).await;
     }
-    let Some(mut staged) = staged? else {
+    let Some((mut staged, mut entries)) = recorded? else {
         return Ok(None);
     };
     // Files that brought nothing new may have been pruned.
-    if let Ok(Some(loaded)) = stage::read_json::<Loaded>(stage, &ledger::loaded_key(run)).await {
+    let loaded = stage::read_rebuildable::<Loaded>(stage, &ledger::loaded_key(run), &mut Vec::new()).await?;
+    if let Some(loaded) = loaded {
         staged.files.retain(|file| !loaded.without_news.contains(&file.key));
     }
     tracing::info!(%run, "loading a run that the warehouse does not have");
     warehouse.begin_step(run, FUNCTION, "refill");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
+    ahead::correct_again(run, &entries, &mut fence, warehouse).await?;
     let (_, damaged) = load_files(run, &staged, &mut fence, warehouse, clock).await?;
     for reason in damaged.values() {
         tracing::warn!(reason, "a file cannot be loaded from the stage: its rows are fetched again");
     }
-    let mut entries = ledger::entries(stage, run).await?;
-    entries.retain(|entry| staged.batches.contains(&entry.batch));
+    let mut affected: BTreeSet<&str> = datasets_of(&damaged, &staged);
+    if !repaired.is_empty() {
+        // The repaired entries may have listed files that nothing lists any more.
+        affected.extend(entries.iter().flat_map(|entry| &entry.tasks).map(|record| record.task.dataset.name));
+    }
     ledger::fail_tasks_of(&damaged, &mut entries);
-    forget(&damaged, &entries, &staged, stage).await?;
+    forget_failed(&affected, &entries, stage).await?;
     note_tasks(run, &entries, &mut fence, warehouse).await?;
     Ok(entries.iter().flat_map(|entry| &entry.tasks).map(|record| record.fetched_at).max())
 }
 
-/// Makes the answers that were in damaged files due again.
-async fn forget(
-    damaged: &BTreeMap<String, String>,
-    entries: &[ledger::BatchEntry],
-    staged: &Staged,
-    stage: &impl Stage,
-) -> Result<()> {
-    let by_key: HashMap<&str, &StagedFile> = staged.files.iter().map(|f| (f.key.as_str(), f)).collect();
-    let datasets: BTreeSet<&str> = damaged
-        .keys()
-        .filter_map(|key| Some(by_key.get(key.as_str())?.dataset.as_str()))
-        .collect();
+/// What the stage has recorded of a run: `staged.json` and the entries of its batches.
+async fn read(run: &RunId, stage: &impl Stage) -> Result<Option<(Staged, Vec<BatchEntry>)>> {
+    let Some(staged) = stage::read_json::<Staged>(stage, &ledger::staged_key(run)).await? else {
+        return Ok(None);
+    };
+    let mut entries = ledger::entries(stage, run).await?;
+    entries.retain(|entry| staged.batches.contains(&entry.batch));
+    Ok(Some((staged, entries)))
+}
+
+/// The datasets of damaged files.
+fn datasets_of<'a>(damaged: &BTreeMap<String, String>, staged: &'a Staged) -> BTreeSet<&'a str> {
+    let is_damaged = |file: &&StagedFile| damaged.contains_key(&file.key);
+    staged.files.iter().filter(is_damaged).map(|file| file.dataset.as_str()).collect()
+}
+
+/// Makes the failed tasks of these datasets due again.
+async fn forget_failed(datasets: &BTreeSet<&str>, entries: &[BatchEntry], stage: &impl Stage) -> Result<()> {
     for name in datasets {
         let records = entries.iter().flat_map(|entry| &entry.tasks).filter(|record| {
-            record.task.dataset.name == name && matches!(record.outcome, Outcome::Failed { .. })
+            record.task.dataset.name == *name && matches!(record.outcome, Outcome::Failed { .. })
         });
         let subjects: BTreeSet<String> = records.map(|record| record.task.subject()).collect();
         freshness::forget(stage, name, &subjects).await?;

@@ -67,9 +67,10 @@ impl DataDir {
     /// Whether the warehouse file is the beginning of a DuckDB file: what a full disk leaves of a new one.
     pub fn has_warehouse_stump(&self) -> bool {
         // DuckDB writes three headers of 4 KB before the first block. The first has the magic bytes.
-        const HEADERS: usize = 12 << 10;
-        std::fs::read(&self.warehouse)
-            .is_ok_and(|file| file.is_empty() || file.len() <= HEADERS && file.get(8..12) == Some(b"DUCK"))
+        const HEADERS: u64 = 12 << 10;
+        let is_short = std::fs::metadata(&self.warehouse).is_ok_and(|file| file.len() <= HEADERS);
+        let is_stump = |file: Vec<u8>| file.is_empty() || file.get(8..12) == Some(b"DUCK");
+        is_short && std::fs::read(&self.warehouse).is_ok_and(is_stump)
     }
 
     /// Renames the warehouse file and its write-ahead log, and returns the file's new path. Nothing is deleted.

@@ -99,11 +99,6 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     /// As for [`Host::run`].
     pub async fn replay(&mut self, request: &Request, progress: &impl Progress) -> Result<Summary> {
         let bus = LocalBus::default();
-        if self.warehouse.is_billed() {
-            bind_warehouse(&self.stage, &mut self.warehouse, &request.run_id).await?;
-            let keys = self.stage.list("runs/").await?;
-            self.refill(ledger::runs_with("loaded.json", &keys)).await?;
-        }
         self.continue_earlier_runs(&request.run_id, &bus).await?;
         let mut stopwatch = Stopwatch::start();
         let plan = findata_fanout::plan_nothing(request, &self.stage).await?;
@@ -122,7 +117,9 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     ) -> Result<Summary> {
         progress.stage_started("load");
         if self.warehouse.is_billed() {
+            let keys = self.stage.list("runs/").await?;
             bind_warehouse(&self.stage, &mut self.warehouse, run).await?;
+            self.refill(ledger::runs_with("loaded.json", &keys)).await?;
         }
         findata_load::handle(run, &self.stage, &mut self.warehouse, self.clock.as_ref()).await?;
         stopwatch.lap("load");
@@ -151,9 +148,11 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     /// interrupted ones.
     async fn continue_earlier_runs(&mut self, run: &RunId, bus: &LocalBus) -> Result<()> {
         let keys: BTreeSet<String> = self.stage.list("runs/").await?.into_iter().collect();
-        // A billed warehouse is not touched until the run's files are staged, so that it resumes
+        let mut open = ledger::runs_with("plan.json", &keys);
+        open.retain(|run| !keys.contains(&ledger::summary_key(run)));
+        // A billed warehouse is not touched before there is something to load, so that it resumes
         // only once.
-        if !self.warehouse.is_billed() {
+        if !self.warehouse.is_billed() || !open.is_empty() {
             bind_warehouse(&self.stage, &mut self.warehouse, run).await?;
             findata_analytics::refuse_earlier_day(
                 nyse_calendar::new_york_date(self.clock.now()),
@@ -162,7 +161,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             .await?;
             self.refill(ledger::runs_with("loaded.json", &keys)).await?;
         }
-        self.finish_interrupted(&keys, bus).await
+        self.finish_interrupted(open, &keys, bus).await
     }
 
     /// Loads the runs that the stage counts as loaded and the warehouse does not have, and computes
@@ -242,9 +241,12 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     /// Unfinished batches count as failed, so that their tasks are due again. Damaged objects are
     /// repaired. A run that cannot be finished for good is closed as failed and does not stop the new
     /// run. If this machine lacks disk space, memory or a permission, the run stays open.
-    async fn finish_interrupted(&mut self, keys: &BTreeSet<String>, bus: &LocalBus) -> Result<()> {
-        let mut open = ledger::runs_with("plan.json", keys);
-        open.retain(|run| !keys.contains(&ledger::summary_key(run)));
+    async fn finish_interrupted(
+        &mut self,
+        open: BTreeSet<RunId>,
+        keys: &BTreeSet<String>,
+        bus: &LocalBus,
+    ) -> Result<()> {
         if let Some(journals) = &self.journals {
             journals.retain(&open);
         }

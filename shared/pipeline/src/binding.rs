@@ -12,16 +12,6 @@ use findata_models::literal;
 
 const WAREHOUSE: &str = "state/warehouse.json";
 
-/// What a stage's warehouse is to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bound {
-    /// The warehouse it was used with before, or its first one.
-    Known,
-    /// A new one in place of the warehouse it was used with: it has none of the rows that the fetch
-    /// log counts as fresh.
-    New,
-}
-
 #[derive(Serialize, Deserialize)]
 struct Binding {
     warehouse_id: String,
@@ -29,21 +19,17 @@ struct Binding {
 
 /// Binds the stage to the warehouse, or checks that it is bound to this one: data that the fetch
 /// log counts as fresh must be in this warehouse. A warehouse without an id gets `name`. If two
-/// first runs insert their ids concurrently, the stage keeps one of them. A new warehouse takes the
-/// place of the one that the stage was bound to; refill it before anything is planned.
+/// first runs insert their ids concurrently, the stage keeps one of them. A warehouse without an id
+/// takes the place of the one that the stage was bound to: fill it from the stage before a run is
+/// loaded.
 ///
 /// # Errors
 /// `Config` if the stage is bound to another warehouse; the stage's and the warehouse's errors.
-pub async fn bind_warehouse(
-    stage: &impl Stage,
-    warehouse: &mut impl Warehouse,
-    name: &RunId,
-) -> Result<Bound> {
+pub async fn bind_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, name: &RunId) -> Result<()> {
     let mut known: Option<Binding> = stage::read_json(stage, WAREHOUSE).await?;
     let mut own = warehouse_ids(warehouse).await?;
     if let (Some(known), true) = (&known, own.is_empty()) {
-        identify(warehouse, &known.warehouse_id).await?;
-        return Ok(Bound::New);
+        return identify(warehouse, &known.warehouse_id).await;
     }
     if known.is_none() {
         if own.is_empty() {
@@ -57,7 +43,7 @@ pub async fn bind_warehouse(
         known = stage::read_json(stage, WAREHOUSE).await?;
     }
     match known {
-        Some(known) if own.contains(&known.warehouse_id) => Ok(Bound::Known),
+        Some(known) if own.contains(&known.warehouse_id) => Ok(()),
         _ => Err(Error::Config(
             "the stage belongs to another warehouse: use that warehouse; or move this one away, and the next run makes a \
              new one and fills it from the stage; or choose another --home or --stage for this one"
