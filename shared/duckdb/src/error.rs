@@ -67,7 +67,7 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
         Some(Error::Resource(format!(
             "no space left on the disk for {file} or its temporary files: {space}"
         )))
-    } else if text.starts_with("Out of Memory Error") {
+    } else if is_out_of_memory(error) {
         Some(Error::Resource(format!(
             "not enough memory for {file}: allow more with --memory, or end other programs (DuckDB: {})",
             line(&text)
@@ -75,6 +75,14 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
     } else {
         None
     }
+}
+
+/// Whether a statement needs more memory than the limit. Not for lack of space to spill to, which DuckDB calls by the same
+/// name.
+pub(crate) fn is_out_of_memory(error: &::duckdb::Error) -> bool {
+    let text = error.to_string();
+    let lacks_space = ["failed to offload", "max_temp_directory_size"].iter().any(|part| text.contains(part));
+    text.starts_with("Out of Memory Error") && !lacks_space
 }
 
 fn line(text: &str) -> &str {

@@ -15,8 +15,8 @@ use std::{
 };
 
 use ::duckdb::{AccessMode, Config, Connection, appender_params_from_iter, types::ValueRef};
-use error::failure;
 pub use error::resource_failure;
+use error::{failure, is_out_of_memory};
 use findata_domain::{
     Error, Result,
     catalog::{Column, Dataset, Kind},
@@ -39,6 +39,11 @@ pub struct DuckDb {
     connection: Connection,
     path: PathBuf,
     stage: PathBuf,
+    /// The limit up to which memory may be raised.
+    memory: MemoryLimit,
+    /// Whether the limit was raised for the rest of the session.
+    raised: bool,
+    in_transaction: bool,
     /// Statements since [`Warehouse::take_usage`].
     statements: u64,
 }
@@ -51,11 +56,15 @@ impl DuckDb {
     /// be created.
     pub fn open(path: &Path, stage: &Path, memory: MemoryLimit) -> Result<Self> {
         let connection = connect(path, AccessMode::ReadWrite, memory)?;
+        set_memory(&connection, memory.initial()).map_err(|e| failure(path, &e))?;
         migration::prepare(&connection).map_err(|e| failure(path, &e))?;
         Ok(DuckDb {
             connection,
             path: path.to_owned(),
             stage: stage.to_owned(),
+            memory,
+            raised: memory.initial() == memory,
+            in_transaction: false,
             statements: 0,
         })
     }
@@ -73,6 +82,41 @@ impl DuckDb {
         reach.restrict(&connection).map_err(|e| failure(path, &e))?;
         Ok(connection)
     }
+}
+
+impl DuckDb {
+    /// Runs a statement. One that runs out of memory is repeated with the full limit, which then stays for the session.
+    /// Within a transaction nothing can be repeated, so the full limit holds from its beginning to its end.
+    fn run(&mut self, sql: &str) -> ::duckdb::Result<usize> {
+        if sql == "begin transaction" && !self.raised {
+            set_memory(&self.connection, self.memory)?;
+        }
+        let result = match self.connection.execute(sql, []) {
+            Err(error) if is_out_of_memory(&error) && !self.raised && !self.in_transaction => {
+                tracing::info!(limit = %self.memory, "raising the memory limit");
+                set_memory(&self.connection, self.memory)?;
+                self.raised = true;
+                self.connection.execute(sql, [])
+            }
+            result => result,
+        };
+        match sql {
+            "begin transaction" => self.in_transaction = result.is_ok(),
+            "commit" | "rollback" => {
+                self.in_transaction = false;
+                if !self.raised {
+                    // DuckDB refuses a limit below what it cannot free at once; the next transaction's end tries again.
+                    let _ = set_memory(&self.connection, self.memory.initial());
+                }
+            }
+            _ => {}
+        }
+        result
+    }
+}
+
+fn set_memory(connection: &Connection, limit: MemoryLimit) -> ::duckdb::Result<()> {
+    connection.execute_batch(&format!("set memory_limit = '{limit}'"))
 }
 
 /// What the queries of a read-only connection may use.
@@ -149,12 +193,11 @@ fn base_config(memory: MemoryLimit) -> ::duckdb::Result<Config> {
 impl Warehouse for DuckDb {
     async fn execute(&mut self, sql: &str) -> Result<u64> {
         self.statements += 1;
-        let (connection, path) = (&self.connection, &self.path);
         let started = Instant::now();
-        let result = tokio::task::block_in_place(|| connection.execute(sql, []));
+        let result = tokio::task::block_in_place(|| self.run(sql));
         let head: String = sql.chars().take(100).collect();
         tracing::debug!(seconds = started.elapsed().as_secs_f64(), head, "statement");
-        result.map(|n| n as u64).map_err(|e| failure(path, &e))
+        result.map(|n| n as u64).map_err(|e| failure(&self.path, &e))
     }
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {

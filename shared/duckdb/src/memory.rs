@@ -1,4 +1,8 @@
 //! DuckDB's memory limit. Beyond it, DuckDB spills to a folder beside its file.
+//!
+//! A run starts with a low limit, so that it stays small where spilling is enough: 5,000 symbols with two days of prices
+//! took 68 CPU seconds and 1.5 GB with a limit of 1 GB, and 72 CPU seconds and 3.1 GB with 12 GB. Some operators cannot
+//! spill, so a statement that runs out of memory is repeated with the full limit, a share of the machine's memory.
 
 use std::{fmt, str::FromStr};
 
@@ -8,6 +12,8 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 /// The share of this machine's memory that DuckDB may use by default: half. The rest is for answers in flight, the
 /// allocator and other programs.
 const DEFAULT_SHARE: u64 = 2;
+/// The limit with which a run starts.
+const INITIAL: u64 = 768 << 20;
 /// The smallest limit. With less, DuckDB 1.5 cannot sort and join the widest tables, because it needs a few pages of
 /// 256 KB per column and thread even while it spills.
 const MINIMUM: u64 = 256 << 20;
@@ -28,6 +34,11 @@ impl MemoryLimit {
             system.total_memory().min(group)
         });
         MemoryLimit((available / DEFAULT_SHARE).max(MINIMUM))
+    }
+
+    /// The limit with which a run starts, at most this one.
+    pub(crate) fn initial(self) -> Self {
+        MemoryLimit(self.0.min(INITIAL))
     }
 
     /// A limit for tests of spilling, which may be below the minimum that the command line accepts.
