@@ -99,7 +99,7 @@ fn a_restatement_after_a_clock_was_ahead_is_the_newest_version() {
     assert_eq!(home.count(known), 0);
     // A rebuilt warehouse has the same versions in the same order.
     std::fs::remove_file(home.warehouse()).unwrap();
-    let clock = DayClock(day("2026-11-23"));
+    let clock = DayClock(day("2026-11-30"));
     let replayed = wait(async {
         let mut host = host(&home, client(again.url(), "test-key"), clock)?;
         host.replay(&request(&[], Default::default()), &NoProgress).await
