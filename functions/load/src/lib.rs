@@ -145,6 +145,9 @@ async fn load_files(
     let mut pending: Vec<StagedFile> =
         staged.files.iter().filter(|file| !loaded.contains_key(&file.key)).cloned().collect();
     let damaged = warehouse.damaged_files(&pending).await?;
+    for reason in damaged.values() {
+        tracing::warn!(%run, reason, "a landing file cannot be loaded: its rows are fetched again");
+    }
     pending.retain(|file| !damaged.contains_key(&file.key));
     for dataset in catalog::CATALOG {
         let files: Vec<StagedFile> =

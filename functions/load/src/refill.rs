@@ -67,9 +67,6 @@ pub async fn refill_run(
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     ahead::correct_again(run, &entries, &mut fence, warehouse).await?;
     let (_, damaged) = load_files(run, &staged, &mut fence, warehouse, clock).await?;
-    for reason in damaged.values() {
-        tracing::warn!(reason, "a file cannot be loaded from the stage: its rows are fetched again");
-    }
     let mut affected: BTreeSet<&str> = datasets_of(&damaged, &staged);
     if !repaired.is_empty() {
         // The repaired entries may have listed files that nothing lists any more.
