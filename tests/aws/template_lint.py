@@ -283,9 +283,12 @@ def bucket(t):
         ):
             yield f"{name}: does not publish events"
         lifecycle = json.dumps(b.get("LifecycleConfiguration", {}))
-        expiring = ("/landing/", "/runs/", "/state/asked/", "AbortIncompleteMultipartUpload")
+        expiring = ("/state/asked/", "AbortIncompleteMultipartUpload")
         if missing := [part for part in expiring if part not in lifecycle]:
             yield f"{name}: never deletes {missing}"
+        # A rebuild of the warehouse needs landing files and ledgers of any age.
+        if needed := [part for part in ("/landing/", "/runs/") if part in lifecycle]:
+            yield f"{name}: deletes {needed}"
         # Of the state, only the ids of direct invocations may expire.
         if "/state/" in lifecycle.replace("/state/asked/", ""):
             yield f"{name}: deletes its state"

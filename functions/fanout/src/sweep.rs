@@ -176,8 +176,8 @@ async fn due_recovery(
 ) -> Result<Option<u32>> {
     let key = format!("runs/{run}/swept.json");
     let before = stage.get(&key).await?;
-    let stored: Option<OpenStep> =
-        before.as_ref().map(|object| stage::from_json(&key, &object.body)).transpose()?;
+    // Without a readable record, the step's patience starts now.
+    let stored: Option<OpenStep> = before.as_ref().and_then(|object| stage::from_json_or_none(&object.body));
     let since = run.started().filter(|_| step == Step::Fetch).unwrap_or(now);
     let mut open = stored.filter(|open| open.step == step).unwrap_or(OpenStep { step, since, recoveries: 0 });
     // A clock that was ahead must not postpone the recovery.

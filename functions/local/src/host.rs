@@ -226,6 +226,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             }
             let message = delivery.message.clone();
             if !queue.put_back(delivery) {
+                self.recover_journal(&message).await?;
                 let reason =
                     format!("given up after {} deliveries: {error}", crate::queue::MAX_RECEIVE_COUNT);
                 ledger::record_as_failed(&message, &reason, &self.stage, self.clock.now()).await?;
@@ -274,6 +275,16 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         Ok(())
     }
 
+    /// Lands what the journal of a batch holds.
+    async fn recover_journal(&self, message: &BatchMessage) -> Result<()> {
+        if let Some(journals) = &self.journals
+            && let Some(kept) = journals.read(&message.run_id, &message.batch.id)?
+        {
+            journal::recover(message, kept.answers, kept.fetched_at, &self.stage).await?;
+        }
+        Ok(())
+    }
+
     fn remove_journals(&self, run: &RunId) {
         if let Some(journals) = &self.journals {
             journals.remove(run);
@@ -285,11 +296,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         let plan = ledger::plan(&self.stage, run).await?;
         for batch in plan.batches.into_iter().filter(|b| !keys.contains(&ledger::batch_key(run, &b.id))) {
             let message = BatchMessage::new(run.clone(), batch);
-            if let Some(journals) = &self.journals
-                && let Some(kept) = journals.read(run, &message.batch.id)?
-            {
-                journal::recover(&message, kept.answers, kept.fetched_at, &self.stage).await?;
-            }
+            self.recover_journal(&message).await?;
             ledger::record_as_failed(&message, "the run was interrupted", &self.stage, clock.now()).await?;
         }
         ledger::close_fetching(&self.stage, run).await?;

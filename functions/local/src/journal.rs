@@ -156,7 +156,7 @@ fn write_line(file: &mut File, value: &impl Serialize) -> io::Result<()> {
 #[derive(Debug)]
 pub struct BatchJournal {
     path: PathBuf,
-    /// `None` after a write has failed: what follows an incomplete answer cannot be read.
+    /// `None` if it ends with an incomplete answer.
     file: Mutex<Option<File>>,
 }
 
@@ -180,13 +180,17 @@ impl Journal for BatchJournal {
         };
         let mut slot = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(file) = slot.as_mut() else { return };
+        let complete = file.metadata().map(|metadata| metadata.len());
         let written = write_line(file, &line).and_then(|()| match body {
             Some(body) => file.write_all(body).and_then(|()| file.write_all(b"\n")),
             None => Ok(()),
         });
         if let Err(error) = written {
             tracing::warn!(%error, path = %self.path.display(), "cannot keep answers: a kill would cost their calls");
-            *slot = None;
+            // What follows an incomplete answer could not be read, so it is cut off; if even that fails, nothing follows.
+            if complete.and_then(|length| file.set_len(length)).is_err() {
+                *slot = None;
+            }
         }
     }
 }
