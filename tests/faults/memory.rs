@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use findata_domain::{Result, catalog::Dataset, clock::DayClock};
+use findata_domain::{Error, Result, catalog::Dataset, clock::DayClock};
 use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_fmp_simulator::Options;
 use findata_local::host::Host;
@@ -95,6 +95,25 @@ fn a_run_at_its_memory_limit_spills_and_finishes() {
     assert_eq!(summary.map(|summary| summary.status), Ok(Status::Complete));
     assert!(spilled > 1_000_000, "only {spilled} bytes were spilled: lower the limit");
     assert_eq!(home.content(), unlimited.content());
+}
+
+#[test]
+fn a_statement_that_cannot_spill_gets_the_full_limit() {
+    // A list of 60 million numbers takes 1.5 GB, all at once.
+    let list =
+        "create or replace temporary table numbers as select len(list(i)) as n from range(60000000) t(i)";
+    wait(async {
+        let home = Home::new();
+        let small = MemoryLimit::bytes(800_000_000);
+        let mut warehouse = DuckDb::open(&home.warehouse(), &home.stage(), small).unwrap();
+        assert!(matches!(warehouse.execute(list).await, Err(Error::Resource(_))));
+        drop(warehouse);
+        let enough = MemoryLimit::bytes(3_000_000_000);
+        let mut warehouse = DuckDb::open(&home.warehouse(), &home.stage(), enough).unwrap();
+        warehouse.execute(list).await.unwrap();
+        let rows = warehouse.query("select n::varchar from numbers").await.unwrap();
+        assert_eq!(rows, [[Some("60000000".to_owned())]]);
+    });
 }
 
 #[cfg(target_os = "linux")]
