@@ -226,7 +226,10 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             }
             let message = delivery.message.clone();
             if !queue.put_back(delivery) {
-                self.recover_journal(&message).await?;
+                // What keeps the batch from landing may keep its kept answers from landing, too.
+                if let Err(error) = self.recover_journal(&message).await {
+                    tracing::warn!(batch = message.batch.id, %error, "the answers of a batch are lost");
+                }
                 let reason =
                     format!("given up after {} deliveries: {error}", crate::queue::MAX_RECEIVE_COUNT);
                 ledger::record_as_failed(&message, &reason, &self.stage, self.clock.now()).await?;
