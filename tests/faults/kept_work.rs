@@ -12,10 +12,10 @@ use std::{
 
 use findata_domain::{Error, Result, catalog::Dataset, clock::DayClock};
 use findata_fmp_simulator::Options;
-use findata_local::host::Host;
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse};
 use findata_tests::{
     Command, Home, Job, NoProgress, Simulator, client, findata, host, request, today, wait, wait_until,
+    with_warehouse,
 };
 
 use super::{SYMBOLS, assert_fault_free_tables, fault_free};
@@ -124,17 +124,7 @@ fn a_run_that_meets_a_full_disk_stays_open_and_makes_no_call_again() {
     for _ in 0..2 {
         let failed = wait(async {
             let whole = host(&home, client(&server.url(), "test-key"), DayClock(today())).unwrap();
-            let mut lacking = Host {
-                fmp: whole.fmp,
-                stage: whole.stage,
-                journals: whole.journals,
-                warehouse: Lacking(whole.warehouse),
-                clock: whole.clock,
-                receipt_clock: whole.receipt_clock,
-                started_at: whole.started_at,
-                prune_before: None,
-                stop: whole.stop,
-            };
+            let mut lacking = with_warehouse(whole, Lacking);
             lacking.run(&request(&SYMBOLS, job.options.clone()), &NoProgress).await
         });
         assert_eq!(failed.unwrap_err(), Error::Resource("no space left".into()));

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use findata_domain::{Error, Result, catalog::Dataset, clock::DayClock};
 use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_fmp_simulator::Options;
-use findata_local::host::Host;
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, run::Status};
-use findata_tests::{Home, Job, NoProgress, Simulator, client, findata, host, request, today, wait};
+use findata_tests::{
+    Home, Job, NoProgress, Simulator, client, findata, host, request, today, wait, with_warehouse,
+};
 
 /// A warehouse that notes how much it has spilled.
 struct Watched {
@@ -74,21 +75,11 @@ fn a_run_at_its_memory_limit_spills_and_finishes() {
     job.run_ok(&unlimited);
     let (summary, spilled) = wait(async {
         let whole = host(&home, client(&server.url(), "test-key"), DayClock(today())).unwrap();
-        drop(whole.warehouse);
-        let mut small = Host {
-            warehouse: Watched {
-                warehouse: DuckDb::open(&home.warehouse(), whole.stage.root(), LIMIT).unwrap(),
-                spilled: 0,
-            },
-            fmp: whole.fmp,
-            stage: whole.stage,
-            journals: whole.journals,
-            clock: whole.clock,
-            receipt_clock: whole.receipt_clock,
-            started_at: whole.started_at,
-            prune_before: None,
-            stop: whole.stop,
-        };
+        let mut small = with_warehouse(whole, |warehouse| {
+            drop(warehouse);
+            let warehouse = DuckDb::open(&home.warehouse(), &home.stage(), LIMIT).unwrap();
+            Watched { warehouse, spilled: 0 }
+        });
         let summary = small.run(&request(&symbols, job.options.clone()), &NoProgress).await;
         (summary, small.warehouse.spilled)
     });

@@ -139,6 +139,21 @@ pub fn client(url: &str, key: &str) -> Fmp {
     Fmp::new(&settings).expect("a client")
 }
 
+/// The same host with another warehouse, made from its own.
+pub fn with_warehouse<S, V, W, C>(host: Host<S, V, C>, make: impl FnOnce(V) -> W) -> Host<S, W, C> {
+    Host {
+        fmp: host.fmp,
+        stage: host.stage,
+        journals: host.journals,
+        warehouse: make(host.warehouse),
+        clock: host.clock,
+        receipt_clock: host.receipt_clock,
+        started_at: host.started_at,
+        prune_before: host.prune_before,
+        stop: host.stop,
+    }
+}
+
 /// Everything a run needs.
 ///
 /// # Errors

@@ -43,6 +43,18 @@ impl DataDir {
         usable(&self.stage)
     }
 
+    /// Checks that the stage exists, for commands that only work on what it holds.
+    ///
+    /// # Errors
+    /// `Config` if it does not.
+    pub fn require_stage(&self) -> Result<()> {
+        if self.stage.is_dir() {
+            return Ok(());
+        }
+        let fix = "set the data directory with --home, or the stage with --stage";
+        Err(Error::Config(format!("there is no stage at {}: {fix}", self.stage.display())))
+    }
+
     /// Opens the stage and creates missing folders.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
-//! `findata prune`: removes old objects of the stage that are no longer of use.
+//! `findata prune`: deletes objects of old runs that a rebuild of the warehouse does not need.
 
 use chrono::Utc;
-use findata_domain::Error;
 use findata_pipeline::prune::{self, Pruned};
 
 use super::{Failure, global::Global, output::print};
@@ -24,12 +23,8 @@ pub(crate) async fn prune(
     let pruned = match &config.cloud {
         Some(cloud) => prune::prune(&cloud.open_stage().await?, before).await?,
         None => {
-            let folder = &config.data_dir.stage;
-            if !folder.is_dir() {
-                let fix = "set the data directory with --home, or the stage with --stage";
-                return Err(Error::Config(format!("there is no stage at {}: {fix}", folder.display())).into());
-            }
-            prune::prune(&DirectoryStage::open(folder)?, before).await?
+            config.data_dir.require_stage()?;
+            prune::prune(&DirectoryStage::open(&config.data_dir.stage)?, before).await?
         }
     };
     let Pruned { runs, objects } = pruned;

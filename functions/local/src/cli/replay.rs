@@ -1,7 +1,6 @@
-//! `findata replay`: loads what the stage holds, without FMP.
+//! `findata replay`: loads from the stage what the warehouse lacks, without FMP.
 
 use chrono::Utc;
-use findata_domain::Error;
 use findata_pipeline::{command_input::CommandInput, run::Universe};
 use secrecy::SecretString;
 
@@ -29,13 +28,8 @@ pub(crate) async fn replay(
                 .into(),
         ));
     }
-    if config.cloud.is_none() && !config.data_dir.stage.is_dir() {
-        let fix = "set the data directory with --home, or the stage with --stage";
-        return Err(Error::Config(format!(
-            "there is no stage at {}: {fix}",
-            config.data_dir.stage.display()
-        ))
-        .into());
+    if config.cloud.is_none() {
+        config.data_dir.require_stage()?;
     }
     if args.rebuild && config.data_dir.warehouse.exists() {
         let kept = config.data_dir.set_warehouse_aside(Utc::now())?;

@@ -43,7 +43,7 @@ pub async fn repair(run: &RunId, stage: &impl Stage, now: DateTime<Utc>) -> Resu
     };
     for (key, reason) in damaged {
         let planned = plan.batches.iter().find(|batch| batch_key(run, &batch.id) == key);
-        // An entry that the plan does not list is not read; it keeps the name of no batch.
+        // An entry that the plan does not list is never read, so it needs no name.
         let mut entry = BatchEntry::new(planned.map_or("", |batch| &batch.id));
         entry.tasks = planned.into_iter().flat_map(|batch| failed(batch, &reason, now)).collect();
         stage::replace_json(stage, &key, &entry).await?;
@@ -101,19 +101,23 @@ fn rebuilt(run: &RunId, entries: &[BatchEntry], reason: &str) -> Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{Task, Window};
     use crate::{ledger::Staged, ports::stage::memory::MemoryStage};
     use findata_domain::catalog;
+
+    fn batch() -> Batch {
+        let task = Task::new(catalog::PROFILE, Some("AAPL".parse().unwrap()), Window::All);
+        Batch {
+            id: "b00001".into(),
+            fetch_mode: FetchMode::PerSymbol,
+            tasks: vec![task],
+        }
+    }
 
     #[tokio::test]
     async fn every_damaged_object_of_a_run_is_replaced() {
         let (stage, run) = (MemoryStage::default(), "r1".parse::<RunId>().unwrap());
-        let task =
-            crate::plan::Task::new(catalog::PROFILE, Some("AAPL".parse().unwrap()), crate::plan::Window::All);
-        let batch = Batch {
-            id: "b00001".into(),
-            fetch_mode: FetchMode::PerSymbol,
-            tasks: vec![task],
-        };
+        let batch = batch();
         let mut entry = BatchEntry::new("b00001");
         entry.tasks = failed(&batch, "no answer", DateTime::default());
         stage::write_json_once(&stage, &batch_key(&run, "b00001"), &entry).await.unwrap();
@@ -137,13 +141,8 @@ mod tests {
     #[tokio::test]
     async fn the_tasks_of_a_damaged_entry_fail() {
         let (stage, run) = (MemoryStage::default(), "r1".parse::<RunId>().unwrap());
-        let task =
-            crate::plan::Task::new(catalog::PROFILE, Some("AAPL".parse().unwrap()), crate::plan::Window::All);
-        let batch = Batch {
-            id: "b00001".into(),
-            fetch_mode: FetchMode::PerSymbol,
-            tasks: vec![task.clone()],
-        };
+        let batch = batch();
+        let task = batch.tasks[0].clone();
         let plan = Plan { batches: vec![batch], ..rebuilt(&run, &[], "") };
         stage::write_json_once(&stage, &plan_key(&run), &plan).await.unwrap();
         stage.put_if_absent(&batch_key(&run, "b00001"), "{".into()).await.unwrap();
