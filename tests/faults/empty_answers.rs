@@ -76,7 +76,7 @@ fn a_statement_that_stays_empty_is_recorded_as_not_offered() {
     let recorded = "select count(*) from ops.tasks where outcome = 'not_offered' and subject like 'AAPL:%'";
     assert_eq!(home.count(recorded), 2);
     assert_eq!(run(&server, &home).calls, 0, "not before its normal time");
-    // It is asked for again the next day, without new doubts, and believed once it comes.
+    // It is asked for again the next day, without being confirmed anew, and accepted once it comes.
     let next_day = today() + chrono::Days::new(3);
     let anchor = Some(today());
     let on_monday = |faults: &[&str]| {

@@ -53,7 +53,7 @@ fn a_universe_that_shrinks_is_kept_until_a_second_day_confirms_it() {
     }
     let confirmed = resolve(&stage, "2026-11-23", 200, &list(40));
     assert_eq!((confirmed.symbols.len(), confirmed.notes.len()), (40, 0));
-    // A whole list in between ends the doubt.
+    // A whole list in between makes the short one count as seen once only.
     resolve(&stage, "2026-11-24", 200, &list(1));
     assert_eq!(resolve(&stage, "2026-11-24", 200, &list(41)).symbols.len(), 41);
     assert_eq!(resolve(&stage, "2026-11-25", 200, &list(1)).symbols.len(), 41);

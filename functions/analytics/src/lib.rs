@@ -79,9 +79,9 @@ pub async fn handle(
     Ok(summary)
 }
 
-/// Computes the figures of a run that finished before and was loaded again, as of the day on which
-/// it fetched, if it fetched anything, and writes it to `ops.runs`. Day by day, so that companies get the same history as the
-/// first time.
+/// Replays a finished run whose files were loaded again: computes the figures as of the day on which
+/// it fetched, and writes its row of `ops.runs`. A run that fetched nothing has no figures to
+/// compute. Runs are replayed one by one, so that companies get the same history as the first time.
 ///
 /// # Errors
 /// The warehouse's and the stage's errors.
@@ -103,7 +103,7 @@ pub async fn replay(
             compute(run, &plan, &mut fence, warehouse, &clock).await?;
         }
     }
-    // Without a summary, only the history of runs lacks it.
+    // Without a summary, only `ops.runs` lacks the run.
     match stage::read_rebuildable(stage, &ledger::summary_key(run), &mut Vec::new()).await? {
         Some(summary) => fence.write(warehouse, &summary::record_run(&summary, now)).await,
         None => Ok(()),

@@ -3,8 +3,7 @@
 //!
 //! On a laptop each answer is appended to a file as it arrives. If the process is killed, the next
 //! run lands those answers as a checkpoint ([`recover`]), and only the calls that were in flight are
-//! made again. On Lambda there is no journal: an invocation writes a checkpoint before its time runs
-//! out.
+//! made again. Lambda needs no journal: an invocation writes a checkpoint before its time runs out.
 
 use std::{collections::HashSet, time::Instant};
 
@@ -21,12 +20,12 @@ use crate::{batch_writer::BatchWriter, land};
 
 /// Keeps the answers of one batch until the batch is recorded.
 pub trait Journal: Send + Sync {
-    /// Keeps an answer. If that fails, a kill costs this call, which is no reason to stop.
+    /// Keeps an answer. A failure is only logged: at worst, a killed process makes this call again.
     fn keep(&self, task: &Task, answer: &Answer);
 }
 
 /// Lands the answers that a journal kept for an interrupted batch, as a checkpoint of the batch.
-/// `fetched_at` is when the batch was begun. Makes no call; safe to repeat.
+/// `fetched_at` is when the batch began. Makes no call; safe to repeat.
 ///
 /// # Errors
 /// The stage's errors.

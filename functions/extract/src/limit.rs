@@ -8,8 +8,8 @@ use std::{
 use findata_fmp::Deadline;
 use tokio_util::sync::CancellationToken;
 
-/// How long answers of calls in flight are awaited after the user has asked to stop. FMP usually answers within a
-/// second; a person who waits longer presses Ctrl-C again.
+/// How long to wait for calls in flight after the user has asked to stop. FMP usually answers within a second, and a
+/// second Ctrl-C ends the wait.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// When an invocation stops taking work, so that it can still land and record what it has.
@@ -60,7 +60,7 @@ impl Limit {
         self.stop.run_until_cancelled(work).await
     }
 
-    /// Waits until no answer is awaited any longer.
+    /// Waits until the time for answers is over.
     async fn ended(&self) {
         let deadline = async {
             match self.deadline {

@@ -117,7 +117,7 @@ async fn id_of_invocation(invocation: &Invocation, stage: &impl Stage) -> Result
     if stage::write_json_once(stage, &key, &StartedRun { run_id: run_id.clone() }).await? {
         return Ok(run_id);
     }
-    // If the object is damaged, the retry starts a run of its own, which finds nothing left to fetch.
+    // If the record is damaged, the retry starts a second run, which has nothing left to fetch.
     let first: Option<StartedRun> = stage::read_rebuildable(stage, &key, &mut Vec::new()).await?;
     Ok(first.map_or(run_id, |first| first.run_id))
 }

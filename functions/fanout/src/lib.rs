@@ -146,7 +146,7 @@ async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &
     let mut notes = vec![format!("only the failed tasks of run {run}")];
     let fetch_log = FetchLog::read(stage, clock.latest(), &mut notes).await?;
     let mut tasks = ledger::pending(&planned, &done);
-    // The run itself has added to what is known about them.
+    // The run itself may have changed what the fetch log knows about these tasks.
     for task in &mut tasks {
         task.prior = fetch_log.prior(task);
     }

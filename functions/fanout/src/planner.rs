@@ -35,7 +35,7 @@ const NOT_IN_PLAN: &str = "not in the FMP plan (checked within the last day)";
 const EMPTY: &str = "FMP had no data within the last day";
 const FRESH: &str = "fresh";
 const AHEAD: &str = "fetched while a clock was ahead";
-const DOUBTED: &str = "FMP's last answer was empty, which was not believed";
+const UNCONFIRMED: &str = "FMP's last answer was empty, which was not accepted";
 const SILENT: &str = "no bar for two weeks: requested once a week";
 /// How long an empty or refused answer counts.
 const EMPTY_TTL: Duration = Duration::days(1);
@@ -221,8 +221,8 @@ fn decide_by_age(
         Decision::StillUnknown
     } else if known.refused && age < EMPTY_TTL {
         Decision::Skip(NOT_IN_PLAN)
-    } else if !known.doubted_in.is_empty() {
-        Decision::Fetch(DOUBTED)
+    } else if !known.unconfirmed_in.is_empty() {
+        Decision::Fetch(UNCONFIRMED)
     } else if known.is_undated() {
         Decision::Fetch(AHEAD)
     } else if limit > known.limit {

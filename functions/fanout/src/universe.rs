@@ -40,7 +40,7 @@ pub struct Members {
     pub bytes: u64,
 }
 
-/// The members of an index as last believed; stored at `state/universe/sp500.json`.
+/// The members of an index as last accepted; stored at `state/universe/sp500.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Constituents {
     fetched_at: DateTime<Utc>,

@@ -29,7 +29,7 @@ pub(crate) async fn correct(
     correct_rows(run, entries, latest, &is_ahead, fence, warehouse).await
 }
 
-/// As [`correct`], for a run that is loaded again: its own newest answer tells how late it was then,
+/// As [`correct`], for a run that is loaded again: its own newest answer shows the time of that run,
 /// and only rows of earlier runs can be ahead of it.
 pub(crate) async fn correct_again(
     run: &RunId,

@@ -65,11 +65,11 @@ pub async fn handle(
     let usage = warehouse.take_usage();
     // A failed attempt records its usage too, but its own error is the one to return.
     let noted = usage.note(run, FUNCTION, stage).await;
-    let Outcome { rows, without_news, damaged } = outcome?;
+    let Outcome { rows, unchanged_files, damaged } = outcome?;
     let loaded = Loaded {
         run_id: run.clone(),
         rows,
-        without_news,
+        unchanged_files,
         damaged,
         warehouse: usage,
         seconds: started.elapsed().as_secs_f64(),
@@ -84,7 +84,7 @@ struct Outcome {
     /// Row counts by dataset.
     rows: BTreeMap<String, RowCounts>,
     /// Files that changed nothing.
-    without_news: BTreeSet<String>,
+    unchanged_files: BTreeSet<String>,
     /// Damaged files, with the reason.
     damaged: BTreeMap<String, String>,
 }
@@ -115,12 +115,12 @@ async fn load(
     }
 
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
-    let mut without_news = BTreeSet::new();
+    let mut unchanged_files = BTreeSet::new();
     for (file, (dataset, counts)) in loaded_files(run, warehouse).await? {
-        // An answer that is complete may have withdrawn rows by not having them.
+        // A complete answer withdraws the rows that it lacks, so its file may matter without new rows.
         let may_withdraw = catalog::dataset(&dataset).is_none_or(|dataset| dataset.complete_answer);
         if counts.loaded == 0 && counts.quarantined == 0 && !may_withdraw {
-            without_news.insert(file);
+            unchanged_files.insert(file);
         }
         let sum = rows.entry(dataset).or_default();
         sum.staged += counts.staged;
@@ -128,7 +128,7 @@ async fn load(
         sum.unchanged += counts.unchanged;
         sum.quarantined += counts.quarantined;
     }
-    Ok(Outcome { rows, without_news, damaged })
+    Ok(Outcome { rows, unchanged_files, damaged })
 }
 
 /// Loads the run's files that the warehouse does not have. Returns the withdrawn events as
@@ -152,7 +152,7 @@ async fn load_files(
     for dataset in catalog::CATALOG {
         let files: Vec<StagedFile> =
             pending.iter().filter(|file| file.dataset == dataset.name).cloned().collect();
-        // What a list of the whole market no longer has is withdrawn, so such a list is loaded as a whole.
+        // A list of the whole market withdraws the rows that it lacks, so its files are loaded together.
         let portion = match dataset.requests {
             Requests::Market => usize::MAX,
             _ => warehouse.files_per_load(),

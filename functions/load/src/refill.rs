@@ -57,10 +57,10 @@ pub async fn refill_run(
     let Some((mut staged, mut entries)) = recorded? else {
         return Ok(None);
     };
-    // Files that brought nothing new may have been pruned.
+    // Files that changed nothing may have been pruned.
     let loaded = stage::read_rebuildable::<Loaded>(stage, &ledger::loaded_key(run), &mut Vec::new()).await?;
     if let Some(loaded) = loaded {
-        staged.files.retain(|file| !loaded.without_news.contains(&file.key));
+        staged.files.retain(|file| !loaded.unchanged_files.contains(&file.key));
     }
     tracing::info!(%run, "loading a run that the warehouse does not have");
     warehouse.begin_step(run, FUNCTION, "refill");

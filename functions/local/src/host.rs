@@ -226,7 +226,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             }
             let message = delivery.message.clone();
             if !queue.put_back(delivery) {
-                // What keeps the batch from landing may keep its kept answers from landing, too.
+                // If the batch cannot be landed, its journal often cannot be landed either.
                 if let Err(error) = self.recover_journal(&message).await {
                     tracing::warn!(batch = message.batch.id, %error, "the answers of a batch are lost");
                 }

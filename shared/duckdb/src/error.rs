@@ -77,8 +77,8 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
     }
 }
 
-/// Whether a statement needs more memory than the limit. Not for lack of space to spill to, which DuckDB calls by the same
-/// name.
+/// Whether a statement needs more memory than the limit. False if the disk has no space to spill to, which DuckDB reports
+/// under the same name.
 pub(crate) fn is_out_of_memory(error: &::duckdb::Error) -> bool {
     let text = error.to_string();
     let lacks_space = ["failed to offload", "max_temp_directory_size"].iter().any(|part| text.contains(part));

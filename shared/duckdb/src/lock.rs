@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// The process that holds a lock on the file, if the system tells: Linux lists locks in `/proc/locks`.
+/// The process that holds a lock on the file, if the system reports it: Linux lists locks in `/proc/locks`.
 #[cfg(target_os = "linux")]
 pub(crate) fn holder(path: &Path) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;

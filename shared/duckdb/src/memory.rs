@@ -14,11 +14,11 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 const DEFAULT_SHARE: u64 = 2;
 /// The limit with which a run starts.
 const INITIAL: u64 = 768 << 20;
-/// The smallest limit. With less, DuckDB 1.5 cannot sort and join the widest tables, because it needs a few pages of
-/// 256 KB per column and thread even while it spills.
+/// The smallest limit. With 80 MB, the models of 16 companies failed: some operators allocate 32 MB at once and cannot
+/// spill it.
 const MINIMUM: u64 = 256 << 20;
 
-/// The memory assumed on a system that does not tell its own.
+/// The memory assumed on a system that does not report its own.
 const UNKNOWN_MACHINE: u64 = 2 << 30;
 
 /// A memory limit in bytes.

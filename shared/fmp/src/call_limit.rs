@@ -66,13 +66,13 @@ impl CallLimits {
         CallLimits { first, state: Mutex::default(), exhausted: Notify::new() }
     }
 
-    /// How long a call pauses after this many call-limit answers to it. FMP's wish goes first. The random part keeps
+    /// How long a call pauses after this many call-limit answers to it. `Retry-After` takes precedence. The random part keeps
     /// calls from starting at the same moment.
     pub(super) fn pause(&self, answers: u32, retry_after: Option<Duration>) -> Duration {
         retry_after.unwrap_or_else(|| self.step(answers.saturating_sub(1))) + self.jitter()
     }
 
-    /// Begins a run: what earlier ones met has probably passed.
+    /// Begins a run. The limits that earlier runs met have probably passed.
     pub(super) fn begin(&self) {
         *self.state() = State::default();
     }

@@ -101,7 +101,7 @@ fn seconds(micros: &AtomicU64) -> f64 {
     Duration::from_micros(micros.load(Relaxed)).as_secs_f64()
 }
 
-/// Adds a wait. Less than a millisecond is no wait, but the time of a call to a function.
+/// Adds a wait. Less than a millisecond is ignored, because it is the overhead of the measurement.
 fn add(micros: &AtomicU64, time: Duration) {
     if time < Duration::from_millis(1) {
         return;

@@ -23,7 +23,7 @@ pub(crate) enum Failure {
     BulkLimit {
         /// FMP's message.
         message: String,
-        /// It says so. Other messages do not give the reason.
+        /// Whether the message names this reason. Others only suggest it.
         certain: bool,
     },
     /// The call failed in a way that may pass: a server error, a damaged body, an open breaker, a

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-/// What stands in place of the key. It needs no escape in JSON, CSV or a URL's text.
+/// Replaces the key. It needs no escape in JSON, CSV or a URL's text.
 pub(crate) const PLACEHOLDER: &str = "(FMP_API_KEY)";
 /// Shorter keys are not removed: they are not secret, like FMP's `demo`, and occur in ordinary words. FMP's own keys
 /// have 32 characters.

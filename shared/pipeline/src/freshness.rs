@@ -41,9 +41,9 @@ pub struct Entry {
     /// FMP keeps answering without rows, although it has other data of the company.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_offered: bool,
-    /// The runs since the last believed answer whose empty answer was not believed.
+    /// The runs since the last accepted answer whose empty answer was not accepted.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub doubted_in: BTreeSet<RunId>,
+    pub unconfirmed_in: BTreeSet<RunId>,
     /// Number of statements requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -70,7 +70,7 @@ impl Entry {
             refused: false,
             unknown: false,
             not_offered: false,
-            doubted_in: BTreeSet::new(),
+            unconfirmed_in: BTreeSet::new(),
             limit: None,
             newest: None,
             days: None,

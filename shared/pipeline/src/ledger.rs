@@ -116,7 +116,7 @@ pub struct Loaded {
     pub rows: BTreeMap<String, RowCounts>,
     /// Keys of the landing files that changed nothing in the warehouse. A rebuild does not need them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub without_news: BTreeSet<String>,
+    pub unchanged_files: BTreeSet<String>,
     /// Landing files that are damaged or missing and were not loaded, with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub damaged: BTreeMap<String, String>,
@@ -134,7 +134,7 @@ impl Loaded {
         Loaded {
             run_id: run.clone(),
             rows: BTreeMap::new(),
-            without_news: BTreeSet::new(),
+            unchanged_files: BTreeSet::new(),
             damaged: BTreeMap::new(),
             warehouse: Usage::default(),
             seconds: 0.0,

@@ -81,8 +81,8 @@ pub struct Prior {
     /// Related rows: another statement of the company in the same cadence, or prices outside the
     /// window.
     pub related: bool,
-    /// Empty answers in a row that were not believed.
-    pub doubted: u8,
+    /// Empty answers in a row that were not accepted.
+    pub unconfirmed: u8,
     /// The rows were recorded as not offered.
     pub not_offered: bool,
 }

@@ -1,5 +1,5 @@
-//! Removes old objects that are no longer of use: what closed runs leave behind, and landing files that brought nothing
-//! new. What a rebuild of the warehouse needs is kept for good.
+//! Deletes objects of old, closed runs that a rebuild of the warehouse does not need: checkpoints, call counts, and
+//! landing files that changed nothing. What a rebuild needs is never deleted.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -46,9 +46,9 @@ pub async fn prune_daily(stage: &impl Stage, before: DateTime<Utc>, now: DateTim
 
 /// Prunes the runs that started before `before`. Safe to repeat and to interrupt.
 ///
-/// - Of a run that loaded rows, its landing files with new rows are kept, and what loads them again: its plan, batch
+/// - Of a run that changed the warehouse, the landing files with changes are kept, and what loads them again: its plan, batch
 ///   entries, `staged.json`, `loaded.json` and `summary.json`.
-/// - Of a run that brought nothing new, or that was given up before it was loaded, nothing is kept.
+/// - Of a run that changed nothing, or that was given up before it was loaded, nothing is kept.
 /// - An open run and a run with a damaged object are not touched.
 ///
 /// # Errors
@@ -76,14 +76,14 @@ pub async fn prune(stage: &impl Stage, before: DateTime<Utc>) -> Result<Pruned> 
         } else {
             removed.extend(keys.into_iter().filter(|key| !ledger::loads_again(&run, key)));
         }
-        // Landing files go first: what is left of the run then still lists them as not needed.
+        // Landing files go first: until the rest is deleted, the run still lists them as not needed.
         pruned.objects += removed.len() as u64;
         stage.delete(&removed).await?;
     }
     Ok(pruned)
 }
 
-/// The landing files of a closed run that brought something new.
+/// The landing files of a closed run that changed the warehouse.
 async fn needed_files(run: &RunId, stage: &impl Stage) -> Result<HashSet<String>> {
     let staged: Option<Staged> = stage::read_json(stage, &ledger::staged_key(run)).await?;
     let loaded: Option<Loaded> = stage::read_json(stage, &ledger::loaded_key(run)).await?;
@@ -91,7 +91,7 @@ async fn needed_files(run: &RunId, stage: &impl Stage) -> Result<HashSet<String>
         return Ok(HashSet::new());
     };
     let files = staged.files.into_iter().map(|file| file.key);
-    Ok(files.filter(|key| !loaded.without_news.contains(key)).collect())
+    Ok(files.filter(|key| !loaded.unchanged_files.contains(key)).collect())
 }
 
 fn by_run(keys: Vec<String>, run: impl Fn(&String) -> Option<RunId>) -> BTreeMap<RunId, Vec<String>> {
@@ -123,7 +123,13 @@ mod tests {
     }
 
     /// Writes a run with two landing files and a checkpoint. Returns its keys.
-    async fn write_run(stage: &MemoryStage, run: &RunId, loaded: bool, without_news: &[usize], closed: bool) {
+    async fn write_run(
+        stage: &MemoryStage,
+        run: &RunId,
+        loaded: bool,
+        unchanged_files: &[usize],
+        closed: bool,
+    ) {
         let files: Vec<String> = (0..2).map(|i| format!("landing/prices/{run}/b{i}.ndjson.gz")).collect();
         for key in &files {
             stage.put_if_absent(key, "x".into()).await.unwrap();
@@ -140,8 +146,9 @@ mod tests {
             stage.put_if_absent(&key, "{}".into()).await.unwrap();
         }
         if loaded {
-            let without_news: BTreeSet<String> = without_news.iter().map(|i| files[*i].clone()).collect();
-            let loaded = Loaded { without_news, ..Loaded::empty(run) };
+            let unchanged_files: BTreeSet<String> =
+                unchanged_files.iter().map(|i| files[*i].clone()).collect();
+            let loaded = Loaded { unchanged_files, ..Loaded::empty(run) };
             stage::write_json_once(stage, &ledger::loaded_key(run), &loaded).await.unwrap();
         }
         if closed {

@@ -119,9 +119,9 @@ impl TaskKind {
             }
             _ => false,
         };
-        // The files have been seen without rows that a call has.
-        let is_doubted = task.prior.doubted > 0;
-        is_kind && !is_doubted && task.dataset == dataset && bulk::has(task)
+        // Bulk files have been seen to lack rows that the endpoint returns.
+        let is_unconfirmed = task.prior.unconfirmed > 0;
+        is_kind && !is_unconfirmed && task.dataset == dataset && bulk::has(task)
     }
 }
 

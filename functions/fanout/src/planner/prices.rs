@@ -5,7 +5,7 @@ use findata_domain::{Error, Result, nyse_calendar};
 use findata_pipeline::{freshness::Entry, run::Options};
 
 use super::{
-    AHEAD, DOUBTED, Decision, EMPTY, EMPTY_TTL, FRESH, FULL, MORE_HISTORY, NOT_FETCHED, NOT_IN_PLAN,
+    AHEAD, Decision, EMPTY, EMPTY_TTL, FRESH, FULL, MORE_HISTORY, NOT_FETCHED, NOT_IN_PLAN, UNCONFIRMED,
 };
 
 /// Days of prices fetched for a new symbol: five years.
@@ -61,7 +61,7 @@ pub(super) fn missing_days(
         return fetch(first, to, FULL).collect();
     }
     if known.is_undated() {
-        // As a whole, since the day of receipt decides on which split basis a bar is.
+        // The whole series, because the day of receipt decides on which split basis a bar is.
         return fetch(covered.from.min(first), to, AHEAD).collect();
     }
     // Together with the newest days, so that refetching the series takes no call more than an
@@ -78,15 +78,15 @@ pub(super) fn missing_days(
     // overdue.
     let wait_for_bar = now - known.fetched_at < LATE_BAR_PAUSE
         || known.fetched_at >= nyse_calendar::close_of(to) + PUBLICATION_DELAY;
-    let is_doubted = !known.doubted_in.is_empty();
-    let is_covered = !is_doubted
+    let is_unconfirmed = !known.unconfirmed_in.is_empty();
+    let is_covered = !is_unconfirmed
         && (covered.newest.is_some_and(|newest| newest >= to) || (covered.to >= to && wait_for_bar));
     if !is_covered {
         // From the newest bar on, so that the series has no gap; bars from quotes lack fields, so
         // only those of the series itself count. An empty series is requested as a whole.
         let newest = covered.newest.map(|newest| newest.min(covered.last_own()));
         let start = newest.map_or(covered.from, |newest| newest - OVERLAP).max(covered.from);
-        missing.extend(fetch(start.min(to), to, if is_doubted { DOUBTED } else { SESSION_CLOSED }));
+        missing.extend(fetch(start.min(to), to, if is_unconfirmed { UNCONFIRMED } else { SESSION_CLOSED }));
     }
     if missing.is_empty() {
         missing.push((first, to, Decision::Skip(if known.empty { EMPTY } else { FRESH })));

@@ -12,7 +12,7 @@ use findata_pipeline::{
     plan::Cadence,
 };
 
-use super::{DOUBTED, Decision};
+use super::{Decision, UNCONFIRMED};
 
 const DUE: &str = "due in the 90-day rotation";
 const NOT_DUE: &str = "not due in the 90-day rotation; --reconcile fetches it now";
@@ -51,8 +51,8 @@ pub(super) fn decide(
     // nothing.
     if quarters.is_none_or(|q| age(q) < 1) {
         Decision::Omit(NO_QUARTERS)
-    } else if known.is_some_and(|known| !known.doubted_in.is_empty()) {
-        Decision::Fetch(DOUBTED)
+    } else if known.is_some_and(|known| !known.unconfirmed_in.is_empty()) {
+        Decision::Fetch(UNCONFIRMED)
     } else if let Some(known) = known.filter(|k| age(k) < i64::from(period_days)) {
         Decision::Omit(if known.refused { REFUSED } else { COMPARED })
     } else if is_day_of(symbol, today, period_days) {

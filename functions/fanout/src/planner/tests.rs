@@ -412,7 +412,7 @@ fn everything_fetched_while_a_clock_was_ahead_is_due_again() {
 }
 
 #[test]
-fn a_doubted_answer_is_due_at_once_and_by_a_call_of_its_own() {
+fn an_unconfirmed_answer_is_due_at_once_and_by_a_call_of_its_own() {
     let options = Options::default();
     let mut fetch_log = FetchLog::default();
     let now = "2026-11-20T22:00:00Z";
@@ -421,11 +421,13 @@ fn a_doubted_answer_is_due_at_once_and_by_a_call_of_its_own() {
         rows: 1,
         newest: (task.window != Window::All).then(|| day("2026-11-20")),
     });
-    let doubted: Vec<Task> = first.iter().filter(|task| task.window != Window::All).cloned().collect();
-    note(&mut fetch_log, &doubted, now, |_| Outcome::UnexpectedlyEmpty { reason: "empty".into() });
+    let unconfirmed: Vec<Task> = first.iter().filter(|task| task.window != Window::All).cloned().collect();
+    note(&mut fetch_log, &unconfirmed, now, |_| Outcome::UnexpectedlyEmpty {
+        reason: "empty".into(),
+    });
     let again = tasks_due(&options, &fetch_log, now);
     assert_eq!(again.len(), 8, "six statements, the prices and the index");
-    assert!(again.iter().all(|task| task.prior.rows && task.prior.doubted == 1), "{again:?}");
+    assert!(again.iter().all(|task| task.prior.rows && task.prior.unconfirmed == 1), "{again:?}");
 }
 
 #[test]
@@ -447,7 +449,7 @@ fn what_is_known_goes_with_a_task() {
         assert_eq!(task.prior.rows, task.dataset == catalog::INCOME_STATEMENT, "{task}");
         assert_eq!(task.prior.related, is_statement && task.dataset != catalog::INCOME_STATEMENT, "{task}");
     }
-    // Prices before the newest known bar may be empty, those with it not.
+    // A range of days before the newest known bar may be empty; a range that includes it may not.
     let prices = only("prices");
     let bars = tasks_due(&prices, &fetch_log, now);
     note(&mut fetch_log, &bars, now, |_| Outcome::Rows { rows: 1, newest: Some(day("2026-11-20")) });

@@ -43,7 +43,7 @@ const LIMIT_WINDOW: Duration = Duration::from_secs(61);
 pub struct Settings {
     /// Numbers of symbols.
     pub symbols: Vec<u32>,
-    /// Limits of the FMP plan in calls per minute; `None` is no limit.
+    /// Limits of the FMP plan in calls per minute; `None` for a plan without a limit.
     pub limits: Vec<Option<u32>>,
     /// Days of prices.
     pub days: u32,

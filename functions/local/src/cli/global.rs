@@ -76,7 +76,7 @@ pub(crate) struct Global {
     /// Memory that DuckDB may use before it spills to disk, such as 800MB or 4GB [default: half of this machine's]
     #[arg(long, global = true, env = "FINDATA_MEMORY", value_name = "SIZE", help_heading = "Global")]
     pub memory: Option<String>,
-    /// Days to keep what old runs left on the stage and a rebuild does not need; 0 keeps everything [default: 90]
+    /// Days after which objects of a run that a rebuild does not need are deleted from the stage; 0 keeps them [default: 90]
     #[arg(long, global = true, env = "FINDATA_KEEP_DAYS", value_name = "N", help_heading = "Global")]
     pub keep_days: Option<String>,
     /// Index for beta and correlation, or `none` [default: ^GSPC]
@@ -130,7 +130,7 @@ pub(crate) struct ResolvedConfig {
     pub cloud: Option<Cloud>,
     pub fmp_url: String,
     pub fmp_plan: FmpPlan,
-    /// How long the objects of old runs are kept; `None` for ever.
+    /// How long the objects of a run are kept that a rebuild does not need; `None` to keep them for ever.
     pub keep: Option<TimeDelta>,
     /// Memory limit of DuckDB.
     pub memory: MemoryLimit,
@@ -225,7 +225,7 @@ impl Global {
         let as_of = day("as_of", self.as_of.as_deref());
         match Fmp::check_url(&fmp_url) {
             Ok(()) => {}
-            // A secret in the address, or one that would be sent in clear, is no typing error.
+            // An address that holds a secret, or would send the key unencrypted, is a configuration error, not a usage error.
             Err(Error::Config(why)) => {
                 let name = option_name("fmp_url", from_environment);
                 return Err(Error::Config(format!("{name}: {why}")).into());

@@ -60,9 +60,9 @@ enum Command {
     Plan(plan::Args),
     /// Fetch again only what failed in an earlier run
     Retry(retry::Args),
-    /// Load what the stage holds and the warehouse lacks, and compute the figures, without calling FMP
+    /// Load from the stage what the warehouse lacks, and compute the figures, without calling FMP
     Replay(replay::Args),
-    /// Remove what old runs left on the stage, except what a rebuild of the warehouse needs
+    /// Delete objects of old runs that a rebuild of the warehouse does not need
     Prune(prune::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),

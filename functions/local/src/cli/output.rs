@@ -1,5 +1,5 @@
 //! What the command writes to standard output and standard error. Nothing else writes there (clippy denies `println!`
-//! and the like), so that text of others never reaches a terminal unescaped, and a closed pipe never causes a panic.
+//! and the like), so that foreign text never reaches a terminal unescaped, and a closed pipe never causes a panic.
 
 use std::io::{ErrorKind, Write};
 
@@ -43,7 +43,7 @@ fn write(text: &str) -> Result<Reader, Failure> {
     }
 }
 
-/// Writes a line to standard error. An error is ignored: there is no other place to report it.
+/// Writes a line to standard error. A failure is ignored, because it could be reported nowhere else.
 pub(crate) fn note(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(line));
 }

@@ -151,7 +151,7 @@ async fn execute_on(
         clock,
         receipt_clock,
         started_at,
-        // A stage in S3 may have other users, and its role need not allow deletes: `findata prune` does it.
+        // S3 is pruned only on request: other people may use the stage, and the role may not allow deletes.
         prune_before: config.keep.filter(|_| config.cloud.is_none()).map(|keep| started_at - keep),
         stop: signals.stop(),
     };

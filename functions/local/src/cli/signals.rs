@@ -40,7 +40,7 @@ impl Signal {
 enum Effect {
     /// Ends the process and says this.
     End(String),
-    /// Ends the process without a word and with code 0: it only runs until somebody ends it.
+    /// Ends the process without a message and with code 0, for a command that runs until a signal.
     Finish,
     /// Cancels the token; the command ends by itself. A second signal says this.
     Stop(String),

@@ -1,4 +1,4 @@
-//! Checks the data directory and creates nothing: a typing error in `--home` must not leave an empty home behind.
+//! Checks the data directory and creates nothing: a typo in `--home` must not leave an empty home behind.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Escapes text of others before it is shown. A company's name or an error of a server may contain characters that
+//! Escapes foreign text before it is shown. A company's name or an error of a server may contain characters that
 //! control the terminal or reorder a line.
 
 use std::{borrow::Cow, fmt::Write};
@@ -31,7 +31,7 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     replace(text, is_active_in_lines, |c, out| out.extend(c.escape_unicode()))
 }
 
-/// JSON with the same value: active characters, which occur only inside strings, become `\uXXXX`.
+/// The same JSON value with its active characters, which occur only inside strings, as `\u` and four hex digits.
 pub fn json(text: &str) -> Cow<'_, str> {
     replace(text, is_active_in_lines, |c, out| {
         for unit in c.encode_utf16(&mut [0; 2]) {

@@ -119,7 +119,7 @@ impl State {
         let rules = self.rules(request.on_demand, limit, limits, now);
         let window = self.window.get_or_insert_default();
         let room = rules.iter().map(|rule| window.room(rule, moment)).min().unwrap_or(most);
-        // The more clients share the key, the less does each get at once.
+        // Each grant is smaller, the more clients share the key.
         let clients = self.clients.count(request.client, request.on_demand);
         let mut share = (room / clients).max(limit / (2 * clients)).max(1);
         let least = rules.iter().map(|rule| rule.limit).min().unwrap_or(limit);
@@ -232,8 +232,8 @@ impl State {
     }
 }
 
-/// If a call with a permit of this moment could reach FMP on another UTC day: when the day has
-/// begun by all clocks.
+/// The moment at which a UTC day has begun by all clocks, if a call with a permit of `from` could
+/// reach FMP on the other side of midnight.
 fn midnight_nearby(from: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let (today, tomorrow) =
         (midnight(from.date_naive()) + CLOCKS, midnight(from.date_naive() + Days::new(1)));

@@ -84,7 +84,7 @@ fn the_more_clients_the_less_each_gets() {
         .map(|client| grant(&mut state, &Request { client, ..request(128) }, &limits(750), noon()).calls)
         .collect();
     assert_eq!(calls, [128, 128, 128, 93, 75, 62, 53, 46, 37]);
-    // A client that has had its share lets one pass that waits.
+    // A client that has used its share yields to one that waits.
     let mut state = State::default();
     let first = grant(&mut state, &request(300), &limits(300), noon());
     let other = Request { client: 2, ..request(50) };

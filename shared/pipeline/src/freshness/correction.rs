@@ -7,7 +7,7 @@ use findata_domain::{clock::is_ahead, nyse_calendar};
 use super::{Entry, UNDATED};
 
 impl Entry {
-    /// Makes an entry from a clock ahead of `latest` as old as can be, and limits its days to the
+    /// Marks an entry from a clock ahead of `latest` as never fetched, and limits its days to the
     /// sessions that have closed by then.
     pub(super) fn correct(&mut self, latest: DateTime<Utc>) {
         if is_ahead(self.fetched_at, latest) {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Records one answer. A failed task leaves no trace, so it is due again, unless FMP does not know its symbol
-/// or its empty answer was not believed.
+/// or its empty answer was not accepted.
 pub(super) fn merge(subjects: &mut Subjects, run: &RunId, record: &TaskRecord, latest: DateTime<Utc>) {
     let mut before = subjects.get(&record.task.subject()).cloned();
     if let Some(before) = &mut before {
@@ -22,7 +22,7 @@ pub(super) fn merge(subjects: &mut Subjects, run: &RunId, record: &TaskRecord, l
         Outcome::Empty | Outcome::NotOffered { .. } => (true, None),
         Outcome::UnexpectedlyEmpty { .. } => {
             let mut entry = before.unwrap_or_else(|| Entry { empty: true, ..Entry::bare(UNDATED) });
-            entry.doubt(run);
+            entry.note_unconfirmed(run);
             subjects.insert(record.task.subject(), entry);
             return;
         }

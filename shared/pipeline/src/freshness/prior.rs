@@ -8,15 +8,15 @@ use crate::{
     run::RunId,
 };
 
-/// Runs of which an entry remembers that their empty answer was not believed: one more than it takes
-/// to believe it.
-const MAX_DOUBTED: usize = 3;
+/// Runs of which an entry remembers that their empty answer was not accepted: one more than it takes
+/// to accept it.
+const MAX_UNCONFIRMED: usize = 3;
 
 impl Entry {
-    /// Records that a run's empty answer was not believed.
-    pub(super) fn doubt(&mut self, run: &RunId) {
-        if self.doubted_in.len() < MAX_DOUBTED {
-            self.doubted_in.insert(run.clone());
+    /// Records that a run's empty answer was not accepted.
+    pub(super) fn note_unconfirmed(&mut self, run: &RunId) {
+        if self.unconfirmed_in.len() < MAX_UNCONFIRMED {
+            self.unconfirmed_in.insert(run.clone());
         }
     }
 }
@@ -40,7 +40,7 @@ impl FetchLog {
         Prior {
             rows,
             related,
-            doubted: known.map_or(0, |entry| entry.doubted_in.len() as u8),
+            unconfirmed: known.map_or(0, |entry| entry.unconfirmed_in.len() as u8),
             not_offered: known.is_some_and(|entry| entry.not_offered),
         }
     }

@@ -119,21 +119,24 @@ fn an_entry_from_a_clock_that_was_ahead_counts_as_never_fetched() {
 }
 
 #[test]
-fn doubts_count_once_per_run_and_end_with_a_believed_answer() {
+fn unconfirmed_answers_count_once_per_run_and_end_with_an_accepted_answer() {
     let years = Window::Newest { cadence: crate::plan::Cadence::Annual, limit: 6 };
-    let doubt = || {
+    let unconfirmed = || {
         let reason = "empty".into();
         answer("cash_flow", years, "2026-11-20T23:00:00Z", Outcome::UnexpectedlyEmpty { reason })
     };
-    let entry = merged(&[("a", doubt()), ("a", doubt()), ("b", doubt())], "2026-11-20T23:00:00Z");
-    assert!(entry.is_undated() && entry.doubted_in.len() == 2, "{entry:?}");
+    let entry = merged(
+        &[("a", unconfirmed()), ("a", unconfirmed()), ("b", unconfirmed())],
+        "2026-11-20T23:00:00Z",
+    );
+    assert!(entry.is_undated() && entry.unconfirmed_in.len() == 2, "{entry:?}");
     let not_offered = || Outcome::NotOffered { reason: "empty".into() };
     let third = answer("cash_flow", years, "2026-11-20T23:00:00Z", not_offered());
-    let entry = merged(&[("a", doubt()), ("b", doubt()), ("c", third)], "2026-11-20T23:00:00Z");
-    assert!(entry.not_offered && entry.empty && entry.doubted_in.is_empty() && !entry.is_undated());
+    let entry = merged(&[("a", unconfirmed()), ("b", unconfirmed()), ("c", third)], "2026-11-20T23:00:00Z");
+    assert!(entry.not_offered && entry.empty && entry.unconfirmed_in.is_empty() && !entry.is_undated());
     let rows = Outcome::Rows { rows: 1, newest: "2025-12-31".parse().ok() };
     let good = answer("cash_flow", years, "2026-11-19T23:00:00Z", rows);
-    let entry = merged(&[("a", good), ("b", doubt())], "2026-11-20T23:00:00Z");
+    let entry = merged(&[("a", good), ("b", unconfirmed())], "2026-11-20T23:00:00Z");
     assert_eq!(entry.newest, "2025-12-31".parse().ok(), "what is known stays");
     assert_eq!(entry.fetched_at, at("2026-11-19T23:00:00Z"));
 }
@@ -142,6 +145,6 @@ fn doubts_count_once_per_run_and_end_with_a_believed_answer() {
 fn an_entry_of_the_previous_build_is_read() {
     let stored = r#"{"fetched_at":"2026-11-20T22:00:00Z","limit":8,"newest":"2026-09-30"}"#;
     let entry: Entry = serde_json::from_str(stored).unwrap();
-    assert!(entry.doubted_in.is_empty() && !entry.not_offered);
+    assert!(entry.unconfirmed_in.is_empty() && !entry.not_offered);
     assert_eq!(serde_json::to_string(&entry).unwrap(), stored);
 }

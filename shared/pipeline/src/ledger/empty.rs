@@ -1,9 +1,9 @@
 //! Judges empty answers. FMP also answers `[]` during an outage, so an empty answer counts as "no
-//! data" only if nothing speaks against it.
+//! data" only if nothing contradicts it.
 //!
-//! An answer is not believed if the task had rows before, or if related data of this run or an
+//! An answer is not accepted if the task had rows before, or if related data of this run or an
 //! earlier one shows that FMP knows the company. It counts as a failure, so that the next run asks
-//! again. Rows that never came are believed to be missing at the third empty answer in a row:
+//! again. Rows that never came are accepted as missing at the third empty answer in a row:
 //! such a statement is recorded as not offered, and asked for again after its normal time.
 
 use std::collections::BTreeSet;
@@ -13,10 +13,10 @@ use findata_domain::catalog::{self, Requests};
 use super::{BatchEntry, Outcome, TaskRecord};
 use crate::plan::{Cadence, FetchMode, Window};
 
-/// Empty answers in a row that are not believed, if no rows came before.
-const DOUBTS: u8 = 2;
+/// Empty answers in a row that are not accepted, if no rows came before.
+const MAX_UNCONFIRMED: u8 = 2;
 
-/// Replaces the outcome of empty answers that are not believed or show that FMP does not offer the
+/// Replaces the outcome of empty answers that are not accepted or show that FMP does not offer the
 /// rows. `entries` are all entries of a run.
 pub(super) fn judge(entries: &mut [BatchEntry]) {
     let evidence = Evidence::of(entries);
@@ -74,11 +74,11 @@ impl Evidence {
             Outcome::UnknownSymbol if was_asked => {}
             _ => return None,
         }
-        let in_doubt = prior.doubted < DOUBTS;
+        let may_be_wrong = prior.unconfirmed < MAX_UNCONFIRMED;
         match task.window {
             Window::Days { .. } if !record.task.has_sessions() => None,
             Window::Days { .. } | Window::Newest { .. } if prior.rows => Some(lost()),
-            Window::Days { .. } if self.no_prices && in_doubt && !self.known.is_empty() => {
+            Window::Days { .. } if self.no_prices && may_be_wrong && !self.known.is_empty() => {
                 Some(unexpected("FMP's answer is empty for every symbol of the run"))
             }
             Window::Newest { cadence, .. } => {
@@ -86,7 +86,7 @@ impl Evidence {
                     let symbol = task.symbol.as_ref().map(ToString::to_string);
                     symbol.is_some_and(|symbol| self.reporting.contains(&(symbol, cadence)))
                 };
-                if prior.not_offered || (!in_doubt && (prior.related || has_sibling())) {
+                if prior.not_offered || (!may_be_wrong && (prior.related || has_sibling())) {
                     Some(not_offered())
                 } else if prior.related || has_sibling() {
                     Some(unexpected(
@@ -98,14 +98,14 @@ impl Evidence {
             }
             // A known company keeps its profile; a cancelled event may have been the only one.
             Window::All if task.dataset == catalog::PROFILE && prior.rows => Some(lost()),
-            Window::All if task.dataset == catalog::PROFILE && in_doubt && self.knows(record) => {
+            Window::All if task.dataset == catalog::PROFILE && may_be_wrong && self.knows(record) => {
                 Some(unexpected("FMP's answer is empty, although it has other data of the symbol"))
             }
             Window::All
                 if task.dataset.requests == Requests::Symbol
                     && task.dataset != catalog::PROFILE
                     && prior.rows
-                    && in_doubt =>
+                    && may_be_wrong =>
             {
                 Some(lost())
             }

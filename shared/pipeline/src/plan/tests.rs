@@ -6,7 +6,7 @@ fn a_task_survives_the_queue() {
         dataset: catalog::dataset("cash_flow").unwrap(),
         symbol: Some("BRK-B".parse().unwrap()),
         window: Window::Newest { cadence: Cadence::Quarter, limit: 8 },
-        prior: Prior { rows: true, doubted: 1, ..Prior::default() },
+        prior: Prior { rows: true, unconfirmed: 1, ..Prior::default() },
     };
     let json = serde_json::to_string(&task).unwrap();
     assert_eq!(serde_json::from_str::<Task>(&json).unwrap(), task);

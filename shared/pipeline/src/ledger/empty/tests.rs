@@ -28,13 +28,13 @@ fn rows() -> Outcome {
     Outcome::Rows { rows: 1, newest: None }
 }
 
-/// The judged outcomes of a run with these records: `empty`, `doubted`, `not_offered` or another.
+/// The judged outcomes of a run with these records: `empty`, `unconfirmed`, `not_offered` or another.
 fn judged(records: Vec<TaskRecord>) -> Vec<&'static str> {
     let mut entries = [BatchEntry { tasks: records, ..BatchEntry::new("b") }];
     judge(&mut entries);
     let name = |record: &TaskRecord| match &record.outcome {
         Outcome::Empty => "empty",
-        Outcome::UnexpectedlyEmpty { .. } => "doubted",
+        Outcome::UnexpectedlyEmpty { .. } => "unconfirmed",
         Outcome::NotOffered { .. } => "not_offered",
         Outcome::UnknownSymbol => "unknown",
         _ => "other",
@@ -46,8 +46,8 @@ fn known() -> Prior {
     Prior { rows: true, ..Prior::default() }
 }
 
-fn doubted(times: u8) -> Prior {
-    Prior { doubted: times, ..Prior::default() }
+fn unconfirmed(times: u8) -> Prior {
+    Prior { unconfirmed: times, ..Prior::default() }
 }
 
 #[test]
@@ -56,22 +56,28 @@ fn an_empty_answer_where_rows_were_known_is_never_a_success() {
         ("income_statement", window(Cadence::Annual)),
         ("prices", days("2026-11-16", "2026-11-20")),
     ] {
-        for doubted in 0..5 {
-            let prior = Prior { doubted, ..known() };
-            assert_eq!(judged(vec![record(dataset, "AAPL", window, prior, Outcome::Empty)]), ["doubted"]);
+        for unconfirmed in 0..5 {
+            let prior = Prior { unconfirmed, ..known() };
+            assert_eq!(judged(vec![record(dataset, "AAPL", window, prior, Outcome::Empty)]), ["unconfirmed"]);
         }
         let new = record(dataset, "AAPL", window, Prior::default(), Outcome::Empty);
         assert_eq!(judged(vec![new]), ["empty"], "{dataset}");
     }
     let profile = |prior| record("profile", "AAPL", Window::All, prior, Outcome::UnknownSymbol);
-    assert_eq!(judged(vec![profile(known()), profile(doubted(0))]), ["doubted", "unknown"]);
+    assert_eq!(judged(vec![profile(known()), profile(unconfirmed(0))]), ["unconfirmed", "unknown"]);
     // A cancelled event may have been the only one.
     let dividends = |times| {
-        let prior = Prior { doubted: times, ..known() };
+        let prior = Prior { unconfirmed: times, ..known() };
         record("dividends", "AAPL", Window::All, prior, Outcome::Empty)
     };
-    assert_eq!(judged(vec![dividends(0), dividends(1), dividends(2)]), ["doubted", "doubted", "empty"]);
-    assert_eq!(judged(vec![record("splits", "AAPL", Window::All, doubted(0), Outcome::Empty)]), ["empty"]);
+    assert_eq!(
+        judged(vec![dividends(0), dividends(1), dividends(2)]),
+        ["unconfirmed", "unconfirmed", "empty"]
+    );
+    assert_eq!(
+        judged(vec![record("splits", "AAPL", Window::All, unconfirmed(0), Outcome::Empty)]),
+        ["empty"]
+    );
 }
 
 #[test]
@@ -83,39 +89,42 @@ fn an_empty_statement_beside_another_one_is_not_offered_the_third_time() {
             record("cash_flow", "SPY", window(cadence), prior, Outcome::Empty),
         ])
     };
-    assert_eq!(run(doubted(0), Cadence::Annual), ["other", "doubted", "empty"]);
-    assert_eq!(run(doubted(1), Cadence::Annual), ["other", "doubted", "empty"]);
-    assert_eq!(run(doubted(2), Cadence::Annual), ["other", "not_offered", "empty"]);
-    assert_eq!(run(doubted(0), Cadence::Quarter), ["other", "empty", "empty"], "no quarter is known");
-    // Later runs need no further doubts, and the other statement may have come earlier.
+    assert_eq!(run(unconfirmed(0), Cadence::Annual), ["other", "unconfirmed", "empty"]);
+    assert_eq!(run(unconfirmed(1), Cadence::Annual), ["other", "unconfirmed", "empty"]);
+    assert_eq!(run(unconfirmed(2), Cadence::Annual), ["other", "not_offered", "empty"]);
+    assert_eq!(run(unconfirmed(0), Cadence::Quarter), ["other", "empty", "empty"], "no quarter is known");
+    // Later runs need no further confirmation, and the other statement may have come earlier.
     let later = Prior { not_offered: true, related: true, ..Prior::default() };
     let alone =
         |prior| judged(vec![record("cash_flow", "AAPL", window(Cadence::Annual), prior, Outcome::Empty)]);
     assert_eq!(alone(later), ["not_offered"]);
-    assert_eq!(alone(Prior { related: true, ..Prior::default() }), ["doubted"]);
+    assert_eq!(alone(Prior { related: true, ..Prior::default() }), ["unconfirmed"]);
 }
 
 #[test]
-fn a_profile_is_doubted_if_fmp_has_other_data_of_the_symbol() {
+fn a_profile_is_unconfirmed_if_fmp_has_other_data_of_the_symbol() {
     let run = |times, bars: Outcome| {
         judged(vec![
-            record("profile", "AAPL", Window::All, doubted(times), Outcome::UnknownSymbol),
+            record("profile", "AAPL", Window::All, unconfirmed(times), Outcome::UnknownSymbol),
             record("prices", "AAPL", days("2026-11-16", "2026-11-20"), Prior::default(), bars),
         ])
     };
-    assert_eq!(run(0, rows()), ["doubted", "other"]);
-    assert_eq!(run(1, rows()), ["doubted", "other"]);
+    assert_eq!(run(0, rows()), ["unconfirmed", "other"]);
+    assert_eq!(run(1, rows()), ["unconfirmed", "other"]);
     assert_eq!(run(2, rows()), ["unknown", "other"]);
     assert_eq!(run(0, Outcome::Empty), ["unknown", "empty"]);
 }
 
 #[test]
-fn prices_of_new_symbols_are_doubted_only_if_no_symbol_has_any() {
+fn prices_of_new_symbols_are_unconfirmed_only_if_no_symbol_has_any() {
     let profile = || record("profile", "AAPL", Window::All, Prior::default(), rows());
     let bars = |symbol: &str, window, outcome| record("prices", symbol, window, Prior::default(), outcome);
     let week = days("2026-11-16", "2026-11-20");
     let empty = |symbol: &str| bars(symbol, week, Outcome::Empty);
-    assert_eq!(judged(vec![profile(), empty("AAPL"), empty("^GSPC")]), ["other", "doubted", "doubted"]);
+    assert_eq!(
+        judged(vec![profile(), empty("AAPL"), empty("^GSPC")]),
+        ["other", "unconfirmed", "unconfirmed"]
+    );
     assert_eq!(
         judged(vec![profile(), empty("AAPL"), bars("^GSPC", week, rows())]),
         ["other", "empty", "other"]
