@@ -73,7 +73,7 @@ pub(crate) struct Global {
         help_heading = "Global"
     )]
     pub warehouse: Option<String>,
-    /// Memory that DuckDB may use before it spills to disk, such as 800MB or 4GB [default: half of this machine's]
+    /// Most memory that DuckDB may use, such as 800MB or 4GB; it spills to disk beyond it [default: half of this machine's]
     #[arg(long, global = true, env = "FINDATA_MEMORY", value_name = "SIZE", help_heading = "Global")]
     pub memory: Option<String>,
     /// Days after which objects of a run that a rebuild does not need are deleted from the stage; 0 keeps them [default: 90]
