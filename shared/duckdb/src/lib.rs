@@ -5,6 +5,7 @@ mod error;
 mod lock;
 mod memory;
 mod migration;
+mod session;
 
 use std::{
     collections::BTreeMap,
@@ -14,9 +15,9 @@ use std::{
     time::Instant,
 };
 
-use ::duckdb::{AccessMode, Config, Connection, appender_params_from_iter, types::ValueRef};
+use ::duckdb::{AccessMode, Config, Connection, types::ValueRef};
+use error::failure;
 pub use error::resource_failure;
-use error::{failure, is_out_of_memory};
 use findata_domain::{
     Error, Result,
     catalog::{Column, Dataset, Kind},
@@ -26,6 +27,7 @@ use findata_models::literal;
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::Usage};
 
 pub use memory::MemoryLimit;
+use session::{Change, Session};
 
 /// Landing files per statement. DuckDB buffers every file that a statement reads: with 100 files and two threads, a
 /// limit of 256 MiB was not enough.
@@ -36,14 +38,9 @@ const FILES_PER_LOAD: usize = 64;
 
 /// A connection to a DuckDB file, with the stage directory from which it reads landing files.
 pub struct DuckDb {
-    connection: Connection,
+    session: Session,
     path: PathBuf,
     stage: PathBuf,
-    /// The limit up to which memory may be raised.
-    memory: MemoryLimit,
-    /// Whether the limit was raised for the rest of the session.
-    raised: bool,
-    in_transaction: bool,
     /// Statements since [`Warehouse::take_usage`].
     statements: u64,
 }
@@ -56,15 +53,12 @@ impl DuckDb {
     /// be created.
     pub fn open(path: &Path, stage: &Path, memory: MemoryLimit) -> Result<Self> {
         let connection = connect(path, AccessMode::ReadWrite, memory)?;
-        set_memory(&connection, memory.initial()).map_err(|e| failure(path, &e))?;
-        migration::prepare(&connection).map_err(|e| failure(path, &e))?;
+        let session = Session::new(connection, memory).map_err(|e| failure(path, &e))?;
+        migration::prepare(&session.connection).map_err(|e| failure(path, &e))?;
         Ok(DuckDb {
-            connection,
+            session,
             path: path.to_owned(),
             stage: stage.to_owned(),
-            memory,
-            raised: memory.initial() == memory,
-            in_transaction: false,
             statements: 0,
         })
     }
@@ -85,38 +79,13 @@ impl DuckDb {
 }
 
 impl DuckDb {
-    /// Runs a statement. One that runs out of memory is repeated with the full limit, which then stays for the session.
-    /// Within a transaction nothing can be repeated, so the full limit holds from its beginning to its end.
-    fn run(&mut self, sql: &str) -> ::duckdb::Result<usize> {
-        if sql == "begin transaction" && !self.raised {
-            set_memory(&self.connection, self.memory)?;
-        }
-        let result = match self.connection.execute(sql, []) {
-            Err(error) if is_out_of_memory(&error) && !self.raised && !self.in_transaction => {
-                tracing::info!(limit = %self.memory, "raising the memory limit");
-                set_memory(&self.connection, self.memory)?;
-                self.raised = true;
-                self.connection.execute(sql, [])
-            }
-            result => result,
-        };
-        match sql {
-            "begin transaction" => self.in_transaction = result.is_ok(),
-            "commit" | "rollback" => {
-                self.in_transaction = false;
-                if !self.raised {
-                    // DuckDB refuses a limit below what it cannot free at once; the next transaction's end tries again.
-                    let _ = set_memory(&self.connection, self.memory.initial());
-                }
-            }
-            _ => {}
-        }
-        result
+    fn change(&mut self, change: Change) -> Result<u64> {
+        self.statements += 1;
+        let (session, path) = (&mut self.session, &self.path);
+        tokio::task::block_in_place(|| session.run(change))
+            .map(|n| n as u64)
+            .map_err(|e| failure(path, &e))
     }
-}
-
-fn set_memory(connection: &Connection, limit: MemoryLimit) -> ::duckdb::Result<()> {
-    connection.execute_batch(&format!("set memory_limit = '{limit}'"))
 }
 
 /// What the queries of a read-only connection may use.
@@ -192,32 +161,23 @@ fn base_config(memory: MemoryLimit) -> ::duckdb::Result<Config> {
 
 impl Warehouse for DuckDb {
     async fn execute(&mut self, sql: &str) -> Result<u64> {
-        self.statements += 1;
         let started = Instant::now();
-        let result = tokio::task::block_in_place(|| self.run(sql));
+        let changed = self.change(Change::Statement(sql.to_owned()));
         let head: String = sql.chars().take(100).collect();
         tracing::debug!(seconds = started.elapsed().as_secs_f64(), head, "statement");
-        result.map(|n| n as u64).map_err(|e| failure(&self.path, &e))
+        changed
     }
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
         self.statements += 1;
-        let (connection, path) = (&self.connection, &self.path);
-        tokio::task::block_in_place(|| texts(connection, sql)).map_err(|e| failure(path, &e))
+        let (session, path) = (&mut self.session, &self.path);
+        tokio::task::block_in_place(|| session.attempt(|connection| texts(connection, sql)))
+            .map_err(|e| failure(path, &e))
     }
 
     async fn append(&mut self, table: &str, rows: Vec<Vec<Option<String>>>) -> Result<()> {
-        self.statements += 1;
-        let (connection, path) = (&self.connection, &self.path);
-        let (schema, name) = table.split_once('.').unwrap_or(("main", table));
-        tokio::task::block_in_place(|| {
-            let mut appender = connection.appender_to_db(name, schema)?;
-            for row in &rows {
-                appender.append_row(appender_params_from_iter(row))?;
-            }
-            appender.flush()
-        })
-        .map_err(|e| failure(path, &e))
+        let (schema, table) = table.split_once('.').unwrap_or(("main", table));
+        self.change(Change::Append { schema: schema.into(), table: table.into(), rows }).map(drop)
     }
 
     async fn damaged_files(&mut self, files: &[StagedFile]) -> Result<BTreeMap<String, String>> {

@@ -1,8 +1,8 @@
 //! DuckDB's memory limit. Beyond it, DuckDB spills to a folder beside its file.
 //!
 //! A run starts with a low limit, so that it stays small where spilling is enough: 5,000 symbols with two days of prices
-//! took 68 CPU seconds and 1.5 GB with a limit of 1 GB, and 72 CPU seconds and 3.1 GB with 12 GB. Some operators cannot
-//! spill, so a statement that runs out of memory is repeated with the full limit, a share of the machine's memory.
+//! took 70 CPU seconds and 1.3 GB with a limit of 768 MB, and 72 CPU seconds and 3.1 GB with 12 GB. Some operators cannot
+//! spill, so what runs out of memory is repeated with the full limit, a share of the machine's memory.
 
 use std::{fmt, str::FromStr};
 
