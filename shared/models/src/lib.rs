@@ -6,6 +6,7 @@
 //! - [`hashes`]: detects figures that were computed with other versions of these files.
 
 pub mod hashes;
+pub mod metrics;
 pub mod ops;
 pub mod tables;
 

@@ -192,6 +192,10 @@ pub const CASH_FLOW: &Dataset = named("cash_flow");
 pub const DIVIDENDS: &Dataset = named("dividends");
 /// Shares outstanding.
 pub const SHARES_FLOAT: &Dataset = named("shares_float");
+/// FMP's own ratios of the last twelve months.
+pub const RATIOS_TTM: &Dataset = named("ratios_ttm");
+/// FMP's own key metrics of the last twelve months.
+pub const KEY_METRICS_TTM: &Dataset = named("key_metrics_ttm");
 /// Batch quotes.
 pub const QUOTES: &Dataset = named("quotes");
 /// Members of the S&P 500.

@@ -1,0 +1,294 @@
+//! The entries of the registry, as the TOML files declare them. The comment at the top of each file explains its fields.
+
+use serde::Deserialize;
+
+use super::{expression::Expr, unit::Unit};
+
+/// An input of formulas.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// How formulas name it.
+    pub name: String,
+    /// What it is; empty for a mean, whose other fields say it.
+    #[serde(default)]
+    pub about: String,
+    /// Its unit, unless it follows from the formula.
+    pub unit: Option<Unit>,
+    /// A formula over other inputs.
+    pub formula: Option<Expr>,
+    /// The input whose mean it is.
+    pub average_of: Option<String>,
+    /// What the mean is over.
+    pub over: Option<Average>,
+    /// The column of a single period.
+    pub period: Option<String>,
+    /// The column of twelve months.
+    pub ttm: Option<String>,
+}
+
+/// The two ends of a mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Average {
+    /// The end of the period and the end of the previous one.
+    PreviousPeriod,
+    /// The end of the twelve months and their beginning.
+    Year,
+}
+
+/// What a divisor must be; otherwise the metric is NULL with a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Denominator {
+    /// Above zero, else `nonpositive_denominator`.
+    Positive,
+    /// Equity above zero, else `negative_equity`.
+    Equity,
+    /// Earnings above zero, else `negative_earnings`.
+    Earnings,
+    /// Above zero; 0 is FMP's "not reported" and gives `not_reported`.
+    ZeroMeansMissing,
+    /// Any number but 0.
+    Nonzero,
+    /// Any number.
+    Any,
+}
+
+impl Denominator {
+    /// The reason for NULL if the divisor is zero or below.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Denominator::Equity => "negative_equity",
+            Denominator::Earnings => "negative_earnings",
+            _ => "nonpositive_denominator",
+        }
+    }
+}
+
+/// A condition on an input.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requirement {
+    /// The input that must be above zero.
+    pub above_zero: String,
+    /// The reason for NULL if it is not.
+    pub reason: String,
+}
+
+/// A ratio.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ratio {
+    /// Its column.
+    pub name: String,
+    /// What it tells.
+    pub about: String,
+    /// Its formula.
+    pub formula: Expr,
+    /// What its divisor must be.
+    #[serde(default = "positive")]
+    pub denominator: Denominator,
+    /// Whether it is meaningful for banks and insurers.
+    #[serde(default = "yes")]
+    pub banks: bool,
+    /// Conditions on inputs.
+    #[serde(default)]
+    pub requires: Vec<Requirement>,
+    /// Other names.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// The column with FMP's own figure.
+    pub fmp: Option<String>,
+}
+
+fn positive() -> Denominator {
+    Denominator::Positive
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A figure that grows.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Growth {
+    /// The input whose growth is measured.
+    pub figure: String,
+    /// Whether an end that is not above zero is `negative_earnings`.
+    #[serde(default)]
+    pub earnings: bool,
+    /// The horizons, by name.
+    pub over: Vec<String>,
+}
+
+/// A time over which figures grow.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Horizon {
+    /// The suffix of the column.
+    pub name: String,
+    /// What it tells.
+    pub about: String,
+    /// Length in years; `None` for a quarter.
+    pub years: Option<u32>,
+    /// Days between the two period ends.
+    pub days: DayRange,
+    /// The kinds of period that have it.
+    pub bases: Vec<PeriodKind>,
+}
+
+/// A range of days, with the number that fits best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DayRange {
+    /// The fewest days.
+    pub from: u32,
+    /// The most days.
+    pub to: u32,
+    /// The best number of days.
+    pub target: u32,
+}
+
+/// A kind of period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeriodKind {
+    /// Q1 to Q4.
+    Quarter,
+    /// FY.
+    Year,
+    /// The trailing twelve months.
+    Ttm,
+}
+
+/// A market metric that combines prices with fundamentals.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketMetric {
+    /// Its column.
+    pub name: String,
+    /// What it tells.
+    pub about: String,
+    /// Its formula.
+    pub formula: Expr,
+    /// The figure on which `denominator` and a missing input are tested, if it is not the divisor.
+    pub checked: Option<Expr>,
+    /// What the checked figure must be.
+    pub denominator: Option<Denominator>,
+    /// Whether it is stored as a decimal.
+    #[serde(default)]
+    pub amount: bool,
+    /// Whether it is meaningful for banks and insurers.
+    #[serde(default = "yes")]
+    pub banks: bool,
+    /// Conditions on inputs.
+    #[serde(default)]
+    pub requires: Vec<Requirement>,
+    /// Whether it is kept when the fundamentals are stale.
+    #[serde(default)]
+    pub stale_ok: bool,
+    /// Whether 0 of the checked figure is 0 in every currency.
+    #[serde(default)]
+    pub zero_is_zero: bool,
+    /// Other names.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// The column with FMP's own figure.
+    pub fmp: Option<String>,
+    /// What both figures must share to be compared.
+    #[serde(default)]
+    pub fmp_needs: FmpNeeds,
+}
+
+/// What a market metric and FMP's own must share, besides the twelve months, to be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FmpNeeds {
+    /// The price.
+    #[default]
+    Price,
+    /// The price and the share count.
+    Cap,
+    /// The dividends.
+    Dividend,
+}
+
+/// The row from which a formula of a market metric takes an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The trailing twelve months.
+    Ttm,
+    /// The newest fiscal year.
+    Fy,
+    /// The newest statement.
+    Latest,
+    /// The growth rates of the trailing twelve months.
+    Growth,
+}
+
+impl Source {
+    /// Every source with its prefix in formulas.
+    pub const ALL: [(Source, &'static str); 4] = [
+        (Source::Ttm, "ttm"),
+        (Source::Fy, "fy"),
+        (Source::Latest, "latest"),
+        (Source::Growth, "growth"),
+    ];
+
+    /// Its prefix in formulas and columns.
+    pub fn prefix(self) -> &'static str {
+        Source::ALL.iter().find(|(source, _)| *source == self).map_or("", |(_, prefix)| prefix)
+    }
+
+    /// The source and the name of an input such as `ttm.revenue`; `None` for an input of the day.
+    pub fn split(input: &str) -> Option<(Source, &str)> {
+        let (prefix, name) = input.split_once('.')?;
+        let (source, _) = Source::ALL.iter().find(|(_, known)| *known == prefix)?;
+        Some((*source, name))
+    }
+}
+
+/// A market metric of prices alone.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceMetric {
+    /// Its column.
+    pub name: String,
+    /// What it tells.
+    pub about: String,
+    /// How it is computed from the bars.
+    pub window: Window,
+    /// How many sessions the window has.
+    pub sessions: u32,
+    /// Whether it is stored as a decimal.
+    #[serde(default)]
+    pub amount: bool,
+    /// Other names.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+}
+
+/// How a metric of prices is computed from the bars of its window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "price_metrics.toml explains them")]
+pub enum Window {
+    Return,
+    TotalReturn,
+    Volatility,
+    Beta,
+    Correlation,
+    High,
+    Low,
+    Mean,
+    Drawdown,
+}
+
+impl Window {
+    /// Whether it compares the company with the index, over the sessions that both share.
+    pub fn needs_index(self) -> bool {
+        matches!(self, Window::Beta | Window::Correlation)
+    }
+}

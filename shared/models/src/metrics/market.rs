@@ -1,0 +1,117 @@
+//! Splits the formula of a market metric into what fundamentals determine, computed once for every range of days with the
+//! same fundamentals, and what the day's price adds.
+
+use std::collections::BTreeSet;
+
+use super::{
+    entries::{Denominator, MarketMetric, Source},
+    expression::Expr,
+};
+
+/// The inputs of a session. Each is a column of `valuation_days` or derived from its columns.
+pub const DAY_INPUTS: [&str; 6] = [
+    "close_price",
+    "shares",
+    "market_cap",
+    "enterprise_value",
+    "enterprise_value_fmp",
+    "dividends_per_share",
+];
+
+/// A part of a formula that fundamentals determine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operand {
+    /// Its column in `valuation_operands`.
+    pub column: String,
+    /// The part, over inputs such as `ttm.revenue`.
+    pub expr: Expr,
+}
+
+impl MarketMetric {
+    /// The largest parts of the formula that only fundamentals determine, each once.
+    pub fn operands(&self) -> Vec<Operand> {
+        let mut parts = Vec::new();
+        collect(&self.formula, &mut parts);
+        let column = |n: usize| match n {
+            0 => format!("{}_operand", self.name),
+            n => format!("{}_operand_{}", self.name, n + 1),
+        };
+        parts
+            .into_iter()
+            .enumerate()
+            .map(|(n, expr)| Operand { column: column(n), expr: expr.clone() })
+            .collect()
+    }
+
+    /// The formula over a session's inputs and the columns of the operands.
+    pub fn day_formula(&self) -> Expr {
+        let operands = self.operands();
+        self.formula
+            .replace(&|part| operands.iter().find(|o| o.expr == *part).map(|o| Expr::input(&o.column)))
+    }
+
+    /// The figure on which the rule and a missing input are tested; `None` if the formula has no fundamentals.
+    pub fn checked(&self) -> Option<Expr> {
+        let divisor = self.formula.divisor().filter(|divisor| is_fundamental(divisor));
+        self.checked
+            .clone()
+            .or_else(|| divisor.cloned())
+            .or_else(|| self.operands().into_iter().next().map(|o| o.expr))
+    }
+
+    /// What the checked figure must be.
+    pub fn rule(&self) -> Denominator {
+        let divides = self.formula.divisor().is_some_and(is_fundamental);
+        self.denominator.unwrap_or(if divides { Denominator::Positive } else { Denominator::Any })
+    }
+
+    /// The inputs of the formula, the checked figure and the conditions that come from fundamentals.
+    pub fn fundamentals(&self) -> BTreeSet<(Source, String)> {
+        let checked = self.checked();
+        let inputs = self.formula.inputs().into_iter().chain(checked.iter().flat_map(Expr::inputs));
+        inputs
+            .chain(self.requires.iter().map(|r| r.above_zero.as_str()))
+            .filter_map(Source::split)
+            .map(|(source, name)| (source, name.to_owned()))
+            .collect()
+    }
+
+    /// The rows that must exist: without growth rates, which have their own reason.
+    pub fn sources(&self) -> BTreeSet<Source> {
+        let all = self.fundamentals().into_iter().map(|(source, _)| source);
+        all.filter(|source| *source != Source::Growth).collect()
+    }
+
+    /// The rows whose currency must be the price's.
+    pub fn currency_sources(&self) -> BTreeSet<Source> {
+        let inputs = self.formula.inputs();
+        let priced = |name: &&str| DAY_INPUTS.contains(name) && *name != "shares";
+        if !inputs.iter().any(priced) {
+            return BTreeSet::new();
+        }
+        let mut sources = self.sources();
+        // Enterprise value contains debt of the newest statement.
+        if inputs.iter().any(|name| name.starts_with("enterprise_value")) {
+            sources.insert(Source::Latest);
+        }
+        sources
+    }
+}
+
+/// Whether an expression depends on fundamentals and on nothing of the session.
+fn is_fundamental(expr: &Expr) -> bool {
+    let inputs = expr.inputs();
+    !inputs.is_empty() && inputs.iter().all(|name| Source::split(name).is_some())
+}
+
+fn collect<'a>(expr: &'a Expr, found: &mut Vec<&'a Expr>) {
+    if is_fundamental(expr) && !expr.is_condition() {
+        if !found.contains(&expr) {
+            found.push(expr);
+        }
+        return;
+    }
+    for part in expr.parts() {
+        collect(part, found);
+    }
+}
