@@ -20,22 +20,20 @@ fmp_ratios as (select * from staging.ratios_ttm),
 fmp_metrics as (select * from staging.key_metrics_ttm),
 new_days as (
     select
-        m.symbol, m.metric_date, m.close_price, m.shares_source, m.market_cap, m.enterprise_value_fmp, m.pe_ratio_ttm,
-        m.pb_ratio, m.ps_ratio_ttm, m.p_to_fcf_ttm,
-        m.p_to_ocf_ttm, m.ev_to_revenue_ttm_fmp, m.ev_to_ebitda_fmp, m.ev_to_fcf_fmp, m.ev_to_ocf_fmp,
-        m.debt_to_market_cap, m.fcf_yield, m.earnings_yield,
-        m.dividend_yield, m.dividends_per_share_ttm, m.null_reasons
+        m.symbol, m.metric_date, m.close_price, m.shares_source, m.null_reasons,
+        {% for metric in market_metrics if metric.fmp %}
+        m.{{ metric.name }}{{ "," if not loop.last }}
+        {% endfor %}
     from new_fact_market_metrics_history as m
     join current_vintages as l on l.vintage_id = m.vintage_id
 ),
 -- days before prices_from are not recomputed
 old_days as (
     select
-        m.symbol, m.metric_date, m.close_price, m.shares_source, m.market_cap, m.enterprise_value_fmp, m.pe_ratio_ttm,
-        m.pb_ratio, m.ps_ratio_ttm, m.p_to_fcf_ttm,
-        m.p_to_ocf_ttm, m.ev_to_revenue_ttm_fmp, m.ev_to_ebitda_fmp, m.ev_to_fcf_fmp, m.ev_to_ocf_fmp,
-        m.debt_to_market_cap, m.fcf_yield, m.earnings_yield,
-        m.dividend_yield, m.dividends_per_share_ttm, m.null_reasons
+        m.symbol, m.metric_date, m.close_price, m.shares_source, m.null_reasons,
+        {% for metric in market_metrics if metric.fmp %}
+        m.{{ metric.name }}{{ "," if not loop.last }}
+        {% endfor %}
     from analytics.fact_market_metrics as m
     join recomputed_companies as c on c.symbol = m.symbol and m.metric_date < c.prices_from
 ),

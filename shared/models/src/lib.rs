@@ -1,14 +1,24 @@
 //! The SQL of `infra/models`, compiled into the binary, and the definitions of all tables.
 //!
-//! - [`MODELS`]: statements that build temporary tables, in order.
-//! - [`TABLES`] and [`PUBLISHED`]: the tables and views of `analytics`, and how a run updates them.
+//! - [`metrics`]: the registry of ratios, growth rates and market metrics.
+//! - [`Models`]: the statements that build temporary tables, and those that create the tables and views of `analytics`,
+//!   rendered over a registry.
+//! - [`PUBLISHED`]: how a run updates the tables of `analytics`.
 //! - [`tables`] and [`ops`]: the tables of `raw`, `staging` and `ops`.
 //! - [`hashes`]: detects figures that were computed with other versions of these files.
 
 pub mod hashes;
 pub mod metrics;
 pub mod ops;
+mod render;
 pub mod tables;
+
+use std::{collections::BTreeMap, sync::OnceLock};
+
+use findata_domain::Result;
+
+use metrics::Registry;
+use render::Renderer;
 
 /// Quotes text as an SQL literal. Identifiers need no quoting: they are validated types.
 pub fn literal(text: &str) -> String {
@@ -16,17 +26,17 @@ pub fn literal(text: &str) -> String {
 }
 
 /// An SQL file with one statement. A model's statement builds one temporary table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
     /// Path below `infra/models`.
     pub file: &'static str,
     /// The statement.
-    pub sql: &'static str,
+    pub sql: String,
 }
 
 impl Model {
     /// Name of the temporary table it builds: the word after `temporary table`.
-    pub fn builds(&self) -> &'static str {
+    pub fn builds(&self) -> &str {
         let after = self.sql.split_once("temporary table ").map_or("", |(_, rest)| rest);
         after.split_whitespace().next().unwrap_or_default()
     }
@@ -36,28 +46,80 @@ impl Model {
     }
 }
 
-/// The temporary tables whose last reader is the model at `position`; they can be dropped after it
-/// to free memory. Tables that publishing reads are not among them.
-pub fn finished_after(position: usize) -> impl Iterator<Item = &'static str> {
-    let last_read = |table: &str| MODELS.iter().rposition(|m| m.reads(table));
-    let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
-    MODELS
-        .iter()
-        .map(Model::builds)
-        .filter(move |table| !kept(table) && last_read(table) == Some(position))
+/// The models and tables, rendered over a registry of metrics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Models {
+    /// The metrics.
+    pub registry: Registry,
+    /// Every model, in execution order.
+    pub models: Vec<Model>,
+    /// The statements that create the tables and views of `analytics`, and `ops.quality`.
+    pub tables: Vec<Model>,
+    /// The columns of each table, by the table's name without schema.
+    columns: BTreeMap<String, Vec<TableColumn>>,
+}
+
+impl Models {
+    /// The models over the built-in registry, rendered once per process.
+    ///
+    /// # Errors
+    /// As for [`Models::of`]; tests show that there is none.
+    pub fn built_in() -> Result<&'static Models> {
+        static BUILT_IN: OnceLock<Result<Models>> = OnceLock::new();
+        BUILT_IN.get_or_init(|| Models::of(Registry::built_in()?)).as_ref().map_err(Clone::clone)
+    }
+
+    /// Renders the models over a registry.
+    ///
+    /// # Errors
+    /// `Stop` if a template uses a value that does not exist.
+    pub fn of(registry: Registry) -> Result<Models> {
+        let renderer = Renderer::new(&registry)?;
+        let render = |files: &[(&'static str, &'static str)]| {
+            let one = |(file, template): &(&'static str, &'static str)| {
+                Ok(Model { file, sql: renderer.render(file, template)? })
+            };
+            files.iter().map(one).collect::<Result<Vec<_>>>()
+        };
+        let (models, tables) = (render(MODELS)?, render(TABLES)?);
+        let columns = tables.iter().filter_map(|table| {
+            let name = table.file.strip_prefix("tables/")?.strip_suffix(".sql")?;
+            Some((name.to_owned(), columns_of(&table.sql)))
+        });
+        let columns = columns.collect();
+        Ok(Models { registry, models, tables, columns })
+    }
+
+    /// The temporary tables whose last reader is the model at `position`; they can be dropped after it to free memory.
+    /// Tables that publishing reads are not among them.
+    pub fn finished_after(&self, position: usize) -> impl Iterator<Item = &str> {
+        let last_read = |table: &str| self.models.iter().rposition(|m| m.reads(table));
+        let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
+        self.models
+            .iter()
+            .map(Model::builds)
+            .filter(move |table| !kept(table) && last_read(table) == Some(position))
+    }
+
+    /// The columns of a table of `analytics`, in order. A fact's view has the columns of its `_history` table; for
+    /// other views the result is empty.
+    pub fn columns(&self, table: &str) -> &[TableColumn] {
+        let own = self.columns.get(table).or_else(|| self.columns.get(&format!("{table}_history")));
+        own.map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Tables that publishing reads in addition to the `new_` tables.
 const NEEDED_TO_PUBLISH: [&str; 2] = ["companies_to_recompute", "vintages"];
 
-macro_rules! models {
+macro_rules! files {
     ($($file:literal),* $(,)?) => {
-        &[$(Model { file: $file, sql: include_str!(concat!("../../../infra/models/", $file)) }),*]
+        &[$(($file, include_str!(concat!("../../../infra/models/", $file)))),*]
     };
 }
 
-/// Every model, in execution order.
-pub const MODELS: &[Model] = models![
+/// The template of every model by its file, in execution order.
+const MODELS: &[(&str, &str)] = files![
     "1_scope/1_companies_to_recompute.sql",
     "1_scope/2_newest_profiles.sql",
     "1_scope/3_companies.sql",
@@ -75,11 +137,9 @@ pub const MODELS: &[Model] = models![
     "3_ttm/2_ttm_windows.sql",
     "3_ttm/3_new_fact_financials_ttm_history.sql",
     "4_ratios/1_period_inputs.sql",
-    "4_ratios/2_ratio_inputs.sql",
-    "4_ratios/3_ratio_values.sql",
-    "4_ratios/4_new_fact_financial_ratios_history.sql",
+    "4_ratios/2_new_fact_financial_ratios_history.sql",
     "5_growth/1_growth_pairs.sql",
-    "5_growth/2_growth_values.sql",
+    "5_growth/2_growth_rates.sql",
     "5_growth/3_new_fact_growth_rates_history.sql",
     "6_prices/1_price_bars.sql",
     "6_prices/2_new_fact_daily_prices.sql",
@@ -87,13 +147,12 @@ pub const MODELS: &[Model] = models![
     "6_prices/4_price_windows.sql",
     "7_valuation/1_fundamentals_ranges.sql",
     "7_valuation/2_valuation_inputs.sql",
-    "7_valuation/3_valuation_terms.sql",
-    "7_valuation/4_valuation_divisors.sql",
-    "7_valuation/5_dividend_ranges.sql",
-    "7_valuation/6_newest_shares.sql",
-    "7_valuation/7_revised_ranges.sql",
-    "7_valuation/8_valuation_days.sql",
-    "7_valuation/9_new_fact_market_metrics_history.sql",
+    "7_valuation/3_valuation_operands.sql",
+    "7_valuation/4_dividend_ranges.sql",
+    "7_valuation/5_newest_shares.sql",
+    "7_valuation/6_revised_ranges.sql",
+    "7_valuation/7_valuation_days.sql",
+    "7_valuation/8_new_fact_market_metrics_history.sql",
     "8_quality/1_quality_identities.sql",
     "8_quality/2_fmp_reconciliation.sql",
     "8_quality/3_reconciliation_pairs.sql",
@@ -102,8 +161,8 @@ pub const MODELS: &[Model] = models![
     "9_dimensions/2_new_dim_date.sql",
 ];
 
-/// The statements that create the tables and views of `analytics`, and `ops.quality`.
-pub const TABLES: &[Model] = models![
+/// The template of every table and view by its file.
+const TABLES: &[(&str, &str)] = files![
     "tables/dim_company.sql",
     "tables/dim_date.sql",
     "tables/fact_daily_prices.sql",
@@ -124,15 +183,15 @@ pub const TABLES: &[Model] = models![
 ];
 
 /// A column as declared in the file of its table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableColumn {
     /// Column name.
-    pub name: &'static str,
+    pub name: String,
     /// SQL type.
-    pub kind: &'static str,
+    pub kind: String,
     /// The comment on its line: a description, preceded by the unit and a semicolon if the formula
     /// does not imply the unit.
-    pub about: Option<&'static str>,
+    pub about: Option<String>,
 }
 
 impl TableColumn {
@@ -142,31 +201,30 @@ impl TableColumn {
     }
 }
 
-/// The columns of a table of `analytics`, in order. A fact's view has the columns of its `_history`
-/// table; for other views the result is empty.
-pub fn columns(table: &str) -> Vec<TableColumn> {
-    let of = |name: &str| TABLES.iter().find(|t| t.file == format!("tables/{name}.sql"));
-    let file = of(table).or_else(|| of(&format!("{table}_history")));
-    let lines = file.map_or("", |t| t.sql).lines();
-    let inside = lines
+/// The columns that a statement declares, one per line.
+fn columns_of(create_table: &str) -> Vec<TableColumn> {
+    let inside = create_table
+        .lines()
         .skip_while(|line| !line.starts_with("create "))
         .skip(1)
         .take_while(|line| !line.starts_with(')'));
     inside.filter_map(column).collect()
 }
 
-fn column(line: &'static str) -> Option<TableColumn> {
+fn column(line: &str) -> Option<TableColumn> {
     let (code, about) = match line.split_once("--") {
-        Some((code, about)) => (code, Some(about.trim())),
+        Some((code, about)) => (code, Some(about.trim().to_owned())),
         None => (line, None),
     };
     let (name, kind) = code.trim().trim_end_matches(',').split_once(' ')?;
-    Some(TableColumn { name, kind: kind.trim(), about })
+    Some(TableColumn { name: name.to_owned(), kind: kind.trim().to_owned(), about })
 }
 
 /// A table that each run updates.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishedTable {
+    /// Its schema.
+    pub schema: &'static str,
     /// Name without schema. The model `new_{name}` builds its rows; `tables/{name}.sql` creates it.
     pub name: &'static str,
     /// Natural key, without the `known_from` of a table that keeps versions.
@@ -206,13 +264,9 @@ impl PublishedTable {
         self.key.iter().copied().chain(version)
     }
 
-    /// Name with schema, taken from the statement that creates it.
-    pub fn full_name(&self) -> &'static str {
-        let own = |t: &&Model| {
-            t.file.strip_prefix("tables/").and_then(|f| f.strip_suffix(".sql")) == Some(self.name)
-        };
-        let after = TABLES.iter().find(own).and_then(|t| t.sql.split_once("create table if not exists "));
-        after.and_then(|(_, rest)| rest.split_whitespace().next()).unwrap_or_default()
+    /// Name with schema.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
     }
 }
 
@@ -234,6 +288,7 @@ pub const PUBLISHED: &[PublishedTable] = &[
     plain("dim_company", &["company_key", "valid_from"], Extent::Companies),
     plain("fact_daily_prices", &["company_key", "price_date"], Extent::Days("price_date")),
     PublishedTable {
+        schema: "analytics",
         name: "fact_financials_history",
         key: &["company_key", "fiscal_date", "period_type"],
         extent: Extent::Companies,
@@ -251,15 +306,33 @@ pub const PUBLISHED: &[PublishedTable] = &[
         &["company_key", "metric_date"],
         Extent::Days("metric_date"),
     ),
-    plain("quality", &["company_key", "check_name", "basis", "fiscal_date"], Extent::Companies),
+    PublishedTable {
+        schema: "ops",
+        name: "quality",
+        key: &["company_key", "check_name", "basis", "fiscal_date"],
+        extent: Extent::Companies,
+        versions: Versions::None,
+    },
 ];
 
 const fn plain(name: &'static str, key: &'static [&'static str], extent: Extent) -> PublishedTable {
-    PublishedTable { name, key, extent, versions: Versions::None }
+    PublishedTable {
+        schema: "analytics",
+        name,
+        key,
+        extent,
+        versions: Versions::None,
+    }
 }
 
 const fn versioned(name: &'static str, key: &'static [&'static str], extent: Extent) -> PublishedTable {
-    PublishedTable { name, key, extent, versions: Versions::OfVintages }
+    PublishedTable {
+        schema: "analytics",
+        name,
+        key,
+        extent,
+        versions: Versions::OfVintages,
+    }
 }
 
 #[cfg(test)]
@@ -273,27 +346,33 @@ mod tests {
 
     #[test]
     fn every_model_builds_a_table_and_every_published_one_is_built() {
-        for model in MODELS {
+        let models = Models::built_in().unwrap();
+        for model in &models.models {
             let (_, name) = model.file.split_once('/').unwrap();
             let (_, table) = name.trim_end_matches(".sql").split_once('_').unwrap();
             assert_eq!(model.builds(), table, "{}", model.file);
         }
         for table in PUBLISHED {
-            assert!(MODELS.iter().any(|m| m.builds() == format!("new_{}", table.name)), "{}", table.name);
-            let schema = if table.name == "quality" { "ops" } else { "analytics" };
-            assert_eq!(table.full_name(), format!("{schema}.{}", table.name));
+            assert!(
+                models.models.iter().any(|m| m.builds() == format!("new_{}", table.name)),
+                "{}",
+                table.name
+            );
+            let created = format!("create table if not exists {} (", table.full_name());
+            assert!(models.tables.iter().any(|t| t.sql.contains(&created)), "{created}");
         }
     }
 
     #[test]
     fn a_temporary_table_is_dropped_after_its_last_reader() {
+        let all = Models::built_in().unwrap();
         let dropped: Vec<_> =
-            (0..MODELS.len()).flat_map(|i| finished_after(i).map(move |t| (i, t))).collect();
+            (0..all.models.len()).flat_map(|i| all.finished_after(i).map(move |t| (i, t))).collect();
         for (position, table) in &dropped {
-            assert!(MODELS[position + 1..].iter().all(|m| !m.reads(table)), "{table}");
+            assert!(all.models[position + 1..].iter().all(|m| !m.reads(table)), "{table}");
         }
         let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
-        let temporary = MODELS.iter().filter(|m| !kept(m.builds()));
+        let temporary = all.models.iter().filter(|m| !kept(m.builds()));
         assert_eq!(dropped.len(), temporary.count());
     }
 }

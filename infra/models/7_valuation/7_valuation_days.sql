@@ -29,16 +29,16 @@ valued_days as (
 select
     d.vintage_id, d.symbol, d.price_date, d.session_no, d.price, k.range_id, k.fundamentals_as_of,
     k.fundamentals_known_on,
-    coalesce(n.shares, o.shares_outstanding_used_operand) as shares,
+    coalesce(n.shares, o.statement_shares) as shares,
     case
         when n.shares is not null then n.shares_source
-        when o.shares_outstanding_used_operand is not null then 'statement'
+        when o.statement_shares is not null then 'statement'
     end as shares_source,
     -- a payer's dividends over the last year, zero if there were none; NULL for a company without any dividend event
     case when p.symbol is not null then coalesce(v.dividends_per_share, 0.0::double) end as dividends_per_share
 from valued_days as d
 join fundamentals_ranges as k on k.range_id = d.range_id
-join valuation_divisors as o on o.range_id = d.range_id
+join valuation_operands as o on o.range_id = d.range_id
 left join newest_shares as n on n.symbol = d.symbol and n.price_date = d.price_date
 left join payers as p on p.symbol = d.symbol
 left join dividend_ranges as v on v.symbol = d.symbol and d.price_date >= v.valid_from and d.price_date < v.valid_to

@@ -6,7 +6,7 @@ ranges as (select * from fundamentals_ranges),
 contents as (
     select r.range_id, r.fundamentals_as_of, r.fundamentals_known_on, o.* exclude (range_id)
     from fundamentals_ranges as r
-    join valuation_divisors as o on o.range_id = r.range_id
+    join valuation_operands as o on o.range_id = r.range_id
 ),
 crossings as (
     select

@@ -1,0 +1,51 @@
+-- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every ratio of metrics/ratios.toml and its reason for NULL.
+-- Of a past vintage, only the periods that can differ from the next vintage's.
+create or replace temporary table new_fact_financial_ratios_history as
+with inputs as (
+    select p.*
+    from period_inputs as p
+    join vintages as l on l.vintage_id = p.vintage_id
+    where p.fiscal_date >= l.changed_from
+),
+judged as (
+    select i.*,
+        {% for ratio in ratios %}
+        case
+            when i.null_reason is not null then i.null_reason
+            {% if not ratio.banks %}
+            when i.is_financial then 'not_meaningful_for_sector'
+            {% endif %}
+            {% if ratio.needs_prior_period %}
+            when not i.has_prior_period then 'insufficient_history'
+            {% endif %}
+            {% if ratio.needs_year_ago %}
+            when not i.has_year_ago then 'insufficient_history'
+            {% endif %}
+            {% for requirement in ratio.requires %}
+            when {{ requirement.figure }} <= 0 then '{{ requirement.reason }}'
+            {% endfor %}
+            when {{ ratio.missing }} then 'missing_input'
+            {% if ratio.divisor %}
+            {% if ratio.rule == "nonzero" %}
+            when {{ ratio.divisor }} = 0 then '{{ ratio.reason }}'
+            {% else %}
+            {% if ratio.rule == "zero_means_missing" %}
+            when {{ ratio.divisor }} = 0 then 'not_reported'
+            {% endif %}
+            when {{ ratio.divisor }} <= 0 then '{{ ratio.reason }}'
+            {% endif %}
+            {% endif %}
+        end as {{ ratio.name }}_reason{{ "," if not loop.last }}
+        {% endfor %}
+    from inputs as i
+)
+select
+    i.vintage_id, i.first_known_from, i.company_key, i.symbol, i.fiscal_date, i.fiscal_date_key, i.basis,
+    i.reported_currency,
+    {% for ratio in ratios %}
+    case when i.{{ ratio.name }}_reason is null then {{ ratio.value }} end as {{ ratio.name }},
+    {% endfor %}
+    {% for ratio in ratios %}
+    {{ "|| " if not loop.first }}coalesce('|{{ ratio.name }}=' || i.{{ ratio.name }}_reason, ''){{ " as null_reasons" if loop.last }}
+    {% endfor %}
+from judged as i

@@ -1,0 +1,64 @@
+-- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every growth rate of metrics/growth_rates.toml and its reason
+-- for NULL. A change is (x - x0) over |x0|, a rate over several years is annual.
+create or replace temporary table growth_rates as
+with periods as (
+    select
+        p.period_id,
+        case when p.basis in ('FY', 'TTM') then p.basis else 'Q' end as cadence,
+        {% for horizon in horizons %}
+        case
+            when {{ horizon.does_not_apply }} then 'not_applicable_to_basis'
+            when p.null_reason is not null then p.null_reason
+            when {{ horizon.name }}.period_id is null then 'insufficient_history'
+            when {{ horizon.name }}.reported_currency is distinct from p.reported_currency then 'currency_mismatch'
+        end as {{ horizon.name }}_reason,
+        coalesce({{ horizon.name }}.null_reason, 'missing_input') as {{ horizon.name }}_base_reason,
+        {% endfor %}
+        {% for rate in growth_rates %}
+        {{ rate.horizon }}.{{ rate.figure }} as {{ rate.name }}_base,
+        {% endfor %}
+        {% for figure in growth_figures %}
+        p.{{ figure }}{{ "," if not loop.last }}
+        {% endfor %}
+    from period_inputs as p
+    left join growth_pairs as g on g.period_id = p.period_id
+    {% for horizon in horizons %}
+    left join period_inputs as {{ horizon.name }} on {{ horizon.name }}.period_id = g.{{ horizon.name }}_period_id
+    {% endfor %}
+),
+judged as (
+    select p.*,
+        {% for rate in growth_rates %}
+        case
+            when p.{{ rate.horizon }}_reason is not null then p.{{ rate.horizon }}_reason
+            when p.{{ rate.figure }} is null then 'missing_input'
+            when p.{{ rate.name }}_base is null then p.{{ rate.horizon }}_base_reason
+            {% if rate.years > 1 %}
+            -- an annual rate needs a positive value at both ends; a change only needs a base other than zero
+            when p.{{ rate.figure }} <= 0 or p.{{ rate.name }}_base <= 0 then '{{ rate.reason }}'
+            {% else %}
+            when p.{{ rate.name }}_base = 0 then 'nonpositive_denominator'
+            {% endif %}
+        end as {{ rate.name }}_reason{{ "," if not loop.last }}
+        {% endfor %}
+    from periods as p
+)
+select
+    p.period_id,
+    {% for rate in growth_rates %}
+    {% if rate.years > 1 %}
+    case
+        when p.{{ rate.name }}_reason is null
+            then power(p.{{ rate.figure }} / nullif(p.{{ rate.name }}_base, 0), 1.0::double / {{ rate.years }}.0::double) - 1
+    end as {{ rate.name }},
+    {% else %}
+    case
+        when p.{{ rate.name }}_reason is null
+            then (p.{{ rate.figure }} - p.{{ rate.name }}_base) / nullif(abs(p.{{ rate.name }}_base), 0)
+    end as {{ rate.name }},
+    {% endif %}
+    {% endfor %}
+    {% for rate in growth_rates %}
+    p.{{ rate.name }}_reason{{ "," if not loop.last }}
+    {% endfor %}
+from judged as p

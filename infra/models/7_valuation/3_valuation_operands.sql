@@ -1,0 +1,55 @@
+-- grain: vintage x valid_from. For each metric of metrics/market_metrics.toml, what the fundamentals contribute: its
+-- operands, most of them divisors of a price, which are NULL if there is a reason.
+create or replace temporary table valuation_operands as
+with judged as (
+    select i.*,
+        {% for metric in market_metrics if metric.checked %}
+        case
+            {% for source in metric.sources %}
+            when i.{{ source }}_date is null then i.unknown_reason
+            {% endfor %}
+            {% if not metric.stale_ok %}
+            when i.is_stale then 'stale_fundamentals'
+            {% endif %}
+            {% if "ttm" in metric.sources %}
+            when i.ttm_reason is not null then i.ttm_reason
+            {% endif %}
+            {% if not metric.banks %}
+            when i.is_financial then 'not_meaningful_for_sector'
+            {% endif %}
+            {% if metric.zero_is_zero %}
+            when {{ metric.checked }} = 0 then null
+            {% endif %}
+            {% for source in metric.currency_sources %}
+            when i.{{ source }}_mismatch then 'currency_mismatch'
+            {% endfor %}
+            {% for requirement in metric.requires %}
+            {% if requirement.growth_reason %}
+            when {{ requirement.growth_reason }} is not null then {{ requirement.growth_reason }}
+            {% endif %}
+            when {{ requirement.figure }} <= 0 then '{{ requirement.reason }}'
+            {% endfor %}
+            when {{ metric.checked }} is null then 'missing_input'
+            {% if metric.rule != "any" %}
+            when {{ metric.checked }} <= 0 then '{{ metric.reason }}'
+            {% endif %}
+            {% for operand in metric.operands %}
+            when {{ operand.sql }} is null then 'missing_input'
+            {% endfor %}
+        end as {{ metric.name }}_reason{{ "," if not loop.last }}
+        {% endfor %}
+    from valuation_inputs as i
+)
+select
+    i.range_id,
+    case when i.shares_outstanding_used_reason is null then i.latest_shares end as statement_shares,
+    {% for metric in market_metrics %}
+    {% for operand in metric.operands %}
+    case when i.{{ metric.name }}_reason is null then {{ operand.sql }} end as {{ operand.column }},
+    {% endfor %}
+    {% endfor %}
+    -- all reasons of the range in one text, |metric=reason|metric=reason; every day's row carries it
+    {% for metric in market_metrics if metric.checked %}
+    {{ "|| " if not loop.first }}coalesce('|{{ metric.name }}=' || i.{{ metric.name }}_reason, ''){{ " as reasons" if loop.last }}
+    {% endfor %}
+from judged as i

@@ -1,0 +1,58 @@
+-- grain: vintage x metric_date (from prices_from on). The day's price against the fundamentals known on that day: the
+-- metrics of metrics/market_metrics.toml, and those of prices alone in metrics/price_metrics.toml.
+create or replace temporary table new_fact_market_metrics_history as
+with recomputed_companies as (select symbol, company_key from companies),
+capitalized as (
+    select d.*, d.price as close_price, d.price * d.shares as market_cap
+    from valuation_days as d
+),
+valued as (
+    select
+        d.*,
+        o.* exclude (range_id),
+        {{ enterprise_value }} as enterprise_value,
+        {{ enterprise_value_fmp }} as enterprise_value_fmp
+    from capitalized as d
+    join valuation_operands as o on o.range_id = d.range_id
+)
+select
+    v.vintage_id,
+    -- a day's figures are known at its close, 16:00 in New York: 21:00 UTC, or 20:00 in summer
+    (w.price_date::timestamp + interval '21 hours')::timestamp as first_known_from,
+    c.company_key, w.symbol, w.price_date as metric_date,
+    (year(w.price_date) * 10000 + month(w.price_date) * 100 + day(w.price_date))::bigint as metric_date_key,
+    w.close_price,
+    {% for metric in market_metrics %}
+    {% if metric.amount %}
+    ({{ metric.day_value }})::decimal(38, 6) as {{ metric.name }},
+    {% else %}
+    {{ metric.day_value }} as {{ metric.name }},
+    {% endif %}
+    {% if metric.name == "shares_outstanding_used" %}
+    v.shares_source,
+    {% endif %}
+    {% endfor %}
+    {% for metric in price_metrics %}
+    {{ metric.alias }}.{{ metric.name }},
+    {% endfor %}
+    v.fundamentals_as_of, v.fundamentals_known_on,
+    -- reasons of figures that need fundamentals belong to the range; reasons of figures from prices only depend on the
+    -- number of sessions
+    v.reasons || case
+        when {% for metric in price_metrics %}{{ " and " if not loop.first }}{{ metric.alias }}.{{ metric.name }} is not null{% endfor %} then ''
+        else
+            {% for metric in price_metrics %}
+            {{ "|| " if not loop.first }}case
+                when {{ metric.alias }}.{{ metric.name }} is not null then ''
+                when w.session_no < {{ metric.sessions }} then '|{{ metric.name }}=insufficient_history'
+                {% if metric.needs_index %}
+                when i.symbol is not null then '|{{ metric.name }}=nonpositive_denominator'
+                {% endif %}
+                else '|{{ metric.name }}=missing_input'
+            end
+            {% endfor %}
+    end as null_reasons
+from price_windows as w
+join valued as v on v.symbol = w.symbol and v.price_date = w.price_date
+join recomputed_companies as c on c.symbol = w.symbol
+left join index_windows as i on i.symbol = w.symbol and i.price_date = w.price_date
