@@ -24,7 +24,10 @@ fn the_page_matches_the_output_of_the_command() {
 #[test]
 fn the_dictionary_has_exactly_the_columns_of_a_new_warehouse_with_type_and_definition() {
     let home = Home::new();
-    drop(DuckDb::open(&home.warehouse(), &home.stage(), MemoryLimit::of_machine()).unwrap());
+    drop(
+        DuckDb::open(&home.warehouse(), &home.stage(), MemoryLimit::of_machine(), findata_tests::models())
+            .unwrap(),
+    );
     let lines = home.lines(
         "select schema_name || '.' || table_name || '.' || column_name, lower(data_type) from duckdb_columns() \
          where not internal and schema_name in ('analytics', 'staging', 'raw', 'ops') \

@@ -8,7 +8,6 @@ use findata_explain::{
     ask::{FACTS, Question, figures},
     recomputed,
 };
-use findata_models::columns;
 use findata_tests::{Command, Home, Job, Simulator, findata};
 
 /// Ordinary companies, and companies whose figures are computed in a special way.
@@ -102,9 +101,9 @@ fn every_ratio_and_growth_rate_can_be_recomputed_from_the_inputs_shown() {
                 ("fact_financial_ratios", &["TTM", "FY", "Q"][..]),
                 ("fact_growth_rates", &["TTM", "FY", "Q"][..]),
             ] {
-                for column in columns(table).into_iter().filter(|c| c.is_figure()) {
+                for column in findata_tests::models().columns(table).iter().filter(|c| c.is_figure()) {
                     for basis in bases {
-                        let Ok(explanation) = answer(facts, &question(symbol, column.name, Some(basis)))
+                        let Ok(explanation) = answer(facts, &question(symbol, &column.name, Some(basis)))
                         else {
                             continue;
                         };

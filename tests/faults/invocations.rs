@@ -84,8 +84,16 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
         let run = &request.run_id;
         findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
         let measured = findata_analytics::HostMetrics::default();
-        let summary =
-            findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
+        let summary = findata_analytics::handle(
+            run,
+            &host.stage,
+            &mut host.warehouse,
+            findata_tests::models(),
+            &bus,
+            &clock,
+            &measured,
+        )
+        .await?;
         assert_eq!((summary.status, summary.tasks.done), (Status::Complete, summary.tasks.planned));
         Ok::<_, Error>(())
     })

@@ -146,7 +146,8 @@ fn too_little_memory_leaves_the_run_open_and_names_the_option() {
     let failed = wait(async {
         let stage = findata_local::stage::DirectoryStage::open(&home.stage()).unwrap();
         let memory = findata_duckdb::MemoryLimit::bytes(3_000_000);
-        let mut warehouse = findata_duckdb::DuckDb::open(&home.warehouse(), stage.root(), memory)?;
+        let mut warehouse =
+            findata_duckdb::DuckDb::open(&home.warehouse(), stage.root(), memory, findata_tests::models())?;
         let run = home.keys("runs/")[0].split('/').nth(1).unwrap().parse().unwrap();
         findata_load::handle(&run, &stage, &mut warehouse, &DayClock(today())).await.map(|_| ())
     });

@@ -77,7 +77,8 @@ fn a_run_at_its_memory_limit_spills_and_finishes() {
         let whole = host(&home, client(&server.url(), "test-key"), DayClock(today())).unwrap();
         let mut small = with_warehouse(whole, |warehouse| {
             drop(warehouse);
-            let warehouse = DuckDb::open(&home.warehouse(), &home.stage(), LIMIT).unwrap();
+            let warehouse =
+                DuckDb::open(&home.warehouse(), &home.stage(), LIMIT, findata_tests::models()).unwrap();
             Watched { warehouse, spilled: 0 }
         });
         let summary = small.run(&request(&symbols, job.options.clone()), &NoProgress).await;
@@ -96,11 +97,13 @@ fn a_statement_that_cannot_spill_gets_the_full_limit() {
     wait(async {
         let home = Home::new();
         let small = MemoryLimit::bytes(800_000_000);
-        let mut warehouse = DuckDb::open(&home.warehouse(), &home.stage(), small).unwrap();
+        let mut warehouse =
+            DuckDb::open(&home.warehouse(), &home.stage(), small, findata_tests::models()).unwrap();
         assert!(matches!(warehouse.execute(list).await, Err(Error::Resource(_))));
         drop(warehouse);
         let enough = MemoryLimit::bytes(3_000_000_000);
-        let mut warehouse = DuckDb::open(&home.warehouse(), &home.stage(), enough).unwrap();
+        let mut warehouse =
+            DuckDb::open(&home.warehouse(), &home.stage(), enough, findata_tests::models()).unwrap();
         warehouse.execute(list).await.unwrap();
         let rows = warehouse.query("select n::varchar from numbers").await.unwrap();
         assert_eq!(rows, [[Some("60000000".to_owned())]]);
@@ -112,7 +115,8 @@ fn a_transaction_that_cannot_spill_is_repeated_with_the_full_limit() {
     let rows = |warehouse: &mut DuckDb| wait(warehouse.query("select i::varchar from t order by i")).unwrap();
     let home = Home::new();
     let enough = MemoryLimit::bytes(3_000_000_000);
-    let mut warehouse = DuckDb::open(&home.warehouse(), &home.stage(), enough).unwrap();
+    let mut warehouse =
+        DuckDb::open(&home.warehouse(), &home.stage(), enough, findata_tests::models()).unwrap();
     let text = |i: u32| Some(i.to_string());
     wait(async {
         warehouse.execute("create table t (i bigint)").await.unwrap();

@@ -53,17 +53,41 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
             loaded.rows
         );
         let measured = findata_analytics::HostMetrics::default();
-        let summary =
-            findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
-        let repeated =
-            findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
+        let summary = findata_analytics::handle(
+            run,
+            &host.stage,
+            &mut host.warehouse,
+            findata_tests::models(),
+            &bus,
+            &clock,
+            &measured,
+        )
+        .await?;
+        let repeated = findata_analytics::handle(
+            run,
+            &host.stage,
+            &mut host.warehouse,
+            findata_tests::models(),
+            &bus,
+            &clock,
+            &measured,
+        )
+        .await?;
         assert_eq!(
             (repeated.run_id, repeated.status, repeated.rows, repeated.analytics),
             (summary.run_id, summary.status, summary.rows, summary.analytics)
         );
         fs::remove_file(home.stage().join(ledger::summary_key(run))).unwrap();
-        let computed =
-            findata_analytics::handle(run, &host.stage, &mut host.warehouse, &bus, &clock, &measured).await?;
+        let computed = findata_analytics::handle(
+            run,
+            &host.stage,
+            &mut host.warehouse,
+            findata_tests::models(),
+            &bus,
+            &clock,
+            &measured,
+        )
+        .await?;
         assert!(
             computed.analytics.values().all(|t| t.written + t.removed == 0),
             "{:?}",
@@ -111,6 +135,7 @@ fn a_step_invoked_too_early_asks_to_be_retried() {
             &run,
             &host.stage,
             &mut host.warehouse,
+            findata_tests::models(),
             &LocalBus::default(),
             &clock,
             &measured,

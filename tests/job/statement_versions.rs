@@ -133,8 +133,8 @@ fn explain_shows_the_inputs_of_a_derived_quarter() {
         answer(&facts, &question).unwrap().figure
     };
     let mut explained = 0;
-    for column in findata_models::columns("fact_financials").iter().filter(|c| c.is_figure()) {
-        let figure = explain(column.name);
+    for column in findata_tests::models().columns("fact_financials").iter().filter(|c| c.is_figure()) {
+        let figure = explain(&column.name);
         if let Some(value) = figure.value {
             let again = recomputed(&figure).unwrap_or_else(|| panic!("{}: {figure:#?}", column.name));
             assert!((again - value).abs() <= 1e-9 * value.abs(), "{}: {again} {value}", column.name);

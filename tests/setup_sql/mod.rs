@@ -41,9 +41,9 @@ fn given() -> Values {
 /// All scripts, each with a name.
 fn scripts() -> Vec<(&'static str, String)> {
     vec![
-        ("setup", setup_sql::setup(&defaults(), false)),
-        ("setup with values", setup_sql::setup(&given(), false)),
-        ("setup that rebuilds tables", setup_sql::setup(&given(), true)),
+        ("setup", setup_sql::setup(&defaults(), false, findata_tests::models())),
+        ("setup with values", setup_sql::setup(&given(), false, findata_tests::models())),
+        ("setup that rebuilds tables", setup_sql::setup(&given(), true, findata_tests::models())),
         ("rotate", setup_sql::rotate_key(&defaults())),
         ("rotate with a key", setup_sql::rotate_key(&given())),
         ("teardown", setup_sql::teardown(&defaults())),

@@ -7,7 +7,7 @@ use findata_local::{
     setup_sql::{self, Given, Values},
     stage::DirectoryStage,
 };
-use findata_models::{PUBLISHED, TABLES};
+use findata_models::PUBLISHED;
 use findata_pipeline::{
     ledger,
     ports::{
@@ -47,14 +47,14 @@ fn set_up_twice(name: &str, values: &Values) -> Option<Snowflake> {
     let fake = FakeSnowflake::shared()?;
     let mut warehouse = session(fake, name);
     wait(async {
-        run_script(&mut warehouse, &setup_sql::setup(values, false)).await;
+        run_script(&mut warehouse, &setup_sql::setup(values, false, findata_tests::models())).await;
         let row = "insert into staging.profile (symbol) select 'ACME'";
         assert_eq!(warehouse.execute(row).await.unwrap(), 1);
         warehouse
             .execute("insert into analytics.dim_company (symbol) select 'ACME'")
             .await
             .unwrap();
-        run_script(&mut warehouse, &setup_sql::setup(values, false)).await;
+        run_script(&mut warehouse, &setup_sql::setup(values, false, findata_tests::models())).await;
     });
     Some(warehouse)
 }
@@ -79,7 +79,7 @@ fn the_script_can_be_run_twice_and_creates_every_table() {
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from analytics.metric_nulls").await, "0");
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from ops.changes").await, "0");
         let files = text(&mut warehouse, "select count(*)::varchar from ops.models").await;
-        assert_eq!(files, TABLES.len().to_string());
+        assert_eq!(files, findata_tests::models().tables.len().to_string());
     });
 }
 
@@ -97,12 +97,12 @@ fn rebuilt_tables_are_marked_for_recomputation_and_outdated_tables_stay_detectab
         ] {
             warehouse.execute(statement).await.unwrap();
         }
-        run_script(&mut warehouse, &setup_sql::setup(&given(), false)).await;
+        run_script(&mut warehouse, &setup_sql::setup(&given(), false, findata_tests::models())).await;
         assert_eq!(text(&mut warehouse, hash).await, "older", "the table is unchanged");
         let older = "select count(*)::varchar from ops.models where sha256 = 'older'";
         assert_eq!(text(&mut warehouse, older).await, "1", "the view was replaced");
 
-        run_script(&mut warehouse, &setup_sql::setup(&given(), true)).await;
+        run_script(&mut warehouse, &setup_sql::setup(&given(), true, findata_tests::models())).await;
         assert_eq!(text(&mut warehouse, hash).await, own);
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from analytics.dim_company").await, "0");
         assert_eq!(text(&mut warehouse, "select count(*)::varchar from staging.profile").await, "1");
@@ -138,7 +138,10 @@ fn load_and_analytics_work_in_the_database_the_script_created() {
         ..Given::default()
     };
     let mut first = session(fake, "by_script");
-    wait(run_script(&mut first, &setup_sql::setup(&Values::of(&given).unwrap(), false)));
+    wait(run_script(
+        &mut first,
+        &setup_sql::setup(&Values::of(&given).unwrap(), false, findata_tests::models()),
+    ));
     wait(first.close()).unwrap();
 
     let settings = fake.settings("by_script");
@@ -158,9 +161,17 @@ fn load_and_analytics_work_in_the_database_the_script_created() {
         let clock = DayClock(today());
         findata_load::handle(&run_id, &files, &mut warehouse, &clock).await.unwrap();
         let (bus, measured) = (LocalBus::default(), HostMetrics::default());
-        findata_analytics::handle(&run_id, &files, &mut warehouse, &bus, &clock, &measured)
-            .await
-            .unwrap();
+        findata_analytics::handle(
+            &run_id,
+            &files,
+            &mut warehouse,
+            findata_tests::models(),
+            &bus,
+            &clock,
+            &measured,
+        )
+        .await
+        .unwrap();
         let days = "select count(*)::varchar from analytics.fact_market_metrics";
         let on_duckdb = home.count("select count(*) from analytics.fact_market_metrics").to_string();
         assert_ne!(on_duckdb, "0");

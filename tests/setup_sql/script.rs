@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use findata_domain::catalog::CATALOG;
 use findata_local::setup_sql;
-use findata_models::{TABLES, hashes::hashes};
+use findata_models::hashes::hashes;
 use findata_tests::{Home, findata};
 
 use super::{KEY, code, defaults, given, pem, scripts};
@@ -46,7 +46,7 @@ fn every_object_uses_the_given_name_and_every_placeholder_is_replaced() {
         assert!(!without.contains("findata"), "{name}: {:?}", without.split("findata").nth(1));
         assert!(!script.contains("000000000000") && !script.contains("PUT-THE"), "{name}");
     }
-    let script = setup_sql::setup(&given(), false);
+    let script = setup_sql::setup(&given(), false, findata_tests::models());
     for part in [
         "create role if not exists acme_dev_loader",
         "create database if not exists acme_dev comment",
@@ -64,7 +64,7 @@ fn every_object_uses_the_given_name_and_every_placeholder_is_replaced() {
 
 #[test]
 fn without_values_no_existing_object_is_altered_to_a_placeholder() {
-    let statements = codes(&setup_sql::setup(&defaults(), false));
+    let statements = codes(&setup_sql::setup(&defaults(), false, findata_tests::models()));
     for placeholder in [
         "s3://findata-bucket/home/",
         "arn:aws:iam::000000000000:role/findata-snowflake",
@@ -74,7 +74,7 @@ fn without_values_no_existing_object_is_altered_to_a_placeholder() {
         assert!(!with.is_empty() && with.iter().all(|s| s.starts_with("create ")), "{with:#?}");
     }
     let altered = |of: &[String], what: &str| of.iter().any(|s| s.starts_with(&format!("alter {what} ")));
-    let full = codes(&setup_sql::setup(&given(), false));
+    let full = codes(&setup_sql::setup(&given(), false, findata_tests::models()));
     for what in ["storage integration", "stage", "user", "resource monitor"] {
         assert!(!altered(&statements, what) && altered(&full, what), "{what}");
     }
@@ -83,8 +83,11 @@ fn without_values_no_existing_object_is_altered_to_a_placeholder() {
 #[test]
 fn all_tables_and_views_are_created_before_grants_and_listed_in_ops_models() {
     for (script, made) in [
-        (setup_sql::setup(&defaults(), false), "create table if not exists"),
-        (setup_sql::setup(&defaults(), true), "create or replace table"),
+        (
+            setup_sql::setup(&defaults(), false, findata_tests::models()),
+            "create table if not exists",
+        ),
+        (setup_sql::setup(&defaults(), true, findata_tests::models()), "create or replace table"),
     ] {
         let at = |part: &str| script.find(part).unwrap_or_else(|| panic!("{part} is missing"));
         let first_grant = at("grant select, insert on all tables");
@@ -92,8 +95,8 @@ fn all_tables_and_views_are_created_before_grants_and_listed_in_ops_models() {
             assert!(at(&format!("create table if not exists staging.{} (", dataset.name)) < first_grant);
             assert!(at(&format!("create table if not exists raw.{} (", dataset.name)) < first_grant);
         }
-        let hashes = hashes(TABLES);
-        for model in TABLES {
+        let hashes = hashes(&findata_tests::models().tables);
+        for model in &findata_tests::models().tables {
             let (kind, name) = model.file.trim_end_matches(".sql").split_once('/').unwrap();
             let words = if kind == "tables" { made } else { "create or replace view" };
             let schema = ["analytics", "ops", "staging"]
@@ -108,7 +111,7 @@ fn all_tables_and_views_are_created_before_grants_and_listed_in_ops_models() {
 
 #[test]
 fn every_schema_with_views_grants_select_on_them() {
-    let script = setup_sql::setup(&defaults(), false);
+    let script = setup_sql::setup(&defaults(), false, findata_tests::models());
     let schemas: BTreeSet<&str> = script
         .split("create or replace view ")
         .skip(1)
@@ -125,7 +128,7 @@ fn every_schema_with_views_grants_select_on_them() {
 
 #[test]
 fn no_role_has_more_privileges_than_it_uses() {
-    let script = setup_sql::setup(&defaults(), false);
+    let script = setup_sql::setup(&defaults(), false, findata_tests::models());
     let grants: Vec<String> = codes(&script).into_iter().filter(|s| s.starts_with("grant ")).collect();
     let to = |role: &str| {
         grants
@@ -186,7 +189,7 @@ fn the_command_prints_the_script_and_names_missing_values() {
     let plain = command(&[]);
     assert_eq!(
         (plain.code, plain.stdout.as_str()),
-        (Some(0), setup_sql::setup(&defaults(), false).as_str())
+        (Some(0), setup_sql::setup(&defaults(), false, findata_tests::models()).as_str())
     );
     for option in ["--bucket", "--role-arn", "--public-key"] {
         assert!(plain.stderr.contains(option), "{}", plain.stderr);
@@ -209,7 +212,7 @@ fn the_command_prints_the_script_and_names_missing_values() {
     ];
     let full = command(&[&options[..], &["--name", "acme_dev"]].concat());
     assert_eq!((full.code, full.stderr.as_str()), (Some(0), ""));
-    assert!(full.stdout == setup_sql::setup(&given(), false));
+    assert!(full.stdout == setup_sql::setup(&given(), false, findata_tests::models()));
     let json = command(&["--json", "--rotate-key", "--public-key", key]).json();
     assert_eq!(json.as_array().unwrap().len(), 2, "{json}");
     let teardown = command(&["--teardown"]);

@@ -79,6 +79,7 @@ impl Home {
             day,
             findata_duckdb::Reach::Warehouse,
             findata_duckdb::MemoryLimit::of_machine(),
+            crate::models(),
         )
         .expect("a warehouse as of a day");
         lines(rows(&connection, query))

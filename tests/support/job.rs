@@ -17,6 +17,7 @@ use findata_local::{
     journal::Journals,
     stage::DirectoryStage,
 };
+use findata_models::Models;
 use findata_pipeline::{
     plan::Plan,
     run::{Options, Request, RunId, Universe},
@@ -146,6 +147,7 @@ pub fn with_warehouse<S, V, W, C>(host: Host<S, V, C>, make: impl FnOnce(V) -> W
         stage: host.stage,
         journals: host.journals,
         warehouse: make(host.warehouse),
+        models: host.models,
         clock: host.clock,
         receipt_clock: host.receipt_clock,
         started_at: host.started_at,
@@ -154,19 +156,26 @@ pub fn with_warehouse<S, V, W, C>(host: Host<S, V, C>, make: impl FnOnce(V) -> W
     }
 }
 
+/// The built-in models.
+pub fn models() -> &'static Models {
+    Models::built_in().expect("the built-in models are sound")
+}
+
 /// Everything a run needs.
 ///
 /// # Errors
 /// The stage's and the warehouse's own.
 pub fn host<C: Clock + 'static>(home: &Home, fmp: Fmp, clock: C) -> Result<Host<DirectoryStage, DuckDb, C>> {
     let stage = DirectoryStage::open(&home.stage())?;
-    let warehouse = DuckDb::open(&home.warehouse(), stage.root(), MemoryLimit::of_machine())?;
+    let warehouse =
+        DuckDb::open(&home.warehouse(), stage.root(), MemoryLimit::of_machine(), crate::models())?;
     let clock = Arc::new(clock);
     Ok(Host {
         fmp: Arc::new(fmp),
         journals: Some(Journals::beside(stage.root())),
         stage,
         warehouse,
+        models: crate::models(),
         receipt_clock: Arc::clone(&clock),
         clock,
         started_at: DateTime::default(),

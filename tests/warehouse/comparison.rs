@@ -18,8 +18,8 @@ pub(crate) fn assert_same_tables(home: &Home, fake: &FakeSnowflake, database: &s
 fn assert_same_table(table: &PublishedTable, home: &Home, fake: &FakeSnowflake, database: &str) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("theirs.parquet");
-    fake.export(database, table.full_name(), &file);
-    let (schema, name) = table.full_name().split_once('.').unwrap();
+    fake.export(database, &table.full_name(), &file);
+    let (schema, name) = (table.schema, table.name);
     let columns = home.rows(&format!(
         "select column_name, data_type from duckdb_columns() where schema_name = '{schema}' and table_name = '{name}' order by column_index"
     ));

@@ -1,7 +1,7 @@
 //! Statements, values, transactions, row counts and errors.
 
 use findata_domain::{Error, catalog::CATALOG};
-use findata_models::{PUBLISHED, TABLES, hashes};
+use findata_models::{PUBLISHED, hashes};
 use findata_models::{literal, tables};
 use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
 
@@ -18,10 +18,14 @@ on_every_warehouse!(
 );
 
 pub(crate) async fn set_up(warehouse: &mut impl Warehouse) {
-    for statement in tables::setup().iter().map(String::as_str).chain(TABLES.iter().map(|t| t.sql)) {
+    for statement in tables::setup()
+        .iter()
+        .map(String::as_str)
+        .chain(findata_tests::models().tables.iter().map(|t| t.sql.as_str()))
+    {
         warehouse.execute(statement).await.unwrap_or_else(|e| panic!("{e}\n{statement}"));
     }
-    for statement in hashes::note(&hashes::hashes(TABLES)) {
+    for statement in hashes::note(&hashes::hashes(&findata_tests::models().tables)) {
         warehouse.execute(&statement).await.unwrap();
     }
 }
@@ -46,7 +50,7 @@ async fn the_setup_can_be_repeated(warehouse: &mut impl Warehouse, _: &Files) {
         count(warehouse, &format!("staging.{}", dataset.name)).await;
     }
     for published in PUBLISHED {
-        count(warehouse, published.full_name()).await;
+        count(warehouse, &published.full_name()).await;
     }
     for view in ["fact_financials", "fact_financials_ttm", "fact_market_metrics", "metric_nulls"] {
         assert_eq!(count(warehouse, &format!("analytics.{view}")).await, "0");

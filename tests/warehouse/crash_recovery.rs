@@ -94,7 +94,16 @@ async fn completes(run: &RunId, home: &Home, warehouse: &mut impl Warehouse) -> 
     let (clock, bus) = (DayClock(today()), LocalBus::default());
     let done = async {
         findata_load::handle(run, &stage, warehouse, &clock).await?;
-        findata_analytics::handle(run, &stage, warehouse, &bus, &clock, &HostMetrics::default()).await
+        findata_analytics::handle(
+            run,
+            &stage,
+            warehouse,
+            findata_tests::models(),
+            &bus,
+            &clock,
+            &HostMetrics::default(),
+        )
+        .await
     };
     match done.await {
         Ok(_) => true,
@@ -121,7 +130,13 @@ fn after_a_crash_at_any_statement_on_duckdb_the_next_attempt_gives_the_same_tabl
     let (whole, home, run) = homes(1);
     let mut crashes = Crashes::new();
     loop {
-        let duckdb = DuckDb::open(&home.warehouse(), &home.stage(), MemoryLimit::of_machine()).unwrap();
+        let duckdb = DuckDb::open(
+            &home.warehouse(),
+            &home.stage(),
+            MemoryLimit::of_machine(),
+            findata_tests::models(),
+        )
+        .unwrap();
         let mut warehouse = CrashingWarehouse::new(duckdb, &mut crashes, on_duckdb);
         if wait(completes(&run, &home, &mut warehouse)) {
             break;

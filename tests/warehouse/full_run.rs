@@ -52,7 +52,7 @@ fn both_engines_compute_the_same_tables() {
     assert_eq!(rows, on_duckdb.rows);
     every_statement_is_accounted_for(&run, &other, &used);
     for table in PUBLISHED {
-        compare(table.full_name(), &home, &mut warehouse);
+        compare(&table.full_name(), &home, &mut warehouse);
     }
     for view in [
         "fact_financials",
@@ -79,9 +79,17 @@ async fn compute(
     let clock = DayClock(today());
     let loaded = findata_load::handle(run, files, warehouse, &clock).await.unwrap();
     let bus = LocalBus::default();
-    let summary = findata_analytics::handle(run, files, warehouse, &bus, &clock, &HostMetrics::default())
-        .await
-        .unwrap();
+    let summary = findata_analytics::handle(
+        run,
+        files,
+        warehouse,
+        findata_tests::models(),
+        &bus,
+        &clock,
+        &HostMetrics::default(),
+    )
+    .await
+    .unwrap();
     assert!(
         summary.cost.snowflake_credits > 0.0 && summary.cost.snowflake_credits < 0.1,
         "{:?}",

@@ -61,7 +61,8 @@ fn duckdb() -> (DuckDb, Files) {
     let home = Home::new();
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     (
-        DuckDb::open(&home.warehouse(), stage.root(), MemoryLimit::of_machine()).unwrap(),
+        DuckDb::open(&home.warehouse(), stage.root(), MemoryLimit::of_machine(), findata_tests::models())
+            .unwrap(),
         Files::Folder(home),
     )
 }

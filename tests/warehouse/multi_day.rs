@@ -61,7 +61,16 @@ pub(super) fn try_load_and_compute(
         let (clock, bus) = (DayClock(day), LocalBus::default());
         let loaded = findata_load::handle(run, &to, &mut warehouse, &clock).await?;
         assert_eq!(loaded.rows, done.rows);
-        findata_analytics::handle(run, &to, &mut warehouse, &bus, &clock, &HostMetrics::default()).await
+        findata_analytics::handle(
+            run,
+            &to,
+            &mut warehouse,
+            findata_tests::models(),
+            &bus,
+            &clock,
+            &HostMetrics::default(),
+        )
+        .await
     });
     // A session is closed even if a statement failed.
     let _ = wait(warehouse.close());

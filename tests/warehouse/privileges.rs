@@ -39,7 +39,7 @@ fn set_up(fake: &FakeSnowflake) {
         prefix: Some("some/home"),
         ..Given::default()
     };
-    let script = setup_sql::setup(&Values::of(&given).unwrap(), false);
+    let script = setup_sql::setup(&Values::of(&given).unwrap(), false, findata_tests::models());
     let mut administrator = as_administrator(fake);
     wait(run_script(&mut administrator, &script));
     wait(administrator.close()).unwrap();
@@ -47,7 +47,7 @@ fn set_up(fake: &FakeSnowflake) {
 
 /// The fixes that doctor suggests.
 fn fixes(fake: &FakeSnowflake) -> Vec<String> {
-    let checks = wait(doctor::snowflake(&as_loader(fake))).unwrap();
+    let checks = wait(doctor::snowflake(&as_loader(fake), findata_tests::models())).unwrap();
     checks.into_iter().filter_map(|check| check.fix).collect()
 }
 

@@ -3,7 +3,6 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use findata_models::MODELS;
 use findata_tests::{FakeSnowflake, parse_errors};
 use serde_json::json;
 use sqlparser::{dialect::SnowflakeDialect, parser::Parser};
@@ -41,7 +40,8 @@ pub(super) fn assert_parses(fake: &FakeSnowflake, from: usize) {
     let folder = tempfile::tempdir().unwrap();
     // sqlfluff limits the size of its input, so the statements are split over files. The models are
     // left out; another test parses their files.
-    let models: BTreeSet<&str> = MODELS.iter().map(|model| model.sql).collect();
+    let models: BTreeSet<&str> =
+        findata_tests::models().models.iter().map(|model| model.sql.as_str()).collect();
     let others = statements.iter().filter(|statement| !models.contains(*statement));
     let terminated: Vec<String> = others.map(|statement| format!("{statement};\n")).collect();
     let write = |(i, some): (usize, &[String])| {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use findata_aws::lambda::step::{Step, run_of};
 use findata_domain::{Result, clock::Clock};
+use findata_models::Models;
 use findata_pipeline::{
     ports::{bus::Bus, stage::Stage, warehouse::Warehouse},
     run::RunId,
@@ -29,6 +30,7 @@ pub async fn handle(
     input: &Value,
     stage: &impl Stage,
     warehouse: Result<&mut impl Warehouse>,
+    models: &Models,
     bus: &impl Bus,
     clock: &impl Clock,
     now: DateTime<Utc>,
@@ -49,7 +51,7 @@ pub async fn handle(
     let mut warehouse = warehouse;
     step.run(async || {
         let warehouse = warehouse.as_mut().map_err(|error| error.clone())?;
-        let summary = crate::handle(&run, stage, *warehouse, bus, clock, &metrics).await?;
+        let summary = crate::handle(&run, stage, *warehouse, models, bus, clock, &metrics).await?;
         tracing::info!(%run, status = summary.status.as_str(), seconds = summary.seconds, "published the run");
         telemetry.ended(now, &summary);
         Ok(json!({"run_id": run, "status": summary.status}))

@@ -1,7 +1,7 @@
 //! analytics: computes figures from the loaded rows, publishes them in one transaction and closes
 //! the run with a summary.
 //!
-//! It runs the SQL models of `infra/models` ([`findata_models::MODELS`]). `versions` merges
+//! It runs the SQL models of `infra/models` ([`Models`]). `versions` merges
 //! vintages into versions with the time at which each was known; `publish` writes the rows that
 //! differ; `quality` reads the results of the checks; `summary` adds up the ledger.
 
@@ -20,7 +20,7 @@ use findata_domain::{
     clock::{Clock, DayClock},
     nyse_calendar,
 };
-use findata_models::literal;
+use findata_models::{Models, literal};
 use findata_pipeline::{
     ledger::{self, BatchEntry, Loaded},
     plan::Plan,
@@ -50,6 +50,7 @@ pub async fn handle(
     run: &RunId,
     stage: &impl Stage,
     warehouse: &mut impl Warehouse,
+    models: &Models,
     bus: &impl Bus,
     clock: &impl Clock,
     metrics: &HostMetrics,
@@ -66,7 +67,7 @@ pub async fn handle(
         .ok_or_else(|| Error::retry(format!("run {run} is not loaded yet")))?;
     let mut entries = ledger::entries(stage, run).await?;
     ledger::fail_tasks_of(&loaded.damaged, &mut entries);
-    let closed = close(run, &plan, &entries, loaded, warehouse, clock, metrics, started).await;
+    let closed = close(run, &plan, &entries, loaded, warehouse, models, clock, metrics, started).await;
     let usage = warehouse.take_usage();
     // A failed attempt records its usage too, but its own error is the one to return.
     let noted = usage.note(run, FUNCTION, stage).await;
@@ -89,6 +90,7 @@ pub async fn replay(
     run: &RunId,
     stage: &impl Stage,
     warehouse: &mut impl Warehouse,
+    models: &Models,
     fetched_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<()> {
@@ -100,7 +102,7 @@ pub async fn replay(
     {
         let clock = DayClock(nyse_calendar::new_york_date(fetched_at));
         if newest_price_day(warehouse).await?.is_none_or(|newest| newest <= clock.0) {
-            compute(run, &plan, &mut fence, warehouse, &clock).await?;
+            compute(run, &plan, models, &mut fence, warehouse, &clock).await?;
         }
     }
     // Without a summary, only `ops.runs` lacks the run.
@@ -118,6 +120,7 @@ async fn close(
     entries: &[BatchEntry],
     loaded: Loaded,
     warehouse: &mut impl Warehouse,
+    models: &Models,
     clock: &impl Clock,
     metrics: &HostMetrics,
     started: Instant,
@@ -126,7 +129,7 @@ async fn close(
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     let compute_figures = !plan.options.skip_analytics;
     let tables = if compute_figures {
-        compute(run, plan, &mut fence, warehouse, clock).await?
+        compute(run, plan, models, &mut fence, warehouse, clock).await?
     } else {
         BTreeMap::new()
     };
@@ -148,6 +151,7 @@ async fn close(
 async fn compute(
     run: &RunId,
     plan: &Plan,
+    models: &Models,
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
@@ -159,7 +163,7 @@ async fn compute(
         .map_or("null::varchar".into(), |symbol| literal(symbol.as_str()));
     let as_of = nyse_calendar::new_york_date(clock.now());
     refuse_earlier_day(as_of, warehouse).await?;
-    model_version::check_models(warehouse).await?;
+    model_version::check_models(models, warehouse).await?;
     for statement in [
         format!(
             "create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"
@@ -169,15 +173,15 @@ async fn compute(
     ] {
         warehouse.execute(&statement).await?;
     }
-    for (position, model) in findata_models::MODELS.iter().enumerate() {
+    for (position, model) in models.models.iter().enumerate() {
         let started = Instant::now();
         warehouse.begin_step(run, FUNCTION, model.builds());
-        warehouse.execute(model.sql).await.map_err(|error| in_model(error, model.file))?;
+        warehouse.execute(&model.sql).await.map_err(|error| in_model(error, model.file))?;
         tracing::debug!(model = model.file, seconds = started.elapsed().as_secs_f64(), "model built");
         if model.builds() == "companies_to_recompute" && nothing_to_compute(warehouse).await? {
             return publish::totals(warehouse).await;
         }
-        warehouse.release(&findata_models::finished_after(position).collect::<Vec<_>>()).await?;
+        warehouse.release(&models.finished_after(position).collect::<Vec<_>>()).await?;
     }
     // A step back of the clock: the next run compares its day with this one.
     let forget_later = format!(

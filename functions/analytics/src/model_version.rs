@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use findata_domain::{Error, Result};
 use findata_models::{
-    MODELS, TABLES,
+    Models,
     hashes::{ALL_COMPANIES_ARE_DUE, hashes, known, note},
     literal,
 };
@@ -14,16 +14,16 @@ use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
 ///
 /// # Errors
 /// `Config` if the tables belong to another version of findata; the warehouse's errors.
-pub(crate) async fn check_models(warehouse: &mut impl Warehouse) -> Result<()> {
+pub(crate) async fn check_models(models: &Models, warehouse: &mut impl Warehouse) -> Result<()> {
     let known = known(warehouse.query("select file, sha256 from ops.models").await?);
-    let tables = hashes(TABLES);
+    let tables = hashes(&models.tables);
     if let Some((file, _)) = tables.iter().find(|(file, hash)| known.get(*file) != Some(*hash)) {
         return Err(Error::Config(format!(
             "the warehouse's tables belong to another version of findata ({file}): run the script that \
              `findata setup-sql --replace-figures` prints; the next run then recomputes all figures"
         )));
     }
-    let models = hashes(MODELS);
+    let models = hashes(&models.models);
     // An older version may have named a model's file differently, so every recorded file that does
     // not belong to a table counts as a model.
     let recorded = known

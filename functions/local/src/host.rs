@@ -13,6 +13,7 @@ use findata_domain::{Error, Result, clock::Clock, nyse_calendar};
 use findata_extract::{BatchResult, Limit, journal};
 use findata_fmp::{CallContext, Fmp, MAX_CALL_TIME};
 use findata_load::refill;
+use findata_models::Models;
 use findata_pipeline::{
     binding::bind_warehouse,
     ledger,
@@ -55,6 +56,8 @@ pub struct Host<S, W, C> {
     pub journals: Option<Journals>,
     /// The warehouse.
     pub warehouse: W,
+    /// The models that compute the figures.
+    pub models: &'static Models,
     /// The clock of planning and freshness.
     pub clock: Arc<C>,
     /// The clock that stamps fetched data. It differs from `clock` because FMP answers as of now,
@@ -126,9 +129,16 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         progress.stage_started("compute");
         let metrics = self.metrics(stopwatch);
         let clock = Arc::clone(&self.clock);
-        let summary =
-            findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &metrics)
-                .await?;
+        let summary = findata_analytics::handle(
+            run,
+            &self.stage,
+            &mut self.warehouse,
+            self.models,
+            bus,
+            clock.as_ref(),
+            &metrics,
+        )
+        .await?;
         self.warehouse.close().await?;
         self.prune().await;
         Ok(summary)
@@ -181,7 +191,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             // A clock that was ahead must not date the figures.
             let fetched_at = fetched_at.map(|at| at.min(clock.now()));
             let (stage, warehouse) = (&self.stage, &mut self.warehouse);
-            findata_analytics::replay(&run, stage, warehouse, fetched_at, clock.now()).await?;
+            findata_analytics::replay(&run, stage, warehouse, self.models, fetched_at, clock.now()).await?;
         }
         Ok(())
     }
@@ -305,8 +315,16 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         ledger::close_fetching(&self.stage, run).await?;
         findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
         let metrics = HostMetrics { started_at: self.started_at, ..HostMetrics::default() };
-        findata_analytics::handle(run, &self.stage, &mut self.warehouse, bus, clock.as_ref(), &metrics)
-            .await?;
+        findata_analytics::handle(
+            run,
+            &self.stage,
+            &mut self.warehouse,
+            self.models,
+            bus,
+            clock.as_ref(),
+            &metrics,
+        )
+        .await?;
         Ok(())
     }
 

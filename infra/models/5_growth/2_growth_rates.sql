@@ -4,7 +4,6 @@ create or replace temporary table growth_rates as
 with periods as (
     select
         p.period_id,
-        case when p.basis in ('FY', 'TTM') then p.basis else 'Q' end as cadence,
         {% for horizon in horizons %}
         case
             when {{ horizon.does_not_apply }} then 'not_applicable_to_basis'

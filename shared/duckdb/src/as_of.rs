@@ -8,7 +8,7 @@ use std::path::Path;
 use ::duckdb::Connection;
 use chrono::NaiveDate;
 use findata_domain::Result;
-use findata_models::{PUBLISHED, TABLES, Versions};
+use findata_models::{Models, PUBLISHED, Versions};
 use findata_models::{literal, tables::SCHEMAS};
 
 use crate::{DuckDb, MemoryLimit, Reach, error::failure, read_config, texts};
@@ -17,13 +17,25 @@ use crate::{DuckDb, MemoryLimit, Reach, error::failure, read_config, texts};
 ///
 /// # Errors
 /// As for [`DuckDb::open_to_read`].
-pub fn open(path: &Path, day: NaiveDate, reach: Reach, memory: MemoryLimit) -> Result<Connection> {
+pub fn open(
+    path: &Path,
+    day: NaiveDate,
+    reach: Reach,
+    memory: MemoryLimit,
+    models: &Models,
+) -> Result<Connection> {
     // Reports a missing, locked or damaged file as for any reader.
     drop(DuckDb::open_to_read(path, reach, memory)?);
-    build(path, day, reach, memory).map_err(|e| failure(path, &e))
+    build(path, day, reach, memory, models).map_err(|e| failure(path, &e))
 }
 
-fn build(path: &Path, day: NaiveDate, reach: Reach, memory: MemoryLimit) -> ::duckdb::Result<Connection> {
+fn build(
+    path: &Path,
+    day: NaiveDate,
+    reach: Reach,
+    memory: MemoryLimit,
+    models: &Models,
+) -> ::duckdb::Result<Connection> {
     let connection = Connection::open_in_memory_with_flags(read_config(memory)?)?;
     connection.execute_batch(&format!("attach {} as home (read_only)", literal(&path.to_string_lossy())))?;
     for schema in SCHEMAS {
@@ -38,8 +50,8 @@ fn build(path: &Path, day: NaiveDate, reach: Reach, memory: MemoryLimit) -> ::du
             ))?;
         }
     }
-    for view in TABLES.iter().filter(|t| t.file.starts_with("views/")) {
-        connection.execute_batch(view.sql)?;
+    for view in models.tables.iter().filter(|t| t.file.starts_with("views/")) {
+        connection.execute_batch(&view.sql)?;
     }
     reach.restrict(&connection)?;
     Ok(connection)

@@ -23,7 +23,7 @@ use findata_domain::{
     catalog::{Column, Dataset, Kind},
     hash,
 };
-use findata_models::literal;
+use findata_models::{Models, literal};
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::Usage};
 
 pub use memory::MemoryLimit;
@@ -51,10 +51,10 @@ impl DuckDb {
     /// # Errors
     /// `Resource` if another process uses the file; `Damaged` if it is damaged or not a DuckDB file; `Config` if it cannot
     /// be created.
-    pub fn open(path: &Path, stage: &Path, memory: MemoryLimit) -> Result<Self> {
+    pub fn open(path: &Path, stage: &Path, memory: MemoryLimit, models: &Models) -> Result<Self> {
         let connection = connect(path, AccessMode::ReadWrite, memory)?;
         let session = Session::new(connection, memory).map_err(|e| failure(path, &e))?;
-        migration::prepare(&session.connection).map_err(|e| failure(path, &e))?;
+        migration::prepare(&session.connection, models).map_err(|e| failure(path, &e))?;
         Ok(DuckDb {
             session,
             path: path.to_owned(),

@@ -8,28 +8,29 @@ use std::collections::BTreeMap;
 
 use ::duckdb::{Connection, Result};
 use findata_models::tables;
-use findata_models::{MODELS, TABLES, hashes};
+use findata_models::{Models, hashes};
 
 use crate::texts;
 
 /// Creates missing tables and replaces those that other versions of the models built.
-pub(crate) fn prepare(connection: &Connection) -> Result<()> {
+pub(crate) fn prepare(connection: &Connection, models: &Models) -> Result<()> {
     for statement in tables::setup() {
         connection.execute_batch(&statement)?;
     }
     let known = hashes::known(texts(connection, "select file, sha256 from ops.models")?);
-    let current = hashes::hashes(TABLES.iter().chain(MODELS));
+    let current = hashes::hashes(models.tables.iter().chain(&models.models));
     if known == current {
         return Ok(());
     }
     connection.execute_batch("begin transaction")?;
-    let result = rebuild(connection, &known, &current);
+    let result = rebuild(connection, models, &known, &current);
     connection.execute_batch(if result.is_ok() { "commit" } else { "rollback" })?;
     result
 }
 
 fn rebuild(
     connection: &Connection,
+    models: &Models,
     known: &BTreeMap<String, String>,
     current: &BTreeMap<String, String>,
 ) -> Result<()> {
@@ -45,8 +46,8 @@ fn rebuild(
             connection.execute_batch(&format!("drop table analytics.{table}"))?;
         }
     }
-    for table in TABLES {
-        connection.execute_batch(table.sql)?;
+    for table in &models.tables {
+        connection.execute_batch(&table.sql)?;
     }
     if !existing.is_empty() {
         tracing::warn!(

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 
 use chrono::NaiveDate;
 use findata_domain::{Error, Result, Symbol};
-use findata_models::columns;
 
 use super::{
+    columns,
     facts::Facts,
     rows::{Key, date},
 };
@@ -103,9 +103,9 @@ pub fn figures() -> Vec<(Fact, &'static str)> {
     let of = |(fact, table): &(Fact, &'static str)| {
         let fact = *fact;
         columns(table)
-            .into_iter()
+            .iter()
             .filter(|c| c.is_figure())
-            .map(move |c| (fact, c.name))
+            .map(move |c| (fact, c.name.as_str()))
             .collect::<Vec<_>>()
     };
     FACTS.iter().flat_map(of).collect()

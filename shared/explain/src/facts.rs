@@ -8,7 +8,7 @@ use std::{cell::RefCell, collections::BTreeMap};
 use chrono::NaiveDate;
 use duckdb::Connection;
 use findata_domain::{Error, Result, Symbol};
-use findata_models::MODELS;
+use findata_models::Models;
 use findata_models::literal;
 
 use super::{
@@ -172,9 +172,10 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>) -> R
     ] {
         execute(connection, &format!("create or replace temporary table {table} as {query}"))?;
     }
-    let last = MODELS.iter().position(|m| m.builds() == LAST_MODEL).unwrap_or(MODELS.len() - 1);
-    for model in MODELS[..=last].iter().filter(|m| !SKIPPED_MODELS.contains(&m.builds())) {
-        execute(connection, model.sql).map_err(|error| Error::Stop(format!("{}: {error}", model.file)))?;
+    let models = &Models::built_in()?.models;
+    let last = models.iter().position(|m| m.builds() == LAST_MODEL).unwrap_or(models.len() - 1);
+    for model in models[..=last].iter().filter(|m| !SKIPPED_MODELS.contains(&m.builds())) {
+        execute(connection, &model.sql).map_err(|error| Error::Stop(format!("{}: {error}", model.file)))?;
         // The data as known on a day is the vintage with that cutoff.
         if let Some(day) = as_of.filter(|_| model.builds() == "vintages") {
             execute(connection, &format!("update vintages set cutoff = timestamp '{day} 23:00:00.001'"))?;

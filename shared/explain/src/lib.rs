@@ -24,10 +24,22 @@ use chrono::NaiveDate;
 use duckdb::Connection;
 use findata_domain::Result;
 
+use findata_models::{Model, Models, TableColumn};
+
 use ask::{Fact, Question};
 pub use facts::Facts;
 pub use figure::{Explanation, Figure, Reason, Source};
 pub use periods::recomputed;
+
+/// The columns of a table of `analytics`.
+fn columns(table: &str) -> &'static [TableColumn] {
+    Models::built_in().map_or(&[], |models| models.columns(table))
+}
+
+/// The tables and views that the models fill.
+fn filled_tables() -> &'static [Model] {
+    Models::built_in().map_or(&[], |models| &models.tables)
+}
 
 /// Explains a figure. `as_of` is the day as of which the connection reads; `None` for current data.
 ///

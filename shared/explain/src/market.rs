@@ -2,7 +2,6 @@
 //! metrics of prices alone.
 
 use chrono::NaiveDate;
-use findata_models::columns;
 
 use crate::formulas::{Lineage, Origin, label, market_formula, market_lines, market_rule, sessions_needed};
 use findata_domain::{Result, catalog};
@@ -287,7 +286,11 @@ impl Facts<'_> {
             true => format!("a window of {sessions} sessions, the last on {day}"),
             false => format!("only {seen} of {sessions} sessions are available"),
         });
-        let about = columns(FACT).into_iter().find(|c| c.name == metric).and_then(|c| c.about);
+        let about = findata_models::Models::built_in()
+            .ok()
+            .and_then(|models| models.registry.price_metric(metric))
+            .filter(|metric| metric.window != findata_models::metrics::Window::Return)
+            .map(|metric| metric.about.as_str());
         let last = bars.first().and_then(|row| date(row, "price_date"));
         let first = bars.last().and_then(|row| date(row, "price_date"));
         if let (None, Ok(Some(formula))) = (about, market_formula(metric)) {

@@ -87,8 +87,8 @@ impl Facts<'_> {
         };
         let base = self.first(&format!(
             "select b.fiscal_date, b.basis from growth_pairs p join period_inputs o on o.period_id = p.period_id \
-             join period_inputs b on b.period_id = p.base_period_id \
-             where p.horizon = '{}' and o.fiscal_date = date '{}' and o.basis = '{}'",
+             join period_inputs b on b.period_id = p.{}_period_id \
+             where o.fiscal_date = date '{}' and o.basis = '{}'",
             line.horizon, key.date, key.basis
         ))?;
         let before = format!("{}_before", line.item);

@@ -357,15 +357,16 @@ fn rule_name(rule: Denominator) -> &'static str {
 }
 
 fn does_not_apply(horizon: &Horizon) -> String {
-    let kinds = [(PeriodKind::Quarter, "Q"), (PeriodKind::Year, "FY"), (PeriodKind::Ttm, "TTM")];
-    let without: Vec<String> = kinds
-        .into_iter()
-        .filter(|(kind, _)| !horizon.bases.contains(kind))
-        .map(|(_, cadence)| format!("'{cadence}'"))
-        .collect();
+    let kinds = [
+        (PeriodKind::Quarter, "p.basis not in ('FY', 'TTM')"),
+        (PeriodKind::Year, "p.basis = 'FY'"),
+        (PeriodKind::Ttm, "p.basis = 'TTM'"),
+    ];
+    let without: Vec<&str> =
+        kinds.into_iter().filter(|(kind, _)| !horizon.bases.contains(kind)).map(|(_, basis)| basis).collect();
     match without.is_empty() {
         true => "false".to_owned(),
-        false => format!("p.cadence in ({})", without.join(", ")),
+        false => without.join(" or "),
     }
 }
 

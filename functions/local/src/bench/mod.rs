@@ -21,7 +21,7 @@ use chrono::NaiveDate;
 use findata_domain::{Error, Result};
 use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_fmp_simulator as simulator;
-use findata_models::hashes::ALL_COMPANIES_ARE_DUE;
+use findata_models::{Models, hashes::ALL_COMPANIES_ARE_DUE};
 use findata_pipeline::ports::warehouse::Warehouse;
 use serde::Serialize;
 use tempfile::TempDir;
@@ -214,6 +214,7 @@ impl BenchHome {
             &self.path().join("findata.duckdb"),
             &self.path().join("stage"),
             MemoryLimit::of_machine(),
+            Models::built_in()?,
         )?;
         warehouse.execute(ALL_COMPANIES_ARE_DUE).await?;
         warehouse.close().await

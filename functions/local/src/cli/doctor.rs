@@ -25,7 +25,7 @@ pub(crate) async fn doctor(
         Some(cloud) => {
             let stage = cloud.open_stage().await?;
             checks.push(doctor::stage(&stage, &cloud.stage.to_string()).await);
-            checks.extend(doctor::snowflake(&cloud.snowflake).await?);
+            checks.extend(doctor::snowflake(&cloud.snowflake, findata_models::Models::built_in()?).await?);
         }
     }
     if config.json {

@@ -12,6 +12,7 @@ use findata_fmp::{
     ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, MOST_IN_FLIGHT_ON_LAPTOP, SourceKind,
 };
 
+use findata_models::Models;
 use findata_pipeline::{command_input::Defaults, ttl_overrides::TtlOverrides};
 use findata_snowflake::Settings;
 use secrecy::SecretString;
@@ -314,7 +315,9 @@ impl ResolvedConfig {
                 "this command reads DuckDB only: query Snowflake with its own clients; the tables have the same names"
                     .into(),
             )),
-            (None, Some(day)) => Ok(as_of::open(&self.data_dir.warehouse, day, reach, self.memory)?),
+            (None, Some(day)) => {
+                Ok(as_of::open(&self.data_dir.warehouse, day, reach, self.memory, Models::built_in()?)?)
+            }
             (None, None) => Ok(DuckDb::open_to_read(&self.data_dir.warehouse, reach, self.memory)?),
         }
     }

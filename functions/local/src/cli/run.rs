@@ -6,6 +6,7 @@ use chrono::Utc;
 use findata_domain::Error;
 use findata_duckdb::DuckDb;
 use findata_fmp::{ClientSettings, Fmp, SourceKind, claim_source};
+use findata_models::Models;
 use findata_pipeline::{
     binding::is_bound,
     ports::{stage::Stage, warehouse::Warehouse},
@@ -71,7 +72,8 @@ async fn claim(stage: &impl Stage, config: &ResolvedConfig, work: Work) -> Resul
 /// Opens the DuckDB warehouse. A damaged file is set aside; the run then fills a new one from the stage.
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
 async fn open_warehouse(config: &ResolvedConfig, stage: &DirectoryStage) -> Result<DuckDb, Failure> {
-    let open = || DuckDb::open(&config.data_dir.warehouse, stage.root(), config.memory);
+    let models = Models::built_in()?;
+    let open = || DuckDb::open(&config.data_dir.warehouse, stage.root(), config.memory, models);
     match open() {
         // The file is only known to be findata's own if the stage has had a warehouse, or if DuckDB began to make it.
         Err(Error::Damaged(reason)) if is_bound(stage).await? || config.data_dir.has_warehouse_stump() => {
@@ -144,6 +146,7 @@ async fn execute_on(
     let clock = Arc::new(source.planning(config.clock));
     let receipt_clock = Arc::new(source.receipt(config.clock));
     let mut host = Host {
+        models: Models::built_in()?,
         fmp: Arc::clone(&client),
         stage,
         journals,

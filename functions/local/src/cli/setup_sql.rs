@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use findata_models::Models;
+
 use super::{Failure, global::Global, note, print, print_json};
 use crate::setup_sql::{self, Given, Values};
 
@@ -75,7 +77,7 @@ pub(crate) fn setup_sql(
     } else if args.rotate_key {
         (setup_sql::rotate_key(&values), values.missing())
     } else {
-        (setup_sql::setup(&values, args.replace_figures), values.missing())
+        (setup_sql::setup(&values, args.replace_figures, Models::built_in()?), values.missing())
     };
     missing.retain(|option| !args.rotate_key || *option == "--public-key");
     if config.json {

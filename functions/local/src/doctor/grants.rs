@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use findata_domain::{Result, catalog::CATALOG};
 use findata_models::ops::OPS;
-use findata_models::{PUBLISHED, TABLES};
+use findata_models::{Models, PUBLISHED};
 use findata_pipeline::ports::warehouse::Warehouse;
 use findata_snowflake::Settings;
 
@@ -37,7 +37,7 @@ impl Grant {
 }
 
 /// The grants that the functions need; `infra/snowflake/07_grants.sql` gives them.
-pub(super) fn needed(settings: &Settings) -> Vec<Grant> {
+pub(super) fn needed(settings: &Settings, models: &Models) -> Vec<Grant> {
     let database = &settings.database;
     let qualified = |name: &str| format!("{database}.{name}");
     let stage = if settings.stage.matches('.').count() < 2 {
@@ -62,13 +62,13 @@ pub(super) fn needed(settings: &Settings) -> Vec<Grant> {
         on_table(&format!("staging.{}", dataset.name), &["select", "insert", "delete"]);
     }
     for table in PUBLISHED {
-        on_table(table.full_name(), &["select", "insert", "delete"]);
+        on_table(&table.full_name(), &["select", "insert", "delete"]);
     }
     for table in OPS {
         on_table(&format!("ops.{}", table.name), &["select", "insert", "delete"]);
     }
-    let view_name = |sql: &'static str| sql.split_once("view ")?.1.split_whitespace().next();
-    let views = TABLES.iter().filter(|t| t.file.starts_with("views/")).filter_map(|t| view_name(t.sql));
+    let views = models.tables.iter().filter(|t| t.file.starts_with("views/"));
+    let views = views.filter_map(|t| t.sql.split_once("view ")?.1.split_whitespace().next());
     all.extend(views.map(|name| Grant::new("select", "view", &qualified(name))));
     all
 }

@@ -6,7 +6,7 @@ mod grants;
 
 pub use data_dir::data_dir;
 use findata_domain::{Error, Result};
-use findata_models::{TABLES, hashes};
+use findata_models::{Models, hashes};
 use findata_pipeline::ports::{stage::Stage, warehouse::Warehouse};
 use findata_snowflake::{Settings, Snowflake};
 use serde::Serialize;
@@ -68,14 +68,14 @@ pub async fn stage(stage: &impl Stage, location: &str) -> Check {
 ///
 /// # Errors
 /// `Config` for invalid object names.
-pub async fn snowflake(settings: &Settings) -> Result<Vec<Check>> {
+pub async fn snowflake(settings: &Settings, models: &Models) -> Result<Vec<Check>> {
     let mut warehouse = Snowflake::new(settings.clone())?;
-    let checks = snowflake_checks(settings, &mut warehouse).await;
+    let checks = snowflake_checks(settings, &mut warehouse, models).await;
     let _ = warehouse.close().await;
     Ok(checks)
 }
 
-async fn snowflake_checks(settings: &Settings, warehouse: &mut Snowflake) -> Vec<Check> {
+async fn snowflake_checks(settings: &Settings, warehouse: &mut Snowflake, models: &Models) -> Vec<Check> {
     let mut checks = Vec::new();
     let held = match grants::held(&settings.role, warehouse).await {
         Ok(held) => held,
@@ -87,14 +87,14 @@ async fn snowflake_checks(settings: &Settings, warehouse: &mut Snowflake) -> Vec
     };
     let login = format!("{} as {} on {}", settings.user, settings.role, settings.account);
     checks.push(Check::ok("snowflake login", login));
-    let needed = grants::needed(settings);
+    let needed = grants::needed(settings, models);
     let missing = grants::missing(&settings.role, &needed, &held);
     if missing.is_empty() {
         checks.push(Check::ok(
             "grants",
             format!("{} has all {} grants that it needs", settings.role, needed.len()),
         ));
-        checks.push(tables(warehouse).await);
+        checks.push(tables(warehouse, models).await);
     }
     for (what, fix) in missing {
         checks.push(Check::failed(
@@ -107,17 +107,20 @@ async fn snowflake_checks(settings: &Settings, warehouse: &mut Snowflake) -> Vec
 }
 
 /// Checks that the tables and views are those of this version of findata.
-async fn tables(warehouse: &mut Snowflake) -> Check {
+async fn tables(warehouse: &mut Snowflake, models: &Models) -> Check {
     match warehouse.query("select file, sha256 from ops.models").await {
         Err(error) => Check::from_error("tables", &error, "run the script of `findata setup-sql`"),
         Ok(rows) => {
             let deployed = hashes::known(rows);
-            let outdated = hashes::hashes(TABLES)
+            let outdated = hashes::hashes(&models.tables)
                 .into_iter()
                 .filter(|(f, hash)| deployed.get(f) != Some(hash))
                 .count();
             match outdated {
-                0 => Check::ok("tables", format!("all {} tables and views match this version", TABLES.len())),
+                0 => Check::ok(
+                    "tables",
+                    format!("all {} tables and views match this version", models.tables.len()),
+                ),
                 n => Check::failed(
                     "tables",
                     format!("{n} tables or views are from another version of findata"),

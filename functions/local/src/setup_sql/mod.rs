@@ -6,7 +6,7 @@
 
 mod values;
 
-use findata_models::{Model, TABLES, hashes};
+use findata_models::{Model, Models, hashes};
 use findata_models::{literal, tables};
 pub use values::{Given, Values};
 
@@ -39,11 +39,11 @@ const CREDITS: &str = "credit_quota = 20";
 
 /// The whole setup script. Existing tables stay as they are, except that `replace_figures` recreates the
 /// tables of computed figures and marks all companies for recomputation.
-pub fn setup(values: &Values, replace_figures: bool) -> String {
+pub fn setup(values: &Values, replace_figures: bool, models: &Models) -> String {
     let head = "-- Sets findata up on Snowflake. Run the whole script as a user with accountadmin; it can be run again.\n";
     let mut parts = vec![head.to_owned()];
     parts.extend(BEFORE_TABLES.iter().map(|file| without_placeholders(file, values)));
-    parts.push(create_tables(&values.name, replace_figures));
+    parts.push(create_tables(&values.name, replace_figures, models));
     parts.extend(AFTER_TABLES.iter().map(|file| without_placeholders(file, values)));
     parts.join("\n")
 }
@@ -138,7 +138,7 @@ fn renamed(text: &str, name: &str) -> String {
 }
 
 /// Creates tables and views and records their versions in `ops.models`.
-fn create_tables(name: &str, replace_figures: bool) -> String {
+fn create_tables(name: &str, replace_figures: bool, models: &Models) -> String {
     let mut all = vec![
         format!("-- tables and views; run as {name}_deploy\nuse role {name}_deploy"),
         format!("use warehouse {name}_wh"),
@@ -154,8 +154,8 @@ fn create_tables(name: &str, replace_figures: bool) -> String {
             sql
         }
     };
-    all.extend(TABLES.iter().map(create));
-    let hashes = hashes::hashes(TABLES);
+    all.extend(models.tables.iter().map(create));
+    let hashes = hashes::hashes(&models.tables);
     let hashes: Vec<String> =
         hashes.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();
     // Views were replaced. An existing table is unchanged and keeps the hash of the file that created it,

@@ -3,7 +3,9 @@
 
 use findata_domain::catalog::{CATALOG, Requests};
 
-use findata_models::{Model, TABLES, TableColumn, columns};
+use findata_models::{Model, Models, TableColumn, metrics::Registry};
+
+use crate::{columns, filled_tables};
 
 use crate::formulas::{
     Formula, Lineage, Origin, growth_lines, label, market_formula, market_lines, market_rule,
@@ -76,7 +78,7 @@ pub fn tables(schema: &str) -> Vec<(String, String)> {
         let text = comments.map(|line| line.trim_start_matches('-').trim()).collect::<Vec<_>>().join(" ");
         Some((name.to_owned(), text))
     };
-    TABLES.iter().filter_map(one).collect()
+    filled_tables().iter().filter_map(one).collect()
 }
 
 /// The columns of a table or view that the models fill.
@@ -95,34 +97,48 @@ pub fn describe(table: &str) -> Vec<Entry> {
         .find_map(|suffix| table.strip_suffix(suffix))
         .unwrap_or(table);
     // Views of current data have no `known_to`.
-    let is_view = TABLES.iter().any(|t| t.file == format!("views/{table}.sql"));
-    let all = columns(fact).into_iter().filter(|c| !(is_view && c.name == "known_to"));
-    all.map(|column| entry(fact, &column)).collect()
+    let is_view = filled_tables().iter().any(|t| t.file == format!("views/{table}.sql"));
+    let all = columns(fact).iter().filter(|c| !(is_view && c.name == "known_to"));
+    all.map(|column| entry(fact, column)).collect()
 }
 
 fn entry(fact: &str, column: &TableColumn) -> Entry {
-    let parts = column
-        .about
-        .and_then(|about| about.split_once("; "))
-        .filter(|(unit, _)| UNITS.contains(unit));
+    let comment = column.about.as_deref();
+    let parts = comment.and_then(|about| about.split_once("; ")).filter(|(unit, _)| UNITS.contains(unit));
     let (own_unit, comment) = match parts {
         Some((unit, about)) => (Some(unit), Some(about)),
-        None => (None, column.about),
+        None => (None, comment),
     };
-    let computed = || {
-        if column.is_figure() {
-            unit(fact, column.name).map(|unit| unit.to_string())
-        } else {
-            None
-        }
+    let name = column.name.as_str();
+    let computed = || match column.is_figure() {
+        true => unit(fact, name).map(|unit| unit.to_string()),
+        false => None,
     };
-    let about = comment.or_else(|| everywhere(column.name)).map(str::to_owned);
+    let about = comment.or_else(|| everywhere(name)).map(str::to_owned);
     Entry {
-        name: column.name.to_owned(),
-        kind: column.kind.to_owned(),
+        name: column.name.clone(),
+        kind: column.kind.clone(),
         unit: own_unit.map(str::to_owned).or_else(computed),
-        about: about.or_else(|| formula(fact, column.name)).unwrap_or_default(),
+        about: about.or_else(|| metric(fact, name)).or_else(|| formula(fact, name)).unwrap_or_default(),
     }
+}
+
+/// The description of a metric of the registry, with its formula.
+fn metric(fact: &str, column: &str) -> Option<String> {
+    let registry: &Registry = &Models::built_in().ok()?.registry;
+    let about = match fact {
+        "fact_financial_ratios" => &registry.ratio(column)?.about,
+        "fact_growth_rates" => &registry.growth_rate(column)?.horizon.about,
+        "fact_market_metrics" => match registry.market_metric(column) {
+            Some(metric) => &metric.about,
+            None => return registry.price_metric(column).map(|metric| metric.about.clone()),
+        },
+        _ => return None,
+    };
+    Some(match formula(fact, column) {
+        Some(formula) => format!("{about} Formula: {formula}"),
+        None => about.clone(),
+    })
 }
 
 /// A figure's formula in the models, in plain English.
@@ -165,7 +181,7 @@ fn formula(fact: &str, column: &str) -> Option<String> {
 fn with_input_formulas(formula: &Formula, table: &str, branch: usize) -> String {
     let mut parts = vec![words(&formula.expr)];
     for (name, trace) in &formula.inputs {
-        if matches!(&trace.origin, Origin::Stored { table: known, .. } if known == table || known == "ratio_inputs")
+        if matches!(&trace.origin, Origin::Stored { table: known, .. } if known == table)
             && let Ok(Some(inner)) = Lineage::get().formula_of(table, name, branch)
             && inner.expr.number().is_none()
         {

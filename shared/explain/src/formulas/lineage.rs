@@ -8,19 +8,18 @@ use super::{
     lines::operand,
     parse::{Item, Query, Select, Table, query},
 };
-use findata_models::MODELS;
+use findata_models::Models;
 
 /// Tables where tracing ends: published tables, and intermediate tables that are queried by row.
-const ENDS: [&str; 10] = [
+const ENDS: [&str; 9] = [
     "companies",
-    "growth_values",
+    "growth_rates",
     "period_inputs",
     "price_bars",
-    "ratio_inputs",
     "split_adjusted_shares",
     "split_factors",
     "valuation_days",
-    "valuation_divisors",
+    "valuation_operands",
     "valuation_inputs",
 ];
 
@@ -84,7 +83,9 @@ impl Lineage {
         LINEAGE.get_or_init(|| {
             let read = |sql: &str| query(sql).unwrap_or_default();
             Lineage {
-                queries: MODELS.iter().map(|m| (m.builds(), read(m.sql))).collect(),
+                queries: Models::built_in()
+                    .map(|all| all.models.iter().map(|m| (m.builds(), read(&m.sql))).collect())
+                    .unwrap_or_default(),
             }
         })
     }
@@ -200,10 +201,10 @@ impl Lineage {
             for (alias, name) in part.columns() {
                 let trace = self.within(place, alias, name).ok_or_else(|| name.to_owned())?;
                 let key = (alias.map(str::to_owned), name.to_owned());
-                // The intermediate column in `valuation_divisors` is replaced by the operand in the
+                // The intermediate column in `valuation_operands` is replaced by the operand in the
                 // market line.
                 let replaced = match &trace.origin {
-                    Origin::Stored { table, column } if table == "valuation_divisors" => {
+                    Origin::Stored { table, column } if table == "valuation_operands" => {
                         let operand = operand(column).ok_or_else(|| column.clone())?;
                         for (_, name) in operand.columns() {
                             let trace = stored("valuation_inputs", name);
@@ -234,9 +235,8 @@ impl Lineage {
         let trace = self.column(table, column, branch).ok_or_else(|| column.to_owned())?;
         match &trace.origin {
             Origin::Computed(expr, place) => self.formula(expr, place).map(Some),
-            Origin::Stored { table, column } if table == "valuation_divisors" => {
-                let place = self.place("valuation_terms", Some(0), 0).ok_or_else(|| column.clone())?;
-                self.formula(&operand(column).ok_or_else(|| column.clone())?, &place).map(Some)
+            Origin::Stored { table, column } if table == "valuation_operands" => {
+                self.over("valuation_inputs", &operand(column).ok_or_else(|| column.clone())?).map(Some)
             }
             Origin::Stored { .. } => Ok(None),
         }

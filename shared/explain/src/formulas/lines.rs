@@ -3,13 +3,17 @@
 
 use std::sync::OnceLock;
 
-use super::{
-    expr::{Expr, Op},
-    lineage::{Formula, Lineage, Place},
-    parse::{Item, Select},
+use findata_models::{
+    Models,
+    metrics::{self, Average, Denominator, MarketMetric, Ratio, Registry},
 };
 
-/// A line of `ratio_values`.
+use super::{
+    expr::{Expr, Op},
+    lineage::{Formula, Lineage},
+};
+
+/// A ratio.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RatioLine {
     /// The ratio.
@@ -24,27 +28,21 @@ pub struct RatioLine {
     pub null_reason: String,
 }
 
-/// A line of `valuation_terms`.
+/// A market metric with fundamentals.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MarketLine {
     /// The market metric.
     pub metric: String,
-    /// The operand that the metric combines with the price.
-    pub operand: Expr,
     /// The expression that the rule tests.
     pub tested: Expr,
     /// The rule that the tested expression must satisfy.
     pub rule: String,
-    /// The source of the fundamentals: the TTM row, the fiscal year, or the latest statement.
-    pub source: String,
-    /// The family of metrics with the same reasons for NULL.
-    pub family: String,
 }
 
 /// A growth rate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GrowthLine {
-    /// The figure whose growth is measured: a column of `ratio_inputs`.
+    /// The figure whose growth is measured: a column of `period_inputs`.
     pub item: String,
     /// The horizon: `yoy`, `qoq`, `cagr_3y`, `cagr_5y`.
     pub horizon: String,
@@ -52,102 +50,148 @@ pub struct GrowthLine {
     pub years: f64,
 }
 
-fn lines(table: &str, named: &str) -> Vec<Vec<Expr>> {
-    let selects = Lineage::get().query(table).and_then(|q| q.named.iter().find(|(name, _)| name == named));
-    let expressions = |select: &Select| -> Vec<Expr> {
-        let one = |item: &Item| match item {
-            Item::One(_, expr) => Some(expr.clone()),
-            Item::All(_) => None,
-        };
-        select.items.iter().filter_map(one).collect()
-    };
-    selects.map(|(_, selects)| selects.iter().map(expressions).collect()).unwrap_or_default()
+fn registry() -> Option<&'static Registry> {
+    Models::built_in().ok().map(|models| &models.registry)
 }
 
-fn text(expr: &Expr) -> Option<String> {
-    match expr {
-        Expr::Text(text) | Expr::Column(None, text) => Some(text.clone()),
-        _ => None,
+impl From<&metrics::Expr> for Expr {
+    /// The columns of inputs such as `ttm.revenue` are those of `valuation_inputs`: `ttm_revenue`.
+    fn from(expr: &metrics::Expr) -> Self {
+        let boxed = |e: &metrics::Expr| Box::new(Expr::from(e));
+        match expr {
+            metrics::Expr::Number(text) => Expr::Number(text.clone()),
+            metrics::Expr::Input(name) => Expr::Column(None, name.replace('.', "_")),
+            metrics::Expr::Negative(a) => Expr::Negative(boxed(a)),
+            metrics::Expr::Not(a) => Expr::Not(boxed(a)),
+            metrics::Expr::Binary(a, op, b) => Expr::Binary(boxed(a), operator(*op), boxed(b)),
+            metrics::Expr::Call(metrics::Function::If, parts) => match parts.as_slice() {
+                [condition, result, otherwise @ ..] => {
+                    let otherwise = otherwise.first().map(boxed);
+                    Expr::Case(vec![(condition.into(), result.into())], otherwise)
+                }
+                _ => Expr::Word("null"),
+            },
+            metrics::Expr::Call(function, parts) => {
+                Expr::Call(function.name().to_owned(), parts.iter().map(Expr::from).collect(), false)
+            }
+        }
     }
+}
+
+fn operator(op: metrics::Op) -> Op {
+    match op {
+        metrics::Op::Or => Op::Or,
+        metrics::Op::And => Op::And,
+        metrics::Op::Equal => Op::Equal,
+        metrics::Op::Unequal => Op::Unequal,
+        metrics::Op::Less => Op::Less,
+        metrics::Op::AtMost => Op::AtMost,
+        metrics::Op::Greater => Op::Greater,
+        metrics::Op::AtLeast => Op::AtLeast,
+        metrics::Op::Plus => Op::Plus,
+        metrics::Op::Minus => Op::Minus,
+        metrics::Op::Times => Op::Times,
+        metrics::Op::Over => Op::Over,
+    }
+}
+
+fn rule(denominator: Denominator) -> String {
+    match denominator {
+        Denominator::Positive => "positive",
+        Denominator::Equity => "equity",
+        Denominator::Earnings => "earnings",
+        Denominator::ZeroMeansMissing => "zero_means_missing",
+        Denominator::Nonzero => "nonzero",
+        Denominator::Any => "none",
+    }
+    .to_owned()
 }
 
 /// Every ratio's line.
 pub fn ratio_lines() -> &'static [RatioLine] {
     static LINES: OnceLock<Vec<RatioLine>> = OnceLock::new();
-    LINES.get_or_init(read_ratio_lines)
-}
-
-fn read_ratio_lines() -> Vec<RatioLine> {
-    let read = |line: Vec<Expr>| match line.as_slice() {
-        [_, metric, numerator, denominator, rule, _, null_reason] => Some(RatioLine {
-            metric: text(metric)?,
-            numerator: numerator.clone(),
-            denominator: denominator.clone(),
-            rule: text(rule)?,
-            null_reason: text(null_reason)?,
-        }),
-        _ => None,
-    };
-    lines("ratio_values", "terms").into_iter().filter_map(read).collect()
+    LINES.get_or_init(|| {
+        let line = |registry: &Registry, ratio: &Ratio| {
+            let (numerator, denominator) = match &ratio.formula {
+                metrics::Expr::Binary(numerator, metrics::Op::Over, divisor) => {
+                    (Expr::from(&**numerator), Expr::from(&**divisor))
+                }
+                whole => (Expr::from(whole), Expr::Number("1.0".into())),
+            };
+            let history = registry.history(&ratio.formula);
+            let null_reason = format!(
+                "{}{}{}null_reason",
+                if ratio.banks { "" } else { "bank_" },
+                if history.contains(&Average::Year) {
+                    "year_"
+                } else if history.contains(&Average::PreviousPeriod) {
+                    "two_period_"
+                } else {
+                    ""
+                },
+                if ratio.requires.is_empty() { "" } else { "graham_" },
+            );
+            let rule = match denominator.number() {
+                Some(_) => "nonzero".to_owned(),
+                None => rule(ratio.denominator),
+            };
+            RatioLine {
+                metric: ratio.name.clone(),
+                numerator,
+                denominator,
+                rule,
+                null_reason,
+            }
+        };
+        registry()
+            .map(|r| r.ratios.iter().map(|ratio| line(r, ratio)).collect())
+            .unwrap_or_default()
+    })
 }
 
 /// Every market metric's line.
 pub fn market_lines() -> &'static [MarketLine] {
     static LINES: OnceLock<Vec<MarketLine>> = OnceLock::new();
-    LINES.get_or_init(read_market_lines)
+    LINES.get_or_init(|| {
+        let line = |metric: &MarketMetric| {
+            Some(MarketLine {
+                metric: metric.name.clone(),
+                tested: Expr::from(&metric.checked()?),
+                rule: rule(metric.rule()),
+            })
+        };
+        registry().map(|r| r.market.iter().filter_map(line).collect()).unwrap_or_default()
+    })
 }
 
-fn read_market_lines() -> Vec<MarketLine> {
-    let read = |line: Vec<Expr>| match line.as_slice() {
-        [_, metric, operand, tested, rule, source, family] => Some(MarketLine {
-            metric: text(metric)?,
-            operand: operand.clone(),
-            tested: tested.clone(),
-            rule: text(rule)?,
-            source: text(source)?,
-            family: text(family)?,
-        }),
-        _ => None,
-    };
-    lines("valuation_terms", "terms").into_iter().filter_map(read).collect()
-}
-
-/// The operand of a market metric, by its column in `valuation_divisors`: what the metric combines
+/// The operand of a market metric, by its column in `valuation_operands`: what the metric combines
 /// with the price.
 pub(super) fn operand(column: &str) -> Option<Expr> {
-    let metric = column.strip_suffix("_operand")?;
-    market_lines().iter().find(|line| line.metric == metric).map(|line| line.operand.clone())
+    let operands = registry()?.market.iter().flat_map(MarketMetric::operands);
+    operands
+        .into_iter()
+        .find(|operand| operand.column == column)
+        .map(|operand| Expr::from(&operand.expr))
 }
 
 /// Every growth rate: each item with each horizon.
 pub fn growth_lines() -> &'static [GrowthLine] {
     static LINES: OnceLock<Vec<GrowthLine>> = OnceLock::new();
-    LINES.get_or_init(read_growth_lines)
-}
-
-fn read_growth_lines() -> Vec<GrowthLine> {
-    let items: Vec<String> =
-        lines("growth_values", "items").iter().filter_map(|line| text(line.get(1)?)).collect();
-    let horizons: Vec<(String, f64)> = lines("growth_pairs", "horizons")
-        .iter()
-        .filter_map(|line| Some((text(line.first()?)?, line.get(1)?.number()?)))
-        .collect();
-    let pair = |item: &String| {
-        let line = |(horizon, years): &(String, f64)| GrowthLine {
-            item: item.clone(),
-            horizon: horizon.clone(),
-            years: *years,
+    LINES.get_or_init(|| {
+        let line = |rate: metrics::GrowthRate<'_>| GrowthLine {
+            item: rate.growth.figure.clone(),
+            horizon: rate.horizon.name.clone(),
+            years: f64::from(rate.horizon.years.unwrap_or(1)),
         };
-        horizons.iter().map(line).collect::<Vec<_>>()
-    };
-    items.iter().flat_map(pair).collect()
+        registry().map(|r| r.growth_rates().map(line).collect()).unwrap_or_default()
+    })
 }
 
 impl RatioLine {
-    /// Its formula, over columns of `ratio_inputs`.
+    /// Its formula, over columns of `period_inputs`.
     ///
     /// # Errors
-    /// The name of a column that `ratio_inputs` does not have.
+    /// The name of a column that `period_inputs` does not have.
     pub fn formula(&self) -> Result<Formula, String> {
         let expr = match self.denominator.number() {
             Some(1.0) => self.numerator.clone(),
@@ -157,7 +201,7 @@ impl RatioLine {
                 guards.into_iter().fold(over, |inner, guard| Expr::Case(vec![(guard, inner)], None))
             }
         };
-        Lineage::get().over("ratio_inputs", &expr)
+        Lineage::get().over("period_inputs", &expr)
     }
 }
 
@@ -172,26 +216,12 @@ impl GrowthLine {
     /// # Errors
     /// The name of an expression that the models lack.
     pub fn formula(&self) -> Result<Expr, String> {
-        let last = Lineage::get().query("growth_values").and_then(|q| q.last.first());
-        let value = last.and_then(|select| {
-            select.items.iter().find_map(|item| match item {
-                Item::One(Some(name), expr) if name == "metric_value" => Some(expr.clone()),
-                _ => None,
-            })
-        });
-        let Some(Expr::Case(whens, Some(change))) = value else {
-            return Err("metric_value".into());
+        let (now, before) = (&self.item, format!("{}_before", self.item));
+        let sql = match self.years > 1.0 {
+            true => format!("power({now} / {before}, 1 / {}) - 1", self.years),
+            false => format!("({now} - {before}) / abs({before})"),
         };
-        let rate = whens.iter().find(|(condition, _)| condition.columns().contains(&(None, "years")));
-        let (_, rate) = rate.ok_or("years")?;
-        let chosen = if self.years > 1.0 { rate } else { &change };
-        let rename = |e: &Expr| match e {
-            Expr::Column(None, name) if name == "x" => Some(Expr::column(&self.item)),
-            Expr::Column(None, name) if name == "x0" => Some(Expr::column(&format!("{}_before", self.item))),
-            Expr::Column(None, name) if name == "years" => Some(Expr::Number(self.years.to_string())),
-            _ => None,
-        };
-        Ok(chosen.without_nullif().replace(&rename))
+        super::parse::expression(&sql).ok_or(sql)
     }
 }
 
@@ -203,15 +233,7 @@ pub fn market_formula(metric: &str) -> Result<Option<Formula>, String> {
     Lineage::get().formula_of("new_fact_market_metrics", metric, 0)
 }
 
-/// How many sessions a metric of prices alone needs, read from the model's condition for too short
-/// a history; `None` for other metrics.
+/// How many sessions a metric of prices alone needs; `None` for other metrics.
 pub fn sessions_needed(metric: &str) -> Option<u32> {
-    let model = findata_models::MODELS.iter().find(|m| m.builds() == "new_fact_market_metrics_history")?;
-    let (_, after) = model.sql.split_once(&format!("'|{metric}=' || case when w.session_no < "))?;
-    after.split_whitespace().next()?.parse().ok()
-}
-
-/// The select whose scope the lines of `valuation_terms` are in.
-pub fn range_place() -> Place {
-    Place { table: "valuation_terms", named: Some(0), branch: 0 }
+    registry()?.price_metric(metric).map(|metric| metric.sessions)
 }

@@ -17,7 +17,7 @@ pub use eval::evaluate;
 pub use expr::{Expr, Op};
 pub use lineage::{Formula, Lineage, Origin, Place, Trace};
 pub use lines::{
-    GrowthLine, MarketLine, RatioLine, growth_lines, market_formula, market_lines, range_place, ratio_lines,
+    GrowthLine, MarketLine, RatioLine, growth_lines, market_formula, market_lines, ratio_lines,
     sessions_needed,
 };
 pub use parse::{Item, Query, Select, Table, expression, query};

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use findata_models::{MODELS, columns};
+use crate::columns;
+use findata_models::Models;
 
 /// Names of a table's figures.
 fn figures(table: &str) -> Vec<String> {
@@ -38,7 +39,7 @@ fn every_ratio_column_has_a_line_and_every_line_a_column() {
             line.formula().unwrap_or_else(|lost| panic!("{}: {lost} cannot be traced", line.metric));
         for (name, _) in &formula.inputs {
             for branch in [0, 1] {
-                let inner = Lineage::get().formula_of("ratio_inputs", name, branch);
+                let inner = Lineage::get().formula_of("period_inputs", name, branch);
                 let inner = inner.unwrap_or_else(|lost| panic!("{}: {name}: {lost}", line.metric));
                 let wrong = inner.map(|f| follow(&f, 0)).unwrap_or_default();
                 assert!(wrong.is_empty(), "{}: {wrong:?}", line.metric);
@@ -53,7 +54,7 @@ fn every_growth_column_has_a_line_and_every_line_a_column() {
     let lines: BTreeSet<String> = growth_lines().iter().map(GrowthLine::metric).collect();
     assert_eq!(columns.symmetric_difference(&lines).collect::<Vec<_>>(), Vec::<&String>::new());
     for line in growth_lines() {
-        assert!(Lineage::get().column("ratio_inputs", &line.item, 1).is_some(), "{}", line.item);
+        assert!(Lineage::get().column("period_inputs", &line.item, 1).is_some(), "{}", line.item);
         let names: Vec<String> =
             line.formula().unwrap().columns().iter().map(|(_, name)| (*name).to_owned()).collect();
         assert_eq!(names, [line.item.clone(), format!("{}_before", line.item)], "{}", line.metric());
@@ -180,8 +181,8 @@ fn expressions_are_parsed_and_displayed_without_casts() {
 
 #[test]
 fn every_model_is_parsed() {
-    for model in MODELS {
-        let query = query(model.sql).unwrap_or_else(|| panic!("{} cannot be parsed", model.file));
+    for model in &Models::built_in().unwrap().models {
+        let query = query(&model.sql).unwrap_or_else(|| panic!("{} cannot be parsed", model.file));
         let all = query.named.iter().flat_map(|(_, s)| s).chain(&query.last);
         for select in all {
             assert!(!select.items.is_empty(), "{}", model.file);

@@ -152,8 +152,8 @@ fn find_unit(table: &str, column: &str) -> Option<Unit> {
         ("staging.prices" | "staging.quotes" | "staging.dividends" | "staging.profile", _) => {
             Some(MONEY_A_SHARE)
         }
-        ("ratio_inputs" | "period_inputs", "days") => Some(DAYS),
-        ("split_factors" | "growth_values", _) => Some(RATIO),
+        ("period_inputs", "days") => Some(DAYS),
+        ("split_factors" | "growth_rates", _) => Some(RATIO),
         _ if table.starts_with("staging.") => None,
         // All parts of a union have the same unit, so the first one is enough.
         _ => match Lineage::get().column(table, column, 0)? {
