@@ -1,8 +1,9 @@
 //! Statements, values, transactions, row counts and errors.
 
+use findata_domain::sql::literal;
 use findata_domain::{Error, catalog::CATALOG};
+use findata_models::tables;
 use findata_models::{PUBLISHED, hashes};
-use findata_models::{literal, tables};
 use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
 
 use super::{Files, on_every_warehouse};

@@ -15,12 +15,13 @@ mod versions;
 use std::{collections::BTreeMap, time::Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use findata_domain::sql::literal;
 use findata_domain::{
     Error, Result,
     clock::{Clock, DayClock},
     nyse_calendar,
 };
-use findata_models::{Models, literal};
+use findata_models::Models;
 use findata_pipeline::{
     ledger::{self, BatchEntry, Loaded},
     plan::Plan,

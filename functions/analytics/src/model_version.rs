@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use findata_domain::{Error, Result};
+use findata_domain::{Error, Result, sql::literal};
 use findata_models::{
     Models,
     hashes::{ALL_COMPANIES_ARE_DUE, hashes, known, note},
-    literal,
 };
 use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
 

@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use findata_domain::sql::literal;
 use findata_domain::{Error, Result};
-use findata_models::literal;
 use findata_pipeline::{
     ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
 };

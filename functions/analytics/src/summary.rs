@@ -6,11 +6,11 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use findata_domain::sql::literal;
 use findata_domain::{
     Symbol,
     catalog::{self, Dataset},
 };
-use findata_models::literal;
 use findata_pipeline::{
     cost,
     ledger::{BatchEntry, Loaded, Outcome, TaskRecord},

@@ -6,12 +6,12 @@
 //! before its own rows, and has their companies computed anew.
 
 use chrono::{DateTime, Duration, Utc};
+use findata_domain::sql::literal;
 use findata_domain::{
     Result,
     catalog::{CATALOG, Dataset, LINEAGE},
     clock,
 };
-use findata_models::literal;
 use findata_pipeline::{
     ledger::BatchEntry, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
 };

@@ -18,13 +18,13 @@ use std::{
 };
 
 use chrono::NaiveDate;
+use findata_domain::sql::literal;
 use findata_domain::{
     Error, Result,
     catalog::{self, Dataset, Requests},
     clock::Clock,
     nyse_calendar,
 };
-use findata_models::literal;
 use findata_pipeline::{
     freshness,
     landing::StagedFile,

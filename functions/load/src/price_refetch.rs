@@ -9,12 +9,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use findata_domain::sql::literal;
 use findata_domain::{
     Result,
     catalog::{self, CATALOG, Dataset},
     nyse_calendar,
 };
-use findata_models::literal;
 use findata_pipeline::{
     freshness::{self, Entry},
     ports::{stage::Stage, warehouse::Warehouse},

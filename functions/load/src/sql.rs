@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use findata_domain::catalog::{Dataset, History, LINEAGE, Requests};
-use findata_models::literal;
+use findata_domain::sql::literal;
 use findata_pipeline::{
     landing::StagedFile,
     ledger::{BatchEntry, Outcome, TaskRecord},

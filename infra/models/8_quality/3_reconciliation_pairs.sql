@@ -1,4 +1,4 @@
--- grain: company x metric. Which of FMP's figures is the counterpart of which of ours: `fmp` in metrics/*.toml.
+-- grain: company x metric. Which of FMP's figures is the counterpart of which of ours: `fmp` in the files of metrics.
 -- needs: what both must share besides the twelve months: nothing (ratio), the dividends (dividend), the price (price),
 -- or the price and the share count (cap).
 -- answer: which of FMP's two answers contains the figure. Left out are figures that FMP defines differently: its P/E

@@ -4,7 +4,7 @@
 //!
 //! - [`catalog`]: every dataset, declared once. Requests, tables and landing files follow from it.
 //! - [`rows`]: FMP's JSON to typed, checked rows.
-//! - [`symbol`], [`day`], [`decimal`], [`clock`], [`nyse_calendar`], [`hash`]: validated values and small rules.
+//! - [`symbol`], [`day`], [`decimal`], [`clock`], [`nyse_calendar`], [`hash`], [`sql`]: validated values and small rules.
 //! - [`error`]: errors, classified by what the caller does next.
 
 pub mod catalog;
@@ -15,6 +15,7 @@ pub mod error;
 pub mod hash;
 pub mod nyse_calendar;
 pub mod rows;
+pub mod sql;
 pub mod symbol;
 
 pub use error::{Error, Result};

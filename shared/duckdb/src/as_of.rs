@@ -8,8 +8,9 @@ use std::path::Path;
 use ::duckdb::Connection;
 use chrono::NaiveDate;
 use findata_domain::Result;
+use findata_domain::sql::literal;
+use findata_models::tables::SCHEMAS;
 use findata_models::{Models, PUBLISHED, Versions};
-use findata_models::{literal, tables::SCHEMAS};
 
 use crate::{DuckDb, MemoryLimit, Reach, error::failure, read_config, texts};
 

@@ -18,12 +18,13 @@ use std::{
 use ::duckdb::{AccessMode, Config, Connection, types::ValueRef};
 use error::failure;
 pub use error::resource_failure;
+use findata_domain::sql::literal;
 use findata_domain::{
     Error, Result,
     catalog::{Column, Dataset, Kind},
     hash,
 };
-use findata_models::{Models, literal};
+use findata_models::Models;
 use findata_pipeline::{landing::StagedFile, ports::warehouse::Warehouse, usage::Usage};
 
 pub use memory::MemoryLimit;

@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 
 use findata_domain::hash;
 
-use crate::{Model, literal};
+use findata_domain::sql::literal;
+
+use crate::Model;
 
 /// Statement that makes every company due for recomputation.
 pub const ALL_COMPANIES_ARE_DUE: &str = "insert into ops.changes (run_id, dataset, symbol, first_date) \

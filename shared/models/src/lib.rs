@@ -20,10 +20,7 @@ use findata_domain::Result;
 use metrics::Registry;
 use render::Renderer;
 
-/// Quotes text as an SQL literal. Identifiers need no quoting: they are validated types.
-pub fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
+pub use findata_domain::sql::literal;
 
 /// An SQL file with one statement. A model's statement builds one temporary table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -338,11 +335,6 @@ const fn versioned(name: &'static str, key: &'static [&'static str], extent: Ext
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quotes_in_a_literal_are_escaped() {
-        assert_eq!(literal("x'; drop table y; --"), "'x''; drop table y; --'");
-    }
 
     #[test]
     fn every_model_builds_a_table_and_every_published_one_is_built() {

@@ -362,8 +362,11 @@ fn does_not_apply(horizon: &Horizon) -> String {
         (PeriodKind::Year, "p.basis = 'FY'"),
         (PeriodKind::Ttm, "p.basis = 'TTM'"),
     ];
-    let without: Vec<&str> =
-        kinds.into_iter().filter(|(kind, _)| !horizon.bases.contains(kind)).map(|(_, basis)| basis).collect();
+    let without: Vec<&str> = kinds
+        .into_iter()
+        .filter(|(kind, _)| !horizon.bases.contains(kind))
+        .map(|(_, basis)| basis)
+        .collect();
     match without.is_empty() {
         true => "false".to_owned(),
         false => without.join(" or "),

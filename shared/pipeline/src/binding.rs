@@ -7,8 +7,8 @@ use crate::{
     ports::stage::{self, Stage},
     run::RunId,
 };
+use findata_domain::sql::literal;
 use findata_domain::{Error, Result};
-use findata_models::literal;
 
 const WAREHOUSE: &str = "state/warehouse.json";
 

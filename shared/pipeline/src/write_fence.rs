@@ -27,7 +27,7 @@ pub struct WriteFence {
 }
 
 impl WriteFence {
-    /// Reads the counter of one of [`findata_models::tables::WRITERS`].
+    /// Reads the counter of one of the functions that write to a warehouse.
     ///
     /// # Errors
     /// `Config` if the table has no row for the function; the warehouse's errors.

@@ -1,7 +1,7 @@
 //! SQL that differs on Snowflake: escapes in literals, INSERT of rows, COPY of landing files.
 
 use findata_domain::catalog::{Column, Dataset, Kind};
-use findata_models::literal;
+use findata_domain::sql::literal;
 use findata_pipeline::landing::StagedFile;
 
 /// Rows per INSERT. Snowflake allows 16,384 in a VALUES list; the text of this many fits in a statement.

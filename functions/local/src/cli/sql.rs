@@ -7,8 +7,8 @@ use ::duckdb::{
     arrow::{array::StructArray, error::ArrowError, util::display},
 };
 use findata_domain::Error;
+use findata_domain::sql::literal;
 use findata_duckdb::{Reach, resource_failure};
-use findata_models::literal;
 
 use super::{
     Failure,

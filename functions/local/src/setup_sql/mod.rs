@@ -6,8 +6,9 @@
 
 mod values;
 
+use findata_domain::sql::literal;
+use findata_models::tables;
 use findata_models::{Model, Models, hashes};
-use findata_models::{literal, tables};
 pub use values::{Given, Values};
 
 macro_rules! file {

@@ -1,0 +1,16 @@
+//! SQL text.
+
+/// Quotes text as an SQL literal. Identifiers need no quoting: they are validated types.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_in_a_literal_are_escaped() {
+        assert_eq!(literal("x'; drop table y; --"), "'x''; drop table y; --'");
+    }
+}
