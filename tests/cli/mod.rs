@@ -9,6 +9,7 @@ mod dictionary;
 mod echoed_key;
 mod explain;
 mod key;
+mod models;
 mod output;
 mod plan_and_sql;
 mod show;

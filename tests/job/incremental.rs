@@ -131,7 +131,7 @@ fn figures_from_outdated_models_are_recomputed() {
     let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::copy_of(&first_run().home));
     let before = home.content();
     let connection = duckdb::Connection::open(home.warehouse()).unwrap();
-    let other = "update ops.models set sha256 = 'other' where file in ('4_ratios/3_ratio_values.sql', 'tables/fact_growth_rates_history.sql'); \
+    let other = "update ops.models set sha256 = 'other' where file in ('4_ratios/1_period_inputs.sql', 'tables/fact_growth_rates_history.sql'); \
                  update analytics.fact_financial_ratios_history set roe = 0; \
                  alter table analytics.fact_growth_rates_history drop column revenue_yoy";
     connection.execute_batch(other).unwrap();

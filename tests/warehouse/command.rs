@@ -65,7 +65,7 @@ fn the_command_fills_snowflake_as_it_fills_duckdb() {
     let raw = "ad1f811687144b6382d4d1cba9f059f14366d9bcffceba09e05d7d0b6ed6f07e";
     for statement in [
         &format!("update ops.models set sha256 = '{raw}' where file = 'tables/dim_company.sql'"),
-        "update ops.models set file = '31_ratio_values.sql' where file = '4_ratios/3_ratio_values.sql'",
+        "update ops.models set file = '31_period_inputs.sql' where file = '4_ratios/1_period_inputs.sql'",
         "update analytics.fact_financial_ratios_history set roe = 0",
     ] {
         wait(warehouse.execute(statement)).unwrap();

@@ -8,6 +8,7 @@ mod explain;
 mod fmp_server;
 mod global;
 mod invoke;
+mod models;
 mod outlook;
 mod output;
 mod plan;
@@ -72,6 +73,8 @@ enum Command {
     Explain(explain::Args),
     /// Describe every table and column, as Markdown
     Dictionary(dictionary::Args),
+    /// List the SQL models that compute the figures, or print one as it is executed
+    Models(models::Args),
     /// Print the SQL script that sets up a Snowflake account, for Snowsight or snowsql
     SetupSql(setup_sql::Args),
     /// Check the API key, stage, warehouse and grants, and suggest fixes
@@ -178,6 +181,7 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
         Command::Sql(args) => sql::sql(&cli.global, from_environment, &args),
         Command::Explain(args) => explain::explain(&cli.global, from_environment, &args),
         Command::Dictionary(args) => dictionary::dictionary(&cli.global, from_environment, &args),
+        Command::Models(args) => models::models(&cli.global, &args),
         Command::SetupSql(args) => setup_sql::setup_sql(&cli.global, from_environment, &args),
         Command::Doctor(args) => doctor::doctor(&cli.global, from_environment, &args).await,
         Command::Bench(args) => bench::bench(&cli.global, &args, &signals).await,
