@@ -55,7 +55,7 @@ fn read(name: &str, file: &Path) -> (Rows, u64) {
     let mut rows = Rows { dataset, rows: OneByOne::new(dataset), found: Vec::new() };
     let answer = wait(client(&url, "key").bulk("any-bulk", &[], &mut rows, None));
     serving.join().unwrap();
-    let Ok(BulkOutcome::Complete(records)) = answer.came else {
+    let Ok(BulkOutcome::Complete(records)) = answer.outcome else {
         panic!("{}: {answer:?}", file.display())
     };
     (rows, records)

@@ -55,7 +55,7 @@ fn records_are_processed_before_the_next_chunk_is_sent() {
     });
     let mut records = Signal(0, signal);
     let answer = wait(client(&url, "key").bulk("profile-bulk", &[("part", "0".into())], &mut records, None));
-    assert_eq!(answer.came, Ok(BulkOutcome::Complete(CHUNKS * 1_000)));
+    assert_eq!(answer.outcome, Ok(BulkOutcome::Complete(CHUNKS * 1_000)));
     assert_eq!(answer.calls, 1);
     serving.join().unwrap();
 }

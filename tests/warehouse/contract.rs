@@ -26,7 +26,7 @@ pub(crate) async fn set_up(warehouse: &mut impl Warehouse) {
     {
         warehouse.execute(statement).await.unwrap_or_else(|e| panic!("{e}\n{statement}"));
     }
-    for statement in hashes::note(&hashes::hashes(&findata_tests::models().tables)) {
+    for statement in hashes::record(&hashes::hashes(&findata_tests::models().tables)) {
         warehouse.execute(&statement).await.unwrap();
     }
 }

@@ -12,7 +12,7 @@ mod quality;
 mod summary;
 mod versions;
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, iter, time::Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use findata_domain::sql::literal;
@@ -71,9 +71,9 @@ pub async fn handle(
     let closed = close(run, &plan, &entries, loaded, warehouse, models, clock, metrics, started).await;
     let usage = warehouse.take_usage();
     // A failed attempt records its usage too, but its own error is the one to return.
-    let noted = usage.note(run, FUNCTION, stage).await;
+    let recorded = usage.record(run, FUNCTION, stage).await;
     let mut summary = closed?;
-    noted?;
+    recorded?;
     summary.warehouse.add(&usage);
     summary.cost.snowflake_credits = summary.warehouse.credits();
     stage::write_json_once(stage, &ledger::summary_key(run), &summary).await?;
@@ -136,7 +136,7 @@ async fn close(
     };
     warehouse.begin_step(run, FUNCTION, "summary");
     let highlights = if compute_figures {
-        highlights(plan, warehouse).await?
+        highlights(plan, models, warehouse).await?
     } else {
         Vec::new()
     };
@@ -251,32 +251,27 @@ fn in_model(error: Error, file: &str) -> Error {
     }
 }
 
-/// The newest figures of the first companies of the universe.
-async fn highlights(plan: &Plan, warehouse: &mut impl Warehouse) -> Result<Vec<Highlight>> {
+/// The newest figures of the first companies of the universe: the close and the metrics with a heading.
+async fn highlights(plan: &Plan, models: &Models, warehouse: &mut impl Warehouse) -> Result<Vec<Highlight>> {
     const COMPANIES: usize = 6;
-    const FIGURES: [&str; 8] = [
-        "close_price",
-        "market_cap",
-        "pe_ratio_ttm",
-        "ev_to_ebitda",
-        "net_margin",
-        "roe",
-        "fcf_yield",
-        "dividend_yield",
-    ];
     let symbols: Vec<_> = plan.symbols.iter().take(COMPANIES).map(|s| literal(s.as_str())).collect();
     if symbols.is_empty() {
         return Ok(Vec::new());
     }
+    let headlines: Vec<_> = models.registry.headlines().collect();
+    let names: Vec<&str> = iter::once("close_price").chain(headlines.iter().map(|h| h.name)).collect();
+    let columns = headlines.iter().map(|h| {
+        let table = if h.of_session { "m" } else { "r" };
+        format!(", {table}.{}::varchar", h.name)
+    });
     let query = format!(
         "with metrics as (select * from analytics.fact_market_metrics where symbol in ({list}) \
              qualify row_number() over (partition by symbol order by metric_date desc nulls last) = 1), \
          ratios as (select * from analytics.fact_financial_ratios where symbol in ({list}) and basis = 'TTM' \
              qualify row_number() over (partition by symbol order by fiscal_date desc nulls last) = 1) \
-         select m.symbol, m.close_price::varchar, m.market_cap::varchar, m.pe_ratio_ttm::varchar, m.ev_to_ebitda::varchar, \
-             r.net_margin::varchar, r.roe::varchar, m.fcf_yield::varchar, m.dividend_yield::varchar \
-         from metrics m left join ratios r on r.symbol = m.symbol",
-        list = symbols.join(", ")
+         select m.symbol, m.close_price::varchar{columns} from metrics m left join ratios r on r.symbol = m.symbol",
+        list = symbols.join(", "),
+        columns = columns.collect::<String>(),
     );
     let rows = warehouse.query(&query).await?;
     let mut found: Vec<Highlight> = rows
@@ -288,7 +283,7 @@ async fn highlights(plan: &Plan, warehouse: &mut impl Warehouse) -> Result<Vec<H
             };
             Some(Highlight {
                 symbol: symbol.clone()?,
-                figures: FIGURES.iter().zip(cells).filter_map(figure).collect(),
+                figures: names.iter().zip(cells).filter_map(figure).collect(),
             })
         })
         .collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use findata_domain::{Error, Result, sql::literal};
 use findata_models::{
     Models,
-    hashes::{ALL_COMPANIES_ARE_DUE, hashes, known, note},
+    hashes::{ALL_COMPANIES_ARE_DUE, hashes, known, record},
 };
 use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
 
@@ -39,6 +39,6 @@ pub(crate) async fn check_models(models: &Models, warehouse: &mut impl Warehouse
         tracing::warn!("another version of findata computed the figures: this run recomputes all of them");
         statements.push(ALL_COMPANIES_ARE_DUE.to_owned());
     }
-    statements.extend(note(&models));
+    statements.extend(record(&models));
     in_transaction(warehouse, &statements).await
 }

@@ -158,7 +158,7 @@ impl<S: Stage> BulkBatch<'_, S> {
                     return Ok(false);
                 };
                 let contents = reader.finish();
-                match &answer.came {
+                match &answer.outcome {
                     Ok(BulkOutcome::DeadlineExceeded) => {
                         self.count(&open, &answer);
                         if answer.calls > 0 {
@@ -258,7 +258,7 @@ impl<S: Stage> BulkBatch<'_, S> {
     ) -> Result<Option<Outcome>> {
         self.count(open, &answer);
         let mut stop = None;
-        match answer.came {
+        match answer.outcome {
             Ok(BulkOutcome::DeadlineExceeded) => return Ok(None),
             Ok(BulkOutcome::NotFound(_) | BulkOutcome::Complete(0)) if self.may_be_missing(file) => {
                 // The part before was the last one.

@@ -68,10 +68,10 @@ pub async fn handle(
             let swept = sweep::sweep(stage, queue, bus, invocation.at, patience).await?;
             // CloudWatch bills a metric per hour in which it is written, so zeros are left out.
             if swept.open > 0 {
-                telemetry.say(invocation.at, &[("OpenRunMinutes", swept.oldest_minutes, "None")]);
+                telemetry.emit(invocation.at, &[("OpenRunMinutes", swept.oldest_minutes, "None")]);
             }
             if swept.closed > 0 {
-                telemetry.say(invocation.at, &[("RunsFailed", swept.closed as f64, "Count")]);
+                telemetry.emit(invocation.at, &[("RunsFailed", swept.closed as f64, "Count")]);
             }
             Ok(json!(swept))
         }
@@ -80,7 +80,7 @@ pub async fn handle(
         }
         Err(error) => {
             tracing::error!(%error, "request rejected");
-            telemetry.say(invocation.at, &[("RunsFailed", 1.0, "Count")]);
+            telemetry.emit(invocation.at, &[("RunsFailed", 1.0, "Count")]);
             let run_id = input.get("run_id").and_then(Value::as_str).unwrap_or("none").to_owned();
             bus.publish(Event::RunFailed { run_id, reason: error.to_string() }).await?;
             Ok(json!({"status": "failed", "reason": error.to_string()}))

@@ -81,7 +81,7 @@ pub fn plan(
                 let reasons = match decision {
                     Decision::Fetch(_) | Decision::FromQuote => &mut entry.due,
                     Decision::Skip(_) => &mut entry.skipped,
-                    Decision::Omit(_) | Decision::StillUnknown => &mut entry.unasked,
+                    Decision::Omit(_) | Decision::StillUnknown => &mut entry.not_requested,
                 };
                 *reasons.entry(decision.reason().into()).or_default() += 1;
                 match decision {

@@ -64,7 +64,7 @@ pub async fn handle(
     let outcome = load(run, &staged, stage, warehouse, clock).await;
     let usage = warehouse.take_usage();
     // A failed attempt records its usage too, but its own error is the one to return.
-    let noted = usage.note(run, FUNCTION, stage).await;
+    let recorded = usage.record(run, FUNCTION, stage).await;
     let Outcome { rows, unchanged_files, damaged } = outcome?;
     let loaded = Loaded {
         run_id: run.clone(),
@@ -74,7 +74,7 @@ pub async fn handle(
         warehouse: usage,
         seconds: started.elapsed().as_secs_f64(),
     };
-    noted?;
+    recorded?;
     stage::replace_json(stage, &ledger::loaded_key(run), &loaded).await?;
     Ok(loaded)
 }

@@ -168,7 +168,7 @@ impl Breakers {
     }
 
     /// Records the outcome of a call.
-    pub(super) fn note<T>(&self, endpoint: &str, outcome: &Result<T, Failure>, now: Instant) {
+    pub(super) fn record<T>(&self, endpoint: &str, outcome: &Result<T, Failure>, now: Instant) {
         let mut all = self.all();
         if let Err(Failure::NoAnswer(_)) = outcome {
             let first = || Silence {

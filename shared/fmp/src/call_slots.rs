@@ -65,7 +65,7 @@ impl CallSlots {
     }
 
     /// Records how long a call took, and adds or removes slots accordingly.
-    pub(super) fn note(&self, took: Duration) {
+    pub(super) fn record(&self, took: Duration) {
         let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
         size.latency = (size.latency * (SMOOTHING - 1) + took) / SMOOTHING;
         let wanted = slots(self.burst, size.latency, self.most);
@@ -95,12 +95,12 @@ mod tests {
         let slots = CallSlots::new(Some(750), 64);
         assert_eq!(slots.free.available_permits(), 45);
         let taken = slots.acquire().await;
-        (0..100).for_each(|_| slots.note(Duration::from_millis(10)));
+        (0..100).for_each(|_| slots.record(Duration::from_millis(10)));
         assert_eq!(slots.free.available_permits() + 1, FEWEST);
         drop(taken);
-        (0..100).for_each(|_| slots.note(Duration::from_millis(60)));
+        (0..100).for_each(|_| slots.record(Duration::from_millis(60)));
         assert_eq!(slots.free.available_permits(), 23);
-        (0..100).for_each(|_| slots.note(Duration::from_secs(5)));
+        (0..100).for_each(|_| slots.record(Duration::from_secs(5)));
         assert_eq!(slots.free.available_permits(), 64);
         assert_eq!(CallSlots::new(None, 512).free.available_permits(), 512);
         assert_eq!(CallSlots::new(Some(3_000), 4).free.available_permits(), 4);

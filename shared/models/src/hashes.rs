@@ -137,7 +137,7 @@ fn comparable((file, stored): (String, String)) -> (String, String) {
 }
 
 /// Statements that replace the rows of `ops.models` for these files.
-pub fn note(files: &BTreeMap<String, String>) -> Vec<String> {
+pub fn record(files: &BTreeMap<String, String>) -> Vec<String> {
     let names: Vec<String> = files.keys().map(|file| literal(file)).collect();
     let rows: Vec<String> = files.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();
     vec![

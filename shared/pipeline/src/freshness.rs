@@ -159,7 +159,7 @@ impl FetchLog {
     }
 
     /// Records an answer in memory, for tests and simulated runs.
-    pub fn note(&mut self, run: &RunId, record: &TaskRecord) {
+    pub fn record(&mut self, run: &RunId, record: &TaskRecord) {
         let subjects = self.0.entry(record.task.dataset.name).or_default();
         merge(subjects, run, record, record.fetched_at);
     }

@@ -242,8 +242,8 @@ pub struct DatasetPlan {
     /// Tasks skipped because the stored rows are fresh, by reason.
     pub skipped: BTreeMap<String, u64>,
     /// Tasks that this run does not request, by reason.
-    #[serde(default)]
-    pub unasked: BTreeMap<String, u64>,
+    #[serde(default, alias = "unasked")]
+    pub not_requested: BTreeMap<String, u64>,
 }
 
 /// The plan of a run, kept in its ledger.

@@ -40,7 +40,7 @@ impl Telemetry {
     }
 
     /// Emits metrics in one line: name, value and CloudWatch unit.
-    pub fn say(&self, now: DateTime<Utc>, figures: &[(&str, f64, &str)]) {
+    pub fn emit(&self, now: DateTime<Utc>, figures: &[(&str, f64, &str)]) {
         debug_assert!(figures.iter().all(|(name, ..)| METRICS.contains(name)), "{figures:?}");
         if let Some(stack) = &self.stack {
             // A metric that cannot be written must not fail the function.
@@ -57,7 +57,7 @@ impl Telemetry {
             Status::Budget => "RunsBudget",
             Status::Failed => "RunsFailed",
         };
-        self.say(
+        self.emit(
             now,
             &[
                 (name, 1.0, "Count"),

@@ -60,7 +60,7 @@ impl Usage {
     ///
     /// # Errors
     /// The stage's errors.
-    pub async fn note(&self, run: &RunId, function: &str, stage: &impl Stage) -> Result<()> {
+    pub async fn record(&self, run: &RunId, function: &str, stage: &impl Stage) -> Result<()> {
         let Some(first) = self.log.first() else {
             return Ok(());
         };

@@ -40,7 +40,7 @@ fn note(fetch_log: &mut FetchLog, tasks: &[Task], when: &str, outcome: impl Fn(&
             fetched_at: at(when),
             fetch_mode: FetchMode::PerSymbol,
         };
-        fetch_log.note(&"run".parse().unwrap(), &record);
+        fetch_log.record(&"run".parse().unwrap(), &record);
     }
 }
 
@@ -269,9 +269,9 @@ fn an_index_that_is_a_member_is_fetched_once() {
 }
 
 /// The reasons why tasks are not part of a run.
-fn unasked(options: &Options, fetch_log: &FetchLog, when: &str) -> Vec<String> {
+fn not_requested(options: &Options, fetch_log: &FetchLog, when: &str) -> Vec<String> {
     let planned = plan(&symbols(), options, fetch_log, &Market::default(), at(when)).unwrap();
-    planned.datasets.iter().flat_map(|(_, d)| d.unasked.keys().cloned()).collect()
+    planned.datasets.iter().flat_map(|(_, d)| d.not_requested.keys().cloned()).collect()
 }
 
 fn reconciliations(tasks: &[Task]) -> usize {
@@ -335,7 +335,7 @@ fn fmps_ratios_are_fetched_at_once_with_reconcile_or_by_name() {
     let with_prices = Options { reconcile: true, ..only("prices") };
     assert_eq!(reconciliations(&tasks_due(&with_prices, &FetchLog::default(), "2026-11-20T22:00:00Z")), 2);
     assert_eq!(
-        unasked(&Options::default(), &fetch_log, "2026-11-21T22:00:00Z"),
+        not_requested(&Options::default(), &fetch_log, "2026-11-21T22:00:00Z"),
         ["compared within the last 90 days; --reconcile fetches it now"; 2]
     );
     // After a refusal, a request by name asks again after a day, and the rotation after ninety.
@@ -346,7 +346,7 @@ fn fmps_ratios_are_fetched_at_once_with_reconcile_or_by_name() {
     assert!(tasks_due(&only("ratios_ttm"), &fetch_log, "2026-11-22T21:00:00Z").is_empty());
     assert_eq!(tasks_due(&only("ratios_ttm"), &fetch_log, "2026-11-22T22:00:00Z").len(), 1);
     assert!(
-        unasked(&Options::default(), &fetch_log, "2026-11-22T22:00:00Z")[0]
+        not_requested(&Options::default(), &fetch_log, "2026-11-22T22:00:00Z")[0]
             .starts_with("not in the FMP plan")
     );
 }

@@ -182,7 +182,7 @@ pub(crate) fn print_summary(json: bool, warehouse: &str, summary: &Summary) -> R
     if json {
         print_json(summary)?;
     } else {
-        print(&render::summary(summary, warehouse))?;
+        print(&render::summary(summary, warehouse, &Models::built_in()?.registry))?;
     }
     if summary.status == Status::Failed {
         let reason = summary.failures.first().map(|failure| &failure.reason).or(summary.notes.first());

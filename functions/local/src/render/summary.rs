@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use findata_models::metrics::Registry;
 use findata_pipeline::{
     run::Status,
     summary::{BudgetUse, Highlight, Quality, Summary},
@@ -14,7 +15,7 @@ const MAX_REASONS: usize = 8;
 const MAX_TASKS: usize = 3;
 
 /// The whole summary; `warehouse` names where the figures are.
-pub fn summary(run: &Summary, warehouse: &str) -> String {
+pub fn summary(run: &Summary, warehouse: &str, registry: &Registry) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", headline(run));
     let stages = ["plan", "fetch", "load", "compute"];
@@ -55,7 +56,7 @@ pub fn summary(run: &Summary, warehouse: &str) -> String {
     }
     datasets(&mut out, run);
     tables(&mut out, run);
-    highlights(&mut out, &run.highlights);
+    highlights(&mut out, &run.highlights, registry);
     quality(&mut out, &run.quality);
     for note in &run.notes {
         let _ = writeln!(out, "  note      {}", one_line(note));
@@ -136,31 +137,23 @@ fn tables(out: &mut String, run: &Summary) {
     }
 }
 
-fn highlights(out: &mut String, companies: &[Highlight]) {
+fn highlights(out: &mut String, companies: &[Highlight], registry: &Registry) {
     if companies.is_empty() {
         return;
     }
-    let _ = writeln!(
-        out,
-        "\n  {:<8} {:>10} {:>10} {:>8} {:>10} {:>10} {:>8} {:>9} {:>9}",
-        "newest", "close", "mkt cap", "P/E ttm", "EV/EBITDA", "net margin", "ROE", "FCF yield", "dividend"
-    );
+    let headings = registry.headlines().map(|h| format!(" {:>10}", h.heading));
+    let _ = writeln!(out, "\n  {:<8} {:>10}{}", "newest", "close", headings.collect::<String>());
     for company in companies {
-        let plain = |name: &str| figure(&company.figures, name, |x| format!("{x:.2}"));
-        let percent = |name: &str| figure(&company.figures, name, |x| format!("{:.1} %", x * 100.0));
-        let _ = writeln!(
-            out,
-            "  {:<8} {:>10} {:>10} {:>8} {:>10} {:>10} {:>8} {:>9} {:>9}",
-            company.symbol,
-            plain("close_price"),
-            figure(&company.figures, "market_cap", billions),
-            plain("pe_ratio_ttm"),
-            plain("ev_to_ebitda"),
-            percent("net_margin"),
-            percent("roe"),
-            percent("fcf_yield"),
-            percent("dividend_yield"),
-        );
+        let close = figure(&company.figures, "close_price", |x| format!("{x:.2}"));
+        let cells = registry.headlines().map(|h| {
+            let text = figure(&company.figures, h.name, |x| match h.is_amount {
+                true => billions(x),
+                false if h.percent => format!("{:.1} %", x * 100.0),
+                false => format!("{x:.2}"),
+            });
+            format!(" {text:>10}")
+        });
+        let _ = writeln!(out, "  {:<8} {close:>10}{}", company.symbol, cells.collect::<String>());
     }
     let _ = writeln!(out, "  (- is NULL; see analytics.metric_nulls for the reason)");
 }

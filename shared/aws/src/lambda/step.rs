@@ -146,7 +146,7 @@ impl<S: Stage, B: Bus> Step<'_, S, B> {
             attempts += 1;
         };
         tracing::error!(run = %self.run, %error, "{} failed", self.function);
-        self.telemetry.say(self.now, &[("RunsFailed", 1.0, "Count")]);
+        self.telemetry.emit(self.now, &[("RunsFailed", 1.0, "Count")]);
         ledger::record_blocker(self.run, self.function, &error, self.stage, self.bus, self.now).await?;
         Ok(json!({"run_id": self.run, "status": "failed", "reason": error.to_string()}))
     }

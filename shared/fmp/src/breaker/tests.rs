@@ -23,16 +23,16 @@ impl Clock {
         self.breakers.ask(endpoint, self.at(seconds))
     }
 
-    fn note(&self, endpoint: &str, outcome: Result<(), Failure>, seconds: f64) {
-        self.breakers.note(endpoint, &outcome, self.at(seconds));
+    fn record(&self, endpoint: &str, outcome: Result<(), Failure>, seconds: f64) {
+        self.breakers.record(endpoint, &outcome, self.at(seconds));
     }
 
     fn fail(&self, endpoint: &str, times: u32, seconds: f64) {
-        (0..times).for_each(|_| self.note(endpoint, Err(Failure::transient(DOWN)), seconds));
+        (0..times).for_each(|_| self.record(endpoint, Err(Failure::transient(DOWN)), seconds));
     }
 
     fn silent(&self, endpoint: &str, seconds: f64) {
-        self.note(endpoint, Err(Failure::NoAnswer("no answer".into())), seconds);
+        self.record(endpoint, Err(Failure::NoAnswer("no answer".into())), seconds);
     }
 }
 
@@ -44,7 +44,7 @@ fn failures_in_a_row_open_only_their_own_endpoint() {
     let clock = Clock::new();
     clock.fail("splits", FAILURES - 1, 0.0);
     assert_eq!(clock.ask("splits", 0.0), GO);
-    clock.note("splits", Ok(()), 0.0);
+    clock.record("splits", Ok(()), 0.0);
     clock.fail("splits", FAILURES - 1, 0.0);
     assert!(clock.breakers.is_closed("splits"), "an answer in between resets the count");
     clock.fail("splits", 1, 0.0);
@@ -58,16 +58,16 @@ fn call_limits_and_rejections_do_not_open_it() {
     let clock = Clock::new();
     for _ in 0..3 {
         clock.fail("splits", FAILURES - 1, 0.0);
-        clock.note("splits", Err(Failure::NotOffered("404".into())), 0.0);
+        clock.record("splits", Err(Failure::NotOffered("404".into())), 0.0);
         clock.fail("splits", FAILURES - 1, 0.0);
-        clock.note("splits", Err(Failure::NotInPlan("402".into())), 0.0);
+        clock.record("splits", Err(Failure::NotInPlan("402".into())), 0.0);
     }
     let limit = crate::response::classify(reqwest::StatusCode::TOO_MANY_REQUESTS, b"Limit Reach").map(|_| ());
-    (0..3 * FAILURES).for_each(|_| clock.note("splits", limit.clone(), 0.0));
+    (0..3 * FAILURES).for_each(|_| clock.record("splits", limit.clone(), 0.0));
     assert_eq!(clock.ask("splits", 0.0), GO);
     // A call limit does not reset the count either.
     clock.fail("splits", FAILURES - 1, 0.0);
-    clock.note("splits", limit, 0.0);
+    clock.record("splits", limit, 0.0);
     clock.fail("splits", 1, 0.0);
     assert!(!clock.breakers.is_closed("splits"));
 }
@@ -114,7 +114,7 @@ fn an_answer_to_a_probe_closes_it() {
     let clock = Clock::new();
     clock.fail("splits", FAILURES, 0.0);
     assert_eq!(clock.ask("splits", 1.0), PROBE);
-    clock.note("splits", Ok(()), 1.2);
+    clock.record("splits", Ok(()), 1.2);
     assert_eq!(clock.ask("splits", 1.2), GO);
     clock.fail("splits", FAILURES - 1, 1.3);
     assert_eq!(clock.ask("splits", 1.3), GO);
@@ -149,7 +149,7 @@ fn several_silent_endpoints_mean_that_fmp_is_down() {
     assert!(!clock.breakers.nobody_answers(clock.at(7.9)), "a short silence may pass");
     assert!(clock.breakers.nobody_answers(clock.at(8.0)));
     assert!(clock.breakers.is_closed("a"), "no single endpoint failed ten times");
-    clock.note("g", Err(Failure::transient(DOWN)), 8.0);
+    clock.record("g", Err(Failure::transient(DOWN)), 8.0);
     assert!(!clock.breakers.nobody_answers(clock.at(8.0)), "an error is an answer too");
     clock.silent("a", 8.0);
     clock.silent("b", 8.0);
@@ -162,7 +162,7 @@ fn one_silent_endpoint_means_that_fmp_is_down_only_if_no_other_answered() {
     let silent = |from: f64| (0..FAILURES).for_each(|_| clock.silent("splits", from));
     silent(0.0);
     assert!(clock.breakers.nobody_answers(clock.at(8.0)));
-    clock.note("profile", Ok(()), 8.0);
+    clock.record("profile", Ok(()), 8.0);
     silent(8.0);
     assert!(!clock.breakers.nobody_answers(clock.at(60.0)));
     clock.breakers.begin();

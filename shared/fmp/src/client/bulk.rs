@@ -58,7 +58,7 @@ pub trait Records: Send {
 #[derive(Debug)]
 pub struct BulkAnswer {
     /// Whether the file was downloaded.
-    pub came: Result<BulkOutcome>,
+    pub outcome: Result<BulkOutcome>,
     /// Calls made, including retries.
     pub calls: u32,
     /// Bytes on the wire.
@@ -88,20 +88,20 @@ impl Fmp {
     ) -> BulkAnswer {
         let usage = Usage::default();
         let download = self.bulk_attempts(endpoint, parameters, to, until.map(|until| until.begin), &usage);
-        let came = match until {
+        let outcome = match until {
             None => download.await,
             Some(until) => {
                 let ended = tokio::time::timeout_at(until.wait.into(), download).await;
                 ended.unwrap_or(Ok(BulkOutcome::DeadlineExceeded))
             }
         };
-        if let Err(failure) = &came {
+        if let Err(failure) = &outcome {
             self.halt_if_needed(failure).await;
         }
         let bytes = usage.bytes.into_inner();
         self.rate_limiter.received(bytes);
         BulkAnswer {
-            came: came.map_err(Error::from),
+            outcome: outcome.map_err(Error::from),
             calls: usage.calls.into_inner(),
             bytes,
         }
@@ -198,7 +198,7 @@ impl Fmp {
             )))
         });
         drop(in_flight);
-        self.breakers.note(endpoint, &outcome, now());
+        self.breakers.record(endpoint, &outcome, now());
         outcome
     }
 

@@ -154,14 +154,14 @@ impl Fmp {
         usage.calls.fetch_add(1, Relaxed);
         let sent_at = Instant::now();
         let exchanged = state.patience.bound(self.transport.exchange(endpoint, parameters, key)).await;
-        self.slots.note(sent_at.elapsed());
+        self.slots.record(sent_at.elapsed());
         let (bytes, outcome) = exchanged.unwrap_or_else(|_| {
             let text = format!("no complete answer within {} of attempts", minutes(state.patience.most()));
             (0, Err(Failure::NoAnswer(text)))
         });
         usage.bytes.fetch_add(bytes, Relaxed);
         drop(in_flight);
-        self.breakers.note(endpoint, &outcome, now());
+        self.breakers.record(endpoint, &outcome, now());
         outcome.map_err(|failure| match failure {
             Failure::NoAnswer(_) => self.unreachable_or(failure),
             other => other,

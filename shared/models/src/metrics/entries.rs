@@ -95,6 +95,11 @@ pub struct Ratio {
     /// Conditions on inputs.
     #[serde(default)]
     pub requires: Vec<Requirement>,
+    /// Whether people read it in percent; it is stored as a fraction.
+    #[serde(default)]
+    pub percent: bool,
+    /// Its heading in the summary of a run; `None` if it is not there.
+    pub heading: Option<String>,
     /// Other names.
     #[serde(default)]
     pub aliases: Vec<String>,
@@ -192,6 +197,11 @@ pub struct MarketMetric {
     /// Whether 0 of the checked figure is 0 in every currency.
     #[serde(default)]
     pub zero_is_zero: bool,
+    /// Whether people read it in percent; it is stored as a fraction.
+    #[serde(default)]
+    pub percent: bool,
+    /// Its heading in the summary of a run; `None` if it is not there.
+    pub heading: Option<String>,
     /// Other names.
     #[serde(default)]
     pub aliases: Vec<String>,
@@ -265,6 +275,9 @@ pub struct PriceMetric {
     /// Whether it is stored as a decimal.
     #[serde(default)]
     pub amount: bool,
+    /// Whether people read it in percent; it is stored as a fraction.
+    #[serde(default)]
+    pub percent: bool,
     /// Other names.
     #[serde(default)]
     pub aliases: Vec<String>,

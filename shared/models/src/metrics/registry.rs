@@ -58,6 +58,21 @@ impl GrowthRate<'_> {
     }
 }
 
+/// A metric in the summary of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Headline<'a> {
+    /// Its column.
+    pub name: &'a str,
+    /// Its heading.
+    pub heading: &'a str,
+    /// Whether it is a market metric of the newest session; otherwise a ratio of the twelve months.
+    pub of_session: bool,
+    /// Whether people read it in percent.
+    pub percent: bool,
+    /// Whether it is an amount of money.
+    pub is_amount: bool,
+}
+
 /// The text of the registry's files.
 #[derive(Debug, Clone)]
 pub struct Files {
@@ -177,6 +192,36 @@ impl Registry {
     /// A growth rate by its column.
     pub fn growth_rate(&self, name: &str) -> Option<GrowthRate<'_>> {
         self.growth_rates().find(|rate| rate.name() == name)
+    }
+
+    /// The metrics in the summary of a run: those of a session, then ratios.
+    pub fn headlines(&self) -> impl Iterator<Item = Headline<'_>> {
+        let market = self.market.iter().filter_map(|m| {
+            let heading = m.heading.as_deref()?;
+            Some(self.headline(&m.name, heading, &m.formula, true, m.percent))
+        });
+        let ratios = self.ratios.iter().filter_map(|r| {
+            let heading = r.heading.as_deref()?;
+            Some(self.headline(&r.name, heading, &r.formula, false, r.percent))
+        });
+        market.chain(ratios)
+    }
+
+    fn headline<'a>(
+        &self,
+        name: &'a str,
+        heading: &'a str,
+        formula: &Expr,
+        of_session: bool,
+        percent: bool,
+    ) -> Headline<'a> {
+        Headline {
+            name,
+            heading,
+            of_session,
+            percent,
+            is_amount: self.unit_of(formula) == Some(MONEY),
+        }
     }
 
     /// Every name of a metric: its aliases, then itself.
