@@ -42,7 +42,7 @@ fn every_rule_rejects_its_example() {
         ("select iff(a, 1, 2) as i from x", "function iff"),
         ("select nvl(a, 1) as i from x", "function nvl"),
         ("select greatest(a, b) as i from x", "function greatest"),
-        ("select concat(a, b) as i from x", "function concat"),
+        ("select concat(coalesce(a, ''), b) as i from x", "function concat"),
         ("select dateadd('day', 1, d) as i from x", "function dateadd"),
         ("select to_date(a) as i from x", "function to_date"),
         ("select current_date as i from x", "function current_date"),

@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, ops::ControlFlow};
 use sqlparser::{
     ast::{
         BinaryOperator, CastKind, ColumnOption, DataType, Distinct, ExactNumberInfo, Expr, Function,
-        JoinConstraint, JoinOperator, OrderByExpr, OrderByKind, OrderBySort, Query, Select, SelectItem,
-        SetExpr, SetOperator, Statement, TableFactor, Value, Visit, Visitor, WindowFrameUnits, WindowType,
+        FunctionArg, FunctionArgExpr, FunctionArguments, JoinConstraint, JoinOperator, OrderByExpr,
+        OrderByKind, OrderBySort, Query, Select, SelectItem, SetExpr, SetOperator, Statement, TableFactor,
+        Value, Visit, Visitor, WindowFrameUnits, WindowType,
     },
     dialect::{Dialect, DuckDbDialect, SnowflakeDialect},
     parser::Parser,
@@ -21,6 +22,7 @@ const FUNCTIONS: &[&str] = &[
     "avg",
     "ceil",
     "coalesce",
+    "concat",
     "contains",
     "corr",
     "count",
@@ -221,6 +223,9 @@ impl Rules {
         if name == "date_trunc" {
             self.bare_dates += 1;
         }
+        if name == "concat" && !arguments(function).iter().all(|argument| is_never_null(argument)) {
+            self.add("function concat of what can be NULL: Snowflake returns NULL, DuckDB skips it");
+        }
         match &function.over {
             None => {}
             Some(WindowType::NamedWindow(window)) => self.add(format!("named window {window}")),
@@ -262,6 +267,33 @@ fn has_minus(body: &SetExpr) -> bool {
     match body {
         SetExpr::SetOperation { op, left, right, .. } => {
             *op == SetOperator::Minus || has_minus(left) || has_minus(right)
+        }
+        _ => false,
+    }
+}
+
+fn arguments(function: &Function) -> Vec<&Expr> {
+    let FunctionArguments::List(list) = &function.args else {
+        return Vec::new();
+    };
+    fn expression(argument: &FunctionArg) -> Option<&Expr> {
+        match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
+            _ => None,
+        }
+    }
+    list.args.iter().filter_map(expression).collect()
+}
+
+/// Whether an expression cannot be NULL: a text, a coalesce that ends with one, or a CASE whose results are all such.
+fn is_never_null(expression: &Expr) -> bool {
+    match expression {
+        Expr::Value(value) => matches!(value.value, Value::SingleQuotedString(_)),
+        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("coalesce") => {
+            arguments(function).last().is_some_and(|last| is_never_null(last))
+        }
+        Expr::Case { conditions, else_result: Some(otherwise), .. } => {
+            conditions.iter().all(|when| is_never_null(&when.result)) && is_never_null(otherwise)
         }
         _ => false,
     }

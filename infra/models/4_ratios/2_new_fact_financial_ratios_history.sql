@@ -45,7 +45,9 @@ select
     {% for ratio in ratios %}
     case when i.{{ ratio.name }}_reason is null then {{ ratio.value }} end as {{ ratio.name }},
     {% endfor %}
-    {% for ratio in ratios %}
-    {{ "|| " if not loop.first }}coalesce('|{{ ratio.name }}=' || i.{{ ratio.name }}_reason, ''){{ " as null_reasons" if loop.last }}
-    {% endfor %}
+    concat(
+        {% for ratio in ratios %}
+        coalesce('|{{ ratio.name }}=' || i.{{ ratio.name }}_reason, ''){{ "," if not loop.last }}
+        {% endfor %}
+    ) as null_reasons
 from judged as i

@@ -7,9 +7,11 @@ select
     {% for rate in growth_rates %}
     g.{{ rate.name }},
     {% endfor %}
-    {% for rate in growth_rates %}
-    {{ "|| " if not loop.first }}coalesce('|{{ rate.name }}=' || g.{{ rate.name }}_reason, ''){{ " as null_reasons" if loop.last }}
-    {% endfor %}
+    concat(
+        {% for rate in growth_rates %}
+        coalesce('|{{ rate.name }}=' || g.{{ rate.name }}_reason, ''){{ "," if not loop.last }}
+        {% endfor %}
+    ) as null_reasons
 from period_inputs as p
 join vintages as l on l.vintage_id = p.vintage_id and p.fiscal_date >= l.changed_from
 join growth_rates as g on g.period_id = p.period_id

@@ -49,7 +49,9 @@ select
     {% endfor %}
     {% endfor %}
     -- all reasons of the range in one text, |metric=reason|metric=reason; every day's row carries it
-    {% for metric in market_metrics if metric.checked %}
-    {{ "|| " if not loop.first }}coalesce('|{{ metric.name }}=' || i.{{ metric.name }}_reason, ''){{ " as reasons" if loop.last }}
-    {% endfor %}
+    concat(
+        {% for metric in market_metrics if metric.checked %}
+        coalesce('|{{ metric.name }}=' || i.{{ metric.name }}_reason, ''){{ "," if not loop.last }}
+        {% endfor %}
+    ) as reasons
 from judged as i

@@ -40,17 +40,18 @@ select
     -- number of sessions
     v.reasons || case
         when {% for metric in price_metrics %}{{ " and " if not loop.first }}{{ metric.alias }}.{{ metric.name }} is not null{% endfor %} then ''
-        else
+        else concat(
             {% for metric in price_metrics %}
-            {{ "|| " if not loop.first }}case
+            case
                 when {{ metric.alias }}.{{ metric.name }} is not null then ''
                 when w.session_no < {{ metric.sessions }} then '|{{ metric.name }}=insufficient_history'
                 {% if metric.needs_index %}
                 when i.symbol is not null then '|{{ metric.name }}=nonpositive_denominator'
                 {% endif %}
                 else '|{{ metric.name }}=missing_input'
-            end
+            end{{ "," if not loop.last }}
             {% endfor %}
+        )
     end as null_reasons
 from price_windows as w
 join valued as v on v.symbol = w.symbol and v.price_date = w.price_date

@@ -57,7 +57,9 @@ fn rebuild(
     }
     // Also removes the hashes of files that no longer exist.
     connection.execute_batch("delete from ops.models")?;
-    hashes::record(current).iter().try_for_each(|statement| connection.execute_batch(statement))
+    hashes::record(current)
+        .iter()
+        .try_for_each(|statement| connection.execute_batch(statement))
 }
 
 fn names(connection: &Connection, query: &str) -> Result<Vec<String>> {

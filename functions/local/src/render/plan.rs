@@ -20,7 +20,8 @@ pub fn plan(plan: &Plan, fmp_plan: &str, duration: &str, cost: &str) -> String {
         size += dataset.bytes;
         let due = dataset.due.iter().map(|(why, n)| format!("{} {why}", count(*n)));
         let skipped = dataset.skipped.iter().map(|(why, n)| format!("{} skipped: {why}", count(*n)));
-        let not_asked = dataset.not_requested.iter().map(|(why, n)| format!("{} not asked for: {why}", count(*n)));
+        let not_asked =
+            dataset.not_requested.iter().map(|(why, n)| format!("{} not asked for: {why}", count(*n)));
         let why = due.chain(skipped).chain(not_asked).collect::<Vec<_>>().join(", ");
         let _ =
             writeln!(out, "  {name:<20} {:>8} {:>10}   {why}", count(dataset.calls), bytes(dataset.bytes));
