@@ -65,7 +65,8 @@ fn a_single_table_can_be_printed_and_an_unknown_table_is_an_error() {
     let one = dictionary("fact_financial_ratios");
     for part in [
         "### analytics.fact_financial_ratios",
-        "| gross_margin | double | ratio | gross profit ÷ revenue; only when revenue is above zero |",
+        "Formula: gross profit ÷ revenue; only when revenue is above zero. FMP's own: ratios_ttm.gross_profit_margin_ttm. \
+         Aliases: gross profit margin. |",
         "| days_sales_outstanding | double | days |",
         "| book_value_per_share | double | money a share |",
     ] {
@@ -86,6 +87,15 @@ fn a_single_table_can_be_printed_and_an_unknown_table_is_an_error() {
         several.contains("### staging.income_statement") && several.contains("### raw.income_statement"),
         "{several}"
     );
+    let inputs = dictionary("inputs").stdout;
+    for part in [
+        "## Inputs of formulas",
+        "| nopat | money | Operating income after tax at the period's own tax rate. Formula: operating income × (1 − ",
+        "| roe_equity | money | Mean stockholders' equity of the quarter ends",
+        "Of twelve months: average_inventory_year. |",
+    ] {
+        assert!(inputs.contains(part) && !inputs.contains("###"), "{part} is missing in\n{inputs}");
+    }
     for bad in ["nothing", "analytics", "x; drop table y"] {
         let output = dictionary(bad);
         assert!(output.failed(2).contains("is not a table"), "{output:#?}");

@@ -121,7 +121,7 @@ fn explain_shows_the_inputs_of_a_derived_quarter() {
     let home = Home::new();
     run_on(&home, "2025-02-20", &YEAR);
     let connection = home.open();
-    let facts = Facts::read(&connection, &"ODDCO".parse().unwrap(), None).unwrap();
+    let facts = Facts::read(&connection, &"ODDCO".parse().unwrap(), None, findata_tests::models()).unwrap();
     let explain = |metric: &str| {
         let basis = Some("Q4".parse().unwrap());
         let question = Question {

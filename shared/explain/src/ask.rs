@@ -1,13 +1,12 @@
 //! Resolves a question: the name of a metric to a table, a basis and a period.
 
-use std::cmp::Reverse;
-
 use chrono::NaiveDate;
 use findata_domain::{Error, Result, Symbol};
+use findata_models::Models;
 
 use super::{
-    columns,
     facts::Facts,
+    names::{candidates, similar},
     rows::{Key, date},
 };
 
@@ -16,7 +15,7 @@ use super::{
 pub struct Question {
     /// The company.
     pub symbol: Symbol,
-    /// The metric, as the caller wrote it.
+    /// The metric, as the caller wrote it: a column or an alias.
     pub metric: String,
     /// The day on which the figure was known, or the session; the newest if absent.
     pub date: Option<NaiveDate>,
@@ -99,14 +98,11 @@ pub const FACTS: [(Fact, &str); 6] = [
 ];
 
 /// The figures of every fact table, in lookup order.
-pub fn figures() -> Vec<(Fact, &'static str)> {
+pub fn figures(models: &Models) -> Vec<(Fact, &str)> {
     let of = |(fact, table): &(Fact, &'static str)| {
         let fact = *fact;
-        columns(table)
-            .iter()
-            .filter(|c| c.is_figure())
-            .map(move |c| (fact, c.name.as_str()))
-            .collect::<Vec<_>>()
+        let columns = models.columns(table).iter().filter(|c| c.is_figure());
+        columns.map(move |c| (fact, c.name.as_str())).collect::<Vec<_>>()
     };
     FACTS.iter().flat_map(of).collect()
 }
@@ -115,18 +111,10 @@ pub fn figures() -> Vec<(Fact, &'static str)> {
 ///
 /// # Errors
 /// `Reject` with similar names if the metric is unknown, or with its bases if it does not exist on the given one.
-pub fn find(metric: &str, basis: Option<Basis>) -> Result<(Fact, &'static str)> {
-    let name = metric.trim().to_lowercase().replace(['-', ' '], "_");
-    let all = figures();
-    let named = |name: &str| -> Vec<(Fact, &'static str)> {
-        all.iter().filter(|(_, n)| *n == name).copied().collect()
-    };
-    let mut found = named(&name);
-    if basis == Some(Basis::Ttm) {
-        found.extend(named(&format!("ttm_{name}")));
-        found.extend(named(&format!("latest_{name}")));
-    }
-    let fits = |(fact, _): &&(Fact, &'static str)| match (basis, fact) {
+pub fn find<'m>(metric: &str, basis: Option<Basis>, models: &'m Models) -> Result<(Fact, &'m str)> {
+    let all = figures(models);
+    let found = candidates(metric, basis, &all, models);
+    let fits = |(fact, _): &&(Fact, &str)| match (basis, fact) {
         (None, _) => true,
         (Some(basis), Fact::Ratios | Fact::Growth) => basis.is_period(),
         (Some(basis), Fact::Financials) => basis.is_period() && basis != Basis::Ttm,
@@ -137,8 +125,8 @@ pub fn find(metric: &str, basis: Option<Basis>) -> Result<(Fact, &'static str)> 
     if let Some(found) = found.iter().find(fits) {
         return Ok(*found);
     }
-    if let (Some(basis), false) = (basis, found.is_empty()) {
-        let has = |(fact, _): &(Fact, &'static str)| match fact {
+    if let (Some(basis), Some((_, name))) = (basis, found.first()) {
+        let has = |(fact, _): &(Fact, &str)| match fact {
             Fact::Ratios | Fact::Growth => "Q1 to Q4, FY, TTM",
             Fact::Financials => "Q1 to Q4, FY",
             Fact::Ttm => "TTM",
@@ -148,37 +136,10 @@ pub fn find(metric: &str, basis: Option<Basis>) -> Result<(Fact, &'static str)> 
         let bases = found.iter().map(has).collect::<Vec<_>>().join(", ");
         return Err(Error::Reject(format!("{name} has no basis {}: use {bases}", basis.name())));
     }
-    Err(Error::Reject(format!("unknown metric {metric:?}: {}", nearest(&name, &all))))
-}
-
-fn nearest(name: &str, all: &[(Fact, &'static str)]) -> String {
-    let parts = |text: &str| text.split('_').map(str::to_owned).collect::<Vec<_>>();
-    let common = |other: &str| parts(name).iter().filter(|p| p.len() > 2 && parts(other).contains(p)).count();
-    let mut ranked: Vec<(Reverse<usize>, usize, &str)> = all
-        .iter()
-        .map(|(_, n)| (distance(name, n), *n))
-        .map(|(d, n)| (Reverse(if d <= 3 { 9 } else { common(n) }), d, n))
-        .collect();
-    ranked.sort_unstable();
-    ranked.dedup_by_key(|r| r.2);
-    let best = ranked.iter().take(3).map(|r| r.2).collect::<Vec<_>>().join(", ");
-    format!("similar names are {best}; `findata dictionary` lists all")
-}
-
-/// The edit distance (Levenshtein) of two names.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(80).enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
+    Err(Error::Reject(format!(
+        "unknown metric {metric:?}: similar names are {}; `findata dictionary` lists all",
+        similar(metric, &all, models)
+    )))
 }
 
 impl Facts<'_> {
@@ -256,20 +217,58 @@ fn basis_text(basis: Option<Basis>) -> String {
 mod tests {
     use super::*;
 
+    fn found(name: &str, basis: Option<Basis>) -> Result<(Fact, &'static str), String> {
+        find(name, basis, Models::built_in().unwrap()).map_err(|e| e.to_string())
+    }
+
     #[test]
     fn a_name_resolves_to_one_column_per_basis() {
-        let found = |name: &str, basis: Option<Basis>| find(name, basis).map_err(|e| e.to_string());
         assert_eq!(found("payout_ratio", None), Ok((Fact::Ratios, "payout_ratio")));
         assert_eq!(found("payout_ratio", Some(Basis::Market)), Ok((Fact::Market, "payout_ratio")));
         assert_eq!(found("Close Price", None), Ok((Fact::Prices, "close_price")));
         assert_eq!(found("revenue", None), Ok((Fact::Financials, "revenue")));
         assert_eq!(found("revenue", Some(Basis::Ttm)), Ok((Fact::Ttm, "ttm_revenue")));
         assert_eq!(found("total-assets", Some(Basis::Ttm)), Ok((Fact::Ttm, "latest_total_assets")));
-        let unknown = found("gros_margin", None).unwrap_err();
-        assert!(unknown.contains("gross_margin"), "{unknown}");
         let wrong = found("pe_ratio_ttm", Some(Basis::Fy)).unwrap_err();
         assert!(wrong.contains("no basis FY") && wrong.contains("MARKET"), "{wrong}");
         assert_eq!("ttm".parse(), Ok(Basis::Ttm));
         assert!("Q5".parse::<Basis>().is_err());
+    }
+
+    #[test]
+    fn an_alias_resolves_to_its_metric() {
+        for (alias, metric) in [
+            ("P/E", (Fact::Market, "pe_ratio_ttm")),
+            ("ev/ebitda", (Fact::Market, "ev_to_ebitda")),
+            (" EV/EBITDA ", (Fact::Market, "ev_to_ebitda")),
+            ("debt/equity", (Fact::Ratios, "debt_to_equity")),
+            ("return on equity", (Fact::Ratios, "roe")),
+            ("return_on-Equity", (Fact::Ratios, "roe")),
+            ("52 week high", (Fact::Market, "high_52w")),
+            ("beta", (Fact::Market, "beta_252d")),
+        ] {
+            assert_eq!(found(alias, None), Ok(metric), "{alias}");
+        }
+        let wrong = found("return on equity", Some(Basis::Market)).unwrap_err();
+        assert!(wrong.starts_with("roe has no basis MARKET"), "{wrong}");
+    }
+
+    #[test]
+    fn an_alias_of_a_market_metric_finds_it_even_if_a_ratio_shares_its_name() {
+        let mut files = findata_models::metrics::Files::built_in();
+        // payout_ratio, the last entry of the file, is the name of a ratio too.
+        files
+            .market_metrics
+            .push_str("\naliases = [\"market payout\", \"roe\", \"net margin\"]\n");
+        let registry = findata_models::metrics::Registry::parse(&files).unwrap();
+        let models = Models::of(registry).unwrap();
+        let found = |name: &str, basis| find(name, basis, &models).unwrap();
+        assert_eq!(found("market payout", None), (Fact::Market, "payout_ratio"));
+        assert_eq!(found("market payout", Some(Basis::Fy)), (Fact::Ratios, "payout_ratio"));
+        assert_eq!(found("payout_ratio", None), (Fact::Ratios, "payout_ratio"));
+        // A column's exact name is never taken by an alias.
+        assert_eq!(found("roe", None), (Fact::Ratios, "roe"));
+        assert_eq!(found("net_margin", None), (Fact::Ratios, "net_margin"));
+        assert_eq!(found("net margin", None), (Fact::Market, "payout_ratio"));
     }
 }

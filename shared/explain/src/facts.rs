@@ -8,17 +8,17 @@ use std::{cell::RefCell, collections::BTreeMap};
 use chrono::NaiveDate;
 use duckdb::Connection;
 use findata_domain::{Error, Result, Symbol};
-use findata_models::Models;
-use findata_models::literal;
+use findata_models::{Models, literal};
 
 use super::{
     figure::Source,
     rows::{Key, Row, date, execute, rows},
 };
 
-/// Models that are not rerun: their result is read from the published table or replaced in [`rebuild`].
-const SKIPPED_MODELS: [&str; 7] = [
+/// Models that are not rerun: published tables have their result, or [`rebuild`] replaces them.
+const SKIPPED_MODELS: [&str; 8] = [
     "companies_to_recompute",
+    "growth_rates",
     "price_bars",
     "new_fact_daily_prices",
     "index_windows",
@@ -26,11 +26,13 @@ const SKIPPED_MODELS: [&str; 7] = [
     "new_fact_financial_ratios_history",
     "new_fact_growth_rates_history",
 ];
-/// The last model that is rerun. It assigns fundamentals to days.
-const LAST_MODEL: &str = "valuation_days";
+/// The last model that is rerun. It tells which fundamentals were known on which days.
+const LAST_MODEL: &str = "fundamentals_ranges";
 
 /// The rows of one company.
 pub struct Facts<'a> {
+    /// The models that computed the figures, with the registry of metrics.
+    pub models: &'a Models,
     /// The warehouse.
     pub connection: &'a Connection,
     /// The company.
@@ -58,7 +60,12 @@ impl<'a> Facts<'a> {
     ///
     /// # Errors
     /// `Reject` for a company that is not in the warehouse; `Stop` if the warehouse cannot be read.
-    pub fn read(connection: &'a Connection, symbol: &Symbol, as_of: Option<NaiveDate>) -> Result<Self> {
+    pub fn read(
+        connection: &'a Connection,
+        symbol: &Symbol,
+        as_of: Option<NaiveDate>,
+        models: &'a Models,
+    ) -> Result<Self> {
         let name = literal(symbol.as_str());
         let ask = |query: &str| rows(connection, &query.replace("{symbol}", &name));
         let by_period = |query: &str| -> Result<BTreeMap<Key, Row>> {
@@ -74,7 +81,7 @@ impl<'a> Facts<'a> {
                 "{symbol} is not in this warehouse: load it with `findata run --symbols {symbol}`"
             )));
         }
-        rebuild(connection, &name, as_of)?;
+        rebuild(connection, &name, as_of, models)?;
         let joined = |table: &str| {
             format!(
                 "select l.fiscal_date, l.period_type, t.* from {table} t \
@@ -82,6 +89,7 @@ impl<'a> Facts<'a> {
             )
         };
         Ok(Facts {
+            models,
             connection,
             symbol: symbol.clone(),
             financials: by_period("select * from analytics.fact_financials where symbol = {symbol}")?,
@@ -152,11 +160,7 @@ impl<'a> Facts<'a> {
 
 /// Reruns the intermediate models for one company, as of a day, into temporary tables, which a read-only connection can
 /// create.
-fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>) -> Result<()> {
-    let prices = format!(
-        "select symbol, price_date, row_number() over (partition by symbol order by price_date) as session_no, close_price \
-         from analytics.fact_daily_prices where symbol = {symbol}"
-    );
+fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>, models: &Models) -> Result<()> {
     let day = as_of.map_or("max(as_of)".into(), |day| format!("date '{day}'"));
     for (table, query) in [
         (
@@ -167,12 +171,10 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>) -> R
             "companies_to_recompute",
             format!("select {symbol} as symbol, date '1900-01-01' as prices_from, false as with_history"),
         ),
-        ("price_bars", prices.clone()),
-        ("price_windows", prices),
     ] {
         execute(connection, &format!("create or replace temporary table {table} as {query}"))?;
     }
-    let models = &Models::built_in()?.models;
+    let models = &models.models;
     let last = models.iter().position(|m| m.builds() == LAST_MODEL).unwrap_or(models.len() - 1);
     for model in models[..=last].iter().filter(|m| !SKIPPED_MODELS.contains(&m.builds())) {
         execute(connection, &model.sql).map_err(|error| Error::Stop(format!("{}: {error}", model.file)))?;

@@ -1,6 +1,7 @@
 //! The parts of an explanation.
 
-use serde::Serialize;
+use findata_models::metrics::Expr;
+use serde::{Serialize, Serializer};
 
 /// A figure with its formula and the figures it was computed from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -30,14 +31,17 @@ pub struct Figure {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub formula: Option<String>,
     /// Its formula over the names of its inputs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expression: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    pub expression: Option<Expr>,
     /// Conditions without which it is NULL.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only_when: Vec<String>,
     /// Why it is NULL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// Set if the inputs give another value than the stored one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<Mismatch>,
     /// When the statement was filed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filing_date: Option<String>,
@@ -53,6 +57,20 @@ pub struct Figure {
     /// The figures it was computed from.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Figure>,
+}
+
+fn as_text<S: Serializer>(expression: &Option<Expr>, to: S) -> Result<S::Ok, S::Error> {
+    match expression {
+        Some(expression) => to.collect_str(expression),
+        None => to.serialize_none(),
+    }
+}
+
+/// A difference between a stored figure and its inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Mismatch {
+    /// What the inputs give; `None` is NULL.
+    pub recomputed: Option<f64>,
 }
 
 /// Why a figure is NULL.
@@ -111,7 +129,7 @@ impl Figure {
     pub fn named(name: &str) -> Self {
         Figure {
             name: name.to_owned(),
-            label: crate::formulas::label(name),
+            label: crate::words::label(name),
             ..Figure::default()
         }
     }

@@ -1,47 +1,46 @@
 //! Explains a figure: its value, its formula, its inputs down to the rows that FMP sent, or why it is NULL. Also
 //! generates the data dictionary.
 //!
-//! [`ask`] resolves the question to a column and a period. [`facts`] reads the company's rows and reruns the
-//! intermediate models for it alone. `build` traces a formula of [`crate::formulas`] through these rows.
-//! `statement_lines`, `periods`, `market` and `prices` explain the columns of one kind of table each. `source` finds
-//! the FMP row of a figure.
+//! [`ask`] resolves the question to a column and a period. [`Facts`] reads the company's rows and reruns the
+//! intermediate models for it alone. The formulas are declared: those of metrics and their inputs in the registry of
+//! [`findata_models::metrics`], those of the trailing twelve months in `ttm`. `build` shows a formula with the figures
+//! of its inputs; `periods`, `inputs`, `twelve_months`, `statement_lines`, `market`, `shares`, `windows` and `prices`
+//! find them. `source` finds the FMP row of a figure. `check` recomputes every figure from the inputs shown.
 
 pub mod ask;
 mod build;
+mod check;
+mod conditions;
 pub mod dictionary;
 mod facts;
 mod figure;
-pub mod formulas;
+mod inputs;
 mod market;
+mod names;
 mod periods;
 mod prices;
 mod reasons;
 mod rows;
+mod shares;
 mod source;
 mod statement_lines;
+mod ttm;
+mod twelve_months;
+mod units;
+mod windows;
+mod words;
 
 use chrono::NaiveDate;
 use duckdb::Connection;
 use findata_domain::Result;
-
-use findata_models::{Model, Models, TableColumn};
+use findata_models::Models;
 
 use ask::{Fact, Question};
+pub use check::recomputed;
 pub use facts::Facts;
-pub use figure::{Explanation, Figure, Reason, Source};
-pub use periods::recomputed;
+pub use figure::{Explanation, Figure, Mismatch, Reason, Source};
 
-/// The columns of a table of `analytics`.
-fn columns(table: &str) -> &'static [TableColumn] {
-    Models::built_in().map_or(&[], |models| models.columns(table))
-}
-
-/// The tables and views that the models fill.
-fn filled_tables() -> &'static [Model] {
-    Models::built_in().map_or(&[], |models| &models.tables)
-}
-
-/// Explains a figure. `as_of` is the day as of which the connection reads; `None` for current data.
+/// Explains a figure that `models` computed. `as_of` is the day as of which the connection reads; `None` for current data.
 ///
 /// # Errors
 /// `Reject` for an unknown company, metric or day; `Stop` if the warehouse cannot be read.
@@ -49,8 +48,9 @@ pub fn explain(
     connection: &Connection,
     question: &Question,
     as_of: Option<NaiveDate>,
+    models: &Models,
 ) -> Result<Explanation> {
-    let mut explained = answer(&Facts::read(connection, &question.symbol, as_of)?, question)?;
+    let mut explained = answer(&Facts::read(connection, &question.symbol, as_of, models)?, question)?;
     explained.as_of = as_of.map(|day| day.to_string());
     Ok(explained)
 }
@@ -60,7 +60,7 @@ pub fn explain(
 /// # Errors
 /// As for [`explain`].
 pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
-    let (fact, metric) = ask::find(&question.metric, question.basis)?;
+    let (fact, metric) = ask::find(&question.metric, question.basis, facts.models)?;
     let mut figure = match fact {
         Fact::Market | Fact::Prices => {
             let session = facts.session(question)?;
@@ -87,6 +87,7 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
             }
         }
     };
+    check::check(&mut figure, facts.models);
     if figure.value.is_none() {
         // A NULL without a reason in metric_nulls is a statement line that FMP did not send, or depends on one.
         figure.reason = figure.reason.take().or_else(|| Some(reasons::reason("missing_input")));

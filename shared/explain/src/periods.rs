@@ -1,14 +1,17 @@
 //! Ratios and growth rates.
 
-use crate::formulas::{expression, growth_lines, label, null_reason_rule, ratio_lines, ratio_rule, words};
 use findata_domain::Result;
+use findata_models::metrics::Expr;
 
-use super::{
-    build::unit_text,
+use crate::{
+    build::renamed,
+    conditions,
     facts::{Facts, key},
-    figure::Figure,
+    figure::{Figure, Reason},
     reasons::reason,
     rows::{Key, figure},
+    units,
+    words::label,
 };
 
 impl Facts<'_> {
@@ -25,7 +28,8 @@ impl Facts<'_> {
             ))?
             .unwrap_or_default();
         to.value = figure(&row, metric);
-        to.unit = unit_text(fact, metric, row.get("reported_currency").map(String::as_str));
+        let currency = row.get("reported_currency").map(String::as_str);
+        to.unit = units::unit(self.models, fact, metric).map(|unit| units::text(unit, currency));
         to.known_on = self.known_on(key).map(|day| day.to_string());
         if to.value.is_none() {
             to.reason = self.null_reason(&format!("{of} and subject_date = date '{}'", key.date), metric)?;
@@ -34,7 +38,7 @@ impl Facts<'_> {
     }
 
     /// The reason for NULL in `analytics.metric_nulls`.
-    pub fn null_reason(&self, of: &str, metric: &str) -> Result<Option<super::figure::Reason>> {
+    pub fn null_reason(&self, of: &str, metric: &str) -> Result<Option<Reason>> {
         // One query for all metrics of the row: planning this wide view costs more than reading it.
         let all = self.ask(&format!("select metric, reason from analytics.metric_nulls where {of}"))?;
         let own = all.iter().find(|row| row.get("metric").is_some_and(|known| known == metric));
@@ -47,14 +51,12 @@ impl Facts<'_> {
     /// `Stop` when the warehouse cannot be read.
     pub fn ratio(&self, key: &Key, metric: &str) -> Result<Figure> {
         let mut to = self.published("fact_financial_ratios", key, metric)?;
-        let Some(line) = ratio_lines().iter().find(|line| line.metric == metric) else {
+        let registry = &self.models.registry;
+        let Some(ratio) = registry.ratio(metric) else {
             return Ok(to);
         };
-        if let Ok(formula) = line.formula() {
-            self.fill(&mut to, &formula, &self.rows_of(key))?;
-        }
-        to.only_when.extend(ratio_rule(&line.rule, &line.denominator));
-        to.only_when.extend(null_reason_rule(&line.null_reason).map(str::to_owned));
+        to.fill(&ratio.formula, &|name| self.input(key, name))?;
+        to.only_when.extend(conditions::of_ratio(registry, ratio));
         if key.basis == "TTM"
             && let Some(row) = self.ttm.get(key)
             && row.contains_key("reason")
@@ -82,40 +84,30 @@ impl Facts<'_> {
     /// `Stop` when the warehouse cannot be read.
     pub fn growth(&self, key: &Key, metric: &str) -> Result<Figure> {
         let mut to = self.published("fact_growth_rates", key, metric)?;
-        let Some(line) = growth_lines().iter().find(|line| line.metric() == metric) else {
+        let Some(rate) = self.models.registry.growth_rate(metric) else {
             return Ok(to);
         };
+        let (now, horizon) = (rate.growth.figure.as_str(), rate.horizon.name.as_str());
         let base = self.first(&format!(
             "select b.fiscal_date, b.basis from growth_pairs p join period_inputs o on o.period_id = p.period_id \
-             join period_inputs b on b.period_id = p.{}_period_id \
+             join period_inputs b on b.period_id = p.{horizon}_period_id \
              where o.fiscal_date = date '{}' and o.basis = '{}'",
-            line.horizon, key.date, key.basis
+            key.date, key.basis
         ))?;
-        let before = format!("{}_before", line.item);
-        let now = Figure {
-            name: line.item.clone(),
-            label: label(&line.item),
-            ..self.period_input(key, &line.item)?
-        };
-        let then = match base.as_ref().and_then(self::key) {
-            Some(base) => Figure {
-                name: before.clone(),
-                label: label(&before),
-                ..self.period_input(&base, &line.item)?
-            },
-            None => Figure {
-                notes: vec![self.no_base_note(key, &line.horizon)],
-                ..Figure::named(&before)
-            },
-        };
-        if let Ok(expr) = line.formula() {
-            (to.formula, to.expression) = (Some(words(&expr)), Some(expr.to_string()));
-        }
-        to.only_when.push(match line.years > 1.0 {
-            true => format!("{} is above zero at both ends", label(&line.item)),
+        let base = base.as_ref().and_then(self::key);
+        let before = format!("{now}_before");
+        to.fill(&growth_formula(now, rate.horizon.years)?, &|name| match &base {
+            _ if name == now => self.input(key, now),
+            Some(base) => self.input(base, now),
+            None => Ok(Figure {
+                notes: vec![self.no_base_note(key, horizon)],
+                ..Figure::named(name)
+            }),
+        })?;
+        to.only_when.push(match is_annual_rate(rate.horizon.years) {
+            true => format!("{} is above zero at both ends", label(now)),
             false => format!("{} is not zero", label(&before)),
         });
-        to.inputs = vec![now, then];
         Ok(to)
     }
 
@@ -133,17 +125,19 @@ impl Facts<'_> {
     }
 }
 
-/// Evaluates a figure's expression over its inputs, for tests.
-pub fn recomputed(of: &Figure) -> Option<f64> {
-    let expr = expression(of.expression.as_deref()?)?;
-    let most = of
-        .inputs
-        .iter()
-        .map(|i| of.inputs.iter().filter(|o| o.name == i.name).count())
-        .max()
-        .unwrap_or(0);
-    crate::formulas::evaluate(&expr, &|name| match name {
-        "*" => vec![Some(1.0); most],
-        _ => of.inputs.iter().filter(|input| input.name == name).map(|input| input.value).collect(),
-    })
+/// Whether growth is an annual rate instead of a change.
+fn is_annual_rate(years: Option<u32>) -> bool {
+    years.is_some_and(|years| years > 1)
+}
+
+/// The formula of a growth rate of a figure, over its value at both ends.
+///
+/// # Errors
+/// `Reject` for a formula outside the grammar.
+pub fn growth_formula(figure: &str, years: Option<u32>) -> Result<Expr> {
+    let formula = match years.filter(|_| is_annual_rate(years)) {
+        Some(years) => format!("power(now / before, 1 / {years}) - 1"),
+        None => "(now - before) / abs(before)".to_owned(),
+    };
+    renamed(&formula, &[("now", figure), ("before", &format!("{figure}_before"))])
 }

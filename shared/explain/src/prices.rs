@@ -1,14 +1,14 @@
 //! Daily price bars.
 
-use crate::formulas::label;
 use chrono::NaiveDate;
 use findata_domain::{Result, catalog};
 
-use super::{
-    build::unit_text,
+use crate::{
     facts::Facts,
     figure::Figure,
     rows::{Row, figure},
+    units,
+    words::label,
 };
 
 const FACT: &str = "fact_daily_prices";
@@ -32,89 +32,103 @@ impl Facts<'_> {
         to.value = figure(&row, column);
         to.unit = match column {
             "change_percent" => Some("percent".into()),
-            _ => unit_text(FACT, column, currency.as_deref()),
+            _ => units::unit(self.models, FACT, column).map(|unit| units::text(unit, currency.as_deref())),
         };
-        let Some(staged) = of("staging.prices")? else {
-            return Ok(to);
-        };
-        let dataset = catalog::PRICES;
-        if column == "adj_close" {
-            let close = self.bar(day, "close_price")?;
-            let factor = match (to.value, close.value) {
-                (Some(adjusted), Some(close)) if close != 0.0 => Some(adjusted / close),
-                _ => None,
-            };
-            let later = self.first(&format!(
-                "select count(*) as n, max(ex_date) as last from dividend_events where ex_date > date '{day}' \
-                 and ex_date <= (select max(price_date) from price_bars)"
-            ))?;
-            let later = later.unwrap_or_default();
-            let count = later.get("n").cloned().unwrap_or_default();
-            let note =
-                format!("dividends with a later ex-date, each as 1 − dividend ÷ previous close: {count}");
-            to.inputs = vec![
-                Figure { name: "close_price".into(), ..close },
-                Figure {
-                    value: factor,
-                    notes: vec![note],
-                    ..Figure::named("dividends_to_come")
-                },
-            ];
-            (to.formula, to.expression) = (
-                Some("close price × dividends to come".into()),
-                Some("close_price * dividends_to_come".into()),
-            );
-            return Ok(to);
-        }
-        if column == "as_traded_close" || column == "split_factor" {
-            // The number of shares that one share of that day is today.
-            let factor = figure(&row, "split_factor");
-            let split = Figure {
-                value: factor,
-                notes: vec![self.splits()?],
-                ..Figure::named("split_factor")
-            };
-            to.inputs = vec![split];
-            (to.formula, to.expression) =
-                (Some("shares today for each share then".into()), Some("split_factor".into()));
-            if column == "as_traded_close" {
-                to.inputs.insert(0, self.bar(day, "close_price")?);
-                to.formula = Some("close price × split factor".into());
-                to.expression = Some("close_price * split_factor".into());
+        match column {
+            "adj_close" => self.adjusted_close(&mut to, day)?,
+            "split_factor" => self.split_factor(&mut to, day)?,
+            "as_traded_close" => {
+                to.adjust(self.bar(day, "close_price")?, self.bar(day, "split_factor")?, true);
             }
-            return Ok(to);
-        }
-        let source = self.source(dataset, &staged, column)?;
-        match self.factor(&staged)?.filter(|_| column != "change_percent") {
-            None => {
-                to.source = source;
-                if to.value.is_none() {
-                    let sent = to.source.as_ref().and_then(|s| s.sent.clone());
-                    to.notes.push(sent.map_or("FMP's response has no such field".into(), |sent| {
-                        format!("FMP sent {sent}")
-                    }));
+            _ => {
+                if let Some(staged) = of("staging.prices")? {
+                    self.received(&mut to, &staged, column)?;
                 }
-            }
-            Some(factor) => {
-                let received = Figure {
-                    label: format!("{} as received", label(column)),
-                    value: figure(&staged, column),
-                    unit: to.unit.clone(),
-                    date: to.date.clone(),
-                    source,
-                    ..Figure::named(&format!("received_{column}"))
-                };
-                let factor = Figure {
-                    value: Some(factor),
-                    notes: vec![self.splits()?],
-                    ..Figure::named("basis_factor")
-                };
-                let sign = if column == "volume" { ("×", "*") } else { ("÷", "/") };
-                to.formula = Some(format!("{} as received {} basis factor", label(column), sign.0));
-                to.expression = Some(format!("{} {} basis_factor", received.name, sign.1));
-                to.inputs = vec![received, factor];
             }
         }
         Ok(to)
+    }
+
+    /// A close adjusted for later dividends.
+    fn adjusted_close(&self, to: &mut Figure, day: NaiveDate) -> Result<()> {
+        let later: Vec<f64> = self
+            .dividend_factors()?
+            .into_iter()
+            .filter(|(on, _)| *on > day)
+            .map(|(_, factor)| factor)
+            .collect();
+        let note =
+            format!("dividends with a later ex-date, each as 1 − dividend ÷ previous close: {}", later.len());
+        let factor = Figure {
+            value: Some(later.iter().product()),
+            notes: vec![note],
+            ..Figure::named("dividends_to_come")
+        };
+        to.adjust(self.bar(day, "close_price")?, factor, true);
+        Ok(())
+    }
+
+    /// The number of shares that one share of that day is today.
+    fn split_factor(&self, to: &mut Figure, day: NaiveDate) -> Result<()> {
+        let row = self.first(&format!(
+            "select basis_factor from split_factors where date '{day}' >= from_date and date '{day}' < until_date"
+        ))?;
+        let factor = row.and_then(|row| figure(&row, "basis_factor")).unwrap_or(1.0);
+        to.same_as(Figure {
+            label: "shares today for each share then".into(),
+            value: Some(factor),
+            notes: vec![self.splits()?],
+            ..Figure::named("basis_factor")
+        });
+        Ok(())
+    }
+
+    /// A figure as FMP sent it, on the newest split basis.
+    fn received(&self, to: &mut Figure, staged: &Row, column: &str) -> Result<()> {
+        let source = self.source(catalog::PRICES, staged, column)?;
+        let value = figure(staged, column);
+        let Some(factor) = self.factor(staged)?.filter(|_| column != "change_percent") else {
+            // The stored figure is FMP's, with the same digits.
+            to.compare(value, 0.0, 0.0);
+            if to.value.is_none() {
+                let sent = source.as_ref().and_then(|s| s.sent.clone());
+                to.notes.push(
+                    sent.map_or("FMP's response has no such field".into(), |sent| format!("FMP sent {sent}")),
+                );
+            }
+            to.source = source;
+            return Ok(());
+        };
+        let received = Figure {
+            label: format!("{} as received", label(column)),
+            value,
+            unit: to.unit.clone(),
+            date: to.date.clone(),
+            source,
+            ..Figure::named(&format!("received_{column}"))
+        };
+        let factor = Figure {
+            value: Some(factor),
+            notes: vec![self.splits()?],
+            ..Figure::named("basis_factor")
+        };
+        to.adjust(received, factor, column == "volume");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use findata_models::Models;
+
+    use super::*;
+
+    #[test]
+    fn every_figure_of_a_bar_is_computed_here_or_a_field_of_fmp() {
+        for column in Models::built_in().unwrap().columns(FACT).iter().filter(|c| c.is_figure()) {
+            let name = column.name.as_str();
+            let is_field = catalog::PRICES.columns.iter().any(|c| c.name == name && !c.field.is_empty());
+            assert!(is_field || ["adj_close", "split_factor", "as_traded_close"].contains(&name), "{name}");
+        }
     }
 }

@@ -1,17 +1,20 @@
 //! Lines of the statements: as FMP sent them, or derived for a fourth quarter.
 
-use crate::formulas::{Expr, Lineage, Origin, expression, label};
 use findata_domain::{
     Result,
     catalog::{self, Dataset},
 };
-use findata_models::literal;
+use findata_models::{
+    literal,
+    metrics::{Expr, Op, balances},
+};
 
-use super::{
-    build::{Rows, unit_text},
+use crate::{
     facts::{Facts, key_of},
     figure::Figure,
     rows::{Key, Row, figure},
+    units,
+    words::label,
 };
 
 /// The statements: dataset, prefix of its columns in `period_versions`, and flag in `fact_financials`.
@@ -20,6 +23,24 @@ const STATEMENTS: [(&Dataset, &str, &str); 3] = [
     (catalog::BALANCE_SHEET, "balance", "has_balance"),
     (catalog::CASH_FLOW, "cash", "has_cash_flow"),
 ];
+
+/// The lines that the model `7_new_fact_financials_history.sql` computes if FMP sends none.
+const FALLBACKS: [(&str, &str); 1] = [(
+    "ebitda",
+    "operating_income + coalesce(depreciation_and_amortization, cash_flow_depreciation_and_amortization)",
+)];
+
+/// The formula of a line that FMP does not send.
+pub fn fallback(line: &str) -> Option<Expr> {
+    let (_, formula) = FALLBACKS.iter().find(|(known, _)| *known == line)?;
+    Expr::parse(formula).ok()
+}
+
+/// The dataset that has a line.
+pub fn dataset_of(line: &str) -> Option<&'static Dataset> {
+    let mut all = STATEMENTS.iter().map(|(dataset, ..)| *dataset);
+    all.find(|dataset| dataset.columns.iter().any(|c| c.name == line))
+}
 
 impl Facts<'_> {
     /// A line of a period's statements.
@@ -37,41 +58,38 @@ impl Facts<'_> {
         to.value = figure(row, column);
         (to.filing_date, to.known_on) = (row.get("filing_date").cloned(), row.get("known_on").cloned());
         let currency = row.get("reported_currency").cloned();
-        to.unit = unit_text("fact_financials", column, currency.as_deref());
+        to.unit =
+            units::unit(self.models, "fact_financials", column).map(|u| units::text(u, currency.as_deref()));
         if row.get("is_derived").is_some_and(|derived| derived == "true") {
             return self.derived(to, key, column);
         }
-        // A line that the model computes if FMP sends none, such as EBITDA.
-        if to.value.is_some()
-            && let Ok(Some(formula)) = Lineage::get().formula_of("new_fact_financials", column, 0)
-            && let Expr::Call(name, alternatives, _) = &formula.expr
-            && name == "coalesce"
+        let Some(own) = self.sent(key, column)? else {
+            return Ok(to);
+        };
+        if own.value.is_none()
+            && to.value.is_some()
+            && let Some(formula) = fallback(column)
         {
-            let own = self.sent(key, column)?;
-            if own.as_ref().is_none_or(|own| own.value.is_none()) {
-                let rest = Expr::Call(name.clone(), alternatives[1..].to_vec(), false);
-                let rest = if alternatives.len() == 2 { alternatives[1].clone() } else { rest };
-                return self.computed_line(to, key, &rest);
-            }
+            return self.computed_line(to, key, &formula);
         }
-        if let Some(own) = self.sent(key, column)? {
-            (to.source, to.notes) = (own.source, own.notes);
-        }
+        // Both are decimals with the same digits.
+        to.compare(own.value, 0.0, 0.0);
+        (to.source, to.notes) = (own.source, own.notes);
         Ok(to)
     }
 
     /// A figure computed from other lines because FMP does not send it.
-    fn computed_line(&self, mut to: Figure, key: &Key, expr: &Expr) -> Result<Figure> {
-        for (_, name) in expr.columns() {
-            let mut input = Figure::named(name);
-            (input.basis, input.date, input.unit) = (to.basis.clone(), to.date.clone(), to.unit.clone());
-            if let Some(sent) = self.sent(key, name)? {
-                (input.value, input.source, input.notes) = (sent.value, sent.source, sent.notes);
-            }
-            to.inputs.push(input);
-        }
-        to.formula = Some(crate::formulas::words(expr));
-        to.expression = Some(expr.to_string());
+    fn computed_line(&self, mut to: Figure, key: &Key, formula: &Expr) -> Result<Figure> {
+        let (basis, date, unit) = (to.basis.clone(), to.date.clone(), to.unit.clone());
+        to.fill(formula, &|name| {
+            let sent = self.sent(key, name)?.unwrap_or_default();
+            Ok(Figure {
+                basis: basis.clone(),
+                date: date.clone(),
+                unit: unit.clone(),
+                ..sent
+            })
+        })?;
         to.notes.push("FMP does not send this figure".into());
         Ok(to)
     }
@@ -118,61 +136,65 @@ impl Facts<'_> {
         let version = self.versions.get(key).cloned().unwrap_or_default();
         let part = |name: &str| version.get(name).and_then(|text| key_of(text));
         to.notes.push("this quarter was never reported: it is derived from the year".into());
-        let trace = Lineage::get().column("new_fact_financials", column, 1);
-        let direct = match &trace {
-            Some(trace) => matches!(trace.origin, Origin::Stored { .. }),
-            None => false,
-        };
-        let year = |name: &str| -> Result<Option<Figure>> {
-            let Some(key) = part("year_part") else {
-                return Ok(None);
-            };
-            Ok(Some(Figure { name: name.to_owned(), ..self.statement_line(&key, column)? }))
-        };
-        if direct {
-            let opening = column == "cash_at_beginning_of_period";
-            let carried = if opening { part("third_part") } else { part("year_part") };
+        let opening = column == "cash_at_beginning_of_period";
+        if opening || column == "cash_at_end_of_period" || balances().any(|line| line == column) {
             let name = if opening { "cash_at_end_of_period" } else { column };
-            if let Some(carried) = carried {
-                to.inputs = vec![self.statement_line(&carried, name)?];
+            if let Some(carried) = part(if opening { "third_part" } else { "year_part" }) {
+                to.same_as(self.statement_line(&carried, name)?);
             }
-            (to.formula, to.expression) = (Some(label(name)), Some(name.into()));
             return Ok(to);
         }
-        let mut terms: Vec<String> = Vec::new();
-        if let Some(year) = year(&format!("{column}_of_the_year"))? {
-            let name = year.name.clone();
-            terms.push(if column.starts_with("shares_") {
-                format!("4 * {name}")
-            } else {
-                name.clone()
+        let mut formula: Option<Expr> = None;
+        for (part_name, suffix, which) in [
+            ("year_part", "fy", "year"),
+            ("first_part", "q1", "first quarter"),
+            ("second_part", "q2", "second quarter"),
+            ("third_part", "q3", "third quarter"),
+        ] {
+            let Some(key) = part(part_name) else { continue };
+            let name = format!("{column}_{suffix}");
+            let term = Expr::input(&name);
+            formula = Some(match formula {
+                Some(before) => Expr::Binary(Box::new(before), Op::Minus, Box::new(term)),
+                // A mean over the year is a fourth of the sum of the quarters' means.
+                None if column.starts_with("shares_") => {
+                    Expr::Binary(Box::new(Expr::Number("4".into())), Op::Times, Box::new(term))
+                }
+                None => term,
             });
-            to.inputs.push(Figure { label: label(&name), ..year });
+            let line = self.statement_line(&key, column)?;
+            to.inputs.push(Figure {
+                label: format!("{} of the {which}", label(column)),
+                name,
+                ..line
+            });
         }
-        for (part_name, ordinal) in
-            [("first_part", "first"), ("second_part", "second"), ("third_part", "third")]
-        {
-            if let Some(key) = part(part_name) {
-                let name = format!("{column}_of_the_{ordinal}_quarter");
-                terms.push(name.clone());
-                to.inputs.push(Figure {
-                    label: label(&name),
-                    name,
-                    ..self.statement_line(&key, column)?
-                });
-            }
-        }
-        let text = terms.join(" - ");
-        to.formula = expression(&text).map(|e| crate::formulas::words(&e));
-        to.expression = Some(text);
+        let year = if column.starts_with("shares_") {
+            "4 × the year"
+        } else {
+            "the year"
+        };
+        to.formula = Some(format!("{year} less its first three quarters"));
+        to.expression = formula;
         Ok(to)
     }
+}
 
-    /// A period and the one before it.
-    pub fn rows_of(&self, key: &Key) -> Rows {
-        let row = self.period_inputs.get(key);
-        let mut rows = Rows::of(key.clone(), row.and_then(|row| row.get("reported_currency").cloned()));
-        rows.before = self.before(key);
-        rows
+#[cfg(test)]
+mod tests {
+    use findata_models::Models;
+
+    use super::*;
+
+    #[test]
+    fn every_figure_of_the_statements_is_a_field_of_fmp_or_has_a_formula() {
+        for column in Models::built_in().unwrap().columns("fact_financials").iter().filter(|c| c.is_figure())
+        {
+            assert!(dataset_of(&column.name).is_some(), "{}", column.name);
+        }
+        for (line, _) in FALLBACKS {
+            let formula = fallback(line).unwrap();
+            assert!(formula.inputs().into_iter().all(|input| dataset_of(input).is_some()), "{formula}");
+        }
     }
 }

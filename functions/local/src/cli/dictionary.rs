@@ -1,13 +1,14 @@
 //! `findata dictionary`: describes tables and columns.
 
 use findata_explain::dictionary;
+use findata_models::Models;
 
 use super::{Failure, global::Global, print, print_json};
 use crate::render;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Show only this table, with or without its schema [default: all tables]
+    /// Show only this table, with or without its schema, or the `inputs` of formulas [default: everything]
     table: Option<String>,
 }
 
@@ -17,7 +18,16 @@ pub(crate) fn dictionary(
     args: &Args,
 ) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
-    let mut tables = dictionary::tables();
+    let models = Models::built_in()?;
+    let (mut tables, inputs) = (dictionary::tables(models), dictionary::inputs(models));
+    if args.table.as_deref().is_some_and(|name| name.trim().eq_ignore_ascii_case("inputs")) {
+        if config.json {
+            print_json(&inputs)?;
+        } else {
+            print(&render::dictionary(&[], &inputs))?;
+        }
+        return Ok(0);
+    }
     if let Some(name) = &args.table {
         let name = name.trim().to_lowercase();
         tables.retain(|t| name == t.name || name == format!("{}.{}", t.schema, t.name));
@@ -31,7 +41,8 @@ pub(crate) fn dictionary(
     if config.json {
         print_json(&tables)?;
     } else {
-        print(&render::dictionary(&tables))?;
+        let inputs: &[_] = if args.table.is_none() { &inputs } else { &[] };
+        print(&render::dictionary(&tables, inputs))?;
     }
     Ok(0)
 }

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use findata_duckdb::Reach;
 use findata_explain::ask::{Basis, Question, find};
+use findata_models::Models;
 
 use super::{Failure, global::Global, print, print_json};
 use crate::render;
@@ -11,7 +12,7 @@ use crate::render;
 pub(crate) struct Args {
     /// Ticker symbol of the company
     symbol: String,
-    /// Figure to explain, such as gross_margin, pe_ratio_ttm or revenue (`findata dictionary` lists all)
+    /// Figure to explain, such as gross_margin, P/E or revenue (`findata dictionary` lists names and aliases)
     metric: String,
     /// Trading session, or day by which a period was known; if that day has none, the last one before [default: the newest]
     #[arg(long, value_name = "DATE", value_parser = findata_domain::day::parse)]
@@ -38,9 +39,10 @@ pub(crate) fn explain(
         basis: args.basis,
     };
     // Report an unknown name before a missing warehouse: the name is wrong with any warehouse.
-    find(&question.metric, question.basis)?;
+    let models = Models::built_in()?;
+    find(&question.metric, question.basis, models)?;
     let connection = config.open_read_only(Reach::Warehouse)?;
-    let explanation = findata_explain::explain(&connection, &question, config.as_of)?;
+    let explanation = findata_explain::explain(&connection, &question, config.as_of, models)?;
     if config.json {
         print_json(&explanation)?;
     } else {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use findata_explain::{Explanation, Figure, Source};
+use findata_models::metrics::Expr;
 use textwrap::{WordSeparator, WordSplitter};
 
 use super::{count, escape::one_line};
@@ -72,8 +73,7 @@ impl Files {
 /// Everything below a figure's own line except its inputs.
 fn details(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
     let inner = format!("{indent}  ");
-    let copied =
-        figure.inputs.len() == 1 && figure.expression.as_deref() == Some(figure.inputs[0].name.as_str());
+    let copied = figure.inputs.len() == 1 && matches!(figure.expression, Some(Expr::Input(_)));
     if let Some(formula) = figure.formula.as_deref().filter(|_| !copied) {
         wrapped(out, &format!("= {formula}"), &inner);
     }
@@ -87,6 +87,10 @@ fn details(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
             format!(". {}", reason.meaning)
         };
         wrapped(out, &format!("NULL: {}{meaning}", reason.word), &inner);
+    }
+    if let Some(mismatch) = &figure.mismatch {
+        let again = mismatch.recomputed.map_or("NULL".into(), number);
+        wrapped(out, &format!("MISMATCH: the inputs give {again}, not the stored value"), &inner);
     }
     for note in &figure.notes {
         wrapped(out, note, &inner);

@@ -1,15 +1,18 @@
 //! Descriptions of the columns of `analytics`. Each comes from the comment on the column's line in
 //! the table's file, or from the column's formula.
 
-use findata_domain::catalog::{CATALOG, Requests};
+use findata_models::{
+    Model, Models, TableColumn,
+    metrics::{Expr, Registry, fmp_dataset},
+};
 
-use findata_models::{Model, Models, TableColumn, metrics::Registry};
-
-use crate::{columns, filled_tables};
-
-use crate::formulas::{
-    Formula, Lineage, Origin, growth_lines, label, market_formula, market_lines, market_rule,
-    null_reason_rule, ratio_lines, ratio_rule, unit, words,
+use crate::{
+    conditions,
+    periods::growth_formula,
+    statement_lines::{dataset_of, fallback},
+    ttm, units,
+    windows::return_formula,
+    words::words,
 };
 
 /// A column of the dictionary.
@@ -69,7 +72,7 @@ pub fn everywhere(name: &str) -> Option<&'static str> {
 
 /// The tables and views of a schema that the models fill, in build order, each with the comment at
 /// the top of its file.
-pub fn tables(schema: &str) -> Vec<(String, String)> {
+pub fn tables(models: &Models, schema: &str) -> Vec<(String, String)> {
     let one = |file: &Model| {
         let create = file.sql.lines().find(|line| line.starts_with("create "))?;
         let (_, rest) = create.split_once(&format!(" {schema}."))?;
@@ -78,11 +81,11 @@ pub fn tables(schema: &str) -> Vec<(String, String)> {
         let text = comments.map(|line| line.trim_start_matches('-').trim()).collect::<Vec<_>>().join(" ");
         Some((name.to_owned(), text))
     };
-    filled_tables().iter().filter_map(one).collect()
+    models.tables.iter().filter_map(one).collect()
 }
 
 /// The columns of a table or view that the models fill.
-pub fn describe(table: &str) -> Vec<Entry> {
+pub fn describe(models: &Models, table: &str) -> Vec<Entry> {
     if table == "metric_nulls" {
         let one = |(name, kind, about): &(&str, &str, &str)| Entry {
             name: (*name).into(),
@@ -97,12 +100,12 @@ pub fn describe(table: &str) -> Vec<Entry> {
         .find_map(|suffix| table.strip_suffix(suffix))
         .unwrap_or(table);
     // Views of current data have no `known_to`.
-    let is_view = filled_tables().iter().any(|t| t.file == format!("views/{table}.sql"));
-    let all = columns(fact).iter().filter(|c| !(is_view && c.name == "known_to"));
-    all.map(|column| entry(fact, column)).collect()
+    let is_view = models.tables.iter().any(|t| t.file == format!("views/{table}.sql"));
+    let all = models.columns(fact).iter().filter(|c| !(is_view && c.name == "known_to"));
+    all.map(|column| entry(models, fact, column)).collect()
 }
 
-fn entry(fact: &str, column: &TableColumn) -> Entry {
+fn entry(models: &Models, fact: &str, column: &TableColumn) -> Entry {
     let comment = column.about.as_deref();
     let parts = comment.and_then(|about| about.split_once("; ")).filter(|(unit, _)| UNITS.contains(unit));
     let (own_unit, comment) = match parts {
@@ -110,124 +113,110 @@ fn entry(fact: &str, column: &TableColumn) -> Entry {
         None => (None, comment),
     };
     let name = column.name.as_str();
-    let computed = || match column.is_figure() {
-        true => unit(fact, name).map(|unit| unit.to_string()),
+    let derived = || match column.is_figure() {
+        true => units::unit(models, fact, name).map(|unit| unit.to_string()),
         false => None,
     };
     let about = comment.or_else(|| everywhere(name)).map(str::to_owned);
     Entry {
         name: column.name.clone(),
         kind: column.kind.clone(),
-        unit: own_unit.map(str::to_owned).or_else(computed),
-        about: about.or_else(|| metric(fact, name)).or_else(|| formula(fact, name)).unwrap_or_default(),
+        unit: own_unit.map(str::to_owned).or_else(derived),
+        about: about.or_else(|| declared(&models.registry, fact, name)).unwrap_or_default(),
     }
 }
 
-/// The description of a metric of the registry, with its formula.
-fn metric(fact: &str, column: &str) -> Option<String> {
-    let registry: &Registry = &Models::built_in().ok()?.registry;
-    let about = match fact {
-        "fact_financial_ratios" => &registry.ratio(column)?.about,
-        "fact_growth_rates" => &registry.growth_rate(column)?.horizon.about,
-        "fact_market_metrics" => match registry.market_metric(column) {
-            Some(metric) => &metric.about,
-            None => return registry.price_metric(column).map(|metric| metric.about.clone()),
-        },
-        _ => return None,
-    };
-    Some(match formula(fact, column) {
-        Some(formula) => format!("{about} Formula: {formula}"),
-        None => about.clone(),
-    })
-}
-
-/// A figure's formula in the models, in plain English.
-fn formula(fact: &str, column: &str) -> Option<String> {
+/// The description of a figure that the registry or this crate declares.
+fn declared(registry: &Registry, fact: &str, column: &str) -> Option<String> {
     match fact {
         "fact_financial_ratios" => {
-            let line = ratio_lines().iter().find(|line| line.metric == column)?;
-            let mut formula = with_input_formulas(&line.formula().ok()?, "period_inputs", 1);
-            let rules = ratio_rule(&line.rule, &line.denominator).into_iter();
-            let rules: Vec<String> =
-                rules.chain(null_reason_rule(&line.null_reason).map(str::to_owned)).collect();
-            if !rules.is_empty() {
-                formula.push_str(&format!("; only when {}", rules.join(", and ")));
-            }
-            Some(formula)
+            let ratio = registry.ratio(column)?;
+            let conditions = conditions::of_ratio(registry, ratio);
+            let formula = Some(&ratio.formula);
+            Some(metric(&ratio.about, formula, &conditions, ratio.fmp.as_deref(), &ratio.aliases))
         }
         "fact_growth_rates" => {
-            let line = growth_lines().iter().find(|line| line.metric() == column)?;
-            let before = match line.horizon.as_str() {
-                "qoq" => "a quarter before".to_owned(),
-                _ if line.years > 1.0 => format!("{} years before", line.years),
-                _ => "a year before".to_owned(),
-            };
-            Some(format!("{}; before: {before}", words(&line.formula().ok()?)))
+            let rate = registry.growth_rate(column)?;
+            let formula = growth_formula(&rate.growth.figure, rate.horizon.years).ok();
+            Some(metric(&rate.horizon.about, formula.as_ref(), &[], None, &[]))
         }
-        "fact_market_metrics" => {
-            let mut text = with_input_formulas(&market_formula(column).ok()??, "valuation_inputs", 0);
-            let line = market_lines().iter().find(|line| line.metric == column);
-            if let Some(rule) = line.and_then(|line| market_rule(&line.rule, &line.tested)) {
-                text.push_str(&format!("; only when {rule}"));
-            }
-            Some(text)
+        "fact_market_metrics" => market(registry, column),
+        "fact_financials" => {
+            let dataset = dataset_of(column)?;
+            let field = dataset.columns.iter().find(|c| c.name == column)?.field;
+            let own = format!("FMP's {field} of {}", dataset.endpoint);
+            Some(match fallback(column) {
+                Some(formula) => format!("{own}, or where that is absent {}", words(&formula)),
+                None => own,
+            })
         }
-        "fact_financials" => fmp_field(column).or_else(|| of_model(fact, column)),
-        _ => of_model(fact, column),
+        "fact_financials_ttm" => {
+            let rule = ttm::rule(registry, column)?;
+            let condition = ttm::condition(rule).map(|c| format!("; only when {c}")).unwrap_or_default();
+            Some(format!("{}{condition}", ttm::words(rule)))
+        }
+        _ => None,
     }
 }
 
-/// A formula, followed by the formulas of those inputs that are computed in `table`.
-fn with_input_formulas(formula: &Formula, table: &str, branch: usize) -> String {
-    let mut parts = vec![words(&formula.expr)];
-    for (name, trace) in &formula.inputs {
-        if matches!(&trace.origin, Origin::Stored { table: known, .. } if known == table)
-            && let Ok(Some(inner)) = Lineage::get().formula_of(table, name, branch)
-            && inner.expr.number().is_none()
-        {
-            parts.push(format!("{} = {}", label(name), words(&inner.expr)));
-        }
+fn market(registry: &Registry, column: &str) -> Option<String> {
+    if let Some(declared) = registry.market_metric(column) {
+        let conditions = conditions::of_market_metric(declared);
+        let formula = Some(&declared.formula);
+        return Some(metric(
+            &declared.about,
+            formula,
+            &conditions,
+            declared.fmp.as_deref(),
+            &declared.aliases,
+        ));
     }
-    parts.extend(formula.guards.iter().map(|guard| format!("only when {}", words(guard))));
-    parts.join("; ")
+    let declared = registry.price_metric(column)?;
+    let formula = match declared.window {
+        findata_models::metrics::Window::Return => return_formula(declared.sessions).ok(),
+        _ => None,
+    };
+    let conditions = [format!("{} sessions are available", declared.sessions)];
+    Some(metric(&declared.about, formula.as_ref(), &conditions, None, &declared.aliases))
 }
 
-/// The FMP field of a statement line.
-fn fmp_field(column: &str) -> Option<String> {
-    let statements = CATALOG.iter().filter(|d| d.requests == Requests::Statement);
-    let mut fields = statements.flat_map(|d| d.columns.iter().map(move |c| (d.endpoint, c)));
-    let (endpoint, found) = fields.find(|(_, c)| c.name == column && !c.field.is_empty())?;
-    let own = format!("FMP's {} of {endpoint}", found.field);
-    match Lineage::get().formula_of("new_fact_financials", column, 0) {
-        Ok(Some(formula)) => Some(format!("{own}: {}", words(&formula.expr))),
-        _ => Some(own),
+/// The description of a metric: what it tells, its formula, its conditions, FMP's own figure and other names.
+fn metric(
+    about: &str,
+    formula: Option<&Expr>,
+    conditions: &[String],
+    fmp: Option<&str>,
+    aliases: &[String],
+) -> String {
+    let mut sentences = vec![sentence(about)];
+    let condition = match conditions {
+        [] => None,
+        all => Some(format!("only when {}", all.join(", and "))),
+    };
+    match (formula, condition) {
+        (Some(formula), Some(condition)) => {
+            sentences.push(format!("Formula: {}; {condition}.", words(formula)));
+        }
+        (Some(formula), None) => sentences.push(format!("Formula: {}.", words(formula))),
+        (None, Some(condition)) => sentences.push(sentence(&condition)),
+        (None, None) => {}
     }
+    if let Some(column) = fmp
+        && let Some(dataset) = fmp_dataset(column)
+    {
+        sentences.push(format!("FMP's own: {}.{column}.", dataset.name));
+    }
+    if !aliases.is_empty() {
+        sentences.push(format!("Aliases: {}.", aliases.join(", ")));
+    }
+    sentences.join(" ")
 }
 
-fn of_model(fact: &str, column: &str) -> Option<String> {
-    let table = format!("new_{fact}");
-    match Lineage::get().formula_of(&table, column, 0) {
-        Ok(Some(formula)) => {
-            let mut parts = vec![words(&formula.expr)];
-            for (name, trace) in &formula.inputs {
-                if let Origin::Computed(expr, place) = &trace.origin
-                    && let Ok(inner) = Lineage::get().formula(expr, place)
-                {
-                    parts.push(format!("{} = {}", label(name), words(&inner.expr)));
-                }
-            }
-            parts.extend(formula.guards.iter().map(|guard| format!("only when {}", words(guard))));
-            Some(parts.join("; "))
-        }
-        Ok(None) => {
-            let trace = Lineage::get().column(&table, column, 0)?;
-            let Origin::Stored { column: carried, .. } = &trace.origin else {
-                return None;
-            };
-            Some(format!("{} of the newest period", label(carried.trim_start_matches("split_adjusted_"))))
-        }
-        Err(_) => None,
-    }
+/// A text with a capital letter and a full stop.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 #[cfg(test)]
@@ -236,10 +225,11 @@ mod tests {
 
     #[test]
     fn every_column_has_a_description_and_every_figure_a_unit() {
+        let models = Models::built_in().unwrap();
         let mut wrong = Vec::new();
-        assert!(tables("analytics").len() > 12 && !tables("ops").is_empty());
-        for (table, _) in tables("analytics").into_iter().chain(tables("ops")) {
-            let entries = describe(&table);
+        assert!(tables(models, "analytics").len() > 12 && !tables(models, "ops").is_empty());
+        for (table, _) in tables(models, "analytics").into_iter().chain(tables(models, "ops")) {
+            let entries = describe(models, &table);
             assert!(!entries.is_empty(), "{table}");
             for entry in entries {
                 let figure = entry.kind == "double" || entry.kind.starts_with("decimal");
@@ -249,26 +239,43 @@ mod tests {
                 }
             }
         }
-        assert!(wrong.is_empty(), "describe the column on its line in infra/models/tables: {wrong:#?}");
+        assert!(
+            wrong.is_empty(),
+            "describe the column in its metric's entry, or on its line in infra/models/tables: {wrong:#?}"
+        );
     }
 
     #[test]
-    fn descriptions_come_from_the_models() {
+    fn descriptions_come_from_the_declarations() {
+        let models = Models::built_in().unwrap();
         let about = |table: &str, column: &str| {
-            let entry = describe(table).into_iter().find(|e| e.name == column).unwrap();
+            let entry = describe(models, table).into_iter().find(|e| e.name == column).unwrap();
             (entry.unit.unwrap_or_default(), entry.about)
         };
         let pair = |unit: &str, about: &str| (unit.to_owned(), about.to_owned());
         assert_eq!(about("fact_financials", "revenue"), pair("money", "FMP's revenue of income-statement"));
         assert_eq!(
             about("fact_financial_ratios", "gross_margin"),
-            pair("ratio", "gross profit ÷ revenue; only when revenue is above zero")
+            pair(
+                "ratio",
+                "Share of revenue left after the direct cost of what was sold. Formula: gross profit ÷ revenue; only \
+                 when revenue is above zero. FMP's own: ratios_ttm.gross_profit_margin_ttm. Aliases: gross profit margin."
+            )
         );
         assert_eq!(
             about("fact_financials_ttm", "latest_inventory"),
             pair("money", "inventory of the newest period")
         );
+        assert_eq!(
+            about("fact_market_metrics", "return_21d").1,
+            "Change of the close over 21 sessions, about a month. Formula: close price ÷ close 21 sessions before − 1; \
+             only when 22 sessions are available. Aliases: monthly return."
+        );
+        assert_eq!(
+            about("fact_growth_rates", "revenue_cagr_3y").1,
+            "Annual rate over three years. Formula: (revenue ÷ revenue before) ^ (1 ÷ 3) − 1."
+        );
         assert_eq!(about("fact_daily_prices", "change_percent").0, "percent");
-        assert!(about("fact_market_metrics", "enterprise_value").1.contains("net claims = total debt + "));
+        assert!(about("fact_financials", "ebitda").1.contains("operating income + "));
     }
 }

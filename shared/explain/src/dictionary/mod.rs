@@ -3,8 +3,17 @@
 mod analytics;
 
 use findata_domain::catalog::{CATALOG, Dataset, LINEAGE, Requests};
-use findata_models::ops::{OPS, OpsColumn, RAW};
+use findata_models::{
+    Models,
+    metrics::Input,
+    ops::{OPS, OpsColumn, RAW},
+};
 use serde::Serialize;
+
+use crate::{
+    units,
+    words::{label, words},
+};
 
 /// A table or view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,8 +43,8 @@ pub struct Column {
 }
 
 /// Every table: `analytics`, `staging`, `raw`, `ops`.
-pub fn tables() -> Vec<Table> {
-    let mut all = filled_by_models("analytics");
+pub fn tables(models: &Models) -> Vec<Table> {
+    let mut all = filled_by_models(models, "analytics");
     // Tables of current data first, then their histories.
     all.sort_by_key(|table| {
         let versions = table.name.ends_with("_history") || table.name.ends_with("_as_known");
@@ -43,7 +52,12 @@ pub fn tables() -> Vec<Table> {
     });
     for dataset in CATALOG {
         let (name, about) = (dataset.name.to_owned(), staging_about(dataset));
-        all.push(Table { schema: "staging", name, about, columns: staging(dataset) });
+        all.push(Table {
+            schema: "staging",
+            name,
+            about,
+            columns: staging(models, dataset),
+        });
     }
     for dataset in CATALOG {
         let about = format!("rows of {} as received, each distinct content once", dataset.endpoint);
@@ -63,14 +77,42 @@ pub fn tables() -> Vec<Table> {
             columns,
         });
     }
-    all.extend(filled_by_models("ops"));
+    all.extend(filled_by_models(models, "ops"));
     all
 }
 
-fn filled_by_models(schema: &'static str) -> Vec<Table> {
+/// The inputs of formulas besides the lines of the statements.
+pub fn inputs(models: &Models) -> Vec<Column> {
+    let registry = &models.registry;
+    let one = |input: &Input| Column {
+        name: input.name.clone(),
+        kind: "double".into(),
+        unit: registry.unit(&input.name).map(|unit| unit.to_string()),
+        about: about_input(input),
+    };
+    registry.inputs.iter().map(one).collect()
+}
+
+fn about_input(input: &Input) -> String {
+    let name = label(&input.name);
+    let mut sentences = vec![analytics::sentence(match input.about.as_str() {
+        "" => &name,
+        about => about,
+    })];
+    sentences.extend(input.formula.as_ref().map(|formula| format!("Formula: {}.", words(formula))));
+    let column = |text: &str, column: &Option<String>| {
+        let column = column.as_ref().filter(|column| **column != input.name)?;
+        Some(format!("{text}: {column}."))
+    };
+    sentences.extend(column("Of a single period", &input.period));
+    sentences.extend(column("Of twelve months", &input.ttm));
+    sentences.join(" ")
+}
+
+fn filled_by_models(models: &Models, schema: &'static str) -> Vec<Table> {
     let column = |e: analytics::Entry| Column { name: e.name, kind: e.kind, unit: e.unit, about: e.about };
     let table = |(name, about): (String, String)| {
-        let columns = analytics::describe(&name).into_iter().map(column).collect();
+        let columns = analytics::describe(models, &name).into_iter().map(column).collect();
         Table {
             schema,
             name,
@@ -78,7 +120,7 @@ fn filled_by_models(schema: &'static str) -> Vec<Table> {
             columns,
         }
     };
-    analytics::tables(schema).into_iter().map(table).collect()
+    analytics::tables(models, schema).into_iter().map(table).collect()
 }
 
 fn own((name, kind, about): &OpsColumn) -> Column {
@@ -99,9 +141,9 @@ fn staging_about(dataset: &Dataset) -> String {
     format!("{key}{versions}. {} FMP endpoint {}", dataset.about, dataset.endpoint)
 }
 
-fn staging(dataset: &Dataset) -> Vec<Column> {
+fn staging(models: &Models, dataset: &Dataset) -> Vec<Column> {
     let derived = |name: &str| {
-        let facts = analytics::describe("fact_financials").into_iter().find(|e| e.name == name);
+        let facts = analytics::describe(models, "fact_financials").into_iter().find(|e| e.name == name);
         facts
             .map(|e| e.about)
             .or_else(|| analytics::everywhere(name).map(str::to_owned))
@@ -110,7 +152,7 @@ fn staging(dataset: &Dataset) -> Vec<Column> {
     let typed = dataset.columns.iter().map(|c| Column {
         name: c.name.to_owned(),
         kind: c.kind.sql().to_owned(),
-        unit: crate::formulas::column_unit(&format!("staging.{}", dataset.name), c.name)
+        unit: units::unit(models, &format!("staging.{}", dataset.name), c.name)
             .filter(|_| c.kind == findata_domain::catalog::Kind::Decimal)
             .map(|unit| unit.to_string()),
         about: match c.derived() {

@@ -15,5 +15,7 @@ pub use entries::{
 };
 pub use expression::{Expr, Function, Op};
 pub use market::Operand;
-pub use registry::{Files, GrowthRate, Headline, Registry, balances, flows, fmp_dataset, is_line};
+pub use registry::{
+    Alias, Files, GrowthRate, Headline, MetricKind, Registry, balances, flows, fmp_dataset, is_line,
+};
 pub use unit::{DAYS, MONEY, MONEY_PER_SHARE, RATIO, SHARES, Unit};

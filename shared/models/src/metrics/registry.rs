@@ -73,6 +73,26 @@ pub struct Headline<'a> {
     pub is_amount: bool,
 }
 
+/// Another name of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alias<'a> {
+    /// The other name.
+    pub alias: &'a str,
+    /// The metric's column.
+    pub metric: &'a str,
+    /// The table that has it: a ratio and a market metric may share a name.
+    pub kind: MetricKind,
+}
+
+/// A kind of metric with aliases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// A ratio of a period.
+    Ratio,
+    /// A market metric of a session.
+    Market,
+}
+
 /// The text of the registry's files.
 #[derive(Debug, Clone)]
 pub struct Files {
@@ -224,13 +244,13 @@ impl Registry {
         }
     }
 
-    /// Every name of a metric: its aliases, then itself.
-    pub fn aliases(&self) -> impl Iterator<Item = (&str, &str)> {
-        let ratios = self.ratios.iter().map(|m| (&m.name, &m.aliases));
-        let market = self.market.iter().map(|m| (&m.name, &m.aliases));
-        let prices = self.prices.iter().map(|m| (&m.name, &m.aliases));
+    /// Every alias of every metric.
+    pub fn aliases(&self) -> impl Iterator<Item = Alias<'_>> {
+        let ratios = self.ratios.iter().map(|m| (MetricKind::Ratio, &m.name, &m.aliases));
+        let market = self.market.iter().map(|m| (MetricKind::Market, &m.name, &m.aliases));
+        let prices = self.prices.iter().map(|m| (MetricKind::Market, &m.name, &m.aliases));
         let all = ratios.chain(market).chain(prices);
-        all.flat_map(|(name, aliases)| aliases.iter().map(move |alias| (alias.as_str(), name.as_str())))
+        all.flat_map(|(kind, metric, aliases)| aliases.iter().map(move |alias| Alias { alias, metric, kind }))
     }
 
     /// What a formula over a period needs besides the period itself.
@@ -332,9 +352,9 @@ impl Registry {
             }
         }
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-        for (alias, name) in self.aliases() {
-            if let Some(other) = seen.insert(alias.to_lowercase(), name) {
-                faults.push(format!("the alias {alias:?} stands for {other} and for {name}"));
+        for Alias { alias, metric, .. } in self.aliases() {
+            if let Some(other) = seen.insert(alias.to_lowercase(), metric) {
+                faults.push(format!("the alias {alias:?} stands for {other} and for {metric}"));
             }
         }
     }
@@ -342,36 +362,12 @@ impl Registry {
     fn check_inputs(&self, faults: &mut Vec<String>) {
         for input in &self.inputs {
             let name = &input.name;
-            let complete = match input {
-                Input {
-                    formula: Some(_),
-                    average_of: None,
-                    over: None,
-                    period: None,
-                    ttm: None,
-                    unit: None,
-                    ..
-                }
-                | Input {
-                    formula: None,
-                    average_of: Some(_),
-                    over: Some(_),
-                    period: None,
-                    ttm: Some(_),
-                    unit: None,
-                    ..
-                }
-                | Input {
-                    formula: None,
-                    average_of: None,
-                    over: None,
-                    period: Some(_),
-                    ttm: Some(_),
-                    unit: Some(_),
-                    ..
-                } => true,
-                _ => false,
-            };
+            let complete = matches!(
+                (&input.formula, &input.average_of, &input.over, &input.period, &input.ttm, &input.unit),
+                (Some(_), None, None, None, None, None)
+                    | (None, Some(_), Some(_), None, Some(_), None)
+                    | (None, None, None, Some(_), Some(_), Some(_))
+            );
             if !complete {
                 faults.push(format!(
                     "input {name}: declare a formula; or average_of, over and ttm; or period, ttm and unit"

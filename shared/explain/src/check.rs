@@ -1,0 +1,87 @@
+//! Recomputes figures from the inputs shown and compares them with what is stored.
+
+use findata_models::Models;
+
+use crate::figure::{Figure, Mismatch};
+
+/// Both engines and this crate compute with doubles, but not in the same order.
+const RELATIVE: f64 = 1e-9;
+/// The last digit of a decimal column.
+const LAST_DIGIT: f64 = 1e-6;
+/// Below it, a double is the rounding error of a difference.
+const ROUNDING: f64 = 1e-12;
+
+/// The value of a figure's expression over its inputs; `None` for NULL and for a figure without an expression.
+pub fn recomputed(figure: &Figure) -> Option<f64> {
+    figure.expression.as_ref()?.evaluate(&|name| figure.input_value(name))
+}
+
+/// Compares a figure, and every figure below it, with the value that its inputs give.
+pub fn check(figure: &mut Figure, models: &Models) {
+    for input in &mut figure.inputs {
+        check(input, models);
+    }
+    if figure.expression.is_some() && figure.mismatch.is_none() {
+        let again = recomputed(figure);
+        figure.compare(again, RELATIVE, last_digit(figure, models));
+    }
+}
+
+impl Figure {
+    /// Notes a mismatch if the inputs give another value. A NULL for a reason other than a missing input is no
+    /// mismatch: such a reason says that the formula is not applied.
+    pub fn compare(&mut self, again: Option<f64>, relative: f64, absolute: f64) {
+        let differs = match (self.value, again) {
+            (Some(value), Some(again)) => {
+                (value - again).abs() > relative * value.abs().max(again.abs()) + absolute
+            }
+            (Some(_), None) => true,
+            (None, Some(_)) => self.reason.as_ref().is_some_and(|reason| reason.word == "missing_input"),
+            (None, None) => false,
+        };
+        if differs {
+            self.mismatch = Some(Mismatch { recomputed: again });
+        }
+    }
+}
+
+fn last_digit(figure: &Figure, models: &Models) -> f64 {
+    let table = figure.table.as_deref().and_then(|table| table.strip_prefix("analytics."));
+    let mut columns = table.map(|table| models.columns(table)).unwrap_or_default().iter();
+    let column = columns.find(|c| Some(&c.name) == figure.column.as_ref());
+    match column {
+        Some(column) if column.kind == "double" => ROUNDING,
+        _ => LAST_DIGIT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use findata_models::metrics::Expr;
+
+    use super::*;
+
+    #[test]
+    fn a_changed_value_is_a_mismatch_and_a_rounded_one_is_not() {
+        let models = Models::built_in().unwrap();
+        let checked = |table: &str, column: &str, value: Option<f64>| {
+            let input = |name: &str, value: f64| Figure { value: Some(value), ..Figure::named(name) };
+            let mut figure = Figure {
+                table: Some(format!("analytics.{table}")),
+                column: Some(column.into()),
+                value,
+                expression: Some(Expr::parse("a / b").unwrap()),
+                inputs: vec![input("a", 1.0), input("b", 3.0)],
+                ..Figure::named(column)
+            };
+            check(&mut figure, models);
+            figure.mismatch.map(|mismatch| mismatch.recomputed)
+        };
+        let third = Some(Some(1.0 / 3.0));
+        assert_eq!(checked("fact_financial_ratios", "roe", Some(1.0 / 3.0 + 1e-11)), None);
+        assert_eq!(checked("fact_financial_ratios", "roe", Some(1.0 / 3.0 + 1e-9)), third);
+        assert_eq!(checked("fact_market_metrics", "market_cap", Some(0.333_333)), None);
+        assert_eq!(checked("fact_market_metrics", "market_cap", Some(0.333_335)), third);
+        assert_eq!(checked("fact_financial_ratios", "roe", None), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! The conditions under which a metric has a value, in words.
+
+use std::collections::BTreeSet;
+
+use findata_models::metrics::{Average, Denominator, MarketMetric, Ratio, Registry, Requirement};
+
+use crate::words::{label, words};
+
+const NO_BANK: &str = "the company is not a bank or insurer";
+
+/// The conditions of a ratio.
+pub fn of_ratio(registry: &Registry, ratio: &Ratio) -> Vec<String> {
+    let mut all = Vec::new();
+    if let Some(divisor) = ratio.formula.divisor().filter(|divisor| divisor.number().is_none()) {
+        let what = words(divisor);
+        all.extend(match ratio.denominator {
+            Denominator::Positive | Denominator::Equity | Denominator::Earnings => {
+                Some(format!("{what} is above zero"))
+            }
+            Denominator::ZeroMeansMissing => {
+                Some(format!("{what} is above zero (FMP writes 0 for what is not reported)"))
+            }
+            Denominator::Nonzero => Some(format!("{what} is not zero")),
+            Denominator::Any => None,
+        });
+    }
+    required(&ratio.requires, &mut all);
+    if !ratio.banks {
+        all.push(NO_BANK.into());
+    }
+    let history: BTreeSet<Average> = registry.history(&ratio.formula);
+    if history.contains(&Average::PreviousPeriod) {
+        all.push("the period before is available".into());
+    }
+    if history.contains(&Average::Year) {
+        all.push("the balance sheet of a year before is available".into());
+    }
+    all
+}
+
+/// The conditions of a market metric.
+pub fn of_market_metric(metric: &MarketMetric) -> Vec<String> {
+    let mut all = Vec::new();
+    if metric.rule() != Denominator::Any
+        && let Some(checked) = metric.checked()
+    {
+        all.push(format!("{} is above zero", words(&checked)));
+    }
+    required(&metric.requires, &mut all);
+    if !metric.banks {
+        all.push(NO_BANK.into());
+    }
+    all
+}
+
+/// Adds the requirements that are not conditions yet.
+fn required(requires: &[Requirement], all: &mut Vec<String>) {
+    for requirement in requires {
+        let condition = format!("{} is above zero", label(&requirement.above_zero));
+        if !all.contains(&condition) {
+            all.push(condition);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_follow_from_the_declaration() {
+        let registry = Registry::built_in().unwrap();
+        let ratio = |name: &str| of_ratio(&registry, registry.ratio(name).unwrap()).join("; ");
+        assert_eq!(ratio("gross_margin"), "revenue is above zero");
+        assert_eq!(
+            ratio("graham_number"),
+            "shares is above zero; net income is above zero; stockholders equity is above zero"
+        );
+        assert_eq!(
+            ratio("roa_average"),
+            "mean total assets over the year is above zero; the balance sheet of a year before is available"
+        );
+        assert!(ratio("current_ratio").contains(NO_BANK));
+        let market = |name: &str| of_market_metric(registry.market_metric(name).unwrap()).join("; ");
+        assert_eq!(market("market_cap"), "");
+        assert_eq!(market("pe_ratio_ttm"), "TTM EPS diluted is above zero");
+        assert_eq!(market("peg_ratio"), "TTM EPS diluted is above zero; EPS diluted yoy is above zero");
+    }
+}

@@ -1,0 +1,150 @@
+//! The share count and the dividends behind the market metrics of a session.
+
+use chrono::NaiveDate;
+use findata_domain::{Result, catalog};
+use findata_models::metrics::Expr;
+
+use crate::{
+    build::{numbered, sum},
+    check::recomputed,
+    facts::Facts,
+    figure::Figure,
+    market::Known,
+    rows::{Row, figure},
+    units,
+    words::{label, words},
+};
+
+impl Facts<'_> {
+    /// The share count of a session: of the newest statement known that day, or, on the newest session, of the profile
+    /// or the float data.
+    ///
+    /// # Errors
+    /// `Stop` when the warehouse cannot be read.
+    pub fn shares(&self, day: NaiveDate, known: &Known) -> Result<Figure> {
+        let mut to = Figure {
+            date: Some(day.to_string()),
+            unit: Some("shares".into()),
+            ..Figure::named("shares")
+        };
+        let source = self.day(day)?.get("shares_source").cloned().unwrap_or_default();
+        let (dataset, formula) = match source.as_str() {
+            "profile" => (catalog::PROFILE, "market_cap / price"),
+            "shares_float" => (catalog::SHARES_FLOAT, "outstanding_shares"),
+            "statement" => {
+                to.notes.push("from the newest statement known that day".into());
+                if let Some(key) = &known.latest {
+                    let line = self.input(key, "shares")?;
+                    to.value = line.value;
+                    to.same_as(line);
+                }
+                return Ok(to);
+            }
+            _ => {
+                to.notes.push("no share count was known that day".into());
+                return Ok(to);
+            }
+        };
+        let query = format!("select * from staging.{} where symbol = {{symbol}}", dataset.name);
+        let staged = self.first(&query)?.unwrap_or_default();
+        let factor = self.factor(&staged)?;
+        let formula = match factor {
+            Some(_) => Expr::parse(&format!("{formula} * basis_factor"))?,
+            None => Expr::parse(formula)?,
+        };
+        let currency = self.quote_currency()?;
+        to.fill(&formula, &|column| {
+            if column == "basis_factor" {
+                return Ok(Figure {
+                    value: factor,
+                    notes: vec![self.splits()?],
+                    ..Figure::named(column)
+                });
+            }
+            let unit = units::unit(self.models, &format!("staging.{}", dataset.name), column);
+            Ok(Figure {
+                value: figure(&staged, column),
+                unit: unit.map(|unit| units::text(unit, currency.as_deref())),
+                source: self.source(dataset, &staged, column)?,
+                ..Figure::named(column)
+            })
+        })?;
+        for input in to.inputs.iter_mut().filter(|input| input.source.is_some()) {
+            input.label = format!("{} of {}", input.label, label(dataset.name));
+        }
+        to.formula = Some(words(&formula));
+        to.notes.push(format!("newest session: shares from {}", label(dataset.name)));
+        Ok(to)
+    }
+
+    /// The factor by which splits changed the share basis since a row was received; `None` without
+    /// such a split.
+    ///
+    /// # Errors
+    /// `Stop` when the warehouse cannot be read.
+    pub fn factor(&self, staged: &Row) -> Result<Option<f64>> {
+        let Some(observed) = staged.get("observed_at") else {
+            return Ok(None);
+        };
+        let row = self.first(&format!(
+            "select basis_factor from split_factors \
+             where (timestamp '{observed}' - interval '5 hours')::date >= from_date \
+             and (timestamp '{observed}' - interval '5 hours')::date < until_date"
+        ))?;
+        Ok(row.and_then(|row| figure(&row, "basis_factor")))
+    }
+
+    /// The dividends per share with an ex-date in the last 365 days.
+    ///
+    /// # Errors
+    /// `Stop` when the warehouse cannot be read.
+    pub fn dividends(&self, day: NaiveDate) -> Result<Figure> {
+        let currency = self.quote_currency()?.unwrap_or_else(|| "money".into());
+        let mut to = Figure {
+            date: Some(day.to_string()),
+            unit: Some(format!("{currency} a share")),
+            formula: Some("dividends with an ex-date in the last 365 days".into()),
+            ..Figure::named("dividends_per_share")
+        };
+        if self.first("select 1 as n from dividend_events limit 1")?.is_none() {
+            to.notes.push("the company has no dividend events: using the cash flow statement".into());
+            return Ok(to);
+        }
+        let events = self.ask(&format!(
+            "select ex_date, amount::double as amount from dividend_events \
+             where ex_date <= date '{day}' and ex_date > date '{day}' - 365 order by ex_date"
+        ))?;
+        if events.is_empty() {
+            to.value = Some(0.0);
+            to.notes.push("no ex-date in the last 365 days".into());
+            return Ok(to);
+        }
+        let one = |event: &Row| self.dividend(event, to.unit.clone());
+        to.inputs = numbered(events.iter().map(one).collect::<Result<Vec<_>>>()?);
+        to.expression = sum(&to.inputs);
+        to.value = recomputed(&to);
+        Ok(to)
+    }
+
+    fn dividend(&self, event: &Row, unit: Option<String>) -> Result<Figure> {
+        let ex_date = event.get("ex_date").cloned().unwrap_or_default();
+        let mut to = Figure {
+            value: figure(event, "amount"),
+            date: Some(ex_date.clone()),
+            unit,
+            ..Figure::named("dividend")
+        };
+        let staged = self.first(&format!(
+            "select * from staging.dividends where symbol = {{symbol}} and ex_date = date '{ex_date}'"
+        ))?;
+        if let Some(staged) = staged {
+            let is_adjusted = staged.contains_key("adjusted_dividend");
+            let column = if is_adjusted { "adjusted_dividend" } else { "dividend" };
+            if figure(&staged, column) != to.value {
+                to.notes.push(format!("on the newest split basis; {}", self.splits()?));
+            }
+            to.source = self.source(catalog::DIVIDENDS, &staged, column)?;
+        }
+        Ok(to)
+    }
+}

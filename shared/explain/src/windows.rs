@@ -1,0 +1,258 @@
+//! Market metrics of prices alone, recomputed from the bars of their window.
+
+use chrono::NaiveDate;
+use findata_domain::Result;
+use findata_models::{
+    literal,
+    metrics::{Expr, PriceMetric, Window},
+};
+
+use crate::{
+    facts::Facts,
+    figure::Figure,
+    rows::{Row, date, figure},
+    words::label,
+};
+
+/// The models round logarithms to twelve digits so that their sums are exact.
+const RELATIVE: f64 = 1e-6;
+const ABSOLUTE: f64 = 1e-9;
+/// Sessions in a year, by which volatility is annualised.
+const SESSIONS_A_YEAR: f64 = 252.0;
+
+/// A session of a window.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Bar {
+    day: NaiveDate,
+    close: f64,
+    high: Option<f64>,
+    low: Option<f64>,
+    /// The close of the index.
+    index: f64,
+}
+
+impl Bar {
+    fn of(row: &Row) -> Option<Self> {
+        Some(Bar {
+            day: date(row, "price_date")?,
+            close: figure(row, "close_price")?,
+            high: figure(row, "high_price"),
+            low: figure(row, "low_price"),
+            index: figure(row, "index_close").unwrap_or_default(),
+        })
+    }
+}
+
+impl Facts<'_> {
+    /// Recomputes a metric of prices alone from the bars of its window.
+    ///
+    /// # Errors
+    /// `Stop` when the warehouse cannot be read.
+    pub fn window_metric(&self, to: &mut Figure, day: NaiveDate, metric: &PriceMetric) -> Result<()> {
+        let bars = self.window_bars(to, day, metric)?;
+        to.only_when.push(format!("{} sessions are available", metric.sessions));
+        let is_whole = bars.len() == metric.sessions as usize;
+        to.notes.push(match is_whole {
+            true => format!("a window of {} sessions, the last on {day}", metric.sessions),
+            false => format!("only {} of {} sessions are available", bars.len(), metric.sessions),
+        });
+        if metric.window == Window::Return {
+            let first = bars.first().filter(|_| is_whole).map(|bar| bar.day);
+            return to.fill(&return_formula(metric.sessions)?, &|name| match (name, first) {
+                ("close_price", _) => self.bar(day, name),
+                (_, Some(first)) => self.bar(first, "close_price"),
+                (_, None) => Ok(Figure { notes: vec!["no such session".into()], ..Figure::named(name) }),
+            });
+        }
+        to.formula = Some(metric.about.clone());
+        let factors = match metric.window {
+            Window::TotalReturn => self.dividend_factors()?,
+            _ => Vec::new(),
+        };
+        let again = if is_whole { value(metric.window, &bars, &factors) } else { None };
+        to.compare(again, RELATIVE, ABSOLUTE.max(rounding(metric)));
+        for (bar, name) in [(bars.first(), "first_bar"), (bars.last(), "last_bar")] {
+            if let Some(bar) = bar {
+                let close = self.bar(bar.day, "close_price")?;
+                to.inputs.push(Figure { name: name.into(), label: label(name), ..close });
+            }
+        }
+        Ok(())
+    }
+
+    /// The bars of a window, oldest first. A window against the index has the sessions that both share.
+    fn window_bars(&self, to: &mut Figure, day: NaiveDate, metric: &PriceMetric) -> Result<Vec<Bar>> {
+        let params = self.first("select index_symbol from run_params")?;
+        let index = params.as_ref().and_then(|row| row.get("index_symbol"));
+        let (column, shared) = match (index, metric.window.needs_index()) {
+            (_, false) => ("null::double", String::new()),
+            (None, true) => return Ok(Vec::new()),
+            (Some(index), true) => {
+                to.notes.push(format!("against the index {index}, over common sessions"));
+                let join = format!(
+                    "join staging.prices i on i.symbol = {} and i.price_date = p.price_date \
+                     and i.close_price > 0 and p.close_price > 0",
+                    literal(index)
+                );
+                ("i.close_price", join)
+            }
+        };
+        let rows = self.ask(&format!(
+            "select p.price_date, p.close_price, p.high_price, p.low_price, {column} as index_close \
+             from analytics.fact_daily_prices p {shared} \
+             where p.symbol = {{symbol}} and p.price_date <= date '{day}' \
+             order by p.price_date desc limit {}",
+            metric.sessions
+        ))?;
+        Ok(rows.iter().rev().filter_map(Bar::of).collect())
+    }
+
+    /// Every dividend as the session on which it counts, the first on or in the six days after its ex-date, and its
+    /// factor: 1 less the dividend over the previous close. A dividend as large as that close does not count.
+    ///
+    /// # Errors
+    /// `Stop` when the warehouse cannot be read.
+    pub fn dividend_factors(&self) -> Result<Vec<(NaiveDate, f64)>> {
+        let rows = self.ask(
+            "with sessions as ( \
+                 select price_date, close_price::double as close, \
+                     lag(close_price::double) over (order by price_date) as previous \
+                 from analytics.fact_daily_prices where symbol = {symbol} \
+             ), paid as ( \
+                 select d.ex_date, d.amount::double as amount, min(s.price_date) as price_date \
+                 from dividend_events d \
+                 join sessions s on s.price_date between d.ex_date and d.ex_date + 6 \
+                 group by all \
+             ) \
+             select p.price_date, sum(p.amount) / any_value(s.previous) as share \
+             from paid p join sessions s on s.price_date = p.price_date \
+             where s.previous > 0 group by p.price_date order by p.price_date",
+        )?;
+        let factor = |row: &Row| {
+            let share = figure(row, "share").filter(|share| *share > 0.0 && *share < 1.0)?;
+            Some((date(row, "price_date")?, 1.0 - share))
+        };
+        Ok(rows.iter().filter_map(factor).collect())
+    }
+}
+
+/// The formula of a return over a window.
+///
+/// # Errors
+/// `Reject` if the grammar refused the formula; a test shows that it does not.
+pub fn return_formula(sessions: u32) -> Result<Expr> {
+    Expr::parse(&format!("close_price / close_{}_ago - 1", sessions.saturating_sub(1)))
+}
+
+/// The last digit of a decimal column.
+fn rounding(metric: &PriceMetric) -> f64 {
+    if metric.amount { 1e-6 } else { 0.0 }
+}
+
+/// A metric of a whole window; `factors` has the dividends.
+fn value(window: Window, bars: &[Bar], factors: &[(NaiveDate, f64)]) -> Option<f64> {
+    let (first, last) = (bars.first()?, bars.last()?);
+    let closes = || bars.iter().map(|bar| bar.close);
+    let change = || (first.close != 0.0).then(|| last.close / first.close);
+    let ours = || log_returns(closes());
+    match window {
+        Window::Return => change().map(|change| change - 1.0),
+        Window::TotalReturn => {
+            let within = factors.iter().filter(|(day, _)| *day > first.day && *day <= last.day);
+            let kept: f64 = within.map(|(_, factor)| factor).product();
+            change().map(|change| change / kept - 1.0)
+        }
+        Window::Volatility => ours().map(|r| covariance(&r, &r).max(0.0).sqrt() * SESSIONS_A_YEAR.sqrt()),
+        Window::Beta | Window::Correlation => {
+            let (ours, index) = (ours()?, log_returns(bars.iter().map(|bar| bar.index))?);
+            let (both, of_index) = (covariance(&ours, &index), covariance(&index, &index));
+            let divisor = match window {
+                Window::Beta => of_index,
+                _ => (covariance(&ours, &ours) * of_index).sqrt(),
+            };
+            (divisor > 0.0).then(|| both / divisor)
+        }
+        Window::High => bars.iter().filter_map(|bar| bar.high).reduce(f64::max),
+        Window::Low => bars.iter().filter_map(|bar| bar.low).reduce(f64::min),
+        Window::Mean => Some(mean(&closes().collect::<Vec<_>>())),
+        Window::Drawdown => {
+            let mut high = f64::MIN;
+            let falls = closes().map(|close| {
+                high = high.max(close);
+                close / high - 1.0
+            });
+            falls.reduce(f64::min)
+        }
+    }
+}
+
+/// The logarithms of the changes; `None` if a close is not above zero.
+fn log_returns(closes: impl Iterator<Item = f64>) -> Option<Vec<f64>> {
+    let logs: Option<Vec<f64>> = closes.map(|close| (close > 0.0).then(|| close.ln())).collect();
+    Some(logs?.windows(2).map(|pair| pair[1] - pair[0]).collect())
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The sample covariance.
+fn covariance(a: &[f64], b: &[f64]) -> f64 {
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let sum: f64 = a.iter().zip(b).map(|(a, b)| (a - mean_a) * (b - mean_b)).sum();
+    sum / (a.len() as f64 - 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bars(closes: &[(f64, f64)]) -> Vec<Bar> {
+        let day = NaiveDate::default();
+        let bar = |(n, (close, index)): (usize, &(f64, f64))| Bar {
+            day: day + chrono::Days::new(n as u64),
+            close: *close,
+            high: Some(close + 1.0),
+            low: Some(close - 1.0),
+            index: *index,
+        };
+        closes.iter().enumerate().map(bar).collect()
+    }
+
+    #[test]
+    fn every_kind_of_window_is_computed_from_its_bars() {
+        let bars = bars(&[(100.0, 10.0), (110.0, 20.0), (99.0, 10.0), (198.0, 40.0)]);
+        let close = |window: Window, expected: f64| {
+            let found = value(window, &bars, &[(bars[0].day, 0.5), (bars[2].day, 0.9)]).unwrap();
+            assert!((found - expected).abs() < 1e-12, "{window:?}: {found}");
+        };
+        close(Window::Return, 0.98);
+        // The dividend of the first session was paid before the window.
+        close(Window::TotalReturn, 1.98 / 0.9 - 1.0);
+        close(Window::High, 199.0);
+        close(Window::Low, 98.0);
+        close(Window::Mean, 126.75);
+        close(Window::Drawdown, 0.9 - 1.0);
+        let returns = [1.1_f64.ln(), 0.9_f64.ln(), 2_f64.ln()];
+        let index = [2_f64.ln(), 0.5_f64.ln(), 4_f64.ln()];
+        let sum = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let cov =
+            |a: &[f64], b: &[f64]| (sum(a, b) - a.iter().sum::<f64>() * b.iter().sum::<f64>() / 3.0) / 2.0;
+        close(Window::Volatility, (cov(&returns, &returns) * 252.0).sqrt());
+        close(Window::Beta, cov(&returns, &index) / cov(&index, &index));
+        close(
+            Window::Correlation,
+            cov(&returns, &index) / (cov(&returns, &returns) * cov(&index, &index)).sqrt(),
+        );
+    }
+
+    #[test]
+    fn a_window_without_a_value_is_null() {
+        assert_eq!(value(Window::Mean, &[], &[]), None);
+        let zero = bars(&[(0.0, 1.0), (1.0, 1.0), (2.0, 1.0)]);
+        assert_eq!(value(Window::Volatility, &zero, &[]), None);
+        assert_eq!(value(Window::Return, &zero, &[]), None);
+        let flat = bars(&[(1.0, 1.0), (2.0, 1.0), (3.0, 1.0)]);
+        assert_eq!(value(Window::Beta, &flat, &[]), None);
+    }
+}
