@@ -171,6 +171,105 @@ fn every_figure_of_every_table_can_be_explained() {
 }
 
 #[test]
+fn a_stored_figure_that_was_changed_by_hand_is_a_mismatch() {
+    let copy = Home::copy_of(home());
+    let connection = Connection::open(copy.warehouse()).unwrap();
+    let (mut unnoticed, mut changed) = (Vec::new(), 0);
+    for (fact, table) in FACTS {
+        let (stored, current) = match table {
+            "fact_daily_prices" => (table.to_owned(), "true"),
+            _ => (format!("{table}_history"), "known_to is null"),
+        };
+        // Every column changes differently, so that no two changes cancel out.
+        let columns = (1..).zip(models().columns(table).iter().filter(|c| c.is_figure()));
+        let changes = columns.map(|(n, c)| format!("{0} = {0} * 1.{n:03} + 1", c.name)).collect::<Vec<_>>();
+        connection
+            .execute_batch(&format!(
+                "begin transaction; \
+                 update analytics.{stored} set {} where symbol = 'AAPL' and {current}",
+                changes.join(", ")
+            ))
+            .unwrap();
+        let facts = Facts::read(&connection, &"AAPL".parse().unwrap(), None, models()).unwrap();
+        for (_, metric) in figures(models()).into_iter().filter(|(known, _)| *known == fact) {
+            let basis = match table {
+                "fact_daily_prices" => "PRICE",
+                "fact_market_metrics" => "MARKET",
+                "fact_financials" => "FY",
+                _ => "TTM",
+            };
+            let figure = answer(&facts, &question("AAPL", metric, Some(basis))).unwrap().figure;
+            if figure.value.is_some() {
+                changed += 1;
+                if figure.mismatch.is_none() {
+                    unnoticed.push(format!("{table}.{metric}: {:?} {:?}", figure.value, figure.formula));
+                }
+            }
+        }
+        drop(facts);
+        connection.execute_batch("rollback").unwrap();
+    }
+    assert!(unnoticed.is_empty(), "{} of {changed}: {unnoticed:#?}", unnoticed.len());
+    assert!(changed > 400, "{changed}");
+}
+
+#[test]
+fn a_mismatch_is_printed() {
+    let copy = Home::copy_of(home());
+    Connection::open(copy.warehouse())
+        .unwrap()
+        .execute_batch(
+            "update analytics.fact_market_metrics_history set volatility_30d = 0.5 where symbol = 'KO'; \
+             update analytics.fact_financials_ttm_history set ttm_revenue = 1 where symbol = 'KO'",
+        )
+        .unwrap();
+    let text = findata(&["explain", "KO", "volatility_30d"]).home(&copy).run().stdout;
+    assert!(text.contains("= 0.5\n") && text.contains("MISMATCH: the inputs give 0."), "{text}");
+    let json = findata(&["explain", "KO", "net_margin", "--json"]).home(&copy).run().json();
+    let revenue = &json["inputs"][1];
+    assert_eq!(revenue["value"], 1.0);
+    assert!(revenue["mismatch"]["recomputed"].as_f64().unwrap() > 1e9, "{revenue}");
+    assert_eq!(json["mismatch"]["recomputed"], json["inputs"][0]["value"]);
+}
+
+#[test]
+fn every_price_metric_is_recomputed_on_every_session() {
+    let sessions = home().lines(
+        "select price_date from analytics.fact_daily_prices where symbol = 'AAPL' order by price_date desc",
+    );
+    let (mut wrong, mut compared, mut windows) = (Vec::new(), 0, 0);
+    for symbol in ["AAPL", "SPLIT"] {
+        with_facts(symbol, |facts| {
+            for session in sessions.iter().step_by(33) {
+                for metric in &models().registry.prices {
+                    let mut question = question(symbol, &metric.name, Some("MARKET"));
+                    question.date = Some(session.parse().unwrap());
+                    let figure = answer(facts, &question).unwrap().figure;
+                    windows += usize::from(figure.value.is_some());
+                    collect_mismatches(&figure, &mut wrong, &mut compared);
+                }
+            }
+        });
+    }
+    assert!(wrong.is_empty(), "{:#?}", &wrong[..wrong.len().min(20)]);
+    assert!(windows > 90, "{windows}");
+}
+
+#[test]
+fn an_alias_is_explained_as_its_metric() {
+    for (alias, metric) in [
+        ("P/E", "pe_ratio_ttm"),
+        ("ev/ebitda", "ev_to_ebitda"),
+        ("debt/equity", "debt_to_equity"),
+        ("return on equity", "roe"),
+        ("Return-on Equity", "roe"),
+        ("52-week high", "high_52w"),
+    ] {
+        assert_eq!(printed(&["KO", alias]), printed(&["KO", metric]), "{alias}");
+    }
+}
+
+#[test]
 fn the_source_of_a_figure_is_the_row_on_the_stage() {
     let explanation =
         with_facts("KO", |facts| answer(facts, &question("KO", "revenue", Some("FY"))).unwrap());
@@ -322,6 +421,8 @@ fn invalid_arguments_are_usage_errors_on_one_line() {
     let before = home().content();
     for (arguments, parts) in [
         (&["AAPL", "gros_margin"][..], &["unknown metric", "gross_margin"][..]),
+        (&["AAPL", "ev/ebitd"], &["unknown metric", "ev/ebitda (ev_to_ebitda)"]),
+        (&["AAPL", "return on equity", "--basis", "MARKET"], &["roe has no basis MARKET"]),
         (&["AAPL", "x'; drop table analytics.dim_company; --"], &["unknown metric"]),
         (&["AAPL", "symbol"], &["unknown metric"]),
         (&["A';--", "roe"], &["is not a symbol"]),

@@ -2,6 +2,7 @@
 //! figures for Apple's twelve months to 28 June 2025, SEC filings, and values computed here for
 //! made-up companies.
 
+mod added_ratio;
 mod all_metrics;
 mod apple;
 mod counterparts;

@@ -51,6 +51,8 @@ pub struct Job {
     pub today: NaiveDate,
     /// The run's options.
     pub options: Options,
+    /// The models that compute the figures.
+    pub models: &'static Models,
 }
 
 impl Job {
@@ -63,6 +65,7 @@ impl Job {
             symbols,
             today: today(),
             options: Options::default(),
+            models: models(),
         }
         .days(30)
     }
@@ -91,7 +94,8 @@ impl Job {
     /// Whatever ended the run before it had a summary.
     pub fn run(&self, home: &Home) -> Result<Summary> {
         wait(async {
-            let mut host = host(home, client(&self.url, &self.key), DayClock(self.today))?;
+            let fmp = client(&self.url, &self.key);
+            let mut host = host_with(home, fmp, DayClock(self.today), self.models)?;
             claim_source(&host.stage, &self.url).await?;
             host.run(&self.request(), &NoProgress).await
         })
@@ -161,21 +165,29 @@ pub fn models() -> &'static Models {
     Models::built_in().expect("the built-in models are sound")
 }
 
-/// Everything a run needs.
+/// Everything a run needs, with the built-in models.
 ///
 /// # Errors
 /// The stage's and the warehouse's own.
 pub fn host<C: Clock + 'static>(home: &Home, fmp: Fmp, clock: C) -> Result<Host<DirectoryStage, DuckDb, C>> {
+    host_with(home, fmp, clock, models())
+}
+
+fn host_with<C: Clock + 'static>(
+    home: &Home,
+    fmp: Fmp,
+    clock: C,
+    models: &'static Models,
+) -> Result<Host<DirectoryStage, DuckDb, C>> {
     let stage = DirectoryStage::open(&home.stage())?;
-    let warehouse =
-        DuckDb::open(&home.warehouse(), stage.root(), MemoryLimit::of_machine(), crate::models())?;
+    let warehouse = DuckDb::open(&home.warehouse(), stage.root(), MemoryLimit::of_machine(), models)?;
     let clock = Arc::new(clock);
     Ok(Host {
         fmp: Arc::new(fmp),
         journals: Some(Journals::beside(stage.root())),
         stage,
         warehouse,
-        models: crate::models(),
+        models,
         receipt_clock: Arc::clone(&clock),
         clock,
         started_at: DateTime::default(),
