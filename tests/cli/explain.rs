@@ -233,6 +233,44 @@ fn a_mismatch_is_printed() {
 }
 
 #[test]
+fn what_has_no_versions_is_no_mismatch_as_of_an_earlier_day() {
+    let copy = Home::copy_of(home());
+    let change = |sql: &str| Connection::open(copy.warehouse()).unwrap().execute_batch(sql).unwrap();
+    let explain = |metric: &str, as_of: &str| {
+        findata(&["explain", "KO", metric, "--as-of", as_of, "--json"]).home(&copy).run().json()
+    };
+    // Dividends after the day have lowered its adjusted close.
+    let adjusted = explain("adj_close", "2026-03-02");
+    assert!(adjusted["value"].as_f64() < adjusted["inputs"][0]["value"].as_f64(), "{adjusted}");
+    assert!(adjusted["mismatch"].is_null(), "{adjusted}");
+    assert!(
+        adjusted["notes"][0].as_str().unwrap().contains("also for those after 2026-03-02"),
+        "{adjusted}"
+    );
+    // A split after the day has halved its bars.
+    change("update analytics.fact_daily_prices set close_price = close_price / 2 where symbol = 'KO'");
+    for metric in ["close_price", "market_cap", "sma_50"] {
+        assert!(!explain(metric, "2026-09-11")["mismatch"].is_null(), "{metric}");
+    }
+    change(
+        "insert into staging.splits (symbol, split_date, numerator, denominator) values ('KO', '2026-09-14', 2, 1)",
+    );
+    for metric in ["close_price", "market_cap", "sma_50"] {
+        let figure = explain(metric, "2026-09-11");
+        assert!(figure["mismatch"].is_null(), "{figure}");
+        assert!(figure["notes"].to_string().contains("bars are on the newest split basis"), "{figure}");
+    }
+    // The profile behind the newest share count has been replaced.
+    change("update staging.profile set market_cap = 1, observed_at = '2026-09-20' where symbol = 'KO'");
+    let shares = explain("shares_outstanding_used", "2026-09-18");
+    assert!(shares["mismatch"].is_null(), "{shares}");
+    assert!(
+        shares["inputs"][0]["notes"][0].as_str().unwrap().contains("it has been replaced"),
+        "{shares}"
+    );
+}
+
+#[test]
 fn every_price_metric_is_recomputed_on_every_session() {
     let sessions = home().lines(
         "select price_date from analytics.fact_daily_prices where symbol = 'AAPL' order by price_date desc",

@@ -41,7 +41,9 @@ pub fn of_ratio(registry: &Registry, ratio: &Ratio) -> Vec<String> {
 /// The conditions of a market metric.
 pub fn of_market_metric(metric: &MarketMetric) -> Vec<String> {
     let mut all = Vec::new();
+    // Without fundamentals in the formula, the rule only chooses among share counts.
     if metric.rule() != Denominator::Any
+        && !metric.operands().is_empty()
         && let Some(checked) = metric.checked()
     {
         all.push(format!("{} is above zero", words(&checked)));
@@ -83,6 +85,7 @@ mod tests {
         assert!(ratio("current_ratio").contains(NO_BANK));
         let market = |name: &str| of_market_metric(registry.market_metric(name).unwrap()).join("; ");
         assert_eq!(market("market_cap"), "");
+        assert_eq!(market("shares_outstanding_used"), "");
         assert_eq!(market("pe_ratio_ttm"), "TTM EPS diluted is above zero");
         assert_eq!(market("peg_ratio"), "TTM EPS diluted is above zero; EPS diluted yoy is above zero");
     }

@@ -35,6 +35,10 @@ pub struct Facts<'a> {
     pub models: &'a Models,
     /// The warehouse.
     pub connection: &'a Connection,
+    /// The day as of which the tables are read; `None` for current data.
+    pub as_of: Option<NaiveDate>,
+    /// Whether bars are on another split basis than the figures of that day: bars have no versions.
+    pub is_price_basis_newer: bool,
     /// The company.
     pub symbol: Symbol,
     /// `fact_financials` by period.
@@ -88,8 +92,16 @@ impl<'a> Facts<'a> {
                  join vintage_periods l on l.version_id = t.version_id"
             )
         };
+        let later_splits = match as_of {
+            Some(day) => ask(&format!(
+                "select 1 as n from staging.splits where symbol = {{symbol}} and split_date > date '{day}' limit 1"
+            ))?,
+            None => Vec::new(),
+        };
         Ok(Facts {
             models,
+            as_of,
+            is_price_basis_newer: !later_splits.is_empty(),
             connection,
             symbol: symbol.clone(),
             financials: by_period("select * from analytics.fact_financials where symbol = {symbol}")?,

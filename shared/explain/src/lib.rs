@@ -1,16 +1,17 @@
 //! Explains a figure: its value, its formula, its inputs down to the rows that FMP sent, or why it is NULL. Also
 //! generates the data dictionary.
 //!
-//! [`ask`] resolves the question to a column and a period. [`Facts`] reads the company's rows and reruns the
-//! intermediate models for it alone. The formulas are declared: those of metrics and their inputs in the registry of
-//! [`findata_models::metrics`], those of the trailing twelve months in `ttm`. `build` shows a formula with the figures
-//! of its inputs; `periods`, `inputs`, `twelve_months`, `statement_lines`, `market`, `shares`, `windows` and `prices`
-//! find them. `source` finds the FMP row of a figure. `check` recomputes every figure from the inputs shown.
+//! [`ask`] resolves the question to a column, `dates` to a period or session. [`Facts`] reads the company's rows and
+//! reruns the intermediate models for it alone. The formulas are declared: those of metrics and their inputs in the
+//! registry of [`findata_models::metrics`], those of the trailing twelve months in `ttm`. `build` shows a formula with
+//! the figures of its inputs; `periods`, `inputs`, `twelve_months`, `statement_lines`, `market`, `shares`, `windows` and
+//! `prices` find them. `source` finds the FMP row of a figure. `check` recomputes every figure from the inputs shown.
 
 pub mod ask;
 mod build;
 mod check;
 mod conditions;
+mod dates;
 pub mod dictionary;
 mod facts;
 mod figure;
@@ -87,7 +88,7 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
             }
         }
     };
-    check::check(&mut figure, facts.models);
+    facts.check(&mut figure);
     if figure.value.is_none() {
         // A NULL without a reason in metric_nulls is a statement line that FMP did not send, or depends on one.
         figure.reason = figure.reason.take().or_else(|| Some(reasons::reason("missing_input")));

@@ -51,6 +51,14 @@ impl Facts<'_> {
 
     /// A close adjusted for later dividends.
     fn adjusted_close(&self, to: &mut Figure, day: NaiveDate) -> Result<()> {
+        if let Some(as_of) = self.as_of {
+            // Bars have no versions, and the sessions with the later dividends are hidden.
+            to.formula = Some("close price × dividends to come".into());
+            to.inputs = vec![self.bar(day, "close_price")?];
+            to.notes
+                .push(format!("adjusted for all dividends up to now, also for those after {as_of}"));
+            return Ok(());
+        }
         let later: Vec<f64> = self
             .dividend_factors()?
             .into_iter()

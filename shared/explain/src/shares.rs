@@ -10,7 +10,7 @@ use crate::{
     facts::Facts,
     figure::Figure,
     market::Known,
-    rows::{Row, figure},
+    rows::{Row, date, figure},
     units,
     words::{label, words},
 };
@@ -27,7 +27,8 @@ impl Facts<'_> {
             unit: Some("shares".into()),
             ..Figure::named("shares")
         };
-        let source = self.day(day)?.get("shares_source").cloned().unwrap_or_default();
+        let stored = self.day(day)?;
+        let source = stored.get("shares_source").cloned().unwrap_or_default();
         let (dataset, formula) = match source.as_str() {
             "profile" => (catalog::PROFILE, "market_cap / price"),
             "shares_float" => (catalog::SHARES_FLOAT, "outstanding_shares"),
@@ -47,6 +48,12 @@ impl Facts<'_> {
         };
         let query = format!("select * from staging.{} where symbol = {{symbol}}", dataset.name);
         let staged = self.first(&query)?.unwrap_or_default();
+        if self.as_of.is_some_and(|day| date(&staged, "observed_at").is_some_and(|seen| seen > day)) {
+            to.value = figure(&stored, "shares_outstanding_used");
+            to.notes
+                .push(format!("from {} as it was that day; it has been replaced", label(dataset.name)));
+            return Ok(to);
+        }
         let factor = self.factor(&staged)?;
         let formula = match factor {
             Some(_) => Expr::parse(&format!("{formula} * basis_factor"))?,

@@ -1,6 +1,7 @@
 //! The data dictionary: every table of the warehouse with its columns, generated from the catalog and the models.
 
 mod analytics;
+mod metrics;
 
 use findata_domain::catalog::{CATALOG, Dataset, LINEAGE, Requests};
 use findata_models::{
@@ -95,7 +96,7 @@ pub fn inputs(models: &Models) -> Vec<Column> {
 
 fn about_input(input: &Input) -> String {
     let name = label(&input.name);
-    let mut sentences = vec![analytics::sentence(match input.about.as_str() {
+    let mut sentences = vec![metrics::sentence(match input.about.as_str() {
         "" => &name,
         about => about,
     })];
