@@ -64,7 +64,7 @@ impl Facts<'_> {
                 (_, None) => Ok(Figure { notes: vec!["no such session".into()], ..Figure::named(name) }),
             });
         }
-        to.formula = Some(metric.about.clone());
+        to.formula = Some(phrase(&metric.about));
         let factors = match metric.window {
             Window::TotalReturn => self.dividend_factors()?,
             _ => Vec::new(),
@@ -142,6 +142,13 @@ impl Facts<'_> {
 /// `Reject` if the grammar refused the formula; a test shows that it does not.
 pub fn return_formula(sessions: u32) -> Result<Expr> {
     Expr::parse(&format!("close_price / close_{}_ago - 1", sessions.saturating_sub(1)))
+}
+
+/// A sentence as a phrase, without its capital letter and full stop.
+fn phrase(sentence: &str) -> String {
+    let mut letters = sentence.trim_end_matches('.').chars();
+    let first = letters.next().map(|c| c.to_lowercase().to_string()).unwrap_or_default();
+    format!("{first}{}", letters.as_str())
 }
 
 /// The last digit of a decimal column.
@@ -244,6 +251,11 @@ mod tests {
             Window::Correlation,
             cov(&returns, &index) / (cov(&returns, &returns) * cov(&index, &index)).sqrt(),
         );
+    }
+
+    #[test]
+    fn a_description_is_shown_as_a_formula() {
+        assert_eq!(phrase("Mean close of the last 50 sessions."), "mean close of the last 50 sessions");
     }
 
     #[test]
