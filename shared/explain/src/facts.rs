@@ -7,8 +7,9 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use chrono::NaiveDate;
 use duckdb::Connection;
+use findata_domain::sql::literal;
 use findata_domain::{Error, Result, Symbol};
-use findata_models::{Models, literal};
+use findata_models::Models;
 
 use super::{
     figure::Source,

@@ -1,7 +1,7 @@
 //! The FMP row that contained a figure.
 
+use findata_domain::sql::literal;
 use findata_domain::{Result, catalog::Dataset};
-use findata_models::literal;
 
 use super::{facts::Facts, figure::Source, rows::Row};
 

@@ -1,13 +1,11 @@
 //! Lines of the statements: as FMP sent them, or derived for a fourth quarter.
 
+use findata_domain::sql::literal;
 use findata_domain::{
     Result,
     catalog::{self, Dataset},
 };
-use findata_models::{
-    literal,
-    metrics::{Expr, Op, balances},
-};
+use findata_models::metrics::{Expr, Op, balances};
 
 use crate::{
     facts::{Facts, key_of},

@@ -2,10 +2,8 @@
 
 use chrono::NaiveDate;
 use findata_domain::Result;
-use findata_models::{
-    literal,
-    metrics::{Expr, PriceMetric, Window},
-};
+use findata_domain::sql::literal;
+use findata_models::metrics::{Expr, PriceMetric, Window};
 
 use crate::{
     facts::Facts,

@@ -20,8 +20,6 @@ use findata_domain::Result;
 use metrics::Registry;
 use render::Renderer;
 
-pub use findata_domain::sql::literal;
-
 /// An SQL file with one statement. A model's statement builds one temporary table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
