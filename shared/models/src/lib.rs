@@ -7,9 +7,11 @@
 //! - [`tables`] and [`ops`]: the tables of `raw`, `staging` and `ops`.
 //! - [`hashes`]: detects figures that were computed with other versions of these files.
 
+mod columns;
 pub mod hashes;
 pub mod metrics;
 pub mod ops;
+mod published;
 mod render;
 pub mod tables;
 
@@ -17,7 +19,10 @@ use std::{collections::BTreeMap, sync::OnceLock};
 
 use findata_domain::Result;
 
+pub use columns::TableColumn;
+use columns::columns_of;
 use metrics::Registry;
+pub use published::{Extent, PUBLISHED, PublishedTable, Versions};
 use render::Renderer;
 
 /// An SQL file with one statement. A model's statement builds one temporary table.
@@ -176,159 +181,6 @@ const TABLES: &[(&str, &str)] = files![
     "views/fact_market_metrics_as_known.sql",
     "views/metric_nulls.sql",
 ];
-
-/// A column as declared in the file of its table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableColumn {
-    /// Column name.
-    pub name: String,
-    /// SQL type.
-    pub kind: String,
-    /// The comment on its line: a description, preceded by the unit and a semicolon if the formula
-    /// does not imply the unit.
-    pub about: Option<String>,
-}
-
-impl TableColumn {
-    /// Whether it holds a number: an amount, a count or a ratio.
-    pub fn is_figure(&self) -> bool {
-        self.kind == "double" || self.kind.starts_with("decimal")
-    }
-}
-
-/// The columns that a statement declares, one per line.
-fn columns_of(create_table: &str) -> Vec<TableColumn> {
-    let inside = create_table
-        .lines()
-        .skip_while(|line| !line.starts_with("create "))
-        .skip(1)
-        .take_while(|line| !line.starts_with(')'));
-    inside.filter_map(column).collect()
-}
-
-fn column(line: &str) -> Option<TableColumn> {
-    let (code, about) = match line.split_once("--") {
-        Some((code, about)) => (code, Some(about.trim().to_owned())),
-        None => (line, None),
-    };
-    let (name, kind) = code.trim().trim_end_matches(',').split_once(' ')?;
-    Some(TableColumn { name: name.to_owned(), kind: kind.trim().to_owned(), about })
-}
-
-/// A table that each run updates.
-#[derive(Debug, Clone, Copy)]
-pub struct PublishedTable {
-    /// Its schema.
-    pub schema: &'static str,
-    /// Name without schema. The model `new_{name}` builds its rows; `tables/{name}.sql` creates it.
-    pub name: &'static str,
-    /// Natural key, without the `known_from` of a table that keeps versions.
-    pub key: &'static [&'static str],
-    /// Which of its rows a run recomputes.
-    pub extent: Extent,
-    /// Whether and how it keeps older versions of a row, each with the time range in which it was
-    /// the known version.
-    pub versions: Versions,
-}
-
-/// How a table keeps older versions of its rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Versions {
-    /// It keeps no versions: a new row replaces the old one.
-    None,
-    /// Its model computes `known_from` and `known_to`.
-    OfStatements,
-    /// Its model computes every vintage; publishing keeps each row that differs from the same row
-    /// of the next vintage.
-    OfVintages,
-}
-
-impl PublishedTable {
-    /// Columns of its model that only publishing reads; the table lacks them.
-    pub fn helpers(&self) -> &'static [&'static str] {
-        match self.versions {
-            Versions::None => &[],
-            Versions::OfStatements => &["version_id"],
-            Versions::OfVintages => &["vintage_id", "first_known_from"],
-        }
-    }
-
-    /// The key, including `known_from` if the table keeps versions.
-    pub fn full_key(&self) -> impl Iterator<Item = &'static str> {
-        let version = (self.versions != Versions::None).then_some("known_from");
-        self.key.iter().copied().chain(version)
-    }
-
-    /// Name with schema.
-    pub fn full_name(&self) -> String {
-        format!("{}.{}", self.schema, self.name)
-    }
-}
-
-/// Which rows of a table a run recomputes; the others stay unchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// All rows.
-    Whole,
-    /// The rows of the companies to recompute.
-    Companies,
-    /// The rows of the companies to recompute from the first changed day on; the given column holds
-    /// the day.
-    Days(&'static str),
-}
-
-/// The published tables, in publishing order.
-pub const PUBLISHED: &[PublishedTable] = &[
-    plain("dim_date", &["date_key"], Extent::Whole),
-    plain("dim_company", &["company_key", "valid_from"], Extent::Companies),
-    plain("fact_daily_prices", &["company_key", "price_date"], Extent::Days("price_date")),
-    PublishedTable {
-        schema: "analytics",
-        name: "fact_financials_history",
-        key: &["company_key", "fiscal_date", "period_type"],
-        extent: Extent::Companies,
-        versions: Versions::OfStatements,
-    },
-    versioned("fact_financials_ttm_history", &["company_key", "fiscal_date"], Extent::Companies),
-    versioned(
-        "fact_financial_ratios_history",
-        &["company_key", "fiscal_date", "basis"],
-        Extent::Companies,
-    ),
-    versioned("fact_growth_rates_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
-    versioned(
-        "fact_market_metrics_history",
-        &["company_key", "metric_date"],
-        Extent::Days("metric_date"),
-    ),
-    PublishedTable {
-        schema: "ops",
-        name: "quality",
-        key: &["company_key", "check_name", "basis", "fiscal_date"],
-        extent: Extent::Companies,
-        versions: Versions::None,
-    },
-];
-
-const fn plain(name: &'static str, key: &'static [&'static str], extent: Extent) -> PublishedTable {
-    PublishedTable {
-        schema: "analytics",
-        name,
-        key,
-        extent,
-        versions: Versions::None,
-    }
-}
-
-const fn versioned(name: &'static str, key: &'static [&'static str], extent: Extent) -> PublishedTable {
-    PublishedTable {
-        schema: "analytics",
-        name,
-        key,
-        extent,
-        versions: Versions::OfVintages,
-    }
-}
 
 #[cfg(test)]
 mod tests {

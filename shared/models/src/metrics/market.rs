@@ -1,12 +1,108 @@
-//! Splits the formula of a market metric into what fundamentals determine, computed once for every range of days with the
-//! same fundamentals, and what the day's price adds.
+//! Entries of market metrics that combine prices with fundamentals.
+//!
+//! A formula is split into what fundamentals determine, computed once for every range of days with the same
+//! fundamentals, and what the day's price adds.
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
+
 use super::{
-    entries::{Denominator, MarketMetric, Source},
+    entries::{Denominator, Requirement, yes},
     expression::Expr,
 };
+
+/// A market metric that combines prices with fundamentals.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketMetric {
+    /// Its column.
+    pub name: String,
+    /// What it tells.
+    pub about: String,
+    /// Its formula.
+    pub formula: Expr,
+    /// The figure on which `denominator` and a missing input are tested, if it is not the divisor.
+    pub checked: Option<Expr>,
+    /// What the checked figure must be.
+    pub denominator: Option<Denominator>,
+    /// Whether it is stored as a decimal.
+    #[serde(default)]
+    pub amount: bool,
+    /// Whether it is meaningful for banks and insurers.
+    #[serde(default = "yes")]
+    pub banks: bool,
+    /// Conditions on inputs.
+    #[serde(default)]
+    pub requires: Vec<Requirement>,
+    /// Whether it is kept when the fundamentals are stale.
+    #[serde(default)]
+    pub stale_ok: bool,
+    /// Whether 0 of the checked figure is 0 in every currency.
+    #[serde(default)]
+    pub zero_is_zero: bool,
+    /// Whether people read it in percent; it is stored as a fraction.
+    #[serde(default)]
+    pub percent: bool,
+    /// Its heading in the summary of a run; `None` if it is not there.
+    pub heading: Option<String>,
+    /// Other names.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// The column with FMP's own figure.
+    pub fmp: Option<String>,
+    /// What both figures must share to be compared.
+    #[serde(default)]
+    pub fmp_needs: FmpNeeds,
+}
+
+/// What a market metric and FMP's own must share, besides the twelve months, to be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FmpNeeds {
+    /// The price.
+    #[default]
+    Price,
+    /// The price and the share count.
+    Cap,
+    /// The dividends.
+    Dividend,
+}
+
+/// The row from which a formula of a market metric takes an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The trailing twelve months.
+    Ttm,
+    /// The newest fiscal year.
+    Fy,
+    /// The newest statement.
+    Latest,
+    /// The growth rates of the trailing twelve months.
+    Growth,
+}
+
+impl Source {
+    /// Every source with its prefix in formulas.
+    pub const ALL: [(Source, &'static str); 4] = [
+        (Source::Ttm, "ttm"),
+        (Source::Fy, "fy"),
+        (Source::Latest, "latest"),
+        (Source::Growth, "growth"),
+    ];
+
+    /// Its prefix in formulas and columns.
+    pub fn prefix(self) -> &'static str {
+        Source::ALL.iter().find(|(source, _)| *source == self).map_or("", |(_, prefix)| prefix)
+    }
+
+    /// The source and the name of an input such as `ttm.revenue`; `None` for an input of the day.
+    pub fn split(input: &str) -> Option<(Source, &str)> {
+        let (prefix, name) = input.split_once('.')?;
+        let (source, _) = Source::ALL.iter().find(|(_, known)| *known == prefix)?;
+        Some((*source, name))
+    }
+}
 
 /// The inputs of a session. Each is a column of `valuation_days` or derived from its columns.
 pub const DAY_INPUTS: [&str; 6] = [

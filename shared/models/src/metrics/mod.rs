@@ -5,17 +5,16 @@
 
 mod entries;
 mod expression;
+mod lines;
 mod market;
+mod prices;
 mod registry;
 mod unit;
 
-pub use entries::{
-    Average, DayRange, Denominator, FmpNeeds, Growth, Horizon, Input, MarketMetric, PeriodKind, PriceMetric,
-    Ratio, Requirement, Source, Window,
-};
+pub use entries::{Average, DayRange, Denominator, Growth, Horizon, Input, PeriodKind, Ratio, Requirement};
 pub use expression::{Expr, Function, Op};
-pub use market::Operand;
-pub use registry::{
-    Alias, Files, GrowthRate, Headline, MetricKind, Registry, balances, flows, fmp_dataset, is_line,
-};
+pub use lines::{balances, flows, fmp_dataset, is_line};
+pub use market::{FmpNeeds, MarketMetric, Operand, Source};
+pub use prices::{PriceMetric, Window};
+pub use registry::{Alias, Files, GrowthRate, Headline, MetricKind, Registry};
 pub use unit::{DAYS, MONEY, MONEY_PER_SHARE, RATIO, SHARES, Unit};

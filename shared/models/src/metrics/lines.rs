@@ -1,0 +1,40 @@
+//! The lines of the statements that formulas can use, and FMP's own figures.
+
+use findata_domain::catalog::{self, Dataset, Kind};
+
+/// Statement columns that no sum or newest value of `fact_financials_ttm` carries under the usual name.
+const NOT_LINES: [&str; 6] = [
+    "eps",
+    "eps_diluted",
+    "shares_outstanding",
+    "shares_outstanding_diluted",
+    "cash_at_beginning_of_period",
+    "cash_at_end_of_period",
+];
+
+/// The dataset of FMP's own figures that has this column.
+pub fn fmp_dataset(column: &str) -> Option<&'static Dataset> {
+    [catalog::RATIOS_TTM, catalog::KEY_METRICS_TTM]
+        .into_iter()
+        .find(|d| d.columns.iter().any(|c| c.name == column && c.kind == Kind::Double))
+}
+
+/// Whether a statement has a line of this name that formulas can use.
+pub fn is_line(name: &str) -> bool {
+    flows().chain(balances()).any(|line| line == name)
+}
+
+/// The lines of the income and cash flow statements: amounts of a period.
+pub fn flows() -> impl Iterator<Item = &'static str> {
+    lines(catalog::INCOME_STATEMENT).chain(lines(catalog::CASH_FLOW))
+}
+
+/// The lines of the balance sheet: amounts at the period's end.
+pub fn balances() -> impl Iterator<Item = &'static str> {
+    lines(catalog::BALANCE_SHEET)
+}
+
+fn lines(dataset: &'static Dataset) -> impl Iterator<Item = &'static str> {
+    let amounts = dataset.columns.iter().filter(|c| c.kind == Kind::Decimal);
+    amounts.map(|c| c.name).filter(|name| !NOT_LINES.contains(name))
+}

@@ -1,0 +1,103 @@
+//! The built-in registry, and faulty ones.
+
+use super::*;
+
+#[test]
+fn the_built_in_registry_is_sound() {
+    let registry = Registry::built_in().unwrap();
+    assert!(registry.ratios.len() > 80 && registry.market.len() > 25 && registry.prices.len() > 15);
+    assert_eq!(registry.growth_rates().count(), 28);
+    let average = registry.ratio("roa_average").unwrap();
+    assert_eq!(registry.history(&average.formula), BTreeSet::from([Average::Year]));
+}
+
+#[test]
+fn units_follow_from_formulas() {
+    let registry = Registry::built_in().unwrap();
+    let ratio = |name: &str| registry.unit_of(&registry.ratio(name).unwrap().formula).unwrap().to_string();
+    let market =
+        |name: &str| registry.unit_of(&registry.market_metric(name).unwrap().formula).unwrap().to_string();
+    assert_eq!(ratio("gross_margin"), "ratio");
+    assert_eq!(ratio("cash_conversion_cycle"), "days");
+    assert_eq!(ratio("graham_number"), "money a share");
+    assert_eq!(ratio("working_capital"), "money");
+    assert_eq!(market("market_cap"), "money");
+    assert_eq!(market("enterprise_value"), "money");
+    assert_eq!(market("pb_ratio"), "ratio");
+    assert_eq!(market("dividends_per_share_ttm"), "money a share");
+    assert_eq!(market("shares_outstanding_used"), "shares");
+}
+
+#[test]
+fn a_market_formula_is_split_into_fundamentals_and_the_day() {
+    let registry = Registry::built_in().unwrap();
+    let split = |name: &str| {
+        let metric = registry.market_metric(name).unwrap();
+        let operands: Vec<String> = metric.operands().iter().map(|o| o.expr.to_string()).collect();
+        (
+            operands.join("; "),
+            metric.day_formula().to_string(),
+            metric.checked().unwrap().to_string(),
+        )
+    };
+    let of = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
+    assert_eq!(
+        split("pb_ratio"),
+        of(
+            "latest.stockholders_equity / latest.shares",
+            "close_price / pb_ratio_operand",
+            "latest.stockholders_equity"
+        )
+    );
+    assert_eq!(
+        split("earnings_yield"),
+        of(
+            "ttm.net_income / ttm.shares",
+            "earnings_yield_operand / close_price",
+            "ttm.net_income / ttm.shares"
+        )
+    );
+    assert_eq!(
+        split("dividend_yield"),
+        of(
+            "ttm.dividends",
+            "coalesce(dividends_per_share / close_price, if(dividend_yield_operand = 0, 0, dividend_yield_operand / market_cap))",
+            "ttm.dividends"
+        )
+    );
+    assert_eq!(
+        split("payout_ratio"),
+        of("ttm.dividends / ttm.net_income", "payout_ratio_operand", "ttm.net_income")
+    );
+    let ev = registry.market_metric("ev_to_ebitda").unwrap();
+    assert_eq!(ev.sources(), BTreeSet::from([Source::Ttm]));
+    assert_eq!(ev.currency_sources(), BTreeSet::from([Source::Ttm, Source::Latest]));
+    assert!(registry.market_metric("payout_ratio").unwrap().currency_sources().is_empty());
+}
+
+#[test]
+fn faulty_entries_are_rejected_together() {
+    let mut files = Files::built_in();
+    files.ratios.push_str(
+        "\n[[ratio]]\nname = \"roe\"\nabout = \"x\"\nformula = \"nothing / revenue\"\nfmp = \"no_such_column\"\n\
+         [[ratio]]\nname = \"odd\"\nabout = \"x\"\nformula = \"revenue * revenue\"\naliases = [\"P/E\"]\n\
+         requires = [{ above_zero = \"revenue\", reason = \"x' or 1=1\" }]\n",
+    );
+    let text = Registry::parse(&files).unwrap_err().to_string();
+    for part in [
+        "roe is declared twice",
+        "there is no input nothing",
+        "no_such_column",
+        "revenue * revenue give no unit",
+        "\"p/e\" stands for",
+        "odd: `x' or 1=1` is not a name",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    files = Files::built_in();
+    files
+        .market_metrics
+        .push_str("\n[[metric]]\nname = \"x\"\nabout = \"x\"\nformula = \"1 +\"\n");
+    let text = Registry::parse(&files).unwrap_err().to_string();
+    assert!(text.contains("market_metrics.toml") && text.contains("line"), "{text}");
+}

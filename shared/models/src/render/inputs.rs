@@ -1,0 +1,91 @@
+//! The inputs of a period, as the templates use them.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::metrics::{Expr, Ratio, Registry, flows};
+
+/// An input of a period that is a column of the statements and of the twelve months.
+#[derive(Serialize)]
+pub(super) struct PeriodColumn {
+    pub(super) name: String,
+    /// The column with the alias of its table: `f` for a statement, `s` for split-adjusted figures.
+    pub(super) period: String,
+    pub(super) ttm: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Formula {
+    pub(super) name: String,
+    pub(super) sql: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Mean {
+    pub(super) name: String,
+    pub(super) of: String,
+    pub(super) ttm: String,
+}
+
+/// The inputs of a period that ratios and growth rates use, by how they are computed.
+pub(super) struct Used {
+    /// Columns of the statements, including those that only a formula needs.
+    pub(super) columns: Vec<String>,
+    pub(super) formulas: Vec<String>,
+    pub(super) averages: Vec<String>,
+}
+
+impl Used {
+    pub(super) fn of(registry: &Registry) -> Self {
+        let conditions = |r: &Ratio| r.requires.iter().map(|c| c.above_zero.clone()).collect::<Vec<_>>();
+        let mut wanted: BTreeSet<String> = registry
+            .ratios
+            .iter()
+            .flat_map(|r| r.formula.inputs().into_iter().map(str::to_owned).chain(conditions(r)))
+            .chain(registry.growth.iter().map(|g| g.figure.clone()))
+            .collect();
+        let averages: Vec<String> = wanted
+            .iter()
+            .filter(|name| registry.input(name).is_some_and(|i| i.average_of.is_some()))
+            .cloned()
+            .collect();
+        let of = averages.iter().filter_map(|name| registry.input(name)?.average_of.clone());
+        wanted.extend(of.collect::<Vec<_>>());
+        wanted.retain(|name| !averages.contains(name));
+        let formulas: Vec<String> = wanted
+            .iter()
+            .filter(|name| registry.input(name).is_some_and(|i| i.formula.is_some()))
+            .cloned()
+            .collect();
+        let inner = |name: &String| {
+            let expanded = registry.expanded(&Expr::input(name));
+            expanded.inputs().into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        wanted.extend(formulas.iter().flat_map(inner).collect::<Vec<_>>());
+        wanted.retain(|name| !formulas.contains(name) && name != "days");
+        Used { columns: wanted.into_iter().collect(), formulas, averages }
+    }
+}
+
+pub(super) fn period_column(registry: &Registry, name: &str) -> PeriodColumn {
+    let columns = registry.input(name).and_then(|i| i.period.clone().zip(i.ttm.clone()));
+    let is_flow = flows().any(|line| line == name);
+    let (period, ttm) = columns
+        .unwrap_or_else(|| (name.to_owned(), format!("{}_{name}", if is_flow { "ttm" } else { "latest" })));
+    let alias = if period.starts_with("split_adjusted_") { "s" } else { "f" };
+    PeriodColumn {
+        name: name.to_owned(),
+        period: format!("{alias}.{period}"),
+        ttm,
+    }
+}
+
+pub(super) fn mean(registry: &Registry, name: &str) -> Option<Mean> {
+    let input = registry.input(name)?;
+    Some(Mean {
+        name: name.to_owned(),
+        of: input.average_of.clone()?,
+        ttm: input.ttm.clone()?,
+    })
+}

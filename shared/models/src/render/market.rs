@@ -1,0 +1,170 @@
+//! Market metrics and their inputs, as the templates use them.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{
+    inputs::{Formula, period_column},
+    periods::{Condition, operand, rule_name},
+};
+use crate::metrics::{Expr, FmpNeeds, MarketMetric, PriceMetric, Registry, Source, fmp_dataset};
+
+#[derive(Serialize)]
+pub(super) struct OperandValues {
+    column: String,
+    sql: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct MarketValues {
+    name: String,
+    amount: bool,
+    banks: bool,
+    stale_ok: bool,
+    zero_is_zero: bool,
+    fmp: Option<String>,
+    checked: Option<String>,
+    rule: &'static str,
+    reason: &'static str,
+    requires: Vec<Condition>,
+    sources: Vec<&'static str>,
+    currency_sources: Vec<&'static str>,
+    operands: Vec<OperandValues>,
+    /// The metric over the columns of a session, with the alias `v`.
+    day_value: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct PriceValues {
+    name: String,
+    amount: bool,
+    sessions: u32,
+    needs_index: bool,
+    /// The alias of the table that has it.
+    alias: &'static str,
+}
+
+#[derive(Serialize)]
+pub(super) struct Pair {
+    name: String,
+    needs: &'static str,
+    answer: &'static str,
+    column: String,
+}
+
+pub(super) fn price(metric: &PriceMetric) -> PriceValues {
+    PriceValues {
+        name: metric.name.clone(),
+        amount: metric.amount,
+        sessions: metric.sessions,
+        needs_index: metric.window.needs_index(),
+        alias: if metric.window.needs_index() { "i" } else { "w" },
+    }
+}
+
+/// The column of an input such as `ttm.revenue` in `valuation_inputs`.
+pub(super) fn valuation_column(input: &str) -> String {
+    input.replace('.', "_")
+}
+
+/// The inputs of market metrics, computed from the row of their source.
+pub(super) fn valuation_inputs(registry: &Registry) -> Vec<Formula> {
+    let all: BTreeSet<(Source, String)> =
+        registry.market.iter().flat_map(MarketMetric::fundamentals).collect();
+    let mut inputs = Vec::new();
+    for (source, name) in all {
+        let column = |input: &str| {
+            let columns = period_column(registry, input);
+            let period = columns
+                .period
+                .split_once('.')
+                .map_or(columns.period.as_str(), |(_, name)| name)
+                .to_owned();
+            match source {
+                Source::Ttm => format!("t.{}::double", columns.ttm),
+                Source::Fy => format!("y.{period}::double"),
+                Source::Latest => format!("a.{period}::double"),
+                Source::Growth => format!("g.{input}"),
+            }
+        };
+        if source == Source::Growth {
+            inputs.push(Formula {
+                name: format!("growth_{name}_reason"),
+                sql: format!("g.{name}_reason"),
+            });
+        }
+        inputs.push(Formula {
+            name: format!("{}_{name}", source.prefix()),
+            sql: registry.expanded(&Expr::input(&name)).sql(&column),
+        });
+    }
+    inputs
+}
+
+pub(super) fn market(metric: &MarketMetric) -> MarketValues {
+    let sql = |expr: &Expr| expr.sql(&|input| format!("i.{}", valuation_column(input)));
+    let prefixes = |sources: BTreeSet<Source>| sources.into_iter().map(Source::prefix).collect();
+    MarketValues {
+        name: metric.name.clone(),
+        amount: metric.amount,
+        banks: metric.banks,
+        stale_ok: metric.stale_ok,
+        zero_is_zero: metric.zero_is_zero,
+        fmp: metric.fmp.clone(),
+        checked: metric.checked().map(|checked| operand(&checked, &sql(&checked))),
+        rule: rule_name(metric.rule()),
+        reason: metric.rule().reason(),
+        requires: metric
+            .requires
+            .iter()
+            .map(|r| Condition {
+                figure: format!("i.{}", valuation_column(&r.above_zero)),
+                reason: r.reason.clone(),
+                growth_reason: match Source::split(&r.above_zero) {
+                    Some((Source::Growth, name)) => Some(format!("i.growth_{name}_reason")),
+                    _ => None,
+                },
+            })
+            .collect(),
+        sources: prefixes(metric.sources()),
+        currency_sources: prefixes(metric.currency_sources()),
+        operands: metric
+            .operands()
+            .into_iter()
+            .map(|o| OperandValues { sql: sql(&o.expr), column: o.column })
+            .collect(),
+        day_value: metric.day_formula().sql(&|input| format!("v.{input}")),
+    }
+}
+
+/// An enterprise value of a session, over the columns of the sessions and of the operands.
+pub(super) fn enterprise_value(registry: &Registry, name: &str) -> String {
+    let column = |input: &str| match input.contains("_operand") {
+        true => format!("o.{input}"),
+        false => format!("d.{input}"),
+    };
+    registry
+        .market_metric(name)
+        .map(|m| m.day_formula().sql(&column))
+        .unwrap_or_else(|| "null::double".into())
+}
+
+pub(super) fn fmp_pairs(registry: &Registry) -> Vec<Pair> {
+    let pair = |name: &str, column: &Option<String>, needs: &'static str| {
+        let column = column.clone()?;
+        let answer = match fmp_dataset(&column)?.name {
+            "ratios_ttm" => "ratios",
+            _ => "metrics",
+        };
+        Some(Pair { name: name.to_owned(), needs, answer, column })
+    };
+    let needs = |needs: FmpNeeds| match needs {
+        FmpNeeds::Price => "price",
+        FmpNeeds::Cap => "cap",
+        FmpNeeds::Dividend => "dividend",
+    };
+    let ratios = registry.ratios.iter().filter_map(|r| pair(&r.name, &r.fmp, "ratio"));
+    let market = registry.market.iter().filter_map(|m| pair(&m.name, &m.fmp, needs(m.fmp_needs)));
+    ratios.chain(market).collect()
+}

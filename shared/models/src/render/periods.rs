@@ -1,0 +1,146 @@
+//! Ratios and growth rates, as the templates use them.
+
+use serde::Serialize;
+
+use crate::metrics::{Average, Denominator, Expr, GrowthRate, Horizon, Op, PeriodKind, Ratio, Registry};
+
+#[derive(Serialize)]
+pub(super) struct Condition {
+    pub(super) figure: String,
+    pub(super) reason: String,
+    /// The column with the reason for NULL of a growth rate.
+    pub(super) growth_reason: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct RatioValues {
+    name: String,
+    banks: bool,
+    needs_prior_period: bool,
+    needs_year_ago: bool,
+    requires: Vec<Condition>,
+    /// The condition under which an input is missing.
+    missing: String,
+    divisor: Option<String>,
+    rule: &'static str,
+    reason: &'static str,
+    value: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct HorizonValues {
+    name: String,
+    days: Days,
+    /// The condition under which a period has no such rate.
+    does_not_apply: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Days {
+    from: u32,
+    to: u32,
+    target: u32,
+}
+
+#[derive(Serialize)]
+pub(super) struct GrowthValues {
+    name: String,
+    figure: String,
+    horizon: String,
+    /// 0 for a quarter.
+    years: u32,
+    reason: &'static str,
+}
+
+pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
+    let sql = |expr: &Expr| expr.sql(&|input| format!("i.{input}"));
+    let operands = match &ratio.formula {
+        Expr::Binary(numerator, Op::Over, divisor) => vec![&**numerator, divisor],
+        whole => vec![whole],
+    };
+    let missing: Vec<String> =
+        operands.into_iter().map(|e| format!("{} is null", operand(e, &sql(e)))).collect();
+    let history = registry.history(&ratio.formula);
+    RatioValues {
+        name: ratio.name.clone(),
+        banks: ratio.banks,
+        needs_prior_period: history.contains(&Average::PreviousPeriod),
+        needs_year_ago: history.contains(&Average::Year),
+        requires: ratio
+            .requires
+            .iter()
+            .map(|r| Condition {
+                figure: format!("i.{}", r.above_zero),
+                reason: r.reason.clone(),
+                growth_reason: None,
+            })
+            .collect(),
+        missing: missing.join(" or "),
+        divisor: ratio.formula.divisor().map(|divisor| operand(divisor, &sql(divisor))),
+        rule: rule_name(ratio.denominator),
+        reason: ratio.denominator.reason(),
+        value: sql(&ratio.formula),
+    }
+}
+
+/// The SQL of an expression as an operand of a comparison.
+pub(super) fn operand(expr: &Expr, sql: &str) -> String {
+    match expr {
+        Expr::Input(_) | Expr::Number(_) | Expr::Call(..) | Expr::Negative(_) => sql.to_owned(),
+        _ => format!("({sql})"),
+    }
+}
+
+pub(super) fn rule_name(rule: Denominator) -> &'static str {
+    match rule {
+        Denominator::Positive => "positive",
+        Denominator::Equity => "equity",
+        Denominator::Earnings => "earnings",
+        Denominator::ZeroMeansMissing => "zero_means_missing",
+        Denominator::Nonzero => "nonzero",
+        Denominator::Any => "any",
+    }
+}
+
+pub(super) fn horizon(horizon: &Horizon) -> HorizonValues {
+    HorizonValues {
+        name: horizon.name.clone(),
+        days: Days {
+            from: horizon.days.from,
+            to: horizon.days.to,
+            target: horizon.days.target,
+        },
+        does_not_apply: does_not_apply(horizon),
+    }
+}
+
+pub(super) fn does_not_apply(horizon: &Horizon) -> String {
+    let kinds = [
+        (PeriodKind::Quarter, "p.basis not in ('FY', 'TTM')"),
+        (PeriodKind::Year, "p.basis = 'FY'"),
+        (PeriodKind::Ttm, "p.basis = 'TTM'"),
+    ];
+    let without: Vec<&str> = kinds
+        .into_iter()
+        .filter(|(kind, _)| !horizon.bases.contains(kind))
+        .map(|(_, basis)| basis)
+        .collect();
+    match without.is_empty() {
+        true => "false".to_owned(),
+        false => without.join(" or "),
+    }
+}
+
+pub(super) fn growth_rates(registry: &Registry) -> Vec<GrowthValues> {
+    let values = |rate: GrowthRate<'_>| GrowthValues {
+        name: rate.name(),
+        figure: rate.growth.figure.clone(),
+        horizon: rate.horizon.name.clone(),
+        years: rate.horizon.years.unwrap_or_default(),
+        reason: match rate.growth.earnings {
+            true => "negative_earnings",
+            false => "nonpositive_denominator",
+        },
+    };
+    registry.growth_rates().map(values).collect()
+}
