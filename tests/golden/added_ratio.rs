@@ -62,7 +62,7 @@ fn a_ratio_is_added_by_an_entry_in_the_registry() {
         Some((
             Some("ratio".into()),
             "Share of assets that is inventory. Formula: inventory ÷ mean total assets over the year; only when mean total \
-             assets over the year is above zero, and the balance sheet of a year before is available. Aliases: \
+             assets over the year is above zero, and the period a year before (of a single period, the one before) is available. Aliases: \
              inventory/assets."
                 .into()
         ))

@@ -78,31 +78,9 @@ select
     s.mean_equity::decimal(38, 6) as average_stockholders_equity,
     -- _2q: mean of the newest and the previous quarter end; _year: mean of the beginning and the end of the twelve
     -- months
-    ((e.total_assets + p.total_assets)::double * 0.5)::decimal(38, 6) as average_total_assets_2q,
-    (
-        ((e.current_assets - e.current_liabilities) + (p.current_assets - p.current_liabilities))::double * 0.5
-    )::decimal(38, 6) as average_working_capital_2q,
-    ((e.net_receivables + p.net_receivables)::double * 0.5)::decimal(38, 6) as average_net_receivables_2q,
-    ((e.accounts_payable + p.accounts_payable)::double * 0.5)::decimal(38, 6) as average_accounts_payable_2q,
-    ((e.inventory + p.inventory)::double * 0.5)::decimal(38, 6) as average_inventory_2q,
-    ((e.total_assets + b.total_assets)::double * 0.5)::decimal(38, 6) as average_total_assets_year,
-    ((e.stockholders_equity + b.stockholders_equity)::double * 0.5)::decimal(38, 6) as average_stockholders_equity_year,
-    (
-        (
-            (
-                e.total_assets - e.current_liabilities + e.short_term_debt + e.capital_lease_obligations_current
-            )::double
-            + (
-                b.total_assets - b.current_liabilities + b.short_term_debt + b.capital_lease_obligations_current
-            )::double
-        ) * 0.5
-    )::decimal(38, 6) as average_invested_capital_year,
-    ((e.net_receivables + b.net_receivables)::double * 0.5)::decimal(38, 6) as average_net_receivables_year,
-    ((e.inventory + b.inventory)::double * 0.5)::decimal(38, 6) as average_inventory_year,
-    ((e.accounts_payable + b.accounts_payable)::double * 0.5)::decimal(38, 6) as average_accounts_payable_year,
-    (
-        (e.property_plant_equipment_net + b.property_plant_equipment_net)::double * 0.5
-    )::decimal(38, 6) as average_property_plant_equipment_net_year
+    {% for average in ttm_averages %}
+    ((({{ average.end }}) + ({{ average.other }}))::double * 0.5)::decimal(38, 6) as {{ average.column }}{{ "," if not loop.last }}
+    {% endfor %}
 from windows as w
 join spans as n on n.vintage_id = w.vintage_id and n.fiscal_date = w.fiscal_date
 join quarters as e on e.vintage_id = w.vintage_id and e.fiscal_date = w.fiscal_date

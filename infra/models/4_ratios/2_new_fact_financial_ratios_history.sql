@@ -24,17 +24,13 @@ judged as (
             {% for requirement in ratio.requires %}
             when {{ requirement.figure }} <= 0 then '{{ requirement.reason }}'
             {% endfor %}
+            {% for requirement in ratio.requires %}
+            when {{ requirement.figure }} is null then 'missing_input'
+            {% endfor %}
             when {{ ratio.missing }} then 'missing_input'
-            {% if ratio.divisor %}
-            {% if ratio.rule == "nonzero" %}
-            when {{ ratio.divisor }} = 0 then '{{ ratio.reason }}'
-            {% else %}
-            {% if ratio.rule == "zero_means_missing" %}
-            when {{ ratio.divisor }} = 0 then 'not_reported'
-            {% endif %}
-            when {{ ratio.divisor }} <= 0 then '{{ ratio.reason }}'
-            {% endif %}
-            {% endif %}
+            {% for refusal in ratio.refusals %}
+            when {{ refusal.condition }} then '{{ refusal.reason }}'
+            {% endfor %}
         end as {{ ratio.name }}_reason{{ "," if not loop.last }}
         {% endfor %}
     from inputs as i

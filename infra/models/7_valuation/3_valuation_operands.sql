@@ -29,10 +29,16 @@ with judged as (
             {% endif %}
             when {{ requirement.figure }} <= 0 then '{{ requirement.reason }}'
             {% endfor %}
+            {% for reason in metric.growth_reasons %}
+            when {{ reason }} is not null then {{ reason }}
+            {% endfor %}
+            {% for requirement in metric.requires %}
+            when {{ requirement.figure }} is null then 'missing_input'
+            {% endfor %}
             when {{ metric.checked }} is null then 'missing_input'
-            {% if metric.rule != "any" %}
-            when {{ metric.checked }} <= 0 then '{{ metric.reason }}'
-            {% endif %}
+            {% for refusal in metric.refusals %}
+            when {{ refusal.condition }} then '{{ refusal.reason }}'
+            {% endfor %}
             {% for operand in metric.operands %}
             when {{ operand.sql }} is null then 'missing_input'
             {% endfor %}

@@ -3,7 +3,7 @@
 create or replace temporary table new_fact_market_metrics_history as
 with recomputed_companies as (select symbol, company_key from companies),
 capitalized as (
-    select d.*, d.price as close_price, d.price * d.shares as market_cap
+    select d.*, d.price as close_price, {{ market_cap }} as market_cap
     from valuation_days as d
 ),
 valued as (
@@ -39,7 +39,11 @@ select
     -- reasons of figures that need fundamentals belong to the range; reasons of figures from prices only depend on the
     -- number of sessions
     v.reasons || case
-        when {% for metric in price_metrics %}{{ " and " if not loop.first }}{{ metric.alias }}.{{ metric.name }} is not null{% endfor %} then ''
+        when
+            {% for metric in price_metrics %}
+            {{ "and " if not loop.first }}{{ metric.alias }}.{{ metric.name }} is not null
+            {% endfor %}
+            then ''
         else concat(
             {% for metric in price_metrics %}
             case

@@ -12,17 +12,7 @@ const NO_BANK: &str = "the company is not a bank or insurer";
 pub fn of_ratio(registry: &Registry, ratio: &Ratio) -> Vec<String> {
     let mut all = Vec::new();
     if let Some(divisor) = ratio.formula.divisor().filter(|divisor| divisor.number().is_none()) {
-        let what = words(divisor);
-        all.extend(match ratio.denominator {
-            Denominator::Positive | Denominator::Equity | Denominator::Earnings => {
-                Some(format!("{what} is above zero"))
-            }
-            Denominator::ZeroMeansMissing => {
-                Some(format!("{what} is above zero (FMP writes 0 for what is not reported)"))
-            }
-            Denominator::Nonzero => Some(format!("{what} is not zero")),
-            Denominator::Any => None,
-        });
+        all.extend(of_figure(ratio.rule(), &words(divisor)));
     }
     required(&ratio.requires, &mut all);
     if !ratio.banks {
@@ -33,7 +23,7 @@ pub fn of_ratio(registry: &Registry, ratio: &Ratio) -> Vec<String> {
         all.push("the period before is available".into());
     }
     if history.contains(&Average::Year) {
-        all.push("the balance sheet of a year before is available".into());
+        all.push("the period a year before (of a single period, the one before) is available".into());
     }
     all
 }
@@ -42,17 +32,28 @@ pub fn of_ratio(registry: &Registry, ratio: &Ratio) -> Vec<String> {
 pub fn of_market_metric(metric: &MarketMetric) -> Vec<String> {
     let mut all = Vec::new();
     // Without fundamentals in the formula, the rule only chooses among share counts.
-    if metric.rule() != Denominator::Any
-        && !metric.operands().is_empty()
-        && let Some(checked) = metric.checked()
-    {
-        all.push(format!("{} is above zero", words(&checked)));
+    if let Some(checked) = metric.checked().filter(|_| !metric.operands().is_empty()) {
+        all.extend(of_figure(metric.rule(), &words(&checked)));
     }
     required(&metric.requires, &mut all);
     if !metric.banks {
         all.push(NO_BANK.into());
     }
     all
+}
+
+/// The condition that a rule sets for a figure.
+fn of_figure(rule: Denominator, what: &str) -> Option<String> {
+    match rule {
+        Denominator::Positive | Denominator::Equity | Denominator::Earnings => {
+            Some(format!("{what} is above zero"))
+        }
+        Denominator::ZeroMeansMissing => {
+            Some(format!("{what} is above zero (FMP writes 0 for what is not reported)"))
+        }
+        Denominator::Nonzero => Some(format!("{what} is not zero")),
+        Denominator::Any => None,
+    }
 }
 
 /// Adds the requirements that are not conditions yet.
@@ -80,7 +81,8 @@ mod tests {
         );
         assert_eq!(
             ratio("roa_average"),
-            "mean total assets over the year is above zero; the balance sheet of a year before is available"
+            "mean total assets over the year is above zero; \
+             the period a year before (of a single period, the one before) is available"
         );
         assert!(ratio("current_ratio").contains(NO_BANK));
         let market = |name: &str| of_market_metric(registry.market_metric(name).unwrap()).join("; ");

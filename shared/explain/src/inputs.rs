@@ -87,7 +87,7 @@ impl Facts<'_> {
         };
         let split = Figure {
             label: "shares today for each share then".into(),
-            value: factor.map(|factor| (factor * 1e9).round() / 1e9),
+            value: factor,
             notes: vec![self.splits()?],
             ..Figure::named("basis_factor")
         };

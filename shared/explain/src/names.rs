@@ -4,18 +4,10 @@ use std::collections::BTreeSet;
 
 use findata_models::{
     Models,
-    metrics::{Alias, MetricKind},
+    metrics::{Alias, MetricKind, spelled},
 };
 
 use crate::ask::{Basis, Fact};
-
-/// A name in the spelling of columns. Spaces and dashes count as underscores.
-fn spelled(name: &str) -> String {
-    let words = name
-        .split(|c: char| c.is_whitespace() || c == '-' || c == '_')
-        .filter(|part| !part.is_empty());
-    words.collect::<Vec<_>>().join("_").to_lowercase()
-}
 
 /// The columns that a name can stand for, best first. A column's exact name comes before an alias, and an alias before
 /// a column whose name is the same except for spaces and dashes.

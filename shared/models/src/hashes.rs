@@ -1,4 +1,4 @@
-//! Hashes of the SQL files that computed the stored figures, kept in `ops.models`.
+//! Hashes of the rendered models and tables that computed the stored figures, kept in `ops.models`.
 //!
 //! If a model changed, all companies become due: their figures are recomputed from `staging`, which
 //! keeps all data, and publishing writes the rows that differ. If a table's file changed, the table

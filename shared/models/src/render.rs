@@ -18,8 +18,8 @@ use minijinja::{
 use serde::Serialize;
 
 use crate::metrics::{Expr, Registry, balances, flows};
-use inputs::{Formula, Mean, PeriodColumn, Used, mean, period_column};
-use market::{MarketValues, Pair, PriceValues, enterprise_value, fmp_pairs, market, price, valuation_inputs};
+use inputs::{Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column, ttm_average};
+use market::{MarketValues, Pair, PriceValues, day_input, fmp_pairs, market, price, valuation_inputs};
 use periods::{GrowthValues, HorizonValues, RatioValues, growth_rates, horizon, ratio};
 
 /// A template's text over the registry.
@@ -76,8 +76,11 @@ struct Context {
     valuation_inputs: Vec<Formula>,
     market_metrics: Vec<MarketValues>,
     price_metrics: Vec<PriceValues>,
+    market_cap: String,
     enterprise_value: String,
     enterprise_value_fmp: String,
+    /// All averages, of the twelve months as well.
+    ttm_averages: Vec<TtmAverage>,
     fmp_pairs: Vec<Pair>,
 }
 
@@ -106,8 +109,10 @@ impl Context {
             valuation_inputs: valuation_inputs(registry),
             market_metrics: registry.market.iter().map(market).collect(),
             price_metrics: registry.prices.iter().map(price).collect(),
-            enterprise_value: enterprise_value(registry, "enterprise_value"),
-            enterprise_value_fmp: enterprise_value(registry, "enterprise_value_fmp"),
+            market_cap: day_input(registry, "market_cap"),
+            enterprise_value: day_input(registry, "enterprise_value"),
+            enterprise_value_fmp: day_input(registry, "enterprise_value_fmp"),
+            ttm_averages: registry.inputs.iter().filter_map(|input| ttm_average(registry, input)).collect(),
             fmp_pairs: fmp_pairs(registry),
         }
     }

@@ -8,7 +8,8 @@ use crate::render;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Show only this table, with or without its schema, or the `inputs` of formulas [default: everything]
+    /// Show only this table, with or without its schema, or the `inputs` of formulas [default: everything; with --json,
+    /// all tables]
     table: Option<String>,
 }
 

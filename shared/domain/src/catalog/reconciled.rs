@@ -1,5 +1,5 @@
 //! FMP's own ratios and metrics of the last twelve months: only those that have a counterpart of ours, under FMP's names.
-//! `infra/models/8_quality/3_reconciliation_pairs.sql` maps them to our figures.
+//! The field `fmp` in `infra/models/metrics` maps them to our figures.
 
 use super::{Column, double, text};
 

@@ -1,5 +1,5 @@
-//! Descriptions of the columns of `analytics`. Each comes from the comment on the column's line in
-//! the table's file, or from the column's formula.
+//! Descriptions of the columns of `analytics`. Each comes from the comment on the column's line in the table's file, from
+//! the metric's entry in the registry, or from the column's formula.
 
 use findata_models::{Model, Models, TableColumn};
 

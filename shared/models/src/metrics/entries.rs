@@ -87,8 +87,7 @@ pub struct Ratio {
     /// Its formula.
     pub formula: Expr,
     /// What its divisor must be.
-    #[serde(default = "positive")]
-    pub denominator: Denominator,
+    pub denominator: Option<Denominator>,
     /// Whether it is meaningful for banks and insurers.
     #[serde(default = "yes")]
     pub banks: bool,
@@ -107,8 +106,11 @@ pub struct Ratio {
     pub fmp: Option<String>,
 }
 
-fn positive() -> Denominator {
-    Denominator::Positive
+impl Ratio {
+    /// What its divisor must be; above zero unless the entry says otherwise.
+    pub fn rule(&self) -> Denominator {
+        self.denominator.unwrap_or(Denominator::Positive)
+    }
 }
 
 /// The default of fields that are true unless an entry says otherwise.

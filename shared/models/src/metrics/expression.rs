@@ -8,7 +8,7 @@
 //! | `if(condition, a, b)` | `a` if the condition holds, else `b`, or NULL without a `b` |
 //! | `coalesce(a, b, ...)` | the first that is not NULL |
 //! | `abs(a)`, `min(a, b)`, `max(a, b)` | NULL if an operand is |
-//! | `sqrt(a)`, `ln(a)`, `exp(a)`, `power(a, b)` | NULL outside their domain: below 0, not above 0, above 700, a base not above 0 |
+//! | `sqrt(a)`, `ln(a)`, `exp(a)`, `power(a, b)` | NULL outside their domain: below 0, not above 0, above 700, a base not above 0 or a result above e^700 |
 //!
 //! Formulas are parsed, and SQL is written from the parsed tree. No text of a formula reaches SQL.
 

@@ -29,6 +29,11 @@ pub fn flows() -> impl Iterator<Item = &'static str> {
     lines(catalog::INCOME_STATEMENT).chain(lines(catalog::CASH_FLOW))
 }
 
+/// Whether the balance sheet has a line of this name.
+pub(crate) fn is_balance(name: &str) -> bool {
+    balances().any(|line| line == name)
+}
+
 /// The lines of the balance sheet: amounts at the period's end.
 pub fn balances() -> impl Iterator<Item = &'static str> {
     lines(catalog::BALANCE_SHEET)

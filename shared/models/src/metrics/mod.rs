@@ -13,8 +13,8 @@ mod unit;
 
 pub use entries::{Average, DayRange, Denominator, Growth, Horizon, Input, PeriodKind, Ratio, Requirement};
 pub use expression::{Expr, Function, Op};
-pub use lines::{balances, flows, fmp_dataset, is_line};
+pub use lines::{balances, flows, fmp_dataset};
 pub use market::{FmpNeeds, MarketMetric, Operand, Source};
 pub use prices::{PriceMetric, Window};
-pub use registry::{Alias, Files, GrowthRate, Headline, MetricKind, Registry};
+pub use registry::{Alias, Files, GrowthRate, Headline, MetricKind, Registry, spelled};
 pub use unit::{DAYS, MONEY, MONEY_PER_SHARE, RATIO, SHARES, Unit};

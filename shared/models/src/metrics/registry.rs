@@ -86,6 +86,15 @@ pub enum MetricKind {
     Market,
 }
 
+/// A name in the spelling of columns: lower case, with an underscore for spaces and dashes. Names and aliases that are
+/// spelled alike are the same.
+pub fn spelled(name: &str) -> String {
+    let words = name
+        .split(|c: char| c.is_whitespace() || c == '-' || c == '_')
+        .filter(|part| !part.is_empty());
+    words.collect::<Vec<_>>().join("_").to_lowercase()
+}
+
 /// The text of the registry's files.
 #[derive(Debug, Clone)]
 pub struct Files {
@@ -277,7 +286,7 @@ impl Registry {
             (Some((_, name)), _) => self.unit(name),
             (None, "close_price" | "dividends_per_share") => Some(MONEY_PER_SHARE),
             (None, "market_cap" | "enterprise_value" | "enterprise_value_fmp") => Some(MONEY),
-            (None, "shares") if !self.inputs.iter().any(|i| i.name == "shares") => Some(SHARES),
+            (None, "shares") => Some(SHARES),
             (None, name) => self.unit(name),
         })
     }

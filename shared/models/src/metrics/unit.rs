@@ -51,50 +51,66 @@ pub const DAYS: Unit = Unit { money: 0, shares: 0, days: 1 };
 
 impl Unit {
     /// The unit of a product with `other`, or of a quotient with the power -1.
-    pub fn times(self, other: Unit, power: i8) -> Unit {
-        Unit {
-            money: self.money + power * other.money,
-            shares: self.shares + power * other.shares,
-            days: self.days + power * other.days,
-        }
+    fn times(self, other: Unit, power: i8) -> Option<Unit> {
+        let sum = |a: i8, b: i8| a.checked_add(b.checked_mul(power)?);
+        Some(Unit {
+            money: sum(self.money, other.money)?,
+            shares: sum(self.shares, other.shares)?,
+            days: sum(self.days, other.days)?,
+        })
     }
 
-    /// The unit of a square root.
-    pub fn root(self) -> Unit {
-        Unit {
-            money: self.money / 2,
-            shares: self.shares / 2,
-            days: self.days / 2,
-        }
+    /// The unit of a square root; `None` if it is not a whole power.
+    fn root(self) -> Option<Unit> {
+        let half = |power: i8| (power % 2 == 0).then_some(power / 2);
+        Some(Unit {
+            money: half(self.money)?,
+            shares: half(self.shares)?,
+            days: half(self.days)?,
+        })
     }
 
-    /// Whether it includes a currency.
-    pub fn has_money(self) -> bool {
-        self.money != 0
-    }
-
-    /// The unit of an expression; `input` returns the unit of an input. `None` if an input has none.
+    /// The unit of an expression; `input` returns the unit of an input. `None` if an input has none, or if the units of
+    /// the operands do not fit.
     pub fn of(expr: &Expr, input: &dyn Fn(&str) -> Option<Unit>) -> Option<Unit> {
         let inner = |e: &Expr| Unit::of(e, input);
         match expr {
             Expr::Number(_) | Expr::Not(_) => Some(RATIO),
             Expr::Input(name) => input(name),
             Expr::Negative(a) => inner(a),
-            // A number added to an amount has the amount's unit: it is a 0 in place of an absent amount.
-            Expr::Binary(a, Op::Plus | Op::Minus, b) => match a.number() {
-                Some(_) => inner(b),
-                None => inner(a),
-            },
-            Expr::Binary(a, Op::Times, b) => Some(inner(a)?.times(inner(b)?, 1)),
-            Expr::Binary(a, Op::Over, b) => Some(inner(a)?.times(inner(b)?, -1)),
-            Expr::Binary(..) => Some(RATIO),
-            Expr::Call(Function::Sqrt, arguments) => inner(arguments.first()?).map(Unit::root),
-            Expr::Call(Function::Ln | Function::Exp | Function::Power, _) => Some(RATIO),
-            Expr::Call(_, arguments) => {
-                arguments.iter().filter(|e| !e.is_condition() && e.number().is_none()).find_map(inner)
+            Expr::Binary(a, Op::Times, b) => inner(a)?.times(inner(b)?, 1),
+            Expr::Binary(a, Op::Over, b) => inner(a)?.times(inner(b)?, -1),
+            Expr::Binary(a, Op::Plus | Op::Minus, b) => common([&**a, &**b], &inner),
+            Expr::Binary(a, Op::And | Op::Or, b) => inner(a).and(inner(b)).map(|_| RATIO),
+            Expr::Binary(a, _, b) => common([&**a, &**b], &inner).map(|_| RATIO),
+            Expr::Call(Function::Sqrt, arguments) => inner(arguments.first()?)?.root(),
+            Expr::Call(Function::Ln | Function::Exp | Function::Power, arguments) => {
+                let all = arguments.iter().map(inner).collect::<Option<Vec<_>>>()?;
+                all.iter().all(|unit| *unit == RATIO).then_some(RATIO)
             }
+            Expr::Call(Function::If, arguments) => {
+                inner(arguments.first()?)?;
+                common(&arguments[1..], &inner)
+            }
+            Expr::Call(_, arguments) => common(arguments, &inner),
         }
     }
+}
+
+/// The unit that all parts have. A number has any unit: it is a 0 in place of an absent amount, or a limit.
+fn common<'a>(
+    parts: impl IntoIterator<Item = &'a Expr>,
+    unit: &impl Fn(&Expr) -> Option<Unit>,
+) -> Option<Unit> {
+    let mut found = None;
+    for part in parts.into_iter().filter(|part| part.number().is_none()) {
+        let unit = unit(part)?;
+        if found.is_some_and(|known| known != unit) {
+            return None;
+        }
+        found = Some(unit);
+    }
+    Some(found.unwrap_or(RATIO))
 }
 
 impl fmt::Display for Unit {

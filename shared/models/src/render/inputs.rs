@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::metrics::{Expr, Ratio, Registry, flows};
+use crate::metrics::{Average, Expr, Input, Ratio, Registry, flows};
 
 /// An input of a period that is a column of the statements and of the twelve months.
 #[derive(Serialize)]
@@ -87,5 +87,28 @@ pub(super) fn mean(registry: &Registry, name: &str) -> Option<Mean> {
         name: name.to_owned(),
         of: input.average_of.clone()?,
         ttm: input.ttm.clone()?,
+    })
+}
+
+/// An average of twelve months: the column, and the input at its two ends as SQL.
+#[derive(Serialize)]
+pub(super) struct TtmAverage {
+    column: String,
+    /// At the end, with the alias `e`.
+    end: String,
+    /// At the previous period's end (alias `p`) or at the beginning of the twelve months (alias `b`).
+    other: String,
+}
+
+pub(super) fn ttm_average(registry: &Registry, input: &Input) -> Option<TtmAverage> {
+    let of = registry.expanded(&Expr::input(input.average_of.as_deref()?));
+    let other = match input.over? {
+        Average::PreviousPeriod => "p",
+        Average::Year => "b",
+    };
+    Some(TtmAverage {
+        column: input.ttm.clone()?,
+        end: of.sql(&|line| format!("e.{line}")),
+        other: of.sql(&|line| format!("{other}.{line}")),
     })
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     inputs::{Formula, period_column},
-    periods::{Condition, operand, rule_name},
+    periods::{Condition, Refusal, operand, refusals},
 };
 use crate::metrics::{Expr, FmpNeeds, MarketMetric, PriceMetric, Registry, Source, fmp_dataset};
 
@@ -25,8 +25,9 @@ pub(super) struct MarketValues {
     zero_is_zero: bool,
     fmp: Option<String>,
     checked: Option<String>,
-    rule: &'static str,
-    reason: &'static str,
+    refusals: Vec<Refusal>,
+    /// The columns with the reasons for NULL of growth rates.
+    growth_reasons: Vec<String>,
     requires: Vec<Condition>,
     sources: Vec<&'static str>,
     currency_sources: Vec<&'static str>,
@@ -113,8 +114,16 @@ pub(super) fn market(metric: &MarketMetric) -> MarketValues {
         zero_is_zero: metric.zero_is_zero,
         fmp: metric.fmp.clone(),
         checked: metric.checked().map(|checked| operand(&checked, &sql(&checked))),
-        rule: rule_name(metric.rule()),
-        reason: metric.rule().reason(),
+        refusals: metric
+            .checked()
+            .map(|checked| refusals(metric.rule(), &operand(&checked, &sql(&checked))))
+            .unwrap_or_default(),
+        growth_reasons: metric
+            .fundamentals()
+            .into_iter()
+            .filter(|(source, _)| *source == Source::Growth)
+            .map(|(_, name)| format!("i.growth_{name}_reason"))
+            .collect(),
         requires: metric
             .requires
             .iter()
@@ -138,11 +147,12 @@ pub(super) fn market(metric: &MarketMetric) -> MarketValues {
     }
 }
 
-/// An enterprise value of a session, over the columns of the sessions and of the operands.
-pub(super) fn enterprise_value(registry: &Registry, name: &str) -> String {
-    let column = |input: &str| match input.contains("_operand") {
-        true => format!("o.{input}"),
-        false => format!("d.{input}"),
+/// A metric of a session that others use as an input, over the columns of the sessions and of the operands.
+pub(super) fn day_input(registry: &Registry, name: &str) -> String {
+    let column = |input: &str| match input {
+        "close_price" => "d.price".to_owned(),
+        _ if input.contains("_operand") => format!("o.{input}"),
+        _ => format!("d.{input}"),
     };
     registry
         .market_metric(name)

@@ -12,6 +12,26 @@ pub(super) struct Condition {
     pub(super) growth_reason: Option<String>,
 }
 
+/// A condition under which a metric is NULL.
+#[derive(Serialize)]
+pub(super) struct Refusal {
+    condition: String,
+    reason: &'static str,
+}
+
+/// The conditions under which a rule refuses a figure.
+pub(super) fn refusals(rule: Denominator, figure: &str) -> Vec<Refusal> {
+    let refusal = |condition: &str, reason| Refusal { condition: format!("{figure} {condition}"), reason };
+    match rule {
+        Denominator::Any => Vec::new(),
+        Denominator::Nonzero => vec![refusal("= 0", rule.reason())],
+        Denominator::ZeroMeansMissing => vec![refusal("= 0", "not_reported"), refusal("<= 0", rule.reason())],
+        Denominator::Positive | Denominator::Equity | Denominator::Earnings => {
+            vec![refusal("<= 0", rule.reason())]
+        }
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct RatioValues {
     name: String,
@@ -21,9 +41,8 @@ pub(super) struct RatioValues {
     requires: Vec<Condition>,
     /// The condition under which an input is missing.
     missing: String,
-    divisor: Option<String>,
-    rule: &'static str,
-    reason: &'static str,
+    /// The conditions under which the divisor gives a reason for NULL.
+    refusals: Vec<Refusal>,
     value: String,
 }
 
@@ -76,9 +95,11 @@ pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
             })
             .collect(),
         missing: missing.join(" or "),
-        divisor: ratio.formula.divisor().map(|divisor| operand(divisor, &sql(divisor))),
-        rule: rule_name(ratio.denominator),
-        reason: ratio.denominator.reason(),
+        refusals: ratio
+            .formula
+            .divisor()
+            .map(|divisor| refusals(ratio.rule(), &operand(divisor, &sql(divisor))))
+            .unwrap_or_default(),
         value: sql(&ratio.formula),
     }
 }
@@ -88,17 +109,6 @@ pub(super) fn operand(expr: &Expr, sql: &str) -> String {
     match expr {
         Expr::Input(_) | Expr::Number(_) | Expr::Call(..) | Expr::Negative(_) => sql.to_owned(),
         _ => format!("({sql})"),
-    }
-}
-
-pub(super) fn rule_name(rule: Denominator) -> &'static str {
-    match rule {
-        Denominator::Positive => "positive",
-        Denominator::Equity => "equity",
-        Denominator::Earnings => "earnings",
-        Denominator::ZeroMeansMissing => "zero_means_missing",
-        Denominator::Nonzero => "nonzero",
-        Denominator::Any => "any",
     }
 }
 

@@ -25,7 +25,10 @@ impl Expr {
                     Function::Sqrt => a().filter(|a| *a >= 0.0).map(f64::sqrt),
                     Function::Ln => a().filter(|a| *a > 0.0).map(f64::ln),
                     Function::Exp => a().filter(|a| *a <= f64::from(MAX_EXPONENT)).map(f64::exp),
-                    Function::Power => Some(a().filter(|a| *a > 0.0)?.powf(b()?)),
+                    Function::Power => {
+                        let (a, b) = (a().filter(|a| *a > 0.0)?, b()?);
+                        (b * a.ln() <= f64::from(MAX_EXPONENT)).then(|| a.powf(b))
+                    }
                 }
             }
         }

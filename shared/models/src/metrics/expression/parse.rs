@@ -88,7 +88,9 @@ fn read_call(call: &SqlFunction) -> Result<Expr, String> {
     let FunctionArguments::List(list) = &call.args else {
         return Err(format!("{name} has no arguments"));
     };
-    let plain = call.over.is_none()
+    let plain = call.parameters == FunctionArguments::None
+        && !call.uses_odbc_syntax
+        && call.over.is_none()
         && call.filter.is_none()
         && call.null_treatment.is_none()
         && call.within_group.is_empty()
@@ -103,16 +105,17 @@ fn read_call(call: &SqlFunction) -> Result<Expr, String> {
     };
     let arguments = list.args.iter().map(read_argument).collect::<Result<Vec<_>, _>>()?;
     if !(*least..=*most).contains(&arguments.len()) {
-        let count = if least == most {
-            least.to_string()
-        } else {
-            format!("{least} to {most}")
+        let count = match (least, most) {
+            (1, 1) => "1 argument".to_owned(),
+            _ if least == most => format!("{least} arguments"),
+            _ => format!("{least} to {most} arguments"),
         };
-        return Err(format!("{name} takes {count} arguments, not {}", arguments.len()));
+        return Err(format!("{name} takes {count}, not {}", arguments.len()));
     }
     for (position, argument) in arguments.iter().enumerate() {
         if argument.is_condition() != (*function == Function::If && position == 0) {
-            return Err(format!("argument {} of {name} has the wrong type", position + 1));
+            let wanted = if argument.is_condition() { "a number" } else { "a condition" };
+            return Err(format!("argument {} of {name} must be {wanted}", position + 1));
         }
     }
     Ok(Expr::Call(*function, arguments))
@@ -133,6 +136,8 @@ pub(crate) fn identifier(name: &str) -> Result<String, String> {
     if name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(letters) {
         Ok(name.to_owned())
     } else {
-        Err(format!("`{name}` is not a name: use lower-case letters, digits and underscores"))
+        Err(format!(
+            "`{name}` is not a name: use at most 64 lower-case letters, digits and underscores, and begin with a letter"
+        ))
     }
 }

@@ -2,81 +2,210 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Alias, Registry};
+use super::{Alias, Registry, spelled};
 use crate::metrics::{
-    entries::Input,
+    entries::{Denominator, Input},
     expression::{Expr, identifier},
-    lines::{fmp_dataset, is_line},
-    market::{DAY_INPUTS, Source},
+    lines::{fmp_dataset, is_balance, is_line},
+    market::{DAY_INPUTS, MarketMetric, Source},
+    unit::SHARES,
 };
+
+/// The longest SQL of a formula. Some functions repeat their arguments, so nesting them multiplies the text.
+const MAX_SQL: usize = 20_000;
+
+/// Columns that the tables and models of metrics have anyway.
+const RESERVED: [&str; 24] = [
+    "basis",
+    "cadence",
+    "close_price",
+    "company_key",
+    "computed_at",
+    "fiscal_date",
+    "fiscal_date_key",
+    "fundamentals_as_of",
+    "fundamentals_known_on",
+    "is_financial",
+    "known_from",
+    "known_to",
+    "metric_date",
+    "metric_date_key",
+    "null_reason",
+    "null_reasons",
+    "period_id",
+    "price_date",
+    "range_id",
+    "reported_currency",
+    "run_id",
+    "shares_source",
+    "symbol",
+    "vintage_id",
+];
 
 impl Registry {
     /// Everything that is wrong in the entries.
     pub(super) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        self.check_names(&mut faults);
         self.check_inputs(&mut faults);
-        self.check_reasons(&mut faults);
-        let known = |name: &str| self.input(name).is_some() || is_line(name);
-        for ratio in &self.ratios {
-            let conditions = ratio.requires.iter().map(|r| r.above_zero.as_str());
-            for name in ratio.formula.inputs().into_iter().chain(conditions).filter(|name| !known(name)) {
-                faults.push(format!("{}: there is no input {name}", ratio.name));
-            }
-            self.check_unit(&ratio.name, &ratio.formula, &mut faults);
-            self.check_fmp(&ratio.name, ratio.fmp.as_deref(), &mut faults);
-        }
-        for growth in &self.growth {
-            if !known(&growth.figure) {
-                faults.push(format!("growth: there is no input {}", growth.figure));
-            }
-            for name in growth.over.iter().filter(|name| !self.horizons.iter().any(|h| h.name == **name)) {
-                faults.push(format!("growth of {}: there is no horizon {name}", growth.figure));
-            }
-        }
-        for metric in &self.market {
-            let checked = metric.checked.as_ref().map(Expr::inputs).unwrap_or_default();
-            let conditions = metric.requires.iter().map(|r| r.above_zero.as_str());
-            for name in metric.formula.inputs().into_iter().chain(checked).chain(conditions) {
-                let exists = match Source::split(name) {
-                    Some((Source::Growth, name)) => self.growth_rate(name).is_some(),
-                    Some((_, name)) => known(name),
-                    None => DAY_INPUTS.contains(&name),
-                };
-                if !exists {
-                    faults.push(format!("{}: there is no input {name}", metric.name));
-                }
-            }
-            self.check_unit(&metric.name, &metric.formula, &mut faults);
-            self.check_fmp(&metric.name, metric.fmp.as_deref(), &mut faults);
+        // The other checks follow inputs into each other, which needs sound inputs.
+        if faults.is_empty() {
+            self.check_names(&mut faults);
+            self.check_aliases(&mut faults);
+            self.check_reasons(&mut faults);
+            self.check_ratios(&mut faults);
+            self.check_growth(&mut faults);
+            self.market.iter().for_each(|metric| self.check_market_metric(metric, &mut faults));
         }
         faults
     }
 
+    fn check_ratios(&self, faults: &mut Vec<String>) {
+        for ratio in &self.ratios {
+            let name = &ratio.name;
+            let conditions = ratio.requires.iter().map(|r| r.above_zero.as_str());
+            for input in ratio.formula.inputs().into_iter().chain(conditions) {
+                if self.input(input).is_none() && !is_line(input) {
+                    faults.push(format!("{name}: there is no input {input}"));
+                }
+            }
+            if ratio.denominator.is_some() && ratio.formula.divisor().is_none() {
+                faults.push(format!(
+                    "{name}: `denominator` needs a formula whose last operation is a division"
+                ));
+            }
+            self.check_formula(name, &ratio.formula, faults);
+            self.check_fmp(name, ratio.fmp.as_deref(), faults);
+        }
+    }
+
+    fn check_growth(&self, faults: &mut Vec<String>) {
+        for growth in &self.growth {
+            let figure = &growth.figure;
+            if self.input(figure).is_none() && !is_line(figure) {
+                faults.push(format!("growth: there is no input {figure}"));
+            }
+            for name in growth.over.iter().filter(|name| !self.horizons.iter().any(|h| h.name == **name)) {
+                faults.push(format!("growth of {figure}: there is no horizon {name}"));
+            }
+        }
+        let figures: BTreeSet<&String> = self.growth.iter().map(|growth| &growth.figure).collect();
+        if figures.len() < self.growth.len() {
+            faults.push("growth: a figure is declared twice".into());
+        }
+        for (n, horizon) in self.horizons.iter().enumerate() {
+            let days = horizon.days;
+            if !(days.from..=days.to).contains(&days.target) {
+                faults.push(format!("horizon {}: the target is not within its days", horizon.name));
+            }
+            let overlaps =
+                |other: &&crate::metrics::Horizon| other.days.from <= days.to && days.from <= other.days.to;
+            if let Some(other) = self.horizons[..n].iter().find(overlaps) {
+                faults.push(format!("the days of the horizons {} and {} overlap", other.name, horizon.name));
+            }
+        }
+    }
+
+    fn check_market_metric(&self, metric: &MarketMetric, faults: &mut Vec<String>) {
+        let name = &metric.name;
+        let fundamentals = metric.checked.iter().flat_map(Expr::inputs);
+        let fundamentals = fundamentals.chain(metric.requires.iter().map(|r| r.above_zero.as_str()));
+        for input in fundamentals.filter(|input| Source::split(input).is_none()) {
+            faults.push(format!("{name}: {input} is not an input of fundamentals, such as ttm.revenue"));
+        }
+        let inputs = metric.formula.inputs().into_iter().chain(metric.checked.iter().flat_map(Expr::inputs));
+        for input in inputs.chain(metric.requires.iter().map(|r| r.above_zero.as_str())) {
+            let is_sound = match Source::split(input) {
+                Some((Source::Growth, rate)) => self.growth_rate(rate).is_some(),
+                Some((source, input)) => self.has(source, input),
+                None => DAY_INPUTS.contains(&input) && !self.is_circular(name, input),
+            };
+            if !is_sound {
+                faults.push(format!("{name}: there is no input {input}, or this metric cannot use it"));
+            }
+        }
+        if metric.checked().is_none()
+            && (!metric.banks || !metric.requires.is_empty() || metric.denominator.is_some())
+        {
+            faults.push(format!(
+                "{name}: `banks`, `requires` and `denominator` need a formula with fundamentals, or `checked`"
+            ));
+        }
+        let has_figure = metric.checked.is_some() || metric.formula.divisor().is_some();
+        if metric.denominator.is_some_and(|rule| rule != Denominator::Any) && !has_figure {
+            faults.push(format!(
+                "{name}: `denominator` needs `checked`, or a formula that ends with a division"
+            ));
+        }
+        if metric.fmp.is_some() && self.ratio(name).is_some_and(|ratio| ratio.fmp.is_some()) {
+            faults.push(format!("{name}: `fmp` is declared by the ratio of this name"));
+        }
+        self.check_formula(name, &metric.formula, faults);
+        self.check_fmp(name, metric.fmp.as_deref(), faults);
+    }
+
+    /// Whether the row of a source has an input: an average and the days of a period belong to a period, and only
+    /// balances and share counts are those of the newest statement.
+    fn has(&self, source: Source, input: &str) -> bool {
+        let known = match self.input(input) {
+            Some(Input { average_of, formula, .. }) => {
+                average_of.is_none()
+                    && input != "days"
+                    && formula.iter().all(|f| f.inputs().into_iter().all(|inner| self.has(source, inner)))
+            }
+            None => is_line(input),
+        };
+        known && (source != Source::Latest || self.is_balance(input))
+    }
+
+    fn is_balance(&self, input: &str) -> bool {
+        match self.input(input) {
+            Some(Input { formula: Some(formula), .. }) => {
+                formula.inputs().into_iter().all(|inner| self.is_balance(inner))
+            }
+            Some(Input { unit, .. }) => *unit == Some(SHARES),
+            None => is_balance(input),
+        }
+    }
+
+    /// Whether a metric uses an input of the day that is computed after or from it.
+    fn is_circular(&self, metric: &str, input: &str) -> bool {
+        match metric {
+            "market_cap" => matches!(input, "market_cap" | "enterprise_value" | "enterprise_value_fmp"),
+            "enterprise_value" | "enterprise_value_fmp" => {
+                matches!(input, "enterprise_value" | "enterprise_value_fmp")
+            }
+            _ => false,
+        }
+    }
+
     fn check_names(&self, faults: &mut Vec<String>) {
         let rates: Vec<String> = self.growth_rates().map(|rate| rate.name()).collect();
+        let ratios = self.ratios.iter().map(|r| &r.name).chain(&rates);
         let market = self.market.iter().map(|m| &m.name).chain(self.prices.iter().map(|m| &m.name));
-        let tables: [Vec<&String>; 5] = [
+        let tables: [Vec<&String>; 4] = [
             self.inputs.iter().map(|i| &i.name).collect(),
-            self.ratios.iter().map(|r| &r.name).collect(),
-            rates.iter().collect(),
+            ratios.collect(),
             market.collect(),
             self.horizons.iter().map(|h| &h.name).collect(),
         ];
         for names in tables {
             let mut seen = BTreeSet::new();
             for name in names {
-                if let Err(e) = identifier(name) {
-                    faults.push(e);
-                }
+                faults.extend(identifier(name).err());
                 if !seen.insert(name) {
                     faults.push(format!("{name} is declared twice"));
                 }
+                if RESERVED.contains(&name.as_str()) || fmp_dataset(name).is_some() {
+                    faults.push(format!("{name}: a column of this name exists already; choose another name"));
+                }
             }
         }
+    }
+
+    fn check_aliases(&self, faults: &mut Vec<String>) {
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
         for Alias { alias, metric, .. } in self.aliases() {
-            if let Some(other) = seen.insert(alias.to_lowercase(), metric) {
+            if let Some(other) = seen.insert(spelled(alias), metric) {
                 faults.push(format!("the alias {alias:?} stands for {other} and for {metric}"));
             }
         }
@@ -120,12 +249,13 @@ impl Registry {
                 let is_sound = match self.input(other) {
                     // A formula comes before its users, so there is no cycle.
                     Some(Input { formula: Some(_), .. }) => self.position(other) < self.position(name),
-                    Some(Input { average_of, .. }) => average_of.is_none(),
+                    Some(Input { average_of, .. }) => average_of.is_none() && other != "days",
                     None => is_line(other),
                 };
                 if !is_sound {
                     faults.push(format!(
-                        "input {name}: {other} is not a line, nor an input declared above it, nor may it be an average"
+                        "input {name}: {other} is neither a line of a statement nor an input declared above it \
+                         (averages and days cannot be used here)"
                     ));
                 }
             }
@@ -136,7 +266,10 @@ impl Registry {
         self.inputs.iter().position(|input| input.name == name)
     }
 
-    fn check_unit(&self, name: &str, formula: &Expr, faults: &mut Vec<String>) {
+    fn check_formula(&self, name: &str, formula: &Expr, faults: &mut Vec<String>) {
+        if self.expanded(formula).sql(&|input| input.replace('.', "_")).len() > MAX_SQL {
+            faults.push(format!("{name}: the formula is too long as SQL ({MAX_SQL} characters at most)"));
+        }
         match self.unit_of(formula) {
             Some(unit) if unit.to_string() != "mixed" => {}
             _ => faults.push(format!("{name}: the inputs of {formula} give no unit: check the formula")),

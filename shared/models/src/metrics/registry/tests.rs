@@ -101,3 +101,87 @@ fn faulty_entries_are_rejected_together() {
     let text = Registry::parse(&files).unwrap_err().to_string();
     assert!(text.contains("market_metrics.toml") && text.contains("line"), "{text}");
 }
+
+/// What is wrong in the registry with one more entry in a file.
+fn faults(change: impl Fn(&mut Files)) -> String {
+    let mut files = Files::built_in();
+    change(&mut files);
+    Registry::parse(&files).unwrap_err().to_string()
+}
+
+#[test]
+fn a_ratio_that_cannot_be_computed_as_declared_is_rejected() {
+    let ratio = |fields: &str| {
+        faults(|files| files.ratios += &format!("\n[[ratio]]\nname = \"x\"\nabout = \"x\"\n{fields}\n"))
+    };
+    for (fields, part) in [
+        ("formula = \"revenue + shares\"", "give no unit"),
+        ("formula = \"sqrt(revenue) / revenue\"", "give no unit"),
+        ("formula = \"ln(revenue)\"", "give no unit"),
+        (
+            "formula = \"revenue / total_assets - 1\"\ndenominator = \"equity\"",
+            "last operation is a division",
+        ),
+        ("formula = \"ttm.revenue\"", "no input ttm.revenue"),
+    ] {
+        let text = ratio(fields);
+        assert!(text.contains(part), "{fields}: {text}");
+    }
+    let nested = (0..9).fold("revenue".to_owned(), |inner, _| format!("min({inner}, revenue)"));
+    assert!(ratio(&format!("formula = \"{nested} / revenue\"")).contains("too long"));
+    for name in ["basis", "known_from", "revenue_yoy", "gross_profit_margin_ttm"] {
+        let entry =
+            format!("\n[[ratio]]\nname = \"{name}\"\nabout = \"x\"\nformula = \"revenue / revenue\"\n");
+        let text = faults(|files| files.ratios += &entry);
+        assert!(text.contains(name), "{text}");
+    }
+}
+
+#[test]
+fn a_market_metric_that_cannot_be_computed_as_declared_is_rejected() {
+    let metric = |fields: &str| {
+        faults(|files| {
+            files.market_metrics += &format!("\n[[metric]]\nname = \"x\"\nabout = \"x\"\n{fields}\n")
+        })
+    };
+    for (fields, part) in [
+        ("formula = \"market_cap / latest.revenue\"", "no input latest.revenue"),
+        ("formula = \"market_cap / ttm.year_average_total_assets\"", "no input ttm.year_average"),
+        ("formula = \"market_cap / ttm.days\"", "no input ttm.days"),
+        ("formula = \"market_cap / growth.nothing_yoy\"", "no input growth.nothing_yoy"),
+        (
+            "formula = \"enterprise_value / market_cap\"\nbanks = false",
+            "need a formula with fundamentals",
+        ),
+        (
+            "formula = \"ttm.ebit / ttm.revenue - 1\"\ndenominator = \"earnings\"",
+            "ends with a division",
+        ),
+        (
+            "formula = \"market_cap / ttm.ebit\"\nchecked = \"market_cap\"",
+            "not an input of fundamentals",
+        ),
+    ] {
+        let text = metric(fields);
+        assert!(text.contains(part), "{fields}: {text}");
+    }
+}
+
+#[test]
+fn inputs_horizons_and_aliases_are_checked() {
+    for (entry, part) in [
+        ("formula = \"x + revenue\"", "declared above it"),
+        ("average_of = \"roa_average\"\nover = \"year\"\nttm = \"t\"", "declared above it"),
+        ("formula = \"days * 2\"", "declared above it"),
+        ("formula = \"revenue\"\nunit = \"money\"", "declare a formula"),
+    ] {
+        let text = faults(|files| files.inputs += &format!("\n[[input]]\nname = \"x\"\n{entry}\n"));
+        assert!(text.contains(part), "{entry}: {text}");
+    }
+    let overlap = "\n[[horizon]]\nname = \"near\"\nabout = \"x\"\nbases = [\"ttm\"]\n\
+                   days = { from = 360, to = 400, target = 401 }\n";
+    let text = faults(|files| files.growth_rates += overlap);
+    assert!(text.contains("overlap") && text.contains("target"), "{text}");
+    let alias = "\n[[ratio]]\nname = \"x\"\nabout = \"x\"\nformula = \"ebit / revenue\"\naliases = [\"Profit-Margin\"]\n";
+    assert!(faults(|files| files.ratios += alias).contains("stands for"));
+}
