@@ -37,7 +37,7 @@ const FRESH: &str = "fresh";
 const AHEAD: &str = "fetched while a clock was ahead";
 const UNCONFIRMED: &str = "FMP's last answer was empty, which was not accepted";
 const SILENT: &str = "no bar for two weeks: requested once a week";
-/// How long an empty or refused answer counts.
+/// How long a task is not requested again after an empty or refused answer.
 const EMPTY_TTL: Duration = Duration::days(1);
 
 /// Tasks to fetch, with the reason of every decision.

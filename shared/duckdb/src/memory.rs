@@ -36,7 +36,7 @@ impl MemoryLimit {
         MemoryLimit((available / DEFAULT_SHARE).max(MINIMUM))
     }
 
-    /// The limit with which a run starts, at most this one.
+    /// The limit with which a run starts: the lower of this limit and the initial one.
     pub(crate) fn initial(self) -> Self {
         MemoryLimit(self.0.min(INITIAL))
     }

@@ -72,7 +72,7 @@ pub struct ClientSettings {
     pub plan: FmpPlan,
     /// Bytes in 30 days, if they differ from the plan's or the plan's are not known.
     pub bytes: Option<u64>,
-    /// Most calls at once, if fewer than in a minute.
+    /// The most calls made in one burst; `None` for as many as the plan allows in a minute.
     pub burst: Option<NonZeroU32>,
     /// Most calls in flight.
     pub in_flight: usize,

@@ -69,7 +69,8 @@ impl Failure {
         }
     }
 
-    /// Whether another attempt may succeed.
+    /// Whether another attempt may succeed and counts against the retry budget. The call limit is not
+    /// among them: the client waits for it separately.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Failure::Transient { .. } | Failure::NoAnswer(_))
     }

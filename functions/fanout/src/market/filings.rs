@@ -12,7 +12,7 @@ use super::{FILINGS_TTL, MarketReader, entitlements, feed::Change};
 
 /// Rows per page of the feed, FMP's maximum.
 const PAGE_ROWS: usize = 250;
-/// Pages that FMP serves, about three weeks.
+/// How many pages FMP serves. Together they cover about three weeks.
 const MAX_PAGES: usize = 101;
 /// How far back the feed is sure to reach.
 const MIN_REACH: Duration = Duration::days(14);

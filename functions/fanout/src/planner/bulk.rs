@@ -1,5 +1,5 @@
-//! Chooses the due tasks to fetch with FMP's bulk files: those that would take more calls, and no
-//! less time, one by one.
+//! Chooses the due tasks to fetch with FMP's bulk files: where the files need fewer calls than one
+//! call per task, and do not take longer.
 
 use std::collections::BTreeMap;
 

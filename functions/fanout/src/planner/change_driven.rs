@@ -219,7 +219,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Quarters up to a newest one, as fetched at a time.
+    /// A log entry of quarters: the newest one, and when they were fetched.
     fn quarters(newest: &str, fetched_at: &str) -> Entry {
         serde_json::from_value(serde_json::json!({"fetched_at": fetched_at, "newest": newest, "limit": 8}))
             .unwrap()

@@ -1,4 +1,4 @@
-//! What a plan will take: time at the limits of the key, dollars and credits.
+//! What a plan will take: how long at the key's call limits, and its cost in dollars and credits.
 
 use findata_fmp::{Demand, Estimate, SourceKind};
 use findata_pipeline::{

@@ -41,7 +41,7 @@ pub(super) struct Unreported {
 pub(super) struct GrantId {
     /// The moment under which it is recorded.
     pub moment: DateTime<Utc>,
-    /// It was made to an on-demand run.
+    /// Whether the grants were made to an on-demand run.
     pub on_demand: bool,
 }
 

@@ -18,10 +18,11 @@ use findata_domain::Error;
 
 /// Scheduled runs keep one call in this many while an on-demand run is active.
 const SCHEDULED_SHARE: u64 = 10;
-/// A client that has permits and needs more waits for this part of the limit, so that a full
-/// window is not handed out in single permits.
+/// A client that has permits and needs more waits until it can get one in this many of the limit's
+/// calls, so that a full window is not handed out in single permits.
 const SMALLEST_GRANT: u64 = 100;
-/// Clients that wait for the same moment spread over this time, multiplied by their number.
+/// Clients that wait for the same moment spread over this time; where their number is known, over
+/// this time for each of them.
 const SPREAD: Duration = Duration::from_millis(60);
 /// No pause is longer: FMP may ask for two minutes.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(3);
