@@ -128,17 +128,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         stopwatch.lap("load");
         progress.stage_started("compute");
         let metrics = self.metrics(stopwatch);
-        let clock = Arc::clone(&self.clock);
-        let summary = findata_analytics::handle(
-            run,
-            &self.stage,
-            &mut self.warehouse,
-            self.models,
-            bus,
-            clock.as_ref(),
-            &metrics,
-        )
-        .await?;
+        let summary = self.compute(run, bus, &metrics).await?;
         self.warehouse.close().await?;
         self.prune().await;
         Ok(summary)
@@ -315,17 +305,21 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         ledger::close_fetching(&self.stage, run).await?;
         findata_load::handle(run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
         let metrics = HostMetrics { started_at: self.started_at, ..HostMetrics::default() };
+        self.compute(run, bus, &metrics).await.map(drop)
+    }
+
+    /// Computes the figures of a loaded run and writes its summary.
+    async fn compute(&mut self, run: &RunId, bus: &LocalBus, metrics: &HostMetrics) -> Result<Summary> {
         findata_analytics::handle(
             run,
             &self.stage,
             &mut self.warehouse,
             self.models,
             bus,
-            clock.as_ref(),
-            &metrics,
+            self.clock.as_ref(),
+            metrics,
         )
-        .await?;
-        Ok(())
+        .await
     }
 
     fn metrics(&self, stopwatch: Stopwatch) -> HostMetrics {

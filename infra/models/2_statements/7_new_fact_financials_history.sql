@@ -4,7 +4,10 @@
 -- ebitda is FMP's own figure, else operating income plus D&A; never operating income alone.
 {%- macro income(line) -%}
 {% if line == "ebitda" -%}
-coalesce(i.ebitda, i.operating_income + coalesce(i.depreciation_and_amortization, c.cash_flow_depreciation_and_amortization))
+coalesce(
+    i.ebitda,
+    i.operating_income + coalesce(i.depreciation_and_amortization, c.cash_flow_depreciation_and_amortization)
+)
 {%- else -%}
 i.{{ line }}
 {%- endif %}

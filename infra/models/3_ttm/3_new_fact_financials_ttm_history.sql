@@ -79,7 +79,9 @@ select
     -- _2q: mean of the newest and the previous quarter end; _year: mean of the beginning and the end of the twelve
     -- months
     {% for average in ttm_averages %}
-    ((({{ average.end }}) + ({{ average.other }}))::double * 0.5)::decimal(38, 6) as {{ average.column }}{{ "," if not loop.last }}
+    (
+        (({{ average.end }}) + ({{ average.other }}))::double * 0.5
+    )::decimal(38, 6) as {{ average.column }}{{ "," if not loop.last }}
     {% endfor %}
 from windows as w
 join spans as n on n.vintage_id = w.vintage_id and n.fiscal_date = w.fiscal_date

@@ -77,7 +77,11 @@ bases as (
         coalesce(p.has_prior, false) as has_prior_period, coalesce(p.has_prior, false) as has_year_ago,
         -- 365 for a year and 90 for a quarter, as FMP counts them; a half year of a semi-annual reporter counts as two
         -- quarters
-        case when p.basis = 'FY' then 365.0::double when p.is_half_year then 180.0::double else 90.0::double end as days,
+        case
+            when p.basis = 'FY' then 365.0::double
+            when p.is_half_year then 180.0::double
+            else 90.0::double
+        end as days,
         {% for input in period_columns %}
         p.{{ input.name }},
         {% endfor %}

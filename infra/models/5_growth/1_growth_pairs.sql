@@ -2,7 +2,9 @@
 -- distance in the same vintage and cadence, the one closest to the horizon's number of days.
 create or replace temporary table growth_pairs as
 with periods as (
-    select period_id, vintage_id, fiscal_date, basis, case when basis in ('FY', 'TTM') then basis else 'Q' end as cadence
+    select
+        period_id, vintage_id, fiscal_date, basis,
+        case when basis in ('FY', 'TTM') then basis else 'Q' end as cadence
     from period_inputs
 ),
 earlier as (
@@ -36,7 +38,9 @@ nearest as (
 select
     period_id,
     {% for horizon in horizons %}
-    max(case when horizon = '{{ horizon.name }}' then base_period_id end) as {{ horizon.name }}_period_id{{ "," if not loop.last }}
+    max(
+        case when horizon = '{{ horizon.name }}' then base_period_id end
+    ) as {{ horizon.name }}_period_id{{ "," if not loop.last }}
     {% endfor %}
 from nearest
 group by period_id

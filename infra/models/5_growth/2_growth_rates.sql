@@ -48,7 +48,9 @@ select
     {% if rate.years > 1 %}
     case
         when p.{{ rate.name }}_reason is null
-            then power(p.{{ rate.figure }} / nullif(p.{{ rate.name }}_base, 0), 1.0::double / {{ rate.years }}.0::double) - 1
+            then power(
+                p.{{ rate.figure }} / nullif(p.{{ rate.name }}_base, 0), 1.0::double / {{ rate.years }}.0::double
+            ) - 1
     end as {{ rate.name }},
     {% else %}
     case

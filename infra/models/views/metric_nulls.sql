@@ -12,7 +12,8 @@ with ttm_nulls as (
 period_nulls as (
     {% for ratio in ratios %}
     {{ "union all " if not loop.first }}select
-        company_key, symbol, fiscal_date, fiscal_date_key, basis, '{{ ratio.name }}'{{ " as metric" if loop.first }}, null_reasons
+        company_key, symbol, fiscal_date, fiscal_date_key, basis, '{{ ratio.name }}'{{ " as metric" if loop.first }},
+        null_reasons
     from analytics.fact_financial_ratios where {{ ratio.name }} is null
     {% endfor %}
     {% for rate in growth_rates %}
@@ -23,7 +24,8 @@ period_nulls as (
 market_nulls as (
     {% for metric in market_metrics + price_metrics %}
     {{ "union all " if not loop.first }}select
-        company_key, symbol, metric_date, metric_date_key, '{{ metric.name }}'{{ " as metric" if loop.first }}, null_reasons
+        company_key, symbol, metric_date, metric_date_key, '{{ metric.name }}'{{ " as metric" if loop.first }},
+        null_reasons
     from analytics.fact_market_metrics where {{ metric.name }} is null
     {% endfor %}
 ),

@@ -48,7 +48,7 @@ pub fn summary(run: &Summary, warehouse: &str, registry: &Registry) -> String {
     if run.warehouse.seconds > 0.0 {
         let _ = writeln!(
             out,
-            "  snowflake {}, warehouse active for {:.0} s plus a minute until it suspends, about {:.4} credits",
+            "  snowflake {}, warehouse active for {:.0} s, and a minute more after each resume, about {:.4} credits",
             counted(run.warehouse.statements, "statement"),
             run.warehouse.seconds,
             run.cost.snowflake_credits,

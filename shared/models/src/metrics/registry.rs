@@ -164,7 +164,8 @@ impl Registry {
     /// Parses and checks the files.
     ///
     /// # Errors
-    /// `Reject` with the file and line of a syntax error, or with everything that is wrong in the entries.
+    /// `Reject` with the file and line of a syntax error, or with all faults of the inputs, or, if there is none, with
+    /// all faults of the other entries.
     pub fn parse(files: &Files) -> Result<Self> {
         let rates: GrowthRates = read("growth_rates.toml", &files.growth_rates)?;
         let registry = Registry {

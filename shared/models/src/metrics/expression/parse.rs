@@ -97,7 +97,7 @@ fn read_call(call: &SqlFunction) -> Result<Expr, String> {
         && list.duplicate_treatment.is_none()
         && list.clauses.is_empty();
     if !plain {
-        return Err(format!("{name} takes arguments and nothing else"));
+        return Err(format!("{name} takes arguments and nothing else, such as DISTINCT, FILTER or OVER"));
     }
     let read_argument = |argument: &FunctionArg| match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => read(e),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Alias, Registry, spelled};
 use crate::metrics::{
-    entries::{Denominator, Input},
+    entries::{Denominator, Horizon, Input},
     expression::{Expr, identifier},
     lines::{fmp_dataset, is_balance, is_line},
     market::{DAY_INPUTS, MarketMetric, Source},
@@ -88,17 +88,16 @@ impl Registry {
                 faults.push(format!("growth of {figure}: there is no horizon {name}"));
             }
         }
-        let figures: BTreeSet<&String> = self.growth.iter().map(|growth| &growth.figure).collect();
-        if figures.len() < self.growth.len() {
-            faults.push("growth: a figure is declared twice".into());
+        let mut seen = BTreeSet::new();
+        for growth in self.growth.iter().filter(|growth| !seen.insert(&growth.figure)) {
+            faults.push(format!("growth of {} is declared twice", growth.figure));
         }
         for (n, horizon) in self.horizons.iter().enumerate() {
             let days = horizon.days;
             if !(days.from..=days.to).contains(&days.target) {
                 faults.push(format!("horizon {}: the target is not within its days", horizon.name));
             }
-            let overlaps =
-                |other: &&crate::metrics::Horizon| other.days.from <= days.to && days.from <= other.days.to;
+            let overlaps = |other: &&Horizon| other.days.from <= days.to && days.from <= other.days.to;
             if let Some(other) = self.horizons[..n].iter().find(overlaps) {
                 faults.push(format!("the days of the horizons {} and {} overlap", other.name, horizon.name));
             }
@@ -120,7 +119,7 @@ impl Registry {
                 None => DAY_INPUTS.contains(&input) && !self.is_circular(name, input),
             };
             if !is_sound {
-                faults.push(format!("{name}: there is no input {input}, or this metric cannot use it"));
+                faults.push(format!("{name}: there is no input {input} that this metric can use"));
             }
         }
         if metric.checked().is_none()
@@ -167,7 +166,7 @@ impl Registry {
         }
     }
 
-    /// Whether a metric uses an input of the day that is computed after or from it.
+    /// Whether an input of the day is computed from this metric, or after it.
     fn is_circular(&self, metric: &str, input: &str) -> bool {
         match metric {
             "market_cap" => matches!(input, "market_cap" | "enterprise_value" | "enterprise_value_fmp"),
@@ -247,7 +246,7 @@ impl Registry {
             let used = input.formula.as_ref().map(Expr::inputs).unwrap_or_default();
             for other in used.into_iter().chain(of) {
                 let is_sound = match self.input(other) {
-                    // A formula comes before its users, so there is no cycle.
+                    // Inputs use only formulas declared above them, which rules out cycles.
                     Some(Input { formula: Some(_), .. }) => self.position(other) < self.position(name),
                     Some(Input { average_of, .. }) => average_of.is_none() && other != "days",
                     None => is_line(other),
