@@ -2,6 +2,7 @@
 -- A NULL first_date in `pending` means every day: dividends, splits and changed models affect the whole price series.
 -- with_history: recompute the older versions of figures as well, because statements changed or because one of the days
 -- to recompute already has an older version.
+-- company_no: slices of companies are ranges of it.
 create or replace temporary table companies_to_recompute as
 with params as (select as_of, index_symbol from run_params),
 published as (select as_of, until_day, index_symbol from last_published),
@@ -102,7 +103,8 @@ select
         or min(d.first_date) = date '1900-01-01'
         or min(d.first_date) <= max(n.metric_date_with_versions),
         false
-    ) as with_history
+    ) as with_history,
+    row_number() over (order by d.symbol) as company_no
 from days as d
 left join newest as n on n.symbol = d.symbol
 left join reporting as r on r.symbol = d.symbol

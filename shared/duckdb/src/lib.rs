@@ -37,6 +37,9 @@ const FILES_PER_STATEMENT: usize = 32;
 /// large the universe is.
 const FILES_PER_LOAD: usize = 64;
 
+/// Rows per slice of analytics, counted in rows of prices.
+const ROWS_PER_SLICE: u64 = 600_000;
+
 /// A connection to a DuckDB file, with the stage directory from which it reads landing files.
 pub struct DuckDb {
     session: Session,
@@ -205,6 +208,10 @@ impl Warehouse for DuckDb {
 
     fn files_per_load(&self) -> usize {
         FILES_PER_LOAD
+    }
+
+    fn rows_per_slice(&self) -> u64 {
+        ROWS_PER_SLICE
     }
 
     async fn release(&mut self, tables: &[&str]) -> Result<()> {

@@ -15,7 +15,10 @@ mod published;
 mod render;
 pub mod tables;
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 use findata_domain::Result;
 
@@ -55,6 +58,8 @@ pub struct Models {
     pub models: Vec<Model>,
     /// The statements that create the tables and views of `analytics`, and `ops.quality`.
     pub tables: Vec<Model>,
+    /// The temporary tables of the models that run once per slice of companies.
+    sliced: BTreeSet<String>,
     /// The columns of each table, by the table's name without schema.
     columns: BTreeMap<String, Vec<TableColumn>>,
 }
@@ -87,17 +92,24 @@ impl Models {
             Some((name.to_owned(), columns_of(&table.sql)))
         });
         let columns = columns.collect();
-        Ok(Models { registry, models, tables, columns })
+        let sliced = sliced(&models);
+        Ok(Models { registry, models, tables, sliced, columns })
     }
 
-    /// The temporary tables whose last reader is the model at `position`; they can be dropped after it to free memory.
-    /// Tables that publishing reads are not among them.
+    /// Whether the model runs once per slice of companies: it depends on the companies of the slice. The others run once,
+    /// before the first slice.
+    pub fn is_sliced(&self, model: &Model) -> bool {
+        self.sliced.contains(model.builds())
+    }
+
+    /// The temporary tables of a slice whose last reader is the model at `position`; they can be dropped after it to free
+    /// memory. Tables that publishing reads are not among them.
     pub fn finished_after(&self, position: usize) -> impl Iterator<Item = &str> {
         let last_read = |table: &str| self.models.iter().rposition(|m| m.reads(table));
         let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
-        self.models
+        self.sliced
             .iter()
-            .map(Model::builds)
+            .map(String::as_str)
             .filter(move |table| !kept(table) && last_read(table) == Some(position))
     }
 
@@ -110,7 +122,21 @@ impl Models {
 }
 
 /// Tables that publishing reads in addition to the `new_` tables.
-const NEEDED_TO_PUBLISH: [&str; 2] = ["companies_to_recompute", "vintages"];
+const NEEDED_TO_PUBLISH: [&str; 2] = ["companies", "vintages"];
+
+/// The one-row table with the range of companies of the current slice.
+const SLICE: &str = "company_slice";
+
+/// The temporary tables of the models that read [`SLICE`], directly or through others.
+fn sliced(models: &[Model]) -> BTreeSet<String> {
+    let mut tables = BTreeSet::new();
+    for model in models {
+        if model.reads(SLICE) || tables.iter().any(|table: &String| model.reads(table)) {
+            tables.insert(model.builds().to_owned());
+        }
+    }
+    tables
+}
 
 macro_rules! files {
     ($($file:literal),* $(,)?) => {
@@ -206,6 +232,13 @@ mod tests {
     }
 
     #[test]
+    fn only_what_does_not_depend_on_the_companies_runs_once() {
+        let all = Models::built_in().unwrap();
+        let once: Vec<_> = all.models.iter().filter(|m| !all.is_sliced(m)).map(Model::builds).collect();
+        assert_eq!(once, ["companies_to_recompute", "newest_profiles", "new_dim_date"]);
+    }
+
+    #[test]
     fn a_temporary_table_is_dropped_after_its_last_reader() {
         let all = Models::built_in().unwrap();
         let dropped: Vec<_> =
@@ -214,7 +247,7 @@ mod tests {
             assert!(all.models[position + 1..].iter().all(|m| !m.reads(table)), "{table}");
         }
         let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
-        let temporary = all.models.iter().filter(|m| !kept(m.builds()));
+        let temporary = all.models.iter().filter(|m| all.is_sliced(m) && !kept(m.builds()));
         assert_eq!(dropped.len(), temporary.count());
     }
 }

@@ -61,6 +61,12 @@ pub trait Warehouse: Send {
         usize::MAX
     }
 
+    /// How many rows analytics computes at a time, counted in rows of prices. Smaller slices need less memory; each is
+    /// some 120 statements.
+    fn rows_per_slice(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Ends the session. Committed rows are safe even without it.
     fn close(&mut self) -> impl Future<Output = Result<()>> + Send;
 }
