@@ -1,7 +1,10 @@
--- grain: company x dataset x period x version. Every version of the companies' statements, with the time during which
--- it was the newest known version.
+{% extends "views/statement_versions.sql" %}
+{% block created %}
+-- grain: company x dataset x period x version. The rows of staging.statement_versions for the companies to recompute.
+-- The view's windows cover all companies, however few are selected from it; here the
+-- companies are selected first.
 create or replace temporary table company_statement_versions as
-with recomputed_companies as (select symbol from companies)
-select v.*
-from staging.statement_versions as v
-join recomputed_companies as c on c.symbol = v.symbol
+{% endblock %}
+{% block companies %}
+    where symbol in (select symbol from companies)
+{% endblock %}

@@ -1,3 +1,4 @@
+{% block created %}
 -- grain: company x dataset x period x version. Every version of a statement ever received, and the time during which
 -- it was the newest known version.
 -- The first version of a period was known when the filing was accepted. FMP overwrites it with later versions; each of
@@ -6,6 +7,7 @@
 -- known_reconstructed: known before the company was first fetched, so FMP may have overwritten an earlier version
 -- unseen.
 create or replace view staging.statement_versions as
+{% endblock %}
 with received as (
     select
         symbol, 'income_statement' as dataset, period_type, fiscal_date, fiscal_year, reported_currency, cik,
@@ -32,6 +34,7 @@ spaced as (
             partition by symbol, period_type order by fiscal_date, dataset, observed_at, source_file, source_row
         ) as gap_days
     from received
+    {% block companies %}{% endblock %}
 ),
 periods as (
     select *,

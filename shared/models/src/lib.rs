@@ -79,11 +79,9 @@ impl Models {
     /// # Errors
     /// `Stop` if a template uses a value that does not exist.
     pub fn of(registry: Registry) -> Result<Models> {
-        let renderer = Renderer::new(&registry)?;
+        let renderer = Renderer::new(&registry, &[MODELS, TABLES].concat())?;
         let render = |files: &[(&'static str, &'static str)]| {
-            let one = |(file, template): &(&'static str, &'static str)| {
-                Ok(Model { file, sql: renderer.render(file, template)? })
-            };
+            let one = |(file, _): &(&'static str, &'static str)| Ok(Model { file, sql: renderer.render(file)? });
             files.iter().map(one).collect::<Result<Vec<_>>>()
         };
         let (models, tables) = (render(MODELS)?, render(TABLES)?);
