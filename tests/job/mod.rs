@@ -12,6 +12,7 @@ mod price_refetch;
 mod price_series;
 mod quality;
 mod replay;
+mod slices;
 mod statement_versions;
 
 use std::sync::OnceLock;

@@ -151,6 +151,9 @@ fn published_rows(table: &PublishedTable) -> String {
     match table.extent {
         Extent::Whole => rows,
         Extent::Companies => format!("{rows} join companies s on s.symbol = t.symbol{versions}"),
+        Extent::Fundamentals => {
+            format!("{rows} join companies s on s.symbol = t.symbol and s.with_fundamentals{versions}")
+        }
         Extent::Days(day) => {
             format!("{rows} join companies s on s.symbol = t.symbol and t.{day} >= s.prices_from{versions}")
         }

@@ -82,7 +82,7 @@ fn all_vintages(table: &PublishedTable) -> String {
     // A past vintage cannot differ from the next one before `changed_from`, so earlier periods are
     // not compared.
     let changed = match table.extent {
-        Extent::Companies => "and n.fiscal_date >= v.changed_from",
+        Extent::Companies | Extent::Fundamentals => "and n.fiscal_date >= v.changed_from",
         Extent::Whole | Extent::Days(_) => "",
     };
     let markers = "cutoff, is_current, next_vintage_id";

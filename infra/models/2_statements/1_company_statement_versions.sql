@@ -1,10 +1,10 @@
 {% extends "views/statement_versions.sql" %}
 {% block created %}
--- grain: company x dataset x period x version. The rows of staging.statement_versions for the companies to recompute.
--- The view's windows cover all companies, however few are selected from it; here the
--- companies are selected first.
+-- grain: company x dataset x period x version. The rows of staging.statement_versions for the companies whose
+-- fundamentals are recomputed.
+-- The view's windows cover all companies, however few are selected from it; here the companies are selected first.
 create or replace temporary table company_statement_versions as
 {% endblock %}
 {% block companies %}
-    where symbol in (select symbol from companies)
+    where symbol in (select symbol from companies where with_fundamentals)
 {% endblock %}

@@ -81,7 +81,8 @@ impl Models {
     pub fn of(registry: Registry) -> Result<Models> {
         let renderer = Renderer::new(&registry, &[MODELS, TABLES].concat())?;
         let render = |files: &[(&'static str, &'static str)]| {
-            let one = |(file, _): &(&'static str, &'static str)| Ok(Model { file, sql: renderer.render(file)? });
+            let one =
+                |(file, _): &(&'static str, &'static str)| Ok(Model { file, sql: renderer.render(file)? });
             files.iter().map(one).collect::<Result<Vec<_>>>()
         };
         let (models, tables) = (render(MODELS)?, render(TABLES)?);

@@ -57,6 +57,8 @@ pub enum Extent {
     Whole,
     /// The rows of the companies to recompute.
     Companies,
+    /// The rows of the companies whose fundamentals are recomputed.
+    Fundamentals,
     /// The rows of the companies to recompute from the first changed day on; the given column holds
     /// the day.
     Days(&'static str),
@@ -71,16 +73,20 @@ pub const PUBLISHED: &[PublishedTable] = &[
         schema: "analytics",
         name: "fact_financials_history",
         key: &["company_key", "fiscal_date", "period_type"],
-        extent: Extent::Companies,
+        extent: Extent::Fundamentals,
         versions: Versions::OfStatements,
     },
-    versioned("fact_financials_ttm_history", &["company_key", "fiscal_date"], Extent::Companies),
+    versioned("fact_financials_ttm_history", &["company_key", "fiscal_date"], Extent::Fundamentals),
     versioned(
         "fact_financial_ratios_history",
         &["company_key", "fiscal_date", "basis"],
-        Extent::Companies,
+        Extent::Fundamentals,
     ),
-    versioned("fact_growth_rates_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
+    versioned(
+        "fact_growth_rates_history",
+        &["company_key", "fiscal_date", "basis"],
+        Extent::Fundamentals,
+    ),
     versioned(
         "fact_market_metrics_history",
         &["company_key", "metric_date"],
@@ -90,7 +96,7 @@ pub const PUBLISHED: &[PublishedTable] = &[
         schema: "ops",
         name: "quality",
         key: &["company_key", "check_name", "basis", "fiscal_date"],
-        extent: Extent::Companies,
+        extent: Extent::Fundamentals,
         versions: Versions::None,
     },
 ];
