@@ -17,7 +17,7 @@ pub mod tables;
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
-use findata_domain::Result;
+use findata_domain::{Error, Result};
 
 pub use columns::TableColumn;
 use columns::columns_of;
@@ -72,7 +72,8 @@ impl Models {
     /// Renders the models over a registry.
     ///
     /// # Errors
-    /// `Stop` if a template uses a value that does not exist.
+    /// `Reject` if an input names a column that does not exist; `Stop` if a template uses a value that
+    /// does not exist.
     pub fn of(registry: Registry) -> Result<Models> {
         let renderer = Renderer::new(&registry)?;
         let render = |files: &[(&'static str, &'static str)]| {
@@ -87,7 +88,29 @@ impl Models {
             Some((name.to_owned(), columns_of(&table.sql)))
         });
         let columns = columns.collect();
-        Ok(Models { registry, models, tables, columns })
+        let models = Models { registry, models, tables, columns };
+        let faults: Vec<String> = models.missing_columns().collect();
+        if faults.is_empty() {
+            Ok(models)
+        } else {
+            Err(Error::Reject(faults.join("\n")))
+        }
+    }
+
+    /// Inputs whose columns are not in the tables of statements and twelve months.
+    fn missing_columns(&self) -> impl Iterator<Item = String> {
+        let has = |table: &str, column: &str| self.columns(table).iter().any(|c| c.name == column);
+        // The days of a period are counted, and not stored.
+        let stored = self.registry.inputs.iter().filter(|input| input.name != "days");
+        stored.flat_map(move |input| {
+            let period = input.period.iter().filter(move |column| {
+                !has("fact_financials", column) && !render::SPLIT_ADJUSTED.contains(&column.as_str())
+            });
+            let ttm = input.ttm.iter().filter(move |column| !has("fact_financials_ttm", column));
+            let name = &input.name;
+            let period = period.map(move |c| format!("input {name}: fact_financials has no column {c}"));
+            period.chain(ttm.map(move |c| format!("input {name}: fact_financials_ttm has no column {c}")))
+        })
     }
 
     /// The temporary tables whose last reader is the model at `position`; they can be dropped after it to free memory.

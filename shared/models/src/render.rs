@@ -18,6 +18,7 @@ use minijinja::{
 use serde::Serialize;
 
 use crate::metrics::{Expr, Registry, balances, flows};
+pub(crate) use inputs::SPLIT_ADJUSTED;
 use inputs::{Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column, ttm_average};
 use market::{MarketValues, Pair, PriceValues, day_input, fmp_pairs, market, price, valuation_inputs};
 use periods::{GrowthValues, HorizonValues, RatioValues, growth_rates, horizon, ratio};

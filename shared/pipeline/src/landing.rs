@@ -2,7 +2,7 @@
 //! canonical text, which every warehouse casts in the same way, and the payload exactly as FMP sent
 //! it.
 
-use std::io::Write;
+use std::{fmt::Display, io::Write};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use crate::{ports::stage::Stage, run::RunId};
 use findata_domain::{Error, Result, catalog::Dataset, hash, rows::Row};
+
+/// Serialized rows that are collected before they are compressed, in bytes.
+const BUFFER: usize = 64 << 10;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -61,6 +64,9 @@ pub struct Landing {
     dataset: &'static Dataset,
     observed_at: String,
     out: GzEncoder<Vec<u8>>,
+    /// Serialized rows that are not compressed yet. The encoder gets them in large pieces, because
+    /// it costs far more per write than per byte.
+    buffer: Vec<u8>,
     rows: u64,
     quarantined: u64,
 }
@@ -72,6 +78,7 @@ impl Landing {
             dataset,
             observed_at: observed_at.format("%Y-%m-%d %H:%M:%S%.3f").to_string(),
             out: GzEncoder::new(Vec::new(), Compression::fast()),
+            buffer: Vec::new(),
             rows: 0,
             quarantined: 0,
         }
@@ -82,7 +89,6 @@ impl Landing {
     /// # Errors
     /// `Stop` if they cannot be written. The file is in memory, so this does not normally happen.
     pub fn add(&mut self, rows: &[Row<'_>]) -> Result<()> {
-        let failed = |e: &dyn std::fmt::Display| Error::Stop(format!("cannot write a landing file: {e}"));
         for row in rows {
             self.rows += 1;
             self.quarantined += u64::from(row.reject.is_some());
@@ -95,9 +101,18 @@ impl Landing {
                 row: Typed(self.dataset, &row.values),
                 payload: row.payload,
             };
-            serde_json::to_writer(&mut self.out, &line).map_err(|e| failed(&e))?;
-            self.out.write_all(b"\n").map_err(|e| failed(&e))?;
+            serde_json::to_writer(&mut self.buffer, &line).map_err(cannot_write)?;
+            self.buffer.push(b'\n');
+            if self.buffer.len() >= BUFFER {
+                self.compress()?;
+            }
         }
+        Ok(())
+    }
+
+    fn compress(&mut self) -> Result<()> {
+        self.out.write_all(&self.buffer).map_err(cannot_write)?;
+        self.buffer.clear();
         Ok(())
     }
 
@@ -106,12 +121,9 @@ impl Landing {
     ///
     /// # Errors
     /// The stage's errors.
-    pub async fn land(self, stage: &impl Stage, run: &RunId, batch: &str) -> Result<StagedFile> {
-        let body: Bytes = self
-            .out
-            .finish()
-            .map_err(|e| Error::Stop(format!("cannot write a landing file: {e}")))?
-            .into();
+    pub async fn land(mut self, stage: &impl Stage, run: &RunId, batch: &str) -> Result<StagedFile> {
+        self.compress()?;
+        let body: Bytes = self.out.finish().map_err(cannot_write)?.into();
         let sha256 = hash::sha256(&body);
         let folder = format!("landing/{}/{run}", self.dataset.name);
         let mut key = format!("{folder}/{batch}.ndjson.gz");
@@ -129,4 +141,8 @@ impl Landing {
             sha256,
         })
     }
+}
+
+fn cannot_write(error: impl Display) -> Error {
+    Error::Stop(format!("cannot write a landing file: {error}"))
 }

@@ -114,6 +114,9 @@ pub const DAY_INPUTS: [&str; 6] = [
     "dividends_per_share",
 ];
 
+/// The inputs of a session that are market metrics themselves.
+pub const DAY_METRICS: [&str; 3] = ["market_cap", "enterprise_value", "enterprise_value_fmp"];
+
 /// A part of a formula that fundamentals determine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operand {

@@ -68,12 +68,20 @@ impl Used {
     }
 }
 
+/// The columns of the model `split_adjusted_shares`; all others of a period are in `fact_financials`.
+pub(crate) const SPLIT_ADJUSTED: [&str; 4] = [
+    "split_adjusted_eps",
+    "split_adjusted_eps_diluted",
+    "split_adjusted_shares_outstanding",
+    "split_adjusted_shares_outstanding_diluted",
+];
+
 pub(super) fn period_column(registry: &Registry, name: &str) -> PeriodColumn {
     let columns = registry.input(name).and_then(|i| i.period.clone().zip(i.ttm.clone()));
     let is_flow = flows().any(|line| line == name);
     let (period, ttm) = columns
         .unwrap_or_else(|| (name.to_owned(), format!("{}_{name}", if is_flow { "ttm" } else { "latest" })));
-    let alias = if period.starts_with("split_adjusted_") { "s" } else { "f" };
+    let alias = if SPLIT_ADJUSTED.contains(&period.as_str()) { "s" } else { "f" };
     PeriodColumn {
         name: name.to_owned(),
         period: format!("{alias}.{period}"),

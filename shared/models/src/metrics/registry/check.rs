@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sqlparser::keywords::ALL_KEYWORDS;
+
 use super::{Alias, Registry, spelled};
 use crate::metrics::{
     entries::{Denominator, Horizon, Input},
     expression::{Expr, identifier},
     lines::{fmp_dataset, is_balance, is_line},
-    market::{DAY_INPUTS, MarketMetric, Source},
+    market::{DAY_INPUTS, DAY_METRICS, MarketMetric, Source},
     unit::SHARES,
 };
 
@@ -42,6 +44,9 @@ const RESERVED: [&str; 24] = [
     "vintage_id",
 ];
 
+/// Beginnings and ends of the names of columns that the models derive from those of metrics and inputs.
+const DERIVED: [(&str, &str); 4] = [("prior_", ""), ("growth_", ""), ("", "_operand"), ("", "_reason")];
+
 impl Registry {
     /// Everything that is wrong in the entries.
     pub(super) fn faults(&self) -> Vec<String> {
@@ -55,6 +60,11 @@ impl Registry {
             self.check_ratios(&mut faults);
             self.check_growth(&mut faults);
             self.market.iter().for_each(|metric| self.check_market_metric(metric, &mut faults));
+            let computed = DAY_METRICS.iter().filter(|name| self.market_metric(name).is_none());
+            faults.extend(
+                computed
+                    .map(|name| format!("the market metric {name} is missing; others use it as an input")),
+            );
         }
         faults
     }
@@ -197,12 +207,24 @@ impl Registry {
                 if RESERVED.contains(&name.as_str()) || fmp_dataset(name).is_some() {
                     faults.push(format!("{name}: a column of this name exists already; choose another name"));
                 }
+                let derived = |(begin, end): &(&str, &str)| name.starts_with(begin) && name.ends_with(end);
+                if DERIVED.iter().any(derived) {
+                    faults.push(format!(
+                        "{name}: the models use such names for their own columns; choose another name"
+                    ));
+                }
+                if is_keyword(name) && name != "days" {
+                    faults.push(format!("{name} is a word of SQL; choose another name"));
+                }
             }
         }
     }
 
     fn check_aliases(&self, faults: &mut Vec<String>) {
-        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        let ratios = self.ratios.iter().map(|m| &m.name);
+        let market = self.market.iter().map(|m| &m.name).chain(self.prices.iter().map(|m| &m.name));
+        let names = ratios.chain(market).map(|name| (name.clone(), name.as_str()));
+        let mut seen: BTreeMap<String, &str> = names.collect();
         for Alias { alias, metric, .. } in self.aliases() {
             if let Some(other) = seen.insert(spelled(alias), metric) {
                 faults.push(format!("the alias {alias:?} stands for {other} and for {metric}"));
@@ -282,4 +304,9 @@ impl Registry {
             faults.push(format!("{name}: neither ratios_ttm nor key_metrics_ttm has a column {column}"));
         }
     }
+}
+
+/// Whether SQL gives this word a meaning of its own.
+fn is_keyword(name: &str) -> bool {
+    ALL_KEYWORDS.binary_search(&name.to_uppercase().as_str()).is_ok()
 }
