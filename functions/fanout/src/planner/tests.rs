@@ -106,7 +106,7 @@ fn a_late_bar_is_requested_again_until_six_hours_after_the_close() {
     note(&mut fetch_log, &again, "2026-11-21T04:00:00Z", |_| Outcome::Empty);
     assert!(
         tasks_due(&options, &fetch_log, "2026-11-22T04:00:00Z").is_empty(),
-        "six hours after the close it is given up"
+        "given up six hours after the close"
     );
 }
 
@@ -338,7 +338,8 @@ fn fmps_ratios_are_fetched_at_once_with_reconcile_or_by_name() {
         not_requested(&Options::default(), &fetch_log, "2026-11-21T22:00:00Z"),
         ["compared within the last 90 days; --reconcile fetches it now"; 2]
     );
-    // After a refusal, a request by name asks again after a day, and the rotation after ninety.
+    // After a refusal, a request by name asks again after a day, and the rotation after ninety
+    // days.
     let again = tasks_due(&only("ratios_ttm"), &fetch_log, "2026-11-21T22:00:00Z");
     note(&mut fetch_log, &again, "2026-11-21T22:00:00Z", |_| Outcome::NotInPlan {
         reason: "x".into(),
@@ -401,8 +402,8 @@ fn everything_fetched_while_a_clock_was_ahead_is_due_again() {
         ttl: "profile=7d,income_statement=7d".parse().unwrap(),
         ..options.clone()
     };
-    assert_eq!(due(&saving), 13, "neither a feed nor a longer time to live keeps them");
-    // The same log, refused or empty.
+    assert_eq!(due(&saving), 13, "neither a feed nor a longer time to live suppresses them");
+    // Empty and refused answers are requested again too.
     for outcome in [Outcome::Empty, Outcome::NotInPlan { reason: "402".into() }] {
         let mut fetch_log = FetchLog::default();
         note(&mut fetch_log, &first, ahead, |_| outcome.clone());
@@ -412,7 +413,7 @@ fn everything_fetched_while_a_clock_was_ahead_is_due_again() {
 }
 
 #[test]
-fn an_unconfirmed_answer_is_due_at_once_and_by_a_call_of_its_own() {
+fn an_unexpectedly_empty_answer_is_requested_again_at_once() {
     let options = Options::default();
     let mut fetch_log = FetchLog::default();
     let now = "2026-11-20T22:00:00Z";
@@ -431,7 +432,7 @@ fn an_unconfirmed_answer_is_due_at_once_and_by_a_call_of_its_own() {
 }
 
 #[test]
-fn what_is_known_goes_with_a_task() {
+fn a_task_carries_the_prior_state_of_the_fetch_log() {
     let now = "2026-11-20T22:00:00Z";
     let mut fetch_log = FetchLog::default();
     let options = Options { index: None, ..Options::default() };
