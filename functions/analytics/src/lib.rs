@@ -1,9 +1,9 @@
 //! analytics: computes figures from the loaded rows, publishes them in one transaction and closes
 //! the run with a summary.
 //!
-//! It runs the SQL models of `infra/models` ([`Models`]). `versions` merges
-//! vintages into versions with the time at which each was known; `publish` writes the rows that
-//! differ; `quality` reads the results of the checks; `summary` adds up the ledger.
+//! It runs the SQL models of `infra/models` ([`Models`]). `versions` merges vintages (figures as
+//! known at past times) into versions with the time at which each was known; `publish` writes the
+//! rows that differ; `quality` reads the results of the checks; `summary` adds up the ledger.
 
 pub mod event;
 mod model_version;
@@ -70,7 +70,8 @@ pub async fn handle(
     ledger::fail_tasks_of(&loaded.damaged, &mut entries);
     let closed = close(run, &plan, &entries, loaded, warehouse, models, clock, metrics, started).await;
     let usage = warehouse.take_usage();
-    // A failed attempt records its usage too, but its own error is the one to return.
+    // A failed attempt records its usage too. Its error takes precedence over an error of the
+    // recording.
     let recorded = usage.record(run, FUNCTION, stage).await;
     let mut summary = closed?;
     recorded?;
@@ -81,9 +82,10 @@ pub async fn handle(
     Ok(summary)
 }
 
-/// Replays a finished run whose files were loaded again: computes the figures as of the day on which
-/// it fetched, and writes its row of `ops.runs`. A run that fetched nothing has no figures to
-/// compute. Runs are replayed one by one, so that companies get the same history as the first time.
+/// Replays a finished run whose files were loaded again: computes the figures as of the day of
+/// `fetched_at`, its newest answer, and writes its row of `ops.runs`. A run that fetched nothing
+/// has no figures to compute. Runs are replayed one by one, so that companies get the same history
+/// as the first time.
 ///
 /// # Errors
 /// The warehouse's and the stage's errors.
@@ -96,7 +98,7 @@ pub async fn replay(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
-    // Without a plan, its figures are computed with those of the next run.
+    // If the plan is missing, the next run computes this run's figures.
     let plan: Option<Plan> = stage::read_rebuildable(stage, &ledger::plan_key(run), &mut Vec::new()).await?;
     if let (Some(plan), Some(fetched_at)) = (plan, fetched_at)
         && !plan.options.skip_analytics
@@ -106,7 +108,7 @@ pub async fn replay(
             compute(run, &plan, models, &mut fence, warehouse, &clock).await?;
         }
     }
-    // Without a summary, only `ops.runs` lacks the run.
+    // If the summary is missing, the run only lacks its row in `ops.runs`.
     match stage::read_rebuildable(stage, &ledger::summary_key(run), &mut Vec::new()).await? {
         Some(summary) => fence.write(warehouse, &summary::record_run(&summary, now)).await,
         None => Ok(()),
@@ -184,7 +186,8 @@ async fn compute(
         }
         warehouse.release(&models.finished_after(position).collect::<Vec<_>>()).await?;
     }
-    // A step back of the clock: the next run compares its day with this one.
+    // If the clock was set back, entries of later days are deleted, so that the next run compares
+    // its day with this run's day.
     let forget_later = format!(
         "delete from ops.published where as_of > date '{as_of}' or run_id > {}",
         literal(run.as_str())
@@ -201,9 +204,10 @@ async fn compute(
     publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), forget_later, record]).await
 }
 
-/// Builds `last_published`: the days between the last published figures and `today`, in which events
-/// take effect, and the index then. After a step back of the clock, the figures have no bars of the
-/// days since the newest one, so the events of those days count too.
+/// Builds `last_published`: the range of days from the last published figures to `today`, in which
+/// events take effect, and the index of those figures. If the clock was set back, the range goes
+/// from the newest bar to the later day, because events of these days were applied without any
+/// bars.
 fn last_published(today: NaiveDate) -> String {
     format!(
         "create or replace temporary table last_published as \
@@ -215,16 +219,16 @@ fn last_published(today: NaiveDate) -> String {
 }
 
 /// Rejects a planning day that is earlier than the newest published prices: computing it would
-/// remove the figures of the later days. A day before one that was merely planned for is allowed,
-/// so that a clock that was ahead once does not stop later runs.
+/// remove the figures of the later days. A day that is only earlier than the planning day of a
+/// previous run is allowed. Otherwise, a clock that was ahead once would stop all later runs.
 ///
 /// # Errors
 /// `Config` if there are later figures; the warehouse's errors.
 pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse) -> Result<()> {
     match newest_price_day(warehouse).await? {
         Some(newest) if newest > today => Err(Error::Config(format!(
-            "the run is planned for {today}, but the warehouse has figures up to {newest}, which it would remove: \
-             use --today {newest} or a later day, or another --home for an earlier one"
+            "the run is planned for {today}, but the warehouse has figures up to {newest}, which the run would remove: \
+             use --today {newest} or a later day, or another --home for an earlier day"
         ))),
         _ => Ok(()),
     }
@@ -251,7 +255,8 @@ fn in_model(error: Error, file: &str) -> Error {
     }
 }
 
-/// The newest figures of the first companies of the universe: the close and the metrics with a heading.
+/// Returns the newest figures of the first six companies of the universe: the close and the
+/// headline metrics.
 async fn highlights(plan: &Plan, models: &Models, warehouse: &mut impl Warehouse) -> Result<Vec<Highlight>> {
     const COMPANIES: usize = 6;
     let symbols: Vec<_> = plan.symbols.iter().take(COMPANIES).map(|s| literal(s.as_str())).collect();

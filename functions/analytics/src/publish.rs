@@ -1,9 +1,9 @@
 //! Publishes the models' results: writes the rows of all tables that differ, in one transaction.
 //!
-//! For each table, `added_` holds the rows that are new or changed, and `removed_` those that were
-//! deleted or replaced. Both are set differences over whole rows, so a NULL equals a NULL and no
-//! column can be missed. They are temporary tables built before the transaction, which contains
-//! only DELETE and INSERT, since Snowflake commits at every DDL.
+//! For each table, the temporary table `added_<table>` has the new and changed rows, and
+//! `removed_<table>` the deleted and replaced ones. Both are set differences over whole rows, so
+//! NULLs compare as equal and no column can be missed. They are built before the transaction, which
+//! contains only DELETE and INSERT, because Snowflake commits at every DDL statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -151,7 +151,7 @@ async fn counts(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, Table
     Ok(counts)
 }
 
-/// The row counts of every table, without changes.
+/// Returns the row count of every table, for a run that changes nothing.
 pub(crate) async fn totals(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, TableCounts>> {
     with_totals(BTreeMap::new(), warehouse).await
 }
@@ -172,7 +172,8 @@ async fn with_totals(
     Ok(counts)
 }
 
-/// A table's name in the summary: without the suffix of tables that hold versions.
+/// Returns a table's name in the summary: the name without `_history`, the suffix of tables with
+/// versions.
 fn summary_name(table: &str) -> String {
     table.strip_suffix("_history").unwrap_or(table).to_owned()
 }

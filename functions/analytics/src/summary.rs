@@ -1,4 +1,4 @@
-//! Adds up the ledger of a run into its summary.
+//! Builds the summary of a run from its ledger.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +24,7 @@ use findata_pipeline::{
 pub struct HostMetrics {
     /// When the run started, by the real clock.
     pub started_at: DateTime<Utc>,
-    /// Seconds since then.
+    /// Seconds since the run started.
     pub seconds: f64,
     /// Seconds of the finished stages.
     pub stages: BTreeMap<String, f64>,
@@ -38,7 +38,7 @@ pub struct HostMetrics {
     pub lambda_memory: f64,
 }
 
-/// The cost of a run. On Lambda, writes and requests are derived from the ledger.
+/// Estimates the cost of a run. On Lambda, writes and requests are derived from the ledger.
 fn cost_of(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, metrics: &HostMetrics) -> Cost {
     if metrics.lambda_memory > 0.0 {
         let (batches, files) =
@@ -194,7 +194,8 @@ fn status(plan: &Plan, entries: &[BatchEntry], budget_ended: bool, failures: &[F
     }
 }
 
-/// A note for each dataset that FMP does not offer for some symbols, with the first of them.
+/// A note for each dataset that FMP does not offer for some symbols, with the first five of these
+/// symbols.
 fn not_offered_notes(not_offered: &BTreeMap<&str, (BTreeSet<&str>, &str)>) -> Vec<String> {
     const NAMED: usize = 5;
     let note = |(dataset, (symbols, reason)): (&&str, &(BTreeSet<&str>, &str))| {
@@ -231,7 +232,7 @@ fn notes(plan: &Plan, entries: &[BatchEntry], not_in_plan: &BTreeMap<&str, (u64,
     notes
 }
 
-/// The statements that write the run's row in `ops.runs`, replacing that of an earlier attempt.
+/// The statements that write the run's row in `ops.runs`, replacing the row of an earlier attempt.
 pub(crate) fn record_run(summary: &Summary, now: DateTime<Utc>) -> Vec<String> {
     let run = literal(summary.run_id.as_str());
     let time = |t: DateTime<Utc>| t.format("%Y-%m-%d %H:%M:%S%.3f").to_string();

@@ -1,4 +1,4 @@
-//! load: copies a run's landing files into `raw` and `staging`, effectively once.
+//! load: copies a run's landing files into `raw` and `staging`, each file exactly once.
 //!
 //! For each dataset, load copies the files into the temporary table `incoming`, compares their row
 //! counts with the ledger, and in one transaction inserts the new rows, quarantines the rejected
@@ -52,7 +52,7 @@ pub async fn handle(
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<Loaded> {
-    // If the object is damaged, loading again is safe and writes it anew.
+    // A damaged object counts as absent: loading again is safe and rewrites it.
     let loaded = stage::read_rebuildable(stage, &ledger::loaded_key(run), &mut Vec::new()).await?;
     if let Some(loaded) = loaded {
         return Ok(loaded);
@@ -63,7 +63,8 @@ pub async fn handle(
     let started = Instant::now();
     let outcome = load(run, &staged, stage, warehouse, clock).await;
     let usage = warehouse.take_usage();
-    // A failed attempt records its usage too, but its own error is the one to return.
+    // A failed attempt records its usage too. Its error takes precedence over an error of the
+    // recording.
     let recorded = usage.record(run, FUNCTION, stage).await;
     let Outcome { rows, unchanged_files, damaged } = outcome?;
     let loaded = Loaded {
@@ -79,17 +80,17 @@ pub async fn handle(
     Ok(loaded)
 }
 
-/// What a load did, over all its attempts.
+/// The result of loading a run, over all attempts.
 struct Outcome {
     /// Row counts by dataset.
     rows: BTreeMap<String, RowCounts>,
-    /// Files that changed nothing.
+    /// Keys of the files that changed nothing in the warehouse.
     unchanged_files: BTreeSet<String>,
-    /// Damaged files, with the reason.
+    /// For each damaged file, the reason.
     damaged: BTreeMap<String, String>,
 }
 
-/// Loads the files that are not loaded yet.
+/// Loads the run's files that are not loaded yet, and records its tasks.
 async fn load(
     run: &RunId,
     staged: &ledger::Staged,
@@ -117,7 +118,8 @@ async fn load(
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
     let mut unchanged_files = BTreeSet::new();
     for (file, (dataset, counts)) in loaded_files(run, warehouse).await? {
-        // A complete answer withdraws the rows that it lacks, so its file may matter without new rows.
+        // A complete answer deletes the rows that it lacks, so its file may have an effect even
+        // without new rows.
         let may_withdraw = catalog::dataset(&dataset).is_none_or(|dataset| dataset.complete_answer);
         if counts.loaded == 0 && counts.quarantined == 0 && !may_withdraw {
             unchanged_files.insert(file);
@@ -131,8 +133,8 @@ async fn load(
     Ok(Outcome { rows, unchanged_files, damaged })
 }
 
-/// Loads the run's files that the warehouse does not have. Returns the withdrawn events as
-/// [`load_dataset`], and the damaged files with the reason.
+/// Loads the run's files that the warehouse does not have. Returns the withdrawn events (see
+/// [`load_dataset`]), and the reason for each damaged file.
 async fn load_files(
     run: &RunId,
     staged: &ledger::Staged,
@@ -152,7 +154,8 @@ async fn load_files(
     for dataset in catalog::CATALOG {
         let files: Vec<StagedFile> =
             pending.iter().filter(|file| file.dataset == dataset.name).cloned().collect();
-        // A list of the whole market withdraws the rows that it lacks, so its files are loaded together.
+        // A list of the whole market deletes the rows that it lacks, so its files must be loaded
+        // together.
         let portion = match dataset.requests {
             Requests::Market => usize::MAX,
             _ => warehouse.files_per_load(),
@@ -165,8 +168,8 @@ async fn load_files(
     Ok((withdrawn, damaged))
 }
 
-/// Loads files of one dataset. Returns, by symbol, the day of the newest event that the new data
-/// withdrew.
+/// Loads files of one dataset. Returns, for each symbol with withdrawn events, the day of the
+/// newest one.
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,
@@ -211,7 +214,7 @@ fn compare_counts(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Resul
         let counted = found.get(file.key.as_str()).copied().unwrap_or_default();
         if counted != (Some(file.rows), Some(file.quarantined)) {
             return Err(Error::Stop(format!(
-                "{} has {} rows, {} of them quarantined, but the ledger has {} and {}: the file is damaged, fetch again with \
+                "{} has {} rows, {} of them quarantined, but the ledger lists {} rows, {} of them quarantined: the file is damaged, fetch it again with \
                  --full",
                 file.key,
                 counted.0.unwrap_or_default(),
