@@ -1,5 +1,5 @@
-//! Drives one run through the handlers in one process. On AWS, S3 events, SQS and the schedule do
-//! this.
+//! Drives one run through the handlers in one process. On AWS, S3 events, SQS and the schedule call
+//! the handlers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,7 +35,7 @@ use crate::{
     queue::{Delivery, LocalQueue},
 };
 
-/// Batches that are fetched concurrently.
+/// Maximum number of batches that are fetched concurrently.
 const WORKERS: usize = 16;
 
 /// Receives the progress of a run.
@@ -52,16 +52,16 @@ pub struct Host<S, W, C> {
     pub fmp: Arc<Fmp>,
     /// The stage.
     pub stage: S,
-    /// Where answers are kept until their batch is recorded, if the stage is a folder.
+    /// The journals that keep answers until their batch is recorded, if the stage is a folder.
     pub journals: Option<Journals>,
     /// The warehouse.
     pub warehouse: W,
     /// The models that compute the figures.
     pub models: &'static Models,
-    /// The clock of planning and freshness.
+    /// The clock for planning and for the age of data.
     pub clock: Arc<C>,
-    /// The clock that stamps fetched data. It differs from `clock` because FMP answers as of now,
-    /// whatever day the run is planned for.
+    /// The clock that stamps fetched data. It may differ from `clock`, because FMP always sends
+    /// current data, even if the run is planned for another day.
     pub receipt_clock: Arc<C>,
     /// When the run started, by the real clock.
     pub started_at: DateTime<Utc>,
@@ -96,7 +96,8 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         self.complete(&request.run_id, stopwatch, &bus, progress).await
     }
 
-    /// Loads what is on the stage and not in the warehouse, and computes the figures. Makes no call.
+    /// Loads the runs that are on the stage but not in the warehouse, and computes the figures.
+    /// Makes no call.
     ///
     /// # Errors
     /// As for [`Host::run`].
@@ -134,8 +135,8 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         Ok(summary)
     }
 
-    /// Removes old objects. The run is over and recorded, so a failure is only logged; the next day
-    /// tries again.
+    /// Deletes old objects from the stage. The run is already recorded, so a failure is only
+    /// logged, and a run on the next day tries again.
     async fn prune(&self) {
         let Some(before) = self.prune_before else { return };
         match prune::prune_daily(&self.stage, before, self.started_at).await {
@@ -144,14 +145,14 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         }
     }
 
-    /// Brings the warehouse to what the stage holds: loads the runs that it lacks, and finishes
-    /// interrupted ones.
+    /// Brings the warehouse up to date with the stage: loads the runs that it lacks, and finishes
+    /// interrupted runs.
     async fn continue_earlier_runs(&mut self, run: &RunId, bus: &LocalBus) -> Result<()> {
         let keys: BTreeSet<String> = self.stage.list("runs/").await?.into_iter().collect();
         let mut open = ledger::runs_with("plan.json", &keys);
         open.retain(|run| !keys.contains(&ledger::summary_key(run)));
-        // A billed warehouse is not touched before there is something to load, so that it resumes
-        // only once.
+        // A billed warehouse is not used before there is data to load, so that it resumes only
+        // once.
         if !self.warehouse.is_billed() || !open.is_empty() {
             bind_warehouse(&self.stage, &mut self.warehouse, run).await?;
             findata_analytics::refuse_earlier_day(
@@ -164,21 +165,22 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         self.finish_interrupted(open, &keys, bus).await
     }
 
-    /// Loads the runs that the stage counts as loaded and the warehouse does not have, and computes
-    /// their figures.
+    /// Loads the runs that have a `loaded.json` on the stage but are missing in the warehouse, and
+    /// computes their figures.
     async fn refill(&mut self, loaded: BTreeSet<RunId>) -> Result<()> {
         let missing = refill::missing_runs(loaded, &mut self.warehouse).await?;
         if !missing.is_empty() {
             tracing::warn!(
                 runs = missing.len(),
-                "the warehouse is older than the stage: loading what it lacks"
+                "the warehouse is older than the stage: loading the missing runs"
             );
         }
         let clock = Arc::clone(&self.clock);
         for run in missing {
             let fetched_at =
                 refill::refill_run(&run, &self.stage, &mut self.warehouse, clock.as_ref()).await?;
-            // A clock that was ahead must not date the figures.
+            // The figures must not get a day in the future, even if a clock was ahead during the
+            // fetch.
             let fetched_at = fetched_at.map(|at| at.min(clock.now()));
             let (stage, warehouse) = (&self.stage, &mut self.warehouse);
             findata_analytics::replay(&run, stage, warehouse, self.models, fetched_at, clock.now()).await?;
@@ -187,8 +189,8 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     }
 
     /// Fetches all batches of the queue, several at a time. A batch whose handler fails is
-    /// redelivered. One that keeps failing is recorded as failed, so that the run can still finish.
-    /// When the user asks to stop, batches end with a checkpoint and the run stays open.
+    /// redelivered. A batch that keeps failing is recorded as failed, so that the run can still
+    /// finish. When the user asks to stop, batches end with a checkpoint and the run stays open.
     async fn fetch(&self, queue: LocalQueue) -> Result<()> {
         let mut workers: JoinSet<(Delivery, Result<BatchResult>)> = JoinSet::new();
         loop {
@@ -226,7 +228,8 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             }
             let message = delivery.message.clone();
             if !queue.put_back(delivery) {
-                // If the batch cannot be landed, its journal often cannot be landed either.
+                // Landing the journal may fail for the same reason as the batch, so a failure is
+                // only logged.
                 if let Err(error) = self.recover_journal(&message).await {
                     tracing::warn!(batch = message.batch.id, %error, "the answers of a batch are lost");
                 }
@@ -242,9 +245,10 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     }
 
     /// Finishes earlier runs that were interrupted, because their calls are already paid for.
-    /// Unfinished batches count as failed, so that their tasks are due again. Damaged objects are
-    /// repaired. A run that cannot be finished for good is closed as failed and does not stop the new
-    /// run. If this machine lacks disk space, memory or a permission, the run stays open.
+    /// Unfinished batches count as failed, so that the new run fetches their tasks again. Damaged
+    /// objects are repaired. An interrupted run that can never be finished is closed as failed and
+    /// does not stop the new run. If this machine lacks disk space, memory or a permission, the run
+    /// stays open.
     async fn finish_interrupted(
         &mut self,
         open: BTreeSet<RunId>,
@@ -278,7 +282,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         Ok(())
     }
 
-    /// Lands what the journal of a batch holds.
+    /// Lands the answers in the journal of a batch.
     async fn recover_journal(&self, message: &BatchMessage) -> Result<()> {
         if let Some(journals) = &self.journals
             && let Some(kept) = journals.read(&message.run_id, &message.batch.id)?
@@ -344,7 +348,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
     }
 }
 
-/// Fetches a batch. Its journal is removed once the stage has what the journal holds.
+/// Fetches a batch. Its journal is removed once the stage has the journal's answers.
 async fn fetch_batch(
     message: &BatchMessage,
     fmp: &Fmp,

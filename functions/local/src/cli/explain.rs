@@ -39,7 +39,8 @@ pub(crate) fn explain(
         date: args.date,
         basis: args.basis,
     };
-    // Report an unknown name before a missing warehouse: the name is wrong with any warehouse.
+    // An unknown name is reported before a missing warehouse, because the name is wrong with any
+    // warehouse.
     let models = Models::built_in()?;
     find(&question.metric, question.basis, models)?;
     let connection = config.open_read_only(Reach::Warehouse)?;

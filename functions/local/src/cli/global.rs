@@ -42,7 +42,8 @@ pub(crate) struct Global {
         help_heading = "Global"
     )]
     pub fmp_plan: Option<String>,
-    /// Bandwidth limit of the API key in GB per 30 days, shared by everyone who uses it [default: 20 on starter, else none]
+    /// Bandwidth limit of the API key in GB per 30 days, for all users of the key together
+    /// [default: 20 on starter, else none]
     #[arg(
         long,
         global = true,
@@ -51,8 +52,8 @@ pub(crate) struct Global {
         help_heading = "Global"
     )]
     pub fmp_gigabytes: Option<String>,
-    /// Most calls at once, if FMP refuses larger bursts; the calls of a minute are then spread evenly
-    /// [default: the plan's calls per minute]
+    /// Maximum number of calls in a burst, if FMP refuses larger bursts; calls are then spread
+    /// evenly over the minute [default: the plan's calls per minute]
     #[arg(long, global = true, env = "FINDATA_FMP_BURST", value_name = "N", help_heading = "Global")]
     pub fmp_burst: Option<String>,
     /// Where fetched files are stored: a folder, or s3://BUCKET/PREFIX for Snowflake [default: `stage` in --home]
@@ -74,10 +75,12 @@ pub(crate) struct Global {
         help_heading = "Global"
     )]
     pub warehouse: Option<String>,
-    /// Most memory that DuckDB may use, such as 800MB or 4GB; it spills to disk beyond it [default: half of this machine's]
+    /// Memory limit of DuckDB, such as 800MB or 4GB, beyond which it spills to disk [default: half
+    /// of this machine's memory]
     #[arg(long, global = true, env = "FINDATA_MEMORY", value_name = "SIZE", help_heading = "Global")]
     pub memory: Option<String>,
-    /// Days after which objects of a run that a rebuild does not need are deleted from the stage; 0 keeps them [default: 90]
+    /// Days after which the objects of a run are deleted, except those that a rebuild needs; 0
+    /// keeps all [default: 90]
     #[arg(long, global = true, env = "FINDATA_KEEP_DAYS", value_name = "N", help_heading = "Global")]
     pub keep_days: Option<String>,
     /// Index for beta and correlation, or `none` [default: ^GSPC]
@@ -131,13 +134,15 @@ pub(crate) struct ResolvedConfig {
     pub cloud: Option<Cloud>,
     pub fmp_url: String,
     pub fmp_plan: FmpPlan,
-    /// How long the objects of a run are kept that a rebuild does not need; `None` to keep them for ever.
+    /// How long a run's objects are kept if a rebuild does not need them; `None` keeps all objects
+    /// for ever.
     pub keep: Option<TimeDelta>,
     /// Memory limit of DuckDB.
     pub memory: MemoryLimit,
-    /// Bytes that may be received in 30 days, if that differs from the plan's limit.
+    /// Maximum bytes received in 30 days, if set by the user; otherwise the FMP plan's limit
+    /// applies.
     pub fmp_bytes: Option<u64>,
-    /// Most calls at once, if fewer than in a minute.
+    /// Maximum number of calls in a burst, if set by the user; otherwise the calls of a minute.
     pub fmp_burst: Option<NonZeroU32>,
     pub index: Option<Symbol>,
     pub clock: AnyClock,
@@ -159,8 +164,8 @@ impl Cloud {
 }
 
 impl Global {
-    /// Validates all options and reports every invalid value at once: as a usage error if they came
-    /// from the command line, as a configuration error if one came from the environment.
+    /// Validates all options and reports every invalid value at once: as a configuration error if
+    /// any of them is from the environment, otherwise as a usage error.
     pub(crate) fn resolve(
         &self,
         from_environment: &[&'static str],
@@ -226,7 +231,8 @@ impl Global {
         let as_of = day("as_of", self.as_of.as_deref());
         match Fmp::check_url(&fmp_url) {
             Ok(()) => {}
-            // An address that holds a secret, or would send the key unencrypted, is a configuration error, not a usage error.
+            // An address that contains a secret, or that would send the key unencrypted, is a
+            // configuration error.
             Err(Error::Config(why)) => {
                 let name = option_name("fmp_url", from_environment);
                 return Err(Error::Config(format!("{name}: {why}")).into());
@@ -308,7 +314,8 @@ impl Global {
 }
 
 impl ResolvedConfig {
-    /// Opens the DuckDB warehouse for reading, as it was known on the day of `--as-of` if there is one.
+    /// Opens the DuckDB warehouse for reading. With `--as-of`, the tables show what was known on
+    /// that day.
     pub(crate) fn open_read_only(&self, reach: Reach) -> Result<Connection, Failure> {
         match (&self.cloud, self.as_of) {
             (Some(_), _) => Err(Failure::Usage(
@@ -322,7 +329,7 @@ impl ResolvedConfig {
         }
     }
 
-    /// The warehouse's name for people.
+    /// The warehouse's name in messages.
     pub(crate) fn warehouse(&self) -> String {
         match &self.cloud {
             Some(cloud) => format!("{} on Snowflake {}", cloud.snowflake.database, cloud.snowflake.account),
@@ -354,7 +361,8 @@ impl ResolvedConfig {
     }
 }
 
-/// Whether `FINDATA_JSON` is true; the error is its value if that is neither true nor false.
+/// Whether `FINDATA_JSON` is true. The error is the variable's value if it is neither true nor
+/// false.
 #[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
 fn json_from_environment() -> Result<bool, String> {
     let text = env::var("FINDATA_JSON").unwrap_or_default();
@@ -365,7 +373,7 @@ fn json_from_environment() -> Result<bool, String> {
     }
 }
 
-/// The API key from `FMP_API_KEY`.
+/// Reads the API key from `FMP_API_KEY`.
 #[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
 pub(crate) fn key() -> Result<SecretString, Failure> {
     match env::var("FMP_API_KEY") {
@@ -382,7 +390,8 @@ pub(crate) fn key() -> Result<SecretString, Failure> {
     }
 }
 
-/// Joins all invalid values, each with its option or its variable.
+/// Joins the errors of all invalid values into one failure. Each error names the option or the
+/// variable.
 fn usage_errors(errors: &[(&'static str, String)], from_environment: &[&'static str]) -> Failure {
     let name = |option: &str| option_name(option, from_environment);
     let text = errors
@@ -397,7 +406,7 @@ fn usage_errors(errors: &[(&'static str, String)], from_environment: &[&'static 
     }
 }
 
-/// The name of an option where its value was set: on the command line or as a variable.
+/// Returns the option's name, or the variable's name if the value is from the environment.
 fn option_name(option: &str, from_environment: &[&'static str]) -> String {
     if from_environment.contains(&option) {
         format!("FINDATA_{}", option.to_uppercase())

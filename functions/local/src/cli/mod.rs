@@ -59,11 +59,13 @@ enum Command {
     Run(run::Args),
     /// Show what `run` would fetch, why, and how many calls it takes, without calling FMP
     Plan(plan::Args),
-    /// Fetch again only what failed in an earlier run
+    /// Repeat only the failed tasks of an earlier run
     Retry(retry::Args),
-    /// Load from the stage what the warehouse lacks, and compute the figures, without calling FMP
+    /// Load the runs that the warehouse lacks from the stage and compute their figures, without
+    /// calling FMP
     Replay(replay::Args),
-    /// Delete objects of old runs that a rebuild of the warehouse does not need
+    /// Delete the objects of old runs from the stage, except those that a rebuild of the warehouse
+    /// needs
     Prune(prune::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),
@@ -92,14 +94,14 @@ impl Command {
     }
 }
 
-/// Why a command failed; decides the exit code.
+/// Why a command failed. The variant determines the exit code.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Invalid arguments: exit code 2.
     Usage(String),
     /// An error while the command ran.
     Run(Error),
-    /// A signal stopped it; the text says what is kept.
+    /// A signal stopped the command. The text says which results are kept.
     Signal(Signal, String),
 }
 
@@ -189,7 +191,8 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
     }
 }
 
-/// Prints clap's help, version or error. An error repeats arguments, so it is escaped, which costs its colours.
+/// Prints clap's help, version or error. An error repeats arguments of the user, so it is escaped
+/// and loses its colours.
 fn report(error: &clap::Error) {
     if error.use_stderr() {
         note(error.to_string().trim_end());

@@ -17,7 +17,7 @@ pub(crate) async fn prune(
 ) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     let Some(keep) = config.keep else {
-        return Err(Failure::Usage("--keep-days 0 keeps everything: choose a number of days".into()));
+        return Err(Failure::Usage("--keep-days 0 keeps everything: use 1 or more days".into()));
     };
     let before = Utc::now() - keep;
     let pruned = match &config.cloud {

@@ -1,4 +1,4 @@
-//! `findata replay`: loads from the stage what the warehouse lacks, without FMP.
+//! `findata replay`: loads the runs that the warehouse lacks from the stage, without calling FMP.
 
 use chrono::Utc;
 use findata_pipeline::{command_input::CommandInput, run::Universe};

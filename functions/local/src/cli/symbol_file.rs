@@ -6,7 +6,8 @@ use findata_domain::Symbol;
 
 use super::{Failure, request::parse};
 
-/// A file of every listed company with names is a tenth of this.
+/// Maximum size of a file of symbols. A file of all listed companies with their names needs a tenth
+/// of this size.
 const MAX_BYTES: u64 = 16 << 20;
 
 /// Reads symbols from a file: one per line, or the first column of a CSV. `#` begins a comment; a header `symbol` is
@@ -23,7 +24,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Symbol>, Failure> {
     Ok(symbols)
 }
 
-/// The content of a regular file. A device or a pipe is refused before it is opened, which could wait for ever.
+/// Returns the content of a regular file. A device or a pipe is refused before it is opened,
+/// because opening it could block for ever.
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     let unreadable = |e: std::io::Error| format!("{e}; use sp500 or a file of symbols");
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {

@@ -1,4 +1,4 @@
-//! Compares the grants that load and analytics need on Snowflake with those that a role holds.
+//! Compares the grants that load and analytics need on Snowflake with the grants of a role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,7 @@ impl Grant {
     }
 }
 
-/// The grants that the functions need; `infra/snowflake/07_grants.sql` gives them.
+/// The grants that the functions need. `infra/snowflake/07_grants.sql` grants them.
 pub(super) fn needed(settings: &Settings, models: &Models) -> Vec<Grant> {
     let database = &settings.database;
     let qualified = |name: &str| format!("{database}.{name}");
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_privilege_missing_on_a_whole_schema_takes_one_statement() {
+    fn a_privilege_missing_on_a_whole_schema_needs_one_statement() {
         let needed = [
             grant("usage", "warehouse", "wh"),
             grant("select", "table", "d.raw.a"),

@@ -1,6 +1,6 @@
-//! The script that sets up a Snowflake account. It consists of the files in `infra/snowflake` and,
-//! between schemas and grants, the tables and views rendered from the catalog and `infra/models`.
-//! Every statement can be repeated.
+//! Builds the script that sets up a Snowflake account. The script consists of the files in
+//! `infra/snowflake` and, between schemas and grants, the tables and views rendered from the
+//! catalog and `infra/models`. Every statement can be repeated.
 //!
 //! The files are valid SQL on their own: account-specific values are placeholders inside literals.
 
@@ -38,8 +38,8 @@ const ROLE_ARN: &str = "arn:aws:iam::000000000000:role/findata-snowflake";
 const PUBLIC_KEY: &str = "PUT-THE-PUBLIC-KEY-HERE";
 const CREDITS: &str = "credit_quota = 20";
 
-/// The whole setup script. Existing tables stay as they are, except that `replace_figures` recreates the
-/// tables of computed figures and marks all companies for recomputation.
+/// Returns the whole setup script. Existing tables stay as they are, except that `replace_figures`
+/// recreates the tables of computed figures and marks all companies for recomputation.
 pub fn setup(values: &Values, replace_figures: bool, models: &Models) -> String {
     let head = "-- Sets findata up on Snowflake. Run the whole script as a user with accountadmin; it can be run again.\n";
     let mut parts = vec![head.to_owned()];
@@ -82,8 +82,9 @@ pub fn statements(script: &str) -> Vec<String> {
     all
 }
 
-/// Fills in a file and leaves out `alter` statements whose values are unknown. Otherwise, repeating the
-/// script without its options would replace working values by placeholders.
+/// Fills in the values of a file, and leaves out `alter` statements with unknown values. Without
+/// this, a script that is created without the options would overwrite working values with
+/// placeholders.
 fn without_placeholders(file: &str, values: &Values) -> String {
     let text = filled(file, values);
     let unknown = placeholders(values);
@@ -138,7 +139,7 @@ fn renamed(text: &str, name: &str) -> String {
     out + rest
 }
 
-/// Creates tables and views and records their versions in `ops.models`.
+/// Returns the statements that create tables and views and record their versions in `ops.models`.
 fn create_tables(name: &str, replace_figures: bool, models: &Models) -> String {
     let mut all = vec![
         format!("-- tables and views; run as {name}_deploy\nuse role {name}_deploy"),
@@ -159,8 +160,8 @@ fn create_tables(name: &str, replace_figures: bool, models: &Models) -> String {
     let hashes = hashes::hashes(&models.tables);
     let hashes: Vec<String> =
         hashes.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();
-    // Views were replaced. An existing table is unchanged and keeps the hash of the file that created it,
-    // which lets the functions detect that it is from another version.
+    // The script replaces views but not existing tables. An existing table keeps the hash of the
+    // file that created it, so that the functions can detect a table of another version.
     let and_tables = if replace_figures { " or file like 'tables/%'" } else { "" };
     all.push(format!(
         "-- the files that created the tables and views\ndelete from ops.models where file like 'views/%'{and_tables}"
