@@ -22,7 +22,7 @@ pub(crate) struct BatchWriter {
     fetched_at: DateTime<Utc>,
     pub(crate) landings: BTreeMap<&'static str, Landing>,
     pub(crate) records: Vec<TaskRecord>,
-    /// Why the run must stop.
+    /// Why no further call of the run can succeed, if an answer has shown this.
     pub(crate) stop: Option<String>,
     /// Catalog fields that an answer lacked, by dataset.
     pub(crate) drift: BTreeMap<String, BTreeSet<String>>,

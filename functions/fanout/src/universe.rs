@@ -1,12 +1,15 @@
 //! Resolves the symbols of a run.
 
+mod constituents;
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Duration, Utc};
+use constituents::{CONSTITUENTS_KEY, Constituents, is_confirmed, keep_until_confirmed, store};
 use findata_domain::{
     Error, Result, Symbol,
     catalog::{self, Dataset},
-    clock::{Clock, is_ahead, is_recent},
+    clock::{Clock, is_recent},
     rows::{self, Row},
 };
 use findata_fmp::{Fmp, SourceKind};
@@ -14,14 +17,11 @@ use findata_pipeline::{
     landing::Landing,
     ledger::{self, BatchEntry, Outcome, TaskRecord},
     plan::{FetchMode, Task, Window},
-    ports::stage::{self, Object, Stage},
+    ports::stage::{self, Stage},
     run::{Request, Universe},
 };
-use serde::{Deserialize, Serialize};
 
 const BUNDLED: &str = include_str!("../data/sp500.txt");
-/// Stage key of the last accepted constituents.
-const CONSTITUENTS_KEY: &str = "state/universe/sp500.json";
 /// Id of the batch under which fanout lands the constituents that it fetched.
 const BATCH: &str = "universe";
 
@@ -34,31 +34,10 @@ pub struct Members {
     pub notes: Vec<String>,
     /// Ids of the batches that fanout landed while it resolved the universe.
     pub landed: Vec<String>,
-    /// Calls made.
+    /// Calls that were made to resolve the universe.
     pub calls: u64,
-    /// Bytes received.
+    /// Bytes that these calls received.
     pub bytes: u64,
-}
-
-/// The members of an index as last accepted; stored at `state/universe/sp500.json`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Constituents {
-    fetched_at: DateTime<Utc>,
-    symbols: Vec<Symbol>,
-    /// When FMP first sent a much shorter list, if that list is neither confirmed nor replaced yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    shrunk_at: Option<DateTime<Utc>>,
-}
-
-impl Constituents {
-    fn read(body: &[u8]) -> Option<Constituents> {
-        stage::from_json_or_none(body).filter(|list: &Constituents| !list.symbols.is_empty())
-    }
-
-    /// Whether a list of `members` symbols lacks more than a tenth of the known ones.
-    fn shrinks_to(&self, members: usize) -> bool {
-        members * 10 < self.symbols.len() * 9
-    }
 }
 
 /// Resolves a request's universe. For the S&P 500, uses FMP's constituents, which are at most a day
@@ -207,41 +186,6 @@ fn last_list(known: Option<Constituents>, why: &str) -> Result<Members> {
         .iter_mut()
         .for_each(|note| *note = format!("{note}, the last known list: {why}"));
     Ok(members)
-}
-
-/// Whether FMP already sent a much shorter list on an earlier day.
-fn is_confirmed(known: &Constituents, now: DateTime<Utc>) -> bool {
-    known.shrunk_at.is_some_and(|first| first.date_naive() < now.date_naive())
-}
-
-/// Keeps the known list, and stores when FMP first sent a much shorter one. The new list has
-/// `members` symbols.
-async fn keep_until_confirmed(
-    mut known: Constituents,
-    members: usize,
-    mut notes: Vec<String>,
-    stored: Option<Object>,
-    stage: &impl Stage,
-    now: DateTime<Utc>,
-) -> Result<Members> {
-    known.shrunk_at = known.shrunk_at.filter(|first| !is_ahead(*first, now)).or(Some(now));
-    store(&known, stored, stage).await?;
-    notes.push(format!(
-        "S&P 500: FMP's list has only {members} symbols; the {} known ones are kept until it is as short on another day",
-        known.symbols.len()
-    ));
-    Ok(Members { symbols: known.symbols, notes, ..Members::default() })
-}
-
-/// Stores a list. If another run stores a list at the same time, either list is recent enough to
-/// keep.
-async fn store(list: &Constituents, replaced: Option<Object>, stage: &impl Stage) -> Result<()> {
-    let body = stage::to_json(list)?;
-    match replaced {
-        Some(object) => stage.put_if_match(CONSTITUENTS_KEY, body, &object.etag).await?,
-        None => stage.put_if_absent(CONSTITUENTS_KEY, body).await?,
-    };
-    Ok(())
 }
 
 async fn land(

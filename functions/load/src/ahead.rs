@@ -17,8 +17,8 @@ use findata_pipeline::{
     ledger::BatchEntry, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
 };
 
-/// Corrects `observed_at` of the rows of `staging` that were received later than `latest`: sets it
-/// to just before that of `entries`, the run's batches.
+/// Corrects the rows of `staging` whose `observed_at` is later than `latest`: sets it to just
+/// before the receipt of `entries`, the run's batches.
 pub(crate) async fn correct(
     run: &RunId,
     entries: &[BatchEntry],
@@ -64,7 +64,10 @@ async fn correct_rows(
     let before = received.unwrap_or(latest).min(latest) - Duration::milliseconds(1);
     let before = timestamp(before);
     for dataset in affected {
-        tracing::warn!(dataset = dataset.name, "correcting the receipt time of rows received while a clock was ahead");
+        tracing::warn!(
+            dataset = dataset.name,
+            "correcting the receipt time of rows received while a clock was ahead"
+        );
         let table = dataset.name;
         let temporary = format!(
             "create or replace temporary table rows_ahead as select * from staging.{table} where {is_ahead}"

@@ -49,8 +49,8 @@ pub(crate) async fn withdrawn_events(
 }
 
 /// Schedules price histories to be refetched: those received before an event took effect or became
-/// known, and those of which an event was withdrawn. Each history may be fetched from the day after
-/// `today` on, or from the event's day if that is later.
+/// known, and those with a withdrawn event. Each history may be fetched from the day after `today`
+/// on, or from the event's day if that is later.
 pub(crate) async fn schedule(
     withdrawn: &BTreeMap<String, NaiveDate>,
     today: NaiveDate,

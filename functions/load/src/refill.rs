@@ -1,4 +1,4 @@
-//! Loads runs that the warehouse lacks from their landing files, without calling FMP.
+//! Reloads runs that are missing in the warehouse. Reads their landing files and does not call FMP.
 //!
 //! A warehouse lacks runs if it is a restored backup, or a new file in place of a damaged one. The
 //! fetch log on the stage counts the data of these runs as fresh, so no later run would fetch it
@@ -20,7 +20,7 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, ahead, load_files, note_tasks};
+use crate::{FUNCTION, ahead, files::load_files, note_tasks};
 
 /// Returns the runs that the warehouse does not have, oldest first. `loaded` has the runs with a
 /// `loaded.json`.

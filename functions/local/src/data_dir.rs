@@ -20,7 +20,7 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// The paths below `folder`; `stage` and `warehouse` replace the default paths.
+    /// Returns the default paths below `folder`, or `stage` and `warehouse` if they are given.
     pub fn new(folder: &Path, stage: Option<PathBuf>, warehouse: Option<PathBuf>) -> Self {
         DataDir {
             warehouse: warehouse.unwrap_or_else(|| folder.join("findata.duckdb")),

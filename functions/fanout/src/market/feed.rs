@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// Whether a symbol's data has changed, according to a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The feed cannot tell.
+    /// The feed does not cover the time since the data was fetched.
     Unknown,
     /// The feed reports a change since the data was fetched.
     Changed,

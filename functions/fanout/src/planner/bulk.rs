@@ -115,7 +115,7 @@ impl TaskKind {
             (TaskKind::All, Window::All) => true,
             (TaskKind::Statements(wanted), Window::Newest { cadence, .. }) => wanted == cadence,
             // A short range continues a known series and overlaps its newest bars. These bars have
-            // a VWAP, which files lack.
+            // a VWAP, which bulk files lack, so such a range is fetched with a call.
             (TaskKind::FewSessions, Window::Days { from, to }) => {
                 (to - from).num_days() > MAX_CONTINUED_DAYS && sessions(from, to) <= MAX_SESSIONS
             }

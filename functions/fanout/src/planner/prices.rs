@@ -18,7 +18,7 @@ const WINDOW: Days = Days::new(15 * 365);
 const PUBLICATION_DELAY: Duration = Duration::hours(6);
 /// Minimum pause between two requests for a late bar.
 const LATE_BAR_PAUSE: Duration = Duration::minutes(15);
-/// Why the end of a known series is fetched.
+/// The reason for fetching the end of a known series.
 pub(super) const SESSION_CLOSED: &str = "a session has closed since the last fetch";
 const EVENT_TOOK_EFFECT: &str = "a split or dividend took effect since the last fetch";
 const NO_SESSION: &str = "no session has closed in this range";

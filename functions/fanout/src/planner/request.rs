@@ -24,13 +24,13 @@ pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
     let mut found = Vec::new();
     for name in &options.datasets {
         let dataset = catalog::dataset(name).ok_or_else(|| unknown(name))?;
-        let comes_with = match dataset.requests {
-            Requests::Market => Some("--universe sp500"),
-            Requests::Symbols => Some("prices if the plan limits calls"),
+        let how_fetched = match dataset.requests {
+            Requests::Market => Some("it is fetched with --universe sp500"),
+            Requests::Symbols => Some("it is fetched together with prices if the FMP plan limits calls"),
             _ => None,
         };
-        if let Some(with) = comes_with {
-            return Err(Error::Reject(format!("{name} cannot be requested alone: it comes with {with}")));
+        if let Some(how) = how_fetched {
+            return Err(Error::Reject(format!("{name} cannot be requested by name: {how}")));
         }
         if !found.contains(&dataset) {
             found.push(dataset);

@@ -80,10 +80,10 @@ fn start(arguments: &[&OsStr], url: &str) -> Result<Running> {
 
 /// Measures a child until it ends.
 async fn watch(mut child: Running) -> Result<EndedChild> {
-    let failed = |e: std::io::Error| Error::Stop(format!("cannot follow a run: {e}"));
+    let failed = |e: std::io::Error| Error::Stop(format!("cannot monitor a run: {e}"));
     let pipes = child.0.stdout.take().zip(child.0.stderr.take());
     let (mut stdout, stderr) =
-        pipes.ok_or_else(|| Error::Stop("cannot follow a run: it has no pipes".into()))?;
+        pipes.ok_or_else(|| Error::Stop("cannot monitor a run: it has no pipes".into()))?;
     let summary = tokio::task::spawn_blocking(move || {
         let mut text = String::new();
         stdout.read_to_string(&mut text).map(|_| text)

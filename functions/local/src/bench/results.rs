@@ -87,7 +87,7 @@ pub struct Counts {
     pub bytes: u64,
     /// Statements that load and compute sent to the warehouse.
     pub statements: u64,
-    /// Landing files.
+    /// Number of landing files.
     pub landing_files: u64,
     /// Compressed bytes of the landing files.
     pub landing_bytes: u64,
@@ -161,7 +161,7 @@ impl RunResult {
 pub struct Throughput {
     /// The step.
     pub step: &'static str,
-    /// The dataset of its rows.
+    /// The dataset whose rows the step processes.
     pub dataset: &'static str,
     /// Bytes of JSON as FMP sends them, per second.
     pub bytes_per_second: f64,

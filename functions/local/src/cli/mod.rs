@@ -61,8 +61,8 @@ enum Command {
     Plan(plan::Args),
     /// Repeat only the failed tasks of an earlier run
     Retry(retry::Args),
-    /// Load the runs that the warehouse lacks from the stage and compute their figures, without
-    /// calling FMP
+    /// Load runs from the stage that are missing in the warehouse and compute their figures,
+    /// without calling FMP
     Replay(replay::Args),
     /// Delete the objects of old runs from the stage, except those that a rebuild of the warehouse
     /// needs

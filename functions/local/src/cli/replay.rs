@@ -1,4 +1,5 @@
-//! `findata replay`: loads the runs that the warehouse lacks from the stage, without calling FMP.
+//! `findata replay`: loads runs from the stage that are missing in the warehouse, without calling
+//! FMP.
 
 use chrono::Utc;
 use findata_pipeline::{command_input::CommandInput, run::Universe};

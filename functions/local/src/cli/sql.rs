@@ -88,7 +88,7 @@ fn print_json(statement: &Statement<'_>, failed: impl Fn(::duckdb::Error) -> Fai
     output::print_json_text(&piece).map(|_| ())
 }
 
-/// The values of the only column.
+/// Returns the values of the result's only column.
 fn texts(rows: &StructArray) -> Result<Vec<String>, ArrowError> {
     let column = rows.column(0);
     (0..column.len()).map(|row| display::array_value_to_string(column, row)).collect()

@@ -57,9 +57,11 @@ pub async fn stage(stage: &impl Stage, location: &str) -> Check {
     };
     match attempt.await {
         Ok(_) => Check::ok("stage", format!("{location} can be written, read and listed")),
-        Err(error) => {
-            Check::from_error("stage", &error, "fix the problem that the message names, then run `findata doctor` again")
-        }
+        Err(error) => Check::from_error(
+            "stage",
+            &error,
+            "fix the problem that the message names, then run `findata doctor` again",
+        ),
     }
 }
 

@@ -157,8 +157,8 @@ fn wrapped(out: &mut String, text: &str, indent: &str) {
     let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     let text = one_line(&text);
     let continuation = format!("{indent}  ");
-    // Deep in the tree, lines may exceed the width, because each line has room for at least 30
-    // characters.
+    // Deep in the tree, lines may exceed the width, because each line gets at least 30 characters
+    // after its indentation.
     let options = textwrap::Options::new(WIDTH.max(indent.chars().count() + 30))
         .initial_indent(indent)
         .subsequent_indent(&continuation)
