@@ -17,8 +17,8 @@ use findata_pipeline::{
 use crate::versions;
 use findata_models::{Extent, PUBLISHED, PublishedTable, Versions};
 
-/// Writes the differences of every table, and runs `also` in the same transaction. Returns the
-/// counts by table.
+/// Publishes the changed rows of every table, and runs the statements `also` in the same
+/// transaction. Returns the row counts by table.
 pub(crate) async fn publish(
     run: &RunId,
     now: DateTime<Utc>,
@@ -42,7 +42,7 @@ pub(crate) async fn publish(
                 .await?;
             warehouse.release(&[&format!("new_{name}")]).await?;
         } else {
-            // There is nothing to compare with, so every row is new.
+            // The published table is empty, so every computed row is new.
             if table.versions == Versions::OfStatements {
                 let all =
                     format!("create or replace temporary table added_{name} as {}", computed_rows(table));
@@ -99,8 +99,8 @@ fn computed_rows(table: &PublishedTable) -> String {
 
 fn published_rows(table: &PublishedTable) -> String {
     let rows = format!("select t.* exclude (run_id, computed_at) from {} t", table.full_name());
-    // Past vintages are computed for some companies only; the older versions of the others stay
-    // unchanged.
+    // Past vintages are computed for some companies only. For all others, only the newest versions
+    // are compared, so their older versions stay unchanged.
     let versions = match table.versions {
         Versions::OfVintages => " and (s.with_history or t.known_to is null)",
         Versions::None | Versions::OfStatements => "",

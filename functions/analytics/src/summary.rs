@@ -19,7 +19,7 @@ use findata_pipeline::{
     summary::{BudgetUse, Connections, Cost, Failure, Highlight, Quality, Summary, TableCounts, TaskCounts},
 };
 
-/// What the host measured before analytics started.
+/// Measurements of the host before analytics started.
 #[derive(Debug, Clone, Default)]
 pub struct HostMetrics {
     /// When the run started, by the real clock.
@@ -28,11 +28,11 @@ pub struct HostMetrics {
     pub seconds: f64,
     /// Seconds of the finished stages.
     pub stages: BTreeMap<String, f64>,
-    /// Use of the rate limiter.
+    /// How the run used the rate limiter.
     pub budget: BudgetUse,
-    /// HTTP connections.
+    /// HTTP connections to FMP.
     pub connections: Connections,
-    /// Writes to the stage, if one process made all of them.
+    /// Number of writes to the stage; 0 on Lambda, where several processes write.
     pub stage_puts: u64,
     /// Memory of the Lambda functions, in GB; 0 elsewhere.
     pub lambda_memory: f64,
@@ -69,7 +69,8 @@ pub(crate) fn summarise(
         skipped_fresh: plan.fresh(),
         ..TaskCounts::default()
     };
-    // Planning makes calls too, and follow-up tasks are not in the plan.
+    // Calls of the planning step count too. Recorded tasks may outnumber the planned ones, because
+    // follow-up tasks are not in the plan.
     let (mut calls, mut bytes) = (plan.planning_calls, plan.planning_bytes);
     let recorded: u64 = entries.iter().map(|entry| entry.tasks.len() as u64).sum();
     tasks.planned = tasks.planned.max(recorded);
@@ -140,8 +141,8 @@ pub(crate) fn summarise(
     }
 }
 
-/// Failures for symbols without any data. A symbol whose profile was requested is left out, since
-/// that task has already failed.
+/// Failures for symbols without any data. A symbol whose profile was requested is left out, because
+/// the failed profile task already reports the symbol.
 fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
     let mut by_symbol: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
     for record in entries.iter().flat_map(|entry| &entry.tasks) {

@@ -2,8 +2,8 @@
 //! the next vintage with the same key differs from it, and is dropped otherwise.
 //!
 //! A version was known from `known_from` until just before `known_to`; the newest version has no
-//! `known_to`. Versions are compared by set differences over whole rows, so that a NULL equals a
-//! NULL and no column can be missed.
+//! `known_to`. Versions are compared by set differences over whole rows, so that NULLs compare as
+//! equal and no column can be missed.
 
 use findata_domain::Result;
 use findata_pipeline::ports::warehouse::Warehouse;

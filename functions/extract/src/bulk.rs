@@ -37,7 +37,7 @@ struct BulkBatch<'a, S> {
     progress: BulkProgress,
     entry: BatchEntry,
     writer: BatchWriter,
-    /// Today in New York.
+    /// The current day in New York.
     today: NaiveDate,
     started: Instant,
 }
@@ -181,8 +181,8 @@ impl<S: Stage> BulkBatch<'_, S> {
                 }
                 estimate = requested.elapsed() * 3 / 2;
                 if let Some(stop) = self.record_file(&file, &open, answer, contents, clock).await? {
-                    // Tasks that no remaining file serves keep the outcome of the files already
-                    // read.
+                    // The remaining tasks end with the failure. Tasks that no remaining file serves
+                    // keep their outcome from the files already read.
                     queue.push(file);
                     let left: BTreeSet<usize> = queue.iter().flat_map(|file| self.open_tasks(file)).collect();
                     self.progress.end(&left.into_iter().collect::<Vec<_>>(), &stop);

@@ -15,8 +15,8 @@ use findata_pipeline::{
 
 use crate::BatchResult;
 
-/// Deliveries of a message before SQS moves it to the dead-letter queue (`maxReceiveCount` in
-/// `infra/template.yaml`).
+/// Number of deliveries after which SQS moves a message to the dead-letter queue (`maxReceiveCount`
+/// in `infra/template.yaml`).
 pub const MAX_RECEIVE_COUNT: u32 = 3;
 
 /// Handles each message separately and reports the ones that failed, so that SQS delivers only
@@ -78,7 +78,7 @@ async fn fetch(
     let fmp = match fmp {
         Ok(fmp) => fmp,
         Err(error @ Error::Retry { .. }) => return Err(error),
-        // Another delivery would fail in the same way.
+        // The error is permanent, so another delivery would fail in the same way.
         Err(error) => {
             tracing::error!(run = %message.run_id, batch = message.batch.id, %error, "batch recorded as failed: no FMP client");
             return ledger::record_as_failed(message, &error.to_string(), stage, clock.now())

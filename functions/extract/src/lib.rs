@@ -31,7 +31,7 @@ pub use limit::Limit;
 /// The result of handling one message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BatchResult {
-    /// The batch has its entry in the ledger.
+    /// The batch is recorded in the ledger.
     Done {
         /// Whether this call closed the run's fetch step, because the batch was the last one.
         closed: bool,

@@ -29,7 +29,7 @@ use crate::{
 pub struct Invocation {
     /// Lambda's request id. A retry of an invocation has the same id.
     pub id: String,
-    /// When it started, by the real clock.
+    /// When the invocation started, by the real clock.
     pub at: DateTime<Utc>,
 }
 
@@ -66,7 +66,8 @@ pub async fn handle(
     match command::read(&input, defaults, clock.now(), || new_id) {
         Ok(Command::Sweep { patience }) => {
             let swept = sweep::sweep(stage, queue, bus, invocation.at, patience).await?;
-            // CloudWatch bills a metric per hour in which it is written, so zeros are left out.
+            // CloudWatch bills each metric for every hour in which it is written, so zeros are not
+            // written.
             if swept.open > 0 {
                 telemetry.emit(invocation.at, &[("OpenRunMinutes", swept.oldest_minutes, "None")]);
             }
@@ -117,7 +118,8 @@ async fn id_of_invocation(invocation: &Invocation, stage: &impl Stage) -> Result
     if stage::write_json_once(stage, &key, &StartedRun { run_id: run_id.clone() }).await? {
         return Ok(run_id);
     }
-    // If the record is damaged, the retry starts a second run, which has nothing left to fetch.
+    // If the record is damaged, the retry starts a second run. That run finds all data fresh and
+    // fetches nothing.
     let first: Option<StartedRun> = stage::read_rebuildable(stage, &key, &mut Vec::new()).await?;
     Ok(first.map_or(run_id, |first| first.run_id))
 }

@@ -48,10 +48,10 @@ pub struct Planned {
     /// Tasks answered by batch quotes: for each symbol its quote, then the bar that the quote
     /// supplies.
     pub quoted: Vec<Task>,
-    /// Tasks for symbols that FMP did not know within the last day: recorded as failed without a
-    /// call.
+    /// Tasks of symbols that FMP reported as unknown within the last day. They are recorded as
+    /// failed without a call.
     pub unknown: Vec<Task>,
-    /// Counts by dataset, in the catalog's order.
+    /// Numbers of calls and tasks by dataset, in the catalog's order.
     pub datasets: Vec<(String, DatasetPlan)>,
 }
 

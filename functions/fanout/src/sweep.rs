@@ -40,7 +40,7 @@ pub struct Swept {
     pub open: usize,
     /// Minutes since the oldest open run started.
     pub oldest_minutes: f64,
-    /// Batches sent again.
+    /// Batches whose messages were sent again.
     pub sent: usize,
     /// Steps whose starting event was repeated.
     pub announced: usize,
@@ -91,7 +91,8 @@ pub async fn sweep(
     Ok(swept)
 }
 
-/// The runs of the last days that have no summary, with the keys of their ledgers.
+/// Returns the runs of the last [`DAYS_BACK`] days that have no summary, with the keys of their
+/// ledgers.
 async fn open_runs(stage: &impl Stage, now: DateTime<Utc>) -> Result<BTreeMap<RunId, BTreeSet<String>>> {
     let mut runs: BTreeMap<RunId, BTreeSet<String>> = BTreeMap::new();
     for back in 0..=DAYS_BACK {

@@ -109,7 +109,7 @@ fn compare_counts(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Resul
     Ok(())
 }
 
-/// The loaded files of a run by key, with dataset and row counts.
+/// Returns the loaded files of a run: for each file's key, the dataset and the row counts.
 pub(crate) async fn loaded_files(
     run: &RunId,
     warehouse: &mut impl Warehouse,

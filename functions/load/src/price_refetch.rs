@@ -20,7 +20,7 @@ use findata_pipeline::{
     ports::{stage::Stage, warehouse::Warehouse},
 };
 
-/// Rows of one INSERT.
+/// Maximum number of rows per INSERT statement.
 const CHUNK: usize = 1_000;
 
 /// Whether rows of a dataset may require a price history to be fetched again, or are price

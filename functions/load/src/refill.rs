@@ -61,7 +61,7 @@ pub async fn refill_run(
     let Some((mut staged, mut entries)) = recorded? else {
         return Ok(None);
     };
-    // Files that changed nothing may have been pruned.
+    // Files that changed nothing may have been pruned, so they are not loaded.
     let loaded = stage::read_rebuildable::<Loaded>(stage, &ledger::loaded_key(run), &mut Vec::new()).await?;
     if let Some(loaded) = loaded {
         staged.files.retain(|file| !loaded.unchanged_files.contains(&file.key));
@@ -93,7 +93,7 @@ async fn read(run: &RunId, stage: &impl Stage) -> Result<Option<(Staged, Vec<Bat
     Ok(Some((staged, entries)))
 }
 
-/// The datasets of damaged files.
+/// Returns the datasets that have damaged files.
 fn datasets_of<'a>(damaged: &BTreeMap<String, String>, staged: &'a Staged) -> BTreeSet<&'a str> {
     let is_damaged = |file: &&StagedFile| damaged.contains_key(&file.key);
     staged.files.iter().filter(is_damaged).map(|file| file.dataset.as_str()).collect()

@@ -68,7 +68,7 @@ pub(crate) fn withdrawn_rows(dataset: &Dataset) -> Option<String> {
     ))
 }
 
-/// The statements of one dataset's transaction, in order.
+/// Returns the statements of the transaction that loads files of one dataset, in order.
 pub(crate) fn transaction(
     dataset: &Dataset,
     run: &RunId,
@@ -158,7 +158,7 @@ fn insert_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTim
     )
 }
 
-/// The rows of `ops.tasks` for a run.
+/// Returns a run's rows of `ops.tasks`.
 pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<Vec<Option<String>>> {
     let of_entry = |entry: &BatchEntry| {
         let row = |record: &TaskRecord| {

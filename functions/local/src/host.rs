@@ -60,7 +60,7 @@ pub struct Host<S, W, C> {
 }
 
 impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C> {
-    /// Runs a request to completion.
+    /// Runs a request until its summary is written.
     ///
     /// # Errors
     /// The error that stopped the run before its summary was written; `Interrupted` if the user stopped it.

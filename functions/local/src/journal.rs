@@ -37,7 +37,7 @@ struct Header {
     fetched_at: DateTime<Utc>,
 }
 
-/// The line before each answer's body.
+/// The line that precedes the body of each answer in a journal.
 #[derive(Serialize, Deserialize)]
 struct Line {
     task: Task,
@@ -227,7 +227,7 @@ mod tests {
         journal.keep(&task("A"), &answer(Ok(Some("[{\"x\":\n1}]"))));
         journal.keep(&task("B"), &answer(Err(Error::retry("lost"))));
         journal.keep(&task("C"), &answer(Ok(None)));
-        // A second attempt appends.
+        // A second attempt at the batch appends to the same file.
         let journal = journals.open(&run, "b1", DateTime::default()).unwrap();
         journal.keep(&task("D"), &answer(Ok(Some("[{\"long\":\"answer\"}]"))));
         let path = journals.path(&run, "b1");

@@ -1,6 +1,6 @@
 //! A stage in a directory. Files appear atomically: they are written to a temporary folder first
-//! and then linked or renamed to their path. Each file and each changed folder is synced to the disk
-//! before the write counts, so a power cut loses no file and leaves none empty.
+//! and then linked or renamed to their path. Each file and each changed folder is synced to the
+//! disk before the write counts, so a power cut neither loses a file nor leaves an empty one.
 
 use std::{
     fs::{self, File},

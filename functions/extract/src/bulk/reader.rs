@@ -1,5 +1,5 @@
-//! Reads one bulk file for the tasks it serves: their rows are typed and compressed while the file
-//! arrives.
+//! Reads one bulk file for the tasks that it serves. Their rows are parsed and compressed while the
+//! file arrives.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,7 +23,7 @@ pub(super) struct Reader<'a> {
     dataset: &'static Dataset,
     observed_at: DateTime<Utc>,
     tasks: &'a [Task],
-    /// The served tasks by symbol.
+    /// Indices of the served tasks, by symbol.
     by_symbol: HashMap<&'a str, Vec<usize>>,
     /// Progress of each task from earlier files.
     before: &'a [TaskProgress],

@@ -1,4 +1,4 @@
-//! Dividends and splits from the market-wide calendars.
+//! Finds new and changed dividends and splits in the market-wide calendars.
 
 use std::collections::BTreeMap;
 

@@ -20,7 +20,7 @@ pub enum Verdict {
     Unchanged,
 }
 
-/// Identifies data whose changes are looked up in a feed.
+/// Asks a feed whether one symbol's data has changed since it was fetched.
 #[derive(Debug, Clone, Copy)]
 pub struct FeedQuery<'a> {
     /// The company.

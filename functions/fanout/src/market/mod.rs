@@ -41,7 +41,7 @@ pub(crate) const FILINGS_TTL: Duration = Duration::hours(6);
 /// The key's entitlements and the market-wide change feeds.
 #[derive(Debug, Clone, Default)]
 pub struct Market {
-    /// Which endpoints the key may use.
+    /// The endpoints that the key may use.
     pub entitlements: Entitlements,
     /// The change feeds.
     pub feeds: Feeds,

@@ -67,7 +67,7 @@ pub fn regroup_quotes(planned: &mut Planned) {
     let symbols: BTreeSet<Option<Symbol>> = quotes.iter().map(|quote| quote.symbol.clone()).collect();
     let mut bars = HashMap::new();
     for task in tasks {
-        // One bar per quote; other ranges of a series keep their own calls.
+        // A quote supplies only one bar, so the other ranges of a series keep their own calls.
         if task.dataset == catalog::PRICES
             && symbols.contains(&task.symbol)
             && !bars.contains_key(&task.symbol)

@@ -124,7 +124,7 @@ fn statements(
         },
         Verdict::Changed => Verdict::Changed,
     };
-    // A fiscal year is reported once a year.
+    // A company reports a fiscal year only once a year, so annual statements may be older.
     let max_age = if cadence == Cadence::Annual {
         LATER_YEAR
     } else {
@@ -153,7 +153,8 @@ fn is_awaited(
     };
     let is_later_period = match known.newest {
         Some(newest) => (announced - newest).num_days() > later,
-        // The first report of a company without statements.
+        // Without known statements, any report that was announced after the last fetch is a later
+        // one.
         None => nyse_calendar::close_of(announced) > known.fetched_at,
     };
     let days_since = (nyse_calendar::new_york_date(now) - announced).num_days();

@@ -14,7 +14,7 @@ const FIRST_HISTORY: Days = Days::new(5 * 365 + 2);
 const OVERLAP: Days = Days::new(4);
 /// Maximum days of one price call. 15 years have fewer than 3,800 bars, and FMP truncates at 5,000.
 const WINDOW: Days = Days::new(15 * 365);
-/// FMP may take this long after a close to publish the bar.
+/// How long FMP may take after a close to publish the session's bar.
 const PUBLICATION_DELAY: Duration = Duration::hours(6);
 /// Minimum pause between two requests for a late bar.
 const LATE_BAR_PAUSE: Duration = Duration::minutes(15);

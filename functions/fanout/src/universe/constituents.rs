@@ -10,7 +10,7 @@ use super::Members;
 /// Stage key of the last accepted constituents.
 pub(super) const CONSTITUENTS_KEY: &str = "state/universe/sp500.json";
 
-/// The members of an index as last accepted; stored at `state/universe/sp500.json`.
+/// The last accepted list of index members, stored at `state/universe/sp500.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Constituents {
     pub(super) fetched_at: DateTime<Utc>,

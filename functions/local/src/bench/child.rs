@@ -25,7 +25,8 @@ use super::{
 
 /// How often the peak memory is read. A peak in the last moments of a stage can be missed.
 const POLL: Duration = Duration::from_millis(10);
-/// The stages that a run announces; planning comes before them.
+/// The stages that a run announces on standard error. The time before the first of them belongs to
+/// planning.
 const STAGES: [&str; 3] = ["fetch", "load", "compute"];
 /// Variables that a child inherits. Any other variable could change the run, or send its calls
 /// through a proxy.

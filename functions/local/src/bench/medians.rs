@@ -1,4 +1,4 @@
-//! Medians over repetitions.
+//! Combines the repetitions of a phase into medians.
 
 use super::results::{Counts, Measured, Phase, RunResult, Stage, StageUse};
 

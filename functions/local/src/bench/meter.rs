@@ -11,7 +11,7 @@ use super::results::{StageUse, rounded};
 /// Linux platform that DuckDB supports.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Measures one stage of a process after the other.
+/// Measures the stages of a process, one after the other.
 pub(super) struct Meter {
     process: u32,
     started: Instant,

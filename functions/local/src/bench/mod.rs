@@ -38,7 +38,7 @@ const NEXT_DAY: &str = "2026-09-18";
 /// How long a call counts against the limit per minute, with a margin of one second.
 const LIMIT_WINDOW: Duration = Duration::from_secs(61);
 
-/// What to measure.
+/// The settings of a benchmark.
 #[derive(Debug, Clone, Serialize)]
 pub struct Settings {
     /// Numbers of symbols.
@@ -228,7 +228,8 @@ fn date(text: &str) -> Result<NaiveDate> {
     text.parse().map_err(|e| Error::Stop(format!("{text} is not a date: {e}")))
 }
 
-/// Number and bytes of the landing files of a run: `landing/DATASET/RUN/BATCH.ndjson.gz`.
+/// Returns the number of a run's landing files (`landing/DATASET/RUN/BATCH.ndjson.gz`) and their
+/// total size in bytes.
 fn landing_files(landing: &Path, run: &str) -> (u64, u64) {
     let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
     let files = entries(landing).flat_map(|dataset| entries(&dataset.path().join(run)).collect::<Vec<_>>());

@@ -15,7 +15,7 @@ use crate::render;
 pub enum Phase {
     /// Loads everything into an empty home.
     FirstDay,
-    /// Runs again on the same day: nothing is due.
+    /// Runs again on the same day, when nothing needs to be fetched.
     Again,
     /// Runs on the next day, on which 2 % of the companies restated a quarter.
     NextDay,
@@ -131,7 +131,7 @@ pub struct Measured {
 /// One measured run, or the medians of several.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunResult {
-    /// Symbols of the universe.
+    /// Number of symbols in the universe.
     pub symbols: u32,
     /// Calls per minute that FMP allows.
     pub limit_per_minute: Option<u32>,
@@ -159,7 +159,7 @@ impl RunResult {
 /// Speed of a step that runs in this process.
 #[derive(Debug, Clone, Serialize)]
 pub struct Throughput {
-    /// The step.
+    /// The step's name.
     pub step: &'static str,
     /// The dataset whose rows the step processes.
     pub dataset: &'static str,
@@ -198,7 +198,7 @@ pub struct Report {
     pub version: &'static str,
     /// Whether this is a debug build, whose times are not comparable with those of a release build.
     pub debug_build: bool,
-    /// The machine.
+    /// The machine on which the benchmark ran.
     pub machine: Machine,
     /// The settings of the benchmark.
     pub settings: Settings,

@@ -16,7 +16,7 @@ use crate::stage::DirectoryStage;
 
 /// Time for which each step is measured.
 const MEASURED: Duration = Duration::from_millis(250);
-/// Answers per landing file. A batch of a run has up to 50.
+/// Number of symbols, each with one answer per landing file. A real batch has up to 50 symbols.
 const SYMBOLS: usize = 10;
 
 /// Measures both steps for a dataset with many rows and few columns, and for one with few rows and

@@ -1,4 +1,5 @@
-//! The command line, one file per command. Only this module reads the environment and the real clock.
+//! The command line, one file per command. Only this module and its submodules read the environment
+//! and the real clock.
 
 mod bench;
 mod demo;
@@ -88,7 +89,7 @@ enum Command {
 }
 
 impl Command {
-    /// Whether the command reads figures, and so accepts `--as-of`.
+    /// Whether the command reads figures and therefore accepts `--as-of`.
     fn reads_figures(&self) -> bool {
         matches!(self, Command::Sql(_) | Command::Explain(_))
     }
@@ -201,15 +202,16 @@ fn report(error: &clap::Error) {
     }
 }
 
-/// Logs to standard error: warnings by default, the progress of our own crates with `-v`, every
-/// statement and model with `-vv`.
+/// Logs to standard error: warnings by default, the progress of findata's own crates with `-v`,
+/// every statement and model with `-vv`.
 fn init_logging(verbose: u8) {
     let (ours, others) = match verbose {
         0 => ("warn", "warn"),
         1 => ("info", "warn"),
         _ => ("debug", "info"),
     };
-    // A directive matches every target that starts with its name, so `findata` covers all our crates.
+    // A directive matches every target that starts with its name, so `findata` covers all of
+    // findata's crates.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(format!("{others},findata={ours},aws_config=error")))
         .with_writer(|| output::Log)

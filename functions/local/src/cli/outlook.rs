@@ -10,7 +10,8 @@ use findata_pipeline::{
 
 use super::global::ResolvedConfig;
 
-/// Batches that a deployed stack fetches at a time, by default (`Workers` in `infra/template.yaml`).
+/// Default number of batches that a deployed stack fetches at a time (`Workers` in
+/// `infra/template.yaml`).
 const WORKERS: u64 = 2;
 /// Seconds per call on Lambda without a rate limit: 64 calls in flight at FMP's latency of 0.12 s.
 const SECONDS_PER_CALL: f64 = 0.12 / 64.0;
@@ -21,7 +22,7 @@ pub(crate) struct Outlook {
     pub demand: Demand,
     /// The time that the calls take at the limits of the key.
     pub estimate: Estimate,
-    /// The cost of a run of this command.
+    /// The cost of the run on this machine.
     pub here: Cost,
     /// The cost of the same run on a deployed stack.
     pub on_aws: Cost,

@@ -1,4 +1,5 @@
-//! `findata prune`: deletes objects of old runs that a rebuild of the warehouse does not need.
+//! `findata prune`: deletes the objects of old runs, except those that a rebuild of the warehouse
+//! needs.
 
 use chrono::Utc;
 use findata_pipeline::prune::{self, Pruned};

@@ -90,12 +90,13 @@ impl Signals {
         self.state().received
     }
 
-    /// From now on a signal ends the process with this message: what is kept, and how to continue.
+    /// From now on, a signal ends the process with this message, which says what is kept and how to
+    /// continue.
     pub(crate) fn end_with(&self, message: impl Into<String>) {
         self.set(Effect::End(message.into()));
     }
 
-    /// From now on a signal ends the process as if it had completed.
+    /// From now on, a signal ends the process without a message and with exit code 0.
     pub(crate) fn finish(&self) {
         self.set(Effect::Finish);
     }

@@ -115,7 +115,7 @@ fn without_non_finite(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The length of the JSON string with which a text begins, with both quotes.
+/// Returns the length of the JSON string at the start of a text, including both quotes.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {

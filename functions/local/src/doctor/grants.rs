@@ -8,7 +8,8 @@ use findata_models::{Models, PUBLISHED};
 use findata_pipeline::ports::warehouse::Warehouse;
 use findata_snowflake::Settings;
 
-/// Maximum number of roles that are followed through role grants; more would be a setup mistake.
+/// Maximum number of roles that are followed through role grants; a higher number indicates a setup
+/// mistake.
 const MAX_ROLES: usize = 8;
 
 /// A privilege on an object. All fields are in upper case; `name` is the full name.
@@ -73,7 +74,7 @@ pub(super) fn needed(settings: &Settings, models: &Models) -> Vec<Grant> {
     all
 }
 
-/// The grants of a role and of the roles granted to it.
+/// Returns the grants of a role and of all roles that are granted to it.
 ///
 /// # Errors
 /// The errors of [`Warehouse::query`].

@@ -108,7 +108,7 @@ async fn snowflake_checks(settings: &Settings, warehouse: &mut Snowflake, models
     checks
 }
 
-/// Checks that the tables and views are those of this version of findata.
+/// Checks that this version of findata created the tables and views.
 async fn tables(warehouse: &mut Snowflake, models: &Models) -> Check {
     match warehouse.query("select file, sha256 from ops.models").await {
         Err(error) => Check::from_error("tables", &error, "run the script of `findata setup-sql`"),

@@ -49,12 +49,12 @@ pub fn setup(values: &Values, replace_figures: bool, models: &Models) -> String 
     parts.join("\n")
 }
 
-/// The script that adds a second key to the service user.
+/// Returns the script that adds a second key to the service user.
 pub fn rotate_key(values: &Values) -> String {
     filled(file!("rotate_key.sql"), values)
 }
 
-/// The script that drops everything.
+/// Returns the script that drops everything.
 pub fn teardown(values: &Values) -> String {
     filled(file!("teardown.sql"), values)
 }
@@ -99,7 +99,7 @@ fn without_placeholders(file: &str, values: &Values) -> String {
     kept
 }
 
-/// The placeholders whose values are unknown.
+/// Returns the placeholders whose values the user has not given.
 fn placeholders(values: &Values) -> Vec<&'static str> {
     let all = [
         (values.bucket.is_none(), "s3://findata-bucket/"),
@@ -146,7 +146,7 @@ fn create_tables(name: &str, replace_figures: bool, models: &Models) -> String {
         format!("use warehouse {name}_wh"),
         format!("use database {name}"),
     ];
-    // The schemas already exist, with their comments.
+    // The schemas and their comments are created by an earlier file.
     all.extend(tables::setup().into_iter().filter(|statement| !statement.starts_with("create schema ")));
     let create = |model: &Model| {
         let sql = model.sql.trim_end().to_owned();

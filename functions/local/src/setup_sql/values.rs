@@ -58,7 +58,7 @@ impl Values {
         Ok(Values { bucket, prefix, role_arn, public_key, credits, name })
     }
 
-    /// The missing options, for which the setup script contains placeholders.
+    /// Returns the options that are missing, for which the setup script contains placeholders.
     pub fn missing(&self) -> Vec<&'static str> {
         let all = [
             ("--bucket", &self.bucket),
