@@ -219,7 +219,8 @@ fn notes(plan: &Plan, entries: &[BatchEntry], not_in_plan: &BTreeMap<&str, (u64,
         *bars_by_call.entry(reason).or_default() += bars;
     }
     for (reason, bars) in bars_by_call {
-        notes.push(format!("prices: {bars} bars took a call each instead of coming with a quote: {reason}"));
+        notes
+            .push(format!("prices: {bars} bars needed a call each because no quote supplied them: {reason}"));
     }
     notes.extend(entries.iter().find_map(|entry| entry.pacing.clone()));
     let mut drift: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

@@ -65,7 +65,7 @@ pub(crate) async fn bench(global: &Global, args: &Args, signals: &Signals) -> Re
         repeat: args.repeat,
         phases: args.phases.clone(),
     };
-    signals.stop_first("temporary folders whose names begin with findata-bench- may be left");
+    signals.stop_first("temporary folders named findata-bench-... may remain");
     let report = match (bench::measure(&settings, &signals.stop(), &note).await, signals.received()) {
         (Err(Error::Interrupted(_)), Some(signal)) => {
             return Err(Failure::Signal(signal, "and deleted its temporary folders".into()));

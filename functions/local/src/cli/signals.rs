@@ -121,7 +121,7 @@ impl Signals {
             (Effect::Finish, _) => signal_hook::low_level::exit(0),
             (Effect::Stop(_), None) => {
                 state.received = Some(signal);
-                note("stopping; a second Ctrl-C ends at once ...");
+                note("stopping; press Ctrl-C again to end at once ...");
                 self.stop.cancel();
             }
             (Effect::End(message) | Effect::Stop(message), _) => end(signal, message),

@@ -49,7 +49,7 @@ pub fn summary(run: &Summary, warehouse: &str, registry: &Registry) -> String {
     if run.warehouse.seconds > 0.0 {
         let _ = writeln!(
             out,
-            "  snowflake {}, warehouse active for {:.0} s, and a minute more after each resume, about {:.4} credits",
+            "  snowflake {}, warehouse active for {:.0} s, plus a minute after each resume, about {:.4} credits",
             counted(run.warehouse.statements, "statement"),
             run.warehouse.seconds,
             run.cost.snowflake_credits,
@@ -93,7 +93,7 @@ fn waits(out: &mut String, waits: &BudgetUse) {
         let (total, longest) = (waits.retry_seconds, waits.longest_call_seconds);
         let _ = writeln!(
             out,
-            "  retries   calls waited {total:.1} s in total to be retried; the longest call took {longest:.1} s, {bound}",
+            "  retries   calls waited {total:.1} s in total between attempts; the longest call took {longest:.1} s, {bound}",
         );
     }
 }
