@@ -28,7 +28,7 @@ pub(super) struct Calendar {
     feed: fn(&mut Feeds) -> &mut ChangeFeed,
 }
 
-/// The change sources that are calendars.
+/// All calendars, each with the change source that it serves.
 pub(super) const ALL: [(ChangeSource, Calendar); 2] = [
     (
         ChangeSource::DividendCalendar,

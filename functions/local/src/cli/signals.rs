@@ -166,7 +166,7 @@ impl Source {
     }
 }
 
-/// Other systems have no SIGTERM.
+/// The signals of other systems: they have no SIGTERM, so only Ctrl-C is handled.
 #[cfg(not(unix))]
 struct Source;
 
