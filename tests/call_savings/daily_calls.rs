@@ -84,7 +84,7 @@ fn the_summary_says_why_quotes_did_not_supply_the_bars() {
         ..Options::default()
     });
     let (summary, calls) = run(&job(&second, "2026-08-11"), &second, &home, FmpPlan::Premium);
-    let note = "bars took a call each instead of coming with a quote: batch-quote left the symbol out";
+    let note = "bars needed a call each because no quote supplied them: batch-quote left the symbol out";
     assert!(calls > 12 && summary.notes.iter().any(|text| text.contains(note)), "{:?}", summary.notes);
 }
 

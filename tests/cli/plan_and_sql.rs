@@ -81,7 +81,7 @@ fn a_plan_says_when_fmps_own_ratios_are_fetched() {
         |args: &[&str]| findata(&[&["plan", "--symbols", "AAPL,KO"], args].concat()).home(&Home::new()).run();
     let usual = plan(&[]).stdout;
     assert!(
-        usual.contains("2 not asked for: compared from the day after the first quarterly statements"),
+        usual.contains("2 not requested: compared from the day after the first quarterly statements"),
         "{usual}"
     );
     let all = plan(&["--reconcile", "--json"]).json();
