@@ -1,5 +1,5 @@
-//! Streaming decoder for bulk files: size-bounded gunzip, detection of bodies that are not CSV, and
-//! CSV parsing.
+//! Streaming decoder for bulk files: decompresses the body up to a size limit, recognizes bodies
+//! that are not CSV, and parses CSV.
 
 use std::io::{self, Write};
 
@@ -13,9 +13,9 @@ use super::{
 };
 use findata_domain::{Error, Result};
 
-/// Largest file after decompression. The largest known has 70 MB.
+/// Largest file in bytes after decompression. The largest known file has 70 MB.
 const MAX_UNPACKED: u64 = 1 << 30;
-/// Largest body that is not a file.
+/// Largest body in bytes that is not a CSV file, such as an error message.
 const MAX_TEXT: usize = 16 << 10;
 
 /// Decodes a body chunk by chunk.
@@ -29,7 +29,7 @@ pub(super) struct BulkDecoder<F: FnMut(Record<'_>) -> Result<()>> {
 pub(super) enum Decoded {
     /// A file with this many records. An empty body is a file without records.
     Records(u64),
-    /// Something else: an error as JSON, a web page, a text.
+    /// A body that is not a CSV file: an error as JSON, a web page, or another text.
     OtherText(Vec<u8>),
 }
 
@@ -40,27 +40,27 @@ enum Body<F: FnMut(Record<'_>) -> Result<()>> {
 
 /// The decompressed body so far.
 struct Unpacked<F> {
-    /// The status is 200, so it may be a file.
+    /// Whether the HTTP status is 200. Otherwise the body cannot be a file.
     status_ok: bool,
     redactor: Redactor,
     each: F,
     kind: Kind,
-    /// Bytes that may still follow.
+    /// How many more bytes the size limit allows.
     left: u64,
     error: Option<Error>,
 }
 
 enum Kind {
-    /// Only white space so far.
+    /// The body has only white space so far.
     Empty,
     /// A CSV file.
     File(Box<Parser>),
-    /// Something else, complete so far.
+    /// A body that is not a CSV file: all its bytes so far.
     Text(Vec<u8>),
 }
 
 impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
-    /// Decodes the body of a response without the key that `redactor` removes.
+    /// Creates a decoder for the body of a response. `redactor` removes the key from the body.
     pub(super) fn new(response: &Response, redactor: Redactor, each: F) -> Self {
         BulkDecoder::with_limit(
             body::is_gzip(response),
@@ -103,7 +103,7 @@ impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
         }
     }
 
-    /// Ends the body.
+    /// Ends decoding after the last chunk.
     ///
     /// # Errors
     /// The errors of [`BulkDecoder::feed`]; `Retry` if the body is truncated.
@@ -154,7 +154,7 @@ impl<F: FnMut(Record<'_>) -> Result<()>> Unpacked<F> {
         match &mut self.kind {
             Kind::File(parser) => parser.feed(chunk, &mut self.each),
             Kind::Text(text) if text.len() + chunk.len() > MAX_TEXT => Err(Error::retry(format!(
-                "FMP's answer is not a bulk file and exceeds {} KB",
+                "FMP's response is not a bulk file and exceeds {} KB",
                 MAX_TEXT >> 10
             ))),
             Kind::Text(text) => {
@@ -166,7 +166,7 @@ impl<F: FnMut(Record<'_>) -> Result<()>> Unpacked<F> {
     }
 }
 
-/// Receives the decompressed bytes.
+/// Receives the decompressed bytes from the gzip decoder.
 impl<F: FnMut(Record<'_>) -> Result<()>> Write for Unpacked<F> {
     fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
         match self.feed(chunk) {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_breaks_off_is_an_error() {
+    fn a_truncated_file_is_an_error() {
         let packed = gzip(FILE.as_bytes());
         let two = [gzip(&FILE.as_bytes()[..20]), gzip(&FILE.as_bytes()[20..])].concat();
         for size in [1, 7, 1_000] {
@@ -232,7 +232,7 @@ mod tests {
             (read(b"", false, 1), read(b"", true, 1), read(b" \n", false, 1)),
             (empty.clone(), empty.clone(), empty)
         );
-        // A damaged checksum, and a complete gzip stream of half the text.
+        // First a damaged checksum, then a valid gzip stream of a truncated text.
         let mut wrong = packed.clone();
         wrong[packed.len() - 6] ^= 1;
         assert!(matches!(read(&wrong, true, 9), Err(Error::Retry { .. })));
@@ -277,7 +277,8 @@ mod tests {
 
     #[test]
     fn a_gzip_bomb_or_endless_file_does_not_fill_memory() {
-        // Megabytes of records in kilobytes of gzip. Only one record is in memory.
+        // Sends megabytes of records in kilobytes of gzip. The decoder keeps only one record in
+        // memory.
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(b"symbol\n").unwrap();
         let block = b"A\n".repeat(1 << 19);
