@@ -1,13 +1,13 @@
-//! The properties of a company: everything that follows from (seed, symbol) and does not change
-//! with the day.
+//! The properties of a company: everything that depends on the seed and the symbol, but not on the
+//! day of the request.
 
 use super::edge_cases::{EdgeCase, FIXED, Fiscal, Fixed, INDEX};
 use super::rng::Draw;
 use super::world::{World, ticker_number};
 use chrono::{Datelike, Duration, NaiveDate};
 
-/// Sector, industry, range of the gross margin, R&D as a share of operating expenses, inventory
-/// over revenue.
+/// An industry: sector, name, range of the gross margin, R&D as a share of operating expenses, and
+/// inventory divided by yearly revenue.
 type Industry = (&'static str, &'static str, (f64, f64), f64, f64);
 
 const INDUSTRIES: [Industry; 22] = [
@@ -66,11 +66,11 @@ const SECOND_WORDS: [&str; 16] = [
 ];
 const ENDINGS: [&str; 6] = ["Inc.", "Corporation", "Group", "Holdings, Inc.", "Co.", "Ltd."];
 
-// Item number of the draws that define a company. The purpose of an item number and of each index
-// must never change, or every seed would produce different data.
+// Item number of the random numbers that define a company. The meaning of an item number and of
+// each index must never change. Otherwise every seed would produce different data.
 const IDENTITY: u64 = 1;
 
-/// A split: `numerator` new shares for `denominator` old ones.
+/// A share split: `numerator` new shares replace `denominator` old shares.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Split {
     pub day: NaiveDate,
@@ -79,13 +79,13 @@ pub(super) struct Split {
 }
 
 impl Split {
-    /// New shares for one old share.
+    /// How many new shares replace one old share.
     pub(super) fn ratio(&self) -> f64 {
         self.numerator as f64 / self.denominator as f64
     }
 }
 
-/// A company. Amounts are in its reporting currency, prices in dollars. The reference day is
+/// A company. Amounts are in the reporting currency and prices in dollars. The reference day is
 /// 2 January 2025.
 #[derive(Debug, Clone)]
 pub(super) struct Company {
@@ -107,34 +107,35 @@ pub(super) struct Company {
     pub price: f64,
     /// Shares outstanding on the reference day, after all splits.
     pub shares: f64,
-    /// Growth of the share count per year, continuously compounded.
+    /// Yearly growth rate of the share count, continuously compounded.
     pub dilution: f64,
-    /// Yearly revenue on the reference day; yearly spending for a company without revenue.
+    /// Yearly revenue at the rate of the reference day; yearly spending for a company without
+    /// revenue.
     pub size: f64,
-    /// Growth of `size` per year, continuously compounded.
+    /// Yearly growth rate of `size`, continuously compounded.
     pub growth: f64,
-    /// Gross profit over revenue.
+    /// Gross profit divided by revenue.
     pub gross_margin: f64,
-    /// Net income over revenue.
+    /// Net income divided by revenue.
     pub net_margin: f64,
     /// R&D as a share of operating expenses.
     pub research: f64,
-    /// Inventory over yearly revenue.
+    /// Inventory divided by yearly revenue.
     pub inventory: f64,
-    /// Yearly dividends per share on the reference day, after all splits; 0 if it pays none.
+    /// Yearly dividends per share on the reference day, after all splits; 0 without dividends.
     pub dividend: f64,
     pub beta: f64,
     /// Standard deviation of the daily log return that the market does not explain.
     pub sigma: f64,
-    /// Units of the reporting currency per dollar.
+    /// Exchange rate: units of the reporting currency per dollar.
     pub rate: f64,
-    /// Reported amounts are multiples of this.
+    /// Reported amounts are rounded to multiples of this unit.
     pub unit: i64,
 }
 
 impl World {
-    /// The company of a symbol. Fixed companies always exist, even if the universe is too small to
-    /// list them.
+    /// The company with this symbol; `None` if the symbol is unknown. Companies with fixed symbols
+    /// always exist, even if the universe is too small to include them.
     pub(super) fn company(&self, symbol: &str) -> Option<Company> {
         if symbol == INDEX.symbol {
             return Some(Company::fixed(self, &INDEX));
@@ -145,14 +146,15 @@ impl World {
         }
     }
 
-    /// The companies of the universe, in order, generated lazily.
+    /// The companies of the universe, in order. Each company is generated when the iterator reaches
+    /// it.
     pub(super) fn companies(&self) -> impl Iterator<Item = Company> {
         self.universe().filter_map(|s| self.company(&s))
     }
 }
 
 impl Company {
-    /// A company with a fixed symbol.
+    /// Creates a company with a fixed symbol.
     pub(super) fn fixed(world: &World, fixed: &Fixed) -> Self {
         let mut company = Company::drawn(world, fixed.symbol, fixed.industry);
         let (price, cap, revenue) = fixed.scale;
@@ -164,7 +166,8 @@ impl Company {
         company.price = price;
         company.shares = cap * 1e9 / price;
         company.size = revenue * 1e9;
-        // Earnings that fit the price (a P/E near 26), within a margin that fits the industry.
+        // Chooses earnings for a price-earnings ratio near 26, within the net margins of the
+        // industry.
         company.net_margin = (cap / revenue / 26.0).clamp(0.02, company.gross_margin * 0.6);
         company.ipo = NaiveDate::from_ymd_opt(1994, 5, 17).unwrap_or(company.ipo);
         company.splits.clear();
@@ -172,10 +175,10 @@ impl Company {
         company.derive_rest()
     }
 
-    /// A company generated from the seed and its symbol alone.
+    /// Generates a company from the seed and its symbol.
     pub(super) fn generated(world: &World, symbol: &str) -> Self {
         let industry = Draw::new(world.seed, symbol).item(IDENTITY).whole(0, 0, INDUSTRIES.len() as i64 - 1);
-        // Banks are an edge case, so replace the bank industry; only the fixed bank has it.
+        // Replaces the bank industry, because banks are an edge case: only the fixed bank is in it.
         let industry = if industry == 9 { 21 } else { industry.unsigned_abs() as usize };
         Company::drawn(world, symbol, industry).derive_rest()
     }
@@ -254,7 +257,7 @@ impl Company {
         }
     }
 
-    /// Changes the properties that the edge case requires.
+    /// Changes the properties that the company's edge case requires.
     fn apply_edge_case(&mut self, world: &World) {
         let year = world.anchor.year();
         match self.edge_case {
@@ -296,7 +299,7 @@ impl Company {
         }
     }
 
-    /// Sets the properties that follow from the others.
+    /// Sets the properties that follow from other properties.
     fn derive_rest(mut self) -> Self {
         self.shares = self.shares.round();
         self.size *= self.rate;
@@ -308,17 +311,18 @@ impl Company {
         self
     }
 
-    /// Whether it publishes statements.
+    /// Whether the company publishes financial statements. Funds and the index do not.
     pub(super) fn reports(&self) -> bool {
         !matches!(self.edge_case, EdgeCase::Etf | EdgeCase::Index)
     }
 
-    /// Shares outstanding on a day, on the split basis after all splits.
+    /// Shares outstanding on a day, adjusted for all splits.
     pub(super) fn shares_on(&self, day: NaiveDate) -> f64 {
         (self.shares * (self.dilution * years(day)).exp()).round()
     }
 
-    /// The factor that converts a price after all splits to the split basis of `day`.
+    /// The factor that converts a price that is adjusted for all splits to a price as traded on
+    /// `day`.
     pub(super) fn basis(&self, day: NaiveDate) -> f64 {
         self.splits.iter().filter(|s| s.day > day).map(Split::ratio).product()
     }

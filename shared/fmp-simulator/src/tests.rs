@@ -1,4 +1,4 @@
-//! Invariants of every company's data, and the responses of each endpoint.
+//! Tests of the invariants of every company's data, and of the responses of each endpoint.
 
 use super::plan::Plan;
 use super::routes::{Answer, Answers, Query};
@@ -38,7 +38,7 @@ fn int(row: &Value, field: &str) -> i64 {
         .unwrap_or_else(|| panic!("{field} is {} in {}", row[field], row["symbol"]))
 }
 
-/// Companies whose rows are changed on purpose after the accounts are generated.
+/// Companies whose rows the simulator makes irregular after it generated the accounts.
 const MUTATED: [&str; 4] = ["NULLS", "TEXTS", "BIGNR", "TWICE"];
 
 fn unmutated(answers: &Answers) -> impl Iterator<Item = String> {
