@@ -127,8 +127,8 @@ fn corrupt_last_row(table: &mut Table<'_>, before: usize) {
     }
 }
 
-/// The ex-dates of dividends from `from` on, newest first. Each has the factor by which the
-/// dividend lowers earlier adjusted prices.
+/// The ex-dates of dividends from `from` on, newest first. Each has the factor that adjusts earlier
+/// prices for the dividend.
 fn dividend_factors(world: &World, c: &Company, from: NaiveDate) -> Vec<(NaiveDate, f64)> {
     events::dividends(world, c, from, world.today)
         .iter()

@@ -1,8 +1,9 @@
 //! Maps an endpoint and its parameters to a response.
 
 use super::accounts::Accounts;
+use super::bulk_files::{self, Chunks};
 use super::company::Company;
-use super::feeds::{self, Chunks, Filing};
+use super::feeds::{self, Filing};
 use super::history::History;
 use super::market;
 use super::plan::{self, Plan};
@@ -218,13 +219,13 @@ impl Answers {
         let world = || Arc::clone(&self.world);
         match (endpoint, statement_of(endpoint)) {
             ("profile-bulk", _) => {
-                match query.number("part").and_then(|part| feeds::profile_bulk(world(), part)) {
+                match query.number("part").and_then(|part| bulk_files::profile_bulk(world(), part)) {
                     Some(chunks) => Answer::Csv(chunks),
                     None => missing("part"),
                 }
             }
             ("eod-bulk", _) => match query.date("date") {
-                Some(day) => Answer::Csv(feeds::eod_bulk(world(), day)),
+                Some(day) => Answer::Csv(bulk_files::eod_bulk(world(), day)),
                 None => missing("date"),
             },
             (_, Some((statement, _))) => {
@@ -233,7 +234,7 @@ impl Answers {
                 };
                 match query.get("period").map(|p| Cadence::parse(Some(p))) {
                     Some(Some(cadence)) => {
-                        Answer::Csv(feeds::statement_bulk(world(), statement, year, cadence))
+                        Answer::Csv(bulk_files::statement_bulk(world(), statement, year, cadence))
                     }
                     _ => missing("period"),
                 }

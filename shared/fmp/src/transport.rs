@@ -1,5 +1,5 @@
-//! Sends HTTP requests to FMP, with the key in a header and with timeouts. If a response contains the key, it is
-//! removed here, before any other code reads the response.
+//! Sends HTTP requests to FMP, with the key in a header and with timeouts. Removes the key from responses that contain
+//! it, before any other code reads them.
 
 use std::{sync::Arc, time::Duration};
 

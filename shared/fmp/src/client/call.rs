@@ -180,8 +180,8 @@ impl Fmp {
             return Err(failure);
         }
         loop {
-            // Waits for the breaker and the endpoint's cooldown before it takes a slot, so that a
-            // suspended endpoint does not occupy slots that other endpoints need.
+            // Waits for the breaker and the endpoint's cooldown before taking a slot. Otherwise, calls
+            // to a suspended endpoint would occupy slots that other endpoints need.
             if !state.probe {
                 let (admitted, waited) =
                     state.patience.spend(self.unless_halted(self.breakers.admit(endpoint))).await;

@@ -9,10 +9,11 @@ use std::{
 use bytes::Bytes;
 use chrono::DateTime;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::*;
-use crate::transport::Exchanged;
+use crate::{FmpPlan, transport::Exchanged};
 use findata_domain::Error;
 
 const BOUND: Duration = MAX_CALL_TIME;

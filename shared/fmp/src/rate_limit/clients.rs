@@ -23,10 +23,10 @@ struct Client {
     /// Until when the client counts as active.
     #[serde(with = "chrono::serde::ts_milliseconds")]
     until: DateTime<Utc>,
-    /// When `calls` began to count; at most one window (63 s) ago.
+    /// Start of the period that `calls` counts; at most one window (63 s) ago.
     #[serde(with = "chrono::serde::ts_milliseconds")]
     since: DateTime<Utc>,
-    /// Calls granted to the client from `since` on.
+    /// Calls granted to the client in this period.
     calls: u64,
 }
 
@@ -60,8 +60,8 @@ impl Clients {
         others.count() as u64 + 1
     }
 
-    /// Until when any client for on-demand or for scheduled runs is active; `None` if no client is
-    /// active.
+    /// Until when clients of the given kind of run count as active: the latest time of all clients.
+    /// `None` if no such client is active.
     pub(super) fn active_until(&self, on_demand: bool, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let of_kind = self.0.iter().filter(|client| client.on_demand == on_demand);
         of_kind.map(|client| client.until).max().filter(|until| *until > now)

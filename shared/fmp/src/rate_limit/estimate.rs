@@ -46,8 +46,8 @@ impl Limits {
         Estimate { time, days: by_calls.max(by_bytes), reason }
     }
 
-    /// The time that calls wait. After each burst except the last, the client waits until its calls
-    /// leave the window.
+    /// Estimates the time for `calls` calls. After each burst except the last, the client waits
+    /// until the burst's calls leave the window.
     fn time_of_calls(&self, calls: u64) -> Option<Duration> {
         let limit = self.per_minute?.max(1);
         let burst = self.burst.map_or(limit, |burst| burst.clamp(1, limit));

@@ -86,7 +86,7 @@ pub(super) enum Decision {
     /// The client gets these permits.
     Granted(Grant),
     /// The client has to repeat the request at this moment, plus a random part of the duration. The
-    /// random part keeps clients from repeating their requests at once.
+    /// random part keeps clients from repeating their requests at the same time.
     Wait(DateTime<Utc>, std::time::Duration),
     /// The run gets no more permits.
     Refused(Failure),

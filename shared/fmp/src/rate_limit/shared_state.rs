@@ -41,7 +41,8 @@ pub(super) struct State {
     pub clients: Clients,
     /// No permits are granted before this moment, because FMP responded that its limit is reached.
     pub paused_until: DateTime<Utc>,
-    /// Calls are spread evenly until then, because FMP refused a burst that the plan allows.
+    /// Until when calls are spread evenly, because FMP refused a burst that the plan allows. `None`
+    /// if FMP refused no burst.
     pub paced_until: Option<DateTime<Utc>>,
     /// Why no client may call FMP; `None` if calls are allowed.
     pub stop: Option<Stop>,
