@@ -3,7 +3,7 @@
 use chrono::{Datelike, Duration, NaiveDate, Weekday};
 use findata_domain::nyse_calendar::is_trading_day;
 
-/// First year of the calendar. No price is older.
+/// First year of the calendar. The simulator has no older prices.
 pub(super) const FIRST_YEAR: i32 = 2000;
 
 /// The trading days up to a given day, numbered from 0. The number of a day does not depend on the

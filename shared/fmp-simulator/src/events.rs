@@ -14,7 +14,7 @@ pub(super) struct Dividend {
     pub record: NaiveDate,
     pub payment: NaiveDate,
     pub declaration: NaiveDate,
-    /// Dollars per share as declared, before splits after the ex-date.
+    /// Dollars per share as declared, not adjusted for later splits.
     pub amount: f64,
 }
 

@@ -11,7 +11,7 @@ use std::fmt::Write;
 pub(super) enum Cell<'a> {
     /// `null` in JSON, an empty cell in CSV.
     Null,
-    /// True or false.
+
     Bool(bool),
     /// A whole number.
     Int(i64),
@@ -21,7 +21,7 @@ pub(super) enum Cell<'a> {
     Float(f64),
     /// A day, `YYYY-MM-DD`.
     Date(NaiveDate),
-    /// Text.
+
     Text(Cow<'a, str>),
     /// Raw JSON, for numbers that no other variant can represent.
     Raw(Cow<'static, str>),

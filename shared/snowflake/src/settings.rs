@@ -119,8 +119,8 @@ pub(super) fn check(settings: &Settings) -> Result<Url> {
     let account = |text: &str| {
         !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
     };
-    // A user name may be an email address. Fewer characters are rejected than for other names, because the user name
-    // is not part of SQL.
+    // A user name may be an email address. More characters are accepted than in other names, because the user name is
+    // not part of SQL.
     let user = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '"');
     let stage = |text: &str| (1..=3).contains(&text.split('.').count()) && text.split('.').all(identifier);
     // The prefix is not part of SQL, but unusual characters are rejected as a precaution.

@@ -114,8 +114,8 @@ impl RateLimiter {
         let waiting = self.waiting.load(Relaxed).max(1);
         let lease = self.lease();
         // Another call probably follows each call in flight, so the request includes permits for
-        // them. With a limit per day or run, it does not, because unused permits would be missing
-        // elsewhere.
+        // these calls. With a limit per day or per run, the request includes none for them, because
+        // other clients could not use these permits in the meantime.
         let counted = self.limits.per_day.is_some() || lease.max_calls().is_some();
         let wanted = if counted { waiting } else { waiting + self.stats.in_flight() };
         let most = lease.max_calls().map_or(u64::MAX, |_| lease.run_permits.max(1));
