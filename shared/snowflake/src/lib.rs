@@ -197,7 +197,9 @@ impl Snowflake {
                 Rows::new(json.schema.into_iter().map(|field| field.name).collect(), json.value)
             }
             Ok(QueryResult::Empty) => Ok(Rows::default()),
-            Ok(QueryResult::Arrow(_)) => Err(Error::Stop("Snowflake returned Arrow data".into())),
+            Ok(QueryResult::Arrow(_)) => {
+                Err(Error::Stop("Snowflake returned Arrow data, which findata does not support".into()))
+            }
             Err(SnowflakeApiError::AuthError(_)) => {
                 let recorded = lock(&self.statement).error.take();
                 // If no error was recorded, no request was sent, because the key cannot be read. The client's message

@@ -192,7 +192,7 @@ impl Fmp {
             if self.call_limits.is_exhausted(endpoint) {
                 return Err(self.exhausted(endpoint));
             }
-            let closed = |_| Failure::Local(Error::Stop("the client is closed".into()));
+            let closed = |_| Failure::Local(Error::Stop("the FMP client is closed".into()));
             let slot = self.unless_halted(self.slots.acquire()).await?.map_err(closed)?;
             self.wait_for_limit(self.call_limits.wait_for_key(endpoint), state).await?;
             let waiting_since = Instant::now();

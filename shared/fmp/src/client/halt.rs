@@ -40,7 +40,7 @@ impl Fmp {
         tokio::select! {
             biased;
             Ok(failure) = halted.wait_for(is_final) => {
-                Err(failure.clone().unwrap_or_else(|| Failure::transient("the client is halted")))
+                Err(failure.clone().unwrap_or_else(|| Failure::transient("the FMP client has stopped making calls")))
             }
             output = wait => Ok(output),
         }

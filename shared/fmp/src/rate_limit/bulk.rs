@@ -54,7 +54,7 @@ impl RateLimiter {
             ((), true)
         });
         if let Err(error) = paused.await {
-            tracing::warn!(%error, "cannot record for other clients that FMP refuses bulk calls");
+            tracing::warn!(%error, "cannot tell other clients with the key that FMP refuses bulk calls");
         }
     }
 

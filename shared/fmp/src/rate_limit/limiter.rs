@@ -185,7 +185,7 @@ impl RateLimiter {
             ((), true)
         });
         if let Err(error) = paused.await {
-            tracing::warn!(%error, "cannot record FMP's call limit for other clients with the key");
+            tracing::warn!(%error, "cannot tell other clients with the key that FMP's call limit is reached");
         }
     }
 
@@ -203,7 +203,9 @@ impl RateLimiter {
         });
         match paced.await {
             Ok(is_paced) => self.note_paced(is_paced),
-            Err(error) => tracing::warn!(%error, "cannot record for other clients that FMP refuses bursts"),
+            Err(error) => {
+                tracing::warn!(%error, "cannot tell other clients with the key that FMP refuses bursts")
+            }
         }
     }
 
@@ -218,7 +220,7 @@ impl RateLimiter {
             ((), true)
         });
         if let Err(error) = stopped.await {
-            tracing::warn!(%error, "cannot record the stop for other clients with the key");
+            tracing::warn!(%error, "cannot tell other clients with the key to stop");
         }
     }
 

@@ -96,8 +96,10 @@ impl State {
             let used = self.days.get(&from.date_naive()).map_or(0, |day| day.calls);
             most = most.min(per_day.saturating_sub(used));
             if most == 0 {
-                let text =
-                    format!("the FMP plan's {per_day} calls for {} (UTC) are used up", from.date_naive());
+                let text = format!(
+                    "all {per_day} calls that the FMP plan allows on {} (UTC) are used up",
+                    from.date_naive()
+                );
                 return refused(Failure::Local(Error::Budget(text)));
             }
         }
