@@ -18,7 +18,7 @@ pub struct Args {
     /// Random seed; the same seed always generates the same data
     #[arg(long, default_value_t = DEFAULT_SEED)]
     pub seed: u64,
-    /// Day relative to which the edge-case companies' split, listing and delisting are dated [default: the 1st of the
+    /// Reference day for the dates of the edge-case companies' split, listing and delisting [default: the 1st of the
     /// current month]
     #[arg(long, value_name = "DATE", value_parser = findata_domain::day::parse, hide_short_help = true)]
     pub anchor: Option<NaiveDate>,

@@ -5,7 +5,7 @@ use super::plan::Plan;
 use chrono::NaiveDate;
 use std::time::Duration;
 
-/// The default seed.
+/// Default seed of the generated data.
 pub const DEFAULT_SEED: u64 = 42;
 
 /// The options of a server.
@@ -19,7 +19,7 @@ pub struct Options {
     pub seed: u64,
     /// The data is as of 23:00 UTC on this day.
     pub today: NaiveDate,
-    /// Day relative to which the edge-case companies' recent events are dated; the first day of
+    /// Reference day for the dates of the edge-case companies' recent events; the first day of
     /// `today`'s month if absent.
     pub anchor: Option<NaiveDate>,
     /// Revision of the data, from 0. With each higher revision, some companies restate a quarter or

@@ -15,7 +15,7 @@ pub const MOST_SYMBOLS: usize = 50_000;
 pub(super) struct World {
     pub seed: u64,
     pub today: NaiveDate,
-    /// Day relative to which the edge-case companies' recent events are dated.
+    /// Reference day for the dates of the edge-case companies' recent events.
     pub anchor: NaiveDate,
     pub revision: u32,
     pub symbols: usize,

@@ -17,7 +17,7 @@ use tokio::{sync::Notify, time::Instant};
 /// Longest time during which an endpoint or the key may get only call-limit responses. Also the longest time that one
 /// call may pause.
 pub(super) const PATIENCE: Duration = Duration::from_secs(180);
-/// So many consecutive call-limit responses show that other calls share the limit.
+/// Number of consecutive call-limit responses that shows that other calls share the limit.
 const EVIDENCE: u32 = 5;
 /// Longest pause, as a multiple of the first pause. For FMP it is thirty seconds, which suits a limit per minute.
 const LONGEST_PAUSE: u32 = 30;

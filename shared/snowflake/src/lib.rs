@@ -252,8 +252,8 @@ impl Warehouse for Snowflake {
         true
     }
 
-    /// Ends the session, if one is open. Its temporary tables and uncommitted changes are lost. If Snowflake does not
-    /// receive the request, it ends the session after four hours.
+    /// Ends the session, if one is open. Its temporary tables and uncommitted changes are lost. If the request does not
+    /// reach Snowflake, Snowflake ends the session after four hours.
     async fn close(&mut self) -> Result<()> {
         let Some(mut session) = self.session.take() else {
             return Ok(());

@@ -38,8 +38,8 @@ impl Environment {
         text.parse().map_err(|e| self.problems.push(format!("{name}: {text:?}: {e}"))).ok()
     }
 
-    /// Reads settings with `read`, a function of another crate. `read` receives a function that reads variables, and the
-    /// list to which it appends problems.
+    /// Reads settings with `read`, a function of another crate. `read` receives a function that reads variables, and
+    /// the list to which it appends problems.
     pub fn read<T>(
         &mut self,
         read: impl FnOnce(&dyn Fn(&str) -> Option<String>, &mut Vec<String>) -> T,

@@ -30,7 +30,7 @@ struct Client {
     calls: u64,
 }
 
-/// The clients of the last minute.
+/// The clients that received or requested permits within the last minute.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Clients(Vec<Client>);

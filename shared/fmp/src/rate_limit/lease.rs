@@ -8,7 +8,7 @@ use super::request::{Grant, Unreported};
 use crate::failure::Failure;
 use findata_pipeline::run::RunId;
 
-/// So many refused calls within [`BURST_TIME`] show that FMP refuses bursts.
+/// Number of refused calls within [`BURST_TIME`] that shows that FMP refuses bursts.
 const BURST: usize = 5;
 const BURST_TIME: TimeDelta = TimeDelta::seconds(10);
 

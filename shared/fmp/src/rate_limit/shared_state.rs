@@ -19,8 +19,8 @@ use findata_domain::Error;
 /// While an on-demand run is active, scheduled runs get the limit divided by this number.
 const SCHEDULED_SHARE: u64 = 10;
 /// A client that took permits within the last minute waits until it can get at least the limit
-/// divided by this number. Otherwise it would get single permits, each with a write, while the window
-/// is nearly full.
+/// divided by this number. Otherwise it would get single permits, each with a write, while the
+/// window is nearly full.
 const SMALLEST_GRANT: u64 = 100;
 /// Clients that wait for the same moment spread their next requests over this time. If the number
 /// of clients is known, it multiplies this time.
