@@ -32,8 +32,8 @@ pub struct Args {
     /// Calls allowed in any 60 seconds; further calls get status 429 [default: no limit]
     #[arg(long, value_name = "N")]
     pub calls_per_minute: Option<u32>,
-    /// Seconds after a bulk call during which other bulk calls are rejected, like FMP's with status 200 and JSON; FMP's
-    /// limit is about 30
+    /// Seconds after a bulk call during which further bulk calls are rejected, with status 200 and a JSON error like
+    /// FMP's; FMP's pause is about 30 seconds
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS", value_parser = seconds)]
     pub bulk_pause: f64,
     /// The only accepted API key [default: any]
