@@ -23,7 +23,7 @@ pub(super) struct Answers {
     feed: OnceLock<Vec<Filing>>,
 }
 
-/// A response without HTTP headers and before faults are applied.
+/// A response, before HTTP headers are added and faults are applied.
 pub(super) enum Answer {
     Json(String),
     Csv(Chunks),
