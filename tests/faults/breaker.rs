@@ -40,7 +40,7 @@ fn check(fault: &str, expected_text: &str) {
         );
     }
     assert!(
-        summary.failures.iter().any(|f| f.reason.starts_with("dividends is left alone: ")),
+        summary.failures.iter().any(|f| f.reason.starts_with("dividends is suspended: ")),
         "{fault}: {summary:#?}"
     );
     // Without a breaker there would be five attempts per symbol. With it there are the failures
