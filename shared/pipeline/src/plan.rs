@@ -1,4 +1,5 @@
-//! The plan of a run: its tasks, the batches that carry them, and what was skipped and why.
+//! The plan of a run: its tasks, the batches that contain them, and the tasks that were skipped,
+//! with the reason.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +16,7 @@ use findata_domain::{
     nyse_calendar,
 };
 
-/// How often a statement is reported.
+/// How often a company reports a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cadence {
@@ -26,7 +27,7 @@ pub enum Cadence {
 }
 
 impl Cadence {
-    /// FMP's `period`.
+    /// The value of FMP's parameter `period`.
     pub fn as_str(self) -> &'static str {
         match self {
             Cadence::Annual => "annual",
@@ -35,7 +36,7 @@ impl Cadence {
     }
 }
 
-/// Which part of a dataset's rows a task asks for.
+/// Which part of a dataset's rows a task requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
@@ -45,7 +46,7 @@ pub enum Window {
     Newest {
         /// Annual or quarterly.
         cadence: Cadence,
-        /// How many.
+        /// Maximum number of statements.
         limit: u32,
     },
     /// A range of days, both ends included.
@@ -57,7 +58,7 @@ pub enum Window {
     },
 }
 
-/// The unit of work: dataset x symbol x window. One call, not counting retries.
+/// The unit of work: one dataset, symbol and window. A task takes one call, not counting retries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// The dataset.
@@ -65,25 +66,25 @@ pub struct Task {
     pub dataset: &'static Dataset,
     /// The symbol; `None` for a dataset of the whole market.
     pub symbol: Option<Symbol>,
-    /// The part of its rows.
+    /// Which rows of the dataset.
     pub window: Window,
-    /// What earlier runs received for it.
+    /// What earlier runs received for this task.
     #[serde(default, skip_serializing_if = "Prior::is_nothing")]
     pub prior: Prior,
 }
 
-/// What earlier runs received for a task. It decides what an empty answer means.
+/// What earlier runs received for a task. It decides whether an empty answer is accepted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Prior {
-    /// Rows of the task; for prices, of a day in its window.
+    /// Whether the task had rows; for prices, on a day in its window.
     pub rows: bool,
-    /// Related rows: another statement of the company in the same cadence, or prices outside the
-    /// window.
+    /// Whether there are related rows: another statement of the company in the same cadence, or
+    /// prices outside the window.
     pub related: bool,
-    /// Empty answers in a row that were not accepted.
+    /// Number of consecutive empty answers that were not accepted.
     pub unconfirmed: u8,
-    /// The rows were recorded as not offered.
+    /// Whether FMP was recorded as not offering the rows.
     pub not_offered: bool,
 }
 
@@ -103,12 +104,12 @@ fn dataset_by_name<'de, D: Deserializer<'de>>(from: D) -> Result<&'static Datase
 }
 
 impl Task {
-    /// A task of which no earlier answer is known.
+    /// A task without earlier answers.
     pub fn new(dataset: &'static Dataset, symbol: Option<Symbol>, window: Window) -> Self {
         Task { dataset, symbol, window, prior: Prior::default() }
     }
 
-    /// The task's key in the fetch log: the symbol, with the cadence for statements (`AAPL:annual`).
+    /// Returns the task's key in the fetch log: `AAPL`, or `AAPL:annual` for statements.
     pub fn subject(&self) -> String {
         let symbol = self.symbol.as_ref().map_or("*", Symbol::as_str);
         match self.window {
@@ -117,12 +118,13 @@ impl Task {
         }
     }
 
-    /// What distinguishes it from the other tasks of a run.
+    /// Returns the fields that together identify the task within a run.
     pub fn identity(&self) -> (&'static str, Option<&Symbol>, Window) {
         (self.dataset.name, self.symbol.as_ref(), self.window)
     }
 
-    /// Whether it asks for days with a session of the exchange.
+    /// Returns whether the task requests days of which at least one is a trading day of the
+    /// exchange.
     pub fn has_sessions(&self) -> bool {
         match self.window {
             Window::Days { from, to } => {
@@ -132,7 +134,7 @@ impl Task {
         }
     }
 
-    /// The query parameters of its call.
+    /// Returns the query parameters of the task's call.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         let name = if self.dataset.requests == Requests::Symbols {
             "symbols"
@@ -169,11 +171,12 @@ pub enum FetchMode {
     #[default]
     #[serde(alias = "each")]
     PerSymbol,
-    /// One call of `batch-quote` for all; tasks that it cannot answer take one call each.
+    /// One call of `batch-quote` for all tasks, then one call for each task that the quotes cannot
+    /// answer.
     #[serde(alias = "quotes")]
     BatchQuote,
-    /// FMP's bulk files, each of which holds all companies. The tasks are of one dataset and too many for a message: the
-    /// message carries none, and extract reads them from the plan.
+    /// FMP's bulk files, each of which contains all companies. All tasks are of one dataset. They
+    /// are too many for a message, so extract reads them from the plan.
     #[serde(alias = "bulk")]
     BulkFile,
 }
@@ -181,12 +184,12 @@ pub enum FetchMode {
 /// The tasks of one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Id within the run, safe in an object key.
+    /// The batch's id, unique within the run and safe in an object key.
     pub id: String,
-    /// How they are fetched.
+    /// How the tasks are fetched.
     #[serde(default, alias = "way")]
     pub fetch_mode: FetchMode,
-    /// Its tasks.
+    /// The batch's tasks; empty in the message of a bulk batch.
     pub tasks: Vec<Task>,
 }
 
@@ -195,12 +198,12 @@ pub struct Batch {
 pub struct BatchMessage {
     /// The run.
     pub run_id: RunId,
-    /// Its tasks.
+    /// The batch to fetch.
     pub batch: Batch,
-    /// Checkpoints of it that earlier deliveries wrote when they ran out of time.
+    /// Number of checkpoints that earlier deliveries of the batch wrote when they ran out of time.
     #[serde(default, alias = "parts")]
     pub checkpoints: u32,
-    /// Hard limit of the run's calls.
+    /// Hard limit on the run's calls to FMP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u64>,
 }
@@ -211,7 +214,8 @@ impl BatchMessage {
         BatchMessage { run_id, batch, checkpoints: 0, max_calls: None }
     }
 
-    /// The first message of each of these batches of a plan.
+    /// Builds the first message of each of the plan's `batches`. The message of a bulk batch omits
+    /// the tasks.
     pub fn of_plan<'a>(plan: &Plan, batches: impl IntoIterator<Item = &'a Batch>) -> Vec<Self> {
         let (run, max_calls) = (&plan.run_id, plan.options.max_calls);
         let message = |batch: &Batch| {
@@ -230,23 +234,23 @@ impl BatchMessage {
 /// A plan's decisions for one dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetPlan {
-    /// Calls needed; a bulk file counts as one.
+    /// Number of calls that the tasks need; a bulk file counts as one call.
     pub calls: u64,
-    /// Bulk files among them.
+    /// Number of bulk files among these calls.
     #[serde(default)]
     pub files: u64,
     /// Estimated bytes to receive.
     pub bytes: u64,
-    /// Tasks to fetch, by reason.
+    /// Number of tasks to fetch, by reason.
     pub due: BTreeMap<String, u64>,
-    /// Tasks skipped because the stored rows are fresh, by reason.
+    /// Number of tasks skipped because the stored rows are fresh, by reason.
     pub skipped: BTreeMap<String, u64>,
-    /// Tasks that this run does not request, by reason.
+    /// Number of tasks that this run does not request, by reason.
     #[serde(default, alias = "unasked")]
     pub not_requested: BTreeMap<String, u64>,
 }
 
-/// The plan of a run, kept in its ledger.
+/// The plan of a run, stored in the run's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The run.
@@ -262,9 +266,10 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Batches to fetch.
     pub batches: Vec<Batch>,
-    /// Ids of the batches whose ledger entry fanout itself wrote.
+    /// Ids of the batches whose ledger entries fanout wrote itself: data fetched while planning,
+    /// and symbols known not to exist.
     pub landed: Vec<String>,
-    /// By dataset, in the catalog's order.
+    /// The decisions by dataset, in the catalog's order.
     pub datasets: Vec<(String, DatasetPlan)>,
     /// Calls made while planning.
     pub planning_calls: u64,
@@ -273,7 +278,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan of nothing.
+    /// A plan without tasks.
     pub fn without_tasks(run: &RunId, options: Options) -> Self {
         Plan {
             run_id: run.clone(),
@@ -289,17 +294,17 @@ impl Plan {
         }
     }
 
-    /// Tasks to fetch.
+    /// Number of tasks to fetch.
     pub fn due(&self) -> u64 {
         self.datasets.iter().flat_map(|(_, d)| d.due.values()).sum()
     }
 
-    /// Calls needed to fetch them.
+    /// Number of calls needed to fetch the tasks.
     pub fn calls(&self) -> u64 {
         self.datasets.iter().map(|(_, d)| d.calls).sum()
     }
 
-    /// Tasks skipped because the stored rows are fresh.
+    /// Number of tasks skipped because the stored rows are fresh.
     pub fn fresh(&self) -> u64 {
         self.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum()
     }

@@ -1,4 +1,4 @@
-//! Times to live that a user sets, by dataset.
+//! Times to live that the user sets by dataset, in place of those of the catalog.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -10,18 +10,19 @@ use findata_domain::{
     catalog::{self, CATALOG, Dataset, Freshness},
 };
 
-/// Times to live by dataset, as in `profile=7d,income_statement=12h`: minutes, hours or days.
+/// Times to live by dataset. The text form is `profile=7d,income_statement=12h`, with minutes (m),
+/// hours (h) or days (d).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TtlOverrides(BTreeMap<&'static str, u32>);
 
 impl TtlOverrides {
-    /// The time to live of a dataset, if the user set one.
+    /// Returns the time to live of a dataset, if the user set one.
     pub fn of(&self, dataset: &Dataset) -> Option<Duration> {
         self.0.get(dataset.name).map(|minutes| Duration::minutes((*minutes).into()))
     }
 
-    /// Whether the user set none.
+    /// Returns whether the user set no time to live.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -39,7 +40,8 @@ impl FromStr for TtlOverrides {
         let mut found = BTreeMap::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (name, time) = part.split_once('=').ok_or_else(|| wrong(part, "= is missing"))?;
-            // A follow-up dataset is never requested because of its age.
+            // A follow-up dataset has no time to live, because it is never requested because of its
+            // age.
             let has_ttl = |d: &&Dataset| !matches!(d.freshness, Freshness::UntilNextClose) && !d.follow_up;
             let names = || CATALOG.iter().filter(has_ttl).map(|d| d.name).collect::<Vec<_>>().join(", ");
             let dataset = catalog::dataset(name).filter(has_ttl);
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_to_live_are_read_by_dataset() {
+    fn times_to_live_are_parsed_by_dataset() {
         let read: TtlOverrides = "profile=7d, income-statement=12h,dividends=30m".parse().unwrap();
         let of = |name| read.of(catalog::dataset(name).unwrap());
         assert_eq!(
