@@ -1,3 +1,5 @@
+use findata_domain::catalog;
+
 use super::*;
 
 #[test]

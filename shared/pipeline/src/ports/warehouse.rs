@@ -15,7 +15,7 @@ pub trait Warehouse: Send {
     fn query(&mut self, sql: &str) -> impl Future<Output = Result<Vec<Vec<Option<String>>>>> + Send;
 
     /// Appends rows to a table. Values are in column order, as text that the engine casts to the
-    /// column's type. Meant for the log of calls, which has one row per call.
+    /// column's type. Meant for `ops.tasks`, which gets one row per task of a run.
     fn append(
         &mut self,
         table: &str,
