@@ -154,9 +154,8 @@ impl Registry {
         self.check_fmp(name, metric.fmp.as_deref(), faults);
     }
 
-    /// Returns whether the row of a source has an input. Averages and `days` exist only for a
-    /// single period, so no source has them. The newest statement has only balances and share
-    /// counts.
+    /// Returns whether the row of a source has an input. Only ratios can use averages and `days`,
+    /// so no source has them. The newest statement has only balances and share counts.
     fn has(&self, source: Source, input: &str) -> bool {
         let known = match self.input(input) {
             Some(Input { average_of, formula, .. }) => {
