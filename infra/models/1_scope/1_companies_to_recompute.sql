@@ -74,8 +74,8 @@ days as (
     from effective as e
     join members as m on m.symbol = e.symbol
     union all
-    -- the newest stored day used the profile's share count. Recompute it, because as soon as a newer day exists it
-    -- uses the share count of the statements
+    -- the newest stored day used the profile's share count. Recompute that day: if a newer day exists now, it must
+    -- use the share count of the statements
     select p.symbol, n.metric_date
     from pending_members as p
     join newest as n on n.symbol = p.symbol

@@ -9,8 +9,8 @@ index_dates as (
     from staging.prices as p
     join params as r on p.symbol = r.index_symbol and p.price_date <= r.as_of
 ),
--- windows have up to 252 sessions, which 400 days contain. If trading was halted for long, they do not, and the whole
--- history is read
+-- windows have up to 252 sessions, which fit into 400 days. If trading was halted for so long that they do not fit,
+-- read the whole history
 history as (
     select c.symbol, count(*) as n_sessions, count(i.price_date) as n_index_sessions
     from recomputed_companies as c

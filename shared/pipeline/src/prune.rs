@@ -78,7 +78,7 @@ pub async fn prune(stage: &impl Stage, before: DateTime<Utc>) -> Result<Pruned> 
         } else {
             removed.extend(keys.into_iter().filter(|key| !ledger::loads_again(&run, key)));
         }
-        // Delete landing files first. If this is interrupted, `loaded.json` still lists the
+        // Delete landing files first. If the deletion is interrupted, `loaded.json` still lists the
         // remaining files as not needed.
         pruned.objects += removed.len() as u64;
         stage.delete(&removed).await?;

@@ -97,7 +97,7 @@ pub struct Request {
     pub universe: Universe,
     /// Which data to fetch.
     pub options: Options,
-    /// Retry only the failed tasks of this run, with its universe.
+    /// An earlier run. If set, the new run fetches only the failed tasks of that run.
     #[serde(default)]
     pub retry_of: Option<RunId>,
 }

@@ -123,7 +123,7 @@ pub struct Quality {
     pub flagged: u64,
     /// Companies with at least one flagged check.
     pub flagged_companies: u64,
-    /// The lowest scores below 1, at most five companies.
+    /// The companies with the lowest scores below 1, at most five.
     pub lowest: Vec<Score>,
 }
 
@@ -154,7 +154,7 @@ pub struct Summary {
     pub status: Status,
     /// When it started, UTC.
     pub started_at: DateTime<Utc>,
-    /// Wall-clock seconds.
+    /// Duration of the run in seconds.
     pub seconds: f64,
     /// Symbols of the universe.
     pub symbols: u64,

@@ -87,7 +87,8 @@ pub enum Requests {
     Symbols,
     /// One request per symbol and cadence (`period=annual|quarter`, `limit=N`).
     Statement,
-    /// One request per symbol and range of days (`from`, `to`); ranges stay below [`Dataset::row_limit`].
+    /// One request per symbol and range of days (`from`, `to`); a range has fewer days than
+    /// [`Dataset::row_limit`].
     Days,
 }
 

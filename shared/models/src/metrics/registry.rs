@@ -39,9 +39,9 @@ pub struct Registry {
 /// A growth rate: the growth of a figure over a horizon.
 #[derive(Debug, Clone, Copy)]
 pub struct GrowthRate<'a> {
-    /// The figure.
+    /// The figure whose growth is measured.
     pub growth: &'a Growth,
-    /// The horizon.
+    /// The horizon over which growth is measured.
     pub horizon: &'a Horizon,
 }
 
@@ -71,7 +71,7 @@ pub struct Headline<'a> {
 /// An alias of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Alias<'a> {
-    /// The other name.
+    /// The alias.
     pub alias: &'a str,
     /// The metric's column.
     pub metric: &'a str,
@@ -186,7 +186,7 @@ impl Registry {
         }
     }
 
-    /// Finds an input by name. Returns `None` for a line of a statement.
+    /// Finds an input by name. Returns `None` for a line of a statement, which has no entry.
     pub fn input(&self, name: &str) -> Option<&Input> {
         self.inputs.iter().find(|input| input.name == name)
     }
@@ -258,7 +258,7 @@ impl Registry {
         all.flat_map(|(kind, metric, aliases)| aliases.iter().map(move |alias| Alias { alias, metric, kind }))
     }
 
-    /// Returns which earlier period ends a formula needs: those of the means among its inputs.
+    /// Returns the earlier period ends that the means among a formula's inputs use.
     pub fn history(&self, formula: &Expr) -> BTreeSet<Average> {
         formula.inputs().iter().filter_map(|name| self.input(name)?.over).collect()
     }

@@ -69,7 +69,7 @@ pub(super) fn valuation_column(input: &str) -> String {
     input.replace('.', "_")
 }
 
-/// Returns the inputs of market metrics as SQL over the rows of their sources.
+/// Returns the SQL of each input of market metrics, computed from the row of the input's source.
 pub(super) fn valuation_inputs(registry: &Registry) -> Vec<Formula> {
     let all: BTreeSet<(Source, String)> =
         registry.market.iter().flat_map(MarketMetric::fundamentals).collect();
