@@ -43,7 +43,7 @@ impl Facts<'_> {
         Err(Error::Reject(match (question.date, first) {
             (Some(day), Some(first)) => {
                 format!(
-                    "nothing was known of {} on {day}: the first such figure became known on {first}",
+                    "no such figure of {} was known on {day}: the first became known on {first}",
                     self.symbol
                 )
             }

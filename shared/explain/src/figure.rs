@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 /// A figure with its formula and the figures from which it is computed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Figure {
-    /// The figure's name in the expression of the figure that it is an input of.
+    /// The name by which the parent figure's expression refers to this figure.
     pub name: String,
     /// The figure's name in plain English.
     pub label: String,
@@ -76,7 +76,7 @@ pub struct Mismatch {
 /// Why a figure is NULL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// The reason code of `analytics.metric_nulls`.
+    /// The reason code, as in `analytics.metric_nulls`.
     pub word: String,
     /// The meaning of the reason code.
     pub meaning: String,

@@ -74,10 +74,9 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
                 facts.bar(session, metric)?
             };
             if let Some(day) = question.date.filter(|day| *day != session) {
-                figure.notes.insert(
-                    0,
-                    format!("no trading session on {day}: using the last one before it, {session}"),
-                );
+                figure
+                    .notes
+                    .insert(0, format!("no trading session on {day}: using the session before, {session}"));
             }
             figure
         }

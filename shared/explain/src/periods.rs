@@ -122,7 +122,7 @@ impl Facts<'_> {
             .keys()
             .find(same)
             .map_or_else(|| "none".to_owned(), |k| k.date.to_string());
-        format!("no period that far back ({horizon}); the first known one ends on {first}")
+        format!("no known period is that long ago ({horizon}); the first known period ends on {first}")
     }
 }
 

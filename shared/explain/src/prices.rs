@@ -56,7 +56,7 @@ impl Facts<'_> {
             to.formula = Some("close price × dividends to come".into());
             to.inputs = vec![self.bar(day, "close_price")?];
             to.notes
-                .push(format!("adjusted for all dividends up to now, also for those after {as_of}"));
+                .push(format!("adjusted for all dividends up to now, including those after {as_of}"));
             return Ok(());
         }
         let later: Vec<f64> = self

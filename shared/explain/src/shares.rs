@@ -51,7 +51,7 @@ impl Facts<'_> {
         if self.as_of.is_some_and(|day| date(&staged, "observed_at").is_some_and(|seen| seen > day)) {
             to.value = figure(&stored, "shares_outstanding_used");
             to.notes
-                .push(format!("from {} as it was that day; it has been replaced", label(dataset.name)));
+                .push(format!("from the {} of that day, which has been replaced since", label(dataset.name)));
             return Ok(to);
         }
         let factor = self.factor(&staged)?;

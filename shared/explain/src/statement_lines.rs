@@ -24,7 +24,7 @@ const STATEMENTS: [(&Dataset, &str, &str); 3] = [
 ];
 
 /// Lines that the model `7_new_fact_financials_history.sql` computes if FMP does not send them,
-/// with the formula.
+/// with their formulas.
 const FALLBACKS: [(&str, &str); 1] = [(
     "ebitda",
     "operating_income + coalesce(depreciation_and_amortization, cash_flow_depreciation_and_amortization)",

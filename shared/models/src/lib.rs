@@ -114,8 +114,8 @@ impl Models {
         })
     }
 
-    /// Returns the temporary tables that no model after `position` reads. They can be dropped after
-    /// that model to free memory. Tables that publishing reads are not included.
+    /// Returns the temporary tables whose last reader is the model at `position`. They can be
+    /// dropped after that model to free memory. Tables that publishing reads are not included.
     pub fn finished_after(&self, position: usize) -> impl Iterator<Item = &str> {
         let last_read = |table: &str| self.models.iter().rposition(|m| m.reads(table));
         let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);

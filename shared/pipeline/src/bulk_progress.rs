@@ -45,7 +45,7 @@ pub struct BulkProgress {
     pub follow_ups: Vec<Task>,
 }
 
-/// The data of one task that the files read so far contain.
+/// What the files read so far contain for one task: counts of rows, dates, calls and bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskProgress {

@@ -5,15 +5,15 @@ use crate::{summary::Cost, usage::Usage};
 
 /// Prices in US dollars for us-east-1, from AWS's pricing pages in July 2026.
 mod price {
-    /// A GB-second of Lambda on arm64.
+    /// Price of a Lambda GB-second on arm64, in US dollars.
     pub(super) const GB_SECOND: f64 = 0.000_013_333_4;
-    /// An invocation of Lambda.
+    /// Price of a Lambda invocation, in US dollars.
     pub(super) const INVOCATION: f64 = 0.20 / 1e6;
-    /// A request to SQS.
+    /// Price of a request to SQS, in US dollars.
     pub(super) const QUEUE_REQUEST: f64 = 0.40 / 1e6;
-    /// A write to S3.
+    /// Price of a write to S3, in US dollars.
     pub(super) const PUT: f64 = 5.0 / 1e6;
-    /// A custom event on EventBridge.
+    /// Price of a custom event on EventBridge, in US dollars.
     pub(super) const EVENT: f64 = 1.0 / 1e6;
 }
 

@@ -34,7 +34,7 @@ impl FromStr for TtlOverrides {
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |part: &str, why: &str| {
             Error::Config(format!(
-                "{part:?}: {why}; write DATASET=TIME with m, h or d, as in profile=7d,income_statement=12h"
+                "{part:?}: {why}; write DATASET=TIME with a unit m, h or d, such as profile=7d,income_statement=12h"
             ))
         };
         let mut found = BTreeMap::new();
@@ -55,7 +55,7 @@ impl FromStr for TtlOverrides {
                 Some((number, "d")) => number.parse().ok().and_then(|days: u32| days.checked_mul(24 * 60)),
                 _ => None,
             };
-            found.insert(dataset.name, minutes.ok_or_else(|| wrong(part, "not a time"))?);
+            found.insert(dataset.name, minutes.ok_or_else(|| wrong(part, "the time is invalid"))?);
         }
         Ok(TtlOverrides(found))
     }

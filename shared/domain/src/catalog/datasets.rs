@@ -196,7 +196,7 @@ pub const SHARES_FLOAT: &Dataset = named("shares_float");
 pub const RATIOS_TTM: &Dataset = named("ratios_ttm");
 /// Key metrics of the last twelve months, computed by FMP.
 pub const KEY_METRICS_TTM: &Dataset = named("key_metrics_ttm");
-/// Batch quotes.
+/// Quotes of many symbols per call.
 pub const QUOTES: &Dataset = named("quotes");
 /// Members of the S&P 500.
 pub const SP500_CONSTITUENTS: &Dataset = named("sp500_constituents");

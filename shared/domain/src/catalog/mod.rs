@@ -27,7 +27,7 @@ pub struct Dataset {
     /// Name of the dataset. Its folder on the stage and its tables in `raw` and `staging` have the
     /// same name.
     pub name: &'static str,
-    /// Path after `/stable/`.
+    /// Path of the endpoint after `/stable/`.
     pub endpoint: &'static str,
     /// How requests select rows.
     pub requests: Requests,
@@ -123,7 +123,7 @@ pub enum Freshness {
 /// A bulk endpoint, whose file contains the rows of all companies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BulkFile {
-    /// Path after `/stable/`.
+    /// Path of the bulk endpoint after `/stable/`.
     pub endpoint: &'static str,
     /// Fields of the per-symbol endpoint that the file lacks; their columns stay NULL.
     pub absent: &'static [&'static str],

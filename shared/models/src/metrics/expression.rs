@@ -2,13 +2,16 @@
 //!
 //! | form | meaning |
 //! |---|---|
-//! | `a + b`, `a - b`, `a * b`, `-a` | NULL if an operand is |
+//! | `a + b`, `a - b`, `a * b`, `-a` | NULL if an operand is NULL |
 //! | `a / b` | NULL if `b` is 0 |
 //! | `=`, `<>`, `<`, `<=`, `>`, `>=`, `and`, `or`, `not` | conditions, for `if` |
 //! | `if(condition, a, b)` | `a` if the condition holds, else `b`, or NULL without a `b` |
-//! | `coalesce(a, b, ...)` | the first that is not NULL |
-//! | `abs(a)`, `min(a, b)`, `max(a, b)` | NULL if an operand is |
-//! | `sqrt(a)`, `ln(a)`, `exp(a)`, `power(a, b)` | NULL outside their domain: below 0, not above 0, above 700, a base not above 0 or a result above e^700 |
+//! | `coalesce(a, b, ...)` | the first argument that is not NULL |
+//! | `abs(a)`, `min(a, b)`, `max(a, b)` | NULL if an argument is NULL |
+//! | `sqrt(a)` | NULL if `a` is below 0 |
+//! | `ln(a)` | NULL if `a` is not above 0 |
+//! | `exp(a)` | NULL if `a` is above 700 |
+//! | `power(a, b)` | NULL if `a` is not above 0, or if the result is above e^700 |
 //!
 //! A formula is parsed to a tree, and SQL is written from the tree. The text of a formula is never
 //! copied into SQL.

@@ -40,8 +40,8 @@ pub struct MarketMetric {
     /// Whether the metric keeps its value when the fundamentals are stale.
     #[serde(default)]
     pub stale_ok: bool,
-    /// Whether a checked figure of 0 is accepted in another currency than the price's, because 0 is
-    /// 0 in every currency.
+    /// Whether a currency mismatch is ignored if the checked figure is 0, because 0 is the same in
+    /// every currency.
     #[serde(default)]
     pub zero_is_zero: bool,
     /// Whether reports show the metric in percent. It is stored as a fraction.

@@ -67,8 +67,8 @@ impl Evidence {
         record.task.symbol.as_ref().is_some_and(|symbol| self.known.contains(symbol.as_str()))
     }
 
-    /// Returns the outcome that replaces the one of the record, or `None` if the record's outcome
-    /// is right.
+    /// Returns the outcome that replaces the record's outcome, or `None` if the record's outcome is
+    /// right.
     fn judged(&self, record: &TaskRecord) -> Option<Outcome> {
         let (task, prior) = (&record.task, record.task.prior);
         let was_asked = record.calls > 0 || record.fetch_mode != FetchMode::PerSymbol;

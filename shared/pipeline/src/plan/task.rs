@@ -79,7 +79,7 @@ pub struct Prior {
     pub related: bool,
     /// Number of consecutive empty answers that were not accepted.
     pub unconfirmed: u8,
-    /// Whether FMP was recorded as not offering the rows.
+    /// Whether an earlier run recorded that FMP does not offer the rows.
     pub not_offered: bool,
 }
 

@@ -128,7 +128,7 @@ pub fn from_json_or_none<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 pub fn from_json<T: DeserializeOwned>(key: &str, body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|e| {
         let fix = match key.starts_with("state/") {
-            true => "restore it from a backup, or delete it and the next run writes it anew",
+            true => "restore it from a backup, or delete it: the next run writes it again",
             false => "restore it from a backup",
         };
         Error::Damaged(format!("{key} on the stage is damaged: {e}; {fix}"))
