@@ -76,7 +76,7 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
             if let Some(day) = question.date.filter(|day| *day != session) {
                 figure
                     .notes
-                    .insert(0, format!("no trading session on {day}: using the session before, {session}"));
+                    .insert(0, format!("no trading session on {day}: using the previous session, {session}"));
             }
             figure
         }
