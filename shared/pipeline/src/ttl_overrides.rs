@@ -40,8 +40,7 @@ impl FromStr for TtlOverrides {
         let mut found = BTreeMap::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (name, time) = part.split_once('=').ok_or_else(|| wrong(part, "= is missing"))?;
-            // A follow-up dataset has no time to live, because it is never requested because of its
-            // age.
+            // A follow-up dataset has no time to live: its age never triggers a request.
             let has_ttl = |d: &&Dataset| !matches!(d.freshness, Freshness::UntilNextClose) && !d.follow_up;
             let names = || CATALOG.iter().filter(has_ttl).map(|d| d.name).collect::<Vec<_>>().join(", ");
             let dataset = catalog::dataset(name).filter(has_ttl);
