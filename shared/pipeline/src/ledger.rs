@@ -108,7 +108,7 @@ pub async fn checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<B
 
 /// Returns the message of a bulk batch with the number of checkpoints that exist, and any other
 /// message unchanged. The queue may deliver a batch's first message again after checkpoints were
-/// written; without the right number, their tasks would be fetched twice.
+/// written; with a lower number, the tasks of these checkpoints would be fetched twice.
 ///
 /// # Errors
 /// The stage's errors.
