@@ -98,10 +98,11 @@ impl Models {
         }
     }
 
-    /// Inputs whose columns are not in the tables of statements and twelve months.
+    /// Returns the faults of inputs whose columns do not exist in the tables of statements and
+    /// twelve months.
     fn missing_columns(&self) -> impl Iterator<Item = String> {
         let has = |table: &str, column: &str| self.columns(table).iter().any(|c| c.name == column);
-        // The days of a period are counted, and not stored.
+        // `days` is computed, so no table has a column for it.
         let stored = self.registry.inputs.iter().filter(|input| input.name != "days");
         stored.flat_map(move |input| {
             let period = input.period.iter().filter(move |column| {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use crate::{ports::stage::Stage, run::RunId};
 use findata_domain::{Error, Result, catalog::Dataset, hash, rows::Row};
 
-/// Serialized rows that are collected before they are compressed, in bytes.
+/// Size in bytes of the buffer in which serialized rows are collected before they are compressed.
 const BUFFER: usize = 64 << 10;
 
 #[derive(Serialize)]
@@ -59,14 +59,14 @@ pub struct StagedFile {
     pub sha256: String,
 }
 
-/// Writes the landing file of one dataset and batch. Compresses each row when it is added, to save
-/// memory.
+/// Writes the landing file of one dataset and batch. Compresses the rows in pieces while they are
+/// added, to save memory.
 pub struct Landing {
     dataset: &'static Dataset,
     observed_at: String,
     out: GzEncoder<Vec<u8>>,
-    /// Serialized rows that are not compressed yet. The encoder gets them in large pieces, because
-    /// it costs far more per write than per byte.
+    /// Serialized rows that are not compressed yet. They are passed to the encoder in large pieces,
+    /// because a write to it costs far more than a byte.
     buffer: Vec<u8>,
     rows: u64,
     quarantined: u64,

@@ -68,7 +68,8 @@ impl Used {
     }
 }
 
-/// The columns of the model `split_adjusted_shares`; all others of a period are in `fact_financials`.
+/// The columns of the model `split_adjusted_shares`. All other columns of a period are in
+/// `fact_financials`.
 pub(crate) const SPLIT_ADJUSTED: [&str; 4] = [
     "split_adjusted_eps",
     "split_adjusted_eps_diluted",

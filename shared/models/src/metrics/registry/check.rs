@@ -45,7 +45,8 @@ const RESERVED: [&str; 24] = [
     "vintage_id",
 ];
 
-/// Beginnings and ends of the names of columns that the models derive from those of metrics and inputs.
+/// Prefixes and suffixes with which the models derive column names from the names of metrics and
+/// inputs.
 const DERIVED: [(&str, &str); 4] = [("prior_", ""), ("growth_", ""), ("", "_operand"), ("", "_reason")];
 
 impl Registry {
@@ -308,7 +309,7 @@ impl Registry {
     }
 }
 
-/// Whether SQL gives this word a meaning of its own.
+/// Returns whether the word is an SQL keyword.
 fn is_keyword(name: &str) -> bool {
     ALL_KEYWORDS.binary_search(&name.to_uppercase().as_str()).is_ok()
 }
