@@ -136,7 +136,7 @@ fn corrected(mut subjects: Subjects, latest: DateTime<Utc>) -> Subjects {
 /// is already scheduled for a subject, that day stays.
 ///
 /// # Errors
-/// As for [`advance`].
+/// The errors of [`advance`].
 pub async fn refetch(
     stage: &impl Stage,
     dataset: &Dataset,
@@ -148,7 +148,7 @@ pub async fn refetch(
 /// Deletes the entries of these subjects of a dataset, so that the next run fetches them again.
 ///
 /// # Errors
-/// As for [`advance`].
+/// The errors of [`advance`].
 pub async fn forget(stage: &impl Stage, dataset: &str, forgotten: &BTreeSet<String>) -> Result<()> {
     let change = |subjects: &mut Subjects| subjects.retain(|subject, _| !forgotten.contains(subject));
     stage::change_rebuildable(stage, &key(dataset), change).await
