@@ -244,7 +244,7 @@ fn what_has_no_versions_is_no_mismatch_as_of_an_earlier_day() {
     assert!(adjusted["value"].as_f64() < adjusted["inputs"][0]["value"].as_f64(), "{adjusted}");
     assert!(adjusted["mismatch"].is_null(), "{adjusted}");
     assert!(
-        adjusted["notes"][0].as_str().unwrap().contains("also for those after 2026-03-02"),
+        adjusted["notes"][0].as_str().unwrap().contains("including those after 2026-03-02"),
         "{adjusted}"
     );
     // A split after the day has halved its bars.
@@ -265,7 +265,7 @@ fn what_has_no_versions_is_no_mismatch_as_of_an_earlier_day() {
     let shares = explain("shares_outstanding_used", "2026-09-18");
     assert!(shares["mismatch"].is_null(), "{shares}");
     assert!(
-        shares["inputs"][0]["notes"][0].as_str().unwrap().contains("it has been replaced"),
+        shares["inputs"][0]["notes"][0].as_str().unwrap().contains("has been replaced since"),
         "{shares}"
     );
 }
@@ -467,10 +467,7 @@ fn invalid_arguments_are_usage_errors_on_one_line() {
         (&["AAPL'", "roe"], &["is not a symbol"]),
         (&["ZZZZ", "roe"], &["ZZZZ is not in this warehouse", "findata run --symbols ZZZZ"]),
         (&["AAPL", "pe_ratio_ttm", "--basis", "FY"], &["no basis FY", "MARKET"]),
-        (
-            &["AAPL", "roe", "--date", "1990-01-01"],
-            &["1990-01-01", "the first such figure became known on"],
-        ),
+        (&["AAPL", "roe", "--date", "1990-01-01"], &["1990-01-01", "the first became known on"]),
         (
             &["AAPL", "market_cap", "--date", "1990-01-01"],
             &["no trading session on or before 1990-01-01", "its first is"],
