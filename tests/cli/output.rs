@@ -34,7 +34,8 @@ fn output_that_cannot_be_written_is_reported() {
     assert!(output.failed(1).contains("standard output"), "{output:#?}");
 }
 
-/// ESC, the C1 control that also begins a sequence, BEL, and characters that reorder or hide text.
+/// Characters that act on a terminal: ESC, the C1 control that begins a sequence like ESC, BEL, and
+/// characters that reorder or hide text.
 const ACTIVE: [char; 6] = ['\u{1b}', '\u{9b}', '\u{7}', '\u{202e}', '\u{200b}', '\u{2066}'];
 
 #[test]

@@ -1,5 +1,5 @@
-//! A clock that was ahead in one run. The next runs with a correct clock fetch and publish as if it
-//! had never been.
+//! One run with a clock that is ahead. The next runs, with a correct clock, fetch and publish as if
+//! the wrong clock had never been used.
 
 use chrono::NaiveDate;
 use findata_domain::{Error, clock::DayClock};
@@ -97,7 +97,7 @@ fn a_restatement_after_a_clock_was_ahead_is_the_newest_version() {
     assert_eq!(home.lines(versions), ["100|true", "90|true", "80|true"]);
     let known = "select count(*) from staging.statement_versions where known_from > timestamp '2026-11-24'";
     assert_eq!(home.count(known), 0);
-    // A rebuilt warehouse has the same versions in the same order.
+    // A warehouse rebuilt from the stage has the same versions in the same order.
     std::fs::remove_file(home.warehouse()).unwrap();
     let clock = DayClock(day("2026-11-30"));
     let replayed = wait(async {
