@@ -1,4 +1,4 @@
-//! The result for each edge-case company.
+//! The expected result for each edge-case company.
 
 use findata_tests::Home;
 
@@ -8,14 +8,14 @@ fn home() -> &'static Home {
     &first_run().home
 }
 
-/// Status and reason of a company's TTM rows, oldest first.
+/// A company's TTM rows, oldest first: date, status, reason and number of quarters.
 fn windows(symbol: &str) -> Vec<String> {
     home().lines(&format!(
         "select fiscal_date, status, reason, quarters_included from analytics.fact_financials_ttm where symbol = '{symbol}' order by fiscal_date"
     ))
 }
 
-/// The reason of a NULL on the newest date of a basis.
+/// The reason why a metric is NULL, on the newest date of a basis.
 fn reason(symbol: &str, basis: &str, metric: &str) -> String {
     let newest = format!(
         "select reason from analytics.metric_nulls where symbol = '{symbol}' and basis = '{basis}' and metric = '{metric}' \
@@ -24,7 +24,7 @@ fn reason(symbol: &str, basis: &str, metric: &str) -> String {
     home().lines(&newest).join(",")
 }
 
-/// A metric on a company's newest market day.
+/// A metric of a company on its newest trading day.
 fn market(symbol: &str, column: &str) -> String {
     home().text(&format!(
         "select {column} from analytics.fact_market_metrics where symbol = '{symbol}' qualify row_number() over (order by metric_date desc) = 1"
@@ -70,8 +70,8 @@ fn years_and_quarters_with_an_extra_week_are_complete() {
 
 #[test]
 fn a_transition_period_is_never_treated_as_a_quarter() {
-    // The period ends 31 December 2024 and 31 January 2025 are one month apart. That month is not a
-    // quarter, so no window that contains it spans a year.
+    // The periods that end on 31 December 2024 and 31 January 2025 are one month apart. That month
+    // is not a quarter, so no window that contains it spans a year.
     let with_january = |w: &&String| ("2025-01-31".."2026-01-31").contains(&&w[..10]);
     let all = windows("FYCHG");
     let holding: Vec<_> = all.iter().filter(with_january).collect();
@@ -112,7 +112,7 @@ fn twelve_months_up_to_a_year_end_equal_the_year() {
         ("ttm_operating_cash_flow", "operating_cash_flow"),
         ("latest_total_assets", "total_assets"),
     ] {
-        // Exact to the last digit, also for the bank and for very large numbers.
+        // Amounts are equal to the last digit, also for the bank and for very large numbers.
         let off = home().lines(&format!(
             "select t.symbol, t.fiscal_date, t.{ttm}, f.{year} {compared} and t.{ttm} is distinct from f.{year} limit 5"
         ));
@@ -195,7 +195,7 @@ fn a_split_causes_no_jump_in_prices_or_market_cap() {
         "select count(*) from analytics.fact_market_metrics where symbol = 'SPLIT' and metric_date between date '{split}' - 7 and date '{split}' + 7"
     );
     assert!(home().count(&days) >= 8, "the series continues across the split");
-    // Market cap has no jump either: price and shares are on the same basis.
+    // Market cap has no jump either, because price and shares are on the same split basis.
     let caps = "select max(greatest(market_cap / previous, previous / market_cap)) from (select market_cap, lag(market_cap) over (order by metric_date) previous \
                 from analytics.fact_market_metrics where symbol = 'SPLIT')";
     assert!(home().figure(caps).is_some_and(|step| step < 1.5), "{:?}", home().figure(caps));
@@ -212,7 +212,7 @@ fn the_newest_day_uses_the_profiles_share_count_or_else_the_float_endpoints() {
         super::SYMBOLS as i64 - 1
     );
     assert_eq!(home().count("select count(*) from staging.shares_float"), 1);
-    // Price times shares equals FMP's market cap to within one unit.
+    // Price times shares differs from FMP's market cap by less than one unit of currency.
     let cap = "select abs(m.market_cap - p.market_cap) from analytics.fact_market_metrics m join staging.profile p on p.symbol = m.symbol \
                where m.symbol = 'AAPL' and m.shares_source = 'profile'";
     assert!(home().figure(cap).is_some_and(|off| off < 1.0), "{:?}", home().figure(cap));
@@ -241,7 +241,7 @@ fn impossible_rows_are_quarantined_with_a_reason_and_the_rest_is_loaded() {
         home().lines("select distinct symbol from ops.quarantine order by 1"),
         ["BADPX", "TEXTS", "TWICE"]
     );
-    // Numbers sent as text are numbers, and empty texts are NULL.
+    // A number sent as text is read as a number, and an empty text as NULL.
     assert_eq!(home().count("select count(*) from analytics.fact_financials where symbol = 'TEXTS' and (revenue is null or total_assets is null or eps is null)"), 0);
     assert_eq!(
         home().count(
@@ -328,7 +328,7 @@ fn missing_acceptance_dates_have_a_recorded_fallback() {
         ),
         0
     );
-    // No day uses data that was not known on it.
+    // The metrics of a day use only data that was known on that day.
     let early = "select count(*) from analytics.fact_market_metrics where fundamentals_known_on > metric_date or fundamentals_as_of >= metric_date";
     assert_eq!(home().count(early), 0);
 }

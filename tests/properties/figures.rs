@@ -1,6 +1,6 @@
-//! Invariants of the figures of any company, through a whole run: the unit of money, the size of
-//! the company, the split basis of its shares and the order of the data change nothing that they
-//! should not.
+//! Invariants of the figures, through whole runs with generated companies. The unit of money, the
+//! size of the company, the split basis of its shares and the order of the data change only the
+//! figures that depend on them.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::golden::generated::{
     self, Aggregation, Company, INDEX, Lines, aggregation, date, pseudo_random, today,
 };
 
-/// Seed, quarters, sessions. The first company has every figure: five-year growth rates and windows
-/// of 252 sessions.
+/// Seed, number of quarters, number of sessions. The first company has every figure, including
+/// five-year growth rates and windows of 252 sessions.
 type Size = (u64, usize, usize);
 const SIZES: [Size; 3] = [(11, 24, 262), (12, 9, 130), (13, 9, 130)];
 
-/// Tables of figures, and what identifies a row of a company.
+/// Tables of figures, with the expression that identifies a company's row.
 const TABLES: [(&str, &str); 4] = [
     ("fact_financials_ttm", "fiscal_date"),
     ("fact_financial_ratios", "fiscal_date || ' ' || basis"),
@@ -29,7 +29,7 @@ fn company(symbol: &'static str, (seed, quarters, sessions): Size) -> Company {
     Company::new(symbol, seed, quarters, sessions)
 }
 
-/// Three companies with short histories.
+/// Three companies with equally long histories.
 fn companies(quarters: usize, sessions: usize) -> [Company; 3] {
     let size = |seed| (seed, quarters, sessions);
     [company("ONE", size(21)), company("TWO", size(22)), company("THREE", size(23))]
@@ -55,7 +55,7 @@ fn run(companies: &[Company]) -> Home {
     home
 }
 
-/// Every figure of a company by column and row; NULL is `None`.
+/// Every figure of a company by column and row; `None` is NULL.
 fn figures(home: &Home, symbol: &str) -> BTreeMap<(String, String), Option<f64>> {
     let mut found = BTreeMap::new();
     for (table, row) in TABLES {
@@ -75,15 +75,15 @@ fn figures(home: &Home, symbol: &str) -> BTreeMap<(String, String), Option<f64>>
     found
 }
 
-/// Compares every figure of two companies in a home, with a factor per column applied to the first.
-/// Returns how many are not NULL.
+/// Compares every figure of two companies in a home, after multiplying the first company's by a
+/// factor per column. Returns the number of figures that are not NULL.
 fn compare(home: &Home, one: &str, other: &str, factor: impl Fn(&str) -> f64) -> usize {
     let (one, other) = (figures(home, one), figures(home, other));
     assert!(one.keys().eq(other.keys()), "the companies have different rows");
     let mut wrong = Vec::new();
     for (((column, place), a), b) in one.iter().zip(other.values()) {
         let a = a.map(|a| a * factor(column));
-        // A return near zero only has the precision left by the twelve digits of a logarithm.
+        // A return near zero has only the precision left by the twelve digits of a logarithm.
         let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-11;
         if a.is_some() != b.is_some() || a.zip(*b).is_some_and(|(a, b)| !close(a, b)) {
             wrong.push(format!("{place} {column}: {a:?} and {b:?}"));
@@ -93,7 +93,7 @@ fn compare(home: &Home, one: &str, other: &str, factor: impl Fn(&str) -> f64) ->
     one.values().flatten().count()
 }
 
-/// The unit of a figure.
+/// What a figure is measured in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Money,
@@ -136,7 +136,7 @@ fn unit(column: &str) -> Unit {
     }
 }
 
-/// The lines with each amount multiplied and divided as the scale says for its unit.
+/// Multiplies each amount by the fraction that `scale` gives for its unit.
 fn scaled(lines: &Lines, scale: impl Fn(Unit) -> (i128, i128)) -> Lines {
     let line = |(name, amount): (&&'static str, &i128)| {
         let (times, over) = scale(match *name {
@@ -150,7 +150,7 @@ fn scaled(lines: &Lines, scale: impl Fn(Unit) -> (i128, i128)) -> Lines {
     lines.iter().map(line).collect()
 }
 
-/// The company scaled the same way, under another symbol.
+/// A copy of a company under another symbol, with all amounts scaled like [`scaled`].
 fn company_scaled(
     symbol: &'static str,
     company: &Company,
@@ -175,8 +175,8 @@ fn company_scaled(
 
 #[test]
 fn ratios_do_not_depend_on_the_unit_of_money_or_the_size_of_the_company() {
-    // In thousandths of the currency, amounts and prices change and counts stay. At seven times the
-    // size, amounts and counts change.
+    // In thousandths of the currency, amounts and prices change, and share counts stay. For a
+    // company of seven times the size, amounts and share counts change, and prices stay.
     let thousandths = |unit| match unit {
         Unit::Money | Unit::PerShare => (1_000, 1),
         Unit::Shares | Unit::Ratio => (1, 1),
@@ -208,17 +208,17 @@ fn ratios_do_not_depend_on_the_unit_of_money_or_the_size_of_the_company() {
     }
 }
 
-/// How filings before a split report share data.
+/// The split basis of the share data in filings before a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SplitReporting {
-    /// Each filing uses the basis of its day.
+    /// Each filing uses the basis of its own day.
     AsFiled,
-    /// All filings use the newest basis, restated at the source.
+    /// All filings use the newest basis, because FMP has restated them.
     Restated,
 }
 
-/// A company that split. Everything is on the newest basis, as FMP's prices are, except what was
-/// filed or declared before the split.
+/// A copy of a company with a split. All of its data is on the newest basis, like FMP's prices,
+/// except what was filed or declared before the split.
 fn split(
     symbol: &'static str,
     newest: &Company,
@@ -246,7 +246,7 @@ fn split(
 
 #[test]
 fn a_split_changes_no_figure_however_the_history_is_reported() {
-    // Between the acceptance dates of two quarters, with sessions before and after.
+    // The split is between the acceptance dates of two quarters, with sessions before and after.
     let on = date(2026, 3, 16);
     let cases = [
         (["FOUR", "FOUR-FILED", "FOUR-AGAIN"], (4, 1)),
@@ -255,8 +255,7 @@ fn a_split_changes_no_figure_however_the_history_is_reported() {
     ];
     let mut all = Vec::new();
     for ((symbols, (new, old)), size) in cases.into_iter().zip(SIZES) {
-        // On a basis on which both ways of reporting are exact: evenly divisible counts, and prices
-        // in whole multiples.
+        // Scales the company so that its share counts and prices stay exact on both split bases.
         let even = |unit| match unit {
             Unit::Shares => (i128::from(new), 1),
             Unit::PerShare => (i128::from(old), 1),
@@ -302,7 +301,7 @@ fn twelve_months_up_to_a_fiscal_year_end_equal_the_year() {
              join analytics.fact_financials as f on f.symbol = t.symbol and f.fiscal_date = t.fiscal_date and f.period_type = 'FY' \
              where t.status = 'ok'"
         ));
-        // Five years per company: the first of its six years lacks quarters.
+        // Each company has five pairs: the first of its six years lacks quarters.
         assert_eq!(pairs.len(), 15, "{flow}");
         for pair in &pairs {
             assert!(pair[0].is_some() && pair[0] == pair[1], "{flow}: {pair:?}");
@@ -312,7 +311,7 @@ fn twelve_months_up_to_a_fiscal_year_end_equal_the_year() {
     assert!(compared > 900, "{compared}");
 }
 
-/// Shuffles a list.
+/// Shuffles a list, the same way for the same seed.
 fn shuffle<T>(list: &mut [T], seed: u64) {
     for n in (1..list.len()).rev() {
         list.swap(n, (pseudo_random(seed, n as u64) * (n + 1) as f64) as usize);
@@ -334,7 +333,7 @@ fn the_order_of_rows_and_symbols_and_the_split_into_runs_change_nothing() {
     other.rotate_left(1);
     let differences = home.differences(&run(&other));
     assert!(differences.is_empty(), "{differences:?}");
-    // The last company alone, and then the others.
+    // Two runs give the same tables as one: first the last company alone, then the others.
     let (server, apart) = (replay(&companies).start(), Home::new());
     for part in [&companies[2..], &companies[..2]] {
         let summary = job(part, server.url()).run_ok(&apart);

@@ -1,4 +1,4 @@
-//! The setup script on the fake Snowflake: run twice, and what exists afterwards.
+//! The setup script runs twice on the fake Snowflake, and all objects exist afterwards.
 
 use findata_analytics::HostMetrics;
 use findata_domain::{catalog::CATALOG, clock::DayClock};
@@ -20,10 +20,10 @@ use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
 
 use super::{code, defaults, given};
 
-/// Runs a script's statements.
+/// Runs the statements of a script.
 pub(crate) async fn run_script(warehouse: &mut impl Warehouse, script: &str) {
     for statement in setup_sql::statements(script) {
-        // The fake recognizes account-level statements by their first words, and has no integration
+        // The fake recognizes statements about accounts by their first words. It has no integration
         // to describe.
         let code = code(&statement);
         if code.starts_with("desc ") {
@@ -130,7 +130,7 @@ fn load_and_analytics_work_in_the_database_the_script_created() {
         std::fs::remove_file(home.stage().join(key)).unwrap();
     }
     let files = DirectoryStage::open(&home.stage()).unwrap();
-    // The fake's own bucket and prefix.
+    // The bucket and the prefix that the fake uses.
     let given = Given {
         bucket: Some("findata"),
         prefix: Some("some/home"),

@@ -1,4 +1,4 @@
-//! Rules over the syntax tree, the same for both dialects.
+//! Rules that read the syntax tree. They are the same for both dialects.
 
 use std::{collections::BTreeSet, ops::ControlFlow};
 
@@ -73,7 +73,8 @@ const FUNCTIONS: &[&str] = &[
     "var_samp",
     "year",
 ];
-/// Allowed as plain aggregates or over a partition, but not with an order or a frame.
+/// Functions that are allowed as plain aggregates or over a partition, but not with an order or a
+/// frame.
 const NO_FRAME: &[&str] = &[
     "corr",
     "covar_samp",
@@ -84,14 +85,14 @@ const NO_FRAME: &[&str] = &[
     "any_value",
     "percentile_cont",
 ];
-/// Functions without a frame; the order is enough.
+/// Functions whose window needs an order but no frame.
 const RANKING: &[&str] =
     &["row_number", "rank", "dense_rank", "lag", "lead", "ntile", "percent_rank", "cume_dist"];
-/// Functions that take IGNORE NULLS inside their parentheses.
+/// Functions that accept IGNORE NULLS, inside their parentheses.
 const NULL_TREATMENT: &[&str] = &["first_value", "last_value"];
 /// Types with the same name and width on both engines.
 const TYPES: &[&str] = &["VARCHAR", "DOUBLE", "BIGINT", "DATE", "TIMESTAMP", "BOOLEAN"];
-/// Words reserved by one of the two engines.
+/// Words that at least one of the engines reserves.
 const RESERVED: &[&str] = &[
     "account",
     "analyze",
@@ -171,8 +172,8 @@ pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
 struct Rules {
     kind: FileKind,
     found: BTreeSet<String>,
-    /// The number of expressions that are a date on one engine and a timestamp on the other, and
-    /// how many of them are cast.
+    /// The number of expressions that are a date on Snowflake and a timestamp on DuckDB;
+    /// `cast_dates` counts those with a cast.
     bare_dates: usize,
     cast_dates: usize,
 }
@@ -285,7 +286,8 @@ fn arguments(function: &Function) -> Vec<&Expr> {
     list.args.iter().filter_map(expression).collect()
 }
 
-/// Whether an expression cannot be NULL: a text, a coalesce that ends with one, or a CASE whose results are all such.
+/// Whether an expression is never NULL: a text, a coalesce that ends with such an expression, or a
+/// CASE whose results are all such expressions.
 fn is_never_null(expression: &Expr) -> bool {
     match expression {
         Expr::Value(value) => matches!(value.value, Value::SingleQuotedString(_)),
@@ -331,7 +333,7 @@ impl Visitor for Rules {
             }
             (FileKind::View, Statement::CreateView(view)) if view.or_replace && !view.materialized => {}
             (FileKind::Setup, Statement::CreateSchema { if_not_exists: true, .. }) => {}
-            // An insert that can be repeated, because it checks whether the row exists.
+            // An insert that checks whether the row exists can be repeated.
             (FileKind::Setup, insert @ Statement::Insert(_))
                 if insert.to_string().contains("WHERE NOT EXISTS (") => {}
             (kind, other) => {
