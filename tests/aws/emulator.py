@@ -1,28 +1,29 @@
 """Patches ministack 1.5.33 where it behaves differently from AWS, records calls and injects faults.
 
   Roles      Event source mappings, on-failure destinations, log streams and schedules need the
-             permission of their role; rules need the permission of the function. Without it
-             nothing is delivered, and the event goes to the rule's dead-letter queue.
+             permission of their role; rules need a permission in the function's resource policy.
+             Without it nothing is delivered, and the event goes to the rule's dead-letter queue.
   Delivery   Rules and schedules invoke functions asynchronously: two retries, then the on-failure
-             destination. Events for a function at its reserved concurrency wait.
-  Schedules  <aws.scheduler.scheduled-time> and similar placeholders are replaced; due schedules
-             are checked every second; an updated schedule can fire again.
+             destination. Events wait while the function is at its reserved concurrency.
+  Schedules  Placeholders such as <aws.scheduler.scheduled-time> are replaced. Schedules are checked
+             every second. An updated schedule can fire again.
   Stacks     The reserved concurrency of functions is applied, and the concurrency of an event
              source mapping may come from a parameter.
   TLS        Requests count as TLS unless they carry the header "x-forwarded-proto: http".
 
 HTTP endpoints for tests, next to the AWS API:
   /_calls[?since=N]
-      All calls made with a role: {role, function, action, resource, allowed, by}. `by` is
-      "function", or the service that acts for it ("lambda", "scheduler", "events"; the resource is
-      then the function).
+      All calls made with a role: {role, function, action, resource, allowed, by}. `by` is who made
+      the call: "function", or a service that acts for the function ("lambda", "scheduler",
+      "events").
   /_tick?schedule=NAME[&at=TIME]
       Fires a schedule now, as if scheduled for that time.
   /_deliver?rule=TEXT&copies=N&times=M
-      Delivers the next M events of rules whose name contains TEXT N times; 0 loses them.
+      Delivers each of the next M events of rules whose name contains TEXT N times. With N = 0 the
+      events are lost.
   /_fail?action=s3:PutObject&match=REGEX&times=N&code=SlowDown&status=503[&after=1]
-      Fails the next N such calls of functions; with after=1 they take effect first and only the
-      response is lost.
+      Fails the next N calls of functions with this action and a path that matches REGEX. With
+      after=1 the calls take effect, and only their response is lost.
   /_kill?function=NAME
       Kills the busy processes of a function, like a crash.
 """
@@ -30,8 +31,8 @@ import asyncio, contextvars, json, os, re, time, urllib.parse
 from datetime import datetime, timezone
 
 CALLS, DELIVERY_RULES, FAULT_RULES = [], [], []
-# Set for asynchronous events, which wait for a free function. Synchronous callers and queues see
-# the throttle.
+# True while an asynchronous event is delivered. Such an event waits until the function is below its
+# reserved concurrency. Synchronous callers and queues get the throttling error instead.
 IS_ASYNC = contextvars.ContextVar("is_async", default=False)
 
 
@@ -108,7 +109,8 @@ def record_function_calls():
 
 
 def patch_event_delivery(events, functions, queues):
-    """Rules and schedules: checks permissions, invokes asynchronously, uses the dead-letter queue."""
+    """Makes rules and schedules check permissions, invoke functions asynchronously and use the
+    dead-letter queue."""
     original_invoke = events._invoke_target
 
     def send_to_queue(queue_arn, body, source, role=None):
@@ -162,7 +164,7 @@ def patch_event_delivery(events, functions, queues):
 
 
 def take_copies(rule_name):
-    """How many times to deliver the next event of a rule."""
+    """Returns how many times to deliver the next event of a rule."""
     for rule in DELIVERY_RULES:
         if rule["rule"] in rule_name and rule["times"] > 0:
             rule["times"] -= 1
@@ -185,7 +187,8 @@ def fill_placeholders(text, schedule):
 
 
 def patch_lambda(functions):
-    """Checks what Lambda does with a function's role, and makes throttled asynchronous events wait."""
+    """Makes Lambda check the permissions of a function's role, and makes throttled asynchronous
+    events wait."""
     original_execute, original_run_batch = functions._execute_function, functions._run_sqs_batch
     original_route_failure, original_emit_logs = functions._route_async_failure, functions._emit_lambda_logs
     original_invoke_async = functions.invoke_async_with_retry
@@ -205,7 +208,8 @@ def patch_lambda(functions):
 
     def run_batch(mapping, func_record, event, messages, queue_url, queue_name):
         config, source = func_record.get("config") or func_record, mapping["EventSourceArn"]
-        # A list, so that all three are checked and every missing permission is recorded.
+        # A list instead of a generator: all three permissions are checked, so every missing one is
+        # recorded.
         if all([function_role_allows(config, f"sqs:{action}", source)
                 for action in ("ReceiveMessage", "GetQueueAttributes", "DeleteMessage")]):
             original_run_batch(mapping, func_record, event, messages, queue_url, queue_name)
@@ -252,8 +256,8 @@ def patch_cloudformation(handlers, functions):
 
     def with_reserved_concurrency(handler):
         def handle(*args, **kwargs):
-            # The properties are the second-to-last argument: (name, properties, stack) and (name,
-            # old, new, stack).
+            # A create handler gets (name, properties, stack), an update handler (name, old, new,
+            # stack). The new properties are the second-to-last argument of both.
             properties, (name, attributes) = args[-2], handler(*args, **kwargs)
             functions._functions[name]["concurrency"] = (
                 int(properties["ReservedConcurrentExecutions"])
@@ -322,10 +326,10 @@ async def respond(send, status, content_type, body):
 
 
 def take_fault(scope):
-    """The injected fault for a request, if any. S3 actions follow from method and path, others from
-    a header."""
+    """Returns the injected fault that matches a request, or None. The action of an S3 request
+    follows from its method and path, that of other requests from a header."""
     headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
-    # Only temporary credentials, so only functions, not the tests' root keys.
+    # Only functions use temporary credentials (ASIA). The root keys of the tests get no faults.
     if "ASIA" not in headers.get("authorization", ""):
         return None
     if target := headers.get("x-amz-target"):
@@ -408,7 +412,7 @@ def kill(function):
 
 
 def stop_functions():
-    """Kills the process of every function and waits for it."""
+    """Kills the processes of all functions and waits for their end."""
     for _, process in list(processes()):
         process.kill()
         process.wait()

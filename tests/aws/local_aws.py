@@ -31,7 +31,7 @@ def environment(port, folder):
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONDONTWRITEBYTECODE": "1",
-        # Without these it listens on every interface.
+        # Without these variables the server listens on every network interface.
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
@@ -46,7 +46,7 @@ def environment(port, folder):
         "S3_DATA_DIR": f"{folder}/s3",
         "DOCKER_HOST": f"unix://{folder}/no-docker",
         "LOG_LEVEL": os.environ.get("LOCAL_AWS_LOG", "INFO"),
-        # AWS waits a minute before it retries a failed asynchronous invocation; here one second.
+        # A failed asynchronous invocation is retried after one second; AWS waits a minute.
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "1",
     }
 
@@ -61,7 +61,8 @@ def serve(folder):
             pass
         emulator.stop_functions()
         shutil.rmtree(folder, ignore_errors=True)
-        # Kills functions that started in the meantime: they are in the same process group.
+        # Also kills functions that have started in the meantime. They are in the same process
+        # group.
         os.killpg(0, signal.SIGKILL)
     threading.Thread(target=watch_parent, daemon=True).start()
     sys.argv = ["ministack"]

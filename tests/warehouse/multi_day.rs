@@ -1,5 +1,5 @@
-//! Several days of the whole S&P 500 on both engines from the same stage: the same rows in every
-//! table.
+//! Several days of the whole S&P 500 on both engines from the same stage: every table has the same
+//! rows.
 
 use std::time::Instant;
 
@@ -22,7 +22,7 @@ use super::{Files, comparison, contract::set_up};
 const COMPANIES: usize = 505;
 const DAYS: u64 = 30;
 
-/// Loads and computes on the fake Snowflake what a DuckDB run has just staged.
+/// Loads and computes, on the fake Snowflake, the files that a DuckDB run has just staged.
 fn replicate(
     home: &Home,
     done: &Summary,
@@ -35,7 +35,7 @@ fn replicate(
     summary
 }
 
-/// Like [`replicate`], in its own session and with an error instead of a panic.
+/// Like [`replicate`], but opens its own session and returns an error instead of panicking.
 pub(super) fn try_load_and_compute(
     home: &Home,
     done: &Summary,
@@ -72,7 +72,7 @@ pub(super) fn try_load_and_compute(
         )
         .await
     });
-    // A session is closed even if a statement failed.
+    // The session is closed even if a statement failed.
     let _ = wait(warehouse.close());
     summary
 }
