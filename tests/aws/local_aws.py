@@ -6,7 +6,7 @@ the root keys test/test and the functions' roles. When ready, it prints one line
 {"url": "http://127.0.0.1:PORT", "folder": "..."}. It exits, together with every function process,
 when its standard input closes, so that nothing outlives the tests that started it.
 
-deploy.py deploys the stack; emulator.py documents the endpoints /_calls and so on.
+deploy.py deploys the stack. controls.py documents the endpoints for tests, such as /_calls.
 """
 import argparse, json, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.request
 from pathlib import Path
@@ -21,8 +21,8 @@ def free_port():
 
 
 def environment(port, folder):
-    """The complete environment of the server and of the functions, which inherit it. It contains
-    nothing else of this machine, because a function on AWS has no access to it."""
+    """The complete environment of the server and of the functions, which inherit it. No other
+    variable of this machine is passed on, because a function on AWS would not have it."""
     url = f"http://127.0.0.1:{port}"
     return {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
@@ -54,12 +54,12 @@ def environment(port, folder):
 def serve(folder):
     """Runs the server. When the pipe to the parent closes, for whatever reason, it stops the
     functions, deletes the folder and exits."""
-    import emulator
+    import controls, emulator
 
     def watch_parent():
         while os.read(0, 4096):
             pass
-        emulator.stop_functions()
+        controls.stop_functions()
         shutil.rmtree(folder, ignore_errors=True)
         # Also kills functions that have started in the meantime. They are in the same process
         # group.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A stub for a function's bootstrap: logs each event to a file and does what the event says.
+"""A stub for a function's bootstrap: logs each event to a file and executes the commands in it.
 
 Each event is a line of $TMPDIR/<function>.jsonl, in the folder of the local AWS. Commands in the
 event, or in the body of each record:

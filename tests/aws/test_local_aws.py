@@ -1,8 +1,8 @@
 """Tests the events and permissions of the deployed template on the local AWS: python -m unittest
 test_local_aws.
 
-Stubs replace the functions. The Rust tests cover what the real functions do; these tests cover who
-invokes them, with which event, and what their roles allow."""
+Stubs replace the functions. These tests cover the events that invoke a function and the permissions
+of its role; the Rust tests cover the real functions."""
 import json, os, subprocess, sys, time, unittest, urllib.parse, urllib.request, zipfile
 from pathlib import Path
 from deploy import client, deploy, put_secret

@@ -25,7 +25,7 @@ use findata_pipeline::{
     summary::Summary,
     telemetry::Telemetry,
 };
-use findata_tests::{Home, Job, Simulator, client, host, request, today, wait};
+use findata_tests::{Home, Job, Simulator, analyze, client, host, request, today, wait};
 use serde_json::{Value, json};
 
 use super::SYMBOLS;
@@ -83,17 +83,7 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
         assert!(parts > 0, "the deadline never struck");
         let run = &request.run_id;
         findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
-        let measured = findata_analytics::HostMetrics::default();
-        let summary = findata_analytics::handle(
-            run,
-            &host.stage,
-            &mut host.warehouse,
-            findata_tests::models(),
-            &bus,
-            &clock,
-            &measured,
-        )
-        .await?;
+        let summary = analyze(run, &host.stage, &mut host.warehouse, &bus, &clock).await?;
         assert_eq!((summary.status, summary.tasks.done), (Status::Complete, summary.tasks.planned));
         Ok::<_, Error>(())
     })

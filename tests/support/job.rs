@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use findata_analytics::HostMetrics;
 use findata_domain::{
     Result,
     clock::{Clock, DayClock},
@@ -20,6 +21,7 @@ use findata_local::{
 use findata_models::Models;
 use findata_pipeline::{
     plan::Plan,
+    ports::{bus::Bus, stage::Stage, warehouse::Warehouse},
     run::{Options, Request, RunId, Universe},
     summary::Summary,
 };
@@ -163,6 +165,20 @@ pub fn with_warehouse<S, V, W, C>(host: Host<S, V, C>, make: impl FnOnce(V) -> W
 /// The models that are built into findata.
 pub fn models() -> &'static Models {
     Models::built_in().expect("the built-in models are sound")
+}
+
+/// Calls the handler of analytics with the built-in models and without measurements of the host.
+///
+/// # Errors
+/// The error of the handler.
+pub async fn analyze(
+    run: &RunId,
+    stage: &impl Stage,
+    warehouse: &mut impl Warehouse,
+    bus: &impl Bus,
+    clock: &impl Clock,
+) -> Result<Summary> {
+    findata_analytics::handle(run, stage, warehouse, models(), bus, clock, &HostMetrics::default()).await
 }
 
 /// The stage, warehouse and client of a run in a home, with the built-in models.

@@ -3,13 +3,12 @@
 
 use std::collections::HashSet;
 
-use findata_analytics::HostMetrics;
 use findata_domain::{Error, Result, catalog::Dataset, clock::DayClock};
 use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
 use findata_pipeline::{landing::StagedFile, ledger, ports::warehouse::Warehouse, run::RunId};
 use findata_snowflake::Snowflake;
-use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
+use findata_tests::{FakeSnowflake, Home, Job, Simulator, analyze, today, wait};
 
 use super::{Files, comparison, contract::set_up};
 
@@ -97,16 +96,7 @@ async fn completes(run: &RunId, home: &Home, warehouse: &mut impl Warehouse) -> 
     let (clock, bus) = (DayClock(today()), LocalBus::default());
     let done = async {
         findata_load::handle(run, &stage, warehouse, &clock).await?;
-        findata_analytics::handle(
-            run,
-            &stage,
-            warehouse,
-            findata_tests::models(),
-            &bus,
-            &clock,
-            &HostMetrics::default(),
-        )
-        .await
+        analyze(run, &stage, warehouse, &bus, &clock).await
     };
     match done.await {
         Ok(_) => true,

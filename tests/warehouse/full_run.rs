@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use findata_analytics::HostMetrics;
 use findata_domain::clock::DayClock;
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
 use findata_models::PUBLISHED;
@@ -16,7 +15,7 @@ use findata_pipeline::{
     usage::{Statement, Usage},
 };
 use findata_snowflake::Snowflake;
-use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
+use findata_tests::{FakeSnowflake, Home, Job, Simulator, analyze, today, wait};
 
 use super::{Files, contract::set_up};
 
@@ -79,17 +78,7 @@ async fn compute(
     let clock = DayClock(today());
     let loaded = findata_load::handle(run, files, warehouse, &clock).await.unwrap();
     let bus = LocalBus::default();
-    let summary = findata_analytics::handle(
-        run,
-        files,
-        warehouse,
-        findata_tests::models(),
-        &bus,
-        &clock,
-        &HostMetrics::default(),
-    )
-    .await
-    .unwrap();
+    let summary = analyze(run, files, warehouse, &bus, &clock).await.unwrap();
     assert!(
         summary.cost.snowflake_credits > 0.0 && summary.cost.snowflake_credits < 0.1,
         "{:?}",

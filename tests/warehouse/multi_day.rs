@@ -4,7 +4,6 @@
 use std::time::Instant;
 
 use chrono::{Days, NaiveDate};
-use findata_analytics::HostMetrics;
 use findata_domain::{Result, clock::DayClock};
 use findata_fmp_simulator::Options;
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
@@ -15,7 +14,7 @@ use findata_pipeline::{
     summary::Summary,
 };
 use findata_snowflake::{Settings, Snowflake};
-use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
+use findata_tests::{FakeSnowflake, Home, Job, Simulator, analyze, today, wait};
 
 use super::{Files, comparison, contract::set_up};
 
@@ -61,16 +60,7 @@ pub(super) fn try_load_and_compute(
         let (clock, bus) = (DayClock(day), LocalBus::default());
         let loaded = findata_load::handle(run, &to, &mut warehouse, &clock).await?;
         assert_eq!(loaded.rows, done.rows);
-        findata_analytics::handle(
-            run,
-            &to,
-            &mut warehouse,
-            findata_tests::models(),
-            &bus,
-            &clock,
-            &HostMetrics::default(),
-        )
-        .await
+        analyze(run, &to, &mut warehouse, &bus, &clock).await
     });
     // The session is closed even if a statement failed.
     let _ = wait(warehouse.close());
