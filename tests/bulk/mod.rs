@@ -127,7 +127,7 @@ fn a_day_without_a_bulk_file_has_no_bars() {
 }
 
 #[test]
-fn a_plan_without_bulk_files_falls_back_to_symbols_and_is_not_asked_again() {
+fn without_bulk_files_in_the_plan_runs_fetch_per_symbol_and_do_not_try_again() {
     let premium = World {
         symbols: SYMBOLS,
         today: today(),

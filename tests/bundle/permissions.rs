@@ -1,4 +1,4 @@
-//! The roles allow exactly what the functions call.
+//! The roles allow exactly the calls that the functions make.
 
 use std::process::Command;
 

@@ -179,7 +179,7 @@ fn an_unknown_symbol_fails_alone_and_does_not_stop_others() {
     assert_eq!(failed, ["BRK.B", "NOSUCH"]);
     assert_eq!(with_known.lines("select distinct symbol from analytics.fact_financials"), ["AAPL"]);
     assert_eq!(with_known.lines("select symbol from analytics.dim_company"), ["AAPL"]);
-    // FMP still does not know the symbol, and a second run on the same day does not ask again.
+    // A second run on the same day does not ask FMP about the unknown symbol again.
     let calls = server.calls();
     let again = run(&with_known, &server.url(), "NOSUCH,AAPL,BRK.B").run();
     assert_eq!((outcome(&again), server.calls() - calls), ((Some(3), "partial".into()), 0), "{again:#?}");

@@ -39,7 +39,7 @@ fn output_that_cannot_be_written_is_reported() {
 const ACTIVE: [char; 6] = ['\u{1b}', '\u{9b}', '\u{7}', '\u{202e}', '\u{200b}', '\u{2066}'];
 
 #[test]
-fn text_from_fmp_is_shown_but_never_acts() {
+fn text_from_fmp_is_printed_but_cannot_control_the_terminal() {
     let active: String = ACTIVE.iter().collect();
     let profile = serde_json::json!([{
         "symbol": "AAPL", "companyName": format!("Apple{active}[2J"), "sector": format!("Tech{active}"),

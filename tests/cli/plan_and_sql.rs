@@ -200,7 +200,7 @@ fn a_query_is_one_select_that_reaches_only_the_warehouse() {
 }
 
 #[test]
-fn rows_keep_their_order_and_json_has_no_other_numbers() {
+fn rows_keep_their_order_and_json_has_no_nan_or_infinity() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let sql = |query: &str| findata(&["sql", "--json", query]).home(&home).run();

@@ -49,7 +49,7 @@ fn check(fault: &str, expected_text: &str) {
     // probes.
     let calls = server.calls_by_endpoint()["dividends"];
     assert!(calls <= FAILURES_TO_OPEN + SYMBOLS + PROBES, "{fault}: {calls}");
-    // The next run fetches only what is missing.
+    // The next run fetches only the missing data.
     let good = Simulator::with_symbols(SYMBOLS as usize);
     let healed = run(&good, &home);
     assert_eq!((healed.status, good.calls()), (Status::Complete, SYMBOLS), "{fault}: {healed:#?}");

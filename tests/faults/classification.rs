@@ -7,7 +7,7 @@ use findata_domain::Error;
 use findata_fmp::Answer;
 use findata_tests::{Replay, Simulator, client, shared_folder, wait};
 
-/// What the caller of the client does next.
+/// The next action of the client's caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     /// Use the rows.

@@ -22,7 +22,7 @@ fn expected() -> Home {
 }
 
 #[test]
-fn an_outage_with_empty_answers_is_healed_by_the_next_run_of_the_day() {
+fn after_an_outage_with_empty_responses_the_next_run_of_the_day_fetches_the_data() {
     let expected = expected();
     let good = Simulator::with_symbols(12);
     for endpoints in ["income-statement", "prices", "profile"] {
@@ -44,7 +44,7 @@ fn an_outage_with_empty_answers_is_healed_by_the_next_run_of_the_day() {
 }
 
 #[test]
-fn an_empty_answer_where_rows_were_known_is_asked_for_again_the_same_day() {
+fn an_empty_response_where_rows_existed_is_fetched_again_the_same_day() {
     let known = expected();
     let good = Simulator::with_symbols(12);
     for endpoints in ["income-statement", "prices", "profile", "dividends"] {
@@ -100,7 +100,7 @@ fn a_statement_that_stays_empty_is_recorded_as_not_offered() {
 }
 
 #[test]
-fn companies_that_lack_data_complete() {
+fn runs_of_companies_without_some_data_are_complete() {
     let server = Simulator::with_symbols(48);
     let home = Home::new();
     // A fund, a new listing, a delisted company, and a company without a market cap.

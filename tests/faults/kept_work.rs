@@ -41,7 +41,7 @@ fn staged_and_killed(server: &Simulator) -> Home {
 
 #[test]
 fn a_kill_costs_only_the_calls_in_flight() {
-    // Small enough for one batch, so the ledger has no finished batch when the run is killed.
+    // The companies fit into one batch, so the ledger has no finished batch when the run is killed.
     const COMPANIES: usize = 24;
     // At 750 calls a minute, 45 calls are in flight until the client knows FMP's latency. The next
     // run also makes up to ten other calls: it reads the change feeds, and refetches a profile
@@ -163,7 +163,7 @@ fn too_little_memory_leaves_the_run_open_and_names_the_option() {
 }
 
 #[test]
-fn damaged_ledger_objects_of_an_open_run_stop_no_later_run() {
+fn damaged_ledger_objects_of_an_open_run_do_not_stop_later_runs() {
     fault_free();
     let server = Simulator::with_symbols(12);
     let staged = staged_and_killed(&server);

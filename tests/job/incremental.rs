@@ -1,4 +1,4 @@
-//! Later runs keep the existing data and write only what changed.
+//! Later runs keep the existing rows and write only changes.
 
 use std::collections::BTreeSet;
 

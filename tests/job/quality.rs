@@ -156,8 +156,8 @@ fn checks_against(replay: Replay) -> BTreeMap<String, Vec<String>> {
 
 #[test]
 fn every_pair_is_flagged_if_fmps_figure_differs() {
-    // Every figure is off by one percent. Price to book goes the other way, so that the price
-    // implied by two of the figures stays the same.
+    // Every figure is off by one percent. Price to book changes in the opposite direction, so the
+    // price implied by two of the figures stays the same.
     let off = checks_against(changed("AAPL", |field, figure| {
         (if field == "priceToBookRatioTTM" {
             figure / 1.01

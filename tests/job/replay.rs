@@ -106,7 +106,7 @@ fn replay_rebuilds_the_warehouse_on_request() {
 }
 
 #[test]
-fn replay_without_a_stage_or_with_a_foreign_file_explains_itself() {
+fn replay_without_a_stage_or_with_a_foreign_file_is_refused_with_a_reason() {
     let home = Home::new();
     assert!(command(&home, &["replay"]).failed(5).contains("--home"));
     fs::create_dir_all(home.stage()).unwrap();

@@ -20,7 +20,7 @@ use super::{client_at, profile};
 const LIMIT: u32 = 240;
 /// Concurrent callers in each process.
 const CALLERS: usize = 16;
-/// A window that is full now is free again after this time.
+/// The longest wait until a full window of 60 seconds allows calls again.
 const REFILLED: Duration = Duration::from_secs(70);
 /// The environment variable that tells a worker its server and its stage.
 const TARGET: &str = "FINDATA_TEST_WORKER_TARGET";

@@ -6,7 +6,7 @@ use std::fs;
 use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay, shared_folder};
 
-/// What a run does after a response.
+/// The action of a run after a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     /// The task fails without a retry, and the run continues.

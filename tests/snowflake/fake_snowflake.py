@@ -1,4 +1,4 @@
-"""A fake Snowflake on 127.0.0.1: fakesnow 0.12.x plus what it lacks for this project.
+"""A fake Snowflake on 127.0.0.1: fakesnow 0.12.x with the additions that this project needs.
 
   SQL         COPY INTO (copy_into.py), MERGE and exact sums (cursor_patches.py). DDL commits an
               open transaction.

@@ -288,7 +288,7 @@ class Privileges:
             kind = object_kind(o.group(1))
             name = full_name(session, kind, name_parts(o.group(2)))
             if kind in ("TABLE", "VIEW"):
-                kind = self.catalog().get(name, kind)      # a view may be called a table
+                kind = self.catalog().get(name, kind)      # GRANT .. ON TABLE accepts a view
             self.require_existing(enforced, kind, name)
             targets = [(kind, name)]
         else:

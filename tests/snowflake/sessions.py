@@ -1,4 +1,4 @@
-"""Logins, session tokens and the sessions themselves."""
+"""Logins, session tokens and sessions of the fake Snowflake."""
 import asyncio, base64, gzip, hashlib, json, sys, time, uuid
 import duckdb
 from cryptography.hazmat.primitives import hashes, serialization

@@ -37,8 +37,8 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../infra/models")
 }
 
-/// The SQL files of a folder in `infra/models`, as pairs of name and text. Names are those of the
-/// model list.
+/// The SQL files of a folder in `infra/models`, as pairs of name and text. The name includes the
+/// folder, as in the list of models.
 fn files(below: &str) -> Vec<(String, String)> {
     let entries = fs::read_dir(folder().join(below)).into_iter().flatten().flatten();
     let mut found: Vec<(String, String)> = entries
@@ -98,7 +98,7 @@ fn the_setup_rendered_from_the_catalog_uses_only_the_common_subset() {
 }
 
 #[test]
-fn the_list_of_models_is_the_folder_both_ways() {
+fn the_list_of_models_equals_the_files_of_the_folder() {
     for (below, kind) in FOLDERS {
         let mut listed: Vec<&str> = rendered(below).map(|model| model.file).collect();
         if kind != FileKind::Model {

@@ -27,7 +27,7 @@ pub struct Replay {
     answers: BTreeMap<Key, Reply>,
     /// A response to the first requests to each URL, and the number of those requests.
     first: Option<(u32, Reply)>,
-    /// The same as `first`, by endpoint.
+    /// By endpoint: a response to the first requests to each URL, and the number of those requests.
     endpoint_overrides: BTreeMap<String, (u32, Reply)>,
 }
 

@@ -27,7 +27,7 @@ fn findata_on_the_fake(arguments: &[&str], fake: &FakeSnowflake, database: &str)
 }
 
 #[test]
-fn the_command_fills_snowflake_as_it_fills_duckdb() {
+fn the_command_gives_the_same_tables_on_snowflake_as_on_duckdb() {
     let Some(fake) = FakeSnowflake::shared() else {
         return;
     };

@@ -11,7 +11,7 @@ use sqlparser::{dialect::SnowflakeDialect, parser::Parser};
 /// parse is an error.
 const UNKNOWN_TO_SQLPARSER: &[&str] = &["alter session "];
 
-/// The part of a statement that sqlparser can parse. Of a COPY this is the query.
+/// The part of a statement that sqlparser can parse. For a COPY, that is its query.
 fn parseable_part(statement: &str) -> &str {
     let query = statement
         .strip_prefix("copy into ")

@@ -68,8 +68,8 @@ pub(super) enum Span {
 }
 
 impl Span {
-    /// The span of a period of this many days, `None` for an unusual length. Companies whose
-    /// periods are whole weeks have periods of 13, 14, 26, 27, 39, 40, 52 and 53 weeks.
+    /// The span of a period of this many days; `None` for any other length. Periods of whole weeks
+    /// have 13, 14, 26, 27, 39, 40, 52 or 53 weeks.
     fn of(days: i64) -> Option<Span> {
         match days {
             80..=100 => Some(Span::Quarter),
