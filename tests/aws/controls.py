@@ -47,7 +47,7 @@ def take_copies(rule_name):
 
 
 def middleware(app):
-    """Adds the endpoints for tests, the TLS header, and the injected faults."""
+    """Wraps the server: adds the endpoints for tests and the TLS header, and injects faults."""
     async def handle(scope, receive, send):
         if scope["type"] != "http":
             return await app(scope, receive, send)

@@ -17,7 +17,7 @@ use findata_tests::{Home, Job, Simulator, today};
 /// The number of companies, large enough to include all edge-case companies.
 const SYMBOLS: usize = 60;
 /// Companies whose simulated bulk rows differ from their per-symbol responses. The simulator
-/// distorts the response as a whole: its second row, its oldest row, a duplicate of its newest row,
+/// changes rows of these responses only: the second, the oldest, a duplicate of the newest, and
 /// impossible bars.
 const DIFFERENT_IN_BULK: [&str; 4] = ["NULLS", "TEXTS", "TWICE", "BADPX"];
 /// Columns that are in no bulk file.

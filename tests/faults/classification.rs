@@ -28,7 +28,7 @@ enum Action {
     Stop,
     /// Make no more calls until the call budget is renewed.
     Budget,
-    /// Correct the configuration. No response of FMP leads to this action.
+    /// Report a configuration error. No response of FMP leads to this action.
     Config,
 }
 

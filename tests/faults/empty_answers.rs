@@ -1,4 +1,4 @@
-//! Empty responses of FMP that do not mean "no data".
+//! Empty responses of FMP that are errors, and empty responses that mean "no data".
 
 use findata_fmp_simulator::Options;
 use findata_pipeline::{run::Status, summary::Summary};

@@ -201,7 +201,7 @@ fn a_changed_or_missing_landing_file_costs_only_its_own_calls() {
         let next = command(&server, &home, &SYMBOLS.join(",")).run();
         assert_eq!(next.code, Some(0), "{next:#?}");
         assert!(next.stderr.contains("income_statement"), "{next:#?}");
-        // The annual and quarterly statements of both companies.
+        // The run refetches the annual and quarterly income statements of both companies.
         assert_eq!(server.calls() - calls, 4);
         assert_fault_free_tables(&home, "a damaged landing file");
     }

@@ -92,7 +92,7 @@ fn a_run_at_its_memory_limit_spills_and_finishes() {
 
 #[test]
 fn a_statement_that_cannot_spill_gets_the_full_limit() {
-    // DuckDB cannot spill a list. This one has 60 million numbers and takes 1.5 GB.
+    // DuckDB cannot spill a list. A list of 60 million numbers takes 1.5 GB.
     let list =
         "create or replace temporary table numbers as select len(list(i)) as n from range(60000000) t(i)";
     wait(async {

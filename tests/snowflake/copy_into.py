@@ -36,8 +36,8 @@ RESULT_COLUMNS = ("file", "status", "rows_parsed", "rows_loaded", "error_limit",
 
 
 class Current(threading.local):
-    """The connection whose statement this thread runs. Sessions run concurrently, each statement in
-    a thread."""
+    """Holds, per thread, the connection whose statement the thread runs. Sessions run concurrently, and
+    each statement runs in a thread of its own."""
 
     conn = None
 

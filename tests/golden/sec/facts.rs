@@ -57,7 +57,7 @@ const TAGS: [(Item, &str, &[&str]); 10] = [
     (Item::SharesDiluted, "shares", &["WeightedAverageNumberOfDilutedSharesOutstanding"]),
 ];
 
-/// The length of a period. The number is the count of quarters.
+/// The length of a period. The value of each variant is the length in quarters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Span {
     Instant = 0,
