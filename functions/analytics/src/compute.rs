@@ -12,7 +12,7 @@ use findata_pipeline::{
     plan::Plan, ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, model_version, publish, publish::Differences, refuse_earlier_day, scope::Scope};
+use crate::{FUNCTION, model_version, publish, publish::Differences, scope::Scope};
 
 /// Runs the models on the pending changes and publishes the result. Returns the counts by table.
 pub(crate) async fn compute(
@@ -91,9 +91,10 @@ fn parameters(plan: &Plan, as_of: NaiveDate) -> [String; 3] {
     ]
 }
 
-/// Builds `last_published`: the days between the last published figures and `today`, in which events
-/// take effect, and the index then. After a step back of the clock, the figures have no bars of the
-/// days since the newest one, so the events of those days count too.
+/// Builds `last_published`: the range of days from the last published figures to `today`, in which
+/// events take effect, and the index of those figures. If the clock was set back, the range goes
+/// from the newest bar to the later day, because events of these days were applied without any
+/// bars.
 fn last_published(today: NaiveDate) -> String {
     format!(
         "create or replace temporary table last_published as \
@@ -106,7 +107,8 @@ fn last_published(today: NaiveDate) -> String {
 
 /// The statements of the publishing transaction that record what was published.
 fn closing_statements(run: &RunId, as_of: NaiveDate, clock: &impl Clock) -> [String; 3] {
-    // A step back of the clock: the next run compares its day with this one.
+    // If the clock was set back, entries of later days are deleted, so that the next run compares
+    // its day with this run's day.
     let forget_later = format!(
         "delete from ops.published where as_of > date '{as_of}' or run_id > {}",
         literal(run.as_str())
@@ -120,4 +122,28 @@ fn closing_statements(run: &RunId, as_of: NaiveDate, clock: &impl Clock) -> [Str
         literal(run.as_str())
     );
     [clear_changes.into(), forget_later, record]
+}
+
+/// Rejects a planning day that is earlier than the newest published prices: computing it would
+/// remove the figures of the later days. A day that is only earlier than the planning day of a
+/// previous run is allowed. Otherwise, a clock that was ahead once would stop all later runs.
+///
+/// # Errors
+/// `Config` if there are later figures; the warehouse's errors.
+pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse) -> Result<()> {
+    match newest_price_day(warehouse).await? {
+        Some(newest) if newest > today => Err(Error::Config(format!(
+            "the run is planned for {today}, but the warehouse has figures up to {newest}, which the run would remove: \
+             use --today {newest} or a later day, or another --home for an earlier day"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The newest day with a published price.
+pub(crate) async fn newest_price_day(warehouse: &mut impl Warehouse) -> Result<Option<NaiveDate>> {
+    let newest = warehouse
+        .query("select max(price_date)::varchar from analytics.fact_daily_prices")
+        .await?;
+    Ok(newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok()))
 }

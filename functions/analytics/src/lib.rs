@@ -2,9 +2,9 @@
 //! the run with a summary.
 //!
 //! `compute` runs the SQL models of `infra/models` ([`Models`]) in slices of companies, which `scope`
-//! determines. `versions` merges vintages into versions with the time at which each was known;
-//! `publish` writes the rows that differ; `quality` reads the results of the checks; `summary` adds
-//! up the ledger.
+//! determines. `versions` merges vintages (figures as known at past times) into versions with the
+//! time at which each was known; `publish` writes the rows that differ; `quality` reads the results
+//! of the checks; `summary` adds up the ledger.
 
 mod compute;
 pub mod event;
@@ -17,8 +17,8 @@ mod versions;
 
 use std::{collections::BTreeMap, iter, time::Instant};
 
-use chrono::{DateTime, NaiveDate, Utc};
-use compute::compute;
+use chrono::{DateTime, Utc};
+pub use compute::refuse_earlier_day;
 use findata_domain::sql::literal;
 use findata_domain::{
     Error, Result,
@@ -39,6 +39,8 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 pub use summary::HostMetrics;
+
+use compute::{compute, newest_price_day};
 
 /// The function's name in query tags and in the ledger.
 const FUNCTION: &str = "analytics";
@@ -74,7 +76,8 @@ pub async fn handle(
     ledger::fail_tasks_of(&loaded.damaged, &mut entries);
     let closed = close(run, &plan, &entries, loaded, warehouse, models, clock, metrics, started).await;
     let usage = warehouse.take_usage();
-    // A failed attempt records its usage too, but its own error is the one to return.
+    // A failed attempt records its usage too. Its error takes precedence over an error of the
+    // recording.
     let recorded = usage.record(run, FUNCTION, stage).await;
     let mut summary = closed?;
     recorded?;
@@ -85,9 +88,10 @@ pub async fn handle(
     Ok(summary)
 }
 
-/// Replays a finished run whose files were loaded again: computes the figures as of the day on which
-/// it fetched, and writes its row of `ops.runs`. A run that fetched nothing has no figures to
-/// compute. Runs are replayed one by one, so that companies get the same history as the first time.
+/// Replays a finished run whose files were loaded again: computes the figures as of the day of
+/// `fetched_at`, its newest answer, and writes its row of `ops.runs`. A run that fetched nothing
+/// has no figures to compute. Runs are replayed one by one, so that companies get the same history
+/// as the first time.
 ///
 /// # Errors
 /// The warehouse's and the stage's errors.
@@ -100,7 +104,7 @@ pub async fn replay(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
-    // Without a plan, its figures are computed with those of the next run.
+    // If the plan is missing, the next run computes this run's figures.
     let plan: Option<Plan> = stage::read_rebuildable(stage, &ledger::plan_key(run), &mut Vec::new()).await?;
     if let (Some(plan), Some(fetched_at)) = (plan, fetched_at)
         && !plan.options.skip_analytics
@@ -110,7 +114,7 @@ pub async fn replay(
             compute(run, &plan, models, &mut fence, warehouse, &clock).await?;
         }
     }
-    // Without a summary, only `ops.runs` lacks the run.
+    // If the summary is missing, the run only lacks its row in `ops.runs`.
     match stage::read_rebuildable(stage, &ledger::summary_key(run), &mut Vec::new()).await? {
         Some(summary) => fence.write(warehouse, &summary::record_run(&summary, now)).await,
         None => Ok(()),
@@ -152,31 +156,8 @@ async fn close(
     Ok(summary)
 }
 
-/// Rejects a planning day that is earlier than the newest published prices: computing it would
-/// remove the figures of the later days. A day before one that was merely planned for is allowed,
-/// so that a clock that was ahead once does not stop later runs.
-///
-/// # Errors
-/// `Config` if there are later figures; the warehouse's errors.
-pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse) -> Result<()> {
-    match newest_price_day(warehouse).await? {
-        Some(newest) if newest > today => Err(Error::Config(format!(
-            "the run is planned for {today}, but the warehouse has figures up to {newest}, which it would remove: \
-             use --today {newest} or a later day, or another --home for an earlier one"
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// The newest day with a published price.
-async fn newest_price_day(warehouse: &mut impl Warehouse) -> Result<Option<NaiveDate>> {
-    let newest = warehouse
-        .query("select max(price_date)::varchar from analytics.fact_daily_prices")
-        .await?;
-    Ok(newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok()))
-}
-
-/// The newest figures of the first companies of the universe: the close and the metrics with a heading.
+/// Returns the newest figures of the first six companies of the universe: the close and the
+/// headline metrics.
 async fn highlights(plan: &Plan, models: &Models, warehouse: &mut impl Warehouse) -> Result<Vec<Highlight>> {
     const COMPANIES: usize = 6;
     let symbols: Vec<_> = plan.symbols.iter().take(COMPANIES).map(|s| literal(s.as_str())).collect();

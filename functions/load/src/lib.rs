@@ -1,4 +1,4 @@
-//! load: copies a run's landing files into `raw` and `staging`, effectively once.
+//! load: copies a run's landing files into `raw` and `staging`, each file exactly once.
 //!
 //! For each dataset, load copies the files into the temporary table `incoming`, compares their row
 //! counts with the ledger, and in one transaction inserts the new rows, quarantines the rejected
@@ -7,27 +7,21 @@
 
 mod ahead;
 pub mod event;
+mod files;
 mod price_refetch;
 pub mod refill;
 mod restatements;
 mod sql;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     time::Instant,
 };
 
-use chrono::NaiveDate;
 use findata_domain::sql::literal;
-use findata_domain::{
-    Error, Result,
-    catalog::{self, Dataset, Requests},
-    clock::Clock,
-    nyse_calendar,
-};
+use findata_domain::{Error, Result, catalog, clock::Clock, nyse_calendar};
 use findata_pipeline::{
     freshness,
-    landing::StagedFile,
     ledger::{self, BatchEntry, Loaded},
     ports::{
         stage::{self, Stage},
@@ -37,6 +31,8 @@ use findata_pipeline::{
     summary::RowCounts,
     write_fence::WriteFence,
 };
+
+use files::{load_files, loaded_files};
 
 /// The function's name in query tags and in the ledger.
 const FUNCTION: &str = "load";
@@ -52,7 +48,7 @@ pub async fn handle(
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<Loaded> {
-    // If the object is damaged, loading again is safe and writes it anew.
+    // A damaged object counts as absent: loading again is safe and rewrites it.
     let loaded = stage::read_rebuildable(stage, &ledger::loaded_key(run), &mut Vec::new()).await?;
     if let Some(loaded) = loaded {
         return Ok(loaded);
@@ -63,7 +59,8 @@ pub async fn handle(
     let started = Instant::now();
     let outcome = load(run, &staged, stage, warehouse, clock).await;
     let usage = warehouse.take_usage();
-    // A failed attempt records its usage too, but its own error is the one to return.
+    // A failed attempt records its usage too. Its error takes precedence over an error of the
+    // recording.
     let recorded = usage.record(run, FUNCTION, stage).await;
     let Outcome { rows, unchanged_files, damaged } = outcome?;
     let loaded = Loaded {
@@ -79,17 +76,17 @@ pub async fn handle(
     Ok(loaded)
 }
 
-/// What a load did, over all its attempts.
+/// The result of loading a run, over all attempts.
 struct Outcome {
     /// Row counts by dataset.
     rows: BTreeMap<String, RowCounts>,
-    /// Files that changed nothing.
+    /// Keys of the files that changed nothing in the warehouse.
     unchanged_files: BTreeSet<String>,
-    /// Damaged files, with the reason.
+    /// For each damaged file, the reason.
     damaged: BTreeMap<String, String>,
 }
 
-/// Loads the files that are not loaded yet.
+/// Loads the run's files that are not loaded yet, and records its tasks.
 async fn load(
     run: &RunId,
     staged: &ledger::Staged,
@@ -117,7 +114,8 @@ async fn load(
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
     let mut unchanged_files = BTreeSet::new();
     for (file, (dataset, counts)) in loaded_files(run, warehouse).await? {
-        // A complete answer withdraws the rows that it lacks, so its file may matter without new rows.
+        // A complete answer deletes the rows that it lacks, so its file may have an effect even
+        // without new rows.
         let may_withdraw = catalog::dataset(&dataset).is_none_or(|dataset| dataset.complete_answer);
         if counts.loaded == 0 && counts.quarantined == 0 && !may_withdraw {
             unchanged_files.insert(file);
@@ -129,124 +127,6 @@ async fn load(
         sum.quarantined += counts.quarantined;
     }
     Ok(Outcome { rows, unchanged_files, damaged })
-}
-
-/// Loads the run's files that the warehouse does not have. Returns the withdrawn events as
-/// [`load_dataset`], and the damaged files with the reason.
-async fn load_files(
-    run: &RunId,
-    staged: &ledger::Staged,
-    fence: &mut WriteFence,
-    warehouse: &mut impl Warehouse,
-    clock: &impl Clock,
-) -> Result<(BTreeMap<String, NaiveDate>, BTreeMap<String, String>)> {
-    let loaded = loaded_files(run, warehouse).await?;
-    let mut withdrawn = BTreeMap::new();
-    let mut pending: Vec<StagedFile> =
-        staged.files.iter().filter(|file| !loaded.contains_key(&file.key)).cloned().collect();
-    let damaged = warehouse.damaged_files(&pending).await?;
-    for reason in damaged.values() {
-        tracing::warn!(%run, reason, "a landing file cannot be loaded: `retry` or the next run fetches its rows again");
-    }
-    pending.retain(|file| !damaged.contains_key(&file.key));
-    for dataset in catalog::CATALOG {
-        let files: Vec<StagedFile> =
-            pending.iter().filter(|file| file.dataset == dataset.name).cloned().collect();
-        // A list of the whole market withdraws the rows that it lacks, so its files are loaded together.
-        let portion = match dataset.requests {
-            Requests::Market => usize::MAX,
-            _ => warehouse.files_per_load(),
-        };
-        for files in files.chunks(portion) {
-            warehouse.begin_step(run, FUNCTION, dataset.name);
-            withdrawn.extend(load_dataset(run, dataset, files, fence, warehouse, clock).await?);
-        }
-    }
-    Ok((withdrawn, damaged))
-}
-
-/// Loads files of one dataset. Returns, by symbol, the day of the newest event that the new data
-/// withdrew.
-async fn load_dataset(
-    run: &RunId,
-    dataset: &'static Dataset,
-    files: &[StagedFile],
-    fence: &mut WriteFence,
-    warehouse: &mut impl Warehouse,
-    clock: &impl Clock,
-) -> Result<BTreeMap<String, NaiveDate>> {
-    warehouse.copy_in(dataset, files).await?;
-    compare_counts(files, &warehouse.query(sql::COUNTS).await?)?;
-    let statements = [
-        Some(sql::new_rows(dataset)),
-        sql::withdrawn_rows(dataset),
-        restatements::restated_rows(dataset),
-    ];
-    for statement in statements.into_iter().flatten() {
-        warehouse.execute(&statement).await?;
-    }
-    fence.write(warehouse, &sql::transaction(dataset, run, files, clock.now())).await?;
-    let withdrawn = price_refetch::withdrawn_events(dataset, warehouse).await?;
-    warehouse.release(&["incoming", "new_rows"]).await?;
-    if sql::withdrawn_rows(dataset).is_some() {
-        warehouse.release(&["withdrawn_rows"]).await?;
-    }
-    if restatements::restated_rows(dataset).is_some() {
-        warehouse.release(&["restated_rows"]).await?;
-    }
-    Ok(withdrawn)
-}
-
-/// Compares every file's row counts with the ledger.
-fn compare_counts(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Result<()> {
-    let number = |cell: &Option<String>| cell.as_deref().and_then(|n| n.parse::<u64>().ok());
-    let found: HashMap<&str, (Option<u64>, Option<u64>)> = counts
-        .iter()
-        .filter_map(|row| match row.as_slice() {
-            [Some(file), rows, quarantined] => Some((file.as_str(), (number(rows), number(quarantined)))),
-            _ => None,
-        })
-        .collect();
-    for file in files.iter().filter(|f| f.rows > 0) {
-        let counted = found.get(file.key.as_str()).copied().unwrap_or_default();
-        if counted != (Some(file.rows), Some(file.quarantined)) {
-            return Err(Error::Stop(format!(
-                "{} has {} rows, {} of them quarantined, but the ledger has {} and {}: the file is damaged, fetch again with \
-                 --full",
-                file.key,
-                counted.0.unwrap_or_default(),
-                counted.1.unwrap_or_default(),
-                file.rows,
-                file.quarantined
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// The loaded files of a run by key, with dataset and row counts.
-async fn loaded_files(
-    run: &RunId,
-    warehouse: &mut impl Warehouse,
-) -> Result<HashMap<String, (String, RowCounts)>> {
-    let rows = warehouse.query(&sql::loaded_files(run)).await?;
-    let number = |cell: &Option<String>| cell.as_deref().and_then(|n| n.parse().ok()).unwrap_or_default();
-    let read = |row: Vec<Option<String>>| match row.as_slice() {
-        [Some(file), Some(dataset), staged, loaded, unchanged, quarantined] => Some((
-            file.clone(),
-            (
-                dataset.clone(),
-                RowCounts {
-                    staged: number(staged),
-                    loaded: number(loaded),
-                    unchanged: number(unchanged),
-                    quarantined: number(quarantined),
-                },
-            ),
-        )),
-        _ => None,
-    };
-    Ok(rows.into_iter().filter_map(read).collect())
 }
 
 /// Writes the run's tasks to `ops.tasks`, replacing those of an earlier attempt.
@@ -266,25 +146,4 @@ async fn note_tasks(
     };
     let written = written.await;
     roll_back_on_error(warehouse, written).await.map(|_| ())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_with_missing_rows_fails_the_load() {
-        let file = StagedFile {
-            dataset: "prices".into(),
-            key: "landing/prices/r/b.ndjson.gz".into(),
-            rows: 3,
-            quarantined: 1,
-            bytes: 1,
-            sha256: String::new(),
-        };
-        let count = |rows: &str| vec![vec![Some(file.key.clone()), Some(rows.into()), Some("1".into())]];
-        assert!(compare_counts(std::slice::from_ref(&file), &count("3")).is_ok());
-        assert!(compare_counts(std::slice::from_ref(&file), &count("2")).is_err());
-        assert!(compare_counts(std::slice::from_ref(&file), &[]).is_err());
-    }
 }

@@ -1,4 +1,4 @@
-//! SQL of the load, rendered from the catalog; the same text for every warehouse.
+//! SQL statements of load, generated from the catalog. The text is the same for every warehouse.
 
 use chrono::{DateTime, Utc};
 use findata_domain::catalog::{Dataset, History, LINEAGE, Requests};
@@ -11,11 +11,11 @@ use findata_pipeline::{
 
 use crate::restatements;
 
-/// Row counts by file in `incoming`.
+/// Query for the numbers of rows and of rejected rows per file in `incoming`.
 pub(crate) const COUNTS: &str =
     "select source_file, count(*)::varchar, count(reject)::varchar from incoming group by source_file";
 
-/// The loaded files of a run, with their counts.
+/// Query for the loaded files of a run, with their row counts.
 pub(crate) fn loaded_files(run: &RunId) -> String {
     let run = literal(run.as_str());
     format!(
@@ -68,7 +68,7 @@ pub(crate) fn withdrawn_rows(dataset: &Dataset) -> Option<String> {
     ))
 }
 
-/// The statements of one dataset's transaction, in order.
+/// Returns the statements of the transaction that loads files of one dataset, in order.
 pub(crate) fn transaction(
     dataset: &Dataset,
     run: &RunId,
@@ -105,8 +105,8 @@ pub(crate) fn transaction(
          from incoming where reject is not null"
     );
     statements.extend((files.iter().any(|f| f.quarantined > 0)).then_some(quarantined));
-    // The first day whose daily figures may change; NULL if any may. A restatement counts from the
-    // day on which its period was first known.
+    // The first day whose daily figures may change, or NULL if all days may. For a restatement, it
+    // is the day on which the period was first known.
     let first_date = match (dataset.requests, dataset.date_column) {
         (Requests::Days, Some(day)) => format!("min(n.{day})"),
         _ if dataset.columns.iter().any(|c| c.name == "known_on") => "min(t.known_on)".to_owned(),
@@ -131,7 +131,7 @@ pub(crate) fn transaction(
     statements
 }
 
-/// Lists the files in `ops.files`, with their row counts.
+/// Returns the statement that lists the files in `ops.files`, with their row counts.
 fn insert_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTime<Utc>) -> String {
     let now = now.format("%Y-%m-%d %H:%M:%S%.3f");
     let values: Vec<String> = files
@@ -158,7 +158,7 @@ fn insert_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTim
     )
 }
 
-/// The rows of `ops.tasks` for a run.
+/// Returns a run's rows of `ops.tasks`.
 pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<Vec<Option<String>>> {
     let of_entry = |entry: &BatchEntry| {
         let row = |record: &TaskRecord| {

@@ -1,6 +1,6 @@
 //! A stage in a directory. Files appear atomically: they are written to a temporary folder first
-//! and then linked or renamed to their path. Each file and each changed folder is synced to the disk
-//! before the write counts, so a power cut loses no file and leaves none empty.
+//! and then linked or renamed to their path. Each file and each changed folder is synced to the
+//! disk before the write counts, so a power cut neither loses a file nor leaves an empty one.
 
 use std::{
     fs::{self, File},
@@ -19,7 +19,8 @@ use findata_pipeline::ports::stage::{Object, Stage};
 /// Folder of incomplete files. It cannot collide with a key, because no part of a key starts with a
 /// dot.
 const UNFINISHED: &str = ".unfinished";
-/// Lock file of all conditional replacements. They are rare and short, so one lock is enough.
+/// Lock file for conditional replacements. Replacements are rare and short, so one lock for all
+/// keys is enough.
 const LOCK: &str = ".lock";
 
 /// A directory that behaves like an S3 bucket.
@@ -47,12 +48,12 @@ impl DirectoryStage {
         Ok(DirectoryStage { root: Arc::new(root), puts: Arc::default() })
     }
 
-    /// A stage for reading from a directory, which is not created if it is missing.
+    /// Returns a stage that only reads from a directory. A missing directory is not created.
     pub fn read_only(root: &Path) -> Self {
         DirectoryStage { root: Arc::new(root.to_owned()), puts: Arc::default() }
     }
 
-    /// Its absolute path.
+    /// The absolute path of the directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -73,8 +74,8 @@ impl DirectoryStage {
     }
 }
 
-/// Retrying does not help against a full disk or a missing permission; other errors may be
-/// transient.
+/// Classifies an I/O error: a full disk or a missing permission needs the user, other errors may be
+/// transient and are retried.
 fn failure(path: &Path, error: &io::Error) -> Error {
     let reason = format!("{}: {error}", path.display());
     match error.kind() {
@@ -140,7 +141,7 @@ impl Stage for DirectoryStage {
                     Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
                     _ => {}
                 }
-                // Folders that are now empty go too; a writer creates them again.
+                // Folders that are now empty are deleted too; a writer creates them again.
                 let mut folders = path.ancestors().skip(1).take_while(|folder| *folder != root);
                 while folders.next().is_some_and(|folder| fs::remove_dir(folder).is_ok()) {}
                 Ok(())

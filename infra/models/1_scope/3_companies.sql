@@ -1,5 +1,5 @@
--- grain: company. The slice's companies to recompute, with the attributes that the other models need. Every model that
--- reads this table, directly or not, runs once per slice.
+-- grain: company. The companies of the slice to recompute, with the attributes that the other models read. Every model
+-- that depends on this table runs once per slice.
 create or replace temporary table companies as
 with to_recompute as (select * from companies_to_recompute),
 profiles as (select * from newest_profiles)

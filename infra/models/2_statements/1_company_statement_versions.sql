@@ -1,8 +1,8 @@
 {% extends "views/statement_versions.sql" %}
 {% block created %}
 -- grain: company x dataset x period x version. The rows of staging.statement_versions for the companies whose
--- fundamentals are recomputed.
--- The view's windows cover all companies, however few are selected from it; here the companies are selected first.
+-- fundamentals are recomputed. A query of the view computes the windows of all companies first, however few it selects;
+-- here the companies are selected first.
 create or replace temporary table company_statement_versions as
 {% endblock %}
 {% block companies %}

@@ -1,11 +1,11 @@
-//! Tests over HTTP: keys, paths, limits and faults.
+//! Tests of keys, paths, limits and faults over HTTP.
 
 use super::{Fault, FmpServer, Options, start};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-/// Sends a request over a new connection; returns the response's status, headers and body.
+/// Sends a request over a new connection. Returns the status, the headers and the body.
 async fn get(server: &FmpServer, path: &str, headers: &'static str) -> (u16, String, Vec<u8>) {
     let (address, path) = (server.address, path.to_owned());
     let read = move || {
