@@ -88,6 +88,7 @@ use anyhow::Context;
 use axum::Router;
 use chrono::{Datelike, NaiveDate};
 use listener::{Connections, Counting};
+use rng::Draw;
 use routes::{Answer, Answers, Query};
 use server::Shared;
 use std::collections::BTreeMap;
@@ -130,6 +131,8 @@ pub struct Options {
     pub revision: u32,
     /// Delay before every response.
     pub latency: Duration,
+    /// The delay of each response is drawn between `latency - jitter` and `latency + jitter`.
+    pub jitter: Duration,
     /// Calls allowed in any 60 seconds; no limit if absent.
     pub calls_per_minute: Option<u32>,
     /// Minimum time between two bulk calls; an earlier call is rejected. No minimum if zero.
@@ -154,12 +157,25 @@ impl Default for Options {
             anchor: None,
             revision: 0,
             latency: Duration::ZERO,
+            jitter: Duration::ZERO,
             calls_per_minute: None,
             bulk_pause: Duration::ZERO,
             key: None,
             plan: Plan::default(),
             faults: Vec::new(),
         }
+    }
+}
+
+impl Options {
+    /// The delay of a call: between `latency - jitter`, but not below zero, and `latency + jitter`.
+    fn delay(&self, call: u64) -> Duration {
+        if self.jitter.is_zero() {
+            return self.latency;
+        }
+        let shortest = self.latency.saturating_sub(self.jitter);
+        let longest = self.latency.saturating_add(self.jitter);
+        shortest + (longest - shortest).mul_f64(Draw::new(self.seed, "delay").unit(call as i64))
     }
 }
 
@@ -174,6 +190,7 @@ impl std::fmt::Debug for Options {
             .field("anchor", &self.anchor)
             .field("revision", &self.revision)
             .field("latency", &self.latency)
+            .field("jitter", &self.jitter)
             .field("calls_per_minute", &self.calls_per_minute)
             .field("bulk_pause", &self.bulk_pause)
             .field("plan", &self.plan)
