@@ -179,10 +179,10 @@ def table(report):
             f"{result['peak_bytes'] / 1e6:>6.0f} MB{result['calls']:>7.0f}{result['figures']:>10,}"
         )
     for tool, result in tools.items():
-        if tool == "sequential":
+        if tool == "sequential" and result["symbols"] < settings["symbols"]:
             seconds = result["extrapolated_wall_seconds"]
             print(f"sequential, extrapolated to {settings['symbols']} symbols: {seconds:,.0f} s wall")
-        elif tool != "findata":
+        elif tool not in ("findata", "sequential"):
             ours = tools["findata"]
             ratios = [f"{result[name] / ours[name]:.2f}" for name in ("wall_seconds", "cpu_seconds", "peak_bytes")]
             print(f"{tool} / findata: wall {ratios[0]}, CPU {ratios[1]}, peak {ratios[2]}")
@@ -224,8 +224,9 @@ def options():
 
 def main():
     parsed = options()
-    # So that the server is stopped and the folder deleted, as after Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Ends with the finally blocks, so that the server is stopped and the folder deleted.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     server = Server(parsed)
     try:
         with tempfile.TemporaryDirectory(prefix="findata-peers-") as folder:

@@ -17,18 +17,19 @@ HERE = Path(__file__).resolve().parent
 FINDATA = os.environ["FINDATA"]
 
 
-def comparison(*options):
+def comparison(*options, **variables):
     """The exit code and the report of a small comparison."""
     command = [sys.executable, HERE / "compare.py", "--findata", FINDATA, "--latency", "0", "--jitter", "0"]
-    ended = subprocess.run([*command, "--repeat", "1", "--json", *options], capture_output=True, text=True)
+    ended = subprocess.run(
+        [*command, "--repeat", "1", "--json", *options], capture_output=True, text=True, env=os.environ | variables
+    )
     return ended.returncode, json.loads(ended.stdout or "null"), ended.stderr
 
 
 class Comparison(unittest.TestCase):
     def test_all_tools_load_the_same_and_leave_nothing(self):
         with tempfile.TemporaryDirectory() as folder:
-            os.environ["TMPDIR"] = folder
-            code, report, errors = comparison("--symbols", "3", "--sequential", "2")
+            code, report, errors = comparison("--symbols", "3", "--sequential", "2", TMPDIR=folder)
             self.assertEqual(os.listdir(folder), [])
         self.assertEqual(code, 0, errors)
         calls = {tool: result["calls"] for tool, result in report["tools"].items()}
@@ -40,6 +41,20 @@ class Comparison(unittest.TestCase):
             self.assertGreater(report["checked"][tool]["equal"], 300 * symbols)
         for result in report["tools"].values():
             self.assertTrue(result["cpu_seconds"] > 0 and result["peak_bytes"] > 10e6 and result["figures"] > 0)
+
+    def test_a_signal_stops_the_server_and_deletes_the_folder(self):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, HERE / "compare.py", "--findata", FINDATA, "--symbols", "3", "--sequential", "3"]
+            process = subprocess.Popen(
+                [*command, "--tools", "sequential"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                env=os.environ | {"TMPDIR": folder},
+            )
+            # The first run has ended, so the next one is under way or begins.
+            self.assertTrue(process.stderr.readline().startswith("findata: "))
+            process.terminate()
+            output, errors = process.communicate()
+            self.assertEqual((process.returncode, output, errors), (143, "", ""))
+            self.assertEqual(os.listdir(folder), [])
 
     def test_a_wrong_binary_is_an_error(self):
         code, report, errors = comparison("--findata", "/bin/false", "--symbols", "1")
