@@ -48,12 +48,11 @@ class Server:
             "--latency", str(options.latency), "--jitter", str(options.jitter),
         ]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment({})
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment({})
         )
         self.url = self.process.stdout.readline().strip()
         if not self.url:
-            self.close()
-            sys.exit(f"{command[0]} fmp-server did not start")
+            sys.exit(f"{command[0]} fmp-server did not start: {self.process.communicate()[1]}")
 
     def symbols(self):
         request = urllib.request.Request(f"{self.url}/stock-list", headers={"apikey": "peers"})
@@ -63,7 +62,7 @@ class Server:
 
     def close(self):
         self.process.terminate()
-        self.process.wait()
+        self.process.communicate()
 
 
 def environment(variables):
@@ -217,7 +216,7 @@ def options():
         parser.error(f"unknown tool {', '.join(sorted(unknown))}; use findata, {', '.join(SCRIPTS)}")
     parsed.sequential = min(parsed.sequential, parsed.symbols)
     parsed.tools = [tool for tool in ("findata", *SCRIPTS) if tool == "findata" or tool in parsed.tools]
-    if not parsed.sequential:
+    if not parsed.sequential and "sequential" in parsed.tools:
         parsed.tools.remove("sequential")
     return parsed
 

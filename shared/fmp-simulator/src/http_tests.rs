@@ -103,7 +103,10 @@ fn the_delay_of_a_call_varies_by_the_jitter() {
         (shortest, mean, delays.iter().copied().fold(0.0, f64::max))
     };
     let (shortest, mean, longest) = milliseconds(120, 40);
-    assert!((80.0..81.0).contains(&shortest) && (159.0..=160.0).contains(&longest), "{shortest} {longest}");
+    assert!(
+        (80.0..81.0).contains(&shortest) && (159.0..=160.0).contains(&longest),
+        "{shortest} {longest}"
+    );
     assert!((118.0..122.0).contains(&mean), "{mean}");
     assert_eq!(milliseconds(120, 0), (120.0, 120.0, 120.0));
     let (shortest, _, longest) = milliseconds(10, 40);
