@@ -92,7 +92,7 @@ impl Redactor {
         Cow::Owned(out)
     }
 
-    /// Returns the rest of a body after its last chunk, without the key.
+    /// Returns the bytes that `chunk` held back, with the key removed. Call it after the last chunk of a body.
     pub(super) fn end(&mut self) -> Vec<u8> {
         let held = std::mem::take(&mut self.held);
         self.bytes(&held).into_owned()

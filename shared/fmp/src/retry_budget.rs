@@ -38,7 +38,10 @@ impl RetryBudget {
             .fetch_update(Relaxed, Relaxed, |taken| (taken < most).then_some(taken + 1))
             .is_ok();
         if !taken {
-            tracing::warn!(most, "too many calls fail, so further calls are not retried until more succeed");
+            tracing::warn!(
+                most,
+                "too many calls failed: the retry budget is used up, and grows by one retry for every two calls"
+            );
         }
         taken
     }

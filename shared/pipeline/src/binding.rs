@@ -48,7 +48,7 @@ pub async fn bind_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, 
     match known {
         Some(known) if own.contains(&known.warehouse_id) => Ok(()),
         _ => Err(Error::Config(
-            "the stage belongs to another warehouse. Use that warehouse; or move this warehouse away, and the next run \
+            "the stage belongs to another warehouse. Use the warehouse that the stage belongs to; or move this warehouse away, and the next run \
              creates a new one and fills it from the stage; or choose another --home or --stage for this warehouse"
                 .into(),
         )),

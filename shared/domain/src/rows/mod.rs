@@ -76,7 +76,7 @@ pub fn typed<'a>(
     Ok((rows, answer.drift()))
 }
 
-/// Types the rows of one answer one at a time, in the order in which they arrive.
+/// Converts the rows of an FMP response to typed rows, one at a time, in the order in which they arrive.
 #[derive(Debug)]
 pub struct OneByOne {
     dataset: &'static Dataset,
@@ -97,7 +97,7 @@ impl OneByOne {
         }
     }
 
-    /// Types the next row from its JSON.
+    /// Converts the JSON of the next row to a typed row.
     ///
     /// # Errors
     /// `Retry` if the row is not a JSON object.

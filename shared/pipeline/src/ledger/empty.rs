@@ -35,7 +35,7 @@ struct Evidence {
     known: BTreeSet<String>,
     /// Company and cadence of each received statement.
     reporting: BTreeSet<(String, Cadence)>,
-    /// Whether the run requested only new price series, for several symbols, and received no bar.
+    /// Whether the run requested prices of at least two symbols, had rows of none of them before, and received no bar.
     no_prices: bool,
 }
 
