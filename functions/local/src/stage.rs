@@ -178,7 +178,7 @@ fn write(root: &Path, path: &Path, body: &[u8]) -> io::Result<tempfile::NamedTem
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(root.join(UNFINISHED))?;
     file.write_all(body)?;
-    file.as_file().sync_all()?;
+    sync(file.as_file())?;
     Ok(file)
 }
 
@@ -201,11 +201,18 @@ fn sync_parent(path: &Path) -> io::Result<()> {
     // Windows cannot open a folder to sync it; NTFS journals its entries.
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
-        File::open(folder)?.sync_all()?;
+        sync(&File::open(folder)?)?;
     }
     #[cfg(not(unix))]
     let _ = path;
     Ok(())
+}
+
+/// Syncs a file or a folder to the disk.
+fn sync(file: &File) -> io::Result<()> {
+    #[cfg(test)]
+    tests::note_sync(file);
+    file.sync_all()
 }
 
 fn walk(root: &Path, folder: &Path, keys: &mut Vec<String>) -> io::Result<()> {
@@ -228,6 +235,64 @@ fn walk(root: &Path, folder: &Path, keys: &mut Vec<String>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What all tests have synced: a path, with a file's size, or with the names and sizes in a folder.
+    #[cfg(target_os = "linux")]
+    static SYNCED: std::sync::Mutex<Vec<(PathBuf, String)>> = std::sync::Mutex::new(Vec::new());
+
+    /// Notes what a sync makes safe.
+    #[cfg(target_os = "linux")]
+    pub(super) fn note_sync(file: &File) {
+        use std::os::fd::AsRawFd;
+
+        let path = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
+        let mut content = Vec::new();
+        if path.is_dir() {
+            for entry in fs::read_dir(&path).unwrap().map(Result::unwrap) {
+                let size = entry.metadata().ok().filter(fs::Metadata::is_file).map(|file| file.len());
+                let size = size.map_or(String::new(), |size| format!(" ({size})"));
+                content.push(format!("{}{size}", entry.file_name().to_string_lossy()));
+            }
+            content.sort();
+        } else {
+            content.push(format!("{} bytes", file.metadata().unwrap().len()));
+        }
+        SYNCED.lock().unwrap().push((path, content.join(", ")));
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn note_sync(_: &File) {}
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn files_and_folders_are_synced_before_a_write_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = DirectoryStage::open(folder.path()).unwrap();
+        // The syncs since the last call, without the random names of temporary files.
+        let synced = || {
+            let mut all = SYNCED.lock().unwrap();
+            let (own, others) = all.drain(..).partition(|(path, _)| path.starts_with(stage.root()));
+            *all = others;
+            let own: Vec<(PathBuf, String)> = own;
+            own.into_iter()
+                .map(|(path, content)| {
+                    let path = path.strip_prefix(stage.root()).unwrap();
+                    let path = if path.starts_with(UNFINISHED) {
+                        Path::new(UNFINISHED)
+                    } else {
+                        path
+                    };
+                    format!("{}: {content}", path.display())
+                })
+                .collect::<Vec<_>>()
+        };
+        assert!(stage.put_if_absent("runs/r/plan.json", "1".into()).await.unwrap());
+        let new = [": .unfinished, runs", "runs: r", ".unfinished: 1 bytes", "runs/r: plan.json (1)"];
+        assert_eq!(synced(), new);
+        let tag = stage.get("runs/r/plan.json").await.unwrap().unwrap().etag;
+        assert!(stage.put_if_match("runs/r/plan.json", "22".into(), &tag).await.unwrap());
+        assert_eq!(synced(), [".unfinished: 2 bytes", "runs/r: plan.json (2)"]);
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn one_of_many_writers_wins_and_readers_see_only_complete_files() {
