@@ -245,4 +245,15 @@ mod tests {
         journals.retain(&BTreeSet::from(["r2".parse().unwrap()]));
         assert!(journals.read(&run, "b1").unwrap().is_none());
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_journal_ends_if_an_incomplete_answer_cannot_be_cut_off() {
+        // Every write to this device fails, and it cannot be shortened.
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let journal = BatchJournal { path: "/dev/full".into(), file: Mutex::new(Some(full)) };
+        journal.keep(&task("A"), &answer(Ok(Some("[1]"))));
+        assert!(journal.file.lock().unwrap().is_none());
+        journal.keep(&task("B"), &answer(Ok(Some("[1]"))));
+    }
 }
