@@ -16,7 +16,7 @@ use findata_pipeline::{
 use crate::{FUNCTION, price_refetch, restatements, sql};
 
 /// Loads the run's files that the warehouse does not have. Returns the withdrawn events (see
-/// [`load_dataset`]), and the reason for each damaged file.
+/// [`load_dataset`]), and for each damaged file the reason why it cannot be loaded.
 pub(crate) async fn load_files(
     run: &RunId,
     staged: &ledger::Staged,

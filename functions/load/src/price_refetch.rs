@@ -103,7 +103,8 @@ pub(crate) async fn schedule(
     }
 }
 
-/// A symbol, the first day of its prices, and when the oldest part of them was received.
+/// A symbol, the first day of its price history, and the time of the earliest call that returned a
+/// part of it.
 type History<'a> = (&'a str, NaiveDate, DateTime<Utc>);
 
 fn history<'a>(symbol: &'a str, entry: &Entry) -> Option<History<'a>> {

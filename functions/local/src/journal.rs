@@ -158,7 +158,8 @@ fn write_line(file: &mut File, value: &impl Serialize) -> io::Result<()> {
 #[derive(Debug)]
 pub struct BatchJournal {
     path: PathBuf,
-    /// `None` after a failed write that could not be undone: nothing more is appended.
+    /// The open file; `None` after a failed write that could not be undone. Then nothing more is
+    /// appended.
     file: Mutex<Option<File>>,
 }
 

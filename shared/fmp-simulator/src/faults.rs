@@ -70,7 +70,7 @@ impl Kind {
 pub const GRAMMAR: &str = "KIND[=SETTING[,SETTING...]] where a SETTING is one of: a share of the calls \
 from 0 to 1 (example: 0.05); xN for only the first N calls of each URL (x1); Ns for the seconds of stall and slow (5s); \
 an endpoint in lower case (income-statement, prices); a symbol in upper case (AAPL). If several endpoints or symbols are \
-given, a call has to match one of them. `@` can replace a comma.";
+given, a call has to match one of them. Settings can also be separated by `@` instead of a comma.";
 
 /// A fault and the calls that it affects.
 #[derive(Debug, Clone, PartialEq)]

@@ -35,12 +35,12 @@ struct State {
     key: Scope,
     /// The endpoint of the first call-limit response that counts for the key.
     first_endpoint: String,
-    /// Whether another endpoint sent one of the following call-limit responses.
+    /// Whether a later call-limit response came from another endpoint.
     several: bool,
     endpoints: HashMap<String, Scope>,
 }
 
-/// Consecutive call-limit responses of an endpoint or for the key.
+/// Counts the consecutive call-limit responses of one endpoint, or of all endpoints for the key.
 #[derive(Default)]
 struct Scope {
     answers: u32,
@@ -75,7 +75,7 @@ impl CallLimits {
         retry_after.unwrap_or_else(|| self.step(answers.saturating_sub(1))) + self.jitter()
     }
 
-    /// Begins a run. Forgets the limits of earlier runs, which have probably passed.
+    /// Begins a run. Forgets the limits of earlier runs, which have probably ended.
     pub(super) fn begin(&self) {
         *self.state() = State::default();
     }

@@ -7,7 +7,7 @@ use findata_domain::{Error, Result};
 /// Longest accepted record in bytes. The longest record seen in FMP's files, a profile with a
 /// description, has less than 8 KB.
 const MAX_RECORD: usize = 1 << 20;
-/// Largest accepted number of cells in a record.
+/// Maximum accepted number of cells in a record.
 const MAX_CELLS: usize = 1 << 10;
 
 /// One record of a file: its cells in file order, with the names of the header.
@@ -43,7 +43,7 @@ pub(super) struct Parser {
     header: Option<Vec<String>>,
     text: Vec<u8>,
     ends: Vec<usize>,
-    /// Number of elements of `text` and of `ends` in use.
+    /// How many elements of `text` and how many elements of `ends` are in use.
     filled: (usize, usize),
     records: u64,
     last: Option<u8>,

@@ -40,7 +40,7 @@ impl RetryBudget {
         if !taken {
             tracing::warn!(
                 most,
-                "too many calls failed: the retry budget is used up, and grows by one retry for every two calls"
+                "too many calls failed: the retry budget is used up; every two calls add one retry to it"
             );
         }
         taken

@@ -25,7 +25,8 @@ pub enum Verdict {
 pub struct FeedQuery<'a> {
     /// The company.
     pub symbol: &'a Symbol,
-    /// The key of the data's changes: the symbol or, for filings, `symbol:cadence`.
+    /// The key under which the feed records changes of the data: the symbol or, for filings,
+    /// `symbol:cadence`.
     pub subject: &'a str,
     /// When the data was fetched.
     pub fetched_at: DateTime<Utc>,
@@ -69,8 +70,8 @@ impl ChangeFeed {
         self.read_at = self.read_at.map(|at| at.max(now));
     }
 
-    /// Follows these symbols from `now` on. A symbol that the feed already follows keeps its start.
-    /// Data that is fetched after `now` contains all earlier changes.
+    /// Follows these symbols from `now` on. Earlier changes do not matter, because data fetched
+    /// after `now` contains them. A symbol that the feed already follows keeps its start time.
     pub(super) fn follow(&mut self, symbols: &[Symbol], now: DateTime<Utc>) {
         for symbol in symbols {
             self.followed_since.entry(symbol.clone()).or_insert(now);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Settings;
 use crate::render;
 
-/// The work of a measured run.
+/// A phase of the benchmark, which consists of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
@@ -133,7 +133,7 @@ pub struct Measured {
 pub struct RunResult {
     /// Number of symbols in the universe.
     pub symbols: u32,
-    /// Calls per minute that FMP allows.
+    /// Calls per minute that FMP allows; `None` without a limit.
     pub limit_per_minute: Option<u32>,
     /// The phase that the run belongs to.
     pub phase: Phase,

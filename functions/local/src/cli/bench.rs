@@ -10,7 +10,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Numbers of symbols
+    /// Sizes of the universes to measure, in symbols
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1,10,50,505", value_parser = clap::value_parser!(u32).range(1..=50_000))]
     symbols: Vec<u32>,
     /// Calls per minute of the FMP plan, or none; several values are measured one after the other

@@ -18,7 +18,7 @@ const SECONDS_PER_CALL: f64 = 0.12 / 64.0;
 
 /// The prediction for a plan.
 pub(crate) struct Outlook {
-    /// Calls, files and bytes.
+    /// The calls, files and bytes that the plan needs.
     pub demand: Demand,
     /// The time that the calls take at the limits of the key.
     pub estimate: Estimate,

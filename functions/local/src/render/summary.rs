@@ -77,8 +77,8 @@ fn headline(run: &Summary) -> String {
     format!("run {} {status}: {} in {:.2} s", run.run_id, counted(run.symbols, "symbol"), run.seconds)
 }
 
-/// Writes how long calls waited because of faults of FMP or the network, and the upper bound of
-/// such a wait.
+/// Writes how long calls waited because of faults of FMP or the network, and the maximum for one
+/// call.
 fn waits(out: &mut String, waits: &BudgetUse) {
     let bound = format!("at most {:.0} s each", waits.max_call_seconds);
     if waits.limit_answers > 0 {

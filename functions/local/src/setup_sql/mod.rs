@@ -121,8 +121,8 @@ fn filled(file: &str, values: &Values) -> String {
     text.replace(PUBLIC_KEY, values.public_key.as_deref().unwrap_or(PUBLIC_KEY))
 }
 
-/// Renames objects: every word that is `findata` or starts with `findata_`. `findata-bucket` is a
-/// placeholder and stays.
+/// Renames objects: every word that is `findata` or starts with `findata_`. `findata-bucket` stays
+/// unchanged, because it is a placeholder.
 fn renamed(text: &str, name: &str) -> String {
     const DEFAULT_NAME: &str = "findata";
     let part_of_word = |c: char| c.is_ascii_alphanumeric() || c == '-';

@@ -12,7 +12,7 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// The time limit of a call that may take `most`.
+    /// Creates the time limit of a call that may take at most `most`.
     pub(super) fn new(most: Duration) -> Self {
         Patience { most, left: most }
     }

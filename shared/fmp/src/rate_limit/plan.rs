@@ -103,7 +103,7 @@ impl fmt::Display for FmpPlan {
 pub struct Limits {
     /// Calls in any 60 seconds.
     pub per_minute: Option<u32>,
-    /// Most calls made at once, if fewer than `per_minute`.
+    /// Maximum number of calls made at once, if lower than `per_minute`.
     pub burst: Option<u32>,
     /// Calls in a UTC day.
     pub per_day: Option<u64>,
