@@ -50,8 +50,8 @@ pub(crate) async fn load_files(
     Ok((withdrawn, damaged))
 }
 
-/// Loads files of one dataset. Returns, for each symbol with withdrawn events, the day of the
-/// newest one.
+/// Loads files of one dataset. Returns the day of the newest withdrawn event of each symbol that
+/// has such events.
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,

@@ -2,9 +2,9 @@
 //! series to the split basis of the day of the call.
 //!
 //! Until the refetch, the figures are still correct, because the models adjust every bar from the
-//! split basis of its day of receipt to the newest split basis. The history can therefore be
-//! fetched together with the next session's bars, in a call that the symbol needs anyway, and a run
-//! right after another one has nothing to fetch.
+//! split basis of its day of receipt to the newest split basis. The refetch can therefore wait for
+//! the next session, when the symbol needs a call for its new bar anyway. So a run right after
+//! another one has nothing to fetch.
 
 use std::collections::BTreeMap;
 

@@ -57,7 +57,7 @@ pub struct Kept {
 }
 
 impl Journals {
-    /// Returns the journals of the stage in this folder.
+    /// Returns the journals of the stage in the folder `stage`.
     pub fn beside(stage: &Path) -> Self {
         Journals { folder: stage.join(FOLDER) }
     }

@@ -26,7 +26,7 @@ pub(super) const FAILURES: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two probes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// How long after a breaker opened calls still wait for a probe to succeed.
+/// After a breaker has opened, calls wait for a probe to succeed, but only during this time.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The decision on a call that the breaker does not reject.
@@ -92,7 +92,7 @@ impl Breaker {
         Err(Failure::Transient { message, retry_after: Some(open.until - now) })
     }
 
-    /// Whether the breaker is open and calls no longer wait for a probe. Then calls are not
+    /// Whether the breaker is open and calls no longer wait for a probe. If so, calls are not
     /// retried.
     fn rejects_retries(&self, now: Instant) -> bool {
         self.open.as_ref().is_some_and(|open| now >= open.since + PATIENCE)

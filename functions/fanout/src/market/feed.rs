@@ -20,7 +20,7 @@ pub enum Verdict {
     Unchanged,
 }
 
-/// Asks a feed whether one symbol's data has changed since it was fetched.
+/// A question to a feed: has one symbol's data changed since it was fetched?
 #[derive(Debug, Clone, Copy)]
 pub struct FeedQuery<'a> {
     /// The company.

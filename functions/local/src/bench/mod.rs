@@ -46,9 +46,9 @@ pub struct Settings {
     pub symbols: Vec<u32>,
     /// Limits of the FMP plan in calls per minute; `None` for a plan without a limit.
     pub limits: Vec<Option<u32>>,
-    /// Days of prices.
+    /// Number of calendar days of prices.
     pub days: u32,
-    /// Quarters of each statement.
+    /// Number of quarters of each statement.
     pub quarters: u32,
     /// Milliseconds that the synthetic FMP takes to answer a call.
     pub latency_ms: u64,

@@ -82,9 +82,8 @@ pub fn statements(script: &str) -> Vec<String> {
     all
 }
 
-/// Fills in the values of a file, and leaves out `alter` statements with unknown values. Without
-/// this, a script that is created without the options would overwrite working values with
-/// placeholders.
+/// Fills in the values of a file, and leaves out `alter` statements with unknown values. Otherwise,
+/// a script that was created without these values would overwrite working values with placeholders.
 fn without_placeholders(file: &str, values: &Values) -> String {
     let text = filled(file, values);
     let unknown = placeholders(values);
