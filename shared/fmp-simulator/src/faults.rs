@@ -77,7 +77,7 @@ given, a call has to match one of them. Settings can also be separated by `@` in
 pub struct Fault {
     /// The kind of fault.
     pub kind: Kind,
-    /// Share of the matching calls that get the fault, 0 to 1.
+    /// Share of the matching calls to which the fault applies, from 0 to 1.
     pub rate: f64,
     /// The affected endpoints, as paths after `/stable/`; all if empty.
     pub endpoints: Vec<String>,

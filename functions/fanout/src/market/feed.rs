@@ -1,4 +1,5 @@
-//! A change feed: since when the feed follows each symbol, and the newest change of each symbol.
+//! A change feed. It contains the time from which it has followed each symbol, and each symbol's
+//! newest change.
 
 use std::collections::BTreeMap;
 

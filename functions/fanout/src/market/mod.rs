@@ -32,8 +32,8 @@ pub use feed::{ChangeFeed, FeedQuery, Verdict};
 
 /// Stage key of the change feeds.
 const FEEDS_KEY: &str = "state/market/news.json";
-/// The feeds are read for at least this many symbols. For fewer, requesting each symbol costs no
-/// more calls than reading the feeds.
+/// The feeds are read only if a run has at least this many symbols. With fewer symbols, requesting
+/// each symbol costs no more calls than reading the feeds.
 const MIN_SYMBOLS: usize = 25;
 /// How long a reading of filings or results counts as fresh.
 pub(crate) const FILINGS_TTL: Duration = Duration::hours(6);

@@ -17,7 +17,7 @@ macro_rules! file {
     };
 }
 
-/// Files that run before the tables are created.
+/// SQL files that run before the tables are created.
 const BEFORE_TABLES: [&str; 5] = [
     file!("01_roles.sql"),
     file!("02_warehouse.sql"),
@@ -25,7 +25,7 @@ const BEFORE_TABLES: [&str; 5] = [
     file!("04_integration.sql"),
     file!("05_stage.sql"),
 ];
-/// Files that run after the tables are created.
+/// SQL files that run after the tables are created.
 const AFTER_TABLES: [&str; 4] = [
     file!("06_clustering.sql"),
     file!("07_grants.sql"),

@@ -22,7 +22,7 @@ pub struct Estimate {
     pub time: Option<Duration>,
     /// Number of days until everything is fetched; 1 if one run can fetch everything.
     pub days: u64,
-    /// The limit because of which more than one day is needed.
+    /// The limit that makes more than one day necessary.
     pub reason: Option<String>,
 }
 

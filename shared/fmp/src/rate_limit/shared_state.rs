@@ -54,7 +54,7 @@ pub(super) struct State {
 /// Calls and bytes of one UTC day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Day {
-    /// Calls made, plus permits that clients have not used yet.
+    /// Number of calls made, plus permits that clients have not used yet.
     pub calls: u64,
     /// Bytes received.
     pub bytes: u64,
