@@ -44,9 +44,9 @@ enum Admission {
 /// The breaker of one endpoint.
 #[derive(Debug, Default)]
 struct Breaker {
-    /// Consecutive failures.
+    /// Number of consecutive failures.
     failures: u32,
-    /// Message of the last failure.
+    /// The message of the last failure.
     message: String,
     open: Option<Open>,
 }

@@ -1,10 +1,10 @@
 //! Pauses calls after FMP responds that the call limit is reached.
 //!
-//! One such response pauses only its own call, because a server may send it for a single symbol. Five consecutive ones
-//! show that a limit is reached that other calls share: the endpoint's limit if they come from one endpoint, or the
-//! key's limit if they come from several endpoints. Then all calls of the endpoint or the key wait for a cooldown. Each
-//! further cooldown is twice as long, up to thirty times the first one. If an endpoint or the key gets no other
-//! response for [`PATIENCE`], it is exhausted: the endpoint's calls fail, or the client stops.
+//! One such response pauses only its own call, because a server may send it for a single symbol. Five consecutive
+//! call-limit responses show that a shared limit is reached: the endpoint's limit if the responses come from one
+//! endpoint, or the key's limit if they come from several endpoints. Then all calls of the endpoint or the key wait for
+//! a cooldown. Each further cooldown is twice as long, up to thirty times the first one. If an endpoint or the key gets
+//! no other response for [`PATIENCE`], it is exhausted: the endpoint's calls fail, or the client stops.
 
 use std::{
     collections::HashMap,

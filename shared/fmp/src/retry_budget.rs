@@ -19,7 +19,7 @@ pub(super) struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// Begins an invocation.
+    /// Begins an invocation: resets the numbers of calls and retries.
     pub(super) fn begin(&self) {
         self.calls.store(0, Relaxed);
         self.taken.store(0, Relaxed);

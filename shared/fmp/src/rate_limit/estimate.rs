@@ -7,11 +7,11 @@ use super::{Limits, SPAN};
 /// The calls and bytes that a run needs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Demand {
-    /// Calls, including one for each bulk file.
+    /// Number of calls, including one for each bulk file.
     pub calls: u64,
-    /// Bulk files to download.
+    /// Number of bulk files to download.
     pub files: u64,
-    /// Bytes to download.
+    /// Number of bytes to download.
     pub bytes: u64,
 }
 

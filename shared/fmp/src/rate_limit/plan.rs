@@ -122,7 +122,7 @@ impl Limits {
         }
     }
 
-    /// Whether anything is limited.
+    /// Whether the key has any limit.
     pub fn any(&self) -> bool {
         *self != Limits::default()
     }
