@@ -80,7 +80,7 @@ fn headline(run: &Summary) -> String {
 /// Writes how long calls waited because of faults of FMP or the network, and the time limit of one
 /// call.
 fn waits(out: &mut String, waits: &BudgetUse) {
-    let bound = format!("a call may take {:.0} s", waits.max_call_seconds);
+    let bound = format!("a call may take at most {:.0} s", waits.max_call_seconds);
     if waits.limit_answers > 0 {
         let answers = counted(waits.limit_answers, "answer");
         let seconds = waits.limit_seconds;
