@@ -57,7 +57,7 @@ pub struct Kept {
 }
 
 impl Journals {
-    /// Returns the journals of the stage in this folder.
+    /// Returns the journals of the stage in the folder `stage`.
     pub fn beside(stage: &Path) -> Self {
         Journals { folder: stage.join(FOLDER) }
     }
@@ -158,7 +158,8 @@ fn write_line(file: &mut File, value: &impl Serialize) -> io::Result<()> {
 #[derive(Debug)]
 pub struct BatchJournal {
     path: PathBuf,
-    /// `None` after a failed write that could not be undone: nothing more is appended.
+    /// The open file; `None` after a failed write that could not be undone. Then nothing more is
+    /// appended.
     file: Mutex<Option<File>>,
 }
 
