@@ -9,7 +9,7 @@ use crate::{
     ttl_overrides::TtlOverrides,
 };
 
-/// Maximum of `days`: 100 years.
+/// Maximum value of `days`: 100 years.
 pub const MAX_DAYS: u32 = 36_500;
 
 /// The input of fanout: the payload of a direct call, the detail of a `RunRequested` event, or the
@@ -83,7 +83,7 @@ pub struct Defaults {
     pub index: Option<Symbol>,
     /// Limits of the key's FMP plan.
     pub plan_limits: PlanLimits,
-    /// How long data counts as fresh, if the caller does not say.
+    /// How long data counts as fresh, by dataset, unless the caller sets it.
     pub ttl: TtlOverrides,
 }
 

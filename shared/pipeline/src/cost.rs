@@ -1,5 +1,5 @@
-//! Estimates the cost of a run on AWS without the free tier, from its ledger after the run or from
-//! its plan before.
+//! Estimates the cost of a run on AWS without the free tier: from the plan before the run, and from
+//! the ledger after the run.
 
 use crate::{summary::Cost, usage::Usage};
 

@@ -14,7 +14,7 @@ use crate::{
     run::RunId,
 };
 
-/// Key of the object with the day of the last pruning.
+/// Key of the object that records the day of the last pruning.
 const LAST: &str = "state/pruned.json";
 
 #[derive(Debug, Default, Serialize, Deserialize)]

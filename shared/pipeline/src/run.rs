@@ -125,7 +125,7 @@ pub struct Options {
     pub skip_analytics: bool,
     /// Hard limit on calls to FMP.
     pub max_calls: Option<u64>,
-    /// How long data counts as fresh, for datasets whose value in the catalog is overridden.
+    /// How long data counts as fresh, for the datasets whose default in the catalog is overridden.
     #[serde(default, alias = "lifetimes", skip_serializing_if = "TtlOverrides::is_empty")]
     pub ttl: TtlOverrides,
     /// The index for beta and correlation.

@@ -31,7 +31,7 @@ pub struct BatchEntry {
     /// Seconds spent on the batch.
     #[serde(default)]
     pub seconds: f64,
-    /// In a checkpoint: the progress of the tasks that bulk files have not finished yet.
+    /// In a checkpoint of an unfinished bulk batch: the batch's progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bulk: Option<BulkProgress>,
 }

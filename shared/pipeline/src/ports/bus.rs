@@ -22,7 +22,7 @@ pub enum Event {
     RunCompleted {
         /// The run.
         run_id: String,
-        /// How it ended.
+        /// How the run ended.
         status: Status,
     },
     /// The run failed and published no figures.
