@@ -196,12 +196,12 @@ impl Registry {
         self.ratios.iter().find(|ratio| ratio.name == name)
     }
 
-    /// Finds a market metric with fundamentals by name.
+    /// Finds by name a market metric with fundamentals.
     pub fn market_metric(&self, name: &str) -> Option<&MarketMetric> {
         self.market.iter().find(|metric| metric.name == name)
     }
 
-    /// Finds a market metric that depends on prices only by name.
+    /// Finds by name a market metric that depends on prices only.
     pub fn price_metric(&self, name: &str) -> Option<&PriceMetric> {
         self.prices.iter().find(|metric| metric.name == name)
     }
@@ -258,7 +258,8 @@ impl Registry {
         all.flat_map(|(kind, metric, aliases)| aliases.iter().map(move |alias| Alias { alias, metric, kind }))
     }
 
-    /// Returns the earlier period ends that the means among a formula's inputs use.
+    /// Returns at which period ends the inputs of a formula are averaged. Empty if no input is a
+    /// mean.
     pub fn history(&self, formula: &Expr) -> BTreeSet<Average> {
         formula.inputs().iter().filter_map(|name| self.input(name)?.over).collect()
     }

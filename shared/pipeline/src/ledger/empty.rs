@@ -131,7 +131,9 @@ fn unexpected(why: &str) -> Outcome {
 
 fn not_offered() -> Outcome {
     Outcome::NotOffered {
-        reason: "FMP's answer is always empty, although another statement of the company has rows".into(),
+        reason:
+            "three or more answers in a row are empty, although another statement of the company has rows"
+                .into(),
     }
 }
 
