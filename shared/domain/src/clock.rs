@@ -72,7 +72,7 @@ pub enum AnyClock {
 }
 
 impl AnyClock {
-    /// Returns the clock of `day`, or the machine's clock for `None`.
+    /// Returns a clock fixed to `day`, or the machine's clock for `None`.
     pub fn of(day: Option<NaiveDate>) -> Self {
         day.map_or(AnyClock::System(SystemClock), |day| AnyClock::Day(DayClock(day)))
     }

@@ -37,7 +37,7 @@ pub struct CommandInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
     /// The time of the schedule's tick. The run id is derived from it, so a tick that is delivered
-    /// twice starts one run.
+    /// twice starts only one run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<DateTime<Utc>>,
     /// Number of quarters to fetch of each statement.
@@ -61,8 +61,8 @@ pub struct CommandInput {
     /// Fetch only these datasets; empty for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub datasets: Vec<String>,
-    /// Fetch the ratios that FMP computes for every symbol, not only for the symbols whose turn it
-    /// is.
+    /// For every symbol, fetch the ratios that FMP computes. Without this option, a run fetches
+    /// them only for the symbols whose turn it is in the rotation.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reconcile: bool,
     /// Load the data, but compute no figures.

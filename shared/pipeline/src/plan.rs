@@ -45,7 +45,7 @@ pub struct Batch {
 /// A message of the queue, which asks extract to fetch one batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchMessage {
-    /// The run.
+    /// Id of the run.
     pub run_id: RunId,
     /// The batch to fetch.
     pub batch: Batch,
@@ -102,7 +102,7 @@ pub struct DatasetPlan {
 /// The plan of a run, stored in the run's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The run.
+    /// Id of the run.
     pub run_id: RunId,
     /// The run's options.
     pub options: Options,

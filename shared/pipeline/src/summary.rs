@@ -148,7 +148,7 @@ pub struct Highlight {
 /// The summary of a finished run, which `--json` prints in full.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The run.
+    /// Id of the run.
     pub run_id: RunId,
     /// How the run ended.
     pub status: Status,

@@ -283,8 +283,8 @@ impl Registry {
         }
     }
 
-    /// Returns the unit of a formula, whose inputs are those of a period, or of a session and its
-    /// fundamentals.
+    /// Returns the unit of a formula. The formula uses inputs of a period, or inputs of a session
+    /// and its fundamentals.
     pub fn unit_of(&self, formula: &Expr) -> Option<Unit> {
         Unit::of(formula, &|name| match (Source::split(name), name) {
             (Some((Source::Growth, _)), _) => Some(RATIO),
