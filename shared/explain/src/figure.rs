@@ -19,7 +19,7 @@ pub struct Figure {
     /// The end of the figure's period, or its session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
-    /// Q1 to Q4, FY, TTM, MARKET or PRICE.
+    /// The basis: Q1 to Q4, FY, TTM, MARKET or PRICE.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
     /// The value; `None` for NULL.

@@ -46,7 +46,8 @@ pub struct BulkProgress {
     pub follow_ups: Vec<Task>,
 }
 
-/// The progress of one task: what the files read so far contain for it, and what they cost.
+/// The progress of one task: its rows in the files read so far, and the calls and bytes counted for
+/// it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskProgress {

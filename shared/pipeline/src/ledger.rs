@@ -106,9 +106,10 @@ pub async fn checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<B
     Ok(entry)
 }
 
-/// Returns the message of a bulk batch with the number of checkpoints that exist, and any other
-/// message unchanged. The queue may deliver a batch's first message again after checkpoints were
-/// written; with a lower number, the tasks of these checkpoints would be fetched twice.
+/// Sets the number of checkpoints in the message of a bulk batch to the number that exists on the
+/// stage. Returns any other message unchanged. The queue may deliver the batch's first message
+/// again after checkpoints were written. Its number is then too low, and the tasks of these
+/// checkpoints would be fetched twice.
 ///
 /// # Errors
 /// The stage's errors.
