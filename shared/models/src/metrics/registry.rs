@@ -100,15 +100,15 @@ pub fn spelled(name: &str) -> String {
 /// The text of the registry's files.
 #[derive(Debug, Clone)]
 pub struct Files {
-    /// `inputs.toml`
+    /// Content of `inputs.toml`.
     pub inputs: String,
-    /// `ratios.toml`
+    /// Content of `ratios.toml`.
     pub ratios: String,
-    /// `growth_rates.toml`
+    /// Content of `growth_rates.toml`.
     pub growth_rates: String,
-    /// `market_metrics.toml`
+    /// Content of `market_metrics.toml`.
     pub market_metrics: String,
-    /// `price_metrics.toml`
+    /// Content of `price_metrics.toml`.
     pub price_metrics: String,
 }
 
