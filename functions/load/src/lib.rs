@@ -279,6 +279,7 @@ mod tests {
             key: "landing/prices/r/b.ndjson.gz".into(),
             rows: 3,
             quarantined: 1,
+            fields: 0,
             bytes: 1,
             sha256: String::new(),
         };

@@ -24,28 +24,70 @@ pub(crate) fn loaded_files(run: &RunId) -> String {
     )
 }
 
-/// Builds `new_rows`: the accepted rows of `incoming` that differ from the newest known version of
-/// their key.
+/// Builds `new_rows`: the accepted rows of `incoming` that differ from what is known of their key.
 pub(crate) fn new_rows(dataset: &Dataset) -> String {
+    match dataset.history {
+        History::Current => newest_rows(dataset),
+        History::Versions => new_versions(dataset),
+    }
+}
+
+/// The newest row of each key, if it differs from the stored one.
+fn newest_rows(dataset: &Dataset) -> String {
     let table = dataset.name;
     let key = dataset.key.join(", ");
     let same_key = join_on(dataset, "i", "s");
-    let newest = "observed_at desc nulls last, source_file desc nulls last, source_row desc nulls last";
-    let known = match dataset.history {
-        History::Current => format!("select {key}, row_hash from staging.{table}"),
-        History::Versions => format!(
-            "select {key}, row_hash from staging.{table} \
-             qualify row_number() over (partition by {key} order by {newest}) = 1"
-        ),
-    };
-    let source = "i.observed_at desc nulls last, i.source_file desc nulls last, i.source_row desc nulls last";
-    let partition = dataset.key.iter().map(|k| format!("i.{k}")).collect::<Vec<_>>().join(", ");
+    let partition = key_of(dataset, "i");
+    let newest = newest_first(dataset, "i.");
     format!(
         "create or replace temporary table new_rows as \
-         select i.* from incoming i left join ({known}) s on {same_key} \
+         select i.* from incoming i left join (select {key}, row_hash from staging.{table}) s on {same_key} \
          where i.reject is null and (s.row_hash is null or s.row_hash <> i.row_hash) \
-         qualify row_number() over (partition by {partition} order by {source}) = 1"
+         qualify row_number() over (partition by {partition} order by {newest}) = 1"
     )
+}
+
+/// The newest version of each key, if it differs from the newest stored version, and before it those older versions that
+/// are not stored: an answer may hold several versions of a period.
+fn new_versions(dataset: &Dataset) -> String {
+    let table = dataset.name;
+    let key = dataset.key.join(", ");
+    let (of_row, of_candidate) = (key_of(dataset, "i"), key_of(dataset, "c"));
+    let newest = newest_first(dataset, "i.");
+    let newest_known = newest_first(dataset, "");
+    let columns = dataset.columns.iter().map(|c| c.name).chain(INCOMING);
+    let columns = columns.map(|name| format!("c.{name}")).collect::<Vec<_>>().join(", ");
+    let (known, same, other) =
+        (join_on(dataset, "c", "k"), join_on(dataset, "c", "s"), join_on(dataset, "c", "o"));
+    format!(
+        "create or replace temporary table new_rows as \
+         with candidates as (select i.*, row_number() over (partition by {of_row} order by {newest}) as recency, \
+             row_number() over (partition by {of_row}, i.row_hash order by {newest}) as repetition \
+             from incoming i where i.reject is null), \
+         known as (select {key}, row_hash from staging.{table} \
+             qualify row_number() over (partition by {key} order by {newest_known}) = 1), \
+         older as (select c.* from candidates c where c.recency > 1 and c.repetition = 1 \
+             and not exists (select 1 from staging.{table} s where {same} and s.row_hash = c.row_hash)), \
+         keys_of_older as (select distinct {of_candidate} from older c) \
+         select {columns} from candidates c left join known k on {known} left join keys_of_older o on {other} \
+         where c.recency = 1 and (k.row_hash is null or k.row_hash <> c.row_hash or o.symbol is not null) \
+         union all select {columns} from older c"
+    )
+}
+
+/// Columns of `incoming` after those of the dataset.
+const INCOMING: [&str; 8] =
+    ["row_hash", "observed_at", "source_file", "source_row", "subject", "reject", "findings", "payload"];
+
+/// The order of versions, newest first: by receipt, within an answer by acceptance, as in `staging.statement_versions`.
+fn newest_first(dataset: &Dataset, prefix: &str) -> String {
+    let accepted_at = dataset.columns.iter().map(|c| c.name).find(|name| *name == "accepted_at");
+    let order = ["observed_at"].into_iter().chain(accepted_at).chain(["source_file", "source_row"]);
+    order.map(|name| format!("{prefix}{name} desc nulls last")).collect::<Vec<_>>().join(", ")
+}
+
+fn key_of(dataset: &Dataset, table: &str) -> String {
+    dataset.key.iter().map(|k| format!("{table}.{k}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Builds `withdrawn_rows`: the rows of `staging` that the answers in `incoming` no longer have,
@@ -99,17 +141,23 @@ pub(crate) fn transaction(
          select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from new_rows"
     ));
     statements.extend(restatements::insert(dataset, &run));
-    let quarantined = format!(
-        "insert into ops.quarantine (run_id, dataset, symbol, reason, payload, source_file, source_row, observed_at) \
-         select {run}, '{table}', subject, reject, payload, source_file, source_row, observed_at \
-         from incoming where reject is not null"
+    let rejected = format!(
+        "insert into ops.quarantine ({QUARANTINE}) \
+         select {run}, '{table}', subject, reject, payload, source_file, source_row, observed_at, 'rejected', {column}, {text} \
+         from incoming where reject is not null",
+        column = part_of("findings", 1),
+        text = part_of("findings", 3),
     );
-    statements.extend((files.iter().any(|f| f.quarantined > 0)).then_some(quarantined));
+    statements.extend(files.iter().any(|f| f.quarantined > 0).then_some(rejected));
+    statements.extend(files.iter().any(|f| f.fields > 0).then(|| quarantined_fields(dataset, &run)));
     // The first day whose daily figures may change; NULL if any may. A restatement counts from the
     // day on which its period was first known.
     let first_date = match (dataset.requests, dataset.date_column) {
         (Requests::Days, Some(day)) => format!("min(n.{day})"),
-        _ if dataset.columns.iter().any(|c| c.name == "known_on") => "min(t.known_on)".to_owned(),
+        // An estimated day is capped at the day of receipt.
+        _ if dataset.columns.iter().any(|c| c.name == "known_on") => {
+            "min(least(t.known_on, t.observed_at::date))".to_owned()
+        }
         _ => "min(null::date)".to_owned(),
     };
     // A period whose end was corrected is still the same period.
@@ -129,6 +177,34 @@ pub(crate) fn transaction(
     }
     statements.push(insert_files(dataset, &run, files, now));
     statements
+}
+
+const QUARANTINE: &str = "run_id, dataset, symbol, reason, payload, source_file, source_row, observed_at, status, column_name, column_text";
+
+/// Inserts the unused fields of `new_rows`, one row each. A row that is stored already has its fields there.
+fn quarantined_fields(dataset: &Dataset, run: &str) -> String {
+    let numbers: Vec<String> = (1..=dataset.columns.len()).map(|n| format!("({n})")).collect();
+    let line = format!("split_part(n.findings, {LINE_BREAK}, k.number)");
+    format!(
+        "insert into ops.quarantine ({QUARANTINE}) \
+         select {run}, '{table}', n.subject, {reason}, n.payload, n.source_file, n.source_row, n.observed_at, 'field', \
+         {column}, {text} from new_rows n cross join (values {numbers}) k(number) \
+         where n.findings is not null and {line} <> ''",
+        table = dataset.name,
+        column = part_of(&line, 1),
+        reason = part_of(&line, 2),
+        text = part_of(&line, 3),
+        numbers = numbers.join(", "),
+    )
+}
+
+/// Separators of findings in landing files, as SQL.
+const LINE_BREAK: &str = "chr(10)";
+const TAB: &str = "chr(9)";
+
+/// A part of a finding's line, counted from 1: column, reason, text.
+fn part_of(line: &str, part: u32) -> String {
+    format!("nullif(split_part({line}, {TAB}, {part}), '')")
 }
 
 /// Lists the files in `ops.files`, with their row counts.

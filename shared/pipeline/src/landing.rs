@@ -10,7 +10,12 @@ use flate2::{Compression, write::GzEncoder};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use crate::{ports::stage::Stage, run::RunId};
-use findata_domain::{Error, Result, catalog::Dataset, hash, rows::Row};
+use findata_domain::{
+    Error, Result,
+    catalog::Dataset,
+    hash,
+    rows::{Finding, Row},
+};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -21,6 +26,9 @@ struct Line<'a> {
     observed_at: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reject: Option<&'a str>,
+    /// The fields that are not used, one per line: column, reason and text, with tabs between them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<String>,
     row: Typed<'a>,
     payload: &'a str,
 }
@@ -50,6 +58,9 @@ pub struct StagedFile {
     pub rows: u64,
     /// Quarantined rows.
     pub quarantined: u64,
+    /// Quarantined fields of other rows. Early builds quarantined rows only.
+    #[serde(default)]
+    pub fields: u64,
     /// Compressed size in bytes.
     pub bytes: u64,
     /// SHA-256 of the compressed content.
@@ -63,6 +74,7 @@ pub struct Landing {
     out: GzEncoder<Vec<u8>>,
     rows: u64,
     quarantined: u64,
+    fields: u64,
 }
 
 impl Landing {
@@ -74,6 +86,7 @@ impl Landing {
             out: GzEncoder::new(Vec::new(), Compression::fast()),
             rows: 0,
             quarantined: 0,
+            fields: 0,
         }
     }
 
@@ -85,13 +98,18 @@ impl Landing {
         let failed = |e: &dyn std::fmt::Display| Error::Stop(format!("cannot write a landing file: {e}"));
         for row in rows {
             self.rows += 1;
-            self.quarantined += u64::from(row.reject.is_some());
+            match row.reject {
+                Some(_) => self.quarantined += 1,
+                None => self.fields += row.findings.len() as u64,
+            }
+            let findings: Vec<String> = row.findings.iter().map(Finding::line).collect();
             let line = Line {
                 n: self.rows,
                 symbol: &row.symbol,
                 hash: &row.hash,
                 observed_at: &self.observed_at,
                 reject: row.reject.as_deref(),
+                findings: (!findings.is_empty()).then(|| findings.join("\n")),
                 row: Typed(self.dataset, &row.values),
                 payload: row.payload,
             };
@@ -125,6 +143,7 @@ impl Landing {
             key,
             rows: self.rows,
             quarantined: self.quarantined,
+            fields: self.fields,
             bytes: body.len() as u64,
             sha256,
         })

@@ -13,6 +13,7 @@ use findata_domain::{
     Symbol,
     catalog::{self, Dataset, Requests},
     nyse_calendar,
+    rows::Asked,
 };
 
 /// How often a statement is reported.
@@ -115,6 +116,15 @@ impl Task {
             Window::Newest { cadence, .. } => format!("{symbol}:{}", cadence.as_str()),
             Window::All | Window::Days { .. } => symbol.to_owned(),
         }
+    }
+
+    /// What an answer received on a day may hold.
+    pub fn asked(&self, received_on: NaiveDate) -> Asked<'_> {
+        let days = match self.window {
+            Window::Days { from, to } => Some((from, to)),
+            Window::All | Window::Newest { .. } => None,
+        };
+        Asked { symbol: self.symbol.as_ref(), days, received_on }
     }
 
     /// What distinguishes it from the other tasks of a run.

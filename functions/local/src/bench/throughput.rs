@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use findata_domain::{
     Error, Result, Symbol,
     catalog::{Dataset, INCOME_STATEMENT, PRICES},
-    rows::{self, Row},
+    rows::{self, Asked, Row},
 };
 use findata_fmp_simulator::{self as simulator, FmpServer, Options};
 use findata_pipeline::{landing::Landing, run::RunId};
@@ -81,5 +81,10 @@ fn bodies(server: &FmpServer, endpoint: &str, parameters: &[(&str, &str)]) -> Re
 }
 
 fn decode<'a>(dataset: &'static Dataset, symbol: &Symbol, body: &'a str) -> Result<Vec<Row<'a>>> {
-    rows::typed(dataset, Some(symbol), usize::MAX, body.as_bytes()).map(|(rows, _)| rows)
+    let asked = Asked {
+        symbol: Some(symbol),
+        days: None,
+        received_on: NaiveDate::MAX,
+    };
+    rows::typed(dataset, &asked, usize::MAX, body.as_bytes()).map(|(rows, _)| rows)
 }

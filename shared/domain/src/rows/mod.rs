@@ -1,33 +1,47 @@
 //! Converts FMP's answers to typed, checked rows.
 //!
-//! A value is canonical text or NULL. An implausible row keeps its payload, gets a reason and is quarantined; it never
-//! affects other rows.
+//! A value is canonical text or NULL. An unreadable or impossible field is NULL, and its text is kept as a [`Finding`]. A
+//! row that cannot be right keeps its payload, gets a reason and is quarantined; it never affects other rows.
 
+mod answer;
+mod bars;
 mod bounded;
 mod checks;
+mod finding;
 pub mod record;
 mod statement;
+mod text;
 mod value;
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    fmt,
-    sync::OnceLock,
-};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::OnceLock};
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+pub use answer::{Drift, OneByOne, typed};
 pub use bounded::{MAX_LIST, MAX_SERIES, list};
+pub use finding::Finding;
+pub use statement::IMPOSSIBLE_DATE;
 pub use value::is_plausible;
 
 use crate::{
-    Result, Symbol,
-    catalog::{CATALOG, Dataset},
+    Symbol,
+    catalog::{CATALOG, Dataset, FLAGS, Need},
     hash::hex,
 };
+
+/// What was requested and when the answer came. Rows that do not belong to it are quarantined.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The company, if one was named.
+    pub symbol: Option<&'a Symbol>,
+    /// The first and the last day, of a dataset that is requested by days.
+    pub days: Option<(NaiveDate, NaiveDate)>,
+    /// Day of receipt (UTC): no period can end after it.
+    pub received_on: NaiveDate,
+}
 
 /// One row of an answer.
 #[derive(Debug)]
@@ -36,10 +50,12 @@ pub struct Row<'a> {
     pub symbol: String,
     /// Typed values in the order of the dataset's columns, as canonical text.
     pub values: Vec<Option<String>>,
-    /// Hash of the typed values: rows with equal hashes have equal content.
+    /// Hash of the typed values and the findings: rows with equal hashes have equal content.
     pub hash: String,
     /// Why the row is quarantined, if it is.
     pub reject: Option<String>,
+    /// The fields that are not used; of a quarantined row, the one that it is quarantined for, if it is one.
+    pub findings: Vec<Finding>,
     /// The row as FMP sent it.
     pub payload: &'a str,
 }
@@ -52,128 +68,78 @@ impl Row<'_> {
     }
 }
 
-/// Catalog fields that no row of an answer had.
-pub type Drift = Vec<&'static str>;
-
-/// The rows of an answer, and the fields missing from all of them. `max_rows` bounds the memory that an answer can take:
-/// rows are counted before they are typed.
-///
-/// # Errors
-/// `Retry` if the body is not a JSON array of objects, which is what a broken transfer looks like; `Reject` if it has
-/// more than `max_rows` rows.
-pub fn typed<'a>(
-    dataset: &'static Dataset,
-    symbol: Option<&Symbol>,
-    max_rows: usize,
-    body: &'a [u8],
-) -> Result<(Vec<Row<'a>>, Drift)> {
-    let raw: Vec<&RawValue> = bounded::list(body, max_rows)?;
-    let mut rows = Vec::with_capacity(raw.len());
-    let mut answer = OneByOne::new(dataset);
-    for payload in raw {
-        rows.push(answer.row(symbol, payload.get())?);
-    }
-    Ok((rows, answer.drift()))
-}
-
-/// Types the rows of one answer as they arrive.
-#[derive(Debug)]
-pub struct OneByOne {
-    dataset: &'static Dataset,
-    /// Keys of the good rows so far.
-    keys: HashSet<String>,
-    seen: Vec<bool>,
-    rows: u64,
-}
-
-impl OneByOne {
-    /// An answer before its first row.
-    pub fn new(dataset: &'static Dataset) -> Self {
-        OneByOne {
-            dataset,
-            keys: HashSet::new(),
-            seen: vec![false; dataset.columns.len()],
-            rows: 0,
-        }
-    }
-
-    /// The next row, from its JSON.
-    ///
-    /// # Errors
-    /// As for [`typed`].
-    pub fn row<'a>(&mut self, symbol: Option<&Symbol>, payload: &'a str) -> Result<Row<'a>> {
-        let mut row = typed_row(self.dataset, symbol, payload, &mut self.seen).map_err(bounded::broken)?;
-        if row.reject.is_none() && !self.keys.insert(key(self.dataset, &row)) {
-            row.reject = Some("duplicate_key: the answer holds this key twice".into());
-        }
-        self.rows += 1;
-        Ok(row)
-    }
-
-    /// The number of rows so far.
-    pub fn count(&self) -> u64 {
-        self.rows
-    }
-
-    /// The fields missing from all rows so far.
-    pub fn drift(&self) -> Drift {
-        let missing = |(column, seen): (&crate::catalog::Column, &bool)| {
-            (!seen && !column.field.is_empty()).then_some(column.field)
-        };
-        if self.rows == 0 {
-            Vec::new()
-        } else {
-            self.dataset.columns.iter().zip(&self.seen).filter_map(missing).collect()
-        }
-    }
-}
-
 fn typed_row<'a>(
     dataset: &'static Dataset,
-    symbol: Option<&Symbol>,
+    asked: &Asked<'_>,
     payload: &'a str,
     seen: &mut [bool],
 ) -> Result<Row<'a>, serde_json::Error> {
     let Fields(fields) = serde_json::from_str(payload)?;
     let positions = positions(dataset);
     let mut values: Vec<Option<String>> = vec![None; dataset.columns.len()];
-    let mut reject = None;
+    let mut present = vec![false; dataset.columns.len()];
+    let mut findings = Vec::new();
     for (name, raw) in fields {
         let Some(&position) = positions.get(name.as_ref()) else {
             continue;
         };
-        seen[position] = true;
+        (seen[position], present[position]) = (true, true);
         let column = &dataset.columns[position];
-        match value::canonical(column.kind, raw.get()) {
+        match value::canonical(column.kind, dataset.key.contains(&column.name), raw.get()) {
             Ok(value) => values[position] = value,
             Err(why) => {
-                reject.get_or_insert_with(|| format!("retyped_field: {}: {why}", column.field));
+                let reason = format!("{}: {}: {why}", answer::UNREADABLE, column.field);
+                findings.push(Finding::new(column.name, reason, &shown(raw.get())));
             }
         }
     }
-    if reject.is_none() {
-        statement::derive(dataset, &mut values);
-        let absent = dataset.columns.iter().zip(&values).find(|(c, v)| c.required && v.is_none());
-        reject = absent.map(|(c, _)| format!("missing_field: {}", c.field));
-    }
-    let asked = symbol.map(Symbol::as_str);
+    checks::drop_out_of_range(dataset, &mut values, &mut findings);
+    statement::derive(dataset, &mut values, &mut findings);
     let own = dataset.columns.iter().position(|c| c.name == "symbol").and_then(|i| values[i].clone());
     let mut row = Row {
         symbol: own.unwrap_or_default(),
-        hash: hash(&values),
+        hash: hash(dataset, &values, &findings),
         values,
-        reject,
+        reject: None,
+        findings,
         payload,
     };
+    reject_incomplete(dataset, &present, &mut row);
     if row.reject.is_none() {
         row.reject = checks::impossible(dataset, &row, asked);
+        if row.reject.is_some() {
+            row.findings.clear();
+        }
     }
-    if let Some(asked) = asked
-        && row.symbol != asked
+    if let Some(symbol) = asked.symbol
+        && row.symbol != symbol.as_str()
     {
-        row.symbol = asked.to_owned();
+        row.symbol = symbol.to_string();
     }
     Ok(row)
+}
+
+/// Rejects a row that lacks a value or a field without which it says nothing.
+fn reject_incomplete(dataset: &'static Dataset, present: &[bool], row: &mut Row<'_>) {
+    let is_missing = |(i, column): &(usize, &crate::catalog::Column)| match column.need {
+        Need::Optional => false,
+        Need::Field => !present[*i],
+        Need::Value => row.values[*i].is_none(),
+    };
+    if let Some((_, column)) = dataset.columns.iter().enumerate().find(is_missing) {
+        row.findings.retain(|finding| finding.column == column.name);
+        row.findings.truncate(1);
+        let reason = row.findings.first().map(|finding| finding.reason.clone());
+        row.reject = Some(reason.unwrap_or_else(|| format!("missing_field: {}", column.field)));
+    }
+}
+
+/// A field as a reader sees it: a text without its quotes.
+fn shown(json: &str) -> Cow<'_, str> {
+    match json.starts_with('"').then(|| text::decode(json)) {
+        Some(Ok(text)) => Cow::Owned(text),
+        _ => Cow::Borrowed(json),
+    }
 }
 
 fn key(dataset: &Dataset, row: &Row<'_>) -> String {
@@ -185,18 +151,24 @@ fn key(dataset: &Dataset, row: &Row<'_>) -> String {
         .join("\u{1f}")
 }
 
-fn hash(values: &[Option<String>]) -> String {
+fn hash(dataset: &Dataset, values: &[Option<String>], findings: &[Finding]) -> String {
     let mut digest = Sha256::new();
-    for value in values {
+    for (column, value) in dataset.columns.iter().zip(values) {
         // A NULL and an empty text must not hash alike.
         match value {
             Some(text) => {
                 digest.update(b"\x01");
                 digest.update(text.as_bytes());
             }
+            // Stored rows were hashed before the column existed.
+            None if column.name == FLAGS => continue,
             None => digest.update(b"\x00"),
         }
         digest.update(b"\x1f");
+    }
+    for finding in findings {
+        digest.update(b"\x02");
+        digest.update(finding.line().as_bytes());
     }
     hex(&digest.finalize()[..16])
 }

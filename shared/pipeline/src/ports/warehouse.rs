@@ -32,7 +32,8 @@ pub trait Warehouse: Send {
     }
 
     /// Loads the rows of landing files into the temporary table `incoming`: the dataset's typed columns, then
-    /// `row_hash`, `observed_at`, `source_file`, `source_row`, `subject` (symbol whose answer held the row), `reject`, `payload`.
+    /// `row_hash`, `observed_at`, `source_file`, `source_row`, `subject` (symbol whose answer held the row), `reject`, `findings`,
+    /// `payload`.
     fn copy_in(
         &mut self,
         dataset: &'static Dataset,
