@@ -126,9 +126,14 @@ fn bar<'a>(task: &Task, quote: &Row<'a>, received_on: NaiveDate) -> Result<Row<'
     let (mut rows, _) =
         rows::typed(task.dataset, &task.asked(received_on), 1, row.as_bytes()).map_err(|_| INCOMPLETE)?;
     match rows.pop() {
-        Some(Row { symbol, values, hash, reject: None, findings, .. }) => {
-            Ok(Row { symbol, values, hash, reject: None, findings, payload: quote.payload })
-        }
+        Some(Row { symbol, values, hash, reject: None, findings, .. }) => Ok(Row {
+            symbol,
+            values,
+            hash,
+            reject: None,
+            findings,
+            payload: quote.payload,
+        }),
         _ => Err(INCOMPLETE),
     }
 }

@@ -8,6 +8,7 @@
 mod ahead;
 pub mod event;
 mod price_refetch;
+mod readmission;
 pub mod refill;
 mod restatements;
 mod sql;
@@ -104,14 +105,14 @@ async fn load(
     let mut entries = ledger::entries(stage, run).await?;
     entries.retain(|entry| staged.batches.contains(&entry.batch));
     ahead::correct(run, &entries, clock.latest(), &mut fence, warehouse).await?;
-    let (withdrawn, damaged) = load_files(run, staged, &mut fence, warehouse, clock).await?;
+    let (wrong_days, damaged) = load_files(run, staged, &mut fence, warehouse, clock).await?;
     warehouse.begin_step(run, FUNCTION, "ledger");
     ledger::fail_tasks_of(&damaged, &mut entries);
     note_tasks(run, &entries, &mut fence, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
     freshness::advance(stage, run, &records, clock.latest()).await?;
     if records.iter().any(|record| price_refetch::is_affected_by(record.task.dataset)) {
-        price_refetch::schedule(&withdrawn, today, clock.latest(), stage, warehouse).await?;
+        price_refetch::schedule(&wrong_days, today, clock.latest(), stage, warehouse).await?;
     }
 
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
@@ -131,7 +132,7 @@ async fn load(
     Ok(Outcome { rows, unchanged_files, damaged })
 }
 
-/// Loads the run's files that the warehouse does not have. Returns the withdrawn events as
+/// Loads the run's files that the warehouse does not have, and quarantined rows that can be loaded now. Returns the wrong days as
 /// [`load_dataset`], and the damaged files with the reason.
 async fn load_files(
     run: &RunId,
@@ -141,7 +142,7 @@ async fn load_files(
     clock: &impl Clock,
 ) -> Result<(BTreeMap<String, NaiveDate>, BTreeMap<String, String>)> {
     let loaded = loaded_files(run, warehouse).await?;
-    let mut withdrawn = BTreeMap::new();
+    let mut wrong_days: BTreeMap<String, NaiveDate> = BTreeMap::new();
     let mut pending: Vec<StagedFile> =
         staged.files.iter().filter(|file| !loaded.contains_key(&file.key)).cloned().collect();
     let damaged = warehouse.damaged_files(&pending).await?;
@@ -159,14 +160,19 @@ async fn load_files(
         };
         for files in files.chunks(portion) {
             warehouse.begin_step(run, FUNCTION, dataset.name);
-            withdrawn.extend(load_dataset(run, dataset, files, fence, warehouse, clock).await?);
+            for (symbol, day) in load_dataset(run, dataset, files, fence, warehouse, clock).await? {
+                let newest = wrong_days.entry(symbol).or_insert(day);
+                *newest = day.max(*newest);
+            }
         }
     }
-    Ok((withdrawn, damaged))
+    warehouse.begin_step(run, FUNCTION, "readmission");
+    readmission::readmit(fence, warehouse).await?;
+    Ok((wrong_days, damaged))
 }
 
-/// Loads files of one dataset. Returns, by symbol, the day of the newest event that the new data
-/// withdrew.
+/// Loads files of one dataset. Returns, by symbol, the newest day on which the prices that are stored
+/// are wrong: the new data withdrew an event, or the bar is quarantined.
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,
@@ -186,7 +192,11 @@ async fn load_dataset(
         warehouse.execute(&statement).await?;
     }
     fence.write(warehouse, &sql::transaction(dataset, run, files, clock.now())).await?;
-    let withdrawn = price_refetch::withdrawn_events(dataset, warehouse).await?;
+    let wrong_days = if dataset == catalog::PRICES && files.iter().any(|file| file.quarantined > 0) {
+        price_refetch::quarantined_bars(dataset, warehouse).await?
+    } else {
+        price_refetch::withdrawn_events(dataset, warehouse).await?
+    };
     warehouse.release(&["incoming", "new_rows"]).await?;
     if sql::withdrawn_rows(dataset).is_some() {
         warehouse.release(&["withdrawn_rows"]).await?;
@@ -194,7 +204,7 @@ async fn load_dataset(
     if restatements::restated_rows(dataset).is_some() {
         warehouse.release(&["restated_rows"]).await?;
     }
-    Ok(withdrawn)
+    Ok(wrong_days)
 }
 
 /// Compares every file's row counts with the ledger.
@@ -279,7 +289,7 @@ mod tests {
             key: "landing/prices/r/b.ndjson.gz".into(),
             rows: 3,
             quarantined: 1,
-            fields: 0,
+            fields: Some(0),
             bytes: 1,
             sha256: String::new(),
         };

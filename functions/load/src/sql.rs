@@ -9,7 +9,7 @@ use findata_pipeline::{
     run::RunId,
 };
 
-use crate::restatements;
+use crate::{readmission, restatements};
 
 /// Row counts by file in `incoming`.
 pub(crate) const COUNTS: &str =
@@ -76,8 +76,16 @@ fn new_versions(dataset: &Dataset) -> String {
 }
 
 /// Columns of `incoming` after those of the dataset.
-const INCOMING: [&str; 8] =
-    ["row_hash", "observed_at", "source_file", "source_row", "subject", "reject", "findings", "payload"];
+pub(crate) const INCOMING: [&str; 8] = [
+    "row_hash",
+    "observed_at",
+    "source_file",
+    "source_row",
+    "subject",
+    "reject",
+    "findings",
+    "payload",
+];
 
 /// The order of versions, newest first: by receipt, within an answer by acceptance, as in `staging.statement_versions`.
 fn newest_first(dataset: &Dataset, prefix: &str) -> String {
@@ -117,6 +125,30 @@ pub(crate) fn transaction(
     files: &[StagedFile],
     now: DateTime<Utc>,
 ) -> Vec<String> {
+    let mut statements = Vec::new();
+    if dataset.complete_answer {
+        let same_key = join_on(dataset, "t", "w");
+        statements
+            .push(format!("delete from staging.{} t using withdrawn_rows w where {same_key}", dataset.name));
+    }
+    statements.extend(row_statements(dataset, run));
+    if files.iter().any(|f| f.quarantined > 0 || f.fields.unwrap_or_default() > 0) {
+        statements.extend(quarantine(dataset, run, files));
+    }
+    if dataset.complete_answer {
+        statements.push(format!(
+            "insert into ops.changes (run_id, dataset, symbol, first_date) \
+             select distinct {}, '{}', w.symbol, null::date from withdrawn_rows w",
+            literal(run.as_str()),
+            dataset.name
+        ));
+    }
+    statements.push(insert_files(dataset, &literal(run.as_str()), files, now));
+    statements
+}
+
+/// Inserts `new_rows` into `staging` and `raw`, and notes what changed.
+pub(crate) fn row_statements(dataset: &Dataset, run: &RunId) -> Vec<String> {
     let table = dataset.name;
     let run = literal(run.as_str());
     let columns: Vec<&str> = dataset.columns.iter().map(|c| c.name).collect();
@@ -124,10 +156,6 @@ pub(crate) fn transaction(
     let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
     let lineage = lineage.join(", ");
     let mut statements = Vec::new();
-    let same_key = join_on(dataset, "t", "w");
-    if dataset.complete_answer {
-        statements.push(format!("delete from staging.{table} t using withdrawn_rows w where {same_key}"));
-    }
     if dataset.history == History::Current {
         let same_key = join_on(dataset, "t", "n");
         statements.push(format!("delete from staging.{table} t using new_rows n where {same_key}"));
@@ -141,15 +169,6 @@ pub(crate) fn transaction(
          select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from new_rows"
     ));
     statements.extend(restatements::insert(dataset, &run));
-    let rejected = format!(
-        "insert into ops.quarantine ({QUARANTINE}) \
-         select {run}, '{table}', subject, reject, payload, source_file, source_row, observed_at, 'rejected', {column}, {text} \
-         from incoming where reject is not null",
-        column = part_of("findings", 1),
-        text = part_of("findings", 3),
-    );
-    statements.extend(files.iter().any(|f| f.quarantined > 0).then_some(rejected));
-    statements.extend(files.iter().any(|f| f.fields > 0).then(|| quarantined_fields(dataset, &run)));
     // The first day whose daily figures may change; NULL if any may. A restatement counts from the
     // day on which its period was first known.
     let first_date = match (dataset.requests, dataset.date_column) {
@@ -169,17 +188,49 @@ pub(crate) fn transaction(
         "insert into ops.changes (run_id, dataset, symbol, first_date) \
          select {run}, '{table}', n.symbol, {first_date} from new_rows n join staging.{table} t on {same_key} group by n.symbol"
     ));
-    if dataset.complete_answer {
-        statements.push(format!(
-            "insert into ops.changes (run_id, dataset, symbol, first_date) \
-             select distinct {run}, '{table}', w.symbol, null::date from withdrawn_rows w"
-        ));
-    }
-    statements.push(insert_files(dataset, &run, files, now));
     statements
 }
 
+const FILES: &str =
+    "run_id, dataset, source_file, sha256, bytes, staged, loaded, unchanged, quarantined, loaded_at";
 const QUARANTINE: &str = "run_id, dataset, symbol, reason, payload, source_file, source_row, observed_at, status, column_name, column_text";
+
+/// Inserts the rejected rows of `incoming` and the unused fields of `new_rows`. Rows in a file of an earlier build get no
+/// status.
+pub(crate) fn quarantine(dataset: &Dataset, run: &RunId, files: &[StagedFile]) -> [String; 2] {
+    let earlier = files.iter().filter(|file| readmission::is_of_earlier_build(file));
+    let earlier: Vec<String> = earlier.map(|file| literal(&file.key)).collect();
+    let status = match earlier.is_empty() {
+        true => "'rejected'".to_owned(),
+        false => format!("case when source_file not in ({}) then 'rejected' end", earlier.join(", ")),
+    };
+    let rejected = format!(
+        "insert into ops.quarantine ({QUARANTINE}) \
+         select {run}, '{table}', subject, reject, payload, source_file, source_row, observed_at, {status}, {column}, {text} \
+         from incoming where reject is not null",
+        run = literal(run.as_str()),
+        table = dataset.name,
+        column = part_of("findings", 1),
+        text = part_of("findings", 3),
+    );
+    [rejected, quarantined_fields(dataset, &literal(run.as_str()))]
+}
+
+/// Builds `recounted_files`: the rows of `ops.files` whose rows were typed again, with their new counts.
+pub(crate) const RECOUNTED_FILES: &str = "create or replace temporary table recounted_files as \
+     with accepted as (select source_file, count(*) as n from incoming where reject is null group by source_file), \
+     loaded as (select source_file, count(*) as n from new_rows group by source_file) \
+     select f.run_id, f.dataset, f.source_file, f.sha256, f.bytes, f.staged, f.loaded + coalesce(l.n, 0) as loaded, \
+     f.unchanged + a.n - coalesce(l.n, 0) as unchanged, f.quarantined - a.n as quarantined, f.loaded_at \
+     from ops.files f join accepted a on a.source_file = f.source_file left join loaded l on l.source_file = f.source_file";
+
+/// Replaces the counts of files whose rows were typed again.
+pub(crate) fn recount_files() -> [String; 2] {
+    [
+        "delete from ops.files f using recounted_files r where f.source_file = r.source_file".to_owned(),
+        format!("insert into ops.files ({FILES}) select {FILES} from recounted_files"),
+    ]
+}
 
 /// Inserts the unused fields of `new_rows`, one row each. A row that is stored already has its fields there.
 fn quarantined_fields(dataset: &Dataset, run: &str) -> String {
@@ -224,7 +275,7 @@ fn insert_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTim
         })
         .collect();
     format!(
-        "insert into ops.files (run_id, dataset, source_file, sha256, bytes, staged, loaded, unchanged, quarantined, loaded_at) \
+        "insert into ops.files ({FILES}) \
          select {run}, '{}', v.source_file, v.sha256, v.bytes, v.staged, coalesce(f.loaded, 0), \
          v.staged - v.quarantined - coalesce(f.loaded, 0), v.quarantined, '{now}'::timestamp \
          from (values {}) v(source_file, sha256, bytes, staged, quarantined) \

@@ -94,7 +94,11 @@ pub const OPS: &[OpsTable] = &[
             ("source_file", Text, "file on the stage"),
             ("source_row", Integer, "row in the file, from 1"),
             ("observed_at", Instant, "when it was fetched, UTC"),
-            ("status", Text, "rejected: the row is not loaded; field: only this column of the loaded row is not used"),
+            (
+                "status",
+                Text,
+                "rejected: the row is not loaded; field: only this column of the loaded row is not used",
+            ),
             ("column_name", Text, "column of the field that is to blame, if it is one field"),
             ("column_text", Text, "the field's text as FMP sent it, at most 500 characters"),
         ],

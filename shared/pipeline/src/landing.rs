@@ -58,9 +58,9 @@ pub struct StagedFile {
     pub rows: u64,
     /// Quarantined rows.
     pub quarantined: u64,
-    /// Quarantined fields of other rows. Early builds quarantined rows only.
-    #[serde(default)]
-    pub fields: u64,
+    /// Quarantined fields of other rows. `None` in files of early builds, which rejected a row for any of its fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<u64>,
     /// Compressed size in bytes.
     pub bytes: u64,
     /// SHA-256 of the compressed content.
@@ -143,7 +143,7 @@ impl Landing {
             key,
             rows: self.rows,
             quarantined: self.quarantined,
-            fields: self.fields,
+            fields: Some(self.fields),
             bytes: body.len() as u64,
             sha256,
         })

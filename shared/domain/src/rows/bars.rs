@@ -18,7 +18,8 @@ const CALENDAR_FROM: i32 = 2001;
 
 pub(super) fn out_of_window(day: NaiveDate, asked: &Asked<'_>) -> Option<String> {
     let (from, to) = asked.days?;
-    (day < from || day > to).then(|| format!("outside_window: {day} is not within {from} to {to}, which was requested"))
+    (day < from || day > to)
+        .then(|| format!("outside_window: {day} is not within {from} to {to}, which was requested"))
 }
 
 /// Why the open or the close cannot be: a day's low and high are the bounds of its prices.
@@ -88,5 +89,8 @@ fn is_us_listing(symbol: &str) -> bool {
     let is_letters = |text: &str, most: usize| {
         (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase())
     };
-    is_letters(ticker, 5) && is_letters(class, 3) && !(ticker.len() == 5 && ticker.ends_with("USD")) && class != "USD"
+    is_letters(ticker, 5)
+        && is_letters(class, 3)
+        && !(ticker.len() == 5 && ticker.ends_with("USD"))
+        && class != "USD"
 }

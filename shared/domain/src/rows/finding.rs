@@ -22,9 +22,8 @@ impl Finding {
     /// Column, reason and text as one line with tabs between them. Tabs, line breaks and other control characters in the
     /// reason and the text become spaces.
     pub fn line(&self) -> String {
-        let clean = |text: &str| -> String {
-            text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-        };
+        let clean =
+            |text: &str| -> String { text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect() };
         format!("{}\t{}\t{}", self.column, clean(&self.reason), clean(&self.text))
     }
 }

@@ -15,10 +15,17 @@ pub fn canonical(kind: Kind, is_key: bool, json: &str) -> Result<Option<String>,
     let text = match json.as_bytes().first() {
         Some(b'"') => {
             let text = text::decode(json)?;
-            let words = if kind == Kind::Text { &["null", "none"][..] } else { &["null", "none", "n/a", "-"][..] };
+            let words = if kind == Kind::Text {
+                &["null", "none"][..]
+            } else {
+                &["null", "none", "n/a", "-"][..]
+            };
             let trimmed = text.trim();
             let is_unknown = words.iter().any(|word| trimmed.eq_ignore_ascii_case(word));
-            if trimmed.is_empty() || trimmed.starts_with("0000-00-00") || (is_unknown && !(is_key && kind == Kind::Text)) {
+            if trimmed.is_empty()
+                || trimmed.starts_with("0000-00-00")
+                || (is_unknown && !(is_key && kind == Kind::Text))
+            {
                 return Ok(None);
             }
             text
