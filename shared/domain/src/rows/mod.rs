@@ -219,4 +219,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
+mod bar_tests;
+#[cfg(test)]
 mod tests;
