@@ -11,9 +11,7 @@ use crate::{
 
 use super::{Asked, Row, bars, bounded, key, typed_row};
 
-/// Code of a field that does not have its column's type.
-pub(super) const UNREADABLE: &str = "unreadable_field";
-/// An answer of at least this many rows that are all unreadable in the same needed field has another format.
+/// An answer of at least this many rows without a usable value in the same needed field has another format.
 const ROWS_OF_A_FORMAT: usize = 4;
 
 /// Catalog fields that no row of an answer had.
@@ -44,17 +42,16 @@ pub fn typed<'a>(
     Ok((rows, answer.drift()))
 }
 
-/// Rejects all rows if a needed field is unreadable in each: the field has changed, and NULL would replace good values.
+/// Rejects all rows if a needed field is unreadable or out of range in each: its format or unit has changed, and NULL would
+/// replace good values.
 fn reject_other_format(dataset: &'static Dataset, rows: &mut [Row<'_>]) {
     if rows.len() < ROWS_OF_A_FORMAT {
         return;
     }
-    let unreadable = |row: &Row<'_>, column: &Column| {
-        row.findings.iter().any(|f| f.column == column.name && f.reason.starts_with(UNREADABLE))
-    };
+    let is_unusable = |row: &Row<'_>, column: &Column| row.findings.iter().any(|f| f.column == column.name);
     let needed = dataset.columns.iter().filter(|column| column.need == Need::Field);
     for column in needed {
-        if rows.iter().all(|row| unreadable(row, column)) {
+        if rows.iter().all(|row| is_unusable(row, column)) {
             for row in &mut *rows {
                 row.findings.retain(|finding| finding.column == column.name);
                 row.reject = row.findings.first().map(|finding| finding.reason.clone());

@@ -88,7 +88,7 @@ fn typed_row<'a>(
         match value::canonical(column.kind, dataset.key.contains(&column.name), raw.get()) {
             Ok(value) => values[position] = value,
             Err(why) => {
-                let reason = format!("{}: {}: {why}", answer::UNREADABLE, column.field);
+                let reason = format!("unreadable_field: {}: {why}", column.field);
                 findings.push(Finding::new(column.name, reason, &shown(raw.get())));
             }
         }
