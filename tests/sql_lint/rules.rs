@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, ops::ControlFlow};
 
 use sqlparser::{
     ast::{
-        BinaryOperator, CastKind, ColumnOption, DataType, Distinct, ExactNumberInfo, Expr, Function,
-        FunctionArg, FunctionArgExpr, FunctionArguments, JoinConstraint, JoinOperator, OrderByExpr,
-        OrderByKind, OrderBySort, Query, Select, SelectItem, SetExpr, SetOperator, Statement, TableFactor,
-        Value, Visit, Visitor, WindowFrameUnits, WindowType,
+        AlterTableOperation, BinaryOperator, CastKind, ColumnOption, DataType, Distinct, ExactNumberInfo,
+        Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, JoinConstraint, JoinOperator,
+        OrderByExpr, OrderByKind, OrderBySort, Query, Select, SelectItem, SetExpr, SetOperator, Statement,
+        TableFactor, Value, Visit, Visitor, WindowFrameUnits, WindowType,
     },
     dialect::{Dialect, DuckDbDialect, SnowflakeDialect},
     parser::Parser,
@@ -148,12 +148,28 @@ const RESERVED: &[&str] = &[
 ];
 
 /// The problems of a text in either dialect.
+/// How a column is added to a table of an earlier build.
+const ADD_COLUMN: &str = "add column if not exists ";
+
 pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
-    let mut rules = Rules { kind, found: BTreeSet::new(), bare_dates: 0, cast_dates: 0 };
+    let mut rules = Rules {
+        kind,
+        adds_column: sql.contains(ADD_COLUMN),
+        found: BTreeSet::new(),
+        bare_dates: 0,
+        cast_dates: 0,
+    };
     for (name, dialect) in
         [("Snowflake", &SnowflakeDialect {} as &dyn Dialect), ("DuckDB", &DuckDbDialect {})]
     {
-        match Parser::parse_sql(dialect, sql) {
+        // Snowflake has IF NOT EXISTS for columns, but sqlparser's grammar of Snowflake does not.
+        let is_snowflake = dialect.is::<SnowflakeDialect>();
+        let sql = if is_snowflake {
+            sql.replacen(ADD_COLUMN, "add column ", 1)
+        } else {
+            sql.to_owned()
+        };
+        match Parser::parse_sql(dialect, &sql) {
             Ok(statements) if statements.len() == 1 => {
                 (rules.bare_dates, rules.cast_dates) = (0, 0);
                 let _ = statements.visit(&mut rules);
@@ -170,6 +186,8 @@ pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
 
 struct Rules {
     kind: FileKind,
+    /// Whether the text adds a column only if it is missing.
+    adds_column: bool,
     found: BTreeSet<String>,
     /// The number of expressions that are a date on one engine and a timestamp on the other, and
     /// how many of them are cast.
@@ -331,6 +349,19 @@ impl Visitor for Rules {
             }
             (FileKind::View, Statement::CreateView(view)) if view.or_replace && !view.materialized => {}
             (FileKind::Setup, Statement::CreateSchema { if_not_exists: true, .. }) => {}
+            (FileKind::Setup, Statement::AlterTable(table)) => {
+                for operation in &table.operations {
+                    match operation {
+                        AlterTableOperation::AddColumn { column_def, if_not_exists, .. }
+                            if column_def.options.is_empty() && (*if_not_exists || self.adds_column) =>
+                        {
+                            self.name(&column_def.name.value, column_def.name.quote_style.is_some());
+                            self.data_type(&column_def.data_type);
+                        }
+                        other => self.add(format!("{other} is not allowed in a Setup")),
+                    }
+                }
+            }
             // An insert that can be repeated, because it checks whether the row exists.
             (FileKind::Setup, insert @ Statement::Insert(_))
                 if insert.to_string().contains("WHERE NOT EXISTS (") => {}
