@@ -1,6 +1,6 @@
-//! Tells the binary where to look for DuckDB's shared library at run time: in the folder it was linked
-//! from, in `duckdb` inside the target folder (so that the target folder can be moved as a whole), and
-//! beside the binary, where the download of the duckdb crate puts it.
+//! Sets where the binary looks for DuckDB's shared library at run time: in the folder from which it
+//! was linked; in `duckdb` inside the target folder, so that the target folder can be moved as a
+//! whole; and beside the binary, where the duckdb crate downloads it.
 
 #[expect(
     clippy::disallowed_methods,

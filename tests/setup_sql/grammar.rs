@@ -1,4 +1,4 @@
-//! The scripts follow Snowflake's grammar, as far as three parsers know it.
+//! The scripts follow Snowflake's grammar as three parsers know it.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 

@@ -1,8 +1,8 @@
-//! Each rule rejects what it is meant to reject, and valid texts pass.
+//! Each rule of the lint rejects its example, and valid texts pass.
 
 use super::{FileKind, lint};
 
-/// A model that wraps a query.
+/// A model with this query.
 fn model(query: &str) -> String {
     format!("-- grain: company x day\ncreate or replace temporary table t as\n{query}")
 }

@@ -1,6 +1,9 @@
-//! Rules over the syntax tree, the same for both dialects.
+//! Rules that read the syntax tree. They are the same for both dialects.
 
-use std::{collections::BTreeSet, ops::ControlFlow};
+mod names;
+mod visitor;
+
+use std::collections::BTreeSet;
 
 use sqlparser::{
     ast::{
@@ -13,139 +16,8 @@ use sqlparser::{
     parser::Parser,
 };
 
+use self::names::{FUNCTIONS, NO_FRAME, NULL_TREATMENT, RANKING, RESERVED, TYPES};
 use super::FileKind;
-
-/// Functions with the same meaning on both engines.
-const FUNCTIONS: &[&str] = &[
-    "abs",
-    "any_value",
-    "avg",
-    "ceil",
-    "coalesce",
-    "concat",
-    "contains",
-    "corr",
-    "count",
-    "count_if",
-    "covar_samp",
-    "cume_dist",
-    "date_trunc",
-    "datediff",
-    "day",
-    "dense_rank",
-    "exp",
-    "extract",
-    "first_value",
-    "floor",
-    "ifnull",
-    "json_extract_path_text",
-    "lag",
-    "last_day",
-    "last_value",
-    "lead",
-    "ln",
-    "lower",
-    "max",
-    "max_by",
-    "md5",
-    "median",
-    "min",
-    "min_by",
-    "month",
-    "nth_value",
-    "ntile",
-    "nullif",
-    "percent_rank",
-    "percentile_cont",
-    "power",
-    "quarter",
-    "rank",
-    "regr_slope",
-    "round",
-    "row_number",
-    "sign",
-    "split_part",
-    "sqrt",
-    "stddev_samp",
-    "sum",
-    "trim",
-    "upper",
-    "var_samp",
-    "year",
-];
-/// Allowed as plain aggregates or over a partition, but not with an order or a frame.
-const NO_FRAME: &[&str] = &[
-    "corr",
-    "covar_samp",
-    "regr_slope",
-    "median",
-    "max_by",
-    "min_by",
-    "any_value",
-    "percentile_cont",
-];
-/// Functions without a frame; the order is enough.
-const RANKING: &[&str] =
-    &["row_number", "rank", "dense_rank", "lag", "lead", "ntile", "percent_rank", "cume_dist"];
-/// Functions that take IGNORE NULLS inside their parentheses.
-const NULL_TREATMENT: &[&str] = &["first_value", "last_value"];
-/// Types with the same name and width on both engines.
-const TYPES: &[&str] = &["VARCHAR", "DOUBLE", "BIGINT", "DATE", "TIMESTAMP", "BOOLEAN"];
-/// Words reserved by one of the two engines.
-const RESERVED: &[&str] = &[
-    "account",
-    "analyze",
-    "array",
-    "asof",
-    "bearer",
-    "by",
-    "check",
-    "column",
-    "connect",
-    "connection",
-    "database",
-    "define",
-    "describe",
-    "do",
-    "elseif",
-    "end",
-    "following",
-    "gscluster",
-    "hybrid",
-    "increment",
-    "insert_only",
-    "issue",
-    "lambda",
-    "match_condition",
-    "minus",
-    "null_if",
-    "of",
-    "only",
-    "organization",
-    "pivot",
-    "placing",
-    "primary",
-    "references",
-    "regexp",
-    "returning",
-    "rlike",
-    "row",
-    "rows",
-    "sample",
-    "schema",
-    "show",
-    "start",
-    "strict",
-    "summarize",
-    "symmetric",
-    "tablesample",
-    "trigger",
-    "unpivot",
-    "variadic",
-    "view",
-    "whenever",
-    "window",
-];
 
 /// The problems of a text in either dialect.
 /// How a column is added to a table of an earlier build.
@@ -189,8 +61,8 @@ struct Rules {
     /// Whether the text adds a column only if it is missing.
     adds_column: bool,
     found: BTreeSet<String>,
-    /// The number of expressions that are a date on one engine and a timestamp on the other, and
-    /// how many of them are cast.
+    /// The number of expressions that are a date on Snowflake and a timestamp on DuckDB;
+    /// `cast_dates` counts those with a cast.
     bare_dates: usize,
     cast_dates: usize,
 }
@@ -303,7 +175,8 @@ fn arguments(function: &Function) -> Vec<&Expr> {
     list.args.iter().filter_map(expression).collect()
 }
 
-/// Whether an expression cannot be NULL: a text, a coalesce that ends with one, or a CASE whose results are all such.
+/// Whether an expression is never NULL: a text, a coalesce that ends with such an expression, or a
+/// CASE whose results are all such expressions.
 fn is_never_null(expression: &Expr) -> bool {
     match expression {
         Expr::Value(value) => matches!(value.value, Value::SingleQuotedString(_)),

@@ -13,18 +13,18 @@ use serde_json::{Value, json};
 
 use crate::HostMetrics;
 
-/// Attempts if another invocation writes at the same time.
+/// Maximum number of attempts if other invocations write at the same time.
 const ATTEMPTS: u32 = 3;
 
-/// Computes and publishes the run of an event, and closes it. A failure that a person has to fix is
-/// recorded, announced on the bus and returned as an answer, since Lambda's immediate retry would
-/// fail too; the sweeper tries the step again later.
+/// Computes and publishes the run of an event, and closes it. If a failure needs a person to fix
+/// it, records the failure, announces it on the bus and returns normally, because Lambda's
+/// immediate retry would fail too; the sweeper retries the step later.
 ///
-/// `warehouse` is a session, or the error that prevented one; `now` is the real clock's time;
-/// `memory` is the memory of the functions in GB.
+/// `warehouse` is a session, or the error that prevented its creation; `now` is the real clock's
+/// time; `memory` is the memory of the functions in GB.
 ///
 /// # Errors
-/// Transient errors only: the same event should be delivered again.
+/// Transient errors only, after which the same event should be delivered again.
 #[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 pub async fn handle(
     input: &Value,

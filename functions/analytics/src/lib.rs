@@ -1,10 +1,11 @@
 //! analytics: computes figures from the loaded rows, publishes them in one transaction and closes
 //! the run with a summary.
 //!
-//! It runs the SQL models of `infra/models` ([`Models`]). `versions` merges
-//! vintages into versions with the time at which each was known; `publish` writes the rows that
-//! differ; `quality` reads the results of the checks; `summary` adds up the ledger.
+//! It runs the SQL models of `infra/models` ([`Models`]). `versions` merges vintages (figures as
+//! known at past times) into versions with the time at which each was known; `publish` writes the
+//! rows that differ; `quality` reads the results of the checks; `summary` adds up the ledger.
 
+mod compute;
 pub mod event;
 mod model_version;
 mod publish;
@@ -14,7 +15,8 @@ mod versions;
 
 use std::{collections::BTreeMap, iter, time::Instant};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
+pub use compute::refuse_earlier_day;
 use findata_domain::sql::literal;
 use findata_domain::{
     Error, Result,
@@ -31,10 +33,12 @@ use findata_pipeline::{
         warehouse::Warehouse,
     },
     run::{RunId, Status},
-    summary::{Highlight, Summary, TableCounts},
+    summary::{Highlight, Summary},
     write_fence::WriteFence,
 };
 pub use summary::HostMetrics;
+
+use compute::{compute, newest_price_day};
 
 /// The function's name in query tags and in the ledger.
 const FUNCTION: &str = "analytics";
@@ -70,7 +74,8 @@ pub async fn handle(
     ledger::fail_tasks_of(&loaded.damaged, &mut entries);
     let closed = close(run, &plan, &entries, loaded, warehouse, models, clock, metrics, started).await;
     let usage = warehouse.take_usage();
-    // A failed attempt records its usage too, but its own error is the one to return.
+    // A failed attempt records its usage too. Its error takes precedence over an error of the
+    // recording.
     let recorded = usage.record(run, FUNCTION, stage).await;
     let mut summary = closed?;
     recorded?;
@@ -81,9 +86,10 @@ pub async fn handle(
     Ok(summary)
 }
 
-/// Replays a finished run whose files were loaded again: computes the figures as of the day on which
-/// it fetched, and writes its row of `ops.runs`. A run that fetched nothing has no figures to
-/// compute. Runs are replayed one by one, so that companies get the same history as the first time.
+/// Replays a finished run whose files were loaded again: computes the figures as of the day of
+/// `fetched_at`, its newest answer, and writes its row of `ops.runs`. A run that fetched nothing
+/// has no figures to compute. Runs are replayed one by one, so that companies get the same history
+/// as the first time.
 ///
 /// # Errors
 /// The warehouse's and the stage's errors.
@@ -96,7 +102,7 @@ pub async fn replay(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
-    // Without a plan, its figures are computed with those of the next run.
+    // If the plan is missing, the next run computes this run's figures.
     let plan: Option<Plan> = stage::read_rebuildable(stage, &ledger::plan_key(run), &mut Vec::new()).await?;
     if let (Some(plan), Some(fetched_at)) = (plan, fetched_at)
         && !plan.options.skip_analytics
@@ -106,7 +112,7 @@ pub async fn replay(
             compute(run, &plan, models, &mut fence, warehouse, &clock).await?;
         }
     }
-    // Without a summary, only `ops.runs` lacks the run.
+    // If the summary is missing, the run only lacks its row in `ops.runs`.
     match stage::read_rebuildable(stage, &ledger::summary_key(run), &mut Vec::new()).await? {
         Some(summary) => fence.write(warehouse, &summary::record_run(&summary, now)).await,
         None => Ok(()),
@@ -148,110 +154,8 @@ async fn close(
     Ok(summary)
 }
 
-/// Runs the models on the pending changes and publishes the result.
-async fn compute(
-    run: &RunId,
-    plan: &Plan,
-    models: &Models,
-    fence: &mut WriteFence,
-    warehouse: &mut impl Warehouse,
-    clock: &impl Clock,
-) -> Result<BTreeMap<String, TableCounts>> {
-    let index = plan
-        .options
-        .index
-        .as_ref()
-        .map_or("null::varchar".into(), |symbol| literal(symbol.as_str()));
-    let as_of = nyse_calendar::new_york_date(clock.now());
-    refuse_earlier_day(as_of, warehouse).await?;
-    model_version::check_models(models, warehouse).await?;
-    for statement in [
-        format!(
-            "create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"
-        ),
-        "create or replace temporary table pending as select * from ops.changes".into(),
-        last_published(as_of),
-    ] {
-        warehouse.execute(&statement).await?;
-    }
-    for (position, model) in models.models.iter().enumerate() {
-        let started = Instant::now();
-        warehouse.begin_step(run, FUNCTION, model.builds());
-        warehouse.execute(&model.sql).await.map_err(|error| in_model(error, model.file))?;
-        tracing::debug!(model = model.file, seconds = started.elapsed().as_secs_f64(), "model built");
-        if model.builds() == "companies_to_recompute" && nothing_to_compute(warehouse).await? {
-            return publish::totals(warehouse).await;
-        }
-        warehouse.release(&models.finished_after(position).collect::<Vec<_>>()).await?;
-    }
-    // A step back of the clock: the next run compares its day with this one.
-    let forget_later = format!(
-        "delete from ops.published where as_of > date '{as_of}' or run_id > {}",
-        literal(run.as_str())
-    );
-    let clear_changes = "delete from ops.changes c using pending p \
-        where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
-    let now = clock.now().format("%Y-%m-%d %H:%M:%S%.3f");
-    let record = format!(
-        "insert into ops.published (run_id, as_of, index_symbol, published_at) \
-         select {}, as_of, index_symbol, '{now}'::timestamp from run_params",
-        literal(run.as_str())
-    );
-    warehouse.begin_step(run, FUNCTION, "publish");
-    publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), forget_later, record]).await
-}
-
-/// Builds `last_published`: the days between the last published figures and `today`, in which events
-/// take effect, and the index then. After a step back of the clock, the figures have no bars of the
-/// days since the newest one, so the events of those days count too.
-fn last_published(today: NaiveDate) -> String {
-    format!(
-        "create or replace temporary table last_published as \
-         select case when as_of > date '{today}' then coalesce(newest, as_of) else as_of end as as_of, \
-             case when as_of > date '{today}' then as_of else date '{today}' end as until_day, index_symbol \
-         from ops.published cross join (select max(price_date) as newest from analytics.fact_daily_prices) n \
-         qualify row_number() over (order by run_id desc nulls last) = 1"
-    )
-}
-
-/// Rejects a planning day that is earlier than the newest published prices: computing it would
-/// remove the figures of the later days. A day before one that was merely planned for is allowed,
-/// so that a clock that was ahead once does not stop later runs.
-///
-/// # Errors
-/// `Config` if there are later figures; the warehouse's errors.
-pub async fn refuse_earlier_day(today: NaiveDate, warehouse: &mut impl Warehouse) -> Result<()> {
-    match newest_price_day(warehouse).await? {
-        Some(newest) if newest > today => Err(Error::Config(format!(
-            "the run is planned for {today}, but the warehouse has figures up to {newest}, which it would remove: \
-             use --today {newest} or a later day, or another --home for an earlier one"
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// The newest day with a published price.
-async fn newest_price_day(warehouse: &mut impl Warehouse) -> Result<Option<NaiveDate>> {
-    let newest = warehouse
-        .query("select max(price_date)::varchar from analytics.fact_daily_prices")
-        .await?;
-    Ok(newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok()))
-}
-
-async fn nothing_to_compute(warehouse: &mut impl Warehouse) -> Result<bool> {
-    let query = "select 'pending' where exists (select 1 from companies_to_recompute) or exists (select 1 from pending)";
-    Ok(warehouse.query(query).await?.is_empty())
-}
-
-/// Adds the model's file name to an error.
-fn in_model(error: Error, file: &str) -> Error {
-    match error {
-        Error::Stop(reason) => Error::Stop(format!("model {file}: {reason}")),
-        other => other,
-    }
-}
-
-/// The newest figures of the first companies of the universe: the close and the metrics with a heading.
+/// Returns the newest figures of the first six companies of the universe: the close and the
+/// headline metrics.
 async fn highlights(plan: &Plan, models: &Models, warehouse: &mut impl Warehouse) -> Result<Vec<Highlight>> {
     const COMPANIES: usize = 6;
     let symbols: Vec<_> = plan.symbols.iter().take(COMPANIES).map(|s| literal(s.as_str())).collect();

@@ -9,7 +9,7 @@ use findata_models::{
 };
 use findata_pipeline::ports::warehouse::{Warehouse, in_transaction};
 
-/// Makes all companies due if the published figures were computed by other models.
+/// Marks all companies for recomputation if other models computed the published figures.
 ///
 /// # Errors
 /// `Config` if the tables belong to another version of findata; the warehouse's errors.

@@ -1,9 +1,9 @@
 //! Publishes the models' results: writes the rows of all tables that differ, in one transaction.
 //!
-//! For each table, `added_` holds the rows that are new or changed, and `removed_` those that were
-//! deleted or replaced. Both are set differences over whole rows, so a NULL equals a NULL and no
-//! column can be missed. They are temporary tables built before the transaction, which contains
-//! only DELETE and INSERT, since Snowflake commits at every DDL.
+//! For each table, the temporary table `added_<table>` has the new and changed rows, and
+//! `removed_<table>` the deleted and replaced ones. Both are set differences over whole rows, so
+//! NULLs compare as equal and no column can be missed. They are built before the transaction, which
+//! contains only DELETE and INSERT, because Snowflake commits at every DDL statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +17,8 @@ use findata_pipeline::{
 use crate::versions;
 use findata_models::{Extent, PUBLISHED, PublishedTable, Versions};
 
-/// Writes the differences of every table, and runs `also` in the same transaction. Returns the
-/// counts by table.
+/// Publishes the changed rows of every table, and runs the statements `also` in the same
+/// transaction. Returns the row counts by table.
 pub(crate) async fn publish(
     run: &RunId,
     now: DateTime<Utc>,
@@ -42,7 +42,7 @@ pub(crate) async fn publish(
                 .await?;
             warehouse.release(&[&format!("new_{name}")]).await?;
         } else {
-            // There is nothing to compare with, so every row is new.
+            // The published table is empty, so every computed row is new.
             if table.versions == Versions::OfStatements {
                 let all =
                     format!("create or replace temporary table added_{name} as {}", computed_rows(table));
@@ -99,8 +99,8 @@ fn computed_rows(table: &PublishedTable) -> String {
 
 fn published_rows(table: &PublishedTable) -> String {
     let rows = format!("select t.* exclude (run_id, computed_at) from {} t", table.full_name());
-    // Past vintages are computed for some companies only; the older versions of the others stay
-    // unchanged.
+    // Past vintages are computed for some companies only. For all others, only the newest versions
+    // are compared, so their older versions stay unchanged.
     let versions = match table.versions {
         Versions::OfVintages => " and (s.with_history or t.known_to is null)",
         Versions::None | Versions::OfStatements => "",
@@ -151,7 +151,7 @@ async fn counts(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, Table
     Ok(counts)
 }
 
-/// The row counts of every table, without changes.
+/// Returns the row count of every table, for a run that changes nothing.
 pub(crate) async fn totals(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, TableCounts>> {
     with_totals(BTreeMap::new(), warehouse).await
 }
@@ -172,7 +172,8 @@ async fn with_totals(
     Ok(counts)
 }
 
-/// A table's name in the summary: without the suffix of tables that hold versions.
+/// Returns a table's name in the summary: the name without `_history`, the suffix of tables with
+/// versions.
 fn summary_name(table: &str) -> String {
     table.strip_suffix("_history").unwrap_or(table).to_owned()
 }

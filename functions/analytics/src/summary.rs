@@ -1,4 +1,4 @@
-//! Adds up the ledger of a run into its summary.
+//! Builds the summary of a run from its ledger.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,26 +19,26 @@ use findata_pipeline::{
     summary::{BudgetUse, Connections, Cost, Failure, Highlight, Quality, Summary, TableCounts, TaskCounts},
 };
 
-/// What the host measured before analytics started.
+/// Measurements of the host before analytics started.
 #[derive(Debug, Clone, Default)]
 pub struct HostMetrics {
     /// When the run started, by the real clock.
     pub started_at: DateTime<Utc>,
-    /// Seconds since then.
+    /// Seconds since the run started.
     pub seconds: f64,
     /// Seconds of the finished stages.
     pub stages: BTreeMap<String, f64>,
-    /// Use of the rate limiter.
+    /// How the run used the rate limiter.
     pub budget: BudgetUse,
-    /// HTTP connections.
+    /// HTTP connections to FMP.
     pub connections: Connections,
-    /// Writes to the stage, if one process made all of them.
+    /// Number of writes to the stage; 0 on Lambda, where several processes write.
     pub stage_puts: u64,
     /// Memory of the Lambda functions, in GB; 0 elsewhere.
     pub lambda_memory: f64,
 }
 
-/// The cost of a run. On Lambda, writes and requests are derived from the ledger.
+/// Estimates the cost of a run. On Lambda, writes and requests are derived from the ledger.
 fn cost_of(entries: &[BatchEntry], loading: f64, computing: f64, calls: u64, metrics: &HostMetrics) -> Cost {
     if metrics.lambda_memory > 0.0 {
         let (batches, files) =
@@ -69,7 +69,8 @@ pub(crate) fn summarise(
         skipped_fresh: plan.fresh(),
         ..TaskCounts::default()
     };
-    // Planning makes calls too, and follow-up tasks are not in the plan.
+    // Calls of the planning step count too. Recorded tasks may outnumber the planned ones, because
+    // follow-up tasks are not in the plan.
     let (mut calls, mut bytes) = (plan.planning_calls, plan.planning_bytes);
     let recorded: u64 = entries.iter().map(|entry| entry.tasks.len() as u64).sum();
     tasks.planned = tasks.planned.max(recorded);
@@ -140,8 +141,8 @@ pub(crate) fn summarise(
     }
 }
 
-/// Failures for symbols without any data. A symbol whose profile was requested is left out, since
-/// that task has already failed.
+/// Failures for symbols without any data. A symbol whose profile was requested is left out, because
+/// the failed profile task already reports the symbol.
 fn symbols_without_data(plan: &Plan, entries: &[BatchEntry]) -> Vec<Failure> {
     let mut by_symbol: BTreeMap<&str, Vec<&TaskRecord>> = BTreeMap::new();
     for record in entries.iter().flat_map(|entry| &entry.tasks) {
@@ -194,7 +195,8 @@ fn status(plan: &Plan, entries: &[BatchEntry], budget_ended: bool, failures: &[F
     }
 }
 
-/// A note for each dataset that FMP does not offer for some symbols, with the first of them.
+/// A note for each dataset that FMP does not offer for some symbols, with the first five of these
+/// symbols.
 fn not_offered_notes(not_offered: &BTreeMap<&str, (BTreeSet<&str>, &str)>) -> Vec<String> {
     const NAMED: usize = 5;
     let note = |(dataset, (symbols, reason)): (&&str, &(BTreeSet<&str>, &str))| {
@@ -217,7 +219,8 @@ fn notes(plan: &Plan, entries: &[BatchEntry], not_in_plan: &BTreeMap<&str, (u64,
         *bars_by_call.entry(reason).or_default() += bars;
     }
     for (reason, bars) in bars_by_call {
-        notes.push(format!("prices: {bars} bars took a call each instead of coming with a quote: {reason}"));
+        notes
+            .push(format!("prices: {bars} bars needed a call each because no quote supplied them: {reason}"));
     }
     notes.extend(entries.iter().find_map(|entry| entry.pacing.clone()));
     let mut drift: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -231,7 +234,7 @@ fn notes(plan: &Plan, entries: &[BatchEntry], not_in_plan: &BTreeMap<&str, (u64,
     notes
 }
 
-/// The statements that write the run's row in `ops.runs`, replacing that of an earlier attempt.
+/// The statements that write the run's row in `ops.runs`, replacing the row of an earlier attempt.
 pub(crate) fn record_run(summary: &Summary, now: DateTime<Utc>) -> Vec<String> {
     let run = literal(summary.run_id.as_str());
     let time = |t: DateTime<Utc>| t.format("%Y-%m-%d %H:%M:%S%.3f").to_string();

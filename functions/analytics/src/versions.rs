@@ -2,8 +2,8 @@
 //! the next vintage with the same key differs from it, and is dropped otherwise.
 //!
 //! A version was known from `known_from` until just before `known_to`; the newest version has no
-//! `known_to`. Versions are compared by set differences over whole rows, so that a NULL equals a
-//! NULL and no column can be missed.
+//! `known_to`. Versions are compared by set differences over whole rows, so that NULLs compare as
+//! equal and no column can be missed.
 
 use findata_domain::Result;
 use findata_pipeline::ports::warehouse::Warehouse;
@@ -29,14 +29,14 @@ pub(crate) async fn merge_vintages(
     warehouse
         .execute(&if has_past { all_vintages(table) } else { current_vintages(table) })
         .await?;
-    // Renamed instead of copied: two copies of the table of market days would set the peak of a
-    // run's memory use.
+    // The table is renamed, not copied: two copies of the daily market metrics would determine the
+    // run's peak memory.
     warehouse.execute(&format!("drop table new_{name}")).await?;
     warehouse.execute(&format!("alter table versions rename to new_{name}")).await.map(|_| ())
 }
 
-/// Query for the end of the older versions that this run does not recompute: those of companies
-/// without past vintages.
+/// Returns the query for the newest `known_to` of each key among the older versions that this run
+/// does not recompute, which are those of companies without past vintages.
 fn ended(table: &PublishedTable) -> String {
     let key = table.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
     format!(
@@ -46,8 +46,8 @@ fn ended(table: &PublishedTable) -> String {
     )
 }
 
-/// `known_from` of a version: its first filing, or the end of the preceding version if that is
-/// later.
+/// Returns the SQL for `known_from` of a version: its first filing, or the end of the preceding
+/// version if that is later.
 fn known_from(previous_end: &str) -> String {
     format!(
         "case when {previous_end} > first_known_from then {previous_end} else first_known_from end as known_from"

@@ -1,5 +1,4 @@
-//! What a batch has collected so far: open landing files, task records, and findings for the
-//! ledger.
+//! Collects the results of a batch: open landing files, task records, and findings for the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,18 +15,18 @@ use findata_pipeline::{
     plan::{FetchMode, Task, Window},
 };
 
-/// Rows that are accepted even if fewer were requested: a century of quarters.
+/// Number of rows that is always accepted, even if fewer were requested: a century of quarters.
 pub(crate) const MIN_ROWS: usize = 400;
 
 pub(crate) struct BatchWriter {
     fetched_at: DateTime<Utc>,
     pub(crate) landings: BTreeMap<&'static str, Landing>,
     pub(crate) records: Vec<TaskRecord>,
-    /// Why the run must stop.
+    /// Why no further call of the run can succeed, if an answer has shown this.
     pub(crate) stop: Option<String>,
     /// Catalog fields that an answer lacked, by dataset.
     pub(crate) drift: BTreeMap<String, BTreeSet<String>>,
-    /// Bars that no quote supplied, by reason.
+    /// Number of bars that needed a call because no quote supplied them, by reason.
     pub(crate) bars_by_call: BTreeMap<String, u64>,
 }
 
@@ -43,8 +42,8 @@ impl BatchWriter {
         }
     }
 
-    /// Writes an answer's rows to the dataset's file and records the outcome. Returns the task that
-    /// follows from the answer, if any.
+    /// Writes an answer's rows to the dataset's file and records the outcome. Returns the follow-up
+    /// task that the answer requires, if any.
     pub(crate) fn add_answer(&mut self, task: Task, answer: Answer) -> Result<Option<Task>> {
         let mut follow_up = None;
         let outcome = match answer.body {
@@ -98,8 +97,8 @@ impl BatchWriter {
         self.fetched_at = now;
     }
 
-    /// Adds the rows of one of many tasks that share a call. `usage` is the call's calls and bytes,
-    /// or zero if another task counts them.
+    /// Adds the rows of one of many tasks that share a call. `usage` is the number of calls and
+    /// bytes, or zeros if another task has counted them.
     pub(crate) fn add_rows(
         &mut self,
         task: Task,
@@ -126,7 +125,7 @@ impl BatchWriter {
         Ok(Outcome::Rows { rows: rows.len() as u64, newest: newest(task, rows) })
     }
 
-    /// Counts bars that no quote supplied.
+    /// Counts bars that need a call because no quote supplied them.
     pub(crate) fn note_bars_by_call(&mut self, reason: &str, bars: usize) {
         if bars > 0 {
             *self.bars_by_call.entry(reason.to_owned()).or_default() += bars as u64;
@@ -143,8 +142,8 @@ impl BatchWriter {
     }
 }
 
-/// The most rows that an answer to a task may have. Above it, the answer is not what was requested, and typing it would
-/// only fill memory.
+/// Returns the maximum number of rows of an answer to a task. An answer with more rows cannot be
+/// the requested one, and parsing it would only fill memory.
 fn max_rows(task: &Task) -> usize {
     match (task.window, task.dataset.requests) {
         (Window::Newest { limit, .. }, _) => (10 * limit as usize).max(MIN_ROWS),
@@ -153,7 +152,8 @@ fn max_rows(task: &Task) -> usize {
     }
 }
 
-/// The newest day among the accepted rows of statements or of a dataset by day.
+/// Returns the newest day among the accepted rows. `None` for tasks without a range of days or
+/// periods.
 pub(crate) fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
     if task.window == Window::All {
         return None;
@@ -163,14 +163,14 @@ pub(crate) fn newest(task: &Task, rows: &[Row<'_>]) -> Option<NaiveDate> {
     accepted.filter_map(|row| row.get(task.dataset, column)?.parse().ok()).max()
 }
 
-/// The `shares-float` task for a profile without a market cap.
+/// Returns the `shares-float` task that a profile without a market cap requires.
 pub(crate) fn needs_share_count(task: &Task, rows: &[Row<'_>]) -> Option<Task> {
     let profile = rows.first().filter(|row| task.dataset == catalog::PROFILE && row.reject.is_none())?;
     share_count(task, profile.get(task.dataset, "market_cap"))
 }
 
-/// The `shares-float` task for a company's share count, if FMP gives no market cap to derive it
-/// from.
+/// Returns the `shares-float` task of a company if FMP sent no market cap from which to derive the
+/// share count.
 pub(crate) fn share_count(task: &Task, market_cap: Option<&str>) -> Option<Task> {
     let is_missing = market_cap.is_none_or(|value| value == "0");
     is_missing.then(|| Task::new(catalog::SHARES_FLOAT, task.symbol.clone(), Window::All))
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use findata_pipeline::plan::Cadence;
 
-    /// The outcome of an answer with this many tiny rows.
+    /// Returns the outcome of an answer with `rows` small rows.
     fn outcome(dataset: &str, window: Window, rows: usize) -> Outcome {
         let body = format!("[{}]", vec![r#"{"symbol":"A"}"#; rows].join(","));
         let task = Task::new(catalog::dataset(dataset).unwrap(), "A".parse().ok(), window);

@@ -1,5 +1,5 @@
-//! SQS messages: those of the task queue are fetched, those of the dead-letter queue are recorded
-//! as failed.
+//! Handles SQS messages: fetches the batches of the task queue, and records those of the
+//! dead-letter queue as failed.
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use findata_domain::{
@@ -15,14 +15,14 @@ use findata_pipeline::{
 
 use crate::BatchResult;
 
-/// Deliveries of a message before SQS moves it to the dead-letter queue (`maxReceiveCount` in
-/// `infra/template.yaml`).
+/// Number of deliveries after which SQS moves a message to the dead-letter queue (`maxReceiveCount`
+/// in `infra/template.yaml`).
 pub const MAX_RECEIVE_COUNT: u32 = 3;
 
 /// Handles each message separately and reports the ones that failed, so that SQS delivers only
 /// those again.
 ///
-/// `fmp` is the client, or the error that prevented one; `dead_letters` is the ARN of the
+/// `fmp` is the client, or the error that prevented its creation; `dead_letters` is the ARN of the
 /// dead-letter queue.
 pub async fn handle(
     event: SqsEvent,
@@ -42,8 +42,8 @@ pub async fn handle(
                 let fmp = fmp.as_ref().copied().map_err(Clone::clone);
                 fetch(&message, fmp, stage, queue, clock, limit).await
             }
-            // The run is unknown, so the message ends in the queue of failed events for a person to
-            // inspect.
+            // The message names no run that could be closed. SQS moves it to the queue of failed
+            // events, where a person can inspect it.
             Err(error) => Err(error),
         };
         if let Err(error) = handled {
@@ -78,7 +78,7 @@ async fn fetch(
     let fmp = match fmp {
         Ok(fmp) => fmp,
         Err(error @ Error::Retry { .. }) => return Err(error),
-        // Another delivery would fail in the same way.
+        // The error is permanent, so another delivery would fail in the same way.
         Err(error) => {
             tracing::error!(run = %message.run_id, batch = message.batch.id, %error, "batch recorded as failed: no FMP client");
             return ledger::record_as_failed(message, &error.to_string(), stage, clock.now())

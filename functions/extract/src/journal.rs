@@ -1,5 +1,5 @@
-//! The journal: answers of a batch that is not recorded yet, so that a killed process does not lose
-//! calls that are paid for.
+//! The journal keeps the answers of a batch until the batch is recorded, so that a killed process
+//! does not lose calls that are already paid for.
 //!
 //! On a laptop each answer is appended to a file as it arrives. If the process is killed, the next
 //! run lands those answers as a checkpoint ([`recover`]), and only the calls that were in flight are
@@ -20,7 +20,8 @@ use crate::{batch_writer::BatchWriter, land};
 
 /// Keeps the answers of one batch until the batch is recorded.
 pub trait Journal: Send + Sync {
-    /// Keeps an answer. A failure is only logged: at worst, a killed process makes this call again.
+    /// Stores an answer. A failure is only logged: at worst, the call is repeated after the process
+    /// is killed.
     fn keep(&self, task: &Task, answer: &Answer);
 }
 
@@ -54,7 +55,8 @@ pub async fn recover(
     if writer.records.is_empty() {
         return Ok(());
     }
-    // A follow-up belongs to the task before it, so it is recorded with it even if it was not answered.
+    // A follow-up is created only by the answer of its task, so it is recorded with that task even
+    // without an answer.
     for task in follow_ups {
         if done.insert(owned(&task)) {
             writer.add_answer(task, Answer::none(Error::retry("the run was interrupted")))?;

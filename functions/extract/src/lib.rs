@@ -1,9 +1,9 @@
 //! extract: turns a batch's tasks into landing files and a ledger entry.
 //!
-//! Rows are written to the files as answers arrive, so that a batch of any size holds in memory
-//! only one answer per call in flight and its compressed files. The ledger entry names the files
-//! that count and is written once: the first writer wins. When an invocation runs out of time, it
-//! stores what it did as a checkpoint, and the next invocation does the rest.
+//! Rows are written to the landing files as answers arrive. Memory therefore holds only one answer
+//! per call in flight and the batch's compressed files. The ledger entry names the valid files and
+//! is written once: the first writer wins. An invocation that runs out of time stores its results
+//! as a checkpoint, and the next invocation continues from it.
 
 mod batch_writer;
 mod bulk;
@@ -31,26 +31,26 @@ pub use limit::Limit;
 /// The result of handling one message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BatchResult {
-    /// The batch has its entry in the ledger.
+    /// The batch is recorded in the ledger.
     Done {
-        /// Whether this was the last batch and this call closed fetching.
+        /// Whether this call closed the run's fetch step, because the batch was the last one.
         closed: bool,
     },
-    /// The time ran out; this message is for the remaining tasks.
+    /// The time ran out. This message is for the remaining tasks.
     Rest(Box<BatchMessage>),
 }
 
 /// What one invocation did with a batch.
 enum Attempt {
-    /// Every task is recorded; the entry holds what this invocation added.
+    /// Every task is recorded. The entry has the results that this invocation added.
     Complete(BatchEntry),
-    /// The time ran out. The entry holds what need not be done again.
+    /// The time ran out. The entry has the results so far.
     OutOfTime(BatchEntry),
     /// The time ran out before anything was done.
     NoProgress,
 }
 
-/// Fetches a batch, and closes fetching if it was the last one. Safe to repeat.
+/// Fetches a batch, and closes the run's fetch step if the batch was the last one. Safe to repeat.
 ///
 /// A task that fails is recorded and does not stop the others. If a call shows that no other call
 /// can succeed, the batch ends: what was fetched is landed, and the other tasks are recorded as
@@ -95,8 +95,8 @@ pub async fn handle(
                 let checkpoint_key = ledger::checkpoint_key(run, &batch.id, message.checkpoints);
                 if !stage::write_json_once(stage, &checkpoint_key, &checkpoint).await? {
                     tracing::info!(%run, batch = batch.id, "another invocation wrote this checkpoint first");
-                    // That invocation has queued the rest; two at once would request each file
-                    // twice.
+                    // That invocation has queued the rest of the batch. If this one did so too,
+                    // each file would be requested twice.
                     if is_bulk {
                         return Ok(BatchResult::Done { closed: false });
                     }
@@ -104,11 +104,12 @@ pub async fn handle(
                 let checkpoints = message.checkpoints + 1;
                 return Ok(BatchResult::Rest(Box::new(BatchMessage { checkpoints, ..message.clone() })));
             }
-            // The batch waited all the time for the pause between two bulk files: not a failed try.
+            // The batch spent its time waiting for the pause between two bulk files, which is not a
+            // failed attempt.
             Attempt::NoProgress if is_bulk => return Ok(BatchResult::Rest(Box::new(message.clone()))),
             Attempt::NoProgress => {
                 return Err(Error::retry(format!(
-                    "time ran out before a task of batch {} was done",
+                    "time ran out before any task of batch {} was finished",
                     batch.id
                 )));
             }
@@ -151,8 +152,8 @@ async fn attempt(
 }
 
 /// Fetches tasks with one call each, then the tasks that follow from their answers. Returns whether
-/// all were done in time. A follow-up belongs to the task before it, so it is recorded even if the
-/// time runs out.
+/// all were done in time. A follow-up is created only by the answer of its task, so it is recorded
+/// even if the time runs out.
 async fn fetch_each(
     writer: &mut BatchWriter,
     mut tasks: Vec<Task>,

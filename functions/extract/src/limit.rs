@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 /// second Ctrl-C ends the wait.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// When an invocation stops taking work, so that it can still land and record what it has.
+/// When an invocation stops starting calls, so that it has time to land and record its answers.
 #[derive(Debug, Clone, Default)]
 pub struct Limit {
     deadline: Option<Deadline>,
@@ -26,7 +26,7 @@ impl From<Option<Deadline>> for Limit {
 }
 
 impl Limit {
-    /// The same limit, which also ends when `stop` is cancelled.
+    /// Returns this limit, which now also ends when `stop` is cancelled.
     #[must_use]
     pub fn or_when(self, stop: CancellationToken) -> Self {
         Limit { stop, ..self }
@@ -46,7 +46,7 @@ impl Limit {
         self.is_stopped() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline.begin)
     }
 
-    /// The result of a call, or `None` if it does not arrive in time.
+    /// Returns the result of a call, or `None` if it does not arrive in time.
     pub(crate) async fn wait_for<T>(&self, call: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -55,12 +55,13 @@ impl Limit {
         }
     }
 
-    /// The result of work that is given up as soon as the user asks to stop.
+    /// Returns the result of `work`, or `None` as soon as the user asks to stop.
     pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.stop.run_until_cancelled(work).await
     }
 
-    /// Waits until the time for answers is over.
+    /// Waits until no more answers are accepted: the deadline has passed, or [`GRACE`] after the
+    /// user's stop.
     async fn ended(&self) {
         let deadline = async {
             match self.deadline {

@@ -15,12 +15,12 @@ use serde_json::json;
 
 use crate::batch_writer::{BatchWriter, MIN_ROWS, share_count};
 
-/// Why a quote supplies no bar.
+// The reasons why a quote supplies no bar.
 const NO_QUOTE: &str = "batch-quote left the symbol out";
 const OTHER_TIME: &str = "the quote is not from the session's close";
 const INCOMPLETE: &str = "the quote lacks a time or a price";
 
-/// A quote counts as a session's last if it is at most this much older than the close.
+/// A quote counts as the last one of a session if it is at most this much older than the close.
 const BEFORE_CLOSE: Duration = Duration::minutes(5);
 
 /// Fetches the quotes of all these tasks with one call. Returns the bars that no quote could
@@ -31,8 +31,8 @@ pub(crate) async fn fetch(
     fmp: &Fmp,
     writer: &mut BatchWriter,
 ) -> Result<(Vec<Task>, Vec<Task>)> {
-    // If the quotes are recorded already, an earlier invocation left the bars that they could not
-    // supply.
+    // Without a quote task, an earlier invocation has recorded the quotes. Only the bars that they
+    // could not supply are left.
     if tasks.iter().all(|task| task.dataset.requests != Requests::Symbols) {
         return Ok((tasks, Vec::new()));
     }
@@ -111,7 +111,8 @@ fn bar<'a>(task: &Task, quote: &Row<'a>, received_on: NaiveDate) -> Result<Row<'
     let value = |column: &str| quote.get(dataset, column).ok_or(INCOMPLETE);
     let quoted_at = value("quoted_at")?.parse().ok();
     let quoted_at = quoted_at.and_then(|at| DateTime::from_timestamp(at, 0)).ok_or(INCOMPLETE)?;
-    // Days at the end of chrono's range have no date in New York.
+    // The plausibility check comes first, because chrono cannot convert times near the end of its
+    // range to New York time.
     if !rows::is_plausible(quoted_at.date_naive())
         || quoted_at < nyse_calendar::close_of(session) - BEFORE_CLOSE
         || nyse_calendar::new_york_date(quoted_at) != session

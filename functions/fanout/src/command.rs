@@ -7,7 +7,7 @@ use findata_pipeline::run::{Request, RunId, Universe};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A command.
+/// A parsed input.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
     /// Start a run.
@@ -23,7 +23,7 @@ pub enum Command {
 /// none.
 ///
 /// # Errors
-/// `Reject` that names the mistake.
+/// `Reject` with a message that names the mistake.
 pub fn read(
     input: &Value,
     defaults: &Defaults,
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tick_delivered_twice_starts_one_run() {
+    fn a_schedule_event_delivered_twice_starts_one_run() {
         let tick = json!({"universe": "sp500", "scheduled": "2026-11-24T11:00:00Z"});
         assert_eq!(request(tick.clone()).run_id, request(tick).run_id);
     }

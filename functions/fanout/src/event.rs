@@ -1,5 +1,5 @@
-//! Invocations of fanout: by a rule on the bus, by a schedule, or directly. Each passes a JSON
-//! object.
+//! Handles invocations of fanout, which come from a rule on the bus, a schedule or a direct call.
+//! Each passes a JSON object.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
@@ -27,18 +27,18 @@ use crate::{
 /// One invocation of the function.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// Lambda's request id; a retry has the same one.
+    /// Lambda's request id. A retry of an invocation has the same id.
     pub id: String,
-    /// When it started, by the real clock.
+    /// When the invocation started, by the real clock.
     pub at: DateTime<Utc>,
 }
 
-/// Executes the command in an input. A run that cannot start is closed as failed, announced on the
-/// bus and answered as failed, since a retry would fail too. `fmp` is the client, or the error that
-/// prevented one.
+/// Executes the command in an input. If a run cannot start, writes a summary with the status
+/// `failed`, announces the failure on the bus and returns normally, because a retry would fail too.
+/// `fmp` is the client, or the error that prevented its creation.
 ///
 /// # Errors
-/// Transient errors only: the caller should send the same input again.
+/// Transient errors only, after which the caller should send the same input again.
 #[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 pub async fn handle(
     input: Value,
@@ -55,7 +55,7 @@ pub async fn handle(
         Some(_) => from_eventbridge(&input)?,
         None => (input, None),
     };
-    // The input determines the id, or starts no run.
+    // Such an input contains or determines the run id, or starts no run (a sweep).
     let needs_no_id =
         input.get("run_id").is_some() || input.get("scheduled").is_some() || input.get("sweep").is_some();
     let new_id = match event_id {
@@ -66,7 +66,8 @@ pub async fn handle(
     match command::read(&input, defaults, clock.now(), || new_id) {
         Ok(Command::Sweep { patience }) => {
             let swept = sweep::sweep(stage, queue, bus, invocation.at, patience).await?;
-            // CloudWatch bills a metric per hour in which it is written, so zeros are left out.
+            // CloudWatch bills each metric for every hour in which it is written, so zeros are not
+            // written.
             if swept.open > 0 {
                 telemetry.emit(invocation.at, &[("OpenRunMinutes", swept.oldest_minutes, "None")]);
             }
@@ -88,8 +89,8 @@ pub async fn handle(
     }
 }
 
-/// The detail of an EventBridge event and the run id derived from it: an event delivered twice
-/// starts one run.
+/// Returns the detail of an EventBridge event, and a run id derived from the event's time and id.
+/// An event that is delivered twice yields the same id, so it starts one run.
 fn from_eventbridge(input: &Value) -> Result<(Value, Option<RunId>)> {
     let event = EventBridgeEvent::<Value>::deserialize(input)
         .map_err(|e| Error::Reject(format!("not an EventBridge event: {e}")))?;
@@ -109,15 +110,16 @@ struct StartedRun {
     run_id: RunId,
 }
 
-/// The id of the run that an invocation starts. It is stored, so that a retry of the invocation
-/// gets the same one.
+/// Returns the id of the run that an invocation starts. The first attempt stores the id, and a
+/// retry of the invocation reads it.
 async fn id_of_invocation(invocation: &Invocation, stage: &impl Stage) -> Result<RunId> {
     let key = format!("state/asked/{}.json", hash::sha256(invocation.id.as_bytes()));
     let run_id = RunId::new(invocation.at, salt(&invocation.id));
     if stage::write_json_once(stage, &key, &StartedRun { run_id: run_id.clone() }).await? {
         return Ok(run_id);
     }
-    // If the record is damaged, the retry starts a second run, which has nothing left to fetch.
+    // If the record is damaged, the retry starts a second run. That run finds all data fresh and
+    // fetches nothing.
     let first: Option<StartedRun> = stage::read_rebuildable(stage, &key, &mut Vec::new()).await?;
     Ok(first.map_or(run_id, |first| first.run_id))
 }

@@ -33,8 +33,8 @@ use market::Market;
 use planner::{Planned, bulk::BulkSelection};
 use universe::Members;
 
-/// Plans a run, writes the plan to its ledger and sends its batches. Safe to repeat: the first plan
-/// written counts.
+/// Plans a run, writes the plan to its ledger and sends its batches. Safe to repeat: a repeated
+/// call uses the plan that was written first.
 ///
 /// # Errors
 /// `Reject` for a universe without symbols; the stage's, the queue's and FMP's errors.
@@ -72,13 +72,13 @@ pub async fn handle(
     let run_id = &request.run_id;
     queue.send(BatchMessage::of_plan(&plan, &plan.batches)).await?;
     if plan.batches.is_empty() {
-        // No batch will close the step, so fanout does.
+        // Without batches, extract is never called, so fanout closes the fetch step.
         ledger::close_fetching(stage, run_id).await?;
     }
     Ok(plan)
 }
 
-/// Writes the plan of a run that fetches nothing, and closes its fetching.
+/// Writes an empty plan for a run that fetches nothing, and closes the run's fetch step.
 ///
 /// # Errors
 /// The stage's errors.
@@ -89,7 +89,7 @@ pub async fn plan_nothing(request: &Request, stage: &impl Stage) -> Result<Plan>
     Ok(plan)
 }
 
-/// The plan that [`handle`] would make. Makes no call and writes nothing.
+/// Returns the plan that [`handle`] would make, without calling FMP or writing to the stage.
 ///
 /// # Errors
 /// As for [`handle`].
@@ -99,8 +99,8 @@ pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) 
     plan(request, members, &market, stage, clock).await.map(|(plan, _)| plan)
 }
 
-/// Records tasks for symbols that FMP did not know within the last day: they fail in this run too,
-/// without a call.
+/// Records the tasks of symbols that FMP reported as unknown within the last day. These tasks fail
+/// in this run too, without a call.
 async fn record_unknown(
     plan: &mut Plan,
     unknown: Vec<Task>,
@@ -128,7 +128,7 @@ async fn record_unknown(
     Ok(())
 }
 
-/// Plans the tasks of a run that failed or were never done.
+/// Plans the tasks of an earlier run that failed or were never attempted.
 async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
     let earlier: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
     let earlier = earlier.ok_or_else(|| Error::Reject(format!("run {run} is not on the stage")))?;
@@ -146,7 +146,7 @@ async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &
     let mut notes = vec![format!("only the failed tasks of run {run}")];
     let fetch_log = FetchLog::read(stage, clock.latest(), &mut notes).await?;
     let mut tasks = ledger::pending(&planned, &done);
-    // The run itself may have changed what the fetch log knows about these tasks.
+    // The earlier run may have changed the fetch log's entries for these tasks.
     for task in &mut tasks {
         task.prior = fetch_log.prior(task);
     }
@@ -176,7 +176,7 @@ async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &
     })
 }
 
-/// Plans a run. Also returns the tasks for symbols that FMP did not know within the last day.
+/// Plans a run. Also returns the tasks of symbols that FMP reported as unknown within the last day.
 async fn plan(
     request: &Request,
     members: Members,
@@ -212,7 +212,7 @@ async fn plan(
     Ok((plan, unknown))
 }
 
-/// Whether FMP has returned data for a symbol before.
+/// Whether FMP has ever returned data for a symbol.
 fn is_known(fetch_log: &FetchLog, symbol: &Symbol) -> bool {
     let entry = |dataset| fetch_log.entry(dataset, symbol.as_str());
     entry(catalog::PROFILE).is_some_and(|profile| !profile.unknown && !profile.refused && !profile.empty)
@@ -221,7 +221,7 @@ fn is_known(fetch_log: &FetchLog, symbol: &Symbol) -> bool {
             .is_some_and(|days| days.newest.is_some())
 }
 
-/// Moves tasks from a plan to bulk files, if the key has them.
+/// Moves tasks from single calls to bulk files, if the key's FMP plan includes bulk files.
 async fn select_bulk_files(
     planned: &mut Planned,
     options: &Options,

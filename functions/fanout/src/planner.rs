@@ -1,5 +1,5 @@
 //! Decides what to fetch and what to skip, and why, by comparing the request with the fetch log.
-//! Pure: no calls.
+//! Makes no calls.
 
 mod batches;
 pub mod bulk;
@@ -37,7 +37,7 @@ const FRESH: &str = "fresh";
 const AHEAD: &str = "fetched while a clock was ahead";
 const UNCONFIRMED: &str = "FMP's last answer was empty, which was not accepted";
 const SILENT: &str = "no bar for two weeks: requested once a week";
-/// How long a task is not requested again after an empty or refused answer.
+/// How long the planner waits after an empty or refused answer before it requests the task again.
 const EMPTY_TTL: Duration = Duration::days(1);
 
 /// Tasks to fetch, with the reason of every decision.
@@ -45,17 +45,18 @@ const EMPTY_TTL: Duration = Duration::days(1);
 pub struct Planned {
     /// Tasks that get one call each.
     pub tasks: Vec<Task>,
-    /// Tasks answered by batch quotes: for each symbol its quote, then its newest bar.
+    /// Tasks answered by batch quotes: for each symbol its quote, then the bar that the quote
+    /// supplies.
     pub quoted: Vec<Task>,
-    /// Tasks for symbols that FMP did not know within the last day: recorded as failed without a
-    /// call.
+    /// Tasks of symbols that FMP reported as unknown within the last day. They are recorded as
+    /// failed without a call.
     pub unknown: Vec<Task>,
-    /// Counts by dataset, in the catalog's order.
+    /// Numbers of calls and tasks by dataset, in the catalog's order.
     pub datasets: Vec<(String, DatasetPlan)>,
 }
 
-/// Decides for every dataset and symbol. `market` holds the change feeds, used only if calls are
-/// limited.
+/// Decides for every dataset and symbol whether to fetch it. `market` has the change feeds, which
+/// are used only if calls are limited.
 ///
 /// # Errors
 /// `Reject` for a dataset that the catalog does not have, or a range of days that ends before it starts.
@@ -112,13 +113,13 @@ pub fn plan(
 #[derive(Debug, Clone, Copy)]
 enum Decision {
     Fetch(&'static str),
-    /// The symbol's quote supplies it.
+    /// Take the bar from the symbol's quote.
     FromQuote,
-    /// FMP did not know the symbol a while ago.
+    /// Fail without a call: FMP did not know the symbol within the last day.
     StillUnknown,
-    /// The warehouse's rows are fresh.
+    /// Do not fetch: the known rows are fresh, or FMP is not expected to have more.
     Skip(&'static str),
-    /// Not part of this run.
+    /// Leave the task out of this run.
     Omit(&'static str),
 }
 
@@ -236,7 +237,7 @@ fn decide_by_age(
     }
 }
 
-/// Rows that a task will bring, for the estimate of bytes.
+/// Estimates the number of rows that a task returns, for the plan's estimate of bytes.
 fn estimated_rows(task: &Task) -> u64 {
     match task.window {
         Window::All => 1,

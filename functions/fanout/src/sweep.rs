@@ -1,9 +1,9 @@
 //! The sweeper: recovers runs whose messages or events were lost.
 //!
-//! It looks at the runs of the last days that have no summary, and records when it first saw each
-//! run's current step. A step that takes longer than its patience is recovered by repeating what
-//! should have called the next function: missing batches are sent again, or the object whose
-//! creation closed the previous step is rewritten, which S3 announces like the first write.
+//! The sweeper looks at the runs of the last three days that have no summary, and records when it
+//! first saw each run's current step. If a step takes longer than its patience, the sweeper repeats
+//! the message or event that should have started the step: it sends missing batches again, or it
+//! rewrites the object that closed the previous step, which S3 announces like the first write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,12 +24,13 @@ use serde::{Deserialize, Serialize};
 
 /// Days before today in which the sweeper looks for open runs.
 const DAYS_BACK: u64 = 3;
-/// Patience with fetching: a first load of the S&P 500 on the smallest plan takes half an hour.
+/// How long fetching may take before it is recovered. A first load of the S&P 500 on the smallest
+/// FMP plan takes half an hour.
 const FETCH_PATIENCE: Duration = Duration::minutes(60);
-/// Patience with the other steps: longer than a function runs.
+/// How long another step may take before it is recovered. This is longer than a function may run.
 const STEP_PATIENCE: Duration = Duration::minutes(20);
-/// Recoveries of a step, each with twice the patience of the one before, until the run is closed as
-/// it is.
+/// Maximum number of recoveries of a step. Each recovery doubles the patience; after the last one,
+/// the run is closed without finishing the step.
 const MAX_RECOVERIES: u32 = 5;
 
 /// What one sweep found and did.
@@ -37,13 +38,13 @@ const MAX_RECOVERIES: u32 = 5;
 pub struct Swept {
     /// Runs without a summary.
     pub open: usize,
-    /// Minutes since the oldest of them started.
+    /// Minutes since the oldest open run started.
     pub oldest_minutes: f64,
-    /// Batches sent again.
+    /// Batches whose messages were sent again.
     pub sent: usize,
-    /// Steps announced again.
+    /// Steps whose starting event was repeated.
     pub announced: usize,
-    /// Runs closed as they were.
+    /// Runs that were given up and closed.
     pub closed: usize,
 }
 
@@ -60,13 +61,14 @@ enum Step {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct OpenStep {
     step: Step,
-    /// When it was first seen or last recovered.
+    /// When the step was first seen or last recovered.
     since: DateTime<Utc>,
     #[serde(alias = "helped")]
     recoveries: u32,
 }
 
-/// Sweeps once. `patience` replaces that of every step; `now` is the real clock's time.
+/// Sweeps once. `patience`, if given, replaces the patience of every step; `now` is the real
+/// clock's time.
 ///
 /// # Errors
 /// The stage's, the queue's and the bus's errors.
@@ -89,7 +91,8 @@ pub async fn sweep(
     Ok(swept)
 }
 
-/// The runs of the last days that have no summary, with the keys of their ledgers.
+/// Returns the runs of the last [`DAYS_BACK`] days that have no summary, with the keys of their
+/// ledgers.
 async fn open_runs(stage: &impl Stage, now: DateTime<Utc>) -> Result<BTreeMap<RunId, BTreeSet<String>>> {
     let mut runs: BTreeMap<RunId, BTreeSet<String>> = BTreeMap::new();
     for back in 0..=DAYS_BACK {
@@ -166,7 +169,7 @@ async fn recover_run(
 }
 
 /// Counts a recovery of the open step if its patience is over. Returns the number of recoveries so
-/// far, or `None` if the step is not due or another sweep has taken it.
+/// far, or `None` if the step still has time or another sweep recovers it.
 async fn due_recovery(
     run: &RunId,
     step: Step,
@@ -176,7 +179,8 @@ async fn due_recovery(
 ) -> Result<Option<u32>> {
     let key = format!("runs/{run}/swept.json");
     let before = stage.get(&key).await?;
-    // Without a readable record, the step's patience starts now.
+    // Without a readable record, the patience of load and compute starts now, that of fetching at
+    // the run's start.
     let stored: Option<OpenStep> = before.as_ref().and_then(|object| stage::from_json_or_none(&object.body));
     let since = run.started().filter(|_| step == Step::Fetch).unwrap_or(now);
     let mut open = stored.filter(|open| open.step == step).unwrap_or(OpenStep { step, since, recoveries: 0 });
@@ -197,7 +201,7 @@ async fn due_recovery(
     Ok((is_due && is_stored).then_some(open.recoveries))
 }
 
-/// Why a step does not finish, if its function has recorded a reason.
+/// Returns why a step does not finish: the reason that its function has recorded, or a general one.
 async fn blocker_reason(run: &RunId, step: Step, stage: &impl Stage) -> Result<String> {
     let function = if step == Step::Load { "load" } else { "analytics" };
     let blocker: Option<ledger::Blocker> =
@@ -208,7 +212,7 @@ async fn blocker_reason(run: &RunId, step: Step, stage: &impl Stage) -> Result<S
     ))
 }
 
-/// Writes an object over itself, so that S3 announces it again.
+/// Writes an object again with the same content, so that S3 announces it again.
 async fn rewrite(key: &str, stage: &impl Stage, swept: &mut Swept) -> Result<()> {
     if let Some(object) = stage.get(key).await?
         && stage.put_if_match(key, object.body, &object.etag).await?

@@ -1,12 +1,15 @@
 //! Resolves the symbols of a run.
 
+mod constituents;
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Duration, Utc};
+use constituents::{CONSTITUENTS_KEY, Constituents, is_confirmed, keep_until_confirmed, store};
 use findata_domain::{
     Error, Result, Symbol,
     catalog::{self, Dataset},
-    clock::{Clock, is_ahead, is_recent},
+    clock::{Clock, is_recent},
     rows::{self, Row},
 };
 use findata_fmp::{Fmp, SourceKind};
@@ -14,15 +17,12 @@ use findata_pipeline::{
     landing::Landing,
     ledger::{self, BatchEntry, Outcome, TaskRecord},
     plan::{FetchMode, Task, Window},
-    ports::stage::{self, Object, Stage},
+    ports::stage::{self, Stage},
     run::{Request, Universe},
 };
-use serde::{Deserialize, Serialize};
 
 const BUNDLED: &str = include_str!("../data/sp500.txt");
-/// Stage key of the constituents fetched last.
-const CONSTITUENTS_KEY: &str = "state/universe/sp500.json";
-/// Batch under which fanout lands the constituents it fetched.
+/// Id of the batch under which fanout lands the constituents that it fetched.
 const BATCH: &str = "universe";
 
 /// A resolved universe.
@@ -30,43 +30,23 @@ const BATCH: &str = "universe";
 pub struct Members {
     /// The symbols, each once, in the given order.
     pub symbols: Vec<Symbol>,
-    /// Where they come from, if that is worth a note.
+    /// Notes for the user about the source of the symbols.
     pub notes: Vec<String>,
-    /// Batches that fanout landed while resolving.
+    /// Ids of the batches that fanout landed while it resolved the universe.
     pub landed: Vec<String>,
-    /// Calls made.
+    /// Calls that were made to resolve the universe.
     pub calls: u64,
-    /// Bytes received.
+    /// Bytes that these calls received.
     pub bytes: u64,
 }
 
-/// The members of an index as last accepted; stored at `state/universe/sp500.json`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Constituents {
-    fetched_at: DateTime<Utc>,
-    symbols: Vec<Symbol>,
-    /// When FMP first sent a list that is much shorter, if it has not been confirmed since.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    shrunk_at: Option<DateTime<Utc>>,
-}
-
-impl Constituents {
-    fn read(body: &[u8]) -> Option<Constituents> {
-        stage::from_json_or_none(body).filter(|list: &Constituents| !list.symbols.is_empty())
-    }
-
-    /// Whether a list of `members` symbols lacks more than a tenth of the known ones.
-    fn shrinks_to(&self, members: usize) -> bool {
-        members * 10 < self.symbols.len() * 9
-    }
-}
-
-/// Resolves a request's universe. For the S&P 500: FMP's constituents, at most a day old. If FMP does
-/// not return them, the last known list counts, and without one the bundled list. A list that lacks
-/// more than a tenth of the known members counts once FMP has sent such a list on two days.
+/// Resolves a request's universe. For the S&P 500, uses FMP's constituents, which are at most a day
+/// old. If FMP does not return them, uses the last known list or, without one, the bundled list.
+/// Accepts a list that lacks more than a tenth of the known members only after FMP has sent such a
+/// list on two days.
 ///
 /// # Errors
-/// `Reject` if it is empty; FMP's errors if no other call can succeed.
+/// `Reject` if the universe is empty; FMP's errors if no other call can succeed.
 pub async fn resolve(
     request: &Request,
     fmp: &Fmp,
@@ -79,7 +59,7 @@ pub async fn resolve(
     from_symbols(symbols)
 }
 
-/// Resolves the universe without a call, from what is stored.
+/// Resolves the universe from the stored list, without a call.
 ///
 /// # Errors
 /// As for [`resolve`].
@@ -151,8 +131,8 @@ async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Cl
     if symbols.is_empty() {
         return fall_back("FMP's answer has no symbols");
     }
-    // A test server has any number of symbols, so only FMP's first list is compared with the
-    // bundled one.
+    // Only a list from FMP is compared with the bundled list, because a test server may have any
+    // number of symbols.
     let is_fmp = SourceKind::of(fmp.url()) == SourceKind::Fmp;
     let reference = match &known {
         None if is_fmp => Some(Constituents {
@@ -174,14 +154,14 @@ async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Cl
     Ok(Members { symbols, notes, landed, ..Members::default() })
 }
 
-/// The members in an answer's rows, each once, and notes about rows that name none.
+/// Returns the members in an answer's rows, each once, and a note about malformed rows.
 fn members(rows: &[Row<'_>]) -> (Vec<Symbol>, Vec<String>) {
     let mut seen = BTreeSet::new();
     let mut malformed = 0;
     let mut symbols = Vec::new();
     for row in rows {
         match row.symbol.parse::<Symbol>() {
-            // A repeated row is rejected too.
+            // A repeated symbol is also rejected, but it is not malformed.
             Ok(symbol) if seen.contains(&symbol) => {}
             Ok(symbol) if row.reject.is_none() => {
                 seen.insert(symbol.clone());
@@ -195,7 +175,7 @@ fn members(rows: &[Row<'_>]) -> (Vec<Symbol>, Vec<String>) {
     (symbols, note.into_iter().collect())
 }
 
-/// The last known list, or the bundled one.
+/// Returns the last known list or, without one, the bundled list.
 fn last_list(known: Option<Constituents>, why: &str) -> Result<Members> {
     let Some(known) = known else {
         return bundled(why);
@@ -206,39 +186,6 @@ fn last_list(known: Option<Constituents>, why: &str) -> Result<Members> {
         .iter_mut()
         .for_each(|note| *note = format!("{note}, the last known list: {why}"));
     Ok(members)
-}
-
-/// Whether a short list was already seen on an earlier day.
-fn is_confirmed(known: &Constituents, now: DateTime<Utc>) -> bool {
-    known.shrunk_at.is_some_and(|first| first.date_naive() < now.date_naive())
-}
-
-/// Keeps the known list, and remembers that FMP has sent a list of `members` symbols.
-async fn keep_until_confirmed(
-    mut known: Constituents,
-    members: usize,
-    mut notes: Vec<String>,
-    stored: Option<Object>,
-    stage: &impl Stage,
-    now: DateTime<Utc>,
-) -> Result<Members> {
-    known.shrunk_at = known.shrunk_at.filter(|first| !is_ahead(*first, now)).or(Some(now));
-    store(&known, stored, stage).await?;
-    notes.push(format!(
-        "S&P 500: FMP's list has only {members} symbols; the {} known ones are kept until it is as short on another day",
-        known.symbols.len()
-    ));
-    Ok(Members { symbols: known.symbols, notes, ..Members::default() })
-}
-
-/// Stores a list. If another run stores one at the same time, either is current.
-async fn store(list: &Constituents, replaced: Option<Object>, stage: &impl Stage) -> Result<()> {
-    let body = stage::to_json(list)?;
-    match replaced {
-        Some(object) => stage.put_if_match(CONSTITUENTS_KEY, body, &object.etag).await?,
-        None => stage.put_if_absent(CONSTITUENTS_KEY, body).await?,
-    };
-    Ok(())
 }
 
 async fn land(

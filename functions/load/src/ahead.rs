@@ -1,9 +1,10 @@
 //! Rows that were received while a clock was ahead.
 //!
-//! `observed_at` decides which version of a statement is the newest, from when it was known, and on
-//! which split basis a bar is. A row that claims to have been received in the future would win over
-//! everything that comes until then. So the first load with a correct clock dates such rows to just
-//! before its own rows, and has their companies computed anew.
+//! `observed_at` determines which version of a statement is the newest, since when it was known,
+//! and the split basis of a bar. A row with an `observed_at` in the future would take precedence
+//! over all rows received until that time. The first load with a correct clock therefore sets
+//! `observed_at` of such rows to just before that of its own rows, and marks their companies for
+//! recomputation.
 
 use chrono::{DateTime, Duration, Utc};
 use findata_domain::sql::literal;
@@ -16,8 +17,8 @@ use findata_pipeline::{
     ledger::BatchEntry, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
 };
 
-/// Dates the rows of `staging` that were received later than `latest` to just before those of
-/// `entries`, the run's batches.
+/// Corrects the rows of `staging` whose `observed_at` is later than `latest`: sets it to just
+/// before the receipt of `entries`, the run's batches.
 pub(crate) async fn correct(
     run: &RunId,
     entries: &[BatchEntry],
@@ -29,8 +30,8 @@ pub(crate) async fn correct(
     correct_rows(run, entries, latest, &is_ahead, fence, warehouse).await
 }
 
-/// As [`correct`], for a run that is loaded again: its own newest answer shows the time of that run,
-/// and only rows of earlier runs can be ahead of it.
+/// Like [`correct`], for a run that is loaded again. The time of the run's newest answer replaces
+/// the clock, and only rows of earlier runs are corrected.
 pub(crate) async fn correct_again(
     run: &RunId,
     entries: &[BatchEntry],
@@ -45,7 +46,7 @@ pub(crate) async fn correct_again(
     correct_rows(run, entries, latest, &is_ahead, fence, warehouse).await
 }
 
-/// Dates the rows that the condition `is_ahead` selects.
+/// Corrects `observed_at` of the rows that the SQL condition `is_ahead` selects.
 async fn correct_rows(
     run: &RunId,
     entries: &[BatchEntry],
@@ -63,7 +64,10 @@ async fn correct_rows(
     let before = received.unwrap_or(latest).min(latest) - Duration::milliseconds(1);
     let before = timestamp(before);
     for dataset in affected {
-        tracing::warn!(dataset = dataset.name, "rows received while a clock was ahead are dated anew");
+        tracing::warn!(
+            dataset = dataset.name,
+            "correcting the receipt time of rows received while a clock was ahead"
+        );
         let table = dataset.name;
         let temporary = format!(
             "create or replace temporary table rows_ahead as select * from staging.{table} where {is_ahead}"
@@ -94,7 +98,7 @@ async fn correct_rows(
     Ok(())
 }
 
-/// The datasets with rows that the condition selects.
+/// Returns the datasets that have rows for which the SQL condition `is_ahead` holds.
 async fn affected(is_ahead: &str, warehouse: &mut impl Warehouse) -> Result<Vec<&'static Dataset>> {
     let one = |dataset: &Dataset| {
         let name = dataset.name;

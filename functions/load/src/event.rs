@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 
 use crate::refill::{missing_runs, refill_run};
 
-/// Attempts if another invocation writes at the same time.
+/// Maximum number of attempts if other invocations write at the same time.
 const ATTEMPTS: u32 = 6;
 
-/// Loads the run of an event. A failure that a person has to fix is recorded, announced on the bus
-/// and returned as an answer, since Lambda's immediate retry would fail too; the sweeper tries the
-/// step again later. `warehouse` is a session, or the error that prevented one.
+/// Loads the run of an event. If a failure needs a person to fix it, records the failure, announces
+/// it on the bus and returns normally, because Lambda's immediate retry would fail too; the sweeper
+/// retries the step later. `warehouse` is a session, or the error that prevented its creation.
 ///
 /// # Errors
-/// Transient errors only: the same event should be delivered again.
+/// Transient errors only, after which the same event should be delivered again.
 pub async fn handle(
     input: &Value,
     stage: &impl Stage,

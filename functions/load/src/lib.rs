@@ -1,4 +1,4 @@
-//! load: copies a run's landing files into `raw` and `staging`, effectively once.
+//! load: copies a run's landing files into `raw` and `staging`, each file exactly once.
 //!
 //! For each dataset, load copies the files into the temporary table `incoming`, compares their row
 //! counts with the ledger, and in one transaction inserts the new rows, quarantines the rejected
@@ -7,6 +7,7 @@
 
 mod ahead;
 pub mod event;
+mod files;
 mod price_refetch;
 mod readmission;
 pub mod refill;
@@ -14,21 +15,14 @@ mod restatements;
 mod sql;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     time::Instant,
 };
 
-use chrono::NaiveDate;
 use findata_domain::sql::literal;
-use findata_domain::{
-    Error, Result,
-    catalog::{self, Dataset, Requests},
-    clock::Clock,
-    nyse_calendar,
-};
+use findata_domain::{Error, Result, catalog, clock::Clock, nyse_calendar};
 use findata_pipeline::{
     freshness,
-    landing::StagedFile,
     ledger::{self, BatchEntry, Loaded},
     ports::{
         stage::{self, Stage},
@@ -38,6 +32,8 @@ use findata_pipeline::{
     summary::RowCounts,
     write_fence::WriteFence,
 };
+
+use files::{load_files, loaded_files};
 
 /// The function's name in query tags and in the ledger.
 const FUNCTION: &str = "load";
@@ -53,7 +49,7 @@ pub async fn handle(
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<Loaded> {
-    // If the object is damaged, loading again is safe and writes it anew.
+    // A damaged object counts as absent: loading again is safe and rewrites it.
     let loaded = stage::read_rebuildable(stage, &ledger::loaded_key(run), &mut Vec::new()).await?;
     if let Some(loaded) = loaded {
         return Ok(loaded);
@@ -64,7 +60,8 @@ pub async fn handle(
     let started = Instant::now();
     let outcome = load(run, &staged, stage, warehouse, clock).await;
     let usage = warehouse.take_usage();
-    // A failed attempt records its usage too, but its own error is the one to return.
+    // A failed attempt records its usage too. Its error takes precedence over an error of the
+    // recording.
     let recorded = usage.record(run, FUNCTION, stage).await;
     let Outcome { rows, unchanged_files, damaged } = outcome?;
     let loaded = Loaded {
@@ -80,17 +77,17 @@ pub async fn handle(
     Ok(loaded)
 }
 
-/// What a load did, over all its attempts.
+/// The result of loading a run, over all attempts.
 struct Outcome {
     /// Row counts by dataset.
     rows: BTreeMap<String, RowCounts>,
-    /// Files that changed nothing.
+    /// Keys of the files that changed nothing in the warehouse.
     unchanged_files: BTreeSet<String>,
-    /// Damaged files, with the reason.
+    /// For each damaged file, the reason.
     damaged: BTreeMap<String, String>,
 }
 
-/// Loads the files that are not loaded yet.
+/// Loads the run's files that are not loaded yet, and records its tasks.
 async fn load(
     run: &RunId,
     staged: &ledger::Staged,
@@ -118,7 +115,8 @@ async fn load(
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
     let mut unchanged_files = BTreeSet::new();
     for (file, (dataset, counts)) in loaded_files(run, warehouse).await? {
-        // A complete answer withdraws the rows that it lacks, so its file may matter without new rows.
+        // A complete answer deletes the rows that it lacks, so its file may have an effect even
+        // without new rows.
         let may_withdraw = catalog::dataset(&dataset).is_none_or(|dataset| dataset.complete_answer);
         if counts.loaded == 0 && counts.quarantined == 0 && !may_withdraw {
             unchanged_files.insert(file);

@@ -1,10 +1,10 @@
 //! Schedules price histories to be fetched again after splits and dividends, since FMP adjusts a
 //! series to the split basis of the day of the call.
 //!
-//! Until then the figures are correct, since the models adjust every bar from the split basis of
-//! the day on which it was received to the newest one. So the history can wait for the next
-//! session's bars and be fetched in a call that the symbol needs anyway. A run right after another
-//! one therefore has nothing to fetch.
+//! Until the refetch, the figures are still correct, because the models adjust every bar from the
+//! split basis of its day of receipt to the newest split basis. The history can therefore be
+//! fetched together with the next session's bars, in a call that the symbol needs anyway, and a run
+//! right after another one has nothing to fetch.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use findata_pipeline::{
     ports::{stage::Stage, warehouse::Warehouse},
 };
 
-/// Rows of one INSERT.
+/// Maximum number of rows per INSERT statement.
 const CHUNK: usize = 1_000;
 
 /// Whether rows of a dataset may require a price history to be fetched again, or are price
@@ -33,7 +33,7 @@ fn day_column(dataset: &Dataset) -> Option<&'static str> {
     dataset.date_column.filter(|_| dataset.adjusts_prices)
 }
 
-/// The day of the newest event in `withdrawn_rows`, by symbol.
+/// Returns the day of the newest event in `withdrawn_rows`, by symbol.
 pub(crate) async fn withdrawn_events(
     dataset: &Dataset,
     warehouse: &mut impl Warehouse,

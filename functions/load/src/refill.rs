@@ -1,7 +1,8 @@
-//! Refills a warehouse that is older than its stage, or new, from the landing files. Makes no call.
+//! Reloads runs that are missing in the warehouse. Reads their landing files and does not call FMP.
 //!
-//! The stage says which answers are fresh, so rows that only the stage has would not be fetched
-//! again. Such a warehouse is a backup that was put back, or a new file in place of a damaged one.
+//! A warehouse lacks runs if it is a restored backup, or a new file in place of a damaged one. The
+//! fetch log on the stage counts the data of these runs as fresh, so no later run would fetch it
+//! again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,9 +20,10 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, ahead, load_files, note_tasks};
+use crate::{FUNCTION, ahead, files::load_files, note_tasks};
 
-/// Those of the runs with a `loaded.json` that the warehouse does not have, oldest first.
+/// Returns the runs that the warehouse does not have, oldest first. `loaded` has the runs with a
+/// `loaded.json`.
 ///
 /// # Errors
 /// The warehouse's errors.
@@ -29,15 +31,17 @@ pub async fn missing_runs(
     mut loaded: BTreeSet<RunId>,
     warehouse: &mut impl Warehouse,
 ) -> Result<BTreeSet<RunId>> {
-    // A run's tasks are written after its files are loaded, and ops.runs has the runs without tasks.
+    // A run is in `ops.tasks` once all its files are loaded. `ops.runs` also has the runs without
+    // tasks.
     let known = warehouse.query("select run_id from ops.tasks union select run_id from ops.runs").await?;
     let known: BTreeSet<String> = known.into_iter().filter_map(|row| row.into_iter().next()?).collect();
     loaded.retain(|run| !known.contains(run.as_str()));
     Ok(loaded)
 }
 
-/// Loads a run that the stage has loaded before. Returns when its newest answer was fetched. Figures
-/// are left to analytics; what damaged files held is due again. Safe to repeat.
+/// Loads a run that was already loaded into an earlier warehouse. Returns when its newest answer
+/// was fetched. Computes no figures. The next run fetches the data of damaged files again. Safe to
+/// repeat.
 ///
 /// # Errors
 /// The warehouse's and the stage's errors.
@@ -51,13 +55,13 @@ pub async fn refill_run(
     let mut repaired = Vec::new();
     if let Err(Error::Damaged(reason)) = &recorded {
         repaired = ledger::repair(run, stage, clock.now()).await?;
-        tracing::warn!(%run, reason, ?repaired, "repaired a run");
+        tracing::warn!(%run, reason, ?repaired, "repaired the ledger of a run");
         recorded = read(run, stage).await;
     }
     let Some((mut staged, mut entries)) = recorded? else {
         return Ok(None);
     };
-    // Files that changed nothing may have been pruned.
+    // Files that changed nothing may have been pruned, so they are not loaded.
     let loaded = stage::read_rebuildable::<Loaded>(stage, &ledger::loaded_key(run), &mut Vec::new()).await?;
     if let Some(loaded) = loaded {
         staged.files.retain(|file| !loaded.unchanged_files.contains(&file.key));
@@ -69,7 +73,8 @@ pub async fn refill_run(
     let (_, damaged) = load_files(run, &staged, &mut fence, warehouse, clock).await?;
     let mut affected: BTreeSet<&str> = datasets_of(&damaged, &staged);
     if !repaired.is_empty() {
-        // The repaired entries may have listed files that nothing lists any more.
+        // A repaired entry may have lost files that it listed before, so the failed tasks of all
+        // its datasets are fetched again.
         affected.extend(entries.iter().flat_map(|entry| &entry.tasks).map(|record| record.task.dataset.name));
     }
     ledger::fail_tasks_of(&damaged, &mut entries);
@@ -78,7 +83,7 @@ pub async fn refill_run(
     Ok(entries.iter().flat_map(|entry| &entry.tasks).map(|record| record.fetched_at).max())
 }
 
-/// What the stage has recorded of a run: `staged.json` and the entries of its batches.
+/// Reads the stage's record of a run: `staged.json` and the entries of its batches.
 async fn read(run: &RunId, stage: &impl Stage) -> Result<Option<(Staged, Vec<BatchEntry>)>> {
     let Some(staged) = stage::read_json::<Staged>(stage, &ledger::staged_key(run)).await? else {
         return Ok(None);
@@ -88,13 +93,14 @@ async fn read(run: &RunId, stage: &impl Stage) -> Result<Option<(Staged, Vec<Bat
     Ok(Some((staged, entries)))
 }
 
-/// The datasets of damaged files.
+/// Returns the datasets that have damaged files.
 fn datasets_of<'a>(damaged: &BTreeMap<String, String>, staged: &'a Staged) -> BTreeSet<&'a str> {
     let is_damaged = |file: &&StagedFile| damaged.contains_key(&file.key);
     staged.files.iter().filter(is_damaged).map(|file| file.dataset.as_str()).collect()
 }
 
-/// Makes the failed tasks of these datasets due again.
+/// Removes the failed tasks of these datasets from the fetch log, so that the next run fetches them
+/// again.
 async fn forget_failed(datasets: &BTreeSet<&str>, entries: &[BatchEntry], stage: &impl Stage) -> Result<()> {
     for name in datasets {
         let records = entries.iter().flat_map(|entry| &entry.tasks).filter(|record| {

@@ -3,8 +3,8 @@
 
 use findata_domain::catalog::{Column, Dataset, FLAGS, History};
 
-/// Days by which FMP may correct a period's end date without making it another period (as in
-/// `staging.statement_versions`).
+/// Maximum number of days by which FMP may correct a period's end date so that it is still the same
+/// period. `staging.statement_versions` uses the same limit.
 const SAME_PERIOD_DAYS: u32 = 14;
 
 /// The items of a statement that can be restated: all columns but its key and those that extract
@@ -14,7 +14,8 @@ fn items(dataset: &Dataset) -> impl Iterator<Item = &Column> {
     dataset.columns.iter().filter(move |c| !excluded.contains(&c.name))
 }
 
-/// SQL condition: two rows belong to the same period, even if its end was corrected.
+/// Returns the SQL condition that two rows belong to the same period, even if FMP corrected its
+/// end.
 pub(crate) fn same_period(left: &str, right: &str) -> String {
     format!(
         "{left}.symbol = {right}.symbol and {left}.period_type = {right}.period_type and {left}.fiscal_date \
@@ -45,7 +46,8 @@ pub(crate) fn restated_rows(dataset: &Dataset) -> Option<String> {
     ))
 }
 
-/// Inserts every changed item with its old and new value. `run` is a SQL literal.
+/// Returns the statement that inserts every changed item with its old and new value. `run` is a SQL
+/// literal.
 pub(crate) fn insert(dataset: &Dataset, run: &str) -> Option<String> {
     if dataset.history != History::Versions {
         return None;

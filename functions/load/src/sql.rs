@@ -1,4 +1,4 @@
-//! SQL of the load, rendered from the catalog; the same text for every warehouse.
+//! SQL statements of load, generated from the catalog. The text is the same for every warehouse.
 
 use chrono::{DateTime, Utc};
 use findata_domain::catalog::{Dataset, History, LINEAGE, Requests};
@@ -11,11 +11,11 @@ use findata_pipeline::{
 
 use crate::{readmission, restatements};
 
-/// Row counts by file in `incoming`.
+/// Query for the numbers of rows and of rejected rows per file in `incoming`.
 pub(crate) const COUNTS: &str =
     "select source_file, count(*)::varchar, count(reject)::varchar from incoming group by source_file";
 
-/// The loaded files of a run, with their counts.
+/// Query for the loaded files of a run, with their row counts.
 pub(crate) fn loaded_files(run: &RunId) -> String {
     let run = literal(run.as_str());
     format!(
@@ -118,7 +118,7 @@ pub(crate) fn withdrawn_rows(dataset: &Dataset) -> Option<String> {
     ))
 }
 
-/// The statements of one dataset's transaction, in order.
+/// Returns the statements of the transaction that loads files of one dataset, in order.
 pub(crate) fn transaction(
     dataset: &Dataset,
     run: &RunId,
@@ -285,7 +285,7 @@ fn insert_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTim
     )
 }
 
-/// The rows of `ops.tasks` for a run.
+/// Returns a run's rows of `ops.tasks`.
 pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<Vec<Option<String>>> {
     let of_entry = |entry: &BatchEntry| {
         let row = |record: &TaskRecord| {

@@ -1,5 +1,5 @@
-//! An in-process event bus. It only records events: the caller that starts a run waits for it
-//! anyway.
+//! An in-process event bus. It only records events, because the caller that starts a run waits for
+//! the run and needs no notification.
 
 use std::sync::{Mutex, PoisonError};
 

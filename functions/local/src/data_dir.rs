@@ -20,7 +20,7 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// The paths below `folder`; `stage` and `warehouse` replace the default paths.
+    /// Returns the default paths below `folder`, or `stage` and `warehouse` if they are given.
     pub fn new(folder: &Path, stage: Option<PathBuf>, warehouse: Option<PathBuf>) -> Self {
         DataDir {
             warehouse: warehouse.unwrap_or_else(|| folder.join("findata.duckdb")),
@@ -31,7 +31,7 @@ impl DataDir {
     /// Checks that DuckDB can use the paths, before anything is created or fetched.
     ///
     /// # Errors
-    /// `Config` for a path that DuckDB would take for something else, and for a warehouse in memory.
+    /// `Config` for a path that DuckDB would misinterpret, and for a warehouse in memory.
     pub fn check(&self) -> Result<()> {
         if self.warehouse.to_string_lossy().starts_with(":memory:") {
             return Err(Error::Config(
@@ -43,10 +43,10 @@ impl DataDir {
         usable(&self.stage)
     }
 
-    /// Checks that the stage exists, for commands that only work on what it holds.
+    /// Checks that the stage exists, for commands that only use data already on the stage.
     ///
     /// # Errors
-    /// `Config` if it does not.
+    /// `Config` if the stage does not exist.
     pub fn require_stage(&self) -> Result<()> {
         if self.stage.is_dir() {
             return Ok(());
@@ -69,14 +69,16 @@ impl DataDir {
             })?;
         }
         let stage = DirectoryStage::open(&self.stage)?;
-        // Links are resolved now, so the path may be another one than was checked before.
+        // Symbolic links are resolved now, so the path may differ from the one that was checked
+        // before.
         usable(stage.root())?;
         Ok(stage)
     }
 }
 
 impl DataDir {
-    /// Whether the warehouse file is the beginning of a DuckDB file: what a full disk leaves of a new one.
+    /// Whether the warehouse file is only the beginning of a DuckDB file. A full disk can leave
+    /// such a file when DuckDB creates it.
     pub fn has_warehouse_stump(&self) -> bool {
         // DuckDB writes three headers of 4 KB before the first block. The first has the magic bytes.
         const HEADERS: u64 = 12 << 10;
@@ -93,7 +95,8 @@ impl DataDir {
         let suffix = now.format(".replaced-%Y%m%dT%H%M%S");
         let renamed = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
         let log = PathBuf::from(format!("{}.wal", self.warehouse.display()));
-        // The log first: without its file it is harmless, but with a new file DuckDB would apply it.
+        // The write-ahead log is renamed first. If it stayed beside a new file, DuckDB would apply
+        // it to that file.
         for path in [&log, &self.warehouse] {
             match std::fs::rename(path, renamed(path)) {
                 Err(e) if e.kind() != ErrorKind::NotFound => {
@@ -106,7 +109,8 @@ impl DataDir {
     }
 }
 
-/// Whether DuckDB can use a path: its file names are UTF-8, and `?` begins its options.
+/// Checks that DuckDB can use a path. DuckDB needs UTF-8 paths, and treats text after `?` as
+/// options.
 fn usable(path: &Path) -> Result<()> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let reason = match absolute.to_str() {

@@ -1,7 +1,9 @@
-//! The journal as files beside the stage: one per batch, to which answers are appended.
+//! Stores journals as files in the stage's folder. There is one file per batch, to which answers
+//! are appended.
 //!
-//! An answer is safe once the operating system has it, so a killed process loses none. A power cut
-//! may lose the last ones; their calls are then made again.
+//! An answer survives the end of the process once it is written to the operating system, so a
+//! killed process loses no answer. A power cut may lose the last answers; their calls are then
+//! repeated.
 
 use std::{
     collections::BTreeSet,
@@ -35,7 +37,7 @@ struct Header {
     fetched_at: DateTime<Utc>,
 }
 
-/// The line before each answer's body.
+/// The line that precedes the body of each answer in a journal.
 #[derive(Serialize, Deserialize)]
 struct Line {
     task: Task,
@@ -45,17 +47,17 @@ struct Line {
     length: Option<usize>,
 }
 
-/// What a journal holds.
+/// The content of a journal.
 #[derive(Debug)]
 pub struct Kept {
-    /// When its batch was begun.
+    /// When the batch began.
     pub fetched_at: DateTime<Utc>,
     /// The answers.
     pub answers: Vec<(Task, Answer)>,
 }
 
 impl Journals {
-    /// The journals beside the stage in this folder.
+    /// Returns the journals of the stage in this folder.
     pub fn beside(stage: &Path) -> Self {
         Journals { folder: stage.join(FOLDER) }
     }
@@ -100,13 +102,13 @@ impl Journals {
         Ok(Some(Kept { fetched_at, answers }))
     }
 
-    /// Removes the journals of a run. They are of no use once its batches are recorded, so a failure
-    /// to remove them does no harm.
+    /// Removes the journals of a run. Errors are ignored, because journals of recorded batches are
+    /// not read again.
     pub fn remove(&self, run: &RunId) {
         let _ = fs::remove_dir_all(self.folder.join(run.as_str()));
     }
 
-    /// Removes the journals of all runs but these.
+    /// Removes the journals of all runs except these.
     pub fn retain(&self, runs: &BTreeSet<RunId>) {
         let Ok(folders) = fs::read_dir(&self.folder) else { return };
         for folder in folders.flatten() {
@@ -126,7 +128,7 @@ fn read_answer(reader: &mut impl BufRead) -> Option<(Task, Answer)> {
     let body = match length {
         None => None,
         Some(length) => {
-            // The length may be damaged, so memory is taken only for bytes that exist.
+            // The length may be damaged, so memory is allocated only for bytes that exist.
             let mut body = Vec::new();
             reader.take(length as u64).read_to_end(&mut body).ok()?;
             let mut end = [0];
@@ -156,12 +158,12 @@ fn write_line(file: &mut File, value: &impl Serialize) -> io::Result<()> {
 #[derive(Debug)]
 pub struct BatchJournal {
     path: PathBuf,
-    /// `None` if it ends with an incomplete answer.
+    /// `None` after a failed write that could not be undone: nothing more is appended.
     file: Mutex<Option<File>>,
 }
 
 impl BatchJournal {
-    /// Removes the file, once its answers are on the stage.
+    /// Removes the file. The caller does this once the answers are on the stage.
     pub fn remove(self) {
         let _ = fs::remove_file(&self.path);
     }
@@ -169,7 +171,7 @@ impl BatchJournal {
 
 impl Journal for BatchJournal {
     fn keep(&self, task: &Task, answer: &Answer) {
-        // A failed task is due again, so only answers are worth keeping.
+        // A failed call is repeated anyway, so only answers are kept.
         let Ok(body) = &answer.body else { return };
         let length = body.as_ref().map(Bytes::len);
         let line = Line {
@@ -186,8 +188,9 @@ impl Journal for BatchJournal {
             None => Ok(()),
         });
         if let Err(error) = written {
-            tracing::warn!(%error, path = %self.path.display(), "cannot keep answers: a kill would cost their calls");
-            // What follows an incomplete answer could not be read, so it is cut off; if even that fails, nothing follows.
+            tracing::warn!(%error, path = %self.path.display(), "cannot write answers to the journal: if the process is killed, their calls are repeated");
+            // Answers after an incomplete one could not be read, so the incomplete one is cut off.
+            // If that fails too, no more answers are appended.
             if complete.and_then(|length| file.set_len(length)).is_err() {
                 *slot = None;
             }
@@ -215,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn complete_answers_are_read_back_and_a_torn_one_is_not() {
+    fn only_complete_answers_are_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let (journals, run) = (Journals::beside(folder.path()), "r1".parse::<RunId>().unwrap());
         assert!(journals.read(&run, "b1").unwrap().is_none());
@@ -224,7 +227,7 @@ mod tests {
         journal.keep(&task("A"), &answer(Ok(Some("[{\"x\":\n1}]"))));
         journal.keep(&task("B"), &answer(Err(Error::retry("lost"))));
         journal.keep(&task("C"), &answer(Ok(None)));
-        // A second attempt appends.
+        // A second attempt at the batch appends to the same file.
         let journal = journals.open(&run, "b1", DateTime::default()).unwrap();
         journal.keep(&task("D"), &answer(Ok(Some("[{\"long\":\"answer\"}]"))));
         let path = journals.path(&run, "b1");

@@ -34,8 +34,8 @@ impl LocalQueue {
         Some(delivery)
     }
 
-    /// Returns a message that could not be handled to the queue; `false` if it has reached
-    /// [`MAX_RECEIVE_COUNT`] and was dropped.
+    /// Puts a message that could not be handled back into the queue. Returns false if the message
+    /// has reached [`MAX_RECEIVE_COUNT`] and was dropped.
     pub fn put_back(&self, delivery: Delivery) -> bool {
         let retry = delivery.receive_count < MAX_RECEIVE_COUNT;
         if retry {
@@ -44,7 +44,7 @@ impl LocalQueue {
         retry
     }
 
-    /// Queues the rest of a batch as the next message.
+    /// Puts the message for the rest of a batch at the front of the queue.
     pub fn resume(&self, message: BatchMessage) {
         self.waiting().push_front(Delivery { message, receive_count: 0 });
     }

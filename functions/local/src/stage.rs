@@ -1,6 +1,6 @@
 //! A stage in a directory. Files appear atomically: they are written to a temporary folder first
-//! and then linked or renamed to their path. Each file and each changed folder is synced to the disk
-//! before the write counts, so a power cut loses no file and leaves none empty.
+//! and then linked or renamed to their path. Each file and each changed folder is synced to the
+//! disk before the write counts, so a power cut neither loses a file nor leaves an empty one.
 
 use std::{
     fs::{self, File},
@@ -19,7 +19,8 @@ use findata_pipeline::ports::stage::{Object, Stage};
 /// Folder of incomplete files. It cannot collide with a key, because no part of a key starts with a
 /// dot.
 const UNFINISHED: &str = ".unfinished";
-/// Lock file of all conditional replacements. They are rare and short, so one lock is enough.
+/// Lock file for conditional replacements. Replacements are rare and short, so one lock for all
+/// keys is enough.
 const LOCK: &str = ".lock";
 
 /// A directory that behaves like an S3 bucket.
@@ -47,12 +48,12 @@ impl DirectoryStage {
         Ok(DirectoryStage { root: Arc::new(root), puts: Arc::default() })
     }
 
-    /// A stage for reading from a directory, which is not created if it is missing.
+    /// Returns a stage that only reads from a directory. A missing directory is not created.
     pub fn read_only(root: &Path) -> Self {
         DirectoryStage { root: Arc::new(root.to_owned()), puts: Arc::default() }
     }
 
-    /// Its absolute path.
+    /// The absolute path of the directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -73,19 +74,20 @@ impl DirectoryStage {
     }
 }
 
-/// Retrying does not help against a full disk or a missing permission; other errors may be
-/// transient.
+/// Classifies an I/O error: if this machine lacks something, the user must act, and the run stays
+/// open until then. Other errors may be transient and are retried.
 fn failure(path: &Path, error: &io::Error) -> Error {
-    let reason = format!("{}: {error}", path.display());
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Error::Resource(format!("{reason}; free some space and run again"))
-        }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            Error::Resource(format!("{reason}; make it writable and run again"))
-        }
-        _ => Error::retry(reason),
-    }
+    let fix = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "make it writable",
+        ErrorKind::OutOfMemory => "free some memory",
+        _ => match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE) => "allow more open files (ulimit -n)",
+            Some(libc::EIO) => "check the disk",
+            _ => return Error::retry(format!("{}: {error}", path.display())),
+        },
+    };
+    Error::Resource(format!("{}: {error}; {fix} and run again", path.display()))
 }
 
 impl Stage for DirectoryStage {
@@ -140,7 +142,7 @@ impl Stage for DirectoryStage {
                     Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
                     _ => {}
                 }
-                // Folders that are now empty go too; a writer creates them again.
+                // Folders that are now empty are deleted too; a writer creates them again.
                 let mut folders = path.ancestors().skip(1).take_while(|folder| *folder != root);
                 while folders.next().is_some_and(|folder| fs::remove_dir(folder).is_ok()) {}
                 Ok(())
@@ -228,6 +230,25 @@ fn walk(root: &Path, folder: &Path, keys: &mut Vec<String>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_that_need_the_user_are_not_retried() {
+        let failure = |number| failure(Path::new("landing"), &io::Error::from_raw_os_error(number));
+        for (number, fix) in [
+            (libc::ENOSPC, "free some space"),
+            (libc::EDQUOT, "free some space"),
+            (libc::EACCES, "make it writable"),
+            (libc::EROFS, "make it writable"),
+            (libc::ENOMEM, "free some memory"),
+            (libc::EMFILE, "ulimit -n"),
+            (libc::ENFILE, "ulimit -n"),
+            (libc::EIO, "check the disk"),
+        ] {
+            let error = failure(number);
+            assert!(matches!(&error, Error::Resource(reason) if reason.contains(fix)), "{error:?}");
+        }
+        assert!(matches!(failure(libc::ETIMEDOUT), Error::Retry { .. }));
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn one_of_many_writers_wins_and_readers_see_only_complete_files() {

@@ -1,4 +1,4 @@
--- grain: company. The companies to recompute, with the attributes that the other models need.
+-- grain: company. The companies to recompute, with the attributes that the other models read.
 create or replace temporary table companies as
 with to_recompute as (select * from companies_to_recompute),
 profiles as (select * from newest_profiles)

@@ -2,7 +2,8 @@
 create or replace temporary table dividend_events as
 with recomputed_companies as (select symbol from companies),
 dividends as (select * from staging.dividends),
--- FMP's adjusted amount is on the basis of the day of receipt, the declared amount on the basis of its ex-date
+-- FMP's adjusted amount is on the share basis of the day of receipt, the declared amount on the share basis of the
+-- ex-date
 amounts as (
     select
         d.symbol, d.ex_date, coalesce(d.adjusted_dividend, d.dividend) as amount,

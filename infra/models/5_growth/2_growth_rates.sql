@@ -1,5 +1,6 @@
--- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every growth rate of metrics/growth_rates.toml and its reason
--- for NULL. A change is (x - x0) over |x0|, a rate over several years is annual.
+-- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every growth rate of metrics/growth_rates.toml and its
+-- reason for NULL. Growth over up to a year is the change (x - x0) / |x0|; growth over several years is an annual
+-- rate.
 create or replace temporary table growth_rates as
 with periods as (
     select
@@ -33,7 +34,7 @@ judged as (
             when p.{{ rate.figure }} is null then 'missing_input'
             when p.{{ rate.name }}_base is null then p.{{ rate.horizon }}_base_reason
             {% if rate.years > 1 %}
-            -- an annual rate needs a positive value at both ends; a change only needs a base other than zero
+            -- an annual rate requires positive values at both ends; a change only requires a base that is not zero
             when p.{{ rate.figure }} <= 0 or p.{{ rate.name }}_base <= 0 then '{{ rate.reason }}'
             {% else %}
             when p.{{ rate.name }}_base = 0 then 'nonpositive_denominator'

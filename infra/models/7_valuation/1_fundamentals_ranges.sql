@@ -1,6 +1,6 @@
 -- grain: vintage x valid_from. Ranges of days [valid_from, valid_to) on which the same fundamentals were known: the
--- TTM row, the fiscal year, and the latest statement (for balances and shares) in force. A vintage's ranges cover all
--- days, so every day has exactly one range.
+-- TTM row, the fiscal year, and the newest statement (for balances and share counts). The ranges of a vintage cover
+-- all days without overlap.
 create or replace temporary table fundamentals_ranges as
 with recomputed_companies as (select * from companies),
 candidates as (
@@ -12,7 +12,7 @@ candidates as (
     select vintage_id, 'FY', period_type, fiscal_date, known_on, (fiscal_date - date '1900-01-01') * 2
     from vintage_periods where period_type = 'FY' and has_income
     union all
-    -- of a quarter and a year with one period end the quarter is used: its average share count is more recent
+    -- if a quarter and a year have the same end, use the quarter, because its average share count is more recent
     select
         vintage_id, 'LATEST', period_type, fiscal_date, known_on,
         (fiscal_date - date '1900-01-01') * 2 + case when period_type = 'FY' then 0 else 1 end
@@ -25,7 +25,7 @@ one_a_day as (
         partition by vintage_id, kind, known_on order by recency desc nulls last, basis desc nulls last
     ) = 1
 ),
--- a late restatement of an old period never counts as the newest period
+-- the newest period known so far: a late restatement of an older period does not replace it
 newest_so_far as (
     select *,
         max(recency) over (
@@ -66,8 +66,8 @@ known as (
         on a.vintage_id = r.vintage_id and a.kind = 'LATEST' and r.valid_from >= a.known_on
         and r.valid_from < a.until_date
 ),
--- stale after 185 days without a newer period end; a semi-annual reporter has a quarter more, a company with fiscal
--- years only has the rest of the year
+-- fundamentals are stale 185 days after the newest period end. The limit is a quarter longer for a semi-annual
+-- reporter, and three quarters longer for a company that reports fiscal years only
 limits as (
     select
         k.*, t.quarters_included,

@@ -2,7 +2,7 @@
 -- 365 days.
 create or replace temporary table dividend_ranges as
 with events as (select * from dividend_events),
--- each dividend is added on its ex-date and removed 365 days later
+-- a dividend is added on its ex-date and subtracted 365 days later
 changes as (
     select symbol, ex_date as valid_from, amount from events
     union all

@@ -85,7 +85,8 @@ select
         period_no order by version_no rows between 1 following and unbounded following
     ) as known_to,
     known_reconstructed,
-    -- a restatement must not hide from earlier days that the period was already known
+    -- the first day on which any version was known: a restatement must not make the period appear unknown on earlier
+    -- days
     min(known_on) over (
         partition by symbol, dataset, period_type,
         period_no order by version_no rows between unbounded preceding and current row

@@ -1,13 +1,14 @@
-//! Statements that create the tables of `raw` and `staging`, rendered from the catalog, and those
-//! of `ops`. The tables of `analytics` are in `infra/models/tables`.
+//! Builds the statements that create the tables of `raw`, `staging` and `ops`. Those of `raw` and
+//! `staging` are derived from the catalog. The tables of `analytics` are declared in
+//! `infra/models/tables`.
 
 use crate::ops::{OPS, RAW, sql};
 use findata_domain::catalog::{CATALOG, Dataset, FLAGS, Kind, LINEAGE};
 
-/// Schemas on every warehouse.
+/// The schemas of every warehouse.
 pub const SCHEMAS: [&str; 4] = ["raw", "staging", "analytics", "ops"];
 
-/// The functions that write to a warehouse, each with a row in `ops.turns`.
+/// The functions that write to a warehouse. Each has a row in `ops.turns`.
 pub const WRITERS: [&str; 2] = ["load", "analytics"];
 
 /// Columns of tables that earlier builds created without them.

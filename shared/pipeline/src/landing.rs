@@ -1,8 +1,8 @@
-//! Landing files: gzipped NDJSON, one file per dataset and batch. Each line holds the typed row as
-//! canonical text, which every warehouse casts in the same way, and the payload exactly as FMP sent
-//! it.
+//! Landing files: gzipped NDJSON, one file per dataset and batch. Each line contains the typed row
+//! and the payload. The values of the typed row are canonical text, which every warehouse casts to
+//! the same values. The payload is exactly what FMP sent.
 
-use std::io::Write;
+use std::{fmt::Display, io::Write};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -16,6 +16,9 @@ use findata_domain::{
     hash,
     rows::{Finding, Row},
 };
+
+/// Size in bytes of the buffer in which serialized rows are collected before they are compressed.
+const BUFFER: usize = 64 << 10;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -47,16 +50,16 @@ impl Serialize for Typed<'_> {
     }
 }
 
-/// A file on the stage, with the counts and the hash that load verifies.
+/// A landing file on the stage, with the row counts and the hash that load verifies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedFile {
-    /// Dataset of its rows.
+    /// Dataset of the file's rows.
     pub dataset: String,
-    /// Its key on the stage.
+    /// The file's key on the stage.
     pub key: String,
-    /// Rows in it, including quarantined ones.
+    /// Number of rows in the file, including quarantined rows.
     pub rows: u64,
-    /// Quarantined rows.
+    /// Number of quarantined rows.
     pub quarantined: u64,
     /// Quarantined fields of other rows. `None` in files of early builds, which rejected a row for any of its fields.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,35 +70,39 @@ pub struct StagedFile {
     pub sha256: String,
 }
 
-/// Writes the landing file of one dataset and batch. Rows are compressed as they are added.
+/// Writes the landing file of one dataset and batch. Compresses the rows in pieces while they are
+/// added, to save memory.
 pub struct Landing {
     dataset: &'static Dataset,
     observed_at: String,
     out: GzEncoder<Vec<u8>>,
+    /// Serialized rows that are not compressed yet. They are passed to the encoder in large pieces,
+    /// because a write to it costs far more than a byte.
+    buffer: Vec<u8>,
     rows: u64,
     quarantined: u64,
     fields: u64,
 }
 
 impl Landing {
-    /// An empty file; `observed_at` is when the batch was fetched.
+    /// Starts an empty file; `observed_at` is the time at which the batch was fetched.
     pub fn new(dataset: &'static Dataset, observed_at: DateTime<Utc>) -> Self {
         Landing {
             dataset,
             observed_at: observed_at.format("%Y-%m-%d %H:%M:%S%.3f").to_string(),
             out: GzEncoder::new(Vec::new(), Compression::fast()),
+            buffer: Vec::new(),
             rows: 0,
             quarantined: 0,
             fields: 0,
         }
     }
 
-    /// Adds rows.
+    /// Adds rows to the file.
     ///
     /// # Errors
-    /// `Stop` if they cannot be written. The file is in memory, so this does not normally happen.
+    /// `Stop` if the rows cannot be written. This is unlikely, because the file is in memory.
     pub fn add(&mut self, rows: &[Row<'_>]) -> Result<()> {
-        let failed = |e: &dyn std::fmt::Display| Error::Stop(format!("cannot write a landing file: {e}"));
         for row in rows {
             self.rows += 1;
             match row.reject {
@@ -113,23 +120,30 @@ impl Landing {
                 row: Typed(self.dataset, &row.values),
                 payload: row.payload,
             };
-            serde_json::to_writer(&mut self.out, &line).map_err(|e| failed(&e))?;
-            self.out.write_all(b"\n").map_err(|e| failed(&e))?;
+            serde_json::to_writer(&mut self.buffer, &line).map_err(cannot_write)?;
+            self.buffer.push(b'\n');
+            if self.buffer.len() >= BUFFER {
+                self.compress()?;
+            }
         }
         Ok(())
     }
 
-    /// Puts the file on the stage. If an earlier delivery of the batch already used the key, a
-    /// number is appended; the ledger entry lists the file that counts.
+    fn compress(&mut self) -> Result<()> {
+        self.out.write_all(&self.buffer).map_err(cannot_write)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Writes the file to the stage. If an earlier delivery of the batch already wrote a file of
+    /// the same name, appends a number to the name. The batch's ledger entry lists the file to
+    /// load.
     ///
     /// # Errors
     /// The stage's errors.
-    pub async fn land(self, stage: &impl Stage, run: &RunId, batch: &str) -> Result<StagedFile> {
-        let body: Bytes = self
-            .out
-            .finish()
-            .map_err(|e| Error::Stop(format!("cannot write a landing file: {e}")))?
-            .into();
+    pub async fn land(mut self, stage: &impl Stage, run: &RunId, batch: &str) -> Result<StagedFile> {
+        self.compress()?;
+        let body: Bytes = self.out.finish().map_err(cannot_write)?.into();
         let sha256 = hash::sha256(&body);
         let folder = format!("landing/{}/{run}", self.dataset.name);
         let mut key = format!("{folder}/{batch}.ndjson.gz");
@@ -148,4 +162,8 @@ impl Landing {
             sha256,
         })
     }
+}
+
+fn cannot_write(error: impl Display) -> Error {
+    Error::Stop(format!("cannot write a landing file: {error}"))
 }

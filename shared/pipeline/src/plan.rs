@@ -1,12 +1,11 @@
-//! The plan of a run: its tasks, the batches that carry them, and what was skipped and why.
+//! The plan of a run: its tasks, the batches that contain them, and the tasks that were skipped,
+//! with the reason.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+mod task;
 
-use chrono::NaiveDate;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use crate::run::{Options, RunId};
 use findata_domain::{
@@ -179,11 +178,12 @@ pub enum FetchMode {
     #[default]
     #[serde(alias = "each")]
     PerSymbol,
-    /// One call of `batch-quote` for all; tasks that it cannot answer take one call each.
+    /// One call of `batch-quote` for all tasks, then one call for each task that the quotes cannot
+    /// answer.
     #[serde(alias = "quotes")]
     BatchQuote,
-    /// FMP's bulk files, each of which holds all companies. The tasks are of one dataset and too many for a message: the
-    /// message carries none, and extract reads them from the plan.
+    /// FMP's bulk files, each of which contains all companies. All tasks are of one dataset. They
+    /// are too many for a message, so extract reads them from the plan.
     #[serde(alias = "bulk")]
     BulkFile,
 }
@@ -191,12 +191,12 @@ pub enum FetchMode {
 /// The tasks of one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Id within the run, safe in an object key.
+    /// The batch's id, unique within the run and safe in an object key.
     pub id: String,
-    /// How they are fetched.
+    /// How the tasks are fetched.
     #[serde(default, alias = "way")]
     pub fetch_mode: FetchMode,
-    /// Its tasks.
+    /// The batch's tasks; empty in the message of a bulk batch.
     pub tasks: Vec<Task>,
 }
 
@@ -205,12 +205,12 @@ pub struct Batch {
 pub struct BatchMessage {
     /// The run.
     pub run_id: RunId,
-    /// Its tasks.
+    /// The batch to fetch.
     pub batch: Batch,
-    /// Checkpoints of it that earlier deliveries wrote when they ran out of time.
+    /// Number of checkpoints that earlier deliveries of the batch wrote when they ran out of time.
     #[serde(default, alias = "parts")]
     pub checkpoints: u32,
-    /// Hard limit of the run's calls.
+    /// Hard limit on the run's calls to FMP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u64>,
 }
@@ -221,7 +221,8 @@ impl BatchMessage {
         BatchMessage { run_id, batch, checkpoints: 0, max_calls: None }
     }
 
-    /// The first message of each of these batches of a plan.
+    /// Builds the first message of each of the plan's `batches`. The message of a bulk batch omits
+    /// the tasks.
     pub fn of_plan<'a>(plan: &Plan, batches: impl IntoIterator<Item = &'a Batch>) -> Vec<Self> {
         let (run, max_calls) = (&plan.run_id, plan.options.max_calls);
         let message = |batch: &Batch| {
@@ -240,23 +241,23 @@ impl BatchMessage {
 /// A plan's decisions for one dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetPlan {
-    /// Calls needed; a bulk file counts as one.
+    /// Number of calls that the tasks need; a bulk file counts as one call.
     pub calls: u64,
-    /// Bulk files among them.
+    /// Number of bulk files among these calls.
     #[serde(default)]
     pub files: u64,
     /// Estimated bytes to receive.
     pub bytes: u64,
-    /// Tasks to fetch, by reason.
+    /// Number of tasks to fetch, by reason.
     pub due: BTreeMap<String, u64>,
-    /// Tasks skipped because the stored rows are fresh, by reason.
+    /// Number of tasks skipped because the stored rows are fresh, by reason.
     pub skipped: BTreeMap<String, u64>,
-    /// Tasks that this run does not request, by reason.
+    /// Number of tasks that this run does not request, by reason.
     #[serde(default, alias = "unasked")]
     pub not_requested: BTreeMap<String, u64>,
 }
 
-/// The plan of a run, kept in its ledger.
+/// The plan of a run, stored in the run's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The run.
@@ -272,9 +273,10 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Batches to fetch.
     pub batches: Vec<Batch>,
-    /// Ids of the batches whose ledger entry fanout itself wrote.
+    /// Ids of the batches whose ledger entries fanout wrote itself: data fetched while planning,
+    /// and symbols known not to exist.
     pub landed: Vec<String>,
-    /// By dataset, in the catalog's order.
+    /// The decisions by dataset, in the catalog's order.
     pub datasets: Vec<(String, DatasetPlan)>,
     /// Calls made while planning.
     pub planning_calls: u64,
@@ -283,7 +285,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan of nothing.
+    /// A plan without tasks.
     pub fn without_tasks(run: &RunId, options: Options) -> Self {
         Plan {
             run_id: run.clone(),
@@ -299,17 +301,17 @@ impl Plan {
         }
     }
 
-    /// Tasks to fetch.
+    /// Number of tasks to fetch.
     pub fn due(&self) -> u64 {
         self.datasets.iter().flat_map(|(_, d)| d.due.values()).sum()
     }
 
-    /// Calls needed to fetch them.
+    /// Number of calls needed to fetch the tasks.
     pub fn calls(&self) -> u64 {
         self.datasets.iter().map(|(_, d)| d.calls).sum()
     }
 
-    /// Tasks skipped because the stored rows are fresh.
+    /// Number of tasks skipped because the stored rows are fresh.
     pub fn fresh(&self) -> u64 {
         self.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum()
     }

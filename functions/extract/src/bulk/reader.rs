@@ -1,5 +1,5 @@
-//! Reads one bulk file for the tasks it serves: their rows are typed and compressed while the file
-//! arrives.
+//! Reads one bulk file for the tasks that it serves. Their rows are parsed and compressed while the
+//! file arrives.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,12 +18,12 @@ use findata_pipeline::{
 
 use crate::batch_writer::{MIN_ROWS, needs_share_count, newest};
 
-/// Receives a file's records. Each retry starts from nothing.
+/// Receives the records of a file. A retry discards the records of the previous attempt.
 pub(super) struct Reader<'a> {
     dataset: &'static Dataset,
     observed_at: DateTime<Utc>,
     tasks: &'a [Task],
-    /// The served tasks by symbol.
+    /// Indices of the served tasks, by symbol.
     by_symbol: HashMap<&'a str, Vec<usize>>,
     /// The session whose bars the file has, if it has bars.
     day: Option<NaiveDate>,
@@ -33,13 +33,13 @@ pub(super) struct Reader<'a> {
     contents: Contents,
 }
 
-/// What a file contained.
+/// The rows of a file that serve the tasks, and what follows from them.
 pub(super) struct Contents {
     /// Progress of the tasks, by their index in the batch.
     pub tasks: BTreeMap<usize, TaskProgress>,
-    /// The rows.
+    /// The rows of the served tasks.
     pub landing: Landing,
-    /// Tasks that follow from the rows.
+    /// Follow-up tasks that the rows require.
     pub follow_ups: Vec<Task>,
     rows: OneByOne,
 }
@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What the file contained. Valid only if the file is complete.
+    /// Returns the contents, which are valid only if the file was read completely.
     pub(super) fn finish(self) -> Contents {
         self.contents
     }
@@ -125,7 +125,7 @@ impl Records for Reader<'_> {
         let max_rows = (10 * self.by_symbol.len()).max(MIN_ROWS);
         if self.contents.rows.count() > max_rows as u64 {
             return Err(Error::Reject(format!(
-                "the file has over {max_rows} rows of {} symbol(s): it is not what was requested",
+                "the file has more than {max_rows} rows for {} symbol(s), so it cannot be the requested file",
                 self.by_symbol.len()
             )));
         }

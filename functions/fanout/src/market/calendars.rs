@@ -1,4 +1,4 @@
-//! Dividends and splits from the market-wide calendars.
+//! Finds new and changed dividends and splits in the market-wide calendars.
 
 use std::collections::BTreeMap;
 
@@ -12,23 +12,23 @@ use super::{
     feed::{Change, ChangeFeed},
 };
 
-/// How far ahead announced events are read.
+/// How many days ahead of today a calendar is read.
 const AHEAD: Days = Days::new(60);
-/// How far back; a longer time without a reading is a gap.
+/// How many days back a calendar is read. A longer pause between two readings is a gap.
 const BACK: Days = Days::new(7);
-/// Rows at which FMP truncates an answer, dropping the earliest.
+/// Number of rows at which FMP truncates an answer. FMP drops the earliest rows.
 const TRUNCATED_AT: usize = 4_000;
-/// How long a reading counts as fresh.
+/// How long a reading of a calendar counts as fresh.
 pub(crate) const TTL: Duration = Duration::hours(20);
 
-/// One of the calendars.
+/// A market-wide calendar: its endpoint, and the feed that it updates.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Calendar {
     endpoint: &'static str,
     feed: fn(&mut Feeds) -> &mut ChangeFeed,
 }
 
-/// The calendars, by the change source that they implement.
+/// All calendars, each with the change source that it serves.
 pub(super) const ALL: [(ChangeSource, Calendar); 2] = [
     (
         ChangeSource::DividendCalendar,
@@ -43,7 +43,7 @@ pub(super) const ALL: [(ChangeSource, Calendar); 2] = [
     ),
 ];
 
-/// The fields of a calendar's row that identify the event. The yield is left out, since it moves
+/// The fields of a calendar's row that define an event. The yield is left out, because it changes
 /// with the price.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -70,8 +70,8 @@ impl Row {
     }
 }
 
-/// Reads a calendar and compares it with the last reading: an event that was added, removed or
-/// edited is a change of its symbol.
+/// Reads a calendar and compares it with the last reading. Records a change for each symbol with an
+/// event that was added, removed or edited.
 pub(super) async fn update(
     reader: &mut MarketReader<'_>,
     calendar: Calendar,
@@ -90,7 +90,7 @@ pub(super) async fn update(
     let feed = (calendar.feed)(&mut reader.market.feeds);
     match feed.read_at {
         Some(last) if nyse_calendar::new_york_date(last) >= from => {
-            // Past events are not compared, since they leave the calendar's range.
+            // Events before `from` are not compared: they have left the range that is read.
             let in_range = |events: Option<&BTreeMap<NaiveDate, u64>>| -> BTreeMap<NaiveDate, u64> {
                 events
                     .into_iter()
@@ -113,7 +113,8 @@ pub(super) async fn update(
     feed.follow(symbols, now);
     feed.read_at = Some(now);
     feed.events = events;
-    // Symbols with older changes have been fetched since, or are due by age.
+    // Older changes are no longer needed: their symbols have been fetched since, or are fetched
+    // because of their age.
     feed.changes.retain(|_, change| now - change.at < Duration::days(200));
     Ok(())
 }
@@ -121,8 +122,8 @@ pub(super) async fn update(
 /// Hashes of events by symbol and day.
 type Events = BTreeMap<String, BTreeMap<NaiveDate, u64>>;
 
-/// All events of a range of days, split until no answer is truncated. Returns `None` if a call
-/// failed.
+/// Reads all events of a range of days. Splits the range until no answer is truncated. Returns
+/// `None` if a call failed.
 async fn events_between(
     reader: &mut MarketReader<'_>,
     endpoint: &'static str,
@@ -147,7 +148,7 @@ async fn events_between(
                 && rows::is_plausible(event.date)
             {
                 let hash = event.hash();
-                // Summed, so that two events of one day count in any order.
+                // The hashes of a day's events are added, so that their order does not matter.
                 let day = events.entry(event.symbol).or_default().entry(event.date).or_insert(0);
                 *day = day.wrapping_add(hash);
             }

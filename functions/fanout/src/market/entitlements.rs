@@ -1,4 +1,4 @@
-//! Which endpoints the key may use, as FMP's answers have shown.
+//! Which endpoints the key may use, learned from FMP's answers.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use findata_pipeline::ports::stage::{self, Stage};
 use serde::{Deserialize, Serialize};
 
 const KEY: &str = "state/market/offers.json";
-/// How long a permission counts: keys are rarely downgraded, and then the run falls back to calls
-/// per symbol.
+/// How long a recorded permission is trusted. Plans are rarely downgraded, and after a downgrade
+/// the run falls back to calls per symbol.
 const ALLOWED_TTL: Duration = Duration::days(30);
-/// How long a refusal counts; `plan --probe` notices an upgraded plan at once.
+/// How long a recorded refusal is trusted. `plan --probe` detects an upgraded plan at once.
 const REFUSED_TTL: Duration = Duration::days(7);
 
-/// Quotes of many symbols.
+/// Endpoint for the quotes of many symbols.
 pub(super) const QUOTES: &str = "batch-quote";
-/// Statements as FMP adds them.
+/// Endpoint that lists statements as FMP adds them.
 pub(super) const FILINGS: &str = "latest-financial-statements";
-/// Results as companies announce them.
+/// Endpoint that lists results as companies announce them.
 pub(super) const REPORTS: &str = "earnings-calendar";
 
 /// The optional endpoints, each with the parameters of a cheap call.
@@ -40,15 +40,16 @@ pub struct Entitlements(BTreeMap<String, Entitlement>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Entitlement {
-    /// When the endpoint was called.
+    /// When the endpoint was last called.
     at: DateTime<Utc>,
-    /// FMP's message, if it refused.
+    /// FMP's message, if it refused the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
 }
 
 impl Entitlements {
-    /// Reads the stored entitlements, without those of a clock ahead of `now`.
+    /// Reads the stored entitlements. Drops those that were recorded while a clock was ahead of
+    /// `now`.
     pub(super) async fn read(
         stage: &impl Stage,
         now: DateTime<Utc>,
@@ -59,8 +60,8 @@ impl Entitlements {
         Ok(stored)
     }
 
-    /// Stores the entitlements, and drops those of a clock ahead of `now`. Of two answers about an
-    /// endpoint the later one counts.
+    /// Stores the entitlements. Drops stored ones that were recorded while a clock was ahead of
+    /// `now`. If there are two answers for an endpoint, the later one is kept.
     pub(super) async fn write(&self, stage: &impl Stage, now: DateTime<Utc>) -> Result<()> {
         let stored: Entitlements =
             stage::read_rebuildable(stage, KEY, &mut Vec::new()).await?.unwrap_or_default();
@@ -79,7 +80,7 @@ impl Entitlements {
         .await
     }
 
-    /// Whether the key may use an endpoint; `None` if the last answer is too old.
+    /// Whether the key may use an endpoint; `None` if there is no answer yet or it is too old.
     pub fn allows(&self, endpoint: &str, now: DateTime<Utc>) -> Option<bool> {
         let known = self.0.get(endpoint)?;
         let allowed = known.refused.is_none();
@@ -91,7 +92,7 @@ impl Entitlements {
         self.0.iter().map(|(name, known)| (name.as_str(), known.refused.as_deref()))
     }
 
-    /// Records an answer.
+    /// Records FMP's answer for an endpoint. `refused` is FMP's message if it refused the call.
     pub fn record(&mut self, endpoint: &str, at: DateTime<Utc>, refused: Option<String>) {
         self.0.insert(endpoint.to_owned(), Entitlement { at, refused });
     }

@@ -1,4 +1,4 @@
-//! A change feed: since when each symbol is followed, and its newest change.
+//! A change feed: since when the feed follows each symbol, and the newest change of each symbol.
 
 use std::collections::BTreeMap;
 
@@ -12,20 +12,20 @@ use serde::{Deserialize, Serialize};
 /// Whether a symbol's data has changed, according to a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The feed cannot tell.
+    /// The feed does not cover the time since the data was fetched.
     Unknown,
-    /// There is a change.
+    /// The feed reports a change since the data was fetched.
     Changed,
-    /// Nothing has changed.
+    /// The feed proves that nothing has changed since the data was fetched.
     Unchanged,
 }
 
-/// Identifies data whose changes are looked up in a feed.
+/// Asks a feed whether one symbol's data has changed since it was fetched.
 #[derive(Debug, Clone, Copy)]
 pub struct FeedQuery<'a> {
     /// The company.
     pub symbol: &'a Symbol,
-    /// The symbol, with the cadence for filings.
+    /// The key of the data's changes: the symbol or, for filings, `symbol:cadence`.
     pub subject: &'a str,
     /// When the data was fetched.
     pub fetched_at: DateTime<Utc>,
@@ -37,10 +37,10 @@ pub struct ChangeFeed {
     /// When the feed was last read.
     #[serde(default)]
     pub(super) read_at: Option<DateTime<Utc>>,
-    /// Since when no change of a symbol can have been missed.
+    /// For each symbol, the time since which the feed has missed no change.
     #[serde(default, alias = "follows")]
     pub(super) followed_since: BTreeMap<Symbol, DateTime<Utc>>,
-    /// The newest change by subject: a symbol, with the cadence for filings.
+    /// The newest change by subject, which is a symbol or, for filings, `symbol:cadence`.
     #[serde(default, alias = "news")]
     pub(super) changes: BTreeMap<String, Change>,
     /// For a calendar: a hash of its events by symbol and day.
@@ -48,10 +48,10 @@ pub struct ChangeFeed {
     pub(super) events: BTreeMap<String, BTreeMap<NaiveDate, u64>>,
 }
 
-/// A change.
+/// A change of a subject's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Change {
-    /// When it became available.
+    /// When the changed data became available.
     pub(super) at: DateTime<Utc>,
     /// End of a statement's period, or the day on which results were announced.
     #[serde(default, alias = "end", skip_serializing_if = "Option::is_none")]
@@ -64,13 +64,13 @@ impl ChangeFeed {
         self.read_at.is_some_and(|at| is_recent(at, ttl, now))
     }
 
-    /// Marks a feed that was read before as read at `now`, without a call.
+    /// Treats the feed as read at `now` without a call. A feed that was never read stays unread.
     pub(super) fn assume_unchanged_until(&mut self, now: DateTime<Utc>) {
         self.read_at = self.read_at.map(|at| at.max(now));
     }
 
-    /// Follows these symbols from now on, if it does not yet. Data fetched later is newer than this
-    /// moment.
+    /// Follows these symbols from `now` on. A symbol that the feed already follows keeps its start.
+    /// Data that is fetched after `now` contains all earlier changes.
     pub(super) fn follow(&mut self, symbols: &[Symbol], now: DateTime<Utc>) {
         for symbol in symbols {
             self.followed_since.entry(symbol.clone()).or_insert(now);
@@ -102,8 +102,8 @@ impl ChangeFeed {
         }
     }
 
-    /// Merges another reading of the same feed: the later one counts, and symbols followed by
-    /// either are kept.
+    /// Merges another reading of the same feed. Keeps the later reading, and the symbols that
+    /// either reading follows.
     pub(super) fn merge(&mut self, other: &ChangeFeed) {
         let kept = std::mem::take(self);
         let (newer, older) = if other.read_at > kept.read_at {
@@ -118,7 +118,7 @@ impl ChangeFeed {
     }
 
     /// Whether data has changed since it was fetched. `ttl` is how long a reading of the feed
-    /// counts; `lag` is how far FMP's answer for the symbol may lag behind the feed.
+    /// counts as fresh; `lag` is how far FMP's answer for the symbol may lag behind the feed.
     pub fn verdict(
         &self,
         query: &FeedQuery<'_>,
@@ -136,7 +136,7 @@ impl ChangeFeed {
         }
     }
 
-    /// The newest change of a subject: when it became available, and its day.
+    /// The newest change of a subject: the time at which it became available, and its day.
     pub fn newest(&self, subject: &str) -> Option<(DateTime<Utc>, Option<NaiveDate>)> {
         self.changes.get(subject).map(|change| (change.at, change.day))
     }
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(
             verdict(&feed, "2026-11-20T11:59:00Z", two),
             Verdict::Unknown,
-            "fetched before it was followed"
+            "fetched before the symbol was followed"
         );
         feed.record("AAPL", Change { at: at("2026-11-21T09:00:00Z"), day: None });
         assert_eq!(verdict(&feed, "2026-11-20T12:01:00Z", two), Verdict::Changed);
@@ -198,7 +198,7 @@ mod tests {
         feed.record("MSFT", Change { at: at("2026-11-20T21:00:00Z"), day: None });
         let as_read = feed.clone();
         feed.correct(ahead);
-        assert_eq!(feed, as_read, "its own clock corrects nothing");
+        assert_eq!(feed, as_read, "by its own clock the feed is not ahead");
         assert!(!feed.is_fresh(Duration::hours(6), now));
         feed.correct(now);
         assert_eq!((feed.read_at, feed.followed_since[&symbol]), (None, now));

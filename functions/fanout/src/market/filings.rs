@@ -1,5 +1,5 @@
-//! New statements: FMP's feed of the statements it adds, or the calendar of results if the plan
-//! lacks that feed.
+//! Finds new statements in FMP's feed of added statements or, if that feed cannot be used, in the
+//! calendar of results.
 
 use std::collections::BTreeSet;
 
@@ -12,20 +12,20 @@ use super::{FILINGS_TTL, MarketReader, entitlements, feed::Change};
 
 /// Rows per page of the feed, FMP's maximum.
 const PAGE_ROWS: usize = 250;
-/// How many pages FMP serves. Together they cover about three weeks.
+/// Number of pages that FMP serves. Together they cover about three weeks.
 const MAX_PAGES: usize = 101;
-/// How far back the feed is sure to reach.
+/// How far back the feed reaches at least.
 const MIN_REACH: Duration = Duration::days(14);
-/// Rows per page of the calendar; a full page has a successor.
+/// Rows per page of the calendar. After a full page there is another one.
 const CALENDAR_PAGE_ROWS: usize = 4_000;
-/// Most pages of the calendar that are read. 50 days have fewer than ten.
+/// Maximum number of calendar pages that are read. A range of 50 days has fewer than ten.
 const MAX_CALENDAR_PAGES: usize = 50;
-/// How far a reading overlaps the one before: rows may be added late, and the feed's times have no
+/// How far a reading overlaps the previous one: FMP may add rows late, and the feed's times have no
 /// time zone.
 const OVERLAP: Duration = Duration::days(1);
-/// Days by which actual figures may appear late in the calendar.
+/// How many days late the actual figures may appear in the calendar.
 const RESULTS_DELAY: Days = Days::new(5);
-/// Longest gap that is filled from the calendar.
+/// Longest time between two readings that the calendar can cover.
 const MAX_GAP: Duration = Duration::days(45);
 
 /// A row of `latest-financial-statements`.
@@ -49,13 +49,13 @@ struct Report {
     revenue_actual: Option<serde_json::Number>,
 }
 
-/// Reads the changes since the last reading.
+/// Records the statements that were added since the last reading.
 pub(super) async fn update(reader: &mut MarketReader<'_>, symbols: &[Symbol]) -> Result<()> {
     let now = reader.now;
     let feeds = &mut reader.market.feeds;
     for feed in [&mut feeds.filings, &mut feeds.reports] {
         feed.follow(symbols, now);
-        // On the first reading nothing can have been missed: all data is fetched after this moment.
+        // The first reading has no earlier changes to find: all data is fetched after `now`.
         feed.read_at.get_or_insert(now);
     }
     if feeds.filings.is_fresh(FILINGS_TTL, now) || feeds.reports.is_fresh(FILINGS_TTL, now) {
@@ -67,7 +67,8 @@ pub(super) async fn update(reader: &mut MarketReader<'_>, symbols: &[Symbol]) ->
     Ok(())
 }
 
-/// Reads FMP's feed of statements. Returns whether it covers all the time since the last reading.
+/// Reads FMP's feed of statements. Returns whether the feed covers the whole time since the last
+/// reading.
 async fn filings(reader: &mut MarketReader<'_>) -> Result<bool> {
     let now = reader.now;
     let last = reader.market.feeds.filings.read_at.unwrap_or(now);
@@ -93,7 +94,8 @@ async fn filings(reader: &mut MarketReader<'_>) -> Result<bool> {
             oldest = Some(added);
             if added >= since && followed.contains(&row.symbol) {
                 let day = row.date.get(..10).and_then(|day| day.parse().ok());
-                // A year's end is a quarter's end too, whichever of the two FMP reports.
+                // The end of a fiscal year is also the end of its fourth quarter, and FMP may list
+                // it as either.
                 let cadences: &[Cadence] = if matches!(row.period.as_str(), "FY" | "Q4") {
                     &[Cadence::Annual, Cadence::Quarter]
                 } else {
@@ -111,14 +113,14 @@ async fn filings(reader: &mut MarketReader<'_>) -> Result<bool> {
                 return Ok(true);
             }
             Some(_) => {}
-            // The feed ends before it reaches back far enough, so it proves nothing.
+            // The feed ends before it reaches the last reading, so it may lack changes.
             None => break,
         }
     }
     Ok(false)
 }
 
-/// Reads the calendar of results.
+/// Records the results that the calendar lists since the last reading.
 async fn reports(reader: &mut MarketReader<'_>) -> Result<()> {
     let (now, today) = (reader.now, nyse_calendar::new_york_date(reader.now));
     let last = reader.market.feeds.reports.read_at.unwrap_or(now);
@@ -144,11 +146,11 @@ async fn reports(reader: &mut MarketReader<'_>) -> Result<()> {
             return Ok(());
         }
     }
-    tracing::warn!("FMP's calendar of results does not end: it is not used");
+    tracing::warn!("ignoring FMP's calendar of results: it has too many pages");
     Ok(())
 }
 
-/// Parses a time of the feed. As far as is known, FMP's times are in New York's time zone.
+/// Parses a time of the feed. FMP's times appear to be in New York's time zone.
 fn instant(text: &str) -> Option<DateTime<Utc>> {
     let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
     rows::is_plausible(local.date()).then(|| nyse_calendar::from_new_york(local).and_utc())

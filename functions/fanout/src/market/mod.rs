@@ -1,8 +1,8 @@
 //! Market-wide data in a few calls: which endpoints the key may use, and what has changed.
 //!
 //! If calls are limited, a run reads the change feeds first and requests only symbols with a
-//! change. The feeds are kept on the stage: a feed proves that nothing changed about a symbol only
-//! for the time in which it was followed without a gap.
+//! change. The feeds are stored on the stage. A feed proves that a symbol has not changed only for
+//! the time in which it has followed the symbol without a gap.
 
 mod calendars;
 mod entitlements;
@@ -32,7 +32,8 @@ pub use feed::{ChangeFeed, FeedQuery, Verdict};
 
 /// Stage key of the change feeds.
 const FEEDS_KEY: &str = "state/market/news.json";
-/// With fewer symbols, requesting each costs no more than reading the feeds.
+/// The feeds are read for at least this many symbols. For fewer, requesting each symbol costs no
+/// more calls than reading the feeds.
 const MIN_SYMBOLS: usize = 25;
 /// How long a reading of filings or results counts as fresh.
 pub(crate) const FILINGS_TTL: Duration = Duration::hours(6);
@@ -40,9 +41,9 @@ pub(crate) const FILINGS_TTL: Duration = Duration::hours(6);
 /// The key's entitlements and the market-wide change feeds.
 #[derive(Debug, Clone, Default)]
 pub struct Market {
-    /// Which endpoints the key may use.
+    /// The endpoints that the key may use.
     pub entitlements: Entitlements,
-    /// What has changed.
+    /// The change feeds.
     pub feeds: Feeds,
     /// Remarks for the user, such as damaged objects on the stage.
     pub notes: Vec<String>,
@@ -51,10 +52,10 @@ pub struct Market {
 /// The change feeds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Feeds {
-    /// Statements as FMP adds them (`latest-financial-statements`).
+    /// Statements that FMP has added (`latest-financial-statements`).
     #[serde(default)]
     pub filings: ChangeFeed,
-    /// Results as companies announced them (`earnings-calendar`).
+    /// Results that companies have announced (`earnings-calendar`).
     #[serde(default)]
     pub reports: ChangeFeed,
     /// Dividends (`dividends-calendar`).
@@ -68,7 +69,7 @@ pub struct Feeds {
 /// Calls and bytes spent on market-wide data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Calls.
+    /// Number of calls.
     pub calls: u64,
     /// Bytes received.
     pub bytes: u64,
@@ -89,7 +90,8 @@ impl Market {
         Ok(Market { entitlements, feeds, notes })
     }
 
-    /// Treats the feeds as read now, without further changes. Used by a plan that makes no call.
+    /// Treats the feeds as read at `now`, without further changes. A plan that makes no call uses
+    /// this.
     #[must_use]
     pub fn assume_unchanged_until(mut self, now: DateTime<Utc>) -> Market {
         for feed in self.feeds.all() {
@@ -117,9 +119,10 @@ impl Feeds {
     }
 }
 
-/// Reads the feeds that are due for these symbols, and finds out which endpoints the key may use.
-/// If calls are unlimited, every symbol is requested anyway; the feeds are followed all the same,
-/// so that a later run with another plan can rely on them. If a feed fails, ages decide instead.
+/// Reads the feeds that are no longer fresh, and finds out which endpoints the key may use. The
+/// feeds are read even if calls are unlimited and every symbol is requested anyway, so that a later
+/// run with another FMP plan can rely on them. If a feed cannot be read, the age of the data
+/// decides instead.
 ///
 /// # Errors
 /// The stage's errors, and FMP's if no other call can succeed.
@@ -167,7 +170,8 @@ pub async fn refresh(
     Ok((market, spent))
 }
 
-/// Calls each optional endpoint once to find out whether the key may use it, whatever is stored.
+/// Calls each optional endpoint once to find out whether the key may use it. Ignores the stored
+/// entitlements.
 ///
 /// # Errors
 /// As for [`refresh`].
@@ -191,8 +195,8 @@ struct MarketReader<'a> {
 }
 
 impl MarketReader<'_> {
-    /// The rows of an answer. Returns `None` if the call failed or the key may not use the
-    /// endpoint, which is noted.
+    /// Calls an endpoint and returns the rows of the answer. Returns `None` if the call failed or
+    /// the key may not use the endpoint. Records whether the key may use it.
     async fn rows<T: DeserializeOwned>(
         &mut self,
         endpoint: &'static str,
@@ -213,7 +217,7 @@ impl MarketReader<'_> {
                 }
             },
             Ok(None) => Vec::new(),
-            // If the run's calls are used up, its tasks report that.
+            // A used-up call budget is reported by the run's tasks, so it is not an error here.
             Err(error) if error.ends_run() && !matches!(error, Error::Budget(_)) => return Err(error),
             Err(error) => {
                 if entitlements::is_refusal(&error) {

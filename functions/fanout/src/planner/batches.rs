@@ -1,4 +1,5 @@
-//! Packs tasks into batches: those with a call each by symbol, and those that share batch quotes.
+//! Packs tasks into batches. Tasks with one call each are packed by symbol; tasks that share batch
+//! quotes get batches of their own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,14 +15,14 @@ use findata_pipeline::{
 
 use super::{Planned, change_driven};
 
-/// Symbols of one batch: some 500 calls, which take at most two minutes at 300 a minute, well
-/// within a function's time limit.
+/// Symbols per batch. They need about 500 calls, which take at most two minutes at 300 calls a
+/// minute, well within the function's time limit.
 const SYMBOLS_PER_BATCH: usize = 50;
-/// Symbols of one batch of quotes, which is one call: FMP has been seen to answer for 120.
+/// Symbols per batch of quotes, which is one call. FMP has returned 120 symbols for one call.
 const SYMBOLS_PER_QUOTE_BATCH: usize = 100;
 
-/// Adds a quote, for price and market cap, of every known symbol that gets a new bar, however the
-/// bar is fetched.
+/// Adds a quote for every symbol that gets a new bar but no new profile. The quote supplies price
+/// and market cap, even if the bar is fetched with a separate call.
 pub(super) fn add_quotes(planned: &mut Planned, fetch_log: &FetchLog, now: DateTime<Utc>) {
     let dataset = catalog::QUOTES;
     let bars = std::mem::take(&mut planned.quoted);
@@ -30,7 +31,7 @@ pub(super) fn add_quotes(planned: &mut Planned, fetch_log: &FetchLog, now: DateT
         let tasks = planned.tasks.iter().filter(|task| task.dataset == dataset);
         tasks.filter_map(|task| task.symbol.as_ref()).collect()
     };
-    // A profile of today has the same figures, and an index has no market cap.
+    // A new profile has the same figures as a quote, and an index has no market cap.
     let mut quoted: BTreeSet<Symbol> = fetched(catalog::PRICES)
         .difference(&fetched(catalog::PROFILE))
         .map(|symbol| (*symbol).clone())
@@ -57,7 +58,8 @@ pub(super) fn add_quotes(planned: &mut Planned, fetch_log: &FetchLog, now: DateT
     }
 }
 
-/// Moves quotes out of the tasks with a call each, together with the bars that they may supply.
+/// Moves quotes, and the bars that they may supply, from the tasks with one call each to the tasks
+/// that share calls.
 pub fn regroup_quotes(planned: &mut Planned) {
     let (quotes, tasks) = std::mem::take(&mut planned.tasks)
         .into_iter()
@@ -65,7 +67,7 @@ pub fn regroup_quotes(planned: &mut Planned) {
     let symbols: BTreeSet<Option<Symbol>> = quotes.iter().map(|quote| quote.symbol.clone()).collect();
     let mut bars = HashMap::new();
     for task in tasks {
-        // One bar per quote; other ranges of a series keep their own calls.
+        // A quote supplies only one bar, so the other ranges of a series keep their own calls.
         if task.dataset == catalog::PRICES
             && symbols.contains(&task.symbol)
             && !bars.contains_key(&task.symbol)
@@ -82,10 +84,10 @@ pub fn regroup_quotes(planned: &mut Planned) {
     }
 }
 
-/// The batches of a plan.
+/// Packs all tasks of a plan into batches.
 pub fn batches(symbols: &[Symbol], planned: Planned) -> Vec<Batch> {
-    // Each quote is followed by the bar that it supplies, if any; a batch is full by its number of
-    // quotes.
+    // Each quote is followed by the bar that it supplies, if any. Only quotes count towards the
+    // size of a batch.
     let mut quotes: Vec<Vec<Task>> = Vec::new();
     let mut room = 0;
     for task in planned.quoted {
@@ -108,7 +110,7 @@ pub fn batches(symbols: &[Symbol], planned: Planned) -> Vec<Batch> {
     batches_by_symbol(symbols, planned.tasks).into_iter().chain(quotes).collect()
 }
 
-/// Packs tasks with a call each so that all tasks of a symbol share a batch.
+/// Packs tasks with one call each so that all tasks of a symbol share a batch.
 pub fn batches_by_symbol(symbols: &[Symbol], tasks: Vec<Task>) -> Vec<Batch> {
     let batch_of: HashMap<&Symbol, usize> =
         symbols.iter().enumerate().map(|(i, s)| (s, i / SYMBOLS_PER_BATCH)).collect();

@@ -1,5 +1,5 @@
-//! Chooses the due tasks to fetch with FMP's bulk files: where the files need fewer calls than one
-//! call per task, and do not take longer.
+//! Chooses the tasks to fetch with FMP's bulk files. Files are used if they save enough calls,
+//! compared with one call per task, and do not take longer.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,12 @@ use super::{Planned, estimated_rows};
 
 /// Price ranges with more sessions than this are fetched symbol by symbol.
 const MAX_SESSIONS: usize = 45;
-/// Most days of a range that continues a known series.
+/// Maximum days of a range that continues a known series.
 const MAX_CONTINUED_DAYS: i64 = 10;
-/// Calls that files must save: a file has tens of megabytes, and FMP allows one every half minute.
+/// Minimum number of calls that files must save. A file has tens of megabytes, and FMP allows one
+/// file every half minute.
 const MIN_CALLS_SAVED: u64 = 25;
-/// How long a refused endpoint is not used.
+/// How long an endpoint is not used after a refusal.
 const REFUSED_FOR: Duration = Duration::days(1);
 
 /// The tasks to fetch with bulk files.
@@ -27,12 +28,12 @@ const REFUSED_FOR: Duration = Duration::days(1);
 pub struct BulkSelection {
     /// One batch per dataset.
     pub batches: Vec<Batch>,
-    /// What was selected, for readers of the plan.
+    /// Notes about the selected files, for readers of the plan.
     pub notes: Vec<String>,
 }
 
-/// Moves tasks from a plan to bulk files, if the key has them and its calls are limited. `refused`
-/// has the time at which FMP refused each endpoint.
+/// Moves tasks from single calls to bulk files, if the key's FMP plan includes bulk files and
+/// limits calls. `refused` has the time of the refusal of each refused endpoint.
 pub fn select(
     planned: &mut Planned,
     plan_limits: PlanLimits,
@@ -84,7 +85,8 @@ pub fn select(
     selection
 }
 
-/// Whether `files` bulk files are better than `calls` calls: enough fewer, and downloaded no later.
+/// Whether `files` bulk files should replace `calls` calls: they save at least [`MIN_CALLS_SAVED`]
+/// calls and take no longer.
 fn is_worth_it(plan_limits: PlanLimits, files: u64, calls: u64) -> bool {
     let no_later = plan_limits
         .per_minute
@@ -92,7 +94,7 @@ fn is_worth_it(plan_limits: PlanLimits, files: u64, calls: u64) -> bool {
     files + MIN_CALLS_SAVED <= calls && no_later
 }
 
-/// Tasks of a dataset that share bulk files.
+/// Selects the tasks of a dataset that share bulk files.
 #[derive(Debug, Clone, Copy)]
 enum TaskKind {
     All,
@@ -112,20 +114,20 @@ impl TaskKind {
         let is_kind = match (self, task.window) {
             (TaskKind::All, Window::All) => true,
             (TaskKind::Statements(wanted), Window::Newest { cadence, .. }) => wanted == cadence,
-            // A short range continues a known series and overlaps it; files lack the VWAP that
-            // those days have.
+            // A short range continues a known series and overlaps its newest bars. These bars have
+            // a VWAP, which bulk files lack, so such a range is fetched with a call.
             (TaskKind::FewSessions, Window::Days { from, to }) => {
                 (to - from).num_days() > MAX_CONTINUED_DAYS && sessions(from, to) <= MAX_SESSIONS
             }
             _ => false,
         };
-        // Bulk files have been seen to lack rows that the endpoint returns.
+        // Bulk files sometimes lack rows that the endpoint for one symbol returns.
         let is_unconfirmed = task.prior.unconfirmed > 0;
         is_kind && !is_unconfirmed && task.dataset == dataset && bulk::has(task)
     }
 }
 
-/// Sessions of a range, counted up to one more than [`MAX_SESSIONS`].
+/// Counts the sessions of a range. Stops counting at one more than [`MAX_SESSIONS`].
 fn sessions(from: NaiveDate, to: NaiveDate) -> usize {
     from.iter_days()
         .take_while(|day| *day <= to)
@@ -171,11 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn a_first_load_of_many_takes_fewer_calls_than_symbols() {
+    fn bulk_files_reduce_the_calls_of_a_first_load_of_many_symbols() {
         let (planned, chosen) = plan(505, few_days);
         assert_eq!(chosen.batches.len(), 5);
         assert!(calls(&planned) <= 505 * 3 / 10, "{}", calls(&planned));
-        // Bulk files have no index.
+        // Bulk files do not contain the index.
         assert_eq!(
             planned.tasks.iter().map(|task| task.symbol.clone()).collect::<Vec<_>>(),
             [Symbol::default_index()]
@@ -194,7 +196,8 @@ mod tests {
         let (planned, chosen) = plan(4, |_| {});
         assert!(chosen.batches.is_empty() && chosen.notes.is_empty());
         assert_eq!(calls(&planned), planned.tasks.len() as u64);
-        // With 36 symbols, nine files of years save enough calls and sixteen of quarters do not.
+        // With 36 symbols, the nine annual files save enough calls, but the sixteen quarterly files
+        // do not.
         let (planned, chosen) = plan(36, |options| options.datasets = vec!["cash_flow".into()]);
         assert_eq!(chosen.batches[0].tasks.len(), 36);
         assert!(planned.tasks.len() == 36 && calls(&planned) < 72);

@@ -1,9 +1,9 @@
 //! Decides from change feeds, if the key's calls are limited: data that is older than its time to
 //! live is fetched only if a feed reports a change, or if no feed covers it.
 //!
-//! What no feed reports (a corrected bar, an amended statement, a new name) arrives by rotation:
-//! each symbol is fetched once per period, on a day derived from its name, so that the calls spread
-//! evenly over the days.
+//! Changes that no feed reports (a corrected bar, an amended statement, a new name) arrive by
+//! rotation: each symbol is fetched once per period, on a day derived from its name, so that the
+//! calls spread evenly over the days.
 
 use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
 use findata_domain::{
@@ -19,29 +19,32 @@ use findata_pipeline::{
 use super::{Decision, rotation};
 use crate::market::{CALENDAR_TTL, ChangeFeed, FILINGS_TTL, FeedQuery, Market, Verdict};
 
-/// Rotation of profiles, in days: in between, quotes supply price and market cap.
+/// Rotation period of profiles, in days. In between, quotes supply price and market cap.
 const PROFILE_ROTATION: u32 = 30;
-/// Rotation of price series, in days, if their bars come from quotes: those lack the VWAP, and FMP
-/// corrects bars.
+/// Rotation period, in days, of price series whose bars come from quotes. Such bars lack the VWAP,
+/// and FMP corrects bars later.
 const PRICES_ROTATION: u32 = 90;
-/// Rotation of dividends and splits, in days: the calendars cover a week back and two months ahead.
+/// Rotation period of dividends and splits, in days. The calendars cover only a week back and two
+/// months ahead.
 const EVENTS_ROTATION: u32 = 120;
-/// Days after which statements are fetched without a reported change: every company reports within
-/// that time.
+/// Days after which quarterly statements are fetched even without a reported change. Every company
+/// reports within that time.
 const STATEMENTS_MAX_AGE: i64 = 100;
-/// Days after a quarter's end from which a report must be about a later quarter: companies file
-/// within 90 days, and the quickest report comes eight days after the next quarter's end.
+/// Results announced more than this many days after a quarter's end belong to a later quarter.
+/// Companies file within 90 days, and the earliest report comes eight days after the next quarter's
+/// end.
 const LATER_QUARTER: i64 = 92;
-/// The same for fiscal years: the next one has ended and had weeks to close its books.
+/// Results announced more than this many days after a fiscal year's end may belong to the next
+/// fiscal year, which has ended by then.
 const LATER_YEAR: i64 = 370;
 /// Days for which the planner keeps requesting an announced statement that FMP does not have yet.
 const REPORT_WAIT: i64 = 60;
-/// Days without a bar after which a series is requested once a week only.
+/// Days without a new bar after which a price series is requested only once a week.
 const SILENT_AFTER: i64 = 14;
-/// Quotes stop changing this long after a close.
+/// Time after a close until quotes stop changing.
 const QUOTES_SETTLE: Duration = Duration::minutes(15);
-/// How far a symbol's own answer may lag behind the market calendar: its event is requested again a
-/// day later.
+/// How far FMP's answer for a symbol may lag behind the market calendar. An event is therefore
+/// requested again a day later.
 const CALENDAR_LAG: Duration = Duration::hours(20);
 
 const EVENT_LISTED: &str = "the market calendar lists a new or changed event";
@@ -49,8 +52,8 @@ const REPORTED: &str = "the company has reported new results";
 const NO_CHANGE: &str = "no change reported since the last fetch";
 const PROFILE_NOT_DUE: &str = "not due in the 30-day rotation of profiles";
 
-/// Decides about data that is older than its time to live. Returns `None` if neither a feed nor the
-/// rotation applies, so that its age decides.
+/// Decides about data that is older than its time to live. Returns `None` if neither a feed nor a
+/// rotation decides; the caller then decides by age.
 pub(super) fn decide(
     dataset: &Dataset,
     task: &Task,
@@ -108,7 +111,7 @@ fn statements(
                 _ => Verdict::Unchanged,
             }
         }
-        // FMP's feed may be ahead of its statements.
+        // The feed may list a statement before FMP returns it.
         Verdict::Unchanged => match filings.newest(subject) {
             Some((at, Some(end))) if known.newest.is_some_and(|newest| end > newest + Days::new(14)) => {
                 if (now - at).num_days() < REPORT_WAIT {
@@ -121,7 +124,7 @@ fn statements(
         },
         Verdict::Changed => Verdict::Changed,
     };
-    // A fiscal year is reported once a year.
+    // A company reports a fiscal year only once a year, so annual statements may be older.
     let max_age = if cadence == Cadence::Annual {
         LATER_YEAR
     } else {
@@ -134,8 +137,9 @@ fn statements(
     }
 }
 
-/// Whether results announced on a day belong to a period that FMP does not have yet, and it is time
-/// to request it again: daily for a week, then every three days for a month, then weekly.
+/// Whether to request a statement whose results were announced on the day `announced`. The
+/// statement must be later than the newest known one, and the pause since the last request must be
+/// over: a day in the first week, then three days until day 30, then a week.
 fn is_awaited(
     announced: NaiveDate,
     cadence: Cadence,
@@ -149,7 +153,8 @@ fn is_awaited(
     };
     let is_later_period = match known.newest {
         Some(newest) => (announced - newest).num_days() > later,
-        // The first report of a company without statements.
+        // Without known statements, any report that was announced after the last fetch is a later
+        // one.
         None => nyse_calendar::close_of(announced) > known.fetched_at,
     };
     let days_since = (nyse_calendar::new_york_date(now) - announced).num_days();
@@ -170,8 +175,8 @@ fn is_due(symbol: &Symbol, fetched_at: DateTime<Utc>, period_days: u32, now: Dat
     age >= i64::from(period_days) || (age >= 1 && rotation::is_day_of(symbol, today, period_days))
 }
 
-/// The first missing day of a price series, if a quote can supply the rest: only the bar of the last
-/// closed session is missing.
+/// Returns the first missing day of a price series if only the bar of the last closed session is
+/// missing and a quote can supply it.
 pub(super) fn bar_from_quote(
     symbol: &Symbol,
     fetch_log: &FetchLog,
@@ -219,7 +224,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// A log entry of quarters: the newest one, and when they were fetched.
+    /// A fetch log entry of quarterly statements, of which `newest` is the newest.
     fn quarters(newest: &str, fetched_at: &str) -> Entry {
         serde_json::from_value(serde_json::json!({"fetched_at": fetched_at, "newest": newest, "limit": 8}))
             .unwrap()
@@ -237,7 +242,8 @@ mod tests {
             "a hundred days after the last quarter's end"
         );
         assert!(!awaited("2026-09-24", &known, "2026-12-09T23:00:00Z"), "that quarter is known already");
-        // Fetched on the day without the new quarter: daily for a week, then every third day.
+        // FMP did not have the new quarter on the day of the announcement. It is requested daily
+        // for a week, then every third day.
         let same_day = quarters("2026-08-31", "2026-12-09T23:00:00Z");
         assert!(!awaited("2026-12-09", &same_day, "2026-12-10T05:00:00Z"));
         assert!(awaited("2026-12-09", &same_day, "2026-12-10T23:00:00Z"));

@@ -1,4 +1,4 @@
-//! Which days of a price series are missing.
+//! Finds the days that are missing from a price series.
 
 use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
 use findata_domain::{Error, Result, nyse_calendar};
@@ -12,19 +12,19 @@ use super::{
 const FIRST_HISTORY: Days = Days::new(5 * 365 + 2);
 /// Days fetched again at the end of a known series, since FMP corrects its newest bars.
 const OVERLAP: Days = Days::new(4);
-/// Days of one price call: 15 years are fewer than 3,800 bars, and FMP truncates at 5,000.
+/// Maximum days of one price call. 15 years have fewer than 3,800 bars, and FMP truncates at 5,000.
 const WINDOW: Days = Days::new(15 * 365);
-/// FMP may take this long after a close to publish the bar.
+/// How long FMP may take after a close to publish the session's bar.
 const PUBLICATION_DELAY: Duration = Duration::hours(6);
-/// Pause between two requests for a late bar.
+/// Minimum pause between two requests for a late bar.
 const LATE_BAR_PAUSE: Duration = Duration::minutes(15);
-/// Why the end of a known series is fetched.
+/// The reason for fetching the end of a known series.
 pub(super) const SESSION_CLOSED: &str = "a session has closed since the last fetch";
 const EVENT_TOOK_EFFECT: &str = "a split or dividend took effect since the last fetch";
 const NO_SESSION: &str = "no session has closed in this range";
 
-/// The requested days of prices: the first one if given, and the last one, by default the newest
-/// closed session.
+/// Returns the requested days of prices: the first day, if the request names it, and the last day,
+/// which is at most the newest closed session.
 pub(super) fn price_range(options: &Options, now: DateTime<Utc>) -> Result<(Option<NaiveDate>, NaiveDate)> {
     let closed = nyse_calendar::last_closed_session(now);
     let to = options.prices_to.map_or(closed, |to| to.min(closed));
@@ -36,7 +36,8 @@ pub(super) fn price_range(options: &Options, now: DateTime<Utc>) -> Result<(Opti
     }
 }
 
-/// The ranges of a price series that are missing; one skipped range if none is.
+/// Returns the missing ranges of a price series. If none is missing, returns one range with the
+/// reason to skip it.
 pub(super) fn missing_days(
     known: Option<&Entry>,
     (from, to): (Option<NaiveDate>, NaiveDate),
@@ -61,11 +62,11 @@ pub(super) fn missing_days(
         return fetch(first, to, FULL).collect();
     }
     if known.is_undated() {
-        // The whole series, because the day of receipt decides on which split basis a bar is.
+        // Fetch the whole series, because the day of receipt determines the split basis of a bar.
         return fetch(covered.from.min(first), to, AHEAD).collect();
     }
-    // Together with the newest days, so that refetching the series takes no call more than an
-    // ordinary day.
+    // The history is fetched together with the newest days, so that the refetch needs no extra call
+    // for a series of up to 15 years.
     let today = nyse_calendar::new_york_date(now);
     if covered.from <= to && known.refetch.is_some_and(|refetch| refetch.on <= today) {
         return fetch(covered.from.min(first), to, EVENT_TOOK_EFFECT).collect();
@@ -74,16 +75,17 @@ pub(super) fn missing_days(
     if first < covered.from {
         missing.extend(fetch(first, covered.from - Days::new(1), MORE_HISTORY));
     }
-    // A bar that FMP did not have when last asked is not requested again at once, or once it is
-    // overdue.
+    // A bar that the last answer lacked is not requested again within [`LATE_BAR_PAUSE`], or if
+    // that answer came more than [`PUBLICATION_DELAY`] after the close.
     let wait_for_bar = now - known.fetched_at < LATE_BAR_PAUSE
         || known.fetched_at >= nyse_calendar::close_of(to) + PUBLICATION_DELAY;
     let is_unconfirmed = !known.unconfirmed_in.is_empty();
     let is_covered = !is_unconfirmed
         && (covered.newest.is_some_and(|newest| newest >= to) || (covered.to >= to && wait_for_bar));
     if !is_covered {
-        // From the newest bar on, so that the series has no gap; bars from quotes lack fields, so
-        // only those of the series itself count. An empty series is requested as a whole.
+        // The range starts before the newest bar, so that the series has no gap. Bars from quotes
+        // lack fields, so only bars from the series itself count as newest. An empty series is
+        // requested as a whole.
         let newest = covered.newest.map(|newest| newest.min(covered.last_own()));
         let start = newest.map_or(covered.from, |newest| newest - OVERLAP).max(covered.from);
         missing.extend(fetch(start.min(to), to, if is_unconfirmed { UNCONFIRMED } else { SESSION_CLOSED }));

@@ -1,4 +1,4 @@
-//! Which datasets, and how many statements, a request covers.
+//! Determines which datasets and how many statements a request covers.
 
 use findata_domain::{
     Error, Result,
@@ -8,11 +8,12 @@ use findata_pipeline::run::Options;
 
 use super::rotation;
 
-/// The requested datasets, in the catalog's order if the request names none.
+/// Returns the requested datasets. If the request names none, returns all that are planned by
+/// default, in the catalog's order.
 pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
     if options.datasets.is_empty() {
-        // Constituents belong to the universe, shares-float follows a profile without market cap,
-        // and quotes are added for bars.
+        // Three datasets are not planned here: constituents are fetched with the universe,
+        // `shares-float` follows a profile without market cap, and quotes are added for new bars.
         let is_planned =
             |d: &&Dataset| !matches!(d.requests, Requests::Market | Requests::Symbols) && !d.follow_up;
         return Ok(CATALOG.iter().filter(is_planned).collect());
@@ -23,13 +24,13 @@ pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
     let mut found = Vec::new();
     for name in &options.datasets {
         let dataset = catalog::dataset(name).ok_or_else(|| unknown(name))?;
-        let comes_with = match dataset.requests {
-            Requests::Market => Some("--universe sp500"),
-            Requests::Symbols => Some("prices if the plan limits calls"),
+        let how_fetched = match dataset.requests {
+            Requests::Market => Some("it is fetched with --universe sp500"),
+            Requests::Symbols => Some("it is fetched together with prices if the FMP plan limits calls"),
             _ => None,
         };
-        if let Some(with) = comes_with {
-            return Err(Error::Reject(format!("{name} cannot be requested alone: it comes with {with}")));
+        if let Some(how) = how_fetched {
+            return Err(Error::Reject(format!("{name} cannot be requested by name: {how}")));
         }
         if !found.contains(&dataset) {
             found.push(dataset);
@@ -47,8 +48,8 @@ pub(super) fn datasets(options: &Options) -> Result<Vec<&'static Dataset>> {
     Ok(found)
 }
 
-/// Limits the statements to what the key's plan includes: FMP would refuse each call for more of
-/// them, or for quarters where the plan has none.
+/// Limits the number of statements to what the FMP plan includes. FMP would refuse a call for more
+/// statements, or for quarterly statements if the plan has none.
 pub(super) fn within_plan(options: &Options) -> Options {
     let mut options = options.clone();
     if let Some(most) = options.plan_limits.most_statements {

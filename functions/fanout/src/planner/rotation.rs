@@ -21,7 +21,8 @@ const REFUSED: &str = "not in the FMP plan (checked within the last 90 days); --
 const NO_QUARTERS: &str =
     "compared from the day after the first quarterly statements; --reconcile fetches it now";
 
-/// Length of the rotation in days, for a dataset that is fetched in rotation.
+/// Returns the period of a dataset's rotation in days, or `None` if the dataset is not fetched in
+/// rotation.
 pub(super) fn period_days(dataset: &Dataset) -> Option<u32> {
     match dataset.freshness {
         Freshness::Rotating { days, .. } => Some(days),
@@ -29,15 +30,15 @@ pub(super) fn period_days(dataset: &Dataset) -> Option<u32> {
     }
 }
 
-/// The fetch log's entry for a symbol's quarters. Without quarters, findata has no figures to compare
-/// with FMP's.
+/// Returns the fetch log's entry for a symbol's quarterly statements. Without them, findata has no
+/// figures to compare with FMP's ratios.
 pub(super) fn quarters<'a>(fetch_log: &'a FetchLog, symbol: &Symbol) -> Option<&'a Entry> {
     fetch_log
         .entry(catalog::INCOME_STATEMENT, &format!("{symbol}:{}", Cadence::Quarter.as_str()))
         .filter(|entry| !entry.empty)
 }
 
-/// Fetches a dataset in rotation if today is the symbol's day.
+/// Decides about a dataset in rotation: it is fetched if today is the symbol's day.
 pub(super) fn decide(
     symbol: &Symbol,
     known: Option<&Entry>,
@@ -47,8 +48,8 @@ pub(super) fn decide(
 ) -> Decision {
     let today = nyse_calendar::new_york_date(now);
     let age = |entry: &Entry| (today - nyse_calendar::new_york_date(entry.fetched_at)).num_days();
-    // Quarters of today came with this day's first run: another run on the same day must fetch
-    // nothing.
+    // If the quarterly statements were fetched today, the ratios wait until tomorrow. Otherwise a
+    // second run on the same day would fetch them.
     if quarters.is_none_or(|q| age(q) < 1) {
         Decision::Omit(NO_QUARTERS)
     } else if known.is_some_and(|known| !known.unconfirmed_in.is_empty()) {

@@ -1,4 +1,4 @@
-//! One run as a child process.
+//! Runs findata as a child process and measures it.
 
 use std::{
     env,
@@ -25,24 +25,25 @@ use super::{
 
 /// How often the peak memory is read. A peak in the last moments of a stage can be missed.
 const POLL: Duration = Duration::from_millis(10);
-/// The stages that a run announces; planning comes before them.
+/// The stages that a run announces on standard error. The time before the first of them belongs to
+/// planning.
 const STAGES: [&str; 3] = ["fetch", "load", "compute"];
-/// Variables that a child inherits. Everything else could change what it does or, as a proxy, send
-/// its calls elsewhere.
+/// Variables that a child inherits. Any other variable could change the run, or send its calls
+/// through a proxy.
 const INHERITED: [&str; 4] = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
-/// A child that has ended.
+/// The measurements of a child that has ended.
 pub(super) struct EndedChild {
-    /// The whole process.
+    /// Usage of the whole process.
     pub total: StageUse,
-    /// Its stages, in order.
+    /// Usage by stage, in order.
     pub stages: Vec<Stage>,
-    /// Its summary, or why the run does not count.
+    /// The run's summary, or the reason why the run does not count.
     pub summary: std::result::Result<Summary, String>,
 }
 
-/// A running child. It is killed when dropped, and has ended when the drop returns, so that it
-/// writes nothing more to the folder that is deleted next.
+/// A running child. Dropping it kills the process and waits for its end, so that the process cannot
+/// write to the folder that is deleted next.
 struct Running(Child);
 
 impl Drop for Running {
@@ -52,7 +53,7 @@ impl Drop for Running {
     }
 }
 
-/// Runs this binary with these arguments to its end.
+/// Runs this binary with these arguments and waits for its end.
 pub(super) async fn run(arguments: &[&OsStr], url: &str, stop: &CancellationToken) -> Result<EndedChild> {
     let child = start(arguments, url)?;
     tokio::select! {
@@ -80,10 +81,10 @@ fn start(arguments: &[&OsStr], url: &str) -> Result<Running> {
 
 /// Measures a child until it ends.
 async fn watch(mut child: Running) -> Result<EndedChild> {
-    let failed = |e: std::io::Error| Error::Stop(format!("cannot follow a run: {e}"));
+    let failed = |e: std::io::Error| Error::Stop(format!("cannot monitor a run: {e}"));
     let pipes = child.0.stdout.take().zip(child.0.stderr.take());
     let (mut stdout, stderr) =
-        pipes.ok_or_else(|| Error::Stop("cannot follow a run: it has no pipes".into()))?;
+        pipes.ok_or_else(|| Error::Stop("cannot monitor a run: it has no pipes".into()))?;
     let summary = tokio::task::spawn_blocking(move || {
         let mut text = String::new();
         stdout.read_to_string(&mut text).map(|_| text)
@@ -100,7 +101,7 @@ async fn watch(mut child: Running) -> Result<EndedChild> {
     Ok(EndedChild { total, stages, summary })
 }
 
-/// The lines of standard error; ends when it is closed.
+/// Returns the lines of standard error. The channel closes when standard error is closed.
 fn lines(stderr: ChildStderr) -> UnboundedReceiver<String> {
     let (sender, lines) = unbounded_channel();
     thread::spawn(move || {
@@ -114,7 +115,8 @@ fn lines(stderr: ChildStderr) -> UnboundedReceiver<String> {
 }
 
 /// Measures the stages that a process announces, such as `load ...`, until standard error is
-/// closed, which happens when the process ends. Returns them with the last other line.
+/// closed, which happens when the process ends. Returns the stages, and the last line that
+/// announces no stage.
 async fn follow(process: u32, mut lines: UnboundedReceiver<String>) -> (Vec<Stage>, String) {
     let mut meter = Meter::start(process);
     let mut poll = interval(POLL);

@@ -1,9 +1,9 @@
-//! Medians over repetitions.
+//! Combines the repetitions of a phase into medians.
 
 use super::results::{Counts, Measured, Phase, RunResult, Stage, StageUse};
 
 /// Turns repetitions of the same phases into one result per phase, with the median of each figure.
-/// A phase that failed once has failed.
+/// A phase that failed in one repetition counts as failed.
 pub(super) fn median(repetitions: Vec<Vec<RunResult>>) -> Vec<RunResult> {
     Phase::all()
         .filter_map(|phase| {
@@ -48,7 +48,7 @@ fn median_use(all: &[StageUse]) -> StageUse {
     }
 }
 
-/// The median; of an even number, the lower one of the two in the middle.
+/// Returns the median. For an even number of values, it is the lower one of the two in the middle.
 fn middle<T: PartialOrd + Copy + Default>(mut values: Vec<T>) -> T {
     values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()

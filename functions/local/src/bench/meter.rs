@@ -1,16 +1,17 @@
 //! CPU time and peak memory of a child process, from `/proc`.
 //!
-//! `getrusage` only has totals over a child's life and only after it has ended; `/proc` also has
-//! them by stage. On systems without `/proc`, both are absent from the results.
+//! `getrusage` only returns totals, and only after the child has ended, whereas `/proc` can be read
+//! at the end of each stage. On systems without `/proc`, the results have neither value.
 
 use std::{fs, time::Instant};
 
 use super::results::{StageUse, rounded};
 
-/// Unit of the times in `/proc/PID/stat` on every platform that Rust's Linux targets with DuckDB.
+/// Clock ticks per second, the unit of times in `/proc/PID/stat`. The value is the same on every
+/// Linux platform that DuckDB supports.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Measures one stage of a process after the other.
+/// Measures the stages of a process, one after the other.
 pub(super) struct Meter {
     process: u32,
     started: Instant,
@@ -19,13 +20,13 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Starts with the first stage of a new process.
+    /// Starts measuring the first stage of a new process.
     pub(super) fn start(process: u32) -> Self {
         Meter { process, started: Instant::now(), cpu: Some(0.0), peak: None }
     }
 
-    /// Notes the peak memory so far. A process that has ended no longer has one, so this is called
-    /// again and again.
+    /// Reads the peak memory so far. `/proc` no longer has the value once the process has ended, so
+    /// this is called repeatedly.
     pub(super) fn poll(&mut self) {
         self.peak = peak_memory(self.process).or(self.peak);
     }
@@ -39,14 +40,15 @@ impl Meter {
             cpu_seconds: cpu.zip(self.cpu).map(|(now, before)| rounded(now - before)),
             peak_memory_bytes: self.peak,
         };
-        // Makes VmHWM start again from the current memory (proc(5), clear_refs).
+        // Resets VmHWM, the peak, to the current memory (proc(5), clear_refs).
         let _ = fs::write(format!("/proc/{}/clear_refs", self.process), "5");
         (self.started, self.cpu, self.peak) = (now, cpu, None);
         stage
     }
 }
 
-/// User and system time of all threads; also of an ended process until it is waited for.
+/// Returns the user and system time of all threads. Also works for an ended process until its
+/// parent waits for it.
 fn cpu_seconds(process: u32) -> Option<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The second field is the name in parentheses, which may contain spaces. utime and stime are

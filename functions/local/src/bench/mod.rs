@@ -1,9 +1,9 @@
 //! `findata bench`: measures whole runs of this binary against the synthetic FMP.
 //!
-//! Each run is a child process in a temporary home. The simulator serves it from this process, so
-//! that its CPU time and memory do not count. `child` runs one child, and `meter` reads its usage
-//! from `/proc`. `results` holds the figures, and `medians` combines repetitions. `throughput`
-//! measures decoding and landing in this process.
+//! Each run is a child process in a temporary home. The synthetic FMP runs in the parent process,
+//! so that its CPU time and memory are not measured. `child` runs one child, and `meter` reads its
+//! usage from `/proc`. `results` has the types of the figures, and `medians` combines repetitions.
+//! `throughput` measures decoding and landing in this process.
 
 mod child;
 mod medians;
@@ -31,14 +31,14 @@ use medians::median;
 use results::Machine;
 pub use results::{Counts, Measured, Phase, Report, RunResult, Stage, StageUse, Throughput};
 
-/// A Thursday and the Friday after it. On the second day, about 2 % of the companies restate a
-/// quarter (the simulator's revision 1).
+/// The two days of the benchmark, a Thursday and the Friday after it. On the second day, about 2 %
+/// of the companies restate a quarter (the simulator's revision 1).
 const FIRST_DAY: &str = "2026-09-17";
 const NEXT_DAY: &str = "2026-09-18";
-/// A call counts against a limit per minute for this long.
+/// How long a call counts against the limit per minute, with a margin of one second.
 const LIMIT_WINDOW: Duration = Duration::from_secs(61);
 
-/// What to measure.
+/// The settings of a benchmark.
 #[derive(Debug, Clone, Serialize)]
 pub struct Settings {
     /// Numbers of symbols.
@@ -53,7 +53,8 @@ pub struct Settings {
     pub latency_ms: u64,
     /// Number of times that each run is measured.
     pub repeat: u32,
-    /// The phases. The first day is always measured, because the others build on it.
+    /// The phases to measure. The first day is always measured, because the other phases need its
+    /// data.
     pub phases: Vec<Phase>,
 }
 
@@ -65,9 +66,9 @@ fn stopped() -> Error {
 /// Measures everything. `progress` receives one line per measured run.
 ///
 /// # Errors
-/// `Interrupted` after `stop` was cancelled; by then, the child has ended and its folder is deleted.
-/// `Stop` if a server, a folder or a child cannot be created. A child that fails is part of the
-/// report.
+/// `Interrupted` after `stop` was cancelled; the child has then ended and its folder is deleted.
+/// `Stop` if a server, a folder or a child cannot be created. A child that fails is no error, but
+/// is listed in the report.
 pub async fn measure(
     settings: &Settings,
     stop: &CancellationToken,
@@ -117,7 +118,8 @@ impl BenchHome {
         self.folder.path()
     }
 
-    /// Measures the phases in order. A failed phase ends them, because the next ones build on it.
+    /// Measures the phases in order. Stops after a failed phase, because the next phases need its
+    /// data.
     async fn measure(
         &self,
         settings: &Settings,
@@ -128,7 +130,8 @@ impl BenchHome {
         let mut results: Vec<RunResult> = Vec::new();
         let mut last_calls: Option<Instant> = None;
         for phase in Phase::all().filter(|p| *p == Phase::FirstDay || settings.phases.contains(p)) {
-            // A day passes between these two runs, so the calls of the first no longer count.
+            // In reality a day passes between these two runs. The benchmark only waits until the
+            // earlier calls no longer count against the limit.
             if let Some(ended) = last_calls.filter(|_| limit.is_some() && phase == Phase::NextDay) {
                 let day = tokio::time::sleep(LIMIT_WINDOW.saturating_sub(ended.elapsed()));
                 stop.run_until_cancelled(day).await.ok_or_else(stopped)?;
@@ -208,7 +211,7 @@ impl BenchHome {
         })
     }
 
-    /// Makes the next run recompute every company, as after a change of the models.
+    /// Marks every company for recomputation by the next run, as after a change of the models.
     async fn make_all_companies_due(&self) -> Result<()> {
         let mut warehouse = DuckDb::open(
             &self.path().join("findata.duckdb"),
@@ -225,7 +228,8 @@ fn date(text: &str) -> Result<NaiveDate> {
     text.parse().map_err(|e| Error::Stop(format!("{text} is not a date: {e}")))
 }
 
-/// Number and bytes of the landing files of a run: `landing/DATASET/RUN/BATCH.ndjson.gz`.
+/// Returns the number of a run's landing files (`landing/DATASET/RUN/BATCH.ndjson.gz`) and their
+/// total size in bytes.
 fn landing_files(landing: &Path, run: &str) -> (u64, u64) {
     let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
     let files = entries(landing).flat_map(|dataset| entries(&dataset.path().join(run)).collect::<Vec<_>>());

@@ -9,13 +9,13 @@ use serde::Serialize;
 use super::Settings;
 use crate::render;
 
-/// What a run has to do.
+/// The work of a measured run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Loads everything into an empty home.
     FirstDay,
-    /// Runs again on the same day: nothing is due.
+    /// Runs again on the same day, when nothing needs to be fetched.
     Again,
     /// Runs on the next day, on which 2 % of the companies restated a quarter.
     NextDay,
@@ -29,7 +29,7 @@ impl Phase {
         [Phase::FirstDay, Phase::Again, Phase::NextDay, Phase::Models].into_iter()
     }
 
-    /// Its name for people.
+    /// The phase's name in the report.
     pub fn name(self) -> &'static str {
         match self {
             Phase::FirstDay => "first day",
@@ -52,7 +52,7 @@ pub struct StageUse {
 }
 
 impl StageUse {
-    /// This stage and a later one together.
+    /// Adds the usage of a later stage to this one.
     pub(super) fn then(self, later: StageUse) -> StageUse {
         StageUse {
             wall_seconds: rounded(self.wall_seconds + later.wall_seconds),
@@ -62,23 +62,23 @@ impl StageUse {
     }
 }
 
-/// Seconds, in whole milliseconds.
+/// Rounds seconds to whole milliseconds.
 pub(super) fn rounded(seconds: f64) -> f64 {
     (seconds * 1e3).round() / 1e3
 }
 
-/// A stage of a run: plan, fetch, load or compute. Plan includes the start of the process, compute
-/// its end.
+/// A stage of a run: plan, fetch, load or compute. The plan stage includes the start of the
+/// process, and the compute stage includes its end.
 #[derive(Debug, Clone, Serialize)]
 pub struct Stage {
-    /// Its name.
+    /// The stage's name.
     pub stage: String,
-    /// Its usage.
+    /// The stage's usage.
     #[serde(flatten)]
     pub usage: StageUse,
 }
 
-/// What a run did. These counts do not depend on the machine.
+/// Counts of a run's work, which do not depend on the machine.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Counts {
     /// Calls to FMP.
@@ -87,9 +87,9 @@ pub struct Counts {
     pub bytes: u64,
     /// Statements that load and compute sent to the warehouse.
     pub statements: u64,
-    /// Landing files.
+    /// Number of landing files.
     pub landing_files: u64,
-    /// Their compressed bytes.
+    /// Compressed bytes of the landing files.
     pub landing_bytes: u64,
     /// Writes to the stage until compute starts.
     pub stage_writes: u64,
@@ -120,31 +120,31 @@ impl Counts {
 /// The figures of a run that completed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Measured {
-    /// The whole process, with its start and end.
+    /// Usage of the whole process, including its start and end.
     pub total: StageUse,
-    /// Its stages, in order.
+    /// Usage by stage, in order.
     pub stages: Vec<Stage>,
-    /// What it did.
+    /// Counts of the run's work.
     pub counts: Counts,
 }
 
 /// One measured run, or the medians of several.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunResult {
-    /// Symbols of the universe.
+    /// Number of symbols in the universe.
     pub symbols: u32,
     /// Calls per minute that FMP allows.
     pub limit_per_minute: Option<u32>,
-    /// What it had to do.
+    /// The phase that the run belongs to.
     pub phase: Phase,
-    /// Its figures; absent if it failed.
+    /// The run's figures; absent if the run failed.
     pub measured: Option<Measured>,
-    /// Why it failed.
+    /// Why the run failed, if it did.
     pub error: Option<String>,
 }
 
 impl RunResult {
-    /// One line for a person who waits.
+    /// Returns one line about the run, which is printed as progress.
     pub(super) fn progress(&self) -> String {
         let symbols = render::counted(self.symbols.into(), "symbol");
         let limit = self.limit_per_minute.map_or(String::new(), |n| format!(", {n} calls a minute"));
@@ -159,9 +159,9 @@ impl RunResult {
 /// Speed of a step that runs in this process.
 #[derive(Debug, Clone, Serialize)]
 pub struct Throughput {
-    /// The step.
+    /// The step's name.
     pub step: &'static str,
-    /// The dataset of its rows.
+    /// The dataset whose rows the step processes.
     pub dataset: &'static str,
     /// Bytes of JSON as FMP sends them, per second.
     pub bytes_per_second: f64,
@@ -169,12 +169,12 @@ pub struct Throughput {
     pub rows_per_second: f64,
 }
 
-/// The machine that was measured on.
+/// The machine on which the benchmark ran.
 #[derive(Debug, Clone, Serialize)]
 pub struct Machine {
     /// Processors that this process may use.
     pub processors: usize,
-    /// Its memory; absent without `/proc`.
+    /// The machine's memory; absent without `/proc`.
     pub memory_bytes: Option<u64>,
 }
 
@@ -196,15 +196,15 @@ impl Machine {
 pub struct Report {
     /// Version of findata.
     pub version: &'static str,
-    /// Whether this is a debug build, whose times say nothing about a release.
+    /// Whether this is a debug build, whose times are not comparable with those of a release build.
     pub debug_build: bool,
-    /// The machine.
+    /// The machine on which the benchmark ran.
     pub machine: Machine,
-    /// What was measured.
+    /// The settings of the benchmark.
     pub settings: Settings,
     /// Runs, as medians over the repetitions.
     pub runs: Vec<RunResult>,
-    /// Steps measured in this process.
+    /// Speed of the steps that are measured in this process.
     pub throughput: Vec<Throughput>,
 }
 

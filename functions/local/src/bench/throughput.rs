@@ -14,12 +14,13 @@ use findata_pipeline::{landing::Landing, run::RunId};
 use super::results::Throughput;
 use crate::stage::DirectoryStage;
 
-/// Time for each figure.
+/// Time for which each step is measured.
 const MEASURED: Duration = Duration::from_millis(250);
-/// Answers per landing file. A batch of a run has up to 50.
+/// Number of symbols, each with one answer per landing file. A real batch has up to 50 symbols.
 const SYMBOLS: usize = 10;
 
-/// Measures both steps for a narrow dataset with many rows and for a wide one with few.
+/// Measures both steps for a dataset with many rows and few columns, and for one with few rows and
+/// many columns.
 pub(super) async fn measure(today: NaiveDate) -> Result<Vec<Throughput>> {
     let failed = |e: &dyn std::fmt::Display| Error::Stop(format!("cannot measure the throughput: {e}"));
     let options = Options { symbols: SYMBOLS, today, ..Options::default() };
@@ -68,13 +69,14 @@ pub(super) async fn measure(today: NaiveDate) -> Result<Vec<Throughput>> {
     Ok(found)
 }
 
-/// The answers for one batch of symbols.
+/// Returns the synthetic FMP's answers for all of its symbols.
 fn bodies(server: &FmpServer, endpoint: &str, parameters: &[(&str, &str)]) -> Result<Vec<(Symbol, String)>> {
     let body = |text: String| {
         let mut parameters = parameters.to_vec();
         parameters.push(("symbol", &text));
         let body = server.body(endpoint, &parameters);
-        let body = body.ok_or_else(|| Error::Stop(format!("the synthetic FMP has no {endpoint}")))?;
+        let body = body
+            .ok_or_else(|| Error::Stop(format!("the synthetic FMP did not answer {endpoint} with JSON")))?;
         Ok((text.parse()?, body))
     };
     server.symbols().into_iter().map(body).collect()

@@ -28,8 +28,8 @@ pub(crate) struct Args {
     /// Measure each run this many times and print the medians
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     repeat: u32,
-    /// Which phases: first-day (always measured), again (nothing due), next-day (2 % of the companies changed), models
-    /// (recompute everything)
+    /// Phases to measure: first-day (always measured), again (nothing to fetch), next-day (2 % of
+    /// the companies changed), models (recompute everything)
     #[arg(
         long,
         value_name = "PHASE,..",
@@ -50,7 +50,7 @@ fn limit(text: &str) -> Result<Limit, String> {
         "none" => Ok(Limit(None)),
         _ => calls()
             .map(|calls| Limit(Some(calls)))
-            .ok_or_else(|| "use none or a number of calls above 0".into()),
+            .ok_or_else(|| "use none, or a number of calls per minute above 0".into()),
     }
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn bench(global: &Global, args: &Args, signals: &Signals) -> Re
         repeat: args.repeat,
         phases: args.phases.clone(),
     };
-    signals.stop_first("temporary folders whose names begin with findata-bench- may be left");
+    signals.stop_first("temporary folders named findata-bench-... may remain");
     let report = match (bench::measure(&settings, &signals.stop(), &note).await, signals.received()) {
         (Err(Error::Interrupted(_)), Some(signal)) => {
             return Err(Failure::Signal(signal, "and deleted its temporary folders".into()));

@@ -14,8 +14,8 @@ pub(crate) struct Args {
     symbol: String,
     /// Figure to explain, such as gross_margin, P/E or revenue (`findata dictionary` lists names and aliases)
     metric: String,
-    /// Day as of which to explain the figure: uses the last trading session, or the newest period known, on or before it
-    /// [default: the newest]
+    /// Explain the figure as of this day, from the last trading session on or before it or the
+    /// newest period known by then [default: the newest]
     #[arg(long, value_name = "DATE", value_parser = findata_domain::day::parse)]
     date: Option<NaiveDate>,
     /// Q1, Q2, Q3, Q4, Q (any quarter), FY, TTM, MARKET or PRICE
@@ -39,7 +39,8 @@ pub(crate) fn explain(
         date: args.date,
         basis: args.basis,
     };
-    // Report an unknown name before a missing warehouse: the name is wrong with any warehouse.
+    // An unknown name is reported before a missing warehouse, because the name is wrong with any
+    // warehouse.
     let models = Models::built_in()?;
     find(&question.metric, question.basis, models)?;
     let connection = config.open_read_only(Reach::Warehouse)?;

@@ -28,6 +28,6 @@ pub(crate) async fn serve(
         "any key works: FMP_API_KEY=demo findata run --symbols AAPL,MSFT --fmp-url {}",
         server.url()
     ));
-    // It serves until a signal ends it.
+    // The server runs until a signal ends the process.
     std::future::pending().await
 }

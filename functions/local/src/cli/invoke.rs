@@ -39,10 +39,10 @@ pub(crate) struct Args {
     /// Run for a whole universe; only sp500 is supported
     #[arg(long, value_name = "sp500", conflicts_with = "symbols")]
     universe: Option<String>,
-    /// Fetch again only what failed in this run
+    /// Repeat only the failed tasks of this run
     #[arg(long, value_name = "RUN", conflicts_with_all = ["symbols", "universe"])]
     retry: Option<RunId>,
-    /// Event bus of the deployment: output BusName of the stack
+    /// Event bus of the deployment: the output BusName of the stack
     #[arg(long, env = "FINDATA_BUS", default_value = "findata", value_name = "NAME")]
     bus: String,
     /// Wait for the run to finish and print its summary; reads the ledger on --stage
@@ -62,7 +62,7 @@ pub(crate) async fn invoke(global: &Global, args: &Args, signals: &Signals) -> R
         (Some(stage), true) => Some(stage.parse::<Location>()?),
         (None, true) => {
             return Err(Failure::Usage(
-                "--wait reads the ledger: add --stage s3://BUCKET/PREFIX, output StageUrl of the stack"
+                "--wait reads the ledger: add --stage s3://BUCKET/PREFIX (the output StageUrl of the stack)"
                     .into(),
             ));
         }
@@ -83,7 +83,7 @@ pub(crate) async fn invoke(global: &Global, args: &Args, signals: &Signals) -> R
     };
     note(&format!("requested run {run_id}"));
     signals.end_with(format!(
-        "run {run_id} goes on in the deployment; its result will be in runs/{run_id}/summary.json on the stage"
+        "run {run_id} continues on AWS; its result will be in runs/{run_id}/summary.json on the stage"
     ));
     let deadline = Instant::now() + Duration::from_secs(args.minutes * 60);
     let stage = S3Stage::new(&config, location.clone());
@@ -95,7 +95,8 @@ pub(crate) async fn invoke(global: &Global, args: &Args, signals: &Signals) -> R
     )
 }
 
-/// The event's detail. A retry takes its options from the run that failed.
+/// Builds the detail of the event that requests the run. A retry takes its options from the failed
+/// run.
 fn input(args: &Args, run_id: &RunId) -> Result<CommandInput, Failure> {
     let mut input = match args.retry {
         Some(_) => CommandInput { max_calls: args.history.max_calls, ..CommandInput::default() },

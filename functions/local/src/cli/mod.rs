@@ -1,4 +1,5 @@
-//! The command line, one file per command. Only this module reads the environment and the real clock.
+//! The command line, one file per command. Only this module and its submodules read the environment
+//! and the real clock.
 
 mod bench;
 mod demo;
@@ -24,7 +25,10 @@ mod snowflake_env;
 mod sql;
 mod symbol_file;
 
-use std::process::ExitCode;
+use std::{
+    io::{ErrorKind, Write},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use findata_domain::Error;
@@ -59,11 +63,13 @@ enum Command {
     Run(run::Args),
     /// Show what `run` would fetch, why, and how many calls it takes, without calling FMP
     Plan(plan::Args),
-    /// Fetch again only what failed in an earlier run
+    /// Repeat only the failed tasks of an earlier run
     Retry(retry::Args),
-    /// Load from the stage what the warehouse lacks, and compute the figures, without calling FMP
+    /// Load runs from the stage that are missing in the warehouse and compute their figures,
+    /// without calling FMP
     Replay(replay::Args),
-    /// Delete objects of old runs that a rebuild of the warehouse does not need
+    /// Delete the objects of old runs from the stage, except those that a rebuild of the warehouse
+    /// needs
     Prune(prune::Args),
     /// Start a run in a deployment on AWS
     Invoke(invoke::Args),
@@ -86,20 +92,20 @@ enum Command {
 }
 
 impl Command {
-    /// Whether the command reads figures, and so accepts `--as-of`.
+    /// Whether the command reads figures and therefore accepts `--as-of`.
     fn reads_figures(&self) -> bool {
         matches!(self, Command::Sql(_) | Command::Explain(_))
     }
 }
 
-/// Why a command failed; decides the exit code.
+/// Why a command failed. The variant determines the exit code.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Invalid arguments: exit code 2.
     Usage(String),
     /// An error while the command ran.
     Run(Error),
-    /// A signal stopped it; the text says what is kept.
+    /// A signal stopped the command. The text says which results are kept.
     Signal(Signal, String),
 }
 
@@ -140,10 +146,7 @@ impl Failure {
 pub fn main() -> ExitCode {
     let matches = match Cli::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => {
-            report(&error);
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return report(&error),
     };
     let result = Cli::from_arg_matches(&matches)
         .map_err(|e| Failure::Usage(e.to_string()))
@@ -189,24 +192,32 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
     }
 }
 
-/// Prints clap's help, version or error. An error repeats arguments, so it is escaped, which costs its colours.
-fn report(error: &clap::Error) {
+/// Prints clap's help, version or error, and returns the exit code. An error repeats arguments of the
+/// user, so it is escaped and loses its colours.
+fn report(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         note(error.to_string().trim_end());
-    } else {
-        let _ = error.print();
+        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    }
+    match error.print().and_then(|()| std::io::stdout().flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            note(&format!("findata: cannot write to standard output: {e}"));
+            ExitCode::from(1)
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 
-/// Logs to standard error: warnings by default, the progress of our own crates with `-v`, every
-/// statement and model with `-vv`.
+/// Logs to standard error: warnings by default, the progress of findata's own crates with `-v`,
+/// every statement and model with `-vv`.
 fn init_logging(verbose: u8) {
     let (ours, others) = match verbose {
         0 => ("warn", "warn"),
         1 => ("info", "warn"),
         _ => ("debug", "info"),
     };
-    // A directive matches every target that starts with its name, so `findata` covers all our crates.
+    // A directive matches every target that starts with its name, so `findata` covers all of
+    // findata's crates.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(format!("{others},findata={ours},aws_config=error")))
         .with_writer(|| output::Log)

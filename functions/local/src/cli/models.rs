@@ -42,8 +42,8 @@ pub(crate) fn models(global: &Global, args: &Args) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Whether a file such as `4_ratios/1_period_inputs.sql` has this name: its path, or its last part with or without the
-/// number.
+/// Whether `name` denotes a file such as `4_ratios/1_period_inputs.sql`: its path, or its last part
+/// with or without the number.
 fn is_named(file: &str, name: &str) -> bool {
     let path = file.trim_end_matches(".sql");
     let last = path.rsplit('/').next().unwrap_or(path);

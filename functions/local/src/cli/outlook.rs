@@ -1,4 +1,5 @@
-//! What a plan will take: how long at the key's call limits, and its cost in dollars and credits.
+//! Predicts how long a plan takes at the key's call limits, and what it costs in dollars and
+//! Snowflake credits.
 
 use findata_fmp::{Demand, Estimate, SourceKind};
 use findata_pipeline::{
@@ -9,7 +10,8 @@ use findata_pipeline::{
 
 use super::global::ResolvedConfig;
 
-/// Batches that a deployed stack fetches at a time, by default (`Workers` in `infra/template.yaml`).
+/// Default number of batches that a deployed stack fetches at a time (`Workers` in
+/// `infra/template.yaml`).
 const WORKERS: u64 = 2;
 /// Seconds per call on Lambda without a rate limit: 64 calls in flight at FMP's latency of 0.12 s.
 const SECONDS_PER_CALL: f64 = 0.12 / 64.0;
@@ -18,9 +20,9 @@ const SECONDS_PER_CALL: f64 = 0.12 / 64.0;
 pub(crate) struct Outlook {
     /// Calls, files and bytes.
     pub demand: Demand,
-    /// How long they take at the limits of the key.
+    /// The time that the calls take at the limits of the key.
     pub estimate: Estimate,
-    /// The cost of a run of this command.
+    /// The cost of the run on this machine.
     pub here: Cost,
     /// The cost of the same run on a deployed stack.
     pub on_aws: Cost,
@@ -41,7 +43,7 @@ impl Outlook {
         let limited = estimate.time.unwrap_or_default().as_secs_f64();
         let fetching = limited.max(demand.calls as f64 * SECONDS_PER_CALL);
         let on_aws = cost::predicted(demand.calls, batches, datasets, WORKERS, fetching);
-        // A laptop runs no function and no queue; it may use S3 and Snowflake.
+        // A laptop pays for no Lambda function or queue, only for S3 and Snowflake if it uses them.
         let here = match &config.cloud {
             Some(_) => Cost {
                 usd: cost::on_aws(0.0, batches, batches * datasets).usd,
@@ -52,13 +54,13 @@ impl Outlook {
         Outlook { demand, estimate, here, on_aws }
     }
 
-    /// Minutes of a run, rounded up to a tenth; `None` without a limit on calls.
+    /// The duration of the run in minutes, rounded up to a tenth; `None` without a limit on calls.
     pub(crate) fn minutes(&self) -> Option<f64> {
         let time = self.estimate.time?;
         Some((time.as_secs_f64() / 60.0 * 10.0).ceil() / 10.0)
     }
 
-    /// The time for people.
+    /// The duration as text.
     pub(crate) fn duration(&self) -> String {
         match (self.minutes(), &self.estimate.reason) {
             (_, Some(reason)) => format!("{} days ({reason})", self.estimate.days),
@@ -68,7 +70,7 @@ impl Outlook {
         }
     }
 
-    /// The cost for people.
+    /// The cost as text.
     pub(crate) fn cost(&self) -> String {
         let of =
             |cost: &Cost| format!("{:.4} USD and {:.3} Snowflake credits", cost.usd, cost.snowflake_credits);

@@ -1,5 +1,6 @@
-//! What the command writes to standard output and standard error. Nothing else writes there (clippy denies `println!`
-//! and the like), so that foreign text never reaches a terminal unescaped, and a closed pipe never causes a panic.
+//! Writes to standard output and standard error. No other module writes there (clippy denies
+//! `println!` and similar macros). This ensures that foreign text never reaches a terminal
+//! unescaped, and that a closed pipe never causes a panic.
 
 use std::io::{ErrorKind, Write};
 
@@ -14,7 +15,8 @@ use crate::render::escape;
 pub(crate) enum Reader {
     /// The text was written.
     Present,
-    /// The reader has closed the pipe, as `head` does: further text is pointless, which is not a failure.
+    /// The reader has closed the pipe, as `head` does. No more text is needed, and this is not a
+    /// failure.
     Gone,
 }
 
@@ -43,17 +45,18 @@ fn write(text: &str) -> Result<Reader, Failure> {
     }
 }
 
-/// Writes a line to standard error. A failure is ignored, because it could be reported nowhere else.
+/// Writes a line to standard error. A failure is ignored, because there is no other place to report
+/// it.
 pub(crate) fn note(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(line));
 }
 
-/// Standard error as the log's destination, under the same rules as [`note`].
+/// Writes log events to standard error. Escapes text and ignores failures like [`note`].
 pub(crate) struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        // The log passes each event as a whole, so no character is cut in two.
+        // `tracing` writes each event with one call, so no UTF-8 character is split.
         let text = String::from_utf8_lossy(bytes);
         let _ = std::io::stderr().lock().write_all(escape::lines(&text).as_bytes());
         Ok(bytes.len())

@@ -34,7 +34,7 @@ pub(crate) async fn plan(
     let request = args.request.request(&config, false)?;
     match &config.cloud {
         None if args.probe => plan_on(&config, &request, args.probe, config.data_dir.open_stage()?).await,
-        // A data directory that does not exist is planned as an empty one, and not created.
+        // A data directory that does not exist counts as empty and is not created.
         None => {
             plan_on(&config, &request, args.probe, DirectoryStage::read_only(&config.data_dir.stage)).await
         }
@@ -58,7 +58,7 @@ async fn plan_on(
         client.finish().await;
         let (_, spent) = probed?;
         if let Some(limit) = max_calls.filter(|limit| spent.calls >= *limit) {
-            note(&format!("--max-calls {limit} is used up: endpoints that are not listed were not asked"));
+            note(&format!("--max-calls {limit} is used up: endpoints that are not listed were not called"));
         }
     }
     let clock = SourceKind::of(&config.fmp_url).planning(config.clock);

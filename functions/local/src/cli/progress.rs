@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{host::Progress, render};
 
-/// Shows the progress of a run to a person, and says what a signal does meanwhile.
+/// Shows the progress of a run, and sets the message that a signal prints in each stage.
 pub(crate) struct Bars {
     fmp: Arc<Fmp>,
     terminal: bool,

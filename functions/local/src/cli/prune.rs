@@ -1,4 +1,5 @@
-//! `findata prune`: deletes objects of old runs that a rebuild of the warehouse does not need.
+//! `findata prune`: deletes the objects of old runs, except those that a rebuild of the warehouse
+//! needs.
 
 use chrono::Utc;
 use findata_pipeline::prune::{self, Pruned};
@@ -17,7 +18,7 @@ pub(crate) async fn prune(
 ) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     let Some(keep) = config.keep else {
-        return Err(Failure::Usage("--keep-days 0 keeps everything: choose a number of days".into()));
+        return Err(Failure::Usage("--keep-days 0 keeps everything: use 1 or more days".into()));
     };
     let before = Utc::now() - keep;
     let pruned = match &config.cloud {

@@ -1,4 +1,5 @@
-//! `findata replay`: loads from the stage what the warehouse lacks, without FMP.
+//! `findata replay`: loads the runs that are on the stage but not in the warehouse, without calling
+//! FMP.
 
 use chrono::Utc;
 use findata_pipeline::{command_input::CommandInput, run::Universe};
@@ -33,7 +34,7 @@ pub(crate) async fn replay(
     }
     if args.rebuild && config.data_dir.warehouse.exists() {
         let kept = config.data_dir.set_warehouse_aside(Utc::now())?;
-        tracing::warn!(kept = %kept.display(), "set the warehouse aside");
+        tracing::warn!(kept = %kept.display(), "renamed the old warehouse file");
     }
     let request = request::new_request(Universe::Symbols(Vec::new()), CommandInput::default(), &config);
     // The client is not called, so it needs no key.

@@ -1,4 +1,4 @@
-//! Options that select the symbols and the amount of history; several commands share them.
+//! Options that select the symbols and the amount of history. Several commands share these options.
 
 use std::path::Path;
 
@@ -107,13 +107,14 @@ impl From<&HistoryArgs> for CommandInput {
     }
 }
 
-/// A new run with the options of `input`.
+/// Creates the request for a new run with the options of `input`.
 pub(crate) fn new_request(universe: Universe, input: CommandInput, config: &ResolvedConfig) -> Request {
     let options = input.options(&config.defaults(), config.clock.now());
     Request { run_id: new_run_id(), universe, options, retry_of: None }
 }
 
-/// A run id from the real clock, so that ids sort in the order of the runs whatever `--today` is.
+/// Creates a run id from the real clock, not from `--today`, so that ids sort in the order of the
+/// runs.
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
 pub(crate) fn new_run_id() -> RunId {
     let now = Utc::now();

@@ -1,4 +1,4 @@
-//! `findata retry`: fetches again what failed in a run.
+//! `findata retry`: repeats the failed tasks of a run.
 
 use findata_pipeline::{
     command_input::CommandInput,
@@ -28,7 +28,7 @@ pub(crate) async fn retry(
     signals: &Signals,
 ) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
-    // The universe and the other options are those of the run.
+    // The universe and all other options are taken from the earlier run.
     let input = CommandInput { max_calls: args.max_calls, ..CommandInput::default() };
     let mut request = request::new_request(Universe::Symbols(Vec::new()), input, &config);
     request.retry_of = Some(args.run.clone());

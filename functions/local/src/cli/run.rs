@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// Load the data, but compute no figures
     #[arg(long)]
     skip_analytics: bool,
-    /// Mark this as a daily run: it yields FMP calls to other runs that use the same key
+    /// Mark this as a daily run: other runs that use the same API key get their calls first
     #[arg(long)]
     daily: bool,
 }
@@ -54,14 +54,15 @@ pub(crate) async fn run(
     print_summary(config.json, &config.warehouse(), &summary)
 }
 
-/// What a signal loses while no call is in flight, and how to continue.
+/// Message for a signal while no call is in flight: nothing is lost, and how to continue.
 pub(crate) const NOTHING_LOST: &str =
     "everything that was fetched is kept; the next run loads it and fetches only the rest";
-/// What a second signal loses.
+/// Message for a second signal: what is lost, and how to continue.
 pub(crate) const CALLS_LOST: &str =
     "at most the calls in flight are lost; the next run fetches only the rest";
 
-/// A stage takes data of one kind of source only. A replay takes none.
+/// Checks that the stage belongs to the same kind of source (FMP or another server) as this run. A
+/// replay fetches nothing, so it needs no check.
 async fn claim(stage: &impl Stage, config: &ResolvedConfig, work: Work) -> Result<(), Failure> {
     match work {
         Work::Run => Ok(claim_source(stage, &config.fmp_url).await?),
@@ -75,7 +76,8 @@ async fn open_warehouse(config: &ResolvedConfig, stage: &DirectoryStage) -> Resu
     let models = Models::built_in()?;
     let open = || DuckDb::open(&config.data_dir.warehouse, stage.root(), config.memory, models);
     match open() {
-        // The file is only known to be findata's own if the stage has had a warehouse, or if DuckDB began to make it.
+        // A damaged file is replaced only if it is certainly findata's: the stage is bound to a
+        // warehouse, or the file is the beginning of a new DuckDB file.
         Err(Error::Damaged(reason)) if is_bound(stage).await? || config.data_dir.has_warehouse_stump() => {
             let kept = config.data_dir.set_warehouse_aside(Utc::now())?;
             tracing::warn!(reason, kept = %kept.display(), "the warehouse is damaged: rebuilding it from the stage");
@@ -90,12 +92,12 @@ async fn open_warehouse(config: &ResolvedConfig, stage: &DirectoryStage) -> Resu
     }
 }
 
-/// What to do.
+/// The steps that a command executes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     /// Plan, fetch, load and compute.
     Run,
-    /// Only load and compute what the stage holds.
+    /// Only load the runs on the stage and compute their figures.
     Replay,
 }
 
@@ -165,7 +167,8 @@ async fn execute_on(
     };
     bars.finish();
     if summary.is_err() && host.warehouse.is_billed() {
-        // Report the first error, not one from closing; an unclosed session times out.
+        // The first error is reported, so an error from closing is ignored; an unclosed session
+        // times out.
         let _ = host.warehouse.close().await;
     }
     match (summary, signals.received()) {

@@ -1,6 +1,6 @@
-//! Ctrl-C (SIGINT) and SIGTERM. While a run fetches, the first signal lets it keep what has arrived and end; at any
-//! other time a signal ends the process at once, which loses nothing, because every write is atomic. A second signal
-//! always ends it at once.
+//! Ctrl-C (SIGINT) and SIGTERM. While a run fetches, the first signal stops the run after it has
+//! stored the answers so far. At any other time, a signal ends the process at once, which loses
+//! nothing, because every write is atomic. A second signal always ends the process at once.
 
 use std::{
     io,
@@ -19,7 +19,7 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
-    /// 128 and the signal's number, as shells report it.
+    /// 128 plus the signal's number, the code that shells use.
     pub(crate) fn exit_code(self) -> u8 {
         match self {
             Signal::Interrupt => 130,
@@ -38,11 +38,12 @@ impl Signal {
 /// What the first signal does.
 #[derive(Debug, Clone)]
 enum Effect {
-    /// Ends the process and says this.
+    /// Ends the process with this message.
     End(String),
     /// Ends the process without a message and with code 0, for a command that runs until a signal.
     Finish,
-    /// Cancels the token; the command ends by itself. A second signal says this.
+    /// Cancels the token, after which the command ends by itself. A second signal ends the process
+    /// with this message.
     Stop(String),
 }
 
@@ -62,7 +63,7 @@ impl Signals {
     /// Handles signals from now on.
     ///
     /// # Errors
-    /// If the system refuses to report signals.
+    /// An error if the system refuses to report signals.
     pub(crate) fn listen() -> io::Result<Self> {
         let state = State { effect: Effect::End(String::new()), received: None };
         let signals = Signals {
@@ -79,22 +80,23 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Cancelled when the command should stop and keep what it has.
+    /// Returns the token that is cancelled when the command should store its results and stop.
     pub(crate) fn stop(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// The signal after which the command was stopped.
+    /// The signal that stopped the command, if any.
     pub(crate) fn received(&self) -> Option<Signal> {
         self.state().received
     }
 
-    /// From now on a signal ends the process with this message: what is kept, and how to continue.
+    /// From now on, a signal ends the process with this message, which says what is kept and how to
+    /// continue.
     pub(crate) fn end_with(&self, message: impl Into<String>) {
         self.set(Effect::End(message.into()));
     }
 
-    /// From now on a signal ends the process as if it had completed.
+    /// From now on, a signal ends the process without a message and with exit code 0.
     pub(crate) fn finish(&self) {
         self.set(Effect::Finish);
     }
@@ -107,7 +109,7 @@ impl Signals {
     fn set(&self, effect: Effect) {
         let mut state = self.state();
         state.effect = effect;
-        // The signal came after the last moment at which the command could stop by itself.
+        // A signal has arrived, but the command can no longer stop by itself.
         if let (Some(signal), Effect::End(message)) = (state.received, &state.effect) {
             end(signal, message);
         }
@@ -119,7 +121,7 @@ impl Signals {
             (Effect::Finish, _) => signal_hook::low_level::exit(0),
             (Effect::Stop(_), None) => {
                 state.received = Some(signal);
-                note("stopping; a second Ctrl-C ends at once ...");
+                note("stopping; press Ctrl-C again to end at once ...");
                 self.stop.cancel();
             }
             (Effect::End(message) | Effect::Stop(message), _) => end(signal, message),
@@ -131,7 +133,8 @@ impl Signals {
     }
 }
 
-/// Ends the process without running destructors: threads of DuckDB may be at work, and its file needs none.
+/// Ends the process without running destructors. Threads of DuckDB may still be running, and its
+/// file is consistent without a clean shutdown.
 fn end(signal: Signal, message: &str) -> ! {
     let separator = if message.is_empty() { "" } else { ": " };
     note(&format!("findata: ended by {}{separator}{message}", signal.name()));
@@ -163,7 +166,7 @@ impl Source {
     }
 }
 
-/// Other systems have no SIGTERM.
+/// The signals of other systems: they have no SIGTERM, so only Ctrl-C is handled.
 #[cfg(not(unix))]
 struct Source;
 

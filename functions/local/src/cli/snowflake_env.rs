@@ -18,7 +18,7 @@ fn variable(name: &str) -> Option<String> {
 /// Reads the settings for a warehouse that loads from `stage` on S3.
 ///
 /// # Errors
-/// `Config` that names every missing variable, or a key file that cannot be read.
+/// `Config` with a message that names every missing variable, or the key file that cannot be read.
 pub(crate) fn settings(stage: &Location) -> Result<Settings> {
     let key = match (variable("PRIVATE_KEY"), variable("PRIVATE_KEY_FILE")) {
         (Some(key), _) => Ok(key),

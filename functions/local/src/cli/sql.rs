@@ -17,15 +17,15 @@ use super::{
 };
 use crate::render::Table;
 
-/// JSON is written in pieces of about this size.
+/// Approximate size in bytes of the pieces in which JSON is written.
 const PIECE: usize = 64 << 10;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// One SELECT statement; the schemas are analytics, staging, raw and ops
     ///
-    /// Rows are printed as they arrive. The width of a table's columns comes from the first 2,048 rows; a longer cell
-    /// after these moves the rest of its line to the right.
+    /// Rows are printed as they arrive. The widths of a table's columns come from the first 2,048
+    /// rows; a longer cell in a later row shifts the rest of its line to the right.
     query: String,
     /// Let the query read other files, such as `from read_csv('prices.csv')`
     #[arg(long)]
@@ -45,7 +45,8 @@ pub(crate) fn sql(global: &Global, from_environment: &[&'static str], args: &Arg
     let select = format!("select {values}::varchar from query({}) q", literal(query));
     let failed = |error: ::duckdb::Error| query_failure(&config, &error);
     let mut statement = connection.prepare(&select).map_err(failed)?;
-    // Only starts the query: the iterator that this returns panics on an error, `step` returns it.
+    // This call only starts the query. The returned iterator is dropped, because it panics on an
+    // error, whereas `step` returns the error.
     drop(statement.stream_arrow([]).map_err(failed)?);
     if config.json {
         print_json(&statement, failed)?
@@ -68,8 +69,8 @@ fn print_table(
     output::print(&table.end()).map(|_| ())
 }
 
-/// Prints an array with one row on each line. If the query fails midway, the array is not closed, so no reader can
-/// take it for the whole result.
+/// Prints an array with one row on each line. If the query fails midway, the array is not closed,
+/// so that no program can mistake it for the whole result.
 fn print_json(statement: &Statement<'_>, failed: impl Fn(::duckdb::Error) -> Failure) -> Result<(), Failure> {
     let mut piece = String::from("[");
     let mut separator = "";
@@ -87,13 +88,13 @@ fn print_json(statement: &Statement<'_>, failed: impl Fn(::duckdb::Error) -> Fai
     output::print_json_text(&piece).map(|_| ())
 }
 
-/// The values of the only column.
+/// Returns the values of the result's only column.
 fn texts(rows: &StructArray) -> Result<Vec<String>, ArrowError> {
     let column = rows.column(0);
     (0..column.len()).map(|row| display::array_value_to_string(column, row)).collect()
 }
 
-/// JSON with null for numbers that JSON does not have: DuckDB writes NaN and Infinity.
+/// Replaces NaN and Infinity, which DuckDB writes but JSON does not allow, by null.
 fn without_non_finite(json: &str) -> Cow<'_, str> {
     if !json.contains("NaN") && !json.contains("Infinity") {
         return Cow::Borrowed(json);
@@ -114,7 +115,7 @@ fn without_non_finite(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The length of the JSON string with which a text begins, with both quotes.
+/// Returns the length of the JSON string at the start of a text, including both quotes.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
@@ -132,7 +133,8 @@ fn query_failure(config: &ResolvedConfig, error: &::duckdb::Error) -> Failure {
     if let Some(error) = resource_failure(&config.data_dir.warehouse, error) {
         return error.into();
     }
-    // What follows the first paragraph quotes the statement that wraps the query.
+    // The first paragraph is the message. The rest quotes the statement around the query, which the
+    // user did not write.
     let text = error.to_string();
     Failure::Usage(text.split("\n\n").next().unwrap_or_default().trim().to_owned())
 }

@@ -6,11 +6,12 @@ use findata_domain::Symbol;
 
 use super::{Failure, request::parse};
 
-/// A file of every listed company with names is a tenth of this.
+/// Maximum size of a file of symbols. A file of all listed companies with their names needs a tenth
+/// of this size.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Reads symbols from a file: one per line, or the first column of a CSV. `#` begins a comment; a header `symbol` is
-/// skipped.
+/// Reads symbols from a file: one per line, or the first column of a CSV. `#` begins a comment. A
+/// line `symbol`, the usual header, is skipped.
 pub(crate) fn read(path: &Path) -> Result<Vec<Symbol>, Failure> {
     let invalid = |what: String| Failure::Usage(format!("--universe {}: {what}", path.display()));
     let text = decode(bytes(path).map_err(invalid)?).map_err(invalid)?;
@@ -23,7 +24,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Symbol>, Failure> {
     Ok(symbols)
 }
 
-/// The content of a regular file. A device or a pipe is refused before it is opened, which could wait for ever.
+/// Returns the content of a regular file. A device or a pipe is refused before it is opened,
+/// because opening it could block for ever.
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     let unreadable = |e: std::io::Error| format!("{e}; use sp500 or a file of symbols");
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
@@ -39,7 +41,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     Ok(content)
 }
 
-/// The text of a UTF-8 file, with or without a byte order mark, which spreadsheet programs write.
+/// Decodes UTF-8 text. Removes the byte order mark that spreadsheet programs write.
 fn decode(content: Vec<u8>) -> Result<String, String> {
     if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) {
         return Err("it is UTF-16 text: save it as UTF-8".into());

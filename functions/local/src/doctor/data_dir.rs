@@ -1,4 +1,5 @@
-//! Checks the data directory and creates nothing: a typo in `--home` must not leave an empty home behind.
+//! Checks the data directory without creating files, so that a typo in `--home` leaves no empty
+//! home behind.
 
 use std::path::Path;
 
@@ -35,12 +36,13 @@ fn existing_warehouse(path: &Path, memory: MemoryLimit) -> Check {
         Err(error) => Check::failed(
             "warehouse",
             error.to_string(),
-            "fix what the message names, or choose another --home or --warehouse",
+            "fix the problem that the message names, or choose another --home or --warehouse",
         ),
     }
 }
 
-/// A run creates what is missing, if the nearest existing folder can be written.
+/// Checks a missing file or folder: the first run can create it if the nearest existing folder is
+/// writable.
 fn missing(what: &str, path: &Path) -> Check {
     let existing = path.ancestors().skip(1).find(|folder| folder.as_os_str().is_empty() || folder.exists());
     let folder = match existing {

@@ -1,4 +1,4 @@
-//! Compares the grants that load and analytics need on Snowflake with those that a role holds.
+//! Compares the grants that load and analytics need on Snowflake with the grants of a role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,8 @@ use findata_models::{Models, PUBLISHED};
 use findata_pipeline::ports::warehouse::Warehouse;
 use findata_snowflake::Settings;
 
-/// Maximum number of roles that are followed through role grants; more would be a setup mistake.
+/// Maximum number of roles that are followed through role grants; a higher number indicates a setup
+/// mistake.
 const MAX_ROLES: usize = 8;
 
 /// A privilege on an object. All fields are in upper case; `name` is the full name.
@@ -36,7 +37,7 @@ impl Grant {
     }
 }
 
-/// The grants that the functions need; `infra/snowflake/07_grants.sql` gives them.
+/// The grants that the functions need. `infra/snowflake/07_grants.sql` grants them.
 pub(super) fn needed(settings: &Settings, models: &Models) -> Vec<Grant> {
     let database = &settings.database;
     let qualified = |name: &str| format!("{database}.{name}");
@@ -73,7 +74,7 @@ pub(super) fn needed(settings: &Settings, models: &Models) -> Vec<Grant> {
     all
 }
 
-/// The grants of a role and of the roles granted to it.
+/// Returns the grants of a role and of all roles that are granted to it.
 ///
 /// # Errors
 /// The errors of [`Warehouse::query`].
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_privilege_missing_on_a_whole_schema_takes_one_statement() {
+    fn a_privilege_missing_on_a_whole_schema_needs_one_statement() {
         let needed = [
             grant("usage", "warehouse", "wh"),
             grant("select", "table", "d.raw.a"),

@@ -1,5 +1,5 @@
-//! Checks what a run needs: the stage, the Snowflake login, tables, and every grant that load and
-//! analytics need. A failed check suggests a fix.
+//! Checks the requirements of a run: the stage, the Snowflake login, the tables, and every grant of
+//! load and analytics. A failed check suggests a fix.
 
 mod data_dir;
 mod grants;
@@ -42,8 +42,8 @@ impl Check {
     }
 }
 
-/// Writes an object to the stage, reads it back and lists it. The object stays, because stages have no
-/// delete operation.
+/// Writes an object to the stage, reads it back and lists it. The object stays, because the role
+/// may not be allowed to delete objects.
 pub async fn stage(stage: &impl Stage, location: &str) -> Check {
     const KEY: &str = "state/doctor.json";
     let attempt = async {
@@ -57,14 +57,16 @@ pub async fn stage(stage: &impl Stage, location: &str) -> Check {
     };
     match attempt.await {
         Ok(_) => Check::ok("stage", format!("{location} can be written, read and listed")),
-        Err(error) => {
-            Check::from_error("stage", &error, "fix what the message names, then run `findata doctor` again")
-        }
+        Err(error) => Check::from_error(
+            "stage",
+            &error,
+            "fix the problem that the message names, then run `findata doctor` again",
+        ),
     }
 }
 
 /// Logs in to Snowflake and checks grants and tables. The tables are checked only if no grant is
-/// missing, because that resumes the warehouse, which bills at least a minute.
+/// missing, because that check resumes the warehouse, which is billed for at least a minute.
 ///
 /// # Errors
 /// `Config` for invalid object names.
@@ -106,7 +108,7 @@ async fn snowflake_checks(settings: &Settings, warehouse: &mut Snowflake, models
     checks
 }
 
-/// Checks that the tables and views are those of this version of findata.
+/// Checks that this version of findata created the tables and views.
 async fn tables(warehouse: &mut Snowflake, models: &Models) -> Check {
     match warehouse.query("select file, sha256 from ops.models").await {
         Err(error) => Check::from_error("tables", &error, "run the script of `findata setup-sql`"),

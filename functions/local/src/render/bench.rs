@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{bytes, count, counted};
 use crate::bench::{Counts, Phase, Report, RunResult, StageUse};
 
-/// The whole report.
+/// Formats the whole report.
 pub fn bench(report: &Report) -> String {
     let mut out = String::new();
     machine(&mut out, report);
@@ -66,7 +66,7 @@ fn machine(out: &mut String, report: &Report) {
     }
 }
 
-/// A line for the whole run and one for each of its stages.
+/// Writes a line for the whole run and one for each of its stages.
 fn result(out: &mut String, run: &RunResult) {
     let limit = run.limit_per_minute.map_or("none".to_owned(), |n| count(n.into()));
     let _ = write!(out, "{:>7} {limit:>6} {:<10} ", count(run.symbols.into()), run.phase.name());
@@ -75,7 +75,7 @@ fn result(out: &mut String, run: &RunResult) {
         return;
     };
     let _ = writeln!(out, "{}{}", usage("all", measured.total), counts(&measured.counts));
-    // The stages of a run with nothing to do take no time worth a line.
+    // The stages of a run with nothing to fetch are too short to list.
     if run.phase == Phase::Again {
         return;
     }

@@ -3,8 +3,9 @@
 
 use std::{borrow::Cow, fmt::Write};
 
-/// Whether a character is not shown but acts on the terminal or on the text around it: control characters, line and
-/// paragraph separators, and Unicode's invisible format characters (bidirectional, zero-width, tags).
+/// Whether a character is invisible but affects the terminal or the text around it: control
+/// characters, line and paragraph separators, and Unicode's invisible format characters
+/// (bidirectional, zero-width, tags).
 fn is_active(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -21,17 +22,18 @@ fn is_active(c: char) -> bool {
         )
 }
 
-/// A text on one line: active characters, also line breaks and tabs, become `\u{...}`.
+/// Formats a text as one line: active characters, including line breaks and tabs, become `\u{...}`.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     replace(text, is_active, |c, out| out.extend(c.escape_unicode()))
 }
 
-/// A text of several lines: like [`one_line`], but line feeds and tabs stay.
+/// Escapes a text of several lines like [`one_line`], but keeps line feeds and tabs.
 pub fn lines(text: &str) -> Cow<'_, str> {
     replace(text, is_active_in_lines, |c, out| out.extend(c.escape_unicode()))
 }
 
-/// The same JSON value with its active characters, which occur only inside strings, as `\u` and four hex digits.
+/// Escapes the active characters of JSON text as `\u` and four hex digits. They occur only inside
+/// strings, so the JSON value stays the same.
 pub fn json(text: &str) -> Cow<'_, str> {
     replace(text, is_active_in_lines, |c, out| {
         for unit in c.encode_utf16(&mut [0; 2]) {

@@ -11,7 +11,7 @@ use super::{count, escape::one_line};
 /// Line width in characters.
 const WIDTH: usize = 100;
 
-/// The figure, its formula and its inputs, followed by the files they came from.
+/// Formats the figure, its formula and its inputs, followed by the files that contain the inputs.
 pub fn explanation(explanation: &Explanation) -> String {
     let mut out = String::new();
     let figure = &explanation.figure;
@@ -70,7 +70,7 @@ impl Files {
     }
 }
 
-/// Everything below a figure's own line except its inputs.
+/// Writes the details below a figure's line: everything except its inputs.
 fn details(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
     let inner = format!("{indent}  ");
     let copied = figure.inputs.len() == 1 && matches!(figure.expression, Some(Expr::Input(_)));
@@ -130,7 +130,7 @@ fn children(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) 
     }
 }
 
-/// An input without the notes and the NULL meaning that the figure above it already shows.
+/// Returns an input without the notes and the meaning of NULL that the figure above already shows.
 fn without_repetition(input: &Figure, above: &Figure) -> Figure {
     let mut input = input.clone();
     input.notes.retain(|note| !above.notes.contains(note));
@@ -157,7 +157,8 @@ fn wrapped(out: &mut String, text: &str, indent: &str) {
     let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     let text = one_line(&text);
     let continuation = format!("{indent}  ");
-    // Deep in the tree lines may exceed the width, so that each has room for at least 30 characters.
+    // Deep in the tree, lines may exceed the width, because each line gets at least 30 characters
+    // after its indentation.
     let options = textwrap::Options::new(WIDTH.max(indent.chars().count() + 30))
         .initial_indent(indent)
         .subsequent_indent(&continuation)
@@ -178,7 +179,8 @@ fn value(figure: &Figure) -> String {
     format!("{}{unit}", number(value))
 }
 
-/// A number with grouped thousands and no trailing zeros: six decimals below 1,000, else two.
+/// Formats a number with grouped thousands and no trailing zeros, with six decimals below 1,000 and
+/// two above.
 fn number(value: f64) -> String {
     let text = match value.abs() {
         0.0 => "0".to_owned(),
@@ -192,7 +194,7 @@ fn number(value: f64) -> String {
         &text
     };
     let (whole, rest) = text.split_once('.').map_or((text, String::new()), |(w, r)| (w, format!(".{r}")));
-    // Numbers above 1.8e19 stay ungrouped.
+    // Numbers above 1.8e19 do not fit into `u64` and stay ungrouped.
     let whole = whole.parse().map_or(whole.to_owned(), count);
     format!("{}{whole}{rest}", if value < 0.0 { "-" } else { "" })
 }

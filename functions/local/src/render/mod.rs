@@ -18,17 +18,17 @@ pub use plan::plan;
 pub use summary::summary;
 pub use table::Table;
 
-/// A count with a comma after each group of thousands.
+/// Formats a count with commas between groups of three digits.
 pub(crate) fn count(n: u64) -> String {
     HumanCount(n).to_string()
 }
 
-/// A count with its noun in the singular or plural, such as `1 call` or `2 calls`.
+/// Formats a count with its noun in the singular or plural, such as `1 call` or `2 calls`.
 pub(crate) fn counted(n: u64, thing: &str) -> String {
     format!("{} {thing}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
-/// A number of bytes in B, kB, MB or GB (powers of 1,000).
+/// Formats a number of bytes in B, kB, MB or GB (powers of 1,000).
 pub(crate) fn bytes(n: u64) -> String {
     match n {
         0..1_000 => format!("{n} B"),

@@ -6,7 +6,7 @@ use findata_pipeline::plan::Plan;
 
 use super::{bytes, count, counted, escape::one_line};
 
-/// Calls, bytes and reasons by dataset, and what the run takes in all.
+/// Formats the calls, bytes and reasons of each dataset, and the run's total, duration and cost.
 pub fn plan(plan: &Plan, fmp_plan: &str, duration: &str, cost: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", counted(plan.symbols.len() as u64, "symbol"));
@@ -21,7 +21,7 @@ pub fn plan(plan: &Plan, fmp_plan: &str, duration: &str, cost: &str) -> String {
         let due = dataset.due.iter().map(|(why, n)| format!("{} {why}", count(*n)));
         let skipped = dataset.skipped.iter().map(|(why, n)| format!("{} skipped: {why}", count(*n)));
         let not_asked =
-            dataset.not_requested.iter().map(|(why, n)| format!("{} not asked for: {why}", count(*n)));
+            dataset.not_requested.iter().map(|(why, n)| format!("{} not requested: {why}", count(*n)));
         let why = due.chain(skipped).chain(not_asked).collect::<Vec<_>>().join(", ");
         let _ =
             writeln!(out, "  {name:<20} {:>8} {:>10}   {why}", count(dataset.calls), bytes(dataset.bytes));

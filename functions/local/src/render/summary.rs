@@ -10,11 +10,12 @@ use findata_pipeline::{
 
 use super::{bytes, count, counted, escape::one_line};
 
-/// Number of failure reasons shown, and of tasks named for each; the rest are counted.
+/// Maximum numbers of failure reasons shown, and of tasks named per reason. The others are only
+/// counted.
 const MAX_REASONS: usize = 8;
 const MAX_TASKS: usize = 3;
 
-/// The whole summary; `warehouse` names where the figures are.
+/// Formats the whole summary. `warehouse` is the name of the warehouse that has the figures.
 pub fn summary(run: &Summary, warehouse: &str, registry: &Registry) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", headline(run));
@@ -44,11 +45,11 @@ pub fn summary(run: &Summary, warehouse: &str, registry: &Registry) -> String {
         );
     }
     waits(&mut out, &run.budget);
-    // DuckDB only counts statements.
+    // For DuckDB only statements are counted, so there are no seconds to show.
     if run.warehouse.seconds > 0.0 {
         let _ = writeln!(
             out,
-            "  snowflake {}, warehouse active for {:.0} s, and a minute more after each resume, about {:.4} credits",
+            "  snowflake {}, warehouse active for {:.0} s, plus a minute after each resume, about {:.4} credits",
             counted(run.warehouse.statements, "statement"),
             run.warehouse.seconds,
             run.cost.snowflake_credits,
@@ -76,7 +77,8 @@ fn headline(run: &Summary) -> String {
     format!("run {} {status}: {} in {:.2} s", run.run_id, counted(run.symbols, "symbol"), run.seconds)
 }
 
-/// The waits that a fault of FMP or the network caused, with their bound.
+/// Writes how long calls waited because of faults of FMP or the network, and the upper bound of
+/// such a wait.
 fn waits(out: &mut String, waits: &BudgetUse) {
     let bound = format!("at most {:.0} s each", waits.max_call_seconds);
     if waits.limit_answers > 0 {
@@ -91,7 +93,7 @@ fn waits(out: &mut String, waits: &BudgetUse) {
         let (total, longest) = (waits.retry_seconds, waits.longest_call_seconds);
         let _ = writeln!(
             out,
-            "  retries   calls waited {total:.1} s in total to be retried; the longest call took {longest:.1} s, {bound}",
+            "  retries   calls waited {total:.1} s in total between attempts; the longest call took {longest:.1} s, {bound}",
         );
     }
 }
@@ -183,7 +185,7 @@ fn billions(amount: f64) -> String {
     }
 }
 
-/// Groups failures by reason, so that one that hit every task takes one line.
+/// Writes the failures grouped by reason, so that a reason that affects every task takes one line.
 fn failures(out: &mut String, run: &Summary) {
     if run.failures.is_empty() {
         return;

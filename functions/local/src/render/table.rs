@@ -10,11 +10,11 @@ use textwrap::core::display_width;
 
 use super::escape::one_line;
 
-/// A table of which some rows may still be unknown.
+/// A table whose rows arrive in portions.
 pub struct Table {
     names: Vec<String>,
-    /// The width of each column, from the name and the first portion of rows. A longer cell that comes later moves the
-    /// rest of its line to the right.
+    /// The width of each column, determined by its name and the first portion of rows. A longer
+    /// cell in a later portion shifts the rest of its line to the right.
     widths: Option<Vec<usize>>,
     rows: u64,
 }
@@ -26,10 +26,10 @@ impl Table {
         Table { names, widths: None, rows: 0 }
     }
 
-    /// The lines of the next portion of rows. The first portion also has the heading.
+    /// Formats the next portion of rows. The text of the first portion begins with the heading.
     ///
     /// # Errors
-    /// For a type that cannot be shown as text.
+    /// An error for a type that cannot be shown as text.
     pub fn portion(&mut self, rows: &StructArray) -> Result<String, ArrowError> {
         let cells = cells(rows)?;
         self.rows += cells.len() as u64;
@@ -41,7 +41,7 @@ impl Table {
         Ok(out)
     }
 
-    /// The last lines: the border and the number of rows.
+    /// Formats the last lines: the border and the number of rows.
     pub fn end(mut self) -> String {
         let mut out = String::new();
         let widths = self.begin(&[], &mut out);
@@ -50,7 +50,7 @@ impl Table {
         out
     }
 
-    /// The widths; the first call determines them and writes the heading.
+    /// Returns the widths. The first call determines them and writes the heading.
     fn begin(&mut self, cells: &[Vec<String>], out: &mut String) -> &[usize] {
         let names = &self.names;
         self.widths.get_or_insert_with(|| {

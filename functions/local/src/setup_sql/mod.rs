@@ -1,6 +1,6 @@
-//! The script that sets up a Snowflake account. It consists of the files in `infra/snowflake` and,
-//! between schemas and grants, the tables and views rendered from the catalog and `infra/models`.
-//! Every statement can be repeated.
+//! Builds the script that sets up a Snowflake account. The script consists of the files in
+//! `infra/snowflake` and, between schemas and grants, the tables and views rendered from the
+//! catalog and `infra/models`. Every statement can be repeated.
 //!
 //! The files are valid SQL on their own: account-specific values are placeholders inside literals.
 
@@ -38,8 +38,8 @@ const ROLE_ARN: &str = "arn:aws:iam::000000000000:role/findata-snowflake";
 const PUBLIC_KEY: &str = "PUT-THE-PUBLIC-KEY-HERE";
 const CREDITS: &str = "credit_quota = 20";
 
-/// The whole setup script. Existing tables stay as they are, except that `replace_figures` recreates the
-/// tables of computed figures and marks all companies for recomputation.
+/// Returns the whole setup script. Existing tables stay as they are, except that `replace_figures`
+/// recreates the tables of computed figures and marks all companies for recomputation.
 pub fn setup(values: &Values, replace_figures: bool, models: &Models) -> String {
     let head = "-- Sets findata up on Snowflake. Run the whole script as a user with accountadmin; it can be run again.\n";
     let mut parts = vec![head.to_owned()];
@@ -49,12 +49,12 @@ pub fn setup(values: &Values, replace_figures: bool, models: &Models) -> String 
     parts.join("\n")
 }
 
-/// The script that adds a second key to the service user.
+/// Returns the script that adds a second key to the service user.
 pub fn rotate_key(values: &Values) -> String {
     filled(file!("rotate_key.sql"), values)
 }
 
-/// The script that drops everything.
+/// Returns the script that drops everything.
 pub fn teardown(values: &Values) -> String {
     filled(file!("teardown.sql"), values)
 }
@@ -82,8 +82,9 @@ pub fn statements(script: &str) -> Vec<String> {
     all
 }
 
-/// Fills in a file and leaves out `alter` statements whose values are unknown. Otherwise, repeating the
-/// script without its options would replace working values by placeholders.
+/// Fills in the values of a file, and leaves out `alter` statements with unknown values. Without
+/// this, a script that is created without the options would overwrite working values with
+/// placeholders.
 fn without_placeholders(file: &str, values: &Values) -> String {
     let text = filled(file, values);
     let unknown = placeholders(values);
@@ -98,7 +99,7 @@ fn without_placeholders(file: &str, values: &Values) -> String {
     kept
 }
 
-/// The placeholders whose values are unknown.
+/// Returns the placeholders whose values the user has not given.
 fn placeholders(values: &Values) -> Vec<&'static str> {
     let all = [
         (values.bucket.is_none(), "s3://findata-bucket/"),
@@ -138,14 +139,14 @@ fn renamed(text: &str, name: &str) -> String {
     out + rest
 }
 
-/// Creates tables and views and records their versions in `ops.models`.
+/// Returns the statements that create tables and views and record their versions in `ops.models`.
 fn create_tables(name: &str, replace_figures: bool, models: &Models) -> String {
     let mut all = vec![
         format!("-- tables and views; run as {name}_deploy\nuse role {name}_deploy"),
         format!("use warehouse {name}_wh"),
         format!("use database {name}"),
     ];
-    // The schemas already exist, with their comments.
+    // The schemas and their comments are created by an earlier file.
     all.extend(tables::setup().into_iter().filter(|statement| !statement.starts_with("create schema ")));
     let create = |model: &Model| {
         let sql = model.sql.trim_end().to_owned();
@@ -159,8 +160,8 @@ fn create_tables(name: &str, replace_figures: bool, models: &Models) -> String {
     let hashes = hashes::hashes(&models.tables);
     let hashes: Vec<String> =
         hashes.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();
-    // Views were replaced. An existing table is unchanged and keeps the hash of the file that created it,
-    // which lets the functions detect that it is from another version.
+    // The script replaces views but not existing tables. An existing table keeps the hash of the
+    // file that created it, so that the functions can detect a table of another version.
     let and_tables = if replace_figures { " or file like 'tables/%'" } else { "" };
     all.push(format!(
         "-- the files that created the tables and views\ndelete from ops.models where file like 'views/%'{and_tables}"

@@ -1,5 +1,5 @@
-//! Validates the account-specific values, so that none can break out of the SQL literal or name that
-//! it is inserted into.
+//! Validates the account-specific values, so that no value can end the SQL literal or the name into
+//! which it is inserted.
 
 /// The values as the caller wrote them, not validated.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,7 +58,7 @@ impl Values {
         Ok(Values { bucket, prefix, role_arn, public_key, credits, name })
     }
 
-    /// The missing options, for which the setup script contains placeholders.
+    /// Returns the options that are missing, for which the setup script contains placeholders.
     pub fn missing(&self) -> Vec<&'static str> {
         let all = [
             ("--bucket", &self.bucket),
@@ -82,7 +82,7 @@ const CREDITS: &str = "a number of credits: use a whole number from 1 to 100000"
 const NAME: &str = "an object name: use up to 60 lower-case letters, digits and _, starting with a letter, and no reserved word";
 const PUBLIC_KEY: &str = "create the file with `openssl pkey -in key.pem -pubout`";
 
-/// The S3 bucket naming rules.
+/// Whether a text follows the naming rules of S3 buckets.
 fn is_bucket(text: &str) -> bool {
     let is_alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_ip_address =
@@ -141,11 +141,11 @@ const RESERVED: &str = "snowflake account all alter and any as between by case c
     localtimestamp minus natural not null of on or order organization qualify regexp revoke right rlike row rows sample schema select \
     set some start table tablesample then to trigger true try_cast union unique update using values view when whenever where with";
 
-/// The base64 body of a PEM with an RSA public key, as Snowflake expects it. Errors never repeat the
-/// text, because it may be a private key.
+/// Returns the base64 body of a PEM file with an RSA public key, the form that Snowflake expects.
+/// Errors never repeat the file's text, because it may be a private key.
 fn public_key(pem: &str) -> Result<String, &'static str> {
     if pem.contains("PRIVATE KEY") {
-        return Err("the file holds a private key, which must stay secret");
+        return Err("the file contains a private key, which must stay secret");
     }
     let body = pem
         .trim()
@@ -168,7 +168,8 @@ fn is_rsa(body: &str) -> bool {
     let Some(values) = digits.bytes().map(value).collect::<Option<Vec<usize>>>() else {
         return false;
     };
-    // Bytes 3 and 4 hold the length of the rest; the algorithm identifier is always at the same position.
+    // Bytes 3 and 4 are the length of the remaining bytes. The algorithm identifier is always at
+    // the same position.
     let [_, _, a, b, c, d, ..] = values[..] else {
         return false;
     };

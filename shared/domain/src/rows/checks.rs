@@ -9,15 +9,16 @@ use crate::{
 
 use super::{Asked, Row, bars, finding::Finding, statement};
 
-/// Labels FMP gives to a period.
+/// Period labels that FMP uses.
 const PERIODS: [&str; 5] = ["Q1", "Q2", "Q3", "Q4", "FY"];
 
-/// Limit of statement amounts, far above any real one: a quarter of what DECIMAL(38, 6) holds, so that four quarters can be
-/// summed.
+/// Maximum of statement amounts, far above any real amount. It is a quarter of the range of
+/// DECIMAL(38, 6), so a sum of four quarters fits.
 const MOST_MONEY: &str = "24000000000000000000000000000000";
-/// Limit of share counts and volumes; products and quotients with per-share amounts then fit.
+/// Maximum of share counts and volumes. It is low enough for products and quotients with per-share
+/// amounts to fit into DECIMAL(38, 6).
 const MOST_SHARES: &str = "1000000000000000000";
-/// Limit of prices and per-share amounts.
+/// Maximum of prices and per-share amounts.
 const MOST_PER_SHARE: &str = "1000000000000";
 
 /// Drops amounts that no company can have and whose sums and products would overflow.

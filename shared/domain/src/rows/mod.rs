@@ -46,13 +46,13 @@ pub struct Asked<'a> {
 /// One row of an answer.
 #[derive(Debug)]
 pub struct Row<'a> {
-    /// The symbol.
+    /// The symbol that was requested or, in a list, the symbol in the row.
     pub symbol: String,
-    /// Typed values in the order of the dataset's columns, as canonical text.
+    /// Typed values as canonical text, in the order of the dataset's columns.
     pub values: Vec<Option<String>>,
     /// Hash of the typed values and the findings: rows with equal hashes have equal content.
     pub hash: String,
-    /// Why the row is quarantined, if it is.
+    /// The reason if the row is quarantined.
     pub reject: Option<String>,
     /// The fields that are not used; of a quarantined row, the one that it is quarantined for, if it is one.
     pub findings: Vec<Finding>,
@@ -61,7 +61,7 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// The value of a column.
+    /// Returns the value of a column.
     pub fn get(&self, dataset: &Dataset, column: &str) -> Option<&str> {
         let position = dataset.columns.iter().position(|c| c.name == column)?;
         self.values.get(position)?.as_deref()
@@ -173,7 +173,7 @@ fn hash(dataset: &Dataset, values: &[Option<String>], findings: &[Finding]) -> S
     hex(&digest.finalize()[..16])
 }
 
-/// The position of each FMP field among a dataset's columns.
+/// Returns the position of each FMP field in the dataset's columns.
 fn positions(dataset: &'static Dataset) -> &'static HashMap<&'static str, usize> {
     static ALL: OnceLock<HashMap<&'static str, HashMap<&'static str, usize>>> = OnceLock::new();
     static NONE: OnceLock<HashMap<&'static str, usize>> = OnceLock::new();
@@ -190,7 +190,8 @@ fn positions(dataset: &'static Dataset) -> &'static HashMap<&'static str, usize>
         .unwrap_or_else(|| NONE.get_or_init(HashMap::new))
 }
 
-/// An object's fields in order, with values as written: a number keeps its digits.
+/// The fields of a JSON object in order. Values are unparsed JSON, so a number keeps all its
+/// digits.
 struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {

@@ -1,4 +1,4 @@
-//! Converts one JSON value of FMP to the canonical text of its column's type.
+//! Converts a JSON value of FMP to the canonical text of its column's type.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 
@@ -61,7 +61,8 @@ fn shown(what: &str, value: &str) -> String {
 }
 
 fn double(text: &str) -> Option<String> {
-    // Only what JSON allows in a number: `inf`, `nan` and `1_000` are text, not figures.
+    // Accept only characters of JSON numbers: Rust would also parse `inf` and `nan`, which are not
+    // figures.
     let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     let value: f64 = plain.then(|| text.parse().ok())??;
     value.is_finite().then(|| value.to_string())
@@ -86,7 +87,8 @@ fn instant(text: &str) -> Option<String> {
     is_plausible(found.date()).then(|| found.to_string())
 }
 
-/// Whether a day can belong to FMP's data. Arithmetic with days far outside fails in chrono and in the warehouse.
+/// Returns whether a day is from 1900 to 2200. FMP has no data outside these years, and date
+/// arithmetic with extreme days fails in chrono and in the warehouse.
 pub fn is_plausible(day: NaiveDate) -> bool {
     (1900..=2200).contains(&day.year())
 }

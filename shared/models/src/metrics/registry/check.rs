@@ -2,19 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sqlparser::keywords::ALL_KEYWORDS;
+
 use super::{Alias, Registry, spelled};
 use crate::metrics::{
     entries::{Denominator, Horizon, Input},
     expression::{Expr, identifier},
     lines::{fmp_dataset, is_balance, is_line},
-    market::{DAY_INPUTS, MarketMetric, Source},
+    market::{DAY_INPUTS, DAY_METRICS, MarketMetric, Source},
     unit::SHARES,
 };
 
-/// The longest SQL of a formula. Some functions repeat their arguments, so nesting them multiplies the text.
+/// Maximum length of a formula's SQL in characters. Some functions repeat their arguments in SQL,
+/// so nested calls multiply the text.
 const MAX_SQL: usize = 20_000;
 
-/// Columns that the tables and models of metrics have anyway.
+/// Names of other columns in the tables and models of metrics, which no metric may have.
 const RESERVED: [&str; 24] = [
     "basis",
     "cadence",
@@ -42,12 +45,17 @@ const RESERVED: [&str; 24] = [
     "vintage_id",
 ];
 
+/// Prefixes and suffixes with which the models derive column names from the names of metrics and
+/// inputs.
+const DERIVED: [(&str, &str); 4] = [("prior_", ""), ("growth_", ""), ("", "_operand"), ("", "_reason")];
+
 impl Registry {
-    /// Everything that is wrong in the entries.
+    /// Returns all faults of the entries.
     pub(super) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         self.check_inputs(&mut faults);
-        // The other checks follow inputs into each other, which needs sound inputs.
+        // The other checks follow the formulas of inputs, so they run only if all inputs are
+        // correct.
         if faults.is_empty() {
             self.check_names(&mut faults);
             self.check_aliases(&mut faults);
@@ -55,6 +63,11 @@ impl Registry {
             self.check_ratios(&mut faults);
             self.check_growth(&mut faults);
             self.market.iter().for_each(|metric| self.check_market_metric(metric, &mut faults));
+            let computed = DAY_METRICS.iter().filter(|name| self.market_metric(name).is_none());
+            faults.extend(
+                computed
+                    .map(|name| format!("the market metric {name} is missing; others use it as an input")),
+            );
         }
         faults
     }
@@ -142,8 +155,8 @@ impl Registry {
         self.check_fmp(name, metric.fmp.as_deref(), faults);
     }
 
-    /// Whether the row of a source has an input: an average and the days of a period belong to a period, and only
-    /// balances and share counts are those of the newest statement.
+    /// Returns whether the row of a source has an input. Only ratios can use averages and `days`,
+    /// so no source has them. The newest statement has only balances and share counts.
     fn has(&self, source: Source, input: &str) -> bool {
         let known = match self.input(input) {
             Some(Input { average_of, formula, .. }) => {
@@ -166,7 +179,7 @@ impl Registry {
         }
     }
 
-    /// Whether an input of the day is computed from this metric, or after it.
+    /// Returns whether an input of the session is computed from this metric or after it.
     fn is_circular(&self, metric: &str, input: &str) -> bool {
         match metric {
             "market_cap" => matches!(input, "market_cap" | "enterprise_value" | "enterprise_value_fmp"),
@@ -197,12 +210,24 @@ impl Registry {
                 if RESERVED.contains(&name.as_str()) || fmp_dataset(name).is_some() {
                     faults.push(format!("{name}: a column of this name exists already; choose another name"));
                 }
+                let derived = |(begin, end): &(&str, &str)| name.starts_with(begin) && name.ends_with(end);
+                if DERIVED.iter().any(derived) {
+                    faults.push(format!(
+                        "{name}: the models use such names for their own columns; choose another name"
+                    ));
+                }
+                if is_keyword(name) && name != "days" {
+                    faults.push(format!("{name} is a word of SQL; choose another name"));
+                }
             }
         }
     }
 
     fn check_aliases(&self, faults: &mut Vec<String>) {
-        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        let ratios = self.ratios.iter().map(|m| &m.name);
+        let market = self.market.iter().map(|m| &m.name).chain(self.prices.iter().map(|m| &m.name));
+        let names = ratios.chain(market).map(|name| (name.clone(), name.as_str()));
+        let mut seen: BTreeMap<String, &str> = names.collect();
         for Alias { alias, metric, .. } in self.aliases() {
             if let Some(other) = seen.insert(spelled(alias), metric) {
                 faults.push(format!("the alias {alias:?} stands for {other} and for {metric}"));
@@ -210,7 +235,7 @@ impl Registry {
         }
     }
 
-    /// Reasons are written into SQL as they are, so they must be names.
+    /// Checks that reasons for NULL are names, because they are copied into SQL unchanged.
     fn check_reasons(&self, faults: &mut Vec<String>) {
         let ratios = self.ratios.iter().map(|r| (&r.name, &r.requires));
         let market = self.market.iter().map(|m| (&m.name, &m.requires));
@@ -246,7 +271,7 @@ impl Registry {
             let used = input.formula.as_ref().map(Expr::inputs).unwrap_or_default();
             for other in used.into_iter().chain(of) {
                 let is_sound = match self.input(other) {
-                    // Inputs use only formulas declared above them, which rules out cycles.
+                    // A formula may use only inputs declared above it, so there are no cycles.
                     Some(Input { formula: Some(_), .. }) => self.position(other) < self.position(name),
                     Some(Input { average_of, .. }) => average_of.is_none() && other != "days",
                     None => is_line(other),
@@ -282,4 +307,9 @@ impl Registry {
             faults.push(format!("{name}: neither ratios_ttm nor key_metrics_ttm has a column {column}"));
         }
     }
+}
+
+/// Returns whether the word is an SQL keyword.
+fn is_keyword(name: &str) -> bool {
+    ALL_KEYWORDS.binary_search(&name.to_uppercase().as_str()).is_ok()
 }

@@ -1,4 +1,4 @@
-//! The built-in registry, and faulty ones.
+//! Tests of the built-in registry and of registries with faults.
 
 use super::*;
 
@@ -102,7 +102,7 @@ fn faulty_entries_are_rejected_together() {
     assert!(text.contains("market_metrics.toml") && text.contains("line"), "{text}");
 }
 
-/// What is wrong in the registry with one more entry in a file.
+/// Returns the faults of the built-in registry after a change of its files.
 fn faults(change: impl Fn(&mut Files)) -> String {
     let mut files = Files::built_in();
     change(&mut files);
@@ -129,7 +129,15 @@ fn a_ratio_that_cannot_be_computed_as_declared_is_rejected() {
     }
     let nested = (0..9).fold("revenue".to_owned(), |inner, _| format!("min({inner}, revenue)"));
     assert!(ratio(&format!("formula = \"{nested} / revenue\"")).contains("too long"));
-    for name in ["basis", "known_from", "revenue_yoy", "gross_profit_margin_ttm"] {
+    for name in [
+        "basis",
+        "known_from",
+        "revenue_yoy",
+        "gross_profit_margin_ttm",
+        "prior_x",
+        "select",
+        "x_reason",
+    ] {
         let entry =
             format!("\n[[ratio]]\nname = \"{name}\"\nabout = \"x\"\nformula = \"revenue / revenue\"\n");
         let text = faults(|files| files.ratios += &entry);
@@ -184,4 +192,19 @@ fn inputs_horizons_and_aliases_are_checked() {
     assert!(text.contains("overlap") && text.contains("target"), "{text}");
     let alias = "\n[[ratio]]\nname = \"x\"\nabout = \"x\"\nformula = \"ebit / revenue\"\naliases = [\"Profit-Margin\"]\n";
     assert!(faults(|files| files.ratios += alias).contains("stands for"));
+    let alias = alias.replace("Profit-Margin", "Gross margin");
+    assert!(faults(|files| files.ratios += &alias).contains("stands for gross_margin"));
+    let renamed = |files: &mut Files| {
+        files.market_metrics = files.market_metrics.replace("\nname = \"market_cap\"", "\nname = \"cap\"");
+    };
+    assert!(faults(renamed).contains("the market metric market_cap is missing"));
+}
+
+#[test]
+fn an_input_needs_existing_columns() {
+    let mut files = Files::built_in();
+    files.inputs += "\n[[input]]\nname = \"x\"\nperiod = \"no_column\"\nttm = \"no_sum\"\nunit = \"money\"\n";
+    let text = crate::Models::of(Registry::parse(&files).unwrap()).unwrap_err().to_string();
+    assert!(text.contains("fact_financials has no column no_column"), "{text}");
+    assert!(text.contains("fact_financials_ttm has no column no_sum"), "{text}");
 }

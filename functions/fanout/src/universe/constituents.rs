@@ -1,0 +1,67 @@
+//! The stored list of index members, and when a much shorter list replaces it.
+
+use chrono::{DateTime, Utc};
+use findata_domain::{Result, Symbol, clock::is_ahead};
+use findata_pipeline::ports::stage::{self, Object, Stage};
+use serde::{Deserialize, Serialize};
+
+use super::Members;
+
+/// Stage key of the last accepted constituents.
+pub(super) const CONSTITUENTS_KEY: &str = "state/universe/sp500.json";
+
+/// The last accepted list of index members, stored at `state/universe/sp500.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Constituents {
+    pub(super) fetched_at: DateTime<Utc>,
+    pub(super) symbols: Vec<Symbol>,
+    /// When FMP first sent a much shorter list, if that list is neither confirmed nor replaced yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shrunk_at: Option<DateTime<Utc>>,
+}
+
+impl Constituents {
+    pub(super) fn read(body: &[u8]) -> Option<Constituents> {
+        stage::from_json_or_none(body).filter(|list: &Constituents| !list.symbols.is_empty())
+    }
+
+    /// Whether a list of `members` symbols lacks more than a tenth of the known ones.
+    pub(super) fn shrinks_to(&self, members: usize) -> bool {
+        members * 10 < self.symbols.len() * 9
+    }
+}
+
+/// Whether FMP already sent a much shorter list on an earlier day.
+pub(super) fn is_confirmed(known: &Constituents, now: DateTime<Utc>) -> bool {
+    known.shrunk_at.is_some_and(|first| first.date_naive() < now.date_naive())
+}
+
+/// Keeps the known list, and stores when FMP first sent a much shorter one. The new list has
+/// `members` symbols.
+pub(super) async fn keep_until_confirmed(
+    mut known: Constituents,
+    members: usize,
+    mut notes: Vec<String>,
+    stored: Option<Object>,
+    stage: &impl Stage,
+    now: DateTime<Utc>,
+) -> Result<Members> {
+    known.shrunk_at = known.shrunk_at.filter(|first| !is_ahead(*first, now)).or(Some(now));
+    store(&known, stored, stage).await?;
+    notes.push(format!(
+        "S&P 500: FMP's list has only {members} symbols; the {} known ones are kept until FMP sends such a short list on another day",
+        known.symbols.len()
+    ));
+    Ok(Members { symbols: known.symbols, notes, ..Members::default() })
+}
+
+/// Stores a list. If another run stores a list at the same time, either list is recent enough to
+/// keep.
+pub(super) async fn store(list: &Constituents, replaced: Option<Object>, stage: &impl Stage) -> Result<()> {
+    let body = stage::to_json(list)?;
+    match replaced {
+        Some(object) => stage.put_if_match(CONSTITUENTS_KEY, body, &object.etag).await?,
+        None => stage.put_if_absent(CONSTITUENTS_KEY, body).await?,
+    };
+    Ok(())
+}

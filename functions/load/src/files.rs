@@ -1,0 +1,156 @@
+//! Loads a run's landing files, one dataset after the other.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+use findata_domain::{
+    Error, Result,
+    catalog::{self, Dataset, Requests},
+    clock::Clock,
+};
+use findata_pipeline::{
+    landing::StagedFile, ledger, ports::warehouse::Warehouse, run::RunId, summary::RowCounts,
+    write_fence::WriteFence,
+};
+
+use crate::{FUNCTION, price_refetch, restatements, sql};
+
+/// Loads the run's files that the warehouse does not have. Returns the withdrawn events (see
+/// [`load_dataset`]), and the reason for each damaged file.
+pub(crate) async fn load_files(
+    run: &RunId,
+    staged: &ledger::Staged,
+    fence: &mut WriteFence,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+) -> Result<(BTreeMap<String, NaiveDate>, BTreeMap<String, String>)> {
+    let loaded = loaded_files(run, warehouse).await?;
+    let mut withdrawn = BTreeMap::new();
+    let mut pending: Vec<StagedFile> =
+        staged.files.iter().filter(|file| !loaded.contains_key(&file.key)).cloned().collect();
+    let damaged = warehouse.damaged_files(&pending).await?;
+    for reason in damaged.values() {
+        tracing::warn!(%run, reason, "a landing file cannot be loaded: `retry` or the next run fetches its rows again");
+    }
+    pending.retain(|file| !damaged.contains_key(&file.key));
+    for dataset in catalog::CATALOG {
+        let files: Vec<StagedFile> =
+            pending.iter().filter(|file| file.dataset == dataset.name).cloned().collect();
+        // A list of the whole market deletes the rows that it lacks, so its files must be loaded
+        // together.
+        let portion = match dataset.requests {
+            Requests::Market => usize::MAX,
+            _ => warehouse.files_per_load(),
+        };
+        for files in files.chunks(portion) {
+            warehouse.begin_step(run, FUNCTION, dataset.name);
+            withdrawn.extend(load_dataset(run, dataset, files, fence, warehouse, clock).await?);
+        }
+    }
+    Ok((withdrawn, damaged))
+}
+
+/// Loads files of one dataset. Returns, for each symbol with withdrawn events, the day of the
+/// newest one.
+async fn load_dataset(
+    run: &RunId,
+    dataset: &'static Dataset,
+    files: &[StagedFile],
+    fence: &mut WriteFence,
+    warehouse: &mut impl Warehouse,
+    clock: &impl Clock,
+) -> Result<BTreeMap<String, NaiveDate>> {
+    warehouse.copy_in(dataset, files).await?;
+    compare_counts(files, &warehouse.query(sql::COUNTS).await?)?;
+    let statements = [
+        Some(sql::new_rows(dataset)),
+        sql::withdrawn_rows(dataset),
+        restatements::restated_rows(dataset),
+    ];
+    for statement in statements.into_iter().flatten() {
+        warehouse.execute(&statement).await?;
+    }
+    fence.write(warehouse, &sql::transaction(dataset, run, files, clock.now())).await?;
+    let withdrawn = price_refetch::withdrawn_events(dataset, warehouse).await?;
+    warehouse.release(&["incoming", "new_rows"]).await?;
+    if sql::withdrawn_rows(dataset).is_some() {
+        warehouse.release(&["withdrawn_rows"]).await?;
+    }
+    if restatements::restated_rows(dataset).is_some() {
+        warehouse.release(&["restated_rows"]).await?;
+    }
+    Ok(withdrawn)
+}
+
+/// Compares every file's row counts with the ledger.
+fn compare_counts(files: &[StagedFile], counts: &[Vec<Option<String>>]) -> Result<()> {
+    let number = |cell: &Option<String>| cell.as_deref().and_then(|n| n.parse::<u64>().ok());
+    let found: HashMap<&str, (Option<u64>, Option<u64>)> = counts
+        .iter()
+        .filter_map(|row| match row.as_slice() {
+            [Some(file), rows, quarantined] => Some((file.as_str(), (number(rows), number(quarantined)))),
+            _ => None,
+        })
+        .collect();
+    for file in files.iter().filter(|f| f.rows > 0) {
+        let counted = found.get(file.key.as_str()).copied().unwrap_or_default();
+        if counted != (Some(file.rows), Some(file.quarantined)) {
+            return Err(Error::Stop(format!(
+                "{} has {} rows, {} of them quarantined, but the ledger lists {} rows, {} of them quarantined: the file is damaged, fetch it again with \
+                 --full",
+                file.key,
+                counted.0.unwrap_or_default(),
+                counted.1.unwrap_or_default(),
+                file.rows,
+                file.quarantined
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the loaded files of a run: for each file's key, the dataset and the row counts.
+pub(crate) async fn loaded_files(
+    run: &RunId,
+    warehouse: &mut impl Warehouse,
+) -> Result<HashMap<String, (String, RowCounts)>> {
+    let rows = warehouse.query(&sql::loaded_files(run)).await?;
+    let number = |cell: &Option<String>| cell.as_deref().and_then(|n| n.parse().ok()).unwrap_or_default();
+    let read = |row: Vec<Option<String>>| match row.as_slice() {
+        [Some(file), Some(dataset), staged, loaded, unchanged, quarantined] => Some((
+            file.clone(),
+            (
+                dataset.clone(),
+                RowCounts {
+                    staged: number(staged),
+                    loaded: number(loaded),
+                    unchanged: number(unchanged),
+                    quarantined: number(quarantined),
+                },
+            ),
+        )),
+        _ => None,
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_missing_rows_fails_the_load() {
+        let file = StagedFile {
+            dataset: "prices".into(),
+            key: "landing/prices/r/b.ndjson.gz".into(),
+            rows: 3,
+            quarantined: 1,
+            bytes: 1,
+            sha256: String::new(),
+        };
+        let count = |rows: &str| vec![vec![Some(file.key.clone()), Some(rows.into()), Some("1".into())]];
+        assert!(compare_counts(std::slice::from_ref(&file), &count("3")).is_ok());
+        assert!(compare_counts(std::slice::from_ref(&file), &count("2")).is_err());
+        assert!(compare_counts(std::slice::from_ref(&file), &[]).is_err());
+    }
+}

@@ -1,0 +1,102 @@
+//! The resolved configuration, and what commands open with it.
+
+use std::num::NonZeroU32;
+
+use ::duckdb::Connection;
+use chrono::{NaiveDate, TimeDelta};
+use findata_aws::s3_stage::{Location, S3Stage};
+use findata_domain::{Error, Symbol, clock::AnyClock};
+use findata_duckdb::{DuckDb, MemoryLimit, Reach, as_of};
+use findata_fmp::{ClientSettings, FmpPlan, LIMIT_PAUSE, MOST_IN_FLIGHT_ON_LAPTOP, SourceKind};
+use findata_models::Models;
+use findata_pipeline::{command_input::Defaults, ttl_overrides::TtlOverrides};
+use findata_snowflake::Settings;
+use secrecy::SecretString;
+
+use crate::{cli::Failure, data_dir::DataDir};
+
+/// The global options, validated and with defaults applied.
+#[derive(Debug, Clone)]
+pub(crate) struct ResolvedConfig {
+    pub data_dir: DataDir,
+    /// The stage and warehouse to use instead of the data directory, if they are on S3 and
+    /// Snowflake.
+    pub cloud: Option<Cloud>,
+    pub fmp_url: String,
+    pub fmp_plan: FmpPlan,
+    /// How long a run's objects are kept if a rebuild does not need them; `None` keeps all objects
+    /// for ever.
+    pub keep: Option<TimeDelta>,
+    /// Memory limit of DuckDB.
+    pub memory: MemoryLimit,
+    /// Maximum bytes received in 30 days, if set by the user; otherwise the FMP plan's limit
+    /// applies.
+    pub fmp_bytes: Option<u64>,
+    /// Maximum number of calls in a burst, if set by the user; otherwise the calls of a minute.
+    pub fmp_burst: Option<NonZeroU32>,
+    pub index: Option<Symbol>,
+    pub clock: AnyClock,
+    pub as_of: Option<NaiveDate>,
+    pub json: bool,
+}
+
+/// The stage on S3 and the warehouse on Snowflake.
+#[derive(Debug, Clone)]
+pub(crate) struct Cloud {
+    pub stage: Location,
+    pub snowflake: Settings,
+}
+
+impl Cloud {
+    pub(crate) async fn open_stage(&self) -> Result<S3Stage, Error> {
+        Ok(S3Stage::new(&findata_aws::config().await?, self.stage.clone()))
+    }
+}
+
+impl ResolvedConfig {
+    /// Opens the DuckDB warehouse for reading. With `--as-of`, the tables show what was known on
+    /// that day.
+    pub(crate) fn open_read_only(&self, reach: Reach) -> Result<Connection, Failure> {
+        match (&self.cloud, self.as_of) {
+            (Some(_), _) => Err(Failure::Usage(
+                "this command reads DuckDB only: query Snowflake with its own clients; the tables have the same names"
+                    .into(),
+            )),
+            (None, Some(day)) => {
+                Ok(as_of::open(&self.data_dir.warehouse, day, reach, self.memory, Models::built_in()?)?)
+            }
+            (None, None) => Ok(DuckDb::open_to_read(&self.data_dir.warehouse, reach, self.memory)?),
+        }
+    }
+
+    /// The warehouse's name in messages.
+    pub(crate) fn warehouse(&self) -> String {
+        match &self.cloud {
+            Some(cloud) => format!("{} on Snowflake {}", cloud.snowflake.database, cloud.snowflake.account),
+            None => self.data_dir.warehouse.display().to_string(),
+        }
+    }
+
+    /// The defaults for options that a request does not set.
+    pub(crate) fn defaults(&self) -> Defaults {
+        Defaults {
+            index: self.index.clone(),
+            plan_limits: self.fmp_plan.plan_limits(SourceKind::of(&self.fmp_url)),
+            ttl: TtlOverrides::default(),
+        }
+    }
+
+    /// Settings of the FMP client. The key is separate because it comes only from the environment.
+    pub(crate) fn fmp(&self, key: SecretString) -> ClientSettings {
+        ClientSettings {
+            url: self.fmp_url.clone(),
+            key,
+            plan: self.fmp_plan,
+            bytes: self.fmp_bytes,
+            burst: self.fmp_burst,
+            in_flight: MOST_IN_FLIGHT_ON_LAPTOP,
+            limit_pause: LIMIT_PAUSE,
+            bulk_pause: SourceKind::of(&self.fmp_url).bulk_pause(),
+        }
+    }
+}
