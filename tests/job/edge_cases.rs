@@ -158,7 +158,7 @@ fn impossible_rows_are_quarantined_with_a_reason_and_the_rest_is_loaded() {
     }
     assert_eq!(bars("TWICE"), bars("AAPL"));
     assert_eq!(home().lines("select distinct symbol from ops.quarantine order by 1"), ["BADPX", "TEXTS"]);
-    // Numbers sent as text are numbers, and empty texts are NULL.
+    // A number sent as text is read as a number, and an empty text as NULL.
     assert_eq!(home().count("select count(*) from analytics.fact_financials where symbol = 'TEXTS' and (revenue is null or total_assets is null or eps is null)"), 0);
     assert_eq!(
         home().count(

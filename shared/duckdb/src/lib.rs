@@ -172,36 +172,3 @@ pub(crate) fn texts(connection: &Connection, sql: &str) -> ::duckdb::Result<Vec<
     }
     Ok(found)
 }
-
-/// A query for the rows of landing files, as `incoming` holds them. Values are canonical text, so the casts can neither
-/// fail nor round.
-fn rows_of(dataset: &Dataset, files: &[StagedFile], stage: &Path) -> String {
-    let root = stage.to_string_lossy();
-    let paths: Vec<String> = files.iter().map(|f| literal(&format!("{root}/{}", f.key))).collect();
-    let fields: Vec<String> = dataset.columns.iter().map(|c| format!("{} varchar", c.name)).collect();
-    let columns: Vec<String> = dataset.columns.iter().map(|c| format!("{} as {}", cast(c), c.name)).collect();
-    format!(
-        "select {columns}, hash as row_hash, observed_at, substr(filename, {skip}) as source_file, n as source_row, \
-             symbol as subject, reject, findings, payload \
-         from read_json([{paths}], format = 'newline_delimited', compression = 'gzip', filename = true, \
-             columns = {{n: 'BIGINT', symbol: 'VARCHAR', hash: 'VARCHAR', observed_at: 'TIMESTAMP', reject: 'VARCHAR', findings: 'VARCHAR', \
-             \"row\": 'STRUCT({fields})', payload: 'VARCHAR'}})",
-        columns = columns.join(", "),
-        skip = root.chars().count() + 2,
-        paths = paths.join(", "),
-        fields = fields.join(", "),
-    )
-}
-
-/// A value of the landing row, cast to its column's type.
-fn cast(column: &Column) -> String {
-    let value = format!("\"row\".{}", column.name);
-    match column.kind {
-        Kind::Text => value,
-        // DuckDB casts text to a 64-bit decimal about forty times faster than to a 128-bit one, and most amounts fit.
-        Kind::Decimal => {
-            format!("coalesce(try_cast({value} as decimal(18, 6))::decimal(38, 6), {value}::decimal(38, 6))")
-        }
-        other => format!("{value}::{}", other.sql()),
-    }
-}
