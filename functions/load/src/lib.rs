@@ -9,6 +9,7 @@ mod ahead;
 pub mod event;
 mod files;
 mod price_refetch;
+mod quarantine;
 mod readmission;
 pub mod refill;
 mod restatements;

@@ -15,7 +15,7 @@ use findata_pipeline::{
     landing::StagedFile, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
 };
 
-use crate::{restatements, sql};
+use crate::{quarantine, restatements, sql};
 
 /// Rows per round: their payloads are in memory together.
 const ROWS: usize = 500;
@@ -55,9 +55,9 @@ pub(crate) async fn readmit(fence: &mut WriteFence, warehouse: &mut impl Warehou
                 .to_owned(),
         ];
         statements.extend(sql::row_statements(dataset, &run));
-        statements.extend(sql::quarantine(dataset, &run, &[]));
-        statements.extend(sql::recount_files());
-        warehouse.execute(sql::RECOUNTED_FILES).await?;
+        statements.extend(quarantine::insert(dataset, &run, &[]));
+        statements.extend(quarantine::recount_files());
+        warehouse.execute(quarantine::RECOUNTED_FILES).await?;
         fence.write(warehouse, &statements).await?;
         warehouse.release(&["incoming", "new_rows", "recounted_files"]).await?;
         if restated.is_some() {

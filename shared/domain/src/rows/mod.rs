@@ -7,18 +7,19 @@ mod answer;
 mod bars;
 mod bounded;
 mod checks;
+mod fields;
 mod finding;
 pub mod record;
 mod statement;
 mod text;
 mod value;
 
-use std::{borrow::Cow, collections::HashMap, fmt, sync::OnceLock};
+use std::borrow::Cow;
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Deserializer, de};
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
+
+use fields::{Fields, positions};
 
 pub use answer::{Drift, OneByOne, typed};
 pub use bounded::{MAX_LIST, MAX_SERIES, list};
@@ -28,7 +29,7 @@ pub use value::is_plausible;
 
 use crate::{
     Symbol,
-    catalog::{CATALOG, Dataset, FLAGS, Need},
+    catalog::{Column, Dataset, FLAGS, Need},
     hash::hex,
 };
 
@@ -121,7 +122,7 @@ fn typed_row<'a>(
 
 /// Rejects a row that lacks a value or a field without which it says nothing.
 fn reject_incomplete(dataset: &'static Dataset, present: &[bool], row: &mut Row<'_>) {
-    let is_missing = |(i, column): &(usize, &crate::catalog::Column)| match column.need {
+    let is_missing = |(i, column): &(usize, &Column)| match column.need {
         Need::Optional => false,
         Need::Field => !present[*i],
         Need::Value => row.values[*i].is_none(),
@@ -172,52 +173,6 @@ fn hash(dataset: &Dataset, values: &[Option<String>], findings: &[Finding]) -> S
     }
     hex(&digest.finalize()[..16])
 }
-
-/// Returns the position of each FMP field in the dataset's columns.
-fn positions(dataset: &'static Dataset) -> &'static HashMap<&'static str, usize> {
-    static ALL: OnceLock<HashMap<&'static str, HashMap<&'static str, usize>>> = OnceLock::new();
-    static NONE: OnceLock<HashMap<&'static str, usize>> = OnceLock::new();
-    let of = |d: &'static Dataset| {
-        d.columns
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| !c.field.is_empty())
-            .map(|(i, c)| (c.field, i))
-            .collect()
-    };
-    ALL.get_or_init(|| CATALOG.iter().map(|d| (d.name, of(d))).collect())
-        .get(dataset.name)
-        .unwrap_or_else(|| NONE.get_or_init(HashMap::new))
-}
-
-/// The fields of a JSON object in order. Values are unparsed JSON, so a number keeps all its
-/// digits.
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Vec::with_capacity(64);
-                while let Some(name) = map.next_key::<Name<'de>>()? {
-                    fields.push((name.0, map.next_value::<&RawValue>()?));
-                }
-                Ok(Fields(fields))
-            }
-        }
-        from.deserialize_map(Visitor)
-    }
-}
-
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod bar_tests;

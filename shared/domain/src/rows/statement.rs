@@ -96,7 +96,7 @@ fn parsed_after<T>(
 /// in the US if its symbol has no exchange suffix, it has a CIK and it reports in dollars.
 fn days_until_reported(value: &impl Fn(&str) -> Option<String>) -> u64 {
     let has_suffix = value("symbol").is_some_and(|symbol| symbol.contains('.'));
-    let has_cik = value("cik").is_some_and(|cik| cik.trim_start_matches('0') != "");
+    let has_cik = value("cik").is_some_and(|cik| !cik.trim_start_matches('0').is_empty());
     let is_dollar = value("reported_currency").is_none_or(|currency| currency == "USD");
     let (quarter, year) = if !has_suffix && has_cik && is_dollar {
         DAYS_IN_US
