@@ -18,13 +18,29 @@ use sqlparser::{
 use self::names::{FUNCTIONS, NO_FRAME, NULL_TREATMENT, RANKING, RESERVED, TYPES};
 use super::FileKind;
 
+/// How a column is added to a table of an earlier build.
+const ADD_COLUMN: &str = "add column if not exists ";
+
 /// The problems of a text in either dialect.
 pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
-    let mut rules = Rules { kind, found: BTreeSet::new(), bare_dates: 0, cast_dates: 0 };
+    let mut rules = Rules {
+        kind,
+        adds_column: sql.contains(ADD_COLUMN),
+        found: BTreeSet::new(),
+        bare_dates: 0,
+        cast_dates: 0,
+    };
     for (name, dialect) in
         [("Snowflake", &SnowflakeDialect {} as &dyn Dialect), ("DuckDB", &DuckDbDialect {})]
     {
-        match Parser::parse_sql(dialect, sql) {
+        // Snowflake has IF NOT EXISTS for columns, but sqlparser's grammar of Snowflake does not.
+        let is_snowflake = dialect.is::<SnowflakeDialect>();
+        let sql = if is_snowflake {
+            sql.replacen(ADD_COLUMN, "add column ", 1)
+        } else {
+            sql.to_owned()
+        };
+        match Parser::parse_sql(dialect, &sql) {
             Ok(statements) if statements.len() == 1 => {
                 (rules.bare_dates, rules.cast_dates) = (0, 0);
                 let _ = statements.visit(&mut rules);
@@ -41,6 +57,8 @@ pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
 
 struct Rules {
     kind: FileKind,
+    /// Whether the text adds a column only if it is missing.
+    adds_column: bool,
     found: BTreeSet<String>,
     /// The number of expressions that are a date on Snowflake and a timestamp on DuckDB;
     /// `cast_dates` counts those with a cast.

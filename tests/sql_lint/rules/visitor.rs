@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, ColumnOption, DataType, Distinct, Expr, JoinConstraint, JoinOperator,
-    OrderByKind, Query, Select, SelectItem, Statement, TableFactor, Value, Visitor,
+    AlterTableOperation, BinaryOperator, CastKind, ColumnOption, DataType, Distinct, Expr, JoinConstraint,
+    JoinOperator, OrderByKind, Query, Select, SelectItem, Statement, TableFactor, Value, Visitor,
 };
 
 use super::{Rules, has_minus, is_interval_sum};
@@ -33,6 +33,19 @@ impl Visitor for Rules {
             }
             (FileKind::View, Statement::CreateView(view)) if view.or_replace && !view.materialized => {}
             (FileKind::Setup, Statement::CreateSchema { if_not_exists: true, .. }) => {}
+            (FileKind::Setup, Statement::AlterTable(table)) => {
+                for operation in &table.operations {
+                    match operation {
+                        AlterTableOperation::AddColumn { column_def, if_not_exists, .. }
+                            if column_def.options.is_empty() && (*if_not_exists || self.adds_column) =>
+                        {
+                            self.name(&column_def.name.value, column_def.name.quote_style.is_some());
+                            self.data_type(&column_def.data_type);
+                        }
+                        other => self.add(format!("{other} is not allowed in a Setup")),
+                    }
+                }
+            }
             // An insert that checks whether the row exists can be repeated.
             (FileKind::Setup, insert @ Statement::Insert(_))
                 if insert.to_string().contains("WHERE NOT EXISTS (") => {}
