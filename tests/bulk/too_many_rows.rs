@@ -49,7 +49,7 @@ fn a_file_with_far_more_rows_than_companies_is_refused() {
         for (rows, is_refused) in [(400, false), (401, true)] {
             let outcome = outcome(rows).await;
             let reason = outcome.failure_reason().unwrap_or_default();
-            assert_eq!(reason.contains("over 400 rows of 1 symbol"), is_refused, "{rows}: {outcome:?}");
+            assert_eq!(reason.contains("more than 400 rows for 1 symbol"), is_refused, "{rows}: {outcome:?}");
         }
     });
 }
