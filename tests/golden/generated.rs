@@ -162,7 +162,8 @@ pub(crate) fn aggregate(quarters: &[&Lines]) -> Lines {
     quarters[0].keys().map(line).collect()
 }
 
-/// Bars of the last `count` sessions up to today, oldest first, following a random walk.
+/// The bars of the last `count` sessions up to today, oldest first. The price follows a random
+/// walk.
 pub(crate) fn bars(seed: u64, count: usize) -> Vec<Bar> {
     let is_session = |day: &NaiveDate| nyse_calendar::is_trading_day(*day);
     let mut days: Vec<NaiveDate> =

@@ -149,7 +149,7 @@ fn impossible_rows_are_quarantined_with_a_reason_and_the_rest_is_loaded() {
     assert_eq!(bars("BADPX") + 5, bars("AAPL"));
     for dataset in ["income_statement", "balance_sheet", "cash_flow"] {
         assert_eq!(quarantine("TEXTS", dataset), ["unknown_period|2"], "{dataset}");
-        // A row that an answer repeats counts once.
+        // A row that an answer contains twice is loaded once.
         let of_twice = format!(
             "select count(*), count(distinct (period_type, fiscal_date)) from staging.{dataset} where symbol = 'TWICE'"
         );

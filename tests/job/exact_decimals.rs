@@ -139,7 +139,8 @@ fn an_amount_too_large_to_sum_is_quarantined_and_stops_no_other_company() {
     }
     let (server, home) = (replay.start(), Home::new());
     let summary = Job::new(server.url(), &["GOOD", "SUMS", "SHARES", "PRICE"]).run_ok(&home);
-    // Every row of SUMS and PRICE is quarantined, so their tasks failed. SHARES loses only the share count.
+    // All rows of the responses for SUMS and PRICE are quarantined, so their tasks failed. Of
+    // SHARES, only the share counts are quarantined. The other tasks are complete.
     assert_eq!(summary.status, Status::Partial, "{:?}", summary.failures);
     let aside = "select distinct symbol || ' ' || dataset || ' ' || split_part(reason, ' ', 2) || ' ' || status from ops.quarantine order by all";
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Rows with fields that cannot be read or cannot be right, from the answer to the figures.
+//! Unreadable and impossible fields are quarantined, and the figures are computed without them.
 
 use chrono::{Days, NaiveDate};
 use findata_pipeline::run::Status;
@@ -47,7 +47,7 @@ fn bar(date: &str, close: f64) -> Value {
     json!({"symbol": SYMBOL, "date": date, "open": close, "high": close + 0.5, "low": close - 0.5, "close": close, "volume": 9000})
 }
 
-/// The answers, after a change of each endpoint's rows.
+/// FMP's answers for one company. `change` modifies the rows of each endpoint.
 fn answers(today: NaiveDate, change: impl Fn(&str, &mut Vec<Value>)) -> Replay {
     let profile = vec![
         json!({"symbol": SYMBOL, "companyName": "Field Corp.", "currency": "USD", "sector": "Industrials",
@@ -76,7 +76,7 @@ fn job(url: &str) -> Job {
     })
 }
 
-/// Reads well, but not in these fields.
+/// Makes single fields of some rows unreadable or impossible.
 fn spoil(endpoint: &str, rows: &mut [Value]) {
     match endpoint {
         "profile" => {
@@ -97,7 +97,7 @@ fn spoil(endpoint: &str, rows: &mut [Value]) {
 const TTM: &str = "select fiscal_date, ttm_revenue, ttm_eps_diluted_sum from analytics.fact_financials_ttm where status = 'ok' order by 1";
 
 #[test]
-fn a_bad_field_is_null_and_in_quarantine_and_the_figures_are_there() {
+fn a_bad_field_is_quarantined_and_the_figures_are_computed() {
     let (server, home) = (answers(today(), |endpoint, rows| spoil(endpoint, rows)).start(), Home::new());
     let summary = job(server.url()).run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
@@ -114,8 +114,8 @@ fn a_bad_field_is_null_and_in_quarantine_and_the_figures_are_there() {
     );
     assert_eq!(home.lines(TTM), ["2026-03-31|1000.000000|2.4", "2026-06-30|1000.000000|2.4"]);
     assert_eq!(home.text("select company_name from analytics.dim_company"), "Field Corp.");
-    // The impossible date is replaced by the filing date, and only that quarter is flagged. Its figures were never known
-    // before they were published.
+    // The filing date replaces the impossible date, and only that quarter is flagged. Its figures
+    // are not known before the filing.
     let flags = "select basis, fiscal_date, reason from ops.quality where status = 'flag' and check_name = 'impossible_date'";
     assert_eq!(home.lines(flags), ["Q4|2025-12-31|impossible_date"]);
     let known = "select fiscal_date, accepted_at_source, known_on from analytics.fact_financials where fiscal_date >= '2025-12-31' order by 1";
@@ -127,7 +127,7 @@ fn a_bad_field_is_null_and_in_quarantine_and_the_figures_are_there() {
             "2026-06-30|accepted|2026-08-05"
         ]
     );
-    // The same answers again add nothing.
+    // A second load of the same answers adds nothing.
     let before = home.count("select count(*) from ops.quarantine");
     job(server.url()).with(|options| options.full = true).run_ok(&home);
     assert_eq!(home.count("select count(*) from ops.quarantine"), before);
@@ -161,7 +161,7 @@ fn rows_that_an_earlier_build_quarantined_for_a_field_are_loaded() {
         .unwrap();
     assert_eq!(home.count("select count(*) from staging.income_statement"), 4);
 
-    // Nothing is due but what failed; the rows come from the quarantine.
+    // The run makes no calls, because no task is due. It loads the rows from the quarantine.
     let summary = job(server.url()).run_ok(&home);
     assert_eq!((summary.status, summary.calls), (Status::Complete, 0), "{summary:#?}");
     assert_eq!(
@@ -181,7 +181,7 @@ fn rows_that_an_earlier_build_quarantined_for_a_field_are_loaded() {
 }
 
 #[test]
-fn of_two_versions_in_one_answer_the_later_acceptance_is_current() {
+fn the_later_accepted_of_two_versions_in_one_answer_is_current() {
     for newer_is_first in [true, false] {
         let replay = answers(today(), |endpoint, rows| {
             if endpoint == "income-statement" {
@@ -190,7 +190,7 @@ fn of_two_versions_in_one_answer_the_later_acceptance_is_current() {
                 amended["revenue"] = json!(265);
                 let position = if newer_is_first { 1 } else { 2 };
                 rows.insert(position, amended);
-                // A repeated row counts once.
+                // A row that the answer contains twice is loaded once.
                 rows.push(rows[0].clone());
             }
         });
@@ -205,7 +205,7 @@ fn of_two_versions_in_one_answer_the_later_acceptance_is_current() {
             home.lines("select item, old_value::double, new_value::double from ops.restatements where item = 'revenue'"),
             ["revenue|250.0|265.0"]
         );
-        // The same answer again is no restatement.
+        // A second load of the same answer is not a restatement.
         let again = job(server.url()).with(|options| options.full = true).run_ok(&home);
         assert_eq!(again.rows["income_statement"].loaded, 0);
         assert_eq!(home.lines(versions), expected);
@@ -251,7 +251,7 @@ fn a_quarantined_bar_is_requested_once_more() {
             }
         }
     };
-    // The first day of each request for prices.
+    // Runs findata on a day, and returns the first requested day of each call for prices.
     let requested = |home: &Home, on: NaiveDate, is_wrong: bool| {
         let replay = match is_wrong {
             true => answers(on, wrong),
@@ -275,11 +275,12 @@ fn a_quarantined_bar_is_requested_once_more() {
     assert_eq!(home.lines(bars), [""; 0]);
     let reason = home.text("select distinct reason from ops.quarantine");
     assert_eq!(reason, "outside_range: close 15.6 is above the high 12.5");
-    // The next session asks for the whole history again, and FMP has corrected the bar.
+    // The run of the next session requests the whole history again. FMP has corrected the bar.
     let (corrected, next) = (Home::copy_of(&home), day("2026-09-21"));
     assert_eq!(requested(&corrected, next, false), ["2026-09-14"]);
     assert_eq!(corrected.lines(bars), ["2026-09-16|12.0"]);
-    // Or it has not: the session after asks for the newest sessions only.
+    // If FMP has not corrected the bar, the run of the session after that requests only the newest
+    // sessions.
     assert_eq!(requested(&home, next, true), ["2026-09-14"]);
     assert_eq!(requested(&home, next + Days::new(1), true), ["2026-09-17"]);
 }

@@ -46,7 +46,7 @@ fn rows_of(dataset: &'static Dataset) -> impl Strategy<Value = Value> {
     prop::collection::vec(row, 0..5).prop_map(Value::from)
 }
 
-/// Rows of a symbol, of any day.
+/// A request for a symbol that matches rows of any day.
 fn asked(symbol: Option<&Symbol>) -> Asked<'_> {
     Asked { symbol, days: None, received_on: NaiveDate::MAX }
 }
@@ -65,7 +65,7 @@ fn check(dataset: &'static Dataset, body: &[u8], sent: Option<usize>) -> Result<
             prop_assert!(serde_json::from_str::<Value>(row.payload).is_ok());
             prop_assert_eq!(row.hash.len(), 32);
             if row.reject.is_some() {
-                prop_assert!(row.findings.len() <= 1, "a rejected row has one field to blame at most");
+                prop_assert!(row.findings.len() <= 1, "a rejected row has at most one finding");
                 continue;
             }
             for finding in &row.findings {

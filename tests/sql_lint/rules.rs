@@ -18,7 +18,7 @@ use sqlparser::{
 use self::names::{FUNCTIONS, NO_FRAME, NULL_TREATMENT, RANKING, RESERVED, TYPES};
 use super::FileKind;
 
-/// How a column is added to a table of an earlier build.
+/// The SQL that adds a missing column to a table of an earlier build.
 const ADD_COLUMN: &str = "add column if not exists ";
 
 /// The problems of a text in either dialect.
@@ -57,7 +57,8 @@ pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
 
 struct Rules {
     kind: FileKind,
-    /// Whether the text adds a column only if it is missing.
+    /// Whether the SQL adds a column with IF NOT EXISTS. Before `lint` parses the SQL as Snowflake,
+    /// it removes IF NOT EXISTS, so the parsed statement does not show it.
     adds_column: bool,
     found: BTreeSet<String>,
     /// The number of expressions that are a date on Snowflake and a timestamp on DuckDB;

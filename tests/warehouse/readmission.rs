@@ -1,4 +1,5 @@
-//! Fields in quarantine, versions in one answer and rows that an earlier build rejected, on every warehouse.
+//! Quarantined fields, several versions in one answer, and rows that an earlier build rejected, on
+//! every warehouse.
 
 use chrono::{NaiveDate, TimeZone, Utc};
 use findata_domain::{
@@ -47,7 +48,7 @@ async fn rejected_rows_of_an_earlier_build_are_loaded(warehouse: &mut impl Wareh
     let asked = Asked { symbol: Some(&symbol), days: None, received_on };
     let (mut typed, _) =
         rows::typed(catalog::INCOME_STATEMENT, &asked, rows::MAX_SERIES, body.as_bytes()).unwrap();
-    // An earlier build rejected the last three for one field.
+    // An earlier build rejected the last three rows because of one field.
     for row in &mut typed[3..] {
         row.findings.clear();
         row.reject = Some("retyped_field: a field".into());

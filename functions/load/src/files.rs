@@ -15,9 +15,9 @@ use findata_pipeline::{
 
 use crate::{FUNCTION, price_refetch, readmission, restatements, sql};
 
-/// Loads the run's files that the warehouse does not have, and quarantined rows that can be loaded
-/// now. Returns the days with wrong prices (see [`load_dataset`]), and the reason for each damaged
-/// file.
+/// Loads the run's files that the warehouse does not have, and rows quarantined by earlier builds
+/// that this build accepts. Returns, by symbol, the newest day whose prices may be wrong (see
+/// [`load_dataset`]), and for each damaged file the reason why it cannot be loaded.
 pub(crate) async fn load_files(
     run: &RunId,
     staged: &ledger::Staged,
@@ -56,8 +56,8 @@ pub(crate) async fn load_files(
     Ok((wrong_days, damaged))
 }
 
-/// Loads files of one dataset. Returns, by symbol, the newest day on which the stored prices are
-/// wrong: the new data withdrew an event, or the bar is quarantined.
+/// Loads files of one dataset. Returns, by symbol, the newest day on which an event was withdrawn
+/// or a bar was quarantined. Either may mean that the stored prices are wrong.
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,

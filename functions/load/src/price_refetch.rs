@@ -48,13 +48,15 @@ pub(crate) async fn withdrawn_events(
     .await
 }
 
-/// The codes of bars that FMP may correct. Bars outside the window, between sessions or of another
-/// company are not wanted.
+/// Reject codes of bars that FMP may correct, as an SQL list. Not in the list are the codes of bars
+/// that findata does not need: bars of days that were not requested, of days without a session, or
+/// of another company.
 const CORRECTABLE: &str = "'unreadable_field', 'missing_field', 'out_of_range', 'price_not_positive', 'high_below_low', \
      'outside_range', 'negative_volume'";
 
-/// The day of the newest quarantined bar in `incoming`, by symbol. A bar that was quarantined with
-/// the same content before does not count: FMP has not corrected it.
+/// Returns, by symbol, the day of the newest quarantined bar in `incoming` that FMP may correct.
+/// Ignores a bar that was already quarantined from another file with the same content: FMP has not
+/// corrected it, and a further refetch would not help.
 pub(crate) async fn quarantined_bars(
     dataset: &Dataset,
     warehouse: &mut impl Warehouse,
@@ -70,9 +72,9 @@ pub(crate) async fn quarantined_bars(
 }
 
 /// Schedules price histories to be refetched: those received before an event took effect or became
-/// known, and those with a wrong day: an event of it was withdrawn, or its bar is quarantined. Each
-/// is due from the day after `today`, or
-/// from the event's day if that is later.
+/// known, and those with an entry in `wrong_days`, the days of withdrawn events and quarantined
+/// bars. Each history may be fetched from the day after `today` on, or from the event's day if that
+/// is later.
 pub(crate) async fn schedule(
     wrong_days: &BTreeMap<String, NaiveDate>,
     today: NaiveDate,

@@ -1,8 +1,8 @@
-//! Rows that an earlier build quarantined and this one would load.
+//! Loads rows that an earlier build quarantined and this build accepts.
 //!
-//! Early builds rejected a whole row for one unreadable field. Their rows in `ops.quarantine` have no status. They are
-//! typed again from their payload: those that pass now are loaded as if they had passed then, and the others get their
-//! status.
+//! Earlier builds rejected a whole row because of one unreadable field. Such rows have no status in
+//! `ops.quarantine`. This module types and checks their payloads again. It loads the rows that pass
+//! as if they had passed when they were received, and sets the status of the other rows.
 
 use chrono::NaiveDate;
 use findata_domain::{
@@ -17,12 +17,13 @@ use findata_pipeline::{
 
 use crate::{quarantine, restatements, sql};
 
-/// Rows per round: their payloads are in memory together.
+/// Maximum number of rows in a round. All payloads of a round are in memory at the same time.
 const ROWS: usize = 500;
-/// Rows of one INSERT. A statement has 2 KB of payload and as much in values, and Snowflake's limit is 1 MB.
+/// Maximum number of rows in an INSERT. A row of a financial statement has about 2 KB of payload
+/// and 2 KB of values, and Snowflake limits the text of an SQL statement to 1 MB.
 const ROWS_PER_INSERT: usize = 100;
 
-/// A quarantined row of an earlier build.
+/// A row that an earlier build quarantined.
 struct Quarantined {
     run: RunId,
     dataset: &'static Dataset,
@@ -33,7 +34,8 @@ struct Quarantined {
     observed_at: String,
 }
 
-/// Types the quarantined rows of earlier builds again.
+/// Types and checks the quarantined rows of earlier builds again, in rounds, until all have a
+/// status.
 pub(crate) async fn readmit(fence: &mut WriteFence, warehouse: &mut impl Warehouse) -> Result<()> {
     loop {
         let mut found = quarantined(warehouse).await?;
@@ -66,7 +68,8 @@ pub(crate) async fn readmit(fence: &mut WriteFence, warehouse: &mut impl Warehou
     }
 }
 
-/// The first rows without a status, all with a run and a dataset of this build.
+/// Returns the first quarantined rows without a status. Skips rows that cannot be typed again, such
+/// as rows without a payload and rows of a dataset that this build does not have.
 async fn quarantined(warehouse: &mut impl Warehouse) -> Result<Vec<Quarantined>> {
     let names: Vec<String> = CATALOG.iter().map(|dataset| literal(dataset.name)).collect();
     let query = format!(
@@ -91,8 +94,8 @@ async fn quarantined(warehouse: &mut impl Warehouse) -> Result<Vec<Quarantined>>
     Ok(warehouse.query(&query).await?.into_iter().filter_map(read).collect())
 }
 
-/// Builds `incoming` from the rows, as if they had just been copied in. A row that a newer answer has replaced stays
-/// quarantined.
+/// Builds `incoming` from quarantined rows, as if they had just been copied in from a landing file.
+/// A row stays quarantined if the warehouse has newer data for its key.
 async fn fill_incoming(
     dataset: &'static Dataset,
     rows: &[Quarantined],
@@ -113,7 +116,7 @@ async fn fill_incoming(
     warehouse.release(&["typed_again"]).await
 }
 
-/// A row of `typed_again`.
+/// Types a quarantined row again. Returns it as SQL values for `typed_again`.
 fn values(dataset: &'static Dataset, from: &Quarantined) -> String {
     let symbol: Option<Symbol> = match dataset.requests {
         Requests::Market | Requests::Symbols => None,
@@ -150,7 +153,7 @@ fn values(dataset: &'static Dataset, from: &Quarantined) -> String {
     format!("({})", cells.join(", "))
 }
 
-/// Builds `incoming` from `typed_again`.
+/// Returns the statement that builds `incoming` from `typed_again`.
 fn incoming(dataset: &Dataset) -> String {
     let typed: Vec<String> = dataset
         .columns
@@ -173,7 +176,8 @@ fn incoming(dataset: &Dataset) -> String {
             format!("exists (select 1 from staging.{table} s where {same_key} and s.row_hash = t.row_hash)")
         }
     };
-    // A complete answer withdraws what it lacks, so only the newest one counts.
+    // A complete answer withdraws the rows that it does not contain. A row of an older answer is
+    // therefore superseded.
     let withdrawn = match (dataset.complete_answer, dataset.requests) {
         (false, _) => String::new(),
         (true, Requests::Market) => format!(
@@ -195,7 +199,8 @@ fn incoming(dataset: &Dataset) -> String {
     )
 }
 
-/// Whether an earlier build wrote the file: its rejected rows have no status, so that they are typed again.
+/// Returns whether an earlier build wrote the file. Rejected rows of such a file get no status, so
+/// that [`readmit`] checks them again.
 pub(crate) fn is_of_earlier_build(file: &StagedFile) -> bool {
     file.fields.is_none()
 }

@@ -24,7 +24,8 @@ pub(crate) fn loaded_files(run: &RunId) -> String {
     )
 }
 
-/// Builds `new_rows`: the accepted rows of `incoming` that differ from what is known of their key.
+/// Builds `new_rows`: the accepted rows of `incoming` that differ from the stored rows of their
+/// key.
 pub(crate) fn new_rows(dataset: &Dataset) -> String {
     match dataset.history {
         History::Current => newest_rows(dataset),
@@ -32,7 +33,8 @@ pub(crate) fn new_rows(dataset: &Dataset) -> String {
     }
 }
 
-/// The newest row of each key, if it differs from the stored one.
+/// Builds `new_rows` for a dataset without versions: the newest row of each key, if it differs from
+/// the stored row.
 fn newest_rows(dataset: &Dataset) -> String {
     let table = dataset.name;
     let key = dataset.key.join(", ");
@@ -47,8 +49,10 @@ fn newest_rows(dataset: &Dataset) -> String {
     )
 }
 
-/// The newest version of each key, if it differs from the newest stored version, and before it those older versions that
-/// are not stored: an answer may hold several versions of a period.
+/// Builds `new_rows` for a dataset with versions. An answer may contain several versions of a
+/// period. `new_rows` gets the newest version of a key if it differs from the newest stored
+/// version, and older versions that are not stored. With an older version it always gets the newest
+/// one too, so that the older version does not become the newest stored version.
 fn new_versions(dataset: &Dataset) -> String {
     let table = dataset.name;
     let key = dataset.key.join(", ");
@@ -75,7 +79,7 @@ fn new_versions(dataset: &Dataset) -> String {
     )
 }
 
-/// Columns of `incoming` after those of the dataset.
+/// Columns of `incoming` that follow the dataset's columns.
 pub(crate) const INCOMING: [&str; 8] = [
     "row_hash",
     "observed_at",
@@ -87,7 +91,8 @@ pub(crate) const INCOMING: [&str; 8] = [
     "payload",
 ];
 
-/// The order of versions, newest first: by receipt, within an answer by acceptance, as in `staging.statement_versions`.
+/// Returns the ORDER BY terms that put the newest version first: by time of receipt, and within an
+/// answer by time of acceptance. `staging.statement_versions` uses the same order.
 fn newest_first(dataset: &Dataset, prefix: &str) -> String {
     let accepted_at = dataset.columns.iter().map(|c| c.name).find(|name| *name == "accepted_at");
     let order = ["observed_at"].into_iter().chain(accepted_at).chain(["source_file", "source_row"]);
@@ -147,7 +152,8 @@ pub(crate) fn transaction(
     statements
 }
 
-/// Inserts `new_rows` into `staging` and `raw`, and notes what changed.
+/// Returns the statements that insert `new_rows` into `staging` and `raw`, and record restatements
+/// and changes.
 pub(crate) fn row_statements(dataset: &Dataset, run: &RunId) -> Vec<String> {
     let table = dataset.name;
     let run = literal(run.as_str());
@@ -169,11 +175,12 @@ pub(crate) fn row_statements(dataset: &Dataset, run: &RunId) -> Vec<String> {
          select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from new_rows"
     ));
     statements.extend(restatements::insert(dataset, &run));
-    // The first day whose daily figures may change; NULL if any may. A restatement counts from the
-    // day on which its period was first known.
+    // The first day whose daily figures may change, or NULL if all days may. For a restatement, it
+    // is the day on which the period was first known.
     let first_date = match (dataset.requests, dataset.date_column) {
         (Requests::Days, Some(day)) => format!("min(n.{day})"),
-        // An estimated day is capped at the day of receipt.
+        // An estimated `known_on` may be after the day of receipt, but a received statement is
+        // public.
         _ if dataset.columns.iter().any(|c| c.name == "known_on") => {
             "min(least(t.known_on, t.observed_at::date))".to_owned()
         }
@@ -194,7 +201,7 @@ pub(crate) fn row_statements(dataset: &Dataset, run: &RunId) -> Vec<String> {
 pub(crate) const FILES: &str =
     "run_id, dataset, source_file, sha256, bytes, staged, loaded, unchanged, quarantined, loaded_at";
 
-/// Lists the files in `ops.files`, with their row counts.
+/// Returns the statement that lists the files in `ops.files`, with their row counts.
 fn insert_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTime<Utc>) -> String {
     let now = now.format("%Y-%m-%d %H:%M:%S%.3f");
     let values: Vec<String> = files

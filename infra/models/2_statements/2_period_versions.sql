@@ -30,7 +30,7 @@ together as (
             when max(case when accepted_at_source = 'filing' then 1 else 0 end) = 1 then 'filing'
             else 'accepted'
         end as accepted_at_source,
-        -- what is doubtful in any of the three
+        -- the flags of all three statements
         nullif(
             coalesce(max(case when dataset = 'income_statement' then flags end), '')
             || coalesce(max(case when dataset = 'balance_sheet' then flags end), '')

@@ -63,7 +63,7 @@ scores as (
     from judged
     group by company_key, symbol
 ),
--- what was doubtful in a statement on its own, before it was loaded
+-- current versions of periods with flags, which extract sets when it checks a statement
 flagged_periods as (
     select f.company_key, f.symbol, f.period_type, f.fiscal_date, p.flags
     from new_fact_financials_history as f
@@ -75,14 +75,14 @@ select
     reason
 from judged
 union all
--- an acceptance date at or before the end of the period, which was replaced
+-- periods with a date that was at or before the period's end and was therefore replaced
 select
     company_key, symbol, 'impossible_date', period_type, fiscal_date, null::double, null::double, null::double,
     null::double, 'flag', 'impossible_date'
 from flagged_periods
 where flags like '%|impossible_date|%'
 union all
--- the score is not a check, so it has no status if anything was checked
+-- the score is not a check, so it has a status only if nothing was checked
 select
     company_key, symbol, 'score', 'COMPANY', fiscal_date, n_passed / nullif(n_checked, 0), n_checked, null::double,
     null::double,

@@ -27,7 +27,7 @@ with received as (
         accepted_at_source, known_on, flags, row_hash, observed_at, run_id, source_file, source_row
     from staging.cash_flow
 ),
--- an estimated day is not later than the day of receipt: what we saw was public
+-- an estimated acceptance is not later than the receipt, because a received statement is public
 capped as (
     select
         symbol, dataset, period_type, fiscal_date, fiscal_year, reported_currency, cik, filing_date,
@@ -43,8 +43,8 @@ capped as (
         flags, row_hash, observed_at, run_id, source_file, source_row
     from received
 ),
--- a period end that FMP corrects by a few days is the same period: labels repeat a year apart, or half a year apart
--- when the fiscal year changes
+-- two period ends a few days apart with the same label are the same period, whose end FMP corrected. Different periods
+-- of the same label are a year apart, or half a year when the fiscal year changes
 spaced as (
     select *,
         fiscal_date - lag(fiscal_date) over (

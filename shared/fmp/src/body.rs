@@ -55,7 +55,8 @@ fn redacted(body: Bytes, redactor: &Redactor) -> Bytes {
     readable(body)
 }
 
-/// The body without a byte order mark and without NUL bytes, neither of which JSON allows and both of which say nothing.
+/// Removes a byte order mark and NUL bytes from a body. JSON does not allow them, and they carry no
+/// information.
 fn readable(mut body: Bytes) -> Bytes {
     if body.starts_with(b"\xef\xbb\xbf") {
         body = body.slice(3..);

@@ -11,7 +11,8 @@ pub const SCHEMAS: [&str; 4] = ["raw", "staging", "analytics", "ops"];
 /// The functions that write to a warehouse. Each has a row in `ops.turns`.
 pub const WRITERS: [&str; 2] = ["load", "analytics"];
 
-/// Columns of tables that earlier builds created without them.
+/// Columns that tables created by earlier builds lack, as table, column and type. [`setup`] adds
+/// them.
 const ADDED_COLUMNS: &[(&str, &str, Kind)] = &[
     ("ops.quarantine", "status", Kind::Text),
     ("ops.quarantine", "column_name", Kind::Text),
@@ -21,7 +22,7 @@ const ADDED_COLUMNS: &[(&str, &str, Kind)] = &[
     ("staging.cash_flow", FLAGS, Kind::Text),
 ];
 
-/// The statements that set up a warehouse, in order. Each is idempotent.
+/// Returns the statements that set up a warehouse, in order. Each is idempotent.
 pub fn setup() -> Vec<String> {
     let mut statements: Vec<String> =
         SCHEMAS.iter().map(|s| format!("create schema if not exists {s}")).collect();

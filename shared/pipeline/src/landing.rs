@@ -29,7 +29,8 @@ struct Line<'a> {
     observed_at: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reject: Option<&'a str>,
-    /// The fields that are not used, one per line: column, reason and text, with tabs between them.
+    /// The fields whose values are not used, one per line: column, reason and text, separated by
+    /// tabs.
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<String>,
     row: Typed<'a>,
@@ -61,7 +62,8 @@ pub struct StagedFile {
     pub rows: u64,
     /// Number of quarantined rows.
     pub quarantined: u64,
-    /// Quarantined fields of other rows. `None` in files of early builds, which rejected a row for any of its fields.
+    /// Number of quarantined fields in rows that are not quarantined. `None` in files of earlier
+    /// builds, which quarantined the whole row instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<u64>,
     /// Compressed size in bytes.

@@ -25,7 +25,7 @@ pub(super) struct Reader<'a> {
     tasks: &'a [Task],
     /// Indices of the served tasks, by symbol.
     by_symbol: HashMap<&'a str, Vec<usize>>,
-    /// The session whose bars the file has, if it has bars.
+    /// For a file with daily bars: the session of the bars.
     day: Option<NaiveDate>,
     /// The progress that each task has made with earlier files.
     before: &'a [TaskProgress],

@@ -9,18 +9,19 @@ pub struct Column {
     pub field: &'static str,
     /// Type of the column's values.
     pub kind: Kind,
-    /// Whether a row is accepted without it.
+    /// Whether a row is accepted without a value in this column.
     pub need: Need,
 }
 
-/// Whether a row is accepted without a column.
+/// Whether a row is accepted without a value in a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// It is.
+    /// The row is accepted.
     Optional,
-    /// Only with FMP's field, which may be empty or unreadable: a row without the field is not of this dataset.
+    /// The row is accepted if it has FMP's field, even with an empty or unreadable value. A row
+    /// without the field does not have the format of the dataset.
     Field,
-    /// It is quarantined: without this value the row identifies or says nothing.
+    /// The row is quarantined, because the value is part of the row's key or is its main content.
     Value,
 }
 
@@ -79,10 +80,11 @@ impl Column {
     }
 }
 
-/// Columns that extract derives from a row instead of copying them.
+/// Columns that extract derives from several fields of a row.
 pub const DERIVED: &[&str] = &["accepted_at", "accepted_at_source", "known_on", FLAGS];
 
-/// Column with the codes of what is doubtful in a row, as `|code|code|`; NULL if nothing is.
+/// Name of the column with the codes of doubtful values in a row, as `|code|code|`. It is NULL if
+/// no value is doubtful.
 pub const FLAGS: &str = "flags";
 
 pub(super) const fn text(name: &'static str, field: &'static str) -> Column {

@@ -149,13 +149,15 @@ pub enum ChangeSource {
 pub enum RowChecks {
     /// No check in addition to the range check of amounts.
     Amounts,
-    /// Positive prices, open and close within low and high, no negative volume, a session of the exchange.
+    /// Positive prices, high not below low, open and close between low and high, no negative
+    /// volume, a day with a session.
     Bars,
     /// Positive numerator and denominator.
     Splits,
     /// No negative dividend.
     Dividends,
-    /// A known period label, a period that has ended, an amount other than 0, and the range of statement amounts.
+    /// A known period label, a period that has ended, at least one amount other than 0, and amounts
+    /// within the range for statements.
     Statements,
 }
 

@@ -1,4 +1,5 @@
-//! The rows of one answer together: the same row twice, repeated bars, fields that no row has.
+//! Types the rows of an answer, and checks them against each other: for duplicate keys, repeated
+//! bars, and fields that are missing or unusable in every row.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,18 +12,19 @@ use crate::{
 
 use super::{Asked, Row, bars, bounded, key, typed_row};
 
-/// An answer of at least this many rows without a usable value in the same needed field has another format.
+/// Number of rows that an answer needs before [`reject_other_format`] concludes that the format of
+/// a field has changed. With fewer rows, the cause may be errors in single rows.
 const ROWS_OF_A_FORMAT: usize = 4;
 
-/// Catalog fields that no row of an answer had.
+/// Fields of the catalog that were missing from every row of an answer.
 pub type Drift = Vec<&'static str>;
 
-/// The rows of an answer, and the fields missing from all of them. `max_rows` bounds the memory that an answer can take:
-/// rows are counted before they are typed.
+/// Returns the rows of an answer, and the catalog fields missing from all of them. Rows are counted
+/// before they are typed, so `max_rows` limits the memory for an answer.
 ///
 /// # Errors
-/// `Retry` if the body is not a JSON array of objects, which is what a broken transfer looks like; `Reject` if it has
-/// more than `max_rows` rows.
+/// `Retry` if the body is not a JSON array of objects, for example after a broken transfer;
+/// `Reject` if it has more than `max_rows` rows.
 pub fn typed<'a>(
     dataset: &'static Dataset,
     asked: &Asked<'_>,
@@ -42,8 +44,9 @@ pub fn typed<'a>(
     Ok((rows, answer.drift()))
 }
 
-/// Rejects all rows if a needed field is unreadable or out of range in each: its format or unit has changed, and NULL would
-/// replace good values.
+/// Rejects all rows if a field of [`Need::Field`] is unreadable or out of range in every row. FMP
+/// has probably changed the format or the unit of the field, and a NULL would replace the correct
+/// stored values.
 fn reject_other_format(dataset: &'static Dataset, rows: &mut [Row<'_>]) {
     if rows.len() < ROWS_OF_A_FORMAT {
         return;
@@ -61,18 +64,20 @@ fn reject_other_format(dataset: &'static Dataset, rows: &mut [Row<'_>]) {
     }
 }
 
-/// Types the rows of one answer as they arrive.
+/// Converts the rows of an FMP response to typed rows, one at a time, in the order in which they
+/// arrive.
 #[derive(Debug)]
 pub struct OneByOne {
     dataset: &'static Dataset,
-    /// Keys of the good rows so far, each with the hashes of its rows.
+    /// Keys of the rows so far that passed every check, each with the hashes of its rows, to detect
+    /// duplicates.
     keys: HashMap<String, HashSet<String>>,
     seen: Vec<bool>,
     rows: u64,
 }
 
 impl OneByOne {
-    /// An answer before its first row.
+    /// Starts an answer; it has no rows yet.
     pub fn new(dataset: &'static Dataset) -> Self {
         OneByOne {
             dataset,
@@ -82,18 +87,20 @@ impl OneByOne {
         }
     }
 
-    /// The next row, from its JSON. A row that repeats an earlier one is accepted, and load counts it once. Rows of one
-    /// key that differ are versions, if the dataset keeps versions; otherwise the first counts.
+    /// Converts the JSON of the next row to a typed row. Accepts a row that repeats an earlier row,
+    /// because load stores it only once. A row with the key of an earlier row and other content is
+    /// a further version if the dataset keeps versions; otherwise it is rejected.
     ///
     /// # Errors
-    /// As for [`typed`].
+    /// `Retry` if the row is not a JSON object.
     pub fn row<'a>(&mut self, asked: &Asked<'_>, payload: &'a str) -> Result<Row<'a>> {
         let mut row = typed_row(self.dataset, asked, payload, &mut self.seen).map_err(bounded::broken)?;
         if row.reject.is_none() {
             let hashes = self.keys.entry(key(self.dataset, &row)).or_default();
             let is_other = hashes.insert(row.hash.clone()) && hashes.len() > 1;
             if is_other && self.dataset.history == History::Current {
-                row.reject = Some("duplicate_key: the answer holds this key twice, with other values".into());
+                row.reject =
+                    Some("duplicate_key: the answer contains this key twice with different values".into());
                 row.findings.clear();
             }
         }
@@ -101,12 +108,12 @@ impl OneByOne {
         Ok(row)
     }
 
-    /// The number of rows so far.
+    /// Returns the number of rows so far.
     pub fn count(&self) -> u64 {
         self.rows
     }
 
-    /// The fields missing from all rows so far.
+    /// Returns the catalog fields missing from all rows so far.
     pub fn drift(&self) -> Drift {
         let missing =
             |(column, seen): (&Column, &bool)| (!seen && !column.field.is_empty()).then_some(column.field);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::catalog::PRICES;
 
-/// The reasons of the rejected bars of an answer, by day.
+/// Returns the day and the reject code of each rejected bar in an answer.
 fn rejected(symbol: &str, days: Option<(&str, &str)>, bars: &[&str]) -> Vec<String> {
     let day = |text: &str| text.parse().unwrap();
     let symbol = symbol.parse().unwrap();
@@ -34,7 +34,8 @@ fn open_and_close_lie_within_low_and_high() {
         "2026-11-19 41.2 43.75 40.9 43.75 8800",
         "2026-11-19 40.9 40.9 40.9 40.9 0",
         "2026-11-19 41.2 null null 43.75 8800",
-        // Rounding of prices adjusted for splits: four digits beside two.
+        // FMP rounds prices that it adjusts for splits to different lengths: here four digits and
+        // two.
         "2026-11-19 0.1283 0.13 0.12 0.1234 8800",
         "2026-11-19 0.1199 0.13 0.12 0.1349 8800",
         "2026-11-19 41.2 43.75 40.9 43.77 8800",
@@ -67,7 +68,8 @@ fn a_bar_outside_the_requested_days_is_rejected() {
 
 #[test]
 fn a_us_share_has_no_bar_on_a_day_without_a_session() {
-    // A Saturday with trades, New Year, Juneteenth; the Friday after Thanksgiving is a session.
+    // A Saturday with volume, New Year's Day and Juneteenth have no session. The Friday after
+    // Thanksgiving has one. The calendar does not cover 1997.
     let bars = [
         "2026-11-14 5 6 5 6 900",
         "2026-01-01 5 6 5 6 0",
@@ -79,14 +81,14 @@ fn a_us_share_has_no_bar_on_a_day_without_a_session() {
     for symbol in ["ORCH", "BRK-B", "ABCDF", "X"] {
         assert_eq!(rejected(symbol, None, &bars), closed, "{symbol}");
     }
-    // Coins, currencies, indices and shares abroad have other days.
+    // Coins, currencies, indices and shares listed abroad trade on other days.
     for symbol in ["BTCUSD", "GCUSD", "EURUSD=X", "^GSPC", "TEVA.TA", "2222.SR", "BTC-USD"] {
         assert_eq!(rejected(symbol, None, &bars), [""; 0], "{symbol}");
     }
 }
 
 #[test]
-fn abroad_a_weekend_bar_is_rejected_if_it_repeats_the_one_before() {
+fn a_foreign_weekend_bar_is_rejected_if_it_repeats_the_close_before() {
     // Newest first, as FMP sends them. Sunday is a session in Tel Aviv.
     let bars = [
         "2026-11-16 7.1 7.3 7 7.2 410",
@@ -102,7 +104,7 @@ fn abroad_a_weekend_bar_is_rejected_if_it_repeats_the_one_before() {
         "2026-11-13 7 7.3 7 7.2 380",
     ];
     assert_eq!(rejected("TEVA.TA", None, &traded), [""; 0]);
-    // A quiet weekday may repeat the day before.
+    // A weekday without trades may repeat the close of the day before.
     let quiet = ["2026-11-17 7.2 7.2 7.2 7.2 0", "2026-11-16 7.2 7.2 7.2 7.2 0"];
     assert_eq!(rejected("VOW3.DE", None, &quiet), [""; 0]);
 }

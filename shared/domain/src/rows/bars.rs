@@ -8,21 +8,24 @@ use crate::{catalog::Dataset, nyse_calendar};
 
 use super::{Asked, Row};
 
-/// Relative price differences that rounding explains, ...
+/// Tolerance for a price below the low or above the high, as a fraction of the low or high. Smaller
+/// differences come from rounding.
 const RELATIVE: f64 = 0.0005;
-/// ... or half of the last digit that low and high show, at most half a cent: FMP rounds the four prices of an old bar to
-/// different lengths when it adjusts them for splits.
+/// The tolerance is at least half of the last digit of the low or high, but this part is limited to
+/// half a cent. FMP rounds the four prices of an old bar to different numbers of digits when it
+/// adjusts them for splits.
 const HALF_A_CENT: f64 = 0.005;
-/// First year for which the calendar has every closure of the exchange.
+/// First year for which [`nyse_calendar`] has every closure of the exchange.
 const CALENDAR_FROM: i32 = 2001;
 
 pub(super) fn out_of_window(day: NaiveDate, asked: &Asked<'_>) -> Option<String> {
     let (from, to) = asked.days?;
     (day < from || day > to)
-        .then(|| format!("outside_window: {day} is not within {from} to {to}, which was requested"))
+        .then(|| format!("outside_window: {day} is outside the requested days {from} to {to}"))
 }
 
-/// Why the open or the close cannot be: a day's low and high are the bounds of its prices.
+/// Returns the reject reason if the open or the close is above the high or below the low by more
+/// than the tolerance.
 pub(super) fn outside_its_range<'a>(value: &impl Fn(&str) -> Option<&'a str>) -> Option<String> {
     let number = |column: &str| value(column).and_then(|text| Some((text, text.parse::<f64>().ok()?)));
     for (name, column) in [("open", "open_price"), ("close", "close_price")] {
@@ -47,14 +50,16 @@ fn tolerance(text: &str, bound: f64) -> f64 {
     (bound * RELATIVE).max(half_a_digit.min(HALF_A_CENT))
 }
 
-/// Why a US share can have no bar on this day.
+/// Returns the reject reason if the symbol is a US share and US exchanges have no session on the
+/// day.
 pub(super) fn no_session(symbol: &str, day: NaiveDate) -> Option<String> {
     let is_known = is_weekend(day) || day.year() >= CALENDAR_FROM;
     (is_us_listing(symbol) && is_known && !nyse_calendar::is_trading_day(day))
         .then(|| format!("no_session: the exchanges in the US are closed on {day}, a {}", day.format("%A")))
 }
 
-/// Rejects weekend bars that repeat the bar before them and have no volume, on exchanges whose calendar is not known here.
+/// Rejects weekend bars that have no volume and repeat the close of the bar before. This rule is
+/// for exchanges for which findata has no calendar.
 pub(super) fn reject_repeats(dataset: &'static Dataset, rows: &mut [Row<'_>]) {
     let Some(date_column) = dataset.date_column else { return };
     let mut by_day: BTreeMap<NaiveDate, usize> = BTreeMap::new();
@@ -69,7 +74,7 @@ pub(super) fn reject_repeats(dataset: &'static Dataset, rows: &mut [Row<'_>]) {
         let has_volume = rows[i].get(dataset, "volume").is_some_and(|volume| volume != "0");
         if is_weekend(day) && !has_volume && close.is_some() && close == before {
             rows[i].reject = Some(format!(
-                "no_session: the bar of {day}, a {}, repeats the one before and has no volume",
+                "no_session: the bar of {day}, a {}, repeats the close before it and has no volume",
                 day.format("%A")
             ));
         } else {
@@ -82,8 +87,9 @@ fn is_weekend(day: NaiveDate) -> bool {
     matches!(day.weekday(), Weekday::Sat | Weekday::Sun)
 }
 
-/// Whether a symbol is that of a share listed in the US: up to five letters, and perhaps a class after a hyphen. Currencies,
-/// coins and futures (`BTCUSD`, `GCUSD`) trade on other days, as do indices and listings abroad.
+/// Returns whether a symbol has the form of a share listed in the US: up to five letters,
+/// optionally followed by a hyphen and a share class. Currencies, coins, futures (`BTCUSD`,
+/// `GCUSD`), indices and listings abroad are excluded, because they trade on other days.
 fn is_us_listing(symbol: &str) -> bool {
     let (ticker, class) = symbol.split_once('-').unwrap_or((symbol, "A"));
     let is_letters = |text: &str, most: usize| {

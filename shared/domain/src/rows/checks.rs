@@ -21,7 +21,8 @@ const MOST_SHARES: &str = "1000000000000000000";
 /// Maximum of prices and per-share amounts.
 const MOST_PER_SHARE: &str = "1000000000000";
 
-/// Drops amounts that no company can have and whose sums and products would overflow.
+/// Sets amounts that are too large to NULL, and adds a finding for each: no company can have such
+/// an amount, and its sums and products would overflow.
 pub(super) fn drop_out_of_range(
     dataset: &'static Dataset,
     values: &mut [Option<String>],
@@ -42,7 +43,7 @@ pub(super) fn drop_out_of_range(
             (RowChecks::Statements, _) => MOST_MONEY,
             _ => MOST_PER_SHARE,
         };
-        // Longer than the limit with its point and six digits, or compared.
+        // Skips the slow comparison for values with fewer characters than the limit.
         let is_large = |value: &String| {
             let digits = value.trim_start_matches('-');
             digits.len() >= most.len() && decimal::compare(digits, most).is_gt()
@@ -54,7 +55,8 @@ pub(super) fn drop_out_of_range(
     }
 }
 
-/// Why a typed row is implausible, if it is.
+/// Returns why a typed row is implausible, or `None` if it is plausible. `asked` is the request for
+/// the answer.
 pub(super) fn impossible(dataset: &Dataset, row: &Row<'_>, asked: &Asked<'_>) -> Option<String> {
     if let Some(symbol) = asked.symbol
         && row.symbol != symbol.as_str()
@@ -97,7 +99,7 @@ pub(super) fn impossible(dataset: &Dataset, row: &Row<'_>, asked: &Asked<'_>) ->
                 && ended > asked.received_on
             {
                 return Some(format!(
-                    "period_not_over: it ends on {ended}, after its receipt on {}",
+                    "period_not_over: the period ends on {ended}, after the statement was received on {}",
                     asked.received_on
                 ));
             }

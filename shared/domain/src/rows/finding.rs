@@ -1,14 +1,14 @@
-//! What is wrong with a field.
+//! Findings: the fields of a row whose values are not used, with the reasons.
 
-/// Most characters of a field's text that are kept.
+/// Maximum number of characters of a field's text that a finding keeps.
 const MOST_TEXT: usize = 500;
 
 /// A field whose value is not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The column that is NULL, or replaced, because of it.
+    /// The column of the field. Its value is NULL or derived from other fields.
     pub column: &'static str,
-    /// A code, a colon and what is wrong.
+    /// A code, a colon and a description of the problem.
     pub reason: String,
     /// The field's text as FMP sent it, cut to 500 characters.
     pub text: String,
@@ -19,8 +19,8 @@ impl Finding {
         Finding { column, reason, text: text.chars().take(MOST_TEXT).collect() }
     }
 
-    /// Column, reason and text as one line with tabs between them. Tabs, line breaks and other control characters in the
-    /// reason and the text become spaces.
+    /// Returns column, reason and text as one line, separated by tabs. Replaces tabs, line breaks
+    /// and other control characters in the reason and the text with spaces.
     pub fn line(&self) -> String {
         let clean =
             |text: &str| -> String { text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect() };

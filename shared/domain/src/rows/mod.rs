@@ -1,7 +1,8 @@
 //! Converts FMP's answers to typed, checked rows.
 //!
-//! A value is canonical text or NULL. An unreadable or impossible field is NULL, and its text is kept as a [`Finding`]. A
-//! row that cannot be right keeps its payload, gets a reason and is quarantined; it never affects other rows.
+//! A typed value is canonical text or NULL. An unreadable or impossible field becomes NULL, and a
+//! [`Finding`] keeps its text. An implausible row is quarantined with a reason and its payload, and
+//! does not affect other rows.
 
 mod answer;
 mod bars;
@@ -33,14 +34,15 @@ use crate::{
     hash::hex,
 };
 
-/// What was requested and when the answer came. Rows that do not belong to it are quarantined.
+/// The request for an answer, and the day of receipt. Rows that do not match the request are
+/// quarantined.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
-    /// The company, if one was named.
+    /// The requested symbol, if the request was for a single symbol.
     pub symbol: Option<&'a Symbol>,
-    /// The first and the last day, of a dataset that is requested by days.
+    /// The first and the last requested day, if the request was for a range of days.
     pub days: Option<(NaiveDate, NaiveDate)>,
-    /// Day of receipt (UTC): no period can end after it.
+    /// Day of receipt (UTC). A statement of a period that ends later is quarantined.
     pub received_on: NaiveDate,
 }
 
@@ -51,11 +53,12 @@ pub struct Row<'a> {
     pub symbol: String,
     /// Typed values as canonical text, in the order of the dataset's columns.
     pub values: Vec<Option<String>>,
-    /// Hash of the typed values and the findings: rows with equal hashes have equal content.
+    /// Hash of the typed values and the findings. Rows with the same hash have the same content.
     pub hash: String,
     /// The reason if the row is quarantined.
     pub reject: Option<String>,
-    /// The fields that are not used; of a quarantined row, the one that it is quarantined for, if it is one.
+    /// The fields whose values are not used. For a quarantined row: the field that caused the
+    /// rejection, if a single field did.
     pub findings: Vec<Finding>,
     /// The row as FMP sent it.
     pub payload: &'a str,
@@ -120,7 +123,7 @@ fn typed_row<'a>(
     Ok(row)
 }
 
-/// Rejects a row that lacks a value or a field without which it says nothing.
+/// Rejects a row that lacks a value or a field that the catalog requires (see [`Need`]).
 fn reject_incomplete(dataset: &'static Dataset, present: &[bool], row: &mut Row<'_>) {
     let is_missing = |(i, column): &(usize, &Column)| match column.need {
         Need::Optional => false,
@@ -135,7 +138,7 @@ fn reject_incomplete(dataset: &'static Dataset, present: &[bool], row: &mut Row<
     }
 }
 
-/// A field as a reader sees it: a text without its quotes.
+/// Returns the text of a JSON value for people: a string without quotes, other values unchanged.
 fn shown(json: &str) -> Cow<'_, str> {
     match json.starts_with('"').then(|| text::decode(json)) {
         Some(Ok(text)) => Cow::Owned(text),
@@ -155,13 +158,13 @@ fn key(dataset: &Dataset, row: &Row<'_>) -> String {
 fn hash(dataset: &Dataset, values: &[Option<String>], findings: &[Finding]) -> String {
     let mut digest = Sha256::new();
     for (column, value) in dataset.columns.iter().zip(values) {
-        // A NULL and an empty text must not hash alike.
+        // A NULL and an empty text must have different hashes.
         match value {
             Some(text) => {
                 digest.update(b"\x01");
                 digest.update(text.as_bytes());
             }
-            // Stored rows were hashed before the column existed.
+            // Earlier builds hashed rows without this column. A NULL must not change their hashes.
             None if column.name == FLAGS => continue,
             None => digest.update(b"\x00"),
         }

@@ -1,4 +1,5 @@
-//! Rules for statements: when one became public, and whether it says anything.
+//! Rules for statements: derives when a statement became public, and detects statements without
+//! figures.
 
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
 
@@ -9,19 +10,23 @@ use crate::{
 
 use super::finding::Finding;
 
-/// Flag of a statement whose acceptance time is at or before its period's end, and was replaced.
+/// Flag of a statement whose acceptance time or filing date is impossible, because it is at or
+/// before the end of the period, and was replaced.
 pub const IMPOSSIBLE_DATE: &str = "impossible_date";
 
-/// Days after the period's end at which a filer in the US is assumed to have reported: the deadlines are 45 days for a
-/// 10-Q and 90 for a 10-K (SEC, general instructions A).
+/// Days after the end of the period at which a statement of a US filer counts as public if FMP has
+/// no usable date: first for a quarter, then for a fourth quarter or a year. The deadlines are 45
+/// days for a 10-Q and 90 days for a 10-K (SEC, general instructions A).
 const DAYS_IN_US: (u64, u64) = (60, 90);
-/// As [`DAYS_IN_US`], elsewhere: a 20-F is due after four months.
+/// Like [`DAYS_IN_US`], for all other companies. The deadline for a 20-F is four months.
 const DAYS_ELSEWHERE: (u64, u64) = (90, 120);
 
-/// Fills `accepted_at` (UTC), `accepted_at_source` (`accepted`, `filing` or `estimated`) and
-/// `known_on`, the first date whose close may use the statement: one accepted after 16:00 New York
-/// counts from the next day. A date at or before the period's end is not used: nobody reports a
-/// period before it is over.
+/// Sets `accepted_at` (UTC), `accepted_at_source` (`accepted`, `filing` or `estimated`) and
+/// `known_on`. `known_on` is the first day whose closing price may be combined with the statement:
+/// the day after the acceptance if the statement was accepted after 16:00 New York time.
+///
+/// Does not use an acceptance time or a filing date at or before the end of the period, because a
+/// company cannot report a period before it is over. Adds a finding for each.
 pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>], findings: &mut Vec<Finding>) {
     let position = |name: &str| dataset.columns.iter().position(|c| c.name == name);
     let (Some(accepted_at), Some(source), Some(known_on), Some(filing_date)) = (
@@ -82,7 +87,7 @@ pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>], findings:
     values[known_on] = Some(known.to_string());
 }
 
-/// A parsed date or time, if its day is after `ended`.
+/// Returns the parsed date or time if its day is after `ended`.
 fn parsed_after<T>(
     ended: NaiveDate,
     text: Option<&str>,
@@ -92,8 +97,9 @@ fn parsed_after<T>(
     (day > ended).then_some(parsed)
 }
 
-/// Days from the period's end until the statement counts as public if FMP has no usable date. A company counts as a filer
-/// in the US if its symbol has no exchange suffix, it has a CIK and it reports in dollars.
+/// Returns the number of days after the end of its period at which a statement counts as public if
+/// FMP has no usable date. A company counts as a US filer if its symbol has no exchange suffix, it
+/// has a CIK, and its currency is the dollar or unknown.
 fn days_until_reported(value: &impl Fn(&str) -> Option<String>) -> u64 {
     let has_suffix = value("symbol").is_some_and(|symbol| symbol.contains('.'));
     let has_cik = value("cik").is_some_and(|cik| !cik.trim_start_matches('0').is_empty());
@@ -107,8 +113,9 @@ fn days_until_reported(value: &impl Fn(&str) -> Option<String>) -> u64 {
     if is_year { year } else { quarter }
 }
 
-/// Whether a statement holds no figure: FMP writes 0 everywhere for a filing that it has not read. Share counts and cash
-/// positions do not count, since FMP fills them from elsewhere.
+/// Returns whether every amount of a statement is 0 or missing. FMP writes 0 in every field of a
+/// filing that it has not read. Share counts and cash positions are ignored, because FMP fills them
+/// from other sources.
 pub(super) fn is_blank(dataset: &Dataset, values: &[Option<String>]) -> bool {
     let filled_in = [
         "shares_outstanding",

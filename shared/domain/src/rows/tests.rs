@@ -1,7 +1,7 @@
 use super::*;
 use crate::catalog::dataset;
 
-/// The rows of an answer for a symbol, received on 20 November 2026.
+/// Returns the typed rows of an answer for a symbol, received on 20 November 2026.
 fn rows<'a>(name: &str, symbol: &str, json: &'a str) -> Vec<Row<'a>> {
     let symbol = symbol.parse().unwrap();
     let received_on = "2026-11-20".parse().unwrap();
@@ -115,12 +115,12 @@ fn a_filing_after_the_close_counts_from_the_next_day() {
     );
 }
 
-/// Any row received long after.
+/// A request that matches rows of any symbol and any day.
 fn any() -> Asked<'static> {
     Asked { symbol: None, days: None, received_on: NaiveDate::MAX }
 }
 
-/// A quarterly income statement with a change.
+/// An answer with one quarterly income statement, in which `from` is replaced with `to`.
 fn quarter(from: &str, to: &str) -> String {
     let row = r#"[{"symbol":"KWR","date":"2026-08-31","period":"Q3","fiscalYear":"2026","cik":"0000054681","reportedCurrency":"USD",
         "filingDate":"2026-10-07","acceptedDate":"2026-10-07 06:42:11","revenue":712000000,"netIncome":-3100000,"eps":-0.07,
@@ -129,7 +129,8 @@ fn quarter(from: &str, to: &str) -> String {
     row.replacen(from, to, 1)
 }
 
-/// The value of a column, the reject and the findings (column and text) of the only row.
+/// Returns the value of a column, the reject reason and the findings (column and text) of the only
+/// row.
 fn found(json: &str, column: &str) -> (Option<String>, Option<String>, Vec<(&'static str, String)>) {
     let rows = rows("income_statement", "KWR", json);
     let value = rows[0].get(dataset("income_statement").unwrap(), column).map(str::to_owned);
@@ -138,7 +139,7 @@ fn found(json: &str, column: &str) -> (Option<String>, Option<String>, Vec<(&'st
 }
 
 #[test]
-fn an_unreadable_field_costs_the_field_and_not_the_row() {
+fn an_unreadable_field_becomes_null_and_the_row_is_accepted() {
     let text = |text: &str| text.to_owned();
     for (from, to, column, shown) in [
         ("-0.07", "\"n.m.\"", "eps", "n.m."),
@@ -162,7 +163,7 @@ fn an_unreadable_field_costs_the_field_and_not_the_row() {
 }
 
 #[test]
-fn what_is_not_known_is_null_without_a_finding() {
+fn an_unknown_value_is_null_without_a_finding() {
     for (from, to, column) in [
         ("-0.07", "null", "eps"),
         ("-0.07", "\"None\"", "eps"),
@@ -176,7 +177,7 @@ fn what_is_not_known_is_null_without_a_finding() {
     }
     let zero = quarter("2026-10-07 06:42:11", "0000-00-00 00:00:00").replace("2026-10-07", "0000-00-00");
     assert_eq!(found(&zero, "accepted_at_source"), (Some("estimated".into()), None, Vec::new()));
-    assert_eq!(found(&zero, FLAGS).0, None, "a date that is not known is not doubtful");
+    assert_eq!(found(&zero, FLAGS).0, None, "an unknown date gets no flag");
     // In a key, NULL is a ticker.
     let share = r#"[{"symbol":"NULL","price":2.5,"companyName":"None"}]"#;
     let row = &rows("profile", "NULL", share)[0];
@@ -196,7 +197,11 @@ fn only_a_bad_key_or_a_missing_field_rejects_a_statement() {
         assert!(reject.as_deref().is_some_and(|r| r.starts_with(reason)), "{to}: {reject:?}");
     }
     let (_, _, findings) = found(&quarter("\"2026-08-31\"", "\"31/08/2026\""), "eps");
-    assert_eq!(findings, [("fiscal_date", "31/08/2026".to_owned())], "the field to blame");
+    assert_eq!(
+        findings,
+        [("fiscal_date", "31/08/2026".to_owned())],
+        "the finding is the field that caused the rejection"
+    );
 }
 
 #[test]
@@ -226,7 +231,7 @@ fn a_date_at_or_before_the_period_end_is_replaced_and_flagged() {
     let triple = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
     let healthy = quarter("KWR", "KWR");
     assert_eq!(dates(&healthy), triple("accepted", "2026-10-07", ""));
-    // The day after the period's end is early, not impossible.
+    // An acceptance on the day after the period's end is early, but possible.
     let early = quarter("2026-10-07 06:42:11", "2026-09-01 18:00:00");
     assert_eq!(dates(&early), triple("accepted", "2026-09-02", ""));
     let same_day = quarter("2026-10-07 06:42:11", "2026-08-31 23:59:59");
@@ -241,7 +246,8 @@ fn a_date_at_or_before_the_period_end_is_replaced_and_flagged() {
     let only_filing = quarter("\"2026-10-07\"", "\"2026-08-30\"");
     assert_eq!(dates(&only_filing), triple("accepted", "2026-10-07", ""));
     assert_eq!(found(&only_filing, "filing_date").0, None);
-    // 60 days for a quarter, 90 for the fourth and for a year; 90 and 120 elsewhere.
+    // A US filer has 60 days for a quarter, and 90 for a fourth quarter or a year. Other companies
+    // have 90 and 120.
     for (from, to, known_on) in [
         ("Q3", "Q4", "2026-11-30"),
         ("Q3", "FY", "2026-11-30"),
@@ -264,7 +270,7 @@ fn a_period_that_ends_after_its_receipt_is_rejected() {
 }
 
 #[test]
-fn a_statement_of_zeros_is_not_reported() {
+fn a_statement_without_figures_is_rejected_as_not_reported() {
     let reject = |name: &str, json: &str| rows(name, "SHEL1", json)[0].reject.clone();
     let head = r#""symbol":"SHEL1","date":"2026-06-30","period":"Q2""#;
     for (name, fields, is_blank) in [
@@ -284,7 +290,7 @@ fn a_statement_of_zeros_is_not_reported() {
 }
 
 #[test]
-fn two_versions_of_a_period_are_both_accepted_and_repeated_rows_too() {
+fn versions_of_a_period_and_repeated_rows_are_accepted() {
     let first = quarter("KWR", "KWR");
     let row = |json: &str| json.trim_matches(['[', ']']).to_owned();
     let newer = quarter("712000000", "715500000").replace("2026-10-07 06", "2026-11-02 06");

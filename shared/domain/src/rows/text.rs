@@ -1,10 +1,10 @@
-//! Decodes JSON strings, including those that a vendor cut in the middle of a character.
+//! Decodes JSON strings, including strings that were cut in the middle of a character.
 
-/// The text of a JSON string. A lone surrogate, which is half a character, becomes U+FFFD; NUL, which neither C programs
-/// nor all warehouses accept in text, is removed.
+/// Returns the text of a JSON string. Replaces a lone surrogate, which is half a character, with
+/// U+FFFD. Removes NUL, which C programs and some warehouses do not accept in text.
 ///
 /// # Errors
-/// What is wrong with the string.
+/// The problem as text, if the JSON string is not valid.
 pub(super) fn decode(json: &str) -> Result<String, String> {
     let text: String = match serde_json::from_str(json) {
         Ok(text) => text,
@@ -13,7 +13,8 @@ pub(super) fn decode(json: &str) -> Result<String, String> {
     Ok(if text.contains('\0') { text.replace('\0', "") } else { text })
 }
 
-/// The JSON string with `\ufffd` in place of every escaped surrogate that is not half of a pair.
+/// Returns the JSON string with `\ufffd` in place of each escaped surrogate that is not part of a
+/// pair.
 fn without_lone_surrogates(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut rest = json;
@@ -27,7 +28,7 @@ fn without_lone_surrogates(json: &str) -> String {
                 rest = &escape[6..];
                 continue;
             }
-            // A backslash and the character that it escapes.
+            // Copies the backslash and the character that it escapes.
             (None, _) => 1 + escape[1..].chars().next().map_or(0, char::len_utf8),
         };
         out.push_str(&escape[..length]);
@@ -42,7 +43,7 @@ enum Half {
     Low,
 }
 
-/// Which surrogate a text begins with, escaped as `\uXXXX`.
+/// Returns the kind of surrogate, if the text begins with a surrogate escaped as `\uXXXX`.
 fn surrogate(text: &str) -> Option<Half> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     match u16::from_str_radix(digits, 16).ok()? {

@@ -6,11 +6,13 @@ use crate::{catalog::Kind, decimal};
 
 use super::text;
 
-/// The canonical text of a JSON value, `None` where FMP says that it is not known (`null`, `""`, `"NULL"`, `"None"`, the
-/// zero date of MySQL). In a key, words are names: a ticker may be `NULL`.
+/// Returns the canonical text of a JSON value, or `None` if the value is empty: `null`, `""`,
+/// `"NULL"`, `"None"`, the zero date of MySQL (`0000-00-00`), and in columns of other types than
+/// text also `"n/a"` and `"-"`. In a text column of the key, `"NULL"` and `"None"` are values,
+/// because `NULL` may be a ticker.
 ///
 /// # Errors
-/// What is wrong, if the value does not have the column's type.
+/// The problem as text, if the value does not have the column's type.
 pub fn canonical(kind: Kind, is_key: bool, json: &str) -> Result<Option<String>, String> {
     let text = match json.as_bytes().first() {
         Some(b'"') => {
@@ -54,7 +56,7 @@ pub fn canonical(kind: Kind, is_key: bool, json: &str) -> Result<Option<String>,
     Ok(value)
 }
 
-/// What is wrong, with the value cut to a length that a ledger can hold.
+/// Returns the problem with the first 40 characters of the value, to keep the ledger small.
 fn shown(what: &str, value: &str) -> String {
     let head: String = value.chars().take(40).collect();
     format!("{head:?} is {what}")

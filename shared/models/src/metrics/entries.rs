@@ -48,8 +48,9 @@ pub enum Denominator {
     Equity,
     /// The divisor is earnings and must be above zero, else the reason is `negative_earnings`.
     Earnings,
-    /// The divisor must be above zero. The reason for 0 is `not_reported`, because FMP writes 0 for a
-    /// figure that is not reported; for less it is `nonpositive_denominator`.
+    /// The divisor must be above zero. If it is 0, the reason is `not_reported`, because FMP writes
+    /// 0 for a figure that is not reported. If it is negative, the reason is
+    /// `nonpositive_denominator`.
     ZeroMeansMissing,
     /// The divisor must not be 0.
     Nonzero,

@@ -106,7 +106,8 @@ impl Task {
         }
     }
 
-    /// Returns what an answer received on a day may contain.
+    /// Returns the request with which the rows of an answer are compared. `received_on` is the day
+    /// of receipt.
     pub fn asked(&self, received_on: NaiveDate) -> Asked<'_> {
         let days = match self.window {
             Window::Days { from, to } => Some((from, to)),

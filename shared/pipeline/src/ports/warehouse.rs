@@ -32,9 +32,9 @@ pub trait Warehouse: Send {
         async { Ok(BTreeMap::new()) }
     }
 
-    /// Loads the rows of landing files into the temporary table `incoming`: the dataset's typed columns, then
-    /// `row_hash`, `observed_at`, `source_file`, `source_row`, `subject` (symbol whose answer held the row), `reject`, `findings`,
-    /// `payload`.
+    /// Loads the rows of landing files into the temporary table `incoming`. Its columns are the
+    /// dataset's typed columns, then `row_hash`, `observed_at`, `source_file`, `source_row`,
+    /// `subject` (the symbol that was requested), `reject`, `findings`, `payload`.
     fn copy_in(
         &mut self,
         dataset: &'static Dataset,
