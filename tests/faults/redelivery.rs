@@ -139,7 +139,7 @@ fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_still_closes() {
         summary
             .failures
             .iter()
-            .all(|f| f.reason.contains("given up after 3 deliveries") && f.reason.contains("shares_float")),
+            .all(|f| f.reason.contains("the batch failed 3 times") && f.reason.contains("shares_float")),
         "{:?}",
         summary.failures[0]
     );
