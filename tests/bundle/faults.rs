@@ -148,7 +148,7 @@ fn a_run_with_a_batch_that_cannot_be_landed_closes_and_a_retry_completes_it() {
     let summary = bundle.summary(&failed);
     assert_eq!(summary.status, Status::Failed, "its only batch failed");
     assert!(
-        summary.failures.iter().all(|f| f.reason.contains("given up after 3 deliveries")),
+        summary.failures.iter().all(|f| f.reason.contains("the batch failed 3 times")),
         "{:?}",
         summary.failures[0]
     );

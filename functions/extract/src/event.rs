@@ -62,7 +62,7 @@ fn read(record: &SqsMessage) -> Result<BatchMessage> {
 }
 
 async fn record_dead_letter(message: &BatchMessage, stage: &impl Stage, clock: &impl Clock) -> Result<()> {
-    let reason = format!("given up after {MAX_RECEIVE_COUNT} deliveries");
+    let reason = format!("the batch failed {MAX_RECEIVE_COUNT} times");
     tracing::error!(run = %message.run_id, batch = message.batch.id, "{reason}");
     ledger::record_as_failed(message, &reason, stage, clock.now()).await.map(|_| ())
 }
