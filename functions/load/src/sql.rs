@@ -190,11 +190,14 @@ pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<Vec<Option<Strin
     entries.iter().flat_map(of_entry).collect()
 }
 
+/// The condition that two rows have the same key. A text that may be absent equals an absent one: NULL equals nothing.
 fn join_on(dataset: &Dataset, left: &str, right: &str) -> String {
-    dataset
-        .key
-        .iter()
-        .map(|k| format!("{left}.{k} = {right}.{k}"))
-        .collect::<Vec<_>>()
-        .join(" and ")
+    let same = |key: &&str| {
+        let is_present = dataset.columns.iter().any(|c| c.name == *key && c.required);
+        match is_present {
+            true => format!("{left}.{key} = {right}.{key}"),
+            false => format!("coalesce({left}.{key}, '') = coalesce({right}.{key}, '')"),
+        }
+    };
+    dataset.key.iter().map(same).collect::<Vec<_>>().join(" and ")
 }

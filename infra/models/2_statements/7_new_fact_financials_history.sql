@@ -1,13 +1,16 @@
 -- grain: company x fiscal_date x period_type x known_from. All lines of the three statements as reported, in every
 -- version ever known, and fourth quarters derived as the year less its first three quarters (is_derived; their balances
 -- are the year's).
--- ebitda is FMP's own figure, else operating income plus D&A; never operating income alone.
+-- ebitda is FMP's own figure, else operating income plus D&A; never operating income alone. A gross profit of 0 next to
+-- revenue without cost of revenue is FMP's way of not reporting either.
 {%- macro income(line) -%}
 {% if line == "ebitda" -%}
 coalesce(
     i.ebitda,
     i.operating_income + coalesce(i.depreciation_and_amortization, c.cash_flow_depreciation_and_amortization)
 )
+{%- elif line in ["gross_profit", "cost_of_revenue"] -%}
+case when i.gross_profit <> 0 or i.cost_of_revenue <> 0 or i.revenue = 0 then i.{{ line }} end
 {%- else -%}
 i.{{ line }}
 {%- endif %}

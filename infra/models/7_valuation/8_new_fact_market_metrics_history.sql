@@ -25,6 +25,8 @@ select
     {% for metric in market_metrics %}
     {% if metric.amount %}
     ({{ metric.day_value }})::decimal(38, 6) as {{ metric.name }},
+    {% elif metric.enterprise_value %}
+    case when v.{{ metric.enterprise_value }} > 0 then {{ metric.day_value }} end as {{ metric.name }},
     {% else %}
     {{ metric.day_value }} as {{ metric.name }},
     {% endif %}
@@ -36,9 +38,20 @@ select
     {{ metric.alias }}.{{ metric.name }},
     {% endfor %}
     v.fundamentals_as_of, v.fundamentals_known_on,
-    -- reasons of figures that need fundamentals belong to the range; reasons of figures from prices only depend on the
-    -- number of sessions
+    -- reasons of figures that need fundamentals belong to the range, except that of an enterprise value, which depends on
+    -- the price; reasons of figures from prices only depend on the number of sessions
     v.reasons || case
+        when v.enterprise_value > 0 and v.enterprise_value_fmp > 0 then ''
+        else concat(
+            {% for metric in market_metrics if metric.enterprise_value %}
+            case
+                when v.{{ metric.enterprise_value }} <= 0 and v.{{ metric.name }}_operand is not null
+                    then '|{{ metric.name }}=negative_enterprise_value'
+                else ''
+            end{{ "," if not loop.last }}
+            {% endfor %}
+        )
+    end || case
         when
             {% for metric in price_metrics %}
             {{ "and " if not loop.first }}{{ metric.alias }}.{{ metric.name }} is not null

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use findata_models::metrics::{Average, Denominator, MarketMetric, Ratio, Registry, Requirement};
+use findata_models::metrics::{Average, Denominator, GrowthRate, MarketMetric, Ratio, Registry, Requirement};
 
 use crate::words::{label, words};
 
@@ -28,6 +28,17 @@ pub fn of_ratio(registry: &Registry, ratio: &Ratio) -> Vec<String> {
     all
 }
 
+/// The conditions of a growth rate.
+pub fn of_growth_rate(rate: GrowthRate<'_>) -> Vec<String> {
+    let figure = label(&rate.growth.figure);
+    let mut all = vec![match rate.annual() {
+        Some(_) => format!("{figure} is above zero at both ends"),
+        None => format!("{} is above zero", label(&rate.base())),
+    }];
+    all.extend((!rate.growth.banks).then(|| NO_BANK.to_owned()));
+    all
+}
+
 /// The conditions of a market metric.
 pub fn of_market_metric(metric: &MarketMetric) -> Vec<String> {
     let mut all = Vec::new();
@@ -36,6 +47,7 @@ pub fn of_market_metric(metric: &MarketMetric) -> Vec<String> {
         all.extend(of_figure(metric.rule(), &words(&checked)));
     }
     required(&metric.requires, &mut all);
+    all.extend(metric.enterprise_value().map(|value| format!("{} is above zero", label(value))));
     if !metric.banks {
         all.push(NO_BANK.into());
     }
@@ -89,6 +101,14 @@ mod tests {
         assert_eq!(market("market_cap"), "");
         assert_eq!(market("shares_outstanding_used"), "");
         assert_eq!(market("pe_ratio_ttm"), "TTM EPS diluted is above zero");
+        assert_eq!(
+            market("ev_to_ebitda_fmp"),
+            format!("TTM EBITDA is above zero; enterprise value as FMP defines it is above zero; {NO_BANK}")
+        );
+        let rate = |name: &str| of_growth_rate(registry.growth_rate(name).unwrap()).join("; ");
+        assert_eq!(rate("revenue_qoq"), "revenue before is above zero");
+        assert_eq!(rate("revenue_cagr_3y"), "revenue is above zero at both ends");
+        assert!(rate("free_cash_flow_yoy").ends_with(NO_BANK));
         assert_eq!(market("peg_ratio"), "TTM EPS diluted is above zero; EPS diluted yoy is above zero");
     }
 }

@@ -1,17 +1,14 @@
 //! Ratios and growth rates.
 
 use findata_domain::Result;
-use findata_models::metrics::Expr;
 
 use crate::{
-    build::renamed,
     conditions,
     facts::{Facts, key},
     figure::{Figure, Reason},
     reasons::reason,
     rows::{Key, figure},
     units,
-    words::label,
 };
 
 impl Facts<'_> {
@@ -69,11 +66,19 @@ impl Facts<'_> {
 
     /// Adds a note with the sector if that is the reason for NULL.
     pub fn sector(&self, to: &mut Figure) -> Result<()> {
-        if to.reason.as_ref().is_some_and(|r| r.word == "not_meaningful_for_sector") {
-            let row = self.first("select sector, industry from staging.profile where symbol = {symbol}")?;
+        let reasons = ["not_meaningful_for_sector", "unknown_sector"];
+        if to.reason.as_ref().is_some_and(|r| reasons.contains(&r.word.as_str())) {
+            let row = self.first(
+                "select p.sector, p.industry, c.is_lender from companies c \
+                 left join staging.profile p on p.symbol = c.symbol",
+            )?;
             let row = row.unwrap_or_default();
-            let text = |name: &str| row.get(name).cloned().unwrap_or_default();
-            to.notes.push(format!("sector {}, {}", text("sector"), text("industry")));
+            let text = |name: &str| row.get(name).map_or("unknown", String::as_str);
+            to.notes.push(format!("sector {}, industry {}", text("sector"), text("industry")));
+            if text("is_lender") == "true" {
+                let share = self.models.registry.industries.interest_share * 100.0;
+                to.notes.push(format!("a lender whose interest income exceeds {share} % of revenue"));
+            }
         }
         Ok(())
     }
@@ -95,8 +100,7 @@ impl Facts<'_> {
             key.date, key.basis
         ))?;
         let base = base.as_ref().and_then(self::key);
-        let before = format!("{now}_before");
-        to.fill(&growth_formula(now, rate.horizon.years)?, &|name| match &base {
+        to.fill(&rate.formula(), &|name| match &base {
             _ if name == now => self.input(key, now),
             Some(base) => self.input(base, now),
             None => Ok(Figure {
@@ -104,10 +108,8 @@ impl Facts<'_> {
                 ..Figure::named(name)
             }),
         })?;
-        to.only_when.push(match is_annual_rate(rate.horizon.years) {
-            true => format!("{} is above zero at both ends", label(now)),
-            false => format!("{} is not zero", label(&before)),
-        });
+        to.only_when.extend(conditions::of_growth_rate(rate));
+        self.sector(&mut to)?;
         Ok(to)
     }
 
@@ -123,21 +125,4 @@ impl Facts<'_> {
             .map_or_else(|| "none".to_owned(), |k| k.date.to_string());
         format!("no period that far back ({horizon}); the first known one ends on {first}")
     }
-}
-
-/// Whether growth is an annual rate instead of a change.
-fn is_annual_rate(years: Option<u32>) -> bool {
-    years.is_some_and(|years| years > 1)
-}
-
-/// The formula of a growth rate of a figure, over its value at both ends.
-///
-/// # Errors
-/// `Reject` for a formula outside the grammar.
-pub fn growth_formula(figure: &str, years: Option<u32>) -> Result<Expr> {
-    let formula = match years.filter(|_| is_annual_rate(years)) {
-        Some(years) => format!("power(now / before, 1 / {years}) - 1"),
-        None => "(now - before) / abs(before)".to_owned(),
-    };
-    renamed(&formula, &[("now", figure), ("before", &format!("{figure}_before"))])
 }

@@ -2,13 +2,17 @@
 //! of `ops`. The tables of `analytics` are in `infra/models/tables`.
 
 use crate::ops::{OPS, RAW, sql};
-use findata_domain::catalog::{CATALOG, Dataset, LINEAGE};
+use findata_domain::catalog::{CATALOG, Dataset, Kind, LINEAGE};
 
 /// Schemas on every warehouse.
 pub const SCHEMAS: [&str; 4] = ["raw", "staging", "analytics", "ops"];
 
 /// The functions that write to a warehouse, each with a row in `ops.turns`.
 pub const WRITERS: [&str; 2] = ["load", "analytics"];
+
+/// Columns of tables that earlier builds created without them.
+const ADDED_COLUMNS: &[(&str, &str, Kind)] =
+    &[("staging.ratios_ttm", "shareholders_equity_per_share_ttm", Kind::Double)];
 
 /// The statements that set up a warehouse, in order. Each is idempotent.
 pub fn setup() -> Vec<String> {
@@ -26,6 +30,9 @@ pub fn setup() -> Vec<String> {
         OPS.iter()
             .map(|t| format!("create table if not exists ops.{} ({})", t.name, sql(t.columns))),
     );
+    statements.extend(ADDED_COLUMNS.iter().map(|(table, column, kind)| {
+        format!("alter table {table} add column if not exists {column} {}", kind.sql())
+    }));
     statements.extend(WRITERS.iter().map(|function| {
         format!(
             "insert into ops.turns (function, number) select '{function}', 0 \

@@ -62,6 +62,8 @@ pub(super) const RATIOS_TTM: &[Column] = &[
     double("debt_to_market_cap_ttm", "debtToMarketCapTTM"),
     double("effective_tax_rate_ttm", "effectiveTaxRateTTM"),
     double("dividend_per_share_ttm", "dividendPerShareTTM"),
+    // Without minority interest, which bookValuePerShare includes.
+    double("shareholders_equity_per_share_ttm", "shareholdersEquityPerShareTTM"),
 ];
 
 /// Columns of `key-metrics-ttm`.

@@ -9,8 +9,8 @@ use crate::{catalog::Dataset, nyse_calendar};
 const LATEST_FILING_DAYS: u64 = 90;
 
 /// Fills `accepted_at` (UTC), `accepted_at_source` (`accepted`, `filing` or `estimated`) and
-/// `known_on`, the first date whose close may use the statement: one accepted after 16:00 New York
-/// counts from the next day.
+/// `known_on`, the first date whose close may use the statement: one accepted after that day's close
+/// in New York, 16:00 or 13:00, counts from the next day.
 pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>]) {
     let position = |name: &str| dataset.columns.iter().position(|c| c.name == name);
     let (Some(accepted_at), Some(source), Some(known_on)) =
@@ -25,8 +25,7 @@ pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>]) {
     let ended = value("fiscal_date").and_then(|t| t.parse::<NaiveDate>().ok());
     let evening = NaiveTime::from_hms_opt(22, 0, 0).unwrap_or_default();
     let (instant, source_name, known) = if let Some(local) = local {
-        let close = NaiveTime::from_hms_opt(16, 0, 0).unwrap_or_default();
-        let known = if local.time() > close {
+        let known = if local.time() > nyse_calendar::closing_time(local.date()) {
             local.date() + Days::new(1)
         } else {
             local.date()

@@ -94,6 +94,8 @@ pub struct Ratio {
     /// Conditions on inputs.
     #[serde(default)]
     pub requires: Vec<Requirement>,
+    /// The reason for NULL if an input is missing; `missing_input` unless the entry says otherwise.
+    pub missing: Option<String>,
     /// Whether people read it in percent; it is stored as a fraction.
     #[serde(default)]
     pub percent: bool,
@@ -124,9 +126,12 @@ pub(super) fn yes() -> bool {
 pub struct Growth {
     /// The input whose growth is measured.
     pub figure: String,
-    /// Whether an end that is not above zero is `negative_earnings`.
+    /// Whether an end value that is not above zero is `negative_earnings`.
     #[serde(default)]
     pub earnings: bool,
+    /// Whether it is meaningful for banks and insurers.
+    #[serde(default = "yes")]
+    pub banks: bool,
     /// The horizons, by name.
     pub over: Vec<String>,
 }

@@ -181,19 +181,28 @@ impl MarketMetric {
         all.filter(|source| *source != Source::Growth).collect()
     }
 
+    /// The rows that must not be stale: enterprise value contains debt of the newest statement.
+    pub fn statements(&self) -> BTreeSet<Source> {
+        let mut sources = self.sources();
+        sources.extend(self.enterprise_value().map(|_| Source::Latest));
+        sources
+    }
+
     /// The rows whose currency must be the price's.
     pub fn currency_sources(&self) -> BTreeSet<Source> {
-        let inputs = self.formula.inputs();
         let priced = |name: &&str| DAY_INPUTS.contains(name) && *name != "shares";
-        if !inputs.iter().any(priced) {
-            return BTreeSet::new();
+        match self.formula.inputs().iter().any(priced) {
+            true => self.statements(),
+            false => BTreeSet::new(),
         }
-        let mut sources = self.sources();
-        // Enterprise value contains debt of the newest statement.
-        if inputs.iter().any(|name| name.starts_with("enterprise_value")) {
-            sources.insert(Source::Latest);
-        }
-        sources
+    }
+
+    /// The enterprise value that it is a multiple of, or a yield on: it must be above zero.
+    pub fn enterprise_value(&self) -> Option<&'static str> {
+        let inputs = self.formula.inputs();
+        ["enterprise_value", "enterprise_value_fmp"]
+            .into_iter()
+            .find(|name| inputs.contains(name))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod entries;
 mod expression;
+mod industries;
 mod lines;
 mod market;
 mod prices;
@@ -13,6 +14,8 @@ mod unit;
 
 pub use entries::{Average, DayRange, Denominator, Growth, Horizon, Input, PeriodKind, Ratio, Requirement};
 pub use expression::{Expr, Function, Op};
+pub use industries::Industries;
+pub(crate) use industries::spellings;
 pub use lines::{balances, flows, fmp_dataset};
 pub use market::{FmpNeeds, MarketMetric, Operand, Source};
 pub use prices::{PriceMetric, Window};

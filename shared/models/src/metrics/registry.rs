@@ -11,7 +11,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     entries::{Average, Growth, Horizon, Input, Ratio},
-    expression::Expr,
+    expression::{Expr, Function, Op},
+    industries::Industries,
     lines::is_line,
     market::{MarketMetric, Source},
     prices::PriceMetric,
@@ -33,6 +34,8 @@ pub struct Registry {
     pub market: Vec<MarketMetric>,
     /// The market metrics of prices alone, in column order; they follow those with fundamentals.
     pub prices: Vec<PriceMetric>,
+    /// The industries of banks.
+    pub industries: Industries,
 }
 
 /// A growth rate: a figure over a horizon.
@@ -48,6 +51,36 @@ impl GrowthRate<'_> {
     /// Its column.
     pub fn name(&self) -> String {
         format!("{}_{}", self.growth.figure, self.horizon.name)
+    }
+
+    /// Its formula over the figure, and over [`GrowthRate::base`].
+    pub fn formula(&self) -> Expr {
+        let input = |name: &str| Box::new(Expr::input(name));
+        let number = |n: u32| Box::new(Expr::Number(n.to_string()));
+        let (now, base) = (self.growth.figure.as_str(), self.base());
+        let binary = |a, op, b| Expr::Binary(a, op, b);
+        match self.annual() {
+            Some(years) => {
+                let ratio = binary(input(now), Op::Over, input(&base));
+                let root = binary(number(1), Op::Over, number(years));
+                let power = Expr::Call(Function::Power, vec![ratio, root]);
+                binary(Box::new(power), Op::Minus, number(1))
+            }
+            None => {
+                let change = binary(input(now), Op::Minus, input(&base));
+                binary(Box::new(change), Op::Over, input(&base))
+            }
+        }
+    }
+
+    /// The name of the figure at the base in the formula.
+    pub fn base(&self) -> String {
+        format!("{}_before", self.growth.figure)
+    }
+
+    /// The number of years of an annual rate; `None` for a change.
+    pub fn annual(&self) -> Option<u32> {
+        self.horizon.years.filter(|years| *years > 1)
     }
 }
 
@@ -108,6 +141,8 @@ pub struct Files {
     pub market_metrics: String,
     /// `price_metrics.toml`
     pub price_metrics: String,
+    /// `industries.toml`
+    pub industries: String,
 }
 
 impl Files {
@@ -119,6 +154,7 @@ impl Files {
             growth_rates: include_str!("../../../../infra/models/metrics/growth_rates.toml").into(),
             market_metrics: include_str!("../../../../infra/models/metrics/market_metrics.toml").into(),
             price_metrics: include_str!("../../../../infra/models/metrics/price_metrics.toml").into(),
+            industries: include_str!("../../../../infra/models/metrics/industries.toml").into(),
         }
     }
 }
@@ -175,6 +211,7 @@ impl Registry {
             growth: rates.growth,
             market: read::<Metrics<_>>("market_metrics.toml", &files.market_metrics)?.metric,
             prices: read::<Metrics<_>>("price_metrics.toml", &files.price_metrics)?.metric,
+            industries: read("industries.toml", &files.industries)?,
         };
         let faults = registry.faults();
         if faults.is_empty() {
