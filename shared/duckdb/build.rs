@@ -1,4 +1,5 @@
-//! Fails early with one message if DuckDB's library is missing, instead of a linker error at the end.
+//! Stops the build with a clear message if DuckDB's library is missing. Otherwise the build would
+//! end with a linker error.
 
 use std::{env, ffi::OsStr, fs, path::Path};
 
@@ -22,7 +23,8 @@ fn main() {
     }
 }
 
-/// Whether a folder holds DuckDB's shared, import or static library, by any platform's file name.
+/// Returns whether a folder contains DuckDB's shared, import or static library, under the file name
+/// of any platform.
 fn has_library(folder: &Path) -> bool {
     let is_library = |name: &OsStr| {
         let name = name.to_string_lossy();

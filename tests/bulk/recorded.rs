@@ -1,5 +1,5 @@
-//! The first lines of bulk files recorded from FMP, read as files. They are in `../shared` and are
-//! not part of the repository.
+//! Decodes the first lines of bulk files recorded from FMP. The recordings are in `../shared` and
+//! are not part of the repository.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use findata_domain::{
 use findata_fmp::{BulkOutcome, Record, Records};
 use findata_tests::{client, shared_folder, wait};
 
-/// Collects the typed rows of one company.
+/// Collects the typed rows of AAPL.
 struct Rows {
     dataset: &'static Dataset,
     rows: OneByOne,
@@ -40,7 +40,7 @@ impl Records for Rows {
     }
 }
 
-/// The rows of a recorded file, and its number of records.
+/// Serves a recorded file. Returns the rows of AAPL and the number of records in the file.
 fn read(name: &str, file: &Path) -> (Rows, u64) {
     let body = fs::read(file).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! A calendar of results that never ends, with days that no calendar has.
+//! An earnings calendar whose pages never end and whose dates are impossible.
 
 use chrono::Days;
 use findata_fmp::{FmpPlan, SourceKind};
@@ -22,7 +22,7 @@ fn an_endless_calendar_with_impossible_days_is_given_up() {
         options.plan_limits = FmpPlan::Premium.plan_limits(SourceKind::Other);
         (options.datasets, options.skip_analytics) = (vec!["income_statement".into()], true);
     });
-    // The first run begins to follow the symbols, and the second one reads what has changed.
+    // The first run starts to track the symbols. The second run reads the calendar for changes.
     job.run_ok(&home);
     job.clone().on(today() + Days::new(1)).run_ok(&home);
     let pages = server.calls().iter().filter(|call| call.contains("earnings-calendar")).count();

@@ -1,5 +1,5 @@
 //! Counts that do not depend on the machine: calls, bytes, statements, files and rows of a small
-//! run. A change of them is a change of cost, so it must be intended.
+//! run. A changed count is a changed cost, so every change must be intended.
 
 use std::fmt::Write;
 

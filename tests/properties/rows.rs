@@ -1,4 +1,4 @@
-//! Parsing anything that FMP sends gives rows, rejects or an error, and never panics.
+//! Parsing never panics: whatever FMP sends gives rows, rejected rows or an error.
 
 use findata_domain::{
     Symbol,
@@ -30,7 +30,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Rows with the dataset's own fields and arbitrary values, some of them valid.
+/// Rows with the fields of a dataset and arbitrary values, some of which are valid.
 fn rows_of(dataset: &'static Dataset) -> impl Strategy<Value = Value> {
     let fields: Vec<&'static str> =
         dataset.columns.iter().map(|c| c.field).filter(|f| !f.is_empty()).collect();

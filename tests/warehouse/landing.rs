@@ -1,4 +1,4 @@
-//! Copying landing files into `incoming`.
+//! Copies landing files into the table `incoming` of each warehouse.
 
 use chrono::{TimeZone, Utc};
 use findata_domain::{
@@ -16,7 +16,7 @@ use super::{Files, on_every_warehouse};
 
 on_every_warehouse!(landing_files_are_copied_in_typed_and_counted);
 
-/// For each type a value that a float could not hold or careless quoting would break.
+/// A value of the column's type that a float could not hold, or that careless quoting would break.
 fn value(column: &Column) -> &'static str {
     match column.kind {
         Kind::Text => "it's \\ \"quoted\" · 株式会社",
@@ -74,7 +74,8 @@ async fn landing_files_are_copied_in_typed_and_counted(warehouse: &mut impl Ware
             .map(|f| vec![some(&f.key), some(&f.rows.to_string()), some(&f.quarantined.to_string())]);
         assert_eq!(warehouse.query(counts).await.unwrap(), wanted.collect::<Vec<_>>(), "{}", dataset.name);
 
-        // Compared inside the warehouse, because engines print timestamps and doubles differently.
+        // Values are compared inside the warehouse, because engines print timestamps and doubles
+        // differently.
         let same = |c: &Column| match c.kind {
             Kind::Text => format!("{} = 'it''s \\ \"quoted\" · 株式会社'", c.name),
             kind => format!("{} = cast('{}' as {})", c.name, value(c), kind.sql()),

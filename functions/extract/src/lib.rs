@@ -109,7 +109,7 @@ pub async fn handle(
             Attempt::NoProgress if is_bulk => return Ok(BatchResult::Rest(Box::new(message.clone()))),
             Attempt::NoProgress => {
                 return Err(Error::retry(format!(
-                    "time ran out before a task of batch {} was done",
+                    "time ran out before any task of batch {} was finished",
                     batch.id
                 )));
             }

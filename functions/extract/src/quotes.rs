@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::batch_writer::{BatchWriter, MIN_ROWS, share_count};
 
-/// Reasons why a quote supplies no bar.
+// The reasons why a quote supplies no bar.
 const NO_QUOTE: &str = "batch-quote left the symbol out";
 const OTHER_TIME: &str = "the quote is not from the session's close";
 const INCOMPLETE: &str = "the quote lacks a time or a price";

@@ -74,19 +74,20 @@ impl DirectoryStage {
     }
 }
 
-/// Classifies an I/O error: a full disk or a missing permission needs the user, other errors may be
-/// transient and are retried.
+/// Classifies an I/O error: if this machine lacks something, the user must act, and the run stays
+/// open until then. Other errors may be transient and are retried.
 fn failure(path: &Path, error: &io::Error) -> Error {
-    let reason = format!("{}: {error}", path.display());
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Error::Resource(format!("{reason}; free some space and run again"))
-        }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            Error::Resource(format!("{reason}; make it writable and run again"))
-        }
-        _ => Error::retry(reason),
-    }
+    let fix = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "make it writable",
+        ErrorKind::OutOfMemory => "free some memory",
+        _ => match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE) => "allow more open files (ulimit -n)",
+            Some(libc::EIO) => "check the disk",
+            _ => return Error::retry(format!("{}: {error}", path.display())),
+        },
+    };
+    Error::Resource(format!("{}: {error}; {fix} and run again", path.display()))
 }
 
 impl Stage for DirectoryStage {
@@ -229,6 +230,25 @@ fn walk(root: &Path, folder: &Path, keys: &mut Vec<String>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_that_need_the_user_are_not_retried() {
+        let failure = |number| failure(Path::new("landing"), &io::Error::from_raw_os_error(number));
+        for (number, fix) in [
+            (libc::ENOSPC, "free some space"),
+            (libc::EDQUOT, "free some space"),
+            (libc::EACCES, "make it writable"),
+            (libc::EROFS, "make it writable"),
+            (libc::ENOMEM, "free some memory"),
+            (libc::EMFILE, "ulimit -n"),
+            (libc::ENFILE, "ulimit -n"),
+            (libc::EIO, "check the disk"),
+        ] {
+            let error = failure(number);
+            assert!(matches!(&error, Error::Resource(reason) if reason.contains(fix)), "{error:?}");
+        }
+        assert!(matches!(failure(libc::ETIMEDOUT), Error::Retry { .. }));
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn one_of_many_writers_wins_and_readers_see_only_complete_files() {

@@ -1,11 +1,11 @@
--- grain: company. The companies to recompute, and the first day on which their daily figures may differ.
--- A NULL first_date in `pending` means every day: dividends, splits and changed models affect the whole price series.
--- with_history: recompute the older versions of figures as well, because statements changed or because one of the days
--- to recompute already has an older version.
+-- grain: company. The companies to recompute, and the first day on which their daily figures may differ. A NULL
+-- first_date in `pending` means every day: dividends, splits and changed models affect the whole price series.
+-- with_history is true if older versions of figures must be recomputed too, because statements changed or because one
+-- of the days to recompute already has an older version.
 create or replace temporary table companies_to_recompute as
 with params as (select as_of, index_symbol from run_params),
 published as (select as_of, until_day, index_symbol from last_published),
--- a symbol without a profile that is, or once was, the index is not a company
+-- the present index and earlier indices: such a symbol is not a company unless it has a profile
 indices as (
     select index_symbol as symbol from params
     union
@@ -30,7 +30,8 @@ pending_members as (
     from pending as p
     join members as m on m.symbol = p.symbol
 ),
--- a new bar of the index changes every company's beta from that day on; another index changes every beta
+-- a new bar of the index changes the betas of all companies from that day on; another index changes all betas of all
+-- days
 index_days as (
     select min(p.first_date) as first_date
     from pending as p
@@ -41,8 +42,8 @@ index_days as (
     from params as r
     join published as l on coalesce(l.index_symbol, '') <> coalesce(r.index_symbol, '')
 ),
--- dividends and splits that were announced earlier take effect when their day has come; until_day is today, or after
--- a step back of the clock the day up to which events had taken effect
+-- dividends and splits that were announced earlier take effect when their day is reached. until_day is today. If the
+-- clock went back, it is the day up to which events had already taken effect
 effective as (
     select d.symbol
     from staging.dividends as d
@@ -73,14 +74,15 @@ days as (
     from effective as e
     join members as m on m.symbol = e.symbol
     union all
-    -- the newest day uses the profile's share count; once a newer day exists, it uses the statements' count
+    -- the newest stored day used the profile's share count. Recompute that day: if a newer day exists now, it must
+    -- use the share count of the statements
     select p.symbol, n.metric_date
     from pending_members as p
     join newest as n on n.symbol = p.symbol
-    -- FMP's own ratios are only compared with ours and change none of them
+    -- FMP's own ratios change no figure: they are only compared with the computed ratios
     where p.dataset not in ('ratios_ttm', 'key_metrics_ttm')
     union all
-    -- sector and currency decide, on every day, which figures are meaningful
+    -- a change of sector or currency affects every day, because both determine which figures are meaningful
     select p.symbol, date '1900-01-01'
     from pending_members as p
     join staging.profile as c on c.symbol = p.symbol

@@ -1,4 +1,5 @@
--- grain: symbol. What a company is now: its profile, with the name, price and market cap of its quote if that is newer.
+-- grain: symbol. The company's current attributes: those of its profile, but name, price and market cap of its quote
+-- if the quote is newer.
 create or replace temporary table newest_profiles as
 with quotes as (select * from staging.quotes where price > 0 and market_cap > 0)
 select
@@ -7,7 +8,7 @@ select
     p.sector, p.industry, p.exchange, p.currency, p.country, p.is_etf, p.is_fund, p.is_adr, p.is_actively_trading,
     case when q.observed_at > p.observed_at then q.price else p.price end as price,
     case when q.observed_at > p.observed_at then q.market_cap else p.market_cap end as market_cap,
-    -- the day of receipt in New York: UTC less five hours
+    -- the New York date of receipt, computed as UTC minus five hours
     (
         case when q.observed_at > p.observed_at then q.observed_at else p.observed_at end - interval '5 hours'
     )::date as received_on

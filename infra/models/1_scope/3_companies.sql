@@ -1,4 +1,4 @@
--- grain: company. The companies to recompute, with the attributes that the other models need.
+-- grain: company. The companies to recompute, with the attributes that the other models read.
 -- sector_reason: why figures that banks do not have are NULL, whatever the company reports. is_lender: it is a bank for
 -- a period in which interest is a large part of revenue. metrics/industries.toml lists the industries.
 create or replace temporary table companies as

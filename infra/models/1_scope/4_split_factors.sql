@@ -1,11 +1,11 @@
--- grain: company x split. A figure received on a day in [from_date, until_date) is on a share basis that later splits
--- have changed: divide prices and per-share figures by basis_factor, multiply volumes and share counts by it. A figure
--- without a row here is on the newest basis already. The day of receipt is New York's, where splits take effect: UTC
--- less five hours.
+-- grain: company x split. A figure received on a day in [from_date, until_date) is on an old share basis, because
+-- later splits changed the basis. Divide prices and per-share figures by basis_factor, and multiply volumes and share
+-- counts by basis_factor. A figure received on a day without a row is on the newest basis. Splits take effect on New
+-- York dates, so the day of receipt is the New York date, computed as UTC minus five hours.
 create or replace temporary table split_factors as
 with recomputed_companies as (select symbol from companies),
 splits as (select * from staging.splits),
--- sums of logarithms are exact as decimals, in any order
+-- logarithms are decimals, so that their sums are exact in any order
 events as (
     select
         s.symbol, s.split_date,
@@ -35,7 +35,8 @@ chained as (
 )
 select
     symbol, from_date, until_date,
-    -- rounding removes the error of the logarithm: 4 for 1 is exactly 4, and 1 for 20 exactly one twentieth
+    -- rounding removes the error of the logarithm: the factor of a 4-for-1 split is exactly 4, and of a 1-for-20
+    -- split exactly 0.05
     case
         when log_factor >= 0 then round(exp(log_factor), 9)
         else 1.0::double / nullif(round(exp(-log_factor), 9), 0)

@@ -7,7 +7,8 @@
 create or replace temporary table dividend_events as
 with recomputed_companies as (select symbol from companies),
 dividends as (select * from staging.dividends where ex_date is not null),
--- FMP's adjusted amount is on the basis of the day of receipt, the declared amount on the basis of its ex-date
+-- FMP's adjusted amount is on the share basis of the day of receipt, the declared amount on the share basis of the
+-- ex-date
 received as (
     select
         d.symbol, d.ex_date, d.dividend, d.frequency, coalesce(d.adjusted_dividend, d.dividend) as amount,

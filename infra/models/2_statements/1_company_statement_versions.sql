@@ -1,5 +1,5 @@
--- grain: company x dataset x period x version. Every version of the companies' statements, with the time during which
--- it was the newest known version.
+-- grain: company x dataset x period x version. Every version of the companies' statements, with the time range in
+-- which the version was the newest known.
 create or replace temporary table company_statement_versions as
 with recomputed_companies as (select symbol from companies)
 select v.*

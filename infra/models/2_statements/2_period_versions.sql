@@ -1,5 +1,5 @@
--- grain: company x period x known_from. What was known of a period, its three statements together, between two moments.
--- The rows of the statements are referenced by file and row in staging. A period exists as soon as one statement does.
+-- grain: company x period x known_from. The three statements of a period as known in a time range. A statement is
+-- referenced by its file and row in staging. A period exists if at least one of its statements exists.
 create or replace temporary table period_versions as
 with versions as (select * from company_statement_versions),
 moments as (
@@ -14,7 +14,7 @@ in_force as (
         on v.symbol = m.symbol and v.period_type = m.period_type and v.period_no = m.period_no
         and v.known_from <= m.known_from and (v.known_to is null or v.known_to > m.known_from)
 ),
--- a period is known once its last statement is known: take the latest dates and the least reliable source
+-- a period is known when the last of its statements is known: take the latest dates and the least reliable source
 together as (
     select
         symbol, period_type, period_no, moment as known_from,
@@ -48,8 +48,8 @@ together as (
         max(case when dataset = 'balance_sheet' then source_row end) as balance_row,
         max(case when dataset = 'cash_flow' then source_file end) as cash_file,
         max(case when dataset = 'cash_flow' then source_row end) as cash_row,
-        -- the day of receipt in New York (UTC less five hours); FMP may have restated per-share figures for splits up
-        -- to that day
+        -- the New York date of receipt, computed as UTC minus five hours. FMP may have restated per-share figures for
+        -- splits up to that date
         max(case when dataset = 'income_statement' then (observed_at - interval '5 hours')::date end) as basis_date
     from in_force
     group by symbol, period_type, period_no, moment

@@ -1,6 +1,6 @@
--- grain: company x fiscal year x known_from. Fourth quarters that were never reported, derived as the year less its
--- first three quarters. All four must share one currency and one lineage (a quarter restated after the year was known
--- ends it), and the derivation ends when a fourth quarter is reported.
+-- grain: company x fiscal year x known_from. Fourth quarters that were not reported, derived as the year minus its
+-- first three quarters. The year and the quarters must have the same currency. They must also be of one lineage: if a
+-- quarter is restated after the year was known, the derivation ends. It also ends when a fourth quarter is reported.
 create or replace temporary table derived_quarters as
 with versions as (
     select *,
@@ -16,7 +16,8 @@ quarters as (
     from years as y
     join versions as q
         on q.symbol = y.symbol and q.reported_currency = y.reported_currency
-        -- the version known when the year became known, or the first version if it came later
+        -- the version that was known when the year became known, or the first version if the quarter became known
+        -- later
         and (
             (q.known_from <= y.known_from and (q.known_to is null or q.known_to > y.known_from))
             or (q.known_from > y.known_from and q.is_first)
@@ -43,7 +44,7 @@ reported as (
         and q.fiscal_date between y.fiscal_date - 14 and y.fiscal_date + 14
     group by y.version_id
 ),
--- the derivation begins when the last of the four is known and ends when the first of them is superseded
+-- the derived quarter is known from the time at which all four parts are known, until the first part is superseded
 bounds as (
     select year_id, known_from, known_to, known_on, accepted_at from quarters
     union all

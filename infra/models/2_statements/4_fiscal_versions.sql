@@ -1,5 +1,5 @@
--- grain: company x fiscal_date x period_type x known_from. The headers of all period versions, including derived fourth
--- quarters.
+-- grain: company x fiscal_date x period_type x known_from. The headers (dates, currency, source) of all period
+-- versions, including derived fourth quarters.
 create or replace temporary table fiscal_versions as
 with reported as (
     select

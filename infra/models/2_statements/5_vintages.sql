@@ -1,14 +1,14 @@
--- grain: company x cutoff. A vintage is the company as known just before its cutoff; the models below compute each
--- vintage as if nothing later existed. The current vintage has no cutoff. A past vintage ends when a statement replaces
--- an older version, or arrives after a statement of a newer period. Its figures can differ from the next vintage's only
--- from changed_from on.
+-- grain: company x cutoff. A vintage is the data of a company as known just before a cutoff. The following models
+-- compute each vintage as if no later data existed. The current vintage has no cutoff. The cutoff of a past vintage
+-- is the time at which a statement replaced an older version, or became known after a statement of a newer period.
+-- The figures of a past vintage can differ from those of the next vintage only for periods from changed_from on.
 create or replace temporary table vintages as
 with recomputed_companies as (select symbol, company_key, with_history from companies),
 versions as (select * from fiscal_versions),
 arrivals as (
     select symbol, known_from, max(fiscal_date) as newest_date from versions group by symbol, known_from
 ),
--- in the order in which they became known
+-- the versions in the order in which they became known
 so_far as (
     select *,
         max(newest_date) over (
@@ -25,7 +25,7 @@ moments as (
     where v.fiscal_date < s.newest_before
 ),
 ends as (
-    -- twenty days: the restatement may also have corrected the end of the period
+    -- start 20 days before the period's end, because the restatement may also have corrected the end
     select m.symbol, c.company_key, m.cutoff, min(m.fiscal_date) - 20 as changed_from, false as is_current
     from moments as m
     join recomputed_companies as c on c.symbol = m.symbol

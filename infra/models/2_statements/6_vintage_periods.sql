@@ -1,4 +1,5 @@
--- grain: vintage x fiscal_date x period_type. The version of every period that was in force at the vintage's cutoff.
+-- grain: vintage x fiscal_date x period_type. For every period, the version that was in force at the vintage's
+-- cutoff.
 create or replace temporary table vintage_periods as
 with versions as (select * from fiscal_versions)
 select

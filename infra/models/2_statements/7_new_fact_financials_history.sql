@@ -1,8 +1,7 @@
 -- grain: company x fiscal_date x period_type x known_from. All lines of the three statements as reported, in every
--- version ever known, and fourth quarters derived as the year less its first three quarters (is_derived; their balances
--- are the year's).
--- ebitda is FMP's own figure, else operating income plus D&A; never operating income alone. A gross profit of 0 next to
--- revenue without cost of revenue is FMP's way of not reporting either.
+-- known version. Also fourth quarters derived as the year minus its first three quarters (is_derived); their balances
+-- are those of the year. ebitda is FMP's figure or, without one, operating income plus D&A. Without D&A it is NULL. A
+-- gross profit of 0 next to revenue without cost of revenue is not reported: both are NULL.
 {%- macro income(line) -%}
 {% if line == "ebitda" -%}
 coalesce(
@@ -25,7 +24,7 @@ with periods as (
 incomes as (select * from staging.income_statement),
 balances as (select * from staging.balance_sheet),
 cash_flows as (select * from staging.cash_flow),
--- the four parts of a derived quarter: the year is added, the three quarters are subtracted
+-- the four parts of a derived quarter: the year, which is added, and the three quarters, which are subtracted
 parts as (
     select version_id, year_id as part_id, true as is_year from derived_quarters
     union all
@@ -80,8 +79,8 @@ differences as (
     from signed_parts
     group by version_id
 ),
--- a split within the year puts the quarters on another share basis than the year: the share counts then differ by more
--- than buybacks explain, and no per-share figure is derived
+-- after a split within the year, the quarters are on another share basis than the year. If the share counts differ by
+-- more than buybacks can explain, no per-share figure is derived
 derived as (
     select *,
         coalesce(

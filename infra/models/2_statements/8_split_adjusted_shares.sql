@@ -1,8 +1,8 @@
--- grain: period version. EPS and share counts on the newest split basis.
--- A statement is on the share basis of its filing, unless FMP had restated it for later splits by the day it was
--- received. FMP does so for some companies and not for others. The share count tells which: a split changes it far
--- more than buybacks do, so the basis is used that brings the count closer to the profile's. Without a profile, the
--- basis of the filing is used.
+-- grain: period version. EPS and share counts on the newest split basis. A statement is on the share basis of its
+-- filing date, unless FMP restated it for later splits before findata received it. FMP restates the statements of
+-- some companies only. A split changes the share count far more than buybacks do, so the model tries both bases and
+-- uses the basis whose share count is closer to the count of the profile. Without a profile it uses the basis of the
+-- filing date.
 create or replace temporary table split_adjusted_shares as
 with periods as (
     select
@@ -45,7 +45,7 @@ bases as (
 )
 select
     version_id,
-    -- twelve decimal places, because a per-share figure is small after many splits
+    -- keep twelve decimal places, because per-share figures are small after many splits
     (case
         when basis_factor is null then eps::double
         else eps::double / nullif(basis_factor, 0)

@@ -1,5 +1,5 @@
--- grain: vintage x fiscal_date. The quarters (or halves) that TTM windows are made of, with per-share figures on the
--- newest split basis.
+-- grain: vintage x fiscal_date. The quarters (or half years) from which TTM windows are built, with per-share figures
+-- on the newest split basis.
 create or replace temporary table quarter_rows as
 with periods as (select * from vintage_periods where period_type <> 'FY'),
 bases as (select * from split_adjusted_shares)
@@ -11,7 +11,7 @@ select
     b.split_adjusted_shares_outstanding_diluted
 from periods as p
 join bases as b on b.version_id = p.version_id
--- two labels with one period end are one quarter; the one accepted last is used
+-- if two periods have the same end, they are the same quarter under two labels: use the period that was accepted last
 qualify row_number() over (
     partition by p.vintage_id, p.fiscal_date order by p.accepted_at desc nulls last, p.period_type desc nulls last
 ) = 1

@@ -1,5 +1,5 @@
--- grain: vintage x fiscal_date (newest quarter end). Which quarters make up the twelve months to a period end, or why
--- they do not add up to twelve months.
+-- grain: vintage x fiscal_date (newest quarter end). The quarters of the twelve months up to a period end, or the
+-- reason if the quarters do not add up to twelve months.
 create or replace temporary table ttm_windows as
 with quarters as (
     select vintage_id, symbol, fiscal_date, reported_currency, has_income
@@ -29,7 +29,7 @@ gaps as (
         currency_0 is null or currency_1 is null as unknown_currency_2,
         currency_0 is null or currency_1 is null or currency_2 is null or currency_3 is null as unknown_currency_4
     from neighbours
-    -- the other statements of a period end may come later: only their items are NULL until then
+    -- the balance sheet and the cash flow statement may follow later; until then, only their items are NULL
     where has_income
 ),
 cadences as (
@@ -48,12 +48,12 @@ judged as (
             when gap_1 > 120 or gap_2 > 120 or gap_3 > 120 then 'missing_quarter'
             when quarter_no < 4 then 'insufficient_history'
             when gap_1 < 70 or gap_2 < 70 or gap_3 < 70 then 'transition_period'
-            -- the gap before the oldest quarter of the window is that quarter's length
+            -- gap_4 is the length of the window's oldest quarter
             when gap_4 < 70 then 'transition_period'
             when other_currency_4 then 'currency_change'
             when unknown_currency_4 then 'unknown_currency'
-            -- the window spans the time since the end of the quarter before it; if that quarter is missing, the three
-            -- known gaps must fit
+            -- the window begins at the end of the quarter before it. If that quarter is unknown, check the three
+            -- known gaps instead
             when has_fifth and fiscal_date - end_4_ago not between 350 and 380 then 'transition_period'
             when not has_fifth and fiscal_date - end_3_ago not between 230 and 310 then 'transition_period'
         end as reason
@@ -61,7 +61,7 @@ judged as (
 )
 select
     vintage_id, symbol, fiscal_date, reason, reason is null as is_whole,
-    -- an incomplete window covers the quarters that exist, so that its dates show what was found
+    -- an incomplete window covers the last 330 days, so that its dates show the quarters that exist
     case
         when reason is not null then fiscal_date - 330
         when is_semi_annual then end_1_ago

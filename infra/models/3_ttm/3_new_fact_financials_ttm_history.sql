@@ -1,7 +1,7 @@
 -- grain: vintage x fiscal_date (newest quarter end). Flows summed over the quarters of the window; balances and share
--- counts of the newest quarter.
--- A row exists once the income statement of its period end is known. An item missing in any quarter makes only that item NULL (SUM would skip the quarter); an incomplete window has NULL
--- flows and a reason. Per-share figures and share counts are on the split basis of the newest price.
+-- counts of the newest quarter. A row exists once the income statement of the period is known. If an item is missing in
+-- a quarter, the sum of that item is NULL; SUM alone would skip the quarter. An incomplete window has a reason, and its
+-- flows are NULL. Per-share figures and share counts are on the split basis of the newest price.
 create or replace temporary table new_fact_financials_ttm_history as
 with quarters as (
     select
@@ -74,7 +74,7 @@ select
     e.split_adjusted_shares_outstanding as latest_shares_outstanding,
     e.split_adjusted_shares_outstanding_diluted as latest_shares_outstanding_diluted,
     s.mean_diluted_shares::decimal(38, 6) as average_shares_outstanding_diluted,
-    -- the mean of the window's quarter-end equities, by which FMP divides its TTM return on equity
+    -- mean equity at the quarter ends of the window, the divisor of FMP's TTM return on equity
     s.mean_equity::decimal(38, 6) as average_stockholders_equity,
     -- _2q: mean of the newest and the previous quarter end; _year: mean of the beginning and the end of the twelve
     -- months

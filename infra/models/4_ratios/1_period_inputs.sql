@@ -1,5 +1,5 @@
--- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). The inputs of ratios and growth rates, under the same names
--- for every basis, as doubles.
+-- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). The inputs of ratios and growth rates as doubles, with the
+-- same column names for every basis.
 create or replace temporary table period_inputs as
 with periods as (
     select
@@ -20,7 +20,8 @@ with_formulas as (
         {% endfor %}
     from periods as p
 ),
--- the previous period of the same length: quarter to quarter (or half to half), year to year
+-- the previous period of the same length: the previous quarter (or half year) of a quarter, the previous year of a
+-- year
 with_prior as (
     select p.*,
         {% for name in averaged %}
@@ -33,7 +34,8 @@ with_prior as (
         ) as gap_days
     from with_formulas as p
 ),
--- one long gap is a missing quarter, and the quarter after it has no previous period; two in a row mean half years
+-- one long gap between period ends is a missing quarter, and the quarter after it has no previous period; two
+-- consecutive long gaps mean half years
 with_neighbours as (
     select p.*,
         lag(p.gap_days) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as gap_before,
@@ -82,8 +84,8 @@ bases as (
         p.vintage_id, p.first_known_from, p.company_key, p.symbol, p.fiscal_date, p.fiscal_date_key, p.basis,
         p.reported_currency, case when p.is_short_year then 'transition_period' end as null_reason,
         coalesce(p.has_prior, false) as has_prior_period, coalesce(p.has_prior, false) as has_year_ago,
-        -- 365 for a year and 90 for a quarter, as FMP counts them; a half year of a semi-annual reporter counts as two
-        -- quarters
+        -- a year has 365 days and a quarter 90 days, as in FMP's ratios; a half year of a semi-annual reporter has
+        -- 180 days
         case
             when p.basis = 'FY' then 365.0::double
             when p.is_half_year then 180.0::double

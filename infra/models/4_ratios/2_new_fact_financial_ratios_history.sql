@@ -1,5 +1,5 @@
 -- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every ratio of metrics/ratios.toml and its reason for NULL.
--- Of a past vintage, only the periods that can differ from the next vintage's.
+-- A past vintage has only the periods whose figures can differ from those of the next vintage.
 create or replace temporary table new_fact_financial_ratios_history as
 with inputs as (
     select p.*

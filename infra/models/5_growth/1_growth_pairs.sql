@@ -1,5 +1,6 @@
--- grain: vintage x fiscal_date x basis. For each horizon, the earlier period to compare with: of those at the right
--- distance in the same vintage and cadence, the one closest to the horizon's number of days.
+-- grain: vintage x fiscal_date x basis. For each horizon, the earlier period to compare with. It is in the same
+-- vintage and cadence, its distance is within the horizon's range of days, and among such periods its distance is
+-- closest to the horizon's target.
 create or replace temporary table growth_pairs as
 with periods as (
     select

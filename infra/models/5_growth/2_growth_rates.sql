@@ -1,5 +1,5 @@
--- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every growth rate of metrics/growth_rates.toml and its reason
--- for NULL. A rate over several years is annual.
+-- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every growth rate of metrics/growth_rates.toml and its
+-- reason for NULL. Growth over up to a year is a change; growth over several years is an annual rate.
 create or replace temporary table growth_rates as
 with periods as (
     select

@@ -1,5 +1,5 @@
--- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). The growth rates that are kept: of a past vintage, only those
--- of periods that can differ from the next vintage's.
+-- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). The growth rates to publish. A past vintage has only the
+-- periods whose figures can differ from those of the next vintage.
 create or replace temporary table new_fact_growth_rates_history as
 select
     p.vintage_id, p.first_known_from, p.company_key, p.symbol, p.fiscal_date, p.fiscal_date_key, p.basis,

@@ -1,7 +1,6 @@
--- grain: company x price_date. Bars on the newest split basis, from far enough before prices_from for every window to
--- be complete.
--- Logarithms are stored as decimals: their sums are exact, so no figure depends on the first day read or on the number
--- of threads.
+-- grain: company x price_date. Bars on the newest split basis. They begin early enough before prices_from for every
+-- window to be complete. Logarithms are decimals, whose sums are exact, so figures do not depend on the first day
+-- read or on the number of threads.
 create or replace temporary table price_bars as
 with recomputed_companies as (select symbol, prices_from from companies),
 params as (select as_of, index_symbol from run_params),
@@ -10,8 +9,8 @@ index_dates as (
     from staging.prices as p
     join params as r on p.symbol = r.index_symbol and p.price_date <= r.as_of
 ),
--- windows look back 252 sessions; 400 days contain them unless trading was halted for long, in which case the whole
--- history is read
+-- windows have up to 252 sessions, which fit into 400 days. If trading was halted for so long that they do not fit,
+-- read the whole history
 history as (
     select c.symbol, count(*) as n_sessions, count(i.price_date) as n_index_sessions
     from recomputed_companies as c
@@ -29,12 +28,12 @@ reads as (
             else date '1900-01-01'
         end as read_from
     from recomputed_companies as c
-    -- a company without days to recompute reads no bars
+    -- read no bars of a company without days to recompute
     join params as r on c.prices_from <= r.as_of
     cross join index_size as x
     left join history as h on h.symbol = c.symbol
 ),
--- the day of receipt in New York: UTC less five hours
+-- the New York date of receipt, computed as UTC minus five hours
 received as (
     select
         symbol, price_date, close_price, high_price, low_price,
@@ -95,8 +94,8 @@ with_dividends as (
     select
         s.symbol, s.price_date, s.is_recomputed, s.session_no, s.basis_factor, s.close_price, s.high_price, s.low_price,
         s.log_close, s.log_return,
-        -- the factor that data vendors use: 1 - dividend over the previous close. A dividend as large as that close is
-        -- not an ordinary one and is left out.
+        -- the factor that data vendors use: 1 - dividend / previous close. A dividend that is not smaller than the
+        -- previous close is not an ordinary dividend and is ignored.
         case
             when d.amount > 0 and d.amount < s.previous_close
                 then ln(1 - d.amount::double / nullif(s.previous_close::double, 0))::decimal(38, 12)
@@ -107,7 +106,7 @@ with_dividends as (
 select
     symbol, price_date, is_recomputed, session_no, basis_factor, close_price, high_price, low_price, log_close,
     (log_return::double * log_return::double)::decimal(38, 18) as squared_return,
-    -- the logarithm of the later dividends' combined factor, which lowers this day's adjusted close
+    -- the logarithm of the product of all later dividends' factors, by which the close is multiplied to adjust it
     coalesce(
         sum(log_dividend) over (
             partition by symbol order by price_date rows between 1 following and unbounded following

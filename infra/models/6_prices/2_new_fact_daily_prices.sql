@@ -1,8 +1,7 @@
 -- grain: company x price_date (from prices_from on). Bars on the newest split basis. adj_close is also adjusted for
--- dividends. as_traded_close is the close as paid on the day: multiply any price of the bar by split_factor to get the
--- price as traded, and divide a volume by it.
--- change_amount and change_percent are FMP's own (close against open; percent), the amount on the newest split basis
--- too.
+-- dividends. as_traded_close is the closing price that was paid on the day. To get other prices of a bar as traded,
+-- multiply them by split_factor; divide the volume by split_factor. change_amount and change_percent are FMP's
+-- figures for the change from open to close; change_amount is on the newest split basis.
 create or replace temporary table new_fact_daily_prices as
 with recomputed_companies as (select symbol, company_key from companies),
 bars as (select symbol, price_date, basis_factor, close_price, log_dividends_after from price_bars where is_recomputed),

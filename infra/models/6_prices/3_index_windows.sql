@@ -1,6 +1,6 @@
--- grain: company x price_date (from prices_from on). Beta and correlation against the index, over the last 252 returns
--- between sessions that company and index share.
--- Computed from sums, because Snowflake allows no frame for REGR_SLOPE and CORR.
+-- grain: company x price_date (from prices_from on). Beta and correlation against the index, over the last 252
+-- returns. Returns are between sessions for which both company and index have a bar. Computed from sums, because
+-- Snowflake does not allow window frames for REGR_SLOPE and CORR.
 create or replace temporary table index_windows as
 with index_bars as (
     select p.price_date, ln(case when p.close_price > 0 then p.close_price::double end)::decimal(38, 12) as log_index
@@ -22,7 +22,8 @@ paired as (
 windows as (
     select
         symbol, price_date, is_recomputed,
-        -- log returns add up to the difference of the logarithms at both ends, so two of the five sums need no frame
+        -- the sum of log returns is the difference of the logarithms at both ends, so two of the five sums need no
+        -- window frame
         (log_close - lag(log_close, 252) over (partition by symbol order by price_date))::double as sum_y,
         (log_index - lag(log_index, 252) over (partition by symbol order by price_date))::double as sum_x,
         sum((x * x)::decimal(38, 18)) over (

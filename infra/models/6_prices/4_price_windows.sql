@@ -1,9 +1,9 @@
 -- grain: company x price_date (from prices_from on). Returns, volatility, averages, extremes and the maximum drawdown
--- over the last sessions.
--- The maximum drawdown is exact: the deepest fall from any close to any later close within the last 252 sessions. No
--- window frame expresses that, but 252 sessions are always the end of one block of 252 and the beginning of the next.
--- The deepest fall lies in the first part, in the second part, or between the highest close of the first and the
--- lowest close of the second, and each of these is a running figure within its block.
+-- over the last sessions. The maximum drawdown is exact: the deepest fall from any close to any later close within
+-- the last 252 sessions. A window frame cannot express this, so the sessions are numbered in blocks of 252. A window
+-- then consists of the end of one block and the beginning of the next. The deepest fall is in the first part, in the
+-- second part, or from the highest close of the first part to the lowest close of the second part. Each of these
+-- three is a running figure within its block.
 create or replace temporary table price_windows as
 with bars as (
     select *, floor((session_no - 1)::double / 252.0::double)::bigint as block_no, close_price::double as session_close
@@ -74,7 +74,7 @@ windows as (
 falls as (
     select *,
         low_before / nullif(high_after_251, 0) as fall_between,
-        -- sample variance from sums; rounding can put a constant series slightly below zero
+        -- sample variance computed from sums. For a constant series, rounding can make it slightly negative
         (squares_30 - sum_30 * sum_30 / 30.0::double) / 29.0::double as variance_30,
         (squares_90 - sum_90 * sum_90 / 90.0::double) / 89.0::double as variance_90
     from windows

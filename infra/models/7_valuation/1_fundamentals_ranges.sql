@@ -1,6 +1,6 @@
 -- grain: vintage x valid_from. Ranges of days [valid_from, valid_to) on which the same fundamentals were known: the
--- TTM row, the fiscal year, and the latest statement (for balances and shares) in force, and whether each is stale. A
--- vintage's ranges cover all days, so every day has exactly one range.
+-- TTM row, the fiscal year, and the newest statement (for balances and share counts), and whether each is stale. The
+-- ranges of a vintage cover all days without overlap.
 create or replace temporary table fundamentals_ranges as
 with recomputed_companies as (select * from companies),
 statements as (
@@ -38,7 +38,7 @@ candidates as (
     from statements
     where period_type = 'FY' and has_income and (days_since_year is null or days_since_year not between 15 and 349)
     union all
-    -- of a quarter and a year with one period end the quarter is used: its average share count is more recent
+    -- if a quarter and a year have the same end, use the quarter, because its average share count is more recent
     select
         s.vintage_id, 'LATEST', s.period_type, s.fiscal_date, s.balance_known_on,
         case
@@ -58,7 +58,7 @@ one_a_day as (
         partition by vintage_id, kind, known_on order by recency desc nulls last, basis desc nulls last
     ) = 1
 ),
--- a late restatement of an old period never counts as the newest period
+-- the newest period known so far: a late restatement of an older period does not replace it
 newest_so_far as (
     select *,
         max(recency) over (

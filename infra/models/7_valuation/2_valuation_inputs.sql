@@ -1,6 +1,6 @@
--- grain: vintage x valid_from. The fundamentals that market metrics of each range of days use, as doubles: of the
--- twelve months (ttm_), the newest fiscal year (fy_) and the newest statement (latest_), and growth rates of the twelve
--- months (growth_).
+-- grain: vintage x valid_from. The fundamentals that market metrics use on each range of days, as doubles. Prefixes
+-- of columns: ttm_ for the twelve months, fy_ for the newest fiscal year, latest_ for the newest statement, growth_
+-- for growth rates of the twelve months.
 create or replace temporary table valuation_inputs as
 with ranges as (select * from fundamentals_ranges),
 ttm as (select * from new_fact_financials_ttm_history),

@@ -1,5 +1,5 @@
--- grain: vintage x valid_from. For each metric of metrics/market_metrics.toml, what the fundamentals contribute: its
--- operands, most of them divisors of a price, which are NULL if there is a reason.
+-- grain: vintage x valid_from. For each metric of metrics/market_metrics.toml its operands: the parts of its formula
+-- that depend only on fundamentals, most often the divisor. They are NULL if the metric has a reason for NULL.
 create or replace temporary table valuation_operands as
 with judged as (
     select i.*,
@@ -56,7 +56,7 @@ select
     case when i.{{ metric.name }}_reason is null then {{ operand.sql }} end as {{ operand.column }},
     {% endfor %}
     {% endfor %}
-    -- all reasons of the range in one text, |metric=reason|metric=reason; every day's row carries it
+    -- all reasons of the range in one text, |metric=reason|metric=reason, which the row of every day contains
     concat(
         {% for metric in market_metrics if metric.checked %}
         coalesce('|{{ metric.name }}=' || i.{{ metric.name }}_reason, ''){{ "," if not loop.last }}

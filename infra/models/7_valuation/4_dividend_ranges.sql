@@ -2,7 +2,7 @@
 -- twelve months.
 create or replace temporary table dividend_ranges as
 with events as (select * from dividend_events),
--- each dividend is added on its ex-date and removed when it no longer counts
+-- a dividend is added on its ex-date and subtracted when it no longer counts
 changes as (
     select symbol, ex_date as valid_from, amount from events
     union all

@@ -1,4 +1,4 @@
--- grain: company. Shares outstanding for the newest price date only, on the newest split basis: from the profile, else
+-- grain: company. Shares outstanding on the newest price date, on the newest split basis, from the profile or else
 -- from the float data.
 create or replace temporary table newest_shares as
 with newest as (select symbol, max(price_date) as price_date from price_bars group by symbol),
@@ -9,7 +9,7 @@ profiles as (
         on s.symbol = p.symbol and p.received_on >= s.from_date and p.received_on < s.until_date
     where p.market_cap > 0 and p.price > 0 and p.market_cap::double / nullif(p.price::double, 0) < 1e18
 ),
--- the day of receipt in New York: UTC less five hours
+-- the New York date of receipt, computed as UTC minus five hours
 received as (
     select symbol, outstanding_shares, (observed_at - interval '5 hours')::date as received_on
     from staging.shares_float

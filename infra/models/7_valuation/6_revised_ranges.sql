@@ -1,5 +1,5 @@
--- grain: past vintage x valid_from. Ranges of days [valid_from, valid_to) on which the vintage uses other fundamentals
--- than the next vintage: the figures of these days have an older version.
+-- grain: past vintage x valid_from. Ranges of days [valid_from, valid_to) on which the vintage uses different
+-- fundamentals than the next vintage. The figures of these days have an older version.
 create or replace temporary table revised_ranges as
 with past as (select vintage_id, next_vintage_id from vintages where not is_current),
 ranges as (select * from fundamentals_ranges),
@@ -17,7 +17,7 @@ crossings as (
     join ranges as a on a.vintage_id = p.vintage_id
     join ranges as b on b.vintage_id = p.next_vintage_id and b.valid_from < a.valid_to and b.valid_to > a.valid_from
 ),
--- a set difference over whole rows: a NULL equals a NULL and no column can be forgotten
+-- compare whole rows with a set difference, in which NULL equals NULL and no column can be forgotten
 differing as (
     select o.range_id, o.next_range_id, c.* exclude (range_id)
     from crossings as o

@@ -1,5 +1,6 @@
 -- grain: vintage x price_date (from prices_from on). The fundamentals, dividends and share count of each day. A past
--- vintage only has the days whose session had closed before its cutoff and that the next vintage values differently.
+-- vintage has only days whose session closed before the vintage's cutoff and for which the next vintage uses
+-- different fundamentals.
 create or replace temporary table valuation_days as
 with days as (select symbol, price_date, session_no, close_price::double as price from price_windows),
 payers as (select distinct symbol from dividend_events),
@@ -34,7 +35,7 @@ select
         when n.shares is not null then n.shares_source
         when o.statement_shares is not null then 'statement'
     end as shares_source,
-    -- a payer's dividends over the last year, zero if there were none; NULL for a company without any dividend event
+    -- the dividends of the last 365 days, 0 if there were none; NULL for a company without any dividend event
     case when p.symbol is not null then coalesce(v.dividends_per_share, 0.0::double) end as dividends_per_share
 from valued_days as d
 join fundamentals_ranges as k on k.range_id = d.range_id

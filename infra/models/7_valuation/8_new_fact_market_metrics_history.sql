@@ -1,5 +1,6 @@
--- grain: vintage x metric_date (from prices_from on). The day's price against the fundamentals known on that day: the
--- metrics of metrics/market_metrics.toml, and those of prices alone in metrics/price_metrics.toml.
+-- grain: vintage x metric_date (from prices_from on). The metrics of metrics/market_metrics.toml, which combine the
+-- day's price with the fundamentals known on that day, and the metrics of metrics/price_metrics.toml, which depend on
+-- prices only.
 create or replace temporary table new_fact_market_metrics_history as
 with recomputed_companies as (select symbol, company_key from companies),
 capitalized as (
@@ -17,7 +18,8 @@ valued as (
 )
 select
     v.vintage_id,
-    -- a day's figures are known at its close, 16:00 in New York: 21:00 UTC, or 20:00 in summer
+    -- the figures of a day are known at its close, 16:00 New York time. 21:00 UTC is used all year, although the
+    -- close is at 20:00 UTC in summer
     (w.price_date::timestamp + interval '21 hours')::timestamp as first_known_from,
     c.company_key, w.symbol, w.price_date as metric_date,
     (year(w.price_date) * 10000 + month(w.price_date) * 100 + day(w.price_date))::bigint as metric_date_key,
@@ -38,8 +40,8 @@ select
     {{ metric.alias }}.{{ metric.name }},
     {% endfor %}
     v.fundamentals_as_of, v.fundamentals_known_on,
-    -- reasons of figures that need fundamentals belong to the range, except that of an enterprise value, which depends on
-    -- the price; reasons of figures from prices only depend on the number of sessions
+    -- the reasons of metrics with fundamentals are those of the day's range, except that of an enterprise value, which
+    -- depends on the price. The reasons of metrics of prices only depend on the number of sessions
     v.reasons || case
         when v.enterprise_value > 0 and v.enterprise_value_fmp > 0 then ''
         else concat(

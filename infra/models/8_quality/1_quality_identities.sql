@@ -1,7 +1,6 @@
 -- grain: company x check_name x basis x fiscal_date. Both sides of every identity that a company's statements must
--- satisfy, exact to the last digit.
--- ours: the figure as reported under its name, or as summed up here. theirs: the other side. reason: why the two
--- cannot be compared.
+-- satisfy, exact to the last digit. `ours` is the figure as reported, or as summed in this model. `theirs` is the
+-- other side. `reason` says why the two sides cannot be compared.
 create or replace temporary table quality_identities as
 with periods as (
     select
@@ -13,7 +12,7 @@ with periods as (
         operating_cash_flow, capital_expenditures, free_cash_flow,
         cash_at_beginning_of_period, net_change_in_cash, cash_at_end_of_period
     from new_fact_financials_history
-    -- as known now; derived quarters satisfy every identity by construction
+    -- current versions only. Derived quarters are skipped, because they satisfy every identity by construction
     where known_to is null and not is_derived
 ),
 twelve_months as (
@@ -23,7 +22,7 @@ twelve_months as (
     from new_fact_financials_ttm_history as t
     join vintages as l on l.vintage_id = t.vintage_id and l.is_current
 ),
--- a company without first and third quarters reports half years: two periods make a year
+-- a company without first and third quarters reports half years, so a year has two periods
 cadences as (
     select
         symbol, max(case when basis in ('Q1', 'Q3') then 1 else 0 end) = 0 as is_semi_annual,

@@ -1,7 +1,7 @@
--- grain: company for which FMP gave its own figures and for which we have twelve months. FMP's figures and ours of the
--- same day in one row.
--- FMP's figures have no date: they are as of the day they were fetched. This model decides, once for all figures, what
--- they can be compared with and why not.
+-- grain: company. FMP's figures and the computed figures of the same day in one row, for companies that have both
+-- FMP's figures and twelve months of statements. FMP's figures have no date, so they count as of the day on which
+-- they were fetched. This model determines once, for all figures, whether they can be compared and the reason if they
+-- cannot.
 create or replace temporary table fmp_reconciliation as
 with recomputed_companies as (select symbol, company_key, prices_from from companies),
 current_vintages as (select vintage_id from vintages where is_current),
@@ -53,7 +53,7 @@ answers as (
         c.company_key, c.symbol, n.fiscal_date, n.known_on, f.observed_at as ratios_at, k.observed_at as metrics_at,
         (f.observed_at - interval '5 hours')::date as ratios_on,
         (k.observed_at - interval '5 hours')::date as metrics_on,
-        -- the price by which FMP divided
+        -- the price that FMP used, derived from its ratios
         coalesce(
             nullif(f.price_to_book_ratio_ttm * f.shareholders_equity_per_share_ttm, 0),
             nullif(f.price_to_operating_cash_flow_ratio_ttm * f.operating_cash_flow_per_share_ttm, 0)
@@ -85,12 +85,13 @@ select
     case
         when a.metrics_at < v.received_at or a.metrics_on < a.known_on then 'fmp_older_than_ours'
     end as metrics_reason,
-    -- FMP divides by the price of the moment and we by the close; within 0.1 % they count as the same
+    -- FMP uses the price at the time of the call, and findata uses the close. A difference of up to 0.1 % counts as
+    -- the same price
     case
         when a.fmp_price is null or a.metrics_on <> a.ratios_on then 'other_price'
         when abs(a.fmp_price - d.close_price::double) > 0.001::double * d.close_price::double then 'other_price'
     end as price_reason,
-    -- FMP multiplies by the share count of the moment, as we do on the newest day only
+    -- FMP uses the current share count; findata uses it on the newest day only
     case when d.shares_source = 'statement' then 'other_share_count' end as shares_reason,
     r.* exclude (
         vintage_id, first_known_from, company_key, symbol, fiscal_date, fiscal_date_key, basis, reported_currency,

@@ -1,8 +1,8 @@
--- grain: company x metric. Our figure and FMP's: `fmp` in the files of metrics names the counterparts.
--- needs: what both must share besides the twelve months: nothing (ratio), the dividends (dividend), the price (price),
--- or the price and the share count (cap).
--- answer: which of FMP's two answers contains the figure. Left out are figures that FMP defines differently: its P/E
--- by basic EPS (the diluted P/E is here), its PEG and its free cash flow to the firm.
+-- grain: company x metric. Pairs of a computed figure and FMP's figure, which the field `fmp` in metrics/*.toml
+-- names. `needs` says what must be equal in addition to the twelve months: nothing (ratio), the dividends (dividend),
+-- the price (price), or the price and the share count (cap). `answer` says which of FMP's two answers contains the
+-- figure. Figures that FMP defines differently have no pair: its P/E by basic EPS (its diluted P/E has a pair), PEG
+-- and free cash flow to the firm.
 create or replace temporary table reconciliation_pairs as
 with pairs as (
     select * from (values

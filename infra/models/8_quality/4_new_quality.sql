@@ -1,7 +1,6 @@
--- grain: company x check_name x basis x fiscal_date. Every check with both sides, their difference and its status; and
--- one score per company.
--- An identity is broken by more than 0.5 % and more than 1,000 units of the currency; FMP's figure differs from ours
--- by more than 0.5 %.
+-- grain: company x check_name x basis x fiscal_date. Every check with both sides, their difference and its status,
+-- and one score per company. An identity is flagged if its sides differ by more than 0.5 % and by more than 1,000
+-- units of the currency. A comparison with FMP's figure is flagged if the figures differ by more than 0.5 %.
 create or replace temporary table new_quality as
 with identities as (select * from quality_identities),
 beside as (select * from fmp_reconciliation),
@@ -25,7 +24,7 @@ compared as (
             when p.needs in ('price', 'cap') and b.price_reason is not null then b.price_reason
             when p.needs = 'cap' and b.shares_reason is not null then b.shares_reason
             when p.theirs is null then 'fmp_missing'
-            -- FMP writes 0 for a missing value
+            -- FMP writes 0 for a value that is missing
             when p.theirs = 0 and p.ours <> 0 then 'fmp_not_reported'
         end as reason,
         0.000001::double as least_difference
@@ -69,7 +68,7 @@ select
     reason
 from judged
 union all
--- the score is not a check, so it has no status if anything was checked
+-- the score is not a check, so it has a status only if nothing was checked
 select
     company_key, symbol, 'score', 'COMPANY', fiscal_date, n_passed / nullif(n_checked, 0), n_checked, null::double,
     null::double,

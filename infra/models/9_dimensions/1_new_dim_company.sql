@@ -1,8 +1,7 @@
--- grain: company_key x valid_from. The company's history: when an attribute changes, the current row is closed and a
--- new one opened.
--- valid_to is the first day on which a row no longer holds. A second change on the same day replaces that day's row,
--- so a key never occurs twice. A company without a profile has no row. Rows from days that have not come, which a clock
--- that was ahead has written, are dropped, and the row before them is current again.
+-- grain: company_key x valid_from. The history of a company's attributes. When an attribute changes, the current row
+-- ends and a new row begins. valid_to is the first day on which a row is no longer valid. A second change on the same
+-- day replaces the row of that day, so keys are unique. A company without a profile has no row. If a clock was ahead,
+-- rows of future days may exist; they are dropped, and the row before them becomes current again.
 create or replace temporary table new_dim_company as
 with recomputed_companies as (select symbol, company_key from companies),
 profiles as (select * from newest_profiles),
@@ -38,7 +37,7 @@ incoming as (
     cross join params as r
     left join profiles as p on p.symbol = c.symbol
 ),
--- what to do with a company: a missing profile changes nothing
+-- what changes for a company: nothing if its profile is missing
 compared as (
     select
         i.*, o.valid_from as current_from,
@@ -59,7 +58,7 @@ compared as (
                 and i.is_adr is not distinct from o.is_adr
                 and i.is_actively_trading is not distinct from o.is_actively_trading
                 then 'keep'
-            -- earlier versions opened a row without attributes for a company without a profile
+            -- earlier versions of findata wrote a row without attributes for a company without a profile
             when i.as_of = o.valid_from or (
                 o.cik is null and o.company_name is null and o.sector is null and o.industry is null
                 and o.exchange is null and o.currency is null and o.country is null

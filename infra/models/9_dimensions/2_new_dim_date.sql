@@ -1,4 +1,5 @@
--- grain: calendar day, 1985-01-01 to 2049-12-31. No week number: on Snowflake its rules depend on a session setting.
+-- grain: calendar day, 1985-01-01 to 2049-12-31. There is no week number, because on Snowflake it depends on a
+-- session setting.
 create or replace temporary table new_dim_date as
 with digits as (
     select 0 as n union all select 1 union all select 2 union all select 3 union all select 4
@@ -13,7 +14,7 @@ days as (
     cross join (select n from digits where n <= 2) as e
 ),
 weekdays as (
-    -- 1984-01-02 was a Monday; ISO: Monday is 1
+    -- 1984-01-02 was a Monday, which is day 1 in ISO 8601
     select
         calendar_date,
         (

@@ -46,7 +46,7 @@ union all
 select company_key, symbol, fiscal_date, fiscal_date_key, 'TTM', metric, coalesce(reason, 'missing_input')
 from ttm_nulls
 union all
--- metrics that need a market cap have the reason of the missing share count
+-- if the share count is missing, metrics that use the market cap have the reason of the share count
 select
     company_key, symbol, metric_date, metric_date_key, 'MARKET', metric,
     coalesce(own_reason, shares_reason, 'missing_input')

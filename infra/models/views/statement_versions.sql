@@ -24,8 +24,8 @@ with received as (
         accepted_at_source, known_on, row_hash, observed_at, run_id, source_file, source_row
     from staging.cash_flow
 ),
--- a period end that FMP corrects by a few days is the same period: labels repeat a year apart, or half a year apart
--- when the fiscal year changes
+-- two period ends a few days apart with the same label are the same period, whose end FMP corrected. Different
+-- periods of the same label are a year apart, or half a year when the fiscal year changes
 spaced as (
     select *,
         fiscal_date - lag(fiscal_date) over (
@@ -64,7 +64,8 @@ select
         period_no order by version_no rows between 1 following and unbounded following
     ) as known_to,
     known_reconstructed,
-    -- a restatement must not hide from earlier days that the period was already known
+    -- the first day on which any version was known: a restatement must not make the period appear unknown on earlier
+    -- days
     min(known_on) over (
         partition by symbol, dataset, period_type,
         period_no order by version_no rows between unbounded preceding and current row

@@ -1,4 +1,4 @@
-//! The event bus on EventBridge.
+//! The event bus, implemented on EventBridge.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ impl EventBridge {
     /// Publishes an event with source `findata`.
     ///
     /// # Errors
-    /// `Config` if the bus does not exist or access is denied; `Retry` if EventBridge does not accept the event.
+    /// `Config` if the bus does not exist or access is denied; `Retry` if EventBridge rejects the event repeatedly.
     pub async fn put(&self, detail_type: &str, detail: &Value) -> Result<()> {
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(&self.name)
@@ -54,7 +54,7 @@ impl EventBridge {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
-        Err(Error::retry(format!("EventBridge rejected the event: {place}")))
+        Err(Error::retry(format!("EventBridge rejected an event {MAX_ATTEMPTS} times: {place}")))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The AWS SDK's HTTP client, implemented on reqwest.
+//! The HTTP client for the AWS SDK, implemented on reqwest.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use reqwest::{Client, redirect};
 
 use findata_domain::{Error, Result};
 
-/// Timeout of one attempt; the SDK retries.
+/// Timeout of one attempt. The SDK retries after a timeout.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! Adapters for AWS: the S3 stage, SQS, EventBridge, Secrets Manager and the Lambda runtime.
 //!
-//! The AWS SDK runs on the same HTTP client as everything else, so that a function has one TLS stack and one set
-//! of root certificates.
+//! The AWS SDK uses reqwest, like the other HTTP clients of the workspace. So a function has only one TLS stack and one
+//! set of root certificates.
 
 pub mod eventbridge;
 mod http;
@@ -18,10 +18,10 @@ use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErr
 
 use findata_domain::Error;
 
-/// Attempts of one request. With the SDK's backoff they outlast throttling.
+/// Attempts of one request. With the SDK's backoff, they take long enough for throttling to end.
 pub(crate) const MAX_ATTEMPTS: u32 = 6;
 
-/// The SDK's configuration, with region, credentials and endpoint from the standard AWS sources.
+/// Loads the SDK's configuration. Region, credentials and endpoint come from the standard AWS sources.
 ///
 /// # Errors
 /// `Config` if HTTPS cannot be set up.
@@ -30,8 +30,8 @@ pub async fn config() -> findata_domain::Result<SdkConfig> {
     Ok(aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await)
 }
 
-/// Classifies a service error by what the caller can do about it. `place` names the resource, and `action` the IAM
-/// actions that the caller needs on it.
+/// Classifies an AWS error by what the caller can do about it. `place` names the resource. `action` names the IAM
+/// actions that the request requires.
 pub(crate) fn failure<E>(place: &str, action: &str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -42,12 +42,12 @@ where
         (
             _,
             "ResourceNotFoundException" | "AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist",
-        ) => Error::Config(format!("{place}: does not exist in this account and region")),
+        ) => Error::Config(format!("{place}: the resource does not exist in this account and region")),
         (Some(301 | 307 | 400), "PermanentRedirect" | "AuthorizationHeaderMalformed") => {
             Error::Config(format!("{place}: the bucket is in another region; set AWS_REGION to it"))
         }
         (Some(401 | 403), _) | (_, "AccessDeniedException" | "AccessDenied") => {
-            Error::Config(format!("{place}: {code}; check the credentials and that they allow {action}"))
+            Error::Config(format!("{place}: {code}; check that the credentials are valid and allow {action}"))
         }
         (None, _) if matches!(error, SdkError::ConstructionFailure(_)) => {
             Error::Config(format!("{place}: {}", causes(&error)))
@@ -62,19 +62,19 @@ where
     }
 }
 
-/// Whether the request was not sent because no credentials could be loaded.
+/// Whether the request failed because no credentials could be loaded.
 fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<CredentialsError>())
 }
 
-/// The HTTP status of the response, if there was one.
+/// The HTTP status of the response; `None` if there was no response.
 pub(crate) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
 /// An error and its causes in one line of at most 300 characters.
 fn causes(error: &(impl std::error::Error + 'static)) -> String {
-    // The part in parentheses repeats the causes in debug format.
+    // Removes the part in parentheses, which repeats the causes in debug format.
     let text = DisplayErrorContext(error).to_string();
     let text = text.split_once(" (").map_or(text.as_str(), |(line, _)| line);
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()

@@ -1,4 +1,4 @@
-//! The stage on S3: a prefix in a bucket, with S3's conditional writes (`If-None-Match`, `If-Match`).
+//! The stage, implemented on S3: a prefix in a bucket. It uses S3's conditional writes (`If-None-Match`, `If-Match`).
 
 use std::{
     fmt,
@@ -27,7 +27,7 @@ use crate::MAX_ATTEMPTS;
 
 /// Attempts of a conditional write that conflicts with another write in progress (HTTP 409).
 const MAX_CONFLICT_ATTEMPTS: u32 = 6;
-/// Objects that S3 deletes per request.
+/// Largest number of objects that S3 deletes in one request.
 const MAX_DELETED: usize = 1_000;
 
 /// A prefix in a bucket: `s3://BUCKET/PREFIX`.
@@ -43,7 +43,7 @@ impl Location {
         &self.bucket
     }
 
-    /// The prefix, without a slash at either end; empty for the bucket itself.
+    /// The prefix, without slashes at its ends; empty if the location is the whole bucket.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
@@ -58,7 +58,7 @@ impl fmt::Display for Location {
 impl FromStr for Location {
     type Err = Error;
 
-    /// Accepts only names that need no escaping in a URL, an IAM policy or SQL.
+    /// Parses `s3://BUCKET/PREFIX`. Accepts only names that need no escaping in URLs, IAM policies and SQL.
     fn from_str(text: &str) -> Result<Self> {
         let path = text.strip_prefix("s3://").unwrap_or_default().trim_end_matches('/');
         let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
@@ -94,8 +94,8 @@ pub struct S3Stage {
 }
 
 impl S3Stage {
-    /// Creates a client for the stage at `location`. Sends no request. If `config` sets an endpoint URL, the
-    /// server is not AWS and may not support bucket names as host names, so path-style addresses are used.
+    /// Creates a client for the stage at `location`. Sends no request. Uses path-style addresses if `config` sets an
+    /// endpoint URL, because a server other than AWS may not support bucket names in host names.
     pub fn new(config: &SdkConfig, location: Location) -> Self {
         let s3_config = aws_sdk_s3::config::Builder::from(config)
             .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
@@ -113,7 +113,7 @@ impl S3Stage {
         &self.location
     }
 
-    /// A stage key as a key of the bucket.
+    /// Converts a key of the stage to a key of the bucket.
     fn full_key(&self, key: &str) -> String {
         let prefix = &self.location.prefix;
         if prefix.is_empty() {
@@ -123,7 +123,7 @@ impl S3Stage {
         }
     }
 
-    /// Writes an object on a condition. Returns `false` if the condition does not hold.
+    /// Writes an object if `condition` holds. Returns `false` if it does not.
     async fn put(
         &self,
         key: &str,
@@ -136,15 +136,18 @@ impl S3Stage {
             match condition(request.body(body.clone().into())).send().await {
                 Ok(_) => return Ok(true),
                 Err(error) => match (crate::status(&error), error.code()) {
-                    // S3 responds NoSuchKey to If-Match if the object no longer exists.
+                    // S3 responds to `If-Match` with NoSuchKey if the object no longer exists.
                     (Some(412), _) | (_, Some("NoSuchKey")) => return Ok(false),
-                    // Another write to this key is in progress. Retry to see which one won.
+                    // Another write to this key is in progress. A retry shows which write succeeded.
                     (Some(409), _) => tokio::time::sleep(Duration::from_millis(50 << attempt)).await,
                     _ => return Err(self.failure(key, error)),
                 },
             }
         }
-        Err(Error::retry(format!("{}: too many concurrent writes", self.full_key(key))))
+        Err(Error::retry(format!(
+            "{}: other writers keep writing this object at the same time",
+            self.full_key(key)
+        )))
     }
 
     fn failure<E>(&self, key: &str, error: SdkError<E>) -> Error
@@ -187,7 +190,8 @@ impl Stage for S3Stage {
         if self.put(key, body.clone(), |request| request.if_none_match("*")).await? {
             return Ok(true);
         }
-        // The response to this write may have been lost and its retry rejected. Equal content means it succeeded.
+        // The first response may have been lost, so that the SDK's retry was rejected. If the object has the same
+        // content, the first write succeeded.
         Ok(self.get(key).await?.is_some_and(|object| object.body == body))
     }
 
@@ -226,7 +230,7 @@ impl Stage for S3Stage {
                 |object: aws_sdk_s3::types::Object| Some(object.key?.strip_prefix(&root)?.to_owned());
             keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(stage_key));
         }
-        // S3 already lists in byte order, as the port requires.
+        // No sorting: S3 lists keys in byte order, which `Stage` requires.
         Ok(keys)
     }
 }

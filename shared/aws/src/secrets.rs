@@ -1,5 +1,5 @@
-//! Secrets in Secrets Manager. Callers keep a secret for the life of the function instance and read it again
-//! when the service that it belongs to rejects it.
+//! Reads secrets from Secrets Manager. Callers may keep a secret while the function instance lives, and read it
+//! again when a service rejects it, because it may have been rotated.
 
 use std::sync::Arc;
 
@@ -23,7 +23,9 @@ pub async fn read(config: &SdkConfig, arn: &str) -> Result<SecretString> {
     let got = got.map_err(|e| failure(&format!("secret {arn}"), "secretsmanager:GetSecretValue", e))?;
     match got.secret_string.filter(|text| !text.trim().is_empty()) {
         Some(text) => Ok(SecretString::from(text)),
-        None => Err(Error::Config(format!("secret {arn} has no text: store the key in it as plain text"))),
+        None => Err(Error::Config(format!(
+            "secret {arn} contains no text: store the key in the secret as plain text"
+        ))),
     }
 }
 

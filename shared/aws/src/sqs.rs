@@ -1,4 +1,4 @@
-//! The batch queue on SQS.
+//! The batch queue, implemented on SQS.
 
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use super::{MAX_ATTEMPTS, failure};
 use findata_domain::{Error, Result};
 use findata_pipeline::{plan::BatchMessage, ports::queue::Queue};
 
-/// SQS quota for one request: ten messages.
+/// Largest number of messages that SQS accepts in one request.
 const MAX_MESSAGES: usize = 10;
-/// SQS quota for one request: one mebibyte in all. This leaves room for the envelope.
+/// Largest total size of the messages in one request, in bytes. SQS accepts one mebibyte. The difference
+/// is for the rest of the request.
 const MAX_BYTES: usize = 1_000_000;
 
 /// An SQS queue.
@@ -29,8 +30,8 @@ impl SqsQueue {
         SqsQueue { client: Client::from_conf(config), url: url.into() }
     }
 
-    /// Sends the messages of one request. Returns those that SQS did not accept: a successful response can
-    /// still report failures of single messages.
+    /// Sends messages in one request. Returns the messages that SQS did not accept, because a successful
+    /// response can still report failures of single messages.
     async fn send_once(&self, bodies: &[String]) -> Result<Vec<String>> {
         let entry = |(i, body): (usize, &String)| {
             let entry = SendMessageBatchRequestEntry::builder().id(i.to_string()).message_body(body);
@@ -75,7 +76,7 @@ impl Queue for SqsQueue {
                 sends += 1;
                 if !unsent.is_empty() && sends == MAX_ATTEMPTS {
                     return Err(Error::retry(format!(
-                        "{} did not accept {} messages",
+                        "{} did not accept {} messages after {MAX_ATTEMPTS} attempts",
                         self.url,
                         unsent.len()
                     )));
@@ -90,7 +91,7 @@ impl Queue for SqsQueue {
     }
 }
 
-/// Groups message bodies into requests within the quotas, in order.
+/// Groups message bodies into requests within the limits of SQS. Keeps their order.
 fn group_into_requests(bodies: Vec<String>) -> Vec<Vec<String>> {
     let mut requests: Vec<Vec<String>> = Vec::new();
     let mut bytes = 0;

@@ -1,34 +1,36 @@
-//! The clock for planning, freshness and as-of queries. The entry points create it and pass it in.
+//! The clock for planning, freshness and as-of queries. Each program's entry point creates the
+//! clock and passes it to its functions.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-/// How far the clocks of two machines may differ.
+/// Accepted difference between the clocks of two machines.
 const MAX_SKEW: TimeDelta = TimeDelta::minutes(5);
 
-/// Whether a stored moment lies ahead of `now`, so that it was written while a clock was ahead: by a
-/// machine whose clock was wrong, or by a run that was planned for a later day.
+/// Returns whether a stored time is later than `now`. Such a time was written by a machine whose
+/// clock was ahead, or by a run that was planned for a later day.
 pub fn is_ahead(stored: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     stored > now + MAX_SKEW
 }
 
-/// Whether a stored moment is less than `limit` ago. A moment ahead of `now` is not.
+/// Returns whether a stored time is less than `limit` before `now`. Returns false for a time later
+/// than `now`.
 pub fn is_recent(stored: DateTime<Utc>, limit: TimeDelta, now: DateTime<Utc>) -> bool {
     !is_ahead(stored, now) && now - stored < limit
 }
 
-/// The current time for planning, freshness and as-of queries. Rate limits and timeouts use the
-/// real clock.
+/// Tells the current time for planning, freshness and as-of queries. Rate limits and timeouts
+/// always use the system clock.
 pub trait Clock: Send + Sync {
-    /// Now, in UTC.
+    /// Returns the current time in UTC.
     fn now(&self) -> DateTime<Utc>;
 
-    /// The newest moment at which data can have been received. It is later than [`Clock::now`] if a
-    /// run is planned for an earlier day while FMP answers as of the real one.
+    /// Returns the latest time at which data can have been received. It is later than
+    /// [`Clock::now`] if a run is planned for a past day, because FMP answers in the present.
     fn latest(&self) -> DateTime<Utc> {
         self.now()
     }
 
-    /// Today's date in UTC.
+    /// Returns today's date in UTC.
     fn today(&self) -> NaiveDate {
         self.now().date_naive()
     }
@@ -45,7 +47,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock fixed at 23:00 UTC of one day, which is after New York's close in summer and winter.
+/// A clock that stands at 23:00 UTC of one day, which is after the New York close in summer and in
+/// winter.
 #[derive(Debug, Clone, Copy)]
 pub struct DayClock(pub NaiveDate);
 
@@ -61,14 +64,15 @@ impl Clock for DayClock {
 pub enum AnyClock {
     /// The machine's clock.
     System(SystemClock),
-    /// The clock of a fixed day.
+    /// A clock that stands at one day.
     Day(DayClock),
-    /// The clock of a fixed day for planning, while data is received by the machine's clock.
+    /// A clock that stands at one day for planning, while data is received at the time of the
+    /// machine's clock.
     PlannedDay(DayClock),
 }
 
 impl AnyClock {
-    /// The clock of `day`, or the machine's for `None`.
+    /// Returns the clock of `day`, or the machine's clock for `None`.
     pub fn of(day: Option<NaiveDate>) -> Self {
         day.map_or(AnyClock::System(SystemClock), |day| AnyClock::Day(DayClock(day)))
     }
@@ -95,16 +99,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_ahead_of_the_clock_is_never_recent() {
+    fn a_time_after_now_is_never_recent() {
         let now: DateTime<Utc> = "2026-11-20T23:00:00Z".parse().unwrap();
         let recent = |stored: TimeDelta| is_recent(now + stored, TimeDelta::days(1), now);
         assert!(recent(TimeDelta::zero()) && recent(-TimeDelta::hours(23)));
         assert!(!recent(-TimeDelta::days(1)) && !recent(TimeDelta::hours(1)));
-        assert!(recent(TimeDelta::minutes(2)), "two machines' clocks differ a little");
+        assert!(recent(TimeDelta::minutes(2)), "the clocks of two machines may differ by minutes");
     }
 
     #[test]
-    fn data_of_a_planned_day_may_have_been_received_since() {
+    fn data_may_have_been_received_after_the_planned_day() {
         let day = DayClock("2000-01-03".parse().unwrap());
         assert_eq!(AnyClock::Day(day).latest(), day.now());
         assert!(AnyClock::PlannedDay(day).latest() > day.now());

@@ -1,18 +1,18 @@
-//! Days that people write in options and requests.
+//! Parses the days that users write in options and requests.
 
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::{Error, Result};
 
-/// The years of a day in a request. There is no market data outside them, and a day near the end of the calendar's own
+/// Accepted years. There is no market data outside these years, and days near the end of chrono's
 /// range (the year 262142) would overflow in date arithmetic.
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=2200;
 
 /// Parses a day such as `2026-11-20`.
 ///
 /// # Errors
-/// `Reject` if it is not a day, or not one from 1900 to 2200.
+/// `Reject` if the text is not a day, or not a day from 1900 to 2200.
 pub fn parse(text: &str) -> Result<NaiveDate> {
     let day: NaiveDate = text
         .parse()
@@ -24,10 +24,10 @@ pub fn parse(text: &str) -> Result<NaiveDate> {
     }
 }
 
-/// Reads an optional day with the rules of [`parse`].
+/// Deserializes an optional day with the rules of [`parse`].
 ///
 /// # Errors
-/// The format's, for a value that is not such a day.
+/// The format's error if the value is not such a day.
 pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NaiveDate>, D::Error> {
     let text: Option<String> = Option::deserialize(from)?;
     text.map(|text| parse(&text)).transpose().map_err(D::Error::custom)

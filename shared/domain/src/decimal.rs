@@ -1,19 +1,19 @@
-//! Decimals as text: converts the numbers that FMP sends to a canonical form that DECIMAL(38, 6)
-//! holds exactly.
+//! Decimals as text: converts FMP's numbers to a canonical form that DECIMAL(38, 6) represents
+//! exactly.
 
 use bigdecimal::{BigDecimal, RoundingMode};
 
-/// Digits after the point in every amount column.
+/// Number of digits after the decimal point in every amount column.
 pub const SCALE: usize = 6;
-/// Digits before the point that DECIMAL(38, 6) holds.
+/// Maximum number of digits before the decimal point in DECIMAL(38, 6).
 pub const INTEGER_DIGITS: usize = 32;
-/// Largest accepted exponent. No financial figure needs a larger one, and expanding it would waste
-/// memory.
+/// Largest accepted exponent. No financial figure has a larger exponent, and writing such a number
+/// in full would waste memory.
 const MAX_EXPONENT: i64 = 60;
 
-/// The canonical text of a number: no exponent, no trailing zeros, at most [`SCALE`] digits after
-/// the point (rounded half to even), no `-0`. `None` if it is not a finite number or has more than
-/// [`INTEGER_DIGITS`] digits before the point.
+/// Returns the canonical text of a number: no exponent, no trailing zeros, at most [`SCALE`] digits
+/// after the decimal point (rounded half to even), and `0` instead of `-0`. Returns `None` if the
+/// text is not a finite number or has more than [`INTEGER_DIGITS`] digits before the decimal point.
 pub fn canonical(number: &str) -> Option<String> {
     let number = number.trim();
     let unsigned = number.strip_prefix('-').unwrap_or(number);
@@ -44,7 +44,7 @@ pub fn canonical(number: &str) -> Option<String> {
     }
 }
 
-/// Whether a canonical decimal is above zero.
+/// Returns whether a canonical decimal is above zero.
 pub fn is_positive(canonical: &str) -> bool {
     !canonical.starts_with('-') && canonical != "0"
 }

@@ -1,64 +1,65 @@
-//! Errors, classified by what the caller does next.
+//! Errors, classified by the caller's next step.
 
 use std::time::Duration;
 
-/// An error, classified by what to do about it. The text is one line for a person and says how to fix the problem if
-/// possible; it never contains a key.
+/// An error, classified by the caller's next step. Its text is one line for a person, and says how
+/// to fix the problem if possible. The text never contains an API key.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    /// May succeed on a retry, after the given wait if the server named one.
+    /// The operation may succeed on a retry.
     #[error("{reason}")]
     Retry {
         /// What happened.
         reason: String,
-        /// The wait that the server requested.
+        /// The wait before the retry, if the server requested one.
         after: Option<Duration>,
     },
-    /// Will never succeed as requested: record it and continue with the rest.
+    /// The operation will never succeed: record the failure and continue with other work.
     #[error("{0}")]
     Reject(String),
-    /// FMP has no such endpoint: fetch the same rows from another one, if there is one.
+    /// FMP does not have the endpoint: fetch the same rows from another endpoint, if there is one.
     #[error("{0}")]
     NotOffered(String),
-    /// The FMP plan does not include it: skip it, report it once and do not retry.
+    /// The FMP plan does not include the request: skip the request, report this once and do not
+    /// retry.
     #[error("{0}")]
     NotInPlan(String),
-    /// Stop the run: every other call would fail in the same way.
+    /// Every other call would fail in the same way: stop the run.
     #[error("{0}")]
     Stop(String),
-    /// An object on the stage cannot be read, or is not what was written: repair or replace it, and go on with what
-    /// does not depend on it.
+    /// An object on the stage is unreadable or was changed after it was written: repair or replace
+    /// the object, and continue with work that does not depend on it.
     #[error("{0}")]
     Damaged(String),
-    /// The call budget is used up: stop calling, keep what is staged.
+    /// The call budget is used up: stop calling FMP and keep the staged data.
     #[error("{0}")]
     Budget(String),
-    /// This machine lacks something: disk space, memory, a permission, or a file that another process holds. Nothing
-    /// is wrong with the data: keep everything as it is, and continue once a person has fixed it.
+    /// This machine lacks disk space, memory or a permission, or another process has locked a file.
+    /// The data is intact: change nothing, and continue after a person has fixed the problem.
     #[error("{0}")]
     Resource(String),
-    /// The user asked to stop: keep what is done; the next run continues.
+    /// The user stopped the run: keep the finished work, which the next run continues.
     #[error("{0}")]
     Interrupted(String),
-    /// FMP's call limit kept refusing this call, although other calls may succeed: record the task as abandoned for the
-    /// limit and continue with the rest.
+    /// FMP refused this call repeatedly because of its call limit, but other calls may succeed:
+    /// record the task as abandoned because of the limit, and continue with other tasks.
     #[error("{0}")]
     CallLimit(String),
-    /// The configuration is wrong: nothing was changed, a person must fix it.
+    /// The configuration is wrong: nothing was changed, and a person must fix it.
     #[error("{0}")]
     Config(String),
 }
 
-/// A result with the project's error.
+/// A result with findata's error type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A transient failure, without a requested wait.
+    /// A transient failure for which the server requested no wait.
     pub fn retry(reason: impl Into<String>) -> Self {
         Error::Retry { reason: reason.into(), after: None }
     }
 
-    /// Whether further calls in this run are pointless.
+    /// Returns whether the run must make no further calls.
     pub fn ends_run(&self) -> bool {
         matches!(
             self,

@@ -1,13 +1,13 @@
-//! Content hashes as text.
+//! Content hashes.
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of bytes, in lower-case hexadecimal.
+/// Returns the SHA-256 of bytes in lower-case hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// A 64-bit hash of a text, stable across machines and versions.
+/// Returns a 64-bit hash of a text. It is the same on all machines and in all versions.
 pub fn number(text: &str) -> u64 {
     Sha256::digest(text.as_bytes())
         .iter()
@@ -15,7 +15,7 @@ pub fn number(text: &str) -> u64 {
         .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// Bytes as lower-case hexadecimal.
+/// Converts bytes to lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes

@@ -1,11 +1,13 @@
-//! The vocabulary of findata: symbols, dates, decimals, datasets and typed rows.
+//! The basic types of findata: symbols, dates, decimals, datasets and typed rows.
 //!
-//! Nothing here does I/O or needs an async runtime, so every other crate can depend on it.
+//! This crate does no I/O and requires no async runtime, so every other crate can depend on it.
 //!
-//! - [`catalog`]: every dataset, declared once. Requests, tables and landing files follow from it.
-//! - [`rows`]: FMP's JSON to typed, checked rows.
-//! - [`symbol`], [`day`], [`decimal`], [`clock`], [`nyse_calendar`], [`hash`], [`sql`]: validated values and small rules.
-//! - [`error`]: errors, classified by what the caller does next.
+//! - [`catalog`]: the declarations of all datasets. Requests, tables and landing files are derived
+//!   from them.
+//! - [`rows`]: converts FMP's JSON to typed, checked rows.
+//! - [`symbol`], [`day`], [`decimal`], [`clock`], [`nyse_calendar`], [`hash`], [`sql`]: validated
+//!   values and their conversions.
+//! - [`error`]: errors, classified by the caller's next step.
 
 pub mod catalog;
 pub mod clock;

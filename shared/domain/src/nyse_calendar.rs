@@ -1,6 +1,7 @@
-//! Trading days of the New York Stock Exchange: its full-day holidays, its regular and early closes.
+//! Trading days of the New York Stock Exchange, from its full-day holidays, its regular opening and
+//! closing times, and its early closes.
 //!
-//! The holidays follow NYSE Rule 7.2; unscheduled closures are listed by date.
+//! The holidays are those of NYSE Rule 7.2. Unscheduled closures are listed by date.
 
 use chrono::{
     DateTime, Datelike, Days, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc,
@@ -8,7 +9,7 @@ use chrono::{
 };
 use chrono_tz::America::New_York;
 
-/// Unscheduled closures since 2001.
+/// Days since 2001 on which the exchange closed without being scheduled to.
 const UNSCHEDULED: &[(i32, u32, u32)] = &[
     (2001, 9, 11),
     (2001, 9, 12),
@@ -22,14 +23,15 @@ const UNSCHEDULED: &[(i32, u32, u32)] = &[
     (2025, 1, 9),
 ];
 
-/// Whether the exchange has a session on this day.
+/// Returns whether the exchange has a session on this day.
 pub fn is_trading_day(day: NaiveDate) -> bool {
     !matches!(day.weekday(), Weekday::Sat | Weekday::Sun)
         && !is_holiday(day)
         && !UNSCHEDULED.contains(&(day.year(), day.month(), day.day()))
 }
 
-/// The newest session that had closed by `now`, by the regular close at 16:00 New York.
+/// Returns the last session that had closed by `now`. Assumes the regular close at 16:00 New York
+/// time.
 pub fn last_closed_session(now: DateTime<Utc>) -> NaiveDate {
     let local = now.with_timezone(&New_York);
     let today = local.date_naive();
@@ -43,14 +45,14 @@ pub fn last_closed_session(now: DateTime<Utc>) -> NaiveDate {
     day
 }
 
-/// New York's date at an instant: the day on which dividends and splits take effect.
+/// Returns the date in New York at an instant. Dividends and splits take effect on New York dates.
 pub fn new_york_date(now: DateTime<Utc>) -> NaiveDate {
     now.with_timezone(&New_York).date_naive()
 }
 
-/// Converts a New York time, which FMP writes without an offset, to UTC. When clocks go back, an
-/// ambiguous time is taken as the earlier instant; when they go forward, a skipped time is read as
-/// standard time.
+/// Converts a New York time to UTC, because FMP writes New York times without an offset. An
+/// ambiguous time, in the hour that is repeated in autumn, is read as the earlier instant. A time
+/// in the hour that is skipped in spring is read as standard time.
 pub fn from_new_york(local: NaiveDateTime) -> NaiveDateTime {
     match New_York.from_local_datetime(&local) {
         LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => t.with_timezone(&Utc).naive_utc(),
@@ -58,12 +60,12 @@ pub fn from_new_york(local: NaiveDateTime) -> NaiveDateTime {
     }
 }
 
-/// The regular close of a session, in UTC.
+/// Returns the regular close of a session in UTC.
 pub fn close_of(day: NaiveDate) -> DateTime<Utc> {
     from_new_york(day.and_time(close())).and_utc()
 }
 
-/// The opening of the first session after a day, in UTC.
+/// Returns the regular opening of the first session after a day, in UTC.
 pub fn next_opening(day: NaiveDate) -> DateTime<Utc> {
     let mut next = day + Days::new(1);
     while !is_trading_day(next) {
@@ -72,7 +74,7 @@ pub fn next_opening(day: NaiveDate) -> DateTime<Utc> {
     from_new_york(next.and_time(NaiveTime::from_hms_opt(9, 30, 0).unwrap_or_default())).and_utc()
 }
 
-/// The number of sessions after one day, up to and including another.
+/// Returns the number of sessions later than `after`, up to and including `to`.
 pub fn sessions(after: NaiveDate, to: NaiveDate) -> usize {
     after
         .iter_days()
@@ -102,8 +104,8 @@ pub fn closing_time(day: NaiveDate) -> NaiveTime {
 fn is_holiday(day: NaiveDate) -> bool {
     let year = day.year();
     let fixed = |month, date| NaiveDate::from_ymd_opt(year, month, date);
-    // A holiday on a Saturday is observed on Friday, and one on a Sunday on Monday. New Year's Day
-    // is the exception: it is never observed in the old year.
+    // A holiday on a Saturday is observed on Friday, and a holiday on a Sunday on Monday. The
+    // exception is New Year's Day on a Saturday, which is not observed.
     let observed = |holiday: Option<NaiveDate>, on_friday_too: bool| {
         holiday.is_some_and(|h| match h.weekday() {
             Weekday::Sat => on_friday_too && day == h - Days::new(1),
@@ -125,7 +127,8 @@ fn is_holiday(day: NaiveDate) -> bool {
         || observed(fixed(12, 25), true)
 }
 
-/// Easter Sunday by the anonymous Gregorian computus (Meeus, Astronomical Algorithms, ch. 8).
+/// Computes Easter Sunday with the anonymous Gregorian algorithm (Meeus, Astronomical Algorithms,
+/// ch. 8).
 fn easter_sunday(year: i32) -> NaiveDate {
     let (a, b, c) = (year % 19, year / 100, year % 100);
     let (d, e) = (b / 4, b % 4);

@@ -1,6 +1,7 @@
-//! SQL text.
+//! Helpers for SQL text.
 
-/// Quotes text as an SQL literal. Identifiers need no quoting: they are validated types.
+/// Quotes text as an SQL literal. Identifiers are not quoted, because they are values of validated
+/// types.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

@@ -1,4 +1,4 @@
-//! A validated ticker: no caller's input reaches a URL, path or SQL before it is one.
+//! Validated tickers. A ticker from a caller is validated before it is used in a URL, path or SQL.
 
 use std::{fmt, str::FromStr};
 
@@ -6,26 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// A ticker in FMP's spelling: 1 to 15 of `A-Z 0-9 . - ^ =`.
+/// A ticker in FMP's spelling: 1 to 15 characters of `A-Z 0-9 . - ^ =`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Symbol(String);
 
 impl Symbol {
-    /// The ticker as text.
+    /// Returns the ticker as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The default index for beta and correlation: the S&P 500.
+    /// Returns the default index for beta and correlation, the S&P 500.
     pub fn default_index() -> Option<Self> {
         "^GSPC".parse().ok()
     }
 
-    /// FMP's spelling of a ticker from a list that writes classes with a dot (`BRK.B` is `BRK-B`).
+    /// Converts a ticker that writes a share class with a dot to FMP's spelling: `BRK.B` becomes
+    /// `BRK-B`.
     ///
     /// # Errors
-    /// As for parsing.
+    /// `Reject` if the text is not a ticker.
     pub fn from_dotted(text: &str) -> Result<Self, Error> {
         text.replace('.', "-").parse()
     }
@@ -35,7 +36,8 @@ impl FromStr for Symbol {
     type Err = Error;
 
     /// # Errors
-    /// `Reject` for anything that is not a ticker. Lower case is converted to upper case.
+    /// `Reject` if the text is not a ticker. Lower-case letters are accepted and converted to upper
+    /// case.
     fn from_str(text: &str) -> Result<Self, Error> {
         let ticker = text.trim().to_ascii_uppercase();
         let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || ".-^=".contains(c);
@@ -44,7 +46,7 @@ impl FromStr for Symbol {
             Ok(Symbol(ticker))
         } else {
             Err(Error::Reject(format!(
-                "{text:?} is not a symbol: use 1 to 15 of A-Z 0-9 . - ^ = (class shares with a hyphen: BRK-B)"
+                "{text:?} is not a symbol: use 1 to 15 characters of A-Z 0-9 . - ^ = (share classes have a hyphen: BRK-B)"
             )))
         }
     }
@@ -75,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tickers_pass_and_everything_else_is_refused() {
+    fn only_tickers_are_accepted() {
         for good in ["AAPL", "BRK-B", "^GSPC", "VOD.L", "EURUSD=X", "aapl", " MSFT ", "0700.HK"] {
             assert!(good.parse::<Symbol>().is_ok(), "{good}");
         }

@@ -1,7 +1,8 @@
-//! The warehouse as of a past day, under the same table names.
+//! Opens the warehouse as it was on a past day, with the same table names.
 //!
-//! Versioned tables are restricted to the rows known at 23:00 UTC of that day, the same time as for `--today`. The
-//! views of current data are recreated over them from the same SQL, so queries need no change.
+//! Views with the names of the versioned tables show only the rows known at 23:00 UTC of that day;
+//! `--today` uses the same time. The views of current data are created again on top of them, from
+//! the same SQL. Queries therefore need no change.
 
 use std::path::Path;
 
@@ -12,12 +13,12 @@ use findata_domain::sql::literal;
 use findata_models::tables::SCHEMAS;
 use findata_models::{Models, PUBLISHED, Versions};
 
-use crate::{DuckDb, MemoryLimit, Reach, error::failure, read_config, texts};
+use crate::{DuckDb, MemoryLimit, Reach, config::read_config, error::failure, texts};
 
-/// Opens the warehouse at `path` as it was known on `day`.
+/// Opens the warehouse at `path` with the data known on `day`.
 ///
 /// # Errors
-/// As for [`DuckDb::open_to_read`].
+/// The errors of [`DuckDb::open_to_read`].
 pub fn open(
     path: &Path,
     day: NaiveDate,
@@ -25,7 +26,7 @@ pub fn open(
     memory: MemoryLimit,
     models: &Models,
 ) -> Result<Connection> {
-    // Reports a missing, locked or damaged file as for any reader.
+    // Report a missing, locked or damaged file with the same errors as for any reader.
     drop(DuckDb::open_to_read(path, reach, memory)?);
     build(path, day, reach, memory, models).map_err(|e| failure(path, &e))
 }
@@ -58,7 +59,7 @@ fn build(
     Ok(connection)
 }
 
-/// A query for the rows that a stored table held on a day.
+/// Returns the query for the rows that a table contained on a day.
 fn rows_as_of(schema: &str, table: &str, day: NaiveDate) -> String {
     let versioned = |t: &&findata_models::PublishedTable| t.name == table && t.versions != Versions::None;
     let moment = format!("timestamp '{day} 23:00:00'");

@@ -1,5 +1,5 @@
-//! Classifies DuckDB's errors by what to do about them. DuckDB's C interface reports no error codes for statements, so
-//! this module, and only this one, matches on error text.
+//! Classifies DuckDB's errors by the caller's next step. DuckDB's C interface reports no error
+//! codes for statements, so this module matches on the error text. No other module does.
 
 use std::path::Path;
 
@@ -7,7 +7,8 @@ use findata_domain::Error;
 
 use crate::lock;
 
-/// How DuckDB 1.5 reports a truncated, overwritten or foreign file, and a write-ahead log that does not fit.
+/// Error texts of DuckDB 1.5 for a truncated or overwritten file, a file of another format, and a
+/// write-ahead log that does not match its file.
 const DAMAGE: [&str; 4] = [
     "not a valid DuckDB database file",
     "Could not read enough bytes from file",
@@ -15,7 +16,7 @@ const DAMAGE: [&str; 4] = [
     "Failure while replaying WAL",
 ];
 
-/// What to do about an error of the file at `path`.
+/// Classifies an error of the DuckDB file at `path`.
 pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
     let text = error.to_string();
     let file = path.display();
@@ -32,7 +33,7 @@ pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
         ))
     } else if DAMAGE.iter().any(|part| text.contains(part)) {
         Error::Damaged(format!(
-            "{file} is damaged or not a DuckDB file (DuckDB: {}): rebuild it with `findata replay --rebuild`",
+            "{file} is damaged or not a DuckDB file (DuckDB: {}); rebuild it with `findata replay --rebuild`",
             line(&text)
         ))
     } else {
@@ -40,7 +41,8 @@ pub(crate) fn failure(path: &Path, error: &::duckdb::Error) -> Error {
     }
 }
 
-/// The error if this machine lacks something: memory, disk space, or a file that another process holds.
+/// Returns a `Resource` error if this machine lacks memory or disk space, or if another process has
+/// locked the file.
 pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
     let text = error.to_string();
     let file = path.display();
@@ -50,18 +52,19 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
             None => ("another process holds the file".to_owned(), format!(" (DuckDB: {})", line(&text))),
         };
         return Some(Error::Resource(format!(
-            "cannot open {file}: {holder}: wait for it or end it, then run again{cause}"
+            "cannot open {file}: {holder}; wait until that process ends, or end it, then run again{cause}"
         )));
     }
     let folder = std::env::temp_dir();
     let space = format!(
-        "free some space there, or set TMPDIR (now {}) for queries and --home for runs to a disk with more",
+        "free some space on it, or use a disk with more: set TMPDIR for queries (now {}), --home for runs",
         folder.display()
     );
-    // DuckDB reports a full disk as "out of memory" if it was writing out data for lack of memory.
+    // If the disk is full while DuckDB spills to it, DuckDB reports "out of memory" with one of
+    // these texts.
     if text.contains("failed to offload") || text.contains("max_temp_directory_size") {
         Some(Error::Resource(format!(
-            "the disk has no space for the temporary files of {file}: {space}"
+            "no space left on the disk for the temporary files of {file}: {space}"
         )))
     } else if text.contains("No space left") || text.contains("Disk quota exceeded") {
         Some(Error::Resource(format!(
@@ -69,7 +72,7 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
         )))
     } else if is_out_of_memory(error) {
         Some(Error::Resource(format!(
-            "not enough memory for {file}: allow more with --memory, or end other programs (DuckDB: {})",
+            "not enough memory for {file}: raise the limit with --memory, or end other programs (DuckDB: {})",
             line(&text)
         )))
     } else {
@@ -77,8 +80,8 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
     }
 }
 
-/// Whether a statement needs more memory than the limit. False if the disk has no space to spill to, which DuckDB reports
-/// under the same name.
+/// Returns whether a statement needs more memory than the limit. Returns false for a full disk,
+/// which DuckDB also reports as an out-of-memory error.
 pub(crate) fn is_out_of_memory(error: &::duckdb::Error) -> bool {
     let text = error.to_string();
     let lacks_space = ["failed to offload", "max_temp_directory_size"].iter().any(|part| text.contains(part));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// The process that holds a lock on the file, if the system reports it: Linux lists locks in `/proc/locks`.
+/// Returns the process that holds a lock on the file, from Linux's list of locks in `/proc/locks`.
 #[cfg(target_os = "linux")]
 pub(crate) fn holder(path: &Path) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
@@ -13,15 +13,16 @@ pub(crate) fn holder(path: &Path) -> Option<u32> {
     pids.into_iter().find(|pid| *pid != std::process::id())
 }
 
-/// Other systems have no such list.
+/// Returns `None`: only Linux has a list of locks.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn holder(_: &Path) -> Option<u32> {
     None
 }
 
-/// The process in a line of `/proc/locks`, such as `1: POSIX  ADVISORY  WRITE 7920 fe:00:464 0 EOF`, if it is about
-/// this inode. A line of a waiting process has `->` after the number and so never matches. The device is not compared:
-/// overlay file systems report another one.
+/// Returns the process in a line of `/proc/locks`, such as `1: POSIX ADVISORY WRITE 7920 fe:00:464
+/// 0 EOF`, if the line is about this inode. A waiting process has `->` after the line number, so
+/// its line never matches. The device is not compared, because overlay file systems report a
+/// different device.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 fn holder_in(line: &str, inode: u64) -> Option<u32> {
     let fields: Vec<&str> = line.split_whitespace().collect();

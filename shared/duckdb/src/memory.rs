@@ -1,24 +1,26 @@
-//! DuckDB's memory limit. Beyond it, DuckDB spills to a folder beside its file.
+//! DuckDB's memory limit. When a statement needs more memory, DuckDB spills data to disk.
 //!
-//! A run starts with a low limit, so that it stays small where spilling is enough: 5,000 symbols with two days of prices
-//! took 70 CPU seconds and 1.3 GB with a limit of 768 MB, and 72 CPU seconds and 3.1 GB with 12 GB. Some operators cannot
-//! spill, so what runs out of memory is repeated with the full limit, a share of the machine's memory.
+//! A run starts with a low limit, because a higher limit often uses more memory without being
+//! faster: 5,000 symbols with two days of prices took 70 CPU seconds and 1.3 GB with a limit of 768
+//! MB, and 72 CPU seconds and 3.1 GB with a limit of 12 GB. Some operators cannot spill. A
+//! statement that runs out of memory is therefore repeated with the full limit, a share of the
+//! machine's memory.
 
 use std::{fmt, str::FromStr};
 
 use findata_domain::{Error, Result};
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-/// The share of this machine's memory that DuckDB may use by default: half. The rest is for answers in flight, the
-/// allocator and other programs.
+/// Divisor for the default limit: DuckDB may use half of the machine's memory. The other half is
+/// for answers in flight, the allocator and other programs.
 const DEFAULT_SHARE: u64 = 2;
-/// The limit with which a run starts.
+/// The limit in bytes with which a run starts.
 const INITIAL: u64 = 768 << 20;
-/// The smallest limit. With 80 MB, the models of 16 companies failed: some operators allocate 32 MB at once and cannot
-/// spill it.
+/// The smallest limit in bytes. With 80 MB, the models of 16 companies failed, because some
+/// operators allocate 32 MB at once and cannot spill it.
 const MINIMUM: u64 = 256 << 20;
 
-/// The memory assumed on a system that does not report its own.
+/// The memory in bytes that is assumed for a system that does not report its memory.
 const UNKNOWN_MACHINE: u64 = 2 << 30;
 
 /// A memory limit in bytes.
@@ -26,7 +28,8 @@ const UNKNOWN_MACHINE: u64 = 2 << 30;
 pub struct MemoryLimit(u64);
 
 impl MemoryLimit {
-    /// Half of what this process may use: the machine's memory, or the limit of its control group if that is lower.
+    /// Returns half of the memory that this process may use: the machine's memory, or the limit of
+    /// the process's control group if that is lower.
     pub fn of_machine() -> Self {
         let ram = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
         let available = System::new_with_specifics(ram).map_or(UNKNOWN_MACHINE, |system| {
@@ -36,12 +39,13 @@ impl MemoryLimit {
         MemoryLimit((available / DEFAULT_SHARE).max(MINIMUM))
     }
 
-    /// The limit with which a run starts: the lower of this limit and the initial one.
+    /// Returns the limit with which a run starts: the lower of this limit and 768 MiB.
     pub(crate) fn initial(self) -> Self {
         MemoryLimit(self.0.min(INITIAL))
     }
 
-    /// A limit for tests of spilling, which may be below the minimum that the command line accepts.
+    /// Creates a limit for tests of spilling. It may be below the minimum that the command line
+    /// accepts.
     pub const fn bytes(bytes: u64) -> Self {
         MemoryLimit(bytes)
     }
@@ -50,7 +54,7 @@ impl MemoryLimit {
 impl FromStr for MemoryLimit {
     type Err = Error;
 
-    /// Parses a size such as `800MB` or `4GB`; units are powers of 1,000.
+    /// Parses a size such as `800MB` or `4GB`. Units are powers of 1,000.
     fn from_str(text: &str) -> Result<Self> {
         let invalid = || {
             let least = MINIMUM.div_ceil(1_000_000);

@@ -1,8 +1,9 @@
-//! Migration of a warehouse that another version of the models built.
+//! Migrates a warehouse that another version of the models built.
 //!
-//! `ops.models` holds a hash of every model and table file. If a table's own file changed, the table is dropped and
-//! rebuilt from `staging`, which keeps everything. If only a model changed, the next publish writes the rows that
-//! differ. Either way, all companies are marked for recomputation.
+//! `ops.models` contains a hash of every model file and table file. If the file of a table changed,
+//! the table is dropped and rebuilt from `staging`, which keeps all source rows. If only a model
+//! changed, the next run writes the rows that differ. In both cases all companies are marked for
+//! recomputation.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use findata_models::{Models, hashes};
 
 use crate::texts;
 
-/// Creates missing tables and replaces those that other versions of the models built.
+/// Creates missing tables, and replaces tables that another version of the models built.
 pub(crate) fn prepare(connection: &Connection, models: &Models) -> Result<()> {
     for statement in tables::setup() {
         connection.execute_batch(&statement)?;
@@ -50,12 +51,10 @@ fn rebuild(
         connection.execute_batch(&table.sql)?;
     }
     if !existing.is_empty() {
-        tracing::warn!(
-            "the figures were computed by another version of findata: this run recomputes all of them"
-        );
+        tracing::warn!("another version of findata computed the figures: this run recomputes all of them");
         connection.execute_batch(hashes::ALL_COMPANIES_ARE_DUE)?;
     }
-    // Also removes the hashes of files that no longer exist.
+    // Delete all hashes first, because some may be of files that no longer exist.
     connection.execute_batch("delete from ops.models")?;
     hashes::record(current)
         .iter()

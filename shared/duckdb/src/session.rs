@@ -1,13 +1,14 @@
-//! A connection that starts with little memory and repeats what has failed for lack of it.
+//! A connection that starts with a low memory limit, and raises the limit when a statement runs out
+//! of memory.
 
 use ::duckdb::{Connection, appender_params_from_iter};
 
 use crate::{error::is_out_of_memory, memory::MemoryLimit};
 
-/// One change of the database.
+/// A change of the database.
 pub(crate) enum Change {
     Statement(String),
-    /// Rows for the end of a table: values as text, in column order.
+    /// Appends rows to a table. Values are text, in column order.
     Append {
         schema: String,
         table: String,
@@ -30,15 +31,15 @@ impl Change {
     }
 }
 
-/// A connection with a low memory limit. What runs out of memory is repeated with the full limit, which then stays for
-/// the session: a statement, or the whole transaction that it belongs to, because DuckDB aborts a transaction in which a
-/// statement fails.
+/// A connection with a low memory limit. If a statement runs out of memory, the session raises the
+/// limit for its remaining lifetime and repeats the statement. Inside a transaction it repeats the
+/// whole transaction, because DuckDB aborts a transaction in which a statement fails.
 pub(crate) struct Session {
     pub connection: Connection,
-    /// The limit up to which memory may be raised.
+    /// The full memory limit.
     memory: MemoryLimit,
     raised: bool,
-    /// The changes of the open transaction, kept for a repetition.
+    /// The changes of the open transaction, kept to repeat them.
     transaction: Option<Vec<Change>>,
 }
 
@@ -54,7 +55,7 @@ impl Session {
         })
     }
 
-    /// Makes a change and returns the number of rows that it changed.
+    /// Makes a change and returns the number of changed rows.
     pub fn run(&mut self, change: Change) -> ::duckdb::Result<usize> {
         let result = self.attempt(|connection| change.perform(connection));
         match &change {
@@ -71,7 +72,8 @@ impl Session {
         result
     }
 
-    /// Runs a query or a change, again with the full limit if the low one was not enough.
+    /// Runs a query or a change. If the low memory limit is not enough, raises the limit and runs
+    /// it again.
     pub fn attempt<T>(&mut self, action: impl Fn(&Connection) -> ::duckdb::Result<T>) -> ::duckdb::Result<T> {
         match action(&self.connection) {
             Err(error) if is_out_of_memory(&error) && !self.raised => {
@@ -82,13 +84,14 @@ impl Session {
         }
     }
 
-    /// Raises the limit, and brings an aborted transaction back to the state before its last change.
+    /// Raises the memory limit. If a transaction was aborted, repeats its changes except the one
+    /// that failed.
     fn raise(&mut self) -> ::duckdb::Result<()> {
         tracing::info!(limit = %self.memory, "raising the memory limit");
         let transaction = self.transaction.as_mut().map(std::mem::take);
         if transaction.is_some() {
-            // An aborted transaction accepts nothing else. After a failed commit DuckDB has rolled back already, and
-            // this fails.
+            // An aborted transaction accepts only a rollback. Ignore an error: after a failed
+            // commit, DuckDB has already rolled back.
             let _ = self.connection.execute("rollback", []);
         }
         set_memory(&self.connection, self.memory)?;

@@ -1,4 +1,4 @@
-//! A question and the column that it asks for.
+//! Questions, and the columns that they refer to.
 
 use chrono::NaiveDate;
 use findata_domain::{Error, Result, Symbol};
@@ -6,20 +6,21 @@ use findata_models::Models;
 
 use crate::names::{candidates, similar};
 
-/// A question: which figure to explain.
+/// A question: the figure to explain.
 #[derive(Debug, Clone)]
 pub struct Question {
     /// The company.
     pub symbol: Symbol,
-    /// The metric, as the caller wrote it: a column or an alias.
+    /// The metric as the caller wrote it: the name of a column, or an alias.
     pub metric: String,
-    /// The day on which the figure was known, or the session; the newest if absent.
+    /// The day on which the figure was known or, for market metrics, the session; `None` for the
+    /// newest figure.
     pub date: Option<NaiveDate>,
-    /// The basis, if the metric exists on several.
+    /// The basis, for a metric that has several.
     pub basis: Option<Basis>,
 }
 
-/// The basis of a figure.
+/// The basis of a figure: the kind of period or source from which it is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names of the bases")]
 pub enum Basis {
@@ -58,12 +59,12 @@ impl std::str::FromStr for Basis {
 }
 
 impl Basis {
-    /// Its name, as in the tables.
+    /// Returns the basis as written in the tables.
     pub fn name(self) -> &'static str {
         BASES.iter().find(|(_, basis)| *basis == self).map_or("", |(name, _)| name)
     }
 
-    /// Whether it includes a basis of a table.
+    /// Returns whether a basis in a table is this basis or, for `Q`, any quarter.
     pub fn matches(self, basis: &str) -> bool {
         basis == self.name() || (self == Basis::Q && basis.starts_with('Q'))
     }
@@ -73,7 +74,7 @@ impl Basis {
     }
 }
 
-/// A fact table.
+/// The fact tables that a question can be about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each is one fact table")]
 pub enum Fact {
@@ -85,7 +86,7 @@ pub enum Fact {
     Market,
 }
 
-/// The fact tables, in the order in which a name is looked up.
+/// The fact tables, in the order in which the name of a metric is looked up.
 pub const FACTS: [(Fact, &str); 6] = [
     (Fact::Ratios, "fact_financial_ratios"),
     (Fact::Growth, "fact_growth_rates"),
@@ -95,7 +96,7 @@ pub const FACTS: [(Fact, &str); 6] = [
     (Fact::Market, "fact_market_metrics"),
 ];
 
-/// The figures of every fact table, in lookup order.
+/// Returns the columns with figures of all fact tables, in lookup order.
 pub fn figures(models: &Models) -> Vec<(Fact, &str)> {
     let of = |(fact, table): &(Fact, &'static str)| {
         let fact = *fact;
@@ -105,10 +106,11 @@ pub fn figures(models: &Models) -> Vec<(Fact, &str)> {
     FACTS.iter().flat_map(of).collect()
 }
 
-/// The table and column of a metric on a basis.
+/// Returns the table and the column of a metric on a basis.
 ///
 /// # Errors
-/// `Reject` with similar names if the metric is unknown, or with its bases if it does not exist on the given one.
+/// `Reject` with similar names if the metric is unknown, or with the metric's bases if it does not
+/// exist on the given basis.
 pub fn find<'m>(metric: &str, basis: Option<Basis>, models: &'m Models) -> Result<(Fact, &'m str)> {
     let all = figures(models);
     let found = candidates(metric, basis, &all, models);
@@ -183,7 +185,7 @@ mod tests {
     #[test]
     fn an_alias_of_a_market_metric_finds_it_even_if_a_ratio_shares_its_name() {
         let mut files = findata_models::metrics::Files::built_in();
-        // payout_ratio, the last entry of the file, is the name of a ratio too.
+        // The file's last entry, payout_ratio, has the same name as a ratio.
         files
             .market_metrics
             .push_str("\naliases = [\"market payout\", \"roe\", \"net margin\"]\n");
@@ -193,7 +195,7 @@ mod tests {
         assert_eq!(found("market payout", None), (Fact::Market, "payout_ratio"));
         assert_eq!(found("market payout", Some(Basis::Fy)), (Fact::Ratios, "payout_ratio"));
         assert_eq!(found("payout_ratio", None), (Fact::Ratios, "payout_ratio"));
-        // A column's exact name is never taken by an alias.
+        // An alias never hides a column of that exact name.
         assert_eq!(found("roe", None), (Fact::Ratios, "roe"));
         assert_eq!(found("net_margin", None), (Fact::Ratios, "net_margin"));
         assert_eq!(found("net margin", None), (Fact::Market, "payout_ratio"));

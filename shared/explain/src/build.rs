@@ -1,4 +1,4 @@
-//! Shows a formula with the figures of its inputs.
+//! Fills a figure with its formula and the figures of the formula's inputs.
 
 use findata_domain::Result;
 use findata_models::metrics::{Expr, Function, Op};
@@ -9,11 +9,12 @@ use crate::{
 };
 
 impl Figure {
-    /// Sets the formula and its inputs and, if there is neither a value nor a reason for NULL yet, the value. `input`
-    /// returns the figure of an input. Of alternatives, only the one that applies is shown, with its inputs.
+    /// Sets the formula and its inputs. If the figure has neither a value nor a reason for NULL,
+    /// also sets the value. `input` returns the figure of an input by name. If the formula has
+    /// alternatives, only the alternative that applies is shown, with its inputs.
     ///
     /// # Errors
-    /// Those of `input`.
+    /// The errors of `input`.
     pub fn fill(&mut self, formula: &Expr, input: &dyn Fn(&str) -> Result<Figure>) -> Result<()> {
         for name in formula.inputs() {
             self.inputs.push(Figure { name: name.to_owned(), label: label(name), ..input(name)? });
@@ -29,14 +30,14 @@ impl Figure {
         Ok(())
     }
 
-    /// Sets a single input with the same value.
+    /// Sets the formula to a single input, whose value is the value of this figure.
     pub fn same_as(&mut self, input: Figure) {
         self.formula = Some(input.label.clone());
         self.expression = Some(Expr::input(&input.name));
         self.inputs = vec![input];
     }
 
-    /// Sets the formula to a figure times or over a split factor.
+    /// Sets the formula to `from` multiplied or divided by a split factor.
     pub fn adjust(&mut self, from: Figure, factor: Figure, is_product: bool) {
         let op = if is_product { Op::Times } else { Op::Over };
         let sign = if is_product { "×" } else { "÷" };
@@ -46,16 +47,16 @@ impl Figure {
         self.inputs = vec![from, factor];
     }
 
-    /// The value of an input by name.
+    /// Returns the value of an input by name.
     pub fn input_value(&self, name: &str) -> Option<f64> {
         self.inputs.iter().find(|input| input.name == name)?.value
     }
 }
 
-/// A formula with other names for its inputs, each as the old and the new one.
+/// Parses a formula and renames its inputs. Each pair has the old and the new name.
 ///
 /// # Errors
-/// `Reject` for a formula outside the grammar.
+/// `Reject` if the formula does not follow the grammar.
 pub fn renamed(formula: &str, names: &[(&str, &str)]) -> Result<Expr> {
     Ok(Expr::parse(formula)?.replace(&|part| match part {
         Expr::Input(name) => {
@@ -66,26 +67,26 @@ pub fn renamed(formula: &str, names: &[(&str, &str)]) -> Result<Expr> {
     }))
 }
 
-/// Numbers figures of the same name: `revenue` becomes `revenue_1`, `revenue_2` and so on.
+/// Numbers figures that have the same name: `revenue` becomes `revenue_1`, `revenue_2` and so on.
 pub fn numbered(figures: Vec<Figure>) -> Vec<Figure> {
     let number =
         |(n, figure): (usize, Figure)| Figure { name: format!("{}_{}", figure.name, n + 1), ..figure };
     figures.into_iter().enumerate().map(number).collect()
 }
 
-/// The sum of figures; `None` of none.
+/// Returns the formula of the sum of figures, or `None` for an empty list.
 pub fn sum(figures: &[Figure]) -> Option<Expr> {
     let inputs = figures.iter().map(|figure| Expr::input(&figure.name));
     inputs.reduce(|sum, input| Expr::Binary(Box::new(sum), Op::Plus, Box::new(input)))
 }
 
-/// The mean of figures; `None` of none.
+/// Returns the formula of the mean of figures, or `None` for an empty list.
 pub fn mean(figures: &[Figure]) -> Option<Expr> {
     let count = Expr::Number(figures.len().to_string());
     Some(Expr::Binary(Box::new(sum(figures)?), Op::Over, Box::new(count)))
 }
 
-/// Replaces every `if` and `coalesce` by the alternative that applies.
+/// Replaces every `if` and `coalesce` with the alternative that applies.
 fn applicable(formula: &Expr, input: &dyn Fn(&str) -> Option<f64>) -> Expr {
     formula.replace(&|part| match part {
         Expr::Call(Function::If, parts) => {

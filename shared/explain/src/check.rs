@@ -1,4 +1,5 @@
-//! Recomputes figures from the inputs shown and compares them with what is stored.
+//! Recomputes figures from their displayed inputs, and compares the results with the stored
+//! figures.
 
 use findata_models::Models;
 
@@ -7,19 +8,22 @@ use crate::{
     figure::{Figure, Mismatch},
 };
 
-/// Both engines and this crate compute with doubles, but not in the same order.
+/// Accepted relative difference. The engines and this crate compute with doubles in different
+/// orders, so results differ by rounding errors.
 const RELATIVE: f64 = 1e-9;
-/// The last digit of a decimal column.
+/// Accepted absolute difference for a decimal column: its last digit.
 const LAST_DIGIT: f64 = 1e-6;
-/// Below it, a double is the rounding error of a difference.
+/// Accepted absolute difference of doubles. A smaller double is the rounding error of a
+/// subtraction.
 const ROUNDING: f64 = 1e-12;
 
-/// The value of a figure's expression over its inputs; `None` for NULL and for a figure without an expression.
+/// Computes a figure's expression from its inputs. Returns `None` for NULL and for a figure without
+/// an expression.
 pub fn recomputed(figure: &Figure) -> Option<f64> {
     figure.expression.as_ref()?.evaluate(&|name| figure.input_value(name))
 }
 
-/// Compares a figure, and every figure below it, with the value that its inputs give.
+/// Recomputes a figure and all its direct and indirect inputs, and notes mismatches.
 fn check(figure: &mut Figure, models: &Models) {
     for input in &mut figure.inputs {
         check(input, models);
@@ -31,8 +35,8 @@ fn check(figure: &mut Figure, models: &Models) {
 }
 
 impl Facts<'_> {
-    /// Checks a figure. Of figures as of a day before a split, those of prices are not checked: the bars are on a newer
-    /// basis.
+    /// Checks a figure and all its inputs. For a day before a later split, figures of prices are
+    /// not checked, because the bars are on a newer split basis than the figures.
     pub fn check(&self, figure: &mut Figure) {
         check(figure, self.models);
         if self.is_price_basis_newer {
@@ -54,8 +58,9 @@ fn forget_prices(figure: &mut Figure) {
 }
 
 impl Figure {
-    /// Notes a mismatch if the inputs give another value. A NULL for a reason other than a missing input is no
-    /// mismatch: such a reason says that the formula is not applied.
+    /// Notes a mismatch if the recomputed value differs from the stored value. A NULL with a reason
+    /// other than a missing input is not a mismatch, because the reason means that the formula is
+    /// not applied.
     pub fn compare(&mut self, again: Option<f64>, relative: f64, absolute: f64) {
         let differs = match (self.value, again) {
             (Some(value), Some(again)) => {

@@ -1,4 +1,4 @@
-//! The conditions under which a metric has a value, in words.
+//! Describes the conditions under which a metric has a value.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::words::{label, words};
 
 const NO_BANK: &str = "the company is not a bank or insurer";
 
-/// The conditions of a ratio.
+/// Returns the conditions of a ratio in words.
 pub fn of_ratio(registry: &Registry, ratio: &Ratio) -> Vec<String> {
     let mut all = Vec::new();
     if let Some(divisor) = ratio.formula.divisor().filter(|divisor| divisor.number().is_none()) {
@@ -28,7 +28,7 @@ pub fn of_ratio(registry: &Registry, ratio: &Ratio) -> Vec<String> {
     all
 }
 
-/// The conditions of a growth rate.
+/// Returns the conditions of a growth rate in words.
 pub fn of_growth_rate(rate: GrowthRate<'_>) -> Vec<String> {
     let figure = label(&rate.growth.figure);
     let mut all = vec![match rate.annual() {
@@ -39,10 +39,11 @@ pub fn of_growth_rate(rate: GrowthRate<'_>) -> Vec<String> {
     all
 }
 
-/// The conditions of a market metric.
+/// Returns the conditions of a market metric in words.
 pub fn of_market_metric(metric: &MarketMetric) -> Vec<String> {
     let mut all = Vec::new();
-    // Without fundamentals in the formula, the rule only chooses among share counts.
+    // If the formula has no fundamentals, the rule only selects a share count and is not a
+    // condition.
     if let Some(checked) = metric.checked().filter(|_| !metric.operands().is_empty()) {
         all.extend(of_figure(metric.rule(), &words(&checked)));
     }
@@ -54,7 +55,7 @@ pub fn of_market_metric(metric: &MarketMetric) -> Vec<String> {
     all
 }
 
-/// The condition that a rule sets for a figure.
+/// Returns the condition that a rule sets for a figure, in words.
 fn of_figure(rule: Denominator, what: &str) -> Option<String> {
     match rule {
         Denominator::Positive | Denominator::Equity | Denominator::Earnings => {
@@ -68,7 +69,7 @@ fn of_figure(rule: Denominator, what: &str) -> Option<String> {
     }
 }
 
-/// Adds the requirements that are not conditions yet.
+/// Adds the requirements that are not yet in the list of conditions.
 fn required(requires: &[Requirement], all: &mut Vec<String>) {
     for requirement in requires {
         let condition = format!("{} is above zero", label(&requirement.above_zero));

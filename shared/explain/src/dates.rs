@@ -10,10 +10,10 @@ use crate::{
 };
 
 impl Facts<'_> {
-    /// The newest period of a fact table that was known on the question's day.
+    /// Returns the newest period of a fact table that was known on the question's day.
     ///
     /// # Errors
-    /// `Reject` if there is none.
+    /// `Reject` if there is no such period.
     pub fn period(&self, fact: Fact, question: &Question) -> Result<Key> {
         let all: Vec<&Key> = match fact {
             Fact::Ttm => self.ttm.keys().collect(),
@@ -22,7 +22,7 @@ impl Facts<'_> {
         };
         let wanted = |key: &&&Key| match (question.basis, fact) {
             (Some(basis), _) => basis.matches(&key.basis),
-            // A ratio or growth rate defaults to the trailing twelve months.
+            // Without a basis, a ratio or growth rate is that of the trailing twelve months.
             (None, Fact::Ratios | Fact::Growth) => key.basis == "TTM",
             (None, _) => true,
         };
@@ -43,7 +43,7 @@ impl Facts<'_> {
         Err(Error::Reject(match (question.date, first) {
             (Some(day), Some(first)) => {
                 format!(
-                    "nothing was known of {} on {day}: the first such figure became known on {first}",
+                    "no such figure of {} was known on {day}: the first became known on {first}",
                     self.symbol
                 )
             }
@@ -51,10 +51,10 @@ impl Facts<'_> {
         }))
     }
 
-    /// The session on the question's day, or the last one before it.
+    /// Returns the session on the question's day, or the last session before that day.
     ///
     /// # Errors
-    /// `Reject` if there is none.
+    /// `Reject` if there is no such session.
     pub fn session(&self, question: &Question) -> Result<NaiveDate> {
         let until = question.date.map_or("true".into(), |day| format!("price_date <= date '{day}'"));
         let row = self.first(&format!(

@@ -1,7 +1,8 @@
-//! One company's rows, and the intermediate models rerun for it alone.
+//! Reads the rows of one company, and reruns the intermediate models for that company only.
 //!
-//! The models themselves decide which version of a statement is in force, which split basis applies, which periods a
-//! growth rate compares and which fundamentals were known on a day. Nothing is reimplemented here.
+//! The models determine the version of a statement that is in force, the split basis, the periods
+//! that a growth rate compares, and the fundamentals known on a day. This module runs the models'
+//! SQL and does not implement these rules again.
 
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -16,7 +17,8 @@ use super::{
     rows::{Key, Row, date, execute, rows},
 };
 
-/// Models that are not rerun: published tables have their result, or [`rebuild`] replaces them.
+/// Models that are not rerun. Published tables contain their results, or [`rebuild`] replaces them
+/// with smaller tables.
 const SKIPPED_MODELS: [&str; 8] = [
     "companies_to_recompute",
     "growth_rates",
@@ -27,7 +29,8 @@ const SKIPPED_MODELS: [&str; 8] = [
     "new_fact_financial_ratios_history",
     "new_fact_growth_rates_history",
 ];
-/// The last model that is rerun. It tells which fundamentals were known on which days.
+/// The last model that is rerun. Its result contains the days on which each set of fundamentals was
+/// known.
 const LAST_MODEL: &str = "fundamentals_ranges";
 
 /// The rows of one company.
@@ -36,27 +39,29 @@ pub struct Facts<'a> {
     pub models: &'a Models,
     /// The warehouse.
     pub connection: &'a Connection,
-    /// The day as of which the tables are read; `None` for current data.
+    /// The past day as of which the tables are read; `None` for current data.
     pub as_of: Option<NaiveDate>,
-    /// Whether bars are on another split basis than the figures of that day: bars have no versions.
+    /// Whether a split after `as_of` put the bars on a newer split basis than the figures. Bars
+    /// have no versions, so they are always on the newest basis.
     pub is_price_basis_newer: bool,
     /// The company.
     pub symbol: Symbol,
-    /// `fact_financials` by period.
+    /// Rows of `fact_financials` by period.
     pub financials: BTreeMap<Key, Row>,
-    /// `fact_financials_ttm` by period end.
+    /// Rows of `fact_financials_ttm` by period.
     pub ttm: BTreeMap<Key, Row>,
-    /// The version in force of every period, with the files and rows of its three statements.
+    /// For each period the version in force, with the file and row of each of its three statements.
     pub versions: BTreeMap<Key, Row>,
     /// Per-share figures and share counts on the newest split basis.
     pub split_adjusted_shares: BTreeMap<Key, Row>,
-    /// `period_inputs` by period.
+    /// Rows of the model `period_inputs` by period.
     pub period_inputs: BTreeMap<Key, Row>,
-    /// The quarters that can be part of a trailing twelve months, by date.
+    /// The quarters that trailing twelve months can contain, ordered by date.
     pub quarters: Vec<Key>,
-    /// Query cache: the inputs of a figure are often columns of one row.
+    /// Cache of query results. The inputs of a figure are often columns of one row, so queries
+    /// repeat.
     query_cache: RefCell<BTreeMap<String, Vec<Row>>>,
-    /// Cache of sources, by file, row and field.
+    /// Cache of the sources of figures, by file, row and field.
     pub(super) sources: RefCell<BTreeMap<(String, u64, String), Source>>,
 }
 
@@ -64,7 +69,7 @@ impl<'a> Facts<'a> {
     /// Reads the company's rows.
     ///
     /// # Errors
-    /// `Reject` for a company that is not in the warehouse; `Stop` if the warehouse cannot be read.
+    /// `Reject` if the company is not in the warehouse; `Stop` if the warehouse cannot be read.
     pub fn read(
         connection: &'a Connection,
         symbol: &Symbol,
@@ -132,10 +137,11 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// The rows of a query, in which `{symbol}` stands for the company's symbol as an SQL literal.
+    /// Returns the rows of a query. `{symbol}` in the query is replaced by the company's symbol as
+    /// an SQL literal.
     ///
     /// # Errors
-    /// `Stop` when it cannot be run.
+    /// `Stop` if the query fails.
     pub fn ask(&self, query: &str) -> Result<Vec<Row>> {
         if let Some(known) = self.query_cache.borrow().get(query) {
             return Ok(known.clone());
@@ -145,34 +151,35 @@ impl<'a> Facts<'a> {
         Ok(found)
     }
 
-    /// The first row of a query, if any.
+    /// Returns the first row of a query, if it has rows.
     ///
     /// # Errors
-    /// `Stop` when it cannot be run.
+    /// `Stop` if the query fails.
     pub fn first(&self, query: &str) -> Result<Option<Row>> {
         Ok(self.ask(query)?.into_iter().next())
     }
 
-    /// The day on which a period's figures were first known.
+    /// Returns the day on which a period's figures were first known.
     pub fn known_on(&self, key: &Key) -> Option<NaiveDate> {
         let table = if key.basis == "TTM" { &self.ttm } else { &self.financials };
         table.get(key).and_then(|row| date(row, "known_on"))
     }
 
-    /// The previous period of the same kind: fiscal year or shorter.
+    /// Returns the period before this one: the previous fiscal year for a year, the previous
+    /// shorter period otherwise.
     pub fn before(&self, key: &Key) -> Option<Key> {
         let year = key.basis == "FY";
         self.financials.keys().rfind(|k| (k.basis == "FY") == year && *k < key).cloned()
     }
 
-    /// The quarter that ends on a day.
+    /// Returns the quarter that ends on a day.
     pub fn quarter(&self, end: NaiveDate) -> Option<Key> {
         self.quarters.iter().find(|k| k.date == end).cloned()
     }
 }
 
-/// Reruns the intermediate models for one company, as of a day, into temporary tables, which a read-only connection can
-/// create.
+/// Reruns the intermediate models for one company as of a day. Writes the results to temporary
+/// tables, which a read-only connection can create.
 fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>, models: &Models) -> Result<()> {
     let day = as_of.map_or("max(as_of)".into(), |day| format!("date '{day}'"));
     for (table, query) in [
@@ -191,7 +198,7 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>, mode
     let last = models.iter().position(|m| m.builds() == LAST_MODEL).unwrap_or(models.len() - 1);
     for model in models[..=last].iter().filter(|m| !SKIPPED_MODELS.contains(&m.builds())) {
         execute(connection, &model.sql).map_err(|error| Error::Stop(format!("{}: {error}", model.file)))?;
-        // The data as known on a day is the vintage with that cutoff.
+        // The vintage with this cutoff contains the data as known on that day.
         if let Some(day) = as_of.filter(|_| model.builds() == "vintages") {
             execute(connection, &format!("update vintages set cutoff = timestamp '{day} 23:00:00.001'"))?;
         }
@@ -199,7 +206,7 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>, mode
     Ok(())
 }
 
-/// The period of a row. A row of TTM figures has no basis column.
+/// Returns the period of a row. A row of TTM figures has no column for the basis.
 pub fn key(row: &Row) -> Option<Key> {
     let basis = row
         .get("period_type")

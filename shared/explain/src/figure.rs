@@ -1,60 +1,60 @@
-//! The parts of an explanation.
+//! The data types of an explanation.
 
 use findata_models::metrics::Expr;
 use serde::{Serialize, Serializer};
 
-/// A figure with its formula and the figures it was computed from.
+/// A figure with its formula and the figures from which it is computed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Figure {
-    /// Its name in the expression of the figure above it.
+    /// The name by which the parent figure's expression refers to this figure.
     pub name: String,
-    /// Its name in plain English.
+    /// The figure's name in plain English.
     pub label: String,
-    /// The table that stores it, if any.
+    /// The table that stores the figure, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
-    /// Its column in the table.
+    /// The figure's column in the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// The end of the period, or the session.
+    /// The end of the figure's period, or its session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
     /// Q1 to Q4, FY, TTM, MARKET or PRICE.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
-    /// The value; `None` is NULL.
+    /// The value; `None` for NULL.
     pub value: Option<f64>,
-    /// The unit.
+    /// The unit of the value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// Its formula in plain English.
+    /// The formula in plain English.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub formula: Option<String>,
-    /// Its formula over the names of its inputs.
+    /// The formula with the names of the inputs.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
     pub expression: Option<Expr>,
-    /// Conditions without which it is NULL.
+    /// Conditions that must hold; otherwise the figure is NULL.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only_when: Vec<String>,
-    /// Why it is NULL.
+    /// Why the figure is NULL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// Set if the inputs give another value than the stored one.
+    /// The mismatch, if the value computed from the inputs differs from the stored value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<Mismatch>,
-    /// When the statement was filed.
+    /// The day on which the figure's statement was filed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filing_date: Option<String>,
-    /// The first day whose close may use it.
+    /// The first day whose closing price may be combined with the figure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_on: Option<String>,
     /// Further notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// The FMP row that contained it.
+    /// The FMP row that contained the figure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
-    /// The figures it was computed from.
+    /// The figures from which the figure is computed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Figure>,
 }
@@ -66,23 +66,23 @@ fn as_text<S: Serializer>(expression: &Option<Expr>, to: S) -> Result<S::Ok, S::
     }
 }
 
-/// A difference between a stored figure and its inputs.
+/// A difference between a stored figure and the value computed from its inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Mismatch {
-    /// What the inputs give; `None` is NULL.
+    /// The value computed from the inputs; `None` for NULL.
     pub recomputed: Option<f64>,
 }
 
 /// Why a figure is NULL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// The reason code of `analytics.metric_nulls`.
+    /// The reason code, as in `analytics.metric_nulls`.
     pub word: String,
-    /// What it means.
+    /// The meaning of the reason code.
     pub meaning: String,
 }
 
-/// The FMP row that contained a figure, and its path to the warehouse.
+/// The FMP row that contained a figure, and how the row got into the warehouse.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Source {
     /// The dataset.
@@ -91,19 +91,19 @@ pub struct Source {
     pub endpoint: String,
     /// FMP's field.
     pub field: String,
-    /// The figure exactly as FMP sent it; `None` if the row has no such field.
+    /// The value exactly as FMP sent it; `None` if the row does not have the field.
     pub sent: Option<String>,
-    /// The file on the stage.
+    /// The landing file on the stage.
     pub file: String,
-    /// The row in it, from 1.
+    /// The number of the row in the file, from 1.
     pub row: Option<u64>,
     /// The hash of the row's content.
     pub row_hash: String,
     /// The hash of the file.
     pub sha256: Option<String>,
-    /// The run that fetched it.
+    /// The run that fetched the row.
     pub run_id: String,
-    /// When it was fetched, UTC.
+    /// When the row was fetched, UTC.
     pub observed_at: String,
 }
 
@@ -112,11 +112,11 @@ pub struct Source {
 pub struct Explanation {
     /// The company.
     pub symbol: String,
-    /// Its name.
+    /// The name of the company.
     pub company: Option<String>,
     /// The metric.
     pub metric: String,
-    /// The day as of which the tables were read; `None` for current data.
+    /// The past day as of which the tables were read; `None` for current data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<String>,
     /// The figure.
@@ -125,7 +125,7 @@ pub struct Explanation {
 }
 
 impl Figure {
-    /// An empty figure with the given name.
+    /// Creates a figure with a name and no other content.
     pub fn named(name: &str) -> Self {
         Figure {
             name: name.to_owned(),
@@ -134,7 +134,8 @@ impl Figure {
         }
     }
 
-    /// The NULL figures without inputs of their own, in this figure and everything below it.
+    /// Returns the NULL figures that have no inputs, among this figure and all its direct and
+    /// indirect inputs.
     pub fn absent(&self) -> Vec<&Figure> {
         let below: Vec<&Figure> = self.inputs.iter().flat_map(Figure::absent).collect();
         if below.is_empty() && self.value.is_none() && self.inputs.is_empty() {
@@ -144,7 +145,7 @@ impl Figure {
         }
     }
 
-    /// Its basis and date, as in `Q3 2026-06-27`.
+    /// Returns the basis and the date as text, such as `Q3 2026-06-27`.
     pub fn when(&self) -> String {
         [self.basis.as_deref(), self.date.as_deref()]
             .into_iter()

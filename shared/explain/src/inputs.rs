@@ -1,4 +1,5 @@
-//! The inputs of formulas for one period: statement lines, and what `metrics/inputs.toml` declares.
+//! The inputs of formulas for one period: statement lines, and the inputs declared in
+//! `metrics/inputs.toml`.
 
 use findata_domain::Result;
 use findata_models::metrics::Input;
@@ -12,7 +13,7 @@ use crate::{
 };
 
 impl Facts<'_> {
-    /// An input of a formula.
+    /// Returns an input of a formula for a period.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -47,7 +48,7 @@ impl Facts<'_> {
         }
     }
 
-    /// A figure of a period that no table stores.
+    /// Returns a figure of a period that no table stores, from the model `period_inputs`.
     fn computed(&self, key: &Key, name: &str) -> Figure {
         let row = self.period_inputs.get(key);
         let currency = row.and_then(|row| row.get("reported_currency")).map(String::as_str);
@@ -59,7 +60,8 @@ impl Facts<'_> {
         }
     }
 
-    /// A statement line of a period; `split_adjusted_` lines are on the newest split basis.
+    /// Returns a statement line of a period. A name with the prefix `split_adjusted_` stands for
+    /// the line on the newest split basis.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -70,7 +72,7 @@ impl Facts<'_> {
         }
     }
 
-    /// A per-share figure or share count on the newest split basis.
+    /// Returns a per-share figure or share count on the newest split basis.
     fn share(&self, key: &Key, name: &str, reported: &str) -> Result<Figure> {
         let line = self.statement_line(key, reported)?;
         let value = self.split_adjusted_shares.get(key).and_then(|row| figure(row, name));
@@ -95,7 +97,7 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// The splits of the company, as a note.
+    /// Returns a note that lists the splits of the company.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.

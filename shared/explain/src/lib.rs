@@ -1,11 +1,13 @@
-//! Explains a figure: its value, its formula, its inputs down to the rows that FMP sent, or why it is NULL. Also
-//! generates the data dictionary.
+//! Explains a figure: its value, or why it is NULL; its formula; and its inputs, down to the rows
+//! that FMP sent. Also generates the data dictionary.
 //!
-//! [`ask`] resolves the question to a column, `dates` to a period or session. [`Facts`] reads the company's rows and
-//! reruns the intermediate models for it alone. The formulas are declared: those of metrics and their inputs in the
-//! registry of [`findata_models::metrics`], those of the trailing twelve months in `ttm`. `build` shows a formula with
-//! the figures of its inputs; `periods`, `inputs`, `twelve_months`, `statement_lines`, `market`, `shares`, `windows` and
-//! `prices` find them. `source` finds the FMP row of a figure. `check` recomputes every figure from the inputs shown.
+//! [`ask`] finds the column that a question refers to, and `dates` finds the period or session.
+//! [`Facts`] reads the company's rows, and reruns the intermediate models for that company only.
+//! The registry of [`findata_models::metrics`] declares the formulas of metrics and their inputs;
+//! `ttm` declares the formulas of the trailing twelve months. `build` fills a figure with its
+//! formula and inputs. `periods`, `inputs`, `twelve_months`, `statement_lines`, `market`, `shares`,
+//! `windows` and `prices` find the figures of the inputs. `source` finds the FMP row of a figure.
+//! `check` recomputes every figure from its displayed inputs.
 
 pub mod ask;
 mod build;
@@ -41,7 +43,8 @@ pub use check::recomputed;
 pub use facts::Facts;
 pub use figure::{Explanation, Figure, Mismatch, Reason, Source};
 
-/// Explains a figure that `models` computed. `as_of` is the day as of which the connection reads; `None` for current data.
+/// Explains a figure that `models` computed. `as_of` is the past day whose data the connection
+/// shows; `None` for current data.
 ///
 /// # Errors
 /// `Reject` for an unknown company, metric or day; `Stop` if the warehouse cannot be read.
@@ -56,10 +59,10 @@ pub fn explain(
     Ok(explained)
 }
 
-/// Like [`explain`], from a company's rows that are already read.
+/// Like [`explain`], for a company whose rows are already read.
 ///
 /// # Errors
-/// As for [`explain`].
+/// The errors of [`explain`].
 pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
     let (fact, metric) = ask::find(&question.metric, question.basis, facts.models)?;
     let mut figure = match fact {
@@ -71,10 +74,9 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
                 facts.bar(session, metric)?
             };
             if let Some(day) = question.date.filter(|day| *day != session) {
-                figure.notes.insert(
-                    0,
-                    format!("no trading session on {day}: using the last one before it, {session}"),
-                );
+                figure
+                    .notes
+                    .insert(0, format!("no trading session on {day}: using the previous session, {session}"));
             }
             figure
         }
@@ -90,7 +92,8 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
     };
     facts.check(&mut figure);
     if figure.value.is_none() {
-        // A NULL without a reason in metric_nulls is a statement line that FMP did not send, or depends on one.
+        // A NULL without a reason in metric_nulls is, or depends on, a statement line that FMP did
+        // not send.
         figure.reason = figure.reason.take().or_else(|| Some(reasons::reason("missing_input")));
         let absent: Vec<String> = figure
             .inputs

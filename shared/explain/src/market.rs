@@ -1,4 +1,4 @@
-//! Market metrics of a session: from its price and the fundamentals known on that day.
+//! Market metrics of a session, computed from its price and the fundamentals known on that day.
 
 use chrono::NaiveDate;
 use findata_domain::Result;
@@ -19,7 +19,7 @@ const FACT: &str = "fact_market_metrics";
 pub struct Known {
     ttm: Option<Key>,
     year: Option<Key>,
-    /// The newest statement.
+    /// The period of the newest statement.
     pub latest: Option<Key>,
 }
 
@@ -35,7 +35,7 @@ impl Known {
 }
 
 impl Facts<'_> {
-    /// A market metric of a session.
+    /// Returns a market metric of a session.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -73,7 +73,7 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// The stored row of a session.
+    /// Returns the stored market metrics of a session.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -84,7 +84,7 @@ impl Facts<'_> {
         Ok(row.unwrap_or_default())
     }
 
-    /// The currency of the company's price.
+    /// Returns the currency of the company's price.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -94,7 +94,7 @@ impl Facts<'_> {
             .and_then(|row| row.get("quote_currency").cloned()))
     }
 
-    /// The periods that were known on a session.
+    /// Finds the periods that were known on a session.
     fn known_on_session(&self, day: NaiveDate) -> Result<Known> {
         let range = self
             .first(&format!(
@@ -111,7 +111,8 @@ impl Facts<'_> {
         })
     }
 
-    /// An input of a market metric: of the session, or of a period known that day.
+    /// Returns an input of a market metric: a figure of the session, or of a period known on that
+    /// day.
     fn day_input(&self, day: NaiveDate, name: &str, known: &Known) -> Result<Figure> {
         let Some((source, input)) = Source::split(name) else {
             return match name {
@@ -128,7 +129,7 @@ impl Facts<'_> {
         }
     }
 
-    /// Notes for the reasons that depend on the fundamentals' currency or age.
+    /// Adds a note if the figure is NULL because of the currency or the age of the fundamentals.
     fn why_fundamentals_do_not_fit(
         &self,
         to: &mut Figure,

@@ -1,4 +1,4 @@
-//! The columns that a name stands for, and the names that are similar to it.
+//! Finds the columns that a name can refer to, and names that are similar to it.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use findata_models::{
 
 use crate::ask::{Basis, Fact};
 
-/// The columns that a name can stand for, best first. A column's exact name comes before an alias, and an alias before
-/// a column whose name is the same except for spaces and dashes.
+/// Returns the columns that a name can refer to, best match first. The order is: a column with
+/// exactly this name, an alias, a column whose name differs only in spaces and dashes.
 pub fn candidates<'m>(
     metric: &str,
     basis: Option<Basis>,
@@ -26,7 +26,7 @@ pub fn candidates<'m>(
             MetricKind::Ratio => Fact::Ratios,
             MetricKind::Market => Fact::Market,
         };
-        // Columns of the same name in other tables follow, for a question with another basis.
+        // Columns of the same name in other tables come next, for questions about another basis.
         let mut found = named(metric);
         found.sort_by_key(|(fact, _)| *fact != own);
         return found;
@@ -39,11 +39,12 @@ pub fn candidates<'m>(
     found
 }
 
-/// The three most similar names and aliases; an alias with its metric.
+/// Returns the three most similar names and aliases as text. An alias is followed by its metric.
 pub fn similar(metric: &str, all: &[(Fact, &str)], models: &Models) -> String {
-    // Nobody's typing error is longer than the longest name.
+    // No name is longer, and a limit keeps the comparison fast.
     let name: String = spelled(metric).chars().take(80).collect();
-    // Edits find a typing error, common pairs of letters the same words in another order.
+    // The edit distance finds typing errors. Common pairs of letters find the same words in another
+    // order.
     let similarity = |known: &str| {
         let (edits, pairs) =
             (strsim::normalized_damerau_levenshtein(&name, known), strsim::sorensen_dice(&name, known));

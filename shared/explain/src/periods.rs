@@ -1,4 +1,4 @@
-//! Ratios and growth rates.
+//! Ratios and growth rates of periods.
 
 use findata_domain::Result;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Facts<'_> {
-    /// A metric in the published row of a period.
+    /// Returns a metric from the published row of a period.
     fn published(&self, fact: &str, key: &Key, metric: &str) -> Result<Figure> {
         let mut to = Figure::named(metric);
         (to.table, to.column) = (Some(format!("analytics.{fact}")), Some(metric.into()));
@@ -34,15 +34,16 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// The reason for NULL in `analytics.metric_nulls`.
+    /// Returns the reason for a NULL from `analytics.metric_nulls`.
     pub fn null_reason(&self, of: &str, metric: &str) -> Result<Option<Reason>> {
-        // One query for all metrics of the row: planning this wide view costs more than reading it.
+        // Query all metrics of the row at once and use the cache: the engine spends more time on
+        // planning this wide view than on reading it.
         let all = self.ask(&format!("select metric, reason from analytics.metric_nulls where {of}"))?;
         let own = all.iter().find(|row| row.get("metric").is_some_and(|known| known == metric));
         Ok(own.and_then(|row| row.get("reason").map(|word| reason(word))))
     }
 
-    /// A ratio.
+    /// Returns a ratio of a period.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -64,7 +65,7 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// Adds a note with the sector if that is the reason for NULL.
+    /// Adds a note with the sector if the sector is the reason for NULL.
     pub fn sector(&self, to: &mut Figure) -> Result<()> {
         let reasons = ["not_meaningful_for_sector", "unknown_sector"];
         if to.reason.as_ref().is_some_and(|r| reasons.contains(&r.word.as_str())) {
@@ -83,7 +84,7 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// A growth rate.
+    /// Returns a growth rate of a period.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -123,6 +124,6 @@ impl Facts<'_> {
             .keys()
             .find(same)
             .map_or_else(|| "none".to_owned(), |k| k.date.to_string());
-        format!("no period that far back ({horizon}); the first known one ends on {first}")
+        format!("no known period is that long ago ({horizon}); the first known period ends on {first}")
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 const FACT: &str = "fact_daily_prices";
 
 impl Facts<'_> {
-    /// A figure of a session's bar.
+    /// Returns a figure of a session's bar.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -49,14 +49,14 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// A close adjusted for later dividends.
+    /// Explains a close that is adjusted for later dividends.
     fn adjusted_close(&self, to: &mut Figure, day: NaiveDate) -> Result<()> {
         if let Some(as_of) = self.as_of {
-            // Bars have no versions, and the sessions with the later dividends are hidden.
+            // Bars have no versions, and a past day hides the sessions with the later dividends.
             to.formula = Some("close price × dividends to come".into());
             to.inputs = vec![self.bar(day, "close_price")?];
             to.notes
-                .push(format!("adjusted for all dividends up to now, also for those after {as_of}"));
+                .push(format!("adjusted for all dividends up to now, including those after {as_of}"));
             return Ok(());
         }
         let later: Vec<f64> = self
@@ -76,7 +76,7 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// The number of shares that one share of that day is today.
+    /// Explains the split factor: the number of shares today for each share on that day.
     fn split_factor(&self, to: &mut Figure, day: NaiveDate) -> Result<()> {
         let row = self.first(&format!(
             "select basis_factor from split_factors where date '{day}' >= from_date and date '{day}' < until_date"
@@ -91,12 +91,12 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// A figure as FMP sent it, on the newest split basis.
+    /// Explains a figure that FMP sent, on the newest split basis.
     fn received(&self, to: &mut Figure, staged: &Row, column: &str) -> Result<()> {
         let source = self.source(catalog::PRICES, staged, column)?;
         let value = figure(staged, column);
         let Some(factor) = self.factor(staged)?.filter(|_| column != "change_percent") else {
-            // The stored figure is FMP's, with the same digits.
+            // The stored figure must equal FMP's figure exactly.
             to.compare(value, 0.0, 0.0);
             if to.value.is_none() {
                 let sent = source.as_ref().and_then(|s| s.sent.clone());

@@ -1,13 +1,13 @@
-//! The meanings of the reasons for NULL.
+//! The meanings of the codes for NULL.
 
 use super::figure::Reason;
 
-/// A reason code with its meaning.
+/// Returns a reason code with its meaning.
 pub fn reason(word: &str) -> Reason {
     Reason { word: word.to_owned(), meaning: meaning(word).to_owned() }
 }
 
-/// The meaning of a reason code of `analytics.metric_nulls`.
+/// Returns the meaning of a reason code of `analytics.metric_nulls`.
 pub fn meaning(word: &str) -> &'static str {
     match word {
         "nonpositive_denominator" => {

@@ -1,4 +1,4 @@
-//! Rows of the warehouse, as text by column name.
+//! Reads rows of the warehouse as text, by column name.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use duckdb::Connection;
 use findata_domain::{Error, Result};
 use serde_json::value::RawValue;
 
-/// A row: the text of each column that is not NULL.
+/// A row: the values of the columns that are not NULL, as text by column name.
 pub type Row = BTreeMap<String, String>;
 
-/// A period.
+/// A period, identified by its end and basis.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// The period's end.
@@ -29,15 +29,15 @@ fn failure(error: &duckdb::Error) -> Error {
 /// Runs a statement that creates a temporary table.
 ///
 /// # Errors
-/// `Stop` when it cannot be run.
+/// `Stop` if the statement fails.
 pub fn execute(connection: &Connection, sql: &str) -> Result<()> {
     connection.execute_batch(sql).map_err(|e| failure(&e))
 }
 
-/// The rows of a query.
+/// Runs a query and returns its rows.
 ///
 /// # Errors
-/// `Stop` when it cannot be run.
+/// `Stop` if the query fails.
 pub fn rows(connection: &Connection, sql: &str) -> Result<Vec<Row>> {
     let failed = |e: duckdb::Error| failure(&e);
     let mut statement = connection
@@ -47,7 +47,8 @@ pub fn rows(connection: &Connection, sql: &str) -> Result<Vec<Row>> {
     texts.map(|text| Ok(fields(&text.map_err(failed)?))).collect()
 }
 
-/// The fields of a JSON object, without nulls. Strings are unquoted; numbers keep their notation.
+/// Returns the fields of a JSON object, without nulls. Strings are unquoted; numbers stay as
+/// written.
 pub fn fields(json: &str) -> Row {
     let raw: BTreeMap<String, Box<RawValue>> = serde_json::from_str(json).unwrap_or_default();
     let text = |value: &RawValue| match serde_json::from_str::<String>(value.get()) {
@@ -57,12 +58,12 @@ pub fn fields(json: &str) -> Row {
     raw.into_iter().filter_map(|(name, value)| Some((name, text(&value)?))).collect()
 }
 
-/// A date column of a row.
+/// Parses a date column of a row.
 pub fn date(row: &Row, column: &str) -> Option<NaiveDate> {
     row.get(column).and_then(|text| text.get(..10)).and_then(|text| text.parse().ok())
 }
 
-/// A numeric column of a row.
+/// Parses a numeric column of a row.
 pub fn figure(row: &Row, column: &str) -> Option<f64> {
     row.get(column).and_then(|text| text.parse().ok())
 }

@@ -16,8 +16,8 @@ use crate::{
 };
 
 impl Facts<'_> {
-    /// The share count of a session: of the newest statement known that day, or, on the newest session, of the profile
-    /// or the float data.
+    /// Returns the share count of a session. It is from the newest statement known on that day; for
+    /// the newest session it can be from the profile or the float data.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -51,7 +51,7 @@ impl Facts<'_> {
         if self.as_of.is_some_and(|day| date(&staged, "observed_at").is_some_and(|seen| seen > day)) {
             to.value = figure(&stored, "shares_outstanding_used");
             to.notes
-                .push(format!("from {} as it was that day; it has been replaced", label(dataset.name)));
+                .push(format!("from the {} of that day, which has been replaced since", label(dataset.name)));
             return Ok(to);
         }
         let factor = self.factor(&staged)?;
@@ -84,8 +84,8 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// The factor by which splits changed the share basis since a row was received; `None` without
-    /// such a split.
+    /// Returns the factor by which splits changed the share basis since a row was received, or
+    /// `None` if there was no split.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -101,7 +101,7 @@ impl Facts<'_> {
         Ok(row.and_then(|row| figure(&row, "basis_factor")))
     }
 
-    /// The dividends per share of the last twelve months.
+    /// Returns the sum of the dividends per share of the last twelve months.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.

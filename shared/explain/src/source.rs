@@ -1,4 +1,4 @@
-//! The FMP row that contained a figure.
+//! Finds the FMP row that contained a figure.
 
 use findata_domain::sql::literal;
 use findata_domain::{Result, catalog::Dataset};
@@ -6,7 +6,8 @@ use findata_domain::{Result, catalog::Dataset};
 use super::{facts::Facts, figure::Source, rows::Row};
 
 impl Facts<'_> {
-    /// The origin of a column of a `staging` row: file, row, hashes, and the figure as FMP sent it.
+    /// Returns the origin of a value in a `staging` row: file, row, hashes, and the value as FMP
+    /// sent it.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -47,7 +48,8 @@ impl Facts<'_> {
     }
 }
 
-/// A field of a payload exactly as written, including quotes. A JSON null is the text `null`.
+/// Returns a field of a payload exactly as written, including quotes. A JSON null is returned as
+/// the text `null`.
 fn as_sent(payload: &str, field: &str) -> Option<String> {
     let all: std::collections::BTreeMap<String, Box<serde_json::value::RawValue>> =
         serde_json::from_str(payload).ok()?;

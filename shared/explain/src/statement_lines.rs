@@ -1,4 +1,4 @@
-//! Lines of the statements: as FMP sent them, or derived for a fourth quarter.
+//! Lines of the statements, as FMP sent them or as derived for a fourth quarter.
 
 use findata_domain::sql::literal;
 use findata_domain::{
@@ -16,33 +16,35 @@ use crate::{
     words::label,
 };
 
-/// The statements: dataset, prefix of its columns in `period_versions`, and flag in `fact_financials`.
+/// The statements: dataset, prefix of its columns in `period_versions`, and its flag column in
+/// `fact_financials`.
 const STATEMENTS: [(&Dataset, &str, &str); 3] = [
     (catalog::INCOME_STATEMENT, "income", "has_income"),
     (catalog::BALANCE_SHEET, "balance", "has_balance"),
     (catalog::CASH_FLOW, "cash", "has_cash_flow"),
 ];
 
-/// The lines that the model `7_new_fact_financials_history.sql` computes if FMP sends none.
+/// Lines that the model `7_new_fact_financials_history.sql` computes if FMP does not send them,
+/// with their formulas.
 const FALLBACKS: [(&str, &str); 1] = [(
     "ebitda",
     "operating_income + coalesce(depreciation_and_amortization, cash_flow_depreciation_and_amortization)",
 )];
 
-/// The formula of a line that FMP does not send.
+/// Returns the formula of a line for the case that FMP does not send the line.
 pub fn fallback(line: &str) -> Option<Expr> {
     let (_, formula) = FALLBACKS.iter().find(|(known, _)| *known == line)?;
     Expr::parse(formula).ok()
 }
 
-/// The dataset that has a line.
+/// Returns the dataset that contains a line.
 pub fn dataset_of(line: &str) -> Option<&'static Dataset> {
     let mut all = STATEMENTS.iter().map(|(dataset, ..)| *dataset);
     all.find(|dataset| dataset.columns.iter().any(|c| c.name == line))
 }
 
 impl Facts<'_> {
-    /// A line of a period's statements.
+    /// Returns a line of a period's statements.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -74,13 +76,13 @@ impl Facts<'_> {
         if own.value == Some(0.0) && to.value.is_none() {
             to.reason = Some(reason("not_reported"));
         }
-        // Both are decimals with the same digits.
+        // Both values are decimals and must be equal.
         to.compare(own.value, 0.0, 0.0);
         (to.source, to.notes) = (own.source, own.notes);
         Ok(to)
     }
 
-    /// A figure computed from other lines because FMP does not send it.
+    /// Explains a line that is computed from other lines because FMP does not send it.
     fn computed_line(&self, mut to: Figure, key: &Key, formula: &Expr) -> Result<Figure> {
         let (basis, date, unit) = (to.basis.clone(), to.date.clone(), to.unit.clone());
         to.fill(formula, &|name| {
@@ -96,7 +98,8 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// What FMP sent for a line: the value and its row, or a note on why there is none.
+    /// Returns the value that FMP sent for a line, with its row, or a note that explains why there
+    /// is none.
     fn sent(&self, key: &Key, column: &str) -> Result<Option<Figure>> {
         let statement =
             STATEMENTS.iter().find(|(dataset, ..)| dataset.columns.iter().any(|c| c.name == column));
@@ -133,7 +136,8 @@ impl Facts<'_> {
         Ok(Some(to))
     }
 
-    /// A line of an unreported fourth quarter: the year minus its first three quarters.
+    /// Explains a line of a fourth quarter that was not reported: the year minus its first three
+    /// quarters.
     fn derived(&self, mut to: Figure, key: &Key, column: &str) -> Result<Figure> {
         let version = self.versions.get(key).cloned().unwrap_or_default();
         let part = |name: &str| version.get(name).and_then(|text| key_of(text));
@@ -158,7 +162,8 @@ impl Facts<'_> {
             let term = Expr::input(&name);
             formula = Some(match formula {
                 Some(before) => Expr::Binary(Box::new(before), Op::Minus, Box::new(term)),
-                // A mean over the year is a fourth of the sum of the quarters' means.
+                // The mean over the year is a quarter of the sum of the four quarters' means, so
+                // multiply it by 4.
                 None if column.starts_with("shares_") => {
                     Expr::Binary(Box::new(Expr::Number("4".into())), Op::Times, Box::new(term))
                 }

@@ -1,11 +1,12 @@
-//! How each figure of the trailing twelve months is computed from the quarters: the rules of the model
-//! `3_ttm/3_new_fact_financials_ttm_history.sql`.
+//! The rules that compute each figure of the trailing twelve months from the quarters, as in the
+//! model `3_ttm/3_new_fact_financials_ttm_history.sql`.
 
 use findata_models::metrics::{Average, Registry, balances, flows};
 
 use crate::words::label;
 
-/// How a figure of the trailing twelve months is computed from the quarters (or halves) of the window.
+/// The rule that computes a figure of the trailing twelve months from the quarters (or halves) of
+/// the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule<'a> {
     /// The sum of a line over the quarters.
@@ -18,11 +19,11 @@ pub enum Rule<'a> {
     Oldest(&'a str),
     /// The mean of an input at two period ends.
     Ends(&'a str, Average),
-    /// Net income to common shares over the mean of the diluted shares.
+    /// Net income to common shares divided by the mean of the diluted shares.
     EarningsPerShare,
 }
 
-/// The columns without a line of their own name, and the lines they are computed from.
+/// Rules of the columns whose name is not a prefix followed by the name of a statement line.
 const SPECIAL: [(&str, Rule<'static>); 9] = [
     ("ttm_eps", Rule::Sum("split_adjusted_eps")),
     ("ttm_eps_diluted", Rule::EarningsPerShare),
@@ -41,7 +42,7 @@ const SPECIAL: [(&str, Rule<'static>); 9] = [
     ("average_stockholders_equity", Rule::Mean("stockholders_equity")),
 ];
 
-/// The rule of a column of `fact_financials_ttm`.
+/// Returns the rule of a column of `fact_financials_ttm`.
 pub fn rule<'a>(registry: &'a Registry, column: &'a str) -> Option<Rule<'a>> {
     if let Some((_, rule)) = SPECIAL.iter().find(|(special, _)| *special == column) {
         return Some(*rule);
@@ -56,13 +57,13 @@ pub fn rule<'a>(registry: &'a Registry, column: &'a str) -> Option<Rule<'a>> {
     Some(Rule::Ends(average.average_of.as_deref()?, average.over?))
 }
 
-/// The column of twelve months of a statement line.
+/// Returns the column of `fact_financials_ttm` for a statement line.
 pub fn column(line: &str) -> String {
     let prefix = if flows().any(|flow| flow == line) { "ttm" } else { "latest" };
     format!("{prefix}_{line}")
 }
 
-/// A rule in words.
+/// Describes a rule in words.
 pub fn words(rule: Rule<'_>) -> String {
     match rule {
         Rule::Sum(line) => format!("sum of {} over the periods", label(line)),
@@ -79,7 +80,7 @@ pub fn words(rule: Rule<'_>) -> String {
     }
 }
 
-/// The condition of a rule in words.
+/// Describes the condition under which a rule has a value, in words.
 pub fn condition(rule: Rule<'_>) -> Option<String> {
     match rule {
         Rule::Sum(line) | Rule::Mean(line) => Some(format!("every period has {}", label(line))),

@@ -1,4 +1,4 @@
-//! Figures of the trailing twelve months, from the quarters of their window.
+//! Figures of the trailing twelve months, computed from the quarters of their window.
 
 use chrono::NaiveDate;
 use findata_domain::Result;
@@ -18,14 +18,14 @@ use crate::{
 /// The periods of the trailing twelve months.
 struct Window {
     quarters: Vec<Key>,
-    /// The end before the newest one.
+    /// The end of the period before the newest period.
     prior: Option<NaiveDate>,
-    /// The beginning of the twelve months.
+    /// The end of the last period before the twelve months.
     begin: Option<NaiveDate>,
 }
 
 impl Facts<'_> {
-    /// A figure of the trailing twelve months.
+    /// Returns a figure of the trailing twelve months.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -101,7 +101,7 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// The mean of an input at two period ends.
+    /// Sets a figure to the mean of an input at two period ends.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -121,7 +121,7 @@ impl Facts<'_> {
         })
     }
 
-    /// A line of each period.
+    /// Returns a line of each period.
     fn line_of(&self, quarters: &[Key], line: &str) -> Result<Vec<Figure>> {
         let one = |key: &Key| {
             Ok(Figure {
@@ -159,7 +159,7 @@ impl Facts<'_> {
         ))
     }
 
-    /// The periods of the trailing twelve months that end with this one.
+    /// Finds the periods of the trailing twelve months that end with this period.
     fn window(&self, key: &Key) -> Result<Window> {
         let window = self.first(&format!(
             "select window_from, prior_date, begin_date from ttm_windows where fiscal_date = date '{}'",
@@ -175,7 +175,7 @@ impl Facts<'_> {
         })
     }
 
-    /// A note that lists the known periods when the twelve months are incomplete.
+    /// Returns a note that lists the known periods, for incomplete twelve months.
     fn known_periods(&self, row: &Row) -> String {
         let end = date(row, "fiscal_date");
         let ends: Vec<&Key> = self.quarters.iter().filter(|q| Some(q.date) <= end).rev().take(5).collect();
@@ -199,12 +199,12 @@ impl Facts<'_> {
 }
 
 impl Figure {
-    /// A figure of a period that does not exist.
+    /// Creates the figure of a period that does not exist.
     pub fn absent_period(name: &str) -> Self {
         Figure { notes: vec!["no such period".into()], ..Figure::named(name) }
     }
 
-    /// A figure that no table stores, computed from the quarters.
+    /// Creates a figure that no table stores and that is computed from the quarters.
     fn of_quarters(name: &str, formula: &str, expression: Option<Expr>, inputs: Vec<Figure>) -> Self {
         let mut to = Figure {
             formula: Some(formula.into()),

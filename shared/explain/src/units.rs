@@ -5,8 +5,8 @@ use findata_models::{
     metrics::{MONEY, MONEY_PER_SHARE, RATIO, SHARES, Unit, Window},
 };
 
-/// The unit of a figure of a table; a table of `analytics` has no schema here. `None` for a column that has no unit or
-/// states it in its comment.
+/// Returns the unit of a table's figure. `table` includes the schema, except for tables of
+/// `analytics`. Returns `None` for a column that has no unit, or whose comment states the unit.
 pub fn unit(models: &Models, table: &str, column: &str) -> Option<Unit> {
     let registry = &models.registry;
     match table {
@@ -53,7 +53,7 @@ fn of_window(window: Window) -> Unit {
     }
 }
 
-/// The unit as displayed, with the currency in place of "money".
+/// Returns the unit as displayed, with the currency instead of "money".
 pub fn text(unit: Unit, currency: Option<&str>) -> String {
     match currency {
         Some(currency) => unit.to_string().replace("money", currency),

@@ -1,4 +1,4 @@
-//! Market metrics of prices alone, recomputed from the bars of their window.
+//! Market metrics that depend on prices only, recomputed from the bars of their window.
 
 use chrono::NaiveDate;
 use findata_domain::Result;
@@ -12,10 +12,11 @@ use crate::{
     words::label,
 };
 
-/// The models round logarithms to twelve digits so that their sums are exact.
+/// Accepted relative difference. The models round logarithms to twelve digits to make sums exact;
+/// this module does not round.
 const RELATIVE: f64 = 1e-6;
 const ABSOLUTE: f64 = 1e-9;
-/// Sessions in a year, by which volatility is annualised.
+/// Number of sessions in a year, used to annualise volatility.
 const SESSIONS_A_YEAR: f64 = 252.0;
 
 /// A session of a window.
@@ -25,7 +26,7 @@ struct Bar {
     close: f64,
     high: Option<f64>,
     low: Option<f64>,
-    /// The close of the index.
+    /// The closing value of the index.
     index: f64,
 }
 
@@ -42,7 +43,7 @@ impl Bar {
 }
 
 impl Facts<'_> {
-    /// Recomputes a metric of prices alone from the bars of its window.
+    /// Recomputes a metric that depends on prices only from the bars of its window.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -78,7 +79,8 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// The bars of a window, oldest first. A window against the index has the sessions that both share.
+    /// Returns the bars of a window, oldest first. A window for a comparison with the index
+    /// contains only sessions for which both have a bar.
     fn window_bars(&self, to: &mut Figure, day: NaiveDate, metric: &PriceMetric) -> Result<Vec<Bar>> {
         let params = self.first("select index_symbol from run_params")?;
         let index = params.as_ref().and_then(|row| row.get("index_symbol"));
@@ -105,8 +107,9 @@ impl Facts<'_> {
         Ok(rows.iter().rev().filter_map(Bar::of).collect())
     }
 
-    /// Every dividend as the session on which it counts, the first on or in the six days after its ex-date, and its
-    /// factor: 1 less the dividend over the previous close. A dividend as large as that close does not count.
+    /// Returns the session and the factor of every dividend. The session is the first on the
+    /// ex-date or within the six days after it. The factor is 1 − dividend ÷ previous close. A
+    /// dividend that is not smaller than the previous close is ignored.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -134,27 +137,27 @@ impl Facts<'_> {
     }
 }
 
-/// The formula of a return over a window.
+/// Returns the formula of the price return over a window.
 ///
 /// # Errors
-/// `Reject` if the grammar refused the formula; a test shows that it does not.
+/// `Reject` if the formula does not follow the grammar. A test shows that it does.
 pub fn return_formula(sessions: u32) -> Result<Expr> {
     Expr::parse(&format!("close_price / close_{}_ago - 1", sessions.saturating_sub(1)))
 }
 
-/// A sentence as a phrase, without its capital letter and full stop.
+/// Turns a sentence into a phrase, without the capital letter and the full stop.
 fn phrase(sentence: &str) -> String {
     let mut letters = sentence.trim_end_matches('.').chars();
     let first = letters.next().map(|c| c.to_lowercase().to_string()).unwrap_or_default();
     format!("{first}{}", letters.as_str())
 }
 
-/// The last digit of a decimal column.
+/// Returns the accepted rounding difference: the last digit of a decimal column, or 0.
 fn rounding(metric: &PriceMetric) -> f64 {
     if metric.amount { 1e-6 } else { 0.0 }
 }
 
-/// A metric of a whole window; `factors` has the dividends.
+/// Computes the metric of a complete window; `factors` are the dividend factors by session.
 fn value(window: Window, bars: &[Bar], factors: &[(NaiveDate, f64)]) -> Option<f64> {
     let (first, last) = (bars.first()?, bars.last()?);
     let closes = || bars.iter().map(|bar| bar.close);
@@ -191,7 +194,7 @@ fn value(window: Window, bars: &[Bar], factors: &[(NaiveDate, f64)]) -> Option<f
     }
 }
 
-/// The logarithms of the changes; `None` if a close is not above zero.
+/// Returns the logarithms of the changes between closes, or `None` if a close is not above zero.
 fn log_returns(closes: impl Iterator<Item = f64>) -> Option<Vec<f64>> {
     let logs: Option<Vec<f64>> = closes.map(|close| (close > 0.0).then(|| close.ln())).collect();
     Some(logs?.windows(2).map(|pair| pair[1] - pair[0]).collect())
@@ -201,7 +204,7 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The sample covariance.
+/// Returns the sample covariance.
 fn covariance(a: &[f64], b: &[f64]) -> f64 {
     let (mean_a, mean_b) = (mean(a), mean(b));
     let sum: f64 = a.iter().zip(b).map(|(a, b)| (a - mean_a) * (b - mean_b)).sum();
@@ -232,7 +235,8 @@ mod tests {
             assert!((found - expected).abs() < 1e-12, "{window:?}: {found}");
         };
         close(Window::Return, 0.98);
-        // The dividend of the first session was paid before the window.
+        // A dividend on the first session does not count: the return begins at that session's
+        // close.
         close(Window::TotalReturn, 1.98 / 0.9 - 1.0);
         close(Window::High, 199.0);
         close(Window::Low, 98.0);

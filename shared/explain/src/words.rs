@@ -2,7 +2,7 @@
 
 use findata_models::metrics::{Expr, Function, Op, Source};
 
-/// Spelling of name parts that are not plain lower-case words.
+/// Parts of names that are not written as lower-case words, with their spelling.
 const PARTS: [(&str, &str); 9] = [
     ("eps", "EPS"),
     ("ebitda", "EBITDA"),
@@ -15,14 +15,14 @@ const PARTS: [(&str, &str); 9] = [
     ("fmp", "FMP"),
 ];
 
-/// Full labels of names that are abbreviated in the models.
+/// Names that need a longer label than their own words, with the label.
 const NAMES: [(&str, &str); 3] = [
     ("enterprise_value_fmp", "enterprise value as FMP defines it"),
     ("days", "days of the period"),
     ("roe_equity", "mean stockholders equity (for a single period, the equity at its end)"),
 ];
 
-/// The label of a column or input: its name in words.
+/// Returns the label of a column or input: its name in words.
 pub fn label(name: &str) -> String {
     if let Some((source, inner)) = Source::split(name) {
         return match source {
@@ -63,7 +63,7 @@ pub fn label(name: &str) -> String {
     }
 }
 
-/// A formula in words.
+/// Returns a formula in words.
 pub fn words(expr: &Expr) -> String {
     match expr {
         Expr::Number(text) => text.strip_suffix(".0").unwrap_or(text).to_owned(),
@@ -93,12 +93,14 @@ fn binary(a: &Expr, op: Op, b: &Expr) -> String {
         Op::And => "and",
         Op::Or => "or",
     };
-    // Two signs in a row are hard to read: a ÷ (−b).
+    // Put a negative operand in parentheses, as in a ÷ (−b): two consecutive signs are hard to
+    // read.
     let precedence = if matches!(b, Expr::Negative(_)) { 9 } else { op.precedence() + 1 };
     format!("{} {sign} {}", inner(a, op.precedence()), inner(b, precedence))
 }
 
-/// A formula in words as an operand, in parentheses if it binds less tightly than `precedence`.
+/// Returns an operand in words. It is in parentheses if its operator has a lower precedence than
+/// `precedence`.
 fn inner(expr: &Expr, precedence: u8) -> String {
     let is_phrase =
         matches!(expr, Expr::Call(Function::If | Function::Coalesce | Function::Min | Function::Max, _));

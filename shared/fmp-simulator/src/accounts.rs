@@ -1,9 +1,9 @@
 //! A company's accounts: balances on a day and flows over a period, in whole units.
 //!
-//! A balance is a function of the day alone, and a flow is the difference of two balances.
-//! Therefore the three statements agree exactly, cash rolls forward, quarters add up to years, and
-//! every quarter can be generated independently. Shares issued or bought back absorb the remainder
-//! that makes the accounts balance.
+//! A balance depends only on the day, and a cash flow is the difference of two balances. Therefore
+//! the three statements agree exactly, cash at the end of a period equals cash at the beginning of
+//! the next one, quarters add up to years, and every quarter can be generated independently. The
+//! flow from issued and bought-back shares is the remainder that makes the accounts balance.
 
 use super::company::{Company, years};
 use super::edge_cases::EdgeCase;
@@ -17,18 +17,19 @@ const MIX: u64 = 50;
 const LEVEL: u64 = 51;
 const FLOW: u64 = 52;
 
-/// A company's proportions, drawn once per response.
+/// The proportions of a company's accounts. They are drawn once per response.
 #[derive(Debug)]
 pub(super) struct Accounts<'a> {
     world: &'a World,
     pub company: &'a Company,
     pub bank: bool,
-    /// Whether selling, general and administrative expenses are one line, as in Apple's statements.
+    /// Whether general and marketing expenses are reported only as a sum, as in Apple's statements.
     pub one_overhead: bool,
-    /// Whether interest expense is reported; otherwise it is part of `non_operating`.
+    /// Whether interest is reported separately. Otherwise it is part of `non_operating`.
     reports_interest: bool,
     season: [f64; 4],
-    /// Balances over a year's revenue, in the order of [`Level`] up to `other_long_liabilities`.
+    /// Each balance divided by a year's revenue, in the order of [`Level`] up to
+    /// `other_long_liabilities`.
     mix: [f64; 26],
     minority: f64,
     other_income: f64,
@@ -81,7 +82,8 @@ impl<'a> Accounts<'a> {
         }
         let assets: f64 = mix[..13].iter().sum();
         let others: f64 = mix[13..].iter().sum::<f64>() - mix[21];
-        // Long-term debt determines equity: at least 20 % of assets, or negative.
+        // Limits long-term debt so that equity is at least 20 % of assets. With negative equity,
+        // sets it above the assets.
         mix[21] = match company.edge_case {
             EdgeCase::NegativeEquity => assets - others + 0.25,
             _ => mix[21].min((0.8 * assets - others).max(0.0)),
@@ -104,7 +106,7 @@ impl<'a> Accounts<'a> {
         (amount / self.company.unit as f64).round() as i64 * self.company.unit
     }
 
-    /// Yearly revenue (or spending) at the rate of a given day.
+    /// Revenue (or spending, without revenue) of a year at the rate of a given day.
     fn size(&self, day: NaiveDate) -> f64 {
         self.company.size * (self.company.growth * years(day)).exp()
     }
@@ -118,7 +120,8 @@ impl<'a> Accounts<'a> {
             let share = self.mix.get(i).copied().unwrap_or(0.0);
             self.round(size * share * (1.0 + noise * draw.normal(base + i as i64)))
         };
-        // Goodwill is constant and steps up every third year, so that it is bought and never sold.
+        // Goodwill and intangibles increase every third year and never decrease, because companies
+        // in this world buy others and never sell them.
         let step = 1.0 + 0.15 * f64::from((day.year() - 2000 + draw.whole(0, 0, 2) as i32) / 3);
         let stepped =
             |i: usize| self.round(self.company.size * self.mix.get(i).copied().unwrap_or(0.0) * step / 2.2);
@@ -155,7 +158,7 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// The flows of a quarter or half year.
+    /// The flows of a quarter or half-year.
     pub fn flow(&self, quarter: &Quarter) -> Flow {
         self.flow_between(quarter, &self.level(quarter.start - Duration::days(1)), &self.level(quarter.end))
     }

@@ -1,4 +1,4 @@
-//! The options of `findata fmp-server`.
+//! The command-line options of `findata fmp-server`.
 
 use super::faults::{Fault, GRAMMAR};
 use super::plan::Plan;
@@ -12,34 +12,40 @@ pub struct Args {
     /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 0)]
     pub port: u16,
-    /// Number of symbols, 1 to 50000; from 37 on they include the edge-case companies
+    /// Number of symbols, 1 to 50000; with 37 or more, the edge-case companies are included
     #[arg(long, default_value_t = 503, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub symbols: u32,
     /// Random seed; the same seed always generates the same data
     #[arg(long, default_value_t = DEFAULT_SEED)]
     pub seed: u64,
-    /// Reference day for the edge-case companies' split, listing and delisting [default: the 1st of the current month]
+    /// Reference day for the dates of the edge-case companies' split, listing and delisting [default: the 1st of the
+    /// current month]
     #[arg(long, value_name = "DATE", value_parser = findata_domain::day::parse, hide_short_help = true)]
     pub anchor: Option<NaiveDate>,
-    /// Data revision; at each step from 0, some companies restate a quarter or report a new one. Raise it by one a day
+    /// Data revision; with each higher revision, some companies restate a quarter or report a new one. Raise it by one
+    /// per day
     #[arg(long, default_value_t = 0)]
     pub revision: u32,
     /// Delay before every response, in milliseconds
     #[arg(long, default_value_t = 0, value_name = "MS")]
     pub latency: u64,
-    /// Calls allowed in any 60 seconds; further calls receive 429 [default: no limit]
+    /// Milliseconds by which the delay of a response may be shorter or longer
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    pub jitter: u64,
+    /// Calls allowed in any 60 seconds; further calls get status 429 [default: no limit]
     #[arg(long, value_name = "N")]
     pub calls_per_minute: Option<u32>,
-    /// Seconds after a bulk call in which another is rejected, with status 200 and JSON as FMP does; FMP's limit is about 30
+    /// Seconds after a bulk call during which further bulk calls are rejected, with status 200 and a JSON error like
+    /// FMP's; FMP's pause is about 30 seconds
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS", value_parser = seconds)]
     pub bulk_pause: f64,
-    /// The only API key to accept [default: any]
+    /// The only accepted API key [default: any]
     #[arg(long, env = "FINDATA_FMP_SERVER_KEY", hide_env_values = true)]
     pub key: Option<String>,
-    /// The simulated FMP plan; endpoints that it lacks respond with 402
+    /// The simulated FMP plan; endpoints that the plan lacks respond with status 402
     #[arg(long, value_enum, default_value_t = Plan::Ultimate)]
     pub plan: Plan,
-    /// Inject a fault, can be repeated: KIND[=SETTING,...], such as truncated=0.05 or server-error=x1,prices
+    /// Inject a fault (repeatable): KIND[=SETTING,...], such as truncated=0.05 or server-error=x1,prices
     #[arg(long = "fault", value_name = "FAULT", long_help = fault_help())]
     pub faults: Vec<Fault>,
 }
@@ -57,13 +63,13 @@ fn fault_help() -> String {
         .map(|k| k.name())
         .collect();
     format!(
-        "Inject a fault, can be repeated. If several match a call, the first applies. {GRAMMAR}\nKinds: {}",
+        "Inject a fault (repeatable). If several faults match a call, the first one applies. {GRAMMAR}\nKinds: {}",
         kinds.join(", ")
     )
 }
 
 impl Args {
-    /// The server's options. The data is as of 23:00 UTC on `today`: the last bar and the filings known by then.
+    /// Converts the arguments to the server's options. The data is as of 23:00 UTC on `today`.
     pub fn options(self, today: NaiveDate) -> Options {
         Options {
             port: self.port,
@@ -73,6 +79,7 @@ impl Args {
             anchor: self.anchor,
             revision: self.revision,
             latency: Duration::from_millis(self.latency),
+            jitter: Duration::from_millis(self.jitter),
             calls_per_minute: self.calls_per_minute,
             bulk_pause: Duration::try_from_secs_f64(self.bulk_pause).unwrap_or_default(),
             key: self.key,

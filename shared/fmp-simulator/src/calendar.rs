@@ -1,12 +1,13 @@
-//! The simulator's trading days, numbered: those of the exchange from 2000 on.
+//! The trading days of the New York Stock Exchange from 2000 on, numbered from 0.
 
 use chrono::{Datelike, Duration, NaiveDate, Weekday};
 use findata_domain::nyse_calendar::is_trading_day;
 
-/// First day of the calendar; no price is older.
+/// First year of the calendar. The simulator has no older prices.
 pub(super) const FIRST_YEAR: i32 = 2000;
 
-/// The trading days up to a day, numbered; day numbers never change when the last day moves.
+/// The trading days up to a given day, numbered from 0. The number of a day does not depend on the
+/// last day.
 #[derive(Debug)]
 pub(super) struct Calendar {
     days: Vec<NaiveDate>,
@@ -28,17 +29,17 @@ impl Calendar {
         Calendar { days }
     }
 
-    /// Number of the first trading day on or after `date`; `len()` if there is none.
+    /// Number of the first trading day on or after `date`; `len()` if the calendar has no such day.
     pub(super) fn at_or_after(&self, date: NaiveDate) -> usize {
         self.days.partition_point(|d| *d < date)
     }
 
-    /// Number of the last trading day on or before `date`.
+    /// Number of the last trading day on or before `date`; `None` if the calendar has no such day.
     pub(super) fn at_or_before(&self, date: NaiveDate) -> Option<usize> {
         self.days.partition_point(|d| *d <= date).checked_sub(1)
     }
 
-    /// The day with this number.
+    /// The trading day with this number.
     pub(super) fn day(&self, number: usize) -> Option<NaiveDate> {
         self.days.get(number).copied()
     }

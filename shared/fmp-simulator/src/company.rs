@@ -1,76 +1,14 @@
-//! The properties of a company: everything that follows from (seed, symbol) and does not change
-//! with the day.
+//! The properties of a company: everything that depends on the seed and the symbol, but not on the
+//! day of the request.
 
-use super::edge_cases::{EdgeCase, FIXED, Fiscal, Fixed, INDEX};
+mod generate;
+
+use super::edge_cases::{EdgeCase, FIXED, Fiscal, INDEX};
 use super::rng::Draw;
 use super::world::{World, ticker_number};
-use chrono::{Datelike, Duration, NaiveDate};
+use chrono::{Datelike, NaiveDate};
 
-/// Sector, industry, range of the gross margin, R&D as a share of operating expenses, inventory
-/// over revenue.
-type Industry = (&'static str, &'static str, (f64, f64), f64, f64);
-
-const INDUSTRIES: [Industry; 22] = [
-    ("Technology", "Consumer Electronics", (0.38, 0.48), 0.5, 0.02),
-    ("Technology", "Software - Infrastructure", (0.62, 0.82), 0.45, 0.0),
-    ("Technology", "Semiconductors", (0.45, 0.70), 0.6, 0.12),
-    ("Consumer Cyclical", "Specialty Retail", (0.30, 0.48), 0.2, 0.10),
-    ("Communication Services", "Internet Content & Information", (0.55, 0.80), 0.45, 0.0),
-    ("Consumer Defensive", "Discount Stores", (0.20, 0.30), 0.0, 0.10),
-    ("Energy", "Oil & Gas Integrated", (0.25, 0.38), 0.05, 0.07),
-    ("Healthcare", "Drug Manufacturers - General", (0.60, 0.75), 0.5, 0.13),
-    ("Consumer Defensive", "Beverages - Non-Alcoholic", (0.50, 0.62), 0.03, 0.09),
-    ("Financial Services", "Banks - Diversified", (0.50, 0.62), 0.0, 0.0),
-    ("Financial Services", "Insurance - Diversified", (0.22, 0.34), 0.0, 0.05),
-    ("Financial Services", "Asset Management", (0.45, 0.70), 0.0, 0.0),
-    ("Industrials", "Industrial - Machinery", (0.28, 0.42), 0.15, 0.15),
-    ("Consumer Cyclical", "Restaurants", (0.30, 0.45), 0.0, 0.02),
-    ("Healthcare", "Biotechnology", (0.60, 0.85), 0.7, 0.10),
-    ("Basic Materials", "Other Precious Metals", (0.28, 0.45), 0.04, 0.12),
-    ("Consumer Cyclical", "Auto - Manufacturers", (0.17, 0.24), 0.3, 0.14),
-    ("Utilities", "Regulated Electric", (0.32, 0.45), 0.0, 0.04),
-    ("Real Estate", "REIT - Industrial", (0.55, 0.72), 0.0, 0.0),
-    ("Healthcare", "Medical - Devices", (0.50, 0.66), 0.35, 0.14),
-    ("Industrials", "Aerospace & Defense", (0.16, 0.30), 0.2, 0.16),
-    ("Technology", "Information Technology Services", (0.28, 0.40), 0.1, 0.01),
-];
-
-const EXCHANGES: [(&str, &str); 3] = [
-    ("NASDAQ", "NASDAQ Global Select"),
-    ("NYSE", "New York Stock Exchange"),
-    ("AMEX", "New York Stock Exchange Arca"),
-];
-
-const FIRST_WORDS: [&str; 24] = [
-    "Alder", "Bright", "Cobalt", "Delta", "Ember", "Falcon", "Granite", "Harbor", "Iron", "Juniper",
-    "Keystone", "Lumen", "Meridian", "North", "Orchard", "Pioneer", "Quarry", "Ridge", "Summit", "Tidal",
-    "Union", "Vertex", "Willow", "Zenith",
-];
-const SECOND_WORDS: [&str; 16] = [
-    "Systems",
-    "Energy",
-    "Brands",
-    "Materials",
-    "Networks",
-    "Foods",
-    "Health",
-    "Logistics",
-    "Capital",
-    "Robotics",
-    "Labs",
-    "Retail",
-    "Power",
-    "Devices",
-    "Partners",
-    "Resources",
-];
-const ENDINGS: [&str; 6] = ["Inc.", "Corporation", "Group", "Holdings, Inc.", "Co.", "Ltd."];
-
-// Item number of the draws that define a company. The purpose of an item number and of each index
-// must never change, or every seed would produce different data.
-const IDENTITY: u64 = 1;
-
-/// A split: `numerator` new shares for `denominator` old ones.
+/// A share split: `numerator` new shares replace `denominator` old shares.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Split {
     pub day: NaiveDate,
@@ -79,13 +17,13 @@ pub(super) struct Split {
 }
 
 impl Split {
-    /// New shares for one old share.
+    /// How many new shares replace one old share.
     pub(super) fn ratio(&self) -> f64 {
         self.numerator as f64 / self.denominator as f64
     }
 }
 
-/// A company. Amounts are in its reporting currency, prices in dollars. The reference day is
+/// A company. Amounts are in the reporting currency and prices in dollars. The reference day is
 /// 2 January 2025.
 #[derive(Debug, Clone)]
 pub(super) struct Company {
@@ -107,34 +45,35 @@ pub(super) struct Company {
     pub price: f64,
     /// Shares outstanding on the reference day, after all splits.
     pub shares: f64,
-    /// Growth of the share count per year, continuously compounded.
+    /// Yearly growth rate of the share count, continuously compounded.
     pub dilution: f64,
-    /// Yearly revenue on the reference day; yearly spending for a company without revenue.
+    /// Yearly revenue at the rate of the reference day; yearly spending for a company without
+    /// revenue.
     pub size: f64,
-    /// Growth of `size` per year, continuously compounded.
+    /// Yearly growth rate of `size`, continuously compounded.
     pub growth: f64,
-    /// Gross profit over revenue.
+    /// Gross profit divided by revenue.
     pub gross_margin: f64,
-    /// Net income over revenue.
+    /// Net income divided by revenue.
     pub net_margin: f64,
     /// R&D as a share of operating expenses.
     pub research: f64,
-    /// Inventory over yearly revenue.
+    /// Inventory divided by yearly revenue.
     pub inventory: f64,
-    /// Yearly dividends per share on the reference day, after all splits; 0 if it pays none.
+    /// Yearly dividends per share on the reference day, after all splits; 0 without dividends.
     pub dividend: f64,
     pub beta: f64,
     /// Standard deviation of the daily log return that the market does not explain.
     pub sigma: f64,
-    /// Units of the reporting currency per dollar.
+    /// Exchange rate: units of the reporting currency per dollar.
     pub rate: f64,
-    /// Reported amounts are multiples of this.
+    /// Reported amounts are rounded to multiples of this unit.
     pub unit: i64,
 }
 
 impl World {
-    /// The company of a symbol. Fixed companies always exist, even if the universe is too small to
-    /// list them.
+    /// The company with this symbol; `None` if the symbol is unknown. Companies with fixed symbols
+    /// always exist, even if the universe is too small to include them.
     pub(super) fn company(&self, symbol: &str) -> Option<Company> {
         if symbol == INDEX.symbol {
             return Some(Company::fixed(self, &INDEX));
@@ -145,180 +84,26 @@ impl World {
         }
     }
 
-    /// The companies of the universe, in order, generated lazily.
+    /// The companies of the universe, in order. Each company is generated when the iterator reaches
+    /// it.
     pub(super) fn companies(&self) -> impl Iterator<Item = Company> {
         self.universe().filter_map(|s| self.company(&s))
     }
 }
 
 impl Company {
-    /// A company with a fixed symbol.
-    pub(super) fn fixed(world: &World, fixed: &Fixed) -> Self {
-        let mut company = Company::drawn(world, fixed.symbol, fixed.industry);
-        let (price, cap, revenue) = fixed.scale;
-        company.name = fixed.name.to_owned();
-        company.edge_case = fixed.edge_case;
-        company.fiscal = fixed.fiscal;
-        let old = fixed.symbol.len() <= 3 || fixed.symbol.contains('-');
-        company.exchange = EXCHANGES[usize::from(old)];
-        company.price = price;
-        company.shares = cap * 1e9 / price;
-        company.size = revenue * 1e9;
-        // Earnings that fit the price (a P/E near 26), within a margin that fits the industry.
-        company.net_margin = (cap / revenue / 26.0).clamp(0.02, company.gross_margin * 0.6);
-        company.ipo = NaiveDate::from_ymd_opt(1994, 5, 17).unwrap_or(company.ipo);
-        company.splits.clear();
-        company.apply_edge_case(world);
-        company.derive_rest()
-    }
-
-    /// A company generated from the seed and its symbol alone.
-    pub(super) fn generated(world: &World, symbol: &str) -> Self {
-        let industry = Draw::new(world.seed, symbol).item(IDENTITY).whole(0, 0, INDUSTRIES.len() as i64 - 1);
-        // Banks are an edge case, so replace the bank industry; only the fixed bank has it.
-        let industry = if industry == 9 { 21 } else { industry.unsigned_abs() as usize };
-        Company::drawn(world, symbol, industry).derive_rest()
-    }
-
-    fn drawn(world: &World, symbol: &str, industry: usize) -> Self {
-        let draw = Draw::new(world.seed, symbol);
-        let d = draw.item(IDENTITY);
-        let (sector, industry, gross, research, inventory) =
-            INDUSTRIES.get(industry).copied().unwrap_or(INDUSTRIES[0]);
-        let cap = 10f64.powf(d.between(1, 8.6, 11.2));
-        let price = d.between(2, 18.0, 320.0).round();
-        let gross_margin = d.between(3, gross.0, gross.1);
-        let net_margin = d.between(4, 0.03, 0.55 * gross_margin);
-        let fiscal = match d.whole(5, 0, 19) {
-            0..=13 => Fiscal::Month(12),
-            14 => Fiscal::Month(6),
-            15 => Fiscal::Month(9),
-            16 => Fiscal::Month(3),
-            17 => Fiscal::Weeks { month: 9, nearest: false, back: 0, quarter: 13 },
-            18 => Fiscal::Weeks { month: 12, nearest: true, back: 0, quarter: 13 },
-            _ => Fiscal::Weeks { month: 1, nearest: true, back: 1, quarter: 13 },
-        };
-        let year = if d.chance(6, 0.75) {
-            d.whole(7, 1972, 2009)
-        } else {
-            d.whole(7, 2010, 2021)
-        } as i32;
-        let day = |index, year| {
-            NaiveDate::from_ymd_opt(year, d.whole(index, 1, 12) as u32, d.whole(index + 1, 1, 28) as u32)
-                .unwrap_or_default()
-        };
-        let mut splits = Vec::new();
-        if d.chance(8, 0.12) {
-            let (numerator, denominator) = d.pick(9, &[(2, 1), (3, 1), (4, 1), (3, 2), (1, 10)], (2, 1));
-            let on = world.calendar.at_or_after(day(20, d.whole(10, 2014, 2023) as i32));
-            splits.extend(world.calendar.day(on).map(|day| Split { day, numerator, denominator }));
-        }
-        let words = [
-            d.pick(11, &FIRST_WORDS, "Alder"),
-            d.pick(12, &SECOND_WORDS, "Systems"),
-            d.pick(13, &ENDINGS, "Inc."),
-        ];
-        Company {
-            symbol: symbol.to_owned(),
-            name: format!("{} {} {}", words[0], words[1], words[2]),
-            edge_case: EdgeCase::Ordinary,
-            draw,
-            sector,
-            industry,
-            exchange: d.pick(14, &EXCHANGES, EXCHANGES[0]),
-            cik: 100_000 + d.bits(15) % 1_900_000,
-            country: "US",
-            reported: "USD",
-            fiscal,
-            ipo: day(22, year),
-            delisted: None,
-            splits,
-            price,
-            shares: cap / price,
-            dilution: d.between(16, -0.03, 0.02),
-            size: cap / (d.between(17, 12.0, 34.0) * net_margin),
-            growth: d.between(18, -0.03, 0.14),
-            gross_margin,
-            net_margin,
-            research,
-            inventory,
-            dividend: if d.chance(19, 0.55) {
-                price * d.between(24, 0.006, 0.024)
-            } else {
-                0.0
-            },
-            beta: (d.between(25, 0.45, 1.7) * 1_000.0).round() / 1_000.0,
-            sigma: d.between(26, 0.009, 0.022),
-            rate: 1.0,
-            unit: 1,
-        }
-    }
-
-    /// Changes the properties that the edge case requires.
-    fn apply_edge_case(&mut self, world: &World) {
-        let year = world.anchor.year();
-        match self.edge_case {
-            EdgeCase::FiscalYearChange => self.fiscal = Fiscal::Changed(year - 2),
-            EdgeCase::NegativeEquity => self.dividend = self.price * 0.02,
-            EdgeCase::ZeroRevenue => {
-                self.dividend = 0.0;
-                self.size = 0.4e9;
-                self.shares = 4e7;
-                self.dilution = 0.08;
-            }
-            EdgeCase::ForeignCurrency | EdgeCase::CurrencyChange => {
-                let yen = self.symbol.starts_with("JPY");
-                (self.reported, self.country, self.rate) =
-                    if yen { ("JPY", "JP", 150.0) } else { ("EUR", "NL", 0.92) };
-            }
-            EdgeCase::RecentSplit => {
-                let on = world.calendar.at_or_after(world.anchor - Duration::days(21));
-                self.splits.extend(world.calendar.day(on).map(|day| Split {
-                    day,
-                    numerator: 4,
-                    denominator: 1,
-                }));
-                self.dividend = self.price * 0.008;
-            }
-            EdgeCase::Delisted => self.delisted = Some(world.anchor - Duration::days(120)),
-            EdgeCase::FreshIpo => {
-                let last = world.calendar.at_or_before(world.anchor).unwrap_or(0);
-                self.ipo = world.calendar.day(last.saturating_sub(39)).unwrap_or(self.ipo);
-                self.dividend = 0.0;
-            }
-            EdgeCase::Etf => self.dividend = self.price * 0.013,
-            EdgeCase::Index => {
-                self.dividend = 0.0;
-                self.sigma = 0.0;
-                self.beta = 1.0;
-            }
-            _ => {}
-        }
-    }
-
-    /// Sets the properties that follow from the others.
-    fn derive_rest(mut self) -> Self {
-        self.shares = self.shares.round();
-        self.size *= self.rate;
-        self.unit = match self.size {
-            s if s >= 20e9 => 1_000_000,
-            s if s >= 0.3e9 => 1_000,
-            _ => 1,
-        };
-        self
-    }
-
-    /// Whether it publishes statements.
+    /// Whether the company publishes financial statements. Funds and the index do not.
     pub(super) fn reports(&self) -> bool {
         !matches!(self.edge_case, EdgeCase::Etf | EdgeCase::Index)
     }
 
-    /// Shares outstanding on a day, on the split basis after all splits.
+    /// Shares outstanding on a day, adjusted for all splits.
     pub(super) fn shares_on(&self, day: NaiveDate) -> f64 {
         (self.shares * (self.dilution * years(day)).exp()).round()
     }
 
-    /// The factor that converts a price after all splits to the split basis of `day`.
+    /// The factor that converts a price that is adjusted for all splits to a price as traded on
+    /// `day`.
     pub(super) fn basis(&self, day: NaiveDate) -> f64 {
         self.splits.iter().filter(|s| s.day > day).map(Split::ratio).product()
     }

@@ -1,103 +1,105 @@
-//! The fixed companies of every universe: a few well-known tickers, and one company for each
-//! irregularity of real data. The table in [the crate's documentation](super) describes them.
+//! The companies with fixed symbols: a few well-known tickers, and companies with the
+//! irregularities of real data. The table in [the crate's documentation](super) describes the
+//! irregularities.
 
 use EdgeCase::*;
 
-/// The irregularity of a company.
+/// The irregularity in a company's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EdgeCase {
-    /// None: an ordinary company.
+    /// No irregularity.
     Ordinary,
-    /// Never published one quarter of the year before the anchor's.
+    /// Never published one quarter of the year before the anchor day's year.
     MissingQuarter,
-    /// Quarters of 12, 12, 12 and 16 or 17 weeks.
+    /// Has quarters of 12, 12, 12 and 16 or 17 weeks.
     LongFourthQuarter,
-    /// 52 or 53 weeks, ending on the Saturday nearest to 31 January.
+    /// Has fiscal years of 52 or 53 weeks that end on the Saturday nearest to 31 January.
     Weeks53,
     /// Moved its year end from December to January, with a transition period of one month.
     FiscalYearChange,
-    /// Liabilities above assets.
+    /// Has liabilities above its assets.
     NegativeEquity,
-    /// No revenue at all.
+    /// Has no revenue.
     ZeroRevenue,
-    /// A bank: no inventory; interest is part of revenue and cost.
+    /// Is a bank: has no inventory, and interest is part of revenue and cost.
     Bank,
     /// Reports half-years, labelled Q2 and Q4.
     SemiAnnual,
-    /// Reports in euros or yen, trades in dollars.
+    /// Reports in euros or yen, but trades in dollars.
     ForeignCurrency,
     /// Changed its reporting currency from euros to dollars.
     CurrencyChange,
-    /// Split 4:1 a few weeks ago.
+    /// Had a 4:1 split a few weeks before the anchor day.
     RecentSplit,
     /// Restates an old quarter from revision 1 on.
     Restates,
     /// Publishes its newest quarter at revision 1.
     NewQuarter,
-    /// Left the exchange months ago.
+    /// Was delisted months before the anchor day.
     Delisted,
-    /// 40 bars (before the anchor day) and two quarters.
+    /// Was listed recently: has 40 price bars up to the anchor day, and two quarters.
     FreshIpo,
-    /// A class share: written with a hyphen.
+    /// Is a share class, whose symbol has a hyphen.
     ClassShare,
-    /// Profile and quote without a market cap.
+    /// Has no market cap in its profile and quote.
     NoMarketCap,
-    /// Nulls in most fields in which FMP was seen to send null.
+    /// Has nulls in most fields in which FMP was seen to send null.
     Nulls,
-    /// Text where numbers belong.
+    /// Has text in number fields.
     TextNumbers,
-    /// Duplicate rows.
+    /// Has duplicate rows.
     DuplicateRows,
-    /// Quotes, a newline, unicode and SQL in its name.
+    /// Has quotes, a newline, non-ASCII characters and SQL in its name.
     HostileName,
-    /// Volumes and market caps with a fraction.
+    /// Has fractional volumes and market caps.
     FractionalVolume,
-    /// Impossible bars.
+    /// Has invalid price bars.
     BadBars,
-    /// A fund: prices, but no statements.
+    /// Is a fund: has prices, but no statements.
     Etf,
-    /// Exponents and an amount of 30 digits.
+    /// Has numbers in exponent notation, and amounts of 30 digits.
     BigNumbers,
-    /// Has not reported for most of a year.
+    /// Has published no quarter that ends in the 300 days before the anchor day.
     Stale,
-    /// The index itself: only prices and a quote; not part of any universe.
+    /// Is the index: has only prices and a quote, and is not part of any universe.
     Index,
 }
 
 /// The pattern of a company's fiscal years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fiscal {
-    /// Ends with this month, and is named after the year it ends in.
+    /// The fiscal year ends with this month, and is named after the calendar year of its end.
     Month(u32),
-    /// Ends on a Saturday in or near this month, after 52 or 53 weeks. Named after the calendar
-    /// year it ends in minus `back`.
+    /// The fiscal year ends on a Saturday in or near `month`, after 52 or 53 weeks.
     Weeks {
         /// Month of the year end.
         month: u32,
-        /// The Saturday nearest to the month's end, instead of the last one within it.
+        /// Whether the year ends on the Saturday nearest to the month's end, instead of the last
+        /// Saturday of the month.
         nearest: bool,
-        /// Subtracted from the calendar year of the end to get the fiscal year: 1 for some
-        /// retailers' January year ends.
+        /// The fiscal year is the calendar year of its end minus this number. It is 1 for some
+        /// retailers whose fiscal year ends in January.
         back: i32,
-        /// Weeks in each of the first three quarters: 13, or 12 before a longer fourth quarter.
+        /// Weeks in each of the first three quarters: 13, or 12 if the fourth quarter is longer.
         quarter: i64,
     },
-    /// Two halves, the second ending with this month.
+    /// The fiscal year has two half-years. The second one ends with this month.
     Halves(u32),
-    /// Ends in December up to this fiscal year. The next fiscal year is January alone; later ones
-    /// end in January.
+    /// Up to this fiscal year, the year ends in December. The next fiscal year consists of January
+    /// only, and later fiscal years end in January.
     Changed(i32),
 }
 
-/// A company with a fixed symbol instead of a drawn one.
+/// A company with a fixed symbol instead of a generated one.
 #[derive(Debug)]
 pub(super) struct Fixed {
     pub symbol: &'static str,
     pub name: &'static str,
-    /// Index into the table of industries in `company.rs`.
+    /// Index into the table of industries.
     pub industry: usize,
     pub fiscal: Fiscal,
-    /// Around January 2025: price in dollars, market cap and yearly revenue in billions of dollars.
+    /// Price in dollars, market cap in billions of dollars and yearly revenue in billions of
+    /// dollars, as of January 2025.
     pub scale: (f64, f64, f64),
     pub edge_case: EdgeCase,
 }
@@ -134,11 +136,11 @@ const fn weeks(month: u32, nearest: bool, back: i32) -> Fiscal {
     Fiscal::Weeks { month, nearest, back, quarter: 13 }
 }
 
-/// How many of [`FIXED`] are ordinary; the rest are edge cases.
+/// How many companies at the start of [`FIXED`] are ordinary. The other companies are edge cases.
 pub(super) const WELL_KNOWN: usize = 10;
 
-/// Well-known tickers first, because people type them; their figures are as synthetic as all
-/// others.
+/// All companies with fixed symbols. The well-known tickers are first, because users type them.
+/// Their figures are synthetic too.
 pub(super) const FIXED: &[Fixed] = &[
     fixed("AAPL", "Apple Inc.", 0, weeks(9, false, 0), (240.0, 3_600.0, 390.0), Ordinary),
     fixed("MSFT", "Microsoft Corporation", 1, Fiscal::Month(6), (420.0, 3_100.0, 260.0), Ordinary),
@@ -198,5 +200,5 @@ pub(super) const FIXED: &[Fixed] = &[
     edge_case("STALE", "Stale Filings, Inc.", 12, Fiscal::Month(12), Stale),
 ];
 
-/// The index: has prices and quotes, but is not part of any universe.
+/// The index. It has prices and a quote, but is not part of any universe.
 pub(super) const INDEX: Fixed = fixed("^GSPC", "S&P 500", 11, Fiscal::Month(12), (5_900.0, 1.0, 1.0), Index);

@@ -14,12 +14,12 @@ pub(super) struct Dividend {
     pub record: NaiveDate,
     pub payment: NaiveDate,
     pub declaration: NaiveDate,
-    /// Dollars per share as declared, on the split basis of the ex-date.
+    /// Dollars per share as declared, not adjusted for later splits.
     pub amount: f64,
 }
 
-/// The dividend of one calendar quarter (1 to 4), declared by today or not. None if the company
-/// pays none.
+/// The dividend of one calendar quarter (1 to 4), even if it is not declared yet. `None` if the
+/// company pays no dividend in the quarter.
 fn dividend(world: &World, company: &Company, year: i32, quarter: u32) -> Option<Dividend> {
     if company.dividend == 0.0 {
         return None;
@@ -31,8 +31,8 @@ fn dividend(world: &World, company: &Company, year: i32, quarter: u32) -> Option
             .calendar
             .at_or_after(NaiveDate::from_ymd_opt(year, month, draw.whole(1, 4, 24) as u32)?);
     let ex = world.calendar.day(number)?;
-    // Trades settled in two days until 27 May 2024 and in one since, so the record date is now the
-    // ex-date.
+    // Trades settled in two days until 27 May 2024 and settle in one day since then. So the record
+    // date is the ex-date now, and was the next trading day before.
     let t1 = ex >= NaiveDate::from_ymd_opt(2024, 5, 28)?;
     let record = if t1 { ex } else { world.calendar.day(number + 1)? };
     let listed = ex > company.ipo + Duration::days(365) && company.delisted.is_none_or(|d| ex < d);
@@ -47,7 +47,8 @@ fn dividend(world: &World, company: &Company, year: i32, quarter: u32) -> Option
     })
 }
 
-/// Dividends with an ex-date in `from..=to`, oldest first, declared by today or not.
+/// Dividends with an ex-date in `from..=to`, oldest first. Includes dividends that are not declared
+/// yet.
 pub(super) fn dividends(world: &World, company: &Company, from: NaiveDate, to: NaiveDate) -> Vec<Dividend> {
     let quarters = (from.year()..=to.year()).flat_map(|y| (1..=4).map(move |q| (y, q)));
     quarters
@@ -56,7 +57,7 @@ pub(super) fn dividends(world: &World, company: &Company, from: NaiveDate, to: N
         .collect()
 }
 
-/// Dollars per share paid in `from..=to`, on the basis after all splits.
+/// Dividends paid in `from..=to`, in dollars per share, adjusted for all splits.
 pub(super) fn paid(world: &World, company: &Company, from: NaiveDate, to: NaiveDate) -> f64 {
     dividends(world, company, from - Duration::days(40), to)
         .iter()
@@ -65,7 +66,8 @@ pub(super) fn paid(world: &World, company: &Company, from: NaiveDate, to: NaiveD
         .sum()
 }
 
-/// Dividends declared by today, newest first: those of the last 15 years and upcoming ones.
+/// Dividends that are declared by today, newest first: those of the last 15 years and upcoming
+/// dividends.
 pub(super) fn declared(world: &World, company: &Company) -> Vec<Dividend> {
     let from = world.today - Duration::days(15 * 365);
     let mut known = dividends(world, company, from, world.today + Duration::days(60));
@@ -74,13 +76,13 @@ pub(super) fn declared(world: &World, company: &Company) -> Vec<Dividend> {
     known
 }
 
-/// Dollars per share on today's split basis.
+/// The amount of a dividend in dollars per share, adjusted for splits up to today.
 pub(super) fn adjusted(world: &World, company: &Company, dividend: &Dividend) -> f64 {
     dividend.amount * company.basis(world.today) / company.basis(dividend.ex)
 }
 
-/// Sum of the newest four dividends, in dollars per share on today's split basis; of a company that stopped paying, of
-/// those with an ex-date in the last 365 days.
+/// Sum of the newest four dividends in dollars per share, adjusted for splits up to today. If the
+/// company stopped paying, sum of those with an ex-date in the last 365 days.
 pub(super) fn last_year(world: &World, company: &Company) -> f64 {
     let paid = dividends(world, company, world.today - Duration::days(550), world.today);
     let from = match paid.last() {

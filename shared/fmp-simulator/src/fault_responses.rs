@@ -1,4 +1,4 @@
-//! The responses that simulate faults.
+//! Creates the responses that simulate faults.
 
 use super::faults::{Fault, Kind};
 use super::plan;
@@ -18,10 +18,10 @@ use tokio::sync::watch;
 
 const JSON: &str = "application/json";
 const HTML: &str = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
-/// Decompressed size of the gzip bomb in mebibytes.
+/// Decompressed size of the gzip bomb in blocks of one mebibyte.
 const BOMB_BLOCKS: usize = 4_096;
 
-/// A response with the given status, content type and body.
+/// Creates a response with this status, content type and body.
 pub(super) fn response(status: u16, content_type: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -31,8 +31,8 @@ pub(super) fn response(status: u16, content_type: &'static str, body: impl Into<
     response
 }
 
-/// Applies a fault to the response that would otherwise be sent. Responses that stall or never end
-/// stop when the server stops.
+/// Applies a fault to `good`, the body that would be sent without the fault. Responses that stall
+/// or never end are ended when the server stops.
 pub(super) async fn respond(
     fault: &Fault,
     good: String,
@@ -62,7 +62,7 @@ pub(super) async fn respond(
         Kind::PlainText => refused(200, "Service is being updated, please try again later"),
         Kind::Truncated => response(200, content_type, half(&good).to_owned()),
         Kind::Reset => {
-            // The pause lets the first half go out before the connection closes.
+            // The pause ensures that the first half is sent before the connection closes.
             let pause = stream::once(tokio::time::sleep(Duration::from_millis(20)))
                 .map(|()| Err(io::Error::from(io::ErrorKind::ConnectionReset)));
             let body = stream::iter([Ok(Bytes::from(half(&good).to_owned()))]).chain(pause);
@@ -102,8 +102,8 @@ fn half(text: &str) -> &str {
     text.get(..at).unwrap_or_default()
 }
 
-/// Four gibibytes of spaces, compressed as the client reads them. The work ends when the client
-/// stops reading.
+/// A gzip bomb: four gibibytes of spaces. The spaces are compressed while the client reads, so the
+/// server stops working when the client stops reading.
 fn bomb() -> impl futures::Stream<Item = io::Result<Bytes>> + Send + 'static {
     let mut encoder = Some(GzEncoder::new(Vec::new(), Compression::fast()));
     let mut blocks = 0;
@@ -157,8 +157,8 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Fields whose loss or change findata must detect. In rows without any of them, the last field is
-/// affected.
+/// Fields whose absence or changed type findata must detect. In rows without such a field, the
+/// fault affects the last field.
 const IMPORTANT: [&str; 8] = [
     "close",
     "revenue",
@@ -170,7 +170,7 @@ const IMPORTANT: [&str; 8] = [
     "outstandingShares",
 ];
 
-/// The same rows with a field removed, changed or added; None if the text is not an array of
+/// Removes, changes or adds a field in every row. Returns `None` if the text is not a JSON array of
 /// objects.
 fn reshape(json: &str, kind: Kind) -> Option<String> {
     let rows: Vec<Fields> = serde_json::from_str(json).ok()?;

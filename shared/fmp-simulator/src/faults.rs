@@ -39,28 +39,28 @@ pub enum Kind {
     Html,
     /// 200 with plain text declared as JSON.
     PlainText,
-    /// Half of the body, as a complete response.
+    /// Half of the body, sent as if it were complete.
     Truncated,
     /// Half of the body, then the connection closes.
     Reset,
-    /// Silence for some seconds (30 by default), then the response.
+    /// No bytes for some seconds (30 by default), then the response.
     Stall,
     /// A response that never ends.
     Endless,
     /// A few kilobytes of gzip that unpack to gigabytes.
     GzipBomb,
-    /// The response in small pieces, over some seconds (2 by default).
+    /// The response in small pieces, sent over some seconds (2 by default).
     Slow,
     /// An important field is missing from every row.
     MissingField,
-    /// An important field holds an object instead of its value.
+    /// An important field contains an object instead of its value.
     RetypedField,
     /// Every row has an unknown field.
     ExtraField,
 }
 
 impl Kind {
-    /// The name on the command line.
+    /// The kind's name on the command line.
     pub fn name(self) -> String {
         self.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default()
     }
@@ -68,29 +68,29 @@ impl Kind {
 
 /// The syntax of a fault, for help texts.
 pub const GRAMMAR: &str = "KIND[=SETTING[,SETTING...]] where a SETTING is one of: a share of the calls \
-from 0 to 1 (0.05), xN (only the first N attempts of each URL: x1), Ns (seconds, for stall and slow: 5s), an endpoint \
-in lower case (income-statement, prices), a symbol in upper case (AAPL). With several endpoints or symbols, any of them \
-matches. `@` can replace a comma.";
+from 0 to 1 (example: 0.05); xN for only the first N calls of each URL (x1); Ns for the seconds of stall and slow (5s); \
+an endpoint in lower case (income-statement, prices); a symbol in upper case (AAPL). If several endpoints or symbols are \
+given, a call has to match one of them. `@` can replace a comma.";
 
 /// A fault and the calls that it affects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     /// The kind of fault.
     pub kind: Kind,
-    /// Share of the matching calls, 0 to 1.
+    /// Share of the matching calls that get the fault, 0 to 1.
     pub rate: f64,
-    /// Only these endpoints, as paths after `/stable/`; all if empty.
+    /// The affected endpoints, as paths after `/stable/`; all if empty.
     pub endpoints: Vec<String>,
-    /// Only these symbols; all if empty.
+    /// The affected symbols; all if empty.
     pub symbols: Vec<String>,
-    /// Only this many first attempts of each URL.
+    /// How many calls of each URL are affected, from the first call on; all if absent.
     pub times: Option<u32>,
     /// Duration of a stall or a slow response; the kind's default if absent.
     pub time: Option<Duration>,
 }
 
 impl Fault {
-    /// A fault on every call.
+    /// A fault that affects every call.
     pub fn always(kind: Kind) -> Self {
         Fault {
             kind,
@@ -102,7 +102,7 @@ impl Fault {
         }
     }
 
-    /// Whether the fault applies to attempt number `attempt` (1, 2, ...) of a call.
+    /// Whether the fault applies to a call. `attempt` counts the calls of the same URL from 1.
     pub(super) fn applies_to(&self, seed: u64, call: &Call<'_>, attempt: u32) -> bool {
         let here = self.endpoints.is_empty() || self.endpoints.iter().any(|e| e == call.endpoint);
         let whom =
@@ -127,7 +127,7 @@ pub(super) struct Call<'a> {
     pub url: &'a str,
 }
 
-/// The endpoints for a full name, a short name or the name of a findata dataset.
+/// The endpoints that a fault setting names: by endpoint, by short name, or by findata dataset.
 fn endpoints(name: &str) -> Result<Vec<String>, String> {
     let name = name.replace('_', "-");
     let full: &[&str] = match name.as_str() {
@@ -168,7 +168,7 @@ impl Fault {
         let seconds = setting.strip_suffix('s').and_then(|n| n.parse::<f64>().ok());
         if let Ok(rate) = setting.parse::<f64>() {
             if !(0.0..=1.0).contains(&rate) {
-                return Err(format!("the share of calls must be between 0 and 1, not {setting}"));
+                return Err(format!("the share of calls must be between 0 and 1, but it is {setting}"));
             }
             self.rate = rate;
         } else if times.is_some() {
@@ -179,7 +179,7 @@ impl Fault {
                     .map_err(|_| format!("{setting} is not a valid duration"))?,
             );
         } else if setting.is_empty() {
-            return Err(format!("empty setting; {GRAMMAR}"));
+            return Err(format!("the fault has an empty setting; the syntax is {GRAMMAR}"));
         } else if setting
             .bytes()
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"^.-=".contains(&b))

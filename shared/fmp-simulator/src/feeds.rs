@@ -1,28 +1,23 @@
-//! Responses that cover the whole universe: calendars, feeds, lists and bulk files.
+//! Responses that cover the whole universe: calendars, the filings feed and lists.
 
 use super::accounts::Accounts;
 use super::periods;
-use super::statements::{self, Cadence, Statement};
-use super::table::{Cell, Table, dec, text};
+use super::statements;
+use super::table::{Cell, Table, text};
 use super::world::World;
-use super::{events, fields, history, lines, market, mutations, prices};
+use super::{events, fields, lines, market, mutations};
 use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime};
-use std::sync::Arc;
 
-/// The most rows on a page of a calendar. FMP drops the earliest rows beyond it.
+/// Largest number of rows on a page of a calendar. FMP drops the earliest rows beyond this number.
 const CALENDAR_ROWS: usize = 4_000;
-/// Companies per part of `profile-bulk`.
-const COMPANIES_PER_PART: usize = 10_000;
-/// Companies per chunk of a streamed file.
-const COMPANIES_PER_CHUNK: usize = 100;
-/// How many days `latest-financial-statements` looks back.
+/// How many days before today `latest-financial-statements` covers.
 const FEED_DAYS: i64 = 21;
 
-/// First and last day of a range, both inclusive.
+/// A range of days: first and last day, both inclusive.
 pub(super) type Days = (NaiveDate, NaiveDate);
 
-/// `earnings-calendar`: by day of filing, newest first. Reports not filed by today have no actual
-/// figures.
+/// A page of `earnings-calendar`, by day of filing, newest first. Reports that are not filed by
+/// today have no actual figures.
 pub(super) fn earnings(world: &World, days: Days, page: usize) -> String {
     // Day, symbol, EPS in hundredths, revenue.
     let mut rows: Vec<(NaiveDate, String, i64, i64)> = Vec::new();
@@ -30,7 +25,7 @@ pub(super) fn earnings(world: &World, days: Days, page: usize) -> String {
         let accounts = Accounts::new(world, &company);
         for year in days.0.year() - 1..=days.1.year() + 1 {
             for quarter in periods::quarters(company.fiscal, year) {
-                // The cheap check first: every report is filed within 60 days.
+                // A cheap check first: every report is filed within 60 days of its period's end.
                 if quarter.end + Duration::days(60) < days.0 || quarter.end > days.1 {
                     continue;
                 }
@@ -62,7 +57,7 @@ pub(super) fn earnings(world: &World, days: Days, page: usize) -> String {
     table.json()
 }
 
-/// One filing of the feed.
+/// One filing in `latest-financial-statements`.
 #[derive(Debug, Clone)]
 pub(super) struct Filing {
     accepted: NaiveDateTime,
@@ -72,7 +67,7 @@ pub(super) struct Filing {
     end: NaiveDate,
 }
 
-/// The filings of the last three weeks, newest first.
+/// The filings of the last [`FEED_DAYS`] days, newest first.
 pub(super) fn latest(world: &World) -> Vec<Filing> {
     let since = world.today - Duration::days(FEED_DAYS);
     let mut feed = Vec::new();
@@ -113,7 +108,7 @@ pub(super) fn latest_page(feed: &[Filing], page: usize, limit: usize) -> String 
     table.json()
 }
 
-/// `dividends-calendar`: by ex-date, newest first.
+/// `dividends-calendar`, by ex-date, newest first.
 pub(super) fn dividends(world: &World, days: Days) -> String {
     let mut rows: Vec<(NaiveDate, String)> = Vec::new();
     for company in world.companies() {
@@ -129,7 +124,7 @@ pub(super) fn dividends(world: &World, days: Days) -> String {
     join_newest_first(rows)
 }
 
-/// `splits-calendar`: newest first.
+/// `splits-calendar`, newest first. It contains only the newest split of a company.
 pub(super) fn splits(world: &World, days: Days) -> String {
     let mut rows: Vec<(NaiveDate, String)> = Vec::new();
     for company in world.companies() {
@@ -146,7 +141,7 @@ pub(super) fn splits(world: &World, days: Days) -> String {
     join_newest_first(rows)
 }
 
-/// A table's objects without the brackets around them.
+/// A table as JSON without the enclosing brackets.
 fn without_brackets(table: &Table<'_>) -> String {
     let json = table.json();
     json.get(1..json.len().saturating_sub(1)).unwrap_or_default().to_owned()
@@ -159,7 +154,7 @@ fn join_newest_first(mut rows: Vec<(NaiveDate, String)>) -> String {
     format!("[{}]", rows.join(","))
 }
 
-/// `stock-list`.
+/// `stock-list`: symbol and name of each company in the universe.
 pub(super) fn stock_list(world: &World) -> String {
     let mut table = Table::new(fields::STOCK_LIST);
     for company in world.companies() {
@@ -202,7 +197,7 @@ pub(super) fn shares_float_all(world: &World, page: usize, limit: usize) -> Stri
     table.json()
 }
 
-/// `symbol-change`: one company changed its ticker 400 days before the anchor.
+/// `symbol-change`. One company changed its ticker 400 days before the anchor day.
 pub(super) fn symbol_change(world: &World) -> String {
     let mut table = Table::new(fields::SYMBOL_CHANGE);
     if let Some(fresh) = world.company("FRESH") {
@@ -222,86 +217,4 @@ pub(super) fn delisted(world: &World, page: usize) -> String {
         table.push(row);
     }
     if page > 0 { "[]".to_owned() } else { table.json() }
-}
-
-/// The chunks of a CSV file, a hundred companies each. The first one starts with the header.
-pub(super) type Chunks = Box<dyn Iterator<Item = String> + Send>;
-
-fn chunks(
-    world: Arc<World>,
-    header: Table<'static>,
-    skip: usize,
-    take: usize,
-    row: impl Fn(&World, &super::company::Company) -> String + Send + 'static,
-) -> Chunks {
-    let mut symbols = world.universe().skip(skip).take(take).peekable();
-    let mut header_line = Some(header.csv(true));
-    Box::new(std::iter::from_fn(move || {
-        symbols.peek()?;
-        let mut out = header_line.take().unwrap_or_default();
-        for symbol in symbols.by_ref().take(COMPANIES_PER_CHUNK) {
-            if let Some(company) = world.company(&symbol) {
-                out.push_str(&row(&world, &company));
-            }
-        }
-        Some(out)
-    }))
-}
-
-/// A part of `profile-bulk`; None past the last one.
-pub(super) fn profile_bulk(world: Arc<World>, part: usize) -> Option<Chunks> {
-    if part.saturating_mul(COMPANIES_PER_PART) >= world.symbols {
-        return None;
-    }
-    Some(chunks(
-        world,
-        Table::new(fields::PROFILE),
-        part * COMPANIES_PER_PART,
-        COMPANIES_PER_PART,
-        |world, company| {
-            let mut table = Table::new(fields::PROFILE);
-            market::profile(&mut table, world, company);
-            mutations::other(company.edge_case, &mut table);
-            table.csv(false)
-        },
-    ))
-}
-
-/// `eod-bulk` of a day; an empty body if the day had no session.
-pub(super) fn eod_bulk(world: Arc<World>, day: NaiveDate) -> Chunks {
-    let number = world.calendar.at_or_after(day);
-    if world.calendar.day(number) != Some(day) || number > world.last {
-        return Box::new(std::iter::empty());
-    }
-    chunks(world, Table::new(fields::EOD_BULK), 0, usize::MAX, move |world, c| {
-        let mut table = Table::new(fields::EOD_BULK);
-        if let Some(bar) = prices::bars(world, c, number, number).first() {
-            let close = |v: f64| dec(v, prices::places(v));
-            table.push([
-                text(c.symbol.as_str()),
-                Cell::Date(bar.day),
-                close(bar.open),
-                close(bar.low),
-                close(bar.high),
-                close(bar.close),
-                close(bar.close * history::dividend_factor(world, c, bar.day)),
-                dec(bar.volume, 5),
-            ]);
-        }
-        table.csv(false)
-    })
-}
-
-/// A statement of all companies for one fiscal year and period.
-pub(super) fn statement_bulk(world: Arc<World>, statement: Statement, year: i32, cadence: Cadence) -> Chunks {
-    chunks(world, lines::table(statement), 0, usize::MAX, move |world, company| {
-        let accounts = Accounts::new(world, company);
-        let mut table = lines::table(statement);
-        // At most ten fiscal years and the current one are published.
-        for report in statements::reports_in_year(world, &accounts, cadence, year) {
-            lines::push(&mut table, world, &accounts, &report, statement);
-        }
-        mutations::statement(company.edge_case, &mut table);
-        table.csv(false)
-    })
 }

@@ -1,5 +1,5 @@
-//! Field names of FMP's responses, in FMP's order. The lists skip rustfmt, which would put each
-//! name on its own line: four hundred lines.
+//! Field names of FMP's responses, in FMP's order. The lists are excluded from rustfmt, because it
+//! would put each of the four hundred names on a line of its own.
 
 /// `income-statement`.
 #[rustfmt::skip]
@@ -188,7 +188,7 @@ pub(super) const DELISTED: &[&str] = &[
     "symbol", "companyName", "exchange", "ipoDate", "delistedDate",
 ];
 
-/// `eod-bulk`, whose order differs from the JSON responses.
+/// `eod-bulk`. The order of its fields differs from that of the JSON responses.
 #[rustfmt::skip]
 pub(super) const EOD_BULK: &[&str] = &[
     "symbol", "date", "open", "low", "high", "close", "adjClose", "volume",

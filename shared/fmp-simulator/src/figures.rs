@@ -1,6 +1,6 @@
-//! Flows over a period and balances on a day, and the totals derived from them.
+//! The flows of a period and the balances on a day, with the totals derived from them.
 
-/// Defines a struct of `i64` fields whose values can be added field by field.
+/// Defines a struct of `i64` fields. `+` adds two values field by field.
 macro_rules! sums {
     ($(#[$doc:meta])* $name:ident { $($field:ident),* $(,)? }) => {
         $(#[$doc])*
@@ -16,7 +16,7 @@ macro_rules! sums {
 }
 
 sums! {
-    /// The flows of a period. Outflows are negative where FMP reports them as negative.
+    /// The flows of a period. Outflows have the same sign as in FMP's statements.
     Flow {
         revenue, cost, research, general, marketing, other_operating, interest_income, interest_expense, depreciation,
         non_operating, tax, deductions,
@@ -58,11 +58,11 @@ impl Flow {
     pub fn financing_cash(&self) -> i64 {
         self.long_debt + self.short_debt + self.stock + self.dividends + self.other_financing
     }
-    /// Weighted average shares.
+    /// Weighted average number of shares.
     pub fn shares(&self) -> i64 {
         self.shares_by_days / self.days.max(1)
     }
-    /// Weighted average shares, diluted.
+    /// Weighted average number of shares, diluted.
     pub fn diluted(&self) -> i64 {
         self.diluted_by_days / self.days.max(1)
     }

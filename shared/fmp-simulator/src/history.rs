@@ -1,4 +1,4 @@
-//! The four forms of price history.
+//! Price histories, in the four forms that FMP offers.
 
 use super::calendar::FIRST_YEAR;
 use super::company::Company;
@@ -9,7 +9,7 @@ use super::world::World;
 use super::{events, fields, mutations, prices};
 use chrono::{Datelike, Duration, NaiveDate};
 
-/// FMP returns at most this many of the newest rows and does not report the truncation.
+/// Largest number of rows in a response. FMP drops older rows without notice.
 const MAX_ROWS: usize = 5_000;
 
 /// The form of a price history.
@@ -37,8 +37,8 @@ pub(super) fn history<'a>(
         History::Light => fields::PRICES_LIGHT,
         History::Dividends | History::Traded => fields::ADJUSTED,
     });
-    // Nothing is older than the calendar. Clamping also keeps extreme dates in a URL out of date
-    // arithmetic, where they would overflow.
+    // Limits the dates to the calendar's range. Extreme dates in a URL would overflow the date
+    // arithmetic below.
     let earliest = NaiveDate::from_ymd_opt(FIRST_YEAR, 1, 1).unwrap_or_default();
     let to = to.unwrap_or(world.today).max(earliest);
     let from = from.unwrap_or_else(|| to.with_year(to.year() - 5).unwrap_or(to - Duration::days(1_826)));
@@ -53,8 +53,8 @@ pub(super) fn history<'a>(
     }
     let bars = prices::bars(world, c, first, last);
     table.cells.reserve(bars.len() * table.fields.len());
-    // (ex-date, factor) of each dividend in the window, reversed to oldest first for popping from
-    // the newest end.
+    // The ex-date and factor of each dividend in the window, oldest first, so that `pop_if` takes
+    // the newest one.
     let mut factors = if form == History::Dividends {
         dividend_factors(world, c, from)
     } else {
@@ -110,8 +110,8 @@ pub(super) fn history<'a>(
     table
 }
 
-/// Corrupts the last row if it is one of the invalid bars: `before` is the number of sessions from
-/// it to the anchor's.
+/// Corrupts the last row if it is one of the invalid bars of `EdgeCase::BadBars`. `before` is the
+/// number of sessions between the row's day and the anchor day.
 fn corrupt_last_row(table: &mut Table<'_>, before: usize) {
     let row = table.len().saturating_sub(1);
     let (field, value) = match before {
@@ -127,8 +127,8 @@ fn corrupt_last_row(table: &mut Table<'_>, before: usize) {
     }
 }
 
-/// Ex-dates from `from` on, newest first, each with the factor by which its dividend lowers the
-/// prices before it.
+/// The ex-dates of dividends from `from` on, newest first. Each has the factor that adjusts earlier
+/// prices for the dividend.
 fn dividend_factors(world: &World, c: &Company, from: NaiveDate) -> Vec<(NaiveDate, f64)> {
     events::dividends(world, c, from, world.today)
         .iter()
@@ -147,7 +147,7 @@ fn dividend_factors(world: &World, c: &Company, from: NaiveDate) -> Vec<(NaiveDa
         .collect()
 }
 
-/// The factor that adjusts a price of `day` for the dividends since.
+/// The factor that adjusts a price of `day` for all later dividends.
 pub(super) fn dividend_factor(world: &World, c: &Company, day: NaiveDate) -> f64 {
     dividend_factors(world, c, day)
         .iter()

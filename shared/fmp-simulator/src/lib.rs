@@ -1,12 +1,12 @@
 //! A simulator of Financial Modeling Prep (FMP) for demos and tests without a key or a network. It
-//! serves seeded figures under FMP's paths, with FMP's fields, types, limits and errors. Every
-//! response is a function of (seed, symbol, day), generated on request; the server keeps no company
-//! in memory. It listens on 127.0.0.1 only.
+//! serves synthetic figures under FMP's paths, with FMP's fields, types, limits and errors. A response
+//! depends only on seed, symbol and day, and is generated on request. The server keeps no companies in
+//! memory. It listens on 127.0.0.1 only.
 //!
 //! `world` defines which symbols exist and `company` their properties. `periods`, `accounts` and
 //! `statements` generate what companies report; `prices` and `events` generate the market data.
-//! `routes` maps requests to responses, `faults` and `fault_responses` inject errors, and `server`
-//! handles a request.
+//! `server` handles a request, `routes` maps it to a response, and `faults` and `fault_responses` inject
+//! errors.
 //!
 //! Behaviour copied from recordings of FMP: `historical-price-eod/full` returns at most the newest
 //! 5,000 rows, unknown symbols return `200 []`, unknown paths return `404 []`, and rejections are
@@ -14,9 +14,10 @@
 //!
 //! # The universe
 //!
-//! A universe starts with ten well-known tickers as ordinary companies (AAPL MSFT NVDA AMZN GOOGL
-//! META WMT XOM JNJ KO). The edge-case companies follow if all of them fit, and then generated
-//! tickers. Requests for an edge-case symbol succeed in a universe of any size.
+//! A universe is a list of symbols. It starts with ten well-known tickers, which are ordinary companies
+//! (AAPL MSFT NVDA AMZN GOOGL META WMT XOM JNJ KO). The edge-case companies follow if the universe is
+//! large enough for all of them. Generated tickers fill the rest. Requests for edge-case symbols
+//! succeed in a universe of any size.
 //!
 //! | symbol | edge case |
 //! |---|---|
@@ -48,11 +49,12 @@
 //! | STALE | no published period ends in the 300 days before the anchor |
 //! | ^GSPC | the index: prices and quote only, not part of any universe |
 //!
-//! The *anchor* is the first day of `today`'s month unless set. The edge cases' recent events are
-//! dated relative to it, so they keep their dates as `today` moves within a month.
+//! The *anchor* is a day: by default, the first day of `today`'s month. The edge cases' recent events
+//! are dated relative to the anchor, so their dates do not change from day to day within a month.
 
 mod accounts;
 mod args;
+mod bulk_files;
 mod calendar;
 mod company;
 mod edge_cases;
@@ -67,6 +69,7 @@ mod lines;
 mod listener;
 mod market;
 mod mutations;
+mod options;
 mod periods;
 mod plan;
 mod prices;
@@ -81,12 +84,13 @@ mod world;
 
 pub use args::Args;
 pub use faults::{Fault, GRAMMAR, Kind};
+pub use options::{DEFAULT_SEED, Options};
 pub use plan::Plan;
 pub use world::{MOST_SYMBOLS, fixed_symbols, symbols};
 
 use anyhow::Context;
 use axum::Router;
-use chrono::{Datelike, NaiveDate};
+use chrono::Datelike;
 use listener::{Connections, Counting};
 use routes::{Answer, Answers, Query};
 use server::Shared;
@@ -103,86 +107,13 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use world::World;
 
-/// The default seed.
-pub const DEFAULT_SEED: u64 = 42;
-/// Bodies up to this size in bytes are not compressed, because compression would cost more than it
-/// saves.
+/// Bodies up to this size in bytes are not compressed, because compression would take more time than
+/// it saves.
 const COMPRESS_ABOVE: u64 = 1_400;
 /// How long a shutdown waits for responses in progress.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
-/// The options of a server.
-#[derive(Clone)]
-pub struct Options {
-    /// Port on 127.0.0.1; 0 for any.
-    pub port: u16,
-    /// Symbols in the universe, 1 to [`MOST_SYMBOLS`].
-    pub symbols: usize,
-    /// Seed of all generated data.
-    pub seed: u64,
-    /// The data is as of 23:00 UTC on this day.
-    pub today: NaiveDate,
-    /// Reference day for the edge-case companies' recent events; the first day of `today`'s month
-    /// if absent.
-    pub anchor: Option<NaiveDate>,
-    /// 0 for the original data. With each step, some companies restate a quarter or publish a new
-    /// one. Raise it together with the day.
-    pub revision: u32,
-    /// Delay before every response.
-    pub latency: Duration,
-    /// Calls allowed in any 60 seconds; no limit if absent.
-    pub calls_per_minute: Option<u32>,
-    /// Minimum time between two bulk calls; an earlier call is rejected. No minimum if zero.
-    pub bulk_pause: Duration,
-    /// The accepted API key; any non-empty one if absent.
-    pub key: Option<String>,
-    /// The simulated subscription.
-    pub plan: Plan,
-    /// Injected faults. If several match a call, the first applies.
-    pub faults: Vec<Fault>,
-}
-
-impl Default for Options {
-    /// 503 symbols on 18 September 2026, without limits or faults. The day is fixed for tests that
-    /// compare figures.
-    fn default() -> Self {
-        Options {
-            port: 0,
-            symbols: 503,
-            seed: DEFAULT_SEED,
-            today: NaiveDate::from_ymd_opt(2026, 9, 18).unwrap_or_default(),
-            anchor: None,
-            revision: 0,
-            latency: Duration::ZERO,
-            calls_per_minute: None,
-            bulk_pause: Duration::ZERO,
-            key: None,
-            plan: Plan::default(),
-            faults: Vec::new(),
-        }
-    }
-}
-
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Omits the key, which is a secret.
-        f.debug_struct("Options")
-            .field("port", &self.port)
-            .field("symbols", &self.symbols)
-            .field("seed", &self.seed)
-            .field("today", &self.today)
-            .field("anchor", &self.anchor)
-            .field("revision", &self.revision)
-            .field("latency", &self.latency)
-            .field("calls_per_minute", &self.calls_per_minute)
-            .field("bulk_pause", &self.bulk_pause)
-            .field("plan", &self.plan)
-            .field("faults", &self.faults)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A running server; it stops when dropped.
+/// A running server. Dropping it stops the server.
 #[derive(Debug)]
 pub struct FmpServer {
     address: SocketAddr,
@@ -191,7 +122,7 @@ pub struct FmpServer {
     task: Option<JoinHandle<()>>,
 }
 
-/// Starts a server on the current runtime.
+/// Starts a server on the current tokio runtime.
 pub async fn start(options: Options) -> anyhow::Result<FmpServer> {
     let requested = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let year = options.today.year();
@@ -213,7 +144,7 @@ pub async fn start(options: Options) -> anyhow::Result<FmpServer> {
         .compress_when(SizeAbove::new(COMPRESS_ABOVE));
     let router = Router::new().fallback(server::handle).with_state(Arc::clone(&shared)).layer(compression);
     let task = tokio::spawn(async move {
-        // An error means that the sender was dropped, which also stops the server.
+        // The wait fails if the sender was dropped. This stops the server too.
         let signal = async move { drop(stopped.wait_for(|s| *s).await) };
         let _ = axum::serve(Counting { listener, connections }, router)
             .with_graceful_shutdown(signal)
@@ -228,22 +159,22 @@ impl FmpServer {
         format!("http://{}/stable", self.address)
     }
 
-    /// Requests so far, including rejected ones.
+    /// Number of requests so far, including rejected requests.
     pub fn calls(&self) -> u64 {
         self.shared.calls.load(Ordering::Relaxed)
     }
 
-    /// Requests rejected because they exceeded the limit per minute or day.
+    /// Number of requests rejected because of the limit per minute or day.
     pub fn refused(&self) -> u64 {
         self.shared.refused.load(Ordering::Relaxed)
     }
 
-    /// Bulk requests rejected because they came too soon after another.
+    /// Number of bulk requests rejected because they came too soon after another bulk request.
     pub fn refused_bulk(&self) -> u64 {
         self.shared.refused_bulk.load(Ordering::Relaxed)
     }
 
-    /// Requests by endpoint (the path after `/stable/`). Unknown paths count under `other`.
+    /// Number of requests by endpoint, the path after `/stable/`. Unknown paths count as `other`.
     pub fn calls_by_endpoint(&self) -> BTreeMap<&'static str, u64> {
         self.shared.calls_by_endpoint()
     }
@@ -253,23 +184,23 @@ impl FmpServer {
         self.shared.faults()
     }
 
-    /// The most connections that were open at once.
+    /// Largest number of connections that were open at the same time.
     pub fn peak_connections(&self) -> usize {
         self.shared.connections.peak.load(Ordering::Relaxed)
     }
 
-    /// Connections opened so far.
+    /// Number of connections opened so far.
     pub fn opened_connections(&self) -> usize {
         self.shared.connections.opened.load(Ordering::Relaxed)
     }
 
-    /// Symbols of the universe, in order.
+    /// The symbols of the universe, in order.
     pub fn symbols(&self) -> Vec<String> {
         self.shared.answers.world.universe().collect()
     }
 
-    /// The JSON body of an endpoint without a request; `None` where the server would not answer with
-    /// JSON. Does not count as a call.
+    /// Generates the JSON body of an endpoint without an HTTP request. Returns `None` if the response is
+    /// not JSON. Does not count as a call.
     pub fn body(&self, endpoint: &str, parameters: &[(&str, &str)]) -> Option<String> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         match self.shared.answers.answer(endpoint, &Query(parameters.iter().map(owned).collect())) {
@@ -288,7 +219,7 @@ impl FmpServer {
         }
     }
 
-    /// Waits until the server ends. Unless it is stopped, that happens only if its task fails.
+    /// Waits until the server ends: when it is stopped, or when its task fails.
     pub async fn wait(&mut self) {
         if let Some(task) = self.task.as_mut() {
             let _ = task.await;

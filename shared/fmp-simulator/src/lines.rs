@@ -1,4 +1,4 @@
-//! Writes a report as a row of a statement: derives FMP's line items from the accounts.
+//! Converts a report to a row of a statement, with FMP's line items derived from the accounts.
 
 use super::accounts::Accounts;
 use super::company::Company;
@@ -48,7 +48,7 @@ fn header<'a>(world: &World, company: &'a Company, report: &Report) -> [Cell<'a>
     ]
 }
 
-/// `YYYY-MM-DD HH:MM:SS`.
+/// Formats a time as `YYYY-MM-DD HH:MM:SS`.
 pub(super) fn stamp(day: NaiveDate, time: chrono::NaiveTime) -> String {
     format!("{day} {time}")
 }
@@ -98,7 +98,7 @@ fn balance(table: &mut Table<'_>, report: &Report) {
     let l = &report.after;
     let leases = l.lease_current + l.lease;
     let stockholders = l.equity() - l.minority;
-    // A third of the stockholders' equity is paid in; the rest is retained earnings.
+    // Reports a third of stockholders' equity as common stock and the rest as retained earnings.
     let common = (stockholders / 3).max(0);
     table.push(
         [

@@ -1,4 +1,4 @@
-//! A TCP listener that counts its open connections.
+//! A TCP listener that counts its connections.
 
 use axum::serve::Listener;
 use std::io;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Counts of connections: open now, most open at once, and opened in total.
+/// Numbers of connections: open now, most open at the same time, and opened in total.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     open: AtomicUsize,
@@ -19,7 +19,7 @@ pub(super) struct Connections {
     pub opened: AtomicUsize,
 }
 
-/// The counting listener.
+/// A listener that updates [`Connections`].
 #[derive(Debug)]
 pub(super) struct Counting {
     pub listener: TcpListener,
@@ -34,7 +34,7 @@ impl Listener for Counting {
         loop {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
-                    // Responses are small; Nagle's algorithm would delay each by 40 ms.
+                    // Disables Nagle's algorithm, which would delay each small response by 40 ms.
                     let _ = stream.set_nodelay(true);
                     let connections = Arc::clone(&self.connections);
                     connections.opened.fetch_add(1, Ordering::Relaxed);
@@ -42,7 +42,7 @@ impl Listener for Counting {
                     connections.peak.fetch_max(open, Ordering::Relaxed);
                     return (Counted { stream, connections }, peer);
                 }
-                // Probably out of file handles: wait until some are closed.
+                // Probably too many open files. Waits until some are closed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }

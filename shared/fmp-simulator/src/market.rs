@@ -9,7 +9,7 @@ use super::{events, periods};
 
 const PROFILE: u64 = 60;
 
-/// Shares outstanding as of the newest published quarter, on today's split basis.
+/// Shares outstanding as of the newest published quarter, adjusted for splits up to today.
 pub(super) fn shares(world: &World, company: &Company) -> f64 {
     let known = periods::newest_end(world, company).unwrap_or(world.today);
     let fraction = if company.edge_case == EdgeCase::FractionalVolume {
@@ -20,7 +20,7 @@ pub(super) fn shares(world: &World, company: &Company) -> f64 {
     (company.shares_on(known) / company.basis(world.today)).round() + fraction
 }
 
-/// A company's newest 252 bars and market cap.
+/// A company's newest 252 bars and its market cap.
 struct Snapshot {
     bars: Vec<Bar>,
     cap: f64,
@@ -61,7 +61,7 @@ fn cap_cell<'a>(company: &Company, cap: f64) -> Cell<'a> {
     }
 }
 
-/// A volume; an integer unless it has a fraction.
+/// A cell with a volume: an integer, or a decimal if the volume has a fraction.
 pub(super) fn volume_cell<'a>(volume: f64) -> Cell<'a> {
     if volume.fract() == 0.0 {
         Cell::Int(volume as i64)
@@ -70,12 +70,12 @@ pub(super) fn volume_cell<'a>(volume: f64) -> Cell<'a> {
     }
 }
 
-/// A price, rounded to four decimals below a dollar and to two otherwise.
+/// A cell with a price. Prices below a dollar have four decimals, and other prices have two.
 pub(super) fn price<'a>(value: f64) -> Cell<'a> {
     dec(value, prices::places(value))
 }
 
-/// Adds a company's row of `profile`.
+/// Adds a company's row of `profile`. The index has none.
 pub(super) fn profile<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
     if c.edge_case == EdgeCase::Index {
         return;
@@ -185,8 +185,8 @@ pub(super) fn market_cap<'a>(table: &mut Table<'a>, world: &World, c: &'a Compan
     }
 }
 
-/// Adds a `dividends` row for each event, in order. `yield` is four times the dividend in percent
-/// of the close.
+/// Adds a `dividends` row for each event, in order. The field `yield` is four times the dividend in
+/// percent of the close on the ex-date.
 pub(super) fn dividends<'a>(
     table: &mut Table<'a>,
     world: &World,
@@ -210,7 +210,7 @@ pub(super) fn dividends<'a>(
     }
 }
 
-/// Adds `splits` rows, newest first.
+/// Adds a `splits` row for each split up to today, newest first.
 pub(super) fn splits<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
     for split in events::splits(world, c) {
         table.push([
@@ -223,7 +223,7 @@ pub(super) fn splits<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
     }
 }
 
-/// Adds a company's `shares-float` row. Funds have zeros.
+/// Adds a company's row of `shares-float`. The numbers of a fund are 0.
 pub(super) fn shares_float<'a>(table: &mut Table<'a>, world: &World, c: &'a Company) {
     let outstanding = if c.edge_case == EdgeCase::Etf { 0.0 } else { shares(world, c) };
     let free = if c.edge_case == EdgeCase::Etf {

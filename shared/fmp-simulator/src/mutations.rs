@@ -1,5 +1,5 @@
-//! Changes that the edge-case companies make to a finished response: nulls, text instead of
-//! numbers, duplicate rows, exponents.
+//! Makes the rows of edge-case companies irregular after they were generated: adds nulls, text in
+//! number fields, duplicate rows and exponents.
 
 use super::edge_cases::EdgeCase;
 use super::table::{Cell, Table, text};
@@ -28,7 +28,7 @@ pub(super) fn statement(edge_case: EdgeCase, table: &mut Table<'_>) {
             for row in 0..rows {
                 set(table, row, &NULLABLE, Cell::Null);
             }
-            // In one row, the filing date is unknown, too.
+            // One row also lacks the filing date.
             set(table, 1, &["filingDate"], Cell::Null);
         }
         EdgeCase::TextNumbers => {
@@ -40,7 +40,7 @@ pub(super) fn statement(edge_case: EdgeCase, table: &mut Table<'_>) {
                     as_text(table, row, field);
                 }
             }
-            // An unknown period label on the oldest row.
+            // Gives the oldest row an unknown period label.
             if let Some(last) = rows.checked_sub(1).filter(|last| *last > 0) {
                 set(table, last, &["period"], text("9M"));
             }
@@ -61,7 +61,8 @@ pub(super) fn statement(edge_case: EdgeCase, table: &mut Table<'_>) {
     }
 }
 
-/// Changes a price history; `EdgeCase::BadBars` is applied where bars are generated.
+/// Changes a price history. The invalid bars of `EdgeCase::BadBars` are created elsewhere, in
+/// `history`.
 pub(super) fn prices(edge_case: EdgeCase, table: &mut Table<'_>) {
     match edge_case {
         EdgeCase::TextNumbers => {
@@ -86,7 +87,7 @@ pub(super) fn prices(edge_case: EdgeCase, table: &mut Table<'_>) {
     }
 }
 
-/// Changes a profile, quote, dividend or float row.
+/// Changes the rows of other responses, such as profiles, quotes, dividends and shares float.
 pub(super) fn other(edge_case: EdgeCase, table: &mut Table<'_>) {
     for row in 0..table.len() {
         match edge_case {

@@ -1,5 +1,5 @@
-//! Fiscal periods: when a company's quarters end, when it files them, and which are published by
-//! today.
+//! Fiscal periods: when a company's quarters end, when the company files them, and which quarters
+//! are published by today.
 
 use super::calendar::weekend;
 use super::company::Company;
@@ -9,14 +9,14 @@ use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime};
 
 const FILING: u64 = 40;
 const REVISION: u64 = 41;
-/// Each revision restates one ordinary company in this many.
+/// Each revision restates a quarter of one in this many ordinary companies.
 const RESTATES_ONE_IN: u64 = 40;
 
 /// A fiscal quarter, or a half-year of a company that reports half-years.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Quarter {
     pub fiscal_year: i32,
-    /// 1 to 4; half-years are 2 and 4.
+    /// Number of the quarter, 1 to 4. The half-years of a year have the numbers 2 and 4.
     pub number: u32,
     pub start: NaiveDate,
     pub end: NaiveDate,
@@ -24,7 +24,7 @@ pub(super) struct Quarter {
     pub last: bool,
 }
 
-/// Filing date and time of acceptance, in Eastern time.
+/// Filing date and time of acceptance of a report, in US Eastern time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Filed {
     pub on: NaiveDate,
@@ -87,8 +87,8 @@ pub(super) fn quarters(fiscal: Fiscal, fiscal_year: i32) -> Vec<Quarter> {
     out
 }
 
-/// When a quarter is filed: 25 to 60 days after its end, on a weekday. Half of the companies file
-/// before the open.
+/// When a quarter is filed: 25 to 60 days after its end, on a weekday. About half of the companies
+/// file before the market opens.
 pub(super) fn filed(company: &Company, quarter: &Quarter) -> Filed {
     let draw = company.draw.item(FILING);
     let index = i64::from(quarter.end.num_days_from_ce());
@@ -115,8 +115,8 @@ pub(super) fn filed(company: &Company, quarter: &Quarter) -> Filed {
     Filed { on, accepted: day.and_time(time) }
 }
 
-/// The day of revision `r` (1, 2, ...). The newest revision is today's, each earlier one a day
-/// older.
+/// The day of revision `r` (1, 2, ...). The newest revision is of today. Each earlier revision is
+/// one day older.
 fn revision_day(world: &World, r: u32) -> NaiveDate {
     world.today - Duration::days(i64::from(world.revision.saturating_sub(r)))
 }
@@ -129,10 +129,10 @@ fn revised(world: &World, r: u32) -> Filed {
     }
 }
 
-/// The filing that restated a quarter, if any.
+/// The newest filing that restated a quarter; `None` if the quarter was not restated.
 ///
-/// Only the first quarter (or half) of the fiscal year before the anchor's is ever restated: old,
-/// but still among the newest eight.
+/// Only the first quarter (or half-year) of the fiscal year before the anchor's is ever restated.
+/// It is old, but still among the newest eight quarters, which findata requests.
 pub(super) fn restated(world: &World, company: &Company, quarter: &Quarter) -> Option<Filed> {
     let first = quarter.fiscal_year == world.anchor.year() - 1 && quarter.number <= 2 && !quarter.last;
     if !first || (quarter.number == 2) != matches!(company.fiscal, Fiscal::Halves(_)) {
@@ -149,8 +149,8 @@ pub(super) fn restated(world: &World, company: &Company, quarter: &Quarter) -> O
         .map(|r| revised(world, r))
 }
 
-/// The published quarters of ten fiscal years and the current one, oldest first, each with its
-/// latest filing.
+/// The published quarters of the current fiscal year and the ten years before it, oldest first.
+/// Each has its latest filing.
 pub(super) fn published(world: &World, company: &Company) -> Vec<(Quarter, Filed)> {
     if !company.reports() {
         return Vec::new();
@@ -179,7 +179,8 @@ pub(super) fn published(world: &World, company: &Company) -> Vec<(Quarter, Filed
     out
 }
 
-/// The end of the newest published quarter. Cheaper than [`published`], which lists them all.
+/// The end of the newest published quarter. This is cheaper than [`published`], which lists all
+/// quarters.
 pub(super) fn newest_end(world: &World, company: &Company) -> Option<NaiveDate> {
     let this_year = world.today.year();
     let known = |q: &Quarter| filed(company, q).accepted.date() <= world.today && exists(world, company, q);
@@ -193,7 +194,7 @@ pub(super) fn newest_end(world: &World, company: &Company) -> Option<NaiveDate> 
         .map(|q| q.end)
 }
 
-/// Whether the company ever publishes this quarter.
+/// Whether the company publishes this quarter, now or later.
 fn exists(world: &World, company: &Company, quarter: &Quarter) -> bool {
     match company.edge_case {
         EdgeCase::MissingQuarter => !missing(world, quarter),

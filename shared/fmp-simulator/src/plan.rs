@@ -1,17 +1,17 @@
-//! Endpoints, the plan that each needs, and the texts of FMP's rejections.
+//! The endpoints with the plan that each requires, and the texts of FMP's rejections.
 
 use clap::ValueEnum;
 
-/// An FMP subscription.
+/// An FMP plan (subscription).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Plan {
     /// 250 calls a day, 87 symbols, five annual rows.
     Free,
-    /// Annual statements, lists and calendars.
+    /// Annual statements of all symbols, lists and calendars.
     Starter,
-    /// Quarterly statements, batch quotes, index members.
+    /// Also quarterly statements, batch quotes and index members.
     Premium,
-    /// Everything, with bulk files and FMP's own TTM statements.
+    /// All endpoints, including bulk files and FMP's trailing-twelve-month statements.
     #[default]
     Ultimate,
 }
@@ -61,8 +61,8 @@ pub(super) const FREE_CALLS: u64 = 250;
 
 pub(super) const INVALID_KEY: &str = r#"{"Error Message":"Invalid API KEY. Feel free to create a Free API Key or visit https://site.financialmodelingprep.com/faqs?search=why-is-my-api-key-invalid for more information."}"#;
 pub(super) const LIMIT_REACH: &str = r#"{"Error Message":"Limit Reach . Please upgrade your plan or visit our documentation for more details at https://site.financialmodelingprep.com/"}"#;
-/// The rejection of a bulk call that comes too soon, with status 200 on a CSV endpoint. The middle
-/// of FMP's text is not known.
+/// The rejection of a bulk call that comes too soon after another, sent with status 200. FMP's
+/// exact text is known only at its beginning and end.
 pub(super) const BULK_TOO_SOON: &str = r#"{"Error Message": "Limit Reach. Bulk files may be asked for now and then; frequent abuse on this API Endpoint may result in restrictions placed on this API Key"}"#;
 pub(super) const BANDWIDTH: &str = r#"{
   "Error Message": "Bandwidth Limit Reach . Please upgrade your plan or visit our documentation for more details at https://site.financialmodelingprep.com/"
@@ -76,7 +76,7 @@ pub(super) const LIMIT_OVER_FIVE: &str = "Premium Query Parameter: 'Special Para
 pub(super) const PAGE_CAP: &str =
     "Maxmium Query Parameter: The maximum page number for this endpoint is '100'";
 
-/// The text for a parameter whose value the plan does not cover.
+/// The text of the rejection of a parameter value that the plan does not include.
 pub(super) fn special(parameter: &str) -> String {
     format!(
         "Premium Query Parameter: 'Special Endpoint : This value set for '{parameter}' is not available under your \
@@ -85,7 +85,7 @@ pub(super) fn special(parameter: &str) -> String {
     )
 }
 
-/// The text for a parameter that is missing or cannot be read.
+/// The text of the rejection of a missing or invalid parameter.
 pub(super) fn invalid(parameter: &str) -> String {
     format!("Query Error: Invalid or missing query parameter - {parameter}")
 }

@@ -1,4 +1,5 @@
-//! Daily bars. A log price is beta times the market's walk plus the company's own walk.
+//! Daily price bars. The logarithm of a price is beta times the market's random walk, plus the
+//! company's own random walk.
 
 use super::company::Company;
 use super::edge_cases::EdgeCase;
@@ -8,7 +9,7 @@ use chrono::NaiveDate;
 
 const BAR: u64 = 21;
 
-/// A day's bar, on today's split basis.
+/// The price bar of a trading day, adjusted for splits up to today.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Bar {
     /// Number of the trading day.
@@ -21,7 +22,7 @@ pub(super) struct Bar {
     pub volume: f64,
 }
 
-/// Decimal places to which a price is rounded.
+/// Number of decimals to which a price is rounded.
 pub(super) fn places(price: f64) -> u8 {
     if price.abs() < 1.0 { 4 } else { 2 }
 }
@@ -31,7 +32,7 @@ fn rounded(price: f64) -> f64 {
     ((price * scale).round() / scale).max(0.0001)
 }
 
-/// Numbers of a company's first and last session up to today.
+/// The numbers of a company's first and last trading day up to today; `None` if it has none.
 pub(super) fn span(world: &World, company: &Company) -> Option<(usize, usize)> {
     let first = world.calendar.at_or_after(company.ipo);
     let last = match company.delisted {
@@ -41,10 +42,10 @@ pub(super) fn span(world: &World, company: &Company) -> Option<(usize, usize)> {
     (first <= last).then_some((first, last))
 }
 
-/// Closes for the days `from..=to`, oldest first.
+/// Closing prices for the trading days with the numbers `from..=to`, oldest first.
 pub(super) fn closes(world: &World, company: &Company, from: usize, to: usize) -> Vec<f64> {
     let market_at = |i: usize| world.market.get(i).copied().unwrap_or(0.0);
-    // The company's own walk on the reference day: one value, which costs 14 steps.
+    // The value of the company's own walk on the reference day.
     let own_reference =
         walk(company.draw.item(OWN_WALK), REFERENCE, REFERENCE).first().copied().unwrap_or(0.0);
     let base = company.price * company.basis(world.today);
@@ -58,8 +59,8 @@ pub(super) fn closes(world: &World, company: &Company, from: usize, to: usize) -
         .collect()
 }
 
-/// Bars for the days with the numbers `from..=to`, oldest first, without days on which the company
-/// was not listed.
+/// Bars for the trading days with the numbers `from..=to`, oldest first. Days on which the company
+/// was not listed have no bar.
 pub(super) fn bars(world: &World, company: &Company, from: usize, to: usize) -> Vec<Bar> {
     let Some((first, last)) = span(world, company) else {
         return Vec::new();
@@ -68,7 +69,7 @@ pub(super) fn bars(world: &World, company: &Company, from: usize, to: usize) -> 
     if from > to {
         return Vec::new();
     }
-    // Include the close before the window, because a day opens near the previous close.
+    // Includes the close of the day before `from`, because a day opens near the previous close.
     let before = from.saturating_sub(1);
     let closes = closes(world, company, before, to);
     let draw = company.draw.item(BAR);

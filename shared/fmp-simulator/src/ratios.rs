@@ -1,6 +1,6 @@
-//! `ratios-ttm` and `key-metrics-ttm`, computed from the same accounts. The formulas are those that
-//! reproduced FMP's numbers in 2026: flows of four quarters, balances and share counts of the
-//! newest quarter, dividends of the last year.
+//! `ratios-ttm` and `key-metrics-ttm`, computed from a company's accounts. The formulas reproduce
+//! FMP's numbers of 2026. They use the flows of four quarters, the balances and share counts of the
+//! newest quarter, and the dividends of the last year.
 
 use super::accounts::Accounts;
 use super::company::Company;
@@ -10,7 +10,7 @@ use super::table::{Cell, Table, float, text};
 use super::world::World;
 use super::{events, market, prices};
 
-/// `a / b`, or 0 if `b` is 0, as in FMP's responses.
+/// Divides `a` by `b`. Returns 0 if `b` is 0, like FMP.
 fn over(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }
 }
@@ -26,7 +26,7 @@ struct Inputs {
     dividend: f64,
     /// Mean stockholders' equity at the last four quarter ends.
     mean_equity: f64,
-    /// Units of the reporting currency per dollar.
+    /// Exchange rate: units of the reporting currency per dollar.
     rate: f64,
 }
 

@@ -1,8 +1,8 @@
-//! Counter-based random numbers: a draw is a function of (seed, name, item, index), so responses
-//! can be generated independently, in any order, without keeping the world in memory. The mixer is
-//! splitmix64's finaliser.
+//! Counter-based random numbers. A number depends only on seed, name, item and index. So the
+//! simulator can generate responses independently and in any order, and need not keep the world in
+//! memory. The mixing function is that of splitmix64.
 
-/// One step of splitmix64's output function: every input bit reaches every output bit.
+/// The output function of splitmix64: every input bit affects every output bit.
 fn mix(mut x: u64) -> u64 {
     x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -10,7 +10,7 @@ fn mix(mut x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// Hashes a text to 64 bits: FNV-1a, then mixed.
+/// Hashes a text to 64 bits: FNV-1a, followed by [`mix`].
 pub(super) fn of_text(text: &str) -> u64 {
     let fnv = text
         .bytes()
@@ -18,7 +18,7 @@ pub(super) fn of_text(text: &str) -> u64 {
     mix(fnv)
 }
 
-/// The random numbers of one item of one name (a symbol or a series).
+/// A sequence of random numbers for one name (a symbol or a series) and one item.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Draw(u64);
 
@@ -28,7 +28,7 @@ impl Draw {
         Draw(mix(seed) ^ of_text(name))
     }
 
-    /// The random numbers of one item. The callers define the item numbers.
+    /// The random numbers of one item. Callers choose an item number for each purpose.
     pub(super) fn item(self, item: u64) -> Self {
         Draw(mix(self.0 ^ item.wrapping_mul(0xd134_2543_de82_ef95)))
     }
@@ -53,20 +53,20 @@ impl Draw {
         low + (self.bits(index) % (high - low + 1).unsigned_abs()) as i64
     }
 
-    /// Whether an event of this probability happens.
+    /// Whether an event with this probability happens.
     pub(super) fn chance(self, index: i64, probability: f64) -> bool {
         self.unit(index) < probability
     }
 
     /// An approximately normal number with mean 0 and standard deviation 1: the sum of four 16-bit
-    /// uniforms. Its range ends at 3.46.
+    /// uniform numbers. Its absolute value is at most 3.46.
     pub(super) fn normal(self, index: i64) -> f64 {
         let b = self.bits(index);
         let sum = (b & 0xffff) + ((b >> 16) & 0xffff) + ((b >> 32) & 0xffff) + (b >> 48);
         (sum as f64 / 65_536.0 - 2.0 + 2.0 / 65_536.0) * 1.732_050_807_568_877_2
     }
 
-    /// One element of `of`; `otherwise` if it is empty.
+    /// One element of `of`; `otherwise` if `of` is empty.
     pub(super) fn pick<T: Copy>(self, index: i64, of: &[T], otherwise: T) -> T {
         let at = (self.bits(index) % of.len().max(1) as u64) as usize;
         of.get(at).copied().unwrap_or(otherwise)

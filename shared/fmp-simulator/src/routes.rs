@@ -1,8 +1,9 @@
 //! Maps an endpoint and its parameters to a response.
 
 use super::accounts::Accounts;
+use super::bulk_files::{self, Chunks};
 use super::company::Company;
-use super::feeds::{self, Chunks, Filing};
+use super::feeds::{self, Filing};
 use super::history::History;
 use super::market;
 use super::plan::{self, Plan};
@@ -18,19 +19,20 @@ use std::sync::{Arc, OnceLock};
 pub(super) struct Answers {
     pub world: Arc<World>,
     pub plan: Plan,
-    /// The cached filings feed, the only response that needs all companies before its first row.
+    /// The filings feed. It is cached because its order depends on all companies.
     feed: OnceLock<Vec<Filing>>,
 }
 
-/// A response before it gets HTTP headers or a fault.
+/// A response, before HTTP headers are added and faults are applied.
 pub(super) enum Answer {
     Json(String),
     Csv(Chunks),
-    /// A rejection: status and text. FMP declares even plain text as `application/json`.
+    /// A rejection, with status and text. Its content type is `application/json` even for plain
+    /// text, as at FMP.
     Refused(u16, String),
 }
 
-/// The decoded parameters of a request. If a name is repeated, the first value applies.
+/// The decoded parameters of a request. If a name occurs several times, the first value applies.
 #[derive(Debug, Default)]
 pub(super) struct Query(pub Vec<(String, String)>);
 
@@ -59,7 +61,8 @@ fn needs_symbol(endpoint: &str) -> bool {
         || statement_of(endpoint).is_some_and(|(_, form)| form != "-bulk")
 }
 
-/// The statement of an endpoint, and the suffix after its name.
+/// The statement that an endpoint returns, and the suffix of the endpoint: empty, `-ttm` or
+/// `-bulk`.
 fn statement_of(endpoint: &str) -> Option<(Statement, &str)> {
     let all = [
         ("income-statement", Statement::Income),
@@ -92,7 +95,7 @@ impl Answers {
         self.many_symbols(endpoint, query)
     }
 
-    /// The rejection, if the plan does not cover the request.
+    /// The rejection of a request that the plan does not include; `None` if it does.
     fn refusal(&self, endpoint: &str, query: &Query) -> Option<Answer> {
         let refused = |text: String| Some(Answer::Refused(402, text));
         let needed = plan::ENDPOINTS.iter().find(|(name, _)| *name == endpoint).map(|(_, plan)| *plan);
@@ -118,7 +121,7 @@ impl Answers {
         None
     }
 
-    /// Responds on endpoints that take one symbol.
+    /// Responds to requests for endpoints that take one symbol.
     fn one_symbol(&self, endpoint: &str, company: &Company, query: &Query) -> Answer {
         let world = &*self.world;
         let prices = |form| {
@@ -172,14 +175,14 @@ impl Answers {
         Answer::Json(table.json())
     }
 
-    /// Responds on endpoints that take several symbols or cover all.
+    /// Responds to requests for endpoints that take several symbols or cover all of them.
     fn many_symbols(&self, endpoint: &str, query: &Query) -> Answer {
         let world = &self.world;
         let page = query.number("page").unwrap_or(0);
         let days = |ahead: i64| {
             let back = if ahead > 0 { 7 } else { 30 };
-            // A calendar scans all companies for every requested year, so it is limited to eleven
-            // years.
+            // Limits the range to eleven years, because a calendar scans all companies for every
+            // requested year.
             let widest = (world.today - Duration::days(4_018), world.today + Duration::days(366));
             let from = query.date("from").unwrap_or(world.today - Duration::days(back));
             let to = query.date("to").unwrap_or(world.today + Duration::days(ahead));
@@ -216,13 +219,13 @@ impl Answers {
         let world = || Arc::clone(&self.world);
         match (endpoint, statement_of(endpoint)) {
             ("profile-bulk", _) => {
-                match query.number("part").and_then(|part| feeds::profile_bulk(world(), part)) {
+                match query.number("part").and_then(|part| bulk_files::profile_bulk(world(), part)) {
                     Some(chunks) => Answer::Csv(chunks),
                     None => missing("part"),
                 }
             }
             ("eod-bulk", _) => match query.date("date") {
-                Some(day) => Answer::Csv(feeds::eod_bulk(world(), day)),
+                Some(day) => Answer::Csv(bulk_files::eod_bulk(world(), day)),
                 None => missing("date"),
             },
             (_, Some((statement, _))) => {
@@ -231,7 +234,7 @@ impl Answers {
                 };
                 match query.get("period").map(|p| Cadence::parse(Some(p))) {
                     Some(Some(cadence)) => {
-                        Answer::Csv(feeds::statement_bulk(world(), statement, year, cadence))
+                        Answer::Csv(bulk_files::statement_bulk(world(), statement, year, cadence))
                     }
                     _ => missing("period"),
                 }
@@ -240,8 +243,8 @@ impl Answers {
         }
     }
 
-    /// The rows of `symbols=A,B,...`. Unknown symbols are left out; repeated symbols repeat their
-    /// rows.
+    /// The rows of the symbols in the parameter `symbols=A,B,...`. Unknown symbols have no rows.
+    /// The rows of a repeated symbol are repeated.
     fn batch(
         &self,
         query: &Query,

@@ -1,4 +1,5 @@
-//! Handles a request: count it, delay it, check key and limits, then respond or inject a fault.
+//! Handles HTTP requests: counts and delays them, checks the key and the limits, and responds or
+//! injects a fault.
 
 use super::fault_responses::{respond, response};
 use super::faults::{Call, Fault, Kind};
@@ -22,19 +23,19 @@ use tokio::sync::watch;
 const JSON: &str = "application/json";
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The state shared by the requests of a server.
+/// The state that all requests of a server share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub answers: Answers,
     pub options: Options,
     pub connections: Arc<Connections>,
     pub calls: AtomicU64,
-    /// Calls rejected because they exceeded the limit per minute or day.
+    /// Number of calls rejected because of the limit per minute or day.
     pub refused: AtomicU64,
-    /// Bulk calls rejected because they came too soon after another.
+    /// Number of bulk calls rejected because they came too soon after another bulk call.
     pub refused_bulk: AtomicU64,
-    /// Calls by endpoint, in the order of [`plan::ENDPOINTS`]. The last element counts all other
-    /// paths.
+    /// Number of calls by endpoint, in the order of [`plan::ENDPOINTS`]. The last element counts
+    /// the calls of all other paths.
     by_endpoint: Vec<AtomicU64>,
     /// Time of the last accepted bulk call.
     last_bulk: Mutex<Option<Instant>>,
@@ -42,7 +43,7 @@ pub(super) struct Shared {
     injected: Mutex<BTreeMap<Kind, u64>>,
     /// Times of the accepted calls of the last minute.
     window: Mutex<VecDeque<Instant>>,
-    /// Requests of each URL, by the URL's hash. Counted only if faults are configured.
+    /// Number of requests of each URL, by the URL's hash. Counted only if faults are configured.
     attempts: Mutex<HashMap<u64, u32>>,
     /// Becomes true when the server stops.
     stop: watch::Receiver<bool>,
@@ -75,7 +76,8 @@ impl Shared {
         }
     }
 
-    /// Calls of each endpoint that was called. Other paths count under `other`.
+    /// Number of calls by endpoint, without endpoints that were not called. Other paths count as
+    /// `other`.
     pub(super) fn calls_by_endpoint(&self) -> BTreeMap<&'static str, u64> {
         let names = plan::ENDPOINTS.iter().map(|(name, _)| *name).chain(["other"]);
         let counts = self.by_endpoint.iter().map(|c| c.load(Ordering::Relaxed));
@@ -100,7 +102,7 @@ impl Shared {
         while window.front().is_some_and(|t| now.duration_since(*t) >= MINUTE) {
             window.pop_front();
         }
-        // Rejected calls do not count, so a client that waits succeeds.
+        // Rejected calls do not count towards the limit, so a client that waits succeeds.
         let over = window.len() >= limit as usize;
         if !over {
             window.push_back(now);
@@ -108,8 +110,8 @@ impl Shared {
         over
     }
 
-    /// Whether this bulk call comes too soon after the last one. Rejected calls do not count,
-    /// so a client that waits succeeds.
+    /// Whether this bulk call comes too soon after the last accepted bulk call. Rejected calls do
+    /// not count, so a client that waits succeeds.
     fn too_soon(&self, endpoint: &str) -> bool {
         if self.options.bulk_pause.is_zero() || !endpoint.ends_with("-bulk") {
             return false;
@@ -170,8 +172,9 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     if let Some(counter) = shared.by_endpoint.get(number.unwrap_or(plan::ENDPOINTS.len())) {
         counter.fetch_add(1, Ordering::Relaxed);
     }
-    if !shared.options.latency.is_zero() {
-        tokio::time::sleep(shared.options.latency).await;
+    let delay = shared.options.delay(calls);
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
     }
     let query = parameters(request.uri());
     if path.starts_with("/api/v3/") || path.starts_with("/api/v4/") {

@@ -24,8 +24,8 @@ pub(super) enum Cadence {
 }
 
 impl Cadence {
-    /// Parses `period`; None for a quarter that does not exist. Like FMP, treats any other value as
-    /// annual.
+    /// Parses the parameter `period`. Returns `None` for a quarter that does not exist. Treats any
+    /// other unknown value as annual, like FMP.
     pub(super) fn parse(period: Option<&str>) -> Option<Self> {
         match period.unwrap_or("annual") {
             "quarter" => Some(Cadence::Quarter),
@@ -40,7 +40,7 @@ impl Cadence {
 /// A published period with its figures.
 #[derive(Debug, Clone)]
 pub(super) struct Report {
-    /// The quarter, or the last quarter of a year or of trailing twelve months.
+    /// The reported quarter, or the last quarter of the reported year or twelve months.
     pub quarter: Quarter,
     pub filed: Filed,
     pub annual: bool,
@@ -49,14 +49,15 @@ pub(super) struct Report {
     pub before: Level,
     /// Balances at the end of the period.
     pub after: Level,
-    /// Basic and diluted EPS in hundredths, if they are sums over quarters.
+    /// Basic and diluted earnings per share in hundredths, summed over quarters. `None` if they are
+    /// computed from the report's own figures.
     pub eps: Option<(i64, i64)>,
 }
 
-/// FMP's period labels: index 0 is the year, 1 to 4 are the quarters.
+/// FMP's period labels: the fiscal year at index 0, the quarters at 1 to 4.
 pub(super) const LABELS: [&str; 5] = ["FY", "Q1", "Q2", "Q3", "Q4"];
 
-/// A quarter's figures with its original filing, published or not.
+/// A quarter's report with its original filing, even if it is not published yet.
 pub(super) fn quarter_report(accounts: &Accounts<'_>, quarter: Quarter) -> Report {
     report(accounts, quarter, periods::filed(accounts.company, &quarter))
 }
@@ -79,7 +80,7 @@ fn report(accounts: &Accounts<'_>, quarter: Quarter, filed: Filed) -> Report {
 fn year_report(world: &World, accounts: &Accounts<'_>, last: &Quarter, filed: Filed) -> Report {
     let quarters = periods::quarters(accounts.company.fiscal, last.fiscal_year);
     let start = quarters.first().map_or(last.start, |q| q.start);
-    // Restating a quarter also restates its year.
+    // A restatement of a quarter also restates its year.
     let filed = quarters
         .iter()
         .filter_map(|q| periods::restated(world, accounts.company, q))
@@ -96,7 +97,7 @@ fn year_report(world: &World, accounts: &Accounts<'_>, last: &Quarter, filed: Fi
     }
 }
 
-/// The `limit` newest reports of a cadence, newest first.
+/// The newest `limit` reports that `cadence` selects, newest first.
 pub(super) fn reports(world: &World, accounts: &Accounts<'_>, cadence: Cadence, limit: usize) -> Vec<Report> {
     let published = periods::published(world, accounts.company).into_iter().rev();
     match cadence {
@@ -114,7 +115,7 @@ pub(super) fn reports(world: &World, accounts: &Accounts<'_>, cadence: Cadence, 
     }
 }
 
-/// The reports of one fiscal year, newest first.
+/// The reports of one fiscal year that `cadence` selects, newest first.
 pub(super) fn reports_in_year(
     world: &World,
     accounts: &Accounts<'_>,
@@ -137,8 +138,8 @@ pub(super) fn reports_in_year(
     }
 }
 
-/// Trailing twelve months ending with each quarter that has all its preceding quarters, newest
-/// first.
+/// Reports of trailing twelve months, newest first. Each ends with a published quarter. A quarter
+/// without the three quarters before it is skipped.
 pub(super) fn trailing(world: &World, accounts: &Accounts<'_>, limit: usize) -> Vec<Report> {
     let halves = matches!(accounts.company.fiscal, super::edge_cases::Fiscal::Halves(_));
     let needed = if halves { 2 } else { 4 };
@@ -154,7 +155,7 @@ pub(super) fn trailing(world: &World, accounts: &Accounts<'_>, limit: usize) -> 
         }
         let flow = window.iter().fold(Flow::default(), |sum, r| sum + r.flow);
         let eps = window.iter().map(|r| eps(accounts, r)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        // Flows are summed; share counts are those of the newest quarter.
+        // The flows are sums, but the share counts are those of the newest quarter.
         let days = newest.flow.days;
         let flow = Flow {
             days,
@@ -172,7 +173,7 @@ pub(super) fn trailing(world: &World, accounts: &Accounts<'_>, limit: usize) -> 
     out
 }
 
-/// Basic and diluted EPS in hundredths.
+/// Basic and diluted earnings per share in hundredths.
 pub(super) fn eps(accounts: &Accounts<'_>, report: &Report) -> (i64, i64) {
     let flow = &report.flow;
     let earnings = (flow.net_income(accounts.bank) - flow.deductions) as f64;

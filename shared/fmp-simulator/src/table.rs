@@ -1,29 +1,29 @@
-//! The rows of a response, and their JSON and CSV writers. The writers are hand-written because
-//! some responses must contain what a serializer would not write: numbers as text, raw exponents,
-//! duplicate rows.
+//! The rows of a response, and functions that write them as JSON and CSV. The crate does not use a
+//! serializer, because some responses contain values that a serializer does not write, such as
+//! numbers in exponent notation.
 
 use chrono::{Datelike, NaiveDate};
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// One value.
+/// One value of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Cell<'a> {
     /// `null` in JSON, an empty cell in CSV.
     Null,
-    /// True or false.
+
     Bool(bool),
     /// A whole number.
     Int(i64),
-    /// A decimal: a number of units of 10^-places, and the places.
+    /// A decimal number `n / 10^places`: `n` and the number of places.
     Dec(i64, u8),
-    /// A double, written with the fewest digits that identify it.
+    /// A floating-point number, written with the fewest digits that identify it.
     Float(f64),
     /// A day, `YYYY-MM-DD`.
     Date(NaiveDate),
-    /// Text.
+
     Text(Cow<'a, str>),
-    /// Raw JSON, for values that no number type can hold.
+    /// Raw JSON, for numbers that no other variant can represent.
     Raw(Cow<'static, str>),
 }
 
@@ -38,7 +38,7 @@ impl Cell<'_> {
         }
     }
 
-    /// The value as text: text unquoted and unescaped, everything else as in JSON.
+    /// The value as text. Text is returned without quotes and escapes, and other values as in JSON.
     pub(super) fn plain(&self) -> String {
         match self {
             Cell::Text(t) => t.to_string(),
@@ -56,7 +56,7 @@ pub(super) fn text<'a>(value: impl Into<Cow<'a, str>>) -> Cell<'a> {
     Cell::Text(value.into())
 }
 
-/// A decimal rounded to `places`; `null` if the value is not finite.
+/// A decimal cell rounded to `places`; `null` if the value is not finite.
 pub(super) fn dec<'a>(value: f64, places: u8) -> Cell<'a> {
     if !value.is_finite() {
         return Cell::Null;
@@ -64,7 +64,7 @@ pub(super) fn dec<'a>(value: f64, places: u8) -> Cell<'a> {
     Cell::Dec((value * 10f64.powi(i32::from(places))).round() as i64, places)
 }
 
-/// A double; `null` if the value is not finite.
+/// A floating-point cell; `null` if the value is not finite.
 pub(super) fn float<'a>(value: f64) -> Cell<'a> {
     if value.is_finite() { Cell::Float(value) } else { Cell::Null }
 }
@@ -119,13 +119,13 @@ impl<'a> Table<'a> {
         self.fields.to_mut().remove(column);
     }
 
-    /// The cell of a field in a row.
+    /// The cell of a field in a row; `None` if there is no such cell.
     pub(super) fn cell(&mut self, row: usize, field: &str) -> Option<&mut Cell<'a>> {
         let column = self.fields.iter().position(|f| *f == field)?;
         self.cells.get_mut(row * self.fields.len() + column)
     }
 
-    /// The number of a field in a row; 0 if there is none.
+    /// The value of a field in a row as a number; 0 if it is not a number.
     pub(super) fn number(&self, row: usize, field: &str) -> f64 {
         let column = self.fields.iter().position(|f| *f == field);
         column.and_then(|c| self.cells.get(row * self.fields.len() + c)).map_or(0.0, Cell::number)
@@ -152,8 +152,8 @@ impl<'a> Table<'a> {
         out
     }
 
-    /// The rows as CSV in the format of FMP's bulk files: quoted text, bare numbers, LF line ends.
-    /// The first line names the fields if `header` is set.
+    /// The rows as CSV in the format of FMP's bulk files: text in quotes, numbers without quotes,
+    /// and LF at line ends. If `header` is set, the first line contains the names of the fields.
     pub(super) fn csv(&self, header: bool) -> String {
         let mut out = String::with_capacity(self.cells.len() * 14 + 64);
         if header {
@@ -224,8 +224,8 @@ fn push_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-// Formats digits directly: a five-year price history has 12,000 numbers, and `write!` takes three
-// times as long.
+// Formats digits directly, because `write!` takes three times as long. A five-year price history
+// has 12,000 numbers.
 fn push_int(out: &mut String, n: i64) {
     if n < 0 {
         out.push('-');

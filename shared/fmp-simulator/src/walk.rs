@@ -1,22 +1,23 @@
-//! Random walks. Each is a Brownian motion by Lévy's construction: the value at the middle of a span
-//! is the mean of its ends plus a draw numbered by that day. A single day therefore costs 14 steps, a
-//! window costs little more than its length, and a day's value does not depend on how many days were
-//! generated before it.
+//! Random walks: Brownian motions by Lévy's construction. The value at the middle of a span is the mean
+//! of the values at its ends, plus a random number that belongs to that day. So a single day takes 14
+//! steps, a window of days takes little more steps than it has days, and the value of a day does not
+//! depend on which days are generated.
 
 use super::rng::Draw;
 
-/// Trading days in a walk, starting in 2000 and lasting into 2065. A power of two, so that halving
-/// the span reaches every day.
+/// Number of trading days in a walk, from 2000 into 2065. It is a power of two, so that repeated halving
+/// reaches every day.
 const SPAN: usize = 1 << 14;
-/// Number of the trading day 2 January 2025, on which a company has its reference price.
+/// Number of the trading day 2 January 2025. On this day, a company has its reference price.
 pub(super) const REFERENCE: usize = 6_289;
-/// Standard deviation and drift of the market's daily log return.
+/// Standard deviation and mean of the market's daily log return.
 const MARKET: (f64, f64) = (0.0095, 0.000_30);
 
-/// Item number of the draws of a walk.
+/// Item number of the random numbers of a walk.
 pub(super) const OWN_WALK: u64 = 20;
 
-/// The values of a walk for the days `from..=to`, with a standard deviation of 1 per day.
+/// The values of a walk for the days with the numbers `from..=to`. Daily changes have a standard
+/// deviation of 1.
 pub(super) fn walk(draw: Draw, from: usize, to: usize) -> Vec<f64> {
     fn bisect(draw: Draw, a: (usize, f64), b: (usize, f64), range: (usize, usize), out: &mut Vec<f64>) {
         let length = b.0 - a.0;
@@ -44,7 +45,7 @@ pub(super) fn walk(draw: Draw, from: usize, to: usize) -> Vec<f64> {
     out
 }
 
-/// The market's log price for the first `days` days.
+/// The logarithms of the market's prices for the first `days` trading days.
 pub(super) fn market(seed: u64, days: usize) -> Vec<f64> {
     let values = walk(Draw::new(seed, "^GSPC").item(OWN_WALK), 0, days.saturating_sub(1).max(REFERENCE));
     values.iter().enumerate().map(|(i, w)| MARKET.0 * w + MARKET.1 * i as f64).collect()

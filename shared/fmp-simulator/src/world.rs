@@ -1,5 +1,5 @@
-//! The world of one server: seed, day, calendar, market and symbols. Companies are generated on
-//! demand.
+//! The state of one server from which all responses are generated: seed, day, calendar, market and
+//! symbols. Companies are generated on demand.
 
 use super::calendar::Calendar;
 use super::edge_cases::{FIXED, WELL_KNOWN};
@@ -7,7 +7,7 @@ use super::walk;
 use chrono::{Datelike, Duration, NaiveDate};
 use std::collections::HashSet;
 
-/// Most symbols that a universe can have.
+/// Largest number of symbols in a universe.
 pub const MOST_SYMBOLS: usize = 50_000;
 
 /// The state on which all responses depend.
@@ -15,22 +15,24 @@ pub const MOST_SYMBOLS: usize = 50_000;
 pub(super) struct World {
     pub seed: u64,
     pub today: NaiveDate,
-    /// Day from which the edge-case companies' recent events are counted back.
+    /// Reference day for the dates of the edge-case companies' recent events.
     pub anchor: NaiveDate,
     pub revision: u32,
     pub symbols: usize,
-    /// Trading days, some months beyond today: dividends are declared ahead.
+    /// Trading days until some months after today, because dividends are declared in advance.
     pub calendar: Calendar,
-    /// Number of the last session, at 23:00 UTC of today.
+    /// Number of the last trading day up to today. Its session has ended at 23:00 UTC.
     pub last: usize,
-    /// The market's random walk by day number, which beta multiplies.
+    /// The logarithms of the market's prices, by number of the trading day.
     pub market: Vec<f64>,
-    /// How many ticker numbers the universe spans, including those whose tickers are taken.
+    /// Number of ticker numbers that the universe uses, including numbers whose ticker is a fixed
+    /// symbol.
     pub drawn: usize,
 }
 
 impl World {
-    /// The world of a seed on a day. `anchor` is the first of the month unless given.
+    /// Creates the world of a seed on a day. Without `anchor`, the anchor is the first day of the
+    /// month.
     pub(super) fn new(
         seed: u64,
         symbols: usize,
@@ -69,8 +71,8 @@ fn universe(symbols: usize, drawn: usize) -> impl Iterator<Item = String> + Send
     fixed.chain((0..drawn).map(ticker).filter(|t| !taken(t)))
 }
 
-/// How many fixed companies a universe of this size begins with: all, or only the well-known
-/// ones if the edge cases do not fit.
+/// With how many fixed companies a universe of this size begins: all of them, or only the
+/// well-known ones if the universe is too small for all.
 fn head(symbols: usize) -> usize {
     if symbols >= FIXED.len() {
         FIXED.len()
@@ -79,13 +81,14 @@ fn head(symbols: usize) -> usize {
     }
 }
 
-/// The universe of `n` symbols: well-known tickers, edge cases (if they all fit), drawn tickers.
+/// The symbols of a universe of size `n`: well-known tickers, edge cases (if all fit), and
+/// generated tickers.
 pub fn symbols(n: usize) -> Vec<String> {
     let n = n.clamp(1, MOST_SYMBOLS);
     universe(n, ticker_range(n - head(n))).collect()
 }
 
-/// Symbols of the edge-case companies and of the well-known ones, in order.
+/// The symbols of all companies with fixed symbols: well-known tickers, then edge cases.
 pub fn fixed_symbols() -> Vec<&'static str> {
     FIXED.iter().map(|f| f.symbol).collect()
 }
@@ -94,7 +97,7 @@ fn taken(ticker: &str) -> bool {
     FIXED.iter().any(|f| f.symbol == ticker)
 }
 
-/// How many ticker numbers it takes to get `n` tickers that are not taken.
+/// How many ticker numbers are needed for `n` tickers that are not fixed symbols.
 fn ticker_range(n: usize) -> usize {
     let blocked: HashSet<usize> = FIXED.iter().filter_map(|f| ticker_number(f.symbol)).collect();
     let (mut range, mut found) = (0, 0);
@@ -105,9 +108,10 @@ fn ticker_range(n: usize) -> usize {
     range
 }
 
-// (words, step) of the three-letter and four-letter tickers; every third ticker has three letters.
-// Consecutive numbers advance through all words of a length by a prime step, so neighbours look
-// unrelated. The step's modular inverse maps a ticker back to its number.
+// Number of words and step of the three-letter and four-letter tickers. Every third ticker has
+// three letters. Consecutive ticker numbers advance by a prime step through all words of a length,
+// so consecutive tickers look unrelated. The step's modular inverse maps a ticker back to its
+// number.
 const THREE: (usize, usize) = (17_576, 7_919);
 const FOUR: (usize, usize) = (456_976, 204_331);
 
@@ -127,7 +131,7 @@ fn ticker(number: usize) -> String {
     letters.into_iter().collect()
 }
 
-/// The number of this ticker.
+/// The number of a ticker; `None` if no number has this ticker.
 pub(super) fn ticker_number(symbol: &str) -> Option<usize> {
     if !symbol.bytes().all(|b| b.is_ascii_uppercase()) {
         return None;

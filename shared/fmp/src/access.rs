@@ -1,4 +1,4 @@
-//! How a Lambda function reaches FMP: its variables, and a client with the key from a secret.
+//! FMP settings of a Lambda function: reads the environment variables and creates the client.
 
 use std::num::NonZeroU32;
 
@@ -9,23 +9,23 @@ use crate::{
     ClientSettings, DEFAULT_URL, Fmp, FmpPlan, LIMIT_PAUSE, MOST_IN_FLIGHT_IN_FUNCTION, ReadKey, SourceKind,
 };
 
-/// A function's FMP settings, from its environment variables.
+/// The FMP settings in a Lambda function's environment variables.
 #[derive(Debug, Clone)]
 pub struct FmpAccess {
     url: String,
-    /// FMP itself or another server.
+    /// Whether the server is FMP or another server.
     pub kind: SourceKind,
-    /// The key's plan.
+    /// The FMP plan of the key.
     pub plan: FmpPlan,
-    /// Bandwidth in 30 days, in GB, if it differs from the plan's.
+    /// Bandwidth limit of 30 days in GB, if it differs from the plan's.
     gigabytes: Option<u64>,
-    /// Most calls at once, if fewer than in a minute.
+    /// Most calls made at once, if fewer than the plan's calls per minute.
     burst: Option<NonZeroU32>,
 }
 
 impl FmpAccess {
-    /// Reads the variables `FINDATA_FMP_URL`, `_PLAN`, `_GIGABYTES` and `_BURST`, and appends what
-    /// is wrong with them to `problems`.
+    /// Reads the variables `FINDATA_FMP_URL`, `FINDATA_FMP_PLAN`, `FINDATA_FMP_GIGABYTES` and
+    /// `FINDATA_FMP_BURST`. Appends a message to `problems` for each invalid value.
     pub fn from_variables(variable: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Self {
         let url = variable("FINDATA_FMP_URL").unwrap_or_else(|| DEFAULT_URL.into());
         if let Err(error) = Fmp::check_url(&url) {
@@ -52,11 +52,13 @@ impl FmpAccess {
         }
     }
 
-    /// A client that shares its call budget through the stage. If FMP refuses the key, the client
-    /// reads it again, so a rotated key needs no deployment.
+    /// Creates a client that shares the key's call budget with other clients through the stage. If
+    /// FMP refuses the key, the client calls `read_key` again, so a rotated key needs no
+    /// deployment.
     ///
     /// # Errors
-    /// The errors of `read_key`; `Config` for a key that no HTTP header can carry.
+    /// The errors of `read_key`; `Config` if the key contains characters that an HTTP header cannot
+    /// contain.
     pub async fn open(&self, read_key: ReadKey, stage: impl Stage + 'static) -> Result<Fmp> {
         let fmp = Fmp::new(&ClientSettings {
             url: self.url.clone(),

@@ -1,20 +1,21 @@
-//! The base address of an FMP API: which ones are accepted.
+//! Validates the base address of an FMP API.
 
 use reqwest::Url;
 
 use super::{redact::Redactor, source};
 use findata_domain::{Error, Result};
 
-/// FMP's base address.
+/// The base address of FMP's `stable` API.
 pub const DEFAULT_URL: &str = "https://financialmodelingprep.com/stable";
 
-/// Parses a base address. No message repeats it: it may contain a password or a key, and messages are stored.
+/// Parses a base address. Error messages do not contain the address, because messages are stored and the address may
+/// contain a password or a key.
 ///
 /// # Errors
-/// `Reject` if it is not an HTTP address; `Config` if it holds a secret, or would send the key to FMP without
-/// encryption.
+/// `Reject` if the text is not an HTTP address; `Config` if the address contains a secret, or if the key would be sent
+/// to FMP without encryption.
 pub(super) fn parse(url: &str) -> Result<Url> {
-    let malformed = || Error::Reject(format!("not the address of an FMP API: use one like {DEFAULT_URL}"));
+    let malformed = || Error::Reject(format!("not a valid FMP address: use an address like {DEFAULT_URL}"));
     let parsed = Url::parse(url.trim()).map_err(|_| malformed())?;
     if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
         return Err(malformed());
@@ -23,30 +24,30 @@ pub(super) fn parse(url: &str) -> Result<Url> {
     let has_more = parsed.query().is_some() || parsed.fragment().is_some();
     if has_user || has_more || parsed.path().to_ascii_lowercase().contains("apikey") {
         return Err(Error::Config(
-            "the FMP address holds more than a host and a path: remove user, password, query, fragment and key; \
-             the key goes into FMP_API_KEY"
+            "the FMP address may contain only a host and a path: remove user, password, query, fragment and key, \
+             and set the key in FMP_API_KEY"
                 .into(),
         ));
     }
     if parsed.scheme() == "http" && source::belongs_to_fmp(&parsed) {
         return Err(Error::Config(
-            "the FMP address begins with http://, which would send the key without encryption: use https://"
+            "the FMP address begins with http://, so the key would be sent without encryption: use https://"
                 .into(),
         ));
     }
     Ok(parsed)
 }
 
-/// Parses a base address that must not contain this key.
+/// Parses a base address, and rejects an address that contains `key`.
 ///
 /// # Errors
-/// As for [`parse`].
+/// The errors of [`parse`]; `Config` if the address contains the key.
 pub(super) fn parse_without(url: &str, key: &[u8]) -> Result<Url> {
     let parsed = parse(url)?;
     if Redactor::new(key).finds(url) || Redactor::new(key).finds(parsed.as_str()) {
         return Err(Error::Config(
-            "the FMP address contains the key, and addresses are stored and shown: remove it there; \
-             FMP_API_KEY is enough"
+            "the FMP address contains the key, but addresses are stored and displayed: remove the key from the \
+             address and set it in FMP_API_KEY only"
                 .into(),
         ));
     }

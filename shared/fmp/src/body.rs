@@ -1,4 +1,4 @@
-//! Reads a response body with limits on the bytes received and the bytes after decompression.
+//! Reads a response body. Limits its size before and after decompression.
 
 use std::{borrow::Cow, io::Read};
 
@@ -8,12 +8,13 @@ use reqwest::{Response, header::CONTENT_ENCODING};
 
 use super::{failure::Failure, redact::Redactor};
 
-/// Largest body on the wire. The largest answers in the catalog are 5,000 bars, under 2 MB.
+/// Largest body in bytes before decompression. The largest expected body has 5,000 bars, under 2
+/// MB.
 const MAX_ON_WIRE: usize = 16 << 20;
-/// Largest body after decompression.
+/// Largest body in bytes after decompression.
 const MAX_UNPACKED: u64 = 64 << 20;
 
-/// A body without the key, and its size in bytes on the wire.
+/// Reads a body. Returns it with the key removed, and the number of bytes received.
 ///
 /// # Errors
 /// `Transient` if the body is truncated or damaged, or exceeds a limit.
@@ -21,10 +22,10 @@ pub(super) async fn read(mut response: Response, redactor: &Redactor) -> Result<
     let gzip = is_gzip(&response);
     let mut wire = BytesMut::new();
     let interrupted =
-        |e: reqwest::Error| Failure::transient(format!("the answer was interrupted: {}", cause(&e)));
+        |e: reqwest::Error| Failure::transient(format!("FMP's response was interrupted: {}", cause(&e)));
     while let Some(chunk) = response.chunk().await.map_err(interrupted)? {
         if wire.len() + chunk.len() > MAX_ON_WIRE {
-            return Err(Failure::transient(format!("the answer exceeds {} MB", MAX_ON_WIRE >> 20)));
+            return Err(Failure::transient(format!("FMP's response exceeds {} MB", MAX_ON_WIRE >> 20)));
         }
         wire.extend_from_slice(&chunk);
     }
@@ -36,9 +37,12 @@ pub(super) async fn read(mut response: Response, redactor: &Redactor) -> Result<
     MultiGzDecoder::new(&wire[..])
         .take(MAX_UNPACKED + 1)
         .read_to_end(&mut unpacked)
-        .map_err(|e| Failure::transient(format!("the answer's gzip data is damaged: {e}")))?;
+        .map_err(|e| Failure::transient(format!("FMP's response has damaged gzip data: {e}")))?;
     if unpacked.len() as u64 > MAX_UNPACKED {
-        return Err(Failure::transient(format!("the answer unpacks to over {} MB", MAX_UNPACKED >> 20)));
+        return Err(Failure::transient(format!(
+            "FMP's response exceeds {} MB after decompression",
+            MAX_UNPACKED >> 20
+        )));
     }
     Ok((redacted(unpacked.into(), redactor), received))
 }
@@ -58,7 +62,7 @@ pub(super) fn is_gzip(response: &Response) -> bool {
         .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"))
 }
 
-/// The innermost cause of an HTTP error, without the URL.
+/// The innermost cause of an HTTP error. Does not contain the URL.
 pub(super) fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

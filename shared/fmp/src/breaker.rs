@@ -1,10 +1,10 @@
-//! Circuit breakers: an endpoint that keeps failing is not called, except for a probe now and then,
-//! until it answers.
+//! Circuit breakers. If an endpoint keeps failing, the client calls it only to probe whether it
+//! works again.
 //!
-//! Each endpoint has its own breaker. It counts failures that are worth a retry and that the
-//! endpoint itself causes: server errors, damaged bodies, silence. While it is open, only probes
-//! cost calls. At first, calls wait for the probes, about as long as the attempts of one call take,
-//! so that a short outage fails no task. After that they fail at once and nothing is retried.
+//! Each endpoint has its own breaker. The breaker counts failures that a retry may fix and that the
+//! endpoint itself causes: server errors, damaged bodies, no response. While the breaker is open,
+//! only probes are sent. During the first eight seconds, other calls wait for a probe to succeed,
+//! so a short outage fails no task. After that, other calls fail at once and are not retried.
 
 #[cfg(test)]
 mod tests;
@@ -19,32 +19,32 @@ use tokio::sync::Notify;
 
 use super::failure::Failure;
 
-/// Failures in a row that open a breaker: all attempts of two calls, so that one broken symbol does
-/// not open it.
+/// Consecutive failures that open a breaker. Two calls with five attempts each reach this number.
+/// One call does not, because it may fail only for its own symbol.
 pub(super) const FAILURES: u32 = 10;
-/// Time from opening to the first probe. Each further pause is twice as long.
+/// Time from the opening of a breaker to the first probe. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two probes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// How long calls wait for an open breaker before they fail.
+/// How long after a breaker opened calls still wait for a probe to succeed.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// What a call that a breaker does not reject has to do.
+/// The decision on a call that the breaker does not reject.
 #[derive(Debug, PartialEq, Eq)]
 enum Admission {
-    /// Call now.
+    /// The call may be sent now.
     Go {
-        /// The call tests whether the endpoint works again.
+        /// Whether the call is a probe.
         probe: bool,
     },
-    /// Ask again at this moment, because the outage may be short.
+    /// The call waits and asks again at this moment, because the outage may be short.
     Wait(Instant),
 }
 
 /// The breaker of one endpoint.
 #[derive(Debug, Default)]
 struct Breaker {
-    /// Failures in a row.
+    /// Consecutive failures.
     failures: u32,
     /// Message of the last failure.
     message: String,
@@ -54,8 +54,8 @@ struct Breaker {
 #[derive(Debug)]
 struct Open {
     since: Instant,
-    /// The current pause. When it ends, the next probe starts even if the last one has not
-    /// returned.
+    /// The current pause between probes. After it, the next call is a probe, even if the last probe
+    /// has not ended.
     pause: Duration,
     until: Instant,
 }
@@ -72,8 +72,8 @@ impl Breaker {
             return Ok(Admission::Go { probe: false });
         };
         if now >= open.until + PATIENCE {
-            // Nobody asked for so long that the state is out of date. Start again as if just
-            // opened.
+            // The state is outdated, because no call was made for a while. Treats the breaker as
+            // just opened.
             *open = Open::at(now);
             return Ok(Admission::Go { probe: true });
         }
@@ -87,11 +87,13 @@ impl Breaker {
             return Ok(Admission::Wait(open.until.min(patience_ends)));
         }
         let (failures, last) = (self.failures, &self.message);
-        let message = format!("{endpoint} is left alone: {failures} calls in a row failed, the last: {last}");
+        let message =
+            format!("{endpoint} is suspended: {failures} calls in a row failed, the last with: {last}");
         Err(Failure::Transient { message, retry_after: Some(open.until - now) })
     }
 
-    /// Whether it is open and calls no longer wait for it. Only new calls probe it then.
+    /// Whether the breaker is open and calls no longer wait for a probe. Then calls are not
+    /// retried.
     fn rejects_retries(&self, now: Instant) -> bool {
         self.open.as_ref().is_some_and(|open| now >= open.since + PATIENCE)
     }
@@ -105,7 +107,7 @@ impl Breaker {
     }
 }
 
-/// The breakers of all endpoints, and whether FMP answers at all.
+/// The breakers of all endpoints, and whether FMP responds at all.
 #[derive(Debug, Default)]
 pub(super) struct Breakers {
     all: Mutex<All>,
@@ -117,19 +119,19 @@ pub(super) struct Breakers {
 struct All {
     endpoints: HashMap<String, Breaker>,
     silence: Option<Silence>,
-    /// Whether any call of this invocation was answered.
+    /// Whether any call of this invocation got a response.
     answered: bool,
 }
 
-/// A row of calls, to any endpoint, that were not answered.
+/// Consecutive calls, to any endpoint, that got no response.
 #[derive(Debug)]
 struct Silence {
     calls: u32,
-    /// When the first of them ended.
+    /// When the first of these calls ended.
     since: Instant,
-    /// The endpoint of the first.
+    /// The endpoint of the first of these calls.
     endpoint: String,
-    /// Whether another endpoint is silent too.
+    /// Whether the calls went to more than one endpoint.
     several: bool,
 }
 
@@ -137,8 +139,8 @@ impl Breakers {
     /// Waits until a call may be made. Returns whether it is a probe.
     ///
     /// # Errors
-    /// `Transient`, with the time to the next probe, if the breaker is open and waiting no longer
-    /// helps.
+    /// `Transient`, with the time to the next probe, if the breaker has been open for too long to
+    /// wait for it.
     pub(super) async fn admit(&self, endpoint: &str) -> Result<bool, Failure> {
         loop {
             match self.ask(endpoint, tokio::time::Instant::now().into_std())? {
@@ -162,7 +164,7 @@ impl Breakers {
         self.all().endpoints.get(endpoint).is_none_or(|breaker| breaker.open.is_none())
     }
 
-    /// Whether calls to an endpoint are not retried for now.
+    /// Whether calls to an endpoint must not be retried at the moment.
     pub(super) fn rejects_retries(&self, endpoint: &str, now: Instant) -> bool {
         self.all().endpoints.get(endpoint).is_some_and(|breaker| breaker.rejects_retries(now))
     }
@@ -184,17 +186,17 @@ impl Breakers {
             (all.silence, all.answered) = (None, true);
         }
         match outcome {
-            // The limit belongs to the key and says nothing about the endpoint.
+            // The call limit belongs to the key, so this is not a failure of the endpoint.
             Err(Failure::CallLimit { .. }) => {}
             Err(failure) if failure.is_transient() => {
                 let breaker = all.endpoints.entry(endpoint.to_owned()).or_default();
                 let was_open = breaker.open.is_some();
                 breaker.failed(failure.to_string(), now);
                 if breaker.open.is_some() && !was_open {
-                    tracing::warn!(endpoint, reason = %failure, "the endpoint keeps failing: calls pause");
+                    tracing::warn!(endpoint, reason = %failure, "the endpoint keeps failing, so its calls pause");
                 }
             }
-            // An endpoint that rejects a request works too.
+            // An endpoint that rejects a request works.
             _ => {
                 if all.endpoints.remove(endpoint).is_some_and(|breaker| breaker.open.is_some()) {
                     tracing::info!(endpoint, "the endpoint works again");
@@ -204,9 +206,9 @@ impl Breakers {
         }
     }
 
-    /// Whether so many calls have gone unanswered for so long that FMP or the network must be down,
-    /// not just an endpoint. If only one endpoint is silent, this holds only as long as no other
-    /// has answered.
+    /// Whether FMP or the network must be down, not just one endpoint: at least ten consecutive
+    /// calls got no response for at least eight seconds. If the calls went to a single endpoint,
+    /// the result is true only if no call of this invocation got a response.
     pub(super) fn nobody_answers(&self, now: Instant) -> bool {
         let all = self.all();
         all.silence.as_ref().is_some_and(|silence| {
@@ -215,7 +217,7 @@ impl Breakers {
         })
     }
 
-    /// Begins an invocation, which finds out anew whether FMP answers.
+    /// Begins an invocation. Forgets whether FMP responded in previous invocations.
     pub(super) fn begin(&self) {
         let mut all = self.all();
         (all.silence, all.answered) = (None, false);

@@ -1,5 +1,5 @@
-//! Which of FMP's bulk files serve which tasks. The planner counts the files, extract downloads
-//! them.
+//! Selects the bulk files of FMP that contain the rows of given tasks. The planner estimates their
+//! cost, and the extract function downloads them.
 
 mod unavailable;
 
@@ -13,45 +13,46 @@ use findata_pipeline::plan::{Cadence, Task, Window};
 
 pub use unavailable::{note_refused, refused};
 
-/// Parts of `profile-bulk` plus the call that finds its end, for estimates (July 2026).
+/// Calls for `profile-bulk`, for estimates: its parts (as of July 2026) and one call that finds
+/// that no further part exists.
 const PROFILE_PARTS: u64 = 5;
-/// Most parts that are downloaded, even if FMP has more.
+/// At most this many numbered parts of a bulk endpoint, such as `profile-bulk`, are downloaded; further parts are ignored.
 const MAX_PARTS: u32 = 40;
-/// Rows of one file, which covers all exchanges, for the estimate of bytes.
+/// Assumed number of rows of one file, for estimates. A file covers all exchanges.
 const ROWS_PER_FILE: u64 = 50_000;
-/// Days after the end of a period until its latest filing: 120 for an annual report on Form 20-F.
+/// Longest time from the end of a period to its filing: the 120 days that Form 20-F allows.
 const LATEST_FILING: Days = Days::new(120);
 
-/// A file of `*-bulk`.
+/// One file of a bulk endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct File {
     /// Path after `/stable/`.
     pub endpoint: &'static str,
     /// The query parameters.
     pub parameters: Vec<(&'static str, String)>,
-    /// Which rows it has.
+    /// Which rows the file contains.
     pub part: Part,
 }
 
-/// Which rows a file has.
+/// The rows that a file contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// One of several parts, counted from 0. Their number is not known in advance.
+    /// The part with this number, from 0. The number of parts is not known in advance.
     Number(u32),
     /// The statements of a fiscal year and quarter (1 to 4), or of the whole year (`None`).
     Period(i32, Option<u32>),
-    /// The bars of a session.
+    /// The price bars of one trading day.
     Day(NaiveDate),
 }
 
-/// Whether a bulk file can serve a task. Bulk files contain companies only, no indices.
+/// Whether bulk files contain the rows of a task. Bulk files contain companies, but no indices.
 pub fn has(task: &Task) -> bool {
     let company = task.symbol.as_ref().is_some_and(|symbol| !symbol.as_str().starts_with('^'));
     company && task.dataset.bulk.is_some()
 }
 
-/// The files that serve tasks of one dataset, newest first. For `profile`, only the first part:
-/// each part shows whether another one follows.
+/// The files that contain the rows of tasks of one dataset, newest first. For `profile`, returns
+/// only the first part, because the number of parts is not known in advance.
 pub fn files(dataset: &Dataset, tasks: &[&Task], on: NaiveDate) -> Vec<File> {
     let Some(endpoint) = dataset.bulk.map(|bulk| bulk.endpoint) else {
         return Vec::new();
@@ -104,7 +105,7 @@ pub fn files(dataset: &Dataset, tasks: &[&Task], on: NaiveDate) -> Vec<File> {
     }
 }
 
-/// The estimated number of calls for the files.
+/// Estimates how many calls the download of the files takes.
 pub fn calls(dataset: &Dataset, files: &[File]) -> u64 {
     match dataset.requests {
         Requests::Symbol if !files.is_empty() => PROFILE_PARTS,
@@ -112,18 +113,18 @@ pub fn calls(dataset: &Dataset, files: &[File]) -> u64 {
     }
 }
 
-/// The estimated number of bytes of the files.
+/// Estimates the size of the files in bytes.
 pub fn bytes(dataset: &Dataset, files: &[File]) -> u64 {
     calls(dataset, files) * ROWS_PER_FILE * dataset.row_bytes
 }
 
 /// The fiscal years and quarters, newest first, that can contain the newest `limit` reports of a
-/// company that files in time.
+/// company that files on time.
 ///
-/// Companies name fiscal years differently: FMP's year Y ends between January of Y and June of the
-/// next year, since Japanese years are named after their beginning. So a period of this name may
-/// end within a range of a year and a half. Its file is needed if this range overlaps the range in
-/// which the wanted reports end.
+/// Companies name fiscal years differently. FMP's fiscal year Y ends between January of Y and June
+/// of the next year, because Japanese fiscal years are named after the year in which they begin. So
+/// a period of a given name may end within a range of one and a half years. The period's file is
+/// needed if this range overlaps the range in which the newest `limit` reports end.
 fn periods(cadence: Cadence, limit: u32, on: NaiveDate) -> impl Iterator<Item = (i32, Option<u32>)> {
     let length = if cadence == Cadence::Annual { 366 } else { 92 };
     let oldest = on - LATEST_FILING - Days::new(length * u64::from(limit));
@@ -146,7 +147,7 @@ fn periods(cadence: Cadence, limit: u32, on: NaiveDate) -> impl Iterator<Item = 
 }
 
 impl File {
-    /// A part of a file that FMP splits into parts.
+    /// The part with this number of a file that FMP splits into parts.
     pub fn part(endpoint: &'static str, number: u32) -> Self {
         File {
             endpoint,
@@ -172,7 +173,8 @@ impl File {
         }
     }
 
-    /// The next part, if FMP splits the file into parts.
+    /// The next part; `None` if FMP does not split the file into parts, or after the last part that
+    /// is downloaded.
     pub fn next(&self) -> Option<File> {
         match self.part {
             Part::Number(number) if number + 1 < MAX_PARTS => Some(File::part(self.endpoint, number + 1)),
@@ -180,12 +182,13 @@ impl File {
         }
     }
 
-    /// Its name within its endpoint, safe for use in an object key: `2026-Q1`, `2026-11-20`, `0`.
+    /// The file's name within its endpoint, such as `2026-Q1`, `2026-11-20` or `0`. The name can be
+    /// part of an object key.
     pub fn name(&self) -> String {
         self.parameters.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("-")
     }
 
-    /// Whether it has rows for a task of its dataset.
+    /// Whether the file contains rows of a task. The task must be of the file's dataset.
     pub fn serves(&self, task: &Task) -> bool {
         match (self.part, task.window) {
             (Part::Number(_), Window::All) => true,
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn statement_files_cover_every_way_to_name_fiscal_years() {
+    fn statement_files_cover_all_names_of_fiscal_years() {
         let newest = |cadence, limit| Window::Newest { cadence, limit };
         assert_eq!(
             names("cash_flow", &[newest(Cadence::Annual, 2), newest(Cadence::Quarter, 4)], "2026-09-18"),

@@ -1,5 +1,5 @@
-//! Streaming decoder for bulk files: size-bounded gunzip, detection of bodies that are not CSV, and
-//! CSV parsing.
+//! Streaming decoder for bulk files: decompresses the body up to a size limit, recognizes bodies
+//! that are not CSV, and parses CSV.
 
 use std::io::{self, Write};
 
@@ -13,9 +13,9 @@ use super::{
 };
 use findata_domain::{Error, Result};
 
-/// Largest file after decompression. The largest known has 70 MB.
+/// Largest file in bytes after decompression. The largest known file has 70 MB.
 const MAX_UNPACKED: u64 = 1 << 30;
-/// Largest body that is not a file.
+/// Largest body in bytes that is not a CSV file, such as an error message.
 const MAX_TEXT: usize = 16 << 10;
 
 /// Decodes a body chunk by chunk.
@@ -29,7 +29,7 @@ pub(super) struct BulkDecoder<F: FnMut(Record<'_>) -> Result<()>> {
 pub(super) enum Decoded {
     /// A file with this many records. An empty body is a file without records.
     Records(u64),
-    /// Something else: an error as JSON, a web page, a text.
+    /// A body that is not a CSV file: an error as JSON, a web page, or another text.
     OtherText(Vec<u8>),
 }
 
@@ -40,27 +40,27 @@ enum Body<F: FnMut(Record<'_>) -> Result<()>> {
 
 /// The decompressed body so far.
 struct Unpacked<F> {
-    /// The status is 200, so it may be a file.
+    /// Whether the HTTP status is 200. Otherwise the body cannot be a file.
     status_ok: bool,
     redactor: Redactor,
     each: F,
     kind: Kind,
-    /// Bytes that may still follow.
+    /// How many more bytes the size limit allows.
     left: u64,
     error: Option<Error>,
 }
 
 enum Kind {
-    /// Only white space so far.
+    /// The body has only white space so far.
     Empty,
     /// A CSV file.
     File(Box<Parser>),
-    /// Something else, complete so far.
+    /// A body that is not a CSV file: all its bytes so far.
     Text(Vec<u8>),
 }
 
 impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
-    /// Decodes the body of a response without the key that `redactor` removes.
+    /// Creates a decoder for the body of a response. `redactor` removes the key from the body.
     pub(super) fn new(response: &Response, redactor: Redactor, each: F) -> Self {
         BulkDecoder::with_limit(
             body::is_gzip(response),
@@ -103,13 +103,13 @@ impl<F: FnMut(Record<'_>) -> Result<()>> BulkDecoder<F> {
         }
     }
 
-    /// Ends the body.
+    /// Ends decoding after the last chunk.
     ///
     /// # Errors
     /// The errors of [`BulkDecoder::feed`]; `Retry` if the body is truncated.
     pub(super) fn finish(self) -> Result<Decoded> {
         let mut unpacked = match self.body {
-            // An empty body, without even a gzip header.
+            // The body is empty: it does not even have a gzip header.
             Body::Gzip(_) if !self.received => return Ok(Decoded::Records(0)),
             Body::Gzip(mut gzip) => {
                 let ended = gzip.try_finish();
@@ -154,7 +154,7 @@ impl<F: FnMut(Record<'_>) -> Result<()>> Unpacked<F> {
         match &mut self.kind {
             Kind::File(parser) => parser.feed(chunk, &mut self.each),
             Kind::Text(text) if text.len() + chunk.len() > MAX_TEXT => Err(Error::retry(format!(
-                "FMP's answer is not a bulk file and exceeds {} KB",
+                "FMP's response is not a bulk file and exceeds {} KB",
                 MAX_TEXT >> 10
             ))),
             Kind::Text(text) => {
@@ -166,7 +166,7 @@ impl<F: FnMut(Record<'_>) -> Result<()>> Unpacked<F> {
     }
 }
 
-/// Receives the decompressed bytes.
+/// Receives the decompressed bytes from the gzip decoder.
 impl<F: FnMut(Record<'_>) -> Result<()>> Write for Unpacked<F> {
     fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
         match self.feed(chunk) {
@@ -188,109 +188,4 @@ fn damaged(error: &io::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use flate2::{Compression, write::GzEncoder};
-
-    use super::*;
-    use crate::redact::PLACEHOLDER;
-
-    const FILE: &str = "\"symbol\",\"price\"\n\"A\",1\n\"B\",2\n";
-
-    fn gzip(text: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(text).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn read(body: &[u8], gzip: bool, size: usize) -> Result<Decoded> {
-        let mut records = 0;
-        let mut decoder =
-            BulkDecoder::with_limit(gzip, true, MAX_UNPACKED, Redactor::default(), |_: Record<'_>| {
-                records += 1;
-                Ok(())
-            });
-        for chunk in body.chunks(size) {
-            decoder.feed(chunk)?;
-        }
-        decoder.finish()
-    }
-
-    #[test]
-    fn a_file_that_breaks_off_is_an_error() {
-        let packed = gzip(FILE.as_bytes());
-        let two = [gzip(&FILE.as_bytes()[..20]), gzip(&FILE.as_bytes()[20..])].concat();
-        for size in [1, 7, 1_000] {
-            assert_eq!(read(FILE.as_bytes(), false, size), Ok(Decoded::Records(2)));
-            assert_eq!(read(&packed, true, size), Ok(Decoded::Records(2)), "{size}");
-            assert_eq!(read(&two, true, size), Ok(Decoded::Records(2)), "{size}");
-            for end in 1..packed.len() {
-                assert!(matches!(read(&packed[..end], true, size), Err(Error::Retry { .. })), "{size} {end}");
-            }
-        }
-        let empty = Ok(Decoded::Records(0));
-        assert_eq!(
-            (read(b"", false, 1), read(b"", true, 1), read(b" \n", false, 1)),
-            (empty.clone(), empty.clone(), empty)
-        );
-        // A damaged checksum, and a complete gzip stream of half the text.
-        let mut wrong = packed.clone();
-        wrong[packed.len() - 6] ^= 1;
-        assert!(matches!(read(&wrong, true, 9), Err(Error::Retry { .. })));
-        assert!(matches!(read(&gzip(&FILE.as_bytes()[..22]), true, 9), Err(Error::Retry { .. })));
-    }
-
-    #[test]
-    fn the_key_is_removed_from_records_and_from_other_text() {
-        const KEY: &str = "0123456789abcdef";
-        let file = format!("symbol,name\n{KEY},x {KEY}%30123456789abcdef\nA,{KEY}\n");
-        let text = format!("{{\"Error Message\":\"Invalid API KEY {KEY}\"}}");
-        for (gzipped, size) in [(false, 1), (false, 5), (false, 999), (true, 1), (true, 999)] {
-            let decode = |body: &str| {
-                let body = if gzipped { gzip(body.as_bytes()) } else { body.as_bytes().to_vec() };
-                let mut cells = Vec::new();
-                let redactor = Redactor::new(KEY.as_bytes());
-                let each = |record: Record<'_>| {
-                    cells.extend(record.cells().map(|(_, cell)| cell.into_owned()));
-                    Ok(())
-                };
-                let mut decoder = BulkDecoder::with_limit(gzipped, true, MAX_UNPACKED, redactor, each);
-                for chunk in body.chunks(size) {
-                    decoder.feed(chunk).unwrap();
-                }
-                let decoded = decoder.finish().unwrap();
-                (decoded, cells.join("|"))
-            };
-            let none = PLACEHOLDER;
-            assert_eq!(decode(&file), (Decoded::Records(2), format!("{none}|x {none}{none}|A|{none}")));
-            let expected = text.replace(KEY, none).into_bytes();
-            assert_eq!(decode(&text), (Decoded::OtherText(expected), String::new()));
-        }
-    }
-
-    #[test]
-    fn a_body_that_is_not_a_file_is_returned_for_classification() {
-        let error = br#" {"Error Message":"Limit Reach."}"#;
-        assert_eq!(read(error, false, 3), Ok(Decoded::OtherText(error[1..].to_vec())));
-        assert_eq!(read(&gzip(error), true, 3), Ok(Decoded::OtherText(error[1..].to_vec())));
-        assert!(matches!(read(&b"[{}".repeat(20_000), false, 999), Err(Error::Retry { .. })));
-    }
-
-    #[test]
-    fn a_gzip_bomb_or_endless_file_does_not_fill_memory() {
-        // Megabytes of records in kilobytes of gzip. Only one record is in memory.
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(b"symbol\n").unwrap();
-        let block = b"A\n".repeat(1 << 19);
-        let mut decoder =
-            BulkDecoder::with_limit(true, true, 16 << 20, Redactor::default(), |_: Record<'_>| Ok(()));
-        let mut fed = Ok(());
-        for _ in 0..64 {
-            encoder.write_all(&block).unwrap();
-            fed = decoder.feed(&std::mem::take(encoder.get_mut()));
-            if fed.is_err() {
-                break;
-            }
-        }
-        assert!(matches!(fed, Err(Error::Retry { reason, .. }) if reason.contains("exceeds")));
-    }
-}
+mod tests;

@@ -1,9 +1,10 @@
-//! What the client does when FMP answers that the call limit is reached.
+//! Pauses calls after FMP responds that the call limit is reached.
 //!
-//! One such answer delays only its own call, since a server may send it for a single symbol. Several in a row with no
-//! other answer between them are evidence: of one endpoint, that its limit is reached; of several endpoints, that the
-//! limit of the key is. Then all calls of that scope wait for a cooldown, which doubles up to thirty times the first.
-//! A scope that had no other answer for [`PATIENCE`] is exhausted: an endpoint's calls fail, or the client stops.
+//! One such response pauses only its own call, because a server may send it for a single symbol. Five consecutive ones
+//! show that a limit is reached that other calls share: the endpoint's limit if they come from one endpoint, or the
+//! key's limit if they come from several endpoints. Then all calls of the endpoint or the key wait for a cooldown. Each
+//! further cooldown is twice as long, up to thirty times the first one. If an endpoint or the key gets no other
+//! response for [`PATIENCE`], it is exhausted: the endpoint's calls fail, or the client stops.
 
 use std::{
     collections::HashMap,
@@ -13,31 +14,33 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-/// Longest time without any answer but call-limit answers, and the longest that one call may pause.
+/// Longest time during which an endpoint or the key may get only call-limit responses. Also the longest time that one
+/// call may pause.
 pub(super) const PATIENCE: Duration = Duration::from_secs(180);
-/// Call-limit answers in a row that are evidence of a limit that other calls share.
+/// Number of consecutive call-limit responses that shows that other calls share the limit.
 const EVIDENCE: u32 = 5;
-/// The longest pause, in multiples of the first. Thirty seconds at FMP, whose limit is per minute.
+/// Longest pause, as a multiple of the first pause. For FMP it is thirty seconds, which suits a limit per minute.
 const LONGEST_PAUSE: u32 = 30;
 
-/// The call limits of the key and of each endpoint, as FMP's answers show them.
+/// The state of the key's and each endpoint's call limit, derived from FMP's responses.
 pub(super) struct CallLimits {
     first: Duration,
     state: Mutex<State>,
-    /// Wakes waiting calls when their endpoint is exhausted.
+    /// Wakes waiting calls when an endpoint is exhausted.
     exhausted: Notify,
 }
 
 #[derive(Default)]
 struct State {
     key: Scope,
-    /// The endpoint of the first answer that counts for the key, and whether others followed.
+    /// The endpoint of the first call-limit response that counts for the key.
     first_endpoint: String,
+    /// Whether another endpoint sent one of the following call-limit responses.
     several: bool,
     endpoints: HashMap<String, Scope>,
 }
 
-/// Call-limit answers with no other answer since the first of them.
+/// Consecutive call-limit responses of an endpoint or for the key.
 #[derive(Default)]
 struct Scope {
     answers: u32,
@@ -47,12 +50,12 @@ struct Scope {
     exhausted: bool,
 }
 
-/// What a call-limit answer means for calls other than its own.
+/// The consequence of a call-limit response for other calls.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// Nothing new.
+    /// No consequence for other calls.
     Unclear,
-    /// All calls with the key pause this long.
+    /// All calls with the key pause for this long.
     KeyPauses(Duration),
     /// The endpoint's calls fail from now on.
     EndpointExhausted,
@@ -61,30 +64,30 @@ pub(super) enum Meaning {
 }
 
 impl CallLimits {
-    /// `first` is the first pause; each further one is twice as long.
+    /// `first` is the length of the first pause. Each further pause is twice as long.
     pub(super) fn new(first: Duration) -> Self {
         CallLimits { first, state: Mutex::default(), exhausted: Notify::new() }
     }
 
-    /// How long a call pauses after this many call-limit answers to it. `Retry-After` takes precedence. The random part keeps
-    /// calls from starting at the same moment.
+    /// How long a call pauses after its `answers`-th call-limit response. `Retry-After` replaces the computed pause. A
+    /// random part is added so that calls do not start at the same moment.
     pub(super) fn pause(&self, answers: u32, retry_after: Option<Duration>) -> Duration {
         retry_after.unwrap_or_else(|| self.step(answers.saturating_sub(1))) + self.jitter()
     }
 
-    /// Begins a run. The limits that earlier runs met have probably passed.
+    /// Begins a run. Forgets the limits of earlier runs, which have probably passed.
     pub(super) fn begin(&self) {
         *self.state() = State::default();
     }
 
-    /// FMP answered a call that its limit did not stop.
+    /// Records a response other than a call-limit response.
     pub(super) fn answered(&self, endpoint: &str) {
         let mut state = self.state();
         state.endpoints.remove(endpoint);
         state.key = Scope::default();
     }
 
-    /// FMP answered that the call limit is reached. `pause` is how long the call itself waits now.
+    /// Records a call-limit response. `pause` is how long the call itself waits now.
     pub(super) fn refused(&self, endpoint: &str, retry_after: Option<Duration>, pause: Duration) -> Meaning {
         let now = Instant::now();
         let state = &mut *self.state();
@@ -116,28 +119,29 @@ impl CallLimits {
         }
     }
 
-    /// Whether an endpoint had only call-limit answers for so long that it is not called in this run.
+    /// Whether an endpoint sent only call-limit responses for so long that this run no longer calls it.
     pub(super) fn is_exhausted(&self, endpoint: &str) -> bool {
         self.state().endpoints.get(endpoint).is_some_and(|scope| scope.exhausted)
     }
 
-    /// Waits until no cooldown holds the endpoint's calls back, plus a random moment so that they do not start at once.
+    /// Waits until the endpoint's cooldown ends, plus a short random time so that calls do not start at once. Ends
+    /// early if the endpoint is exhausted.
     pub(super) async fn wait_for_endpoint(&self, endpoint: &str) {
         self.wait(endpoint, |state| state.endpoints.get(endpoint).and_then(|scope| scope.until))
             .await;
     }
 
-    /// Waits until no cooldown holds all calls back, plus a random moment. Ends early if the endpoint is exhausted.
+    /// Waits until the key's cooldown ends, plus a short random time. Ends early if the endpoint is exhausted.
     pub(super) async fn wait_for_key(&self, endpoint: &str) {
         self.wait(endpoint, |state| state.key.until).await;
     }
 
-    /// Pauses. Ends early if the endpoint is exhausted.
+    /// Waits for `pause`. Ends early if the endpoint is exhausted.
     pub(super) async fn sleep(&self, endpoint: &str, pause: Duration) {
         self.sleep_until(endpoint, Instant::now() + pause).await;
     }
 
-    /// Whether calls to the endpoint have to wait.
+    /// Whether a cooldown of the endpoint or the key is active.
     pub(super) fn holds_back(&self, endpoint: &str) -> bool {
         let (state, now) = (self.state(), Instant::now());
         let is_active = |scope: &Scope| scope.until.is_some_and(|until| until > now);
@@ -165,9 +169,9 @@ impl CallLimits {
         }
     }
 
-    /// Starts a cooldown if there is enough evidence and none is active. Returns its length.
+    /// Starts a cooldown after enough call-limit responses. Returns its length, or `None` if no cooldown was started.
     fn cool_down(&self, scope: &mut Scope, retry_after: Option<Duration>, now: Instant) -> Option<Duration> {
-        // Calls that were in flight when the cooldown started add no information.
+        // During a cooldown, only calls that were in flight when it started are refused. They do not extend it.
         if scope.answers < EVIDENCE || scope.until.is_some_and(|until| until > now) {
             return None;
         }
@@ -196,7 +200,7 @@ impl Scope {
         self.since.get_or_insert(now);
     }
 
-    /// Whether no answer can be expected within [`PATIENCE`], because the next call follows only at `next`.
+    /// Whether the endpoint or key is exhausted: the next call, at `next`, comes later than [`PATIENCE`] allows.
     fn exhausts(&mut self, next: Instant) -> bool {
         self.exhausted |= self.answers >= EVIDENCE && self.since.is_some_and(|since| next > since + PATIENCE);
         self.exhausted

@@ -1,5 +1,5 @@
-//! How many calls a client has in flight: as many as it takes to spend the plan's burst within
-//! [`BURST_TIME`] at the latency that FMP shows, but never more than its machine can hold.
+//! Limits the calls in flight of a client. The limit follows FMP's measured latency, so that a
+//! burst of the plan's calls takes [`BURST_TIME`]. It never exceeds what the machine can handle.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -8,34 +8,35 @@ use std::{
 
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
-/// Most calls in flight of a Lambda function. Each one may hold an answer of some 100 kB; a batch
-/// of 64 at once uses 40 MiB.
+/// Most calls in flight in a Lambda function. A response may take some 100 kB of memory, and 64
+/// calls in flight use 40 MiB.
 pub const MOST_IN_FLIGHT_IN_FUNCTION: usize = 64;
-/// Most calls in flight on a laptop: more would only queue on two cores.
+/// Most calls in flight on a laptop. With two cores, more calls would not be faster.
 pub const MOST_IN_FLIGHT_ON_LAPTOP: usize = 512;
 
-/// The time in which a burst is spent. At 750 calls a minute and 120 ms, 45 calls are in flight.
+/// How long a burst should take. With 750 calls a minute and a latency of 120 ms, this results in
+/// 45 calls in flight.
 const BURST_TIME: Duration = Duration::from_secs(2);
-/// The latency that is assumed before the first answer.
+/// The assumed latency before the first response.
 const EXPECTED_LATENCY: Duration = Duration::from_millis(120);
-/// Fewest calls in flight: a single slow call must not delay all others.
+/// Smallest limit on calls in flight. A single slow call must not delay all others.
 const FEWEST: usize = 8;
-/// The share of a new measurement in the average latency, as a divisor.
+/// A new measurement contributes one part in this many to the average latency.
 const SMOOTHING: u32 = 16;
 
 /// The slots for calls in flight.
 pub(super) struct CallSlots {
     free: Semaphore,
-    /// Calls in a burst; `None` without a limit.
+    /// Number of calls in a burst; `None` without a limit.
     burst: Option<u32>,
     most: usize,
     size: Mutex<Size>,
 }
 
 struct Size {
-    /// Slots, free and taken.
+    /// Number of slots, free and taken.
     slots: usize,
-    /// The average time of a call.
+    /// The average duration of a call.
     latency: Duration,
 }
 
@@ -59,7 +60,7 @@ impl CallSlots {
     /// Waits for a free slot.
     ///
     /// # Errors
-    /// None: the semaphore is never closed.
+    /// Never fails, because the semaphore is never closed.
     pub(super) async fn acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.free.acquire().await
     }
@@ -73,7 +74,7 @@ impl CallSlots {
             self.free.add_permits(wanted - size.slots);
             size.slots = wanted;
         } else {
-            // Taken slots are removed later, after the next calls.
+            // Only free slots are removed now. The next calls to `record` remove the others.
             size.slots -= self.free.forget_permits(size.slots - wanted);
         }
     }

@@ -1,23 +1,22 @@
-//! The FMP client: its settings, its life cycle and its key. `call` makes single calls, `bulk`
-//! downloads bulk files.
+//! The FMP client: its settings, its life cycle and its key. The module `call` makes JSON calls, and
+//! `bulk` downloads bulk files.
 
 mod bulk;
 mod call;
 mod halt;
 mod limited;
 mod patience;
+mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
-use futures::future::BoxFuture;
 use reqwest::header::HeaderValue;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::sync::watch;
 
 use super::{
@@ -27,7 +26,7 @@ use super::{
     call_slots::CallSlots,
     client_stats::ClientStats,
     failure::Failure,
-    rate_limit::{CallContext, FmpPlan, Limits, RateLimiter},
+    rate_limit::{CallContext, RateLimiter},
     retry_budget::RetryBudget,
     transport::{self, Exchange, Transport},
 };
@@ -39,81 +38,20 @@ use findata_pipeline::{
 
 pub use bulk::{BULK_PAUSE, BulkAnswer, BulkOutcome, Records};
 pub use call::{Answer, MAX_CALL_TIME};
+pub use settings::{ClientSettings, Deadline, LIMIT_PAUSE, ReadKey};
 
-/// The first pause after a call-limit answer that suits FMP, whose limit is per minute.
-pub const LIMIT_PAUSE: Duration = Duration::from_secs(1);
-
-/// When an invocation stops calling, so that it can still land and record what it has.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline {
-    /// No call begins after this moment.
-    pub begin: Instant,
-    /// No answer is awaited after this moment.
-    pub wait: Instant,
-}
-
-impl Deadline {
-    /// The deadline of an invocation that ends at `ends`. It reserves a fifth of the time: the last
-    /// minute of five is for calls in flight and for landing.
-    pub fn before(ends: Instant, now: Instant) -> Self {
-        let left = ends.saturating_duration_since(now);
-        Deadline { begin: ends - left / 5, wait: ends - left / 8 }
-    }
-}
-
-/// The configuration of a client.
-#[derive(Debug, Clone)]
-pub struct ClientSettings {
-    /// Base address, including `/stable`.
-    pub url: String,
-    /// The key. It is sent in a header and nowhere else.
-    pub key: SecretString,
-    /// The plan of the key.
-    pub plan: FmpPlan,
-    /// Bytes in 30 days, if they differ from the plan's or the plan's are not known.
-    pub bytes: Option<u64>,
-    /// The most calls made in one burst; `None` for as many as the plan allows in a minute.
-    pub burst: Option<NonZeroU32>,
-    /// Most calls in flight.
-    pub in_flight: usize,
-    /// First pause after FMP reports that the call limit is reached. Each further one is twice
-    /// as long, up to thirty times.
-    pub limit_pause: Duration,
-    /// Interval between two bulk calls with the same key.
-    pub bulk_pause: Duration,
-}
-
-impl ClientSettings {
-    /// The limits of the key.
-    pub fn limits(&self) -> Limits {
-        self.plan.limits().with(self.bytes, self.burst)
-    }
-
-    /// Checks address and key, before anything is created for a run that could not make a call.
-    ///
-    /// # Errors
-    /// As for [`Fmp::new`].
-    pub fn check(&self) -> Result<()> {
-        address::parse_without(&self.url, self.key.expose_secret().as_bytes())?;
-        transport::header(&self.key).map(|_| ())
-    }
-}
-
-/// Reads the key again from where it is stored.
-pub type ReadKey = Box<dyn Fn() -> BoxFuture<'static, Result<SecretString>> + Send + Sync>;
-
-/// A client for one run, or for a Lambda environment that works for many runs in turn.
+/// A client for FMP. It works for one run, or in a Lambda environment for several runs in turn.
 pub struct Fmp {
     url: String,
     transport: Box<dyn Exchange>,
-    /// Has longer timeouts, because bulk files start later and take longer. Created for the first
-    /// bulk file.
+    /// HTTP client with longer timeouts, because bulk files start later and take longer. It is
+    /// created for the first bulk file.
     bulk_transport: OnceLock<Transport>,
     bulk_pause: Duration,
     key: Mutex<HeaderValue>,
-    /// Reads the key again, since it may have been rotated.
+    /// Reads the key again after FMP refused it, because it may have been rotated.
     read_key: Option<ReadKey>,
-    /// Held by the one caller that reads the key again; the others wait for it.
+    /// Locked by the one call that reads the key again, while other calls wait.
     key_renewal: tokio::sync::Mutex<()>,
     rate_limiter: RateLimiter,
     call_limits: CallLimits,
@@ -122,18 +60,18 @@ pub struct Fmp {
     slots: CallSlots,
     per_minute: Option<u32>,
     stats: Arc<ClientStats>,
-    /// The failure after which no further call is made.
+    /// The failure after which the client makes no further calls; `None` if it may make calls.
     halted: watch::Sender<Option<Failure>>,
     /// The run that the client works for.
     run: Mutex<Option<RunId>>,
 }
 
 impl Fmp {
-    /// Creates a client without making a call. Its rate limit is its own until [`Fmp::sharing`]
-    /// shares it.
+    /// Creates a client. Makes no call. The client has a private call budget until [`Fmp::sharing`]
+    /// shares the budget.
     ///
     /// # Errors
-    /// `Config` for an invalid address or key.
+    /// `Config` or `Reject` for an invalid address; `Config` for an invalid key.
     pub fn new(settings: &ClientSettings) -> Result<Self> {
         let url = address::parse_without(&settings.url, settings.key.expose_secret().as_bytes())?;
         let stats = Arc::new(ClientStats::default());
@@ -171,14 +109,14 @@ impl Fmp {
         })
     }
 
-    /// Shares the rate limit with every client that has the same key and stage.
+    /// Shares the call budget with all clients that use the same key and stage.
     #[must_use]
     pub fn sharing(mut self, stage: impl Stage + 'static) -> Self {
         self.rate_limiter = self.rate_limiter.with_store(Box::new(stage));
         self
     }
 
-    /// Lets the client read the key again, once for each key that FMP refuses.
+    /// Lets the client call `read_key` whenever FMP refuses its key.
     #[must_use]
     pub fn with_key_from(mut self, read_key: ReadKey) -> Self {
         self.read_key = Some(read_key);
@@ -188,13 +126,14 @@ impl Fmp {
     /// Validates a base address.
     ///
     /// # Errors
-    /// `Reject` if it is not an address; `Config` if it holds a secret or would expose the key.
+    /// `Reject` if the text is not an HTTP address; `Config` if the address contains a secret, or if
+    /// the key would be sent to FMP without encryption.
     pub fn check_url(url: &str) -> Result<()> {
         address::parse(url).map(|_| ())
     }
 
-    /// Begins an invocation: clears what stopped the previous one, since it may have passed. A call limit that outlasted
-    /// our patience is cleared only for another run.
+    /// Begins an invocation. Clears the failure that stopped the previous invocation, because its cause may have
+    /// passed. If the key's call limit stopped the client, the failure is kept for further invocations of the same run.
     pub fn begin(&self, context: &CallContext) {
         let same_run = lock(&self.run).replace(context.run.clone()).is_some_and(|run| run == context.run);
         if !same_run {
@@ -209,17 +148,17 @@ impl Fmp {
         self.rate_limiter.begin(context);
     }
 
-    /// Ends an invocation: returns unused permits.
+    /// Ends an invocation: returns unused permits to the shared call budget.
     pub async fn finish(&self) {
         self.rate_limiter.finish().await;
     }
 
-    /// The base address.
+    /// The base address of the server.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The counters so far.
+    /// The counters of this client.
     pub fn stats(&self) -> &ClientStats {
         &self.stats
     }
@@ -229,18 +168,18 @@ impl Fmp {
         self.slots.most()
     }
 
-    /// Why the calls of this invocation are paced, if they are.
+    /// Why the calls of this invocation are spread evenly; `None` if they are not.
     pub fn pacing(&self) -> Option<String> {
         self.rate_limiter.pacing()
     }
 
-    /// The plan's calls per minute.
+    /// The plan's calls per minute; `None` without a limit.
     pub fn per_minute(&self) -> Option<u32> {
         self.per_minute
     }
 
-    /// Reads the key again after FMP refused one. Returns whether the client now has a different
-    /// key.
+    /// Reads the key again, after FMP refused it. `refused` is the refused key. Returns whether the
+    /// client has a different key now.
     async fn renew_key(&self, refused: &HeaderValue) -> bool {
         let Some(read_key) = &self.read_key else {
             return false;
@@ -251,7 +190,9 @@ impl Fmp {
         }
         match read_key().await.and_then(|key| transport::header(&key)) {
             Ok(key) if key != *refused => {
-                tracing::info!("FMP refused the key; a new one was found and is used instead");
+                tracing::info!(
+                    "FMP refused the key; the key was read again and has changed, so the new key is used"
+                );
                 self.rate_limiter.use_key(key.to_str().unwrap_or_default());
                 *lock(&self.key) = key;
                 true
@@ -265,7 +206,7 @@ impl Fmp {
     }
 }
 
-/// The present, which tests can pause.
+/// The current time of tokio's clock, which tests can pause.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

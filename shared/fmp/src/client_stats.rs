@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Counters of one client, shared by its calls.
+/// Counters of one client. All its calls update them.
 #[derive(Debug, Default)]
 pub struct ClientStats {
     calls: AtomicU64,
@@ -18,7 +18,7 @@ pub struct ClientStats {
 }
 
 impl ClientStats {
-    /// Calls made, including retries.
+    /// Requests sent, including retries.
     pub fn calls(&self) -> u64 {
         self.calls.load(Relaxed)
     }
@@ -38,22 +38,22 @@ impl ClientStats {
         seconds(&self.waited_micros)
     }
 
-    /// Answers that said that the call limit is reached.
+    /// Number of responses that reported that the call limit is reached.
     pub fn limit_answers(&self) -> u64 {
         self.limit_answers.load(Relaxed)
     }
 
-    /// Seconds that calls waited because of them, summed over all calls.
+    /// Seconds that calls waited because of call-limit responses, summed over all calls.
     pub fn limit_seconds(&self) -> f64 {
         seconds(&self.limit_micros)
     }
 
-    /// Seconds that calls waited before they were retried, or for an endpoint that keeps failing, summed over all calls.
+    /// Seconds that calls waited before retries and for open breakers, summed over all calls.
     pub fn retry_seconds(&self) -> f64 {
         seconds(&self.retry_micros)
     }
 
-    /// Seconds of the call that took longest, its waits for the rate limiter excluded.
+    /// Duration of the longest call in seconds, without its waits for the rate limiter.
     pub fn longest_seconds(&self) -> f64 {
         seconds(&self.longest_micros)
     }
@@ -87,8 +87,8 @@ impl ClientStats {
         self.in_flight.load(Relaxed)
     }
 
-    /// Counts a call, which is in flight until the returned guard is dropped. This covers cancelled
-    /// calls too.
+    /// Counts a call. The call is in flight until the returned guard is dropped, which also happens if
+    /// the call is cancelled.
     pub(super) fn begin(&self) -> InFlight<'_> {
         self.calls.fetch_add(1, Relaxed);
         let now = self.in_flight.fetch_add(1, Relaxed) + 1;
@@ -101,7 +101,7 @@ fn seconds(micros: &AtomicU64) -> f64 {
     Duration::from_micros(micros.load(Relaxed)).as_secs_f64()
 }
 
-/// Adds a wait. Less than a millisecond is ignored, because it is the overhead of the measurement.
+/// Adds a wait. Ignores waits under a millisecond, which are measurement overhead.
 fn add(micros: &AtomicU64, time: Duration) {
     if time < Duration::from_millis(1) {
         return;
@@ -109,7 +109,7 @@ fn add(micros: &AtomicU64, time: Duration) {
     micros.fetch_add(time.as_micros() as u64, Relaxed);
 }
 
-/// A call in flight.
+/// Guard of a call in flight.
 pub(super) struct InFlight<'a>(&'a ClientStats);
 
 impl Drop for InFlight<'_> {

@@ -1,15 +1,16 @@
-//! CSV parsing in chunks: a file of any size needs only one record in memory.
+//! Parses CSV chunk by chunk. Only one record is in memory, whatever the size of the file.
 
 use csv_core::{ReadRecordResult, Reader};
 
 use findata_domain::{Error, Result};
 
-/// Longest record in bytes. The longest seen, a profile with its description, is under 8 KB.
+/// Longest accepted record in bytes. The longest record seen in FMP's files, a profile with a
+/// description, has less than 8 KB.
 const MAX_RECORD: usize = 1 << 20;
-/// Most cells of a record.
+/// Largest accepted number of cells in a record.
 const MAX_CELLS: usize = 1 << 10;
 
-/// One record of a file: its cells in file order, named by the header.
+/// One record of a file: its cells in file order, with the names of the header.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     header: &'a [String],
@@ -18,12 +19,12 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Names and cells. Invalid UTF-8 is replaced.
+    /// Pairs of name and cell. Invalid UTF-8 is replaced by U+FFFD.
     pub fn cells(self) -> impl Iterator<Item = (&'a str, std::borrow::Cow<'a, str>)> {
         (0..self.header.len()).map(move |i| (self.header[i].as_str(), String::from_utf8_lossy(self.cell(i))))
     }
 
-    /// The cell with this name, or `None` if there is none or it is not UTF-8.
+    /// The cell with this name, or `None` if the record has no such cell or the cell is not UTF-8.
     pub fn get(self, name: &str) -> Option<&'a str> {
         let i = self.header.iter().position(|n| n == name)?;
         std::str::from_utf8(self.cell(i)).ok()
@@ -38,11 +39,11 @@ impl<'a> Record<'a> {
 /// Parses a file chunk by chunk.
 pub(super) struct Parser {
     reader: Reader,
-    /// The names, once the first record has been read.
+    /// The names of the cells, from the first record; `None` until the first record has been read.
     header: Option<Vec<String>>,
     text: Vec<u8>,
     ends: Vec<usize>,
-    /// How much of `text` and `ends` is in use.
+    /// Number of elements of `text` and of `ends` in use.
     filled: (usize, usize),
     records: u64,
     last: Option<u8>,
@@ -63,10 +64,10 @@ impl Default for Parser {
 }
 
 impl Parser {
-    /// Parses the next chunk and passes on each record that it completes.
+    /// Parses the next chunk. Calls `each` with every record that the chunk completes.
     ///
     /// # Errors
-    /// `Retry` if this is not an FMP CSV file; the callback's errors.
+    /// `Retry` if the text is not a CSV file of FMP; the callback's errors.
     pub(super) fn feed(
         &mut self,
         chunk: &[u8],
@@ -81,16 +82,17 @@ impl Parser {
         Ok(())
     }
 
-    /// Ends the file and returns its number of records. In a complete file every line ends with a
-    /// newline, including the last.
+    /// Ends the file and returns its number of records. A file without a newline at the end counts
+    /// as truncated.
     ///
     /// # Errors
-    /// `Retry` when the file is truncated.
+    /// `Retry` if the file is truncated; the callback's errors.
     pub(super) fn finish(mut self, each: &mut impl FnMut(Record<'_>) -> Result<()>) -> Result<u64> {
         if self.last.is_some_and(|last| last != b'\n') {
             return Err(Error::retry("the file is truncated in the middle of a line"));
         }
-        // A quoted cell that never ends completes its record only now, with too few cells.
+        // Completes a record whose quoted cell has no closing quote. It has too few cells and is
+        // rejected.
         self.step(&[], each)?;
         Ok(self.records)
     }
@@ -99,17 +101,17 @@ impl Parser {
         let (text, ends) = (&mut self.text[self.filled.0..], &mut self.ends[self.filled.1..]);
         let (result, read, wrote, ended) = self.reader.read_record(input, text, ends);
         self.filled = (self.filled.0 + wrote, self.filled.1 + ended);
-        let too_long = |what| Err(Error::retry(format!("not an FMP CSV file: it has a record of {what}")));
+        let too_long = |what| Err(Error::retry(format!("not an FMP CSV file: a record has {what}")));
         match result {
             ReadRecordResult::InputEmpty | ReadRecordResult::End => {}
             ReadRecordResult::OutputFull if self.text.len() < MAX_RECORD => {
                 self.text.resize(self.text.len() * 2, 0)
             }
-            ReadRecordResult::OutputFull => return too_long("over 1 MB"),
+            ReadRecordResult::OutputFull => return too_long("more than 1 MB"),
             ReadRecordResult::OutputEndsFull if self.ends.len() < MAX_CELLS => {
                 self.ends.resize(self.ends.len() * 2, 0)
             }
-            ReadRecordResult::OutputEndsFull => return too_long("over 1,024 cells"),
+            ReadRecordResult::OutputEndsFull => return too_long("more than 1,024 cells"),
             ReadRecordResult::Record => {
                 self.record(each)?;
                 self.filled = (0, 0);
@@ -122,7 +124,8 @@ impl Parser {
         let (text, ends) = (&self.text[..self.filled.0], &self.ends[..self.filled.1]);
         let Some(header) = &self.header else {
             let names_record = Record { header: &[], text, ends };
-            // After a byte order mark the parser does not recognise the first quote.
+            // The parser does not recognize a quote after a byte order mark, so both are trimmed
+            // here.
             let name = |i| {
                 String::from_utf8_lossy(names_record.cell(i))
                     .trim()
@@ -138,12 +141,12 @@ impl Parser {
             self.header = Some(names);
             return Ok(());
         };
-        // Empty cells beyond the names occur in FMP's files. Fewer cells mean half a record.
+        // Records of FMP may have additional empty cells. A record with fewer cells is incomplete.
         let surplus = ends.len().checked_sub(header.len());
         if surplus.is_none_or(|_| ends.last() != ends.get(header.len() - 1)) {
             let (has, wanted) = (ends.len(), header.len());
             return Err(Error::retry(format!(
-                "the file is truncated or damaged: a record has {has} cells for {wanted} names"
+                "the file is truncated or damaged: a record has {has} cells, but the header has {wanted} names"
             )));
         }
         self.records += 1;
@@ -188,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_breaks_off_is_an_error() {
+    fn a_truncated_file_is_an_error() {
         let text = "symbol,name,price\nA,\"x\ny\",1\nB,z,2\n";
         assert_eq!(read(text, 5).unwrap().len(), 2);
         for end in 1..text.len() {

@@ -1,29 +1,30 @@
-//! Why a call to FMP failed. The client branches on these variants, never on the text of a message.
+//! The reasons why a call to FMP fails. The client decides by these variants, never by the text of a
+//! message.
 
 use std::{fmt, time::Duration};
 
 use findata_domain::Error;
 
-/// Why a call failed, with the message for the user.
+/// Why a call failed, with a message for users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// The call limit of the key is reached. Everyone who uses the key has to pause.
+    /// FMP responded that the call limit is reached. The call pauses and is repeated.
     CallLimit {
         /// FMP's message.
         message: String,
-        /// The pause that FMP asked for.
+        /// The pause that FMP requested in `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// FMP answered nothing but that the call limit is reached, until patience ran out: only this call, or only its
-    /// endpoint, is given up.
+    /// One call or all calls of one endpoint got only call-limit responses for too long. Other endpoints are still
+    /// called.
     LimitedCall(String),
-    /// The same for all calls with the key.
+    /// All calls with the key got only call-limit responses for too long, so the run stops.
     LimitedKey(String),
-    /// FMP refused a bulk call, probably as too early.
+    /// FMP refused a bulk call, probably because it came too soon after the last one.
     BulkLimit {
         /// FMP's message.
         message: String,
-        /// Whether the message names this reason. Others only suggest it.
+        /// Whether FMP's message names this reason. Otherwise the reason is a guess.
         certain: bool,
     },
     /// The call failed in a way that may pass: a server error, a damaged body, an open breaker, a
@@ -31,14 +32,14 @@ pub(crate) enum Failure {
     Transient {
         /// What happened.
         message: String,
-        /// The pause to make first, if it is known.
+        /// The pause before another attempt, if FMP or the stage requested one.
         retry_after: Option<Duration>,
     },
     /// No response arrived.
     NoAnswer(String),
-    /// FMP rejected this request and would reject it again.
+    /// FMP rejected the request and would reject it again.
     Rejected(String),
-    /// The plan does not include what was requested (402).
+    /// The plan does not include the requested data (402).
     NotInPlan(String),
     /// FMP has no such endpoint (404).
     NotOffered(String),
@@ -48,19 +49,19 @@ pub(crate) enum Failure {
     RefusedAccess(String),
     /// The bandwidth of the last 30 days is used up.
     BandwidthUsedUp(String),
-    /// No call has been answered for so long that FMP or the network must be down.
+    /// FMP or the network must be down, because many calls got no response for some time.
     Unreachable(String),
-    /// Not an answer of FMP: the rate limiter, the stage or the receiver of the rows failed.
+    /// FMP is not the cause: the rate limiter, the stage or the receiver of the rows failed.
     Local(Error),
 }
 
 impl Failure {
-    /// A failure that may pass, with no known pause.
+    /// A failure that may pass, without a requested pause.
     pub(crate) fn transient(message: impl Into<String>) -> Self {
         Failure::Transient { message: message.into(), retry_after: None }
     }
 
-    /// The same failure with the pause that FMP's response headers ask for.
+    /// Sets the pause that FMP requested in `Retry-After`, if this kind of failure has one.
     pub(crate) fn with_retry_after(self, retry_after: Option<Duration>) -> Self {
         match self {
             Failure::CallLimit { message, .. } => Failure::CallLimit { message, retry_after },
@@ -69,18 +70,18 @@ impl Failure {
         }
     }
 
-    /// Whether another attempt may succeed and counts against the retry budget. The call limit is not
-    /// among them: the client waits for it separately.
+    /// Whether another attempt may succeed and uses the retry budget. False for the call limit, for
+    /// which the client waits separately.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Failure::Transient { .. } | Failure::NoAnswer(_))
     }
 
-    /// Whether everyone who uses the key has to stop, not only this call or this process.
+    /// Whether all clients with the key have to stop.
     pub(crate) fn affects_key(&self) -> bool {
         matches!(self, Failure::RefusedKey(_) | Failure::RefusedAccess(_) | Failure::BandwidthUsedUp(_))
     }
 
-    /// Whether FMP answered, and no call limit stopped it: the call is over for a reason of its own.
+    /// Whether FMP processed the request and rejected it for a reason other than a call limit.
     pub(crate) fn passed_the_limit(&self) -> bool {
         matches!(self, Failure::Rejected(_) | Failure::NotInPlan(_) | Failure::NotOffered(_))
     }
@@ -94,8 +95,8 @@ impl Failure {
         }
     }
 
-    /// Whether permits that were already granted stay valid: only a limit on calls is reached, and
-    /// they are within it.
+    /// Whether permits that were already granted may still be used. True if a limit on calls is
+    /// reached, because the granted permits are within the limit.
     pub(crate) fn leaves_permits_valid(&self) -> bool {
         matches!(self, Failure::Local(Error::Budget(_) | Error::Config(_)))
     }

@@ -1,5 +1,5 @@
-//! A client for the `stable` API of Financial Modeling Prep (FMP): rate limiter, retries, circuit
-//! breakers, bulk files. See README.md in this folder.
+//! A client for the `stable` API of Financial Modeling Prep (FMP), with a rate limiter, retries,
+//! circuit breakers and bulk files. See the README of this crate.
 
 mod access;
 mod address;

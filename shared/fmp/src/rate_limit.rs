@@ -1,59 +1,63 @@
-//! The rate limiter: one call budget for everyone who calls FMP with the same key, be it processes
-//! on a laptop, Lambda functions or parallel runs.
+//! The rate limiter: one call budget per FMP key. All processes on a laptop, all Lambda functions
+//! and all parallel runs with the same key share the budget.
 //!
-//! The budget is an object on the stage, `state/budget/<hash>.json`, where the hash is the first 16
-//! hex digits of the key's SHA-256. It changes by compare-and-swap only. It records how many calls
-//! were granted at each moment of the last minute. A client that needs permits gets them at once
-//! while the window has room, and otherwise waits until the oldest grants leave it. A plan without
-//! a limit has no such object and costs no write.
+//! The budget is an object on the stage, `state/budget/<hash>.json`. The hash is the first 16 hex
+//! digits of the key's SHA-256. Clients change the object by compare-and-swap only. It records how
+//! many calls were granted at each moment of the last minute. A client that needs permits takes
+//! them at once while the window has room. Otherwise the client waits until the oldest grants leave
+//! the window. A plan without limits has no such object and costs no writes.
 //!
 //! # Why no 60 seconds contain more calls than the plan allows
 //!
-//! Let `L` be the plan's calls per minute. What is assumed:
+//! Let `L` be the plan's calls per minute. The proof assumes:
 //!
 //! - The clocks of two machines differ by at most [`CLOCKS`] (0.25 s).
-//! - The travel times of any two calls to FMP differ by at most [`TRAVEL`] (1.5 s).
+//! - The travel times of two calls to FMP differ by at most [`TRAVEL`] (1.5 s).
 //!
-//! What the code does:
+//! The code enforces:
 //!
-//! 1. **A grant has a moment.** The client reads its clock before it writes the grant. The grant is
-//!    recorded under the time that the client read, rounded down to [`BUCKET`] (0.25 s).
-//! 2. **A grant has a use-by time.** A call is sent after the client has read its clock and at most
-//!    [`USE`] (1 s) later, by the same clock, or not at all.
-//! 3. **A grant must fit.** A client writes a grant with moment `T` only if the calls of this grant
-//!    and of all grants with moments after `T - SPAN` are at most `L`, where [`SPAN`] is
+//! 1. **A grant has a timestamp.** The client reads its clock before it writes the grant. The
+//!    timestamp is that time, rounded down to [`BUCKET`] (0.25 s).
+//! 2. **A grant expires.** The client sends the calls of a grant at most [`USE`] (1 s) after that
+//!    clock reading, by the same clock. It never sends them later.
+//! 3. **A grant must fit.** A client writes a grant with timestamp `T` only if its calls, plus the
+//!    calls of all grants with timestamps after `T - SPAN`, are at most `L`. [`SPAN`] is
 //!    60 + 0.25 + 1 + 1.5 + 0.25 = 63 s.
 //!
-//! What follows:
+//! Proof:
 //!
-//! - Take any interval of 63 s and the grants whose moments it contains. When the last of them was
-//!   written, all the others were recorded, and their moments were less than 63 s before it or
-//!   after it. So they were counted, and the grants of the interval have at most `L` calls. It does
-//!   not matter in which order machines with different clocks write their grants.
-//! - Take two calls that reach FMP less than 60 s apart. They left less than 60 s + `TRAVEL` apart.
-//!   Each left at most `USE` after its client had read the clock, so these readings were less than
-//!   60 s + `TRAVEL` + `USE` apart in true time. By the clients' clocks that is less than 60 s +
-//!   `TRAVEL` + `USE` + `CLOCKS`, and rounded down less than `SPAN`.
-//! - So the calls that reach FMP within 60 s have moments within an interval of 63 s, and there are
-//!   at most `L` of them. ∎
+//! - Take all grants with timestamps in an interval of 63 s. When the last of them was written, all
+//!   others were recorded. Their timestamps were less than 63 s before the last grant's timestamp,
+//!   or after it. So rule 3 counted all of them, and together they have at most `L` calls. The
+//!   order in which machines with different clocks write their grants does not matter.
+//! - Take two calls that reach FMP less than 60 s apart. They were sent less than 60 s + `TRAVEL`
+//!   apart. Each was sent at most `USE` after its client read the clock. So the two clock readings
+//!   are less than 60 s + `TRAVEL` + `USE` apart in true time, and less than 60 s + `TRAVEL` +
+//!   `USE` + `CLOCKS` apart by the clients' clocks. Rounded down to `BUCKET`, they are less than
+//!   `SPAN` apart.
+//! - So the calls that reach FMP within 60 s have timestamps within an interval of 63 s. By the
+//!   first point, there are at most `L` of them. ∎
 //!
 //! If the stage is so slow that permits would expire while their grant is written, the client
-//! records them under a later moment and waits for it before it sends: 1 and 2 hold for that
-//! moment. A permit that no call used is subtracted from its grant, which removes no call from the
-//! argument. A killed client cannot do that, and so costs at most the permits that it held for one
-//! minute.
+//! writes a later timestamp and waits until then before it sends the calls. Rules 1 and 2 hold for
+//! the later timestamp. A client subtracts the permits that it did not use from their grant. This
+//! does not affect the proof, because no call used them. A killed client cannot return its permits,
+//! so they count for one minute.
 //!
-//! Without other work, clients can use 60/63 = 95 % of the rate of a plan.
+//! Because the window has 63 s instead of 60 s, clients can use at most 60/63 = 95 % of a plan's
+//! rate.
 //!
 //! # Who gets permits
 //!
-//! - Clients share what is left: each grant is at most the room divided by the number of clients
-//!   with grants in the last minute. So nobody starves, and a single client needs few writes.
-//! - While an on-demand run makes calls or waits, scheduled runs get a tenth of the limit. While a
-//!   scheduled run does, on-demand runs leave it that tenth.
-//! - With `--fmp-burst`, a second rule of the same kind holds with fewer calls in a shorter
-//!   interval at the same rate. If FMP refuses a burst although the window has room, such a rule
-//!   with the calls of one second holds until the next UTC day.
+//! - The clients of the last minute share the room in the window. A grant is at most the room
+//!   divided by the number of clients, or half of the client's share of the limit if that is more.
+//!   So no client starves, and a single client needs few writes.
+//! - While an on-demand run makes calls or waits for permits, all scheduled runs together get a
+//!   tenth of the limit. While a scheduled run makes calls or waits, on-demand runs leave it that
+//!   tenth.
+//! - `--fmp-burst` adds a second rule with the same rate, but fewer calls in a shorter interval. If
+//!   FMP refuses a burst although the window has room, such a rule with the calls of one second
+//!   applies until the next UTC day.
 
 mod bulk;
 mod clients;
@@ -85,16 +89,19 @@ pub(super) use permit::Permit;
 pub use plan::{FmpPlan, Limits};
 use time::Time;
 
-/// How long a permit may be used.
+/// How long a permit is valid.
 const USE: TimeDelta = TimeDelta::seconds(1);
-/// By how much the travel times of two calls to FMP may differ: a new connection, a packet that was
-/// lost once.
+/// Largest assumed difference between the travel times of two calls to FMP. It covers the setup of
+/// a new connection and one lost packet.
 const TRAVEL: TimeDelta = TimeDelta::milliseconds(1_500);
-/// By how much the clocks of two machines may differ. Machines that use NTP stay far below it.
+/// Largest assumed difference between the clocks of two machines. Machines that use NTP stay far
+/// below it.
 const CLOCKS: TimeDelta = TimeDelta::milliseconds(250);
-/// Grants within this time are recorded together, which bounds the size of the state.
+/// Resolution of a grant's timestamp. Grants with the same timestamp share a record, which bounds
+/// the size of the shared state.
 const BUCKET: TimeDelta = TimeDelta::milliseconds(250);
-/// The interval that holds the moments of one minute's calls: 60 s plus the four above.
+/// Length of the window: 60 s plus the four durations above. Calls that reach FMP within 60 s have
+/// grants with timestamps within this length.
 const SPAN: TimeDelta = TimeDelta::seconds(63);
-/// How far in the future permits may become valid because the stage is slow.
+/// Longest delay before new permits become valid. A client sets a delay if the stage is slow.
 const MAX_LEAD: TimeDelta = TimeDelta::seconds(10);

@@ -1,35 +1,35 @@
-//! Removes the API key from what a server sends, before anything else sees it: an error text or a row that echoes the
-//! key must not be stored or shown.
+//! Removes the API key from responses before any other code reads them. A server may echo the key in an error message
+//! or a row, and the key must not be stored or displayed.
 
 use std::borrow::Cow;
 
-/// Replaces the key. It needs no escape in JSON, CSV or a URL's text.
+/// The text that replaces the key. It needs no escaping in JSON, CSV or URLs.
 pub(crate) const PLACEHOLDER: &str = "(FMP_API_KEY)";
-/// Shorter keys are not removed: they are not secret, like FMP's `demo`, and occur in ordinary words. FMP's own keys
-/// have 32 characters.
+/// Shortest key that is removed. Shorter keys, such as FMP's public key `demo`, are not secret and occur in ordinary
+/// words. FMP's secret keys have 32 characters.
 const SHORTEST_SECRET: usize = 8;
-/// Longest escape of one character that is recognised, such as `&#x00002b;`.
+/// Length in bytes of the longest recognized escape of one character, such as `&#x00002b;`.
 const LONGEST_UNIT: usize = 10;
 
-/// Finds a key in text, plain or with characters escaped: as in URLs (`%2B`), JSON (`\u002b`, `\/`), HTML (`&#43;`,
-/// `&amp;`) or CSV (`""`). Letters match in either case, since host names and headers change it.
+/// Finds the key in a text and replaces it. The key is found even if its characters are escaped for URLs (`%2B`), JSON
+/// (`\u002b`, `\/`), HTML (`&#43;`, `&amp;`) or CSV (`""`). Case is ignored, because host names and headers change it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Redactor {
     key: Vec<u8>,
-    /// End of the last chunk, where the key may begin.
+    /// The end of the last chunk, if it may be the beginning of the key.
     held: Vec<u8>,
 }
 
-/// How a text compares to the key.
+/// Result of comparing the beginning of a text with the key.
 enum Match {
-    /// It begins with the key, which takes this many bytes.
+    /// The text begins with the key. The value is the number of bytes that the key takes in the text.
     Whole(usize),
-    /// It ends within the key, after this many of its characters.
+    /// The text ends within the key. The value is the number of key characters found.
     Partial(usize),
     No,
 }
 
-/// How a text compares to one character of the key.
+/// Result of comparing the beginning of a text with one character of the key.
 enum Unit {
     Equal(usize),
     Incomplete,
@@ -37,14 +37,14 @@ enum Unit {
 }
 
 impl Redactor {
-    /// Removes this key.
+    /// Creates a redactor that removes `key`, or nothing if the key is too short to be secret.
     pub(super) fn new(key: &[u8]) -> Self {
         let key = key.trim_ascii();
         let key = if key.len() < SHORTEST_SECRET { &[] } else { key };
         Redactor { key: key.to_ascii_lowercase(), held: Vec::new() }
     }
 
-    /// A text without the key.
+    /// Removes the key from a text.
     pub(super) fn text(&self, text: &str) -> String {
         match self.bytes(text.as_bytes()) {
             Cow::Borrowed(_) => text.to_owned(),
@@ -57,7 +57,7 @@ impl Redactor {
         matches!(self.bytes(text.as_bytes()), Cow::Owned(_))
     }
 
-    /// A complete body without the key.
+    /// Removes the key from a complete body.
     pub(super) fn bytes<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
         let mut out = Vec::new();
         let copied = self.scan(body, true, &mut out);
@@ -68,7 +68,8 @@ impl Redactor {
         Cow::Owned(out)
     }
 
-    /// The next chunk of a body without the key. Holds back an end that may be the beginning of the key.
+    /// Removes the key from the next chunk of a body. Keeps the end of the chunk for the next call if it may be the
+    /// beginning of the key.
     pub(super) fn chunk<'a>(&mut self, chunk: &'a [u8]) -> Cow<'a, [u8]> {
         if self.key.is_empty() {
             return Cow::Borrowed(chunk);
@@ -91,19 +92,20 @@ impl Redactor {
         Cow::Owned(out)
     }
 
-    /// The end of a body that came in chunks.
+    /// Returns the bytes that `chunk` held back, with the key removed. Call it after the last chunk of a body.
     pub(super) fn end(&mut self) -> Vec<u8> {
         let held = std::mem::take(&mut self.held);
         self.bytes(&held).into_owned()
     }
 
-    /// Copies the text up to the end of the last occurrence of the key, without the key. Returns how much of the text
-    /// that is. If the text is complete, a key that is cut off at its end counts as an occurrence.
+    /// Copies the text up to the end of the last occurrence of the key to `out`, with the key replaced. Returns the
+    /// number of bytes copied from. If the text is complete, a truncated key at its end counts as an occurrence.
     fn scan(&self, text: &[u8], complete: bool, out: &mut Vec<u8>) -> usize {
         let (mut copied, mut from) = (0, 0);
         while let Some(at) = self.candidate(text, from) {
             let length = match self.matches(&text[at..]) {
-                // The second backslash of a pair begins no escape. Replacing it would break the pair.
+                // The second backslash of an escaped backslash does not begin an escape. Replacing it would break
+                // the pair.
                 _ if text[at] == b'\\' && is_escaped(text, at) => None,
                 Match::Whole(length) => Some(length),
                 Match::Partial(found) if complete && found >= SHORTEST_SECRET => Some(text.len() - at),
@@ -119,9 +121,9 @@ impl Redactor {
         copied
     }
 
-    /// Where the end of a text begins that may be the beginning of the key.
+    /// The position from which the rest of a text may be the beginning of the key; the text's length if there is none.
     fn open_end(&self, text: &[u8]) -> usize {
-        // No character takes more bytes than an escape.
+        // In the text, the key takes at most `LONGEST_UNIT` bytes per character.
         let mut from = text.len().saturating_sub(self.key.len() * LONGEST_UNIT);
         while let Some(at) = self.candidate(text, from) {
             if let Match::Partial(_) = self.matches(&text[at..]) {
@@ -152,7 +154,7 @@ impl Redactor {
     }
 }
 
-/// Compares the beginning of a text to one character.
+/// Compares the beginning of a text with one character of the key.
 fn unit(text: &[u8], byte: u8) -> Unit {
     let equal = |found: u8, length| {
         if found.eq_ignore_ascii_case(&byte) {
@@ -170,7 +172,7 @@ fn unit(text: &[u8], byte: u8) -> Unit {
         [b'&', rest @ ..] => entity(rest),
         _ => Found::No,
     };
-    // A percent sign, backslash or ampersand may also stand for itself.
+    // A percent sign, backslash or ampersand may also be a character of the key.
     match (escape, text[0].eq_ignore_ascii_case(&byte)) {
         (Found::Is((found, length)), _) if found.eq_ignore_ascii_case(&byte) => Unit::Equal(length),
         (Found::Open, _) => Unit::Incomplete,
@@ -185,10 +187,10 @@ fn is_escaped(text: &[u8], at: usize) -> bool {
     text[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
-/// What an escape stands for.
+/// Result of parsing an escape.
 enum Found<T> {
     Is(T),
-    /// The text ends within it.
+    /// The text ends within the escape.
     Open,
     No,
 }
@@ -203,7 +205,7 @@ impl<T> Found<T> {
     }
 }
 
-/// A number of at least `min` and at most `max` digits that is one byte.
+/// Parses a number of `min` to `max` digits whose value fits in one byte.
 fn number(text: &[u8], radix: u32, min: usize, max: usize) -> Found<u8> {
     let is_digit = |byte: &&u8| char::from(**byte).is_digit(radix);
     let digits = text.iter().take(max).take_while(is_digit).count();
@@ -217,7 +219,7 @@ fn number(text: &[u8], radix: u32, min: usize, max: usize) -> Found<u8> {
     }
 }
 
-/// An HTML entity, after its ampersand: the character and the length with the ampersand.
+/// Parses an HTML entity after its ampersand. Returns the character, and the entity's length including the ampersand.
 fn entity(text: &[u8]) -> Found<(u8, usize)> {
     let Some(end) = text.iter().take(LONGEST_UNIT - 1).position(|byte| *byte == b';') else {
         let plausible = text.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'#');

@@ -1,16 +1,17 @@
-//! Classifies FMP's responses by status and by the start of the body, as observed: messages vary at
-//! their end, JSON errors arrive with status 200, and plain text is labelled application/json.
+//! Classifies FMP's responses by status and by the start of the body. Neither is sufficient alone:
+//! FMP sends JSON errors with status 200 and plain text as application/json, and the ends of its
+//! messages vary.
 
 use reqwest::StatusCode;
 
 use super::failure::Failure;
 
-/// Whether a response has rows: `Ok(true)` if it does, `Ok(false)` for the empty list or the "No
-/// Data" object that FMP sends when it has nothing.
+/// Returns whether a response has rows. It has none if it is an empty list or FMP's "No Data"
+/// object.
 ///
 /// # Errors
-/// What the response means for the caller. The message quotes the start of FMP's text and never
-/// contains a key.
+/// The failure that the response reports. Its message quotes the start of FMP's text. `body` must
+/// not contain the key.
 pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool, Failure> {
     let text = String::from_utf8_lossy(&body[..body.len().min(600)]);
     let text = text.trim_start();
@@ -25,7 +26,7 @@ pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool, Failure>
     let refused_key = || Failure::RefusedKey(format!("FMP refused the key in FMP_API_KEY: {quote}"));
     match status.as_u16() {
         200 if text.starts_with('[') && !ends_list(body) => {
-            Err(Failure::transient("FMP's answer is truncated"))
+            Err(Failure::transient("FMP's response is truncated"))
         }
         200 if text.starts_with('[') => Ok(!is_empty_list(body)),
         200 if message.starts_with("Limit Reach") => Err(call_limit()),
@@ -33,9 +34,9 @@ pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool, Failure>
         200 if message.starts_with("Invalid API KEY") => Err(refused_key()),
         200 if text.starts_with('{') && message.starts_with("No Data") => Ok(false),
         200 if text.starts_with('{') => {
-            Err(Failure::Rejected(format!("FMP answered with an error: {quote}")))
+            Err(Failure::Rejected(format!("FMP responded with an error: {quote}")))
         }
-        200 => Err(Failure::transient(format!("FMP's answer is not a JSON list: {quote}"))),
+        200 => Err(Failure::transient(format!("FMP's response is not a JSON list: {quote}"))),
         400 => Err(Failure::Rejected(format!("FMP refused the request: {quote}"))),
         401 => Err(refused_key()),
         402 => Err(Failure::NotInPlan(format!("not in your FMP plan: {quote}"))),
@@ -43,8 +44,8 @@ pub(super) fn classify(status: StatusCode, body: &[u8]) -> Result<bool, Failure>
         404 => Err(Failure::NotOffered("FMP has no such endpoint (404); check --fmp-url".into())),
         429 if message.starts_with("Bandwidth Limit") => Err(bandwidth()),
         429 => Err(call_limit()),
-        408 | 425 | 500..=599 => Err(Failure::transient(format!("FMP answered {status}: {quote}"))),
-        _ => Err(Failure::Rejected(format!("FMP answered {status}: {quote}"))),
+        408 | 425 | 500..=599 => Err(Failure::transient(format!("FMP responded with {status}: {quote}"))),
+        _ => Err(Failure::Rejected(format!("FMP responded with {status}: {quote}"))),
     }
 }
 
@@ -56,7 +57,7 @@ fn is_empty_list(body: &[u8]) -> bool {
     body.len() < 16 && body.iter().filter(|b| !b.is_ascii_whitespace()).eq(b"[]".iter())
 }
 
-/// The message of an error object, or the text itself.
+/// The message of an error object. If the text is not an error object, the text itself.
 fn message(text: &str) -> String {
     let Some(start) =
         text.strip_prefix('{').and_then(|rest| rest.find("Error Message").map(|at| &rest[at..]))
@@ -73,7 +74,7 @@ fn message(text: &str) -> String {
         .to_owned()
 }
 
-/// The first 120 characters on one line, in quotes.
+/// The first 120 characters of a message, on one line and in quotes.
 fn quoted(message: &str) -> String {
     let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(120).collect();
     if line.trim().is_empty() {
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn every_response_maps_to_the_callers_next_step() {
+    fn every_response_is_classified_by_what_the_caller_does_next() {
         assert_eq!(respond(200, "[{\"symbol\":\"A\"}]"), Ok(true));
         assert_eq!(respond(200, " [ ]\n"), Ok(false));
         assert_eq!(respond(200, r#"{"Error Message":"No Data for this symbol"}"#), Ok(false));

@@ -1,14 +1,17 @@
-//! A limit on retries. Above it, retrying no longer helps and only costs calls.
+//! The retry budget of an invocation. If more calls fail than the budget allows, retries only cost
+//! calls and do not help.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Retries that every invocation may make, since even a short one may meet a bad minute.
+/// Retries that every invocation may make. Even a short invocation may hit a brief outage.
 const FLOOR: u64 = 50;
-/// One more retry for this many calls, retries included: as many retries as first attempts. Every
-/// call of a long run may fail once, and a run makes at most twice its calls plus the floor.
+/// Number of calls, including retries, that allow one more retry. With 2, the number of retries can
+/// reach the number of first attempts. So every call may fail once, and an invocation sends at most
+/// twice its number of calls, plus about twice the floor.
 const CALLS_PER_RETRY: u64 = 2;
 
-/// The retries of one invocation. Repeating a call after a cooldown is not a retry.
+/// Counts the calls and retries of one invocation. Repeating a call after a call-limit response
+/// does not count as a retry.
 #[derive(Debug, Default)]
 pub(super) struct RetryBudget {
     calls: AtomicU64,
@@ -27,7 +30,7 @@ impl RetryBudget {
         self.calls.fetch_add(1, Relaxed);
     }
 
-    /// Takes one retry. Returns whether there was one left.
+    /// Takes one retry from the budget. Returns `false` if the budget is used up.
     pub(super) fn take(&self) -> bool {
         let most = FLOOR + self.calls.load(Relaxed) / CALLS_PER_RETRY;
         let taken = self
@@ -35,7 +38,10 @@ impl RetryBudget {
             .fetch_update(Relaxed, Relaxed, |taken| (taken < most).then_some(taken + 1))
             .is_ok();
         if !taken {
-            tracing::warn!(most, "too many calls fail: no call is retried for now");
+            tracing::warn!(
+                most,
+                "too many calls failed: the retry budget is used up, and grows by one retry for every two calls"
+            );
         }
         taken
     }
@@ -57,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_in_which_every_call_fails_once_is_not_cut_short() {
+    fn the_budget_suffices_if_every_call_fails_once() {
         let budget = RetryBudget::default();
         for task in 0..10_000 {
             budget.note_call();
@@ -67,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_in_which_every_call_fails_makes_at_most_twice_its_calls_and_the_floor() {
+    fn if_every_call_fails_there_are_at_most_as_many_retries_as_calls_plus_twice_the_floor() {
         let budget = RetryBudget::default();
         (0..10_000).for_each(|_| budget.note_call());
         let retries = (0..4 * 10_000).take_while(|_| budget.take()).inspect(|_| budget.note_call()).count();

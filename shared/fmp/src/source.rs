@@ -1,5 +1,5 @@
-//! The source of the data: FMP itself, or another server with the same API. A stage never holds
-//! data of both.
+//! The source of the data: FMP, or another server with the same API. A stage never contains data
+//! from both.
 
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ use findata_pipeline::ports::stage::{self, Stage};
 const HOST: &str = "financialmodelingprep.com";
 const SOURCE: &str = "state/source.json";
 
-/// Where the data on a stage comes from. Figures of a test server must never mix with FMP's.
+/// The kind of server from which the data on a stage comes. Data from a test server must never mix
+/// with data from FMP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
@@ -28,7 +29,7 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
-    /// The kind of server at a base address.
+    /// Determines the kind of server from a base address.
     pub fn of(url: &str) -> Self {
         match Url::parse(url.trim()) {
             Ok(url) if host(&url) == Some(HOST) => SourceKind::Fmp,
@@ -36,7 +37,7 @@ impl SourceKind {
         }
     }
 
-    /// The plan if the user names none. Your own server has no limit.
+    /// The default plan for this kind of server. Servers other than FMP have no limit.
     pub fn default_plan(self) -> FmpPlan {
         match self {
             SourceKind::Fmp => FmpPlan::Premium,
@@ -44,7 +45,7 @@ impl SourceKind {
         }
     }
 
-    /// The interval between bulk calls. Your own server has no limit.
+    /// The interval between bulk calls. Servers other than FMP need none.
     pub fn bulk_pause(self) -> Duration {
         match self {
             SourceKind::Fmp => BULK_PAUSE,
@@ -52,8 +53,8 @@ impl SourceKind {
         }
     }
 
-    /// The clock for planning. It knows that FMP's data may have been received after a planned day
-    /// in the past.
+    /// The clock for planning. If a run is planned for a fixed day and the source is FMP, the clock
+    /// allows for data received after that day, because FMP always sends current data.
     pub fn planning(self, clock: AnyClock) -> AnyClock {
         match (self, clock) {
             (SourceKind::Fmp, AnyClock::Day(day)) => AnyClock::PlannedDay(day),
@@ -61,8 +62,8 @@ impl SourceKind {
         }
     }
 
-    /// The clock for the time of receipt: FMP answers as of now, whatever day the run is planned
-    /// for.
+    /// The clock for the time of receipt. FMP sends current data whatever day the run is planned
+    /// for, so this is the system clock. Other servers use the planning clock.
     pub fn receipt(self, planning: AnyClock) -> AnyClock {
         match self {
             SourceKind::Fmp => AnyClock::System(SystemClock),
@@ -71,14 +72,14 @@ impl SourceKind {
     }
 }
 
-/// Whether a host belongs to FMP, which serves HTTPS on all of them.
+/// Whether a URL's host belongs to FMP. All of FMP's hosts support HTTPS.
 pub(super) fn belongs_to_fmp(url: &Url) -> bool {
     host(url)
         .and_then(|host| host.strip_suffix(HOST))
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// The host in lower case, without the dot of an absolute name.
+/// The host in lower case, without the trailing dot of an absolute domain name.
 fn host(url: &Url) -> Option<&str> {
     url.host_str().map(|host| host.trim_end_matches('.'))
 }
@@ -88,10 +89,10 @@ struct Source {
     kind: SourceKind,
 }
 
-/// Records the kind of source in the first run and rejects the other kind from then on.
+/// Records the kind of source on the stage in the first run. Rejects the other kind in later runs.
 ///
 /// # Errors
-/// `Config` for the other kind; the stage's errors.
+/// `Config` if the stage contains data from the other kind of source; the stage's errors.
 pub async fn claim_source(stage: &impl Stage, url: &str) -> Result<()> {
     let kind = SourceKind::of(url);
     stage.put_if_absent(SOURCE, stage::to_json(&Source { kind })?).await?;
@@ -105,8 +106,8 @@ pub async fn claim_source(stage: &impl Stage, url: &str) -> Result<()> {
                 }
             };
             Err(Error::Config(format!(
-                "the stage holds data from {}, but the FMP address is that of {}: \
-                 use another --home or --stage, because the two must not mix",
+                "the stage contains data from {}, but the FMP address is that of {}; the two must not mix: \
+                 use another --home or --stage",
                 name(source.kind),
                 name(kind)
             )))

@@ -1,5 +1,5 @@
-//! HTTP to FMP: the key header, timeouts, and one request with its response. The key is removed from every response
-//! here, so that nothing else ever sees one that a server echoes.
+//! Sends HTTP requests to FMP, with the key in a header and with timeouts. Removes the key from responses that contain
+//! it, before any other code reads them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,13 +20,13 @@ use findata_domain::{Error, Result};
 
 /// The header that carries the key.
 const KEY: &str = "apikey";
-/// A longer `Retry-After` than any run lasts is cut to this.
+/// Longest `Retry-After` in seconds that the client respects. Longer values are reduced to it.
 const MAX_RETRY_AFTER: u64 = 120;
 
-/// The bytes of a response on the wire, and its rows' JSON, or `None` if FMP has no rows.
+/// The number of bytes received, and the rows as JSON, or `None` if FMP has no rows.
 pub(super) type Exchanged = (u64, Result<Option<Bytes>, Failure>);
 
-/// One request with its response. Tests replace HTTP by a script.
+/// Sends one request and returns the classified response. Tests replace HTTP by a script.
 pub(super) trait Exchange: Send + Sync {
     /// Sends a request, reads the body and classifies it.
     fn exchange<'a>(
@@ -48,8 +48,8 @@ impl Transport {
         Transport::with_timeouts(base, stats, Duration::from_secs(20), Duration::from_secs(60))
     }
 
-    /// `silence` is the longest wait for the next byte, `total` the longest time for a whole
-    /// response.
+    /// Creates a transport with other timeouts. `silence` is the longest wait for the next byte, and
+    /// `total` is the longest time for a whole response.
     pub(super) fn with_timeouts(
         base: Url,
         stats: Arc<ClientStats>,
@@ -60,10 +60,10 @@ impl Transport {
         Ok(Transport { base, http: http(stats, silence, total, proxy)? })
     }
 
-    /// Sends a request and returns the response before its body has arrived.
+    /// Sends a request. Returns the response as soon as its headers have arrived.
     ///
     /// # Errors
-    /// `NoAnswer`.
+    /// `NoAnswer` if no response arrives.
     pub(super) async fn send(
         &self,
         endpoint: &str,
@@ -76,7 +76,7 @@ impl Transport {
         let sent = self.http.get(url).header(KEY, key).send().await;
         sent.map_err(|error| {
             let cause = Redactor::new(key.as_bytes()).text(&body::cause(&error));
-            Failure::NoAnswer(format!("no answer from FMP: {cause}"))
+            Failure::NoAnswer(format!("no response from FMP: {cause}"))
         })
     }
 }
@@ -106,18 +106,17 @@ impl Exchange for Transport {
     }
 }
 
-/// The key as a header value that logs do not show.
+/// Converts the key to a header value that is hidden in debug output.
 pub(super) fn header(key: &SecretString) -> Result<HeaderValue> {
     let mut value = HeaderValue::from_str(key.expose_secret().trim()).map_err(|_| {
-        Error::Config("FMP_API_KEY contains characters that an HTTP header cannot carry".into())
+        Error::Config("FMP_API_KEY contains characters that are not allowed in an HTTP header".into())
     })?;
     value.set_sensitive(true);
     Ok(value)
 }
 
 fn http(stats: Arc<ClientStats>, silence: Duration, total: Duration, proxy: bool) -> Result<Client> {
-    // The first caller installs the crypto provider of the process; for later callers this does
-    // nothing.
+    // The first call installs the process-wide crypto provider. Later calls have no effect.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
@@ -130,7 +129,7 @@ fn http(stats: Arc<ClientStats>, silence: Duration, total: Duration, proxy: bool
         // `body` and `bulk_decoder` decompress with size limits, even if another crate enables
         // reqwest's gzip.
         .no_gzip()
-        // A redirect would carry the key to another host.
+        // Following a redirect would send the key to another host.
         .redirect(redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
         .read_timeout(silence)
@@ -143,7 +142,7 @@ fn http(stats: Arc<ClientStats>, silence: Duration, total: Duration, proxy: bool
         .map_err(|e| Error::Config(format!("cannot set up HTTPS: {}", body::cause(&e))))
 }
 
-/// The pause that a response asks for, at most two minutes.
+/// The pause that a response requests in `Retry-After`, at most two minutes.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds.min(MAX_RETRY_AFTER)))

@@ -1,4 +1,4 @@
-//! The columns of tables, read from the statements that create them.
+//! Reads the columns of tables from the statements that create the tables.
 
 /// A column as declared in the file of its table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,19 +7,19 @@ pub struct TableColumn {
     pub name: String,
     /// SQL type.
     pub kind: String,
-    /// The comment on its line: a description, preceded by the unit and a semicolon if the formula
-    /// does not imply the unit.
+    /// The comment on the column's line: its description. If the unit cannot be derived from a
+    /// formula, the description begins with the unit and a semicolon.
     pub about: Option<String>,
 }
 
 impl TableColumn {
-    /// Whether it holds a number: an amount, a count or a ratio.
+    /// Returns whether the column contains an amount, a share count or a ratio.
     pub fn is_figure(&self) -> bool {
         self.kind == "double" || self.kind.starts_with("decimal")
     }
 }
 
-/// The columns that a statement declares, one per line.
+/// Returns the columns that a `create table` statement declares, one per line.
 pub(crate) fn columns_of(create_table: &str) -> Vec<TableColumn> {
     let inside = create_table
         .lines()

@@ -1,9 +1,10 @@
-//! Hashes of the rendered models and tables that computed the stored figures, kept in `ops.models`.
+//! Hashes of the rendered models and tables with which the stored figures were computed. The table
+//! `ops.models` stores them.
 //!
-//! If a model changed, all companies become due: their figures are recomputed from `staging`, which
-//! keeps all data, and publishing writes the rows that differ. If a table's file changed, the table
-//! must first be recreated with owner privileges: the host does it on DuckDB; on Snowflake a person
-//! runs the script that `findata setup-sql --replace-figures` prints.
+//! If a model changed, the next run recomputes the figures of all companies from `staging`, which
+//! keeps all data, and writes the rows that differ. If the file of a table changed, the table must
+//! first be recreated with owner privileges. On DuckDB the program does this when it opens the
+//! file; on Snowflake a person runs the script that `findata setup-sql --replace-figures` prints.
 //!
 //! A hash ignores comments and insignificant white space, so reformatting a file or rewording a
 //! column's description does not trigger a recomputation.
@@ -16,15 +17,15 @@ use findata_domain::sql::literal;
 
 use crate::Model;
 
-/// Statement that makes every company due for recomputation.
+/// Statement that marks every company for recomputation.
 pub const ALL_COMPANIES_ARE_DUE: &str = "insert into ops.changes (run_id, dataset, symbol, first_date) \
      select distinct 'models', 'models', symbol, null::date from ( \
      select symbol from staging.profile union select symbol from staging.income_statement union select symbol from staging.prices)";
 
-/// Builds up to commit bd277a3 hashed the raw text of each file. For every table and view: its
-/// file, the SHA-256 of the raw text at bd277a3, and the hash that [`hashes`] computes for that
-/// text. A warehouse written by such a build therefore needs no `--replace-figures` for a table
-/// whose statement is unchanged.
+/// Replacements for hashes that older builds stored. Builds up to commit bd277a3 hashed the raw
+/// text of each file. Each entry has the file of a table or view, the SHA-256 of its raw text at
+/// bd277a3, and the hash that [`hashes`] computes for the same text. With these, a warehouse of an
+/// older build needs no `--replace-figures` for a table whose statement is unchanged.
 const RAW_HASHES: &[(&str, &str, &str)] = &[
     (
         "tables/dim_company.sql",
@@ -113,7 +114,7 @@ const RAW_HASHES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The hash of each file's statement, by file.
+/// Returns the hash of each file's statement, by file.
 pub fn hashes<'a>(files: impl IntoIterator<Item = &'a Model>) -> BTreeMap<String, String> {
     files
         .into_iter()
@@ -121,8 +122,8 @@ pub fn hashes<'a>(files: impl IntoIterator<Item = &'a Model>) -> BTreeMap<String
         .collect()
 }
 
-/// The rows of `ops.models` (`file`, `sha256`) as hashes by file, comparable with [`hashes`]: the
-/// raw-text hash of an older build is replaced by the hash of the same statement.
+/// Converts the rows of `ops.models` (`file`, `sha256`) to hashes by file. Replaces the raw-text
+/// hashes of older builds, so that the result can be compared with that of [`hashes`].
 pub fn known(rows: Vec<Vec<Option<String>>>) -> BTreeMap<String, String> {
     rows.into_iter()
         .filter_map(|row| Some((row.first()?.clone()?, row.get(1)?.clone()?)))
@@ -136,7 +137,7 @@ fn comparable((file, stored): (String, String)) -> (String, String) {
     (file, hash)
 }
 
-/// Statements that replace the rows of `ops.models` for these files.
+/// Returns the statements that replace the rows of these files in `ops.models`.
 pub fn record(files: &BTreeMap<String, String>) -> Vec<String> {
     let names: Vec<String> = files.keys().map(|file| literal(file)).collect();
     let rows: Vec<String> = files.iter().map(|(f, h)| format!("({}, {})", literal(f), literal(h))).collect();
@@ -146,8 +147,8 @@ pub fn record(files: &BTreeMap<String, String>) -> Vec<String> {
     ]
 }
 
-/// A statement without `--` comments and without white space, except for one space between two
-/// words. Quoted text is kept as it is.
+/// Returns a statement without `--` comments and without white space, except for one space between
+/// two words. Quoted text is not changed.
 fn normalized(sql: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '\'' | '"');
     let mut text = String::with_capacity(sql.len());

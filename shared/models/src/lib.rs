@@ -1,11 +1,11 @@
 //! The SQL of `infra/models`, compiled into the binary, and the definitions of all tables.
 //!
 //! - [`metrics`]: the registry of ratios, growth rates and market metrics.
-//! - [`Models`]: the statements that build temporary tables, and those that create the tables and views of `analytics`,
-//!   rendered over a registry.
+//! - [`Models`]: the statements that build temporary tables and those that create the tables and
+//!   views of `analytics`, rendered with a registry.
 //! - [`PUBLISHED`]: how a run updates the tables of `analytics`.
 //! - [`tables`] and [`ops`]: the tables of `raw`, `staging` and `ops`.
-//! - [`hashes`]: detects figures that were computed with other versions of these files.
+//! - [`hashes`]: detects figures that were computed with other versions of the SQL files.
 
 mod columns;
 pub mod hashes;
@@ -28,14 +28,15 @@ use render::Renderer;
 /// An SQL file with one statement. A model's statement builds one temporary table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
-    /// Path below `infra/models`.
+    /// Path of the file below `infra/models`.
     pub file: &'static str,
-    /// The statement.
+    /// The SQL statement in the file.
     pub sql: String,
 }
 
 impl Model {
-    /// Name of the temporary table it builds: the word after `temporary table`.
+    /// Returns the name of the temporary table that the model builds: the word after `temporary
+    /// table`.
     pub fn builds(&self) -> &str {
         let after = self.sql.split_once("temporary table ").map_or("", |(_, rest)| rest);
         after.split_whitespace().next().unwrap_or_default()
@@ -46,10 +47,10 @@ impl Model {
     }
 }
 
-/// The models and tables, rendered over a registry of metrics.
+/// The models and tables, rendered with a registry of metrics.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Models {
-    /// The metrics.
+    /// The registry of metrics.
     pub registry: Registry,
     /// Every model, in execution order.
     pub models: Vec<Model>,
@@ -60,16 +61,16 @@ pub struct Models {
 }
 
 impl Models {
-    /// The models over the built-in registry, rendered once per process.
+    /// Returns the models of the built-in registry, rendered once per process.
     ///
     /// # Errors
-    /// As for [`Models::of`]; tests show that there is none.
+    /// The errors of [`Models::of`]; tests show that none occurs.
     pub fn built_in() -> Result<&'static Models> {
         static BUILT_IN: OnceLock<Result<Models>> = OnceLock::new();
         BUILT_IN.get_or_init(|| Models::of(Registry::built_in()?)).as_ref().map_err(Clone::clone)
     }
 
-    /// Renders the models over a registry.
+    /// Renders the models with a registry.
     ///
     /// # Errors
     /// `Reject` if an input names a column that does not exist; `Stop` if a template uses a value that
@@ -97,10 +98,11 @@ impl Models {
         }
     }
 
-    /// Inputs whose columns are not in the tables of statements and twelve months.
+    /// Returns the faults of inputs whose columns do not exist in the tables of statements and
+    /// twelve months.
     fn missing_columns(&self) -> impl Iterator<Item = String> {
         let has = |table: &str, column: &str| self.columns(table).iter().any(|c| c.name == column);
-        // The days of a period are counted, and not stored.
+        // `days` is computed, so no table has a column for it.
         let stored = self.registry.inputs.iter().filter(|input| input.name != "days");
         stored.flat_map(move |input| {
             let period = input.period.iter().filter(move |column| {
@@ -113,8 +115,8 @@ impl Models {
         })
     }
 
-    /// The temporary tables whose last reader is the model at `position`; they can be dropped after it to free memory.
-    /// Tables that publishing reads are not among them.
+    /// Returns the temporary tables whose last reader is the model at `position`. They can be
+    /// dropped after that model to free memory. Tables that publishing reads are not included.
     pub fn finished_after(&self, position: usize) -> impl Iterator<Item = &str> {
         let last_read = |table: &str| self.models.iter().rposition(|m| m.reads(table));
         let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
@@ -124,15 +126,15 @@ impl Models {
             .filter(move |table| !kept(table) && last_read(table) == Some(position))
     }
 
-    /// The columns of a table of `analytics`, in order. A fact's view has the columns of its `_history` table; for
-    /// other views the result is empty.
+    /// Returns the columns of a table of `analytics`, in order. For the view of a fact, returns the
+    /// columns of the `_history` table; for other views, returns no columns.
     pub fn columns(&self, table: &str) -> &[TableColumn] {
         let own = self.columns.get(table).or_else(|| self.columns.get(&format!("{table}_history")));
         own.map_or(&[], Vec::as_slice)
     }
 }
 
-/// Tables that publishing reads in addition to the `new_` tables.
+/// Temporary tables that publishing reads in addition to the `new_` tables.
 const NEEDED_TO_PUBLISH: [&str; 2] = ["companies_to_recompute", "vintages"];
 
 macro_rules! files {
@@ -141,7 +143,7 @@ macro_rules! files {
     };
 }
 
-/// The template of every model by its file, in execution order.
+/// The file and template of every model, in execution order.
 const MODELS: &[(&str, &str)] = files![
     "1_scope/1_companies_to_recompute.sql",
     "1_scope/2_newest_profiles.sql",
@@ -184,7 +186,7 @@ const MODELS: &[(&str, &str)] = files![
     "9_dimensions/2_new_dim_date.sql",
 ];
 
-/// The template of every table and view by its file.
+/// The file and template of every table and view.
 const TABLES: &[(&str, &str)] = files![
     "tables/dim_company.sql",
     "tables/dim_date.sql",

@@ -1,5 +1,5 @@
-//! The tables of `ops`, which load and analytics maintain, and the columns of `raw`: names, types
-//! and descriptions.
+//! Declares the tables of `ops`, which load and analytics maintain, and the columns of `raw`, with
+//! names, types and descriptions.
 //!
 //! The descriptions appear in the data dictionary.
 
@@ -13,13 +13,13 @@ pub type OpsColumn = (&'static str, Kind, &'static str);
 pub struct OpsTable {
     /// Name without schema.
     pub name: &'static str,
-    /// What it holds.
+    /// What one row of the table represents.
     pub about: &'static str,
-    /// Columns, in order.
+    /// Columns of the table, in order.
     pub columns: &'static [OpsColumn],
 }
 
-/// Columns of a `raw` table: the row as received, and where it first appeared.
+/// Columns of a `raw` table: the row as received, and the place where the row first appeared.
 pub const RAW: &[OpsColumn] = &[
     ("symbol", Text, "company or index"),
     ("payload", Text, "the row exactly as FMP sent it"),
@@ -116,8 +116,9 @@ pub const OPS: &[OpsTable] = &[
             ("older_source_row", Integer, "row in that file"),
         ],
     },
-    // Analytics reads here which companies to recompute and empties the table in the publishing
-    // transaction, so the next run takes over the work of a run that failed to compute.
+    // Analytics reads from this table which companies to recompute, and empties it in the
+    // publishing transaction. If a run fails to compute, the rows stay, and the next run does its
+    // work.
     OpsTable {
         name: "changes",
         about: "changes that were loaded but are not yet published",
@@ -161,7 +162,7 @@ pub const OPS: &[OpsTable] = &[
     },
 ];
 
-/// The column list of a `create table` statement.
+/// Returns the column list of a `create table` statement.
 pub(super) fn sql(columns: &[OpsColumn]) -> String {
     columns
         .iter()

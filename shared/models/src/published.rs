@@ -1,35 +1,38 @@
-//! The tables of `analytics` and `ops.quality`, and how a run updates them.
+//! Declares the tables that a run publishes, those of `analytics` and `ops.quality`, and how it
+//! updates them.
 
 /// A table that each run updates.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishedTable {
-    /// Its schema.
+    /// Schema of the table.
     pub schema: &'static str,
-    /// Name without schema. The model `new_{name}` builds its rows; `tables/{name}.sql` creates it.
+    /// Name without schema. The model `new_{name}` builds the table's rows; `tables/{name}.sql`
+    /// creates the table.
     pub name: &'static str,
-    /// Natural key, without the `known_from` of a table that keeps versions.
+    /// Natural key. For a table that keeps versions, it does not include `known_from`.
     pub key: &'static [&'static str],
-    /// Which of its rows a run recomputes.
+    /// Which rows of the table a run recomputes.
     pub extent: Extent,
-    /// Whether and how it keeps older versions of a row, each with the time range in which it was
-    /// the known version.
+    /// Whether and how the table keeps older versions of its rows. Each version has the time range
+    /// in which it was the known version.
     pub versions: Versions,
 }
 
 /// How a table keeps older versions of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
-    /// It keeps no versions: a new row replaces the old one.
+    /// The table keeps no versions: a new row replaces the old row.
     None,
-    /// Its model computes `known_from` and `known_to`.
+    /// The table's model computes `known_from` and `known_to` of each version.
     OfStatements,
-    /// Its model computes every vintage; publishing keeps each row that differs from the same row
-    /// of the next vintage.
+    /// The table's model computes every vintage. Publishing keeps a row of a vintage if it differs
+    /// from the same row of the next vintage.
     OfVintages,
 }
 
 impl PublishedTable {
-    /// Columns of its model that only publishing reads; the table lacks them.
+    /// Returns the columns that the table's model has only for publishing. The table does not have
+    /// them.
     pub fn helpers(&self) -> &'static [&'static str] {
         match self.versions {
             Versions::None => &[],
@@ -38,27 +41,27 @@ impl PublishedTable {
         }
     }
 
-    /// The key, including `known_from` if the table keeps versions.
+    /// Returns the key, including `known_from` if the table keeps versions.
     pub fn full_key(&self) -> impl Iterator<Item = &'static str> {
         let version = (self.versions != Versions::None).then_some("known_from");
         self.key.iter().copied().chain(version)
     }
 
-    /// Name with schema.
+    /// Returns the name with the schema.
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.schema, self.name)
     }
 }
 
-/// Which rows of a table a run recomputes; the others stay unchanged.
+/// Which rows of a table a run recomputes. Other rows stay unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// All rows.
     Whole,
     /// The rows of the companies to recompute.
     Companies,
-    /// The rows of the companies to recompute from the first changed day on; the given column holds
-    /// the day.
+    /// The rows of the companies to recompute, from the first changed day on. The named column
+    /// contains the day of a row.
     Days(&'static str),
 }
 

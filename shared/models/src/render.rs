@@ -1,7 +1,8 @@
-//! Renders the templates of `infra/models` over the metric registry.
+//! Renders the templates of `infra/models` with the metric registry.
 //!
-//! The templates are in minijinja, the Jinja dialect that dbt users know. Blocks stand on lines of their own, and a
-//! template without blocks is plain SQL. Formulas reach the templates as SQL that is written from their parsed tree.
+//! The templates use minijinja, the Jinja dialect that dbt users know. Each block is on a separate
+//! line, and a template without blocks is plain SQL. The templates get formulas as SQL, which is
+//! written from the parsed tree of each formula.
 
 mod inputs;
 mod market;
@@ -23,7 +24,7 @@ use inputs::{Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column,
 use market::{MarketValues, Pair, PriceValues, day_input, fmp_pairs, market, price, valuation_inputs};
 use periods::{GrowthValues, HorizonValues, RatioValues, growth_rates, horizon, ratio};
 
-/// A template's text over the registry.
+/// Renders templates with a registry.
 pub(crate) struct Renderer {
     environment: Environment<'static>,
     context: Value,
@@ -31,7 +32,7 @@ pub(crate) struct Renderer {
 
 impl Renderer {
     /// # Errors
-    /// `Stop` if the template engine refuses its configuration.
+    /// `Stop` if the template engine rejects the syntax configuration.
     pub fn new(registry: &Registry) -> Result<Self> {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         let mut environment = Environment::new();
@@ -55,7 +56,7 @@ impl Renderer {
     }
 }
 
-/// What the templates can use.
+/// The values that templates can use.
 #[derive(Serialize)]
 struct Context {
     /// The lines of the income and cash flow statements.
@@ -65,10 +66,10 @@ struct Context {
     /// The lines of the balance sheet.
     balances: Vec<&'static str>,
     period_columns: Vec<PeriodColumn>,
-    /// Inputs of a period with a formula, over columns with the alias `p`.
+    /// Inputs of a period that have a formula, as SQL with the table alias `p`.
     formula_inputs: Vec<Formula>,
     averages: Vec<Mean>,
-    /// The inputs of which there are averages.
+    /// The inputs for which averages are computed.
     averaged: BTreeSet<String>,
     ratios: Vec<RatioValues>,
     horizons: Vec<HorizonValues>,
@@ -80,7 +81,7 @@ struct Context {
     market_cap: String,
     enterprise_value: String,
     enterprise_value_fmp: String,
-    /// All averages, of the twelve months as well.
+    /// Averages of the trailing twelve months.
     ttm_averages: Vec<TtmAverage>,
     fmp_pairs: Vec<Pair>,
     industries: Industries,

@@ -1,20 +1,21 @@
-//! Statements that create the tables of `raw` and `staging`, rendered from the catalog, and those
-//! of `ops`. The tables of `analytics` are in `infra/models/tables`.
+//! Builds the statements that create the tables of `raw`, `staging` and `ops`. Those of `raw` and
+//! `staging` are derived from the catalog. The tables of `analytics` are declared in
+//! `infra/models/tables`.
 
 use crate::ops::{OPS, RAW, sql};
 use findata_domain::catalog::{CATALOG, Dataset, Kind, LINEAGE};
 
-/// Schemas on every warehouse.
+/// The schemas of every warehouse.
 pub const SCHEMAS: [&str; 4] = ["raw", "staging", "analytics", "ops"];
 
-/// The functions that write to a warehouse, each with a row in `ops.turns`.
+/// The functions that write to a warehouse. Each has a row in `ops.turns`.
 pub const WRITERS: [&str; 2] = ["load", "analytics"];
 
 /// Columns of tables that earlier builds created without them.
 const ADDED_COLUMNS: &[(&str, &str, Kind)] =
     &[("staging.ratios_ttm", "shareholders_equity_per_share_ttm", Kind::Double)];
 
-/// The statements that set up a warehouse, in order. Each is idempotent.
+/// Returns the statements that set up a warehouse, in order. Each is idempotent.
 pub fn setup() -> Vec<String> {
     let mut statements: Vec<String> =
         SCHEMAS.iter().map(|s| format!("create schema if not exists {s}")).collect();

@@ -1,4 +1,5 @@
-//! Binds a stage to one warehouse, so that the fetch log never describes another one.
+//! Binds a stage to one warehouse, because the stage's fetch log describes the data of one
+//! warehouse only.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +18,13 @@ struct Binding {
     warehouse_id: String,
 }
 
-/// Binds the stage to the warehouse, or checks that it is bound to this one: data that the fetch
-/// log counts as fresh must be in this warehouse. A warehouse without an id gets `name`. If two
-/// first runs insert their ids concurrently, the stage keeps one of them. A warehouse without an id
-/// takes the place of the one that the stage was bound to: fill it from the stage before a run is
-/// loaded.
+/// Binds the stage to the warehouse. If the stage is bound already, checks that it is bound to this
+/// warehouse, because data that the fetch log counts as fresh must be in this warehouse.
+///
+/// A new warehouse has no id. If the stage is not bound, the warehouse gets the id `name`; if two
+/// first runs do this concurrently, the stage keeps one of the two ids. If the stage is bound, the
+/// new warehouse gets the id of the previous warehouse and replaces it. Fill it from the stage
+/// before you load a run.
 ///
 /// # Errors
 /// `Config` if the stage is bound to another warehouse; the stage's and the warehouse's errors.
@@ -45,14 +48,14 @@ pub async fn bind_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, 
     match known {
         Some(known) if own.contains(&known.warehouse_id) => Ok(()),
         _ => Err(Error::Config(
-            "the stage belongs to another warehouse: use that warehouse; or move this one away, and the next run makes a \
-             new one and fills it from the stage; or choose another --home or --stage for this one"
+            "the stage belongs to another warehouse. Use the warehouse that the stage belongs to; or move this warehouse away, and the next run \
+             creates a new one and fills it from the stage; or choose another --home or --stage for this warehouse"
                 .into(),
         )),
     }
 }
 
-/// Whether the stage has been used with a warehouse.
+/// Returns whether the stage is bound to a warehouse.
 ///
 /// # Errors
 /// The stage's errors.

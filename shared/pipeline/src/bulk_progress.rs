@@ -1,4 +1,5 @@
-//! How far a batch of bulk files has come, kept in its checkpoints from one invocation to the next.
+//! The progress of a batch of bulk files. The batch's checkpoints carry it from one invocation to
+//! the next.
 
 use std::collections::BTreeSet;
 
@@ -10,21 +11,22 @@ use crate::{
     plan::{FetchMode, Task},
 };
 
-/// What a batch of bulk files does next.
+/// The next step of a batch of bulk files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BulkPhase {
-    /// Reads the next file.
+    /// The next file is read.
     #[default]
     Fetching,
-    /// No file is left. Tasks that the files cannot answer, and follow-up tasks, get one call each.
+    /// All files are read. Tasks that the files do not cover, and follow-up tasks, take one call
+    /// each.
     FilesRead,
-    /// FMP refuses the files, or they take longer than an invocation lasts: every task gets one
-    /// call.
+    /// Every task takes one call, because FMP refuses the files or an invocation is too short to
+    /// read them.
     FallingBack,
 }
 
-/// How far a batch of bulk files has come.
+/// The progress of a batch of bulk files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BulkProgress {
     /// When the batch requested its first file.
@@ -33,41 +35,43 @@ pub struct BulkProgress {
     /// The next step.
     #[serde(default)]
     pub phase: BulkPhase,
-    /// Names of the files that need not be requested again.
+    /// Names of the files that are finished and not requested again.
     #[serde(alias = "done")]
     pub files_done: BTreeSet<String>,
     /// One element per task, in the batch's order.
     pub tasks: Vec<TaskProgress>,
-    /// Tasks that follow from rows of the files; each gets one call once no file is left.
+    /// Follow-up tasks, which rows of the files triggered. Each takes one call after the last file.
     #[serde(default, alias = "following")]
     pub follow_ups: Vec<Task>,
 }
 
-/// What the files have contained for one task so far.
+/// What the files read so far contain for one task: counts of rows, dates, calls and bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskProgress {
-    /// Rows, including rejected ones.
+    /// Number of rows, including rejected rows.
     pub rows: u64,
-    /// Rows that passed every check.
+    /// Number of rows that passed every check.
     pub good: u64,
-    /// Newest day among the good rows, for statements and datasets by day.
+    /// Newest date among the good rows, for statements and daily datasets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<NaiveDate>,
-    /// Why the first rejected row was rejected.
+    /// The reason of the first rejected row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected: Option<String>,
     /// The task's outcome if one of its files failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<Outcome>,
-    /// Calls counted for this task: those of a file count for the first task that it serves.
+    /// Calls counted for this task. The calls for a file are counted for the first task that the
+    /// file serves.
     pub calls: u32,
-    /// Bytes, counted like calls.
+    /// Bytes received, counted for the same task as the calls.
     pub bytes: u64,
 }
 
 impl BulkProgress {
-    /// The progress of a batch of `tasks` tasks before its first file is requested.
+    /// The progress before the first file is requested; `tasks` is the number of tasks in the
+    /// batch.
     pub fn new(tasks: usize, started_at: DateTime<Utc>) -> Self {
         BulkProgress {
             started_at,
@@ -78,7 +82,8 @@ impl BulkProgress {
         }
     }
 
-    /// Sets the outcome of those of these tasks that have none yet.
+    /// Sets the outcome of these tasks, given by position. Tasks that already have an outcome keep
+    /// it.
     pub fn end(&mut self, tasks: &[usize], outcome: &Outcome) {
         for task in tasks {
             if let Some(progress) = self.tasks.get_mut(*task) {
@@ -87,8 +92,8 @@ impl BulkProgress {
         }
     }
 
-    /// The task records. A task without an outcome gets `given_up`, or without that, the outcome of
-    /// the rows read.
+    /// Returns the task records. A task without an outcome gets the outcome `given_up`. If that is
+    /// `None`, the rows read so far decide the outcome.
     pub fn records(&self, tasks: &[Task], given_up: Option<&Outcome>) -> Vec<TaskRecord> {
         let record = |(task, progress): (&Task, &TaskProgress)| TaskRecord {
             task: task.clone(),
@@ -103,7 +108,7 @@ impl BulkProgress {
 }
 
 impl TaskProgress {
-    /// Adds what another file contained for the task.
+    /// Adds the data that another file contains for the task.
     pub fn add(&mut self, file: TaskProgress) {
         self.rows += file.rows;
         self.good += file.good;

@@ -1,4 +1,4 @@
-//! The options of a run as callers write them: JSON for fanout, arguments of the `findata` command.
+//! The input that starts a run: JSON for fanout, or the arguments of the `findata` command.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use findata_domain::{Symbol, day, nyse_calendar};
@@ -9,40 +9,41 @@ use crate::{
     ttl_overrides::TtlOverrides,
 };
 
-/// The longest range of `days`: a century.
+/// Maximum of `days`: 100 years.
 pub const MAX_DAYS: u32 = 36_500;
 
-/// The input of fanout: a direct call, the detail of a `RunRequested` event, or the input of a
-/// schedule. The command line converts its arguments into it, so that each option is resolved in
-/// one place, [`CommandInput::options`].
+/// The input of fanout: the payload of a direct call, the detail of a `RunRequested` event, or the
+/// input of a schedule. The command line converts its arguments into this type, so that
+/// [`CommandInput::options`] alone resolves the options.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CommandInput {
-    /// Recover stalled runs instead of starting one.
+    /// Recover stalled runs instead of starting a run.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sweep: bool,
-    /// Minutes that a step may take before the sweeper recovers it.
+    /// Minutes that a step of a run may take before the sweeper counts the run as stalled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u32>,
-    /// The symbols; excludes `universe`.
+    /// The symbols to fetch; cannot be combined with `universe`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub symbols: Option<Vec<Symbol>>,
-    /// `sp500`; excludes `symbols`.
+    /// `sp500` for the members of the S&P 500; cannot be combined with `symbols`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub universe: Option<String>,
-    /// A run whose failed tasks are fetched again.
+    /// An earlier run, whose failed tasks are fetched again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<RunId>,
     /// Id of the new run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
-    /// The schedule's tick. A tick that is delivered twice yields the same run id.
+    /// The time of the schedule's tick. The run id is derived from it, so a tick that is delivered
+    /// twice starts one run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<DateTime<Utc>>,
-    /// Number of quarters of each statement.
+    /// Number of quarters to fetch of each statement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarters: Option<u32>,
-    /// Number of fiscal years of each statement.
+    /// Number of fiscal years to fetch of each statement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub years: Option<u32>,
     /// Fetch the last N calendar days of prices, counted from `to`; `from` takes precedence.
@@ -60,16 +61,17 @@ pub struct CommandInput {
     /// Fetch only these datasets; empty for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub datasets: Vec<String>,
-    /// Fetch FMP's own ratios for every symbol.
+    /// Fetch the ratios that FMP computes for every symbol, not only for the symbols whose turn it
+    /// is.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reconcile: bool,
     /// Load the data, but compute no figures.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub skip_analytics: bool,
-    /// Hard limit of calls to FMP.
+    /// Hard limit on calls to FMP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u64>,
-    /// How long data stays fresh.
+    /// How long data counts as fresh, by dataset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<TtlOverrides>,
 }
@@ -81,12 +83,12 @@ pub struct Defaults {
     pub index: Option<Symbol>,
     /// Limits of the key's FMP plan.
     pub plan_limits: PlanLimits,
-    /// How long data stays fresh, if the caller does not set it.
+    /// How long data counts as fresh, if the caller does not say.
     pub ttl: TtlOverrides,
 }
 
 impl CommandInput {
-    /// The options of a run that is planned at `now`.
+    /// Resolves the options of a run that is planned at `now`.
     pub fn options(self, defaults: &Defaults, now: DateTime<Utc>) -> Options {
         let closed = nyse_calendar::last_closed_session(now);
         let newest = self.to.map_or(closed, |to| to.min(closed));
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_that_is_too_long_is_cut() {
+    fn a_range_of_days_is_limited_to_a_century() {
         let defaults = Defaults {
             index: None,
             plan_limits: PlanLimits::default(),
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_options_that_are_set_are_written_and_read_back() {
+    fn options_that_are_not_set_are_omitted_from_json() {
         let from = "2026-11-20".parse().ok();
         let input = CommandInput { days: Some(3), from, full: true, ..CommandInput::default() };
         let json = serde_json::to_value(&input).unwrap();

@@ -1,32 +1,34 @@
-//! Estimates what a run costs on AWS, without the free tier: from its ledger, or before it starts.
+//! Estimates the cost of a run on AWS without the free tier, from its ledger after the run or from
+//! its plan before.
 
 use crate::{summary::Cost, usage::Usage};
 
 /// Prices in US dollars for us-east-1, from AWS's pricing pages in July 2026.
 mod price {
-    /// A GB-second of Lambda on arm64.
+    /// Price of a Lambda GB-second on arm64, in US dollars.
     pub(super) const GB_SECOND: f64 = 0.000_013_333_4;
-    /// An invocation of Lambda.
+    /// Price of a Lambda invocation, in US dollars.
     pub(super) const INVOCATION: f64 = 0.20 / 1e6;
-    /// A request to SQS.
+    /// Price of a request to SQS, in US dollars.
     pub(super) const QUEUE_REQUEST: f64 = 0.40 / 1e6;
-    /// A write to S3.
+    /// Price of a write to S3, in US dollars.
     pub(super) const PUT: f64 = 5.0 / 1e6;
-    /// A custom event on EventBridge.
+    /// Price of a custom event on EventBridge, in US dollars.
     pub(super) const EVENT: f64 = 1.0 / 1e6;
 }
 
-/// Writes per run: plan, staged, loaded, summary, and the statements of two functions.
+/// Number of ledger writes per run: plan, staged, loaded, summary, and the statement logs of two
+/// functions.
 const LEDGER_WRITES: u64 = 6;
-/// Memory of the functions in GB (`infra/template.yaml`).
+/// Memory of each function in GB (`infra/template.yaml`).
 const MEMORY: f64 = 0.25;
-/// Seconds that load and analytics take together, and that the warehouse works for them: a guess
-/// for a daily run of some 500 companies.
+/// Seconds that load and analytics take together, during which the warehouse is billed. A guess for
+/// a daily run of 500 companies.
 const LOAD_AND_COMPUTE: f64 = 60.0;
 
-/// What a run costs on AWS: Lambda GB-seconds and invocations, SQS requests, S3 writes and one
-/// EventBridge event. Each batch is an invocation and is sent, received and deleted; it and each of
-/// its files are a write.
+/// Estimates the cost of a run on AWS: Lambda GB-seconds and invocations, SQS requests, S3 writes
+/// and one EventBridge event. A batch costs one invocation, its share of a send request of ten
+/// messages, a receive and a delete request, and one write for its entry and for each of its files.
 pub fn on_aws(gb_seconds: f64, batches: u64, files: u64) -> Cost {
     let (sqs_requests, s3_puts) = (batches.div_ceil(10) + 2 * batches, batches + files + LEDGER_WRITES);
     let usd = gb_seconds * price::GB_SECOND
@@ -43,8 +45,8 @@ pub fn on_aws(gb_seconds: f64, batches: u64, files: u64) -> Cost {
     }
 }
 
-/// What a planned run will cost on AWS and Snowflake. `workers` batches are fetched at a time, for
-/// `fetching` seconds in all.
+/// Predicts the cost of a planned run on AWS and Snowflake. `workers` is the number of batches that
+/// are fetched at the same time. `fetching` is the duration of the fetch step in seconds.
 pub fn predicted(calls: u64, batches: u64, datasets: u64, workers: u64, fetching: f64) -> Cost {
     if batches == 0 {
         return on_aws(MEMORY, 0, 0);

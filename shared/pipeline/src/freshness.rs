@@ -1,16 +1,17 @@
-//! The fetch log: what was fetched when, so that the next plan skips what is still fresh.
+//! The fetch log: when each dataset of each symbol was fetched, so that the next plan skips fresh
+//! data.
 //!
-//! One object per dataset on the stage. It advances only after the rows are committed to the warehouse, so nothing counts
-//! as fresh before it is stored safely.
+//! The stage holds one object per dataset. A run updates these objects only after its rows are
+//! committed to the warehouse, so data never counts as fresh before it is stored safely.
 
 mod correction;
+mod entry;
 mod merge;
 mod prior;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     ledger::{Outcome, TaskRecord},
@@ -18,114 +19,14 @@ use crate::{
     ports::stage::{self, Stage},
     run::RunId,
 };
+pub use entry::{Days, Entry, Refetch, UNDATED};
 use findata_domain::{
     Result,
     catalog::{self, CATALOG, Dataset},
 };
 use merge::merge;
 
-/// The newest answer for one subject of a dataset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// When it was fetched.
-    pub fetched_at: DateTime<Utc>,
-    /// FMP answered without rows.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub empty: bool,
-    /// The key's FMP plan did not include it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub refused: bool,
-    /// FMP did not know the symbol.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unknown: bool,
-    /// FMP keeps answering without rows, although it has other data of the company.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub not_offered: bool,
-    /// The runs since the last accepted answer whose empty answer was not accepted.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub unconfirmed_in: BTreeSet<RunId>,
-    /// Number of statements requested.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u32>,
-    /// Period end of the newest statement received.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub newest: Option<NaiveDate>,
-    /// Days requested, without a gap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub days: Option<Days>,
-    /// The days must be fetched again, after an event changed the series.
-    #[serde(default, alias = "again", skip_serializing_if = "Option::is_none")]
-    pub refetch: Option<Refetch>,
-}
-
-/// The time of an entry that counts as never fetched.
-pub const UNDATED: DateTime<Utc> = DateTime::UNIX_EPOCH;
-
-impl Entry {
-    /// An answer without any detail.
-    fn bare(fetched_at: DateTime<Utc>) -> Self {
-        Entry {
-            fetched_at,
-            empty: false,
-            refused: false,
-            unknown: false,
-            not_offered: false,
-            unconfirmed_in: BTreeSet::new(),
-            limit: None,
-            newest: None,
-            days: None,
-            refetch: None,
-        }
-    }
-}
-
-/// An unbroken range of days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Days {
-    /// First day requested.
-    pub from: NaiveDate,
-    /// Last day requested.
-    pub to: NaiveDate,
-    /// Newest day with a row.
-    pub newest: Option<NaiveDate>,
-    /// When the oldest part of the range was fetched.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<DateTime<Utc>>,
-    /// Last day fetched from the series endpoint, if later bars came from quotes or bulk files.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub own: Option<NaiveDate>,
-}
-
-impl Days {
-    /// Last day fetched from the series endpoint.
-    pub fn last_own(&self) -> NaiveDate {
-        self.own.unwrap_or(self.to)
-    }
-}
-
-/// A pending refetch of a series whose basis an event (split, dividend) changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refetch {
-    /// First day on which to fetch it.
-    pub on: NaiveDate,
-    /// Days fetched since then, without a gap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub done: Option<(NaiveDate, NaiveDate)>,
-}
-
-impl Refetch {
-    /// The refetch that remains after these days were fetched; `None` once they complete `whole`.
-    fn after(self, from: NaiveDate, to: NaiveDate, whole: Days) -> Option<Refetch> {
-        let one = chrono::Days::new(1);
-        let done = match self.done {
-            Some((first, last)) if from <= last + one && first <= to + one => (first.min(from), last.max(to)),
-            _ => (from, to),
-        };
-        (done.0 > whole.from || done.1 < whole.to).then_some(Refetch { done: Some(done), ..self })
-    }
-}
-
-/// The entries of a dataset, by subject: the symbol, with the cadence for statements.
+/// The entries of a dataset by subject: a symbol or, for statements, a symbol and a cadence.
 pub type Subjects = BTreeMap<String, Entry>;
 
 /// The fetch log of every dataset.
@@ -133,13 +34,13 @@ pub type Subjects = BTreeMap<String, Entry>;
 pub struct FetchLog(BTreeMap<&'static str, Subjects>);
 
 impl FetchLog {
-    /// The entry of a subject.
+    /// Returns the entry of a subject.
     pub fn entry(&self, dataset: &Dataset, subject: &str) -> Option<&Entry> {
         self.0.get(dataset.name)?.get(subject)
     }
 
-    /// Reads the log of every dataset from the stage. What a clock ahead of `latest` has written is
-    /// corrected; a damaged object counts as absent and adds a note.
+    /// Reads the log of every dataset from the stage. Corrects entries with times after `latest`,
+    /// which a clock that was ahead has written. A damaged object counts as absent and adds a note.
     ///
     /// # Errors
     /// The stage's errors.
@@ -164,20 +65,20 @@ impl FetchLog {
         merge(subjects, run, record, record.fetched_at);
     }
 
-    /// Corrects what a clock ahead of `latest` has written.
+    /// Corrects entries with times after `latest`, which a clock that was ahead has written.
     #[must_use]
     pub fn corrected(self, latest: DateTime<Utc>) -> FetchLog {
         FetchLog(self.0.into_iter().map(|(name, subjects)| (name, corrected(subjects, latest))).collect())
     }
 
-    /// As [`refetch`], in memory.
+    /// Does the same as the function [`refetch`], in memory.
     pub fn refetch(&mut self, dataset: &Dataset, from: &BTreeMap<String, NaiveDate>) {
         schedule_refetch(self.0.entry(dataset.name).or_default(), from);
     }
 }
 
-/// Records every answered task of a run. Call it after the run's rows are committed. Entries from a
-/// clock ahead of `latest` are corrected.
+/// Records every answered task of a run. Call it after the run's rows are committed. Corrects
+/// entries with times after `latest`, which a clock that was ahead has written.
 ///
 /// # Errors
 /// `Retry` if concurrent writers keep changing the same object; the stage's errors.
@@ -192,7 +93,8 @@ pub async fn advance(
         by_dataset.entry(record.task.dataset.name).or_default().push(record);
     }
     for (dataset, mut records) in by_dataset {
-        // In order of time, so that each part of a series adjoins the one before.
+        // Merge the parts of a series in the order of their days: each part must adjoin the part
+        // before it.
         records.sort_by_key(|r| {
             if let Window::Days { from, .. } = r.task.window {
                 Some(from)
@@ -205,7 +107,8 @@ pub async fn advance(
         };
         stage::change_rebuildable(stage, &key(dataset), merged).await?;
     }
-    // Only the answer to the profile asks for a follow-up, so without its rows the profile is due again.
+    // Only a profile answer triggers a follow-up task. If a follow-up failed, the profile must be
+    // fetched again to trigger it once more.
     let failed = |r: &&TaskRecord| r.task.dataset.follow_up && matches!(r.outcome, Outcome::Failed { .. });
     let unanswered: BTreeSet<String> = records.iter().filter(failed).map(|r| r.task.subject()).collect();
     if unanswered.is_empty() {
@@ -214,7 +117,8 @@ pub async fn advance(
     forget(stage, catalog::PROFILE.name, &unanswered).await
 }
 
-/// The entries of a dataset. What a clock ahead of `latest` has written is corrected.
+/// Reads the entries of a dataset. Corrects entries with times after `latest`, which a clock that
+/// was ahead has written.
 ///
 /// # Errors
 /// The stage's errors.
@@ -228,10 +132,11 @@ fn corrected(mut subjects: Subjects, latest: DateTime<Utc>) -> Subjects {
     subjects
 }
 
-/// Schedules a refetch of these subjects' series, from the given day on. An earlier day already scheduled is kept.
+/// Schedules a refetch of the subjects' price series on the given days or later. If an earlier day
+/// is already scheduled for a subject, that day stays.
 ///
 /// # Errors
-/// As for [`advance`].
+/// The errors of [`advance`].
 pub async fn refetch(
     stage: &impl Stage,
     dataset: &Dataset,
@@ -240,10 +145,10 @@ pub async fn refetch(
     stage::change_rebuildable(stage, &key(dataset.name), |subjects| schedule_refetch(subjects, from)).await
 }
 
-/// Forgets the answers for these subjects of a dataset, so that they are due again.
+/// Deletes the entries of these subjects of a dataset, so that the next run fetches them again.
 ///
 /// # Errors
-/// As for [`advance`].
+/// The errors of [`advance`].
 pub async fn forget(stage: &impl Stage, dataset: &str, forgotten: &BTreeSet<String>) -> Result<()> {
     let change = |subjects: &mut Subjects| subjects.retain(|subject, _| !forgotten.contains(subject));
     stage::change_rebuildable(stage, &key(dataset), change).await

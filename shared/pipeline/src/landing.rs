@@ -1,6 +1,6 @@
-//! Landing files: gzipped NDJSON, one file per dataset and batch. Each line holds the typed row as
-//! canonical text, which every warehouse casts in the same way, and the payload exactly as FMP sent
-//! it.
+//! Landing files: gzipped NDJSON, one file per dataset and batch. Each line contains the typed row
+//! and the payload. The values of the typed row are canonical text, which every warehouse casts to
+//! the same values. The payload is exactly what FMP sent.
 
 use std::{fmt::Display, io::Write};
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use crate::{ports::stage::Stage, run::RunId};
 use findata_domain::{Error, Result, catalog::Dataset, hash, rows::Row};
 
-/// Serialized rows that are collected before they are compressed, in bytes.
+/// Size in bytes of the buffer in which serialized rows are collected before they are compressed.
 const BUFFER: usize = 64 << 10;
 
 #[derive(Serialize)]
@@ -42,16 +42,16 @@ impl Serialize for Typed<'_> {
     }
 }
 
-/// A file on the stage, with the counts and the hash that load verifies.
+/// A landing file on the stage, with the row counts and the hash that load verifies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedFile {
-    /// Dataset of its rows.
+    /// Dataset of the file's rows.
     pub dataset: String,
-    /// Its key on the stage.
+    /// The file's key on the stage.
     pub key: String,
-    /// Rows in it, including quarantined ones.
+    /// Number of rows in the file, including quarantined rows.
     pub rows: u64,
-    /// Quarantined rows.
+    /// Number of quarantined rows.
     pub quarantined: u64,
     /// Compressed size in bytes.
     pub bytes: u64,
@@ -59,20 +59,21 @@ pub struct StagedFile {
     pub sha256: String,
 }
 
-/// Writes the landing file of one dataset and batch. Rows are compressed as they are added.
+/// Writes the landing file of one dataset and batch. Compresses the rows in pieces while they are
+/// added, to save memory.
 pub struct Landing {
     dataset: &'static Dataset,
     observed_at: String,
     out: GzEncoder<Vec<u8>>,
-    /// Serialized rows that are not compressed yet. The encoder gets them in large pieces, because
-    /// it costs far more per write than per byte.
+    /// Serialized rows that are not compressed yet. They are passed to the encoder in large pieces,
+    /// because a write to it costs far more than a byte.
     buffer: Vec<u8>,
     rows: u64,
     quarantined: u64,
 }
 
 impl Landing {
-    /// An empty file; `observed_at` is when the batch was fetched.
+    /// Starts an empty file; `observed_at` is the time at which the batch was fetched.
     pub fn new(dataset: &'static Dataset, observed_at: DateTime<Utc>) -> Self {
         Landing {
             dataset,
@@ -84,10 +85,10 @@ impl Landing {
         }
     }
 
-    /// Adds rows.
+    /// Adds rows to the file.
     ///
     /// # Errors
-    /// `Stop` if they cannot be written. The file is in memory, so this does not normally happen.
+    /// `Stop` if the rows cannot be written. This is unlikely, because the file is in memory.
     pub fn add(&mut self, rows: &[Row<'_>]) -> Result<()> {
         for row in rows {
             self.rows += 1;
@@ -116,8 +117,9 @@ impl Landing {
         Ok(())
     }
 
-    /// Puts the file on the stage. If an earlier delivery of the batch already used the key, a
-    /// number is appended; the ledger entry lists the file that counts.
+    /// Writes the file to the stage. If an earlier delivery of the batch already wrote a file of
+    /// the same name, appends a number to the name. The batch's ledger entry lists the file to
+    /// load.
     ///
     /// # Errors
     /// The stage's errors.

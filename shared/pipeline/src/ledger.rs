@@ -1,10 +1,12 @@
-//! The ledger: what a run planned, what each batch did, and the writes that close the run's steps.
+//! The ledger: JSON objects on the stage that record a run's plan, the result of each batch, and
+//! the end of each step.
 //!
-//! A step is closed by a conditional write that only one writer can win. That write is also the event that starts the
-//! next step, so nothing can fail between closing a step and announcing it.
+//! A conditional write closes a step; only one writer can succeed. The same write is the event that
+//! starts the next step, so no failure can occur between closing a step and announcing it.
 
 mod empty;
 mod keys;
+mod objects;
 pub mod outcome;
 mod repair;
 
@@ -12,19 +14,15 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    bulk_progress::{BulkPhase, BulkProgress},
-    landing::StagedFile,
+    bulk_progress::BulkPhase,
     plan::{BatchMessage, FetchMode, Plan, Task},
     ports::{
         bus::{Bus, Event},
         stage::{self, Stage},
     },
     run::RunId,
-    summary::RowCounts,
-    usage::Usage,
 };
 use findata_domain::{Error, Result};
 
@@ -32,129 +30,15 @@ pub use keys::{
     batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, checkpoints_prefix, loaded_key,
     loads_again, plan_key, staged_key, summary_key,
 };
+pub use objects::{BatchEntry, Blocker, Loaded, Staged};
 pub use outcome::{Outcome, TaskRecord};
 pub use repair::repair;
 
-/// The ledger entry of a batch, or a checkpoint of it. Written once: later writers lose.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BatchEntry {
-    /// The batch's id.
-    pub batch: String,
-    /// All its tasks; in a checkpoint, those finished so far.
-    pub tasks: Vec<TaskRecord>,
-    /// Its landing files.
-    pub files: Vec<StagedFile>,
-    /// Why the run must stop, if an answer said so.
-    pub stop: Option<String>,
-    /// Catalog fields that an answer lacked in every row, by dataset.
-    pub drift: BTreeMap<String, BTreeSet<String>>,
-    /// Bars that the batch quotes did not supply, so that each took a call, by reason.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub bars_by_call: BTreeMap<String, u64>,
-    /// Why the rate limiter paced the calls, if it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pacing: Option<String>,
-    /// Seconds spent on it.
-    #[serde(default)]
-    pub seconds: f64,
-    /// In a checkpoint: what bulk files have delivered for tasks without a record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bulk: Option<BulkProgress>,
-}
-
-impl BatchEntry {
-    /// An entry without tasks.
-    pub fn new(batch: &str) -> Self {
-        BatchEntry {
-            batch: batch.to_owned(),
-            tasks: Vec::new(),
-            files: Vec::new(),
-            stop: None,
-            drift: BTreeMap::new(),
-            bars_by_call: BTreeMap::new(),
-            pacing: None,
-            seconds: 0.0,
-            bulk: None,
-        }
-    }
-
-    /// Adds a later checkpoint of the same batch.
-    pub fn add(&mut self, checkpoint: BatchEntry) {
-        self.tasks.extend(checkpoint.tasks);
-        self.files.extend(checkpoint.files);
-        self.stop = self.stop.take().or(checkpoint.stop);
-        for (dataset, fields) in checkpoint.drift {
-            self.drift.entry(dataset).or_default().extend(fields);
-        }
-        for (reason, bars) in checkpoint.bars_by_call {
-            *self.bars_by_call.entry(reason).or_default() += bars;
-        }
-        self.pacing = self.pacing.take().or(checkpoint.pacing);
-        self.seconds += checkpoint.seconds;
-        // A later checkpoint's progress includes that of earlier ones.
-        self.bulk = checkpoint.bulk.or(self.bulk.take());
-    }
-}
-
-/// `staged.json`: all rows are on the stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Staged {
-    /// The run.
-    pub run_id: RunId,
-    /// Ids of its batches.
-    pub batches: Vec<String>,
-    /// Its landing files.
-    pub files: Vec<StagedFile>,
-}
-
-/// `loaded.json`: all rows are in the warehouse.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Loaded {
-    /// The run.
-    pub run_id: RunId,
-    /// Rows by dataset.
-    pub rows: BTreeMap<String, RowCounts>,
-    /// Keys of the landing files that changed nothing in the warehouse. A rebuild does not need them.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub unchanged_files: BTreeSet<String>,
-    /// Landing files that are damaged or missing and were not loaded, with the reason.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub damaged: BTreeMap<String, String>,
-    /// Warehouse usage of loading.
-    #[serde(default)]
-    pub warehouse: Usage,
-    /// Seconds that loading took.
-    #[serde(default)]
-    pub seconds: f64,
-}
-
-impl Loaded {
-    /// A run without rows.
-    pub fn empty(run: &RunId) -> Self {
-        Loaded {
-            run_id: run.clone(),
-            rows: BTreeMap::new(),
-            unchanged_files: BTreeSet::new(),
-            damaged: BTreeMap::new(),
-            warehouse: Usage::default(),
-            seconds: 0.0,
-        }
-    }
-}
-
-/// What keeps a function from going on with a run until a person fixes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Blocker {
-    /// What is wrong and how to fix it.
-    pub reason: String,
-    /// When it first occurred, UTC.
-    pub at: DateTime<Utc>,
-}
-
-/// Records that a function cannot go on with a run until a person fixes something. Publishes `RunFailed` the first time.
+/// Records a problem that stops a function's work on a run until a person fixes it. The first
+/// record of a run and function also publishes `RunFailed`.
 ///
 /// # Errors
-/// The stage's and the bus's own.
+/// The stage's and the bus's errors.
 pub async fn record_blocker(
     run: &RunId,
     function: &str,
@@ -171,8 +55,9 @@ pub async fn record_blocker(
     Ok(())
 }
 
-/// Records the unfinished tasks of a batch as failed, so that its run can close; what its checkpoints finished is kept.
-/// Returns whether this call closed fetching. Idempotent.
+/// Records the unfinished tasks of a batch as failed, so that its run can close. Keeps the results
+/// of tasks that the batch's checkpoints record as finished. Returns whether this call closed
+/// fetching. Idempotent.
 ///
 /// # Errors
 /// The stage's errors.
@@ -206,10 +91,10 @@ pub async fn record_as_failed(
     close_fetching(stage, run).await
 }
 
-/// The checkpoints of a message's batch, merged into one entry.
+/// Reads the checkpoints of a message's batch and merges them into one entry.
 ///
 /// # Errors
-/// `Retry` if one that the message counts is not on the stage yet; the stage's errors.
+/// `Retry` if the stage has fewer checkpoints than the message counts; the stage's errors.
 pub async fn checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<BatchEntry> {
     let (run, batch) = (&message.run_id, &message.batch);
     let mut entry = BatchEntry::new(&batch.id);
@@ -221,8 +106,9 @@ pub async fn checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<B
     Ok(entry)
 }
 
-/// The message with the number of checkpoints that exist. A batch's first message may be delivered again after
-/// checkpoints were written, and nothing that they hold may be fetched twice.
+/// Returns the message of a bulk batch with the number of checkpoints that exist, and any other
+/// message unchanged. The queue may deliver a batch's first message again after checkpoints were
+/// written; with a lower number, the tasks of these checkpoints would be fetched twice.
 ///
 /// # Errors
 /// The stage's errors.
@@ -233,7 +119,7 @@ pub async fn resume_point(message: &BatchMessage, stage: &impl Stage) -> Result<
     }
 }
 
-/// The message with the number of checkpoints that exist.
+/// Returns the message with the number of checkpoints that exist on the stage.
 async fn with_all_checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<BatchMessage> {
     let (run, batch) = (&message.run_id, &message.batch);
     let mut message = message.clone();
@@ -243,10 +129,12 @@ async fn with_all_checkpoints(message: &BatchMessage, stage: &impl Stage) -> Res
     Ok(message)
 }
 
-/// The tasks of a message: its own, or the plan's for a bulk batch, whose tasks do not fit into a message.
+/// Returns the tasks of a message. A bulk batch has too many for a message, so its tasks are read
+/// from the plan.
 ///
 /// # Errors
-/// `Retry` while the plan is not on the stage; `Reject` if it has no such batch; the stage's errors.
+/// `Retry` while the plan is not on the stage; `Reject` if the plan does not contain the batch; the
+/// stage's errors.
 pub async fn tasks(message: &BatchMessage, stage: &impl Stage) -> Result<Vec<Task>> {
     let (run, batch) = (&message.run_id, &message.batch);
     if batch.fetch_mode != FetchMode::BulkFile || !batch.tasks.is_empty() {
@@ -258,14 +146,14 @@ pub async fn tasks(message: &BatchMessage, stage: &impl Stage) -> Result<Vec<Tas
         .ok_or_else(|| Error::Reject(format!("run {run} has no batch {}", batch.id)))
 }
 
-/// The tasks without a record.
+/// Returns the tasks that have no record in the entry.
 pub fn pending(tasks: &[Task], entry: &BatchEntry) -> Vec<Task> {
     let done: HashSet<_> = entry.tasks.iter().map(|record| record.task.identity()).collect();
     tasks.iter().filter(|task| !done.contains(&task.identity())).cloned().collect()
 }
 
-/// Turns the records of tasks whose rows were in damaged files into failures, so that the tasks are due again. `damaged`
-/// holds the files' keys, with the reason.
+/// Records tasks as failed if their rows were in damaged files, so that the next run fetches them
+/// again. `damaged` maps the keys of the files to the reason.
 pub fn fail_tasks_of(damaged: &BTreeMap<String, String>, entries: &mut [BatchEntry]) {
     for entry in entries {
         for file in &entry.files {
@@ -282,18 +170,19 @@ pub fn fail_tasks_of(damaged: &BTreeMap<String, String>, entries: &mut [BatchEnt
     }
 }
 
-/// The run's plan.
+/// Reads the run's plan.
 ///
 /// # Errors
-/// `Retry` while it is not on the stage: a message can arrive before the plan is written.
+/// `Retry` while the plan is not on the stage, because a message can arrive before the plan is
+/// written; the stage's errors.
 pub async fn plan(stage: &impl Stage, run: &RunId) -> Result<Plan> {
     stage::read_json(stage, &plan_key(run))
         .await?
         .ok_or_else(|| Error::retry(format!("the plan of run {run} is not on the stage yet")))
 }
 
-/// All batch entries of a run, ordered by batch id, with their empty answers judged (see the module
-/// `empty`).
+/// Reads all batch entries of a run, ordered by batch id. The module `empty` decides for each empty
+/// answer in them whether it is accepted.
 ///
 /// # Errors
 /// The stage's errors.
@@ -306,14 +195,16 @@ pub async fn entries(stage: &impl Stage, run: &RunId) -> Result<Vec<BatchEntry>>
     Ok(entries)
 }
 
-/// The runs that have this object, such as `loaded.json`, among the keys of all runs.
+/// Returns the runs that have an object of this name, such as `loaded.json`. `keys` are the ledger
+/// keys of all runs.
 pub fn runs_with<'a>(object: &str, keys: impl IntoIterator<Item = &'a String>) -> BTreeSet<RunId> {
     let run =
         |key: &'a String| key.strip_prefix("runs/")?.strip_suffix(object)?.strip_suffix('/')?.parse().ok();
     keys.into_iter().filter_map(run).collect()
 }
 
-/// Closes fetching if every batch of the plan has its entry. Returns whether this call closed it.
+/// Closes the fetch step if every batch of the plan has its entry. Returns whether this call closed
+/// the step.
 ///
 /// # Errors
 /// The stage's errors.
@@ -328,7 +219,7 @@ pub async fn close_fetching(stage: &impl Stage, run: &RunId) -> Result<bool> {
     stage::write_json_once(stage, &staged_key(run), &staged).await
 }
 
-/// The ids of a plan's batches.
+/// Returns the ids of a plan's batches, including those that fanout recorded itself.
 fn expected(plan: &Plan) -> BTreeSet<&str> {
     plan.batches
         .iter()
@@ -337,7 +228,7 @@ fn expected(plan: &Plan) -> BTreeSet<&str> {
         .collect()
 }
 
-/// What closes fetching: the plan's batches and their files.
+/// Builds the `staged.json` that closes the fetch step: the plan's batches and their files.
 fn staged(run: &RunId, plan: &Plan, mut entries: Vec<BatchEntry>) -> Staged {
     // An interrupted attempt of fanout may have left an entry that the plan does not list.
     let expected = expected(plan);

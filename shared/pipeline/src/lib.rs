@@ -1,9 +1,11 @@
-//! What the functions of the pipeline share: a run, its plan, its ledger, and the ports to the outside.
+//! Code that all functions of the pipeline share: a run, its plan, its ledger, and the ports to the
+//! outside.
 //!
-//! A [`run::Request`] names a universe. [`plan`] turns it into tasks of catalog datasets. [`landing`]
-//! writes the rows of a batch to the stage. [`ledger`] records what each batch did and closes the steps
-//! of the run. [`freshness`] remembers what was fetched when, for the next plan. [`summary`] is what
-//! remains of the run. [`ports`] are the traits that adapters implement.
+//! A [`run::Request`] names the symbols of a run. [`plan`] holds the run's tasks, each of which
+//! fetches rows of one catalog dataset. [`landing`] writes the rows of a batch to the stage.
+//! [`ledger`] records the result of each batch and closes the steps of the run. [`freshness`]
+//! records the time of each fetch, so that the next plan skips fresh data. [`summary`] describes
+//! the finished run. [`ports`] are the traits that adapters implement.
 
 pub mod binding;
 pub mod bulk_progress;

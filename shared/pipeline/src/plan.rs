@@ -1,165 +1,16 @@
-//! The plan of a run: its tasks, the batches that carry them, and what was skipped and why.
+//! The plan of a run: its tasks, the batches that contain them, and the tasks that were skipped,
+//! with the reason.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+mod task;
 
-use chrono::NaiveDate;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use crate::run::{Options, RunId};
-use findata_domain::{
-    Symbol,
-    catalog::{self, Dataset, Requests},
-    nyse_calendar,
-};
+use findata_domain::Symbol;
 
-/// How often a statement is reported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cadence {
-    /// Fiscal years.
-    Annual,
-    /// Quarters, or the halves of a semi-annual reporter.
-    Quarter,
-}
-
-impl Cadence {
-    /// FMP's `period`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Cadence::Annual => "annual",
-            Cadence::Quarter => "quarter",
-        }
-    }
-}
-
-/// Which part of a dataset's rows a task asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Window {
-    /// All rows of the endpoint.
-    All,
-    /// The newest statements of a cadence.
-    Newest {
-        /// Annual or quarterly.
-        cadence: Cadence,
-        /// How many.
-        limit: u32,
-    },
-    /// A range of days, both ends included.
-    Days {
-        /// First day.
-        from: NaiveDate,
-        /// Last day.
-        to: NaiveDate,
-    },
-}
-
-/// The unit of work: dataset x symbol x window. One call, not counting retries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Task {
-    /// The dataset.
-    #[serde(serialize_with = "dataset_name", deserialize_with = "dataset_by_name")]
-    pub dataset: &'static Dataset,
-    /// The symbol; `None` for a dataset of the whole market.
-    pub symbol: Option<Symbol>,
-    /// The part of its rows.
-    pub window: Window,
-    /// What earlier runs received for it.
-    #[serde(default, skip_serializing_if = "Prior::is_nothing")]
-    pub prior: Prior,
-}
-
-/// What earlier runs received for a task. It decides what an empty answer means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Prior {
-    /// Rows of the task; for prices, of a day in its window.
-    pub rows: bool,
-    /// Related rows: another statement of the company in the same cadence, or prices outside the
-    /// window.
-    pub related: bool,
-    /// Empty answers in a row that were not accepted.
-    pub unconfirmed: u8,
-    /// The rows were recorded as not offered.
-    pub not_offered: bool,
-}
-
-impl Prior {
-    fn is_nothing(&self) -> bool {
-        *self == Prior::default()
-    }
-}
-
-fn dataset_name<S: Serializer>(dataset: &&'static Dataset, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(dataset.name)
-}
-
-fn dataset_by_name<'de, D: Deserializer<'de>>(from: D) -> Result<&'static Dataset, D::Error> {
-    let name = String::deserialize(from)?;
-    catalog::dataset(&name).ok_or_else(|| D::Error::custom(format!("no dataset {name:?}")))
-}
-
-impl Task {
-    /// A task of which no earlier answer is known.
-    pub fn new(dataset: &'static Dataset, symbol: Option<Symbol>, window: Window) -> Self {
-        Task { dataset, symbol, window, prior: Prior::default() }
-    }
-
-    /// The task's key in the fetch log: the symbol, with the cadence for statements (`AAPL:annual`).
-    pub fn subject(&self) -> String {
-        let symbol = self.symbol.as_ref().map_or("*", Symbol::as_str);
-        match self.window {
-            Window::Newest { cadence, .. } => format!("{symbol}:{}", cadence.as_str()),
-            Window::All | Window::Days { .. } => symbol.to_owned(),
-        }
-    }
-
-    /// What distinguishes it from the other tasks of a run.
-    pub fn identity(&self) -> (&'static str, Option<&Symbol>, Window) {
-        (self.dataset.name, self.symbol.as_ref(), self.window)
-    }
-
-    /// Whether it asks for days with a session of the exchange.
-    pub fn has_sessions(&self) -> bool {
-        match self.window {
-            Window::Days { from, to } => {
-                from.iter_days().take_while(|day| *day <= to).any(nyse_calendar::is_trading_day)
-            }
-            Window::All | Window::Newest { .. } => false,
-        }
-    }
-
-    /// The query parameters of its call.
-    pub fn parameters(&self) -> Vec<(&'static str, String)> {
-        let name = if self.dataset.requests == Requests::Symbols {
-            "symbols"
-        } else {
-            "symbol"
-        };
-        let mut parameters: Vec<_> = self.symbol.iter().map(|symbol| (name, symbol.to_string())).collect();
-        match self.window {
-            Window::All => {}
-            Window::Newest { cadence, limit } => {
-                parameters.push(("period", cadence.as_str().into()));
-                parameters.push(("limit", limit.to_string()));
-            }
-            Window::Days { from, to } => {
-                parameters.push(("from", from.to_string()));
-                parameters.push(("to", to.to_string()));
-            }
-        }
-        parameters
-    }
-}
-
-impl fmt::Display for Task {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.dataset.name, self.subject())
-    }
-}
+pub use task::{Cadence, Prior, Task, Window};
 
 /// How the tasks of a batch are fetched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,11 +20,12 @@ pub enum FetchMode {
     #[default]
     #[serde(alias = "each")]
     PerSymbol,
-    /// One call of `batch-quote` for all; tasks that it cannot answer take one call each.
+    /// One call of `batch-quote` for all tasks, then one call for each task that the quotes cannot
+    /// answer.
     #[serde(alias = "quotes")]
     BatchQuote,
-    /// FMP's bulk files, each of which holds all companies. The tasks are of one dataset and too many for a message: the
-    /// message carries none, and extract reads them from the plan.
+    /// FMP's bulk files, each of which contains all companies. All tasks are of one dataset. They
+    /// are too many for a message, so extract reads them from the plan.
     #[serde(alias = "bulk")]
     BulkFile,
 }
@@ -181,12 +33,12 @@ pub enum FetchMode {
 /// The tasks of one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Id within the run, safe in an object key.
+    /// The batch's id, unique within the run and safe in an object key.
     pub id: String,
-    /// How they are fetched.
+    /// How the tasks are fetched.
     #[serde(default, alias = "way")]
     pub fetch_mode: FetchMode,
-    /// Its tasks.
+    /// The batch's tasks; empty in the message of a bulk batch.
     pub tasks: Vec<Task>,
 }
 
@@ -195,12 +47,12 @@ pub struct Batch {
 pub struct BatchMessage {
     /// The run.
     pub run_id: RunId,
-    /// Its tasks.
+    /// The batch to fetch.
     pub batch: Batch,
-    /// Checkpoints of it that earlier deliveries wrote when they ran out of time.
+    /// Number of checkpoints that earlier deliveries of the batch wrote when they ran out of time.
     #[serde(default, alias = "parts")]
     pub checkpoints: u32,
-    /// Hard limit of the run's calls.
+    /// Hard limit on the run's calls to FMP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u64>,
 }
@@ -211,7 +63,8 @@ impl BatchMessage {
         BatchMessage { run_id, batch, checkpoints: 0, max_calls: None }
     }
 
-    /// The first message of each of these batches of a plan.
+    /// Builds the first message of each of the plan's `batches`. The message of a bulk batch omits
+    /// the tasks.
     pub fn of_plan<'a>(plan: &Plan, batches: impl IntoIterator<Item = &'a Batch>) -> Vec<Self> {
         let (run, max_calls) = (&plan.run_id, plan.options.max_calls);
         let message = |batch: &Batch| {
@@ -230,23 +83,23 @@ impl BatchMessage {
 /// A plan's decisions for one dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetPlan {
-    /// Calls needed; a bulk file counts as one.
+    /// Number of calls that the tasks need; a bulk file counts as one call.
     pub calls: u64,
-    /// Bulk files among them.
+    /// Number of bulk files among these calls.
     #[serde(default)]
     pub files: u64,
     /// Estimated bytes to receive.
     pub bytes: u64,
-    /// Tasks to fetch, by reason.
+    /// Number of tasks to fetch, by reason.
     pub due: BTreeMap<String, u64>,
-    /// Tasks skipped because the stored rows are fresh, by reason.
+    /// Number of tasks skipped because the stored rows are fresh, by reason.
     pub skipped: BTreeMap<String, u64>,
-    /// Tasks that this run does not request, by reason.
+    /// Number of tasks that this run does not request, by reason.
     #[serde(default, alias = "unasked")]
     pub not_requested: BTreeMap<String, u64>,
 }
 
-/// The plan of a run, kept in its ledger.
+/// The plan of a run, stored in the run's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The run.
@@ -262,9 +115,10 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Batches to fetch.
     pub batches: Vec<Batch>,
-    /// Ids of the batches whose ledger entry fanout itself wrote.
+    /// Ids of the batches whose ledger entries fanout wrote itself: data fetched while planning,
+    /// and symbols known not to exist.
     pub landed: Vec<String>,
-    /// By dataset, in the catalog's order.
+    /// The decisions by dataset, in the catalog's order.
     pub datasets: Vec<(String, DatasetPlan)>,
     /// Calls made while planning.
     pub planning_calls: u64,
@@ -273,7 +127,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan of nothing.
+    /// A plan without tasks.
     pub fn without_tasks(run: &RunId, options: Options) -> Self {
         Plan {
             run_id: run.clone(),
@@ -289,17 +143,17 @@ impl Plan {
         }
     }
 
-    /// Tasks to fetch.
+    /// Number of tasks to fetch.
     pub fn due(&self) -> u64 {
         self.datasets.iter().flat_map(|(_, d)| d.due.values()).sum()
     }
 
-    /// Calls needed to fetch them.
+    /// Number of calls needed to fetch the tasks.
     pub fn calls(&self) -> u64 {
         self.datasets.iter().map(|(_, d)| d.calls).sum()
     }
 
-    /// Tasks skipped because the stored rows are fresh.
+    /// Number of tasks skipped because the stored rows are fresh.
     pub fn fresh(&self) -> u64 {
         self.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum()
     }

@@ -1,5 +1,6 @@
-//! Deletes objects of old, closed runs that a rebuild of the warehouse does not need: checkpoints, call counts, and
-//! landing files that changed nothing. What a rebuild needs is never deleted.
+//! Deletes objects of old, closed runs that a rebuild of the warehouse does not need: checkpoints,
+//! call counts, and landing files that changed nothing. Objects that a rebuild needs are never
+//! deleted.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,7 +14,7 @@ use crate::{
     run::RunId,
 };
 
-/// When objects were last pruned.
+/// Key of the object with the day of the last pruning.
 const LAST: &str = "state/pruned.json";
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -21,16 +22,16 @@ struct Last {
     on: Option<NaiveDate>,
 }
 
-/// What was removed.
+/// Counts of removed runs and objects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Pruned {
-    /// Runs of which nothing is left.
+    /// Runs whose objects were all removed.
     pub runs: u64,
-    /// Objects, in the ledger and in `landing/`.
+    /// Removed objects, in the ledger and in `landing/`.
     pub objects: u64,
 }
 
-/// Prunes the runs that started before `before`, once a day.
+/// Prunes the runs that started before `before`. Does nothing if objects were already pruned today.
 ///
 /// # Errors
 /// The stage's errors.
@@ -44,12 +45,13 @@ pub async fn prune_daily(stage: &impl Stage, before: DateTime<Utc>, now: DateTim
     Ok(pruned)
 }
 
-/// Prunes the runs that started before `before`. Safe to repeat and to interrupt.
+/// Prunes the runs that started before `before`. Can be interrupted and repeated.
 ///
-/// - Of a run that changed the warehouse, the landing files with changes are kept, and what loads them again: its plan, batch
-///   entries, `staged.json`, `loaded.json` and `summary.json`.
-/// - Of a run that changed nothing, or that was given up before it was loaded, nothing is kept.
-/// - An open run and a run with a damaged object are not touched.
+/// - Of a run that changed the warehouse, keeps the landing files with changes and the objects
+///   needed to load them again: the plan, batch entries, `staged.json`, `loaded.json` and
+///   `summary.json`.
+/// - Of a run that changed nothing, or that was abandoned before it was loaded, keeps nothing.
+/// - Skips open runs and runs with a damaged object.
 ///
 /// # Errors
 /// The stage's errors.
@@ -76,14 +78,15 @@ pub async fn prune(stage: &impl Stage, before: DateTime<Utc>) -> Result<Pruned> 
         } else {
             removed.extend(keys.into_iter().filter(|key| !ledger::loads_again(&run, key)));
         }
-        // Landing files go first: until the rest is deleted, the run still lists them as not needed.
+        // Delete landing files first. If the deletion is interrupted, `loaded.json` still lists the
+        // remaining files as not needed.
         pruned.objects += removed.len() as u64;
         stage.delete(&removed).await?;
     }
     Ok(pruned)
 }
 
-/// The landing files of a closed run that changed the warehouse.
+/// Returns the keys of a closed run's landing files that changed the warehouse.
 async fn needed_files(run: &RunId, stage: &impl Stage) -> Result<HashSet<String>> {
     let staged: Option<Staged> = stage::read_json(stage, &ledger::staged_key(run)).await?;
     let loaded: Option<Loaded> = stage::read_json(stage, &ledger::loaded_key(run)).await?;
@@ -122,7 +125,7 @@ mod tests {
         }
     }
 
-    /// Writes a run with two landing files and a checkpoint. Returns its keys.
+    /// Writes the objects of a run with two landing files and a checkpoint.
     async fn write_run(
         stage: &MemoryStage,
         run: &RunId,
@@ -201,7 +204,7 @@ mod tests {
         for (now, pruned) in [(now, 1), (now, 0), (at("2026-06-02T12:00:00Z"), 1)] {
             let run = RunId::new(at("2026-01-05T21:00:00Z"), fastrand::u32(..));
             write_run(&stage, &run, false, &[], true).await;
-            // What one day leaves, the next day removes.
+            // The second pruning of a day removes nothing. The next day removes both runs.
             let found = prune_daily(&stage, before, now).await.unwrap().runs;
             assert_eq!(found.min(1), pruned);
         }

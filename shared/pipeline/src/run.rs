@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ttl_overrides::TtlOverrides;
 use findata_domain::{Error, Result, Symbol};
 
-/// Identifies a run; ids sort by start time. Safe in object keys, paths and SQL.
+/// Identifies a run. Ids sort by start time and are safe in object keys, paths and SQL.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
@@ -17,29 +17,29 @@ pub struct RunId(String);
 const SCHEDULED: u32 = 0;
 
 impl RunId {
-    /// A new id from the start time and a salt that distinguishes runs started in the same
-    /// millisecond.
+    /// Creates an id from the start time and a salt, which distinguishes runs that start in the
+    /// same millisecond.
     pub fn new(started: DateTime<Utc>, salt: u32) -> Self {
         RunId(format!("{}-{salt:08x}", started.format("%Y%m%dT%H%M%S%3fZ")))
     }
 
-    /// The id of a scheduled run. Duplicate deliveries of a tick produce the same id.
+    /// Creates the id of a scheduled run. Duplicate deliveries of a tick result in the same id.
     pub fn scheduled(tick: DateTime<Utc>) -> Self {
         RunId::new(tick, SCHEDULED)
     }
 
-    /// Whether the run is scheduled. Other runs take precedence over scheduled ones.
+    /// Returns whether the run is scheduled. Other runs take precedence over scheduled runs.
     pub fn is_scheduled(&self) -> bool {
         self.started().is_some() && self.0.ends_with(&format!("-{SCHEDULED:08x}"))
     }
 
-    /// Start time, if [`RunId::new`] made the id.
+    /// Returns the start time, or `None` if [`RunId::new`] did not create the id.
     pub fn started(&self) -> Option<DateTime<Utc>> {
         let (time, _) = self.0.split_once('-')?;
         NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%M%S%3fZ").ok().map(|time| time.and_utc())
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -82,9 +82,9 @@ impl fmt::Display for RunId {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Universe {
-    /// These symbols.
+    /// The listed symbols.
     Symbols(Vec<Symbol>),
-    /// Current members of the S&P 500.
+    /// The current members of the S&P 500.
     Sp500,
 }
 
@@ -93,43 +93,44 @@ pub enum Universe {
 pub struct Request {
     /// The run.
     pub run_id: RunId,
-    /// Which symbols.
+    /// The symbols to fetch.
     pub universe: Universe,
-    /// How much to fetch.
+    /// Which data to fetch.
     pub options: Options,
-    /// Retry only the failed tasks of this run, with its universe.
+    /// An earlier run. If set, the new run fetches only the failed tasks of that run.
     #[serde(default)]
     pub retry_of: Option<RunId>,
 }
 
-/// How much a run fetches.
+/// The options of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
-    /// Quarters of each statement.
+    /// Number of quarters to fetch of each statement.
     pub quarters: u32,
-    /// Fiscal years of each statement.
+    /// Number of fiscal years to fetch of each statement.
     pub years: u32,
-    /// First day of prices. Default: the missing days, or five years for a new symbol.
+    /// First day of prices. Default: the first missing day, or five years ago for a new symbol.
     pub prices_from: Option<NaiveDate>,
-    /// Last day of prices. Default: the newest closed session.
+    /// Last day of prices. Default: the last closed session.
     pub prices_to: Option<NaiveDate>,
     /// Refetch data that is still fresh.
     pub full: bool,
-    /// Only these datasets, by catalog name; empty for all.
+    /// Fetch only these datasets, by catalog name; empty for all.
     pub datasets: Vec<String>,
-    /// Fetch FMP's own ratios for every symbol, not only for those due in rotation.
+    /// Fetch the ratios that FMP computes for every symbol, not only for the symbols whose turn it
+    /// is.
     #[serde(default)]
     pub reconcile: bool,
     /// Load the data, but compute no figures.
     pub skip_analytics: bool,
     /// Hard limit on calls to FMP.
     pub max_calls: Option<u64>,
-    /// How long answers count as fresh, for datasets that override the catalog.
+    /// How long data counts as fresh, for datasets whose value in the catalog is overridden.
     #[serde(default, alias = "lifetimes", skip_serializing_if = "TtlOverrides::is_empty")]
     pub ttl: TtlOverrides,
     /// The index for beta and correlation.
     pub index: Option<Symbol>,
-    /// Limits of the key's FMP plan.
+    /// Limits of the FMP plan of the API key.
     #[serde(alias = "reach")]
     pub plan_limits: PlanLimits,
 }
@@ -137,21 +138,21 @@ pub struct Options {
 /// Limits of an FMP plan (FMP's pricing page, July 2026).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanLimits {
-    /// Maximum number of statements per answer; `None` without a limit.
+    /// Maximum number of statements per answer; `None` if unlimited.
     pub most_statements: Option<u32>,
-    /// The plan includes quarterly statements.
+    /// Whether the plan includes quarterly statements.
     pub quarterly: bool,
-    /// The plan limits calls: fetch only what the change feeds report as changed, instead of every
-    /// symbol.
+    /// Whether to save calls because the plan limits them: fetch only symbols that the change feeds
+    /// report, not all symbols.
     #[serde(default, alias = "sparing")]
     pub minimize_calls: bool,
-    /// The plan includes bulk files.
+    /// Whether the plan includes bulk files.
     #[serde(default)]
     pub bulk: bool,
-    /// Minimum seconds between downloads of two bulk files.
+    /// Minimum number of seconds between the downloads of two bulk files.
     #[serde(default)]
     pub bulk_pause: u64,
-    /// Calls per minute; `None` without a limit.
+    /// Maximum calls per minute; `None` if unlimited.
     #[serde(default)]
     pub per_minute: Option<u32>,
 }
@@ -196,14 +197,14 @@ pub enum Status {
     Complete,
     /// Some tasks failed, at least one succeeded.
     Partial,
-    /// The call limit ended the run; what was fetched is loaded.
+    /// The call limit stopped fetching; the data fetched until then is loaded.
     Budget,
-    /// Nothing succeeded.
+    /// No task succeeded.
     Failed,
 }
 
 impl Status {
-    /// The exit code of the command.
+    /// Returns the exit code of the `findata` command for this status.
     pub fn exit_code(self) -> u8 {
         match self {
             Status::Complete => 0,
@@ -213,7 +214,7 @@ impl Status {
         }
     }
 
-    /// The status as text, as in summaries and tables.
+    /// Returns the status as written in summaries and tables.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Complete => "complete",

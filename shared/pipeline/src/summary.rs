@@ -14,39 +14,39 @@ use crate::{
 /// Tasks by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskCounts {
-    /// Planned tasks, without the skipped ones.
+    /// Planned tasks, excluding skipped tasks.
     pub planned: u64,
     /// Tasks that FMP answered, with or without rows.
     pub done: u64,
-    /// Skipped because the stored data is fresh.
+    /// Tasks skipped because the stored data is fresh.
     pub skipped_fresh: u64,
-    /// Tasks outside the key's FMP plan.
+    /// Tasks that the FMP plan of the API key does not include.
     pub not_in_plan: u64,
-    /// Tasks that failed, or were abandoned when the run stopped.
+    /// Tasks that failed or were abandoned when the run stopped.
     pub failed: u64,
 }
 
-/// Rows of a dataset by outcome: `staged = loaded + unchanged + quarantined`.
+/// Row counts of a dataset by outcome: `staged = loaded + unchanged + quarantined`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowCounts {
     /// Rows on the stage.
     pub staged: u64,
     /// New or changed rows in the warehouse.
     pub loaded: u64,
-    /// Rows already in the warehouse.
+    /// Rows that the warehouse already had.
     pub unchanged: u64,
     /// Rows rejected with a reason.
     pub quarantined: u64,
 }
 
-/// A table of `analytics` after a run.
+/// Row counts of a table of the schema `analytics` after a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableCounts {
-    /// Rows in it, older versions included.
+    /// Rows in the table, including older versions.
     pub rows: u64,
-    /// Rows this run inserted or changed.
+    /// Rows that this run inserted or changed.
     pub written: u64,
-    /// Rows this run deleted.
+    /// Rows that this run deleted.
     pub removed: u64,
 }
 
@@ -61,27 +61,28 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// What calls waited for, and the bound of these waits. All zero in a run on Lambda, where the deadline of an invocation
-/// bounds them too.
+/// How long calls waited, and the limit of these waits. All fields are zero for a run on Lambda,
+/// where these times are not collected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct BudgetUse {
-    /// Seconds that calls waited for the rate limiter, summed over workers.
+    /// Seconds that calls waited for the rate limiter, summed over all workers.
     pub waited_seconds: f64,
-    /// Allowed calls per minute; `None` without a limit.
+    /// Maximum calls per minute; `None` if unlimited.
     pub limit_per_minute: Option<u32>,
-    /// Answers of FMP that its call limit is reached.
+    /// Number of answers in which FMP reported that its call limit is reached.
     #[serde(default)]
     pub limit_answers: u64,
-    /// Seconds that calls waited because of them, summed over calls.
+    /// Seconds that calls waited because of these answers, summed over all calls.
     #[serde(default)]
     pub limit_seconds: f64,
-    /// Seconds that calls waited to be retried, summed over calls.
+    /// Seconds that calls waited before retries, summed over all calls.
     #[serde(default)]
     pub retry_seconds: f64,
-    /// Seconds of the longest call: requests and waits, without that for the rate limiter.
+    /// Duration of the longest call in seconds: requests and waits, excluding waits for the rate
+    /// limiter.
     #[serde(default)]
     pub longest_call_seconds: f64,
-    /// The bound of the above: a call that took longer would have been given up.
+    /// Limit of `longest_call_seconds`: a call is abandoned when it reaches this limit.
     #[serde(default)]
     pub max_call_seconds: f64,
 }
@@ -91,25 +92,25 @@ pub struct BudgetUse {
 pub struct Connections {
     /// Connections opened in the run.
     pub opened: u64,
-    /// Maximum number of concurrent calls.
+    /// Highest number of concurrent calls.
     pub peak: u64,
 }
 
-/// Cost of a run.
+/// Cost of a run: counts and estimated prices.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Calls to FMP.
     pub fmp_calls: u64,
-    /// GB-seconds of Lambda; 0 on a laptop.
+    /// Lambda GB-seconds; 0 on a laptop.
     pub lambda_gb_s: f64,
     /// Writes to the stage.
     pub s3_puts: u64,
     /// Requests to the queue; 0 on a laptop.
     pub sqs_requests: u64,
-    /// US dollars; 0 on a laptop.
+    /// Estimated cost on AWS in US dollars; 0 on a laptop.
     pub usd: f64,
-    /// Snowflake credits, estimated for an XS warehouse with an auto-suspend of one minute; 0 on a
-    /// laptop.
+    /// Estimated Snowflake credits for an XS warehouse that suspends itself after one idle minute;
+    /// 0 on a laptop.
     pub snowflake_credits: f64,
 }
 
@@ -118,11 +119,11 @@ pub struct Cost {
 pub struct Quality {
     /// Companies with a score.
     pub companies: u64,
-    /// Flagged checks.
+    /// Checks that are flagged.
     pub flagged: u64,
-    /// Companies with a flagged check.
+    /// Companies with at least one flagged check.
     pub flagged_companies: u64,
-    /// The lowest scores below 1, at most five.
+    /// The companies with the lowest scores below 1, at most five.
     pub lowest: Vec<Score>,
 }
 
@@ -135,16 +136,16 @@ pub struct Score {
     pub score: f64,
 }
 
-/// One company's newest figures, for the summary a person reads.
+/// One company's newest figures, for the printed summary.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Highlight {
     /// The company.
     pub symbol: String,
-    /// Figures by metric; NULLs are absent.
+    /// Figures by metric, without NULLs.
     pub figures: BTreeMap<String, f64>,
 }
 
-/// Everything about a finished run; `--json` prints it.
+/// The summary of a finished run; `--json` prints all of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The run.
@@ -153,7 +154,7 @@ pub struct Summary {
     pub status: Status,
     /// When it started, UTC.
     pub started_at: DateTime<Utc>,
-    /// Wall-clock seconds.
+    /// Duration of the run in seconds.
     pub seconds: f64,
     /// Symbols of the universe.
     pub symbols: u64,
@@ -165,29 +166,29 @@ pub struct Summary {
     pub calls_per_symbol: f64,
     /// Bytes received.
     pub bytes: u64,
-    /// Share of tasks that needed no call, 0 to 1.
+    /// Share of tasks that needed no call, from 0 to 1.
     pub cache_hit_rate: f64,
     /// Rows by dataset.
     pub rows: BTreeMap<String, RowCounts>,
-    /// Staged rows per second of the run.
+    /// Staged rows divided by the seconds of the run.
     pub rows_per_second: f64,
-    /// Tables of `analytics`.
+    /// Row counts by table of the schema `analytics`.
     pub analytics: BTreeMap<String, TableCounts>,
     /// Seconds by stage: plan, fetch, load, compute.
     pub stages: BTreeMap<String, f64>,
-    /// Use of the rate limiter.
+    /// Waits for the rate limiter and for retries.
     pub budget: BudgetUse,
     /// HTTP connections.
     pub connections: Connections,
     /// Failed tasks.
     pub failures: Vec<Failure>,
-    /// Remarks that are not failures, such as datasets outside the FMP plan or use of the bundled
-    /// list.
+    /// Remarks that are not failures, such as datasets outside the FMP plan or the use of the
+    /// bundled list of S&P 500 members.
     pub notes: Vec<String>,
     /// Warehouse usage of load and analytics; on a laptop, only the number of statements.
     #[serde(default)]
     pub warehouse: Usage,
-    /// Cost.
+    /// Cost of the run.
     pub cost: Cost,
     /// Newest figures of a few companies.
     pub highlights: Vec<Highlight>,
@@ -197,7 +198,8 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The summary of an interrupted run that cannot be finished; its tasks are due again.
+    /// The summary of an interrupted run that cannot be finished. The next run fetches its tasks
+    /// again.
     pub fn abandoned(plan: &Plan, started_at: DateTime<Utc>, reason: &str) -> Self {
         Summary {
             symbols: plan.symbols.len() as u64,

@@ -1,4 +1,5 @@
-//! CloudWatch metrics as log lines in the embedded metric format, which needs no API call.
+//! Writes CloudWatch metrics as log lines in the embedded metric format, which requires no API
+//! call.
 //!
 //! Format:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
@@ -15,7 +16,7 @@ use crate::{run::Status, summary::Summary};
 /// Namespace of every findata metric.
 pub const NAMESPACE: &str = "findata";
 
-/// Every metric; the template's alarms and dashboard are checked against these names.
+/// Names of all metrics. A test checks the alarms and the dashboard of the template against them.
 pub const METRICS: [&str; 8] = [
     "RunsCompleted",
     "RunsPartial",
@@ -27,19 +28,19 @@ pub const METRICS: [&str; 8] = [
     "OpenRunMinutes",
 ];
 
-/// Emits metrics to standard output, which Lambda logs; emits nothing without a stack.
+/// Writes metrics to standard output, which Lambda logs. Writes nothing without a stack name.
 #[derive(Debug, Clone, Default)]
 pub struct Telemetry {
     stack: Option<String>,
 }
 
 impl Telemetry {
-    /// Telemetry of a stack; `None` emits nothing.
+    /// Creates the telemetry of a stack; with `None`, nothing is written.
     pub fn of(stack: Option<String>) -> Self {
         Telemetry { stack }
     }
 
-    /// Emits metrics in one line: name, value and CloudWatch unit.
+    /// Writes metrics in one line. Each figure is a metric's name, value and CloudWatch unit.
     pub fn emit(&self, now: DateTime<Utc>, figures: &[(&str, f64, &str)]) {
         debug_assert!(figures.iter().all(|(name, ..)| METRICS.contains(name)), "{figures:?}");
         if let Some(stack) = &self.stack {
@@ -48,7 +49,7 @@ impl Telemetry {
         }
     }
 
-    /// Emits the metrics of a finished run.
+    /// Writes the metrics of a finished run.
     pub fn ended(&self, now: DateTime<Utc>, summary: &Summary) {
         let rows: u64 = summary.rows.values().map(|rows| rows.staged).sum();
         let name = match summary.status {

@@ -1,4 +1,4 @@
-//! Times to live that a user sets, by dataset.
+//! Times to live that the user sets by dataset, in place of those of the catalog.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -10,18 +10,19 @@ use findata_domain::{
     catalog::{self, CATALOG, Dataset, Freshness},
 };
 
-/// Times to live by dataset, as in `profile=7d,income_statement=12h`: minutes, hours or days.
+/// Times to live by dataset. The text form is `profile=7d,income_statement=12h`, with minutes (m),
+/// hours (h) or days (d).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TtlOverrides(BTreeMap<&'static str, u32>);
 
 impl TtlOverrides {
-    /// The time to live of a dataset, if the user set one.
+    /// Returns the time to live of a dataset, if the user set one.
     pub fn of(&self, dataset: &Dataset) -> Option<Duration> {
         self.0.get(dataset.name).map(|minutes| Duration::minutes((*minutes).into()))
     }
 
-    /// Whether the user set none.
+    /// Returns whether the user set no time to live.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -33,13 +34,13 @@ impl FromStr for TtlOverrides {
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |part: &str, why: &str| {
             Error::Config(format!(
-                "{part:?}: {why}; write DATASET=TIME with m, h or d, as in profile=7d,income_statement=12h"
+                "{part:?}: {why}; write DATASET=TIME with a unit m, h or d, such as profile=7d,income_statement=12h"
             ))
         };
         let mut found = BTreeMap::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (name, time) = part.split_once('=').ok_or_else(|| wrong(part, "= is missing"))?;
-            // A follow-up dataset is never requested because of its age.
+            // A follow-up dataset has no time to live: its age never triggers a request.
             let has_ttl = |d: &&Dataset| !matches!(d.freshness, Freshness::UntilNextClose) && !d.follow_up;
             let names = || CATALOG.iter().filter(has_ttl).map(|d| d.name).collect::<Vec<_>>().join(", ");
             let dataset = catalog::dataset(name).filter(has_ttl);
@@ -53,7 +54,7 @@ impl FromStr for TtlOverrides {
                 Some((number, "d")) => number.parse().ok().and_then(|days: u32| days.checked_mul(24 * 60)),
                 _ => None,
             };
-            found.insert(dataset.name, minutes.ok_or_else(|| wrong(part, "not a time"))?);
+            found.insert(dataset.name, minutes.ok_or_else(|| wrong(part, "the time is invalid"))?);
         }
         Ok(TtlOverrides(found))
     }
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_to_live_are_read_by_dataset() {
+    fn times_to_live_are_parsed_by_dataset() {
         let read: TtlOverrides = "profile=7d, income-statement=12h,dividends=30m".parse().unwrap();
         let of = |name| read.of(catalog::dataset(name).unwrap());
         assert_eq!(

@@ -1,4 +1,4 @@
-//! A run's usage of a warehouse that is billed by the second.
+//! A run's usage of a warehouse that bills by the second.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,55 +8,57 @@ use crate::{
 };
 use findata_domain::Result;
 
-/// Idle seconds after which the warehouse suspends itself (AUTO_SUSPEND in `infra/snowflake`). Also
-/// the minimum billed for each resume (Snowflake's documentation, "Warehouse credit usage").
+/// Idle seconds after which the warehouse suspends itself (AUTO_SUSPEND in `infra/snowflake`).
+/// Snowflake also bills at least this many seconds for each resume (see "Warehouse credit usage" in
+/// its documentation).
 pub const AUTO_SUSPEND: f64 = 60.0;
 /// Credits per hour of an XS warehouse.
 const CREDITS_PER_HOUR: f64 = 1.0;
 
-/// A statement that ran.
+/// A statement that ran in the warehouse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Statement {
-    /// The engine's query id, as in its query history.
+    /// The statement's id in the engine's query history.
     pub query_id: String,
-    /// The dataset or model that it belonged to.
+    /// The dataset or model for which the statement ran.
     pub step: String,
-    /// Seconds until the result.
+    /// Seconds until the result arrived.
     pub seconds: f64,
-    /// Whether it succeeded.
+    /// Whether the statement succeeded.
     pub succeeded: bool,
 }
 
 /// Warehouse usage.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Statements sent, not counting retries.
+    /// Number of statements sent, excluding retries.
     pub statements: u64,
-    /// Seconds from the first statement after each resume to the end of the last.
+    /// Seconds of activity: from the first statement after a resume to the end of the last
+    /// statement, summed over resumes.
     pub seconds: f64,
-    /// Times that the warehouse had to resume.
+    /// Number of times that the warehouse resumed.
     pub resumes: u64,
-    /// Each statement; not part of summaries.
+    /// The statements that ran; omitted from summaries.
     #[serde(skip)]
     pub log: Vec<Statement>,
 }
 
 impl Usage {
-    /// Adds later usage.
+    /// Adds later usage to this usage.
     pub fn add(&mut self, later: &Usage) {
         self.statements += later.statements;
         self.seconds += later.seconds;
         self.resumes += later.resumes;
     }
 
-    /// Estimated credits of an XS warehouse, billed for every second from a resume until it
-    /// suspends itself.
+    /// Estimates the credits of an XS warehouse. It is billed for every second from a resume until
+    /// it suspends itself.
     pub fn credits(&self) -> f64 {
         (self.seconds + AUTO_SUSPEND * self.resumes as f64) / 3600.0 * CREDITS_PER_HOUR
     }
 
-    /// Writes the statements to the run's ledger, under the id of the first one, so that each
-    /// attempt writes its own object.
+    /// Writes the statements to the run's ledger. The key contains the id of the first statement,
+    /// so each attempt writes a separate object.
     ///
     /// # Errors
     /// The stage's errors.

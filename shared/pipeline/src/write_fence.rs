@@ -1,14 +1,15 @@
-//! Write fence: keeps two invocations of one function from writing the same rows twice.
+//! The write fence: prevents two invocations of a function from writing the same rows twice.
 //!
-//! A function computes what it writes before the transaction, as a difference from the stored rows.
-//! A second invocation may run meanwhile: for a duplicate event, for another run, or after a
-//! timeout whose statement is still executing. So each function has a counter. [`WriteFence::read`]
-//! reads it before the function prepares anything, and the transaction increments it only if it is
-//! unchanged. Concurrent transactions wait for each other on the counter's row. If the number
-//! changed, the difference was computed from stale rows and must be recomputed.
+//! A function compares new rows with the stored rows, and then writes the difference in a
+//! transaction. A second invocation may run at the same time: for a duplicate event, for another
+//! run, or after a timeout whose statement is still executing. Therefore each function has a
+//! counter in the warehouse. [`WriteFence::read`] reads the counter before the function compares
+//! rows. The transaction increments the counter, but only if it is unchanged. Concurrent
+//! transactions wait for each other on the counter's row. If the counter has changed, the function
+//! compared stale rows and must start over.
 //!
-//! The counters are in `ops.turns`, one row per function. The table keeps this name so that
-//! existing Snowflake accounts need no migration.
+//! The counters are in the table `ops.turns`, one row per function. The table's old name stays,
+//! because renaming it would require a migration of existing Snowflake accounts.
 
 use std::time::Duration;
 
@@ -16,10 +17,10 @@ use findata_domain::{Error, Result};
 
 use crate::ports::warehouse::{Warehouse, execute_and_commit, roll_back_on_error};
 
-/// Wait before a retry, so that the other invocation can finish.
+/// Wait before the retry, to give the other invocation time to finish.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// A function's write counter as it was before the function prepared anything.
+/// A function's write counter, as read before the function compared rows.
 #[derive(Debug, Clone, Copy)]
 pub struct WriteFence {
     function: &'static str,
@@ -27,7 +28,7 @@ pub struct WriteFence {
 }
 
 impl WriteFence {
-    /// Reads the counter of one of the functions that write to a warehouse.
+    /// Reads the counter of a function that writes to the warehouse.
     ///
     /// # Errors
     /// `Config` if the table has no row for the function; the warehouse's errors.
@@ -44,12 +45,12 @@ impl WriteFence {
         Ok(WriteFence { function, number: number.ok_or_else(missing)? })
     }
 
-    /// Begins a transaction and increments the counter in it. The fence then holds the new number,
-    /// so the same invocation can begin another transaction.
+    /// Begins a transaction and increments the counter in it. Remembers the new number, so the same
+    /// invocation can begin another transaction later.
     ///
     /// # Errors
-    /// `Retry` after a pause if another invocation has written since; the warehouse's errors. The
-    /// transaction is then rolled back.
+    /// `Retry` after a pause if another invocation has written in the meantime; the warehouse's
+    /// errors. On an error, the transaction is rolled back.
     pub async fn begin(&mut self, warehouse: &mut impl Warehouse) -> Result<()> {
         warehouse.execute("begin transaction").await?;
         let incremented = self.increment(warehouse).await;
@@ -62,8 +63,9 @@ impl WriteFence {
         let WriteFence { function, number } = *self;
         let delete = format!("delete from ops.turns where function = '{function}' and number = {number}");
         if warehouse.execute(&delete).await? != 1 {
-            let reason =
-                format!("another {function} wrote to the warehouse meanwhile: {function} starts over");
+            let reason = format!(
+                "another invocation of {function} wrote to the warehouse: this invocation starts over"
+            );
             return Err(Error::Retry { reason, after: Some(PAUSE) });
         }
         let insert =
@@ -74,8 +76,8 @@ impl WriteFence {
     /// Runs statements as one fenced transaction.
     ///
     /// # Errors
-    /// As for [`WriteFence::begin`]; the error of the first statement that failed. The transaction
-    /// is then rolled back.
+    /// The errors of [`WriteFence::begin`]; the error of the first statement that failed. On an
+    /// error, the transaction is rolled back.
     pub async fn write(&mut self, warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
         self.begin(warehouse).await?;
         execute_and_commit(warehouse, statements).await

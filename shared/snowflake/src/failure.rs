@@ -1,8 +1,8 @@
-//! Classifies Snowflake's errors by what to do about them.
+//! Classifies Snowflake's errors by how the caller has to react.
 
 use findata_domain::Error;
 
-/// A failure reported in a response.
+/// A failure that a response of Snowflake reports.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rejection {
     pub code: String,
@@ -11,13 +11,14 @@ pub(super) struct Rejection {
     pub message: String,
 }
 
-/// The session token has expired and can be renewed.
+/// Code of an expired session token, which can be renewed.
 pub(super) const TOKEN_EXPIRED: &str = "390112";
-/// The session has ended, and with it its temporary tables and its transaction.
+/// Codes that mean that the session has ended. Its temporary tables and its open transaction are
+/// lost.
 const SESSION_ENDED: [&str; 5] = ["390104", "390108", "390111", "390113", "390114"];
 
 impl Rejection {
-    /// Whether a new login is needed.
+    /// Whether the session has ended, so that a new login is needed.
     pub(super) fn session_ended(&self) -> bool {
         self.code == TOKEN_EXPIRED || SESSION_ENDED.contains(&self.code.as_str())
     }
@@ -29,30 +30,32 @@ impl Rejection {
             return Error::retry(format!("the session ended: {description}"));
         }
         match (self.code.as_str(), self.sql_state.as_str()) {
-            // Timed out, cancelled, waited too long for a lock, or an internal error of Snowflake.
+            // The statement timed out, was cancelled or waited too long for a lock, or Snowflake
+            // had an internal error.
             ("000603" | "000604" | "000605" | "000625" | "000630", _) | (_, "57014" | "40001" | "XX000") => {
                 Error::retry(description)
             }
-            // No virtual warehouse, or its resource monitor has suspended it.
+            // There is no virtual warehouse, or its resource monitor has suspended it.
             ("000606" | "090073", _) | (_, "57P03") => Error::Config(format!(
                 "{description}; check the warehouse, its resource monitor and the role's USAGE on it"
             )),
             ("003001", _) | (_, "42501") => {
                 Error::Config(format!("{description}; run `findata doctor` to see which grant is missing"))
             }
-            // Snowflake does not distinguish a missing object from one that the role may not see.
+            // Snowflake reports the same code for a missing object and for an object that the role
+            // may not see.
             ("002003", _) => Error::Stop(format!(
                 "{description}; run `findata doctor` to check whether a grant is missing"
             )),
             // Login failures: 3901xx to 3904xx.
             (code, _) if code.starts_with("390") => Error::Config(format!(
-                "{description}; check the account, user, role, network policy, and that the user's public key matches this private key"
+                "{description}; check the account, the user, the role and the network policy, and that the user's public key belongs to this private key"
             )),
             _ => Error::Stop(description),
         }
     }
 
-    /// Everything that Snowflake's support would ask for, in one line.
+    /// The failure in one line, with all details that Snowflake's support needs.
     fn description(&self) -> String {
         let message = self.message.split_whitespace().collect::<Vec<_>>().join(" ");
         let state = if self.sql_state.is_empty() {
@@ -74,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_classified_by_what_to_do() {
+    fn errors_are_classified_by_how_to_react() {
         let of = |code: &str, state: &str| {
             let rejection = Rejection {
                 code: code.into(),

@@ -1,8 +1,8 @@
-//! The warehouse on Snowflake: one session, opened by the first statement, which runs one statement at a time.
+//! The warehouse, implemented on Snowflake. The first statement opens a session, which runs one statement at a time.
 //!
-//! The client is the crate `snowflake-api`. `middleware` sits between it and the network and adds what it lacks;
-//! `response` and `failure` interpret Snowflake's responses; `sql` generates SQL in Snowflake's dialect. No type of the
-//! client is public here.
+//! The client is the crate `snowflake-api`. `middleware` handles its requests and adds features that the client lacks.
+//! `response` and `failure` interpret Snowflake's responses. `sql` generates SQL in Snowflake's dialect. This crate
+//! exports no type of the client.
 
 mod failure;
 mod middleware;
@@ -20,7 +20,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-// Only for its features, which cap the log level at compile time: the client logs tokens at lower levels.
+// Imported only to set features of `log` that disable low log levels at compile time. At these levels, the client logs
+// tokens.
 use log as _;
 use middleware::SessionMiddleware;
 use reqwest::{Client, Url, redirect};
@@ -41,7 +42,8 @@ use findata_pipeline::{
     usage::{AUTO_SUSPEND, Statement, Usage},
 };
 
-/// Snowflake responds "still running" after 45 seconds at the latest, so after this time the response is lost.
+/// Timeout of one request. Snowflake responds within 45 seconds, even if the statement is still running. So a response
+/// that takes longer than this timeout is lost.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(75);
 /// Time limit for closing the session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,11 +55,11 @@ pub struct Snowflake {
     http: Client,
     statement: Arc<Mutex<StatementState>>,
     session: Option<SnowflakeApi>,
-    /// Whether a transaction is open. A new session could not continue it.
+    /// Whether a transaction is open. A new session cannot continue it.
     in_transaction: bool,
-    /// Whether the session has temporary tables, which a new session would lack.
+    /// Whether the session has temporary tables. A new session does not have them.
     has_temporary: bool,
-    /// The step that the statements belong to.
+    /// The step to which the statements belong.
     step: String,
     usage: Usage,
     /// When the last statement ended.
@@ -96,13 +98,13 @@ impl Snowflake {
         })
     }
 
-    /// The error that the middleware recorded, which says more than the client's.
+    /// The error that the middleware recorded, which is more precise than the client's error.
     fn failure(&self, error: &impl std::fmt::Display) -> Error {
         let recorded = lock(&self.statement).error.take();
         recorded.unwrap_or_else(|| Error::Stop(format!("the Snowflake client failed: {error}")))
     }
 
-    /// The current session, or a new one.
+    /// Returns the current session. Creates one if there is none.
     fn session(&mut self) -> Result<&SnowflakeApi> {
         let session = match self.session.take() {
             Some(session) => session,
@@ -111,7 +113,7 @@ impl Snowflake {
         Ok(self.session.insert(session))
     }
 
-    /// A new client, which logs in with its first statement.
+    /// Creates a client. It logs in when it sends its first statement.
     fn client(&self) -> Result<SnowflakeApi> {
         let settings = &self.settings;
         let middleware = SessionMiddleware::new(
@@ -138,8 +140,8 @@ impl Snowflake {
             .map_err(|_| Error::Config("the Snowflake client cannot be set up".into()))
     }
 
-    /// Runs a statement. If the session has ended, runs it in a new session, unless the old one had a transaction or
-    /// temporary tables.
+    /// Runs a statement. If the session has ended, repeats the statement in a new session, unless the old session had
+    /// an open transaction or temporary tables.
     async fn run(&mut self, sql: &str) -> Result<Rows> {
         let begun = Instant::now();
         let result = match self.run_once(sql).await {
@@ -164,8 +166,8 @@ impl Snowflake {
         Ok(rows)
     }
 
-    /// Adds a statement to the usage. A pause before it that is long enough for the virtual warehouse to suspend itself
-    /// is not billed; a shorter one is.
+    /// Adds a statement to the usage. Also adds the pause before the statement, unless the pause was so long that the
+    /// virtual warehouse suspended itself: Snowflake does not bill a suspended warehouse.
     fn count(&mut self, begun: Instant, succeeded: bool) {
         let now = Instant::now();
         let query_id = lock(&self.statement).query_id.take();
@@ -195,11 +197,13 @@ impl Snowflake {
                 Rows::new(json.schema.into_iter().map(|field| field.name).collect(), json.value)
             }
             Ok(QueryResult::Empty) => Ok(Rows::default()),
-            Ok(QueryResult::Arrow(_)) => Err(Error::Stop("Snowflake returned Arrow data".into())),
+            Ok(QueryResult::Arrow(_)) => {
+                Err(Error::Stop("Snowflake returned Arrow data, which findata does not support".into()))
+            }
             Err(SnowflakeApiError::AuthError(_)) => {
                 let recorded = lock(&self.statement).error.take();
-                // Without a recorded error no request was sent: the key cannot be read. The client's message is left out,
-                // because it may contain the key.
+                // If no error was recorded, no request was sent, because the key cannot be read. The client's message
+                // is omitted, because it may contain the key.
                 Err(recorded.unwrap_or_else(|| Error::Config(UNREADABLE_KEY.into())))
             }
             Err(error) => Err(self.failure(&error)),
@@ -248,8 +252,8 @@ impl Warehouse for Snowflake {
         true
     }
 
-    /// Ends the session, if one is open. Its temporary tables and uncommitted work are gone. If Snowflake
-    /// does not receive the request, it ends the session itself after four hours.
+    /// Ends the session, if one is open. Its temporary tables and uncommitted changes are lost. If the request does not
+    /// reach Snowflake, Snowflake ends the session after four hours.
     async fn close(&mut self) -> Result<()> {
         let Some(mut session) = self.session.take() else {
             return Ok(());

@@ -1,12 +1,13 @@
-//! A middleware between the Snowflake client and the network, which adds what the client lacks.
+//! A middleware that sends the requests of the Snowflake client, and adds features that the client lacks.
 //!
-//! On its own, the client reports a statement of over 45 seconds as an error while the statement continues, truncates
-//! long results, drops query ids and SQL states, sets no time limits and cannot use another address. This middleware:
+//! Without it, the client reports a statement that takes over 45 seconds as an error, although the statement continues.
+//! It also truncates long results, drops query ids and SQL states, sets no time limits and cannot use another address.
+//! This middleware:
 //!
-//! - retries every request with the same request id, so that Snowflake applies it once
-//! - polls for the result until the statement's deadline, then aborts the statement
-//! - renews an expired token
-//! - gives the client a complete response, or an error that says what to do
+//! - retries a request with the same request id, so that Snowflake executes it only once
+//! - polls for the result of a statement until its deadline, then aborts the statement
+//! - renews expired tokens
+//! - gives the client a complete response, or records an error that says how to react
 
 use std::{
     sync::{Arc, Mutex},
@@ -27,12 +28,12 @@ use crate::{
 };
 use findata_domain::{Error, Result};
 
-/// Codes that mean "still running, poll again".
+/// Codes of responses that say that the statement is still running.
 const IN_PROGRESS: [&str; 2] = ["333333", "333334"];
-/// Timeout for aborting a statement, whose own time is already up.
+/// Timeout of the request that aborts a statement after the statement's deadline.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Both tokens of a session.
+/// The two tokens of a session. The master token is used to renew the session token.
 #[derive(Clone)]
 struct Tokens {
     session: SecretString,
@@ -43,7 +44,7 @@ struct Tokens {
 pub(super) struct SessionMiddleware {
     base: Url,
     http: Client,
-    /// The pause before the first retry; it doubles with every further one.
+    /// The pause before the first retry of a request. Each further pause is twice as long.
     retry_pause: Duration,
     statement: Arc<Mutex<StatementState>>,
     tokens: Mutex<Option<Tokens>>,
@@ -68,7 +69,7 @@ impl Middleware for SessionMiddleware {
                 if is_statement {
                     self.abort(&ids).await;
                 }
-                Error::retry("a statement exceeded its time limit and was aborted").into()
+                Error::retry("the statement exceeded its time limit and was aborted").into()
             }
         };
         let mut statement = lock(&self.statement);
@@ -94,7 +95,7 @@ impl SessionMiddleware {
         SessionMiddleware { base, http, retry_pause, statement, tokens: Mutex::new(None) }
     }
 
-    /// Sends a request of the client and returns the complete response.
+    /// Sends a request of the client. Returns the complete response.
     async fn forward(&self, mut request: Request) -> Result<Value, Failure> {
         let path = request.url().path().replace("//", "/");
         let url = request.url_mut();
@@ -121,8 +122,8 @@ impl SessionMiddleware {
                 let left = deadline.saturating_duration_since(Instant::now());
                 body["parameters"] = json!({
                     "QUERY_TAG": tag,
-                    // One second before our deadline, so that Snowflake's own timeout is reported. Never 0, which
-                    // means two days.
+                    // Ends one second before the middleware's deadline, so that Snowflake reports the timeout. It is
+                    // never 0, which would mean two days.
                     "STATEMENT_TIMEOUT_IN_SECONDS": left.as_secs().max(2) - 1,
                 });
                 let mut response = self.poll(request.url(), &body).await?;
@@ -130,7 +131,8 @@ impl SessionMiddleware {
                 self.complete(&mut response).await?;
                 Ok(response)
             }
-            // Closing the session. The client never renews tokens, because `without_expiry` hides their expiry.
+            // The only other request closes the session. The client does not renew tokens, because `without_expiry`
+            // removes their expiry times.
             _ => self.send(|| self.post(request.url().clone(), &body, self.token().as_ref())).await,
         }
     }
@@ -163,7 +165,7 @@ impl SessionMiddleware {
         Ok(response)
     }
 
-    /// Gets a new session token for the master token. The session itself continues.
+    /// Gets a new session token with the master token. The session continues.
     async fn renew(&self) -> Result<(), Failure> {
         let Some(old) = lock(&self.tokens).clone() else {
             return Ok(());
@@ -181,7 +183,7 @@ impl SessionMiddleware {
         Ok(())
     }
 
-    /// Sends a statement and polls while Snowflake reports that it is still running.
+    /// Sends a statement, then polls for its result while Snowflake reports that the statement is still running.
     async fn poll(&self, url: &Url, body: &Value) -> Result<Value, Failure> {
         let mut renewed = false;
         let mut next: Option<Url> = None;
@@ -202,12 +204,11 @@ impl SessionMiddleware {
                 Ok(response) if IN_PROGRESS.iter().any(|code| response["code"] == *code) => {
                     let url =
                         response["data"]["getResultUrl"].as_str().and_then(|path| self.base.join(path).ok());
-                    // The request carries the token, which must not leave Snowflake.
+                    // Rejects a URL on another host, because the request contains the token.
                     let url = url.filter(|url| url.origin() == self.base.origin());
-                    next =
-                        Some(url.ok_or_else(|| {
-                            Error::Stop("Snowflake names no valid URL for the result".into())
-                        })?);
+                    next = Some(url.ok_or_else(|| {
+                        Error::Stop("Snowflake's response contains no valid URL for the result".into())
+                    })?);
                 }
                 result => return result,
             }
@@ -219,7 +220,7 @@ impl SessionMiddleware {
         response::fill_in_defaults(response);
         let headers = response::chunk_headers(response);
         for url in response::take_chunks(response)? {
-            // The URL is presigned, so the token is not needed and must not be sent.
+            // The URL is presigned. The request must not contain the token, because it may go to another host.
             let rows = transport::download(|| self.http.get(url.clone()).headers(headers.clone())).await?;
             response::append_rows(response, &rows)?;
         }
@@ -229,11 +230,12 @@ impl SessionMiddleware {
     async fn abort(&self, [id, guid]: &[String; 2]) {
         let mut url = self.base.clone();
         url.set_path("/queries/v1/abort-request");
-        // A new request id: with the statement's id, this would count as a retry of the statement.
+        // Uses a request id other than the statement's. Otherwise Snowflake would treat this request as a retry of the
+        // statement.
         url.query_pairs_mut().append_pair("requestId", guid);
         let request =
             self.post(url, &json!({ "requestId": id }), self.token().as_ref()).timeout(ABORT_TIMEOUT);
-        // If this fails, Snowflake's own timeout ends the statement.
+        // If this request fails, Snowflake's own timeout ends the statement.
         let _ = request.send().await;
     }
 }
@@ -245,7 +247,7 @@ fn parameter(url: &Url, name: &str) -> String {
         .unwrap_or_default()
 }
 
-/// A response in the form in which the client expects it from the network.
+/// Converts a body to the HTTP response that the client expects.
 fn http_response(body: &Value) -> Response {
     let mut response = http::Response::new(Body::from(body.to_string()));
     response

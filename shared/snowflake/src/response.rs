@@ -1,4 +1,4 @@
-//! Adapts Snowflake's requests and responses so that the client reads them without loss.
+//! Changes requests to Snowflake and its responses, so that the client reads responses without loss.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::failure::Rejection;
 use findata_domain::{Error, Result};
 
-/// Column types that the client knows. It rejects a response with any other type.
+/// Column types that the client knows. The client rejects responses with other types.
 const TYPES: [&str; 13] = [
     "fixed",
     "real",
@@ -23,13 +23,13 @@ const TYPES: [&str; 13] = [
     "array",
 ];
 
-/// Seconds to wait for another transaction's locks.
+/// How many seconds a statement waits for locks of another transaction.
 const LOCK_TIMEOUT: u32 = 660;
 
 /// Sets the application name and the session parameters of a login.
 ///
-/// The client identifies itself as the Go driver, to which Snowflake sends Arrow. To an unknown application it sends
-/// JSON, which findata reads. The parameters fix date and time formats whatever the account's defaults are.
+/// The client identifies itself as the Go driver, for which Snowflake returns Arrow data. For an unknown application,
+/// Snowflake returns JSON, which findata reads. The session parameters override the account's date and time formats.
 pub(super) fn prepare_login(login: &mut Value) {
     let Some(data) = login["data"].as_object_mut() else {
         return;
@@ -41,9 +41,9 @@ pub(super) fn prepare_login(login: &mut Value) {
         "SESSION_PARAMETERS".into(),
         json!({
             "AUTOCOMMIT": true,
-            // Snowflake ends a statement five minutes after its client died, and a transaction of a dead session
-            // five minutes after another one waits for its locks (Snowflake's documentation, "Transactions").
-            // LOCK_TIMEOUT is a little longer than both together.
+            // Snowflake aborts a statement five minutes after its client was lost. It aborts a transaction of a lost
+            // session five minutes after another transaction began to wait for its locks (Snowflake's documentation,
+            // "Transactions"). LOCK_TIMEOUT is slightly longer than the sum of both times.
             "ABORT_DETACHED_QUERY": true,
             "LOCK_TIMEOUT": LOCK_TIMEOUT,
             "TIMEZONE": "UTC",
@@ -55,19 +55,20 @@ pub(super) fn prepare_login(login: &mut Value) {
     );
 }
 
-/// Stops the client from renewing tokens by its own clock. The middleware renews them when Snowflake reports expiry.
+/// Removes the expiry times from a login response, so that the client does not renew tokens. The middleware renews them
+/// when Snowflake reports that they have expired.
 pub(super) fn without_expiry(login: &mut Value) {
     let Some(data) = login["data"].as_object_mut() else {
         return;
     };
-    // The client reads a negative value as "never".
+    // The client treats a negative value as "does not expire".
     data.insert("validityInSeconds".into(), json!(-1));
     data.insert("masterValidityInSeconds".into(), json!(-1));
     data.entry("sessionId").or_insert(json!(0));
     data.entry("serverVersion").or_insert(json!(""));
 }
 
-/// The failure that a response reports.
+/// Reads the failure that a response reports.
 pub(super) fn rejection(response: &Value) -> Rejection {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let data = &response["data"];
@@ -80,8 +81,8 @@ pub(super) fn rejection(response: &Value) -> Rejection {
     }
 }
 
-/// Adds fields that the client requires but some responses lack, and declares columns of unknown types as text, which
-/// they are in JSON.
+/// Adds fields that the client requires and some responses lack. Changes unknown column types to text, because JSON
+/// contains such values as text.
 pub(super) fn fill_in_defaults(response: &mut Value) {
     let Some(data) = response["data"].as_object_mut() else {
         return;
@@ -109,7 +110,7 @@ pub(super) fn fill_in_defaults(response: &mut Value) {
     }
 }
 
-/// The headers for downloading the further chunks of a result.
+/// The headers of the requests that download the further chunks of a result.
 pub(super) fn chunk_headers(response: &Value) -> HeaderMap {
     let headers = response["data"]["chunkHeaders"].as_object();
     let pair = |(name, value): (&String, &Value)| {
@@ -118,7 +119,7 @@ pub(super) fn chunk_headers(response: &Value) -> HeaderMap {
     headers.into_iter().flatten().filter_map(pair).collect()
 }
 
-/// Removes the URLs of the result's further chunks from the response and returns them in order.
+/// Removes the URLs of the result's further chunks from the response. Returns the URLs in order.
 ///
 /// # Errors
 /// `Stop` if the rows are in Arrow format, which findata does not request.
@@ -135,10 +136,10 @@ pub(super) fn take_chunks(response: &mut Value) -> Result<Vec<String>> {
     Ok(urls.filter_map(|chunk| chunk["url"].as_str().map(str::to_owned)).collect())
 }
 
-/// Appends the rows of a chunk: JSON arrays separated by commas, without the enclosing brackets.
+/// Appends the rows of a chunk to the response. `rows` has JSON arrays separated by commas, without enclosing brackets.
 pub(super) fn append_rows(response: &mut Value, rows: &str) -> Result<()> {
     let rows: Vec<Value> = serde_json::from_str(&format!("[{rows}]"))
-        .map_err(|_| Error::retry("a chunk of Snowflake's rows is not JSON"))?;
+        .map_err(|_| Error::retry("Snowflake returned a chunk of rows that is not valid JSON"))?;
     if let Some(known) = response["data"]["rowset"].as_array_mut() {
         known.extend(rows);
     }
@@ -154,7 +155,7 @@ pub(super) fn check_row_count(response: &Value) -> Result<()> {
     let rows = data["rowset"].as_array().map_or(0, Vec::len) as u64;
     match data["total"].as_u64() {
         Some(total) if total != rows => {
-            Err(Error::retry(format!("Snowflake returned {rows} of {total} rows")))
+            Err(Error::retry(format!("Snowflake returned only {rows} of {total} rows")))
         }
         _ => Ok(()),
     }

@@ -3,7 +3,7 @@
 use findata_domain::{Error, Result};
 use serde_json::Value;
 
-/// The rows of a response, as text.
+/// The rows of a response, with all values as text.
 #[derive(Default)]
 pub(super) struct Rows {
     columns: Vec<String>,
@@ -11,12 +11,16 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Converts the client's JSON rows.
+    /// Converts the rows from the client's JSON.
+    ///
+    /// # Errors
+    /// `Stop` if the JSON has an unexpected structure.
     pub(super) fn new(columns: Vec<String>, json: Value) -> Result<Self> {
         Ok(Rows { columns, values: texts(json)? })
     }
 
-    /// Rows inserted, updated or deleted, from the counts in the only row of the response to a DML statement.
+    /// The number of rows that a DML statement inserted, updated or deleted. The response to such a statement has one
+    /// row with these counts.
     pub(super) fn changed(&self) -> u64 {
         let counts = |name: &str| {
             ["inserted", "updated", "deleted"]

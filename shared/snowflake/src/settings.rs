@@ -1,4 +1,5 @@
-//! Connection settings, from `SNOWFLAKE_` variables. The defaults are the names that `infra/snowflake` creates.
+//! Connection settings from the environment variables `SNOWFLAKE_*`. The defaults are the names of the objects that
+//! `infra/snowflake` creates.
 
 use std::time::{Duration, Instant};
 
@@ -7,51 +8,52 @@ use secrecy::{ExposeSecret, SecretString};
 
 use findata_domain::{Error, Result};
 
-/// Time limit of one statement: longer than the wait for another transaction's locks.
+/// Time limit of one statement. It is longer than the time for which a statement waits for locks.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(900);
 
 pub(super) const UNREADABLE_KEY: &str =
     "the Snowflake key cannot be read: it must be unencrypted PKCS#8 in PEM format";
 
-/// The variable with the ARN of the secret that holds the private key, for the Lambda functions.
+/// The variable that tells Lambda functions the ARN of the secret with the private key.
 pub const SECRET_VARIABLE: &str = "FINDATA_SNOWFLAKE_SECRET";
 
 /// Settings of a connection to Snowflake.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Account, as `organisation-account`.
+    /// Account identifier in the form `organisation-account`.
     pub account: String,
-    /// User of TYPE = SERVICE.
+    /// Snowflake user with `TYPE = SERVICE`.
     pub user: String,
     /// The private key: unencrypted PKCS#8 in PEM format.
     pub key: SecretString,
-    /// Role.
+    /// Role of the session.
     pub role: String,
-    /// Virtual warehouse.
+    /// Virtual warehouse that runs the statements.
     pub warehouse: String,
     /// Database that contains the four schemas.
     pub database: String,
-    /// Schema for temporary tables. The role needs CREATE TEMPORARY TABLE on it.
+    /// Schema for temporary tables. The role needs the privilege CREATE TEMPORARY TABLE on the schema.
     pub schema: String,
-    /// The external stage over the stage's folder, qualified with its schema.
+    /// Name of the external stage on the folder with the landing files, with its schema.
     pub stage: String,
-    /// The stage's folder inside its bucket; empty for the bucket itself.
+    /// Path of this folder in its bucket; empty if the stage is the whole bucket.
     pub prefix: String,
     /// Time limit of one statement.
     pub statement_timeout: Duration,
-    /// When the session must end, if the caller's time is limited. No statement runs past it.
+    /// When the session must end; `None` without a time limit. Statements are aborted at this moment.
     pub ends_at: Option<Instant>,
-    /// The pause before the first retry of a request; it doubles with every further one.
+    /// The pause before the first retry of a request. Each further pause is twice as long.
     pub retry_pause: Duration,
-    /// URL to use instead of the account's own.
+    /// URL to use instead of the account's default URL.
     pub url: Option<String>,
 }
 
 impl Settings {
-    /// The settings of a Lambda function, whose session must end at a fixed time. `variable` takes a full variable name.
+    /// Reads the settings of a Lambda function, whose session must end at `ends_at`. `variable` reads a variable by its
+    /// full name.
     ///
     /// # Errors
-    /// As for [`Settings::from_variables`].
+    /// The errors of [`Settings::from_variables`].
     pub fn until(
         ends_at: Instant,
         variable: impl Fn(&str) -> Option<String>,
@@ -65,18 +67,19 @@ impl Settings {
         })
     }
 
-    /// The settings for a stage whose files are under `prefix`. `variable` takes a name without `SNOWFLAKE_` and returns
-    /// `None` if the variable is unset or empty. `key` is the private key, or the problem with it.
+    /// Reads the settings from variables. `variable` takes a name without `SNOWFLAKE_`, and returns `None` if the
+    /// variable is not set or empty. `key` is the private key, or a message that says why there is none. `prefix` is
+    /// the path of the stage's folder in its bucket.
     ///
     /// # Errors
-    /// `Config` that names everything that is missing.
+    /// `Config` that names all missing settings.
     pub fn from_variables(
         variable: impl Fn(&str) -> Option<String>,
         key: Result<SecretString, String>,
         prefix: &str,
     ) -> Result<Settings> {
         let account = variable("ACCOUNT")
-            .ok_or_else(|| "SNOWFLAKE_ACCOUNT is not set: it must be ORGANISATION-ACCOUNT".to_owned());
+            .ok_or_else(|| "SNOWFLAKE_ACCOUNT is not set: set it to ORGANISATION-ACCOUNT".to_owned());
         let (account, key) = match (account, key) {
             (Ok(account), Ok(key)) => (account, key),
             (account, key) => {
@@ -103,7 +106,7 @@ impl Settings {
     }
 }
 
-/// Checks every setting and returns the base URL.
+/// Checks all settings. Returns the base URL of the account.
 ///
 /// # Errors
 /// `Config` that names every invalid setting.
@@ -116,10 +119,11 @@ pub(super) fn check(settings: &Settings) -> Result<Url> {
     let account = |text: &str| {
         !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
     };
-    // A user name may be an email address. It only appears in the login, never in SQL.
+    // A user name may be an email address. More characters are accepted than in other names, because the user name is
+    // not part of SQL.
     let user = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '"');
     let stage = |text: &str| (1..=3).contains(&text.split('.').count()) && text.split('.').all(identifier);
-    // The prefix never appears in SQL, but unusual names are rejected all the same.
+    // The prefix is not part of SQL, but unusual characters are rejected as a precaution.
     let prefix = |text: &str| {
         let part = |part: &str| {
             !part.is_empty()

@@ -1,16 +1,18 @@
-//! SQL that differs on Snowflake: escapes in literals, INSERT of rows, COPY of landing files.
+//! Generates SQL that is specific to Snowflake: escapes in literals, INSERT statements for rows, and COPY statements
+//! for landing files.
 
 use findata_domain::catalog::{Column, Dataset, Kind};
 use findata_domain::sql::literal;
 use findata_pipeline::landing::StagedFile;
 
-/// Rows per INSERT. Snowflake allows 16,384 in a VALUES list; the text of this many fits in a statement.
+/// Rows per INSERT statement. Snowflake allows 16,384 rows in a VALUES list. With fewer rows, the text does not exceed
+/// the largest size of a statement.
 const ROWS_PER_INSERT: usize = 1_000;
-/// Files that one COPY may name.
+/// Largest number of files in one COPY statement.
 const FILES_PER_COPY: usize = 1_000;
 
-/// Translates a statement of standard SQL: doubles every backslash inside a string literal. Snowflake reads a backslash
-/// there as an escape character, so a backslash before a quote would change where the literal ends.
+/// Translates a statement of standard SQL to Snowflake's dialect: doubles every backslash in string literals. Snowflake
+/// treats such a backslash as an escape character, so a backslash before a quote would change where the literal ends.
 pub(super) fn translate(sql: &str) -> String {
     if !sql.contains('\\') {
         return sql.to_owned();
@@ -20,7 +22,7 @@ pub(super) fn translate(sql: &str) -> String {
     while let Some(start) = rest.find(['\'', '"', '-', '/']) {
         let (before, token) = rest.split_at(start);
         out.push_str(before);
-        // A doubled quote is handled as the end of one literal and the start of the next.
+        // A doubled quote needs no special case: it ends one literal and starts the next.
         let (end, is_literal) = match token.as_bytes() {
             [b'\'', ..] => (token[1..].find('\'').map(|i| i + 2), true),
             [b'"', ..] => (token[1..].find('"').map(|i| i + 2), false),
@@ -40,7 +42,7 @@ pub(super) fn translate(sql: &str) -> String {
     out
 }
 
-/// INSERT statements for rows of text, which Snowflake casts to the columns' types.
+/// The INSERT statements for rows. The values are text, and Snowflake casts them to the types of the columns.
 pub(super) fn inserts<'a>(
     table: &'a str,
     rows: &'a [Vec<Option<String>>],
@@ -53,8 +55,9 @@ pub(super) fn inserts<'a>(
     })
 }
 
-/// The statements that load landing files into `incoming`. `stage` is the external stage over the folder that the file
-/// keys are relative to. `prefix` is that folder inside its bucket: Snowflake's file names start at the bucket.
+/// The statements that load landing files into the temporary table `incoming`. `stage` is the external stage on the
+/// folder to which the file keys are relative. `prefix` is the path of this folder in its bucket. It is removed from
+/// Snowflake's file names, which are relative to the bucket.
 pub(super) fn copies(dataset: &Dataset, files: &[StagedFile], stage: &str, prefix: &str) -> Vec<String> {
     let typed_columns = dataset.columns.iter().map(|c| (c.name, c.kind.sql(), cast(c)));
     let skip = if prefix.is_empty() { 1 } else { prefix.chars().count() + 2 };
@@ -76,8 +79,8 @@ pub(super) fn copies(dataset: &Dataset, files: &[StagedFile], stage: &str, prefi
         list(&|(n, kind, _)| format!("{n} {kind}"))
     );
     let copy = |files: &[StagedFile]| {
-        // `force` skips the load metadata: `incoming` is a new table, and the row count of every file is compared
-        // with the ledger.
+        // `force` loads a file even if Snowflake's load metadata says that it was loaded before. This is safe because
+        // `incoming` is a new table, and the row count of every file is compared with the ledger.
         format!(
             "copy into incoming ({}) from (select {} from @{stage}) files = ({}) \
              file_format = (type = json, compression = gzip) on_error = abort_statement force = true",
@@ -89,8 +92,8 @@ pub(super) fn copies(dataset: &Dataset, files: &[StagedFile], stage: &str, prefi
     std::iter::once(table).chain(files.chunks(FILES_PER_COPY).map(copy)).collect()
 }
 
-/// A value of the landing row, cast to its column's type. Values are canonical text, so the cast can neither fail nor
-/// round. It casts from text instead of JSON, so that no number becomes a float on the way.
+/// The expression that casts a value of a landing row to the type of its column. Values are canonical text, so the cast
+/// neither fails nor rounds. The JSON value is cast to text first, because a JSON number might become a float.
 fn cast(column: &Column) -> String {
     let text = format!("$1:\"row\".\"{}\"::varchar", column.name);
     match column.kind {

@@ -1,4 +1,4 @@
-//! The state and the kind of one statement.
+//! The state of the current statement, and the kinds of statements.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -7,18 +7,18 @@ use std::{
 
 use findata_domain::Error;
 
-/// The statement in progress, shared by the adapter and the middleware. A session runs one at a time.
+/// The state of the current statement. The adapter and the middleware share it. A session runs one statement at a time.
 #[derive(Debug)]
 pub(super) struct StatementState {
-    /// When it is aborted.
+    /// When the statement is aborted.
     pub deadline: Instant,
-    /// Why it failed.
+    /// Why the statement failed, as recorded by the middleware.
     pub error: Option<Error>,
-    /// Whether it failed because its session had ended.
+    /// Whether the statement failed because its session had ended.
     pub session_ended: bool,
-    /// Snowflake's query id.
+    /// Snowflake's id of the query.
     pub query_id: Option<String>,
-    /// The query tag in Snowflake's history. It stays the same for the next statements of the same step.
+    /// The query tag in Snowflake's query history. All statements of a step have the same tag.
     pub tag: String,
 }
 

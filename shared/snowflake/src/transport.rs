@@ -1,4 +1,4 @@
-//! HTTP requests to Snowflake, with retries.
+//! Sends HTTP requests to Snowflake and retries them.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use serde_json::Value;
 
 use crate::{failure::Rejection, response};
 
-/// Attempts of one request, the first included.
+/// Attempts of one request, including the first.
 const MAX_ATTEMPTS: usize = 5;
 
 /// Why a request failed.
 pub(super) enum Failure {
     /// Snowflake's response reports a failure.
     Rejected(Rejection),
-    /// Anything else.
+    /// The request failed for another reason.
     Other(Error),
 }
 
@@ -28,11 +28,11 @@ impl From<Error> for Failure {
     }
 }
 
-/// Sends a request until Snowflake responds. Retries transient failures with exponential backoff that starts at
-/// `retry_pause`. A retry carries the same request id, so that Snowflake applies the request once.
+/// Sends a request until Snowflake responds. Retries transient failures with exponential backoff, which starts at
+/// `retry_pause`. A retry has the same request id, so that Snowflake executes the request only once.
 ///
 /// # Errors
-/// `Rejected` if the response reports a failure.
+/// `Rejected` if the response reports a failure; `Other` if no valid response arrives.
 pub(super) async fn send(
     retry_pause: Duration,
     request: impl Fn() -> RequestBuilder,
@@ -61,7 +61,7 @@ pub(super) async fn send(
     }
 }
 
-/// Downloads one chunk of rows. Retries transient failures at once.
+/// Downloads one chunk of rows. Retries transient failures without a pause.
 pub(super) async fn download(request: impl Fn() -> RequestBuilder) -> Result<String> {
     let mut attempts = 1;
     loop {
@@ -72,7 +72,7 @@ pub(super) async fn download(request: impl Fn() -> RequestBuilder) -> Result<Str
     }
 }
 
-/// The headers of a request: the accepted format and the session's token.
+/// The headers of a request: the accepted format, and the session token if there is one.
 pub(super) fn headers(token: Option<&SecretString>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/snowflake"));
@@ -108,7 +108,7 @@ async fn text(request: RequestBuilder) -> Result<String> {
     }
 }
 
-/// The innermost cause of an HTTP error.
+/// The innermost cause of an HTTP error, for a message.
 fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

@@ -75,7 +75,8 @@ fn bodies(server: &FmpServer, endpoint: &str, parameters: &[(&str, &str)]) -> Re
         let mut parameters = parameters.to_vec();
         parameters.push(("symbol", &text));
         let body = server.body(endpoint, &parameters);
-        let body = body.ok_or_else(|| Error::Stop(format!("the synthetic FMP has no {endpoint}")))?;
+        let body = body
+            .ok_or_else(|| Error::Stop(format!("the synthetic FMP did not answer {endpoint} with JSON")))?;
         Ok((text.parse()?, body))
     };
     server.symbols().into_iter().map(body).collect()

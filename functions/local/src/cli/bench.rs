@@ -50,7 +50,7 @@ fn limit(text: &str) -> Result<Limit, String> {
         "none" => Ok(Limit(None)),
         _ => calls()
             .map(|calls| Limit(Some(calls)))
-            .ok_or_else(|| "use none or a number of calls above 0".into()),
+            .ok_or_else(|| "use none, or a number of calls per minute above 0".into()),
     }
 }
 

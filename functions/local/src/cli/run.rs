@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// Load the data, but compute no figures
     #[arg(long)]
     skip_analytics: bool,
-    /// Mark this as a daily run: it yields FMP calls to other runs that use the same key
+    /// Mark this as a daily run: other runs that use the same API key get their calls first
     #[arg(long)]
     daily: bool,
 }

@@ -1,5 +1,5 @@
-//! The environment variables of a function. All problems are reported together, so that one deployment can
-//! fix them all.
+//! Reads the environment variables of a function. All problems are reported together, so that one deployment
+//! can fix all of them.
 
 use std::{env, fmt::Display, str::FromStr};
 
@@ -16,14 +16,14 @@ pub(super) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Reads a function's variables and collects the problems.
+/// Reads a function's environment variables and collects the problems with them.
 #[derive(Debug, Default)]
 pub struct Environment {
     problems: Vec<String>,
 }
 
 impl Environment {
-    /// A required variable. Empty, with a recorded problem, if it is not set.
+    /// Reads a required variable. If it is not set, records a problem and returns an empty text.
     pub fn text(&mut self, name: &str) -> String {
         variable(name).unwrap_or_else(|| {
             self.problems.push(format!("{name} is not set"));
@@ -31,13 +31,15 @@ impl Environment {
         })
     }
 
-    /// An optional variable, parsed. `None` if it is unset or, with a recorded problem, malformed.
+    /// Reads and parses an optional variable. Returns `None` if the variable is not set. If it is malformed, records a
+    /// problem and returns `None`.
     pub fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
         let text = variable(name)?;
         text.parse().map_err(|e| self.problems.push(format!("{name}: {text:?}: {e}"))).ok()
     }
 
-    /// Settings that another crate reads from variables. `read` appends its problems to the list.
+    /// Reads settings with `read`, a function of another crate. `read` receives a function that reads variables, and
+    /// the list to which it appends problems.
     pub fn read<T>(
         &mut self,
         read: impl FnOnce(&dyn Fn(&str) -> Option<String>, &mut Vec<String>) -> T,
@@ -47,12 +49,12 @@ impl Environment {
 
     fn stage(&mut self) -> Option<Location> {
         if variable("FINDATA_STAGE").is_none() {
-            self.problems.push("FINDATA_STAGE is not set: it must be s3://BUCKET/PREFIX".into());
+            self.problems.push("FINDATA_STAGE is not set: set it to s3://BUCKET/PREFIX".into());
         }
         self.parsed("FINDATA_STAGE")
     }
 
-    /// The index for beta and correlation, from `FINDATA_INDEX`; `none` turns both off.
+    /// The market index for beta and correlation, from `FINDATA_INDEX`. The value `none` disables both.
     pub fn index(&mut self) -> Option<Symbol> {
         match variable("FINDATA_INDEX").as_deref() {
             None => Symbol::default_index(),
@@ -77,10 +79,10 @@ impl Environment {
             .map_or(0.0, |megabytes| megabytes / 1024.0)
     }
 
-    /// The SDK's configuration and the stage, if every variable read so far is valid.
+    /// Loads the SDK's configuration and returns it with the stage's location.
     ///
     /// # Errors
-    /// `Config` that names every problem.
+    /// `Config` that names all problems with the variables read so far.
     pub async fn open(mut self) -> Result<(SdkConfig, Location)> {
         let location = self.stage();
         match location {

@@ -1,4 +1,4 @@
-//! The loop of a Lambda function: build the clients once, then handle one invocation after another.
+//! The main loop of a Lambda function: builds the clients once, then handles one invocation after another.
 
 use std::{
     future::Future,
@@ -24,24 +24,24 @@ pub use lambda_runtime::Error as RuntimeError;
 pub struct Invocation {
     /// Lambda's request id. A retry by Lambda has the same id.
     pub id: String,
-    /// When it began, by the system clock.
+    /// When the invocation began, by the system clock.
     pub started_at: DateTime<Utc>,
-    /// When Lambda stops it.
+    /// When Lambda ends the invocation.
     pub deadline: Instant,
 }
 
 impl Invocation {
-    /// The instant `reserve` before the deadline. If less than twice `reserve` is left, half of the remaining
-    /// time is reserved instead.
+    /// The moment at which work must end so that `reserve` time remains until the deadline. If less than twice
+    /// `reserve` remains now, half of the remaining time is reserved instead.
     pub fn deadline_with_reserve(&self, reserve: Duration) -> Instant {
         let left = self.deadline.saturating_duration_since(Instant::now());
         self.deadline - reserve.min(left / 2)
     }
 }
 
-/// A function and the clients it keeps between invocations.
+/// A Lambda function, with the clients that it keeps between invocations.
 pub trait Function: Sized {
-    /// Reads the environment and builds the clients. If it fails, the next invocation tries again.
+    /// Reads the environment and builds the clients. If this fails, the next invocation tries again.
     fn open() -> impl Future<Output = Result<Self>>;
 
     /// Handles one invocation.
@@ -51,7 +51,7 @@ pub trait Function: Sized {
 /// Serves invocations until Lambda ends the process. Logs go to standard output.
 ///
 /// # Errors
-/// Only if the Lambda runtime itself fails.
+/// The errors of the Lambda runtime. An error of the function does not end the loop.
 pub async fn serve<F: Function>() -> Result<(), RuntimeError> {
     let function = OnceCell::new();
     let function: &OnceCell<F> = &function;
@@ -77,7 +77,7 @@ pub async fn serve<F: Function>() -> Result<(), RuntimeError> {
     .await
 }
 
-/// Converts an error to Lambda's format. The error type tells the caller what to do next.
+/// Converts an error to Lambda's format. The error type tells the caller how to react.
 fn diagnostic(error: Error) -> Diagnostic {
     let kind = match error {
         Error::Retry { .. } => "Retry",

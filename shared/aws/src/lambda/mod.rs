@@ -1,5 +1,5 @@
-//! Parts shared by the Lambda functions: the invocation loop, environment variables, and the steps that S3
-//! events start.
+//! Code that the Lambda functions share: the main loop, environment variables, and the steps that S3 events
+//! start.
 
 mod environment;
 mod function;

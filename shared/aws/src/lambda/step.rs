@@ -1,4 +1,4 @@
-//! The steps that S3 events start: load when `staged.json` is written, analytics when `loaded.json` is.
+//! The steps that S3 events start: load after `staged.json` is written, and analytics after `loaded.json` is written.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ use crate::{
 /// Time reserved at the end of an invocation to close the warehouse session and write the ledger.
 const CLOSE_RESERVE: Duration = Duration::from_secs(20);
 
-/// The clients and settings that load and analytics keep between invocations.
+/// The clients and settings that the load and analytics functions keep between invocations.
 pub struct StepFunction {
     config: SdkConfig,
     location: Location,
@@ -41,11 +41,11 @@ pub struct StepFunction {
     pub memory: f64,
 }
 
-/// The arguments for opening a warehouse session.
+/// The arguments that open a warehouse session.
 pub struct SessionArgs<'a> {
     /// Reads an environment variable; `None` if it is not set or empty.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// The private key, or the problem with its secret.
+    /// The private key, or a message that says why there is none.
     pub key: Result<SecretString, String>,
     /// The stage's prefix in its bucket.
     pub prefix: &'a str,
@@ -67,9 +67,9 @@ impl StepFunction {
         Ok(StepFunction { config, location, stage, bus, clock, telemetry, memory })
     }
 
-    /// Opens a warehouse session, runs `work` and closes the session. `secret` is the variable with the ARN of
-    /// the private key's secret. The key is read for every session, so a rotated key takes effect at once. If
-    /// the session cannot be opened, `work` receives the reason.
+    /// Opens a warehouse session, runs `work` and closes the session. If the session cannot be opened, `work`
+    /// receives the error. `secret` is the name of the variable with the ARN of the private key's secret. The key
+    /// is read for every session, so a rotated key takes effect at once.
     ///
     /// # Errors
     /// The errors of `work`.
@@ -83,7 +83,7 @@ impl StepFunction {
         let mut warehouse = self.session(invocation, secret, open).await;
         let result = work(warehouse.as_mut().map_err(|error| error.clone())).await;
         if let Ok(warehouse) = &mut warehouse {
-            // A failure here is harmless: the work is committed, and an unclosed session times out.
+            // Ignores errors, because the work is committed and Snowflake ends a session that is not closed.
             let _ = warehouse.close().await;
         }
         result
@@ -98,7 +98,7 @@ impl StepFunction {
         let key = match variable(secret) {
             Some(arn) => Ok(secrets::read(&self.config, &arn).await?),
             None => Err(format!(
-                "{secret} is not set: it must be the ARN of the secret that holds the private key"
+                "{secret} is not set: set it to the ARN of the secret that contains the private key"
             )),
         };
         let (prefix, ends_at) = (self.location.prefix(), invocation.deadline_with_reserve(CLOSE_RESERVE));
@@ -110,9 +110,9 @@ impl StepFunction {
 pub struct Step<'a, S, B> {
     /// The run.
     pub run: &'a RunId,
-    /// Name of the function, as in the ledger.
+    /// Name of the function in the ledger.
     pub function: &'static str,
-    /// How often to try while another invocation writes to the warehouse.
+    /// Largest number of attempts while another run holds the write fence.
     pub max_attempts: u32,
     /// The stage.
     pub stage: &'a S,
@@ -125,14 +125,15 @@ pub struct Step<'a, S, B> {
 }
 
 impl<S: Stage, B: Bus> Step<'_, S, B> {
-    /// Runs the step and returns the function's response. If another run holds the write fence, the step waits
-    /// and tries again; the next attempt sees the other run's rows.
+    /// Runs the step and returns the function's response. If another run holds the write fence, waits and tries
+    /// again. The next attempt reads the rows that the other run wrote.
     ///
-    /// A failure that a person must fix is recorded, announced and returned as a response, because an immediate
-    /// retry by Lambda would not help; the sweeper tries again later.
+    /// A failure that a person must fix is recorded in the ledger and published on the event bus. It is returned
+    /// as a response instead of an error, because an immediate retry by Lambda would not help. The sweeper tries
+    /// again later.
     ///
     /// # Errors
-    /// Transient failures, for which Lambda should deliver the same event again.
+    /// Transient failures, after which Lambda has to deliver the same event again.
     pub async fn run(&self, mut attempt: impl AsyncFnMut() -> Result<Value>) -> Result<Value> {
         let mut attempts = 1;
         let error = loop {
@@ -162,17 +163,19 @@ struct CreatedObject {
     key: String,
 }
 
-/// The run that the input is about: from the key in an `Object Created` event of S3, or from
-/// `{"run_id": ...}`.
+/// Reads the id of the run from a function's input. The input is an `Object Created` event of S3, whose object
+/// key contains the run, or `{"run_id": ...}`.
 ///
 /// # Errors
-/// `Reject` if the input is neither.
+/// `Reject` if the input has neither form or the id is invalid.
 pub fn run_of(input: &Value) -> Result<RunId> {
     if let Some(id) = input.get("run_id").and_then(Value::as_str) {
         return id.parse();
     }
     let invalid = || {
-        Error::Reject("the input is neither an S3 event about a ledger object nor {\"run_id\": ...}".into())
+        Error::Reject(
+            "the input must be an S3 event for an object of a run's ledger, or {\"run_id\": ...}".into(),
+        )
     };
     let created =
         ObjectCreated::deserialize(input.get("detail").ok_or_else(invalid)?).map_err(|_| invalid())?;

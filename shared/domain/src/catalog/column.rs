@@ -1,30 +1,30 @@
-//! A column of a dataset: name, FMP field and type.
+//! Columns of datasets: name, FMP field and type.
 
-/// A typed column and the FMP field it comes from.
+/// A typed column and the FMP field that its value is read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    /// Name in `staging`, and in `analytics` if carried over.
+    /// Name in the table in `staging`; tables in `analytics` use the same name.
     pub name: &'static str,
-    /// Field of FMP's answer; empty for a derived column without one.
+    /// Name of the field in FMP's answer; empty for a derived column without a field.
     pub field: &'static str,
-    /// Type.
+    /// Type of the column's values.
     pub kind: Kind,
-    /// A row without it is quarantined.
+    /// Whether a row without a value in this column is quarantined.
     pub required: bool,
 }
 
-/// Types that mean the same on every warehouse.
+/// Column types with the same meaning on every warehouse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Text as received.
     Text,
     /// ISO date.
     Date,
-    /// Instant in UTC, to the second.
+    /// Instant in UTC, with a precision of one second.
     Instant,
-    /// DECIMAL(38, 6): amounts, prices, share counts.
+    /// DECIMAL(38, 6), for amounts, prices and share counts.
     Decimal,
-    /// 64-bit float: numbers other than amounts.
+    /// 64-bit float, for numbers other than amounts.
     Double,
     /// 64-bit integer.
     Integer,
@@ -33,7 +33,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The SQL type, with the same meaning in Snowflake and DuckDB.
+    /// Returns the SQL type, which has the same meaning in Snowflake and DuckDB.
     pub fn sql(self) -> &'static str {
         match self {
             Kind::Text => "varchar",
@@ -57,7 +57,7 @@ impl Column {
         self
     }
 
-    /// Whether extract computes it from other fields.
+    /// Returns whether extract computes the column from other fields.
     pub fn derived(&self) -> bool {
         DERIVED.contains(&self.name)
     }

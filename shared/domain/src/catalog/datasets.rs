@@ -1,4 +1,4 @@
-//! The entries of the catalog.
+//! The entries of the dataset catalog.
 
 use chrono::Duration;
 
@@ -6,7 +6,7 @@ use super::{
     BulkFile, ChangeSource, Dataset, Freshness, History, Requests, RowChecks, market, reconciled, statements,
 };
 
-/// Defaults: one undated row per symbol, replaced by the newest answer.
+/// Defaults for a dataset with one undated row per symbol, which the newest answer replaces.
 const SNAPSHOT: Dataset = Dataset {
     name: "",
     endpoint: "",
@@ -193,16 +193,16 @@ pub const CASH_FLOW: &Dataset = named("cash_flow");
 pub const DIVIDENDS: &Dataset = named("dividends");
 /// Shares outstanding.
 pub const SHARES_FLOAT: &Dataset = named("shares_float");
-/// FMP's own ratios of the last twelve months.
+/// Ratios of the last twelve months, computed by FMP.
 pub const RATIOS_TTM: &Dataset = named("ratios_ttm");
-/// FMP's own key metrics of the last twelve months.
+/// Key metrics of the last twelve months, computed by FMP.
 pub const KEY_METRICS_TTM: &Dataset = named("key_metrics_ttm");
-/// Batch quotes.
+/// Quotes of many symbols per call.
 pub const QUOTES: &Dataset = named("quotes");
 /// Members of the S&P 500.
 pub const SP500_CONSTITUENTS: &Dataset = named("sp500_constituents");
 
-/// The entry with a name; a name that the catalog lacks does not compile.
+/// Returns the entry with this name. An unknown name is an error at compile time.
 const fn named(name: &str) -> &'static Dataset {
     let mut i = 0;
     while i < CATALOG.len() {

@@ -1,7 +1,7 @@
-//! The dataset catalog: the one declaration of every FMP dataset.
+//! The dataset catalog: the only declaration of each FMP dataset.
 //!
-//! Requests, keys on the stage, `raw` and `staging` tables, freshness and the data dictionary are derived from an
-//! entry here. To add a dataset, add an entry to `datasets.rs`.
+//! Requests, keys on the stage, tables in `raw` and `staging`, freshness and the data dictionary
+//! are derived from its entries. To add a dataset, add an entry to `datasets.rs`.
 
 mod column;
 mod datasets;
@@ -18,46 +18,53 @@ pub use datasets::{
     RATIOS_TTM, SHARES_FLOAT, SP500_CONSTITUENTS,
 };
 
-/// The rows of one FMP endpoint: one raw table, one staging table, one folder on the stage.
+/// The rows of one FMP endpoint, stored in one table in `raw`, one table in `staging` and one
+/// folder on the stage.
 ///
-/// Two datasets are equal if their names are.
+/// Two datasets are equal if their names are equal.
 #[derive(Debug)]
 pub struct Dataset {
-    /// Name of the dataset, of its folder on the stage and of its tables in `raw` and `staging`.
+    /// Name of the dataset. Its folder on the stage and its tables in `raw` and `staging` have the
+    /// same name.
     pub name: &'static str,
-    /// Path after `/stable/`.
+    /// Path of the endpoint after `/stable/`.
     pub endpoint: &'static str,
     /// How requests select rows.
     pub requests: Requests,
     /// Natural key: the columns that identify a row.
     pub key: &'static [&'static str],
-    /// Column that dates a row: session, period end, ex-date. `None` for undated rows.
+    /// Column with the date of a row, such as the session, period end or ex-date; `None` for
+    /// undated rows.
     pub date_column: Option<&'static str>,
-    /// What happens to an older row with the same key.
+    /// What happens to an older row with the same key as a new row.
     pub history: History,
     /// The typed columns, in the order of the staging table.
     pub columns: &'static [Column],
     /// How long an answer counts as fresh.
     pub freshness: Freshness,
-    /// An answer holds all rows of its symbol (or of the market), so a stored row that it lacks was withdrawn.
+    /// Whether an answer contains all rows of its symbol (or of the market). FMP has then withdrawn
+    /// every stored row that a newer answer lacks.
     pub complete_answer: bool,
-    /// Rows at which FMP silently drops the oldest ones: an answer this long may be incomplete.
+    /// Maximum number of rows in an answer. FMP drops the oldest rows above it without notice, so
+    /// an answer of this length may be incomplete.
     pub row_limit: Option<usize>,
-    /// Bulk file with the same rows for all companies.
+    /// Bulk file that contains the same rows for all companies, if FMP has one.
     pub bulk: Option<BulkFile>,
-    /// Where changes are announced, so that an unchanged symbol needs no call.
+    /// Source that announces changes of the rows, if there is one. Unchanged symbols then need no
+    /// call.
     pub change_feed: Option<ChangeSource>,
-    /// An empty answer means that FMP does not know the symbol.
+    /// Whether an empty answer means that FMP does not know the symbol.
     pub empty_if_unknown: bool,
-    /// Requested only as a consequence of another answer, never planned by default.
+    /// Whether the dataset is requested only if the answer of another dataset requires it.
     pub follow_up: bool,
-    /// Rows are events that change the basis of FMP's price history on their `date_column`.
+    /// Whether the rows are splits or dividends, after which FMP adjusts its price history, on the
+    /// day in `date_column`.
     pub adjusts_prices: bool,
-    /// Plausibility rules for its rows.
+    /// Plausibility checks for the rows.
     pub checks: RowChecks,
-    /// Typical bytes of one row on the wire, gzipped; `plan` estimates traffic with it.
+    /// Typical size of one row in bytes, gzipped; `plan` uses it to estimate the traffic.
     pub row_bytes: u64,
-    /// What it holds, in one sentence.
+    /// Description of the dataset in one sentence.
     pub about: &'static str,
 }
 
@@ -80,62 +87,67 @@ pub enum Requests {
     Symbols,
     /// One request per symbol and cadence (`period=annual|quarter`, `limit=N`).
     Statement,
-    /// One request per symbol and range of days (`from`, `to`); ranges stay below [`Dataset::row_limit`].
+    /// One request per symbol and range of days (`from`, `to`); a range has fewer days than
+    /// [`Dataset::row_limit`].
     Days,
 }
 
-/// What happens to an older row with the same key.
+/// What happens to an older row with the same key as a new row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum History {
-    /// Every distinct version is kept; the table is append-only.
+    /// The table keeps every distinct version of a row; it is append-only.
     Versions,
-    /// The newest row replaces it.
+    /// The newest row replaces the older row.
     Current,
 }
 
 /// How long an answer counts as fresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// For a fixed time after it was fetched.
+    /// For a fixed time after the fetch.
     For(Duration),
-    /// Until the next close. Only closed sessions are requested, so a bar never covers half a day.
+    /// Until the next close of the exchange. Only closed sessions are requested, so a bar always
+    /// covers a whole session.
     UntilNextClose,
-    /// Runs that request the dataset explicitly use a fixed time. All other runs fetch it in rotation: every `days`
-    /// days, on a day derived from the symbol, so that each day fetches an equal share of the universe.
+    /// For a fixed time in runs that request the dataset explicitly. Other runs fetch each symbol
+    /// once every `days` days. The day is derived from the symbol, which spreads the symbols evenly
+    /// over the days.
     Rotating {
         /// How long an answer counts as fresh in a run that requests the dataset.
         on_request: Duration,
-        /// Days between two fetches in rotation.
+        /// Days between two fetches of a symbol in other runs.
         days: u32,
     },
 }
 
-/// A bulk endpoint: one file holds the rows of all companies.
+/// A bulk endpoint, whose file contains the rows of all companies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BulkFile {
-    /// Path after `/stable/`.
+    /// Path of the bulk endpoint after `/stable/`.
     pub endpoint: &'static str,
-    /// Fields that the per-symbol endpoint has and the file lacks: their columns stay NULL.
+    /// Fields of the per-symbol endpoint that the file lacks; their columns stay NULL.
     pub absent: &'static [&'static str],
 }
 
-/// Where changes of a dataset are announced.
+/// The source that announces changes of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeSource {
-    /// Quotes and bars carry the fields that change daily; the rest is refetched in rotation.
+    /// Quotes and bars, which contain the fields that change daily. Other fields are refetched on
+    /// fixed days per symbol.
     Quotes,
     /// FMP's calendar of dividends.
     DividendCalendar,
     /// FMP's calendar of splits.
     SplitCalendar,
-    /// SEC filings, and the earnings calendar for companies that file elsewhere.
+    /// SEC filings, and the earnings calendar for companies that do not file with the SEC.
     Filings,
 }
 
-/// The plausibility rules for a dataset's rows. Amounts are range-checked in every dataset.
+/// The plausibility checks for a dataset's rows, in addition to the range check of amounts that
+/// every dataset has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowChecks {
-    /// No further rule.
+    /// No further check.
     Amounts,
     /// Positive prices, high not below low, no negative volume.
     Bars,
@@ -143,11 +155,12 @@ pub enum RowChecks {
     Splits,
     /// No negative dividend.
     Dividends,
-    /// A known period label, and the range of statement amounts.
+    /// A known period label, and amounts within the range for statements.
     Statements,
 }
 
-/// Columns that every staging table has after its own: where a row came from and when it was fetched.
+/// Columns at the end of every staging table, which record the source of a row and the time of its
+/// fetch.
 pub const LINEAGE: &[(&str, Kind)] = &[
     ("row_hash", Kind::Text),
     ("observed_at", Kind::Instant),
@@ -156,7 +169,7 @@ pub const LINEAGE: &[(&str, Kind)] = &[
     ("source_row", Kind::Integer),
 ];
 
-/// Finds a dataset by its name or FMP's endpoint; hyphens may replace underscores.
+/// Finds a dataset by its name or its FMP endpoint. Hyphens and underscores are interchangeable.
 pub fn dataset(name: &str) -> Option<&'static Dataset> {
     let wanted = name.trim().replace('-', "_");
     CATALOG.iter().find(|d| d.name == wanted || d.endpoint.replace('-', "_") == wanted)
@@ -190,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_need_a_date_or_a_column_have_it() {
+    fn datasets_have_the_date_column_and_the_fields_that_they_refer_to() {
         for dataset in CATALOG {
             let needs_date =
                 dataset.adjusts_prices || matches!(dataset.requests, Requests::Statement | Requests::Days);
@@ -202,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn statement_lines_join_without_renaming() {
+    fn no_two_statements_have_a_column_of_the_same_name() {
         let header = [
             "symbol",
             "fiscal_date",

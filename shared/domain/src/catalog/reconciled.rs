@@ -1,5 +1,6 @@
-//! FMP's own ratios and metrics of the last twelve months: only those that have a counterpart of ours, under FMP's names.
-//! The field `fmp` in `infra/models/metrics` maps them to our figures.
+//! Columns of the ratios and metrics that FMP computes for the last twelve months, under FMP's
+//! names. Listed are only those that findata computes too; the field `fmp` in
+//! `infra/models/metrics` maps them to findata's figures.
 
 use super::{Column, double, text};
 

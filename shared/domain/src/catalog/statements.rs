@@ -1,5 +1,5 @@
-//! The lines of the three statements, in FMP's order, with the names the analytics tables use.
-//! A name occurs in only one of the three, so that joining them needs no renaming.
+//! The lines of the three statements in FMP's order, with the names used in the analytics tables. A
+//! line's name occurs in one statement only, so a join of the statements renames no column.
 
 use super::{Column, date, decimal, derived_date, derived_instant, derived_text, integer, text};
 

@@ -1,5 +1,5 @@
-//! JSON lists with a limit on their length. A few kilobytes of gzip can hold millions of tiny rows, each of which takes a
-//! hundred times its size once it is typed.
+//! Parses JSON lists up to a maximum length. The limit protects memory: a few kilobytes of gzip can
+//! contain millions of tiny rows, and a typed row takes a hundred times the memory of its JSON.
 
 use std::{fmt, marker::PhantomData};
 
@@ -10,15 +10,18 @@ use serde::{
 
 use crate::{Error, Result};
 
-/// Most rows of one company: 50 years of daily prices are 12,600.
+/// Maximum number of rows of one company; 50 years of daily prices are 12,600 rows.
 pub const MAX_SERIES: usize = 20_000;
-/// Most rows of a list of companies. The longest of FMP, its list of all symbols, has under 100,000.
+/// Maximum number of rows in a list of companies. FMP's longest list, of all symbols, has fewer
+/// than 100,000 rows.
 pub const MAX_LIST: usize = 200_000;
 
-/// The elements of a JSON array, if there are at most `max`. The rest of a longer one is only counted.
+/// Parses a JSON array of at most `max` elements. Further elements are only counted, for the error
+/// message.
 ///
 /// # Errors
-/// `Retry` if the body is not a JSON array of such elements; `Reject` if it has more than `max`.
+/// `Retry` if the body is not a JSON array of such elements; `Reject` if the array has more than
+/// `max` elements.
 pub fn list<'a, T: Deserialize<'a>>(body: &'a [u8], max: usize) -> Result<Vec<T>> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let elements = Elements { max, element: PhantomData };
@@ -27,13 +30,13 @@ pub fn list<'a, T: Deserialize<'a>>(body: &'a [u8], max: usize) -> Result<Vec<T>
     match surplus {
         0 => Ok(list),
         _ => Err(Error::Reject(format!(
-            "the answer has {} rows, and at most {max} are accepted: it is not what was requested",
+            "the answer has {} rows, but at most {max} are accepted: FMP sent other data than requested",
             max + surplus
         ))),
     }
 }
 
-/// The error for a body that is not a list of rows.
+/// Returns the error for a body that is not a list of rows.
 pub(super) fn broken(error: serde_json::Error) -> Error {
     Error::retry(format!("the answer is not a JSON array of rows: {error}"))
 }
@@ -52,7 +55,8 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Elements<T> {
 }
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Elements<T> {
-    /// The first elements, and the number of further ones.
+    /// The list, and the number of elements beyond the maximum. If there are any, the list is
+    /// empty.
     type Value = (Vec<T>, usize);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

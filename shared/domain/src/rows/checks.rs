@@ -7,18 +7,20 @@ use crate::{
 
 use super::Row;
 
-/// Labels FMP gives to a period.
+/// Period labels that FMP uses.
 const PERIODS: [&str; 5] = ["Q1", "Q2", "Q3", "Q4", "FY"];
 
-/// Limit of statement amounts, far above any real one: a quarter of what DECIMAL(38, 6) holds, so that four quarters can be
-/// summed.
+/// Maximum of statement amounts, far above any real amount. It is a quarter of the range of
+/// DECIMAL(38, 6), so a sum of four quarters fits.
 const MOST_MONEY: &str = "24000000000000000000000000000000";
-/// Limit of share counts and volumes; products and quotients with per-share amounts then fit.
+/// Maximum of share counts and volumes. It is low enough for products and quotients with per-share
+/// amounts to fit into DECIMAL(38, 6).
 const MOST_SHARES: &str = "1000000000000000000";
-/// Limit of prices and per-share amounts.
+/// Maximum of prices and per-share amounts.
 const MOST_PER_SHARE: &str = "1000000000000";
 
-/// Rejects an amount that no company can have and whose sums and products would overflow.
+/// Returns the reject reason if an amount is too large: no company can have it, and its sums and
+/// products would overflow.
 fn out_of_range(dataset: &Dataset, row: &Row<'_>) -> Option<String> {
     let too_large = |(column, value): (&Column, &Option<String>)| {
         let value = value.as_deref()?;
@@ -37,14 +39,15 @@ fn out_of_range(dataset: &Dataset, row: &Row<'_>) -> Option<String> {
             _ => MOST_PER_SHARE,
         };
         let digits = value.trim_start_matches('-');
-        // Longer than the limit with its point and six digits, or compared.
+        // Skips the slow comparison for values with fewer characters than the limit.
         let large = digits.len() >= most.len() && decimal::compare(digits, most).is_gt();
         large.then(|| format!("out_of_range: {} {value}", column.field))
     };
     dataset.columns.iter().zip(&row.values).find_map(too_large)
 }
 
-/// Why a typed row is implausible, if it is.
+/// Returns why a typed row is implausible, or `None` if it is plausible. `asked` is the symbol that
+/// was requested.
 pub(super) fn impossible(dataset: &Dataset, row: &Row<'_>, asked: Option<&str>) -> Option<String> {
     if let Some(asked) = asked
         && row.symbol != asked

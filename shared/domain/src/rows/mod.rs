@@ -1,7 +1,7 @@
 //! Converts FMP's answers to typed, checked rows.
 //!
-//! A value is canonical text or NULL. An implausible row keeps its payload, gets a reason and is quarantined; it never
-//! affects other rows.
+//! A typed value is canonical text or NULL. An implausible row is quarantined with a reason and its
+//! payload, and does not affect other rows.
 
 mod bounded;
 mod checks;
@@ -32,35 +32,35 @@ use crate::{
 /// One row of an answer.
 #[derive(Debug)]
 pub struct Row<'a> {
-    /// The symbol.
+    /// The symbol that was requested or, in a list, the symbol in the row.
     pub symbol: String,
-    /// Typed values in the order of the dataset's columns, as canonical text.
+    /// Typed values as canonical text, in the order of the dataset's columns.
     pub values: Vec<Option<String>>,
-    /// Hash of the typed values: rows with equal hashes have equal content.
+    /// Hash of the typed values. Rows with the same hash have the same content.
     pub hash: String,
-    /// Why the row is quarantined, if it is.
+    /// The reason if the row is quarantined.
     pub reject: Option<String>,
     /// The row as FMP sent it.
     pub payload: &'a str,
 }
 
 impl Row<'_> {
-    /// The value of a column.
+    /// Returns the value of a column.
     pub fn get(&self, dataset: &Dataset, column: &str) -> Option<&str> {
         let position = dataset.columns.iter().position(|c| c.name == column)?;
         self.values.get(position)?.as_deref()
     }
 }
 
-/// Catalog fields that no row of an answer had.
+/// Fields of the catalog that were missing from every row of an answer.
 pub type Drift = Vec<&'static str>;
 
-/// The rows of an answer, and the fields missing from all of them. `max_rows` bounds the memory that an answer can take:
-/// rows are counted before they are typed.
+/// Returns the rows of an answer, and the catalog fields missing from all of them. Rows are counted
+/// before they are typed, so `max_rows` limits the memory for an answer.
 ///
 /// # Errors
-/// `Retry` if the body is not a JSON array of objects, which is what a broken transfer looks like; `Reject` if it has
-/// more than `max_rows` rows.
+/// `Retry` if the body is not a JSON array of objects, for example after a broken transfer;
+/// `Reject` if it has more than `max_rows` rows.
 pub fn typed<'a>(
     dataset: &'static Dataset,
     symbol: Option<&Symbol>,
@@ -76,18 +76,18 @@ pub fn typed<'a>(
     Ok((rows, answer.drift()))
 }
 
-/// Types the rows of one answer as they arrive.
+/// Converts the rows of an FMP response to typed rows, one at a time, in the order in which they arrive.
 #[derive(Debug)]
 pub struct OneByOne {
     dataset: &'static Dataset,
-    /// Keys of the good rows so far.
+    /// Keys of the rows so far that passed every check, to detect duplicates.
     keys: HashSet<String>,
     seen: Vec<bool>,
     rows: u64,
 }
 
 impl OneByOne {
-    /// An answer before its first row.
+    /// Starts an answer; it has no rows yet.
     pub fn new(dataset: &'static Dataset) -> Self {
         OneByOne {
             dataset,
@@ -97,10 +97,10 @@ impl OneByOne {
         }
     }
 
-    /// The next row, from its JSON.
+    /// Converts the JSON of the next row to a typed row.
     ///
     /// # Errors
-    /// As for [`typed`].
+    /// `Retry` if the row is not a JSON object.
     pub fn row<'a>(&mut self, symbol: Option<&Symbol>, payload: &'a str) -> Result<Row<'a>> {
         let mut row = typed_row(self.dataset, symbol, payload, &mut self.seen).map_err(bounded::broken)?;
         if row.reject.is_none() && !self.keys.insert(key(self.dataset, &row)) {
@@ -110,12 +110,12 @@ impl OneByOne {
         Ok(row)
     }
 
-    /// The number of rows so far.
+    /// Returns the number of rows so far.
     pub fn count(&self) -> u64 {
         self.rows
     }
 
-    /// The fields missing from all rows so far.
+    /// Returns the catalog fields missing from all rows so far.
     pub fn drift(&self) -> Drift {
         let missing = |(column, seen): (&crate::catalog::Column, &bool)| {
             (!seen && !column.field.is_empty()).then_some(column.field)
@@ -188,7 +188,7 @@ fn key(dataset: &Dataset, row: &Row<'_>) -> String {
 fn hash(values: &[Option<String>]) -> String {
     let mut digest = Sha256::new();
     for value in values {
-        // A NULL and an empty text must not hash alike.
+        // A NULL and an empty text must have different hashes.
         match value {
             Some(text) => {
                 digest.update(b"\x01");
@@ -201,7 +201,7 @@ fn hash(values: &[Option<String>]) -> String {
     hex(&digest.finalize()[..16])
 }
 
-/// The position of each FMP field among a dataset's columns.
+/// Returns the position of each FMP field in the dataset's columns.
 fn positions(dataset: &'static Dataset) -> &'static HashMap<&'static str, usize> {
     static ALL: OnceLock<HashMap<&'static str, HashMap<&'static str, usize>>> = OnceLock::new();
     static NONE: OnceLock<HashMap<&'static str, usize>> = OnceLock::new();
@@ -218,7 +218,8 @@ fn positions(dataset: &'static Dataset) -> &'static HashMap<&'static str, usize>
         .unwrap_or_else(|| NONE.get_or_init(HashMap::new))
 }
 
-/// An object's fields in order, with values as written: a number keeps its digits.
+/// The fields of a JSON object in order. Values are unparsed JSON, so a number keeps all its
+/// digits.
 struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {

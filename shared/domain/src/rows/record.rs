@@ -1,4 +1,5 @@
-//! Converts a record of a bulk file to a JSON row, so that the same code types both.
+//! Converts a record of a bulk file (CSV) to JSON, so that the same code types these records and
+//! the rows of other answers.
 
 use std::borrow::Cow;
 
@@ -8,8 +9,9 @@ use crate::catalog::{Dataset, Kind};
 
 use super::positions;
 
-/// Writes the record as a JSON object with all its cells, including those unknown to the catalog. An empty cell becomes
-/// `null`. Numbers, `true` and `false` stay bare, unless the catalog declares the column as text.
+/// Writes the record as a JSON object with all its cells, including cells that the catalog does not
+/// know. An empty cell becomes `null`. Numbers, `true` and `false` are written without quotes,
+/// unless the catalog declares the column as text.
 pub fn json<'a>(
     dataset: &'static Dataset,
     cells: impl Iterator<Item = (&'a str, Cow<'a, str>)>,
@@ -34,7 +36,8 @@ pub fn json<'a>(
     out.push('}');
 }
 
-/// Whether the cell is a valid JSON value unchanged: not `0000320193`, `NaN` or `1,000`.
+/// Returns whether the cell is a JSON number, `true` or `false`. Text such as `0000320193`, `NaN`
+/// or `1,000` is not.
 fn is_bare(cell: &str) -> bool {
     matches!(cell, "true" | "false")
         || (cell.starts_with(|c: char| c == '-' || c.is_ascii_digit())
@@ -42,6 +45,6 @@ fn is_bare(cell: &str) -> bool {
 }
 
 fn quoted(text: &str, out: &mut String) {
-    // Text always has a JSON form.
+    // This conversion cannot fail: JSON can represent every text.
     out.push_str(&serde_json::Value::from(text).to_string());
 }

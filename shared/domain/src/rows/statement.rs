@@ -1,16 +1,18 @@
-//! Derives when a statement became public.
+//! Derives the time at which a statement became public.
 
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
 
 use crate::{catalog::Dataset, nyse_calendar};
 
-/// Days after the period's end by which a 10-K must be filed at the latest (SEC, Form 10-K, general
-/// instruction A). The estimate for a statement with neither an acceptance time nor a filing date.
+/// Days after the end of the period within which every company must file its 10-K (SEC, Form 10-K,
+/// general instruction A). Used to estimate the date of a statement with neither an acceptance time
+/// nor a filing date.
 const LATEST_FILING_DAYS: u64 = 90;
 
-/// Fills `accepted_at` (UTC), `accepted_at_source` (`accepted`, `filing` or `estimated`) and
-/// `known_on`, the first date whose close may use the statement: one accepted after that day's close
-/// in New York, 16:00 or 13:00, counts from the next day.
+/// Sets `accepted_at` (UTC), `accepted_at_source` (`accepted`, `filing` or `estimated`) and
+/// `known_on`. `known_on` is the first day whose closing price may be combined with the statement:
+/// the day after the acceptance if the statement was accepted after trading ended, at 16:00 New York
+/// time or at 13:00 on the eve of some holidays.
 pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>]) {
     let position = |name: &str| dataset.columns.iter().position(|c| c.name == name);
     let (Some(accepted_at), Some(source), Some(known_on)) =

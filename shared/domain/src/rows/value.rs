@@ -1,13 +1,14 @@
-//! Converts one JSON value of FMP to the canonical text of its column's type.
+//! Converts a JSON value of FMP to the canonical text of its column's type.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 
 use crate::{catalog::Kind, decimal};
 
-/// The canonical text of a JSON value, `None` where it is empty (`null`, `""`, `"NULL"`).
+/// Returns the canonical text of a JSON value, or `None` if the value is empty (`null`, `""`,
+/// `"NULL"`).
 ///
 /// # Errors
-/// What is wrong, if the value does not have the column's type.
+/// The problem as text, if the value does not have the column's type.
 pub fn canonical(kind: Kind, json: &str) -> Result<Option<String>, String> {
     let text = match json.as_bytes().first() {
         Some(b'"') => {
@@ -22,7 +23,7 @@ pub fn canonical(kind: Kind, json: &str) -> Result<Option<String>, String> {
         _ => json.to_owned(),
     };
     let value = match kind {
-        // "null" as text was seen in identifiers (a cik); no company has that name.
+        // FMP sends "null" as text in some identifiers, such as the CIK. No company has that name.
         Kind::Text => (!text.eq_ignore_ascii_case("null")).then_some(text),
         Kind::Decimal => Some(
             decimal::canonical(&text)
@@ -46,14 +47,15 @@ fn is_blank(text: &str) -> bool {
     text.is_empty() || ["null", "none", "n/a", "-"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// What is wrong, with the value cut to a length that a ledger can hold.
+/// Returns the problem with the first 40 characters of the value, to keep the ledger small.
 fn shown(what: &str, value: &str) -> String {
     let head: String = value.chars().take(40).collect();
     format!("{head:?} is {what}")
 }
 
 fn double(text: &str) -> Option<String> {
-    // Only what JSON allows in a number: `inf`, `nan` and `1_000` are text, not figures.
+    // Accept only characters of JSON numbers: Rust would also parse `inf` and `nan`, which are not
+    // figures.
     let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     let value: f64 = plain.then(|| text.parse().ok())??;
     value.is_finite().then(|| value.to_string())
@@ -78,7 +80,8 @@ fn instant(text: &str) -> Option<String> {
     is_plausible(found.date()).then(|| found.to_string())
 }
 
-/// Whether a day can belong to FMP's data. Arithmetic with days far outside fails in chrono and in the warehouse.
+/// Returns whether a day is from 1900 to 2200. FMP has no data outside these years, and date
+/// arithmetic with extreme days fails in chrono and in the warehouse.
 pub fn is_plausible(day: NaiveDate) -> bool {
     (1900..=2200).contains(&day.year())
 }

@@ -1,25 +1,26 @@
-//! Descriptions of the columns of `analytics`. Each comes from the comment on the column's line in the table's file, from
-//! the metric's entry in the registry, or from the column's formula.
+//! Describes the columns of the tables in `analytics`. A description is taken from the comment on
+//! the column's line in the table's file, from the metric's entry in the registry, or from the
+//! column's formula.
 
 use findata_models::{Model, Models, TableColumn};
 
 use super::metrics::declared;
 use crate::units;
 
-/// A column of the dictionary.
+/// A column in the dictionary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name.
+    /// Name of the column.
     pub name: String,
-    /// Its type.
+    /// SQL type of the column.
     pub kind: String,
-    /// The unit, if it is a figure.
+    /// Unit, for a column with figures.
     pub unit: Option<String>,
-    /// Description.
+    /// Description of the column.
     pub about: String,
 }
 
-/// Columns that mean the same in every table.
+/// Columns that have the same meaning in every table, with their descriptions.
 const EVERYWHERE: [(&str, &str); 16] = [
     ("company_key", "key of the company: a hash of its symbol"),
     ("symbol", "ticker in FMP's spelling"),
@@ -42,10 +43,11 @@ const EVERYWHERE: [(&str, &str); 16] = [
     ("computed_at", "when it was computed, UTC"),
 ];
 
-/// Units that a comment can start with, for columns whose unit does not follow from a formula.
+/// Units that a column's comment can begin with, for columns whose unit cannot be derived from a
+/// formula.
 const UNITS: [&str; 1] = ["percent"];
 
-/// Columns of the view `metric_nulls`.
+/// Columns of the view `metric_nulls`: name, type and description.
 const REASONS: [(&str, &str, &str); 7] = [
     ("company_key", "varchar", ""),
     ("symbol", "varchar", ""),
@@ -56,13 +58,13 @@ const REASONS: [(&str, &str, &str); 7] = [
     ("reason", "varchar", "why"),
 ];
 
-/// The description of a column that means the same in every table.
+/// Returns the description of a column that has the same meaning in every table.
 pub fn everywhere(name: &str) -> Option<&'static str> {
     EVERYWHERE.iter().find(|(known, _)| *known == name).map(|(_, about)| *about)
 }
 
-/// The tables and views of a schema that the models fill, in build order, each with the comment at
-/// the top of its file.
+/// Returns the tables and views of a schema that the models fill, in build order. Each has the
+/// comment at the top of its file as description.
 pub fn tables(models: &Models, schema: &str) -> Vec<(String, String)> {
     let one = |file: &Model| {
         let create = file.sql.lines().find(|line| line.starts_with("create "))?;
@@ -75,7 +77,7 @@ pub fn tables(models: &Models, schema: &str) -> Vec<(String, String)> {
     models.tables.iter().filter_map(one).collect()
 }
 
-/// The columns of a table or view that the models fill.
+/// Returns the columns of a table or view that the models fill.
 pub fn describe(models: &Models, table: &str) -> Vec<Entry> {
     if table == "metric_nulls" {
         let one = |(name, kind, about): &(&str, &str, &str)| Entry {
@@ -90,7 +92,7 @@ pub fn describe(models: &Models, table: &str) -> Vec<Entry> {
         .iter()
         .find_map(|suffix| table.strip_suffix(suffix))
         .unwrap_or(table);
-    // Views of current data have no `known_to`.
+    // Views of current data do not have the column `known_to`.
     let is_view = models.tables.iter().any(|t| t.file == format!("views/{table}.sql"));
     let all = models.columns(fact).iter().filter(|c| !(is_view && c.name == "known_to"));
     all.map(|column| entry(models, fact, column)).collect()

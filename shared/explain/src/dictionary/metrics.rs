@@ -1,4 +1,4 @@
-//! Descriptions of figures from their declarations: what a metric tells, its formula and its conditions.
+//! Describes figures from their declarations: the meaning, formula and conditions of each metric.
 
 use findata_models::metrics::{Expr, Registry, Window, fmp_dataset};
 
@@ -10,7 +10,7 @@ use crate::{
     words::words,
 };
 
-/// The description of a figure that the registry or this crate declares.
+/// Returns the description of a figure that the registry or this crate declares.
 pub fn declared(registry: &Registry, fact: &str, column: &str) -> Option<String> {
     match fact {
         "fact_financial_ratios" => {
@@ -64,7 +64,8 @@ fn market(registry: &Registry, column: &str) -> Option<String> {
     Some(metric(&declared.about, formula.as_ref(), &conditions, None, &declared.aliases))
 }
 
-/// The description of a metric: what it tells, its formula, its conditions, FMP's own figure and other names.
+/// Builds the description of a metric from its meaning, formula, conditions, the corresponding
+/// figure of FMP and aliases.
 fn metric(
     about: &str,
     formula: Option<&Expr>,
@@ -96,7 +97,7 @@ fn metric(
     sentences.join(" ")
 }
 
-/// A text with a capital letter and a full stop.
+/// Turns a text into a sentence, with a capital letter and a full stop.
 pub fn sentence(text: &str) -> String {
     let mut letters = text.trim_end_matches('.').chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();

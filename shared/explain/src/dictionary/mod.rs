@@ -1,4 +1,5 @@
-//! The data dictionary: every table of the warehouse with its columns, generated from the catalog and the models.
+//! The data dictionary: all tables of the warehouse with their columns, generated from the catalog
+//! and the models.
 
 mod analytics;
 mod metrics;
@@ -16,37 +17,37 @@ use crate::{
     words::{label, words},
 };
 
-/// A table or view.
+/// A table or view in the dictionary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Table {
-    /// Its schema.
+    /// Schema of the table.
     pub schema: &'static str,
-    /// Its name.
+    /// Name of the table.
     pub name: String,
-    /// What one row represents.
+    /// What one row of the table represents.
     pub about: String,
-    /// Its columns, in order.
+    /// Columns of the table, in order.
     pub columns: Vec<Column>,
 }
 
-/// A column.
+/// A column in the dictionary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Column {
-    /// Its name.
+    /// Name of the column.
     pub name: String,
-    /// Its type.
+    /// SQL type of the column.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The unit, if it is a figure.
+    /// Unit, for a column with figures.
     pub unit: Option<String>,
-    /// Description.
+    /// Description of the column.
     pub about: String,
 }
 
-/// Every table: `analytics`, `staging`, `raw`, `ops`.
+/// Returns all tables of the schemas `analytics`, `staging`, `raw` and `ops`.
 pub fn tables(models: &Models) -> Vec<Table> {
     let mut all = filled_by_models(models, "analytics");
-    // Tables of current data first, then their histories.
+    // List tables of current data first, then their histories.
     all.sort_by_key(|table| {
         let versions = table.name.ends_with("_history") || table.name.ends_with("_as_known");
         (versions, table.name.clone())
@@ -82,7 +83,7 @@ pub fn tables(models: &Models) -> Vec<Table> {
     all
 }
 
-/// The inputs of formulas besides the lines of the statements.
+/// Returns the inputs of formulas, except the lines of the statements.
 pub fn inputs(models: &Models) -> Vec<Column> {
     let registry = &models.registry;
     let one = |input: &Input| Column {

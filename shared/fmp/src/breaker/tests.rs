@@ -1,10 +1,10 @@
-//! The breakers under a clock that the tests set.
+//! Tests of the breakers, with a clock that the tests set.
 
 use super::*;
 
-const DOWN: &str = "FMP answered 500";
+const DOWN: &str = "FMP responded with 500";
 
-/// Breakers and the moment from which the tests count seconds.
+/// Breakers, and the moment that the tests use as second 0.
 struct Clock {
     breakers: Breakers,
     begun: Instant,
@@ -46,7 +46,7 @@ fn failures_in_a_row_open_only_their_own_endpoint() {
     assert_eq!(clock.ask("splits", 0.0), GO);
     clock.record("splits", Ok(()), 0.0);
     clock.fail("splits", FAILURES - 1, 0.0);
-    assert!(clock.breakers.is_closed("splits"), "an answer in between resets the count");
+    assert!(clock.breakers.is_closed("splits"), "a response in between resets the count");
     clock.fail("splits", 1, 0.0);
     assert!(!clock.breakers.is_closed("splits"));
     assert_eq!(clock.ask("splits", 0.0), Ok(Admission::Wait(clock.at(1.0))));
@@ -54,7 +54,7 @@ fn failures_in_a_row_open_only_their_own_endpoint() {
 }
 
 #[test]
-fn call_limits_and_rejections_do_not_open_it() {
+fn call_limits_and_rejections_do_not_open_the_breaker() {
     let clock = Clock::new();
     for _ in 0..3 {
         clock.fail("splits", FAILURES - 1, 0.0);
@@ -100,7 +100,10 @@ fn calls_wait_for_the_first_probes_and_then_fail_at_once() {
     let Err(Failure::Transient { message, retry_after }) = clock.ask("splits", 8.0) else {
         panic!("not rejected")
     };
-    assert_eq!(message, "splits is left alone: 10 calls in a row failed, the last: FMP answered 500");
+    assert_eq!(
+        message,
+        "splits is suspended: 10 calls in a row failed, the last with: FMP responded with 500"
+    );
     assert_eq!(retry_after, Some(Duration::from_secs(7)));
     assert!(
         !clock.breakers.rejects_retries("splits", clock.at(7.9))
@@ -110,7 +113,7 @@ fn calls_wait_for_the_first_probes_and_then_fail_at_once() {
 }
 
 #[test]
-fn an_answer_to_a_probe_closes_it() {
+fn a_successful_probe_closes_the_breaker() {
     let clock = Clock::new();
     clock.fail("splits", FAILURES, 0.0);
     assert_eq!(clock.ask("splits", 1.0), PROBE);
@@ -128,7 +131,7 @@ fn a_probe_that_never_returns_does_not_block_the_next() {
 }
 
 #[test]
-fn an_open_breaker_that_nobody_asked_for_long_starts_again() {
+fn an_open_breaker_without_calls_for_long_counts_as_just_opened() {
     let clock = Clock::new();
     clock.fail("splits", FAILURES, 0.0);
     assert_eq!(clock.ask("splits", 900.0), PROBE);
@@ -150,14 +153,14 @@ fn several_silent_endpoints_mean_that_fmp_is_down() {
     assert!(clock.breakers.nobody_answers(clock.at(8.0)));
     assert!(clock.breakers.is_closed("a"), "no single endpoint failed ten times");
     clock.record("g", Err(Failure::transient(DOWN)), 8.0);
-    assert!(!clock.breakers.nobody_answers(clock.at(8.0)), "an error is an answer too");
+    assert!(!clock.breakers.nobody_answers(clock.at(8.0)), "an error is a response too");
     clock.silent("a", 8.0);
     clock.silent("b", 8.0);
     assert!(!clock.breakers.nobody_answers(clock.at(60.0)), "a few calls are not enough");
 }
 
 #[test]
-fn one_silent_endpoint_means_that_fmp_is_down_only_if_no_other_answered() {
+fn one_silent_endpoint_means_that_fmp_is_down_only_if_no_other_responded() {
     let clock = Clock::new();
     let silent = |from: f64| (0..FAILURES).for_each(|_| clock.silent("splits", from));
     silent(0.0);

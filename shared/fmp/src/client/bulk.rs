@@ -1,5 +1,5 @@
-//! Bulk files: CSV with rows of all companies, parsed record by record during the download, so that
-//! no file is ever completely in memory.
+//! Downloads bulk files: CSV files with rows of all companies. The client parses a file record by
+//! record during the download, so that the whole file is never in memory.
 
 use std::{
     sync::atomic::Ordering::Relaxed,
@@ -25,60 +25,64 @@ use crate::{
 };
 use findata_domain::{Error, Result};
 
-/// The interval between bulk calls that suits FMP: two calls a minute, with a second for network
-/// delay and clock skew.
+/// The interval between bulk calls to FMP. FMP allows two calls a minute. One second is added for
+/// network delay and clock skew.
 pub const BULK_PAUSE: Duration = Duration::from_secs(31);
-/// Attempts per file, including the first. Each waits for its place in the queue of bulk calls and
-/// may take minutes.
+/// Attempts per file, including the first. The number is low because each attempt waits for the next
+/// bulk call and may take minutes.
 const MAX_ATTEMPTS: u32 = 3;
-/// Refusals after which a file is given up. The pause doubles with each, and all together last at most [`PATIENCE`].
+/// Largest number of pauses after refused bulk calls for one file. Each pause is twice as long as the previous one. All
+/// pauses together take at most [`PATIENCE`].
 const MAX_REFUSALS: u32 = 5;
-/// The shortest pause after a refusal.
+/// Shortest pause after a refused bulk call or a failed download.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
-/// Longest download. One of 200 s was measured.
+/// Timeout of one download. The longest measured download took 200 s.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
-/// Longest time of one file: its downloads and the pauses between them, its waits for the queue of bulk calls excluded.
+/// Longest time of one file, including its downloads and the pauses between them. Waiting for the next allowed bulk
+/// call is excluded.
 const MAX_FILE_TIME: Duration = Duration::from_secs(1_200);
-/// Longest wait for the next byte: FMP assembles a file before it sends the first one.
+/// Longest wait for the next byte. It is long because FMP assembles a file before it sends the first
+/// byte.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Receives the records of a bulk file.
 pub trait Records: Send {
-    /// A download begins. It may be a retry: discard the records received so far.
+    /// Called when a download begins. Discards all records received so far, because the download may
+    /// be a retry.
     fn begin(&mut self);
 
     /// Receives a record.
     ///
     /// # Errors
-    /// Any error ends the download.
+    /// An error ends the download.
     fn record(&mut self, record: Record<'_>) -> Result<()>;
 }
 
 /// The result of downloading a bulk file.
 #[derive(Debug)]
 pub struct BulkAnswer {
-    /// Whether the file was downloaded.
+    /// How the download ended, or why it failed.
     pub outcome: Result<BulkOutcome>,
-    /// Calls made, including retries.
+    /// Requests sent, including retries.
     pub calls: u32,
-    /// Bytes on the wire.
+    /// Bytes received, before decompression.
     pub bytes: u64,
 }
 
-/// How the download of a bulk file ended.
+/// How the download of a bulk file ended without a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BulkOutcome {
-    /// The file is complete and has this many records, 0 if FMP has no data.
+    /// The file is complete. The number of its records is 0 if FMP has no data.
     Complete(u64),
-    /// The file does not exist (FMP's message): the previous part was the last one.
+    /// The file does not exist, so the previous part was the last one. Contains FMP's message.
     NotFound(String),
     /// The deadline passed before the file was complete.
     DeadlineExceeded,
 }
 
 impl Fmp {
-    /// Downloads a bulk file. Each attempt uses one permit and one place in the queue of bulk
-    /// calls, which everyone who has the key shares.
+    /// Downloads a bulk file and passes its records to `to`. Each attempt takes one permit and one slot
+    /// in the schedule of bulk calls, which all clients with the same key share.
     pub async fn bulk(
         &self,
         endpoint: &str,
@@ -176,7 +180,7 @@ impl Fmp {
         }
     }
 
-    /// One attempt.
+    /// Makes one attempt to download a file.
     async fn bulk_call(
         &self,
         endpoint: &str,
@@ -246,7 +250,7 @@ fn not_a_file(
     retry_after: Option<Duration>,
 ) -> Result<BulkOutcome, Failure> {
     let failure = match classify(status, text) {
-        Ok(_) => Failure::transient(format!("FMP answered {endpoint} with JSON instead of a file")),
+        Ok(_) => Failure::transient(format!("FMP's response for {endpoint} is JSON instead of a file")),
         Err(Failure::Rejected(message)) if status == StatusCode::BAD_REQUEST => {
             return Ok(BulkOutcome::NotFound(message));
         }
@@ -255,7 +259,7 @@ fn not_a_file(
     };
     let json_object = status == StatusCode::OK && text.first() == Some(&b'{');
     Err(match failure {
-        // With status 429 the limit of all calls is reached, otherwise that of bulk calls.
+        // With status 200, FMP reports the limit on bulk calls. With 429, it reports the limit on all calls.
         Failure::CallLimit { message, .. } if status == StatusCode::OK => {
             Failure::BulkLimit { message, certain: true }
         }

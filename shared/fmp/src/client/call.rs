@@ -1,4 +1,4 @@
-//! One call that returns JSON: rate-limited, retried and classified.
+//! Makes one JSON call: waits for permits and pauses, sends requests, and retries failures.
 
 use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
@@ -17,18 +17,18 @@ use findata_pipeline::plan::Task;
 
 /// Attempts per call, including the first.
 const MAX_ATTEMPTS: usize = 5;
-/// Longest time of one call: its requests, the pauses between them, and its waits for breakers and call limits. Waiting
-/// for the rate limiter is not part of it, since that depends on how many calls were planned.
+/// Longest time of one call, including its requests, the pauses between them, and its waits for breakers and call
+/// limits. Waiting for the rate limiter is excluded, because that time depends on the number of planned calls.
 pub const MAX_CALL_TIME: Duration = PATIENCE;
 
 /// The result of a call.
 #[derive(Debug)]
 pub struct Answer {
-    /// The rows' JSON, or `None` if FMP has no rows.
+    /// The rows as JSON, or `None` if FMP has no rows.
     pub body: Result<Option<Bytes>>,
-    /// Calls made, including retries.
+    /// Requests sent, including retries.
     pub calls: u32,
-    /// Bytes on the wire.
+    /// Bytes received, before decompression.
     pub bytes: u64,
 }
 
@@ -39,22 +39,22 @@ impl Answer {
     }
 }
 
-/// What the attempts of one call used. It counts even if the call is cancelled.
+/// The requests and bytes of one call. They are counted even if the call is cancelled.
 #[derive(Default)]
 pub(super) struct Usage {
     pub calls: AtomicU32,
     pub bytes: AtomicU64,
 }
 
-/// The state of one call between its attempts.
+/// The state that one call keeps between its attempts.
 pub(super) struct CallState {
-    /// The call probes an endpoint whose breaker is open.
+    /// Whether the call is a probe of an endpoint whose breaker is open.
     probe: bool,
     pub patience: Patience,
 }
 
 impl CallState {
-    /// A call that may take this long.
+    /// The state of a call that may take `most` time.
     pub(super) fn new(most: Duration) -> Self {
         CallState { probe: false, patience: Patience::new(most) }
     }
@@ -66,8 +66,8 @@ impl Fmp {
         self.get(task.dataset.endpoint, &task.parameters()).await
     }
 
-    /// Calls an endpoint. All requests and pauses together take at most [`MAX_CALL_TIME`]; waiting for the rate limiter
-    /// comes on top.
+    /// Calls an endpoint. All requests and pauses together take at most [`MAX_CALL_TIME`], plus the time that the call
+    /// waits for the rate limiter.
     pub async fn get(&self, endpoint: &str, parameters: &[(&str, String)]) -> Answer {
         let usage = Usage::default();
         let mut state = CallState::new(MAX_CALL_TIME);
@@ -85,8 +85,8 @@ impl Fmp {
         }
     }
 
-    /// Attempts until one succeeds or no other makes sense. Waiting for the call limit and renewing the key do not use
-    /// up attempts.
+    /// Makes attempts until one succeeds or another one would not help. Repeating a call after a call-limit response or
+    /// with a renewed key does not count as an attempt.
     async fn attempts(
         &self,
         endpoint: &str,
@@ -119,7 +119,7 @@ impl Fmp {
         }
     }
 
-    /// The pause before another attempt, if there is to be one.
+    /// The pause before the next attempt; `None` if the call is not retried.
     fn delay(
         &self,
         endpoint: &str,
@@ -138,7 +138,7 @@ impl Fmp {
         (patience.allows(pause) && self.retry_budget.take()).then_some(pause)
     }
 
-    /// Sends one request as soon as that is allowed.
+    /// Waits until a request may be sent, then sends it.
     async fn call(
         &self,
         endpoint: &str,
@@ -156,7 +156,8 @@ impl Fmp {
         let exchanged = state.patience.bound(self.transport.exchange(endpoint, parameters, key)).await;
         self.slots.record(sent_at.elapsed());
         let (bytes, outcome) = exchanged.unwrap_or_else(|_| {
-            let text = format!("no complete answer within {} of attempts", minutes(state.patience.most()));
+            let text =
+                format!("no complete response within {}, including retries", minutes(state.patience.most()));
             (0, Err(Failure::NoAnswer(text)))
         });
         usage.bytes.fetch_add(bytes, Relaxed);
@@ -168,8 +169,8 @@ impl Fmp {
         })
     }
 
-    /// Waits until a call may be made. A probe stays the probe across its retries, so an endpoint
-    /// that recovers on a retry closes the breaker.
+    /// Waits until a request may be sent: for the breaker, cooldowns, a free slot and a permit. A call
+    /// that is a probe remains one when it is retried, so a successful retry closes the breaker.
     pub(super) async fn admit(
         &self,
         endpoint: &str,
@@ -179,8 +180,8 @@ impl Fmp {
             return Err(failure);
         }
         loop {
-            // Breaker and endpoint come before the slot, so that waiting for one endpoint does not
-            // delay others.
+            // Waits for the breaker and the endpoint's cooldown before taking a slot. Otherwise, calls
+            // to a suspended endpoint would occupy slots that other endpoints need.
             if !state.probe {
                 let (admitted, waited) =
                     state.patience.spend(self.unless_halted(self.breakers.admit(endpoint))).await;
@@ -191,28 +192,28 @@ impl Fmp {
             if self.call_limits.is_exhausted(endpoint) {
                 return Err(self.exhausted(endpoint));
             }
-            let closed = |_| Failure::Local(Error::Stop("the client is closed".into()));
+            let closed = |_| Failure::Local(Error::Stop("the FMP client is closed".into()));
             let slot = self.unless_halted(self.slots.acquire()).await?.map_err(closed)?;
             self.wait_for_limit(self.call_limits.wait_for_key(endpoint), state).await?;
             let waiting_since = Instant::now();
             let permit = self.unless_halted(self.rate_limiter.permit()).await;
             self.stats.waited(waiting_since.elapsed());
             let permit = permit??;
-            // Otherwise a cooldown started or the endpoint failed meanwhile, and the permit is
-            // returned.
+            // If a cooldown started or the breaker opened in the meantime, drops the permit, which
+            // returns it, and waits again.
             if !self.call_limits.holds_back(endpoint) && (state.probe || self.breakers.is_closed(endpoint)) {
                 return Ok((slot, permit));
             }
         }
     }
 
-    /// Pauses.
+    /// Waits for `pause`. Ends early if the client halts.
     pub(super) async fn pause(&self, pause: Duration) -> Result<(), Failure> {
         self.unless_halted(tokio::time::sleep(pause)).await
     }
 }
 
-/// The pauses between attempts.
+/// The backoff between the attempts of a call.
 fn delays() -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
@@ -223,7 +224,7 @@ fn delays() -> ExponentialBackoff {
         .build()
 }
 
-/// A bound, for a message.
+/// Formats a time limit for a message.
 pub(super) fn minutes(time: Duration) -> String {
     format!("{} minutes", time.as_secs() / 60)
 }

@@ -1,4 +1,4 @@
-//! Failures after which no further call makes sense.
+//! Halts the client after a failure that all further calls would share.
 
 use std::future::Future;
 
@@ -6,8 +6,8 @@ use super::{Fmp, now};
 use crate::failure::Failure;
 
 impl Fmp {
-    /// Halts the client after a failure that every other call would share, and tells the other
-    /// users of the key if it is theirs too.
+    /// Halts the client if all further calls would fail in the same way. If the failure affects the
+    /// key, also stops all other clients with the key.
     pub(super) async fn halt_if_needed(&self, failure: &Failure) {
         if failure.ends_run() {
             self.halted.send_if_modified(|halted| {
@@ -21,12 +21,14 @@ impl Fmp {
         }
     }
 
-    /// The failure after which no further call is made.
+    /// The failure that halted the client; `None` if the client may make calls.
     pub(super) fn halted(&self) -> Option<Failure> {
         self.halted.borrow().clone()
     }
 
-    /// Waits, unless the client halts meanwhile for a reason that makes the wait pointless.
+    /// Runs `wait`, but ends early if the client halts. Does not end early if the client halts
+    /// because a limit on calls is reached, since a permit that was already granted may still be
+    /// used.
     ///
     /// # Errors
     /// The failure that halted the client.
@@ -38,18 +40,19 @@ impl Fmp {
         tokio::select! {
             biased;
             Ok(failure) = halted.wait_for(is_final) => {
-                Err(failure.clone().unwrap_or_else(|| Failure::transient("the client is halted")))
+                Err(failure.clone().unwrap_or_else(|| Failure::transient("the FMP client has stopped making calls")))
             }
             output = wait => Ok(output),
         }
     }
 
-    /// Replaces a failure by `Unreachable` if no call at all has been answered for some time.
+    /// Replaces a failure by `Unreachable` if the breakers conclude that FMP or the network is
+    /// down.
     pub(super) fn unreachable_or(&self, failure: Failure) -> Failure {
         if self.breakers.nobody_answers(now()) {
             let url = self.url();
             return Failure::Unreachable(format!(
-                "{url} does not answer: {failure}; check the network and --fmp-url"
+                "{url} does not respond: {failure}; check the network and --fmp-url"
             ));
         }
         failure

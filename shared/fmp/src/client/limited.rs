@@ -1,4 +1,4 @@
-//! What a call does while FMP answers that the call limit is reached.
+//! Handles call-limit responses to a call: pauses the call, or ends it.
 
 use std::{future::Future, time::Duration};
 
@@ -12,11 +12,12 @@ use crate::{
     failure::Failure,
 };
 
-/// Call-limit answers after which a call is given up, although others may be answered: after two minutes.
+/// Call-limit responses after which a call fails, even if other calls succeed. With the default pauses, they take about
+/// two minutes.
 const MAX_CALL_LIMITS: u32 = 9;
 
 impl Fmp {
-    /// The pause after a call-limit answer, which is the call's `limits`-th.
+    /// Returns the pause after the call's `limits`-th call-limit response.
     ///
     /// # Errors
     /// `LimitedCall` or `LimitedKey` if waiting no longer helps.
@@ -37,7 +38,7 @@ impl Fmp {
             Meaning::KeyExhausted => {
                 let time = minutes(PATIENCE);
                 return Err(Failure::LimitedKey(format!(
-                    "{message}; no call gets another answer, and findata waits {time} at most for one"
+                    "{message}; all calls with this key got only this response for {time}, so the run stops"
                 )));
             }
             Meaning::EndpointExhausted => return Err(self.exhausted(endpoint)),
@@ -47,30 +48,33 @@ impl Fmp {
         if limits >= MAX_CALL_LIMITS || !patience.allows(pause) {
             let time = minutes(patience.most());
             let text = format!(
-                "{message}; {limits} attempts of this call got no other answer, and findata gives a call at most \
-                 {MAX_CALL_LIMITS} attempts or {time}"
+                "{message}; the call got this response {limits} times, and a call ends after {MAX_CALL_LIMITS} such \
+                 responses or {time}"
             );
             return Err(Failure::LimitedCall(text));
         }
         Ok(pause)
     }
 
-    /// The failure of an endpoint's calls after it answered nothing else for too long.
+    /// The failure of an endpoint's calls after the endpoint sent only call-limit responses for too long.
     pub(super) fn exhausted(&self, endpoint: &str) -> Failure {
         let time = minutes(PATIENCE);
         Failure::LimitedCall(format!(
-            "FMP's call limit is reached: {endpoint} gives no other answer, and findata waits {time} at most for one"
+            "FMP's call limit is reached: {endpoint} sent no other response for {time}, so this run no longer calls it"
         ))
     }
 
-    /// Tells the call limits if FMP answered a call that no limit stopped.
+    /// Records a response other than a call-limit response, which resets the count of call-limit responses.
     pub(super) fn note_answer<T>(&self, endpoint: &str, outcome: &Result<T, Failure>) {
         if outcome.as_ref().err().is_none_or(Failure::passed_the_limit) {
             self.call_limits.answered(endpoint);
         }
     }
 
-    /// Waits because of call-limit answers.
+    /// Waits because of call-limit responses.
+    ///
+    /// # Errors
+    /// `LimitedCall` if the call has no time left; the failure that halted the client.
     pub(super) async fn wait_for_limit(
         &self,
         wait: impl Future<Output = ()>,
@@ -85,7 +89,7 @@ impl Fmp {
         }
         let time = minutes(patience.most());
         Err(Failure::LimitedCall(format!(
-            "FMP's call limit is reached: this call waited {time} for it"
+            "FMP's call limit is reached: the call waited {time} for it to pass"
         )))
     }
 }

@@ -1,4 +1,4 @@
-//! How long one call may take, its waits for the rate limiter excluded.
+//! The time limit of one call. Waiting for the rate limiter does not count towards it.
 
 use std::{future::Future, time::Duration};
 
@@ -12,12 +12,12 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// A call that may take this long.
+    /// The time limit of a call that may take `most`.
     pub(super) fn new(most: Duration) -> Self {
         Patience { most, left: most }
     }
 
-    /// The longest time.
+    /// The time limit.
     pub(super) fn most(&self) -> Duration {
         self.most
     }
@@ -27,12 +27,12 @@ impl Patience {
         self.most - self.left
     }
 
-    /// Whether there is time for a pause and another request.
+    /// Whether the remaining time allows a pause and another request.
     pub(super) fn allows(&self, pause: Duration) -> bool {
         pause < self.left
     }
 
-    /// Waits, and returns for how long.
+    /// Runs `wait` and subtracts its duration from the remaining time. Also returns the duration.
     pub(super) async fn spend<T>(&mut self, wait: impl Future<Output = T>) -> (T, Duration) {
         let begun = Instant::now();
         let output = wait.await;
@@ -41,7 +41,7 @@ impl Patience {
         (output, waited)
     }
 
-    /// Waits as long as there is time.
+    /// Runs `wait` with the remaining time as its timeout, and subtracts its duration.
     pub(super) async fn bound<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, Elapsed> {
         let left = self.left;
         self.spend(timeout(left, wait)).await.0

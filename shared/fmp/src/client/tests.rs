@@ -1,4 +1,5 @@
-//! The client against a scripted server, with a paused clock: waits of minutes take no time.
+//! Tests of the client with a scripted server. The clock is paused, so waits of minutes take no
+//! time.
 
 use std::{
     future::Future,
@@ -8,16 +9,17 @@ use std::{
 use bytes::Bytes;
 use chrono::DateTime;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::*;
-use crate::transport::Exchanged;
+use crate::{FmpPlan, transport::Exchanged};
 use findata_domain::Error;
 
 const BOUND: Duration = MAX_CALL_TIME;
 const ENDPOINTS: [&str; 4] = ["profile", "prices", "splits", "dividends"];
 
-/// How the scripted server answers a request.
+/// A response of the scripted server.
 enum Reply {
     Rows,
     Limited,
@@ -29,7 +31,8 @@ enum Reply {
 
 use Reply::{Limited, LimitedFor, Rejected, Rows, Silence, Unavailable};
 
-/// Answers after 100 ms. The script gets the endpoint, the symbol, and the number of the request.
+/// A server that responds after 100 ms. The script receives the endpoint, the symbol and the number
+/// of the request.
 struct Script<F> {
     script: F,
     requests: Arc<AtomicU32>,
@@ -94,7 +97,7 @@ fn run(number: u32) -> CallContext {
     }
 }
 
-/// The outcome of one task, and when it was known.
+/// The outcome of one task, and the time until it was known.
 struct Outcome {
     endpoint: &'static str,
     symbol: String,
@@ -102,7 +105,8 @@ struct Outcome {
     after: Duration,
 }
 
-/// Calls these endpoints for this many symbols, 64 at a time, as extract does.
+/// Calls each endpoint for each of `symbols` symbols, 64 calls at a time, like the extract
+/// function.
 async fn fetch(fmp: &Fmp, endpoints: &[&'static str], symbols: usize) -> Vec<Outcome> {
     let begun = Instant::now();
     let tasks = (0..symbols)
@@ -134,7 +138,7 @@ async fn a_limit_that_lasts_ends_all_tasks_as_budget_within_three_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_met_a_lasting_limit_makes_no_more_calls_but_the_next_run_does() {
+async fn a_lasting_limit_ends_the_calls_of_its_run_but_not_of_the_next_run() {
     let (fmp, requests) = client(|_, _, number| if number < 900 { Limited } else { Rows });
     let outcomes = fetch(&fmp, &ENDPOINTS, 100).await;
     assert!(
@@ -153,7 +157,8 @@ async fn a_run_that_met_a_lasting_limit_makes_no_more_calls_but_the_next_run_doe
 
 #[tokio::test(start_paused = true)]
 async fn a_limited_endpoint_fails_its_own_tasks_only() {
-    // Other endpoints are still called after three minutes, since each symbol takes a while.
+    // Calls to other endpoints continue for 400 s, longer than the three minutes that exhaust an
+    // endpoint.
     let (fmp, requests) = client(|endpoint, _, _| if endpoint == "splits" { Limited } else { Rows });
     let (limited, others) = tokio::join!(fetch(&fmp, &["splits"], 1_000), async {
         for _ in 0..400 {
@@ -172,7 +177,7 @@ async fn a_limited_endpoint_fails_its_own_tasks_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limited_symbol_delays_nobody_else() {
+async fn a_limited_symbol_delays_no_other_symbol() {
     let (fmp, requests) =
         client(|endpoint, symbol, _| if (endpoint, symbol) == ("splits", "S3") { Limited } else { Rows });
     let outcomes = fetch(&fmp, &ENDPOINTS, 250).await;
@@ -190,17 +195,18 @@ async fn a_limited_symbol_delays_nobody_else() {
 
 #[tokio::test(start_paused = true)]
 async fn isolated_limit_answers_do_not_stop_other_calls() {
-    // Every tenth answer says that the limit is reached.
+    // Every tenth response is a call-limit response.
     let (fmp, requests) = client(|_, _, number| if number.is_multiple_of(10) { Limited } else { Rows });
     let (outcomes, time) = timed(fetch(&fmp, &ENDPOINTS, 250)).await;
     assert!(outcomes.iter().all(|o| o.body.is_ok()));
     assert!((1_100..1_130).contains(&requests.load(Relaxed)));
-    // 1,000 calls of 100 ms, 64 at a time, take 1.6 s; a repeated call pauses for a second or two.
+    // 1,000 calls of 100 ms, 64 at a time, take 1.6 s. A repeated call pauses for one or two
+    // seconds.
     assert!(time < Duration::from_secs(20), "{time:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_of_the_answers_may_be_limited() {
+async fn half_of_the_responses_may_be_call_limit_responses() {
     let (fmp, requests) = client(|_, _, _| if fastrand::bool() { Limited } else { Rows });
     let (outcomes, time) = timed(fetch(&fmp, &ENDPOINTS, 200)).await;
     let failed = outcomes.iter().filter(|o| o.body.is_err()).count();
@@ -220,8 +226,9 @@ async fn a_limit_that_ends_in_time_fails_no_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_good_answer_resets_the_count_of_the_key() {
-    // One endpoint is limited for ever; another one is called once a minute.
+async fn a_good_response_resets_the_count_of_the_key() {
+    // One endpoint sends only call-limit responses. Another endpoint is called once a minute and
+    // works.
     let (fmp, _) = client(|endpoint, _, _| if endpoint == "splits" { Limited } else { Rows });
     for _ in 0..6 {
         let call = tokio::time::timeout(Duration::from_secs(60), fmp.get("splits", &[]));

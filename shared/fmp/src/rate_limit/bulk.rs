@@ -1,8 +1,9 @@
-//! FMP's separate limit on bulk calls: one in half a minute for everyone who uses the key.
+//! FMP's separate limit on bulk calls: one call per half minute, for all clients with the same key.
 //!
-//! An object next to the key's state holds the moment from which the next bulk call may be made. A
-//! client that finds this moment passed takes the slot by moving it forward; all others wait.
-//! Nobody holds a future slot, so a client that stops waiting blocks nobody.
+//! An object next to the key's shared state contains the time of the next allowed bulk call. A
+//! client that finds this time in the past takes the slot: it sets the time of the following call.
+//! All other clients wait. Clients do not reserve future slots, so a client that stops waiting
+//! blocks no other client.
 
 use std::time::Duration;
 
@@ -12,19 +13,19 @@ use serde::{Deserialize, Serialize};
 use super::RateLimiter;
 use findata_domain::Result;
 
-/// The longest pause.
+/// Longest pause between two bulk calls.
 const MAX_PAUSE: TimeDelta = TimeDelta::minutes(15);
 
-/// The schedule of bulk calls.
+/// The shared object with the schedule of bulk calls.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct BulkSchedule {
-    /// When the next call may be made.
+    /// When the next bulk call may be made.
     next: DateTime<Utc>,
 }
 
 impl RateLimiter {
-    /// Waits until a bulk call may be made, and reserves the pause after it. Safe to cancel.
+    /// Waits until a bulk call may be made, and delays the next one by `pause`. Safe to cancel.
     ///
     /// # Errors
     /// The stage's errors.
@@ -32,7 +33,7 @@ impl RateLimiter {
         let pause = TimeDelta::from_std(pause).unwrap_or(MAX_PAUSE).min(MAX_PAUSE);
         loop {
             let wait = self.change_bulk_schedule(|schedule, now| {
-                // A later moment was written by a machine with a wrong clock.
+                // Ignores a longer wait: a machine with a wrong clock wrote the time.
                 let wait =
                     Some(schedule.next - now).filter(|wait| *wait > TimeDelta::zero() && *wait <= MAX_PAUSE);
                 if wait.is_none() {
@@ -45,7 +46,7 @@ impl RateLimiter {
         }
     }
 
-    /// Pauses the bulk calls of everyone who uses the key, because FMP refused one.
+    /// Pauses the bulk calls of all clients with the key, after FMP refused a bulk call.
     pub(crate) async fn pause_bulk(&self, wait: Duration) {
         let wait = TimeDelta::from_std(wait).unwrap_or(MAX_PAUSE).min(MAX_PAUSE);
         let paused = self.change_bulk_schedule(|schedule, now| {
@@ -53,7 +54,7 @@ impl RateLimiter {
             ((), true)
         });
         if let Err(error) = paused.await {
-            tracing::warn!(%error, "cannot tell other clients that FMP refuses bulk calls");
+            tracing::warn!(%error, "cannot tell other clients with the key that FMP refuses bulk calls");
         }
     }
 
@@ -76,7 +77,7 @@ mod tests {
     use findata_pipeline::ports::stage::memory::MemoryStage;
 
     #[tokio::test]
-    async fn bulk_calls_with_one_key_keep_the_pause() {
+    async fn clients_with_one_key_share_the_pause_between_bulk_calls() {
         let stage = MemoryStage::default();
         let limiter = |key: &str| {
             RateLimiter::new(
@@ -103,7 +104,7 @@ mod tests {
         let too_close = calls.windows(2).find(|pair| pair[1] - pair[0] < pause.mul_f64(0.9));
         assert_eq!((calls.len(), too_close), (8, None));
         assert!(begun.elapsed() < pause * 20, "{:?}", begun.elapsed());
-        // Another key has its own schedule; a refusal pauses everyone who uses the key.
+        // A refusal pauses all clients with the key, but no client with another key.
         one.pause_bulk(Duration::from_secs(3)).await;
         let soon = Duration::from_millis(50);
         assert!(tokio::time::timeout(soon, two.bulk_slot(pause)).await.is_err());

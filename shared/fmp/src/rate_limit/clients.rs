@@ -1,41 +1,43 @@
-//! The clients that use a key, so that each gets its share.
+//! The clients that share the budget of a key, and the share that each has used.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::SPAN;
 
-/// How long after a grant, or after the moment for which it waits, a client counts as active.
+/// How long a client counts as active after a grant. A waiting client counts as active for this
+/// long after the moment for which it waits.
 const ACTIVE: TimeDelta = TimeDelta::seconds(2);
-/// The most clients that are remembered, to bound the size of the state.
+/// Largest number of clients in the shared state. It bounds the size of the state.
 const MOST: usize = 100;
 
-/// A client with a grant or a request of the last minute.
+/// A client that received or requested permits within the last minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Client {
-    /// A random number.
+    /// The client's random number.
     id: u32,
-    /// It works for an on-demand run.
+    /// Whether the client works for an on-demand run.
     on_demand: bool,
-    /// It waits for permits.
+    /// Whether the client waits for permits.
     waits: bool,
-    /// Until when it counts as active.
+    /// Until when the client counts as active.
     #[serde(with = "chrono::serde::ts_milliseconds")]
     until: DateTime<Utc>,
-    /// Its first grant within the last minute.
+    /// Start of the period that `calls` counts; at most one window (63 s) ago.
     #[serde(with = "chrono::serde::ts_milliseconds")]
     since: DateTime<Utc>,
-    /// Calls granted to it since then.
+    /// Calls granted to the client in this period.
     calls: u64,
 }
 
-/// The clients of the last minute.
+/// The clients that received or requested permits within the last minute.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Clients(Vec<Client>);
 
 impl Clients {
-    /// Drops clients that have not asked for a minute, and those of a machine with a wrong clock.
+    /// Drops clients without a request for one window (63 s), and clients of a machine with a wrong
+    /// clock.
     pub(super) fn tidy(&mut self, now: DateTime<Utc>) {
         let recent = now - SPAN..now + SPAN + ACTIVE * 2;
         self.0
@@ -46,25 +48,28 @@ impl Clients {
         self.0.drain(..self.0.len().saturating_sub(MOST));
     }
 
-    /// Whether a client has asked within the last minute.
+    /// Whether a client requested permits within the last minute.
     pub(super) fn knows(&self, id: u32) -> bool {
         self.0.iter().any(|client| client.id == id)
     }
 
-    /// The number of clients of a kind of run, including one that asks now.
+    /// The number of clients that work for on-demand or for scheduled runs. The client `id` is
+    /// always included.
     pub(super) fn count(&self, id: u32, on_demand: bool) -> u64 {
         let others = self.0.iter().filter(|client| client.id != id && client.on_demand == on_demand);
         others.count() as u64 + 1
     }
 
-    /// Until when clients of a kind of run are active, if they are.
+    /// Until when clients of the given kind of run count as active: the latest time of all clients.
+    /// `None` if no such client is active.
     pub(super) fn active_until(&self, on_demand: bool, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let of_kind = self.0.iter().filter(|client| client.on_demand == on_demand);
         of_kind.map(|client| client.until).max().filter(|until| *until > now)
     }
 
-    /// If another client of the same kind waits and has not had its share of the limit: the rest of
-    /// this client's share, and until when the other one waits.
+    /// How many calls of its share a client may still take, and until when this restriction
+    /// applies. `None` unless another client for the same kind of run waits and has used less than
+    /// its share of the limit.
     pub(super) fn rest_of_share(
         &self,
         id: u32,
@@ -82,7 +87,7 @@ impl Clients {
         Some((share.saturating_sub(own.calls), until.min(own.since + SPAN))).filter(|(_, until)| *until > now)
     }
 
-    /// Records a grant.
+    /// Records a grant of `calls` permits to a client.
     pub(super) fn granted(&mut self, id: u32, on_demand: bool, calls: u64, now: DateTime<Utc>) {
         let before = self.remove(id);
         let (since, earlier) = before.map_or((now, 0), |client| (client.since, client.calls));
@@ -97,7 +102,8 @@ impl Clients {
         });
     }
 
-    /// Records that a client waits until a moment. Returns whether that was not known.
+    /// Records that a client waits until a moment. Returns `false` if the state contained this
+    /// already, which saves a write.
     pub(super) fn waits(
         &mut self,
         id: u32,

@@ -1,37 +1,37 @@
-//! Predicts how long calls take at the limits of a key.
+//! Estimates how long the calls of a run take within the limits of a key.
 
 use std::time::Duration;
 
 use super::{Limits, SPAN};
 
-/// What a run needs.
+/// The calls and bytes that a run needs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Demand {
-    /// Calls, each bulk file included.
+    /// Calls, including one for each bulk file.
     pub calls: u64,
-    /// Bulk files.
+    /// Bulk files to download.
     pub files: u64,
-    /// Bytes to receive.
+    /// Bytes to download.
     pub bytes: u64,
 }
 
-/// How long that takes.
+/// The estimated time of a [`Demand`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
-    /// Time for calls and files on one day; `None` without a limit on calls.
+    /// Time for the calls and bulk files of one day; `None` without a limit on calls per minute.
     pub time: Option<Duration>,
-    /// Days on which runs have to be made; 1 if one run can fetch everything.
+    /// Number of days until everything is fetched; 1 if one run can fetch everything.
     pub days: u64,
-    /// The limit that makes it more than one day.
+    /// The limit because of which more than one day is needed.
     pub reason: Option<String>,
 }
 
 impl Limits {
-    /// Predicts how long a demand takes if the key is not used otherwise. `bulk_pause` is the
-    /// interval between two bulk files.
+    /// Estimates how long a demand takes if no other client uses the key. `bulk_pause` is the
+    /// interval between two bulk calls.
     pub fn estimate(&self, demand: &Demand, bulk_pause: Duration) -> Estimate {
         let by_calls = self.per_day.map_or(1, |most| demand.calls.div_ceil(most.max(1)).max(1));
-        // The bytes of one day stop counting after thirty.
+        // Bytes stop counting towards the limit after 30 days.
         let by_bytes =
             self.bytes.map_or(1, |most| demand.bytes.div_ceil(most.max(1)).saturating_sub(1) * 30 + 1);
         let reason = if by_calls.max(by_bytes) == 1 {
@@ -46,7 +46,8 @@ impl Limits {
         Estimate { time, days: by_calls.max(by_bytes), reason }
     }
 
-    /// All bursts but the last are followed by a wait until their calls leave the window.
+    /// Estimates the time for `calls` calls. After each burst except the last, the client waits
+    /// until the burst's calls leave the window.
     fn time_of_calls(&self, calls: u64) -> Option<Duration> {
         let limit = self.per_minute?.max(1);
         let burst = self.burst.map_or(limit, |burst| burst.clamp(1, limit));

@@ -8,61 +8,62 @@ use super::request::{Grant, Unreported};
 use crate::failure::Failure;
 use findata_pipeline::run::RunId;
 
-/// Refused calls within [`BURST_TIME`] that show that FMP refuses bursts.
+/// Number of refused calls within [`BURST_TIME`] that shows that FMP refuses bursts.
 const BURST: usize = 5;
 const BURST_TIME: TimeDelta = TimeDelta::seconds(10);
 
-/// The run that calls belong to.
+/// The run for which a client makes calls.
 #[derive(Debug, Clone)]
 pub struct CallContext {
-    /// The run. A scheduled one lets others go first.
+    /// The run's id. Scheduled runs give way to on-demand runs.
     pub run: RunId,
-    /// When it began, by the real clock.
+    /// When the run began, by the system clock (not the planning clock).
     pub begun: DateTime<Utc>,
-    /// Hard limit on the calls of the run, retries included, over all processes that work for it.
+    /// Limit on the calls of the run, including retries, over all processes that work for the run.
     pub max_calls: Option<u64>,
 }
 
-/// The permits of one client, and what it has not yet written to the shared object.
+/// The unused permits of one client, and the usage that is not yet written to the shared object.
 #[derive(Default)]
 pub(super) struct Lease {
     /// Key of the shared object.
     pub object_key: Arc<str>,
     pub context: Option<CallContext>,
-    /// Grants with permits that no call has, oldest first.
+    /// Grants with unused permits, oldest first.
     grants: VecDeque<Grant>,
-    /// How much later permits become valid because the stage is slow.
+    /// Delay before new permits become valid, because the stage is slow. Zero otherwise.
     pub lead: TimeDelta,
-    /// Calls of the run that were taken from its limit and that no call has.
+    /// Unused calls that this client has taken from the run's call limit.
     pub run_permits: u64,
     pub unreported: Unreported,
-    /// When FMP refused calls because of a limit.
+    /// Times of the recent calls that FMP refused because of a limit.
     refusals: VecDeque<DateTime<Utc>>,
-    /// Why no further call may be made in this invocation.
+    /// The failure after which this invocation makes no further calls.
     pub halted: Option<Failure>,
 }
 
 impl Lease {
-    /// An empty lease for an FMP key. The key of the shared object contains its hash; the FMP key
-    /// itself is not stored.
+    /// An empty lease for an FMP key. The key of the shared object contains a hash of the FMP key,
+    /// because the FMP key itself must not be stored.
     pub(super) fn for_fmp_key(fmp_key: &str) -> Self {
         let hash = findata_domain::hash::sha256(fmp_key.as_bytes());
         let object_key = format!("state/budget/{}.json", hash.get(..16).unwrap_or_default());
         Lease { object_key: object_key.into(), ..Lease::default() }
     }
 
-    /// An empty lease for another FMP key in the same run.
+    /// Replaces the lease by an empty one for another FMP key. The run stays the same.
     pub(super) fn switch_to(&mut self, fmp_key: &str) {
         let (context, run_permits) = (self.context.take(), self.run_permits);
         *self = Lease { context, run_permits, ..Lease::for_fmp_key(fmp_key) };
     }
 
-    /// The call limit of the run.
+    /// The call limit of the run; `None` without a limit.
     pub(super) fn max_calls(&self) -> Option<u64> {
         self.context.as_ref().and_then(|context| context.max_calls)
     }
 
-    /// Notes that FMP refused a call. Returns whether that makes a burst of refused calls.
+    /// Records that FMP refused a call. Returns whether enough recent calls were refused to
+    /// conclude that FMP refuses bursts.
     pub(super) fn is_refused_burst(&mut self, now: DateTime<Utc>) -> bool {
         self.refusals.retain(|at| now - *at < BURST_TIME);
         self.refusals.push_back(now);
@@ -73,7 +74,7 @@ impl Lease {
         is_burst
     }
 
-    /// Adds permits.
+    /// Adds the permits of a grant to the lease.
     pub(super) fn put(&mut self, grant: Grant) {
         match self.grants.iter_mut().find(|held| held.id == grant.id && held.from == grant.from) {
             Some(held) => held.calls += grant.calls,
@@ -84,7 +85,7 @@ impl Lease {
         }
     }
 
-    /// Takes one permit: a grant with one call.
+    /// Takes one valid permit, as a grant of one call.
     pub(super) fn take(&mut self, now: DateTime<Utc>) -> Option<Grant> {
         self.drop_expired(now);
         let held = self.grants.front_mut()?;
@@ -94,12 +95,12 @@ impl Lease {
         Some(taken)
     }
 
-    /// Whether a permit can still be used.
+    /// Whether the lease has a permit that has not expired.
     pub(super) fn has_permit(&self, now: DateTime<Utc>) -> bool {
         self.grants.iter().any(|held| held.is_valid(now))
     }
 
-    /// Gives up all permits; the next report returns them.
+    /// Removes all permits from the lease. The next report to the shared state returns them.
     pub(super) fn give_up(&mut self) {
         for grant in self.grants.drain(..) {
             self.unreported.note_unused(&grant);

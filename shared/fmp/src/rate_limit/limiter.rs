@@ -1,4 +1,5 @@
-//! The rate limiter of one client: hands the permits of its lease to its calls.
+//! The rate limiter of one client: gives the client's calls the permits that it has taken from the
+//! shared budget.
 
 use std::{
     sync::{
@@ -22,22 +23,24 @@ use crate::{client_stats::ClientStats, failure::Failure};
 use findata_domain::Result;
 use findata_pipeline::ports::stage::ObjectStore;
 
-/// The shared call budget as one client sees it.
+/// One client's access to the shared call budget.
 pub(crate) struct RateLimiter {
     pub(super) limits: Limits,
     pub(super) store: Box<dyn ObjectStore>,
     pub(super) time: Box<dyn Time>,
     pub(super) jitter: Jitter,
-    /// Distinguishes this client from others.
+    /// A random number that identifies this client in the shared state.
     pub(super) client: u32,
-    /// Knows the calls in flight, after each of which another one follows.
+    /// Counts the calls in flight. The client requests one more permit for each, because another
+    /// call probably follows.
     pub(super) stats: Arc<ClientStats>,
     lease: Mutex<Lease>,
-    /// Held by the one caller that takes permits for all.
+    /// Locked by the one caller that takes permits for all waiting callers.
     pub(super) refilling: tokio::sync::Mutex<()>,
-    /// Callers without a permit.
+    /// Number of callers that wait for a permit.
     pub(super) waiting: AtomicU64,
-    /// Calls of this invocation were paced, because FMP refused a burst that the plan allows.
+    /// Whether calls of this invocation are spread evenly, because FMP refused a burst that the
+    /// plan allows.
     paced: AtomicBool,
 }
 
@@ -64,23 +67,24 @@ impl RateLimiter {
         }
     }
 
-    /// The same limiter with reproducible random numbers.
+    /// Replaces the random numbers by reproducible ones.
     #[cfg(test)]
     pub(super) fn with_seed(self, seed: u64) -> Self {
         let jitter = Jitter::with_seed(seed);
         RateLimiter { client: jitter.number() as u32, jitter, ..self }
     }
 
-    /// The same limiter with its shared objects in another store.
+    /// Moves the shared objects to another store.
     pub(crate) fn with_store(self, store: Box<dyn ObjectStore>) -> Self {
         RateLimiter { store, ..self }
     }
 
-    /// Begins an invocation: clears what stopped the previous one, since it may have passed.
+    /// Begins an invocation. Clears the failure that stopped the previous invocation, because its
+    /// cause may have passed.
     pub(crate) fn begin(&self, context: &CallContext) {
         let mut lease = self.lease();
         if lease.context.as_ref().is_none_or(|before| before.run != context.run) {
-            // They belong to the other run, whose last invocation has returned them.
+            // The permits belonged to the previous run, whose last invocation has returned them.
             lease.run_permits = 0;
         }
         lease.halted = None;
@@ -93,10 +97,10 @@ impl RateLimiter {
         self.lease().switch_to(fmp_key);
     }
 
-    /// Waits until a call may be made. Safe to cancel.
+    /// Waits for the permit of one call. Safe to cancel.
     ///
     /// # Errors
-    /// The failure after which the key or the run may make no more calls; the stage's errors.
+    /// The failure that stopped the key or the run; the stage's errors.
     pub(crate) async fn permit(&self) -> Result<Permit<'_>, Failure> {
         if !self.limits.any() && self.lease().max_calls().is_none() {
             return Ok(Permit {
@@ -108,7 +112,7 @@ impl RateLimiter {
         }
         loop {
             let permit = self.reserve().await?;
-            // Otherwise it expired before this task was woken.
+            // A permit that expired before this task was woken is replaced by another one.
             if permit.wait().await {
                 return Ok(permit);
             }
@@ -125,7 +129,7 @@ impl RateLimiter {
         }
     }
 
-    /// Takes a permit of the lease and drops those that have expired.
+    /// Takes a permit from the lease. Drops permits that have expired.
     fn take_permit(&self) -> Option<Permit<'_>> {
         let now = self.time.now();
         let mut lease = self.lease();
@@ -144,7 +148,7 @@ impl RateLimiter {
         Some(Permit { rate_limiter: self, granted, of_run, returnable: true })
     }
 
-    /// Whether the lease has a permit that is still valid.
+    /// Whether the lease has a valid permit.
     pub(super) fn has_permit(&self) -> bool {
         let now = self.time.now();
         let lease = self.lease();
@@ -156,21 +160,21 @@ impl RateLimiter {
         self.paced.store(is_paced, Relaxed);
     }
 
-    /// Why the calls of this invocation are paced, if they are.
+    /// Why the calls of this invocation are spread evenly; `None` if they are not.
     pub(crate) fn pacing(&self) -> Option<String> {
-        let reason = "FMP refused calls that the plan allows: until 0:00 UTC the calls with this key are \
-                      spread evenly (--fmp-burst limits how many are made at once)";
+        let reason = "FMP refused calls that the plan allows, so the calls with this key are spread evenly \
+                      until 0:00 UTC; use --fmp-burst to limit how many calls are made at once";
         self.paced.load(Relaxed).then(|| reason.to_owned())
     }
 
-    /// Counts received bytes.
+    /// Counts bytes received from FMP towards the bandwidth limit.
     pub(crate) fn received(&self, bytes: u64) {
         if self.limits.any() {
             self.lease().unreported.bytes += bytes;
         }
     }
 
-    /// Pauses everyone who uses the key, because FMP says that the call limit is reached.
+    /// Pauses all clients with the same key, after FMP responded that the call limit is reached.
     pub(crate) async fn pause(&self, pause: Duration) {
         if !self.limits.any() {
             return;
@@ -181,12 +185,13 @@ impl RateLimiter {
             ((), true)
         });
         if let Err(error) = paused.await {
-            tracing::warn!(%error, "cannot tell other clients that FMP's call limit is reached");
+            tracing::warn!(%error, "cannot tell other clients with the key that FMP's call limit is reached");
         }
     }
 
-    /// Counts a call whose first attempt FMP refused because of a limit. Several of them within a
-    /// short time show that FMP refuses bursts: everyone who uses the key is paced.
+    /// Counts a call whose first attempt FMP refused because of a limit. Several such calls within
+    /// a short time show that FMP refuses bursts. Then the calls of all clients with the key are
+    /// spread evenly.
     pub(crate) async fn refused(&self) {
         if self.limits.per_minute.is_none() || !self.lease().is_refused_burst(self.time.now()) {
             return;
@@ -198,13 +203,15 @@ impl RateLimiter {
         });
         match paced.await {
             Ok(is_paced) => self.note_paced(is_paced),
-            Err(error) => tracing::warn!(%error, "cannot tell other clients that FMP refuses bursts"),
+            Err(error) => {
+                tracing::warn!(%error, "cannot tell other clients with the key that FMP refuses bursts")
+            }
         }
     }
 
-    /// Stops everyone who uses the key, because FMP says that no call will succeed.
+    /// Stops all clients with the same key, after a response that means that no call can succeed.
     pub(crate) async fn stop(&self, failure: &Failure) {
-        // The first of the calls in flight reports it for all of them.
+        // Several calls in flight may fail this way. Only the first one changes the shared state.
         if !self.limits.any() || self.lease().halted.replace(failure.clone()).is_some() {
             return;
         }
@@ -213,11 +220,11 @@ impl RateLimiter {
             ((), true)
         });
         if let Err(error) = stopped.await {
-            tracing::warn!(%error, "cannot tell other clients that FMP refuses the key");
+            tracing::warn!(%error, "cannot tell other clients with the key to stop");
         }
     }
 
-    /// Changes the shared state of the key.
+    /// Changes the key's shared state. `change` returns its result and whether to write the state.
     pub(super) async fn change_state<R: Clone>(
         &self,
         mut change: impl FnMut(&mut State, DateTime<Utc>) -> (R, bool),
@@ -226,7 +233,8 @@ impl RateLimiter {
         self.change(&key, |state: &mut State| change(state, self.time.now())).await
     }
 
-    /// Waits for a moment of the clock that permits refer to. The clock may be adjusted meanwhile.
+    /// Waits until the limiter's clock reaches a moment. Reads the clock again after each sleep,
+    /// because the clock may have been adjusted.
     pub(super) async fn sleep_until(&self, moment: DateTime<Utc>) {
         while let Ok(left) = (moment - self.time.now()).to_std()
             && !left.is_zero()

@@ -7,27 +7,27 @@ use std::sync::{
 
 use super::{RateLimiter, request::Grant};
 
-/// The permit for one call. It returns to its lease unless it is used up.
+/// The permit for one call. A permit that is dropped unused returns to the client's lease.
 pub(crate) struct Permit<'a> {
     pub(super) rate_limiter: &'a RateLimiter,
-    /// The call that was granted, with the key of the shared object, or `None` if the key has no
-    /// limits.
+    /// A grant of one call, and the key of the shared object that granted it. `None` if the FMP key
+    /// has no limits.
     pub(super) granted: Option<(Grant, Arc<str>)>,
-    /// It counts towards the call limit of its run.
+    /// Whether the permit counts towards the call limit of its run.
     pub(super) of_run: bool,
-    /// It returns to its lease when dropped.
+    /// Whether the permit returns to the lease when it is dropped.
     pub(super) returnable: bool,
 }
 
 impl Permit<'_> {
-    /// Waits until it is valid. Returns `false` if it has expired by then.
+    /// Waits until the permit becomes valid. Returns `false` if the permit has expired by then.
     pub(super) async fn wait(&self) -> bool {
         let Some((grant, _)) = &self.granted else { return true };
         self.rate_limiter.sleep_until(grant.from).await;
         grant.is_valid(self.rate_limiter.time.now())
     }
 
-    /// The call is made.
+    /// Consumes the permit, because the call is about to be sent.
     pub(crate) fn use_up(mut self) {
         self.returnable = false;
     }
@@ -40,7 +40,7 @@ impl Drop for Permit<'_> {
         }
         let mut lease = self.rate_limiter.lease();
         lease.run_permits += u64::from(self.of_run);
-        // A permit of an FMP key that was replaced meanwhile is lost.
+        // If the FMP key was replaced in the meantime, the permit is lost.
         if let Some((grant, object_key)) = self.granted.take()
             && object_key == lease.object_key
         {
@@ -49,7 +49,7 @@ impl Drop for Permit<'_> {
     }
 }
 
-/// Counts a caller as long as it lives.
+/// Guard that increments a counter until it is dropped.
 pub(super) struct Counted<'a>(&'a AtomicU64);
 
 impl<'a> Counted<'a> {

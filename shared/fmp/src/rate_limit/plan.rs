@@ -6,7 +6,7 @@ use crate::SourceKind;
 use findata_domain::Error;
 use findata_pipeline::run::PlanLimits;
 
-/// The plan of a key, by name or as calls per minute (FMP's pricing page, July 2026).
+/// The FMP plan of a key: a named plan of FMP's pricing page (July 2026) or a number of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FmpPlan {
     /// 250 calls per day.
@@ -17,17 +17,18 @@ pub enum FmpPlan {
     Premium,
     /// 3,000 calls per minute.
     Ultimate,
-    /// This many calls per minute.
+    /// A plan with this many calls per minute.
     PerMinute(NonZeroU32),
-    /// No limit, for your own server.
+    /// No limit, for a server other than FMP.
     Unlimited,
 }
 
 impl FmpPlan {
-    /// Calls per minute.
+    /// Calls per minute; `None` without a limit.
     pub fn per_minute(self) -> Option<u32> {
         match self {
-            // FMP gives no number for a minute of the free plan.
+            // FMP does not document a limit per minute for the free plan. 300 is the lowest
+            // documented one.
             FmpPlan::Free | FmpPlan::Starter => Some(300),
             FmpPlan::Premium => Some(750),
             FmpPlan::Ultimate => Some(3_000),
@@ -36,7 +37,7 @@ impl FmpPlan {
         }
     }
 
-    /// What the plan allows on a server, for the planner.
+    /// The limits that the planner respects for this plan and kind of server.
     pub fn plan_limits(self, source: SourceKind) -> PlanLimits {
         let all = PlanLimits {
             minimize_calls: self != FmpPlan::Unlimited,
@@ -52,7 +53,8 @@ impl FmpPlan {
         }
     }
 
-    /// The limits of the plan (the same page, which gives a number of bytes for Starter only).
+    /// The limits that the rate limiter enforces. FMP's pricing page (July 2026) lists a bandwidth
+    /// for Starter only.
     pub fn limits(self) -> Limits {
         Limits {
             per_minute: self.per_minute(),
@@ -75,7 +77,7 @@ impl FromStr for FmpPlan {
             "unlimited" => Ok(FmpPlan::Unlimited),
             number => number.parse().map(FmpPlan::PerMinute).map_err(|_| {
                 Error::Config(format!(
-                    "{text:?} is not an FMP plan: use free, starter, premium, ultimate, unlimited \
+                    "{text:?} is not an FMP plan: use free, starter, premium, ultimate, unlimited, \
                      or a number of calls per minute"
                 ))
             }),
@@ -96,12 +98,12 @@ impl fmt::Display for FmpPlan {
     }
 }
 
-/// The limits of one key, for everyone who uses it.
+/// The limits of one key. All clients with the key share them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Calls in any 60 seconds.
     pub per_minute: Option<u32>,
-    /// Calls at once, if fewer than in 60 seconds.
+    /// Most calls made at once, if fewer than `per_minute`.
     pub burst: Option<u32>,
     /// Calls in a UTC day.
     pub per_day: Option<u64>,
@@ -110,7 +112,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// These limits with another number of bytes, if one is given, and a limit on calls at once.
+    /// Sets the limit on calls made at once, and replaces the bandwidth limit if `bytes` is set.
     #[must_use]
     pub fn with(self, bytes: Option<u64>, burst: Option<NonZeroU32>) -> Self {
         Limits {

@@ -1,4 +1,4 @@
-//! Takes permits from the shared objects, and returns unused ones.
+//! Takes permits from the shared objects of the run and the key, and returns unused permits.
 
 use std::{mem, sync::atomic::Ordering::Relaxed};
 
@@ -13,21 +13,21 @@ use crate::failure::Failure;
 use findata_domain::{Error, Result};
 use findata_pipeline::ledger;
 
-/// How often a waiting client looks whether others have returned permits.
+/// How often a waiting client repeats its request, in case other clients have returned permits.
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(5);
-/// Bytes that are worth a write when an invocation ends.
+/// At the end of an invocation, fewer bytes than this are not worth a write to the shared object.
 const WORTH_REPORTING: u64 = 1 << 20;
 
-/// The calls of one run that has a call limit.
+/// The shared object of a run with a call limit.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct RunCalls {
-    /// Calls made, and calls that clients hold permits for.
+    /// Calls made, plus calls that clients have taken and not made yet.
     taken: u64,
 }
 
 impl RateLimiter {
-    /// Takes permits for all waiting callers, unless another caller just did.
+    /// Takes permits for all waiting callers. Returns at once if another caller has taken some.
     pub(super) async fn refill(&self) -> Result<(), Failure> {
         let _only_one = self.refilling.lock().await;
         if let Some(failure) = self.lease().halted.clone() {
@@ -47,7 +47,7 @@ impl RateLimiter {
         })
     }
 
-    /// Takes calls from the call limit of the run.
+    /// Takes calls for all waiting callers from the run's call limit, if the run has one.
     async fn take_from_run(&self) -> Result<(), Failure> {
         let Some(context) = self.lease().context.clone() else {
             return Ok(());
@@ -63,7 +63,7 @@ impl RateLimiter {
             (taken, taken > 0)
         });
         match taken.await? {
-            0 => Err(Failure::Local(Error::Budget(format!("the limit of {most} calls is reached")))),
+            0 => Err(Failure::Local(Error::Budget(format!("the run's limit of {most} calls is reached")))),
             taken => {
                 self.lease().run_permits += taken;
                 Ok(())
@@ -71,13 +71,13 @@ impl RateLimiter {
         }
     }
 
-    /// Takes permits from the budget of the key.
+    /// Takes permits from the shared budget of the key. Waits until there are some.
     async fn take_from_key(&self) -> Result<(), Failure> {
         if !self.limits.any() {
             return Ok(());
         }
         loop {
-            // A call may have returned its permit meanwhile.
+            // A cancelled call may have returned its permit in the meantime.
             if self.has_permit() {
                 return Ok(());
             }
@@ -113,8 +113,9 @@ impl RateLimiter {
     fn request(&self) -> Request {
         let waiting = self.waiting.load(Relaxed).max(1);
         let lease = self.lease();
-        // Every call in flight is probably followed by another one. Where each call counts, no
-        // permit is taken on a guess.
+        // Another call probably follows each call in flight, so the request includes permits for
+        // these calls. With a limit per day or per run, the request includes none for them, because
+        // other clients could not use these permits in the meantime.
         let counted = self.limits.per_day.is_some() || lease.max_calls().is_some();
         let wanted = if counted { waiting } else { waiting + self.stats.in_flight() };
         let most = lease.max_calls().map_or(u64::MAX, |_| lease.run_permits.max(1));
@@ -130,11 +131,11 @@ impl RateLimiter {
         }
     }
 
-    /// Ends an invocation: returns unused permits.
+    /// Ends an invocation: returns unused permits to the shared objects.
     pub(crate) async fn finish(&self) {
         let _only_one = self.refilling.lock().await;
         if let Err(error) = self.give_back().await {
-            // The permits expire.
+            // Harmless: the permits expire.
             tracing::debug!(%error, "cannot return unused permits");
         }
     }

@@ -1,4 +1,4 @@
-//! What a client asks of the shared state and reports to it, and what it gets.
+//! A client's request to the shared state, the report in it, and the decision on it.
 
 use std::collections::BTreeMap;
 
@@ -10,36 +10,36 @@ use crate::failure::Failure;
 /// A client's request for permits.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Request {
-    /// A random number that distinguishes this client from others.
+    /// A random number that identifies the client.
     pub client: u32,
-    /// Calls that wait for a permit, at least one.
+    /// Number of calls that wait for a permit; at least one.
     pub waiting: u64,
     /// Permits that the client can use, including those for calls that will probably follow.
     pub wanted: u64,
-    /// The client works for an on-demand run.
+    /// Whether the client works for an on-demand run.
     pub on_demand: bool,
-    /// When its run began.
+    /// When the client's run began.
     pub begun: DateTime<Utc>,
-    /// How long its last write took, if the stage is slow. The permits become valid this much
-    /// later, because they would expire during the write otherwise.
+    /// Delay before the permits become valid. If the stage is slow, this is the time that the
+    /// client's last write took, because the permits would expire during the write otherwise.
     pub lead: TimeDelta,
-    /// What it has done since its last write.
+    /// Usage since the client's last write.
     pub unreported: Unreported,
 }
 
-/// What a client has done that the shared state does not contain yet.
+/// Usage of a client that the shared state does not contain yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Unreported {
-    /// Expired or returned permits, by the grant that they come from.
+    /// Number of permits that no call used, by grant.
     pub unused: BTreeMap<GrantId, u64>,
-    /// Bytes received.
+    /// Bytes received from FMP.
     pub bytes: u64,
 }
 
-/// Identifies the grants that share a bucket.
+/// Identifies the grants that the window counts together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct GrantId {
-    /// The moment under which it is recorded.
+    /// The timestamp of the grants.
     pub moment: DateTime<Utc>,
     /// Whether the grants were made to an on-demand run.
     pub on_demand: bool,
@@ -56,12 +56,12 @@ pub(super) struct Grant {
 }
 
 impl Unreported {
-    /// Counts permits that no call used.
+    /// Counts the permits of a grant that no call used.
     pub(super) fn note_unused(&mut self, grant: &Grant) {
         *self.unused.entry(grant.id).or_default() += grant.calls;
     }
 
-    /// Removes what has been written to the shared state.
+    /// Subtracts a report that has been written to the shared state.
     pub(super) fn subtract(&mut self, reported: &Unreported) {
         self.bytes = self.bytes.saturating_sub(reported.bytes);
         for (grant, calls) in &reported.unused {
@@ -74,20 +74,20 @@ impl Unreported {
 }
 
 impl Grant {
-    /// Whether the permits may still be used.
+    /// Whether the permits have not expired yet.
     pub(super) fn is_valid(&self, now: DateTime<Utc>) -> bool {
         now <= self.from + USE
     }
 }
 
-/// The answer to a request.
+/// The decision on a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// The client has these permits.
+    /// The client gets these permits.
     Granted(Grant),
-    /// Ask again at this moment, plus a random part of a duration so that not all clients ask at
-    /// once.
+    /// The client has to repeat the request at this moment, plus a random part of the duration. The
+    /// random part keeps clients from repeating their requests at the same time.
     Wait(DateTime<Utc>, std::time::Duration),
-    /// No more permits in this run.
+    /// The run gets no more permits.
     Refused(Failure),
 }

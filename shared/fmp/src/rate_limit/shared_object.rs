@@ -1,5 +1,5 @@
-//! Changes of the shared objects: the stage's compare-and-swap, with a signature and the limiter's
-//! own time and jitter.
+//! Changes the shared objects by the stage's compare-and-swap. Each change is signed, and the
+//! pauses between attempts use the limiter's clock and random numbers.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -13,18 +13,18 @@ use super::RateLimiter;
 use findata_domain::Result;
 use findata_pipeline::ports::stage;
 
-/// Random numbers that differ between processes.
+/// A random number generator whose seed differs between processes.
 #[derive(Debug)]
 pub(super) struct Jitter(Mutex<fastrand::Rng>);
 
 impl Jitter {
-    /// Seeded by the operating system. `fastrand` alone would use the time and thread, which
-    /// machines may share.
+    /// Uses a seed from the operating system. The default seed of `fastrand` depends on time and
+    /// thread, which may be equal on two machines.
     pub(super) fn new() -> Self {
         Jitter::with_seed(RandomState::new().hash_one(0))
     }
 
-    /// The same numbers for the same seed.
+    /// Generates the same numbers for the same seed, for tests.
     pub(super) fn with_seed(seed: u64) -> Self {
         Jitter(Mutex::new(fastrand::Rng::with_seed(seed)))
     }
@@ -34,30 +34,31 @@ impl Jitter {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).u64(..)
     }
 
-    /// A random part of a duration.
+    /// A random duration between zero and `duration`.
     pub(super) fn part_of(&self, duration: Duration) -> Duration {
         duration.mul_f64(self.0.lock().unwrap_or_else(PoisonError::into_inner).f64())
     }
 }
 
-/// An object with the signature of its last change.
+/// A shared object with the signature of its last change.
 #[derive(Default, Serialize, Deserialize)]
 struct Signed<T> {
-    /// Identifies the change, so that a client whose write succeeded but whose answer was lost does
-    /// not repeat it. Unlike the changes made by `stage::change_json`, those of the rate limiter
-    /// are not idempotent.
+    /// Random number of the last change. If a client's write succeeds but the response is lost, the
+    /// client recognizes its own change and does not repeat it. This is necessary because changes
+    /// of the budget are not idempotent.
     by: u64,
     #[serde(flatten)]
     value: T,
 }
 
 impl RateLimiter {
-    /// Changes an object, which starts as its default. `change` returns its result and whether to
-    /// write the object. It runs again whenever somebody else changed the object first.
+    /// Changes a shared object. If the object does not exist, `change` receives the default value.
+    /// `change` returns its result and whether to write the object. It runs again if another client
+    /// changed the object in the meantime.
     ///
     /// # Errors
-    /// `Retry` if others keep changing the object; `Stop` if it cannot be parsed; the stage's
-    /// errors.
+    /// `Retry` if other clients keep changing the object; `Damaged` if the object cannot be parsed;
+    /// the stage's errors.
     pub(super) async fn change<T, R>(
         &self,
         key: &str,
@@ -69,7 +70,8 @@ impl RateLimiter {
     {
         let signature = self.jitter.number();
         let mut previous = None;
-        // Longer pauses than the stage proposes, since 40 workers may write at once.
+        // Pauses up to four times as long as the stage proposes, because 40 workers may write at
+        // once.
         let pause = |longest| self.time.sleep(self.jitter.part_of(longest * 4));
         stage::compare_and_swap(self.store.as_ref(), key, pause, |signed: &mut Signed<T>| {
             if signed.by == signature

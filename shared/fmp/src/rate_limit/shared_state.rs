@@ -1,5 +1,5 @@
-//! The state that everyone who uses a key shares, and its transitions. Pure: the time is a
-//! parameter.
+//! The state that all clients with the same key share, and its transitions. The code does no I/O
+//! and receives the time as a parameter.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,15 +16,16 @@ use super::{
 use crate::failure::Failure;
 use findata_domain::Error;
 
-/// Scheduled runs keep one call in this many while an on-demand run is active.
+/// While an on-demand run is active, scheduled runs get the limit divided by this number.
 const SCHEDULED_SHARE: u64 = 10;
-/// A client that has permits and needs more waits until it can get one in this many of the limit's
-/// calls, so that a full window is not handed out in single permits.
+/// A client that took permits within the last minute waits until it can get at least the limit
+/// divided by this number. Otherwise it would get single permits, each with a write, while the
+/// window is nearly full.
 const SMALLEST_GRANT: u64 = 100;
-/// Clients that wait for the same moment spread over this time; where their number is known, over
-/// this time for each of them.
+/// Clients that wait for the same moment spread their next requests over this time. If the number
+/// of clients is known, it multiplies this time.
 const SPREAD: Duration = Duration::from_millis(60);
-/// No pause is longer: FMP may ask for two minutes.
+/// Longest pause. FMP's `Retry-After` may request two minutes.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(3);
 /// Days before today that count towards FMP's bandwidth limit of 30 days.
 const BYTE_DAYS: u64 = 30;
@@ -35,32 +36,33 @@ const BYTE_DAYS: u64 = 30;
 pub(super) struct State {
     /// Recent grants. `None` if an earlier build wrote the state.
     pub window: Option<Window>,
-    /// For earlier builds, which grant permits from this moment on.
+    /// The moment from which clients of an earlier build may grant permits.
     pub next: DateTime<Utc>,
-    /// Clients with recent requests.
+    /// Clients that requested permits within the last minute.
     pub clients: Clients,
-    /// No calls before, because FMP said that its limit is reached.
+    /// No permits are granted before this moment, because FMP responded that its limit is reached.
     pub paused_until: DateTime<Utc>,
-    /// Calls are paced until then, because FMP refused a burst that the plan allows.
+    /// Until when calls are spread evenly, because FMP refused a burst that the plan allows. `None`
+    /// if FMP refused no burst.
     pub paced_until: Option<DateTime<Utc>>,
-    /// Why nobody may call, if so.
+    /// Why no client may call FMP; `None` if calls are allowed.
     pub stop: Option<Stop>,
-    /// Usage by UTC day.
+    /// Calls and bytes by UTC day.
     pub days: BTreeMap<NaiveDate, Day>,
 }
 
-/// Usage on a UTC day.
+/// Calls and bytes of one UTC day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Day {
-    /// Calls, including all permits that clients hold.
+    /// Calls made, plus permits that clients have not used yet.
     pub calls: u64,
     /// Bytes received.
     pub bytes: u64,
 }
 
 impl State {
-    /// Grants permits, or says when to ask again. The second result says whether the state has to
-    /// be written; if so, it includes what the client reported.
+    /// Decides on a request for permits. The second result says whether the state has to be
+    /// written. If so, the new state includes the client's report.
     pub(super) fn take(
         &mut self,
         request: &Request,
@@ -78,10 +80,10 @@ impl State {
         self.settle(&request.unreported, limits, now);
         if let Some(most) = limits.bytes {
             let bytes: u64 = self.days.values().map(|day| day.bytes).sum();
-            // The bytes of calls in flight are not known yet: the last hundredth is reserved for
-            // them.
+            // Reserves the last hundredth for calls in flight, whose bytes are not known yet.
             if bytes >= most - most / 100 {
-                let text = format!("the FMP plan's {} MB in 30 days are used up", most / 1_000_000);
+                let text =
+                    format!("the FMP plan's bandwidth of {} MB in 30 days is used up", most / 1_000_000);
                 return refused(Failure::Local(Error::Budget(text)));
             }
         }
@@ -94,8 +96,10 @@ impl State {
             let used = self.days.get(&from.date_naive()).map_or(0, |day| day.calls);
             most = most.min(per_day.saturating_sub(used));
             if most == 0 {
-                let text =
-                    format!("the FMP plan's {per_day} calls for {} (UTC) are used up", from.date_naive());
+                let text = format!(
+                    "all {per_day} calls that the FMP plan allows on {} (UTC) are used up",
+                    from.date_naive()
+                );
                 return refused(Failure::Local(Error::Budget(text)));
             }
         }
@@ -120,7 +124,7 @@ impl State {
         let rules = self.rules(request.on_demand, limit, limits, now);
         let window = self.window.get_or_insert_default();
         let room = rules.iter().map(|rule| window.room(rule, moment)).min().unwrap_or(most);
-        // Each grant is smaller, the more clients share the key.
+        // The more clients share the key, the smaller is each grant.
         let clients = self.clients.count(request.client, request.on_demand);
         let mut share = (room / clients).max(limit / (2 * clients)).max(1);
         let least = rules.iter().map(|rule| rule.limit).min().unwrap_or(limit);
@@ -142,7 +146,7 @@ impl State {
         (Decision::Wait(until, SPREAD * clients as u32), written)
     }
 
-    /// What limits a request of a kind of run.
+    /// The rules for a request of an on-demand or a scheduled run.
     fn rules(&self, on_demand: bool, limit: u64, limits: &Limits, now: DateTime<Utc>) -> Vec<Rule> {
         let all = Rule { kind: Kind::All, limit, span: SPAN, until: None };
         let mut rules = vec![all];
@@ -157,7 +161,7 @@ impl State {
             until => rules.push(Rule { kind: Kind::Scheduled, limit: share, until, ..all }),
         }
         if let Some(burst) = self.burst(limits, now).filter(|burst| *burst < limit) {
-            // The same rate, in a shorter interval; in whole buckets.
+            // Keeps the plan's rate in a shorter interval, rounded up to whole buckets.
             let buckets =
                 (SPAN.num_milliseconds() as u64 * burst).div_ceil(limit * BUCKET.num_milliseconds() as u64);
             rules.push(Rule { limit: burst, span: BUCKET * buckets as i32, ..all });
@@ -165,7 +169,7 @@ impl State {
         rules
     }
 
-    /// The most calls at once.
+    /// The most calls made at once; `None` if only the limit per minute applies.
     fn burst(&self, limits: &Limits, now: DateTime<Utc>) -> Option<u64> {
         let paced = limits.per_minute.filter(|_| self.is_paced(now)).map(|limit| limit.div_ceil(60));
         let burst = [limits.burst, paced].into_iter().flatten().min()?;
@@ -187,12 +191,12 @@ impl State {
         Decision::Granted(Grant { id, from, calls })
     }
 
-    /// Adds a client's report, and drops what no longer counts.
+    /// Adds a client's report to the state. Drops grants, clients and days that no longer count.
     pub(super) fn settle(&mut self, report: &Unreported, limits: &Limits, now: DateTime<Utc>) {
         let from_earlier_build = self.window.is_none();
         let window = self.window.get_or_insert_default();
         if from_earlier_build && self.next > now - SPAN {
-            // It may have used up the minute before `next`.
+            // The earlier build may have granted all calls of the minute before `next`.
             let moment = Window::moment(self.next.min(now));
             window.add(moment, true, limits.per_minute.unwrap_or_default().into());
         }
@@ -210,7 +214,7 @@ impl State {
             .retain(|day, _| (today - Days::new(BYTE_DAYS)..=today + Days::new(1)).contains(day));
     }
 
-    /// Grants no permits for some time, because FMP says that its limit is reached.
+    /// Suspends grants for some time, after FMP responded that its limit is reached.
     pub(super) fn pause(&mut self, pause: TimeDelta, now: DateTime<Utc>) {
         let until = now + pause.min(LONGEST_PAUSE);
         if until > self.paused_until || self.paused_until > now + LONGEST_PAUSE {
@@ -218,8 +222,9 @@ impl State {
         }
     }
 
-    /// Paces the calls of this UTC day if the plan allows more calls than were granted within the
-    /// last minute: FMP refused a burst, so the key has a limit that FMP does not document.
+    /// Spreads the calls evenly until the next UTC day, after FMP refused a burst. Changes nothing
+    /// if the window is full, because then the plan's limit explains the refusal. Otherwise the key
+    /// has a limit that FMP does not document.
     pub(super) fn pace(&mut self, limits: &Limits, now: DateTime<Utc>) {
         let used = self.window.as_ref().map_or(0, |w| w.used(Kind::All, SPAN, Window::moment(now)));
         if limits.per_minute.is_some_and(|limit| used < limit.into()) {
@@ -227,14 +232,14 @@ impl State {
         }
     }
 
-    /// Whether calls are paced.
+    /// Whether calls are spread evenly.
     pub(super) fn is_paced(&self, now: DateTime<Utc>) -> bool {
         self.paced_until.is_some_and(|until| now < until && until <= now + TimeDelta::days(1))
     }
 }
 
-/// The moment at which a UTC day has begun by all clocks, if a call with a permit of `from` could
-/// reach FMP on the other side of midnight.
+/// If a call with a permit that becomes valid at `from` might reach FMP on the other side of
+/// midnight (UTC): the moment at which the new day has begun by all clocks. `None` otherwise.
 fn midnight_nearby(from: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let (today, tomorrow) =
         (midnight(from.date_naive()) + CLOCKS, midnight(from.date_naive() + Days::new(1)));
@@ -245,6 +250,7 @@ fn midnight_nearby(from: DateTime<Utc>) -> Option<DateTime<Utc>> {
     }
 }
 
+/// The beginning of a UTC day.
 pub(super) fn midnight(day: NaiveDate) -> DateTime<Utc> {
     day.and_time(chrono::NaiveTime::MIN).and_utc()
 }

@@ -1,7 +1,4 @@
-//! Simulated time and its executor: when all tasks wait, the time advances to the next timer.
-//!
-//! Tokio's `test-util` feature does this too, but enabling it for the tests would compile tokio,
-//! and everything that depends on it, a second time.
+//! Simulated time and its executor. When all tasks wait, the time advances to the next timer.
 
 use std::{
     collections::BTreeMap,
@@ -28,13 +25,13 @@ pub(super) struct Simulated(Arc<Mutex<Inner>>);
 #[derive(Default)]
 struct Inner {
     now: Duration,
-    /// Wakers of waiting tasks, by due time and order of arrival.
+    /// Wakers of waiting tasks, by the time at which they are woken and a sequence number.
     timers: BTreeMap<(Duration, u64), Waker>,
     last_timer: u64,
     spawned: Vec<BoxFuture<'static, ()>>,
 }
 
-/// A spawned task, aborted on drop.
+/// A spawned task. Dropping it aborts the task.
 pub(super) struct Task<T> {
     abort: AbortHandle,
     result: oneshot::Receiver<T>,
@@ -50,14 +47,15 @@ impl Wake for Woken {
 }
 
 impl Simulated {
-    /// Time since the start.
+    /// Simulated time since the start.
     pub(super) fn elapsed(&self) -> Duration {
         self.0.lock().unwrap().now
     }
 
-    /// Waits until the given time since the start.
+    /// Waits until this much simulated time has passed since the start.
     pub(super) async fn sleep_until(&self, until: Duration) {
-        // The number makes the key of the timer the same at every poll.
+        // The same number at every poll, so that later polls replace the timer instead of adding
+        // one.
         let number = {
             let mut inner = self.0.lock().unwrap();
             inner.last_timer += 1;
@@ -79,7 +77,7 @@ impl Simulated {
         self.sleep_until(self.elapsed() + time).await;
     }
 
-    /// Spawns a task.
+    /// Spawns a task, which `run` executes.
     pub(super) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Task<T> {
         let (sender, result) = oneshot::channel();
         let (work, abort) = abortable(work.map(|done| {
@@ -89,7 +87,7 @@ impl Simulated {
         Task { abort, result }
     }
 
-    /// Runs all tasks until `main` ends.
+    /// Runs `main` and all spawned tasks until `main` ends.
     pub(super) fn run<'a>(&self, main: impl Future<Output = ()> + 'a) {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));

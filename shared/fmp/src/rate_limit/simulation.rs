@@ -1,5 +1,5 @@
 //! A simulation of many clients with differing clocks, a slow stage and calls that arrive late.
-//! `scenarios` and `special_cases` have the tests.
+//! The tests are in `scenarios` and `special_cases`.
 
 mod scenarios;
 mod special_cases;
@@ -28,7 +28,7 @@ use findata_pipeline::{
     run::RunId,
 };
 
-/// Concurrent callers of one worker.
+/// Number of concurrent callers in a worker.
 const CALLERS: usize = 64;
 
 /// A machine's clock: the simulated time plus a constant skew.
@@ -61,7 +61,7 @@ struct SlowStage {
 }
 
 impl SlowStage {
-    /// Half of an operation.
+    /// Waits for half of an operation's time.
     async fn pause(&self) {
         let half = self.longest / 2;
         self.time.sleep(half / 10 + self.jitter.part_of(half.mul_f64(0.9))).await;
@@ -103,17 +103,17 @@ impl Stage for SlowStage {
     }
 }
 
-/// One simulation.
+/// One simulation: the limits, the stage, and the calls that reached FMP.
 struct World {
     limits: Limits,
     seed: u64,
     time: Simulated,
     slow: SlowStage,
-    /// When calls reached FMP, and from which worker.
+    /// When each call reached FMP, and the number of its worker.
     arrivals: Arc<Mutex<Vec<(Duration, usize)>>>,
 }
 
-/// A worker. Dropping it aborts its calls, as if it were killed.
+/// A simulated worker. Dropping it aborts its calls, as if the process were killed.
 struct Worker {
     limiter: Arc<RateLimiter>,
     callers: Vec<Task<Result<(), Failure>>>,
@@ -141,7 +141,8 @@ impl World {
 
     fn limiter(&self, number: usize) -> (Arc<RateLimiter>, Arc<ClientStats>) {
         let jitter = Jitter::with_seed(self.seed ^ (number as u64) << 32);
-        // Half of the clocks differ by as much as is assumed.
+        // A quarter of the clocks is right, and a quarter differs by the largest assumed
+        // difference.
         let skew = match jitter.number() % 4 {
             0 => TimeDelta::zero(),
             1 => CLOCKS,
@@ -158,7 +159,7 @@ impl World {
         (Arc::new(limiter.with_seed(self.seed.wrapping_mul(31) + number as u64)), stats)
     }
 
-    /// Starts a worker that makes this many calls.
+    /// Starts a worker that makes `calls` calls.
     fn worker(&self, number: usize, context: CallContext, calls: i64) -> Worker {
         let (limiter, stats) = self.limiter(number);
         limiter.begin(&context);

@@ -1,4 +1,4 @@
-//! A stop of everyone who uses a key.
+//! The stop that ends the calls of all clients with the same key.
 
 use chrono::{DateTime, Days, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,25 +6,26 @@ use serde::{Deserialize, Serialize};
 use super::{CLOCKS, shared_state::midnight};
 use crate::failure::Failure;
 
-/// Why nobody may call.
+/// Why no client may call FMP with the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stop {
-    /// The message for the user.
+    /// The error message that users see.
     pub reason: String,
-    /// When FMP answered so.
+    /// When FMP sent the response that caused the stop.
     pub at: DateTime<Utc>,
-    /// When used-up bandwidth may be available again. Otherwise the stop applies to all runs begun
-    /// before `at`.
+    /// When bandwidth may be available again, if bandwidth was used up. Without a time, the stop
+    /// applies to all runs begun at or before `at`.
     pub until: Option<DateTime<Utc>>,
-    /// FMP refused access (403) and not the key (401), so another key does not help.
+    /// Whether FMP refused access (403) instead of the key (401), so that another key does not
+    /// help.
     #[serde(default)]
     pub access_refused: bool,
 }
 
 impl Stop {
-    /// What the failure of one call means for all others: bandwidth may be available again on the
-    /// next UTC day; a refused key stops the runs begun so far, since somebody may fix it before
-    /// the next run.
+    /// The stop that follows from the failure of one call. Used-up bandwidth stops all runs until
+    /// the next UTC day, when bandwidth may be available again. A refused key stops only the runs
+    /// begun so far, because the key may be fixed before the next run.
     pub(super) fn of(failure: &Failure, now: DateTime<Utc>) -> Self {
         let tomorrow = midnight(now.date_naive() + Days::new(1)) + CLOCKS;
         Stop {
@@ -35,7 +36,8 @@ impl Stop {
         }
     }
 
-    /// The failure of a run's calls, if the stop applies to it. `begun` is when the run began.
+    /// The failure that a run's calls get, or `None` if the stop does not apply to the run. `begun`
+    /// is when the run began.
     pub(super) fn failure(&self, begun: DateTime<Utc>, now: DateTime<Utc>) -> Option<Failure> {
         let reason = self.reason.clone();
         match self.until {

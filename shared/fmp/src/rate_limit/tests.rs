@@ -1,4 +1,4 @@
-//! The transitions of the shared state.
+//! Tests of the transitions of the shared state.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -66,25 +66,25 @@ fn grants_are_made_at_once_until_the_window_is_full() {
 }
 
 #[test]
-fn grants_of_clocks_that_are_ahead_count() {
+fn grants_with_timestamps_in_the_future_count() {
     let mut state = State::default();
     grant(&mut state, &request(200), &limits(300), noon() + seconds(0.25));
     let behind = Request { client: 2, ..request(200) };
     assert_eq!(grant(&mut state, &behind, &limits(300), noon()).calls, 75, "half of the shared limit");
-    // 63 s later by the clock that is behind, the other grant is only 62.75 s old.
+    // 63 s after noon, a grant with a timestamp of noon + 0.25 s is only 62.75 s old.
     state = State::default();
     grant(&mut state, &request(300), &limits(300), noon() + seconds(0.25));
     assert_eq!(wait(&mut state, &behind, &limits(300), noon() + SPAN), seconds(0.25));
 }
 
 #[test]
-fn the_more_clients_the_less_each_gets() {
+fn grants_shrink_with_the_number_of_clients() {
     let mut state = State::default();
     let calls: Vec<u64> = (0..9)
         .map(|client| grant(&mut state, &Request { client, ..request(128) }, &limits(750), noon()).calls)
         .collect();
     assert_eq!(calls, [128, 128, 128, 93, 75, 62, 53, 46, 37]);
-    // A client that has used its share yields to one that waits.
+    // A client that has used its share waits until the other client has got its share.
     let mut state = State::default();
     let first = grant(&mut state, &request(300), &limits(300), noon());
     let other = Request { client: 2, ..request(50) };
@@ -98,20 +98,24 @@ fn the_more_clients_the_less_each_gets() {
 }
 
 #[test]
-fn the_daily_limit_holds_and_no_permit_is_close_to_midnight() {
+fn the_daily_limit_is_enforced_and_no_permit_is_valid_close_to_midnight() {
     let free = Limits { per_day: Some(250), ..limits(300) };
     let mut state = State::default();
     state.days.insert(noon().date_naive(), Day { calls: 240, bytes: 0 });
     let first = grant(&mut state, &request(8), &free, noon());
     let unused = [(first.id, 1)].into();
     let back = Request { unreported: Unreported { unused, bytes: 5 }, ..request(10) };
-    assert_eq!(grant(&mut state, &back, &free, noon()).calls, 3, "one was returned");
+    assert_eq!(grant(&mut state, &back, &free, noon()).calls, 3, "one permit was returned");
     assert!(matches!(
         state.take(&request(1), &free, noon()).0,
         Decision::Refused(Failure::Local(Error::Budget(_)))
     ));
     let mut wait_at = |text| wait(&mut state, &request(1), &free, at(text));
-    assert_eq!(wait_at("2026-11-24T23:59:58.500Z"), seconds(1.75), "it may arrive on the next day");
+    assert_eq!(
+        wait_at("2026-11-24T23:59:58.500Z"),
+        seconds(1.75),
+        "the call may reach FMP on the next day"
+    );
     assert_eq!(wait_at("2026-11-25T00:00:00.100Z"), seconds(0.15), "another clock may be behind");
     assert_eq!(grant(&mut state, &request(10), &free, at("2026-11-25T00:00:00.250Z")).calls, 10);
 }
@@ -154,7 +158,7 @@ fn a_stop_applies_to_every_client() {
 }
 
 #[test]
-fn a_pause_holds_all_calls_back_and_calls_are_paced_if_the_window_had_room() {
+fn a_pause_delays_all_calls_and_a_refused_burst_paces_them() {
     let mut state = State::default();
     grant(&mut state, &request(300), &limits(300), noon());
     state.pause(seconds(30.0), noon());
@@ -175,7 +179,7 @@ fn a_pause_holds_all_calls_back_and_calls_are_paced_if_the_window_had_room() {
 }
 
 #[test]
-fn moments_written_by_a_wrong_clock_count_from_now_on() {
+fn grants_with_a_timestamp_far_in_the_future_count_from_now_on() {
     let wrong = noon() + TimeDelta::days(30);
     let mut state = State::default();
     grant(&mut state, &request(200), &limits(300), wrong);
@@ -192,7 +196,7 @@ fn unused_permits_are_returned_to_their_grant() {
     let unused = |calls| Unreported { unused: [(first.id, calls)].into(), bytes: 0 };
     state.settle(&unused(100), &limits(300), noon() + seconds(1.0));
     assert_eq!(grant(&mut state, &request(300), &limits(300), noon() + seconds(2.0)).calls, 100);
-    // After its minute, a grant frees nothing any more.
+    // A grant that has left the window frees no calls.
     state.settle(&unused(100), &limits(300), noon() + SPAN + seconds(1.0));
     assert_eq!(grant(&mut state, &request(300), &limits(300), noon() + SPAN + seconds(1.0)).calls, 200);
 }
@@ -211,7 +215,11 @@ fn the_state_of_an_earlier_build_counts_as_a_used_minute() {
     let earlier = r#"{"by": 7, "next": "2026-11-24T12:00:03Z", "on_demand_until": "2026-11-24T12:00:03Z",
                       "stop": null, "days": {"2026-11-24": {"calls": 9, "bytes": 5}}}"#;
     let mut state: State = serde_json::from_str(earlier).unwrap();
-    assert_eq!(wait(&mut state, &request(1), &limits(300), noon()), seconds(3.0), "its permits end then");
+    assert_eq!(
+        wait(&mut state, &request(1), &limits(300), noon()),
+        seconds(3.0),
+        "the earlier build's permits end then"
+    );
     let now = noon() + seconds(3.0);
     assert_eq!(wait(&mut state, &request(1), &limits(300), now), SPAN);
     assert_eq!(grant(&mut state, &request(300), &limits(300), now + SPAN).calls, 300);
@@ -229,7 +237,7 @@ fn the_shared_state_is_small_and_survives_json() {
         let now = noon() + TimeDelta::days(day);
         grant(&mut state, &Request { unreported: bytes, ..request(1) }, &limits(3_000), now);
     }
-    // Forty clients that take single permits all the time.
+    // Forty clients take single permits for two windows.
     let (mut now, end) = (noon() + TimeDelta::days(40), noon() + TimeDelta::days(40) + SPAN * 2);
     let mut client = 0;
     while now < end {

@@ -1,4 +1,4 @@
-//! The time that permits refer to.
+//! The clock that determines when permits are valid.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use futures::future::BoxFuture;
 
 use findata_domain::clock::{Clock, SystemClock};
 
-/// The real time, or the time of a simulation.
+/// The system clock, or the clock of a simulation.
 pub(crate) trait Time: Send + Sync {
-    /// The time of this machine's clock.
+    /// The current time, by this machine's clock.
     fn now(&self) -> DateTime<Utc>;
     /// Waits for a duration.
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;

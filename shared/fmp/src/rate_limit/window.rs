@@ -1,12 +1,12 @@
-//! The grants of the last minute, by the moment at which they were made.
+//! The window: the grants of the last 63 s, by timestamp.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{BUCKET, CLOCKS, MAX_LEAD, SPAN};
 
-/// Grants whose moments were rounded down to the same one: the moment, the calls of on-demand runs
-/// and those of scheduled runs.
+/// All grants with the same timestamp: the timestamp, the calls granted to on-demand runs, and the
+/// calls granted to scheduled runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Bucket(#[serde(with = "chrono::serde::ts_milliseconds")] DateTime<Utc>, u64, u64);
 
@@ -32,22 +32,22 @@ pub(super) struct Rule {
     pub kind: Kind,
     pub limit: u64,
     pub span: TimeDelta,
-    /// When the rule ends, if it does.
+    /// When the rule ends; `None` if it does not end.
     pub until: Option<DateTime<Utc>>,
 }
 
-/// Recent grants in order of time. There are at most 64 s / [`BUCKET`] buckets.
+/// Recent grants, oldest first. There are at most 64 s / [`BUCKET`] buckets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Window(Vec<Bucket>);
 
 impl Window {
-    /// The moment under which a grant is recorded.
+    /// The timestamp of a grant made at this time: the time rounded down to [`BUCKET`].
     pub(super) fn moment(at: DateTime<Utc>) -> DateTime<Utc> {
         at.duration_trunc(BUCKET).unwrap_or(at)
     }
 
-    /// Records granted calls.
+    /// Adds granted calls to the bucket with their timestamp.
     pub(super) fn add(&mut self, moment: DateTime<Utc>, on_demand: bool, calls: u64) {
         let place = self.0.partition_point(|bucket| bucket.0 < moment);
         if self.0.get(place).is_none_or(|bucket| bucket.0 != moment) {
@@ -58,7 +58,7 @@ impl Window {
         }
     }
 
-    /// Takes back calls that were granted at a moment and not made.
+    /// Subtracts calls that were granted but not made from the bucket with their timestamp.
     pub(super) fn give_back(&mut self, moment: DateTime<Utc>, on_demand: bool, calls: u64) {
         if let Some(bucket) = self.0.iter_mut().find(|bucket| bucket.0 == moment) {
             let granted = if on_demand { &mut bucket.1 } else { &mut bucket.2 };
@@ -66,16 +66,19 @@ impl Window {
         }
     }
 
-    /// Drops grants that no longer count. A machine whose clock was wrong may have recorded grants
-    /// in the future; they count from now on instead, which is later than they were made.
+    /// Drops grants that no longer count. A machine with a wrong clock may have recorded grants
+    /// with future timestamps. They get the current timestamp instead, which is safe because they
+    /// were made earlier.
     pub(super) fn tidy(&mut self, now: DateTime<Utc>) {
-        // Another machine's clock may be behind this one.
+        // The clock of another machine may be behind this machine's clock.
         let oldest = now - SPAN - CLOCKS;
         self.0.retain(|bucket| bucket.0 > oldest && bucket.calls(Kind::All) > 0);
         let plausible = self.0.partition_point(|bucket| bucket.0 <= now + CLOCKS + MAX_LEAD);
         let future = self.0.split_off(plausible);
         if !future.is_empty() {
-            tracing::warn!("a machine with a wrong clock wrote the state of the rate limiter");
+            tracing::warn!(
+                "the rate limiter's state has grants in the future: the clock of another machine is wrong"
+            );
         }
         for bucket in future {
             self.add(Window::moment(now), true, bucket.1);
@@ -83,19 +86,19 @@ impl Window {
         }
     }
 
-    /// The calls of a kind that count towards a rule for a grant at this moment. Grants with later
-    /// moments count too: they come from clocks that are ahead.
+    /// The calls of a kind within `span` before a grant at `moment`. Grants with later timestamps
+    /// count too, because they come from machines whose clocks are ahead.
     pub(super) fn used(&self, kind: Kind, span: TimeDelta, moment: DateTime<Utc>) -> u64 {
         let counted = self.0.iter().filter(|bucket| bucket.0 > moment - span);
         counted.map(|bucket| bucket.calls(kind)).sum()
     }
 
-    /// The calls that a rule allows at this moment.
+    /// How many more calls a rule allows at this moment.
     pub(super) fn room(&self, rule: &Rule, moment: DateTime<Utc>) -> u64 {
         rule.limit.saturating_sub(self.used(rule.kind, rule.span, moment))
     }
 
-    /// When a rule will allow this many calls if nobody else takes any.
+    /// When a rule will allow this many calls, if no other client takes permits until then.
     pub(super) fn room_at(&self, rule: &Rule, calls: u64, moment: DateTime<Utc>) -> DateTime<Utc> {
         let mut room = self.room(rule, moment);
         let mut at = moment;

@@ -2,7 +2,7 @@ use super::*;
 
 const KEY: &str = "a1B2/c3+D4\"e5&f6";
 
-/// The text after redaction as a whole; panics if chunks of any size give another result.
+/// Redacts a text as a whole. Panics if redaction in chunks of some size gives another result.
 fn redacted(key: &str, text: &str) -> String {
     let whole = Redactor::new(key.as_bytes()).text(text);
     for size in 1..=text.len().max(1) {
@@ -50,7 +50,7 @@ fn other_text_is_kept_unchanged() {
         assert_eq!(redacted(KEY, text), text);
         assert!(matches!(Redactor::new(KEY.as_bytes()).bytes(text.as_bytes()), Cow::Borrowed(_)));
     }
-    // FMP's public key is not secret, and an ordinary word.
+    // FMP's public key is not secret and is part of an ordinary word.
     assert_eq!(redacted("demo", "a democracy"), "a democracy");
     assert_eq!(redacted("", "text"), "text");
 }

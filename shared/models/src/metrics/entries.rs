@@ -1,4 +1,5 @@
-//! The entries of the registry, as the TOML files declare them. The comment at the top of each file explains its fields.
+//! The entries of the registry, as declared in the TOML files. The comment at the top of each file
+//! explains its fields.
 
 use serde::Deserialize;
 
@@ -8,55 +9,56 @@ use super::{expression::Expr, unit::Unit};
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// How formulas name it.
+    /// The name of the input in formulas.
     pub name: String,
-    /// What it is; empty for a mean, whose other fields say it.
+    /// Description; empty for a mean, whose description is derived from its other fields.
     #[serde(default)]
     pub about: String,
-    /// Its unit, unless it follows from the formula.
+    /// Unit, if it cannot be derived from the formula.
     pub unit: Option<Unit>,
-    /// A formula over other inputs.
+    /// The formula, for an input computed from other inputs.
     pub formula: Option<Expr>,
-    /// The input whose mean it is.
+    /// The input whose mean this is, for a mean.
     pub average_of: Option<String>,
-    /// What the mean is over.
+    /// The two ends of the mean, for a mean.
     pub over: Option<Average>,
-    /// The column of a single period.
+    /// The column with the value for a single period.
     pub period: Option<String>,
-    /// The column of twelve months.
+    /// The column with the value for the trailing twelve months.
     pub ttm: Option<String>,
 }
 
-/// The two ends of a mean.
+/// The two period ends over which a mean is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Average {
-    /// The end of the period and the end of the previous one.
+    /// The end of the period and the end of the previous period.
     PreviousPeriod,
-    /// The end of the twelve months and their beginning.
+    /// The beginning and the end of the twelve months.
     Year,
 }
 
-/// What a divisor must be; otherwise the metric is NULL with a reason.
+/// The rule for a divisor. If the divisor breaks the rule, the metric is NULL with a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Denominator {
-    /// Above zero, else `nonpositive_denominator`.
+    /// The divisor must be above zero, else the reason is `nonpositive_denominator`.
     Positive,
-    /// Equity above zero, else `negative_equity`.
+    /// The divisor is equity and must be above zero, else the reason is `negative_equity`.
     Equity,
-    /// Earnings above zero, else `negative_earnings`.
+    /// The divisor is earnings and must be above zero, else the reason is `negative_earnings`.
     Earnings,
-    /// Above zero; 0 is FMP's "not reported" and gives `not_reported`.
+    /// The divisor must be above zero, else the reason is `not_reported`: FMP writes 0 for a figure
+    /// that is not reported.
     ZeroMeansMissing,
-    /// Any number but 0.
+    /// The divisor must not be 0.
     Nonzero,
-    /// Any number.
+    /// The divisor can be any number.
     Any,
 }
 
 impl Denominator {
-    /// The reason for NULL if the divisor is zero or below.
+    /// Returns the reason for NULL if the divisor breaks the rule.
     pub fn reason(self) -> &'static str {
         match self {
             Denominator::Equity => "negative_equity",
@@ -72,7 +74,7 @@ impl Denominator {
 pub struct Requirement {
     /// The input that must be above zero.
     pub above_zero: String,
-    /// The reason for NULL if it is not.
+    /// The reason for NULL if the input is not above zero.
     pub reason: String,
 }
 
@@ -80,87 +82,88 @@ pub struct Requirement {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ratio {
-    /// Its column.
+    /// Name of the metric's column.
     pub name: String,
     /// What it tells.
     pub about: String,
-    /// Its formula.
+    /// The formula of the ratio.
     pub formula: Expr,
-    /// What its divisor must be.
+    /// The rule for the divisor; `None` for the default.
     pub denominator: Option<Denominator>,
-    /// Whether it is meaningful for banks and insurers.
+    /// Whether the ratio is meaningful for banks and insurers.
     #[serde(default = "yes")]
     pub banks: bool,
-    /// Conditions on inputs.
+    /// Conditions that inputs must meet.
     #[serde(default)]
     pub requires: Vec<Requirement>,
     /// The reason for NULL if an input is missing; `missing_input` unless the entry says otherwise.
     pub missing: Option<String>,
-    /// Whether people read it in percent; it is stored as a fraction.
+    /// Whether reports show the ratio in percent. It is stored as a fraction.
     #[serde(default)]
     pub percent: bool,
-    /// Its heading in the summary of a run; `None` if it is not there.
+    /// Heading of the ratio in the summary of a run; `None` if the summary omits it.
     pub heading: Option<String>,
-    /// Other names.
+    /// Other names of the ratio.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// The column with FMP's own figure.
+    /// The column with the corresponding figure of FMP.
     pub fmp: Option<String>,
 }
 
 impl Ratio {
-    /// What its divisor must be; above zero unless the entry says otherwise.
+    /// Returns the rule for the divisor. By default the divisor must be above zero.
     pub fn rule(&self) -> Denominator {
         self.denominator.unwrap_or(Denominator::Positive)
     }
 }
 
-/// The default of fields that are true unless an entry says otherwise.
+/// The default of fields that are true unless an entry sets them to false.
 pub(super) fn yes() -> bool {
     true
 }
 
-/// A figure that grows.
+/// A figure whose growth is measured.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Growth {
     /// The input whose growth is measured.
     pub figure: String,
-    /// Whether an end value that is not above zero is `negative_earnings`.
+    /// Whether the reason for NULL is `negative_earnings` if the figure is not above zero at the end
+    /// of an annual rate.
     #[serde(default)]
     pub earnings: bool,
-    /// Whether it is meaningful for banks and insurers.
+    /// Whether its growth is meaningful for banks and insurers.
     #[serde(default = "yes")]
     pub banks: bool,
-    /// The horizons, by name.
+    /// The names of the horizons over which growth is measured.
     pub over: Vec<String>,
 }
 
-/// A time over which figures grow.
+/// A horizon: a time over which growth is measured.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Horizon {
-    /// The suffix of the column.
+    /// The horizon's name, used as suffix of columns.
     pub name: String,
     /// What it tells.
     pub about: String,
     /// Length in years; `None` for a quarter.
     pub years: Option<u32>,
-    /// Days between the two period ends.
+    /// Accepted number of days between the two period ends.
     pub days: DayRange,
-    /// The kinds of period that have it.
+    /// The kinds of period for which growth over this horizon is computed.
     pub bases: Vec<PeriodKind>,
 }
 
-/// A range of days, with the number that fits best.
+/// An accepted range of days, with the preferred number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DayRange {
-    /// The fewest days.
+    /// Minimum number of days.
     pub from: u32,
-    /// The most days.
+    /// Maximum number of days.
     pub to: u32,
-    /// The best number of days.
+    /// Preferred number of days.
     pub target: u32,
 }
 
@@ -168,9 +171,9 @@ pub struct DayRange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PeriodKind {
-    /// Q1 to Q4.
+    /// A quarter or a half year: Q1 to Q4.
     Quarter,
-    /// FY.
+    /// A fiscal year: FY.
     Year,
     /// The trailing twelve months.
     Ttm,

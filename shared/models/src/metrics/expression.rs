@@ -2,15 +2,19 @@
 //!
 //! | form | meaning |
 //! |---|---|
-//! | `a + b`, `a - b`, `a * b`, `-a` | NULL if an operand is |
+//! | `a + b`, `a - b`, `a * b`, `-a` | NULL if an operand is NULL |
 //! | `a / b` | NULL if `b` is 0 |
 //! | `=`, `<>`, `<`, `<=`, `>`, `>=`, `and`, `or`, `not` | conditions, for `if` |
 //! | `if(condition, a, b)` | `a` if the condition holds, else `b`, or NULL without a `b` |
-//! | `coalesce(a, b, ...)` | the first that is not NULL |
-//! | `abs(a)`, `min(a, b)`, `max(a, b)` | NULL if an operand is |
-//! | `sqrt(a)`, `ln(a)`, `exp(a)`, `power(a, b)` | NULL outside their domain: below 0, not above 0, above 700, a base not above 0 or a result above e^700 |
+//! | `coalesce(a, b, ...)` | the first argument that is not NULL |
+//! | `abs(a)`, `min(a, b)`, `max(a, b)` | NULL if an argument is NULL |
+//! | `sqrt(a)` | NULL if `a` is below 0 |
+//! | `ln(a)` | NULL if `a` is not above 0 |
+//! | `exp(a)` | NULL if `a` is above 700 |
+//! | `power(a, b)` | NULL if `a` is not above 0, or if the result is above e^700 |
 //!
-//! Formulas are parsed, and SQL is written from the parsed tree. No text of a formula reaches SQL.
+//! A formula is parsed to a tree, and SQL is written from the tree. The text of a formula is never
+//! copied into SQL.
 
 mod evaluate;
 mod parse;
@@ -26,7 +30,8 @@ use sqlparser::ast::BinaryOperator;
 
 pub(crate) use parse::identifier;
 
-/// Above it, `exp` overflows a double: an error on Snowflake and infinity on DuckDB.
+/// Maximum exponent of `exp` and `power`. A larger exponent overflows a double, which is an error
+/// on Snowflake and infinity on DuckDB.
 const MAX_EXPONENT: u32 = 700;
 
 /// A formula as a tree.
@@ -80,7 +85,7 @@ pub enum Function {
     Power,
 }
 
-/// Each function with its name and the least and the largest number of arguments.
+/// The functions, each with its name, minimum and maximum number of arguments.
 const FUNCTIONS: [(Function, &str, usize, usize); 9] = [
     (Function::If, "if", 2, 3),
     (Function::Coalesce, "coalesce", 2, 9),
@@ -109,12 +114,12 @@ const OPERATORS: [(Op, BinaryOperator, &str, u8); 12] = [
 ];
 
 impl Op {
-    /// Its precedence; a higher number binds tighter.
+    /// Returns the precedence of the operator; a higher number binds more tightly.
     pub fn precedence(self) -> u8 {
         OPERATORS.iter().find(|o| o.0 == self).map_or(0, |o| o.3)
     }
 
-    /// Its sign in a formula.
+    /// Returns the operator as written in a formula.
     pub fn sign(self) -> &'static str {
         OPERATORS.iter().find(|o| o.0 == self).map_or("", |o| o.2)
     }
@@ -125,7 +130,7 @@ impl Op {
 }
 
 impl Function {
-    /// Its name in a formula.
+    /// Returns the name of the function in a formula.
     pub fn name(self) -> &'static str {
         FUNCTIONS.iter().find(|f| f.0 == self).map_or("", |f| f.1)
     }
@@ -140,12 +145,12 @@ impl TryFrom<String> for Expr {
 }
 
 impl Expr {
-    /// An input.
+    /// Creates the expression of an input.
     pub fn input(name: &str) -> Self {
         Expr::Input(name.to_owned())
     }
 
-    /// The value of a numeric literal, negated or not.
+    /// Returns the value of a numeric literal, with or without a minus sign.
     pub fn number(&self) -> Option<f64> {
         match self {
             Expr::Number(text) => text.parse().ok(),
@@ -154,7 +159,7 @@ impl Expr {
         }
     }
 
-    /// Whether it is true or false instead of a number.
+    /// Returns whether the expression is a condition, not a number.
     pub fn is_condition(&self) -> bool {
         match self {
             Expr::Not(_) => true,
@@ -163,7 +168,7 @@ impl Expr {
         }
     }
 
-    /// The divisor, if the last operation is a division.
+    /// Returns the divisor if the last operation is a division.
     pub fn divisor(&self) -> Option<&Expr> {
         match self {
             Expr::Binary(_, Op::Over, divisor) => Some(divisor),
@@ -171,7 +176,7 @@ impl Expr {
         }
     }
 
-    /// Its direct subexpressions.
+    /// Returns the direct subexpressions.
     pub fn parts(&self) -> Vec<&Expr> {
         match self {
             Expr::Number(_) | Expr::Input(_) => Vec::new(),
@@ -181,7 +186,7 @@ impl Expr {
         }
     }
 
-    /// Its distinct inputs, in order of appearance.
+    /// Returns the distinct inputs in order of appearance.
     pub fn inputs(&self) -> Vec<&str> {
         let mut found = Vec::new();
         self.collect(&mut found);
@@ -199,7 +204,8 @@ impl Expr {
         }
     }
 
-    /// Replaces every subexpression for which `change` returns a replacement, outermost first.
+    /// Replaces every subexpression for which `change` returns a replacement. Starts with the
+    /// outermost expression, and does not look inside replacements.
     pub fn replace(&self, change: &impl Fn(&Expr) -> Option<Expr>) -> Expr {
         if let Some(other) = change(self) {
             return other;
@@ -214,7 +220,7 @@ impl Expr {
         }
     }
 
-    /// Its precedence, as for [`Op::precedence`].
+    /// Returns the precedence of the last operation, see [`Op::precedence`].
     pub fn precedence(&self) -> u8 {
         match self {
             Expr::Binary(_, op, _) => op.precedence(),
@@ -243,7 +249,7 @@ impl fmt::Display for Expr {
     }
 }
 
-/// An operand, in parentheses if it binds less tightly than the given precedence.
+/// An operand. It is displayed in parentheses if its precedence is lower than the given precedence.
 struct Operand<'a>(&'a Expr, u8);
 
 impl fmt::Display for Operand<'_> {

@@ -1,7 +1,8 @@
 //! Entries of market metrics that combine prices with fundamentals.
 //!
-//! A formula is split into what fundamentals determine, computed once for every range of days with the same
-//! fundamentals, and what the day's price adds.
+//! A formula is split in two. The parts that depend only on fundamentals are computed once per
+//! range of days with the same fundamentals; the rest, which depends on the price, is computed once
+//! per day.
 
 use std::collections::BTreeSet;
 
@@ -16,47 +17,50 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MarketMetric {
-    /// Its column.
+    /// Name of the metric's column.
     pub name: String,
-    /// What it tells.
+    /// Description of the metric in one sentence.
     pub about: String,
-    /// Its formula.
+    /// The formula of the metric.
     pub formula: Expr,
-    /// The figure on which `denominator` and a missing input are tested, if it is not the divisor.
+    /// The figure that is tested for `denominator` and for missing inputs, if it is not the
+    /// divisor.
     pub checked: Option<Expr>,
-    /// What the checked figure must be.
+    /// The rule for the checked figure; `None` for the default.
     pub denominator: Option<Denominator>,
-    /// Whether it is stored as a decimal.
+    /// Whether the metric is stored as a decimal.
     #[serde(default)]
     pub amount: bool,
-    /// Whether it is meaningful for banks and insurers.
+    /// Whether the metric is meaningful for banks and insurers.
     #[serde(default = "yes")]
     pub banks: bool,
-    /// Conditions on inputs.
+    /// Conditions that inputs must meet.
     #[serde(default)]
     pub requires: Vec<Requirement>,
-    /// Whether it is kept when the fundamentals are stale.
+    /// Whether the metric keeps its value when the fundamentals are stale.
     #[serde(default)]
     pub stale_ok: bool,
-    /// Whether 0 of the checked figure is 0 in every currency.
+    /// Whether a currency mismatch is ignored if the checked figure is 0, because 0 is the same in
+    /// every currency.
     #[serde(default)]
     pub zero_is_zero: bool,
-    /// Whether people read it in percent; it is stored as a fraction.
+    /// Whether reports show the metric in percent. It is stored as a fraction.
     #[serde(default)]
     pub percent: bool,
-    /// Its heading in the summary of a run; `None` if it is not there.
+    /// Heading of the metric in the summary of a run; `None` if the summary omits it.
     pub heading: Option<String>,
-    /// Other names.
+    /// Other names of the metric.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// The column with FMP's own figure.
+    /// The column with the corresponding figure of FMP.
     pub fmp: Option<String>,
-    /// What both figures must share to be compared.
+    /// What must be equal for both figures before they are compared.
     #[serde(default)]
     pub fmp_needs: FmpNeeds,
 }
 
-/// What a market metric and FMP's own must share, besides the twelve months, to be compared.
+/// What must be equal, in addition to the twelve months, before a market metric is compared with
+/// FMP's figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FmpNeeds {
@@ -69,7 +73,7 @@ pub enum FmpNeeds {
     Dividend,
 }
 
-/// The row from which a formula of a market metric takes an input.
+/// The source row of an input of a market metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// The trailing twelve months.
@@ -83,7 +87,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Every source with its prefix in formulas.
+    /// All sources with their prefixes in formulas.
     pub const ALL: [(Source, &'static str); 4] = [
         (Source::Ttm, "ttm"),
         (Source::Fy, "fy"),
@@ -91,12 +95,13 @@ impl Source {
         (Source::Growth, "growth"),
     ];
 
-    /// Its prefix in formulas and columns.
+    /// Returns the prefix of the source in formulas and columns.
     pub fn prefix(self) -> &'static str {
         Source::ALL.iter().find(|(source, _)| *source == self).map_or("", |(_, prefix)| prefix)
     }
 
-    /// The source and the name of an input such as `ttm.revenue`; `None` for an input of the day.
+    /// Splits an input such as `ttm.revenue` into source and name. Returns `None` for an input of
+    /// the session.
     pub fn split(input: &str) -> Option<(Source, &str)> {
         let (prefix, name) = input.split_once('.')?;
         let (source, _) = Source::ALL.iter().find(|(_, known)| *known == prefix)?;
@@ -104,7 +109,8 @@ impl Source {
     }
 }
 
-/// The inputs of a session. Each is a column of `valuation_days` or derived from its columns.
+/// The inputs of a session. Each is a column of `valuation_days`, or derived from columns of
+/// `valuation_days`.
 pub const DAY_INPUTS: [&str; 6] = [
     "close_price",
     "shares",
@@ -117,17 +123,18 @@ pub const DAY_INPUTS: [&str; 6] = [
 /// The inputs of a session that are market metrics themselves.
 pub const DAY_METRICS: [&str; 3] = ["market_cap", "enterprise_value", "enterprise_value_fmp"];
 
-/// A part of a formula that fundamentals determine.
+/// A part of a formula that depends only on fundamentals.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operand {
-    /// Its column in `valuation_operands`.
+    /// Name of the part's column in `valuation_operands`.
     pub column: String,
-    /// The part, over inputs such as `ttm.revenue`.
+    /// The expression, with inputs such as `ttm.revenue`.
     pub expr: Expr,
 }
 
 impl MarketMetric {
-    /// The largest parts of the formula that only fundamentals determine, each once.
+    /// Returns the largest parts of the formula that depend only on fundamentals, without
+    /// duplicates.
     pub fn operands(&self) -> Vec<Operand> {
         let mut parts = Vec::new();
         collect(&self.formula, &mut parts);
@@ -142,14 +149,16 @@ impl MarketMetric {
             .collect()
     }
 
-    /// The formula over a session's inputs and the columns of the operands.
+    /// Returns the formula with the operands replaced by their columns; its other inputs are those
+    /// of a session.
     pub fn day_formula(&self) -> Expr {
         let operands = self.operands();
         self.formula
             .replace(&|part| operands.iter().find(|o| o.expr == *part).map(|o| Expr::input(&o.column)))
     }
 
-    /// The figure on which the rule and a missing input are tested; `None` if the formula has no fundamentals.
+    /// Returns the figure that is tested for the rule and for missing inputs, or `None` if the
+    /// formula has no fundamentals.
     pub fn checked(&self) -> Option<Expr> {
         let divisor = self.formula.divisor().filter(|divisor| is_fundamental(divisor));
         self.checked
@@ -158,13 +167,14 @@ impl MarketMetric {
             .or_else(|| self.operands().into_iter().next().map(|o| o.expr))
     }
 
-    /// What the checked figure must be.
+    /// Returns the rule for the checked figure.
     pub fn rule(&self) -> Denominator {
         let divides = self.formula.divisor().is_some_and(is_fundamental);
         self.denominator.unwrap_or(if divides { Denominator::Positive } else { Denominator::Any })
     }
 
-    /// The inputs of the formula, the checked figure and the conditions that come from fundamentals.
+    /// Returns the fundamentals among the inputs of the formula, the checked figure and the
+    /// conditions.
     pub fn fundamentals(&self) -> BTreeSet<(Source, String)> {
         let checked = self.checked();
         let inputs = self.formula.inputs().into_iter().chain(checked.iter().flat_map(Expr::inputs));
@@ -175,20 +185,22 @@ impl MarketMetric {
             .collect()
     }
 
-    /// The rows that must exist: without growth rates, which have their own reason.
+    /// Returns the source rows that must exist. Growth rates are not included, because they have a
+    /// separate reason for NULL.
     pub fn sources(&self) -> BTreeSet<Source> {
         let all = self.fundamentals().into_iter().map(|(source, _)| source);
         all.filter(|source| *source != Source::Growth).collect()
     }
 
-    /// The rows that must not be stale: enterprise value contains debt of the newest statement.
+    /// Returns the source rows that must not be stale. Enterprise value includes debt from the newest
+    /// statement.
     pub fn statements(&self) -> BTreeSet<Source> {
         let mut sources = self.sources();
         sources.extend(self.enterprise_value().map(|_| Source::Latest));
         sources
     }
 
-    /// The rows whose currency must be the price's.
+    /// Returns the source rows whose currency must be the currency of the price.
     pub fn currency_sources(&self) -> BTreeSet<Source> {
         let priced = |name: &&str| DAY_INPUTS.contains(name) && *name != "shares";
         match self.formula.inputs().iter().any(priced) {
@@ -197,7 +209,7 @@ impl MarketMetric {
         }
     }
 
-    /// The enterprise value that it is a multiple of, or a yield on: it must be above zero.
+    /// Returns the enterprise value that the metric divides or divides by, which must be above zero.
     pub fn enterprise_value(&self) -> Option<&'static str> {
         let inputs = self.formula.inputs();
         ["enterprise_value", "enterprise_value_fmp"]
@@ -206,7 +218,7 @@ impl MarketMetric {
     }
 }
 
-/// Whether an expression depends on fundamentals and on nothing of the session.
+/// Returns whether an expression depends on fundamentals and on no input of the session.
 fn is_fundamental(expr: &Expr) -> bool {
     let inputs = expr.inputs();
     !inputs.is_empty() && inputs.iter().all(|name| Source::split(name).is_some())

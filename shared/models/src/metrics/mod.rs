@@ -1,7 +1,8 @@
 //! The registry of metrics: every ratio, growth rate and market metric, and the inputs of their formulas.
 //!
-//! The entries are the TOML files in `infra/models/metrics`. The registry drives the models and tables of `infra/models`,
-//! which are templates over it, the data dictionary, `findata explain` and the comparison with FMP's figures.
+//! The entries are declared in the TOML files in `infra/models/metrics`. The registry is the source
+//! for the data dictionary, `findata explain`, the comparison with FMP's figures, and the models
+//! and tables of `infra/models`, whose templates are rendered with it.
 
 mod entries;
 mod expression;

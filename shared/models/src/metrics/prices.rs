@@ -1,26 +1,26 @@
-//! Entries of metrics of prices alone.
+//! Entries of market metrics that depend on prices only.
 
 use serde::Deserialize;
 
-/// A market metric of prices alone.
+/// A market metric that depends on prices only.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceMetric {
-    /// Its column.
+    /// Name of the metric's column.
     pub name: String,
-    /// What it tells.
+    /// Description of the metric.
     pub about: String,
-    /// How it is computed from the bars.
+    /// How the metric is computed from the bars.
     pub window: Window,
-    /// How many sessions the window has.
+    /// Number of sessions in the window.
     pub sessions: u32,
-    /// Whether it is stored as a decimal.
+    /// Whether the metric is stored as a decimal.
     #[serde(default)]
     pub amount: bool,
-    /// Whether people read it in percent; it is stored as a fraction.
+    /// Whether reports show the metric in percent. It is stored as a fraction.
     #[serde(default)]
     pub percent: bool,
-    /// Other names.
+    /// Other names of the metric.
     #[serde(default)]
     pub aliases: Vec<String>,
 }
@@ -42,7 +42,8 @@ pub enum Window {
 }
 
 impl Window {
-    /// Whether it compares the company with the index, over the sessions that both share.
+    /// Returns whether the metric compares the company with the index, over the sessions for which
+    /// both have a bar.
     pub fn needs_index(self) -> bool {
         matches!(self, Window::Beta | Window::Correlation)
     }

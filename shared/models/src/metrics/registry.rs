@@ -1,4 +1,4 @@
-//! The registry: parsed entries, checked against each other.
+//! The registry of metrics: parses the entries and checks them against each other.
 
 mod check;
 #[cfg(test)]
@@ -22,7 +22,7 @@ use super::{
 /// All metrics and their inputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Registry {
-    /// The inputs besides the lines of the statements.
+    /// The inputs of formulas, except the lines of the statements.
     pub inputs: Vec<Input>,
     /// The ratios, in column order.
     pub ratios: Vec<Ratio>,
@@ -32,23 +32,24 @@ pub struct Registry {
     pub growth: Vec<Growth>,
     /// The market metrics with fundamentals, in column order.
     pub market: Vec<MarketMetric>,
-    /// The market metrics of prices alone, in column order; they follow those with fundamentals.
+    /// The market metrics that depend on prices only, in column order. Their columns follow those
+    /// of `market`.
     pub prices: Vec<PriceMetric>,
     /// The industries of banks.
     pub industries: Industries,
 }
 
-/// A growth rate: a figure over a horizon.
+/// A growth rate: the growth of a figure over a horizon.
 #[derive(Debug, Clone, Copy)]
 pub struct GrowthRate<'a> {
-    /// The figure.
+    /// The figure whose growth is measured.
     pub growth: &'a Growth,
-    /// The horizon.
+    /// The horizon over which growth is measured.
     pub horizon: &'a Horizon,
 }
 
 impl GrowthRate<'_> {
-    /// Its column.
+    /// Returns the name of the growth rate's column.
     pub fn name(&self) -> String {
         format!("{}_{}", self.growth.figure, self.horizon.name)
     }
@@ -87,26 +88,27 @@ impl GrowthRate<'_> {
 /// A metric in the summary of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Headline<'a> {
-    /// Its column.
+    /// Name of the metric's column.
     pub name: &'a str,
-    /// Its heading.
+    /// Heading of the metric in the summary.
     pub heading: &'a str,
-    /// Whether it is a market metric of the newest session; otherwise a ratio of the twelve months.
+    /// Whether this is a market metric of the newest session. If not, it is a ratio of the trailing
+    /// twelve months.
     pub of_session: bool,
-    /// Whether people read it in percent.
+    /// Whether the summary shows the metric in percent.
     pub percent: bool,
-    /// Whether it is an amount of money.
+    /// Whether the metric is an amount of money.
     pub is_amount: bool,
 }
 
-/// Another name of a metric.
+/// An alias of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Alias<'a> {
-    /// The other name.
+    /// The alias.
     pub alias: &'a str,
     /// The metric's column.
     pub metric: &'a str,
-    /// The table that has it: a ratio and a market metric may share a name.
+    /// The kind of the metric, because a ratio and a market metric may have the same name.
     pub kind: MetricKind,
 }
 
@@ -119,8 +121,8 @@ pub enum MetricKind {
     Market,
 }
 
-/// A name in the spelling of columns: lower case, with an underscore for spaces and dashes. Names and aliases that are
-/// spelled alike are the same.
+/// Converts a name to the spelling of columns: lower case, with underscores in place of spaces and
+/// dashes. Names with the same result count as the same name.
 pub fn spelled(name: &str) -> String {
     let words = name
         .split(|c: char| c.is_whitespace() || c == '-' || c == '_')
@@ -146,7 +148,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files compiled into the binary.
+    /// Returns the files that are compiled into the binary.
     pub fn built_in() -> Self {
         Files {
             inputs: include_str!("../../../../infra/models/metrics/inputs.toml").into(),
@@ -189,10 +191,10 @@ fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T> {
 }
 
 impl Registry {
-    /// The built-in metrics.
+    /// Returns the built-in registry.
     ///
     /// # Errors
-    /// As for [`Registry::parse`]; a test shows that there is none.
+    /// The errors of [`Registry::parse`]; a test shows that none occurs.
     pub fn built_in() -> Result<Self> {
         Registry::parse(&Files::built_in())
     }
@@ -200,8 +202,8 @@ impl Registry {
     /// Parses and checks the files.
     ///
     /// # Errors
-    /// `Reject` with the file and line of a syntax error, or with all faults of the inputs, or, if there is none, with
-    /// all faults of the other entries.
+    /// `Reject` with the file and line of a syntax error. Without a syntax error, `Reject` with all
+    /// faults of the inputs or, if the inputs are correct, with all faults of the other entries.
     pub fn parse(files: &Files) -> Result<Self> {
         let rates: GrowthRates = read("growth_rates.toml", &files.growth_rates)?;
         let registry = Registry {
@@ -221,27 +223,27 @@ impl Registry {
         }
     }
 
-    /// An input by its name; `None` for a line of a statement.
+    /// Finds an input by name. Returns `None` for a line of a statement, which has no entry.
     pub fn input(&self, name: &str) -> Option<&Input> {
         self.inputs.iter().find(|input| input.name == name)
     }
 
-    /// A ratio by its name.
+    /// Finds a ratio by name.
     pub fn ratio(&self, name: &str) -> Option<&Ratio> {
         self.ratios.iter().find(|ratio| ratio.name == name)
     }
 
-    /// A market metric with fundamentals by its name.
+    /// Finds a market metric with fundamentals by name.
     pub fn market_metric(&self, name: &str) -> Option<&MarketMetric> {
         self.market.iter().find(|metric| metric.name == name)
     }
 
-    /// A market metric of prices alone by its name.
+    /// Finds a market metric that depends on prices only by name.
     pub fn price_metric(&self, name: &str) -> Option<&PriceMetric> {
         self.prices.iter().find(|metric| metric.name == name)
     }
 
-    /// Every growth rate, in column order.
+    /// Returns all growth rates in column order.
     pub fn growth_rates(&self) -> impl Iterator<Item = GrowthRate<'_>> {
         self.growth.iter().flat_map(move |growth| {
             let named = |name: &String| self.horizons.iter().find(|h| h.name == *name);
@@ -249,12 +251,12 @@ impl Registry {
         })
     }
 
-    /// A growth rate by its column.
+    /// Finds a growth rate by the name of its column.
     pub fn growth_rate(&self, name: &str) -> Option<GrowthRate<'_>> {
         self.growth_rates().find(|rate| rate.name() == name)
     }
 
-    /// The metrics in the summary of a run: those of a session, then ratios.
+    /// Returns the metrics in the summary of a run: first market metrics, then ratios.
     pub fn headlines(&self) -> impl Iterator<Item = Headline<'_>> {
         let market = self.market.iter().filter_map(|m| {
             let heading = m.heading.as_deref()?;
@@ -284,7 +286,7 @@ impl Registry {
         }
     }
 
-    /// Every alias of every metric.
+    /// Returns all aliases of all metrics.
     pub fn aliases(&self) -> impl Iterator<Item = Alias<'_>> {
         let ratios = self.ratios.iter().map(|m| (MetricKind::Ratio, &m.name, &m.aliases));
         let market = self.market.iter().map(|m| (MetricKind::Market, &m.name, &m.aliases));
@@ -293,12 +295,12 @@ impl Registry {
         all.flat_map(|(kind, metric, aliases)| aliases.iter().map(move |alias| Alias { alias, metric, kind }))
     }
 
-    /// What a formula over a period needs besides the period itself.
+    /// Returns the earlier period ends that the means among a formula's inputs use.
     pub fn history(&self, formula: &Expr) -> BTreeSet<Average> {
         formula.inputs().iter().filter_map(|name| self.input(name)?.over).collect()
     }
 
-    /// The formula with formulas in place of the inputs that have one.
+    /// Replaces each input that has a formula with its formula.
     pub fn expanded(&self, formula: &Expr) -> Expr {
         formula.replace(&|part| match part {
             Expr::Input(name) => self.input(name)?.formula.as_ref().map(|inner| self.expanded(inner)),
@@ -306,7 +308,7 @@ impl Registry {
         })
     }
 
-    /// The unit of an input of a period.
+    /// Returns the unit of an input of a period.
     pub fn unit(&self, name: &str) -> Option<Unit> {
         match self.input(name) {
             Some(Input { unit: Some(unit), .. }) => Some(*unit),
@@ -317,7 +319,8 @@ impl Registry {
         }
     }
 
-    /// The unit of a formula over a period, or over a session and fundamentals.
+    /// Returns the unit of a formula, whose inputs are those of a period, or of a session and its
+    /// fundamentals.
     pub fn unit_of(&self, formula: &Expr) -> Option<Unit> {
         Unit::of(formula, &|name| match (Source::split(name), name) {
             (Some((Source::Growth, _)), _) => Some(RATIO),

@@ -1,4 +1,5 @@
-//! The unit of a figure, derived from its formula: money over money is a ratio, money over shares is money per share.
+//! Derives the unit of a figure from its formula: money divided by money is a ratio, money divided
+//! by shares is money per share.
 
 use std::fmt;
 
@@ -6,7 +7,7 @@ use serde::Deserialize;
 
 use super::expression::{Expr, Function, Op};
 
-/// A unit: powers of money, shares and days.
+/// A unit, as powers of money, shares and days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(from = "NamedUnit")]
 pub struct Unit {
@@ -15,7 +16,7 @@ pub struct Unit {
     days: i8,
 }
 
-/// A unit by its name in the registry.
+/// The units that entries of the registry can name.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum NamedUnit {
@@ -38,19 +39,19 @@ impl From<NamedUnit> for Unit {
     }
 }
 
-/// A dimensionless number: a fraction, 0.25 for 25 %.
+/// A number without dimension, such as the fraction 0.25 for 25 %.
 pub const RATIO: Unit = Unit { money: 0, shares: 0, days: 0 };
-/// An amount.
+/// An amount of money.
 pub const MONEY: Unit = Unit { money: 1, shares: 0, days: 0 };
-/// An amount per share.
+/// An amount of money per share.
 pub const MONEY_PER_SHARE: Unit = Unit { money: 1, shares: -1, days: 0 };
 /// A number of shares.
 pub const SHARES: Unit = Unit { money: 0, shares: 1, days: 0 };
-/// Days.
+/// A number of days.
 pub const DAYS: Unit = Unit { money: 0, shares: 0, days: 1 };
 
 impl Unit {
-    /// The unit of a product with `other`, or of a quotient with the power -1.
+    /// Returns the unit of the product with `other` to a power. The power -1 is a division.
     fn times(self, other: Unit, power: i8) -> Option<Unit> {
         let sum = |a: i8, b: i8| a.checked_add(b.checked_mul(power)?);
         Some(Unit {
@@ -60,7 +61,7 @@ impl Unit {
         })
     }
 
-    /// The unit of a square root; `None` if it is not a whole power.
+    /// Returns the unit of the square root, or `None` if a power of the result is not an integer.
     fn root(self) -> Option<Unit> {
         let half = |power: i8| (power % 2 == 0).then_some(power / 2);
         Some(Unit {
@@ -70,8 +71,8 @@ impl Unit {
         })
     }
 
-    /// The unit of an expression; `input` returns the unit of an input. `None` if an input has none, or if the units of
-    /// the operands do not fit.
+    /// Returns the unit of an expression; `input` returns the unit of an input. Returns `None` if
+    /// an input has no unit, or if the operation is not defined for the units of its operands.
     pub fn of(expr: &Expr, input: &dyn Fn(&str) -> Option<Unit>) -> Option<Unit> {
         let inner = |e: &Expr| Unit::of(e, input);
         match expr {
@@ -97,7 +98,8 @@ impl Unit {
     }
 }
 
-/// The unit that all parts have. A number has any unit: it is a 0 in place of an absent amount, or a limit.
+/// Returns the unit that all parts have in common. Numbers fit every unit, because they are a limit
+/// or a 0 in place of a missing amount.
 fn common<'a>(
     parts: impl IntoIterator<Item = &'a Expr>,
     unit: &impl Fn(&Expr) -> Option<Unit>,

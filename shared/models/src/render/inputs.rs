@@ -1,4 +1,4 @@
-//! The inputs of a period, as the templates use them.
+//! Prepares the inputs of a period for the templates.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::metrics::{Average, Expr, Input, Ratio, Registry, flows};
 
-/// An input of a period that is a column of the statements and of the twelve months.
+/// An input of a period that is a column of both the statements and the twelve months.
 #[derive(Serialize)]
 pub(super) struct PeriodColumn {
     pub(super) name: String,
-    /// The column with the alias of its table: `f` for a statement, `s` for split-adjusted figures.
+    /// The column with the alias of its table: `f` for statements, `s` for split-adjusted figures.
     pub(super) period: String,
     pub(super) ttm: String,
 }
@@ -28,9 +28,9 @@ pub(super) struct Mean {
     pub(super) ttm: String,
 }
 
-/// The inputs of a period that ratios and growth rates use, by how they are computed.
+/// The inputs of a period that ratios and growth rates use, grouped by the way they are computed.
 pub(super) struct Used {
-    /// Columns of the statements, including those that only a formula needs.
+    /// Columns of the statements, including those that only formulas of inputs use.
     pub(super) columns: Vec<String>,
     pub(super) formulas: Vec<String>,
     pub(super) averages: Vec<String>,
@@ -70,7 +70,8 @@ impl Used {
     }
 }
 
-/// The columns of the model `split_adjusted_shares`; all others of a period are in `fact_financials`.
+/// The columns of the model `split_adjusted_shares`. All other columns of a period are in
+/// `fact_financials`.
 pub(crate) const SPLIT_ADJUSTED: [&str; 4] = [
     "split_adjusted_eps",
     "split_adjusted_eps_diluted",
@@ -100,13 +101,14 @@ pub(super) fn mean(registry: &Registry, name: &str) -> Option<Mean> {
     })
 }
 
-/// An average of twelve months: the column, and the input at its two ends as SQL.
+/// An average of the twelve months: its column, and the SQL of the input at both ends.
 #[derive(Serialize)]
 pub(super) struct TtmAverage {
     column: String,
-    /// At the end, with the alias `e`.
+    /// The input at the end, with the table alias `e`.
     end: String,
-    /// At the previous period's end (alias `p`) or at the beginning of the twelve months (alias `b`).
+    /// The input at the other end: at the end of the previous period (alias `p`) or at the
+    /// beginning of the twelve months (alias `b`).
     other: String,
 }
 

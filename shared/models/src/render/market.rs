@@ -1,4 +1,4 @@
-//! Market metrics and their inputs, as the templates use them.
+//! Prepares market metrics and their inputs for the templates.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ pub(super) struct MarketValues {
     fmp: Option<String>,
     checked: Option<String>,
     refusals: Vec<Refusal>,
-    /// The columns with the reasons for NULL of growth rates.
+    /// The columns with the reasons for NULL of the growth rates that the metric uses.
     growth_reasons: Vec<String>,
     requires: Vec<Condition>,
     sources: Vec<&'static str>,
@@ -36,7 +36,7 @@ pub(super) struct MarketValues {
     enterprise_value: Option<&'static str>,
     currency_sources: Vec<&'static str>,
     operands: Vec<OperandValues>,
-    /// The metric over the columns of a session, with the alias `v`.
+    /// The metric as SQL over the columns of a session, with the table alias `v`.
     day_value: String,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct PriceValues {
     amount: bool,
     sessions: u32,
     needs_index: bool,
-    /// The alias of the table that has it.
+    /// The alias of the table that contains the metric.
     alias: &'static str,
 }
 
@@ -68,12 +68,12 @@ pub(super) fn price(metric: &PriceMetric) -> PriceValues {
     }
 }
 
-/// The column of an input such as `ttm.revenue` in `valuation_inputs`.
+/// Returns the column in `valuation_inputs` for an input such as `ttm.revenue`.
 pub(super) fn valuation_column(input: &str) -> String {
     input.replace('.', "_")
 }
 
-/// The inputs of market metrics, computed from the row of their source.
+/// Returns the SQL of each input of market metrics, computed from the row of the input's source.
 pub(super) fn valuation_inputs(registry: &Registry) -> Vec<Formula> {
     let all: BTreeSet<(Source, String)> =
         registry.market.iter().flat_map(MarketMetric::fundamentals).collect();
@@ -153,7 +153,8 @@ pub(super) fn market(metric: &MarketMetric) -> MarketValues {
     }
 }
 
-/// A metric of a session that others use as an input, over the columns of the sessions and of the operands.
+/// Returns the SQL of a market metric that other metrics use as an input. It uses columns of the
+/// sessions and of the operands.
 pub(super) fn day_input(registry: &Registry, name: &str) -> String {
     let column = |input: &str| match input {
         "close_price" => "d.price".to_owned(),

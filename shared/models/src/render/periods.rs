@@ -1,4 +1,4 @@
-//! Ratios and growth rates, as the templates use them.
+//! Prepares ratios and growth rates for the templates.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::metrics::{Average, Denominator, Expr, GrowthRate, Horizon, Op, Period
 pub(super) struct Condition {
     pub(super) figure: String,
     pub(super) reason: String,
-    /// The column with the reason for NULL of a growth rate.
+    /// The column with the reason for NULL, if the input is a growth rate.
     pub(super) growth_reason: Option<String>,
 }
 
@@ -19,7 +19,7 @@ pub(super) struct Refusal {
     reason: &'static str,
 }
 
-/// The conditions under which a rule refuses a figure.
+/// Returns the conditions under which a figure breaks a rule.
 pub(super) fn refusals(rule: Denominator, figure: &str) -> Vec<Refusal> {
     let refusal = |condition: &str, reason| Refusal { condition: format!("{figure} {condition}"), reason };
     match rule {
@@ -51,7 +51,7 @@ pub(super) struct RatioValues {
 pub(super) struct HorizonValues {
     name: String,
     days: Days,
-    /// The condition under which a period has no such rate.
+    /// The condition under which the growth rate does not exist for a period.
     does_not_apply: String,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct GrowthValues {
     figure: String,
     horizon: String,
     banks: bool,
-    /// Whether it is an annual rate, which needs an end value above zero.
+    /// Whether it is an annual rate, which requires an end value above zero.
     is_annual: bool,
     reason: &'static str,
     value: String,
@@ -108,7 +108,7 @@ pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
     }
 }
 
-/// The SQL of an expression as an operand of a comparison.
+/// Returns an expression's SQL as an operand of a comparison.
 pub(super) fn operand(expr: &Expr, sql: &str) -> String {
     match expr {
         Expr::Input(_) | Expr::Number(_) | Expr::Call(..) | Expr::Negative(_) => sql.to_owned(),

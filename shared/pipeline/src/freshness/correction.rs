@@ -1,5 +1,5 @@
-//! Corrects entries that were written while a clock was ahead, so that they do not count as fresh
-//! until the day on which they claim to have been fetched.
+//! Corrects entries that were written while a clock was ahead. Without the correction, such an
+//! entry would count as fresh until its wrong fetch time has passed.
 
 use chrono::{DateTime, Utc};
 use findata_domain::{clock::is_ahead, nyse_calendar};
@@ -7,12 +7,13 @@ use findata_domain::{clock::is_ahead, nyse_calendar};
 use super::{Entry, UNDATED};
 
 impl Entry {
-    /// Marks an entry from a clock ahead of `latest` as never fetched, and limits its days to the
-    /// sessions that have closed by then.
+    /// Marks the entry as never fetched if its fetch time is ahead of `latest`. Limits its days to
+    /// the sessions that have closed by `latest`.
     pub(super) fn correct(&mut self, latest: DateTime<Utc>) {
         if is_ahead(self.fetched_at, latest) {
             self.fetched_at = UNDATED;
-            // The same clock may have scheduled the refetch.
+            // The clock that was ahead may also have scheduled the refetch, so limit its day to
+            // today.
             if let Some(refetch) = &mut self.refetch {
                 refetch.on = refetch.on.min(nyse_calendar::new_york_date(latest));
             }
@@ -28,8 +29,8 @@ impl Entry {
         }
     }
 
-    /// Whether the entry was fetched while a clock was ahead, or counts as never fetched for
-    /// another reason.
+    /// Returns whether the entry counts as never fetched, for example because a clock was ahead
+    /// when it was written.
     pub fn is_undated(&self) -> bool {
         self.fetched_at == UNDATED
     }

@@ -1,4 +1,4 @@
-//! Records an answer in the fetch log.
+//! Merges an answer into the fetch log.
 
 use chrono::{DateTime, Utc};
 use findata_domain::nyse_calendar;
@@ -10,8 +10,8 @@ use crate::{
     run::RunId,
 };
 
-/// Records one answer. A failed task leaves no trace, so it is due again, unless FMP does not know its symbol
-/// or its empty answer was not accepted.
+/// Records one answer. A failed task is not recorded, so the next run fetches it again. Two
+/// failures are recorded: FMP does not know the symbol, or an empty answer was not accepted.
 pub(super) fn merge(subjects: &mut Subjects, run: &RunId, record: &TaskRecord, latest: DateTime<Utc>) {
     let mut before = subjects.get(&record.task.subject()).cloned();
     if let Some(before) = &mut before {
@@ -45,7 +45,7 @@ pub(super) fn merge(subjects: &mut Subjects, run: &RunId, record: &TaskRecord, l
             subjects.insert(record.task.subject(), Entry { unknown: true, ..Entry::bare(fetched_at) });
             return;
         }
-        // An unknown symbol without a call repeats an earlier answer and does not renew it.
+        // Without a call, this outcome repeats an earlier answer, whose time must stay.
         Outcome::UnknownSymbol | Outcome::Failed { .. } => return,
     };
     let mut refetch = before.as_ref().and_then(|e| e.refetch);
@@ -71,9 +71,9 @@ pub(super) fn merge(subjects: &mut Subjects, run: &RunId, record: &TaskRecord, l
         }
     }
     let not_offered = matches!(record.outcome, Outcome::NotOffered { .. });
-    // An empty part does not make a longer series empty.
+    // A series with rows is not empty, even if this part of it is.
     let empty = empty && days.is_none_or(|d| d.newest.is_none());
-    // A run of an earlier day must not make the entry look older.
+    // If a run of an earlier day is loaded late, keep the later time.
     let fetched_at = before.map_or(record.fetched_at, |b| b.fetched_at.max(record.fetched_at));
     let entry = Entry {
         empty,
@@ -87,8 +87,8 @@ pub(super) fn merge(subjects: &mut Subjects, run: &RunId, record: &TaskRecord, l
     subjects.insert(record.task.subject(), entry);
 }
 
-/// Joins two ranges that touch. If a part between them failed, only the later one is kept, so the earlier one is fetched
-/// again.
+/// Joins two ranges that touch or overlap. If there is a gap between them, because a part failed,
+/// keeps only the later range, so that the earlier range is fetched again.
 pub(super) fn joined(known: Option<Days>, new: Days) -> Days {
     let Some(known) = known else { return new };
     let (first, second) = if known.from <= new.from { (known, new) } else { (new, known) };
@@ -103,7 +103,7 @@ pub(super) fn joined(known: Option<Days>, new: Days) -> Days {
     };
     let own = match new.own {
         Some(own) => Some(own),
-        // A fetch of the series that covers all days from quotes.
+        // This answer of the series endpoint covers all days that were taken from quotes.
         None if new.to >= known.to && new.from <= known.last_own() + chrono::Days::new(1) => None,
         None => known.own,
     };

@@ -1,4 +1,4 @@
-//! What the fetch log says about a task whose answer may be empty.
+//! Finds out from the fetch log what earlier runs received for a task.
 
 use findata_domain::catalog::{CATALOG, Dataset, Requests};
 
@@ -8,8 +8,8 @@ use crate::{
     run::RunId,
 };
 
-/// Runs of which an entry remembers that their empty answer was not accepted: one more than it takes
-/// to accept it.
+/// Maximum number of runs in `unconfirmed_in`: one more than the two after which an empty answer is
+/// accepted.
 const MAX_UNCONFIRMED: usize = 3;
 
 impl Entry {
@@ -22,7 +22,7 @@ impl Entry {
 }
 
 impl FetchLog {
-    /// What earlier runs received for a task.
+    /// Returns what earlier runs received for a task.
     pub fn prior(&self, task: &Task) -> Prior {
         let known = self.entry(task.dataset, &task.subject());
         let (rows, related) = match task.window {
@@ -45,7 +45,7 @@ impl FetchLog {
         }
     }
 
-    /// Whether another statement of the company, in the same cadence, has rows.
+    /// Returns whether another statement of the company has rows in the same cadence.
     fn has_sibling(&self, task: &Task) -> bool {
         let is_sibling =
             |dataset: &&Dataset| dataset.requests == Requests::Statement && dataset.name != task.dataset.name;

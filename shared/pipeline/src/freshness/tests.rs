@@ -23,12 +23,12 @@ fn a_refetch_is_done_once_it_covers_the_whole_series() {
     let first = due.after(day("1995-01-01"), day("2009-12-31"), whole).unwrap();
     assert_eq!(first.after(day("2010-01-01"), day("2026-11-20"), whole), None);
     assert_eq!(due.after(day("1994-01-01"), day("2026-11-23"), whole), None);
-    // A part between two others failed: the last part alone is not the whole.
+    // If the part between them failed, the first and the last part do not complete the series.
     assert!(first.after(day("2020-01-01"), day("2026-11-20"), whole).is_some());
 }
 
 #[test]
-fn a_series_is_as_old_as_its_oldest_part() {
+fn the_age_of_a_series_is_that_of_its_oldest_part() {
     let at = |text: &str| text.parse::<DateTime<Utc>>().ok();
     let old = Days {
         since: at("2026-01-05T22:00:00Z"),
@@ -44,7 +44,7 @@ fn a_series_is_as_old_as_its_oldest_part() {
 }
 
 #[test]
-fn days_from_quotes_stay_marked_until_the_series_covers_them() {
+fn days_from_quotes_stay_marked_until_the_series_endpoint_covers_them() {
     let whole = days("2026-01-01", "2026-11-16");
     let quoted = |day: &str, own: &str| Days { own: own.parse().ok(), ..days(day, day) };
     let two = joined(
@@ -55,7 +55,8 @@ fn days_from_quotes_stay_marked_until_the_series_covers_them() {
         (two.last_own().to_string(), two.to.to_string()),
         ("2026-11-16".into(), "2026-11-18".into())
     );
-    // A later bar of the series leaves the mark; a range from before the quotes removes it.
+    // A later bar of the series endpoint keeps the mark. A range that begins before the quotes
+    // removes it.
     let behind = joined(Some(two), days("2026-11-19", "2026-11-19"));
     assert_eq!(behind.last_own().to_string(), "2026-11-16");
     assert_eq!(joined(Some(behind), days("2026-11-13", "2026-11-19")).own, None);
@@ -109,7 +110,7 @@ fn an_entry_from_a_clock_that_was_ahead_counts_as_never_fetched() {
     entry.refetch = Some(Refetch { on: "2099-01-05".parse().unwrap(), done: None });
     let stored = entry.clone();
     entry.correct(at("2099-01-04T23:00:00Z"));
-    assert_eq!(entry, stored, "its own clock corrects nothing");
+    assert_eq!(entry, stored, "an entry is not corrected by the clock that wrote it");
     entry.correct(at("2026-11-23T22:00:00Z"));
     assert!(entry.is_undated());
     let days = entry.days.unwrap();
@@ -119,7 +120,7 @@ fn an_entry_from_a_clock_that_was_ahead_counts_as_never_fetched() {
 }
 
 #[test]
-fn unconfirmed_answers_count_once_per_run_and_end_with_an_accepted_answer() {
+fn unconfirmed_answers_count_once_per_run_and_an_accepted_answer_resets_them() {
     let years = Window::Newest { cadence: crate::plan::Cadence::Annual, limit: 6 };
     let unconfirmed = || {
         let reason = "empty".into();
@@ -137,7 +138,7 @@ fn unconfirmed_answers_count_once_per_run_and_end_with_an_accepted_answer() {
     let rows = Outcome::Rows { rows: 1, newest: "2025-12-31".parse().ok() };
     let good = answer("cash_flow", years, "2026-11-19T23:00:00Z", rows);
     let entry = merged(&[("a", good), ("b", unconfirmed())], "2026-11-20T23:00:00Z");
-    assert_eq!(entry.newest, "2025-12-31".parse().ok(), "what is known stays");
+    assert_eq!(entry.newest, "2025-12-31".parse().ok(), "a failed fetch keeps the known rows");
     assert_eq!(entry.fetched_at, at("2026-11-19T23:00:00Z"));
 }
 

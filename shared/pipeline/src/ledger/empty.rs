@@ -1,10 +1,11 @@
-//! Judges empty answers. FMP also answers `[]` during an outage, so an empty answer counts as "no
-//! data" only if nothing contradicts it.
+//! Decides which empty answers of FMP are accepted. FMP also answers `[]` during an outage, so an
+//! empty answer counts as "no data" only if no other data contradicts it.
 //!
-//! An answer is not accepted if the task had rows before, or if related data of this run or an
-//! earlier one shows that FMP knows the company. It counts as a failure, so that the next run asks
-//! again. Rows that never came are accepted as missing at the third empty answer in a row:
-//! such a statement is recorded as not offered, and asked for again after its normal time.
+//! An empty answer is not accepted if the task had rows before, or if related data of this run or
+//! an earlier run shows that FMP knows the company. Such an answer counts as a failure, and the
+//! next run requests the data again. If a task never had rows, its third consecutive empty answer
+//! is accepted: a missing statement is then recorded as not offered and requested again after its
+//! time to live.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +14,12 @@ use findata_domain::catalog::{self, Requests};
 use super::{BatchEntry, Outcome, TaskRecord};
 use crate::plan::{Cadence, FetchMode, Window};
 
-/// Empty answers in a row that are not accepted, if no rows came before.
+/// Maximum number of consecutive empty answers that are not accepted. Profiles, statements and
+/// prices that had rows before have no such limit.
 const MAX_UNCONFIRMED: u8 = 2;
 
-/// Replaces the outcome of empty answers that are not accepted or show that FMP does not offer the
-/// rows. `entries` are all entries of a run.
+/// Changes the outcome of empty answers: to `UnexpectedlyEmpty` if the answer is not accepted, or
+/// to `NotOffered` if FMP does not offer the rows. `entries` are all entries of a run.
 pub(super) fn judge(entries: &mut [BatchEntry]) {
     let evidence = Evidence::of(entries);
     for record in entries.iter_mut().flat_map(|entry| &mut entry.tasks) {
@@ -27,13 +29,13 @@ pub(super) fn judge(entries: &mut [BatchEntry]) {
     }
 }
 
-/// What a run has shown about its companies.
+/// What the answers of a run show about its companies.
 struct Evidence {
-    /// Companies with rows in any dataset but quotes.
+    /// Companies with rows in any dataset except quotes.
     known: BTreeSet<String>,
-    /// Companies and cadences with a statement.
+    /// Company and cadence of each received statement.
     reporting: BTreeSet<(String, Cadence)>,
-    /// New series of prices were requested for several symbols, and none has a bar.
+    /// Whether the run requested prices of at least two symbols, had rows of none of them before, and received no bar.
     no_prices: bool,
 }
 
@@ -65,7 +67,8 @@ impl Evidence {
         record.task.symbol.as_ref().is_some_and(|symbol| self.known.contains(symbol.as_str()))
     }
 
-    /// The outcome of a record with an empty answer, if it is not what the record says.
+    /// Returns the outcome that replaces the record's outcome, or `None` if the record's outcome is
+    /// right.
     fn judged(&self, record: &TaskRecord) -> Option<Outcome> {
         let (task, prior) = (&record.task, record.task.prior);
         let was_asked = record.calls > 0 || record.fetch_mode != FetchMode::PerSymbol;
@@ -96,7 +99,8 @@ impl Evidence {
                     None
                 }
             }
-            // A known company keeps its profile; a cancelled event may have been the only one.
+            // A known company keeps its profile. Dividends and splits may become empty: the only
+            // event may have been cancelled.
             Window::All if task.dataset == catalog::PROFILE && prior.rows => Some(lost()),
             Window::All if task.dataset == catalog::PROFILE && may_be_wrong && self.knows(record) => {
                 Some(unexpected("FMP's answer is empty, although it has other data of the symbol"))

@@ -13,27 +13,27 @@ const UNKNOWN_SYMBOL: &str =
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub enum Outcome {
-    /// FMP sent rows.
+    /// FMP's answer contains rows.
     Rows {
-        /// Number of rows, quarantined ones included.
+        /// Number of rows, including quarantined rows.
         rows: u64,
-        /// Newest date among the good rows of a dated dataset.
+        /// Newest date among the rows that passed every check; `None` for a dataset without dates.
         newest: Option<NaiveDate>,
     },
-    /// FMP answered without rows.
+    /// FMP's answer contains no rows.
     Empty,
-    /// FMP answered without rows where rows are expected. Counts as a failure; the next run asks
-    /// again.
+    /// FMP's answer contains no rows, although rows are expected. Counts as a failure; the next run
+    /// requests them again.
     UnexpectedlyEmpty {
         /// Why rows are expected.
         reason: String,
     },
-    /// FMP has other data of the company, but keeps answering without rows.
+    /// FMP has other data of the company, but its answers for this task stay empty.
     NotOffered {
-        /// How this was found out.
+        /// The evidence for this outcome.
         reason: String,
     },
-    /// The key's plan does not include the request.
+    /// The FMP plan of the API key does not include the request.
     NotInPlan {
         /// FMP's explanation.
         reason: String,
@@ -42,25 +42,26 @@ pub enum Outcome {
     UnknownSymbol,
     /// The task failed for any other reason.
     Failed {
-        /// Why, in one line.
+        /// Why the task failed, in one line.
         reason: String,
-        /// The task was abandoned because the run's call limit was reached.
+        /// Whether the task was abandoned because the run reached its call limit.
         budget: bool,
     },
 }
 
 impl Outcome {
-    /// A failure that the call limit did not cause.
+    /// A failure with a cause other than the run's call limit.
     pub fn failed(reason: impl Into<String>) -> Self {
         Outcome::Failed { reason: reason.into(), budget: false }
     }
 
-    /// Every row of the answer is quarantined; `first` is the first row's reason.
+    /// A failure because every row of the answer is quarantined; `first` is the reason of the first
+    /// row.
     pub fn quarantined(first: &str) -> Self {
         Outcome::failed(format!("every row of the answer is quarantined; the first: {first}"))
     }
 
-    /// Why the task failed, in one line; `None` if it did not fail.
+    /// Returns why the task failed, in one line, or `None` if it did not fail.
     pub fn failure_reason(&self) -> Option<&str> {
         match self {
             Outcome::UnknownSymbol => Some(UNKNOWN_SYMBOL),
@@ -73,7 +74,8 @@ impl Outcome {
     }
 }
 
-/// An outcome as JSON. An unknown symbol is a failure with a flag, which older builds ignore.
+/// The JSON form of an outcome. It stores an unknown symbol as a failure with a flag, because older
+/// builds can read failures and ignore the flag.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum Stored {
@@ -107,7 +109,8 @@ impl From<Stored> for Outcome {
             Stored::UnexpectedlyEmpty { reason } => Outcome::UnexpectedlyEmpty { reason },
             Stored::NotOffered { reason } => Outcome::NotOffered { reason },
             Stored::NotInPlan { reason } => Outcome::NotInPlan { reason },
-            // Builds up to commit bd277a3 wrote no flag: their only mark is the beginning of the reason.
+            // Builds up to commit bd277a3 wrote no flag. Only the beginning of the reason
+            // identifies an unknown symbol in their records.
             Stored::Failed { reason, unknown_symbol, .. }
                 if unknown_symbol || reason.starts_with("unknown symbol: ") =>
             {
@@ -142,16 +145,17 @@ pub struct TaskRecord {
     /// The task.
     #[serde(flatten)]
     pub task: Task,
-    /// How it ended.
+    /// How the task ended.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// Calls made for it, retries included. A call that serves several tasks counts for one of them.
+    /// Calls made for the task, including retries. A call that serves several tasks is counted for
+    /// one of them only.
     pub calls: u32,
-    /// Bytes received for it.
+    /// Bytes received for the task.
     pub bytes: u64,
-    /// When it was fetched, UTC.
+    /// When the task was fetched, UTC.
     pub fetched_at: DateTime<Utc>,
-    /// How it was fetched.
+    /// How the task was fetched.
     #[serde(default, alias = "way")]
     pub fetch_mode: FetchMode,
 }

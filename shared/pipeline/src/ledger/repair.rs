@@ -1,4 +1,5 @@
-//! Repairs the damaged objects of an open run, so that the run can be finished with what is left.
+//! Repairs the damaged objects of an open run, so that the run can finish with the data that is
+//! intact.
 
 use super::{
     BatchEntry, Outcome, TaskRecord, batch_key, batches_prefix, checkpoints_prefix, entries, plan, plan_key,
@@ -12,13 +13,14 @@ use crate::{
 use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result};
 
-/// Replaces the damaged objects of a run and returns their keys. Afterwards every object of the run that a handler reads
-/// can be read.
+/// Replaces the damaged objects of a run and returns their keys. Afterwards handlers can read every
+/// object of the run.
 ///
-/// - A damaged batch entry becomes one whose tasks failed, so that they are due again.
-/// - A damaged checkpoint becomes an empty one.
-/// - A damaged plan is rebuilt from the batch entries. Its options are lost, so the run loads its rows and leaves the
-///   figures to the next run.
+/// - A damaged batch entry is replaced by an entry in which every task failed, so the next run
+///   fetches the tasks again.
+/// - A damaged checkpoint is replaced by an empty checkpoint.
+/// - A damaged plan is rebuilt from the batch entries. The run's options are lost, so the run loads
+///   its rows but computes no figures; the next run computes them.
 ///
 /// # Errors
 /// The stage's errors.
@@ -43,7 +45,7 @@ pub async fn repair(run: &RunId, stage: &impl Stage, now: DateTime<Utc>) -> Resu
     };
     for (key, reason) in damaged {
         let planned = plan.batches.iter().find(|batch| batch_key(run, &batch.id) == key);
-        // An entry that the plan does not list is never read, so it needs no name.
+        // Nothing reads an entry that the plan does not list, so such an entry needs no name.
         let mut entry = BatchEntry::new(planned.map_or("", |batch| &batch.id));
         entry.tasks = planned.into_iter().flat_map(|batch| failed(batch, &reason, now)).collect();
         stage::replace_json(stage, &key, &entry).await?;
@@ -75,7 +77,7 @@ fn failed(batch: &Batch, reason: &str, now: DateTime<Utc>) -> Vec<TaskRecord> {
     batch.tasks.iter().map(record).collect()
 }
 
-/// A plan of the tasks that the entries record.
+/// Builds a plan from the tasks that the entries record.
 fn rebuilt(run: &RunId, entries: &[BatchEntry], reason: &str) -> Plan {
     let tasks = |entry: &BatchEntry| entry.tasks.iter().map(|record| record.task.clone()).collect();
     let batch = |entry: &BatchEntry| Batch {

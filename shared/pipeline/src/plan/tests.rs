@@ -1,7 +1,9 @@
+use findata_domain::catalog;
+
 use super::*;
 
 #[test]
-fn a_task_survives_the_queue() {
+fn a_task_is_unchanged_after_the_queue() {
     let task = Task {
         dataset: catalog::dataset("cash_flow").unwrap(),
         symbol: Some("BRK-B".parse().unwrap()),
@@ -17,7 +19,7 @@ fn a_task_survives_the_queue() {
 }
 
 #[test]
-fn the_message_of_a_batch_by_bulk_files_is_small_whatever_its_tasks() {
+fn the_message_of_a_bulk_batch_is_small_however_many_tasks_it_has() {
     let task =
         |i: usize| Task::new(catalog::dataset("prices").unwrap(), format!("S{i}").parse().ok(), Window::All);
     let tasks: Vec<Task> = (0..3_000).map(task).collect();

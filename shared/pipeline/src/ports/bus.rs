@@ -1,4 +1,4 @@
-//! The bus on which a finished run is announced.
+//! The event bus on which findata announces the end of a run.
 
 use std::future::Future;
 
@@ -7,34 +7,35 @@ use serde::{Deserialize, Serialize};
 use crate::run::Status;
 use findata_domain::Result;
 
-/// `source` of every findata event.
+/// Value of `source` in every findata event.
 pub const SOURCE: &str = "findata";
 
-/// Type of an event that requests a run; `functions/fanout/src/command.rs` defines its detail.
+/// Type of the event that requests a run; its detail is a
+/// [`CommandInput`](crate::command_input::CommandInput).
 pub const REQUESTED: &str = "RunRequested";
 
-/// Announces the end of a run.
+/// An event that announces the end of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "detail-type", content = "detail")]
 pub enum Event {
-    /// The run published its figures: complete, partial or budget.
+    /// The run finished and published its figures; its status is complete, partial or budget.
     RunCompleted {
         /// The run.
         run_id: String,
         /// How it ended.
         status: Status,
     },
-    /// The run published nothing.
+    /// The run failed and published no figures.
     RunFailed {
         /// The run.
         run_id: String,
-        /// Why, in one line.
+        /// Why the run failed, in one line.
         reason: String,
     },
 }
 
-/// Where events go.
+/// Publishes events.
 pub trait Bus: Send + Sync {
-    /// Announces an event, at least once.
+    /// Publishes an event at least once.
     fn publish(&self, event: Event) -> impl Future<Output = Result<()>> + Send;
 }

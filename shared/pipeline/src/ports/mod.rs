@@ -1,4 +1,5 @@
-//! The ports: what a handler may access besides FMP. Each has an adapter for AWS or Snowflake and one for a laptop.
+//! The ports: traits for everything that a handler may access besides FMP. Each trait has one
+//! adapter for AWS or Snowflake and one for a laptop.
 
 pub mod bus;
 pub mod queue;

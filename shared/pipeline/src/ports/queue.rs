@@ -1,12 +1,13 @@
-//! The queue between fanout and extract.
+//! The queue that carries batches from fanout to extract.
 
 use std::future::Future;
 
 use crate::plan::BatchMessage;
 use findata_domain::Result;
 
-/// Takes batches for extract. Delivery is at least once and in any order.
+/// A queue of batches for extract. It delivers each message at least once, in any order.
 pub trait Queue: Send + Sync {
-    /// Sends every message, or returns an error; a message may arrive more than once.
+    /// Sends every message, or returns an error. After an error, some of the messages may have been
+    /// sent.
     fn send(&self, messages: Vec<BatchMessage>) -> impl Future<Output = Result<()>> + Send;
 }

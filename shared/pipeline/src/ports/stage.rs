@@ -1,5 +1,5 @@
-//! The stage: object storage for landing files and the ledger. Its conditional writes are the
-//! project's only locks.
+//! The stage: object storage for landing files and the ledger. Its conditional writes replace locks
+//! between functions.
 
 pub mod memory;
 
@@ -11,53 +11,55 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use findata_domain::{Error, Result};
 
-/// Attempts of one compare-and-swap. Each failed one means that somebody else's write succeeded.
+/// Maximum number of attempts of a compare-and-swap. An attempt fails only if another writer
+/// succeeded.
 const MAX_ATTEMPTS: u32 = 40;
-/// The longest pause after the first attempt. It grows with each attempt up to eight times this.
+/// Maximum pause after the first failed attempt. It grows with each attempt, up to eight times this
+/// value.
 const MAX_PAUSE: Duration = Duration::from_millis(40);
 
-/// An object and the tag that a conditional write needs.
+/// An object and its tag, which a conditional write compares.
 #[derive(Debug, Clone)]
 pub struct Object {
     /// The content.
     pub body: Bytes,
-    /// Changes with the content.
+    /// The tag; it changes whenever the content changes.
     pub etag: String,
 }
 
-/// Object storage with conditional writes. A reader sees either the complete object or none.
+/// Object storage with conditional writes. A reader never sees a partly written object.
 ///
-/// Keys are `/`-separated and consist of validated names only.
+/// A key consists of validated names, separated by `/`.
 pub trait Stage: Send + Sync {
     /// Reads an object, or `None` if it does not exist.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<Object>>> + Send;
 
-    /// Writes an object if the key is free. Returns `false` if it exists already.
+    /// Writes an object if the key does not exist yet. Returns whether the object was written.
     fn put_if_absent(&self, key: &str, body: Bytes) -> impl Future<Output = Result<bool>> + Send;
 
-    /// Writes an object if it still has this tag. Returns `false` if it has changed.
+    /// Replaces an object if it still has this tag. Returns whether the object was written.
     fn put_if_match(&self, key: &str, body: Bytes, etag: &str) -> impl Future<Output = Result<bool>> + Send;
 
     /// Lists the keys that begin with `prefix`, in order.
     fn list(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>>> + Send;
 
-    /// Deletes objects, in this order. Keys that do not exist are ignored.
+    /// Deletes objects in the given order. Ignores keys that do not exist.
     fn delete(&self, keys: &[String]) -> impl Future<Output = Result<()>> + Send;
 
-    /// Writes so far by this handle and its clones, for the cost estimate.
+    /// Returns the number of writes by this handle and its clones, for the cost estimate.
     fn puts(&self) -> u64 {
         0
     }
 }
 
-/// The operations of a [`Stage`] that [`compare_and_swap`] needs, as a trait that works behind
-/// `dyn`.
+/// The operations that [`compare_and_swap`] uses of a [`Stage`]. Unlike `Stage`, this trait can be
+/// a `dyn` type.
 pub trait ObjectStore: Send + Sync {
     /// Reads an object, or `None` if it does not exist.
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>>>;
 
-    /// Writes an object if it still has this tag or, without a tag, if the key is free. Returns
-    /// whether it did.
+    /// Replaces an object if it still has this tag. Without a tag, writes the object if the key
+    /// does not exist yet. Returns whether the object was written.
     fn write_if<'a>(&'a self, key: &'a str, body: Bytes, etag: Option<String>)
     -> BoxFuture<'a, Result<bool>>;
 }
@@ -82,7 +84,7 @@ impl<S: Stage> ObjectStore for S {
     }
 }
 
-/// Reads a JSON object.
+/// Reads a JSON object, or `None` if it does not exist.
 ///
 /// # Errors
 /// `Damaged` if the object exists but cannot be parsed; the stage's errors.
@@ -93,8 +95,8 @@ pub async fn read_json<T: DeserializeOwned>(stage: &impl Stage, key: &str) -> Re
     from_json(key, &object.body).map(Some)
 }
 
-/// Reads a JSON object whose content the next runs can rebuild. A damaged object counts as absent,
-/// with a note for the user.
+/// Reads a JSON object whose content the next runs can rebuild. A damaged object counts as absent
+/// and adds a note for the user.
 ///
 /// # Errors
 /// The stage's errors.
@@ -108,12 +110,13 @@ pub async fn read_rebuildable<T: DeserializeOwned>(
     };
     let parsed = from_json_or_none(&object.body);
     if parsed.is_none() {
-        notes.push(format!("{key} on the stage was damaged: what it described is fetched again"));
+        notes.push(format!("{key} on the stage was damaged: the next runs fetch its data again"));
     }
     Ok(parsed)
 }
 
-/// Parses the JSON of an object whose content the next runs can rebuild: `None` if it is damaged.
+/// Parses the JSON of an object whose content the next runs can rebuild. Returns `None` if it is
+/// damaged.
 pub fn from_json_or_none<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     serde_json::from_slice(body).ok()
 }
@@ -121,18 +124,18 @@ pub fn from_json_or_none<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 /// Parses an object's JSON.
 ///
 /// # Errors
-/// `Damaged` if it cannot be parsed.
+/// `Damaged` if the content cannot be parsed.
 pub fn from_json<T: DeserializeOwned>(key: &str, body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|e| {
         let fix = match key.starts_with("state/") {
-            true => "restore it from a backup, or delete it and the next run writes it anew",
+            true => "restore it from a backup, or delete it: the next run writes it again",
             false => "restore it from a backup",
         };
         Error::Damaged(format!("{key} on the stage is damaged: {e}; {fix}"))
     })
 }
 
-/// Writes a JSON object once. Returns `false` if it exists already.
+/// Writes a JSON object if the key does not exist yet. Returns whether the object was written.
 ///
 /// # Errors
 /// The stage's errors.
@@ -140,10 +143,10 @@ pub async fn write_json_once<T: Serialize>(stage: &impl Stage, key: &str, value:
     stage.put_if_absent(key, to_json(value)?).await
 }
 
-/// Writes a JSON object over whatever the key holds.
+/// Writes a JSON object and replaces the existing object of this key, if any.
 ///
 /// # Errors
-/// `Retry` if somebody else writes the object at the same time; the stage's errors.
+/// `Retry` if another writer changes the object at the same time; the stage's errors.
 pub async fn replace_json<T: Serialize>(stage: &impl Stage, key: &str, value: &T) -> Result<()> {
     let body = to_json(value)?;
     let written = match stage.get(key).await? {
@@ -158,14 +161,15 @@ pub async fn replace_json<T: Serialize>(stage: &impl Stage, key: &str, value: &T
     }
 }
 
-/// Changes a JSON object that others may change at the same time. A missing object starts as its
-/// default.
+/// Changes a JSON object that other writers may change at the same time. If the object does not
+/// exist, `change` gets the type's default value.
 ///
-/// `change` may run several times, also after a write that succeeded but whose answer was lost, so
-/// it must be idempotent.
+/// `change` must be idempotent: it may run several times, even after a successful write whose
+/// response was lost.
 ///
 /// # Errors
-/// `Retry` if others keep changing the object; the stage's errors.
+/// `Retry` if other writers keep changing the object; `Damaged` if it cannot be parsed; the stage's
+/// errors.
 pub async fn change_json<T>(stage: &impl Stage, key: &str, change: impl Fn(&mut T)) -> Result<()>
 where
     T: Default + Serialize + DeserializeOwned,
@@ -173,11 +177,11 @@ where
     swap(stage, key, from_json, random_pause, |value| (change(value), true)).await
 }
 
-/// Like [`change_json`], for an object whose content the next runs can rebuild: a damaged object
-/// starts as its default too.
+/// Like [`change_json`], for an object whose content the next runs can rebuild: `change` gets the
+/// default value for a damaged object too.
 ///
 /// # Errors
-/// `Retry` if others keep changing the object; the stage's errors.
+/// `Retry` if other writers keep changing the object; the stage's errors.
 pub async fn change_rebuildable<T>(stage: &impl Stage, key: &str, change: impl Fn(&mut T)) -> Result<()>
 where
     T: Default + Serialize + DeserializeOwned,
@@ -190,14 +194,16 @@ fn random_pause(longest: Duration) -> impl Future<Output = ()> {
     tokio::time::sleep(longest.mul_f64(fastrand::f64()))
 }
 
-/// Changes a JSON object by compare-and-swap. A missing object starts as its default.
+/// Changes a JSON object by compare-and-swap. If the object does not exist, `change` gets the
+/// type's default value.
 ///
-/// `change` returns its result and whether to write the object. It runs again whenever somebody
-/// else changed the object first. `pause` then waits for a random part of the duration it is given,
-/// so that writers do not keep colliding.
+/// `change` returns a result and whether to write the object. If another writer changed the object
+/// meanwhile, `pause` waits and `change` runs again. `pause` must wait for a random part of the
+/// given duration, so that the same writers do not collide again.
 ///
 /// # Errors
-/// `Retry` if others keep changing the object; `Damaged` if it cannot be parsed; the stage's errors.
+/// `Retry` if other writers keep changing the object; `Damaged` if it cannot be parsed; the stage's
+/// errors.
 pub async fn compare_and_swap<T, R, P>(
     store: &dyn ObjectStore,
     key: &str,
@@ -237,10 +243,10 @@ where
     Err(Error::retry(format!("other writers keep changing {key} on the stage")))
 }
 
-/// A value as JSON.
+/// Serializes a value as JSON.
 ///
 /// # Errors
-/// `Stop` if it cannot be represented as JSON.
+/// `Stop` if the value cannot be represented as JSON.
 pub fn to_json<T: Serialize>(value: &T) -> Result<Bytes> {
     serde_json::to_vec(value)
         .map(Bytes::from)

@@ -1,29 +1,30 @@
-//! The warehouse: stores rows and computes figures. All engines run the same SQL; this port covers what differs, such as
-//! loading rows and opening a session.
+//! The warehouse: stores rows and computes figures. All engines run the same SQL; this port covers
+//! the differences, such as loading rows and opening a session.
 
 use std::{collections::BTreeMap, future::Future};
 
 use crate::{landing::StagedFile, run::RunId, usage::Usage};
 use findata_domain::{Result, catalog::Dataset};
 
-/// A session on a warehouse. Each call runs one statement; a session runs its statements in order.
+/// A session on a warehouse. It runs one statement at a time, in the order of the calls.
 pub trait Warehouse: Send {
     /// Runs a statement and returns the number of rows it changed.
     fn execute(&mut self, sql: &str) -> impl Future<Output = Result<u64>> + Send;
 
-    /// Runs a query with a small result. Values are text, `None` for NULL.
+    /// Runs a query with a small result. Returns the values as text, `None` for NULL.
     fn query(&mut self, sql: &str) -> impl Future<Output = Result<Vec<Vec<Option<String>>>>> + Send;
 
-    /// Appends rows to a table: values as text that the column types parse, in column order. Meant for ledger rows, of
-    /// which a run has one per call.
+    /// Appends rows to a table. Values are in column order, as text that the engine casts to the
+    /// column's type. Meant for `ops.tasks`, which gets one row per task of a run.
     fn append(
         &mut self,
         table: &str,
         rows: Vec<Vec<Option<String>>>,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// The landing files that are missing or do not have the hash that the ledger recorded, by key, with the reason. Empty
-    /// on an engine whose storage verifies content itself, as S3 does.
+    /// Returns the keys of landing files that are missing or do not match the hash in the ledger,
+    /// with the reason. The default implementation returns none: it suits storage that verifies
+    /// content itself, such as S3.
     fn damaged_files(
         &mut self,
         _files: &[StagedFile],
@@ -31,53 +32,57 @@ pub trait Warehouse: Send {
         async { Ok(BTreeMap::new()) }
     }
 
-    /// Loads the rows of landing files into the temporary table `incoming`: the dataset's typed columns, then
-    /// `row_hash`, `observed_at`, `source_file`, `source_row`, `subject` (symbol whose answer held the row), `reject`, `payload`.
+    /// Loads the rows of landing files into the temporary table `incoming`. Its columns are the
+    /// dataset's typed columns, then `row_hash`, `observed_at`, `source_file`, `source_row`,
+    /// `subject` (the symbol that was requested), `reject`, `payload`.
     fn copy_in(
         &mut self,
         dataset: &'static Dataset,
         files: &[StagedFile],
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Drops temporary tables that are no longer read. An engine that keeps them outside this process's memory may wait
-    /// for the end of the session.
+    /// Drops temporary tables that are no longer read, to free memory. An engine that stores them
+    /// outside this process may drop them at the end of the session instead.
     fn release(&mut self, tables: &[&str]) -> impl Future<Output = Result<()>> + Send;
 
-    /// Labels the statements that follow, for engines with a query history.
+    /// Labels the following statements in the query history, on engines that have one.
     fn begin_step(&mut self, _run: &RunId, _function: &'static str, _step: &str) {}
 
-    /// Usage since the last call; on an engine without billing, only the number of statements.
+    /// Returns the usage since the last call of this method. An engine without billing counts only
+    /// statements.
     fn take_usage(&mut self) -> Usage {
         Usage::default()
     }
 
-    /// Whether a session costs money. Such a warehouse is not opened before there is something to load.
+    /// Returns whether a session costs money. If so, callers open the warehouse only when there are
+    /// rows to load.
     fn is_billed(&self) -> bool {
         false
     }
 
-    /// How many landing files to load per transaction. Fewer need less memory; each transaction is a dozen statements.
+    /// Returns how many landing files to load per transaction. Fewer files need less memory, but
+    /// each transaction runs a dozen statements.
     fn files_per_load(&self) -> usize {
         usize::MAX
     }
 
-    /// Ends the session. Committed rows are safe even without it.
+    /// Ends the session. Committed rows are safe even if this method is not called.
     fn close(&mut self) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// Runs statements as one transaction.
 ///
 /// # Errors
-/// The error of the first statement that failed; the transaction is then rolled back.
+/// The error of the first statement that failed, after the transaction is rolled back.
 pub async fn in_transaction(warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
     warehouse.execute("begin transaction").await?;
     execute_and_commit(warehouse, statements).await
 }
 
-/// Runs statements in the open transaction and commits it.
+/// Runs statements in the open transaction and commits the transaction.
 ///
 /// # Errors
-/// As for [`in_transaction`].
+/// The error of the first statement that failed, after the transaction is rolled back.
 pub async fn execute_and_commit(warehouse: &mut impl Warehouse, statements: &[String]) -> Result<()> {
     for statement in statements {
         let executed = warehouse.execute(statement).await;
@@ -92,7 +97,7 @@ pub async fn execute_and_commit(warehouse: &mut impl Warehouse, statements: &[St
 /// The error of `result`.
 pub async fn roll_back_on_error<T>(warehouse: &mut impl Warehouse, result: Result<T>) -> Result<T> {
     if result.is_err() {
-        // The rollback fails too if the session is gone; the first error explains why.
+        // Ignore an error of the rollback: if the session was lost, the first error explains why.
         let _ = warehouse.execute("rollback").await;
     }
     result

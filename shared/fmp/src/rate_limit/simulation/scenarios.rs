@@ -1,13 +1,13 @@
-//! What holds in every simulation: no 60 seconds have more calls than the plan allows, nobody waits
-//! while the window has room, nearly all of the rate is used, and no client starves.
+//! Properties of every simulation: no 60 seconds have more calls than the plan allows, no client
+//! waits while the window has room, clients use nearly all of the rate, and no client starves.
 
 use super::*;
 
-/// The share of the limit that clients use while they have work: the window is refilled every 63 s,
-/// but 40 of them need some seconds for that.
+/// Smallest share of the limit that clients must use while they have work. It is below 1 because 40
+/// clients need some seconds to take the permits of a new window.
 const UTILIZATION: f64 = 0.87;
 
-/// A window, in whole seconds.
+/// Length of a window in seconds.
 const WINDOW: u64 = 63;
 
 #[test]
@@ -28,7 +28,7 @@ fn no_window_has_too_many_calls_and_all_clients_get_their_share() {
         for seed in 0..seeds {
             simulate(async |time| {
                 let world = World::new(time, per_minute(limit), seed * 1_000 + u64::from(limit));
-                // All runs are of the same kind, since an on-demand run goes first.
+                // All runs are of the same kind, because on-demand runs take precedence.
                 let context = if seed % 2 == 1 { daily() } else { on_demand(None) };
                 let _running: Vec<_> =
                     (0..workers).map(|n| world.worker(n, context.clone(), i64::MAX)).collect();
@@ -60,7 +60,7 @@ fn no_window_has_too_many_calls_and_all_clients_get_their_share() {
 }
 
 #[test]
-fn nobody_waits_while_the_window_has_room() {
+fn no_client_waits_while_the_window_has_room() {
     for (workers, calls) in [(1, 750), (3, 250), (25, 30)] {
         simulate(async |time| {
             let world = World::new(time, per_minute(750), workers as u64);
@@ -71,8 +71,8 @@ fn nobody_waits_while_the_window_has_room() {
             }))
             .await;
             assert_eq!(world.arrivals.lock().unwrap().len() as i64, workers as i64 * calls);
-            // 64 callers of one worker make 750 calls of 0.15 s within two seconds.
-            // Several workers may wait for permits that another one returns when it ends.
+            // One worker with 64 callers makes 750 calls of 0.15 s within two seconds. Several
+            // workers may have to wait for permits that another worker returns when it ends.
             let most = if workers == 1 { 6.0 } else { 14.0 };
             assert!(time.elapsed().as_secs_f64() < most, "{workers}: {:?}", time.elapsed());
         });
@@ -86,13 +86,14 @@ fn a_killed_worker_costs_at_most_its_grant() {
             let world = World::new(time, per_minute(300), seed);
             let _other = world.worker(0, on_demand(None), i64::MAX);
             let killed = world.worker(1, on_demand(None), i64::MAX);
-            // About when the window is refilled.
+            // About the time when the first grants leave the window.
             let at = WINDOW + seed % 4;
             world.until(at).await;
             drop(killed);
             let _replacement = world.worker(2, on_demand(None), i64::MAX);
             world.until(at + 3 * WINDOW).await;
-            // A grant is at most half of the room, or 64 calls in flight and as many waiting.
+            // The killed worker held at most 128 permits: for 64 calls in flight and 64 waiting
+            // callers.
             let after = world.calls(at - 4, at + 20, |_| true);
             assert!(after >= 300 - 128 && world.most_in_a_minute() <= 300, "seed {seed}: {after}");
             let later = world.calls(at + WINDOW + 8, at + 2 * WINDOW + 8, |_| true);
@@ -134,7 +135,7 @@ fn short_and_cancelled_invocations_stay_within_the_limit() {
 }
 
 #[test]
-fn an_on_demand_run_goes_first_and_scheduled_runs_keep_a_tenth() {
+fn an_on_demand_run_takes_precedence_and_scheduled_runs_keep_a_tenth() {
     for seed in 0..6 {
         simulate(async |time| {
             let world = World::new(time, per_minute(300), seed);
@@ -142,10 +143,11 @@ fn an_on_demand_run_goes_first_and_scheduled_runs_keep_a_tenth() {
             world.until(60).await;
             let mut urgent = world.worker(4, on_demand(None), 200);
             join_all(urgent.callers.drain(..)).await;
-            // It gets the first calls that leave the window, less the scheduled runs' tenth.
+            // The on-demand run gets the room of the grants that leave the window first, except for
+            // the scheduled runs' tenth.
             let took = time.elapsed().as_secs_f64() - 60.0;
             assert!(took < 12.0, "seed {seed}: {took}");
-            // Both kinds have more work than fits.
+            // Both kinds of run have more calls than the limit allows.
             let _urgent = world.worker(4, on_demand(None), i64::MAX);
             world.until(400).await;
             let (urgent, daily) = (world.calls(140, 400, |n| n == 4), world.calls(140, 400, |n| n < 4));

@@ -1,4 +1,4 @@
-//! Limits of runs and days, stops, bursts, slow stages, wrong clocks and permits that nobody uses.
+//! Tests of limits per run and day, stops, bursts, slow stages, wrong clocks and unused permits.
 
 use findata_pipeline::ports::stage::read_json;
 
@@ -69,7 +69,7 @@ fn short_runs_can_use_all_calls_of_a_day() {
 }
 
 #[test]
-fn a_stage_that_takes_longer_than_permits_are_valid_stops_nobody() {
+fn a_stage_that_is_slower_than_permits_are_valid_stops_no_client() {
     for seed in 0..4 {
         simulate(async |time| {
             let world = World::new(time, per_minute(300), seed);
@@ -86,7 +86,7 @@ fn a_stage_that_takes_longer_than_permits_are_valid_stops_nobody() {
 }
 
 #[test]
-fn a_burst_is_limited_and_a_refused_one_paces_everyone() {
+fn a_burst_is_limited_and_a_refused_burst_paces_all_clients() {
     simulate(async |time| {
         let world = World::new(time, Limits { burst: Some(50), ..per_minute(300) }, 1);
         let _worker = world.worker(0, on_demand(None), i64::MAX);
@@ -105,7 +105,7 @@ fn a_burst_is_limited_and_a_refused_one_paces_everyone() {
         let begun = time.elapsed().as_secs() + 2;
         let other = world.worker(1, on_demand(None), i64::MAX);
         world.until(begun + 30).await;
-        // Five calls a second, in steps of a quarter.
+        // The pace is five calls a second, with a resolution of a quarter of a second.
         let paced = world.calls(begun, begun + 20, |n| n == 1);
         assert!((60..=105).contains(&paced), "{paced}");
         assert!(other.limiter.pacing().is_some() && first.limiter.pacing().is_some());
@@ -113,7 +113,7 @@ fn a_burst_is_limited_and_a_refused_one_paces_everyone() {
 }
 
 #[test]
-fn a_clock_that_was_ahead_once_freezes_nobody() {
+fn a_client_with_a_clock_far_ahead_blocks_no_other_client() {
     simulate(async |time| {
         let world = World::new(time, per_minute(300), 2);
         let (wrong, stats) = world.limiter_with_clock(0, TimeDelta::hours(1));
@@ -134,7 +134,7 @@ fn permits_expire_after_a_second_and_are_returned() {
         let world = World::new(time, per_minute(300), 1);
         let (limiter, stats) = world.limiter_with_clock(0, TimeDelta::zero());
         limiter.begin(&on_demand(None));
-        // Each of them is probably followed by another call.
+        // Calls in flight, so that the client requests permits for the calls that probably follow.
         let in_flight: Vec<_> = (0..20).map(|_| stats.begin()).collect();
         let writes = || world.slow.writes.load(Relaxed);
         limiter.permit().await.unwrap().use_up();

@@ -1,9 +1,9 @@
-//! Evaluates a formula.
+//! Evaluates formulas.
 
 use super::{Expr, Function, MAX_EXPONENT, Op};
 
 impl Expr {
-    /// Its value; `None` is NULL. A condition is 1 or 0.
+    /// Returns the value of the expression, or `None` for NULL. A condition has the value 1 or 0.
     pub fn evaluate(&self, input: &dyn Fn(&str) -> Option<f64>) -> Option<f64> {
         let value = |e: &Expr| e.evaluate(input);
         match self {
@@ -40,7 +40,7 @@ fn truth(holds: bool) -> f64 {
 }
 
 fn binary(a: Option<f64>, op: Op, b: Option<f64>) -> Option<f64> {
-    // Three-valued logic: NULL and false is false, NULL or true is true.
+    // Three-valued logic as in SQL: `NULL and false` is false, `NULL or true` is true.
     match (op, a, b) {
         (Op::And, Some(0.0), _) | (Op::And, _, Some(0.0)) => return Some(0.0),
         (Op::Or, Some(known), _) | (Op::Or, _, Some(known)) if known != 0.0 => return Some(1.0),

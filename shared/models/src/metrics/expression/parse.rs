@@ -13,14 +13,14 @@ use sqlparser::{
 
 use super::{Expr, FUNCTIONS, Function, OPERATORS, Op};
 
-/// The longest formula, in bytes.
+/// Maximum length of a formula in bytes.
 const MAX_LENGTH: usize = 2_000;
 
 impl Expr {
     /// Parses a formula.
     ///
     /// # Errors
-    /// `Reject` with what the grammar does not allow.
+    /// `Reject` with the part of the formula that the grammar does not allow.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |what: &str| Error::Reject(format!("formula {:?}: {what}", text.trim()));
         if text.len() > MAX_LENGTH {
@@ -39,7 +39,7 @@ impl Expr {
     }
 }
 
-/// Reads a parsed SQL expression, or says what of it the grammar does not allow.
+/// Converts a parsed SQL expression. The error names the part that the grammar does not allow.
 fn read(sql: &SqlExpr) -> Result<Expr, String> {
     let boxed = |e: &SqlExpr| read(e).map(Box::new);
     let numeric = |e: &SqlExpr| match read(e)? {
@@ -121,7 +121,8 @@ fn read_call(call: &SqlFunction) -> Result<Expr, String> {
     Ok(Expr::Call(*function, arguments))
 }
 
-/// Digits with at most one point: both engines read such a number alike.
+/// Returns whether the text consists of digits with at most one decimal point, which both engines
+/// read as the same number.
 fn is_number(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     match text.split_once('.') {
@@ -130,7 +131,8 @@ fn is_number(text: &str) -> bool {
     }
 }
 
-/// A name of lower-case letters, digits and underscores that begins with a letter.
+/// Checks that a name consists of lower-case letters, digits and underscores and begins with a
+/// letter.
 pub(crate) fn identifier(name: &str) -> Result<String, String> {
     let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
     if name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(letters) {

@@ -1,9 +1,10 @@
-//! Writes a formula as SQL.
+//! Writes formulas as SQL.
 
 use super::{Expr, Function, MAX_EXPONENT, Op};
 
 impl Expr {
-    /// Its SQL, the same text for both engines. `column` returns the SQL of an input: a column of type double.
+    /// Returns the expression as SQL, which is the same text for both engines. `column` returns the
+    /// SQL of an input, which must be of type double.
     pub fn sql(&self, column: &dyn Fn(&str) -> String) -> String {
         let inner = |e: &Expr, precedence: u8| {
             let text = e.sql(column);
@@ -14,11 +15,12 @@ impl Expr {
             Expr::Input(name) => column(name),
             Expr::Negative(a) => format!("-{}", inner(a, 9)),
             Expr::Not(a) => format!("not {}", inner(a, 5)),
-            // Zero is an error on Snowflake and infinity on DuckDB.
+            // Division by zero is an error on Snowflake and infinity on DuckDB, so make it NULL.
             Expr::Binary(a, Op::Over, b) if b.number().is_none_or(|n| n == 0.0) => {
                 format!("{} / nullif({}, 0)", inner(a, 7), b.sql(column))
             }
-            // The right operand must bind tighter by one, so that a - (b - c) keeps its parentheses.
+            // The right operand needs a higher precedence, so that a - (b - c) keeps its
+            // parentheses.
             Expr::Binary(a, op, b) => {
                 format!("{} {} {}", inner(a, op.precedence()), op.sign(), inner(b, op.precedence() + 1))
             }

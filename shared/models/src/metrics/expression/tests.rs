@@ -1,4 +1,4 @@
-//! Parsing, SQL and evaluation of formulas.
+//! Tests of the parsing, SQL and evaluation of formulas.
 
 use super::Expr;
 

@@ -13,10 +13,11 @@ use crate::metrics::{
     unit::SHARES,
 };
 
-/// The longest SQL of a formula. Some functions repeat their arguments, so nesting them multiplies the text.
+/// Maximum length of a formula's SQL in characters. Some functions repeat their arguments in SQL,
+/// so nested calls multiply the text.
 const MAX_SQL: usize = 20_000;
 
-/// Columns that the tables and models of metrics have anyway.
+/// Names of other columns in the tables and models of metrics, which no metric may have.
 const RESERVED: [&str; 25] = [
     "basis",
     "cadence",
@@ -45,16 +46,18 @@ const RESERVED: [&str; 25] = [
     "vintage_id",
 ];
 
-/// Beginnings and ends of the names of columns that the models derive from those of metrics and inputs.
+/// Prefixes and suffixes with which the models derive column names from the names of metrics and
+/// inputs.
 const DERIVED: [(&str, &str); 4] = [("prior_", ""), ("growth_", ""), ("", "_operand"), ("", "_reason")];
 
 impl Registry {
-    /// Everything that is wrong in the entries.
+    /// Returns all faults of the entries.
     pub(super) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         self.check_inputs(&mut faults);
         faults.extend(self.industries.faults());
-        // The other checks follow inputs into each other, which needs sound inputs.
+        // The other checks follow the formulas of inputs, so they run only if all inputs are
+        // correct.
         if faults.is_empty() {
             self.check_names(&mut faults);
             self.check_aliases(&mut faults);
@@ -154,8 +157,8 @@ impl Registry {
         self.check_fmp(name, metric.fmp.as_deref(), faults);
     }
 
-    /// Whether the row of a source has an input: an average and the days of a period belong to a period, and only
-    /// balances and share counts are those of the newest statement.
+    /// Returns whether the row of a source has an input. Only ratios can use averages and `days`,
+    /// so no source has them. The newest statement has only balances and share counts.
     fn has(&self, source: Source, input: &str) -> bool {
         let known = match self.input(input) {
             Some(Input { average_of, formula, .. }) => {
@@ -178,7 +181,7 @@ impl Registry {
         }
     }
 
-    /// Whether an input of the day is computed from this metric, or after it.
+    /// Returns whether an input of the session is computed from this metric or after it.
     fn is_circular(&self, metric: &str, input: &str) -> bool {
         match metric {
             "market_cap" => matches!(input, "market_cap" | "enterprise_value" | "enterprise_value_fmp"),
@@ -234,7 +237,7 @@ impl Registry {
         }
     }
 
-    /// Reasons are written into SQL as they are, so they must be names.
+    /// Checks that reasons for NULL are names, because they are copied into SQL unchanged.
     fn check_reasons(&self, faults: &mut Vec<String>) {
         let ratios = self.ratios.iter().map(|r| (&r.name, &r.requires));
         let market = self.market.iter().map(|m| (&m.name, &m.requires));
@@ -274,7 +277,7 @@ impl Registry {
             let used = input.formula.as_ref().map(Expr::inputs).unwrap_or_default();
             for other in used.into_iter().chain(of) {
                 let is_sound = match self.input(other) {
-                    // Inputs use only formulas declared above them, which rules out cycles.
+                    // A formula may use only inputs declared above it, so there are no cycles.
                     Some(Input { formula: Some(_), .. }) => self.position(other) < self.position(name),
                     Some(Input { average_of, .. }) => average_of.is_none() && other != "days",
                     None => is_line(other),
@@ -312,7 +315,7 @@ impl Registry {
     }
 }
 
-/// Whether SQL gives this word a meaning of its own.
+/// Returns whether the word is an SQL keyword.
 fn is_keyword(name: &str) -> bool {
     ALL_KEYWORDS.binary_search(&name.to_uppercase().as_str()).is_ok()
 }

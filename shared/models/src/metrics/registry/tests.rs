@@ -1,4 +1,4 @@
-//! The built-in registry, and faulty ones.
+//! Tests of the built-in registry and of registries with faults.
 
 use super::*;
 
@@ -102,7 +102,7 @@ fn faulty_entries_are_rejected_together() {
     assert!(text.contains("market_metrics.toml") && text.contains("line"), "{text}");
 }
 
-/// What is wrong in the registry with one more entry in a file.
+/// Returns the faults of the built-in registry after a change of its files.
 fn faults(change: impl Fn(&mut Files)) -> String {
     let mut files = Files::built_in();
     change(&mut files);

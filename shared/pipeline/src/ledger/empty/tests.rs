@@ -28,7 +28,8 @@ fn rows() -> Outcome {
     Outcome::Rows { rows: 1, newest: None }
 }
 
-/// The judged outcomes of a run with these records: `empty`, `unconfirmed`, `not_offered` or another.
+/// Returns the outcomes after [`judge`] of a run with these records: `empty`, `unconfirmed`,
+/// `not_offered`, `unknown` or `other`.
 fn judged(records: Vec<TaskRecord>) -> Vec<&'static str> {
     let mut entries = [BatchEntry { tasks: records, ..BatchEntry::new("b") }];
     judge(&mut entries);
@@ -51,7 +52,7 @@ fn unconfirmed(times: u8) -> Prior {
 }
 
 #[test]
-fn an_empty_answer_where_rows_were_known_is_never_a_success() {
+fn an_empty_answer_is_not_accepted_if_rows_were_known() {
     for (dataset, window) in [
         ("income_statement", window(Cadence::Annual)),
         ("prices", days("2026-11-16", "2026-11-20")),
@@ -65,7 +66,7 @@ fn an_empty_answer_where_rows_were_known_is_never_a_success() {
     }
     let profile = |prior| record("profile", "AAPL", Window::All, prior, Outcome::UnknownSymbol);
     assert_eq!(judged(vec![profile(known()), profile(unconfirmed(0))]), ["unconfirmed", "unknown"]);
-    // A cancelled event may have been the only one.
+    // A dividend list may become empty: the only dividend may have been cancelled.
     let dividends = |times| {
         let prior = Prior { unconfirmed: times, ..known() };
         record("dividends", "AAPL", Window::All, prior, Outcome::Empty)
@@ -81,7 +82,7 @@ fn an_empty_answer_where_rows_were_known_is_never_a_success() {
 }
 
 #[test]
-fn an_empty_statement_beside_another_one_is_not_offered_the_third_time() {
+fn a_third_empty_statement_is_not_offered_if_the_company_has_another_statement() {
     let run = |prior: Prior, cadence| {
         judged(vec![
             record("income_statement", "AAPL", window(Cadence::Annual), Prior::default(), rows()),
@@ -93,7 +94,8 @@ fn an_empty_statement_beside_another_one_is_not_offered_the_third_time() {
     assert_eq!(run(unconfirmed(1), Cadence::Annual), ["other", "unconfirmed", "empty"]);
     assert_eq!(run(unconfirmed(2), Cadence::Annual), ["other", "not_offered", "empty"]);
     assert_eq!(run(unconfirmed(0), Cadence::Quarter), ["other", "empty", "empty"], "no quarter is known");
-    // Later runs need no further confirmation, and the other statement may have come earlier.
+    // Once recorded as not offered, the statement stays so. An earlier run may have received the
+    // other statement.
     let later = Prior { not_offered: true, related: true, ..Prior::default() };
     let alone =
         |prior| judged(vec![record("cash_flow", "AAPL", window(Cadence::Annual), prior, Outcome::Empty)]);
@@ -143,7 +145,7 @@ fn prices_of_new_symbols_are_unconfirmed_only_if_no_symbol_has_any() {
 }
 
 #[test]
-fn a_symbol_that_was_not_asked_for_is_not_judged() {
+fn an_unknown_symbol_that_was_not_requested_is_not_judged() {
     let mut unknown = record("profile", "AAPL", Window::All, known(), Outcome::UnknownSymbol);
     unknown.calls = 0;
     assert_eq!(judged(vec![unknown]), ["unknown"]);

@@ -1,4 +1,4 @@
-//! A stage in memory, for what only one process shares.
+//! A stage in memory, for data that only one process uses.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{Object, Stage};
 use findata_domain::Result;
 
-/// Objects by key; a copy shares them.
+/// Objects by key, each with its content and version. Clones share the objects.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStage(Arc<Mutex<BTreeMap<String, (Bytes, u64)>>>);
 
