@@ -87,7 +87,7 @@ mod tests {
     fn conditions_follow_from_the_declaration() {
         let registry = Registry::built_in().unwrap();
         let ratio = |name: &str| of_ratio(&registry, registry.ratio(name).unwrap()).join("; ");
-        assert_eq!(ratio("gross_margin"), "revenue is above zero");
+        assert_eq!(ratio("net_margin"), "revenue is above zero");
         assert_eq!(
             ratio("graham_number"),
             "shares is above zero; net income is above zero; stockholders equity is above zero"
