@@ -30,8 +30,10 @@ fn a_failing_command_keeps_its_exit_code_although_nobody_reads_its_messages() {
 
 #[test]
 fn output_that_cannot_be_written_is_reported() {
-    let output = findata(&["dictionary"]).with_full_stdout().run();
-    assert!(output.failed(1).contains("standard output"), "{output:#?}");
+    for arguments in [&["dictionary"][..], &["--help"], &["--version"]] {
+        let output = findata(arguments).with_full_stdout().run();
+        assert!(output.failed(1).contains("standard output"), "{output:#?}");
+    }
 }
 
 /// Characters that act on a terminal: ESC, the C1 control that begins a sequence like ESC, BEL, and

@@ -135,6 +135,11 @@ fn a_pruned_stage_still_rebuilds_the_warehouse() {
     let rebuilt = command(&home, &["replay", "--rebuild"]);
     assert_eq!(rebuilt.code, Some(0), "{rebuilt:#?}");
     assert_eq!(home.content(), content);
+    // What was pruned is not taken for lost, so nothing is fetched again.
+    assert!(!rebuilt.stderr.contains("missing"), "{rebuilt:#?}");
+    let calls = server.calls();
+    Job::new(server.url(), &SYMBOLS).run_ok(&home);
+    assert_eq!(server.calls(), calls);
     assert!(command(&home, &["prune", "--keep-days", "0"]).failed(2).contains("keeps everything"));
     assert!(command(&Home::new(), &["prune"]).failed(5).contains("there is no stage"));
 }

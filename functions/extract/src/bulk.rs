@@ -42,8 +42,8 @@ struct BulkBatch<'a, S> {
     started: Instant,
 }
 
-/// Fetches the files and tasks that earlier invocations have not done. `before` has the results of
-/// those invocations.
+/// Downloads the files and fetches the tasks that earlier invocations did not finish. `before`
+/// contains the results of those invocations.
 #[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 pub(crate) async fn attempt(
     message: &BatchMessage,

@@ -99,8 +99,8 @@ fn by_symbol(rows: Vec<Row<'_>>) -> BTreeMap<String, Row<'_>> {
 }
 
 /// Builds a session's bar from the quote at its close, or returns why the quote cannot supply it.
-/// The bar has no VWAP and no change: the change of a quote is relative to the previous close, that
-/// of a bar to its own open.
+/// The bar has no VWAP and no change: a quote's change is relative to the previous close, whereas a
+/// bar's change is relative to the bar's open.
 fn bar<'a>(task: &Task, quote: &Row<'a>) -> Result<Row<'a>, &'static str> {
     let Window::Days { to: session, .. } = task.window else {
         return Err(OTHER_TIME);
@@ -143,7 +143,7 @@ mod tests {
         )
     }
 
-    /// The bar of Friday, 20 November 2026, which closes at 21:00 UTC.
+    /// Derives the bar of Friday, 20 November 2026, from a quote. The session closes at 21:00 UTC.
     fn bar_of(json: &str) -> Option<Vec<Option<String>>> {
         let dataset = catalog::dataset("quotes").unwrap();
         let (rows, _) = rows::typed(dataset, None, 1, json.as_bytes()).unwrap();

@@ -36,15 +36,15 @@ const MAX_RECOVERIES: u32 = 5;
 /// What one sweep found and did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Swept {
-    /// Runs without a summary.
+    /// Number of runs without a summary.
     pub open: usize,
     /// Minutes since the oldest open run started.
     pub oldest_minutes: f64,
-    /// Batches whose messages were sent again.
+    /// Number of batches whose messages were sent again.
     pub sent: usize,
-    /// Steps whose starting event was repeated.
+    /// Number of steps whose starting event was repeated.
     pub announced: usize,
-    /// Runs that were given up and closed.
+    /// Number of runs that were given up and closed.
     pub closed: usize,
 }
 

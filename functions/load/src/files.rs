@@ -16,7 +16,7 @@ use findata_pipeline::{
 use crate::{FUNCTION, price_refetch, restatements, sql};
 
 /// Loads the run's files that the warehouse does not have. Returns the withdrawn events (see
-/// [`load_dataset`]), and the reason for each damaged file.
+/// [`load_dataset`]), and for each damaged file the reason why it cannot be loaded.
 pub(crate) async fn load_files(
     run: &RunId,
     staged: &ledger::Staged,
@@ -50,8 +50,8 @@ pub(crate) async fn load_files(
     Ok((withdrawn, damaged))
 }
 
-/// Loads files of one dataset. Returns, for each symbol with withdrawn events, the day of the
-/// newest one.
+/// Loads files of one dataset. Returns the day of the newest withdrawn event of each symbol that
+/// has such events.
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,

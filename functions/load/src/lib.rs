@@ -82,7 +82,7 @@ struct Outcome {
     rows: BTreeMap<String, RowCounts>,
     /// Keys of the files that changed nothing in the warehouse.
     unchanged_files: BTreeSet<String>,
-    /// For each damaged file, the reason.
+    /// Why each damaged file cannot be loaded, by the file's key.
     damaged: BTreeMap<String, String>,
 }
 

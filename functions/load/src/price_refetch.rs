@@ -2,9 +2,9 @@
 //! series to the split basis of the day of the call.
 //!
 //! Until the refetch, the figures are still correct, because the models adjust every bar from the
-//! split basis of its day of receipt to the newest split basis. The history can therefore be
-//! fetched together with the next session's bars, in a call that the symbol needs anyway, and a run
-//! right after another one has nothing to fetch.
+//! split basis of its day of receipt to the newest split basis. The refetch can therefore wait for
+//! the next session, when the symbol needs a call for its new bar anyway. So a run right after
+//! another one has nothing to fetch.
 
 use std::collections::BTreeMap;
 
@@ -103,7 +103,8 @@ pub(crate) async fn schedule(
     }
 }
 
-/// A symbol, the first day of its prices, and when the oldest part of them was received.
+/// A symbol, the first day of its price history, and the time of the earliest call that returned a
+/// part of it.
 type History<'a> = (&'a str, NaiveDate, DateTime<Utc>);
 
 fn history<'a>(symbol: &'a str, entry: &Entry) -> Option<History<'a>> {

@@ -3,8 +3,8 @@
 
 use findata_domain::catalog::{Column, Dataset, History};
 
-/// Maximum number of days by which FMP may correct a period's end date so that it is still the same
-/// period. `staging.statement_versions` uses the same limit.
+/// Two end dates at most this many days apart belong to the same period, because FMP sometimes
+/// corrects an end date. `staging.statement_versions` uses the same limit.
 const SAME_PERIOD_DAYS: u32 = 14;
 
 /// The items of a statement that can be restated: all columns but its key and those that extract

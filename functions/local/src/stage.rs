@@ -180,7 +180,7 @@ fn write(root: &Path, path: &Path, body: &[u8]) -> io::Result<tempfile::NamedTem
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(root.join(UNFINISHED))?;
     file.write_all(body)?;
-    file.as_file().sync_all()?;
+    sync(file.as_file())?;
     Ok(file)
 }
 
@@ -203,11 +203,18 @@ fn sync_parent(path: &Path) -> io::Result<()> {
     // Windows cannot open a folder to sync it; NTFS journals its entries.
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
-        File::open(folder)?.sync_all()?;
+        sync(&File::open(folder)?)?;
     }
     #[cfg(not(unix))]
     let _ = path;
     Ok(())
+}
+
+/// Syncs a file or a folder to the disk.
+fn sync(file: &File) -> io::Result<()> {
+    #[cfg(test)]
+    tests::note_sync(file);
+    file.sync_all()
 }
 
 fn walk(root: &Path, folder: &Path, keys: &mut Vec<String>) -> io::Result<()> {
@@ -228,60 +235,4 @@ fn walk(root: &Path, folder: &Path, keys: &mut Vec<String>) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_that_need_the_user_are_not_retried() {
-        let failure = |number| failure(Path::new("landing"), &io::Error::from_raw_os_error(number));
-        for (number, fix) in [
-            (libc::ENOSPC, "free some space"),
-            (libc::EDQUOT, "free some space"),
-            (libc::EACCES, "make it writable"),
-            (libc::EROFS, "make it writable"),
-            (libc::ENOMEM, "free some memory"),
-            (libc::EMFILE, "ulimit -n"),
-            (libc::ENFILE, "ulimit -n"),
-            (libc::EIO, "check the disk"),
-        ] {
-            let error = failure(number);
-            assert!(matches!(&error, Error::Resource(reason) if reason.contains(fix)), "{error:?}");
-        }
-        assert!(matches!(failure(libc::ETIMEDOUT), Error::Retry { .. }));
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn one_of_many_writers_wins_and_readers_see_only_complete_files() {
-        let folder = tempfile::tempdir().unwrap();
-        let stage = DirectoryStage::open(folder.path()).unwrap();
-        let race = (0..16u8).map(|i| {
-            let stage = stage.clone();
-            tokio::spawn(async move {
-                stage.put_if_absent("runs/r/staged.json", vec![i; 100_000].into()).await.unwrap()
-            })
-        });
-        let won = futures::future::join_all(race).await.into_iter().filter(|r| *r.as_ref().unwrap()).count();
-        assert_eq!(won, 1);
-        let object = stage.get("runs/r/staged.json").await.unwrap().unwrap();
-        assert!(object.body.len() == 100_000 && object.body.iter().all(|b| *b == object.body[0]));
-        assert_eq!(stage.list("runs/r/").await.unwrap(), ["runs/r/staged.json"]);
-        assert!(
-            stage.list("runs/other/").await.unwrap().is_empty()
-                && stage.list("runs/r/x").await.unwrap().is_empty()
-        );
-        assert_eq!(stage.list("runs/r/st").await.unwrap(), ["runs/r/staged.json"]);
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn replacing_requires_the_current_tag() {
-        let folder = tempfile::tempdir().unwrap();
-        let stage = DirectoryStage::open(folder.path()).unwrap();
-        assert!(!stage.put_if_match("state/x.json", "1".into(), "none").await.unwrap());
-        assert!(stage.put_if_absent("state/x.json", "1".into()).await.unwrap());
-        let tag = stage.get("state/x.json").await.unwrap().unwrap().etag;
-        assert!(stage.put_if_match("state/x.json", "2".into(), &tag).await.unwrap());
-        assert!(!stage.put_if_match("state/x.json", "3".into(), &tag).await.unwrap());
-        assert_eq!(stage.get("state/x.json").await.unwrap().unwrap().body, "2");
-        assert!(stage.get("../x").await.is_err() && stage.get(".lock").await.is_err());
-    }
-}
+mod tests;

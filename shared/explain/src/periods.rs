@@ -124,6 +124,8 @@ impl Facts<'_> {
             .keys()
             .find(same)
             .map_or_else(|| "none".to_owned(), |k| k.date.to_string());
-        format!("no known period is that long ago ({horizon}); the first known period ends on {first}")
+        format!(
+            "no period that far back is known (horizon {horizon}); the first known period ends on {first}"
+        )
     }
 }

@@ -8,8 +8,8 @@ use reqwest::{Response, header::CONTENT_ENCODING};
 
 use super::{failure::Failure, redact::Redactor};
 
-/// Largest body in bytes before decompression. The largest expected body has 5,000 bars, under 2
-/// MB.
+/// Largest body in bytes before decompression. The largest expected body has 5,000 bars and less
+/// than 2 MB.
 const MAX_ON_WIRE: usize = 16 << 20;
 /// Largest body in bytes after decompression.
 const MAX_UNPACKED: u64 = 64 << 20;

@@ -98,8 +98,9 @@ impl Redactor {
         self.bytes(&held).into_owned()
     }
 
-    /// Copies the text up to the end of the last occurrence of the key to `out`, with the key replaced. Returns the
-    /// number of bytes copied from. If the text is complete, a truncated key at its end counts as an occurrence.
+    /// Copies the text up to the end of the last occurrence of the key to `out`, with the key replaced. Returns how
+    /// many bytes of the text were copied or replaced. If the text is complete, a truncated key at its end counts as an
+    /// occurrence.
     fn scan(&self, text: &[u8], complete: bool, out: &mut Vec<u8>) -> usize {
         let (mut copied, mut from) = (0, 0);
         while let Some(at) = self.candidate(text, from) {

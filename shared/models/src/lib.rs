@@ -98,8 +98,8 @@ impl Models {
         }
     }
 
-    /// Returns the faults of inputs whose columns do not exist in the tables of statements and
-    /// twelve months.
+    /// Returns a message for each column of an input that does not exist in `fact_financials` or
+    /// `fact_financials_ttm`.
     fn missing_columns(&self) -> impl Iterator<Item = String> {
         let has = |table: &str, column: &str| self.columns(table).iter().any(|c| c.name == column);
         // `days` is computed, so no table has a column for it.

@@ -1,5 +1,5 @@
-//! Builds the statements that create the tables of `raw`, `staging` and `ops`. Those of `raw` and
-//! `staging` are derived from the catalog. The tables of `analytics` are declared in
+//! Builds the statements that create the tables of `raw`, `staging` and `ops`. The statements for
+//! `raw` and `staging` are derived from the catalog. The tables of `analytics` are declared in
 //! `infra/models/tables`.
 
 use crate::ops::{OPS, RAW, sql};

@@ -17,7 +17,7 @@ const BUFFER: usize = 64 << 10;
 
 #[derive(Serialize)]
 struct Line<'a> {
-    /// Position in the file, from 1.
+    /// Number of the row in the file, from 1.
     n: u64,
     symbol: &'a str,
     hash: &'a str,
@@ -118,8 +118,8 @@ impl Landing {
     }
 
     /// Writes the file to the stage. If an earlier delivery of the batch already wrote a file of
-    /// the same name, appends a number to the name. The batch's ledger entry lists the file to
-    /// load.
+    /// the same name, appends a number to the name. Load reads only the file that the batch's
+    /// ledger entry lists.
     ///
     /// # Errors
     /// The stage's errors.

@@ -1,5 +1,5 @@
-//! Reads one bulk file for the tasks that it serves. Their rows are parsed and compressed while the
-//! file arrives.
+//! Reads one bulk file and keeps the rows of the tasks that the file serves. The rows are parsed
+//! and compressed while the file arrives.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,13 +25,13 @@ pub(super) struct Reader<'a> {
     tasks: &'a [Task],
     /// Indices of the served tasks, by symbol.
     by_symbol: HashMap<&'a str, Vec<usize>>,
-    /// Progress of each task from earlier files.
+    /// The progress that each task has made with earlier files.
     before: &'a [TaskProgress],
     json: String,
     contents: Contents,
 }
 
-/// The rows of a file that serve the tasks, and what follows from them.
+/// What one file contributes to the batch: rows, progress of the tasks, and follow-up tasks.
 pub(super) struct Contents {
     /// Progress of the tasks, by their index in the batch.
     pub tasks: BTreeMap<usize, TaskProgress>,
@@ -52,7 +52,8 @@ impl Contents {
         }
     }
 
-    /// Fields that no row had although bulk files of this dataset should have them.
+    /// Returns the fields that are missing from every row, although bulk files of this dataset
+    /// should contain them.
     pub fn drift(&self, dataset: &Dataset) -> rows::Drift {
         let absent = dataset.bulk.map_or(&[][..], |bulk| bulk.absent);
         self.rows.drift().into_iter().filter(|field| !absent.contains(field)).collect()

@@ -16,7 +16,7 @@ use crate::stage::DirectoryStage;
 
 /// Time for which each step is measured.
 const MEASURED: Duration = Duration::from_millis(250);
-/// Number of symbols, each with one answer per landing file. A real batch has up to 50 symbols.
+/// Number of symbols in a landing file, each with one answer. A real batch has up to 50 symbols.
 const SYMBOLS: usize = 10;
 
 /// Measures both steps for a dataset with many rows and few columns, and for one with few rows and
@@ -69,14 +69,15 @@ pub(super) async fn measure(today: NaiveDate) -> Result<Vec<Throughput>> {
     Ok(found)
 }
 
-/// Returns the synthetic FMP's answers for all of its symbols.
+/// Returns the synthetic FMP's answer for each of its symbols.
 fn bodies(server: &FmpServer, endpoint: &str, parameters: &[(&str, &str)]) -> Result<Vec<(Symbol, String)>> {
     let body = |text: String| {
         let mut parameters = parameters.to_vec();
         parameters.push(("symbol", &text));
         let body = server.body(endpoint, &parameters);
-        let body = body
-            .ok_or_else(|| Error::Stop(format!("the synthetic FMP did not answer {endpoint} with JSON")))?;
+        let body = body.ok_or_else(|| {
+            Error::Stop(format!("the response of the synthetic FMP to {endpoint} is not JSON"))
+        })?;
         Ok((text.parse()?, body))
     };
     server.symbols().into_iter().map(body).collect()

@@ -68,8 +68,8 @@ pub(crate) struct Global {
     /// of this machine's memory]
     #[arg(long, global = true, env = "FINDATA_MEMORY", value_name = "SIZE", help_heading = "Global")]
     pub memory: Option<String>,
-    /// Days after which the objects of a run are deleted, except those that a rebuild needs; 0
-    /// keeps all [default: 90]
+    /// Days after which the objects of a run are deleted, except those that a rebuild of the warehouse needs; 0 keeps
+    /// all [default: 90]
     #[arg(long, global = true, env = "FINDATA_KEEP_DAYS", value_name = "N", help_heading = "Global")]
     pub keep_days: Option<String>,
     /// Index for beta and correlation, or `none` [default: ^GSPC]

@@ -62,7 +62,7 @@ pub(crate) async fn invoke(global: &Global, args: &Args, signals: &Signals) -> R
         (Some(stage), true) => Some(stage.parse::<Location>()?),
         (None, true) => {
             return Err(Failure::Usage(
-                "--wait reads the ledger: add --stage s3://BUCKET/PREFIX (the output StageUrl of the stack)"
+                "--wait reads the ledger on the stage: add --stage s3://BUCKET/PREFIX (the output StageUrl of the stack)"
                     .into(),
             ));
         }

@@ -3,7 +3,7 @@
 /// A typed column and the FMP field that its value is read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    /// Name in the table in `staging`; tables in `analytics` use the same name.
+    /// Name of the column in `staging`. Tables in `analytics` use the same name.
     pub name: &'static str,
     /// Name of the field in FMP's answer; empty for a derived column without a field.
     pub field: &'static str,

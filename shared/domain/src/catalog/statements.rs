@@ -1,5 +1,6 @@
-//! The lines of the three statements in FMP's order, with the names used in the analytics tables. A
-//! line's name occurs in one statement only, so a join of the statements renames no column.
+//! The lines of the three statements in FMP's order, with the names used in the analytics tables.
+//! No two statements have a line of the same name, so a join of the statements needs no new column
+//! names.
 
 use super::{Column, date, decimal, derived_date, derived_instant, derived_text, integer, text};
 

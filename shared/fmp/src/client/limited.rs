@@ -48,7 +48,7 @@ impl Fmp {
         if limits >= MAX_CALL_LIMITS || !patience.allows(pause) {
             let time = minutes(patience.most());
             let text = format!(
-                "{message}; the call got this response {limits} times, and a call ends after {MAX_CALL_LIMITS} such \
+                "{message}; the call got this response {limits} times, and a call fails after {MAX_CALL_LIMITS} such \
                  responses or {time}"
             );
             return Err(Failure::LimitedCall(text));

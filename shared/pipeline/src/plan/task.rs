@@ -72,10 +72,11 @@ pub struct Task {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Prior {
-    /// Whether the task had rows; for prices, on a day in its window.
+    /// Whether an earlier run received rows for the task; for prices, on a day in the task's
+    /// window.
     pub rows: bool,
-    /// Whether there are related rows: another statement of the company in the same cadence, or
-    /// prices outside the window.
+    /// Whether an earlier run received related rows: another statement of the company in the same
+    /// cadence, or prices outside the task's window.
     pub related: bool,
     /// Number of consecutive empty answers that were not accepted.
     pub unconfirmed: u8,

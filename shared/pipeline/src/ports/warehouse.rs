@@ -23,7 +23,7 @@ pub trait Warehouse: Send {
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// Returns the keys of landing files that are missing or do not match the hash in the ledger,
-    /// with the reason. The default implementation returns none: it suits storage that verifies
+    /// with the reason. The default implementation returns no keys, for storage that verifies
     /// content itself, such as S3.
     fn damaged_files(
         &mut self,
@@ -60,8 +60,8 @@ pub trait Warehouse: Send {
         false
     }
 
-    /// Returns how many landing files to load per transaction. Fewer files need less memory, but
-    /// each transaction runs a dozen statements.
+    /// Returns how many landing files to load per transaction. Fewer files need less memory but
+    /// more transactions, each of which runs a dozen statements.
     fn files_per_load(&self) -> usize {
         usize::MAX
     }
