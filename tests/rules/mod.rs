@@ -4,6 +4,7 @@
 mod banks;
 mod company;
 mod dividends;
+mod explained;
 mod fundamentals;
 mod growth;
 
@@ -28,7 +29,9 @@ fn home() -> &'static Home {
         let (server, home) = (replay.start(), Home::new());
         let summary = Job::new(server.url(), &symbols)
             .on(day(TODAY))
-            .with(|o| (o.quarters, o.years, o.prices_from) = (16, 5, Some(day("2024-06-03"))))
+            .with(|o| {
+                (o.quarters, o.years, o.prices_from, o.reconcile) = (16, 5, Some(day("2024-06-03")), true);
+            })
             .run_ok(&home);
         assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
         home
