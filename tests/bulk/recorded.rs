@@ -9,10 +9,11 @@ use std::{
     thread,
 };
 
+use chrono::NaiveDate;
 use findata_domain::{
     Result, Symbol,
     catalog::{Dataset, dataset},
-    rows::{OneByOne, record},
+    rows::{Asked, OneByOne, record},
 };
 use findata_fmp::{BulkOutcome, Record, Records};
 use findata_tests::{client, shared_folder, wait};
@@ -32,8 +33,13 @@ impl Records for Rows {
     fn record(&mut self, record: Record<'_>) -> Result<()> {
         if record.get("symbol") == Some("AAPL") {
             let (symbol, mut json): (Symbol, _) = ("AAPL".parse()?, String::new());
+            let asked = Asked {
+                symbol: Some(&symbol),
+                days: None,
+                received_on: NaiveDate::MAX,
+            };
             record::json(self.dataset, record.cells(), &mut json);
-            let row = self.rows.row(Some(&symbol), &json)?;
+            let row = self.rows.row(&asked, &json)?;
             self.found.push((row.values, row.reject));
         }
         Ok(())

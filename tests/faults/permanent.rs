@@ -49,7 +49,7 @@ const CASES: [Case; 18] = [
     },
     Case {
         quarantined: true,
-        ..case("retyped-field", Status::Partial, 1, "retyped_field: revenue")
+        ..case("retyped-field", Status::Partial, 1, "unreadable_field: revenue")
     },
 ];
 

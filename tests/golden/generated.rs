@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Datelike, Days, NaiveDate, Weekday};
+use chrono::{Datelike, Days, NaiveDate};
 use findata_domain::catalog::{Column, Kind, dataset};
+use findata_domain::nyse_calendar;
 use findata_tests::Replay;
 
 /// One unit of currency, in millionths.
@@ -161,12 +162,11 @@ pub(crate) fn aggregate(quarters: &[&Lines]) -> Lines {
     quarters[0].keys().map(line).collect()
 }
 
-/// The bars of the last `count` weekdays up to today, oldest first. The price follows a random
-/// walk.
+/// Bars of the last `count` sessions up to today, oldest first, following a random walk.
 pub(crate) fn bars(seed: u64, count: usize) -> Vec<Bar> {
-    let is_weekday = |day: &NaiveDate| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
+    let is_session = |day: &NaiveDate| nyse_calendar::is_trading_day(*day);
     let mut days: Vec<NaiveDate> =
-        (0..).map(|n| today() - Days::new(n)).filter(is_weekday).take(count).collect();
+        (0..).map(|n| today() - Days::new(n)).filter(is_session).take(count).collect();
     days.reverse();
     let (mut price, mut found) = (40.0, Vec::new());
     for (n, day) in days.into_iter().enumerate() {

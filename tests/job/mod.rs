@@ -11,7 +11,9 @@ mod null_reasons;
 mod price_refetch;
 mod price_series;
 mod quality;
+mod quarantined_fields;
 mod replay;
+mod slices;
 mod statement_versions;
 
 use std::sync::OnceLock;

@@ -9,8 +9,8 @@ use sqlparser::{dialect::SnowflakeDialect, parser::Parser};
 
 use super::{code, scripts};
 
-/// The beginnings of statements that sqlparser does not know: statements about accounts,
-/// comments on schemas, and columns that are added if they are missing. Any other statement that it cannot parse is an error.
+/// What sqlparser does not know: account-level statements, comments on schemas, and columns that are
+/// added if they are missing. Anything else that it cannot parse is an error.
 const UNKNOWN_TO_SQLPARSER: &[&str] = &[
     "alter resource monitor ",
     "alter stage ",

@@ -12,6 +12,7 @@ mod full_run;
 mod landing;
 mod multi_day;
 mod privileges;
+mod readmission;
 mod statement_grammar;
 
 use findata_duckdb::{DuckDb, MemoryLimit};

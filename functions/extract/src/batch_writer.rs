@@ -50,10 +50,9 @@ impl BatchWriter {
         let outcome = match answer.body {
             Ok(None) if task.dataset.empty_if_unknown => Outcome::UnknownSymbol,
             Ok(None) => Outcome::Empty,
-            Ok(Some(body)) => match rows::typed(task.dataset, task.symbol.as_ref(), max_rows(&task), &body) {
-                // FMP truncates longer series, so the oldest days may be missing; the planner
-                // requests no range of this length. A shorter answer is complete from its first day
-                // on; the next plan checks whether it reaches the last session.
+            Ok(Some(body)) => match self.typed(&task, &body) {
+                // No requested range is this long, so the oldest days may be missing. A shorter answer is
+                // complete from its first day on; the next plan checks whether it reaches the last session.
                 Ok((rows, _)) if task.dataset.row_limit.is_some_and(|limit| rows.len() >= limit) => {
                     Outcome::failed(format!(
                         "the answer has {} rows, the number at which FMP truncates a series",
@@ -84,8 +83,17 @@ impl BatchWriter {
         Ok(follow_up)
     }
 
-    /// Sets the fetch time of answers that are added from now on. Open landing files keep their
-    /// time.
+    fn typed<'a>(&self, task: &Task, body: &'a [u8]) -> Result<(Vec<Row<'a>>, rows::Drift)> {
+        let asked = task.asked(self.fetched_at.date_naive());
+        rows::typed(task.dataset, &asked, max_rows(task), body)
+    }
+
+    /// The day of receipt of what is added now.
+    pub(crate) fn received_on(&self) -> NaiveDate {
+        self.fetched_at.date_naive()
+    }
+
+    /// Sets the fetch time of what is added from now on; open files keep theirs.
     pub(crate) fn set_fetched_at(&mut self, now: DateTime<Utc>) {
         self.fetched_at = now;
     }

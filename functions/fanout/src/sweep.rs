@@ -27,7 +27,8 @@ const DAYS_BACK: u64 = 3;
 /// How long fetching may take before it is recovered. A first load of the S&P 500 on the smallest
 /// FMP plan takes half an hour.
 const FETCH_PATIENCE: Duration = Duration::minutes(60);
-/// How long another step may take before it is recovered. This is longer than a function may run.
+/// How long load or analytics may take before the sweeper repeats it. A Lambda function may run for at
+/// most 15 minutes.
 const STEP_PATIENCE: Duration = Duration::minutes(20);
 /// Maximum number of recoveries of a step. Each recovery doubles the patience; after the last one,
 /// the run is closed without finishing the step.

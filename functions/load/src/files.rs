@@ -13,10 +13,11 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, price_refetch, restatements, sql};
+use crate::{FUNCTION, price_refetch, readmission, restatements, sql};
 
-/// Loads the run's files that the warehouse does not have. Returns the withdrawn events (see
-/// [`load_dataset`]), and for each damaged file the reason why it cannot be loaded.
+/// Loads the run's files that the warehouse does not have, and quarantined rows that can be loaded
+/// now. Returns the days with wrong prices (see [`load_dataset`]), and the reason for each damaged
+/// file.
 pub(crate) async fn load_files(
     run: &RunId,
     staged: &ledger::Staged,
@@ -25,7 +26,7 @@ pub(crate) async fn load_files(
     clock: &impl Clock,
 ) -> Result<(BTreeMap<String, NaiveDate>, BTreeMap<String, String>)> {
     let loaded = loaded_files(run, warehouse).await?;
-    let mut withdrawn = BTreeMap::new();
+    let mut wrong_days: BTreeMap<String, NaiveDate> = BTreeMap::new();
     let mut pending: Vec<StagedFile> =
         staged.files.iter().filter(|file| !loaded.contains_key(&file.key)).cloned().collect();
     let damaged = warehouse.damaged_files(&pending).await?;
@@ -44,14 +45,19 @@ pub(crate) async fn load_files(
         };
         for files in files.chunks(portion) {
             warehouse.begin_step(run, FUNCTION, dataset.name);
-            withdrawn.extend(load_dataset(run, dataset, files, fence, warehouse, clock).await?);
+            for (symbol, day) in load_dataset(run, dataset, files, fence, warehouse, clock).await? {
+                let newest = wrong_days.entry(symbol).or_insert(day);
+                *newest = day.max(*newest);
+            }
         }
     }
-    Ok((withdrawn, damaged))
+    warehouse.begin_step(run, FUNCTION, "readmission");
+    readmission::readmit(fence, warehouse).await?;
+    Ok((wrong_days, damaged))
 }
 
-/// Loads files of one dataset. Returns the day of the newest withdrawn event of each symbol that
-/// has such events.
+/// Loads files of one dataset. Returns, by symbol, the newest day on which the stored prices are
+/// wrong: the new data withdrew an event, or the bar is quarantined.
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,
@@ -71,7 +77,11 @@ async fn load_dataset(
         warehouse.execute(&statement).await?;
     }
     fence.write(warehouse, &sql::transaction(dataset, run, files, clock.now())).await?;
-    let withdrawn = price_refetch::withdrawn_events(dataset, warehouse).await?;
+    let wrong_days = if dataset == catalog::PRICES && files.iter().any(|file| file.quarantined > 0) {
+        price_refetch::quarantined_bars(dataset, warehouse).await?
+    } else {
+        price_refetch::withdrawn_events(dataset, warehouse).await?
+    };
     warehouse.release(&["incoming", "new_rows"]).await?;
     if sql::withdrawn_rows(dataset).is_some() {
         warehouse.release(&["withdrawn_rows"]).await?;
@@ -79,7 +89,7 @@ async fn load_dataset(
     if restatements::restated_rows(dataset).is_some() {
         warehouse.release(&["restated_rows"]).await?;
     }
-    Ok(withdrawn)
+    Ok(wrong_days)
 }
 
 /// Compares every file's row counts with the ledger.
@@ -145,6 +155,7 @@ mod tests {
             key: "landing/prices/r/b.ndjson.gz".into(),
             rows: 3,
             quarantined: 1,
+            fields: Some(0),
             bytes: 1,
             sha256: String::new(),
         };

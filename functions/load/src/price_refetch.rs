@@ -48,11 +48,33 @@ pub(crate) async fn withdrawn_events(
     .await
 }
 
+/// The codes of bars that FMP may correct. Bars outside the window, between sessions or of another
+/// company are not wanted.
+const CORRECTABLE: &str = "'unreadable_field', 'missing_field', 'out_of_range', 'price_not_positive', 'high_below_low', \
+     'outside_range', 'negative_volume'";
+
+/// The day of the newest quarantined bar in `incoming`, by symbol. A bar that was quarantined with
+/// the same content before does not count: FMP has not corrected it.
+pub(crate) async fn quarantined_bars(
+    dataset: &Dataset,
+    warehouse: &mut impl Warehouse,
+) -> Result<BTreeMap<String, NaiveDate>> {
+    let query = format!(
+        "select i.subject, max(i.price_date)::varchar from incoming i \
+         where split_part(i.reject, ':', 1) in ({CORRECTABLE}) and i.price_date is not null \
+         and not exists (select 1 from ops.quarantine q where q.dataset = '{}' and q.symbol = i.subject \
+             and q.payload = i.payload and q.source_file <> i.source_file) group by i.subject",
+        dataset.name
+    );
+    days(&query, warehouse).await
+}
+
 /// Schedules price histories to be refetched: those received before an event took effect or became
-/// known, and those with a withdrawn event. Each history may be fetched from the day after `today`
-/// on, or from the event's day if that is later.
+/// known, and those with a wrong day: an event of it was withdrawn, or its bar is quarantined. Each
+/// is due from the day after `today`, or
+/// from the event's day if that is later.
 pub(crate) async fn schedule(
-    withdrawn: &BTreeMap<String, NaiveDate>,
+    wrong_days: &BTreeMap<String, NaiveDate>,
     today: NaiveDate,
     latest: DateTime<Utc>,
     stage: &impl Stage,
@@ -90,7 +112,7 @@ pub(crate) async fn schedule(
     let mut due = days(&query, warehouse).await?;
     warehouse.release(&["price_histories"]).await?;
     for (symbol, first, _) in &histories {
-        if withdrawn.get(*symbol).is_some_and(|day| *day <= today && day > first) {
+        if wrong_days.get(*symbol).is_some_and(|day| *day <= today && day > first) {
             let on = due.entry((*symbol).to_owned()).or_insert(next_day);
             *on = next_day.min(*on);
         }

@@ -1,7 +1,7 @@
 //! SQL statements of load, generated from the catalog. The text is the same for every warehouse.
 
 use chrono::{DateTime, Utc};
-use findata_domain::catalog::{Dataset, History, LINEAGE, Requests};
+use findata_domain::catalog::{Dataset, History, LINEAGE, Need, Requests};
 use findata_domain::sql::literal;
 use findata_pipeline::{
     landing::StagedFile,
@@ -9,7 +9,7 @@ use findata_pipeline::{
     run::RunId,
 };
 
-use crate::restatements;
+use crate::{quarantine, restatements};
 
 /// Query for the numbers of rows and of rejected rows per file in `incoming`.
 pub(crate) const COUNTS: &str =
@@ -24,28 +24,78 @@ pub(crate) fn loaded_files(run: &RunId) -> String {
     )
 }
 
-/// Builds `new_rows`: the accepted rows of `incoming` that differ from the newest known version of
-/// their key.
+/// Builds `new_rows`: the accepted rows of `incoming` that differ from what is known of their key.
 pub(crate) fn new_rows(dataset: &Dataset) -> String {
+    match dataset.history {
+        History::Current => newest_rows(dataset),
+        History::Versions => new_versions(dataset),
+    }
+}
+
+/// The newest row of each key, if it differs from the stored one.
+fn newest_rows(dataset: &Dataset) -> String {
     let table = dataset.name;
     let key = dataset.key.join(", ");
     let same_key = join_on(dataset, "i", "s");
-    let newest = "observed_at desc nulls last, source_file desc nulls last, source_row desc nulls last";
-    let known = match dataset.history {
-        History::Current => format!("select {key}, row_hash from staging.{table}"),
-        History::Versions => format!(
-            "select {key}, row_hash from staging.{table} \
-             qualify row_number() over (partition by {key} order by {newest}) = 1"
-        ),
-    };
-    let source = "i.observed_at desc nulls last, i.source_file desc nulls last, i.source_row desc nulls last";
-    let partition = dataset.key.iter().map(|k| format!("i.{k}")).collect::<Vec<_>>().join(", ");
+    let partition = key_of(dataset, "i");
+    let newest = newest_first(dataset, "i.");
     format!(
         "create or replace temporary table new_rows as \
-         select i.* from incoming i left join ({known}) s on {same_key} \
+         select i.* from incoming i left join (select {key}, row_hash from staging.{table}) s on {same_key} \
          where i.reject is null and (s.row_hash is null or s.row_hash <> i.row_hash) \
-         qualify row_number() over (partition by {partition} order by {source}) = 1"
+         qualify row_number() over (partition by {partition} order by {newest}) = 1"
     )
+}
+
+/// The newest version of each key, if it differs from the newest stored version, and before it those older versions that
+/// are not stored: an answer may hold several versions of a period.
+fn new_versions(dataset: &Dataset) -> String {
+    let table = dataset.name;
+    let key = dataset.key.join(", ");
+    let (of_row, of_candidate) = (key_of(dataset, "i"), key_of(dataset, "c"));
+    let newest = newest_first(dataset, "i.");
+    let newest_known = newest_first(dataset, "");
+    let columns = dataset.columns.iter().map(|c| c.name).chain(INCOMING);
+    let columns = columns.map(|name| format!("c.{name}")).collect::<Vec<_>>().join(", ");
+    let (known, same, other) =
+        (join_on(dataset, "c", "k"), join_on(dataset, "c", "s"), join_on(dataset, "c", "o"));
+    format!(
+        "create or replace temporary table new_rows as \
+         with candidates as (select i.*, row_number() over (partition by {of_row} order by {newest}) as recency, \
+             row_number() over (partition by {of_row}, i.row_hash order by {newest}) as repetition \
+             from incoming i where i.reject is null), \
+         known as (select {key}, row_hash from staging.{table} \
+             qualify row_number() over (partition by {key} order by {newest_known}) = 1), \
+         older as (select c.* from candidates c where c.recency > 1 and c.repetition = 1 \
+             and not exists (select 1 from staging.{table} s where {same} and s.row_hash = c.row_hash)), \
+         keys_of_older as (select distinct {of_candidate} from older c) \
+         select {columns} from candidates c left join known k on {known} left join keys_of_older o on {other} \
+         where c.recency = 1 and (k.row_hash is null or k.row_hash <> c.row_hash or o.symbol is not null) \
+         union all select {columns} from older c"
+    )
+}
+
+/// Columns of `incoming` after those of the dataset.
+pub(crate) const INCOMING: [&str; 8] = [
+    "row_hash",
+    "observed_at",
+    "source_file",
+    "source_row",
+    "subject",
+    "reject",
+    "findings",
+    "payload",
+];
+
+/// The order of versions, newest first: by receipt, within an answer by acceptance, as in `staging.statement_versions`.
+fn newest_first(dataset: &Dataset, prefix: &str) -> String {
+    let accepted_at = dataset.columns.iter().map(|c| c.name).find(|name| *name == "accepted_at");
+    let order = ["observed_at"].into_iter().chain(accepted_at).chain(["source_file", "source_row"]);
+    order.map(|name| format!("{prefix}{name} desc nulls last")).collect::<Vec<_>>().join(", ")
+}
+
+fn key_of(dataset: &Dataset, table: &str) -> String {
+    dataset.key.iter().map(|k| format!("{table}.{k}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Builds `withdrawn_rows`: the rows of `staging` that the answers in `incoming` no longer have,
@@ -75,6 +125,30 @@ pub(crate) fn transaction(
     files: &[StagedFile],
     now: DateTime<Utc>,
 ) -> Vec<String> {
+    let mut statements = Vec::new();
+    if dataset.complete_answer {
+        let same_key = join_on(dataset, "t", "w");
+        statements
+            .push(format!("delete from staging.{} t using withdrawn_rows w where {same_key}", dataset.name));
+    }
+    statements.extend(row_statements(dataset, run));
+    if files.iter().any(|f| f.quarantined > 0 || f.fields.unwrap_or_default() > 0) {
+        statements.extend(quarantine::insert(dataset, run, files));
+    }
+    if dataset.complete_answer {
+        statements.push(format!(
+            "insert into ops.changes (run_id, dataset, symbol, first_date) \
+             select distinct {}, '{}', w.symbol, null::date from withdrawn_rows w",
+            literal(run.as_str()),
+            dataset.name
+        ));
+    }
+    statements.push(insert_files(dataset, &literal(run.as_str()), files, now));
+    statements
+}
+
+/// Inserts `new_rows` into `staging` and `raw`, and notes what changed.
+pub(crate) fn row_statements(dataset: &Dataset, run: &RunId) -> Vec<String> {
     let table = dataset.name;
     let run = literal(run.as_str());
     let columns: Vec<&str> = dataset.columns.iter().map(|c| c.name).collect();
@@ -82,10 +156,6 @@ pub(crate) fn transaction(
     let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
     let lineage = lineage.join(", ");
     let mut statements = Vec::new();
-    let same_key = join_on(dataset, "t", "w");
-    if dataset.complete_answer {
-        statements.push(format!("delete from staging.{table} t using withdrawn_rows w where {same_key}"));
-    }
     if dataset.history == History::Current {
         let same_key = join_on(dataset, "t", "n");
         statements.push(format!("delete from staging.{table} t using new_rows n where {same_key}"));
@@ -99,17 +169,14 @@ pub(crate) fn transaction(
          select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from new_rows"
     ));
     statements.extend(restatements::insert(dataset, &run));
-    let quarantined = format!(
-        "insert into ops.quarantine (run_id, dataset, symbol, reason, payload, source_file, source_row, observed_at) \
-         select {run}, '{table}', subject, reject, payload, source_file, source_row, observed_at \
-         from incoming where reject is not null"
-    );
-    statements.extend((files.iter().any(|f| f.quarantined > 0)).then_some(quarantined));
-    // The first day whose daily figures may change, or NULL if all days may. For a restatement, it
-    // is the day on which the period was first known.
+    // The first day whose daily figures may change; NULL if any may. A restatement counts from the
+    // day on which its period was first known.
     let first_date = match (dataset.requests, dataset.date_column) {
         (Requests::Days, Some(day)) => format!("min(n.{day})"),
-        _ if dataset.columns.iter().any(|c| c.name == "known_on") => "min(t.known_on)".to_owned(),
+        // An estimated day is capped at the day of receipt.
+        _ if dataset.columns.iter().any(|c| c.name == "known_on") => {
+            "min(least(t.known_on, t.observed_at::date))".to_owned()
+        }
         _ => "min(null::date)".to_owned(),
     };
     // A period whose end was corrected is still the same period.
@@ -121,17 +188,13 @@ pub(crate) fn transaction(
         "insert into ops.changes (run_id, dataset, symbol, first_date) \
          select {run}, '{table}', n.symbol, {first_date} from new_rows n join staging.{table} t on {same_key} group by n.symbol"
     ));
-    if dataset.complete_answer {
-        statements.push(format!(
-            "insert into ops.changes (run_id, dataset, symbol, first_date) \
-             select distinct {run}, '{table}', w.symbol, null::date from withdrawn_rows w"
-        ));
-    }
-    statements.push(insert_files(dataset, &run, files, now));
     statements
 }
 
-/// Returns the statement that lists the files in `ops.files`, with their row counts.
+pub(crate) const FILES: &str =
+    "run_id, dataset, source_file, sha256, bytes, staged, loaded, unchanged, quarantined, loaded_at";
+
+/// Lists the files in `ops.files`, with their row counts.
 fn insert_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTime<Utc>) -> String {
     let now = now.format("%Y-%m-%d %H:%M:%S%.3f");
     let values: Vec<String> = files
@@ -148,7 +211,7 @@ fn insert_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTim
         })
         .collect();
     format!(
-        "insert into ops.files (run_id, dataset, source_file, sha256, bytes, staged, loaded, unchanged, quarantined, loaded_at) \
+        "insert into ops.files ({FILES}) \
          select {run}, '{}', v.source_file, v.sha256, v.bytes, v.staged, coalesce(f.loaded, 0), \
          v.staged - v.quarantined - coalesce(f.loaded, 0), v.quarantined, '{now}'::timestamp \
          from (values {}) v(source_file, sha256, bytes, staged, quarantined) \
@@ -193,7 +256,7 @@ pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<Vec<Option<Strin
 /// The condition that two rows have the same key. A text that may be absent equals an absent one: NULL equals nothing.
 fn join_on(dataset: &Dataset, left: &str, right: &str) -> String {
     let same = |key: &&str| {
-        let is_present = dataset.columns.iter().any(|c| c.name == *key && c.required);
+        let is_present = dataset.columns.iter().any(|c| c.name == *key && c.need == Need::Value);
         match is_present {
             true => format!("{left}.{key} = {right}.{key}"),
             false => format!("coalesce({left}.{key}, '') = coalesce({right}.{key}, '')"),

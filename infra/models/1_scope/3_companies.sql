@@ -1,4 +1,5 @@
--- grain: company. The companies to recompute, with the attributes that the other models read.
+-- grain: company. The companies of the slice to recompute, with the attributes that the other models read. Every model
+-- that depends on this table runs once per slice.
 -- sector_reason: why figures that banks do not have are NULL, whatever the company reports. is_lender: it is a bank for
 -- a period in which interest is a large part of revenue. metrics/industries.toml lists the industries.
 create or replace temporary table companies as
@@ -9,7 +10,7 @@ profiles as (
     from newest_profiles
 )
 select
-    s.symbol, md5(s.symbol) as company_key, s.prices_from, s.with_history,
+    s.symbol, md5(s.symbol) as company_key, s.prices_from, s.with_history, s.with_fundamentals,
     nullif(trim(p.currency), '') as quote_currency,
     case
         when p.industry in (
@@ -30,4 +31,5 @@ select
         ), false
     ) as is_lender
 from to_recompute as s
+join company_slice as n on s.company_no between n.first_company and n.last_company
 left join profiles as p on p.symbol = s.symbol

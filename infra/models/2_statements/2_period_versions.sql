@@ -30,10 +30,14 @@ together as (
             when max(case when accepted_at_source = 'filing' then 1 else 0 end) = 1 then 'filing'
             else 'accepted'
         end as accepted_at_source,
-        max(known_on) as known_on, max(case when dataset = 'income_statement' then known_on end) as income_known_on,
-        -- figures of the newest statement are balances and share counts, which do not wait for a cash flow statement
-        max(case when dataset <> 'cash_flow' then known_on end) as balance_known_on,
-        max(case when known_reconstructed then 1 else 0 end) = 1 as known_reconstructed,
+        max(case when dataset = 'income_statement' then known_on end) as income_known_on,
+        -- what is doubtful in any of the three
+        nullif(
+            coalesce(max(case when dataset = 'income_statement' then flags end), '')
+            || coalesce(max(case when dataset = 'balance_sheet' then flags end), '')
+            || coalesce(max(case when dataset = 'cash_flow' then flags end), ''), ''
+        ) as flags,
+        max(known_on) as known_on, max(case when known_reconstructed then 1 else 0 end) = 1 as known_reconstructed,
         coalesce(
             max(case when dataset = 'income_statement' then reported_currency end),
             max(case when dataset = 'balance_sheet' then reported_currency end),

@@ -1,8 +1,22 @@
 -- grain: vintage x valid_from. Ranges of days [valid_from, valid_to) on which the same fundamentals were known: the
 -- TTM row, the fiscal year, and the newest statement (for balances and share counts), and whether each is stale. The
--- ranges of a vintage cover all days without overlap.
+-- ranges of a vintage cover all days without overlap. Fundamentals that are not recomputed are read from the published
+-- tables.
 create or replace temporary table fundamentals_ranges as
 with recomputed_companies as (select * from companies),
+published as (
+    select l.vintage_id, l.symbol
+    from vintages as l
+    join recomputed_companies as c on c.symbol = l.symbol
+    where not c.with_fundamentals
+),
+periods as (
+    select vintage_id, period_type, fiscal_date, known_on, has_income, has_balance from vintage_periods
+    union all
+    select p.vintage_id, f.period_type, f.fiscal_date, f.known_on, f.has_income, f.has_balance
+    from published as p
+    join analytics.fact_financials as f on f.symbol = p.symbol
+),
 statements as (
     select
         *,
@@ -11,12 +25,19 @@ statements as (
                 partition by vintage_id, period_type order by fiscal_date
             )
         end as days_since_year
-    from vintage_periods
+    from periods
 ),
 reporters as (
     select vintage_id, max(case when period_type = 'FY' then 0 else 1 end) = 1 as has_quarters
-    from vintage_periods
+    from periods
     group by vintage_id
+),
+ttm_rows as (
+    select vintage_id, fiscal_date, known_on, quarters_included, status from new_fact_financials_ttm_history
+    union all
+    select p.vintage_id, t.fiscal_date, t.known_on, t.quarters_included, t.status
+    from published as p
+    join analytics.fact_financials_ttm as t on t.symbol = p.symbol
 ),
 -- days_fresh: how old the end of a period may be. A quarter is followed by the next within 91 days and 90 to file, a
 -- half year within 183 and 120, a year within 365 and 120; a few days more for filings that are late
@@ -24,7 +45,7 @@ twelve_months as (
     select
         vintage_id, fiscal_date, known_on,
         case when quarters_included = 2 and status = 'ok' then 305 else 185 end as days_fresh
-    from new_fact_financials_ttm_history
+    from ttm_rows
 ),
 candidates as (
     select
@@ -34,13 +55,13 @@ candidates as (
     union all
     -- a part of a year (up to 14 days apart are two ends of one year) never replaces the last full year
     select
-        vintage_id, 'FY', period_type, fiscal_date, income_known_on, 490, (fiscal_date - date '1900-01-01') * 2
+        vintage_id, 'FY', period_type, fiscal_date, known_on, 490, (fiscal_date - date '1900-01-01') * 2
     from statements
     where period_type = 'FY' and has_income and (days_since_year is null or days_since_year not between 15 and 349)
     union all
     -- if a quarter and a year have the same end, use the quarter, because its average share count is more recent
     select
-        s.vintage_id, 'LATEST', s.period_type, s.fiscal_date, s.balance_known_on,
+        s.vintage_id, 'LATEST', s.period_type, s.fiscal_date, s.known_on,
         case
             when r.has_quarters then coalesce(t.days_fresh, 185)
             else 490
@@ -86,7 +107,7 @@ ranges as (
         coalesce(lead(valid_from) over (partition by vintage_id order by valid_from), date '9999-12-31') as valid_to
     from changes
 ),
-ever as (select distinct vintage_id from vintage_periods)
+ever as (select distinct vintage_id from periods)
 select
     row_number() over (order by r.vintage_id, r.valid_from) as range_id, r.vintage_id, l.symbol, r.valid_from,
     r.valid_to,

@@ -62,13 +62,27 @@ scores as (
         sum(case when status in ('pass', 'flag') then 1.0::double else 0.0::double end) as n_checked
     from judged
     group by company_key, symbol
+),
+-- what was doubtful in a statement on its own, before it was loaded
+flagged_periods as (
+    select f.company_key, f.symbol, f.period_type, f.fiscal_date, p.flags
+    from new_fact_financials_history as f
+    join period_versions as p on p.version_id = f.version_id
+    where f.known_to is null and p.flags is not null
 )
 select
     company_key, symbol, check_name, basis, fiscal_date, ours, theirs, difference, relative_difference, status,
     reason
 from judged
 union all
--- the score is not a check, so it has a status only if nothing was checked
+-- an acceptance date at or before the end of the period, which was replaced
+select
+    company_key, symbol, 'impossible_date', period_type, fiscal_date, null::double, null::double, null::double,
+    null::double, 'flag', 'impossible_date'
+from flagged_periods
+where flags like '%|impossible_date|%'
+union all
+-- the score is not a check, so it has no status if anything was checked
 select
     company_key, symbol, 'score', 'COMPANY', fiscal_date, n_passed / nullif(n_checked, 0), n_checked, null::double,
     null::double,

@@ -189,8 +189,11 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>, mode
         ),
         (
             "companies_to_recompute",
-            format!("select {symbol} as symbol, date '1900-01-01' as prices_from, false as with_history"),
+            format!(
+                "select {symbol} as symbol, date '1900-01-01' as prices_from, false as with_history, true as with_fundamentals, 1 as company_no"
+            ),
         ),
+        ("company_slice", "select 1 as first_company, 1 as last_company".to_owned()),
     ] {
         execute(connection, &format!("create or replace temporary table {table} as {query}"))?;
     }

@@ -80,7 +80,8 @@ pub(super) enum Fiscal {
         /// The name of the fiscal year is the calendar year of its end minus this number: 1 for
         /// some retailers whose fiscal year ends in January, otherwise 0.
         back: i32,
-        /// Weeks in each of the first three quarters: 13, or 12 if the fourth quarter is longer.
+        /// Weeks in each of the first three quarters: 13, or 12 for a company whose fourth quarter has 16
+        /// or 17.
         quarter: i64,
     },
     /// The fiscal year has two half-years. The second one ends with this month.

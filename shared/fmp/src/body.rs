@@ -48,10 +48,22 @@ pub(super) async fn read(mut response: Response, redactor: &Redactor) -> Result<
 }
 
 fn redacted(body: Bytes, redactor: &Redactor) -> Bytes {
-    match redactor.bytes(&body) {
+    let body = match redactor.bytes(&body) {
         Cow::Borrowed(_) => body,
         Cow::Owned(clean) => clean.into(),
+    };
+    readable(body)
+}
+
+/// The body without a byte order mark and without NUL bytes, neither of which JSON allows and both of which say nothing.
+fn readable(mut body: Bytes) -> Bytes {
+    if body.starts_with(b"\xef\xbb\xbf") {
+        body = body.slice(3..);
     }
+    if body.contains(&0) {
+        body = body.iter().copied().filter(|byte| *byte != 0).collect::<Vec<u8>>().into();
+    }
+    body
 }
 
 /// Whether the body is compressed with gzip.

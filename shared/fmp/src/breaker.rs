@@ -19,8 +19,8 @@ use tokio::sync::Notify;
 
 use super::failure::Failure;
 
-/// Number of consecutive failures after which a breaker opens. Two calls with five attempts each
-/// reach this number. One call does not, because it may fail only for its own symbol.
+/// Number of consecutive failures after which a breaker opens: two calls with five attempts each. A
+/// single call must not open it, because the cause may be its symbol and not the endpoint.
 pub(super) const FAILURES: u32 = 10;
 /// Time from the opening of a breaker to the first probe. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

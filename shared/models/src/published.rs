@@ -60,6 +60,8 @@ pub enum Extent {
     Whole,
     /// The rows of the companies to recompute.
     Companies,
+    /// The rows of the companies whose fundamentals are recomputed.
+    Fundamentals,
     /// The rows of the companies to recompute, from the first changed day on. The named column
     /// contains the day of a row.
     Days(&'static str),
@@ -74,16 +76,20 @@ pub const PUBLISHED: &[PublishedTable] = &[
         schema: "analytics",
         name: "fact_financials_history",
         key: &["company_key", "fiscal_date", "period_type"],
-        extent: Extent::Companies,
+        extent: Extent::Fundamentals,
         versions: Versions::OfStatements,
     },
-    versioned("fact_financials_ttm_history", &["company_key", "fiscal_date"], Extent::Companies),
+    versioned("fact_financials_ttm_history", &["company_key", "fiscal_date"], Extent::Fundamentals),
     versioned(
         "fact_financial_ratios_history",
         &["company_key", "fiscal_date", "basis"],
-        Extent::Companies,
+        Extent::Fundamentals,
     ),
-    versioned("fact_growth_rates_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
+    versioned(
+        "fact_growth_rates_history",
+        &["company_key", "fiscal_date", "basis"],
+        Extent::Fundamentals,
+    ),
     versioned(
         "fact_market_metrics_history",
         &["company_key", "metric_date"],
@@ -93,7 +99,7 @@ pub const PUBLISHED: &[PublishedTable] = &[
         schema: "ops",
         name: "quality",
         key: &["company_key", "check_name", "basis", "fiscal_date"],
-        extent: Extent::Companies,
+        extent: Extent::Fundamentals,
         versions: Versions::None,
     },
 ];

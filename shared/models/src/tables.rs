@@ -3,7 +3,7 @@
 //! `infra/models/tables`.
 
 use crate::ops::{OPS, RAW, sql};
-use findata_domain::catalog::{CATALOG, Dataset, Kind, LINEAGE};
+use findata_domain::catalog::{CATALOG, Dataset, FLAGS, Kind, LINEAGE};
 
 /// The schemas of every warehouse.
 pub const SCHEMAS: [&str; 4] = ["raw", "staging", "analytics", "ops"];
@@ -12,10 +12,17 @@ pub const SCHEMAS: [&str; 4] = ["raw", "staging", "analytics", "ops"];
 pub const WRITERS: [&str; 2] = ["load", "analytics"];
 
 /// Columns of tables that earlier builds created without them.
-const ADDED_COLUMNS: &[(&str, &str, Kind)] =
-    &[("staging.ratios_ttm", "shareholders_equity_per_share_ttm", Kind::Double)];
+const ADDED_COLUMNS: &[(&str, &str, Kind)] = &[
+    ("ops.quarantine", "status", Kind::Text),
+    ("ops.quarantine", "column_name", Kind::Text),
+    ("ops.quarantine", "column_text", Kind::Text),
+    ("staging.income_statement", FLAGS, Kind::Text),
+    ("staging.balance_sheet", FLAGS, Kind::Text),
+    ("staging.cash_flow", FLAGS, Kind::Text),
+    ("staging.ratios_ttm", "shareholders_equity_per_share_ttm", Kind::Double),
+];
 
-/// Returns the statements that set up a warehouse, in order. Each is idempotent.
+/// The statements that set up a warehouse, in order. Each is idempotent.
 pub fn setup() -> Vec<String> {
     let mut statements: Vec<String> =
         SCHEMAS.iter().map(|s| format!("create schema if not exists {s}")).collect();

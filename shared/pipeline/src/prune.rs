@@ -120,6 +120,7 @@ mod tests {
             key: key.into(),
             rows: 1,
             quarantined: 0,
+            fields: Some(0),
             bytes: 1,
             sha256: String::new(),
         }

@@ -68,6 +68,7 @@ pub(super) fn copies(dataset: &Dataset, files: &[StagedFile], stage: &str, prefi
         ("source_row", "bigint", "$1:\"n\"::bigint".to_owned()),
         ("subject", "varchar", "$1:\"symbol\"::varchar".to_owned()),
         ("reject", "varchar", "$1:\"reject\"::varchar".to_owned()),
+        ("findings", "varchar", "$1:\"findings\"::varchar".to_owned()),
         ("payload", "varchar", "$1:\"payload\"::varchar".to_owned()),
     ];
     let columns: Vec<_> = typed_columns.chain(fixed).collect();

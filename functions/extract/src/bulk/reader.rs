@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use findata_domain::{
     Error, Result,
     catalog::Dataset,
-    rows::{self, OneByOne},
+    rows::{self, Asked, OneByOne},
 };
 use findata_fmp::{Record, Records};
 use findata_pipeline::{
@@ -25,6 +25,8 @@ pub(super) struct Reader<'a> {
     tasks: &'a [Task],
     /// Indices of the served tasks, by symbol.
     by_symbol: HashMap<&'a str, Vec<usize>>,
+    /// The session whose bars the file has, if it has bars.
+    day: Option<NaiveDate>,
     /// The progress that each task has made with earlier files.
     before: &'a [TaskProgress],
     json: String,
@@ -67,6 +69,7 @@ impl<'a> Reader<'a> {
         served: &[usize],
         before: &'a [TaskProgress],
         observed_at: DateTime<Utc>,
+        day: Option<NaiveDate>,
     ) -> Self {
         let mut by_symbol: HashMap<&str, Vec<usize>> = HashMap::new();
         for i in served {
@@ -78,6 +81,7 @@ impl<'a> Reader<'a> {
         Reader {
             dataset,
             observed_at,
+            day,
             tasks,
             by_symbol,
             before,
@@ -116,7 +120,9 @@ impl Records for Reader<'_> {
             return Ok(());
         };
         rows::record::json(self.dataset, record.cells(), &mut self.json);
-        let row = self.contents.rows.row(task.symbol.as_ref(), &self.json)?;
+        let asked = task.asked(self.observed_at.date_naive());
+        let asked = Asked { days: self.day.map(|day| (day, day)).or(asked.days), ..asked };
+        let row = self.contents.rows.row(&asked, &self.json)?;
         let max_rows = (10 * self.by_symbol.len()).max(MIN_ROWS);
         if self.contents.rows.count() > max_rows as u64 {
             return Err(Error::Reject(format!(

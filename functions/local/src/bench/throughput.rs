@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use findata_domain::{
     Error, Result, Symbol,
     catalog::{Dataset, INCOME_STATEMENT, PRICES},
-    rows::{self, Row},
+    rows::{self, Asked, Row},
 };
 use findata_fmp_simulator::{self as simulator, FmpServer, Options};
 use findata_pipeline::{landing::Landing, run::RunId};
@@ -19,8 +19,8 @@ const MEASURED: Duration = Duration::from_millis(250);
 /// Number of symbols in a landing file, each with one answer. A real batch has up to 50 symbols.
 const SYMBOLS: usize = 10;
 
-/// Measures both steps for a dataset with many rows and few columns, and for one with few rows and
-/// many columns.
+/// Measures decoding and writing, each for a dataset with many rows and few columns and for one with
+/// few rows and many columns.
 pub(super) async fn measure(today: NaiveDate) -> Result<Vec<Throughput>> {
     let failed = |e: &dyn std::fmt::Display| Error::Stop(format!("cannot measure the throughput: {e}"));
     let options = Options { symbols: SYMBOLS, today, ..Options::default() };
@@ -84,5 +84,10 @@ fn bodies(server: &FmpServer, endpoint: &str, parameters: &[(&str, &str)]) -> Re
 }
 
 fn decode<'a>(dataset: &'static Dataset, symbol: &Symbol, body: &'a str) -> Result<Vec<Row<'a>>> {
-    rows::typed(dataset, Some(symbol), usize::MAX, body.as_bytes()).map(|(rows, _)| rows)
+    let asked = Asked {
+        symbol: Some(symbol),
+        days: None,
+        received_on: NaiveDate::MAX,
+    };
+    rows::typed(dataset, &asked, usize::MAX, body.as_bytes()).map(|(rows, _)| rows)
 }

@@ -132,7 +132,9 @@ async fn wait_for_summary(run: &RunId, stage: &impl Stage, deadline: Instant) ->
             if has(key.clone())
                 && let Some(blocker) = stage::read_json::<Blocker>(stage, &key).await?
             {
-                return Err(Error::Stop(format!("{function} of run {run}: {}", blocker.reason)).into());
+                return Err(
+                    Error::Stop(format!("{function} cannot continue run {run}: {}", blocker.reason)).into()
+                );
             }
         }
         let state = if has(ledger::loaded_key(run)) {

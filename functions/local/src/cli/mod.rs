@@ -61,7 +61,7 @@ enum Command {
     Demo(demo::Args),
     /// Plan, fetch, load and compute, then print a summary
     Run(run::Args),
-    /// Show what `run` would fetch, why, and how many calls it takes, without calling FMP
+    /// Show what `run` would fetch, why, and how many calls it takes; calls FMP only with --probe
     Plan(plan::Args),
     /// Repeat only the failed tasks of an earlier run
     Retry(retry::Args),

@@ -9,8 +9,19 @@ pub struct Column {
     pub field: &'static str,
     /// Type of the column's values.
     pub kind: Kind,
-    /// Whether a row without a value in this column is quarantined.
-    pub required: bool,
+    /// Whether a row is accepted without it.
+    pub need: Need,
+}
+
+/// Whether a row is accepted without a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// It is.
+    Optional,
+    /// Only with FMP's field, which may be empty or unreadable: a row without the field is not of this dataset.
+    Field,
+    /// It is quarantined: without this value the row identifies or says nothing.
+    Value,
 }
 
 /// Column types with the same meaning on every warehouse.
@@ -49,11 +60,16 @@ impl Kind {
 
 impl Column {
     const fn new(name: &'static str, field: &'static str, kind: Kind) -> Self {
-        Column { name, field, kind, required: false }
+        Column { name, field, kind, need: Need::Optional }
     }
 
     pub(super) const fn required(mut self) -> Self {
-        self.required = true;
+        self.need = Need::Value;
+        self
+    }
+
+    pub(super) const fn expected(mut self) -> Self {
+        self.need = Need::Field;
         self
     }
 
@@ -63,8 +79,11 @@ impl Column {
     }
 }
 
-/// Columns that extract derives from a statement's header.
-pub const DERIVED: &[&str] = &["accepted_at", "accepted_at_source", "known_on"];
+/// Columns that extract derives from a row instead of copying them.
+pub const DERIVED: &[&str] = &["accepted_at", "accepted_at_source", "known_on", FLAGS];
+
+/// Column with the codes of what is doubtful in a row, as `|code|code|`; NULL if nothing is.
+pub const FLAGS: &str = "flags";
 
 pub(super) const fn text(name: &'static str, field: &'static str) -> Column {
     Column::new(name, field, Kind::Text)

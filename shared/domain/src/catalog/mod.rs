@@ -11,7 +11,7 @@ mod statements;
 
 use chrono::Duration;
 
-pub use column::{Column, DERIVED, Kind};
+pub use column::{Column, DERIVED, FLAGS, Kind, Need};
 use column::{boolean, date, decimal, derived_date, derived_instant, derived_text, double, integer, text};
 pub use datasets::{
     BALANCE_SHEET, CASH_FLOW, CATALOG, DIVIDENDS, INCOME_STATEMENT, KEY_METRICS_TTM, PRICES, PROFILE, QUOTES,
@@ -149,13 +149,13 @@ pub enum ChangeSource {
 pub enum RowChecks {
     /// No check in addition to the range check of amounts.
     Amounts,
-    /// Positive prices, high not below low, no negative volume.
+    /// Positive prices, open and close within low and high, no negative volume, a session of the exchange.
     Bars,
     /// Positive numerator and denominator.
     Splits,
     /// No negative dividend.
     Dividends,
-    /// A known period label, and amounts within the range for statements.
+    /// A known period label, a period that has ended, an amount other than 0, and the range of statement amounts.
     Statements,
 }
 
@@ -189,7 +189,7 @@ mod tests {
             assert_eq!(columns.len(), dataset.columns.len(), "{}", dataset.name);
             for key in dataset.key.iter().chain(&dataset.date_column) {
                 // Load compares an absent text of a key as an empty one.
-                let can_be_key = |c: &Column| c.required || c.kind == Kind::Text;
+                let can_be_key = |c: &Column| c.need == Need::Value || c.kind == Kind::Text;
                 assert!(
                     dataset.columns.iter().any(|c| c.name == *key && can_be_key(c)),
                     "{}.{key}",

@@ -250,7 +250,7 @@ fn not_a_file(
     retry_after: Option<Duration>,
 ) -> Result<BulkOutcome, Failure> {
     let failure = match classify(status, text) {
-        Ok(_) => Failure::transient(format!("FMP's response for {endpoint} is JSON instead of a file")),
+        Ok(_) => Failure::transient(format!("FMP's response for {endpoint} is JSON instead of CSV")),
         Err(Failure::Rejected(message)) if status == StatusCode::BAD_REQUEST => {
             return Ok(BulkOutcome::NotFound(message));
         }

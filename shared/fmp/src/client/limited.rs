@@ -60,7 +60,7 @@ impl Fmp {
     pub(super) fn exhausted(&self, endpoint: &str) -> Failure {
         let time = minutes(PATIENCE);
         Failure::LimitedCall(format!(
-            "FMP's call limit is reached: {endpoint} sent no other response for {time}, so this run no longer calls it"
+            "FMP's call limit is reached: for {time}, {endpoint} sent only \"Limit Reach\", so this run no longer calls it"
         ))
     }
 

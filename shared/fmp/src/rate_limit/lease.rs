@@ -31,7 +31,8 @@ pub(super) struct Lease {
     pub context: Option<CallContext>,
     /// Grants with unused permits, oldest first.
     grants: VecDeque<Grant>,
-    /// Delay before new permits become valid, because the stage is slow. Zero otherwise.
+    /// How long after the request new permits become valid. Zero, unless the last write to the stage
+    /// was slow.
     pub lead: TimeDelta,
     /// Unused calls that this client has taken from the run's call limit.
     pub run_permits: u64,

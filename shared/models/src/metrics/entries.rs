@@ -48,8 +48,8 @@ pub enum Denominator {
     Equity,
     /// The divisor is earnings and must be above zero, else the reason is `negative_earnings`.
     Earnings,
-    /// The divisor must be above zero, else the reason is `not_reported`: FMP writes 0 for a figure
-    /// that is not reported.
+    /// The divisor must be above zero. The reason for 0 is `not_reported`, because FMP writes 0 for a
+    /// figure that is not reported; for less it is `nonpositive_denominator`.
     ZeroMeansMissing,
     /// The divisor must not be 0.
     Nonzero,

@@ -26,7 +26,7 @@ pub struct Entry {
     /// the company.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_offered: bool,
-    /// The runs since the last accepted answer, if their empty answers were not accepted.
+    /// The runs since the last accepted answer that received an empty answer which was not accepted.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unconfirmed_in: BTreeSet<RunId>,
     /// Number of statements requested.

@@ -9,6 +9,7 @@ use findata_domain::{
     Symbol,
     catalog::{self, Dataset, Requests},
     nyse_calendar,
+    rows::Asked,
 };
 
 /// How often a company reports a statement.
@@ -103,6 +104,15 @@ impl Task {
             Window::Newest { cadence, .. } => format!("{symbol}:{}", cadence.as_str()),
             Window::All | Window::Days { .. } => symbol.to_owned(),
         }
+    }
+
+    /// Returns what an answer received on a day may contain.
+    pub fn asked(&self, received_on: NaiveDate) -> Asked<'_> {
+        let days = match self.window {
+            Window::Days { from, to } => Some((from, to)),
+            Window::All | Window::Newest { .. } => None,
+        };
+        Asked { symbol: self.symbol.as_ref(), days, received_on }
     }
 
     /// Returns the fields that together identify the task within a run.

@@ -32,9 +32,9 @@ pub trait Warehouse: Send {
         async { Ok(BTreeMap::new()) }
     }
 
-    /// Loads the rows of landing files into the temporary table `incoming`. Its columns are the
-    /// dataset's typed columns, then `row_hash`, `observed_at`, `source_file`, `source_row`,
-    /// `subject` (the symbol that was requested), `reject`, `payload`.
+    /// Loads the rows of landing files into the temporary table `incoming`: the dataset's typed columns, then
+    /// `row_hash`, `observed_at`, `source_file`, `source_row`, `subject` (symbol whose answer held the row), `reject`, `findings`,
+    /// `payload`.
     fn copy_in(
         &mut self,
         dataset: &'static Dataset,
@@ -64,6 +64,13 @@ pub trait Warehouse: Send {
     /// more transactions, each of which runs a dozen statements.
     fn files_per_load(&self) -> usize {
         usize::MAX
+    }
+
+    /// Returns how many rows analytics computes at a time, counted in rows of prices. Smaller slices
+    /// need less memory, but each slice runs about 120 statements. By default, all rows are computed
+    /// at once.
+    fn rows_per_slice(&self) -> u64 {
+        u64::MAX
     }
 
     /// Ends the session. Committed rows are safe even if this method is not called.

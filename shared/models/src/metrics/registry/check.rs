@@ -141,7 +141,7 @@ impl Registry {
             && (!metric.banks || !metric.requires.is_empty() || metric.denominator.is_some())
         {
             faults.push(format!(
-                "{name}: `banks`, `requires` and `denominator` need a formula with fundamentals, or `checked`"
+                "{name}: the formula uses no fundamentals, so remove `banks`, `requires` and `denominator`, or set `checked`"
             ));
         }
         let has_figure = metric.checked.is_some() || metric.formula.divisor().is_some();
