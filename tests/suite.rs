@@ -20,6 +20,7 @@ mod job;
 mod properties;
 mod rate_limit;
 mod recorded;
+mod rules;
 mod setup_sql;
 mod sql_lint;
 mod warehouse;

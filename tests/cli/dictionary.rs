@@ -65,8 +65,8 @@ fn a_single_table_can_be_printed_and_an_unknown_table_is_an_error() {
     let one = dictionary("fact_financial_ratios");
     for part in [
         "### analytics.fact_financial_ratios",
-        "Formula: gross profit ÷ revenue; only when revenue is above zero. FMP's own: ratios_ttm.gross_profit_margin_ttm. \
-         Aliases: gross profit margin. |",
+        "Formula: gross profit ÷ revenue; only when revenue is above zero, and the company is not a bank or insurer. FMP's own: \
+         ratios_ttm.gross_profit_margin_ttm. Aliases: gross profit margin. |",
         "| days_sales_outstanding | double | days |",
         "| book_value_per_share | double | money a share |",
     ] {

@@ -223,7 +223,7 @@ fn every_market_metric_matches_its_formula() {
     let (revenue, ebitda, net) = (twelve["revenue"], twelve["ebitda"], twelve["netIncome"]);
     let (fcf, ocf) = (twelve["cf.freeCashFlow"], twelve["cf.operatingCashFlow"]);
     let (eps, eps_before) = (twelve["epsDiluted"], twelve_months(4).flows["epsDiluted"]);
-    // Each quarter's dividend is one cent higher than the last. Those of the last 365 days are 12
+    // Each quarter's dividend is one cent higher than the last. Those of the last twelve months are 12
     // to 15 cents.
     let dividends = 0.12 + 0.13 + 0.14 + 0.15;
     let mut wanted = price_metrics(&company.bars, &company.dividends, &index());

@@ -189,7 +189,7 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
         ("fcf_to_ocf", fcf / ocf),
         ("capex_to_ocf", capex / ocf),
         ("capex_to_depreciation", capex / flow("depreciationAndAmortization")),
-        ("income_quality", ocf / net),
+        ("income_quality", ocf / flow("cf.netIncome")),
         ("payout_ratio", dividends / net),
         ("total_payout_ratio", (dividends - flow("cf.commonStockRepurchased")) / net),
         ("free_cash_flow_to_equity", fcf + flow("cf.netDebtIssuance")),

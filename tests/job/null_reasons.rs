@@ -7,7 +7,7 @@ use findata_tests::Home;
 use super::first_run;
 
 /// All reasons for NULL.
-const REASONS: [&str; 13] = [
+const REASONS: [&str; 17] = [
     "nonpositive_denominator",
     "negative_earnings",
     "negative_equity",
@@ -21,6 +21,10 @@ const REASONS: [&str; 13] = [
     "stale_fundamentals",
     "not_reported",
     "not_applicable_to_basis",
+    "negative_base",
+    "negative_enterprise_value",
+    "unknown_currency",
+    "unknown_sector",
 ];
 
 /// Fact tables with the expressions of date and basis, and their decimal columns that are not

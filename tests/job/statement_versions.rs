@@ -274,20 +274,20 @@ fn values_that_change_back_and_forth_are_separate_versions() {
 fn a_null_reason_belongs_to_its_version() {
     let home = Home::new();
     let without = |f: &Filing, row: String| match f.1 {
-        "Q3" => row.replace("\"grossProfit\":120", "\"grossProfit\":null"),
+        "Q3" => row.replace("\"bottomLineNetIncome\":24", "\"bottomLineNetIncome\":null"),
         _ => row,
     };
     run_on_with(&home, "2025-02-20", &YEAR, without);
     run_on(&home, "2025-05-20", &YEAR);
     run_on_with(&home, "2025-05-22", &YEAR, without);
-    let margin = "select r.gross_margin, n.reason from analytics.fact_financial_ratios r left join analytics.metric_nulls n \
-                  on n.symbol = r.symbol and n.subject_date = r.fiscal_date and n.basis = r.basis and n.metric = 'gross_margin' \
+    let margin = "select r.bottom_line_margin, n.reason from analytics.fact_financial_ratios r left join analytics.metric_nulls n \
+                  on n.symbol = r.symbol and n.subject_date = r.fiscal_date and n.basis = r.basis and n.metric = 'bottom_line_margin' \
                   where r.basis = 'Q3'";
     for (day_of, wanted) in [
         ("2024-11-06", "NULL|missing_input"),
         ("2025-05-19", "NULL|missing_input"),
-        ("2025-05-20", "0.5|NULL"),
-        ("2025-05-21", "0.5|NULL"),
+        ("2025-05-20", "0.1|NULL"),
+        ("2025-05-21", "0.1|NULL"),
         ("2025-05-22", "NULL|missing_input"),
     ] {
         assert_eq!(home.lines_as_of(day(day_of), margin), [wanted], "{day_of}");

@@ -1,7 +1,7 @@
 //! SQL statements of load, generated from the catalog. The text is the same for every warehouse.
 
 use chrono::{DateTime, Utc};
-use findata_domain::catalog::{Dataset, History, LINEAGE, Requests};
+use findata_domain::catalog::{Dataset, History, LINEAGE, Need, Requests};
 use findata_domain::sql::literal;
 use findata_pipeline::{
     landing::StagedFile,
@@ -260,11 +260,14 @@ pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<Vec<Option<Strin
     entries.iter().flat_map(of_entry).collect()
 }
 
+/// The condition that two rows have the same key. A text that may be absent equals an absent one: NULL equals nothing.
 fn join_on(dataset: &Dataset, left: &str, right: &str) -> String {
-    dataset
-        .key
-        .iter()
-        .map(|k| format!("{left}.{k} = {right}.{k}"))
-        .collect::<Vec<_>>()
-        .join(" and ")
+    let same = |key: &&str| {
+        let is_present = dataset.columns.iter().any(|c| c.name == *key && c.need == Need::Value);
+        match is_present {
+            true => format!("{left}.{key} = {right}.{key}"),
+            false => format!("coalesce({left}.{key}, '') = coalesce({right}.{key}, '')"),
+        }
+    };
+    dataset.key.iter().map(same).collect::<Vec<_>>().join(" and ")
 }

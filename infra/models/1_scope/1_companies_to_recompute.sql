@@ -85,13 +85,17 @@ days as (
     -- FMP's own ratios change no figure: they are only compared with the computed ratios
     where p.dataset not in ('ratios_ttm', 'key_metrics_ttm')
     union all
-    -- a change of sector or currency affects every day, because both determine which figures are meaningful
+    -- a change of sector, industry or currency affects every day, because they determine which figures are meaningful
     select p.symbol, date '1900-01-01'
     from pending_members as p
     join staging.profile as c on c.symbol = p.symbol
     left join analytics.dim_company as d on d.symbol = p.symbol and d.is_current
     where p.dataset = 'profile'
-        and (coalesce(d.sector, '') <> coalesce(c.sector, '') or coalesce(d.currency, '') <> coalesce(c.currency, ''))
+        and (
+            coalesce(d.sector, '') <> coalesce(c.sector, '')
+            or coalesce(d.industry, '') <> coalesce(c.industry, '')
+            or coalesce(d.currency, '') <> coalesce(c.currency, '')
+        )
     union all
     select m.symbol, i.first_date
     from members as m

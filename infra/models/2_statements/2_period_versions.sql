@@ -30,6 +30,7 @@ together as (
             when max(case when accepted_at_source = 'filing' then 1 else 0 end) = 1 then 'filing'
             else 'accepted'
         end as accepted_at_source,
+        max(case when dataset = 'income_statement' then known_on end) as income_known_on,
         -- the flags of all three statements
         nullif(
             coalesce(max(case when dataset = 'income_statement' then flags end), '')

@@ -1,12 +1,15 @@
 -- grain: company x fiscal_date x period_type x known_from. All lines of the three statements as reported, in every
 -- known version. Also fourth quarters derived as the year minus its first three quarters (is_derived); their balances
--- are those of the year. ebitda is FMP's figure or, without one, operating income plus D&A. Without D&A it is NULL.
+-- are those of the year. ebitda is FMP's figure or, without one, operating income plus D&A. Without D&A it is NULL. A
+-- gross profit of 0 next to revenue without cost of revenue is not reported: both are NULL.
 {%- macro income(line) -%}
 {% if line == "ebitda" -%}
 coalesce(
     i.ebitda,
     i.operating_income + coalesce(i.depreciation_and_amortization, c.cash_flow_depreciation_and_amortization)
 )
+{%- elif line in ["gross_profit", "cost_of_revenue"] -%}
+case when i.gross_profit <> 0 or i.cost_of_revenue <> 0 or i.revenue = 0 then i.{{ line }} end
 {%- else -%}
 i.{{ line }}
 {%- endif %}

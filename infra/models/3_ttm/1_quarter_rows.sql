@@ -6,7 +6,7 @@ bases as (select * from split_adjusted_shares)
 select
     p.vintage_id, p.version_id, p.symbol, p.fiscal_date, p.period_type, p.reported_currency, p.has_income,
     p.has_balance, p.has_cash_flow,
-    p.is_derived, p.first_known_from, p.complete_from,
+    p.is_derived, p.income_known_on, p.first_known_from, p.income_from,
     b.split_adjusted_eps, b.split_adjusted_eps_diluted, b.split_adjusted_shares_outstanding,
     b.split_adjusted_shares_outstanding_diluted
 from periods as p

@@ -2,12 +2,12 @@
 -- reason if the quarters do not add up to twelve months.
 create or replace temporary table ttm_windows as
 with quarters as (
-    select vintage_id, symbol, fiscal_date, reported_currency, has_income, has_balance, has_cash_flow
+    select vintage_id, symbol, fiscal_date, reported_currency, has_income
     from quarter_rows
 ),
 neighbours as (
     select
-        vintage_id, symbol, fiscal_date, has_income and has_balance and has_cash_flow as is_whole_period,
+        vintage_id, symbol, fiscal_date, has_income,
         row_number() over (partition by vintage_id order by fiscal_date) as quarter_no,
         lag(fiscal_date, 1) over (partition by vintage_id order by fiscal_date) as end_1_ago,
         lag(fiscal_date, 2) over (partition by vintage_id order by fiscal_date) as end_2_ago,
@@ -24,13 +24,13 @@ gaps as (
         vintage_id, symbol, fiscal_date, quarter_no, end_1_ago, end_2_ago, end_3_ago, end_4_ago,
         fiscal_date - end_1_ago as gap_1, end_1_ago - end_2_ago as gap_2, end_2_ago - end_3_ago as gap_3,
         end_3_ago - end_4_ago as gap_4,
-        currency_1 is distinct from currency_0 as other_currency_2,
-        currency_1 is distinct from currency_0
-        or currency_2 is distinct from currency_0
-        or currency_3 is distinct from currency_0 as other_currency_4
+        currency_1 <> currency_0 as other_currency_2,
+        currency_1 <> currency_0 or currency_2 <> currency_0 or currency_3 <> currency_0 as other_currency_4,
+        currency_0 is null or currency_1 is null as unknown_currency_2,
+        currency_0 is null or currency_1 is null or currency_2 is null or currency_3 is null as unknown_currency_4
     from neighbours
-    -- a TTM row requires all three statements of its newest period
-    where is_whole_period
+    -- the balance sheet and the cash flow statement may follow later; until then, only their items are NULL
+    where has_income
 ),
 cadences as (
     select *,
@@ -42,6 +42,7 @@ judged as (
     select *,
         case
             when is_semi_annual and other_currency_2 then 'currency_change'
+            when is_semi_annual and unknown_currency_2 then 'unknown_currency'
             when is_semi_annual and gap_1 + gap_2 not between 350 and 380 then 'transition_period'
             when is_semi_annual then null
             when gap_1 > 120 or gap_2 > 120 or gap_3 > 120 then 'missing_quarter'
@@ -50,6 +51,7 @@ judged as (
             -- gap_4 is the length of the window's oldest quarter
             when gap_4 < 70 then 'transition_period'
             when other_currency_4 then 'currency_change'
+            when unknown_currency_4 then 'unknown_currency'
             -- the window begins at the end of the quarter before it. If that quarter is unknown, check the three
             -- known gaps instead
             when has_fifth and fiscal_date - end_4_ago not between 350 and 380 then 'transition_period'

@@ -1,11 +1,11 @@
 -- grain: vintage x fiscal_date (newest quarter end). Flows summed over the quarters of the window; balances and share
--- counts of the newest quarter. If an item is missing in a quarter, the sum of that item is NULL; SUM alone would
--- skip the quarter. An incomplete window has a reason, and its flows are NULL. Per-share figures and share counts are
--- on the split basis of the newest price.
+-- counts of the newest quarter. A row exists once the income statement of the period is known. If an item is missing in
+-- a quarter, the sum of that item is NULL; SUM alone would skip the quarter. An incomplete window has a reason, and its
+-- flows are NULL. Per-share figures and share counts are on the split basis of the newest price.
 create or replace temporary table new_fact_financials_ttm_history as
 with quarters as (
     select
-        f.*, r.vintage_id, r.first_known_from, r.complete_from, r.split_adjusted_eps, r.split_adjusted_eps_diluted,
+        f.*, r.vintage_id, r.income_known_on, r.first_known_from, r.income_from, r.split_adjusted_eps, r.split_adjusted_eps_diluted,
         r.split_adjusted_shares_outstanding, r.split_adjusted_shares_outstanding_diluted
     from new_fact_financials_history as f
     join quarter_rows as r on r.version_id = f.version_id
@@ -16,10 +16,10 @@ spans as (
         w.vintage_id, w.fiscal_date, count(*) as quarters_included,
         sum(case when q.is_derived then 1 else 0 end)::bigint as quarters_derived,
         max(case
-            when q.fiscal_date = w.fiscal_date then q.complete_from
+            when q.fiscal_date = w.fiscal_date then q.income_from
             else q.first_known_from
         end) as first_known_from,
-        min(q.fiscal_date) as oldest_quarter_date, max(q.accepted_at) as accepted_at, max(q.known_on) as known_on
+        min(q.fiscal_date) as oldest_quarter_date, max(q.accepted_at) as accepted_at, max(q.income_known_on) as known_on
     from windows as w
     join quarters as q on q.vintage_id = w.vintage_id and q.fiscal_date between w.window_from and w.fiscal_date
     group by w.vintage_id, w.fiscal_date

@@ -34,7 +34,8 @@ with_prior as (
         ) as gap_days
     from with_formulas as p
 ),
--- one long gap between period ends is a missing quarter; two consecutive long gaps mean half years
+-- one long gap between period ends is a missing quarter, and the quarter after it has no previous period; two
+-- consecutive long gaps mean half years
 with_neighbours as (
     select p.*,
         lag(p.gap_days) over (partition by p.vintage_id, p.cadence order by p.fiscal_date, p.basis) as gap_before,
@@ -44,18 +45,25 @@ with_neighbours as (
         ) as gap_after_next
     from with_prior as p
 ),
-single_periods as (
+with_length as (
     select p.*,
         p.cadence = 'Q' and coalesce(
             (p.gap_days between 150 and 215 and (p.gap_before between 150 and 215 or p.gap_after between 150 and 215))
             or (p.gap_days is null and p.gap_after between 150 and 215 and p.gap_after_next between 150 and 215),
             false
         ) as is_half_year,
+        -- up to 14 days apart are two ends of one period
+        coalesce(p.cadence = 'FY' and p.gap_days between 15 and 349, false) as is_short_year
+    from with_neighbours as p
+),
+single_periods as (
+    select p.*,
         case
             when p.cadence = 'FY' then p.gap_days between 350 and 380
-            else p.gap_days between 70 and 120 or p.gap_days between 150 and 215
+            when p.is_half_year then p.gap_days between 150 and 215
+            else p.gap_days between 70 and 120
         end as has_prior
-    from with_neighbours as p
+    from with_length as p
 ),
 twelve_months as (
     select
@@ -74,7 +82,7 @@ twelve_months as (
 bases as (
     select
         p.vintage_id, p.first_known_from, p.company_key, p.symbol, p.fiscal_date, p.fiscal_date_key, p.basis,
-        p.reported_currency, null::varchar as null_reason,
+        p.reported_currency, case when p.is_short_year then 'transition_period' end as null_reason,
         coalesce(p.has_prior, false) as has_prior_period, coalesce(p.has_prior, false) as has_year_ago,
         -- a year has 365 days and a quarter 90 days, as in FMP's ratios; a half year of a semi-annual reporter has
         -- 180 days
@@ -110,6 +118,13 @@ bases as (
         {% endfor %}
     from twelve_months as p
 )
-select row_number() over (order by b.vintage_id, b.fiscal_date, b.basis) as period_id, c.is_financial, b.*
+select
+    row_number() over (order by b.vintage_id, b.fiscal_date, b.basis) as period_id,
+    case
+        when c.is_lender and b.interest_income > {{ industries.interest_share }}::double * b.revenue
+            then 'not_meaningful_for_sector'
+        else c.sector_reason
+    end as sector_reason,
+    b.*
 from bases as b
 join companies as c on c.symbol = b.symbol

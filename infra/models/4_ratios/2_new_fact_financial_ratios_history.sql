@@ -13,7 +13,7 @@ judged as (
         case
             when i.null_reason is not null then i.null_reason
             {% if not ratio.banks %}
-            when i.is_financial then 'not_meaningful_for_sector'
+            when i.sector_reason is not null then i.sector_reason
             {% endif %}
             {% if ratio.needs_prior_period %}
             when not i.has_prior_period then 'insufficient_history'
@@ -27,7 +27,7 @@ judged as (
             {% for requirement in ratio.requires %}
             when {{ requirement.figure }} is null then 'missing_input'
             {% endfor %}
-            when {{ ratio.missing }} then 'missing_input'
+            when {{ ratio.missing }} then '{{ ratio.missing_reason }}'
             {% for refusal in ratio.refusals %}
             when {{ refusal.condition }} then '{{ refusal.reason }}'
             {% endfor %}

@@ -1,16 +1,19 @@
 -- grain: vintage x fiscal_date x basis (Q1..Q4, FY, TTM). Every growth rate of metrics/growth_rates.toml and its
--- reason for NULL. Growth over up to a year is the change (x - x0) / |x0|; growth over several years is an annual
--- rate.
+-- reason for NULL. Growth over up to a year is a change; growth over several years is an annual rate.
 create or replace temporary table growth_rates as
 with periods as (
     select
-        p.period_id,
+        p.period_id, p.sector_reason,
         {% for horizon in horizons %}
         case
             when {{ horizon.does_not_apply }} then 'not_applicable_to_basis'
             when p.null_reason is not null then p.null_reason
             when {{ horizon.name }}.period_id is null then 'insufficient_history'
-            when {{ horizon.name }}.reported_currency is distinct from p.reported_currency then 'currency_mismatch'
+            -- nothing grows from a part of a year
+            when {{ horizon.name }}.basis = 'FY' and {{ horizon.name }}.null_reason is not null
+                then {{ horizon.name }}.null_reason
+            when {{ horizon.name }}.reported_currency is null or p.reported_currency is null then 'unknown_currency'
+            when {{ horizon.name }}.reported_currency <> p.reported_currency then 'currency_mismatch'
         end as {{ horizon.name }}_reason,
         coalesce({{ horizon.name }}.null_reason, 'missing_input') as {{ horizon.name }}_base_reason,
         {% endfor %}
@@ -31,13 +34,14 @@ judged as (
         {% for rate in growth_rates %}
         case
             when p.{{ rate.horizon }}_reason is not null then p.{{ rate.horizon }}_reason
+            {% if not rate.banks %}
+            when p.sector_reason is not null then p.sector_reason
+            {% endif %}
             when p.{{ rate.figure }} is null then 'missing_input'
             when p.{{ rate.name }}_base is null then p.{{ rate.horizon }}_base_reason
-            {% if rate.years > 1 %}
-            -- an annual rate requires positive values at both ends; a change only requires a base that is not zero
-            when p.{{ rate.figure }} <= 0 or p.{{ rate.name }}_base <= 0 then '{{ rate.reason }}'
-            {% else %}
-            when p.{{ rate.name }}_base = 0 then 'nonpositive_denominator'
+            when p.{{ rate.name }}_base <= 0 then 'negative_base'
+            {% if rate.is_annual %}
+            when p.{{ rate.figure }} <= 0 then '{{ rate.reason }}'
             {% endif %}
         end as {{ rate.name }}_reason{{ "," if not loop.last }}
         {% endfor %}
@@ -46,19 +50,7 @@ judged as (
 select
     p.period_id,
     {% for rate in growth_rates %}
-    {% if rate.years > 1 %}
-    case
-        when p.{{ rate.name }}_reason is null
-            then power(
-                p.{{ rate.figure }} / nullif(p.{{ rate.name }}_base, 0), 1.0::double / {{ rate.years }}.0::double
-            ) - 1
-    end as {{ rate.name }},
-    {% else %}
-    case
-        when p.{{ rate.name }}_reason is null
-            then (p.{{ rate.figure }} - p.{{ rate.name }}_base) / nullif(abs(p.{{ rate.name }}_base), 0)
-    end as {{ rate.name }},
-    {% endif %}
+    case when p.{{ rate.name }}_reason is null then {{ rate.value }} end as {{ rate.name }},
     {% endfor %}
     {% for rate in growth_rates %}
     p.{{ rate.name }}_reason{{ "," if not loop.last }}

@@ -72,10 +72,11 @@ sessions as (
         log_close - lag(log_close) over (partition by symbol order by price_date) as log_return
     from logged
 ),
+ex_dates as (select symbol, ex_date, sum(amount) as amount from dividend_events group by symbol, ex_date),
 -- a dividend is assigned to the first session on or after its ex-date
 dividend_days as (
     select d.symbol, d.ex_date, d.amount, d.ex_date + k.n as price_date
-    from dividend_events as d
+    from ex_dates as d
     cross join (
         select 0 as n
         union all select 1 union all select 2 union all select 3

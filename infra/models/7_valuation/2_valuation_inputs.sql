@@ -51,7 +51,16 @@ growth as (
 ),
 joined as (
     select
-        r.range_id, r.is_stale, r.is_financial, r.quote_currency, r.unknown_reason,
+        r.range_id, r.is_ttm_stale, r.is_fy_stale, r.is_latest_stale, r.quote_currency, r.unknown_reason,
+        -- a lender is a bank if interest is a large part of the revenue of the newest twelve months, or where they are
+        -- unknown of the newest year or statement
+        case
+            when r.is_lender and {{ industries.interest_share }}::double * coalesce(
+                t.ttm_revenue, y.revenue, a.revenue
+            )::double < coalesce(t.ttm_interest_income, y.interest_income, a.interest_income)::double
+                then 'not_meaningful_for_sector'
+            else r.sector_reason
+        end as sector_reason,
         r.ttm_date, t.reason as ttm_reason, t.reported_currency as ttm_currency,
         r.fy_date, y.reported_currency as fy_currency,
         r.latest_date, a.reported_currency as latest_currency,
@@ -67,8 +76,10 @@ joined as (
     left join growth as g on g.vintage_id = r.vintage_id and g.fiscal_date = r.ttm_date
 )
 select *,
-    -- if one of the currencies is unknown, this is not a mismatch
-    coalesce(ttm_currency <> quote_currency, false) as ttm_mismatch,
-    coalesce(fy_currency <> quote_currency, false) as fy_mismatch,
-    coalesce(latest_currency <> quote_currency, false) as latest_mismatch
+    {% for source in ["ttm", "fy", "latest"] %}
+    case
+        when {{ source }}_currency <> quote_currency then 'currency_mismatch'
+        when {{ source }}_currency is null or quote_currency is null then 'unknown_currency'
+    end as {{ source }}_currency_reason{{ "," if not loop.last }}
+    {% endfor %}
 from joined

@@ -9,19 +9,21 @@ with judged as (
             when i.{{ source }}_date is null then i.unknown_reason
             {% endfor %}
             {% if not metric.stale_ok %}
-            when i.is_stale then 'stale_fundamentals'
+            {% for source in metric.statements %}
+            when i.is_{{ source }}_stale then 'stale_fundamentals'
+            {% endfor %}
             {% endif %}
             {% if "ttm" in metric.sources %}
             when i.ttm_reason is not null then i.ttm_reason
             {% endif %}
             {% if not metric.banks %}
-            when i.is_financial then 'not_meaningful_for_sector'
+            when i.sector_reason is not null then i.sector_reason
             {% endif %}
             {% if metric.zero_is_zero %}
             when {{ metric.checked }} = 0 then null
             {% endif %}
             {% for source in metric.currency_sources %}
-            when i.{{ source }}_mismatch then 'currency_mismatch'
+            when i.{{ source }}_currency_reason is not null then i.{{ source }}_currency_reason
             {% endfor %}
             {% for requirement in metric.requires %}
             {% if requirement.growth_reason %}

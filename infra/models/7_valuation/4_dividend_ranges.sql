@@ -1,12 +1,12 @@
--- grain: company x valid_from. Ranges of days [valid_from, valid_to) with the same dividends per share over the last
--- 365 days.
+-- grain: company x valid_from. Ranges of days [valid_from, valid_to) with the same dividends per share of the last
+-- twelve months.
 create or replace temporary table dividend_ranges as
 with events as (select * from dividend_events),
--- a dividend is added on its ex-date and subtracted 365 days later
+-- a dividend is added on its ex-date and subtracted when it no longer counts
 changes as (
     select symbol, ex_date as valid_from, amount from events
     union all
-    select symbol, ex_date + 365, -amount from events
+    select symbol, counts_until, -amount from events
 ),
 net_changes as (select symbol, valid_from, sum(amount) as amount from changes group by symbol, valid_from)
 select

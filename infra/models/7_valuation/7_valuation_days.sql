@@ -35,7 +35,7 @@ select
         when n.shares is not null then n.shares_source
         when o.statement_shares is not null then 'statement'
     end as shares_source,
-    -- the dividends of the last 365 days, 0 if there were none; NULL for a company without any dividend event
+    -- the dividends of the last twelve months, 0 if there were none; NULL for a company without any dividend event
     case when p.symbol is not null then coalesce(v.dividends_per_share, 0.0::double) end as dividends_per_share
 from valued_days as d
 join fundamentals_ranges as k on k.range_id = d.range_id

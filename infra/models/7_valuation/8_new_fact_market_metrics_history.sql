@@ -27,6 +27,8 @@ select
     {% for metric in market_metrics %}
     {% if metric.amount %}
     ({{ metric.day_value }})::decimal(38, 6) as {{ metric.name }},
+    {% elif metric.enterprise_value %}
+    case when v.{{ metric.enterprise_value }} > 0 then {{ metric.day_value }} end as {{ metric.name }},
     {% else %}
     {{ metric.day_value }} as {{ metric.name }},
     {% endif %}
@@ -38,9 +40,20 @@ select
     {{ metric.alias }}.{{ metric.name }},
     {% endfor %}
     v.fundamentals_as_of, v.fundamentals_known_on,
-    -- the reasons of metrics with fundamentals are those of the day's range. The reasons of metrics of prices only
-    -- depend on the number of sessions
+    -- the reasons of metrics with fundamentals are those of the day's range, except that of an enterprise value, which
+    -- depends on the price. The reasons of metrics of prices only depend on the number of sessions
     v.reasons || case
+        when v.enterprise_value > 0 and v.enterprise_value_fmp > 0 then ''
+        else concat(
+            {% for metric in market_metrics if metric.enterprise_value %}
+            case
+                when v.{{ metric.enterprise_value }} <= 0 and v.{{ metric.name }}_operand is not null
+                    then '|{{ metric.name }}=negative_enterprise_value'
+                else ''
+            end{{ "," if not loop.last }}
+            {% endfor %}
+        )
+    end || case
         when
             {% for metric in price_metrics %}
             {{ "and " if not loop.first }}{{ metric.alias }}.{{ metric.name }} is not null

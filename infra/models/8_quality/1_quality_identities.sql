@@ -75,6 +75,8 @@ years as (
         q.n_quarters, q.revenue as quarters_revenue, q.net_income as quarters_net_income,
         q.operating_cash_flow as quarters_operating_cash_flow,
         case
+            -- the part of a year between two fiscal calendars is not the sum of four quarters
+            when y.gap_days between 15 and 349 then 'transition_period'
             when q.n_quarters < case when y.is_semi_annual then 2 else 4 end
                 and y.oldest_quarter > y.fiscal_date - case
                     when y.is_semi_annual then 100
@@ -91,6 +93,7 @@ years as (
         end as quarters_reason,
         t.fiscal_date is not null as has_twelve_months, t.ttm_revenue, t.ttm_net_income, t.ttm_operating_cash_flow,
         coalesce(t.reason, case
+            when y.gap_days between 15 and 349 then 'transition_period'
             when t.reported_currency <> y.reported_currency then 'currency_change'
         end) as ttm_reason
     from neighbours as y

@@ -55,7 +55,7 @@ answers as (
         (k.observed_at - interval '5 hours')::date as metrics_on,
         -- the price that FMP used, derived from its ratios
         coalesce(
-            nullif(f.price_to_book_ratio_ttm * f.book_value_per_share_ttm, 0),
+            nullif(f.price_to_book_ratio_ttm * f.shareholders_equity_per_share_ttm, 0),
             nullif(f.price_to_operating_cash_flow_ratio_ttm * f.operating_cash_flow_per_share_ttm, 0)
         ) as fmp_price
     from recomputed_companies as c

@@ -5,7 +5,7 @@ create table if not exists analytics.fact_financials_ttm_history (
     fiscal_date date,
     fiscal_date_key bigint,
     accepted_at timestamp, -- when the newest of its statements was accepted by the SEC, UTC
-    known_on date,
+    known_on date, -- the first day whose close may use it: when the last of its income statements was known
     quarters_included bigint, -- number of periods within the twelve months: 4 quarters or 2 halves if status is ok
     quarters_derived bigint, -- number of them that are fourth quarters derived from the year
     oldest_quarter_date date, -- end of the oldest period within the twelve months

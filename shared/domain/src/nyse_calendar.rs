@@ -1,5 +1,5 @@
-//! Trading days of the New York Stock Exchange, from its full-day holidays and its regular opening
-//! and closing times.
+//! Trading days of the New York Stock Exchange, from its full-day holidays, its regular opening and
+//! closing times, and its early closes.
 //!
 //! The holidays are those of NYSE Rule 7.2. Unscheduled closures are listed by date.
 
@@ -88,6 +88,19 @@ fn close() -> NaiveTime {
     NaiveTime::from_hms_opt(16, 0, 0).unwrap_or_default()
 }
 
+/// When trading ends on a day, in New York: 13:00 on the day before Independence Day and Christmas and on the day after
+/// Thanksgiving, otherwise 16:00.
+pub fn closing_time(day: NaiveDate) -> NaiveTime {
+    let is_thanksgiving =
+        |day: NaiveDate| NaiveDate::from_weekday_of_month_opt(day.year(), 11, Weekday::Thu, 4) == Some(day);
+    // A Friday 3 July or 24 December is the holiday itself, observed a day early.
+    let is_eve = matches!((day.month(), day.day()), (7, 3) | (12, 24)) && day.weekday() != Weekday::Fri;
+    match is_trading_day(day) && (is_eve || is_thanksgiving(day - Days::new(1))) {
+        true => NaiveTime::from_hms_opt(13, 0, 0).unwrap_or_default(),
+        false => close(),
+    }
+}
+
 fn is_holiday(day: NaiveDate) -> bool {
     let year = day.year();
     let fixed = |month, date| NaiveDate::from_ymd_opt(year, month, date);
@@ -169,6 +182,17 @@ mod tests {
                 .count()
         };
         assert_eq!((sessions(2023), sessions(2024), sessions(2025)), (250, 252, 250));
+    }
+
+    #[test]
+    fn trading_ends_early_before_or_after_some_holidays() {
+        for early in ["2023-07-03", "2024-07-03", "2025-07-03", "2024-11-29", "2025-11-28", "2024-12-24"] {
+            assert_eq!(closing_time(day(early)).to_string(), "13:00:00", "{early}");
+        }
+        // Independence Day 2021 was a Sunday, that of 2022 a Monday; Christmas Eve 2021 a holiday.
+        for regular in ["2021-07-02", "2022-07-01", "2021-12-24", "2021-12-23", "2024-11-27", "2024-12-26"] {
+            assert_eq!(closing_time(day(regular)).to_string(), "16:00:00", "{regular}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use findata_models::metrics::{Average, Denominator, MarketMetric, Ratio, Registry, Requirement};
+use findata_models::metrics::{Average, Denominator, GrowthRate, MarketMetric, Ratio, Registry, Requirement};
 
 use crate::words::{label, words};
 
@@ -28,6 +28,17 @@ pub fn of_ratio(registry: &Registry, ratio: &Ratio) -> Vec<String> {
     all
 }
 
+/// Returns the conditions of a growth rate in words.
+pub fn of_growth_rate(rate: GrowthRate<'_>) -> Vec<String> {
+    let figure = label(&rate.growth.figure);
+    let mut all = vec![match rate.annual() {
+        Some(_) => format!("{figure} is above zero at both ends"),
+        None => format!("{} is above zero", label(&rate.base())),
+    }];
+    all.extend((!rate.growth.banks).then(|| NO_BANK.to_owned()));
+    all
+}
+
 /// Returns the conditions of a market metric in words.
 pub fn of_market_metric(metric: &MarketMetric) -> Vec<String> {
     let mut all = Vec::new();
@@ -37,6 +48,7 @@ pub fn of_market_metric(metric: &MarketMetric) -> Vec<String> {
         all.extend(of_figure(metric.rule(), &words(&checked)));
     }
     required(&metric.requires, &mut all);
+    all.extend(metric.enterprise_value().map(|value| format!("{} is above zero", label(value))));
     if !metric.banks {
         all.push(NO_BANK.into());
     }
@@ -75,7 +87,7 @@ mod tests {
     fn conditions_follow_from_the_declaration() {
         let registry = Registry::built_in().unwrap();
         let ratio = |name: &str| of_ratio(&registry, registry.ratio(name).unwrap()).join("; ");
-        assert_eq!(ratio("gross_margin"), "revenue is above zero");
+        assert_eq!(ratio("net_margin"), "revenue is above zero");
         assert_eq!(
             ratio("graham_number"),
             "shares is above zero; net income is above zero; stockholders equity is above zero"
@@ -90,6 +102,14 @@ mod tests {
         assert_eq!(market("market_cap"), "");
         assert_eq!(market("shares_outstanding_used"), "");
         assert_eq!(market("pe_ratio_ttm"), "TTM EPS diluted is above zero");
+        assert_eq!(
+            market("ev_to_ebitda_fmp"),
+            format!("TTM EBITDA is above zero; enterprise value as FMP defines it is above zero; {NO_BANK}")
+        );
+        let rate = |name: &str| of_growth_rate(registry.growth_rate(name).unwrap()).join("; ");
+        assert_eq!(rate("revenue_qoq"), "revenue before is above zero");
+        assert_eq!(rate("revenue_cagr_3y"), "revenue is above zero at both ends");
+        assert!(rate("free_cash_flow_yoy").ends_with(NO_BANK));
         assert_eq!(market("peg_ratio"), "TTM EPS diluted is above zero; EPS diluted yoy is above zero");
     }
 }

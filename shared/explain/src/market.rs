@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use findata_domain::Result;
-use findata_models::metrics::Source;
+use findata_models::metrics::{MarketMetric, Source};
 
 use crate::{
     conditions,
@@ -21,6 +21,17 @@ pub struct Known {
     year: Option<Key>,
     /// The period of the newest statement.
     pub latest: Option<Key>,
+}
+
+impl Known {
+    /// The period of a source.
+    fn of(&self, source: Source) -> Option<&Key> {
+        match source {
+            Source::Ttm | Source::Growth => self.ttm.as_ref(),
+            Source::Fy => self.year.as_ref(),
+            Source::Latest => self.latest.as_ref(),
+        }
+    }
 }
 
 impl Facts<'_> {
@@ -58,7 +69,7 @@ impl Facts<'_> {
         to.fill(&declared.formula, &|name| self.day_input(day, name, &known))?;
         to.only_when.extend(conditions::of_market_metric(declared));
         self.sector(&mut to)?;
-        self.why_fundamentals_do_not_fit(&mut to, &known, currency)?;
+        self.why_fundamentals_do_not_fit(&mut to, declared, &known, currency)?;
         Ok(to)
     }
 
@@ -111,12 +122,7 @@ impl Facts<'_> {
                 _ => self.market(day, name),
             };
         };
-        let key = match source {
-            Source::Ttm | Source::Growth => &known.ttm,
-            Source::Fy => &known.year,
-            Source::Latest => &known.latest,
-        };
-        match key {
+        match known.of(source) {
             None => Ok(Figure::absent_period(name)),
             Some(key) if source == Source::Growth => self.growth(key, input),
             Some(key) => self.input(key, input),
@@ -127,6 +133,7 @@ impl Facts<'_> {
     fn why_fundamentals_do_not_fit(
         &self,
         to: &mut Figure,
+        metric: &MarketMetric,
         known: &Known,
         currency: Option<String>,
     ) -> Result<()> {
@@ -144,9 +151,9 @@ impl Facts<'_> {
                 ));
             }
             Some("stale_fundamentals") => {
-                let all = [&known.ttm, &known.year, &known.latest];
-                if let Some(newest) = all.into_iter().flatten().map(|key| key.date).max() {
-                    to.notes.push(format!("the newest period known that day ended on {newest}"));
+                let needed = metric.statements().into_iter().filter_map(|source| known.of(source));
+                if let Some(oldest) = needed.map(|key| key.date).min() {
+                    to.notes.push(format!("the newest period known that day ended on {oldest}"));
                 }
             }
             _ => {}

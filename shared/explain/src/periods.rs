@@ -1,17 +1,14 @@
 //! Ratios and growth rates of periods.
 
 use findata_domain::Result;
-use findata_models::metrics::Expr;
 
 use crate::{
-    build::renamed,
     conditions,
     facts::{Facts, key},
     figure::{Figure, Reason},
     reasons::reason,
     rows::{Key, figure},
     units,
-    words::label,
 };
 
 impl Facts<'_> {
@@ -70,11 +67,19 @@ impl Facts<'_> {
 
     /// Adds a note with the sector if the sector is the reason for NULL.
     pub fn sector(&self, to: &mut Figure) -> Result<()> {
-        if to.reason.as_ref().is_some_and(|r| r.word == "not_meaningful_for_sector") {
-            let row = self.first("select sector, industry from staging.profile where symbol = {symbol}")?;
+        let reasons = ["not_meaningful_for_sector", "unknown_sector"];
+        if to.reason.as_ref().is_some_and(|r| reasons.contains(&r.word.as_str())) {
+            let row = self.first(
+                "select p.sector, p.industry, c.is_lender from companies c \
+                 left join staging.profile p on p.symbol = c.symbol",
+            )?;
             let row = row.unwrap_or_default();
-            let text = |name: &str| row.get(name).cloned().unwrap_or_default();
-            to.notes.push(format!("sector {}, {}", text("sector"), text("industry")));
+            let text = |name: &str| row.get(name).map_or("unknown", String::as_str);
+            to.notes.push(format!("sector {}, industry {}", text("sector"), text("industry")));
+            if text("is_lender") == "true" {
+                let share = self.models.registry.industries.interest_share * 100.0;
+                to.notes.push(format!("a lender whose interest income exceeds {share} % of revenue"));
+            }
         }
         Ok(())
     }
@@ -96,8 +101,7 @@ impl Facts<'_> {
             key.date, key.basis
         ))?;
         let base = base.as_ref().and_then(self::key);
-        let before = format!("{now}_before");
-        to.fill(&growth_formula(now, rate.horizon.years)?, &|name| match &base {
+        to.fill(&rate.formula(), &|name| match &base {
             _ if name == now => self.input(key, now),
             Some(base) => self.input(base, now),
             None => Ok(Figure {
@@ -105,10 +109,8 @@ impl Facts<'_> {
                 ..Figure::named(name)
             }),
         })?;
-        to.only_when.push(match is_annual_rate(rate.horizon.years) {
-            true => format!("{} is above zero at both ends", label(now)),
-            false => format!("{} is not zero", label(&before)),
-        });
+        to.only_when.extend(conditions::of_growth_rate(rate));
+        self.sector(&mut to)?;
         Ok(to)
     }
 
@@ -126,21 +128,4 @@ impl Facts<'_> {
             "no period that far back is known (horizon {horizon}); the first known period ends on {first}"
         )
     }
-}
-
-/// Returns whether growth over this horizon is an annual rate instead of a total change.
-fn is_annual_rate(years: Option<u32>) -> bool {
-    years.is_some_and(|years| years > 1)
-}
-
-/// Returns the formula of a figure's growth rate. Its inputs are the figure's values at both ends.
-///
-/// # Errors
-/// `Reject` if the formula does not follow the grammar.
-pub fn growth_formula(figure: &str, years: Option<u32>) -> Result<Expr> {
-    let formula = match years.filter(|_| is_annual_rate(years)) {
-        Some(years) => format!("power(now / before, 1 / {years}) - 1"),
-        None => "(now - before) / abs(before)".to_owned(),
-    };
-    renamed(&formula, &[("now", figure), ("before", &format!("{figure}_before"))])
 }

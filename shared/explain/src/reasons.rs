@@ -27,12 +27,25 @@ pub fn meaning(word: &str) -> &'static str {
         "currency_mismatch" => {
             "The statements and the price are in different currencies, and no dated exchange rate is available."
         }
+        "unknown_currency" => {
+            "The currency of the statements or of the price is unknown, so they may not be the same."
+        }
+        "negative_base" => "The earlier value is zero or negative, so there is nothing to grow from.",
+        "negative_enterprise_value" => {
+            "Cash exceeds market cap and debt: with an enterprise value of zero or below, its multiples mean nothing."
+        }
+        "unknown_sector" => {
+            "FMP's industry does not tell whether the company is a bank or insurer, for which the figure is meaningless."
+        }
         "currency_change" => "The company changed its reporting currency within the twelve months.",
         "transition_period" => {
-            "The company changed its fiscal year: the periods overlap or do not span twelve months."
+            "The company changed its fiscal year: the period is shorter than a year, or the periods overlap or do not span \
+             twelve months."
         }
         "not_meaningful_for_sector" => "The figure is meaningless for banks and insurers.",
-        "stale_fundamentals" => "The newest statement was too old on that day: a newer one was overdue.",
+        "stale_fundamentals" => {
+            "The newest statement of those that it needs was too old on that day: a newer one was overdue."
+        }
         "not_reported" => "FMP sends 0 for figures that a company does not report, so the 0 is not a value.",
         "not_applicable_to_basis" => "Growth over this horizon is not defined on this basis.",
         _ => "The warehouse gives this reason without an explanation.",

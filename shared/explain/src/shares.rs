@@ -1,7 +1,7 @@
 //! The share count and the dividends behind the market metrics of a session.
 
 use chrono::NaiveDate;
-use findata_domain::{Result, catalog};
+use findata_domain::{Result, catalog, sql::literal};
 use findata_models::metrics::Expr;
 
 use crate::{
@@ -101,7 +101,7 @@ impl Facts<'_> {
         Ok(row.and_then(|row| figure(&row, "basis_factor")))
     }
 
-    /// Returns the sum of the dividends per share with an ex-date in the last 365 days.
+    /// Returns the sum of the dividends per share of the last twelve months.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -110,7 +110,9 @@ impl Facts<'_> {
         let mut to = Figure {
             date: Some(day.to_string()),
             unit: Some(format!("{currency} a share")),
-            formula: Some("dividends with an ex-date in the last 365 days".into()),
+            formula: Some(
+                "regular dividends that cover the last twelve months, and others of the last 365 days".into(),
+            ),
             ..Figure::named("dividends_per_share")
         };
         if self.first("select 1 as n from dividend_events limit 1")?.is_none() {
@@ -118,12 +120,12 @@ impl Facts<'_> {
             return Ok(to);
         }
         let events = self.ask(&format!(
-            "select ex_date, amount::double as amount from dividend_events \
-             where ex_date <= date '{day}' and ex_date > date '{day}' - 365 order by ex_date"
+            "select ex_date, dividend::varchar as declared, frequency, amount::double as amount from dividend_events \
+             where ex_date <= date '{day}' and counts_until > date '{day}' order by ex_date, dividend, frequency"
         ))?;
         if events.is_empty() {
             to.value = Some(0.0);
-            to.notes.push("no ex-date in the last 365 days".into());
+            to.notes.push("no dividend of the last twelve months".into());
             return Ok(to);
         }
         let one = |event: &Row| self.dividend(event, to.unit.clone());
@@ -134,7 +136,8 @@ impl Facts<'_> {
     }
 
     fn dividend(&self, event: &Row, unit: Option<String>) -> Result<Figure> {
-        let ex_date = event.get("ex_date").cloned().unwrap_or_default();
+        let text = |name: &str| event.get(name).cloned().unwrap_or_default();
+        let (ex_date, frequency) = (text("ex_date"), text("frequency"));
         let mut to = Figure {
             value: figure(event, "amount"),
             date: Some(ex_date.clone()),
@@ -142,8 +145,14 @@ impl Facts<'_> {
             ..Figure::named("dividend")
         };
         let staged = self.first(&format!(
-            "select * from staging.dividends where symbol = {{symbol}} and ex_date = date '{ex_date}'"
+            "select * from staging.dividends where symbol = {{symbol}} and ex_date = date '{ex_date}' \
+             and dividend = {declared}::decimal(38, 6) and coalesce(frequency, '') = {frequency}",
+            declared = literal(&text("declared")),
+            frequency = literal(&frequency),
         ))?;
+        if !frequency.trim().is_empty() {
+            to.notes.push(frequency);
+        }
         if let Some(staged) = staged {
             let is_adjusted = staged.contains_key("adjusted_dividend");
             let column = if is_adjusted { "adjusted_dividend" } else { "dividend" };

@@ -10,6 +10,7 @@ use findata_models::metrics::{Expr, Op, balances};
 use crate::{
     facts::{Facts, key_of},
     figure::Figure,
+    reasons::reason,
     rows::{Key, Row, figure},
     units,
     words::label,
@@ -71,6 +72,9 @@ impl Facts<'_> {
             && let Some(formula) = fallback(column)
         {
             return self.computed_line(to, key, &formula);
+        }
+        if own.value == Some(0.0) && to.value.is_none() {
+            to.reason = Some(reason("not_reported"));
         }
         // Both values are decimals and must be equal.
         to.compare(own.value, 0.0, 0.0);

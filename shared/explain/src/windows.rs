@@ -123,7 +123,7 @@ impl Facts<'_> {
                  select d.ex_date, d.amount::double as amount, min(s.price_date) as price_date \
                  from dividend_events d \
                  join sessions s on s.price_date between d.ex_date and d.ex_date + 6 \
-                 group by all \
+                 group by d.ex_date, d.dividend, d.frequency, d.amount \
              ) \
              select p.price_date, sum(p.amount) / any_value(s.previous) as share \
              from paid p join sessions s on s.price_date = p.price_date \

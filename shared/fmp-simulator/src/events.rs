@@ -81,13 +81,16 @@ pub(super) fn adjusted(world: &World, company: &Company, dividend: &Dividend) ->
     dividend.amount * company.basis(world.today) / company.basis(dividend.ex)
 }
 
-/// Sum of the dividends with an ex-date in the last 365 days, in dollars per share, adjusted for
-/// splits up to today.
+/// Sum of the newest four dividends in dollars per share, adjusted for splits up to today. If the
+/// company stopped paying, sum of those with an ex-date in the last 365 days.
 pub(super) fn last_year(world: &World, company: &Company) -> f64 {
-    dividends(world, company, world.today - Duration::days(364), world.today)
-        .iter()
-        .map(|d| adjusted(world, company, d))
-        .sum()
+    let paid = dividends(world, company, world.today - Duration::days(550), world.today);
+    let from = match paid.last() {
+        Some(newest) if world.today - newest.ex < Duration::days(137) => world.today - Duration::days(550),
+        _ => world.today - Duration::days(364),
+    };
+    let of_year = paid.iter().rev().take(4).filter(|d| d.ex >= from);
+    of_year.map(|d| adjusted(world, company, d)).sum()
 }
 
 /// Splits up to today, newest first.

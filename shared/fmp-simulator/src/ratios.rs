@@ -1,6 +1,6 @@
 //! `ratios-ttm` and `key-metrics-ttm`, computed from a company's accounts. The formulas reproduce
 //! FMP's numbers of 2026. They use the flows of four quarters, the balances and share counts of the
-//! newest quarter, and the dividends with an ex-date in the last year.
+//! newest quarter, and the dividends of the last year.
 
 use super::accounts::Accounts;
 use super::company::Company;
@@ -68,7 +68,7 @@ pub(super) fn ratios_ttm<'a>(table: &mut Table<'a>, world: &World, company: &'a 
     let capex = -n(f.capex);
     let fcf = ocf - capex;
     let paid = -n(f.dividends);
-    let equity = n(l.equity() - l.minority);
+    let (equity, total_equity) = (n(l.equity() - l.minority), n(l.equity()));
     let (assets, current, liabilities) = (n(l.assets()), n(l.current_liabilities()), n(l.liabilities()));
     let (debt, cash) = (n(l.debt()), n(l.cash));
     let sh = i.shares;
@@ -125,7 +125,7 @@ pub(super) fn ratios_ttm<'a>(table: &mut Table<'a>, world: &World, company: &'a 
         over(net, sh),
         over(debt + n(f.interest_expense), sh),
         over(n(l.cash + l.short_investments), sh),
-        over(equity, sh),
+        over(total_equity, sh),
         over(equity - n(l.goodwill + l.intangibles), sh),
         over(equity, sh),
         over(ocf, sh),

@@ -18,7 +18,7 @@ use minijinja::{
 };
 use serde::Serialize;
 
-use crate::metrics::{Expr, Registry, balances, flows};
+use crate::metrics::{Expr, Registry, balances, flows, spellings};
 pub(crate) use inputs::SPLIT_ADJUSTED;
 use inputs::{Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column, ttm_average};
 use market::{MarketValues, Pair, PriceValues, day_input, fmp_pairs, market, price, valuation_inputs};
@@ -89,6 +89,16 @@ struct Context {
     /// Averages of the trailing twelve months.
     ttm_averages: Vec<TtmAverage>,
     fmp_pairs: Vec<Pair>,
+    industries: Industries,
+}
+
+/// The industries in lower case, each as a list of SQL literals.
+#[derive(Serialize)]
+struct Industries {
+    banks: String,
+    lenders: String,
+    others: String,
+    interest_share: f64,
 }
 
 impl Context {
@@ -121,6 +131,12 @@ impl Context {
             enterprise_value_fmp: day_input(registry, "enterprise_value_fmp"),
             ttm_averages: registry.inputs.iter().filter_map(|input| ttm_average(registry, input)).collect(),
             fmp_pairs: fmp_pairs(registry),
+            industries: Industries {
+                banks: spellings(&registry.industries.banks),
+                lenders: spellings(&registry.industries.lenders),
+                others: spellings(&registry.industries.others),
+                interest_share: registry.industries.interest_share,
+            },
         }
     }
 }

@@ -49,7 +49,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         if !missing.is_empty() {
             tracing::warn!(
                 runs = missing.len(),
-                "the warehouse is older than the stage: loading the missing runs"
+                "the warehouse is older than the stage: loading the later runs"
             );
         }
         let clock = Arc::clone(&self.clock);

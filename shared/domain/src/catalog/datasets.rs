@@ -101,7 +101,8 @@ pub const CATALOG: &[Dataset] = &[
     Dataset {
         name: "dividends",
         endpoint: "dividends",
-        key: &["symbol", "ex_date"],
+        // Two payments on one day differ in amount or frequency, such as a regular and a special dividend.
+        key: &["symbol", "ex_date", "dividend", "frequency"],
         date_column: Some("ex_date"),
         columns: market::DIVIDENDS,
         complete_answer: true,

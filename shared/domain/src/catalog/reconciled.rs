@@ -54,7 +54,6 @@ pub(super) const RATIOS_TTM: &[Column] = &[
     double("net_income_per_share_ttm", "netIncomePerShareTTM"),
     double("interest_debt_per_share_ttm", "interestDebtPerShareTTM"),
     double("cash_per_share_ttm", "cashPerShareTTM"),
-    double("book_value_per_share_ttm", "bookValuePerShareTTM"),
     double("tangible_book_value_per_share_ttm", "tangibleBookValuePerShareTTM"),
     double("operating_cash_flow_per_share_ttm", "operatingCashFlowPerShareTTM"),
     double("capex_per_share_ttm", "capexPerShareTTM"),
@@ -63,6 +62,8 @@ pub(super) const RATIOS_TTM: &[Column] = &[
     double("debt_to_market_cap_ttm", "debtToMarketCapTTM"),
     double("effective_tax_rate_ttm", "effectiveTaxRateTTM"),
     double("dividend_per_share_ttm", "dividendPerShareTTM"),
+    // Equity without minority interest; FMP's bookValuePerShare includes it.
+    double("shareholders_equity_per_share_ttm", "shareholdersEquityPerShareTTM"),
 ];
 
 /// Columns of `key-metrics-ttm`.

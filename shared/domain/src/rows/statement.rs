@@ -23,7 +23,8 @@ const DAYS_ELSEWHERE: (u64, u64) = (90, 120);
 
 /// Sets `accepted_at` (UTC), `accepted_at_source` (`accepted`, `filing` or `estimated`) and
 /// `known_on`. `known_on` is the first day whose closing price may be combined with the statement:
-/// the day after the acceptance if the statement was accepted after 16:00 New York time.
+/// the day after the acceptance if the statement was accepted after that day's close in New York,
+/// 16:00 or, before some holidays, 13:00.
 ///
 /// Does not use an acceptance time or a filing date at or before the end of the period, because a
 /// company cannot report a period before it is over. Adds a finding for each.
@@ -61,8 +62,7 @@ pub(super) fn derive(dataset: &Dataset, values: &mut [Option<String>], findings:
     let days = days_until_reported(&value);
     let evening = NaiveTime::from_hms_opt(22, 0, 0).unwrap_or_default();
     let (instant, source_name, known) = if let Some(local) = local {
-        let close = NaiveTime::from_hms_opt(16, 0, 0).unwrap_or_default();
-        let known = if local.time() > close {
+        let known = if local.time() > nyse_calendar::closing_time(local.date()) {
             local.date() + Days::new(1)
         } else {
             local.date()

@@ -160,7 +160,8 @@ mod tests {
             pair(
                 "ratio",
                 "Share of revenue left after the direct cost of what was sold. Formula: gross profit ÷ revenue; only \
-                 when revenue is above zero. FMP's own: ratios_ttm.gross_profit_margin_ttm. Aliases: gross profit margin."
+                 when revenue is above zero, and the company is not a bank or insurer. FMP's own: \
+                 ratios_ttm.gross_profit_margin_ttm. Aliases: gross profit margin."
             )
         );
         assert_eq!(
@@ -174,7 +175,8 @@ mod tests {
         );
         assert_eq!(
             about("fact_growth_rates", "revenue_cagr_3y").1,
-            "Annual rate over three years. Formula: (revenue ÷ revenue before) ^ (1 ÷ 3) − 1."
+            "Annual rate over three years. Formula: (revenue ÷ revenue before) ^ (1 ÷ 3) − 1; only when revenue is above \
+             zero at both ends."
         );
         assert_eq!(about("fact_daily_prices", "change_percent").0, "percent");
         assert!(about("fact_financials", "ebitda").1.contains("operating income + "));

@@ -4,7 +4,6 @@ use findata_models::metrics::{Expr, Registry, Window, fmp_dataset};
 
 use crate::{
     conditions,
-    periods::growth_formula,
     statement_lines::{dataset_of, fallback},
     ttm,
     windows::return_formula,
@@ -22,8 +21,8 @@ pub fn declared(registry: &Registry, fact: &str, column: &str) -> Option<String>
         }
         "fact_growth_rates" => {
             let rate = registry.growth_rate(column)?;
-            let formula = growth_formula(&rate.growth.figure, rate.horizon.years).ok();
-            Some(metric(&rate.horizon.about, formula.as_ref(), &[], None, &[]))
+            let conditions = conditions::of_growth_rate(rate);
+            Some(metric(&rate.horizon.about, Some(&rate.formula()), &conditions, None, &[]))
         }
         "fact_market_metrics" => market(registry, column),
         "fact_financials" => {

@@ -97,6 +97,8 @@ pub struct Ratio {
     /// Conditions that inputs must meet.
     #[serde(default)]
     pub requires: Vec<Requirement>,
+    /// The reason for NULL if an input is missing; `missing_input` unless the entry says otherwise.
+    pub missing: Option<String>,
     /// Whether reports show the ratio in percent. It is stored as a fraction.
     #[serde(default)]
     pub percent: bool,
@@ -127,10 +129,13 @@ pub(super) fn yes() -> bool {
 pub struct Growth {
     /// The input whose growth is measured.
     pub figure: String,
-    /// Whether the figure is earnings. An annual rate is NULL if the figure is zero or below at one
-    /// of its ends; for earnings, the reason is `negative_earnings`.
+    /// Whether the figure is earnings. An annual rate is NULL if the figure is zero or below at its
+    /// end; for earnings, the reason is `negative_earnings`.
     #[serde(default)]
     pub earnings: bool,
+    /// Whether its growth is meaningful for banks and insurers.
+    #[serde(default = "yes")]
+    pub banks: bool,
     /// The names of the horizons over which growth is measured.
     pub over: Vec<String>,
 }

@@ -191,19 +191,29 @@ impl MarketMetric {
         all.filter(|source| *source != Source::Growth).collect()
     }
 
+    /// Returns the source rows that must not be stale. Enterprise value includes debt from the newest
+    /// statement.
+    pub fn statements(&self) -> BTreeSet<Source> {
+        let mut sources = self.sources();
+        sources.extend(self.enterprise_value().map(|_| Source::Latest));
+        sources
+    }
+
     /// Returns the source rows whose currency must be the currency of the price.
     pub fn currency_sources(&self) -> BTreeSet<Source> {
-        let inputs = self.formula.inputs();
         let priced = |name: &&str| DAY_INPUTS.contains(name) && *name != "shares";
-        if !inputs.iter().any(priced) {
-            return BTreeSet::new();
+        match self.formula.inputs().iter().any(priced) {
+            true => self.statements(),
+            false => BTreeSet::new(),
         }
-        let mut sources = self.sources();
-        // Enterprise value includes debt from the newest statement.
-        if inputs.iter().any(|name| name.starts_with("enterprise_value")) {
-            sources.insert(Source::Latest);
-        }
-        sources
+    }
+
+    /// Returns the enterprise value that the metric divides or divides by, which must be above zero.
+    pub fn enterprise_value(&self) -> Option<&'static str> {
+        let inputs = self.formula.inputs();
+        ["enterprise_value", "enterprise_value_fmp"]
+            .into_iter()
+            .find(|name| inputs.contains(name))
     }
 }
 

@@ -7,6 +7,8 @@
 
 mod entries;
 mod expression;
+mod growth_rate;
+mod industries;
 mod lines;
 mod market;
 mod prices;
@@ -15,8 +17,11 @@ mod unit;
 
 pub use entries::{Average, DayRange, Denominator, Growth, Horizon, Input, PeriodKind, Ratio, Requirement};
 pub use expression::{Expr, Function, Op};
+pub use growth_rate::GrowthRate;
+pub use industries::Industries;
+pub(crate) use industries::spellings;
 pub use lines::{balances, flows, fmp_dataset};
 pub use market::{FmpNeeds, MarketMetric, Operand, Source};
 pub use prices::{PriceMetric, Window};
-pub use registry::{Alias, Files, GrowthRate, Headline, MetricKind, Registry, spelled};
+pub use registry::{Alias, Files, Headline, MetricKind, Registry, spelled};
 pub use unit::{DAYS, MONEY, MONEY_PER_SHARE, RATIO, SHARES, Unit};

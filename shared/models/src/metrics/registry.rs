@@ -12,6 +12,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{
     entries::{Average, Growth, Horizon, Input, Ratio},
     expression::Expr,
+    growth_rate::GrowthRate,
+    industries::Industries,
     lines::is_line,
     market::{MarketMetric, Source},
     prices::PriceMetric,
@@ -34,22 +36,8 @@ pub struct Registry {
     /// The market metrics that depend on prices only, in column order. Their columns follow those
     /// of `market`.
     pub prices: Vec<PriceMetric>,
-}
-
-/// A growth rate: the growth of a figure over a horizon.
-#[derive(Debug, Clone, Copy)]
-pub struct GrowthRate<'a> {
-    /// The figure whose growth is measured.
-    pub growth: &'a Growth,
-    /// The horizon over which growth is measured.
-    pub horizon: &'a Horizon,
-}
-
-impl GrowthRate<'_> {
-    /// Returns the name of the growth rate's column.
-    pub fn name(&self) -> String {
-        format!("{}_{}", self.growth.figure, self.horizon.name)
-    }
+    /// The industries of banks.
+    pub industries: Industries,
 }
 
 /// A metric in the summary of a run.
@@ -110,6 +98,8 @@ pub struct Files {
     pub market_metrics: String,
     /// Content of `price_metrics.toml`.
     pub price_metrics: String,
+    /// `industries.toml`
+    pub industries: String,
 }
 
 impl Files {
@@ -121,6 +111,7 @@ impl Files {
             growth_rates: include_str!("../../../../infra/models/metrics/growth_rates.toml").into(),
             market_metrics: include_str!("../../../../infra/models/metrics/market_metrics.toml").into(),
             price_metrics: include_str!("../../../../infra/models/metrics/price_metrics.toml").into(),
+            industries: include_str!("../../../../infra/models/metrics/industries.toml").into(),
         }
     }
 }
@@ -177,6 +168,7 @@ impl Registry {
             growth: rates.growth,
             market: read::<Metrics<_>>("market_metrics.toml", &files.market_metrics)?.metric,
             prices: read::<Metrics<_>>("price_metrics.toml", &files.price_metrics)?.metric,
+            industries: read("industries.toml", &files.industries)?,
         };
         let faults = registry.faults();
         if faults.is_empty() {

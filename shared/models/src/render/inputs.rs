@@ -44,6 +44,8 @@ impl Used {
             .iter()
             .flat_map(|r| r.formula.inputs().into_iter().map(str::to_owned).chain(conditions(r)))
             .chain(registry.growth.iter().map(|g| g.figure.clone()))
+            // A lender is a bank by their ratio.
+            .chain(["interest_income", "revenue"].map(str::to_owned))
             .collect();
         let averages: Vec<String> = wanted
             .iter()

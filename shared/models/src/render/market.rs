@@ -30,6 +30,10 @@ pub(super) struct MarketValues {
     growth_reasons: Vec<String>,
     requires: Vec<Condition>,
     sources: Vec<&'static str>,
+    /// The statements that the metric needs: those of `sources`, and the newest if it contains an enterprise value.
+    statements: Vec<&'static str>,
+    /// The enterprise value that it divides.
+    enterprise_value: Option<&'static str>,
     currency_sources: Vec<&'static str>,
     operands: Vec<OperandValues>,
     /// The metric as SQL over the columns of a session, with the table alias `v`.
@@ -137,6 +141,8 @@ pub(super) fn market(metric: &MarketMetric) -> MarketValues {
             })
             .collect(),
         sources: prefixes(metric.sources()),
+        statements: prefixes(metric.statements()),
+        enterprise_value: metric.enterprise_value(),
         currency_sources: prefixes(metric.currency_sources()),
         operands: metric
             .operands()

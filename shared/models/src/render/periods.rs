@@ -41,6 +41,7 @@ pub(super) struct RatioValues {
     requires: Vec<Condition>,
     /// The condition under which an input is missing.
     missing: String,
+    missing_reason: String,
     /// The conditions under which the divisor gives a reason for NULL.
     refusals: Vec<Refusal>,
     value: String,
@@ -66,9 +67,11 @@ pub(super) struct GrowthValues {
     name: String,
     figure: String,
     horizon: String,
-    /// Length of the horizon in years; 0 for a quarter.
-    years: u32,
+    banks: bool,
+    /// Whether it is an annual rate, which requires an end value above zero.
+    is_annual: bool,
     reason: &'static str,
+    value: String,
 }
 
 pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
@@ -95,6 +98,7 @@ pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
             })
             .collect(),
         missing: missing.join(" or "),
+        missing_reason: ratio.missing.clone().unwrap_or_else(|| "missing_input".to_owned()),
         refusals: ratio
             .formula
             .divisor()
@@ -146,11 +150,16 @@ pub(super) fn growth_rates(registry: &Registry) -> Vec<GrowthValues> {
         name: rate.name(),
         figure: rate.growth.figure.clone(),
         horizon: rate.horizon.name.clone(),
-        years: rate.horizon.years.unwrap_or_default(),
+        banks: rate.growth.banks,
+        is_annual: rate.annual().is_some(),
         reason: match rate.growth.earnings {
             true => "negative_earnings",
             false => "nonpositive_denominator",
         },
+        value: rate.formula().sql(&|input| match input == rate.base() {
+            true => format!("p.{}_base", rate.name()),
+            false => format!("p.{input}"),
+        }),
     };
     registry.growth_rates().map(values).collect()
 }

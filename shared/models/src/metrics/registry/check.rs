@@ -18,7 +18,7 @@ use crate::metrics::{
 const MAX_SQL: usize = 20_000;
 
 /// Names of other columns in the tables and models of metrics, which no metric may have.
-const RESERVED: [&str; 24] = [
+const RESERVED: [&str; 25] = [
     "basis",
     "cadence",
     "close_price",
@@ -28,7 +28,7 @@ const RESERVED: [&str; 24] = [
     "fiscal_date_key",
     "fundamentals_as_of",
     "fundamentals_known_on",
-    "is_financial",
+    "is_lender",
     "known_from",
     "known_to",
     "metric_date",
@@ -40,6 +40,7 @@ const RESERVED: [&str; 24] = [
     "range_id",
     "reported_currency",
     "run_id",
+    "sector_reason",
     "shares_source",
     "symbol",
     "vintage_id",
@@ -54,6 +55,7 @@ impl Registry {
     pub(super) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         self.check_inputs(&mut faults);
+        faults.extend(self.industries.faults());
         // The other checks follow the formulas of inputs, so they run only if all inputs are
         // correct.
         if faults.is_empty() {
@@ -243,6 +245,10 @@ impl Registry {
         for (name, requires) in ratios.chain(market) {
             let wrong = requires.iter().filter_map(|r| identifier(&r.reason).err());
             faults.extend(wrong.map(|fault| format!("{name}: {fault}")));
+        }
+        for ratio in &self.ratios {
+            let wrong = ratio.missing.as_deref().and_then(|reason| identifier(reason).err());
+            faults.extend(wrong.map(|fault| format!("{}: {fault}", ratio.name)));
         }
     }
 

@@ -1,0 +1,80 @@
+//! What figures mean in situations that are easy to get wrong: invented companies that are healthy except in one respect,
+//! and healthy ones that look unusual.
+
+mod banks;
+mod company;
+mod dividends;
+mod explained;
+mod fundamentals;
+mod growth;
+
+use std::sync::OnceLock;
+
+use findata_pipeline::run::Status;
+use findata_tests::{Home, Job, Replay};
+
+use company::{Company, TODAY, day};
+
+/// One run of all companies; tests only read it.
+fn home() -> &'static Home {
+    static HOME: OnceLock<Home> = OnceLock::new();
+    HOME.get_or_init(|| {
+        let companies: Vec<Company> =
+            [banks::companies(), dividends::companies(), fundamentals::companies(), growth::companies()]
+                .into_iter()
+                .flatten()
+                .collect();
+        let symbols: Vec<&str> = companies.iter().map(|c| c.symbol).collect();
+        let replay = companies.into_iter().fold(Replay::new(), |replay, company| company.answer(replay));
+        let (server, home) = (replay.start(), Home::new());
+        let summary = Job::new(server.url(), &symbols)
+            .on(day(TODAY))
+            .with(|o| {
+                (o.quarters, o.years, o.prices_from, o.reconcile) = (16, 5, Some(day("2024-06-03")), true);
+            })
+            .run_ok(&home);
+        assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
+        home
+    })
+}
+
+/// A market metric of a session, or the reason why it is NULL.
+fn market(symbol: &str, date: &str, metric: &str) -> Result<f64, String> {
+    let of = format!("symbol = '{symbol}' and metric_date = '{date}'");
+    let value = home().figure(&format!("select {metric} from analytics.fact_market_metrics where {of}"));
+    value.ok_or_else(|| reason(symbol, "MARKET", date, metric))
+}
+
+/// A ratio of a period, or the reason why it is NULL.
+fn ratio(symbol: &str, basis: &str, date: &str, metric: &str) -> Result<f64, String> {
+    period("fact_financial_ratios", symbol, basis, date, metric)
+}
+
+/// A growth rate of a period, or the reason why it is NULL.
+fn growth_rate(symbol: &str, basis: &str, date: &str, metric: &str) -> Result<f64, String> {
+    period("fact_growth_rates", symbol, basis, date, metric)
+}
+
+fn period(table: &str, symbol: &str, basis: &str, date: &str, metric: &str) -> Result<f64, String> {
+    let of = format!("symbol = '{symbol}' and basis = '{basis}' and fiscal_date = '{date}'");
+    let value = home().figure(&format!("select {metric} from analytics.{table} where {of}"));
+    value.ok_or_else(|| reason(symbol, basis, date, metric))
+}
+
+fn reason(symbol: &str, basis: &str, date: &str, metric: &str) -> String {
+    let reasons = home().lines(&format!(
+        "select reason from analytics.metric_nulls where symbol = '{symbol}' and basis = '{basis}' \
+         and subject_date = '{date}' and metric = '{metric}'"
+    ));
+    reasons.join(",")
+}
+
+fn null(reason: &str) -> Result<f64, String> {
+    Err(reason.to_owned())
+}
+
+#[track_caller]
+fn near(found: Result<f64, String>, wanted: f64) {
+    let value = found.unwrap_or_else(|reason| panic!("NULL ({reason}) instead of {wanted}"));
+    assert!((value - wanted).abs() <= 1e-9 * wanted.abs().max(1.0), "{value} instead of {wanted}");
+}
