@@ -22,7 +22,7 @@ fn a_throttled_bulk_call_is_retried_after_a_pause() {
     let world = World {
         symbols: SYMBOLS,
         today: today(),
-        bulk_pause: Duration::from_millis(40),
+        bulk_pause: Duration::from_millis(300),
         ..World::default()
     };
     let (server, home) = (Simulator::start(world), Home::new());
@@ -213,7 +213,7 @@ fn a_file_that_takes_longer_than_a_delivery_falls_back_to_symbols() {
     let slow = World {
         symbols: SYMBOLS,
         today: today(),
-        latency: Duration::from_millis(600),
+        latency: Duration::from_millis(2_000),
         ..World::default()
     };
     let (server, home) = (Simulator::start(slow), Home::new());
@@ -227,8 +227,8 @@ fn a_file_that_takes_longer_than_a_delivery_falls_back_to_symbols() {
         let message = queue.receive().unwrap().message;
         let now = Instant::now();
         let limit = Deadline {
-            begin: now + Duration::from_millis(300),
-            wait: now + Duration::from_millis(400),
+            begin: now + Duration::from_millis(1_000),
+            wait: now + Duration::from_millis(1_200),
         };
         let worked =
             findata_extract::handle(&message, &host.fmp, &host.stage, &clock, Some(limit), None).await?;

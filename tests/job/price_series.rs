@@ -7,6 +7,7 @@ use std::{
     net::TcpStream,
 };
 
+use findata_domain::nyse_calendar::is_trading_day;
 use findata_tests::{Home, Job, Replay, Simulator};
 use serde_json::Value;
 
@@ -21,7 +22,8 @@ fn a_series_that_fmp_may_have_truncated_is_rejected() {
                 r#"{{"symbol":"AAPL","date":"{day}","open":100,"high":101,"low":99,"close":100,"volume":5}}"#
             )
         };
-        let bars: Vec<String> = from.iter_days().take(number).map(bar).collect();
+        let sessions = from.iter_days().filter(|day| is_trading_day(*day));
+        let bars: Vec<String> = sessions.take(number).map(bar).collect();
         format!("[{}]", bars.join(","))
     };
     for (number, failed) in [(5_000, 1), (4_999, 0)] {
@@ -29,7 +31,7 @@ fn a_series_that_fmp_may_have_truncated_is_rejected() {
         let home = Home::new();
         let summary = Job::new(server.url(), &["AAPL"])
             .with(|o| (o.datasets, o.index, o.skip_analytics) = (vec!["prices".into()], None, true))
-            .with(|o| (o.prices_from, o.prices_to) = (Some(from), Some(from + chrono::Days::new(5_000))))
+            .with(|o| (o.prices_from, o.prices_to) = (Some(from), Some(from + chrono::Days::new(7_500))))
             .run_ok(&home);
         assert_eq!(summary.failures.len(), failed, "{summary:#?}");
         let kept = if failed == 0 { number as i64 } else { 0 };
