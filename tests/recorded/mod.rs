@@ -168,7 +168,10 @@ fn compare(home: &Home, dataset: &findata_domain::catalog::Dataset, body: &str) 
             .iter()
             .map(|key| {
                 let field = dataset.columns.iter().find(|c| c.name == *key).unwrap().field;
-                format!("{key} = '{}'", plain[field].as_str().unwrap())
+                match plain[field].as_str() {
+                    Some(text) => format!("{key} = '{text}'"),
+                    None => format!("{key} = {}", fields[field].get()),
+                }
             })
             .collect();
         let found = home.rows(&format!(

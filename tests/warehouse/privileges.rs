@@ -87,8 +87,8 @@ fn the_loader_role_is_sufficient_and_doctor_suggests_each_missing_grant() {
         ("delete on table findata.staging.prices", "grant delete on table findata.staging.prices"),
         ("usage on schema findata.scratch", "grant usage on schema findata.scratch"),
         (
-            "select on view findata.staging.statement_versions",
-            "grant select on view findata.staging.statement_versions",
+            "select on view findata.analytics.fact_financials_ttm",
+            "grant select on view findata.analytics.fact_financials_ttm",
         ),
         (
             "insert on table findata.analytics.fact_market_metrics_history",
