@@ -27,6 +27,7 @@ mod rows;
 mod shares;
 mod source;
 mod statement_lines;
+mod table;
 mod ttm;
 mod twelve_months;
 mod units;

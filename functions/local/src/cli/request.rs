@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chrono::{NaiveDate, Utc};
 use clap::Args;
-use findata_domain::{Error, Symbol, clock::Clock, day};
+use findata_domain::{clock::Clock, day};
 use findata_pipeline::{
     command_input::{CommandInput, MAX_DAYS},
     run::{Request, RunId, Universe},
@@ -70,7 +70,7 @@ pub(crate) struct HistoryArgs {
 impl RequestArgs {
     pub(crate) fn request(&self, config: &ResolvedConfig, skip_analytics: bool) -> Result<Request, Failure> {
         let universe = match &self.universe {
-            None => Universe::Symbols(parse(self.symbols.iter().map(String::as_str))?),
+            None => Universe::Symbols(symbol_file::parse(self.symbols.iter().map(String::as_str))?),
             Some(name) if name.eq_ignore_ascii_case("sp500") => Universe::Sp500,
             Some(file) => Universe::Symbols(symbol_file::read(Path::new(file))?),
         };
@@ -119,13 +119,4 @@ pub(crate) fn new_request(universe: Universe, input: CommandInput, config: &Reso
 pub(crate) fn new_run_id() -> RunId {
     let now = Utc::now();
     RunId::new(now, now.timestamp_subsec_nanos() ^ std::process::id().rotate_left(16))
-}
-
-/// Parses symbols, skipping empty texts.
-pub(crate) fn parse<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Symbol>, Failure> {
-    let texts = texts.filter(|text| !text.trim().is_empty());
-    texts
-        .map(str::parse)
-        .collect::<Result<_, Error>>()
-        .map_err(|e| Failure::Usage(e.to_string()))
 }
