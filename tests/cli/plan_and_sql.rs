@@ -231,6 +231,7 @@ fn a_large_result_needs_little_memory() {
         }
         let output = running.wait();
         assert!(output.code == Some(0) && output.stdout.len() > 120_000_000, "{}", output.stderr);
-        assert!((1..250 << 20).contains(&peak), "{peak} bytes");
+        // Usually 130 MB, and up to 475 MB on a busy machine; 1.2 GB if the whole result is collected.
+        assert!((1..700 << 20).contains(&peak), "{peak} bytes");
     }
 }
