@@ -3,8 +3,8 @@
 //! `observed_at` determines which version of a statement is the newest, since when it was known,
 //! and the split basis of a bar. A row with an `observed_at` in the future would take precedence
 //! over all rows received until that time. The first load with a correct clock therefore sets
-//! `observed_at` of such rows to just before that of its own rows, and marks their companies for
-//! recomputation.
+//! `observed_at` of such rows to a time just before its own rows were received, and marks their
+//! companies for recomputation.
 
 use chrono::{DateTime, Duration, Utc};
 use findata_domain::sql::literal;

@@ -1,5 +1,5 @@
--- grain: company x ex_date x dividend x frequency. Dividends per share on the newest split basis, and the day from which
--- each no longer counts among those of the last twelve months.
+-- grain: company x ex_date x dividend x frequency. Dividends per share on the newest split basis, and counts_until: the
+-- first day on which a dividend does not belong to the last twelve months.
 -- A regular payment covers a part of a year, by FMP's frequency or else by the distance to another payment. It counts
 -- until later payments cover twelve months, so that ex-dates that move within the year change nothing. If the payment
 -- after it is overdue by half a cycle, the payer has stopped, and only those of the last 365 days count. Special

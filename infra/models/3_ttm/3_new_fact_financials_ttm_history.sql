@@ -5,7 +5,8 @@
 create or replace temporary table new_fact_financials_ttm_history as
 with quarters as (
     select
-        f.*, r.vintage_id, r.income_known_on, r.first_known_from, r.income_from, r.split_adjusted_eps, r.split_adjusted_eps_diluted,
+        f.*, r.vintage_id, r.income_known_on, r.first_known_from, r.income_from, r.split_adjusted_eps,
+        r.split_adjusted_eps_diluted,
         r.split_adjusted_shares_outstanding, r.split_adjusted_shares_outstanding_diluted
     from new_fact_financials_history as f
     join quarter_rows as r on r.version_id = f.version_id

@@ -1,5 +1,5 @@
 -- grain: company_key x valid_from. The history of a company's attributes. When an attribute changes, the current row
--- ends and a new row begins. valid_to is the first day on which a row is no longer valid. A second change on the same
+-- ends and a new row begins. valid_to is the day after the last day of a row. A second change on the same
 -- day replaces the row of that day, so keys are unique. A company without a profile has no row. If a clock was ahead,
 -- rows of future days may exist; they are dropped, and the row before them becomes current again.
 create or replace temporary table new_dim_company as

@@ -1,4 +1,4 @@
--- grain: calendar day, 1985-01-01 to 2049-12-31. There is no week number, because on Snowflake it depends on a
+-- grain: calendar day, 1985-01-01 to 2049-12-31. It has no week number, because Snowflake's depends on a
 -- session setting.
 create or replace temporary table new_dim_date as
 with digits as (

@@ -35,7 +35,8 @@ const FILES_PER_STATEMENT: usize = 32;
 /// `incoming` never has more than 3,200 symbols.
 const FILES_PER_LOAD: usize = 64;
 
-/// Number of rows that analytics computes at a time, counted in rows of prices.
+/// Number of rows that analytics computes at a time, counted in rows of prices. The number is an
+/// estimate from the width of the rows; other sizes were not measured.
 const ROWS_PER_SLICE: u64 = 600_000;
 
 /// A connection to a DuckDB file, and the stage directory whose landing files it loads.

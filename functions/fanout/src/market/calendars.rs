@@ -114,8 +114,8 @@ pub(super) async fn update(
     feed.follow(symbols, now);
     feed.read_at = Some(now);
     feed.events = events;
-    // Older changes are no longer needed: their symbols have been fetched since, or are fetched
-    // because of their age.
+    // Drops changes older than 200 days. Their symbols have been fetched since then, or are due by
+    // the age of their data.
     feed.changes.retain(|_, change| now - change.at < Duration::days(200));
     Ok(())
 }

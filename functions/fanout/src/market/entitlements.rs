@@ -80,7 +80,8 @@ impl Entitlements {
         .await
     }
 
-    /// Whether the key may use an endpoint; `None` if there is no answer yet or it is too old.
+    /// Returns whether the key may use an endpoint, or `None` if FMP has not answered yet or the
+    /// answer is too old.
     pub fn allows(&self, endpoint: &str, now: DateTime<Utc>) -> Option<bool> {
         let known = self.0.get(endpoint)?;
         let allowed = known.refused.is_none();

@@ -119,7 +119,7 @@ impl Feeds {
     }
 }
 
-/// Reads the feeds that are no longer fresh, and finds out which endpoints the key may use. The
+/// Reads the feeds that are due, and finds out which endpoints the key may use. The
 /// feeds are read even if calls are unlimited and every symbol is requested anyway, so that a later
 /// run with another FMP plan can rely on them. If a feed cannot be read, the planner decides by the
 /// age of the data instead.

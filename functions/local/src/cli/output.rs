@@ -45,8 +45,7 @@ fn write(text: &str) -> Result<Reader, Failure> {
     }
 }
 
-/// Writes a line to standard error. A failure is ignored, because there is no other place to report
-/// it.
+/// Writes a line to standard error. Ignores a failure, because it cannot be reported anywhere else.
 pub(crate) fn note(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(line));
 }

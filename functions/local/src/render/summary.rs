@@ -45,7 +45,7 @@ pub fn summary(run: &Summary, warehouse: &str, registry: &Registry) -> String {
         );
     }
     waits(&mut out, &run.budget);
-    // For DuckDB only statements are counted, so there are no seconds to show.
+    // Only Snowflake measures the seconds of a warehouse; for DuckDB they are 0.
     if run.warehouse.seconds > 0.0 {
         let _ = writeln!(
             out,
