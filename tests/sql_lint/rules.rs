@@ -67,6 +67,7 @@ const FUNCTIONS: &[&str] = &[
     "split_part",
     "sqrt",
     "stddev_samp",
+    "substr",
     "sum",
     "trim",
     "upper",

@@ -18,7 +18,7 @@ use minijinja::{
 };
 use serde::Serialize;
 
-use crate::metrics::{Expr, Registry, balances, flows};
+use crate::metrics::{Expr, Registry, Suspicion, balances, flows, reason_sql};
 pub(crate) use inputs::SPLIT_ADJUSTED;
 use inputs::{Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column, ttm_average};
 use market::{MarketValues, Pair, PriceValues, day_input, fmp_pairs, market, price, valuation_inputs};
@@ -84,6 +84,9 @@ struct Context {
     /// Averages of the trailing twelve months.
     ttm_averages: Vec<TtmAverage>,
     fmp_pairs: Vec<Pair>,
+    suspicions: Vec<Suspicion>,
+    /// The suspicions of a group of rows as one text.
+    suspect_reason: String,
 }
 
 impl Context {
@@ -116,6 +119,8 @@ impl Context {
             enterprise_value_fmp: day_input(registry, "enterprise_value_fmp"),
             ttm_averages: registry.inputs.iter().filter_map(|input| ttm_average(registry, input)).collect(),
             fmp_pairs: fmp_pairs(registry),
+            suspicions: registry.suspicions.clone(),
+            suspect_reason: reason_sql(&registry.suspicions),
         }
     }
 }

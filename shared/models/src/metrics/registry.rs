@@ -15,6 +15,7 @@ use super::{
     lines::is_line,
     market::{MarketMetric, Source},
     prices::PriceMetric,
+    suspicions::Suspicion,
     unit::{MONEY, MONEY_PER_SHARE, RATIO, SHARES, Unit},
 };
 
@@ -34,6 +35,8 @@ pub struct Registry {
     /// The market metrics that depend on prices only, in column order. Their columns follow those
     /// of `market`.
     pub prices: Vec<PriceMetric>,
+    /// The suspicions, in the order of their codes in `suspect_reason`.
+    pub suspicions: Vec<Suspicion>,
 }
 
 /// A growth rate: the growth of a figure over a horizon.
@@ -110,6 +113,8 @@ pub struct Files {
     pub market_metrics: String,
     /// `price_metrics.toml`
     pub price_metrics: String,
+    /// `suspicions.toml`
+    pub suspicions: String,
 }
 
 impl Files {
@@ -121,6 +126,7 @@ impl Files {
             growth_rates: include_str!("../../../../infra/models/metrics/growth_rates.toml").into(),
             market_metrics: include_str!("../../../../infra/models/metrics/market_metrics.toml").into(),
             price_metrics: include_str!("../../../../infra/models/metrics/price_metrics.toml").into(),
+            suspicions: include_str!("../../../../infra/models/metrics/suspicions.toml").into(),
         }
     }
 }
@@ -150,6 +156,12 @@ struct Metrics<T> {
     metric: Vec<T>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Suspicions {
+    suspicion: Vec<Suspicion>,
+}
+
 fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T> {
     toml::from_str(text).map_err(|e| Error::Reject(format!("{file}: {}", e.to_string().trim_end())))
 }
@@ -177,6 +189,7 @@ impl Registry {
             growth: rates.growth,
             market: read::<Metrics<_>>("market_metrics.toml", &files.market_metrics)?.metric,
             prices: read::<Metrics<_>>("price_metrics.toml", &files.price_metrics)?.metric,
+            suspicions: read::<Suspicions>("suspicions.toml", &files.suspicions)?.suspicion,
         };
         let faults = registry.faults();
         if faults.is_empty() {
@@ -199,6 +212,11 @@ impl Registry {
     /// Finds a market metric with fundamentals by name.
     pub fn market_metric(&self, name: &str) -> Option<&MarketMetric> {
         self.market.iter().find(|metric| metric.name == name)
+    }
+
+    /// Finds a suspicion by its code.
+    pub fn suspicion(&self, code: &str) -> Option<&Suspicion> {
+        self.suspicions.iter().find(|suspicion| suspicion.code == code)
     }
 
     /// Finds a market metric that depends on prices only by name.
