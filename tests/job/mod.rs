@@ -6,13 +6,16 @@ mod edge_cases;
 mod exact_decimals;
 mod identities;
 mod incremental;
+mod invented;
 mod lineage;
 mod null_reasons;
+mod one_period;
 mod price_refetch;
 mod price_series;
 mod quality;
 mod replay;
 mod statement_versions;
+mod suspects;
 
 use std::sync::OnceLock;
 

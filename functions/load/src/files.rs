@@ -13,13 +13,17 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, price_refetch, restatements, sql};
+use crate::{
+    FUNCTION, price_refetch, restatements, sql,
+    withdrawals::{self, Answers},
+};
 
 /// Loads the run's files that the warehouse does not have. Returns the withdrawn events (see
 /// [`load_dataset`]), and the reason for each damaged file.
 pub(crate) async fn load_files(
     run: &RunId,
     staged: &ledger::Staged,
+    answers: &Answers,
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
@@ -44,7 +48,7 @@ pub(crate) async fn load_files(
         };
         for files in files.chunks(portion) {
             warehouse.begin_step(run, FUNCTION, dataset.name);
-            withdrawn.extend(load_dataset(run, dataset, files, fence, warehouse, clock).await?);
+            withdrawn.extend(load_dataset(run, dataset, files, answers, fence, warehouse, clock).await?);
         }
     }
     Ok((withdrawn, damaged))
@@ -56,6 +60,7 @@ async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,
     files: &[StagedFile],
+    answers: &Answers,
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
@@ -70,7 +75,13 @@ async fn load_dataset(
     for statement in statements.into_iter().flatten() {
         warehouse.execute(&statement).await?;
     }
-    fence.write(warehouse, &sql::transaction(dataset, run, files, clock.now())).await?;
+    let keys = files.iter().map(|file| file.key.as_str());
+    let missing = withdrawals::find(dataset, run, answers, keys, warehouse).await?;
+    let statements = [sql::transaction(dataset, run, files, clock.now()), missing.clone()].concat();
+    fence.write(warehouse, &statements).await?;
+    if !missing.is_empty() {
+        withdrawals::release(warehouse).await?;
+    }
     let withdrawn = price_refetch::withdrawn_events(dataset, warehouse).await?;
     warehouse.release(&["incoming", "new_rows"]).await?;
     if sql::withdrawn_rows(dataset).is_some() {

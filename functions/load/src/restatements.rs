@@ -5,7 +5,7 @@ use findata_domain::catalog::{Column, Dataset, History};
 
 /// Maximum number of days by which FMP may correct a period's end date so that it is still the same
 /// period. `staging.statement_versions` uses the same limit.
-const SAME_PERIOD_DAYS: u32 = 14;
+pub(crate) const SAME_PERIOD_DAYS: u32 = 14;
 
 /// The items of a statement that can be restated: all columns but its key and those that extract
 /// derives for the models.

@@ -36,7 +36,11 @@ found as (
     union all
     select
         w.vintage_id, w.fiscal_date, 'filer_change', max(f.known_on),
-        max(case when f.fiscal_date = w.fiscal_date then f.filer end)::double, min(f.filer)::double
+        max(case when f.fiscal_date = w.fiscal_date then f.filer end)::double,
+        case
+            when max(case when f.fiscal_date = w.fiscal_date then f.filer end) = min(f.filer) then max(f.filer)
+            else min(f.filer)
+        end::double
     from filings as f
     join windows as w
         on w.vintage_id = f.vintage_id and f.fiscal_date between w.window_from and w.fiscal_date

@@ -44,7 +44,9 @@ periods as (
 numbered as (
     select *,
         row_number() over (
-            partition by symbol, dataset, period_type, period_no order by observed_at, source_file, source_row
+            partition by symbol, dataset, period_type, period_no
+            -- within one answer, the newest acceptance counts, then the later end
+            order by observed_at, accepted_at, fiscal_date, source_file, source_row
         ) as version_no,
         min(observed_at) over (partition by symbol, dataset) as first_observed_at
     from periods

@@ -107,9 +107,7 @@ own as (
     from judged_earnings
     where is_basic_right and not is_diluted_right
     union all
-    select version_id, 'eps_disputed', eps_diluted, eps
-    from judged_earnings
-    where is_basic_right and is_diluted_right and is_diluted_impossible
+    select version_id, 'diluted_eps_disputed', eps_diluted, eps from judged_earnings where is_diluted_impossible
 ),
 -- neighbours of the same vintage
 sequences as (
@@ -191,7 +189,7 @@ contradictions as (
     from compared
     where (is_whole and abs(revenue - year_revenue) > 0.005 * abs(year_revenue) + 1000)
         -- without the fourth quarter, the others must not exceed the year
-        or (has_three and revenue > year_revenue * 1.005 + 1000)
+        or (has_three and revenue > year_revenue + 1000)
     union all
     select vintage_id, version_id, fiscal_date, known_on, net_income, year_net_income
     from compared
