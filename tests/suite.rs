@@ -1,5 +1,5 @@
-//! The end-to-end tests: one binary with one module per topic. `findata_tests` holds the shared
-//! helpers.
+//! The end-to-end tests: one binary with one module per topic. The library `findata_tests` has the
+//! shared helpers.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

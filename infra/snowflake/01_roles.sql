@@ -1,7 +1,8 @@
 -- Roles; run as useradmin, except the grants between roles, which run as securityadmin
 use role useradmin;
 
--- Creates and owns schemas, tables, views, the stage and the file format. Not used to work with data.
+-- Creates and owns schemas, tables, views, the stage and the file format. Neither functions nor people
+-- work with this role.
 create role if not exists findata_deploy comment = 'findata: creates and alters schemas and tables';
 
 -- Used by the load and analytics functions.

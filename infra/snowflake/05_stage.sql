@@ -11,5 +11,5 @@ create stage if not exists raw.landing
     file_format = (format_name = 'raw.landing_json')
     comment = 'landing files';
 
--- Altered rather than replaced, so that the stage keeps its grants when the bucket changes.
+-- Alters the stage instead of replacing it, so that it keeps its grants when the bucket changes.
 alter stage raw.landing set url = 's3://findata-bucket/home/' storage_integration = findata_s3;

@@ -25,8 +25,8 @@ grant usage on schema findata.ops to role findata_loader;
 grant select, insert, delete on all tables in schema findata.ops to role findata_loader;
 grant select, insert, delete on future tables in schema findata.ops to role findata_loader;
 
--- Temporary tables need only usage, but analytics renames some of them, and Snowflake treats a rename
--- as creating a table.
+-- Temporary tables need only the usage privilege on the schema. But analytics renames some of them,
+-- and Snowflake treats a rename as creating a table.
 grant usage on schema findata.scratch to role findata_loader;
 grant create table on schema findata.scratch to role findata_loader;
 

@@ -1,4 +1,4 @@
-//! The direction of dependencies between the crates, read from `cargo metadata`.
+//! The dependencies between the crates, read from `cargo metadata`: they run in one direction.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-/// What each crate may depend on, of the workspace's own crates.
+/// For each crate of the workspace, the other workspace crates that it may depend on.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("models", &["domain"]),
@@ -24,9 +24,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("analytics", &["aws", "domain", "models", "pipeline", "snowflake"]),
 ];
 
-/// Crates that a Lambda function must not link: they belong to the command, and would cost size and start time.
+/// Crates that no Lambda function may link. Only the command needs them; in a function they would
+/// add size and start time.
 const NOT_IN_A_FUNCTION: &[&str] = &["clap", "duckdb", "axum", "indicatif"];
-/// Crates of the metric registry, which only analytics needs.
+/// Crates that only analytics may link: the metric registry and its dependencies.
 const ONLY_IN_ANALYTICS: &[&str] = &["findata-models", "minijinja", "sqlparser", "toml"];
 
 struct Graph {
@@ -39,7 +40,8 @@ struct Graph {
 impl Graph {
     fn read() -> Graph {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-        // Only this platform's dependencies: those of others may not have been downloaded.
+        // Limits the graph to this platform: the dependencies of other platforms may not have been
+        // downloaded.
         let rustc = Command::new("rustc").arg("-vV").output().unwrap();
         let rustc = String::from_utf8(rustc.stdout).unwrap();
         let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();

@@ -1,8 +1,8 @@
 """Lets the Rust tests call the local AWS through boto3 with the root keys.
 
 usage: boto_bridge.py --url URL    exits when its standard input closes
-Reads lines of JSON, [service, operation, parameters], and answers each with a line of JSON:
-{"done": response} or {"failed": error code}. A streamed body becomes text.
+Reads calls from standard input, one per line: [service, operation, parameters] as JSON. Prints one
+line of JSON per call: {"done": response} or {"failed": error code}. A streamed body becomes text.
 """
 import argparse, json, sys
 from botocore.exceptions import ClientError
@@ -11,7 +11,7 @@ from deploy import client
 
 
 def read_bodies(value):
-    """Replaces streamed bodies by their text."""
+    """Replaces each streamed body in a response with its text."""
     if isinstance(value, StreamingBody):
         return value.read().decode()
     return {name: read_bodies(part) for name, part in value.items()} if isinstance(value, dict) else value

@@ -15,7 +15,7 @@ from sam_translation import translate
 
 
 def client(url, service):
-    # No retries, so that errors of the local AWS surface.
+    # Without retries, which would hide errors of the local AWS.
     config = Config(retries={"total_max_attempts": 1}, read_timeout=120, s3={"addressing_style": "path"})
     return boto3.client(service, endpoint_url=url, region_name="us-east-1", aws_access_key_id="test",
                         aws_secret_access_key="test", config=config)

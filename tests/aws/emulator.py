@@ -1,54 +1,25 @@
-"""Patches ministack 1.5.33 where it behaves differently from AWS, records calls and injects faults.
+"""Patches ministack 1.5.33 where it behaves differently from AWS. controls.py records calls and injects
+faults.
 
   Roles      Event source mappings, on-failure destinations, log streams and schedules need the
-             permission of their role; rules need the permission of the function. Without it
-             nothing is delivered, and the event goes to the rule's dead-letter queue.
+             permission of their role; rules need a permission in the function's resource policy.
+             Without it nothing is delivered, and the event goes to the rule's dead-letter queue.
   Delivery   Rules and schedules invoke functions asynchronously: two retries, then the on-failure
-             destination. Events for a function at its reserved concurrency wait.
-  Schedules  <aws.scheduler.scheduled-time> and similar placeholders are replaced; due schedules
-             are checked every second; an updated schedule can fire again.
+             destination. Events wait while the function is at its reserved concurrency.
+  Schedules  Placeholders such as <aws.scheduler.scheduled-time> are replaced. Schedules are checked
+             every second. An updated schedule can fire again.
   Stacks     The reserved concurrency of functions is applied, and the concurrency of an event
              source mapping may come from a parameter.
   TLS        Requests count as TLS unless they carry the header "x-forwarded-proto: http".
-
-HTTP endpoints for tests, next to the AWS API:
-  /_calls[?since=N]
-      All calls made with a role: {role, function, action, resource, allowed, by}. `by` is
-      "function", or the service that acts for it ("lambda", "scheduler", "events"; the resource is
-      then the function).
-  /_tick?schedule=NAME[&at=TIME]
-      Fires a schedule now, as if scheduled for that time.
-  /_deliver?rule=TEXT&copies=N&times=M
-      Delivers the next M events of rules whose name contains TEXT N times; 0 loses them.
-  /_fail?action=s3:PutObject&match=REGEX&times=N&code=SlowDown&status=503[&after=1]
-      Fails the next N such calls of functions; with after=1 they take effect first and only the
-      response is lost.
-  /_kill?function=NAME
-      Kills the busy processes of a function, like a crash.
 """
-import asyncio, contextvars, json, os, re, time, urllib.parse
+import contextvars, json, os, time
 from datetime import datetime, timezone
 
-CALLS, DELIVERY_RULES, FAULT_RULES = [], [], []
-# Set for asynchronous events, which wait for a free function. Synchronous callers and queues see
-# the throttle.
+from controls import middleware, record, take_copies
+
+# True while an asynchronous event is delivered. Such an event waits until the function is below its
+# reserved concurrency. Synchronous callers and queues get the throttling error instead.
 IS_ASYNC = contextvars.ContextVar("is_async", default=False)
-
-
-def record(role, function, action, resource, allowed, by):
-    CALLS.append(
-        {
-            "role": role,
-            "function": function,
-            "action": action,
-            "resource": resource,
-            "allowed": allowed,
-            "by": by,
-        }
-    )
-    if not allowed:
-        print(f"emulator: denied: {by} for {function or role}: {action} on {resource}", flush=True)
-    return allowed
 
 
 def role_allows(role_arn, action, resource):
@@ -108,7 +79,8 @@ def record_function_calls():
 
 
 def patch_event_delivery(events, functions, queues):
-    """Rules and schedules: checks permissions, invokes asynchronously, uses the dead-letter queue."""
+    """Makes rules and schedules check permissions, invoke functions asynchronously and use the
+    dead-letter queue."""
     original_invoke = events._invoke_target
 
     def send_to_queue(queue_arn, body, source, role=None):
@@ -161,15 +133,6 @@ def patch_event_delivery(events, functions, queues):
     events._invoke_target, events._dispatch_to_lambda = invoke_target, dispatch_to_lambda
 
 
-def take_copies(rule_name):
-    """How many times to deliver the next event of a rule."""
-    for rule in DELIVERY_RULES:
-        if rule["rule"] in rule_name and rule["times"] > 0:
-            rule["times"] -= 1
-            return rule["copies"]
-    return 1
-
-
 def fill_placeholders(text, schedule):
     scheduled_time = schedule.get("_scheduled_time") or datetime.now(timezone.utc).strftime(
         "%Y-%m-%dT%H:%M:00Z"
@@ -185,7 +148,8 @@ def fill_placeholders(text, schedule):
 
 
 def patch_lambda(functions):
-    """Checks what Lambda does with a function's role, and makes throttled asynchronous events wait."""
+    """Makes Lambda check the permissions of a function's role, and makes throttled asynchronous
+    events wait."""
     original_execute, original_run_batch = functions._execute_function, functions._run_sqs_batch
     original_route_failure, original_emit_logs = functions._route_async_failure, functions._emit_lambda_logs
     original_invoke_async = functions.invoke_async_with_retry
@@ -205,7 +169,8 @@ def patch_lambda(functions):
 
     def run_batch(mapping, func_record, event, messages, queue_url, queue_name):
         config, source = func_record.get("config") or func_record, mapping["EventSourceArn"]
-        # A list, so that all three are checked and every missing permission is recorded.
+        # A list instead of a generator: all three permissions are checked, so every missing one is
+        # recorded.
         if all([function_role_allows(config, f"sqs:{action}", source)
                 for action in ("ReceiveMessage", "GetQueueAttributes", "DeleteMessage")]):
             original_run_batch(mapping, func_record, event, messages, queue_url, queue_name)
@@ -252,8 +217,8 @@ def patch_cloudformation(handlers, functions):
 
     def with_reserved_concurrency(handler):
         def handle(*args, **kwargs):
-            # The properties are the second-to-last argument: (name, properties, stack) and (name,
-            # old, new, stack).
+            # A create handler gets (name, properties, stack), an update handler (name, old, new,
+            # stack). The new properties are the second-to-last argument of both.
             properties, (name, attributes) = args[-2], handler(*args, **kwargs)
             functions._functions[name]["concurrency"] = (
                 int(properties["ReservedConcurrentExecutions"])
@@ -286,132 +251,3 @@ def install():
     patch_event_delivery(eventbridge, lambda_svc, sqs)
     patch_lambda(lambda_svc)
     app.app = middleware(app.app)
-
-
-def middleware(app):
-    """Adds the endpoints for tests, the TLS header, and the injected faults."""
-    async def handle(scope, receive, send):
-        if scope["type"] != "http":
-            return await app(scope, receive, send)
-        if scope["path"].startswith("/_") and not scope["path"].startswith("/_ministack"):
-            params = dict(urllib.parse.parse_qsl(scope["query_string"].decode()))
-            try:
-                status, body = 200, await asyncio.to_thread(ENDPOINTS[scope["path"]], **params)
-            except Exception as e:
-                status, body = 400, {"error": f"{type(e).__name__}: {e}"}
-            return await respond(send, status, "application/json", json.dumps(body).encode())
-        if not any(name == b"x-forwarded-proto" for name, _ in scope["headers"]):
-            scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
-        if FAULT_RULES and (fault := await asyncio.to_thread(take_fault, scope)):
-            if fault["after"]:
-                async def discard(_): pass
-                await app(scope, receive, discard)
-            s3 = fault["action"].startswith("s3:")
-            body = (f"<Error><Code>{fault['code']}</Code><Message>injected</Message></Error>" if s3
-                    else json.dumps({"__type": fault["code"], "message": "injected"}))
-            content_type = "application/xml" if s3 else "application/x-amz-json-1.0"
-            return await respond(send, fault["status"], content_type, body.encode())
-        await app(scope, receive, send)
-    return handle
-
-
-async def respond(send, status, content_type, body):
-    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def take_fault(scope):
-    """The injected fault for a request, if any. S3 actions follow from method and path, others from
-    a header."""
-    headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
-    # Only temporary credentials, so only functions, not the tests' root keys.
-    if "ASIA" not in headers.get("authorization", ""):
-        return None
-    if target := headers.get("x-amz-target"):
-        service = {"AmazonSQS": "sqs", "secretsmanager": "secretsmanager", "AWSEvents": "events"}.get(
-            target.split(".")[0], "?"
-        )
-        action = f"{service}:{target.rsplit('.', 1)[-1]}"
-    elif scope["method"] == "GET" and b"list-type" in scope["query_string"]:
-        action = "s3:ListBucket"
-    else:
-        action = "s3:" + {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject"}.get(
-            scope["method"], "?"
-        )
-    for fault in FAULT_RULES:
-        if fault["action"] == action and fault["times"] > 0 and re.search(fault["match"], scope["path"]):
-            fault["times"] -= 1
-            return fault
-    return None
-
-
-def calls(since="0"):
-    return CALLS[int(since):]
-
-
-def tick(schedule, at=None):
-    from ministack.core.responses import set_request_account_id, set_request_region
-    from ministack.services import eventbridge, scheduler
-    for (account, region, key), found in list(scheduler._schedules._data.items()):
-        if key.split("/")[-1] == schedule:
-            set_request_account_id(account)
-            set_request_region(region)
-            event = {
-                "Source": "aws.scheduler",
-                "DetailType": "Scheduled Event",
-                "Detail": "{}",
-                "Time": time.time(),
-                "EventId": os.urandom(8).hex(),
-                "Resources": [found["Arn"]],
-                "Account": account,
-                "Region": region,
-            }
-            eventbridge._invoke_target(
-                found["Target"], event, {**found, "_scheduled_time": at} if at else found
-            )
-            return {"fired": found["Arn"]}
-    raise KeyError(schedule)
-
-
-def deliver(rule, copies, times="1"):
-    DELIVERY_RULES.append({"rule": rule, "copies": int(copies), "times": int(times)})
-    return DELIVERY_RULES
-
-
-def fail(action, match="", times="1", code="SlowDown", status="503", after="0"):
-    fault = {
-        "action": action,
-        "match": match,
-        "times": int(times),
-        "code": code,
-        "status": int(status),
-        "after": after == "1",
-    }
-    FAULT_RULES.append(fault)
-    return FAULT_RULES
-
-
-def processes():
-    from ministack.core import lambda_runtime
-    for worker in [worker for pool in list(lambda_runtime._workers.values()) for worker in pool]:
-        process = getattr(worker, "_proc", None)
-        if process and process.poll() is None:
-            yield worker, process
-
-
-def kill(function):
-    killed = [process for worker, process in processes() if worker.func_name == function and worker.in_use]
-    for process in killed:
-        process.kill()
-    return {"killed": [process.pid for process in killed]}
-
-
-def stop_functions():
-    """Kills the process of every function and waits for it."""
-    for _, process in list(processes()):
-        process.kill()
-        process.wait()
-
-
-ENDPOINTS = {"/_calls": calls, "/_tick": tick, "/_deliver": deliver, "/_fail": fail, "/_kill": kill}

@@ -6,7 +6,7 @@ the root keys test/test and the functions' roles. When ready, it prints one line
 {"url": "http://127.0.0.1:PORT", "folder": "..."}. It exits, together with every function process,
 when its standard input closes, so that nothing outlives the tests that started it.
 
-deploy.py deploys the stack; emulator.py documents the endpoints /_calls and so on.
+deploy.py deploys the stack. controls.py documents the endpoints for tests, such as /_calls.
 """
 import argparse, json, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.request
 from pathlib import Path
@@ -21,8 +21,8 @@ def free_port():
 
 
 def environment(port, folder):
-    """The complete environment of the server and of the functions, which inherit it. It contains
-    nothing else of this machine, because a function on AWS has no access to it."""
+    """The complete environment of the server and of the functions, which inherit it. No other
+    variable of this machine is passed on, because a function on AWS would not have it."""
     url = f"http://127.0.0.1:{port}"
     return {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
@@ -31,7 +31,7 @@ def environment(port, folder):
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONDONTWRITEBYTECODE": "1",
-        # Without these it listens on every interface.
+        # Without these variables the server listens on every network interface.
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
@@ -46,7 +46,7 @@ def environment(port, folder):
         "S3_DATA_DIR": f"{folder}/s3",
         "DOCKER_HOST": f"unix://{folder}/no-docker",
         "LOG_LEVEL": os.environ.get("LOCAL_AWS_LOG", "INFO"),
-        # AWS waits a minute before it retries a failed asynchronous invocation; here one second.
+        # A failed asynchronous invocation is retried after one second; AWS waits a minute.
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "1",
     }
 
@@ -54,14 +54,15 @@ def environment(port, folder):
 def serve(folder):
     """Runs the server. When the pipe to the parent closes, for whatever reason, it stops the
     functions, deletes the folder and exits."""
-    import emulator
+    import controls, emulator
 
     def watch_parent():
         while os.read(0, 4096):
             pass
-        emulator.stop_functions()
+        controls.stop_functions()
         shutil.rmtree(folder, ignore_errors=True)
-        # Kills functions that started in the meantime: they are in the same process group.
+        # Also kills functions that have started in the meantime. They are in the same process
+        # group.
         os.killpg(0, signal.SIGKILL)
     threading.Thread(target=watch_parent, daemon=True).start()
     sys.argv = ["ministack"]

@@ -13,10 +13,10 @@ from pathlib import Path
 from deploy import client, deploy
 
 HERE = Path(__file__).resolve().parent
-# Maximum size of each zip in MB (a million bytes).
+# The maximum size of each zip file in MB (a million bytes).
 MAX_ZIP_MB = {"fanout": 5, "extract": 5, "load": 9, "analytics": 9}
 FUNCTIONS = tuple(MAX_ZIP_MB)
-# Maximum memory of extract in MiB.
+# The maximum memory of extract in MiB.
 MAX_EXTRACT_MIB = 48
 
 

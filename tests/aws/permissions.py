@@ -11,7 +11,7 @@ from deploy import client
 
 
 def declared_permissions(url, stack):
-    """{role: (logical id, [(action, resource)])}"""
+    """Returns the permissions of the stack's roles: {role: (logical id, [(action, resource)])}."""
     iam, found = client(url, "iam"), {}
     for resource in client(url, "cloudformation").describe_stack_resources(StackName=stack)["StackResources"]:
         if resource["ResourceType"] == "AWS::IAM::Role":

@@ -12,8 +12,8 @@ TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "template.yaml"
 
 
 class FakeIam:
-    """An IAM client without managed policies. The translator loads them, but the template uses
-    none."""
+    """An IAM client that lists no managed policies. The translator loads the list, but the template
+    uses none of them."""
     def get_paginator(self, _):
         return self
 
@@ -22,7 +22,8 @@ class FakeIam:
 
 
 def translate(text=None, code=None):
-    """The translated template. `code` maps functions to their code: {"Fanout": "s3://bucket/key"}."""
+    """Returns the translated template. `code` maps a function's logical id to the location of its
+    zip file: {"Fanout": "s3://bucket/key"}."""
     template = yaml_parse(text if text is not None else TEMPLATE.read_text())
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":

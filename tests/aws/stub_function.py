@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A stub for a function's bootstrap: logs each event to a file and does what the event says.
+"""A stub for a function's bootstrap: logs each event to a file and executes the commands in it.
 
 Each event is a line of $TMPDIR/<function>.jsonl, in the folder of the local AWS. Commands in the
 event, or in the body of each record:
   {"do": "fail"}                         the invocation fails
   {"do": "crash"}                        the process exits
-  {"do": "sleep", "seconds": 2}
+  {"do": "sleep", "seconds": 2}          the invocation takes this long
   {"do": "reject"}                       reports this record as failed (partial batch response)
   {"do": "call", "calls": [["s3", "put_object", {..}]]}   calls AWS with boto3 and returns the outcome of each
   {"do": "plain", "url": ".."}           reads from S3 as if without TLS and returns the status

@@ -4,7 +4,7 @@ are any.
 usage: template_lint.py [--mutate NAME]     applies a known mutation first, which must be detected
        template_lint.py --list-mutations    prints the names of the mutations
 cfn-lint checks the SAM source and the translated template. The checks below read the translated
-template and cover what cfn-lint accepts although AWS rejects it, or accepts it without effect.
+template. They find faults that cfn-lint accepts: properties that AWS rejects, or ignores.
 """
 import argparse, json, re, subprocess, sys, tempfile
 from pathlib import Path
@@ -67,7 +67,7 @@ class Template:
         self.body, self.resources = body, body["Resources"]
 
     def properties(self, resource_type):
-        """{logical id: properties} of the resources of a type."""
+        """Returns the resources of a type: {logical id: properties}."""
         return {
             name: r.get("Properties", {})
             for name, r in self.resources.items()
@@ -75,7 +75,7 @@ class Template:
         }
 
     def resolve(self, value):
-        """Replaces a parameter by its default, and a condition by its first branch."""
+        """Replaces a Ref to a parameter with the parameter's default, and an If with its first branch."""
         if isinstance(value, dict) and "Ref" in value and value["Ref"] in self.body["Parameters"]:
             return self.body["Parameters"][value["Ref"]].get("Default")
         if isinstance(value, dict) and "Fn::If" in value:
@@ -239,7 +239,7 @@ def rules(t):
         for rule_target in rule["Targets"]:
             if (referenced(rule_target["Arn"]), name, "events.amazonaws.com") not in permissions:
                 yield f"{name}: may not invoke {referenced(rule_target['Arn'])}"
-        # S3 publishes only on the default bus.
+        # S3 publishes only on the default bus, so exactly the rules for S3 events must use it.
         if ("aws.s3" in rule["EventPattern"]["source"]) == ("EventBusName" in rule):
             yield f"{name}: is on the wrong bus"
         if "aws.s3" in rule["EventPattern"]["source"] and "Bucket" not in json.dumps(
@@ -289,7 +289,7 @@ def bucket(t):
         # A rebuild of the warehouse needs landing files and ledgers of any age.
         if needed := [part for part in ("/landing/", "/runs/") if part in lifecycle]:
             yield f"{name}: deletes {needed}"
-        # Of the state, only the ids of direct invocations may expire.
+        # Under state/, only the ids of direct invocations may expire.
         if "/state/" in lifecycle.replace("/state/asked/", ""):
             yield f"{name}: deletes its state"
         if any(
@@ -306,7 +306,7 @@ def bucket(t):
 
 
 def stack(t):
-    # Types that cannot be tagged, or are free and get only the stack's own tags.
+    # Types that cannot be tagged, and types that cost nothing and get only the stack's own tags.
     untagged = {"S3::BucketPolicy", "SQS::QueuePolicy", "CloudWatch::Dashboard", "Lambda::EventInvokeConfig",
                 "Lambda::Permission", "Scheduler::Schedule", "Events::Rule", "Lambda::EventSourceMapping"}
     for name, r in t.resources.items():
@@ -347,7 +347,7 @@ def cfn_lint(path):
 
 
 def findings(text, lint=True):
-    """{check: [findings]}. A template that cannot be translated is a single finding."""
+    """Returns {check: [findings]}. A template that cannot be translated is a single finding."""
     try:
         body = translate(text)
     except Exception as e:

@@ -1,8 +1,8 @@
 """Tests the events and permissions of the deployed template on the local AWS: python -m unittest
 test_local_aws.
 
-Stubs replace the functions. The Rust tests cover what the real functions do; these tests cover who
-invokes them, with which event, and what their roles allow."""
+Stubs replace the functions. These tests cover the events that invoke a function and the permissions
+of its role; the Rust tests cover the real functions."""
 import json, os, subprocess, sys, time, unittest, urllib.parse, urllib.request, zipfile
 from pathlib import Path
 from deploy import client, deploy, put_secret
@@ -188,7 +188,7 @@ class EventsTest(unittest.TestCase):
             (len(bodies("good", tasks)), len(bodies("bad", tasks)), len(bodies("good", dead_letters))),
             (1, 3, 0),
         )
-        # A dead letter that extract cannot process either goes to the queue for people.
+        # A dead letter that extract cannot process goes to a queue that a person inspects.
         self.assertIn({"batch": "bad", "do": "reject"}, drain(STACK["FailedEventsUrl"]))
 
     def test_a_killed_function_is_invoked_again(self):
@@ -315,7 +315,7 @@ class PermissionsTest(unittest.TestCase):
         self.assertEqual(self.outcomes("fanout", put, put), ["SlowDown", "done"])
 
     def test_the_bucket_denies_requests_without_tls(self):
-        # Called from a function, because the emulator denies the root keys nothing.
+        # A function makes the request, because the emulator denies the root keys nothing.
         write("state/x.json")
         url = f"{URL}/{STACK['BucketName']}/home/state/x.json"
         self.assertEqual(
@@ -341,7 +341,7 @@ class PermissionsTest(unittest.TestCase):
                                      SourceArn=list(statement["Condition"].values())[0]["AWS:SourceArn"])
 
     def test_the_comparison_finds_unused_permissions_and_denied_calls(self):
-        # Nothing here assumes Snowflake's role, so all of its permissions are unused.
+        # No caller assumes Snowflake's role in this test, so all of its permissions are unused.
         unused = {x["action"] for x in compare(URL, "findata")["unused"] if x["role"] == "SnowflakeRole"}
         self.assertEqual(
             unused, {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:GetBucketLocation"}

@@ -13,7 +13,7 @@ class TemplateTest(unittest.TestCase):
         text = TEMPLATE.read_text()
         for mutation in MUTATIONS:
             with self.subTest(mutation.name):
-                # cfn-lint takes seconds, so it runs only for the mutations it must detect.
+                # cfn-lint takes seconds, so it runs only for the mutations that it must detect.
                 found = findings(mutate(text, mutation.name), lint="cfn-lint" in mutation.check)
                 checks = mutation.check.split("|")
                 self.assertTrue(any(name.startswith(check) for name in found for check in checks), found)

@@ -1,4 +1,4 @@
-//! Bulk files that are refused, break off, or arrive after the deadline.
+//! Bulk files that FMP refuses, that end early, or that arrive after the deadline.
 
 use std::time::{Duration, Instant};
 
@@ -134,7 +134,8 @@ fn a_delivery_that_runs_out_of_time_keeps_its_finished_files() {
             );
             let begin = now + Duration::from_millis(150);
             let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
-            // As when the sweeper resends a batch.
+            // Every second delivery carries the original checkpoint number, like a batch that the
+            // sweeper resends.
             let first = BatchMessage { checkpoints: 0, ..delivery.message.clone() };
             let message = if deliveries % 2 == 0 { &delivery.message } else { &first };
             let worked =
@@ -179,7 +180,7 @@ fn the_call_limit_includes_bulk_files() {
         "{:?}",
         summary.failures.first()
     );
-    // What arrived is loaded, and the next run fetches the rest.
+    // The run loads the bars that it fetched before the limit. The next run fetches the rest.
     assert!(home.count("select count(*) from staging.prices") > 0);
     let more = job(&server).with(|options| only(options, &["prices", "profile"])).run_ok(&home);
     assert_eq!(more.status, Status::Complete, "{:?}", more.failures);

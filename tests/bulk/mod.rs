@@ -1,4 +1,4 @@
-//! Fetching with FMP's bulk files: the same tables with a fraction of the calls.
+//! Runs that fetch FMP's bulk files: they fill the same tables with a fraction of the calls.
 
 mod faults;
 mod recorded;
@@ -14,12 +14,13 @@ use findata_pipeline::{
 };
 use findata_tests::{Home, Job, Simulator, today};
 
-/// A world large enough to contain all edge-case companies.
+/// The number of companies, large enough to include all edge-case companies.
 const SYMBOLS: usize = 60;
-/// Companies whose simulated bulk rows differ from the per-symbol responses. Their oddities belong
-/// to a whole response: its second row, its oldest row, its newest row twice, impossible bars.
+/// Companies whose simulated bulk rows differ from their per-symbol responses. The simulator
+/// changes rows of these responses only: the second, the oldest, a duplicate of the newest, and
+/// impossible bars.
 const DIFFERENT_IN_BULK: [&str; 4] = ["NULLS", "TEXTS", "TWICE", "BADPX"];
-/// Columns that no bulk file has.
+/// Columns that are in no bulk file.
 const ABSENT: [&str; 3] = ["vwap", "change_amount", "change_percent"];
 /// Datasets with bulk files.
 const DATASETS: [&str; 5] = ["profile", "prices", "income_statement", "balance_sheet", "cash_flow"];
@@ -34,7 +35,7 @@ fn only(options: &mut Options, datasets: &[&str]) {
     options.skip_analytics = true;
 }
 
-/// A run of the symbols whose data is the same in bulk files and in per-symbol responses.
+/// A run of the companies whose data is the same in bulk files and in per-symbol responses.
 fn job(server: &Simulator) -> Job {
     let symbols = server.symbols();
     let symbols: Vec<&str> =
@@ -42,7 +43,7 @@ fn job(server: &Simulator) -> Job {
     Job::new(server.url(), &symbols)
 }
 
-/// Calls of bulk endpoints so far.
+/// The number of calls to bulk endpoints so far.
 fn bulk_calls(server: &Simulator) -> u64 {
     server
         .calls_by_endpoint()
@@ -54,7 +55,7 @@ fn bulk_calls(server: &Simulator) -> u64 {
 
 fn assert_counted(server: &Simulator, home: &Home, summary: &Summary) {
     assert_eq!(summary.calls, server.calls(), "{:?}", server.calls_by_endpoint());
-    // Planning makes calls too.
+    // The tasks do not include the calls made during planning.
     let plan = std::fs::read(home.stage().join(ledger::plan_key(&summary.run_id))).unwrap();
     let planning = serde_json::from_slice::<findata_pipeline::plan::Plan>(&plan).unwrap().planning_calls;
     assert_eq!(home.count("select sum(calls) from ops.tasks") as u64 + planning, summary.calls);
@@ -97,14 +98,15 @@ fn a_first_load_of_505_companies_takes_at_most_0_3_calls_per_company() {
     assert_counted(&server, &home, &summary);
     let per_symbol = server.calls() as f64 / summary.symbols as f64;
     assert!(per_symbol <= 0.3, "{per_symbol} {:?}", server.calls_by_endpoint());
-    // The index, a profile without market cap, and companies with fewer reports than requested.
+    // The other calls fetch the index, the share count of a company without market cap, and the
+    // statements of companies with fewer reports than requested.
     assert!(server.calls() - bulk_calls(&server) < 30, "{:?}", server.calls_by_endpoint());
     assert_eq!(home.count("select count(distinct symbol) from staging.profile"), summary.symbols as i64);
 }
 
 #[test]
 fn a_day_without_a_bulk_file_has_no_bars() {
-    // The simulated world is still on the previous day.
+    // The server is one day behind the run's clock.
     let yesterday = World {
         symbols: SYMBOLS,
         today: today() - chrono::Days::new(1),
@@ -117,7 +119,7 @@ fn a_day_without_a_bulk_file_has_no_bars() {
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
     assert_counted(&server, &home, &summary);
     assert_eq!(home.text("select max(price_date)::date::varchar from staging.prices"), "2026-09-17");
-    // The bar of that day is still due and arrives once it exists.
+    // The next run fetches the missing bar, because FMP has it by then.
     let next = Simulator::with_symbols(SYMBOLS);
     let later = Job { url: next.url(), ..job }.on(today() + chrono::Days::new(1)).run_ok(&home);
     assert!(later.status == Status::Complete && next.calls() < 10, "{:?}", next.calls_by_endpoint());
@@ -125,7 +127,7 @@ fn a_day_without_a_bulk_file_has_no_bars() {
 }
 
 #[test]
-fn a_plan_without_bulk_files_falls_back_to_symbols_and_is_not_asked_again() {
+fn without_bulk_files_in_the_plan_runs_fetch_per_symbol_and_do_not_try_again() {
     let premium = World {
         symbols: SYMBOLS,
         today: today(),

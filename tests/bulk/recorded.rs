@@ -1,5 +1,5 @@
-//! The first lines of bulk files recorded from FMP, read as files. They are in `../shared` and are
-//! not part of the repository.
+//! Decodes the first lines of bulk files recorded from FMP. The recordings are in `../shared` and
+//! are not part of the repository.
 
 use std::{
     fs,
@@ -9,15 +9,16 @@ use std::{
     thread,
 };
 
+use chrono::NaiveDate;
 use findata_domain::{
     Result, Symbol,
     catalog::{Dataset, dataset},
-    rows::{OneByOne, record},
+    rows::{Asked, OneByOne, record},
 };
 use findata_fmp::{BulkOutcome, Record, Records};
 use findata_tests::{client, shared_folder, wait};
 
-/// Collects the typed rows of one company.
+/// Collects the typed rows of AAPL.
 struct Rows {
     dataset: &'static Dataset,
     rows: OneByOne,
@@ -32,15 +33,20 @@ impl Records for Rows {
     fn record(&mut self, record: Record<'_>) -> Result<()> {
         if record.get("symbol") == Some("AAPL") {
             let (symbol, mut json): (Symbol, _) = ("AAPL".parse()?, String::new());
+            let asked = Asked {
+                symbol: Some(&symbol),
+                days: None,
+                received_on: NaiveDate::MAX,
+            };
             record::json(self.dataset, record.cells(), &mut json);
-            let row = self.rows.row(Some(&symbol), &json)?;
+            let row = self.rows.row(&asked, &json)?;
             self.found.push((row.values, row.reject));
         }
         Ok(())
     }
 }
 
-/// The rows of a recorded file, and its number of records.
+/// Serves a recorded file. Returns the rows of AAPL and the number of records in the file.
 fn read(name: &str, file: &Path) -> (Rows, u64) {
     let body = fs::read(file).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

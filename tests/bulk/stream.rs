@@ -1,4 +1,4 @@
-//! A bulk file is never held in memory as a whole.
+//! The client processes a bulk file in pieces and never holds it in memory as a whole.
 
 use std::{
     io::{Read, Write},
@@ -11,10 +11,10 @@ use findata_domain::Result;
 use findata_fmp::{BulkOutcome, Record, Records};
 use findata_tests::{client, wait};
 
-/// Chunks of the file, each of a thousand records.
+/// The number of chunks in the file. Each chunk has a thousand records.
 const CHUNKS: u64 = 40;
 
-/// Signals after each chunk that its records have arrived.
+/// Counts records, and sends a signal after each thousand of them.
 struct Signal(u64, Sender<()>);
 
 impl Records for Signal {
@@ -48,7 +48,7 @@ fn records_are_processed_before_the_next_chunk_is_sent() {
         send("\"symbol\",\"about\"\n");
         for _ in 0..CHUNKS {
             send(&chunk);
-            // A reader that waits for the end of the file would wait forever.
+            // A client that reads to the end of the file first would never send the signal.
             received.recv_timeout(Duration::from_secs(20)).expect("the records of the chunk");
         }
         write!(stream, "0\r\n\r\n").unwrap();

@@ -1,4 +1,4 @@
-//! A bulk file with far more rows of a company than there can be.
+//! A bulk file with far more rows than companies.
 
 use std::net::Ipv4Addr;
 
@@ -14,7 +14,7 @@ use findata_pipeline::{
 use findata_tests::{client, today, wait};
 use tokio::net::TcpListener;
 
-/// The outcome of a profile that a file has this many rows of.
+/// Returns the outcome of a profile task whose company has `rows` rows in the bulk file.
 async fn outcome(rows: usize) -> Outcome {
     let file = format!("symbol,companyName,price,marketCap\n{}", "AAPL,Apple,1,2\n".repeat(rows));
     let answer = move |uri: axum::http::Uri| {
@@ -34,7 +34,8 @@ async fn outcome(rows: usize) -> Outcome {
     let run = RunId::new(DateTime::default(), 1);
     let (message, stage) = (BatchMessage::new(run.clone(), batch), MemoryStage::default());
     let fmp = client(&url, "test-key");
-    // Without a plan the run cannot be closed; only the entry of the batch matters.
+    // The run has no plan, so the attempt to close it fails. The test reads only the batch's ledger
+    // entry.
     let _ = findata_extract::handle(&message, &fmp, &stage, &DayClock(today()), None, None).await;
     server.abort();
     let key = ledger::batch_key(&run, "bulk-profile");
@@ -48,7 +49,7 @@ fn a_file_with_far_more_rows_than_companies_is_refused() {
         for (rows, is_refused) in [(400, false), (401, true)] {
             let outcome = outcome(rows).await;
             let reason = outcome.failure_reason().unwrap_or_default();
-            assert_eq!(reason.contains("over 400 rows of 1 symbol"), is_refused, "{rows}: {outcome:?}");
+            assert_eq!(reason.contains("more than 400 rows for 1 symbol"), is_refused, "{rows}: {outcome:?}");
         }
     });
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{SYMBOLS, assert_same_tables, bundle, permissions, request, run_locally, started_run, symbols};
 
-/// A request for everything, even if it is fresh.
+/// A request that refetches every dataset, even if it is fresh.
 fn full_request(server: &Simulator) -> Value {
     let mut request = request(server);
     request["full"] = json!(true);
@@ -51,7 +51,7 @@ fn duplicate_messages_and_events_change_nothing() {
         );
     }
     assert_complete(&bundle, &run);
-    // Wait until the last duplicate has been processed.
+    // Leaves time for the last duplicate to be processed.
     thread::sleep(Duration::from_secs(3));
     assert_same_tables(&home, &bundle);
 }
@@ -72,7 +72,8 @@ fn two_concurrent_runs_finish_without_duplicate_rows() {
     }
     for run in runs {
         bundle.wait_for(run, || {
-            // What one run could not do while the other was running, a later attempt does.
+            // If the two runs block each other, a step of one of them fails; the sweeper repeats
+            // it.
             thread::sleep(Duration::from_secs(3));
             sweep(&bundle);
             bundle.object(&format!("runs/{run}/summary.json"))
@@ -164,7 +165,7 @@ fn a_run_with_a_batch_that_cannot_be_landed_closes_and_a_retry_completes_it() {
     assert_eq!(retried.json()["tasks"]["planned"].as_u64(), Some(summary.tasks.failed));
     assert!(server.calls() - calls >= summary.tasks.failed);
     assert_same_tables(&run_locally(&server), &bundle);
-    // A message that no function can read is kept for a person.
+    // A message that no function can parse stays in a queue that a person inspects.
     bundle.wait_for("the poison message", || {
         let request = json!({"QueueUrl": bundle.output("FailedEventsUrl"), "VisibilityTimeout": 0});
         let held = bundle.call("sqs", "receive_message", request).to_string();
@@ -231,8 +232,8 @@ fn requests_to_a_busy_stage_are_retried() {
 #[ignore = "slow; ./dev test --long runs it"]
 fn a_batch_that_runs_out_of_time_continues_in_the_next_invocation() {
     const MANY: usize = 12;
-    // 64 calls are in flight at once, so about 120 calls take two rounds, and the time is enough
-    // for one.
+    // 64 calls are in flight at once, so about 120 calls take two rounds. The deadline leaves time
+    // for one round.
     let slow = Options {
         symbols: MANY,
         today: today(),

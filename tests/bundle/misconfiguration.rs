@@ -29,7 +29,7 @@ fn a_refused_fmp_key_is_reported_and_a_new_secret_is_picked_up() {
     assert_eq!(summary.status, Status::Failed);
     assert!(summary.failures[0].reason.contains("refused the key"), "{:?}", summary.failures[0]);
     assert!(server.calls() - calls < 70, "no retry storm: {}", server.calls() - calls);
-    // Nothing is restarted: the running function that holds the old key reads the new one.
+    // No function is restarted: a running function that holds the old key reads the new key.
     let secrets = bundle.call("secretsmanager", "list_secrets", json!({}));
     let arn = secrets["SecretList"]
         .as_array()
@@ -72,7 +72,7 @@ fn a_missing_secret_or_bucket_fails_the_run_with_a_reason() {
         bundle.log("fanout")
     );
 
-    // Without the bucket nothing can be recorded, and the response says why.
+    // Without the bucket there is no ledger, so only the response contains the reason.
     let bucket = bundle.output("BucketName");
     for key in bundle.keys("") {
         bundle.call("s3", "delete_object", json!({"Bucket": bucket, "Key": format!("home/{key}")}));
@@ -109,7 +109,7 @@ fn a_snowflake_error_is_reported_once_and_the_sweeper_finishes_the_run() {
     );
     std::thread::sleep(std::time::Duration::from_secs(4));
     assert_eq!(logged(&bundle, "load", "load failed"), 1, "no retry storm");
-    // Once the key is fixed, the next sweep continues where the run stopped.
+    // After the key is corrected, the next sweep resumes the run.
     set_secret(bundle.snowflake.key());
     bundle.invoke("fanout", &json!({"sweep": true, "patience": 0}));
     assert_eq!(bundle.summary(&run).status, Status::Complete);
@@ -142,7 +142,8 @@ fn all_invalid_environment_variables_are_named() {
     ] {
         assert!(response.contains(name), "{name}: {response}");
     }
-    // A tick and the batch are tried a few times and then wait in a queue that an alarm watches.
+    // Lambda and SQS retry the schedule's event and the batch a few times. Both then stay in a
+    // queue that an alarm watches.
     let alarms = bundle.call("cloudwatch", "describe_alarms", json!({}));
     let has_alarm = |metric: &str, name: &str| {
         let mut alarms = alarms["MetricAlarms"].as_array().unwrap().iter();
@@ -156,8 +157,8 @@ fn all_invalid_environment_variables_are_named() {
     let tries = |function: &str| logged(&bundle, function, "FINDATA_FMP_PLAN: \"gold\"");
     bundle.wait_for("failed events", || (bundle.queue_depth("FailedEventsUrl") >= 2).then_some(()));
     assert_eq!(tries("fanout"), 1 + 3, "the invocation and the tick");
-    // Three times as a message, then five times as a dead letter; this SQS emulator counts the
-    // first three there too.
+    // SQS delivers the batch three times, and then up to five times as a dead letter. This SQS
+    // emulator counts the first three deliveries towards the five.
     assert!((5..=8).contains(&tries("extract")), "{}", tries("extract"));
     assert!(
         bundle.object(&format!("runs/{run}/summary.json")).is_none(),

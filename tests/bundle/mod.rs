@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::warehouse::{comparison, contract::set_up};
 
-/// How many of the server's symbols a run takes.
+/// The number of symbols in a run.
 const SYMBOLS: usize = 4;
 
 /// A stack with the tables and the stage that `findata setup-sql` creates.
@@ -32,12 +32,12 @@ fn symbols(server: &Simulator) -> Vec<String> {
     server.symbols().into_iter().take(SYMBOLS).collect()
 }
 
-/// A request for these symbols, as fanout's input.
+/// Returns fanout's input: a request for the server's first [`SYMBOLS`] symbols.
 fn request(server: &Simulator) -> Value {
     json!({"symbols": symbols(server), "days": 20})
 }
 
-/// The same run on this machine with DuckDB.
+/// Makes the same run on this machine with DuckDB. Returns its home.
 fn run_locally(server: &Simulator) -> Home {
     let home = Home::new();
     let symbols = symbols(server);
@@ -46,7 +46,7 @@ fn run_locally(server: &Simulator) -> Home {
     home
 }
 
-/// The run named in fanout's response.
+/// Returns the id of the run that fanout's response names.
 fn started_run(answer: &Value) -> RunId {
     assert_eq!(answer["status"], "begun", "{answer}");
     answer["run_id"].as_str().unwrap().parse().unwrap()

@@ -1,4 +1,4 @@
-//! The roles allow exactly what the functions call.
+//! The roles allow exactly the calls that the functions make.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{SYMBOLS, bundle, started_run};
 
-/// Refused calls, and allowed actions that were never used.
+/// Runs `permissions.py`: returns the refused calls and the permissions that no call used.
 pub(super) fn compared(bundle: &Bundle) -> Value {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/aws/permissions.py");
     let python =
@@ -21,11 +21,12 @@ pub(super) fn compared(bundle: &Bundle) -> Value {
 #[test]
 fn every_permission_is_used_and_no_other_is_needed() {
     let server = Simulator::with_symbols(SYMBOLS);
-    // With a rate limit, calls are counted on the stage.
+    // A plan with a rate limit makes the functions keep the state of the rate limiter on the stage.
     let Some(bundle) = bundle(&server, &[("FmpPlan", "900")]) else {
         return;
     };
-    // Files of an earlier attempt: each function checks who wrote them.
+    // Landing files that an earlier attempt left behind. Each function reads such a file to find
+    // out whether it wrote the file itself.
     for (dataset, batch) in [("sp500_constituents", "universe"), ("profile", "b00001")] {
         let key = format!("home/landing/{dataset}/20260918T100000000Z-00000000/{batch}.ndjson.gz");
         bundle.call(
@@ -40,7 +41,8 @@ fn every_permission_is_used_and_no_other_is_needed() {
     bundle.invoke("fanout", &json!({"sweep": true}));
     bundle.control("/_tick", &[("schedule", "findata-sweep")]);
 
-    // A batch that cannot be landed becomes a dead letter; a run that cannot be loaded is reported.
+    // A batch whose files cannot be written becomes a dead letter. A run that cannot be loaded is
+    // reported.
     bundle.set_visibility_timeout(1);
     bundle.control(
         "/_fail",
@@ -55,7 +57,7 @@ fn every_permission_is_used_and_no_other_is_needed() {
     let mut input = json!({"symbols": server.symbols(), "full": true, "datasets": ["profile"]});
     let run = started_run(&bundle.invoke("fanout", &input));
     assert_eq!(bundle.summary(&run).status, Status::Failed);
-    // load reports what only a person can fix.
+    // An invalid Snowflake key makes load report an error that only a person can fix.
     let secrets = bundle.call("secretsmanager", "list_secrets", json!({}));
     let secrets = secrets["SecretList"].as_array().unwrap();
     let arn = &secrets
@@ -67,8 +69,8 @@ fn every_permission_is_used_and_no_other_is_needed() {
     let run = started_run(&bundle.invoke("fanout", &input));
     let trouble = format!("runs/{run}/trouble/load.json");
     bundle.wait_for(&trouble, || bundle.object(&trouble));
-    // fanout rejects an invalid request, load an invalid run, and unreadable messages are kept for
-    // a person.
+    // fanout rejects an invalid request, and load an invalid run. Unreadable messages stay in a
+    // queue that a person inspects.
     assert_eq!(bundle.invoke("fanout", &json!({"symbols": []}))["status"], "failed");
     for function in ["fanout", "load", "analytics"] {
         bundle.call("lambda", "invoke", json!({"FunctionName": format!("findata-{function}"), "InvocationType": "Event", "Payload": "{\"detail-type\": 3}"}));
@@ -82,9 +84,10 @@ fn every_permission_is_used_and_no_other_is_needed() {
 
     let compared = compared(&bundle);
     assert_eq!(compared["refused"], json!([]));
-    // Not used here: Snowflake's role belongs to Snowflake; a schedule's dead letter needs a
-    // function that cannot even be invoked; extract enqueues the rest of a batch only when it runs
-    // out of time, which another test shows.
+    // Three roles have permissions that this test does not use. Only Snowflake assumes
+    // SnowflakeRole. The schedule's role sends a dead letter only if the function cannot be
+    // invoked. Extract enqueues the rest of a batch only when it runs out of time, which another
+    // test covers.
     let expected_to_be_used = |pair: &&Value| {
         let requeues = pair["role"] == "ExtractRole" && pair["action"] == "sqs:SendMessage";
         pair["role"] != "SnowflakeRole" && pair["role"] != "FanoutDailyRole" && !requeues

@@ -1,4 +1,4 @@
-//! Every way to start a run ends with the tables of a local run.
+//! Every way to start a run on AWS gives the tables of a local run.
 
 use findata_fmp_simulator::Options;
 use findata_pipeline::{
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{SYMBOLS, assert_same_tables, bundle, request, started_run};
 
-/// Creates a queue that receives every event that ends a run.
+/// Creates a queue that receives the RunCompleted and RunFailed events. Returns its URL.
 fn listen(bundle: &Bundle) -> String {
     let url = bundle.call("sqs", "create_queue", json!({"QueueName": "listener"}));
     let url = url["QueueUrl"].as_str().unwrap().to_owned();
@@ -35,7 +35,7 @@ fn listen(bundle: &Bundle) -> String {
     url
 }
 
-/// The events received about a run.
+/// Returns the events about a run that the queue has received.
 fn received(bundle: &Bundle, queue: &str, run: &RunId) -> Vec<Value> {
     let query = json!({"QueueUrl": queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
     let messages = bundle.call("sqs", "receive_message", query);
@@ -71,7 +71,7 @@ fn a_tick_an_event_and_an_invocation_give_the_tables_of_a_local_run() {
     let home = Home::new();
     let all = server.symbols();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    // The schedule does not set a number of days: new symbols get five years.
+    // The schedule does not set a number of days, so new symbols get five years of prices.
     Job::new(server.url(), &all).with(|o| o.prices_from = None).run_ok(&home);
 
     let tick = [("schedule", "findata-daily"), ("at", "2026-09-18T10:00:00Z")];
@@ -80,7 +80,7 @@ fn a_tick_an_event_and_an_invocation_give_the_tables_of_a_local_run() {
     let first = assert_complete(&bundle, &queue, &daily);
     assert_eq!(first.symbols, SYMBOLS as u64);
     assert_same_tables(&home, &bundle);
-    // Repeating the tick does not start another run.
+    // A repeated tick does not start another run.
     bundle.control("/_tick", &tick);
 
     let mut input = request(&server);
@@ -97,7 +97,7 @@ fn a_tick_an_event_and_an_invocation_give_the_tables_of_a_local_run() {
     assert_complete(&bundle, &queue, &run);
     assert_same_tables(&home, &bundle);
 
-    // Fresh data is not fetched again.
+    // A run without `full` does not refetch fresh data.
     let calls = server.calls();
     input["full"] = json!(false);
     let run = started_run(&bundle.invoke("fanout", &input));

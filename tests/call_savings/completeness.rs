@@ -1,4 +1,4 @@
-//! Saved calls lose no data: the figures equal those of a run that queries every symbol.
+//! Runs that save calls lose no data: their figures equal those of runs that query every symbol.
 
 use findata_fmp::FmpPlan;
 use findata_fmp_simulator::Plan;
@@ -7,7 +7,7 @@ use findata_tests::Home;
 
 use super::{job, run, server};
 
-/// Includes the edge-case companies.
+/// The number of companies, large enough to include the edge-case companies.
 const SYMBOLS: usize = 48;
 
 /// Price columns without VWAP, which quotes do not have.
@@ -19,9 +19,9 @@ const TTM: &str = "select symbol, fiscal_date, ttm_revenue, ttm_net_income, stat
 #[test]
 #[ignore = "slow; ./dev test --long runs it"]
 fn saving_calls_gives_the_same_figures_as_fetching_everything() {
-    // In the earnings season; there is no run on two of the days.
+    // Four days of the earnings season. The gaps between them contain trading days without a run.
     let season = &["2026-08-03", "2026-08-04", "2026-08-06", "2026-08-10"][..];
-    // A longer gap than the filings feed looks back.
+    // Two days that are further apart than the period that the filings feed covers.
     let gap = &["2026-06-30", "2026-08-10"][..];
     for (offered, days) in [(Plan::Premium, season), (Plan::Ultimate, gap)] {
         let plan = FmpPlan::Premium;
@@ -36,7 +36,7 @@ fn saving_calls_gives_the_same_figures_as_fetching_everything() {
             many += run(&job, &server, &fetching_all, FmpPlan::Unlimited).1;
         }
         println!("{plan} on {offered:?}: {few} calls instead of {many}");
-        // After the gap everything is refetched by age.
+        // After the long gap most datasets are stale and are refetched, so there is little to save.
         assert!(few * 2 < many || days == gap, "{few} calls instead of {many}");
         for query in [TTM, PRICES, METRICS] {
             let (saving, fetching_all) = (saving.lines(query), fetching_all.lines(query));

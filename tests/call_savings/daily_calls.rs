@@ -1,4 +1,4 @@
-//! The number of calls of a first load, of the following days, and of a second run on each day.
+//! The number of calls of a first load, of the days after it, and of a second run on the same day.
 
 use findata_fmp::FmpPlan;
 use findata_fmp_simulator::{Options, Plan};
@@ -10,11 +10,11 @@ use super::{day, job, run, server};
 /// The target universe: the S&P 500 including second share classes.
 const SYMBOLS: usize = 505;
 
-/// Calls for the whole market or the index rather than for one symbol.
+/// Calls for the whole market or for the index rather than for one symbol.
 const MARKET_WIDE: u64 = 6;
 
-/// Calls on up to three days: a first load on Monday, a Tuesday on which ten companies (2 %)
-/// reported, and a Wednesday.
+/// Returns the calls of up to three days: the first load on a Monday, a Tuesday on which ten
+/// companies (2 %) reported, and a Wednesday.
 fn days(number: usize, offered: Plan, plan: FmpPlan) -> Vec<u64> {
     let home = Home::new();
     let of_day = |today: &str| {
@@ -30,7 +30,7 @@ fn days(number: usize, offered: Plan, plan: FmpPlan) -> Vec<u64> {
     ["2026-08-10", "2026-08-11", "2026-08-12"].into_iter().take(number).map(of_day).collect()
 }
 
-/// Whether this many calls is at most `a_symbol` per symbol.
+/// Whether `calls` is at most `per_symbol` times the number of symbols.
 fn at_most(calls: u64, per_symbol: f64) -> bool {
     calls as f64 <= per_symbol * SYMBOLS as f64
 }

@@ -1,4 +1,4 @@
-//! How few calls a run makes when calls are limited, without missing any data.
+//! Runs with a limited number of calls: they make few calls and miss no data.
 
 mod completeness;
 mod daily_calls;
@@ -14,7 +14,7 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// A world on a given day, as seen with a key of a plan.
+/// A simulator of this many symbols on a day, whose API key has this FMP plan.
 fn server(symbols: usize, today: &str, plan: Plan) -> Simulator {
     let anchor = Some(day("2026-08-01"));
     Simulator::start(Options {
@@ -33,7 +33,8 @@ fn job(server: &Simulator, today: &str) -> Job {
     Job::new(server.url(), &symbols).on(day(today)).days(30)
 }
 
-/// Runs as a key of that plan would. Returns the summary and the number of calls the server saw.
+/// Runs a job with the limits of an FMP plan. Returns the summary and the number of calls that the
+/// server received.
 fn run(job: &Job, server: &Simulator, home: &Home, plan: FmpPlan) -> (Summary, u64) {
     let before = server.calls();
     let summary = job

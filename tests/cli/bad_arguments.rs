@@ -6,8 +6,8 @@ use findata_tests::{Command, Home, Simulator, findata};
 
 use super::{outcome, run};
 
-/// Runs a command that must be rejected before it touches anything; returns its line on standard
-/// error.
+/// Runs a command that must fail before it writes a file or makes a call. Returns its line on
+/// standard error.
 fn rejected(command: &Command, home: &Home, code: i32) -> String {
     let output = command.run();
     let line = output.failed(code).to_owned();
@@ -179,7 +179,7 @@ fn an_unknown_symbol_fails_alone_and_does_not_stop_others() {
     assert_eq!(failed, ["BRK.B", "NOSUCH"]);
     assert_eq!(with_known.lines("select distinct symbol from analytics.fact_financials"), ["AAPL"]);
     assert_eq!(with_known.lines("select symbol from analytics.dim_company"), ["AAPL"]);
-    // The symbol stays unknown, and is not looked up twice a day.
+    // A second run on the same day does not ask FMP about the unknown symbol again.
     let calls = server.calls();
     let again = run(&with_known, &server.url(), "NOSUCH,AAPL,BRK.B").run();
     assert_eq!((outcome(&again), server.calls() - calls), ((Some(3), "partial".into()), 0), "{again:#?}");
@@ -210,8 +210,8 @@ fn a_universe_file_may_have_comments_headers_and_columns_but_no_invalid_line() {
     assert!(universe("# nothing\n").failed(2).contains("no symbol"));
     let absent = findata(&["plan", "--universe", "/nowhere/at/all.txt"]).home(&home).run();
     assert!(absent.failed(2).contains("/nowhere/at/all.txt"));
-    // FMP writes share classes with a hyphen. A dot denotes another listing, as in VOD.L, and is
-    // kept.
+    // FMP writes share classes with a hyphen, so BRK.B becomes BRK-B. In VOD.L the dot denotes
+    // another listing, so it is kept.
     let dotted = universe("BRK.B\nVOD.L\n");
     assert_eq!((dotted.code, &dotted.json()["symbols"]), (Some(0), &2.into()), "{dotted:#?}");
     assert_eq!(server.calls(), 0);
@@ -272,7 +272,7 @@ fn the_sp500_is_fetched_from_the_server_or_taken_from_the_bundled_list() {
         (Some(members), 1)
     );
     assert_eq!(home.count("select count(*) from staging.sp500_constituents"), members as i64);
-    // On the same day neither the list nor a profile is fetched again.
+    // A second run on the same day fetches neither the list nor a profile.
     let calls = server.calls();
     assert_eq!(command.run().code, Some(0));
     assert_eq!(server.calls(), calls);

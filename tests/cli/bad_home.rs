@@ -1,4 +1,4 @@
-//! A home that cannot be written, read or used.
+//! A home that findata cannot write, read or use.
 
 use std::{fs, path::Path};
 
@@ -47,7 +47,8 @@ fn a_warehouse_in_use_is_reported_and_the_next_run_works() {
     assert_eq!(outcome(&run(&home, &server.url(), "AAPL,MSFT").run()), (Some(0), "complete".into()));
 }
 
-/// What to do about the error of a sort that does not fit into memory.
+/// Returns findata's error for a sort that needs more memory than DuckDB may use with these
+/// settings.
 fn sort_with(settings: &str) -> Error {
     let connection = Connection::open_in_memory().unwrap();
     connection
@@ -114,7 +115,7 @@ fn a_damaged_object_on_the_stage_is_named_in_the_error() {
 fn a_truncated_landing_file_is_never_loaded() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
-    // As after a crash between staging and loading, with a file damaged in the meantime.
+    // Restores the state after a crash between staging and loading, and damages a landing file.
     let run_id = home.text("select run_id from ops.runs");
     for gone in [
         &format!("runs/{run_id}/loaded.json"),
@@ -129,7 +130,8 @@ fn a_truncated_landing_file_is_never_loaded() {
     let good = fs::read(&file).unwrap();
     fs::write(&file, &good[..good.len() / 2]).unwrap();
     let calls = server.calls();
-    // The interrupted run is finished without the file, and only what was in it is fetched again.
+    // The next run finishes the interrupted run without the file, and fetches only the file's rows
+    // again.
     assert_eq!(outcome(&run(&home, &server.url(), "AAPL").run()), (Some(0), "complete".into()));
     assert_eq!(server.calls(), calls + 1);
     assert_eq!(home.count("select count(*) from staging.profile"), 1);
@@ -145,7 +147,7 @@ fn a_home_filled_from_one_source_rejects_another() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let before = home.content();
-    // Pretends the home was filled from FMP itself; the server is a local one, since no test may
+    // Pretends that the home was filled from FMP itself. The server is local, because no test may
     // call FMP.
     let source = home.stage().join("state/source.json");
     let text = fs::read_to_string(&source).unwrap();
@@ -182,7 +184,7 @@ fn a_path_that_duckdb_cannot_use_is_refused_before_any_call() {
         let output = findata(&["run", "--symbols", "AAPL"]).url(server.url()).option("--home", &path).run();
         let line = output.failed(5);
         assert!(line.contains(reason) && line.contains("--home"), "{line}");
-        // A link hides what the path really is.
+        // A symbolic link with an acceptable name must not hide the unusable path.
         fs::create_dir(&path).unwrap();
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
@@ -233,7 +235,7 @@ fn a_stage_without_its_warehouse_fills_a_new_one() {
     fs::rename(&away, home.warehouse()).unwrap();
     assert_eq!(outcome(&run(&home, &server.url(), "AAPL").run()), (Some(0), "complete".into()));
     assert_eq!(server.calls(), calls);
-    // The warehouse of another stage is not touched.
+    // A run with the other stage does not touch the warehouse.
     let other = Home::new();
     assert_eq!(run(&other, &server.url(), "MSFT").run().code, Some(0));
     fs::copy(other.warehouse(), home.warehouse()).unwrap();

@@ -35,7 +35,8 @@ fn a_wrong_key_stops_all_calls_and_publishes_nothing() {
     let output = run(&home, &server.url(), "AAPL,MSFT,KO").key("wrong").run();
     assert_eq!(outcome(&output), (Some(1), "failed".into()), "{output:#?}");
     assert!(output.failed(1).contains("FMP_API_KEY"), "{output:#?}");
-    // Calls in flight when the first refusal arrived may still be answered; no call is retried.
+    // No call is retried. FMP may still answer the calls that were in flight when the first refusal
+    // arrived.
     assert!(server.calls() <= 31, "{}", server.calls());
     for table in [
         "analytics.dim_company",

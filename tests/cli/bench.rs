@@ -77,7 +77,7 @@ fn a_run_that_fails_is_reported_with_its_reason() {
     assert!(is_empty(&folder), "a temporary folder is left");
 }
 
-/// A benchmark whose first run waits a minute for an answer.
+/// Starts a benchmark whose first run waits a minute for a response.
 fn waiting(folder: &TempDir) -> Running {
     let running = findata(&["bench", "--symbols", "1", "--latency", "60000", "--json"])
         .variable("TMPDIR", folder.path().to_str().unwrap())
@@ -87,7 +87,7 @@ fn waiting(folder: &TempDir) -> Running {
     running
 }
 
-/// The only child of a process.
+/// Returns the process id of the only child of a process.
 fn child_of(parent: u32) -> String {
     let parents = |pid: &str| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The data dictionary: it matches `infra/models/DICTIONARY.md` and has every column of the warehouse.
+//! The data dictionary equals `infra/models/DICTIONARY.md` and has every column of the warehouse.
 
 use std::{collections::BTreeMap, fs};
 

@@ -1,4 +1,4 @@
-//! A server that echoes the API key in its answers, and what proxies see of it.
+//! A server that echoes the API key in its responses, and runs behind a proxy.
 
 use std::{ffi::OsString, net::Ipv4Addr, os::unix::ffi::OsStringExt, thread};
 
@@ -16,7 +16,7 @@ use super::{
     outcome, run,
 };
 
-/// Starts a server that gives every request this answer.
+/// Starts a server that sends this response to every request. Returns its URL.
 fn start(status: u16, headers: &'static [(&'static str, String)], body: String) -> String {
     let answer = move |_: Request| {
         let mut response: Response = (StatusCode::from_u16(status).unwrap(), body.clone()).into_response();
@@ -83,7 +83,7 @@ fn an_echoed_key_is_neither_stored_nor_printed() {
 #[test]
 fn a_server_on_this_machine_is_reached_without_the_proxy() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
-    // Nothing listens there.
+    // No process listens on this port.
     let proxy = "http://127.0.0.1:9";
     let output = run(&home, &server.url(), "AAPL")
         .variable("HTTP_PROXY", proxy)

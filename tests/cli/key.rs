@@ -8,7 +8,8 @@ use super::run;
 
 pub(super) const KEY: &str = "k3y-that-must-never-be-seen-4711";
 
-/// The key as a server may write it in JSON or in a URL.
+/// The forms in which a server may repeat the key: as sent, in upper case, and escaped as in JSON
+/// and in a URL.
 pub(super) fn forms() -> [String; 4] {
     let unicode = |c: char| format!("\\u{:04x}", u32::from(c));
     let percent = |c: char| format!("%{:02X}", u32::from(c));
@@ -20,7 +21,7 @@ pub(super) fn forms() -> [String; 4] {
     ]
 }
 
-/// The places where the key appears in any form.
+/// Returns the outputs and files in which any form of the key occurs.
 pub(super) fn occurrences(home: &Home, output: &Output) -> Vec<String> {
     let (mut found, forms) = (Vec::new(), forms());
     for (name, text) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
@@ -57,7 +58,7 @@ fn no_run_writes_or_prints_the_key() {
         "html=x1",
         "not-found",
     ];
-    // In parallel, because a permanent fault spends seconds waiting between attempts.
+    // In parallel, because a run with a permanent fault spends seconds waiting between attempts.
     std::thread::scope(|scope| {
         for fault in faults {
             scope.spawn(move || {
@@ -66,7 +67,8 @@ fn no_run_writes_or_prints_the_key() {
                     .key(KEY)
                     .arg("-vv")
                     .option("--datasets", "profile,income_statement");
-                // Only the fault-free run also computes; for the others only the output matters.
+                // Only the fault-free run computes figures. The other runs need only produce
+                // output.
                 let output = if fault.starts_with("empty") {
                     command
                 } else {

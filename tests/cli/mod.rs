@@ -1,4 +1,4 @@
-//! The real command: exit codes, one clear line on standard error, one JSON object on standard
+//! The real `findata` command: exit codes, one line on standard error, one JSON object on standard
 //! output.
 
 mod bad_arguments;
@@ -26,7 +26,7 @@ fn run(home: &Home, url: &str, symbols: &str) -> Command {
         .option("--symbols", symbols)
 }
 
-/// The keys a summary must have, with the keys of nested objects.
+/// The keys that a summary must have, each with the keys of its nested object.
 const SUMMARY: [(&str, &[&str]); 21] = [
     ("run_id", &[]),
     ("status", &[]),

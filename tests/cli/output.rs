@@ -30,15 +30,18 @@ fn a_failing_command_keeps_its_exit_code_although_nobody_reads_its_messages() {
 
 #[test]
 fn output_that_cannot_be_written_is_reported() {
-    let output = findata(&["dictionary"]).with_full_stdout().run();
-    assert!(output.failed(1).contains("standard output"), "{output:#?}");
+    for arguments in [&["dictionary"][..], &["--help"], &["--version"]] {
+        let output = findata(arguments).with_full_stdout().run();
+        assert!(output.failed(1).contains("standard output"), "{output:#?}");
+    }
 }
 
-/// ESC, the C1 control that also begins a sequence, BEL, and characters that reorder or hide text.
+/// Characters that act on a terminal: ESC, the C1 control that begins a sequence like ESC, BEL, and
+/// characters that reorder or hide text.
 const ACTIVE: [char; 6] = ['\u{1b}', '\u{9b}', '\u{7}', '\u{202e}', '\u{200b}', '\u{2066}'];
 
 #[test]
-fn text_from_fmp_is_shown_but_never_acts() {
+fn text_from_fmp_is_printed_but_cannot_control_the_terminal() {
     let active: String = ACTIVE.iter().collect();
     let profile = serde_json::json!([{
         "symbol": "AAPL", "companyName": format!("Apple{active}[2J"), "sector": format!("Tech{active}"),

@@ -200,7 +200,7 @@ fn a_query_is_one_select_that_reaches_only_the_warehouse() {
 }
 
 #[test]
-fn rows_keep_their_order_and_json_has_no_other_numbers() {
+fn rows_keep_their_order_and_json_has_no_nan_or_infinity() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
     let sql = |query: &str| findata(&["sql", "--json", query]).home(&home).run();
@@ -209,7 +209,7 @@ fn rows_keep_their_order_and_json_has_no_other_numbers() {
     assert!(numbers.len() == 100_000 && numbers.is_sorted_by(|a, b| a > b));
     let odd = sql("select 'nan'::double a, ['inf'::float, -1] b, 'NaN' c; -- one statement").json();
     assert_eq!(odd, serde_json::json!([{"a": null, "b": [null, -1.0], "c": "NaN"}]));
-    // A query that fails midway leaves an array that no parser accepts.
+    // A query that fails midway prints an incomplete JSON array, which every parser rejects.
     let half = sql("select cast(if(i > 90000, 'x', '1') as int) from range(100000) t(i)");
     assert_eq!(half.code, Some(2), "{half:#?}");
     assert!(serde_json::from_str::<serde_json::Value>(&half.stdout).is_err());
@@ -220,7 +220,7 @@ fn rows_keep_their_order_and_json_has_no_other_numbers() {
 fn a_large_result_needs_little_memory() {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     assert_eq!(run(&home, &server.url(), "AAPL").run().code, Some(0));
-    // 300,000 rows of 400 bytes are 120 MB.
+    // The result of 300,000 rows of 400 bytes has 120 MB.
     let query = "select i, repeat('x', 400) from range(300000) t(i)";
     for format in [&[][..], &["--json"]] {
         let mut running = findata(&[&["sql", query], format].concat()).home(&home).start();

@@ -1,4 +1,4 @@
-//! Help, version, the demo and the FMP server.
+//! `--help`, `--version`, the demo and the FMP server.
 
 use findata_tests::{Home, findata, wait_until};
 
@@ -71,7 +71,7 @@ fn the_server_prints_a_url_that_a_run_can_use() {
         .url(&url)
         .run();
     assert_eq!((output.code, &output.json()["status"]), (Some(0), &"complete".into()), "{output:#?}");
-    // The simulated world is on the requested day.
+    // The server simulates the day that `--today` requests.
     assert_eq!(home.text("select max(price_date) from analytics.fact_daily_prices"), "2026-09-18");
     assert!(server.kill());
 }

@@ -4,19 +4,22 @@ use findata_tests::{Home, Running, Simulator, findata, wait_until};
 
 use super::{outcome, run};
 
-/// A server that answers every call except those for dividends, and a run that waits for just these.
+/// Starts a server that stalls the calls for dividends, and a run that has made all calls and waits
+/// only for the dividends.
 fn waiting_for_dividends(home: &Home) -> (Simulator, Running) {
     let server = Simulator::with_faults(12, &["stall=30s,dividends"]);
     let running = run(home, &server.url(), &server.symbols().join(",")).start();
     let calls = |endpoint| server.calls_by_endpoint().get(endpoint).copied().unwrap_or_default();
-    // Two of income statements for each symbol, quarters and years, and the same of the others.
+    // Each of the 12 symbols has one call for dividends, and one for the quarters and one for the
+    // years of each kind of statement.
     wait_until("all calls", || {
         calls("dividends") == 12 && calls("income-statement") + calls("cash-flow-statement") == 48
     });
     (server, running)
 }
 
-/// Sends a signal to a run that waits for dividends, and checks its end. Returns the calls that the server has received.
+/// Sends a signal to a run that waits for dividends, and checks its exit code and message. Returns
+/// the number of calls that the server received.
 fn stopped_run(home: &Home, signal: &str, code: i32) -> u64 {
     let (server, running) = waiting_for_dividends(home);
     running.signal(signal);

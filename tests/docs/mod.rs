@@ -1,5 +1,5 @@
-//! The commands that the READMEs show. Each `sh` block runs as a script in an empty folder against the FMP
-//! simulator, unless the line before it is `<!-- needs an account -->`.
+//! The commands that the READMEs show. Each `sh` block runs as a script in an empty folder against
+//! the FMP simulator. Blocks after the line `<!-- needs an account -->` do not run.
 
 use std::{
     fs,
@@ -12,8 +12,8 @@ use findata_tests::{Simulator, today};
 
 const NEEDS_AN_ACCOUNT: &str = "<!-- needs an account -->";
 
-/// Stands in for `./dev` and `cargo run`: a block of a README must not build or test the project again. It
-/// accepts only what the real script knows.
+/// A script that takes the place of `./dev` and `cargo run`, because a README's block must not
+/// build or test the project again. It rejects commands that the real `./dev` does not have.
 const DEV: &str = r#"#!/usr/bin/env bash
 grep -q "^  $1)" "$REAL_DEV" || { echo "./dev has no command $1" >&2; exit 2; }
 "#;
@@ -36,7 +36,7 @@ fn readmes() -> Vec<PathBuf> {
     found
 }
 
-/// The `sh` blocks of a page. Blocks inside a list are indented.
+/// The `sh` blocks of a page, including indented blocks in lists.
 fn blocks(page: &str) -> Vec<Block> {
     let mut found = Vec::new();
     let mut runs = true;

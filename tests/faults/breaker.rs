@@ -1,5 +1,5 @@
 //! An endpoint that fails every request: its circuit breaker opens, and the run continues without
-//! it.
+//! the endpoint.
 
 use std::thread;
 
@@ -7,13 +7,14 @@ use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Simulator};
 
 const SYMBOLS: u64 = 40;
-/// The number of failures that opens a breaker.
+/// The number of consecutive failures that opens a breaker.
 const FAILURES_TO_OPEN: u64 = 10;
-/// Calls that probe the endpoint while others wait: after one, three and seven seconds, each with
-/// up to five attempts. Later probes need a later caller.
+/// The most calls that probe the endpoint while other calls wait at the breaker: three probes,
+/// after one, three and seven seconds, each with up to five attempts. Any later probe needs a new
+/// call.
 const PROBES: u64 = 3 * 5;
 
-/// Runs profile, dividends and splits of every symbol of a server.
+/// Fetches profile, dividends and splits of every symbol of a server.
 fn run(server: &Simulator, home: &Home) -> Summary {
     let symbols = server.symbols();
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
@@ -43,11 +44,12 @@ fn check(fault: &str, expected_text: &str) {
         summary.failures.iter().any(|f| f.reason.starts_with("dividends is suspended: ")),
         "{fault}: {summary:#?}"
     );
-    // Without a breaker there would be five attempts per symbol. With it there are the failures
-    // that open it, the calls in flight meanwhile (at most one per symbol), and the probes.
+    // Without a breaker, each symbol would cost five attempts. With a breaker, the calls are the
+    // failures that open it, the calls in flight meanwhile (at most one per symbol), and the
+    // probes.
     let calls = server.calls_by_endpoint()["dividends"];
     assert!(calls <= FAILURES_TO_OPEN + SYMBOLS + PROBES, "{fault}: {calls}");
-    // The next run fetches only what is missing.
+    // The next run fetches only the missing data.
     let good = Simulator::with_symbols(SYMBOLS as usize);
     let healed = run(&good, &home);
     assert_eq!((healed.status, good.calls()), (Status::Complete, SYMBOLS), "{fault}: {healed:#?}");
@@ -56,7 +58,7 @@ fn check(fault: &str, expected_text: &str) {
 
 #[test]
 fn a_broken_endpoint_costs_few_calls_and_affects_no_other_dataset() {
-    // In parallel, since most of it is waiting.
+    // In parallel, because each case spends most of its time waiting.
     thread::scope(|scope| {
         for (fault, expected_text) in
             [("server-error", "500"), ("truncated", "is truncated"), ("stall", "no answer in time")]
@@ -68,7 +70,8 @@ fn a_broken_endpoint_costs_few_calls_and_affects_no_other_dataset() {
 
 #[test]
 fn an_endpoint_that_recovers_while_calls_wait_at_the_breaker_fails_no_task() {
-    // The first attempts of forty calls open the breaker; a probe succeeds on a later attempt.
+    // The failed first attempts of forty calls open the breaker. A later attempt of a probe
+    // succeeds and closes it.
     for times in [1, 2] {
         let fault = format!("unavailable=x{times},dividends");
         let (server, home) = (Simulator::with_faults(SYMBOLS as usize, &[&fault]), Home::new());

@@ -1,5 +1,5 @@
-//! Every recorded error body and every fault of the simulator through the client alone: what the
-//! caller is to do next, and how many calls it took to find out.
+//! Every recorded error body and every fault of the simulator, sent to the client alone: each leads
+//! to the right next action of the caller, after the right number of calls.
 
 use std::{fs, thread};
 
@@ -7,28 +7,28 @@ use findata_domain::Error;
 use findata_fmp::Answer;
 use findata_tests::{Replay, Simulator, client, shared_folder, wait};
 
-/// What the caller of the client does next.
+/// The next action of the client's caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     /// Use the rows.
     Rows,
     /// There are no rows: remember that, but delete nothing.
     Empty,
-    /// All attempts failed; the failure may be transient.
+    /// All attempts failed, but a later run may succeed: record a failure.
     Retry,
-    /// The call limit was still exceeded after every retry: record the task as abandoned for it.
+    /// Every attempt hit the call limit: record the task as abandoned because of the limit.
     Limited,
-    /// The endpoint does not exist: use another one.
+    /// The endpoint does not exist: use another endpoint.
     NotOffered,
-    /// Not in the plan: leave the task out.
+    /// The plan does not include the endpoint: leave the task out.
     NotInPlan,
-    /// The request will never work.
+    /// FMP will always reject this request: record a failure.
     Reject,
-    /// Make no more calls.
+    /// Make no more calls in this run.
     Stop,
     /// Make no more calls until the call budget is renewed.
     Budget,
-    /// A configuration error, which FMP's responses never are.
+    /// Report a configuration error. No response of FMP leads to this action.
     Config,
 }
 
@@ -52,7 +52,8 @@ fn classify(answer: &Answer) -> Action {
     }
 }
 
-/// Attempts per call, and the number of "limit reached" responses after which the client gives up.
+/// The attempts per call, and the number of "limit reached" responses after which the client gives
+/// up.
 const TRIES: u32 = 5;
 const LIMITED: u32 = 9;
 
@@ -76,16 +77,16 @@ const FAULTS: [(&str, Action, u32); 23] = [
     ("reset", Retry, TRIES),
     ("endless", Retry, TRIES),
     ("gzip-bomb", Retry, TRIES),
-    // The client does not wait out thirty seconds of silence.
+    // The first response stalls for thirty seconds. The client times out earlier and retries.
     ("stall=x1", Rows, 2),
     ("slow", Rows, 1),
-    // Rows are checked one by one, later.
+    // The client returns these rows unchecked; the decoder checks each row later.
     ("missing-field", Rows, 1),
     ("retyped-field", Rows, 1),
     ("extra-field", Rows, 1),
 ];
 
-/// Every recorded body by file; the file name begins with the HTTP status.
+/// Every recorded body and the resulting action. The file name begins with the HTTP status.
 const RECORDED: [(&str, Action); 15] = [
     ("200_bulk_throttle_on_csv_endpoint.RECONSTRUCTED.json", Limited),
     ("200_unknown_symbol.json", Empty),

@@ -1,5 +1,5 @@
-//! A clock that was ahead in one run. The next runs with a correct clock fetch and publish as if it
-//! had never been.
+//! One run with a clock that is ahead. The next runs, with a correct clock, fetch and publish as if
+//! the wrong clock had never been used.
 
 use chrono::NaiveDate;
 use findata_domain::{Error, clock::DayClock};
@@ -32,7 +32,7 @@ const TABLES: [&str; 5] = [
 ];
 
 #[test]
-fn a_clock_that_was_ahead_once_does_not_freeze_a_home() {
+fn one_run_with_a_clock_ahead_does_not_block_later_runs() {
     const SYMBOLS: [&str; 2] = ["KO", "SPLIT"];
     let (friday, monday) = (server_on("2026-11-20", 41), server_on("2026-11-23", 41));
     let home = Home::new();
@@ -58,7 +58,7 @@ fn a_clock_that_was_ahead_once_does_not_freeze_a_home() {
 }
 
 #[test]
-fn a_first_run_many_years_ahead_does_not_freeze_a_home() {
+fn a_first_run_with_a_clock_years_ahead_does_not_block_later_runs() {
     let (friday, monday) = (server_on("2026-11-20", 12), server_on("2026-11-23", 12));
     let home = Home::new();
     let loading = |server: &Simulator, today: &str| {
@@ -97,7 +97,7 @@ fn a_restatement_after_a_clock_was_ahead_is_the_newest_version() {
     assert_eq!(home.lines(versions), ["100|true", "90|true", "80|true"]);
     let known = "select count(*) from staging.statement_versions where known_from > timestamp '2026-11-24'";
     assert_eq!(home.count(known), 0);
-    // A rebuilt warehouse has the same versions in the same order.
+    // A warehouse rebuilt from the stage has the same versions in the same order.
     std::fs::remove_file(home.warehouse()).unwrap();
     let clock = DayClock(day("2026-11-30"));
     let replayed = wait(async {
@@ -110,7 +110,7 @@ fn a_restatement_after_a_clock_was_ahead_is_the_newest_version() {
 }
 
 #[test]
-fn attributes_from_a_day_that_has_not_come_are_dropped() {
+fn attributes_from_a_future_day_are_dropped() {
     let profile = |sector: &str| {
         let row =
             format!(r#"[{{"symbol":"AAPL","companyName":"Apple","sector":"{sector}","currency":"USD"}}]"#);

@@ -1,4 +1,5 @@
-//! Killing the command at any point: the next run ends with the tables of an undisturbed run.
+//! The command is killed at some point of a run. The next run ends with the tables of an
+//! undisturbed run.
 
 use std::{thread, time::Duration};
 
@@ -10,15 +11,15 @@ use super::{SYMBOLS, assert_fault_free_tables, fault_free};
 /// When to kill the command.
 #[derive(Debug, Clone, Copy)]
 enum Point {
-    /// Once the server has seen this many calls.
+    /// Once the server has received this many calls.
     Calls(u64),
-    /// This many milliseconds after a key with this ending exists on the stage.
+    /// This many milliseconds after a key with this ending appears on the stage.
     Key(&'static str, u64),
 }
 
 use Point::{Calls, Key};
 
-/// Points during fetching, staging, loading and computing. What is running after a pause depends on
+/// Points during fetching, staging, loading and computing. Which step a pause ends in depends on
 /// the machine; the result must not.
 const POINTS: [Point; 12] = [
     Calls(1),
@@ -42,8 +43,7 @@ fn command(server: &Simulator, home: &Home) -> Command {
         .option("--symbols", SYMBOLS.join(","))
 }
 
-/// Waits for the point or the end of the command, and kills it. Returns whether it was still
-/// running.
+/// Kills the command at a point, unless it ends first. Returns whether it was still running.
 fn kill_at(point: Point, server: &Simulator, home: &Home, mut running: Running) -> bool {
     let reached = |running: &mut Running| match point {
         Calls(n) => server.calls() >= n || running.has_ended(),
@@ -70,7 +70,7 @@ fn kill_and_rerun(point: Point) -> bool {
     let next = command(&server, &home).run();
     assert_eq!(next.code, Some(0), "{point:?}: {next:#?}");
     assert_fault_free_tables(&home, &format!("{point:?}"));
-    // What was staged before the kill is finished.
+    // The next run finishes every run that had staged its files before the kill.
     for key in home.keys("runs/").iter().filter(|key| key.ends_with("/staged.json")) {
         let summary = home.stage().join(key.replace("staged.json", "summary.json"));
         assert!(summary.exists(), "{point:?}: {key} was never finished");

@@ -1,4 +1,4 @@
-//! Damaged or empty objects below `state/`: each affects only what it describes.
+//! Damaged or empty objects below `state/`: each affects only the data that it describes.
 
 use std::fs;
 
@@ -54,7 +54,7 @@ fn a_damaged_object_that_can_be_rebuilt_costs_only_calls() {
             again.notes
         );
     }
-    // One damaged log affects only its dataset.
+    // A damaged freshness log affects only its own dataset.
     let home = Home::copy_of(&whole);
     fs::write(home.stage().join("state/freshness/dividends.json"), "").unwrap();
     let summary = run(&home, &server).unwrap();

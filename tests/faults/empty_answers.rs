@@ -1,4 +1,4 @@
-//! Empty answers that are not "no data".
+//! Empty responses of FMP that are errors, and empty responses that mean "no data".
 
 use findata_fmp_simulator::Options;
 use findata_pipeline::{run::Status, summary::Summary};
@@ -14,7 +14,7 @@ fn empty(endpoints: &str) -> Simulator {
     Simulator::with_faults(12, &[&format!("empty={endpoints}")])
 }
 
-/// The tables of a home in which nothing went wrong.
+/// A home after a run without faults.
 fn expected() -> Home {
     let home = Home::new();
     run(&Simulator::with_symbols(12), &home);
@@ -22,7 +22,7 @@ fn expected() -> Home {
 }
 
 #[test]
-fn an_outage_with_empty_answers_is_healed_by_the_next_run_of_the_day() {
+fn after_an_outage_with_empty_responses_the_next_run_of_the_day_fetches_the_data() {
     let expected = expected();
     let good = Simulator::with_symbols(12);
     for endpoints in ["income-statement", "prices", "profile"] {
@@ -44,7 +44,7 @@ fn an_outage_with_empty_answers_is_healed_by_the_next_run_of_the_day() {
 }
 
 #[test]
-fn an_empty_answer_where_rows_were_known_is_asked_for_again_the_same_day() {
+fn an_empty_response_where_rows_existed_is_fetched_again_the_same_day() {
     let known = expected();
     let good = Simulator::with_symbols(12);
     for endpoints in ["income-statement", "prices", "profile", "dividends"] {
@@ -76,7 +76,8 @@ fn a_statement_that_stays_empty_is_recorded_as_not_offered() {
     let recorded = "select count(*) from ops.tasks where outcome = 'not_offered' and subject like 'AAPL:%'";
     assert_eq!(home.count(recorded), 2);
     assert_eq!(run(&server, &home).calls, 0, "not before its normal time");
-    // It is asked for again the next day, without being confirmed anew, and accepted once it comes.
+    // The next day's run fetches the statement again. It accepts an empty response without new
+    // confirmation, and loads the rows once FMP has them.
     let next_day = today() + chrono::Days::new(3);
     let anchor = Some(today());
     let on_monday = |faults: &[&str]| {
@@ -99,14 +100,14 @@ fn a_statement_that_stays_empty_is_recorded_as_not_offered() {
 }
 
 #[test]
-fn companies_that_lack_data_complete() {
+fn runs_of_companies_without_some_data_are_complete() {
     let server = Simulator::with_symbols(48);
     let home = Home::new();
-    // A fund, a new listing, a delisted company and one without a market cap.
+    // A fund, a new listing, a delisted company, and a company without a market cap.
     let symbols = ["SPY", "FRESH", "DELIS", "NOCAP"];
     let summary = Job::new(server.url(), &symbols).on(today()).run_ok(&home);
     assert_eq!(summary.status, Status::Complete, "{:?}", summary.failures);
-    // A weekend has no session.
+    // A weekend has no trading session, so an empty response is correct.
     let weekend = |o: &mut findata_pipeline::run::Options| {
         o.prices_from = Some(today() - chrono::Days::new(6));
         o.prices_to = Some(today() - chrono::Days::new(5));

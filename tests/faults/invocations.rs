@@ -25,7 +25,7 @@ use findata_pipeline::{
     summary::Summary,
     telemetry::Telemetry,
 };
-use findata_tests::{Home, Job, Simulator, client, host, request, today, wait};
+use findata_tests::{Home, Job, Simulator, analyze, client, host, request, today, wait};
 use serde_json::{Value, json};
 
 use super::SYMBOLS;
@@ -68,7 +68,7 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
             )
             .await;
             assert!(matches!(late, Err(Error::Retry { .. })), "no task was finished: {late:?}");
-            // Enough time for some of the calls, of which 64 are in flight at once.
+            // This deadline leaves time for some of the calls, of which 64 are in flight at once.
             let begin = now + Duration::from_millis(100);
             let limit = Some(Deadline { begin, wait: begin + Duration::from_secs(20) });
             match findata_extract::handle(&message, &host.fmp, &host.stage, &clock, limit, None).await? {
@@ -83,17 +83,7 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
         assert!(parts > 0, "the deadline never struck");
         let run = &request.run_id;
         findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
-        let measured = findata_analytics::HostMetrics::default();
-        let summary = findata_analytics::handle(
-            run,
-            &host.stage,
-            &mut host.warehouse,
-            findata_tests::models(),
-            &bus,
-            &clock,
-            &measured,
-        )
-        .await?;
+        let summary = analyze(run, &host.stage, &mut host.warehouse, &bus, &clock).await?;
         assert_eq!((summary.status, summary.tasks.done), (Status::Complete, summary.tasks.planned));
         Ok::<_, Error>(())
     })
@@ -101,7 +91,7 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
     assert!(home.content() == undisturbed.content(), "{:?}", home.differences(&undisturbed));
 }
 
-/// A run that was planned and about which nothing more is known.
+/// Plans a run and enqueues its batches. Returns the stage, the run id and the start time.
 async fn plan_run(
     home: &Home,
     server: &Simulator,
@@ -143,8 +133,8 @@ fn the_sweeper_restarts_a_step_a_few_times_and_then_closes_the_run() {
             stage::read_json(&stage, &ledger::staged_key(&run)).await.unwrap().unwrap();
         assert_eq!((staged.batches.len(), staged.files.len()), (1, 0));
 
-        // If load never finishes either, the sweeper invokes it again by rewriting the object, and
-        // finally closes the run.
+        // If load never finishes either, the sweeper rewrites `staged.json`, whose S3 event invokes
+        // load again. After five attempts it closes the run.
         swept(minutes + 1).await.unwrap();
         let before = stage.get(&ledger::staged_key(&run)).await.unwrap().unwrap();
         let trouble = Error::Config("there is no grant".into());
@@ -189,8 +179,8 @@ fn the_sweeper_closes_the_fetch_step_if_the_last_batch_did_not() {
         )
         .await
         .unwrap();
-        // As after a crash between writing the batch's ledger entry and the write that closes the
-        // step.
+        // Restores the state after a crash between the batch's ledger entry and the write that
+        // closes the step.
         std::fs::remove_file(home.stage().join(ledger::staged_key(&run))).unwrap();
         let swept = sweep(&stage, &queue, &bus, started + chrono::Duration::minutes(15), None).await.unwrap();
         assert_eq!((swept.announced, swept.sent), (1, 0));
@@ -222,7 +212,7 @@ fn a_repeated_invocation_starts_one_run() {
     let direct = json!({"symbols": ["AAPL"], "datasets": ["profile"]});
     let first = ask(direct.clone(), "call-1", "2026-09-18T10:00:00Z");
     assert_eq!(first["status"], "begun", "{first}");
-    // Lambda retries minutes later with the same id.
+    // Lambda retries an invocation minutes later with the same request id.
     assert_eq!(ask(direct.clone(), "call-1", "2026-09-18T10:02:00Z"), first);
     assert_ne!(ask(direct.clone(), "call-2", "2026-09-18T10:02:00Z")["run_id"], first["run_id"]);
     let event = json!({
@@ -239,7 +229,8 @@ fn a_repeated_invocation_starts_one_run() {
 
 #[test]
 fn a_ledger_entry_that_is_not_in_the_plan_does_not_close_a_step() {
-    // Two batches. An interrupted attempt of fanout left an entry that the plan does not contain.
+    // There are two batches. An interrupted attempt of fanout left an entry for a third batch,
+    // which is not in the plan.
     let (server, home, queue, clock) =
         (Simulator::with_symbols(60), Home::new(), LocalQueue::default(), DayClock(today()));
     wait(async {

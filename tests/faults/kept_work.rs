@@ -1,5 +1,5 @@
-//! What is paid for is kept: answers of a killed run, runs that meet a full disk or too little memory, and everything
-//! beside a damaged object.
+//! Fetched data is never fetched twice: a killed run keeps its responses, a run stays open if the
+//! disk is full or memory is short, and a damaged object affects only itself.
 
 use std::{
     cell::RefCell,
@@ -27,7 +27,7 @@ fn command(server: &Simulator, home: &Home, symbols: &str) -> Command {
         .option("--symbols", symbols)
 }
 
-/// Starts a run, and kills it once its files are staged.
+/// Starts a run and kills it once its files are staged.
 fn staged_and_killed(server: &Simulator) -> Home {
     let home = Home::new();
     let running = RefCell::new(command(server, &home, &SYMBOLS.join(",")).start());
@@ -41,10 +41,11 @@ fn staged_and_killed(server: &Simulator) -> Home {
 
 #[test]
 fn a_kill_costs_only_the_calls_in_flight() {
-    // All symbols are in one batch, so nothing of it is recorded by then.
+    // The companies fit into one batch, so the ledger has no finished batch when the run is killed.
     const COMPANIES: usize = 24;
-    // At 750 calls a minute, 45 calls are in flight while the latency is not known. Besides, the next run asks for the
-    // change feeds, and for the profile whose follow-up was in flight.
+    // At 750 calls a minute, 45 calls are in flight until the client knows FMP's latency. The next
+    // run also makes up to ten other calls: it reads the change feeds, and refetches a profile
+    // whose share count was in flight.
     const IN_FLIGHT: u64 = 45 + 10;
     let command = |server: &Simulator, home: &Home, symbols: &str| {
         command(server, home, symbols).option("--fmp-plan", "750")
@@ -78,12 +79,12 @@ fn a_kill_costs_only_the_calls_in_flight() {
     assert_eq!(journals(&home), 0);
 }
 
-/// The number of journals in a home.
+/// The number of response journals in a home.
 fn journals(home: &Home) -> usize {
     home.files().iter().filter(|path| path.iter().any(|part| part == ".journal")).count()
 }
 
-/// A warehouse that lacks something when it should load.
+/// A warehouse on a full disk: loading a file fails.
 struct Lacking<W>(W);
 
 impl<W: Warehouse> Warehouse for Lacking<W> {
@@ -162,24 +163,27 @@ fn too_little_memory_leaves_the_run_open_and_names_the_option() {
 }
 
 #[test]
-fn damaged_ledger_objects_of_an_open_run_stop_no_later_run() {
+fn damaged_ledger_objects_of_an_open_run_do_not_stop_later_runs() {
     fault_free();
     let server = Simulator::with_symbols(12);
     let staged = staged_and_killed(&server);
-    for (ending, damage) in [
-        ("/plan.json", ""),
-        ("/batches/b00001.json", "{\"batch\":"),
-        ("/staged.json", ""),
-        ("/plan.json", "{}"),
+    // Only the answers that a damaged batch entry lists are lost.
+    for (ending, damage, keeps_answers) in [
+        ("/plan.json", "", true),
+        ("/batches/b00001.json", "{\"batch\":", false),
+        ("/staged.json", "", true),
+        ("/plan.json", "{}", true),
     ] {
         let home = Home::copy_of(&staged);
         let key = home.keys("runs/").into_iter().find(|key| key.ends_with(ending)).unwrap();
         fs::write(home.stage().join(&key), damage).unwrap();
+        let calls = server.calls();
         let next = command(&server, &home, &SYMBOLS.join(",")).run();
         assert_eq!(next.code, Some(0), "{key}: {next:#?}");
+        assert_eq!(server.calls() == calls, keeps_answers, "{key}: {next:#?}");
         assert_fault_free_tables(&home, &key);
     }
-    // A stray plan without anything else.
+    // A plan of a run that has no other object.
     let home = Home::copy_of(&staged);
     fs::create_dir_all(home.stage().join("runs/zz")).unwrap();
     fs::write(home.stage().join("runs/zz/plan.json"), "{}").unwrap();
@@ -200,7 +204,7 @@ fn a_changed_or_missing_landing_file_costs_only_its_own_calls() {
         let next = command(&server, &home, &SYMBOLS.join(",")).run();
         assert_eq!(next.code, Some(0), "{next:#?}");
         assert!(next.stderr.contains("income_statement"), "{next:#?}");
-        // Annual and quarterly statements of both companies.
+        // The run refetches the annual and quarterly income statements of both companies.
         assert_eq!(server.calls() - calls, 4);
         assert_fault_free_tables(&home, "a damaged landing file");
     }
@@ -214,14 +218,14 @@ fn a_retry_fetches_the_rows_of_a_damaged_landing_file() {
     let keys = home.keys("landing/income_statement/");
     fs::remove_file(home.stage().join(&keys[0])).unwrap();
     let calls = server.calls();
-    // It finishes the killed run first, which then lacks these statements.
+    // The retry first finishes the killed run, whose damaged statements are then missing.
     let retried = findata(&["retry", &run, "--json"]).home(&home).url(server.url()).run();
     assert_eq!(retried.code, Some(0), "{retried:#?}");
     assert_eq!(server.calls() - calls, 4);
     assert_fault_free_tables(&home, "a retry");
 }
 
-/// Changes a figure in a landing file. Its row count stays the same.
+/// Changes an amount in a landing file without changing the number of rows.
 fn replace_revenue(path: &Path) {
     let mut text = String::new();
     flate2::read::GzDecoder::new(fs::File::open(path).unwrap())

@@ -1,4 +1,4 @@
-//! Runs with less memory than their data needs: DuckDB spills to disk, and the run ends with the same tables.
+//! Runs with less memory than their data needs: DuckDB spills to disk, and the tables are the same.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use findata_tests::{
     Home, Job, NoProgress, Simulator, client, findata, host, request, today, wait, with_warehouse,
 };
 
-/// A warehouse that notes how much it has spilled.
+/// A warehouse that records the largest size of DuckDB's spill files, in bytes.
 struct Watched {
     warehouse: DuckDb,
     spilled: u64,
@@ -66,7 +66,8 @@ impl Warehouse for Watched {
 
 #[test]
 fn a_run_at_its_memory_limit_spills_and_finishes() {
-    // With 110 MB the models of 22 companies with a year of prices spill 9 MB; with 140 MB they spill nothing.
+    // With 110 MB, the models of 22 companies with a year of prices spill 9 MB; with 140 MB they
+    // spill nothing.
     const LIMIT: MemoryLimit = MemoryLimit::bytes(110_000_000);
     let (server, home, unlimited) = (Simulator::with_symbols(22), Home::new(), Home::new());
     let symbols = server.symbols();
@@ -91,7 +92,7 @@ fn a_run_at_its_memory_limit_spills_and_finishes() {
 
 #[test]
 fn a_statement_that_cannot_spill_gets_the_full_limit() {
-    // A list of 60 million numbers takes 1.5 GB, all at once.
+    // DuckDB cannot spill a list. A list of 60 million numbers takes 1.5 GB.
     let list =
         "create or replace temporary table numbers as select len(list(i)) as n from range(60000000) t(i)";
     wait(async {
@@ -124,7 +125,7 @@ fn a_transaction_that_cannot_spill_is_repeated_with_the_full_limit() {
         warehouse.execute("begin transaction").await.unwrap();
         warehouse.execute("insert into t values (2)").await.unwrap();
         warehouse.append("t", vec![vec![text(3)], vec![text(4)]]).await.unwrap();
-        // The list takes 1.5 GB, all at once; the session starts with less.
+        // The list takes 1.5 GB and cannot spill. The session starts with a smaller limit.
         warehouse
             .execute("insert into t select len(list(i)) from range(60000000) t(i)")
             .await

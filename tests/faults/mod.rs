@@ -1,4 +1,4 @@
-//! Fault injection: what a run survives.
+//! Fault injection: which faults a run survives, and how it reports the others.
 
 mod breaker;
 mod classification;
@@ -21,7 +21,7 @@ use findata_tests::{Content, Home, Job, Simulator};
 
 const SYMBOLS: [&str; 2] = ["AAPL", "NOCAP"];
 
-/// The home and content of a fault-free run, created once.
+/// The home and the tables of a fault-free run, created once.
 fn fault_free() -> &'static (Home, Content) {
     static FAULT_FREE: OnceLock<(Home, Content)> = OnceLock::new();
     FAULT_FREE.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! Permanent faults: classified, bounded, reported, and never stored as data.
+//! Permanent faults: classified, limited in calls, reported, and never stored as data.
 
 use std::thread;
 
@@ -7,16 +7,16 @@ use findata_tests::{Home, Job, Simulator};
 
 /// Attempts per call.
 const TRIES: u64 = 5;
-/// Calls of a task that only gets "limit reached" responses.
+/// The number of calls of a task that gets nothing but "limit reached" responses.
 const LIMITED: u64 = 9;
 
-/// A fault on AAPL's income statements and its expected effect.
+/// A fault on AAPL's income statements, and its expected effect.
 struct Case {
     fault: &'static str,
     status: Status,
     /// Calls of the affected task.
     calls: u64,
-    /// Part of the failure's reason; empty if nothing fails.
+    /// Part of the failure's reason; empty if no task fails.
     reason: &'static str,
     /// Whether rows are quarantined.
     quarantined: bool,
@@ -49,11 +49,11 @@ const CASES: [Case; 18] = [
     },
     Case {
         quarantined: true,
-        ..case("retyped-field", Status::Partial, 1, "retyped_field: revenue")
+        ..case("retyped-field", Status::Partial, 1, "unreadable_field: revenue")
     },
 ];
 
-/// Runs the profiles and six years of income statements of two companies; the fault affects one
+/// Fetches the profiles and six years of income statements of two companies. The fault affects one
 /// task.
 fn run(case: &Case) -> (Home, Simulator, Summary) {
     let (server, home) = (
@@ -71,7 +71,7 @@ fn run(case: &Case) -> (Home, Simulator, Summary) {
 fn check(case: &Case) {
     let (home, server, summary) = run(case);
     let fault = case.fault;
-    // A fault that stops the run may do so before the other calls are made; any other fault affects
+    // A fault that stops the run may do so before the other calls are made. Any other fault affects
     // exactly one task.
     let stops = ["forbidden", "legacy", "bandwidth"].contains(&fault);
     assert_eq!(server.faults_injected(), case.calls, "{fault}");
@@ -99,7 +99,7 @@ fn check(case: &Case) {
     );
     let quarantined = home.count("select count(*) from ops.quarantine where symbol = 'AAPL'");
     assert_eq!(quarantined, if case.quarantined { 6 } else { 0 }, "{fault}");
-    // A failure leaves no freshness entry: the next run tries again.
+    // A failed task has no entry in the freshness log, so the next run repeats it.
     let good = Simulator::with_symbols(12);
     let next_run = Job::new(good.url(), &["AAPL", "KO"]).with(|o| {
         (o.quarters, o.skip_analytics, o.datasets) =
@@ -118,7 +118,7 @@ fn check(case: &Case) {
 
 #[test]
 fn a_permanent_fault_is_classified_bounded_and_never_stored() {
-    // In parallel, since most of the time is spent waiting between attempts.
+    // In parallel, because each case spends most of its time waiting between attempts.
     thread::scope(|scope| {
         for case in &CASES {
             scope.spawn(move || check(case));

@@ -6,17 +6,17 @@ use findata_domain::{Error, Result, clock::DayClock};
 use findata_extract::BatchResult;
 use findata_local::{bus::LocalBus, queue::LocalQueue};
 use findata_pipeline::{
-    ledger,
+    ledger::{self, Loaded},
     plan::BatchMessage,
     ports::{bus::Event, stage::Stage},
     run::{Options, Status},
     summary::Summary,
 };
-use findata_tests::{Home, Job, Simulator, client, host, request, today, wait};
+use findata_tests::{Home, Job, Simulator, analyze, client, host, request, today, wait};
 
 use super::{SYMBOLS, assert_fault_free_tables, fault_free};
 
-/// Runs the handlers in order, each more than once.
+/// Calls the handlers of all functions in order, each more than once.
 fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Event>, Vec<BatchResult>)> {
     wait(async {
         let clock = DayClock(today());
@@ -27,7 +27,7 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
         };
         let (request, queue, bus) = (request(&SYMBOLS, days), LocalQueue::default(), LocalBus::default());
         let plan = findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
-        // A second invocation of fanout sends the same batches again.
+        // A second invocation of fanout enqueues the same batches again.
         let again = findata_fanout::handle(&request, &host.fmp, &host.stage, &queue, &clock).await?;
         assert_eq!(plan, again);
         let mut messages: Vec<BatchMessage> = Vec::new();
@@ -35,7 +35,7 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
             messages.push(delivery.message);
         }
         assert_eq!(messages.len(), 2 * plan.batches.len());
-        // All deliveries in parallel, and one more after them.
+        // Processes all deliveries in parallel, and then the first one once more.
         messages.push(messages[0].clone());
         let (last, first) = messages.split_last().unwrap();
         let work = first
@@ -45,49 +45,23 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
         closed.push(findata_extract::handle(last, &host.fmp, &host.stage, &clock, None, None).await?);
         let run = &request.run_id;
         let loaded = findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
-        assert_eq!(findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?, loaded);
-        // As after a crash between the commit and the write that closes the step.
+        let again = findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?;
+        // `seconds` may differ in its last digit after it is read from JSON.
+        assert_eq!(Loaded { seconds: loaded.seconds, ..again }, loaded);
+        // Restores the state after a crash between the commit and the write that closes the step.
         fs::remove_file(home.stage().join(ledger::loaded_key(run))).unwrap();
         assert_eq!(
             findata_load::handle(run, &host.stage, &mut host.warehouse, &clock).await?.rows,
             loaded.rows
         );
-        let measured = findata_analytics::HostMetrics::default();
-        let summary = findata_analytics::handle(
-            run,
-            &host.stage,
-            &mut host.warehouse,
-            findata_tests::models(),
-            &bus,
-            &clock,
-            &measured,
-        )
-        .await?;
-        let repeated = findata_analytics::handle(
-            run,
-            &host.stage,
-            &mut host.warehouse,
-            findata_tests::models(),
-            &bus,
-            &clock,
-            &measured,
-        )
-        .await?;
+        let summary = analyze(run, &host.stage, &mut host.warehouse, &bus, &clock).await?;
+        let repeated = analyze(run, &host.stage, &mut host.warehouse, &bus, &clock).await?;
         assert_eq!(
             (repeated.run_id, repeated.status, repeated.rows, repeated.analytics),
             (summary.run_id, summary.status, summary.rows, summary.analytics)
         );
         fs::remove_file(home.stage().join(ledger::summary_key(run))).unwrap();
-        let computed = findata_analytics::handle(
-            run,
-            &host.stage,
-            &mut host.warehouse,
-            findata_tests::models(),
-            &bus,
-            &clock,
-            &measured,
-        )
-        .await?;
+        let computed = analyze(run, &host.stage, &mut host.warehouse, &bus, &clock).await?;
         assert!(
             computed.analytics.values().all(|t| t.written + t.removed == 0),
             "{:?}",
@@ -112,8 +86,8 @@ fn repeating_every_message_and_step_gives_the_same_tables() {
     let completed = |event: &Event| matches!(event, Event::RunCompleted { status: Status::Complete, .. });
     assert!(!events.is_empty() && events.iter().all(completed), "{events:?}");
     assert_fault_free_tables(&home, "everything twice");
-    // Only the files of the winning ledger entry are loaded, though both deliveries may have landed
-    // some.
+    // Both deliveries of a batch may have written landing files. Only the files in the ledger entry
+    // that was written first are loaded.
     let loaded = home.count("select count(*) from ops.files");
     let rows: u64 = summary.rows.values().map(|r| r.staged).sum();
     assert_eq!(home.count("select sum(staged) from ops.files"), rows as i64);
@@ -122,7 +96,7 @@ fn repeating_every_message_and_step_gives_the_same_tables() {
 }
 
 #[test]
-fn a_step_invoked_too_early_asks_to_be_retried() {
+fn a_step_invoked_too_early_returns_a_retryable_error() {
     let home = Home::new();
     let server = Simulator::with_symbols(12);
     let results = wait(async {
@@ -130,17 +104,7 @@ fn a_step_invoked_too_early_asks_to_be_retried() {
         let mut host = host(&home, client(&server.url(), "test-key"), clock)?;
         let run = findata_tests::run_id();
         let load = findata_load::handle(&run, &host.stage, &mut host.warehouse, &clock).await;
-        let measured = findata_analytics::HostMetrics::default();
-        let analytics = findata_analytics::handle(
-            &run,
-            &host.stage,
-            &mut host.warehouse,
-            findata_tests::models(),
-            &LocalBus::default(),
-            &clock,
-            &measured,
-        )
-        .await;
+        let analytics = analyze(&run, &host.stage, &mut host.warehouse, &LocalBus::default(), &clock).await;
         let close = ledger::close_fetching(&host.stage, &run).await;
         assert!(host.stage.list("runs/").await?.is_empty());
         Ok::<_, Error>((load.map(|_| ()), analytics.map(|_| ()), close.map(|_| ())))
@@ -151,8 +115,8 @@ fn a_step_invoked_too_early_asks_to_be_retried() {
     }
 }
 
-/// The symbols of a full batch; there are two batches. NOCAP, whose share count is fetched too, is
-/// in the first.
+/// The number of symbols of the first batch; the second batch has four. The first batch includes
+/// NOCAP, whose share count is fetched too.
 const BATCH: usize = 50;
 
 #[test]
@@ -161,7 +125,8 @@ fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_still_closes() {
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
     assert!(symbols[..BATCH].contains(&"NOCAP"));
     let (server, home) = (Simulator::with_symbols(BATCH + 4), Home::new());
-    // A file blocks the folder of the share counts, so the first batch can never be landed.
+    // A file takes the place of the folder of the share counts, so the first batch can never write
+    // its landing files.
     let blocker = home.stage().join("landing/shares_float");
     fs::create_dir_all(blocker.parent().unwrap()).unwrap();
     fs::write(&blocker, "in the way").unwrap();
@@ -178,7 +143,7 @@ fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_still_closes() {
         "{:?}",
         summary.failures[0]
     );
-    // Three deliveries of fifty profiles and a share count, one delivery of four profiles.
+    // Three deliveries of fifty profiles and a share count, and one delivery of four profiles.
     assert_eq!(server.calls(), 3 * (BATCH as u64 + 1) + 4);
     assert_eq!(home.count("select count(*) from staging.profile"), 4);
     fs::remove_file(&blocker).unwrap();
@@ -191,8 +156,8 @@ fn a_batch_that_cannot_be_landed_fails_alone_and_the_run_still_closes() {
 fn two_concurrent_runs_on_one_stage_lose_nothing() {
     fault_free();
     let (server, home) = (Simulator::with_symbols(12), Home::new());
-    // Two processes want the same warehouse file: one opens it, the other reports that and changes
-    // nothing.
+    // Both processes open the same warehouse file. If one finds it locked, it reports that and
+    // changes nothing.
     let command = |symbol: &str| {
         findata_tests::findata(&["run", "--json", "--days", "30"])
             .home(&home)

@@ -1,4 +1,5 @@
-//! Retries wait as long as FMP says, and their total is capped.
+//! The client waits as long as FMP's `Retry-After` header says, and the retry budget limits the
+//! number of retries.
 
 use std::{
     net::Ipv4Addr,
@@ -13,8 +14,8 @@ use findata_fmp_simulator::Fault;
 use findata_pipeline::run::RunId;
 use findata_tests::{Simulator, client, wait};
 
-/// The times of the calls to a server whose first response has this status and a `Retry-After`
-/// header.
+/// Returns the times of the calls to a server whose first response has this status and a
+/// `Retry-After` header.
 async fn calls_after(status: StatusCode, seconds: u64) -> Vec<Instant> {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&calls);
@@ -41,7 +42,7 @@ async fn calls_after(status: StatusCode, seconds: u64) -> Vec<Instant> {
 #[test]
 fn a_retry_waits_for_the_retry_after_time() {
     wait(async {
-        // Without the header the client would wait a few milliseconds after 429, and less than half
+        // Without the header, the client would wait a few milliseconds after 429 and less than half
         // a second after 503.
         let both =
             [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].map(|s| calls_after(s, 2));
@@ -78,20 +79,20 @@ fn retries_are_capped_at_a_share_of_the_calls() {
     };
     fmp.begin(&work);
     wait(async {
-        // Two calls per endpoint fail ten times before its breaker opens, so only the retry budget
-        // limits them.
+        // Two calls to an endpoint fail ten times before the endpoint's breaker opens, so only the
+        // retry budget limits the retries.
         let calls = endpoints.iter().chain(&endpoints).map(|endpoint| fmp.get(endpoint, &[]));
         let answers = futures::future::join_all(calls).await;
         assert!(answers.iter().all(|answer| answer.body.is_err()));
         let (first, all) = (answers.len() as u64, server.calls());
         let retries = all - first;
-        // Without the retry budget: four retries each.
+        // Without the retry budget, each call would make four retries.
         assert!(
             (first..=50 + all / 2).contains(&retries) && retries < 3 * first,
             "{retries} of {all} calls"
         );
-        // Another unit of work has its own retry budget. Use the endpoint that is furthest from
-        // opening its breaker.
+        // Another unit of work has a retry budget of its own. The endpoint with the fewest failures
+        // is used, because its breaker is the furthest from opening.
         let tries = |at: usize| answers[at].calls + answers[at + endpoints.len()].calls;
         let least_tried = (0..endpoints.len()).min_by_key(|at| tries(*at)).unwrap();
         assert!(tries(least_tried) < 2 * 4, "{}", tries(least_tried));

@@ -7,9 +7,9 @@ use findata_tests::{Home, Job, Simulator};
 
 use super::{SYMBOLS, assert_fault_free_tables, fault_free};
 
-/// The faults of each run, each on its own endpoint, with the expected number of injected faults
-/// and of retries. The numbers are for two companies, two periods of each statement, the index's
-/// prices, and one share count. A number of 0 marks faults that affect a random share of the calls.
+/// The faults of each run, each on its own endpoint, with the expected numbers of injected faults
+/// and of retries. The numbers are for two companies with two periods of each statement, the
+/// index's prices, and one share count. A 0 marks a fault that affects a random share of the calls.
 const RUNS: [(&[&str], u64, u64); 5] = [
     (
         &[

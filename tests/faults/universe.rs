@@ -1,4 +1,4 @@
-//! Lists of constituents that are short, damaged, or do not come.
+//! Lists of index members that are too short, damaged or missing.
 
 use chrono::NaiveDate;
 use findata_domain::clock::DayClock;
@@ -16,13 +16,13 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// The answer with symbols S0, S1, ...
+/// Returns FMP's response with this many members: S0, S1 and so on.
 fn list(members: usize) -> String {
     let row = |i| format!(r#"{{"symbol":"S{i}","name":"Company {i}","sector":"Technology"}}"#);
     format!("[{}]", (0..members).map(row).collect::<Vec<_>>().join(","))
 }
 
-/// Resolves the universe on a day; FMP answers with a status and a body.
+/// Resolves the S&P 500 on a day on which FMP responds with this status and body.
 fn resolve(stage: &MemoryStage, today: &str, status: u16, body: &str) -> Members {
     let server = Replay::new().override_endpoint(ENDPOINT, status, body).start();
     let request = Request {
@@ -43,7 +43,7 @@ fn has_note(members: &Members, part: &str) -> bool {
 fn a_universe_that_shrinks_is_kept_until_a_second_day_confirms_it() {
     let stage = MemoryStage::default();
     assert_eq!(resolve(&stage, "2026-11-20", 200, &list(50)).symbols.len(), 50);
-    // A tenth may leave at once.
+    // The list may lose a tenth of its members at once.
     assert_eq!(resolve(&stage, "2026-11-21", 200, &list(45)).symbols.len(), 45);
     for _ in 0..2 {
         let kept = resolve(&stage, "2026-11-22", 200, &list(40));
@@ -53,7 +53,8 @@ fn a_universe_that_shrinks_is_kept_until_a_second_day_confirms_it() {
     }
     let confirmed = resolve(&stage, "2026-11-23", 200, &list(40));
     assert_eq!((confirmed.symbols.len(), confirmed.notes.len()), (40, 0));
-    // A whole list in between makes the short one count as seen once only.
+    // A complete list between two short lists resets the confirmation, so neither short list is
+    // accepted.
     resolve(&stage, "2026-11-24", 200, &list(1));
     assert_eq!(resolve(&stage, "2026-11-24", 200, &list(41)).symbols.len(), 41);
     assert_eq!(resolve(&stage, "2026-11-25", 200, &list(1)).symbols.len(), 41);

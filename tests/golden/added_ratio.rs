@@ -1,5 +1,5 @@
-//! An entry in the registry is all that a new ratio needs: it gets a column with values, reasons for NULL, a line in the
-//! dictionary and explanations.
+//! A new ratio needs nothing but an entry in the registry. With the entry it has a column with
+//! values, reasons for its NULLs, a line in the dictionary, and explanations.
 
 use findata_explain::{Facts, answer, ask::Question, dictionary};
 use findata_models::{
@@ -32,7 +32,7 @@ fn a_ratio_is_added_by_an_entry_in_the_registry() {
     job.models = models;
     assert_eq!(job.run_ok(&home).status, Status::Complete);
 
-    // Values in the column, and reasons where there is no balance sheet of a year before.
+    // The column has values, and a reason where there is no balance sheet of the year before.
     let years = "select r.fiscal_date, r.inventory_share, \
                  (f.inventory / ((f.total_assets + b.total_assets) * 0.5))::double, n.reason \
                  from analytics.fact_financial_ratios r \

@@ -1,6 +1,6 @@
-//! Every figure of the four fact tables has a value computed here; a figure without one fails the
-//! test by name. The company is generated, and every line of its statements has a different amount,
-//! so swapping two columns is noticed.
+//! Every figure of the four fact tables has an expected value, computed here. A figure without an
+//! expected value fails the test, and the message names it. The company is generated; every line of
+//! its statements has a different amount, so a swap of two columns changes a figure.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -46,7 +46,7 @@ const KEYS: [&str; 23] = [
     "fundamentals_known_on",
 ];
 
-/// The index, which was closed on two days on which the company was traded.
+/// The index's bars, without two days on which the company was traded.
 fn index() -> Vec<Bar> {
     let mut bars = generated::bars(99, SESSIONS);
     bars.retain(|bar| bar.day != date(2026, 1, 19) && bar.day != date(2026, 5, 25));
@@ -72,13 +72,14 @@ fn home() -> &'static Home {
     })
 }
 
-/// Much closer than any wrong formula could be. A return near zero only has the precision left by
-/// the twelve digits of a logarithm.
+/// Whether two figures are equal, except for rounding. A return near zero has only the precision
+/// left by the twelve digits of a logarithm.
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) + 1e-11
 }
 
-/// Compares a row with the expected values. With `all`, every figure of the table must be expected.
+/// Compares a row with the expected values. With `all`, every figure of the table must have an
+/// expected value.
 fn check(table: &str, place: &str, wanted: &Figures, all: bool) {
     let wanted: BTreeMap<&str, f64> =
         wanted.iter().map(|(column, value)| (column.as_str(), *value)).collect();
@@ -160,7 +161,7 @@ fn every_ratio_matches_its_formula_on_every_basis() {
     }
 }
 
-/// Growth items; each has the name of the line it measures.
+/// Items with a growth rate. Each has the name of the statement line that it measures.
 const GROWING: [&str; 7] = [
     "revenue",
     "net_income",
@@ -222,7 +223,8 @@ fn every_market_metric_matches_its_formula() {
     let (revenue, ebitda, net) = (twelve["revenue"], twelve["ebitda"], twelve["netIncome"]);
     let (fcf, ocf) = (twelve["cf.freeCashFlow"], twelve["cf.operatingCashFlow"]);
     let (eps, eps_before) = (twelve["epsDiluted"], twelve_months(4).flows["epsDiluted"]);
-    // Dividends grow by one cent per quarter; the last 365 days contain those of 12 to 15 cents.
+    // Each quarter's dividend is one cent higher than the last. Those of the last 365 days are 12
+    // to 15 cents.
     let dividends = 0.12 + 0.13 + 0.14 + 0.15;
     let mut wanted = price_metrics(&company.bars, &company.dividends, &index());
     wanted.extend([
@@ -259,7 +261,8 @@ fn every_market_metric_matches_its_formula() {
     check("fact_market_metrics", "metric_date = '2026-08-14'", &wanted, true);
 }
 
-/// The models compute windows from blocks and running sums, so every day of two years is checked.
+/// The models compute windows from blocks and running sums, and such a window could be wrong on
+/// some days only. So the test checks every day of two years.
 #[test]
 fn every_price_metric_of_every_day_matches_the_direct_computation() {
     let (bars, index) = (&company().bars, index());
@@ -270,12 +273,13 @@ fn every_price_metric_of_every_day_matches_the_direct_computation() {
         names.join(", ")
     ));
     let mut wrong = Vec::new();
-    // From the first day with 252 returns between sessions that the company and the index share.
+    // Starts on the first day with 252 returns between sessions that the company and the index
+    // share.
     for sessions in 255..=SESSIONS {
         let (bars, row) = (&bars[..sessions], &days[sessions - 1]);
         let day = bars[sessions - 1].day;
         for ((name, wanted), ours) in price_metrics(bars, &company().dividends, &index).into_iter().zip(row) {
-            // A day on which the index was closed has no beta.
+            // On a day on which the index was closed there is no beta.
             let ours = ours.as_ref().map(|text| text.parse().unwrap());
             let none =
                 ["beta_252d", "correlation_252d"].contains(&name) && index.iter().all(|bar| bar.day != day);

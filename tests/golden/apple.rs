@@ -1,5 +1,5 @@
-//! Apple's twelve months to 28 June 2025 through a whole run, compared with FMP's ratios-ttm and
-//! key-metrics-ttm of that day.
+//! Apple's twelve months to 28 June 2025 through a whole run, compared with FMP's `ratios-ttm` and
+//! `key-metrics-ttm` of 15 August 2025.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ use super::{
     counterparts::{EXCEPTIONS, FMPS_ALONE, MARKET, OURS_ALONE, RATIOS},
 };
 
-/// The day of the recorded price; the third quarter was filed on 1 August.
+/// The day of the recorded price. Apple filed the quarter on 1 August.
 const DAY: &str = "2025-08-15";
 const PERIOD: &str = "2025-06-28";
 
@@ -28,7 +28,7 @@ struct Golden {
     market: BTreeMap<String, f64>,
 }
 
-/// The home after the run, created once; `None` if the recorded data set is absent.
+/// The home after the run, created once; `None` if the recorded data is not available.
 fn golden() -> Option<&'static Golden> {
     static GOLDEN: OnceLock<Option<Golden>> = OnceLock::new();
     GOLDEN.get_or_init(run).as_ref()
@@ -38,8 +38,8 @@ fn run() -> Option<Golden> {
     let folder = shared_folder("fmp/golden/AAPL_ttm_2025-06-28.json")?;
     let set: Value = serde_json::from_str(&fs::read_to_string(folder).unwrap()).unwrap();
     let price = &set["implied_price_for_ttm"];
-    // The fourth quarter's balance sheet is recorded as that of the fiscal year: it is the same day
-    // and the same balance.
+    // The fourth quarter's balance sheet is recorded as that of the fiscal year, which ends on the
+    // same day.
     let mut balances = set["balance_quarters"].clone();
     for balance in balances.as_array_mut().unwrap() {
         if balance["period"] == "FY" {
@@ -55,7 +55,7 @@ fn run() -> Option<Golden> {
         dividend("2025-05-12", 0.26),
         dividend("2025-02-10", 0.25),
         dividend("2024-11-08", 0.25),
-        // More than a year before the day.
+        // This dividend is more than a year older than `DAY`, so it does not count.
         dividend("2024-08-12", 0.25),
     ]);
     let server = Replay::new()
@@ -97,7 +97,7 @@ impl Golden {
         if table == "ratios" { &self.ratios } else { &self.market }.get(column).copied()
     }
 
-    /// FMP's fields of both responses; a field in both must have the same value.
+    /// The fields of both FMP responses. A field that is in both must have the same value.
     fn fmps(&self) -> BTreeMap<String, Value> {
         let mut all: BTreeMap<String, Value> = BTreeMap::new();
         for answer in ["fmp_ratios_ttm", "fmp_key_metrics_ttm"] {
@@ -109,7 +109,7 @@ impl Golden {
         all
     }
 
-    /// A line summed over the four quarters.
+    /// The sum of a statement line over the four quarters.
     fn sum(&self, statement: &str, line: &str) -> f64 {
         self.set[statement]
             .as_array()
@@ -119,7 +119,8 @@ impl Golden {
             .sum()
     }
 
-    /// The value that an exception must have instead, computed from the quarters.
+    /// The value of a figure that is listed in [`EXCEPTIONS`], computed from the quarters. `None`
+    /// if our figure is NULL.
     fn expected(&self, column: &str) -> Option<f64> {
         let (income, cash) = (
             |line: &str| self.sum("income_quarters", line),
@@ -179,7 +180,7 @@ fn every_line_of_fmps_twelve_months_equals_our_sum() {
             };
             let prefix = if dataset == "balance_sheet" { "latest_" } else { "ttm_" };
             let name = match column.name {
-                // Like balances, share counts are the newest quarter's.
+                // A twelve-month row has the newest quarter's share counts, like balances.
                 name if name.starts_with("shares_outstanding") => format!("latest_{name}"),
                 "cash_at_end_of_period" => "latest_cash_at_end_of_period".into(),
                 "cash_at_beginning_of_period" => "oldest_cash_at_beginning_of_period".into(),
@@ -250,7 +251,7 @@ fn exceptions_really_differ_and_have_the_value_their_reason_implies() {
         (reasons("interest_coverage"), reasons("peg_ratio")),
         (vec!["not_reported".to_owned()], vec!["insufficient_history".to_owned()])
     );
-    // Rounded to FMP's six digits, our dividend yield equals FMP's.
+    // Rounded to FMP's precision, our dividend yield equals FMP's.
     let rounded = golden.ours("market", "dividend_yield").map(|y| (y * 1e8).round() / 1e8);
     assert_eq!(rounded, fmps["dividendYieldTTM"].as_f64());
 }
@@ -308,7 +309,7 @@ fn the_reconciliation_passes_equal_figures_and_flags_the_exceptions() {
         golden.home.lines(&query).into_iter().map(|check| check.replacen("fmp_", "", 1)).collect()
     };
     let (passed, flagged) = (checks("pass"), checks("flag"));
-    // Every figure with a counterpart passes.
+    // Every figure with an equal FMP field passes its check.
     for (column, _) in RATIOS.iter().chain(MARKET) {
         assert!(
             passed.contains(*column),
@@ -316,7 +317,7 @@ fn the_reconciliation_passes_equal_figures_and_flags_the_exceptions() {
             golden.home.lines(&format!("select * from ops.quality where check_name = 'fmp_{column}'"))
         );
     }
-    // Only exceptions are flagged, and no statement violates an identity.
+    // Only listed exceptions are flagged, and no statement violates an accounting identity.
     let exceptions: BTreeSet<&str> = EXCEPTIONS.iter().map(|e| e.1).collect();
     let unexpected: Vec<_> = flagged.iter().filter(|check| !exceptions.contains(check.as_str())).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");

@@ -1,7 +1,8 @@
-//! Which of our figures corresponds to which FMP field. A figure on either side that is in no list
-//! fails the test by name.
+//! Lists which of our figures corresponds to which FMP field. A figure or field that is in no list
+//! fails a test, and the message names it.
 
-/// `fact_financial_ratios` (basis TTM), and the FMP fields that must be equal within the tolerance.
+/// Columns of `fact_financial_ratios` (basis TTM), and the FMP fields that they must equal within
+/// the tolerance.
 pub(super) const RATIOS: &[(&str, &[&str])] = &[
     ("gross_margin", &["grossProfitMarginTTM"]),
     ("operating_margin", &["operatingProfitMarginTTM"]),
@@ -56,7 +57,7 @@ pub(super) const RATIOS: &[(&str, &[&str])] = &[
     ("payout_ratio", &["dividendPayoutRatioTTM"]),
     ("effective_tax_rate", &["effectiveTaxRateTTM"]),
     ("tax_burden", &["taxBurdenTTM", "netIncomePerEBTTTM"]),
-    // FMP's ebtPerEbit divides by operating income, its interestBurden by EBIT.
+    // FMP's `ebtPerEbit` divides by operating income, its `interestBurden` by EBIT.
     ("ebt_to_operating_income", &["ebtPerEbitTTM"]),
     ("revenue_per_share", &["revenuePerShareTTM"]),
     ("net_income_per_share", &["netIncomePerShareTTM"]),
@@ -73,7 +74,7 @@ pub(super) const RATIOS: &[(&str, &[&str])] = &[
     ("intangibles_to_assets", &["intangiblesToTotalAssetsTTM"]),
 ];
 
-/// `fact_market_metrics` of the day.
+/// Columns of `fact_market_metrics`, and the FMP fields that they must equal within the tolerance.
 pub(super) const MARKET: &[(&str, &[&str])] = &[
     ("market_cap", &["marketCap"]),
     ("enterprise_value_fmp", &["enterpriseValueTTM"]),
@@ -96,8 +97,8 @@ const EBITDA: &str =
 const EBIT: &str = "different vintage: FMP's EBIT of the day is not the sum of the four quarters it reports";
 const DEPRECIATION: &str = "different vintage: FMP used another D&A for one quarter";
 
-/// Figures that differ from their counterpart, and why. Each must really differ and have the value
-/// that `apple::expected` computes.
+/// Table, column, FMP fields and reason of figures that differ from FMP's. Each must really differ
+/// and equal the value that `apple::expected` computes.
 pub(super) const EXCEPTIONS: &[(&str, &str, &[&str], &str)] = &[
     ("ratios", "ebitda_margin", &["ebitdaMarginTTM"], EBITDA),
     ("ratios", "ebit_margin", &["ebitMarginTTM"], EBIT),
@@ -145,7 +146,7 @@ pub(super) const EXCEPTIONS: &[(&str, &str, &[&str], &str)] = &[
     ("market", "dividend_yield", &["dividendYieldTTM"], "FMP rounds to six digits"),
 ];
 
-/// Our figures that neither FMP response has.
+/// Our figures that neither FMP response has, by table.
 pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
     (
         "ratios",
@@ -161,8 +162,8 @@ pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
             "payables_turnover_average",
             "liabilities_to_assets",
             "total_payout_ratio",
-            // From the cash flow statement. FMP's dividendPerShareTTM uses declared dividends, like
-            // dividends_per_share_ttm.
+            // From the cash flow statement. FMP's `dividendPerShareTTM` uses declared dividends and
+            // corresponds to `dividends_per_share_ttm`.
             "dividends_per_share",
         ],
     ),
@@ -171,7 +172,7 @@ pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
         &[
             "close_price",
             "shares_outstanding_used",
-            // The broad enterprise value; FMP's narrow one is enterprise_value_fmp.
+            // Figures of the broad enterprise value. FMP's narrow one is `enterprise_value_fmp`.
             "enterprise_value",
             "ev_to_revenue",
             "ev_to_revenue_ttm",
@@ -179,10 +180,10 @@ pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
             "ev_to_ebit",
             "ev_to_fcf",
             "ev_to_ocf",
-            // Of the last fiscal year.
+            // Ratios of the last fiscal year.
             "pe_ratio",
             "ps_ratio",
-            // Computed from prices alone.
+            // Figures computed from prices alone.
             "return_1d",
             "return_5d",
             "return_21d",
@@ -203,7 +204,7 @@ pub(super) const OURS_ALONE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// FMP fields that we do not have.
+/// FMP fields without a figure of ours, and the reason.
 pub(super) const FMPS_ALONE: &[(&str, &str)] = &[
     ("symbol", "not a figure"),
     ("forwardPriceToEarningsGrowthRatioTTM", "needs analysts' estimates"),

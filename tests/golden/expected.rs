@@ -1,4 +1,5 @@
-//! The company of [`super::all_metrics`], and the figures expected from its lines.
+//! The company of [`super::all_metrics`], and its figures computed from the lines of its
+//! statements.
 
 use std::sync::OnceLock;
 
@@ -8,9 +9,9 @@ use super::{
 };
 
 pub(super) const SYMBOL: &str = "EVERY";
-/// The quarters needed for a five-year growth rate of twelve-month figures.
+/// The quarters that a five-year growth rate of twelve-month figures needs.
 const QUARTERS: usize = 24;
-/// The number of sessions: more than two windows of 252.
+/// The number of trading sessions: more than two windows of 252.
 pub(super) const SESSIONS: usize = 520;
 
 pub(super) type Figures = Vec<(String, f64)>;
@@ -20,12 +21,13 @@ pub(super) fn company() -> &'static Company {
     COMPANY.get_or_init(|| Company::new(SYMBOL, 1, QUARTERS, SESSIONS))
 }
 
-/// The lines of `count` quarters combined, the newest of them `ago` quarters ago.
+/// Combines the lines of `count` quarters. The newest of them ended `ago` quarters ago.
 pub(super) fn quarters(ago: usize, count: usize) -> Lines {
     aggregate(&company().quarters[ago..ago + count].iter().map(|p| &p.lines).collect::<Vec<_>>())
 }
 
-/// Lines by FMP's field names, as the formulas use them.
+/// The lines under FMP's field names, which the formulas use. Cash flow lines have the prefix
+/// `cf.`.
 pub(super) fn by_field(lines: &Lines) -> formulas::Lines {
     let mut found = formulas::Lines::new();
     for (statement, prefix) in [("income_statement", ""), ("balance_sheet", ""), ("cash_flow", "cf.")] {
@@ -34,7 +36,7 @@ pub(super) fn by_field(lines: &Lines) -> formulas::Lines {
     found
 }
 
-/// The twelve months up to the quarter `ago` quarters ago.
+/// The twelve months that ended `ago` quarters ago.
 pub(super) fn twelve_months(ago: usize) -> Span {
     let end = |ago: usize| by_field(&quarters(ago, 1));
     let equity = (ago..ago + 4).map(|n| end(n)["totalStockholdersEquity"]).sum::<f64>() / 4.0;
@@ -48,7 +50,7 @@ pub(super) fn twelve_months(ago: usize) -> Span {
     }
 }
 
-/// A quarter or a year, and the one before it.
+/// A single quarter or year `now`, with the previous one as `before`.
 pub(super) fn single(now: &Lines, before: &Lines, days: f64) -> Span {
     let (now, before) = (by_field(now), by_field(before));
     let equity = now["totalStockholdersEquity"];
@@ -62,7 +64,7 @@ pub(super) fn single(now: &Lines, before: &Lines, days: f64) -> Span {
     }
 }
 
-/// The column of a statement line in the twelve-month table.
+/// The column that a statement line has in the twelve-month table.
 pub(super) fn ttm_name(column: &str) -> String {
     match (column, aggregation(column)) {
         ("eps_diluted", _) => "ttm_eps_diluted_sum".into(),
@@ -72,7 +74,8 @@ pub(super) fn ttm_name(column: &str) -> String {
     }
 }
 
-/// The averages in the twelve-month table, and the earnings per share that are not a sum.
+/// The averages in the twelve-month table, and diluted earnings per share, which divide twelve
+/// months' income by average shares.
 pub(super) fn means(ago: usize) -> Figures {
     let one = |ago: usize, column: &str| figure(quarters(ago, 1)[column]);
     let mean = |column: &str| (ago..ago + 4).map(|n| one(n, column)).sum::<f64>() / 4.0;

@@ -1,5 +1,5 @@
-//! The ratios, written out over a company's lines from FMP's published formulas and the standard
-//! definitions.
+//! The ratios, computed from a company's statement lines with FMP's published formulas and the
+//! standard definitions.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::small_company_data::{self, QUARTERS, YEARS};
 
 pub(super) type Lines = BTreeMap<String, f64>;
 
-/// FMP's EBITDA, or operating income plus D&A if it is absent.
+/// FMP's EBITDA; if it is absent, operating income plus depreciation and amortization.
 pub(super) fn ebitda(period: &Lines) -> f64 {
     period
         .get("ebitda")
@@ -15,8 +15,8 @@ pub(super) fn ebitda(period: &Lines) -> f64 {
         .unwrap_or_else(|| period["operatingIncome"] + period["depreciationAndAmortization"])
 }
 
-/// A period or twelve months: flows, the balances at its end, at the previous period end, and a
-/// year earlier.
+/// A period or twelve months: its flows, and the balances at its end, at the previous period's end,
+/// and a year earlier.
 pub(super) struct Span {
     pub(super) flows: Lines,
     pub(super) end: Lines,
@@ -30,7 +30,7 @@ pub(super) fn quarter(n: usize) -> Lines {
     small_company_data::lines(&QUARTERS[n])
 }
 
-/// The twelve months up to the newest quarter.
+/// The twelve months that end with the newest quarter.
 pub(super) fn twelve_months() -> Span {
     let quarters: Vec<Lines> = (0..4).map(quarter).collect();
     let mut flows = Lines::new();
@@ -75,7 +75,7 @@ pub(super) fn newest_quarter() -> Span {
     }
 }
 
-/// The ratios of a span by column name.
+/// The ratios of a period or twelve months, by column name.
 pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
     let (flow, end) = (|name: &str| span.flows[name], |name: &str| span.end[name]);
     let pair = |name: &str| (end(name) + span.before.as_ref().unwrap()[name]) / 2.0;
@@ -222,7 +222,7 @@ pub(super) fn ratios(span: &Span) -> Vec<(&'static str, f64)> {
         ),
         ("intangibles_to_assets", end("goodwillAndIntangibleAssets") / assets),
     ];
-    // A line that the small company does not report.
+    // The small company does not report the bottom line, so this ratio is optional.
     found.extend(
         span.flows
             .get("bottomLineNetIncome")

@@ -14,7 +14,7 @@ mod sec;
 mod small_company;
 mod small_company_data;
 
-/// The largest relative difference that counts as equal.
+/// The largest relative difference between two figures that count as equal.
 const TOLERANCE: f64 = 1e-6;
 
 fn close(a: f64, b: f64) -> bool {

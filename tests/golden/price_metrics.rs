@@ -1,4 +1,5 @@
-//! Metrics computed from prices alone, in the most direct way: whole lists, means and nested loops.
+//! Computes price metrics in the most direct way: from whole lists of prices, with means and nested
+//! loops.
 
 use super::generated::{Bar, Dividend, figure};
 
@@ -16,7 +17,7 @@ fn covariance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - mean_a) * (y - mean_b)).sum::<f64>() / (a.len() - 1) as f64
 }
 
-/// Every price metric of the last bar, by column name.
+/// The price metrics of the last bar, by column name.
 pub(super) fn price_metrics(bars: &[Bar], dividends: &[Dividend], index: &[Bar]) -> Vec<(&'static str, f64)> {
     let closes: Vec<f64> = bars.iter().map(|bar| figure(bar.close)).collect();
     let last = closes.len() - 1;
@@ -25,10 +26,11 @@ pub(super) fn price_metrics(bars: &[Bar], dividends: &[Dividend], index: &[Bar])
         let returns = logs(&closes[last - sessions..]);
         covariance(&returns, &returns).sqrt() * 252_f64.sqrt()
     };
-    // The number of shares one share becomes if each dividend is reinvested at the previous close.
+    // The number of shares that one share becomes if each dividend buys shares at the previous
+    // close.
     let mut units = 1.0;
     for n in last - 251..=last {
-        // A dividend on a day without a session counts on the next session.
+        // A dividend whose ex date has no session counts on the next session.
         let paid = dividends.iter().filter(|d| d.ex > bars[n - 1].day && d.ex <= bars[n].day);
         units /= 1.0 - paid.map(|d| figure(d.adjusted)).sum::<f64>() / closes[n - 1];
     }

@@ -1,6 +1,6 @@
-//! Apple, NVIDIA and Alphabet as filed with the SEC, through a whole run; FMP's data plays no part.
-//! The responses are built from single quarters, and the expected figures are computed from full
-//! years and year-to-date periods, so the two sides share no numbers except the balances.
+//! Apple, NVIDIA and Alphabet as filed with the SEC, through a whole run without FMP's data. The
+//! responses are built from single quarters, and the expected figures are computed from full years
+//! and year-to-date periods. So the two sides share no numbers except the balances.
 
 mod answers;
 mod facts;
@@ -32,7 +32,7 @@ const ALPHABET: Company = Company {
     splits: &[("2022-07-18", 20)],
 };
 
-/// The compared columns: of twelve months, and of a fiscal year.
+/// The compared columns: in the twelve-month table, and in the table of fiscal years.
 const FLOWS: [(&str, &str, Item); 3] = [
     ("ttm_revenue", "revenue", Item::Revenue),
     ("ttm_net_income", "net_income", Item::NetIncome),
@@ -43,8 +43,8 @@ const BALANCES: [(&str, &str, Item); 2] = [
     ("latest_stockholders_equity", "stockholders_equity", Item::Equity),
 ];
 
-/// The most that filed year-to-date amounts may differ from the sum of the filed quarters, since
-/// each is rounded to a million.
+/// The largest difference between a filed year-to-date amount and the sum of the filed quarters, in
+/// dollars. Filers round each amount to a million.
 const ROUNDING: i64 = 2_000_000;
 
 fn day(text: &str) -> NaiveDate {
@@ -68,7 +68,8 @@ fn run(company: &Company, fourth: FourthQuarter) -> Option<CompanyRun> {
     Some(CompanyRun { facts, home })
 }
 
-/// The companies with computed fourth quarters, run once; `None` if their facts are absent.
+/// Runs of the three companies with computed fourth quarters, made once; `None` if the SEC facts
+/// are not available.
 fn runs() -> Option<&'static [(Company, CompanyRun)]> {
     static RUNS: OnceLock<Option<Vec<(Company, CompanyRun)>>> = OnceLock::new();
     let all = || {
@@ -80,8 +81,9 @@ fn runs() -> Option<&'static [(Company, CompanyRun)]> {
     RUNS.get_or_init(all).as_deref()
 }
 
-/// A flow of the twelve months up to a day, without using single quarters: the fiscal year, or the
-/// last fiscal year with the year to date in place of the same months a year earlier.
+/// A flow of the twelve months up to a day, computed without single quarters. At a year end it is
+/// the fiscal year. On other days it is the last fiscal year plus the year to date, minus the same
+/// months a year earlier.
 fn twelve_months(facts: &Facts, item: Item, end: NaiveDate) -> Option<i64> {
     if let Some(year) = facts.amount(item, Span::Year, end) {
         return Some(year);
@@ -95,14 +97,15 @@ fn twelve_months(facts: &Facts, item: Item, end: NaiveDate) -> Option<i64> {
     Some(facts.amount(item, Span::Year, year_end)? + to_date(end, year_end)? - to_date(before, since)?)
 }
 
-/// The period end a year earlier.
+/// The quarter end that is a year earlier.
 fn year_before(facts: &Facts, end: NaiveDate) -> Option<NaiveDate> {
     facts
         .ends(Item::NetIncome, Span::Quarter)
         .find(|e| (350..=380).contains(&(end - *e).num_days()))
 }
 
-/// How much the sum of the quarters of a year to date exceeds the filed year-to-date amount.
+/// The sum of the quarters of a year to date, minus the filed year-to-date amount. The difference
+/// comes from the filer's rounding.
 fn quarters_excess(facts: &Facts, item: Item, end: NaiveDate) -> Option<i64> {
     let newest = facts.quarters.iter().find(|q| q.end == end)?;
     let amount = |n: u32| {
@@ -113,18 +116,19 @@ fn quarters_excess(facts: &Facts, item: Item, end: NaiveDate) -> Option<i64> {
     Some(sum? - facts.amount(item, Span::to_date(newest.number), end)?)
 }
 
-/// How much the sum of four quarters exceeds the twelve months because of the filer's rounding.
+/// The sum of four quarters minus the twelve months. The difference comes from the filer's
+/// rounding.
 fn rounding(facts: &Facts, item: Item, end: NaiveDate) -> Option<i64> {
     Some(quarters_excess(facts, item, end)? - quarters_excess(facts, item, year_before(facts, end)?)?)
 }
 
-/// The rows of a query by their first column, an ISO date.
+/// Returns the rows of a query by their first column, which is a date.
 fn by_day(home: &Home, query: &str) -> BTreeMap<NaiveDate, Vec<Option<String>>> {
     home.rows(query).into_iter().map(|mut row| (day(&row.remove(0).unwrap()), row)).collect()
 }
 
-/// Compares every quarter and year after a day exactly. Returns how many of each were compared and
-/// how many sums the filer's rounding changes.
+/// Compares every twelve-month window and fiscal year after a day exactly. Returns the numbers of
+/// windows, of years, and of sums that the filer's rounding changes.
 fn compare(
     company: &Company,
     CompanyRun { facts, home }: &CompanyRun,
@@ -165,9 +169,9 @@ fn compare(
         for (n, (column, _, item)) in FLOWS.iter().enumerate() {
             let filed =
                 twelve_months(facts, *item, *end).unwrap_or_else(|| panic!("{column} {end} was not filed"));
-            // A year equals the sum of its quarters because the fourth quarter is computed from it,
-            // and quarterly cash flows are computed from year-to-date amounts. Neither has rounding
-            // differences.
+            // There is no rounding in the sum of a fiscal year, because its fourth quarter is
+            // computed from the year. There is none in cash flows either, because their quarters
+            // are computed from year-to-date amounts.
             let above = match facts.amount(*item, Span::Year, *end) {
                 None if *item != Item::OperatingCash => rounding(facts, *item, *end).unwrap_or_default(),
                 _ => 0,
@@ -198,7 +202,7 @@ fn compare(
 #[test]
 fn twelve_months_and_years_of_three_companies_equal_their_filings() {
     let Some(runs) = runs() else { return };
-    // Since fiscal 2015.
+    // Compares the years since fiscal 2015.
     let all = |(company, runs): &(Company, CompanyRun)| {
         (company.symbol, compare(company, runs, runs.facts.year_end(2014)))
     };
@@ -241,8 +245,8 @@ fn an_unreported_fourth_quarter_is_derived_and_gives_the_same_figures() {
         let Some(left_out) = run(&company, FourthQuarter::LeftOut) else {
             return;
         };
-        // Alphabet did not file the first quarters of 2014 separately, so there is no window that
-        // reaches into that year.
+        // Alphabet did not file the first quarters of 2014 separately, so windows that reach into
+        // that year are left out.
         let since = left_out.facts.year_end(2014).max(if company.symbol == "GOOGL" {
             day("2015-09-30")
         } else {
@@ -261,12 +265,12 @@ fn an_unreported_fourth_quarter_is_derived_and_gives_the_same_figures() {
     }
 }
 
-/// A 10-Q states a share count on the split basis of its time; a year later it appears as a
-/// comparative on the new basis. The filings themselves therefore say what the count must become.
+/// A 10-Q states a share count on the split basis of its time. A year later, another 10-Q states
+/// the same count on the new basis, so the filings give the expected result of the conversion.
 #[test]
 fn share_counts_before_a_split_match_the_counts_filed_after_it() {
     let Some(runs) = runs() else { return };
-    // Alphabet files counts per share class.
+    // Alphabet files counts per share class, so it has none to compare.
     for ((company, CompanyRun { facts, home }), wanted) in runs.iter().zip([3, 6, 0]) {
         let ours = by_day(
             home,
@@ -282,7 +286,8 @@ fn share_counts_before_a_split_match_the_counts_filed_after_it() {
             };
             let filed = facts.amount(Item::SharesDiluted, Span::Quarter, *end).unwrap() * later(last);
             let ours: f64 = row[0].as_ref().unwrap().parse().unwrap();
-            // NVIDIA reports counts in millions, and restated two quarters for more than the split.
+            // The tolerance is 0.5 %, because NVIDIA reports counts in millions and restated two
+            // quarters for other reasons than the split.
             assert!(
                 (ours / filed as f64 - 1.0).abs() < 5e-3,
                 "{} {end}: {ours} instead of {filed}",

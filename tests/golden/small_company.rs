@@ -67,7 +67,7 @@ fn every_ratio_of_the_table_is_covered() {
     let columns = home().lines(
         "select column_name from duckdb_columns() where schema_name = 'analytics' and table_name = 'fact_financial_ratios' and data_type = 'DOUBLE'",
     );
-    // The small company does not report the bottom line.
+    // Columns that stay NULL because the small company does not report the bottom line.
     let missing: Vec<_> = columns
         .iter()
         .filter(|c| !known.contains(&c.as_str()) && *c != "bottom_line_margin")
@@ -87,8 +87,8 @@ fn twelve_months_are_exact_sums_and_newest_balances() {
         "select ttm_revenue || ' ' || ttm_cost_of_revenue || ' ' || ttm_ebitda || ' ' || latest_cash_and_equivalents || ' ' || quarters_included || ' ' || status \
          from analytics.fact_financials_ttm where fiscal_date = '2026-06-30'",
     );
-    // 260000.25 + 240000.50 + 300000.75 + 230000.00; the first quarter's EBITDA is 47000.25 +
-    // 8900.00.
+    // Revenue is 260000.25 + 240000.50 + 300000.75 + 230000.00. The first quarter's EBITDA is
+    // 47000.25 + 8900.00.
     assert_eq!(line, "1030001.500000 570000.900000 254900.250000 50000.100000 4 ok");
     let (net, shares): (f64, f64) = (
         42_000.0 + 34_100.2 + 51_000.0 + 32_000.0,
@@ -103,7 +103,7 @@ fn twelve_months_are_exact_sums_and_newest_balances() {
             ("ttm_eps", 0.42 + 0.34 + 0.51 + 0.32),
         ],
     );
-    // The twelve months to the year end need the first quarter of 2025, which is missing.
+    // The twelve months to the fiscal year end need the first quarter of 2025, which is missing.
     let windows = home().lines("select fiscal_date, reason from analytics.fact_financials_ttm order by 1");
     assert_eq!(
         windows,
@@ -206,7 +206,8 @@ fn a_filing_after_the_close_counts_from_the_next_day() {
             "2026-08-07|2026-06-30|profile",
         ]
     );
-    // The day before the filing uses the twelve months to March and the share count of that time.
+    // On the day before the filing, the metrics use the twelve months to March and the share count
+    // of that time.
     assert_figures(
         "fact_market_metrics",
         "metric_date = '2026-08-05'",

@@ -1,6 +1,6 @@
 //! A small company made up for these tests: five quarters and two years, typed by hand. Amounts are
-//! in thousands with cents, so that a float would be noticed. EBIT is not operating income, one
-//! quarter lacks FMP's EBITDA, and there are leases, minority interests and goodwill.
+//! in thousands with cents, so rounding to a float would change them. EBIT differs from operating
+//! income, one quarter lacks FMP's EBITDA, and there are leases, minority interests and goodwill.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ pub(super) const SYMBOL: &str = "SMALL";
 pub(super) const PRICE: f64 = 40.0;
 pub(super) const MARKET_CAP: f64 = 4_040_000.0;
 
-/// Fields of FMP's income statement, in the order of the amounts below.
+/// The fields of FMP's income statement, in the order of the amounts below.
 const INCOME: [&str; 19] = [
     "revenue",
     "costOfRevenue",
@@ -69,13 +69,13 @@ const CASH: [&str; 9] = [
     "netDebtIssuance",
 ];
 
-/// Period end, label, acceptance time in New York, and the amounts of the three statements; `-` is
+/// Period end, label, acceptance time in New York, and the amounts of the three statements. `-` is
 /// a null.
 type Period = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
 
 /// Newest first, as in FMP's responses.
 pub(super) const QUARTERS: [Period; 5] = [
-    // Accepted after the close of 5 August: known from the 6th on.
+    // Accepted after the close of 5 August, so known from 6 August.
     (
         "2026-06-30",
         "Q2",
@@ -137,7 +137,7 @@ pub(super) const YEARS: [Period; 2] = [
     ),
 ];
 
-/// Session days with their closes; the newest close is the profile's price.
+/// Trading days and their closes. The newest close is the profile's price.
 pub(super) const CLOSES: [(&str, &str); 4] = [
     ("2026-08-07", "40.00"),
     ("2026-08-06", "41.25"),
@@ -145,7 +145,7 @@ pub(super) const CLOSES: [(&str, &str); 4] = [
     ("2026-08-04", "37.00"),
 ];
 
-/// Four dividends within the last year, and one before it.
+/// Ex dates and amounts: four dividends within the last year, and one older.
 pub(super) const DIVIDENDS: [(&str, &str); 5] = [
     ("2026-06-12", "0.10"),
     ("2026-03-13", "0.10"),
@@ -154,8 +154,8 @@ pub(super) const DIVIDENDS: [(&str, &str); 5] = [
     ("2025-06-13", "0.09"),
 ];
 
-/// The lines of a period by FMP's names. Cash flow lines have the prefix `cf.`, because some exist
-/// in other statements too.
+/// The lines of a period by FMP's field names. Cash flow lines have the prefix `cf.`, because other
+/// statements have some of the same names.
 pub(super) fn lines(period: &Period) -> BTreeMap<String, f64> {
     let mut found = BTreeMap::new();
     for (prefix, names, figures) in
@@ -191,7 +191,7 @@ fn json(periods: &[Period], names: &[&str], figures: impl Fn(&Period) -> &'stati
     format!("[{}]", periods.iter().map(row).collect::<Vec<_>>().join(","))
 }
 
-/// A replay with the company's responses.
+/// A replay server with the company's responses.
 pub(super) fn replay() -> Replay {
     let rows = |rows: &[(&str, &str)], of: fn(&str, &str) -> String| {
         format!("[{}]", rows.iter().map(|(day, amount)| of(day, amount)).collect::<Vec<_>>().join(","))

@@ -1,5 +1,5 @@
-//! From one day to the next: events announced, moved or cancelled, another index, and a day in the
-//! past.
+//! Runs on different days: announced, moved and cancelled events, another index, and a run for a
+//! past day.
 
 use chrono::NaiveDate;
 use findata_domain::Error;
@@ -26,7 +26,7 @@ fn job_on(server: &Simulator, today: &str) -> Job {
         .with(|o| o.prices_from = Some(day("2026-06-01")))
 }
 
-/// Four bars, and these events.
+/// FMP's responses for AAPL: four bars, and these events.
 fn replay(dividends: &str, splits: &str) -> Replay {
     let bars: Vec<String> = ["2026-09-18", "2026-09-17", "2026-09-16", "2026-09-15"]
         .iter()
@@ -84,7 +84,7 @@ fn a_moved_or_cancelled_event_is_removed() {
     assert_eq!(home.lines("select split_date from staging.splits"), ["2026-09-02"]);
     let paid = "select distinct dividends_per_share_ttm from analytics.fact_market_metrics where metric_date = '2026-09-18'";
     assert_eq!(home.figure(paid), Some(1.0), "the metrics are updated");
-    // An empty response does not mean that the event was cancelled.
+    // An empty response does not mean that the event is cancelled.
     let third = replay("[]", "[]").start();
     events(third.url()).run_ok(&home);
     assert_eq!(home.count("select count(*) from staging.dividends"), 1);
@@ -111,7 +111,7 @@ fn another_index_changes_every_beta_and_is_not_a_company() {
     );
     job("^GSPC").run_ok(&home);
     assert_eq!(home.lines(betas), before);
-    // An index that is requested as a company is a company too.
+    // If the index is also requested as a company, it becomes a company too.
     let mut both = job("KO");
     both.symbols = vec!["AAPL".into(), "KO".into()];
     both.run_ok(&home);

@@ -1,4 +1,4 @@
-//! Point-in-time reads: past days read back as they were known then.
+//! Point-in-time reads: a past day reads as it was known on that day.
 
 use std::sync::OnceLock;
 
@@ -6,13 +6,13 @@ use chrono::{Days, NaiveDate};
 use findata_fmp_simulator::Options;
 use findata_tests::{Home, Job, Simulator};
 
-/// Companies that restate or report from day to day, and some edge cases.
+/// Companies that restate or report on one of the days, and some edge cases.
 const COMPANIES: [&str; 16] = [
     "AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "WMT", "XOM", "JNJ", "KO", "RESTA", "FRESH", "SEMIA",
     "FYCHG", "MISSQ", "JPM",
 ];
 const SYMBOLS: usize = 41;
-/// Versioned tables and the columns that identify a row.
+/// Versioned tables, and the columns that identify a row.
 const VERSIONED: [(&str, &str); 5] = [
     ("fact_financials", "symbol, fiscal_date, period_type"),
     ("fact_financials_ttm", "symbol, fiscal_date"),
@@ -25,7 +25,7 @@ fn day(n: u64) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 9, 15).unwrap() + Days::new(n)
 }
 
-/// The world of day `n`: every day some companies restate a quarter or report a new one.
+/// FMP on day `n`: every day some companies restate a quarter or report a new one.
 fn world(n: u64) -> Simulator {
     let anchor = NaiveDate::from_ymd_opt(2026, 9, 1);
     let revision = u32::try_from(n).unwrap();
@@ -49,7 +49,7 @@ const LAST: u64 = 3;
 struct DailyRuns {
     /// The home after each day.
     homes: Vec<Home>,
-    /// The same responses, loaded every day and computed once at the end.
+    /// A home that loaded the same responses every day, but computed figures only on the last day.
     computed_once: Home,
 }
 
@@ -74,14 +74,15 @@ fn daily_runs() -> &'static DailyRuns {
     })
 }
 
-/// A query for all columns except run metadata.
+/// A query for all columns of a table except run metadata.
 fn rows_of(table: &str, condition: &str) -> String {
     format!(
         "select columns(c -> c not in ('run_id', 'computed_at')) from analytics.{table} {condition} order by all"
     )
 }
 
-/// The first row that only one side has.
+/// The first row that is only in `mine`, and the first that is only in `theirs`; `None` if both are
+/// equal.
 fn difference(mine: &[String], theirs: &[String]) -> Option<(String, String)> {
     let only =
         |a: &[String], b: &[String]| a.iter().find(|row| !b.contains(row)).cloned().unwrap_or_default();
@@ -93,8 +94,8 @@ fn a_past_day_reads_as_it_was_then() {
     for n in 0..LAST {
         let then = &daily_runs().homes[usize::try_from(n).unwrap()];
         for (table, _) in VERSIONED {
-            // The newest session is priced with the profile's share count; once it is no longer the
-            // newest, with the statements' count.
+            // The newest session is left out: its metrics use the profile's share count while it is
+            // the newest, and the statements' count later.
             let condition = match table {
                 "fact_market_metrics" => {
                     format!("where metric_date < date '{}' and symbol <> 'SPLIT'", day(n))
@@ -163,12 +164,12 @@ fn a_restated_quarter_changes_only_figures_that_contain_it() {
             "select distinct fiscal_date from analytics.{table}_history where symbol = 'RESTA' and known_to is not null order by all"
         ))
     };
-    // At most four twelve-month windows contain the quarter; nothing before it changes.
+    // At most four twelve-month windows contain the quarter. No earlier window changes.
     let windows = touched("fact_financials_ttm");
     assert!(windows.len() == 4 && windows[0] == quarter, "{windows:?} {quarter}");
     assert!(touched("fact_financial_ratios").iter().all(|d| d.as_str() >= quarter));
     assert!(touched("fact_growth_rates").iter().all(|d| d.as_str() >= quarter));
-    // The restated period does not become the newest known one.
+    // The restated period does not become the newest known period.
     let latest = "select max(fundamentals_as_of) from analytics.fact_market_metrics where symbol = 'RESTA' and metric_date >= date '2026-09-10'";
     assert!(home.text(latest).as_str() > quarter);
 }
@@ -196,7 +197,7 @@ fn new_statements_change_no_past_day_and_restatements_add_versions() {
 #[test]
 fn a_backtest_sees_every_day_as_known_at_its_close() {
     let home = daily_runs().last();
-    // The view has one row per day, the same row as reading that day directly.
+    // The view has one row per day, which equals the row of a read as of that day.
     let figures = |view: &str, of: &str| {
         format!(
             "select columns(c -> c not in ('run_id', 'computed_at')) from analytics.{view} where metric_date = date '{of}' and symbol <> 'SPLIT' order by all"
@@ -255,8 +256,8 @@ fn a_first_version_is_known_since_its_filing_and_later_ones_since_they_were_obse
          case when version_no = 1 then accepted_at else greatest(accepted_at, observed_at) end",
     );
     assert_eq!(wrong, Vec::<String>::new());
-    // What existed before the first fetch may have been overwritten unnoticed; what came later
-    // could not be.
+    // A period that existed before the first fetch may have been restated unnoticed, so it is
+    // marked as reconstructed. A later period is not.
     let of = |reconstructed: bool, symbol: &str| {
         home.count(&format!(
             "select count(*) from analytics.fact_financials_history where symbol = '{symbol}' and known_reconstructed = {reconstructed}"

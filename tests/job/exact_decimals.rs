@@ -3,9 +3,8 @@
 use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay, findata};
 
-/// The largest whole amount of DECIMAL(38, 6) of which four quarters can be summed, and the
-/// smallest fraction: 32 digits before the decimal point, six after it, and both at once. A binary
-/// float has sixteen digits.
+/// Amounts at the limits of DECIMAL(38, 6) when four quarters are summed: 32 digits before the
+/// decimal point, six digits after it, and both at once. A binary float has only sixteen digits.
 const AMOUNTS: [(&str, &str); 4] = [
     ("revenue", "12345678901234567890123456789012"),
     ("costOfRevenue", "0.000001"),
@@ -13,7 +12,7 @@ const AMOUNTS: [(&str, &str); 4] = [
     ("netIncome", "-12345678901234567890123456789012.345679"),
 ];
 
-/// The amounts with six decimal places, as a column shows them, and the sum of four of them.
+/// Each amount as a column prints it, with six decimal places, and the sum of four such amounts.
 const EXPECTED: [(&str, &str, &str); 4] = [
     (
         "revenue",
@@ -33,7 +32,7 @@ const EXPECTED: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// A company whose four quarters all have these amounts.
+/// The home of a company whose four quarters all have these amounts.
 fn home() -> Home {
     let rows = |fields: &str| {
         let quarters =
@@ -84,7 +83,7 @@ fn an_amount_of_38_digits_is_exact_in_every_table_and_in_sql_output() {
         home.text("select close_price, low_price from analytics.fact_daily_prices"),
         "0.100003|0.000001"
     );
-    // The output is compared as text, because a JSON parser would turn it into a float.
+    // The output is compared as text, because a JSON parser would turn the amounts into floats.
     let output = findata(&["sql", "--json", &twelve]).home(&home).run();
     assert_eq!(output.code, Some(0), "{output:#?}");
     for (column, _, four) in EXPECTED {
@@ -140,16 +139,17 @@ fn an_amount_too_large_to_sum_is_quarantined_and_stops_no_other_company() {
     }
     let (server, home) = (replay.start(), Home::new());
     let summary = Job::new(server.url(), &["GOOD", "SUMS", "SHARES", "PRICE"]).run_ok(&home);
-    // Every row of those responses is quarantined, so their tasks failed; the others are complete.
+    // All rows of the responses for SUMS and PRICE are quarantined, so their tasks failed. Of
+    // SHARES, only the share counts are quarantined. The other tasks are complete.
     assert_eq!(summary.status, Status::Partial, "{:?}", summary.failures);
-    let aside = "select distinct symbol || ' ' || dataset || ' ' || split_part(reason, ' ', 2) from ops.quarantine order by all";
+    let aside = "select distinct symbol || ' ' || dataset || ' ' || split_part(reason, ' ', 2) || ' ' || status from ops.quarantine order by all";
     assert_eq!(
         home.lines(aside),
         [
-            "PRICE prices high",
-            "SHARES income_statement weightedAverageShsOut",
-            "SUMS balance_sheet totalAssets",
-            "SUMS income_statement revenue"
+            "PRICE prices close rejected",
+            "SHARES income_statement weightedAverageShsOut field",
+            "SUMS balance_sheet totalAssets rejected",
+            "SUMS income_statement revenue rejected"
         ]
     );
     let caps = home.lines("select symbol, market_cap from analytics.fact_market_metrics order by 1");

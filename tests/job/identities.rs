@@ -1,5 +1,5 @@
-//! Every accounting identity violated on purpose, one violation per company: flagged with the right
-//! numbers, but still loaded and shown.
+//! Each accounting identity is violated on purpose, by one company each. The violation is flagged
+//! with the right numbers, and the data is still loaded and shown.
 
 use std::sync::OnceLock;
 
@@ -7,7 +7,7 @@ use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Replay};
 use serde_json::{Value, json};
 
-/// A changed field of one period: statement, label, field, value.
+/// A changed field of one period: statement, period label, field, value.
 pub(super) type Violation = (&'static str, &'static str, &'static str, Value);
 
 /// Period end, label, filing date.
@@ -19,8 +19,8 @@ const PERIODS: [(&str, &str, &str); 5] = [
     ("2025-12-31", "FY", "2026-02-10"),
 ];
 
-/// Consistent statements except for the violations: every quarter has revenue of 100,000 and ends
-/// with 1,000 more cash.
+/// A statement without violations except the given ones. Every quarter has revenue of 100,000 and
+/// ends with 1,000 more cash.
 pub(super) fn statement(symbol: &str, statement: &str, annual: bool, violations: &[Violation]) -> String {
     let rows = PERIODS.iter().filter(|p| (p.1 == "FY") == annual).map(|(end, label, filed)| {
         let n = if annual { 4 } else { 1 };
@@ -52,8 +52,8 @@ const INCOME: &str = "income-statement";
 const BALANCE: &str = "balance-sheet-statement";
 const CASH: &str = "cash-flow-statement";
 
-/// Each company, its violations, and the expected flagged checks: name, basis, period end, ours,
-/// theirs, difference.
+/// Each company with its violations and the checks that must be flagged. A check is listed as name,
+/// basis, period end, our figure, the figure compared with, and their difference.
 fn cases() -> Vec<(&'static str, Vec<Violation>, Vec<&'static str>)> {
     vec![
         (
@@ -117,12 +117,13 @@ fn cases() -> Vec<(&'static str, Vec<Violation>, Vec<&'static str>)> {
             ],
         ),
         ("GOODC", vec![], vec![]),
-        // Off by 2 % but by less than 1,000 units; off by 2,000 units but by less than 0.5 %.
+        // UNITS is off by 2 % but by less than 1,000 units; SHARE is off by 2,000 units but by less
+        // than 0.5 %. Neither is flagged.
         ("UNITS", vec![(INCOME, "Q2", "grossProfit", json!(40_900))], vec![]),
         ("SHARE", vec![(BALANCE, "Q2", "totalAssets", json!(502_000))], vec![]),
-        // If total equity is absent, it is stockholders' equity plus minority interest.
+        // A missing total equity is computed as stockholders' equity plus minority interest.
         ("MINOR", vec![(BALANCE, "Q2", "totalEquity", Value::Null)], vec![]),
-        // Without an input nothing is compared.
+        // A check with a missing input is not made.
         ("NOCOG", vec![(INCOME, "Q2", "costOfRevenue", Value::Null)], vec![]),
         // A quarter labelled with another fiscal year, and a quarter in another currency.
         (
@@ -196,8 +197,8 @@ fn the_score_is_the_share_of_passed_checks_and_the_summary_names_the_lowest() {
                    on c.symbol = s.symbol where s.check_name = 'score' and (s.theirs <> c.n or abs(s.ours - c.p / c.n) > 1e-12)";
     assert_eq!(home.lines(counted), Vec::<String>::new());
     let whole = "select ours, theirs, basis, fiscal_date, status, reason from ops.quality where symbol = 'GOODC' and check_name = 'score'";
-    // 5 periods x 5 checks, 3 cash continuity checks, and the year compared with its quarters and
-    // with the twelve months.
+    // 34 checks: 5 for each of 5 periods, 3 of cash continuity, and the comparisons of the year
+    // with its quarters and with the twelve months.
     assert_eq!(home.lines(whole), ["1.0|34.0|COMPANY|2025-12-31|NULL|NULL"]);
     let quality = &summary.quality;
     assert_eq!((quality.companies, quality.flagged, quality.flagged_companies), (16, 12, 9));

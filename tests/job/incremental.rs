@@ -1,4 +1,4 @@
-//! Later runs: existing data stays, and only what changed is written.
+//! Later runs keep the existing rows and write only changes.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,8 @@ fn a_second_run_makes_no_call_and_changes_no_row() {
     let summary = job(&server).run_ok(&home);
     assert_eq!(server.calls(), 0);
     assert_eq!((summary.status, summary.calls, summary.tasks.planned), (Status::Complete, 0, 0));
-    // The share count was only fetched because a profile has no market cap; that profile is fresh.
+    // The share count is not planned at all: only a profile without market cap requires it, and
+    // that profile is fresh.
     assert_eq!(summary.tasks.skipped_fresh, first_run().summary.tasks.planned - 1);
     assert_eq!(summary.cache_hit_rate, 1.0);
     assert_eq!(home.content(), before);
@@ -28,7 +29,7 @@ fn a_full_run_refetches_everything_and_changes_no_row() {
     let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::copy_of(&first_run().home));
     let before = home.content();
     let summary = job(&server).with(|o| o.full = true).run_ok(&home);
-    // The change feeds were read in the first run.
+    // The first run has already read the change feeds of this day.
     assert_eq!(server.calls(), first_run().summary.calls - CALENDARS);
     for (dataset, rows) in &summary.rows {
         assert_eq!((rows.loaded, rows.staged), (0, rows.unchanged + rows.quarantined), "{dataset}");
@@ -47,7 +48,8 @@ fn a_day_later_only_changed_companies_are_written() {
         Simulator::start(Options { symbols: SYMBOLS, today: day, revision, ..Options::default() })
     };
     let home = Home::copy_of(&first_run().home);
-    // The same figures a day later: fetched again, nothing written.
+    // On the next day FMP returns the same statements: they are fetched again, and nothing is
+    // written.
     let unchanged_world = world(0, today());
     let unchanged = job(&unchanged_world)
         .on(today() + Days::new(1))
@@ -84,7 +86,7 @@ fn a_day_later_only_changed_companies_are_written() {
         assert!(written.is_subset(&loaded), "{table}: {written:?} beyond {loaded:?}");
     }
     assert!(of("analytics.fact_financials").contains("RESTA"));
-    // The restated quarter gets a second version and keeps the first; the new quarter is a new row.
+    // The restated quarter keeps its first version and gets a second. The new quarter is a new row.
     let versions = "select max(n) from (select count(*) n from staging.income_statement where symbol = 'RESTA' group by period_type, fiscal_date)";
     assert_eq!(home.count(versions), 2);
     let newest = |symbol: &str| {
@@ -102,8 +104,8 @@ fn a_day_later_only_changed_companies_are_written() {
 fn after_a_change_the_tables_equal_those_of_a_new_home() {
     let (changed_world, fresh) = (changed_home(), Home::new());
     Job::new(world(1).url(), &CHANGING).run_ok(&fresh);
-    // For FRESH only the newest period is compared: in the older home, its earlier periods have one
-    // more quarter before them.
+    // Only FRESH's newest period is compared. In the older home, its earlier periods have one more
+    // quarter before them.
     for table in ["fact_financials", "fact_financials_ttm", "fact_financial_ratios", "fact_growth_rates"] {
         let query = format!(
             "select columns(c -> c not in ('run_id', 'computed_at') and not starts_with(c, 'known_')) from analytics.{table} \
@@ -155,7 +157,7 @@ fn recomputing_after_a_restatement_changes_no_past_day() {
     );
 }
 
-/// Two companies that revision 1 changes, and two that it does not.
+/// Two companies whose data revision 1 changes, and two whose data it keeps.
 const CHANGING: [&str; 4] = ["RESTA", "FRESH", "AAPL", "MISSQ"];
 
 fn world(revision: u32) -> Simulator {
@@ -167,7 +169,7 @@ fn world(revision: u32) -> Simulator {
     })
 }
 
-/// A home after a run of revision 0 and a full run of revision 1.
+/// A home after a run with revision 0 and a full run with revision 1.
 fn changed_home() -> Home {
     let home = Home::new();
     Job::new(world(0).url(), &CHANGING).run_ok(&home);
@@ -176,7 +178,7 @@ fn changed_home() -> Home {
     home
 }
 
-/// Marks every company for recomputation of every day.
+/// Marks all days of all companies for recomputation.
 fn mark_everything_for_recomputation(home: &Home) {
     let connection = duckdb::Connection::open(home.warehouse()).unwrap();
     let all = "insert into ops.changes (run_id, dataset, symbol, first_date) select 'again', 'dividends', symbol, null from staging.profile";
@@ -197,7 +199,7 @@ fn one_run_or_one_run_per_symbol_gives_the_same_tables() {
     assert!(differences.is_empty(), "{differences:?}");
 }
 
-/// More than a year, so that beta has a value; the index is fetched by the first of the runs.
+/// Calendar days of prices: more than a year, so that beta has a value.
 const DAYS_APART: u64 = 380;
 
 #[test]
@@ -208,7 +210,7 @@ fn prices_fetched_in_two_parts_give_the_same_tables_as_in_one() {
     Job::new(server.url(), &symbols).days(DAYS_APART).run_ok(&whole);
     Job::new(server.url(), &symbols).days(60).run_ok(&parts);
     let more = Job::new(server.url(), &symbols).days(DAYS_APART).run_ok(&parts);
-    // Only the older prices of three companies and the index are missing.
+    // The second run lacks only the older prices of three companies and of the index.
     assert_eq!(more.calls, 4);
     let differences = whole.differences(&parts);
     assert!(differences.is_empty(), "{differences:?}");

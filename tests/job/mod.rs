@@ -1,4 +1,4 @@
-//! Whole runs on a simulated world with every edge-case company.
+//! Whole runs in a simulated market with every edge-case company.
 
 mod across_days;
 mod as_of;
@@ -13,7 +13,9 @@ mod one_period;
 mod price_refetch;
 mod price_series;
 mod quality;
+mod quarantined_fields;
 mod replay;
+mod slices;
 mod statement_versions;
 mod suspects;
 
@@ -22,12 +24,13 @@ use std::sync::OnceLock;
 use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Simulator};
 
-/// Ten ordinary companies, all edge cases, and a few random companies.
+/// The number of symbols: ten ordinary companies, all edge cases, and a few random companies.
 const SYMBOLS: usize = 41;
-/// Calendar days of prices: more than 252 sessions, so that every window has a value somewhere.
+/// Calendar days of prices: more than 252 trading sessions, so that every window has a value for
+/// some day.
 const DAYS: u64 = 385;
 
-/// The first run of that world, executed once and only read; tests that continue from it copy the
+/// The first run of all symbols, made once and only read. A test that continues from it copies the
 /// home.
 struct FirstRun {
     home: Home,
@@ -65,7 +68,7 @@ fn a_first_run_of_every_edge_case_is_complete_and_fills_every_table() {
         (tasks.done, tasks.failed, tasks.not_in_plan, tasks.skipped_fresh),
         (summary.calls - CALENDARS, 0, 0, 0)
     );
-    // Ten calls per company, one for the index, one for the share count of NOCAP.
+    // Ten calls per company, one for the index, and one for the share count of NOCAP.
     assert_eq!(summary.calls, SYMBOLS as u64 * 10 + 2 + CALENDARS);
     assert!(summary.calls_per_symbol < 10.1, "{}", summary.calls_per_symbol);
     let content = home.content();
@@ -82,7 +85,7 @@ fn a_first_run_of_every_edge_case_is_complete_and_fills_every_table() {
         let companies = home.count(&format!("select count(distinct symbol) from analytics.{table}"));
         assert_eq!(companies, SYMBOLS as i64, "{table}");
     }
-    // All companies except the fund have reports.
+    // Every company has reports, except the fund.
     assert_eq!(
         home.count("select count(distinct symbol) from analytics.fact_financials"),
         SYMBOLS as i64 - 1

@@ -1,4 +1,4 @@
-//! Every NULL has exactly one reason, and no value has one.
+//! Every NULL has exactly one reason, and no value has a reason.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use findata_tests::Home;
 
 use super::first_run;
 
-/// All NULL reasons.
+/// All reasons for NULL.
 const REASONS: [&str; 13] = [
     "nonpositive_denominator",
     "negative_earnings",
@@ -23,7 +23,8 @@ const REASONS: [&str; 13] = [
     "not_applicable_to_basis",
 ];
 
-/// Fact tables with date and basis, and their columns that are not metrics.
+/// Fact tables with the expressions of date and basis, and their decimal columns that are not
+/// metrics.
 const FACTS: [(&str, &str, &str, &[&str]); 4] = [
     ("fact_financial_ratios", "fiscal_date", "basis", &[]),
     ("fact_growth_rates", "fiscal_date", "basis", &[]),
@@ -31,8 +32,8 @@ const FACTS: [(&str, &str, &str, &[&str]); 4] = [
     ("fact_financials_ttm", "fiscal_date", "'TTM'", &[]),
 ];
 
-/// The metrics of a fact table: doubles and decimals; of TTM rows only the flows and per-share
-/// sums.
+/// The columns of a fact table with type double or decimal. Of the TTM table, only the flows and
+/// per-share sums.
 pub(crate) fn metrics(home: &Home, table: &str) -> Vec<String> {
     let ttm_only = if table == "fact_financials_ttm" {
         "and column_name like 'ttm\\_%' escape '\\'"
@@ -45,7 +46,7 @@ pub(crate) fn metrics(home: &Home, table: &str) -> Vec<String> {
     ))
 }
 
-/// NULLs without a reason or with several, and reasons for values that exist.
+/// NULLs with no reason or several, and values with a reason.
 pub(crate) fn inconsistencies(home: &Home, reasons: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (table, date, basis, keys) in FACTS {
@@ -68,7 +69,7 @@ pub(crate) fn inconsistencies(home: &Home, reasons: &str) -> Vec<String> {
         );
         found.extend(home.lines(&query).into_iter().map(|line| format!("{table}: {line}")));
     }
-    // Reasons that belong to no row at all.
+    // Reasons whose row is in no fact table.
     let known: Vec<String> = FACTS
         .iter()
         .map(|(table, date, basis, _)| format!("select symbol, {date} d, {basis} b from analytics.{table}"))
@@ -92,7 +93,8 @@ fn every_null_has_exactly_one_reason_and_no_value_has_one() {
 fn the_check_of_reasons_finds_inconsistencies() {
     let home = Home::copy_of(&first_run().home);
     let connection = duckdb::Connection::open(home.warehouse()).unwrap();
-    // A lost reason, a duplicate reason, a reason for an existing value, a reason without a row.
+    // Each statement creates one inconsistency: a missing reason, a duplicate, a reason for a
+    // value, and a reason without a row.
     connection
         .execute_batch(
             "create table ops.reasons as select symbol, subject_date, basis, metric, reason from analytics.metric_nulls;

@@ -1,5 +1,5 @@
-//! A split or dividend rewrites the price history: it is refetched once, with the next session's
-//! bars, and no figure changes.
+//! A split or dividend changes the price history. A run refetches the history once, together with
+//! the next session's bars, and no figure changes.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// Closes from Monday to the following Monday, on the basis before the four-for-one split on
+/// Closes from one Monday to the next, on the split basis before the four-for-one split on
 /// Thursday.
 const CLOSES: [(&str, f64); 6] = [
     ("2026-03-16", 400.0),
@@ -28,7 +28,7 @@ const CLOSES: [(&str, f64); 6] = [
     ("2026-03-23", 424.0),
 ];
 
-/// FMP's responses on a day: bars up to that day, adjusted for the splits so far.
+/// FMP's responses on a day: the bars up to that day, adjusted for the splits that have happened.
 fn on(today: &str, splits: &[&str], dividends: &[&str]) -> Replay {
     let basis = if splits.iter().any(|split| *split <= today) { 4.0 } else { 1.0 };
     let bar = |(date, close): &(&str, f64)| {
@@ -61,7 +61,7 @@ fn on(today: &str, splits: &[&str], dividends: &[&str]) -> Replay {
     replay
 }
 
-/// Runs a day. Returns the summary and the price ranges requested.
+/// Makes the run of a day. Returns the summary and the ranges of prices that the run requested.
 fn run(home: &Home, today: &str, replay: Replay) -> (Summary, Vec<String>) {
     let server = replay.start();
     let job = Job::new(server.url(), &[SYMBOL]).on(day(today)).with(|o| {
@@ -82,7 +82,7 @@ fn run(home: &Home, today: &str, replay: Replay) -> (Summary, Vec<String>) {
         format!("{} to {}", value("from="), value("to="))
     };
     let ranges = ranges.map(range).collect();
-    // A run right after makes no calls, whatever happened that day.
+    // A second run on the same day makes no calls.
     let calls = server.calls().len();
     Job::new(server.url(), &[SYMBOL])
         .on(day(today))
@@ -92,7 +92,7 @@ fn run(home: &Home, today: &str, replay: Replay) -> (Summary, Vec<String>) {
     (summary, ranges)
 }
 
-/// Close, market cap and P/E by day, as exact as they are stored.
+/// Close, market cap and P/E by day, with all stored digits.
 fn figures(home: &Home, until: &str) -> BTreeMap<String, (f64, f64, f64)> {
     let query = format!(
         "select metric_date, close_price, market_cap, pe_ratio_ttm from analytics.fact_market_metrics where metric_date <= '{until}'"
@@ -117,7 +117,8 @@ fn after_a_split_the_history_is_refetched_on_the_new_basis_and_no_figure_changes
     let (_, ranges) = run(&home, "2026-03-19", on("2026-03-19", &splits, &[]));
     assert_eq!(ranges, ["2026-03-14 to 2026-03-19"]);
     let on_the_day = figures(&home, "2026-03-18");
-    // The next day's plan fetches the whole history, in the call that the day needs anyway.
+    // The next day's run fetches the whole history, with the same call that it needs for the new
+    // bar.
     let (summary, ranges) = run(&home, "2026-03-20", on("2026-03-20", &splits, &[]));
     assert_eq!(ranges, ["2026-03-03 to 2026-03-20"]);
     assert_eq!(summary.calls, 10);
@@ -133,7 +134,7 @@ fn after_a_split_the_history_is_refetched_on_the_new_basis_and_no_figure_changes
             assert!(close(*cap, *cap_then) && close(*pe, *pe_then), "{date}: values from before the split");
         }
     }
-    // Later days do not fetch it again.
+    // Runs on later days do not refetch the history.
     let (_, ranges) = run(&home, "2026-03-23", on("2026-03-23", &splits, &[]));
     assert_eq!(ranges, ["2026-03-16 to 2026-03-23"]);
 }
@@ -142,7 +143,7 @@ fn after_a_split_the_history_is_refetched_on_the_new_basis_and_no_figure_changes
 #[ignore = "slow; ./dev test --long runs it"]
 fn an_announced_dividend_refetches_the_history_on_its_ex_date() {
     let (home, dividends) = (Home::new(), ["2026-03-19", "2026-03-12"]);
-    // A first load has everything on one basis; last week's dividend is not new.
+    // A first load has all bars on one basis, so last week's dividend causes no refetch.
     run(&home, "2026-03-17", on("2026-03-17", &[], &dividends));
     for (today, range) in [
         ("2026-03-18", "2026-03-13 to 2026-03-18"),
@@ -161,7 +162,8 @@ fn a_withdrawn_or_late_event_refetches_the_history_on_the_next_day() {
     let home = Home::new();
     run(&home, "2026-03-17", on("2026-03-17", &[], &["2026-03-12", "2026-02-10"]));
     let ranges = |today: &str, dividends: &[&str]| run(&home, today, on(today, &[], dividends)).1;
-    // One dividend is withdrawn. The one before the first bar does not affect bars.
+    // A withdrawn dividend causes a refetch on the next day. The dividend of February is older than
+    // the first bar, so its change does not matter.
     assert_eq!(ranges("2026-03-18", &["2026-02-11"]), ["2026-03-13 to 2026-03-18"]);
     assert_eq!(ranges("2026-03-19", &["2026-02-11"]), ["2026-03-03 to 2026-03-19"]);
     assert_eq!(ranges("2026-03-20", &["2026-03-11", "2026-02-11"]), ["2026-03-15 to 2026-03-20"]);

@@ -1,5 +1,5 @@
-//! Price series derived from the stored prices and events (as traded, and dividend-adjusted),
-//! compared with FMP's own series.
+//! Two price series that findata derives from stored prices and events (as traded, and
+//! dividend-adjusted), compared with FMP's own series.
 
 use std::{
     collections::BTreeMap,
@@ -37,7 +37,7 @@ fn a_series_that_fmp_may_have_truncated_is_rejected() {
     }
 }
 
-/// One field of a price endpoint that runs never use, by day.
+/// One field, by day, of a price endpoint that runs never call.
 fn fmp_series(server: &Simulator, endpoint: &str, symbol: &str, field: &str) -> BTreeMap<String, f64> {
     let url = server.url();
     let host = url.trim_start_matches("http://").split('/').next().unwrap();
@@ -48,7 +48,7 @@ fn fmp_series(server: &Simulator, endpoint: &str, symbol: &str, field: &str) -> 
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    // The body may be chunked, so only the lines of the JSON array are taken.
+    // The body may be chunked, so the chunk headers are removed: only lines of JSON are kept.
     let body = answer.split_once("\r\n\r\n").unwrap().1.replace("\r\n", "\n");
     let lines: String = body.lines().filter(|line| line.contains(['{', '}', '[', ']', ':'])).collect();
     let rows: Vec<Value> = serde_json::from_str(&lines).unwrap_or_else(|e| panic!("{e}: {lines:.200}"));
@@ -81,7 +81,7 @@ fn as_traded_and_dividend_adjusted_closes_equal_fmps_series() {
             let theirs = fmp_series(&server, endpoint, symbol, "adjClose");
             for (day, close) in ours(&home, symbol, column) {
                 let wanted = theirs[&day];
-                // FMP rounds to cents, and does so before applying the split factor.
+                // FMP rounds to cents before it applies the split factor, and again afterwards.
                 assert!(
                     (close - wanted).abs() <= 0.011 + 5e-5 * wanted,
                     "{symbol} {day} {column}: {close} {wanted}"
@@ -91,7 +91,7 @@ fn as_traded_and_dividend_adjusted_closes_equal_fmps_series() {
         }
     }
     assert!(compared > 900, "{compared}");
-    // The factor states by how much prices were higher on that day.
+    // The price as traded is the adjusted price times the split factor.
     let factors = "select count(*) from analytics.fact_daily_prices \
                    where abs(as_traded_close::double - close_price::double * split_factor) > 1e-5";
     assert_eq!(home.count(factors), 0);

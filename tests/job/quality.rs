@@ -1,5 +1,5 @@
-//! Quality checks on the world with every edge case, and our figures compared with FMP's ratios and
-//! metrics.
+//! Quality checks of all edge-case companies, and the comparison of our figures with FMP's ratios
+//! and metrics.
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
@@ -22,7 +22,7 @@ fn reconciled() -> &'static (Home, Summary) {
     })
 }
 
-/// The statuses and reasons of a check, with their counts.
+/// The results of a check: status, reason and number of rows.
 fn statuses(home: &Home, symbol: &str, check: &str) -> Vec<String> {
     home.lines(&format!(
         "select status, reason, count(*) from ops.quality where symbol = '{symbol}' and check_name = '{check}' group by all order by all"
@@ -38,7 +38,7 @@ fn every_reporting_company_satisfies_every_identity() {
     );
     let scores =
         "select count(*), min(ours), max(ours), min(theirs) > 20 from ops.quality where check_name = 'score'";
-    // There is nothing to check for the fund.
+    // The fund has no statements, so it has no score.
     assert_eq!(home.lines(scores), [format!("{}|1.0|1.0|false", SYMBOLS - 1)]);
     let few = "select symbol from ops.quality where check_name = 'score' and theirs <= 20";
     assert_eq!(home.lines(few), ["IPOED"]);
@@ -82,8 +82,8 @@ fn fetching_fmps_figures_recomputes_quality_and_no_prices() {
 #[test]
 fn our_figures_equal_fmps_except_where_fmp_mixes_bases() {
     let (home, summary) = reconciled();
-    // FMP averages half years as if they were quarters, uses an exchange rate after a change of
-    // currency, and divides a price after a split by share counts from before it.
+    // FMP treats half years as quarters in averages, converts with an exchange rate after a change
+    // of currency, and divides a price after a split by share counts from before the split.
     let flagged = "select check_name from ops.quality where status = 'flag' and symbol ";
     assert_eq!(home.lines(&format!("{flagged} = 'CURCH'")), ["fmp_earnings_yield"]);
     assert_eq!(home.lines(&format!("{flagged} = 'SEMIA'")), ["fmp_roe"]);
@@ -112,13 +112,14 @@ fn our_figures_equal_fmps_except_where_fmp_mixes_bases() {
     }
 }
 
-/// The number of figures that the catalog reads from FMP's two responses; each is half of a pair.
+/// The number of FMP figures that the catalog reads from the two responses. Each is compared with
+/// one of ours.
 fn paired() -> usize {
     let both = CATALOG.iter().filter(|d| matches!(d.freshness, Freshness::Rotating { .. }));
     both.map(|d| d.columns.len() - 1).sum()
 }
 
-/// A company's stored responses with every figure changed.
+/// FMP's two responses for a company as stored, with `change` applied to every figure.
 fn changed(symbol: &str, change: impl Fn(&str, f64) -> Value) -> Replay {
     let mut replay = Replay::new();
     for (table, endpoint) in [("ratios_ttm", "ratios-ttm"), ("key_metrics_ttm", "key-metrics-ttm")] {
@@ -135,7 +136,8 @@ fn changed(symbol: &str, change: impl Fn(&str, f64) -> Value) -> Replay {
     replay
 }
 
-/// AAPL's checks against these responses, by status or reason.
+/// Fetches these responses for AAPL. Returns the names of its checks by reason, or by status if
+/// there is no reason.
 fn checks_against(replay: Replay) -> BTreeMap<String, Vec<String>> {
     let (server, home) = (replay.start(), Home::copy_of(&reconciled().0));
     let datasets = ["ratios_ttm", "key_metrics_ttm"].map(String::from).to_vec();
@@ -154,7 +156,8 @@ fn checks_against(replay: Replay) -> BTreeMap<String, Vec<String>> {
 
 #[test]
 fn every_pair_is_flagged_if_fmps_figure_differs() {
-    // Off by one percent, except that the price derived from two of the figures stays the same.
+    // Every figure is off by one percent. Price to book changes in the opposite direction, so the
+    // price implied by two of the figures stays the same.
     let off = checks_against(changed("AAPL", |field, figure| {
         (if field == "priceToBookRatioTTM" {
             figure / 1.01
@@ -223,8 +226,8 @@ fn fmps_figures_older_than_our_newest_statement_are_not_compared() {
     job.run_ok(&home);
     let older = "select distinct reason from ops.quality where symbol = 'FRESH' and check_name like 'fmp_%' and ours is not null";
     assert_eq!(home.lines(older), ["fmp_older_than_ours"]);
-    // For a company without new statements, the figures are compared as of their own day, with that
-    // day's share count.
+    // AAPL has no new statements. Its figures are compared as of the day of FMP's figures, with
+    // that day's share count.
     assert_eq!(statuses(&home, "AAPL", "fmp_gross_margin"), ["pass|NULL|1"]);
     assert_eq!(statuses(&home, "AAPL", "fmp_pb_ratio"), ["pass|NULL|1"]);
     assert_eq!(statuses(&home, "AAPL", "fmp_market_cap"), ["not_checked|other_share_count|1"]);

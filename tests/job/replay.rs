@@ -1,4 +1,5 @@
-//! A warehouse that is older than its stage, damaged or gone is filled from the landing files, without a call.
+//! A warehouse that is older than its stage, damaged or missing is filled from the landing files,
+//! without a call to FMP.
 
 use std::fs;
 
@@ -7,7 +8,8 @@ use findata_tests::{Home, Job, Output, Simulator, findata, today};
 
 const SYMBOLS: [&str; 2] = ["AAPL", "NOCAP"];
 
-/// Runs on three days. Returns the server, the home, and the warehouse file after the first day.
+/// Makes runs on three days. Returns the server, the home, and the content of the warehouse file
+/// after the first day.
 fn three_days() -> (Simulator, Home, Vec<u8>) {
     let (server, home) = (Simulator::with_symbols(12), Home::new());
     let job = |back: u64, symbols: &[&str]| Job::new(server.url(), symbols).on(today() - Days::new(back));
@@ -97,14 +99,14 @@ fn replay_rebuilds_the_warehouse_on_request() {
     assert_eq!(replayed.code, Some(0), "{replayed:#?}");
     assert_eq!(server.calls(), calls);
     assert_eq!(rebuilt.content(), home.content());
-    // Nothing is left to do.
+    // A second replay has nothing to load.
     let again = command(&rebuilt, &["replay"]).json();
     assert_eq!(again["rows"].as_object().map(|rows| rows.len()), Some(0));
     assert_eq!(rebuilt.content(), home.content());
 }
 
 #[test]
-fn replay_without_a_stage_or_with_a_foreign_file_explains_itself() {
+fn replay_without_a_stage_or_with_a_foreign_file_is_refused_with_a_reason() {
     let home = Home::new();
     assert!(command(&home, &["replay"]).failed(5).contains("--home"));
     fs::create_dir_all(home.stage()).unwrap();
@@ -121,11 +123,11 @@ fn replay_without_a_stage_or_with_a_foreign_file_explains_itself() {
 #[test]
 fn a_pruned_stage_still_rebuilds_the_warehouse() {
     let (server, home, _) = three_days();
-    // A run that asks for everything again and brings nothing new.
+    // This run refetches everything and gets no new rows.
     Job::new(server.url(), &SYMBOLS).with(|options| options.full = true).run_ok(&home);
     let content = home.content();
     let landing = home.keys("landing/").len();
-    // The runs of this test started in 1970.
+    // The test clock puts the start of these runs in 1970, so all of them are old enough to prune.
     let pruned = command(&home, &["prune"]).json();
     assert!(pruned["objects"].as_u64().is_some_and(|n| n > 0), "{pruned}");
     assert!(home.keys("landing/").len() < landing);
@@ -133,6 +135,11 @@ fn a_pruned_stage_still_rebuilds_the_warehouse() {
     let rebuilt = command(&home, &["replay", "--rebuild"]);
     assert_eq!(rebuilt.code, Some(0), "{rebuilt:#?}");
     assert_eq!(home.content(), content);
+    // What was pruned is not taken for lost, so nothing is fetched again.
+    assert!(!rebuilt.stderr.contains("missing"), "{rebuilt:#?}");
+    let calls = server.calls();
+    Job::new(server.url(), &SYMBOLS).run_ok(&home);
+    assert_eq!(server.calls(), calls);
     assert!(command(&home, &["prune", "--keep-days", "0"]).failed(2).contains("keeps everything"));
     assert!(command(&Home::new(), &["prune"]).failed(5).contains("there is no stage"));
 }

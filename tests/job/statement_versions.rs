@@ -1,12 +1,12 @@
-//! A company with hand-written filings: corrected period ends, derived quarters, filings out of
-//! order.
+//! A company with hand-written filings: corrected period ends, derived quarters, late and restated
+//! filings.
 
 use chrono::{Days, NaiveDate};
 use findata_explain::{Facts, answer, ask::Question, recomputed};
 use findata_tests::{Home, Job, Replay};
 
-/// A period as FMP has it: end, label, acceptance time in New York, revenue (costs are half of it),
-/// diluted EPS.
+/// A period as FMP returns it: end, label, acceptance time in New York, revenue (the costs are half
+/// of it), diluted EPS.
 #[derive(Clone, Copy)]
 struct Filing(&'static str, &'static str, &'static str, i64, f64);
 
@@ -21,7 +21,7 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// All three statements of the filings, with `change` applied to each row.
+/// FMP's responses with all three statements of the filings. `change` is applied to each row.
 fn replay(filings: &[Filing], change: impl Fn(&Filing, String) -> String) -> Replay {
     let header = |f: &Filing| {
         format!(
@@ -79,7 +79,7 @@ fn replay(filings: &[Filing], change: impl Fn(&Filing, String) -> String) -> Rep
     replay
 }
 
-/// Runs on a day on which FMP returns these filings.
+/// Makes the run of a day on which FMP returns these filings.
 fn run_on(home: &Home, on: &str, filings: &[Filing]) {
     run_on_with(home, on, filings, |_, row| row);
 }
@@ -103,8 +103,8 @@ fn an_unreported_fourth_quarter_is_derived_from_the_year_and_marked() {
     run_on(&home, "2025-02-20", &YEAR);
     let derived = "select period_type, is_derived, revenue, eps_diluted, total_assets, shares_outstanding, cash_at_beginning_of_period, \
                    accepted_at from analytics.fact_financials where is_derived";
-    // 1000 - 240 - 230 - 220. Its balances are the year's, and it begins with the cash at the end
-    // of the third quarter.
+    // Revenue is 1000 - 240 - 230 - 220. The derived quarter has the year's balances, and its
+    // opening cash is the cash at the end of the third quarter.
     assert_eq!(
         home.lines(derived),
         ["Q4|true|310.000000|1.300000|3000.000000|100.000000|240.000000|2025-02-14 21:30:00"]
@@ -177,7 +177,7 @@ fn a_quarter_restated_after_the_year_removes_the_derived_quarter() {
         home.lines_as_of(day("2025-05-19"), TTM),
         ["2024-12-31|1000.000000|4.0|3000.000000|1|NULL"]
     );
-    // A year restated as well belongs to the same set of filings again.
+    // When the year is restated too, the year and its quarters are consistent again.
     restated[0].3 = 1_001;
     run_on(&home, "2025-05-21", &restated);
     assert_eq!(home.lines(TTM), ["2024-12-31|1001.000000|4.0|3001.000000|1|NULL"]);
@@ -258,8 +258,8 @@ fn values_that_change_back_and_forth_are_separate_versions() {
         let on = day("2025-05-20") + Days::new(n);
         run_on(&home, &on.to_string(), &filings);
     }
-    // Both versions of that day have the same timestamp on this clock, so only the later one is in
-    // force. Changing back is a version of its own.
+    // Both versions of 21 May have the same timestamp on this clock, so only the later one is in
+    // force. A return to an earlier value is a new version.
     let revenue = "select revenue, known_to is null from analytics.fact_financials_history where period_type = 'Q3' order by known_from";
     assert_eq!(home.lines(revenue), ["240.000000|false", "246.000000|false", "240.000000|true"]);
     assert_eq!(home.count("select count(*) from staging.income_statement where period_type = 'Q3'"), 4);

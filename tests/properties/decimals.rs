@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::config;
 
-/// A number with at most 32 digits before and 6 digits after the decimal point: sign, whole part,
-/// fraction.
+/// A number with at most 32 digits before and 6 digits after the decimal point, as sign, whole part
+/// and fraction.
 fn number() -> impl Strategy<Value = (bool, String, String)> {
     (any::<bool>(), "0|[1-9][0-9]{0,31}", "[0-9]{0,6}")
 }
@@ -60,7 +60,7 @@ proptest! {
 
     #[test]
     fn digits_beyond_the_sixth_are_rounded_half_to_even(billionths in -9_000_000_000_000_000_i64..9_000_000_000_000_000) {
-        // The number in units of 1e-9, rounded by hand to units of 1e-6.
+        // Rounds the number, given in units of 1e-9, to units of 1e-6.
         let text = format!("{}{}.{:09}", if billionths < 0 { "-" } else { "" }, billionths.unsigned_abs() / 1_000_000_000, billionths.unsigned_abs() % 1_000_000_000);
         let (mut units, rest) = (billionths.unsigned_abs() / 1_000, billionths.unsigned_abs() % 1_000);
         units += u64::from(rest > 500 || (rest == 500 && units % 2 == 1));

@@ -1,5 +1,5 @@
-//! Property tests: rows, decimals and symbols from arbitrary text, and figures of generated
-//! companies. Seeds are fixed.
+//! Property tests with fixed seeds: rows, decimals and symbols from arbitrary text, and figures of
+//! generated companies.
 
 mod decimals;
 mod figures;

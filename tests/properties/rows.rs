@@ -1,9 +1,10 @@
-//! Parsing anything that FMP sends gives rows, rejects or an error, and never panics.
+//! Parsing never panics: whatever FMP sends gives rows, rejected rows or an error.
 
+use chrono::NaiveDate;
 use findata_domain::{
     Symbol,
-    catalog::{CATALOG, Dataset},
-    rows,
+    catalog::{CATALOG, Dataset, Need},
+    rows::{self, Asked},
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -30,7 +31,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Rows with the dataset's own fields and arbitrary values, some of them valid.
+/// Rows with the fields of a dataset and arbitrary values, some of which are valid.
 fn rows_of(dataset: &'static Dataset) -> impl Strategy<Value = Value> {
     let fields: Vec<&'static str> =
         dataset.columns.iter().map(|c| c.field).filter(|f| !f.is_empty()).collect();
@@ -45,10 +46,15 @@ fn rows_of(dataset: &'static Dataset) -> impl Strategy<Value = Value> {
     prop::collection::vec(row, 0..5).prop_map(Value::from)
 }
 
+/// A request for a symbol that matches rows of any day.
+fn asked(symbol: Option<&Symbol>) -> Asked<'_> {
+    Asked { symbol, days: None, received_on: NaiveDate::MAX }
+}
+
 fn check(dataset: &'static Dataset, body: &[u8], sent: Option<usize>) -> Result<(), TestCaseError> {
     let symbol: Symbol = "AAPL".parse().unwrap();
     for symbol in [None, Some(&symbol)] {
-        let Ok((found, _)) = rows::typed(dataset, symbol, rows::MAX_SERIES, body) else {
+        let Ok((found, _)) = rows::typed(dataset, &asked(symbol), rows::MAX_SERIES, body) else {
             continue;
         };
         if let Some(sent) = sent {
@@ -59,10 +65,17 @@ fn check(dataset: &'static Dataset, body: &[u8], sent: Option<usize>) -> Result<
             prop_assert!(serde_json::from_str::<Value>(row.payload).is_ok());
             prop_assert_eq!(row.hash.len(), 32);
             if row.reject.is_some() {
+                prop_assert!(row.findings.len() <= 1, "a rejected row has at most one finding");
                 continue;
             }
+            for finding in &row.findings {
+                let column = dataset.columns.iter().position(|c| c.name == finding.column);
+                let is_replaced = finding.column == "accepted_at";
+                prop_assert!(is_replaced || column.is_some_and(|i| row.values[i].is_none()), "{finding:?}");
+                prop_assert_eq!(finding.line().matches(['\t', '\n', '\r']).count(), 2);
+            }
             for (column, value) in dataset.columns.iter().zip(&row.values) {
-                prop_assert!(value.is_some() || !column.required, "{} of a valid row", column.name);
+                prop_assert!(value.is_some() || column.need != Need::Value, "{} of a valid row", column.name);
             }
             prop_assert!(symbol.is_none_or(|s| s.as_str() == row.symbol));
         }
@@ -96,7 +109,7 @@ proptest! {
         let body = json!([{"symbol": "AAPL", "date": "2026-09-18", "open": 1, "high": 2, "low": 1, "close": 1.5, "volume": 10, "vwap": 1.2}, {"symbol": "AAPL", "date": "2026-09-17", "close": 1.4}]).to_string();
         let cut = cut % body.len();
         let dataset = findata_domain::catalog::dataset("prices").unwrap();
-        prop_assert!(rows::typed(dataset, None, rows::MAX_SERIES, &body.as_bytes()[..cut]).is_err());
+        prop_assert!(rows::typed(dataset, &asked(None), rows::MAX_SERIES, &body.as_bytes()[..cut]).is_err());
     }
 
     #[test]
@@ -104,7 +117,7 @@ proptest! {
         let dataset = findata_domain::catalog::dataset("prices").unwrap();
         let hash = |close: String| {
             let body = format!("[{{\"symbol\":\"AAPL\",\"date\":\"2026-09-18\",\"close\":{close}}}]");
-            rows::typed(dataset, None, rows::MAX_SERIES, body.as_bytes()).unwrap().0[0].hash.clone()
+            rows::typed(dataset, &asked(None), rows::MAX_SERIES, body.as_bytes()).unwrap().0[0].hash.clone()
         };
         let (one, other) = (hash(format!("{}.5", a + 1)), hash(format!("{}.5{}", b + 1, "0".repeat(zeros))));
         prop_assert_eq!(one == other, a == b);

@@ -1,5 +1,5 @@
-//! The rate limiter that all processes with the same key and stage share, tested with real clients,
-//! a real directory and a server that counts calls.
+//! The rate limiter that all processes with the same key and stage share. The tests use real
+//! clients, a real directory and a server that counts calls.
 
 mod processes;
 
@@ -14,10 +14,10 @@ use findata_pipeline::{ports::stage::Stage, run::RunId};
 use findata_tests::{Home, Simulator, findata, today, wait};
 use secrecy::SecretString;
 
-/// The API key of these tests; it must not appear anywhere.
+/// The API key of these tests. It must not be stored or printed.
 const KEY: &str = "key-that-must-not-leak";
 
-/// A client limited to this many calls per minute, on a stage shared with other clients.
+/// A client that makes at most `calls` calls per minute and shares its stage with other clients.
 fn client(server: &Simulator, home: &Home, calls: u32) -> Fmp {
     client_at(&server.url(), DirectoryStage::open(&home.stage()).unwrap(), calls, None)
 }
@@ -54,7 +54,7 @@ fn a_key_refused_for_one_worker_stops_all_workers() {
         assert!(matches!(profile(&one).await, Err(Error::Stop(_))));
         assert!(matches!(profile(&other).await, Err(Error::Stop(_))));
         assert_eq!(server.calls(), 1);
-        // Someone may have fixed the key before a later run.
+        // A new run tries the key again, because someone may have corrected it.
         assert!(matches!(profile(&client(&server, &home, 600)).await, Err(Error::Stop(_))));
         assert_eq!(server.calls(), 2);
     });
@@ -157,7 +157,8 @@ fn a_refused_burst_paces_the_calls_of_the_day_and_the_summary_says_so() {
     assert!(!notes.contains("FMP refused calls"), "one refused call is not a burst: {notes}");
     let notes = run(&["rate-limit=x1"]);
     assert!(notes.contains("FMP refused calls that the plan allows"), "{notes}");
-    // Another process reads it from the shared state, although FMP refuses none of its calls.
+    // Another process reads the paced limit from the stage, although FMP refuses none of its own
+    // calls.
     let full = findata(&["run", "--json", "--full", "--fmp-plan", "1200", "--datasets", "profile"]);
     let server = Simulator::with_symbols(12);
     let output = full.home(&home).url(server.url()).option("--symbols", "AAPL").run();

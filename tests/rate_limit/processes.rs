@@ -1,6 +1,6 @@
-//! Processes that share a stage (a directory or an S3 prefix), each group against its own server
-//! that counts calls and refuses those above the limit of any 60 seconds. It refuses none, and the
-//! window is refilled when workers are killed.
+//! Groups of worker processes; each group shares a stage (a directory or an S3 prefix) and calls
+//! its own server. The server counts calls and refuses those that exceed the limit in any 60
+//! seconds. It must refuse none, and calls must continue after workers are killed.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -15,14 +15,14 @@ use findata_tests::{Home, Program, Simulator, prepared_python, wait, wait_until}
 
 use super::{client_at, profile};
 
-/// Calls the server allows in any 60 seconds. Small, so that a busy machine can make them all within
-/// the second for which permits are valid.
+/// The calls that the server allows in any 60 seconds. The number is small, so that even a busy
+/// machine makes them all within the second for which permits are valid.
 const LIMIT: u32 = 240;
-/// Concurrent callers of a process.
+/// Concurrent callers in each process.
 const CALLERS: usize = 16;
-/// After this time, a window has been refilled.
+/// The longest wait until a full window of 60 seconds allows calls again.
 const REFILLED: Duration = Duration::from_secs(70);
-/// The environment variable that gives a worker its server and stage.
+/// The environment variable that tells a worker its server and its stage.
 const TARGET: &str = "FINDATA_TEST_WORKER_TARGET";
 const BUCKET: &str = "budget";
 
@@ -40,9 +40,9 @@ struct WorkerGroup {
     workers: usize,
     /// A directory or an S3 URL.
     stage: String,
-    /// The endpoint of the S3.
+    /// The endpoint of the S3 emulator; `None` for a directory.
     s3: Option<String>,
-    /// How often the window is refilled. In each refill a worker is killed and replaced.
+    /// The number of windows after the first. In each of them a worker is killed and replaced.
     refills: u32,
 }
 
@@ -72,16 +72,16 @@ impl WorkerGroup {
         });
         let group_name = format!("{} on {}", self.workers, self.stage);
         let mut workers: Vec<Worker> = (0..self.workers).map(|_| self.start(&server)).collect();
-        // A killed worker loses its grant, and a busy machine lets some permits expire. The exact use
-        // of a window is a property of the simulation in shared/fmp.
+        // Half a window is enough: a killed worker loses its grant, and on a busy machine some
+        // permits expire. The unit tests of shared/fmp simulate windows that are used completely.
         let most_of_a_window = u64::from(LIMIT) / 2;
         wait_until("most of the first window", || server.calls() >= most_of_a_window);
         for _ in 0..self.refills {
-            // The last calls of this window, long before the next one.
+            // Waits for the last calls of this window. The next window begins much later.
             thread::sleep(Duration::from_secs(10));
             let (begun, before) = (Instant::now(), server.calls());
             wait_until_within(REFILLED, || server.calls() > before);
-            // It probably holds a grant.
+            // The first worker probably has a grant of permits.
             workers.remove(0);
             workers.push(self.start(&server));
             wait_until_within(REFILLED, || server.calls() >= before + most_of_a_window);
@@ -92,7 +92,7 @@ impl WorkerGroup {
                 server.refused()
             );
         }
-        // The rest of the last window's calls, and those that would be too many.
+        // Waits for the rest of the last window's calls. Calls above the limit would come now.
         thread::sleep(Duration::from_secs(3));
         assert_eq!(server.refused(), 0, "{group_name}");
     }
@@ -119,10 +119,10 @@ fn up_to_forty_processes_never_exceed_the_limit() {
     check_groups(&[], &[40], 1);
 }
 
-/// Checks groups of so many workers on a directory and on S3, all at once.
+/// Checks all groups at the same time. A list has the number of workers of each group.
 fn check_groups(on_directory: &[usize], on_s3: &[usize], refills: u32) {
     let homes: Vec<_> = on_directory.iter().map(|workers| (*workers, Home::new())).collect();
-    // The local AWS emulator has the same conditional writes, executed one after the other.
+    // The local AWS emulator executes conditional writes like S3, one after the other.
     let python = prepared_python("FINDATA_TEST_AWS_PYTHON", "tests/aws/requirements.txt");
     let aws = python.filter(|_| !on_s3.is_empty()).map(|python| {
         let mut aws = Program::start(&python, "aws/local_aws.py", [] as [&str; 0]);
@@ -147,7 +147,7 @@ fn check_groups(on_directory: &[usize], on_s3: &[usize], refills: u32) {
     });
 }
 
-/// A worker process: calls without end.
+/// The main function of a worker process: it makes calls until it is killed.
 #[test]
 #[ignore = "started as a separate process by the test above"]
 #[expect(clippy::disallowed_methods, reason = "test entry points may read the environment")]

@@ -1,25 +1,26 @@
-//! Every recorded error body through a whole run: classified by status and text, with the right
-//! consequence.
+//! Whole runs that get each recorded error body: the status and text of the body determine what the
+//! run does.
 
 use std::fs;
 
 use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Replay, shared_folder};
 
-/// What a run does after a response.
+/// The action of a run after a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
-    /// The task fails, the run continues, no retry.
+    /// The task fails without a retry, and the run continues.
     Reject,
-    /// No data, which is not a failure; a profile without data means an unknown symbol.
+    /// There is no data, which is not a failure. Only a profile without data means that the symbol
+    /// is unknown.
     Empty,
-    /// The task is left out with a note, no retry.
+    /// The task is left out with a note, without a retry.
     LeftOut,
-    /// No further call.
+    /// The run makes no further call.
     Stop,
-    /// No further call; the call budget is exhausted.
+    /// The run makes no further call, because the call budget is exhausted.
     Budget,
-    /// The call is retried.
+    /// The client retries the call.
     Retry,
 }
 
@@ -68,8 +69,7 @@ fn every_recorded_error_body_has_the_expected_effect() {
         let status: u16 = file[..3].parse().unwrap();
         let body = fs::read_to_string(folder.join(file)).unwrap();
         let home = Home::new();
-        // The first dividends call returns this body; if it is to be retried, the second call
-        // returns data.
+        // The first call for dividends gets this body. A retry gets data.
         let replay = Replay::new().answer("profile", "AAPL", "", PROFILE);
         let server = match action {
             Action::Retry => replay.fail_first("dividends", 1, status, &body),
@@ -96,8 +96,8 @@ fn every_recorded_error_body_has_the_expected_effect() {
             Action::Stop => (Status::Partial, 1, 1),
             Action::Budget => (Status::Budget, 1, 1),
         };
-        // Both calls may be in flight when the first one stops the run. Then the profile either
-        // arrives or is abandoned too.
+        // Both calls may be in flight when the first response stops the run. The profile then
+        // either arrives or is abandoned too.
         let failed = if matches!(action, Action::Stop | Action::Budget) {
             tasks.failed.min(1)
         } else {
@@ -119,8 +119,8 @@ fn every_recorded_error_body_has_the_expected_effect() {
         let rows = home.count("select count(*) from staging.dividends");
         assert_eq!(rows, i64::from(action == Action::Retry), "{file}: an error is never stored as data");
         assert_eq!(home.count("select count(*) from ops.quarantine"), 0, "{file}");
-        // The next run refetches what failed; empty and out-of-plan results are remembered for a
-        // day.
+        // The freshness log remembers complete, empty and out-of-plan results for a day. It has no
+        // entry for a failure, so the next run repeats the task.
         let fetch_log =
             fs::read_to_string(home.stage().join("state/freshness/dividends.json")).unwrap_or_default();
         let remembered = matches!(action, Action::Retry | Action::Empty | Action::LeftOut);
@@ -134,8 +134,8 @@ fn a_run_in_which_everything_is_refused_ends_with_the_right_status() {
         return;
     };
     for (file, action) in BODIES {
-        // For a plan without any dataset, the outcome could be either complete or failed; it is not
-        // specified.
+        // Two actions are not tested: a body that is retried without end, and a plan without any
+        // dataset, whose status (complete or failed) is not specified.
         if matches!(action, Action::Retry | Action::LeftOut) {
             continue;
         }

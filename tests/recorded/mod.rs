@@ -1,5 +1,5 @@
 //! Whole runs over responses recorded from FMP. The recordings are in `../shared` and are not part
-//! of the repository; without them these tests print that they are skipped.
+//! of the repository. Without them, these tests print that they are skipped.
 
 mod errors;
 
@@ -11,7 +11,7 @@ use findata_pipeline::{run::Status, summary::Summary};
 use findata_tests::{Home, Job, Replay, shared_folder};
 use serde_json::{Value, value::RawValue};
 
-/// File, endpoint and period. For a statement, the file name tells annual from quarterly.
+/// File, endpoint and period. The file name of a statement tells annual from quarterly.
 type Recording = (&'static str, &'static str, &'static str);
 
 /// Recordings of August 2025.
@@ -31,7 +31,7 @@ const FMP4J: [Recording; 9] = [
     ("cash-flow-statement__AAPL_quarter_limit3.json", "cash-flow-statement", "quarter"),
 ];
 
-/// Recordings of August 2026, without a profile but with a share count.
+/// Recordings of August 2026. They include a share count but no profile.
 const FMPDOTNET: [Recording; 5] = [
     ("historical-price-eod-full__AAPL_2020-split.json", "historical-price-eod/full", ""),
     ("income-statement__AAPL_annual.json", "income-statement", "annual"),
@@ -50,7 +50,7 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// A run over the recordings of a folder.
+/// Makes a run over the recordings of a folder.
 fn run(
     folder: &str,
     recordings: &[Recording],
@@ -85,7 +85,7 @@ fn fmp4j() -> Option<&'static RecordedRun> {
 
 fn fmpdotnet() -> Option<&'static RecordedRun> {
     static RECORDED: OnceLock<Option<RecordedRun>> = OnceLock::new();
-    // The profile has no market cap, so the share count is fetched.
+    // The profile has no market cap, so the run fetches the share count.
     let profile = r#"[{"symbol":"AAPL","companyName":"Apple Inc.","currency":"USD","sector":"Technology","price":null,"marketCap":null}]"#;
     RECORDED
         .get_or_init(|| run("fmpdotnet", &FMPDOTNET, Some(("profile", profile)), "2026-08-28", "2020-08-01"))
@@ -109,13 +109,13 @@ fn the_responses_of_2025_give_a_complete_run() {
             .count("select count(*) from analytics.fact_financials where has_income and has_balance and has_cash_flow"),
         8
     );
-    // No response lacked a catalog field.
+    // Every response has all fields of the catalog.
     assert!(
         recorded.summary.notes.iter().all(|note| !note.contains("lacked")),
         "{:?}",
         recorded.summary.notes
     );
-    // There is no response for the index: beta is NULL and nothing fails.
+    // There is no response for the index, so beta is NULL and nothing fails.
     assert_eq!(recorded.home.count("select count(beta_252d) from analytics.fact_market_metrics"), 0);
 }
 
@@ -147,10 +147,11 @@ fn every_amount_equals_the_recorded_one_digit_for_digit() {
     }
 }
 
-/// Compares every amount of a response with staging as text; returns how many were compared.
+/// Compares every amount of a response, as text, with `staging`. Returns the number of amounts
+/// compared.
 fn compare(home: &Home, dataset: &findata_domain::catalog::Dataset, body: &str) -> usize {
     let rows: Vec<Box<RawValue>> = serde_json::from_str(body).unwrap();
-    // A free-float percentage is not an amount.
+    // The free-float percentage is left out, because it is not an amount.
     let amounts: Vec<_> = dataset
         .columns
         .iter()
@@ -215,8 +216,9 @@ fn texts_and_dates_equal_the_recorded_ones() {
         recorded.home.text(profile),
         "Apple Inc.|0000320193|NASDAQ|Technology|1980-12-12|false|164000"
     );
-    // Accepted in New York at 06:01:36 (daylight saving time), and at 18:08:27, after the close, so
-    // known a day later.
+    // One filing was accepted in New York at 06:01:36 (daylight saving time), so it is known on
+    // that day. The other was accepted at 18:08:27, after the close, so it is known on the next
+    // day.
     let known = "select accepted_at || ' ' || known_on from staging.income_statement where period_type = 'FY' and fiscal_date in ('2024-09-28', '2023-09-30') order by fiscal_date desc";
     assert_eq!(
         recorded.home.lines(known),

@@ -1,4 +1,4 @@
-//! Values that try to be more than a value.
+//! Values that contain SQL, and values that AWS or Snowflake would reject.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use findata_tests::{Home, findata};
 
 use super::{KEY, pem};
 
-/// Texts that would end a literal, a name or a line.
+/// Texts that would end a string literal, a name or a line.
 const BAD: [&str; 12] = [
     "x'; drop database findata; --",
     "'",

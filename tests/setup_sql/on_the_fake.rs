@@ -1,6 +1,5 @@
-//! The setup script on the fake Snowflake: run twice, and what exists afterwards.
+//! The setup script runs twice on the fake Snowflake, and all objects exist afterwards.
 
-use findata_analytics::HostMetrics;
 use findata_domain::{catalog::CATALOG, clock::DayClock};
 use findata_local::{
     bus::LocalBus,
@@ -16,14 +15,14 @@ use findata_pipeline::{
     },
 };
 use findata_snowflake::{Settings, Snowflake};
-use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
+use findata_tests::{FakeSnowflake, Home, Job, Simulator, analyze, today, wait};
 
 use super::{code, defaults, given};
 
-/// Runs a script's statements.
+/// Runs the statements of a script.
 pub(crate) async fn run_script(warehouse: &mut impl Warehouse, script: &str) {
     for statement in setup_sql::statements(script) {
-        // The fake recognizes account-level statements by their first words, and has no integration
+        // The fake recognizes statements about accounts by their first words. It has no integration
         // to describe.
         let code = code(&statement);
         if code.starts_with("desc ") {
@@ -130,7 +129,7 @@ fn load_and_analytics_work_in_the_database_the_script_created() {
         std::fs::remove_file(home.stage().join(key)).unwrap();
     }
     let files = DirectoryStage::open(&home.stage()).unwrap();
-    // The fake's own bucket and prefix.
+    // The bucket and the prefix that the fake uses.
     let given = Given {
         bucket: Some("findata"),
         prefix: Some("some/home"),
@@ -160,18 +159,8 @@ fn load_and_analytics_work_in_the_database_the_script_created() {
         }
         let clock = DayClock(today());
         findata_load::handle(&run_id, &files, &mut warehouse, &clock).await.unwrap();
-        let (bus, measured) = (LocalBus::default(), HostMetrics::default());
-        findata_analytics::handle(
-            &run_id,
-            &files,
-            &mut warehouse,
-            findata_tests::models(),
-            &bus,
-            &clock,
-            &measured,
-        )
-        .await
-        .unwrap();
+        let bus = LocalBus::default();
+        analyze(&run_id, &files, &mut warehouse, &bus, &clock).await.unwrap();
         let days = "select count(*)::varchar from analytics.fact_market_metrics";
         let on_duckdb = home.count("select count(*) from analytics.fact_market_metrics").to_string();
         assert_ne!(on_duckdb, "0");

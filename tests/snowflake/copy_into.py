@@ -36,8 +36,8 @@ RESULT_COLUMNS = ("file", "status", "rows_parsed", "rows_loaded", "error_limit",
 
 
 class Current(threading.local):
-    """The connection whose statement this thread runs. Sessions run concurrently, each statement in
-    a thread."""
+    """Holds, per thread, the connection whose statement the thread runs. Sessions run concurrently, and
+    each statement runs in a thread of its own."""
 
     conn = None
 
@@ -67,7 +67,7 @@ def create_stage(expression, database, schema):
 
 
 def parse_format(text, con, database, schema):
-    """The options of a file format, including those of a named format."""
+    """Returns the options of a file format, including those of a named format."""
     options = {}
     for name, value in re.findall(r"(\w+)\s*=\s*('(?:[^']|'')*'|[\w.\"]+)", text or ""):
         options[name.upper()] = value.strip("'").strip('"')
@@ -87,7 +87,7 @@ class S3Files:
         return found.group(1), found.group(2)
 
     def list(self, url):
-        """(url, object) of every key that starts with the url; a prefix, not a folder."""
+        """Yields (url, object) of every key that begins with the url, which need not end at a slash."""
         bucket, prefix = self.split(url)
         try:
             for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
@@ -103,8 +103,8 @@ class S3Files:
         return (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body).decode("utf-8")
 
     def select(self, url, files, pattern):
-        """The objects that a COPY reads: the named files under the url, or all under it; filtered
-        by a pattern."""
+        """Returns the objects that a COPY reads: the named files under the url, or else all objects
+        under it. A pattern limits them further."""
         if files is None:
             found = [entry for entry in self.list(url) if not entry[0].endswith("/")]
         else:
@@ -146,7 +146,7 @@ def split_json(text, strip_outer_array):
 
 
 def copy_options(expression, con, database, schema):
-    """The options of the statement, and the options of its FILE_FORMAT, if it has one."""
+    """Returns the options of a COPY, and the options of its FILE_FORMAT or None."""
     options, file_format = {}, None
     for param in expression.args.get("params") or []:
         name = param.this.name.upper()
@@ -165,7 +165,7 @@ def copy_options(expression, con, database, schema):
 
 
 def projection(expression, target_columns):
-    """The select list over a file, as SQL over the columns of the table that `load_file` makes."""
+    """Rewrites the select list of a COPY for the table that `load_file` makes from a file."""
     source = expression.args["files"][0].this
     if isinstance(source, exp.Select):
         clauses = ("where", "group", "joins", "order", "limit", "having", "qualify")
@@ -198,8 +198,8 @@ def projection(expression, target_columns):
 
 
 def load_file(con, table, target_columns, select, values, key, entry, started):
-    """Inserts the values of one file and returns the number of rows. On an error the transaction
-    stays open."""
+    """Inserts the values of one file and returns the number of rows. After an error the caller must
+    roll back."""
     count = len(values)
     rows = pa.table(
         {
@@ -262,11 +262,11 @@ def copy_into(files, con, database, schema, expression, table_stages, params=Non
 
     started = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     loaded_before, new_files, parsed = LOADED.setdefault(table_key, set()), set(), []
-    # The first pass reads and parses every file, so that an abort loads nothing.
+    # The first pass reads and parses every file, so a statement that aborts has loaded nothing.
     for file_url, entry in files.select(url, options.get("FILES"), options.get("PATTERN")):
         tag = (file_url, entry["ETag"])
         if tag in loaded_before and not force:
-            continue                        # Snowflake omits such files from the result, too
+            continue                        # a loaded file is not in Snowflake's result either
         key = files.split(file_url)[1]
         values, errors = [], []
         for line, raw, error in split_json(files.read(file_url), strip_outer_array):

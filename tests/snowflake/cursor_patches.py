@@ -13,7 +13,8 @@ import fakesnow.transforms as fakesnow_transforms
 from copy_into import CURRENT, LOADED, compilation_error, forget_pending_loads
 
 server = sys.modules["fakesnow.server"]
-# Statements about accounts. privileges.py and warehouses.py track what they change.
+# Statements about accounts, which succeed without effect. privileges.py and warehouses.py track
+# their changes.
 NO_OPERATION = [
     r"\s*alter\s+session\s+(un)?set\s+(?!autocommit)",
     r"\s*(grant|revoke)\s",
@@ -54,7 +55,8 @@ def run_merge(cursor, merge):
     try:
         actions = cursor._duck_conn.execute(merge.sql(dialect="duckdb") + " RETURNING merge_action").fetchall()
     except duckdb.InvalidInputException as e:
-        # DuckDB >= 1.4 rejects duplicate matches itself, even for DELETE, where Snowflake does not.
+        # DuckDB 1.4 and newer reject several matches of one row, also for DELETE, where Snowflake
+        # accepts them.
         if "more than once" in str(e):
             raise duplicate_row() from None
         raise
@@ -110,7 +112,7 @@ original_execute = fakesnow_cursor.FakeSnowflakeCursor.execute
 
 def install():
     fakesnow_cursor.transforms.merge = lambda e: [e]
-    # fakesnow turns SUM(NUMBER) into SUM(TRY_CAST(x AS DOUBLE)).
+    # fakesnow rewrites SUM(NUMBER) to SUM(TRY_CAST(x AS DOUBLE)), which is not exact.
     fakesnow_transforms.numeric_agg_implicit_cast = lambda e: e
     fakesnow_cursor.FakeSnowflakeCursor._execute = _execute
     fakesnow_cursor.FakeSnowflakeCursor.execute = execute

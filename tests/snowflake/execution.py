@@ -1,5 +1,5 @@
-"""Runs statements on fakesnow as far as the role, the warehouse and the locks of other sessions
-allow."""
+"""Runs statements on fakesnow, after checks of the role's privileges, the warehouse and the locks of
+other sessions."""
 import json, re, sys, time
 import duckdb
 import fakesnow.server  # noqa: F401
@@ -35,7 +35,7 @@ class Executor:
         try:
             if rule := take_injected_error():
                 if rule["code"] == "390111":
-                    # The session is gone, and with it its transaction and locks.
+                    # The session ends, and with it its transaction and its locks.
                     await self.sessions.end(session)
                 raise Denied(rule["code"], rule["state"], rule["message"])
             if "fake:locked" in sql:
@@ -55,8 +55,8 @@ class Executor:
                 text = self.drop_database(session, statement)
             await self.take_locks(session, statement, body.get("parameters") or {}, job["cancelled"])
             if session.in_transaction() and not session.wrote and statement.verb not in ("COMMIT", "ROLLBACK"):
-                # READ COMMITTED: every statement sees what other sessions have committed. Once a
-                # transaction has written, it keeps DuckDB's snapshot.
+                # READ COMMITTED: every statement sees the rows that other sessions have committed.
+                # After its first write, a transaction keeps DuckDB's snapshot.
                 try:
                     session.conn._duck_conn.commit()
                     session.conn._duck_conn.begin()
@@ -88,13 +88,13 @@ class Executor:
         for name, changes_rows in changed:
             if not session.is_temporary(name):
                 lock_timeout = session.seconds("LOCK_TIMEOUT", parameters, 43200.0)
-                # 0 means the maximum, a week.
+                # 0 means Snowflake's maximum, which is a week.
                 timeout = session.seconds("STATEMENT_TIMEOUT_IN_SECONDS", parameters, 172800.0) or 604800.0
                 table = full_name(session, "TABLE", name)
                 await self.locks.take(session, table, changes_rows, lock_timeout, timeout, cancelled)
 
     def prepare(self, session, statement, sql):
-        """The SQL to run instead of a statement; raises `Denied`."""
+        """Returns the SQL that fakesnow runs for a statement. Raises `Denied` without the privileges."""
         privileges = self.privileges
         if self.enforced:
             privileges.check(session, statement)
@@ -166,7 +166,7 @@ class Executor:
         return f"SELECT '{name} successfully dropped.' AS \"status\""
 
     def apply(self, session, statement, existed):
-        """Tracks the effects of a successful statement on objects that DuckDB does not know."""
+        """Records the effects of a successful statement on objects that DuckDB does not have."""
         kind, name, privileges = statement.kind, statement.name, self.privileges
         if not kind or statement.verb not in ("CREATE", "DROP", "ALTER"):
             return

@@ -1,4 +1,4 @@
-"""A fake Snowflake on 127.0.0.1: fakesnow 0.12.x plus what it lacks for this project.
+"""A fake Snowflake on 127.0.0.1: fakesnow 0.12.x with the additions that this project needs.
 
   SQL         COPY INTO (copy_into.py), MERGE and exact sums (cursor_patches.py). DDL commits an
               open transaction.
@@ -10,7 +10,7 @@
               logins, tokens and JWT signatures (sessions.py); asynchronous statements by 333334 and
               getResultUrl, idempotency by requestId, abort-request, paths with double slashes.
   Faults      Comments in a statement: /*fake:delay=SECONDS*/ /*fake:http503=N*/ /*fake:drop*/ (the
-              response is lost) /*fake:chunks*/ (three quarters of the rows in remote chunks)
+              response is lost) /*fake:chunks*/ (three quarters of the rows are in remote chunks)
               /*fake:json*/ (JSON rowset) /*fake:rowtype=NAME*/ (type of the first column)
               /*fake:locked*/
   Control     /_log?n=N
@@ -19,9 +19,9 @@
               /_forget
                   Ends every session.
               /_inject?pattern=REGEX&times=N
-                  With code=, state=, message= (an error), http=STATUS, or drop=1 (executed, but the
-                  response is lost): for the next N statements that match (default 1). Without a
-                  pattern: clears all rules.
+                  Injects a fault into the next N statements that match (default 1). The fault is an
+                  error (code=, state=, message=), an HTTP status (http=STATUS), or a lost response
+                  (drop=1; the statement runs). Without a pattern: clears all faults.
               /_export?database=D&table=T&path=P
                   Writes a table to a Parquet file.
 
@@ -50,7 +50,7 @@ server = sys.modules["fakesnow.server"]
 
 
 def catalog():
-    """All permanent tables and views, without those that fakesnow keeps for itself."""
+    """Returns all permanent tables and views, without fakesnow's internal ones."""
     query = ("SELECT database_name, schema_name, {kind}_name, upper('{kind}') FROM duckdb_{kind}s()"
              " WHERE NOT temporary AND NOT internal")
     with server.shared_fs.duck_conn.cursor() as cursor:
@@ -68,7 +68,7 @@ class FakeSnowflake:
         self.jobs = {}          # requestId -> {task, sql, cancelled, query_id}
         self.async_jobs = {}    # query id -> job
         self.attempts = {}      # statement with /*fake:http503*/ -> attempts
-        self.rules = []         # of /_inject
+        self.rules = []         # faults added by /_inject
         self.privileges, locks = Privileges(catalog), Locks(options.idle_after)
         key_pair = KeyPair(options.new_key) if options.new_key else None
         self.sessions = Sessions(
@@ -81,7 +81,7 @@ class FakeSnowflake:
             server.shared_fs.create_database_on_connect = server.shared_fs.create_schema_on_connect = False
 
     def take_rule(self, effect, sql):
-        """The first injected rule with this effect that matches; uses it up once."""
+        """Returns the first injected fault of a kind that matches, and counts it as used once."""
         for rule in self.rules:
             if effect in rule and rule["times"] > 0 and rule["pattern"].search(sql):
                 rule["times"] -= 1
@@ -118,7 +118,7 @@ class FakeSnowflake:
         if rule := self.take_rule("http", sql):
             return Response("injected", status_code=rule["http"])
         if request_id in self.jobs:
-            # A resubmitted requestId attaches to the running or finished statement.
+            # A request with a known requestId gets the result of that statement.
             self.log.append(("attach", request_id))
             job = self.jobs[request_id]
         else:

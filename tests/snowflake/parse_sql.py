@@ -3,8 +3,8 @@ must accept it.
 
 usage: parse_sql.py FILE...    each file may contain several statements; prints JSON: a list of [file, error]
 
-sqlglot silently turns what it does not know into a Command. That is accepted only for the
-account-level statements listed below, never for tables, views, queries and rows.
+sqlglot silently parses a statement that it does not know as a Command. A Command is accepted only for
+the account-level statements listed below, and never for statements about tables, views and rows.
 """
 import json, logging, re, sys
 import sqlglot

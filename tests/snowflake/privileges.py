@@ -1,4 +1,4 @@
-"""Roles, grants and ownership, as far as this project's statements need them."""
+"""Snowflake's roles, grants and ownership, limited to the statements that this project uses."""
 import datetime as dt, re
 from statement import IDENTIFIER, KIND, NAME, name_parts, object_kind
 
@@ -11,7 +11,8 @@ SYSTEM_ROLES = {
 }
 SYSTEM_PRIVILEGES = {"SYSADMIN": {"CREATE DATABASE", "CREATE WAREHOUSE"}, "SECURITYADMIN": {"MANAGE GRANTS"},
                      "USERADMIN": {"CREATE ROLE", "CREATE USER"}}
-# Kinds of objects in a schema. The others belong to the account, and a schema to its database.
+# Kinds of objects that belong to a schema. A schema belongs to its database, and all other kinds to
+# the account.
 IN_SCHEMA = {
     "TABLE",
     "VIEW",
@@ -68,7 +69,7 @@ def no_warehouse():
 
 
 def full_name(session, kind, name):
-    """The name with all of its parts."""
+    """Completes a name with the session's database and schema."""
     database, schema = session.conn.database or "", session.conn.schema or ""
     depth = 3 if kind in IN_SCHEMA else 2 if kind == "SCHEMA" else 1
     return tuple([database, schema][:depth - 1][:depth - len(name)]) + tuple(name)
@@ -83,12 +84,12 @@ class Privileges:
         self.users = {}             # user -> roles granted to it
         self.default_roles = {}     # user -> role
         self.grants = {}            # (role, privilege, kind, name) -> (when, grant option, granted by)
-        self.future_grants = {}     # (role, privilege, kind, container kind, container) -> as above
+        self.future_grants = {}     # (role, privilege, kind, container kind, container) -> like grants
         self.owners = {}            # (kind, name) -> (role, when)
 
     # ------------------------------------------------------------ checks
     def inherited(self, role):
-        """The role and all roles that it inherits."""
+        """Returns the role and all roles that it inherits."""
         seen, todo = set(), [role, "PUBLIC"]
         while todo:
             if (role := todo.pop()) not in seen:
@@ -111,7 +112,7 @@ class Privileges:
         return self.has_privilege(role, "USAGE", kind, name)
 
     def require_usage(self, role, kind, container, name):
-        """Without USAGE on its container an object appears not to exist."""
+        """Raises "does not exist" for an object if the role has no USAGE on the object's container."""
         if not self.has_usage(role, kind, container):
             raise does_not_exist(".".join(name))
 
@@ -174,7 +175,7 @@ class Privileges:
         kind, name = statement.kind, full_name(session, statement.kind, statement.name)
         if kind == "TABLE" and session.is_temporary(statement.name):
             return
-        # The owner of a schema may drop what others own in it.
+        # The owner of a schema may drop objects that other roles own in it.
         owns_schema = kind in IN_SCHEMA and self.owner("SCHEMA", name[:2]) in self.inherited(session.role)
         if statement.verb == "DROP" and owns_schema:
             return
@@ -287,7 +288,7 @@ class Privileges:
             kind = object_kind(o.group(1))
             name = full_name(session, kind, name_parts(o.group(2)))
             if kind in ("TABLE", "VIEW"):
-                kind = self.catalog().get(name, kind)      # a view may be called a table
+                kind = self.catalog().get(name, kind)      # GRANT .. ON TABLE accepts a view
             self.require_existing(enforced, kind, name)
             targets = [(kind, name)]
         else:
@@ -330,7 +331,7 @@ class Privileges:
 
     @staticmethod
     def expand(privileges, kind):
-        """Replaces ALL by the privileges that exist for a kind."""
+        """Replaces ALL with the privileges that exist for a kind of object."""
         return ALL_PRIVILEGES.get(kind, ["USAGE"]) if privileges[0] in ("ALL", "ALL PRIVILEGES") else privileges
 
     def require_existing(self, enforced, kind, name):
@@ -343,7 +344,7 @@ class Privileges:
 
     # ------------------------------------------------------------ SHOW GRANTS
     def show_grants(self, session, text):
-        """Columns and rows of a SHOW GRANTS statement; None for other statements."""
+        """Returns columns and rows of a SHOW GRANTS statement; None for other statements."""
         if m := re.match(
             rf"show\s+future\s+grants\s+(?:(to)\s+role|in\s+(schema|database))\s+({NAME})", text, re.I
         ):

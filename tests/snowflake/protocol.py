@@ -8,7 +8,7 @@ import fakesnow.server  # noqa: F401
 from statement import parse_statement
 from warehouses import locked
 
-# The error that fakesnow only logs while it answers with HTTP 500.
+# The error behind an HTTP 500 of fakesnow, which only logs it.
 UNHANDLED = contextvars.ContextVar("unhandled error", default="")
 CHUNKS = {}     # chunk id -> body
 DONE = "SELECT 'Statement executed successfully.' AS \"status\""
@@ -81,7 +81,7 @@ def json_value(value):
 
 
 def to_json(data):
-    """Replaces an Arrow rowset by a JSON rowset."""
+    """Replaces an Arrow rowset with a JSON rowset."""
     rowset = data.pop("rowsetBase64", "")
     rows = read_arrow(rowset).to_pylist() if rowset else []
     data["rowset"] = [[json_value(value) for value in row.values()] for row in rows]
@@ -113,13 +113,13 @@ def to_chunks(data, base_url):
 
 
 def complete(response, login, query_id, sql, base_url):
-    """Completes fakesnow's response to a statement of a login with what a strict client needs."""
+    """Adds the fields that a strict client requires to fakesnow's response to a statement."""
     status, body = response.status_code, json.loads(response.body)
     data = body.get("data")
     if body.get("success") and isinstance(data, dict) and "rowtype" in data:
         is_show = re.match(r"show\b", parse_statement(sql).text, re.I)
-        # Snowflake sends only the results of queries as Arrow; DDL, COPY and SHOW are JSON
-        # regardless of the request.
+        # Snowflake sends only the results of queries as Arrow. Those of DDL, COPY and SHOW are
+        # always JSON.
         is_query = data.get("statementTypeId", 0) < 0x3000 and not is_show
         if (login["json"] or not is_query or "fake:json" in sql) and data.get("queryResultFormat") == "arrow":
             to_json(data)
@@ -155,7 +155,7 @@ def complete(response, login, query_id, sql, base_url):
 
 
 def rows_as_sql(columns, rows):
-    """A query that returns these rows."""
+    """Returns a query whose result is these rows."""
     def literal(value):
         if isinstance(value, dt.datetime):
             return f"'{value.isoformat()}'::timestamp_ltz"

@@ -1,4 +1,4 @@
-"""Logins, session tokens and the sessions themselves."""
+"""Logins, session tokens and sessions of the fake Snowflake."""
 import asyncio, base64, gzip, hashlib, json, sys, time, uuid
 import duckdb
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,7 +21,7 @@ async def read_body(request):
 
 
 def with_body(request, body):
-    """The request for fakesnow, with another body."""
+    """Returns a copy of the request with another body, for fakesnow."""
     async def receive():
         return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
     replaced = (b"content-encoding", b"content-length")
@@ -30,7 +30,7 @@ def with_body(request, body):
 
 
 def token_of(request):
-    """The token in `Authorization: Snowflake Token="..."`."""
+    """Returns the token in the header `Authorization: Snowflake Token="..."`."""
     return request.headers.get("authorization", "")[17:-1]
 
 
@@ -74,7 +74,7 @@ class Session:
         return bool(self.conn.__dict__.get("_fake_in_transaction") or self.conn._in_transaction)
 
     def seconds(self, name, parameters, default):
-        """A parameter of the statement or the session in seconds."""
+        """Returns a parameter of the statement, or else of the session, in seconds."""
         given = {**self.parameters, **{key.upper(): value for key, value in (parameters or {}).items()}}
         try:
             return float(given[name])
@@ -82,7 +82,7 @@ class Session:
             return default
 
     def end_transaction(self, action):
-        """Ends DuckDB's transaction, by "commit" or "rollback", without a statement of the session."""
+        """Commits or rolls back DuckDB's transaction (`action`) without a statement of the session."""
         if self.in_transaction():
             try:
                 getattr(self.conn._duck_conn, action)()
@@ -107,15 +107,15 @@ class Sessions:
         return self.logins.get(token_of(request))
 
     def has_role(self, user, role):
-        """Users that were never created have every existing role, so that tests can set everything
-        up."""
+        """Returns whether a user may use a role. A user that was never created may use every existing
+        role, so tests can set up the account."""
         if user not in self.privileges.users:
             return role in self.privileges.roles
         granted = self.privileges.users[user]
         return role == "PUBLIC" or any(role in self.privileges.inherited(r) for r in granted)
 
     def authenticate(self, data):
-        """The failed response, or None."""
+        """Returns the response to a rejected login, or None."""
         if self.key_pair is None:
             return None
         if data.get("AUTHENTICATOR") != "SNOWFLAKE_JWT":
@@ -147,7 +147,7 @@ class Sessions:
         answer = json.loads((await server.login_request(with_body(request, body))).body)
         token, master = answer["data"]["token"], "m-" + uuid.uuid4().hex
         session = Session(server.sessions[token], self.locks, user, role, warehouse, data["SESSION_PARAMETERS"])
-        # Clients without CLIENT_APP_ID get JSON rowsets.
+        # Clients that send no CLIENT_APP_ID get JSON rowsets.
         self.logins[token] = {"master": master, "issued": time.time(), "json": "CLIENT_APP_ID" not in data,
                               "token": token, "session": session}
         answer["data"].update(
@@ -182,14 +182,14 @@ class Sessions:
         return failure("390114", "Authentication token has expired. The user must authenticate again.")
 
     async def session(self, request):
-        """Heartbeats, and the end of a session."""
+        """Handles a heartbeat or the end of a session."""
         self.log.append(("session", dict(request.query_params)))
         if request.query_params.get("delete") and (login := self.find(request)):
             await self.end(login["session"])
         return success()
 
     async def forget(self, request):
-        """Ends every session, as after an expired master token."""
+        """Ends every session, as if its master token had expired."""
         for session in {login["session"] for login in self.logins.values()}:
             await self.end(session)
         return JSONResponse({})

@@ -1,5 +1,5 @@
-"""Parses what a statement does: which tables it reads and writes, what it creates, whether it needs
-a warehouse."""
+"""Finds out what a statement does: which tables it reads and writes, which object it creates, and
+whether it needs a warehouse."""
 
 import functools, re
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ KIND = (
     r"|storage\s+integration|integration|table|view|stage|schema|database|warehouse|role|user|sequence|function"
     r"|procedure|task|stream|pipe)"
 )
-# Each of these commits an open transaction.
+# A statement of one of these kinds commits an open transaction.
 DDL = {"CREATE", "DROP", "ALTER", "TRUNCATE"}
 WRITES = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "TRUNCATE"}
 ALIASES = {"STORAGE_INTEGRATION": "INTEGRATION", "MATERIALIZED_VIEW": "VIEW", "EXTERNAL_TABLE": "TABLE",
@@ -21,7 +21,7 @@ ALIASES = {"STORAGE_INTEGRATION": "INTEGRATION", "MATERIALIZED_VIEW": "VIEW", "E
 
 
 def name_parts(text):
-    """The parts of a name as Snowflake stores them."""
+    """Returns the parts of a name as Snowflake stores them."""
     return tuple(p[1:-1] if p.startswith('"') else p.upper() for p in re.findall(IDENTIFIER, text))
 
 
@@ -48,8 +48,8 @@ class Statement:
 
 
 def tables_of(tree):
-    """(name, id of the node) of the tables in a tree, and whether rows come from a table function
-    or lateral."""
+    """Returns (name, id of the node) for each table in a tree, and whether the tree has a table
+    function or a lateral join."""
     common_tables = {c.alias.upper() for c in tree.find_all(exp.CTE)}
     names, has_function = [], False
     for table in tree.find_all(exp.Table):
@@ -77,7 +77,7 @@ def merge_privileges(merge):
 
 
 def parse_tables(statement, text):
-    """Fills in what the statement reads and writes."""
+    """Sets the tables that the statement reads and writes, and whether it needs a warehouse."""
     try:
         tree = sqlglot.parse_one(text, read="snowflake")
     except Exception:              # execution reports the error
@@ -114,7 +114,7 @@ def parse_statement(sql):
     s.verb = (re.match(r"\(*\s*(\w*)", s.text).group(1) or "").upper()
     if s.verb == "WITH":
         s.verb = "SELECT"
-    # Matched before sqlglot parses it, because INSERT .. VALUES may be long, and it reads no
+    # Matched before sqlglot parses the statement: INSERT .. VALUES may be long, and it reads no
     # tables.
     if m := match(rf"insert\s+into\s+({NAME})\s*(?:\([^()]*\)\s*)?values\b"):
         s.writes, s.compute = [("INSERT", name_parts(m.group(1)))], True

@@ -1,6 +1,6 @@
 """Runs all tests of the fake Snowflake: python test_fake.py, with the packages of requirements.txt.
 
-Fails if a test was skipped, because the Rust tests rely on what these tests show."""
+Fails if a test was skipped, because the Rust tests rely on the behaviour that these tests check."""
 import sys, unittest
 
 MODULES = ("test_privileges", "test_warehouses", "test_protocol")

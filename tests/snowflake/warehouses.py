@@ -1,4 +1,4 @@
-"""Virtual warehouses, which are billed from each resume, and table locks."""
+"""Snowflake's virtual warehouses with their resumes, which cost money, and locks on tables."""
 import asyncio, re, time
 from privileges import Denied
 
@@ -43,7 +43,7 @@ class Warehouses:
         self.log.append(("resume", name))
 
     def begin(self, name):
-        """Starts a statement; the result is passed to `end`."""
+        """Starts a statement on a warehouse. The caller passes the result to `end`."""
         state, before = self.state(name), None
         if not self.is_up(state):
             before = dict(state)
@@ -66,8 +66,8 @@ class Warehouses:
 
 
 class Locks:
-    """Locks of transactions on tables. Inserts into the same table are compatible; other changes
-    are exclusive."""
+    """The locks that transactions hold on tables. Inserts into one table do not block each other;
+    any other change blocks all changes of the table."""
 
     def __init__(self, idle_after):
         self.held = {}          # table -> {session: whether it changed existing rows}

@@ -1,6 +1,6 @@
 //! One SQL text for two engines: every model, table and view, and the setup rendered from the
-//! catalog, parses in both dialects and uses only what both engines understand in the same way.
-//! This is an allow-list, because no validator knows everything that Snowflake rejects.
+//! catalog, parses in both dialects and uses only SQL that both engines understand in the same way.
+//! The lint is an allow-list, because no validator knows everything that Snowflake rejects.
 
 mod rejected;
 mod rules;
@@ -11,10 +11,10 @@ use std::{fs, path::PathBuf};
 use findata_models::{Model, tables};
 use findata_tests::models;
 
-/// The kind of file a statement is in.
+/// The kind of file that contains a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FileKind {
-    /// A model: one temporary table, replaced on each run.
+    /// A model: one temporary table, replaced in each run.
     Model,
     /// A table of `analytics`, created once.
     Table,
@@ -37,7 +37,8 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../infra/models")
 }
 
-/// The files of a models folder, named as in `MODELS` and `TABLES`.
+/// The SQL files of a folder in `infra/models`, as pairs of name and text. The name includes the
+/// folder, as in the list of models.
 fn files(below: &str) -> Vec<(String, String)> {
     let entries = fs::read_dir(folder().join(below)).into_iter().flatten().flatten();
     let mut found: Vec<(String, String)> = entries
@@ -56,7 +57,7 @@ fn rendered(below: &str) -> impl Iterator<Item = &'static Model> {
     all.filter(move |m| m.file.split_once('/').is_some_and(|(folder, _)| folder == below))
 }
 
-/// The folders of `infra/models` with SQL, in the order in which their models run.
+/// The folders of `infra/models` that contain SQL, in the order in which their models run.
 const FOLDERS: [(&str, FileKind); 11] = [
     ("1_scope", FileKind::Model),
     ("2_statements", FileKind::Model),
@@ -97,7 +98,7 @@ fn the_setup_rendered_from_the_catalog_uses_only_the_common_subset() {
 }
 
 #[test]
-fn the_list_of_models_is_the_folder_both_ways() {
+fn the_list_of_models_equals_the_files_of_the_folder() {
     for (below, kind) in FOLDERS {
         let mut listed: Vec<&str> = rendered(below).map(|model| model.file).collect();
         if kind != FileKind::Model {
@@ -130,7 +131,7 @@ fn every_published_table_has_a_definition_and_a_model() {
         let made = format!("create or replace temporary table new_{} as", table.name);
         assert!(models().models.iter().any(|m| m.sql.contains(&made)), "{made}");
     }
-    // Every temporary table is made once, and named in the file's name.
+    // Each model makes exactly one temporary table, and the file has the table's name.
     for model in &models().models {
         let name = model.file.split_once('/').unwrap().1;
         let stem = name.trim_end_matches(".sql").split_once('_').unwrap().1;

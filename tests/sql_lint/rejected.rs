@@ -1,8 +1,8 @@
-//! Each rule rejects what it is meant to reject, and valid texts pass.
+//! Each rule of the lint rejects its example, and valid texts pass.
 
 use super::{FileKind, lint};
 
-/// A model that wraps a query.
+/// A model with this query.
 fn model(query: &str) -> String {
     format!("-- grain: company x day\ncreate or replace temporary table t as\n{query}")
 }
@@ -28,7 +28,9 @@ fn sql_that_both_engines_read_alike_passes() {
         ),
         Vec::<String>::new()
     );
-    assert_eq!(lint(FileKind::Setup, "create schema if not exists raw"), Vec::<String>::new());
+    for setup in ["create schema if not exists raw", "alter table a.b add column if not exists x varchar"] {
+        assert_eq!(lint(FileKind::Setup, setup), Vec::<String>::new());
+    }
     assert_eq!(
         lint(FileKind::View, "-- grain: company x day\ncreate or replace view a.v as select x from a.b"),
         Vec::<String>::new()
@@ -182,6 +184,16 @@ fn every_kind_of_file_allows_only_its_own_statements() {
         (FileKind::View, format!("{grain}create view v as select 1 as a"), "not allowed in a View"),
         (FileKind::Setup, "create schema raw".into(), "not allowed in a Setup"),
         (FileKind::Setup, "drop table raw.profile".into(), "not allowed in a Setup"),
+        (
+            FileKind::Setup,
+            "alter table raw.profile add column x varchar".into(),
+            "not allowed in a Setup",
+        ),
+        (
+            FileKind::Setup,
+            "alter table raw.profile drop column payload".into(),
+            "not allowed in a Setup",
+        ),
     ] {
         let found = lint(kind, &sql);
         assert!(

@@ -1,160 +1,46 @@
-//! Rules over the syntax tree, the same for both dialects.
+//! Rules that read the syntax tree. They are the same for both dialects.
 
-use std::{collections::BTreeSet, ops::ControlFlow};
+mod names;
+mod visitor;
+
+use std::collections::BTreeSet;
 
 use sqlparser::{
     ast::{
-        BinaryOperator, CastKind, ColumnOption, DataType, Distinct, ExactNumberInfo, Expr, Function,
-        FunctionArg, FunctionArgExpr, FunctionArguments, JoinConstraint, JoinOperator, OrderByExpr,
-        OrderByKind, OrderBySort, Query, Select, SelectItem, SetExpr, SetOperator, Statement, TableFactor,
-        Value, Visit, Visitor, WindowFrameUnits, WindowType,
+        BinaryOperator, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
+        FunctionArguments, OrderByExpr, OrderBySort, SetExpr, SetOperator, Value, Visit, WindowFrameUnits,
+        WindowType,
     },
     dialect::{Dialect, DuckDbDialect, SnowflakeDialect},
     parser::Parser,
 };
 
+use self::names::{FUNCTIONS, NO_FRAME, NULL_TREATMENT, RANKING, RESERVED, TYPES};
 use super::FileKind;
 
-/// Functions with the same meaning on both engines.
-const FUNCTIONS: &[&str] = &[
-    "abs",
-    "any_value",
-    "avg",
-    "ceil",
-    "coalesce",
-    "concat",
-    "contains",
-    "corr",
-    "count",
-    "count_if",
-    "covar_samp",
-    "cume_dist",
-    "date_trunc",
-    "datediff",
-    "day",
-    "dense_rank",
-    "exp",
-    "extract",
-    "first_value",
-    "floor",
-    "ifnull",
-    "json_extract_path_text",
-    "lag",
-    "last_day",
-    "last_value",
-    "lead",
-    "ln",
-    "lower",
-    "max",
-    "max_by",
-    "md5",
-    "median",
-    "min",
-    "min_by",
-    "month",
-    "nth_value",
-    "ntile",
-    "nullif",
-    "percent_rank",
-    "percentile_cont",
-    "power",
-    "quarter",
-    "rank",
-    "regr_slope",
-    "round",
-    "row_number",
-    "sign",
-    "split_part",
-    "sqrt",
-    "stddev_samp",
-    "substr",
-    "sum",
-    "trim",
-    "upper",
-    "var_samp",
-    "year",
-];
-/// Allowed as plain aggregates or over a partition, but not with an order or a frame.
-const NO_FRAME: &[&str] = &[
-    "corr",
-    "covar_samp",
-    "regr_slope",
-    "median",
-    "max_by",
-    "min_by",
-    "any_value",
-    "percentile_cont",
-];
-/// Functions without a frame; the order is enough.
-const RANKING: &[&str] =
-    &["row_number", "rank", "dense_rank", "lag", "lead", "ntile", "percent_rank", "cume_dist"];
-/// Functions that take IGNORE NULLS inside their parentheses.
-const NULL_TREATMENT: &[&str] = &["first_value", "last_value"];
-/// Types with the same name and width on both engines.
-const TYPES: &[&str] = &["VARCHAR", "DOUBLE", "BIGINT", "DATE", "TIMESTAMP", "BOOLEAN"];
-/// Words reserved by one of the two engines.
-const RESERVED: &[&str] = &[
-    "account",
-    "analyze",
-    "array",
-    "asof",
-    "bearer",
-    "by",
-    "check",
-    "column",
-    "connect",
-    "connection",
-    "database",
-    "define",
-    "describe",
-    "do",
-    "elseif",
-    "end",
-    "following",
-    "gscluster",
-    "hybrid",
-    "increment",
-    "insert_only",
-    "issue",
-    "lambda",
-    "match_condition",
-    "minus",
-    "null_if",
-    "of",
-    "only",
-    "organization",
-    "pivot",
-    "placing",
-    "primary",
-    "references",
-    "regexp",
-    "returning",
-    "rlike",
-    "row",
-    "rows",
-    "sample",
-    "schema",
-    "show",
-    "start",
-    "strict",
-    "summarize",
-    "symmetric",
-    "tablesample",
-    "trigger",
-    "unpivot",
-    "variadic",
-    "view",
-    "whenever",
-    "window",
-];
+/// The SQL that adds a missing column to a table of an earlier build.
+const ADD_COLUMN: &str = "add column if not exists ";
 
 /// The problems of a text in either dialect.
 pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
-    let mut rules = Rules { kind, found: BTreeSet::new(), bare_dates: 0, cast_dates: 0 };
+    let mut rules = Rules {
+        kind,
+        adds_column: sql.contains(ADD_COLUMN),
+        found: BTreeSet::new(),
+        bare_dates: 0,
+        cast_dates: 0,
+    };
     for (name, dialect) in
         [("Snowflake", &SnowflakeDialect {} as &dyn Dialect), ("DuckDB", &DuckDbDialect {})]
     {
-        match Parser::parse_sql(dialect, sql) {
+        // Snowflake has IF NOT EXISTS for columns, but sqlparser's grammar of Snowflake does not.
+        let is_snowflake = dialect.is::<SnowflakeDialect>();
+        let sql = if is_snowflake {
+            sql.replacen(ADD_COLUMN, "add column ", 1)
+        } else {
+            sql.to_owned()
+        };
+        match Parser::parse_sql(dialect, &sql) {
             Ok(statements) if statements.len() == 1 => {
                 (rules.bare_dates, rules.cast_dates) = (0, 0);
                 let _ = statements.visit(&mut rules);
@@ -171,9 +57,12 @@ pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
 
 struct Rules {
     kind: FileKind,
+    /// Whether the SQL adds a column with IF NOT EXISTS. Before `lint` parses the SQL as Snowflake,
+    /// it removes IF NOT EXISTS, so the parsed statement does not show it.
+    adds_column: bool,
     found: BTreeSet<String>,
-    /// The number of expressions that are a date on one engine and a timestamp on the other, and
-    /// how many of them are cast.
+    /// The number of expressions that are a date on Snowflake and a timestamp on DuckDB;
+    /// `cast_dates` counts those with a cast.
     bare_dates: usize,
     cast_dates: usize,
 }
@@ -286,7 +175,8 @@ fn arguments(function: &Function) -> Vec<&Expr> {
     list.args.iter().filter_map(expression).collect()
 }
 
-/// Whether an expression cannot be NULL: a text, a coalesce that ends with one, or a CASE whose results are all such.
+/// Whether an expression is never NULL: a text, a coalesce that ends with such an expression, or a
+/// CASE whose results are all such expressions.
 fn is_never_null(expression: &Expr) -> bool {
     match expression {
         Expr::Value(value) => matches!(value.value, Value::SingleQuotedString(_)),
@@ -307,164 +197,4 @@ fn is_number(expression: &Expr) -> bool {
 fn is_interval_sum(expression: &Expr) -> bool {
     matches!(expression, Expr::BinaryOp { op: BinaryOperator::Plus | BinaryOperator::Minus, left, right }
         if matches!(**left, Expr::Interval(_)) || matches!(**right, Expr::Interval(_)))
-}
-
-impl Visitor for Rules {
-    type Break = ();
-
-    fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
-        match (self.kind, statement) {
-            (FileKind::Model, Statement::CreateTable(table))
-                if table.or_replace && table.temporary && table.query.is_some() && !table.transient => {}
-            (FileKind::Table | FileKind::Setup, Statement::CreateTable(table))
-                if table.if_not_exists && table.query.is_none() && !table.temporary && !table.transient =>
-            {
-                for column in &table.columns {
-                    self.name(&column.name.value, column.name.quote_style.is_some());
-                    self.data_type(&column.data_type);
-                    if column.options.iter().any(|option| !matches!(option.option, ColumnOption::NotNull)) {
-                        self.add(format!("column {} with options", column.name));
-                    }
-                }
-                if !table.constraints.is_empty() {
-                    self.add("constraints, which only one engine enforces");
-                }
-            }
-            (FileKind::View, Statement::CreateView(view)) if view.or_replace && !view.materialized => {}
-            (FileKind::Setup, Statement::CreateSchema { if_not_exists: true, .. }) => {}
-            // An insert that can be repeated, because it checks whether the row exists.
-            (FileKind::Setup, insert @ Statement::Insert(_))
-                if insert.to_string().contains("WHERE NOT EXISTS (") => {}
-            (kind, other) => {
-                let words = other.to_string();
-                let words: Vec<&str> = words.split_whitespace().take(4).collect();
-                self.add(format!("{} is not allowed in a {kind:?}", words.join(" ")));
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        if let Some(order) = &query.order_by {
-            match &order.kind {
-                OrderByKind::Expressions(by) => self.order(by),
-                OrderByKind::All(_) => self.add("ORDER BY ALL"),
-            }
-        }
-        if has_minus(&query.body) {
-            self.add("MINUS instead of EXCEPT");
-        }
-        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            self.name(&cte.alias.name.value, cte.alias.name.quote_style.is_some());
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        if !select.named_window.is_empty() {
-            self.add("named window");
-        }
-        if select.top.is_some() {
-            self.add("TOP");
-        }
-        if matches!(select.distinct, Some(Distinct::On(_))) {
-            self.add("DISTINCT ON");
-        }
-        for join in select.from.iter().flat_map(|from| &from.joins) {
-            let constraint = match &join.join_operator {
-                JoinOperator::Join(on)
-                | JoinOperator::Inner(on)
-                | JoinOperator::Left(on)
-                | JoinOperator::LeftOuter(on)
-                | JoinOperator::CrossJoin(on)
-                | JoinOperator::FullOuter(on) => Some(on),
-                _ => None,
-            };
-            if !matches!(
-                constraint,
-                Some(JoinConstraint::On(_) | JoinConstraint::Using(_) | JoinConstraint::None)
-            ) {
-                self.add(format!("join {join}"));
-            }
-        }
-        for item in &select.projection {
-            if let SelectItem::ExprWithAlias { alias, .. } = item {
-                self.name(&alias.value, alias.quote_style.is_some());
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        match factor {
-            TableFactor::Table { args: None, sample: None, .. }
-            | TableFactor::Derived { lateral: false, .. } => {}
-            other => self.add(format!("from {other}")),
-        }
-        if let TableFactor::Table { alias: Some(alias), .. }
-        | TableFactor::Derived { alias: Some(alias), .. } = factor
-        {
-            self.name(&alias.name.value, alias.name.quote_style.is_some());
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
-        match expression {
-            Expr::Function(function) => self.function(function),
-            Expr::Cast { kind, data_type, expr, .. } => {
-                self.data_type(data_type);
-                if matches!(kind, CastKind::TryCast)
-                    && !matches!(
-                        **expr,
-                        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_)
-                    )
-                {
-                    self.add(format!("TRY_CAST of {expr}, which is not text"));
-                }
-                let inner = if let Expr::Nested(inner) = &**expr { inner } else { expr };
-                let dated = matches!(&**inner, Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("date_trunc"))
-                    || is_interval_sum(inner);
-                let is_date_cast = matches!(data_type, DataType::Date | DataType::Timestamp(..));
-                self.cast_dates += usize::from(dated && is_date_cast);
-            }
-            Expr::BinaryOp { left, op, right } => match op {
-                BinaryOperator::Divide => self.division(left, right),
-                BinaryOperator::Arrow | BinaryOperator::LongArrow => self.add("-> or ->> of JSON"),
-                BinaryOperator::Plus | BinaryOperator::Minus => {
-                    self.bare_dates += usize::from(is_interval_sum(expression))
-                }
-                BinaryOperator::Multiply
-                | BinaryOperator::StringConcat
-                | BinaryOperator::And
-                | BinaryOperator::Or
-                | BinaryOperator::Eq
-                | BinaryOperator::NotEq
-                | BinaryOperator::Lt
-                | BinaryOperator::LtEq
-                | BinaryOperator::Gt
-                | BinaryOperator::GtEq => {}
-                other => self.add(format!("operator {other}")),
-            },
-            Expr::Interval(interval) if !matches!(*interval.value, Expr::Value(ref value) if matches!(value.value, Value::SingleQuotedString(_))) =>
-            {
-                self.add("INTERVAL without quotes");
-            }
-            Expr::JsonAccess { .. } => self.add("path access a:b"),
-            Expr::Extract { .. } => self.add("EXTRACT; use year(), month() and so on"),
-            Expr::AnyOp { .. }
-            | Expr::AllOp { .. }
-            | Expr::RLike { .. }
-            | Expr::SimilarTo { .. }
-            | Expr::AtTimeZone { .. } => {
-                self.add(format!("expression {expression}"));
-            }
-            Expr::Identifier(name) => self.name(&name.value, name.quote_style.is_some()),
-            Expr::CompoundIdentifier(names) => {
-                names.iter().for_each(|name| self.name(&name.value, name.quote_style.is_some()))
-            }
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
 }

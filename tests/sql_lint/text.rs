@@ -1,8 +1,8 @@
-//! Rules that read lines.
+//! Rules that read the text line by line.
 
 use super::FileKind;
 
-/// The problems of the text as such.
+/// The problems that are visible in the text, without parsing it.
 pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
     let mut found = Vec::new();
     let first = sql.lines().next().unwrap_or_default();
@@ -10,7 +10,7 @@ pub(super) fn lint(kind: FileKind, sql: &str) -> Vec<String> {
         found.push("the first line does not state the grain".into());
     }
     for marker in ["{{", "{%", "${", "__", ";"] {
-        // Comments may contain anything except template markers.
+        // Comments may contain a semicolon, but no template marker.
         let anywhere = sql.contains(marker) && marker != ";";
         if anywhere || (marker == ";" && code(sql).contains(';')) {
             found.push(format!("contains {marker}: a file must be a single plain statement"));

@@ -1,5 +1,5 @@
-//! The AWS deployment on a local AWS emulator: release builds of the functions, the real template,
-//! and the fake Snowflake beside them.
+//! The AWS deployment on a local AWS emulator: the functions, the real template, and the fake
+//! Snowflake beside them.
 
 use std::{
     io::Write,
@@ -24,23 +24,24 @@ use super::{
 const FUNCTIONS: [&str; 4] = ["fanout", "extract", "load", "analytics"];
 /// The database on the fake Snowflake.
 pub const DATABASE: &str = "bundle";
-/// The most that a run of a few symbols may take here.
+/// The longest time that a run of a few symbols may take on the emulator.
 const TIMEOUT: Duration = Duration::from_secs(240);
 
-/// A stack of its own, removed when dropped.
+/// A deployed stack on its own emulator. It ends when dropped.
 pub struct Bundle {
     calls: Mutex<Program>,
     url: String,
     outputs: Value,
     /// The Snowflake that the functions use.
     pub snowflake: FakeSnowflake,
-    /// Dropped last, because the other fields use it.
+    /// The last field, so it is dropped last: the other fields use the emulator.
     _aws: Program,
 }
 
 impl Bundle {
-    /// Starts a stack that uses this FMP server on [`today`]; `parameters` override the usual ones.
-    /// Prints why and returns `None` if the Python environment or the built functions are missing.
+    /// Starts a stack that uses this FMP server on [`today`]. `parameters` override the test's
+    /// defaults. If the Python environment or the built functions are missing, prints what is
+    /// missing and returns `None`.
     pub fn start(server: &Simulator, parameters: &[(&str, &str)]) -> Option<Bundle> {
         let python = python::prepared_python("FINDATA_TEST_AWS_PYTHON", "tests/aws/requirements.txt")?;
         let zips = zips()?;
@@ -96,7 +97,7 @@ impl Bundle {
         Some(bundle)
     }
 
-    /// A stack output.
+    /// The value of a stack output.
     pub fn output(&self, name: &str) -> String {
         self.outputs[name]
             .as_str()
@@ -109,7 +110,7 @@ impl Bundle {
         &self.url
     }
 
-    /// Calls AWS with the root credentials. Returns the response, or the error code.
+    /// Calls AWS with the root credentials. Returns the response or the error code.
     pub fn try_call(&self, service: &str, operation: &str, parameters: Value) -> Result<Value, String> {
         let mut calls = self.calls.lock().expect("no panic before");
         let line = json!([service, operation, parameters]);
@@ -127,8 +128,8 @@ impl Bundle {
         done.unwrap_or_else(|code| panic!("{service} {operation}: {code}"))
     }
 
-    /// Calls a control endpoint of the emulator that AWS does not have: `/_tick`, `/_deliver`,
-    /// `/_fail`, `/_kill`, `/_calls`.
+    /// Calls a control endpoint of the emulator: `/_tick`, `/_deliver`, `/_fail`, `/_kill` or
+    /// `/_calls`. AWS does not have these endpoints.
     pub fn control(&self, path: &str, question: &[(&str, &str)]) -> Value {
         let text = wait(async {
             let request =
@@ -154,8 +155,8 @@ impl Bundle {
         assert_eq!(self.call("events", "put_events", json!({"Entries": [entry]}))["FailedEntryCount"], 0);
     }
 
-    /// Sets the queues' visibility timeout, in seconds: how long a received message stays hidden if
-    /// it is not deleted. The template sets 30 minutes.
+    /// Sets the visibility timeout of the queues in seconds: the time for which a received message
+    /// stays hidden unless it is deleted. The template sets 30 minutes.
     pub fn set_visibility_timeout(&self, seconds: u32) {
         for queue in ["QueueUrl", "DeadLettersUrl"] {
             let attributes = json!({"VisibilityTimeout": seconds.to_string()});
@@ -167,8 +168,7 @@ impl Bundle {
         }
     }
 
-    /// The number of messages waiting in a queue, given the stack output that holds the queue's
-    /// URL.
+    /// The number of messages waiting in a queue. `queue` is the stack output with the queue's URL.
     pub fn queue_depth(&self, queue: &str) -> u32 {
         let request =
             json!({"QueueUrl": self.output(queue), "AttributeNames": ["ApproximateNumberOfMessages"]});
@@ -177,7 +177,7 @@ impl Bundle {
         held.parse().expect("a number")
     }
 
-    /// An object of the stage, as text.
+    /// The text of an object on the stage; `None` if it does not exist.
     pub fn object(&self, key: &str) -> Option<String> {
         let place = json!({"Bucket": self.output("BucketName"), "Key": format!("home/{key}")});
         match self.try_call("s3", "get_object", place) {
@@ -187,7 +187,7 @@ impl Bundle {
         }
     }
 
-    /// The keys of the stage under a prefix.
+    /// The keys on the stage that begin with `prefix`.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         let request = json!({"Bucket": self.output("BucketName"), "Prefix": format!("home/{prefix}")});
         let listed = self.call("s3", "list_objects_v2", request);
@@ -196,13 +196,13 @@ impl Bundle {
             .collect()
     }
 
-    /// Waits for a run to finish.
+    /// Waits until a run has a summary, and returns it.
     pub fn summary(&self, run: &RunId) -> Summary {
         let key = format!("runs/{run}/summary.json");
         self.wait_for(&key, || Some(serde_json::from_str(&self.object(&key)?).expect("a summary")))
     }
 
-    /// Waits until `find` returns something.
+    /// Calls `find` until it returns a value. `what` appears in the message if it never does.
     pub fn wait_for<T>(&self, what: &str, find: impl Fn() -> Option<T>) -> T {
         let begun = Instant::now();
         loop {
@@ -218,7 +218,7 @@ impl Bundle {
         }
     }
 
-    /// The lines a function logged.
+    /// The lines that a function has logged.
     pub fn log(&self, function: &str) -> Vec<String> {
         let group = json!({"logGroupName": format!("/aws/lambda/findata-{function}")});
         let Ok(found) = self.try_call("logs", "filter_log_events", group) else {

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::{TIMEOUT, home::Home};
 
-/// A `findata` command line being built.
+/// A `findata` command line and its environment.
 pub struct Command {
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
@@ -22,7 +22,7 @@ pub struct Command {
     stderr: Destination,
 }
 
-/// Where an output of the command goes.
+/// The destination of an output stream of the command.
 #[derive(Clone, Copy)]
 enum Destination {
     /// A file that the test reads.
@@ -33,7 +33,7 @@ enum Destination {
     FullDevice,
 }
 
-/// A running `findata`; it is killed when dropped.
+/// A running `findata`. It is killed when dropped.
 pub struct Running {
     child: Child,
     folder: TempDir,
@@ -42,7 +42,7 @@ pub struct Running {
 /// The result of a finished command.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// The exit code; `None` after a signal.
+    /// The exit code; `None` if a signal ended the command.
     pub code: Option<i32>,
     /// Standard output.
     pub stdout: String,
@@ -61,7 +61,7 @@ pub fn findata(arguments: &[&str]) -> Command {
     .key("test-key")
 }
 
-/// The `findata` binary that was built with the profile of the tests.
+/// The path of the `findata` binary that was built with the profile of the tests.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("the path of the test binary");
     let target = test.parent().and_then(Path::parent).expect("a target folder");
@@ -86,7 +86,7 @@ impl Command {
         self.arg(name).arg(value)
     }
 
-    /// Sets the home, and the simulated world's day as today.
+    /// Sets the home, and sets today to [`today`](super::home::today).
     pub fn home(self, home: &Home) -> Self {
         self.option("--home", home.path()).option("--today", super::home::today().to_string())
     }
@@ -191,7 +191,7 @@ impl Running {
         }
     }
 
-    /// Its process id.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -208,7 +208,7 @@ impl Running {
         assert!(sent.success(), "{kill}");
     }
 
-    /// The most memory that the command has occupied so far, in bytes; 0 once it has ended.
+    /// The peak memory of the command so far, in bytes; 0 after it has ended.
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
@@ -223,7 +223,7 @@ impl Running {
         running
     }
 
-    /// Names of files in the working directory other than the captured output.
+    /// The files that the command created in its working directory.
     pub fn left_behind(&self) -> Vec<OsString> {
         let names = std::fs::read_dir(self.folder.path())
             .expect("a folder")
@@ -256,7 +256,7 @@ impl Drop for Running {
 }
 
 impl Output {
-    /// Standard output, which must be exactly one JSON value.
+    /// Standard output as JSON. It must be exactly one value.
     pub fn json(&self) -> Value {
         let value: Value = serde_json::from_str(&self.stdout)
             .unwrap_or_else(|e| panic!("stdout is not JSON ({e}): {self:#?}"));
@@ -264,12 +264,12 @@ impl Output {
         value
     }
 
-    /// The error lines that the command wrote to standard error, without progress output.
+    /// The error lines on standard error, without progress output.
     pub fn errors(&self) -> Vec<&str> {
         self.stderr.lines().filter(|line| line.starts_with("findata: ")).collect()
     }
 
-    /// Asserts the exit code and that standard error has exactly one error line; returns that line.
+    /// Asserts the exit code, and that standard error has exactly one error line. Returns the line.
     pub fn failed(&self, code: i32) -> &str {
         assert_eq!(self.code, Some(code), "{self:#?}");
         let errors = self.errors();

@@ -1,4 +1,5 @@
-//! The content of the published tables, independent of when and by which run it was written.
+//! The content of the published tables, without the columns that say when and by which run a row
+//! was written.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -6,13 +7,13 @@ use duckdb::Connection;
 
 use super::home::{Home, rows};
 
-/// Rows shown per difference.
+/// The number of rows printed per difference.
 const SHOWN: usize = 5;
-/// Characters shown per row.
+/// The number of characters printed per row.
 const WIDTH: usize = 200;
 
-/// The row count and an order-independent hash of every published table, without the columns that
-/// depend on when or by which run a row was written.
+/// The row count and an order-independent hash of every published table. Columns with run metadata
+/// are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content(BTreeMap<String, (String, String)>);
 
@@ -34,13 +35,13 @@ impl Home {
         Content(tables.into_iter().map(of).collect())
     }
 
-    /// The differences between this home's `analytics` and another's. Asserting on the result shows
-    /// the rows.
+    /// The rows of `analytics` that differ between this home and another. A test asserts that the
+    /// result is empty; a failure prints the rows.
     pub fn differences(&self, other: &Home) -> Differences {
         self.differences_except(other, &[])
     }
 
-    /// Like [`Home::differences`], ignoring some columns.
+    /// Like [`Home::differences`], but ignores some columns.
     pub fn differences_except(&self, other: &Home, ignored: &[&str]) -> Differences {
         let mut found = BTreeMap::new();
         if self.content() != other.content() {
@@ -76,7 +77,7 @@ type Rows = Vec<Vec<Option<String>>>;
 pub struct Differences(BTreeMap<String, (Rows, Rows)>);
 
 impl Differences {
-    /// Whether the two homes are equal.
+    /// Whether the two homes have the same rows.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -105,14 +106,14 @@ impl Content {
     }
 }
 
-/// Whether a column may depend on when or by which run a row was written.
+/// Whether a column holds run metadata, which may differ between equal rows.
 fn is_run_metadata(column: &str) -> bool {
     ["run_id", "loaded_at", "observed_at", "computed_at", "updated_at", "created_at"].contains(&column)
         || column.starts_with("known_")
         || column.starts_with("valid_")
 }
 
-/// A table name with its schema.
+/// A table's name with its schema.
 fn full_name(table: &str) -> String {
     format!("{}.{table}", if table == "quality" { "ops" } else { "analytics" })
 }

@@ -18,11 +18,11 @@ use super::{
     wait,
 };
 
-/// The bucket, and the prefix in it that the stages use.
+/// The bucket, and the prefix in the bucket, that the stages use.
 const BUCKET: &str = "findata";
 const PREFIX: &str = "some/home";
 
-/// A running fake Snowflake, empty at first; it ends when dropped, or with the test process.
+/// A running fake Snowflake. It starts empty, and ends when dropped or with the test process.
 pub struct FakeSnowflake {
     _program: Program,
     url: String,
@@ -33,27 +33,27 @@ pub struct FakeSnowflake {
 }
 
 impl FakeSnowflake {
-    /// The Python that `./dev test` prepared. Prints that the test is skipped and returns `None` if
-    /// there is none.
+    /// The path of the Python that `./dev test` prepared. If there is none, prints that the test is
+    /// skipped and returns `None`.
     pub fn python() -> Option<PathBuf> {
         python::prepared_python("FINDATA_TEST_PYTHON", "tests/snowflake/requirements.txt")
     }
 
-    /// The instance that tests share, each with its own database. Returns `None` if its Python is
-    /// missing.
+    /// The instance that tests share. Each test uses its own database. Returns `None` if the Python
+    /// is missing.
     pub fn shared() -> Option<&'static FakeSnowflake> {
         static SHARED: OnceLock<Option<FakeSnowflake>> = OnceLock::new();
         SHARED.get_or_init(|| FakeSnowflake::start(&[])).as_ref()
     }
 
-    /// A separate instance with these options; `None` if its Python is missing.
+    /// Starts a separate instance with these options. Returns `None` if the Python is missing.
     pub fn start(options: &[&str]) -> Option<FakeSnowflake> {
         let fake = Self::launch(options)?;
         fake.put_object("", Vec::new());
         Some(fake)
     }
 
-    /// An instance that reads from another S3; `None` if its Python is missing.
+    /// Starts an instance that reads from another S3. Returns `None` if the Python is missing.
     pub fn with_s3(s3: &str) -> Option<FakeSnowflake> {
         Self::launch(&["--s3-endpoint", s3])
     }
@@ -79,7 +79,7 @@ impl FakeSnowflake {
         })
     }
 
-    /// Settings for a session on one of the databases.
+    /// Settings of a session on one of the databases.
     pub fn settings(&self, database: &str) -> Settings {
         Settings {
             account: "org-account".into(),
@@ -106,25 +106,25 @@ impl FakeSnowflake {
         warehouse
     }
 
-    /// A stage URL in the bucket, for one database.
+    /// The URL of a stage in the bucket, for one database.
     pub fn stage_url(&self, database: &str) -> String {
         format!("s3://{BUCKET}/{database}")
     }
 
-    /// The URL of the S3 beside it.
+    /// The URL of the S3 beside the fake.
     pub fn s3(&self) -> &str {
         &self.s3
     }
 
-    /// The only private key it accepts.
+    /// The only private key that the fake accepts.
     pub fn key(&self) -> &str {
         &self.key
     }
 
     /// Puts a file on the stage.
     pub fn put(&self, key: &str, body: Vec<u8>) {
-        // The emulator does not let anonymous callers overwrite an object, and a landing file never
-        // changes.
+        // A landing file never changes, and the emulator does not let anonymous callers overwrite
+        // an object, so each file is put only once.
         if !self.put.lock().expect("no panic before").insert(key.to_owned()) {
             return;
         }
@@ -137,7 +137,7 @@ impl FakeSnowflake {
         assert!(done.status().is_success(), "{path}: {}", done.status());
     }
 
-    /// The requests so far: lists whose first element is the kind of request.
+    /// The requests so far. Each is a list whose first element is the kind of the request.
     pub fn log(&self) -> Vec<Value> {
         let url = format!("{}/_log?n=100000", self.url);
         let text =
@@ -154,9 +154,9 @@ impl FakeSnowflake {
         assert!(answer.status().is_success(), "{table}: {}", answer.status());
     }
 
-    /// Makes the next statements that match a pattern fail: with `code=` and `state=`, with
-    /// `http=`, or, with `drop=1`, by losing the response after the statement ran. `times=` sets
-    /// how many.
+    /// Makes the next statements that match a pattern fail. `how` has pairs joined by `&`: `code=`
+    /// and `state=` for an error, `http=` for an HTTP status, or `drop=1` to run the statement and
+    /// lose the response. `times=` sets the number of statements.
     pub fn inject_failure(&self, pattern: &str, how: &str) {
         let pairs = how.split('&').filter_map(|pair| pair.split_once('='));
         let question: Vec<(&str, &str)> = std::iter::once(("pattern", pattern)).chain(pairs).collect();
@@ -165,7 +165,7 @@ impl FakeSnowflake {
         assert!(answer.status().is_success(), "{pattern}: {}", answer.status());
     }
 
-    /// Ends every session, as after hours without a request.
+    /// Ends every session, as Snowflake does after hours without a request.
     pub fn expire_sessions(&self) {
         wait(async { self.http.get(format!("{}/_forget", self.url)).send().await }).expect("an answer");
     }

@@ -10,12 +10,12 @@ use chrono::NaiveDate;
 use duckdb::{AccessMode, Config, Connection};
 use tempfile::TempDir;
 
-/// Today in the simulated world of most tests; a Friday.
+/// Today in the simulated market of most tests; a Friday.
 pub fn today() -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 9, 18).expect("a day")
 }
 
-/// A findata home, deleted when dropped.
+/// A findata home in a temporary folder, which is deleted when dropped.
 pub struct Home {
     folder: TempDir,
 }
@@ -62,17 +62,17 @@ impl Home {
         Connection::open_with_flags(self.warehouse(), config).expect("a warehouse to read")
     }
 
-    /// The rows of a query, every value as text.
+    /// The rows of a query, with every value as text.
     pub fn rows(&self, query: &str) -> Vec<Vec<Option<String>>> {
         rows(&self.open(), query)
     }
 
-    /// The rows of a query as lines: columns separated by `|`, NULL as `NULL`.
+    /// The rows of a query as lines: columns are separated by `|`, and NULL is printed as `NULL`.
     pub fn lines(&self, query: &str) -> Vec<String> {
         lines(self.rows(query))
     }
 
-    /// [`Home::lines`] as of a past day.
+    /// Like [`Home::lines`], but reads the warehouse as of a past day.
     pub fn lines_as_of(&self, day: NaiveDate, query: &str) -> Vec<String> {
         let connection = findata_duckdb::as_of::open(
             &self.warehouse(),
@@ -85,7 +85,7 @@ impl Home {
         lines(rows(&connection, query))
     }
 
-    /// The single value of a query, NULL as `NULL`.
+    /// The single value of a query as text; NULL is `NULL`.
     pub fn text(&self, query: &str) -> String {
         let lines = self.lines(query);
         assert_eq!(lines.len(), 1, "{query}: {lines:?}");
@@ -98,13 +98,14 @@ impl Home {
         text.parse().unwrap_or_else(|_| panic!("{query}: {text} is not an integer"))
     }
 
-    /// The single value of a query as a number, `None` for NULL.
+    /// The single value of a query as a number; `None` is NULL.
     pub fn figure(&self, query: &str) -> Option<f64> {
         let text = self.text(query);
         (text != "NULL").then(|| text.parse().unwrap_or_else(|_| panic!("{query}: {text} is not a number")))
     }
 
-    /// The numbers in the single row of a query, by column; NULLs are left out.
+    /// The numbers in the only row of a query, by column. NULLs are left out. `from` is the query
+    /// after its select list.
     pub fn figures(&self, columns: &[&str], from: &str) -> BTreeMap<String, f64> {
         let mut rows = self.rows(&format!("select {} {from}", columns.join(", ")));
         assert_eq!(rows.len(), 1, "{from}");
@@ -118,7 +119,7 @@ impl Home {
         known.collect()
     }
 
-    /// Every file in the home.
+    /// The path of every file in the home.
     pub fn files(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         walk(self.path(), &mut found);
@@ -126,7 +127,7 @@ impl Home {
         found
     }
 
-    /// The keys on the stage with a prefix, without unfinished files.
+    /// The keys on the stage that begin with `prefix`, without files that are still being written.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         let root = self.stage();
         let key = |path: PathBuf| Some(path.strip_prefix(&root).ok()?.to_str()?.to_owned());
@@ -144,7 +145,7 @@ fn lines(rows: Vec<Vec<Option<String>>>) -> Vec<String> {
     rows.into_iter().map(line).collect()
 }
 
-/// The rows of a query on a connection, every value as text.
+/// The rows of a query on a connection, with every value as text.
 pub(crate) fn rows(connection: &Connection, query: &str) -> Vec<Vec<Option<String>>> {
     let texts = format!("select columns(*)::varchar from ({query}) q");
     let mut statement = connection.prepare(&texts).unwrap_or_else(|e| panic!("{query}: {e}"));

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use findata_analytics::HostMetrics;
 use findata_domain::{
     Result,
     clock::{Clock, DayClock},
@@ -20,6 +21,7 @@ use findata_local::{
 use findata_models::Models;
 use findata_pipeline::{
     plan::Plan,
+    ports::{bus::Bus, stage::Stage, warehouse::Warehouse},
     run::{Options, Request, RunId, Universe},
     summary::Summary,
 };
@@ -30,7 +32,7 @@ use super::{
     wait,
 };
 
-/// Ignores all progress.
+/// Discards all progress reports.
 pub struct NoProgress;
 
 impl Progress for NoProgress {
@@ -38,18 +40,18 @@ impl Progress for NoProgress {
     fn stage_started(&self, _: &'static str) {}
 }
 
-/// What to run, and against which server.
+/// A run to make: against which server, for which symbols, on which day and with which options.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// The FMP server's URL.
+    /// The URL of the FMP server.
     pub url: String,
     /// The API key.
     pub key: String,
     /// The symbols to run.
     pub symbols: Vec<String>,
-    /// The day on the clock.
+    /// The date on the run's clock.
     pub today: NaiveDate,
-    /// The run's options.
+    /// The options of the run.
     pub options: Options,
     /// The models that compute the figures.
     pub models: &'static Models,
@@ -76,7 +78,7 @@ impl Job {
         self
     }
 
-    /// Moves the clock to another day; the price range stays.
+    /// Moves the clock to another day. The start of the price range stays.
     pub fn on(mut self, today: NaiveDate) -> Self {
         self.today = today;
         self
@@ -88,10 +90,10 @@ impl Job {
         self
     }
 
-    /// Runs it.
+    /// Makes the run in a home.
     ///
     /// # Errors
-    /// Whatever ended the run before it had a summary.
+    /// The error that ended the run before it had a summary.
     pub fn run(&self, home: &Home) -> Result<Summary> {
         wait(async {
             let fmp = client(&self.url, &self.key);
@@ -101,7 +103,7 @@ impl Job {
         })
     }
 
-    /// Runs it and expects a summary.
+    /// Makes the run in a home. Panics if it ends without a summary.
     pub fn run_ok(&self, home: &Home) -> Summary {
         self.run(home).unwrap_or_else(|e| panic!("the run ended without a summary: {e}"))
     }
@@ -111,7 +113,7 @@ impl Job {
     }
 }
 
-/// A request for symbols.
+/// A request for a run of these symbols.
 pub fn request(symbols: &[&str], options: Options) -> Request {
     let symbols = symbols.iter().map(|s| s.parse().expect("a symbol")).collect();
     Request {
@@ -122,7 +124,7 @@ pub fn request(symbols: &[&str], options: Options) -> Request {
     }
 }
 
-/// A run id unique in this process; later ids sort after earlier ones.
+/// A run id that is unique in this process. Later ids sort after earlier ones.
 pub fn run_id() -> RunId {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let n = NEXT.fetch_add(1, Relaxed);
@@ -144,7 +146,7 @@ pub fn client(url: &str, key: &str) -> Fmp {
     Fmp::new(&settings).expect("a client")
 }
 
-/// The same host with another warehouse, made from its own.
+/// Replaces the warehouse of a host with one made from it.
 pub fn with_warehouse<S, V, W, C>(host: Host<S, V, C>, make: impl FnOnce(V) -> W) -> Host<S, W, C> {
     Host {
         fmp: host.fmp,
@@ -160,15 +162,29 @@ pub fn with_warehouse<S, V, W, C>(host: Host<S, V, C>, make: impl FnOnce(V) -> W
     }
 }
 
-/// The built-in models.
+/// The models that are built into findata.
 pub fn models() -> &'static Models {
     Models::built_in().expect("the built-in models are sound")
 }
 
-/// Everything a run needs, with the built-in models.
+/// Calls the handler of analytics with the built-in models and without measurements of the host.
 ///
 /// # Errors
-/// The stage's and the warehouse's own.
+/// The error of the handler.
+pub async fn analyze(
+    run: &RunId,
+    stage: &impl Stage,
+    warehouse: &mut impl Warehouse,
+    bus: &impl Bus,
+    clock: &impl Clock,
+) -> Result<Summary> {
+    findata_analytics::handle(run, stage, warehouse, models(), bus, clock, &HostMetrics::default()).await
+}
+
+/// The stage, warehouse and client of a run in a home, with the built-in models.
+///
+/// # Errors
+/// The stage or the warehouse cannot be opened.
 pub fn host<C: Clock + 'static>(home: &Home, fmp: Fmp, clock: C) -> Result<Host<DirectoryStage, DuckDb, C>> {
     host_with(home, fmp, clock, models())
 }

@@ -20,22 +20,23 @@ use std::{
 
 use tokio::runtime::Runtime;
 
-/// Longer than anything here takes; it ends a test that would otherwise hang.
+/// A limit that nothing here should reach. It ends a test that would otherwise hang.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The only runtime of the process. Servers outlive a call, and tests stay plain functions.
+/// The only async runtime of the process. Servers keep running on it between calls, and tests stay
+/// plain functions.
 pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME
         .get_or_init(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime"))
 }
 
-/// Runs a future to completion on the runtime that the servers use.
+/// Runs a future to completion, on the runtime that the servers use.
 pub fn wait<T>(future: impl Future<Output = T>) -> T {
     runtime().block_on(future)
 }
 
-/// Waits until a condition holds. `what` appears in the message if it never does.
+/// Waits until a condition is true. `what` appears in the message if it never is.
 pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
@@ -44,8 +45,8 @@ pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// A file or folder of the shared material beside the workspace. If it is absent, prints that the
-/// calling test is skipped and returns `None`.
+/// A file or folder of the recorded data beside the repository. If it does not exist, prints that
+/// the calling test is skipped and returns `None`.
 pub fn shared_folder(part: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(part);
     if path.exists() {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::fake_snowflake::FakeSnowflake;
 
-/// The parse errors that sqlglot and sqlfluff find in these files, as a list of `[file, error]`;
-/// empty if the Python environment is missing.
+/// Returns the parse errors of sqlglot and sqlfluff in these files as a list of `[file, error]`.
+/// The list is also empty if the Python environment is missing.
 pub fn parse_errors(files: &[PathBuf]) -> Value {
     let Some(python) = FakeSnowflake::python() else {
         return json!([]);

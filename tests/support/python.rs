@@ -1,4 +1,4 @@
-//! Python programs that serve the tests. They print a line when they are ready and exit when their
+//! Python programs that serve the tests. Each prints a line when it is ready, and exits when its
 //! standard input closes.
 
 use std::{
@@ -10,8 +10,8 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The Python interpreter that `./dev test` prepared and named in an environment variable. Prints
-/// that the test is skipped and returns `None` if there is none.
+/// The path of the Python interpreter that `./dev test` prepared and named in an environment
+/// variable. If there is none, prints that the test is skipped and returns `None`.
 pub fn prepared_python(variable: &str, requirements: &str) -> Option<PathBuf> {
     let python = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
     if python.is_none() {
@@ -24,7 +24,7 @@ pub fn prepared_python(variable: &str, requirements: &str) -> Option<PathBuf> {
 /// process.
 pub struct Program {
     child: Child,
-    /// Closed when this process ends, which makes the program exit.
+    /// A pipe that closes when this process ends. The program then exits.
     pub(super) stdin: Option<ChildStdin>,
     pub(super) lines: Lines<BufReader<ChildStdout>>,
     folder: TempDir,
@@ -59,7 +59,7 @@ impl Program {
         serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?} {}", self.log()))
     }
 
-    /// What the program wrote to standard error.
+    /// The text that the program has written to standard error.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder().join("log")).unwrap_or_default()
     }
@@ -72,7 +72,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // A program that notices this also stops its own child processes.
+        // Closing standard input tells the program to stop its child processes and exit.
         self.stdin.take();
         for _ in 0..50 {
             if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {

@@ -17,7 +17,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use super::{runtime, wait};
 
-/// A request: endpoint, symbol and period; symbol and period may be empty.
+/// Endpoint, symbol and period of a request. Symbol and period may be empty.
 type Key = (String, String, String);
 type Reply = (u16, String);
 
@@ -25,9 +25,9 @@ type Reply = (u16, String);
 #[derive(Debug, Default, Clone)]
 pub struct Replay {
     answers: BTreeMap<Key, Reply>,
-    /// A response, and how many of the first requests to each URL it answers.
+    /// A response to the first requests to each URL, and the number of those requests.
     first: Option<(u32, Reply)>,
-    /// By endpoint: a response, and how many of the first requests to each of its URLs it answers.
+    /// By endpoint: a response to the first requests to each URL, and the number of those requests.
     endpoint_overrides: BTreeMap<String, (u32, Reply)>,
 }
 
@@ -38,7 +38,7 @@ struct Shared {
     calls: Mutex<Vec<String>>,
 }
 
-/// A running replay server; it stops when dropped.
+/// A running replay server. It stops when dropped.
 pub struct ReplayServer {
     url: String,
     shared: Arc<Shared>,
@@ -47,30 +47,30 @@ pub struct ReplayServer {
 }
 
 impl Replay {
-    /// A replay with no responses.
+    /// A replay without responses.
     pub fn new() -> Self {
         Replay::default()
     }
 
-    /// Sets the rows returned for a symbol. The JSON text is sent unchanged, so every digit is
-    /// kept.
+    /// Sets the rows for a symbol. The JSON text is sent unchanged, so every digit is kept.
     pub fn answer(mut self, endpoint: &str, symbol: &str, period: &str, json: impl Into<String>) -> Self {
         self.answers.insert((endpoint.into(), symbol.into(), period.into()), (200, json.into()));
         self
     }
 
-    /// Answers every request with this response, for all attempts or only the first `times`.
+    /// Sends this response to the first `times` requests to each URL, or to every request if
+    /// `times` is `None`.
     pub fn respond_to_all(mut self, times: Option<u32>, status: u16, body: &str) -> Self {
         self.first = Some((times.unwrap_or(u32::MAX), (status, body.into())));
         self
     }
 
-    /// Answers every request to an endpoint with this response.
+    /// Sends this response to every request to an endpoint.
     pub fn override_endpoint(self, endpoint: &str, status: u16, body: &str) -> Self {
         self.fail_first(endpoint, u32::MAX, status, body)
     }
 
-    /// Answers the first `times` attempts of every request to an endpoint with this response.
+    /// Sends this response to the first `times` requests to each URL of an endpoint.
     pub fn fail_first(mut self, endpoint: &str, times: u32, status: u16, body: &str) -> Self {
         self.endpoint_overrides.insert(endpoint.into(), (times, (status, body.into())));
         self
@@ -103,7 +103,7 @@ impl ReplayServer {
         &self.url
     }
 
-    /// All calls so far, as path and query.
+    /// The path and query of every call so far.
     pub fn calls(&self) -> Vec<String> {
         self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -147,7 +147,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// The bars within the requested days, with their digits unchanged.
+/// The bars between two days, with their digits unchanged.
 fn in_range(endpoint: &str, body: &str, from: &str, to: &str) -> String {
     if !endpoint.starts_with("historical-price-eod") || from.is_empty() {
         return body.to_owned();

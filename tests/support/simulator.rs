@@ -6,7 +6,7 @@ use findata_fmp_simulator::{Fault, FmpServer, Kind, Options};
 
 use super::{home::today, wait};
 
-/// A running simulator; it stops when dropped.
+/// A running simulator. It stops when dropped.
 pub struct Simulator(Option<FmpServer>);
 
 impl Simulator {
@@ -15,7 +15,7 @@ impl Simulator {
         Simulator(Some(wait(findata_fmp_simulator::start(options)).expect("a server")))
     }
 
-    /// A world of this many symbols on [`today`], without faults.
+    /// Starts a simulator with this many symbols on [`today`], without faults.
     pub fn with_symbols(symbols: usize) -> Self {
         Simulator::start(Options { symbols, today: today(), ..Options::default() })
     }
@@ -35,37 +35,37 @@ impl Simulator {
         self.inner().url()
     }
 
-    /// Calls so far.
+    /// The number of calls so far.
     pub fn calls(&self) -> u64 {
         self.inner().calls()
     }
 
-    /// Calls so far that exceeded the limit per minute or per day.
+    /// The number of calls so far that exceeded the limit per minute or per day.
     pub fn refused(&self) -> u64 {
         self.inner().refused()
     }
 
-    /// Bulk calls so far that came too soon after another.
+    /// The number of bulk calls so far that came too soon after another bulk call.
     pub fn refused_bulk(&self) -> u64 {
         self.inner().refused_bulk()
     }
 
-    /// Calls so far by endpoint.
+    /// The number of calls so far, by endpoint.
     pub fn calls_by_endpoint(&self) -> BTreeMap<&'static str, u64> {
         self.inner().calls_by_endpoint()
     }
 
-    /// Faults injected so far.
+    /// The number of faults injected so far.
     pub fn faults_injected(&self) -> u64 {
         self.inner().faults().values().sum()
     }
 
-    /// Faults injected so far, by kind.
+    /// The number of faults injected so far, by kind.
     pub fn faults(&self) -> BTreeMap<Kind, u64> {
         self.inner().faults()
     }
 
-    /// The symbols of the simulated world.
+    /// The symbols of the simulated market.
     pub fn symbols(&self) -> Vec<String> {
         self.inner().symbols()
     }

@@ -1,4 +1,4 @@
-//! The command itself with S3 and the fake Snowflake: what the owner of a Snowflake account runs.
+//! The real command with S3 and the fake Snowflake, as the owner of a Snowflake account runs it.
 
 use findata_fmp_simulator::Options;
 use findata_pipeline::ports::warehouse::Warehouse;
@@ -6,7 +6,7 @@ use findata_tests::{Command, FakeSnowflake, Home, Job, Simulator, findata, today
 
 use super::{comparison, contract::set_up};
 
-/// `findata` with the fake as Snowflake and the S3 beside it.
+/// `findata` with the fake as Snowflake and the S3 beside the fake.
 fn findata_on_the_fake(arguments: &[&str], fake: &FakeSnowflake, database: &str) -> Command {
     let settings = fake.settings(database);
     findata(arguments)
@@ -27,7 +27,7 @@ fn findata_on_the_fake(arguments: &[&str], fake: &FakeSnowflake, database: &str)
 }
 
 #[test]
-fn the_command_fills_snowflake_as_it_fills_duckdb() {
+fn the_command_gives_the_same_tables_on_snowflake_as_on_duckdb() {
     let Some(fake) = FakeSnowflake::shared() else {
         return;
     };
@@ -61,7 +61,8 @@ fn the_command_fills_snowflake_as_it_fills_duckdb() {
     assert_eq!((again.code, summary["calls"].as_u64()), (Some(0), Some(0)), "{again:#?}");
     comparison::assert_same_tables(&home, fake, database);
 
-    // As an earlier build left it: hashes of raw text, and models in files of other names.
+    // Restores the state that an earlier build left: hashes of raw text, and models in files of
+    // other names.
     let raw = "ad1f811687144b6382d4d1cba9f059f14366d9bcffceba09e05d7d0b6ed6f07e";
     for statement in [
         &format!("update ops.models set sha256 = '{raw}' where file = 'tables/dim_company.sql'"),

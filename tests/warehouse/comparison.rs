@@ -4,10 +4,10 @@
 use findata_models::{PUBLISHED, PublishedTable};
 use findata_tests::{FakeSnowflake, Home};
 
-/// Columns that record when or by which run a row was written.
+/// Columns that say when or by which run a row was written.
 const RUN_METADATA: [&str; 5] = ["run_id", "computed_at", "loaded_at", "observed_at", "updated_at"];
 
-/// Asserts that every published table is the same in a home and in a database on the fake
+/// Asserts that every published table of a home has the same rows in a database on the fake
 /// Snowflake.
 pub(crate) fn assert_same_tables(home: &Home, fake: &FakeSnowflake, database: &str) {
     for table in PUBLISHED {

@@ -1,4 +1,4 @@
-//! Statements, values, transactions, row counts and errors.
+//! The contract of a warehouse: statements, values, transactions, row counts and errors.
 
 use findata_domain::sql::literal;
 use findata_domain::{Error, catalog::CATALOG};
@@ -31,7 +31,7 @@ pub(crate) async fn set_up(warehouse: &mut impl Warehouse) {
     }
 }
 
-/// A new table in `ops`; on an account it remains until the next test run.
+/// Creates an empty table in `ops`. On an account the table remains until the next test run.
 async fn table(warehouse: &mut impl Warehouse, name: &str, columns: &str) {
     warehouse.execute("create schema if not exists ops").await.unwrap();
     warehouse.execute(&format!("drop table if exists ops.{name}")).await.unwrap();
@@ -78,7 +78,7 @@ async fn values_survive_a_round_trip(warehouse: &mut impl Warehouse, _: &Files) 
     for (kind, text) in cases {
         let cast = format!("select cast({} as {kind})::varchar, null::{kind}::varchar", literal(text));
         let rows = warehouse.query(&cast).await.unwrap_or_else(|e| panic!("{text}: {e}"));
-        // Snowflake prints all digits of the requested fraction of a second.
+        // Snowflake pads the fraction of a second with zeros.
         let got = rows[0][0].clone().unwrap();
         let got = if kind == "timestamp" {
             got.trim_end_matches('0').to_owned()
@@ -130,7 +130,8 @@ async fn changed_rows_are_counted(warehouse: &mut impl Warehouse, _: &Files) {
         ("drop table gone", 0),
     ] {
         let done = warehouse.execute(statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
-        // The count reported for CREATE .. AS or DROP depends on the engine.
+        // The row count of CREATE .. AS and DROP depends on the engine, so only changes of rows are
+        // compared.
         let counts = ["insert", "update", "delete"].iter().any(|word| statement.starts_with(word));
         assert!(!counts || done == changed, "{statement}: {done} instead of {changed}");
     }

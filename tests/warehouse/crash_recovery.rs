@@ -1,27 +1,27 @@
-//! Load and analytics killed before or after any statement: the next attempt ends with the tables
+//! Load and analytics killed before or after any statement. The next attempt ends with the tables
 //! of an undisturbed run.
 
 use std::collections::HashSet;
 
-use findata_analytics::HostMetrics;
 use findata_domain::{Error, Result, catalog::Dataset, clock::DayClock};
 use findata_duckdb::{DuckDb, MemoryLimit};
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
 use findata_pipeline::{landing::StagedFile, ledger, ports::warehouse::Warehouse, run::RunId};
 use findata_snowflake::Snowflake;
-use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
+use findata_tests::{FakeSnowflake, Home, Job, Simulator, analyze, today, wait};
 
 use super::{Files, comparison, contract::set_up};
 
-/// Where attempts have crashed: the statement, and whether it had run by then.
+/// The crashes so far: the statement, and whether it had run.
 type Crashes = HashSet<(String, bool)>;
 
-/// A warehouse that crashes once per attempt, at the first statement where no earlier attempt
-/// crashed, and rejects everything afterwards.
+/// A warehouse that crashes once per attempt, at the first selected point where no earlier attempt
+/// crashed. After the crash it rejects everything.
 struct CrashingWarehouse<'a, W> {
     warehouse: W,
     crashes: &'a mut Crashes,
-    /// Selects the statements to crash at, before or after they run.
+    /// Whether to crash at a statement. The flag is `false` before the statement runs and `true`
+    /// afterwards.
     at: fn(&str, bool) -> bool,
     crashed: bool,
 }
@@ -31,7 +31,8 @@ impl<W: Warehouse> CrashingWarehouse<'_, W> {
         CrashingWarehouse { warehouse, crashes, at, crashed: false }
     }
 
-    /// Crashes now if selected; called before and after each statement.
+    /// Returns an error if the warehouse crashes here or has crashed. Called before and after each
+    /// statement.
     fn crash_point(&mut self, statement: &str, done: bool) -> Result<()> {
         if !self.crashed && (self.at)(statement, done) {
             self.crashed = self.crashes.insert((statement.to_owned(), done));
@@ -73,7 +74,8 @@ impl<W: Warehouse> Warehouse for CrashingWarehouse<'_, W> {
     }
 }
 
-/// The home of a finished run of a few companies, and a home with only what that run staged.
+/// Makes a run of a few companies. Returns the home of the finished run, and a home with only the
+/// files that the run staged.
 fn homes(companies: usize) -> (Home, Home, RunId) {
     let server = Simulator::with_symbols(companies);
     let symbols = server.symbols();
@@ -88,22 +90,13 @@ fn homes(companies: usize) -> (Home, Home, RunId) {
     (home, staged, done.run_id)
 }
 
-/// An attempt to load and compute. Returns whether it completed.
+/// Attempts to load and compute. Returns whether the attempt completed.
 async fn completes(run: &RunId, home: &Home, warehouse: &mut impl Warehouse) -> bool {
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     let (clock, bus) = (DayClock(today()), LocalBus::default());
     let done = async {
         findata_load::handle(run, &stage, warehouse, &clock).await?;
-        findata_analytics::handle(
-            run,
-            &stage,
-            warehouse,
-            findata_tests::models(),
-            &bus,
-            &clock,
-            &HostMetrics::default(),
-        )
-        .await
+        analyze(run, &stage, warehouse, &bus, &clock).await
     };
     match done.await {
         Ok(_) => true,
@@ -114,8 +107,8 @@ async fn completes(run: &RunId, home: &Home, warehouse: &mut impl Warehouse) -> 
     }
 }
 
-/// Crash everywhere. Statements that only create temporary tables are alike, so a sample of them is
-/// enough.
+/// Selects all statements on DuckDB. Statements that only create temporary tables are alike, so a
+/// twelfth of them is enough.
 fn on_duckdb(statement: &str, done: bool) -> bool {
     let is = |words: &[&str]| words.iter().any(|word| statement.starts_with(word));
     match is(&["create or replace temporary", "alter table", "select", "with"]) {
@@ -160,7 +153,8 @@ fn after_a_crash_at_any_statement_on_duckdb_the_next_attempt_gives_the_same_tabl
     }
 }
 
-/// Crash where it matters on Snowflake: around changes to permanent tables, and around copies.
+/// Selects the crashes that matter on Snowflake: around changes of permanent tables, and around
+/// copies.
 fn on_snowflake(statement: &str, done: bool) -> bool {
     let is = |words: &[&str]| words.iter().any(|word| statement.starts_with(word));
     match done {
@@ -202,8 +196,8 @@ fn after_a_crash_on_the_fake_the_next_attempt_gives_the_same_tables() {
             if completes(&run, &home, &mut warehouse).await {
                 break;
             }
-            // Snowflake does the same with the transaction of a dead session once another session
-            // waits for its locks.
+            // Ends the session of the crashed attempt. Snowflake itself does so when another
+            // session waits for the locks of a dead session.
             tokio::task::block_in_place(|| fake.expire_sessions());
         }
     });

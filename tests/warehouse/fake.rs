@@ -1,5 +1,5 @@
 //! Tests of the fake Snowflake itself: the privileges, locks, resumes and injected failures that
-//! the other tests rely on.
+//! other tests rely on.
 
 use std::{path::PathBuf, process::Command};
 

@@ -1,5 +1,5 @@
 //! A whole load and analytics while Snowflake is busy, loses responses, ends sessions and holds
-//! locks: the same tables, at once or after the next attempt.
+//! locks. The tables are the same, either at once or after the next attempt.
 
 use findata_domain::Error;
 use findata_pipeline::ports::warehouse::Warehouse;
@@ -9,7 +9,8 @@ use super::{comparison, contract::set_up, multi_day::try_load_and_compute};
 
 const DATABASE: &str = "faults";
 
-/// Failures that retrying the statement recovers from.
+/// Failures from which a retry of the statement recovers: a pattern of the statement, and the
+/// failure.
 const TRANSIENT: [(&str, &str); 6] = [
     ("copy into incoming", "http=503&times=3"),
     ("^commit", "drop=1&times=2"),
@@ -19,7 +20,8 @@ const TRANSIENT: [(&str, &str); 6] = [
     ("delete from ops", "drop=1"),
 ];
 
-/// Failures that end an attempt: where, how, and part of the error text.
+/// Failures that end an attempt: a pattern of the statement, the failure, and part of the error
+/// text.
 const FATAL: [(&str, &str, &str); 5] = [
     (
         "copy into incoming",
@@ -50,7 +52,7 @@ const FATAL: [(&str, &str, &str); 5] = [
 
 #[test]
 fn a_run_with_every_kind_of_failure_ends_with_the_same_tables() {
-    // Most statements are first answered with "not finished yet".
+    // With this option, the first response to most statements is "not finished yet".
     let Some(fake) = FakeSnowflake::start(&["--async-after", "0.03"]) else {
         return;
     };

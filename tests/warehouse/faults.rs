@@ -1,5 +1,5 @@
-//! What can happen to a statement on its way to Snowflake and back. The fake causes it on demand,
-//! triggered by a comment in the statement.
+//! Faults on the way of a statement to Snowflake and back. A comment in the statement makes the
+//! fake inject the fault.
 
 use std::time::{Duration, Instant};
 

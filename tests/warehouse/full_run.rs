@@ -1,9 +1,8 @@
-//! The whole of load and analytics on both engines from the same stage: the same rows in every
-//! table of `analytics`.
+//! Load and analytics on both engines from the same stage: every table of `analytics` has the same
+//! rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use findata_analytics::HostMetrics;
 use findata_domain::clock::DayClock;
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
 use findata_models::PUBLISHED;
@@ -16,13 +15,13 @@ use findata_pipeline::{
     usage::{Statement, Usage},
 };
 use findata_snowflake::Snowflake;
-use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
+use findata_tests::{FakeSnowflake, Home, Job, Simulator, analyze, today, wait};
 
 use super::{Files, contract::set_up};
 
 /// The largest relative difference between two doubles that count as equal.
 const TOLERANCE: f64 = 1e-9;
-/// Columns that record when or by which run a row was written.
+/// Columns that say when or by which run a row was written.
 const RUN_METADATA: [&str; 5] = ["run_id", "computed_at", "loaded_at", "observed_at", "updated_at"];
 
 type Rows = Vec<Vec<Option<String>>>;
@@ -79,17 +78,7 @@ async fn compute(
     let clock = DayClock(today());
     let loaded = findata_load::handle(run, files, warehouse, &clock).await.unwrap();
     let bus = LocalBus::default();
-    let summary = findata_analytics::handle(
-        run,
-        files,
-        warehouse,
-        findata_tests::models(),
-        &bus,
-        &clock,
-        &HostMetrics::default(),
-    )
-    .await
-    .unwrap();
+    let summary = analyze(run, files, warehouse, &bus, &clock).await.unwrap();
     assert!(
         summary.cost.snowflake_credits > 0.0 && summary.cost.snowflake_credits < 0.1,
         "{:?}",
@@ -98,7 +87,8 @@ async fn compute(
     (loaded.rows, summary.warehouse)
 }
 
-/// The ledger has the id and the step of every statement; there is one session and one resume.
+/// Asserts that the ledger has the id and the step of every statement, and that the run resumed the
+/// warehouse once.
 fn every_statement_is_accounted_for(run: &RunId, home: &Home, used: &Usage) {
     assert_eq!(used.resumes, 1);
     let mut statements: Vec<Statement> = Vec::new();
@@ -152,7 +142,7 @@ fn compare(table: &str, home: &Home, warehouse: &mut Snowflake) {
     }
 }
 
-/// Rows sorted by their exact columns.
+/// The rows in the order of their exact columns; doubles may differ in the last digits.
 fn sorted(mut rows: Rows, columns: &[(String, String)]) -> Rows {
     let key = |row: &Vec<Option<String>>| {
         let exact = row.iter().zip(columns).filter(|(_, (_, kind))| kind != "DOUBLE");
@@ -162,7 +152,8 @@ fn sorted(mut rows: Rows, columns: &[(String, String)]) -> Rows {
     rows
 }
 
-/// Snowflake prints all digits of the requested fraction of a second.
+/// The text of a cell. Snowflake pads the fraction of a second with zeros, so trailing zeros are
+/// removed.
 fn text(kind: &str, cell: &Option<String>) -> Option<String> {
     let trimmed = |text: &str| match text.split_once('.') {
         Some(_) if kind == "TIMESTAMP" => text.trim_end_matches('0').trim_end_matches('.').to_owned(),

@@ -1,9 +1,9 @@
-//! Copying landing files into `incoming`.
+//! Copies landing files into the table `incoming` of each warehouse.
 
 use chrono::{TimeZone, Utc};
 use findata_domain::{
     catalog::{CATALOG, Column, Dataset, Kind},
-    rows::Row,
+    rows::{Finding, Row},
 };
 use findata_local::stage::DirectoryStage;
 use findata_pipeline::{
@@ -16,7 +16,7 @@ use super::{Files, on_every_warehouse};
 
 on_every_warehouse!(landing_files_are_copied_in_typed_and_counted);
 
-/// For each type a value that a float could not hold or careless quoting would break.
+/// A value of the column's type that a float could not hold, or that careless quoting would break.
 fn value(column: &Column) -> &'static str {
     match column.kind {
         Kind::Text => "it's \\ \"quoted\" · 株式会社",
@@ -29,6 +29,14 @@ fn value(column: &Column) -> &'static str {
     }
 }
 
+fn finding() -> Finding {
+    Finding {
+        column: "symbol",
+        reason: "unreadable_field: it's \\ odd".into(),
+        text: "株\t'x'".into(),
+    }
+}
+
 fn row(dataset: &Dataset, n: usize, reject: Option<&str>) -> Row<'static> {
     let values = dataset.columns.iter().map(|c| reject.is_none().then(|| value(c).to_owned())).collect();
     let payload = r#"{"symbol": "A", "text": "it's \\ \"quoted\"", "n": 1e-7, "more": {"of": [null, 1.50]}}"#;
@@ -37,6 +45,7 @@ fn row(dataset: &Dataset, n: usize, reject: Option<&str>) -> Row<'static> {
         values,
         hash: format!("hash {n}"),
         reject: reject.map(Into::into),
+        findings: if n == 2 { vec![finding()] } else { Vec::new() },
         payload,
     }
 }
@@ -74,7 +83,8 @@ async fn landing_files_are_copied_in_typed_and_counted(warehouse: &mut impl Ware
             .map(|f| vec![some(&f.key), some(&f.rows.to_string()), some(&f.quarantined.to_string())]);
         assert_eq!(warehouse.query(counts).await.unwrap(), wanted.collect::<Vec<_>>(), "{}", dataset.name);
 
-        // Compared inside the warehouse, because engines print timestamps and doubles differently.
+        // Values are compared inside the warehouse, because engines print timestamps and doubles
+        // differently.
         let same = |c: &Column| match c.kind {
             Kind::Text => format!("{} = 'it''s \\ \"quoted\" · 株式会社'", c.name),
             kind => format!("{} = cast('{}' as {})", c.name, value(c), kind.sql()),
@@ -83,7 +93,7 @@ async fn landing_files_are_copied_in_typed_and_counted(warehouse: &mut impl Ware
         let good = format!("select count(*)::varchar from incoming where {all}");
         assert_eq!(warehouse.query(&good).await.unwrap(), [[some("4")]], "{}", dataset.name);
 
-        let lineage = "select source_row::varchar, row_hash, subject, reject, payload from incoming \
+        let lineage = "select source_row::varchar, row_hash, subject, reject, findings, payload from incoming \
                        where source_file like '%b1.ndjson.gz' and observed_at = cast('2025-09-18 23:00:00.123' as timestamp) order by source_row";
         let payload = row(dataset, 0, None).payload;
         let line = |n: usize, reject: Option<&str>| {
@@ -92,6 +102,7 @@ async fn landing_files_are_copied_in_typed_and_counted(warehouse: &mut impl Ware
                 some(&format!("hash {n}")),
                 some("BRK-B"),
                 reject.map(Into::into),
+                (n == 2).then(|| finding().line()),
                 some(payload),
             ]
         };

@@ -1,5 +1,5 @@
-//! The contract of the warehouse port: the same tests on DuckDB, on the fake Snowflake, and on a
-//! Snowflake account if the `SNOWFLAKE_` variables name one.
+//! The contract of the warehouse port. The same tests run on DuckDB, on the fake Snowflake, and on
+//! a Snowflake account if the `SNOWFLAKE_` variables name one.
 
 mod command;
 pub(crate) mod comparison;
@@ -12,6 +12,7 @@ mod full_run;
 mod landing;
 mod multi_day;
 mod privileges;
+mod readmission;
 mod statement_grammar;
 
 use findata_duckdb::{DuckDb, MemoryLimit};
@@ -24,7 +25,7 @@ use findata_snowflake::{Settings, Snowflake};
 use findata_tests::{FakeSnowflake, Home, wait};
 use secrecy::SecretString;
 
-/// Where a warehouse reads its landing files from.
+/// The place from which a warehouse reads its landing files.
 enum Files {
     Folder(Home),
     Fake(&'static FakeSnowflake),
@@ -33,8 +34,7 @@ enum Files {
 }
 
 impl Files {
-    /// Copies files from a stage to where the warehouse reads them. Returns `false` if the tests
-    /// cannot write there.
+    /// Copies files from a stage to this place. Returns `false` if the tests cannot write to it.
     async fn copy_files(&self, stage: &DirectoryStage, files: &[StagedFile]) -> bool {
         for file in files {
             let body = stage.get(&file.key).await.unwrap().unwrap().body.to_vec();
@@ -72,7 +72,8 @@ fn fake(database: &str) -> Option<(Snowflake, Files)> {
     Some((fake.warehouse(database), Files::Fake(fake)))
 }
 
-/// A session on a real account: a database reserved for tests, with an external stage.
+/// A session on a real account. The account needs a database reserved for tests, with an external
+/// stage.
 #[expect(clippy::disallowed_methods, reason = "test entry points may read the environment")]
 fn account(_: &str) -> Option<(Snowflake, Files)> {
     let variable =
@@ -102,12 +103,12 @@ fn account(_: &str) -> Option<(Snowflake, Files)> {
     Some((Snowflake::new(settings).unwrap(), Files::Elsewhere))
 }
 
-/// Generates each test once per warehouse.
 /// Ends a session.
 fn close(warehouse: &mut impl Warehouse) {
     wait(warehouse.close()).unwrap();
 }
 
+/// Generates each test once per warehouse.
 macro_rules! on_every_warehouse {
     ($($contract:ident),* $(,)?) => {
         mod on_duckdb {

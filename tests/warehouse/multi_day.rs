@@ -1,10 +1,9 @@
-//! Several days of the whole S&P 500 on both engines from the same stage: the same rows in every
-//! table.
+//! Several days of the whole S&P 500 on both engines from the same stage: every table has the same
+//! rows.
 
 use std::time::Instant;
 
 use chrono::{Days, NaiveDate};
-use findata_analytics::HostMetrics;
 use findata_domain::{Result, clock::DayClock};
 use findata_fmp_simulator::Options;
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
@@ -15,14 +14,14 @@ use findata_pipeline::{
     summary::Summary,
 };
 use findata_snowflake::{Settings, Snowflake};
-use findata_tests::{FakeSnowflake, Home, Job, Simulator, today, wait};
+use findata_tests::{FakeSnowflake, Home, Job, Simulator, analyze, today, wait};
 
 use super::{Files, comparison, contract::set_up};
 
 const COMPANIES: usize = 505;
 const DAYS: u64 = 30;
 
-/// Loads and computes on the fake Snowflake what a DuckDB run has just staged.
+/// Loads and computes, on the fake Snowflake, the files that a DuckDB run has just staged.
 fn replicate(
     home: &Home,
     done: &Summary,
@@ -35,7 +34,7 @@ fn replicate(
     summary
 }
 
-/// Like [`replicate`], in its own session and with an error instead of a panic.
+/// Like [`replicate`], but opens its own session and returns an error instead of panicking.
 pub(super) fn try_load_and_compute(
     home: &Home,
     done: &Summary,
@@ -61,18 +60,9 @@ pub(super) fn try_load_and_compute(
         let (clock, bus) = (DayClock(day), LocalBus::default());
         let loaded = findata_load::handle(run, &to, &mut warehouse, &clock).await?;
         assert_eq!(loaded.rows, done.rows);
-        findata_analytics::handle(
-            run,
-            &to,
-            &mut warehouse,
-            findata_tests::models(),
-            &bus,
-            &clock,
-            &HostMetrics::default(),
-        )
-        .await
+        analyze(run, &to, &mut warehouse, &bus, &clock).await
     });
-    // A session is closed even if a statement failed.
+    // The session is closed even if a statement failed.
     let _ = wait(warehouse.close());
     summary
 }

@@ -1,5 +1,5 @@
-//! The role that the setup SQL creates for the functions has every privilege they need, and a
-//! missing one leaves nothing half done.
+//! The role that the setup script creates for the functions has every privilege that they need. A
+//! missing privilege fails the run without leaving partial changes.
 
 use chrono::Days;
 use findata_domain::Error;
@@ -33,7 +33,7 @@ fn as_loader(fake: &FakeSnowflake) -> Settings {
 }
 
 fn set_up(fake: &FakeSnowflake) {
-    // The fake's own bucket and prefix.
+    // The bucket and the prefix that the fake uses.
     let given = Given {
         bucket: Some("findata"),
         prefix: Some("some/home"),
@@ -45,7 +45,7 @@ fn set_up(fake: &FakeSnowflake) {
     wait(administrator.close()).unwrap();
 }
 
-/// The fixes that doctor suggests.
+/// The fixes that `findata doctor` suggests.
 fn fixes(fake: &FakeSnowflake) -> Vec<String> {
     let checks = wait(doctor::snowflake(&as_loader(fake), findata_tests::models())).unwrap();
     checks.into_iter().filter_map(|check| check.fix).collect()

@@ -1,4 +1,4 @@
-//! Everything a run sends to Snowflake follows Snowflake's grammar, as far as three parsers know
+//! Every statement that a run sends to Snowflake follows Snowflake's grammar as three parsers know
 //! it.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
@@ -7,10 +7,11 @@ use findata_tests::{FakeSnowflake, parse_errors};
 use serde_json::json;
 use sqlparser::{dialect::SnowflakeDialect, parser::Parser};
 
-/// What sqlparser does not know; anything else it cannot parse is an error.
+/// The beginnings of statements that sqlparser does not know. Any other statement that it cannot
+/// parse is an error.
 const UNKNOWN_TO_SQLPARSER: &[&str] = &["alter session "];
 
-/// The part of a statement that sqlparser can parse: of a COPY only the query.
+/// The part of a statement that sqlparser can parse. For a COPY, that is its query.
 fn parseable_part(statement: &str) -> &str {
     let query = statement
         .strip_prefix("copy into ")
@@ -18,7 +19,7 @@ fn parseable_part(statement: &str) -> &str {
     query.map_or(statement, |(query, _)| query)
 }
 
-/// Checks every statement in the fake's log from the given position on.
+/// Parses every statement in the fake's log, starting at the position `from`.
 pub(super) fn assert_parses(fake: &FakeSnowflake, from: usize) {
     let log = fake.log();
     let statements: BTreeSet<&str> = log[from..]
@@ -39,7 +40,7 @@ pub(super) fn assert_parses(fake: &FakeSnowflake, from: usize) {
     assert_eq!(unparseable, Vec::<String>::new());
     let folder = tempfile::tempdir().unwrap();
     // sqlfluff limits the size of its input, so the statements are split over files. The models are
-    // left out; another test parses their files.
+    // left out, because another test parses their files.
     let models: BTreeSet<&str> =
         findata_tests::models().models.iter().map(|model| model.sql.as_str()).collect();
     let others = statements.iter().filter(|statement| !models.contains(*statement));

@@ -1,17 +1,20 @@
-//! Runs the models on the pending changes and publishes the figures.
+//! Runs the models on the pending changes and publishes the result.
+//!
+//! The companies to recompute go through the models in slices, so that memory does not grow with
+//! their number. The differences of all slices are collected and published in one transaction.
 
 use std::{collections::BTreeMap, time::Instant};
 
 use chrono::NaiveDate;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar, sql::literal};
-use findata_models::Models;
+use findata_models::{Extent, Model, Models, PublishedTable};
 use findata_pipeline::{
     plan::Plan, ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, model_version, publish};
+use crate::{FUNCTION, model_version, publish, publish::Differences, scope::Scope};
 
-/// Runs the models on the pending changes and publishes the result.
+/// Runs the models on the pending changes and publishes the result. Returns the counts by table.
 pub(crate) async fn compute(
     run: &RunId,
     plan: &Plan,
@@ -20,49 +23,72 @@ pub(crate) async fn compute(
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, TableCounts>> {
+    let as_of = nyse_calendar::new_york_date(clock.now());
+    refuse_earlier_day(as_of, warehouse).await?;
+    model_version::check_models(models, warehouse).await?;
+    for statement in parameters(plan, as_of) {
+        warehouse.execute(&statement).await?;
+    }
+    let mut scope = Scope::default();
+    for model in models.models.iter().filter(|model| !models.is_sliced(model)) {
+        if scope.is_published(model) {
+            continue;
+        }
+        build(run, model, warehouse).await?;
+        if model.builds() == "companies_to_recompute" {
+            scope = Scope::read(warehouse).await?;
+            if scope.is_empty() {
+                return publish::totals(warehouse).await;
+            }
+        }
+    }
+    let mut differences = Differences::new(&scope.non_empty);
+    let (whole, sliced): (Vec<_>, Vec<_>) =
+        scope.tables().partition(|table: &&PublishedTable| table.extent == Extent::Whole);
+    differences.add(&whole, warehouse).await?;
+    for (first, last) in scope.slices(warehouse.rows_per_slice()) {
+        let slice = format!(
+            "create or replace temporary table company_slice as select {first} as first_company, {last} as last_company"
+        );
+        warehouse.execute(&slice).await?;
+        for (position, model) in models.models.iter().enumerate().filter(|(_, m)| models.is_sliced(m)) {
+            build(run, model, warehouse).await?;
+            warehouse.release(&models.finished_after(position).collect::<Vec<_>>()).await?;
+        }
+        warehouse.begin_step(run, FUNCTION, "publish");
+        differences.add(&sliced, warehouse).await?;
+    }
+    differences
+        .publish(run, clock.now(), fence, warehouse, &closing_statements(run, as_of, clock))
+        .await
+}
+
+/// Builds a model's temporary table. An error names the model's file.
+async fn build(run: &RunId, model: &Model, warehouse: &mut impl Warehouse) -> Result<()> {
+    let started = Instant::now();
+    warehouse.begin_step(run, FUNCTION, model.builds());
+    warehouse.execute(&model.sql).await.map_err(|error| match error {
+        Error::Stop(reason) => Error::Stop(format!("model {}: {reason}", model.file)),
+        other => other,
+    })?;
+    tracing::debug!(model = model.file, seconds = started.elapsed().as_secs_f64(), "model built");
+    Ok(())
+}
+
+/// The statements that build the tables which the models read besides `staging`.
+fn parameters(plan: &Plan, as_of: NaiveDate) -> [String; 3] {
     let index = plan
         .options
         .index
         .as_ref()
         .map_or("null::varchar".into(), |symbol| literal(symbol.as_str()));
-    let as_of = nyse_calendar::new_york_date(clock.now());
-    refuse_earlier_day(as_of, warehouse).await?;
-    model_version::check_models(models, warehouse).await?;
-    for statement in [
+    [
         format!(
             "create or replace temporary table run_params as select date '{as_of}' as as_of, {index} as index_symbol"
         ),
         "create or replace temporary table pending as select * from ops.changes".into(),
         last_published(as_of),
-    ] {
-        warehouse.execute(&statement).await?;
-    }
-    for (position, model) in models.models.iter().enumerate() {
-        let started = Instant::now();
-        warehouse.begin_step(run, FUNCTION, model.builds());
-        warehouse.execute(&model.sql).await.map_err(|error| in_model(error, model.file))?;
-        tracing::debug!(model = model.file, seconds = started.elapsed().as_secs_f64(), "model built");
-        if model.builds() == "companies_to_recompute" && nothing_to_compute(warehouse).await? {
-            return publish::totals(warehouse).await;
-        }
-        warehouse.release(&models.finished_after(position).collect::<Vec<_>>()).await?;
-    }
-    // If the clock was set back, entries of later days are deleted, so that the next run compares
-    // its day with this run's day.
-    let forget_later = format!(
-        "delete from ops.published where as_of > date '{as_of}' or run_id > {}",
-        literal(run.as_str())
-    );
-    let clear_changes = "delete from ops.changes c using pending p \
-        where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
-    let now = clock.now().format("%Y-%m-%d %H:%M:%S%.3f");
-    let record = format!(
-        "insert into ops.published (run_id, as_of, index_symbol, published_at) \
-         select {}, as_of, index_symbol, '{now}'::timestamp from run_params",
-        literal(run.as_str())
-    );
-    warehouse.begin_step(run, FUNCTION, "publish");
-    publish::publish(run, clock.now(), fence, warehouse, &[clear_changes.into(), forget_later, record]).await
+    ]
 }
 
 /// Builds `last_published`: the range of days from the last published figures to `today`, in which
@@ -77,6 +103,25 @@ fn last_published(today: NaiveDate) -> String {
          from ops.published cross join (select max(price_date) as newest from analytics.fact_daily_prices) n \
          qualify row_number() over (order by run_id desc nulls last) = 1"
     )
+}
+
+/// The statements of the publishing transaction that record what was published.
+fn closing_statements(run: &RunId, as_of: NaiveDate, clock: &impl Clock) -> [String; 3] {
+    // If the clock was set back, entries of later days are deleted, so that the next run compares
+    // its day with this run's day.
+    let forget_later = format!(
+        "delete from ops.published where as_of > date '{as_of}' or run_id > {}",
+        literal(run.as_str())
+    );
+    let clear_changes = "delete from ops.changes c using pending p \
+        where p.run_id = c.run_id and p.dataset = c.dataset and p.symbol = c.symbol";
+    let now = clock.now().format("%Y-%m-%d %H:%M:%S%.3f");
+    let record = format!(
+        "insert into ops.published (run_id, as_of, index_symbol, published_at) \
+         select {}, as_of, index_symbol, '{now}'::timestamp from run_params",
+        literal(run.as_str())
+    );
+    [clear_changes.into(), forget_later, record]
 }
 
 /// Rejects a planning day that is earlier than the newest published prices: computing it would
@@ -101,17 +146,4 @@ pub(crate) async fn newest_price_day(warehouse: &mut impl Warehouse) -> Result<O
         .query("select max(price_date)::varchar from analytics.fact_daily_prices")
         .await?;
     Ok(newest.first().and_then(|row| row.first()?.as_deref()?.parse().ok()))
-}
-
-async fn nothing_to_compute(warehouse: &mut impl Warehouse) -> Result<bool> {
-    let query = "select 'pending' where exists (select 1 from companies_to_recompute) or exists (select 1 from pending)";
-    Ok(warehouse.query(query).await?.is_empty())
-}
-
-/// Adds the model's file name to an error.
-fn in_model(error: Error, file: &str) -> Error {
-    match error {
-        Error::Stop(reason) => Error::Stop(format!("model {file}: {reason}")),
-        other => other,
-    }
 }

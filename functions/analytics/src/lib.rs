@@ -1,15 +1,17 @@
 //! analytics: computes figures from the loaded rows, publishes them in one transaction and closes
 //! the run with a summary.
 //!
-//! It runs the SQL models of `infra/models` ([`Models`]). `versions` merges vintages (figures as
-//! known at past times) into versions with the time at which each was known; `publish` writes the
-//! rows that differ; `quality` reads the results of the checks; `summary` adds up the ledger.
+//! `compute` runs the SQL models of `infra/models` ([`Models`]) in slices of companies, which `scope`
+//! determines. `versions` merges vintages (figures as known at past times) into versions with the
+//! time at which each was known; `publish` writes the rows that differ; `quality` reads the results
+//! of the checks; `summary` adds up the ledger.
 
 mod compute;
 pub mod event;
 mod model_version;
 mod publish;
 mod quality;
+mod scope;
 mod summary;
 mod versions;
 

@@ -2,8 +2,9 @@
 //!
 //! For each table, the temporary table `added_<table>` has the new and changed rows, and
 //! `removed_<table>` the deleted and replaced ones. Both are set differences over whole rows, so
-//! NULLs compare as equal and no column can be missed. They are built before the transaction, which
-//! contains only DELETE and INSERT, because Snowflake commits at every DDL statement.
+//! NULLs compare as equal and no column can be missed. Each slice of companies adds its differences.
+//! The tables are built before the transaction, which contains only DELETE and INSERT, because
+//! Snowflake commits at every DDL statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,74 +18,116 @@ use findata_pipeline::{
 use crate::versions;
 use findata_models::{Extent, PUBLISHED, PublishedTable, Versions};
 
-/// Publishes the changed rows of every table, and runs the statements `also` in the same
-/// transaction. Returns the row counts by table.
-pub(crate) async fn publish(
-    run: &RunId,
-    now: DateTime<Utc>,
-    fence: &mut WriteFence,
-    warehouse: &mut impl Warehouse,
-    also: &[String],
-) -> Result<BTreeMap<String, TableCounts>> {
-    let non_empty = non_empty_tables(warehouse).await?;
-    let has_past = versions::has_past_vintages(warehouse).await?;
-    for table in PUBLISHED {
-        let name = table.name;
-        if table.versions == Versions::OfVintages {
-            versions::merge_vintages(table, has_past, warehouse).await?;
-        }
-        if non_empty.contains(name) {
-            warehouse
-                .execute(&difference("added", table, &computed_rows(table), &published_rows(table)))
-                .await?;
-            warehouse
-                .execute(&difference("removed", table, &published_rows(table), &computed_rows(table)))
-                .await?;
-            warehouse.release(&[&format!("new_{name}")]).await?;
-        } else {
-            // The published table is empty, so every computed row is new.
-            if table.versions == Versions::OfStatements {
-                let all =
-                    format!("create or replace temporary table added_{name} as {}", computed_rows(table));
-                warehouse.execute(&all).await?;
-                warehouse.release(&[&format!("new_{name}")]).await?;
-            } else {
-                warehouse.execute(&format!("alter table new_{name} rename to added_{name}")).await?;
-            }
-            let none = format!(
-                "create or replace temporary table removed_{name} as select * from added_{name} where false"
-            );
-            warehouse.execute(&none).await?;
-        }
-    }
-    let changed = counts(warehouse).await?;
-    let mut statements = Vec::new();
-    for table in PUBLISHED
-        .iter()
-        .filter(|t| changed.get(&summary_name(t.name)).is_some_and(|c| c.written + c.removed > 0))
-    {
-        statements.extend(apply_difference(table, run, now));
-    }
-    statements.extend_from_slice(also);
-    fence.write(warehouse, &statements).await?;
-    let both = |table: &PublishedTable| ["added", "removed"].map(|prefix| format!("{prefix}_{}", table.name));
-    let temporary: Vec<String> = PUBLISHED.iter().flat_map(both).collect();
-    warehouse.release(&temporary.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-    with_totals(changed, warehouse).await
+/// The differences between computed and published rows, collected slice by slice.
+pub(crate) struct Differences<'a> {
+    /// The published tables that had rows when the run began.
+    non_empty: &'a BTreeSet<String>,
+    /// The tables with differences of at least one slice, in publishing order.
+    tables: Vec<&'static PublishedTable>,
 }
 
-/// The published tables that have rows.
-async fn non_empty_tables(warehouse: &mut impl Warehouse) -> Result<BTreeSet<String>> {
-    let one = |table: &PublishedTable| {
-        format!("select '{}' where exists (select 1 from {})", table.name, table.full_name())
-    };
-    let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
-    Ok(warehouse
-        .query(&query)
-        .await?
-        .into_iter()
-        .filter_map(|row| row.into_iter().next()?)
-        .collect())
+impl<'a> Differences<'a> {
+    /// No differences yet.
+    pub fn new(non_empty: &'a BTreeSet<String>) -> Self {
+        Differences { non_empty, tables: Vec::new() }
+    }
+
+    /// Compares the tables that the models have built for a slice, and drops them.
+    pub async fn add(
+        &mut self,
+        tables: &[&'static PublishedTable],
+        warehouse: &mut impl Warehouse,
+    ) -> Result<()> {
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let has_past = tables.iter().any(|table| table.versions == Versions::OfVintages)
+            && versions::has_past_vintages(warehouse).await?;
+        for table in tables {
+            if table.versions == Versions::OfVintages {
+                versions::merge_vintages(table, has_past, warehouse).await?;
+            }
+            let is_first = self.tables.iter().all(|other| other.name != table.name);
+            if is_first {
+                self.tables.push(table);
+            }
+            if self.non_empty.contains(table.name) {
+                add_difference(table, is_first, warehouse).await?;
+            } else {
+                add_all(table, is_first, warehouse).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the differences, and runs `also` in the same transaction. Returns the counts by table.
+    pub async fn publish(
+        self,
+        run: &RunId,
+        now: DateTime<Utc>,
+        fence: &mut WriteFence,
+        warehouse: &mut impl Warehouse,
+        also: &[String],
+    ) -> Result<BTreeMap<String, TableCounts>> {
+        let changed = counts(&self.tables, warehouse).await?;
+        let mut statements = Vec::new();
+        for table in self
+            .tables
+            .iter()
+            .filter(|t| changed.get(&summary_name(t.name)).is_some_and(|c| c.written + c.removed > 0))
+        {
+            statements.extend(apply_difference(table, run, now));
+        }
+        statements.extend_from_slice(also);
+        fence.write(warehouse, &statements).await?;
+        let both =
+            |table: &&PublishedTable| ["added", "removed"].map(|prefix| format!("{prefix}_{}", table.name));
+        let temporary: Vec<String> = self.tables.iter().flat_map(both).collect();
+        warehouse.release(&temporary.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        with_totals(changed, warehouse).await
+    }
+}
+
+/// Adds the rows in which a computed table differs from the published one.
+async fn add_difference(
+    table: &PublishedTable,
+    is_first: bool,
+    warehouse: &mut impl Warehouse,
+) -> Result<()> {
+    let (name, computed, published) = (table.name, computed_rows(table), published_rows(table));
+    for (prefix, left, right) in [("added", &computed, &published), ("removed", &published, &computed)] {
+        let into = destination(&format!("{prefix}_{name}"), is_first);
+        warehouse.execute(&format!("{into} {left} except {right}")).await?;
+    }
+    warehouse.release(&[&format!("new_{name}")]).await
+}
+
+/// Adds all computed rows of a table without published rows: there is nothing to compare with.
+async fn add_all(table: &PublishedTable, is_first: bool, warehouse: &mut impl Warehouse) -> Result<()> {
+    let name = table.name;
+    if is_first && table.versions != Versions::OfStatements {
+        warehouse.execute(&format!("alter table new_{name} rename to added_{name}")).await?;
+    } else {
+        let into = destination(&format!("added_{name}"), is_first);
+        warehouse.execute(&format!("{into} {}", computed_rows(table))).await?;
+        warehouse.release(&[&format!("new_{name}")]).await?;
+    }
+    if is_first {
+        let none = format!(
+            "create or replace temporary table removed_{name} as select * from added_{name} where false"
+        );
+        warehouse.execute(&none).await?;
+    }
+    Ok(())
+}
+
+/// The beginning of a statement that stores the rows of a query: the first slice creates the table.
+fn destination(table: &str, is_first: bool) -> String {
+    if is_first {
+        format!("create or replace temporary table {table} as")
+    } else {
+        format!("insert into {table}")
+    }
 }
 
 fn computed_rows(table: &PublishedTable) -> String {
@@ -107,17 +150,14 @@ fn published_rows(table: &PublishedTable) -> String {
     };
     match table.extent {
         Extent::Whole => rows,
-        Extent::Companies => format!("{rows} join companies_to_recompute s on s.symbol = t.symbol{versions}"),
+        Extent::Companies => format!("{rows} join companies s on s.symbol = t.symbol{versions}"),
+        Extent::Fundamentals => {
+            format!("{rows} join companies s on s.symbol = t.symbol and s.with_fundamentals{versions}")
+        }
         Extent::Days(day) => {
-            format!(
-                "{rows} join companies_to_recompute s on s.symbol = t.symbol and t.{day} >= s.prices_from{versions}"
-            )
+            format!("{rows} join companies s on s.symbol = t.symbol and t.{day} >= s.prices_from{versions}")
         }
     }
-}
-
-fn difference(prefix: &str, table: &PublishedTable, left: &str, right: &str) -> String {
-    format!("create or replace temporary table {prefix}_{} as {left} except {right}", table.name)
 }
 
 fn apply_difference(table: &PublishedTable, run: &RunId, now: DateTime<Utc>) -> [String; 2] {
@@ -130,8 +170,11 @@ fn apply_difference(table: &PublishedTable, run: &RunId, now: DateTime<Utc>) -> 
     ]
 }
 
-async fn counts(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, TableCounts>> {
-    let one = |table: &PublishedTable| {
+async fn counts(
+    tables: &[&PublishedTable],
+    warehouse: &mut impl Warehouse,
+) -> Result<BTreeMap<String, TableCounts>> {
+    let one = |table: &&PublishedTable| {
         let name = table.name;
         let same = table.full_key().map(|k| format!("d.{k} = g.{k}")).collect::<Vec<_>>().join(" and ");
         format!(
@@ -139,7 +182,7 @@ async fn counts(warehouse: &mut impl Warehouse) -> Result<BTreeMap<String, Table
              (select count(*) from removed_{name} g where not exists (select 1 from added_{name} d where {same}))::varchar"
         )
     };
-    let query = PUBLISHED.iter().map(one).collect::<Vec<_>>().join(" union all ");
+    let query = tables.iter().map(one).collect::<Vec<_>>().join(" union all ");
     let mut counts = BTreeMap::new();
     for row in warehouse.query(&query).await? {
         let [Some(name), written, removed] = row.as_slice() else {

@@ -32,7 +32,7 @@ pub struct HostMetrics {
     pub budget: BudgetUse,
     /// HTTP connections to FMP.
     pub connections: Connections,
-    /// Number of writes to the stage; 0 on Lambda, where several processes write.
+    /// Number of writes to the stage. 0 on Lambda, where each function counts only its own writes.
     pub stage_puts: u64,
     /// Memory of the Lambda functions, in GB; 0 elsewhere.
     pub lambda_memory: f64,

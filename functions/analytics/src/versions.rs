@@ -40,7 +40,7 @@ pub(crate) async fn merge_vintages(
 fn ended(table: &PublishedTable) -> String {
     let key = table.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
     format!(
-        "select {key}, max(t.known_to) as ended from analytics.{} t join companies_to_recompute s on s.symbol = t.symbol and not s.with_history \
+        "select {key}, max(t.known_to) as ended from analytics.{} t join companies s on s.symbol = t.symbol and not s.with_history \
          where t.known_to is not null group by {key}",
         table.name
     )
@@ -82,7 +82,7 @@ fn all_vintages(table: &PublishedTable) -> String {
     // A past vintage cannot differ from the next one before `changed_from`, so earlier periods are
     // not compared.
     let changed = match table.extent {
-        Extent::Companies => "and n.fiscal_date >= v.changed_from",
+        Extent::Companies | Extent::Fundamentals => "and n.fiscal_date >= v.changed_from",
         Extent::Whole | Extent::Days(_) => "",
     };
     let markers = "cutoff, is_current, next_vintage_id";

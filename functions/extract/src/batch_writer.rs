@@ -15,18 +15,19 @@ use findata_pipeline::{
     plan::{FetchMode, Task, Window},
 };
 
-/// Number of rows that is always accepted, even if fewer were requested: a century of quarters.
+/// An answer may always have this many rows, even if fewer were requested. It is the number of
+/// quarters in a century.
 pub(crate) const MIN_ROWS: usize = 400;
 
 pub(crate) struct BatchWriter {
     fetched_at: DateTime<Utc>,
     pub(crate) landings: BTreeMap<&'static str, Landing>,
     pub(crate) records: Vec<TaskRecord>,
-    /// Why no further call of the run can succeed, if an answer has shown this.
+    /// Why all further calls of the run would fail; `None` until an answer shows this.
     pub(crate) stop: Option<String>,
-    /// Catalog fields that an answer lacked, by dataset.
+    /// Fields of the catalog that were missing from an answer, by dataset.
     pub(crate) drift: BTreeMap<String, BTreeSet<String>>,
-    /// Number of bars that needed a call because no quote supplied them, by reason.
+    /// Number of bars that no quote could supply, by reason. Each of them needs its own call.
     pub(crate) bars_by_call: BTreeMap<String, u64>,
 }
 
@@ -49,13 +50,13 @@ impl BatchWriter {
         let outcome = match answer.body {
             Ok(None) if task.dataset.empty_if_unknown => Outcome::UnknownSymbol,
             Ok(None) => Outcome::Empty,
-            Ok(Some(body)) => match rows::typed(task.dataset, task.symbol.as_ref(), max_rows(&task), &body) {
+            Ok(Some(body)) => match self.typed(&task, &body) {
                 // FMP truncates longer series, so the oldest days may be missing; the planner
                 // requests no range of this length. A shorter answer is complete from its first day
                 // on; the next plan checks whether it reaches the last session.
                 Ok((rows, _)) if task.dataset.row_limit.is_some_and(|limit| rows.len() >= limit) => {
                     Outcome::failed(format!(
-                        "the answer has {} rows, at which FMP truncates a series",
+                        "the answer has {} rows, the number at which FMP truncates a series",
                         rows.len()
                     ))
                 }
@@ -83,14 +84,24 @@ impl BatchWriter {
         Ok(follow_up)
     }
 
+    fn typed<'a>(&self, task: &Task, body: &'a [u8]) -> Result<(Vec<Row<'a>>, rows::Drift)> {
+        let asked = task.asked(self.fetched_at.date_naive());
+        rows::typed(task.dataset, &asked, max_rows(task), body)
+    }
+
+    /// Returns the day of receipt (UTC) of answers that are added now.
+    pub(crate) fn received_on(&self) -> NaiveDate {
+        self.fetched_at.date_naive()
+    }
+
     /// Sets the fetch time of answers that are added from now on. Open landing files keep their
     /// time.
     pub(crate) fn set_fetched_at(&mut self, now: DateTime<Utc>) {
         self.fetched_at = now;
     }
 
-    /// Adds the rows of one of many tasks that share a call. `usage` is the number of calls and
-    /// bytes, or zeros if another task has counted them.
+    /// Adds the rows of one of several tasks that share a call. `usage` contains the numbers of
+    /// calls and bytes. It is zero for all but one of these tasks, so the call is counted once.
     pub(crate) fn add_rows(
         &mut self,
         task: Task,
@@ -117,7 +128,7 @@ impl BatchWriter {
         Ok(Outcome::Rows { rows: rows.len() as u64, newest: newest(task, rows) })
     }
 
-    /// Counts bars that need a call because no quote supplied them.
+    /// Adds `bars` to the number of bars that no quote could supply for this reason.
     pub(crate) fn note_bars_by_call(&mut self, reason: &str, bars: usize) {
         if bars > 0 {
             *self.bars_by_call.entry(reason.to_owned()).or_default() += bars as u64;
@@ -173,7 +184,7 @@ mod tests {
     use super::*;
     use findata_pipeline::plan::Cadence;
 
-    /// Returns the outcome of an answer with `rows` small rows.
+    /// Returns the outcome of an answer that has `rows` rows.
     fn outcome(dataset: &str, window: Window, rows: usize) -> Outcome {
         let body = format!("[{}]", vec![r#"{"symbol":"A"}"#; rows].join(","));
         let task = Task::new(catalog::dataset(dataset).unwrap(), "A".parse().ok(), window);

@@ -42,8 +42,8 @@ struct BulkBatch<'a, S> {
     started: Instant,
 }
 
-/// Fetches the files and tasks that earlier invocations have not done. `before` has the results of
-/// those invocations.
+/// Downloads the files and fetches the tasks that earlier invocations did not finish. `before`
+/// contains the results of those invocations.
 #[expect(clippy::too_many_arguments, reason = "everything that the handler may touch")]
 pub(crate) async fn attempt(
     message: &BatchMessage,
@@ -148,8 +148,12 @@ impl<S: Stage> BulkBatch<'_, S> {
                 if one_at_a_time && self.progress.files_done.len() > files_before {
                     return Ok(false);
                 }
+                let day = match file.part {
+                    Part::Day(day) => Some(day),
+                    Part::Number(_) | Part::Period(..) => None,
+                };
                 let mut reader =
-                    Reader::new(self.dataset, self.tasks, &open, &self.progress.tasks, clock.now());
+                    Reader::new(self.dataset, self.tasks, &open, &self.progress.tasks, clock.now(), day);
                 let until = deadline.map(|limit| Deadline {
                     begin: limit.begin.min(limit.wait.checked_sub(estimate).unwrap_or(limit.begin)),
                     wait: limit.wait,

@@ -20,8 +20,8 @@ use crate::{batch_writer::BatchWriter, land};
 
 /// Keeps the answers of one batch until the batch is recorded.
 pub trait Journal: Send + Sync {
-    /// Stores an answer. A failure is only logged: at worst, the call is repeated after the process
-    /// is killed.
+    /// Stores an answer. A failure is only logged: if the process is killed later, the next run
+    /// repeats the call.
     fn keep(&self, task: &Task, answer: &Answer);
 }
 

@@ -56,12 +56,12 @@ enum Attempt {
 /// can succeed, the batch ends: what was fetched is landed, and the other tasks are recorded as
 /// failed.
 ///
-/// With a journal, each answer is kept as it arrives, and a batch of bulk files ends after each file
-/// with a checkpoint.
+/// With a journal, each answer is kept as it arrives, and a batch of bulk files ends after each
+/// file with a checkpoint.
 ///
 /// # Errors
-/// The stage's errors, and `Retry` if the time ran out before a single task was done: the message should
-/// be delivered again.
+/// The stage's errors, and `Retry` if the time ran out before a single task was done: the message
+/// should be delivered again.
 pub async fn handle(
     message: &BatchMessage,
     fmp: &Fmp,
@@ -109,7 +109,7 @@ pub async fn handle(
             Attempt::NoProgress if is_bulk => return Ok(BatchResult::Rest(Box::new(message.clone()))),
             Attempt::NoProgress => {
                 return Err(Error::retry(format!(
-                    "time ran out before a task of batch {} was done",
+                    "time ran out before any task of batch {} was finished",
                     batch.id
                 )));
             }
@@ -152,8 +152,8 @@ async fn attempt(
 }
 
 /// Fetches tasks with one call each, then the tasks that follow from their answers. Returns whether
-/// all were done in time. A follow-up is created only by the answer of its task, so it is recorded
-/// even if the time runs out.
+/// all tasks were done in time. A follow-up task without an answer in time is recorded as failed,
+/// because no later invocation would create it again.
 async fn fetch_each(
     writer: &mut BatchWriter,
     mut tasks: Vec<Task>,

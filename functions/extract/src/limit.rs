@@ -1,4 +1,5 @@
-//! When to stop taking work: at a deadline, which Lambda sets, or when the user asks to stop.
+//! The limit after which no call begins: a deadline, which Lambda sets, or the moment at which the
+//! user asks to stop.
 
 use std::{
     future::{Future, pending},
@@ -8,8 +9,8 @@ use std::{
 use findata_fmp::Deadline;
 use tokio_util::sync::CancellationToken;
 
-/// How long to wait for calls in flight after the user has asked to stop. FMP usually answers within a second, and a
-/// second Ctrl-C ends the wait.
+/// How long to wait for calls in flight after the user has asked to stop. FMP usually answers
+/// within a second, and a second Ctrl-C ends the wait.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// When an invocation stops starting calls, so that it has time to land and record its answers.
@@ -26,7 +27,7 @@ impl From<Option<Deadline>> for Limit {
 }
 
 impl Limit {
-    /// Returns this limit, which now also ends when `stop` is cancelled.
+    /// Extends the limit, so that no call begins after `stop` is cancelled either.
     #[must_use]
     pub fn or_when(self, stop: CancellationToken) -> Self {
         Limit { stop, ..self }

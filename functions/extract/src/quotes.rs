@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Duration};
+use chrono::{DateTime, Duration, NaiveDate};
 use findata_domain::{
     Result, Symbol,
     catalog::{self, Requests},
     nyse_calendar,
-    rows::{self, Row},
+    rows::{self, Asked, Row},
 };
 use findata_fmp::{Answer, Fmp};
 use findata_pipeline::plan::{FetchMode, Task, Window};
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::batch_writer::{BatchWriter, MIN_ROWS, share_count};
 
-/// Reasons why a quote supplies no bar.
+// The reasons why a quote supplies no bar.
 const NO_QUOTE: &str = "batch-quote left the symbol out";
 const OTHER_TIME: &str = "the quote is not from the session's close";
 const INCOMPLETE: &str = "the quote lacks a time or a price";
@@ -45,12 +45,14 @@ pub(crate) async fn fetch(
     let max_rows = (10 * symbols.len()).max(MIN_ROWS);
     let symbols = symbols.into_iter().collect::<Vec<_>>().join(",");
     let Answer { body, mut calls, mut bytes } = fmp.get(dataset.endpoint, &[("symbols", symbols)]).await;
+    let received_on = writer.received_on();
     let (quotes, bars): (Vec<Task>, Vec<Task>) =
         tasks.into_iter().partition(|task| task.dataset.requests == Requests::Symbols);
     // The first task counts the call; the others count nothing.
     let mut take_usage = move || (std::mem::take(&mut calls), std::mem::take(&mut bytes));
+    let asked = Asked { symbol: None, days: None, received_on };
     let parsed = body.as_ref().map_err(Clone::clone).and_then(|body| {
-        let rows = body.as_deref().map(|body| rows::typed(dataset, None, max_rows, body)).transpose()?;
+        let rows = body.as_deref().map(|body| rows::typed(dataset, &asked, max_rows, body)).transpose()?;
         Ok(rows.map_or_else(BTreeMap::new, |(rows, _)| by_symbol(rows)))
     });
     let found = match &parsed {
@@ -77,7 +79,7 @@ pub(crate) async fn fetch(
         }
     }
     for task in bars {
-        match quote_of(&task).ok_or(NO_QUOTE).and_then(|quote| bar(&task, quote)) {
+        match quote_of(&task).ok_or(NO_QUOTE).and_then(|quote| bar(&task, quote, received_on)) {
             Ok(bar) => writer.add_rows(task, &[bar], FetchMode::BatchQuote, (0, 0))?,
             Err(reason) => {
                 writer.note_bars_by_call(reason, 1);
@@ -99,9 +101,9 @@ fn by_symbol(rows: Vec<Row<'_>>) -> BTreeMap<String, Row<'_>> {
 }
 
 /// Builds a session's bar from the quote at its close, or returns why the quote cannot supply it.
-/// The bar has no VWAP and no change: the change of a quote is relative to the previous close, that
-/// of a bar to its own open.
-fn bar<'a>(task: &Task, quote: &Row<'a>) -> Result<Row<'a>, &'static str> {
+/// The bar has no VWAP and no change: a quote's change is relative to the previous close, whereas a
+/// bar's change is relative to the bar's open.
+fn bar<'a>(task: &Task, quote: &Row<'a>, received_on: NaiveDate) -> Result<Row<'a>, &'static str> {
     let Window::Days { to: session, .. } = task.window else {
         return Err(OTHER_TIME);
     };
@@ -123,11 +125,16 @@ fn bar<'a>(task: &Task, quote: &Row<'a>) -> Result<Row<'a>, &'static str> {
     }])
     .to_string();
     let (mut rows, _) =
-        rows::typed(task.dataset, task.symbol.as_ref(), 1, row.as_bytes()).map_err(|_| INCOMPLETE)?;
+        rows::typed(task.dataset, &task.asked(received_on), 1, row.as_bytes()).map_err(|_| INCOMPLETE)?;
     match rows.pop() {
-        Some(Row { symbol, values, hash, reject: None, .. }) => {
-            Ok(Row { symbol, values, hash, reject: None, payload: quote.payload })
-        }
+        Some(Row { symbol, values, hash, reject: None, findings, .. }) => Ok(Row {
+            symbol,
+            values,
+            hash,
+            reject: None,
+            findings,
+            payload: quote.payload,
+        }),
         _ => Err(INCOMPLETE),
     }
 }
@@ -143,14 +150,15 @@ mod tests {
         )
     }
 
-    /// The bar of Friday, 20 November 2026, which closes at 21:00 UTC.
+    /// Derives the bar of Friday, 20 November 2026, from a quote. The session closes at 21:00 UTC.
     fn bar_of(json: &str) -> Option<Vec<Option<String>>> {
         let dataset = catalog::dataset("quotes").unwrap();
-        let (rows, _) = rows::typed(dataset, None, 1, json.as_bytes()).unwrap();
         let day = "2026-11-20".parse().unwrap();
+        let asked = Asked { symbol: None, days: None, received_on: day };
+        let (rows, _) = rows::typed(dataset, &asked, 1, json.as_bytes()).unwrap();
         let window = Window::Days { from: day, to: day };
         let task = Task::new(catalog::dataset("prices").unwrap(), "AAPL".parse().ok(), window);
-        bar(&task, rows.first()?).ok().map(|bar| bar.values)
+        bar(&task, rows.first()?, day).ok().map(|bar| bar.values)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use findata_pipeline::run::{Request, RunId, Universe};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A parsed input.
+/// A command, parsed from an input.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
     /// Start a run.

@@ -27,7 +27,8 @@ const DAYS_BACK: u64 = 3;
 /// How long fetching may take before it is recovered. A first load of the S&P 500 on the smallest
 /// FMP plan takes half an hour.
 const FETCH_PATIENCE: Duration = Duration::minutes(60);
-/// How long another step may take before it is recovered. This is longer than a function may run.
+/// How long load or analytics may take before the sweeper repeats it. A Lambda function may run for at
+/// most 15 minutes.
 const STEP_PATIENCE: Duration = Duration::minutes(20);
 /// Maximum number of recoveries of a step. Each recovery doubles the patience; after the last one,
 /// the run is closed without finishing the step.
@@ -36,15 +37,15 @@ const MAX_RECOVERIES: u32 = 5;
 /// What one sweep found and did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Swept {
-    /// Runs without a summary.
+    /// Number of runs without a summary.
     pub open: usize,
     /// Minutes since the oldest open run started.
     pub oldest_minutes: f64,
-    /// Batches whose messages were sent again.
+    /// Number of batches whose messages were sent again.
     pub sent: usize,
-    /// Steps whose starting event was repeated.
+    /// Number of steps whose starting event was repeated.
     pub announced: usize,
-    /// Runs that were given up and closed.
+    /// Number of runs that were given up and closed.
     pub closed: usize,
 }
 

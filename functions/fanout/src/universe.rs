@@ -123,7 +123,7 @@ async fn sp500(request: &Request, fmp: &Fmp, stage: &impl Stage, clock: &impl Cl
         Err(error) if error.ends_run() => return Err(error.clone()),
         Err(error) => return fall_back(&error.to_string()),
     };
-    let rows = match rows::typed(dataset, None, rows::MAX_LIST, body) {
+    let rows = match rows::typed(dataset, &task.asked(now.date_naive()), rows::MAX_LIST, body) {
         Ok((rows, _)) => rows,
         Err(error) => return fall_back(&error.to_string()),
     };

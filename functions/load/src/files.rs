@@ -14,12 +14,13 @@ use findata_pipeline::{
 };
 
 use crate::{
-    FUNCTION, price_refetch, restatements, sql,
+    FUNCTION, price_refetch, readmission, restatements, sql,
     withdrawals::{self, Answers},
 };
 
-/// Loads the run's files that the warehouse does not have. Returns the withdrawn events (see
-/// [`load_dataset`]), and the reason for each damaged file.
+/// Loads the run's files that the warehouse does not have, and rows quarantined by earlier builds
+/// that this build accepts. Returns, by symbol, the newest day whose prices may be wrong (see
+/// [`load_dataset`]), and for each damaged file the reason why it cannot be loaded.
 pub(crate) async fn load_files(
     run: &RunId,
     staged: &ledger::Staged,
@@ -29,7 +30,7 @@ pub(crate) async fn load_files(
     clock: &impl Clock,
 ) -> Result<(BTreeMap<String, NaiveDate>, BTreeMap<String, String>)> {
     let loaded = loaded_files(run, warehouse).await?;
-    let mut withdrawn = BTreeMap::new();
+    let mut wrong_days: BTreeMap<String, NaiveDate> = BTreeMap::new();
     let mut pending: Vec<StagedFile> =
         staged.files.iter().filter(|file| !loaded.contains_key(&file.key)).cloned().collect();
     let damaged = warehouse.damaged_files(&pending).await?;
@@ -48,14 +49,19 @@ pub(crate) async fn load_files(
         };
         for files in files.chunks(portion) {
             warehouse.begin_step(run, FUNCTION, dataset.name);
-            withdrawn.extend(load_dataset(run, dataset, files, answers, fence, warehouse, clock).await?);
+            for (symbol, day) in load_dataset(run, dataset, files, answers, fence, warehouse, clock).await? {
+                let newest = wrong_days.entry(symbol).or_insert(day);
+                *newest = day.max(*newest);
+            }
         }
     }
-    Ok((withdrawn, damaged))
+    warehouse.begin_step(run, FUNCTION, "readmission");
+    readmission::readmit(fence, warehouse).await?;
+    Ok((wrong_days, damaged))
 }
 
-/// Loads files of one dataset. Returns, for each symbol with withdrawn events, the day of the
-/// newest one.
+/// Loads files of one dataset. Returns, by symbol, the newest day on which an event was withdrawn
+/// or a bar was quarantined. Either may mean that the stored prices are wrong.
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,
@@ -82,7 +88,11 @@ async fn load_dataset(
     if !missing.is_empty() {
         withdrawals::release(warehouse).await?;
     }
-    let withdrawn = price_refetch::withdrawn_events(dataset, warehouse).await?;
+    let wrong_days = if dataset == catalog::PRICES && files.iter().any(|file| file.quarantined > 0) {
+        price_refetch::quarantined_bars(dataset, warehouse).await?
+    } else {
+        price_refetch::withdrawn_events(dataset, warehouse).await?
+    };
     warehouse.release(&["incoming", "new_rows"]).await?;
     if sql::withdrawn_rows(dataset).is_some() {
         warehouse.release(&["withdrawn_rows"]).await?;
@@ -90,7 +100,7 @@ async fn load_dataset(
     if restatements::restated_rows(dataset).is_some() {
         warehouse.release(&["restated_rows"]).await?;
     }
-    Ok(withdrawn)
+    Ok(wrong_days)
 }
 
 /// Compares every file's row counts with the ledger.
@@ -156,6 +166,7 @@ mod tests {
             key: "landing/prices/r/b.ndjson.gz".into(),
             rows: 3,
             quarantined: 1,
+            fields: Some(0),
             bytes: 1,
             sha256: String::new(),
         };

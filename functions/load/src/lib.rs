@@ -9,6 +9,8 @@ mod ahead;
 pub mod event;
 mod files;
 mod price_refetch;
+mod quarantine;
+mod readmission;
 pub mod refill;
 mod restatements;
 mod sql;
@@ -83,7 +85,7 @@ struct Outcome {
     rows: BTreeMap<String, RowCounts>,
     /// Keys of the files that changed nothing in the warehouse.
     unchanged_files: BTreeSet<String>,
-    /// For each damaged file, the reason.
+    /// Why each damaged file cannot be loaded, by the file's key.
     damaged: BTreeMap<String, String>,
 }
 
@@ -103,14 +105,14 @@ async fn load(
     entries.retain(|entry| staged.batches.contains(&entry.batch));
     ahead::correct(run, &entries, clock.latest(), &mut fence, warehouse).await?;
     let answers = withdrawals::Answers::read(run, &entries, stage).await?;
-    let (withdrawn, damaged) = load_files(run, staged, &answers, &mut fence, warehouse, clock).await?;
+    let (wrong_days, damaged) = load_files(run, staged, &answers, &mut fence, warehouse, clock).await?;
     warehouse.begin_step(run, FUNCTION, "ledger");
     ledger::fail_tasks_of(&damaged, &mut entries);
     note_tasks(run, &entries, &mut fence, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
     freshness::advance(stage, run, &records, clock.latest()).await?;
     if records.iter().any(|record| price_refetch::is_affected_by(record.task.dataset)) {
-        price_refetch::schedule(&withdrawn, today, clock.latest(), stage, warehouse).await?;
+        price_refetch::schedule(&wrong_days, today, clock.latest(), stage, warehouse).await?;
     }
 
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();

@@ -2,9 +2,9 @@
 //! series to the split basis of the day of the call.
 //!
 //! Until the refetch, the figures are still correct, because the models adjust every bar from the
-//! split basis of its day of receipt to the newest split basis. The history can therefore be
-//! fetched together with the next session's bars, in a call that the symbol needs anyway, and a run
-//! right after another one has nothing to fetch.
+//! split basis of its day of receipt to the newest split basis. The refetch can therefore wait for
+//! the next session, when the symbol needs a call for its new bar anyway. So a run right after
+//! another one has nothing to fetch.
 
 use std::collections::BTreeMap;
 
@@ -48,11 +48,35 @@ pub(crate) async fn withdrawn_events(
     .await
 }
 
+/// Reject codes of bars that FMP may correct, as an SQL list. Not in the list are the codes of bars
+/// that findata does not need: bars of days that were not requested, of days without a session, or
+/// of another company.
+const CORRECTABLE: &str = "'unreadable_field', 'missing_field', 'out_of_range', 'price_not_positive', 'high_below_low', \
+     'outside_range', 'negative_volume'";
+
+/// Returns, by symbol, the day of the newest quarantined bar in `incoming` that FMP may correct.
+/// Ignores a bar that was already quarantined from another file with the same content: FMP has not
+/// corrected it, and a further refetch would not help.
+pub(crate) async fn quarantined_bars(
+    dataset: &Dataset,
+    warehouse: &mut impl Warehouse,
+) -> Result<BTreeMap<String, NaiveDate>> {
+    let query = format!(
+        "select i.subject, max(i.price_date)::varchar from incoming i \
+         where split_part(i.reject, ':', 1) in ({CORRECTABLE}) and i.price_date is not null \
+         and not exists (select 1 from ops.quarantine q where q.dataset = '{}' and q.symbol = i.subject \
+             and q.payload = i.payload and q.source_file <> i.source_file) group by i.subject",
+        dataset.name
+    );
+    days(&query, warehouse).await
+}
+
 /// Schedules price histories to be refetched: those received before an event took effect or became
-/// known, and those with a withdrawn event. Each history may be fetched from the day after `today`
-/// on, or from the event's day if that is later.
+/// known, and those with an entry in `wrong_days`, the days of withdrawn events and quarantined
+/// bars. Each history may be fetched from the day after `today` on, or from the event's day if that
+/// is later.
 pub(crate) async fn schedule(
-    withdrawn: &BTreeMap<String, NaiveDate>,
+    wrong_days: &BTreeMap<String, NaiveDate>,
     today: NaiveDate,
     latest: DateTime<Utc>,
     stage: &impl Stage,
@@ -90,7 +114,7 @@ pub(crate) async fn schedule(
     let mut due = days(&query, warehouse).await?;
     warehouse.release(&["price_histories"]).await?;
     for (symbol, first, _) in &histories {
-        if withdrawn.get(*symbol).is_some_and(|day| *day <= today && day > first) {
+        if wrong_days.get(*symbol).is_some_and(|day| *day <= today && day > first) {
             let on = due.entry((*symbol).to_owned()).or_insert(next_day);
             *on = next_day.min(*on);
         }
@@ -103,7 +127,8 @@ pub(crate) async fn schedule(
     }
 }
 
-/// A symbol, the first day of its prices, and when the oldest part of them was received.
+/// A symbol, the first day of its price history, and the time of the earliest call that returned a
+/// part of it.
 type History<'a> = (&'a str, NaiveDate, DateTime<Utc>);
 
 fn history<'a>(symbol: &'a str, entry: &Entry) -> Option<History<'a>> {

@@ -55,7 +55,7 @@ pub async fn refill_run(
     let mut repaired = Vec::new();
     if let Err(Error::Damaged(reason)) = &recorded {
         repaired = ledger::repair(run, stage, clock.now()).await?;
-        tracing::warn!(%run, reason, ?repaired, "repaired a run");
+        tracing::warn!(%run, reason, ?repaired, "repaired the ledger of a run");
         recorded = read(run, stage).await;
     }
     let Some((mut staged, mut entries)) = recorded? else {

@@ -1,16 +1,16 @@
 //! Restatements: the items in which a new version of a statement differs from the preceding one,
 //! recorded in `ops.restatements`.
 
-use findata_domain::catalog::{Column, Dataset, History};
+use findata_domain::catalog::{Column, Dataset, FLAGS, History};
 
-/// Maximum number of days by which FMP may correct a period's end date so that it is still the same
-/// period. `staging.statement_versions` uses the same limit.
+/// Two end dates at most this many days apart belong to the same period, because FMP sometimes
+/// corrects an end date. `staging.statement_versions` uses the same limit.
 pub(crate) const SAME_PERIOD_DAYS: u32 = 14;
 
 /// The items of a statement that can be restated: all columns but its key and those that extract
 /// derives for the models.
 fn items(dataset: &Dataset) -> impl Iterator<Item = &Column> {
-    let excluded = ["symbol", "period_type", "accepted_at_source", "known_on"];
+    let excluded = ["symbol", "period_type", "accepted_at_source", "known_on", FLAGS];
     dataset.columns.iter().filter(move |c| !excluded.contains(&c.name))
 }
 
@@ -31,12 +31,16 @@ pub(crate) fn restated_rows(dataset: &Dataset) -> Option<String> {
         return None;
     }
     let older: Vec<String> = items(dataset).map(|c| format!("s.{0} as older_{0}", c.name)).collect();
+    let columns = dataset.columns.iter().map(|c| c.name).chain(["observed_at", "source_file", "source_row"]);
+    let columns = columns.collect::<Vec<_>>().join(", ");
     Some(format!(
         "create or replace temporary table restated_rows as \
          select n.*, {older}, s.source_file as older_source_file, s.source_row as older_source_row \
-         from new_rows n join staging.{table} s on {same} \
+         from new_rows n join (select {columns} from staging.{table} union all select {columns} from new_rows) s on {same} \
+         and (s.observed_at < n.observed_at or (s.observed_at = n.observed_at and (s.accepted_at < n.accepted_at \
+             or (s.accepted_at = n.accepted_at and s.source_file = n.source_file and s.source_row < n.source_row)))) \
          qualify row_number() over (partition by n.source_file, n.source_row order by s.observed_at desc nulls last, \
-             s.source_file desc nulls last, s.source_row desc nulls last) = 1",
+             s.accepted_at desc nulls last, s.source_file desc nulls last, s.source_row desc nulls last) = 1",
         older = older.join(", "),
         same = same_period("s", "n"),
     ))

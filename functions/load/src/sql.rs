@@ -9,7 +9,7 @@ use findata_pipeline::{
     run::RunId,
 };
 
-use crate::restatements;
+use crate::{quarantine, restatements};
 
 /// Query for the numbers of rows and of rejected rows per file in `incoming`.
 pub(crate) const COUNTS: &str =
@@ -24,28 +24,83 @@ pub(crate) fn loaded_files(run: &RunId) -> String {
     )
 }
 
-/// Builds `new_rows`: the accepted rows of `incoming` that differ from the newest known version of
-/// their key.
+/// Builds `new_rows`: the accepted rows of `incoming` that differ from the stored rows of their
+/// key.
 pub(crate) fn new_rows(dataset: &Dataset) -> String {
+    match dataset.history {
+        History::Current => newest_rows(dataset),
+        History::Versions => new_versions(dataset),
+    }
+}
+
+/// Builds `new_rows` for a dataset without versions: the newest row of each key, if it differs from
+/// the stored row.
+fn newest_rows(dataset: &Dataset) -> String {
     let table = dataset.name;
     let key = dataset.key.join(", ");
     let same_key = join_on(dataset, "i", "s");
-    let newest = "observed_at desc nulls last, source_file desc nulls last, source_row desc nulls last";
-    let known = match dataset.history {
-        History::Current => format!("select {key}, row_hash from staging.{table}"),
-        History::Versions => format!(
-            "select {key}, row_hash from staging.{table} \
-             qualify row_number() over (partition by {key} order by {newest}) = 1"
-        ),
-    };
-    let source = "i.observed_at desc nulls last, i.source_file desc nulls last, i.source_row desc nulls last";
-    let partition = dataset.key.iter().map(|k| format!("i.{k}")).collect::<Vec<_>>().join(", ");
+    let partition = key_of(dataset, "i");
+    let newest = newest_first(dataset, "i.");
     format!(
         "create or replace temporary table new_rows as \
-         select i.* from incoming i left join ({known}) s on {same_key} \
+         select i.* from incoming i left join (select {key}, row_hash from staging.{table}) s on {same_key} \
          where i.reject is null and (s.row_hash is null or s.row_hash <> i.row_hash) \
-         qualify row_number() over (partition by {partition} order by {source}) = 1"
+         qualify row_number() over (partition by {partition} order by {newest}) = 1"
     )
+}
+
+/// Builds `new_rows` for a dataset with versions. An answer may contain several versions of a
+/// period. `new_rows` gets the newest version of a key if it differs from the newest stored
+/// version, and older versions that are not stored. With an older version it always gets the newest
+/// one too, so that the older version does not become the newest stored version.
+fn new_versions(dataset: &Dataset) -> String {
+    let table = dataset.name;
+    let key = dataset.key.join(", ");
+    let (of_row, of_candidate) = (key_of(dataset, "i"), key_of(dataset, "c"));
+    let newest = newest_first(dataset, "i.");
+    let newest_known = newest_first(dataset, "");
+    let columns = dataset.columns.iter().map(|c| c.name).chain(INCOMING);
+    let columns = columns.map(|name| format!("c.{name}")).collect::<Vec<_>>().join(", ");
+    let (known, same, other) =
+        (join_on(dataset, "c", "k"), join_on(dataset, "c", "s"), join_on(dataset, "c", "o"));
+    format!(
+        "create or replace temporary table new_rows as \
+         with candidates as (select i.*, row_number() over (partition by {of_row} order by {newest}) as recency, \
+             row_number() over (partition by {of_row}, i.row_hash order by {newest}) as repetition \
+             from incoming i where i.reject is null), \
+         known as (select {key}, row_hash from staging.{table} \
+             qualify row_number() over (partition by {key} order by {newest_known}) = 1), \
+         older as (select c.* from candidates c where c.recency > 1 and c.repetition = 1 \
+             and not exists (select 1 from staging.{table} s where {same} and s.row_hash = c.row_hash)), \
+         keys_of_older as (select distinct {of_candidate} from older c) \
+         select {columns} from candidates c left join known k on {known} left join keys_of_older o on {other} \
+         where c.recency = 1 and (k.row_hash is null or k.row_hash <> c.row_hash or o.symbol is not null) \
+         union all select {columns} from older c"
+    )
+}
+
+/// Columns of `incoming` that follow the dataset's columns.
+pub(crate) const INCOMING: [&str; 8] = [
+    "row_hash",
+    "observed_at",
+    "source_file",
+    "source_row",
+    "subject",
+    "reject",
+    "findings",
+    "payload",
+];
+
+/// Returns the ORDER BY terms that put the newest version first: by time of receipt, and within an
+/// answer by time of acceptance. `staging.statement_versions` uses the same order.
+fn newest_first(dataset: &Dataset, prefix: &str) -> String {
+    let accepted_at = dataset.columns.iter().map(|c| c.name).find(|name| *name == "accepted_at");
+    let order = ["observed_at"].into_iter().chain(accepted_at).chain(["source_file", "source_row"]);
+    order.map(|name| format!("{prefix}{name} desc nulls last")).collect::<Vec<_>>().join(", ")
+}
+
+fn key_of(dataset: &Dataset, table: &str) -> String {
+    dataset.key.iter().map(|k| format!("{table}.{k}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Builds `withdrawn_rows`: the rows of `staging` that the answers in `incoming` no longer have,
@@ -75,6 +130,31 @@ pub(crate) fn transaction(
     files: &[StagedFile],
     now: DateTime<Utc>,
 ) -> Vec<String> {
+    let mut statements = Vec::new();
+    if dataset.complete_answer {
+        let same_key = join_on(dataset, "t", "w");
+        statements
+            .push(format!("delete from staging.{} t using withdrawn_rows w where {same_key}", dataset.name));
+    }
+    statements.extend(row_statements(dataset, run));
+    if files.iter().any(|f| f.quarantined > 0 || f.fields.unwrap_or_default() > 0) {
+        statements.extend(quarantine::insert(dataset, run, files));
+    }
+    if dataset.complete_answer {
+        statements.push(format!(
+            "insert into ops.changes (run_id, dataset, symbol, first_date) \
+             select distinct {}, '{}', w.symbol, null::date from withdrawn_rows w",
+            literal(run.as_str()),
+            dataset.name
+        ));
+    }
+    statements.push(insert_files(dataset, &literal(run.as_str()), files, now));
+    statements
+}
+
+/// Returns the statements that insert `new_rows` into `staging` and `raw`, and record restatements
+/// and changes.
+pub(crate) fn row_statements(dataset: &Dataset, run: &RunId) -> Vec<String> {
     let table = dataset.name;
     let run = literal(run.as_str());
     let columns: Vec<&str> = dataset.columns.iter().map(|c| c.name).collect();
@@ -82,10 +162,6 @@ pub(crate) fn transaction(
     let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
     let lineage = lineage.join(", ");
     let mut statements = Vec::new();
-    let same_key = join_on(dataset, "t", "w");
-    if dataset.complete_answer {
-        statements.push(format!("delete from staging.{table} t using withdrawn_rows w where {same_key}"));
-    }
     if dataset.history == History::Current {
         let same_key = join_on(dataset, "t", "n");
         statements.push(format!("delete from staging.{table} t using new_rows n where {same_key}"));
@@ -99,17 +175,15 @@ pub(crate) fn transaction(
          select symbol, payload, row_hash, observed_at, {run}, source_file, source_row from new_rows"
     ));
     statements.extend(restatements::insert(dataset, &run));
-    let quarantined = format!(
-        "insert into ops.quarantine (run_id, dataset, symbol, reason, payload, source_file, source_row, observed_at) \
-         select {run}, '{table}', subject, reject, payload, source_file, source_row, observed_at \
-         from incoming where reject is not null"
-    );
-    statements.extend((files.iter().any(|f| f.quarantined > 0)).then_some(quarantined));
     // The first day whose daily figures may change, or NULL if all days may. For a restatement, it
     // is the day on which the period was first known.
     let first_date = match (dataset.requests, dataset.date_column) {
         (Requests::Days, Some(day)) => format!("min(n.{day})"),
-        _ if dataset.columns.iter().any(|c| c.name == "known_on") => "min(t.known_on)".to_owned(),
+        // An estimated `known_on` may be after the day of receipt, but a received statement is
+        // public.
+        _ if dataset.columns.iter().any(|c| c.name == "known_on") => {
+            "min(least(t.known_on, t.observed_at::date))".to_owned()
+        }
         _ => "min(null::date)".to_owned(),
     };
     // A period whose end was corrected is still the same period.
@@ -121,15 +195,11 @@ pub(crate) fn transaction(
         "insert into ops.changes (run_id, dataset, symbol, first_date) \
          select {run}, '{table}', n.symbol, {first_date} from new_rows n join staging.{table} t on {same_key} group by n.symbol"
     ));
-    if dataset.complete_answer {
-        statements.push(format!(
-            "insert into ops.changes (run_id, dataset, symbol, first_date) \
-             select distinct {run}, '{table}', w.symbol, null::date from withdrawn_rows w"
-        ));
-    }
-    statements.push(insert_files(dataset, &run, files, now));
     statements
 }
+
+pub(crate) const FILES: &str =
+    "run_id, dataset, source_file, sha256, bytes, staged, loaded, unchanged, quarantined, loaded_at";
 
 /// Returns the statement that lists the files in `ops.files`, with their row counts.
 fn insert_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTime<Utc>) -> String {
@@ -148,7 +218,7 @@ fn insert_files(dataset: &Dataset, run: &str, files: &[StagedFile], now: DateTim
         })
         .collect();
     format!(
-        "insert into ops.files (run_id, dataset, source_file, sha256, bytes, staged, loaded, unchanged, quarantined, loaded_at) \
+        "insert into ops.files ({FILES}) \
          select {run}, '{}', v.source_file, v.sha256, v.bytes, v.staged, coalesce(f.loaded, 0), \
          v.staged - v.quarantined - coalesce(f.loaded, 0), v.quarantined, '{now}'::timestamp \
          from (values {}) v(source_file, sha256, bytes, staged, quarantined) \

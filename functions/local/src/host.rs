@@ -28,9 +28,9 @@ const WORKERS: usize = 16;
 
 /// Receives the progress of a run.
 pub trait Progress {
-    /// Planning has finished.
+    /// Called when planning has finished.
     fn planned(&self, plan: &findata_pipeline::plan::Plan);
-    /// A stage of the run starts: fetch, load or compute.
+    /// Called when a stage of the run starts: fetch, load or compute.
     fn stage_started(&self, stage: &'static str);
 }
 

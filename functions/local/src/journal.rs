@@ -57,7 +57,7 @@ pub struct Kept {
 }
 
 impl Journals {
-    /// Returns the journals of the stage in this folder.
+    /// Returns the journals of the stage in the folder `stage`.
     pub fn beside(stage: &Path) -> Self {
         Journals { folder: stage.join(FOLDER) }
     }
@@ -158,7 +158,8 @@ fn write_line(file: &mut File, value: &impl Serialize) -> io::Result<()> {
 #[derive(Debug)]
 pub struct BatchJournal {
     path: PathBuf,
-    /// `None` after a failed write that could not be undone: nothing more is appended.
+    /// The open file; `None` after a failed write that could not be undone. Then nothing more is
+    /// appended.
     file: Mutex<Option<File>>,
 }
 
@@ -244,5 +245,16 @@ mod tests {
         }
         journals.retain(&BTreeSet::from(["r2".parse().unwrap()]));
         assert!(journals.read(&run, "b1").unwrap().is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_journal_ends_if_an_incomplete_answer_cannot_be_cut_off() {
+        // Every write to this device fails, and it cannot be shortened.
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let journal = BatchJournal { path: "/dev/full".into(), file: Mutex::new(Some(full)) };
+        journal.keep(&task("A"), &answer(Ok(Some("[1]"))));
+        assert!(journal.file.lock().unwrap().is_none());
+        journal.keep(&task("B"), &answer(Ok(Some("[1]"))));
     }
 }

@@ -74,19 +74,20 @@ impl DirectoryStage {
     }
 }
 
-/// Classifies an I/O error: a full disk or a missing permission needs the user, other errors may be
-/// transient and are retried.
+/// Classifies an I/O error: if this machine lacks something, the user must act, and the run stays
+/// open until then. Other errors may be transient and are retried.
 fn failure(path: &Path, error: &io::Error) -> Error {
-    let reason = format!("{}: {error}", path.display());
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Error::Resource(format!("{reason}; free some space and run again"))
-        }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            Error::Resource(format!("{reason}; make it writable and run again"))
-        }
-        _ => Error::retry(reason),
-    }
+    let fix = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "make it writable",
+        ErrorKind::OutOfMemory => "free some memory",
+        _ => match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE) => "allow more open files (ulimit -n)",
+            Some(libc::EIO) => "check the disk",
+            _ => return Error::retry(format!("{}: {error}", path.display())),
+        },
+    };
+    Error::Resource(format!("{}: {error}; {fix} and run again", path.display()))
 }
 
 impl Stage for DirectoryStage {
@@ -179,7 +180,7 @@ fn write(root: &Path, path: &Path, body: &[u8]) -> io::Result<tempfile::NamedTem
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(root.join(UNFINISHED))?;
     file.write_all(body)?;
-    file.as_file().sync_all()?;
+    sync(file.as_file())?;
     Ok(file)
 }
 
@@ -202,11 +203,18 @@ fn sync_parent(path: &Path) -> io::Result<()> {
     // Windows cannot open a folder to sync it; NTFS journals its entries.
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
-        File::open(folder)?.sync_all()?;
+        sync(&File::open(folder)?)?;
     }
     #[cfg(not(unix))]
     let _ = path;
     Ok(())
+}
+
+/// Syncs a file or a folder to the disk.
+fn sync(file: &File) -> io::Result<()> {
+    #[cfg(test)]
+    tests::note_sync(file);
+    file.sync_all()
 }
 
 fn walk(root: &Path, folder: &Path, keys: &mut Vec<String>) -> io::Result<()> {
@@ -227,41 +235,4 @@ fn walk(root: &Path, folder: &Path, keys: &mut Vec<String>) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn one_of_many_writers_wins_and_readers_see_only_complete_files() {
-        let folder = tempfile::tempdir().unwrap();
-        let stage = DirectoryStage::open(folder.path()).unwrap();
-        let race = (0..16u8).map(|i| {
-            let stage = stage.clone();
-            tokio::spawn(async move {
-                stage.put_if_absent("runs/r/staged.json", vec![i; 100_000].into()).await.unwrap()
-            })
-        });
-        let won = futures::future::join_all(race).await.into_iter().filter(|r| *r.as_ref().unwrap()).count();
-        assert_eq!(won, 1);
-        let object = stage.get("runs/r/staged.json").await.unwrap().unwrap();
-        assert!(object.body.len() == 100_000 && object.body.iter().all(|b| *b == object.body[0]));
-        assert_eq!(stage.list("runs/r/").await.unwrap(), ["runs/r/staged.json"]);
-        assert!(
-            stage.list("runs/other/").await.unwrap().is_empty()
-                && stage.list("runs/r/x").await.unwrap().is_empty()
-        );
-        assert_eq!(stage.list("runs/r/st").await.unwrap(), ["runs/r/staged.json"]);
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn replacing_requires_the_current_tag() {
-        let folder = tempfile::tempdir().unwrap();
-        let stage = DirectoryStage::open(folder.path()).unwrap();
-        assert!(!stage.put_if_match("state/x.json", "1".into(), "none").await.unwrap());
-        assert!(stage.put_if_absent("state/x.json", "1".into()).await.unwrap());
-        let tag = stage.get("state/x.json").await.unwrap().unwrap().etag;
-        assert!(stage.put_if_match("state/x.json", "2".into(), &tag).await.unwrap());
-        assert!(!stage.put_if_match("state/x.json", "3".into(), &tag).await.unwrap());
-        assert_eq!(stage.get("state/x.json").await.unwrap().unwrap().body, "2");
-        assert!(stage.get("../x").await.is_err() && stage.get(".lock").await.is_err());
-    }
-}
+mod tests;

@@ -2,6 +2,9 @@
 -- first_date in `pending` means every day: dividends, splits and changed models affect the whole price series.
 -- with_history is true if older versions of figures must be recomputed too, because statements changed or because one
 -- of the days to recompute already has an older version.
+-- with_fundamentals is true if statements, and the figures that follow from statements, must be recomputed. The other
+-- companies only have new days, and the valuation of these days reads the published fundamentals.
+-- company_no numbers the companies; a slice is a range of numbers.
 create or replace temporary table companies_to_recompute as
 with params as (select as_of, index_symbol from run_params),
 published as (select as_of, until_day, index_symbol from last_published),
@@ -96,16 +99,55 @@ days as (
     where i.first_date is not null
     union all
     select symbol, date '9999-12-31' from pending_members
+),
+companies as (
+    select
+        d.symbol, min(d.first_date) as prices_from,
+        coalesce(
+            max(r.symbol) is not null
+            or min(d.first_date) = date '1900-01-01'
+            or min(d.first_date) <= max(n.metric_date_with_versions),
+            false
+        ) as with_history
+    from days as d
+    left join newest as n on n.symbol = d.symbol
+    left join reporting as r on r.symbol = d.symbol
+    group by d.symbol
+),
+-- the basis of per-share figures from before a split depends on the newest profile
+split_periods as (
+    select distinct f.symbol
+    from analytics.fact_financials_history as f
+    join staging.splits as s on s.symbol = f.symbol and s.split_date > f.fiscal_date
+    join params as r on s.split_date <= r.as_of
+),
+-- suspicions are not published period by period, so the valuation of suspect companies needs their statements
+suspects as (
+    select distinct symbol from ops.quality where status = 'flag' and reason = check_name
+),
+-- FMP's ratios are compared with the newest day up to their receipt (in New York: UTC less five hours)
+fmp_answers as (
+    select symbol, max((observed_at - interval '5 hours')::date) as answered_on
+    from (
+        select symbol, observed_at from staging.ratios_ttm
+        union all
+        select symbol, observed_at from staging.key_metrics_ttm
+    ) as a
+    group by symbol
+),
+fmp_pending as (
+    select distinct symbol from pending_members where dataset in ('ratios_ttm', 'key_metrics_ttm')
 )
 select
-    d.symbol, min(d.first_date) as prices_from,
-    coalesce(
-        max(r.symbol) is not null
-        or min(d.first_date) = date '1900-01-01'
-        or min(d.first_date) <= max(n.metric_date_with_versions),
-        false
-    ) as with_history
-from days as d
-left join newest as n on n.symbol = d.symbol
-left join reporting as r on r.symbol = d.symbol
-group by d.symbol
+    c.symbol, c.prices_from, c.with_history,
+    c.with_history
+    or s.symbol is not null
+    or p.symbol is not null
+    or x.symbol is not null
+    or coalesce(c.prices_from <= a.answered_on, false) as with_fundamentals,
+    row_number() over (order by c.symbol) as company_no
+from companies as c
+left join split_periods as s on s.symbol = c.symbol
+left join fmp_pending as p on p.symbol = c.symbol
+left join suspects as x on x.symbol = c.symbol
+left join fmp_answers as a on a.symbol = c.symbol

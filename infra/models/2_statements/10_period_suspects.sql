@@ -91,7 +91,11 @@ judged_earnings as (
     from earnings
 ),
 own as (
-    select version_id, 'parts_exceed_total' as suspicion, part as ours, total as theirs
+    select version_id, 'impossible_date' as suspicion, null::double as ours, null::double as theirs
+    from period_versions
+    where flags like '%|impossible_date|%'
+    union all
+    select version_id, 'parts_exceed_total', part, total
     from parts
     where part > total * 1.005 + 1000
     union all

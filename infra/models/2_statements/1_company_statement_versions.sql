@@ -1,7 +1,10 @@
--- grain: company x dataset x period x version. Every version of the companies' statements, with the time range in
--- which the version was the newest known.
+{% extends "views/statement_versions.sql" %}
+{% block created %}
+-- grain: company x dataset x period x version. The rows of staging.statement_versions for the companies whose
+-- fundamentals are recomputed. A query of the view computes the windows of all companies first, however few it selects;
+-- here the companies are selected first.
 create or replace temporary table company_statement_versions as
-with recomputed_companies as (select symbol from companies)
-select v.*
-from staging.statement_versions as v
-join recomputed_companies as c on c.symbol = v.symbol
+{% endblock %}
+{% block companies %}
+    where symbol in (select symbol from companies where with_fundamentals)
+{% endblock %}

@@ -48,6 +48,12 @@ together as (
             when max(case when accepted_at_source = 'filing' then 1 else 0 end) = 1 then 'filing'
             else 'accepted'
         end as accepted_at_source,
+        -- the flags of all three statements
+        nullif(
+            coalesce(max(case when dataset = 'income_statement' then flags end), '')
+            || coalesce(max(case when dataset = 'balance_sheet' then flags end), '')
+            || coalesce(max(case when dataset = 'cash_flow' then flags end), ''), ''
+        ) as flags,
         max(known_on) as known_on, max(case when known_reconstructed then 1 else 0 end) = 1 as known_reconstructed,
         coalesce(
             max(case when dataset = 'income_statement' then reported_currency end),

@@ -1,22 +1,42 @@
 -- grain: vintage x valid_from. Ranges of days [valid_from, valid_to) on which the same fundamentals were known: the
 -- TTM row, the fiscal year, and the newest statement (for balances and share counts). The ranges of a vintage cover
--- all days without overlap.
+-- all days without overlap. Fundamentals that are not recomputed are read from the published tables.
 create or replace temporary table fundamentals_ranges as
 with recomputed_companies as (select * from companies),
+published as (
+    select l.vintage_id, l.symbol
+    from vintages as l
+    join recomputed_companies as c on c.symbol = l.symbol
+    where not c.with_fundamentals
+),
+twelve_months as (
+    select vintage_id, fiscal_date, known_on, quarters_included, status from new_fact_financials_ttm_history
+    union all
+    select p.vintage_id, t.fiscal_date, t.known_on, t.quarters_included, t.status
+    from published as p
+    join analytics.fact_financials_ttm as t on t.symbol = p.symbol
+),
+periods as (
+    select vintage_id, period_type, fiscal_date, known_on, has_income, has_balance from vintage_periods
+    union all
+    select p.vintage_id, f.period_type, f.fiscal_date, f.known_on, f.has_income, f.has_balance
+    from published as p
+    join analytics.fact_financials as f on f.symbol = p.symbol
+),
 candidates as (
     select
         vintage_id, 'TTM' as kind, 'TTM' as basis, fiscal_date, known_on,
         (fiscal_date - date '1900-01-01') * 2 as recency
-    from new_fact_financials_ttm_history
+    from twelve_months
     union all
     select vintage_id, 'FY', period_type, fiscal_date, known_on, (fiscal_date - date '1900-01-01') * 2
-    from vintage_periods where period_type = 'FY' and has_income
+    from periods where period_type = 'FY' and has_income
     union all
     -- if a quarter and a year have the same end, use the quarter, because its average share count is more recent
     select
         vintage_id, 'LATEST', period_type, fiscal_date, known_on,
         (fiscal_date - date '1900-01-01') * 2 + case when period_type = 'FY' then 0 else 1 end
-    from vintage_periods where has_income and has_balance
+    from periods where has_income and has_balance
 ),
 one_a_day as (
     select * from candidates
@@ -86,8 +106,8 @@ limits as (
             else 185
         end as days_fresh
     from known as k
-    left join new_fact_financials_ttm_history as t on t.vintage_id = k.vintage_id and t.fiscal_date = k.ttm_date
-    left join (select distinct vintage_id from quarter_rows) as q on q.vintage_id = k.vintage_id
+    left join twelve_months as t on t.vintage_id = k.vintage_id and t.fiscal_date = k.ttm_date
+    left join (select distinct vintage_id from periods where period_type <> 'FY') as q on q.vintage_id = k.vintage_id
 ),
 stale_dates as (
     select *,
@@ -111,7 +131,7 @@ pieces as (
     from stale_dates
     where stale_from < valid_to
 ),
-ever as (select distinct vintage_id from vintage_periods)
+ever as (select distinct vintage_id from periods)
 select
     row_number() over (order by p.vintage_id, p.valid_from) as range_id, p.vintage_id, l.symbol, p.valid_from,
     p.valid_to, p.is_stale,

@@ -1,21 +1,53 @@
 -- grain: vintage x valid_from. The fundamentals that market metrics use on each range of days, as doubles. Prefixes
 -- of columns: ttm_ for the twelve months, fy_ for the newest fiscal year, latest_ for the newest statement, growth_
--- for growth rates of the twelve months.
+-- for growth rates of the twelve months. Fundamentals that are not recomputed are read from the published tables.
 create or replace temporary table valuation_inputs as
 with ranges as (select * from fundamentals_ranges),
-ttm as (select * from new_fact_financials_ttm_history),
+published as (
+    select l.vintage_id, l.symbol
+    from vintages as l
+    join companies as c on c.symbol = l.symbol
+    where not c.with_fundamentals
+),
+ttm as (
+    select * from new_fact_financials_ttm_history
+    union all
+    select p.vintage_id, null::timestamp, t.* exclude (known_from, run_id, computed_at)
+    from published as p
+    join analytics.fact_financials_ttm as t on t.symbol = p.symbol
+),
 statements as (
     select
         l.vintage_id, f.*, s.split_adjusted_eps_diluted, s.split_adjusted_shares_outstanding
     from vintage_periods as l
     join new_fact_financials_history as f on f.version_id = l.version_id
     join split_adjusted_shares as s on s.version_id = l.version_id
+    union all
+    -- figures from before a split are always recomputed, so these are on the newest split basis already
+    select
+        p.vintage_id, null::bigint, f.* exclude (run_id, computed_at), (f.eps_diluted::double)::decimal(38, 12),
+        f.shares_outstanding
+    from published as p
+    join analytics.fact_financials_history as f on f.symbol = p.symbol and f.known_to is null
 ),
 growth as (
     select p.vintage_id, p.fiscal_date, g.* exclude (period_id)
     from growth_rates as g
     join period_inputs as p on p.period_id = g.period_id
     where p.basis = 'TTM'
+    union all
+    select
+        p.vintage_id, r.fiscal_date,
+        {% for rate in growth_rates %}
+        r.{{ rate.name }},
+        {% endfor %}
+        {% for rate in growth_rates %}
+        nullif(
+            split_part(split_part(r.null_reasons, '|{{ rate.name }}=', 2), '|', 1), ''
+        ){{ "," if not loop.last }}
+        {% endfor %}
+    from published as p
+    join analytics.fact_growth_rates as r on r.symbol = p.symbol and r.basis = 'TTM'
 ),
 joined as (
     select

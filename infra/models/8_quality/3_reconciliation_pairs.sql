@@ -1,4 +1,4 @@
--- grain: company x metric. Pairs of a computed figure and FMP's figure, which the field `fmp` in metrics/*.toml
+-- grain: company x metric. Pairs of a computed figure and FMP's figure, which the field `fmp` of an entry
 -- names. `needs` says what must be equal in addition to the twelve months: nothing (ratio), the dividends (dividend),
 -- the price (price), or the price and the share count (cap). `answer` says which of FMP's two answers contains the
 -- figure. Figures that FMP defines differently have no pair: its P/E by basic EPS (its diluted P/E has a pair), PEG

@@ -10,7 +10,7 @@ create table if not exists ops.quality (
     difference double, -- ours less theirs, exact to the last digit for amounts; NULL if not checked
     relative_difference double, -- difference as a fraction of |theirs|, 0.01 is 1 %; NULL if theirs is 0 or not checked
     status varchar, -- pass, flag (off by over 0.5 % and, for amounts, 1,000 units), or not_checked; NULL for the score
-    reason varchar, -- why it was not checked; the code of a suspicion; else NULL
+    reason varchar, -- why it was not checked, or the code of a suspicion; otherwise NULL
     run_id varchar, -- run that wrote the row
     computed_at timestamp -- when the row was written, UTC
 )

@@ -1,7 +1,7 @@
 //! Adapters for AWS: the S3 stage, SQS, EventBridge, Secrets Manager and the Lambda runtime.
 //!
-//! The AWS SDK uses reqwest, like the other HTTP clients of the workspace. So a function has only one TLS stack and one
-//! set of root certificates.
+//! The AWS SDK uses reqwest, like the other HTTP clients of the workspace. So a function has only
+//! one TLS stack and one set of root certificates.
 
 pub mod eventbridge;
 mod http;
@@ -18,10 +18,12 @@ use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErr
 
 use findata_domain::Error;
 
-/// Attempts of one request. With the SDK's backoff, they take long enough for throttling to end.
+/// Maximum number of attempts per request. With the SDK's backoff, the attempts take long enough
+/// for throttling to end.
 pub(crate) const MAX_ATTEMPTS: u32 = 6;
 
-/// Loads the SDK's configuration. Region, credentials and endpoint come from the standard AWS sources.
+/// Loads the SDK's configuration. Region, credentials and endpoint come from the standard AWS
+/// sources.
 ///
 /// # Errors
 /// `Config` if HTTPS cannot be set up.
@@ -30,8 +32,8 @@ pub async fn config() -> findata_domain::Result<SdkConfig> {
     Ok(aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await)
 }
 
-/// Classifies an AWS error by what the caller can do about it. `place` names the resource. `action` names the IAM
-/// actions that the request requires.
+/// Classifies an AWS error by what the caller can do about it. `place` names the resource. `action`
+/// names the IAM actions that the request requires.
 pub(crate) fn failure<E>(place: &str, action: &str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

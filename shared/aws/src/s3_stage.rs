@@ -25,9 +25,9 @@ use findata_pipeline::ports::stage::{Object, Stage};
 
 use crate::MAX_ATTEMPTS;
 
-/// Attempts of a conditional write that conflicts with another write in progress (HTTP 409).
+/// Maximum number of attempts of a conditional write that conflicts with another write in progress (HTTP 409).
 const MAX_CONFLICT_ATTEMPTS: u32 = 6;
-/// Largest number of objects that S3 deletes in one request.
+/// Maximum number of objects that S3 deletes in one request.
 const MAX_DELETED: usize = 1_000;
 
 /// A prefix in a bucket: `s3://BUCKET/PREFIX`.

@@ -9,10 +9,10 @@ use super::{MAX_ATTEMPTS, failure};
 use findata_domain::{Error, Result};
 use findata_pipeline::{plan::BatchMessage, ports::queue::Queue};
 
-/// Largest number of messages that SQS accepts in one request.
+/// Maximum number of messages that SQS accepts in one request.
 const MAX_MESSAGES: usize = 10;
-/// Largest total size of the messages in one request, in bytes. SQS accepts one mebibyte. The difference
-/// is for the rest of the request.
+/// Maximum total size of the messages in one request, in bytes. SQS accepts one mebibyte per
+/// request. The difference leaves room for the rest of the request.
 const MAX_BYTES: usize = 1_000_000;
 
 /// An SQS queue.
@@ -30,8 +30,8 @@ impl SqsQueue {
         SqsQueue { client: Client::from_conf(config), url: url.into() }
     }
 
-    /// Sends messages in one request. Returns the messages that SQS did not accept, because a successful
-    /// response can still report failures of single messages.
+    /// Sends messages in one request. Returns the messages that SQS did not accept, because a
+    /// successful response can still report failures of single messages.
     async fn send_once(&self, bodies: &[String]) -> Result<Vec<String>> {
         let entry = |(i, body): (usize, &String)| {
             let entry = SendMessageBatchRequestEntry::builder().id(i.to_string()).message_body(body);

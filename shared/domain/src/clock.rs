@@ -24,8 +24,8 @@ pub trait Clock: Send + Sync {
     /// Returns the current time in UTC.
     fn now(&self) -> DateTime<Utc>;
 
-    /// Returns the latest time at which data can have been received. It is later than
-    /// [`Clock::now`] if a run is planned for a past day, because FMP answers in the present.
+    /// Returns the latest time at which data can have been received. If a run is planned for a past
+    /// day, this time is later than [`Clock::now`]: the data is received today.
     fn latest(&self) -> DateTime<Utc> {
         self.now()
     }
@@ -47,8 +47,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands at 23:00 UTC of one day, which is after the New York close in summer and in
-/// winter.
+/// A clock that always shows 23:00 UTC of one day. This is after the New York close, in summer and
+/// in winter.
 #[derive(Debug, Clone, Copy)]
 pub struct DayClock(pub NaiveDate);
 
@@ -64,15 +64,15 @@ impl Clock for DayClock {
 pub enum AnyClock {
     /// The machine's clock.
     System(SystemClock),
-    /// A clock that stands at one day.
+    /// A clock fixed to one day.
     Day(DayClock),
-    /// A clock that stands at one day for planning, while data is received at the time of the
-    /// machine's clock.
+    /// A clock fixed to one day for planning. The machine's clock gives the time at which data is
+    /// received.
     PlannedDay(DayClock),
 }
 
 impl AnyClock {
-    /// Returns the clock of `day`, or the machine's clock for `None`.
+    /// Returns a clock fixed to `day`, or the machine's clock for `None`.
     pub fn of(day: Option<NaiveDate>) -> Self {
         day.map_or(AnyClock::System(SystemClock), |day| AnyClock::Day(DayClock(day)))
     }

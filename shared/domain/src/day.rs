@@ -26,8 +26,7 @@ pub fn parse(text: &str) -> Result<NaiveDate> {
 
 /// Deserializes an optional day with the rules of [`parse`].
 ///
-/// # Errors
-/// The format's error if the value is not such a day.
+/// # Errors The deserializer's error if [`parse`] rejects the value.
 pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NaiveDate>, D::Error> {
     let text: Option<String> = Option::deserialize(from)?;
     text.map(|text| parse(&text)).transpose().map_err(D::Error::custom)

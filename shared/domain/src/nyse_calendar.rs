@@ -9,7 +9,7 @@ use chrono::{
 };
 use chrono_tz::America::New_York;
 
-/// Days since 2001 on which the exchange closed without being scheduled to.
+/// Days since 2001 on which the exchange was closed, although its calendar had a session.
 const UNSCHEDULED: &[(i32, u32, u32)] = &[
     (2001, 9, 11),
     (2001, 9, 12),

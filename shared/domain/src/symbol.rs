@@ -35,9 +35,10 @@ impl Symbol {
 impl FromStr for Symbol {
     type Err = Error;
 
+    /// Parses a ticker. Lower-case letters are accepted and converted to upper case.
+    ///
     /// # Errors
-    /// `Reject` if the text is not a ticker. Lower-case letters are accepted and converted to upper
-    /// case.
+    /// `Reject` if the text is not a ticker.
     fn from_str(text: &str) -> Result<Self, Error> {
         let ticker = text.trim().to_ascii_uppercase();
         let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || ".-^=".contains(c);

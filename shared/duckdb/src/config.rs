@@ -61,8 +61,8 @@ fn spill_folder(reader: u32) -> PathBuf {
     std::env::temp_dir().join(format!("findata-{}-{reader}", std::process::id()))
 }
 
-/// Removes the spill folders of this process's read-only connections. For a process that ends
-/// without closing the connections.
+/// Removes the spill folders of this process's read-only connections. Call it in a process that
+/// ends without closing these connections.
 pub fn remove_spill_folders() {
     for reader in 0..READERS.load(Ordering::Relaxed) {
         // Most readers never spill and have no folder.

@@ -57,7 +57,7 @@ pub fn resource_failure(path: &Path, error: &::duckdb::Error) -> Option<Error> {
     }
     let folder = std::env::temp_dir();
     let space = format!(
-        "free some space on it, or use a disk with more: set TMPDIR for queries (now {}), --home for runs",
+        "free some space on it, or use another disk: set TMPDIR for queries (now {}) or --home for runs",
         folder.display()
     );
     // If the disk is full while DuckDB spills to it, DuckDB reports "out of memory" with one of

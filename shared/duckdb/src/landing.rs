@@ -35,9 +35,9 @@ pub(crate) fn rows_of(dataset: &Dataset, files: &[StagedFile], stage: &Path) -> 
     let columns: Vec<String> = dataset.columns.iter().map(|c| format!("{} as {}", cast(c), c.name)).collect();
     format!(
         "select {columns}, hash as row_hash, observed_at, substr(filename, {skip}) as source_file, n as source_row, \
-             symbol as subject, reject, payload \
+             symbol as subject, reject, findings, payload \
          from read_json([{paths}], format = 'newline_delimited', compression = 'gzip', filename = true, \
-             columns = {{n: 'BIGINT', symbol: 'VARCHAR', hash: 'VARCHAR', observed_at: 'TIMESTAMP', reject: 'VARCHAR', \
+             columns = {{n: 'BIGINT', symbol: 'VARCHAR', hash: 'VARCHAR', observed_at: 'TIMESTAMP', reject: 'VARCHAR', findings: 'VARCHAR', \
              \"row\": 'STRUCT({fields})', payload: 'VARCHAR'}})",
         columns = columns.join(", "),
         skip = root.chars().count() + 2,

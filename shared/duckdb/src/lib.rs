@@ -35,6 +35,9 @@ const FILES_PER_STATEMENT: usize = 32;
 /// `incoming` never has more than 3,200 symbols.
 const FILES_PER_LOAD: usize = 64;
 
+/// Number of rows that analytics computes at a time, counted in rows of prices.
+const ROWS_PER_SLICE: u64 = 600_000;
+
 /// A connection to a DuckDB file, and the stage directory whose landing files it loads.
 pub struct DuckDb {
     session: Session,
@@ -133,6 +136,10 @@ impl Warehouse for DuckDb {
 
     fn files_per_load(&self) -> usize {
         FILES_PER_LOAD
+    }
+
+    fn rows_per_slice(&self) -> u64 {
+        ROWS_PER_SLICE
     }
 
     async fn release(&mut self, tables: &[&str]) -> Result<()> {

@@ -103,9 +103,19 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
-    fn the_default_is_within_the_machines_memory() {
-        let MemoryLimit(bytes) = MemoryLimit::of_machine();
-        assert!((MINIMUM..1 << 48).contains(&bytes), "{bytes}");
+    fn the_default_is_half_of_the_memory_of_the_machine_or_its_control_group() {
+        let report = std::fs::read_to_string("/proc/meminfo").unwrap();
+        let total =
+            report.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
+        let machine = total.unwrap().parse::<u64>().unwrap() << 10;
+        // Without a limit, the file of version 2 says "max".
+        let group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+            .iter()
+            .filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok())
+            .min();
+        let available = machine.min(group.unwrap_or(u64::MAX));
+        assert_eq!(MemoryLimit::of_machine(), MemoryLimit((available / 2).max(MINIMUM)));
     }
 }

@@ -55,7 +55,7 @@ impl Session {
         })
     }
 
-    /// Makes a change and returns the number of changed rows.
+    /// Executes a change and returns the number of changed rows.
     pub fn run(&mut self, change: Change) -> ::duckdb::Result<usize> {
         let result = self.attempt(|connection| change.perform(connection));
         match &change {

@@ -13,8 +13,8 @@ pub struct Question {
     pub symbol: Symbol,
     /// The metric as the caller wrote it: the name of a column, or an alias.
     pub metric: String,
-    /// The day on which the figure was known or, for market metrics, the session; `None` for the
-    /// newest figure.
+    /// The as-of day: the question is about the newest figure known on this day. For market
+    /// metrics, the session. `None` for the newest figure.
     pub date: Option<NaiveDate>,
     /// The basis, for a metric that has several.
     pub basis: Option<Basis>,

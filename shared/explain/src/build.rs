@@ -30,7 +30,7 @@ impl Figure {
         Ok(())
     }
 
-    /// Sets the formula to a single input, whose value is the value of this figure.
+    /// Sets the formula to a single input, because this figure is a copy of it.
     pub fn same_as(&mut self, input: Figure) {
         self.formula = Some(input.label.clone());
         self.expression = Some(Expr::input(&input.name));
@@ -86,7 +86,8 @@ pub fn mean(figures: &[Figure]) -> Option<Expr> {
     Some(Expr::Binary(Box::new(sum(figures)?), Op::Over, Box::new(count)))
 }
 
-/// Replaces every `if` and `coalesce` with the alternative that applies.
+/// Replaces every `if` and `coalesce` with the alternative that applies to the values of the
+/// inputs.
 fn applicable(formula: &Expr, input: &dyn Fn(&str) -> Option<f64>) -> Expr {
     formula.replace(&|part| match part {
         Expr::Call(Function::If, parts) => {

@@ -13,8 +13,8 @@ use crate::{
 const RELATIVE: f64 = 1e-9;
 /// Accepted absolute difference for a decimal column: its last digit.
 const LAST_DIGIT: f64 = 1e-6;
-/// Accepted absolute difference of doubles. A smaller double is the rounding error of a
-/// subtraction.
+/// Accepted absolute difference of doubles. The difference of two equal figures can be a rounding
+/// error of this size instead of 0.
 const ROUNDING: f64 = 1e-12;
 
 /// Computes a figure's expression from its inputs. Returns `None` for NULL and for a figure without
@@ -35,8 +35,8 @@ fn check(figure: &mut Figure, models: &Models) {
 }
 
 impl Facts<'_> {
-    /// Checks a figure and all its inputs. For a day before a later split, figures of prices are
-    /// not checked, because the bars are on a newer split basis than the figures.
+    /// Checks a figure and all its inputs. If a split after the as-of day put the bars on a newer
+    /// split basis than the figures, replaces mismatches of prices and market metrics with a note.
     pub fn check(&self, figure: &mut Figure) {
         check(figure, self.models);
         if self.is_price_basis_newer {
@@ -58,9 +58,9 @@ fn forget_prices(figure: &mut Figure) {
 }
 
 impl Figure {
-    /// Notes a mismatch if the recomputed value differs from the stored value. A NULL with a reason
-    /// other than a missing input is not a mismatch, because the reason means that the formula is
-    /// not applied.
+    /// Notes a mismatch if the recomputed value differs from the stored value. A stored NULL is a
+    /// mismatch only if its reason is a missing input. With any other reason, the models do not
+    /// apply the formula.
     pub fn compare(&mut self, again: Option<f64>, relative: f64, absolute: f64) {
         let differs = match (self.value, again) {
             (Some(value), Some(again)) => {

@@ -57,7 +57,7 @@ fn of_figure(rule: Denominator, what: &str) -> Option<String> {
     }
 }
 
-/// Adds the requirements that are not yet in the list of conditions.
+/// Adds the requirements in words, unless the list already contains them.
 fn required(requires: &[Requirement], all: &mut Vec<String>) {
     for requirement in requires {
         let condition = format!("{} is above zero", label(&requirement.above_zero));

@@ -50,13 +50,13 @@ pub struct Facts<'a> {
     pub financials: BTreeMap<Key, Row>,
     /// Rows of `fact_financials_ttm` by period.
     pub ttm: BTreeMap<Key, Row>,
-    /// For each period the version in force, with the file and row of each of its three statements.
+    /// The version in force of each period, with the file and row of each of its three statements.
     pub versions: BTreeMap<Key, Row>,
     /// Per-share figures and share counts on the newest split basis.
     pub split_adjusted_shares: BTreeMap<Key, Row>,
     /// Rows of the model `period_inputs` by period.
     pub period_inputs: BTreeMap<Key, Row>,
-    /// The quarters that trailing twelve months can contain, ordered by date.
+    /// The quarters (or halves) from which trailing twelve months are computed, ordered by date.
     pub quarters: Vec<Key>,
     /// Cache of query results. The inputs of a figure are often columns of one row, so queries
     /// repeat.
@@ -165,8 +165,8 @@ impl<'a> Facts<'a> {
         table.get(key).and_then(|row| date(row, "known_on"))
     }
 
-    /// Returns the period before this one: the previous fiscal year for a year, the previous
-    /// shorter period otherwise.
+    /// Returns the previous period: for a fiscal year the previous fiscal year, for a quarter or
+    /// half the previous quarter or half.
     pub fn before(&self, key: &Key) -> Option<Key> {
         let year = key.basis == "FY";
         self.financials.keys().rfind(|k| (k.basis == "FY") == year && *k < key).cloned()
@@ -189,8 +189,11 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>, mode
         ),
         (
             "companies_to_recompute",
-            format!("select {symbol} as symbol, date '1900-01-01' as prices_from, false as with_history"),
+            format!(
+                "select {symbol} as symbol, date '1900-01-01' as prices_from, false as with_history, true as with_fundamentals, 1 as company_no"
+            ),
         ),
+        ("company_slice", "select 1 as first_company, 1 as last_company".to_owned()),
     ] {
         execute(connection, &format!("create or replace temporary table {table} as {query}"))?;
     }
@@ -206,7 +209,7 @@ fn rebuild(connection: &Connection, symbol: &str, as_of: Option<NaiveDate>, mode
     Ok(())
 }
 
-/// Returns the period of a row. A row of TTM figures has no column for the basis.
+/// Returns the period of a row. A row without a column for the basis contains TTM figures.
 pub fn key(row: &Row) -> Option<Key> {
     let basis = row
         .get("period_type")

@@ -19,7 +19,7 @@ pub struct Figure {
     /// The end of the figure's period, or its session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
-    /// Q1 to Q4, FY, TTM, MARKET or PRICE.
+    /// The basis: Q1 to Q4, FY, TTM, MARKET or PRICE.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
     /// The value; `None` for NULL.
@@ -157,8 +157,8 @@ impl Figure {
         }
     }
 
-    /// Returns the NULL figures that have no inputs, among this figure and all its direct and
-    /// indirect inputs.
+    /// Returns the figures that are NULL and have no inputs. Searches this figure and all its
+    /// direct and indirect inputs.
     pub fn absent(&self) -> Vec<&Figure> {
         let below: Vec<&Figure> = self.inputs.iter().flat_map(Figure::absent).collect();
         if below.is_empty() && self.value.is_none() && self.inputs.is_empty() {

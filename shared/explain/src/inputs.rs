@@ -60,7 +60,7 @@ impl Facts<'_> {
         }
     }
 
-    /// Returns a statement line of a period. A name with the prefix `split_adjusted_` stands for
+    /// Returns a statement line of a period. For a name with the prefix `split_adjusted_`, returns
     /// the line on the newest split basis.
     ///
     /// # Errors

@@ -122,7 +122,9 @@ impl Facts<'_> {
             .keys()
             .find(same)
             .map_or_else(|| "none".to_owned(), |k| k.date.to_string());
-        format!("no known period is that long ago ({horizon}); the first known period ends on {first}")
+        format!(
+            "no period that far back is known (horizon {horizon}); the first known period ends on {first}"
+        )
     }
 }
 
@@ -131,7 +133,7 @@ fn is_annual_rate(years: Option<u32>) -> bool {
     years.is_some_and(|years| years > 1)
 }
 
-/// Returns the formula of a figure's growth rate, from the figure's value at both ends.
+/// Returns the formula of a figure's growth rate. Its inputs are the figure's values at both ends.
 ///
 /// # Errors
 /// `Reject` if the formula does not follow the grammar.

@@ -16,8 +16,8 @@ use crate::{
 };
 
 impl Facts<'_> {
-    /// Returns the share count of a session. It is from the newest statement known on that day; for
-    /// the newest session it can be from the profile or the float data.
+    /// Returns the share count of a session. The count is taken from the newest statement known on
+    /// that day; for the newest session, it can be taken from the profile or the float data.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.

@@ -30,7 +30,7 @@ const FALLBACKS: [(&str, &str); 1] = [(
     "operating_income + coalesce(depreciation_and_amortization, cash_flow_depreciation_and_amortization)",
 )];
 
-/// Returns the formula of a line for the case that FMP does not send the line.
+/// Returns the formula that computes a line if FMP does not send it.
 pub fn fallback(line: &str) -> Option<Expr> {
     let (_, formula) = FALLBACKS.iter().find(|(known, _)| *known == line)?;
     Expr::parse(formula).ok()

@@ -43,7 +43,7 @@ impl Bar {
 }
 
 impl Facts<'_> {
-    /// Recomputes a metric that depends on prices only from the bars of its window.
+    /// Recomputes a price metric from the bars of its window.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
@@ -79,8 +79,8 @@ impl Facts<'_> {
         Ok(())
     }
 
-    /// Returns the bars of a window, oldest first. A window for a comparison with the index
-    /// contains only sessions for which both have a bar.
+    /// Returns the bars of a window, oldest first. If the metric compares the company with the
+    /// index, the window contains only sessions for which both have a bar.
     fn window_bars(&self, to: &mut Figure, day: NaiveDate, metric: &PriceMetric) -> Result<Vec<Bar>> {
         let params = self.first("select index_symbol from run_params")?;
         let index = params.as_ref().and_then(|row| row.get("index_symbol"));
@@ -88,7 +88,7 @@ impl Facts<'_> {
             (_, false) => ("null::double", String::new()),
             (None, true) => return Ok(Vec::new()),
             (Some(index), true) => {
-                to.notes.push(format!("against the index {index}, over common sessions"));
+                to.notes.push(format!("compared with the index {index}, over the sessions of both"));
                 let join = format!(
                     "join staging.prices i on i.symbol = {} and i.price_date = p.price_date \
                      and i.close_price > 0 and p.close_price > 0",
@@ -107,8 +107,8 @@ impl Facts<'_> {
         Ok(rows.iter().rev().filter_map(Bar::of).collect())
     }
 
-    /// Returns the session and the factor of every dividend. The session is the first on the
-    /// ex-date or within the six days after it. The factor is 1 − dividend ÷ previous close. A
+    /// Returns the session and the factor of every dividend. The session is the first trading day
+    /// from the ex-date on, at most six days later. The factor is 1 − dividend ÷ previous close. A
     /// dividend that is not smaller than the previous close is ignored.
     ///
     /// # Errors
@@ -152,7 +152,8 @@ fn phrase(sentence: &str) -> String {
     format!("{first}{}", letters.as_str())
 }
 
-/// Returns the accepted rounding difference: the last digit of a decimal column, or 0.
+/// Returns the accepted rounding difference: the last digit of a decimal column, or 0 for other
+/// columns.
 fn rounding(metric: &PriceMetric) -> f64 {
     if metric.amount { 1e-6 } else { 0.0 }
 }

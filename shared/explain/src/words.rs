@@ -2,7 +2,7 @@
 
 use findata_models::metrics::{Expr, Function, Op, Source};
 
-/// Parts of names that are not written as lower-case words, with their spelling.
+/// Parts of names that are not written as lower-case words, such as abbreviations, and their labels.
 const PARTS: [(&str, &str); 9] = [
     ("eps", "EPS"),
     ("ebitda", "EBITDA"),
@@ -15,7 +15,7 @@ const PARTS: [(&str, &str); 9] = [
     ("fmp", "FMP"),
 ];
 
-/// Names that need a longer label than their own words, with the label.
+/// Names whose words alone are not clear, and their labels.
 const NAMES: [(&str, &str); 3] = [
     ("enterprise_value_fmp", "enterprise value as FMP defines it"),
     ("days", "days of the period"),

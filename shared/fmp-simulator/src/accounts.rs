@@ -106,7 +106,7 @@ impl<'a> Accounts<'a> {
         (amount / self.company.unit as f64).round() as i64 * self.company.unit
     }
 
-    /// Revenue (or spending, without revenue) of a year at the rate of a given day.
+    /// Yearly revenue at the rate of a given day, or yearly spending if the company has no revenue.
     fn size(&self, day: NaiveDate) -> f64 {
         self.company.size * (self.company.growth * years(day)).exp()
     }

@@ -29,6 +29,9 @@ pub struct Args {
     /// Delay before every response, in milliseconds
     #[arg(long, default_value_t = 0, value_name = "MS")]
     pub latency: u64,
+    /// Milliseconds by which the delay of a response may be shorter or longer
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    pub jitter: u64,
     /// Calls allowed in any 60 seconds; further calls get status 429 [default: no limit]
     #[arg(long, value_name = "N")]
     pub calls_per_minute: Option<u32>,
@@ -76,6 +79,7 @@ impl Args {
             anchor: self.anchor,
             revision: self.revision,
             latency: Duration::from_millis(self.latency),
+            jitter: Duration::from_millis(self.jitter),
             calls_per_minute: self.calls_per_minute,
             bulk_pause: Duration::try_from_secs_f64(self.bulk_pause).unwrap_or_default(),
             key: self.key,

@@ -77,10 +77,11 @@ pub(super) enum Fiscal {
         /// Whether the year ends on the Saturday nearest to the month's end, instead of the last
         /// Saturday of the month.
         nearest: bool,
-        /// The fiscal year is the calendar year of its end minus this number. It is 1 for some
-        /// retailers whose fiscal year ends in January.
+        /// The name of the fiscal year is the calendar year of its end minus this number: 1 for
+        /// some retailers whose fiscal year ends in January, otherwise 0.
         back: i32,
-        /// Weeks in each of the first three quarters: 13, or 12 if the fourth quarter is longer.
+        /// Weeks in each of the first three quarters: 13, or 12 for a company whose fourth quarter has 16
+        /// or 17.
         quarter: i64,
     },
     /// The fiscal year has two half-years. The second one ends with this month.

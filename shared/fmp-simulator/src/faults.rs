@@ -10,52 +10,52 @@ use std::time::Duration;
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum)]
 pub enum Kind {
-    /// 429 `Limit Reach`.
+    /// Responds with status 429 and `Limit Reach`.
     RateLimit,
-    /// 429 `Bandwidth Limit Reach`.
+    /// Responds with status 429 and `Bandwidth Limit Reach`.
     Bandwidth,
-    /// 401 `Invalid API KEY`.
+    /// Responds with status 401 and `Invalid API KEY`.
     Unauthorized,
-    /// 403 `Account suspended`.
+    /// Responds with status 403 and `Account suspended`.
     Forbidden,
-    /// 403 `Legacy Endpoint`.
+    /// Responds with status 403 and `Legacy Endpoint`.
     Legacy,
-    /// 402 `Restricted Endpoint`.
+    /// Responds with status 402 and `Restricted Endpoint`.
     Payment,
-    /// 404 with `[]`.
+    /// Responds with status 404 and `[]`.
     NotFound,
-    /// 500 with a page of HTML.
+    /// Responds with status 500 and a page of HTML.
     ServerError,
-    /// 503 with plain text.
+    /// Responds with status 503 and plain text.
     Unavailable,
-    /// 200 with `{"Error Message": ...}`.
+    /// Responds with status 200 and `{"Error Message": ...}`.
     ErrorObject,
-    /// 200 with the body of a 429.
+    /// Responds with status 200 and the body of a 429 response.
     #[value(name = "limit-on-200")]
     LimitOn200,
-    /// 200 with `[]`.
+    /// Responds with status 200 and `[]`.
     Empty,
-    /// 200 with HTML.
+    /// Responds with status 200 and HTML.
     Html,
-    /// 200 with plain text declared as JSON.
+    /// Responds with status 200 and plain text declared as JSON.
     PlainText,
-    /// Half of the body, sent as if it were complete.
+    /// Sends half of the body as if it were complete.
     Truncated,
-    /// Half of the body, then the connection closes.
+    /// Sends half of the body, then closes the connection.
     Reset,
-    /// No bytes for some seconds (30 by default), then the response.
+    /// Sends no bytes for some seconds (30 by default), then the response.
     Stall,
-    /// A response that never ends.
+    /// Sends a response that never ends.
     Endless,
-    /// A few kilobytes of gzip that unpack to gigabytes.
+    /// Sends a small gzip body that unpacks to gigabytes.
     GzipBomb,
-    /// The response in small pieces, sent over some seconds (2 by default).
+    /// Sends the response in small pieces over some seconds (2 by default).
     Slow,
-    /// An important field is missing from every row.
+    /// Omits an important field from every row.
     MissingField,
-    /// An important field contains an object instead of its value.
+    /// Replaces the value of an important field by an object in every row.
     RetypedField,
-    /// Every row has an unknown field.
+    /// Adds an unknown field to every row.
     ExtraField,
 }
 
@@ -70,14 +70,14 @@ impl Kind {
 pub const GRAMMAR: &str = "KIND[=SETTING[,SETTING...]] where a SETTING is one of: a share of the calls \
 from 0 to 1 (example: 0.05); xN for only the first N calls of each URL (x1); Ns for the seconds of stall and slow (5s); \
 an endpoint in lower case (income-statement, prices); a symbol in upper case (AAPL). If several endpoints or symbols are \
-given, a call has to match one of them. `@` can replace a comma.";
+given, a call has to match one of them. Settings can also be separated by `@` instead of a comma.";
 
 /// A fault and the calls that it affects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     /// The kind of fault.
     pub kind: Kind,
-    /// Share of the matching calls that get the fault, 0 to 1.
+    /// Share of the matching calls to which the fault applies, from 0 to 1.
     pub rate: f64,
     /// The affected endpoints, as paths after `/stable/`; all if empty.
     pub endpoints: Vec<String>,

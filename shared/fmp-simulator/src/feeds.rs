@@ -8,7 +8,7 @@ use super::world::World;
 use super::{events, fields, lines, market, mutations};
 use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime};
 
-/// Largest number of rows on a page of a calendar. FMP drops the earliest rows beyond this number.
+/// Maximum number of rows on a page of a calendar. FMP drops the earliest rows beyond this number.
 const CALENDAR_ROWS: usize = 4_000;
 /// How many days before today `latest-financial-statements` covers.
 const FEED_DAYS: i64 = 21;

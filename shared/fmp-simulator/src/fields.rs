@@ -1,7 +1,7 @@
 //! Field names of FMP's responses, in FMP's order. The lists are excluded from rustfmt, because it
 //! would put each of the four hundred names on a line of its own.
 
-/// `income-statement`.
+/// Fields of `income-statement`.
 #[rustfmt::skip]
 pub(super) const INCOME: &[&str] = &[
     "date", "symbol", "reportedCurrency", "cik", "filingDate", "acceptedDate", "fiscalYear", "period", "revenue",
@@ -14,7 +14,7 @@ pub(super) const INCOME: &[&str] = &[
     "bottomLineNetIncome", "eps", "epsDiluted", "weightedAverageShsOut", "weightedAverageShsOutDil",
 ];
 
-/// `balance-sheet-statement`.
+/// Fields of `balance-sheet-statement`.
 #[rustfmt::skip]
 pub(super) const BALANCE: &[&str] = &[
     "date", "symbol", "reportedCurrency", "cik", "filingDate", "acceptedDate", "fiscalYear", "period",
@@ -32,7 +32,7 @@ pub(super) const BALANCE: &[&str] = &[
     "totalLiabilitiesAndTotalEquity", "totalInvestments", "totalDebt", "netDebt",
 ];
 
-/// `cash-flow-statement`.
+/// Fields of `cash-flow-statement`.
 #[rustfmt::skip]
 pub(super) const CASH: &[&str] = &[
     "date", "symbol", "reportedCurrency", "cik", "filingDate", "acceptedDate", "fiscalYear", "period", "netIncome",
@@ -48,7 +48,7 @@ pub(super) const CASH: &[&str] = &[
     "operatingCashFlow", "capitalExpenditure", "freeCashFlow", "incomeTaxesPaid", "interestPaid",
 ];
 
-/// `ratios-ttm`.
+/// Fields of `ratios-ttm`.
 #[rustfmt::skip]
 pub(super) const RATIOS_TTM: &[&str] = &[
     "symbol", "grossProfitMarginTTM", "ebitMarginTTM", "ebitdaMarginTTM", "operatingProfitMarginTTM",
@@ -71,7 +71,7 @@ pub(super) const RATIOS_TTM: &[&str] = &[
     "enterpriseValueMultipleTTM", "dividendPerShareTTM",
 ];
 
-/// `key-metrics-ttm`.
+/// Fields of `key-metrics-ttm`.
 #[rustfmt::skip]
 pub(super) const KEY_METRICS_TTM: &[&str] = &[
     "symbol", "marketCap", "enterpriseValueTTM", "evToSalesTTM", "evToOperatingCashFlowTTM", "evToFreeCashFlowTTM",
@@ -87,7 +87,7 @@ pub(super) const KEY_METRICS_TTM: &[&str] = &[
     "freeCashFlowToFirmTTM", "tangibleAssetValueTTM", "netCurrentAssetValueTTM",
 ];
 
-/// `profile`.
+/// Fields of `profile`.
 #[rustfmt::skip]
 pub(super) const PROFILE: &[&str] = &[
     "symbol", "price", "marketCap", "beta", "lastDividend", "range", "change", "changePercentage", "volume",
@@ -96,99 +96,99 @@ pub(super) const PROFILE: &[&str] = &[
     "zip", "image", "ipoDate", "defaultImage", "isEtf", "isActivelyTrading", "isAdr", "isFund",
 ];
 
-/// `quote` and `batch-quote`.
+/// Fields of `quote` and `batch-quote`.
 #[rustfmt::skip]
 pub(super) const QUOTE: &[&str] = &[
     "symbol", "name", "price", "changePercentage", "change", "volume", "dayLow", "dayHigh", "yearHigh", "yearLow",
     "marketCap", "priceAvg50", "priceAvg200", "exchange", "open", "previousClose", "timestamp",
 ];
 
-/// `dividends`.
+/// Fields of `dividends`.
 #[rustfmt::skip]
 pub(super) const DIVIDENDS: &[&str] = &[
     "symbol", "date", "recordDate", "paymentDate", "declarationDate", "adjDividend", "dividend", "yield",
     "frequency",
 ];
 
-/// `earnings-calendar`.
+/// Fields of `earnings-calendar`.
 #[rustfmt::skip]
 pub(super) const EARNINGS: &[&str] = &[
     "symbol", "date", "epsActual", "epsEstimated", "revenueActual", "revenueEstimated", "lastUpdated",
 ];
 
-/// `historical-price-eod/full`.
+/// Fields of `historical-price-eod/full`.
 #[rustfmt::skip]
 pub(super) const PRICES: &[&str] = &[
     "symbol", "date", "open", "high", "low", "close", "volume", "change", "changePercent", "vwap",
 ];
 
-/// `historical-price-eod/dividend-adjusted` and `/non-split-adjusted`.
+/// Fields of `historical-price-eod/dividend-adjusted` and `/non-split-adjusted`.
 #[rustfmt::skip]
 pub(super) const ADJUSTED: &[&str] = &[
     "symbol", "date", "adjOpen", "adjHigh", "adjLow", "adjClose", "volume",
 ];
 
-/// `shares-float`.
+/// Fields of `shares-float`.
 #[rustfmt::skip]
 pub(super) const SHARES_FLOAT: &[&str] = &[
     "symbol", "date", "freeFloat", "floatShares", "outstandingShares", "source",
 ];
 
-/// `symbol-change`.
+/// Fields of `symbol-change`.
 #[rustfmt::skip]
 pub(super) const SYMBOL_CHANGE: &[&str] = &[
     "date", "companyName", "oldSymbol", "newSymbol",
 ];
 
-/// `sp500-constituent`.
+/// Fields of `sp500-constituent`.
 #[rustfmt::skip]
 pub(super) const CONSTITUENT: &[&str] = &[
     "symbol", "name", "sector", "subSector", "headQuarter", "dateFirstAdded", "cik", "founded",
 ];
 
-/// `historical-price-eod/light`.
+/// Fields of `historical-price-eod/light`.
 #[rustfmt::skip]
 pub(super) const PRICES_LIGHT: &[&str] = &[
     "symbol", "date", "price", "volume",
 ];
 
-/// `batch-quote-short`.
+/// Fields of `batch-quote-short`.
 #[rustfmt::skip]
 pub(super) const QUOTE_SHORT: &[&str] = &[
     "symbol", "price", "change", "volume",
 ];
 
-/// `market-capitalization-batch`.
+/// Fields of `market-capitalization-batch`.
 #[rustfmt::skip]
 pub(super) const MARKET_CAP: &[&str] = &[
     "symbol", "date", "marketCap",
 ];
 
-/// `splits`.
+/// Fields of `splits`.
 #[rustfmt::skip]
 pub(super) const SPLITS: &[&str] = &[
     "symbol", "date", "numerator", "denominator", "splitType",
 ];
 
-/// `latest-financial-statements`.
+/// Fields of `latest-financial-statements`.
 #[rustfmt::skip]
 pub(super) const LATEST: &[&str] = &[
     "symbol", "calendarYear", "period", "date", "dateAdded",
 ];
 
-/// `stock-list`.
+/// Fields of `stock-list`.
 #[rustfmt::skip]
 pub(super) const STOCK_LIST: &[&str] = &[
     "symbol", "companyName",
 ];
 
-/// `delisted-companies`.
+/// Fields of `delisted-companies`.
 #[rustfmt::skip]
 pub(super) const DELISTED: &[&str] = &[
     "symbol", "companyName", "exchange", "ipoDate", "delistedDate",
 ];
 
-/// `eod-bulk`. The order of its fields differs from that of the JSON responses.
+/// Fields of `eod-bulk`. Their order differs from that of the JSON responses.
 #[rustfmt::skip]
 pub(super) const EOD_BULK: &[&str] = &[
     "symbol", "date", "open", "low", "high", "close", "adjClose", "volume",

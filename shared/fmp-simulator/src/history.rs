@@ -9,7 +9,7 @@ use super::world::World;
 use super::{events, fields, mutations, prices};
 use chrono::{Datelike, Duration, NaiveDate};
 
-/// Largest number of rows in a response. FMP drops older rows without notice.
+/// Maximum number of rows in a response. FMP drops older rows without notice.
 const MAX_ROWS: usize = 5_000;
 
 /// The form of a price history.

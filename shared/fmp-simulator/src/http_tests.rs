@@ -88,3 +88,27 @@ async fn each_fault_changes_the_response_as_documented() {
     assert_eq!(server.faults().values().sum::<u64>(), 9);
     server.shutdown().await;
 }
+
+#[test]
+fn the_delay_of_a_call_varies_by_the_jitter() {
+    let milliseconds = |latency, jitter| {
+        let options = Options {
+            latency: Duration::from_millis(latency),
+            jitter: Duration::from_millis(jitter),
+            ..Options::default()
+        };
+        let delays: Vec<f64> = (1..=1_000).map(|call| options.delay(call).as_secs_f64() * 1e3).collect();
+        let mean = delays.iter().sum::<f64>() / 1e3;
+        let shortest = delays.iter().copied().fold(f64::MAX, f64::min);
+        (shortest, mean, delays.iter().copied().fold(0.0, f64::max))
+    };
+    let (shortest, mean, longest) = milliseconds(120, 40);
+    assert!(
+        (80.0..81.0).contains(&shortest) && (159.0..=160.0).contains(&longest),
+        "{shortest} {longest}"
+    );
+    assert!((118.0..122.0).contains(&mean), "{mean}");
+    assert_eq!(milliseconds(120, 0), (120.0, 120.0, 120.0));
+    let (shortest, _, longest) = milliseconds(10, 40);
+    assert!(shortest < 1.0 && (49.0..=50.0).contains(&longest), "{shortest} {longest}");
+}

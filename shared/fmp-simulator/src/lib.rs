@@ -184,7 +184,7 @@ impl FmpServer {
         self.shared.faults()
     }
 
-    /// Largest number of connections that were open at the same time.
+    /// The highest number of connections that were open at the same time.
     pub fn peak_connections(&self) -> usize {
         self.shared.connections.peak.load(Ordering::Relaxed)
     }

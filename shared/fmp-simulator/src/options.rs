@@ -2,6 +2,7 @@
 
 use super::faults::Fault;
 use super::plan::Plan;
+use super::rng::Draw;
 use chrono::NaiveDate;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct Options {
     pub revision: u32,
     /// Delay before every response.
     pub latency: Duration,
+    /// The delay of each response is drawn between `latency - jitter` and `latency + jitter`.
+    pub jitter: Duration,
     /// Calls allowed in any 60 seconds; no limit if absent.
     pub calls_per_minute: Option<u32>,
     /// Minimum time between two bulk calls. An earlier call is rejected. Zero means no minimum.
@@ -51,12 +54,25 @@ impl Default for Options {
             anchor: None,
             revision: 0,
             latency: Duration::ZERO,
+            jitter: Duration::ZERO,
             calls_per_minute: None,
             bulk_pause: Duration::ZERO,
             key: None,
             plan: Plan::default(),
             faults: Vec::new(),
         }
+    }
+}
+
+impl Options {
+    /// The delay of a call: between `latency - jitter`, but not below zero, and `latency + jitter`.
+    pub(crate) fn delay(&self, call: u64) -> Duration {
+        if self.jitter.is_zero() {
+            return self.latency;
+        }
+        let shortest = self.latency.saturating_sub(self.jitter);
+        let longest = self.latency.saturating_add(self.jitter);
+        shortest + (longest - shortest).mul_f64(Draw::new(self.seed, "delay").unit(call as i64))
     }
 }
 
@@ -71,6 +87,7 @@ impl std::fmt::Debug for Options {
             .field("anchor", &self.anchor)
             .field("revision", &self.revision)
             .field("latency", &self.latency)
+            .field("jitter", &self.jitter)
             .field("calls_per_minute", &self.calls_per_minute)
             .field("bulk_pause", &self.bulk_pause)
             .field("plan", &self.plan)

@@ -9,7 +9,7 @@ use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime};
 
 const FILING: u64 = 40;
 const REVISION: u64 = 41;
-/// Each revision restates a quarter of one in this many ordinary companies.
+/// In each revision, one in this many ordinary companies restates a quarter.
 const RESTATES_ONE_IN: u64 = 40;
 
 /// A fiscal quarter, or a half-year of a company that reports half-years.
@@ -115,8 +115,8 @@ pub(super) fn filed(company: &Company, quarter: &Quarter) -> Filed {
     Filed { on, accepted: day.and_time(time) }
 }
 
-/// The day of revision `r` (1, 2, ...). The newest revision is of today. Each earlier revision is
-/// one day older.
+/// The day of revision `r` (1, 2, ...). The newest revision is dated today. Each earlier revision
+/// is one day older.
 fn revision_day(world: &World, r: u32) -> NaiveDate {
     world.today - Duration::days(i64::from(world.revision.saturating_sub(r)))
 }

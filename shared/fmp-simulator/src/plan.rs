@@ -1,22 +1,22 @@
-//! The endpoints with the plan that each requires, and the texts of FMP's rejections.
+//! The endpoints, each with the plan that it requires, and the texts of FMP's rejections.
 
 use clap::ValueEnum;
 
 /// An FMP plan (subscription).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Plan {
-    /// 250 calls a day, 87 symbols, five annual rows.
+    /// 250 calls a day, 87 symbols, and five annual rows per request.
     Free,
     /// Annual statements of all symbols, lists and calendars.
     Starter,
-    /// Also quarterly statements, batch quotes and index members.
+    /// Everything in Starter, quarterly statements, batch quotes and index members.
     Premium,
     /// All endpoints, including bulk files and FMP's trailing-twelve-month statements.
     #[default]
     Ultimate,
 }
 
-/// The supported endpoints, with the smallest plan that includes them.
+/// The supported endpoints, each with the smallest plan that includes it.
 pub(super) const ENDPOINTS: &[(&str, Plan)] = &[
     ("profile", Plan::Free),
     ("historical-price-eod/full", Plan::Free),

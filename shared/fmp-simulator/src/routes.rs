@@ -95,7 +95,8 @@ impl Answers {
         self.many_symbols(endpoint, query)
     }
 
-    /// The rejection of a request that the plan does not include; `None` if it does.
+    /// The rejection of a request that the plan does not include; `None` if the plan includes the
+    /// request.
     fn refusal(&self, endpoint: &str, query: &Query) -> Option<Answer> {
         let refused = |text: String| Some(Answer::Refused(402, text));
         let needed = plan::ENDPOINTS.iter().find(|(name, _)| *name == endpoint).map(|(_, plan)| *plan);

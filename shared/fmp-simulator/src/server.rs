@@ -172,8 +172,9 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     if let Some(counter) = shared.by_endpoint.get(number.unwrap_or(plan::ENDPOINTS.len())) {
         counter.fetch_add(1, Ordering::Relaxed);
     }
-    if !shared.options.latency.is_zero() {
-        tokio::time::sleep(shared.options.latency).await;
+    let delay = shared.options.delay(calls);
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
     }
     let query = parameters(request.uri());
     if path.starts_with("/api/v3/") || path.starts_with("/api/v4/") {

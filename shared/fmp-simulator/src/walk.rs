@@ -1,19 +1,19 @@
-//! Random walks: Brownian motions by Lévy's construction. The value at the middle of a span is the mean
-//! of the values at its ends, plus a random number that belongs to that day. So a single day takes 14
-//! steps, a window of days takes little more steps than it has days, and the value of a day does not
-//! depend on which days are generated.
+//! Random walks: Brownian motions by Lévy's construction. The value at the middle of a span is the
+//! mean of the values at its ends, plus a random number that belongs to that day. So a single day
+//! takes 14 steps, a range of days takes only a few more steps than it has days, and the value of a
+//! day does not depend on which days are generated.
 
 use super::rng::Draw;
 
-/// Number of trading days in a walk, from 2000 into 2065. It is a power of two, so that repeated halving
-/// reaches every day.
+/// Number of trading days in a walk, from 2000 into 2065. It is a power of two, so that repeated
+/// halving reaches every day.
 const SPAN: usize = 1 << 14;
 /// Number of the trading day 2 January 2025. On this day, a company has its reference price.
 pub(super) const REFERENCE: usize = 6_289;
 /// Standard deviation and mean of the market's daily log return.
 const MARKET: (f64, f64) = (0.0095, 0.000_30);
 
-/// Item number of the random numbers of a walk.
+/// Item number under which a walk draws its random numbers.
 pub(super) const OWN_WALK: u64 = 20;
 
 /// The values of a walk for the days with the numbers `from..=to`. Daily changes have a standard

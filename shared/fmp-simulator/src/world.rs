@@ -7,7 +7,7 @@ use super::walk;
 use chrono::{Datelike, Duration, NaiveDate};
 use std::collections::HashSet;
 
-/// Largest number of symbols in a universe.
+/// Maximum number of symbols in a universe.
 pub const MOST_SYMBOLS: usize = 50_000;
 
 /// The state on which all responses depend.
@@ -25,8 +25,7 @@ pub(super) struct World {
     pub last: usize,
     /// The logarithms of the market's prices, by number of the trading day.
     pub market: Vec<f64>,
-    /// Number of ticker numbers that the universe uses, including numbers whose ticker is a fixed
-    /// symbol.
+    /// How many ticker numbers the universe uses, including numbers whose ticker is a fixed symbol.
     pub drawn: usize,
 }
 
@@ -71,7 +70,7 @@ fn universe(symbols: usize, drawn: usize) -> impl Iterator<Item = String> + Send
     fixed.chain((0..drawn).map(ticker).filter(|t| !taken(t)))
 }
 
-/// With how many fixed companies a universe of this size begins: all of them, or only the
+/// Number of fixed symbols at the start of a universe of this size: all of them, or only the
 /// well-known ones if the universe is too small for all.
 fn head(symbols: usize) -> usize {
     if symbols >= FIXED.len() {

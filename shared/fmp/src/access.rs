@@ -17,9 +17,9 @@ pub struct FmpAccess {
     pub kind: SourceKind,
     /// The FMP plan of the key.
     pub plan: FmpPlan,
-    /// Bandwidth limit of 30 days in GB, if it differs from the plan's.
+    /// Bandwidth limit in GB per 30 days, if it differs from the plan's.
     gigabytes: Option<u64>,
-    /// Most calls made at once, if fewer than the plan's calls per minute.
+    /// Maximum number of calls made at once, if lower than the plan's calls per minute.
     burst: Option<NonZeroU32>,
 }
 
@@ -53,7 +53,7 @@ impl FmpAccess {
     }
 
     /// Creates a client that shares the key's call budget with other clients through the stage. If
-    /// FMP refuses the key, the client calls `read_key` again, so a rotated key needs no
+    /// FMP refuses the key, the client calls `read_key` again, so the key can be rotated without a
     /// deployment.
     ///
     /// # Errors

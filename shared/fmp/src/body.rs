@@ -8,8 +8,8 @@ use reqwest::{Response, header::CONTENT_ENCODING};
 
 use super::{failure::Failure, redact::Redactor};
 
-/// Largest body in bytes before decompression. The largest expected body has 5,000 bars, under 2
-/// MB.
+/// Largest body in bytes before decompression. The largest expected body has 5,000 bars and less
+/// than 2 MB.
 const MAX_ON_WIRE: usize = 16 << 20;
 /// Largest body in bytes after decompression.
 const MAX_UNPACKED: u64 = 64 << 20;
@@ -48,10 +48,23 @@ pub(super) async fn read(mut response: Response, redactor: &Redactor) -> Result<
 }
 
 fn redacted(body: Bytes, redactor: &Redactor) -> Bytes {
-    match redactor.bytes(&body) {
+    let body = match redactor.bytes(&body) {
         Cow::Borrowed(_) => body,
         Cow::Owned(clean) => clean.into(),
+    };
+    readable(body)
+}
+
+/// Removes a byte order mark and NUL bytes from a body. JSON does not allow them, and they carry no
+/// information.
+fn readable(mut body: Bytes) -> Bytes {
+    if body.starts_with(b"\xef\xbb\xbf") {
+        body = body.slice(3..);
     }
+    if body.contains(&0) {
+        body = body.iter().copied().filter(|byte| *byte != 0).collect::<Vec<u8>>().into();
+    }
+    body
 }
 
 /// Whether the body is compressed with gzip.

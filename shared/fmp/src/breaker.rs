@@ -19,14 +19,14 @@ use tokio::sync::Notify;
 
 use super::failure::Failure;
 
-/// Consecutive failures that open a breaker. Two calls with five attempts each reach this number.
-/// One call does not, because it may fail only for its own symbol.
+/// Number of consecutive failures after which a breaker opens: two calls with five attempts each. A
+/// single call must not open it, because the cause may be its symbol and not the endpoint.
 pub(super) const FAILURES: u32 = 10;
 /// Time from the opening of a breaker to the first probe. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two probes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// How long after a breaker opened calls still wait for a probe to succeed.
+/// After a breaker has opened, calls wait for a probe to succeed, but only during this time.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The decision on a call that the breaker does not reject.
@@ -44,9 +44,9 @@ enum Admission {
 /// The breaker of one endpoint.
 #[derive(Debug, Default)]
 struct Breaker {
-    /// Consecutive failures.
+    /// Number of consecutive failures.
     failures: u32,
-    /// Message of the last failure.
+    /// The message of the last failure.
     message: String,
     open: Option<Open>,
 }
@@ -92,7 +92,7 @@ impl Breaker {
         Err(Failure::Transient { message, retry_after: Some(open.until - now) })
     }
 
-    /// Whether the breaker is open and calls no longer wait for a probe. Then calls are not
+    /// Whether the breaker is open and calls no longer wait for a probe. If so, calls are not
     /// retried.
     fn rejects_retries(&self, now: Instant) -> bool {
         self.open.as_ref().is_some_and(|open| now >= open.since + PATIENCE)

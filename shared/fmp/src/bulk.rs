@@ -13,10 +13,11 @@ use findata_pipeline::plan::{Cadence, Task, Window};
 
 pub use unavailable::{note_refused, refused};
 
-/// Calls for `profile-bulk`, for estimates: its parts (as of July 2026) and one call that finds
-/// that no further part exists.
+/// Estimated number of calls to download `profile-bulk`: one for each part (as of July 2026), and
+/// one that finds that no further part exists.
 const PROFILE_PARTS: u64 = 5;
-/// Largest number of parts that are downloaded, even if FMP has more parts.
+/// At most this many numbered parts of a bulk endpoint, such as `profile-bulk`, are downloaded;
+/// further parts are ignored.
 const MAX_PARTS: u32 = 40;
 /// Assumed number of rows of one file, for estimates. A file covers all exchanges.
 const ROWS_PER_FILE: u64 = 50_000;

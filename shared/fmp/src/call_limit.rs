@@ -1,10 +1,10 @@
 //! Pauses calls after FMP responds that the call limit is reached.
 //!
-//! One such response pauses only its own call, because a server may send it for a single symbol. Five consecutive ones
-//! show that a limit is reached that other calls share: the endpoint's limit if they come from one endpoint, or the
-//! key's limit if they come from several endpoints. Then all calls of the endpoint or the key wait for a cooldown. Each
-//! further cooldown is twice as long, up to thirty times the first one. If an endpoint or the key gets no other
-//! response for [`PATIENCE`], it is exhausted: the endpoint's calls fail, or the client stops.
+//! One such response pauses only its own call, because a server may send it for a single symbol. Five consecutive
+//! call-limit responses show that a shared limit is reached: the endpoint's limit if the responses come from one
+//! endpoint, or the key's limit if they come from several endpoints. Then all calls of the endpoint or the key wait for
+//! a cooldown. Each further cooldown is twice as long, up to thirty times the first one. If an endpoint or the key gets
+//! no other response for [`PATIENCE`], it is exhausted: the endpoint's calls fail, or the client stops.
 
 use std::{
     collections::HashMap,
@@ -35,12 +35,12 @@ struct State {
     key: Scope,
     /// The endpoint of the first call-limit response that counts for the key.
     first_endpoint: String,
-    /// Whether another endpoint sent one of the following call-limit responses.
+    /// Whether a later call-limit response came from another endpoint.
     several: bool,
     endpoints: HashMap<String, Scope>,
 }
 
-/// Consecutive call-limit responses of an endpoint or for the key.
+/// Counts the consecutive call-limit responses of one endpoint, or of all endpoints for the key.
 #[derive(Default)]
 struct Scope {
     answers: u32,
@@ -75,7 +75,7 @@ impl CallLimits {
         retry_after.unwrap_or_else(|| self.step(answers.saturating_sub(1))) + self.jitter()
     }
 
-    /// Begins a run. Forgets the limits of earlier runs, which have probably passed.
+    /// Begins a run. Forgets the limits of earlier runs, which have probably ended.
     pub(super) fn begin(&self) {
         *self.state() = State::default();
     }

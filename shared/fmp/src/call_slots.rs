@@ -8,10 +8,10 @@ use std::{
 
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
-/// Most calls in flight in a Lambda function. A response may take some 100 kB of memory, and 64
-/// calls in flight use 40 MiB.
+/// Maximum number of calls in flight in a Lambda function. A response may take some 100 kB of
+/// memory, and 64 calls in flight use 40 MiB.
 pub const MOST_IN_FLIGHT_IN_FUNCTION: usize = 64;
-/// Most calls in flight on a laptop. With two cores, more calls would not be faster.
+/// Maximum number of calls in flight on a laptop. With two cores, more calls would not be faster.
 pub const MOST_IN_FLIGHT_ON_LAPTOP: usize = 512;
 
 /// How long a burst should take. With 750 calls a minute and a latency of 120 ms, this results in
@@ -21,7 +21,7 @@ const BURST_TIME: Duration = Duration::from_secs(2);
 const EXPECTED_LATENCY: Duration = Duration::from_millis(120);
 /// Smallest limit on calls in flight. A single slow call must not delay all others.
 const FEWEST: usize = 8;
-/// A new measurement contributes one part in this many to the average latency.
+/// A new measurement contributes 1/`SMOOTHING` to the average latency.
 const SMOOTHING: u32 = 16;
 
 /// The slots for calls in flight.

@@ -163,7 +163,7 @@ impl Fmp {
         &self.stats
     }
 
-    /// Most calls in flight.
+    /// The maximum number of calls in flight.
     pub fn most_in_flight(&self) -> usize {
         self.slots.most()
     }

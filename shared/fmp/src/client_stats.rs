@@ -23,7 +23,7 @@ impl ClientStats {
         self.calls.load(Relaxed)
     }
 
-    /// Most calls in flight at the same time.
+    /// The highest number of calls that were in flight at the same time.
     pub fn peak(&self) -> u64 {
         self.peak.load(Relaxed)
     }

@@ -7,7 +7,7 @@ use findata_domain::{Error, Result};
 /// Longest accepted record in bytes. The longest record seen in FMP's files, a profile with a
 /// description, has less than 8 KB.
 const MAX_RECORD: usize = 1 << 20;
-/// Largest accepted number of cells in a record.
+/// Maximum accepted number of cells in a record.
 const MAX_CELLS: usize = 1 << 10;
 
 /// One record of a file: its cells in file order, with the names of the header.
@@ -19,7 +19,7 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Pairs of name and cell. Invalid UTF-8 is replaced by U+FFFD.
+    /// Returns the pairs of a name and its cell. Invalid UTF-8 is replaced by U+FFFD.
     pub fn cells(self) -> impl Iterator<Item = (&'a str, std::borrow::Cow<'a, str>)> {
         (0..self.header.len()).map(move |i| (self.header[i].as_str(), String::from_utf8_lossy(self.cell(i))))
     }
@@ -43,7 +43,7 @@ pub(super) struct Parser {
     header: Option<Vec<String>>,
     text: Vec<u8>,
     ends: Vec<usize>,
-    /// Number of elements of `text` and of `ends` in use.
+    /// The number of elements in use in `text` and in `ends`.
     filled: (usize, usize),
     records: u64,
     last: Option<u8>,

@@ -70,8 +70,8 @@ impl Failure {
         }
     }
 
-    /// Whether another attempt may succeed and uses the retry budget. False for the call limit, for
-    /// which the client waits separately.
+    /// Whether another attempt may succeed. Such an attempt uses the retry budget. False for the call limit, for which
+    /// the client waits separately.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Failure::Transient { .. } | Failure::NoAnswer(_))
     }

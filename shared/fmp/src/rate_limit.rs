@@ -100,8 +100,8 @@ const CLOCKS: TimeDelta = TimeDelta::milliseconds(250);
 /// Resolution of a grant's timestamp. Grants with the same timestamp share a record, which bounds
 /// the size of the shared state.
 const BUCKET: TimeDelta = TimeDelta::milliseconds(250);
-/// Length of the window: 60 s plus the four durations above. Calls that reach FMP within 60 s have
-/// grants with timestamps within this length.
+/// Length of the window: 60 s plus [`BUCKET`], [`USE`], [`TRAVEL`] and [`CLOCKS`]. Calls that reach
+/// FMP within 60 s have grants whose timestamps are less than `SPAN` apart.
 const SPAN: TimeDelta = TimeDelta::seconds(63);
 /// Longest delay before new permits become valid. A client sets a delay if the stage is slow.
 const MAX_LEAD: TimeDelta = TimeDelta::seconds(10);

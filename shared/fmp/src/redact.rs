@@ -92,14 +92,15 @@ impl Redactor {
         Cow::Owned(out)
     }
 
-    /// Returns the rest of a body after its last chunk, without the key.
+    /// Returns the bytes that `chunk` held back, with the key removed. Call it after the last chunk of a body.
     pub(super) fn end(&mut self) -> Vec<u8> {
         let held = std::mem::take(&mut self.held);
         self.bytes(&held).into_owned()
     }
 
-    /// Copies the text up to the end of the last occurrence of the key to `out`, with the key replaced. Returns the
-    /// number of bytes copied from. If the text is complete, a truncated key at its end counts as an occurrence.
+    /// Copies the text up to the end of the last occurrence of the key to `out`, with the key replaced. Returns how
+    /// many bytes of the text were copied or replaced. If the text is complete, a truncated key at its end counts as an
+    /// occurrence.
     fn scan(&self, text: &[u8], complete: bool, out: &mut Vec<u8>) -> usize {
         let (mut copied, mut from) = (0, 0);
         while let Some(at) = self.candidate(text, from) {

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Retries that every invocation may make. Even a short invocation may hit a brief outage.
 const FLOOR: u64 = 50;
-/// Number of calls, including retries, that allow one more retry. With 2, the number of retries can
-/// reach the number of first attempts. So every call may fail once, and an invocation sends at most
-/// twice its number of calls, plus about twice the floor.
+/// The budget grows by one retry after this many calls, where retries count as calls too. With 2,
+/// the number of retries can reach the number of first attempts. So every call may fail once, and
+/// an invocation sends at most twice its number of calls, plus about twice the floor.
 const CALLS_PER_RETRY: u64 = 2;
 
 /// Counts the calls and retries of one invocation. Repeating a call after a call-limit response
@@ -19,7 +19,7 @@ pub(super) struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// Begins an invocation.
+    /// Begins an invocation: resets the numbers of calls and retries.
     pub(super) fn begin(&self) {
         self.calls.store(0, Relaxed);
         self.taken.store(0, Relaxed);
@@ -38,7 +38,10 @@ impl RetryBudget {
             .fetch_update(Relaxed, Relaxed, |taken| (taken < most).then_some(taken + 1))
             .is_ok();
         if !taken {
-            tracing::warn!(most, "too many calls fail, so further calls are not retried until more succeed");
+            tracing::warn!(
+                most,
+                "too many calls failed: the retry budget is used up; every two calls add one retry to it"
+            );
         }
         taken
     }

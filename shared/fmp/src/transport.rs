@@ -23,7 +23,7 @@ const KEY: &str = "apikey";
 /// Longest `Retry-After` in seconds that the client respects. Longer values are reduced to it.
 const MAX_RETRY_AFTER: u64 = 120;
 
-/// The number of bytes received, and the rows as JSON, or `None` if FMP has no rows.
+/// The number of bytes received, and the rows as JSON (`None` if FMP has no rows) or the failure.
 pub(super) type Exchanged = (u64, Result<Option<Bytes>, Failure>);
 
 /// Sends one request and returns the classified response. Tests replace HTTP by a script.

@@ -15,7 +15,10 @@ mod published;
 mod render;
 pub mod tables;
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 use findata_domain::{Error, Result};
 
@@ -56,6 +59,8 @@ pub struct Models {
     pub models: Vec<Model>,
     /// The statements that create the tables and views of `analytics`, and `ops.quality`.
     pub tables: Vec<Model>,
+    /// The temporary tables of the models that run once per slice of companies.
+    sliced: BTreeSet<String>,
     /// The columns of each table, by the table's name without schema.
     columns: BTreeMap<String, Vec<TableColumn>>,
 }
@@ -76,11 +81,10 @@ impl Models {
     /// `Reject` if an input names a column that does not exist; `Stop` if a template uses a value that
     /// does not exist.
     pub fn of(registry: Registry) -> Result<Models> {
-        let renderer = Renderer::new(&registry)?;
+        let renderer = Renderer::new(&registry, &[MODELS, TABLES].concat())?;
         let render = |files: &[(&'static str, &'static str)]| {
-            let one = |(file, template): &(&'static str, &'static str)| {
-                Ok(Model { file, sql: renderer.render(file, template)? })
-            };
+            let one =
+                |(file, _): &(&'static str, &'static str)| Ok(Model { file, sql: renderer.render(file)? });
             files.iter().map(one).collect::<Result<Vec<_>>>()
         };
         let (models, tables) = (render(MODELS)?, render(TABLES)?);
@@ -89,7 +93,8 @@ impl Models {
             Some((name.to_owned(), columns_of(&table.sql)))
         });
         let columns = columns.collect();
-        let models = Models { registry, models, tables, columns };
+        let sliced = sliced(&models);
+        let models = Models { registry, models, tables, sliced, columns };
         let faults: Vec<String> = models.missing_columns().collect();
         if faults.is_empty() {
             Ok(models)
@@ -98,8 +103,8 @@ impl Models {
         }
     }
 
-    /// Returns the faults of inputs whose columns do not exist in the tables of statements and
-    /// twelve months.
+    /// Returns a message for each column of an input that does not exist in `fact_financials` or
+    /// `fact_financials_ttm`.
     fn missing_columns(&self) -> impl Iterator<Item = String> {
         let has = |table: &str, column: &str| self.columns(table).iter().any(|c| c.name == column);
         // `days` is computed, so no table has a column for it.
@@ -115,14 +120,21 @@ impl Models {
         })
     }
 
-    /// Returns the temporary tables whose last reader is the model at `position`. They can be
-    /// dropped after that model to free memory. Tables that publishing reads are not included.
+    /// Returns whether the model depends on the companies of a slice, so that it runs once per
+    /// slice. The other models run once, before the first slice.
+    pub fn is_sliced(&self, model: &Model) -> bool {
+        self.sliced.contains(model.builds())
+    }
+
+    /// Returns the temporary tables of a slice whose last reader is the model at `position`. They
+    /// can be dropped after that model to free memory. Tables that publishing reads are not
+    /// included.
     pub fn finished_after(&self, position: usize) -> impl Iterator<Item = &str> {
         let last_read = |table: &str| self.models.iter().rposition(|m| m.reads(table));
         let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
-        self.models
+        self.sliced
             .iter()
-            .map(Model::builds)
+            .map(String::as_str)
             .filter(move |table| !kept(table) && last_read(table) == Some(position))
     }
 
@@ -134,8 +146,22 @@ impl Models {
     }
 }
 
-/// Temporary tables that publishing reads in addition to the `new_` tables.
-const NEEDED_TO_PUBLISH: [&str; 2] = ["companies_to_recompute", "vintages"];
+/// Temporary tables of a slice that publishing reads in addition to the `new_` tables.
+const NEEDED_TO_PUBLISH: [&str; 2] = ["companies", "vintages"];
+
+/// The one-row table with the range of companies of the current slice.
+const SLICE: &str = "company_slice";
+
+/// Returns the temporary tables of the models that read [`SLICE`], directly or through others.
+fn sliced(models: &[Model]) -> BTreeSet<String> {
+    let mut tables = BTreeSet::new();
+    for model in models {
+        if model.reads(SLICE) || tables.iter().any(|table: &String| model.reads(table)) {
+            tables.insert(model.builds().to_owned());
+        }
+    }
+    tables
+}
 
 macro_rules! files {
     ($($file:literal),* $(,)?) => {
@@ -235,6 +261,13 @@ mod tests {
     }
 
     #[test]
+    fn only_what_does_not_depend_on_the_companies_runs_once() {
+        let all = Models::built_in().unwrap();
+        let once: Vec<_> = all.models.iter().filter(|m| !all.is_sliced(m)).map(Model::builds).collect();
+        assert_eq!(once, ["companies_to_recompute", "newest_profiles", "new_dim_date"]);
+    }
+
+    #[test]
     fn a_temporary_table_is_dropped_after_its_last_reader() {
         let all = Models::built_in().unwrap();
         let dropped: Vec<_> =
@@ -243,7 +276,7 @@ mod tests {
             assert!(all.models[position + 1..].iter().all(|m| !m.reads(table)), "{table}");
         }
         let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
-        let temporary = all.models.iter().filter(|m| !kept(m.builds()));
+        let temporary = all.models.iter().filter(|m| all.is_sliced(m) && !kept(m.builds()));
         assert_eq!(dropped.len(), temporary.count());
     }
 }

@@ -84,16 +84,23 @@ pub const OPS: &[OpsTable] = &[
     },
     OpsTable {
         name: "quarantine",
-        about: "implausible rows, with the reason",
+        about: "rows and fields that cannot be right and are not used, with the reason",
         columns: &[
             ("run_id", Text, "run that fetched the row"),
             ("dataset", Text, "dataset of the row"),
             ("symbol", Text, "symbol whose answer contained the row"),
-            ("reason", Text, "what is wrong with the row"),
+            ("reason", Text, "what is wrong, beginning with a code"),
             ("payload", Text, "the row exactly as FMP sent it"),
             ("source_file", Text, "file on the stage"),
             ("source_row", Integer, "row in the file, from 1"),
             ("observed_at", Instant, "when it was fetched, UTC"),
+            (
+                "status",
+                Text,
+                "rejected: the row is not loaded; field: only this column of the loaded row is not used",
+            ),
+            ("column_name", Text, "column of the field that is to blame, if it is one field"),
+            ("column_text", Text, "the field's text as FMP sent it, at most 500 characters"),
         ],
     },
     OpsTable {

@@ -9,12 +9,12 @@ pub struct PublishedTable {
     /// Name without schema. The model `new_{name}` builds the table's rows; `tables/{name}.sql`
     /// creates the table.
     pub name: &'static str,
-    /// Natural key. For a table that keeps versions, it does not include `known_from`.
+    /// Natural key, without the column `known_from` of tables that keep versions.
     pub key: &'static [&'static str],
     /// Which rows of the table a run recomputes.
     pub extent: Extent,
     /// Whether and how the table keeps older versions of its rows. Each version has the time range
-    /// in which it was the known version.
+    /// in which it was the newest known version.
     pub versions: Versions,
 }
 
@@ -25,14 +25,14 @@ pub enum Versions {
     None,
     /// The table's model computes `known_from` and `known_to` of each version.
     OfStatements,
-    /// The table's model computes every vintage. Publishing keeps a row of a vintage if it differs
-    /// from the same row of the next vintage.
+    /// The table's model computes every vintage: the rows as of each time at which data changed.
+    /// Publishing keeps a row of a vintage if it differs from the same row of the next vintage.
     OfVintages,
 }
 
 impl PublishedTable {
-    /// Returns the columns that the table's model has only for publishing. The table does not have
-    /// them.
+    /// Returns the columns of the table's model that only publishing uses. The table itself does
+    /// not have them.
     pub fn helpers(&self) -> &'static [&'static str] {
         match self.versions {
             Versions::None => &[],
@@ -60,6 +60,8 @@ pub enum Extent {
     Whole,
     /// The rows of the companies to recompute.
     Companies,
+    /// The rows of the companies whose fundamentals are recomputed.
+    Fundamentals,
     /// The rows of the companies to recompute, from the first changed day on. The named column
     /// contains the day of a row.
     Days(&'static str),
@@ -74,16 +76,20 @@ pub const PUBLISHED: &[PublishedTable] = &[
         schema: "analytics",
         name: "fact_financials_history",
         key: &["company_key", "fiscal_date", "period_type"],
-        extent: Extent::Companies,
+        extent: Extent::Fundamentals,
         versions: Versions::OfStatements,
     },
-    versioned("fact_financials_ttm_history", &["company_key", "fiscal_date"], Extent::Companies),
+    versioned("fact_financials_ttm_history", &["company_key", "fiscal_date"], Extent::Fundamentals),
     versioned(
         "fact_financial_ratios_history",
         &["company_key", "fiscal_date", "basis"],
-        Extent::Companies,
+        Extent::Fundamentals,
     ),
-    versioned("fact_growth_rates_history", &["company_key", "fiscal_date", "basis"], Extent::Companies),
+    versioned(
+        "fact_growth_rates_history",
+        &["company_key", "fiscal_date", "basis"],
+        Extent::Fundamentals,
+    ),
     versioned(
         "fact_market_metrics_history",
         &["company_key", "metric_date"],
@@ -93,7 +99,7 @@ pub const PUBLISHED: &[PublishedTable] = &[
         schema: "ops",
         name: "quality",
         key: &["company_key", "check_name", "basis", "fiscal_date"],
-        extent: Extent::Companies,
+        extent: Extent::Fundamentals,
         versions: Versions::None,
     },
 ];

@@ -24,7 +24,7 @@ use inputs::{Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column,
 use market::{MarketValues, Pair, PriceValues, day_input, fmp_pairs, market, price, valuation_inputs};
 use periods::{GrowthValues, HorizonValues, RatioValues, growth_rates, horizon, ratio};
 
-/// Renders templates with a registry.
+/// Renders templates with a registry. A template can extend another one.
 pub(crate) struct Renderer {
     environment: Environment<'static>,
     context: Value,
@@ -32,26 +32,31 @@ pub(crate) struct Renderer {
 
 impl Renderer {
     /// # Errors
-    /// `Stop` if the template engine rejects the syntax configuration.
-    pub fn new(registry: &Registry) -> Result<Self> {
+    /// `Stop` if the template engine rejects the syntax configuration or a template.
+    pub fn new(registry: &Registry, templates: &[(&'static str, &'static str)]) -> Result<Self> {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         let mut environment = Environment::new();
         environment.set_syntax(syntax.map_err(|e| Error::Stop(format!("template syntax: {e}")))?);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        for (file, template) in templates {
+            environment
+                .add_template(file, template)
+                .map_err(|e| Error::Stop(format!("infra/models/{file}: {e:#}")))?;
+        }
         Ok(Renderer {
             environment,
             context: Value::from(Serde(&Context::of(registry))),
         })
     }
 
+    /// The text of one of the templates.
+    ///
     /// # Errors
     /// `Stop` with the template's file and line if it uses a name that does not exist.
-    pub fn render(&self, file: &str, template: &str) -> Result<String> {
-        if !template.contains("{%") && !template.contains("{{") {
-            return Ok(template.to_owned());
-        }
+    pub fn render(&self, file: &str) -> Result<String> {
         self.environment
-            .render_named_str(file, template, self.context.clone())
+            .get_template(file)
+            .and_then(|template| template.render(self.context.clone()))
             .map_err(|e| Error::Stop(format!("infra/models/{file}: {e:#}")))
     }
 }

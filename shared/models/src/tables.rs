@@ -1,15 +1,26 @@
-//! Builds the statements that create the tables of `raw`, `staging` and `ops`. Those of `raw` and
-//! `staging` are derived from the catalog. The tables of `analytics` are declared in
+//! Builds the statements that create the tables of `raw`, `staging` and `ops`. The statements for
+//! `raw` and `staging` are derived from the catalog. The tables of `analytics` are declared in
 //! `infra/models/tables`.
 
 use crate::ops::{OPS, RAW, sql};
-use findata_domain::catalog::{CATALOG, Dataset, LINEAGE};
+use findata_domain::catalog::{CATALOG, Dataset, FLAGS, Kind, LINEAGE};
 
 /// The schemas of every warehouse.
 pub const SCHEMAS: [&str; 4] = ["raw", "staging", "analytics", "ops"];
 
 /// The functions that write to a warehouse. Each has a row in `ops.turns`.
 pub const WRITERS: [&str; 2] = ["load", "analytics"];
+
+/// Columns that tables created by earlier builds lack, as table, column and type. [`setup`] adds
+/// them.
+const ADDED_COLUMNS: &[(&str, &str, Kind)] = &[
+    ("ops.quarantine", "status", Kind::Text),
+    ("ops.quarantine", "column_name", Kind::Text),
+    ("ops.quarantine", "column_text", Kind::Text),
+    ("staging.income_statement", FLAGS, Kind::Text),
+    ("staging.balance_sheet", FLAGS, Kind::Text),
+    ("staging.cash_flow", FLAGS, Kind::Text),
+];
 
 /// Returns the statements that set up a warehouse, in order. Each is idempotent.
 pub fn setup() -> Vec<String> {
@@ -27,6 +38,9 @@ pub fn setup() -> Vec<String> {
         OPS.iter()
             .map(|t| format!("create table if not exists ops.{} ({})", t.name, sql(t.columns))),
     );
+    statements.extend(ADDED_COLUMNS.iter().map(|(table, column, kind)| {
+        format!("alter table {table} add column if not exists {column} {}", kind.sql())
+    }));
     statements.extend(WRITERS.iter().map(|function| {
         format!(
             "insert into ops.turns (function, number) select '{function}', 0 \

@@ -18,13 +18,13 @@ struct Binding {
     warehouse_id: String,
 }
 
-/// Binds the stage to the warehouse. If the stage is bound already, checks that it is bound to this
-/// warehouse, because data that the fetch log counts as fresh must be in this warehouse.
+/// Binds the stage to the warehouse, or checks that an existing binding is to this warehouse. The
+/// fetch log describes the data of one warehouse, so a stage cannot serve two.
 ///
 /// A new warehouse has no id. If the stage is not bound, the warehouse gets the id `name`; if two
-/// first runs do this concurrently, the stage keeps one of the two ids. If the stage is bound, the
-/// new warehouse gets the id of the previous warehouse and replaces it. Fill it from the stage
-/// before you load a run.
+/// first runs bind the stage concurrently, the stage keeps one of their ids. If the stage is
+/// already bound, a new warehouse replaces the previous warehouse and takes over its id. Fill the
+/// new warehouse from the stage before you load a run.
 ///
 /// # Errors
 /// `Config` if the stage is bound to another warehouse; the stage's and the warehouse's errors.
@@ -48,7 +48,7 @@ pub async fn bind_warehouse(stage: &impl Stage, warehouse: &mut impl Warehouse, 
     match known {
         Some(known) if own.contains(&known.warehouse_id) => Ok(()),
         _ => Err(Error::Config(
-            "the stage belongs to another warehouse. Use that warehouse; or move this warehouse away, and the next run \
+            "the stage belongs to another warehouse. Use the warehouse that the stage belongs to; or move this warehouse away, and the next run \
              creates a new one and fills it from the stage; or choose another --home or --stage for this warehouse"
                 .into(),
         )),

@@ -15,13 +15,13 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BulkPhase {
-    /// The next file is read.
+    /// Read the next file.
     #[default]
     Fetching,
-    /// All files are read. Tasks that the files do not cover, and follow-up tasks, take one call
-    /// each.
+    /// All files are read. Make one call for each task that the files do not cover and for each
+    /// follow-up task.
     FilesRead,
-    /// Every task takes one call, because FMP refuses the files or an invocation is too short to
+    /// Make one call for each task, because FMP refuses the files or an invocation is too short to
     /// read them.
     FallingBack,
 }
@@ -35,17 +35,19 @@ pub struct BulkProgress {
     /// The next step.
     #[serde(default)]
     pub phase: BulkPhase,
-    /// Names of the files that are finished and not requested again.
+    /// Names of the files that are processed and need no further request.
     #[serde(alias = "done")]
     pub files_done: BTreeSet<String>,
-    /// One element per task, in the batch's order.
+    /// Progress of each task, in the order of the batch.
     pub tasks: Vec<TaskProgress>,
-    /// Follow-up tasks, which rows of the files triggered. Each takes one call after the last file.
+    /// Additional tasks that rows of the files made necessary. Each takes one call after the last
+    /// file.
     #[serde(default, alias = "following")]
     pub follow_ups: Vec<Task>,
 }
 
-/// What the files read so far contain for one task: counts of rows, dates, calls and bytes.
+/// The progress of one task: its rows in the files read so far, and the calls and bytes counted for
+/// it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskProgress {
@@ -53,19 +55,19 @@ pub struct TaskProgress {
     pub rows: u64,
     /// Number of rows that passed every check.
     pub good: u64,
-    /// Newest date among the good rows, for statements and daily datasets.
+    /// Newest date among the rows that passed every check; only for statements and daily datasets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<NaiveDate>,
-    /// The reason of the first rejected row.
+    /// Why the first rejected row was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected: Option<String>,
     /// The task's outcome if one of its files failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<Outcome>,
-    /// Calls counted for this task. The calls for a file are counted for the first task that the
-    /// file serves.
+    /// Number of calls. The calls for a file are counted for the first of the tasks that need the
+    /// file.
     pub calls: u32,
-    /// Bytes received, counted for the same task as the calls.
+    /// Bytes received. The bytes of a file are counted for the same task as its calls.
     pub bytes: u64,
 }
 
@@ -82,7 +84,7 @@ impl BulkProgress {
         }
     }
 
-    /// Sets the outcome of these tasks, given by position. Tasks that already have an outcome keep
+    /// Sets the outcome of the tasks at these positions. A task that already has an outcome keeps
     /// it.
     pub fn end(&mut self, tasks: &[usize], outcome: &Outcome) {
         for task in tasks {
@@ -92,8 +94,8 @@ impl BulkProgress {
         }
     }
 
-    /// Returns the task records. A task without an outcome gets the outcome `given_up`. If that is
-    /// `None`, the rows read so far decide the outcome.
+    /// Returns the record of each task. A task without an outcome gets the outcome `given_up` or,
+    /// if `given_up` is `None`, the outcome that follows from the rows read so far.
     pub fn records(&self, tasks: &[Task], given_up: Option<&Outcome>) -> Vec<TaskRecord> {
         let record = |(task, progress): (&Task, &TaskProgress)| TaskRecord {
             task: task.clone(),
@@ -108,7 +110,7 @@ impl BulkProgress {
 }
 
 impl TaskProgress {
-    /// Adds the data that another file contains for the task.
+    /// Adds the row counts and the newest date that another file contains for the task.
     pub fn add(&mut self, file: TaskProgress) {
         self.rows += file.rows;
         self.good += file.good;

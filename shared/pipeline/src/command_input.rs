@@ -9,7 +9,7 @@ use crate::{
     ttl_overrides::TtlOverrides,
 };
 
-/// Maximum of `days`: 100 years.
+/// Maximum value of `days`: 100 years.
 pub const MAX_DAYS: u32 = 36_500;
 
 /// The input of fanout: the payload of a direct call, the detail of a `RunRequested` event, or the
@@ -37,7 +37,7 @@ pub struct CommandInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
     /// The time of the schedule's tick. The run id is derived from it, so a tick that is delivered
-    /// twice starts one run.
+    /// twice starts only one run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<DateTime<Utc>>,
     /// Number of quarters to fetch of each statement.
@@ -61,8 +61,8 @@ pub struct CommandInput {
     /// Fetch only these datasets; empty for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub datasets: Vec<String>,
-    /// Fetch the ratios that FMP computes for every symbol, not only for the symbols whose turn it
-    /// is.
+    /// For every symbol, fetch the ratios that FMP computes. Without this option, a run fetches
+    /// them only for the symbols whose turn it is in the rotation.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reconcile: bool,
     /// Load the data, but compute no figures.
@@ -83,7 +83,7 @@ pub struct Defaults {
     pub index: Option<Symbol>,
     /// Limits of the key's FMP plan.
     pub plan_limits: PlanLimits,
-    /// How long data counts as fresh, if the caller does not say.
+    /// How long data counts as fresh, by dataset, unless the caller sets it.
     pub ttl: TtlOverrides,
 }
 

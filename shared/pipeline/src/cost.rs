@@ -1,5 +1,5 @@
-//! Estimates the cost of a run on AWS without the free tier, from its ledger after the run or from
-//! its plan before.
+//! Estimates the cost of a run on AWS without the free tier: from the plan before the run, and from
+//! the ledger after the run.
 
 use crate::{summary::Cost, usage::Usage};
 
@@ -22,8 +22,8 @@ mod price {
 const LEDGER_WRITES: u64 = 6;
 /// Memory of each function in GB (`infra/template.yaml`).
 const MEMORY: f64 = 0.25;
-/// Seconds that load and analytics take together, during which the warehouse is billed. A guess for
-/// a daily run of 500 companies.
+/// Estimated seconds that load and analytics take together in a daily run of 500 companies. The
+/// warehouse is billed for this time.
 const LOAD_AND_COMPUTE: f64 = 60.0;
 
 /// Estimates the cost of a run on AWS: Lambda GB-seconds and invocations, SQS requests, S3 writes

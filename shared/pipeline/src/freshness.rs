@@ -39,8 +39,9 @@ impl FetchLog {
         self.0.get(dataset.name)?.get(subject)
     }
 
-    /// Reads the log of every dataset from the stage. Corrects entries with times after `latest`,
-    /// which a clock that was ahead has written. A damaged object counts as absent and adds a note.
+    /// Reads the log of every dataset from the stage. Corrects entries with times after `latest`:
+    /// the clock of the machine that wrote them was ahead. A damaged object counts as absent and
+    /// adds a message to `notes`.
     ///
     /// # Errors
     /// The stage's errors.
@@ -59,7 +60,7 @@ impl FetchLog {
         Ok(fetch_log)
     }
 
-    /// Records an answer in memory, for tests and simulated runs.
+    /// Records the result of a task in memory, for tests and simulated runs.
     pub fn record(&mut self, run: &RunId, record: &TaskRecord) {
         let subjects = self.0.entry(record.task.dataset.name).or_default();
         merge(subjects, run, record, record.fetched_at);
@@ -71,14 +72,14 @@ impl FetchLog {
         FetchLog(self.0.into_iter().map(|(name, subjects)| (name, corrected(subjects, latest))).collect())
     }
 
-    /// Does the same as the function [`refetch`], in memory.
+    /// Schedules a refetch in memory; the function [`refetch`] schedules it on the stage.
     pub fn refetch(&mut self, dataset: &Dataset, from: &BTreeMap<String, NaiveDate>) {
         schedule_refetch(self.0.entry(dataset.name).or_default(), from);
     }
 }
 
-/// Records every answered task of a run. Call it after the run's rows are committed. Corrects
-/// entries with times after `latest`, which a clock that was ahead has written.
+/// Records the result of every answered task of a run. Call it after the run's rows are committed.
+/// Corrects entries with times after `latest`: the clock of the machine that wrote them was ahead.
 ///
 /// # Errors
 /// `Retry` if concurrent writers keep changing the same object; the stage's errors.
@@ -117,8 +118,8 @@ pub async fn advance(
     forget(stage, catalog::PROFILE.name, &unanswered).await
 }
 
-/// Reads the entries of a dataset. Corrects entries with times after `latest`, which a clock that
-/// was ahead has written.
+/// Reads the entries of a dataset. Corrects entries with times after `latest`: the clock of the
+/// machine that wrote them was ahead.
 ///
 /// # Errors
 /// The stage's errors.
@@ -145,7 +146,8 @@ pub async fn refetch(
     stage::change_rebuildable(stage, &key(dataset.name), |subjects| schedule_refetch(subjects, from)).await
 }
 
-/// Deletes the entries of these subjects of a dataset, so that the next run fetches them again.
+/// Deletes the entries of these subjects from the log of a dataset, so that the next run fetches
+/// the subjects again.
 ///
 /// # Errors
 /// The errors of [`advance`].

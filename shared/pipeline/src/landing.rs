@@ -10,20 +10,29 @@ use flate2::{Compression, write::GzEncoder};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use crate::{ports::stage::Stage, run::RunId};
-use findata_domain::{Error, Result, catalog::Dataset, hash, rows::Row};
+use findata_domain::{
+    Error, Result,
+    catalog::Dataset,
+    hash,
+    rows::{Finding, Row},
+};
 
 /// Size in bytes of the buffer in which serialized rows are collected before they are compressed.
 const BUFFER: usize = 64 << 10;
 
 #[derive(Serialize)]
 struct Line<'a> {
-    /// Position in the file, from 1.
+    /// Number of the row in the file, from 1.
     n: u64,
     symbol: &'a str,
     hash: &'a str,
     observed_at: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reject: Option<&'a str>,
+    /// The fields whose values are not used, one per line: column, reason and text, separated by
+    /// tabs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<String>,
     row: Typed<'a>,
     payload: &'a str,
 }
@@ -53,6 +62,10 @@ pub struct StagedFile {
     pub rows: u64,
     /// Number of quarantined rows.
     pub quarantined: u64,
+    /// Number of quarantined fields in rows that are not quarantined. `None` in files of earlier
+    /// builds, which quarantined the whole row instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<u64>,
     /// Compressed size in bytes.
     pub bytes: u64,
     /// SHA-256 of the compressed content.
@@ -70,6 +83,7 @@ pub struct Landing {
     buffer: Vec<u8>,
     rows: u64,
     quarantined: u64,
+    fields: u64,
 }
 
 impl Landing {
@@ -82,6 +96,7 @@ impl Landing {
             buffer: Vec::new(),
             rows: 0,
             quarantined: 0,
+            fields: 0,
         }
     }
 
@@ -92,13 +107,18 @@ impl Landing {
     pub fn add(&mut self, rows: &[Row<'_>]) -> Result<()> {
         for row in rows {
             self.rows += 1;
-            self.quarantined += u64::from(row.reject.is_some());
+            match row.reject {
+                Some(_) => self.quarantined += 1,
+                None => self.fields += row.findings.len() as u64,
+            }
+            let findings: Vec<String> = row.findings.iter().map(Finding::line).collect();
             let line = Line {
                 n: self.rows,
                 symbol: &row.symbol,
                 hash: &row.hash,
                 observed_at: &self.observed_at,
                 reject: row.reject.as_deref(),
+                findings: (!findings.is_empty()).then(|| findings.join("\n")),
                 row: Typed(self.dataset, &row.values),
                 payload: row.payload,
             };
@@ -118,8 +138,8 @@ impl Landing {
     }
 
     /// Writes the file to the stage. If an earlier delivery of the batch already wrote a file of
-    /// the same name, appends a number to the name. The batch's ledger entry lists the file to
-    /// load.
+    /// the same name, appends a number to the name. Load reads only the file that the batch's
+    /// ledger entry lists.
     ///
     /// # Errors
     /// The stage's errors.
@@ -139,6 +159,7 @@ impl Landing {
             key,
             rows: self.rows,
             quarantined: self.quarantined,
+            fields: Some(self.fields),
             bytes: body.len() as u64,
             sha256,
         })

@@ -56,8 +56,8 @@ pub async fn record_blocker(
 }
 
 /// Records the unfinished tasks of a batch as failed, so that its run can close. Keeps the results
-/// of tasks that the batch's checkpoints record as finished. Returns whether this call closed
-/// fetching. Idempotent.
+/// of tasks that the batch's checkpoints record as finished. Returns whether this call closed the
+/// fetch step. Idempotent.
 ///
 /// # Errors
 /// The stage's errors.
@@ -106,9 +106,10 @@ pub async fn checkpoints(message: &BatchMessage, stage: &impl Stage) -> Result<B
     Ok(entry)
 }
 
-/// Returns the message of a bulk batch with the number of checkpoints that exist, and any other
-/// message unchanged. The queue may deliver a batch's first message again after checkpoints were
-/// written; with a lower number, the tasks of these checkpoints would be fetched twice.
+/// Sets the number of checkpoints in the message of a bulk batch to the number that exists on the
+/// stage. Returns any other message unchanged. The queue may deliver the batch's first message
+/// again after checkpoints were written. Its number is then too low, and the tasks of these
+/// checkpoints would be fetched twice.
 ///
 /// # Errors
 /// The stage's errors.
@@ -153,7 +154,7 @@ pub fn pending(tasks: &[Task], entry: &BatchEntry) -> Vec<Task> {
 }
 
 /// Records tasks as failed if their rows were in damaged files, so that the next run fetches them
-/// again. `damaged` maps the keys of the files to the reason.
+/// again. `damaged` maps the key of each damaged file to the reason.
 pub fn fail_tasks_of(damaged: &BTreeMap<String, String>, entries: &mut [BatchEntry]) {
     for entry in entries {
         for file in &entry.files {

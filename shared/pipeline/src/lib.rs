@@ -1,7 +1,7 @@
 //! Code that all functions of the pipeline share: a run, its plan, its ledger, and the ports to the
 //! outside.
 //!
-//! A [`run::Request`] names the symbols of a run. [`plan`] holds the run's tasks, each of which
+//! A [`run::Request`] names the symbols of a run. [`plan`] contains the run's tasks, each of which
 //! fetches rows of one catalog dataset. [`landing`] writes the rows of a batch to the stage.
 //! [`ledger`] records the result of each batch and closes the steps of the run. [`freshness`]
 //! records the time of each fetch, so that the next plan skips fresh data. [`summary`] describes

@@ -24,13 +24,13 @@ pub enum FetchMode {
     /// answer.
     #[serde(alias = "quotes")]
     BatchQuote,
-    /// FMP's bulk files, each of which contains all companies. All tasks are of one dataset. They
-    /// are too many for a message, so extract reads them from the plan.
+    /// FMP's bulk files, each of which contains all companies. All tasks are of one dataset. The
+    /// tasks are too many for a message, so extract reads them from the plan.
     #[serde(alias = "bulk")]
     BulkFile,
 }
 
-/// The tasks of one message.
+/// A group of tasks that one message of the queue requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// The batch's id, unique within the run and safe in an object key.
@@ -42,10 +42,10 @@ pub struct Batch {
     pub tasks: Vec<Task>,
 }
 
-/// One message of the queue.
+/// A message of the queue, which asks extract to fetch one batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchMessage {
-    /// The run.
+    /// Id of the run.
     pub run_id: RunId,
     /// The batch to fetch.
     pub batch: Batch,
@@ -102,7 +102,7 @@ pub struct DatasetPlan {
 /// The plan of a run, stored in the run's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The run.
+    /// Id of the run.
     pub run_id: RunId,
     /// The run's options.
     pub options: Options,
@@ -115,8 +115,8 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Batches to fetch.
     pub batches: Vec<Batch>,
-    /// Ids of the batches whose ledger entries fanout wrote itself: data fetched while planning,
-    /// and symbols known not to exist.
+    /// Ids of the batches whose ledger entries fanout wrote itself, for data fetched while planning
+    /// and for symbols known not to exist.
     pub landed: Vec<String>,
     /// The decisions by dataset, in the catalog's order.
     pub datasets: Vec<(String, DatasetPlan)>,

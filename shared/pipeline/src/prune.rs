@@ -14,7 +14,7 @@ use crate::{
     run::RunId,
 };
 
-/// Key of the object with the day of the last pruning.
+/// Key of the object that records the day of the last pruning.
 const LAST: &str = "state/pruned.json";
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -25,9 +25,9 @@ struct Last {
 /// Counts of removed runs and objects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Pruned {
-    /// Runs whose objects were all removed.
+    /// Number of runs whose objects were all removed.
     pub runs: u64,
-    /// Removed objects, in the ledger and in `landing/`.
+    /// Number of removed objects in the ledger and in `landing/`.
     pub objects: u64,
 }
 
@@ -120,6 +120,7 @@ mod tests {
             key: key.into(),
             rows: 1,
             quarantined: 0,
+            fields: Some(0),
             bytes: 1,
             sha256: String::new(),
         }

@@ -91,7 +91,7 @@ pub enum Universe {
 /// A request for a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// The run.
+    /// Id of the run.
     pub run_id: RunId,
     /// The symbols to fetch.
     pub universe: Universe,
@@ -117,15 +117,15 @@ pub struct Options {
     pub full: bool,
     /// Fetch only these datasets, by catalog name; empty for all.
     pub datasets: Vec<String>,
-    /// Fetch the ratios that FMP computes for every symbol, not only for the symbols whose turn it
-    /// is.
+    /// For every symbol, fetch the ratios that FMP computes. Without this option, a run fetches
+    /// them only for the symbols whose turn it is in the rotation.
     #[serde(default)]
     pub reconcile: bool,
     /// Load the data, but compute no figures.
     pub skip_analytics: bool,
     /// Hard limit on calls to FMP.
     pub max_calls: Option<u64>,
-    /// How long data counts as fresh, for datasets whose value in the catalog is overridden.
+    /// How long data counts as fresh, for the datasets whose default in the catalog is overridden.
     #[serde(default, alias = "lifetimes", skip_serializing_if = "TtlOverrides::is_empty")]
     pub ttl: TtlOverrides,
     /// The index for beta and correlation.

@@ -61,8 +61,8 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// How long calls waited, and the limit of these waits. All fields are zero for a run on Lambda,
-/// where these times are not collected.
+/// How long calls to FMP waited, and the limits that apply to calls. All fields are zero for a run
+/// on Lambda, where these times are not collected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct BudgetUse {
     /// Seconds that calls waited for the rate limiter, summed over all workers.
@@ -90,7 +90,7 @@ pub struct BudgetUse {
 /// HTTP connections to FMP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connections {
-    /// Connections opened in the run.
+    /// Number of connections opened in the run.
     pub opened: u64,
     /// Highest number of concurrent calls.
     pub peak: u64,
@@ -117,11 +117,11 @@ pub struct Cost {
 /// Results of the checks in `ops.quality`, over all companies of the warehouse.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// Companies with a score.
+    /// Number of companies with a score.
     pub companies: u64,
-    /// Checks that are flagged.
+    /// Number of flagged checks.
     pub flagged: u64,
-    /// Companies with at least one flagged check.
+    /// Number of companies with at least one flagged check.
     pub flagged_companies: u64,
     /// Suspicions: contradictions that make figures suspect. They are among the flagged checks.
     #[serde(default)]
@@ -142,7 +142,7 @@ pub struct Score {
     pub score: f64,
 }
 
-/// One company's newest figures, for the printed summary.
+/// The newest figures of one company, for the printed summary.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Highlight {
     /// The company.
@@ -151,14 +151,14 @@ pub struct Highlight {
     pub figures: BTreeMap<String, f64>,
 }
 
-/// The summary of a finished run; `--json` prints all of it.
+/// The summary of a finished run, which `--json` prints in full.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The run.
+    /// Id of the run.
     pub run_id: RunId,
-    /// How it ended.
+    /// How the run ended.
     pub status: Status,
-    /// When it started, UTC.
+    /// When the run started, UTC.
     pub started_at: DateTime<Utc>,
     /// Duration of the run in seconds.
     pub seconds: f64,
@@ -180,7 +180,7 @@ pub struct Summary {
     pub rows_per_second: f64,
     /// Row counts by table of the schema `analytics`.
     pub analytics: BTreeMap<String, TableCounts>,
-    /// Seconds by stage: plan, fetch, load, compute.
+    /// Seconds by step of the run: plan, fetch, load, compute.
     pub stages: BTreeMap<String, f64>,
     /// Waits for the rate limiter and for retries.
     pub budget: BudgetUse,

@@ -1,4 +1,4 @@
-//! Times to live that the user sets by dataset, in place of those of the catalog.
+//! Times to live that the user sets for datasets. They replace the defaults of the catalog.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 

@@ -2,11 +2,11 @@
 //!
 //! A function compares new rows with the stored rows, and then writes the difference in a
 //! transaction. A second invocation may run at the same time: for a duplicate event, for another
-//! run, or after a timeout whose statement is still executing. Therefore each function has a
-//! counter in the warehouse. [`WriteFence::read`] reads the counter before the function compares
-//! rows. The transaction increments the counter, but only if it is unchanged. Concurrent
-//! transactions wait for each other on the counter's row. If the counter has changed, the function
-//! compared stale rows and must start over.
+//! run, or after an invocation that timed out while its statement is still executing. Therefore
+//! each function has a counter in the warehouse. [`WriteFence::read`] reads the counter before the
+//! function compares rows. The transaction increments the counter, but only if it is unchanged.
+//! Concurrent transactions wait for each other on the counter's row. If the counter has changed,
+//! the function compared stale rows and must start over.
 //!
 //! The counters are in the table `ops.turns`, one row per function. The table's old name stays,
 //! because renaming it would require a migration of existing Snowflake accounts.
@@ -45,8 +45,8 @@ impl WriteFence {
         Ok(WriteFence { function, number: number.ok_or_else(missing)? })
     }
 
-    /// Begins a transaction and increments the counter in it. Remembers the new number, so the same
-    /// invocation can begin another transaction later.
+    /// Begins a transaction and increments the counter in it. Stores the new number in `self`, so
+    /// that the same invocation can begin another transaction later.
     ///
     /// # Errors
     /// `Retry` after a pause if another invocation has written in the meantime; the warehouse's

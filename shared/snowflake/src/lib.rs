@@ -42,8 +42,8 @@ use findata_pipeline::{
     usage::{AUTO_SUSPEND, Statement, Usage},
 };
 
-/// Timeout of one request. Snowflake responds within 45 seconds, even if the statement is still running. So a response
-/// that takes longer than this timeout is lost.
+/// Timeout of one request. Snowflake responds within 45 seconds, even if the statement is still running. A response
+/// that takes longer than this timeout counts as lost.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(75);
 /// Time limit for closing the session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);

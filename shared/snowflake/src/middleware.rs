@@ -1,13 +1,13 @@
 //! A middleware that sends the requests of the Snowflake client, and adds features that the client lacks.
 //!
-//! Without it, the client reports a statement that takes over 45 seconds as an error, although the statement continues.
-//! It also truncates long results, drops query ids and SQL states, sets no time limits and cannot use another address.
-//! This middleware:
+//! Without the middleware, the client reports a statement that takes over 45 seconds as an error, although the
+//! statement continues. The client also truncates long results, drops query ids and SQL states, sets no time limits and
+//! cannot use another address. This middleware:
 //!
 //! - retries a request with the same request id, so that Snowflake executes it only once
 //! - polls for the result of a statement until its deadline, then aborts the statement
 //! - renews expired tokens
-//! - gives the client a complete response, or records an error that says how to react
+//! - gives the client a complete response, or records an error that tells the caller how to react
 
 use std::{
     sync::{Arc, Mutex},

@@ -26,10 +26,11 @@ const TYPES: [&str; 13] = [
 /// How many seconds a statement waits for locks of another transaction.
 const LOCK_TIMEOUT: u32 = 660;
 
-/// Sets the application name and the session parameters of a login.
+/// Replaces the driver's name in a login with findata's name, and sets the session parameters.
 ///
-/// The client identifies itself as the Go driver, for which Snowflake returns Arrow data. For an unknown application,
-/// Snowflake returns JSON, which findata reads. The session parameters override the account's date and time formats.
+/// The client library identifies itself as the Go driver, for which Snowflake returns Arrow data.
+/// For an unknown application, Snowflake returns JSON, which findata reads. The session parameters
+/// override the account's date and time formats.
 pub(super) fn prepare_login(login: &mut Value) {
     let Some(data) = login["data"].as_object_mut() else {
         return;

@@ -14,7 +14,7 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(900);
 pub(super) const UNREADABLE_KEY: &str =
     "the Snowflake key cannot be read: it must be unencrypted PKCS#8 in PEM format";
 
-/// The variable that tells Lambda functions the ARN of the secret with the private key.
+/// Environment variable of the Lambda functions that contains the ARN of the private key's secret.
 pub const SECRET_VARIABLE: &str = "FINDATA_SNOWFLAKE_SECRET";
 
 /// Settings of a connection to Snowflake.
@@ -34,9 +34,9 @@ pub struct Settings {
     pub database: String,
     /// Schema for temporary tables. The role needs the privilege CREATE TEMPORARY TABLE on the schema.
     pub schema: String,
-    /// Name of the external stage on the folder with the landing files, with its schema.
+    /// Name of the external stage that points to findata's stage on S3, with the schema.
     pub stage: String,
-    /// Path of this folder in its bucket; empty if the stage is the whole bucket.
+    /// Path of findata's stage in its S3 bucket; empty if the stage is the whole bucket.
     pub prefix: String,
     /// Time limit of one statement.
     pub statement_timeout: Duration,
@@ -69,7 +69,7 @@ impl Settings {
 
     /// Reads the settings from variables. `variable` takes a name without `SNOWFLAKE_`, and returns `None` if the
     /// variable is not set or empty. `key` is the private key, or a message that says why there is none. `prefix` is
-    /// the path of the stage's folder in its bucket.
+    /// the path of findata's stage in its S3 bucket.
     ///
     /// # Errors
     /// `Config` that names all missing settings.

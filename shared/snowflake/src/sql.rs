@@ -8,7 +8,7 @@ use findata_pipeline::landing::StagedFile;
 /// Rows per INSERT statement. Snowflake allows 16,384 rows in a VALUES list. With fewer rows, the text does not exceed
 /// the largest size of a statement.
 const ROWS_PER_INSERT: usize = 1_000;
-/// Largest number of files in one COPY statement.
+/// Maximum number of files in one COPY statement.
 const FILES_PER_COPY: usize = 1_000;
 
 /// Translates a statement of standard SQL to Snowflake's dialect: doubles every backslash in string literals. Snowflake
@@ -55,9 +55,9 @@ pub(super) fn inserts<'a>(
     })
 }
 
-/// The statements that load landing files into the temporary table `incoming`. `stage` is the external stage on the
-/// folder to which the file keys are relative. `prefix` is the path of this folder in its bucket. It is removed from
-/// Snowflake's file names, which are relative to the bucket.
+/// The statements that load landing files into the temporary table `incoming`. `stage` is the external stage that
+/// points to the folder to which the file keys are relative. `prefix` is the path of this folder in its bucket.
+/// Snowflake's file names are relative to the bucket, so the statements remove `prefix` from them.
 pub(super) fn copies(dataset: &Dataset, files: &[StagedFile], stage: &str, prefix: &str) -> Vec<String> {
     let typed_columns = dataset.columns.iter().map(|c| (c.name, c.kind.sql(), cast(c)));
     let skip = if prefix.is_empty() { 1 } else { prefix.chars().count() + 2 };
@@ -68,6 +68,7 @@ pub(super) fn copies(dataset: &Dataset, files: &[StagedFile], stage: &str, prefi
         ("source_row", "bigint", "$1:\"n\"::bigint".to_owned()),
         ("subject", "varchar", "$1:\"symbol\"::varchar".to_owned()),
         ("reject", "varchar", "$1:\"reject\"::varchar".to_owned()),
+        ("findings", "varchar", "$1:\"findings\"::varchar".to_owned()),
         ("payload", "varchar", "$1:\"payload\"::varchar".to_owned()),
     ];
     let columns: Vec<_> = typed_columns.chain(fixed).collect();

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{failure::Rejection, response};
 
-/// Attempts of one request, including the first.
+/// Maximum number of attempts per request, including the first.
 const MAX_ATTEMPTS: usize = 5;
 
 /// Why a request failed.

@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 
 use super::facts::{Facts, Item, Quarter, Span};
 
-/// Whether the quarterly responses include the fourth quarter, which companies file only as part of
+/// Whether the quarterly responses include the fourth quarter. Companies file it only as part of
 /// the year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FourthQuarter {
-    /// The year less the first three quarters, as FMP has it.
+    /// The fourth quarter is included: the year minus the first three quarters, as FMP computes it.
     Computed,
-    /// Left out: only the year contains it.
+    /// The fourth quarter is left out: only the year contains it.
     LeftOut,
 }
 
-/// A company, and its splits since its facts begin.
+/// A company, and its splits since its first facts.
 pub(super) struct Company {
     pub(super) symbol: &'static str,
     pub(super) file: &'static str,
@@ -23,7 +23,7 @@ pub(super) struct Company {
     pub(super) splits: &'static [(&'static str, i64)],
 }
 
-/// A replay with a company's facts.
+/// A replay server's responses, built from a company's facts.
 pub(super) fn replay(company: &Company, facts: &Facts, fourth: FourthQuarter) -> Replay {
     let symbol = company.symbol;
     let newest = facts
@@ -31,8 +31,8 @@ pub(super) fn replay(company: &Company, facts: &Facts, fourth: FourthQuarter) ->
         .iter()
         .rev()
         .find_map(|q| facts.amount(Item::SharesDiluted, Span::Quarter, q.end));
-    // Any price will do. The share count that follows from price and market cap shows the current
-    // split basis.
+    // The price is arbitrary. The market cap is the price times the newest share count, so it shows
+    // the current split basis.
     let profile = json!([{"symbol": symbol, "companyName": symbol, "currency": "USD", "sector": "Technology",
         "price": 100, "marketCap": 100 * newest.unwrap()}]);
     let bar = json!([{"symbol": symbol, "date": "2026-05-29", "open": 100, "high": 100, "low": 100, "close": 100, "volume": 1}]);
@@ -71,7 +71,8 @@ pub(super) fn replay(company: &Company, facts: &Facts, fourth: FourthQuarter) ->
     replay
 }
 
-/// The header fields of a period; it was accepted when its net income was first filed.
+/// The header fields of a period. Its acceptance date is the day on which its net income was first
+/// filed.
 fn header(symbol: &str, facts: &Facts, quarter: Quarter, annual: bool) -> Value {
     let span = if quarter.number == 4 { Span::Year } else { Span::Quarter };
     let (filed, _) = facts.days(Item::NetIncome, span, quarter.end).unwrap();
@@ -86,8 +87,8 @@ fn income(facts: &Facts, quarter: Quarter, annual: bool) -> Option<Value> {
         (false, 4) => fourth_quarter(facts, item, quarter),
         (false, _) => facts.amount(item, Span::Quarter, quarter.end),
     };
-    // Per-share figures cannot be subtracted. The fourth quarter has them only if they were filed,
-    // which was the case until 2020.
+    // Per-share figures cannot be subtracted. The fourth quarter has them only until 2020, while
+    // companies still filed them.
     let span = if annual { Span::Year } else { Span::Quarter };
     let figure = |item| facts.at_first(item, span, quarter.end);
     Some(json!({"revenue": amount(Item::Revenue)?, "netIncome": amount(Item::NetIncome)?,
@@ -95,7 +96,8 @@ fn income(facts: &Facts, quarter: Quarter, annual: bool) -> Option<Value> {
         "weightedAverageShsOut": figure(Item::Shares), "weightedAverageShsOutDil": figure(Item::SharesDiluted)}))
 }
 
-/// The year less its first three quarters, or less its nine months if not all three were filed.
+/// The year minus its first three quarters. If not all three were filed, the year minus its first
+/// nine months.
 fn fourth_quarter(facts: &Facts, item: Item, fourth: Quarter) -> Option<i64> {
     let year = facts.amount(item, Span::Year, fourth.end)?;
     let of_the_year: Vec<&Quarter> =
@@ -115,7 +117,8 @@ fn balance(facts: &Facts, quarter: Quarter, _: bool) -> Option<Value> {
     Some(json!({"totalAssets": amount(Item::Assets)?, "totalStockholdersEquity": amount(Item::Equity)?}))
 }
 
-/// Cash flows are filed as year-to-date amounts: a quarter is the increase since the previous one.
+/// The cash flow of a quarter. Companies file year-to-date amounts, so a quarter is the increase
+/// since the previous one.
 fn cash_flow(facts: &Facts, quarter: Quarter, annual: bool) -> Option<Value> {
     let before = facts.quarters.iter().find(|q| (q.year, q.number + 1) == (quarter.year, quarter.number));
     let amount = |item| {

@@ -1,11 +1,11 @@
-//! SEC company facts: what was filed, by item, length and end of the period.
+//! SEC company facts: the filed numbers by item, length of the period, and end of the period.
 //!
-//! The file has every number once per filing: first in its own report, then as a comparative in
-//! later ones. Amounts are taken from the last filing, because FMP overwrites in place and because
-//! only restated quarters add up to the filed year (NVIDIA restated two quarters of fiscal 2017
-//! during the year). Per-share figures and share counts are taken from the first filing, because
-//! they are on the split basis of their filing. The `fy` and `fp` fields of a fact name the report
-//! it was in, not the period it describes, so they are ignored.
+//! The file has every number once per filing: first in the report of its own period, then as a
+//! comparative in later reports. Amounts are taken from the last filing, because FMP overwrites in
+//! place and because only restated quarters add up to the filed year (NVIDIA restated two quarters
+//! of fiscal 2017 during the year). Per-share figures and share counts are taken from the first
+//! filing, because each filing uses its own split basis. The fields `fy` and `fp` name the report
+//! that contains the fact, not the period that the fact describes, so they are ignored.
 
 use std::{collections::BTreeMap, fs};
 
@@ -13,7 +13,7 @@ use chrono::{Datelike, NaiveDate};
 use findata_tests::shared_folder;
 use serde_json::{Number, Value};
 
-/// The items that are read.
+/// The items that the tests read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Item {
     Revenue,
@@ -28,7 +28,7 @@ pub(super) enum Item {
     SharesDiluted,
 }
 
-/// Items with their unit and the tags they were filed under over the years.
+/// Each item with its unit and the tags under which companies filed it over the years.
 const TAGS: [(Item, &str, &[&str]); 10] = [
     (
         Item::Revenue,
@@ -57,7 +57,7 @@ const TAGS: [(Item, &str, &[&str]); 10] = [
     (Item::SharesDiluted, "shares", &["WeightedAverageNumberOfDilutedSharesOutstanding"]),
 ];
 
-/// The length of a period; the number is in quarters.
+/// The length of a period. The value of each variant is the length in quarters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Span {
     Instant = 0,
@@ -68,8 +68,8 @@ pub(super) enum Span {
 }
 
 impl Span {
-    /// The span of this many days, including periods of 13, 14, 26, 27, 39, 40, 52 and 53 weeks;
-    /// `None` for anything else.
+    /// The span of a period of this many days; `None` for any other length. Periods of whole weeks
+    /// have 13, 14, 26, 27, 39, 40, 52 or 53 weeks.
     fn of(days: i64) -> Option<Span> {
         match days {
             80..=100 => Some(Span::Quarter),
@@ -80,13 +80,13 @@ impl Span {
         }
     }
 
-    /// From the beginning of the fiscal year to the end of that quarter.
+    /// The span from the beginning of the fiscal year to the end of its quarter `number`.
     pub(super) fn to_date(number: u32) -> Span {
         [Span::Quarter, Span::Half, Span::NineMonths, Span::Year][number as usize - 1]
     }
 }
 
-/// A number as filed.
+/// A number with the day of its filing.
 #[derive(Debug, Clone)]
 struct Filed {
     on: NaiveDate,
@@ -101,18 +101,18 @@ pub(super) struct Quarter {
     pub(super) end: NaiveDate,
 }
 
-/// A company's facts; the filings of each number are sorted oldest first.
+/// A company's facts. The filings of each number are sorted, oldest first.
 #[derive(Debug)]
 pub(super) struct Facts {
     filed: BTreeMap<(Item, Span, NaiveDate), Vec<Filed>>,
-    /// The ends of the fiscal years.
+    /// The ends of the fiscal years, oldest first.
     years: Vec<NaiveDate>,
-    /// Every quarter after the first year end, oldest first.
+    /// Every quarter after the first fiscal year end, oldest first.
     pub(super) quarters: Vec<Quarter>,
 }
 
 impl Facts {
-    /// Reads a file; `None` if it is absent.
+    /// Reads a company's file; `None` if the file does not exist.
     pub(super) fn read(file: &str) -> Option<Facts> {
         let path = shared_folder(&format!("sec/{file}"))?;
         let all: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
@@ -123,7 +123,8 @@ impl Facts {
                 .flat_map(|tag| all["facts"]["us-gaap"][tag]["units"][unit].as_array())
                 .flatten()
             {
-                // A proxy statement tags figures used for executive pay, not reported ones.
+                // A proxy statement tags figures used for executive pay, which are not the reported
+                // ones.
                 if fact["form"] == "DEF 14A" {
                     continue;
                 }
@@ -164,7 +165,7 @@ impl Facts {
         Some((versions.first()?.on, versions.last()?.on))
     }
 
-    /// The period ends of an item.
+    /// The ends of the periods for which an item was filed.
     pub(super) fn ends(&self, item: Item, span: Span) -> impl Iterator<Item = NaiveDate> + '_ {
         self.filed
             .keys()
@@ -172,7 +173,7 @@ impl Facts {
             .map(|(_, _, end)| *end)
     }
 
-    /// The end of a fiscal year, named by the calendar year in which it ends.
+    /// The end of the fiscal year that ends in this calendar year.
     pub(super) fn year_end(&self, year: i32) -> NaiveDate {
         *self
             .years
@@ -186,7 +187,8 @@ impl Facts {
         self.years.iter().rev().find(|end| **end < day).copied()
     }
 
-    /// All quarters. The number of a quarter follows from the days since the last year end.
+    /// All quarters. The number of a quarter follows from the days since the previous fiscal year
+    /// end.
     fn list_quarters(&self) -> Vec<Quarter> {
         let mut ends: Vec<NaiveDate> =
             self.ends(Item::NetIncome, Span::Quarter).chain(self.years.clone()).collect();

@@ -1,13 +1,13 @@
-//! Reads one bulk file for the tasks that it serves. Their rows are parsed and compressed while the
-//! file arrives.
+//! Reads one bulk file and keeps the rows of the tasks that the file serves. The rows are parsed
+//! and compressed while the file arrives.
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use findata_domain::{
     Error, Result,
     catalog::Dataset,
-    rows::{self, OneByOne},
+    rows::{self, Asked, OneByOne},
 };
 use findata_fmp::{Record, Records};
 use findata_pipeline::{
@@ -25,13 +25,15 @@ pub(super) struct Reader<'a> {
     tasks: &'a [Task],
     /// Indices of the served tasks, by symbol.
     by_symbol: HashMap<&'a str, Vec<usize>>,
-    /// Progress of each task from earlier files.
+    /// For a file with daily bars: the session of the bars.
+    day: Option<NaiveDate>,
+    /// The progress that each task has made with earlier files.
     before: &'a [TaskProgress],
     json: String,
     contents: Contents,
 }
 
-/// The rows of a file that serve the tasks, and what follows from them.
+/// What one file contributes to the batch: rows, progress of the tasks, and follow-up tasks.
 pub(super) struct Contents {
     /// Progress of the tasks, by their index in the batch.
     pub tasks: BTreeMap<usize, TaskProgress>,
@@ -52,7 +54,8 @@ impl Contents {
         }
     }
 
-    /// Fields that no row had although bulk files of this dataset should have them.
+    /// Returns the fields that are missing from every row, although bulk files of this dataset
+    /// should contain them.
     pub fn drift(&self, dataset: &Dataset) -> rows::Drift {
         let absent = dataset.bulk.map_or(&[][..], |bulk| bulk.absent);
         self.rows.drift().into_iter().filter(|field| !absent.contains(field)).collect()
@@ -66,6 +69,7 @@ impl<'a> Reader<'a> {
         served: &[usize],
         before: &'a [TaskProgress],
         observed_at: DateTime<Utc>,
+        day: Option<NaiveDate>,
     ) -> Self {
         let mut by_symbol: HashMap<&str, Vec<usize>> = HashMap::new();
         for i in served {
@@ -77,6 +81,7 @@ impl<'a> Reader<'a> {
         Reader {
             dataset,
             observed_at,
+            day,
             tasks,
             by_symbol,
             before,
@@ -115,7 +120,9 @@ impl Records for Reader<'_> {
             return Ok(());
         };
         rows::record::json(self.dataset, record.cells(), &mut self.json);
-        let row = self.contents.rows.row(task.symbol.as_ref(), &self.json)?;
+        let asked = task.asked(self.observed_at.date_naive());
+        let asked = Asked { days: self.day.map(|day| (day, day)).or(asked.days), ..asked };
+        let row = self.contents.rows.row(&asked, &self.json)?;
         let max_rows = (10 * self.by_symbol.len()).max(MIN_ROWS);
         if self.contents.rows.count() > max_rows as u64 {
             return Err(Error::Reject(format!(

@@ -11,7 +11,8 @@ use findata_pipeline::{bulk_progress::BulkPhase, ledger::Outcome, ports::stage::
 use super::{BulkBatch, reader::Contents};
 
 impl<S: Stage> BulkBatch<'_, S> {
-    /// Counts a file's calls and bytes for the first task that it serves.
+    /// Adds a file's calls and bytes to the first of the tasks that the file serves, whose indices
+    /// are in `open`.
     pub(super) fn count(&mut self, open: &[usize], answer: &BulkAnswer) {
         if let Some(first) = open.first() {
             self.progress.tasks[*first].calls += answer.calls;
@@ -27,7 +28,7 @@ impl<S: Stage> BulkBatch<'_, S> {
     }
 
     /// Whether a missing or empty file is normal: a part after the first, a period that companies
-    /// may not have reported yet, or a day of the last four. Any other empty file is a failure,
+    /// may not have reported yet, or one of the last four days. Any other empty file is a failure,
     /// because it proves nothing about its companies.
     fn may_be_missing(&self, file: &File) -> bool {
         match file.part {

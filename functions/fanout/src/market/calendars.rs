@@ -14,7 +14,8 @@ use super::{
 
 /// How many days ahead of today a calendar is read.
 const AHEAD: Days = Days::new(60);
-/// How many days back a calendar is read. A longer pause between two readings is a gap.
+/// How many days back a calendar is read. After a longer pause between two readings, changes may
+/// have been missed.
 const BACK: Days = Days::new(7);
 /// Number of rows at which FMP truncates an answer. FMP drops the earliest rows.
 const TRUNCATED_AT: usize = 4_000;

@@ -1,4 +1,4 @@
-//! Which endpoints the key may use, learned from FMP's answers.
+//! Records which endpoints the key may use, as learned from FMP's answers.
 
 use std::collections::BTreeMap;
 

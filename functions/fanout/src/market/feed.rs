@@ -1,4 +1,5 @@
-//! A change feed: since when the feed follows each symbol, and the newest change of each symbol.
+//! A change feed. It contains the time from which it has followed each symbol, and each symbol's
+//! newest change.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +21,13 @@ pub enum Verdict {
     Unchanged,
 }
 
-/// Asks a feed whether one symbol's data has changed since it was fetched.
+/// A question to a feed: has one symbol's data changed since it was fetched?
 #[derive(Debug, Clone, Copy)]
 pub struct FeedQuery<'a> {
     /// The company.
     pub symbol: &'a Symbol,
-    /// The key of the data's changes: the symbol or, for filings, `symbol:cadence`.
+    /// The key under which the feed records changes of the data: the symbol or, for filings,
+    /// `symbol:cadence`.
     pub subject: &'a str,
     /// When the data was fetched.
     pub fetched_at: DateTime<Utc>,
@@ -69,8 +71,8 @@ impl ChangeFeed {
         self.read_at = self.read_at.map(|at| at.max(now));
     }
 
-    /// Follows these symbols from `now` on. A symbol that the feed already follows keeps its start.
-    /// Data that is fetched after `now` contains all earlier changes.
+    /// Follows these symbols from `now` on. Earlier changes do not matter, because data fetched
+    /// after `now` contains them. A symbol that the feed already follows keeps its start time.
     pub(super) fn follow(&mut self, symbols: &[Symbol], now: DateTime<Utc>) {
         for symbol in symbols {
             self.followed_since.entry(symbol.clone()).or_insert(now);

@@ -14,16 +14,16 @@ use super::{FILINGS_TTL, MarketReader, entitlements, feed::Change};
 const PAGE_ROWS: usize = 250;
 /// Number of pages that FMP serves. Together they cover about three weeks.
 const MAX_PAGES: usize = 101;
-/// How far back the feed reaches at least.
+/// Minimum time span, ending now, that the feed covers.
 const MIN_REACH: Duration = Duration::days(14);
-/// Rows per page of the calendar. After a full page there is another one.
+/// Rows per page of the calendar. A page with fewer rows is the last one.
 const CALENDAR_PAGE_ROWS: usize = 4_000;
 /// Maximum number of calendar pages that are read. A range of 50 days has fewer than ten.
 const MAX_CALENDAR_PAGES: usize = 50;
 /// How far a reading overlaps the previous one: FMP may add rows late, and the feed's times have no
 /// time zone.
 const OVERLAP: Duration = Duration::days(1);
-/// How many days late the actual figures may appear in the calendar.
+/// Maximum number of days from the announcement of results until the calendar contains the figures.
 const RESULTS_DELAY: Days = Days::new(5);
 /// Longest time between two readings that the calendar can cover.
 const MAX_GAP: Duration = Duration::days(45);

@@ -32,8 +32,8 @@ pub use feed::{ChangeFeed, FeedQuery, Verdict};
 
 /// Stage key of the change feeds.
 const FEEDS_KEY: &str = "state/market/news.json";
-/// The feeds are read for at least this many symbols. For fewer, requesting each symbol costs no
-/// more calls than reading the feeds.
+/// The feeds are read only if a run has at least this many symbols. With fewer symbols, requesting
+/// each symbol costs no more calls than reading the feeds.
 const MIN_SYMBOLS: usize = 25;
 /// How long a reading of filings or results counts as fresh.
 pub(crate) const FILINGS_TTL: Duration = Duration::hours(6);
@@ -121,8 +121,8 @@ impl Feeds {
 
 /// Reads the feeds that are no longer fresh, and finds out which endpoints the key may use. The
 /// feeds are read even if calls are unlimited and every symbol is requested anyway, so that a later
-/// run with another FMP plan can rely on them. If a feed cannot be read, the age of the data
-/// decides instead.
+/// run with another FMP plan can rely on them. If a feed cannot be read, the planner decides by the
+/// age of the data instead.
 ///
 /// # Errors
 /// The stage's errors, and FMP's if no other call can succeed.

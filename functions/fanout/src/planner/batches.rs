@@ -15,10 +15,11 @@ use findata_pipeline::{
 
 use super::{Planned, change_driven};
 
-/// Symbols per batch. They need about 500 calls, which take at most two minutes at 300 calls a
+/// Symbols per batch. A batch needs about 500 calls, which take at most two minutes at 300 calls a
 /// minute, well within the function's time limit.
 const SYMBOLS_PER_BATCH: usize = 50;
-/// Symbols per batch of quotes, which is one call. FMP has returned 120 symbols for one call.
+/// Symbols per batch of quotes. One call fetches the whole batch. FMP has accepted a call with 120
+/// symbols.
 const SYMBOLS_PER_QUOTE_BATCH: usize = 100;
 
 /// Adds a quote for every symbol that gets a new bar but no new profile. The quote supplies price

@@ -15,7 +15,8 @@ use super::{Planned, estimated_rows};
 
 /// Price ranges with more sessions than this are fetched symbol by symbol.
 const MAX_SESSIONS: usize = 45;
-/// Maximum days of a range that continues a known series.
+/// A price range of at most this many days continues a known series and is fetched symbol by
+/// symbol.
 const MAX_CONTINUED_DAYS: i64 = 10;
 /// Minimum number of calls that files must save. A file has tens of megabytes, and FMP allows one
 /// file every half minute.
@@ -33,7 +34,7 @@ pub struct BulkSelection {
 }
 
 /// Moves tasks from single calls to bulk files, if the key's FMP plan includes bulk files and
-/// limits calls. `refused` has the time of the refusal of each refused endpoint.
+/// limits calls. `refused` contains the time at which FMP refused each refused endpoint.
 pub fn select(
     planned: &mut Planned,
     plan_limits: PlanLimits,
@@ -94,7 +95,7 @@ fn is_worth_it(plan_limits: PlanLimits, files: u64, calls: u64) -> bool {
     files + MIN_CALLS_SAVED <= calls && no_later
 }
 
-/// Selects the tasks of a dataset that share bulk files.
+/// A kind of task. Tasks of the same dataset and kind can share bulk files.
 #[derive(Debug, Clone, Copy)]
 enum TaskKind {
     All,

@@ -224,7 +224,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// A fetch log entry of quarterly statements, of which `newest` is the newest.
+    /// Returns a fetch log entry for quarterly statements, the newest of which ends on the day
+    /// `newest`.
     fn quarters(newest: &str, fetched_at: &str) -> Entry {
         serde_json::from_value(serde_json::json!({"fetched_at": fetched_at, "newest": newest, "limit": 8}))
             .unwrap()

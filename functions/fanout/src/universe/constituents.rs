@@ -15,7 +15,8 @@ pub(super) const CONSTITUENTS_KEY: &str = "state/universe/sp500.json";
 pub(super) struct Constituents {
     pub(super) fetched_at: DateTime<Utc>,
     pub(super) symbols: Vec<Symbol>,
-    /// When FMP first sent a much shorter list, if that list is neither confirmed nor replaced yet.
+    /// When FMP first sent a much shorter list; `None` unless findata still waits for FMP to
+    /// confirm that list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) shrunk_at: Option<DateTime<Utc>>,
 }
@@ -25,7 +26,7 @@ impl Constituents {
         stage::from_json_or_none(body).filter(|list: &Constituents| !list.symbols.is_empty())
     }
 
-    /// Whether a list of `members` symbols lacks more than a tenth of the known ones.
+    /// Whether a list of `members` symbols is shorter than this list by more than a tenth.
     pub(super) fn shrinks_to(&self, members: usize) -> bool {
         members * 10 < self.symbols.len() * 9
     }

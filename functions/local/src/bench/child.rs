@@ -38,7 +38,7 @@ pub(super) struct EndedChild {
     pub total: StageUse,
     /// Usage by stage, in order.
     pub stages: Vec<Stage>,
-    /// The run's summary, or the reason why the run does not count.
+    /// The run's summary, or why the run has failed.
     pub summary: std::result::Result<Summary, String>,
 }
 
@@ -84,7 +84,7 @@ async fn watch(mut child: Running) -> Result<EndedChild> {
     let failed = |e: std::io::Error| Error::Stop(format!("cannot monitor a run: {e}"));
     let pipes = child.0.stdout.take().zip(child.0.stderr.take());
     let (mut stdout, stderr) =
-        pipes.ok_or_else(|| Error::Stop("cannot monitor a run: it has no pipes".into()))?;
+        pipes.ok_or_else(|| Error::Stop("cannot monitor a run: its output is not a pipe".into()))?;
     let summary = tokio::task::spawn_blocking(move || {
         let mut text = String::new();
         stdout.read_to_string(&mut text).map(|_| text)

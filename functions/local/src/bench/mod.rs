@@ -31,23 +31,24 @@ use medians::median;
 use results::Machine;
 pub use results::{Counts, Measured, Phase, Report, RunResult, Stage, StageUse, Throughput};
 
-/// The two days of the benchmark, a Thursday and the Friday after it. On the second day, about 2 %
-/// of the companies restate a quarter (the simulator's revision 1).
+/// The first day of the benchmark, a Thursday.
 const FIRST_DAY: &str = "2026-09-17";
+/// The second day of the benchmark, a Friday. On this day, about 2 % of the companies restate a
+/// quarter (the simulator's revision 1).
 const NEXT_DAY: &str = "2026-09-18";
-/// How long a call counts against the limit per minute, with a margin of one second.
+/// How long a call counts towards the limit per minute, plus a margin of one second.
 const LIMIT_WINDOW: Duration = Duration::from_secs(61);
 
 /// The settings of a benchmark.
 #[derive(Debug, Clone, Serialize)]
 pub struct Settings {
-    /// Numbers of symbols.
+    /// Sizes of the universes to measure, in symbols.
     pub symbols: Vec<u32>,
     /// Limits of the FMP plan in calls per minute; `None` for a plan without a limit.
     pub limits: Vec<Option<u32>>,
-    /// Days of prices.
+    /// Number of calendar days of prices.
     pub days: u32,
-    /// Quarters of each statement.
+    /// Number of quarters of each statement.
     pub quarters: u32,
     /// Milliseconds that the synthetic FMP takes to answer a call.
     pub latency_ms: u64,
@@ -58,7 +59,7 @@ pub struct Settings {
     pub phases: Vec<Phase>,
 }
 
-/// The error of a benchmark that was stopped.
+/// Returns the error for a benchmark that the user stopped.
 fn stopped() -> Error {
     Error::Interrupted("the benchmark was stopped".into())
 }
@@ -67,8 +68,8 @@ fn stopped() -> Error {
 ///
 /// # Errors
 /// `Interrupted` after `stop` was cancelled; the child has then ended and its folder is deleted.
-/// `Stop` if a server, a folder or a child cannot be created. A child that fails is no error, but
-/// is listed in the report.
+/// `Stop` if a server, a folder or a child cannot be created. A failed child is not an error: the
+/// report lists it.
 pub async fn measure(
     settings: &Settings,
     stop: &CancellationToken,

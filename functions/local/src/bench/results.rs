@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Settings;
 use crate::render;
 
-/// The work of a measured run.
+/// A phase of the benchmark, which consists of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
@@ -81,23 +81,23 @@ pub struct Stage {
 /// Counts of a run's work, which do not depend on the machine.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Counts {
-    /// Calls to FMP.
+    /// Number of calls to FMP.
     pub calls: u64,
-    /// Bytes received.
+    /// Number of bytes received.
     pub bytes: u64,
-    /// Statements that load and compute sent to the warehouse.
+    /// Number of SQL statements that load and compute sent to the warehouse.
     pub statements: u64,
     /// Number of landing files.
     pub landing_files: u64,
-    /// Compressed bytes of the landing files.
+    /// Total size of the landing files in bytes, compressed.
     pub landing_bytes: u64,
-    /// Writes to the stage until compute starts.
+    /// Number of writes to the stage before compute starts.
     pub stage_writes: u64,
-    /// Rows in the landing files.
+    /// Number of rows in the landing files.
     pub rows_staged: u64,
-    /// New or changed rows in the warehouse.
+    /// Number of new or changed rows in the warehouse.
     pub rows_loaded: u64,
-    /// Rows of `analytics` inserted, changed or deleted.
+    /// Number of rows of `analytics` that were inserted, changed or deleted.
     pub figures_changed: u64,
 }
 
@@ -133,7 +133,7 @@ pub struct Measured {
 pub struct RunResult {
     /// Number of symbols in the universe.
     pub symbols: u32,
-    /// Calls per minute that FMP allows.
+    /// Calls per minute that FMP allows; `None` without a limit.
     pub limit_per_minute: Option<u32>,
     /// The phase that the run belongs to.
     pub phase: Phase,

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use findata_domain::{
     Error, Result, Symbol,
     catalog::{Dataset, INCOME_STATEMENT, PRICES},
-    rows::{self, Row},
+    rows::{self, Asked, Row},
 };
 use findata_fmp_simulator::{self as simulator, FmpServer, Options};
 use findata_pipeline::{landing::Landing, run::RunId};
@@ -16,11 +16,11 @@ use crate::stage::DirectoryStage;
 
 /// Time for which each step is measured.
 const MEASURED: Duration = Duration::from_millis(250);
-/// Number of symbols, each with one answer per landing file. A real batch has up to 50 symbols.
+/// Number of symbols in a landing file, each with one answer. A real batch has up to 50 symbols.
 const SYMBOLS: usize = 10;
 
-/// Measures both steps for a dataset with many rows and few columns, and for one with few rows and
-/// many columns.
+/// Measures decoding and writing, each for a dataset with many rows and few columns and for one with
+/// few rows and many columns.
 pub(super) async fn measure(today: NaiveDate) -> Result<Vec<Throughput>> {
     let failed = |e: &dyn std::fmt::Display| Error::Stop(format!("cannot measure the throughput: {e}"));
     let options = Options { symbols: SYMBOLS, today, ..Options::default() };
@@ -69,18 +69,25 @@ pub(super) async fn measure(today: NaiveDate) -> Result<Vec<Throughput>> {
     Ok(found)
 }
 
-/// Returns the synthetic FMP's answers for all of its symbols.
+/// Returns the synthetic FMP's answer for each of its symbols.
 fn bodies(server: &FmpServer, endpoint: &str, parameters: &[(&str, &str)]) -> Result<Vec<(Symbol, String)>> {
     let body = |text: String| {
         let mut parameters = parameters.to_vec();
         parameters.push(("symbol", &text));
         let body = server.body(endpoint, &parameters);
-        let body = body.ok_or_else(|| Error::Stop(format!("the synthetic FMP has no {endpoint}")))?;
+        let body = body.ok_or_else(|| {
+            Error::Stop(format!("the response of the synthetic FMP to {endpoint} is not JSON"))
+        })?;
         Ok((text.parse()?, body))
     };
     server.symbols().into_iter().map(body).collect()
 }
 
 fn decode<'a>(dataset: &'static Dataset, symbol: &Symbol, body: &'a str) -> Result<Vec<Row<'a>>> {
-    rows::typed(dataset, Some(symbol), usize::MAX, body.as_bytes()).map(|(rows, _)| rows)
+    let asked = Asked {
+        symbol: Some(symbol),
+        days: None,
+        received_on: NaiveDate::MAX,
+    };
+    rows::typed(dataset, &asked, usize::MAX, body.as_bytes()).map(|(rows, _)| rows)
 }

@@ -10,16 +10,17 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Numbers of symbols
+    /// Sizes of the universes to measure, in symbols
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1,10,50,505", value_parser = clap::value_parser!(u32).range(1..=50_000))]
     symbols: Vec<u32>,
-    /// Calls per minute of the FMP plan, or none; several values are measured one after the other
+    /// Calls per minute of the FMP plan, or `none` for a plan without a limit; several values are
+    /// measured one after the other
     #[arg(long, value_name = "none|N,..", value_delimiter = ',', default_value = "none", value_parser = limit)]
     limit: Vec<Limit>,
-    /// Calendar days of prices
+    /// Number of calendar days of prices
     #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3_650))]
     days: u32,
-    /// Quarters of each statement
+    /// Number of quarters of each statement
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=400))]
     quarters: u32,
     /// Milliseconds that the synthetic FMP takes to answer a call
@@ -50,7 +51,7 @@ fn limit(text: &str) -> Result<Limit, String> {
         "none" => Ok(Limit(None)),
         _ => calls()
             .map(|calls| Limit(Some(calls)))
-            .ok_or_else(|| "use none or a number of calls above 0".into()),
+            .ok_or_else(|| "use none, or a number of calls per minute above 0".into()),
     }
 }
 

@@ -8,8 +8,8 @@ use crate::render;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Show only this table, with or without its schema, or the `inputs` of formulas [default: everything; with --json,
-    /// all tables]
+    /// Show only this table (the schema is optional), or `inputs` for the inputs of formulas [default: everything; with
+    /// --json, all tables]
     table: Option<String>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn dictionary(
         if tables.is_empty() {
             return Err(Failure::Usage(format!(
                 "{name:?} is not a table: use a name such as fact_financial_ratios, staging.prices or ops.runs, \
-                 or none to list all tables"
+                 or no name to list all tables"
             )));
         }
     }

@@ -12,7 +12,8 @@ use crate::render;
 pub(crate) struct Args {
     /// Ticker symbol of the company
     symbol: String,
-    /// Figure to explain, such as gross_margin, P/E or revenue (`findata dictionary` lists names and aliases)
+    /// Figure to explain, such as gross_margin, P/E or revenue (`findata dictionary` lists names
+    /// and aliases)
     metric: String,
     /// Explain the figure as of this day, from the last trading session on or before it or the
     /// newest period known by then [default: the newest]
@@ -20,9 +21,9 @@ pub(crate) struct Args {
     date: Option<NaiveDate>,
     /// Q1, Q2, Q3, Q4, Q (any quarter), FY, TTM, MARKET or PRICE
     ///
-    /// By default, a ratio or growth rate is the one over twelve months, and a statement line is taken from the newest
-    /// statement. A name that occurs in several tables is looked up in this order: ratios, growth rates, statements,
-    /// twelve-month figures, prices, market metrics.
+    /// By default, a ratio or growth rate covers twelve months, and a statement line is taken from
+    /// the newest statement. A name that occurs in several tables is looked up in this order:
+    /// ratios, growth rates, statements, twelve-month figures, prices, market metrics.
     #[arg(long, value_name = "BASIS")]
     basis: Option<Basis>,
 }

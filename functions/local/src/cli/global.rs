@@ -41,8 +41,8 @@ pub(crate) struct Global {
         help_heading = "Global"
     )]
     pub fmp_gigabytes: Option<String>,
-    /// Maximum number of calls in a burst, if FMP refuses larger bursts; calls are then spread
-    /// evenly over the minute [default: the plan's calls per minute]
+    /// Largest number of calls made at once; further calls are spread evenly over the minute. Set it if
+    /// FMP refuses larger bursts [default: the plan's calls per minute]
     #[arg(long, global = true, env = "FINDATA_FMP_BURST", value_name = "N", help_heading = "Global")]
     pub fmp_burst: Option<String>,
     /// Where fetched files are stored: a folder, or s3://BUCKET/PREFIX for Snowflake [default: `stage` in --home]
@@ -68,8 +68,8 @@ pub(crate) struct Global {
     /// of this machine's memory]
     #[arg(long, global = true, env = "FINDATA_MEMORY", value_name = "SIZE", help_heading = "Global")]
     pub memory: Option<String>,
-    /// Days after which the objects of a run are deleted, except those that a rebuild needs; 0
-    /// keeps all [default: 90]
+    /// Days after which the objects of a run are deleted, except those that a rebuild of the warehouse needs; 0 keeps
+    /// all [default: 90]
     #[arg(long, global = true, env = "FINDATA_KEEP_DAYS", value_name = "N", help_heading = "Global")]
     pub keep_days: Option<String>,
     /// Index for beta and correlation, or `none` [default: ^GSPC]

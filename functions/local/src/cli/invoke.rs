@@ -62,7 +62,7 @@ pub(crate) async fn invoke(global: &Global, args: &Args, signals: &Signals) -> R
         (Some(stage), true) => Some(stage.parse::<Location>()?),
         (None, true) => {
             return Err(Failure::Usage(
-                "--wait reads the ledger: add --stage s3://BUCKET/PREFIX (the output StageUrl of the stack)"
+                "--wait reads the ledger on the stage: add --stage s3://BUCKET/PREFIX (the output StageUrl of the stack)"
                     .into(),
             ));
         }
@@ -132,7 +132,9 @@ async fn wait_for_summary(run: &RunId, stage: &impl Stage, deadline: Instant) ->
             if has(key.clone())
                 && let Some(blocker) = stage::read_json::<Blocker>(stage, &key).await?
             {
-                return Err(Error::Stop(format!("{function} of run {run}: {}", blocker.reason)).into());
+                return Err(
+                    Error::Stop(format!("{function} cannot continue run {run}: {}", blocker.reason)).into()
+                );
             }
         }
         let state = if has(ledger::loaded_key(run)) {

@@ -25,7 +25,10 @@ mod snowflake_env;
 mod sql;
 mod symbol_file;
 
-use std::process::ExitCode;
+use std::{
+    io::{ErrorKind, Write},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use findata_domain::Error;
@@ -58,7 +61,7 @@ enum Command {
     Demo(demo::Args),
     /// Plan, fetch, load and compute, then print a summary
     Run(run::Args),
-    /// Show what `run` would fetch, why, and how many calls it takes, without calling FMP
+    /// Show what `run` would fetch, why, and how many calls it takes; calls FMP only with --probe
     Plan(plan::Args),
     /// Repeat only the failed tasks of an earlier run
     Retry(retry::Args),
@@ -143,10 +146,7 @@ impl Failure {
 pub fn main() -> ExitCode {
     let matches = match Cli::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => {
-            report(&error);
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return report(&error),
     };
     let result = Cli::from_arg_matches(&matches)
         .map_err(|e| Failure::Usage(e.to_string()))
@@ -192,13 +192,19 @@ async fn dispatch(cli: Cli, from_environment: &[&'static str]) -> Result<u8, Fai
     }
 }
 
-/// Prints clap's help, version or error. An error repeats arguments of the user, so it is escaped
-/// and loses its colours.
-fn report(error: &clap::Error) {
+/// Prints clap's help, version or error, and returns the exit code. An error repeats arguments of the
+/// user, so it is escaped and loses its colours.
+fn report(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         note(error.to_string().trim_end());
-    } else {
-        let _ = error.print();
+        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    }
+    match error.print().and_then(|()| std::io::stdout().flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            note(&format!("findata: cannot write to standard output: {e}"));
+            ExitCode::from(1)
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 

@@ -18,7 +18,7 @@ const SECONDS_PER_CALL: f64 = 0.12 / 64.0;
 
 /// The prediction for a plan.
 pub(crate) struct Outlook {
-    /// Calls, files and bytes.
+    /// The calls, files and bytes that the plan needs.
     pub demand: Demand,
     /// The time that the calls take at the limits of the key.
     pub estimate: Estimate,
@@ -60,7 +60,7 @@ impl Outlook {
         Some((time.as_secs_f64() / 60.0 * 10.0).ceil() / 10.0)
     }
 
-    /// The duration as text.
+    /// Formats the duration of the run.
     pub(crate) fn duration(&self) -> String {
         match (self.minutes(), &self.estimate.reason) {
             (_, Some(reason)) => format!("{} days ({reason})", self.estimate.days),
@@ -70,7 +70,7 @@ impl Outlook {
         }
     }
 
-    /// The cost as text.
+    /// Formats the cost of the run.
     pub(crate) fn cost(&self) -> String {
         let of =
             |cost: &Cost| format!("{:.4} USD and {:.3} Snowflake credits", cost.usd, cost.snowflake_credits);

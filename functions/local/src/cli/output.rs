@@ -31,7 +31,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print_json_text(&format!("{json}\n")).map(|_| ())
 }
 
-/// Writes text that is JSON, or a part of it, to standard output.
+/// Writes a JSON text, or a part of a longer one, to standard output.
 pub(crate) fn print_json_text(json: &str) -> Result<Reader, Failure> {
     write(&escape::json(json))
 }
@@ -51,7 +51,7 @@ pub(crate) fn note(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(line));
 }
 
-/// Writes log events to standard error. Escapes text and ignores failures like [`note`].
+/// Writes log events to standard error. Like [`note`], escapes text and ignores failures.
 pub(crate) struct Log;
 
 impl Write for Log {

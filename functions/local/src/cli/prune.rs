@@ -33,7 +33,7 @@ pub(crate) async fn prune(
         format!("{}\n", serde_json::json!(pruned))
     } else {
         format!(
-            "removed {}, {} as a whole\n",
+            "deleted {}, including all objects of {}\n",
             render::counted(objects, "object"),
             render::counted(runs, "run")
         )

@@ -1,4 +1,4 @@
-//! `findata replay`: loads runs from the stage that are missing in the warehouse, without calling
+//! `findata replay`: loads the runs that are on the stage but not in the warehouse, without calling
 //! FMP.
 
 use chrono::Utc;

@@ -13,7 +13,7 @@ use findata_pipeline::{
 
 use super::{Failure, global::ResolvedConfig, symbol_file};
 
-/// Which symbols and how much history.
+/// The symbols and the amount of history that a run fetches.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RequestArgs {
     /// Symbols, separated by commas
@@ -32,7 +32,7 @@ pub(crate) struct RequestArgs {
     pub history: HistoryArgs,
 }
 
-/// How much history.
+/// The amount of history that a run fetches.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HistoryArgs {
     /// Number of quarters of each statement

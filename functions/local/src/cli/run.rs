@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// Load the data, but compute no figures
     #[arg(long)]
     skip_analytics: bool,
-    /// Mark this as a daily run: it yields FMP calls to other runs that use the same key
+    /// Mark this as a daily run: other runs that use the same API key get their calls first
     #[arg(long)]
     daily: bool,
 }
@@ -54,10 +54,11 @@ pub(crate) async fn run(
     print_summary(config.json, &config.warehouse(), &summary)
 }
 
-/// Message for a signal while no call is in flight: nothing is lost, and how to continue.
+/// Message for a signal that arrives while no call is in flight. Says what is kept and how to
+/// continue.
 pub(crate) const NOTHING_LOST: &str =
     "everything that was fetched is kept; the next run loads it and fetches only the rest";
-/// Message for a second signal: what is lost, and how to continue.
+/// Message for a second signal. Says what is lost and how to continue.
 pub(crate) const CALLS_LOST: &str =
     "at most the calls in flight are lost; the next run fetches only the rest";
 
@@ -70,7 +71,8 @@ async fn claim(stage: &impl Stage, config: &ResolvedConfig, work: Work) -> Resul
     }
 }
 
-/// Opens the DuckDB warehouse. A damaged file is set aside; the run then fills a new one from the stage.
+/// Opens the DuckDB warehouse. A damaged file is set aside; the run then fills a new one from the
+/// stage.
 #[expect(clippy::disallowed_methods, reason = "the command line reads the real clock")]
 async fn open_warehouse(config: &ResolvedConfig, stage: &DirectoryStage) -> Result<DuckDb, Failure> {
     let models = Models::built_in()?;
@@ -156,7 +158,8 @@ async fn execute_on(
         clock,
         receipt_clock,
         started_at,
-        // S3 is pruned only on request: other people may use the stage, and the role may not allow deletes.
+        // S3 is pruned only on request: other people may use the stage, and the role may not allow
+        // deletes.
         prune_before: config.keep.filter(|_| config.cloud.is_none()).map(|keep| started_at - keep),
         stop: signals.stop(),
     };

@@ -11,7 +11,7 @@ use findata_models::Models;
 use super::{Failure, global::Global, note, print, print_json};
 use crate::setup_sql::{self, Given, Values};
 
-/// Read limit for the key file; far above the size of any key.
+/// Maximum number of bytes read from the key file. Every key is far smaller.
 const KEY_BYTES: u64 = 64 * 1024;
 
 #[derive(Debug, clap::Args)]

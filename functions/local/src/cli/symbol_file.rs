@@ -1,4 +1,4 @@
-//! Files of symbols for `--universe`.
+//! Reads files of symbols for `--universe`.
 
 use std::{fs::File, io::Read, path::Path};
 

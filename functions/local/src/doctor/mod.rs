@@ -23,12 +23,12 @@ pub struct Check {
 }
 
 impl Check {
-    /// A check that passed.
+    /// Creates the result of a check that passed.
     pub fn ok(what: &str, found: impl Into<String>) -> Self {
         Check { what: what.into(), found: found.into(), fix: None }
     }
 
-    /// A check that failed.
+    /// Creates the result of a check that failed.
     pub fn failed(what: &str, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Check {
             what: what.into(),

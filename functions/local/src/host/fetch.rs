@@ -64,8 +64,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
                 if let Err(error) = self.recover_journal(&message).await {
                     tracing::warn!(batch = message.batch.id, %error, "the answers of a batch are lost");
                 }
-                let reason =
-                    format!("given up after {} deliveries: {error}", crate::queue::MAX_RECEIVE_COUNT);
+                let reason = format!("the batch failed {} times: {error}", crate::queue::MAX_RECEIVE_COUNT);
                 ledger::record_as_failed(&message, &reason, &self.stage, self.clock.now()).await?;
             }
         }

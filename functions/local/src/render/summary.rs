@@ -77,23 +77,23 @@ fn headline(run: &Summary) -> String {
     format!("run {} {status}: {} in {:.2} s", run.run_id, counted(run.symbols, "symbol"), run.seconds)
 }
 
-/// Writes how long calls waited because of faults of FMP or the network, and the upper bound of
-/// such a wait.
+/// Writes how long calls waited because of faults of FMP or the network, and the time limit of one
+/// call.
 fn waits(out: &mut String, waits: &BudgetUse) {
-    let bound = format!("at most {:.0} s each", waits.max_call_seconds);
+    let bound = format!("a call may take at most {:.0} s", waits.max_call_seconds);
     if waits.limit_answers > 0 {
         let answers = counted(waits.limit_answers, "answer");
         let seconds = waits.limit_seconds;
         let _ = writeln!(
             out,
-            "  limit     {answers} \"call limit reached\": calls waited {seconds:.1} s in total, {bound}"
+            "  limit     {answers} \"call limit reached\": calls waited {seconds:.1} s in total; {bound}"
         );
     }
     if waits.retry_seconds >= 0.1 {
         let (total, longest) = (waits.retry_seconds, waits.longest_call_seconds);
         let _ = writeln!(
             out,
-            "  retries   calls waited {total:.1} s in total between attempts; the longest call took {longest:.1} s, {bound}",
+            "  retries   calls waited {total:.1} s in total between attempts; the longest call took {longest:.1} s; {bound}",
         );
     }
 }

@@ -17,7 +17,7 @@ macro_rules! file {
     };
 }
 
-/// Files that run before the tables are created.
+/// SQL files that run before the tables are created.
 const BEFORE_TABLES: [&str; 5] = [
     file!("01_roles.sql"),
     file!("02_warehouse.sql"),
@@ -25,7 +25,7 @@ const BEFORE_TABLES: [&str; 5] = [
     file!("04_integration.sql"),
     file!("05_stage.sql"),
 ];
-/// Files that run after the tables are created.
+/// SQL files that run after the tables are created.
 const AFTER_TABLES: [&str; 4] = [
     file!("06_clustering.sql"),
     file!("07_grants.sql"),
@@ -82,9 +82,8 @@ pub fn statements(script: &str) -> Vec<String> {
     all
 }
 
-/// Fills in the values of a file, and leaves out `alter` statements with unknown values. Without
-/// this, a script that is created without the options would overwrite working values with
-/// placeholders.
+/// Fills in the values of a file, and leaves out `alter` statements with unknown values. Otherwise,
+/// a script that was created without these values would overwrite working values with placeholders.
 fn without_placeholders(file: &str, values: &Values) -> String {
     let text = filled(file, values);
     let unknown = placeholders(values);
@@ -121,8 +120,8 @@ fn filled(file: &str, values: &Values) -> String {
     text.replace(PUBLIC_KEY, values.public_key.as_deref().unwrap_or(PUBLIC_KEY))
 }
 
-/// Renames objects: every word that is `findata` or starts with `findata_`. `findata-bucket` is a
-/// placeholder and stays.
+/// Renames objects: every word that is `findata` or starts with `findata_`. `findata-bucket` stays
+/// unchanged, because it is a placeholder.
 fn renamed(text: &str, name: &str) -> String {
     const DEFAULT_NAME: &str = "findata";
     let part_of_word = |c: char| c.is_ascii_alphanumeric() || c == '-';

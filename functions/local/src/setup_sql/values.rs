@@ -134,7 +134,7 @@ fn is_name(text: &str) -> bool {
         && !RESERVED.split_whitespace().any(|word| word == text)
 }
 
-/// Snowflake's reserved keywords, and `snowflake`, its own database.
+/// Snowflake's reserved keywords, and `snowflake`, the name of Snowflake's own database.
 const RESERVED: &str = "snowflake account all alter and any as between by case cast check column connect connection constraint create \
     cross current current_date current_time current_timestamp current_user database delete distinct drop else exists false following \
     for from full grant group gscluster having ilike in increment inner insert intersect into is issue join lateral left like localtime \

@@ -1,4 +1,5 @@
-//! The steps that S3 events start: load after `staged.json` is written, and analytics after `loaded.json` is written.
+//! Runs the steps that S3 events start: load after `staged.json` is written, and analytics after `loaded.json` is
+//! written.
 
 use std::time::{Duration, Instant};
 
@@ -112,7 +113,7 @@ pub struct Step<'a, S, B> {
     pub run: &'a RunId,
     /// Name of the function in the ledger.
     pub function: &'static str,
-    /// Largest number of attempts while another run holds the write fence.
+    /// Maximum number of attempts while another run holds the write fence.
     pub max_attempts: u32,
     /// The stage.
     pub stage: &'a S,

@@ -3,14 +3,26 @@
 /// A typed column and the FMP field that its value is read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    /// Name in the table in `staging`; tables in `analytics` use the same name.
+    /// Name of the column in `staging`. Tables in `analytics` use the same name.
     pub name: &'static str,
     /// Name of the field in FMP's answer; empty for a derived column without a field.
     pub field: &'static str,
     /// Type of the column's values.
     pub kind: Kind,
-    /// Whether a row without a value in this column is quarantined.
-    pub required: bool,
+    /// Whether a row is accepted without a value in this column.
+    pub need: Need,
+}
+
+/// Whether a row is accepted without a value in a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The row is accepted.
+    Optional,
+    /// The row is accepted if it has FMP's field, even with an empty or unreadable value. A row
+    /// without the field does not have the format of the dataset.
+    Field,
+    /// The row is quarantined, because the value is part of the row's key or is its main content.
+    Value,
 }
 
 /// Column types with the same meaning on every warehouse.
@@ -49,11 +61,16 @@ impl Kind {
 
 impl Column {
     const fn new(name: &'static str, field: &'static str, kind: Kind) -> Self {
-        Column { name, field, kind, required: false }
+        Column { name, field, kind, need: Need::Optional }
     }
 
     pub(super) const fn required(mut self) -> Self {
-        self.required = true;
+        self.need = Need::Value;
+        self
+    }
+
+    pub(super) const fn expected(mut self) -> Self {
+        self.need = Need::Field;
         self
     }
 
@@ -63,8 +80,12 @@ impl Column {
     }
 }
 
-/// Columns that extract derives from a statement's header.
-pub const DERIVED: &[&str] = &["accepted_at", "accepted_at_source", "known_on"];
+/// Columns that extract derives from several fields of a row.
+pub const DERIVED: &[&str] = &["accepted_at", "accepted_at_source", "known_on", FLAGS];
+
+/// Name of the column with the codes of doubtful values in a row, as `|code|code|`. It is NULL if
+/// no value is doubtful.
+pub const FLAGS: &str = "flags";
 
 pub(super) const fn text(name: &'static str, field: &'static str) -> Column {
     Column::new(name, field, Kind::Text)

@@ -1,4 +1,4 @@
-//! The dataset catalog: the only declaration of each FMP dataset.
+//! The dataset catalog, which declares every FMP dataset.
 //!
 //! Requests, keys on the stage, tables in `raw` and `staging`, freshness and the data dictionary
 //! are derived from its entries. To add a dataset, add an entry to `datasets.rs`.
@@ -11,7 +11,7 @@ mod statements;
 
 use chrono::Duration;
 
-pub use column::{Column, DERIVED, Kind};
+pub use column::{Column, DERIVED, FLAGS, Kind, Need};
 use column::{boolean, date, decimal, derived_date, derived_instant, derived_text, double, integer, text};
 pub use datasets::{
     BALANCE_SHEET, CASH_FLOW, CATALOG, DIVIDENDS, INCOME_STATEMENT, KEY_METRICS_TTM, PRICES, PROFILE, QUOTES,
@@ -42,11 +42,11 @@ pub struct Dataset {
     pub columns: &'static [Column],
     /// How long an answer counts as fresh.
     pub freshness: Freshness,
-    /// Whether an answer contains all rows of its symbol (or of the market). FMP has then withdrawn
-    /// every stored row that a newer answer lacks.
+    /// Whether an answer contains all rows of its symbol (or of the market). If so, a stored row
+    /// that is missing from a newer answer counts as withdrawn by FMP.
     pub complete_answer: bool,
-    /// Maximum number of rows in an answer. FMP drops the oldest rows above it without notice, so
-    /// an answer of this length may be incomplete.
+    /// Maximum number of rows in an answer. FMP omits older rows beyond this number without notice,
+    /// so an answer of this length may be incomplete.
     pub row_limit: Option<usize>,
     /// Bulk file that contains the same rows for all companies, if FMP has one.
     pub bulk: Option<BulkFile>,
@@ -57,8 +57,8 @@ pub struct Dataset {
     pub empty_if_unknown: bool,
     /// Whether the dataset is requested only if the answer of another dataset requires it.
     pub follow_up: bool,
-    /// Whether the rows are splits or dividends, after which FMP adjusts its price history, on the
-    /// day in `date_column`.
+    /// Whether the rows are splits or dividends. FMP adjusts its price history for each of them on
+    /// the day in `date_column`.
     pub adjusts_prices: bool,
     /// Plausibility checks for the rows.
     pub checks: RowChecks,
@@ -115,7 +115,7 @@ pub enum Freshness {
     Rotating {
         /// How long an answer counts as fresh in a run that requests the dataset.
         on_request: Duration,
-        /// Days between two fetches of a symbol in other runs.
+        /// Days between two fetches of a symbol in runs that do not request the dataset.
         days: u32,
     },
 }
@@ -133,7 +133,7 @@ pub struct BulkFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeSource {
     /// Quotes and bars, which contain the fields that change daily. Other fields are refetched on
-    /// fixed days per symbol.
+    /// fixed days that depend on the symbol.
     Quotes,
     /// FMP's calendar of dividends.
     DividendCalendar,
@@ -147,15 +147,17 @@ pub enum ChangeSource {
 /// every dataset has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowChecks {
-    /// No further check.
+    /// No check in addition to the range check of amounts.
     Amounts,
-    /// Positive prices, high not below low, no negative volume.
+    /// Positive prices, high not below low, open and close between low and high, no negative
+    /// volume, a day with a session.
     Bars,
     /// Positive numerator and denominator.
     Splits,
     /// No negative dividend.
     Dividends,
-    /// A known period label, and amounts within the range for statements.
+    /// A known period label, a period that has ended, at least one amount other than 0, and amounts
+    /// within the range for statements.
     Statements,
 }
 
@@ -189,7 +191,7 @@ mod tests {
             assert_eq!(columns.len(), dataset.columns.len(), "{}", dataset.name);
             for key in dataset.key.iter().chain(&dataset.date_column) {
                 assert!(
-                    dataset.columns.iter().any(|c| c.name == *key && c.required),
+                    dataset.columns.iter().any(|c| c.name == *key && c.need == Need::Value),
                     "{}.{key}",
                     dataset.name
                 );

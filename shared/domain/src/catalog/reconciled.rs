@@ -1,5 +1,5 @@
 //! Columns of the ratios and metrics that FMP computes for the last twelve months, under FMP's
-//! names. Listed are only those that findata computes too; the field `fmp` in
+//! names. The list contains only figures that findata also computes; the field `fmp` in
 //! `infra/models/metrics` maps them to findata's figures.
 
 use super::{Column, double, text};

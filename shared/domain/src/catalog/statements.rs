@@ -1,7 +1,8 @@
-//! The lines of the three statements in FMP's order, with the names used in the analytics tables. A
-//! line's name occurs in one statement only, so a join of the statements renames no column.
+//! The lines of the three statements in FMP's order, with the names used in the analytics tables.
+//! No two statements have a line of the same name, so a join of the statements needs no new column
+//! names.
 
-use super::{Column, date, decimal, derived_date, derived_instant, derived_text, integer, text};
+use super::{Column, FLAGS, date, decimal, derived_date, derived_instant, derived_text, integer, text};
 
 /// Columns of `income-statement`.
 pub(super) const INCOME_STATEMENT: &[Column] = &[
@@ -15,7 +16,7 @@ pub(super) const INCOME_STATEMENT: &[Column] = &[
     derived_instant("accepted_at", "acceptedDate"),
     derived_text("accepted_at_source"),
     derived_date("known_on"),
-    decimal("revenue", "revenue").required(),
+    decimal("revenue", "revenue").expected(),
     decimal("cost_of_revenue", "costOfRevenue"),
     decimal("gross_profit", "grossProfit"),
     decimal("research_and_development", "researchAndDevelopmentExpenses"),
@@ -39,13 +40,14 @@ pub(super) const INCOME_STATEMENT: &[Column] = &[
     decimal("net_income_from_continuing_operations", "netIncomeFromContinuingOperations"),
     decimal("net_income_from_discontinued_operations", "netIncomeFromDiscontinuedOperations"),
     decimal("other_adjustments_to_net_income", "otherAdjustmentsToNetIncome"),
-    decimal("net_income", "netIncome").required(),
+    decimal("net_income", "netIncome").expected(),
     decimal("net_income_deductions", "netIncomeDeductions"),
     decimal("bottom_line_net_income", "bottomLineNetIncome"),
     decimal("eps", "eps"),
     decimal("eps_diluted", "epsDiluted"),
     decimal("shares_outstanding", "weightedAverageShsOut"),
     decimal("shares_outstanding_diluted", "weightedAverageShsOutDil"),
+    derived_text(FLAGS),
 ];
 
 /// Columns of `balance-sheet-statement`.
@@ -79,7 +81,7 @@ pub(super) const BALANCE_SHEET: &[Column] = &[
     decimal("other_non_current_assets", "otherNonCurrentAssets"),
     decimal("non_current_assets", "totalNonCurrentAssets"),
     decimal("other_assets", "otherAssets"),
-    decimal("total_assets", "totalAssets").required(),
+    decimal("total_assets", "totalAssets").expected(),
     decimal("total_payables", "totalPayables"),
     decimal("accounts_payable", "accountPayables"),
     decimal("other_payables", "otherPayables"),
@@ -106,13 +108,14 @@ pub(super) const BALANCE_SHEET: &[Column] = &[
     decimal("additional_paid_in_capital", "additionalPaidInCapital"),
     decimal("accumulated_other_comprehensive_income", "accumulatedOtherComprehensiveIncomeLoss"),
     decimal("other_stockholders_equity", "otherTotalStockholdersEquity"),
-    decimal("stockholders_equity", "totalStockholdersEquity").required(),
+    decimal("stockholders_equity", "totalStockholdersEquity").expected(),
     decimal("total_equity", "totalEquity"),
     decimal("minority_interest", "minorityInterest"),
     decimal("total_liabilities_and_equity", "totalLiabilitiesAndTotalEquity"),
     decimal("total_investments", "totalInvestments"),
     decimal("total_debt", "totalDebt"),
     decimal("net_debt", "netDebt"),
+    derived_text(FLAGS),
 ];
 
 /// Columns of `cash-flow-statement`.
@@ -161,9 +164,10 @@ pub(super) const CASH_FLOW: &[Column] = &[
     decimal("net_change_in_cash", "netChangeInCash"),
     decimal("cash_at_end_of_period", "cashAtEndOfPeriod"),
     decimal("cash_at_beginning_of_period", "cashAtBeginningOfPeriod"),
-    decimal("operating_cash_flow", "operatingCashFlow").required(),
+    decimal("operating_cash_flow", "operatingCashFlow").expected(),
     decimal("capital_expenditures", "capitalExpenditure"),
     decimal("free_cash_flow", "freeCashFlow"),
     decimal("income_taxes_paid", "incomeTaxesPaid"),
     decimal("interest_paid", "interestPaid"),
+    derived_text(FLAGS),
 ];

@@ -1,33 +1,50 @@
 //! Converts FMP's answers to typed, checked rows.
 //!
-//! A typed value is canonical text or NULL. An implausible row is quarantined with a reason and its
-//! payload, and does not affect other rows.
+//! A typed value is canonical text or NULL. An unreadable or impossible field becomes NULL, and a
+//! [`Finding`] keeps its text. An implausible row is quarantined with a reason and its payload, and
+//! does not affect other rows.
 
+mod answer;
+mod bars;
 mod bounded;
 mod checks;
+mod fields;
+mod finding;
 pub mod record;
 mod statement;
+mod text;
 mod value;
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    fmt,
-    sync::OnceLock,
-};
+use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer, de};
-use serde_json::value::RawValue;
+use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
+use fields::{Fields, positions};
+
+pub use answer::{Drift, OneByOne, typed};
 pub use bounded::{MAX_LIST, MAX_SERIES, list};
+pub use finding::Finding;
+pub use statement::IMPOSSIBLE_DATE;
 pub use value::is_plausible;
 
 use crate::{
-    Result, Symbol,
-    catalog::{CATALOG, Dataset},
+    Symbol,
+    catalog::{Column, Dataset, FLAGS, Need},
     hash::hex,
 };
+
+/// The request for an answer, and the day of receipt. Rows that do not match the request are
+/// quarantined.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The requested symbol, if the request was for a single symbol.
+    pub symbol: Option<&'a Symbol>,
+    /// The first and the last requested day, if the request was for a range of days.
+    pub days: Option<(NaiveDate, NaiveDate)>,
+    /// Day of receipt (UTC). A statement of a period that ends later is quarantined.
+    pub received_on: NaiveDate,
+}
 
 /// One row of an answer.
 #[derive(Debug)]
@@ -36,10 +53,13 @@ pub struct Row<'a> {
     pub symbol: String,
     /// Typed values as canonical text, in the order of the dataset's columns.
     pub values: Vec<Option<String>>,
-    /// Hash of the typed values. Rows with the same hash have the same content.
+    /// Hash of the typed values and the findings. Rows with the same hash have the same content.
     pub hash: String,
     /// The reason if the row is quarantined.
     pub reject: Option<String>,
+    /// The fields whose values are not used. For a quarantined row: the field that caused the
+    /// rejection, if a single field did.
+    pub findings: Vec<Finding>,
     /// The row as FMP sent it.
     pub payload: &'a str,
 }
@@ -52,128 +72,78 @@ impl Row<'_> {
     }
 }
 
-/// Fields of the catalog that were missing from every row of an answer.
-pub type Drift = Vec<&'static str>;
-
-/// Returns the rows of an answer, and the catalog fields missing from all of them. Rows are counted
-/// before they are typed, so `max_rows` limits the memory for an answer.
-///
-/// # Errors
-/// `Retry` if the body is not a JSON array of objects, for example after a broken transfer;
-/// `Reject` if it has more than `max_rows` rows.
-pub fn typed<'a>(
-    dataset: &'static Dataset,
-    symbol: Option<&Symbol>,
-    max_rows: usize,
-    body: &'a [u8],
-) -> Result<(Vec<Row<'a>>, Drift)> {
-    let raw: Vec<&RawValue> = bounded::list(body, max_rows)?;
-    let mut rows = Vec::with_capacity(raw.len());
-    let mut answer = OneByOne::new(dataset);
-    for payload in raw {
-        rows.push(answer.row(symbol, payload.get())?);
-    }
-    Ok((rows, answer.drift()))
-}
-
-/// Types the rows of one answer one at a time, in the order in which they arrive.
-#[derive(Debug)]
-pub struct OneByOne {
-    dataset: &'static Dataset,
-    /// Keys of the rows so far that passed every check, to detect duplicates.
-    keys: HashSet<String>,
-    seen: Vec<bool>,
-    rows: u64,
-}
-
-impl OneByOne {
-    /// Starts an answer; it has no rows yet.
-    pub fn new(dataset: &'static Dataset) -> Self {
-        OneByOne {
-            dataset,
-            keys: HashSet::new(),
-            seen: vec![false; dataset.columns.len()],
-            rows: 0,
-        }
-    }
-
-    /// Types the next row from its JSON.
-    ///
-    /// # Errors
-    /// `Retry` if the row is not a JSON object.
-    pub fn row<'a>(&mut self, symbol: Option<&Symbol>, payload: &'a str) -> Result<Row<'a>> {
-        let mut row = typed_row(self.dataset, symbol, payload, &mut self.seen).map_err(bounded::broken)?;
-        if row.reject.is_none() && !self.keys.insert(key(self.dataset, &row)) {
-            row.reject = Some("duplicate_key: the answer holds this key twice".into());
-        }
-        self.rows += 1;
-        Ok(row)
-    }
-
-    /// Returns the number of rows so far.
-    pub fn count(&self) -> u64 {
-        self.rows
-    }
-
-    /// Returns the catalog fields missing from all rows so far.
-    pub fn drift(&self) -> Drift {
-        let missing = |(column, seen): (&crate::catalog::Column, &bool)| {
-            (!seen && !column.field.is_empty()).then_some(column.field)
-        };
-        if self.rows == 0 {
-            Vec::new()
-        } else {
-            self.dataset.columns.iter().zip(&self.seen).filter_map(missing).collect()
-        }
-    }
-}
-
 fn typed_row<'a>(
     dataset: &'static Dataset,
-    symbol: Option<&Symbol>,
+    asked: &Asked<'_>,
     payload: &'a str,
     seen: &mut [bool],
 ) -> Result<Row<'a>, serde_json::Error> {
     let Fields(fields) = serde_json::from_str(payload)?;
     let positions = positions(dataset);
     let mut values: Vec<Option<String>> = vec![None; dataset.columns.len()];
-    let mut reject = None;
+    let mut present = vec![false; dataset.columns.len()];
+    let mut findings = Vec::new();
     for (name, raw) in fields {
         let Some(&position) = positions.get(name.as_ref()) else {
             continue;
         };
-        seen[position] = true;
+        (seen[position], present[position]) = (true, true);
         let column = &dataset.columns[position];
-        match value::canonical(column.kind, raw.get()) {
+        match value::canonical(column.kind, dataset.key.contains(&column.name), raw.get()) {
             Ok(value) => values[position] = value,
             Err(why) => {
-                reject.get_or_insert_with(|| format!("retyped_field: {}: {why}", column.field));
+                let reason = format!("unreadable_field: {}: {why}", column.field);
+                findings.push(Finding::new(column.name, reason, &shown(raw.get())));
             }
         }
     }
-    if reject.is_none() {
-        statement::derive(dataset, &mut values);
-        let absent = dataset.columns.iter().zip(&values).find(|(c, v)| c.required && v.is_none());
-        reject = absent.map(|(c, _)| format!("missing_field: {}", c.field));
-    }
-    let asked = symbol.map(Symbol::as_str);
+    checks::drop_out_of_range(dataset, &mut values, &mut findings);
+    statement::derive(dataset, &mut values, &mut findings);
     let own = dataset.columns.iter().position(|c| c.name == "symbol").and_then(|i| values[i].clone());
     let mut row = Row {
         symbol: own.unwrap_or_default(),
-        hash: hash(&values),
+        hash: hash(dataset, &values, &findings),
         values,
-        reject,
+        reject: None,
+        findings,
         payload,
     };
+    reject_incomplete(dataset, &present, &mut row);
     if row.reject.is_none() {
         row.reject = checks::impossible(dataset, &row, asked);
+        if row.reject.is_some() {
+            row.findings.clear();
+        }
     }
-    if let Some(asked) = asked
-        && row.symbol != asked
+    if let Some(symbol) = asked.symbol
+        && row.symbol != symbol.as_str()
     {
-        row.symbol = asked.to_owned();
+        row.symbol = symbol.to_string();
     }
     Ok(row)
+}
+
+/// Rejects a row that lacks a value or a field that the catalog requires (see [`Need`]).
+fn reject_incomplete(dataset: &'static Dataset, present: &[bool], row: &mut Row<'_>) {
+    let is_missing = |(i, column): &(usize, &Column)| match column.need {
+        Need::Optional => false,
+        Need::Field => !present[*i],
+        Need::Value => row.values[*i].is_none(),
+    };
+    if let Some((_, column)) = dataset.columns.iter().enumerate().find(is_missing) {
+        row.findings.retain(|finding| finding.column == column.name);
+        row.findings.truncate(1);
+        let reason = row.findings.first().map(|finding| finding.reason.clone());
+        row.reject = Some(reason.unwrap_or_else(|| format!("missing_field: {}", column.field)));
+    }
+}
+
+/// Returns the text of a JSON value for people: a string without quotes, other values unchanged.
+fn shown(json: &str) -> Cow<'_, str> {
+    match json.starts_with('"').then(|| text::decode(json)) {
+        Some(Ok(text)) => Cow::Owned(text),
+        _ => Cow::Borrowed(json),
+    }
 }
 
 fn key(dataset: &Dataset, row: &Row<'_>) -> String {
@@ -185,67 +155,29 @@ fn key(dataset: &Dataset, row: &Row<'_>) -> String {
         .join("\u{1f}")
 }
 
-fn hash(values: &[Option<String>]) -> String {
+fn hash(dataset: &Dataset, values: &[Option<String>], findings: &[Finding]) -> String {
     let mut digest = Sha256::new();
-    for value in values {
+    for (column, value) in dataset.columns.iter().zip(values) {
         // A NULL and an empty text must have different hashes.
         match value {
             Some(text) => {
                 digest.update(b"\x01");
                 digest.update(text.as_bytes());
             }
+            // Earlier builds hashed rows without this column. A NULL must not change their hashes.
+            None if column.name == FLAGS => continue,
             None => digest.update(b"\x00"),
         }
         digest.update(b"\x1f");
     }
+    for finding in findings {
+        digest.update(b"\x02");
+        digest.update(finding.line().as_bytes());
+    }
     hex(&digest.finalize()[..16])
 }
 
-/// Returns the position of each FMP field in the dataset's columns.
-fn positions(dataset: &'static Dataset) -> &'static HashMap<&'static str, usize> {
-    static ALL: OnceLock<HashMap<&'static str, HashMap<&'static str, usize>>> = OnceLock::new();
-    static NONE: OnceLock<HashMap<&'static str, usize>> = OnceLock::new();
-    let of = |d: &'static Dataset| {
-        d.columns
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| !c.field.is_empty())
-            .map(|(i, c)| (c.field, i))
-            .collect()
-    };
-    ALL.get_or_init(|| CATALOG.iter().map(|d| (d.name, of(d))).collect())
-        .get(dataset.name)
-        .unwrap_or_else(|| NONE.get_or_init(HashMap::new))
-}
-
-/// The fields of a JSON object in order. Values are unparsed JSON, so a number keeps all its
-/// digits.
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Vec::with_capacity(64);
-                while let Some(name) = map.next_key::<Name<'de>>()? {
-                    fields.push((name.0, map.next_value::<&RawValue>()?));
-                }
-                Ok(Fields(fields))
-            }
-        }
-        from.deserialize_map(Visitor)
-    }
-}
-
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
+#[cfg(test)]
+mod bar_tests;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::catalog::{Dataset, Kind};
 
-use super::positions;
+use super::fields::positions;
 
 /// Writes the record as a JSON object with all its cells, including cells that the catalog does not
 /// know. An empty cell becomes `null`. Numbers, `true` and `false` are written without quotes,

@@ -4,16 +4,30 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime};
 
 use crate::{catalog::Kind, decimal};
 
-/// Returns the canonical text of a JSON value, or `None` if the value is empty (`null`, `""`,
-/// `"NULL"`).
+use super::text;
+
+/// Returns the canonical text of a JSON value, or `None` if the value is empty: `null`, `""`,
+/// `"NULL"`, `"None"`, the zero date of MySQL (`0000-00-00`), and in columns of other types than
+/// text also `"n/a"` and `"-"`. In a text column of the key, `"NULL"` and `"None"` are values,
+/// because `NULL` may be a ticker.
 ///
 /// # Errors
 /// The problem as text, if the value does not have the column's type.
-pub fn canonical(kind: Kind, json: &str) -> Result<Option<String>, String> {
+pub fn canonical(kind: Kind, is_key: bool, json: &str) -> Result<Option<String>, String> {
     let text = match json.as_bytes().first() {
         Some(b'"') => {
-            let text: String = serde_json::from_str(json).map_err(|e| e.to_string())?;
-            if text.is_empty() || (kind != Kind::Text && is_blank(text.trim())) {
+            let text = text::decode(json)?;
+            let words = if kind == Kind::Text {
+                &["null", "none"][..]
+            } else {
+                &["null", "none", "n/a", "-"][..]
+            };
+            let trimmed = text.trim();
+            let is_unknown = words.iter().any(|word| trimmed.eq_ignore_ascii_case(word));
+            if trimmed.is_empty()
+                || trimmed.starts_with("0000-00-00")
+                || (is_unknown && !(is_key && kind == Kind::Text))
+            {
                 return Ok(None);
             }
             text
@@ -23,8 +37,7 @@ pub fn canonical(kind: Kind, json: &str) -> Result<Option<String>, String> {
         _ => json.to_owned(),
     };
     let value = match kind {
-        // FMP sends "null" as text in some identifiers, such as the CIK. No company has that name.
-        Kind::Text => (!text.eq_ignore_ascii_case("null")).then_some(text),
+        Kind::Text => Some(text),
         Kind::Decimal => Some(
             decimal::canonical(&text)
                 .ok_or_else(|| shown("not a decimal of at most 32 integer digits", &text))?,
@@ -41,10 +54,6 @@ pub fn canonical(kind: Kind, json: &str) -> Result<Option<String>, String> {
         },
     };
     Ok(value)
-}
-
-fn is_blank(text: &str) -> bool {
-    text.is_empty() || ["null", "none", "n/a", "-"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Returns the problem with the first 40 characters of the value, to keep the ledger small.

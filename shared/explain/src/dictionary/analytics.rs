@@ -21,7 +21,8 @@ pub struct Entry {
 }
 
 /// Columns that have the same meaning in every table, with their descriptions.
-const EVERYWHERE: [(&str, &str); 16] = [
+const EVERYWHERE: [(&str, &str); 17] = [
+    ("flags", "codes of what is doubtful in the row, as |code|code|; NULL if nothing is"),
     ("company_key", "key of the company: a hash of its symbol"),
     ("symbol", "ticker in FMP's spelling"),
     ("fiscal_date", "end of the period"),

@@ -4,7 +4,7 @@
 mod analytics;
 mod metrics;
 
-use findata_domain::catalog::{CATALOG, Dataset, LINEAGE, Requests};
+use findata_domain::catalog::{CATALOG, Dataset, Kind, LINEAGE, Need, Requests};
 use findata_models::{
     Models,
     metrics::Input,
@@ -155,14 +155,18 @@ fn staging(models: &Models, dataset: &Dataset) -> Vec<Column> {
         name: c.name.to_owned(),
         kind: c.kind.sql().to_owned(),
         unit: units::unit(models, &format!("staging.{}", dataset.name), c.name)
-            .filter(|_| c.kind == findata_domain::catalog::Kind::Decimal)
+            .filter(|_| c.kind == Kind::Decimal)
             .map(|unit| unit.to_string()),
         about: match c.derived() {
             true => derived(c.name),
             false => format!(
                 "FMP's {}{}",
                 c.field,
-                if c.required { "; a row without it is quarantined" } else { "" }
+                match c.need {
+                    Need::Optional => "",
+                    Need::Field => "; a row without the field is quarantined",
+                    Need::Value => "; a row without it is quarantined",
+                }
             ),
         },
     });

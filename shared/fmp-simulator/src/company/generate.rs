@@ -174,7 +174,7 @@ impl Company {
         }
     }
 
-    /// Changes the properties that the company's edge case requires.
+    /// Sets the properties that define the company's edge case.
     fn apply_edge_case(&mut self, world: &World) {
         let year = world.anchor.year();
         match self.edge_case {

@@ -28,18 +28,18 @@ use findata_domain::{Error, Result};
 /// The interval between bulk calls to FMP. FMP allows two calls a minute. One second is added for
 /// network delay and clock skew.
 pub const BULK_PAUSE: Duration = Duration::from_secs(31);
-/// Attempts per file, including the first. The number is low because each attempt waits for the next
-/// bulk call and may take minutes.
+/// Maximum number of attempts per file, including the first. It is low because each attempt waits for
+/// the next bulk call and may take minutes.
 const MAX_ATTEMPTS: u32 = 3;
-/// Largest number of pauses after refused bulk calls for one file. Each pause is twice as long as the previous one. All
-/// pauses together take at most [`PATIENCE`].
+/// Maximum number of pauses for one file after FMP refused a bulk call. Each pause is twice as long as the previous
+/// one. All pauses together take at most [`PATIENCE`].
 const MAX_REFUSALS: u32 = 5;
 /// Shortest pause after a refused bulk call or a failed download.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
 /// Timeout of one download. The longest measured download took 200 s.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
-/// Longest time of one file, including its downloads and the pauses between them. Waiting for the next allowed bulk
-/// call is excluded.
+/// Time limit for one file, including its downloads and the pauses between them. Waiting for the next allowed bulk call
+/// is excluded.
 const MAX_FILE_TIME: Duration = Duration::from_secs(1_200);
 /// Longest wait for the next byte. It is long because FMP assembles a file before it sends the first
 /// byte.
@@ -250,7 +250,7 @@ fn not_a_file(
     retry_after: Option<Duration>,
 ) -> Result<BulkOutcome, Failure> {
     let failure = match classify(status, text) {
-        Ok(_) => Failure::transient(format!("FMP's response for {endpoint} is JSON instead of a file")),
+        Ok(_) => Failure::transient(format!("FMP's response for {endpoint} is JSON instead of CSV")),
         Err(Failure::Rejected(message)) if status == StatusCode::BAD_REQUEST => {
             return Ok(BulkOutcome::NotFound(message));
         }

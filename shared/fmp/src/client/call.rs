@@ -15,10 +15,10 @@ use crate::{call_limit::PATIENCE, failure::Failure, rate_limit::Permit};
 use findata_domain::{Error, Result};
 use findata_pipeline::plan::Task;
 
-/// Attempts per call, including the first.
+/// Maximum number of attempts per call, including the first.
 const MAX_ATTEMPTS: usize = 5;
-/// Longest time of one call, including its requests, the pauses between them, and its waits for breakers and call
-/// limits. Waiting for the rate limiter is excluded, because that time depends on the number of planned calls.
+/// Time limit of one call, including its requests, the pauses between them, and its waits for breakers and call limits.
+/// Waiting for the rate limiter is excluded, because that time depends on the number of planned calls.
 pub const MAX_CALL_TIME: Duration = PATIENCE;
 
 /// The result of a call.
@@ -33,7 +33,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The result of a call that was not made.
+    /// Creates the result of a call that was not made because of `error`.
     pub fn none(error: Error) -> Self {
         Answer { body: Err(error), calls: 0, bytes: 0 }
     }
@@ -54,7 +54,7 @@ pub(super) struct CallState {
 }
 
 impl CallState {
-    /// The state of a call that may take `most` time.
+    /// Creates the state of a call with the time limit `most`.
     pub(super) fn new(most: Duration) -> Self {
         CallState { probe: false, patience: Patience::new(most) }
     }
@@ -85,8 +85,8 @@ impl Fmp {
         }
     }
 
-    /// Makes attempts until one succeeds or another one would not help. Repeating a call after a call-limit response or
-    /// with a renewed key does not count as an attempt.
+    /// Makes attempts until one succeeds or a further attempt would not help. Repeating a call after a call-limit
+    /// response or with a renewed key does not count as an attempt.
     async fn attempts(
         &self,
         endpoint: &str,

@@ -48,7 +48,7 @@ impl Fmp {
         if limits >= MAX_CALL_LIMITS || !patience.allows(pause) {
             let time = minutes(patience.most());
             let text = format!(
-                "{message}; the call got this response {limits} times, and a call ends after {MAX_CALL_LIMITS} such \
+                "{message}; the call got this response {limits} times, and a call fails after {MAX_CALL_LIMITS} such \
                  responses or {time}"
             );
             return Err(Failure::LimitedCall(text));
@@ -60,7 +60,7 @@ impl Fmp {
     pub(super) fn exhausted(&self, endpoint: &str) -> Failure {
         let time = minutes(PATIENCE);
         Failure::LimitedCall(format!(
-            "FMP's call limit is reached: {endpoint} sent no other response for {time}, so this run no longer calls it"
+            "FMP's call limit is reached: for {time}, {endpoint} sent only \"Limit Reach\", so this run no longer calls it"
         ))
     }
 

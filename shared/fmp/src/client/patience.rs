@@ -12,7 +12,7 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// The time limit of a call that may take `most`.
+    /// Creates the time limit of a call that may take at most `most`.
     pub(super) fn new(most: Duration) -> Self {
         Patience { most, left: most }
     }
@@ -41,7 +41,8 @@ impl Patience {
         (output, waited)
     }
 
-    /// Runs `wait` with the remaining time as its timeout, and subtracts its duration.
+    /// Runs `wait` with the remaining time as its timeout, and subtracts its duration from the
+    /// remaining time.
     pub(super) async fn bound<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, Elapsed> {
         let left = self.left;
         self.spend(timeout(left, wait)).await.0

@@ -28,9 +28,9 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// The deadline of an invocation that ends at `ends`. No call begins in the last fifth of the
-    /// remaining time, and the client waits for no response in the last eighth. In this time, the
-    /// invocation completes calls in flight and stores their rows.
+    /// The deadline of an invocation that ends at `ends`. In the last fifth of the time that
+    /// remains at `now`, no call begins. In the last eighth, the client waits for no response, so
+    /// that the invocation has time to store its rows.
     pub fn before(ends: Instant, now: Instant) -> Self {
         let left = ends.saturating_duration_since(now);
         Deadline { begin: ends - left / 5, wait: ends - left / 8 }
@@ -46,11 +46,11 @@ pub struct ClientSettings {
     pub key: SecretString,
     /// The FMP plan of the key.
     pub plan: FmpPlan,
-    /// Bandwidth limit of 30 days in bytes, if it differs from the plan's or the plan has none.
+    /// Bandwidth limit in bytes per 30 days, if it differs from the plan's or the plan has none.
     pub bytes: Option<u64>,
-    /// Most calls made at once; `None` for as many as the plan allows in a minute.
+    /// Maximum number of calls made at once; `None` for the plan's calls per minute.
     pub burst: Option<NonZeroU32>,
-    /// Most calls in flight.
+    /// Maximum number of calls in flight.
     pub in_flight: usize,
     /// First pause after FMP reports that the call limit is reached. Each further pause is twice as
     /// long, up to thirty times the first one.

@@ -8,7 +8,7 @@ use super::SPAN;
 /// How long a client counts as active after a grant. A waiting client counts as active for this
 /// long after the moment for which it waits.
 const ACTIVE: TimeDelta = TimeDelta::seconds(2);
-/// Largest number of clients in the shared state. It bounds the size of the state.
+/// Maximum number of clients in the shared state. It bounds the size of the state.
 const MOST: usize = 100;
 
 /// A client that received or requested permits within the last minute.

@@ -7,11 +7,11 @@ use super::{Limits, SPAN};
 /// The calls and bytes that a run needs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Demand {
-    /// Calls, including one for each bulk file.
+    /// Number of calls, including one for each bulk file.
     pub calls: u64,
-    /// Bulk files to download.
+    /// Number of bulk files to download.
     pub files: u64,
-    /// Bytes to download.
+    /// Number of bytes to download.
     pub bytes: u64,
 }
 
@@ -22,7 +22,7 @@ pub struct Estimate {
     pub time: Option<Duration>,
     /// Number of days until everything is fetched; 1 if one run can fetch everything.
     pub days: u64,
-    /// The limit because of which more than one day is needed.
+    /// The limit that makes more than one day necessary.
     pub reason: Option<String>,
 }
 

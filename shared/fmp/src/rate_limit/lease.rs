@@ -31,7 +31,8 @@ pub(super) struct Lease {
     pub context: Option<CallContext>,
     /// Grants with unused permits, oldest first.
     grants: VecDeque<Grant>,
-    /// Delay before new permits become valid, because the stage is slow. Zero otherwise.
+    /// How long after the request new permits become valid. Zero, unless the last write to the stage
+    /// was slow.
     pub lead: TimeDelta,
     /// Unused calls that this client has taken from the run's call limit.
     pub run_permits: u64,
@@ -43,8 +44,8 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// An empty lease for an FMP key. The key of the shared object contains a hash of the FMP key,
-    /// because the FMP key itself must not be stored.
+    /// Creates an empty lease for an FMP key. The key of the shared object contains a hash of the
+    /// FMP key, because the FMP key itself must not be stored.
     pub(super) fn for_fmp_key(fmp_key: &str) -> Self {
         let hash = findata_domain::hash::sha256(fmp_key.as_bytes());
         let object_key = format!("state/budget/{}.json", hash.get(..16).unwrap_or_default());

@@ -31,8 +31,8 @@ pub(crate) struct RateLimiter {
     pub(super) jitter: Jitter,
     /// A random number that identifies this client in the shared state.
     pub(super) client: u32,
-    /// Counts the calls in flight. The client requests one more permit for each, because another
-    /// call probably follows.
+    /// Counts the calls in flight. For each of them, the client requests one more permit, because
+    /// another call probably follows.
     pub(super) stats: Arc<ClientStats>,
     lease: Mutex<Lease>,
     /// Locked by the one caller that takes permits for all waiting callers.

@@ -101,13 +101,13 @@ impl fmt::Display for FmpPlan {
 /// The limits of one key. All clients with the key share them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls in any 60 seconds.
+    /// Maximum number of calls in any 60 seconds.
     pub per_minute: Option<u32>,
-    /// Most calls made at once, if fewer than `per_minute`.
+    /// Maximum number of calls made at once, if lower than `per_minute`.
     pub burst: Option<u32>,
-    /// Calls in a UTC day.
+    /// Maximum number of calls in a UTC day.
     pub per_day: Option<u64>,
-    /// Bytes in 30 days.
+    /// Maximum number of bytes in 30 days.
     pub bytes: Option<u64>,
 }
 
@@ -122,7 +122,7 @@ impl Limits {
         }
     }
 
-    /// Whether anything is limited.
+    /// Whether the key has any limit.
     pub fn any(&self) -> bool {
         *self != Limits::default()
     }

@@ -22,8 +22,8 @@ const SCHEDULED_SHARE: u64 = 10;
 /// divided by this number. Otherwise it would get single permits, each with a write, while the
 /// window is nearly full.
 const SMALLEST_GRANT: u64 = 100;
-/// Clients that wait for the same moment spread their next requests over this time. If the number
-/// of clients is known, it multiplies this time.
+/// Clients that wait for the same moment spread their next requests over this time, multiplied by
+/// the number of clients if that is known.
 const SPREAD: Duration = Duration::from_millis(60);
 /// Longest pause. FMP's `Retry-After` may request two minutes.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(3);
@@ -36,7 +36,7 @@ const BYTE_DAYS: u64 = 30;
 pub(super) struct State {
     /// Recent grants. `None` if an earlier build wrote the state.
     pub window: Option<Window>,
-    /// The moment from which clients of an earlier build may grant permits.
+    /// Clients of an earlier build may take permits only from this moment on.
     pub next: DateTime<Utc>,
     /// Clients that requested permits within the last minute.
     pub clients: Clients,
@@ -54,7 +54,7 @@ pub(super) struct State {
 /// Calls and bytes of one UTC day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Day {
-    /// Calls made, plus permits that clients have not used yet.
+    /// Number of calls made, plus permits that clients have not used yet.
     pub calls: u64,
     /// Bytes received.
     pub bytes: u64,
@@ -169,7 +169,7 @@ impl State {
         rules
     }
 
-    /// The most calls made at once; `None` if only the limit per minute applies.
+    /// The maximum number of calls made at once; `None` if only the limit per minute applies.
     fn burst(&self, limits: &Limits, now: DateTime<Utc>) -> Option<u64> {
         let paced = limits.per_minute.filter(|_| self.is_paced(now)).map(|limit| limit.div_ceil(60));
         let burst = [limits.burst, paced].into_iter().flatten().min()?;
@@ -238,8 +238,8 @@ impl State {
     }
 }
 
-/// If a call with a permit that becomes valid at `from` might reach FMP on the other side of
-/// midnight (UTC): the moment at which the new day has begun by all clocks. `None` otherwise.
+/// Returns when the new UTC day has begun by all clocks, if a call with a permit valid from `from`
+/// might reach FMP before or after midnight. Returns `None` if the call's day is certain.
 fn midnight_nearby(from: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let (today, tomorrow) =
         (midnight(from.date_naive()) + CLOCKS, midnight(from.date_naive() + Days::new(1)));

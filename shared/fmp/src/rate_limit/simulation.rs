@@ -216,7 +216,8 @@ impl World {
             .unwrap_or(0)
     }
 
-    /// The number of calls of the selected workers that arrived in `from..to`, in seconds.
+    /// The number of calls of the selected workers that arrived between the seconds `from` and
+    /// `to`.
     fn calls(&self, from: u64, to: u64, of: impl Fn(usize) -> bool) -> usize {
         let within = Duration::from_secs(from)..Duration::from_secs(to);
         self.arrivals

@@ -36,8 +36,8 @@ impl Stop {
         }
     }
 
-    /// The failure that a run's calls get, or `None` if the stop does not apply to the run. `begun`
-    /// is when the run began.
+    /// Returns the failure of a run's calls, or `None` if the stop does not apply to the run.
+    /// `begun` is when the run began.
     pub(super) fn failure(&self, begun: DateTime<Utc>, now: DateTime<Utc>) -> Option<Failure> {
         let reason = self.reason.clone();
         match self.until {

@@ -26,7 +26,7 @@ pub(super) enum Kind {
     Scheduled,
 }
 
-/// "At most `limit` calls of a kind in any interval of length `span`."
+/// A rule: at most `limit` calls of a kind in any interval of length `span`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rule {
     pub kind: Kind,

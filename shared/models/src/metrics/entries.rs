@@ -18,9 +18,9 @@ pub struct Input {
     pub unit: Option<Unit>,
     /// The formula, for an input computed from other inputs.
     pub formula: Option<Expr>,
-    /// The input whose mean this is, for a mean.
+    /// For a mean: the input that is averaged.
     pub average_of: Option<String>,
-    /// The two ends of the mean, for a mean.
+    /// For a mean: the two period ends at which the input is averaged.
     pub over: Option<Average>,
     /// The column with the value for a single period.
     pub period: Option<String>,
@@ -28,7 +28,7 @@ pub struct Input {
     pub ttm: Option<String>,
 }
 
-/// The two period ends over which a mean is taken.
+/// The two period ends whose values are averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Average {
@@ -48,8 +48,9 @@ pub enum Denominator {
     Equity,
     /// The divisor is earnings and must be above zero, else the reason is `negative_earnings`.
     Earnings,
-    /// The divisor must be above zero, else the reason is `not_reported`: FMP writes 0 for a figure
-    /// that is not reported.
+    /// The divisor must be above zero. If it is 0, the reason is `not_reported`, because FMP writes
+    /// 0 for a figure that is not reported. If it is negative, the reason is
+    /// `nonpositive_denominator`.
     ZeroMeansMissing,
     /// The divisor must not be 0.
     Nonzero,
@@ -104,7 +105,7 @@ pub struct Ratio {
     /// Other names of the ratio.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// The column with the corresponding figure of FMP.
+    /// Column of `ratios_ttm` or `key_metrics_ttm` in which FMP reports the same figure.
     pub fmp: Option<String>,
 }
 
@@ -126,8 +127,8 @@ pub(super) fn yes() -> bool {
 pub struct Growth {
     /// The input whose growth is measured.
     pub figure: String,
-    /// Whether the reason for NULL is `negative_earnings` if the figure is not above zero at one
-    /// end of an annual rate.
+    /// Whether the figure is earnings. An annual rate is NULL if the figure is zero or below at one
+    /// of its ends; for earnings, the reason is `negative_earnings`.
     #[serde(default)]
     pub earnings: bool,
     /// The names of the horizons over which growth is measured.

@@ -23,8 +23,8 @@ pub struct MarketMetric {
     pub about: String,
     /// The formula of the metric.
     pub formula: Expr,
-    /// The figure that is tested for `denominator` and for missing inputs, if it is not the
-    /// divisor.
+    /// The figure to which `denominator` and the check for missing inputs apply, if it is not the
+    /// divisor of the formula.
     pub checked: Option<Expr>,
     /// The rule for the checked figure; `None` for the default.
     pub denominator: Option<Denominator>,
@@ -52,15 +52,15 @@ pub struct MarketMetric {
     /// Other names of the metric.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// The column with the corresponding figure of FMP.
+    /// Column of `ratios_ttm` or `key_metrics_ttm` in which FMP reports the same figure.
     pub fmp: Option<String>,
-    /// What must be equal for both figures before they are compared.
+    /// Which inputs must be equal before the metric is compared with FMP's figure.
     #[serde(default)]
     pub fmp_needs: FmpNeeds,
 }
 
-/// What must be equal, in addition to the twelve months, before a market metric is compared with
-/// FMP's figure.
+/// The inputs that must be equal before a market metric is compared with FMP's figure. The twelve
+/// months must always be equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FmpNeeds {
@@ -109,8 +109,7 @@ impl Source {
     }
 }
 
-/// The inputs of a session. Each is a column of `valuation_days`, or derived from columns of
-/// `valuation_days`.
+/// The inputs of a session. Each is a column of `valuation_days` or is computed from such columns.
 pub const DAY_INPUTS: [&str; 6] = [
     "close_price",
     "shares",
@@ -149,7 +148,7 @@ impl MarketMetric {
             .collect()
     }
 
-    /// Returns the formula with the operands replaced by their columns; its other inputs are those
+    /// Returns the formula with the operands replaced by their columns. All other inputs are inputs
     /// of a session.
     pub fn day_formula(&self) -> Expr {
         let operands = self.operands();
@@ -157,8 +156,8 @@ impl MarketMetric {
             .replace(&|part| operands.iter().find(|o| o.expr == *part).map(|o| Expr::input(&o.column)))
     }
 
-    /// Returns the figure that is tested for the rule and for missing inputs, or `None` if the
-    /// formula has no fundamentals.
+    /// Returns the figure to which the rule and the check for missing inputs apply, or `None` if
+    /// the formula has no fundamentals.
     pub fn checked(&self) -> Option<Expr> {
         let divisor = self.formula.divisor().filter(|divisor| is_fundamental(divisor));
         self.checked

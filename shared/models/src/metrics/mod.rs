@@ -1,4 +1,5 @@
-//! The registry of metrics: every ratio, growth rate and market metric, and the inputs of their formulas.
+//! The registry of metrics: every ratio, growth rate and market metric, and the inputs of their
+//! formulas.
 //!
 //! The entries are declared in the TOML files in `infra/models/metrics`. The registry is the source
 //! for the data dictionary, `findata explain`, the comparison with FMP's figures, and the models

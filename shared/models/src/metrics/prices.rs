@@ -25,7 +25,7 @@ pub struct PriceMetric {
     pub aliases: Vec<String>,
 }
 
-/// How a metric of prices is computed from the bars of its window.
+/// How a price metric is computed from the bars of its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "price_metrics.toml explains them")]

@@ -103,17 +103,17 @@ pub fn spelled(name: &str) -> String {
 /// The text of the registry's files.
 #[derive(Debug, Clone)]
 pub struct Files {
-    /// `inputs.toml`
+    /// Content of `inputs.toml`.
     pub inputs: String,
-    /// `ratios.toml`
+    /// Content of `ratios.toml`.
     pub ratios: String,
-    /// `growth_rates.toml`
+    /// Content of `growth_rates.toml`.
     pub growth_rates: String,
-    /// `market_metrics.toml`
+    /// Content of `market_metrics.toml`.
     pub market_metrics: String,
-    /// `price_metrics.toml`
+    /// Content of `price_metrics.toml`.
     pub price_metrics: String,
-    /// `suspicions.toml`
+    /// Content of `suspicions.toml`.
     pub suspicions: String,
 }
 
@@ -209,7 +209,7 @@ impl Registry {
         self.ratios.iter().find(|ratio| ratio.name == name)
     }
 
-    /// Finds a market metric with fundamentals by name.
+    /// Finds by name a market metric with fundamentals.
     pub fn market_metric(&self, name: &str) -> Option<&MarketMetric> {
         self.market.iter().find(|metric| metric.name == name)
     }
@@ -219,7 +219,7 @@ impl Registry {
         self.suspicions.iter().find(|suspicion| suspicion.code == code)
     }
 
-    /// Finds a market metric that depends on prices only by name.
+    /// Finds by name a market metric that depends on prices only.
     pub fn price_metric(&self, name: &str) -> Option<&PriceMetric> {
         self.prices.iter().find(|metric| metric.name == name)
     }
@@ -276,7 +276,8 @@ impl Registry {
         all.flat_map(|(kind, metric, aliases)| aliases.iter().map(move |alias| Alias { alias, metric, kind }))
     }
 
-    /// Returns the earlier period ends that the means among a formula's inputs use.
+    /// Returns at which period ends the inputs of a formula are averaged. Empty if no input is a
+    /// mean.
     pub fn history(&self, formula: &Expr) -> BTreeSet<Average> {
         formula.inputs().iter().filter_map(|name| self.input(name)?.over).collect()
     }
@@ -300,8 +301,8 @@ impl Registry {
         }
     }
 
-    /// Returns the unit of a formula, whose inputs are those of a period, or of a session and its
-    /// fundamentals.
+    /// Returns the unit of a formula. The formula uses inputs of a period, or inputs of a session
+    /// and its fundamentals.
     pub fn unit_of(&self, formula: &Expr) -> Option<Unit> {
         Unit::of(formula, &|name| match (Source::split(name), name) {
             (Some((Source::Growth, _)), _) => Some(RATIO),

@@ -51,7 +51,7 @@ pub const SHARES: Unit = Unit { money: 0, shares: 1, days: 0 };
 pub const DAYS: Unit = Unit { money: 0, shares: 0, days: 1 };
 
 impl Unit {
-    /// Returns the unit of the product with `other` to a power. The power -1 is a division.
+    /// Multiplies this unit by `other` raised to `power`. The power -1 divides by `other`.
     fn times(self, other: Unit, power: i8) -> Option<Unit> {
         let sum = |a: i8, b: i8| a.checked_add(b.checked_mul(power)?);
         Some(Unit {
@@ -98,8 +98,8 @@ impl Unit {
     }
 }
 
-/// Returns the unit that all parts have in common. Numbers fit every unit, because they are a limit
-/// or a 0 in place of a missing amount.
+/// Returns the unit that all parts have in common. A numeric literal fits every unit, because it is
+/// a limit or a 0 in place of a missing amount.
 fn common<'a>(
     parts: impl IntoIterator<Item = &'a Expr>,
     unit: &impl Fn(&Expr) -> Option<Unit>,

@@ -103,7 +103,7 @@ pub(super) fn mean(registry: &Registry, name: &str) -> Option<Mean> {
 #[derive(Serialize)]
 pub(super) struct TtmAverage {
     column: String,
-    /// The input at the end, with the table alias `e`.
+    /// The input at the end of the twelve months, with the table alias `e`.
     end: String,
     /// The input at the other end: at the end of the previous period (alias `p`) or at the
     /// beginning of the twelve months (alias `b`).

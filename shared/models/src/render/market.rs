@@ -26,7 +26,7 @@ pub(super) struct MarketValues {
     fmp: Option<String>,
     checked: Option<String>,
     refusals: Vec<Refusal>,
-    /// The columns with the reasons for NULL of the growth rates that the metric uses.
+    /// The columns that contain the reasons for NULL of the metric's growth rates.
     growth_reasons: Vec<String>,
     requires: Vec<Condition>,
     sources: Vec<&'static str>,
@@ -69,7 +69,7 @@ pub(super) fn valuation_column(input: &str) -> String {
     input.replace('.', "_")
 }
 
-/// Returns the SQL of each input of market metrics, computed from the row of the input's source.
+/// Returns, for each input of market metrics, the SQL that computes it from the row of its source.
 pub(super) fn valuation_inputs(registry: &Registry) -> Vec<Formula> {
     let all: BTreeSet<(Source, String)> =
         registry.market.iter().flat_map(MarketMetric::fundamentals).collect();

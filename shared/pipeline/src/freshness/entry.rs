@@ -13,19 +13,20 @@ use crate::run::RunId;
 pub struct Entry {
     /// When the answer was fetched.
     pub fetched_at: DateTime<Utc>,
-    /// The answer contains no rows.
+    /// Whether the answer contains no rows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub empty: bool,
-    /// The FMP plan of the API key did not include the request.
+    /// Whether the FMP plan of the API key did not include the request.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
-    /// FMP did not know the symbol.
+    /// Whether FMP did not know the symbol.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,
-    /// FMP's answers stay empty, although FMP has other data of the company.
+    /// Whether FMP does not offer the rows: its answers stay empty, although it has other data of
+    /// the company.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_offered: bool,
-    /// The runs whose empty answer was not accepted, since the last accepted answer.
+    /// The runs since the last accepted answer that received an empty answer which was not accepted.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unconfirmed_in: BTreeSet<RunId>,
     /// Number of statements requested.
@@ -34,7 +35,7 @@ pub struct Entry {
     /// Period end of the newest statement received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest: Option<NaiveDate>,
-    /// The range of days that were requested, without a gap.
+    /// The unbroken range of days that were requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<Days>,
     /// The pending refetch, if a split or dividend changed the series.
@@ -72,11 +73,11 @@ pub struct Days {
     pub to: NaiveDate,
     /// Newest day for which a row was received.
     pub newest: Option<NaiveDate>,
-    /// When the oldest part of the range was fetched.
+    /// The earliest time at which a part of the range was fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
-    /// Last day fetched from the endpoint of the price series, if later bars were taken from quotes
-    /// or bulk files.
+    /// Last day fetched from the price-series endpoint; set only if later bars were taken from
+    /// quotes or bulk files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<NaiveDate>,
 }
@@ -99,8 +100,8 @@ pub struct Refetch {
 }
 
 impl Refetch {
-    /// Returns the refetch that remains after the days `from..=to` were fetched, or `None` if all
-    /// days of `whole` are fetched again.
+    /// Returns the rest of the refetch after the days from `from` to `to` were fetched, or `None`
+    /// if all days of `whole` have been fetched again.
     pub(super) fn after(self, from: NaiveDate, to: NaiveDate, whole: Days) -> Option<Refetch> {
         let one = chrono::Days::new(1);
         let done = match self.done {

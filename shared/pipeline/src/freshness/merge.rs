@@ -10,8 +10,8 @@ use crate::{
     run::RunId,
 };
 
-/// Records one answer. A failed task is not recorded, so the next run fetches it again. Two
-/// failures are recorded: FMP does not know the symbol, or an empty answer was not accepted.
+/// Records one answer. A failed task is not recorded, so the next run fetches it again. Two kinds
+/// of failure are recorded: an unknown symbol, and an empty answer that was not accepted.
 pub(super) fn merge(subjects: &mut Subjects, run: &RunId, record: &TaskRecord, latest: DateTime<Utc>) {
     let mut before = subjects.get(&record.task.subject()).cloned();
     if let Some(before) = &mut before {
@@ -87,8 +87,8 @@ pub(super) fn merge(subjects: &mut Subjects, run: &RunId, record: &TaskRecord, l
     subjects.insert(record.task.subject(), entry);
 }
 
-/// Joins two ranges that touch or overlap. If there is a gap between them, because a part failed,
-/// keeps only the later range, so that the earlier range is fetched again.
+/// Joins two ranges of days that touch or overlap. A gap between them means that a request failed.
+/// In this case, returns only the later range, so that the earlier range is fetched again.
 pub(super) fn joined(known: Option<Days>, new: Days) -> Days {
     let Some(known) = known else { return new };
     let (first, second) = if known.from <= new.from { (known, new) } else { (new, known) };

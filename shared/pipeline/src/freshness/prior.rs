@@ -8,8 +8,8 @@ use crate::{
     run::RunId,
 };
 
-/// Maximum number of runs in `unconfirmed_in`: one more than the two after which an empty answer is
-/// accepted.
+/// Maximum number of runs in `unconfirmed_in`. A higher count has no effect: after two such runs,
+/// the next empty answer is accepted.
 const MAX_UNCONFIRMED: usize = 3;
 
 impl Entry {

@@ -14,8 +14,8 @@ use findata_domain::catalog::{self, Requests};
 use super::{BatchEntry, Outcome, TaskRecord};
 use crate::plan::{Cadence, FetchMode, Window};
 
-/// Maximum number of consecutive empty answers that are not accepted. Profiles, statements and
-/// prices that had rows before have no such limit.
+/// Maximum number of consecutive empty answers that are not accepted. There is no limit for
+/// profiles, statements and prices of which an earlier run received rows.
 const MAX_UNCONFIRMED: u8 = 2;
 
 /// Changes the outcome of empty answers: to `UnexpectedlyEmpty` if the answer is not accepted, or
@@ -35,7 +35,8 @@ struct Evidence {
     known: BTreeSet<String>,
     /// Company and cadence of each received statement.
     reporting: BTreeSet<(String, Cadence)>,
-    /// Whether the run requested only new price series, for several symbols, and received no bar.
+    /// Whether an outage of FMP's prices is likely: the run requested prices of two or more
+    /// symbols, no earlier run received prices of any of them, and all answers are empty.
     no_prices: bool,
 }
 
@@ -103,7 +104,7 @@ impl Evidence {
             // event may have been cancelled.
             Window::All if task.dataset == catalog::PROFILE && prior.rows => Some(lost()),
             Window::All if task.dataset == catalog::PROFILE && may_be_wrong && self.knows(record) => {
-                Some(unexpected("FMP's answer is empty, although it has other data of the symbol"))
+                Some(unexpected("FMP's answer is empty, although FMP has other data of the symbol"))
             }
             Window::All
                 if task.dataset.requests == Requests::Symbol
@@ -119,18 +120,20 @@ impl Evidence {
 }
 
 fn lost() -> Outcome {
-    unexpected("FMP's answer is empty, although it had rows before")
+    unexpected("FMP's answer is empty, although an earlier answer had rows")
 }
 
 fn unexpected(why: &str) -> Outcome {
     Outcome::UnexpectedlyEmpty {
-        reason: format!("{why}: nothing is changed, the next run asks again"),
+        reason: format!("{why}; stored rows stay unchanged, and the next run requests the data again"),
     }
 }
 
 fn not_offered() -> Outcome {
     Outcome::NotOffered {
-        reason: "empty three times in a row, although another statement of the company has rows".into(),
+        reason:
+            "three or more answers in a row are empty, although another statement of the company has rows"
+                .into(),
     }
 }
 

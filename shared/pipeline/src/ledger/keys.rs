@@ -29,7 +29,8 @@ pub fn checkpoint_key(run: &RunId, batch: &str, number: u32) -> String {
     format!("{}{batch}-{number}.json", checkpoints_prefix(run))
 }
 
-/// Key of the problem that stops a function's work on a run; see [`super::record_blocker`].
+/// Key of a function's blocker, which records why its work on the run stopped; see
+/// [`super::record_blocker`].
 pub fn blocker_key(run: &RunId, function: &str) -> String {
     format!("runs/{run}/trouble/{function}.json")
 }

@@ -16,7 +16,7 @@ pub struct BatchEntry {
     pub batch: String,
     /// All tasks of the batch. In a checkpoint: the tasks finished since the previous checkpoint.
     pub tasks: Vec<TaskRecord>,
-    /// Its landing files.
+    /// The batch's landing files.
     pub files: Vec<StagedFile>,
     /// Why the run must stop, if an answer of FMP requires it.
     pub stop: Option<String>,
@@ -31,7 +31,7 @@ pub struct BatchEntry {
     /// Seconds spent on the batch.
     #[serde(default)]
     pub seconds: f64,
-    /// In a checkpoint: the progress of the tasks that bulk files have not finished yet.
+    /// In a checkpoint of an unfinished bulk batch: the batch's progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bulk: Option<BulkProgress>,
 }
@@ -74,18 +74,18 @@ impl BatchEntry {
 /// `staged.json`: its existence means that all rows of the run are on the stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Staged {
-    /// The run.
+    /// Id of the run.
     pub run_id: RunId,
     /// Ids of the run's batches.
     pub batches: Vec<String>,
-    /// Its landing files.
+    /// The run's landing files.
     pub files: Vec<StagedFile>,
 }
 
 /// `loaded.json`: its existence means that all rows of the run are in the warehouse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Loaded {
-    /// The run.
+    /// Id of the run.
     pub run_id: RunId,
     /// Row counts by dataset.
     pub rows: BTreeMap<String, RowCounts>,

@@ -9,6 +9,7 @@ use findata_domain::{
     Symbol,
     catalog::{self, Dataset, Requests},
     nyse_calendar,
+    rows::Asked,
 };
 
 /// How often a company reports a statement.
@@ -72,10 +73,11 @@ pub struct Task {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Prior {
-    /// Whether the task had rows; for prices, on a day in its window.
+    /// Whether an earlier run received rows for the task; for prices, on a day in the task's
+    /// window.
     pub rows: bool,
-    /// Whether there are related rows: another statement of the company in the same cadence, or
-    /// prices outside the window.
+    /// Whether an earlier run received related rows: another statement of the company in the same
+    /// cadence, or prices outside the task's window.
     pub related: bool,
     /// Number of consecutive empty answers that were not accepted.
     pub unconfirmed: u8,
@@ -102,6 +104,16 @@ impl Task {
             Window::Newest { cadence, .. } => format!("{symbol}:{}", cadence.as_str()),
             Window::All | Window::Days { .. } => symbol.to_owned(),
         }
+    }
+
+    /// Returns the request with which the rows of an answer are compared. `received_on` is the day
+    /// of receipt.
+    pub fn asked(&self, received_on: NaiveDate) -> Asked<'_> {
+        let days = match self.window {
+            Window::Days { from, to } => Some((from, to)),
+            Window::All | Window::Newest { .. } => None,
+        };
+        Asked { symbol: self.symbol.as_ref(), days, received_on }
     }
 
     /// Returns the fields that together identify the task within a run.

@@ -20,14 +20,14 @@ pub const REQUESTED: &str = "RunRequested";
 pub enum Event {
     /// The run finished and published its figures; its status is complete, partial or budget.
     RunCompleted {
-        /// The run.
+        /// Id of the run.
         run_id: String,
-        /// How it ended.
+        /// How the run ended.
         status: Status,
     },
     /// The run failed and published no figures.
     RunFailed {
-        /// The run.
+        /// Id of the run.
         run_id: String,
         /// Why the run failed, in one line.
         reason: String,

@@ -52,8 +52,8 @@ pub trait Stage: Send + Sync {
     }
 }
 
-/// The operations that [`compare_and_swap`] uses of a [`Stage`]. Unlike `Stage`, this trait can be
-/// a `dyn` type.
+/// The subset of [`Stage`] that [`compare_and_swap`] needs. Unlike `Stage`, this trait can be used
+/// as a `dyn` type.
 pub trait ObjectStore: Send + Sync {
     /// Reads an object, or `None` if it does not exist.
     fn read<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>>>;

@@ -23,7 +23,7 @@ pub trait Warehouse: Send {
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// Returns the keys of landing files that are missing or do not match the hash in the ledger,
-    /// with the reason. The default implementation returns none: it suits storage that verifies
+    /// with the reason. The default implementation returns no keys, for storage that verifies
     /// content itself, such as S3.
     fn damaged_files(
         &mut self,
@@ -34,7 +34,7 @@ pub trait Warehouse: Send {
 
     /// Loads the rows of landing files into the temporary table `incoming`. Its columns are the
     /// dataset's typed columns, then `row_hash`, `observed_at`, `source_file`, `source_row`,
-    /// `subject` (the symbol that was requested), `reject`, `payload`.
+    /// `subject` (the symbol that was requested), `reject`, `findings`, `payload`.
     fn copy_in(
         &mut self,
         dataset: &'static Dataset,
@@ -60,10 +60,17 @@ pub trait Warehouse: Send {
         false
     }
 
-    /// Returns how many landing files to load per transaction. Fewer files need less memory, but
-    /// each transaction runs a dozen statements.
+    /// Returns how many landing files to load per transaction. Fewer files need less memory but
+    /// more transactions, each of which runs a dozen statements.
     fn files_per_load(&self) -> usize {
         usize::MAX
+    }
+
+    /// Returns how many rows analytics computes at a time, counted in rows of prices. Smaller slices
+    /// need less memory, but each slice runs about 120 statements. By default, all rows are computed
+    /// at once.
+    fn rows_per_slice(&self) -> u64 {
+        u64::MAX
     }
 
     /// Ends the session. Committed rows are safe even if this method is not called.

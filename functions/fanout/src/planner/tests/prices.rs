@@ -1,4 +1,4 @@
-//! Tests of the days that are fetched of a price series.
+//! Tests of which days of a price series are fetched.
 
 use std::collections::BTreeMap;
 

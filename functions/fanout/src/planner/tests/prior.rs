@@ -1,4 +1,5 @@
-//! Tests of the fetch log's effect on tasks: clocks that were ahead, unexpected answers, prior knowledge.
+//! Tests of tasks that depend on the fetch log: entries recorded while a clock was ahead, empty
+//! answers, and the state that a task carries.
 
 use findata_domain::catalog;
 

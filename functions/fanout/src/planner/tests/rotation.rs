@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::planner::rotation;
 
-/// The reasons why tasks are not part of a run.
+/// Returns the reasons for which a run does not request tasks.
 fn not_requested(options: &Options, fetch_log: &FetchLog, when: &str) -> Vec<String> {
     let planned = plan(&symbols(), options, fetch_log, &Market::default(), at(when)).unwrap();
     planned.datasets.iter().flat_map(|(_, d)| d.not_requested.keys().cloned()).collect()

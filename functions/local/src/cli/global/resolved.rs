@@ -32,7 +32,8 @@ pub(crate) struct ResolvedConfig {
     /// Maximum bytes received in 30 days, if set by the user; otherwise the FMP plan's limit
     /// applies.
     pub fmp_bytes: Option<u64>,
-    /// Maximum number of calls in a burst, if set by the user; otherwise the calls of a minute.
+    /// Maximum number of calls in a burst, if set by the user; otherwise the plan's calls per
+    /// minute apply.
     pub fmp_burst: Option<NonZeroU32>,
     pub index: Option<Symbol>,
     pub clock: AnyClock,

@@ -86,7 +86,7 @@ fn read_call(call: &SqlFunction) -> Result<Expr, String> {
     let (function, _, least, most) =
         known.ok_or_else(|| format!("there is no function {name}: use {}", names()))?;
     let FunctionArguments::List(list) = &call.args else {
-        return Err(format!("{name} has no arguments"));
+        return Err(format!("the call of {name} has no arguments"));
     };
     let plain = call.parameters == FunctionArguments::None
         && !call.uses_odbc_syntax
@@ -97,7 +97,9 @@ fn read_call(call: &SqlFunction) -> Result<Expr, String> {
         && list.duplicate_treatment.is_none()
         && list.clauses.is_empty();
     if !plain {
-        return Err(format!("{name} takes arguments and nothing else, such as DISTINCT, FILTER or OVER"));
+        return Err(format!(
+            "{name} takes arguments and nothing else: DISTINCT, FILTER and OVER are not allowed"
+        ));
     }
     let read_argument = |argument: &FunctionArg| match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => read(e),

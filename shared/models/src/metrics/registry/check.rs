@@ -110,7 +110,7 @@ impl Registry {
         for (n, horizon) in self.horizons.iter().enumerate() {
             let days = horizon.days;
             if !(days.from..=days.to).contains(&days.target) {
-                faults.push(format!("horizon {}: the target is not within its days", horizon.name));
+                faults.push(format!("horizon {}: `target` is not within the range of `days`", horizon.name));
             }
             let overlaps = |other: &&Horizon| other.days.from <= days.to && days.from <= other.days.to;
             if let Some(other) = self.horizons[..n].iter().find(overlaps) {
@@ -141,7 +141,7 @@ impl Registry {
             && (!metric.banks || !metric.requires.is_empty() || metric.denominator.is_some())
         {
             faults.push(format!(
-                "{name}: `banks`, `requires` and `denominator` need a formula with fundamentals, or `checked`"
+                "{name}: the formula uses no fundamentals, so remove `banks`, `requires` and `denominator`, or set `checked`"
             ));
         }
         let has_figure = metric.checked.is_some() || metric.formula.divisor().is_some();
@@ -151,14 +151,14 @@ impl Registry {
             ));
         }
         if metric.fmp.is_some() && self.ratio(name).is_some_and(|ratio| ratio.fmp.is_some()) {
-            faults.push(format!("{name}: `fmp` is declared by the ratio of this name"));
+            faults.push(format!("{name}: the ratio of the same name already declares `fmp`"));
         }
         self.check_formula(name, &metric.formula, faults);
         self.check_fmp(name, metric.fmp.as_deref(), faults);
     }
 
-    /// Returns whether the row of a source has an input. Only ratios can use averages and `days`,
-    /// so no source has them. The newest statement has only balances and share counts.
+    /// Returns whether a market metric can use an input from this source. Averages and `days` are
+    /// only for ratios. The newest statement has only balances and share counts.
     fn has(&self, source: Source, input: &str) -> bool {
         let known = match self.input(input) {
             Some(Input { average_of, formula, .. }) => {
@@ -181,7 +181,8 @@ impl Registry {
         }
     }
 
-    /// Returns whether an input of the session is computed from this metric or after it.
+    /// Returns whether the metric cannot use this input of the session, because the input is
+    /// computed from the metric or after it.
     fn is_circular(&self, metric: &str, input: &str) -> bool {
         match metric {
             "market_cap" => matches!(input, "market_cap" | "enterprise_value" | "enterprise_value_fmp"),

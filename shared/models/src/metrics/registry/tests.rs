@@ -157,10 +157,7 @@ fn a_market_metric_that_cannot_be_computed_as_declared_is_rejected() {
         ("formula = \"market_cap / ttm.year_average_total_assets\"", "no input ttm.year_average"),
         ("formula = \"market_cap / ttm.days\"", "no input ttm.days"),
         ("formula = \"market_cap / growth.nothing_yoy\"", "no input growth.nothing_yoy"),
-        (
-            "formula = \"enterprise_value / market_cap\"\nbanks = false",
-            "need a formula with fundamentals",
-        ),
+        ("formula = \"enterprise_value / market_cap\"\nbanks = false", "uses no fundamentals"),
         (
             "formula = \"ttm.ebit / ttm.revenue - 1\"\ndenominator = \"earnings\"",
             "ends with a division",

@@ -1,0 +1,128 @@
+//! What a run has to compute, and the slices of companies in which it does.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+};
+
+use findata_domain::{Error, Result};
+use findata_models::{Extent, Model, PUBLISHED, PublishedTable};
+use findata_pipeline::ports::warehouse::Warehouse;
+
+/// Rows of prices that take as much memory as one statement period: the wide tables of statements,
+/// TTM figures, ratios and growth rates have about 10 KB per period, those of a session 1.3 KB.
+const SESSIONS_PER_PERIOD: u64 = 8;
+
+/// The size of the work. `sessions` includes the 400 days before the first day to recompute, which
+/// the windows read.
+const SIZES: &str = "select 'companies', count(*)::varchar from companies_to_recompute \
+     union all select 'pending', count(*)::varchar from pending \
+     union all select 'changed_models', count(*)::varchar from pending where dataset = 'models' \
+     union all select 'sessions', count(*)::varchar from staging.prices p \
+         join companies_to_recompute s on s.symbol = p.symbol and p.price_date >= s.prices_from - 400 \
+     union all select 'periods', count(*)::varchar from staging.income_statement i \
+         join companies_to_recompute s on s.symbol = i.symbol";
+
+/// What a run has to compute.
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    /// Companies to recompute.
+    companies: u64,
+    /// Rows to process, in rows of prices.
+    rows: u64,
+    has_changes: bool,
+    has_changed_models: bool,
+    /// The published tables that have rows.
+    pub non_empty: BTreeSet<String>,
+}
+
+impl Scope {
+    /// Reads it from `companies_to_recompute`, `pending` and the tables.
+    pub async fn read(warehouse: &mut impl Warehouse) -> Result<Self> {
+        let non_empty = |table: &PublishedTable| {
+            format!("select '{}', '1' where exists (select 1 from {})", table.name, table.full_name())
+        };
+        let queries = iter::once(SIZES.to_owned()).chain(PUBLISHED.iter().map(non_empty));
+        let rows = warehouse.query(&queries.collect::<Vec<_>>().join(" union all ")).await?;
+        let mut found: BTreeMap<String, u64> = rows
+            .into_iter()
+            .filter_map(|row| match row.as_slice() {
+                [Some(name), Some(value)] => Some((name.clone(), value.parse().ok()?)),
+                _ => None,
+            })
+            .collect();
+        let mut size = |name: &str| {
+            let missing = || Error::Stop(format!("the warehouse did not return the number of {name}"));
+            found.remove(name).ok_or_else(missing)
+        };
+        Ok(Scope {
+            companies: size("companies")?,
+            rows: size("sessions")? + size("periods")? * SESSIONS_PER_PERIOD,
+            has_changes: size("pending")? > 0,
+            has_changed_models: size("changed_models")? > 0,
+            non_empty: found.into_keys().collect(),
+        })
+    }
+
+    /// Whether there is nothing to compute.
+    pub fn is_empty(&self) -> bool {
+        self.companies == 0 && !self.has_changes
+    }
+
+    /// The tables to publish. A table that does not depend on data (`dim_date`) is written once, and
+    /// again when a model has changed.
+    pub fn tables(&self) -> impl Iterator<Item = &'static PublishedTable> {
+        PUBLISHED.iter().filter(|table| {
+            table.extent != Extent::Whole || self.has_changed_models || !self.non_empty.contains(table.name)
+        })
+    }
+
+    /// Whether the model builds a table that need not be published again.
+    pub fn is_published(&self, model: &Model) -> bool {
+        let Some(name) = model.builds().strip_prefix("new_") else {
+            return false;
+        };
+        self.tables().all(|table| table.name != name)
+    }
+
+    /// The slices: first and last `company_no`. Slices have the same number of companies; without
+    /// companies there is one empty slice.
+    pub fn slices(&self, rows_per_slice: u64) -> impl Iterator<Item = (u64, u64)> {
+        let companies = self.companies.max(1);
+        let slices = self.rows.div_ceil(rows_per_slice.max(1)).max(1);
+        let size = companies.div_ceil(slices);
+        let first = iter::successors(Some(1), move |first| Some(first + size));
+        first
+            .take_while(move |first| *first <= companies)
+            .map(move |first| (first, first + size - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slices(companies: u64, rows: u64, rows_per_slice: u64) -> Vec<(u64, u64)> {
+        Scope { companies, rows, ..Scope::default() }.slices(rows_per_slice).collect()
+    }
+
+    #[test]
+    fn slices_cover_every_company_once() {
+        assert_eq!(slices(0, 0, 100), [(1, 1)]);
+        assert_eq!(slices(505, 100, 100), [(1, 505)]);
+        assert_eq!(slices(7, 101, 100), [(1, 4), (5, 8)]);
+        assert_eq!(slices(3, 1_000, 1), [(1, 1), (2, 2), (3, 3)]);
+        assert_eq!(slices(10, 900, u64::MAX), [(1, 10)]);
+    }
+
+    #[test]
+    fn the_calendar_is_published_once_and_after_a_change_of_models() {
+        let calendar = |scope: &Scope| scope.tables().any(|table| table.name == "dim_date");
+        let mut scope = Scope::default();
+        assert!(calendar(&scope));
+        scope.non_empty = PUBLISHED.iter().map(|table| table.name.to_owned()).collect();
+        assert!(!calendar(&scope));
+        scope.has_changed_models = true;
+        assert!(calendar(&scope));
+    }
+}
