@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, Days, NaiveDate};
+use findata_pipeline::summary::Summary;
 use findata_tests::{Home, Job, Replay};
 use serde_json::{Value, json};
 
@@ -153,7 +154,7 @@ fn statements(symbol: &str, label: &str, year: usize, parts: &[Quarter]) -> [(&'
 }
 
 /// Runs on a day on which FMP has these companies, with a bar per week.
-pub(super) fn run_on(home: &Home, on: &str, is_full: bool, companies: &[Company]) {
+pub(super) fn run_on(home: &Home, on: &str, is_full: bool, companies: &[Company]) -> Summary {
     let mut replay = Replay::new();
     let first = day("2025-01-08");
     let weeks: Vec<String> = (0..61)
@@ -178,4 +179,5 @@ pub(super) fn run_on(home: &Home, on: &str, is_full: bool, companies: &[Company]
     });
     let summary = job.run_ok(home);
     assert!(summary.failures.is_empty(), "{:?}", summary.failures);
+    summary
 }

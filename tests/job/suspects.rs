@@ -1,10 +1,11 @@
 //! Contradictory statements make the figures computed from them suspect; unusual but consistent
 //! ones do not.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use chrono::Days;
 use findata_explain::{Facts, answer, ask::Question};
+use findata_pipeline::summary::Summary;
 use findata_tests::Home;
 use serde_json::json;
 
@@ -117,14 +118,23 @@ fn faulty() -> Vec<(Company, &'static str, &'static str)> {
     ]
 }
 
-fn home() -> &'static Home {
-    static HOME: OnceLock<Home> = OnceLock::new();
-    HOME.get_or_init(|| {
+fn run() -> &'static (Home, Summary) {
+    static RUN: OnceLock<(Home, Summary)> = OnceLock::new();
+    RUN.get_or_init(|| {
         let home = Home::new();
         let faulty = faulty().into_iter().map(|(company, ..)| company);
-        run_on(&home, FIRST_DAY, false, &neighbours().into_iter().chain(faulty).collect::<Vec<_>>());
-        home
+        let all: Vec<Company> = neighbours().into_iter().chain(faulty).collect();
+        let summary = run_on(&home, FIRST_DAY, false, &all);
+        (home, summary)
     })
+}
+
+fn home() -> &'static Home {
+    &run().0
+}
+
+fn summary() -> &'static Summary {
+    &run().1
 }
 
 const FACTS: [&str; 4] =
@@ -280,4 +290,19 @@ fn explain_and_the_summary_show_suspicions() {
     assert_eq!(explain("roe", Some("TTM")), found);
     assert_eq!(explain("eps_diluted", Some("Q3")), found);
     assert!(explain("eps_diluted", Some("FY")).is_empty());
+    let names = faulty().into_iter().map(|(company, ..)| company.symbol).collect::<BTreeSet<_>>();
+    let quality = &summary().quality;
+    assert_eq!(quality.suspect_companies, names.len() as u64);
+    assert!(quality.suspicions >= quality.suspect_companies && quality.suspicions <= quality.flagged);
+}
+
+#[test]
+fn days_without_new_statements_stay_suspect() {
+    let company =
+        || Company::healthy("STAYS").set(INCOME, "quarter", 0, &[("eps", 9.4), ("epsDiluted", 9.2)]);
+    let home = Home::new();
+    run_on(&home, "2026-03-02", false, &[company()]);
+    run_on(&home, "2026-03-05", false, &[company()]);
+    let days = "select max(metric_date), max(case when is_suspect then metric_date end) from analytics.fact_market_metrics";
+    assert_eq!(home.lines(days), ["2026-03-04|2026-03-04"]);
 }

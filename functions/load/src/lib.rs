@@ -117,7 +117,7 @@ async fn load(
 
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
     let mut unchanged_files = BTreeSet::new();
-    let missing = withdrawals::datasets(run, warehouse).await?;
+    let missing = withdrawals::datasets(run, &answers, warehouse).await?;
     for (file, (dataset, counts)) in loaded_files(run, warehouse).await? {
         // A complete answer deletes the rows that it lacks, so its file may have an effect even
         // without new rows. So does an answer that lacks a statement.

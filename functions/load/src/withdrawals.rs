@@ -82,7 +82,14 @@ pub(crate) async fn find(
 }
 
 /// Returns the datasets in which an answer of the run lacks a statement.
-pub(crate) async fn datasets(run: &RunId, warehouse: &mut impl Warehouse) -> Result<BTreeSet<String>> {
+pub(crate) async fn datasets(
+    run: &RunId,
+    answers: &Answers,
+    warehouse: &mut impl Warehouse,
+) -> Result<BTreeSet<String>> {
+    if answers.files.is_empty() {
+        return Ok(BTreeSet::new());
+    }
     let query = format!(
         "select distinct dataset from ops.missing_statements where run_id = {}",
         literal(run.as_str())
