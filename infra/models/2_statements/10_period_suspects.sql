@@ -2,12 +2,12 @@
 -- neighbours: `ours` contradicts `theirs`, see metrics/suspicions.toml. A suspicion exists from known_on on, the day
 -- on which both values were known. A derived quarter inherits the suspicions of its parts.
 create or replace temporary table period_suspects as
-with sectors as (select symbol, is_financial from companies),
+with sectors as (select symbol, sector_reason is not null or is_lender as may_be_bank from companies),
 vintages_of_periods as (select vintage_id, version_id, known_on from vintage_periods),
 facts as (
     select
         f.version_id, f.symbol, f.fiscal_date, f.period_type, f.reported_currency, f.known_on, f.is_derived,
-        s.is_financial,
+        s.may_be_bank,
         case when f.period_type = 'FY' then 'FY' else 'Q' end as cadence,
         f.revenue::double as revenue, f.net_income::double as net_income,
         f.bottom_line_net_income::double as bottom_line,
@@ -103,7 +103,7 @@ own as (
     from facts
     where abs(total_assets - total_liabilities - total_equity) > 0.05 * abs(total_assets) + 1000
     union all
-    select version_id, 'negative_revenue', revenue, 0.0::double from facts where revenue < 0 and not is_financial
+    select version_id, 'negative_revenue', revenue, 0.0::double from facts where revenue < 0 and not may_be_bank
     union all
     select version_id, 'eps_disputed', eps_earnings, net_income from judged_earnings where not is_basic_right
     union all
