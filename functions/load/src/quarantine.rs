@@ -3,15 +3,13 @@
 use findata_domain::{catalog::Dataset, sql::literal};
 use findata_pipeline::{landing::StagedFile, run::RunId};
 
-use crate::{readmission, sql::FILES};
-
 const QUARANTINE: &str = "run_id, dataset, symbol, reason, payload, source_file, source_row, observed_at, status, column_name, column_text";
 
 /// Returns the statements that insert the rejected rows of `incoming` and the unused fields of
 /// `new_rows`. A rejected row from a file of an earlier build gets no status, so that
-/// [`readmission`] checks it again.
+/// `readmission` checks it again.
 pub(crate) fn insert(dataset: &Dataset, run: &RunId, files: &[StagedFile]) -> [String; 2] {
-    let earlier = files.iter().filter(|file| readmission::is_of_earlier_build(file));
+    let earlier = files.iter().filter(|file| is_of_earlier_build(file));
     let earlier: Vec<String> = earlier.map(|file| literal(&file.key)).collect();
     let status = match earlier.is_empty() {
         true => "'rejected'".to_owned(),
@@ -27,23 +25,6 @@ pub(crate) fn insert(dataset: &Dataset, run: &RunId, files: &[StagedFile]) -> [S
         text = part_of("findings", 3),
     );
     [rejected, quarantined_fields(dataset, &literal(run.as_str()))]
-}
-
-/// Builds `recounted_files`: new entries for `ops.files`, one for each file with quarantined rows
-/// that this build accepts. The row counts are corrected for these rows.
-pub(crate) const RECOUNTED_FILES: &str = "create or replace temporary table recounted_files as \
-     with accepted as (select source_file, count(*) as n from incoming where reject is null group by source_file), \
-     loaded as (select source_file, count(*) as n from new_rows group by source_file) \
-     select f.run_id, f.dataset, f.source_file, f.sha256, f.bytes, f.staged, f.loaded + coalesce(l.n, 0) as loaded, \
-     f.unchanged + a.n - coalesce(l.n, 0) as unchanged, f.quarantined - a.n as quarantined, f.loaded_at \
-     from ops.files f join accepted a on a.source_file = f.source_file left join loaded l on l.source_file = f.source_file";
-
-/// Returns the statements that replace entries of `ops.files` with those of `recounted_files`.
-pub(crate) fn recount_files() -> [String; 2] {
-    [
-        "delete from ops.files f using recounted_files r where f.source_file = r.source_file".to_owned(),
-        format!("insert into ops.files ({FILES}) select {FILES} from recounted_files"),
-    ]
 }
 
 /// Returns the statement that inserts a row for each unused field of `new_rows`. Unchanged rows are
@@ -72,4 +53,10 @@ const TAB: &str = "chr(9)";
 /// Returns the SQL for a part of a finding: 1 is the column, 2 the reason, 3 the text.
 fn part_of(line: &str, part: u32) -> String {
     format!("nullif(split_part({line}, {TAB}, {part}), '')")
+}
+
+/// Returns whether an earlier build wrote the file. Rejected rows of such a file get no status, so
+/// that `readmission` checks them again.
+fn is_of_earlier_build(file: &StagedFile) -> bool {
+    file.fields.is_none()
 }

@@ -15,7 +15,7 @@ use findata_pipeline::{
     landing::StagedFile, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
 };
 
-use crate::{quarantine, restatements, sql};
+use crate::{quarantine, restatements, sql, sql::FILES};
 
 /// Maximum number of rows in a round. All payloads of a round are in memory at the same time.
 const ROWS: usize = 500;
@@ -58,8 +58,8 @@ pub(crate) async fn readmit(fence: &mut WriteFence, warehouse: &mut impl Warehou
         ];
         statements.extend(sql::row_statements(dataset, &run));
         statements.extend(quarantine::insert(dataset, &run, &[]));
-        statements.extend(quarantine::recount_files());
-        warehouse.execute(quarantine::RECOUNTED_FILES).await?;
+        statements.extend(recount_files());
+        warehouse.execute(RECOUNTED_FILES).await?;
         fence.write(warehouse, &statements).await?;
         warehouse.release(&["incoming", "new_rows", "recounted_files"]).await?;
         if restated.is_some() {
@@ -199,8 +199,19 @@ fn incoming(dataset: &Dataset) -> String {
     )
 }
 
-/// Returns whether an earlier build wrote the file. Rejected rows of such a file get no status, so
-/// that [`readmit`] checks them again.
-pub(crate) fn is_of_earlier_build(file: &StagedFile) -> bool {
-    file.fields.is_none()
+/// Builds `recounted_files`: new entries for `ops.files`, one for each file with quarantined rows
+/// that this build accepts. The row counts are corrected for these rows.
+const RECOUNTED_FILES: &str = "create or replace temporary table recounted_files as \
+     with accepted as (select source_file, count(*) as n from incoming where reject is null group by source_file), \
+     loaded as (select source_file, count(*) as n from new_rows group by source_file) \
+     select f.run_id, f.dataset, f.source_file, f.sha256, f.bytes, f.staged, f.loaded + coalesce(l.n, 0) as loaded, \
+     f.unchanged + a.n - coalesce(l.n, 0) as unchanged, f.quarantined - a.n as quarantined, f.loaded_at \
+     from ops.files f join accepted a on a.source_file = f.source_file left join loaded l on l.source_file = f.source_file";
+
+/// Returns the statements that replace entries of `ops.files` with those of `recounted_files`.
+fn recount_files() -> [String; 2] {
+    [
+        "delete from ops.files f using recounted_files r where f.source_file = r.source_file".to_owned(),
+        format!("insert into ops.files ({FILES}) select {FILES} from recounted_files"),
+    ]
 }

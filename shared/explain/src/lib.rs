@@ -29,6 +29,7 @@ mod shares;
 mod source;
 mod statement_lines;
 mod suspects;
+mod table;
 mod ttm;
 mod twelve_months;
 mod units;

@@ -7,7 +7,7 @@ use findata_models::{
     metrics::{Alias, MetricKind, spelled},
 };
 
-use crate::ask::{Basis, Fact};
+use crate::table::{Basis, Fact};
 
 /// Returns the columns that a name can refer to, best match first. The order is: a column with
 /// exactly this name, an alias, a column whose name differs only in spaces and dashes.

@@ -111,7 +111,7 @@ fn input(args: &Args, run_id: &RunId) -> Result<CommandInput, Failure> {
             return Err(Failure::Usage(format!("--universe {other}: a deployment supports only sp500")));
         }
         None if args.retry.is_some() => {}
-        None => input.symbols = Some(request::parse(args.symbols.iter().map(String::as_str))?),
+        None => input.symbols = Some(symbol_file::parse(args.symbols.iter().map(String::as_str))?),
     }
     Ok(input)
 }

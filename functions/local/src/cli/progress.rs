@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     Signals, note,
-    run::{CALLS_LOST, NOTHING_LOST},
+    signals::{CALLS_LOST, NOTHING_LOST},
 };
 use crate::{host::Progress, render};
 

@@ -120,12 +120,3 @@ pub(crate) fn new_run_id() -> RunId {
     let now = Utc::now();
     RunId::new(now, now.timestamp_subsec_nanos() ^ std::process::id().rotate_left(16))
 }
-
-/// Parses symbols, skipping empty texts.
-pub(crate) fn parse<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Symbol>, Failure> {
-    let texts = texts.filter(|text| !text.trim().is_empty());
-    texts
-        .map(str::parse)
-        .collect::<Result<_, Error>>()
-        .map_err(|e| Failure::Usage(e.to_string()))
-}

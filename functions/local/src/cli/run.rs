@@ -21,6 +21,7 @@ use super::{
     note, print, print_json,
     progress::Bars,
     request::RequestArgs,
+    signals::NOTHING_LOST,
 };
 use crate::{host::Host, journal::Journals, render, stage::DirectoryStage};
 
@@ -53,14 +54,6 @@ pub(crate) async fn run(
     let summary = execute(&config, &request, &fmp, Work::Run, signals).await?;
     print_summary(config.json, &config.warehouse(), &summary)
 }
-
-/// Message for a signal that arrives while no call is in flight. Says what is kept and how to
-/// continue.
-pub(crate) const NOTHING_LOST: &str =
-    "everything that was fetched is kept; the next run loads it and fetches only the rest";
-/// Message for a second signal. Says what is lost and how to continue.
-pub(crate) const CALLS_LOST: &str =
-    "at most the calls in flight are lost; the next run fetches only the rest";
 
 /// Checks that the stage belongs to the same kind of source (FMP or another server) as this run. A
 /// replay fetches nothing, so it needs no check.

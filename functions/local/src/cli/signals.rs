@@ -11,6 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::note;
 
+/// Message for a signal that arrives while no call is in flight. Says what is kept and how to
+/// continue.
+pub(crate) const NOTHING_LOST: &str =
+    "everything that was fetched is kept; the next run loads it and fetches only the rest";
+/// Message for a second signal. Says what is lost and how to continue.
+pub(crate) const CALLS_LOST: &str =
+    "at most the calls in flight are lost; the next run fetches only the rest";
+
 /// A signal that asks the process to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {

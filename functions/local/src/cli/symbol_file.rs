@@ -1,14 +1,23 @@
-//! Reads files of symbols for `--universe`.
+//! Parses symbols, and reads files of symbols for `--universe`.
 
 use std::{fs::File, io::Read, path::Path};
 
-use findata_domain::Symbol;
+use findata_domain::{Error, Symbol};
 
-use super::{Failure, request::parse};
+use super::Failure;
 
 /// Maximum size of a file of symbols. A file of all listed companies with their names needs a tenth
 /// of this size.
 const MAX_BYTES: u64 = 16 << 20;
+
+/// Parses symbols, skipping empty texts.
+pub(crate) fn parse<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Symbol>, Failure> {
+    let texts = texts.filter(|text| !text.trim().is_empty());
+    texts
+        .map(str::parse)
+        .collect::<Result<_, Error>>()
+        .map_err(|e| Failure::Usage(e.to_string()))
+}
 
 /// Reads symbols from a file: one per line, or the first column of a CSV. `#` begins a comment. A
 /// line `symbol`, the usual header, is skipped.

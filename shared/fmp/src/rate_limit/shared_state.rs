@@ -11,6 +11,7 @@ use super::{
     clients::Clients,
     request::{Decision, Grant, GrantId, Request, Unreported},
     stop::Stop,
+    time::midnight,
     window::{Kind, Rule, Window},
 };
 use crate::failure::Failure;
@@ -248,9 +249,4 @@ fn midnight_nearby(from: DateTime<Utc>) -> Option<DateTime<Utc>> {
     } else {
         (from >= tomorrow - (USE + TRAVEL + CLOCKS)).then_some(tomorrow + CLOCKS)
     }
-}
-
-/// The beginning of a UTC day.
-pub(super) fn midnight(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(chrono::NaiveTime::MIN).and_utc()
 }

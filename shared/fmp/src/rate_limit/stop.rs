@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{CLOCKS, shared_state::midnight};
+use super::{CLOCKS, time::midnight};
 use crate::failure::Failure;
 
 /// Why no client may call FMP with the key.
