@@ -140,7 +140,8 @@ fn compare(
     let twelve = by_day(
         home,
         &format!(
-            "select fiscal_date, {} from analytics.fact_financials_ttm where status = 'ok' and fiscal_date > '{from}'",
+            "select fiscal_date, {} from analytics.fact_financials_ttm where status = 'ok' \
+             and latest_total_assets is not null and fiscal_date > '{from}'",
             columns(&ttm)
         ),
     );
