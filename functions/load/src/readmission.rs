@@ -11,9 +11,7 @@ use findata_domain::{
     rows::{self, Asked, Finding, Row},
     sql::literal,
 };
-use findata_pipeline::{
-    landing::StagedFile, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
-};
+use findata_pipeline::{ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence};
 
 use crate::{quarantine, restatements, sql, sql::FILES};
 
