@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Columns that are not figures.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 25] = [
     "company_key",
     "symbol",
     "fiscal_date",
@@ -44,6 +44,8 @@ const KEYS: [&str; 23] = [
     "computed_at",
     "fundamentals_as_of",
     "fundamentals_known_on",
+    "is_suspect",
+    "suspect_reason",
 ];
 
 /// The index's bars, without two days on which the company was traded.

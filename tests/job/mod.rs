@@ -6,8 +6,10 @@ mod edge_cases;
 mod exact_decimals;
 mod identities;
 mod incremental;
+mod invented;
 mod lineage;
 mod null_reasons;
+mod one_period;
 mod price_refetch;
 mod price_series;
 mod quality;
@@ -15,6 +17,7 @@ mod quarantined_fields;
 mod replay;
 mod slices;
 mod statement_versions;
+mod suspects;
 
 use std::sync::OnceLock;
 

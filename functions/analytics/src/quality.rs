@@ -6,9 +6,12 @@ use findata_pipeline::{
     summary::{Quality, Score},
 };
 
+// The reason of a suspicion is its code, which is also the name of the check.
 const COUNTS: &str = "select count(case when check_name = 'score' then 1 end)::varchar, \
      count(case when status = 'flag' then 1 end)::varchar, \
-     count(distinct case when status = 'flag' then symbol end)::varchar from ops.quality";
+     count(distinct case when status = 'flag' then symbol end)::varchar, \
+     count(case when status = 'flag' and reason = check_name then 1 end)::varchar, \
+     count(distinct case when status = 'flag' and reason = check_name then symbol end)::varchar from ops.quality";
 
 const LOWEST: &str = "select symbol, ours::varchar from ops.quality where check_name = 'score' and ours < 1 \
      order by ours, symbol limit 5";
@@ -31,6 +34,8 @@ pub(crate) async fn read(warehouse: &mut impl Warehouse) -> Result<Quality> {
         companies: count(0),
         flagged: count(1),
         flagged_companies: count(2),
+        suspicions: count(3),
+        suspect_companies: count(4),
         lowest,
     })
 }

@@ -13,7 +13,10 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, price_refetch, readmission, restatements, sql};
+use crate::{
+    FUNCTION, price_refetch, readmission, restatements, sql,
+    withdrawals::{self, Answers},
+};
 
 /// Loads the run's files that the warehouse does not have, and rows quarantined by earlier builds
 /// that this build accepts. Returns, by symbol, the newest day whose prices may be wrong (see
@@ -21,6 +24,7 @@ use crate::{FUNCTION, price_refetch, readmission, restatements, sql};
 pub(crate) async fn load_files(
     run: &RunId,
     staged: &ledger::Staged,
+    answers: &Answers,
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
@@ -45,7 +49,7 @@ pub(crate) async fn load_files(
         };
         for files in files.chunks(portion) {
             warehouse.begin_step(run, FUNCTION, dataset.name);
-            for (symbol, day) in load_dataset(run, dataset, files, fence, warehouse, clock).await? {
+            for (symbol, day) in load_dataset(run, dataset, files, answers, fence, warehouse, clock).await? {
                 let newest = wrong_days.entry(symbol).or_insert(day);
                 *newest = day.max(*newest);
             }
@@ -62,6 +66,7 @@ async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,
     files: &[StagedFile],
+    answers: &Answers,
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
@@ -76,7 +81,13 @@ async fn load_dataset(
     for statement in statements.into_iter().flatten() {
         warehouse.execute(&statement).await?;
     }
-    fence.write(warehouse, &sql::transaction(dataset, run, files, clock.now())).await?;
+    let keys = files.iter().map(|file| file.key.as_str());
+    let missing = withdrawals::find(dataset, run, answers, keys, warehouse).await?;
+    let statements = [sql::transaction(dataset, run, files, clock.now()), missing.clone()].concat();
+    fence.write(warehouse, &statements).await?;
+    if !missing.is_empty() {
+        withdrawals::release(warehouse).await?;
+    }
     let wrong_days = if dataset == catalog::PRICES && files.iter().any(|file| file.quarantined > 0) {
         price_refetch::quarantined_bars(dataset, warehouse).await?
     } else {

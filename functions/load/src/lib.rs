@@ -14,6 +14,7 @@ mod readmission;
 pub mod refill;
 mod restatements;
 mod sql;
+mod withdrawals;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -103,7 +104,8 @@ async fn load(
     let mut entries = ledger::entries(stage, run).await?;
     entries.retain(|entry| staged.batches.contains(&entry.batch));
     ahead::correct(run, &entries, clock.latest(), &mut fence, warehouse).await?;
-    let (wrong_days, damaged) = load_files(run, staged, &mut fence, warehouse, clock).await?;
+    let answers = withdrawals::Answers::read(run, &entries, stage).await?;
+    let (wrong_days, damaged) = load_files(run, staged, &answers, &mut fence, warehouse, clock).await?;
     warehouse.begin_step(run, FUNCTION, "ledger");
     ledger::fail_tasks_of(&damaged, &mut entries);
     note_tasks(run, &entries, &mut fence, warehouse).await?;
@@ -115,10 +117,12 @@ async fn load(
 
     let mut rows: BTreeMap<String, RowCounts> = BTreeMap::new();
     let mut unchanged_files = BTreeSet::new();
+    let missing = withdrawals::datasets(run, &answers, warehouse).await?;
     for (file, (dataset, counts)) in loaded_files(run, warehouse).await? {
         // A complete answer deletes the rows that it lacks, so its file may have an effect even
-        // without new rows.
-        let may_withdraw = catalog::dataset(&dataset).is_none_or(|dataset| dataset.complete_answer);
+        // without new rows. So does an answer that lacks a statement.
+        let may_withdraw = missing.contains(&dataset)
+            || catalog::dataset(&dataset).is_none_or(|dataset| dataset.complete_answer);
         if counts.loaded == 0 && counts.quarantined == 0 && !may_withdraw {
             unchanged_files.insert(file);
         }

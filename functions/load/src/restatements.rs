@@ -5,7 +5,7 @@ use findata_domain::catalog::{Column, Dataset, FLAGS, History};
 
 /// Two end dates at most this many days apart belong to the same period, because FMP sometimes
 /// corrects an end date. `staging.statement_versions` uses the same limit.
-const SAME_PERIOD_DAYS: u32 = 14;
+pub(crate) const SAME_PERIOD_DAYS: u32 = 14;
 
 /// The items of a statement that can be restated: all columns but its key and those that extract
 /// derives for the models.

@@ -125,6 +125,10 @@ split_periods as (
     join staging.splits as s on s.symbol = f.symbol and s.split_date > f.fiscal_date
     join params as r on s.split_date <= r.as_of
 ),
+-- suspicions are not published period by period, so the valuation of suspect companies needs their statements
+suspects as (
+    select distinct symbol from ops.quality where status = 'flag' and reason = check_name
+),
 -- FMP's ratios are compared with the newest day up to their receipt (in New York: UTC less five hours)
 fmp_answers as (
     select symbol, max((observed_at - interval '5 hours')::date) as answered_on
@@ -143,9 +147,11 @@ select
     c.with_history
     or s.symbol is not null
     or p.symbol is not null
+    or x.symbol is not null
     or coalesce(c.prices_from <= a.answered_on, false) as with_fundamentals,
     row_number() over (order by c.symbol) as company_no
 from companies as c
 left join split_periods as s on s.symbol = c.symbol
 left join fmp_pending as p on p.symbol = c.symbol
+left join suspects as x on x.symbol = c.symbol
 left join fmp_answers as a on a.symbol = c.symbol

@@ -100,6 +100,11 @@ changes as (
     select vintage_id, stale_from from in_force where stale_from > known_on and stale_from < until_date
     union
     select vintage_id, date '1900-01-01' from vintages
+    union
+    -- a suspicion counts from the day on which it was known
+    select vintage_id, known_on from ttm_suspects where known_on is not null
+    union
+    select vintage_id, known_on from period_suspects where known_on is not null
 ),
 ranges as (
     select

@@ -1,7 +1,33 @@
 -- grain: vintage x valid_from. For each metric of metrics/market_metrics.toml its operands: the parts of its formula
 -- that depend only on fundamentals, most often the divisor. They are NULL if the metric has a reason for NULL.
 create or replace temporary table valuation_operands as
-with judged as (
+with ranges as (select * from fundamentals_ranges),
+periods as (select vintage_id, fiscal_date, period_type, suspicion, known_on from period_suspects),
+-- the suspicions of the twelve months, the fiscal year and the newest statement, from the day on which they were known
+known_suspects as (
+    select r.range_id, s.suspicion
+    from ttm_suspects as s
+    join ranges as r on r.vintage_id = s.vintage_id and r.ttm_date = s.fiscal_date and r.valid_from >= s.known_on
+    union all
+    select r.range_id, s.suspicion
+    from periods as s
+    join ranges as r on r.vintage_id = s.vintage_id and r.fy_date = s.fiscal_date and r.valid_from >= s.known_on
+    where s.period_type = 'FY'
+    union all
+    select r.range_id, s.suspicion
+    from periods as s
+    join ranges as r
+        on r.vintage_id = s.vintage_id and r.latest_date = s.fiscal_date and r.latest_basis = s.period_type
+        and r.valid_from >= s.known_on
+),
+suspects as (
+    select
+        range_id,
+        {{ suspect_reason }} as suspect_reason
+    from known_suspects
+    group by range_id
+),
+judged as (
     select i.*,
         {% for metric in market_metrics if metric.checked %}
         case
@@ -61,5 +87,7 @@ select
         {% for metric in market_metrics if metric.checked %}
         coalesce('|{{ metric.name }}=' || i.{{ metric.name }}_reason, ''){{ "," if not loop.last }}
         {% endfor %}
-    ) as reasons
+    ) as reasons,
+    s.suspect_reason
 from judged as i
+left join suspects as s on s.range_id = i.range_id

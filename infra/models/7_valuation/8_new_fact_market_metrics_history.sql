@@ -71,7 +71,8 @@ select
             end{{ "," if not loop.last }}
             {% endfor %}
         )
-    end as null_reasons
+    end as null_reasons,
+    v.suspect_reason is not null as is_suspect, v.suspect_reason
 from price_windows as w
 join valued as v on v.symbol = w.symbol and v.price_date = w.price_date
 join recomputed_companies as c on c.symbol = w.symbol

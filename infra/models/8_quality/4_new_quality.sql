@@ -55,32 +55,38 @@ judged as (
         reason
     from checks
 ),
+current_vintages as (select vintage_id, symbol, company_key from vintages where is_current),
+suspicions as (
+    select l.company_key, l.symbol, s.suspicion, s.period_type as basis, s.fiscal_date, s.ours, s.theirs
+    from period_suspects as s
+    join current_vintages as l on l.vintage_id = s.vintage_id
+    union all
+    -- the other suspicions of twelve months are those of their quarters
+    select l.company_key, l.symbol, s.suspicion, 'TTM', s.fiscal_date, s.ours, s.theirs
+    from ttm_suspects as s
+    join current_vintages as l on l.vintage_id = s.vintage_id
+    where s.suspicion = 'filer_change'
+),
+all_checks as (
+    select * from judged
+    union all
+    select
+        company_key, symbol, suspicion, basis, fiscal_date, ours, theirs, ours - theirs,
+        (ours - theirs) / nullif(abs(theirs), 0), 'flag', suspicion
+    from suspicions
+),
 scores as (
     select
         company_key, symbol, max(case when basis <> 'MARKET' then fiscal_date end) as fiscal_date,
         sum(case when status = 'pass' then 1.0::double else 0.0::double end) as n_passed,
         sum(case when status in ('pass', 'flag') then 1.0::double else 0.0::double end) as n_checked
-    from judged
+    from all_checks
     group by company_key, symbol
-),
--- current versions of periods with flags, which extract sets when it checks a statement
-flagged_periods as (
-    select f.company_key, f.symbol, f.period_type, f.fiscal_date, p.flags
-    from new_fact_financials_history as f
-    join period_versions as p on p.version_id = f.version_id
-    where f.known_to is null and p.flags is not null
 )
 select
     company_key, symbol, check_name, basis, fiscal_date, ours, theirs, difference, relative_difference, status,
     reason
-from judged
-union all
--- periods with a date that was at or before the period's end and was therefore replaced
-select
-    company_key, symbol, 'impossible_date', period_type, fiscal_date, null::double, null::double, null::double,
-    null::double, 'flag', 'impossible_date'
-from flagged_periods
-where flags like '%|impossible_date|%'
+from all_checks
 union all
 -- the score is not a check, so it has a status only if nothing was checked
 select

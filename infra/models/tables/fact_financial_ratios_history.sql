@@ -10,6 +10,8 @@ create table if not exists analytics.fact_financial_ratios_history (
     {{ ratio.name }} double,
     {% endfor %}
     null_reasons varchar, -- the row's reasons for NULL in one text, |metric=reason|; analytics.metric_nulls reads it
+    is_suspect boolean, -- whether its statements contradict other data
+    suspect_reason varchar, -- the contradictions as codes joined with ', '; NULL if there are none
     known_from timestamp,
     known_to timestamp,
     run_id varchar,

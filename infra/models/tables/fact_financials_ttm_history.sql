@@ -31,6 +31,8 @@ create table if not exists analytics.fact_financials_ttm_history (
     {% for average in ttm_averages %}
     {{ average.column }} decimal(38, 6),
     {% endfor %}
+    is_suspect boolean, -- whether statements of its twelve months contradict other data
+    suspect_reason varchar, -- the contradictions as codes joined with ', '; NULL if there are none
     known_from timestamp,
     known_to timestamp,
     run_id varchar,

@@ -10,6 +10,8 @@ create table if not exists analytics.fact_growth_rates_history (
     {{ rate.name }} double,
     {% endfor %}
     null_reasons varchar, -- the row's reasons for NULL in one text, |metric=reason|; analytics.metric_nulls reads it
+    is_suspect boolean, -- whether its statements, or those of a period it is compared with, contradict other data
+    suspect_reason varchar, -- the contradictions as codes joined with ', '; NULL if there are none
     known_from timestamp,
     known_to timestamp,
     run_id varchar,

@@ -17,6 +17,8 @@ create table if not exists analytics.fact_market_metrics_history (
     fundamentals_as_of date, -- newest period end of the fundamentals used
     fundamentals_known_on date, -- first day on which these fundamentals were known
     null_reasons varchar, -- the row's reasons for NULL in one text, |metric=reason|; analytics.metric_nulls reads it
+    is_suspect boolean, -- whether the fundamentals used contradict other data
+    suspect_reason varchar, -- the contradictions as codes joined with ', '; NULL if there are none
     known_from timestamp,
     known_to timestamp,
     run_id varchar,

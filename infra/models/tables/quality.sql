@@ -2,7 +2,7 @@
 create table if not exists ops.quality (
     company_key varchar, -- key of the company
     symbol varchar, -- ticker in FMP's spelling
-    check_name varchar, -- an identity (gross_profit, assets, ...), fmp_<metric> (ours against FMP's), a flag, or score
+    check_name varchar, -- an identity (gross_profit, assets, ...), fmp_<metric> (ours against FMP's), a suspicion, or score
     basis varchar, -- Q1 to Q4, FY: the period's statements; TTM: twelve months; MARKET: a price date; COMPANY: score
     fiscal_date date, -- end of the period; the price date for basis MARKET; the newest period end for the score
     ours double, -- amount in the reported currency, or our metric; for the score, the share of checks passed, 0 to 1
@@ -10,7 +10,7 @@ create table if not exists ops.quality (
     difference double, -- ours less theirs, exact to the last digit for amounts; NULL if not checked
     relative_difference double, -- difference as a fraction of |theirs|, 0.01 is 1 %; NULL if theirs is 0 or not checked
     status varchar, -- pass, flag (off by over 0.5 % and, for amounts, 1,000 units), or not_checked; NULL for the score
-    reason varchar, -- why it was not checked, or the code of a flag without figures; otherwise NULL
+    reason varchar, -- why it was not checked, or the code of a suspicion; otherwise NULL
     run_id varchar, -- run that wrote the row
     computed_at timestamp -- when the row was written, UTC
 )

@@ -65,7 +65,7 @@ numbered as (
     select *,
         row_number() over (
             partition by symbol, dataset, period_type, period_no
-            order by observed_at, accepted_at, source_file, source_row
+            order by observed_at, accepted_at, fiscal_date, source_file, source_row
         ) as version_no,
         min(observed_at) over (partition by symbol, dataset, period_type, period_no) as period_observed_at,
         min(observed_at) over (partition by symbol, dataset) as first_observed_at

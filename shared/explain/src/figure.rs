@@ -42,6 +42,9 @@ pub struct Figure {
     /// The mismatch, if the value computed from the inputs differs from the stored value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<Mismatch>,
+    /// The values that contradict each other, in the data from which the figure is computed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contradictions: Vec<Contradiction>,
     /// The day on which the figure's statement was filed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filing_date: Option<String>,
@@ -71,6 +74,26 @@ fn as_text<S: Serializer>(expression: &Option<Expr>, to: S) -> Result<S::Ok, S::
 pub struct Mismatch {
     /// The value computed from the inputs; `None` for NULL.
     pub recomputed: Option<f64>,
+}
+
+/// Two values that contradict each other, which make figures suspect.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Contradiction {
+    /// The code in `suspect_reason`.
+    pub code: String,
+    /// The meaning of the code.
+    pub meaning: String,
+    /// The period of the values; `None` if they do not belong to a period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period: Option<String>,
+    /// What the contradicted value is.
+    pub ours: String,
+    /// The contradicted value.
+    pub our_value: Option<f64>,
+    /// What the value is that contradicts it.
+    pub theirs: String,
+    /// The value that contradicts it.
+    pub their_value: Option<f64>,
 }
 
 /// Why a figure is NULL.

@@ -6,7 +6,8 @@
 //! The registry of [`findata_models::metrics`] declares the formulas of metrics and their inputs;
 //! `ttm` declares the formulas of the trailing twelve months. `build` fills a figure with its
 //! formula and inputs. `periods`, `inputs`, `twelve_months`, `statement_lines`, `market`, `shares`,
-//! `windows` and `prices` find the figures of the inputs. `source` finds the FMP row of a figure.
+//! `windows` and `prices` find the figures of the inputs. `suspects` finds the values that contradict
+//! each other. `source` finds the FMP row of a figure.
 //! `check` recomputes every figure from its displayed inputs.
 
 pub mod ask;
@@ -27,6 +28,7 @@ mod rows;
 mod shares;
 mod source;
 mod statement_lines;
+mod suspects;
 mod table;
 mod ttm;
 mod twelve_months;
@@ -42,7 +44,7 @@ use findata_models::Models;
 use ask::{Fact, Question};
 pub use check::recomputed;
 pub use facts::Facts;
-pub use figure::{Explanation, Figure, Mismatch, Reason, Source};
+pub use figure::{Contradiction, Explanation, Figure, Mismatch, Reason, Source};
 
 /// Explains a figure that `models` computed. `as_of` is the past day whose data the connection
 /// shows; `None` for current data.
@@ -74,6 +76,8 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
             } else {
                 facts.bar(session, metric)?
             };
+            let at = rows::Key { date: session, basis: "MARKET".into() };
+            figure.contradictions = facts.contradictions_of_row(fact, &at)?;
             if let Some(day) = question.date.filter(|day| *day != session) {
                 figure
                     .notes
@@ -83,12 +87,14 @@ pub fn answer(facts: &Facts<'_>, question: &Question) -> Result<Explanation> {
         }
         _ => {
             let key = facts.period(fact, question)?;
-            match fact {
+            let mut figure = match fact {
                 Fact::Ratios => facts.ratio(&key, metric)?,
                 Fact::Growth => facts.growth(&key, metric)?,
                 Fact::Ttm => facts.ttm(&key, metric)?,
                 _ => facts.statement_line(&key, metric)?,
-            }
+            };
+            figure.contradictions = facts.contradictions_of_row(fact, &key)?;
+            figure
         }
     };
     facts.check(&mut figure);

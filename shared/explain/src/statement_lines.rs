@@ -24,7 +24,7 @@ const STATEMENTS: [(&Dataset, &str, &str); 3] = [
     (catalog::CASH_FLOW, "cash", "has_cash_flow"),
 ];
 
-/// Lines that the model `7_new_fact_financials_history.sql` computes if FMP does not send them,
+/// Lines that the model `8_new_fact_financials_history.sql` computes if FMP does not send them,
 /// with their formulas.
 const FALLBACKS: [(&str, &str); 1] = [(
     "ebitda",
@@ -57,6 +57,7 @@ impl Facts<'_> {
             return Ok(to);
         };
         to.value = figure(row, column);
+        to.contradictions = self.contradictions_of_period(key)?;
         (to.filing_date, to.known_on) = (row.get("filing_date").cloned(), row.get("known_on").cloned());
         let currency = row.get("reported_currency").cloned();
         to.unit =

@@ -1,5 +1,5 @@
 //! The rules that compute each figure of the trailing twelve months from the quarters, as in the
-//! model `3_ttm/3_new_fact_financials_ttm_history.sql`.
+//! model `3_ttm/4_new_fact_financials_ttm_history.sql`.
 
 use findata_models::metrics::{Average, Registry, balances, flows};
 

@@ -123,6 +123,24 @@ pub const OPS: &[OpsTable] = &[
             ("older_source_row", Integer, "row in that file"),
         ],
     },
+    OpsTable {
+        name: "missing_statements",
+        about: "statements that the newest answers lack; the models end those that are withdrawn",
+        columns: &[
+            ("run_id", Text, "run of the newest answer that lacks it"),
+            ("dataset", Text, "dataset of the statement"),
+            ("symbol", Text, "company"),
+            ("period_type", Text, "Q1 to Q4 or FY"),
+            ("fiscal_date", Date, "end of the period"),
+            ("missing_since", Instant, "when the first answer without it was fetched, UTC"),
+            ("answers", Integer, "consecutive answers that lack it"),
+            (
+                "withdrawn_at",
+                Instant,
+                "when it counted as withdrawn, UTC; NULL after one answer without --full",
+            ),
+        ],
+    },
     // Analytics reads from this table which companies to recompute, and empties it in the
     // publishing transaction. If a run fails to compute, the rows stay, and the next run does its
     // work.

@@ -18,7 +18,7 @@ use minijinja::{
 };
 use serde::Serialize;
 
-use crate::metrics::{Expr, Registry, balances, flows, spellings};
+use crate::metrics::{Expr, Registry, Suspicion, balances, flows, reason_sql, spellings};
 pub(crate) use inputs::SPLIT_ADJUSTED;
 use inputs::{Formula, Mean, PeriodColumn, TtmAverage, Used, mean, period_column, ttm_average};
 use market::{MarketValues, Pair, PriceValues, day_input, fmp_pairs, market, price, valuation_inputs};
@@ -89,6 +89,9 @@ struct Context {
     /// Averages of the trailing twelve months.
     ttm_averages: Vec<TtmAverage>,
     fmp_pairs: Vec<Pair>,
+    suspicions: Vec<Suspicion>,
+    /// The suspicions of a group of rows as one text.
+    suspect_reason: String,
     industries: Industries,
 }
 
@@ -137,6 +140,8 @@ impl Context {
                 others: spellings(&registry.industries.others),
                 interest_share: registry.industries.interest_share,
             },
+            suspicions: registry.suspicions.clone(),
+            suspect_reason: reason_sql(&registry.suspicions),
         }
     }
 }

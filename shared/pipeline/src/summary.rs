@@ -123,6 +123,12 @@ pub struct Quality {
     pub flagged: u64,
     /// Number of companies with at least one flagged check.
     pub flagged_companies: u64,
+    /// Suspicions: contradictions that make figures suspect. They are among the flagged checks.
+    #[serde(default)]
+    pub suspicions: u64,
+    /// Companies with at least one suspicion.
+    #[serde(default)]
+    pub suspect_companies: u64,
     /// The companies with the lowest scores below 1, at most five.
     pub lowest: Vec<Score>,
 }

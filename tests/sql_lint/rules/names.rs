@@ -52,6 +52,7 @@ pub(super) const FUNCTIONS: &[&str] = &[
     "split_part",
     "sqrt",
     "stddev_samp",
+    "substr",
     "sum",
     "trim",
     "upper",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use findata_explain::{Explanation, Figure, Source};
+use findata_explain::{Contradiction, Explanation, Figure, Source};
 use findata_models::metrics::Expr;
 use textwrap::{WordSeparator, WordSplitter};
 
@@ -92,6 +92,9 @@ fn details(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) {
         let again = mismatch.recomputed.map_or("NULL".into(), number);
         wrapped(out, &format!("MISMATCH: the inputs give {again}, not the stored value"), &inner);
     }
+    for found in &figure.contradictions {
+        wrapped(out, &contradiction(found), &inner);
+    }
     for note in &figure.notes {
         wrapped(out, note, &inner);
     }
@@ -134,6 +137,7 @@ fn children(out: &mut String, figure: &Figure, indent: &str, files: &mut Files) 
 fn without_repetition(input: &Figure, above: &Figure) -> Figure {
     let mut input = input.clone();
     input.notes.retain(|note| !above.notes.contains(note));
+    input.contradictions.retain(|found| !above.contradictions.contains(found));
     if let (Some(reason), Some(known)) = (&mut input.reason, &above.reason)
         && reason.word == known.word
     {
@@ -150,6 +154,15 @@ fn origin(out: &mut String, source: &Source, indent: &str, files: &mut Files) {
     wrapped(out, &format!("FMP {} {} {sent}", source.endpoint, source.field), indent);
     let row = source.row.map(|n| n.to_string()).unwrap_or_default();
     let _ = writeln!(out, "{indent}row {row} of [{}], hash {}", files.number(source), source.row_hash);
+}
+
+fn contradiction(found: &Contradiction) -> String {
+    let mut text = format!("SUSPECT: {}. {}", found.code, found.meaning);
+    if let (Some(period), Some(ours), Some(theirs)) = (&found.period, found.our_value, found.their_value) {
+        let (our, their) = (number(ours), number(theirs));
+        let _ = write!(text, " {period}: {} is {our}, {} is {their}", found.ours, found.theirs);
+    }
+    text
 }
 
 /// Writes a text in lines no longer than [`WIDTH`]; continuation lines are indented further.

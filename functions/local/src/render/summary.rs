@@ -171,6 +171,17 @@ fn quality(out: &mut String, found: &Quality) {
         let query = "select * from ops.quality where status = 'flag'";
         let _ = writeln!(out, "  quality   {checks} flagged in {companies}: {query}");
     }
+    if found.suspicions > 0 {
+        let companies = if found.suspect_companies == 1 {
+            "1 company has".into()
+        } else {
+            format!("{} companies have", count(found.suspect_companies))
+        };
+        let _ = writeln!(
+            out,
+            "  suspects  {companies} statements that contradict each other: see is_suspect and suspect_reason"
+        );
+    }
 }
 
 fn figure(figures: &BTreeMap<String, f64>, name: &str, format: impl Fn(f64) -> String) -> String {

@@ -116,7 +116,24 @@ fn entry(models: &Models, fact: &str, column: &TableColumn) -> Entry {
         name: column.name.clone(),
         kind: column.kind.clone(),
         unit: own_unit.map(str::to_owned).or_else(derived),
-        about: about.or_else(|| declared(&models.registry, fact, name)).unwrap_or_default(),
+        about: about.or_else(|| declared(&models.registry, fact, name)).unwrap_or_default()
+            + &suspicions(models, fact, name),
+    }
+}
+
+/// Returns what follows the description of a column that has the codes of suspicions: the codes or,
+/// for the names of checks, their meanings too.
+fn suspicions(models: &Models, fact: &str, column: &str) -> String {
+    let all = models.registry.suspicions.iter();
+    match (fact, column) {
+        (_, "suspect_reason") => {
+            format!("; {}", all.map(|s| s.code.as_str()).collect::<Vec<_>>().join(", "))
+        }
+        ("quality", "check_name") => {
+            let meanings: Vec<String> = all.map(|s| format!("{}: {}", s.code, s.about)).collect();
+            format!(". {}", meanings.join(" "))
+        }
+        _ => String::new(),
     }
 }
 

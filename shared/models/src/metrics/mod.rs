@@ -13,6 +13,7 @@ mod lines;
 mod market;
 mod prices;
 mod registry;
+mod suspicions;
 mod unit;
 
 pub use entries::{Average, DayRange, Denominator, Growth, Horizon, Input, PeriodKind, Ratio, Requirement};
@@ -24,4 +25,6 @@ pub use lines::{balances, flows, fmp_dataset};
 pub use market::{FmpNeeds, MarketMetric, Operand, Source};
 pub use prices::{PriceMetric, Window};
 pub use registry::{Alias, Files, Headline, MetricKind, Registry, spelled};
+pub use suspicions::Suspicion;
+pub(crate) use suspicions::reason_sql;
 pub use unit::{DAYS, MONEY, MONEY_PER_SHARE, RATIO, SHARES, Unit};

@@ -17,6 +17,7 @@ use super::{
     lines::is_line,
     market::{MarketMetric, Source},
     prices::PriceMetric,
+    suspicions::Suspicion,
     unit::{MONEY, MONEY_PER_SHARE, RATIO, SHARES, Unit},
 };
 
@@ -38,6 +39,8 @@ pub struct Registry {
     pub prices: Vec<PriceMetric>,
     /// The industries of banks.
     pub industries: Industries,
+    /// The suspicions, in the order of their codes in `suspect_reason`.
+    pub suspicions: Vec<Suspicion>,
 }
 
 /// A metric in the summary of a run.
@@ -100,6 +103,8 @@ pub struct Files {
     pub price_metrics: String,
     /// `industries.toml`
     pub industries: String,
+    /// Content of `suspicions.toml`.
+    pub suspicions: String,
 }
 
 impl Files {
@@ -112,6 +117,7 @@ impl Files {
             market_metrics: include_str!("../../../../infra/models/metrics/market_metrics.toml").into(),
             price_metrics: include_str!("../../../../infra/models/metrics/price_metrics.toml").into(),
             industries: include_str!("../../../../infra/models/metrics/industries.toml").into(),
+            suspicions: include_str!("../../../../infra/models/metrics/suspicions.toml").into(),
         }
     }
 }
@@ -139,6 +145,12 @@ struct GrowthRates {
 #[serde(deny_unknown_fields)]
 struct Metrics<T> {
     metric: Vec<T>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Suspicions {
+    suspicion: Vec<Suspicion>,
 }
 
 fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T> {
@@ -169,6 +181,7 @@ impl Registry {
             market: read::<Metrics<_>>("market_metrics.toml", &files.market_metrics)?.metric,
             prices: read::<Metrics<_>>("price_metrics.toml", &files.price_metrics)?.metric,
             industries: read("industries.toml", &files.industries)?,
+            suspicions: read::<Suspicions>("suspicions.toml", &files.suspicions)?.suspicion,
         };
         let faults = registry.faults();
         if faults.is_empty() {
@@ -191,6 +204,11 @@ impl Registry {
     /// Finds by name a market metric with fundamentals.
     pub fn market_metric(&self, name: &str) -> Option<&MarketMetric> {
         self.market.iter().find(|metric| metric.name == name)
+    }
+
+    /// Finds a suspicion by its code.
+    pub fn suspicion(&self, code: &str) -> Option<&Suspicion> {
+        self.suspicions.iter().find(|suspicion| suspicion.code == code)
     }
 
     /// Finds by name a market metric that depends on prices only.

@@ -18,7 +18,7 @@ use crate::metrics::{
 const MAX_SQL: usize = 20_000;
 
 /// Names of other columns in the tables and models of metrics, which no metric may have.
-const RESERVED: [&str; 25] = [
+const RESERVED: [&str; 27] = [
     "basis",
     "cadence",
     "close_price",
@@ -29,6 +29,7 @@ const RESERVED: [&str; 25] = [
     "fundamentals_as_of",
     "fundamentals_known_on",
     "is_lender",
+    "is_suspect",
     "known_from",
     "known_to",
     "metric_date",
@@ -42,6 +43,7 @@ const RESERVED: [&str; 25] = [
     "run_id",
     "sector_reason",
     "shares_source",
+    "suspect_reason",
     "symbol",
     "vintage_id",
 ];

@@ -7,6 +7,13 @@ with inputs as (
     join vintages as l on l.vintage_id = p.vintage_id
     where p.fiscal_date >= l.changed_from
 ),
+suspects as (
+    select
+        period_id,
+        {{ suspect_reason }} as suspect_reason
+    from input_suspects
+    group by period_id
+),
 judged as (
     select i.*,
         {% for ratio in ratios %}
@@ -45,5 +52,7 @@ select
         {% for ratio in ratios %}
         coalesce('|{{ ratio.name }}=' || i.{{ ratio.name }}_reason, ''){{ "," if not loop.last }}
         {% endfor %}
-    ) as null_reasons
+    ) as null_reasons,
+    s.suspect_reason is not null as is_suspect, s.suspect_reason
 from judged as i
+left join suspects as s on s.period_id = i.period_id

@@ -12,6 +12,13 @@ with quarters as (
     join quarter_rows as r on r.version_id = f.version_id
 ),
 windows as (select * from ttm_windows),
+suspects as (
+    select
+        vintage_id, fiscal_date,
+        {{ suspect_reason }} as suspect_reason
+    from ttm_suspects
+    group by vintage_id, fiscal_date
+),
 spans as (
     select
         w.vintage_id, w.fiscal_date, count(*) as quarters_included,
@@ -82,11 +89,13 @@ select
     {% for average in ttm_averages %}
     (
         (({{ average.end }}) + ({{ average.other }}))::double * 0.5
-    )::decimal(38, 6) as {{ average.column }}{{ "," if not loop.last }}
+    )::decimal(38, 6) as {{ average.column }},
     {% endfor %}
+    x.suspect_reason is not null as is_suspect, x.suspect_reason
 from windows as w
 join spans as n on n.vintage_id = w.vintage_id and n.fiscal_date = w.fiscal_date
 join quarters as e on e.vintage_id = w.vintage_id and e.fiscal_date = w.fiscal_date
 left join quarters as p on p.vintage_id = w.vintage_id and p.fiscal_date = w.prior_date
 left join quarters as b on b.vintage_id = w.vintage_id and b.fiscal_date = w.begin_date
 left join sums as s on s.vintage_id = w.vintage_id and s.fiscal_date = w.fiscal_date
+left join suspects as x on x.vintage_id = w.vintage_id and x.fiscal_date = w.fiscal_date

@@ -1,14 +1,32 @@
 -- grain: company x period x known_from. The three statements of a period as known in a time range. A statement is
 -- referenced by its file and row in staging. A period exists if at least one of its statements exists.
 create or replace temporary table period_versions as
-with versions as (select * from company_statement_versions),
-moments as (
-    select distinct symbol, period_type, period_no, known_from
+with versions as (
+    select
+        v.* exclude (known_from, known_to),
+        case when e.starts_at > v.known_from then e.starts_at else v.known_from end as known_from,
+        case when e.ends_at < coalesce(v.known_to, timestamp '9999-12-31 00:00:00') then e.ends_at else v.known_to end
+            as known_to,
+        e.ends_at
+    from company_statement_versions as v
+    left join statement_ends as e
+        on e.symbol = v.symbol and e.dataset = v.dataset and e.period_type = v.period_type
+        and e.period_no = v.period_no
+),
+starts as (
+    select symbol, period_type, period_no, known_from
     from versions
     where known_to is null or known_to > known_from
+    union
+    select symbol, period_type, period_no, ends_at from versions where ends_at is not null
+),
+moments as (
+    select *,
+        lead(known_from) over (partition by symbol, period_type, period_no order by known_from) as next_moment
+    from starts
 ),
 in_force as (
-    select m.known_from as moment, v.*
+    select m.known_from as moment, m.next_moment, v.*
     from moments as m
     join versions as v
         on v.symbol = m.symbol and v.period_type = m.period_type and v.period_no = m.period_no
@@ -17,7 +35,7 @@ in_force as (
 -- a period is known when the last of its statements is known: take the latest dates and the least reliable source
 together as (
     select
-        symbol, period_type, period_no, moment as known_from,
+        symbol, period_type, period_no, moment as known_from, next_moment as known_to,
         coalesce(
             max(case when dataset = 'income_statement' then fiscal_date end),
             max(case when dataset = 'balance_sheet' then fiscal_date end),
@@ -56,9 +74,8 @@ together as (
         -- splits up to that date
         max(case when dataset = 'income_statement' then (observed_at - interval '5 hours')::date end) as basis_date
     from in_force
-    group by symbol, period_type, period_no, moment
+    group by symbol, period_type, period_no, moment, next_moment
 )
 select
-    row_number() over (order by symbol, period_type, period_no, known_from) as version_id, *,
-    lead(known_from) over (partition by symbol, period_type, period_no order by known_from) as known_to
+    row_number() over (order by symbol, period_type, period_no, known_from) as version_id, *
 from together
