@@ -1,9 +1,7 @@
 //! Which companies count as banks, and which figures they lack.
 
-use findata_tests::{Home, Job, Replay};
-
 use super::{
-    company::{Company, INCOME, TODAY, day},
+    company::{Company, INCOME, TODAY},
     growth_rate, market, near, null, ratio,
 };
 
@@ -85,23 +83,4 @@ fn banks_lack_all_figures_of_margins_capital_coverage_and_free_cash_flow() {
     assert_eq!(growth_rate("BANK", "TTM", QUARTER, "free_cash_flow_yoy"), null(NOT_A_BANK));
     near(growth_rate("CARDS", "TTM", QUARTER, "free_cash_flow_yoy"), 0.0);
     near(growth_rate("BANK", "TTM", QUARTER, "revenue_yoy"), 0.0);
-}
-
-#[test]
-fn another_industry_changes_the_figures_of_every_day() {
-    let home = Home::new();
-    let with_multiples = |industry: &str, datasets: &[&str]| {
-        let company = Company::new("CHANGES").industry(Some("Financial Services"), Some(industry));
-        let server = company.answer(Replay::new()).start();
-        let job = Job::new(server.url(), &["CHANGES"]).on(day(TODAY)).with(|o| {
-            (o.quarters, o.prices_from) = (8, Some(day("2026-08-03")));
-            (o.datasets, o.full) = (datasets.iter().map(ToString::to_string).collect(), true);
-        });
-        job.run_ok(&home);
-        home.count(
-            "select count(ev_to_ebitda) from analytics.fact_market_metrics where metric_date > '2026-08-04'",
-        )
-    };
-    assert_eq!(with_multiples("Insurance - Brokers", &[]), 32);
-    assert_eq!(with_multiples("Insurance - Life", &["profile"]), 0);
 }

@@ -160,10 +160,15 @@ impl Company {
     }
 
     /// Adds its answers.
-    pub(super) fn answer(self, mut replay: Replay) -> Replay {
+    pub(super) fn answer(self, replay: Replay) -> Replay {
+        self.answer_until(TODAY, replay)
+    }
+
+    /// Adds its answers on an earlier day.
+    pub(super) fn answer_until(self, today: &str, mut replay: Replay) -> Replay {
         let bars: Vec<Value> = day("2024-06-03")
             .iter_days()
-            .take_while(|d| *d <= day(TODAY))
+            .take_while(|d| *d <= day(today))
             .filter(|d| is_trading_day(*d))
             .map(|d| {
                 json!({"symbol": self.symbol, "date": d, "open": PRICE, "high": PRICE, "low": PRICE, "close": PRICE,

@@ -7,6 +7,7 @@ mod dividends;
 mod explained;
 mod fundamentals;
 mod growth;
+mod profiles;
 
 use std::sync::OnceLock;
 

@@ -10,7 +10,7 @@ use chrono::{DateTime, Duration, Utc};
 use findata_domain::sql::literal;
 use findata_domain::{
     Result,
-    catalog::{CATALOG, Dataset, LINEAGE},
+    catalog::{self, CATALOG, Dataset, LINEAGE},
     clock,
 };
 use findata_pipeline::{
@@ -94,8 +94,34 @@ async fn correct_rows(
         ];
         fence.write(warehouse, &statements).await?;
         warehouse.release(&["rows_ahead"]).await?;
+        if dataset == catalog::PROFILE {
+            correct_profile_changes(latest, &before, fence, warehouse).await?;
+        }
     }
     Ok(())
+}
+
+/// Corrects the time of changes that profiles received while the clock was ahead made.
+async fn correct_profile_changes(
+    latest: DateTime<Utc>,
+    before: &str,
+    fence: &mut WriteFence,
+    warehouse: &mut impl Warehouse,
+) -> Result<()> {
+    let is_ahead = format!("changed_at > {}", timestamp(latest));
+    let temporary = format!(
+        "create or replace temporary table changes_ahead as select * from staging.profile_changes where {is_ahead}"
+    );
+    warehouse.execute(&temporary).await?;
+    let columns = "symbol, sector, industry, currency, run_id, source_file, source_row";
+    let statements = [
+        format!("delete from staging.profile_changes where {is_ahead}"),
+        format!(
+            "insert into staging.profile_changes ({columns}, changed_at) select {columns}, {before} from changes_ahead"
+        ),
+    ];
+    fence.write(warehouse, &statements).await?;
+    warehouse.release(&["changes_ahead"]).await
 }
 
 /// Returns the datasets that have rows for which the SQL condition `is_ahead` holds.

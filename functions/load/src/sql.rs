@@ -1,7 +1,7 @@
 //! SQL statements of load, generated from the catalog. The text is the same for every warehouse.
 
 use chrono::{DateTime, Utc};
-use findata_domain::catalog::{Dataset, History, LINEAGE, Need, Requests};
+use findata_domain::catalog::{self, Dataset, History, LINEAGE, Need, Requests};
 use findata_domain::sql::literal;
 use findata_pipeline::{
     landing::StagedFile,
@@ -162,6 +162,9 @@ pub(crate) fn row_statements(dataset: &Dataset, run: &RunId) -> Vec<String> {
     let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
     let lineage = lineage.join(", ");
     let mut statements = Vec::new();
+    if dataset == catalog::PROFILE {
+        statements.push(profile_changes(&run));
+    }
     if dataset.history == History::Current {
         let same_key = join_on(dataset, "t", "n");
         statements.push(format!("delete from staging.{table} t using new_rows n where {same_key}"));
@@ -196,6 +199,19 @@ pub(crate) fn row_statements(dataset: &Dataset, run: &RunId) -> Vec<String> {
          select {run}, '{table}', n.symbol, {first_date} from new_rows n join staging.{table} t on {same_key} group by n.symbol"
     ));
     statements
+}
+
+/// Returns the statement that records the profiles of which `new_rows` change the sector, industry or
+/// currency. These determine which figures of a day are meaningful. `run` is a SQL literal.
+fn profile_changes(run: &str) -> String {
+    format!(
+        "insert into staging.profile_changes \
+         (symbol, sector, industry, currency, changed_at, run_id, source_file, source_row) \
+         select t.symbol, t.sector, t.industry, t.currency, n.observed_at, {run}, t.source_file, t.source_row \
+         from staging.profile t join new_rows n on n.symbol = t.symbol \
+         where t.sector is distinct from n.sector or t.industry is distinct from n.industry \
+             or t.currency is distinct from n.currency"
+    )
 }
 
 pub(crate) const FILES: &str =

@@ -29,7 +29,7 @@ members as (
     where i.symbol is null or p.symbol is not null
 ),
 pending_members as (
-    select p.dataset, p.symbol, p.first_date
+    select p.run_id, p.dataset, p.symbol, p.first_date
     from pending as p
     join members as m on m.symbol = p.symbol
 ),
@@ -63,6 +63,14 @@ newest as (
     from analytics.fact_market_metrics_history
     group by symbol
 ),
+-- a change of sector, industry or currency determines which figures are meaningful from its day on (the New York date
+-- of receipt, computed as UTC minus five hours)
+reclassified as (
+    select c.symbol, min((c.changed_at - interval '5 hours')::date) as changed_on
+    from staging.profile_changes as c
+    join pending_members as p on p.symbol = c.symbol and p.run_id = c.run_id and p.dataset = 'profile'
+    group by c.symbol
+),
 reporting as (
     select distinct symbol from pending_members where dataset in ('income_statement', 'balance_sheet', 'cash_flow')
 ),
@@ -85,17 +93,15 @@ days as (
     -- FMP's own ratios change no figure: they are only compared with the computed ratios
     where p.dataset not in ('ratios_ttm', 'key_metrics_ttm')
     union all
-    -- a change of sector, industry or currency affects every day, because they determine which figures are meaningful
+    -- the first profile determines which figures are meaningful on every day before it, too
     select p.symbol, date '1900-01-01'
     from pending_members as p
-    join staging.profile as c on c.symbol = p.symbol
-    left join analytics.dim_company as d on d.symbol = p.symbol and d.is_current
-    where p.dataset = 'profile'
-        and (
-            coalesce(d.sector, '') <> coalesce(c.sector, '')
-            or coalesce(d.industry, '') <> coalesce(c.industry, '')
-            or coalesce(d.currency, '') <> coalesce(c.currency, '')
-        )
+    left join analytics.dim_company as d on d.symbol = p.symbol
+    where p.dataset = 'profile' and d.symbol is null
+    union all
+    select symbol, changed_on from reclassified
+    union all
+    select symbol, date '1900-01-01' from pending_members where dataset = 'corrections'
     union all
     select m.symbol, i.first_date
     from members as m
@@ -109,6 +115,7 @@ companies as (
         d.symbol, min(d.first_date) as prices_from,
         coalesce(
             max(r.symbol) is not null
+            or max(c.symbol) is not null
             or min(d.first_date) = date '1900-01-01'
             or min(d.first_date) <= max(n.metric_date_with_versions),
             false
@@ -116,6 +123,7 @@ companies as (
     from days as d
     left join newest as n on n.symbol = d.symbol
     left join reporting as r on r.symbol = d.symbol
+    left join reclassified as c on c.symbol = d.symbol
     group by d.symbol
 ),
 -- the basis of per-share figures from before a split depends on the newest profile

@@ -2,12 +2,18 @@
 -- neighbours: `ours` contradicts `theirs`, see metrics/suspicions.toml. A suspicion exists from known_on on, the day
 -- on which both values were known. A derived quarter inherits the suspicions of its parts.
 create or replace temporary table period_suspects as
-with sectors as (select symbol, is_financial from companies),
-vintages_of_periods as (select vintage_id, version_id, known_on from vintage_periods),
+with vintages_of_periods as (select vintage_id, version_id, known_on from vintage_periods),
+financial_vintages as (
+    select l.vintage_id
+    from vintages as l
+    join profile_ranges as p
+        on p.symbol = l.symbol and p.since_at < l.cutoff and (p.until_at is null or p.until_at >= l.cutoff)
+        and p.known_from < l.cutoff and (p.known_to is null or p.known_to >= l.cutoff)
+    where p.is_financial
+),
 facts as (
     select
         f.version_id, f.symbol, f.fiscal_date, f.period_type, f.reported_currency, f.known_on, f.is_derived,
-        s.is_financial,
         case when f.period_type = 'FY' then 'FY' else 'Q' end as cadence,
         f.revenue::double as revenue, f.net_income::double as net_income,
         f.bottom_line_net_income::double as bottom_line,
@@ -28,7 +34,6 @@ facts as (
         f.total_debt::double as total_debt,
         coalesce(f.total_equity, f.stockholders_equity + coalesce(f.minority_interest, 0))::double as total_equity
     from new_fact_financials_history as f
-    join sectors as s on s.symbol = f.symbol
 ),
 -- a total of 0 means that FMP does not have it: banks have no current assets
 parts as (
@@ -103,7 +108,7 @@ own as (
     from facts
     where abs(total_assets - total_liabilities - total_equity) > 0.05 * abs(total_assets) + 1000
     union all
-    select version_id, 'negative_revenue', revenue, 0.0::double from facts where revenue < 0 and not is_financial
+    select version_id, 'negative_revenue', revenue, 0.0::double from facts where revenue < 0
     union all
     select version_id, 'eps_disputed', eps_earnings, net_income from judged_earnings where not is_basic_right
     union all
@@ -217,6 +222,8 @@ found as (
     select l.vintage_id, o.version_id, o.suspicion, l.known_on, o.ours, o.theirs
     from own as o
     join vintages_of_periods as l on l.version_id = o.version_id
+    left join financial_vintages as b on b.vintage_id = l.vintage_id
+    where o.suspicion <> 'negative_revenue' or b.vintage_id is null
     union all
     select
         vintage_id, version_id,

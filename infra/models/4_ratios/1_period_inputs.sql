@@ -127,4 +127,8 @@ select
     end as sector_reason,
     b.*
 from bases as b
-join companies as c on c.symbol = b.symbol
+join vintages as l on l.vintage_id = b.vintage_id
+-- the newest profile that the vintage knows
+join profile_ranges as c
+    on c.symbol = b.symbol and c.since_at < l.cutoff and (c.until_at is null or c.until_at >= l.cutoff)
+    and c.known_from < l.cutoff and (c.known_to is null or c.known_to >= l.cutoff)

@@ -1,6 +1,6 @@
 -- grain: vintage x valid_from. Ranges of days [valid_from, valid_to) on which the same fundamentals were known: the
--- TTM row, the fiscal year, and the newest statement (for balances and share counts), and whether each is stale. The
--- ranges of a vintage cover all days without overlap. Fundamentals that are not recomputed are read from the published
+-- TTM row, the fiscal year, and the newest statement (for balances and share counts), whether each is stale, and what
+-- follows from the profile of these days. The ranges of a vintage cover all days without overlap. Fundamentals that are not recomputed are read from the published
 -- tables.
 create or replace temporary table fundamentals_ranges as
 with recomputed_companies as (select * from companies),
@@ -94,6 +94,14 @@ in_force as (
     from newest_so_far
     where newest_before is null or recency > newest_before
 ),
+profiles as (
+    select l.vintage_id, p.*
+    from profile_ranges as p
+    join vintages as l
+        on l.symbol = p.symbol and p.known_from < l.cutoff and (p.known_to is null or p.known_to >= l.cutoff)
+    -- of two changes on one day, the later one counts
+    where p.valid_from < p.valid_to
+),
 changes as (
     select vintage_id, known_on as valid_from from in_force
     union
@@ -105,6 +113,8 @@ changes as (
     select vintage_id, known_on from ttm_suspects where known_on is not null
     union
     select vintage_id, known_on from period_suspects where known_on is not null
+    union
+    select vintage_id, valid_from from profiles where valid_from > date '1900-01-01'
 ),
 ranges as (
     select
@@ -126,7 +136,7 @@ select
     case when e.vintage_id is null then 'missing_input' else 'insufficient_history' end as unknown_reason
 from ranges as r
 join vintages as l on l.vintage_id = r.vintage_id
-join recomputed_companies as c on c.symbol = l.symbol
+join profiles as c on c.vintage_id = r.vintage_id and r.valid_from >= c.valid_from and r.valid_from < c.valid_to
 left join in_force as t
     on t.vintage_id = r.vintage_id and t.kind = 'TTM' and r.valid_from >= t.known_on and r.valid_from < t.until_date
 left join in_force as y

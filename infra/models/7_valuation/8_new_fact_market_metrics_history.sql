@@ -2,7 +2,7 @@
 -- day's price with the fundamentals known on that day, and the metrics of metrics/price_metrics.toml, which depend on
 -- prices only.
 create or replace temporary table new_fact_market_metrics_history as
-with recomputed_companies as (select symbol, company_key from companies),
+with recomputed_companies as (select symbol, company_key, profile_from from companies),
 capitalized as (
     select d.*, d.price as close_price, {{ market_cap }} as market_cap
     from valuation_days as d
@@ -72,7 +72,8 @@ select
             {% endfor %}
         )
     end as null_reasons,
-    v.suspect_reason is not null as is_suspect, v.suspect_reason
+    v.suspect_reason is not null as is_suspect, v.suspect_reason,
+    coalesce(w.price_date < c.profile_from, false) as profile_reconstructed
 from price_windows as w
 join valued as v on v.symbol = w.symbol and v.price_date = w.price_date
 join recomputed_companies as c on c.symbol = w.symbol

@@ -19,6 +19,7 @@ create table if not exists analytics.fact_market_metrics_history (
     null_reasons varchar, -- the row's reasons for NULL in one text, |metric=reason|; analytics.metric_nulls reads it
     is_suspect boolean, -- whether the fundamentals used contradict other data
     suspect_reason varchar, -- the contradictions as codes joined with ', '; NULL if there are none
+    profile_reconstructed boolean, -- whether the day is before the first received profile, which is used nevertheless
     known_from timestamp,
     known_to timestamp,
     run_id varchar,

@@ -45,7 +45,7 @@ impl Facts<'_> {
         (to.basis, to.date) = (Some("MARKET".into()), Some(day.to_string()));
         let row = self.day(day)?;
         to.value = figure(&row, metric);
-        let currency = self.quote_currency()?;
+        let currency = self.quote_currency(day)?;
         to.unit = units::unit(self.models, FACT, metric).map(|unit| units::text(unit, currency.as_deref()));
         if to.value.is_none() {
             let of = format!("symbol = {{symbol}} and basis = 'MARKET' and subject_date = date '{day}'");
@@ -68,7 +68,7 @@ impl Facts<'_> {
         let known = self.known_on_session(day)?;
         to.fill(&declared.formula, &|name| self.day_input(day, name, &known))?;
         to.only_when.extend(conditions::of_market_metric(declared));
-        self.sector(&mut to)?;
+        self.sector(&mut to, Some(day))?;
         self.why_fundamentals_do_not_fit(&mut to, declared, &known, currency)?;
         Ok(to)
     }
@@ -84,14 +84,28 @@ impl Facts<'_> {
         Ok(row.unwrap_or_default())
     }
 
-    /// Returns the currency of the company's price.
+    /// Returns the currency of the company's price on a day.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
-    pub fn quote_currency(&self) -> Result<Option<String>> {
-        Ok(self
-            .first("select quote_currency from companies")?
-            .and_then(|row| row.get("quote_currency").cloned()))
+    pub fn quote_currency(&self, day: NaiveDate) -> Result<Option<String>> {
+        Ok(self.profile(Some(day))?.get("quote_currency").cloned())
+    }
+
+    /// Returns what follows from the profile of a day, or from the newest one.
+    ///
+    /// # Errors
+    /// `Stop` when the warehouse cannot be read.
+    pub fn profile(&self, day: Option<NaiveDate>) -> Result<Row> {
+        let when = match day {
+            Some(day) => format!("p.valid_from <= date '{day}' and p.valid_to > date '{day}'"),
+            None => "p.since_at < l.cutoff and (p.until_at is null or p.until_at >= l.cutoff)".into(),
+        };
+        let row = self.first(&format!(
+            "select p.* from profile_ranges p join vintages l on l.symbol = p.symbol and p.known_from < l.cutoff \
+             and (p.known_to is null or p.known_to >= l.cutoff) where {when}"
+        ))?;
+        Ok(row.unwrap_or_default())
     }
 
     /// Finds the periods that were known on a session.

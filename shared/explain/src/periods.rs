@@ -1,5 +1,6 @@
 //! Ratios and growth rates of periods.
 
+use chrono::NaiveDate;
 use findata_domain::Result;
 
 use crate::{
@@ -61,19 +62,15 @@ impl Facts<'_> {
         {
             to.notes.extend(self.ttm(key, "ttm_revenue")?.notes);
         }
-        self.sector(&mut to)?;
+        self.sector(&mut to, None)?;
         Ok(to)
     }
 
-    /// Adds a note with the sector if the sector is the reason for NULL.
-    pub fn sector(&self, to: &mut Figure) -> Result<()> {
+    /// Adds a note with the sector, as known on a day or now, if the sector is the reason for NULL.
+    pub fn sector(&self, to: &mut Figure, day: Option<NaiveDate>) -> Result<()> {
         let reasons = ["not_meaningful_for_sector", "unknown_sector"];
         if to.reason.as_ref().is_some_and(|r| reasons.contains(&r.word.as_str())) {
-            let row = self.first(
-                "select p.sector, p.industry, c.is_lender from companies c \
-                 left join staging.profile p on p.symbol = c.symbol",
-            )?;
-            let row = row.unwrap_or_default();
+            let row = self.profile(day)?;
             let text = |name: &str| row.get(name).map_or("unknown", String::as_str);
             to.notes.push(format!("sector {}, industry {}", text("sector"), text("industry")));
             if text("is_lender") == "true" {
@@ -110,7 +107,7 @@ impl Facts<'_> {
             }),
         })?;
         to.only_when.extend(conditions::of_growth_rate(rate));
-        self.sector(&mut to)?;
+        self.sector(&mut to, None)?;
         Ok(to)
     }
 

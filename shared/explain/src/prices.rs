@@ -28,7 +28,7 @@ impl Facts<'_> {
             ))
         };
         let row: Row = of(&format!("analytics.{FACT}"))?.unwrap_or_default();
-        let currency = self.quote_currency()?;
+        let currency = self.quote_currency(day)?;
         to.value = figure(&row, column);
         to.unit = match column {
             "change_percent" => Some("percent".into()),

@@ -59,7 +59,7 @@ impl Facts<'_> {
             Some(_) => Expr::parse(&format!("{formula} * basis_factor"))?,
             None => Expr::parse(formula)?,
         };
-        let currency = self.quote_currency()?;
+        let currency = self.quote_currency(day)?;
         to.fill(&formula, &|column| {
             if column == "basis_factor" {
                 return Ok(Figure {
@@ -106,7 +106,7 @@ impl Facts<'_> {
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
     pub fn dividends(&self, day: NaiveDate) -> Result<Figure> {
-        let currency = self.quote_currency()?.unwrap_or_else(|| "money".into());
+        let currency = self.quote_currency(day)?.unwrap_or_else(|| "money".into());
         let mut to = Figure {
             date: Some(day.to_string()),
             unit: Some(format!("{currency} a share")),

@@ -176,6 +176,7 @@ const MODELS: &[(&str, &str)] = files![
     "1_scope/3_companies.sql",
     "1_scope/4_split_factors.sql",
     "1_scope/5_dividend_events.sql",
+    "1_scope/6_profile_ranges.sql",
     "2_statements/1_company_statement_versions.sql",
     "2_statements/2_statement_ends.sql",
     "2_statements/3_period_versions.sql",

@@ -1,5 +1,5 @@
-//! Declares the tables of `ops`, which load and analytics maintain, and the columns of `raw`, with
-//! names, types and descriptions.
+//! Declares the tables of `ops`, which load and analytics maintain, the tables of `staging` without a
+//! dataset, and the columns of `raw`, with names, types and descriptions.
 //!
 //! The descriptions appear in the data dictionary.
 
@@ -8,7 +8,7 @@ use findata_domain::catalog::Kind::{self, Date, Double, Instant, Integer, Text};
 /// A column: name, type and description.
 pub type OpsColumn = (&'static str, Kind, &'static str);
 
-/// A table of `ops`.
+/// A table of `ops` or `staging`.
 #[derive(Debug, Clone, Copy)]
 pub struct OpsTable {
     /// Name without schema.
@@ -28,6 +28,53 @@ pub const RAW: &[OpsColumn] = &[
     ("run_id", Text, "run that fetched the row"),
     ("source_file", Text, "file on the stage"),
     ("source_row", Integer, "row in the file, from 1"),
+];
+
+/// The tables of `staging` that do not have the rows of a dataset.
+pub const STAGING: &[OpsTable] = &[
+    // One row per change, so a company whose profile never changed has no row. staging.profile has
+    // the present values.
+    OpsTable {
+        name: "profile_changes",
+        about: "symbol x change. Sector, industry and currency until FMP changed one of them",
+        columns: &[
+            ("symbol", Text, "company"),
+            ("sector", Text, "sector until then"),
+            ("industry", Text, "industry until then"),
+            ("currency", Text, "currency of the price until then"),
+            ("changed_at", Instant, "when the changed profile was received, UTC"),
+            ("run_id", Text, "run that received the changed profile"),
+            ("source_file", Text, "file of the earlier profile"),
+            ("source_row", Integer, "row in that file"),
+        ],
+    },
+    OpsTable {
+        name: "corrections",
+        about: "symbol x kind x subject x known_from. The entries of corrections.toml: decisions of the user about FMP's data",
+        columns: &[
+            ("symbol", Text, "company"),
+            ("kind", Text, "value, period_label, share_count, share_ratio or split"),
+            (
+                "subject_date",
+                Date,
+                "end of the period, day of the split, or first day of a share count or ratio; NULL for every day",
+            ),
+            ("period_type", Text, "Q1 to Q4 or FY, for a value of a statement"),
+            ("item", Text, "column of a corrected value"),
+            ("value", Text, "the right value, label, ratio or judgement"),
+            ("fiscal_year", Text, "right fiscal year of a period label, if it is wrong too"),
+            ("reason", Text, "why, in the user's words"),
+            ("decided_on", Date, "day of the decision"),
+            ("line", Integer, "line in corrections.toml"),
+            ("known_from", Instant, "when the run that first had the entry started, UTC"),
+            (
+                "known_to",
+                Instant,
+                "when the run that no longer had the entry started; NULL while it is in force",
+            ),
+            ("run_id", Text, "run that wrote the row"),
+        ],
+    },
 ];
 
 /// The tables of `ops`.

@@ -2,7 +2,7 @@
 //! `raw` and `staging` are derived from the catalog. The tables of `analytics` are declared in
 //! `infra/models/tables`.
 
-use crate::ops::{OPS, RAW, sql};
+use crate::ops::{OPS, RAW, STAGING, sql};
 use findata_domain::catalog::{CATALOG, Dataset, FLAGS, Kind, LINEAGE};
 
 /// The schemas of every warehouse.
@@ -35,6 +35,11 @@ pub fn setup() -> Vec<String> {
             staging_columns(dataset)
         ));
     }
+    statements.extend(
+        STAGING
+            .iter()
+            .map(|t| format!("create table if not exists staging.{} ({})", t.name, sql(t.columns))),
+    );
     statements.extend(
         OPS.iter()
             .map(|t| format!("create table if not exists ops.{} ({})", t.name, sql(t.columns))),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use findata_domain::{Result, catalog::CATALOG};
-use findata_models::ops::OPS;
+use findata_models::ops::{OPS, STAGING};
 use findata_models::{Models, PUBLISHED};
 use findata_pipeline::ports::warehouse::Warehouse;
 use findata_snowflake::Settings;
@@ -61,6 +61,9 @@ pub(super) fn needed(settings: &Settings, models: &Models) -> Vec<Grant> {
     for dataset in CATALOG {
         on_table(&format!("raw.{}", dataset.name), &["select", "insert"]);
         on_table(&format!("staging.{}", dataset.name), &["select", "insert", "delete"]);
+    }
+    for table in STAGING {
+        on_table(&format!("staging.{}", table.name), &["select", "insert", "delete"]);
     }
     for table in PUBLISHED {
         on_table(&table.full_name(), &["select", "insert", "delete"]);

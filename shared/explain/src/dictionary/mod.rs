@@ -8,7 +8,7 @@ use findata_domain::catalog::{CATALOG, Dataset, Kind, LINEAGE, Need, Requests};
 use findata_models::{
     Models,
     metrics::Input,
-    ops::{OPS, OpsColumn, RAW},
+    ops::{OPS, OpsColumn, OpsTable, RAW, STAGING},
 };
 use serde::Serialize;
 
@@ -61,6 +61,7 @@ pub fn tables(models: &Models) -> Vec<Table> {
             columns: staging(models, dataset),
         });
     }
+    all.extend(STAGING.iter().map(|table| declared("staging", table)));
     for dataset in CATALOG {
         let about = format!("rows of {} as received, each distinct content once", dataset.endpoint);
         all.push(Table {
@@ -70,15 +71,7 @@ pub fn tables(models: &Models) -> Vec<Table> {
             columns: RAW.iter().map(own).collect(),
         });
     }
-    for table in OPS {
-        let columns = table.columns.iter().map(own).collect();
-        all.push(Table {
-            schema: "ops",
-            name: table.name.to_owned(),
-            about: table.about.to_owned(),
-            columns,
-        });
-    }
+    all.extend(OPS.iter().map(|table| declared("ops", table)));
     all.extend(filled_by_models(models, "ops"));
     all
 }
@@ -123,6 +116,15 @@ fn filled_by_models(models: &Models, schema: &'static str) -> Vec<Table> {
         }
     };
     analytics::tables(models, schema).into_iter().map(table).collect()
+}
+
+fn declared(schema: &'static str, table: &OpsTable) -> Table {
+    Table {
+        schema,
+        name: table.name.to_owned(),
+        about: table.about.to_owned(),
+        columns: table.columns.iter().map(own).collect(),
+    }
 }
 
 fn own((name, kind, about): &OpsColumn) -> Column {

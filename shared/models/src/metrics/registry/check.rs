@@ -18,7 +18,7 @@ use crate::metrics::{
 const MAX_SQL: usize = 20_000;
 
 /// Names of other columns in the tables and models of metrics, which no metric may have.
-const RESERVED: [&str; 27] = [
+const RESERVED: [&str; 28] = [
     "basis",
     "cadence",
     "close_price",
@@ -38,6 +38,7 @@ const RESERVED: [&str; 27] = [
     "null_reasons",
     "period_id",
     "price_date",
+    "profile_reconstructed",
     "range_id",
     "reported_currency",
     "run_id",
