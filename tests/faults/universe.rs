@@ -30,6 +30,7 @@ fn resolve(stage: &MemoryStage, today: &str, status: u16, body: &str) -> Members
         universe: Universe::Sp500,
         options: Options::default(),
         retry_of: None,
+        corrections: None,
     };
     let fmp = client(server.url(), "key");
     wait(universe::resolve(&request, &fmp, stage, &DayClock(day(today)))).unwrap()

@@ -121,6 +121,7 @@ pub fn request(symbols: &[&str], options: Options) -> Request {
         universe: Universe::Symbols(symbols),
         options,
         retry_of: None,
+        corrections: None,
     }
 }
 

@@ -61,7 +61,7 @@ pub fn read(
     };
     let retry_of = input.retry.take();
     let options = input.options(defaults, now);
-    Ok(Command::Run(Box::new(Request { run_id, universe, options, retry_of })))
+    Ok(Command::Run(Box::new(Request { run_id, universe, options, retry_of, corrections: None })))
 }
 
 #[cfg(test)]

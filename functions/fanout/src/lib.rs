@@ -20,6 +20,7 @@ use findata_domain::{
 };
 use findata_fmp::{Fmp, bulk};
 use findata_pipeline::{
+    corrections::{self, Corrections},
     freshness::FetchLog,
     ledger::{self, BatchEntry, Loaded, Outcome, TaskRecord},
     plan::{BatchMessage, DatasetPlan, FetchMode, Plan, Task},
@@ -37,7 +38,7 @@ use universe::Members;
 /// call uses the plan that was written first.
 ///
 /// # Errors
-/// `Reject` for a universe without symbols; the stage's, the queue's and FMP's errors.
+/// `Reject` for a universe without symbols; `Config` for faulty corrections; the stage's, the queue's and FMP's errors.
 pub async fn handle(
     request: &Request,
     fmp: &Fmp,
@@ -49,7 +50,9 @@ pub async fn handle(
     let plan = match stored {
         Some(plan) => plan,
         None => {
-            let plan = match &request.retry_of {
+            // A fault in the corrections ends the run before it makes calls.
+            let corrections = corrections_of(request, stage, clock).await?;
+            let mut plan = match &request.retry_of {
                 Some(run) => plan_retry(request, run, stage, clock).await?,
                 None => {
                     let mut members = universe::resolve(request, fmp, stage, clock).await?;
@@ -62,6 +65,7 @@ pub async fn handle(
                     plan
                 }
             };
+            plan.corrections = Some(corrections);
             if stage::write_json_once(stage, &ledger::plan_key(&request.run_id), &plan).await? {
                 plan
             } else {
@@ -81,12 +85,22 @@ pub async fn handle(
 /// Writes an empty plan for a run that fetches nothing, and closes the run's fetch step.
 ///
 /// # Errors
-/// The stage's errors.
-pub async fn plan_nothing(request: &Request, stage: &impl Stage) -> Result<Plan> {
-    let plan = Plan::without_tasks(&request.run_id, request.options.clone());
+/// `Config` for faulty corrections; the stage's errors.
+pub async fn plan_nothing(request: &Request, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
+    let mut plan = Plan::without_tasks(&request.run_id, request.options.clone());
+    plan.corrections = Some(corrections_of(request, stage, clock).await?);
     stage::write_json_once(stage, &ledger::plan_key(&request.run_id), &plan).await?;
     ledger::close_fetching(stage, &request.run_id).await?;
     Ok(plan)
+}
+
+/// Returns the corrections of the request, or those on the stage.
+async fn corrections_of(request: &Request, stage: &impl Stage, clock: &impl Clock) -> Result<Corrections> {
+    let entries = match &request.corrections {
+        Some(entries) => entries.clone(),
+        None => corrections::read(stage).await?,
+    };
+    Ok(Corrections { read_at: clock.now(), entries })
 }
 
 /// Returns the plan that [`handle`] would make, without calling FMP or writing to the stage.
@@ -173,6 +187,7 @@ async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &
         landed: Vec::new(),
         planning_calls: 0,
         planning_bytes: 0,
+        corrections: None,
     })
 }
 
@@ -208,6 +223,7 @@ async fn plan(
         landed: members.landed,
         planning_calls: members.calls,
         planning_bytes: members.bytes,
+        corrections: None,
     };
     Ok((plan, unknown))
 }

@@ -6,6 +6,7 @@
 //! repeated after a crash at any point.
 
 mod ahead;
+mod corrections;
 pub mod event;
 mod files;
 mod price_refetch;
@@ -26,6 +27,7 @@ use findata_domain::{Error, Result, catalog, clock::Clock, nyse_calendar};
 use findata_pipeline::{
     freshness,
     ledger::{self, BatchEntry, Loaded},
+    plan::Plan,
     ports::{
         stage::{self, Stage},
         warehouse::{Warehouse, roll_back_on_error},
@@ -104,9 +106,12 @@ async fn load(
     let mut entries = ledger::entries(stage, run).await?;
     entries.retain(|entry| staged.batches.contains(&entry.batch));
     ahead::correct(run, &entries, clock.latest(), &mut fence, warehouse).await?;
-    let answers = withdrawals::Answers::read(run, &entries, stage).await?;
+    let plan: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
+    let answers = withdrawals::Answers::of(plan.as_ref(), &entries);
     let (wrong_days, damaged) = load_files(run, staged, &answers, &mut fence, warehouse, clock).await?;
     warehouse.begin_step(run, FUNCTION, "ledger");
+    let corrections = plan.as_ref().and_then(|plan| plan.corrections.as_ref());
+    corrections::apply(run, corrections, &mut fence, warehouse).await?;
     ledger::fail_tasks_of(&damaged, &mut entries);
     note_tasks(run, &entries, &mut fence, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();

@@ -12,6 +12,7 @@ use findata_pipeline::{
     freshness,
     landing::StagedFile,
     ledger::{self, BatchEntry, Loaded, Outcome, Staged},
+    plan::Plan,
     ports::{
         stage::{self, Stage},
         warehouse::Warehouse,
@@ -20,7 +21,7 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, ahead, files::load_files, note_tasks, withdrawals::Answers};
+use crate::{FUNCTION, ahead, corrections, files::load_files, note_tasks, withdrawals::Answers};
 
 /// Returns the runs that the warehouse does not have, oldest first. `loaded` has the runs with a
 /// `loaded.json`.
@@ -70,8 +71,11 @@ pub async fn refill_run(
     warehouse.begin_step(run, FUNCTION, "refill");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     ahead::correct_again(run, &entries, &mut fence, warehouse).await?;
-    let answers = Answers::read(run, &entries, stage).await?;
+    let plan: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
+    let answers = Answers::of(plan.as_ref(), &entries);
     let (_, damaged) = load_files(run, &staged, &answers, &mut fence, warehouse, clock).await?;
+    let corrections = plan.as_ref().and_then(|plan| plan.corrections.as_ref());
+    corrections::apply(run, corrections, &mut fence, warehouse).await?;
     let mut affected: BTreeSet<&str> = datasets_of(&damaged, &staged);
     if !repaired.is_empty() {
         // A repaired entry may have lost files that it listed before, so the failed tasks of all

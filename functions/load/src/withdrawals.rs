@@ -14,14 +14,9 @@ use findata_domain::{
     sql::literal,
 };
 use findata_pipeline::{
-    ledger,
     ledger::BatchEntry,
-    plan::FetchMode,
-    plan::Plan,
-    ports::{
-        stage::{self, Stage},
-        warehouse::Warehouse,
-    },
+    plan::{FetchMode, Plan},
+    ports::warehouse::Warehouse,
     run::RunId,
 };
 
@@ -37,18 +32,17 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// Reads them from the ledger.
-    pub async fn read(run: &RunId, entries: &[BatchEntry], stage: &impl Stage) -> Result<Self> {
+    /// Finds them in the ledger.
+    pub fn of(plan: Option<&Plan>, entries: &[BatchEntry]) -> Self {
         let is_whole = |entry: &&BatchEntry| {
             let mut statements = entry.tasks.iter().filter(|r| r.task.dataset.history == History::Versions);
             statements.all(|record| record.fetch_mode == FetchMode::PerSymbol)
         };
         let files = entries.iter().filter(is_whole).flat_map(|entry| &entry.files);
-        let plan: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
-        Ok(Answers {
+        Answers {
             files: files.map(|file| file.key.clone()).collect(),
             is_full: plan.is_some_and(|plan| plan.options.full),
-        })
+        }
     }
 }
 

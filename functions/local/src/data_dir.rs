@@ -1,12 +1,14 @@
 //! The data directory, called "home" on the command line: a DuckDB file and a stage.
 
 use std::{
+    fs,
     io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result};
+use findata_pipeline::corrections::{self, Correction};
 
 use crate::stage::DirectoryStage;
 
@@ -17,6 +19,8 @@ pub struct DataDir {
     pub warehouse: PathBuf,
     /// The stage's directory.
     pub stage: PathBuf,
+    /// The file with the user's corrections of FMP's data. It may not exist.
+    pub corrections: PathBuf,
 }
 
 impl DataDir {
@@ -25,6 +29,7 @@ impl DataDir {
         DataDir {
             warehouse: warehouse.unwrap_or_else(|| folder.join("findata.duckdb")),
             stage: stage.unwrap_or_else(|| folder.join("stage")),
+            corrections: folder.join(corrections::FILE),
         }
     }
 
@@ -41,6 +46,19 @@ impl DataDir {
         }
         usable(&self.warehouse)?;
         usable(&self.stage)
+    }
+
+    /// Reads the user's corrections; `None` without a file.
+    ///
+    /// # Errors
+    /// `Config` with all faults of the file, or if it cannot be read.
+    pub fn read_corrections(&self) -> Result<Option<Vec<Correction>>> {
+        let path = self.corrections.display().to_string();
+        match fs::read_to_string(&self.corrections) {
+            Ok(text) => corrections::parse(&text, &path).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::Config(format!("cannot read {path}: {error}"))),
+        }
     }
 
     /// Checks that the stage exists, for commands that only use data already on the stage.

@@ -93,7 +93,7 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
         let bus = LocalBus::default();
         self.continue_earlier_runs(&request.run_id, &bus).await?;
         let mut stopwatch = Stopwatch::start();
-        let plan = findata_fanout::plan_nothing(request, &self.stage).await?;
+        let plan = findata_fanout::plan_nothing(request, &self.stage, self.clock.as_ref()).await?;
         stopwatch.lap("plan");
         progress.planned(&plan);
         self.complete(&request.run_id, stopwatch, &bus, progress).await

@@ -137,6 +137,10 @@ split_periods as (
 suspects as (
     select distinct symbol from ops.quality where status = 'flag' and reason = check_name
 ),
+-- the share ratio of the user's corrections is not part of the published statements
+converted as (
+    select distinct symbol from staging.corrections where kind = 'share_ratio' and known_to is null
+),
 -- FMP's ratios are compared with the newest day up to their receipt (in New York: UTC less five hours)
 fmp_answers as (
     select symbol, max((observed_at - interval '5 hours')::date) as answered_on
@@ -156,10 +160,12 @@ select
     or s.symbol is not null
     or p.symbol is not null
     or x.symbol is not null
+    or v.symbol is not null
     or coalesce(c.prices_from <= a.answered_on, false) as with_fundamentals,
     row_number() over (order by c.symbol) as company_no
 from companies as c
 left join split_periods as s on s.symbol = c.symbol
 left join fmp_pending as p on p.symbol = c.symbol
 left join suspects as x on x.symbol = c.symbol
+left join converted as v on v.symbol = c.symbol
 left join fmp_answers as a on a.symbol = c.symbol

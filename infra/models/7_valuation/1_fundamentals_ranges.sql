@@ -1,6 +1,6 @@
 -- grain: vintage x valid_from. Ranges of days [valid_from, valid_to) on which the same fundamentals were known: the
 -- TTM row, the fiscal year, and the newest statement (for balances and share counts), whether each is stale, and what
--- follows from the profile of these days. The ranges of a vintage cover all days without overlap. Fundamentals that are not recomputed are read from the published
+-- follows from the profile of these days; also the share count that the user entered. The ranges of a vintage cover all days without overlap. Fundamentals that are not recomputed are read from the published
 -- tables.
 create or replace temporary table fundamentals_ranges as
 with recomputed_companies as (select * from companies),
@@ -102,6 +102,21 @@ profiles as (
     -- of two changes on one day, the later one counts
     where p.valid_from < p.valid_to
 ),
+-- a share count is on the share basis of its day
+entered_counts as (
+    select
+        l.vintage_id, c.subject_date as valid_from,
+        coalesce(
+            lead(c.subject_date) over (partition by l.vintage_id order by c.subject_date), date '9999-12-31'
+        ) as valid_to,
+        c.value::double * coalesce(f.share_factor, 1.0::double) as shares
+    from staging.corrections as c
+    join vintages as l
+        on l.symbol = c.symbol and c.known_from < l.cutoff and (c.known_to is null or c.known_to >= l.cutoff)
+    left join split_factors as f
+        on f.symbol = c.symbol and c.subject_date >= f.from_date and c.subject_date < f.until_date
+    where c.kind = 'share_count'
+),
 changes as (
     select vintage_id, known_on as valid_from from in_force
     union
@@ -115,6 +130,8 @@ changes as (
     select vintage_id, known_on from period_suspects where known_on is not null
     union
     select vintage_id, valid_from from profiles where valid_from > date '1900-01-01'
+    union
+    select vintage_id, valid_from from entered_counts
 ),
 ranges as (
     select
@@ -132,7 +149,7 @@ select
     coalesce(r.valid_from >= a.stale_from, false) as is_latest_stale,
     coalesce(t.fiscal_date, a.fiscal_date, y.fiscal_date) as fundamentals_as_of,
     case when t.fiscal_date is not null then t.known_on else a.known_on end as fundamentals_known_on,
-    c.quote_currency, c.sector_reason, c.is_lender,
+    c.quote_currency, c.sector_reason, c.is_lender, n.shares as entered_shares,
     case when e.vintage_id is null then 'missing_input' else 'insufficient_history' end as unknown_reason
 from ranges as r
 join vintages as l on l.vintage_id = r.vintage_id
@@ -144,4 +161,6 @@ left join in_force as y
 left join in_force as a
     on a.vintage_id = r.vintage_id and a.kind = 'LATEST' and r.valid_from >= a.known_on
     and r.valid_from < a.until_date
+left join entered_counts as n
+    on n.vintage_id = r.vintage_id and r.valid_from >= n.valid_from and r.valid_from < n.valid_to
 left join ever as e on e.vintage_id = r.vintage_id

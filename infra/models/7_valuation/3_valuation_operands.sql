@@ -76,7 +76,7 @@ judged as (
 )
 select
     i.range_id,
-    case when i.shares_outstanding_used_reason is null then i.latest_shares end as statement_shares,
+    case when i.shares_outstanding_used_reason is null then i.latest_shares end as statement_shares, r.entered_shares,
     {% for metric in market_metrics %}
     {% for operand in metric.operands %}
     case when i.{{ metric.name }}_reason is null then {{ operand.sql }} end as {{ operand.column }},
@@ -90,4 +90,5 @@ select
     ) as reasons,
     s.suspect_reason
 from judged as i
+join ranges as r on r.range_id = i.range_id
 left join suspects as s on s.range_id = i.range_id

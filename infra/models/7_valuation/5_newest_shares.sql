@@ -3,7 +3,7 @@
 create or replace temporary table newest_shares as
 with newest as (select symbol, max(price_date) as price_date from price_bars group by symbol),
 profiles as (
-    select p.symbol, p.market_cap::double / nullif(p.price::double, 0) * coalesce(s.basis_factor, 1.0::double) as shares
+    select p.symbol, p.market_cap::double / nullif(p.price::double, 0) * coalesce(s.share_factor, 1.0::double) as shares
     from newest_profiles as p
     left join split_factors as s
         on s.symbol = p.symbol and p.received_on >= s.from_date and p.received_on < s.until_date
@@ -16,7 +16,7 @@ received as (
     where outstanding_shares > 0
 ),
 floats as (
-    select f.symbol, f.outstanding_shares::double * coalesce(s.basis_factor, 1.0::double) as shares
+    select f.symbol, f.outstanding_shares::double * coalesce(s.share_factor, 1.0::double) as shares
     from received as f
     left join split_factors as s
         on s.symbol = f.symbol and f.received_on >= s.from_date and f.received_on < s.until_date

@@ -30,8 +30,9 @@ valued_days as (
 select
     d.vintage_id, d.symbol, d.price_date, d.session_no, d.price, k.range_id, k.fundamentals_as_of,
     k.fundamentals_known_on,
-    coalesce(n.shares, o.statement_shares) as shares,
+    coalesce(o.entered_shares, n.shares, o.statement_shares) as shares,
     case
+        when o.entered_shares is not null then 'correction'
         when n.shares is not null then n.shares_source
         when o.statement_shares is not null then 'statement'
     end as shares_source,

@@ -67,6 +67,50 @@ suspicions as (
     join current_vintages as l on l.vintage_id = s.vintage_id
     where s.suspicion = 'filer_change'
 ),
+-- the user's corrections in force, if the company has what they correct
+corrections as (
+    select c.*, l.company_key
+    from staging.corrections as c
+    join current_vintages as l on l.symbol = c.symbol
+    where c.known_to is null
+),
+quarters as (
+    select p.symbol, p.fiscal_date, p.period_type
+    from vintage_periods as p
+    join current_vintages as l on l.vintage_id = p.vintage_id
+    where p.period_type <> 'FY'
+),
+effective as (
+    select
+        l.company_key, l.symbol, 'corrected_' || v.item as check_name, p.period_type as basis, p.fiscal_date,
+        try_cast(v.value as double) as ours, v.reason
+    from corrected_values as v
+    join vintage_periods as p on p.version_id = v.version_id
+    join current_vintages as l on l.vintage_id = p.vintage_id
+    union all
+    select company_key, symbol, 'corrected_' || item, 'COMPANY', decided_on, null::double, reason
+    from corrections
+    where kind = 'value' and period_type is null
+    union all
+    select c.company_key, c.symbol, 'corrected_period_label', c.value, max(q.fiscal_date), null::double, max(c.reason)
+    from corrections as c
+    join quarters as q
+        on q.symbol = c.symbol and q.period_type = c.value
+        and q.fiscal_date between c.subject_date - 14 and c.subject_date + 14
+    where c.kind = 'period_label'
+    group by c.company_key, c.symbol, c.value, c.subject_date
+    union all
+    select
+        company_key, symbol, 'corrected_' || kind, 'MARKET', coalesce(subject_date, decided_on),
+        value::double, reason
+    from corrections
+    where kind in ('share_count', 'share_ratio')
+    union all
+    select c.company_key, c.symbol, 'corrected_split', 'MARKET', c.subject_date, null::double, c.reason
+    from corrections as c
+    join staging.splits as s on s.symbol = c.symbol and s.split_date = c.subject_date
+    where c.kind = 'split'
+),
 all_checks as (
     select * from judged
     union all
@@ -74,6 +118,13 @@ all_checks as (
         company_key, symbol, suspicion, basis, fiscal_date, ours, theirs, ours - theirs,
         (ours - theirs) / nullif(abs(theirs), 0), 'flag', suspicion
     from suspicions
+    union all
+    -- entries whose periods are one period are one row
+    select
+        company_key, symbol, check_name, basis, fiscal_date, max(ours), null::double, null::double, null::double,
+        'corrected', max(reason)
+    from effective
+    group by company_key, symbol, check_name, basis, fiscal_date
 ),
 scores as (
     select

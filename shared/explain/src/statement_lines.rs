@@ -24,7 +24,7 @@ const STATEMENTS: [(&Dataset, &str, &str); 3] = [
     (catalog::CASH_FLOW, "cash", "has_cash_flow"),
 ];
 
-/// Lines that the model `8_new_fact_financials_history.sql` computes if FMP does not send them,
+/// Lines that the model `9_new_fact_financials_history.sql` computes if FMP does not send them,
 /// with their formulas.
 const FALLBACKS: [(&str, &str); 1] = [(
     "ebitda",

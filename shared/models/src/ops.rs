@@ -62,10 +62,9 @@ pub const STAGING: &[OpsTable] = &[
             ("period_type", Text, "Q1 to Q4 or FY, for a value of a statement"),
             ("item", Text, "column of a corrected value"),
             ("value", Text, "the right value, label, ratio or judgement"),
-            ("fiscal_year", Text, "right fiscal year of a period label, if it is wrong too"),
+            ("fiscal_year", Integer, "right fiscal year of a period label, if it is wrong too"),
             ("reason", Text, "why, in the user's words"),
             ("decided_on", Date, "day of the decision"),
-            ("line", Integer, "line in corrections.toml"),
             ("known_from", Instant, "when the run that first had the entry started, UTC"),
             (
                 "known_to",

@@ -90,9 +90,25 @@ struct Context {
     ttm_averages: Vec<TtmAverage>,
     fmp_pairs: Vec<Pair>,
     suspicions: Vec<Suspicion>,
+    /// The lines that each suspicion compares.
+    suspicion_items: Vec<ComparedItem>,
     /// The suspicions of a group of rows as one text.
     suspect_reason: String,
     industries: Industries,
+}
+
+/// A line that a suspicion compares.
+#[derive(Serialize)]
+struct ComparedItem {
+    code: String,
+    item: String,
+}
+
+fn compared_items(suspicion: &Suspicion) -> impl Iterator<Item = ComparedItem> {
+    suspicion
+        .items
+        .iter()
+        .map(|item| ComparedItem { code: suspicion.code.clone(), item: item.clone() })
 }
 
 /// The industries in lower case, each as a list of SQL literals.
@@ -141,6 +157,7 @@ impl Context {
                 interest_share: registry.industries.interest_share,
             },
             suspicions: registry.suspicions.clone(),
+            suspicion_items: registry.suspicions.iter().flat_map(compared_items).collect(),
             suspect_reason: reason_sql(&registry.suspicions),
         }
     }

@@ -10,6 +10,7 @@
 pub mod binding;
 pub mod bulk_progress;
 pub mod command_input;
+pub mod corrections;
 pub mod cost;
 pub mod freshness;
 pub mod landing;

@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Options, RunId};
+use crate::{
+    corrections::Corrections,
+    run::{Options, RunId},
+};
 use findata_domain::Symbol;
 
 pub use task::{Cadence, Prior, Task, Window};
@@ -124,6 +127,10 @@ pub struct Plan {
     pub planning_calls: u64,
     /// Bytes received while planning.
     pub planning_bytes: u64,
+    /// The user's corrections of FMP's data; `None` in plans of earlier builds, which leave the
+    /// corrections as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrections: Option<Corrections>,
 }
 
 impl Plan {
@@ -140,6 +147,7 @@ impl Plan {
             datasets: Vec::new(),
             planning_calls: 0,
             planning_bytes: 0,
+            corrections: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::ttl_overrides::TtlOverrides;
+use crate::{corrections::Correction, ttl_overrides::TtlOverrides};
 use findata_domain::{Error, Result, Symbol};
 
 /// Identifies a run. Ids sort by start time and are safe in object keys, paths and SQL.
@@ -100,6 +100,10 @@ pub struct Request {
     /// An earlier run. If set, the new run fetches only the failed tasks of that run.
     #[serde(default)]
     pub retry_of: Option<RunId>,
+    /// The user's corrections of FMP's data, if the command line has read them from the home. Without
+    /// them, fanout reads those on the stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrections: Option<Vec<Correction>>,
 }
 
 /// The options of a run.

@@ -32,6 +32,7 @@ pub(crate) async fn plan(
 ) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
     let request = args.request.request(&config, false)?;
+    config.data_dir.read_corrections()?;
     match &config.cloud {
         None if args.probe => plan_on(&config, &request, args.probe, config.data_dir.open_stage()?).await,
         // A data directory that does not exist counts as empty and is not created.

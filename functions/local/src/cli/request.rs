@@ -110,7 +110,13 @@ impl From<&HistoryArgs> for CommandInput {
 /// Creates the request for a new run with the options of `input`.
 pub(crate) fn new_request(universe: Universe, input: CommandInput, config: &ResolvedConfig) -> Request {
     let options = input.options(&config.defaults(), config.clock.now());
-    Request { run_id: new_run_id(), universe, options, retry_of: None }
+    Request {
+        run_id: new_run_id(),
+        universe,
+        options,
+        retry_of: None,
+        corrections: None,
+    }
 }
 
 /// Creates a run id from the real clock, not from `--today`, so that ids sort in the order of the

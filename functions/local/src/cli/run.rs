@@ -107,6 +107,10 @@ pub(crate) async fn execute(
     if work == Work::Run {
         fmp.check()?;
     }
+    let request = &Request {
+        corrections: config.data_dir.read_corrections()?,
+        ..request.clone()
+    };
     signals.end_with(NOTHING_LOST);
     match &config.cloud {
         None => {

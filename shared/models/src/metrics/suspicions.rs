@@ -15,6 +15,9 @@ pub struct Suspicion {
     pub ours: String,
     /// The value that contradicts it.
     pub theirs: String,
+    /// The lines of statements that it compares. A correction of one of them by the user decides it.
+    #[serde(default)]
+    pub items: Vec<String>,
     /// The model or module that decides it.
     pub decided_in: String,
     /// Whether it concerns balances only.

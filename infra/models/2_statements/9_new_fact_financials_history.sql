@@ -1,19 +1,32 @@
 -- grain: company x fiscal_date x period_type x known_from. All lines of the three statements as reported, in every
 -- known version. Also fourth quarters derived as the year minus its first three quarters (is_derived); their balances
 -- are those of the year. ebitda is FMP's figure or, without one, operating income plus D&A. Without D&A it is NULL. A
--- gross profit of 0 next to revenue without cost of revenue is not reported: both are NULL.
+-- gross profit of 0 next to revenue without cost of revenue is not reported: both are NULL. The user's corrections
+-- replace reported values.
 {%- macro income(line) -%}
 {% if line == "ebitda" -%}
 coalesce(
-    i.ebitda,
-    i.operating_income + coalesce(i.depreciation_and_amortization, c.cash_flow_depreciation_and_amortization)
+    k.ebitda, i.ebitda,
+    coalesce(k.operating_income, i.operating_income) + coalesce(
+        k.depreciation_and_amortization, i.depreciation_and_amortization,
+        k.cash_flow_depreciation_and_amortization, c.cash_flow_depreciation_and_amortization
+    )
 )
 {%- elif line in ["gross_profit", "cost_of_revenue"] -%}
-case when i.gross_profit <> 0 or i.cost_of_revenue <> 0 or i.revenue = 0 then i.{{ line }} end
+case
+    when coalesce(k.gross_profit, i.gross_profit) <> 0 or coalesce(k.cost_of_revenue, i.cost_of_revenue) <> 0
+        or coalesce(k.revenue, i.revenue) = 0
+        then coalesce(k.{{ line }}, i.{{ line }})
+end
 {%- else -%}
-i.{{ line }}
+coalesce(k.{{ line }}, i.{{ line }})
 {%- endif %}
 {%- endmacro %}
+{%- macro own(table, line) -%}
+coalesce(k.{{ line }}, {{ table }}.{{ line }})
+{%- endmacro %}
+{%- set per_share = ["eps", "eps_diluted", "shares_outstanding", "shares_outstanding_diluted"] -%}
+{%- set cash_positions = ["cash_at_end_of_period", "cash_at_beginning_of_period"] %}
 
 create or replace temporary table new_fact_financials_history as
 with periods as (
@@ -24,6 +37,16 @@ with periods as (
 incomes as (select * from staging.income_statement),
 balances as (select * from staging.balance_sheet),
 cash_flows as (select * from staging.cash_flow),
+numbers as (select version_id, item, try_cast(value as decimal(38, 6)) as amount from corrected_values),
+corrections as (
+    select
+        version_id,
+        {% for line in income_lines + per_share + balances + cash_positions + cash_flow_lines %}
+        max(case when item = '{{ line }}' then amount end) as {{ line }}{{ "," if not loop.last }}
+        {% endfor %}
+    from numbers
+    group by version_id
+),
 -- the four parts of a derived quarter: the year, which is added, and the three quarters, which are subtracted
 parts as (
     select version_id, year_id as part_id, true as is_year from derived_quarters
@@ -41,26 +64,27 @@ signed_parts as (
         case when d.is_year then {{ income(line) }} else -{{ income(line) }} end as {{ line }},
         {% endfor %}
         {% for line in cash_flow_lines %}
-        case when d.is_year then c.{{ line }} else -c.{{ line }} end as {{ line }},
+        case when d.is_year then {{ own('c', line) }} else -{{ own('c', line) }} end as {{ line }},
         {% endfor %}
-        case when d.is_year then i.eps else -i.eps end as eps,
-        case when d.is_year then i.eps_diluted else -i.eps_diluted end as eps_diluted,
+        case when d.is_year then {{ own('i', 'eps') }} else -{{ own('i', 'eps') }} end as eps,
+        case when d.is_year then {{ own('i', 'eps_diluted') }} else -{{ own('i', 'eps_diluted') }} end as eps_diluted,
         case
-            when d.is_year then i.shares_outstanding + i.shares_outstanding
-                + i.shares_outstanding + i.shares_outstanding
-            else -i.shares_outstanding
+            when d.is_year then {{ own('i', 'shares_outstanding') }} + {{ own('i', 'shares_outstanding') }}
+                + {{ own('i', 'shares_outstanding') }} + {{ own('i', 'shares_outstanding') }}
+            else -{{ own('i', 'shares_outstanding') }}
         end as shares_outstanding,
-        case when d.is_year then i.shares_outstanding end as year_shares_outstanding,
+        case when d.is_year then {{ own('i', 'shares_outstanding') }} end as year_shares_outstanding,
         case
-            when d.is_year then i.shares_outstanding_diluted + i.shares_outstanding_diluted
-                + i.shares_outstanding_diluted + i.shares_outstanding_diluted
-            else -i.shares_outstanding_diluted
+            when d.is_year then {{ own('i', 'shares_outstanding_diluted') }} + {{ own('i', 'shares_outstanding_diluted') }}
+                + {{ own('i', 'shares_outstanding_diluted') }} + {{ own('i', 'shares_outstanding_diluted') }}
+            else -{{ own('i', 'shares_outstanding_diluted') }}
         end as shares_outstanding_diluted,
-        case when d.is_year then i.shares_outstanding_diluted end as year_shares_outstanding_diluted
+        case when d.is_year then {{ own('i', 'shares_outstanding_diluted') }} end as year_shares_outstanding_diluted
     from parts as d
     join period_versions as p on p.version_id = d.part_id
     join incomes as i on i.symbol = p.symbol and i.source_file = p.income_file and i.source_row = p.income_row
     join cash_flows as c on c.symbol = p.symbol and c.source_file = p.cash_file and c.source_row = p.cash_row
+    left join corrections as k on k.version_id = d.part_id
 ),
 differences as (
     select
@@ -104,15 +128,19 @@ select
     {% for line in income_lines %}
     {{ income(line) }} as {{ line }},
     {% endfor %}
-    i.eps, i.eps_diluted, i.shares_outstanding, i.shares_outstanding_diluted,
+    {% for line in per_share %}
+    {{ own("i", line) }} as {{ line }},
+    {% endfor %}
     {% for line in balances %}
-    b.{{ line }},
+    {{ own("b", line) }} as {{ line }},
     {% endfor %}
     {% for line in cash_flow_lines %}
     {% if line == "operating_cash_flow" %}
-    c.cash_at_end_of_period, c.cash_at_beginning_of_period,
+    {% for position in cash_positions %}
+    {{ own("c", position) }} as {{ position }},
+    {% endfor %}
     {% endif %}
-    c.{{ line }},
+    {{ own("c", line) }} as {{ line }},
     {% endfor %}
     p.known_reconstructed, p.known_from, p.known_to
 from periods as p
@@ -120,6 +148,7 @@ join companies as m on m.symbol = p.symbol
 left join incomes as i on i.symbol = p.symbol and i.source_file = p.income_file and i.source_row = p.income_row
 left join balances as b on b.symbol = p.symbol and b.source_file = p.balance_file and b.source_row = p.balance_row
 left join cash_flows as c on c.symbol = p.symbol and c.source_file = p.cash_file and c.source_row = p.cash_row
+left join corrections as k on k.version_id = p.version_id
 union all
 select
     v.version_id, m.company_key, v.symbol, v.fiscal_date,
@@ -133,11 +162,11 @@ select
     case when d.is_one_basis then d.shares_outstanding end,
     case when d.is_one_basis then d.shares_outstanding_diluted end,
     {% for line in balances %}
-    b.{{ line }},
+    {{ own("b", line) }},
     {% endfor %}
     {% for line in cash_flow_lines %}
     {% if line == "operating_cash_flow" %}
-    c.cash_at_end_of_period, t.cash_at_end_of_period,
+    {{ own("c", "cash_at_end_of_period") }}, coalesce(o.cash_at_end_of_period, t.cash_at_end_of_period),
     {% endif %}
     d.{{ line }},
     {% endfor %}
@@ -151,3 +180,5 @@ join companies as m on m.symbol = v.symbol
 left join balances as b on b.symbol = p.symbol and b.source_file = p.balance_file and b.source_row = p.balance_row
 join cash_flows as c on c.symbol = p.symbol and c.source_file = p.cash_file and c.source_row = p.cash_row
 join cash_flows as t on t.symbol = third.symbol and t.source_file = third.cash_file and t.source_row = third.cash_row
+left join corrections as k on k.version_id = q.year_id
+left join corrections as o on o.version_id = q.third_id

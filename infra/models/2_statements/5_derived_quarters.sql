@@ -2,17 +2,20 @@
 -- first three quarters. The year and the quarters must have the same currency. They must also be of one lineage: if a
 -- quarter is restated after the year was known, the derivation ends. It also ends when a fourth quarter is reported. If
 -- the year is restated, a quarter must have been restated too. A fourth quarter with revenue below zero is not derived:
--- the quarters contradict the year.
+-- the quarters contradict the year. A correction of the user's is not a restatement.
 create or replace temporary table derived_quarters as
-with versions as (
+with revenues as (select version_id, value::double as revenue from corrected_values where item = 'revenue'),
+versions as (
     select
         p.*, i.revenue, i.net_income, c.operating_cash_flow,
+        coalesce(k.revenue, i.revenue::double) as right_revenue,
         p.known_from = min(p.known_from) over (partition by p.symbol, p.period_type, p.period_no) as is_first
     from period_versions as p
     join staging.income_statement as i
         on i.symbol = p.symbol and i.source_file = p.income_file and i.source_row = p.income_row
     join staging.cash_flow as c
         on c.symbol = p.symbol and c.source_file = p.cash_file and c.source_row = p.cash_row
+    left join revenues as k on k.version_id = p.version_id
     where p.reported_currency is not null
 ),
 compared as (
@@ -61,7 +64,7 @@ years as (
 quarters as (
     select
         y.version_id as year_id, q.version_id as quarter_id, q.period_type, q.known_from, q.known_to, q.known_on,
-        q.accepted_at, q.revenue, y.revenue as year_revenue,
+        q.accepted_at, q.right_revenue as revenue, y.right_revenue as year_revenue,
         case when q.known_from <= y.original_from then 1 else 0 end as is_older
     from years as y
     join versions as q

@@ -1,6 +1,7 @@
 -- grain: vintage x period version x suspicion. The contradictions within a period and between a period and its
 -- neighbours: `ours` contradicts `theirs`, see metrics/suspicions.toml. A suspicion exists from known_on on, the day
--- on which both values were known. A derived quarter inherits the suspicions of its parts.
+-- on which both values were known. A derived quarter inherits the suspicions of its parts. A value that the user
+-- corrected or confirmed decides the suspicions of its period that compare it.
 create or replace temporary table period_suspects as
 with vintages_of_periods as (select vintage_id, version_id, known_on from vintage_periods),
 financial_vintages as (
@@ -218,6 +219,18 @@ contradictions as (
     where is_whole
         and abs(operating_cash_flow - year_operating_cash_flow) > 0.005 * abs(year_operating_cash_flow) + rounding
 ),
+-- the lines that each suspicion compares
+compared_items as (
+    {% for pair in suspicion_items %}
+    {{ "union all " if not loop.first }}select
+        '{{ pair.code }}'{{ " as suspicion" if loop.first }}, '{{ pair.item }}'{{ " as item" if loop.first }}
+    {% endfor %}
+),
+decided as (
+    select distinct v.version_id, c.suspicion
+    from corrected_values as v
+    join compared_items as c on c.item = v.item
+),
 found as (
     select l.vintage_id, o.version_id, o.suspicion, l.known_on, o.ours, o.theirs
     from own as o
@@ -241,13 +254,19 @@ found as (
         on q.vintage_id = c.vintage_id and q.cadence = 'Q'
         and q.fiscal_date between c.fiscal_date - 330 and c.fiscal_date + 14
 ),
+undecided as (
+    select f.*
+    from found as f
+    left join decided as d on d.version_id = f.version_id and d.suspicion = f.suspicion
+    where d.version_id is null
+),
 inherited as (
-    select * from found
+    select * from undecided
     union all
     select
         d.vintage_id, q.version_id, f.suspicion, case when f.known_on > d.known_on then f.known_on else d.known_on end,
         f.ours, f.theirs
-    from found as f
+    from undecided as f
     join derived_quarters as q
         on f.version_id = q.year_id or f.version_id = q.first_id or f.version_id = q.second_id
         or f.version_id = q.third_id
