@@ -2,6 +2,7 @@
 
 mod across_days;
 mod as_of;
+mod corrections;
 mod edge_cases;
 mod exact_decimals;
 mod identities;

@@ -148,10 +148,13 @@ async fn close(
     } else {
         Vec::new()
     };
-    let quality = quality::read(warehouse).await?;
+    let mut quality = quality::read(warehouse).await?;
+    let corrections = plan.corrections.as_ref().filter(|_| compute_figures).map_or(&[][..], |c| &c.entries);
+    let without_effect = quality::count_corrections(corrections, &mut quality, warehouse).await?;
     let mut summary =
         summary::summarise(plan, entries, loaded, tables, highlights, metrics, started.elapsed());
     summary.quality = quality;
+    summary.notes.extend(without_effect);
     fence.write(warehouse, &summary::record_run(&summary, clock.now())).await?;
     Ok(summary)
 }

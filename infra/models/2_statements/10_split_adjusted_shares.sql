@@ -5,7 +5,7 @@
 -- filing date. If the user entered a share ratio, the figures are per traded share or receipt.
 create or replace temporary table split_adjusted_shares as
 with share_ratios as (
-    select symbol, value::double as share_ratio, known_from, known_to from staging.corrections where kind = 'share_ratio'
+    select symbol, try_cast(value as double) as share_ratio, known_from, known_to from staging.corrections where kind = 'share_ratio'
 ),
 periods as (
     select

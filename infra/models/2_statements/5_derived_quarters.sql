@@ -4,7 +4,7 @@
 -- the year is restated, a quarter must have been restated too. A fourth quarter with revenue below zero is not derived:
 -- the quarters contradict the year. A correction of the user's is not a restatement.
 create or replace temporary table derived_quarters as
-with revenues as (select version_id, value::double as revenue from corrected_values where item = 'revenue'),
+with revenues as (select version_id, try_cast(value as double) as revenue from corrected_values where item = 'revenue'),
 versions as (
     select
         p.*, i.revenue, i.net_income, c.operating_cash_flow,

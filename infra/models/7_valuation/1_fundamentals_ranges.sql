@@ -109,7 +109,7 @@ entered_counts as (
         coalesce(
             lead(c.subject_date) over (partition by l.vintage_id order by c.subject_date), date '9999-12-31'
         ) as valid_to,
-        c.value::double * coalesce(f.share_factor, 1.0::double) as shares
+        try_cast(c.value as double) * coalesce(f.share_factor, 1.0::double) as shares
     from staging.corrections as c
     join vintages as l
         on l.symbol = c.symbol and c.known_from < l.cutoff and (c.known_to is null or c.known_to >= l.cutoff)

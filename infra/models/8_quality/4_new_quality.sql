@@ -102,7 +102,7 @@ effective as (
     union all
     select
         company_key, symbol, 'corrected_' || kind, 'MARKET', coalesce(subject_date, decided_on),
-        value::double, reason
+        try_cast(value as double), reason
     from corrections
     where kind in ('share_count', 'share_ratio')
     union all

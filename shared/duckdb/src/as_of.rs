@@ -78,6 +78,10 @@ fn rows_as_of(schema: &str, table: &str, day: NaiveDate) -> String {
             "select * replace (case when known_to <= {moment} then known_to end as known_to) \
              from home.{schema}.{table} where known_from <= {moment}"
         ),
+        ("staging", "corrections") => format!(
+            "select * replace (case when known_to <= {moment} then known_to end as known_to) \
+             from home.staging.corrections where known_from <= {moment}"
+        ),
         _ => format!("select * from home.{schema}.{table}"),
     }
 }

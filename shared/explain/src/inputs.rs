@@ -87,12 +87,13 @@ impl Facts<'_> {
             (Some(value), Some(reported)) if !is_per_share && reported != 0.0 => Some(value / reported),
             _ => None,
         };
-        let split = Figure {
+        let mut split = Figure {
             label: "shares today for each share then".into(),
             value: factor,
             notes: vec![self.splits()?],
             ..Figure::named("basis_factor")
         };
+        self.note_corrections(&mut split, &["share_ratio", "split"])?;
         to.adjust(Figure { label: label(reported), ..line }, split, !is_per_share);
         Ok(to)
     }

@@ -8,12 +8,13 @@
 //! formula and inputs. `periods`, `inputs`, `twelve_months`, `statement_lines`, `market`, `shares`,
 //! `windows` and `prices` find the figures of the inputs. `suspects` finds the values that contradict
 //! each other. `source` finds the FMP row of a figure.
-//! `check` recomputes every figure from its displayed inputs.
+//! `corrections` names the user's corrections. `check` recomputes every figure from its displayed inputs.
 
 pub mod ask;
 mod build;
 mod check;
 mod conditions;
+mod corrections;
 mod dates;
 pub mod dictionary;
 mod facts;

@@ -163,6 +163,7 @@ impl Facts<'_> {
                     reported.unwrap_or_default(),
                     currency.unwrap_or_default()
                 ));
+                self.note_corrections(to, &["value"])?;
             }
             Some("stale_fundamentals") => {
                 let needed = metric.statements().into_iter().filter_map(|source| known.of(source));

@@ -73,6 +73,7 @@ impl Facts<'_> {
             let row = self.profile(day)?;
             let text = |name: &str| row.get(name).map_or("unknown", String::as_str);
             to.notes.push(format!("sector {}, industry {}", text("sector"), text("industry")));
+            self.note_corrections(to, &["value"])?;
             if text("is_lender") == "true" {
                 let share = self.models.registry.industries.interest_share * 100.0;
                 to.notes.push(format!("a lender whose interest income exceeds {share} % of revenue"));

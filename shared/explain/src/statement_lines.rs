@@ -65,9 +65,14 @@ impl Facts<'_> {
         if row.get("is_derived").is_some_and(|derived| derived == "true") {
             return self.derived(to, key, column);
         }
-        let Some(own) = self.sent(key, column)? else {
+        let Some(mut own) = self.sent(key, column)? else {
             return Ok(to);
         };
+        if let Some((value, note)) = self.corrected(key, column, own.value)? {
+            own.value = Some(value);
+            own.notes.push(note);
+        }
+        own.notes.extend(self.corrected_label(key)?);
         if own.value.is_none()
             && to.value.is_some()
             && let Some(formula) = fallback(column)

@@ -129,6 +129,12 @@ pub struct Quality {
     /// Companies with at least one suspicion.
     #[serde(default)]
     pub suspect_companies: u64,
+    /// The user's corrections in force.
+    #[serde(default)]
+    pub corrections: u64,
+    /// Companies with a correction in force.
+    #[serde(default)]
+    pub corrected_companies: u64,
     /// The companies with the lowest scores below 1, at most five.
     pub lowest: Vec<Score>,
 }

@@ -171,6 +171,15 @@ fn quality(out: &mut String, found: &Quality) {
         let query = "select * from ops.quality where status = 'flag'";
         let _ = writeln!(out, "  quality   {checks} flagged in {companies}: {query}");
     }
+    if found.corrections > 0 {
+        let companies = match found.corrected_companies {
+            1 => "1 company".to_owned(),
+            n => format!("{} companies", count(n)),
+        };
+        let entries = counted(found.corrections, "correction");
+        let query = "select * from ops.quality where status = 'corrected'";
+        let _ = writeln!(out, "  corrected {entries} by the user for {companies}: {query}");
+    }
     if found.suspicions > 0 {
         let companies = if found.suspect_companies == 1 {
             "1 company has".into()
