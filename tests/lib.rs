@@ -14,7 +14,7 @@ pub use support::{
     command::{Command, Output, Running, binary, findata},
     content::{Content, Differences},
     fake_snowflake::FakeSnowflake,
-    home::{Home, today},
+    home::{Home, lines_of, today},
     job::{Job, NoProgress, analyze, client, host, models, request, run_id, with_warehouse},
     parsers::parse_errors,
     python::{Program, prepared_python},

@@ -5,6 +5,7 @@ mod bad_arguments;
 mod bad_home;
 mod bad_server;
 mod bench;
+mod corrections;
 mod dictionary;
 mod echoed_key;
 mod explain;

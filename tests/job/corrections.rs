@@ -1,8 +1,12 @@
 //! The user's corrections of FMP's data: they apply from the run that has them until a run that no longer has them,
 //! and past reads do not see them.
 
-use std::{fs, sync::OnceLock};
+use std::{
+    fs,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+};
 
+use duckdb::Connection;
 use findata_domain::Error;
 use findata_explain::{Figure, ask::Question};
 use findata_pipeline::{corrections::STAGE_KEY, summary::Summary};
@@ -114,28 +118,35 @@ fn three_days() -> &'static (Home, Summary) {
     })
 }
 
+/// The warehouse as known on each of the three days.
+fn past() -> MutexGuard<'static, Vec<Connection>> {
+    static PAST: OnceLock<Mutex<Vec<Connection>>> = OnceLock::new();
+    let open = |on: &str| {
+        let (path, memory) = (three_days().0.warehouse(), findata_duckdb::MemoryLimit::of_machine());
+        let reach = findata_duckdb::Reach::Warehouse;
+        findata_duckdb::as_of::open(&path, day(on), reach, memory, findata_tests::models()).unwrap()
+    };
+    let past = PAST.get_or_init(|| Mutex::new([FIRST, SECOND, THIRD].map(open).into()));
+    past.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A query's rows as known on each of the three days.
 fn on_each_day(query: &str) -> Vec<String> {
-    let home = &three_days().0;
-    [FIRST, SECOND, THIRD]
+    past()
         .iter()
-        .map(|on| home.lines_as_of(day(on), query).join(" "))
+        .map(|connection| findata_tests::lines_of(connection, query).join(" "))
         .collect()
 }
 
 /// Explains a figure as known on the second day.
 fn explain(symbol: &str, metric: &str, basis: Option<&str>) -> Figure {
-    let models = findata_tests::models();
-    let (path, memory) = (three_days().0.warehouse(), findata_duckdb::MemoryLimit::of_machine());
-    let reach = findata_duckdb::Reach::Warehouse;
-    let connection = findata_duckdb::as_of::open(&path, day(SECOND), reach, memory, models).unwrap();
     let question = Question {
         symbol: symbol.parse().unwrap(),
         metric: metric.into(),
         date: None,
         basis: basis.map(|basis| basis.parse().unwrap()),
     };
-    findata_explain::explain(&connection, &question, Some(day(SECOND)), models)
+    findata_explain::explain(&past()[1], &question, Some(day(SECOND)), findata_tests::models())
         .unwrap()
         .figure
 }

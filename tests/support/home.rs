@@ -82,7 +82,7 @@ impl Home {
             crate::models(),
         )
         .expect("a warehouse as of a day");
-        lines(rows(&connection, query))
+        lines_of(&connection, query)
     }
 
     /// The single value of a query as text; NULL is `NULL`.
@@ -133,6 +133,11 @@ impl Home {
         let key = |path: PathBuf| Some(path.strip_prefix(&root).ok()?.to_str()?.to_owned());
         self.files().into_iter().filter_map(key).filter(|k| k.starts_with(prefix)).collect()
     }
+}
+
+/// The rows of a query on a connection as lines, as [`Home::lines`] returns them.
+pub fn lines_of(connection: &Connection, query: &str) -> Vec<String> {
+    lines(rows(connection, query))
 }
 
 fn lines(rows: Vec<Vec<Option<String>>>) -> Vec<String> {

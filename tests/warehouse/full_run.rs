@@ -7,6 +7,7 @@ use findata_domain::clock::DayClock;
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
 use findata_models::PUBLISHED;
 use findata_pipeline::{
+    corrections::STAGE_KEY,
     landing::StagedFile,
     ledger,
     ports::{stage, warehouse::Warehouse},
@@ -24,6 +25,59 @@ const TOLERANCE: f64 = 1e-9;
 /// Columns that say when or by which run a row was written.
 const RUN_METADATA: [&str; 5] = ["run_id", "computed_at", "loaded_at", "observed_at", "updated_at"];
 
+/// An entry of every kind.
+const CORRECTIONS: &str = "
+[[correction]]
+symbol = 'AAPL'
+kind = 'value'
+date = 2026-06-27
+period = 'Q3'
+column = 'revenue'
+value = 91_000_000_000.25
+reason = 'as filed'
+decided_on = 2026-09-01
+
+[[correction]]
+symbol = 'AAPL'
+kind = 'value'
+column = 'industry'
+value = 'Banks - Regional'
+reason = 'as filed'
+decided_on = 2026-09-01
+
+[[correction]]
+symbol = 'AAPL'
+kind = 'period_label'
+date = 2026-03-28
+value = 'Q4'
+fiscal_year = 2025
+reason = 'as filed'
+decided_on = 2026-09-01
+
+[[correction]]
+symbol = 'AAPL'
+kind = 'split'
+date = 2020-08-31
+value = 'spin_off'
+reason = 'as filed'
+decided_on = 2026-09-01
+
+[[correction]]
+symbol = 'MSFT'
+kind = 'share_count'
+date = 2026-09-10
+value = 7_000_000_000
+reason = 'as filed'
+decided_on = 2026-09-01
+
+[[correction]]
+symbol = 'MSFT'
+kind = 'share_ratio'
+value = 2.5
+reason = 'as filed'
+decided_on = 2026-09-01
+";
+
 type Rows = Vec<Vec<Option<String>>>;
 
 #[test]
@@ -35,6 +89,9 @@ fn both_engines_compute_the_same_tables() {
     let symbols = server.symbols();
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
     let home = Home::new();
+    let corrections = home.stage().join(STAGE_KEY);
+    std::fs::create_dir_all(corrections.parent().unwrap()).unwrap();
+    std::fs::write(corrections, CORRECTIONS).unwrap();
     let on_duckdb = Job::new(server.url(), &symbols).run_ok(&home);
 
     let other = Home::copy_of(&home);
@@ -50,6 +107,7 @@ fn both_engines_compute_the_same_tables() {
     let (rows, used) = wait(compute(&run, &files, fake, &mut warehouse));
     assert_eq!(rows, on_duckdb.rows);
     every_statement_is_accounted_for(&run, &other, &used);
+    assert!(home.count("select count(*) from ops.quality where status = 'corrected'") >= 5);
     for table in PUBLISHED {
         compare(&table.full_name(), &home, &mut warehouse);
     }
