@@ -105,6 +105,10 @@ changes as (
     select vintage_id, known_on from ttm_suspects where known_on is not null
     union
     select vintage_id, known_on from period_suspects where known_on is not null
+    union
+    select l.vintage_id, s.valid_from
+    from share_suspects as s
+    join vintages as l on l.symbol = s.symbol
 ),
 ranges as (
     select

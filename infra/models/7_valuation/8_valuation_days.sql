@@ -4,6 +4,12 @@
 create or replace temporary table valuation_days as
 with days as (select symbol, price_date, session_no, close_price::double as price from price_windows),
 payers as (select distinct symbol from dividend_events),
+-- spin-offs divide older prices, but change no share count: figures of these days use the price before that division
+spin_offs as (
+    select symbol, from_date, until_date, basis_factor / nullif(share_factor, 0) as price_factor
+    from split_factors
+    where basis_factor <> share_factor
+),
 current_ranges as (
     select l.vintage_id, k.symbol, k.range_id, k.valid_from, k.valid_to
     from fundamentals_ranges as k
@@ -26,20 +32,39 @@ valued_days as (
     join past_ranges as r
         on r.symbol = d.symbol
         and d.price_date >= r.valid_from and d.price_date < r.valid_to and d.price_date <= r.last_session
+),
+-- a change of source alone moves the count by at most 5 %; otherwise the statement's count stays
+counted_days as (
+    select
+        d.*, n.shares as vendor_shares, n.shares_source,
+        coalesce(
+            n.shares > 0
+            and (
+                o.statement_shares is null or n.is_in_motion or k.is_latest_stale
+                or (n.shares <= o.statement_shares * 1.05 and o.statement_shares <= n.shares * 1.05)
+            ), false
+        ) as is_vendor_count
+    from valued_days as d
+    join fundamentals_ranges as k on k.range_id = d.range_id
+    join valuation_operands as o on o.range_id = d.range_id
+    left join newest_shares as n on n.symbol = d.symbol and n.price_date = d.price_date
 )
 select
-    d.vintage_id, d.symbol, d.price_date, d.session_no, d.price, k.range_id, k.fundamentals_as_of,
-    k.fundamentals_known_on,
-    coalesce(n.shares, o.statement_shares) as shares,
+    d.vintage_id, d.symbol, d.price_date, d.session_no, d.price * coalesce(f.price_factor, 1.0::double) as price,
+    k.range_id, k.fundamentals_as_of, k.fundamentals_known_on,
+    case when d.is_vendor_count then d.vendor_shares else o.statement_shares end as shares,
     case
-        when n.shares is not null then n.shares_source
+        when d.is_vendor_count then d.shares_source
         when o.statement_shares is not null then 'statement'
     end as shares_source,
     -- the dividends of the last twelve months, 0 if there were none; NULL for a company without any dividend event
-    case when p.symbol is not null then coalesce(v.dividends_per_share, 0.0::double) end as dividends_per_share
-from valued_days as d
+    case
+        when p.symbol is not null
+            then coalesce(v.dividends_per_share, 0.0::double) * coalesce(f.price_factor, 1.0::double)
+    end as dividends_per_share
+from counted_days as d
 join fundamentals_ranges as k on k.range_id = d.range_id
 join valuation_operands as o on o.range_id = d.range_id
-left join newest_shares as n on n.symbol = d.symbol and n.price_date = d.price_date
+left join spin_offs as f on f.symbol = d.symbol and d.price_date >= f.from_date and d.price_date < f.until_date
 left join payers as p on p.symbol = d.symbol
 left join dividend_ranges as v on v.symbol = d.symbol and d.price_date >= v.valid_from and d.price_date < v.valid_to
