@@ -65,6 +65,9 @@ judged as (
             {% for reason in metric.growth_reasons %}
             when {{ reason }} is not null then {{ reason }}
             {% endfor %}
+            {% for source in metric.count_sources %}
+            when i.{{ source }}_count_reason is not null and ({{ metric.missing }}) then i.{{ source }}_count_reason
+            {% endfor %}
             {% for requirement in metric.requires %}
             when {{ requirement.figure }} is null then 'missing_input'
             {% endfor %}

@@ -95,7 +95,7 @@ impl Facts<'_> {
     fn received(&self, to: &mut Figure, staged: &Row, column: &str) -> Result<()> {
         let source = self.source(catalog::PRICES, staged, column)?;
         let value = figure(staged, column);
-        let Some(factor) = self.factor(staged)?.filter(|_| column != "change_percent") else {
+        let Some(factor) = self.factor(staged, "basis_factor")?.filter(|_| column != "change_percent") else {
             // The stored figure must equal FMP's figure exactly.
             to.compare(value, 0.0, 0.0);
             if to.value.is_none() {

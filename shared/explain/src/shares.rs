@@ -54,7 +54,7 @@ impl Facts<'_> {
                 .push(format!("from the {} of that day, which has been replaced since", label(dataset.name)));
             return Ok(to);
         }
-        let factor = self.factor(&staged)?;
+        let factor = self.factor(&staged, "share_factor")?;
         let formula = match factor {
             Some(_) => Expr::parse(&format!("{formula} * basis_factor"))?,
             None => Expr::parse(formula)?,
@@ -84,21 +84,21 @@ impl Facts<'_> {
         Ok(to)
     }
 
-    /// Returns the factor by which splits changed the share basis since a row was received, or
-    /// `None` if there was no split.
+    /// Returns the factor by which splits changed the basis of prices (`basis_factor`) or of share
+    /// counts (`share_factor`) since a row was received, or `None` if there was no split.
     ///
     /// # Errors
     /// `Stop` when the warehouse cannot be read.
-    pub fn factor(&self, staged: &Row) -> Result<Option<f64>> {
+    pub fn factor(&self, staged: &Row, column: &str) -> Result<Option<f64>> {
         let Some(observed) = staged.get("observed_at") else {
             return Ok(None);
         };
         let row = self.first(&format!(
-            "select basis_factor from split_factors \
+            "select {column} from split_factors \
              where (timestamp '{observed}' - interval '5 hours')::date >= from_date \
              and (timestamp '{observed}' - interval '5 hours')::date < until_date"
         ))?;
-        Ok(row.and_then(|row| figure(&row, "basis_factor")))
+        Ok(row.and_then(|row| figure(&row, column)))
     }
 
     /// Returns the sum of the dividends per share of the last twelve months.
