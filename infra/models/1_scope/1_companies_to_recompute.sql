@@ -69,7 +69,7 @@ reporting as (
 days as (
     select symbol, first_date
     from pending_members
-    where dataset in ('prices', 'income_statement', 'balance_sheet', 'cash_flow')
+    where dataset in ('prices', 'market_caps', 'income_statement', 'balance_sheet', 'cash_flow')
     union all
     select symbol, date '1900-01-01' from pending_members where dataset in ('dividends', 'splits', 'models')
     union all

@@ -3,6 +3,7 @@
 --   ok             they agree, or issuance or an IPO explains the difference
 --   receipt        one receipt stands for receipt_ratio shares
 --   class          one share of the class in the statements stands for class_ratio shares of this class
+--   all_classes    market cap / price is constantly lower: it counts one class, and the statements count all
 --   vendor_dropped the vendor's count is wrong: that of the statements is used
 --   disputed       nothing decides: no figure per share and no market cap
 --   unknown        there is no count of the vendor
@@ -153,6 +154,43 @@ receipts as (
         and (v.is_adr or v.ipo_date is null or v.ipo_date < s.fiscal_date - 550)
     qualify row_number() over (partition by s.symbol order by abs(s.log_ratio - ln(r.receipt_ratio)), r.receipt_ratio) = 1
 ),
+-- if the newest counts differ: the vendor's counts of earlier days beside the count of the newest statement
+doubtful as (
+    select s.symbol, s.log_ratio, v.shares as vendor, v.received_on
+    from summarized as s
+    join vendors as v on v.symbol = s.symbol
+    where abs(s.log_ratio) > ln(1.25::double)
+),
+earlier_counts as (
+    select
+        d.symbol, d.log_ratio, d.received_on, m.cap_date,
+        -- the newest statement's count as a multiple of the vendor's of that day
+        d.log_ratio + ln(d.vendor / nullif(
+            m.market_cap::double / nullif(
+                p.close_price::double / nullif(coalesce(f.basis_factor, 1.0::double), 0)
+                * coalesce(t.basis_factor / nullif(t.share_factor, 0), 1.0::double), 0
+            ), 0
+        )) as log_ratio_then
+    from doubtful as d
+    join staging.market_caps as m on m.symbol = d.symbol and m.cap_date between d.received_on - 400 and d.received_on - 1
+    join staging.prices as p on p.symbol = m.symbol and p.price_date = m.cap_date
+    left join split_factors as f
+        on f.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= f.from_date
+        and (p.observed_at - interval '5 hours')::date < f.until_date
+    left join split_factors as t on t.symbol = p.symbol and p.price_date >= t.from_date and p.price_date < t.until_date
+    where m.market_cap > 0 and p.close_price > 0
+),
+earlier as (
+    select
+        symbol,
+        -- a few weeks ago, the vendor agreed with the statements
+        max(case when cap_date > received_on - 45 and abs(log_ratio_then) <= ln(1.25::double) then 1 else 0 end) = 1
+            as has_agreed,
+        min(case when abs(log_ratio_then - log_ratio) <= ln(1.25::double) then 1 else 0 end) = 1
+        and min(cap_date) < min(received_on) - 180 as is_constant
+    from earlier_counts
+    group by symbol
+),
 -- without a count of the vendor, what was known before holds
 stored as (
     select d.symbol, d.receipt_ratio, d.class_ratio
@@ -177,7 +215,7 @@ judged as (
             when abs(s.log_ratio) <= ln(2.0::double) and n.symbol is null then 'ok'
             -- the vendor agrees with other statements: the newest one is the exception
             when s.n_agreeing >= 2 then 'ok'
-            when n.is_confirmed then 'vendor_dropped'
+            when n.is_confirmed or h.has_agreed then 'vendor_dropped'
             when v.ipo_date >= s.fiscal_date - 550 then 'ok'
             -- EPS decides between a count and a hundredth or a thousandth of it
             when (abs(abs(s.log_ratio) - ln(100.0::double)) <= ln(1.03::double)
@@ -187,6 +225,7 @@ judged as (
                 or abs(abs(s.log_ratio) - ln(1000.0::double)) <= ln(1.03::double))
                 and abs(s.log_eps_ratio - s.log_ratio) <= ln(1.3::double) then 'vendor_dropped'
             when v.is_confirmed and s.log_ratio < 0 then 'ok'
+            when h.is_constant and s.log_ratio > 0 then 'all_classes'
             -- a float of one class never outvotes the statements
             when v.shares_source = 'shares_float' and s.log_ratio > 0 then 'vendor_dropped'
             else 'disputed'
@@ -198,6 +237,7 @@ judged as (
     left join receipts as r on r.symbol = c.symbol
     left join classes as k on k.symbol = c.symbol
     left join stored as d on d.symbol = c.symbol
+    left join earlier as h on h.symbol = c.symbol
 )
 select
     symbol, verdict, receipt_ratio, class_ratio, shares_source, received_on,

@@ -33,21 +33,39 @@ valued_days as (
         on r.symbol = d.symbol
         and d.price_date >= r.valid_from and d.price_date < r.valid_to and d.price_date <= r.last_session
 ),
--- a change of source alone moves the count by at most 5 %; otherwise the statement's count stays
-counted_days as (
+paired_days as (
     select
-        d.*, n.shares as vendor_shares, n.shares_source,
-        coalesce(
-            n.shares > 0
-            and (
-                o.statement_shares is null or n.is_in_motion or k.is_latest_stale
-                or (n.shares <= o.statement_shares * 1.05 and o.statement_shares <= n.shares * 1.05)
-            ), false
-        ) as is_vendor_count
+        d.*, n.shares as vendor_shares, n.shares_source, n.is_whole,
+        n.is_in_motion or k.is_latest_stale or o.statement_shares is null as may_differ,
+        ln(n.shares / nullif(o.statement_shares, 0)) as log_ratio
     from valued_days as d
     join fundamentals_ranges as k on k.range_id = d.range_id
     join valuation_operands as o on o.range_id = d.range_id
-    left join newest_shares as n on n.symbol = d.symbol and n.price_date = d.price_date
+    left join vendor_counts as n on n.symbol = d.symbol and n.price_date = d.price_date and n.shares > 0
+),
+-- days on which the vendor's count is off by a split of the two years around the day
+misadjusted as (
+    select distinct d.vintage_id, d.symbol, d.price_date
+    from paired_days as d
+    join split_events as e on e.symbol = d.symbol and e.is_testable
+    where abs(d.log_ratio) > ln(1.25::double) and e.split_date between d.price_date - 730 and d.price_date + 730
+        and abs(abs(d.log_ratio) - abs(e.log_factor)) <= ln(1.03::double)
+),
+-- a change of source alone moves the count by at most 5 %, and a count that differs twofold is not used; otherwise the
+-- statement's count stays
+counted_days as (
+    select
+        d.*,
+        coalesce(
+            d.vendor_shares > 0 and m.symbol is null
+            and (
+                d.may_differ or abs(d.log_ratio) <= ln(1.05::double)
+                or (d.is_whole and abs(d.log_ratio) <= ln(2.0::double))
+            ), false
+        ) as is_vendor_count
+    from paired_days as d
+    left join misadjusted as m
+        on m.vintage_id = d.vintage_id and m.symbol = d.symbol and m.price_date = d.price_date
 )
 select
     d.vintage_id, d.symbol, d.price_date, d.session_no, d.price * coalesce(f.price_factor, 1.0::double) as price,

@@ -130,7 +130,10 @@ impl Facts<'_> {
     }
 
     /// Undoes the spin-offs after the day, which divide older prices and change no share count.
-    fn before_spin_offs(&self, day: NaiveDate, figure_now: Figure) -> Result<Figure> {
+    ///
+    /// # Errors
+    /// `Stop` when the warehouse cannot be read.
+    pub fn before_spin_offs(&self, day: NaiveDate, figure_now: Figure) -> Result<Figure> {
         let row = self.first(&format!(
             "select basis_factor / share_factor as price_factor from split_factors \
              where date '{day}' >= from_date and date '{day}' < until_date and basis_factor <> share_factor"

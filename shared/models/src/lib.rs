@@ -215,7 +215,7 @@ const MODELS: &[(&str, &str)] = files![
     "7_valuation/3_valuation_inputs.sql",
     "7_valuation/4_valuation_operands.sql",
     "7_valuation/5_dividend_ranges.sql",
-    "7_valuation/6_newest_shares.sql",
+    "7_valuation/6_vendor_counts.sql",
     "7_valuation/7_revised_ranges.sql",
     "7_valuation/8_valuation_days.sql",
     "7_valuation/9_new_fact_market_metrics_history.sql",

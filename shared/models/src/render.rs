@@ -63,7 +63,7 @@ impl Renderer {
 
 /// The suspicions of twelve months that make share counts or per-share figures NULL.
 const TTM_COUNT_REASON: &str = "case when contains(t.suspect_reason, 'share_count_disputed') then 'share_count_disputed' \
-     when contains(t.suspect_reason, 'eps_disputed') then 'eps_disputed' end";
+     when contains(t.suspect_reason, 'eps_disputed') and t.quarters_derived = 0 then 'eps_disputed' end";
 
 /// The values that templates can use.
 #[derive(Serialize)]
