@@ -117,8 +117,10 @@ compared as (
 judged as (
     select *,
         case
-            when is_spin_off and not coalesce(is_testable and abs(log_filed - log_factor) <= ln(1.1::double), false)
-                then 'spin_off'
+            when is_spin_off
+                and not coalesce(
+                    is_testable and abs(coalesce(log_filed, log_filed_restated) - log_factor) <= ln(1.1::double), false
+                ) then 'spin_off'
             when not is_testable then 'split'
             when abs(log_filed - log_factor) < abs(log_filed) then 'confirmed'
             when log_filed is not null then 'contradicted'

@@ -18,7 +18,7 @@ caps as (
 coverage as (select symbol, min(price_date) as first_date from caps group by symbol),
 bars as (
     select
-        b.symbol, b.price_date, b.is_recomputed, v.first_date,
+        b.symbol, b.price_date, b.is_recomputed, b.session_no, v.first_date,
         b.close_price::double * coalesce(f.basis_factor / nullif(f.share_factor, 0), 1.0::double) as price
     from price_bars as b
     join coverage as v on v.symbol = b.symbol
@@ -33,20 +33,30 @@ first_bars as (
     group by p.symbol
 ),
 counted as (
-    select b.symbol, b.price_date, b.is_recomputed, b.first_date, c.market_cap / nullif(b.price, 0) as shares
+    select
+        b.symbol, b.price_date, b.is_recomputed, b.session_no, b.first_date,
+        case when c.market_cap < b.price * 1e18 then c.market_cap / nullif(b.price, 0) end as shares
     from bars as b
     left join caps as c on c.symbol = b.symbol and c.price_date = b.price_date
 ),
-carried as (
+numbered as (
+    select *,
+        count(shares) over (
+            partition by symbol order by price_date rows between unbounded preceding and current row
+        ) as count_no
+    from counted
+),
+latest as (
     select
         symbol, price_date, is_recomputed, first_date,
-        last_value(case when shares > 0 and shares < 1e18 then shares end ignore nulls) over (
-            partition by symbol order by price_date rows between 31 preceding and current row
-        ) as shares,
-        last_value(case when shares > 0 and shares < 1e18 then shares end ignore nulls) over (
-            partition by symbol order by price_date rows between 31 preceding and 1 preceding
-        ) as shares_before
-    from counted
+        case
+            when count_no > 0 and session_no - min(session_no) over (partition by symbol, count_no) <= 31
+                then max(shares) over (partition by symbol, count_no)
+        end as shares
+    from numbered
+),
+carried as (
+    select *, lag(shares) over (partition by symbol order by price_date) as shares_before from latest
 ),
 newest as (select symbol, max(price_date) as price_date from price_bars group by symbol)
 select
