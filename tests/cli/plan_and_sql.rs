@@ -154,7 +154,7 @@ fn a_probe_counts_towards_the_call_limit() {
     }
     let server = Simulator::with_symbols(12);
     let all = findata(&["plan", "--probe", "--symbols", "AAPL"]).home(&home).url(server.url()).run();
-    assert_eq!((all.code, server.calls()), (Some(0), 6), "{all:#?}");
+    assert_eq!((all.code, server.calls()), (Some(0), 7), "{all:#?}");
 }
 
 #[test]

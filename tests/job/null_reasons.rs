@@ -7,7 +7,7 @@ use findata_tests::Home;
 use super::first_run;
 
 /// All reasons for NULL.
-const REASONS: [&str; 17] = [
+const REASONS: [&str; 19] = [
     "nonpositive_denominator",
     "negative_earnings",
     "negative_equity",
@@ -25,6 +25,8 @@ const REASONS: [&str; 17] = [
     "negative_enterprise_value",
     "unknown_currency",
     "unknown_sector",
+    "share_count_disputed",
+    "eps_disputed",
 ];
 
 /// Fact tables with the expressions of date and basis, and their decimal columns that are not

@@ -27,6 +27,11 @@ pub(super) struct Company {
     pub(super) dividends: Vec<Value>,
     pub(super) ratios_ttm: Vec<Value>,
     pub(super) key_metrics_ttm: Vec<Value>,
+    pub(super) splits: Vec<Value>,
+    pub(super) market_caps: Vec<Value>,
+    pub(super) shares_float: Vec<Value>,
+    /// The close from a day on, oldest first, as FMP adjusts it for splits and spin-offs.
+    pub(super) closes: Vec<(&'static str, f64)>,
     statements: Vec<(&'static str, &'static str, Vec<Value>)>,
 }
 
@@ -112,6 +117,10 @@ impl Company {
             dividends: Vec::new(),
             ratios_ttm: Vec::new(),
             key_metrics_ttm: Vec::new(),
+            splits: Vec::new(),
+            market_caps: Vec::new(),
+            shares_float: Vec::new(),
+            closes: vec![("2024-06-03", PRICE)],
             statements: statements.collect(),
         }
     }
@@ -171,7 +180,8 @@ impl Company {
             .take_while(|d| *d <= day(today))
             .filter(|d| is_trading_day(*d))
             .map(|d| {
-                json!({"symbol": self.symbol, "date": d, "open": PRICE, "high": PRICE, "low": PRICE, "close": PRICE,
+                let close = self.closes.iter().rev().find(|(from, _)| day(from) <= d).unwrap().1;
+                json!({"symbol": self.symbol, "date": d, "open": close, "high": close, "low": close, "close": close,
                     "volume": 1_000})
             })
             .collect();
@@ -182,6 +192,9 @@ impl Company {
         replay
             .answer("profile", self.symbol, "", text(vec![self.profile]))
             .answer("dividends", self.symbol, "", text(self.dividends))
+            .answer("splits", self.symbol, "", text(self.splits))
+            .answer("historical-market-capitalization", self.symbol, "", text(self.market_caps))
+            .answer("shares-float", self.symbol, "", text(self.shares_float))
             .answer("ratios-ttm", self.symbol, "", text(self.ratios_ttm))
             .answer("key-metrics-ttm", self.symbol, "", text(self.key_metrics_ttm))
             .answer("historical-price-eod/full", self.symbol, "", text(bars))

@@ -8,6 +8,9 @@ mod explained;
 mod fundamentals;
 mod growth;
 mod profiles;
+mod receipts;
+mod shares;
+mod splits;
 
 use std::sync::OnceLock;
 
@@ -21,7 +24,15 @@ fn home() -> &'static Home {
     static HOME: OnceLock<Home> = OnceLock::new();
     HOME.get_or_init(|| {
         let companies: Vec<Company> =
-            [banks::companies(), dividends::companies(), fundamentals::companies(), growth::companies()]
+            [
+            banks::companies(),
+            dividends::companies(),
+            fundamentals::companies(),
+            growth::companies(),
+            receipts::companies(),
+            shares::companies(),
+            splits::companies(),
+        ]
                 .into_iter()
                 .flatten()
                 .collect();
@@ -44,6 +55,29 @@ fn market(symbol: &str, date: &str, metric: &str) -> Result<f64, String> {
     let of = format!("symbol = '{symbol}' and metric_date = '{date}'");
     let value = home().figure(&format!("select {metric} from analytics.fact_market_metrics where {of}"));
     value.ok_or_else(|| reason(symbol, "MARKET", date, metric))
+}
+
+/// The suspicions of a company: code and subject.
+fn suspicions(symbol: &str) -> Vec<String> {
+    home().lines(&format!(
+        "select check_name, basis from ops.quality where symbol = '{symbol}' and status = 'flag' and reason = check_name \
+         order by all"
+    ))
+}
+
+/// Why the market metrics of a session are suspect; empty if they are not.
+fn suspect(symbol: &str, date: &str) -> String {
+    home().text(&format!(
+        "select coalesce(suspect_reason, '') from analytics.fact_market_metrics where symbol = '{symbol}' \
+         and metric_date = '{date}'"
+    ))
+}
+
+/// The source of the share count of a session.
+fn shares_source(symbol: &str, date: &str) -> String {
+    home().text(&format!(
+        "select shares_source from analytics.fact_market_metrics where symbol = '{symbol}' and metric_date = '{date}'"
+    ))
 }
 
 /// A ratio of a period, or the reason why it is NULL.

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use findata_domain::{
     Error, Result,
-    catalog::{self, Requests},
-    rows::{self, Row},
+    catalog::{self, Dataset, Requests},
+    nyse_calendar,
+    rows::{self, Asked, Row},
 };
 use findata_fmp::Answer;
 use findata_pipeline::{
@@ -18,6 +19,9 @@ use findata_pipeline::{
 /// An answer may always have this many rows, even if fewer were requested. It is the number of
 /// quarters in a century.
 pub(crate) const MIN_ROWS: usize = 400;
+
+/// Time after a close until profiles and quotes have the closing price.
+const SETTLE: Duration = Duration::minutes(15);
 
 pub(crate) struct BatchWriter {
     fetched_at: DateTime<Utc>,
@@ -63,6 +67,9 @@ impl BatchWriter {
                 Ok((rows, drift)) => {
                     self.note_drift(task.dataset.name, &drift);
                     follow_up = needs_share_count(&task, &rows);
+                    if task.dataset == catalog::PROFILE {
+                        self.land_market_cap(task.dataset, rows.first(), None)?;
+                    }
                     self.land(&task, &rows)?
                 }
                 Err(error) => Outcome::failed(error.to_string()),
@@ -126,6 +133,38 @@ impl BatchWriter {
             return Ok(Outcome::quarantined(first));
         }
         Ok(Outcome::Rows { rows: rows.len() as u64, newest: newest(task, rows) })
+    }
+
+    /// Writes the market cap of a profile or quote as that of the newest closed session. Writes
+    /// nothing unless it was fetched between the session's close and the next opening, because
+    /// the market cap belongs to another price then. `quoted_at` is the time of a quote.
+    pub(crate) fn land_market_cap(
+        &mut self,
+        dataset: &Dataset,
+        row: Option<&Row<'_>>,
+        quoted_at: Option<DateTime<Utc>>,
+    ) -> Result<()> {
+        let session = nyse_calendar::last_closed_session(self.fetched_at);
+        let is_final = self.fetched_at >= nyse_calendar::close_of(session) + SETTLE
+            && self.fetched_at < nyse_calendar::next_opening(session)
+            && quoted_at.is_none_or(|at| nyse_calendar::new_york_date(at) == session);
+        let Some(row) = row.filter(|row| row.reject.is_none() && is_final) else {
+            return Ok(());
+        };
+        let Some(cap) = row.get(dataset, "market_cap").filter(|cap| *cap != "0") else {
+            return Ok(());
+        };
+        let json = format!(
+            "[{}]",
+            serde_json::json!({"symbol": row.symbol, "date": session, "marketCap": cap})
+        );
+        let asked = Asked { symbol: None, days: None, received_on: self.received_on() };
+        let (rows, _) = rows::typed(catalog::MARKET_CAPS, &asked, 1, json.as_bytes())?;
+        let fetched_at = self.fetched_at;
+        self.landings
+            .entry(catalog::MARKET_CAPS.name)
+            .or_insert_with(|| Landing::new(catalog::MARKET_CAPS, fetched_at))
+            .add(&rows)
     }
 
     /// Adds `bars` to the number of bars that no quote could supply for this reason.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Duration, NaiveDate};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use findata_domain::{
     Result, Symbol,
     catalog::{self, Requests},
@@ -73,6 +73,9 @@ pub(crate) async fn fetch(
             Some(quote) => {
                 let is_index = quote.symbol.starts_with('^');
                 follow_ups.extend(share_count(&task, quote.get(dataset, "market_cap")).filter(|_| !is_index));
+                if !is_index && let Some(at) = quoted_at(quote) {
+                    writer.land_market_cap(dataset, Some(quote), Some(at))?;
+                }
                 writer.add_rows(task, std::slice::from_ref(quote), FetchMode::BatchQuote, take_usage())?;
             }
             None => writer.add_rows(task, &[], FetchMode::BatchQuote, take_usage())?,
@@ -98,6 +101,13 @@ fn by_symbol(rows: Vec<Row<'_>>) -> BTreeMap<String, Row<'_>> {
         found.entry(row.symbol.clone()).or_insert(row);
     }
     found
+}
+
+/// Returns the time of a quote, or `None` if it has none or an implausible one. chrono cannot
+/// convert times near the end of its range to New York time.
+fn quoted_at(quote: &Row<'_>) -> Option<DateTime<Utc>> {
+    let seconds = quote.get(catalog::QUOTES, "quoted_at")?.parse().ok()?;
+    DateTime::from_timestamp(seconds, 0).filter(|at| rows::is_plausible(at.date_naive()))
 }
 
 /// Builds a session's bar from the quote at its close, or returns why the quote cannot supply it.

@@ -4,6 +4,7 @@
 mod batches;
 pub mod bulk;
 mod change_driven;
+mod market_caps;
 mod prices;
 mod request;
 mod rotation;
@@ -11,7 +12,7 @@ mod rotation;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use findata_domain::{
     Result, Symbol,
-    catalog::{Dataset, Freshness, Requests},
+    catalog::{self, Dataset, Freshness, Requests},
 };
 use findata_pipeline::{
     freshness::{Entry, FetchLog},
@@ -76,7 +77,7 @@ pub fn plan(
         let index = options
             .index
             .iter()
-            .filter(|i| dataset.requests == Requests::Days && !symbols.contains(i));
+            .filter(|i| dataset == catalog::PRICES && !symbols.contains(i));
         for symbol in index.chain(symbols) {
             for (task, decision) in decide(dataset, symbol, options, range, fetch_log, market, now) {
                 let reasons = match decision {
@@ -182,6 +183,11 @@ fn decide(
                 (task, decision)
             })
             .collect(),
+        Requests::Days if dataset == catalog::MARKET_CAPS => {
+            let known = fetch_log.entry(dataset, symbol.as_str());
+            let (from, to, decision) = market_caps::decide(known, options, range, market, now);
+            vec![(task(Window::Days { from, to }), decision)]
+        }
         Requests::Days => {
             let known = fetch_log.entry(dataset, symbol.as_str());
             let missing = missing_days(known, range, options.full, now);

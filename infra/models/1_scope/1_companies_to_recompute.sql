@@ -77,7 +77,7 @@ reporting as (
 days as (
     select symbol, first_date
     from pending_members
-    where dataset in ('prices', 'income_statement', 'balance_sheet', 'cash_flow')
+    where dataset in ('prices', 'market_caps', 'income_statement', 'balance_sheet', 'cash_flow')
     union all
     select symbol, date '1900-01-01' from pending_members where dataset in ('dividends', 'splits', 'models')
     union all
@@ -141,6 +141,35 @@ suspects as (
 converted as (
     select distinct symbol from staging.corrections where kind = 'share_ratio' and known_to is null
 ),
+-- the vendor's share count differs from the one used last: its suspicions are published with the statements
+vendors as (
+    select symbol, market_cap, price from staging.profile
+    union all
+    select symbol, market_cap, price from staging.quotes
+),
+used_counts as (
+    select m.symbol, m.shares_outstanding_used::double as shares
+    from analytics.fact_market_metrics_history as m
+    join newest as n on n.symbol = m.symbol and n.metric_date = m.metric_date
+    where m.known_to is null
+),
+changed_counts as (
+    select distinct v.symbol
+    from vendors as v
+    join used_counts as u on u.symbol = v.symbol
+    where v.market_cap > 0 and v.price > 0
+        and (
+            u.shares is null
+            or v.market_cap::double > u.shares * v.price::double * 1.25
+            or v.market_cap::double * 1.25 < u.shares * v.price::double
+        )
+),
+-- statements that count other shares than the security
+other_units as (
+    select distinct symbol
+    from analytics.dim_company
+    where is_current and (receipt_ratio is not null or class_ratio is not null)
+),
 -- FMP's ratios are compared with the newest day up to their receipt (in New York: UTC less five hours)
 fmp_answers as (
     select symbol, max((observed_at - interval '5 hours')::date) as answered_on
@@ -161,11 +190,15 @@ select
     or p.symbol is not null
     or x.symbol is not null
     or v.symbol is not null
+    or k.symbol is not null
+    or u.symbol is not null
     or coalesce(c.prices_from <= a.answered_on, false) as with_fundamentals,
     row_number() over (order by c.symbol) as company_no
 from companies as c
 left join split_periods as s on s.symbol = c.symbol
 left join fmp_pending as p on p.symbol = c.symbol
 left join suspects as x on x.symbol = c.symbol
-left join converted as v on v.symbol = c.symbol
+left join converted as k on k.symbol = c.symbol
+left join changed_counts as v on v.symbol = c.symbol
+left join other_units as u on u.symbol = c.symbol
 left join fmp_answers as a on a.symbol = c.symbol

@@ -6,6 +6,7 @@ select
     p.symbol, p.cik,
     coalesce(case when q.observed_at > p.observed_at then q.company_name end, p.company_name) as company_name,
     p.sector, p.industry, p.exchange, p.currency, p.country, p.is_etf, p.is_fund, p.is_adr, p.is_actively_trading,
+    p.ipo_date,
     case when q.observed_at > p.observed_at then q.price else p.price end as price,
     case when q.observed_at > p.observed_at then q.market_cap else p.market_cap end as market_cap,
     -- the New York date of receipt, computed as UTC minus five hours

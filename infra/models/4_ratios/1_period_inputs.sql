@@ -6,6 +6,7 @@ with periods as (
         l.vintage_id, l.first_known_from, f.company_key, f.symbol, f.fiscal_date, f.fiscal_date_key,
         f.period_type as basis, f.reported_currency,
         case when f.period_type = 'FY' then 'FY' else 'Q' end as cadence,
+        coalesce(s.share_reason, s.eps_reason) as count_reason,
         {% for input in period_columns %}
         {{ input.period }}::double as {{ input.name }}{{ "," if not loop.last }}
         {% endfor %}
@@ -69,6 +70,7 @@ twelve_months as (
     select
         t.vintage_id, t.first_known_from, t.company_key, t.symbol, t.fiscal_date, t.fiscal_date_key,
         t.reported_currency, t.reason as null_reason,
+        {{ ttm_count_reason }} as count_reason,
         w.prior_date is not null as has_prior_period, w.begin_date is not null as has_year_ago,
         {% for input in period_columns %}
         t.{{ input.ttm }}::double as {{ input.name }},
@@ -83,7 +85,7 @@ bases as (
     select
         p.vintage_id, p.first_known_from, p.company_key, p.symbol, p.fiscal_date, p.fiscal_date_key, p.basis,
         p.reported_currency, case when p.is_short_year then 'transition_period' end as null_reason,
-        coalesce(p.has_prior, false) as has_prior_period, coalesce(p.has_prior, false) as has_year_ago,
+        p.count_reason, coalesce(p.has_prior, false) as has_prior_period, coalesce(p.has_prior, false) as has_year_ago,
         -- a year has 365 days and a quarter 90 days, as in FMP's ratios; a half year of a semi-annual reporter has
         -- 180 days
         case
@@ -106,7 +108,7 @@ bases as (
     union all
     select
         p.vintage_id, p.first_known_from, p.company_key, p.symbol, p.fiscal_date, p.fiscal_date_key, 'TTM',
-        p.reported_currency, p.null_reason, p.has_prior_period, p.has_year_ago, 365.0::double,
+        p.reported_currency, p.null_reason, p.count_reason, p.has_prior_period, p.has_year_ago, 365.0::double,
         {% for input in period_columns %}
         p.{{ input.name }},
         {% endfor %}

@@ -32,8 +32,12 @@ judged as (
             when {{ requirement.figure }} <= 0 then '{{ requirement.reason }}'
             {% endfor %}
             {% for requirement in ratio.requires %}
-            when {{ requirement.figure }} is null then 'missing_input'
+            when {{ requirement.figure }} is null
+                then {{ "coalesce(i.count_reason, 'missing_input')" if ratio.is_per_share else "'missing_input'" }}
             {% endfor %}
+            {% if ratio.is_per_share %}
+            when ({{ ratio.missing }}) and i.count_reason is not null then i.count_reason
+            {% endif %}
             when {{ ratio.missing }} then '{{ ratio.missing_reason }}'
             {% for refusal in ratio.refusals %}
             when {{ refusal.condition }} then '{{ refusal.reason }}'

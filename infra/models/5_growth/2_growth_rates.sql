@@ -3,7 +3,7 @@
 create or replace temporary table growth_rates as
 with periods as (
     select
-        p.period_id, p.sector_reason,
+        p.period_id, p.sector_reason, p.count_reason,
         {% for horizon in horizons %}
         case
             when {{ horizon.does_not_apply }} then 'not_applicable_to_basis'
@@ -16,6 +16,7 @@ with periods as (
             when {{ horizon.name }}.reported_currency <> p.reported_currency then 'currency_mismatch'
         end as {{ horizon.name }}_reason,
         coalesce({{ horizon.name }}.null_reason, 'missing_input') as {{ horizon.name }}_base_reason,
+        {{ horizon.name }}.count_reason as {{ horizon.name }}_count_reason,
         {% endfor %}
         {% for rate in growth_rates %}
         {{ rate.horizon }}.{{ rate.figure }} as {{ rate.name }}_base,
@@ -37,8 +38,14 @@ judged as (
             {% if not rate.banks %}
             when p.sector_reason is not null then p.sector_reason
             {% endif %}
+            {% if rate.is_per_share %}
+            when p.{{ rate.figure }} is null then coalesce(p.count_reason, 'missing_input')
+            when p.{{ rate.name }}_base is null
+                then coalesce(p.{{ rate.horizon }}_count_reason, p.{{ rate.horizon }}_base_reason)
+            {% else %}
             when p.{{ rate.figure }} is null then 'missing_input'
             when p.{{ rate.name }}_base is null then p.{{ rate.horizon }}_base_reason
+            {% endif %}
             when p.{{ rate.name }}_base <= 0 then 'negative_base'
             {% if rate.is_annual %}
             when p.{{ rate.figure }} <= 0 then '{{ rate.reason }}'

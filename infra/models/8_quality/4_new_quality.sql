@@ -66,6 +66,10 @@ suspicions as (
     from ttm_suspects as s
     join current_vintages as l on l.vintage_id = s.vintage_id
     where s.suspicion = 'filer_change'
+    union all
+    select l.company_key, l.symbol, s.suspicion, 'MARKET', s.noticed_on, s.ours, s.theirs
+    from share_suspects as s
+    join current_vintages as l on l.symbol = s.symbol
 ),
 -- the user's corrections in force, if the company has what they correct
 corrections as (

@@ -5,6 +5,7 @@
 create or replace temporary table new_dim_company as
 with recomputed_companies as (select symbol, company_key from companies),
 profiles as (select * from newest_profiles),
+checks as (select symbol, receipt_ratio, class_ratio from share_checks),
 params as (select as_of from run_params),
 past_rows as (
     select
@@ -17,7 +18,7 @@ past_rows as (
 old_rows as (
     select
         company_key, symbol, cik, company_name, sector, industry, exchange, currency, country, market_cap_category,
-        is_etf, is_fund, is_adr, is_actively_trading, is_last as is_current, valid_from,
+        is_etf, is_fund, is_adr, is_actively_trading, receipt_ratio, class_ratio, is_last as is_current, valid_from,
         case when not is_last then valid_to end as valid_to
     from past_rows
 ),
@@ -32,10 +33,12 @@ incoming as (
             when p.market_cap >= 50000000 then 'micro'
             when p.market_cap > 0 then 'nano'
         end as market_cap_category,
-        p.is_etf, p.is_fund, p.is_adr, p.is_actively_trading, p.symbol is not null as has_profile, r.as_of
+        p.is_etf, p.is_fund, p.is_adr, p.is_actively_trading, k.receipt_ratio, k.class_ratio,
+        p.symbol is not null as has_profile, r.as_of
     from recomputed_companies as c
     cross join params as r
     left join profiles as p on p.symbol = c.symbol
+    left join checks as k on k.symbol = c.symbol
 ),
 -- what changes for a company: nothing if its profile is missing
 compared as (
@@ -57,6 +60,8 @@ compared as (
                 and i.is_fund is not distinct from o.is_fund
                 and i.is_adr is not distinct from o.is_adr
                 and i.is_actively_trading is not distinct from o.is_actively_trading
+                and i.receipt_ratio is not distinct from o.receipt_ratio
+                and i.class_ratio is not distinct from o.class_ratio
                 then 'keep'
             -- earlier versions of findata wrote a row without attributes for a company without a profile
             when i.as_of = o.valid_from or (
@@ -72,7 +77,7 @@ compared as (
 select
     o.company_key, o.symbol, o.cik, o.company_name, o.sector, o.industry, o.exchange, o.currency, o.country,
     o.market_cap_category,
-    o.is_etf, o.is_fund, o.is_adr, o.is_actively_trading,
+    o.is_etf, o.is_fund, o.is_adr, o.is_actively_trading, o.receipt_ratio, o.class_ratio,
     case when c.todo = 'change' then false else o.is_current end as is_current,
     o.valid_from,
     case when c.todo = 'change' and o.is_current then c.as_of else o.valid_to end as valid_to
@@ -82,6 +87,6 @@ where not (c.todo = 'replace' and o.is_current)
 union all
 select
     company_key, symbol, cik, company_name, sector, industry, exchange, currency, country, market_cap_category,
-    is_etf, is_fund, is_adr, is_actively_trading, true, as_of, null::date
+    is_etf, is_fund, is_adr, is_actively_trading, receipt_ratio, class_ratio, true, as_of, null::date
 from compared
 where todo <> 'keep'

@@ -14,6 +14,8 @@ create table if not exists analytics.dim_company (
     is_fund boolean, -- whether it is a fund
     is_adr boolean, -- whether it is an American depositary receipt
     is_actively_trading boolean, -- whether it is still traded
+    receipt_ratio double, -- shares of the statements that one receipt stands for, NULL if it is one share
+    class_ratio double, -- shares of this class that one share of the statements' class is worth, NULL if it is one
     is_current boolean, -- whether this is the current row
     valid_from date, -- first day on which the row holds
     valid_to date, -- first day on which it no longer holds, NULL for the current row

@@ -8,7 +8,7 @@ create table if not exists analytics.fact_market_metrics_history (
     {% for metric in market_metrics %}
     {{ metric.name }} {{ "decimal(38, 6)" if metric.amount else "double" }},
     {% if metric.name == "shares_outstanding_used" %}
-    shares_source varchar, -- correction (the user's), or profile or shares_float on the newest session, else statement
+    shares_source varchar, -- correction (the user's), profile, shares_float, market_caps (FMP's / close) or statement
     {% endif %}
     {% endfor %}
     {% for metric in price_metrics %}

@@ -7,6 +7,7 @@ use findata_models::metrics::Input;
 use crate::{
     facts::Facts,
     figure::Figure,
+    reasons::reason,
     rows::{Key, figure},
     ttm, units,
     words::label,
@@ -87,10 +88,23 @@ impl Facts<'_> {
             (Some(value), Some(reported)) if !is_per_share && reported != 0.0 => Some(value / reported),
             _ => None,
         };
+        let adjusted = self.split_adjusted_shares.get(key);
+        let refused = if is_per_share { "eps_reason" } else { "share_reason" };
+        if let Some(code) = adjusted.and_then(|row| row.get(refused)) {
+            (to.reason, to.inputs) = (Some(reason(code)), vec![line]);
+            return Ok(to);
+        }
+        let unit = self.first("select shares_per_security from share_checks where shares_per_security <> 1")?;
+        let unit = unit.and_then(|row| figure(&row, "shares_per_security")).filter(|_| factor.is_some());
+        let mut notes = match self.first("select symbol from split_events limit 1")? {
+            Some(_) => vec![self.splits()?],
+            None => Vec::new(),
+        };
+        notes.extend(unit.map(|unit| format!("one security stands for {unit} shares of the statements")));
         let mut split = Figure {
-            label: "shares today for each share then".into(),
+            label: if unit.is_some() { "securities for each share then" } else { "shares today for each share then" }.into(),
             value: factor,
-            notes: vec![self.splits()?],
+            notes,
             ..Figure::named("basis_factor")
         };
         self.note_corrections(&mut split, &["share_ratio", "split"])?;

@@ -130,9 +130,9 @@ impl Facts<'_> {
     fn day_input(&self, day: NaiveDate, name: &str, known: &Known) -> Result<Figure> {
         let Some((source, input)) = Source::split(name) else {
             return match name {
-                "close_price" => self.bar(day, name),
+                "close_price" => self.before_spin_offs(day, self.bar(day, name)?),
                 "shares" => self.shares(day, known),
-                "dividends_per_share" => self.dividends(day),
+                "dividends_per_share" => self.before_spin_offs(day, self.dividends(day)?),
                 _ => self.market(day, name),
             };
         };
@@ -141,6 +141,34 @@ impl Facts<'_> {
             Some(key) if source == Source::Growth => self.growth(key, input),
             Some(key) => self.input(key, input),
         }
+    }
+
+    /// Undoes the spin-offs after the day, which divide older prices and change no share count.
+    ///
+    /// # Errors
+    /// `Stop` when the warehouse cannot be read.
+    pub fn before_spin_offs(&self, day: NaiveDate, figure_now: Figure) -> Result<Figure> {
+        let row = self.first(&format!(
+            "select basis_factor / share_factor as price_factor from split_factors \
+             where date '{day}' >= from_date and date '{day}' < until_date and basis_factor <> share_factor"
+        ))?;
+        let Some(factor) = row.and_then(|row| figure(&row, "price_factor")) else {
+            return Ok(figure_now);
+        };
+        let mut to = Figure {
+            value: figure_now.value.map(|value| value * factor),
+            unit: figure_now.unit.clone(),
+            date: figure_now.date.clone(),
+            ..Figure::named(&figure_now.name)
+        };
+        let factor = Figure {
+            label: "later spin-offs".into(),
+            value: Some(factor),
+            notes: vec![self.splits()?],
+            ..Figure::named("price_factor")
+        };
+        to.adjust(figure_now, factor, true);
+        Ok(to)
     }
 
     /// Adds a note if the figure is NULL because of the currency or the age of the fundamentals.

@@ -30,6 +30,10 @@ pub fn meaning(word: &str) -> &'static str {
         "unknown_currency" => {
             "The currency of the statements or of the price is unknown, so they may not be the same."
         }
+        "share_count_disputed" => {
+            "Share counts contradict each other, and nothing decides which one is right."
+        }
+        "eps_disputed" => "Earnings per share contradict net income and the share count.",
         "negative_base" => "The earlier value is zero or negative, so there is nothing to grow from.",
         "negative_enterprise_value" => {
             "Cash exceeds market cap and debt: with an enterprise value of zero or below, its multiples mean nothing."

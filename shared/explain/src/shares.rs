@@ -37,6 +37,7 @@ impl Facts<'_> {
                 self.note_corrections(&mut to, &["share_count"])?;
                 return Ok(to);
             }
+            "market_caps" => return self.shares_from_market_cap(to, day, &stored),
             "statement" => {
                 to.notes.push("from the newest statement known that day".into());
                 if let Some(key) = &known.latest {
@@ -86,6 +87,35 @@ impl Facts<'_> {
         }
         to.formula = Some(words(&formula));
         to.notes.push(format!("newest session: shares from {}", label(dataset.name)));
+        Ok(to)
+    }
+
+    /// Returns the share count that follows from FMP's market cap of a day.
+    fn shares_from_market_cap(&self, mut to: Figure, day: NaiveDate, stored: &Row) -> Result<Figure> {
+        let staged = self.first(&format!(
+            "select * from staging.market_caps where symbol = {{symbol}} and cap_date <= date '{day}' \
+             order by cap_date desc limit 1"
+        ))?;
+        let staged = staged.unwrap_or_default();
+        let Some(on) = date(&staged, "cap_date") else {
+            to.value = figure(stored, "shares_outstanding_used");
+            to.notes.push("from FMP's market cap of that day, which has been replaced since".into());
+            return Ok(to);
+        };
+        let formula = Expr::parse("market_cap / close_price")?;
+        let currency = self.quote_currency(day)?;
+        to.fill(&formula, &|name| match name {
+            "close_price" => self.before_spin_offs(on, self.bar(on, name)?),
+            _ => Ok(Figure {
+                value: figure(&staged, name),
+                unit: currency.clone(),
+                date: Some(on.to_string()),
+                source: self.source(catalog::MARKET_CAPS, &staged, name)?,
+                ..Figure::named(name)
+            }),
+        })?;
+        to.formula = Some(words(&formula));
+        to.notes.push("from FMP's market cap and the close of that day".into());
         Ok(to)
     }
 

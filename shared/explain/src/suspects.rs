@@ -13,6 +13,7 @@ use crate::{
 /// The suspicions of the rebuilt models, newest first.
 const SUSPICIONS: &str = "select suspicion, period_type, fiscal_date, ours, theirs from period_suspects \
      union all select suspicion, 'TTM', fiscal_date, ours, theirs from ttm_suspects where suspicion = 'filer_change' \
+     union all select suspicion, 'MARKET', noticed_on, ours, theirs from share_suspects \
      order by fiscal_date desc, suspicion, period_type";
 
 /// Maximum number of contradictions shown per suspicion.
@@ -48,7 +49,7 @@ impl Facts<'_> {
         };
         let mut found = Vec::new();
         for code in codes.split(", ") {
-            let of_code = self.contradictions(|row, day| day <= at.date && is(row, code))?;
+            let of_code = self.contradictions(|row, day| (day <= at.date || is_of_days(row)) && is(row, code))?;
             match of_code.is_empty() {
                 // A suspicion that does not concern a period has no row here.
                 true => found.extend(self.contradiction(code, &Row::new())),
@@ -85,6 +86,11 @@ impl Facts<'_> {
             their_value: figure(row, "theirs"),
         })
     }
+}
+
+/// Whether a suspicion concerns days, also those before it was noticed.
+fn is_of_days(row: &Row) -> bool {
+    row.get("period_type").is_some_and(|basis| basis == "MARKET")
 }
 
 fn is(row: &Row, code: &str) -> bool {

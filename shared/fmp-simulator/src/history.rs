@@ -3,7 +3,7 @@
 use super::calendar::FIRST_YEAR;
 use super::company::Company;
 use super::edge_cases::EdgeCase;
-use super::market::{price, volume_cell};
+use super::market::{self, price, volume_cell};
 use super::table::{Cell, Table, dec, text};
 use super::world::World;
 use super::{events, fields, mutations, prices};
@@ -107,6 +107,38 @@ pub(super) fn history<'a>(
         }
     }
     mutations::prices(c.edge_case, &mut table);
+    table
+}
+
+/// The market caps from `from` to `to` (both inclusive), newest first. By default `to` is today and
+/// `from` is three months before `to`.
+pub(super) fn market_caps<'a>(
+    world: &World,
+    c: &'a Company,
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+) -> Table<'a> {
+    let mut table = Table::new(fields::MARKET_CAP);
+    let to = to.unwrap_or(world.today);
+    let from = from.unwrap_or(to - Duration::days(91));
+    let earliest = NaiveDate::from_ymd_opt(FIRST_YEAR, 1, 1).unwrap_or_default();
+    let (Some(last), first) =
+        (world.calendar.at_or_before(to.max(earliest)), world.calendar.at_or_after(from.max(earliest)))
+    else {
+        return table;
+    };
+    let last = last.min(world.last);
+    let first = first.max((last + 1).saturating_sub(MAX_ROWS));
+    if first > last || matches!(c.edge_case, EdgeCase::NoMarketCap | EdgeCase::Index | EdgeCase::Etf) {
+        return table;
+    }
+    for bar in prices::bars(world, c, first, last).iter().rev() {
+        table.push([
+            text(c.symbol.as_str()),
+            Cell::Date(bar.day),
+            market::cap_cell(c, bar.close * market::shares_on(world, c, bar.day)),
+        ]);
+    }
     table
 }
 

@@ -20,6 +20,18 @@ pub(super) fn shares(world: &World, company: &Company) -> f64 {
     (company.shares_on(known) / company.basis(world.today)).round() + fraction
 }
 
+/// Shares outstanding on a day, as of the newest quarter published by then, adjusted for splits up
+/// to today.
+pub(super) fn shares_on(world: &World, company: &Company, day: chrono::NaiveDate) -> f64 {
+    let newest = shares(world, company);
+    match periods::newest_end(world, company) {
+        Some(known) if day < known => {
+            newest * company.shares_on(day) / company.shares_on(known)
+        }
+        _ => newest,
+    }
+}
+
 /// A company's newest 252 bars and its market cap.
 struct Snapshot {
     bars: Vec<Bar>,
@@ -53,7 +65,8 @@ impl Snapshot {
     }
 }
 
-fn cap_cell<'a>(company: &Company, cap: f64) -> Cell<'a> {
+/// A cell with a market cap.
+pub(super) fn cap_cell<'a>(company: &Company, cap: f64) -> Cell<'a> {
     if company.edge_case == EdgeCase::FractionalVolume {
         dec(cap, 4)
     } else {

@@ -30,6 +30,7 @@ pub(super) const ENDPOINTS: &[(&str, Plan)] = &[
     ("ratios-ttm", Plan::Free),
     ("key-metrics-ttm", Plan::Free),
     ("market-capitalization-batch", Plan::Free),
+    ("historical-market-capitalization", Plan::Premium),
     ("shares-float", Plan::Free),
     ("shares-float-all", Plan::Free),
     ("dividends", Plan::Free),

@@ -56,7 +56,7 @@ fn needs_symbol(endpoint: &str) -> bool {
     endpoint.starts_with("historical-price-eod/")
         || matches!(
             endpoint,
-            "profile" | "quote" | "ratios-ttm" | "key-metrics-ttm" | "shares-float" | "dividends" | "splits"
+            "historical-market-capitalization" | "profile" | "quote" | "ratios-ttm" | "key-metrics-ttm" | "shares-float" | "dividends" | "splits"
         )
         || statement_of(endpoint).is_some_and(|(_, form)| form != "-bulk")
 }
@@ -133,6 +133,10 @@ impl Answers {
             "historical-price-eod/light" => prices(History::Light),
             "historical-price-eod/dividend-adjusted" => prices(History::Dividends),
             "historical-price-eod/non-split-adjusted" => prices(History::Traded),
+            "historical-market-capitalization" => {
+                let caps = history::market_caps(world, company, query.date("from"), query.date("to"));
+                Answer::Json(caps.json())
+            }
             "profile" => one_row(company, fields::PROFILE, |t, c| market::profile(t, world, c)),
             "quote" => one_row(company, fields::QUOTE, |t, c| market::quote(t, world, c)),
             "shares-float" => {

@@ -61,6 +61,10 @@ impl Renderer {
     }
 }
 
+/// The suspicions of twelve months that make share counts or per-share figures NULL.
+const TTM_COUNT_REASON: &str = "case when contains(t.suspect_reason, 'share_count_disputed') then 'share_count_disputed' \
+     when contains(t.suspect_reason, 'eps_disputed') and t.quarters_derived = 0 then 'eps_disputed' end";
+
 /// The values that templates can use.
 #[derive(Serialize)]
 struct Context {
@@ -94,6 +98,8 @@ struct Context {
     suspicion_items: Vec<ComparedItem>,
     /// The suspicions of a group of rows as one text.
     suspect_reason: String,
+    /// Why per-share figures of twelve months are NULL, with the table alias `t`.
+    ttm_count_reason: &'static str,
     industries: Industries,
 }
 
@@ -143,7 +149,7 @@ impl Context {
             growth_rates: growth_rates(registry),
             growth_figures: registry.growth.iter().map(|g| g.figure.clone()).collect(),
             valuation_inputs: valuation_inputs(registry),
-            market_metrics: registry.market.iter().map(market).collect(),
+            market_metrics: registry.market.iter().map(|m| market(registry, m)).collect(),
             price_metrics: registry.prices.iter().map(price).collect(),
             market_cap: day_input(registry, "market_cap"),
             enterprise_value: day_input(registry, "enterprise_value"),
@@ -159,6 +165,7 @@ impl Context {
             suspicions: registry.suspicions.clone(),
             suspicion_items: registry.suspicions.iter().flat_map(compared_items).collect(),
             suspect_reason: reason_sql(&registry.suspicions),
+            ttm_count_reason: TTM_COUNT_REASON,
         }
     }
 }

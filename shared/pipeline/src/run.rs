@@ -153,12 +153,20 @@ pub struct PlanLimits {
     /// Whether the plan includes bulk files.
     #[serde(default)]
     pub bulk: bool,
+    /// Whether the plan includes the market caps of past days.
+    #[serde(default = "yes")]
+    pub market_cap_history: bool,
     /// Minimum number of seconds between the downloads of two bulk files.
     #[serde(default)]
     pub bulk_pause: u64,
     /// Maximum calls per minute; `None` if unlimited.
     #[serde(default)]
     pub per_minute: Option<u32>,
+}
+
+/// The value of [`PlanLimits::market_cap_history`] in plans of earlier builds.
+fn yes() -> bool {
+    true
 }
 
 impl Default for PlanLimits {
@@ -168,6 +176,7 @@ impl Default for PlanLimits {
             quarterly: true,
             minimize_calls: false,
             bulk: false,
+            market_cap_history: true,
             bulk_pause: 0,
             per_minute: None,
         }

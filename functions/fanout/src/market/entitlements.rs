@@ -24,11 +24,15 @@ pub(super) const FILINGS: &str = "latest-financial-statements";
 /// Endpoint that lists results as companies announce them.
 pub(super) const REPORTS: &str = "earnings-calendar";
 
+/// Endpoint with a company's market caps of past days.
+pub(super) const MARKET_CAPS: &str = "historical-market-capitalization";
+
 /// The optional endpoints, each with the parameters of a cheap call.
 pub(super) const PROBES: &[(&str, &[(&str, &str)])] = &[
     (QUOTES, &[("symbols", "AAPL")]),
     (FILINGS, &[("page", "0"), ("limit", "1")]),
     (REPORTS, &[]),
+    (MARKET_CAPS, &[("symbol", "AAPL")]),
     ("dividends-calendar", &[]),
     ("splits-calendar", &[]),
     ("sp500-constituent", &[]),

@@ -104,6 +104,11 @@ impl Market {
     pub fn has_batch_quotes(&self, now: DateTime<Utc>) -> bool {
         self.entitlements.allows(entitlements::QUOTES, now) == Some(true)
     }
+
+    /// Whether FMP refuses the key the market caps of past days.
+    pub fn refuses_market_caps(&self, now: DateTime<Utc>) -> bool {
+        self.entitlements.allows(entitlements::MARKET_CAPS, now) == Some(false)
+    }
 }
 
 impl Feeds {
@@ -143,6 +148,13 @@ pub async fn refresh(
     let uses = |source| CATALOG.iter().any(|dataset| dataset.change_feed == Some(source) && wants(dataset));
     if wants(catalog::PRICES) && options.plan_limits.minimize_calls {
         reader.check_entitlement(entitlements::QUOTES, &[("symbols", "AAPL".to_owned())]).await?;
+    }
+    if wants(catalog::MARKET_CAPS)
+        && options.plan_limits.minimize_calls
+        && options.plan_limits.market_cap_history
+        && symbols.len() >= MIN_SYMBOLS
+    {
+        reader.check_entitlement(entitlements::MARKET_CAPS, &[("symbol", "AAPL".to_owned())]).await?;
     }
     if symbols.len() >= MIN_SYMBOLS {
         if uses(ChangeSource::Filings) {

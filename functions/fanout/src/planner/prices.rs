@@ -9,11 +9,11 @@ use super::{
 };
 
 /// Days of prices fetched for a new symbol: five years.
-const FIRST_HISTORY: Days = Days::new(5 * 365 + 2);
+pub(super) const FIRST_HISTORY: Days = Days::new(5 * 365 + 2);
 /// Days fetched again at the end of a known series, since FMP corrects its newest bars.
 const OVERLAP: Days = Days::new(4);
 /// Maximum days of one price call. 15 years have fewer than 3,800 bars, and FMP truncates at 5,000.
-const WINDOW: Days = Days::new(15 * 365);
+pub(super) const WINDOW: Days = Days::new(15 * 365);
 /// How long FMP may take after a close to publish the session's bar.
 const PUBLICATION_DELAY: Duration = Duration::hours(6);
 /// Minimum pause between two requests for a late bar.

@@ -1,5 +1,6 @@
 //! Tests of the planner.
 
+mod market_caps;
 mod prices;
 mod prior;
 mod rotation;
@@ -51,11 +52,11 @@ fn tasks_due(options: &Options, fetch_log: &FetchLog, when: &str) -> Vec<Task> {
 }
 
 #[test]
-fn a_first_run_plans_ten_calls_per_symbol_and_a_second_one_none() {
+fn a_first_run_plans_eleven_calls_per_symbol_and_a_second_one_none() {
     let mut fetch_log = FetchLog::default();
     let options = Options::default();
     let first = tasks_due(&options, &fetch_log, "2026-11-20T22:00:00Z");
-    assert_eq!(first.len(), 10 + 1, "ten for the symbol, one for the index");
+    assert_eq!(first.len(), 11 + 1, "eleven for the symbol, one for the index");
     note(&mut fetch_log, &first, "2026-11-20T22:00:00Z", |task| Outcome::Rows {
         rows: 1,
         newest: matches!(task.window, Window::Days { .. }).then(|| day("2026-11-20")),
@@ -63,7 +64,7 @@ fn a_first_run_plans_ten_calls_per_symbol_and_a_second_one_none() {
     let second =
         plan(&symbols(), &options, &fetch_log, &Market::default(), at("2026-11-20T22:00:01Z")).unwrap();
     assert!(second.tasks.is_empty());
-    assert_eq!(second.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum::<u64>(), 11);
+    assert_eq!(second.datasets.iter().flat_map(|(_, d)| d.skipped.values()).sum::<u64>(), 12);
 }
 
 #[test]
@@ -117,7 +118,7 @@ fn all_tasks_of_a_symbol_share_a_batch() {
     .unwrap()
     .tasks;
     let packed = batches_by_symbol(&symbols, tasks);
-    assert_eq!(packed.iter().map(|b| b.tasks.len()).collect::<Vec<_>>(), [501, 500, 200]);
+    assert_eq!(packed.iter().map(|b| b.tasks.len()).collect::<Vec<_>>(), [551, 550, 220]);
 }
 
 #[test]

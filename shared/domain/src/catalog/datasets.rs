@@ -137,6 +137,20 @@ pub const CATALOG: &[Dataset] = &[
         ..SNAPSHOT
     },
     Dataset {
+        name: "market_caps",
+        endpoint: "historical-market-capitalization",
+        requests: Requests::Days,
+        key: &["symbol", "cap_date"],
+        date_column: Some("cap_date"),
+        columns: market::MARKET_CAPS,
+        freshness: Freshness::UntilNextClose,
+        row_limit: Some(5_000),
+        row_bytes: 15,
+        about: "Market cap of each day: the history with one call per symbol, in plans that include it; later days come \
+                from profiles and quotes.",
+        ..SNAPSHOT
+    },
+    Dataset {
         name: "quotes",
         endpoint: "batch-quote",
         requests: Requests::Symbols,
@@ -193,6 +207,8 @@ pub const CASH_FLOW: &Dataset = named("cash_flow");
 pub const DIVIDENDS: &Dataset = named("dividends");
 /// Shares outstanding.
 pub const SHARES_FLOAT: &Dataset = named("shares_float");
+/// Market caps by day.
+pub const MARKET_CAPS: &Dataset = named("market_caps");
 /// Ratios of the last twelve months, computed by FMP.
 pub const RATIOS_TTM: &Dataset = named("ratios_ttm");
 /// Key metrics of the last twelve months, computed by FMP.

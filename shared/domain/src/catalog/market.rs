@@ -73,6 +73,13 @@ pub(super) const SHARES_FLOAT: &[Column] = &[
     decimal("outstanding_shares", "outstandingShares"),
 ];
 
+/// Columns of `historical-market-capitalization`.
+pub(super) const MARKET_CAPS: &[Column] = &[
+    text("symbol", "symbol").required(),
+    date("cap_date", "date").required(),
+    decimal("market_cap", "marketCap").required(),
+];
+
 /// Columns of `batch-quote`.
 pub(super) const QUOTES: &[Column] = &[
     text("symbol", "symbol").required(),

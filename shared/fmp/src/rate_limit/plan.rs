@@ -43,6 +43,8 @@ impl FmpPlan {
             minimize_calls: self != FmpPlan::Unlimited,
             bulk: self == FmpPlan::Ultimate,
             bulk_pause: source.bulk_pause().as_secs(),
+            // FMP does not say which plans include it: the smaller plans are limited to a few calls or years.
+            market_cap_history: !matches!(self, FmpPlan::Free | FmpPlan::Starter),
             per_minute: self.per_minute(),
             ..PlanLimits::default()
         };

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     inputs::{Formula, period_column},
-    periods::{Condition, Refusal, operand, refusals},
+    periods::{Condition, Refusal, is_count, operand, refusals},
 };
 use crate::metrics::{Expr, FmpNeeds, MarketMetric, PriceMetric, Registry, Source, fmp_dataset};
 
@@ -26,6 +26,10 @@ pub(super) struct MarketValues {
     fmp: Option<String>,
     checked: Option<String>,
     refusals: Vec<Refusal>,
+    /// The condition that a figure it needs is missing.
+    missing: String,
+    /// The sources of its share counts and per-share figures.
+    count_sources: Vec<&'static str>,
     /// The columns that contain the reasons for NULL of the metric's growth rates.
     growth_reasons: Vec<String>,
     requires: Vec<Condition>,
@@ -107,9 +111,22 @@ pub(super) fn valuation_inputs(registry: &Registry) -> Vec<Formula> {
     inputs
 }
 
-pub(super) fn market(metric: &MarketMetric) -> MarketValues {
+pub(super) fn market(registry: &Registry, metric: &MarketMetric) -> MarketValues {
     let sql = |expr: &Expr| expr.sql(&|input| format!("i.{}", valuation_column(input)));
     let prefixes = |sources: BTreeSet<Source>| sources.into_iter().map(Source::prefix).collect();
+    let counts = |name: &str| {
+        registry.expanded(&Expr::input(name)).inputs().into_iter().any(|inner| is_count(registry, inner))
+    };
+    let count_sources = metric
+        .fundamentals()
+        .into_iter()
+        .filter(|(source, name)| *source != Source::Growth && counts(name))
+        .map(|(source, _)| source)
+        .collect();
+    let figures = metric.checked().into_iter().chain(metric.operands().into_iter().map(|o| o.expr));
+    let mut missing: Vec<String> =
+        figures.map(|figure| format!("{} is null", operand(&figure, &sql(&figure)))).collect();
+    missing.dedup();
     MarketValues {
         name: metric.name.clone(),
         amount: metric.amount,
@@ -122,6 +139,8 @@ pub(super) fn market(metric: &MarketMetric) -> MarketValues {
             .checked()
             .map(|checked| refusals(metric.rule(), &operand(&checked, &sql(&checked))))
             .unwrap_or_default(),
+        missing: missing.join(" or "),
+        count_sources: prefixes(count_sources),
         growth_reasons: metric
             .fundamentals()
             .into_iter()

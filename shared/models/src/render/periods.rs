@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::SPLIT_ADJUSTED;
 use crate::metrics::{Average, Denominator, Expr, GrowthRate, Horizon, Op, PeriodKind, Ratio, Registry};
 
 #[derive(Serialize)]
@@ -42,6 +43,8 @@ pub(super) struct RatioValues {
     /// The condition under which an input is missing.
     missing: String,
     missing_reason: String,
+    /// Whether it uses share counts or per-share figures, whose contradictions are the reason for NULL.
+    is_per_share: bool,
     /// The conditions under which the divisor gives a reason for NULL.
     refusals: Vec<Refusal>,
     value: String,
@@ -68,6 +71,7 @@ pub(super) struct GrowthValues {
     figure: String,
     horizon: String,
     banks: bool,
+    is_per_share: bool,
     /// Whether it is an annual rate, which requires an end value above zero.
     is_annual: bool,
     reason: &'static str,
@@ -98,6 +102,7 @@ pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
             })
             .collect(),
         missing: missing.join(" or "),
+        is_per_share: uses_counts(registry, &ratio.formula),
         missing_reason: ratio.missing.clone().unwrap_or_else(|| "missing_input".to_owned()),
         refusals: ratio
             .formula
@@ -106,6 +111,17 @@ pub(super) fn ratio(registry: &Registry, ratio: &Ratio) -> RatioValues {
             .unwrap_or_default(),
         value: sql(&ratio.formula),
     }
+}
+
+/// Returns whether an expression of a period's inputs uses share counts or per-share figures.
+fn uses_counts(registry: &Registry, expr: &Expr) -> bool {
+    registry.expanded(expr).inputs().into_iter().any(|name| is_count(registry, name))
+}
+
+/// Returns whether an input is a share count or per-share figure of the statements.
+pub(super) fn is_count(registry: &Registry, name: &str) -> bool {
+    let period = registry.input(name).and_then(|input| input.period.as_deref());
+    period.is_some_and(|column| SPLIT_ADJUSTED.contains(&column))
 }
 
 /// Returns an expression's SQL as an operand of a comparison.
@@ -151,6 +167,7 @@ pub(super) fn growth_rates(registry: &Registry) -> Vec<GrowthValues> {
         figure: rate.growth.figure.clone(),
         horizon: rate.horizon.name.clone(),
         banks: rate.growth.banks,
+        is_per_share: uses_counts(registry, &Expr::input(&rate.growth.figure)),
         is_annual: rate.annual().is_some(),
         reason: match rate.growth.earnings {
             true => "negative_earnings",

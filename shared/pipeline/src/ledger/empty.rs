@@ -50,7 +50,9 @@ impl Evidence {
             Window::Newest { cadence, .. } => Some((symbol(record)?, cadence)),
             Window::All | Window::Days { .. } => None,
         };
-        let series: Vec<_> = records().filter(|record| record.task.has_sessions()).collect();
+        let series: Vec<_> = records()
+            .filter(|record| record.task.dataset == catalog::PRICES && record.task.has_sessions())
+            .collect();
         let requested: BTreeSet<_> = series.iter().filter_map(|record| symbol(record)).collect();
         let is_new_and_empty =
             |r: &&TaskRecord| r.outcome == Outcome::Empty && !r.task.prior.rows && !r.task.prior.related;
@@ -82,7 +84,7 @@ impl Evidence {
         match task.window {
             Window::Days { .. } if !record.task.has_sessions() => None,
             Window::Days { .. } | Window::Newest { .. } if prior.rows => Some(lost()),
-            Window::Days { .. } if self.no_prices && may_be_wrong && !self.known.is_empty() => {
+            Window::Days { .. } if task.dataset == catalog::PRICES && self.no_prices && may_be_wrong && !self.known.is_empty() => {
                 Some(unexpected("FMP's answer is empty for every symbol of the run"))
             }
             Window::Newest { cadence, .. } => {

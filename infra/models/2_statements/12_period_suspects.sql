@@ -231,7 +231,18 @@ decided as (
     from corrected_values as v
     join compared_items as c on c.item = v.item
 ),
+share_errors as (
+    select version_id, share_reason as suspicion, ours, theirs from split_adjusted_shares where share_reason is not null
+    union all
+    select version_id, eps_reason, ours, theirs
+    from split_adjusted_shares
+    where share_reason is null and eps_reason is not null
+),
 found as (
+    select l.vintage_id, o.version_id, o.suspicion, l.known_on, o.ours, o.theirs
+    from share_errors as o
+    join vintages_of_periods as l on l.version_id = o.version_id
+    union all
     select l.vintage_id, o.version_id, o.suspicion, l.known_on, o.ours, o.theirs
     from own as o
     join vintages_of_periods as l on l.version_id = o.version_id

@@ -132,6 +132,10 @@ changes as (
     select vintage_id, valid_from from profiles where valid_from > date '1900-01-01'
     union
     select vintage_id, valid_from from entered_counts
+    union
+    select l.vintage_id, s.valid_from
+    from share_suspects as s
+    join vintages as l on l.symbol = s.symbol
 ),
 ranges as (
     select

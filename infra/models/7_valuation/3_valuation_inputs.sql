@@ -18,7 +18,8 @@ ttm as (
 ),
 statements as (
     select
-        l.vintage_id, f.*, s.split_adjusted_eps_diluted, s.split_adjusted_shares_outstanding
+        l.vintage_id, f.*, s.split_adjusted_eps_diluted, s.split_adjusted_shares_outstanding,
+        coalesce(s.share_reason, s.eps_reason) as count_reason
     from vintage_periods as l
     join new_fact_financials_history as f on f.version_id = l.version_id
     join split_adjusted_shares as s on s.version_id = l.version_id
@@ -26,7 +27,7 @@ statements as (
     -- figures from before a split are always recomputed, so these are on the newest split basis already
     select
         p.vintage_id, null::bigint, f.* exclude (run_id, computed_at), (f.eps_diluted::double)::decimal(38, 12),
-        f.shares_outstanding
+        f.shares_outstanding, null::varchar
     from published as p
     join analytics.fact_financials_history as f on f.symbol = p.symbol and f.known_to is null
 ),
@@ -62,8 +63,9 @@ joined as (
             else r.sector_reason
         end as sector_reason,
         r.ttm_date, t.reason as ttm_reason, t.reported_currency as ttm_currency,
-        r.fy_date, y.reported_currency as fy_currency,
-        r.latest_date, a.reported_currency as latest_currency,
+        {{ ttm_count_reason }} as ttm_count_reason,
+        r.fy_date, y.reported_currency as fy_currency, y.count_reason as fy_count_reason,
+        r.latest_date, a.reported_currency as latest_currency, a.count_reason as latest_count_reason,
         {% for input in valuation_inputs %}
         {{ input.sql }} as {{ input.name }}{{ "," if not loop.last }}
         {% endfor %}

@@ -3,7 +3,8 @@
 create or replace temporary table valuation_operands as
 with ranges as (select * from fundamentals_ranges),
 periods as (select vintage_id, fiscal_date, period_type, suspicion, known_on from period_suspects),
--- the suspicions of the twelve months, the fiscal year and the newest statement, from the day on which they were known
+-- the suspicions of the twelve months, the fiscal year and the newest statement, from the day on which they were known,
+-- and those of the share count
 known_suspects as (
     select r.range_id, s.suspicion
     from ttm_suspects as s
@@ -19,6 +20,10 @@ known_suspects as (
     join ranges as r
         on r.vintage_id = s.vintage_id and r.latest_date = s.fiscal_date and r.latest_basis = s.period_type
         and r.valid_from >= s.known_on
+    union all
+    select r.range_id, s.suspicion
+    from share_suspects as s
+    join ranges as r on r.symbol = s.symbol and r.valid_from >= s.valid_from and r.valid_from < s.valid_to
 ),
 suspects as (
     select
@@ -59,6 +64,9 @@ judged as (
             {% endfor %}
             {% for reason in metric.growth_reasons %}
             when {{ reason }} is not null then {{ reason }}
+            {% endfor %}
+            {% for source in metric.count_sources %}
+            when i.{{ source }}_count_reason is not null and ({{ metric.missing }}) then i.{{ source }}_count_reason
             {% endfor %}
             {% for requirement in metric.requires %}
             when {{ requirement.figure }} is null then 'missing_input'
