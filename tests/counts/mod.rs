@@ -15,9 +15,9 @@ use findata_tests::{Home, Job, Simulator};
 const EXPECTED: &str = "
 run          calls    bytes  statements  files  staged  loaded  unchanged  figures
 first day      201   428519         310      7    2086    2086          0    27861
-again            0        0          33      0       0       0          0        0
+again            0        0          32      0       0       0          0        0
 next day       201   416178         297      7    1750      41       1709       60
-again            0        0          33      0       0       0          0        0
+again            0        0          32      0       0       0          0        0
 ";
 
 const SYMBOLS: usize = 20;
