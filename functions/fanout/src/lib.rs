@@ -1,10 +1,11 @@
 //! fanout: turns a request into a plan, and the plan into batches on the queue.
 //!
-//! [`universe`] resolves the symbols; [`market`] reads the change feeds; [`planner`] compares the
+//! [`corrections`] reads the user's corrections; [`universe`] resolves the symbols; [`market`] reads the change feeds; [`planner`] compares the
 //! request with the fetch log and decides for every dataset and symbol whether to fetch it, and
 //! why. [`sweep`] recovers stalled runs.
 
 pub mod command;
+pub mod corrections;
 pub mod event;
 pub mod market;
 pub mod planner;
@@ -20,7 +21,7 @@ use findata_domain::{
 };
 use findata_fmp::{Fmp, bulk};
 use findata_pipeline::{
-    corrections::{self, Corrections},
+    corrections::Corrections,
     freshness::FetchLog,
     ledger::{self, BatchEntry, Loaded, Outcome, TaskRecord},
     plan::{BatchMessage, DatasetPlan, FetchMode, Plan, Task},

@@ -8,7 +8,8 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use findata_domain::{Error, Result};
-use findata_pipeline::corrections::{self, Correction};
+use findata_fanout::corrections;
+use findata_pipeline::corrections::{Correction, FILE};
 
 use crate::stage::DirectoryStage;
 
@@ -29,7 +30,7 @@ impl DataDir {
         DataDir {
             warehouse: warehouse.unwrap_or_else(|| folder.join("findata.duckdb")),
             stage: stage.unwrap_or_else(|| folder.join("stage")),
-            corrections: folder.join(corrections::FILE),
+            corrections: folder.join(FILE),
         }
     }
 

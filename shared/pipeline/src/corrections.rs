@@ -1,21 +1,12 @@
 //! The user's corrections of FMP's data: the entries of `corrections.toml`.
 //!
-//! The file is in the home of the command line, or on the stage. It is checked as a whole before a run
-//! calls FMP. The plan of the run contains the entries, load writes them to `staging.corrections`, and
-//! the models apply them.
-
-mod entry;
-#[cfg(test)]
-mod tests;
-
-use std::collections::BTreeMap;
+//! The file is in the home of the command line, or on the stage. fanout checks it as a whole before a
+//! run calls FMP. The plan of the run contains the entries, load writes them to `staging.corrections`,
+//! and the models apply them.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use findata_domain::{Error, Result, Symbol};
+use findata_domain::Symbol;
 use serde::{Deserialize, Serialize};
-use toml::de::{DeTable, DeValue};
-
-use crate::ports::stage::Stage;
 
 /// Name of the file in the home.
 pub const FILE: &str = "corrections.toml";
@@ -92,88 +83,4 @@ pub struct Correction {
     pub decided_on: NaiveDate,
     /// Line of the entry in the file.
     pub line: u64,
-}
-
-impl Correction {
-    /// Returns what two entries must not both decide.
-    fn subject(&self) -> (&Symbol, Kind, Option<NaiveDate>, Option<&str>, Option<&str>) {
-        (&self.symbol, self.kind, self.date, self.period.as_deref(), self.column.as_deref())
-    }
-}
-
-/// A fault of the file: its line and a message.
-type Fault = (u64, String);
-
-/// Reads the corrections on the stage; none if there is no such object.
-///
-/// # Errors
-/// `Config` with all faults of the object; the stage's errors.
-pub async fn read(stage: &impl Stage) -> Result<Vec<Correction>> {
-    let Some(object) = stage.get(STAGE_KEY).await? else {
-        return Ok(Vec::new());
-    };
-    let text = std::str::from_utf8(&object.body)
-        .map_err(|_| Error::Config(format!("{STAGE_KEY} on the stage is not UTF-8 text")))?;
-    parse(text, &format!("{STAGE_KEY} on the stage"))
-}
-
-/// Parses the text of a file. `name` names the file in error messages.
-///
-/// # Errors
-/// `Config` with a message per fault, in the order of lines.
-pub fn parse(text: &str, name: &str) -> Result<Vec<Correction>> {
-    let (mut entries, mut faults) = (Vec::new(), Vec::new());
-    let (document, broken) = DeTable::parse_recoverable(text);
-    for error in broken {
-        let line = error.span().map_or(1, |span| line_of(text, span.start));
-        faults.push((line, error.message().to_owned()));
-    }
-    for (key, value) in document.get_ref() {
-        let line = line_of(text, key.span().start);
-        match (key.get_ref().as_ref(), value.get_ref()) {
-            ("correction", DeValue::Array(array)) => {
-                for one in array.iter() {
-                    let line = line_of(text, one.span().start);
-                    match one.get_ref() {
-                        DeValue::Table(table) => entries.extend(entry::read(text, line, table, &mut faults)),
-                        _ => faults.push((line, "an entry begins with [[correction]]".into())),
-                    }
-                }
-            }
-            (key, _) => {
-                faults.push((line, format!("unknown key {key}: an entry begins with [[correction]]")))
-            }
-        }
-    }
-    faults.extend(repeated(&entries));
-    if faults.is_empty() {
-        return Ok(entries);
-    }
-    faults.sort();
-    faults.dedup();
-    let lines: Vec<String> = faults.iter().map(|(line, fault)| format!("  line {line}: {fault}")).collect();
-    let count = match faults.len() {
-        1 => "a fault".to_owned(),
-        n => format!("{n} faults"),
-    };
-    Err(Error::Config(format!("{name} has {count}:\n{}", lines.join("\n"))))
-}
-
-/// Returns a fault for each entry whose subject an earlier entry has.
-fn repeated(entries: &[Correction]) -> Vec<Fault> {
-    let mut first = BTreeMap::new();
-    let mut found = Vec::new();
-    for entry in entries {
-        let line = *first.entry(entry.subject()).or_insert(entry.line);
-        if line != entry.line {
-            found.push((entry.line, format!("repeats the entry in line {line}: keep one of them")));
-        }
-    }
-    found
-}
-
-/// Returns the line of a byte, from 1.
-fn line_of(text: &str, position: usize) -> u64 {
-    let before = text.as_bytes().get(..position).unwrap_or(text.as_bytes());
-    1 + before.iter().filter(|byte| **byte == b'\n').count() as u64
 }

@@ -8,12 +8,13 @@ use findata_domain::{
     catalog::{self, Column, Kind as ColumnKind},
     decimal,
 };
+use findata_pipeline::corrections::{Correction, Kind};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
-use super::{Correction, Fault, Kind, line_of};
+use super::{Fault, line_of};
 
 /// The columns of the profile that can be corrected. The other columns change daily or determine no
 /// figure.

@@ -1,3 +1,5 @@
+use findata_pipeline::corrections::FILE;
+
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../../../corrections.example.toml");
