@@ -129,7 +129,7 @@ pub(super) fn market_caps<'a>(
     };
     let last = last.min(world.last);
     let first = first.max((last + 1).saturating_sub(MAX_ROWS));
-    if first > last || matches!(c.edge_case, EdgeCase::NoMarketCap | EdgeCase::Index | EdgeCase::Etf) {
+    if first > last || matches!(c.edge_case, EdgeCase::NoMarketCap | EdgeCase::Index) {
         return table;
     }
     for bar in prices::bars(world, c, first, last).iter().rev() {
