@@ -10,8 +10,8 @@
 create or replace temporary table split_adjusted_shares as
 with periods as (
     select
-        f.version_id, f.symbol, f.known_on, f.fiscal_date, f.period_type, f.is_derived, f.known_from, v.basis_date, f.eps,
-        f.eps_diluted, f.shares_outstanding, f.shares_outstanding_diluted, f.net_income::double as net_income,
+        f.version_id, f.symbol, f.known_on, f.fiscal_date, f.period_type, f.is_derived, f.known_from, v.basis_date,
+        f.eps, f.eps_diluted, f.shares_outstanding, f.shares_outstanding_diluted, f.net_income::double as net_income,
         coalesce(f.shares_outstanding_diluted, f.shares_outstanding)::double as shares,
         f.total_assets::double as total_assets, f.stockholders_equity::double as stockholders_equity
     from new_fact_financials_history as f
@@ -86,10 +86,9 @@ with_errors as (
 -- the reported quarters, or else years, in order: how the count changes from one to the next
 chained as (
     select
-        version_id, symbol, known_on, fiscal_date, first_date, ipo_date, verdict, log_count, reference_shares, shares_per_security,
-        known_from, log_count - lag(log_count) over (
-            partition by symbol order by fiscal_date, known_from, version_id
-        ) as log_jump,
+        version_id, symbol, known_on, fiscal_date, first_date, ipo_date, verdict, log_count, reference_shares,
+        shares_per_security, known_from,
+        log_count - lag(log_count) over (partition by symbol order by fiscal_date, known_from, version_id) as log_jump,
         lag(fiscal_date) over (partition by symbol order by fiscal_date, known_from, version_id) as prior_date,
         (total_assets - lag(total_assets) over (partition by symbol order by fiscal_date, known_from, version_id))
             / nullif(abs(lag(total_assets) over (partition by symbol order by fiscal_date, known_from, version_id)), 0)

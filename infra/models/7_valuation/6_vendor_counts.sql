@@ -13,7 +13,8 @@ caps as (
     left join (
         select symbol, max(split_date) as split_date from split_events where verdict = 'unconfirmed' group by symbol
     ) as u on u.symbol = m.symbol
-    where m.market_cap > 0 and c.verdict not in ('disputed', 'all_classes') and (u.split_date is null or m.cap_date < u.split_date)
+    where m.market_cap > 0 and c.verdict not in ('disputed', 'all_classes')
+        and (u.split_date is null or m.cap_date < u.split_date)
 ),
 coverage as (select symbol, min(price_date) as first_date from caps group by symbol),
 bars as (

@@ -8,7 +8,7 @@ create table if not exists analytics.fact_market_metrics_history (
     {% for metric in market_metrics %}
     {{ metric.name }} {{ "decimal(38, 6)" if metric.amount else "double" }},
     {% if metric.name == "shares_outstanding_used" %}
-    shares_source varchar, -- profile or shares_float on the newest session; before it market_caps (FMP's market cap / close) or the latest known statement
+    shares_source varchar, -- profile or shares_float (newest session), market_caps (FMP's cap / close), statement
     {% endif %}
     {% endfor %}
     {% for metric in price_metrics %}
