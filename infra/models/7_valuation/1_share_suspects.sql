@@ -1,6 +1,6 @@
 -- grain: company x suspicion x valid_from. Ranges of days [valid_from, valid_to) on which the share count of the
--- market metrics is suspect: `ours` contradicts `theirs`, see metrics/suspicions.toml. noticed_on is the day of the event or of
--- the vendor's count.
+-- market metrics is suspect: `ours` contradicts `theirs`, see metrics/suspicions.toml. noticed_on is the day of the
+-- event or of the vendor's count.
 create or replace temporary table share_suspects as
 select
     symbol, suspect_from as valid_from, date '9999-12-31' as valid_to, 'split_unconfirmed' as suspicion, ours, theirs,
