@@ -23,8 +23,7 @@ use company::{Company, TODAY, day};
 fn home() -> &'static Home {
     static HOME: OnceLock<Home> = OnceLock::new();
     HOME.get_or_init(|| {
-        let companies: Vec<Company> =
-            [
+        let companies: Vec<Company> = [
             banks::companies(),
             dividends::companies(),
             fundamentals::companies(),
@@ -33,9 +32,9 @@ fn home() -> &'static Home {
             shares::companies(),
             splits::companies(),
         ]
-                .into_iter()
-                .flatten()
-                .collect();
+        .into_iter()
+        .flatten()
+        .collect();
         let symbols: Vec<&str> = companies.iter().map(|c| c.symbol).collect();
         let replay = companies.into_iter().fold(Replay::new(), |replay, company| company.answer(replay));
         let (server, home) = (replay.start(), Home::new());

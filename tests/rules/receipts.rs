@@ -39,7 +39,8 @@ pub(super) fn companies() -> Vec<Company> {
     // The profile has no market cap, and the float data counts one class.
     let mut one_class = Company::new("ONECLASS");
     one_class.profile["marketCap"] = Value::Null;
-    one_class.shares_float = vec![json!({"symbol": "ONECLASS", "date": "2026-09-18 21:00:00", "freeFloat": 90.0,
+    one_class.shares_float =
+        vec![json!({"symbol": "ONECLASS", "date": "2026-09-18 21:00:00", "freeFloat": 90.0,
         "floatShares": SHARES * 0.4, "outstandingShares": SHARES * 0.44, "source": null})];
     vec![
         receipt("ADR", 5.0),

@@ -43,9 +43,15 @@ fn caps(mut company: Company, shares: impl Fn(&str) -> f64) -> Company {
 pub(super) fn companies() -> Vec<Company> {
     let mut ipo = vendor(Company::new("IPOYEAR"), SHARES);
     ipo.profile["ipoDate"] = json!("2026-02-10");
-    let ipo = counts(counts(ipo, ("2000-01-01", "2025-12-31"), SHARES * 0.1), ("2026-01-01", "2026-03-31"), SHARES * 0.4);
+    let ipo = counts(
+        counts(ipo, ("2000-01-01", "2025-12-31"), SHARES * 0.1),
+        ("2026-01-01", "2026-03-31"),
+        SHARES * 0.4,
+    );
     // Two companies become one: shares and assets more than double.
-    let merged = ["totalAssets", "totalEquity", "totalStockholdersEquity"].into_iter().zip([1_600e6, 1_200e6, 1_200e6]);
+    let merged = ["totalAssets", "totalEquity", "totalStockholdersEquity"]
+        .into_iter()
+        .zip([1_600e6, 1_200e6, 1_200e6]);
     let merger = merged.fold(
         counts(vendor(Company::new("MERGER"), SHARES * 2.4), NEWEST, SHARES * 2.4),
         |company, (field, value)| company.set(BALANCE, "", NEWEST, field, value),
@@ -74,7 +80,9 @@ pub(super) fn companies() -> Vec<Company> {
         vendor(Company::new("AHEAD"), SHARES * 1.3),
         caps(vendor(Company::new("CAPS"), SHARES * 1.08), |_| SHARES * 1.08),
         caps(Company::new("CAPSWRONG"), move |date| if in_may(date) { SHARES * 5.0 } else { SHARES }),
-        caps(vendor(Company::new("GLITCH"), SHARES * 3.1), |date| if date < "2026-09-17" { SHARES } else { SHARES * 3.1 }),
+        caps(vendor(Company::new("GLITCH"), SHARES * 3.1), |date| {
+            if date < "2026-09-17" { SHARES } else { SHARES * 3.1 }
+        }),
         caps(vendor(Company::new("CLASSES"), SHARES * 0.45), |_| SHARES * 0.45),
     ]
 }

@@ -41,16 +41,18 @@ fn with(mut company: Company, splits: Vec<Value>) -> Company {
 
 pub(super) fn companies() -> Vec<Company> {
     let two = |symbol| {
-        with(profile(counts(Company::new(symbol), AFTER, 2.0), SHARES * 2.0, PRICE), vec![split(
-            symbol, "2026-03-16", 2, 1, "stock-split",
-        )])
+        with(
+            profile(counts(Company::new(symbol), AFTER, 2.0), SHARES * 2.0, PRICE),
+            vec![split(symbol, "2026-03-16", 2, 1, "stock-split")],
+        )
     };
     let mut twice = two("SPLIT2D");
     twice.splits.insert(0, split("SPLIT2D", "2026-03-20", 4, 2, "stock-split"));
     let reverse = |symbol, shares| {
-        with(profile(Company::new(symbol), shares, PRICE * 10.0), vec![split(
-            symbol, "2026-09-08", 1, 10, "stock-split",
-        )])
+        with(
+            profile(Company::new(symbol), shares, PRICE * 10.0),
+            vec![split(symbol, "2026-09-08", 1, 10, "stock-split")],
+        )
     };
     // FMP divides the prices before a spin-off, but the price itself fell as well.
     let spin_off = |symbol, numerator, denominator, kind| {
@@ -64,9 +66,10 @@ pub(super) fn companies() -> Vec<Company> {
         two("SPLIT2"),
         twice,
         // FMP restated all statements for the split
-        with(profile(counts(Company::new("SPLIT32"), EVER, 1.5), SHARES * 1.5, PRICE), vec![split(
-            "SPLIT32", "2026-03-16", 3, 2, "stock-split",
-        )]),
+        with(
+            profile(counts(Company::new("SPLIT32"), EVER, 1.5), SHARES * 1.5, PRICE),
+            vec![split("SPLIT32", "2026-03-16", 3, 2, "stock-split")],
+        ),
         reverse("REVERSE", SHARES / 10.0),
         reverse("STALECAP", SHARES),
         with(large, vec![split("SPLIT150", "2026-03-16", 1, 150, "stock-split")]),
@@ -86,7 +89,9 @@ fn counts_off_by_a_split() -> Company {
 #[test]
 fn real_splits_leave_the_market_cap_and_no_suspicion() {
     for (symbol, factor) in [("SPLIT2", 2.0), ("SPLIT2D", 2.0), ("SPLIT32", 1.5)] {
-        for date in ["2025-12-15", "2026-03-13", "2026-03-16", "2026-04-01", "2026-06-01", "2026-09-17", TODAY] {
+        for date in
+            ["2025-12-15", "2026-03-13", "2026-03-16", "2026-04-01", "2026-06-01", "2026-09-17", TODAY]
+        {
             near(market(symbol, date, "market_cap"), PRICE * SHARES * factor);
             near(market(symbol, date, "pe_ratio_ttm"), PRICE / (6.0 / factor));
             assert_eq!(suspect(symbol, date), "", "{symbol}");

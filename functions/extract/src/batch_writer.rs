@@ -154,10 +154,8 @@ impl BatchWriter {
         let Some(cap) = row.get(dataset, "market_cap").filter(|cap| *cap != "0") else {
             return Ok(());
         };
-        let json = format!(
-            "[{}]",
-            serde_json::json!({"symbol": row.symbol, "date": session, "marketCap": cap})
-        );
+        let json =
+            format!("[{}]", serde_json::json!({"symbol": row.symbol, "date": session, "marketCap": cap}));
         let asked = Asked { symbol: None, days: None, received_on: self.received_on() };
         let (rows, _) = rows::typed(catalog::MARKET_CAPS, &asked, 1, json.as_bytes())?;
         let fetched_at = self.fetched_at;

@@ -74,10 +74,7 @@ pub fn plan(
     let mut planned = Planned::default();
     for dataset in datasets {
         let mut entry = DatasetPlan::default();
-        let index = options
-            .index
-            .iter()
-            .filter(|i| dataset == catalog::PRICES && !symbols.contains(i));
+        let index = options.index.iter().filter(|i| dataset == catalog::PRICES && !symbols.contains(i));
         for symbol in index.chain(symbols) {
             for (task, decision) in decide(dataset, symbol, options, range, fetch_log, market, now) {
                 let reasons = match decision {

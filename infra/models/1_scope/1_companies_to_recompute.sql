@@ -74,6 +74,41 @@ reclassified as (
 reporting as (
     select distinct symbol from pending_members where dataset in ('income_statement', 'balance_sheet', 'cash_flow')
 ),
+-- the vendor's share count differs from the one used last (after a recent split, by less), or a share count is suspect:
+-- all days may have other counts and suspicions
+vendors as (
+    select symbol, market_cap, price from staging.profile
+    union all
+    select symbol, market_cap, price from staging.quotes
+),
+used_counts as (
+    select m.symbol, m.shares_outstanding_used::double as shares
+    from analytics.fact_market_metrics_history as m
+    join newest as n on n.symbol = m.symbol and n.metric_date = m.metric_date
+    where m.known_to is null
+),
+recent_splits as (
+    select distinct s.symbol
+    from staging.splits as s
+    join params as r on s.split_date between r.as_of - 30 and r.as_of
+),
+doubtful_counts as (
+    select v.symbol
+    from vendors as v
+    join used_counts as u on u.symbol = v.symbol
+    left join recent_splits as s on s.symbol = v.symbol
+    where v.market_cap > 0 and v.price > 0
+        and (
+            u.shares is null
+            or v.market_cap::double
+                > u.shares * v.price::double * case when s.symbol is null then 1.9 else 1.25 end
+            or v.market_cap::double * case when s.symbol is null then 1.9 else 1.25 end
+                < u.shares * v.price::double
+        )
+    union
+    select symbol from ops.quality
+    where status = 'flag' and check_name in ('share_count_disputed', 'split_unconfirmed')
+),
 days as (
     select symbol, first_date
     from pending_members
@@ -108,6 +143,11 @@ days as (
     cross join index_days as i
     where i.first_date is not null
     union all
+    select p.symbol, date '1900-01-01'
+    from pending_members as p
+    join doubtful_counts as c on c.symbol = p.symbol
+    where p.dataset not in ('ratios_ttm', 'key_metrics_ttm')
+    union all
     select symbol, date '9999-12-31' from pending_members
 ),
 companies as (
@@ -141,29 +181,6 @@ suspects as (
 converted as (
     select distinct symbol from staging.corrections where kind = 'share_ratio' and known_to is null
 ),
--- the vendor's share count differs from the one used last: its suspicions are published with the statements
-vendors as (
-    select symbol, market_cap, price from staging.profile
-    union all
-    select symbol, market_cap, price from staging.quotes
-),
-used_counts as (
-    select m.symbol, m.shares_outstanding_used::double as shares
-    from analytics.fact_market_metrics_history as m
-    join newest as n on n.symbol = m.symbol and n.metric_date = m.metric_date
-    where m.known_to is null
-),
-changed_counts as (
-    select distinct v.symbol
-    from vendors as v
-    join used_counts as u on u.symbol = v.symbol
-    where v.market_cap > 0 and v.price > 0
-        and (
-            u.shares is null
-            or v.market_cap::double > u.shares * v.price::double * 1.25
-            or v.market_cap::double * 1.25 < u.shares * v.price::double
-        )
-),
 -- statements that count other shares than the security
 other_units as (
     select distinct symbol
@@ -189,7 +206,6 @@ select
     or s.symbol is not null
     or p.symbol is not null
     or x.symbol is not null
-    or v.symbol is not null
     or k.symbol is not null
     or u.symbol is not null
     or coalesce(c.prices_from <= a.answered_on, false) as with_fundamentals,
@@ -199,6 +215,5 @@ left join split_periods as s on s.symbol = c.symbol
 left join fmp_pending as p on p.symbol = c.symbol
 left join suspects as x on x.symbol = c.symbol
 left join converted as k on k.symbol = c.symbol
-left join changed_counts as v on v.symbol = c.symbol
 left join other_units as u on u.symbol = c.symbol
 left join fmp_answers as a on a.symbol = c.symbol

@@ -103,7 +103,8 @@ compared as (
                 then ln(l.shares / nullif(b.shares, 0))
         end as log_restated,
         case
-            when v.received_on >= e.split_date and e.is_newest then ln(v.shares / nullif(coalesce(b.shares, l.shares), 0))
+            when v.received_on >= e.split_date and e.is_newest
+                then ln(v.shares / nullif(coalesce(b.shares, l.shares), 0))
         end as log_vendor,
         ln(c.close_after / nullif(c.close_before, 0)) as log_jump,
         v.shares as vendor_shares

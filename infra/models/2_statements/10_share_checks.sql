@@ -28,7 +28,9 @@ receipt_ratios as (
     ) as v(receipt_ratio)
 ),
 -- an unconfirmed split: the vendor's count is still the old one and is not used
-unconfirmed as (select symbol, max(split_date) as split_date from split_events where verdict = 'unconfirmed' group by symbol),
+unconfirmed as (
+    select symbol, max(split_date) as split_date from split_events where verdict = 'unconfirmed' group by symbol
+),
 floats as (
     select symbol, outstanding_shares::double as shares, (observed_at - interval '5 hours')::date as received_on
     from staging.shares_float
@@ -37,7 +39,8 @@ floats as (
 received as (
     select
         p.symbol, coalesce(p.is_adr, false) as is_adr,
-        coalesce(p.is_adr, false) or coalesce(nullif(upper(trim(p.country)), ''), 'US') <> 'US' as is_foreign, p.ipo_date,
+        coalesce(p.is_adr, false) or coalesce(nullif(upper(trim(p.country)), ''), 'US') <> 'US' as is_foreign,
+        p.ipo_date,
         case
             when p.market_cap > 0 and p.price > 0 and p.market_cap::double / nullif(p.price::double, 0) < 1e18
                 then p.market_cap::double / nullif(p.price::double, 0)
@@ -152,7 +155,9 @@ receipts as (
         -- for other foreign companies, these ratios are more likely an error or growth
         and (v.is_adr or r.receipt_ratio not in (0.01, 1.5, 100.0, 1000.0))
         and (v.is_adr or v.ipo_date is null or v.ipo_date < s.fiscal_date - 550)
-    qualify row_number() over (partition by s.symbol order by abs(s.log_ratio - ln(r.receipt_ratio)), r.receipt_ratio) = 1
+    qualify row_number() over (
+        partition by s.symbol order by abs(s.log_ratio - ln(r.receipt_ratio)), r.receipt_ratio
+    ) = 1
 ),
 -- if the newest counts differ: the vendor's counts of earlier days beside the count of the newest statement
 doubtful as (
@@ -172,7 +177,8 @@ earlier_counts as (
             ), 0
         )) as log_ratio_then
     from doubtful as d
-    join staging.market_caps as m on m.symbol = d.symbol and m.cap_date between d.received_on - 400 and d.received_on - 1
+    join staging.market_caps as m
+        on m.symbol = d.symbol and m.cap_date between d.received_on - 400 and d.received_on - 1
     join staging.prices as p on p.symbol = m.symbol and p.price_date = m.cap_date
     left join split_factors as f
         on f.symbol = p.symbol and (p.observed_at - interval '5 hours')::date >= f.from_date

@@ -24,8 +24,8 @@ decided as (
 ),
 periods as (
     select
-        f.version_id, f.symbol, f.known_on, f.fiscal_date, f.period_type, f.is_derived, f.known_from, v.basis_date, f.eps,
-        f.eps_diluted, f.shares_outstanding, f.shares_outstanding_diluted, f.net_income::double as net_income,
+        f.version_id, f.symbol, f.known_on, f.fiscal_date, f.period_type, f.is_derived, f.known_from, v.basis_date,
+        f.eps, f.eps_diluted, f.shares_outstanding, f.shares_outstanding_diluted, f.net_income::double as net_income,
         coalesce(f.shares_outstanding_diluted, f.shares_outstanding)::double as shares,
         f.total_assets::double as total_assets, f.stockholders_equity::double as stockholders_equity
     from new_fact_financials_history as f
@@ -106,7 +106,8 @@ scaled as (
         ln(case when shares > 0 then shares end * coalesce(basis_factor, 1.0::double) / nullif(count_unit, 0))
             as log_count,
         max(case when period_type <> 'FY' and not is_derived then 1 else 0 end) over (partition by symbol) = 1
-            as has_quarters
+            as has_quarters,
+        min(fiscal_date) over (partition by symbol) as first_date
     from units
 ),
 with_errors as (
@@ -115,10 +116,9 @@ with_errors as (
 -- the reported quarters, or else years, in order: how the count changes from one to the next
 chained as (
     select
-        version_id, symbol, known_on, fiscal_date, ipo_date, verdict, log_count, reference_shares, shares_per_security,
-        known_from, log_count - lag(log_count) over (
-            partition by symbol order by fiscal_date, known_from, version_id
-        ) as log_jump,
+        version_id, symbol, known_on, fiscal_date, first_date, ipo_date, verdict, log_count, reference_shares,
+        shares_per_security, known_from,
+        log_count - lag(log_count) over (partition by symbol order by fiscal_date, known_from, version_id) as log_jump,
         lag(fiscal_date) over (partition by symbol order by fiscal_date, known_from, version_id) as prior_date,
         (total_assets - lag(total_assets) over (partition by symbol order by fiscal_date, known_from, version_id))
             / nullif(abs(lag(total_assets) over (partition by symbol order by fiscal_date, known_from, version_id)), 0)
@@ -154,13 +154,15 @@ near_splits as (
     where abs(c.log_jump) > ln(1.25::double) or abs(c.log_end) > ln(1.25::double)
     group by c.version_id
 ),
--- a jump is explained by an IPO, or if assets or equity grew or shrank with it
+-- a jump is explained by an IPO, which a history of a year suggests if FMP has no date, or if assets or equity grew or
+-- shrank with it
 jumps as (
     select
         c.*,
         case
             when abs(c.log_jump) <= ln(2.0::double) and coalesce(n.is_jump, 0) = 0 then 0.0::double
             when c.ipo_date between c.prior_date - 100 and c.fiscal_date + 100 then 0.0::double
+            when c.ipo_date is null and c.first_date > c.fiscal_date - 400 then 0.0::double
             when c.log_jump > 0
                 and (
                     c.assets_growth >= case when c.log_jump > ln(10.0::double) then 0.5 else 0.1 end

@@ -1,6 +1,6 @@
--- grain: company x suspicion x valid_from. Ranges of days [valid_from, valid_to) on which the share count of the market
--- metrics is suspect: `ours` contradicts `theirs`, see metrics/suspicions.toml. noticed_on is the day of the event or of
--- the vendor's count.
+-- grain: company x suspicion x valid_from. Ranges of days [valid_from, valid_to) on which the share count of the
+-- market metrics is suspect: `ours` contradicts `theirs`, see metrics/suspicions.toml. noticed_on is the day of the
+-- event or of the vendor's count.
 create or replace temporary table share_suspects as
 -- from this day on, the user's share count is used
 with entered as (

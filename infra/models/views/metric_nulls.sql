@@ -6,8 +6,11 @@ with ttm_nulls as (
     {% for line in flows + ["eps", "eps_diluted", "eps_diluted_sum"] %}
     {{ "union all " if not loop.first }}select
         company_key, symbol, fiscal_date, fiscal_date_key, 'ttm_{{ line }}'{{ " as metric" if loop.first }},
-        {{ "coalesce(reason, " ~ ttm_count_reason ~ ")" if line in ["eps", "eps_diluted", "eps_diluted_sum"] else "reason" }}
-        {{ "as reason" if loop.first }}
+        {% if line in ["eps", "eps_diluted", "eps_diluted_sum"] %}
+        coalesce(reason, {{ ttm_count_reason }})
+        {% else %}
+        reason{{ " as reason" if loop.first }}
+        {% endif %}
     from analytics.fact_financials_ttm as t where ttm_{{ line }} is null
     {% endfor %}
 ),

@@ -94,7 +94,8 @@ impl Facts<'_> {
             (to.reason, to.inputs) = (Some(reason(code)), vec![line]);
             return Ok(to);
         }
-        let unit = self.first("select shares_per_security from share_checks where shares_per_security <> 1")?;
+        let unit =
+            self.first("select shares_per_security from share_checks where shares_per_security <> 1")?;
         let unit = unit.and_then(|row| figure(&row, "shares_per_security")).filter(|_| factor.is_some());
         let mut notes = match self.first("select symbol from split_events limit 1")? {
             Some(_) => vec![self.splits()?],
@@ -102,7 +103,12 @@ impl Facts<'_> {
         };
         notes.extend(unit.map(|unit| format!("one security stands for {unit} shares of the statements")));
         let mut split = Figure {
-            label: if unit.is_some() { "securities for each share then" } else { "shares today for each share then" }.into(),
+            label: if unit.is_some() {
+                "securities for each share then"
+            } else {
+                "shares today for each share then"
+            }
+            .into(),
             value: factor,
             notes,
             ..Figure::named("basis_factor")

@@ -97,8 +97,10 @@ impl Facts<'_> {
              order by cap_date desc limit 1"
         ))?;
         let staged = staged.unwrap_or_default();
+        to.value = figure(stored, "shares_outstanding_used");
+        (to.table, to.column) =
+            (Some("analytics.fact_market_metrics".into()), Some("shares_outstanding_used".into()));
         let Some(on) = date(&staged, "cap_date") else {
-            to.value = figure(stored, "shares_outstanding_used");
             to.notes.push("from FMP's market cap of that day, which has been replaced since".into());
             return Ok(to);
         };

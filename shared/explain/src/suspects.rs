@@ -49,7 +49,8 @@ impl Facts<'_> {
         };
         let mut found = Vec::new();
         for code in codes.split(", ") {
-            let of_code = self.contradictions(|row, day| (day <= at.date || is_of_days(row)) && is(row, code))?;
+            let of_code =
+                self.contradictions(|row, day| (day <= at.date || is_of_days(row)) && is(row, code))?;
             match of_code.is_empty() {
                 // A suspicion that does not concern a period has no row here.
                 true => found.extend(self.contradiction(code, &Row::new())),

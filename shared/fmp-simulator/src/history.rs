@@ -122,14 +122,15 @@ pub(super) fn market_caps<'a>(
     let to = to.unwrap_or(world.today);
     let from = from.unwrap_or(to - Duration::days(91));
     let earliest = NaiveDate::from_ymd_opt(FIRST_YEAR, 1, 1).unwrap_or_default();
-    let (Some(last), first) =
-        (world.calendar.at_or_before(to.max(earliest)), world.calendar.at_or_after(from.max(earliest)))
-    else {
+    let (Some(last), first) = (
+        world.calendar.at_or_before(to.max(earliest)),
+        world.calendar.at_or_after(from.max(earliest)),
+    ) else {
         return table;
     };
     let last = last.min(world.last);
     let first = first.max((last + 1).saturating_sub(MAX_ROWS));
-    if first > last || matches!(c.edge_case, EdgeCase::NoMarketCap | EdgeCase::Index | EdgeCase::Etf) {
+    if first > last || matches!(c.edge_case, EdgeCase::NoMarketCap | EdgeCase::Index) {
         return table;
     }
     for bar in prices::bars(world, c, first, last).iter().rev() {

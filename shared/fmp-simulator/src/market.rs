@@ -25,9 +25,7 @@ pub(super) fn shares(world: &World, company: &Company) -> f64 {
 pub(super) fn shares_on(world: &World, company: &Company, day: chrono::NaiveDate) -> f64 {
     let newest = shares(world, company);
     match periods::newest_end(world, company) {
-        Some(known) if day < known => {
-            newest * company.shares_on(day) / company.shares_on(known)
-        }
+        Some(known) if day < known => newest * company.shares_on(day) / company.shares_on(known),
         _ => newest,
     }
 }

@@ -56,7 +56,14 @@ fn needs_symbol(endpoint: &str) -> bool {
     endpoint.starts_with("historical-price-eod/")
         || matches!(
             endpoint,
-            "historical-market-capitalization" | "profile" | "quote" | "ratios-ttm" | "key-metrics-ttm" | "shares-float" | "dividends" | "splits"
+            "historical-market-capitalization"
+                | "profile"
+                | "quote"
+                | "ratios-ttm"
+                | "key-metrics-ttm"
+                | "shares-float"
+                | "dividends"
+                | "splits"
         )
         || statement_of(endpoint).is_some_and(|(_, form)| form != "-bulk")
 }

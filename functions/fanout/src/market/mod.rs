@@ -154,7 +154,9 @@ pub async fn refresh(
         && options.plan_limits.market_cap_history
         && symbols.len() >= MIN_SYMBOLS
     {
-        reader.check_entitlement(entitlements::MARKET_CAPS, &[("symbol", "AAPL".to_owned())]).await?;
+        reader
+            .check_entitlement(entitlements::MARKET_CAPS, &[("symbol", "AAPL".to_owned())])
+            .await?;
     }
     if symbols.len() >= MIN_SYMBOLS {
         if uses(ChangeSource::Filings) {

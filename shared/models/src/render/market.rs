@@ -115,7 +115,11 @@ pub(super) fn market(registry: &Registry, metric: &MarketMetric) -> MarketValues
     let sql = |expr: &Expr| expr.sql(&|input| format!("i.{}", valuation_column(input)));
     let prefixes = |sources: BTreeSet<Source>| sources.into_iter().map(Source::prefix).collect();
     let counts = |name: &str| {
-        registry.expanded(&Expr::input(name)).inputs().into_iter().any(|inner| is_count(registry, inner))
+        registry
+            .expanded(&Expr::input(name))
+            .inputs()
+            .into_iter()
+            .any(|inner| is_count(registry, inner))
     };
     let count_sources = metric
         .fundamentals()

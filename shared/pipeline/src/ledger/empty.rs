@@ -84,7 +84,12 @@ impl Evidence {
         match task.window {
             Window::Days { .. } if !record.task.has_sessions() => None,
             Window::Days { .. } | Window::Newest { .. } if prior.rows => Some(lost()),
-            Window::Days { .. } if task.dataset == catalog::PRICES && self.no_prices && may_be_wrong && !self.known.is_empty() => {
+            Window::Days { .. }
+                if task.dataset == catalog::PRICES
+                    && self.no_prices
+                    && may_be_wrong
+                    && !self.known.is_empty() =>
+            {
                 Some(unexpected("FMP's answer is empty for every symbol of the run"))
             }
             Window::Newest { cadence, .. } => {

@@ -22,7 +22,10 @@ fn the_history_is_fetched_once() {
     let first = due(&options(), &fetch_log, FIRST);
     assert_eq!(first.len(), 1);
     assert_eq!(first[0].window, Window::Days { from: day("2021-11-18"), to: day("2026-11-19") });
-    note(&mut fetch_log, &first, FIRST, |_| Outcome::Rows { rows: 1, newest: Some(day("2026-11-19")) });
+    note(&mut fetch_log, &first, FIRST, |_| Outcome::Rows {
+        rows: 1,
+        newest: Some(day("2026-11-19")),
+    });
     assert!(due(&options(), &fetch_log, "2026-11-20T22:00:00Z").is_empty());
     assert!(due(&options(), &fetch_log, LATER).is_empty(), "later days come from profiles and quotes");
     let more = Options { prices_from: Some(day("2016-01-04")), ..options() };
