@@ -302,7 +302,7 @@ fn the_summary_counts_entries_and_names_those_without_effect() {
 }
 
 #[test]
-fn a_spin_off_leaves_share_counts_alone() {
+fn the_user_decides_what_is_a_split() {
     let home = Home::new();
     let split = r#"[{"symbol":"SPIN","date":"2025-10-01","numerator":1250,"denominator":1000}]"#;
     let run = |on: &str| {
@@ -326,9 +326,10 @@ fn a_spin_off_leaves_share_counts_alone() {
              where fiscal_date in ('2025-06-30', '2025-12-31') order by 1",
         )
     };
-    assert_eq!(run(FIRST), ["2025-06-30|58650000", "2025-12-31|52785000"]);
-    correct(&home, &[entry("SPIN", "kind = 'split'\ndate = 2025-10-01\nvalue = 'spin_off'")]);
-    assert_eq!(run(SECOND), ["2025-06-30|46920000", "2025-12-31|46920000"]);
+    // A numerator over 100 looks like a spin-off, which leaves share counts alone.
+    assert_eq!(run(FIRST), ["2025-06-30|46920000", "2025-12-31|46920000"]);
+    correct(&home, &[entry("SPIN", "kind = 'split'\ndate = 2025-10-01\nvalue = 'split'")]);
+    assert_eq!(run(SECOND), ["2025-06-30|58650000", "2025-12-31|52785000"]);
 }
 
 #[test]

@@ -34,6 +34,7 @@ periods as (
 checks as (
     select
         p.version_id, c.ipo_date, c.ours, coalesce(r.share_ratio, c.inferred_per_security) as shares_per_security,
+        c.inferred_per_security,
         case
             when r.share_ratio is null then c.inferred_verdict
             when c.ours is null then 'unknown'
@@ -51,7 +52,7 @@ referenced as (
 candidates as (
     select
         p.*, r.share_factor as receipt_factor, f.share_factor as filing_factor, c.verdict, c.reference_shares,
-        c.shares_per_security, c.ipo_date, c.ours as vendor_shares,
+        c.shares_per_security, c.inferred_per_security, c.ipo_date, c.ours as vendor_shares,
         case
             when p.shares > 0 and c.reference_shares > 0
                 then ln(p.shares * coalesce(r.share_factor, 1.0::double) / nullif(c.reference_shares, 0))
@@ -105,6 +106,11 @@ scaled as (
         coalesce(basis_factor, 1.0::double) / nullif(count_unit, 0) as count_factor,
         ln(case when shares > 0 then shares end * coalesce(basis_factor, 1.0::double) / nullif(count_unit, 0))
             as log_count,
+        -- a ratio that the user entered is not a jump of the count
+        case
+            when count_unit = 1 then 0.0::double
+            else ln(shares_per_security / nullif(inferred_per_security, 0))
+        end as log_entered,
         max(case when period_type <> 'FY' and not is_derived then 1 else 0 end) over (partition by symbol) = 1
             as has_quarters,
         min(fiscal_date) over (partition by symbol) as first_date
@@ -118,7 +124,9 @@ chained as (
     select
         version_id, symbol, known_on, fiscal_date, first_date, ipo_date, verdict, log_count, reference_shares,
         shares_per_security, known_from,
-        log_count - lag(log_count) over (partition by symbol order by fiscal_date, known_from, version_id) as log_jump,
+        log_count + log_entered - lag(log_count + log_entered) over (
+            partition by symbol order by fiscal_date, known_from, version_id
+        ) as log_jump,
         lag(fiscal_date) over (partition by symbol order by fiscal_date, known_from, version_id) as prior_date,
         (total_assets - lag(total_assets) over (partition by symbol order by fiscal_date, known_from, version_id))
             / nullif(abs(lag(total_assets) over (partition by symbol order by fiscal_date, known_from, version_id)), 0)
