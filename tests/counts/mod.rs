@@ -15,9 +15,9 @@ use findata_tests::{Home, Job, Simulator};
 const EXPECTED: &str = "
 run          calls    bytes  statements  files  staged  loaded  unchanged  figures
 first day      221   454600         324      8    2526    2506         20    27861
-again            0        0          32      0       0       0          0        0
+again            0        0          31      0       0       0          0        0
 next day       201   416178         311      8    1770      61       1709       60
-again            0        0          32      0       0       0          0        0
+again            0        0          31      0       0       0          0        0
 ";
 
 const SYMBOLS: usize = 20;
