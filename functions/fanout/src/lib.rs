@@ -187,12 +187,7 @@ async fn plan(
     let mut notes = members.notes;
     notes.extend_from_slice(&market.notes);
     let fetch_log = FetchLog::read(stage, clock.latest(), &mut notes).await?;
-    if !request.options.plan_limits.quarterly && request.options.quarters > 0 {
-        notes.push(
-            "the FMP plan has no quarterly statements: only fiscal years are fetched, without TTM figures"
-                .into(),
-        );
-    }
+    notes.extend(planner::limits(&request.options));
     let mut planned = planner::plan(&members.symbols, &request.options, &fetch_log, market, clock.now())?;
     let bulk = select_bulk_files(&mut planned, &request.options, stage, clock).await?;
     notes.extend(bulk.notes);

@@ -21,6 +21,7 @@ use findata_pipeline::{
 
 use batches::add_quotes;
 pub use batches::{batches, batches_by_symbol, regroup_quotes};
+pub use request::limits;
 use prices::{SESSION_CLOSED, missing_days, price_range};
 
 use crate::market::Market;

@@ -102,6 +102,13 @@ pub struct Request {
     pub retry_of: Option<RunId>,
 }
 
+/// Number of quarters of each statement that a run fetches by default. Twelve months need four quarters
+/// and their growth four more; the other sixteen are the four years before, so that a history of five
+/// years has figures.
+pub const QUARTERS: u32 = 24;
+/// Number of fiscal years of each statement that a run fetches by default: ten years of growth.
+pub const YEARS: u32 = 11;
+
 /// The options of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
@@ -173,8 +180,8 @@ impl Default for PlanLimits {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            quarters: 8,
-            years: 6,
+            quarters: QUARTERS,
+            years: YEARS,
             prices_from: None,
             prices_to: None,
             full: false,
