@@ -27,6 +27,8 @@ pub(super) struct Company {
     pub(super) dividends: Vec<Value>,
     pub(super) ratios_ttm: Vec<Value>,
     pub(super) key_metrics_ttm: Vec<Value>,
+    /// The close of every session.
+    pub(super) price: f64,
     statements: Vec<(&'static str, &'static str, Vec<Value>)>,
 }
 
@@ -112,8 +114,36 @@ impl Company {
             dividends: Vec::new(),
             ratios_ttm: Vec::new(),
             key_metrics_ttm: Vec::new(),
+            price: PRICE,
             statements: statements.collect(),
         }
+    }
+
+    /// Sets the CIK of the profile and of all statements.
+    pub(super) fn cik(mut self, cik: &str) -> Self {
+        self.profile["cik"] = json!(cik);
+        self.statements().for_each(|row| row["cik"] = json!(cik));
+        self
+    }
+
+    /// Multiplies all amounts of the statements, but not the number of shares.
+    pub(super) fn scaled(mut self, factor: i64) -> Self {
+        for row in self.statements() {
+            for (field, value) in row.as_object_mut().unwrap() {
+                match value.as_i64() {
+                    Some(amount) => *value = json!(amount * factor),
+                    None if field.starts_with("eps") => {
+                        *value = json!(value.as_f64().unwrap() * factor as f64)
+                    }
+                    None => {}
+                }
+            }
+        }
+        self
+    }
+
+    fn statements(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.statements.iter_mut().flat_map(|(_, _, rows)| rows)
     }
 
     /// Sets sector and industry.
@@ -166,7 +196,8 @@ impl Company {
             .take_while(|d| *d <= day(TODAY))
             .filter(|d| is_trading_day(*d))
             .map(|d| {
-                json!({"symbol": self.symbol, "date": d, "open": PRICE, "high": PRICE, "low": PRICE, "close": PRICE,
+                let price = self.price;
+                json!({"symbol": self.symbol, "date": d, "open": price, "high": price, "low": price, "close": price,
                     "volume": 1_000})
             })
             .collect();

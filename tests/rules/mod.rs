@@ -7,6 +7,7 @@ mod dividends;
 mod explained;
 mod fundamentals;
 mod growth;
+mod renames;
 
 use std::sync::OnceLock;
 

@@ -21,8 +21,8 @@ use findata_pipeline::{
 
 use batches::add_quotes;
 pub use batches::{batches, batches_by_symbol, regroup_quotes};
-pub use request::limits;
 use prices::{SESSION_CLOSED, missing_days, price_range};
+pub use request::limits;
 
 use crate::market::Market;
 

@@ -14,7 +14,9 @@ use findata_pipeline::{
 };
 
 use crate::{
-    FUNCTION, price_refetch, readmission, restatements, sql,
+    FUNCTION, price_refetch, readmission, restatements,
+    securities::{self, Securities},
+    sql,
     withdrawals::{self, Answers},
 };
 
@@ -25,6 +27,7 @@ pub(crate) async fn load_files(
     run: &RunId,
     staged: &ledger::Staged,
     answers: &Answers,
+    securities: &Securities,
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
@@ -49,7 +52,9 @@ pub(crate) async fn load_files(
         };
         for files in files.chunks(portion) {
             warehouse.begin_step(run, FUNCTION, dataset.name);
-            for (symbol, day) in load_dataset(run, dataset, files, answers, fence, warehouse, clock).await? {
+            let days =
+                load_dataset(run, dataset, files, answers, securities, fence, warehouse, clock).await?;
+            for (symbol, day) in days {
                 let newest = wrong_days.entry(symbol).or_insert(day);
                 *newest = day.max(*newest);
             }
@@ -62,29 +67,37 @@ pub(crate) async fn load_files(
 
 /// Loads files of one dataset. Returns, by symbol, the newest day on which an event was withdrawn
 /// or a bar was quarantined. Either may mean that the stored prices are wrong.
+#[expect(clippy::too_many_arguments, reason = "everything that a load depends on")]
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,
     files: &[StagedFile],
     answers: &Answers,
+    securities: &Securities,
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, NaiveDate>> {
     warehouse.copy_in(dataset, files).await?;
     compare_counts(files, &warehouse.query(sql::COUNTS).await?)?;
-    let statements = [
-        Some(sql::new_rows(dataset)),
-        sql::withdrawn_rows(dataset),
-        restatements::restated_rows(dataset),
-    ];
+    warehouse.execute(&sql::new_rows(dataset)).await?;
+    let repeated = securities.has_renamed().then(|| securities::repeated_versions(dataset)).flatten();
+    for statement in repeated.iter().flat_map(|(before, _)| before) {
+        warehouse.execute(statement).await?;
+    }
+    let statements = [sql::withdrawn_rows(dataset), restatements::restated_rows(dataset)];
     for statement in statements.into_iter().flatten() {
         warehouse.execute(&statement).await?;
     }
     let keys = files.iter().map(|file| file.key.as_str());
     let missing = withdrawals::find(dataset, run, answers, keys, warehouse).await?;
-    let statements = [sql::transaction(dataset, run, files, clock.now()), missing.clone()].concat();
+    let rehash = repeated.map(|(_, transaction)| transaction.to_vec()).unwrap_or_default();
+    let statements =
+        [rehash.clone(), sql::transaction(dataset, run, files, clock.now()), missing.clone()].concat();
     fence.write(warehouse, &statements).await?;
+    if !rehash.is_empty() {
+        warehouse.release(&["repeated_rows"]).await?;
+    }
     if !missing.is_empty() {
         withdrawals::release(warehouse).await?;
     }

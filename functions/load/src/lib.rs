@@ -13,6 +13,7 @@ mod quarantine;
 mod readmission;
 pub mod refill;
 mod restatements;
+mod securities;
 mod sql;
 mod withdrawals;
 
@@ -105,7 +106,12 @@ async fn load(
     entries.retain(|entry| staged.batches.contains(&entry.batch));
     ahead::correct(run, &entries, clock.latest(), &mut fence, warehouse).await?;
     let answers = withdrawals::Answers::read(run, &entries, stage).await?;
-    let (wrong_days, damaged) = load_files(run, staged, &answers, &mut fence, warehouse, clock).await?;
+    let (securities, left) = securities::move_renamed(run, &answers.renamed, &mut fence, warehouse).await?;
+    if !left.is_empty() {
+        freshness::forget_symbols(stage, &left).await?;
+    }
+    let (wrong_days, damaged) =
+        load_files(run, staged, &answers, &securities, &mut fence, warehouse, clock).await?;
     warehouse.begin_step(run, FUNCTION, "ledger");
     ledger::fail_tasks_of(&damaged, &mut entries);
     note_tasks(run, &entries, &mut fence, warehouse).await?;

@@ -17,7 +17,7 @@ use findata_pipeline::{
     ledger,
     ledger::BatchEntry,
     plan::FetchMode,
-    plan::Plan,
+    plan::{Plan, Renamed},
     ports::{
         stage::{self, Stage},
         warehouse::Warehouse,
@@ -27,13 +27,16 @@ use findata_pipeline::{
 
 use crate::restatements::SAME_PERIOD_DAYS;
 
-/// The landing files of a run whose answers show which statements FMP has.
+/// What the plan and the ledger of a run say about its answers: which landing files show the statements
+/// that FMP has, and which securities have another symbol now.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     /// Keys of the files with whole answers. A bulk file is not one: it has one period per company.
     files: BTreeSet<String>,
     /// Whether the run was started with `--full`.
     is_full: bool,
+    /// The securities of earlier runs that have another symbol now.
+    pub renamed: Vec<Renamed>,
 }
 
 impl Answers {
@@ -47,7 +50,8 @@ impl Answers {
         let plan: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
         Ok(Answers {
             files: files.map(|file| file.key.clone()).collect(),
-            is_full: plan.is_some_and(|plan| plan.options.full),
+            is_full: plan.as_ref().is_some_and(|plan| plan.options.full),
+            renamed: plan.map(|plan| plan.renamed).unwrap_or_default(),
         })
     }
 }

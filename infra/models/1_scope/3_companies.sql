@@ -1,5 +1,6 @@
 -- grain: company. The companies of the slice to recompute, with the attributes that the other models read. Every model
 -- that depends on this table runs once per slice.
+-- company_key: the hash of the first symbol under which the security was loaded.
 -- sector_reason: why figures that banks do not have are NULL, whatever the company reports. is_lender: it is a bank for
 -- a period in which interest is a large part of revenue. metrics/industries.toml lists the industries.
 create or replace temporary table companies as
@@ -10,7 +11,7 @@ profiles as (
     from newest_profiles
 )
 select
-    s.symbol, md5(s.symbol) as company_key, s.prices_from, s.with_history, s.with_fundamentals,
+    s.symbol, coalesce(k.company_key, md5(s.symbol)) as company_key, s.prices_from, s.with_history, s.with_fundamentals,
     nullif(trim(p.currency), '') as quote_currency,
     case
         when p.industry in (
@@ -33,3 +34,4 @@ select
 from to_recompute as s
 join company_slice as n on s.company_no between n.first_company and n.last_company
 left join profiles as p on p.symbol = s.symbol
+left join ops.securities as k on k.symbol = s.symbol

@@ -141,6 +141,26 @@ pub const OPS: &[OpsTable] = &[
             ),
         ],
     },
+    OpsTable {
+        name: "securities",
+        about: "symbols whose security began under another symbol, and symbols that another security used before",
+        columns: &[
+            ("symbol", Text, "present symbol"),
+            (
+                "company_key",
+                Text,
+                "key of the security in analytics; for all other symbols, the hash of the symbol",
+            ),
+            (
+                "previous_symbol",
+                Text,
+                "symbol before the change; NULL if another security used this symbol before",
+            ),
+            ("since", Date, "day of the change"),
+            ("replaced_key", Text, "key under which figures of the symbol are still published"),
+            ("run_id", Text, "run that loaded the change"),
+        ],
+    },
     // Analytics reads from this table which companies to recompute, and empties it in the
     // publishing transaction. If a run fails to compute, the rows stay, and the next run does its
     // work.

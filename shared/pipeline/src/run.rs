@@ -149,6 +149,9 @@ pub struct PlanLimits {
     pub most_statements: Option<u32>,
     /// Whether the plan includes quarterly statements.
     pub quarterly: bool,
+    /// Whether the plan includes FMP's list of symbol changes.
+    #[serde(default = "included")]
+    pub symbol_changes: bool,
     /// Whether to save calls because the plan limits them: fetch only symbols that the change feeds
     /// report, not all symbols.
     #[serde(default, alias = "sparing")]
@@ -164,11 +167,16 @@ pub struct PlanLimits {
     pub per_minute: Option<u32>,
 }
 
+fn included() -> bool {
+    true
+}
+
 impl Default for PlanLimits {
     fn default() -> Self {
         PlanLimits {
             most_statements: None,
             quarterly: true,
+            symbol_changes: true,
             minimize_calls: false,
             bulk: false,
             bulk_pause: 0,

@@ -24,6 +24,9 @@ pub(super) const FILINGS: &str = "latest-financial-statements";
 /// Endpoint that lists results as companies announce them.
 pub(super) const REPORTS: &str = "earnings-calendar";
 
+/// Endpoint that lists renamed symbols.
+pub(super) const SYMBOL_CHANGES: &str = "symbol-change";
+
 /// The optional endpoints, each with the parameters of a cheap call.
 pub(super) const PROBES: &[(&str, &[(&str, &str)])] = &[
     (QUOTES, &[("symbols", "AAPL")]),

@@ -72,9 +72,13 @@ pub fn limits(options: &Options) -> Vec<String> {
             options.quarters
         ));
     }
-    let cadences =
-        [("quarters", options.quarters, allowed.quarters), ("fiscal years", options.years, allowed.years)];
-    for (name, wanted, allowed) in cadences.into_iter().filter(|(_, wanted, allowed)| (1..*wanted).contains(allowed)) {
+    let cadences = [
+        ("quarters", options.quarters, allowed.quarters),
+        ("fiscal years", options.years, allowed.years),
+    ];
+    for (name, wanted, allowed) in
+        cadences.into_iter().filter(|(_, wanted, allowed)| (1..*wanted).contains(allowed))
+    {
         notes.push(format!(
             "the FMP plan allows at most {allowed} statements per request: {allowed} instead of {wanted} {name}"
         ));

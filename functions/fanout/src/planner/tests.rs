@@ -209,7 +209,10 @@ fn a_limit_of_the_fmp_plan_is_explained() {
     let free = limits(FmpPlan::Free, default.quarters, default.years);
     assert_eq!(free.len(), 2, "{free:?}");
     assert!(free[0].contains("0 instead of 24 quarters"), "{free:?}");
-    assert!(free[1].contains("at most 5 statements per request: 5 instead of 11 fiscal years"), "{free:?}");
+    assert!(
+        free[1].contains("at most 5 statements per request: 5 instead of 11 fiscal years"),
+        "{free:?}"
+    );
     assert_eq!(limits(FmpPlan::Free, 0, 5), [""; 0]);
     assert_eq!(limits(FmpPlan::Starter, default.quarters, default.years).len(), 1);
     assert_eq!(limits(FmpPlan::Premium, default.quarters, default.years), [""; 0]);
