@@ -7,7 +7,7 @@ mod dividends;
 mod explained;
 mod fundamentals;
 mod growth;
-mod renames;
+mod securities;
 
 use std::sync::OnceLock;
 

@@ -14,15 +14,26 @@ use findata_pipeline::{
 };
 
 use crate::{
-    FUNCTION, price_refetch, readmission, restatements,
+    FUNCTION,
+    filers::{self, Reuse},
+    price_refetch, readmission, restatements,
     securities::{self, Securities},
     sql,
     withdrawals::{self, Answers},
 };
 
+/// The result of loading the files of a run.
+pub(crate) struct LoadedFiles {
+    /// By symbol, the newest day whose prices may be wrong (see [`load_dataset`]).
+    pub wrong_days: BTreeMap<String, NaiveDate>,
+    /// Why each damaged file cannot be loaded, by the file's key.
+    pub damaged: BTreeMap<String, String>,
+    /// The symbols that unrelated companies have taken over.
+    pub reused: Vec<Reuse>,
+}
+
 /// Loads the run's files that the warehouse does not have, and rows quarantined by earlier builds
-/// that this build accepts. Returns, by symbol, the newest day whose prices may be wrong (see
-/// [`load_dataset`]), and for each damaged file the reason why it cannot be loaded.
+/// that this build accepts.
 pub(crate) async fn load_files(
     run: &RunId,
     staged: &ledger::Staged,
@@ -31,7 +42,7 @@ pub(crate) async fn load_files(
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
-) -> Result<(BTreeMap<String, NaiveDate>, BTreeMap<String, String>)> {
+) -> Result<LoadedFiles> {
     let loaded = loaded_files(run, warehouse).await?;
     let mut wrong_days: BTreeMap<String, NaiveDate> = BTreeMap::new();
     let mut pending: Vec<StagedFile> =
@@ -62,7 +73,8 @@ pub(crate) async fn load_files(
     }
     warehouse.begin_step(run, FUNCTION, "readmission");
     readmission::readmit(fence, warehouse).await?;
-    Ok((wrong_days, damaged))
+    let reused = filers::decide(run, fence, warehouse).await?;
+    Ok(LoadedFiles { wrong_days, damaged, reused })
 }
 
 /// Loads files of one dataset. Returns, by symbol, the newest day on which an event was withdrawn
@@ -92,8 +104,14 @@ async fn load_dataset(
     let keys = files.iter().map(|file| file.key.as_str());
     let missing = withdrawals::find(dataset, run, answers, keys, warehouse).await?;
     let rehash = repeated.map(|(_, transaction)| transaction.to_vec()).unwrap_or_default();
-    let statements =
-        [rehash.clone(), sql::transaction(dataset, run, files, clock.now()), missing.clone()].concat();
+    let filers = filers::changed(dataset, run, warehouse).await?;
+    let statements = [
+        filers,
+        rehash.clone(),
+        sql::transaction(dataset, run, files, clock.now()),
+        missing.clone(),
+    ]
+    .concat();
     fence.write(warehouse, &statements).await?;
     if !rehash.is_empty() {
         warehouse.release(&["repeated_rows"]).await?;

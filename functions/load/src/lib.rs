@@ -7,6 +7,7 @@
 
 mod ahead;
 pub mod event;
+mod filers;
 mod files;
 mod price_refetch;
 mod quarantine;
@@ -36,7 +37,8 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-use files::{load_files, loaded_files};
+use filers::Reuse;
+use files::{LoadedFiles, load_files, loaded_files};
 
 /// The function's name in query tags and in the ledger.
 const FUNCTION: &str = "load";
@@ -66,12 +68,13 @@ pub async fn handle(
     // A failed attempt records its usage too. Its error takes precedence over an error of the
     // recording.
     let recorded = usage.record(run, FUNCTION, stage).await;
-    let Outcome { rows, unchanged_files, damaged } = outcome?;
+    let Outcome { rows, unchanged_files, damaged, notes } = outcome?;
     let loaded = Loaded {
         run_id: run.clone(),
         rows,
         unchanged_files,
         damaged,
+        notes,
         warehouse: usage,
         seconds: started.elapsed().as_secs_f64(),
     };
@@ -88,6 +91,8 @@ struct Outcome {
     unchanged_files: BTreeSet<String>,
     /// Why each damaged file cannot be loaded, by the file's key.
     damaged: BTreeMap<String, String>,
+    /// Remarks for the user.
+    notes: Vec<String>,
 }
 
 /// Loads the run's files that are not loaded yet, and records its tasks.
@@ -110,13 +115,17 @@ async fn load(
     if !left.is_empty() {
         freshness::forget_symbols(stage, &left).await?;
     }
-    let (wrong_days, damaged) =
+    let LoadedFiles { wrong_days, damaged, reused } =
         load_files(run, staged, &answers, &securities, &mut fence, warehouse, clock).await?;
     warehouse.begin_step(run, FUNCTION, "ledger");
     ledger::fail_tasks_of(&damaged, &mut entries);
     note_tasks(run, &entries, &mut fence, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
     freshness::advance(stage, run, &records, clock.latest()).await?;
+    let reused_symbols: BTreeSet<String> = reused.iter().map(|reuse| reuse.symbol.clone()).collect();
+    if !reused_symbols.is_empty() {
+        freshness::forget_symbols(stage, &reused_symbols).await?;
+    }
     if records.iter().any(|record| price_refetch::is_affected_by(record.task.dataset)) {
         price_refetch::schedule(&wrong_days, today, clock.latest(), stage, warehouse).await?;
     }
@@ -138,7 +147,8 @@ async fn load(
         sum.unchanged += counts.unchanged;
         sum.quarantined += counts.quarantined;
     }
-    Ok(Outcome { rows, unchanged_files, damaged })
+    let notes = reused.iter().map(Reuse::note).collect();
+    Ok(Outcome { rows, unchanged_files, damaged, notes })
 }
 
 /// Writes the run's tasks to `ops.tasks`, replacing those of an earlier attempt.

@@ -20,7 +20,12 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, ahead, files::load_files, note_tasks, securities, withdrawals::Answers};
+use crate::{
+    FUNCTION, ahead,
+    files::{LoadedFiles, load_files},
+    note_tasks, securities,
+    withdrawals::Answers,
+};
 
 /// Returns the runs that the warehouse does not have, oldest first. `loaded` has the runs with a
 /// `loaded.json`.
@@ -72,7 +77,8 @@ pub async fn refill_run(
     ahead::correct_again(run, &entries, &mut fence, warehouse).await?;
     let answers = Answers::read(run, &entries, stage).await?;
     let (securities, _) = securities::move_renamed(run, &answers.renamed, &mut fence, warehouse).await?;
-    let (_, damaged) = load_files(run, &staged, &answers, &securities, &mut fence, warehouse, clock).await?;
+    let LoadedFiles { damaged, .. } =
+        load_files(run, &staged, &answers, &securities, &mut fence, warehouse, clock).await?;
     let mut affected: BTreeSet<&str> = datasets_of(&damaged, &staged);
     if !repaired.is_empty() {
         // A repaired entry may have lost files that it listed before, so the failed tasks of all

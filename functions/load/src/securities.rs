@@ -72,7 +72,8 @@ pub(crate) async fn move_renamed(
             Some(_) => {}
             None if is_stored(old, warehouse).await? => {
                 warehouse.begin_step(run, FUNCTION, "securities");
-                move_rows(run, old, new, renamed.on, "true", fence, warehouse).await?;
+                let moved = Move { old, new, on: renamed.on, rows: &|_| "true".to_owned() };
+                move_rows(run, &moved, Vec::new(), fence, warehouse).await?;
                 securities = Securities::read(warehouse).await?;
             }
             None => {}
@@ -81,6 +82,9 @@ pub(crate) async fn move_renamed(
     }
     Ok((securities, left))
 }
+
+/// The tables of `ops` whose rows belong to securities.
+const OF_OPS: [&str; 2] = ["ops.missing_statements", "ops.restatements"];
 
 /// The datasets whose rows belong to securities.
 fn datasets() -> impl Iterator<Item = &'static Dataset> {
@@ -95,40 +99,55 @@ async fn is_stored(symbol: &str, warehouse: &mut impl Warehouse) -> Result<bool>
     Ok(!warehouse.query(&format!("select 'stored' where {exists}")).await?.is_empty())
 }
 
-/// Moves the rows of `old` that meet a condition (`t` is the row) to `new`, with the security's key.
-/// Rows of `new` with the same key stay if they are newer.
+/// A move of rows from one symbol to another.
+pub(crate) struct Move<'a> {
+    pub old: &'a str,
+    pub new: &'a str,
+    /// The day of the change.
+    pub on: NaiveDate,
+    /// The condition for the rows (`t`) of a dataset, or of a table of `ops`, that belong to the security.
+    pub rows: &'a (dyn Fn(Option<&Dataset>) -> String + Sync),
+}
+
+/// Moves the rows of a security to another symbol, with its key. A newer row of that symbol stays.
+/// Rows of `ops` that do not belong to the security are deleted. `also` runs in the same transaction.
 pub(crate) async fn move_rows(
     run: &RunId,
-    old: &str,
-    new: &str,
-    on: NaiveDate,
-    condition: &str,
+    moved: &Move<'_>,
+    also: Vec<String>,
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
+    let Move { old, new, on, .. } = *moved;
     let is_new_stored = is_stored(new, warehouse).await?;
     let mut prepare = vec![moved_security(old, new, on, is_new_stored)];
     let mut transaction = change_keys(run, old, on);
     let mut temporary = vec!["moved_security".to_owned()];
     let tables = datasets().map(|dataset| (format!("staging.{}", dataset.name), Some(dataset)));
-    let of_ops = ["missing_statements", "restatements"].map(|table| (format!("ops.{table}"), None));
-    for (table, dataset) in tables.chain(of_ops) {
-        let condition = if dataset.is_some() { condition } else { "true" };
-        let moved = format!("moved_{}", table.replace('.', "_"));
-        prepare.push(moved_rows(&table, &moved, dataset, old, new, condition));
-        transaction.push(format!("delete from {table} t where t.symbol = {} and {condition}", literal(old)));
+    for (table, dataset) in tables.chain(OF_OPS.map(|table| (table.to_owned(), None))) {
+        let condition = (moved.rows)(dataset);
+        let rows = format!("moved_{}", table.replace('.', "_"));
+        prepare.push(moved_rows(&table, &rows, dataset, moved, &condition));
+        let is_left = format!("t.symbol = {}", literal(old));
+        transaction.push(match dataset {
+            Some(_) => format!("delete from {table} t where {is_left} and {condition}"),
+            None => format!("delete from {table} t where {is_left}"),
+        });
         if let Some(dataset) = dataset.filter(|dataset| dataset.history == History::Current) {
             let same_key = sql::join_on(dataset, "t", "m");
-            transaction.push(format!("delete from {table} t using {moved} m where {same_key}"));
+            transaction.push(format!("delete from {table} t using {rows} m where {same_key}"));
         }
-        transaction.push(format!("insert into {table} select * from {moved}"));
-        temporary.push(moved);
+        transaction.push(format!("insert into {table} select * from {rows}"));
+        temporary.push(rows);
     }
-    transaction.push(format!(
-        "insert into ops.changes (run_id, dataset, symbol, first_date) values ({}, 'securities', {}, null)",
-        literal(run.as_str()),
-        literal(new)
-    ));
+    let run_id = literal(run.as_str());
+    transaction.extend([old, new].map(|symbol| {
+        format!(
+            "insert into ops.changes (run_id, dataset, symbol, first_date) select {run_id}, 'securities', {}, null::date",
+            literal(symbol)
+        )
+    }));
+    transaction.extend(also);
     for statement in prepare {
         warehouse.execute(&statement).await?;
     }
@@ -173,14 +192,13 @@ fn change_keys(run: &RunId, old: &str, on: NaiveDate) -> Vec<String> {
 
 fn moved_rows(
     table: &str,
-    moved: &str,
+    rows: &str,
     dataset: Option<&Dataset>,
-    old: &str,
-    new: &str,
+    moved: &Move<'_>,
     condition: &str,
 ) -> String {
-    let (old, new) = (literal(old), literal(new));
-    let is_older = dataset.filter(|dataset| dataset.history == History::Current).map(|dataset| {
+    let (old, new) = (literal(moved.old), literal(moved.new));
+    let is_newest = dataset.filter(|dataset| dataset.history == History::Current).map(|dataset| {
         let others = dataset.key.iter().filter(|key| **key != "symbol");
         let same: String = others.map(|key| format!(" and n.{key} = t.{key}")).collect();
         format!(
@@ -188,9 +206,9 @@ fn moved_rows(
         )
     });
     format!(
-        "create or replace temporary table {moved} as select t.* replace ({new} as symbol) from {table} t \
+        "create or replace temporary table {rows} as select t.* replace ({new} as symbol) from {table} t \
          where t.symbol = {old} and {condition}{}",
-        is_older.unwrap_or_default()
+        is_newest.unwrap_or_default()
     )
 }
 
