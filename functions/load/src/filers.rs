@@ -122,13 +122,13 @@ pub(crate) async fn changed(
     if dataset != catalog::PROFILE {
         return Ok(Vec::new());
     }
-    let query = "select n.symbol, t.cik, n.cik, n.observed_at::varchar from new_rows n \
+    let query = "select n.symbol, t.cik as old_cik, n.cik as new_cik, n.observed_at::varchar as at from new_rows n \
          join staging.profile t on t.symbol = n.symbol \
          where try_cast(t.cik as bigint) <> try_cast(n.cik as bigint)";
     let mut statements = Vec::new();
     for row in warehouse.query(query).await? {
         let Ok([Some(symbol), Some(old_cik), Some(new_cik), Some(at)]) = <[_; 4]>::try_from(row) else {
-            continue;
+            return Err(Error::Stop("the warehouse did not return the changed profiles".into()));
         };
         let change = Change { symbol, old_cik, new_cik, at };
         let (symbol, earlier) = (literal(&change.symbol), literal(&change.earlier()?));
@@ -152,7 +152,7 @@ pub(crate) async fn decide(
     warehouse: &mut impl Warehouse,
 ) -> Result<Vec<Reuse>> {
     let query = format!(
-        "select symbol, old_cik, new_cik, changed_at::varchar, run_id, is_successor::varchar from ops.filer_changes \
+        "select symbol, old_cik, new_cik, changed_at::varchar as at, run_id, is_successor::varchar as decided from ops.filer_changes \
          where is_successor is null or (run_id = {} and not is_successor)",
         literal(run.as_str())
     );
@@ -161,7 +161,7 @@ pub(crate) async fn decide(
         let Ok([Some(symbol), Some(old_cik), Some(new_cik), Some(at), Some(found_in), decided]) =
             <[_; 6]>::try_from(row)
         else {
-            continue;
+            return Err(Error::Stop("the warehouse did not return the changes of filers".into()));
         };
         let change = Change { symbol, old_cik, new_cik, at };
         let earlier = change.earlier()?;
@@ -234,8 +234,9 @@ async fn periods_continue(change: &Change, warehouse: &mut impl Warehouse) -> Re
         "with o as ({}), n as ({}), \
          pairs as (select case when {} and {} then 1 else 0 end as is_equal from o join n on n.period_type = o.period_type \
              and n.fiscal_date between o.fiscal_date - {SAME_PERIOD_DAYS} and o.fiscal_date + {SAME_PERIOD_DAYS}) \
-         select (select count(*) from pairs)::varchar, (select coalesce(sum(is_equal), 0) from pairs)::bigint::varchar, \
-         ((select min(fiscal_date) from n) - (select max(fiscal_date) from o))::varchar",
+         select (select count(*) from pairs)::varchar as pairs, \
+         (select coalesce(sum(is_equal), 0) from pairs)::bigint::varchar as equal_pairs, \
+         ((select min(fiscal_date) from n) - (select max(fiscal_date) from o))::varchar as days",
         rows("<"),
         rows(">="),
         equal("revenue"),
@@ -263,8 +264,9 @@ async fn prices_continue(change: &Change, warehouse: &mut impl Warehouse) -> Res
          n as (select p.price_date, p.close_price from staging.prices p join o on p.price_date >= o.price_date \
              where p.symbol = {symbol} and p.observed_at >= {at} \
              qualify row_number() over (order by p.price_date) = 1) \
-         select (n.price_date - o.price_date)::varchar, \
-             (n.close_price::double / nullif(o.close_price::double, 0))::varchar, o.price_date::varchar, n.price_date::varchar \
+         select (n.price_date - o.price_date)::varchar as days, \
+             (n.close_price::double / nullif(o.close_price::double, 0))::varchar as ratio, \
+             o.price_date::varchar as last_day, n.price_date::varchar as first_day \
          from o cross join n"
     );
     let Some(row) = warehouse.query(&query).await?.into_iter().next() else {

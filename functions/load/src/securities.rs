@@ -29,7 +29,7 @@ struct Change {
 
 impl Securities {
     pub async fn read(warehouse: &mut impl Warehouse) -> Result<Securities> {
-        let query = "select symbol, previous_symbol, since::varchar, run_id from ops.securities";
+        let query = "select symbol, previous_symbol, since::varchar as since, run_id from ops.securities";
         let read = |row: Vec<Option<String>>| match <[_; 4]>::try_from(row) {
             Ok([Some(symbol), previous, since, Some(run)]) => {
                 let since = since.and_then(|since| since.parse().ok());

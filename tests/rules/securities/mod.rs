@@ -1,5 +1,6 @@
 //! Securities that change their symbol or filer, and symbols that change their security.
 
+mod engines;
 mod filers;
 mod list;
 mod renames;
@@ -48,6 +49,7 @@ fn priced(mut company: Company, price: f64) -> Company {
 /// Three runs: on the first day, on the second day after several changes, and again on that day.
 struct Days {
     home: Home,
+    first: Summary,
     second: Summary,
     third: Summary,
     /// The calls of the second and the third run.
@@ -80,7 +82,7 @@ fn days() -> &'static Days {
             "OLD", "LEFT", "SOLO", "MERGED", "PEER", "M&M.NS", "BRK.B", "GROWS", "REUSED", "HOLDS", "JUMPS",
             "FALLS", "TAKEN",
         ];
-        run(server_of_first.url(), YESTERDAY, &symbols);
+        let first = run(server_of_first.url(), YESTERDAY, &symbols);
         let old_versions =
             home.count("select count(*) from analytics.fact_financials_history where symbol = 'OLD'");
 
@@ -105,6 +107,7 @@ fn days() -> &'static Days {
         let third = run(server_of_second.url(), TODAY, &symbols);
         Days {
             home,
+            first,
             second,
             third,
             calls: server_of_second.calls(),
