@@ -71,7 +71,7 @@ fn transient_faults_leave_the_tables_of_a_fault_free_run() {
                     server.faults()
                 );
                 let retries = if expected_faults == 0 { injected } else { retries };
-                assert_eq!(server.calls(), 22 + retries, "{faults:?}: one more call per failed call");
+                assert_eq!(server.calls(), 23 + retries, "{faults:?}: one more call per failed call");
                 assert_eq!(summary.calls, server.calls(), "{faults:?}");
                 assert_fault_free_tables(&home, &format!("{faults:?}"));
             });

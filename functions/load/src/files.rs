@@ -73,7 +73,11 @@ pub(crate) async fn load_files(
     }
     warehouse.begin_step(run, FUNCTION, "readmission");
     readmission::readmit(fence, warehouse).await?;
-    let reused = filers::decide(run, fence, warehouse).await?;
+    let has_profiles = staged.files.iter().any(|file| file.dataset == catalog::PROFILE.name);
+    let reused = match has_profiles {
+        true => filers::decide(run, fence, warehouse).await?,
+        false => Vec::new(),
+    };
     Ok(LoadedFiles { wrong_days, damaged, reused })
 }
 

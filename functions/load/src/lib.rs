@@ -111,7 +111,8 @@ async fn load(
     entries.retain(|entry| staged.batches.contains(&entry.batch));
     ahead::correct(run, &entries, clock.latest(), &mut fence, warehouse).await?;
     let answers = withdrawals::Answers::read(run, &entries, stage).await?;
-    let (securities, left) = securities::move_renamed(run, &answers.renamed, &mut fence, warehouse).await?;
+    let (securities, left) =
+        securities::move_renamed(run, staged, &answers.renamed, &mut fence, warehouse).await?;
     if !left.is_empty() {
         freshness::forget_symbols(stage, &left).await?;
     }

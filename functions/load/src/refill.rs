@@ -76,7 +76,8 @@ pub async fn refill_run(
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     ahead::correct_again(run, &entries, &mut fence, warehouse).await?;
     let answers = Answers::read(run, &entries, stage).await?;
-    let (securities, _) = securities::move_renamed(run, &answers.renamed, &mut fence, warehouse).await?;
+    let (securities, _) =
+        securities::move_renamed(run, &staged, &answers.renamed, &mut fence, warehouse).await?;
     let LoadedFiles { damaged, .. } =
         load_files(run, &staged, &answers, &securities, &mut fence, warehouse, clock).await?;
     let mut affected: BTreeSet<&str> = datasets_of(&damaged, &staged);

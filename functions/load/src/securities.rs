@@ -12,7 +12,9 @@ use findata_domain::{
     catalog::{CATALOG, Dataset, History, Requests},
     sql::literal,
 };
-use findata_pipeline::{plan::Renamed, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence};
+use findata_pipeline::{
+    ledger::Staged, plan::Renamed, ports::warehouse::Warehouse, run::RunId, write_fence::WriteFence,
+};
 
 use crate::{FUNCTION, sql};
 
@@ -58,10 +60,14 @@ impl Securities {
 /// Returns the old symbols: the fetch log of what was fetched under them is obsolete.
 pub(crate) async fn move_renamed(
     run: &RunId,
+    staged: &Staged,
     renamed: &[Renamed],
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
 ) -> Result<(Securities, BTreeSet<String>)> {
+    if staged.files.is_empty() && renamed.is_empty() {
+        return Ok((Securities::default(), BTreeSet::new()));
+    }
     let mut securities = Securities::read(warehouse).await?;
     let mut left = BTreeSet::new();
     for renamed in renamed {
