@@ -56,6 +56,8 @@ struct Change {
     new_cik: String,
     /// When the new profile was received, UTC.
     at: String,
+    /// The run that received it.
+    run: String,
 }
 
 impl Change {
@@ -73,12 +75,12 @@ impl Change {
         format!("timestamp {}", literal(&self.at))
     }
 
-    fn insert(&self, run: &str, is_successor: Option<bool>) -> String {
+    fn insert(&self, is_successor: Option<bool>) -> String {
         let is_successor = is_successor.map_or("null::boolean".into(), |decided| decided.to_string());
         format!(
             "insert into ops.filer_changes (run_id, symbol, old_cik, new_cik, changed_at, is_successor) \
              select {}, {}, {}, {}, {}, {is_successor}",
-            literal(run),
+            literal(&self.run),
             literal(&self.symbol),
             literal(&self.old_cik),
             literal(&self.new_cik),
@@ -87,19 +89,25 @@ impl Change {
     }
 
     /// The statements that record the decision.
-    fn decided(&self, run: &str, is_successor: bool) -> Vec<String> {
+    fn decided(&self, is_successor: bool) -> Vec<String> {
         let same = format!("symbol = {} and changed_at = {}", literal(&self.symbol), self.timestamp());
         vec![
             format!("delete from ops.filer_changes where {same}"),
-            self.insert(run, Some(is_successor)),
+            self.insert(Some(is_successor)),
         ]
     }
 
+    /// The condition that a row was received before the change. A run receives all rows of a company at
+    /// about the same time.
+    fn received_before(&self) -> String {
+        format!("(t.observed_at < {} and t.run_id <> {})", self.timestamp(), literal(&self.run))
+    }
+
     /// The condition of the rows (`t`) that belong to the earlier company.
-    fn rows_before(&self, run: &RunId, dataset: Option<&Dataset>) -> String {
-        let received_before = format!("t.observed_at < {}", self.timestamp());
+    fn rows_before(&self, dataset: Option<&Dataset>) -> String {
+        let received_before = self.received_before();
         match dataset {
-            None => format!("t.run_id <> {}", literal(run.as_str())),
+            None => format!("t.run_id <> {}", literal(&self.run)),
             // `changed` has kept the earlier profile.
             Some(dataset) if dataset == catalog::PROFILE => "false".into(),
             Some(dataset) if dataset.history == History::Versions => format!(
@@ -130,10 +138,10 @@ pub(crate) async fn changed(
         let Ok([Some(symbol), Some(old_cik), Some(new_cik), Some(at)]) = <[_; 4]>::try_from(row) else {
             return Err(Error::Stop("the warehouse did not return the changed profiles".into()));
         };
-        let change = Change { symbol, old_cik, new_cik, at };
+        let change = Change { symbol, old_cik, new_cik, at, run: run.to_string() };
         let (symbol, earlier) = (literal(&change.symbol), literal(&change.earlier()?));
         statements.extend([
-            change.insert(run.as_str(), None),
+            change.insert(None),
             format!("delete from staging.profile where symbol = {earlier}"),
             format!(
                 "insert into staging.profile select t.* replace ({earlier} as symbol) from staging.profile t \
@@ -163,7 +171,7 @@ pub(crate) async fn decide(
         else {
             return Err(Error::Stop("the warehouse did not return the changes of filers".into()));
         };
-        let change = Change { symbol, old_cik, new_cik, at };
+        let change = Change { symbol, old_cik, new_cik, at, run: found_in };
         let earlier = change.earlier()?;
         if decided.is_none() {
             warehouse.begin_step(run, FUNCTION, "filers");
@@ -174,7 +182,7 @@ pub(crate) async fn decide(
                 is_successor,
                 "the filer changed"
             );
-            let mut statements = change.decided(&found_in, is_successor);
+            let mut statements = change.decided(is_successor);
             if is_successor {
                 statements.push(format!("delete from staging.profile where symbol = {}", literal(&earlier)));
                 fence.write(warehouse, &statements).await?;
@@ -184,7 +192,7 @@ pub(crate) async fn decide(
                 old: &change.symbol,
                 new: &earlier,
                 on: change.day()?,
-                rows: &|dataset| change.rows_before(run, dataset),
+                rows: &|dataset| change.rows_before(dataset),
             };
             move_rows(run, &moved, statements, fence, warehouse).await?;
         }
@@ -216,11 +224,11 @@ enum Periods {
 }
 
 async fn periods_continue(change: &Change, warehouse: &mut impl Warehouse) -> Result<Option<Periods>> {
-    let (symbol, at) = (literal(&change.symbol), change.timestamp());
+    let (symbol, before) = (literal(&change.symbol), change.received_before());
     let rows = |received: &str| {
         format!(
             "select period_type, fiscal_date, revenue::double as revenue, net_income::double as net_income \
-             from staging.income_statement where symbol = {symbol} and observed_at {received} {at} \
+             from staging.income_statement t where t.symbol = {symbol} and {received} \
              qualify row_number() over (partition by period_type, fiscal_date order by observed_at desc nulls last) = 1"
         )
     };
@@ -237,8 +245,8 @@ async fn periods_continue(change: &Change, warehouse: &mut impl Warehouse) -> Re
          select (select count(*) from pairs)::varchar as pairs, \
          (select coalesce(sum(is_equal), 0) from pairs)::bigint::varchar as equal_pairs, \
          ((select min(fiscal_date) from n) - (select max(fiscal_date) from o))::varchar as days",
-        rows("<"),
-        rows(">="),
+        rows(&before),
+        rows(&format!("not {before}")),
         equal("revenue"),
         equal("net_income"),
     );
@@ -257,13 +265,12 @@ async fn periods_continue(change: &Change, warehouse: &mut impl Warehouse) -> Re
 /// Whether the first bar received since the change follows the last bar received before, at a similar price.
 /// Splits in between are taken into account. Without bars of both times, nothing breaks off.
 async fn prices_continue(change: &Change, warehouse: &mut impl Warehouse) -> Result<bool> {
-    let (symbol, at) = (literal(&change.symbol), change.timestamp());
+    let (symbol, before) = (literal(&change.symbol), change.received_before());
     let query = format!(
-        "with o as (select price_date, close_price from staging.prices where symbol = {symbol} and observed_at < {at} \
+        "with o as (select t.price_date, t.close_price from staging.prices t where t.symbol = {symbol} and {before} \
              qualify row_number() over (order by price_date desc nulls last) = 1), \
-         n as (select p.price_date, p.close_price from staging.prices p join o on p.price_date >= o.price_date \
-             where p.symbol = {symbol} and p.observed_at >= {at} \
-             qualify row_number() over (order by p.price_date) = 1) \
+         n as (select t.price_date, t.close_price from staging.prices t join o on t.price_date >= o.price_date \
+             where t.symbol = {symbol} and not {before} qualify row_number() over (order by t.price_date) = 1) \
          select (n.price_date - o.price_date)::varchar as days, \
              (n.close_price::double / nullif(o.close_price::double, 0))::varchar as ratio, \
              o.price_date::varchar as last_day, n.price_date::varchar as first_day \

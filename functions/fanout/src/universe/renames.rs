@@ -38,7 +38,7 @@ const GONE_TTL: Duration = Duration::days(7);
 const OVERLAP: Duration = Duration::days(30);
 
 /// The list of symbol changes, stored at `state/universe/symbol-changes.json`.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct SymbolChanges {
     fetched_at: DateTime<Utc>,
     /// The changes, oldest first.
@@ -66,9 +66,9 @@ struct Answered {
 enum Use {
     /// Nobody: FMP does not know it, or answers with the renamed security.
     Nobody,
-    /// Still the same security: FMP does not serve the new symbol yet.
+    /// Still the same security, as far as FMP's answers tell.
     Same,
-    /// Another company.
+    /// Another security.
     Other,
 }
 
@@ -162,7 +162,7 @@ pub(crate) async fn apply(
         renamed.extend(candidate.resolve(use_now, members, fetch_log));
     }
     if is_changed {
-        stage::replace_json(stage, KEY, &known).await?;
+        stage::change_rebuildable(stage, KEY, |kept: &mut SymbolChanges| kept.clone_from(&known)).await?;
     }
     Ok(renamed)
 }
@@ -381,9 +381,11 @@ impl Identity {
         Identity { cik: text("cik"), isin: text("isin") }
     }
 
-    /// Whether two profiles are of one company; `None` if they do not tell.
+    /// Whether two profiles are of one security; `None` if they do not tell. Two share classes have one CIK,
+    /// so an equal CIK proves nothing.
     fn is_same(&self, other: &Identity) -> Option<bool> {
         let same = |a: &Option<String>, b: &Option<String>| Some(a.as_ref()? == b.as_ref()?);
-        same(&self.cik, &other.cik).or_else(|| same(&self.isin, &other.isin))
+        let is_other_company = same(&self.cik, &other.cik) == Some(false);
+        same(&self.isin, &other.isin).or(is_other_company.then_some(false))
     }
 }
