@@ -12,7 +12,11 @@ use findata_pipeline::{
     plan::Plan, ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, model_version, publish, publish::Differences, scope::Scope};
+use crate::{
+    FUNCTION, model_version, publish,
+    publish::Differences,
+    scope::{Scope, Slice},
+};
 
 /// Runs the models on the pending changes and publishes the result. Returns the counts by table.
 pub(crate) async fn compute(
@@ -46,14 +50,18 @@ pub(crate) async fn compute(
     let (whole, sliced): (Vec<_>, Vec<_>) =
         scope.tables().partition(|table: &&PublishedTable| table.extent == Extent::Whole);
     differences.add(&whole, warehouse).await?;
-    for (first, last) in scope.slices(warehouse.rows_per_slice()) {
+    let finished = models.finished_tables();
+    for Slice { first, last, rows } in scope.slices(warehouse.rows_per_slice()) {
+        warehouse.expect_rows(rows)?;
         let slice = format!(
             "create or replace temporary table company_slice as select {first} as first_company, {last} as last_company"
         );
         warehouse.execute(&slice).await?;
         for (position, model) in models.models.iter().enumerate().filter(|(_, m)| models.is_sliced(m)) {
             build(run, model, warehouse).await?;
-            warehouse.release(&models.finished_after(position).collect::<Vec<_>>()).await?;
+            if let Some(tables) = finished.get(&position) {
+                warehouse.release(tables).await?;
+            }
         }
         warehouse.begin_step(run, FUNCTION, "publish");
         differences.add(&sliced, warehouse).await?;

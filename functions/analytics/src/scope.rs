@@ -39,6 +39,17 @@ pub(crate) struct Scope {
     pub non_empty: BTreeSet<String>,
 }
 
+/// Companies that are computed together.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Slice {
+    /// `company_no` of the first company.
+    pub first: u64,
+    /// `company_no` of the last company.
+    pub last: u64,
+    /// Rows to process, in rows of prices.
+    pub rows: u64,
+}
+
 impl Scope {
     /// Reads it from `companies_to_recompute`, `pending` and the tables.
     pub async fn read(warehouse: &mut impl Warehouse) -> Result<Self> {
@@ -89,16 +100,18 @@ impl Scope {
         self.tables().all(|table| table.name != name)
     }
 
-    /// The slices: first and last `company_no`. Slices have the same number of companies; without
-    /// companies there is one empty slice.
-    pub fn slices(&self, rows_per_slice: u64) -> impl Iterator<Item = (u64, u64)> {
+    /// The slices. They have the same number of companies; without companies there is one empty
+    /// slice.
+    pub fn slices(&self, rows_per_slice: u64) -> impl Iterator<Item = Slice> {
         let companies = self.companies.max(1);
         let slices = self.rows.div_ceil(rows_per_slice.max(1)).max(1);
-        let size = companies.div_ceil(slices);
+        let (size, rows) = (companies.div_ceil(slices), self.rows / slices);
         let first = iter::successors(Some(1), move |first| Some(first + size));
-        first
-            .take_while(move |first| *first <= companies)
-            .map(move |first| (first, first + size - 1))
+        first.take_while(move |first| *first <= companies).map(move |first| Slice {
+            first,
+            last: first + size - 1,
+            rows,
+        })
     }
 }
 
@@ -107,7 +120,8 @@ mod tests {
     use super::*;
 
     fn slices(companies: u64, rows: u64, rows_per_slice: u64) -> Vec<(u64, u64)> {
-        Scope { companies, rows, ..Scope::default() }.slices(rows_per_slice).collect()
+        let scope = Scope { companies, rows, ..Scope::default() };
+        scope.slices(rows_per_slice).map(|slice| (slice.first, slice.last)).collect()
     }
 
     #[test]

@@ -2,7 +2,8 @@
 -- that depends on this table runs once per slice.
 -- company_key: the hash of the first symbol under which the security was loaded.
 -- sector_reason: why figures that banks do not have are NULL, whatever the company reports. is_lender: it is a bank for
--- a period in which interest is a large part of revenue. metrics/industries.toml lists the industries.
+-- a period in which interest is a large part of revenue. is_financial: it belongs to the financial sector, whose revenue
+-- can be negative. metrics/industries.toml lists the industries.
 create or replace temporary table companies as
 with to_recompute as (select * from companies_to_recompute),
 profiles as (
@@ -30,7 +31,16 @@ select
         p.industry in (
             {{ industries.lenders }}
         ), false
-    ) as is_lender
+    ) as is_lender,
+    coalesce(
+        p.sector in ('financial services', 'financials') or p.industry in (
+            {{ industries.banks }}
+        ) or p.industry in (
+            {{ industries.lenders }}
+        ) or p.industry in (
+            {{ industries.others }}
+        ), false
+    ) as is_financial
 from to_recompute as s
 join company_slice as n on s.company_no between n.first_company and n.last_company
 left join profiles as p on p.symbol = s.symbol

@@ -2,12 +2,12 @@
 -- neighbours: `ours` contradicts `theirs`, see metrics/suspicions.toml. A suspicion exists from known_on on, the day
 -- on which both values were known. A derived quarter inherits the suspicions of its parts.
 create or replace temporary table period_suspects as
-with sectors as (select symbol, sector_reason is not null or is_lender as may_be_bank from companies),
+with sectors as (select symbol, is_financial from companies),
 vintages_of_periods as (select vintage_id, version_id, known_on from vintage_periods),
 facts as (
     select
         f.version_id, f.symbol, f.fiscal_date, f.period_type, f.reported_currency, f.known_on, f.is_derived,
-        s.may_be_bank,
+        s.is_financial,
         case when f.period_type = 'FY' then 'FY' else 'Q' end as cadence,
         f.revenue::double as revenue, f.net_income::double as net_income,
         f.bottom_line_net_income::double as bottom_line,
@@ -103,7 +103,7 @@ own as (
     from facts
     where abs(total_assets - total_liabilities - total_equity) > 0.05 * abs(total_assets) + 1000
     union all
-    select version_id, 'negative_revenue', revenue, 0.0::double from facts where revenue < 0 and not may_be_bank
+    select version_id, 'negative_revenue', revenue, 0.0::double from facts where revenue < 0 and not is_financial
     union all
     select version_id, 'eps_disputed', eps_earnings, net_income from judged_earnings where not is_basic_right
     union all
@@ -124,7 +124,10 @@ sequences as (
         lag(f.net_income, 2) over (partition by l.vintage_id, f.cadence order by f.fiscal_date, f.period_type)
             as net_income_2,
         lag(f.net_income, 3) over (partition by l.vintage_id, f.cadence order by f.fiscal_date, f.period_type)
-            as net_income_3
+            as net_income_3,
+        f.fiscal_date - lag(f.fiscal_date) over (
+            partition by l.vintage_id, f.cadence order by f.fiscal_date, f.period_type
+        ) as gap_days
     from vintages_of_periods as l
     join facts as f on f.version_id = l.version_id
 ),
@@ -158,6 +161,7 @@ sums as (
     select
         y.vintage_id, y.version_id as year_id, count(*) as n_quarters,
         min(q.fiscal_date) as oldest_date, max(q.fiscal_date) as newest_date,
+        max(case when q.period_type = 'Q1' then q.fiscal_date end) as first_quarter_date,
         max(case when q.is_derived or q.reported_currency is distinct from y.reported_currency then 1 else 0 end)
             as n_unlike,
         max(case when q.known_on > y.known_on then q.known_on else y.known_on end) as known_on,
@@ -187,6 +191,11 @@ compared as (
     from years as y
     join sums as s on s.vintage_id = y.vintage_id and s.year_id = y.version_id
     where s.n_unlike = 0
+        -- a year of fewer than 350 days is a part of a year: its four newest quarters begin before it
+        and case
+            when y.gap_days is null then coalesce(y.fiscal_date - s.first_quarter_date >= 230, true)
+            else y.gap_days not between 15 and 349
+        end
 ),
 contradictions as (
     select vintage_id, version_id, fiscal_date, known_on, revenue as ours, year_revenue as theirs

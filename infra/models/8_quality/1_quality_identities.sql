@@ -36,6 +36,9 @@ neighbours as (
         p.fiscal_date - lag(p.fiscal_date) over (
             partition by p.symbol, p.cadence order by p.fiscal_date, p.basis
         ) as gap_days,
+        max(case when p.basis = 'Q1' then p.fiscal_date end) over (
+            partition by p.symbol order by p.fiscal_date, p.basis rows between unbounded preceding and current row
+        ) as first_quarter_date,
         lag(p.cash_at_end_of_period) over (
             partition by p.symbol, p.cadence order by p.fiscal_date, p.basis
         ) as prior_cash,
@@ -58,6 +61,17 @@ continued as (
         end as gap_reason
     from neighbours
 ),
+-- the part of a year between two fiscal calendars is not the sum of four quarters. The year before it shows its length,
+-- or else its first quarter
+fiscal_years as (
+    select *,
+        case
+            when gap_days is null then coalesce(fiscal_date - first_quarter_date < 230, false)
+            else gap_days between 15 and 349
+        end as is_short
+    from neighbours
+    where cadence = 'FY'
+),
 quarters_of_years as (
     select
         symbol, fiscal_year, count(*) as n_quarters, min(fiscal_date) as oldest_date, max(fiscal_date) as newest_date,
@@ -75,8 +89,7 @@ years as (
         q.n_quarters, q.revenue as quarters_revenue, q.net_income as quarters_net_income,
         q.operating_cash_flow as quarters_operating_cash_flow,
         case
-            -- the part of a year between two fiscal calendars is not the sum of four quarters
-            when y.gap_days between 15 and 349 then 'transition_period'
+            when y.is_short then 'transition_period'
             when q.n_quarters < case when y.is_semi_annual then 2 else 4 end
                 and y.oldest_quarter > y.fiscal_date - case
                     when y.is_semi_annual then 100
@@ -93,13 +106,12 @@ years as (
         end as quarters_reason,
         t.fiscal_date is not null as has_twelve_months, t.ttm_revenue, t.ttm_net_income, t.ttm_operating_cash_flow,
         coalesce(t.reason, case
-            when y.gap_days between 15 and 349 then 'transition_period'
+            when y.is_short then 'transition_period'
             when t.reported_currency <> y.reported_currency then 'currency_change'
         end) as ttm_reason
-    from neighbours as y
+    from fiscal_years as y
     left join quarters_of_years as q on q.symbol = y.symbol and q.fiscal_year = y.fiscal_year
     left join twelve_months as t on t.symbol = y.symbol and t.fiscal_date = y.fiscal_date
-    where y.cadence = 'FY'
 )
 select
     company_key,

@@ -127,6 +127,7 @@ impl Warehouse for DuckDb {
     }
 
     async fn copy_in(&mut self, dataset: &'static Dataset, files: &[StagedFile]) -> Result<()> {
+        self.expect_rows(files.iter().map(|file| file.rows).sum())?;
         let mut prefix = "create or replace temporary table incoming as";
         for files in files.chunks(FILES_PER_STATEMENT) {
             self.execute(&format!("{prefix} {}", rows_of(dataset, files, &self.stage))).await?;
@@ -141,6 +142,11 @@ impl Warehouse for DuckDb {
 
     fn rows_per_slice(&self) -> u64 {
         ROWS_PER_SLICE
+    }
+
+    fn expect_rows(&mut self, rows: u64) -> Result<()> {
+        let path = &self.path;
+        self.session.expect_rows(rows).map_err(|e| failure(path, &e))
     }
 
     async fn release(&mut self, tables: &[&str]) -> Result<()> {

@@ -1,9 +1,16 @@
 //! A connection that starts with a low memory limit, and raises the limit when a statement runs out
-//! of memory.
+//! of memory. It uses as many threads as the number of rows is worth.
+
+use std::thread::available_parallelism;
 
 use ::duckdb::{Connection, appender_params_from_iter};
 
 use crate::{error::is_out_of_memory, memory::MemoryLimit};
+
+/// Number of rows for which a thread is added: DuckDB's row group, the unit that it distributes to
+/// threads. With fewer rows, additional threads only poll for work: a first day of 505 symbols took
+/// 4.5 CPU seconds with one thread and 5.9 with two, in the same time.
+const ROWS_PER_THREAD: u64 = 122_880;
 
 /// A change of the database.
 pub(crate) enum Change {
@@ -39,6 +46,7 @@ pub(crate) struct Session {
     /// The full memory limit.
     memory: MemoryLimit,
     raised: bool,
+    threads: u64,
     /// The changes of the open transaction, kept to repeat them.
     transaction: Option<Vec<Change>>,
 }
@@ -47,12 +55,25 @@ impl Session {
     pub fn new(connection: Connection, memory: MemoryLimit) -> ::duckdb::Result<Self> {
         let initial = memory.initial();
         set_memory(&connection, initial)?;
+        set_threads(&connection, 1)?;
         Ok(Session {
             connection,
             memory,
             raised: initial == memory,
+            threads: 1,
             transaction: None,
         })
+    }
+
+    /// Chooses the number of threads for statements that read about `rows` rows.
+    pub fn expect_rows(&mut self, rows: u64) -> ::duckdb::Result<()> {
+        let processors = available_parallelism().map_or(1, |n| n.get() as u64);
+        let threads = (rows / ROWS_PER_THREAD).clamp(1, processors);
+        if threads != self.threads {
+            set_threads(&self.connection, threads)?;
+            self.threads = threads;
+        }
+        Ok(())
     }
 
     /// Executes a change and returns the number of changed rows.
@@ -106,4 +127,8 @@ impl Session {
 
 fn set_memory(connection: &Connection, limit: MemoryLimit) -> ::duckdb::Result<()> {
     connection.execute_batch(&format!("set memory_limit = '{limit}'"))
+}
+
+fn set_threads(connection: &Connection, threads: u64) -> ::duckdb::Result<()> {
+    connection.execute_batch(&format!("set threads = {threads}"))
 }

@@ -16,7 +16,7 @@ mod render;
 pub mod tables;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::OnceLock,
 };
 
@@ -45,8 +45,9 @@ impl Model {
         after.split_whitespace().next().unwrap_or_default()
     }
 
-    fn reads(&self, table: &str) -> bool {
-        self.sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == table)
+    /// The words of the statement, which include the names of all tables that it reads.
+    fn words(&self) -> HashSet<&str> {
+        self.sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect()
     }
 }
 
@@ -126,16 +127,22 @@ impl Models {
         self.sliced.contains(model.builds())
     }
 
-    /// Returns the temporary tables of a slice whose last reader is the model at `position`. They
-    /// can be dropped after that model to free memory. Tables that publishing reads are not
-    /// included.
-    pub fn finished_after(&self, position: usize) -> impl Iterator<Item = &str> {
-        let last_read = |table: &str| self.models.iter().rposition(|m| m.reads(table));
+    /// Returns the temporary tables of a slice that can be dropped after a model to free memory, by
+    /// the position of the model: the last one that reads them. Tables that publishing reads are
+    /// not included.
+    pub fn finished_tables(&self) -> BTreeMap<usize, Vec<&str>> {
         let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
-        self.sliced
-            .iter()
-            .map(String::as_str)
-            .filter(move |table| !kept(table) && last_read(table) == Some(position))
+        let mut last_readers = BTreeMap::new();
+        for (position, model) in self.models.iter().enumerate() {
+            let words = model.words();
+            let read = self.sliced.iter().map(String::as_str).filter(|table| words.contains(table));
+            last_readers.extend(read.filter(|table| !kept(table)).map(|table| (table, position)));
+        }
+        let mut finished: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        for (table, position) in last_readers {
+            finished.entry(position).or_default().push(table);
+        }
+        finished
     }
 
     /// Returns the columns of a table of `analytics`, in order. For the view of a fact, returns the
@@ -156,7 +163,8 @@ const SLICE: &str = "company_slice";
 fn sliced(models: &[Model]) -> BTreeSet<String> {
     let mut tables = BTreeSet::new();
     for model in models {
-        if model.reads(SLICE) || tables.iter().any(|table: &String| model.reads(table)) {
+        let words = model.words();
+        if words.contains(SLICE) || tables.iter().any(|table: &String| words.contains(table.as_str())) {
             tables.insert(model.builds().to_owned());
         }
     }
@@ -270,10 +278,13 @@ mod tests {
     #[test]
     fn a_temporary_table_is_dropped_after_its_last_reader() {
         let all = Models::built_in().unwrap();
-        let dropped: Vec<_> =
-            (0..all.models.len()).flat_map(|i| all.finished_after(i).map(move |t| (i, t))).collect();
+        let dropped: Vec<_> = all
+            .finished_tables()
+            .into_iter()
+            .flat_map(|(i, tables)| tables.into_iter().map(move |t| (i, t)))
+            .collect();
         for (position, table) in &dropped {
-            assert!(all.models[position + 1..].iter().all(|m| !m.reads(table)), "{table}");
+            assert!(all.models[position + 1..].iter().all(|m| !m.words().contains(table)), "{table}");
         }
         let kept = |table: &str| table.starts_with("new_") || NEEDED_TO_PUBLISH.contains(&table);
         let temporary = all.models.iter().filter(|m| all.is_sliced(m) && !kept(m.builds()));

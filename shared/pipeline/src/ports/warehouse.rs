@@ -73,6 +73,12 @@ pub trait Warehouse: Send {
         u64::MAX
     }
 
+    /// Announces about how many rows each of the following statements reads, so that an engine in
+    /// this process can choose its number of threads.
+    fn expect_rows(&mut self, _rows: u64) -> Result<()> {
+        Ok(())
+    }
+
     /// Ends the session. Committed rows are safe even if this method is not called.
     fn close(&mut self) -> impl Future<Output = Result<()>> + Send;
 }
