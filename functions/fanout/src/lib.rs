@@ -55,6 +55,7 @@ pub async fn handle(
             let plan = match &request.retry_of {
                 Some(run) => plan_retry(request, run, stage, clock).await?,
                 None => {
+                    planner::check(&request.options, clock.now())?;
                     let mut members = universe::resolve(request, fmp, stage, clock).await?;
                     let mut fetch_log = FetchLog::read(stage, clock.latest(), &mut members.notes).await?;
                     let options = &request.options;

@@ -56,6 +56,15 @@ pub struct Planned {
     pub datasets: Vec<(String, DatasetPlan)>,
 }
 
+/// Checks the options of a run before any call is made.
+///
+/// # Errors
+/// As for [`plan`].
+pub fn check(options: &Options, now: DateTime<Utc>) -> Result<()> {
+    request::datasets(options)?;
+    price_range(options, now).map(|_| ())
+}
+
 /// Decides for every dataset and symbol whether to fetch it. `market` has the change feeds, which
 /// are used only if calls are limited.
 ///

@@ -91,10 +91,7 @@ impl Change {
     /// The statements that record the decision.
     fn decided(&self, is_successor: bool) -> Vec<String> {
         let same = format!("symbol = {} and changed_at = {}", literal(&self.symbol), self.timestamp());
-        vec![
-            format!("delete from ops.filer_changes where {same}"),
-            self.insert(Some(is_successor)),
-        ]
+        vec![format!("delete from ops.filer_changes where {same}"), self.insert(Some(is_successor))]
     }
 
     /// The condition that a row was received before the change. A run receives all rows of a company at

@@ -186,10 +186,11 @@ pub async fn probe(fmp: &Fmp, stage: &impl Stage, now: DateTime<Utc>) -> Result<
     Ok((reader.market.entitlements, reader.spent))
 }
 
-/// Reads FMP's list of symbol changes. `None` if the call failed or the key may not use the endpoint.
+/// Reads FMP's list of symbol changes. `None` if the call failed or the key may not use the endpoint. A failed
+/// call does not end the run: if no other call can succeed, the run's tasks report it.
 ///
 /// # Errors
-/// As for [`refresh`].
+/// The stage's errors.
 pub(crate) async fn symbol_changes(
     fmp: &Fmp,
     stage: &impl Stage,
@@ -202,7 +203,11 @@ pub(crate) async fn symbol_changes(
         ..Market::default()
     };
     let mut reader = MarketReader { fmp, now: clock.now(), market, spent: Spent::default() };
-    let rows = reader.rows(entitlements::SYMBOL_CHANGES, &[("limit", ALL.to_owned())]).await?;
+    let rows = reader.rows(entitlements::SYMBOL_CHANGES, &[("limit", ALL.to_owned())]).await;
+    let rows = rows.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot read the list of symbol changes");
+        None
+    });
     reader.market.entitlements.write(stage, clock.latest()).await?;
     Ok((rows, reader.spent))
 }

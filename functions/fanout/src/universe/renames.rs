@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use findata_domain::{
-    Error, Result, Symbol,
+    Result, Symbol,
     catalog::{self, CATALOG},
     clock::{Clock, is_ahead, is_recent},
     nyse_calendar,
@@ -119,7 +119,7 @@ impl SymbolChanges {
 /// their stored rows moved, and removes obsolete entries from `fetch_log`.
 ///
 /// # Errors
-/// The stage's errors, and FMP's if no other call can succeed.
+/// The stage's errors.
 pub(crate) async fn apply(
     members: &mut Members,
     fetch_log: &mut FetchLog,
@@ -150,7 +150,7 @@ pub(crate) async fn apply(
         let use_now = match candidate.use_known(&known, latest) {
             Some(use_now) => use_now,
             None => {
-                let Some(use_now) = ask(&candidate, fmp, members, today).await? else {
+                let Some(use_now) = ask(&candidate, fmp, members, today).await else {
                     continue;
                 };
                 let answered = Answered { change: candidate.change.clone(), at: latest, use_now };
@@ -326,12 +326,7 @@ impl Candidate {
 }
 
 /// Asks FMP who uses the old symbol of a change now. Returns `None` if FMP's answers do not tell.
-async fn ask(
-    candidate: &Candidate,
-    fmp: &Fmp,
-    members: &mut Members,
-    today: NaiveDate,
-) -> Result<Option<Use>> {
+async fn ask(candidate: &Candidate, fmp: &Fmp, members: &mut Members, today: NaiveDate) -> Option<Use> {
     let mut identities = Vec::new();
     for symbol in [&candidate.change.1, &candidate.present] {
         let task = Task::new(catalog::PROFILE, Some(symbol.clone()), Window::All);
@@ -341,27 +336,26 @@ async fn ask(
         match answer.body {
             Ok(Some(body)) => identities.push(Some(Identity::read(&body))),
             Ok(None) => identities.push(None),
-            // A used-up call budget is reported by the run's tasks, so it is not an error here.
-            Err(error) if error.ends_run() && !matches!(error, Error::Budget(_)) => return Err(error),
+            // If no other call can succeed, the run's tasks report it.
             Err(error) => {
                 tracing::warn!(%symbol, %error, "cannot find out whether a symbol was renamed");
-                return Ok(None);
+                return None;
             }
         }
     }
     let is_same = match identities.as_slice() {
         [None, Some(_)] => Some(true),
         // FMP has no data at all: an outage, or a delisted company.
-        [None, None] => return Ok(None),
+        [None, None] => return None,
         [Some(old), Some(new)] => old.is_same(new),
         _ => None,
     };
-    Ok(Some(match is_same {
+    Some(match is_same {
         Some(true) => Use::Nobody,
         Some(false) => Use::Other,
         None if today - candidate.change.0 > OVERLAP => Use::Other,
         None => Use::Same,
-    }))
+    })
 }
 
 /// What identifies the security of a profile.
