@@ -30,10 +30,8 @@ use crate::market;
 
 /// Stage key of the list and of FMP's answers about old symbols.
 const KEY: &str = "state/universe/symbol-changes.json";
-/// How long the list counts as fresh.
+/// How long the list counts as fresh, and FMP's answers about old symbols that may change.
 const LIST_TTL: Duration = Duration::days(1);
-/// How long an answer counts that FMP does not know an old symbol.
-const GONE_TTL: Duration = Duration::days(7);
 /// How long FMP may serve an old symbol after the change. Later, the symbol counts as used again.
 const OVERLAP: Duration = Duration::days(30);
 
@@ -108,8 +106,7 @@ impl SymbolChanges {
         let known = self.answers.get(&change.1).filter(|known| known.change == *change)?;
         let limit = match known.use_now {
             Use::Other => Duration::MAX,
-            Use::Nobody => GONE_TTL,
-            Use::Same => LIST_TTL,
+            Use::Nobody | Use::Same => LIST_TTL,
         };
         is_recent(known.at, limit, now).then_some(known.use_now)
     }
@@ -379,7 +376,52 @@ impl Identity {
     /// so an equal CIK proves nothing.
     fn is_same(&self, other: &Identity) -> Option<bool> {
         let same = |a: &Option<String>, b: &Option<String>| Some(a.as_ref()? == b.as_ref()?);
-        let is_other_company = same(&self.cik, &other.cik) == Some(false);
-        same(&self.isin, &other.isin).or(is_other_company.then_some(false))
+        if same(&self.cik, &other.cik) == Some(false) {
+            Some(false)
+        } else {
+            same(&self.isin, &other.isin)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(cik: &str, isin: &str) -> Identity {
+        Identity::read(format!(r#"[{{"cik": "{cik}", "isin": "{isin}"}}]"#).as_bytes())
+    }
+
+    #[test]
+    fn a_security_is_identified_by_cik_and_isin() {
+        let apple = identity("0000320193", "US0378331005");
+        assert_eq!(apple.is_same(&identity("320193", "US0378331005")), Some(true));
+        assert_eq!(apple.is_same(&identity("320193", "US0000000001")), Some(false), "another share class");
+        assert_eq!(apple.is_same(&identity("1", "US0378331005")), Some(false));
+        assert_eq!(apple.is_same(&identity("320193", "")), None);
+        assert_eq!(identity("null", "").is_same(&apple), None);
+        assert_eq!(Identity::read(b"<html>").is_same(&apple), None);
+    }
+
+    #[test]
+    fn the_list_may_have_malformed_rows() {
+        let rows: Vec<Value> = serde_json::from_str(
+            r#"[{"date": "2022-06-09", "oldSymbol": "FB", "newSymbol": "META"}, {"date": null, "oldSymbol": "A", "newSymbol": "B"},
+                {"date": "2022-01-31", "oldSymbol": "META", "newSymbol": "METV"}, {"date": "2022-01-31", "oldSymbol": "A", "newSymbol": "A"},
+                {"date": "2022-01-31", "oldSymbol": "A'; drop", "newSymbol": "B"}, {"oldSymbol": 7}, 3]"#,
+        )
+        .unwrap();
+        let changes = changes(&rows);
+        let symbol = |text: &str| text.parse::<Symbol>().unwrap();
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        assert_eq!(changes.len(), 2);
+        let known = SymbolChanges { changes, ..SymbolChanges::default() };
+        let today = day("2026-11-20");
+        // FB became META. It did not become METV, which META became before.
+        let fb = known.of(&symbol("FB"), None, today).unwrap();
+        assert_eq!(known.present(fb, today), symbol("META"));
+        let meta = known.of(&symbol("META"), None, today).unwrap();
+        assert!(known.is_taken(meta, today) && !known.is_taken(fb, today));
+        assert!(known.of(&symbol("FB"), None, day("2022-06-08")).is_none(), "not before its day");
     }
 }
