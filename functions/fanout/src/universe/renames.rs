@@ -6,7 +6,10 @@
 //! serve the old symbol for some days. So FMP is asked for the profiles of the old and the new symbol, and the answer
 //! is kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod identity;
+mod list;
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use findata_domain::{
@@ -22,95 +25,16 @@ use findata_pipeline::{
     ports::stage::{self, Stage},
     run::Options,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use identity::Identity;
+use list::{Answered, Change, LIST_TTL, SymbolChanges, Use, changes};
 
 use super::Members;
 use crate::market;
 
 /// Stage key of the list and of FMP's answers about old symbols.
 const KEY: &str = "state/universe/symbol-changes.json";
-/// How long the list counts as fresh, and FMP's answers about old symbols that may change.
-const LIST_TTL: Duration = Duration::days(1);
 /// How long FMP may serve an old symbol after the change. Later, the symbol counts as used again.
 const OVERLAP: Duration = Duration::days(30);
-
-/// The list of symbol changes, stored at `state/universe/symbol-changes.json`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct SymbolChanges {
-    fetched_at: DateTime<Utc>,
-    /// The changes, oldest first.
-    changes: Vec<Change>,
-    /// FMP's answers about old symbols.
-    #[serde(default)]
-    answers: BTreeMap<Symbol, Answered>,
-}
-
-/// A symbol change: day, old and new symbol.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Change(NaiveDate, Symbol, Symbol);
-
-/// FMP's answer about the old symbol of a change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Answered {
-    change: Change,
-    at: DateTime<Utc>,
-    use_now: Use,
-}
-
-/// Who uses an old symbol now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Use {
-    /// Nobody: FMP does not know it, or answers with the renamed security.
-    Nobody,
-    /// Still the same security, as far as FMP's answers tell.
-    Same,
-    /// Another security.
-    Other,
-}
-
-impl SymbolChanges {
-    /// The change of a symbol that an earlier run may have missed: the first one on or after `since`, the
-    /// day of its newest data. A symbol without data has its latest change.
-    fn of(&self, old: &Symbol, since: Option<NaiveDate>, today: NaiveDate) -> Option<&Change> {
-        let mut changes = self.changes.iter().filter(|change| change.1 == *old && change.0 <= today);
-        match since {
-            Some(since) => {
-                let latest = changes.clone().next_back();
-                changes.find(|change| change.0 >= since).or(latest)
-            }
-            None => changes.next_back(),
-        }
-    }
-
-    /// The present symbol of a security after a change, which may be followed by others.
-    fn present(&self, change: &Change, today: NaiveDate) -> Symbol {
-        let (mut day, mut symbol) = (change.0, &change.2);
-        let mut passed = BTreeSet::from([&change.1]);
-        while passed.insert(symbol) {
-            let next = |next: &&Change| next.1 == *symbol && next.0 >= day && next.0 <= today;
-            let Some(next) = self.changes.iter().find(next) else { break };
-            (day, symbol) = (next.0, &next.2);
-        }
-        symbol.clone()
-    }
-
-    /// Whether another security got the old symbol of a change, by a change of its own.
-    fn is_taken(&self, change: &Change, today: NaiveDate) -> bool {
-        let took = |other: &&Change| other.2 == change.1 && other.0 >= change.0 && other.0 <= today;
-        self.changes.iter().any(|other| took(&other) && other.1 != change.1)
-    }
-
-    fn answer(&self, change: &Change, now: DateTime<Utc>) -> Option<Use> {
-        let known = self.answers.get(&change.1).filter(|known| known.change == *change)?;
-        let limit = match known.use_now {
-            Use::Other => Duration::MAX,
-            Use::Nobody | Use::Same => LIST_TTL,
-        };
-        is_recent(known.at, limit, now).then_some(known.use_now)
-    }
-}
 
 /// Replaces the members that were renamed by their present symbols. Returns all securities that need
 /// their stored rows moved, and removes obsolete entries from `fetch_log`.
@@ -203,20 +127,6 @@ async fn read(stage: &impl Stage, latest: DateTime<Utc>, notes: &mut Vec<String>
     } else {
         stored
     })
-}
-
-/// The changes in FMP's answer, oldest first. Rows without a day and two different symbols are ignored.
-fn changes(rows: &[Value]) -> Vec<Change> {
-    let symbol = |row: &Value, field: &str| row.get(field)?.as_str()?.parse::<Symbol>().ok();
-    let read = |row: &Value| {
-        let day = row.get("date")?.as_str()?.get(..10)?.parse().ok()?;
-        Some(Change(day, symbol(row, "oldSymbol")?, symbol(row, "newSymbol")?))
-    };
-    let mut changes: Vec<Change> =
-        rows.iter().filter_map(read).filter(|change| change.1 != change.2).collect();
-    changes.sort();
-    changes.dedup();
-    changes
 }
 
 /// A symbol of the universe or of earlier runs that the list says was renamed.
@@ -353,75 +263,4 @@ async fn ask(candidate: &Candidate, fmp: &Fmp, members: &mut Members, today: Nai
         None if today - candidate.change.0 > OVERLAP => Use::Other,
         None => Use::Same,
     })
-}
-
-/// What identifies the security of a profile.
-#[derive(Debug, Default)]
-struct Identity {
-    cik: Option<String>,
-    isin: Option<String>,
-}
-
-impl Identity {
-    fn read(body: &[u8]) -> Identity {
-        let rows: Value = serde_json::from_slice(body).unwrap_or_default();
-        let text = |field: &str| {
-            let text = rows.get(0)?.get(field)?.as_str()?.trim().trim_start_matches('0');
-            (!text.is_empty() && !text.eq_ignore_ascii_case("null")).then(|| text.to_owned())
-        };
-        Identity { cik: text("cik"), isin: text("isin") }
-    }
-
-    /// Whether two profiles are of one security; `None` if they do not tell. Two share classes have one CIK,
-    /// so an equal CIK proves nothing.
-    fn is_same(&self, other: &Identity) -> Option<bool> {
-        let same = |a: &Option<String>, b: &Option<String>| Some(a.as_ref()? == b.as_ref()?);
-        if same(&self.cik, &other.cik) == Some(false) {
-            Some(false)
-        } else {
-            same(&self.isin, &other.isin)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn identity(cik: &str, isin: &str) -> Identity {
-        Identity::read(format!(r#"[{{"cik": "{cik}", "isin": "{isin}"}}]"#).as_bytes())
-    }
-
-    #[test]
-    fn a_security_is_identified_by_cik_and_isin() {
-        let apple = identity("0000320193", "US0378331005");
-        assert_eq!(apple.is_same(&identity("320193", "US0378331005")), Some(true));
-        assert_eq!(apple.is_same(&identity("320193", "US0000000001")), Some(false), "another share class");
-        assert_eq!(apple.is_same(&identity("1", "US0378331005")), Some(false));
-        assert_eq!(apple.is_same(&identity("320193", "")), None);
-        assert_eq!(identity("null", "").is_same(&apple), None);
-        assert_eq!(Identity::read(b"<html>").is_same(&apple), None);
-    }
-
-    #[test]
-    fn the_list_may_have_malformed_rows() {
-        let rows: Vec<Value> = serde_json::from_str(
-            r#"[{"date": "2022-06-09", "oldSymbol": "FB", "newSymbol": "META"}, {"date": null, "oldSymbol": "A", "newSymbol": "B"},
-                {"date": "2022-01-31", "oldSymbol": "META", "newSymbol": "METV"}, {"date": "2022-01-31", "oldSymbol": "A", "newSymbol": "A"},
-                {"date": "2022-01-31", "oldSymbol": "A'; drop", "newSymbol": "B"}, {"oldSymbol": 7}, 3]"#,
-        )
-        .unwrap();
-        let changes = changes(&rows);
-        let symbol = |text: &str| text.parse::<Symbol>().unwrap();
-        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        assert_eq!(changes.len(), 2);
-        let known = SymbolChanges { changes, ..SymbolChanges::default() };
-        let today = day("2026-11-20");
-        // FB became META. It did not become METV, which META became before.
-        let fb = known.of(&symbol("FB"), None, today).unwrap();
-        assert_eq!(known.present(fb, today), symbol("META"));
-        let meta = known.of(&symbol("META"), None, today).unwrap();
-        assert!(known.is_taken(meta, today) && !known.is_taken(fb, today));
-        assert!(known.of(&symbol("FB"), None, day("2022-06-08")).is_none(), "not before its day");
-    }
 }
