@@ -51,7 +51,7 @@ const RUNS: [(&[&str], u64, u64); 5] = [
         1 + 1 + 12 + 2 + 3,
     ),
     // Slow responses and extra fields need no retry.
-    (&["stall=0.2s,prices", "slow=0.2s,profile", "extra-field"], 22, 0),
+    (&["stall=0.2s,prices", "slow=0.2s,profile", "extra-field"], 23, 0),
     (&["server-error=0.1", "truncated=0.1", "rate-limit=0.1"], 0, 0),
 ];
 
