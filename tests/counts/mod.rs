@@ -15,9 +15,9 @@ use findata_tests::{Home, Job, Simulator};
 const EXPECTED: &str = "
 run          calls    bytes  statements  files  staged  loaded  unchanged  figures
 first day      202   428619         307      7    2086    2086          0    27861
-again            0        0          32      0       0       0          0        0
+again            0        0          31      0       0       0          0        0
 next day       202   416278         294      7    1750      41       1709       60
-again            0        0          32      0       0       0          0        0
+again            0        0          31      0       0       0          0        0
 ";
 
 const SYMBOLS: usize = 20;

@@ -152,6 +152,10 @@ async fn load(
     Ok(Outcome { rows, unchanged_files, damaged, notes })
 }
 
+/// Number of batches whose tasks are written at once. A batch has about 500 tasks, and the texts of
+/// 50,000 tasks take 25 MB.
+const BATCHES_PER_APPEND: usize = 100;
+
 /// Writes the run's tasks to `ops.tasks`, replacing those of an earlier attempt.
 async fn note_tasks(
     run: &RunId,
@@ -164,7 +168,9 @@ async fn note_tasks(
         warehouse
             .execute(&format!("delete from ops.tasks where run_id = {}", literal(run.as_str())))
             .await?;
-        warehouse.append("ops.tasks", sql::tasks(run, entries)).await?;
+        for entries in entries.chunks(BATCHES_PER_APPEND) {
+            warehouse.append("ops.tasks", sql::tasks(run, entries)).await?;
+        }
         warehouse.execute("commit").await
     };
     let written = written.await;

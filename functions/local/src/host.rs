@@ -75,6 +75,8 @@ impl<S: Stage + Clone + 'static, W: Warehouse, C: Clock + 'static> Host<S, W, C>
             findata_fanout::handle(request, &self.fmp, &self.stage, &queue, self.clock.as_ref()).await?;
         stopwatch.lap("plan");
         progress.planned(&plan);
+        // The queue has the tasks, and the plan of 50,000 symbols takes 100 MB.
+        drop(plan);
         progress.stage_started("fetch");
         let fetched = self.fetch(queue).await;
         self.fmp.finish().await;
