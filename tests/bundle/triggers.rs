@@ -126,8 +126,21 @@ fn the_invoke_command_requests_a_run_and_waits_for_it() {
             .no_key()
     };
     let place = bundle.output("StageUrl");
-    let output =
-        invoke(&["invoke", &symbols.join(","), "--days", "20", "--quarters", "8", "--years", "6", "--wait", "--json", "--stage", &place]).run();
+    let output = invoke(&[
+        "invoke",
+        &symbols.join(","),
+        "--days",
+        "20",
+        "--quarters",
+        "8",
+        "--years",
+        "6",
+        "--wait",
+        "--json",
+        "--stage",
+        &place,
+    ])
+    .run();
     assert_eq!(output.code, Some(0), "{output:#?}");
     let summary = output.json();
     assert_eq!(
