@@ -34,7 +34,7 @@ fn symbols(server: &Simulator) -> Vec<String> {
 
 /// Returns fanout's input: a request for the server's first [`SYMBOLS`] symbols.
 fn request(server: &Simulator) -> Value {
-    json!({"symbols": symbols(server), "days": 20})
+    json!({"symbols": symbols(server), "days": 20, "quarters": 8, "years": 6})
 }
 
 /// Makes the same run on this machine with DuckDB. Returns its home.

@@ -72,7 +72,9 @@ fn a_tick_an_event_and_an_invocation_give_the_tables_of_a_local_run() {
     let all = server.symbols();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     // The schedule does not set a number of days, so new symbols get five years of prices.
-    Job::new(server.url(), &all).with(|o| o.prices_from = None).run_ok(&home);
+    Job::new(server.url(), &all)
+        .with(|o| *o = findata_pipeline::run::Options::default())
+        .run_ok(&home);
 
     let tick = [("schedule", "findata-daily"), ("at", "2026-09-18T10:00:00Z")];
     bundle.control("/_tick", &tick);
@@ -124,8 +126,21 @@ fn the_invoke_command_requests_a_run_and_waits_for_it() {
             .no_key()
     };
     let place = bundle.output("StageUrl");
-    let output =
-        invoke(&["invoke", &symbols.join(","), "--days", "20", "--wait", "--json", "--stage", &place]).run();
+    let output = invoke(&[
+        "invoke",
+        &symbols.join(","),
+        "--days",
+        "20",
+        "--quarters",
+        "8",
+        "--years",
+        "6",
+        "--wait",
+        "--json",
+        "--stage",
+        &place,
+    ])
+    .run();
     assert_eq!(output.code, Some(0), "{output:#?}");
     let summary = output.json();
     assert_eq!(

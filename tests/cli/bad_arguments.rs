@@ -153,7 +153,7 @@ fn every_global_option_can_be_set_by_a_variable() {
         .variable("FINDATA_FMP_PLAN", "unlimited")
         .run();
     assert_eq!(outcome(&output), (Some(0), "complete".into()), "{output:#?}");
-    assert_eq!(server.calls(), 10, "without an index there is no eleventh call");
+    assert_eq!(server.calls(), 11, "without an index there is no twelfth call");
     assert_eq!(home.text("select max(price_date) from analytics.fact_daily_prices"), "2026-09-18");
 }
 
@@ -168,7 +168,7 @@ fn an_unknown_symbol_fails_alone_and_does_not_stop_others() {
     for table in ["dim_company", "fact_financials", "fact_daily_prices", "metric_nulls"] {
         assert_eq!(only_unknown.count(&format!("select count(*) from analytics.{table}")), 0, "{table}");
     }
-    let output = run(&with_known, &server.url(), "NOSUCH,AAPL,BRK.B").run();
+    let output = run(&with_known, &server.url(), "NOSUCH,AAPL,NONE.L").run();
     assert_eq!(outcome(&output), (Some(3), "partial".into()), "{output:#?}");
     let failed: Vec<_> = output.json()["failures"]
         .as_array()
@@ -176,12 +176,12 @@ fn an_unknown_symbol_fails_alone_and_does_not_stop_others() {
         .iter()
         .map(|f| f["symbol"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(failed, ["BRK.B", "NOSUCH"]);
+    assert_eq!(failed, ["NONE.L", "NOSUCH"]);
     assert_eq!(with_known.lines("select distinct symbol from analytics.fact_financials"), ["AAPL"]);
     assert_eq!(with_known.lines("select symbol from analytics.dim_company"), ["AAPL"]);
     // A second run on the same day does not ask FMP about the unknown symbol again.
     let calls = server.calls();
-    let again = run(&with_known, &server.url(), "NOSUCH,AAPL,BRK.B").run();
+    let again = run(&with_known, &server.url(), "NOSUCH,AAPL,NONE.L").run();
     assert_eq!((outcome(&again), server.calls() - calls), ((Some(3), "partial".into()), 0), "{again:#?}");
     assert!(
         again.json()["failures"][1]["reason"].as_str().unwrap().contains("unknown symbol"),

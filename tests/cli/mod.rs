@@ -90,7 +90,7 @@ fn a_complete_run_exits_with_0_and_prints_one_json_object_with_every_key() {
     assert_eq!(missing_keys(&summary), Vec::<String>::new());
     assert_eq!(
         (&summary["status"], &summary["symbols"], &summary["calls"]),
-        (&"complete".into(), &2.into(), &21.into())
+        (&"complete".into(), &2.into(), &22.into())
     );
     for (dataset, rows) in summary["rows"].as_object().unwrap() {
         let of = |name: &str| rows[name].as_u64().unwrap_or_else(|| panic!("{dataset}.{name}"));

@@ -37,7 +37,7 @@ const POINTS: [Point; 12] = [
 ];
 
 fn command(server: &Simulator, home: &Home) -> Command {
-    findata(&["run", "--json", "--days", "30"])
+    findata(&["run", "--json", "--days", "30", "--quarters", "8", "--years", "6"])
         .home(home)
         .url(server.url())
         .option("--symbols", SYMBOLS.join(","))

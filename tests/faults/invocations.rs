@@ -48,6 +48,8 @@ fn a_delivery_that_runs_out_of_time_returns_the_rest_of_the_batch() {
         let mut host = host(&home, client(&server.url(), "test-key"), clock)?;
         let days = Options {
             prices_from: Some(today() - chrono::Days::new(29)),
+            quarters: 8,
+            years: 6,
             ..Options::default()
         };
         let symbols = server.symbols();

@@ -21,7 +21,7 @@ use findata_tests::{
 use super::{SYMBOLS, assert_fault_free_tables, fault_free};
 
 fn command(server: &Simulator, home: &Home, symbols: &str) -> Command {
-    findata(&["run", "--json", "--days", "30"])
+    findata(&["run", "--json", "--days", "30", "--quarters", "8", "--years", "6"])
         .home(home)
         .url(server.url())
         .option("--symbols", symbols)

@@ -23,6 +23,8 @@ fn every_step_twice(home: &Home, server: &Simulator) -> Result<(Summary, Vec<Eve
         let mut host = host(home, client(&server.url(), "test-key"), clock)?;
         let days = Options {
             prices_from: Some(today() - chrono::Days::new(29)),
+            quarters: 8,
+            years: 6,
             ..Options::default()
         };
         let (request, queue, bus) = (request(&SYMBOLS, days), LocalQueue::default(), LocalBus::default());
@@ -159,7 +161,7 @@ fn two_concurrent_runs_on_one_stage_lose_nothing() {
     // Both processes open the same warehouse file. If one finds it locked, it reports that and
     // changes nothing.
     let command = |symbol: &str| {
-        findata_tests::findata(&["run", "--json", "--days", "30"])
+        findata_tests::findata(&["run", "--json", "--days", "30", "--quarters", "8", "--years", "6"])
             .home(&home)
             .url(server.url())
             .option("--symbols", symbol)

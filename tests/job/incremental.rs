@@ -7,7 +7,7 @@ use findata_fmp_simulator::Options;
 use findata_pipeline::run::Status;
 use findata_tests::{Home, Job, Simulator, today};
 
-use super::{CALENDARS, SYMBOLS, first_run, job};
+use super::{MARKET_WIDE, SYMBOLS, first_run, job};
 
 #[test]
 fn a_second_run_makes_no_call_and_changes_no_row() {
@@ -29,8 +29,8 @@ fn a_full_run_refetches_everything_and_changes_no_row() {
     let (server, home) = (Simulator::with_symbols(SYMBOLS), Home::copy_of(&first_run().home));
     let before = home.content();
     let summary = job(&server).with(|o| o.full = true).run_ok(&home);
-    // The first run has already read the change feeds of this day.
-    assert_eq!(server.calls(), first_run().summary.calls - CALENDARS);
+    // The first run has already read the change feeds and the list of symbol changes of this day.
+    assert_eq!(server.calls(), first_run().summary.calls - MARKET_WIDE);
     for (dataset, rows) in &summary.rows {
         assert_eq!((rows.loaded, rows.staged), (0, rows.unchanged + rows.quarantined), "{dataset}");
     }

@@ -10,7 +10,7 @@ use findata_domain::catalog::CATALOG;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
-use super::{CALENDARS, FirstRun, first_run};
+use super::{FirstRun, MARKET_WIDE, first_run};
 
 /// The lines of a landing file.
 fn landed(key: &str) -> Vec<Value> {
@@ -121,7 +121,7 @@ fn no_changes_are_pending_and_every_task_is_in_the_ledger() {
     let FirstRun { home, summary } = first_run();
     assert_eq!(home.count("select count(*) from ops.changes"), 0);
     assert_eq!(home.count("select count(*) from ops.tasks"), summary.tasks.done as i64);
-    assert_eq!(home.count("select sum(calls) from ops.tasks"), (summary.calls - CALENDARS) as i64);
+    assert_eq!(home.count("select sum(calls) from ops.tasks"), (summary.calls - MARKET_WIDE) as i64);
     let empty = home.lines(
         "select distinct dataset from ops.tasks where outcome = 'empty' and subject like 'SPY%' order by 1",
     );

@@ -121,7 +121,7 @@ fn after_a_split_the_history_is_refetched_on_the_new_basis_and_no_figure_changes
     // bar.
     let (summary, ranges) = run(&home, "2026-03-20", on("2026-03-20", &splits, &[]));
     assert_eq!(ranges, ["2026-03-03 to 2026-03-20"]);
-    assert_eq!(summary.calls, 10);
+    assert_eq!(summary.calls, 11);
     let bars = "select close_price, observed_at::date from staging.prices where price_date <= '2026-03-18' order by price_date";
     assert_eq!(home.lines(bars)[0], "100.000000|2026-03-19");
     let days_after = figures(&home, "2026-03-18");
@@ -152,7 +152,7 @@ fn an_announced_dividend_refetches_the_history_on_its_ex_date() {
     ] {
         let (summary, ranges) = run(&home, today, on(today, &[], &dividends));
         assert_eq!(ranges, [range], "{today}");
-        assert_eq!(summary.calls, 10, "{today}");
+        assert_eq!(summary.calls, 11, "{today}");
     }
 }
 

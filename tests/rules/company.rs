@@ -125,6 +125,33 @@ impl Company {
         }
     }
 
+    /// Sets the CIK of the profile and of all statements.
+    pub(super) fn cik(mut self, cik: &str) -> Self {
+        self.profile["cik"] = json!(cik);
+        self.statements().for_each(|row| row["cik"] = json!(cik));
+        self
+    }
+
+    /// Multiplies all amounts of the statements, but not the number of shares.
+    pub(super) fn scaled(mut self, factor: i64) -> Self {
+        for row in self.statements() {
+            for (field, value) in row.as_object_mut().unwrap() {
+                match value.as_i64() {
+                    Some(amount) => *value = json!(amount * factor),
+                    None if field.starts_with("eps") => {
+                        *value = json!(value.as_f64().unwrap() * factor as f64)
+                    }
+                    None => {}
+                }
+            }
+        }
+        self
+    }
+
+    fn statements(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.statements.iter_mut().flat_map(|(_, _, rows)| rows)
+    }
+
     /// Sets sector and industry.
     pub(super) fn industry(mut self, sector: Option<&str>, industry: Option<&str>) -> Self {
         (self.profile["sector"], self.profile["industry"]) = (json!(sector), json!(industry));

@@ -58,7 +58,8 @@ pub struct Job {
 }
 
 impl Job {
-    /// A run of these symbols with 30 days of prices on [`today`].
+    /// A run of these symbols on [`today`] with less history than by default: 30 days of prices, 8
+    /// quarters and 6 years.
     pub fn new(url: impl Into<String>, symbols: &[&str]) -> Self {
         let symbols = symbols.iter().map(ToString::to_string).collect();
         Job {
@@ -66,7 +67,7 @@ impl Job {
             key: "test-key".into(),
             symbols,
             today: today(),
-            options: Options::default(),
+            options: Options { quarters: 8, years: 6, ..Options::default() },
             models: models(),
         }
         .days(30)

@@ -10,7 +10,7 @@ mod fault_recovery;
 mod faults;
 mod full_run;
 mod landing;
-mod multi_day;
+pub(crate) mod multi_day;
 mod privileges;
 mod readmission;
 mod statement_grammar;

@@ -22,7 +22,7 @@ const COMPANIES: usize = 505;
 const DAYS: u64 = 30;
 
 /// Loads and computes, on the fake Snowflake, the files that a DuckDB run has just staged.
-fn replicate(
+pub(crate) fn replicate(
     home: &Home,
     done: &Summary,
     day: NaiveDate,

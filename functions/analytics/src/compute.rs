@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use chrono::NaiveDate;
 use findata_domain::{Error, Result, clock::Clock, nyse_calendar, sql::literal};
-use findata_models::{Extent, Model, Models, PublishedTable};
+use findata_models::{Extent, Model, Models, PUBLISHED, PublishedTable};
 use findata_pipeline::{
     plan::Plan, ports::warehouse::Warehouse, run::RunId, summary::TableCounts, write_fence::WriteFence,
 };
@@ -66,9 +66,11 @@ pub(crate) async fn compute(
         warehouse.begin_step(run, FUNCTION, "publish");
         differences.add(&sliced, warehouse).await?;
     }
-    differences
-        .publish(run, clock.now(), fence, warehouse, &closing_statements(run, as_of, clock))
-        .await
+    let mut closing = closing_statements(run, as_of, clock).to_vec();
+    if scope.has_replaced_keys {
+        closing.extend(delete_replaced_keys());
+    }
+    differences.publish(run, clock.now(), fence, warehouse, &closing).await
 }
 
 /// Builds a model's temporary table. An error names the model's file.
@@ -130,6 +132,22 @@ fn closing_statements(run: &RunId, as_of: NaiveDate, clock: &impl Clock) -> [Str
         literal(run.as_str())
     );
     [clear_changes.into(), forget_later, record]
+}
+
+/// The statements of the publishing transaction that delete the figures of replaced keys.
+fn delete_replaced_keys() -> Vec<String> {
+    const OTHERS: &str = "symbol, company_key, previous_symbol, since, run_id";
+    let tables = PUBLISHED.iter().filter(|table| table.extent != Extent::Whole);
+    let delete = |table: &PublishedTable| {
+        let name = table.full_name();
+        format!("delete from {name} t using ops.securities k where t.company_key = k.replaced_key")
+    };
+    let mut statements: Vec<String> = tables.map(delete).collect();
+    statements.push(format!(
+        "insert into ops.securities ({OTHERS}) select {OTHERS} from ops.securities where replaced_key is not null"
+    ));
+    statements.push("delete from ops.securities where replaced_key is not null".into());
+    statements
 }
 
 /// Rejects a planning day that is earlier than the newest published prices: computing it would

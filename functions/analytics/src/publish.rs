@@ -140,6 +140,8 @@ fn computed_rows(table: &PublishedTable) -> String {
     }
 }
 
+/// The published rows that the run recomputes. They are found by key, because the symbol of a
+/// security may have changed.
 fn published_rows(table: &PublishedTable) -> String {
     let rows = format!("select t.* exclude (run_id, computed_at) from {} t", table.full_name());
     // Past vintages are computed for some companies only. For all others, only the newest versions
@@ -150,12 +152,16 @@ fn published_rows(table: &PublishedTable) -> String {
     };
     match table.extent {
         Extent::Whole => rows,
-        Extent::Companies => format!("{rows} join companies s on s.symbol = t.symbol{versions}"),
+        Extent::Companies => format!("{rows} join companies s on s.company_key = t.company_key{versions}"),
         Extent::Fundamentals => {
-            format!("{rows} join companies s on s.symbol = t.symbol and s.with_fundamentals{versions}")
+            format!(
+                "{rows} join companies s on s.company_key = t.company_key and s.with_fundamentals{versions}"
+            )
         }
         Extent::Days(day) => {
-            format!("{rows} join companies s on s.symbol = t.symbol and t.{day} >= s.prices_from{versions}")
+            format!(
+                "{rows} join companies s on s.company_key = t.company_key and t.{day} >= s.prices_from{versions}"
+            )
         }
     }
 }

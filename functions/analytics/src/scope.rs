@@ -18,6 +18,7 @@ const SESSIONS_PER_PERIOD: u64 = 8;
 const SIZES: &str = "select 'companies', count(*)::varchar from companies_to_recompute \
      union all select 'pending', count(*)::varchar from pending \
      union all select 'changed_models', count(*)::varchar from pending where dataset = 'models' \
+     union all select 'replaced_keys', count(*)::varchar from ops.securities where replaced_key is not null \
      union all select 'sessions', count(*)::varchar from staging.prices p \
          join companies_to_recompute s on s.symbol = p.symbol and p.price_date >= s.prices_from - 400 \
      union all select 'periods', count(*)::varchar from staging.income_statement i \
@@ -32,6 +33,8 @@ pub(crate) struct Scope {
     rows: u64,
     has_changes: bool,
     has_changed_models: bool,
+    /// Whether figures are published under a key that another key has replaced.
+    pub has_replaced_keys: bool,
     /// The published tables that have rows.
     pub non_empty: BTreeSet<String>,
 }
@@ -70,6 +73,7 @@ impl Scope {
             companies: size("companies")?,
             rows: size("sessions")? + size("periods")? * SESSIONS_PER_PERIOD,
             has_changes: size("pending")? > 0,
+            has_replaced_keys: size("replaced_keys")? > 0,
             has_changed_models: size("changed_models")? > 0,
             non_empty: found.into_keys().collect(),
         })

@@ -133,7 +133,7 @@ pub(crate) fn summarise(
         budget: metrics.budget,
         connections: metrics.connections,
         failures,
-        notes: [notes(plan, entries, &not_in_plan), not_offered_notes(&not_offered)].concat(),
+        notes: [notes(plan, entries, &not_in_plan), loaded.notes, not_offered_notes(&not_offered)].concat(),
         warehouse: loaded.warehouse,
         cost,
         highlights,

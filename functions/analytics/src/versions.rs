@@ -40,7 +40,7 @@ pub(crate) async fn merge_vintages(
 fn ended(table: &PublishedTable) -> String {
     let key = table.key.iter().map(|k| format!("t.{k}")).collect::<Vec<_>>().join(", ");
     format!(
-        "select {key}, max(t.known_to) as ended from analytics.{} t join companies s on s.symbol = t.symbol and not s.with_history \
+        "select {key}, max(t.known_to) as ended from analytics.{} t join companies s on s.company_key = t.company_key and not s.with_history \
          where t.known_to is not null group by {key}",
         table.name
     )

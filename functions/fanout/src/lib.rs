@@ -33,7 +33,10 @@ use findata_pipeline::{
 };
 use market::Market;
 use planner::{Planned, bulk::BulkSelection};
-use universe::Members;
+use universe::{Members, renames};
+
+/// Estimated size of FMP's list of symbol changes, gzipped.
+const SYMBOL_CHANGES_BYTES: u64 = 150_000;
 
 /// Plans a run, writes the plan to its ledger and sends its batches. Safe to repeat: a repeated
 /// call uses the plan that was written first.
@@ -56,12 +59,19 @@ pub async fn handle(
             let mut plan = match &request.retry_of {
                 Some(run) => plan_retry(request, run, stage, clock).await?,
                 None => {
+                    planner::check(&request.options, clock.now())?;
                     let mut members = universe::resolve(request, fmp, stage, clock).await?;
+                    let mut fetch_log = FetchLog::read(stage, clock.latest(), &mut members.notes).await?;
+                    let options = &request.options;
+                    let renamed =
+                        renames::apply(&mut members, &mut fetch_log, options, fmp, stage, clock).await?;
                     let (market, spent) =
                         market::refresh(&members.symbols, &request.options, fmp, stage, clock).await?;
                     members.calls += spent.calls;
                     members.bytes += spent.bytes;
-                    let (mut plan, unknown) = plan(request, members, &market, stage, clock).await?;
+                    let (mut plan, unknown) =
+                        plan(request, members, &fetch_log, &market, stage, clock).await?;
+                    plan.renamed = renamed;
                     record_unknown(&mut plan, unknown, stage, clock).await?;
                     plan
                 }
@@ -109,9 +119,23 @@ async fn corrections_of(request: &Request, stage: &impl Stage, clock: &impl Cloc
 /// # Errors
 /// As for [`handle`].
 pub async fn preview(request: &Request, stage: &impl Stage, clock: &impl Clock) -> Result<Plan> {
-    let members = universe::last_known(request, stage).await?;
+    let mut members = universe::last_known(request, stage).await?;
+    let mut fetch_log = FetchLog::read(stage, clock.latest(), &mut members.notes).await?;
+    let reads_list =
+        renames::apply_known(&mut members, &mut fetch_log, &request.options, stage, clock).await?;
     let market = Market::read(stage, clock.latest()).await?.assume_unchanged_until(clock.now());
-    plan(request, members, &market, stage, clock).await.map(|(plan, _)| plan)
+    let (mut plan, _) = plan(request, members, &fetch_log, &market, stage, clock).await?;
+    if reads_list {
+        let due = BTreeMap::from([("read once a day to recognise renamed symbols".to_owned(), 1)]);
+        let list = DatasetPlan {
+            calls: 1,
+            bytes: SYMBOL_CHANGES_BYTES,
+            due,
+            ..DatasetPlan::default()
+        };
+        plan.datasets.push(("symbol_changes".into(), list));
+    }
+    Ok(plan)
 }
 
 /// Records the tasks of symbols that FMP reported as unknown within the last day. These tasks fail
@@ -184,6 +208,7 @@ async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &
         batches: [bulk.batches, planner::batches(&earlier.symbols, planned)].concat(),
         symbols: earlier.symbols,
         known: earlier.known,
+        renamed: earlier.renamed,
         notes,
         landed: Vec::new(),
         planning_calls: 0,
@@ -196,20 +221,15 @@ async fn plan_retry(request: &Request, run: &RunId, stage: &impl Stage, clock: &
 async fn plan(
     request: &Request,
     members: Members,
+    fetch_log: &FetchLog,
     market: &Market,
     stage: &impl Stage,
     clock: &impl Clock,
 ) -> Result<(Plan, Vec<Task>)> {
     let mut notes = members.notes;
     notes.extend_from_slice(&market.notes);
-    let fetch_log = FetchLog::read(stage, clock.latest(), &mut notes).await?;
-    if !request.options.plan_limits.quarterly && request.options.quarters > 0 {
-        notes.push(
-            "the FMP plan has no quarterly statements: only fiscal years are fetched, without TTM figures"
-                .into(),
-        );
-    }
-    let mut planned = planner::plan(&members.symbols, &request.options, &fetch_log, market, clock.now())?;
+    notes.extend(planner::limits(&request.options));
+    let mut planned = planner::plan(&members.symbols, &request.options, fetch_log, market, clock.now())?;
     let bulk = select_bulk_files(&mut planned, &request.options, stage, clock).await?;
     notes.extend(bulk.notes);
     let unknown = std::mem::take(&mut planned.unknown);
@@ -218,8 +238,9 @@ async fn plan(
         options: request.options.clone(),
         datasets: std::mem::take(&mut planned.datasets),
         batches: [bulk.batches, planner::batches(&members.symbols, planned)].concat(),
-        known: members.symbols.iter().filter(|symbol| is_known(&fetch_log, symbol)).cloned().collect(),
+        known: members.symbols.iter().filter(|symbol| is_known(fetch_log, symbol)).cloned().collect(),
         symbols: members.symbols,
+        renamed: Vec::new(),
         notes,
         landed: members.landed,
         planning_calls: members.calls,

@@ -23,6 +23,7 @@ use findata_pipeline::{
 use batches::add_quotes;
 pub use batches::{batches, batches_by_symbol, regroup_quotes};
 use prices::{SESSION_CLOSED, missing_days, price_range};
+pub use request::limits;
 
 use crate::market::Market;
 
@@ -54,6 +55,15 @@ pub struct Planned {
     pub unknown: Vec<Task>,
     /// Numbers of calls and tasks by dataset, in the catalog's order.
     pub datasets: Vec<(String, DatasetPlan)>,
+}
+
+/// Checks the options of a run before any call is made.
+///
+/// # Errors
+/// As for [`plan`].
+pub fn check(options: &Options, now: DateTime<Utc>) -> Result<()> {
+    request::datasets(options)?;
+    price_range(options, now).map(|_| ())
 }
 
 /// Decides for every dataset and symbol whether to fetch it. `market` has the change feeds, which

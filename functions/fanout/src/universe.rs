@@ -1,6 +1,7 @@
 //! Resolves the symbols of a run.
 
 mod constituents;
+pub(crate) mod renames;
 
 use std::collections::BTreeSet;
 
@@ -86,11 +87,20 @@ fn as_fetched(known: Constituents) -> Members {
 
 fn from_symbols(symbols: &[Symbol]) -> Result<Members> {
     let mut seen = BTreeSet::new();
-    let symbols: Vec<_> = symbols.iter().filter(|s| seen.insert(*s)).cloned().collect();
+    let mut notes = Vec::new();
+    let in_fmp_spelling = |symbol: &Symbol| match symbol.with_hyphen() {
+        Some(hyphen) => {
+            notes.push(format!("{symbol} is read as {hyphen}: FMP writes share classes with a hyphen"));
+            hyphen
+        }
+        None => symbol.clone(),
+    };
+    let symbols = symbols.iter().map(in_fmp_spelling).collect::<Vec<_>>();
+    let symbols: Vec<_> = symbols.into_iter().filter(|symbol| seen.insert(symbol.clone())).collect();
     if symbols.is_empty() {
         return Err(Error::Reject("the universe has no symbols: name some with --symbols AAPL,MSFT".into()));
     }
-    Ok(Members { symbols, ..Members::default() })
+    Ok(Members { symbols, notes, ..Members::default() })
 }
 
 fn bundled(why: &str) -> Result<Members> {
@@ -224,6 +234,14 @@ mod tests {
         let members = bundled("test").unwrap();
         assert!((500..=510).contains(&members.symbols.len()));
         assert!(members.symbols.contains(&"BRK-B".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_share_class_with_a_dot_gets_a_hyphen_and_a_note() {
+        let given: Vec<Symbol> = ["BRK.B", "VOD.L", "BRK-B"].iter().map(|s| s.parse().unwrap()).collect();
+        let members = from_symbols(&given).unwrap();
+        assert_eq!(members.symbols, ["BRK-B", "VOD.L"].map(|s| s.parse().unwrap()));
+        assert_eq!(members.notes, ["BRK.B is read as BRK-B: FMP writes share classes with a hyphen"]);
     }
 
     #[test]

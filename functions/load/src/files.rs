@@ -14,21 +14,35 @@ use findata_pipeline::{
 };
 
 use crate::{
-    FUNCTION, price_refetch, readmission, restatements, sql,
+    FUNCTION,
+    filers::{self, Reuse},
+    price_refetch, readmission, restatements,
+    securities::{self, Securities},
+    sql,
     withdrawals::{self, Answers},
 };
 
+/// The result of loading the files of a run.
+pub(crate) struct LoadedFiles {
+    /// By symbol, the newest day whose prices may be wrong (see [`load_dataset`]).
+    pub wrong_days: BTreeMap<String, NaiveDate>,
+    /// Why each damaged file cannot be loaded, by the file's key.
+    pub damaged: BTreeMap<String, String>,
+    /// The symbols that unrelated companies have taken over.
+    pub reused: Vec<Reuse>,
+}
+
 /// Loads the run's files that the warehouse does not have, and rows quarantined by earlier builds
-/// that this build accepts. Returns, by symbol, the newest day whose prices may be wrong (see
-/// [`load_dataset`]), and for each damaged file the reason why it cannot be loaded.
+/// that this build accepts.
 pub(crate) async fn load_files(
     run: &RunId,
     staged: &ledger::Staged,
     answers: &Answers,
+    securities: &Securities,
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
-) -> Result<(BTreeMap<String, NaiveDate>, BTreeMap<String, String>)> {
+) -> Result<LoadedFiles> {
     let loaded = loaded_files(run, warehouse).await?;
     let mut wrong_days: BTreeMap<String, NaiveDate> = BTreeMap::new();
     let mut pending: Vec<StagedFile> =
@@ -49,7 +63,9 @@ pub(crate) async fn load_files(
         };
         for files in files.chunks(portion) {
             warehouse.begin_step(run, FUNCTION, dataset.name);
-            for (symbol, day) in load_dataset(run, dataset, files, answers, fence, warehouse, clock).await? {
+            let days =
+                load_dataset(run, dataset, files, answers, securities, fence, warehouse, clock).await?;
+            for (symbol, day) in days {
                 let newest = wrong_days.entry(symbol).or_insert(day);
                 *newest = day.max(*newest);
             }
@@ -57,34 +73,53 @@ pub(crate) async fn load_files(
     }
     warehouse.begin_step(run, FUNCTION, "readmission");
     readmission::readmit(fence, warehouse).await?;
-    Ok((wrong_days, damaged))
+    let has_profiles = staged.files.iter().any(|file| file.dataset == catalog::PROFILE.name);
+    let reused = match has_profiles {
+        true => filers::decide(run, fence, warehouse).await?,
+        false => Vec::new(),
+    };
+    Ok(LoadedFiles { wrong_days, damaged, reused })
 }
 
 /// Loads files of one dataset. Returns, by symbol, the newest day on which an event was withdrawn
 /// or a bar was quarantined. Either may mean that the stored prices are wrong.
+#[expect(clippy::too_many_arguments, reason = "everything that a load depends on")]
 async fn load_dataset(
     run: &RunId,
     dataset: &'static Dataset,
     files: &[StagedFile],
     answers: &Answers,
+    securities: &Securities,
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
     clock: &impl Clock,
 ) -> Result<BTreeMap<String, NaiveDate>> {
     warehouse.copy_in(dataset, files).await?;
     compare_counts(files, &warehouse.query(sql::COUNTS).await?)?;
-    let statements = [
-        Some(sql::new_rows(dataset)),
-        sql::withdrawn_rows(dataset),
-        restatements::restated_rows(dataset),
-    ];
+    warehouse.execute(&sql::new_rows(dataset)).await?;
+    let repeated = securities.has_renamed().then(|| securities::repeated_versions(dataset)).flatten();
+    for statement in repeated.iter().flat_map(|(before, _)| before) {
+        warehouse.execute(statement).await?;
+    }
+    let statements = [sql::withdrawn_rows(dataset), restatements::restated_rows(dataset)];
     for statement in statements.into_iter().flatten() {
         warehouse.execute(&statement).await?;
     }
     let keys = files.iter().map(|file| file.key.as_str());
     let missing = withdrawals::find(dataset, run, answers, keys, warehouse).await?;
-    let statements = [sql::transaction(dataset, run, files, clock.now()), missing.clone()].concat();
+    let rehash = repeated.map(|(_, transaction)| transaction.to_vec()).unwrap_or_default();
+    let filers = filers::changed(dataset, run, warehouse).await?;
+    let statements = [
+        filers,
+        rehash.clone(),
+        sql::transaction(dataset, run, files, clock.now()),
+        missing.clone(),
+    ]
+    .concat();
     fence.write(warehouse, &statements).await?;
+    if !rehash.is_empty() {
+        warehouse.release(&["repeated_rows"]).await?;
+    }
     if !missing.is_empty() {
         withdrawals::release(warehouse).await?;
     }

@@ -8,12 +8,14 @@
 mod ahead;
 mod corrections;
 pub mod event;
+mod filers;
 mod files;
 mod price_refetch;
 mod quarantine;
 mod readmission;
 pub mod refill;
 mod restatements;
+mod securities;
 mod sql;
 mod withdrawals;
 
@@ -37,7 +39,8 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-use files::{load_files, loaded_files};
+use filers::Reuse;
+use files::{LoadedFiles, load_files, loaded_files};
 
 /// The function's name in query tags and in the ledger.
 const FUNCTION: &str = "load";
@@ -67,12 +70,13 @@ pub async fn handle(
     // A failed attempt records its usage too. Its error takes precedence over an error of the
     // recording.
     let recorded = usage.record(run, FUNCTION, stage).await;
-    let Outcome { rows, unchanged_files, damaged } = outcome?;
+    let Outcome { rows, unchanged_files, damaged, notes } = outcome?;
     let loaded = Loaded {
         run_id: run.clone(),
         rows,
         unchanged_files,
         damaged,
+        notes,
         warehouse: usage,
         seconds: started.elapsed().as_secs_f64(),
     };
@@ -89,6 +93,8 @@ struct Outcome {
     unchanged_files: BTreeSet<String>,
     /// Why each damaged file cannot be loaded, by the file's key.
     damaged: BTreeMap<String, String>,
+    /// Remarks for the user.
+    notes: Vec<String>,
 }
 
 /// Loads the run's files that are not loaded yet, and records its tasks.
@@ -108,7 +114,13 @@ async fn load(
     ahead::correct(run, &entries, clock.latest(), &mut fence, warehouse).await?;
     let plan: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
     let answers = withdrawals::Answers::of(plan.as_ref(), &entries);
-    let (wrong_days, damaged) = load_files(run, staged, &answers, &mut fence, warehouse, clock).await?;
+    let (securities, left) =
+        securities::move_renamed(run, staged, &answers.renamed, &mut fence, warehouse).await?;
+    if !left.is_empty() {
+        freshness::forget_symbols(stage, &left).await?;
+    }
+    let LoadedFiles { wrong_days, damaged, reused } =
+        load_files(run, staged, &answers, &securities, &mut fence, warehouse, clock).await?;
     warehouse.begin_step(run, FUNCTION, "ledger");
     let corrections = plan.as_ref().and_then(|plan| plan.corrections.as_ref());
     corrections::apply(run, corrections, &mut fence, warehouse).await?;
@@ -116,6 +128,10 @@ async fn load(
     note_tasks(run, &entries, &mut fence, warehouse).await?;
     let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
     freshness::advance(stage, run, &records, clock.latest()).await?;
+    let reused_symbols: BTreeSet<String> = reused.iter().map(|reuse| reuse.symbol.clone()).collect();
+    if !reused_symbols.is_empty() {
+        freshness::forget_symbols(stage, &reused_symbols).await?;
+    }
     if records.iter().any(|record| price_refetch::is_affected_by(record.task.dataset)) {
         price_refetch::schedule(&wrong_days, today, clock.latest(), stage, warehouse).await?;
     }
@@ -137,7 +153,8 @@ async fn load(
         sum.unchanged += counts.unchanged;
         sum.quarantined += counts.quarantined;
     }
-    Ok(Outcome { rows, unchanged_files, damaged })
+    let notes = reused.iter().map(Reuse::note).collect();
+    Ok(Outcome { rows, unchanged_files, damaged, notes })
 }
 
 /// Number of batches whose tasks are written at once. A batch has about 500 tasks, and the texts of

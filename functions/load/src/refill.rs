@@ -21,7 +21,12 @@ use findata_pipeline::{
     write_fence::WriteFence,
 };
 
-use crate::{FUNCTION, ahead, corrections, files::load_files, note_tasks, withdrawals::Answers};
+use crate::{
+    FUNCTION, ahead, corrections,
+    files::{LoadedFiles, load_files},
+    note_tasks, securities,
+    withdrawals::Answers,
+};
 
 /// Returns the runs that the warehouse does not have, oldest first. `loaded` has the runs with a
 /// `loaded.json`.
@@ -73,7 +78,10 @@ pub async fn refill_run(
     ahead::correct_again(run, &entries, &mut fence, warehouse).await?;
     let plan: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
     let answers = Answers::of(plan.as_ref(), &entries);
-    let (_, damaged) = load_files(run, &staged, &answers, &mut fence, warehouse, clock).await?;
+    let (securities, _) =
+        securities::move_renamed(run, &staged, &answers.renamed, &mut fence, warehouse).await?;
+    let LoadedFiles { damaged, .. } =
+        load_files(run, &staged, &answers, &securities, &mut fence, warehouse, clock).await?;
     let corrections = plan.as_ref().and_then(|plan| plan.corrections.as_ref());
     corrections::apply(run, corrections, &mut fence, warehouse).await?;
     let mut affected: BTreeSet<&str> = datasets_of(&damaged, &staged);

@@ -277,7 +277,7 @@ pub(crate) fn tasks(run: &RunId, entries: &[BatchEntry]) -> Vec<Vec<Option<Strin
 }
 
 /// The condition that two rows have the same key. A text that may be absent equals an absent one: NULL equals nothing.
-fn join_on(dataset: &Dataset, left: &str, right: &str) -> String {
+pub(crate) fn join_on(dataset: &Dataset, left: &str, right: &str) -> String {
     let same = |key: &&str| {
         let is_present = dataset.columns.iter().any(|c| c.name == *key && c.need == Need::Value);
         match is_present {

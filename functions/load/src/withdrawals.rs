@@ -15,20 +15,23 @@ use findata_domain::{
 };
 use findata_pipeline::{
     ledger::BatchEntry,
-    plan::{FetchMode, Plan},
+    plan::{FetchMode, Plan, Renamed},
     ports::warehouse::Warehouse,
     run::RunId,
 };
 
 use crate::restatements::SAME_PERIOD_DAYS;
 
-/// The landing files of a run whose answers show which statements FMP has.
+/// What the plan and the ledger of a run say about its answers: which landing files show the statements
+/// that FMP has, and which securities have another symbol now.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     /// Keys of the files with whole answers. A bulk file is not one: it has one period per company.
     files: BTreeSet<String>,
     /// Whether the run was started with `--full`.
     is_full: bool,
+    /// The securities of earlier runs that have another symbol now.
+    pub renamed: Vec<Renamed>,
 }
 
 impl Answers {
@@ -42,6 +45,7 @@ impl Answers {
         Answers {
             files: files.map(|file| file.key.clone()).collect(),
             is_full: plan.is_some_and(|plan| plan.options.full),
+            renamed: plan.map(|plan| plan.renamed.clone()).unwrap_or_default(),
         }
     }
 }

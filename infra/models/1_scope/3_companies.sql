@@ -1,4 +1,5 @@
 -- grain: company. The companies of the slice to recompute. Every model that depends on this table runs once per slice.
+-- company_key: the hash of the first symbol under which the security was loaded.
 -- profile_from: the day on which the first profile was received.
 create or replace temporary table companies as
 with to_recompute as (select * from companies_to_recompute),
@@ -10,8 +11,9 @@ first_profiles as (
     group by p.symbol
 )
 select
-    s.symbol, md5(s.symbol) as company_key, s.prices_from, s.with_history, s.with_fundamentals,
+    s.symbol, coalesce(k.company_key, md5(s.symbol)) as company_key, s.prices_from, s.with_history, s.with_fundamentals,
     f.received_on as profile_from
 from to_recompute as s
 join company_slice as n on s.company_no between n.first_company and n.last_company
 left join first_profiles as f on f.symbol = s.symbol
+left join ops.securities as k on k.symbol = s.symbol

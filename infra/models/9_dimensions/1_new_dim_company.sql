@@ -75,7 +75,8 @@ compared as (
     left join old_rows as o on o.company_key = i.company_key and o.is_current
 )
 select
-    o.company_key, o.symbol, o.cik, o.company_name, o.sector, o.industry, o.exchange, o.currency, o.country,
+    o.company_key, o.symbol, o.cik, md5(try_cast(o.cik as bigint)::varchar) as filer_key, o.company_name,
+    o.sector, o.industry, o.exchange, o.currency, o.country,
     o.market_cap_category,
     o.is_etf, o.is_fund, o.is_adr, o.is_actively_trading, o.receipt_ratio, o.class_ratio,
     case when c.todo = 'change' then false else o.is_current end as is_current,
@@ -86,7 +87,8 @@ join compared as c on c.company_key = o.company_key
 where not (c.todo = 'replace' and o.is_current)
 union all
 select
-    company_key, symbol, cik, company_name, sector, industry, exchange, currency, country, market_cap_category,
+    company_key, symbol, cik, md5(try_cast(cik as bigint)::varchar), company_name, sector, industry, exchange,
+    currency, country, market_cap_category,
     is_etf, is_fund, is_adr, is_actively_trading, receipt_ratio, class_ratio, true, as_of, null::date
 from compared
 where todo <> 'keep'

@@ -3,6 +3,7 @@ create table if not exists analytics.dim_company (
     company_key varchar,
     symbol varchar,
     cik varchar, -- SEC number (CIK)
+    filer_key varchar, -- key of the company that files: a hash of its CIK, the same for all its share classes
     company_name varchar, -- name
     sector varchar, -- sector as FMP names it
     industry varchar, -- industry as FMP names it

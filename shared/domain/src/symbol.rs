@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// A ticker in FMP's spelling: 1 to 15 characters of `A-Z 0-9 . - ^ =`.
+/// A ticker in FMP's spelling: 1 to 15 characters of `A-Z 0-9 . - ^ = &`, such as `AAPL`, `BRK-B`,
+/// `M&M.NS`, `0700.HK`, `^GSPC` or `EURUSD=X`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Symbol(String);
@@ -22,13 +23,18 @@ impl Symbol {
         "^GSPC".parse().ok()
     }
 
-    /// Converts a ticker that writes a share class with a dot to FMP's spelling: `BRK.B` becomes
-    /// `BRK-B`.
-    ///
-    /// # Errors
-    /// `Reject` if the text is not a ticker.
-    pub fn from_dotted(text: &str) -> Result<Self, Error> {
-        text.replace('.', "-").parse()
+    /// Returns FMP's spelling of a ticker that writes a share class with a dot: `BRK-B` for `BRK.B`,
+    /// `TECK-B.TO` for `TECK.B.TO`. Returns `None` for all other tickers. Share classes are A, B and C
+    /// only, because other single letters after a dot are exchanges, such as `.L`, `.V` and `.F`.
+    pub fn with_hyphen(&self) -> Option<Self> {
+        let mut parts = self.0.splitn(3, '.');
+        let (name, class, exchange) = (parts.next()?, parts.next()?, parts.next());
+        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '&');
+        if !is_name || !matches!(class, "A" | "B" | "C") || exchange == Some("") {
+            return None;
+        }
+        let exchange = exchange.map(|exchange| format!(".{exchange}")).unwrap_or_default();
+        Some(Symbol(format!("{name}-{class}{exchange}")))
     }
 }
 
@@ -41,13 +47,13 @@ impl FromStr for Symbol {
     /// `Reject` if the text is not a ticker.
     fn from_str(text: &str) -> Result<Self, Error> {
         let ticker = text.trim().to_ascii_uppercase();
-        let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || ".-^=".contains(c);
+        let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || ".-^=&".contains(c);
         let meaningful = ticker.chars().any(|c| c.is_ascii_alphanumeric());
         if (1..=15).contains(&ticker.len()) && ticker.chars().all(allowed) && meaningful {
             Ok(Symbol(ticker))
         } else {
             Err(Error::Reject(format!(
-                "{text:?} is not a symbol: use 1 to 15 characters of A-Z 0-9 . - ^ = (share classes have a hyphen: BRK-B)"
+                "{text:?} is not a symbol: use 1 to 15 characters of A-Z 0-9 . - ^ = & (share classes have a hyphen: BRK-B)"
             )))
         }
     }
@@ -79,7 +85,26 @@ mod tests {
 
     #[test]
     fn only_tickers_are_accepted() {
-        for good in ["AAPL", "BRK-B", "^GSPC", "VOD.L", "EURUSD=X", "aapl", " MSFT ", "0700.HK"] {
+        let good = [
+            "AAPL",
+            "BRK-B",
+            "^GSPC",
+            "VOD.L",
+            "EURUSD=X",
+            "aapl",
+            " MSFT ",
+            "0700.HK",
+            "M&M.NS",
+            "J&KBANK.NS",
+            "BTC-USD",
+            "TECK-B.TO",
+            "005930.KS",
+            "GC=F",
+            "^N225",
+            "NOVO-B.CO",
+            "FIFTEENCHARS.NS",
+        ];
+        for good in good {
             assert!(good.parse::<Symbol>().is_ok(), "{good}");
         }
         for bad in [
@@ -95,9 +120,41 @@ mod tests {
             "SIXTEENLETTERSXX",
             "A,B",
             "A%2F",
+            "A?B",
+            "A#B",
+            "A+B",
+            "A\\B",
+            "A:B",
+            "A*",
+            "A\"B",
+            "A\nB",
+            "&",
+            "^",
+            "-.=",
+            "\u{ff21}APL",
+            "A\u{200b}B",
         ] {
             assert!(bad.parse::<Symbol>().is_err(), "{bad}");
         }
-        assert_eq!(Symbol::from_dotted("BRK.B").map(String::from), Ok("BRK-B".into()));
+    }
+
+    #[test]
+    fn a_dot_before_a_share_class_becomes_a_hyphen() {
+        let hyphen = |text: &str| text.parse::<Symbol>().unwrap().with_hyphen().map(String::from);
+        for (dotted, fmp) in [
+            ("BRK.B", "BRK-B"),
+            ("bf.a", "BF-A"),
+            ("X.C", "X-C"),
+            ("TECK.B.TO", "TECK-B.TO"),
+            ("A.A", "A-A"),
+        ] {
+            assert_eq!(hyphen(dotted).as_deref(), Some(fmp));
+        }
+        for kept in [
+            "VOD.L", "ABC.V", "BMW.F", "BRK-B", "AAPL", "M&M.NS", "SAP.DE", "0700.HK", ".B", "^GSPC.B",
+            "BRK.B.", "BRK-B.A", "BRK.AB", "A.D",
+        ] {
+            assert_eq!(hyphen(kept), None, "{kept}");
+        }
     }
 }

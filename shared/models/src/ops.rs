@@ -3,7 +3,7 @@
 //!
 //! The descriptions appear in the data dictionary.
 
-use findata_domain::catalog::Kind::{self, Date, Double, Instant, Integer, Text};
+use findata_domain::catalog::Kind::{self, Boolean, Date, Double, Instant, Integer, Text};
 
 /// A column: name, type and description.
 pub type OpsColumn = (&'static str, Kind, &'static str);
@@ -184,6 +184,42 @@ pub const OPS: &[OpsTable] = &[
                 "withdrawn_at",
                 Instant,
                 "when it counted as withdrawn, UTC; NULL after one answer without --full",
+            ),
+        ],
+    },
+    OpsTable {
+        name: "securities",
+        about: "symbols whose security began under another symbol, and symbols that another security used before",
+        columns: &[
+            ("symbol", Text, "present symbol"),
+            (
+                "company_key",
+                Text,
+                "key of the security in analytics; for all other symbols, the hash of the symbol",
+            ),
+            (
+                "previous_symbol",
+                Text,
+                "symbol before the change; NULL if another security used this symbol before",
+            ),
+            ("since", Date, "day of the change"),
+            ("replaced_key", Text, "key under which figures of the symbol are still published"),
+            ("run_id", Text, "run that loaded the change"),
+        ],
+    },
+    OpsTable {
+        name: "filer_changes",
+        about: "profiles whose CIK changed: a successor of the same security, or an unrelated company",
+        columns: &[
+            ("run_id", Text, "run that received the new profile"),
+            ("symbol", Text, "symbol of both profiles"),
+            ("old_cik", Text, "CIK before"),
+            ("new_cik", Text, "CIK now"),
+            ("changed_at", Instant, "when the new profile was received, UTC"),
+            (
+                "is_successor",
+                Boolean,
+                "whether prices and periods continue; if not, the earlier rows have moved to another symbol",
             ),
         ],
     },

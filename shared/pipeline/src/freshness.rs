@@ -72,6 +72,14 @@ impl FetchLog {
         FetchLog(self.0.into_iter().map(|(name, subjects)| (name, corrected(subjects, latest))).collect())
     }
 
+    /// Removes the entries of a symbol in memory; the function [`forget_symbols`] removes them on the
+    /// stage.
+    pub fn forget(&mut self, symbol: &str) {
+        for subjects in self.0.values_mut() {
+            subjects.retain(|subject, _| symbol_of(subject) != symbol);
+        }
+    }
+
     /// Schedules a refetch in memory; the function [`refetch`] schedules it on the stage.
     pub fn refetch(&mut self, dataset: &Dataset, from: &BTreeMap<String, NaiveDate>) {
         schedule_refetch(self.0.entry(dataset.name).or_default(), from);
@@ -154,6 +162,29 @@ pub async fn refetch(
 pub async fn forget(stage: &impl Stage, dataset: &str, forgotten: &BTreeSet<String>) -> Result<()> {
     let change = |subjects: &mut Subjects| subjects.retain(|subject, _| !forgotten.contains(subject));
     stage::change_rebuildable(stage, &key(dataset), change).await
+}
+
+/// Deletes all entries of these symbols, so that the next run fetches the symbols as if it had never
+/// fetched them.
+///
+/// # Errors
+/// The errors of [`advance`].
+pub async fn forget_symbols(stage: &impl Stage, symbols: &BTreeSet<String>) -> Result<()> {
+    for dataset in CATALOG {
+        let key = key(dataset.name);
+        let stored: Option<Subjects> = stage::read_rebuildable(stage, &key, &mut Vec::new()).await?;
+        let is_forgotten = |subject: &str| symbols.contains(symbol_of(subject));
+        if stored.is_some_and(|subjects| subjects.keys().any(|subject| is_forgotten(subject))) {
+            let change = |subjects: &mut Subjects| subjects.retain(|subject, _| !is_forgotten(subject));
+            stage::change_rebuildable(stage, &key, change).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The symbol of a subject such as `AAPL` or `AAPL:annual`.
+fn symbol_of(subject: &str) -> &str {
+    subject.split(':').next().unwrap_or_default()
 }
 
 fn schedule_refetch(subjects: &mut Subjects, from: &BTreeMap<String, NaiveDate>) {

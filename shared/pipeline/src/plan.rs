@@ -5,6 +5,7 @@ mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -102,6 +103,17 @@ pub struct DatasetPlan {
     pub not_requested: BTreeMap<String, u64>,
 }
 
+/// A security that got another symbol. Load moves its stored rows to the new symbol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renamed {
+    /// The symbol under which earlier runs loaded the security.
+    pub old: Symbol,
+    /// Its present symbol.
+    pub new: Symbol,
+    /// The day of the change.
+    pub on: NaiveDate,
+}
+
 /// The plan of a run, stored in the run's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -114,6 +126,9 @@ pub struct Plan {
     /// The symbols for which FMP had data in an earlier run.
     #[serde(default)]
     pub known: BTreeSet<Symbol>,
+    /// The securities of earlier runs that have another symbol now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renamed: Vec<Renamed>,
     /// Remarks for the user, such as the source of the universe.
     pub notes: Vec<String>,
     /// Batches to fetch.
@@ -141,6 +156,7 @@ impl Plan {
             options,
             symbols: Vec::new(),
             known: BTreeSet::new(),
+            renamed: Vec::new(),
             notes: Vec::new(),
             batches: Vec::new(),
             landed: Vec::new(),

@@ -106,6 +106,13 @@ pub struct Request {
     pub corrections: Option<Vec<Correction>>,
 }
 
+/// Number of quarters of each statement that a run fetches by default. Twelve months need four quarters
+/// and their growth four more; the other sixteen are the four years before, so that a history of five
+/// years has figures.
+pub const QUARTERS: u32 = 24;
+/// Number of fiscal years of each statement that a run fetches by default: ten years of growth.
+pub const YEARS: u32 = 11;
+
 /// The options of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
@@ -146,6 +153,9 @@ pub struct PlanLimits {
     pub most_statements: Option<u32>,
     /// Whether the plan includes quarterly statements.
     pub quarterly: bool,
+    /// Whether the plan includes FMP's list of symbol changes.
+    #[serde(default = "included")]
+    pub symbol_changes: bool,
     /// Whether to save calls because the plan limits them: fetch only symbols that the change feeds
     /// report, not all symbols.
     #[serde(default, alias = "sparing")]
@@ -154,7 +164,7 @@ pub struct PlanLimits {
     #[serde(default)]
     pub bulk: bool,
     /// Whether the plan includes the market caps of past days.
-    #[serde(default = "yes")]
+    #[serde(default = "included")]
     pub market_cap_history: bool,
     /// Minimum number of seconds between the downloads of two bulk files.
     #[serde(default)]
@@ -164,8 +174,8 @@ pub struct PlanLimits {
     pub per_minute: Option<u32>,
 }
 
-/// The value of [`PlanLimits::market_cap_history`] in plans of earlier builds.
-fn yes() -> bool {
+/// The value of a limit that plans of earlier builds do not have.
+fn included() -> bool {
     true
 }
 
@@ -174,6 +184,7 @@ impl Default for PlanLimits {
         PlanLimits {
             most_statements: None,
             quarterly: true,
+            symbol_changes: true,
             minimize_calls: false,
             bulk: false,
             market_cap_history: true,
@@ -186,8 +197,8 @@ impl Default for PlanLimits {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            quarters: 8,
-            years: 6,
+            quarters: QUARTERS,
+            years: YEARS,
             prices_from: None,
             prices_to: None,
             full: false,

@@ -26,6 +26,8 @@ pub(super) const REPORTS: &str = "earnings-calendar";
 
 /// Endpoint with a company's market caps of past days.
 pub(super) const MARKET_CAPS: &str = "historical-market-capitalization";
+/// Endpoint that lists renamed symbols.
+pub(super) const SYMBOL_CHANGES: &str = "symbol-change";
 
 /// The optional endpoints, each with the parameters of a cheap call.
 pub(super) const PROBES: &[(&str, &[(&str, &str)])] = &[

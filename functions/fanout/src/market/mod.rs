@@ -200,6 +200,45 @@ pub async fn probe(fmp: &Fmp, stage: &impl Stage, now: DateTime<Utc>) -> Result<
     Ok((reader.market.entitlements, reader.spent))
 }
 
+/// Reads FMP's list of symbol changes. `None` if the call failed or the key may not use the endpoint. A failed
+/// call does not end the run: if no other call can succeed, the run's tasks report it.
+///
+/// # Errors
+/// The stage's errors.
+pub(crate) async fn symbol_changes(
+    fmp: &Fmp,
+    stage: &impl Stage,
+    clock: &impl Clock,
+) -> Result<(Option<Vec<serde_json::Value>>, Spent)> {
+    // FMP has some 5,500 changes, and returns only the newest 100 without a limit.
+    const ALL: &str = "10000";
+    let market = Market {
+        entitlements: entitlements(stage, clock.latest()).await?,
+        ..Market::default()
+    };
+    let mut reader = MarketReader { fmp, now: clock.now(), market, spent: Spent::default() };
+    let rows = reader.rows(entitlements::SYMBOL_CHANGES, &[("limit", ALL.to_owned())]).await;
+    let rows = rows.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot read the list of symbol changes");
+        None
+    });
+    reader.market.entitlements.write(stage, clock.latest()).await?;
+    Ok((rows, reader.spent))
+}
+
+/// Whether the key may use the list of symbol changes, as far as it is known.
+///
+/// # Errors
+/// The stage's errors.
+pub(crate) async fn may_read_symbol_changes(stage: &impl Stage, latest: DateTime<Utc>) -> Result<bool> {
+    Ok(entitlements(stage, latest).await?.allows(entitlements::SYMBOL_CHANGES, latest) != Some(false))
+}
+
+async fn entitlements(stage: &impl Stage, latest: DateTime<Utc>) -> Result<Entitlements> {
+    // Damage is reported when the feeds are read.
+    Entitlements::read(stage, latest, &mut Vec::new()).await
+}
+
 /// Makes the market-wide calls and counts them.
 struct MarketReader<'a> {
     fmp: &'a Fmp,

@@ -152,6 +152,8 @@ mod tests {
         let symbols: Vec<Symbol> = (0..symbols).map(|i| format!("S{i}").parse().unwrap()).collect();
         let mut options = Options {
             plan_limits: PlanLimits { bulk: true, minimize_calls: true, ..PlanLimits::default() },
+            quarters: 8,
+            years: 6,
             ..Options::default()
         };
         change(&mut options);
@@ -178,6 +180,12 @@ mod tests {
         let (planned, chosen) = plan(505, few_days);
         assert_eq!(chosen.batches.len(), 5);
         assert!(calls(&planned) <= 505 * 3 / 10, "{}", calls(&planned));
+        let default = Options::default();
+        let (more_history, _) = plan(505, |options| {
+            few_days(options);
+            (options.quarters, options.years) = (default.quarters, default.years);
+        });
+        assert!(calls(&more_history) <= 505 * 4 / 10, "{}", calls(&more_history));
         // Bulk files do not contain the index.
         assert_eq!(
             planned.tasks.iter().map(|task| task.symbol.clone()).collect::<Vec<_>>(),

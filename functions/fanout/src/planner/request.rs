@@ -61,3 +61,27 @@ pub(super) fn within_plan(options: &Options) -> Options {
     }
     options
 }
+
+/// Says where the FMP plan limits the requested statements, and why.
+pub fn limits(options: &Options) -> Vec<String> {
+    let allowed = within_plan(options);
+    let mut notes = Vec::new();
+    if allowed.quarters == 0 && options.quarters > 0 {
+        notes.push(format!(
+            "the FMP plan has no quarterly statements: 0 instead of {} quarters, so there are no TTM figures",
+            options.quarters
+        ));
+    }
+    let cadences = [
+        ("quarters", options.quarters, allowed.quarters),
+        ("fiscal years", options.years, allowed.years),
+    ];
+    for (name, wanted, allowed) in
+        cadences.into_iter().filter(|(_, wanted, allowed)| (1..*wanted).contains(allowed))
+    {
+        notes.push(format!(
+            "the FMP plan allows at most {allowed} statements per request: {allowed} instead of {wanted} {name}"
+        ));
+    }
+    notes
+}

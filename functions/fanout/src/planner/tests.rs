@@ -5,6 +5,7 @@ mod prices;
 mod prior;
 mod rotation;
 
+use findata_fmp::{FmpPlan, SourceKind};
 use findata_pipeline::{
     ledger::{Outcome, TaskRecord},
     plan::FetchMode,
@@ -197,6 +198,25 @@ fn statements_are_limited_to_the_fmp_plan() {
     );
     assert_eq!(tasks.len(), 1);
     assert_eq!(tasks[0].window, Window::Newest { cadence: Cadence::Annual, limit: 5 });
+}
+
+#[test]
+fn a_limit_of_the_fmp_plan_is_explained() {
+    let limits = |plan: FmpPlan, quarters, years| {
+        let plan_limits = plan.plan_limits(SourceKind::Fmp);
+        limits(&Options { plan_limits, quarters, years, ..Options::default() })
+    };
+    let default = Options::default();
+    let free = limits(FmpPlan::Free, default.quarters, default.years);
+    assert_eq!(free.len(), 2, "{free:?}");
+    assert!(free[0].contains("0 instead of 24 quarters"), "{free:?}");
+    assert!(
+        free[1].contains("at most 5 statements per request: 5 instead of 11 fiscal years"),
+        "{free:?}"
+    );
+    assert_eq!(limits(FmpPlan::Free, 0, 5), [""; 0]);
+    assert_eq!(limits(FmpPlan::Starter, default.quarters, default.years).len(), 1);
+    assert_eq!(limits(FmpPlan::Premium, default.quarters, default.years), [""; 0]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `findata explain`: traces a figure to its inputs.
 
 use chrono::NaiveDate;
+use findata_domain::Symbol;
 use findata_duckdb::Reach;
 use findata_explain::ask::{Basis, Question, find};
 use findata_models::Models;
@@ -34,8 +35,9 @@ pub(crate) fn explain(
     args: &Args,
 ) -> Result<u8, Failure> {
     let config = global.resolve(from_environment, "./findata-home")?;
+    let symbol: Symbol = args.symbol.parse()?;
     let question = Question {
-        symbol: args.symbol.parse()?,
+        symbol: symbol.with_hyphen().unwrap_or(symbol),
         metric: args.metric.clone(),
         date: args.date,
         basis: args.basis,

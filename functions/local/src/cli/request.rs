@@ -7,7 +7,7 @@ use clap::Args;
 use findata_domain::{clock::Clock, day};
 use findata_pipeline::{
     command_input::{CommandInput, MAX_DAYS},
-    run::{Request, RunId, Universe},
+    run::{QUARTERS, Request, RunId, Universe, YEARS},
     ttl_overrides::TtlOverrides,
 };
 
@@ -35,11 +35,11 @@ pub(crate) struct RequestArgs {
 /// The amount of history that a run fetches.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HistoryArgs {
-    /// Number of quarters of each statement
-    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=400))]
+    /// Number of quarters of each statement; fewer if the FMP plan limits them
+    #[arg(long, default_value_t = QUARTERS, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=400))]
     pub quarters: u32,
-    /// Number of fiscal years of each statement
-    #[arg(long, default_value_t = 6, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
+    /// Number of fiscal years of each statement; fewer if the FMP plan limits them
+    #[arg(long, default_value_t = YEARS, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
     pub years: u32,
     /// First day of prices [default: the first missing day, or five years back for a new symbol]
     #[arg(long, value_name = "DATE", value_parser = day::parse, conflicts_with = "days")]

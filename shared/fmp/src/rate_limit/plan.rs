@@ -49,7 +49,12 @@ impl FmpPlan {
             ..PlanLimits::default()
         };
         match self {
-            FmpPlan::Free => PlanLimits { most_statements: Some(5), quarterly: false, ..all },
+            FmpPlan::Free => PlanLimits {
+                most_statements: Some(5),
+                quarterly: false,
+                symbol_changes: false,
+                ..all
+            },
             FmpPlan::Starter => PlanLimits { quarterly: false, ..all },
             _ => all,
         }

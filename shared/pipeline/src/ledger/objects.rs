@@ -97,6 +97,9 @@ pub struct Loaded {
     /// reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub damaged: BTreeMap<String, String>,
+    /// Remarks for the user, such as symbols that another company has taken over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Warehouse usage of the load step.
     #[serde(default)]
     pub warehouse: Usage,
@@ -113,6 +116,7 @@ impl Loaded {
             rows: BTreeMap::new(),
             unchanged_files: BTreeSet::new(),
             damaged: BTreeMap::new(),
+            notes: Vec::new(),
             warehouse: Usage::default(),
             seconds: 0.0,
         }

@@ -29,6 +29,7 @@ fn the_message_of_a_bulk_batch_is_small_however_many_tasks_it_has() {
         options: Options::default(),
         symbols: Vec::new(),
         known: BTreeSet::new(),
+        renamed: Vec::new(),
         notes: Vec::new(),
         batches: vec![batch("bulk-prices", FetchMode::BulkFile), batch("b00001", FetchMode::PerSymbol)],
         landed: Vec::new(),
