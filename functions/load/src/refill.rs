@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use findata_domain::{Error, Result, clock::Clock};
+use findata_domain::{Error, Result, catalog, clock::Clock};
 use findata_pipeline::{
     freshness,
     landing::StagedFile,
@@ -92,6 +92,9 @@ pub async fn refill_run(
     }
     ledger::fail_tasks_of(&damaged, &mut entries);
     forget_failed(&affected, &entries, stage).await?;
+    if !affected.is_empty() {
+        forget_market_caps(&entries, stage).await?;
+    }
     note_tasks(run, &entries, &mut fence, warehouse).await?;
     Ok(entries.iter().flat_map(|entry| &entry.tasks).map(|record| record.fetched_at).max())
 }
@@ -123,4 +126,12 @@ async fn forget_failed(datasets: &BTreeSet<&str>, entries: &[BatchEntry], stage:
         freshness::forget(stage, name, &subjects).await?;
     }
     Ok(())
+}
+
+/// Removes the market caps of the run's symbols from the fetch log. Those of single days come with
+/// profiles and quotes, so no failed task shows that they are lost. The next run fetches them all.
+async fn forget_market_caps(entries: &[BatchEntry], stage: &impl Stage) -> Result<()> {
+    let records = entries.iter().flat_map(|entry| &entry.tasks);
+    let subjects: BTreeSet<String> = records.map(|record| record.task.subject()).collect();
+    freshness::forget(stage, catalog::MARKET_CAPS.name, &subjects).await
 }

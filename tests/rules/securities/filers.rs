@@ -41,7 +41,7 @@ fn a_symbol_that_an_unrelated_company_takes_over_is_another_security() {
 #[test]
 fn the_run_after_a_takeover_fetches_the_whole_history_of_the_new_company() {
     // Three symbols were taken over.
-    assert_eq!(days().third.calls, 3 * 10);
+    assert_eq!(days().third.calls, 3 * 11);
     let first = "select min(price_date) from analytics.fact_daily_prices where symbol = 'TAKEN'";
     let other = first.replace("TAKEN", "PEER");
     assert_eq!(days().home.text(first), days().home.text(&other));

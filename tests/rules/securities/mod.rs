@@ -42,6 +42,8 @@ fn calls_of(calls: &[String], endpoint: &str) -> usize {
 
 fn priced(mut company: Company, price: f64) -> Company {
     company.closes = vec![("2024-06-03", price)];
+    let shares = company.profile["marketCap"].as_f64().unwrap() / company.profile["price"].as_f64().unwrap();
+    company.profile["marketCap"] = (price * shares).into();
     company.profile["price"] = price.into();
     company
 }
