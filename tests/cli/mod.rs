@@ -132,7 +132,7 @@ fn reaching_the_call_limit_exits_with_4_and_the_next_run_completes() {
     assert!(server.calls() <= 5, "{}", server.calls());
     assert_eq!(limited.json()["calls"], 5);
     let next = run(&home, &server.url(), "AAPL").run();
-    assert_eq!((next.code, server.calls()), (Some(0), 11), "{next:#?}");
+    assert_eq!((next.code, server.calls()), (Some(0), 12), "{next:#?}");
     assert_eq!(run(&whole, &server.url(), "AAPL").run().code, Some(0));
     let differences = home.differences(&whole);
     assert!(differences.is_empty(), "{differences:?}");

@@ -147,7 +147,7 @@ fn a_run_in_which_everything_is_refused_ends_with_the_right_status() {
         let expected = if action == Action::Budget { Status::Budget } else { Status::Failed };
         assert_eq!(summary.status, expected, "{file}: {summary:#?}");
         let calls = server.calls().len();
-        assert!(calls <= 21, "{file}: {calls} calls");
+        assert!(calls <= 22, "{file}: {calls} calls");
         assert_eq!(calls as u64, summary.calls, "{file}");
         assert!(home.keys("landing/").is_empty(), "{file}: {:?}", home.keys("landing/"));
     }

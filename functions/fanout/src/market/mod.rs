@@ -209,11 +209,12 @@ pub(crate) async fn symbol_changes(
     fmp: &Fmp,
     stage: &impl Stage,
     clock: &impl Clock,
+    notes: &mut Vec<String>,
 ) -> Result<(Option<Vec<serde_json::Value>>, Spent)> {
     // FMP has some 5,500 changes, and returns only the newest 100 without a limit.
     const ALL: &str = "10000";
     let market = Market {
-        entitlements: entitlements(stage, clock.latest()).await?,
+        entitlements: Entitlements::read(stage, clock.latest(), notes).await?,
         ..Market::default()
     };
     let mut reader = MarketReader { fmp, now: clock.now(), market, spent: Spent::default() };
@@ -231,12 +232,9 @@ pub(crate) async fn symbol_changes(
 /// # Errors
 /// The stage's errors.
 pub(crate) async fn may_read_symbol_changes(stage: &impl Stage, latest: DateTime<Utc>) -> Result<bool> {
-    Ok(entitlements(stage, latest).await?.allows(entitlements::SYMBOL_CHANGES, latest) != Some(false))
-}
-
-async fn entitlements(stage: &impl Stage, latest: DateTime<Utc>) -> Result<Entitlements> {
     // Damage is reported when the feeds are read.
-    Entitlements::read(stage, latest, &mut Vec::new()).await
+    let entitlements = Entitlements::read(stage, latest, &mut Vec::new()).await?;
+    Ok(entitlements.allows(entitlements::SYMBOL_CHANGES, latest) != Some(false))
 }
 
 /// Makes the market-wide calls and counts them.

@@ -56,7 +56,7 @@ pub(crate) async fn apply(
     let mut known = read(stage, latest, &mut members.notes).await?;
     let mut is_changed = false;
     if !is_recent(known.fetched_at, LIST_TTL, latest) {
-        let (rows, spent) = market::symbol_changes(fmp, stage, clock).await?;
+        let (rows, spent) = market::symbol_changes(fmp, stage, clock, &mut members.notes).await?;
         members.calls += spent.calls;
         members.bytes += spent.bytes;
         if let Some(rows) = rows {
