@@ -2,8 +2,8 @@
 -- that depends on this table runs once per slice.
 -- company_key: the hash of the first symbol under which the security was loaded.
 -- sector_reason: why figures that banks do not have are NULL, whatever the company reports. is_lender: it is a bank for
--- a period in which interest is a large part of revenue. is_financial: it belongs to the financial sector, whose revenue
--- can be negative. metrics/industries.toml lists the industries.
+-- a period in which interest is a large part of revenue. is_financial: it belongs to the financial sector, in which
+-- revenue can be negative. metrics/industries.toml lists the industries.
 create or replace temporary table companies as
 with to_recompute as (select * from companies_to_recompute),
 profiles as (

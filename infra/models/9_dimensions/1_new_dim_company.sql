@@ -70,8 +70,8 @@ compared as (
     left join old_rows as o on o.company_key = i.company_key and o.is_current
 )
 select
-    o.company_key, o.symbol, o.cik, md5(try_cast(o.cik as bigint)::varchar) as filer_key, o.company_name, o.sector, o.industry, o.exchange, o.currency, o.country,
-    o.market_cap_category,
+    o.company_key, o.symbol, o.cik, md5(try_cast(o.cik as bigint)::varchar) as filer_key, o.company_name,
+    o.sector, o.industry, o.exchange, o.currency, o.country, o.market_cap_category,
     o.is_etf, o.is_fund, o.is_adr, o.is_actively_trading,
     case when c.todo = 'change' then false else o.is_current end as is_current,
     o.valid_from,
