@@ -1,7 +1,7 @@
 //! Runs the models on the pending changes and publishes the result.
 //!
-//! The companies to recompute go through the models in slices, so that memory does not grow with
-//! their number. The differences of all slices are collected and published in one transaction.
+//! The companies to recompute go through the models in slices, so that the temporary tables of
+//! the models do not grow with their number. The differences of all slices are collected and published in one transaction.
 
 use std::{collections::BTreeMap, time::Instant};
 

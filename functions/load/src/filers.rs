@@ -116,9 +116,8 @@ impl Change {
     }
 }
 
-/// Finds the profiles in `new_rows` whose CIK differs from that of the stored profile. Returns the
-/// statements of the load transaction that record them, and keep the stored profiles until [`decide`] has
-/// decided.
+/// Finds companies whose CIK in `new_rows` differs from the stored one. Returns statements for the load
+/// transaction: they record the changes, and keep a copy of each stored profile until [`decide`] has run.
 pub(crate) async fn changed(
     dataset: &Dataset,
     run: &RunId,

@@ -162,8 +162,8 @@ pub(crate) async fn move_rows(
     warehouse.release(&temporary.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
 
-/// Builds the row of `ops.securities` for the new symbol. If figures of the new symbol are published
-/// under a key of its own, the key of the older symbol replaces it.
+/// Builds the row of `ops.securities` for the new symbol. The security keeps the key of its old symbol. If the
+/// new symbol has rows already, their key is recorded as replaced, and analytics deletes its figures.
 fn moved_security(old: &str, new: &str, on: NaiveDate, is_new_stored: bool) -> String {
     let (old, new) = (literal(old), literal(new));
     let key = |symbol: &str| {

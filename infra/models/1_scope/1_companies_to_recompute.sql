@@ -114,7 +114,9 @@ days as (
     from pending_members
     where dataset in ('prices', 'market_caps', 'income_statement', 'balance_sheet', 'cash_flow')
     union all
-    select symbol, date '1900-01-01' from pending_members where dataset in ('dividends', 'splits', 'models', 'securities')
+    select symbol, date '1900-01-01'
+    from pending_members
+    where dataset in ('dividends', 'splits', 'models', 'securities')
     union all
     select e.symbol, date '1900-01-01'
     from effective as e

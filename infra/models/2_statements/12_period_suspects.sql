@@ -122,9 +122,9 @@ own as (
 -- neighbours of the same vintage
 sequences as (
     select
-        l.vintage_id, f.version_id, f.symbol, f.fiscal_date, f.period_type, f.cadence, f.reported_currency, f.is_derived,
-        l.known_on, f.revenue, f.net_income, f.bottom_line, f.continuing, f.minority_interest, f.cash_flow_net_income,
-        f.operating_cash_flow,
+        l.vintage_id, f.version_id, f.symbol, f.fiscal_date, f.period_type, f.cadence, f.reported_currency,
+        f.is_derived, l.known_on, f.revenue, f.net_income, f.bottom_line, f.continuing, f.minority_interest,
+        f.cash_flow_net_income, f.operating_cash_flow,
         lag(f.net_income, 1) over (partition by l.vintage_id, f.cadence order by f.fiscal_date, f.period_type)
             as net_income_1,
         lag(f.net_income, 2) over (partition by l.vintage_id, f.cadence order by f.fiscal_date, f.period_type)

@@ -76,8 +76,7 @@ compared as (
 )
 select
     o.company_key, o.symbol, o.cik, md5(try_cast(o.cik as bigint)::varchar) as filer_key, o.company_name,
-    o.sector, o.industry, o.exchange, o.currency, o.country,
-    o.market_cap_category,
+    o.sector, o.industry, o.exchange, o.currency, o.country, o.market_cap_category,
     o.is_etf, o.is_fund, o.is_adr, o.is_actively_trading, o.receipt_ratio, o.class_ratio,
     case when c.todo = 'change' then false else o.is_current end as is_current,
     o.valid_from,

@@ -37,7 +37,7 @@ const FILES_PER_LOAD: usize = 64;
 
 /// Number of rows that analytics computes at a time, counted in rows of prices. The models and the
 /// publishing of 505 symbols with five years of prices took 20 CPU seconds with slices of 150,000
-/// rows, 23 with 80,000, 25 with 300,000 and 27 with 600,000.
+/// rows, 23 with 80,000, 25 with 300,000 and 27 with 600,000 (on a busy machine).
 const ROWS_PER_SLICE: u64 = 150_000;
 
 /// A connection to a DuckDB file, and the stage directory whose landing files it loads.

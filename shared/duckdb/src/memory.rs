@@ -2,8 +2,9 @@
 //!
 //! A run starts with a low limit, because a higher limit uses more memory without being faster: 505
 //! symbols with five years of prices took 60 CPU seconds and 486 MB with a limit of 256 MB, and 60
-//! CPU seconds and 986 MB with a limit of 768 MB. Some operators cannot spill. A statement that
-//! runs out of memory is therefore repeated with the full limit, a share of the machine's memory.
+//! CPU seconds and 986 MB with a limit of 768 MB (debug build). Some operators cannot spill. A
+//! statement that runs out of memory is therefore repeated with the full limit, a share of the
+//! machine's memory.
 
 use std::{fmt, str::FromStr};
 

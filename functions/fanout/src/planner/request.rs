@@ -68,7 +68,7 @@ pub fn limits(options: &Options) -> Vec<String> {
     let mut notes = Vec::new();
     if allowed.quarters == 0 && options.quarters > 0 {
         notes.push(format!(
-            "the FMP plan has no quarterly statements: 0 instead of {} quarters, so there are no TTM figures",
+            "the FMP plan has no quarterly statements: 0 instead of {} quarters are fetched, and TTM figures are missing",
             options.quarters
         ));
     }

@@ -134,7 +134,7 @@ async fn read(stage: &impl Stage, latest: DateTime<Utc>, notes: &mut Vec<String>
 struct Candidate {
     change: Change,
     present: Symbol,
-    /// Whether another security got the symbol by a change of its own.
+    /// Whether another change of the list gave the old symbol to another security.
     is_taken: bool,
     /// The day of the newest data of earlier runs.
     newest: Option<NaiveDate>,

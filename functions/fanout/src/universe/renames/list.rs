@@ -70,7 +70,7 @@ impl SymbolChanges {
         symbol.clone()
     }
 
-    /// Whether another security got the old symbol of a change, by a change of its own.
+    /// Whether a later change of the list gave the old symbol of `change` to another security.
     pub(super) fn is_taken(&self, change: &Change, today: NaiveDate) -> bool {
         let took = |other: &&Change| other.2 == change.1 && other.0 >= change.0 && other.0 <= today;
         self.changes.iter().any(|other| took(&other) && other.1 != change.1)
