@@ -4,20 +4,25 @@
 use std::fs;
 
 use chrono::Days;
+use findata_fmp_simulator::Options;
 use findata_tests::{Home, Job, Output, Simulator, findata, today};
 
 const SYMBOLS: [&str; 2] = ["AAPL", "NOCAP"];
 
-/// Makes runs on three days. Returns the server, the home, and the content of the warehouse file
-/// after the first day.
+/// Makes runs on three days, each with the answers of its own day. Returns the server of the last
+/// day, the home, and the content of the warehouse file after the first day.
 fn three_days() -> (Simulator, Home, Vec<u8>) {
-    let (server, home) = (Simulator::with_symbols(12), Home::new());
-    let job = |back: u64, symbols: &[&str]| Job::new(server.url(), symbols).on(today() - Days::new(back));
-    job(2, &SYMBOLS[..1]).run_ok(&home);
+    let home = Home::new();
+    let run = |back: u64, symbols: &[&str]| {
+        let day = today() - Days::new(back);
+        let server = Simulator::start(Options { symbols: 12, today: day, ..Options::default() });
+        Job::new(server.url(), symbols).on(day).run_ok(&home);
+        server
+    };
+    run(2, &SYMBOLS[..1]);
     let first = fs::read(home.warehouse()).unwrap();
-    job(1, &SYMBOLS).run_ok(&home);
-    job(0, &SYMBOLS).run_ok(&home);
-    (server, home, first)
+    run(1, &SYMBOLS);
+    (run(0, &SYMBOLS), home, first)
 }
 
 fn command(home: &Home, arguments: &[&str]) -> Output {
