@@ -46,6 +46,8 @@ fn a_damaged_ledger_does_not_keep_an_older_warehouse_from_being_filled() {
     let (server, home, first) = three_days();
     let runs = home.lines("select run_id from ops.runs order by started_at, run_id");
     let key = |object: &str| format!("runs/{}/{object}", runs[1]);
+    // FMP no longer serves the profile of an earlier day. The figures of that day then use a later one.
+    let lost = ["profile_reconstructed"];
     let entry = home.keys(&key("batches/")).remove(0);
     let (staged, plan) = (key("staged.json"), key("plan.json"));
     for damaged in [vec![&entry], vec![&entry, &staged], vec![&staged, &plan]] {
@@ -55,7 +57,8 @@ fn a_damaged_ledger_does_not_keep_an_older_warehouse_from_being_filled() {
             fs::write(stale.stage().join(object), "").unwrap();
         }
         Job::new(server.url(), &SYMBOLS).run_ok(&stale);
-        assert_eq!(stale.content(), home.content(), "{damaged:?}");
+        let differences = stale.differences_except(&home, &lost);
+        assert!(differences.is_empty(), "{damaged:?}: {differences:?}");
     }
     let stale = Home::copy_of(&home);
     fs::write(stale.warehouse(), &first).unwrap();
