@@ -12,87 +12,90 @@ use serde::Serialize;
 
 use Fact::{Growth, Market, Ratios, Ttm};
 
-/// Figures by group: the table, the column, and the heading.
-const GROUPS: &[(&str, &[(Fact, &str, &str)])] = &[
+/// A figure's table, column, heading and name.
+type Listed = (Fact, &'static str, &'static str, &'static str);
+
+/// The figures by group.
+const GROUPS: &[(&str, &[Listed])] = &[
     (
         "Price",
         &[
-            (Market, "close_price", "Close"),
-            (Market, "return_21d", "1 month"),
-            (Market, "return_126d", "6 months"),
-            (Market, "return_252d", "1 year"),
-            (Market, "volatility_90d", "Volatility"),
-            (Market, "beta_252d", "Beta"),
-            (Market, "max_drawdown_252d", "Drawdown"),
+            (Market, "close_price", "Close", "Close"),
+            (Market, "return_21d", "1 month", "Return, 21 sessions"),
+            (Market, "return_126d", "6 months", "Return, 126 sessions"),
+            (Market, "return_252d", "1 year", "Return, 252 sessions"),
+            (Market, "volatility_90d", "Volatility", "Volatility, 90 days, annualised"),
+            (Market, "beta_252d", "Beta", "Beta, 252 sessions"),
+            (Market, "max_drawdown_252d", "Drawdown", "Largest drawdown, 252 sessions"),
         ],
     ),
     (
         "Valuation",
         &[
-            (Market, "market_cap", "Market cap"),
-            (Market, "enterprise_value", "Ent. value"),
-            (Market, "pe_ratio_ttm", "P/E"),
-            (Market, "peg_ratio", "PEG"),
-            (Market, "pb_ratio", "P/B"),
-            (Market, "ps_ratio_ttm", "P/S"),
-            (Market, "p_to_fcf_ttm", "P/FCF"),
-            (Market, "ev_to_revenue_ttm", "EV/Sales"),
-            (Market, "ev_to_ebitda", "EV/EBITDA"),
-            (Market, "ev_to_ebit", "EV/EBIT"),
-            (Market, "earnings_yield", "Earn. yield"),
-            (Market, "fcf_yield", "FCF yield"),
-            (Market, "dividend_yield", "Dividend"),
+            (Market, "market_cap", "Market cap", "Market capitalisation"),
+            (Market, "enterprise_value", "Ent. value", "Enterprise value"),
+            (Market, "pe_ratio_ttm", "P/E", "Price to earnings"),
+            (Market, "peg_ratio", "PEG", "Price to earnings to growth"),
+            (Market, "pb_ratio", "P/B", "Price to book"),
+            (Market, "ps_ratio_ttm", "P/S", "Price to sales"),
+            (Market, "p_to_fcf_ttm", "P/FCF", "Price to free cash flow"),
+            (Market, "ev_to_revenue_ttm", "EV/Sales", "Enterprise value to sales"),
+            (Market, "ev_to_ebitda", "EV/EBITDA", "Enterprise value to EBITDA"),
+            (Market, "ev_to_ebit", "EV/EBIT", "Enterprise value to EBIT"),
+            (Market, "earnings_yield", "Earn. yield", "Earnings yield"),
+            (Market, "fcf_yield", "FCF yield", "Free cash flow yield"),
+            (Market, "dividend_yield", "Dividend", "Dividend yield"),
         ],
     ),
     (
         "Twelve months",
         &[
-            (Ttm, "ttm_revenue", "Revenue"),
-            (Ttm, "ttm_net_income", "Net income"),
-            (Ttm, "ttm_free_cash_flow", "Free cash flow"),
-            (Ttm, "ttm_eps_diluted", "Diluted EPS"),
+            (Ttm, "ttm_revenue", "Revenue", "Revenue"),
+            (Ttm, "ttm_net_income", "Net income", "Net income"),
+            (Ttm, "ttm_free_cash_flow", "Free cash flow", "Free cash flow"),
+            (Ttm, "ttm_eps_diluted", "Diluted EPS", "Diluted earnings per share"),
         ],
     ),
     (
         "Profitability",
         &[
-            (Ratios, "gross_margin", "Gross margin"),
-            (Ratios, "operating_margin", "Op. margin"),
-            (Ratios, "net_margin", "Net margin"),
-            (Ratios, "fcf_margin", "FCF margin"),
-            (Ratios, "roe", "ROE"),
-            (Ratios, "roa", "ROA"),
-            (Ratios, "roic", "ROIC"),
+            (Ratios, "gross_margin", "Gross margin", "Gross margin"),
+            (Ratios, "operating_margin", "Op. margin", "Operating margin"),
+            (Ratios, "net_margin", "Net margin", "Net margin"),
+            (Ratios, "fcf_margin", "FCF margin", "Free cash flow margin"),
+            (Ratios, "roe", "ROE", "Return on equity"),
+            (Ratios, "roa", "ROA", "Return on assets"),
+            (Ratios, "roic", "ROIC", "Return on invested capital"),
         ],
     ),
     (
         "Growth",
         &[
-            (Growth, "revenue_yoy", "Revenue 1y"),
-            (Growth, "net_income_yoy", "Income 1y"),
-            (Growth, "eps_diluted_yoy", "EPS 1y"),
-            (Growth, "free_cash_flow_yoy", "FCF 1y"),
-            (Growth, "revenue_cagr_3y", "Revenue 3y"),
-            (Growth, "eps_diluted_cagr_3y", "EPS 3y"),
+            (Growth, "revenue_yoy", "Revenue 1y", "Revenue, 1 year"),
+            (Growth, "net_income_yoy", "Income 1y", "Net income, 1 year"),
+            (Growth, "eps_diluted_yoy", "EPS 1y", "Diluted EPS, 1 year"),
+            (Growth, "free_cash_flow_yoy", "FCF 1y", "Free cash flow, 1 year"),
+            (Growth, "revenue_cagr_3y", "Revenue 3y", "Revenue, 3 years, annual"),
+            (Growth, "eps_diluted_cagr_3y", "EPS 3y", "Diluted EPS, 3 years, annual"),
         ],
     ),
     (
         "Balance sheet",
         &[
-            (Ratios, "debt_to_equity", "Debt/equity"),
-            (Ratios, "net_debt_to_ebitda", "Debt/EBITDA"),
-            (Ratios, "interest_coverage", "Int. cover"),
-            (Ratios, "current_ratio", "Current ratio"),
-            (Ratios, "quick_ratio", "Quick ratio"),
+            (Ratios, "debt_to_equity", "Debt/equity", "Debt to equity"),
+            (Ratios, "net_debt_to_ebitda", "Debt/EBITDA", "Net debt to EBITDA"),
+            (Ratios, "interest_coverage", "Int. cover", "Interest coverage"),
+            (Ratios, "current_ratio", "Current ratio", "Current ratio"),
+            (Ratios, "quick_ratio", "Quick ratio", "Quick ratio"),
         ],
     ),
     (
         "Cash",
         &[
-            (Ratios, "cash_conversion_cycle", "Cash cycle"),
-            (Ratios, "asset_turnover", "Asset turn"),
-            (Ratios, "capex_to_revenue", "Capex/sales"),
-            (Ratios, "payout_ratio", "Payout"),
+            (Ratios, "cash_conversion_cycle", "Cash cycle", "Cash conversion cycle"),
+            (Ratios, "asset_turnover", "Asset turn", "Asset turnover"),
+            (Ratios, "capex_to_revenue", "Capex/sales", "Capital expenditure to sales"),
+            (Ratios, "payout_ratio", "Payout", "Payout ratio"),
         ],
     ),
 ];
@@ -108,6 +111,8 @@ pub struct Chosen {
     pub group: &'static str,
     /// Short heading.
     pub title: &'static str,
+    /// Full name.
+    pub name: &'static str,
     /// Meaning, formula and unit.
     pub definition: Definition,
 }
@@ -117,16 +122,17 @@ pub fn chosen(models: &Models) -> Vec<Chosen> {
     let exists = |fact: Fact, column: &str| {
         findata_explain::ask::figures(models).iter().any(|(table, name)| *table == fact && *name == column)
     };
-    let of_group = |(group, figures): &'static (&'static str, &'static [_])| {
-        figures.iter().map(move |(fact, column, title): &'static (Fact, &str, &str)| (*group, *fact, *column, *title))
+    let of_group = |(group, figures): &'static (&'static str, &'static [Listed])| {
+        figures.iter().map(move |(fact, column, title, name)| (*group, *fact, *column, *title, *name))
     };
-    let figures = GROUPS.iter().flat_map(of_group).filter(|(_, fact, column, _)| exists(*fact, column));
+    let figures = GROUPS.iter().flat_map(of_group).filter(|(_, fact, column, ..)| exists(*fact, column));
     figures
-        .map(|(group, fact, column, title)| Chosen {
+        .map(|(group, fact, column, title, name)| Chosen {
             fact,
             column,
             group,
             title,
+            name,
             definition: definition(models, fact, column),
         })
         .collect()

@@ -53,7 +53,11 @@ pub(crate) async fn report(
     from_environment: &[&'static str],
     args: &Args,
 ) -> Result<u8, Failure> {
-    let config = global.resolve(from_environment, "./findata-home")?;
+    // The report is about the present: runs, checks and explanations have no past versions.
+    let config = ResolvedConfig {
+        as_of: None,
+        ..global.resolve(from_environment, "./findata-home")?
+    };
     let symbols = symbols(&args.symbols)?;
     let models = Models::built_in()?;
     let connection = config.open_read_only(Reach::Warehouse)?;

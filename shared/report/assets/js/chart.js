@@ -47,7 +47,7 @@ function draw(entry) {
     cursor: { points: { size: 7 }, drag: { x: options.zoom !== false, y: false } },
     scales: { x: { time: options.time !== false }, y: { range: options.range } },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, values: options.xValues },
+      { ...axis, grid: { show: false }, space: 70, values: options.xValues, gap: 6, size: (_, texts) => ((texts || []).some((t) => String(t ?? "").includes("\n")) ? 44 : 28) },
       { ...axis, size: options.axisSize || 58, values: (_, ticks) => ticks.map((v) => (v === null ? "" : axisText(options.format, v, ticks))) },
     ],
     series: [{}, ...series],

@@ -75,15 +75,16 @@ function peChart(company, x) {
   const line = (share) => values.map(() => (sorted.length ? at(share) : null));
   // A P/E of hundreds, on days with hardly any earnings, would flatten the rest.
   const top = sorted.length ? Math.min(at(1), at(0.9) * 2) : 1;
+  const note = sorted.length ? `The shaded band has four fifths of the days since ${day(isoDay(x[0]), true)}: ${show.multiple(at(0.1))} to ${show.multiple(at(0.9))}.` : null;
   return panel("Price to earnings", chart({ x, format: "multiple", height: 220, label: `P/E of ${company.symbol}`,
     empty: "P/E has no value on any day.", range: sorted.length ? [Math.max(0, at(0) * 0.9), top * 1.05] : undefined,
     bands: [[3, 4]],
     series: [
       { label: "P/E", values, colour: "series-1" },
       { label: "median", values: line(0.5), colour: "soft", width: 1, dash: [5, 4] },
-      { label: "90th percentile", values: line(0.9), colour: "line-strong", width: 1 },
-      { label: "10th percentile", values: line(0.1), colour: "line-strong", width: 1 },
-    ] }));
+      { label: "90th percentile", values: line(0.9), colour: "line-strong", width: 1, unlisted: true },
+      { label: "10th percentile", values: line(0.1), colour: "line-strong", width: 1, unlisted: true },
+    ] }), note ? el("p", { class: "note", text: note }) : null);
 }
 
 function periodChart(company, name, format, lines) {

@@ -50,7 +50,7 @@ function groupsOf(company) {
 }
 
 function detailsOf(company, figure, at) {
-  return el("details", { "data-figure": figure.name }, el("summary", null, el("span", { class: "name", text: title(figure.label) }),
+  return el("details", { "data-figure": figure.name }, el("summary", null, el("span", { class: "name", text: figure.label }),
     el("span", { class: "value" }, figureNode(figure.format, company.v[at], company.r[at], company.s[at]))), whyOf(company, figure, at));
 }
 

@@ -1,6 +1,13 @@
 // The data of the report. All of its text reaches the page as text nodes or attributes, never as markup.
 const data = JSON.parse(document.getElementById("data").textContent);
 
+// Names may have characters that are invisible or turn the text around them. Spaces take their place.
+for (const company of data.companies) {
+  for (const field of ["name", "sector", "industry"]) {
+    company[field] = company[field]?.replace(/[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+/g, " ");
+  }
+}
+
 // Makes an element. `props` has event handlers (onclick), `class`, `text`, and attributes; null and
 // false are left out. Children are nodes, texts, or null.
 function el(tag, props, ...children) {

@@ -13,7 +13,7 @@ function whenOf(node) {
 const valueOf = (node) => (node.value === null ? "NULL" : exact(node.value, node.unit));
 
 function treeOf(company, node, depth) {
-  const line = [el("span", { class: "name", text: node.label }), el("span", { class: node.contradictions ? "value suspect-mark" : "value", text: valueOf(node) })];
+  const line = [el("span", { class: "name" }, node.label, depth > 0 ? el("small", { text: `  ${whenOf(node)}` }) : null), el("span", { class: node.contradictions ? "value suspect-mark" : "value", text: valueOf(node) })];
   const meta = metaOf(company, node, depth);
   const inputs = (node.inputs || []).map((n) => treeOf(company, company.explanations.nodes[n], depth + 1));
   const details = el("details", { open: depth < 2 }, el("summary", null, line), meta, inputs);
@@ -23,7 +23,7 @@ function treeOf(company, node, depth) {
 function metaOf(company, node, depth) {
   const text = (content, kind) => el("span", { class: kind, text: content });
   const isCopy = (node.inputs || []).length === 1 && node.formula === company.explanations.nodes[node.inputs[0]].label;
-  const dates = [depth > 0 ? whenOf(node) : null, node.filing_date ? `filed ${day(node.filing_date, true)}` : null, node.known_on ? `known on ${day(node.known_on, true)}` : null].filter(Boolean);
+  const dates = [node.filing_date ? `filed ${day(node.filing_date, true)}` : null, node.known_on ? `known on ${day(node.known_on, true)}` : null].filter(Boolean);
   const source = node.source;
   return el("div", { class: "meta" },
     node.formula && !isCopy ? text(`= ${node.formula}`, "formula") : null,

@@ -27,7 +27,7 @@ function coverageSection() {
         { title: "Failed", cell: (r) => (r.failed ? pill(integer(r.failed), "bad") : "0") },
         { title: "Newest fetch", cell: (r) => moment(r.newest) },
       ], c.datasets)),
-      panel("Companies with a value", el("div", { class: "scroll short plain" }, bars(filled)))));
+      panel("Companies with a value", el("div", { class: "short-list" }, bars(filled)))));
 }
 
 function qualitySection() {
@@ -97,7 +97,7 @@ function flagTable(q) {
 function quarantinePanel(q) {
   return panel("Quarantine",
     q.quarantine_reasons.length ? bars(q.quarantine_reasons.slice(0, 8).map((r) => ({ name: `${title(plain(r.dataset))}: ${plain(r.reason)}`, n: r.n })), true) : null,
-    el("div", { class: "gap" }), table([
+    table([
       { title: "Symbol", left: true, cell: (r) => companyLink(r.symbol) },
       { title: "Dataset", left: true, cell: (r) => plain(r.dataset) },
       { title: "Reason", wrap: true, cell: (r) => (r.column ? `${r.reason} (${r.column}: ${r.text ?? ""})` : r.reason) },

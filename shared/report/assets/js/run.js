@@ -25,9 +25,10 @@ function kpisOfRun(run) {
     kpi("Connections", integer(run.connections.opened), `at most ${integer(run.connections.peak)} calls at once`),
     kpi("Call budget", run.budget.limit_per_minute ? `${integer(run.budget.limit_per_minute)} / min` : "no limit",
       `waited ${duration(run.budget.waited_seconds)} in total`),
-    kpi("Cost", `$${fixed(run.cost.usd, run.cost.usd < 1 ? 4 : 2)}`, run.cost.usd ? "estimate for AWS" : "runs on this machine cost nothing on AWS"));
+    kpi("Cost", dollars(run.cost.usd), run.cost.usd ? "estimate for AWS" : "this run did not use AWS"));
 }
 
+const dollars = (usd) => (usd === 0 ? "$0" : `$${fixed(usd, usd < 1 ? 4 : 2)}`);
 const sum = (rows, field) => Object.values(rows).reduce((total, row) => total + row[field], 0);
 
 function timeline(run) {
@@ -89,7 +90,7 @@ function historySection() {
   const trend = (name, format, series) => panel(name, chart({
     x, format, series: series.map((s, n) => ({ colour: `series-${n + 1}`, points: runs.length < 40, ...s })),
     height: 170, time: false, zoom: false, label: name, when: (n) => moment(runs[n].started_at),
-    xValues: (_, ticks) => ticks.map((n) => (Number.isInteger(n) && runs[n] ? day(runs[n].started_at, true).replace(/ \d+$/, "") : "")),
+    xValues: (_, ticks) => ticks.map((n) => (Number.isInteger(n) && runs[n] ? day(runs[n].started_at, true).replace(/ \d+$/, "") : "")).map((text, n, all) => (text === all[n - 1] ? "" : text)),
     range: (_, low, high) => [0, high === 0 ? 1 : high * 1.12],
   }));
   const of = (field) => runs.map(field);
@@ -111,6 +112,6 @@ function historySection() {
       { title: "Records per second", cell: (r) => integer(r.rows_per_second) },
       { title: "Received", cell: (r) => bytes(r.bytes) },
       { title: "Failed tasks", cell: (r) => (r.tasks.failed ? pill(integer(r.tasks.failed), "bad") : "0") },
-      { title: "Cost", cell: (r) => `$${fixed(r.cost.usd, 4)}` },
+      { title: "Cost", cell: (r) => dollars(r.cost.usd) },
     ], [...runs].reverse()));
 }

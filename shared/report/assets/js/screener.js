@@ -28,9 +28,9 @@ function screenerSection() {
   const only = select("Data", "only", [["", "All companies"], ["suspect", "With suspect figures"], ["null", "With NULL figures"], ["clean", "Without suspect figures"]],
     (value) => { screen.only = value; update(); });
   const result = section("screener", "Screener", null,
-    el("div", { class: "controls" }, search, sector, only, ...filterControls(), el("span", { class: "spacer" }),
+    el("div", { class: "controls" }, search, sector, only, ...filterControls()),
+    el("div", { class: "controls" }, viewButtons(), el("span", { class: "spacer" }), screen.status,
       el("button", { class: "button", type: "button", id: "csv", onclick: saveCsv, text: "Save as CSV" })),
-    el("div", { class: "section-head controls" }, viewButtons(), screen.status),
     screen.chips, screen.body,
     el("p", { class: "note", text: `${currencyNote()} A dash is NULL, and a marked figure is suspect: point at it or tap it for the reason. Choose a company for its formulas and inputs.` }));
   update();
@@ -81,6 +81,7 @@ function update() {
   screen.rows = data.companies.filter(matches).sort(compare);
   screen.status.textContent = `${integer(screen.rows.length)} of ${counted(data.companies.length, "company", "companies")}`;
   showChips();
+  hideTip();
   const columns = columnsOfView();
   const head = (text, at, props) => el("th", { scope: "col", "aria-sort": at === screen.sort.at ? (screen.sort.down ? "descending" : "ascending") : null, ...props },
     el("button", { class: "sort", type: "button", text, onclick: () => sortBy(at) }));
@@ -92,12 +93,13 @@ function update() {
   if (screen.rows.length === 0) screen.body.append(el("p", { class: "empty", style: "padding:16px", text: "No company fits. Remove a filter." }));
 }
 
-const headTip = (figure) => [title(figure.label), figure.about && title(figure.about), figure.formula && `= ${figure.formula}`].filter(Boolean).join("\n");
+const headTip = (figure) => [figure.label, figure.about && title(figure.about), figure.formula && `= ${figure.formula}`].filter(Boolean).join("\n");
 
 function sortBy(at) {
   const isText = typeof at === "string";
   screen.sort = screen.sort.at === at ? { at, down: !screen.sort.down } : { at, down: !isText };
   update();
+  screen.body.querySelector("th[aria-sort] button").focus();
 }
 
 function rowOf(company, columns) {
@@ -121,6 +123,7 @@ function csvCell(value) {
 }
 
 function csvText() {
+  hideTip();
   const columns = columnsOfView();
   const head = ["symbol", "company_name", "sector", "industry", "currency", "reported_currency", "metric_date", "fiscal_date", ...columns.map((at) => data.figures[at].name), "suspect"];
   const lines = screen.rows.map((c) => [c.symbol, c.name, c.sector, c.industry, c.currency, c.reported, c.day, c.ttm,

@@ -24,8 +24,8 @@ function companiesPage() {
 function stockSections(company) {
   return [headOf(company), keyFigures(company),
     el("section", null, company.x.length ? priceChart(company, company.x) : panel("Price", el("p", { class: "empty", text: "FMP has no prices for this company." })),
+      company.x.length ? peChart(company, company.x) : null,
       el("div", { class: "grid-2" },
-        company.x.length ? peChart(company, company.x) : null,
         periodChart(company, `Twelve months${company.reported ? `, ${company.reported}` : ""}`, "money", [["Revenue", "revenue"], ["Net income", "net_income"], ["Free cash flow", "free_cash_flow"]]),
         periodChart(company, "Margins", "percent", [["Gross", "gross_margin"], ["Operating", "operating_margin"], ["Net", "net_margin"]]),
         periodChart(company, "Returns", "percent", [["ROE", "roe"], ["ROIC", "roic"], ["ROA", "roa"]]),
@@ -55,10 +55,10 @@ const keyNames = ["market_cap", "enterprise_value", "pe_ratio_ttm", "ev_to_ebitd
 
 function keyFigures(company) {
   const chosen = keyNames.map((name) => company.figures.find((figure) => figure.name === name)).filter(Boolean);
-  return el("div", { class: "kpis" }, chosen.map((figure) => {
+  return el("div", { class: "kpis six" }, chosen.map((figure) => {
     const node = company.explanations.nodes[figure.at];
-    return kpi(figure.group === "Twelve months" ? `${figure.title}, 12 months` : figure.title, valueNode(node, figure.format), null,
-      { type: "button", "data-figure": figure.name, onclick: () => openExplanation(company, figure.at, node.label) });
+    return kpi(figure.group === "Twelve months" ? `${figure.title}, 12 months` : figure.name === "return_252d" ? "1-year return" : figure.title, valueNode(node, figure.format), null,
+      { type: "button", "data-figure": figure.name, onclick: () => openExplanation(company, figure.at, figure.label) });
   }));
 }
 
@@ -67,8 +67,8 @@ function figureGroups(company) {
   for (const figure of company.figures) {
     if (!groups.has(figure.group)) groups.set(figure.group, []);
     const node = company.explanations.nodes[figure.at];
-    groups.get(figure.group).push(el("button", { class: "figure-row", type: "button", onclick: () => openExplanation(company, figure.at, node.label) },
-      el("span", { text: title(node.label) }), el("span", { class: "value" }, valueNode(node, figure.format))));
+    groups.get(figure.group).push(el("button", { class: "figure-row", type: "button", onclick: () => openExplanation(company, figure.at, figure.label) },
+      el("span", { text: figure.label }), el("span", { class: "value" }, valueNode(node, figure.format))));
   }
   return el("div", { class: "figure-groups" }, [...groups].map(([name, rows]) => el("div", null, el("h3", { text: name }), el("div", { class: "figures" }, rows))));
 }
@@ -84,7 +84,7 @@ function yearTable(company) {
 function comparisonTable(company) {
   const kinds = { pass: "good", flag: "warn" };
   return table([
-    { title: "Figure", left: true, cell: (c) => title(plain(c.name)) },
+    { title: "Figure", left: true, cell: (c) => title(c.label) },
     { title: "Ours", cell: (c) => (c.at === null ? (c.ours === null ? "–" : formatted(c.format, c.ours)) : explained(company, c.at, c.format)) },
     { title: "FMP's", cell: (c) => (c.theirs === null ? "–" : formatted(c.format, c.theirs)) },
     { title: "Difference", cell: (c) => (c.relative === null ? "–" : `${fixed(c.relative * 100, 2)}%`) },

@@ -10,7 +10,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use duckdb::Connection;
 use findata_domain::{Result, Symbol, sql::literal};
 use findata_explain::{
-    Facts,
+    Facts, label,
     ask::{Basis, Fact},
     rows::{Row, figure, rows},
 };
@@ -66,7 +66,8 @@ struct Company {
 #[derive(Debug, Serialize)]
 struct FigureOfCompany {
     name: String,
-    title: String,
+    title: &'static str,
+    label: &'static str,
     group: &'static str,
     format: Format,
     about: String,
@@ -77,7 +78,7 @@ struct FigureOfCompany {
 /// A figure next to FMP's.
 #[derive(Debug, Serialize)]
 struct Comparison {
-    name: String,
+    label: String,
     format: Format,
     ours: Option<f64>,
     theirs: Option<f64>,
@@ -167,7 +168,8 @@ fn figures(
         let Some(at) = explanations.add(facts, chosen.column, basis(chosen.fact), None)? else { continue };
         found.push(FigureOfCompany {
             name: chosen.column.to_owned(),
-            title: chosen.title.to_owned(),
+            title: chosen.title,
+            label: chosen.name,
             group: chosen.group,
             format: Format::of(&chosen.definition),
             about: chosen.definition.about.clone(),
@@ -193,8 +195,8 @@ fn comparison(
     )?;
     let mut found = Vec::new();
     for row in &checked {
-        let name = text(row, "check_name").unwrap_or_default().trim_start_matches("fmp_").to_owned();
-        // enterprise_value_fmp and similar metrics keep their suffix, because only the prefix is the check's.
+        let name = text(row, "check_name").unwrap_or_default();
+        let name = name.strip_prefix("fmp_").unwrap_or(&name).to_owned();
         let is_market = text(row, "basis").as_deref() == Some("MARKET");
         let fact = if is_market { Fact::Market } else { Fact::Ratios };
         let definition = findata_explain::definition::definition(facts.models, fact, &name);
@@ -207,7 +209,7 @@ fn comparison(
             status: text(row, "status"),
             reason: text(row, "reason"),
             at: explanations.add(facts, &name, basis(fact), date.filter(|_| is_market))?,
-            name,
+            label: label(&name),
         });
     }
     Ok(found)

@@ -43,7 +43,7 @@ pub struct Universe {
 struct FigureDefinition {
     name: &'static str,
     title: &'static str,
-    label: String,
+    label: &'static str,
     group: &'static str,
     format: Format,
     about: String,
@@ -95,7 +95,7 @@ fn define(figures: &[Chosen], specs: &inputs::Inputs) -> Vec<FigureDefinition> {
     let one = |(position, figure): (usize, &Chosen)| FigureDefinition {
         name: figure.column,
         title: figure.title,
-        label: figure.definition.label.clone(),
+        label: figure.name,
         group: figure.group,
         format: Format::of(&figure.definition),
         about: figure.definition.about.clone(),
