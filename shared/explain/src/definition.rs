@@ -160,10 +160,7 @@ mod tests {
         let pe = definition(models, Fact::Market, "pe_ratio_ttm");
         assert_eq!(pe.formula.as_deref(), Some("close price ÷ TTM EPS diluted"));
         assert_eq!(pe.only_when, ["TTM EPS diluted is above zero"]);
-        assert_eq!(
-            place(models, Fact::Market, "ttm.eps_diluted"),
-            Place::Ttm("ttm_eps_diluted_sum".into())
-        );
+        assert_eq!(place(models, Fact::Market, "ttm.eps_diluted"), Place::Ttm("ttm_eps_diluted_sum".into()));
         assert_eq!(place(models, Fact::Market, "close_price"), Place::Market("close_price".into()));
         assert_eq!(place(models, Fact::Market, "fy.eps_diluted"), Place::Elsewhere);
         let roic = definition(models, Fact::Ratios, "roic");

@@ -120,10 +120,14 @@ pub struct Chosen {
 /// Returns the figures that the registry has, in order.
 pub fn chosen(models: &Models) -> Vec<Chosen> {
     let exists = |fact: Fact, column: &str| {
-        findata_explain::ask::figures(models).iter().any(|(table, name)| *table == fact && *name == column)
+        findata_explain::ask::figures(models)
+            .iter()
+            .any(|(table, name)| *table == fact && *name == column)
     };
     let of_group = |(group, figures): &'static (&'static str, &'static [Listed])| {
-        figures.iter().map(move |(fact, column, title, name)| (*group, *fact, *column, *title, *name))
+        figures
+            .iter()
+            .map(move |(fact, column, title, name)| (*group, *fact, *column, *title, *name))
     };
     let figures = GROUPS.iter().flat_map(of_group).filter(|(_, fact, column, ..)| exists(*fact, column));
     figures
@@ -164,7 +168,9 @@ impl Format {
         match definition.unit {
             _ if definition.percent => Format::Percent,
             None if definition.sessions.is_some() => Format::Number,
-            Some(unit) if unit == findata_models::metrics::RATIO && definition.sessions.is_some() => Format::Number,
+            Some(unit) if unit == findata_models::metrics::RATIO && definition.sessions.is_some() => {
+                Format::Number
+            }
             unit => Format::of_unit(unit),
         }
     }

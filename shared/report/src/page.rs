@@ -10,6 +10,7 @@ const STYLES: &[&str] = &[
     include_str!("../assets/css/base.css"),
     include_str!("../assets/css/table.css"),
     include_str!("../assets/css/parts.css"),
+    include_str!("../assets/css/print.css"),
 ];
 const UPLOT_LICENCE: &str = include_str!("../assets/vendor/uplot/LICENSE");
 const UPLOT: &str = include_str!("../assets/vendor/uplot/uPlot.iife.min.js");
@@ -35,7 +36,10 @@ const SCRIPTS: &[&str] = &[
 /// `Stop` if the data cannot be written as JSON.
 pub fn page(title: &str, data: &impl Serialize) -> Result<String> {
     let data = serde_json::to_string(data).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
-    let scripts = format!("/*\n{UPLOT_LICENCE}*/\n{UPLOT}\n(() => {{\n\"use strict\";\n{}\n}})();", SCRIPTS.join("\n"));
+    let scripts = format!(
+        "/*\n{UPLOT_LICENCE}*/\n{UPLOT}\n(() => {{\n\"use strict\";\n{}\n}})();",
+        SCRIPTS.join("\n")
+    );
     let (title, styles, data) = (text(title), STYLES.join("\n"), inside_script(&data));
     let mut page = String::with_capacity(PAGE.len() + styles.len() + scripts.len() + data.len());
     let mut rest = PAGE;
@@ -63,12 +67,24 @@ fn inside_script(json: &str) -> String {
 
 /// Escapes text for HTML.
 fn text(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_chart_library_is_an_unchanged_copy() {
+        let readme = include_str!("../assets/vendor/uplot/README.md");
+        for (file, content) in [("uPlot.iife.min.js", UPLOT), ("uPlot.min.css", STYLES[0])] {
+            let line = readme.lines().find(|line| line.starts_with(&format!("| `{file}`"))).unwrap();
+            assert!(line.contains(&findata_domain::hash::sha256(content.as_bytes())), "{file}");
+        }
+    }
 
     #[test]
     fn hostile_text_stays_text_and_keeps_its_value() {

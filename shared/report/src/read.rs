@@ -11,7 +11,9 @@ pub type BySymbol = BTreeMap<String, Row>;
 
 /// Runs a query with one row per company.
 pub fn by_symbol(connection: &Connection, sql: &str) -> Result<BySymbol> {
-    let keyed = rows(connection, sql)?.into_iter().filter_map(|row| Some((row.get("symbol")?.clone(), row)));
+    let keyed = rows(connection, sql)?
+        .into_iter()
+        .filter_map(|row| Some((row.get("symbol")?.clone(), row)));
     Ok(keyed.collect())
 }
 

@@ -104,7 +104,13 @@ fn default_path(config: &ResolvedConfig, symbols: &[Symbol]) -> PathBuf {
         [] => "report.html".to_owned(),
         // A symbol such as `M&M.NS` or `^GSPC` may have characters that a shell or a browser treats specially.
         [symbol] => {
-            let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '_' };
+            let plain = |c: char| {
+                if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') {
+                    c
+                } else {
+                    '_'
+                }
+            };
             format!("report-{}.html", symbol.as_str().chars().map(plain).collect::<String>())
         }
         _ => "report-companies.html".to_owned(),
@@ -122,7 +128,9 @@ async fn runs(config: &ResolvedConfig) -> Result<Vec<Summary>, Failure> {
     for run in newest.into_iter().skip(skipped) {
         match stage::read_json::<Summary>(&stage, &ledger::summary_key(&run)).await {
             Ok(summary) => runs.extend(summary),
-            Err(error) => tracing::warn!(%run, %error, "the report leaves out a run whose summary cannot be read"),
+            Err(error) => {
+                tracing::warn!(%run, %error, "the report leaves out a run whose summary cannot be read")
+            }
         }
     }
     Ok(runs)
@@ -131,7 +139,10 @@ async fn runs(config: &ResolvedConfig) -> Result<Vec<Summary>, Failure> {
 /// Writes the file under a temporary name and renames it, so that a browser never reads a part of it.
 fn write(path: &Path, page: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
-        Error::Resource(format!("cannot write {}: {error}; choose another file with --output", path.display()))
+        Error::Resource(format!(
+            "cannot write {}: {error}; choose another file with --output",
+            path.display()
+        ))
     };
     let mut part = path.as_os_str().to_owned();
     part.push(format!(".{}.part", std::process::id()));

@@ -90,7 +90,7 @@ function peChart(company, x) {
 function periodChart(company, name, format, lines) {
   const periods = company.periods;
   const x = periods.dates.map(seconds);
-  return panel(name, chart({ x, format, height: 220, label: name, empty: "No twelve months are complete.",
+  return panel(name, chart({ x, format, height: 220, label: name, empty: "None of these figures has a value.",
     when: (n) => (periods.dates[n] ? `${day(periods.dates[n], true)}${periods.suspect[n] ? " (suspect)" : ""}` : ""),
     series: lines.map(([label, key], n) => ({ label, values: periods[key], colour: `series-${n + 1}`, points: x.length < 50 })) }));
 }

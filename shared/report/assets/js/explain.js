@@ -1,7 +1,7 @@
 // The full explanation of a figure: the tree of its inputs, down to the rows that FMP sent.
 function openExplanation(company, at, name) {
   const node = company.explanations.nodes[at];
-  openSheet([el("h2", { text: title(name || node.label) }), el("p", { class: "note", text: `${company.symbol} · ${whenOf(node)}` })],
+  openSheet([el("h2", { text: title(plain(name || node.label)) }), el("p", { class: "note", text: `${company.symbol} · ${whenOf(node)}` })],
     el("div", { class: "tree" }, treeOf(company, node, 0)), filesOf(company, at));
 }
 
@@ -13,7 +13,7 @@ function whenOf(node) {
 const valueOf = (node) => (node.value === null ? "NULL" : exact(node.value, node.unit));
 
 function treeOf(company, node, depth) {
-  const line = [el("span", { class: "name" }, node.label, depth > 0 ? el("small", { text: `  ${whenOf(node)}` }) : null), el("span", { class: node.contradictions ? "value suspect-mark" : "value", text: valueOf(node) })];
+  const line = [el("span", { class: "name" }, plain(node.label), depth > 0 ? el("small", { text: `  ${whenOf(node)}` }) : null), el("span", { class: node.contradictions ? "value suspect-mark" : "value", text: valueOf(node) })];
   const meta = metaOf(company, node, depth);
   const inputs = (node.inputs || []).map((n) => treeOf(company, company.explanations.nodes[n], depth + 1));
   const details = el("details", { open: depth < 2 }, el("summary", null, line), meta, inputs);

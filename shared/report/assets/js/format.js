@@ -70,6 +70,6 @@ function bytes(value) {
 }
 
 const counted = (n, one, many) => `${integer(n)} ${n === 1 ? one : many || `${one}s`}`;
-const plain = (name) => name.replaceAll("_", " ").replace(/\b(ttm|fmp|roe|eps|ev|ebitda|fcf|ocf)\b/g, (word) => word.toUpperCase());
+const plain = (name) => name.replaceAll("_", " ").replace(/\b(ttm|fmp|roe|eps|ev|ebitda|fcf|ocf)\b/g, (word) => word.toUpperCase()).replace(/\bp([ebs]) ratio/g, (_, by) => `P/${by.toUpperCase()} ratio`);
 const title = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const numbers = (text) => (text === "" ? [] : text.split(",").map((part) => (part === "" ? null : Number(part))));

@@ -84,7 +84,7 @@ function yearTable(company) {
 function comparisonTable(company) {
   const kinds = { pass: "good", flag: "warn" };
   return table([
-    { title: "Figure", left: true, cell: (c) => title(c.label) },
+    { title: "Figure", left: true, cell: (c) => title(plain(c.label)) },
     { title: "Ours", cell: (c) => (c.at === null ? (c.ours === null ? "–" : formatted(c.format, c.ours)) : explained(company, c.at, c.format)) },
     { title: "FMP's", cell: (c) => (c.theirs === null ? "–" : formatted(c.format, c.theirs)) },
     { title: "Difference", cell: (c) => (c.relative === null ? "–" : `${fixed(c.relative * 100, 2)}%`) },

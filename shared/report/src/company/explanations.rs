@@ -137,7 +137,8 @@ impl Explanations {
             source: figure.source.as_ref().map(|source| self.source(source)),
             inputs,
         };
-        let json = serde_json::to_string(&node).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
+        let json =
+            serde_json::to_string(&node).map_err(|e| Error::Stop(format!("cannot write JSON: {e}")))?;
         let next = self.nodes.len();
         let at = *self.known.entry(json).or_insert(next);
         if at == next {

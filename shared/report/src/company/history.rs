@@ -98,7 +98,8 @@ pub fn daily(connection: &Connection, only: &str) -> Result<Daily> {
         ("pe", "round(pe_ratio_ttm, 2)"),
     ];
     let columns = columns.map(joined).join(", ");
-    let found = rows(connection, &format!("select {columns} from analytics.fact_market_metrics where {only}"))?;
+    let found =
+        rows(connection, &format!("select {columns} from analytics.fact_market_metrics where {only}"))?;
     let row = found.into_iter().next().unwrap_or_default();
     let series = |name: &str| text(&row, name).unwrap_or_default().replace(".0,", ",");
     Ok(Daily {

@@ -10,8 +10,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use duckdb::Connection;
 use findata_domain::{Result, Symbol, sql::literal};
 use findata_explain::{
-    Facts, label,
+    Facts,
     ask::{Basis, Fact},
+    label,
     rows::{Row, figure, rows},
 };
 use findata_models::Models;
@@ -99,7 +100,8 @@ pub fn read(
     symbols: &[Symbol],
     now: DateTime<Utc>,
 ) -> Result<Companies> {
-    let companies = symbols.iter().map(|symbol| company(connection, models, symbol)).collect::<Result<_>>()?;
+    let companies =
+        symbols.iter().map(|symbol| company(connection, models, symbol)).collect::<Result<_>>()?;
     let declared = models.registry.suspicions.iter();
     Ok(Companies {
         kind: "companies",
@@ -112,7 +114,8 @@ pub fn read(
 fn company(connection: &Connection, models: &Models, symbol: &Symbol) -> Result<Company> {
     let facts = Facts::read(connection, symbol, None, models)?;
     let only = format!("symbol = {}", literal(symbol.as_str()));
-    let first = |sql: String| -> Result<Row> { Ok(rows(connection, &sql)?.into_iter().next().unwrap_or_default()) };
+    let first =
+        |sql: String| -> Result<Row> { Ok(rows(connection, &sql)?.into_iter().next().unwrap_or_default()) };
     let profile = first(format!("select * from analytics.dim_company where {only} and is_current"))?;
     let newest = first(format!(
         "select metric_date, fundamentals_as_of, fundamentals_known_on, suspect_reason \
@@ -165,7 +168,9 @@ fn figures(
 ) -> Result<Vec<FigureOfCompany>> {
     let mut found = Vec::new();
     for chosen in chosen(models) {
-        let Some(at) = explanations.add(facts, chosen.column, basis(chosen.fact), None)? else { continue };
+        let Some(at) = explanations.add(facts, chosen.column, basis(chosen.fact), None)? else {
+            continue;
+        };
         found.push(FigureOfCompany {
             name: chosen.column.to_owned(),
             title: chosen.title,

@@ -1,23 +1,17 @@
 //! The companies with their newest figures, reasons for NULL, suspicions and weekly series.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use duckdb::Connection;
 use findata_domain::Result;
-use findata_explain::{
-    ask::Fact,
-    rows::{Row, figure, rows},
-};
+use findata_explain::rows::{Row, figure, rows};
 use findata_models::Models;
 use serde::Serialize;
 
-use super::{
-    inputs::{Inputs, Newest, bases},
-    series::Weekly,
-};
+use super::{inputs::Inputs, series::Weekly, tables::Tables};
 use crate::{
     figures::Chosen,
-    read::{BySymbol, by_symbol, suspicions, text},
+    read::{suspicions, text},
 };
 
 /// Accepted relative difference between a figure and its value computed from the displayed inputs.
@@ -67,23 +61,6 @@ impl Company {
     }
 }
 
-/// The newest rows of all companies.
-struct Tables {
-    market: BySymbol,
-    ratios: BySymbol,
-    growth: BySymbol,
-    /// Newest twelve months.
-    ttm: BySymbol,
-    /// Twelve months known on the newest session.
-    known_ttm: BySymbol,
-    /// Base twelve months by symbol and horizon.
-    bases: BTreeMap<(String, String), Row>,
-    closes: BySymbol,
-    scores: BySymbol,
-    /// Reasons for NULL by symbol, basis and metric.
-    nulls: BTreeMap<(String, String, String), String>,
-}
-
 /// Reads all companies, largest market capitalisation first.
 pub fn read(
     connection: &Connection,
@@ -118,8 +95,10 @@ fn company(
 ) -> Option<Company> {
     let symbol = text(row, "symbol")?;
     let newest = tables.newest(&symbol);
-    let values: Vec<Option<f64>> =
-        figures.iter().map(|chosen| figure(tables.row(chosen.fact, &symbol)?, chosen.column)).collect();
+    let values: Vec<Option<f64>> = figures
+        .iter()
+        .map(|chosen| figure(tables.row(chosen.fact, &symbol)?, chosen.column))
+        .collect();
     let x = inputs.values(models, &newest);
     let differs = |(position, chosen): (usize, &Chosen)| {
         let value = values.get(position).copied().flatten()?;
@@ -165,121 +144,4 @@ fn company(
         e: weekly.earnings_multiples,
         symbol,
     })
-}
-
-impl Tables {
-    fn read(
-        connection: &Connection,
-        models: &Models,
-        figures: &[Chosen],
-        inputs: &Inputs,
-    ) -> Result<Self> {
-        let columns = |fact: Fact| {
-            let own = figures.iter().filter(move |chosen| chosen.fact == fact);
-            own.map(|chosen| chosen.column.to_owned()).collect::<BTreeSet<String>>()
-        };
-        let mut market = columns(Fact::Market);
-        market.extend(["shares_outstanding_used", "dividends_per_share_ttm"].map(str::to_owned));
-        let mut ttm = columns(Fact::Ttm);
-        ttm.extend(inputs.columns(models));
-        let list = |columns: BTreeSet<String>| columns.into_iter().collect::<Vec<_>>().join(", ");
-        let (ttm, market) = (list(ttm), list(market));
-        let newest = |table: &str, date: &str, columns: &str, only: &str| {
-            format!(
-                "select symbol, {date}, {columns} from analytics.{table} {only} \
-                 qualify row_number() over (partition by symbol order by {date} desc) = 1"
-            )
-        };
-        let period = |table: &str, fact: Fact| {
-            let columns = format!("suspect_reason, {}", list(columns(fact)));
-            by_symbol(connection, &newest(table, "fiscal_date", &columns, "where basis = 'TTM'"))
-        };
-        let session = format!("fundamentals_as_of, fundamentals_known_on, suspect_reason, {market}");
-        let months = format!("reported_currency, suspect_reason, {ttm}");
-        Ok(Tables {
-            market: by_symbol(connection, &newest("fact_market_metrics", "metric_date", &session, ""))?,
-            ratios: period("fact_financial_ratios", Fact::Ratios)?,
-            growth: period("fact_growth_rates", Fact::Growth)?,
-            ttm: by_symbol(connection, &newest("fact_financials_ttm", "fiscal_date", &months, ""))?,
-            known_ttm: by_symbol(
-                connection,
-                &newest(
-                    "fact_financials_ttm t",
-                    "fiscal_date",
-                    &ttm,
-                    "where known_on <= (select max(metric_date) from analytics.fact_market_metrics m \
-                     where m.symbol = t.symbol)",
-                ),
-            )?,
-            bases: base_rows(connection, models, &ttm)?,
-            closes: closes(connection, &inputs.sessions())?,
-            scores: by_symbol(connection, "select symbol, ours from ops.quality where check_name = 'score'")?,
-            nulls: nulls(connection)?,
-        })
-    }
-
-    fn row(&self, fact: Fact, symbol: &str) -> Option<&Row> {
-        match fact {
-            Fact::Market | Fact::Prices => self.market.get(symbol),
-            Fact::Ratios => self.ratios.get(symbol),
-            Fact::Growth => self.growth.get(symbol),
-            Fact::Ttm | Fact::Financials => self.ttm.get(symbol),
-        }
-    }
-
-    fn newest<'a>(&'a self, symbol: &str) -> Newest<'a> {
-        let of_symbol = self.bases.range((symbol.to_owned(), String::new())..);
-        let of_symbol = of_symbol.take_while(|((known, _), _)| known == symbol);
-        Newest {
-            market: self.market.get(symbol),
-            ttm: self.ttm.get(symbol),
-            known_ttm: self.known_ttm.get(symbol),
-            growth: self.growth.get(symbol),
-            bases: of_symbol.map(|((_, horizon), row)| (horizon.as_str(), row)).collect(),
-            closes: self.closes.get(symbol),
-        }
-    }
-
-    fn reason(&self, chosen: &Chosen, symbol: &str) -> String {
-        let basis = if chosen.fact == Fact::Market { "MARKET" } else { "TTM" };
-        let key = (symbol.to_owned(), basis.to_owned(), chosen.column.to_owned());
-        self.nulls.get(&key).cloned().unwrap_or_else(|| "missing_input".into())
-    }
-}
-
-fn base_rows(connection: &Connection, models: &Models, ttm: &str) -> Result<BTreeMap<(String, String), Row>> {
-    let key = |row: &Row| Some((text(row, "symbol")?, text(row, "horizon")?));
-    let found = bases(connection, models, ttm)?.into_iter();
-    Ok(found.filter_map(|row| Some((key(&row)?, row))).collect())
-}
-
-fn closes(connection: &Connection, sessions: &[u32]) -> Result<BySymbol> {
-    let columns = sessions.iter().map(|n| format!(", max(close_price) filter (n = {}) as close_{n}", n + 1));
-    by_symbol(
-        connection,
-        &format!(
-            "select symbol{} from (select symbol, close_price, \
-                 row_number() over (partition by symbol order by price_date desc) as n \
-             from analytics.fact_daily_prices) p group by symbol",
-            columns.collect::<String>()
-        ),
-    )
-}
-
-fn nulls(connection: &Connection) -> Result<BTreeMap<(String, String, String), String>> {
-    let found = rows(
-        connection,
-        "with days as (select symbol, max(metric_date) as day from analytics.fact_market_metrics group by symbol), \
-         periods as (select symbol, max(fiscal_date) as day from analytics.fact_financial_ratios \
-             where basis = 'TTM' group by symbol), \
-         wanted as (select symbol, 'MARKET' as basis, day from days \
-             union all select symbol, 'TTM', day from periods) \
-         select n.symbol, n.basis, n.metric, n.reason from analytics.metric_nulls n \
-         join wanted w on w.symbol = n.symbol and w.basis = n.basis and w.day = n.subject_date",
-    )?;
-    let one = |row: Row| {
-        let column = |name: &str| text(&row, name);
-        Some(((column("symbol")?, column("basis")?, column("metric")?), column("reason")?))
-    };
-    Ok(found.into_iter().filter_map(one).collect())
 }

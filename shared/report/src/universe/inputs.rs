@@ -3,13 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use duckdb::Connection;
-use findata_domain::Result;
 use findata_explain::{
     ask::Fact,
     definition::{Place, place},
     label,
-    rows::{Row, execute, figure, rows},
+    rows::{Row, figure},
 };
 use findata_models::{
     Models,
@@ -124,7 +122,7 @@ impl Inputs {
         let mut found = BTreeSet::new();
         for input in &self.inputs {
             match &input.at {
-                At::Newest(place) => collect(models, input.fact, place, &mut found),
+                At::Newest(place) => collect(models, place, &mut found),
                 At::Base { column, .. } => {
                     found.insert(column.clone());
                 }
@@ -152,7 +150,9 @@ impl Inputs {
     pub fn recomputed(&self, position: usize, formula: &Expr, values: &[Option<f64>]) -> Option<f64> {
         let inputs = self.of_figure(position);
         formula.evaluate(&|name| {
-            let input = inputs.iter().find(|input| self.inputs.get(**input).is_some_and(|known| known.name == name))?;
+            let input = inputs
+                .iter()
+                .find(|input| self.inputs.get(**input).is_some_and(|known| known.name == name))?;
             *values.get(*input)?
         })
     }
@@ -160,7 +160,12 @@ impl Inputs {
 
 /// Returns the label of the figure with which growth is compared.
 fn before(models: &Models, figure: &str, horizon: &str) -> String {
-    let years = models.registry.horizons.iter().find(|known| known.name == horizon).and_then(|known| known.years);
+    let years = models
+        .registry
+        .horizons
+        .iter()
+        .find(|known| known.name == horizon)
+        .and_then(|known| known.years);
     match years {
         None => format!("{} a quarter before", label(figure)),
         Some(1) => format!("{} a year before", label(figure)),
@@ -170,7 +175,9 @@ fn before(models: &Models, figure: &str, horizon: &str) -> String {
 
 fn find(models: &Models, figure: &Chosen, name: &str) -> Input {
     let close = name.strip_prefix("close_").and_then(|rest| rest.strip_suffix("_ago"));
-    let rate = (figure.fact == Fact::Growth).then(|| models.registry.growth_rate(figure.column)).flatten();
+    let rate = (figure.fact == Fact::Growth)
+        .then(|| models.registry.growth_rate(figure.column))
+        .flatten();
     let at = match (close.and_then(|sessions| sessions.parse().ok()), rate) {
         (Some(sessions), _) => At::Close(sessions),
         (None, Some(rate)) if name == rate.base() => match place(models, Fact::Growth, &rate.growth.figure) {
@@ -184,13 +191,13 @@ fn find(models: &Models, figure: &Chosen, name: &str) -> Input {
     Input { fact, name: name.to_owned(), at }
 }
 
-fn collect(models: &Models, fact: Fact, at: &Place, found: &mut BTreeSet<String>) {
+fn collect(models: &Models, at: &Place, found: &mut BTreeSet<String>) {
     match at {
         Place::Ttm(column) => {
             found.insert(column.clone());
         }
         Place::Computed(formula) => {
-            formula.inputs().iter().for_each(|name| collect(models, fact, &part(models, name), found));
+            formula.inputs().iter().for_each(|name| collect(models, &part(models, name), found));
         }
         Place::Market(_) | Place::Growth(_) | Place::Elsewhere => {}
     }
@@ -222,35 +229,4 @@ fn value_at(models: &Models, at: &Place, ttm: Option<&Row>, newest: &Newest<'_>)
         }
         Place::Elsewhere => None,
     }
-}
-
-/// Reads the twelve months with which the growth of the newest twelve months is compared, one row per
-/// company and horizon. The model that pairs periods also decides here, on the published twelve months.
-pub fn bases(connection: &Connection, models: &Models, columns: &str) -> Result<Vec<Row>> {
-    execute(
-        connection,
-        "create or replace temporary table period_inputs as \
-         select row_number() over ()::bigint as period_id, symbol as vintage_id, symbol, fiscal_date, 'TTM' as basis \
-         from analytics.fact_financials_ttm",
-    )?;
-    if let Some(pairs) = models.models.iter().find(|model| model.builds() == "growth_pairs") {
-        execute(connection, &pairs.sql)?;
-    }
-    let horizons = models.registry.horizons.iter().map(|horizon| {
-        let name = &horizon.name;
-        format!(
-            "select n.symbol, '{name}' as horizon, b.fiscal_date from newest n \
-             join growth_pairs p on p.period_id = n.period_id join period_inputs b on b.period_id = p.{name}_period_id"
-        )
-    });
-    rows(
-        connection,
-        &format!(
-            "with newest as (select * from period_inputs \
-             qualify row_number() over (partition by symbol order by fiscal_date desc) = 1), pairs as ({}) \
-             select p.symbol, p.horizon, {columns} from pairs p \
-             join analytics.fact_financials_ttm t on t.symbol = p.symbol and t.fiscal_date = p.fiscal_date",
-            horizons.collect::<Vec<_>>().join(" union all ")
-        ),
-    )
 }

@@ -6,6 +6,7 @@ mod coverage;
 mod inputs;
 mod quality;
 mod series;
+mod tables;
 
 use std::collections::BTreeMap;
 

@@ -144,7 +144,13 @@ fn checks(connection: &Connection) -> Result<Vec<Check>> {
             "identity"
         };
         let (pass, flag) = (count(row, "pass"), count(row, "flag"));
-        Check { name, kind, pass, flag, not_checked: count(row, "not_checked") }
+        Check {
+            name,
+            kind,
+            pass,
+            flag,
+            not_checked: count(row, "not_checked"),
+        }
     })
 }
 

@@ -57,7 +57,11 @@ pub fn read(connection: &Connection) -> Result<Weekly> {
     let one = |row: &findata_explain::rows::Row| {
         let text = |column: &str| row.get(column).map(|text| text.replace(".0,", ",")).unwrap_or_default();
         let from = weeks.binary_search(row.get("first")?).ok()?;
-        let series = Series { from, closes: text("closes"), earnings_multiples: text("multiples") };
+        let series = Series {
+            from,
+            closes: text("closes"),
+            earnings_multiples: text("multiples"),
+        };
         Some((row.get("symbol")?.clone(), series))
     };
     Ok(Weekly { of: lines.iter().filter_map(one).collect(), weeks })
