@@ -117,6 +117,14 @@ pub struct Chosen {
     pub definition: Definition,
 }
 
+impl Chosen {
+    /// Returns whether the figure depends on prices only. Contradictions in statements do not make it
+    /// suspect.
+    pub fn is_price(&self) -> bool {
+        self.column == "close_price" || self.definition.sessions.is_some()
+    }
+}
+
 /// Returns the figures that the registry has, in order.
 pub fn chosen(models: &Models) -> Vec<Chosen> {
     let exists = |fact: Fact, column: &str| {

@@ -55,6 +55,7 @@ async function checkFilters(page) {
   equal(await symbols(page), ["KO"], "companies with suspect figures");
   await page.selectOption("#only", "");
   await page.selectOption("#filter-figure", "net_margin");
+  await page.selectOption("#filter-operator", ">=");
   await page.fill("#filter-value", "15");
   await page.click("#filter-add");
   const margins = await page.$$eval(".screener tbody tr td:nth-of-type(9)", (cells) => cells.map((cell) => parseFloat(cell.textContent.replace("⚠", ""))));
@@ -167,7 +168,12 @@ async function checkPhone() {
     if (file === universe) {
       await page.locator(".screener tbody tr", { hasText: "SPY" }).locator(".null").first().tap();
       check((await page.textContent("#tip:not([hidden])")).startsWith("NULL: "), "a tap shows the reason for NULL");
+      await page.locator(".screener tbody .co", { hasText: "AAPL" }).tap();
+    } else {
+      await page.locator('.kpi[data-figure="market_cap"]').tap();
     }
+    const beyond = await page.locator("#sheet[open]").evaluate((sheet) => sheet.scrollWidth - sheet.clientWidth);
+    equal(beyond, 0, `${file}: pixels of the sheet beyond the screen`);
     await page.close();
   }
 }

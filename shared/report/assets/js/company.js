@@ -32,10 +32,11 @@ function weekly(company) {
   const [closes, multiples] = [numbers(company.p), numbers(company.e)];
   if (closes.length === 0) return [panel("Price", el("p", { class: "empty", text: "FMP has no prices for this company." }))];
   const x = data.weeks.slice(company.w, company.w + closes.length).map(seconds);
+  const when = (n) => `week of ${day(isoDay(x[n]), true)}`;
   return [
-    panel("Weekly close", chart({ x, format: "per_share", height: 190, label: `Weekly close of ${company.symbol}`,
+    panel("Weekly close", chart({ x, when, format: "per_share", height: 190, label: `Weekly close of ${company.symbol}`,
       series: [{ label: company.currency || "close", values: closes, colour: "series-1", fill: true }] })),
-    panel("Price to earnings of twelve months", chart({ x, format: "multiple", height: 150, label: `P/E of ${company.symbol}`,
+    panel("Price to earnings of twelve months", chart({ x, when, format: "multiple", height: 150, label: `P/E of ${company.symbol}`,
       empty: "P/E has no value in these five years.", series: [{ label: "P/E", values: multiples, colour: "series-2" }] })),
   ];
 }

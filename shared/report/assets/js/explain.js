@@ -67,12 +67,13 @@ function explained(company, at, format, className) {
 }
 
 // A NULL figure shows its reason on hover; a suspect one is marked.
-function valueNode(node, format) {
+function valueNode(node, format, isPrice) {
   if (node.value === null) {
     const reason = node.reason ? `NULL: ${plain(node.reason.word)}.\n${node.reason.meaning}` : "NULL";
     return el("span", { class: "is-null", "data-tip": reason, text: "–" });
   }
-  if (!node.contradictions) return formatted(format, node.value);
+  // A figure that depends on prices only does not depend on what is contradicted.
+  if (!node.contradictions || isPrice) return formatted(format, node.value);
   const codes = [...new Set(node.contradictions.map((c) => `${plain(c.code)}: ${c.meaning}`))];
   return el("span", { class: "suspect", "data-tip": `Suspect: data behind this figure contradict each other.\n${codes.join("\n")}` },
     el("span", { text: formatted(format, node.value) }));

@@ -5,6 +5,7 @@ function filterControls() {
   const figure = el("select", { "aria-label": "Figure to filter", id: "filter-figure" }, groupsOfFigures());
   const operator = select("Comparison", "filter-operator", Object.entries(operators), () => {});
   const limit = el("input", { class: "number", id: "filter-value", "aria-label": "Limit", placeholder: "15", inputmode: "decimal", size: "8" });
+  [figure.value, operator.value] = ["pe_ratio_ttm", "<="];
   const add = () => {
     const at = figureAt.get(figure.value);
     const value = parseLimit(limit.value, data.figures[at].format);

@@ -37,7 +37,7 @@ function universePage() {
   const sections = [["screener", "Screener"], ["run", "Run"], ["history", "History"], ["coverage", "Coverage"], ["quality", "Quality"]];
   const links = sections.map(([id, name]) => el("a", { href: `#${id}`, text: name }));
   header(links);
-  const newest = data.companies.map((company) => company.day).filter(Boolean).sort().at(-1);
+  const newest = newestDay();
   const run = data.runs.at(-1);
   app.append(
     el("div", { class: "title" }, el("h1", { text: counted(data.companies.length, "company", "companies") }),

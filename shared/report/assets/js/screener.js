@@ -12,7 +12,10 @@ function setUpScreener() {
   });
   views.All = data.figures.map((figure) => figure.name);
   screen.sort.at = figureAt.get("market_cap") ?? 0;
+  screen.newest = newestDay();
 }
+
+const newestDay = () => data.companies.map((company) => company.day).filter(Boolean).sort().at(-1) ?? null;
 
 const columnsOfView = () => views[screen.view].filter((name) => figureAt.has(name)).map((name) => figureAt.get(name));
 
@@ -104,7 +107,8 @@ function sortBy(at) {
 
 function rowOf(company, columns) {
   return el("tr", { onclick: (event) => { if (!event.target.closest("[data-tip]")) openCompany(company); } },
-    el("th", { scope: "row" }, el("button", { class: "co", type: "button" }, el("b", { text: company.symbol }), el("span", { text: company.name || "" }))),
+    el("th", { scope: "row" }, el("button", { class: "co", type: "button" }, el("b", { text: company.symbol }), el("span", { text: company.name || "" }),
+      company.day === screen.newest ? null : el("small", { text: company.day ? `prices to ${day(company.day, true)}` : "no prices" }))),
     columns.map((at) => {
       const figure = data.figures[at];
       const isReturn = figure.group === "Price" && figure.format === "percent" && figure.name.startsWith("return");

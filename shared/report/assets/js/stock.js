@@ -57,7 +57,7 @@ function keyFigures(company) {
   const chosen = keyNames.map((name) => company.figures.find((figure) => figure.name === name)).filter(Boolean);
   return el("div", { class: "kpis six" }, chosen.map((figure) => {
     const node = company.explanations.nodes[figure.at];
-    return kpi(figure.group === "Twelve months" ? `${figure.title}, 12 months` : figure.name === "return_252d" ? "1-year return" : figure.title, valueNode(node, figure.format), null,
+    return kpi(figure.group === "Twelve months" ? `${figure.title}, 12 months` : figure.name === "return_252d" ? "1-year return" : figure.title, valueNode(node, figure.format, figure.is_price), null,
       { type: "button", "data-figure": figure.name, onclick: () => openExplanation(company, figure.at, figure.label) });
   }));
 }
@@ -68,7 +68,7 @@ function figureGroups(company) {
     if (!groups.has(figure.group)) groups.set(figure.group, []);
     const node = company.explanations.nodes[figure.at];
     groups.get(figure.group).push(el("button", { class: "figure-row", type: "button", onclick: () => openExplanation(company, figure.at, figure.label) },
-      el("span", { text: figure.label }), el("span", { class: "value" }, valueNode(node, figure.format))));
+      el("span", { text: figure.label }), el("span", { class: "value" }, valueNode(node, figure.format, figure.is_price))));
   }
   return el("div", { class: "figure-groups" }, [...groups].map(([name, rows]) => el("div", null, el("h3", { text: name }), el("div", { class: "figures" }, rows))));
 }

@@ -72,6 +72,8 @@ struct FigureOfCompany {
     group: &'static str,
     format: Format,
     about: String,
+    /// Whether it depends on prices only, and so is never suspect.
+    is_price: bool,
     /// Position of its explanation.
     at: usize,
 }
@@ -178,6 +180,7 @@ fn figures(
             group: chosen.group,
             format: Format::of(&chosen.definition),
             about: chosen.definition.about.clone(),
+            is_price: chosen.is_price(),
             at,
         });
     }

@@ -114,9 +114,7 @@ fn company(
     let r = figures.iter().enumerate().filter_map(null).collect();
     let suspect = |(position, chosen): (usize, &Chosen)| {
         let codes = suspicions(tables.row(chosen.fact, &symbol)?);
-        // A price does not depend on statements.
-        let is_price = chosen.column == "close_price" || chosen.definition.sessions.is_some();
-        (!codes.is_empty() && !is_price).then_some((position, codes))
+        (!codes.is_empty() && !chosen.is_price()).then_some((position, codes))
     };
     let s = figures.iter().enumerate().filter_map(suspect).collect();
     let weekly = series.of.get(&symbol).cloned().unwrap_or_default();
