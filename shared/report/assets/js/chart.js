@@ -43,11 +43,12 @@ function draw(entry) {
   const x = options.x.length === 1 ? [options.x[0]] : options.x;
   entry.plot = new uPlot({
     width: Math.max(200, Math.floor(host.clientWidth)), height: options.height || 240,
-    padding: [8, 8, 0, 0], legend: { show: false },
+    tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
+    padding: [8, 18, 0, 0], legend: { show: false },
     cursor: { points: { size: 7 }, drag: { x: options.zoom !== false, y: false } },
     scales: { x: { time: options.time !== false }, y: { range: options.range } },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, values: options.xValues, gap: 6, size: (_, texts) => ((texts || []).some((t) => String(t ?? "").includes("\n")) ? 44 : 28) },
+      { ...axis, grid: { show: false }, space: 70, values: options.xValues || timeTicks, gap: 6, size: (_, texts) => ((texts || []).some((t) => String(t ?? "").includes("\n")) ? 44 : 28) },
       { ...axis, size: options.axisSize || 58, values: (_, ticks) => ticks.map((v) => (v === null ? "" : axisText(options.format, v, ticks))) },
     ],
     series: [{}, ...series],
@@ -61,6 +62,17 @@ function draw(entry) {
   entry.plot.root.setAttribute("aria-label", options.label || shown.map((s) => s.label).join(", "));
   writeLegend(entry, null);
   if (entry.window) entry.plot.setScale("x", entry.window);
+}
+
+// The labels of a time axis: years, months or days, with the year below where it changes.
+function timeTicks(_, ticks) {
+  const step = ticks.length > 1 ? (ticks[1] - ticks[0]) / 86400 : 1;
+  return ticks.map((at, n) => {
+    const [year, month, date] = isoDay(at).split("-").map(Number);
+    if (step > 300) return String(year);
+    const text = step > 26 ? months[month - 1].slice(0, 3) : `${date} ${months[month - 1].slice(0, 3)}`;
+    return n === 0 || isoDay(ticks[n - 1]).slice(0, 4) !== String(year) ? `${text}\n${year}` : text;
+  });
 }
 
 function axisText(format, value, ticks) {

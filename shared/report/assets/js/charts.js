@@ -67,9 +67,12 @@ function eventTable(company) {
   ], all, "No events."));
 }
 
+const hasValues = (values) => values.some((value) => value !== null);
+
 // P/E with its median and the range in which it was on 80 % of the days.
 function peChart(company, x) {
   const values = company.series.pe;
+  if (!hasValues(values)) return null;
   const sorted = values.filter((v) => v !== null).sort((a, b) => a - b);
   const at = (share) => sorted[Math.floor(share * (sorted.length - 1))];
   const line = (share) => values.map(() => (sorted.length ? at(share) : null));
@@ -77,7 +80,7 @@ function peChart(company, x) {
   const top = sorted.length ? Math.min(at(1), at(0.9) * 2) : 1;
   const note = sorted.length ? `The shaded band has four fifths of the days since ${day(isoDay(x[0]), true)}: ${show.multiple(at(0.1))} to ${show.multiple(at(0.9))}.` : null;
   return panel("Price to earnings", chart({ x, format: "multiple", height: 220, label: `P/E of ${company.symbol}`,
-    empty: "P/E has no value on any day.", range: sorted.length ? [Math.max(0, at(0) * 0.9), top * 1.05] : undefined,
+    range: sorted.length ? [Math.max(0, at(0) * 0.9), top * 1.05] : undefined,
     bands: [[3, 4]],
     series: [
       { label: "P/E", values, colour: "series-1" },
@@ -90,14 +93,16 @@ function peChart(company, x) {
 function periodChart(company, name, format, lines) {
   const periods = company.periods;
   const x = periods.dates.map(seconds);
-  return panel(name, chart({ x, format, height: 220, label: name, empty: "None of these figures has a value.",
+  if (!lines.some(([, key]) => hasValues(periods[key]))) return null;
+  return panel(name, chart({ x, format, height: 220, label: name,
     when: (n) => (periods.dates[n] ? `${day(periods.dates[n], true)}${periods.suspect[n] ? " (suspect)" : ""}` : ""),
     series: lines.map(([label, key], n) => ({ label, values: periods[key], colour: `series-${n + 1}`, points: x.length < 50 })) }));
 }
 
 function dividendChart(company) {
   const paid = company.events.dividends.filter((event) => event.value !== null).slice(-48);
+  if (paid.length === 0) return null;
   return panel("Dividends per share", chart({ x: paid.map((event) => seconds(event.date)), format: "per_share", height: 220, label: "Dividends per share",
-    empty: "FMP lists no dividends.", range: (_, low, high) => [0, high * 1.1],
+    range: (_, low, high) => [0, high * 1.1],
     series: [{ label: "on the ex-date, split-adjusted", values: paid.map((event) => event.value), colour: "series-3", bars: true }] }));
 }

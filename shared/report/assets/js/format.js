@@ -25,6 +25,7 @@ const show = {
   percent: (value) => `${fixed(value * 100, Math.abs(value) >= 10 ? 0 : 1)}%`,
   multiple: (value) => `${fixed(value, Math.abs(value) >= 1000 ? 0 : Math.abs(value) >= 100 ? 1 : 2)}x`,
   number: (value) => fixed(value, 2),
+  count: integer,
   money: amount,
   per_share: (value) => fixed(value, 2),
   shares: amount,

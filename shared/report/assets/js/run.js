@@ -87,20 +87,22 @@ function historySection() {
   }
   const runs = data.runs;
   const x = runs.map((_, n) => n);
+  const isOneDay = runs[0].started_at.slice(0, 10) === runs.at(-1).started_at.slice(0, 10);
+  const label = (run) => (isOneDay ? run.started_at.slice(11, 16) : day(run.started_at, true).replace(/ \d+$/, ""));
   const trend = (name, format, series) => panel(name, chart({
     x, format, series: series.map((s, n) => ({ colour: `series-${n + 1}`, points: runs.length < 40, ...s })),
     height: 170, time: false, zoom: false, label: name, when: (n) => moment(runs[n].started_at),
-    xValues: (_, ticks) => ticks.map((n) => (Number.isInteger(n) && runs[n] ? day(runs[n].started_at, true).replace(/ \d+$/, "") : "")).map((text, n, all) => (text === all[n - 1] ? "" : text)),
+    xValues: (_, ticks) => ticks.map((n) => (Number.isInteger(n) && runs[n] ? label(runs[n]) : "")).map((text, n, all) => (text === all[n - 1] ? "" : text)),
     range: (_, low, high) => [0, high === 0 ? 1 : high * 1.12],
   }));
   const of = (field) => runs.map(field);
-  return section("history", "Past runs", `${counted(runs.length, "run")}, oldest first.`,
+  return section("history", "Past runs", `The last ${counted(runs.length, "run")}.`,
     el("div", { class: "grid-2" },
       trend("Duration in seconds", "number", [{ label: "total", values: of((r) => r.seconds) }, { label: "fetch", values: of((r) => r.stages.fetch ?? null) },
         { label: "compute", values: of((r) => r.stages.compute ?? null) }]),
       trend("Calls per symbol", "number", [{ label: "calls", values: of((r) => r.calls_per_symbol) }]),
       trend("Cache hit rate", "percent", [{ label: "fresh tasks", values: of((r) => r.cache_hit_rate) }]),
-      trend("Records per second", "number", [{ label: "records", values: of((r) => r.rows_per_second) }])),
+      trend("Records per second", "count", [{ label: "records", values: of((r) => r.rows_per_second) }])),
     table([
       { title: "Started", left: true, cell: (r) => moment(r.started_at) },
       { title: "Status", left: true, cell: (r) => pill(r.status, statusKind[r.status]) },

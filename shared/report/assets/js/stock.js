@@ -23,16 +23,29 @@ function companiesPage() {
 
 function stockSections(company) {
   return [headOf(company), keyFigures(company),
-    el("section", null, company.x.length ? priceChart(company, company.x) : panel("Price", el("p", { class: "empty", text: "FMP has no prices for this company." })),
-      company.x.length ? peChart(company, company.x) : null,
-      el("div", { class: "grid-2" },
-        periodChart(company, `Twelve months${company.reported ? `, ${company.reported}` : ""}`, "money", [["Revenue", "revenue"], ["Net income", "net_income"], ["Free cash flow", "free_cash_flow"]]),
-        periodChart(company, "Margins", "percent", [["Gross", "gross_margin"], ["Operating", "operating_margin"], ["Net", "net_margin"]]),
-        periodChart(company, "Returns", "percent", [["ROE", "roe"], ["ROIC", "roic"], ["ROA", "roa"]]),
-        dividendChart(company))),
-    section("years", "Fiscal years", "Choose a figure to see where it comes from.", yearTable(company)),
-    section("figures", "Figures", null, figureGroups(company)),
+    chartSection(company),
+    section("years", "Fiscal years", company.annual.years.length ? "Choose a figure to see where it comes from." : null, yearTable(company)),
+    section("figures", "Figures", company.reported && company.currency !== company.reported
+      ? `Market figures are in ${company.currency || "an unknown currency"}, statement figures in ${company.reported}.` : null, figureGroups(company)),
     section("fmp", "Our figures next to FMP's", "FMP's figures are from the day of the fetch. A figure is not compared if it has other inputs; the reason says why.", comparisonTable(company))];
+}
+
+// The charts that have values, and the names of the others.
+function chartSection(company) {
+  const hasPrices = company.x.length > 0;
+  const twelve = `Twelve months${company.reported ? `, ${company.reported}` : ""}`;
+  const all = [
+    ["price", hasPrices ? priceChart(company, company.x) : null],
+    ["price to earnings", hasPrices ? peChart(company, company.x) : null],
+    ["twelve months", periodChart(company, twelve, "money", [["Revenue", "revenue"], ["Net income", "net_income"], ["Free cash flow", "free_cash_flow"]])],
+    ["margins", periodChart(company, "Margins", "percent", [["Gross", "gross_margin"], ["Operating", "operating_margin"], ["Net", "net_margin"]])],
+    ["returns", periodChart(company, "Returns", "percent", [["ROE", "roe"], ["ROIC", "roic"], ["ROA", "roa"]])],
+    ["dividends", dividendChart(company)],
+  ];
+  const missing = all.filter(([, node]) => node === null).map(([name]) => name);
+  const [price, earnings, ...others] = all.map(([, node]) => node);
+  return el("section", null, price, earnings, others.some((node) => node !== null) ? el("div", { class: "grid-2" }, others) : null,
+    missing.length ? el("p", { class: "note", text: `Without a value, and so without a chart: ${missing.join(", ")}.` }) : null);
 }
 
 function headOf(company) {
@@ -55,11 +68,17 @@ const keyNames = ["market_cap", "enterprise_value", "pe_ratio_ttm", "ev_to_ebitd
 
 function keyFigures(company) {
   const chosen = keyNames.map((name) => company.figures.find((figure) => figure.name === name)).filter(Boolean);
-  return el("div", { class: "kpis six" }, chosen.map((figure) => {
+  return el("div", { class: chosen.length === keyNames.length ? "kpis six" : "kpis" }, chosen.map((figure) => {
     const node = company.explanations.nodes[figure.at];
-    return kpi(figure.group === "Twelve months" ? `${figure.title}, 12 months` : figure.name === "return_252d" ? "1-year return" : figure.title, valueNode(node, figure.format, figure.is_price), null,
+    return kpi(figure.group === "Twelve months" ? `${figure.title}, 12 months` : figure.name === "return_252d" ? "1-year return" : figure.title, valueNode(node, figure.format, figure.is_price), currencyOf(company, figure),
       { type: "button", "data-figure": figure.name, onclick: () => openExplanation(company, figure.at, figure.label) });
   }));
+}
+
+// The currency of an amount, where prices and statements have different ones.
+function currencyOf(company, figure) {
+  if (figure.format !== "money" || !company.reported || company.currency === company.reported) return null;
+  return figure.group === "Valuation" ? company.currency : company.reported;
 }
 
 function figureGroups(company) {
@@ -90,7 +109,7 @@ function comparisonTable(company) {
     { title: "Difference", cell: (c) => (c.relative === null ? "–" : `${fixed(c.relative * 100, 2)}%`) },
     { title: "Check", left: true, cell: (c) => (c.status === "not_checked" ? el("span", { class: "null", tabindex: "0", "data-tip": reasonOf(company, c.reason) }, el("span", { text: "not compared" }))
       : pill(c.status === "pass" ? "same" : "differs", kinds[c.status])) },
-  ], company.comparison, "FMP's figures are not loaded: run with --reconcile.");
+  ], company.comparison, "The warehouse has no figures of FMP for this company. findata run --reconcile loads them, except for funds.");
 }
 
 const reasonOf = (_, reason) => title(plain(reason || "no reason is stored"));
