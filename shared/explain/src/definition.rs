@@ -3,7 +3,7 @@
 
 use findata_models::{
     Models,
-    metrics::{Expr, Source, Unit},
+    metrics::{Expr, Op, Source, Unit},
 };
 
 use crate::{
@@ -90,6 +90,9 @@ fn declare(to: &mut Definition, models: &Models, fact: Fact, column: &str) {
         Fact::Ttm => {
             if let Some(rule) = ttm::rule(registry, column) {
                 to.formula = Some(ttm::words(rule));
+                if let ttm::Rule::Sum(line) = rule {
+                    to.expression = sum_of_quarters(line);
+                }
                 to.only_when = ttm::condition(rule).into_iter().collect();
             }
         }
@@ -97,11 +100,23 @@ fn declare(to: &mut Definition, models: &Models, fact: Fact, column: &str) {
     }
 }
 
+/// Number of quarters of the twelve months.
+pub const QUARTERS: usize = 4;
+
+/// Returns the sum of a line over the quarters of the twelve months. Their names are
+/// `<line>_quarter_1` for the newest to `<line>_quarter_4`.
+fn sum_of_quarters(line: &str) -> Option<Expr> {
+    let quarters = (1..=QUARTERS).map(|n| Expr::input(&format!("{line}_quarter_{n}")));
+    quarters.reduce(|sum, quarter| Expr::Binary(Box::new(sum), Op::Plus, Box::new(quarter)))
+}
+
 /// Where the value of an input of a formula is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Place {
     /// In this column of `fact_financials_ttm`.
     Ttm(String),
+    /// In this column of `fact_financials`, in this quarter of the twelve months: 1 is the newest.
+    Quarter(String, usize),
     /// In this column of the market metrics of the session.
     Market(String),
     /// In this column of the growth rates of the trailing twelve months.
@@ -128,6 +143,16 @@ pub fn place(models: &Models, fact: Fact, input: &str) -> Place {
                 Place::Market(input.to_owned())
             }
             None => Place::Elsewhere,
+        };
+    }
+    if let Some((line, n)) = input.rsplit_once("_quarter_")
+        && let Ok(n) = n.parse()
+    {
+        let is_stored = models.columns("fact_financials").iter().any(|c| c.name == line);
+        return if is_stored {
+            Place::Quarter(line.to_owned(), n)
+        } else {
+            Place::Elsewhere
         };
     }
     of_twelve_months(models, input)
@@ -168,7 +193,10 @@ mod tests {
         assert!(matches!(place(models, Fact::Ratios, "nopat"), Place::Computed(_)));
         assert!(matches!(place(models, Fact::Ratios, "days"), Place::Computed(Expr::Number(_))));
         assert_eq!(place(models, Fact::Ratios, "total_assets"), Place::Ttm("latest_total_assets".into()));
-        assert!(definition(models, Fact::Ttm, "ttm_revenue").formula.unwrap().starts_with("sum of"));
+        let revenue = definition(models, Fact::Ttm, "ttm_revenue");
+        assert_eq!(revenue.formula.as_deref(), Some("sum of revenue over the periods"));
+        assert_eq!(revenue.expression.unwrap().inputs().len(), QUARTERS);
+        assert_eq!(place(models, Fact::Ttm, "revenue_quarter_2"), Place::Quarter("revenue".into(), 2));
         assert_eq!(definition(models, Fact::Market, "volatility_90d").sessions, Some(90 + 1));
     }
 }

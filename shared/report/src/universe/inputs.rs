@@ -64,6 +64,8 @@ pub struct Newest<'a> {
     pub growth: Option<&'a Row>,
     /// Twelve months to compare with, by horizon.
     pub bases: BTreeMap<&'a str, &'a Row>,
+    /// Lines of the quarters of the newest twelve months.
+    pub quarters: Option<&'a Row>,
     /// Earlier closes, by sessions before.
     pub closes: Option<&'a Row>,
 }
@@ -102,6 +104,7 @@ impl Inputs {
                 "market_cap" | "enterprise_value" | "enterprise_value_fmp" => Some(MONEY),
                 "shares" => Some(SHARES),
                 _ if matches!(input.at, At::Close(_)) => Some(MONEY_PER_SHARE),
+                _ if matches!(input.at, At::Newest(Place::Quarter(..))) => Some(MONEY),
                 _ => models.registry.unit(base),
             };
             let format = match &input.at {
@@ -110,6 +113,9 @@ impl Inputs {
             };
             let label = match &input.at {
                 At::Base { horizon, .. } => before(models, base, horizon),
+                At::Newest(Place::Quarter(line, 1)) => format!("{}, newest quarter", label(line)),
+                At::Newest(Place::Quarter(line, 2)) => format!("{}, 1 quarter before", label(line)),
+                At::Newest(Place::Quarter(line, n)) => format!("{}, {} quarters before", label(line), n - 1),
                 _ => label(&input.name),
             };
             InputDefinition { label, format }
@@ -130,6 +136,15 @@ impl Inputs {
             }
         }
         found
+    }
+
+    /// Returns the lines of quarters that the inputs need, and the number of the quarter of each.
+    pub fn quarters(&self) -> Vec<(&str, usize)> {
+        let quarters = self.inputs.iter().filter_map(|input| match &input.at {
+            At::Newest(Place::Quarter(line, n)) => Some((line.as_str(), *n)),
+            _ => None,
+        });
+        quarters.collect()
     }
 
     /// Returns the numbers of sessions before the newest whose closes are inputs.
@@ -156,6 +171,11 @@ impl Inputs {
             *values.get(*input)?
         })
     }
+}
+
+/// Returns the name of the column for a line of a quarter.
+pub fn quarter_column(line: &str, n: usize) -> String {
+    format!("{line}_quarter_{n}")
 }
 
 /// Returns the label of the figure with which growth is compared.
@@ -199,7 +219,7 @@ fn collect(models: &Models, at: &Place, found: &mut BTreeSet<String>) {
         Place::Computed(formula) => {
             formula.inputs().iter().for_each(|name| collect(models, &part(models, name), found));
         }
-        Place::Market(_) | Place::Growth(_) | Place::Elsewhere => {}
+        Place::Quarter(..) | Place::Market(_) | Place::Growth(_) | Place::Elsewhere => {}
     }
 }
 
@@ -222,6 +242,7 @@ fn value(models: &Models, input: &Input, newest: &Newest<'_>) -> Option<f64> {
 fn value_at(models: &Models, at: &Place, ttm: Option<&Row>, newest: &Newest<'_>) -> Option<f64> {
     match at {
         Place::Ttm(column) => figure(ttm?, column),
+        Place::Quarter(line, n) => figure(newest.quarters?, &quarter_column(line, *n)),
         Place::Market(column) => figure(newest.market?, column),
         Place::Growth(column) => figure(newest.growth?, column),
         Place::Computed(formula) => {

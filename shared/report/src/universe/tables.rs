@@ -10,7 +10,7 @@ use findata_explain::{
 };
 use findata_models::Models;
 
-use super::inputs::{Inputs, Newest};
+use super::inputs::{Inputs, Newest, quarter_column};
 use crate::{
     figures::Chosen,
     read::{BySymbol, by_symbol, text},
@@ -27,6 +27,7 @@ pub struct Tables {
     known_ttm: BySymbol,
     /// Base twelve months by symbol and horizon.
     bases: BTreeMap<(String, String), Row>,
+    quarters: BySymbol,
     closes: BySymbol,
     pub scores: BySymbol,
     /// Reasons for NULL by symbol, basis and metric.
@@ -79,6 +80,7 @@ impl Tables {
                 ),
             )?,
             bases: base_rows(connection, models, &ttm)?,
+            quarters: quarters(connection, &inputs.quarters())?,
             closes: closes(connection, &inputs.sessions())?,
             scores: by_symbol(connection, "select symbol, ours from ops.quality where check_name = 'score'")?,
             nulls: nulls(connection)?,
@@ -105,6 +107,7 @@ impl Tables {
             known_ttm: self.known_ttm.get(symbol),
             growth: self.growth.get(symbol),
             bases: of_symbol.map(|((_, horizon), row)| (horizon.as_str(), row)).collect(),
+            quarters: self.quarters.get(symbol),
             closes: self.closes.get(symbol),
         }
     }
@@ -121,6 +124,26 @@ fn base_rows(connection: &Connection, models: &Models, ttm: &str) -> Result<BTre
     let key = |row: &Row| Some((text(row, "symbol")?, text(row, "horizon")?));
     let found = bases(connection, models, ttm)?.into_iter();
     Ok(found.filter_map(|row| Some((key(&row)?, row))).collect())
+}
+
+fn quarters(connection: &Connection, wanted: &[(&str, usize)]) -> Result<BySymbol> {
+    let columns = wanted.iter().map(|(line, n)| {
+        let column = quarter_column(line, *n);
+        format!(", max({line}) filter (n = {n}) as {column}")
+    });
+    by_symbol(
+        connection,
+        &format!(
+            "with newest as (select symbol, fiscal_date, oldest_quarter_date from analytics.fact_financials_ttm \
+                 qualify row_number() over (partition by symbol order by fiscal_date desc) = 1), \
+             quarters as (select f.*, row_number() over (partition by f.symbol order by f.fiscal_date desc) as n \
+                 from newest t join analytics.fact_financials f on f.symbol = t.symbol \
+                     and f.fiscal_date between t.oldest_quarter_date and t.fiscal_date \
+                 where f.period_type <> 'FY') \
+             select symbol{} from quarters group by symbol",
+            columns.collect::<String>()
+        ),
+    )
 }
 
 fn closes(connection: &Connection, sessions: &[u32]) -> Result<BySymbol> {
