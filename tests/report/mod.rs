@@ -163,20 +163,20 @@ fn the_inputs_give_the_figures() {
     let apple = company(&data, "AAPL");
     let without = apple["h"].as_array().unwrap();
     assert!(without.is_empty(), "figures without inputs: {without:?}");
-    let figure = data["figures"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .position(|f| f["name"] == "pe_ratio_ttm")
-        .unwrap();
-    let inputs: Vec<f64> = data["figures"][figure]["inputs"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|n| apple["x"][n.as_u64().unwrap() as usize].as_f64().unwrap())
-        .collect();
-    let value = apple["v"][figure].as_f64().unwrap();
+    let figures = data["figures"].as_array().unwrap();
+    let figure = |name: &str| {
+        let at = figures.iter().position(|figure| figure["name"] == name).unwrap();
+        let inputs = figures[at]["inputs"].as_array().unwrap().iter();
+        let inputs: Vec<f64> =
+            inputs.map(|n| apple["x"][n.as_u64().unwrap() as usize].as_f64().unwrap()).collect();
+        (apple["v"][at].as_f64().unwrap(), inputs)
+    };
+    let (value, inputs) = figure("pe_ratio_ttm");
     assert!((inputs[0] / inputs[1] - value).abs() < 1e-9 * value, "{inputs:?} {value}");
+    let (value, inputs) = figure("ttm_revenue");
+    assert_eq!((inputs.len(), inputs.iter().sum::<f64>()), (4, value));
+    let (value, inputs) = figure("revenue_yoy");
+    assert!(((inputs[0] - inputs[1]) / inputs[1] - value).abs() < 1e-9, "{inputs:?} {value}");
 }
 
 #[test]
