@@ -35,8 +35,8 @@ pub(crate) struct Args {
     /// and the full explanation of each figure.
     #[arg(value_name = "SYMBOL")]
     symbols: Vec<String>,
-    /// File to write; an existing file is replaced [default: `report.html` in --home, or
-    /// `report-SYMBOL.html` for one company]
+    /// File to write; an existing file is replaced [default in --home: `report.html`,
+    /// `report-SYMBOL.html` for one company, `report-companies.html` for several]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

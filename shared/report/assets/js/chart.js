@@ -25,7 +25,7 @@ function chart(options) {
 }
 
 function draw(entry) {
-  const { host, options, legend } = entry;
+  const { host, options } = entry;
   entry.plot?.destroy();
   const shown = options.series;
   const axis = {
@@ -40,7 +40,6 @@ function draw(entry) {
     ...(s.bars ? { fill: colour(s.colour), points: { show: false } } : {}),
     show: !s.hidden,
   }));
-  const x = options.x.length === 1 ? [options.x[0]] : options.x;
   entry.plot = new uPlot({
     width: Math.max(200, Math.floor(host.clientWidth)), height: options.height || 240,
     tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
@@ -57,7 +56,7 @@ function draw(entry) {
       setCursor: [(plot) => writeLegend(entry, plot.cursor.idx)],
       draw: options.drawn ? [(plot) => options.drawn(plot)] : [],
     },
-  }, [x, ...shown.map((s) => s.values)], host);
+  }, [options.x, ...shown.map((s) => s.values)], host);
   entry.plot.root.setAttribute("role", "img");
   entry.plot.root.setAttribute("aria-label", options.label || shown.map((s) => s.label).join(", "));
   writeLegend(entry, null);

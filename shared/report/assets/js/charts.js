@@ -27,6 +27,7 @@ const windowOf = (x, days) => ({ min: Math.max(x[0], x.at(-1) - days * 86400), m
 
 function setRange(entry, x, days, buttons, pressed) {
   for (const button of buttons) button.setAttribute("aria-pressed", String(button === pressed));
+  if (!entry?.plot) return;
   entry.window = windowOf(x, days);
   entry.plot.setScale("x", entry.window);
 }
@@ -59,7 +60,7 @@ function eventTable(company) {
   const kinds = [["dividends", "Dividend"], ["splits", "Split"], ["filings", "Filing"]];
   const all = kinds.flatMap(([kind, name]) => company.events[kind].map((event) => ({ name, ...event })));
   all.sort((a, b) => (a.date < b.date ? 1 : -1));
-  return el("details", { class: "more" }, el("summary", { class: "note", text: `All ${counted(all.length, "event")}` }), table([
+  return el("details", null, el("summary", { class: "note", text: `All ${counted(all.length, "event")}` }), table([
     { title: "Date", left: true, cell: (e) => day(e.date, true) },
     { title: "Event", left: true, cell: (e) => e.name },
     { title: "Amount", cell: (e) => (e.name === "Dividend" && e.value !== null ? exact(e.value) : "") },

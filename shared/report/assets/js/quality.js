@@ -66,7 +66,7 @@ function checkTable(checks, prefix) {
     { title: "Passed", cell: (c) => integer(c.pass) },
     { title: "Flagged", cell: (c) => (c.flag ? pill(integer(c.flag), "warn") : "0") },
     { title: "Not checked", cell: (c) => integer(c.not_checked) },
-  ], sorted, prefix ? "FMP's figures are not loaded: run with --reconcile." : "No checks.");
+  ], sorted, prefix ? "No figures of FMP to compare: findata run --reconcile loads them." : "No checks.");
 }
 
 function suspicionPanel(checks) {
@@ -112,7 +112,7 @@ function restatementPanel(q) {
     { title: "Item", left: true, cell: (r) => plain(r.item) },
     { title: "Before", cell: (r) => (r.old === null ? "–" : exact(Number(r.old))) },
     { title: "After", cell: (r) => (r.new === null ? "–" : exact(Number(r.new))) },
-  ], q.restatements, "No statement was restated while findata watched it."));
+  ], q.restatements, "No statement was restated so far."));
 }
 
 function companyLink(symbol) {

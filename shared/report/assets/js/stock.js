@@ -45,7 +45,7 @@ function chartSection(company) {
   const missing = all.filter(([, node]) => node === null).map(([name]) => name);
   const [price, earnings, ...others] = all.map(([, node]) => node);
   return el("section", null, price, earnings, others.some((node) => node !== null) ? el("div", { class: "grid-2" }, others) : null,
-    missing.length ? el("p", { class: "note", text: `Without a value, and so without a chart: ${missing.join(", ")}.` }) : null);
+    missing.length ? el("p", { class: "note", text: `Not charted, because there are no values: ${missing.join(", ")}.` }) : null);
 }
 
 function headOf(company) {
@@ -107,9 +107,7 @@ function comparisonTable(company) {
     { title: "Ours", cell: (c) => (c.at === null ? (c.ours === null ? "–" : formatted(c.format, c.ours)) : explained(company, c.at, c.format)) },
     { title: "FMP's", cell: (c) => (c.theirs === null ? "–" : formatted(c.format, c.theirs)) },
     { title: "Difference", cell: (c) => (c.relative === null ? "–" : `${fixed(c.relative * 100, 2)}%`) },
-    { title: "Check", left: true, cell: (c) => (c.status === "not_checked" ? el("span", { class: "null", tabindex: "0", "data-tip": reasonOf(company, c.reason) }, el("span", { text: "not compared" }))
+    { title: "Check", left: true, cell: (c) => (c.status === "not_checked" ? el("span", { class: "null", tabindex: "0", "data-tip": title(plain(c.reason || "no reason is stored")) }, el("span", { text: "not compared" }))
       : pill(c.status === "pass" ? "same" : "differs", kinds[c.status])) },
   ], company.comparison, "The warehouse has no figures of FMP for this company. findata run --reconcile loads them, except for funds.");
 }
-
-const reasonOf = (_, reason) => title(plain(reason || "no reason is stored"));
