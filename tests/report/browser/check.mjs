@@ -164,6 +164,8 @@ async function checkPhone() {
     const page = await open(file, { viewport: { width: 400, height: 800 }, hasTouch: true, isMobile: true, colorScheme: "dark" });
     const extra = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     equal(extra, 0, `${file}: pixels beyond the screen`);
+    const columns = await page.locator(".kpis").first().evaluate((grid) => getComputedStyle(grid).gridTemplateColumns.split(" ").length);
+    equal(columns, 2, `${file}: columns of key figures`);
     equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark", "the theme of the system");
     if (file === universe) {
       await page.locator(".screener tbody tr", { hasText: "SPY" }).locator(".null").first().tap();

@@ -39,7 +39,7 @@ function qualitySection() {
   return section("quality", "Quality",
     "Every statement must satisfy identities, such as assets equal liabilities and equity. Our figures are compared with FMP's. A contradiction marks figures as suspect.",
     el("div", { class: "kpis" },
-      kpi("Checks passed", `${fixed((100 * total(q.checks, "pass")) / Math.max(1, made), 2)}%`, `${integer(total(q.checks, "pass"))} of ${integer(made)}`),
+      kpi("Checks passed", `${fixed((100 * total(q.checks, "pass")) / Math.max(1, made), made > 10000 ? 3 : 2)}%`, `${integer(total(q.checks, "pass"))} of ${integer(made)}`),
       kpi("Flagged", integer(q.flagged), "checks"),
       kpi("Suspect", integer(suspects.length), "companies with a suspect figure"),
       kpi("Quarantined", integer(q.quarantined), "rows and fields"),
