@@ -46,7 +46,10 @@ fn faults_are_listed_with_their_lines_before_a_call() {
         assert!(faults[1].starts_with("line 4: there is no column revenu to correct"), "{faults:?}");
         assert_eq!(
             faults[2..4],
-            ["line 9: the entry has no reason", "line 12: date must be a date such as 2025-06-30"]
+            [
+                "line 9: add reason: an entry of this kind needs it",
+                "line 12: date must be a date such as 2025-06-30"
+            ]
         );
     }
     assert_eq!(server.calls(), 0);

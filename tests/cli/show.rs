@@ -44,9 +44,18 @@ fn the_demo_needs_no_key_and_fills_a_home() {
         .no_key();
     let output = demo.run();
     assert_eq!(output.code, Some(0), "{output:#?}");
-    for part in ["complete", "fact_market_metrics", "AAPL", "P/E ttm", "warehouse"] {
+    for part in [
+        "complete",
+        "fact_market_metrics",
+        "AAPL",
+        "P/E ttm",
+        "warehouse",
+        "report.html",
+        "findata report AAPL",
+    ] {
         assert!(output.stdout.contains(part), "{part} is missing in\n{}", output.stdout);
     }
+    assert!(home.path().join("report.html").is_file());
     assert_eq!(home.count("select count(*) from analytics.dim_company"), 8);
     let again = demo.run();
     assert!(again.code == Some(0) && again.stdout.contains("calls     0 "), "{again:#?}");

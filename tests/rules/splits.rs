@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    company::{Company, INCOME, PRICE, SHARES, TODAY},
+    company::{BALANCE, Company, INCOME, PRICE, SHARES, TODAY},
     home, market, near, null, shares_source, suspect, suspicions,
 };
 
@@ -78,7 +78,26 @@ pub(super) fn companies() -> Vec<Company> {
         bogus,
         counts_off_by_a_split(),
         split_between_annual_statements(),
+        offering_after_a_reverse_split(),
     ]
+}
+
+/// A 1-for-8 split and an offering of 100 million that triples the shares before the next filing.
+fn offering_after_a_reverse_split() -> Company {
+    let company = counts(Company::new("DILUTED"), AFTER, 3.0 / 8.0);
+    let company = profile(company, SHARES * 3.0 / 8.0, PRICE * 8.0);
+    let balances = [
+        ("cashAndCashEquivalents", 200),
+        ("cashAndShortTermInvestments", 200),
+        ("totalCurrentAssets", 320),
+        ("totalAssets", 800),
+        ("totalStockholdersEquity", 400),
+        ("totalEquity", 400),
+    ];
+    let company = balances.iter().fold(company, |company, (field, millions)| {
+        company.set(BALANCE, "", AFTER, field, millions * 1_000_000)
+    });
+    with(company, vec![split("DILUTED", "2026-03-16", 1, 8, "stock-split")])
 }
 
 /// A 3-for-2 split in May 2024, around which there are annual statements only. Buybacks since then
@@ -133,6 +152,16 @@ fn a_split_of_earlier_years_is_judged_by_annual_statements() {
     near(market("OLDSPLIT", TODAY, "market_cap"), PRICE * SHARES * 1.175);
     assert_eq!(suspect("OLDSPLIT", TODAY), "");
     assert_eq!(suspicions("OLDSPLIT"), Vec::<String>::new());
+}
+
+#[test]
+fn an_offering_after_a_reverse_split_does_not_contradict_it() {
+    near(market("DILUTED", TODAY, "market_cap"), PRICE * SHARES * 3.0);
+    // The count of the quarters before fits neither basis, so their figures per share are not used.
+    assert_eq!(market("DILUTED", TODAY, "pe_ratio_ttm"), null("share_count_disputed"));
+    let verdict =
+        "select count(*) from ops.quality where symbol = 'DILUTED' and check_name = 'split_unconfirmed'";
+    assert_eq!(home().count(verdict), 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 --   spin_off     says its type, or its numerator or denominator is above 100 and the share counts do not confirm it
 --   split        a factor within 1.3, which buybacks and issuance hide
 --   confirmed    a filing accepted after the ex-date, a restatement or the vendor's count has the new share count
---   contradicted a filing accepted after the ex-date still has the old share count
+--   contradicted a filing accepted after the ex-date still has the old share count (within 20 %)
 --   unconfirmed  no such filing yet, and the vendor's count up to 400 days after the ex-date is still the old one
 --   assumed      nothing to compare with: it is a split
 -- Only splits change share counts and per-share figures (adjusts_shares). For an unconfirmed split, suspect_from is the
@@ -63,20 +63,22 @@ received_last as (
         order by fiscal_date desc nulls last, is_year, observed_at desc nulls last, shares
     ) = 1
 ),
--- the first filing after the split
+-- the first filing after the split; an amendment of an older period does not count
 filed_after as (
-    select symbol, split_date, shares
-    from filings
-    where known_on > split_date
+    select f.symbol, f.split_date, f.shares
+    from filings as f
+    left join received_last as l on l.symbol = f.symbol and l.split_date = f.split_date
+    where f.known_on > f.split_date and (l.fiscal_date is null or f.fiscal_date > l.fiscal_date)
     qualify row_number() over (
-        partition by symbol, split_date
-        order by fiscal_date, is_year, observed_at desc nulls last, shares
+        partition by f.symbol, f.split_date
+        order by f.fiscal_date, f.is_year, f.observed_at desc nulls last, f.shares
     ) = 1
 ),
+-- not of receipts, because the statements count shares
 vendors as (
     select symbol, received_on, market_cap::double / nullif(price::double, 0) as shares
     from newest_profiles
-    where market_cap > 0 and price > 0 and market_cap::double / nullif(price::double, 0) < 1e18
+    where not coalesce(is_adr, false) and market_cap > 0 and price > 0 and market_cap::double / nullif(price::double, 0) < 1e18
 ),
 -- the closes around a split, as received after it, on one basis
 closes as (
@@ -132,7 +134,9 @@ judged as (
                 ) then 'spin_off'
             when not is_testable then 'split'
             when abs(log_filed - log_factor) < abs(log_filed) then 'confirmed'
-            when log_filed is not null then 'contradicted'
+            when abs(log_filed) <= ln(1.2::double) then 'contradicted'
+            -- issuance or buybacks hide which it is
+            when log_filed is not null then 'assumed'
             when abs(log_restated - log_factor) < abs(log_restated) then 'confirmed'
             when abs(log_filed_restated - log_factor) < abs(log_filed_restated) then 'confirmed'
             -- received after the split, both counts may be the new one. If FMP divided the older prices without cause,

@@ -10,10 +10,11 @@ with entered as (
     group by symbol
 )
 select
-    symbol, suspect_from as valid_from, date '9999-12-31' as valid_to, 'split_unconfirmed' as suspicion, ours, theirs,
-    split_date as noticed_on
-from split_events
-where verdict = 'unconfirmed'
+    s.symbol, s.suspect_from as valid_from, coalesce(e.entered_from, date '9999-12-31') as valid_to,
+    'split_unconfirmed' as suspicion, s.ours, s.theirs, s.split_date as noticed_on
+from split_events as s
+left join entered as e on e.symbol = s.symbol
+where s.verdict = 'unconfirmed'
 union all
 select
     c.symbol, date '1900-01-01', coalesce(e.entered_from, date '9999-12-31'), 'share_count_disputed', c.ours, c.theirs,

@@ -112,7 +112,7 @@ impl<'a> Entry<'a, '_> {
         self.known.insert(key);
         let found = self.table.get(key);
         if found.is_none() {
-            self.fault(self.line, format!("the entry has no {key}"));
+            self.fault(self.line, format!("add {key}: an entry of this kind needs it"));
         }
         found
     }
@@ -126,7 +126,7 @@ impl<'a> Entry<'a, '_> {
         match value.get_ref().as_str().map(str::trim) {
             Some(text) if !text.is_empty() => Some(text.to_owned()),
             _ => {
-                self.fault(self.line_of(value), format!("{key} must be a text in quotes"));
+                self.fault(self.line_of(value), format!("{key} must be a text in quotes, and not empty"));
                 None
             }
         }
@@ -235,14 +235,27 @@ impl<'a> Entry<'a, '_> {
     fn column_value(&mut self, column: &Column) -> Option<String> {
         match column.kind {
             ColumnKind::Decimal => self.number("value"),
+            _ if column.name == CURRENCY || column.name == "currency" => self.currency("value"),
             _ => self.text_of("value"),
         }
+    }
+
+    fn currency(&mut self, key: &'static str) -> Option<String> {
+        let text = self.text_of(key)?;
+        // GBp, GBX and ZAc are the minor units in which some exchanges quote.
+        if text.len() == 3 && text.bytes().all(|letter| letter.is_ascii_alphabetic()) {
+            return Some(text);
+        }
+        let line = self.table.get(key).map_or(self.line, |value| self.line_of(value));
+        self.fault(line, format!("{key} must be the three letters of a currency, such as USD"));
+        None
     }
 
     fn report_unknown_keys(&mut self) {
         for (key, _) in self.table.iter().filter(|(key, _)| !self.known.contains(key.get_ref().as_ref())) {
             let line = line_of(self.text, key.span().start);
-            self.faults.push((line, format!("an entry of this kind has no {}", key.get_ref())));
+            self.faults
+                .push((line, format!("remove {}: an entry of this kind does not use it", key.get_ref())));
         }
     }
 }

@@ -47,12 +47,12 @@ fn every_fault_has_a_message_with_its_line() {
                 reason = ''\nyear = 3\n\n[[correction]]\nsymbol = 'KO'\nkind = 'splits'\n\n[other]\nx = 1\n";
     let found = faults(text);
     for (line, part) in [
-        (1, "no decided_on"),
+        (1, "add decided_on"),
         (2, "NOT A SYMBOL"),
         (5, "no column revenu to correct"),
         (7, "reason must be a text"),
-        (8, "has no year"),
-        (10, "no reason"),
+        (8, "remove year"),
+        (10, "add reason"),
         (12, "kind must be one of value, period_label, share_count, share_ratio, split"),
         (14, "unknown key other"),
     ] {
@@ -68,11 +68,12 @@ fn every_fault_has_a_message_with_its_line() {
 fn wrong_values_are_faults() {
     for (lines, part) in [
         ("kind = 'share_count'\ndate = 2025-06-30\nvalue = 0", "line 7: value must be above 0"),
-        ("kind = 'share_ratio'\nvalue = 'five'", "line 6: value must be a number"),
         (
-            "kind = 'share_ratio'\nvalue = 5\ndate = 2025-06-30",
-            "line 7: an entry of this kind has no date",
+            "kind = 'value'\ncolumn = 'currency'\nvalue = 'Dollars'",
+            "line 7: value must be the three letters of a currency",
         ),
+        ("kind = 'share_ratio'\nvalue = 'five'", "line 6: value must be a number"),
+        ("kind = 'share_ratio'\nvalue = 5\ndate = 2025-06-30", "line 7: remove date"),
         (
             "kind = 'split'\ndate = 2025-06-30\nvalue = 'merger'",
             "line 7: value must be one of split, spin_off",
@@ -81,16 +82,13 @@ fn wrong_values_are_faults() {
             "kind = 'period_label'\ndate = 2025-06-30\nvalue = 'FY'",
             "line 7: value must be one of Q1, Q2, Q3, Q4",
         ),
-        ("kind = 'period_label'\nvalue = 'Q1'", "line 1: the entry has no date"),
+        ("kind = 'period_label'\nvalue = 'Q1'", "line 1: add date"),
         ("kind = 'value'\ncolumn = 'sector'\nvalue = 3", "line 7: value must be a text"),
         (
             "kind = 'value'\ncolumn = 'sector'\nvalue = 'Energy'\ndate = 2025-06-30",
-            "line 8: an entry of this kind has no date",
+            "line 8: remove date",
         ),
-        (
-            "kind = 'value'\ncolumn = 'eps'\nvalue = 3\ndate = 2025-06-30",
-            "line 1: the entry has no period",
-        ),
+        ("kind = 'value'\ncolumn = 'eps'\nvalue = 3\ndate = 2025-06-30", "line 1: add period"),
         (
             "kind = 'value'\ncolumn = 'eps'\nvalue = nan\ndate = 2025-06-30\nperiod = 'Q1'",
             "line 7: value must be a number",

@@ -8,7 +8,10 @@ use findata_fmp_simulator as simulator;
 use findata_pipeline::run::Universe;
 use secrecy::SecretString;
 
-use super::{Failure, Signals, global::Global, request::HistoryArgs, run};
+use super::{Failure, Signals, global::Global, print, report, request::HistoryArgs, run};
+
+/// The default of `--home`.
+const HOME: &str = "./findata-demo";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -28,7 +31,7 @@ pub(crate) async fn demo(
     args: &Args,
     signals: &Signals,
 ) -> Result<u8, Failure> {
-    let mut config = global.resolve(from_environment, "./findata-demo")?;
+    let mut config = global.resolve(from_environment, HOME)?;
     let companies = args.companies as usize;
     let options = simulator::Options {
         symbols: companies,
@@ -50,5 +53,44 @@ pub(crate) async fn demo(
     request.options.reconcile = true;
     let fmp = config.fmp(SecretString::from("demo"));
     let summary = run::execute(&config, &request, &fmp, run::Work::Run, signals).await?;
-    run::print_summary(config.json, &config.warehouse(), &summary)
+    let code = run::print_summary(config.json, &config.warehouse(), &summary)?;
+    let written = report::create(&config, &[], None).await?;
+    if !config.json {
+        let home = global.home.as_deref().map_or_else(|| HOME.to_owned(), |home| home.display().to_string());
+        print(&format!("\n  report    {written}\n\n{}", next_steps(&home)))?;
+    }
+    Ok(code)
+}
+
+/// Commands to try next.
+fn next_steps(home: &str) -> String {
+    let home = quoted(home);
+    format!(
+        "Try next:\n  \
+         findata report AAPL --home {home}\n  \
+         findata explain AAPL P/E --home {home}\n  \
+         findata sql --home {home} \"select symbol, metric_date, pe_ratio_ttm from analytics.fact_market_metrics \
+         order by metric_date desc, symbol limit 10\"\n"
+    )
+}
+
+/// Quotes a path for a POSIX shell if it needs quotes.
+fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_');
+    if path.chars().all(is_plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_to_try_name_the_home() {
+        assert!(next_steps("./findata-demo").contains("report AAPL --home ./findata-demo\n"));
+        assert!(next_steps("/tmp/it's here").contains(r"report AAPL --home '/tmp/it'\''s here'"));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     path::{Path, PathBuf},
 };
 
@@ -43,9 +44,15 @@ pub(crate) struct Args {
 
 /// The result, as `--json` prints it.
 #[derive(Debug, Serialize)]
-struct Written {
+pub(crate) struct Written {
     file: String,
     bytes: u64,
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.file, render::bytes(self.bytes))
+    }
 }
 
 pub(crate) async fn report(
@@ -58,25 +65,33 @@ pub(crate) async fn report(
         as_of: None,
         ..global.resolve(from_environment, "./findata-home")?
     };
-    let symbols = symbols(&args.symbols)?;
+    let written = create(&config, &symbols(&args.symbols)?, args.output.as_deref()).await?;
+    if config.json {
+        print_json(&written)?;
+    } else {
+        print(&format!("wrote {written}\n"))?;
+    }
+    Ok(0)
+}
+
+/// Writes the report of these companies, or without symbols the one of all companies. Without a path,
+/// it is written into the home.
+pub(crate) async fn create(
+    config: &ResolvedConfig,
+    symbols: &[Symbol],
+    path: Option<&Path>,
+) -> Result<Written, Failure> {
     let models = Models::built_in()?;
     let connection = config.open_read_only(Reach::Warehouse)?;
     let now = config.clock.now();
     let page = if symbols.is_empty() {
-        let runs = runs(&config).await?;
-        universe_report(&connection, models, &runs, now)?
+        universe_report(&connection, models, &runs(config).await?, now)?
     } else {
-        company_report(&connection, models, &symbols, now)?
+        company_report(&connection, models, symbols, now)?
     };
-    let path = args.output.clone().unwrap_or_else(|| default_path(&config, &symbols));
+    let path = path.map_or_else(|| default_path(config, symbols), Path::to_owned);
     write(&path, &page)?;
-    let written = Written { file: path.display().to_string(), bytes: page.len() as u64 };
-    if config.json {
-        print_json(&written)?;
-    } else {
-        print(&format!("wrote {} ({})\n", written.file, render::bytes(written.bytes)))?;
-    }
-    Ok(0)
+    Ok(Written { file: path.display().to_string(), bytes: page.len() as u64 })
 }
 
 /// Parses the symbols and drops repeated ones.
