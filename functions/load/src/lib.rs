@@ -161,19 +161,39 @@ async fn load(
 /// 50,000 tasks take 25 MB.
 const BATCHES_PER_APPEND: usize = 100;
 
-/// Writes the run's tasks to `ops.tasks`, replacing those of an earlier attempt.
+/// Writes the run's tasks to `ops.tasks`, replacing those of an earlier attempt. Each part is a
+/// transaction, because the DuckDB session keeps the rows of an open transaction to repeat it. If
+/// the function is killed between two parts, the next attempt replaces all of them.
 async fn note_tasks(
     run: &RunId,
     entries: &[BatchEntry],
     fence: &mut WriteFence,
     warehouse: &mut impl Warehouse,
 ) -> Result<()> {
+    let mut parts = entries.chunks(BATCHES_PER_APPEND);
+    let first = parts.next().unwrap_or_default();
+    let delete = format!("delete from ops.tasks where run_id = {}", literal(run.as_str()));
+    append_tasks(run, Some(&delete), first, fence, warehouse).await?;
+    for part in parts {
+        append_tasks(run, None, part, fence, warehouse).await?;
+    }
+    Ok(())
+}
+
+/// Appends the tasks of batches to `ops.tasks`, after another statement of the same transaction.
+async fn append_tasks(
+    run: &RunId,
+    before: Option<&str>,
+    entries: &[BatchEntry],
+    fence: &mut WriteFence,
+    warehouse: &mut impl Warehouse,
+) -> Result<()> {
     fence.begin(warehouse).await?;
     let written = async {
-        warehouse
-            .execute(&format!("delete from ops.tasks where run_id = {}", literal(run.as_str())))
-            .await?;
-        for entries in entries.chunks(BATCHES_PER_APPEND) {
+        if let Some(statement) = before {
+            warehouse.execute(statement).await?;
+        }
+        if !entries.is_empty() {
             warehouse.append("ops.tasks", sql::tasks(run, entries)).await?;
         }
         warehouse.execute("commit").await
