@@ -113,9 +113,9 @@ fn a_statement_that_cannot_spill_gets_a_higher_limit() {
 
 #[test]
 fn the_limit_is_not_raised_further_than_a_statement_needs() {
-    // The list takes 250 MB, more than the initial limit leaves for it, and cannot spill.
+    // The list takes 375 MB and cannot spill.
     let list =
-        "create or replace temporary table numbers as select len(list(i)) as n from range(10000000) t(i)";
+        "create or replace temporary table numbers as select len(list(i)) as n from range(15000000) t(i)";
     let home = Home::new();
     let full = MemoryLimit::bytes(16 << 30);
     let mut warehouse =
@@ -132,7 +132,7 @@ fn the_limit_is_not_raised_further_than_a_statement_needs() {
         warehouse.execute("create table t (i bigint)").await.unwrap();
         warehouse.execute("begin transaction").await.unwrap();
         warehouse.execute("insert into t values (1)").await.unwrap();
-        warehouse.execute(&list.replace("10000000", "50000000")).await.unwrap();
+        warehouse.execute(&list.replace("15000000", "50000000")).await.unwrap();
         warehouse.execute("insert into t values (2)").await.unwrap();
         warehouse.execute("commit").await.unwrap();
     });
@@ -142,6 +142,7 @@ fn the_limit_is_not_raised_further_than_a_statement_needs() {
 }
 
 #[test]
+#[ignore = "slow: writes 700 MB"]
 fn a_large_write_ahead_log_is_checkpointed_during_a_run() {
     let home = Home::new();
     let full = MemoryLimit::bytes(1 << 30);
@@ -150,7 +151,7 @@ fn a_large_write_ahead_log_is_checkpointed_during_a_run() {
     let log = home.warehouse().with_extension("duckdb.wal");
     wait(warehouse.execute("create table t (i bigint, text varchar)")).unwrap();
     let mut largest = 0;
-    for first in (0..600_000).step_by(100_000) {
+    for first in (0..700_000).step_by(100_000) {
         // 100 MB. Fewer rows than a row group, which DuckDB would write to the file directly.
         let insert = format!(
             "insert into t select i, repeat(md5(i::varchar), 31) from range({first}, {first} + 100000) r(i)"
@@ -159,10 +160,20 @@ fn a_large_write_ahead_log_is_checkpointed_during_a_run() {
         largest = largest.max(std::fs::metadata(&log).map_or(0, |file| file.len()));
     }
     let last = std::fs::metadata(&log).map_or(0, |file| file.len());
-    assert!(largest > 300_000_000, "the log only had {largest} bytes");
+    assert!(largest > 400_000_000, "the log only had {largest} bytes");
     assert!(last < 200_000_000, "the log has {last} bytes");
     let rows = wait(warehouse.query("select count(distinct text)::varchar from t")).unwrap();
-    assert_eq!(rows, [[Some("600000".to_owned())]]);
+    assert_eq!(rows, [[Some("700000".to_owned())]]);
+}
+
+#[test]
+fn a_commit_makes_a_checkpoint_when_the_log_is_large() {
+    let home = Home::new();
+    let full = MemoryLimit::bytes(1 << 30);
+    let mut warehouse =
+        DuckDb::open(&home.warehouse(), &home.stage(), full, findata_tests::models()).unwrap();
+    let threshold = wait(warehouse.query("select current_setting('checkpoint_threshold')")).unwrap();
+    assert_eq!(threshold, [[Some("488.2 MiB".to_owned())]]);
 }
 
 #[test]

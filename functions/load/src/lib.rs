@@ -29,7 +29,7 @@ use findata_domain::{Error, Result, catalog, clock::Clock, nyse_calendar};
 use findata_pipeline::{
     freshness,
     ledger::{self, BatchEntry, Loaded},
-    plan::Plan,
+    plan::PlanOutline,
     ports::{
         stage::{self, Stage},
         warehouse::{Warehouse, roll_back_on_error},
@@ -108,11 +108,12 @@ async fn load(
     warehouse.begin_step(run, FUNCTION, "ledger");
     let mut fence = WriteFence::read(FUNCTION, warehouse).await?;
     let today = nyse_calendar::new_york_date(clock.now());
+    // Read before the entries, so that the text of a large plan is not in memory together with them.
+    let plan: Option<PlanOutline> = stage::read_json(stage, &ledger::plan_key(run)).await?;
     // A batch that is not staged is not loaded, so its tasks must not count as fresh.
     let mut entries = ledger::entries(stage, run).await?;
     entries.retain(|entry| staged.batches.contains(&entry.batch));
     ahead::correct(run, &entries, clock.latest(), &mut fence, warehouse).await?;
-    let plan: Option<Plan> = stage::read_json(stage, &ledger::plan_key(run)).await?;
     let answers = withdrawals::Answers::of(plan.as_ref(), &entries);
     let (securities, left) =
         securities::move_renamed(run, staged, &answers.renamed, &mut fence, warehouse).await?;

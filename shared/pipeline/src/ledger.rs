@@ -18,7 +18,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     bulk_progress::BulkPhase,
-    plan::{BatchMessage, FetchMode, Plan, Task},
+    plan::{BatchMessage, FetchMode, Plan, PlanOutline, Task},
     ports::{
         bus::{Bus, Event},
         stage::{self, Stage},
@@ -27,7 +27,7 @@ use crate::{
 };
 use findata_domain::{Error, Result};
 
-pub use closing::close_fetching;
+pub use closing::{close_after, close_fetching};
 pub use keys::{
     batch_key, batches_prefix, blocker_key, calls_key, checkpoint_key, checkpoints_prefix, loaded_key,
     loads_again, plan_key, staged_key, summary_key,
@@ -90,7 +90,7 @@ pub async fn record_as_failed(
         });
     }
     stage::write_json_once(stage, &batch_key(run, &batch.id), &entry).await?;
-    close_fetching(stage, run).await
+    close_after(message, stage).await
 }
 
 /// Reads the checkpoints of a message's batch and merges them into one entry.
@@ -179,9 +179,19 @@ pub fn fail_tasks_of(damaged: &BTreeMap<String, String>, entries: &mut [BatchEnt
 /// `Retry` while the plan is not on the stage, because a message can arrive before the plan is
 /// written; the stage's errors.
 pub async fn plan(stage: &impl Stage, run: &RunId) -> Result<Plan> {
-    stage::read_json(stage, &plan_key(run))
-        .await?
-        .ok_or_else(|| Error::retry(format!("the plan of run {run} is not on the stage yet")))
+    stage::read_json(stage, &plan_key(run)).await?.ok_or_else(|| missing_plan(run))
+}
+
+/// Reads the run's plan without its batches.
+///
+/// # Errors
+/// The errors of [`plan`].
+pub async fn plan_outline(stage: &impl Stage, run: &RunId) -> Result<PlanOutline> {
+    stage::read_json(stage, &plan_key(run)).await?.ok_or_else(|| missing_plan(run))
+}
+
+fn missing_plan(run: &RunId) -> Error {
+    Error::retry(format!("the plan of run {run} is not on the stage yet"))
 }
 
 /// Reads all batch entries of a run, ordered by batch id. The module `empty` decides for each empty

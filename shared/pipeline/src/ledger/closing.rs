@@ -1,16 +1,17 @@
 //! Closes the fetch step. Every delivery of a batch checks whether it was the last one, so this
-//! module reads only the parts of the plan and of the batch entries that it needs. With 50,000 symbols, a
-//! plan has 550,000 tasks.
+//! module reads only the parts of the plan and of the batch entries that it needs. With 50,000
+//! symbols, the plan is a text of 45 MB with 550,000 tasks.
 
 use std::collections::BTreeSet;
 
-use findata_domain::{Error, Result};
+use findata_domain::Result;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
-use super::{Staged, batch_key, batches_prefix, plan_key, staged_key};
+use super::{Staged, batch_key, batches_prefix, missing_plan, plan_key, staged_key};
 use crate::{
     landing::StagedFile,
+    plan::BatchMessage,
     ports::stage::{self, Stage},
     run::RunId,
 };
@@ -29,9 +30,7 @@ struct PlannedBatch {
 
 impl PlannedBatches {
     async fn read(stage: &impl Stage, run: &RunId) -> Result<Self> {
-        stage::read_json(stage, &plan_key(run))
-            .await?
-            .ok_or_else(|| Error::retry(format!("the plan of run {run} is not on the stage yet")))
+        stage::read_json(stage, &plan_key(run)).await?.ok_or_else(|| missing_plan(run))
     }
 
     /// Returns the ids, including those of the batches that fanout recorded itself.
@@ -48,14 +47,32 @@ struct EntryFiles {
     files: Vec<StagedFile>,
 }
 
+/// Closes the fetch step after the entry of a message's batch was written, if it was the last one.
+/// Reads the plan only if enough entries exist. Returns whether this call closed the step.
+///
+/// # Errors
+/// The errors of [`close_fetching`].
+pub async fn close_after(message: &BatchMessage, stage: &impl Stage) -> Result<bool> {
+    let run = &message.run_id;
+    let existing = stage.list(&batches_prefix(run)).await?;
+    if message.batches.is_some_and(|batches| existing.len() < batches) {
+        return Ok(false);
+    }
+    close(stage, run, existing).await
+}
+
 /// Closes the fetch step if every batch of the plan has its entry. Returns whether this call closed
 /// the step.
 ///
 /// # Errors
 /// `Retry` while the plan is not on the stage; the stage's errors.
 pub async fn close_fetching(stage: &impl Stage, run: &RunId) -> Result<bool> {
+    close(stage, run, stage.list(&batches_prefix(run)).await?).await
+}
+
+async fn close(stage: &impl Stage, run: &RunId, existing: Vec<String>) -> Result<bool> {
     let planned = PlannedBatches::read(stage, run).await?;
-    let existing: BTreeSet<String> = stage.list(&batches_prefix(run)).await?.into_iter().collect();
+    let existing: BTreeSet<String> = existing.into_iter().collect();
     if !planned.ids().iter().all(|id| existing.contains(&batch_key(run, id))) {
         return Ok(false);
     }
