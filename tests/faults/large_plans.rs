@@ -1,18 +1,17 @@
 //! The memory that one delivery of a function needs when the plan has 50,000 symbols. The functions have
 //! 256 MB.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, env, fs, path::Path, process::Command};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use findata_analytics::HostMetrics;
 use findata_domain::{
-    Result, Symbol,
+    Error, Result, Symbol,
     catalog::{self, Dataset},
     clock::{Clock, DayClock},
 };
 use findata_local::{bus::LocalBus, stage::DirectoryStage};
 use findata_pipeline::{
-    freshness::FetchLog,
     landing::StagedFile,
     ledger::{self, BatchEntry, Outcome, Staged, TaskRecord},
     plan::{Batch, BatchMessage, Cadence, FetchMode, Plan, Task, Window},
@@ -59,15 +58,11 @@ impl Warehouse for NoRows {
     }
 }
 
-/// Performs an action and returns its peak resident memory in bytes, that of the process included.
-fn peak_of<T>(what: &str, action: impl Future<Output = T>) -> (T, u64) {
-    fs::write("/proc/self/clear_refs", "5").unwrap();
-    let result = wait(action);
+/// The peak resident memory of this process in bytes.
+fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let peak = line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10;
-    eprintln!("{what}: {} MB", peak >> 20);
-    (result, peak)
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }
 
 /// The tasks of a company on its first day.
@@ -139,47 +134,106 @@ fn write_plan(run: &RunId, stage: &DirectoryStage) {
     fs::write(stage.root().join(ledger::plan_key(run)), text).unwrap();
 }
 
+const TEST: &str = "faults::large_plans::deliveries_of_50_000_symbols_fit_into_the_memory_of_the_functions";
+/// Tells a child process which delivery to perform, in which home.
+const DELIVERY: &str = "FINDATA_TEST_DELIVERY";
+const HOME: &str = "FINDATA_TEST_DELIVERY_HOME";
+
+/// Performs a delivery in a process of its own, as on Lambda.
+fn in_own_process(delivery: &str, home: &Home) {
+    let status = Command::new(env::current_exe().unwrap())
+        .args(["--exact", TEST, "--ignored", "--nocapture"])
+        .env(DELIVERY, delivery)
+        .env(HOME, home.path())
+        .status();
+    assert!(status.unwrap().success(), "{delivery}");
+}
+
+fn perform(delivery: &str, run: &RunId, stage: &DirectoryStage, clock: &DayClock) {
+    let batches = SYMBOLS / SYMBOLS_PER_BATCH;
+    let close_after = |number| {
+        let message = BatchMessage {
+            batches: Some(batches as usize),
+            ..BatchMessage::new(run.clone(), batch(number))
+        };
+        wait(ledger::close_after(&message, stage))
+    };
+    match delivery {
+        "a batch" => assert_eq!(close_after(0), Ok(false)),
+        "the last batch" => assert_eq!(close_after(batches - 1), Ok(true)),
+        "load" => drop(wait(findata_load::handle(run, stage, &mut NoRows, clock)).unwrap()),
+        _ => {
+            let (models, bus, mut warehouse) = (findata_tests::models(), LocalBus::default(), NoRows);
+            let metrics = HostMetrics::default();
+            let handled =
+                findata_analytics::handle(run, stage, &mut warehouse, models, &bus, clock, &metrics);
+            drop(wait(handled).unwrap());
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
-#[ignore = "slow: a plan of 50,000 symbols; run it alone, because it measures the process"]
+#[ignore = "slow: a plan of 50,000 symbols"]
 fn deliveries_of_50_000_symbols_fit_into_the_memory_of_the_functions() {
+    let clock = DayClock(today());
+    let run = RunId::new(clock.now(), 1);
+    if let (Ok(delivery), Ok(home)) = (env::var(DELIVERY), env::var(HOME)) {
+        let stage = DirectoryStage::open(&Path::new(&home).join("stage")).unwrap();
+        perform(&delivery, &run, &stage, &clock);
+        eprintln!("{delivery}: {} MB", peak() >> 20);
+        assert!(peak() < LIMIT, "{delivery}: {} bytes", peak());
+        return;
+    }
+    let home = Home::new();
+    let stage = DirectoryStage::open(&home.stage()).unwrap();
+    write_plan(&run, &stage);
+    let batches = SYMBOLS / SYMBOLS_PER_BATCH;
+    let write_entry = |number| {
+        let entry = entry(&run, batch(number), clock.now());
+        wait(stage::write_json_once(&stage, &ledger::batch_key(&run, &entry.batch), &entry)).unwrap();
+    };
+    (0..batches - 1).for_each(write_entry);
+    in_own_process("a batch", &home);
+    write_entry(batches - 1);
+    in_own_process("the last batch", &home);
+    let staged: Staged = wait(stage::read_json(&stage, &ledger::staged_key(&run))).unwrap().unwrap();
+    assert_eq!(staged.batches.len(), batches as usize);
+    // The warehouse of this test does not count the rows of files.
+    let staged = Staged { files: Vec::new(), ..staged };
+    wait(stage::replace_json(&stage, &ledger::staged_key(&run), &staged)).unwrap();
+    in_own_process("load", &home);
+    in_own_process("analytics", &home);
+}
+
+#[test]
+fn only_the_last_delivery_reads_the_plan() {
     let (home, clock) = (Home::new(), DayClock(today()));
     let stage = DirectoryStage::open(&home.stage()).unwrap();
     let run = RunId::new(clock.now(), 1);
-    write_plan(&run, &stage);
-    let batches = SYMBOLS / SYMBOLS_PER_BATCH;
-    for number in 0..batches - 1 {
-        let entry = entry(&run, batch(number), clock.now());
-        wait(stage::write_json_once(&stage, &ledger::batch_key(&run, &entry.batch), &entry)).unwrap();
-    }
-    let batch_of = |number| BatchMessage {
-        batches: Some(batches as usize),
-        ..BatchMessage::new(run.clone(), batch(number))
+    let batches: Vec<_> = (0..2).map(batch).collect();
+    let plan = Plan {
+        batches: batches.clone(),
+        ..Plan::without_tasks(&run, Options::default())
     };
-    let (closed, waiting) = peak_of("extract, a batch", ledger::close_after(&batch_of(0), &stage));
-    assert_eq!(closed, Ok(false));
-    let last = entry(&run, batch(batches - 1), clock.now());
-    wait(stage::write_json_once(&stage, &ledger::batch_key(&run, &last.batch), &last)).unwrap();
-    let (closed, closing) =
-        peak_of("extract, the last batch", ledger::close_after(&batch_of(batches - 1), &stage));
-    assert_eq!(closed, Ok(true));
-    let staged: Option<Staged> = wait(stage::read_json(&stage, &ledger::staged_key(&run))).unwrap();
-    assert_eq!(staged.as_ref().map(|staged| staged.batches.len()), Some(batches as usize));
-    // The warehouse of this test does not count the rows of files.
-    let staged = Staged { files: Vec::new(), ..staged.unwrap() };
-    wait(stage::replace_json(&stage, &ledger::staged_key(&run), &staged)).unwrap();
-    let (loaded, loading) = peak_of("load", findata_load::handle(&run, &stage, &mut NoRows, &clock));
-    loaded.unwrap();
-    let bus = LocalBus::default();
-    let metrics = HostMetrics::default();
-    let (summary, computing) = peak_of(
-        "analytics",
-        findata_analytics::handle(&run, &stage, &mut NoRows, findata_tests::models(), &bus, &clock, &metrics),
-    );
-    summary.unwrap();
-    let (log, planning) = peak_of("fetch log", FetchLog::read(&stage, clock.latest(), &mut Vec::new()));
-    drop(log.unwrap());
-    for peak in [waiting, closing, loading, computing, planning] {
-        assert!(peak < LIMIT, "{peak} bytes");
-    }
+    let messages = BatchMessage::of_plan(&plan, &plan.batches);
+    let plan_file = stage.root().join(ledger::plan_key(&run));
+    let write = |batch: &Batch| {
+        let entry = entry(&run, batch.clone(), clock.now());
+        wait(stage::write_json_once(&stage, &ledger::batch_key(&run, &entry.batch), &entry)).unwrap()
+    };
+    // Without the plan on the stage, reading it is an error.
+    assert!(write(&batches[0]));
+    assert_eq!(wait(ledger::close_after(&messages[0], &stage)), Ok(false));
+    assert!(write(&batches[1]));
+    assert!(matches!(wait(ledger::close_after(&messages[1], &stage)), Err(Error::Retry { .. })));
+    fs::write(&plan_file, serde_json::to_vec(&plan).unwrap()).unwrap();
+    assert_eq!(wait(ledger::close_after(&messages[1], &stage)), Ok(true));
+    let staged: Staged = wait(stage::read_json(&stage, &ledger::staged_key(&run))).unwrap().unwrap();
+    assert_eq!(staged.batches, ["b00000", "b00001"]);
+    assert_eq!(wait(ledger::close_after(&messages[0], &stage)), Ok(false));
+    // A message of an earlier build has no number of batches, so the plan is read.
+    let earlier = BatchMessage { batches: None, ..messages[0].clone() };
+    fs::remove_file(&plan_file).unwrap();
+    assert!(matches!(wait(ledger::close_after(&earlier, &stage)), Err(Error::Retry { .. })));
 }

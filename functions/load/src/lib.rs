@@ -127,7 +127,7 @@ async fn load(
     corrections::apply(run, corrections, &mut fence, warehouse).await?;
     ledger::fail_tasks_of(&damaged, &mut entries);
     note_tasks(run, &entries, &mut fence, warehouse).await?;
-    let records: Vec<_> = entries.into_iter().flat_map(|entry| entry.tasks).collect();
+    let records: Vec<_> = entries.iter().flat_map(|entry| &entry.tasks).collect();
     freshness::advance(stage, run, &records, clock.latest()).await?;
     let reused_symbols: BTreeSet<String> = reused.iter().map(|reuse| reuse.symbol.clone()).collect();
     if !reused_symbols.is_empty() {
